@@ -1,0 +1,444 @@
+//! What a fact is.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::clock::Timestamp;
+use crate::id::{Application, Attribute, Credential, Number, Seq};
+
+/// A fact that was stored. It is never changed.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Event {
+    /// Its place in the log; the log's key, not repeated in the stored bytes.
+    pub seq: Seq,
+    /// What a scan needs: small, without the values of persons.
+    pub header: Header,
+    /// What was sent and what it changed. A part can be sealed, and so erased, on its own.
+    pub parts: Vec<Part>,
+}
+
+/// The part of an event that stays readable for ever: codes, numbers, times; no person's values.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Header {
+    /// Whose event it is.
+    pub application: Application,
+    /// Our clock, made never to decrease with `seq`. Ties happen; `seq` breaks them.
+    pub recorded_at: Timestamp,
+    /// What the clock really showed.
+    pub raw_clock: Timestamp,
+    /// The request behind the event; `None` for what the recorder did by itself.
+    pub origin: Option<Origin>,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// Where a request came from.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Origin {
+    /// The credential that was presented, when it is one of ours and fits the application.
+    pub credential: Credential,
+    /// The client's address.
+    pub client: Option<IpAddr>,
+    /// At most [`Origin::USER_AGENT_BYTES_MAX`] bytes.
+    pub user_agent: String,
+    /// The client's `X-Request-Id`, or one that we made. Never empty, at most 128 bytes.
+    pub request_id: String,
+}
+
+impl Origin {
+    /// Longer user agents are cut here.
+    pub const USER_AGENT_BYTES_MAX: usize = 256;
+    /// Longer request ids are replaced by our own.
+    pub const REQUEST_ID_BYTES_MAX: usize = 128;
+}
+
+/// The kinds of event. Their stored numbers are in the codec.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Fact {
+    /// A request on a SCIM address.
+    Operation(Operation),
+    /// The recorder began to watch.
+    RecorderStarted(RecorderStarted),
+    /// The recorder stopped in order. A killed recorder leaves no such event.
+    RecorderStopped,
+    /// An application was configured.
+    ApplicationAdded(ApplicationAdded),
+    /// A token was issued.
+    CredentialAdded(CredentialAdded),
+}
+
+/// A request on a SCIM address, and what was decided.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Operation {
+    /// The address's template.
+    pub route: Route,
+    /// The request's method.
+    pub method: Method,
+    /// The type of resource that the address names.
+    pub resource_type: ResourceType,
+    /// The resource, or the person a lookup or refused create mentions.
+    pub number: Number,
+    /// The other resources that this event changes or concerns: ascending, without `number`.
+    pub touches: Vec<Number>,
+    /// The status that was answered.
+    pub status: u16,
+    /// The SCIM error keyword's stored number (RFC 7644 §3.12); 0 for none.
+    pub scim_type: u8,
+    /// What the request did to our state.
+    pub effect: Effect,
+    /// Place within a Bulk request; 0 elsewhere.
+    pub index: u32,
+    /// For a read: the last event whose effects it saw; `None` when it saw an empty log.
+    pub saw_seq: Option<Seq>,
+    /// For a read: how many resources it answered.
+    pub results: Option<u32>,
+    /// From the arrival of the request's head to the decision, in microseconds.
+    pub decided_after_us: u32,
+}
+
+/// What the recorder knew when it began.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RecorderStarted {
+    /// The log's name, so that the log says whose it is.
+    pub log: u64,
+    /// Version of the program.
+    pub version: String,
+    /// The last moment at which the recorder is known to have been alive before; `None` at the
+    /// first start. What lies between then and `recorded_at` was not watched.
+    pub last_alive: Option<Timestamp>,
+}
+
+/// An application as it was configured.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ApplicationAdded {
+    /// Its number; the event's `application` is the same.
+    pub number: Application,
+    /// Its name in addresses.
+    pub slug: String,
+    /// The profile by which its requests are judged.
+    pub profile: String,
+    /// Settings over the profile's, as JSON text.
+    pub settings: Vec<u8>,
+}
+
+/// A token as it was issued. The token itself is never stored.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CredentialAdded {
+    /// Its number.
+    pub number: Credential,
+    /// What it allows; limited to the event's `application` unless that is the recorder.
+    pub role: Role,
+    /// SHA-256 of the token.
+    pub sha256: [u8; 32],
+}
+
+/// What a credential allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Role {
+    /// Everything an auditor may, and configure.
+    Admin = 1,
+    /// Read everything.
+    Auditor = 2,
+    /// Read one application.
+    AppAuditor = 3,
+    /// Provision into one application over SCIM.
+    Scim = 4,
+}
+
+impl Role {
+    /// The role's name on the command line and in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Admin => "admin",
+            Role::Auditor => "auditor",
+            Role::AppAuditor => "app-auditor",
+            Role::Scim => "scim",
+        }
+    }
+}
+
+/// The template of a SCIM address; with the resource type it is the whole template.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Route {
+    /// No address that we serve.
+    Unknown = 0,
+    /// `/Users`, `/Groups`.
+    Collection = 1,
+    /// `/Users/{id}`, `/Groups/{id}`.
+    Resource = 2,
+    /// `/ServiceProviderConfig`.
+    ServiceProviderConfig = 3,
+    /// `/ResourceTypes` and one of them.
+    ResourceTypes = 4,
+    /// `/Schemas` and one of them.
+    Schemas = 5,
+}
+
+/// The method of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Method {
+    /// Any method that SCIM does not use; the request's detail has its name.
+    Other = 0,
+    /// GET
+    Get = 1,
+    /// POST
+    Post = 2,
+    /// PUT
+    Put = 3,
+    /// PATCH
+    Patch = 4,
+    /// DELETE
+    Delete = 5,
+    /// HEAD
+    Head = 6,
+}
+
+impl Method {
+    /// The method's name; `OTHER` for those that SCIM does not use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Other => "OTHER",
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+            Method::Head => "HEAD",
+        }
+    }
+}
+
+/// A SCIM resource type by its stored number. Further types are numbered where they are configured.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+pub struct ResourceType(pub u8);
+
+impl ResourceType {
+    /// No resource type.
+    pub const NONE: ResourceType = ResourceType(0);
+    /// `User` (RFC 7643 §4.1).
+    pub const USER: ResourceType = ResourceType(1);
+    /// `Group` (RFC 7643 §4.2).
+    pub const GROUP: ResourceType = ResourceType(2);
+}
+
+/// What a request did to our state.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Effect {
+    /// State changed as the event's changes say.
+    Applied = 1,
+    /// Accepted, and nothing was different afterwards.
+    NoOp = 2,
+    /// Answered without intent to change.
+    Read = 3,
+    /// Refused; nothing changed.
+    Rejected = 4,
+    /// A source reported that it passed this over.
+    Skipped = 5,
+    /// Sent on, and the connection broke before an answer.
+    Unknown = 6,
+    /// Acknowledged by an upstream without a body that would confirm it.
+    Unverified = 7,
+    /// Acknowledged, and a later look disagreed.
+    Contradicted = 8,
+}
+
+impl Effect {
+    /// The word in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Effect::Applied => "applied",
+            Effect::NoOp => "no_op",
+            Effect::Read => "read",
+            Effect::Rejected => "rejected",
+            Effect::Skipped => "skipped",
+            Effect::Unknown => "unknown",
+            Effect::Unverified => "unverified",
+            Effect::Contradicted => "contradicted",
+        }
+    }
+}
+
+/// One piece of an event's content, about one subject.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Part {
+    /// Whose values these are; [`Number::NOBODY`] when they are nobody's.
+    pub subject: Number,
+    /// The values.
+    pub content: Content,
+}
+
+/// The kinds of part. Their stored numbers are in the codec.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Content {
+    /// Path and query below the application's SCIM base, as received, with cuts.
+    Target(String),
+    /// The received body's bytes, with cuts.
+    Body(Vec<u8>),
+    /// What changed for the part's subject.
+    Changes(Changes),
+    /// Words about the request that are no received bytes.
+    Detail(Detail),
+}
+
+/// What changed for one resource or person: everything that the fold needs to know, and nothing
+/// else. Values are canonical JSON text.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Changes {
+    /// Whether the resource began or ended here.
+    pub lifecycle: Option<Lifecycle>,
+    /// What a person was first called by, before any resource of theirs existed.
+    pub mention: Option<Mention>,
+    /// Attribute values, in the order of their paths.
+    pub values: Vec<ValueChange>,
+    /// Members that this resource gained: ascending.
+    pub joined: Vec<Number>,
+    /// Members that this resource lost: ascending.
+    pub left: Vec<Number>,
+}
+
+/// The two ends of a resource's life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lifecycle {
+    /// The resource began, with this type.
+    Created(ResourceType),
+    /// The resource ended.
+    Deleted,
+}
+
+/// The word by which a person without a resource was named: the literal of a lookup that found
+/// nobody, the userName of a refused create, the id of an unknown member.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mention {
+    /// What kind of name it is.
+    pub attribute: Attribute,
+    /// The name as it was sent.
+    pub value: String,
+    /// The name as names of this kind are compared.
+    pub folded: String,
+}
+
+/// One attribute value's change.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ValueChange {
+    /// Which value.
+    pub path: Path,
+    /// Canonical JSON before; `None` when there was no value.
+    pub old: Option<Vec<u8>>,
+    /// Canonical JSON after; `None` when there is no value any more.
+    pub new: Option<Vec<u8>>,
+}
+
+/// A resolved attribute path: no filter to evaluate, one place in the resource.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Path {
+    /// The extension schema that the attribute belongs to; `None` for the resource's own.
+    pub schema: Option<String>,
+    /// The attribute, in its schema's spelling.
+    pub attribute: String,
+    /// Which element of a multi-valued attribute.
+    pub element: Option<Element>,
+    /// The sub-attribute.
+    pub sub: Option<String>,
+}
+
+/// How an element of a multi-valued attribute is named.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Element {
+    /// By its `type`.
+    Type(String),
+    /// By its `value`.
+    Value(String),
+}
+
+/// As a PATCH path reads (RFC 7644 §3.5.2): `emails[type eq "work"].value`.
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(schema) = &self.schema {
+            write!(f, "{schema}:")?;
+        }
+        f.write_str(&self.attribute)?;
+        let (name, literal) = match &self.element {
+            Some(Element::Type(text)) => ("type", text),
+            Some(Element::Value(text)) => ("value", text),
+            None => ("", &self.attribute),
+        };
+        if !name.is_empty() {
+            write!(f, "[{name} eq \"")?;
+            for c in literal.chars() {
+                match c {
+                    '"' | '\\' => write!(f, "\\{c}")?,
+                    c if c.is_control() => write!(f, "\\u{:04x}", u32::from(c))?,
+                    c => write!(f, "{c}")?,
+                }
+            }
+            f.write_str("\"]")?;
+        }
+        match &self.sub {
+            Some(sub) => write!(f, ".{sub}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Words about a request that are no received bytes. None of them quotes a value.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Detail {
+    /// The error's text, as it was answered.
+    pub error: Option<String>,
+    /// The method, where [`Method::Other`] stands for it; at most 32 bytes.
+    pub method: Option<String>,
+    /// Why a body that came, or was announced, is not stored.
+    pub body: Option<BodyNote>,
+}
+
+/// Describes a body that is not stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BodyNote {
+    /// Why it is not stored, in our words.
+    pub reason: String,
+    /// Its length as far as it is known.
+    pub length_bytes: Option<u64>,
+    /// The announced media type, at most 128 bytes.
+    pub media_type: Option<String>,
+    /// Where it stops being JSON; from 1, 0 when that does not apply.
+    pub line: u32,
+    /// See `line`.
+    pub column: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_read_as_patch_paths() {
+        let check = |schema: Option<&str>, element: Option<Element>, sub: Option<&str>, text| {
+            let path = Path {
+                schema: schema.map(str::to_owned),
+                attribute: "emails".to_owned(),
+                element,
+                sub: sub.map(str::to_owned),
+            };
+            assert_eq!(path.to_string(), text);
+        };
+        check(None, None, None, "emails");
+        check(None, None, Some("x"), "emails.x");
+        check(Some("urn:a:2.0:User"), None, None, "urn:a:2.0:User:emails");
+        check(
+            None,
+            Some(Element::Type("work".into())),
+            Some("value"),
+            r#"emails[type eq "work"].value"#,
+        );
+        check(
+            None,
+            Some(Element::Value("a\"\\\n".into())),
+            None,
+            "emails[value eq \"a\\\"\\\\\\u000a\"]",
+        );
+    }
+}

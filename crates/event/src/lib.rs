@@ -1,0 +1,24 @@
+//! Immutable facts and their stored bytes.
+//!
+//! An [`Event`] is a fact that was stored: what was asked, by whom, when, what was decided, and the
+//! resolved [`Changes`] from which all state is folded. This crate holds the types, the ids, the
+//! clock as a value, and [`codec`], the only place that knows how an event becomes bytes. It knows
+//! no SCIM, no store and no other crate of this workspace.
+
+mod clock;
+pub mod codec;
+// The crate is named for its one subject, and so is the file that holds it.
+#[allow(clippy::module_inception)]
+mod event;
+mod id;
+mod stored {
+    pub(crate) mod v1;
+}
+
+pub use clock::{Clock, Stopwatch, Timestamp};
+pub use event::{
+    ApplicationAdded, BodyNote, Changes, Content, CredentialAdded, Detail, Effect, Element, Event,
+    Fact, Header, Lifecycle, Mention, Method, Operation, Origin, Part, Path, RecorderStarted,
+    ResourceType, Role, Route, ValueChange,
+};
+pub use id::{Application, Attribute, Credential, EventId, LogId, Number, Seq};

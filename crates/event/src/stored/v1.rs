@@ -1,0 +1,476 @@
+//! Version 1 of the stored form. The order of fields and the numbers are the format: once released,
+//! nothing here changes, and a further version gets a file of its own.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::codec::{CodecError, header_fields};
+use crate::event::{
+    ApplicationAdded, BodyNote, Changes, CredentialAdded, Detail, Effect, Element, Fact, Header,
+    Lifecycle, Mention, Method, Operation, Origin, Path, RecorderStarted, ResourceType, Role,
+    Route, ValueChange,
+};
+use crate::id::{Application, Attribute, Credential, Number};
+
+const OPERATION: u8 = 1;
+const RECORDER_STARTED: u8 = 2;
+const RECORDER_STOPPED: u8 = 3;
+const APPLICATION_ADDED: u8 = 4;
+const CREDENTIAL_ADDED: u8 = 5;
+
+/// What every kind's header begins with.
+#[derive(Serialize, Deserialize)]
+struct CommonV1 {
+    application: u32,
+    recorded_at_us: i64,
+    /// `raw_clock` less `recorded_at`: small, so it takes a byte.
+    raw_clock_offset_us: i64,
+    origin: Option<OriginV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OriginV1 {
+    credential: u32,
+    /// Empty, 4 or 16 bytes.
+    client: Vec<u8>,
+    user_agent: String,
+    request_id: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OperationV1 {
+    route: u8,
+    method: u8,
+    resource_type: u8,
+    number: u32,
+    touches: Vec<u32>,
+    status: u16,
+    scim_type: u8,
+    effect: u8,
+    index: u32,
+    saw_seq: Option<u64>,
+    results: Option<u32>,
+    decided_after_us: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RecorderStartedV1 {
+    log: u64,
+    version: String,
+    last_alive_us: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ApplicationAddedV1 {
+    number: u32,
+    slug: String,
+    profile: String,
+    settings: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CredentialAddedV1 {
+    number: u32,
+    role: u8,
+    sha256: [u8; 32],
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ChangesV1 {
+    /// 0 neither, 1 created, 2 deleted.
+    lifecycle: u8,
+    resource_type: u8,
+    mention: Option<MentionV1>,
+    values: Vec<ValueChangeV1>,
+    joined: Vec<u32>,
+    left: Vec<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MentionV1 {
+    attribute: u8,
+    value: String,
+    folded: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ValueChangeV1 {
+    schema: Option<String>,
+    attribute: String,
+    /// 0 none, 1 by type, 2 by value.
+    element_kind: u8,
+    element: String,
+    sub: Option<String>,
+    old: Option<Vec<u8>>,
+    new: Option<Vec<u8>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct DetailV1 {
+    error: Option<String>,
+    method: Option<String>,
+    body: Option<BodyNoteV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BodyNoteV1 {
+    reason: String,
+    length_bytes: Option<u64>,
+    media_type: Option<String>,
+    line: u32,
+    column: u32,
+}
+
+fn unknown(what: &'static str, code: u8) -> CodecError {
+    CodecError::Code { what, code: u32::from(code) }
+}
+
+fn common_to_stored(header: &Header) -> CommonV1 {
+    CommonV1 {
+        application: header.application.0,
+        recorded_at_us: header.recorded_at.0,
+        raw_clock_offset_us: header.raw_clock.0.wrapping_sub(header.recorded_at.0),
+        origin: header.origin.as_ref().map(|origin| OriginV1 {
+            credential: origin.credential.0,
+            client: match origin.client {
+                None => vec![],
+                Some(IpAddr::V4(v4)) => v4.octets().to_vec(),
+                Some(IpAddr::V6(v6)) => v6.octets().to_vec(),
+            },
+            user_agent: origin.user_agent.clone(),
+            request_id: origin.request_id.clone(),
+        }),
+    }
+}
+
+fn common_from_stored(common: CommonV1, fact: Fact) -> Result<Header, CodecError> {
+    let origin = match common.origin {
+        None => None,
+        Some(stored) => Some(Origin {
+            credential: Credential(stored.credential),
+            client: match stored.client.as_slice() {
+                [] => None,
+                bytes => Some(if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+                    IpAddr::V4(Ipv4Addr::from(v4))
+                } else if let Ok(v6) = <[u8; 16]>::try_from(bytes) {
+                    IpAddr::V6(Ipv6Addr::from(v6))
+                } else {
+                    return Err(CodecError::Length);
+                }),
+            },
+            user_agent: stored.user_agent,
+            request_id: stored.request_id,
+        }),
+    };
+    Ok(Header {
+        application: Application(common.application),
+        recorded_at: Timestamp(common.recorded_at_us),
+        raw_clock: Timestamp(common.recorded_at_us.wrapping_add(common.raw_clock_offset_us)),
+        origin,
+        fact,
+    })
+}
+
+/// The kind's number and the header's bytes.
+pub(crate) fn header_to_stored(
+    header: &Header,
+    to_bytes: impl Fn(&HeaderV1) -> Result<Vec<u8>, CodecError>,
+) -> Result<(u8, Vec<u8>), CodecError> {
+    let common = common_to_stored(header);
+    let (kind, fields) = match &header.fact {
+        Fact::Operation(op) => (
+            OPERATION,
+            FieldsV1::Operation(OperationV1 {
+                route: op.route as u8,
+                method: op.method as u8,
+                resource_type: op.resource_type.0,
+                number: op.number.0,
+                touches: numbers_to_stored(&op.touches),
+                status: op.status,
+                scim_type: op.scim_type,
+                effect: op.effect as u8,
+                index: op.index,
+                saw_seq: op.saw_seq,
+                results: op.results,
+                decided_after_us: op.decided_after_us,
+            }),
+        ),
+        Fact::RecorderStarted(started) => (
+            RECORDER_STARTED,
+            FieldsV1::RecorderStarted(RecorderStartedV1 {
+                log: started.log,
+                version: started.version.clone(),
+                last_alive_us: started.last_alive.map(|time| time.0),
+            }),
+        ),
+        Fact::RecorderStopped => (RECORDER_STOPPED, FieldsV1::None),
+        Fact::ApplicationAdded(added) => (
+            APPLICATION_ADDED,
+            FieldsV1::ApplicationAdded(ApplicationAddedV1 {
+                number: added.number.0,
+                slug: added.slug.clone(),
+                profile: added.profile.clone(),
+                settings: added.settings.clone(),
+            }),
+        ),
+        Fact::CredentialAdded(added) => (
+            CREDENTIAL_ADDED,
+            FieldsV1::CredentialAdded(CredentialAddedV1 {
+                number: added.number.0,
+                role: added.role as u8,
+                sha256: added.sha256,
+            }),
+        ),
+    };
+    Ok((kind, to_bytes(&HeaderV1 { common, fields })?))
+}
+
+/// A header on its way to bytes. The kind's number stands before it, so the variant leaves none.
+pub(crate) struct HeaderV1 {
+    common: CommonV1,
+    fields: FieldsV1,
+}
+
+enum FieldsV1 {
+    None,
+    Operation(OperationV1),
+    RecorderStarted(RecorderStartedV1),
+    ApplicationAdded(ApplicationAddedV1),
+    CredentialAdded(CredentialAddedV1),
+}
+
+impl Serialize for HeaderV1 {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.fields {
+            FieldsV1::None => self.common.serialize(serializer),
+            FieldsV1::Operation(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::RecorderStarted(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::ApplicationAdded(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::CredentialAdded(fields) => (&self.common, fields).serialize(serializer),
+        }
+    }
+}
+
+/// The header that [`header_to_stored`] wrote.
+pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, CodecError> {
+    let (common, fact) = match kind {
+        OPERATION => {
+            let (common, op): (CommonV1, OperationV1) = header_fields(bytes)?;
+            (common, Fact::Operation(operation_from_stored(op)?))
+        }
+        RECORDER_STARTED => {
+            let (common, started): (CommonV1, RecorderStartedV1) = header_fields(bytes)?;
+            let fact = Fact::RecorderStarted(RecorderStarted {
+                log: started.log,
+                version: started.version,
+                last_alive: started.last_alive_us.map(Timestamp),
+            });
+            (common, fact)
+        }
+        RECORDER_STOPPED => (header_fields(bytes)?, Fact::RecorderStopped),
+        APPLICATION_ADDED => {
+            let (common, added): (CommonV1, ApplicationAddedV1) = header_fields(bytes)?;
+            let fact = Fact::ApplicationAdded(ApplicationAdded {
+                number: Application(added.number),
+                slug: added.slug,
+                profile: added.profile,
+                settings: added.settings,
+            });
+            (common, fact)
+        }
+        CREDENTIAL_ADDED => {
+            let (common, added): (CommonV1, CredentialAddedV1) = header_fields(bytes)?;
+            let fact = Fact::CredentialAdded(CredentialAdded {
+                number: Credential(added.number),
+                role: role_from_stored(added.role)?,
+                sha256: added.sha256,
+            });
+            (common, fact)
+        }
+        code => return Err(unknown("kind of event", code)),
+    };
+    common_from_stored(common, fact)
+}
+
+fn operation_from_stored(op: OperationV1) -> Result<Operation, CodecError> {
+    Ok(Operation {
+        route: match op.route {
+            0 => Route::Unknown,
+            1 => Route::Collection,
+            2 => Route::Resource,
+            3 => Route::ServiceProviderConfig,
+            4 => Route::ResourceTypes,
+            5 => Route::Schemas,
+            code => return Err(unknown("route", code)),
+        },
+        method: match op.method {
+            0 => Method::Other,
+            1 => Method::Get,
+            2 => Method::Post,
+            3 => Method::Put,
+            4 => Method::Patch,
+            5 => Method::Delete,
+            6 => Method::Head,
+            code => return Err(unknown("method", code)),
+        },
+        resource_type: ResourceType(op.resource_type),
+        number: Number(op.number),
+        touches: numbers_from_stored(op.touches),
+        status: op.status,
+        scim_type: op.scim_type,
+        effect: match op.effect {
+            1 => Effect::Applied,
+            2 => Effect::NoOp,
+            3 => Effect::Read,
+            4 => Effect::Rejected,
+            5 => Effect::Skipped,
+            6 => Effect::Unknown,
+            7 => Effect::Unverified,
+            8 => Effect::Contradicted,
+            code => return Err(unknown("effect", code)),
+        },
+        index: op.index,
+        saw_seq: op.saw_seq,
+        results: op.results,
+        decided_after_us: op.decided_after_us,
+    })
+}
+
+fn role_from_stored(code: u8) -> Result<Role, CodecError> {
+    match code {
+        1 => Ok(Role::Admin),
+        2 => Ok(Role::Auditor),
+        3 => Ok(Role::AppAuditor),
+        4 => Ok(Role::Scim),
+        code => Err(unknown("role", code)),
+    }
+}
+
+fn numbers_to_stored(numbers: &[Number]) -> Vec<u32> {
+    numbers.iter().map(|number| number.0).collect()
+}
+
+fn numbers_from_stored(numbers: Vec<u32>) -> Vec<Number> {
+    numbers.into_iter().map(Number).collect()
+}
+
+impl From<&Changes> for ChangesV1 {
+    fn from(changes: &Changes) -> ChangesV1 {
+        let (lifecycle, resource_type) = match changes.lifecycle {
+            None => (0, 0),
+            Some(Lifecycle::Created(resource_type)) => (1, resource_type.0),
+            Some(Lifecycle::Deleted) => (2, 0),
+        };
+        ChangesV1 {
+            lifecycle,
+            resource_type,
+            mention: changes.mention.as_ref().map(|mention| MentionV1 {
+                attribute: mention.attribute as u8,
+                value: mention.value.clone(),
+                folded: mention.folded.clone(),
+            }),
+            values: changes
+                .values
+                .iter()
+                .map(|change| {
+                    let (element_kind, element) = match &change.path.element {
+                        None => (0, String::new()),
+                        Some(Element::Type(text)) => (1, text.clone()),
+                        Some(Element::Value(text)) => (2, text.clone()),
+                    };
+                    ValueChangeV1 {
+                        schema: change.path.schema.clone(),
+                        attribute: change.path.attribute.clone(),
+                        element_kind,
+                        element,
+                        sub: change.path.sub.clone(),
+                        old: change.old.clone(),
+                        new: change.new.clone(),
+                    }
+                })
+                .collect(),
+            joined: numbers_to_stored(&changes.joined),
+            left: numbers_to_stored(&changes.left),
+        }
+    }
+}
+
+impl TryFrom<ChangesV1> for Changes {
+    type Error = CodecError;
+
+    fn try_from(stored: ChangesV1) -> Result<Changes, CodecError> {
+        let mention = match stored.mention {
+            None => None,
+            Some(mention) => Some(Mention {
+                attribute: Attribute::from_code(mention.attribute)
+                    .ok_or_else(|| unknown("attribute", mention.attribute))?,
+                value: mention.value,
+                folded: mention.folded,
+            }),
+        };
+        let mut values = Vec::with_capacity(stored.values.len());
+        for change in stored.values {
+            values.push(ValueChange {
+                path: Path {
+                    schema: change.schema,
+                    attribute: change.attribute,
+                    element: match change.element_kind {
+                        0 => None,
+                        1 => Some(Element::Type(change.element)),
+                        2 => Some(Element::Value(change.element)),
+                        code => return Err(unknown("naming of an element", code)),
+                    },
+                    sub: change.sub,
+                },
+                old: change.old,
+                new: change.new,
+            });
+        }
+        Ok(Changes {
+            lifecycle: match stored.lifecycle {
+                0 => None,
+                1 => Some(Lifecycle::Created(ResourceType(stored.resource_type))),
+                2 => Some(Lifecycle::Deleted),
+                code => return Err(unknown("lifecycle", code)),
+            },
+            mention,
+            values,
+            joined: numbers_from_stored(stored.joined),
+            left: numbers_from_stored(stored.left),
+        })
+    }
+}
+
+impl From<&Detail> for DetailV1 {
+    fn from(detail: &Detail) -> DetailV1 {
+        DetailV1 {
+            error: detail.error.clone(),
+            method: detail.method.clone(),
+            body: detail.body.as_ref().map(|note| BodyNoteV1 {
+                reason: note.reason.clone(),
+                length_bytes: note.length_bytes,
+                media_type: note.media_type.clone(),
+                line: note.line,
+                column: note.column,
+            }),
+        }
+    }
+}
+
+impl From<DetailV1> for Detail {
+    fn from(stored: DetailV1) -> Detail {
+        Detail {
+            error: stored.error,
+            method: stored.method,
+            body: stored.body.map(|note| BodyNote {
+                reason: note.reason,
+                length_bytes: note.length_bytes,
+                media_type: note.media_type,
+                line: note.line,
+                column: note.column,
+            }),
+        }
+    }
+}

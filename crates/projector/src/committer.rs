@@ -1,0 +1,619 @@
+//! The one writer. Commands wait in a queue; a thread of its own takes all that wait as one batch:
+//! decides each in order, folds it, appends the batch's events in one synced write, publishes the
+//! rows in another, and lets the replies leave.
+//!
+//! What a crash leaves, step by step:
+//!
+//! ```text
+//!  decide, fold   nothing was written; the clients got no answer
+//!  append         the events are in the log, the rows are not: the next start folds them. The
+//!                 clients got no answer and will ask again
+//!  publish        as if it had been answered
+//! ```
+//!
+//! An append or publish that fails poisons the committer: whether the events are in the log is
+//! known only after the store was opened again, so nothing more is decided or shown until then.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use event::codec::{decode_header, encode};
+use event::{
+    Application, Clock, Event, Fact, Header, LogId, Origin, Part, Seq, Stopwatch, Timestamp,
+};
+use store::{RowChanges, Store, StoreError};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::error::ProjectorError;
+use crate::fold::{FOLD_VERSION, fold};
+use crate::view::{Overlay, View};
+
+/// How the committer works; nothing here changes what is stored.
+#[derive(Clone, Debug)]
+pub struct CommitterOptions {
+    /// The clock that stamps events.
+    pub clock: Clock,
+    /// Go on although the clock stands far behind the last event.
+    pub accept_clock: bool,
+    /// Commands that may wait or be in work; further ones wait before they are taken.
+    pub commands_max: usize,
+}
+
+/// A batch ends here, so that its first reply does not wait for ever.
+const BATCH_COMMANDS_MAX: usize = 512;
+const BATCH_BYTES_MAX: usize = 16 << 20;
+/// A clock further behind the last event than this is not believed.
+const CLOCK_BEHIND_MAX_US: i64 = 60_000_000;
+/// Unsynced events are at most this old.
+const SYNC_AFTER: Duration = Duration::from_secs(1);
+/// The kept file is written at most this often under load, and this often when idle.
+const KEEP_AFTER: Duration = Duration::from_secs(1);
+const KEEP_IDLE: Duration = Duration::from_secs(10);
+/// The memtables go to disk this often, which bounds the folding at the next start.
+const FLUSH_AFTER: Duration = Duration::from_secs(60);
+
+/// Whether a decision's events must survive a loss of power before the reply leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Durability {
+    /// The reply leaves after a sync.
+    Synced,
+    /// The reply leaves after the append; a loss of power may take the last second of these.
+    Appended,
+}
+
+/// What decide knows of its place in the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// The log's name.
+    pub log: LogId,
+    /// The seq that the decision's first event gets.
+    pub seq: Seq,
+    /// The time that the decision's events get.
+    pub recorded_at: Timestamp,
+    /// What the clock shows.
+    pub raw_clock: Timestamp,
+    /// The clock stands so far behind the last event that no change may be recorded with it.
+    pub clock_behind: bool,
+}
+
+/// An event that has no place in the log yet.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Whose event it is.
+    pub application: Application,
+    /// The request behind it.
+    pub origin: Option<Origin>,
+    /// What happened.
+    pub fact: Fact,
+    /// What was sent and what it changed.
+    pub parts: Vec<Part>,
+}
+
+/// What decide returns: the events to store and what the client gets once they are.
+#[derive(Clone, Debug)]
+pub struct Decision<R> {
+    /// In order; they get consecutive seqs from the stamp's on.
+    pub events: Vec<Draft>,
+    /// Handed back after publish.
+    pub reply: R,
+}
+
+/// Why a command got no reply. In each case the log alone says whether its events are in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CommitError {
+    /// An append or publish failed; nothing is decided until the process is started again.
+    #[error("the log cannot be written; the server must be started again")]
+    Poisoned,
+    /// Decide panicked. This command is refused, nothing of it is stored, the others go on.
+    #[error("the request could not be decided because of a defect")]
+    Panicked,
+    /// The committer has stopped.
+    #[error("the server is stopping")]
+    Stopped,
+}
+
+/// Hands commands to the committer's thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Committer {
+    queue: Sender<Message>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Arc<Store>,
+    clock: Clock,
+    poisoned: AtomicBool,
+    permits: Arc<Semaphore>,
+}
+
+enum Message {
+    Command(Box<dyn Command>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// A waiting decision with the reply's type hidden.
+trait Command: Send {
+    fn durability(&self) -> Durability;
+    fn decide(&mut self, view: &View<'_>, stamp: Stamp) -> Result<Vec<Draft>, ProjectorError>;
+    fn finish(self: Box<Self>, outcome: Result<(), CommitError>);
+}
+
+struct Pending<D, R> {
+    durability: Durability,
+    decide: Option<D>,
+    reply: Option<R>,
+    sender: oneshot::Sender<Result<R, CommitError>>,
+    // Gives its place in the queue back when the command is finished.
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl<D, R> Command for Pending<D, R>
+where
+    D: FnOnce(&View<'_>, Stamp) -> Result<Decision<R>, ProjectorError> + Send,
+    R: Send,
+{
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn decide(&mut self, view: &View<'_>, stamp: Stamp) -> Result<Vec<Draft>, ProjectorError> {
+        let Some(decide) = self.decide.take() else { return Ok(vec![]) };
+        let decision = decide(view, stamp)?;
+        self.reply = Some(decision.reply);
+        Ok(decision.events)
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<(), CommitError>) {
+        let result = match (outcome, self.reply) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Some(reply)) => Ok(reply),
+            (Ok(()), None) => Err(CommitError::Panicked),
+        };
+        // Nobody waits any more when the client has gone; its events stand nevertheless.
+        let _ = self.sender.send(result);
+    }
+}
+
+impl Committer {
+    /// Starts the thread over a store whose rows stand at the log's end.
+    ///
+    /// # Errors
+    /// When the log's last event cannot be read, or the kept file cannot be written.
+    pub fn start(
+        store: Arc<Store>,
+        options: CommitterOptions,
+    ) -> Result<(Committer, JoinHandle<()>), ProjectorError> {
+        let next_seq = store.log_size()?;
+        let last_recorded_at = last_recorded_at(&store)?;
+        store.keep(next_seq, options.clock.now().max(last_recorded_at))?;
+        let shared = Arc::new(Shared {
+            store: Arc::clone(&store),
+            clock: options.clock.clone(),
+            poisoned: AtomicBool::new(false),
+            permits: Arc::new(Semaphore::new(options.commands_max)),
+        });
+        let (queue, waiting) = channel();
+        let writer = Writer {
+            store,
+            shared: Arc::clone(&shared),
+            accept_clock: options.accept_clock,
+            next_seq,
+            last_recorded_at,
+            synced: next_seq,
+            unsynced_since: None,
+            kept: next_seq,
+            kept_at: Stopwatch::start(),
+            flushed: next_seq,
+            flushed_at: Stopwatch::start(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("committer".into())
+            .spawn(move || writer.run(&waiting))
+            .map_err(|source| StoreError::File {
+                attempt: "start the committer for",
+                path: "the log".into(),
+                source,
+            })?;
+        Ok((Committer { queue, shared }, thread))
+    }
+
+    /// Queues a decision and waits for its reply, which leaves after its events are appended (and
+    /// synced, when so asked) and published. `decide` runs on the committer's thread: it must be
+    /// pure over its arguments and short. When the caller goes away, the decision still counts.
+    ///
+    /// # Errors
+    /// [`CommitError`], see there.
+    pub async fn submit<R: Send + 'static>(
+        &self,
+        durability: Durability,
+        decide: impl FnOnce(&View<'_>, Stamp) -> Result<Decision<R>, ProjectorError> + Send + 'static,
+    ) -> Result<R, CommitError> {
+        self.check()?;
+        let permit = Arc::clone(&self.shared.permits)
+            .acquire_owned()
+            .await
+            .map_err(|_| CommitError::Stopped)?;
+        let (sender, receiver) = oneshot::channel();
+        let pending =
+            Pending { durability, decide: Some(decide), reply: None, sender, _permit: permit };
+        self.queue.send(Message::Command(Box::new(pending))).map_err(|_| CommitError::Stopped)?;
+        receiver.await.map_err(|_| CommitError::Stopped)?
+    }
+
+    /// Whether events can be written, as far as is known.
+    ///
+    /// # Errors
+    /// [`CommitError::Poisoned`] once an append or publish has failed.
+    pub fn check(&self) -> Result<(), CommitError> {
+        if self.shared.poisoned.load(Ordering::SeqCst) {
+            Err(CommitError::Poisoned)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The store behind it, for reading.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.shared.store
+    }
+
+    /// The clock that stamps events.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// Finishes what waits, makes everything durable and ends the thread.
+    pub async fn stop(&self) {
+        let (sender, done) = oneshot::channel();
+        if self.queue.send(Message::Stop(sender)).is_ok() {
+            let _ = done.await;
+        }
+    }
+}
+
+fn last_recorded_at(store: &Store) -> Result<Timestamp, ProjectorError> {
+    let Some(seq) = store.log_size()?.checked_sub(1) else { return Ok(Timestamp(i64::MIN)) };
+    let bytes = store.event_bytes(seq)?.ok_or(StoreError::Gap { expected: seq })?;
+    let header = decode_header(&bytes).map_err(|source| ProjectorError::Event { seq, source })?;
+    Ok(header.recorded_at)
+}
+
+/// The committer's thread.
+struct Writer {
+    store: Arc<Store>,
+    shared: Arc<Shared>,
+    accept_clock: bool,
+    next_seq: Seq,
+    last_recorded_at: Timestamp,
+    /// Events known to be synced.
+    synced: Seq,
+    unsynced_since: Option<Stopwatch>,
+    /// Events that the kept file vouches for.
+    kept: Seq,
+    kept_at: Stopwatch,
+    /// Events at the last flush.
+    flushed: Seq,
+    flushed_at: Stopwatch,
+}
+
+impl Writer {
+    fn run(mut self, waiting: &Receiver<Message>) {
+        loop {
+            let mut commands = Vec::new();
+            let mut stop = None;
+            let mut next = match waiting.recv_timeout(self.until_next_chore()) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            while let Some(message) = next {
+                match message {
+                    Message::Command(command) => commands.push(command),
+                    Message::Stop(sender) => stop = Some(sender),
+                }
+                if commands.len() >= BATCH_COMMANDS_MAX || stop.is_some() {
+                    break;
+                }
+                next = waiting.try_recv().ok();
+            }
+            self.batches(commands);
+            if let Some(done) = stop {
+                self.close();
+                let _ = done.send(());
+                break;
+            }
+            if let Err(error) = self.chores() {
+                self.poison(&error);
+            }
+        }
+    }
+
+    /// Runs the commands in as many batches as their bytes ask for.
+    fn batches(&mut self, commands: Vec<Box<dyn Command>>) {
+        let mut commands = commands.into_iter().peekable();
+        while commands.peek().is_some() {
+            if self.shared.poisoned.load(Ordering::SeqCst) {
+                commands.by_ref().for_each(|command| command.finish(Err(CommitError::Poisoned)));
+                return;
+            }
+            let mut finished = Vec::new();
+            let outcome = match self.batch(&mut commands, &mut finished) {
+                Ok(()) => Ok(()),
+                Err(error) => {
+                    self.poison(&error);
+                    Err(CommitError::Poisoned)
+                }
+            };
+            for command in finished {
+                command.finish(outcome);
+            }
+        }
+    }
+
+    /// Decides, folds, appends and publishes one batch. Commands that came through decide go to
+    /// `finished`, whatever happens then; those whose decide panicked are refused at once.
+    fn batch(
+        &mut self,
+        commands: &mut impl Iterator<Item = Box<dyn Command>>,
+        finished: &mut Vec<Box<dyn Command>>,
+    ) -> Result<(), ProjectorError> {
+        let store = Arc::clone(&self.store);
+        let snapshot = store.snapshot();
+        let mut overlay = Overlay::new(&snapshot);
+        let mut events: Vec<(Seq, Vec<u8>)> = Vec::new();
+        let mut bytes = 0;
+        let mut sync = false;
+        while bytes < BATCH_BYTES_MAX {
+            let Some(mut command) = commands.next() else { break };
+            let stamp = self.stamp(events.len());
+            let decided =
+                catch_unwind(AssertUnwindSafe(|| command.decide(&View::new(&overlay), stamp)));
+            let drafts = match decided {
+                Err(_panic) => {
+                    tracing::error!("a command panicked in decide and was refused");
+                    command.finish(Err(CommitError::Panicked));
+                    continue;
+                }
+                Ok(drafts) => {
+                    sync |= command.durability() == Durability::Synced;
+                    finished.push(command);
+                    drafts?
+                }
+            };
+            for draft in drafts {
+                let seq = self.next_seq + events.len() as Seq;
+                let event = event_of(draft, seq, stamp);
+                let encoded =
+                    encode(&event).map_err(|source| ProjectorError::Event { seq, source })?;
+                catch_unwind(AssertUnwindSafe(|| fold(&mut overlay, &event)))
+                    .unwrap_or_else(|_panic| Err(ProjectorError::row("a panicking fold")))?;
+                bytes += encoded.len();
+                events.push((seq, encoded));
+            }
+            self.last_recorded_at = stamp.recorded_at;
+        }
+        let changes = overlay.into_changes();
+        drop(snapshot);
+        self.append(&events, sync)?;
+        self.publish(&changes, &events)
+    }
+
+    fn stamp(&self, events_before: usize) -> Stamp {
+        let raw_clock = self.shared.clock.now();
+        let behind = self.last_recorded_at.micros_since(raw_clock) > CLOCK_BEHIND_MAX_US;
+        Stamp {
+            log: self.store.log_id(),
+            seq: self.next_seq + events_before as Seq,
+            recorded_at: raw_clock.max(self.last_recorded_at),
+            raw_clock,
+            clock_behind: behind && !self.accept_clock && self.last_recorded_at.0 != i64::MIN,
+        }
+    }
+
+    fn append(&mut self, events: &[(Seq, Vec<u8>)], sync: bool) -> Result<(), ProjectorError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        fail::fail_point!("append", |_| {
+            let path = "the log (failpoint)".into();
+            let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            Err(StoreError::File { attempt: "append to", path, source }.into())
+        });
+        let watch = Stopwatch::start();
+        self.store.append(events, sync)?;
+        let seconds = watch.elapsed().as_secs_f64();
+        let kind = if sync { "synced" } else { "appended" };
+        metrics::histogram!("provlog_append_duration_seconds", "kind" => kind).record(seconds);
+        metrics::counter!("provlog_events_appended_total").increment(events.len() as u64);
+
+        let size = self.next_seq + events.len() as Seq;
+        if sync {
+            // One write-ahead log: what was appended before is synced with it.
+            self.synced = size;
+            self.unsynced_since = None;
+        } else if self.unsynced_since.is_none() {
+            self.unsynced_since = Some(Stopwatch::start());
+        }
+        fail::fail_point!("appended", |_| -> Result<(), ProjectorError> { std::process::abort() });
+        Ok(())
+    }
+
+    fn publish(
+        &mut self,
+        changes: &RowChanges,
+        events: &[(Seq, Vec<u8>)],
+    ) -> Result<(), ProjectorError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let size = self.next_seq + events.len() as Seq;
+        self.store.publish(changes, size, FOLD_VERSION)?;
+        self.next_seq = size;
+        fail::fail_point!("published", |_| -> Result<(), ProjectorError> { std::process::abort() });
+        Ok(())
+    }
+
+    fn until_next_chore(&self) -> Duration {
+        let left = |watch: &Stopwatch, after: Duration| after.saturating_sub(watch.elapsed());
+        let keep_after = if self.synced > self.kept { KEEP_AFTER } else { KEEP_IDLE };
+        let keep = left(&self.kept_at, keep_after);
+        match &self.unsynced_since {
+            Some(since) => keep.min(left(since, SYNC_AFTER)),
+            None => keep,
+        }
+    }
+
+    fn chores(&mut self) -> Result<(), ProjectorError> {
+        if self.shared.poisoned.load(Ordering::SeqCst) {
+            // Nothing is vouched for any more; the kept file stays as it is.
+            self.kept_at = Stopwatch::start();
+            self.unsynced_since = None;
+            return Ok(());
+        }
+        if self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_AFTER) {
+            self.store.sync()?;
+            self.synced = self.next_seq;
+            self.unsynced_since = None;
+        }
+        if self.until_next_chore().is_zero() {
+            self.keep()?;
+        }
+        if self.flushed_at.elapsed() >= FLUSH_AFTER {
+            if self.next_seq > self.flushed {
+                self.store.flush(false)?;
+                self.flushed = self.next_seq;
+            }
+            self.flushed_at = Stopwatch::start();
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self) -> Result<(), ProjectorError> {
+        let alive = self.shared.clock.now().max(self.last_recorded_at);
+        self.store.keep(self.synced, alive)?;
+        self.kept = self.synced;
+        self.kept_at = Stopwatch::start();
+        Ok(())
+    }
+
+    /// The last act of a process that stops in order.
+    fn close(&mut self) {
+        if self.shared.poisoned.load(Ordering::SeqCst) {
+            return;
+        }
+        let closed = self.store.sync().map_err(ProjectorError::from).and_then(|()| {
+            self.synced = self.next_seq;
+            self.keep()?;
+            Ok(self.store.flush(true)?)
+        });
+        if let Err(error) = closed {
+            self.poison(&error);
+        }
+    }
+
+    fn poison(&self, error: &ProjectorError) {
+        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        tracing::error!(error = %error, cause, "the log is poisoned; start the server again");
+        self.shared.poisoned.store(true, Ordering::SeqCst);
+    }
+}
+
+fn event_of(draft: Draft, seq: Seq, stamp: Stamp) -> Event {
+    Event {
+        seq,
+        header: Header {
+            application: draft.application,
+            recorded_at: stamp.recorded_at,
+            raw_clock: stamp.raw_clock,
+            origin: draft.origin,
+            fact: draft.fact,
+        },
+        parts: draft.parts,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::Options;
+
+    const START: Timestamp = Timestamp(1_772_442_847_000_000);
+
+    fn store(folder: &std::path::Path) -> Arc<Store> {
+        Arc::new(Store::open(folder, &Options::default(), 7).unwrap())
+    }
+
+    fn options(clock: &Clock) -> CommitterOptions {
+        CommitterOptions { clock: clock.clone(), accept_clock: false, commands_max: 64 }
+    }
+
+    fn stopped() -> Draft {
+        Draft {
+            application: Application::RECORDER,
+            origin: None,
+            fact: Fact::RecorderStopped,
+            parts: vec![],
+        }
+    }
+
+    async fn one(committer: &Committer) -> Result<Stamp, CommitError> {
+        committer
+            .submit(Durability::Synced, |_, stamp| {
+                Ok(Decision { events: vec![stopped()], reply: stamp })
+            })
+            .await
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_decide_refuses_that_command_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(START);
+        let (committer, _) = Committer::start(store(folder.path()), options(&clock)).unwrap();
+        assert_eq!(one(&committer).await.unwrap().seq, 0);
+        let panicked = committer
+            .submit(Durability::Synced, |_, _| -> Result<Decision<()>, ProjectorError> {
+                panic!("a defect")
+            })
+            .await;
+        assert_eq!(panicked, Err(CommitError::Panicked));
+        assert_eq!(one(&committer).await.unwrap().seq, 1);
+        committer.stop().await;
+        assert_eq!(one(&committer).await.unwrap_err(), CommitError::Stopped);
+    }
+
+    #[tokio::test]
+    async fn recorded_time_never_goes_back_and_a_clock_far_behind_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(START);
+        let (committer, _) = Committer::start(store(folder.path()), options(&clock)).unwrap();
+        one(&committer).await.unwrap();
+        clock.set(Timestamp(START.0 - 60_000_000));
+        let stamp = one(&committer).await.unwrap();
+        assert_eq!((stamp.recorded_at, stamp.clock_behind), (START, false));
+        assert_eq!(stamp.raw_clock, clock.now());
+        clock.set(Timestamp(START.0 - 60_000_001));
+        assert!(one(&committer).await.unwrap().clock_behind);
+        clock.set(Timestamp(START.0 + 1));
+        let stamp = one(&committer).await.unwrap();
+        assert_eq!((stamp.recorded_at, stamp.clock_behind), (clock.now(), false));
+    }
+
+    #[tokio::test]
+    async fn a_start_goes_on_behind_the_last_event() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(START);
+        let store = store(folder.path());
+        let (committer, thread) = Committer::start(Arc::clone(&store), options(&clock)).unwrap();
+        one(&committer).await.unwrap();
+        committer.stop().await;
+        thread.join().unwrap();
+        clock.set(Timestamp(0));
+        let (committer, _) = Committer::start(store, options(&clock)).unwrap();
+        let stamp = one(&committer).await.unwrap();
+        assert_eq!((stamp.seq, stamp.recorded_at, stamp.clock_behind), (1, START, true));
+    }
+}

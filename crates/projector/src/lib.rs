@@ -1,0 +1,34 @@
+//! The one writer, and the way from events to rows.
+//!
+//! ```text
+//!  command ──▶ Committer   decide(&View, Stamp) ─▶ Decision { events, reply }
+//!                          fold(event)          ─▶ row changes, into the overlay
+//!                          append the batch's events, synced      the truth
+//!                          publish overlay and watermark          the cache
+//!              ◀── reply
+//! ```
+//!
+//! [`Committer`] takes waiting commands as one batch and knows no SCIM. The fold turns an event's
+//! resolved changes into rows: state, history, sets, the log's index. [`catch_up`] brings rows to
+//! the log's end with the same fold, and [`rebuild`] makes them anew; there is no other repair.
+//! [`View`] reads rows, live or as of a seq.
+
+mod committer;
+mod error;
+mod fold;
+mod operation;
+mod rebuild;
+mod resource;
+mod row;
+mod set;
+mod view;
+
+pub use committer::{CommitError, Committer, CommitterOptions, Decision, Draft, Durability, Stamp};
+pub use error::ProjectorError;
+pub use fold::{FOLD_VERSION, fold, folded};
+pub use operation::{OperationSummary, request_id_hash};
+pub use rebuild::{Rebuilt, catch_up, rebuild};
+pub use resource::apply;
+pub use row::{ApplicationRow, CredentialRow, Gap, GapReason, Version};
+pub use set::{Standing, Stay};
+pub use view::{Overlay, View, seq_at};

@@ -1,0 +1,99 @@
+//! Brings the rows to the log's end: at start-up from the watermark, in a rebuild from the beginning.
+
+use std::ops::ControlFlow;
+
+use event::codec::decode;
+use event::{Seq, Stopwatch};
+use store::{RowChanges, Store, digest};
+
+use crate::error::ProjectorError;
+use crate::fold::{FOLD_VERSION, fold};
+use crate::view::Overlay;
+
+/// Rows gathered before they are written.
+const ROWS_PER_PUBLISH: usize = 20_000;
+
+/// Folds every event that the rows do not know yet, and returns how many there were. Rows of
+/// another fold version are made anew. A crash in between leaves rows that end earlier.
+///
+/// `progress` is told the seq that was reached and the log's size, now and then.
+///
+/// # Errors
+/// When the log has a gap, or log or rows cannot be read or written.
+pub fn catch_up(store: &Store, mut progress: impl FnMut(Seq, Seq)) -> Result<Seq, ProjectorError> {
+    let size = store.log_size()?;
+    let watermark = store.snapshot().watermark()?;
+    let start = match watermark {
+        Some((seq, FOLD_VERSION)) => seq,
+        Some(_) => {
+            store.clear_rows()?;
+            0
+        }
+        None => 0,
+    };
+    if start > size {
+        return Err(ProjectorError::RowsAhead { rows: start, log: size });
+    }
+    let mut reached = start;
+    while reached < size {
+        let snapshot = store.snapshot();
+        let mut overlay = Overlay::new(&snapshot);
+        let mut next = reached;
+        store.scan_log(reached, |seq, bytes| -> Result<_, ProjectorError> {
+            let event =
+                decode(seq, bytes).map_err(|source| ProjectorError::Event { seq, source })?;
+            fold(&mut overlay, &event)?;
+            next = seq + 1;
+            Ok(if overlay.len() >= ROWS_PER_PUBLISH {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        })?;
+        let changes: RowChanges = overlay.into_changes();
+        drop(snapshot);
+        store.publish(&changes, next, FOLD_VERSION)?;
+        reached = next;
+        progress(reached, size);
+    }
+    if start == 0 && size == 0 {
+        store.publish(&RowChanges::new(), 0, FOLD_VERSION)?;
+    }
+    Ok(size - start)
+}
+
+/// What a rebuild found.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Rebuilt {
+    /// Events folded.
+    pub events: Seq,
+    /// Seconds that the folding took.
+    pub seconds: f64,
+    /// Digest of the rows that were there, brought to the log's end.
+    pub digest_before: [u8; 32],
+    /// Digest of the rows that were made anew.
+    pub digest_after: [u8; 32],
+    /// Whether both were made by the same version of the fold, so that the digests must be equal.
+    pub same_fold: bool,
+}
+
+/// Makes all rows anew from the log and compares them with those that were there.
+///
+/// # Errors
+/// As [`catch_up`]. Rows that were cleared before the failure are made by the next start.
+pub fn rebuild(
+    store: &Store,
+    mut progress: impl FnMut(Seq, Seq),
+) -> Result<Rebuilt, ProjectorError> {
+    let same_fold =
+        store.snapshot().watermark()?.is_none_or(|(_, version)| version == FOLD_VERSION);
+    catch_up(store, &mut progress)?;
+    let digest_before = digest(&store.snapshot())?;
+    store.clear_rows()?;
+    let watch = Stopwatch::start();
+    let events = catch_up(store, &mut progress)?;
+    let seconds = watch.elapsed().as_secs_f64();
+    let digest_after = digest(&store.snapshot())?;
+    store.flush(true)?;
+    Ok(Rebuilt { events, seconds, digest_before, digest_after, same_fold })
+}

@@ -1,0 +1,179 @@
+//! Applies resolved changes to a resource's attributes.
+
+use event::{Element, Path, ValueChange};
+use serde_json::{Map, Value};
+
+use crate::error::ProjectorError;
+
+/// The state after the changes. Absent and empty are the same (RFC 7643 §2.5), so what becomes
+/// empty goes. A change of a place that is not there makes the place.
+///
+/// # Errors
+/// When a value is not JSON, which the codec's owner never writes.
+pub fn apply(
+    state: &mut Map<String, Value>,
+    changes: &[ValueChange],
+) -> Result<(), ProjectorError> {
+    for change in changes {
+        let new = match &change.new {
+            None => None,
+            Some(text) => Some(
+                serde_json::from_slice(text).map_err(|_| ProjectorError::row("a changed value"))?,
+            ),
+        };
+        match &change.path.schema {
+            None => set_attribute(state, &change.path, new),
+            Some(urn) => {
+                edit_object(state, urn, |extension| set_attribute(extension, &change.path, new));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn set_attribute(attributes: &mut Map<String, Value>, path: &Path, new: Option<Value>) {
+    match (&path.element, &path.sub) {
+        (None, None) => set(attributes, &path.attribute, new),
+        (None, Some(sub)) => {
+            edit_object(attributes, &path.attribute, |complex| set(complex, sub, new));
+        }
+        (Some(element), sub) => {
+            let mut list = match attributes.remove(&path.attribute) {
+                Some(Value::Array(list)) => list,
+                Some(_) | None => Vec::new(),
+            };
+            set_element(&mut list, element, sub.as_deref(), new);
+            if !list.is_empty() {
+                attributes.insert(path.attribute.clone(), Value::Array(list));
+            }
+        }
+    }
+}
+
+fn set_element(list: &mut Vec<Value>, element: &Element, sub: Option<&str>, new: Option<Value>) {
+    let place = list.iter().position(|candidate| is_named(candidate, element));
+    match (sub, place, new) {
+        (None, Some(place), Some(new)) => list[place] = new,
+        (None, Some(place), None) => {
+            list.remove(place);
+        }
+        (None, None, Some(new)) => list.push(new),
+        (None, None, None) => {}
+        (Some(sub), Some(place), new) => {
+            if let Value::Object(object) = &mut list[place] {
+                set(object, sub, new);
+                if object.is_empty() {
+                    list.remove(place);
+                }
+            }
+        }
+        (Some(sub), None, new) => {
+            let (name, text) = match element {
+                Element::Type(text) => ("type", text),
+                Element::Value(text) => ("value", text),
+            };
+            let mut object = Map::new();
+            object.insert(name.to_owned(), Value::String(text.clone()));
+            set(&mut object, sub, new);
+            list.push(Value::Object(object));
+        }
+    }
+}
+
+fn is_named(candidate: &Value, element: &Element) -> bool {
+    let text = |name| candidate.get(name).and_then(Value::as_str);
+    match element {
+        // `type` is not caseExact (RFC 7643 §8.7.1), and the difference compares it so.
+        Element::Type(name) => {
+            text("type").is_some_and(|text| text.to_lowercase() == name.to_lowercase())
+        }
+        Element::Value(name) => text("value") == Some(name),
+    }
+}
+
+fn set(object: &mut Map<String, Value>, name: &str, new: Option<Value>) {
+    match new {
+        Some(value) => {
+            object.insert(name.to_owned(), value);
+        }
+        None => {
+            object.remove(name);
+        }
+    }
+}
+
+fn edit_object(
+    parent: &mut Map<String, Value>,
+    name: &str,
+    edit: impl FnOnce(&mut Map<String, Value>),
+) {
+    let mut object = match parent.remove(name) {
+        Some(Value::Object(object)) => object,
+        Some(_) | None => Map::new(),
+    };
+    edit(&mut object);
+    if !object.is_empty() {
+        parent.insert(name.to_owned(), Value::Object(object));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn path(attribute: &str, element: Option<Element>, sub: Option<&str>) -> Path {
+        Path { schema: None, attribute: attribute.into(), element, sub: sub.map(str::to_owned) }
+    }
+
+    fn check(old: Value, path: Path, new: Option<Value>, expected: Value) {
+        let Value::Object(mut state) = old else { panic!("the state is an object") };
+        let new = new.map(|value| serde_json::to_vec(&value).unwrap());
+        apply(&mut state, &[ValueChange { path, old: None, new }]).unwrap();
+        assert_eq!(Value::Object(state), expected);
+    }
+
+    #[test]
+    fn values_are_set_and_cleared_where_the_path_says() {
+        let work = || Some(Element::Type("work".into()));
+        check(
+            json!({}),
+            path("title", None, None),
+            Some(json!("Clerk")),
+            json!({"title": "Clerk"}),
+        );
+        check(json!({"title": "x"}), path("title", None, None), None, json!({}));
+        check(
+            json!({"name": {"givenName": "Mira"}}),
+            path("name", None, Some("givenName")),
+            None,
+            json!({}),
+        );
+        check(
+            json!({"emails": [{"type": "home", "value": "a"}, {"type": "Work", "value": "b"}]}),
+            path("emails", work(), Some("value")),
+            Some(json!("c")),
+            json!({"emails": [{"type": "home", "value": "a"}, {"type": "Work", "value": "c"}]}),
+        );
+        check(
+            json!({"emails": [{"type": "work", "value": "b"}]}),
+            path("emails", work(), None),
+            None,
+            json!({}),
+        );
+        check(
+            json!({"emails": [{"value": "a"}]}),
+            path("emails", Some(Element::Value("b".into())), None),
+            Some(json!({"value": "b"})),
+            json!({"emails": [{"value": "a"}, {"value": "b"}]}),
+        );
+        let extension =
+            Path { schema: Some("urn:x".into()), ..path("manager", None, Some("value")) };
+        check(
+            json!({}),
+            extension,
+            Some(json!("u")),
+            json!({"urn:x": {"manager": {"value": "u"}}}),
+        );
+    }
+}

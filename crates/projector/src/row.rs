@@ -1,0 +1,259 @@
+//! The values of rows. They can change at any time by raising the fold version.
+
+use event::codec::{decode_row, encode_row};
+use event::{Application, Attribute, Credential, Number, ResourceType, Role, Seq, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use store::key;
+
+use crate::error::ProjectorError;
+
+/// An application as it is configured.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ApplicationRow {
+    /// Its number.
+    pub number: Application,
+    /// Its name in addresses.
+    pub slug: String,
+    /// Its profile's name.
+    pub profile: String,
+    /// Settings over the profile's, as JSON text.
+    pub settings: Vec<u8>,
+    /// When it was added.
+    pub added_at: Timestamp,
+    /// The event that added it.
+    pub added_seq: Seq,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredApplication {
+    slug: String,
+    profile: String,
+    settings: Vec<u8>,
+    added_at: Timestamp,
+    added_seq: Seq,
+}
+
+impl ApplicationRow {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, ProjectorError> {
+        let stored = StoredApplication {
+            slug: self.slug.clone(),
+            profile: self.profile.clone(),
+            settings: self.settings.clone(),
+            added_at: self.added_at,
+            added_seq: self.added_seq,
+        };
+        encode_row(&stored).map_err(ProjectorError::undecodable("an application"))
+    }
+
+    pub(crate) fn decode(number: Application, bytes: &[u8]) -> Result<Self, ProjectorError> {
+        let stored: StoredApplication =
+            decode_row(bytes).map_err(ProjectorError::undecodable("an application"))?;
+        Ok(ApplicationRow {
+            number,
+            slug: stored.slug,
+            profile: stored.profile,
+            settings: stored.settings,
+            added_at: stored.added_at,
+            added_seq: stored.added_seq,
+        })
+    }
+}
+
+/// A token that was issued.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CredentialRow {
+    /// Its number.
+    pub number: Credential,
+    /// The application it is limited to; the recorder when it is not limited.
+    pub application: Application,
+    /// What it allows.
+    pub role: Role,
+    /// SHA-256 of the token.
+    pub sha256: [u8; 32],
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredCredential {
+    application: Application,
+    role: u8,
+    sha256: [u8; 32],
+}
+
+impl CredentialRow {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, ProjectorError> {
+        let stored = StoredCredential {
+            application: self.application,
+            role: self.role as u8,
+            sha256: self.sha256,
+        };
+        encode_row(&stored).map_err(ProjectorError::undecodable("a credential"))
+    }
+
+    pub(crate) fn decode(number: Credential, bytes: &[u8]) -> Result<Self, ProjectorError> {
+        let what = "a credential";
+        let stored: StoredCredential =
+            decode_row(bytes).map_err(ProjectorError::undecodable(what))?;
+        Ok(CredentialRow {
+            number,
+            application: stored.application,
+            role: match stored.role {
+                1 => Role::Admin,
+                2 => Role::Auditor,
+                3 => Role::AppAuditor,
+                4 => Role::Scim,
+                _ => return Err(ProjectorError::row(what)),
+            },
+            sha256: stored.sha256,
+        })
+    }
+}
+
+/// The state of a resource from one event on.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Version {
+    /// The event that made this state.
+    pub seq: Seq,
+    /// The resource's type.
+    pub resource_type: ResourceType,
+    /// The event that created the resource.
+    pub created_seq: Seq,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When this state began.
+    pub modified_at: Timestamp,
+    /// The attributes without members; `None` once the resource was deleted.
+    pub state: Option<Map<String, Value>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredVersion {
+    resource_type: u8,
+    created_seq: Seq,
+    created_at: Timestamp,
+    modified_at: Timestamp,
+    /// Canonical JSON.
+    state: Option<Vec<u8>>,
+}
+
+impl Version {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, ProjectorError> {
+        let stored = StoredVersion {
+            resource_type: self.resource_type.0,
+            created_seq: self.created_seq,
+            created_at: self.created_at,
+            modified_at: self.modified_at,
+            // A map of JSON values has no way to fail, and its names are sorted.
+            state: self.state.as_ref().map(|state| serde_json::to_vec(state).unwrap_or_default()),
+        };
+        encode_row(&stored).map_err(ProjectorError::undecodable("a version"))
+    }
+
+    pub(crate) fn decode(key: &[u8], bytes: &[u8]) -> Result<Version, ProjectorError> {
+        let what = "a version";
+        let stored: StoredVersion = decode_row(bytes).map_err(ProjectorError::undecodable(what))?;
+        let state = match stored.state {
+            None => None,
+            Some(text) => {
+                Some(serde_json::from_slice(&text).map_err(|_| ProjectorError::row(what))?)
+            }
+        };
+        Ok(Version {
+            seq: key::version_seq(key).ok_or_else(|| ProjectorError::row(what))?,
+            resource_type: ResourceType(stored.resource_type),
+            created_seq: stored.created_seq,
+            created_at: stored.created_at,
+            modified_at: stored.modified_at,
+            state,
+        })
+    }
+
+    /// The SCIM id, while the resource exists.
+    pub fn id(&self) -> Option<&str> {
+        self.state.as_ref()?.get("id")?.as_str()
+    }
+}
+
+/// By what a number was first mentioned.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredMentioned {
+    pub(crate) attribute: u8,
+    pub(crate) value: String,
+}
+
+impl StoredMentioned {
+    pub(crate) fn attribute(&self) -> Option<Attribute> {
+        Attribute::from_code(self.attribute)
+    }
+}
+
+/// A stretch of time without a recorder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Gap {
+    /// When the recorder was last known to run.
+    pub from: Timestamp,
+    /// When it ran again.
+    pub to: Timestamp,
+    /// Why it did not run.
+    pub reason: GapReason,
+}
+
+/// Why the recorder did not run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum GapReason {
+    /// It was stopped in order.
+    Stopped,
+    /// It was killed, or lost its power.
+    Killed,
+}
+
+impl GapReason {
+    /// The word in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            GapReason::Stopped => "recorder stopped",
+            GapReason::Killed => "recorder killed",
+        }
+    }
+}
+
+/// Whether the recorder runs, as far as the log goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Recorder {
+    Running,
+    Stopped,
+}
+
+pub(crate) fn encode<T: Serialize>(
+    what: &'static str,
+    value: &T,
+) -> Result<Vec<u8>, ProjectorError> {
+    encode_row(value).map_err(ProjectorError::undecodable(what))
+}
+
+pub(crate) fn decode<T: serde::de::DeserializeOwned>(
+    what: &'static str,
+    bytes: &[u8],
+) -> Result<T, ProjectorError> {
+    decode_row(bytes).map_err(ProjectorError::undecodable(what))
+}
+
+/// A number as a row's value.
+pub(crate) fn encode_number(number: u32) -> Vec<u8> {
+    number.to_be_bytes().to_vec()
+}
+
+pub(crate) fn decode_number(what: &'static str, bytes: &[u8]) -> Result<u32, ProjectorError> {
+    let bytes = bytes.try_into().map_err(|_| ProjectorError::row(what))?;
+    Ok(u32::from_be_bytes(bytes))
+}
+
+pub(crate) fn decode_seq(what: &'static str, bytes: &[u8]) -> Result<Seq, ProjectorError> {
+    let bytes = bytes.try_into().map_err(|_| ProjectorError::row(what))?;
+    Ok(Seq::from_be_bytes(bytes))
+}
+
+/// A number from a row, as what it names.
+pub(crate) fn number_of(what: &'static str, bytes: &[u8]) -> Result<Number, ProjectorError> {
+    decode_number(what, bytes).map(Number)
+}

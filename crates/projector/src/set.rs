@@ -1,0 +1,381 @@
+//! Everything that has members over time: the members of a group, the users that exist, the active
+//! ones.
+//!
+//! Three kinds of row serve one set. A **change** (set, seq, member) says added or removed, and how
+//! many members there were afterwards. A **base** (set, seq), written after every
+//! max(256, members / 16) changes, holds all members and since when; members at a seq are the last
+//! base and the changes after it, so an old question costs what a new one does. The **mirror**
+//! (member, set, start) turns it round: one scan answers where somebody was a member, and when.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use event::{Application, Number, Seq};
+use roaring::RoaringBitmap;
+use store::key::{self, Set};
+use store::{Direction, ReadRows};
+
+use crate::error::ProjectorError;
+use crate::row;
+use crate::view::Overlay;
+
+/// A member and the event with which the present stay began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Who.
+    pub member: Number,
+    /// Since which event.
+    pub since: Seq,
+}
+
+/// One stay of a member in a set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stay {
+    /// In which set.
+    pub set: Set,
+    /// The event with which it began.
+    pub start: Seq,
+    /// The event with which it ended; `None` while it lasts.
+    pub end: Option<Seq>,
+}
+
+impl Stay {
+    /// Whether it lasted right after the event at `seq`.
+    pub fn covers(&self, seq: Seq) -> bool {
+        self.start <= seq && self.end.is_none_or(|end| seq < end)
+    }
+}
+
+const CHANGES_PER_BASE_MIN: u32 = 256;
+const OPEN: Seq = Seq::MAX;
+
+/// The value of a change row.
+#[derive(Clone, Copy)]
+struct Change {
+    added: bool,
+    /// Members after this change.
+    count: u32,
+    /// Changes since the last base; 0 when a base was written at this seq.
+    since_base: u32,
+}
+
+impl Change {
+    fn encode(self) -> Vec<u8> {
+        let mut out = vec![u8::from(self.added)];
+        out.extend_from_slice(&self.count.to_be_bytes());
+        out.extend_from_slice(&self.since_base.to_be_bytes());
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Change> {
+        let [added @ (0 | 1), rest @ ..] = bytes else { return None };
+        let (count, since_base) = rest.split_first_chunk::<4>()?;
+        Some(Change {
+            added: *added == 1,
+            count: u32::from_be_bytes(*count),
+            since_base: u32::from_be_bytes(since_base.try_into().ok()?),
+        })
+    }
+}
+
+fn damaged() -> ProjectorError {
+    ProjectorError::row("a set")
+}
+
+/// Writes the changes that the event at `seq` makes to a set. Decide has made sure that who joins is
+/// no member and who leaves is one, and that both lists are ascending without a common number.
+pub(crate) fn record(
+    rows: &mut Overlay<'_>,
+    application: Application,
+    set: Set,
+    seq: Seq,
+    joined: &[Number],
+    left: &[Number],
+) -> Result<(), ProjectorError> {
+    if joined.is_empty() && left.is_empty() {
+        return Ok(());
+    }
+    let last = last_change(rows, application, set, Seq::MAX)?;
+    let (mut count, mut since_base) = last.map_or((0, 0), |last| (last.count, last.since_base));
+    let mut changes: Vec<(Number, bool)> = Vec::with_capacity(joined.len() + left.len());
+    changes.extend(joined.iter().map(|member| (*member, true)));
+    changes.extend(left.iter().map(|member| (*member, false)));
+    changes.sort_unstable(); // the row with the highest key must have the final counts
+
+    for (index, (member, added)) in changes.iter().enumerate() {
+        since_base += 1;
+        count = if *added { count + 1 } else { count.saturating_sub(1) };
+        let base_due = since_base >= CHANGES_PER_BASE_MIN.max(count / 16);
+        let is_last = index + 1 == changes.len();
+        let value = Change {
+            added: *added,
+            count,
+            since_base: if is_last && base_due { 0 } else { since_base },
+        };
+        rows.put(key::set_change(application, set, seq, *member), value.encode());
+        if *added {
+            rows.put(key::mirror(application, *member, set, seq), OPEN.to_be_bytes().to_vec());
+        } else if let Some(stay) = last_stay(rows, application, set, *member)? {
+            rows.put(
+                key::mirror(application, *member, set, stay.start),
+                seq.to_be_bytes().to_vec(),
+            );
+        }
+        if is_last && base_due {
+            let members = members_at(rows, application, set, seq)?;
+            rows.put(key::set_base(application, set, seq), encode_base(&members)?);
+        }
+    }
+    Ok(())
+}
+
+fn last_change(
+    rows: &dyn ReadRows,
+    application: Application,
+    set: Set,
+    seq: Seq,
+) -> Result<Option<Change>, ProjectorError> {
+    let range = key::set_changes(application, set, None, seq);
+    match rows.first(&range, Direction::Backward)? {
+        None => Ok(None),
+        Some((_, value)) => Change::decode(&value).map(Some).ok_or_else(damaged),
+    }
+}
+
+/// How many members a set had right after the event at `seq`.
+pub(crate) fn count_at(
+    rows: &dyn ReadRows,
+    application: Application,
+    set: Set,
+    seq: Seq,
+) -> Result<u32, ProjectorError> {
+    Ok(last_change(rows, application, set, seq)?.map_or(0, |change| change.count))
+}
+
+/// The members of a set right after the event at `seq`, by number.
+pub(crate) fn members_at(
+    rows: &dyn ReadRows,
+    application: Application,
+    set: Set,
+    seq: Seq,
+) -> Result<Vec<Standing>, ProjectorError> {
+    let bases = key::set_bases(application, set, seq);
+    let (base_seq, base) = match rows.first(&bases, Direction::Backward)? {
+        None => (None, Vec::new()),
+        Some((key, value)) => {
+            (Some(key::set_base_seq(&key).ok_or_else(damaged)?), decode_base(&value)?)
+        }
+    };
+    // What the changes after the base leave of each member that they name.
+    let mut changed: BTreeMap<Number, Option<Seq>> = BTreeMap::new();
+    let mut broken = false;
+    let range = key::set_changes(application, set, base_seq, seq);
+    rows.scan(&range, Direction::Forward, &mut |key, value| match (
+        key::set_change_parts(key),
+        Change::decode(value),
+    ) {
+        (Some((seq, member)), Some(change)) => {
+            changed.insert(member, change.added.then_some(seq));
+            ControlFlow::Continue(())
+        }
+        _ => {
+            broken = true;
+            ControlFlow::Break(())
+        }
+    })?;
+    if broken {
+        return Err(damaged());
+    }
+    if changed.is_empty() {
+        return Ok(base);
+    }
+    // Both are sorted by number: one pass merges them, and a change wins over the base.
+    let mut members = Vec::with_capacity(base.len() + changed.len());
+    let mut changed = changed.into_iter().peekable();
+    for standing in base {
+        while let Some((member, since)) = changed.next_if(|(member, _)| *member < standing.member) {
+            members.extend(since.map(|since| Standing { member, since }));
+        }
+        match changed.next_if(|(member, _)| *member == standing.member) {
+            Some((member, since)) => members.extend(since.map(|since| Standing { member, since })),
+            None => members.push(standing),
+        }
+    }
+    members.extend(
+        changed.filter_map(|(member, since)| since.map(|since| Standing { member, since })),
+    );
+    Ok(members)
+}
+
+fn encode_base(members: &[Standing]) -> Result<Vec<u8>, ProjectorError> {
+    let mut bitmap = RoaringBitmap::new();
+    for standing in members {
+        bitmap.insert(standing.member.0);
+    }
+    let mut out = (bitmap.serialized_size() as u32).to_be_bytes().to_vec();
+    // A write into a Vec cannot fail.
+    bitmap.serialize_into(&mut out).map_err(|_| damaged())?;
+    for standing in members {
+        out.extend_from_slice(&standing.since.to_be_bytes());
+    }
+    Ok(out)
+}
+
+fn decode_base(bytes: &[u8]) -> Result<Vec<Standing>, ProjectorError> {
+    let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(damaged)?;
+    let length = u32::from_be_bytes(*length) as usize;
+    let (bitmap, starts) = rest.split_at_checked(length).ok_or_else(damaged)?;
+    let bitmap = RoaringBitmap::deserialize_from(bitmap).map_err(|_| damaged())?;
+    if starts.len() as u64 != bitmap.len() * 8 {
+        return Err(damaged());
+    }
+    let starts = starts.as_chunks::<8>().0.iter().map(|bytes| Seq::from_be_bytes(*bytes));
+    Ok(bitmap
+        .iter()
+        .zip(starts)
+        .map(|(member, since)| Standing { member: Number(member), since })
+        .collect())
+}
+
+fn stay(key: &[u8], value: &[u8]) -> Result<Stay, ProjectorError> {
+    let (set, start) = key::mirror_parts(key).ok_or_else(damaged)?;
+    let end = row::decode_seq("a set", value)?;
+    Ok(Stay { set, start, end: (end != OPEN).then_some(end) })
+}
+
+fn last_stay(
+    rows: &dyn ReadRows,
+    application: Application,
+    set: Set,
+    member: Number,
+) -> Result<Option<Stay>, ProjectorError> {
+    match rows.first(&key::mirrors_in(application, member, set), Direction::Forward)? {
+        None => Ok(None),
+        Some((key, value)) => stay(&key, &value).map(Some),
+    }
+}
+
+/// The stay of a member in a set that lasted right after the event at `seq`.
+pub(crate) fn stay_at(
+    rows: &dyn ReadRows,
+    application: Application,
+    set: Set,
+    member: Number,
+    seq: Seq,
+) -> Result<Option<Stay>, ProjectorError> {
+    let stays = stays_in(rows, &key::mirrors_in(application, member, set))?;
+    Ok(stays.into_iter().find(|stay| stay.covers(seq)))
+}
+
+/// The stays that the mirrors of a range tell of.
+pub(crate) fn stays_in(
+    rows: &dyn ReadRows,
+    range: &key::KeyRange,
+) -> Result<Vec<Stay>, ProjectorError> {
+    let mut stays = Vec::new();
+    let mut failed = None;
+    rows.scan(range, Direction::Forward, &mut |key, value| match stay(key, value) {
+        Ok(stay) => {
+            stays.push(stay);
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(stays),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::view::tests::MapRows;
+
+    const APP: Application = Application(1);
+    const SET: Set = Set::Members(Number(1_000_000));
+
+    /// A long history of one set against a map that is folded naively, at every seq.
+    #[test]
+    fn members_at_every_seq_are_those_of_a_naive_fold_across_bases() {
+        let base = MapRows::default();
+        let mut rows = Overlay::new(&base);
+        let mut naive: BTreeMap<Number, Seq> = BTreeMap::new();
+        let mut history = Vec::new();
+        let mut random = 12_345_u64;
+        let mut next = |below: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) % below
+        };
+        for seq in 0..900 {
+            let mut joined = vec![];
+            let mut left = vec![];
+            for _ in 0..=next(3) {
+                let member = Number(next(300) as u32);
+                if joined.contains(&member) || left.contains(&member) {
+                    continue;
+                }
+                if naive.remove(&member).is_some() {
+                    left.push(member);
+                } else {
+                    joined.push(member);
+                }
+            }
+            joined.sort_unstable();
+            left.sort_unstable();
+            naive.extend(joined.iter().map(|member| (*member, seq)));
+            record(&mut rows, APP, SET, seq, &joined, &left).unwrap();
+            history.push(naive.clone());
+        }
+        assert!(
+            rows.first(&key::set_bases(APP, SET, 900), Direction::Forward).unwrap().is_some(),
+            "the history is long enough for bases"
+        );
+        for (seq, expected) in history.iter().enumerate() {
+            let seq = seq as Seq;
+            let found = members_at(&rows, APP, SET, seq).unwrap();
+            let found_map: BTreeMap<_, _> = found.iter().map(|s| (s.member, s.since)).collect();
+            assert_eq!(&found_map, expected, "at {seq}");
+            assert!(found.is_sorted_by_key(|standing| standing.member));
+            assert_eq!(count_at(&rows, APP, SET, seq).unwrap() as usize, expected.len());
+            for member in [Number(0), Number(17), Number(299)] {
+                let stay = stay_at(&rows, APP, SET, member, seq).unwrap();
+                assert_eq!(stay.map(|stay| stay.start), expected.get(&member).copied());
+            }
+        }
+    }
+
+    #[test]
+    fn a_base_is_written_after_256_changes_and_for_large_sets_after_a_sixteenth() {
+        let base = MapRows::default();
+        let mut rows = Overlay::new(&base);
+        let many: Vec<Number> = (0..32_000).map(Number).collect();
+        record(&mut rows, APP, SET, 0, &many, &[]).unwrap();
+        for seq in 1..=2_500 {
+            let member = Number(100_000 + seq as u32);
+            record(&mut rows, APP, SET, seq, &[member], &[]).unwrap();
+        }
+        let mut seqs = vec![];
+        rows.scan(&key::set_bases(APP, SET, Seq::MAX), Direction::Forward, &mut |key, _| {
+            seqs.extend(key::set_base_seq(key));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert_eq!(seqs, [0, 2_133], "the second after members / 16 changes");
+    }
+
+    #[test]
+    fn a_damaged_base_is_an_error() {
+        let members = [Standing { member: Number(3), since: 9 }];
+        let bytes = encode_base(&members).unwrap();
+        assert_eq!(decode_base(&bytes).unwrap(), members);
+        for end in 0..bytes.len() {
+            assert!(decode_base(&bytes[..end]).is_err());
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The format record: which version of the stored form the folder has, and the log's name.
+//!
+//! | version | since | change                                                     |
+//! |---------|-------|------------------------------------------------------------|
+//! | 1       | 0.1.0 | first form; may still change until 0.1.0 is released        |
+//!
+//! The version covers the families, the log's key and the kept file. Events carry a version byte of
+//! their own, and rows are made anew when the fold version differs.
+
+use event::LogId;
+
+use crate::error::StoreError;
+
+/// The version that this program writes, and the newest that it reads.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+/// Where the record stands in the family `default`.
+pub(crate) const FORMAT_KEY: &[u8] = b"format";
+
+/// `version u32 | log id u64`, big-endian.
+pub(crate) fn encode(log: LogId) -> [u8; 12] {
+    let mut record = [0; 12];
+    record[..4].copy_from_slice(&FORMAT_VERSION.to_be_bytes());
+    record[4..].copy_from_slice(&log.get().to_be_bytes());
+    record
+}
+
+/// The log's name.
+pub(crate) fn decode(record: &[u8]) -> Result<LogId, StoreError> {
+    let damaged = || StoreError::Damaged { what: "the format record".into() };
+    // The version stands first in every version, so that a newer record is named as such.
+    let version = record.first_chunk::<4>().ok_or_else(damaged)?;
+    let version = u32::from_be_bytes(*version);
+    if version > FORMAT_VERSION {
+        return Err(StoreError::Newer { found: version, known: FORMAT_VERSION });
+    }
+    let log = <[u8; 8]>::try_from(&record[4..]).map_err(|_| damaged())?;
+    Ok(LogId::from_random(u64::from_be_bytes(log)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_round_trips_and_newer_ones_are_refused() {
+        let log = LogId::from_random(0x1234_5678_9abc);
+        let mut record = encode(log);
+        assert_eq!(decode(&record).unwrap(), log);
+        record[3] = 2;
+        assert!(matches!(decode(&record), Err(StoreError::Newer { found: 2, known: 1 })));
+        assert!(decode(&record[..3]).is_err());
+        assert!(decode(&encode(log)[..11]).is_err());
+    }
+}

@@ -1,0 +1,27 @@
+//! The log and the rows on disk: the only crate that knows RocksDB.
+//!
+//! One folder holds one log:
+//!
+//! ```text
+//!  DIR/db/     RocksDB. Family `log`: seq → event bytes, the truth, synced.
+//!              Family `rows`: what the fold made of the log, a cache with its own watermark.
+//!              Family `default`: the format record alone.
+//!  DIR/kept    the log's name and how far it was synced, outside the database, so that a log
+//!              which came back shorter is noticed
+//! ```
+//!
+//! [`key`] has every key of the rows on one page. The crate stores and finds bytes; what a row
+//! means is the projector's business.
+
+mod error;
+mod format;
+mod kept;
+pub mod key;
+mod log;
+mod open;
+mod rows;
+
+pub use error::StoreError;
+pub use kept::Kept;
+pub use open::{Options, Store};
+pub use rows::{Direction, ReadRows, RowChanges, Snapshot, digest};

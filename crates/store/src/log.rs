@@ -1,0 +1,96 @@
+//! The log: events in order, appended once and never touched again.
+
+use std::ops::ControlFlow;
+
+use event::Seq;
+use rocksdb::{Direction, IteratorMode, ReadOptions, WriteBatch, WriteOptions};
+
+use crate::error::StoreError;
+use crate::key;
+use crate::open::Store;
+
+impl Store {
+    /// Appends events in one write. With `sync`, they survive a loss of power when this returns;
+    /// without it they survive a killed process, and a loss of power once [`Store::sync`] ran.
+    ///
+    /// # Errors
+    /// When RocksDB cannot write. Whether the events are in the log is then known only after the
+    /// store was opened again.
+    pub fn append(&self, events: &[(Seq, Vec<u8>)], sync: bool) -> Result<(), StoreError> {
+        let family = self.log_family();
+        let mut batch = WriteBatch::default();
+        for (seq, bytes) in events {
+            batch.put_cf(&family, key::log(*seq), bytes);
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(sync);
+        self.db.write_opt(batch, &options).map_err(StoreError::rocks("append to the log"))
+    }
+
+    /// Makes everything that was appended survive a loss of power.
+    ///
+    /// # Errors
+    /// When the operating system cannot.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.db.flush_wal(true).map_err(StoreError::rocks("sync the log"))
+    }
+
+    /// The stored bytes of one event.
+    ///
+    /// # Errors
+    /// When RocksDB cannot read.
+    pub fn event_bytes(&self, seq: Seq) -> Result<Option<Vec<u8>>, StoreError> {
+        let family = self.log_family();
+        self.db.get_cf(&family, key::log(seq)).map_err(StoreError::rocks("read an event"))
+    }
+
+    /// Shows every event from `from` on, in order, until `visit` breaks off.
+    ///
+    /// # Errors
+    /// When RocksDB cannot read, or [`StoreError::Gap`] when a seq is missing.
+    pub fn scan_log<E: From<StoreError>>(
+        &self,
+        from: Seq,
+        mut visit: impl FnMut(Seq, &[u8]) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let family = self.log_family();
+        let mut options = ReadOptions::default();
+        options.set_readahead_size(4 << 20);
+        let start = key::log(from);
+        let mode = IteratorMode::From(&start, Direction::Forward);
+        let mut expected = from;
+        for entry in self.db.iterator_cf_opt(&family, options, mode) {
+            let (key, bytes) = entry.map_err(StoreError::rocks("scan the log"))?;
+            let seq = seq_of(&key)?;
+            if seq != expected {
+                return Err(StoreError::Gap { expected }.into());
+            }
+            expected += 1;
+            if visit(seq, &bytes)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many events the log holds: the seq that the next one gets.
+    ///
+    /// # Errors
+    /// When RocksDB cannot read.
+    pub fn log_size(&self) -> Result<Seq, StoreError> {
+        let family = self.log_family();
+        match self.db.iterator_cf(&family, IteratorMode::End).next() {
+            None => Ok(0),
+            Some(entry) => {
+                let (key, _) = entry.map_err(StoreError::rocks("find the end of the log"))?;
+                Ok(seq_of(&key)? + 1)
+            }
+        }
+    }
+}
+
+fn seq_of(key: &[u8]) -> Result<Seq, StoreError> {
+    let bytes =
+        key.try_into().map_err(|_| StoreError::Damaged { what: "a key of the log".into() })?;
+    Ok(Seq::from_be_bytes(bytes))
+}

@@ -1,0 +1,182 @@
+//! The rows: what the fold made of the log. A cache; never synced, and made anew when in doubt.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use event::Seq;
+use rocksdb::{IteratorMode, ReadOptions, WriteBatch, WriteOptions};
+use sha2::{Digest, Sha256};
+
+use crate::error::StoreError;
+use crate::key::{self, KeyRange};
+use crate::open::{ROWS_FAMILY, Store};
+
+/// Which end of a range to begin at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// Lowest key first.
+    Forward,
+    /// Highest key first.
+    Backward,
+}
+
+/// Read access to rows: a consistent snapshot of the store, an overlay over one, or a plain map.
+pub trait ReadRows {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Shows the rows of a range in order until `visit` breaks off.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn scan(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// The first row of a range in the given direction.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn first(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let mut found = None;
+        self.scan(range, direction, &mut |key, value| {
+            found = Some((key.to_vec(), value.to_vec()));
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// Rows to write, by key; `None` deletes. Sorted, so a write is the same whatever made it.
+pub type RowChanges = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// All rows as they were when the snapshot was taken.
+pub struct Snapshot<'a> {
+    store: &'a Store,
+    rocks: rocksdb::SnapshotWithThreadMode<'a, rocksdb::DB>,
+}
+
+impl ReadRows for Snapshot<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.rocks.get_cf(&self.store.rows_family(), key).map_err(StoreError::rocks("read a row"))
+    }
+
+    fn scan(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        if range.from >= range.to {
+            return Ok(());
+        }
+        let mut options = ReadOptions::default();
+        options.set_iterate_lower_bound(range.from.clone());
+        options.set_iterate_upper_bound(range.to.clone());
+        let mode = match direction {
+            Direction::Forward => IteratorMode::Start,
+            Direction::Backward => IteratorMode::End,
+        };
+        for entry in self.rocks.iterator_cf_opt(&self.store.rows_family(), options, mode) {
+            let (key, value) = entry.map_err(StoreError::rocks("scan rows"))?;
+            if visit(&key, &value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// A consistent view of the rows; what is published later does not show in it.
+    pub fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot { store: self, rocks: self.db.snapshot() }
+    }
+
+    /// Writes rows and the watermark in one write, without a write-ahead log: after a crash the
+    /// rows may end before the log, never in the middle of a publish.
+    ///
+    /// # Errors
+    /// When RocksDB cannot write.
+    pub fn publish(
+        &self,
+        changes: &RowChanges,
+        next_seq: Seq,
+        fold_version: u32,
+    ) -> Result<(), StoreError> {
+        let family = self.rows_family();
+        let mut batch = WriteBatch::default();
+        for (key, value) in changes {
+            match value {
+                Some(value) => batch.put_cf(&family, key, value),
+                None => batch.delete_cf(&family, key),
+            }
+        }
+        let mut watermark = next_seq.to_be_bytes().to_vec();
+        watermark.extend_from_slice(&fold_version.to_be_bytes());
+        batch.put_cf(&family, key::watermark(), watermark);
+        let mut options = WriteOptions::default();
+        options.disable_wal(true);
+        self.db.write_opt(batch, &options).map_err(StoreError::rocks("publish rows"))
+    }
+
+    /// Removes all rows, watermark included: the next start, or the caller, folds from seq 0.
+    ///
+    /// # Errors
+    /// When RocksDB cannot write.
+    pub fn clear_rows(&self) -> Result<(), StoreError> {
+        let attempt = StoreError::rocks("clear the rows");
+        // A crash between the two leaves no family; opening makes it again, empty.
+        self.db.drop_cf(ROWS_FAMILY).map_err(&attempt)?;
+        self.db.create_cf(ROWS_FAMILY, &self.family_options).map_err(&attempt)
+    }
+}
+
+/// The seq that comes after the last folded one and the version of the fold; `None` without rows.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub(crate) fn watermark(rows: &dyn ReadRows) -> Result<Option<(Seq, u32)>, StoreError> {
+    let Some(value) = rows.get(&key::watermark())? else { return Ok(None) };
+    let damaged = || StoreError::Damaged { what: "the watermark".into() };
+    let seq = value.first_chunk::<8>().ok_or_else(damaged)?;
+    let version = <[u8; 4]>::try_from(&value[8..]).map_err(|_| damaged())?;
+    Ok(Some((Seq::from_be_bytes(*seq), u32::from_be_bytes(version))))
+}
+
+impl Snapshot<'_> {
+    /// How far the rows of this snapshot go, and by which version of the fold they were made.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn watermark(&self) -> Result<Option<(Seq, u32)>, StoreError> {
+        watermark(self)
+    }
+}
+
+/// SHA-256 over all rows but the watermark, in key order: for each, the length of the key as u32,
+/// the key, the length of the value as u32, the value.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub fn digest(rows: &dyn ReadRows) -> Result<[u8; 32], StoreError> {
+    let mut hash = Sha256::new();
+    rows.scan(&KeyRange::all_rows(), Direction::Forward, &mut |key, value| {
+        hash.update((key.len() as u32).to_be_bytes());
+        hash.update(key);
+        hash.update((value.len() as u32).to_be_bytes());
+        hash.update(value);
+        ControlFlow::Continue(())
+    })?;
+    Ok(hash.finalize().into())
+}
