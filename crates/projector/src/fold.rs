@@ -137,7 +137,12 @@ impl Of<'_> {
             rows.put(key::numbers(application), row::encode_number(self.number.0));
         }
         if let Some(mention) = &changes.mention {
-            let key = key::mention(application, mention.attribute, &mention.folded);
+            let key = key::mention(
+                application,
+                self.operation.resource_type,
+                mention.attribute,
+                &mention.folded,
+            );
             rows.put(key, row::encode_number(self.number.0));
             let stored = StoredMentioned {
                 attribute: mention.attribute as u8,
@@ -263,6 +268,8 @@ fn text(state: &Map<String, Value>, attribute: Attribute) -> Option<&str> {
 pub fn folded(attribute: Attribute, value: &str) -> String {
     match attribute {
         Attribute::Id | Attribute::ExternalId => value.to_owned(),
-        Attribute::UserName | Attribute::DisplayName => value.to_lowercase(),
+        Attribute::UserName | Attribute::DisplayName => {
+            value.chars().flat_map(char::to_lowercase).collect()
+        }
     }
 }

@@ -31,4 +31,4 @@ pub use rebuild::{Rebuilt, catch_up, rebuild};
 pub use resource::apply;
 pub use row::{ApplicationRow, CredentialRow, Gap, GapReason, Version};
 pub use set::{Standing, Stay};
-pub use view::{Overlay, View, seq_at};
+pub use view::{Overlay, View, seq_at, token_sha256};

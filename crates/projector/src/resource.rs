@@ -85,7 +85,8 @@ fn is_named(candidate: &Value, element: &Element) -> bool {
     match element {
         // `type` is not caseExact (RFC 7643 §8.7.1), and the difference compares it so.
         Element::Type(name) => {
-            text("type").is_some_and(|text| text.to_lowercase() == name.to_lowercase())
+            let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<String>();
+            text("type").is_some_and(|text| lower(text) == lower(name))
         }
         Element::Value(name) => text("value") == Some(name),
     }

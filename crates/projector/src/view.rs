@@ -4,8 +4,10 @@ use std::ops::ControlFlow;
 
 use event::codec::decode_header;
 use event::{Application, Attribute, Credential, Number, ResourceType, Seq, Timestamp};
+use sha2::{Digest, Sha256};
 use store::key::{self, KeyRange, Set};
 use store::{Direction, ReadRows, RowChanges, Store, StoreError};
+use subtle::ConstantTimeEq;
 
 use crate::error::ProjectorError;
 use crate::operation::OperationSummary;
@@ -155,12 +157,16 @@ impl<'a> View<'a> {
         Ok(Application(last + 1))
     }
 
-    /// The credential whose token has this SHA-256.
-    pub fn credential(&self, sha256: &[u8; 32]) -> Result<Option<CredentialRow>, ProjectorError> {
-        let Some(number) = self.rows.get(&key::token(sha256))? else { return Ok(None) };
+    /// The credential of a token that a client presents.
+    pub fn credential(&self, token: &str) -> Result<Option<CredentialRow>, ProjectorError> {
+        let presented = token_sha256(token);
+        let Some(number) = self.rows.get(&key::token(&presented))? else { return Ok(None) };
         let number = Credential(row::decode_number("a token", &number)?);
-        let value = self.rows.get(&key::credential(number))?;
-        value.map(|value| CredentialRow::decode(number, &value)).transpose()
+        let Some(value) = self.rows.get(&key::credential(number))? else { return Ok(None) };
+        let credential = CredentialRow::decode(number, &value)?;
+        // The row was found by the digest; this comparison tells nothing by the time it takes.
+        let equal: bool = credential.sha256.ct_eq(&presented).into();
+        Ok(equal.then_some(credential))
     }
 
     /// The number that the next credential gets.
@@ -206,10 +212,12 @@ impl<'a> View<'a> {
     pub fn mention(
         &self,
         application: Application,
+        resource_type: ResourceType,
         attribute: Attribute,
         folded: &str,
     ) -> Result<Option<Number>, ProjectorError> {
-        let value = self.rows.get(&key::mention(application, attribute, folded))?;
+        let key = key::mention(application, resource_type, attribute, folded);
+        let value = self.rows.get(&key)?;
         value.map(|value| row::number_of("a mention", &value)).transpose()
     }
 
@@ -352,6 +360,11 @@ impl<'a> View<'a> {
         })?;
         failed.map_or(Ok(found), Err)
     }
+}
+
+/// The digest under which a token is stored. Tokens are 256 random bits, so one round suffices.
+pub fn token_sha256(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
 }
 
 /// The last event of the first `size` that was recorded at `time` or before; `None` when the first

@@ -11,7 +11,7 @@
 //! | 5    | token       | SHA-256 of the token                                | credential u32       |
 //! | 6    | numbers     | application u32                                     | highest number given u32 |
 //! | 7    | id          | application u32, type u8, SCIM id                   | number u32           |
-//! | 8    | mention     | application u32, attribute u8, folded value         | number u32           |
+//! | 8    | mention     | application u32, type u8, attribute u8, folded value | number u32          |
 //! | 9    | mentioned   | application u32, number u32                         | attribute, value     |
 //! | 10   | lookup      | application u32, type u8, attribute u8, length u16, folded value, number u32 | |
 //! | 11   | version     | application u32, number u32, !seq u64               | the resource         |
@@ -194,9 +194,22 @@ pub fn id(application: Application, resource_type: ResourceType, id: &str) -> Ve
     Key::new(ID).app(application).u8(resource_type.0).bytes(id.as_bytes()).0
 }
 
-/// The number under which somebody without a resource was last mentioned.
-pub fn mention(application: Application, attribute: Attribute, folded: &str) -> Vec<u8> {
-    Key::new(MENTION).app(application).u8(attribute as u8).bytes(folded.as_bytes()).0
+/// The number under which somebody without a resource was last mentioned. A mention by id says
+/// nothing of a type.
+pub fn mention(
+    application: Application,
+    resource_type: ResourceType,
+    attribute: Attribute,
+    folded: &str,
+) -> Vec<u8> {
+    let resource_type =
+        if attribute == Attribute::Id { ResourceType::NONE } else { resource_type };
+    Key::new(MENTION)
+        .app(application)
+        .u8(resource_type.0)
+        .u8(attribute as u8)
+        .bytes(folded.as_bytes())
+        .0
 }
 
 /// By what a number was first mentioned.
@@ -401,7 +414,7 @@ mod tests {
             token(&[0; 32]),
             numbers(APP),
             id(APP, ResourceType::USER, "x"),
-            mention(APP, Attribute::Id, "x"),
+            mention(APP, ResourceType::USER, Attribute::Id, "x"),
             mentioned(APP, SOMEBODY),
             lookup(APP, ResourceType::USER, Attribute::UserName, "x", SOMEBODY),
             version(APP, SOMEBODY, 1),

@@ -1,6 +1,6 @@
 //! Opens the folder of a log, with the options on which the promises rest, and refuses a damaged one.
 
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -221,6 +221,7 @@ fn family_options(options: &Options) -> rocksdb::Options {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::ops::ControlFlow;
 
     use super::*;

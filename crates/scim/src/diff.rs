@@ -1,0 +1,285 @@
+//! What changed between two states of a resource, the same for every way in which a client can say it.
+//!
+//! Works on structure alone, so that a later correction of a schema cannot change what a diff of old
+//! states says: an object under a name that begins with `urn:` is an extension, any other object a
+//! complex attribute, an array a multi-valued one.
+//!
+//! The elements of a multi-valued attribute are named by their `type` where that is unique in both
+//! states, else by their `value` likewise, and else the attribute changes as a whole.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::filter::fold;
+use crate::json::canonical;
+use crate::schema::is_urn;
+
+/// Where a change is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ChangePath {
+    /// URN of an extension; `None` for the base schema.
+    pub schema: Option<String>,
+    /// Name of the attribute.
+    pub attribute: String,
+    /// The element of a multi-valued attribute; `None` for the whole attribute.
+    pub element: Option<Element>,
+    /// The sub-attribute; `None` for all of them.
+    pub sub: Option<String>,
+}
+
+/// The name of an element: what it had as `type` or `value`, in the old state if it is there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Element {
+    /// Unique by `type`; types that differ only in case are the same.
+    Type(String),
+    /// Unique by `value`, compared exactly.
+    Value(String),
+}
+
+impl fmt::Display for ChangePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(schema) = &self.schema {
+            write!(f, "{schema}:")?;
+        }
+        f.write_str(&self.attribute)?;
+        // `Value` shows a text as JSON writes it, with its escapes.
+        match &self.element {
+            Some(Element::Type(text)) => write!(f, "[type eq {}]", Value::from(text.as_str()))?,
+            Some(Element::Value(text)) => write!(f, "[value eq {}]", Value::from(text.as_str()))?,
+            None => {}
+        }
+        if let Some(sub) = &self.sub {
+            write!(f, ".{sub}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One difference; never both sides `None`, and never equal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Where.
+    pub path: ChangePath,
+    /// What was there; `None` for what is new.
+    pub old: Option<Value>,
+    /// What is there now; `None` for what is gone.
+    pub new: Option<Value>,
+}
+
+/// Compares two states as they are kept in [`crate::Resource::attributes`].
+///
+/// A new or gone element is one change; one that stays has a change for each part that differs; order
+/// alone is no change. Applying the changes in order to `old`, with new elements at the end of their
+/// list, gives exactly [`settle`] of the two.
+///
+/// Sorted by path, but the elements of one attribute as they stand: first those of `old`, then the new
+/// ones in the order of `new`. Their order is part of the state and nothing else would tell it.
+pub fn diff(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (name, old, new) in union(Some(old), Some(new)) {
+        match (old, new) {
+            (None | Some(Value::Object(_)), None | Some(Value::Object(_))) if is_urn(name) => {
+                for (attribute, old, new) in union(object(old), object(new)) {
+                    diff_attribute(Some(name), attribute, old, new, &mut changes);
+                }
+            }
+            _ => diff_attribute(None, name, old, new, &mut changes),
+        }
+    }
+    // Stable, so that the elements of an attribute stay in place.
+    changes.sort_by_cached_key(|change| {
+        let element = None;
+        let sub = match change.path.element {
+            Some(_) => None,
+            None => change.path.sub.clone(),
+        };
+        ChangePath { element, sub, ..change.path.clone() }.to_string()
+    });
+    changes
+}
+
+fn diff_attribute(
+    schema: Option<&str>,
+    attribute: &str,
+    old: Option<&Value>,
+    new: Option<&Value>,
+    changes: &mut Vec<Change>,
+) {
+    let mut push = |element: Option<Element>, sub: Option<&str>, old, new| {
+        if old != new {
+            changes.push(Change {
+                path: ChangePath {
+                    schema: schema.map(str::to_owned),
+                    attribute: attribute.to_owned(),
+                    element,
+                    sub: sub.map(str::to_owned),
+                },
+                old: Option::<&Value>::cloned(old),
+                new: Option::<&Value>::cloned(new),
+            });
+        }
+    };
+    match (old, new) {
+        (None | Some(Value::Object(_)), None | Some(Value::Object(_))) => {
+            for (sub, old, new) in union(object(old), object(new)) {
+                push(None, Some(sub), old, new);
+            }
+        }
+        (None | Some(Value::Array(_)), None | Some(Value::Array(_))) => {
+            let (old_list, new_list) = (array(old), array(new));
+            let Some(naming) = Naming::of(old_list, new_list) else {
+                if !same_elements(old_list, new_list) {
+                    push(None, None, old, new);
+                }
+                return;
+            };
+            let mut left: HashMap<String, &Value> =
+                new_list.iter().map(|element| (naming.key(element), element)).collect();
+            for element in old_list {
+                let name = naming.name(element);
+                match left.remove(&naming.key(element)) {
+                    None => push(Some(name), None, Some(element), None),
+                    Some(new) => {
+                        for (sub, old, new) in union(object(Some(element)), object(Some(new))) {
+                            push(Some(name.clone()), Some(sub), old, new);
+                        }
+                    }
+                }
+            }
+            for element in new_list {
+                if left.contains_key(&naming.key(element)) {
+                    push(Some(naming.name(element)), None, None, Some(element));
+                }
+            }
+        }
+        _ => push(None, None, old, new),
+    }
+}
+
+/// The new state with the elements of its lists in the order of their first appearance: those that were
+/// there in their old order, then the new ones in the order of `new`. A list whose elements have no names
+/// stays as it was if it holds the same elements.
+pub fn settle(old: &Map<String, Value>, mut new: Map<String, Value>) -> Map<String, Value> {
+    for (name, new) in &mut new {
+        match (old.get(name), new) {
+            (Some(Value::Object(old)), Value::Object(new)) if is_urn(name) => {
+                for (name, new) in new {
+                    if let Some(old) = old.get(name) {
+                        settle_attribute(old, new);
+                    }
+                }
+            }
+            (Some(old), new) => settle_attribute(old, new),
+            (None, _) => {}
+        }
+    }
+    new
+}
+
+fn settle_attribute(old: &Value, new: &mut Value) {
+    let (Value::Array(old), Value::Array(new)) = (old, new) else {
+        return;
+    };
+    match Naming::of(old, new) {
+        Some(naming) => {
+            let places: HashMap<String, usize> = old
+                .iter()
+                .enumerate()
+                .map(|(place, element)| (naming.key(element), place))
+                .collect();
+            // Stable: what is new keeps its order, after all that is old.
+            new.sort_by_cached_key(|element| {
+                places.get(&naming.key(element)).copied().unwrap_or(usize::MAX)
+            });
+        }
+        None if same_elements(old, new) => new.clone_from(old),
+        None => {}
+    }
+}
+
+/// By what the elements of a list are told apart.
+#[derive(Clone, Copy)]
+enum Naming {
+    Type,
+    Value,
+}
+
+impl Naming {
+    fn of(old: &[Value], new: &[Value]) -> Option<Naming> {
+        [Naming::Type, Naming::Value]
+            .into_iter()
+            .find(|naming| naming.is_unique(old) && naming.is_unique(new))
+    }
+
+    fn is_unique(self, list: &[Value]) -> bool {
+        let mut seen = HashSet::with_capacity(list.len());
+        list.iter().all(|element| {
+            let text = element.get(self.part());
+            text.is_some_and(Value::is_string) && seen.insert(self.key(element))
+        })
+    }
+
+    fn part(self) -> &'static str {
+        match self {
+            Naming::Type => "type",
+            Naming::Value => "value",
+        }
+    }
+
+    fn text(self, element: &Value) -> &str {
+        let text = element.get(self.part()).and_then(Value::as_str);
+        text.unwrap_or_default()
+    }
+
+    fn key(self, element: &Value) -> String {
+        match self {
+            Naming::Type => fold(self.text(element)),
+            Naming::Value => self.text(element).to_owned(),
+        }
+    }
+
+    fn name(self, element: &Value) -> Element {
+        let text = self.text(element).to_owned();
+        match self {
+            Naming::Type => Element::Type(text),
+            Naming::Value => Element::Value(text),
+        }
+    }
+}
+
+fn same_elements(old: &[Value], new: &[Value]) -> bool {
+    let sorted = |list: &[Value]| {
+        let mut list: Vec<Vec<u8>> = list.iter().map(canonical).collect();
+        list.sort_unstable();
+        list
+    };
+    old.len() == new.len() && sorted(old) == sorted(new)
+}
+
+/// Every name of either object, sorted, with what each has under it.
+fn union<'a>(
+    old: Option<&'a Map<String, Value>>,
+    new: Option<&'a Map<String, Value>>,
+) -> impl Iterator<Item = (&'a str, Option<&'a Value>, Option<&'a Value>)> {
+    let names: BTreeSet<&str> = [old, new]
+        .into_iter()
+        .flatten()
+        .flat_map(|object| object.keys().map(String::as_str))
+        .collect();
+    names.into_iter().map(move |name| {
+        (name, old.and_then(|one| one.get(name)), new.and_then(|one| one.get(name)))
+    })
+}
+
+fn object(value: Option<&Value>) -> Option<&Map<String, Value>> {
+    value.and_then(Value::as_object)
+}
+
+fn array(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map_or(&[], |list| list.as_slice())
+}
+
+#[cfg(test)]
+mod tests;

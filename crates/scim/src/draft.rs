@@ -1,0 +1,471 @@
+//! A resource under change: where values go, for bodies and PATCH operations alike. A POST is a
+//! path-less `replace` on nothing, so both dialects of a client end in the same state.
+
+use serde_json::{Map, Value};
+
+use crate::error::ScimError;
+use crate::filter::{CompareOp, Filter};
+use crate::patch::MemberOperation;
+use crate::path::{AttrPath, PatchPath};
+use crate::resource::Member;
+use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType};
+use crate::settings::{PatchMiss, Settings};
+use crate::value::{
+    check_primary, collapse, identity, is_kept, is_primary, is_unassigned, read, read_list,
+    read_parts, wrong,
+};
+
+mod remove;
+
+/// How a value meets what is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Lists grow.
+    Add,
+    /// Lists are exchanged.
+    Replace,
+}
+
+pub(crate) struct Draft<'a> {
+    rt: &'a ResourceType,
+    registry: &'a Registry,
+    settings: &'a Settings,
+    pub(crate) attributes: Map<String, Value>,
+    pub(crate) members: Vec<MemberOperation>,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(
+        rt: &'a ResourceType,
+        registry: &'a Registry,
+        settings: &'a Settings,
+        attributes: Map<String, Value>,
+    ) -> Draft<'a> {
+        Draft { rt, registry, settings, attributes, members: Vec::new() }
+    }
+
+    /// Merges each entry of an object as if its name were a path, except that what cannot be written is
+    /// passed over: clients send back what they read.
+    pub(crate) fn merge(
+        &mut self,
+        mode: Mode,
+        object: &Map<String, Value>,
+    ) -> Result<(), ScimError> {
+        let entries = object.iter().filter_map(|(name, value)| {
+            let path = PatchPath::parse(self.rt, self.registry, name).ok()?;
+            Some((path, value))
+        });
+        // A whole attribute before its parts: `name` says nothing of what `name.givenName` says.
+        let (parts, wholes): (Vec<_>, Vec<_>) = entries.partition(|(path, _)| match path {
+            PatchPath::Schema(_) => false,
+            PatchPath::Attribute(path) => path.sub.is_some(),
+            PatchPath::Filtered { .. } => true,
+        });
+        for (path, value) in wholes.into_iter().chain(parts) {
+            if self.may_write(&path) {
+                self.set(mode, &path, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a client may write what a path names.
+    fn may_write(&self, path: &PatchPath) -> bool {
+        let (PatchPath::Attribute(path) | PatchPath::Filtered { path, .. }) = path else {
+            return true;
+        };
+        self.registry.attribute(Some(self.rt), path).is_some_and(|attribute| {
+            let part = path.sub.as_deref().and_then(|sub| attribute.sub(sub));
+            is_kept(attribute) && part.is_none_or(is_kept)
+        })
+    }
+
+    /// `add` and `replace` with a path.
+    pub(crate) fn set(
+        &mut self,
+        mode: Mode,
+        path: &PatchPath,
+        value: &Value,
+    ) -> Result<(), ScimError> {
+        let (path, filter) = match path {
+            PatchPath::Schema(urn) => return self.set_schema(mode, urn, value),
+            PatchPath::Attribute(path) => (path, None),
+            PatchPath::Filtered { path, filter } => (path, Some(filter)),
+        };
+        let Some((attribute, part)) = self.target(path)? else {
+            return Ok(());
+        };
+        if self.is_members(path) {
+            return self.set_members(mode, path, filter, value);
+        }
+        match (attribute.multi_valued, part) {
+            (true, None) if filter.is_none() => self.set_list(mode, path, attribute, value),
+            (true, _) => self.set_elements(mode, path, attribute, filter, value),
+            (false, _) if filter.is_some() => Err(no_list(path)),
+            (false, Some(part)) => {
+                let value = read(self.settings, path, part, value)?;
+                self.set_parts(path, vec![(part.name.as_str(), value)])
+            }
+            (false, None) if attribute.kind == Kind::Complex && !is_clearing(value) => {
+                let parts = read_parts(self.settings, path, attribute, value)?;
+                self.set_parts(path, parts)
+            }
+            (false, None) => {
+                let value = read(self.settings, path, attribute, value)?;
+                self.store(path, attribute, value)
+            }
+        }
+    }
+
+    fn set_schema(&mut self, mode: Mode, urn: &str, value: &Value) -> Result<(), ScimError> {
+        if urn == self.rt.schema {
+            return match value {
+                Value::Object(object) => self.merge(mode, object),
+                _ => Err(ScimError::invalid_value("the value must be an object")),
+            };
+        }
+        if self.rt.extension(urn).is_none() {
+            return Ok(());
+        }
+        match value {
+            Value::Object(object) => {
+                let qualified = object
+                    .iter()
+                    .map(|(name, value)| (format!("{urn}:{name}"), value.clone()))
+                    .collect();
+                self.merge(mode, &qualified)
+            }
+            value if is_unassigned(value) => {
+                if mode == Mode::Replace {
+                    self.attributes.remove(urn);
+                }
+                Ok(())
+            }
+            _ => Err(ScimError::invalid_value(format!("{urn} must be an object"))),
+        }
+    }
+
+    /// The attribute of a path and its part, if clients may write them; `None` for what is passed over.
+    fn target(
+        &self,
+        path: &AttrPath,
+    ) -> Result<Option<(&'a Attribute, Option<&'a Attribute>)>, ScimError> {
+        let Some(attribute) = self.registry.attribute(Some(self.rt), path) else {
+            return Ok(None);
+        };
+        let part = path.sub.as_deref().map(|sub| attribute.sub(sub));
+        for one in std::iter::once(attribute).chain(part.flatten()) {
+            match one.mutability {
+                Mutability::ReadOnly => {
+                    return Err(ScimError::mutability(format!("{path} is read-only")));
+                }
+                Mutability::WriteOnly => return Ok(None),
+                Mutability::ReadWrite | Mutability::Immutable => {}
+            }
+        }
+        match part {
+            // A part nobody knows, like an attribute nobody knows.
+            Some(None) => Ok(None),
+            Some(Some(part)) => Ok(Some((attribute, Some(part)))),
+            None => Ok(Some((attribute, None))),
+        }
+    }
+
+    fn is_members(&self, path: &AttrPath) -> bool {
+        path.with_sub(None) == Member::path()
+    }
+
+    fn set_members(
+        &mut self,
+        mode: Mode,
+        path: &AttrPath,
+        filter: Option<&Filter>,
+        value: &Value,
+    ) -> Result<(), ScimError> {
+        if filter.is_some() || path.sub.is_some() {
+            return Err(members_are_values());
+        }
+        let members = Member::read_list(value)?;
+        match mode {
+            Mode::Add if members.is_empty() => {}
+            Mode::Add => self.members.push(MemberOperation::Add(members)),
+            Mode::Replace => self.members.push(MemberOperation::Replace(members)),
+        }
+        Ok(())
+    }
+
+    /// Merges parts into a single complex attribute.
+    fn set_parts(
+        &mut self,
+        path: &AttrPath,
+        parts: Vec<(&str, Option<Value>)>,
+    ) -> Result<(), ScimError> {
+        let whole = path.with_sub(None);
+        let mut object = match self.take(&whole) {
+            Some(Value::Object(object)) => object,
+            _ => Map::new(),
+        };
+        merge_parts(&mut object, parts);
+        let value = (!object.is_empty()).then_some(Value::Object(object));
+        self.put(&whole, value);
+        Ok(())
+    }
+
+    /// Exchanges or extends a whole list.
+    fn set_list(
+        &mut self,
+        mode: Mode,
+        path: &AttrPath,
+        attribute: &Attribute,
+        value: &Value,
+    ) -> Result<(), ScimError> {
+        let given = read_list(self.settings, path, attribute, value)?;
+        let mut list = match mode {
+            Mode::Replace => Vec::new(),
+            Mode::Add => self.take_list(path),
+        };
+        let mut places: std::collections::HashMap<_, _> = list
+            .iter()
+            .enumerate()
+            .map(|(index, element)| (identity(attribute, element), index))
+            .collect();
+        let mut primary = None;
+        for element in given {
+            let place = *places.entry(identity(attribute, &element)).or_insert(list.len());
+            if is_primary(&element) {
+                primary = Some(place);
+            }
+            match (list.get_mut(place), element) {
+                (None, element) => list.push(element),
+                (Some(Value::Object(there)), Value::Object(parts)) => there.extend(parts),
+                (Some(_), _) => {}
+            }
+        }
+        self.put_list(path, attribute, list, primary)
+    }
+
+    /// Changes the elements that match, or one part of them.
+    fn set_elements(
+        &mut self,
+        mode: Mode,
+        path: &AttrPath,
+        attribute: &Attribute,
+        filter: Option<&Filter>,
+        value: &Value,
+    ) -> Result<(), ScimError> {
+        let whole = path.with_sub(None);
+        let value = match value.as_array().map(Vec::as_slice) {
+            Some([only]) => only,
+            _ => value,
+        };
+        // A simple value stands for the part `value`, and leaves the others alone.
+        let exchanges = mode == Mode::Replace && path.sub.is_none() && value.is_object();
+        let parts = match path.sub.as_deref().and_then(|sub| attribute.sub(sub)) {
+            Some(part) => vec![(part.name.as_str(), read(self.settings, path, part, value)?)],
+            None if attribute.kind != Kind::Complex => return Err(no_parts(path)),
+            None if is_clearing(value) => {
+                return match (mode, filter) {
+                    (Mode::Replace, Some(filter)) => {
+                        self.remove_elements(&whole, attribute, filter);
+                        Ok(())
+                    }
+                    _ => Ok(()),
+                };
+            }
+            None => read_parts(self.settings, path, attribute, value)?,
+        };
+        let mut list = self.take_list(&whole);
+        let matching: Vec<usize> = (0..list.len())
+            .filter(|&index| {
+                filter.is_none_or(|one| one.matches_element(Some(attribute), &list[index]))
+            })
+            .collect();
+        let sets_primary = parts.contains(&("primary", Some(Value::Bool(true))));
+        let clears = parts.iter().any(|(_, value)| value.is_none());
+        let mut primary = match matching.as_slice() {
+            [] => {
+                let mut element = match filter {
+                    None => Map::new(),
+                    Some(_)
+                        if mode == Mode::Replace
+                            && self.settings.patch_miss == PatchMiss::Error =>
+                    {
+                        return Err(no_match(&whole));
+                    }
+                    Some(filter) => {
+                        self.values_of(filter, &whole, attribute).ok_or_else(|| no_match(&whole))?
+                    }
+                };
+                // Clearing a part of an element that is not there leaves nothing to do.
+                if parts.iter().any(|(_, value)| value.is_some()) {
+                    merge_parts(&mut element, parts);
+                    list.push(Value::Object(element));
+                }
+                list.last().is_some_and(is_primary).then(|| list.len() - 1)
+            }
+            [_, _, ..] if sets_primary => {
+                return Err(ScimError::invalid_value(format!(
+                    "{whole}: the filter makes more than one element primary"
+                )));
+            }
+            matching => {
+                for &index in matching {
+                    if let Value::Object(element) = &mut list[index] {
+                        if exchanges {
+                            element.clear();
+                        }
+                        merge_parts(element, parts.clone());
+                    }
+                }
+                sets_primary.then(|| matching[0])
+            }
+        };
+        if clears || exchanges {
+            drop_emptied(&mut list, &matching, &mut primary);
+        }
+        self.put_list(&whole, attribute, list, primary)
+    }
+
+    /// What an element must hold to match a filter made of `eq` alone; `None` for other filters, and
+    /// for values that no element can have.
+    fn values_of(
+        &self,
+        filter: &Filter,
+        path: &AttrPath,
+        attribute: &Attribute,
+    ) -> Option<Map<String, Value>> {
+        let terms = match filter {
+            Filter::And(terms) => terms.as_slice(),
+            single => std::slice::from_ref(single),
+        };
+        let mut element = Map::new();
+        for term in terms {
+            let Filter::Compare { path: name, op: CompareOp::Eq, value } = term else {
+                return None;
+            };
+            let part = attribute
+                .sub(&name.attribute)
+                .filter(|one| is_kept(one) && !element.contains_key(&one.name))?;
+            let path = path.with_sub(Some(&part.name));
+            let value = read(self.settings, &path, part, &value.to_json()).ok()??;
+            element.insert(part.name.clone(), value);
+        }
+        Some(element)
+    }
+
+    fn store(
+        &mut self,
+        path: &AttrPath,
+        attribute: &Attribute,
+        value: Option<Value>,
+    ) -> Result<(), ScimError> {
+        if value.is_none() && attribute.required {
+            return Err(wrong(path, "there and not empty"));
+        }
+        self.put(path, value);
+        Ok(())
+    }
+
+    fn put_list(
+        &mut self,
+        path: &AttrPath,
+        attribute: &Attribute,
+        mut list: Vec<Value>,
+        primary: Option<usize>,
+    ) -> Result<(), ScimError> {
+        if let Some(primary) = primary {
+            // The new primary element takes over from the old one (RFC 7644 §3.5.2).
+            for (index, element) in list.iter_mut().enumerate() {
+                if index != primary && is_primary(element) {
+                    element["primary"] = Value::Bool(false);
+                }
+            }
+        }
+        collapse(attribute, &mut list);
+        check_primary(path, &list)?;
+        let value = (!list.is_empty()).then_some(Value::Array(list));
+        self.store(path, attribute, value)
+    }
+
+    fn take_list(&mut self, path: &AttrPath) -> Vec<Value> {
+        match self.take(path) {
+            Some(Value::Array(list)) => list,
+            Some(single) => vec![single],
+            None => Vec::new(),
+        }
+    }
+
+    fn take(&mut self, path: &AttrPath) -> Option<Value> {
+        match &path.schema {
+            None => self.attributes.remove(&path.attribute),
+            Some(urn) => self.attributes.get_mut(urn)?.as_object_mut()?.remove(&path.attribute),
+        }
+    }
+
+    fn put(&mut self, path: &AttrPath, value: Option<Value>) {
+        let Some(urn) = &path.schema else {
+            match value {
+                Some(value) => self.attributes.insert(path.attribute.clone(), value),
+                None => self.attributes.remove(&path.attribute),
+            };
+            return;
+        };
+        let mut extension = match self.attributes.remove(urn) {
+            Some(Value::Object(extension)) => extension,
+            _ => Map::new(),
+        };
+        match value {
+            Some(value) => extension.insert(path.attribute.clone(), value),
+            None => extension.remove(&path.attribute),
+        };
+        if !extension.is_empty() {
+            self.attributes.insert(urn.clone(), Value::Object(extension));
+        }
+    }
+}
+
+/// Whether a value unassigns all of an attribute, and not just nothing of it as `{}` does.
+fn is_clearing(value: &Value) -> bool {
+    !value.is_object() && is_unassigned(value)
+}
+
+fn merge_parts(object: &mut Map<String, Value>, parts: Vec<(&str, Option<Value>)>) {
+    for (name, value) in parts {
+        match value {
+            Some(value) => object.insert(name.to_owned(), value),
+            None => object.remove(name),
+        };
+    }
+}
+
+/// Drops those of the changed elements that have nothing left but labels; `primary` follows its element.
+fn drop_emptied(list: &mut Vec<Value>, changed: &[usize], primary: &mut Option<usize>) {
+    let is_label = |name: &String| name == "type" || name == "primary";
+    for &index in changed.iter().rev() {
+        let emptied = list[index].as_object().is_some_and(|element| element.keys().all(is_label));
+        if emptied {
+            list.remove(index);
+            *primary = match *primary {
+                Some(place) if place == index => None,
+                Some(place) if place > index => Some(place - 1),
+                unmoved => unmoved,
+            };
+        }
+    }
+}
+
+fn no_match(path: &AttrPath) -> ScimError {
+    ScimError::no_target(format!("the filter matches no element of {path}"))
+}
+
+fn no_list(path: &AttrPath) -> ScimError {
+    ScimError::invalid_path(format!("{path} is no list and takes no filter"))
+}
+
+fn no_parts(path: &AttrPath) -> ScimError {
+    ScimError::invalid_path(format!("the elements of {path} have no parts"))
+}
+
+fn members_are_values() -> ScimError {
+    ScimError::mutability("a member cannot be changed: remove it and add another")
+}

@@ -1,0 +1,236 @@
+//! JSON as it comes in (bounded, without duplicate names) and as it is kept (canonical).
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// Limits on what one request may ask this crate to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Nesting of objects and arrays in a body.
+    pub depth_max: usize,
+    /// Operations in one PATCH body.
+    pub operations_max: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds { depth_max: 32, operations_max: 10_000 }
+    }
+}
+
+/// serde_json refuses deeper input itself, so a higher bound of ours could not be told apart.
+const DEPTH_MAX: usize = 126;
+
+/// Why a body is not acceptable JSON, and where. Never holds content of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} at line {line}, column {column}")]
+pub struct JsonError {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in bytes; 0 where a line has just begun.
+    pub column: usize,
+    /// What is wrong.
+    pub kind: JsonErrorKind,
+}
+
+/// What is wrong with a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonErrorKind {
+    /// Not JSON, not UTF-8, or something after the end of the value.
+    Syntax,
+    /// Objects and arrays nested deeper than allowed.
+    TooDeep,
+    /// An object says the same name twice; names differ only by case count as the same.
+    DuplicateName,
+}
+
+impl fmt::Display for JsonErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            JsonErrorKind::Syntax => "invalid JSON",
+            JsonErrorKind::TooDeep => "JSON nested too deep",
+            JsonErrorKind::DuplicateName => "a name that occurs twice in one object",
+        })
+    }
+}
+
+/// Reads one JSON value of at most `depth_max` nested objects and arrays (126 at the most).
+///
+/// Duplicate names are refused because readers disagree about which one counts; ASCII case is
+/// ignored in that, since attribute names are case-insensitive (RFC 7643 §2.1).
+pub fn parse_json(bytes: &[u8], depth_max: usize) -> Result<Value, JsonError> {
+    let refusal = Cell::new(JsonErrorKind::Syntax);
+    let seed = Seed { depth_left: depth_max.min(DEPTH_MAX), refusal: &refusal };
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    seed.deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|error| JsonError {
+            line: error.line(),
+            column: error.column(),
+            kind: refusal.get(),
+        })
+}
+
+/// The bytes that stand for a value wherever values are kept or compared: names sorted, no spaces.
+pub fn canonical(value: &Value) -> Vec<u8> {
+    // The map of serde_json is sorted, and `Display` of a value is compact and cannot fail.
+    value.to_string().into_bytes()
+}
+
+#[derive(Clone, Copy)]
+struct Seed<'a> {
+    depth_left: usize,
+    /// The reason of our own refusals; stays `Syntax` for those of serde_json.
+    refusal: &'a Cell<JsonErrorKind>,
+}
+
+impl Seed<'_> {
+    fn refuse<E: serde::de::Error>(&self, kind: JsonErrorKind) -> E {
+        self.refusal.set(kind);
+        E::custom("refused")
+    }
+
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        match self.depth_left.checked_sub(1) {
+            Some(depth_left) => Ok(Seed { depth_left, ..self }),
+            None => Err(self.refuse(JsonErrorKind::TooDeep)),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not finite"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut list = Vec::new();
+        while let Some(value) = access.next_element_seed(inner)? {
+            list.push(value);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut names = HashSet::new();
+        let mut object = Map::new();
+        while let Some(name) = access.next_key::<String>()? {
+            if !names.insert(name.to_ascii_lowercase()) {
+                return Err(self.refuse(JsonErrorKind::DuplicateName));
+            }
+            object.insert(name, access.next_value_seed(inner)?);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn check(bytes: &[u8], expected: Result<&str, JsonErrorKind>) {
+        let got = parse_json(bytes, 3);
+        if let Err(error) = &got {
+            assert!(error.line >= 1, "{error:?}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        let got = got.map(|value| String::from_utf8(canonical(&value)).unwrap());
+        assert_eq!(got.map_err(|error| error.kind), expected.map(str::to_owned));
+    }
+
+    #[test]
+    fn reads_and_sorts() {
+        check(
+            br#" {"b": [1, -2, 2.5, null], "a": {"c": true}} "#,
+            Ok(r#"{"a":{"c":true},"b":[1,-2,2.5,null]}"#),
+        );
+        check(br#""\u00e5""#, Ok("\"å\""));
+        check(b"18446744073709551615", Ok("18446744073709551615"));
+    }
+
+    #[test]
+    fn refuses() {
+        check(b"", Err(JsonErrorKind::Syntax));
+        check(b"{} {}", Err(JsonErrorKind::Syntax));
+        check(b"{\"secret\": }", Err(JsonErrorKind::Syntax));
+        check(b"\"secret\xff\"", Err(JsonErrorKind::Syntax));
+        check(b"1e999", Err(JsonErrorKind::Syntax));
+        check(br#"{"secret":1,"SECRET":2}"#, Err(JsonErrorKind::DuplicateName));
+        check(br#"[{"a":{"secret":1,"secret":2}}]"#, Err(JsonErrorKind::DuplicateName));
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        check(b"[[[1]]]", Ok("[[[1]]]"));
+        check(b"[[[[1]]]]", Err(JsonErrorKind::TooDeep));
+        check(br#"{"a":[{"b":{}}]}"#, Err(JsonErrorKind::TooDeep));
+        let deep = "[".repeat(100_000);
+        let error = parse_json(deep.as_bytes(), usize::MAX).unwrap_err();
+        assert_eq!((error.kind, error.line), (JsonErrorKind::TooDeep, 1));
+    }
+
+    #[test]
+    fn position_is_told() {
+        let error = parse_json(b"{\n \"a\": 1,\n \"A\": 2}", 9).unwrap_err();
+        assert_eq!((error.kind, error.line), (JsonErrorKind::DuplicateName, 3));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes: Vec<u8>) {
+            let _ = parse_json(&bytes, 8);
+        }
+
+        #[test]
+        fn canonical_is_read_back(text in "\\PC*", number: i64) {
+            let value = serde_json::json!({"b": text, "a": [number, {"z": null, "y": true}]});
+            prop_assert_eq!(parse_json(&canonical(&value), 8).unwrap(), value);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The words of SCIM 2.0 (RFC 7643, RFC 7644) as pure functions over JSON: no I/O, no clock, no state.
+//!
+//! The way of a write through this crate:
+//!
+//! ```text
+//! bytes ── parse_json ──▶ Value ── Resource::read ──────────────▶ Resource          (POST, PUT)
+//!                           └───── parse_patch ── apply_patch ──▶ Patched           (PATCH)
+//!                                                                   │
+//!          stored attributes ── settle, diff ───────────────────────┴─▶ what to store, what changed
+//! ```
+//!
+//! What a server knows of schemas is data ([`Registry`]); where clients contradict each other, an
+//! application's [`Settings`] decide. Whatever can be refused is refused as a [`ScimError`], which names
+//! attributes and never repeats values.
+//!
+//! Stored attributes are a JSON object in one form: names in schema spelling, extensions as objects under
+//! their URN, nothing empty, nothing readOnly, no password, no members.
+
+mod diff;
+mod draft;
+mod error;
+mod filter;
+mod json;
+mod patch;
+mod path;
+mod resource;
+mod schema;
+mod settings;
+mod value;
+
+pub use diff::{Change, ChangePath, Element, diff, settle};
+pub use error::{ScimError, ScimType};
+pub use filter::{CompareOp, Filter, Literal, fold};
+pub use json::{Bounds, JsonError, JsonErrorKind, canonical, parse_json};
+pub use patch::{MemberOperation, PatchOp, PatchOperation, Patched, apply_patch, parse_patch};
+pub use path::{AttrPath, PatchPath};
+pub use resource::{Member, Resource, check_immutable};
+pub use schema::{
+    Attribute, Kind, Mutability, Registry, RegistryError, ResourceType, Returned, Schema,
+    Uniqueness,
+};
+pub use settings::{FilterOnDiscovery, OmittedActive, PatchMiss, PatchResponse, Settings};

@@ -1,0 +1,170 @@
+//! PATCH (RFC 7644 §3.5.2) as a function: what was stored and the operations give what is to be stored.
+
+use serde_json::{Map, Value};
+
+use crate::draft::{Draft, Mode};
+use crate::error::ScimError;
+use crate::filter::Filter;
+use crate::path::PatchPath;
+use crate::resource::{Member, check_immutable, validate};
+use crate::schema::{Registry, ResourceType};
+use crate::settings::Settings;
+
+/// One operation as the client wrote it; its path means something only for a resource type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PatchOperation {
+    /// What to do.
+    pub op: PatchOp,
+    /// Where; `None` is the resource itself.
+    pub path: Option<String>,
+    /// With what. `add` and `replace` need one, and `null` there unassigns; a `remove` means the same
+    /// with `null` as without.
+    pub value: Option<Value>,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the RFC")]
+pub enum PatchOp {
+    Add,
+    Remove,
+    Replace,
+}
+
+/// What a PATCH leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Patched {
+    /// The new attributes, as in [`crate::Resource::attributes`].
+    pub attributes: Map<String, Value>,
+    /// What happens to the members of a group, in this order. They are no part of the attributes: a
+    /// group may have more of them than one wants to load.
+    pub members: Vec<MemberOperation>,
+}
+
+/// A change of the members of a group. Ids are as the client wrote them; whether they are members is not
+/// known here, and no error for any of these.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MemberOperation {
+    /// These become members, if they are not.
+    Add(Vec<Member>),
+    /// These are members no longer.
+    Remove(Vec<String>),
+    /// Whoever matches is a member no longer; see [`Filter::matches_member`]. Never a filter that only
+    /// names ids, which is a `Remove`.
+    RemoveMatching(Filter),
+    /// The group becomes empty.
+    RemoveAll,
+    /// These are all members.
+    Replace(Vec<Member>),
+}
+
+/// Reads the envelope. Names and `op` in any case; `schemas` is not looked at, since the route says what
+/// the body is. 400 `invalidSyntax` for what is no PATCH, 413 above `operations_max`.
+pub fn parse_patch(body: &Value, operations_max: usize) -> Result<Vec<PatchOperation>, ScimError> {
+    let Value::Object(body) = body else {
+        return Err(ScimError::invalid_syntax("the body must be a JSON object"));
+    };
+    let operations = match get(body, "Operations") {
+        Some(Value::Array(operations)) if !operations.is_empty() => operations,
+        _ => {
+            return Err(ScimError::invalid_syntax(
+                "Operations must be a list of at least one operation",
+            ));
+        }
+    };
+    if operations.len() > operations_max {
+        return Err(ScimError::too_large(format!(
+            "more than {operations_max} operations in one request"
+        )));
+    }
+    operations
+        .iter()
+        .enumerate()
+        .map(|(index, one)| read_operation(one).map_err(|error| error.in_operation(index)))
+        .collect()
+}
+
+fn read_operation(operation: &Value) -> Result<PatchOperation, ScimError> {
+    let Value::Object(operation) = operation else {
+        return Err(ScimError::invalid_syntax("an operation must be an object"));
+    };
+    let op = match get(operation, "op").and_then(Value::as_str) {
+        Some(op) if op.eq_ignore_ascii_case("add") => PatchOp::Add,
+        Some(op) if op.eq_ignore_ascii_case("remove") => PatchOp::Remove,
+        Some(op) if op.eq_ignore_ascii_case("replace") => PatchOp::Replace,
+        _ => {
+            return Err(ScimError::invalid_syntax("op must be one of add, remove and replace"));
+        }
+    };
+    let path = match get(operation, "path") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(path)) if path.trim().is_empty() => None,
+        Some(Value::String(path)) => Some(path.clone()),
+        Some(_) => return Err(ScimError::invalid_syntax("path must be a string")),
+    };
+    Ok(PatchOperation { op, path, value: get(operation, "value").cloned() })
+}
+
+fn get<'a>(object: &'a Map<String, Value>, wanted: &str) -> Option<&'a Value> {
+    object.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+}
+
+/// Applies the operations in order, each on the result of the one before; all of them or, on the first
+/// error, none. Whether anything changed shows in [`crate::diff`].
+///
+/// Where the RFC leaves room, the reading is the one clients rely on:
+/// - attributes that no schema has are passed over, and so is `password`, which is never kept;
+/// - without a path, readOnly attributes are passed over too: clients send back what they read;
+/// - a filter made of `eq` that matches nothing makes the element it describes
+///   ([`Settings::patch_miss`] for `replace`), so that several operations with the same filter meet in
+///   one element; it gets `primary` only if the client says so;
+/// - `remove` of a list with a value removes just that;
+/// - an element left with nothing but `type` and `primary` goes.
+pub fn apply_patch(
+    rt: &ResourceType,
+    registry: &Registry,
+    settings: &Settings,
+    attributes: &Map<String, Value>,
+    operations: &[PatchOperation],
+) -> Result<Patched, ScimError> {
+    let mut draft = Draft::new(rt, registry, settings, attributes.clone());
+    for (index, operation) in operations.iter().enumerate() {
+        apply(&mut draft, rt, registry, operation).map_err(|error| error.in_operation(index))?;
+    }
+    validate(rt, registry, &draft.attributes)?;
+    check_immutable(rt, registry, attributes, &draft.attributes)?;
+    Ok(Patched { attributes: draft.attributes, members: draft.members })
+}
+
+fn apply(
+    draft: &mut Draft<'_>,
+    rt: &ResourceType,
+    registry: &Registry,
+    operation: &PatchOperation,
+) -> Result<(), ScimError> {
+    let path = match &operation.path {
+        Some(path) => Some(PatchPath::parse(rt, registry, path)?),
+        None => None,
+    };
+    let mode = match operation.op {
+        PatchOp::Add => Mode::Add,
+        PatchOp::Replace => Mode::Replace,
+        PatchOp::Remove => {
+            return match path {
+                Some(path) => draft.remove(&path, operation.value.as_ref()),
+                None => Err(ScimError::no_target("remove needs a path")),
+            };
+        }
+    };
+    match (path, &operation.value) {
+        (_, None) => Err(ScimError::invalid_value("add and replace need a value")),
+        (Some(path), Some(value)) => draft.set(mode, &path, value),
+        (None, Some(Value::Object(object))) => draft.merge(mode, object),
+        (None, Some(_)) => {
+            Err(ScimError::invalid_value("without a path the value must be an object"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,569 @@
+use super::*;
+use crate::error::ScimType;
+use crate::resource::Resource;
+use crate::settings::PatchMiss;
+use crate::{diff, parse_json};
+use proptest::prelude::*;
+use serde_json::json;
+
+const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+fn stored() -> Value {
+    json!({
+        "userName": "bo",
+        "title": "Cook",
+        "name": {"givenName": "Bo", "familyName": "Ek"},
+        "emails": [
+            {"type": "work", "value": "bo@fjord.example", "primary": true},
+            {"type": "home", "value": "bo@home.example"},
+        ],
+        ENT: {"department": "Galley", "manager": {"value": "u-1"}},
+    })
+}
+
+fn run(
+    rt: &str,
+    settings: &Settings,
+    stored: &Value,
+    operations: &Value,
+) -> Result<Patched, ScimError> {
+    let registry = Registry::core();
+    let operations = parse_patch(&json!({"Operations": operations}), 100)?;
+    let rt = registry.resource_type(rt).unwrap();
+    apply_patch(rt, registry, settings, stored.as_object().unwrap(), &operations)
+}
+
+/// `expected` is the stored user with some attributes exchanged (`null`: gone), or the refusal.
+#[track_caller]
+fn check_with(settings: &Settings, operations: Value, expected: Result<Value, ScimType>) {
+    let expected = expected.map(|changed| {
+        let mut all = stored();
+        let all_attributes = all.as_object_mut().unwrap();
+        all_attributes.extend(changed.as_object().unwrap().clone());
+        all_attributes.retain(|_, value| !value.is_null());
+        all
+    });
+    match (run("User", settings, &stored(), &operations), expected) {
+        (Ok(got), Ok(expected)) => {
+            assert_eq!(Value::Object(got.attributes), expected, "{operations}");
+        }
+        (Err(error), Err(scim_type)) => {
+            assert_eq!((error.status, error.scim_type), (400, Some(scim_type)), "{error}");
+            assert!(!error.detail.contains("secret"), "{error}");
+        }
+        (got, expected) => panic!("{operations}: {got:?} is not {expected:?}"),
+    }
+}
+
+#[track_caller]
+fn check(operations: Value, expected: Result<Value, ScimType>) {
+    check_with(&Settings::generic(), operations, expected);
+}
+
+#[track_caller]
+fn check_members(operations: Value, expected: Result<Vec<MemberOperation>, ScimType>) {
+    let group = json!({"displayName": "Crew"});
+    let got = run("Group", &Settings::generic(), &group, &operations);
+    let got = got.map(|patched| {
+        assert_eq!(Value::Object(patched.attributes), group);
+        patched.members
+    });
+    assert_eq!(got.map_err(|error| error.scim_type.unwrap()), expected, "{operations}");
+}
+
+fn add(path: &str, value: Value) -> Value {
+    json!([{"op": "add", "path": path, "value": value}])
+}
+
+fn replace(path: &str, value: Value) -> Value {
+    json!([{"op": "replace", "path": path, "value": value}])
+}
+
+fn remove(path: &str) -> Value {
+    json!([{"op": "remove", "path": path}])
+}
+
+fn work() -> Value {
+    stored()["emails"][0].clone()
+}
+
+fn home() -> Value {
+    stored()["emails"][1].clone()
+}
+
+#[test]
+fn add_to_single_attributes() {
+    check(
+        json!([{"op": "add", "value": {"nickName": "B", "name": {"middleName": "M"}}}]),
+        Ok(
+            json!({"nickName": "B", "name": {"givenName": "Bo", "middleName": "M", "familyName": "Ek"}}),
+        ),
+    );
+    check(json!([{"op": "add", "value": "secret"}]), Err(ScimType::InvalidValue));
+    check(add("nickName", json!("B")), Ok(json!({"nickName": "B"})));
+    check(add("title", json!("Mate")), Ok(json!({"title": "Mate"})));
+    check(
+        add("name", json!({"givenName": "Al"})),
+        Ok(json!({"name": {"givenName": "Al", "familyName": "Ek"}})),
+    );
+    check(add("title", json!("Cook")), Ok(json!({})));
+}
+
+#[test]
+fn add_to_lists() {
+    let other = json!({"type": "other", "value": "o@fjord.example"});
+    let all = json!({"emails": [work(), home(), other]});
+    check(add("emails", json!([other])), Ok(all.clone()));
+    check(add("emails", other), Ok(all));
+    check(add("emails", home()), Ok(json!({})));
+    check(
+        add("emails", json!([{"type": "HOME", "value": "bo@home.example", "display": "Bo"}])),
+        Ok(
+            json!({"emails": [work(), {"type": "HOME", "value": "bo@home.example", "display": "Bo"}]}),
+        ),
+    );
+    check(
+        add("emails", json!([{"type": "work", "value": "bo@home.example"}])),
+        Ok(json!({"emails": [work(), home(), {"type": "work", "value": "bo@home.example"}]})),
+    );
+    check(add("emails", json!([])), Ok(json!({})));
+    check(add("roles", json!("chef")), Ok(json!({"roles": [{"value": "chef"}]})));
+    check(
+        add(
+            "addresses",
+            json!([{"type": "work", "locality": "Moss"}, {"type": "work", "locality": "Bod"}]),
+        ),
+        Ok(
+            json!({"addresses": [{"type": "work", "locality": "Moss"}, {"type": "work", "locality": "Bod"}]}),
+        ),
+    );
+}
+
+#[test]
+fn filtered_parts() {
+    let mut renamed = home();
+    renamed["value"] = json!("new@home.example");
+    for op in [add, replace] {
+        check(
+            op(r#"emails[type eq "home"].value"#, json!("new@home.example")),
+            Ok(json!({"emails": [work(), renamed]})),
+        );
+        // A miss makes the element; it is never primary by itself.
+        check(
+            op(r#"emails[type eq "other"].value"#, json!("o@x")),
+            Ok(json!({"emails": [work(), home(), {"type": "other", "value": "o@x"}]})),
+        );
+        check(
+            op(r#"emails[type eq "other" and display eq "O"].value"#, json!("o@x")),
+            Ok(
+                json!({"emails": [work(), home(), {"type": "other", "display": "O", "value": "o@x"}]}),
+            ),
+        );
+        check(
+            op(r#"roles[primary eq "True"].value"#, json!("chef")),
+            Ok(json!({"roles": [{"primary": true, "value": "chef"}]})),
+        );
+        for shape in [
+            r#"type ne "work" and type ne "home""#,
+            r#"type eq "x" or type eq "y""#,
+            r#"type eq "x" and type eq "y""#,
+            r#"shoe eq "x""#,
+            r#"type eq """#,
+        ] {
+            check(op(&format!("emails[{shape}].value"), json!("secret")), Err(ScimType::NoTarget));
+        }
+        check(op(r#"emails[type eq "other"].value"#, json!("")), Ok(json!({})));
+        check(op(r#"title[value eq "secret"]"#, json!("x")), Err(ScimType::InvalidPath));
+    }
+    let strict = Settings { patch_miss: PatchMiss::Error, ..Settings::generic() };
+    let path = r#"emails[type eq "other"].value"#;
+    check_with(&strict, replace(path, json!("secret")), Err(ScimType::NoTarget));
+    check_with(
+        &strict,
+        add(path, json!("o@x")),
+        Ok(json!({"emails": [work(), home(), {"type": "other", "value": "o@x"}]})),
+    );
+}
+
+#[test]
+fn same_filter_meets_in_one_element() {
+    check(
+        json!([
+            {"op": "Add", "path": r#"addresses[type eq "work"].locality"#, "value": "Moss"},
+            {"op": "Add", "path": r#"addresses[type eq "work"].country"#, "value": "NO"},
+            {"op": "Replace", "path": r#"roles[primary eq "True"].value"#, "value": "chef"},
+            {"op": "Replace", "path": r#"roles[primary eq "True"].display"#, "value": "Chef"},
+        ]),
+        Ok(json!({
+            "addresses": [{"type": "work", "locality": "Moss", "country": "NO"}],
+            "roles": [{"primary": true, "value": "chef", "display": "Chef"}],
+        })),
+    );
+}
+
+#[test]
+fn replace_values() {
+    check(
+        json!([{"op": "replace", "value": {"title": "Mate", "name": {"givenName": "Al"}}}]),
+        Ok(json!({"title": "Mate", "name": {"givenName": "Al", "familyName": "Ek"}})),
+    );
+    check(replace("nickName", json!("B")), Ok(json!({"nickName": "B"})));
+    check(
+        replace("name", json!({"givenName": "Al", "familyName": null})),
+        Ok(json!({"name": {"givenName": "Al"}})),
+    );
+    check(replace("emails", json!([home()])), Ok(json!({"emails": [home()]})));
+    check(
+        replace(r#"emails[type eq "home"]"#, json!({"value": "x", "display": "X"})),
+        Ok(json!({"emails": [work(), {"value": "x", "display": "X"}]})),
+    );
+    check(
+        replace(r#"emails[type eq "home"]"#, json!("x")),
+        Ok(json!({"emails": [work(), {"type": "home", "value": "x"}]})),
+    );
+    check(replace(r#"emails[type eq "home"]"#, json!(null)), Ok(json!({"emails": [work()]})));
+    check(
+        replace("emails.display", json!("Bo")),
+        Ok(json!({"emails": [
+            {"type": "work", "value": "bo@fjord.example", "primary": true, "display": "Bo"},
+            {"type": "home", "value": "bo@home.example", "display": "Bo"},
+        ]})),
+    );
+    for clearing in [json!(null), json!(""), json!([])] {
+        check(replace("title", clearing.clone()), Ok(json!({"title": null})));
+        check(replace("emails", clearing.clone()), Ok(json!({"emails": null})));
+        check(replace("name", clearing), Ok(json!({"name": null})));
+    }
+    check(json!([{"op": "replace", "path": "title"}]), Err(ScimType::InvalidValue));
+}
+
+#[test]
+fn remove_values() {
+    check(json!([{"op": "remove"}]), Err(ScimType::NoTarget));
+    check(json!([{"op": "remove", "path": ""}]), Err(ScimType::NoTarget));
+    check(remove("title"), Ok(json!({"title": null})));
+    check(remove("nickName"), Ok(json!({})));
+    check(remove("emails"), Ok(json!({"emails": null})));
+    check(remove("name.givenName"), Ok(json!({"name": {"familyName": "Ek"}})));
+    check(remove(r#"emails[type eq "work"]"#), Ok(json!({"emails": [home()]})));
+    check(remove(r#"emails[type eq "other"]"#), Ok(json!({})));
+    check(
+        remove(r#"emails[type eq "work"].primary"#),
+        Ok(json!({"emails": [{"type": "work", "value": "bo@fjord.example"}, home()]})),
+    );
+    check(remove(r#"emails[type eq "work"].value"#), Ok(json!({"emails": [home()]})));
+    check(replace(r#"emails[type eq "work"].value"#, json!(null)), Ok(json!({"emails": [home()]})));
+    check(remove("emails.value"), Ok(json!({"emails": null})));
+    check(remove(ENT), Ok(json!({ENT: null})));
+    check(remove(&format!("{ENT}:manager.value")), Ok(json!({ENT: {"department": "Galley"}})));
+    // The selection of members holds for other lists too.
+    check(
+        json!([{"op": "Remove", "path": "emails", "value": [{"value": "BO@home.example"}]}]),
+        Ok(json!({"emails": [work()]})),
+    );
+    check(json!([{"op": "Remove", "path": "emails", "value": []}]), Ok(json!({})));
+}
+
+#[test]
+fn what_may_not_be_written() {
+    for path in ["userName", "id", "meta", "groups", "schemas", "meta.version"] {
+        check(remove(path), Err(ScimType::Mutability));
+    }
+    for path in ["id", "groups", "meta.created", &format!("{ENT}:manager.displayName")] {
+        check(replace(path, json!("secret")), Err(ScimType::Mutability));
+    }
+    for empty in [json!(null), json!(""), json!([])] {
+        check(replace("userName", empty.clone()), Err(ScimType::InvalidValue));
+        check(
+            json!([{"op": "replace", "value": {"userName": empty}}]),
+            Err(ScimType::InvalidValue),
+        );
+    }
+    check(
+        json!([{"op": "replace", "value": {
+            "id": "u-9", "schemas": [], "meta": {"version": "1"}, "groups": [{"value": "g"}],
+            "title": "Mate", ENT: {"manager": {"displayName": "Al"}},
+        }}]),
+        Ok(json!({"title": "Mate"})),
+    );
+    for path in ["password", "PASSWORD", "urn:ietf:params:scim:schemas:core:2.0:User:password"] {
+        check(replace(path, json!("secret")), Ok(json!({})));
+        check(remove(path), Ok(json!({})));
+        check(json!([{"op": "add", "value": {path: "secret"}}]), Ok(json!({})));
+    }
+    // Unknown to every schema, or to this resource type.
+    for path in [
+        "shoeSize",
+        "name.shoe",
+        "emails[type eq \"work\"].shoe",
+        "urn:x:2.0:Y:shoe",
+        "members",
+        "userName.x",
+    ] {
+        check(replace(path, json!("44")), Ok(json!({})));
+        check(remove(path), Ok(json!({})));
+    }
+}
+
+#[test]
+fn values_are_checked() {
+    let long = |bytes: usize| json!("x".repeat(bytes));
+    check(replace("active", json!("secret")), Err(ScimType::InvalidValue));
+    check(replace("active", json!("tRue")), Ok(json!({"active": true})));
+    check_with(&Settings::strict(), replace("active", json!("True")), Err(ScimType::InvalidValue));
+    check(replace("title", json!(["Mate"])), Ok(json!({"title": "Mate"})));
+    check(replace("title", json!(["secret", "secret"])), Err(ScimType::InvalidValue));
+    check(replace("title", json!(7)), Err(ScimType::InvalidValue));
+    check(replace("name", json!("secret")), Err(ScimType::InvalidValue));
+    check(replace("userName", long(1025)), Err(ScimType::InvalidValue));
+    check(replace("title", long(65_537)), Err(ScimType::InvalidValue));
+    check(replace("title", long(65_536)), Ok(json!({"title": long(65_536)})));
+    check(replace("emails[type is 1]", json!("secret")), Err(ScimType::InvalidFilter));
+    check(replace("a b", json!("secret")), Err(ScimType::InvalidPath));
+}
+
+#[test]
+fn one_primary() {
+    let plain = json!({"type": "work", "value": "bo@fjord.example", "primary": false});
+    let mut chosen = home();
+    chosen["primary"] = json!(true);
+    let exchanged = json!({"emails": [plain, chosen]});
+    check(replace(r#"emails[type eq "home"].primary"#, json!("True")), Ok(exchanged.clone()));
+    check(add("emails", chosen.clone()), Ok(exchanged.clone()));
+    check(replace(r#"emails[type eq "home"]"#, chosen.clone()), Ok(exchanged));
+    let new = json!({"type": "other", "value": "o", "primary": true});
+    check(add("emails", new.clone()), Ok(json!({"emails": [plain, home(), new]})));
+    check(replace("emails.primary", json!(true)), Err(ScimType::InvalidValue));
+    check(replace("emails", json!([new, chosen])), Err(ScimType::InvalidValue));
+    check(
+        json!([
+            {"op": "add", "path": r#"emails[type eq "other" and primary eq true].value"#, "value": "o"},
+        ]),
+        Ok(json!({"emails": [plain, home(), {"type": "other", "value": "o", "primary": true}]})),
+    );
+}
+
+#[test]
+fn all_or_nothing_and_the_culprit_is_named() {
+    let operations = json!([
+        {"op": "replace", "path": "title", "value": "Mate"},
+        {"op": "replace", "path": "active", "value": "secret"},
+    ]);
+    let error = run("User", &Settings::generic(), &stored(), &operations).unwrap_err();
+    assert_eq!(error.detail, "Operations[1]: active must be true or false");
+    // Each works on the result of the one before.
+    check(
+        json!([
+            {"op": "remove", "path": "emails"},
+            {"op": "add", "path": "emails", "value": [home()]},
+        ]),
+        Ok(json!({"emails": [home()]})),
+    );
+}
+
+#[test]
+fn envelope() {
+    let check = |body: &[u8], expected: Result<usize, u16>| {
+        let body = parse_json(body, 9).unwrap();
+        let got = parse_patch(&body, 2);
+        assert_eq!(got.map(|list| list.len()).map_err(|error| error.status), expected);
+    };
+    check(br#"{"operations": [{"OP": "ADD", "Path": "title", "VALUE": 1}]}"#, Ok(1));
+    check(br#"{"Operations": []}"#, Err(400));
+    check(b"{}", Err(400));
+    check(b"[]", Err(400));
+    check(br#"{"Operations": [{"op": "move"}]}"#, Err(400));
+    check(br#"{"Operations": [{"path": "title"}]}"#, Err(400));
+    check(br#"{"Operations": [{"op": "add", "path": 7}]}"#, Err(400));
+    check(br#"{"Operations": ["add"]}"#, Err(400));
+    check(br#"{"Operations": [{"op": "add"}, {"op": "add"}]}"#, Ok(2));
+    check(br#"{"Operations": [{"op": "add"}, {"op": "add"}, {"op": "add"}]}"#, Err(413));
+}
+
+#[test]
+fn members() {
+    let one = |value: &str| Member { value: value.to_owned(), kind: None };
+    let ids = |values: &[&str]| values.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+    let list = json!([{"value": "a", "display": "Al"}, "b", {"VALUE": "a", "display": "Bo"}]);
+    check_members(
+        add("members", list.clone()),
+        Ok(vec![MemberOperation::Add(vec![one("a"), one("b")])]),
+    );
+    check_members(
+        add("members", json!({"value": "a"})),
+        Ok(vec![MemberOperation::Add(vec![one("a")])]),
+    );
+    check_members(add("members", json!([])), Ok(vec![]));
+    check_members(
+        replace("members", list.clone()),
+        Ok(vec![MemberOperation::Replace(vec![one("a"), one("b")])]),
+    );
+    check_members(replace("members", json!([])), Ok(vec![MemberOperation::Replace(vec![])]));
+    check_members(remove("members"), Ok(vec![MemberOperation::RemoveAll]));
+    check_members(
+        json!([{"op": "remove", "path": "members", "value": null}]),
+        Ok(vec![MemberOperation::RemoveAll]),
+    );
+    check_members(
+        json!([{"op": "remove", "path": "members", "value": [{"$ref": null, "value": "a"}]}]),
+        Ok(vec![MemberOperation::Remove(ids(&["a"]))]),
+    );
+    check_members(json!([{"op": "remove", "path": "members", "value": []}]), Ok(vec![]));
+    check_members(
+        remove(r#"members[value eq "a"]"#),
+        Ok(vec![MemberOperation::Remove(ids(&["a"]))]),
+    );
+    check_members(
+        remove(r#"members[value eq "a" or Value eq "b"]"#),
+        Ok(vec![MemberOperation::Remove(ids(&["a", "b"]))]),
+    );
+    let got = run(
+        "Group",
+        &Settings::generic(),
+        &json!({"displayName": "Crew"}),
+        &remove(r#"members[value eq "a" and type eq "Group"]"#),
+    );
+    let [MemberOperation::RemoveMatching(filter)] = &got.unwrap().members[..] else {
+        panic!("needs the filter");
+    };
+    let (rt, registry) = (Registry::core().resource_type("Group").unwrap(), Registry::core());
+    assert!(!filter.matches_member(rt, registry, &one("a")));
+    check_members(
+        json!([
+            {"op": "replace", "value": {"displayName": "Crew", "id": "g", "members": ["b"]}},
+            {"op": "add", "path": "members", "value": [{"value": "c", "type": "Group"}]},
+        ]),
+        Ok(vec![
+            MemberOperation::Replace(vec![one("b")]),
+            MemberOperation::Add(vec![Member {
+                value: "c".to_owned(),
+                kind: Some("Group".to_owned()),
+            }]),
+        ]),
+    );
+    check_members(
+        replace(r#"members[value eq "a"].display"#, json!("x")),
+        Err(ScimType::Mutability),
+    );
+    check_members(
+        replace(r#"members[value eq "a"]"#, json!({"value": "b"})),
+        Err(ScimType::Mutability),
+    );
+    check_members(add("members", json!([{"display": "x"}])), Err(ScimType::InvalidValue));
+    check_members(add("members", json!([""])), Err(ScimType::InvalidValue));
+    check_members(add("members", json!(["x".repeat(1025)])), Err(ScimType::InvalidValue));
+    check_members(remove("displayName"), Err(ScimType::Mutability));
+}
+
+/// One intent in two dialects: the same state, hence the same changes.
+#[track_caller]
+fn check_dialects(one: Value, other: Value) {
+    let [one, other] = [one, other].map(|operations| {
+        let patched = run("User", &Settings::generic(), &stored(), &operations).unwrap();
+        diff(stored().as_object().unwrap(), &patched.attributes)
+    });
+    assert!(!one.is_empty());
+    assert_eq!(one, other);
+}
+
+#[test]
+fn dialects() {
+    check_dialects(
+        json!([{"op": "Replace", "path": "active", "value": "False"}]),
+        json!([{"op": "replace", "value": {"active": false}}]),
+    );
+    check_dialects(
+        json!([
+            {"op": "Replace", "path": "name.givenName", "value": "Al"},
+            {"op": "Add", "path": format!("{ENT}:department"), "value": "Deck"},
+            {"op": "Add", "path": format!("{ENT}:manager"), "value": "u-7"},
+            {"op": "Replace", "path": r#"emails[type eq "work"].value"#, "value": "al@fjord.example"},
+            {"op": "Add", "path": r#"phoneNumbers[type eq "mobile"].value"#, "value": "+47 555 0101"},
+        ]),
+        json!([
+            {"op": "replace", "value": {
+                "name.givenName": "Al",
+                format!("{ENT}:department"): "Deck",
+                format!("{ENT}:manager"): [{"value": "u-7", "$ref": "../Users/u-7"}],
+            }},
+            {"op": "replace", "path": r#"emails[type eq "work"].value"#, "value": "al@fjord.example"},
+            {"op": "add", "path": "phoneNumbers", "value": [{"type": "mobile", "value": "+47 555 0101"}]},
+        ]),
+    );
+    check_dialects(
+        json!([{"op": "Remove", "path": format!("{ENT}:manager")}]),
+        json!([{"op": "replace", "value": {ENT: {"manager": ""}}}]),
+    );
+    check_dialects(
+        json!([{"op": "Remove", "path": r#"emails[type eq "home"].value"#}]),
+        json!([{"op": "remove", "path": r#"emails[type eq "home"]"#}]),
+    );
+    check_dialects(
+        json!([{"op": "replace", "path": "displayName", "value": "Bo Ek"}]),
+        json!([{"op": "add", "value": {"urn:ietf:params:scim:schemas:core:2.0:User:DISPLAYNAME": ["Bo Ek"]}}]),
+    );
+}
+
+fn anything() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i8>().prop_map(Value::from),
+        "[a-z]{0,2}|True|work".prop_map(Value::from),
+    ];
+    let name = prop_oneof![
+        r"value|type|primary|display|givenName|\$ref|emails|name|manager|roles|members|x",
+        Just("name.givenName".to_owned()),
+        Just(ENT.to_owned()),
+        Just(format!("{ENT}:manager")),
+        Just("emails[type eq \"work\"].value".to_owned()),
+        "\\PC{0,3}",
+    ];
+    leaf.prop_recursive(3, 16, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+            prop::collection::btree_map(name.clone(), inner, 0..4)
+                .prop_map(|object| Value::Object(object.into_iter().collect())),
+        ]
+    })
+}
+
+fn operation() -> impl Strategy<Value = Value> {
+    let path = prop_oneof![
+        Just(Value::Null),
+        Just("emails".into()),
+        Just("emails[type eq \"work\"]".into()),
+        Just("emails[primary eq true].primary".into()),
+        Just("emails.primary".into()),
+        Just("roles[value sw \"a\" or not (type pr)].type".into()),
+        Just("name".into()),
+        Just("active".into()),
+        Just(ENT.into()),
+        Just(format!("{ENT}:manager").into()),
+        "\\PC{0,3}".prop_map(Value::from),
+    ];
+    ("add|remove|replace", path, anything())
+        .prop_map(|(op, path, value)| json!({"op": op, "path": path, "value": value}))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    /// Whatever comes in, what comes out is well-formed: reading it changes nothing.
+    #[test]
+    fn results_are_well_formed(operations in prop::collection::vec(operation(), 1..4)) {
+        let operations = Value::Array(operations);
+        if let Ok(patched) = run("User", &Settings::generic(), &stored(), &operations) {
+            let body = Value::Object(patched.attributes);
+            let rt = Registry::core().resource_type("User").unwrap();
+            let read = Resource::read(rt, Registry::core(), &Settings { lenient_booleans: false, ..Settings::generic() }, &body);
+            prop_assert_eq!(read.map(|one| Value::Object(one.attributes)), Ok(body));
+        }
+    }
+
+    #[test]
+    fn envelope_never_panics(body in anything()) {
+        let _ = parse_patch(&body, 3);
+        let _ = parse_patch(&json!({"Operations": body}), 3);
+    }
+}

@@ -1,0 +1,254 @@
+//! Attribute paths (RFC 7644 §3.10) and the paths of PATCH operations (§3.5.2).
+
+use std::fmt;
+
+use crate::error::ScimError;
+use crate::filter::{self, Filter};
+use crate::schema::{Registry, ResourceType, is_name, is_urn};
+
+/// One attribute or sub-attribute. Known names are in the spelling of their schema, others as given;
+/// [`Registry::attribute`] tells which is which.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AttrPath {
+    /// URN of an extension, in the registry's spelling; `None` for the base schema.
+    pub schema: Option<String>,
+    /// Name of the attribute.
+    pub attribute: String,
+    /// Name of the sub-attribute.
+    pub sub: Option<String>,
+}
+
+impl AttrPath {
+    /// Reads `[URN ":"] name ["." name]`, for resources of one type or of any.
+    ///
+    /// A URN is recognised by being registered, never by its punctuation: `2.0` holds a dot and
+    /// attributes follow after a colon. Unknown attributes are no error here.
+    pub fn parse(
+        text: &str,
+        rt: Option<&ResourceType>,
+        registry: &Registry,
+    ) -> Result<AttrPath, ScimError> {
+        let (urn, rest) = split_urn(text, registry);
+        let (attribute, sub) = match rest.split_once('.') {
+            Some((attribute, sub)) => (attribute, Some(sub)),
+            None => (rest, None),
+        };
+        if !is_name(attribute) || !sub.is_none_or(is_name) {
+            return Err(ScimError::invalid_path(
+                "not an attribute path: expected a name, optionally after a schema URN and a colon, \
+                 optionally followed by a dot and a sub-attribute",
+            ));
+        }
+        let base = rt.map(|rt| rt.schema.as_str());
+        let mut path = AttrPath {
+            schema: urn.filter(|urn| Some(*urn) != base).map(str::to_owned),
+            attribute: attribute.to_owned(),
+            sub: sub.map(str::to_owned),
+        };
+        if let Some(known) = registry.attribute(rt, &path) {
+            path.attribute.clone_from(&known.name);
+            if let Some(sub) = &mut path.sub
+                && let Some(known) = known.sub(sub)
+            {
+                sub.clone_from(&known.name);
+            }
+        }
+        Ok(path)
+    }
+
+    /// The same attribute with another sub-attribute, or none.
+    pub(crate) fn with_sub(&self, sub: Option<&str>) -> AttrPath {
+        AttrPath { sub: sub.map(str::to_owned), ..self.clone() }
+    }
+}
+
+impl fmt::Display for AttrPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(schema) = &self.schema {
+            write!(f, "{schema}:")?;
+        }
+        f.write_str(&self.attribute)?;
+        if let Some(sub) = &self.sub {
+            write!(f, ".{sub}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The longest registered URN that the text begins with, in the registry's spelling, and what comes
+/// after its colon. Of an unregistered URN everything up to the last colon is taken.
+fn split_urn<'a>(text: &'a str, registry: &'a Registry) -> (Option<&'a str>, &'a str) {
+    let registered = registry
+        .schemas()
+        .iter()
+        .filter_map(|schema| {
+            let head = text.get(..schema.id.len())?;
+            let tail = &text[schema.id.len()..];
+            let rest = if tail.is_empty() { tail } else { tail.strip_prefix(':')? };
+            head.eq_ignore_ascii_case(&schema.id).then_some((schema.id.as_str(), rest))
+        })
+        .max_by_key(|(urn, _)| urn.len());
+    match registered {
+        Some((urn, rest)) => (Some(urn), rest),
+        None if is_urn(text) => match text.rsplit_once(':') {
+            Some((urn, rest)) => (Some(urn), rest),
+            None => (None, text),
+        },
+        None => (None, text),
+    }
+}
+
+/// What a PATCH operation works on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PatchPath {
+    /// Everything under one schema, by its registered URN: an extension as a whole, or the base schema.
+    Schema(String),
+    /// An attribute or sub-attribute.
+    Attribute(AttrPath),
+    /// The elements of a multi-valued attribute that match a filter, or one sub-attribute of them.
+    Filtered {
+        /// The attribute; `sub` is what follows the bracket.
+        path: AttrPath,
+        /// Its paths name sub-attributes of the attribute.
+        filter: Filter,
+    },
+}
+
+impl PatchPath {
+    /// Reads the `path` of an operation.
+    ///
+    /// Attributes that no schema has are no error: clients map more than a server knows, and stop
+    /// altogether when refused. Whoever applies the path ignores what [`Registry::attribute`] lacks.
+    pub fn parse(
+        rt: &ResourceType,
+        registry: &Registry,
+        text: &str,
+    ) -> Result<PatchPath, ScimError> {
+        let text = text.trim();
+        if let Some(schema) = registry.schema(text) {
+            return Ok(PatchPath::Schema(schema.id.clone()));
+        }
+        let Some((head, bracket)) = text.split_once('[') else {
+            return AttrPath::parse(text, Some(rt), registry).map(PatchPath::Attribute);
+        };
+        let path = AttrPath::parse(head.trim_end(), Some(rt), registry)?;
+        if path.sub.is_some() {
+            return Err(ScimError::invalid_path(
+                "a filter stands after an attribute, not after a sub-attribute",
+            ));
+        }
+        let attribute = registry.attribute(Some(rt), &path);
+        let (filter, tail) = filter::parse_bracket(bracket, attribute, registry)?;
+        let sub = match tail.trim_end() {
+            "" => None,
+            tail => match tail.strip_prefix('.') {
+                Some(sub) if is_name(sub) => Some(sub),
+                _ => {
+                    return Err(ScimError::invalid_path(
+                        "after a bracket only a dot and one sub-attribute can follow",
+                    ));
+                }
+            },
+        };
+        let known = sub.and_then(|sub| attribute?.sub(sub));
+        let sub = known.map_or(sub, |known| Some(known.name.as_str()));
+        Ok(PatchPath::Filtered { path: path.with_sub(sub), filter })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ScimType;
+    use proptest::prelude::*;
+
+    const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+
+    fn user() -> &'static ResourceType {
+        Registry::core().resource_type("User").unwrap()
+    }
+
+    #[track_caller]
+    fn check(text: &str, schema: Option<&str>, attribute: &str, sub: Option<&str>) {
+        let expected = AttrPath {
+            schema: schema.map(str::to_owned),
+            attribute: attribute.to_owned(),
+            sub: sub.map(str::to_owned),
+        };
+        let got = AttrPath::parse(text, Some(user()), Registry::core()).unwrap();
+        assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn attribute_paths() {
+        check("USERNAME", None, "userName", None);
+        check("Name.GivenName", None, "name", Some("givenName"));
+        check("meta.LastModified", None, "meta", Some("lastModified"));
+        check("groups.$REF", None, "groups", Some("$ref"));
+        check(&format!("{CORE}:emails.value"), None, "emails", Some("value"));
+        check(
+            &format!("{}:manager.DisplayName", ENT.to_uppercase()),
+            Some(ENT),
+            "manager",
+            Some("displayName"),
+        );
+        // Unknown ones stay as they came.
+        check("Shoe.Size", None, "Shoe", Some("Size"));
+        check("urn:x:1.5:Shoe.size", Some("urn:x:1.5"), "Shoe", Some("size"));
+        // An enterprise attribute is none of the base schema.
+        check("Department", None, "Department", None);
+    }
+
+    #[test]
+    fn longest_urn_counts() {
+        let schema = |urn: &str| format!(r#"{{"id":"{urn}","attributes":[{{"name":"a"}}]}}"#);
+        let (short, long) = (schema("urn:x"), schema("urn:x:y"));
+        let registry = Registry::parse(&[&short, &long], &[]).unwrap();
+        let path = AttrPath::parse("urn:X:Y:a", None, &registry).unwrap();
+        assert_eq!(path.schema.as_deref(), Some("urn:x:y"));
+    }
+
+    #[test]
+    fn patch_paths() {
+        let parse = |text: &str| PatchPath::parse(user(), Registry::core(), text);
+        assert_eq!(parse(&ENT.to_lowercase()).unwrap(), PatchPath::Schema(ENT.to_owned()));
+        let PatchPath::Filtered { path, filter } =
+            parse(r#"EMAILS[Type eq "wo]rk" and PRIMARY eq true].Value"#).unwrap()
+        else {
+            panic!("has a filter");
+        };
+        assert_eq!(path.to_string(), "emails.value");
+        assert!(matches!(filter, Filter::And(terms) if terms.len() == 2));
+    }
+
+    #[test]
+    fn refusals() {
+        let check = |text: &str, scim_type| {
+            let error = PatchPath::parse(user(), Registry::core(), text).unwrap_err();
+            assert_eq!((error.status, error.scim_type), (400, Some(scim_type)), "{text}");
+            assert!(!error.detail.contains("secret"), "{}", error.detail);
+        };
+        check("", ScimType::InvalidPath);
+        check("a.b.c", ScimType::InvalidPath);
+        check("secret name", ScimType::InvalidPath);
+        check(".value", ScimType::InvalidPath);
+        check(&format!("{ENT}:"), ScimType::InvalidPath);
+        check(r#"emails.value[type eq "work"]"#, ScimType::InvalidPath);
+        check(r#"emails[type eq "work"]value"#, ScimType::InvalidPath);
+        check(r#"emails[type eq "work"].a.b"#, ScimType::InvalidPath);
+        check(r#"emails[type is "secret"]"#, ScimType::InvalidFilter);
+        check(r#"emails[type eq "secret"#, ScimType::InvalidFilter);
+        check("emails[]", ScimType::InvalidFilter);
+        check(r#"emails[a[b eq "c"]]"#, ScimType::InvalidFilter);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "\\PC*|[a-z.:\\[\\]\"$ åé]*") {
+            let _ = PatchPath::parse(user(), Registry::core(), &text);
+            let _ = PatchPath::parse(user(), Registry::core(), &format!("{ENT}{text}"));
+            let _ = PatchPath::parse(user(), Registry::core(), &format!("emails[{text}"));
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! Resources as they are kept, and how they are read from the body of a POST or PUT.
+
+use serde_json::{Map, Value, json};
+
+use crate::draft::{Draft, Mode};
+use crate::error::ScimError;
+use crate::patch::MemberOperation;
+use crate::path::AttrPath;
+use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType};
+use crate::settings::Settings;
+use crate::value::{LOOKUP_BYTES_MAX, check_primary, wrong};
+
+/// What a client wrote of one resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    /// Attributes in schema spelling, extensions as objects under their URN; no `null`, `[]`, `{}` or
+    /// empty text. Without `id`, `meta`, `schemas`, `groups`, `members` and `password`.
+    pub attributes: Map<String, Value>,
+    /// The members of a group; `None` if the body does not name them.
+    pub members: Option<Vec<Member>>,
+}
+
+/// One member of a group. What clients say about its name is not kept: it is derived.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Member {
+    /// The SCIM id of the member, as the client wrote it.
+    pub value: String,
+    /// The resource type, if the client said it.
+    pub kind: Option<String>,
+}
+
+impl Member {
+    /// `value` and `type`, as in a body.
+    pub fn to_json(&self) -> Value {
+        match &self.kind {
+            Some(kind) => json!({"value": self.value, "type": kind}),
+            None => json!({"value": self.value}),
+        }
+    }
+
+    pub(crate) fn path() -> AttrPath {
+        AttrPath { schema: None, attribute: "members".to_owned(), sub: None }
+    }
+
+    /// Reads a list of members, or a single one; each an object with `value` or the bare id. Repeated
+    /// ones count once, where they first occur.
+    pub(crate) fn read_list(value: &Value) -> Result<Vec<Member>, ScimError> {
+        let given = match value {
+            Value::Null => [].as_slice(),
+            Value::Object(object) if object.is_empty() => [].as_slice(),
+            Value::Array(items) => items,
+            single => std::slice::from_ref(single),
+        };
+        let mut seen = std::collections::HashSet::with_capacity(given.len());
+        let mut members = Vec::with_capacity(given.len());
+        for item in given {
+            let member = Member::read(item)?;
+            if seen.insert(member.value.clone()) {
+                members.push(member);
+            }
+        }
+        Ok(members)
+    }
+
+    fn read(item: &Value) -> Result<Member, ScimError> {
+        let path = Member::path();
+        let (value, kind) = match item {
+            Value::String(_) => (Some(item), None),
+            Value::Object(object) => {
+                let get = |wanted: &str| {
+                    let mut entries = object.iter();
+                    let found = entries.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+                    found.map(|(_, value)| value).filter(|one| !one.is_null())
+                };
+                (get("value"), get("type"))
+            }
+            _ => return Err(wrong(&path, "a list of objects with a value")),
+        };
+        let text = |sub: &str, value: &Value| match value {
+            Value::String(text) if text.len() > LOOKUP_BYTES_MAX => {
+                Err(wrong(&path.with_sub(Some(sub)), &format!("at most {LOOKUP_BYTES_MAX} bytes")))
+            }
+            Value::String(text) => Ok(text.clone()),
+            _ => Err(wrong(&path.with_sub(Some(sub)), "a string")),
+        };
+        let value = value.map(|value| text("value", value)).transpose()?;
+        let kind = kind.map(|kind| text("type", kind)).transpose()?;
+        match value {
+            Some(value) if !value.is_empty() => {
+                Ok(Member { value, kind: kind.filter(|kind| !kind.is_empty()) })
+            }
+            _ => Err(wrong(&path.with_sub(Some("value")), "the id of the member")),
+        }
+    }
+}
+
+impl Resource {
+    /// Reads the body of a POST or PUT (RFC 7644 §3.3, §3.5.1).
+    ///
+    /// Lenient where clients need it: names in any case, also dotted (`name.givenName`) or after a URN;
+    /// single values for lists and lists of one for single values; unknown and readOnly attributes are
+    /// passed over; a `password` is dropped. Strict about types, sizes and required attributes: 400
+    /// `invalidValue`, and 400 `invalidSyntax` if the body is no object.
+    pub fn read(
+        rt: &ResourceType,
+        registry: &Registry,
+        settings: &Settings,
+        body: &Value,
+    ) -> Result<Resource, ScimError> {
+        let Value::Object(body) = body else {
+            return Err(ScimError::invalid_syntax("the body must be a JSON object"));
+        };
+        if settings.require_schemas && !lists_schema(body, &rt.schema) {
+            return Err(ScimError::invalid_value(format!("schemas must list {}", rt.schema)));
+        }
+        let mut draft = Draft::new(rt, registry, settings, Map::new());
+        draft.merge(Mode::Replace, body)?;
+        validate(rt, registry, &draft.attributes)?;
+        let members = draft.members.pop().and_then(|last| match last {
+            MemberOperation::Replace(members) => Some(members),
+            _ => None,
+        });
+        Ok(Resource { attributes: draft.attributes, members })
+    }
+}
+
+fn lists_schema(body: &Map<String, Value>, urn: &str) -> bool {
+    body.iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("schemas"))
+        .filter_map(|(_, value)| value.as_array())
+        .flatten()
+        .filter_map(Value::as_str)
+        .any(|one| one.eq_ignore_ascii_case(urn))
+}
+
+/// Refuses a change of what is `immutable` (RFC 7643 §7): it is set once, and a PUT repeats it. Both
+/// sides as in [`Resource::attributes`]; 400 `mutability`.
+pub fn check_immutable(
+    rt: &ResourceType,
+    registry: &Registry,
+    old: &Map<String, Value>,
+    new: &Map<String, Value>,
+) -> Result<(), ScimError> {
+    each_attribute(rt, registry, |path, attribute| {
+        let old = get(old, path);
+        if attribute.mutability == Mutability::Immutable && old.is_some() && old != get(new, path) {
+            return Err(ScimError::mutability(format!("{path} cannot change once it is set")));
+        }
+        Ok(())
+    })
+}
+
+/// Checks what no single value shows: required attributes are there, one element is primary.
+pub(crate) fn validate(
+    rt: &ResourceType,
+    registry: &Registry,
+    attributes: &Map<String, Value>,
+) -> Result<(), ScimError> {
+    each_attribute(rt, registry, |path, attribute| {
+        let value = get(attributes, path);
+        let expected = match &path.schema {
+            None => true,
+            Some(urn) => attributes.contains_key(urn) || rt.extension(urn) == Some(true),
+        };
+        if value.is_none() && attribute.required && expected {
+            return Err(ScimError::invalid_value(format!("{path} is required")));
+        }
+        let elements = match value {
+            Some(Value::Array(list)) => list.as_slice(),
+            Some(single) => std::slice::from_ref(single),
+            None => [].as_slice(),
+        };
+        check_primary(path, elements)?;
+        if attribute.kind == Kind::Complex {
+            for part in attribute.sub_attributes.iter().filter(|one| one.required) {
+                if elements.iter().any(|one| one.get(&part.name).is_none()) {
+                    let path = path.with_sub(Some(&part.name));
+                    return Err(ScimError::invalid_value(format!("{path} is required")));
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Visits the attributes that clients may write, except members.
+fn each_attribute(
+    rt: &ResourceType,
+    registry: &Registry,
+    mut visit: impl FnMut(&AttrPath, &Attribute) -> Result<(), ScimError>,
+) -> Result<(), ScimError> {
+    let extensions = rt.extensions.iter().map(|(urn, _)| Some(urn.as_str()));
+    for schema in std::iter::once(None).chain(extensions) {
+        for attribute in registry.attributes(rt, schema) {
+            let path = AttrPath {
+                schema: schema.map(str::to_owned),
+                attribute: attribute.name.clone(),
+                sub: None,
+            };
+            if crate::value::is_kept(attribute) && path != Member::path() {
+                visit(&path, attribute)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn get<'a>(attributes: &'a Map<String, Value>, path: &AttrPath) -> Option<&'a Value> {
+    match &path.schema {
+        None => attributes.get(&path.attribute),
+        Some(urn) => attributes.get(urn)?.get(&path.attribute),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ScimType;
+
+    const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+    fn read(rt: &str, settings: &Settings, body: &Value) -> Result<Resource, ScimError> {
+        let registry = Registry::core();
+        Resource::read(registry.resource_type(rt).unwrap(), registry, settings, body)
+    }
+
+    /// The body is a user named `bo` with more attributes.
+    #[track_caller]
+    fn check(mut body: Value, expected: Result<Value, &str>) {
+        let name = json!("bo");
+        body.as_object_mut().unwrap().insert("userName".to_owned(), name.clone());
+        match (read("User", &Settings::generic(), &body), expected) {
+            (Ok(got), Ok(mut expected)) => {
+                expected.as_object_mut().unwrap().insert("userName".to_owned(), name);
+                assert_eq!(Value::Object(got.attributes), expected, "{body}");
+                assert_eq!(got.members, None);
+            }
+            (Err(error), Err(detail)) => {
+                assert_eq!((error.status, error.scim_type), (400, Some(ScimType::InvalidValue)));
+                assert!(error.detail.contains(detail), "{}", error.detail);
+                assert!(!error.detail.contains("secret"), "{}", error.detail);
+            }
+            (got, expected) => panic!("{body}: {got:?} is not {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn names_in_any_form() {
+        let expected =
+            json!({"name": {"givenName": "Bo", "familyName": "Ek"}, ENT: {"department": "Galley"}});
+        check(
+            json!({"NAME": {"GivenName": "Bo", "familyname": "Ek"}, ENT.to_uppercase(): {"Department": "Galley"}}),
+            Ok(expected.clone()),
+        );
+        check(
+            json!({"Name.givenName": "Bo", "name": {"familyName": "Ek"}, format!("{ENT}:DEPARTMENT"): "Galley"}),
+            Ok(expected),
+        );
+        check(
+            json!({"urn:ietf:params:scim:schemas:core:2.0:User:title": "Cook", "emails.value": "b@x"}),
+            Ok(json!({"title": "Cook", "emails": [{"value": "b@x"}]})),
+        );
+    }
+
+    #[test]
+    fn wholes_come_before_parts() {
+        check(
+            json!({"EMAILS.display": "B", "emails": "b@x", "NAME.givenName": "Bo", "name": null}),
+            Ok(json!({"emails": [{"value": "b@x", "display": "B"}], "name": {"givenName": "Bo"}})),
+        );
+    }
+
+    #[test]
+    fn what_is_passed_over() {
+        check(
+            json!({
+                "id": "u-1", "schemas": ["urn:x"], "meta": {"version": "1"}, "groups": [{"value": "g"}],
+                "password": "secret", "shoeSize": 44, "urn:x": {"y": 1}, "members": ["u-2"], "a b": 1,
+                "title": null, "nickName": "", "roles": [], "name": {}, "emails": [null, {}, {"value": ""}],
+                ENT: {"manager": {"displayName": "Al", "$ref": "x"}, "department": null, "shoe": 1},
+            }),
+            Ok(json!({})),
+        );
+    }
+
+    #[test]
+    fn shapes_of_values() {
+        for manager in
+            [json!("u-7"), json!(["u-7"]), json!({"value": "u-7"}), json!([{"value": "u-7"}])]
+        {
+            check(
+                json!({ENT: {"manager": manager}}),
+                Ok(json!({ENT: {"manager": {"value": "u-7"}}})),
+            );
+        }
+        for cleared in [json!(""), json!({"value": ""}), json!([])] {
+            check(json!({ENT: {"manager": cleared}}), Ok(json!({})));
+        }
+        check(
+            json!({"title": ["Cook"], "emails": "a@x", "roles": ["r", {"value": "s"}], "active": "FALSE"}),
+            Ok(
+                json!({"title": "Cook", "emails": [{"value": "a@x"}], "roles": [{"value": "r"}, {"value": "s"}], "active": false}),
+            ),
+        );
+        check(json!({"externalId": 1042}), Ok(json!({"externalId": "1042"})));
+        check(
+            json!({"emails": [
+                {"type": "work", "value": "a@x"}, {"type": "Work", "value": "A@x", "primary": true}, {"value": "a@x"},
+            ]}),
+            Ok(
+                json!({"emails": [{"type": "work", "value": "a@x", "primary": true}, {"value": "a@x"}]}),
+            ),
+        );
+    }
+
+    #[test]
+    fn refusals() {
+        let long = |bytes: usize| "secret".repeat(bytes / 6 + 1);
+        check(json!({"title": 7}), Err("title must be a string"));
+        check(json!({"title": {"a": "secret"}}), Err("title must be a string"));
+        check(json!({"name": "secret"}), Err("name must be an object"));
+        check(json!({"name": {"givenName": true}}), Err("name.givenName must be"));
+        check(json!({"emails": [{"primary": "secret"}]}), Err("emails.primary must be"));
+        check(json!({ENT: {"department": 1}}), Err(&format!("{ENT}:department must be")));
+        check(json!({ENT: "secret"}), Err(ENT));
+        check(
+            json!({"emails": [{"value": "secret", "primary": true}, {"value": "b", "primary": true}]}),
+            Err("emails has more than one"),
+        );
+        check(json!({"title": long(65_536)}), Err("title must be at most 65536"));
+        check(json!({"externalId": long(1024)}), Err("externalId must be at most 1024"));
+        check(json!({"displayName": long(1024)}), Err("displayName must be at most 1024"));
+        check(json!({"x509Certificates": [{"value": "secret!"}]}), Err("base64"));
+    }
+
+    #[test]
+    fn required() {
+        let refused = |rt: &str, body: Value, scim_type: ScimType| {
+            let error = read(rt, &Settings::generic(), &body).unwrap_err();
+            assert_eq!((error.status, error.scim_type), (400, Some(scim_type)), "{body}");
+        };
+        refused("User", json!([]), ScimType::InvalidSyntax);
+        refused("User", json!({}), ScimType::InvalidValue);
+        refused("User", json!({"userName": ""}), ScimType::InvalidValue);
+        refused("User", json!({"userName": null}), ScimType::InvalidValue);
+        refused("Group", json!({"members": []}), ScimType::InvalidValue);
+        let body = json!({"userName": "bo"});
+        assert!(read("User", &Settings::strict(), &body).is_err());
+        let body =
+            json!({"userName": "bo", "Schemas": ["urn:ietf:params:scim:schemas:CORE:2.0:User"]});
+        assert!(read("User", &Settings::strict(), &body).is_ok());
+    }
+
+    #[test]
+    fn members() {
+        let check = |members: Value, expected: Option<&[(&str, Option<&str>)]>| {
+            let body = json!({"displayName": "Crew", "Members": members});
+            let got = read("Group", &Settings::generic(), &body).ok().map(|one| {
+                assert_eq!(one.attributes.len(), 1);
+                one.members.unwrap()
+            });
+            let expected = expected.map(|list| {
+                let member = |(value, kind): &(&str, Option<&str>)| Member {
+                    value: (*value).to_owned(),
+                    kind: kind.map(str::to_owned),
+                };
+                list.iter().map(member).collect::<Vec<_>>()
+            });
+            assert_eq!(got, expected);
+        };
+        check(
+            json!(["b", {"value": "a", "type": "User", "display": "x", "displayName": "y"}, {"value": "b"}]),
+            Some(&[("b", None), ("a", Some("User"))]),
+        );
+        check(json!(null), Some(&[]));
+        check(json!([]), Some(&[]));
+        check(json!([{"display": "x"}]), None);
+        check(json!([{"value": ""}]), None);
+        check(json!([7]), None);
+        check(json!(["x".repeat(1025)]), None);
+        let body = json!({"displayName": "Crew"});
+        assert_eq!(read("Group", &Settings::generic(), &body).unwrap().members, None);
+    }
+
+    #[test]
+    fn immutable_is_set_once() {
+        let schema =
+            r#"{"id":"urn:x:Device","attributes":[{"name":"serial","mutability":"immutable"}]}"#;
+        let rt = r#"{"name":"Device","endpoint":"/Devices","schema":"urn:x:Device"}"#;
+        let registry = Registry::parse(&[schema], &[rt]).unwrap();
+        let check = |old: Value, new: Value, expected: bool| {
+            let [old, new] = [old, new].map(|one| one.as_object().unwrap().clone());
+            let got = check_immutable(&registry.resource_types()[0], &registry, &old, &new);
+            assert_eq!(got.is_ok(), expected);
+        };
+        check(json!({}), json!({"serial": "1"}), true);
+        check(json!({"serial": "1"}), json!({"serial": "1"}), true);
+        check(json!({"serial": "1"}), json!({"serial": "2"}), false);
+        check(json!({"serial": "1"}), json!({}), false);
+    }
+}

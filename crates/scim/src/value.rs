@@ -1,0 +1,265 @@
+//! Values as clients write them, brought into the one form in which they are kept: names in schema
+//! spelling, types checked, nothing empty, nothing the client may not write.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde_json::{Map, Value};
+
+use crate::error::ScimError;
+use crate::filter::fold;
+use crate::json::canonical;
+use crate::path::AttrPath;
+use crate::schema::{Attribute, Kind, Mutability};
+use crate::settings::Settings;
+
+/// One text of any attribute.
+const VALUE_BYTES_MAX: usize = 64 * 1024;
+/// One text by which resources are looked up: it becomes part of keys.
+pub(crate) const LOOKUP_BYTES_MAX: usize = 1024;
+const LOOKED_UP: [&str; 3] = ["userName", "externalId", "displayName"];
+
+/// The instant of a date and time (RFC 7643 §2.3.5); without an offset it is UTC.
+pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|instant| instant.to_utc())
+        .or_else(|_| {
+            NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map(|naive| naive.and_utc())
+        })
+        .ok()
+}
+
+/// Whether a value, whatever its attribute, means "unassigned" (RFC 7643 §2.5). An empty text does:
+/// clients clear an attribute by it, and `pr` does not see it.
+pub(crate) fn is_unassigned(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(object) => object.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Whether clients may write it and it is kept: not `readOnly`, and not a secret.
+pub(crate) fn is_kept(attribute: &Attribute) -> bool {
+    match attribute.mutability {
+        Mutability::ReadWrite | Mutability::Immutable => true,
+        Mutability::ReadOnly | Mutability::WriteOnly => false,
+    }
+}
+
+/// Reads all of one attribute; `None` is unassigned. `path` is for messages and tells which limit holds.
+pub(crate) fn read(
+    settings: &Settings,
+    path: &AttrPath,
+    attribute: &Attribute,
+    value: &Value,
+) -> Result<Option<Value>, ScimError> {
+    if attribute.multi_valued {
+        let list = read_list(settings, path, attribute, value)?;
+        Ok((!list.is_empty()).then_some(Value::Array(list)))
+    } else {
+        read_one(settings, path, attribute, value)
+    }
+}
+
+/// Reads the elements of a multi-valued attribute; anything but a list is a list of one.
+pub(crate) fn read_list(
+    settings: &Settings,
+    path: &AttrPath,
+    attribute: &Attribute,
+    value: &Value,
+) -> Result<Vec<Value>, ScimError> {
+    let given = match value {
+        Value::Array(items) => items.as_slice(),
+        single => std::slice::from_ref(single),
+    };
+    let mut list = Vec::with_capacity(given.len());
+    for item in given {
+        list.extend(read_one(settings, path, attribute, item)?);
+    }
+    collapse(attribute, &mut list);
+    check_primary(path, &list)?;
+    Ok(list)
+}
+
+/// Reads the parts that an object names of a complex attribute, `None` for those it clears. A simple
+/// value stands for the part called `value`.
+pub(crate) fn read_parts<'a>(
+    settings: &Settings,
+    path: &AttrPath,
+    attribute: &'a Attribute,
+    value: &Value,
+) -> Result<Vec<(&'a str, Option<Value>)>, ScimError> {
+    match value {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(items) => match items.as_slice() {
+            [] => Ok(Vec::new()),
+            [only] => read_parts(settings, path, attribute, only),
+            _ => Err(wrong(path, "a single object")),
+        },
+        Value::Object(object) => {
+            let mut parts = Vec::with_capacity(object.len());
+            for (name, value) in object {
+                let Some(part) = attribute.sub(name).filter(|part| is_kept(part)) else {
+                    continue;
+                };
+                let path = path.with_sub(Some(&part.name));
+                parts.push((part.name.as_str(), read(settings, &path, part, value)?));
+            }
+            Ok(parts)
+        }
+        simple => {
+            let Some(part) = attribute.sub("value") else {
+                return if is_unassigned(simple) {
+                    Ok(Vec::new())
+                } else {
+                    Err(wrong(path, "an object"))
+                };
+            };
+            let path = path.with_sub(Some(&part.name));
+            let value = read(settings, &path, part, simple)?;
+            Ok(vec![(part.name.as_str(), value)])
+        }
+    }
+}
+
+/// Reads one value of an attribute, or one element of a multi-valued one.
+fn read_one(
+    settings: &Settings,
+    path: &AttrPath,
+    attribute: &Attribute,
+    value: &Value,
+) -> Result<Option<Value>, ScimError> {
+    if attribute.kind == Kind::Complex {
+        let object: Map<String, Value> = read_parts(settings, path, attribute, value)?
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect();
+        return Ok((!object.is_empty()).then_some(Value::Object(object)));
+    }
+    if is_unassigned(value) {
+        return Ok(None);
+    }
+    if let Value::Array(items) = value {
+        return match items.as_slice() {
+            [only] => read_one(settings, path, attribute, only),
+            _ => Err(wrong(path, "a single value")),
+        };
+    }
+    read_simple(settings, path, attribute, value).map(Some)
+}
+
+fn read_simple(
+    settings: &Settings,
+    path: &AttrPath,
+    attribute: &Attribute,
+    value: &Value,
+) -> Result<Value, ScimError> {
+    match (attribute.kind, value) {
+        (Kind::Boolean, Value::Bool(_)) => Ok(value.clone()),
+        (Kind::Boolean, Value::String(text)) if settings.lenient_booleans => {
+            if text.eq_ignore_ascii_case("true") {
+                Ok(Value::Bool(true))
+            } else if text.eq_ignore_ascii_case("false") {
+                Ok(Value::Bool(false))
+            } else {
+                Err(wrong(path, "true or false"))
+            }
+        }
+        (Kind::Boolean, _) => Err(wrong(path, "true or false")),
+        (Kind::Integer, Value::Number(number)) if !number.is_f64() => Ok(value.clone()),
+        (Kind::Integer, _) => Err(wrong(path, "an integer")),
+        (Kind::Decimal, Value::Number(_)) => Ok(value.clone()),
+        (Kind::Decimal, _) => Err(wrong(path, "a number")),
+        // Templates written by administrators often forget the quotes around keys of a database.
+        (Kind::String, Value::Number(number)) if is_top(path, "externalId") => {
+            Ok(Value::String(number.to_string()))
+        }
+        (_, Value::String(text)) => {
+            check_text(path, attribute.kind, text)?;
+            Ok(value.clone())
+        }
+        (_, _) => Err(wrong(path, "a string")),
+    }
+}
+
+fn check_text(path: &AttrPath, kind: Kind, text: &str) -> Result<(), ScimError> {
+    let bytes_max = if LOOKED_UP.iter().any(|name| is_top(path, name)) {
+        LOOKUP_BYTES_MAX
+    } else {
+        VALUE_BYTES_MAX
+    };
+    if text.len() > bytes_max {
+        return Err(wrong(path, &format!("at most {bytes_max} bytes")));
+    }
+    if kind == Kind::DateTime && instant(text).is_none() {
+        return Err(wrong(path, "a date and time such as 2026-03-01T10:00:00Z"));
+    }
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/-_=\r\n".contains(c);
+    if kind == Kind::Binary && !text.chars().all(is_base64) {
+        return Err(wrong(path, "base64"));
+    }
+    Ok(())
+}
+
+fn is_top(path: &AttrPath, name: &str) -> bool {
+    path.schema.is_none() && path.sub.is_none() && path.attribute == name
+}
+
+pub(crate) fn wrong(path: &AttrPath, expected: &str) -> ScimError {
+    ScimError::invalid_value(format!("{path} must be {expected}"))
+}
+
+/// What makes two elements of a list the same: `type` and `value`, or all of it if there is no value.
+pub(crate) fn identity(attribute: &Attribute, element: &Value) -> Vec<u8> {
+    let comparable = |name: &str| match element.get(name) {
+        Some(Value::String(text)) if !attribute.sub(name).is_some_and(|one| one.case_exact) => {
+            Value::String(fold(text))
+        }
+        Some(other) => other.clone(),
+        None => Value::Null,
+    };
+    match element {
+        Value::Object(object) if object.contains_key("value") => {
+            canonical(&Value::Array(vec![comparable("type"), comparable("value")]))
+        }
+        Value::String(text) if !attribute.case_exact => fold(text).into_bytes(),
+        other => canonical(other),
+    }
+}
+
+/// Makes one of elements that are the same (RFC 7643 §2.4); the first one's parts count.
+pub(crate) fn collapse(attribute: &Attribute, list: &mut Vec<Value>) {
+    let mut seen = HashMap::with_capacity(list.len());
+    let mut kept: Vec<Value> = Vec::with_capacity(list.len());
+    for element in list.drain(..) {
+        let index = *seen.entry(identity(attribute, &element)).or_insert(kept.len());
+        match (kept.get_mut(index), element) {
+            (None, element) => kept.push(element),
+            (Some(Value::Object(first)), Value::Object(second)) => {
+                for (name, value) in second {
+                    first.entry(name).or_insert(value);
+                }
+            }
+            (Some(_), _) => {}
+        }
+    }
+    *list = kept;
+}
+
+pub(crate) fn is_primary(element: &Value) -> bool {
+    element.get("primary") == Some(&Value::Bool(true))
+}
+
+/// At most one element is the primary one (RFC 7643 §2.4).
+pub(crate) fn check_primary(path: &AttrPath, list: &[Value]) -> Result<(), ScimError> {
+    if list.iter().filter(|element| is_primary(element)).count() > 1 {
+        return Err(ScimError::invalid_value(format!(
+            "{} has more than one element with primary true",
+            path.with_sub(None)
+        )));
+    }
+    Ok(())
+}
