@@ -35,7 +35,10 @@ impl Context {
     }
 
     /// The wire form of a stored type.
-    pub(crate) fn resource_type(&self, stored: ResourceType) -> Option<&'static scim::ResourceType> {
+    pub(crate) fn resource_type(
+        &self,
+        stored: ResourceType,
+    ) -> Option<&'static scim::ResourceType> {
         self.registry.resource_types().iter().find(|rt| stored_type(&rt.name) == stored)
     }
 }

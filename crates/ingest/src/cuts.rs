@@ -223,9 +223,9 @@ impl Scanner<'_> {
 /// Whether an attribute path is that of members or of something in them.
 fn is_members(path: &str) -> bool {
     let local = path.rsplit(':').next().unwrap_or(path).trim_start().to_lowercase();
-    local.strip_prefix("members").is_some_and(|rest| {
-        rest.is_empty() || rest.starts_with(['[', '.', ' '])
-    })
+    local
+        .strip_prefix("members")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.', ' ']))
 }
 
 /// A filter or PATCH path with the literals that are compared with secrets replaced by `null`.
@@ -394,7 +394,10 @@ mod tests {
             r#"{"path":"x[password eq \"s3\"]","a":1}"#,
             r#"{"path":"x[password eq null]","a":1}"#,
         );
-        check(r#"{"filter":"password sw \"s\" and a pr"}"#, r#"{"filter":"password sw null and a pr"}"#);
+        check(
+            r#"{"filter":"password sw \"s\" and a pr"}"#,
+            r#"{"filter":"password sw null and a pr"}"#,
+        );
     }
 
     #[test]
@@ -443,7 +446,8 @@ mod tests {
 
     #[test]
     fn no_text_makes_the_scanners_panic() {
-        for text in ["\"\\", "\"ä\\ä", "{", "{\"", "{\"a\"", "[1,", "{\"path\":\"", "%", "%4", "\\"] {
+        for text in ["\"\\", "\"ä\\ä", "{", "{\"", "{\"a\"", "[1,", "{\"path\":\"", "%", "%4", "\\"]
+        {
             let _ = cut_body(text.as_bytes(), &secrets());
             let _ = cut_target(text, &secrets(), 9);
             let _ = cut_filter(text, &secrets());

@@ -45,7 +45,9 @@ pub(crate) fn resource_types(context: &Context, name: Option<&str>) -> Result<Va
             .iter()
             .find(|rt| rt.name.eq_ignore_ascii_case(name))
             .map(|rt| rt.to_json(&context.base_url))
-            .ok_or_else(|| ScimError::not_found("no resource type of this name; see /ResourceTypes")),
+            .ok_or_else(|| {
+                ScimError::not_found("no resource type of this name; see /ResourceTypes")
+            }),
     }
 }
 

@@ -1,1 +1,25 @@
-//! ingest
+//! SCIM requests become decisions.
+//!
+//! ```text
+//!  request ─▶ http/      arrive: application, credential, bounded body     the request's own task
+//!             cuts       what must never be stored is cut out
+//!             read       a read is answered from a snapshot
+//!             decide     a write is decided on the committer's thread
+//!             record     arrival and outcome become one event
+//! ```
+//!
+//! Every request on an address below `/apps/{app}/scim/v2` leaves exactly one operation event,
+//! whatever becomes of it, and is answered after that event is written.
+
+mod address;
+mod context;
+mod cuts;
+mod decide;
+mod discovery;
+mod http;
+mod outcome;
+mod read;
+mod record;
+mod render;
+
+pub use http::{Ingest, router};

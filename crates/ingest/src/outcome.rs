@@ -52,7 +52,11 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     /// A refusal: nothing changes.
-    pub(crate) fn refused(error: ScimError, resource_type: ResourceType, number: Number) -> Outcome {
+    pub(crate) fn refused(
+        error: ScimError,
+        resource_type: ResourceType,
+        number: Number,
+    ) -> Outcome {
         Outcome {
             reply: Reply::error(&error),
             effect: Effect::Rejected,

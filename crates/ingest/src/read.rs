@@ -76,7 +76,9 @@ impl Reading<'_> {
         let stored_type = self.stored_type();
         let id = self.address.id.as_deref().unwrap_or_default();
         let number = self.view.number_of_id(self.context.application, stored_type, id)?;
-        let Some(number) = number else { return Ok(self.not_there(no_such(stored_type), Number::NOBODY)) };
+        let Some(number) = number else {
+            return Ok(self.not_there(no_such(stored_type), Number::NOBODY));
+        };
         let version = self.view.version(self.context.application, number, View::NOW)?;
         let shown = version.as_ref().and_then(|version| Shown::of(self.context, number, version));
         let Some(shown) = shown else { return Ok(self.not_there(no_such(stored_type), number)) };
@@ -205,8 +207,7 @@ fn indexed(filter: &Filter) -> Option<(Attribute, &str)> {
     }
     let attributes =
         [Attribute::Id, Attribute::UserName, Attribute::ExternalId, Attribute::DisplayName];
-    let attribute =
-        attributes.into_iter().find(|attribute| attribute.name() == path.attribute)?;
+    let attribute = attributes.into_iter().find(|attribute| attribute.name() == path.attribute)?;
     Some((attribute, value))
 }
 

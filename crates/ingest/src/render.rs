@@ -25,11 +25,7 @@ pub(crate) struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     /// A version that is no deletion.
-    pub(crate) fn of(
-        context: &Context,
-        number: Number,
-        version: &'a Version,
-    ) -> Option<Shown<'a>> {
+    pub(crate) fn of(context: &Context, number: Number, version: &'a Version) -> Option<Shown<'a>> {
         Some(Shown {
             number,
             resource_type: context.resource_type(version.resource_type)?,
@@ -54,7 +50,9 @@ impl<'a> Shown<'a> {
     pub(crate) fn attributes(&self, context: &Context) -> Map<String, Value> {
         let mut out = self.state.clone();
         let mut schemas = vec![Value::from(self.resource_type.schema.clone())];
-        schemas.extend(self.state.keys().filter(|name| name.starts_with("urn:")).cloned().map(Value::from));
+        schemas.extend(
+            self.state.keys().filter(|name| name.starts_with("urn:")).cloned().map(Value::from),
+        );
         out.insert("schemas".to_owned(), Value::Array(schemas));
         let location = context.location(self.resource_type, self.id());
         out.insert(
@@ -119,11 +117,7 @@ pub(crate) fn with_members(
 }
 
 /// A resource as another one refers to it: `value`, and for what exists `$ref`, `type`, `display`.
-fn reference(
-    view: &View<'_>,
-    context: &Context,
-    number: Number,
-) -> Result<Value, ProjectorError> {
+fn reference(view: &View<'_>, context: &Context, number: Number) -> Result<Value, ProjectorError> {
     let version = view.version(context.application, number, View::NOW)?;
     let Some(version) = version else {
         return Ok(json!({ "value": dangling_id(view, context, number)? }));

@@ -6,7 +6,7 @@ use event::codec::decode_header;
 use event::{Application, Attribute, Credential, Number, ResourceType, Seq, Timestamp};
 use sha2::{Digest, Sha256};
 use store::key::{self, KeyRange, Set};
-use store::{Direction, ReadRows, RowChanges, Store, StoreError};
+use store::{Direction, ReadRows, Row, RowChanges, Store, StoreError, Visit};
 use subtle::ConstantTimeEq;
 
 use crate::error::ProjectorError;
@@ -59,7 +59,7 @@ impl ReadRows for Overlay<'_> {
         &self,
         range: &KeyRange,
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), StoreError> {
         if range.from >= range.to {
             return Ok(());
@@ -333,7 +333,7 @@ impl<'a> View<'a> {
     /// The first seq of the last second that has events and is not after `seconds`, and the first
     /// seq of the next such second.
     fn second(&self, seconds: i64) -> Result<(Option<Seq>, Option<Seq>), ProjectorError> {
-        let seq = |found: Option<(Vec<u8>, Vec<u8>)>| {
+        let seq = |found: Option<Row>| {
             found.map(|(_, value)| row::decode_seq("a second", &value)).transpose()
         };
         let until = self.rows.first(&key::seconds_until(seconds), Direction::Backward)?;
@@ -415,7 +415,7 @@ pub(crate) mod tests {
             &self,
             range: &KeyRange,
             direction: Direction,
-            visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+            visit: Visit<'_>,
         ) -> Result<(), StoreError> {
             let rows = self.0.range(range.from.clone()..range.to.clone());
             let rows: Vec<_> = match direction {

@@ -202,8 +202,7 @@ pub fn mention(
     attribute: Attribute,
     folded: &str,
 ) -> Vec<u8> {
-    let resource_type =
-        if attribute == Attribute::Id { ResourceType::NONE } else { resource_type };
+    let resource_type = if attribute == Attribute::Id { ResourceType::NONE } else { resource_type };
     Key::new(MENTION)
         .app(application)
         .u8(resource_type.0)

@@ -24,4 +24,4 @@ mod rows;
 pub use error::StoreError;
 pub use kept::Kept;
 pub use open::{Options, Store};
-pub use rows::{Direction, ReadRows, RowChanges, Snapshot, digest};
+pub use rows::{Direction, ReadRows, Row, RowChanges, Snapshot, Visit, digest};

@@ -58,14 +58,12 @@ impl Store {
         options.set_readahead_size(4 << 20);
         let start = key::log(from);
         let mode = IteratorMode::From(&start, Direction::Forward);
-        let mut expected = from;
-        for entry in self.db.iterator_cf_opt(&family, options, mode) {
+        for (expected, entry) in (from..).zip(self.db.iterator_cf_opt(&family, options, mode)) {
             let (key, bytes) = entry.map_err(StoreError::rocks("scan the log"))?;
             let seq = seq_of(&key)?;
             if seq != expected {
                 return Err(StoreError::Gap { expected }.into());
             }
-            expected += 1;
             if visit(seq, &bytes)?.is_break() {
                 break;
             }

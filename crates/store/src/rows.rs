@@ -20,6 +20,12 @@ pub enum Direction {
     Backward,
 }
 
+/// A row's key and value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// Is shown the key and the value of one row after the other, and may break off.
+pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
 /// Read access to rows: a consistent snapshot of the store, an overlay over one, or a plain map.
 pub trait ReadRows {
     /// The value of a key.
@@ -36,18 +42,14 @@ pub trait ReadRows {
         &self,
         range: &KeyRange,
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), StoreError>;
 
     /// The first row of a range in the given direction.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn first(
-        &self,
-        range: &KeyRange,
-        direction: Direction,
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn first(&self, range: &KeyRange, direction: Direction) -> Result<Option<Row>, StoreError> {
         let mut found = None;
         self.scan(range, direction, &mut |key, value| {
             found = Some((key.to_vec(), value.to_vec()));
@@ -75,7 +77,7 @@ impl ReadRows for Snapshot<'_> {
         &self,
         range: &KeyRange,
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), StoreError> {
         if range.from >= range.to {
             return Ok(());

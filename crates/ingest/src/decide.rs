@@ -1,0 +1,666 @@
+//! The SCIM semantics of a write: what happens to a resource, given all rows as they stand now.
+//!
+//! Decide runs on the committer's thread, one request after the other, so it reads what the request
+//! before it wrote: uniqueness, PATCH and membership have no races. It is pure over the view, the
+//! stamp and the parsed request, and returns resolved changes; nothing here writes.
+
+use std::collections::BTreeMap;
+
+use event::{
+    Attribute, Changes, Content, Effect, Element, Lifecycle, Mention, Number, Part, Path,
+    ResourceType, Timestamp, ValueChange,
+};
+use projector::{ProjectorError, Stamp, Version, View, folded};
+use scim::{
+    Member, MemberOperation, OmittedActive, PatchOperation, PatchResponse, Resource, ScimError,
+};
+use serde_json::{Map, Value};
+use store::key::Set;
+
+use crate::context::{Context, stored_type};
+use crate::outcome::{Outcome, Reply};
+use crate::read::Missed;
+use crate::render::{self, Shown};
+
+/// A parsed write.
+pub(crate) struct Write {
+    pub context: Context,
+    pub resource_type: &'static scim::ResourceType,
+    pub intent: Intent,
+    /// The client asked for attributes in the answer, so a PATCH is answered with a body.
+    pub body_asked: bool,
+}
+
+/// What a client wants to happen.
+pub(crate) enum Intent {
+    /// POST; `id` was made in the request's task.
+    Create { id: String, resource: Resource },
+    /// PUT
+    Replace { id: String, resource: Resource },
+    /// PATCH
+    Patch { id: String, operations: Vec<PatchOperation> },
+    /// DELETE
+    Delete { id: String },
+    /// It was refused before it came here; what remains is to find out whom it concerned.
+    Refused { error: ScimError, id: Option<String>, user_name: Option<String> },
+}
+
+/// Why a decision ends early.
+enum Stop {
+    /// The client's fault.
+    Refused(ScimError, Number),
+    /// The rows cannot be read.
+    Failed(ProjectorError),
+}
+
+impl From<ProjectorError> for Stop {
+    fn from(error: ProjectorError) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+/// Decides a write.
+pub(crate) fn decide(
+    write: Write,
+    view: &View<'_>,
+    stamp: Stamp,
+) -> Result<Outcome, ProjectorError> {
+    let stored_type = stored_type(&write.resource_type.name);
+    let numbers = Numbers::new(view, &write.context, stored_type)?;
+    let mut deciding = Deciding {
+        view,
+        stamp,
+        context: &write.context,
+        resource_type: write.resource_type,
+        stored_type,
+        body_asked: write.body_asked,
+        numbers,
+    };
+    let decided = if stamp.clock_behind {
+        deciding.clock_behind(write.intent)
+    } else {
+        match write.intent {
+            Intent::Create { id, resource } => deciding.create(id, resource),
+            Intent::Replace { id, resource } => deciding.replace(&id, resource),
+            Intent::Patch { id, operations } => deciding.patch(&id, &operations),
+            Intent::Delete { id } => deciding.delete(&id),
+            Intent::Refused { error, id, user_name } => deciding
+                .whom(id.as_deref(), user_name.as_deref())
+                .and_then(|number| Err(Stop::Refused(error, number))),
+        }
+    };
+    match decided {
+        Ok(outcome) => Ok(outcome),
+        Err(Stop::Refused(error, number)) => {
+            let mut outcome = Outcome::refused(error, stored_type, number);
+            // Only a refused create can have made a number; what it mentions is a fact even so.
+            outcome.changes = deciding.numbers.mentions;
+            Ok(outcome)
+        }
+        Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
+/// The number under which a lookup that found nobody is recorded, and the mention, if it is the
+/// first. A literal that looks like a GUID is a probe and concerns nobody.
+pub(crate) fn mention_missed(
+    view: &View<'_>,
+    context: &Context,
+    stored_type: ResourceType,
+    missed: &Missed,
+) -> Result<(Number, Vec<Part>), ProjectorError> {
+    if looks_like_guid(&missed.value) {
+        return Ok((Number::NOBODY, vec![]));
+    }
+    let mut numbers = Numbers::new(view, context, stored_type)?;
+    let number = numbers.mention(missed.attribute, &missed.value)?;
+    Ok((number, numbers.mentions))
+}
+
+fn looks_like_guid(text: &str) -> bool {
+    let bare = text.trim().trim_start_matches('{').trim_end_matches('}').replace('-', "");
+    bare.len() == 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Gives numbers within one decision.
+struct Numbers<'a> {
+    view: &'a View<'a>,
+    context: &'a Context,
+    stored_type: ResourceType,
+    next: Number,
+    mentions: Vec<Part>,
+}
+
+impl<'a> Numbers<'a> {
+    fn new(
+        view: &'a View<'a>,
+        context: &'a Context,
+        stored_type: ResourceType,
+    ) -> Result<Numbers<'a>, ProjectorError> {
+        let next = view.next_number(context.application)?;
+        Ok(Numbers { view, context, stored_type, next, mentions: vec![] })
+    }
+
+    fn fresh(&mut self) -> Number {
+        let number = self.next;
+        self.next = Number(number.0 + 1);
+        number
+    }
+
+    /// The number of a mention that no resource has had yet.
+    fn unborn(&self, attribute: Attribute, value: &str) -> Result<Option<Number>, ProjectorError> {
+        let application = self.context.application;
+        let folded = folded(attribute, value);
+        match self.view.mention(application, self.stored_type, attribute, &folded)? {
+            Some(number) if !self.view.was_resource(application, number)? => Ok(Some(number)),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// The number of whoever is called so without having a resource; a new one at the first mention,
+    /// and after the resource that was mentioned so has come and gone.
+    fn mention(&mut self, attribute: Attribute, value: &str) -> Result<Number, ProjectorError> {
+        if let Some(number) = self.unborn(attribute, value)? {
+            return Ok(number);
+        }
+        let folded = folded(attribute, value);
+        let number = self.fresh();
+        let mention = Mention { attribute, value: value.to_owned(), folded };
+        let changes = Changes { mention: Some(mention), ..Changes::default() };
+        self.mentions.push(Part { subject: number, content: Content::Changes(changes) });
+        Ok(number)
+    }
+}
+
+struct Deciding<'a> {
+    view: &'a View<'a>,
+    stamp: Stamp,
+    context: &'a Context,
+    resource_type: &'static scim::ResourceType,
+    stored_type: ResourceType,
+    body_asked: bool,
+    numbers: Numbers<'a>,
+}
+
+/// A living resource that a write is about.
+struct Target {
+    number: Number,
+    version: Version,
+    /// Its attributes without the id.
+    attributes: Map<String, Value>,
+}
+
+/// What a write makes of the members: who joins, who leaves.
+#[derive(Default)]
+struct MemberChanges {
+    joined: Vec<Number>,
+    left: Vec<Number>,
+}
+
+impl Deciding<'_> {
+    fn create(&mut self, id: String, resource: Resource) -> Result<Outcome, Stop> {
+        let mut attributes = resource.attributes;
+        let user_name = text(&attributes, Attribute::UserName).map(str::to_owned);
+        if let Some(user_name) = &user_name {
+            let taken = self.holders(Attribute::UserName, user_name)?;
+            if let Some(holder) = taken.first() {
+                return Err(Stop::Refused(taken_error(), *holder));
+            }
+        }
+        self.check_group_name(&attributes, None)?;
+        if self.stored_type == ResourceType::USER {
+            attributes.entry("active").or_insert(Value::Bool(true));
+        }
+        let number = self.number_for(&attributes)?;
+        attributes.insert("id".to_owned(), Value::String(id));
+        let state = scim::settle(&Map::new(), attributes);
+        let mut joined = Vec::new();
+        for member in resource.members.unwrap_or_default() {
+            joined.push(self.member_number(&member.value)?);
+        }
+        joined.sort_unstable();
+        joined.dedup();
+
+        let now = self.stamp.recorded_at;
+        let members = MemberChanges { joined: joined.clone(), left: vec![] };
+        let shown = self.shown(number, &state, now, now, self.stamp.seq);
+        let body = render::with_members(self.view, self.context, &shown, &joined)?;
+        let headers = vec![
+            ("location", self.context.location(self.resource_type, shown.id())),
+            ("etag", shown.version()),
+        ];
+        let reply = Reply { status: 201, body: Some(body), headers };
+        let lifecycle = Some(Lifecycle::Created(self.stored_type));
+        let values = value_changes(&Map::new(), &state);
+        Ok(self.applied(reply, number, lifecycle, values, members))
+    }
+
+    fn replace(&mut self, id: &str, resource: Resource) -> Result<Outcome, Stop> {
+        self.body_asked = true; // RFC 7644 §3.5.1 answers a PUT with the resource
+        let target = self.target(id)?;
+        let mut attributes = resource.attributes;
+        if self.stored_type == ResourceType::USER && !attributes.contains_key("active") {
+            // Switching an account on again because a client left something out is the dangerous
+            // reading of a PUT.
+            let kept = match self.context.settings.omitted_active {
+                OmittedActive::Keep => target.attributes.get("active").cloned(),
+                OmittedActive::True => None,
+            };
+            attributes.insert("active".to_owned(), kept.unwrap_or(Value::Bool(true)));
+        }
+        scim::check_immutable(
+            self.resource_type,
+            self.context.registry,
+            &target.attributes,
+            &attributes,
+        )
+        .map_err(|error| Stop::Refused(error, target.number))?;
+        let members = match resource.members {
+            _ if self.stored_type != ResourceType::GROUP => vec![],
+            Some(members) => vec![MemberOperation::Replace(members)],
+            None => vec![MemberOperation::RemoveAll], // RFC 7644 §3.5.1: what is left out is cleared
+        };
+        self.change(target, attributes, &members)
+    }
+
+    fn patch(&mut self, id: &str, operations: &[PatchOperation]) -> Result<Outcome, Stop> {
+        let target = self.target(id)?;
+        let patched = scim::apply_patch(
+            self.resource_type,
+            self.context.registry,
+            &self.context.settings,
+            &target.attributes,
+            operations,
+        )
+        .map_err(|error| Stop::Refused(error, target.number))?;
+        self.change(target, patched.attributes, &patched.members)
+    }
+
+    /// The common end of PUT and PATCH.
+    fn change(
+        &mut self,
+        target: Target,
+        attributes: Map<String, Value>,
+        members: &[MemberOperation],
+    ) -> Result<Outcome, Stop> {
+        let refused = |error| Stop::Refused(error, target.number);
+        let name = |attributes: &Map<String, Value>| {
+            text(attributes, Attribute::UserName).map(str::to_owned)
+        };
+        if let (old, Some(new)) = (name(&target.attributes), name(&attributes))
+            && old.as_ref() != Some(&new)
+        {
+            let taken = self.holders(Attribute::UserName, &new)?;
+            if taken.iter().any(|holder| *holder != target.number) {
+                return Err(refused(taken_error()));
+            }
+        }
+        self.check_group_name(&attributes, Some(target.number))?;
+
+        let members = self.resolve(target.number, members)?;
+        let mut attributes = attributes;
+        if let Some(id) = target.version.id() {
+            attributes.insert("id".to_owned(), Value::String(id.to_owned()));
+        }
+        let old = target.version.state.as_ref();
+        let empty = Map::new();
+        let old = old.unwrap_or(&empty);
+        let state = scim::settle(old, attributes);
+        let values = value_changes(old, &state);
+        let no_op = values.is_empty() && members.joined.is_empty() && members.left.is_empty();
+        let (modified_at, seq) = if no_op {
+            (target.version.modified_at, target.version.seq)
+        } else {
+            (self.stamp.recorded_at, self.stamp.seq)
+        };
+        let shown = self.shown(target.number, &state, target.version.created_at, modified_at, seq);
+        let reply = self.changed_reply(&shown, &members)?;
+        let number = target.number;
+        let mut outcome = self.applied(reply, number, None, values, members);
+        if no_op {
+            outcome.effect = Effect::NoOp;
+        }
+        Ok(outcome)
+    }
+
+    fn delete(&mut self, id: &str) -> Result<Outcome, Stop> {
+        let target = self.target(id)?;
+        let application = self.context.application;
+        let mut ended = Vec::new();
+        for stay in self.view.stays(application, target.number)? {
+            if let (Set::Members(group), None) = (stay.set, stay.end) {
+                ended.push(group);
+            }
+        }
+        let members = self.view.members(application, Set::Members(target.number), View::NOW)?;
+        let left = members.into_iter().map(|standing| standing.member).collect();
+        let empty = Map::new();
+        let values = value_changes(target.version.state.as_ref().unwrap_or(&empty), &empty);
+        let reply = Reply { status: 204, body: None, headers: vec![] };
+        let mut outcome = self.applied(
+            reply,
+            target.number,
+            Some(Lifecycle::Deleted),
+            values,
+            MemberChanges { joined: vec![], left },
+        );
+        for group in ended {
+            let changes = Changes { left: vec![target.number], ..Changes::default() };
+            outcome.changes.push(Part { subject: group, content: Content::Changes(changes) });
+            outcome.touches.push(group);
+        }
+        outcome.touches.sort_unstable();
+        outcome.touches.dedup();
+        Ok(outcome)
+    }
+
+    fn clock_behind(&mut self, intent: Intent) -> Result<Outcome, Stop> {
+        let id = match &intent {
+            Intent::Create { .. } => None,
+            Intent::Replace { id, .. } | Intent::Patch { id, .. } | Intent::Delete { id } => {
+                Some(id.as_str())
+            }
+            Intent::Refused { id, .. } => id.as_deref(),
+        };
+        let number = self.whom(id, None)?;
+        let detail = "the server's clock stands more than a minute behind its last event; \
+                      nothing is changed until it has caught up";
+        Err(Stop::Refused(ScimError::new(503, None, detail), number))
+    }
+
+    /// Whom a refused request concerned.
+    fn whom(&mut self, id: Option<&str>, user_name: Option<&str>) -> Result<Number, Stop> {
+        if let Some(id) = id {
+            let number = self.view.number_of_id(self.context.application, self.stored_type, id)?;
+            return Ok(number.unwrap_or(Number::NOBODY));
+        }
+        match user_name {
+            None => Ok(Number::NOBODY),
+            Some(name) => match self.holders(Attribute::UserName, name)?.first() {
+                Some(holder) => Ok(*holder),
+                None => Ok(self.numbers.mention(Attribute::UserName, name)?),
+            },
+        }
+    }
+
+    fn holders(&self, attribute: Attribute, value: &str) -> Result<Vec<Number>, ProjectorError> {
+        let folded = folded(attribute, value);
+        self.view.lookup(self.context.application, self.stored_type, attribute, &folded)
+    }
+
+    fn check_group_name(
+        &self,
+        attributes: &Map<String, Value>,
+        own: Option<Number>,
+    ) -> Result<(), Stop> {
+        if self.stored_type != ResourceType::GROUP || !self.context.settings.unique_group_names {
+            return Ok(());
+        }
+        let Some(name) = text(attributes, Attribute::DisplayName) else { return Ok(()) };
+        let holders = self.holders(Attribute::DisplayName, name)?;
+        match holders.into_iter().find(|holder| Some(*holder) != own) {
+            None => Ok(()),
+            Some(holder) => {
+                let detail = "displayName is taken by another group of this application";
+                Err(Stop::Refused(ScimError::uniqueness(detail), own.unwrap_or(holder)))
+            }
+        }
+    }
+
+    /// A create takes over the number of an earlier mention, while no resource has had it.
+    fn number_for(&mut self, attributes: &Map<String, Value>) -> Result<Number, ProjectorError> {
+        for attribute in [Attribute::UserName, Attribute::ExternalId, Attribute::DisplayName] {
+            if attribute == Attribute::DisplayName && self.stored_type != ResourceType::GROUP {
+                continue; // two people may have one name
+            }
+            if let Some(value) = text(attributes, attribute)
+                && let Some(number) = self.numbers.unborn(attribute, value)?
+            {
+                return Ok(number);
+            }
+        }
+        Ok(self.numbers.fresh())
+    }
+
+    fn target(&self, id: &str) -> Result<Target, Stop> {
+        let application = self.context.application;
+        let number = self.view.number_of_id(application, self.stored_type, id)?;
+        let not_found = |number| {
+            let name = self.resource_type.name.to_lowercase();
+            let detail = format!("no {name} with this id exists in this application");
+            Stop::Refused(ScimError::not_found(detail), number)
+        };
+        let number = number.ok_or_else(|| not_found(Number::NOBODY))?;
+        let version = self.view.version(application, number, View::NOW)?;
+        let version = version
+            .filter(|version| render::is_living(version, self.stored_type))
+            .ok_or_else(|| not_found(number))?;
+        let mut attributes = version.state.clone().unwrap_or_default();
+        attributes.remove("id");
+        Ok(Target { number, version, attributes })
+    }
+
+    /// The number of a member's id; an id that no resource has is a mention.
+    fn member_number(&mut self, id: &str) -> Result<Number, ProjectorError> {
+        match self.known_member(id)? {
+            Some(number) => Ok(number),
+            None => self.numbers.mention(Attribute::Id, id),
+        }
+    }
+
+    fn known_member(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
+        for resource_type in [ResourceType::USER, ResourceType::GROUP] {
+            let application = self.context.application;
+            if let Some(number) = self.view.number_of_id(application, resource_type, id)? {
+                return Ok(Some(number));
+            }
+        }
+        self.numbers.unborn(Attribute::Id, id)
+    }
+
+    /// Plays member operations in their order over the members as they are now. A change of a few
+    /// members looks at those few and never at the whole group.
+    fn resolve(
+        &mut self,
+        group: Number,
+        operations: &[MemberOperation],
+    ) -> Result<MemberChanges, Stop> {
+        let mut pending = PendingMembers {
+            view: self.view,
+            context: self.context,
+            group,
+            looked_at: BTreeMap::new(),
+        };
+        for operation in operations {
+            match operation {
+                MemberOperation::Add(members) => {
+                    for member in members {
+                        let number = self.member_number(&member.value)?;
+                        pending.set(number, true)?;
+                    }
+                }
+                MemberOperation::Remove(ids) => {
+                    for id in ids {
+                        if let Some(number) = self.known_member(id)? {
+                            pending.set(number, false)?;
+                        }
+                    }
+                }
+                MemberOperation::RemoveAll => {
+                    for number in pending.all()? {
+                        pending.set(number, false)?;
+                    }
+                }
+                MemberOperation::Replace(members) => {
+                    for number in pending.all()? {
+                        pending.set(number, false)?;
+                    }
+                    for member in members {
+                        let number = self.member_number(&member.value)?;
+                        pending.set(number, true)?;
+                    }
+                }
+                MemberOperation::RemoveMatching(filter) => {
+                    for number in pending.all()? {
+                        let member: Member = render::member_of(self.view, self.context, number)?;
+                        let registry = self.context.registry;
+                        if filter.matches_member(self.resource_type, registry, &member) {
+                            pending.set(number, false)?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(pending.changes())
+    }
+
+    fn shown<'s>(
+        &self,
+        number: Number,
+        state: &'s Map<String, Value>,
+        created_at: Timestamp,
+        modified_at: Timestamp,
+        seq: event::Seq,
+    ) -> Shown<'s> {
+        Shown { number, resource_type: self.resource_type, state, created_at, modified_at, seq }
+    }
+
+    /// 200 with the resource or 204 without, as RFC 7644 §3.5.2 leaves it to the server and the
+    /// application's settings decide it.
+    fn changed_reply(
+        &self,
+        shown: &Shown<'_>,
+        members: &MemberChanges,
+    ) -> Result<Reply, ProjectorError> {
+        let with_body = self.body_asked
+            || match self.context.settings.patch_response {
+                PatchResponse::Auto => self.stored_type != ResourceType::GROUP,
+                PatchResponse::Representation => true,
+                PatchResponse::Empty => false,
+            };
+        let mut headers = vec![("etag", shown.version())];
+        if !with_body {
+            return Ok(Reply { status: 204, body: None, headers });
+        }
+        let set = Set::Members(shown.number);
+        let current = self.view.members(self.context.application, set, View::NOW)?;
+        let mut numbers: Vec<Number> = current
+            .into_iter()
+            .map(|standing| standing.member)
+            .filter(|number| members.left.binary_search(number).is_err())
+            .chain(members.joined.iter().copied())
+            .collect();
+        numbers.sort_unstable();
+        let body = render::with_members(self.view, self.context, shown, &numbers)?;
+        headers.push(("location", self.context.location(self.resource_type, shown.id())));
+        Ok(Reply { status: 200, body: Some(body), headers })
+    }
+
+    /// The outcome of a write that was accepted.
+    fn applied(
+        &mut self,
+        reply: Reply,
+        number: Number,
+        lifecycle: Option<Lifecycle>,
+        values: Vec<ValueChange>,
+        members: MemberChanges,
+    ) -> Outcome {
+        let mut touches: Vec<Number> =
+            members.joined.iter().chain(&members.left).copied().collect();
+        touches.sort_unstable();
+        touches.dedup();
+        touches.retain(|touched| *touched != number);
+        let changes = Changes {
+            lifecycle,
+            mention: None,
+            values,
+            joined: members.joined,
+            left: members.left,
+        };
+        let mut parts = Vec::new();
+        if changes != Changes::default() {
+            parts.push(Part { subject: number, content: Content::Changes(changes) });
+        }
+        parts.append(&mut self.numbers.mentions);
+        Outcome {
+            reply,
+            effect: Effect::Applied,
+            resource_type: self.stored_type,
+            number,
+            touches,
+            changes: parts,
+            error: None,
+            saw: None,
+        }
+    }
+}
+
+/// A group's members while operations are played: what was looked at, before and after.
+struct PendingMembers<'a> {
+    view: &'a View<'a>,
+    context: &'a Context,
+    group: Number,
+    looked_at: BTreeMap<Number, (bool, bool)>,
+}
+
+impl PendingMembers<'_> {
+    fn set(&mut self, number: Number, member: bool) -> Result<(), ProjectorError> {
+        match self.looked_at.get_mut(&number) {
+            Some((_, after)) => *after = member,
+            None => {
+                let set = Set::Members(self.group);
+                let stay = self.view.stay(self.context.application, set, number, View::NOW)?;
+                self.looked_at.insert(number, (stay.is_some(), member));
+            }
+        }
+        Ok(())
+    }
+
+    /// Everyone who is a member after the operations so far.
+    fn all(&mut self) -> Result<Vec<Number>, ProjectorError> {
+        let set = Set::Members(self.group);
+        for standing in self.view.members(self.context.application, set, View::NOW)? {
+            self.looked_at.entry(standing.member).or_insert((true, true));
+        }
+        let after = self.looked_at.iter().filter(|(_, (_, after))| *after);
+        Ok(after.map(|(number, _)| *number).collect())
+    }
+
+    fn changes(self) -> MemberChanges {
+        let mut changes = MemberChanges::default();
+        for (number, (before, after)) in self.looked_at {
+            match (before, after) {
+                (false, true) => changes.joined.push(number),
+                (true, false) => changes.left.push(number),
+                (true, true) | (false, false) => {}
+            }
+        }
+        changes
+    }
+}
+
+fn taken_error() -> ScimError {
+    ScimError::uniqueness("userName is taken by another user of this application")
+}
+
+fn text(attributes: &Map<String, Value>, attribute: Attribute) -> Option<&str> {
+    attributes.get(attribute.name()).and_then(Value::as_str)
+}
+
+/// The difference of two states in the event's words.
+fn value_changes(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<ValueChange> {
+    let changes = scim::diff(old, new).into_iter().map(|change| ValueChange {
+        path: Path {
+            schema: change.path.schema,
+            attribute: change.path.attribute,
+            element: change.path.element.map(|element| match element {
+                scim::Element::Type(text) => Element::Type(text),
+                scim::Element::Value(text) => Element::Value(text),
+            }),
+            sub: change.path.sub,
+        },
+        old: change.old.as_ref().map(scim::canonical),
+        new: change.new.as_ref().map(scim::canonical),
+    });
+    changes.collect()
+}

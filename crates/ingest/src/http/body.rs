@@ -1,0 +1,137 @@
+//! The body of a request, bounded in bytes and time.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use event::BodyNote;
+use scim::ScimError;
+
+use crate::http::BODY_BYTES_MAX;
+use crate::record::ReceivedBody;
+
+/// A body that takes longer to arrive is refused.
+const RECEIVE_MAX: Duration = Duration::from_secs(30);
+/// So much of a body that is too large is still read and thrown away, so that the client gets to
+/// read the answer instead of a broken connection.
+const DISCARD_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
+const MEDIA_TYPE_BYTES_MAX: usize = 128;
+
+/// A body that arrived whole.
+pub(crate) struct Received {
+    pub bytes: Vec<u8>,
+    pub media_type: Option<String>,
+}
+
+/// Receives the body, or says what is to be recorded and answered instead.
+pub(crate) async fn receive(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Received, (BodyNote, ScimError)> {
+    let media_type = media_type(headers);
+    let note = |reason: &str, length_bytes: Option<u64>| BodyNote {
+        reason: reason.to_owned(),
+        length_bytes,
+        media_type: media_type.clone(),
+        line: 0,
+        column: 0,
+    };
+    let mut bytes = Vec::new();
+    match tokio::time::timeout(RECEIVE_MAX, collect(body, &mut bytes)).await {
+        Ok(Ok(length)) if length <= BODY_BYTES_MAX => Ok(Received { bytes, media_type }),
+        Ok(Ok(length)) => {
+            let known = announced(headers).unwrap_or(length as u64);
+            let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
+            Err((note("it is too large", Some(known)), ScimError::too_large(detail)))
+        }
+        Ok(Err(())) => {
+            let detail = "the body broke off before its end";
+            let error = ScimError::invalid_syntax(detail);
+            Err((note("it broke off", announced(headers)), error))
+        }
+        Err(_elapsed) => {
+            let seconds = RECEIVE_MAX.as_secs();
+            let detail = format!("the body did not arrive within {seconds} seconds");
+            let error = ScimError::new(408, None, detail);
+            Err((note("it did not arrive in time", announced(headers)), error))
+        }
+    }
+}
+
+/// Reads up to the bound into `bytes` and returns how long the body is, as far as it was read.
+async fn collect(body: Body, bytes: &mut Vec<u8>) -> Result<usize, ()> {
+    let mut body = std::pin::pin!(body);
+    let mut length = 0_usize;
+    loop {
+        let frame = std::future::poll_fn(|task| body.as_mut().poll_frame(task)).await;
+        let data: Bytes = match frame {
+            None => return Ok(length),
+            Some(Err(_)) => return Err(()),
+            Some(Ok(frame)) => frame.into_data().unwrap_or_default(), // trailers say nothing to us
+        };
+        length += data.len();
+        if length <= BODY_BYTES_MAX {
+            bytes.extend_from_slice(&data);
+        } else if length > DISCARD_BYTES_MAX {
+            return Ok(length);
+        }
+    }
+}
+
+/// A body that nobody reads, as far as the head announces one.
+pub(crate) fn describe_unread(headers: &HeaderMap, reason: &str) -> ReceivedBody {
+    match announced(headers) {
+        None | Some(0) => ReceivedBody::None,
+        length_bytes => ReceivedBody::Described(BodyNote {
+            reason: reason.to_owned(),
+            length_bytes,
+            media_type: media_type(headers),
+            line: 0,
+            column: 0,
+        }),
+    }
+}
+
+/// Whether a media type announces JSON; none at all is tolerated.
+pub(crate) fn is_json(media_type: Option<&str>) -> bool {
+    let Some(media_type) = media_type else { return true };
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    ["application/scim+json", "application/json"]
+        .iter()
+        .any(|known| essence.eq_ignore_ascii_case(known))
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    // A header value that `to_str` takes is ASCII, so any byte is a boundary.
+    Some(text[..text.len().min(MEDIA_TYPE_BYTES_MAX)].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_goes_by_two_names_with_or_without_a_charset() {
+        let check = |text: Option<&str>, expected| assert_eq!(is_json(text), expected);
+        check(None, true);
+        check(Some("application/scim+json"), true);
+        check(Some("Application/JSON; charset=utf-8"), true);
+        check(Some("text/json"), false);
+        check(Some(""), false);
+    }
+
+    #[tokio::test]
+    async fn a_body_at_the_bound_is_taken_and_one_above_is_not() {
+        let check =
+            async |length: usize| receive(&HeaderMap::new(), Body::from(vec![b' '; length])).await;
+        assert_eq!(check(BODY_BYTES_MAX).await.ok().map(|r| r.bytes.len()), Some(BODY_BYTES_MAX));
+        let (note, error) = check(BODY_BYTES_MAX + 1).await.err().unwrap();
+        assert_eq!((note.length_bytes, error.status), (Some(BODY_BYTES_MAX as u64 + 1), 413));
+    }
+}

@@ -1,0 +1,95 @@
+//! Arrival and outcome become the one event of a request.
+
+use event::{
+    Application, BodyNote, Content, Detail, Fact, Method, Number, Operation, Origin, Part,
+    ResourceType, Route, Stopwatch,
+};
+use projector::Draft;
+use scim::ScimType;
+
+use crate::outcome::Outcome;
+
+/// What is known of a request before anything is decided about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    /// When its head arrived.
+    pub watch: Stopwatch,
+    /// The application of the address; the recorder for an unknown one.
+    pub application: Application,
+    /// Whence it came; the credential once it is known.
+    pub origin: Origin,
+    /// Which template the address fits.
+    pub route: Route,
+    /// The type of resource that the address names.
+    pub resource_type: ResourceType,
+    /// Its method.
+    pub method: Method,
+    /// The method's name, where SCIM does not use it.
+    pub method_name: Option<String>,
+    /// Path and query below the application's base, with cuts.
+    pub target: String,
+    /// What is stored of the body.
+    pub body: ReceivedBody,
+}
+
+/// What is stored of a received body.
+#[derive(Clone, Debug)]
+pub(crate) enum ReceivedBody {
+    /// There was none.
+    None,
+    /// The bytes, with cuts.
+    Stored(Vec<u8>),
+    /// Only a description.
+    Described(BodyNote),
+}
+
+impl Arrival {
+    /// The event of this request with this outcome.
+    pub(crate) fn into_draft(self, outcome: &Outcome) -> Draft {
+        let subject = outcome.number;
+        let (saw_seq, results) = match outcome.saw {
+            Some((seq, results)) => (seq, Some(results)),
+            None => (None, None),
+        };
+        let operation = Operation {
+            route: self.route,
+            method: self.method,
+            resource_type: self.resource_type,
+            number: subject,
+            touches: outcome.touches.clone(),
+            status: outcome.reply.status,
+            scim_type: outcome
+                .error
+                .as_ref()
+                .and_then(|error| error.scim_type)
+                .map_or(0, ScimType::code),
+            effect: outcome.effect,
+            index: 0,
+            saw_seq,
+            results,
+            decided_after_us: self.watch.elapsed_us(),
+        };
+        let part = |content| Part { subject, content };
+        let mut parts = vec![part(Content::Target(self.target))];
+        let mut detail = Detail {
+            error: outcome.error.as_ref().map(|error| error.detail.clone()),
+            method: self.method_name,
+            body: None,
+        };
+        match self.body {
+            ReceivedBody::None => {}
+            ReceivedBody::Stored(bytes) => parts.push(part(Content::Body(bytes))),
+            ReceivedBody::Described(note) => detail.body = Some(note),
+        }
+        parts.extend(outcome.changes.iter().cloned());
+        if detail != Detail::default() {
+            parts.push(Part { subject: Number::NOBODY, content: Content::Detail(detail) });
+        }
+        Draft {
+            application: self.application,
+            origin: Some(self.origin),
+            fact: Fact::Operation(operation),
+            parts,
+        }
+    }
+}
