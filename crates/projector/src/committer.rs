@@ -189,7 +189,11 @@ impl Committer {
     ) -> Result<(Committer, JoinHandle<()>), ProjectorError> {
         let next_seq = store.log_size()?;
         let last_recorded_at = last_recorded_at(&store)?;
-        store.keep(next_seq, options.clock.now().max(last_recorded_at))?;
+        if next_seq == 0 {
+            // Before the first event: a log without a kept file counts as damaged. Later starts
+            // leave the file alone until they have recorded how long nobody was watching.
+            store.keep(0, options.clock.now())?;
+        }
         let shared = Arc::new(Shared {
             store: Arc::clone(&store),
             clock: options.clock.clone(),
@@ -275,7 +279,11 @@ impl Committer {
     }
 }
 
-fn last_recorded_at(store: &Store) -> Result<Timestamp, ProjectorError> {
+/// When the log's last event was recorded; the beginning of time for an empty log.
+///
+/// # Errors
+/// When the event cannot be read.
+pub fn last_recorded_at(store: &Store) -> Result<Timestamp, ProjectorError> {
     let Some(seq) = store.log_size()?.checked_sub(1) else { return Ok(Timestamp(i64::MIN)) };
     let bytes = store.event_bytes(seq)?.ok_or(StoreError::Gap { expected: seq })?;
     let header = decode_header(&bytes).map_err(|source| ProjectorError::Event { seq, source })?;

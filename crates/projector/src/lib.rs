@@ -23,7 +23,9 @@ mod row;
 mod set;
 mod view;
 
-pub use committer::{CommitError, Committer, CommitterOptions, Decision, Draft, Durability, Stamp};
+pub use committer::{
+    CommitError, Committer, CommitterOptions, Decision, Draft, Durability, Stamp, last_recorded_at,
+};
 pub use error::ProjectorError;
 pub use fold::{FOLD_VERSION, fold, folded};
 pub use operation::{OperationSummary, request_id_hash};

@@ -1,1 +1,11 @@
-//! provlog
+//! The provlog binary: the only place that wires everything.
+//!
+//! [`cli`] is the command line, [`config`] what can be set, [`run`] the running server. The rest of
+//! the binary is in the other crates; tests call [`run::Server`] in process.
+
+pub mod cli;
+mod client;
+pub mod config;
+mod logging;
+mod offline;
+pub mod run;

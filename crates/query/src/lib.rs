@@ -1,1 +1,69 @@
-//! query
+//! Answers and views over HTTP: what the record holds, as of any instant.
+//!
+//! ```text
+//!  request ──▶ frame      request id, log line, the body of problems
+//!              Ask        who asks (caller), in which words (params)
+//!              Reading    ONE snapshot: credential, application, rows, log
+//!              as_of      the state right after an event, one page of it
+//!              Answer     the envelope: what it stands on and how complete it is
+//! ```
+//!
+//! Everything in one answer comes from one snapshot. What a question changes (an application, a
+//! token) is a decision that goes through the committer like any other. This crate knows nothing of
+//! how SCIM requests are served.
+
+mod answer;
+pub mod as_of;
+mod base64url;
+mod caller;
+mod coverage;
+mod cursor;
+mod error;
+mod frame;
+mod http;
+mod instant;
+mod operation;
+mod params;
+mod record;
+mod stand;
+mod token;
+
+use std::fmt;
+use std::sync::Arc;
+
+use projector::Committer;
+use serde_json::Value;
+
+pub use http::router;
+pub use token::{NoRandomBits, Token};
+
+/// What the answers are made from. The binary wires it.
+pub struct Query {
+    /// The one writer; its store is what is read.
+    pub committer: Committer,
+    /// The address under which clients reach this server, without a slash at its end.
+    pub public_url: String,
+    /// The metrics as Prometheus text.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Version of the program.
+    pub version: &'static str,
+    /// Says whether a JSON object is the settings of an application. The words of a refusal are
+    /// shown to the caller: they name settings and never repeat values.
+    pub check_settings: fn(&Value) -> Result<(), String>,
+}
+
+impl Query {
+    /// Where an identity provider reaches the SCIM resources of an application.
+    fn tenant_url(&self, slug: &str) -> String {
+        format!("{}/apps/{slug}/scim/v2", self.public_url)
+    }
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Query")
+            .field("public_url", &self.public_url)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+//! Everything that can be set. A flag wins over its environment variable, that over the default.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Settings of `provlog serve`.
+#[derive(Args, Clone, Debug)]
+pub struct ServeConfig {
+    /// Folder of the log; made at the first start
+    #[arg(long, env = "PROVLOG_DATA", default_value = "data")]
+    pub data: PathBuf,
+
+    /// Address and port to listen on
+    #[arg(long, env = "PROVLOG_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// How clients reach this server, for every absolute link [default: http://LISTEN]
+    #[arg(long, env = "PROVLOG_PUBLIC_URL", value_parser = public_url)]
+    pub public_url: Option<String>,
+
+    /// Memory for events and rows that are not flushed yet, each; bounds the work of a restart
+    #[arg(long, env = "PROVLOG_MEMTABLE_BYTES", default_value_t = 64 << 20,
+          value_parser = clap::value_parser!(u64).range((64 << 10)..=(1 << 30)))]
+    pub memtable_bytes: u64,
+
+    /// Go on although the clock stands more than a minute behind the last event
+    #[arg(long, env = "PROVLOG_ACCEPT_CLOCK")]
+    pub accept_clock: bool,
+
+    /// Form of the log lines on stderr
+    #[arg(long, env = "PROVLOG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// Which log lines: a level, or directives such as `info,ingest=debug`
+    #[arg(long, env = "PROVLOG_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// Form of the log lines.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// How a command reaches a running server.
+#[derive(Args, Clone, Debug)]
+pub struct ClientConfig {
+    /// Address of the running server
+    #[arg(long, env = "PROVLOG_SERVER", default_value = "http://127.0.0.1:8080",
+          value_parser = public_url)]
+    pub server: String,
+
+    /// Token of an admin; better handed over in the environment or as a file
+    #[arg(long, env = "PROVLOG_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+
+    /// File with the token, for example DATA/admin.token
+    #[arg(long, env = "PROVLOG_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(rest) if !rest.trim_matches('/').is_empty() && !rest.contains(['?', '#', ' ']) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("it must look like https://audit.example".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_urls_have_a_scheme_and_a_host_and_lose_their_last_slash() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(public_url(text).ok().as_deref(), expected, "{text}");
+        };
+        check("https://audit.example/", Some("https://audit.example"));
+        check("http://127.0.0.1:8080", Some("http://127.0.0.1:8080"));
+        check("audit.example", None);
+        check("https://", None);
+        check("https://audit.example?x", None);
+    }
+}

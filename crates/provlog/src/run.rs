@@ -1,0 +1,356 @@
+//! The running server: open, bring the rows to the log's end, listen, and stop in order.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use event::{
+    Application, Clock, CredentialAdded, Fact, RecorderStarted, Role, Stopwatch, Timestamp,
+};
+use ingest::Ingest;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use projector::{
+    CommitError, Committer, CommitterOptions, Decision, Draft, Durability, ProjectorError,
+};
+use query::{Query, Token};
+use store::{Options, Store, StoreError};
+use tokio_util::task::TaskTracker;
+
+use crate::config::ServeConfig;
+
+/// Requests that may wait for the committer at once.
+const COMMANDS_MAX: usize = 1024;
+/// Requests under way get this long to end when the server stops.
+const DRAIN_MAX: Duration = Duration::from_secs(20);
+/// Where append durations are counted, in seconds.
+const APPEND_BUCKETS: [f64; 9] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.02, 0.1, 1.0];
+/// Where request durations are counted, in seconds.
+const REQUEST_BUCKETS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0];
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The operating system's words.
+        #[source]
+        source: io::Error,
+    },
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The rows cannot be brought to the log's end.
+    #[error(transparent)]
+    Projector(#[from] ProjectorError),
+    /// The first events of this run cannot be written.
+    #[error("cannot record the start")]
+    Commit(#[from] CommitError),
+    /// The first token cannot be made.
+    #[error("cannot write {}", path.display())]
+    AdminToken {
+        /// Where it should stand.
+        path: PathBuf,
+        /// The operating system's words.
+        #[source]
+        source: io::Error,
+    },
+    /// The operating system has no random bits, or no signals.
+    #[error("cannot {attempt}: {cause}")]
+    System {
+        /// What was tried.
+        attempt: &'static str,
+        /// Its words.
+        cause: String,
+    },
+}
+
+/// What a server is made of.
+pub struct ServerConfig {
+    /// Folder of the log.
+    pub data: PathBuf,
+    /// How clients reach it, without a slash at the end.
+    pub public_url: String,
+    /// Memory for what is not flushed yet.
+    pub memtable_bytes: usize,
+    /// The clock that stamps events.
+    pub clock: Clock,
+    /// Go on with a clock that stands far behind.
+    pub accept_clock: bool,
+}
+
+/// An open log with everything that serves it. It records its start when it is opened, and its
+/// stop when it is closed.
+pub struct Server {
+    router: Router,
+    committer: Committer,
+    thread: JoinHandle<()>,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    /// Opens the log, folds what the rows miss, and records the start; at the first start the
+    /// first admin token is written to `DATA/admin.token`.
+    ///
+    /// # Errors
+    /// When the log is damaged, in use, or of a newer format; see [`RunError`].
+    pub async fn open(config: ServerConfig) -> Result<Server, RunError> {
+        let options = Options { memtable_bytes: config.memtable_bytes, ..Options::default() };
+        let random = getrandom::u64().map_err(no_random)?;
+        let store = Store::open(&config.data, &options, random)?;
+        let watch = Stopwatch::start();
+        let folded = projector::catch_up(&store, |reached, size| {
+            tracing::info!(reached, size, "folding events");
+        })?;
+        tracing::info!(
+            log = %store.log_id(),
+            events = store.log_size()?,
+            folded,
+            duration_ms = watch.elapsed().as_secs_f64() * 1e3,
+            "the rows stand at the log's end"
+        );
+
+        let last_alive = last_alive(&store)?;
+        let store = Arc::new(store);
+        let options = CommitterOptions {
+            clock: config.clock,
+            accept_clock: config.accept_clock,
+            commands_max: COMMANDS_MAX,
+        };
+        let (committer, thread) = Committer::start(store, options)?;
+        record_start(&committer, last_alive).await?;
+        make_admin_token(&committer, &config.data).await?;
+
+        let tasks = TaskTracker::new();
+        let ingest = Ingest::new(committer.clone(), config.public_url.clone(), tasks.clone());
+        let query = Query {
+            committer: committer.clone(),
+            public_url: config.public_url,
+            metrics: render_metrics(committer.clone()),
+            version: env!("CARGO_PKG_VERSION"),
+            check_settings: |settings| {
+                serde_json::from_value::<scim::Settings>(settings.clone())
+                    .map(|_| ())
+                    .map_err(|error| error.to_string())
+            },
+        };
+        let router = ingest::router(Arc::new(ingest)).merge(query::router(Arc::new(query)));
+        Ok(Server { router, committer, thread, tasks })
+    }
+
+    /// All routes, to be called in process.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// The one writer, for reading its store.
+    pub fn committer(&self) -> &Committer {
+        &self.committer
+    }
+
+    /// Serves until `shutdown` ends, then lets the requests under way finish and closes.
+    ///
+    /// # Errors
+    /// When the operating system fails the listener.
+    pub async fn serve(
+        self,
+        listener: tokio::net::TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let service = self.router.clone().into_make_service_with_connect_info::<SocketAddr>();
+        let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+            shutdown.await;
+            let _ = stopping.send(());
+        });
+        let drained = async move {
+            let _ = stopped.await;
+            tokio::time::sleep(DRAIN_MAX).await;
+        };
+        let ended = tokio::select! {
+            ended = serving => ended,
+            () = drained => {
+                tracing::warn!("connections were still open and are cut");
+                Ok(())
+            }
+        };
+        self.close().await;
+        ended
+    }
+
+    /// Records the stop and makes everything durable. Requests that arrived are recorded first.
+    pub async fn close(self) {
+        self.tasks.close();
+        if tokio::time::timeout(DRAIN_MAX, self.tasks.wait()).await.is_err() {
+            tracing::warn!("requests were still under way");
+        }
+        let stopped = self
+            .committer
+            .submit(Durability::Synced, |_, _| {
+                Ok(Decision { events: vec![own(Fact::RecorderStopped)], reply: () })
+            })
+            .await;
+        if let Err(error) = stopped {
+            tracing::error!(%error, "the stop could not be recorded");
+        }
+        self.committer.stop().await;
+        let thread = self.thread;
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Runs `provlog serve` until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the server cannot start, or its listener fails.
+pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
+    // Before the log is opened: a port that is taken leaves no start in the log.
+    let listen = |source| RunError::Listen { address: config.listen, source };
+    let listener = TcpListener::bind(config.listen).map_err(listen)?;
+    listener.set_nonblocking(true).map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| RunError::System { attempt: "start", cause: error.to_string() })?;
+    runtime.block_on(async {
+        let server = Server::open(ServerConfig {
+            data: config.data.clone(),
+            public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
+            memtable_bytes: usize::try_from(config.memtable_bytes).unwrap_or(usize::MAX),
+            clock: Clock::System,
+            accept_clock: config.accept_clock,
+        })
+        .await?;
+        let shutdown = shutdown_signal()?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(listen)?;
+        // Other programs wait for this line; nobody may be there to read it.
+        let _ = writeln!(io::stdout(), "provlog listening on http://{address}");
+        server.serve(listener, shutdown).await.map_err(listen)
+    })
+}
+
+fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'static, RunError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error: io::Error| RunError::System {
+        attempt: "wait for signals",
+        cause: error.to_string(),
+    };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+    })
+}
+
+/// The last moment at which a recorder is known to have run before this one.
+fn last_alive(store: &Store) -> Result<Option<Timestamp>, ProjectorError> {
+    if store.log_size()? == 0 {
+        return Ok(None);
+    }
+    let recorded = projector::last_recorded_at(store)?;
+    Ok(Some(store.last_alive().map_or(recorded, |alive| alive.max(recorded))))
+}
+
+fn own(fact: Fact) -> Draft {
+    Draft { application: Application::RECORDER, origin: None, fact, parts: vec![] }
+}
+
+async fn record_start(
+    committer: &Committer,
+    last_alive: Option<Timestamp>,
+) -> Result<(), CommitError> {
+    committer
+        .submit(Durability::Synced, move |_, stamp| {
+            let fact = Fact::RecorderStarted(RecorderStarted {
+                log: stamp.log.get(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                // A clock that was set back must not make the gap end before it begins.
+                last_alive: last_alive.map(|alive| alive.min(stamp.recorded_at)),
+            });
+            Ok(Decision { events: vec![own(fact)], reply: () })
+        })
+        .await
+}
+
+/// Without any credential nobody could configure anything: the first start makes an admin token.
+async fn make_admin_token(committer: &Committer, data: &Path) -> Result<(), RunError> {
+    let no_credential = |view: &projector::View<'_>| -> Result<bool, ProjectorError> {
+        Ok(view.next_credential()?.0 == 1)
+    };
+    {
+        let snapshot = committer.store().snapshot();
+        if !no_credential(&projector::View::new(&snapshot))? {
+            return Ok(());
+        }
+    }
+    let token = Token::generate().map_err(no_random)?;
+    // The file comes first: a token that is in the log and nowhere else would help nobody.
+    let path = data.join("admin.token");
+    write_secret(&path, token.as_str())
+        .map_err(|source| RunError::AdminToken { path: path.clone(), source })?;
+    let sha256 = token.sha256();
+    committer
+        .submit(Durability::Synced, move |view, _| {
+            let number = view.next_credential()?;
+            let fact = Fact::CredentialAdded(CredentialAdded { number, role: Role::Admin, sha256 });
+            Ok(Decision { events: vec![own(fact)], reply: () })
+        })
+        .await?;
+    tracing::info!(path = %path.display(), "wrote the first admin token");
+    Ok(())
+}
+
+/// Replaces a file that only its owner may read, durably.
+fn write_secret(path: &Path, text: &str) -> io::Result<()> {
+    let part = path.with_extension("part");
+    let _ = fs::remove_file(&part); // left by a start that was killed
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    fs::rename(&part, path)?;
+    path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+}
+
+fn no_random(error: impl std::fmt::Display) -> RunError {
+    RunError::System { attempt: "get random bits", cause: error.to_string() }
+}
+
+/// One registry per process, whatever number of servers a test opens.
+fn render_metrics(committer: Committer) -> Arc<dyn Fn() -> String + Send + Sync> {
+    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    let handle = HANDLE.get_or_init(|| {
+        let name = |name: &str| Matcher::Full(name.to_owned());
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(name("provlog_append_duration_seconds"), &APPEND_BUCKETS)
+            .and_then(|builder| {
+                let name = name("provlog_scim_request_duration_seconds");
+                builder.set_buckets_for_metric(name, &REQUEST_BUCKETS)
+            })
+            .inspect_err(|error| tracing::error!(%error, "there are no metrics"))
+            .ok()?;
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).ok()?;
+        Some(handle)
+    });
+    Arc::new(move || {
+        metrics::gauge!("provlog_store_bytes").set(committer.store().size_bytes() as f64);
+        let poisoned = if committer.check().is_err() { 1.0 } else { 0.0 };
+        metrics::gauge!("provlog_poisoned").set(poisoned);
+        handle.as_ref().map(PrometheusHandle::render).unwrap_or_default()
+    })
+}

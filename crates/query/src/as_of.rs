@@ -1,0 +1,264 @@
+//! The state right after an event: resources, users, members. Pure over the rows.
+//!
+//! `at` is the last event that counts; `None` asks about a time before the first event, when there
+//! was nothing.
+
+use event::{Application, Attribute, Number, ResourceType, Seq};
+use projector::{ProjectorError, Standing, Version, View};
+use serde_json::Value;
+use store::key::Set;
+
+/// Which rows of a list to show. Lists are ordered by number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Slice {
+    /// Begin after this number.
+    pub after: Option<Number>,
+    /// Show at most so many; at least 1.
+    pub limit: usize,
+}
+
+/// One page of a list.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Page<T> {
+    /// The rows of the page.
+    pub rows: Vec<T>,
+    /// How many rows the whole list has.
+    pub count: u64,
+    /// The number after which the next page begins; `None` when nothing is left.
+    pub next: Option<Number>,
+}
+
+impl<T> Page<T> {
+    /// The page of an empty list.
+    pub fn empty() -> Page<T> {
+        Page { rows: vec![], count: 0, next: None }
+    }
+}
+
+/// Whether a resource was there.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Existence {
+    /// It was, in this state; the version's `state` is there.
+    Exists(Version),
+    /// It was created later, by this event.
+    NotYet {
+        /// The event that created it.
+        created_seq: Seq,
+    },
+    /// It was deleted by then.
+    Deleted {
+        /// The event that deleted it.
+        seq: Seq,
+    },
+}
+
+/// A resource that the record knows, at some time or other.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Resource {
+    /// Its number.
+    pub number: Number,
+    /// Whether, and in which state, it was there.
+    pub existence: Existence,
+}
+
+/// The resource of a SCIM id; `None` when no event of the record has it.
+///
+/// # Errors
+/// Here and in the following, when the rows cannot be read.
+pub fn resource_at(
+    view: &View<'_>,
+    application: Application,
+    resource_type: ResourceType,
+    id: &str,
+    at: Option<Seq>,
+) -> Result<Option<Resource>, ProjectorError> {
+    let Some(number) = view.number_of_id(application, resource_type, id)? else { return Ok(None) };
+    let version = match at {
+        Some(seq) => view.version(application, number, seq)?,
+        None => None,
+    };
+    let existence = match version {
+        Some(version) if version.state.is_some() => Existence::Exists(version),
+        Some(version) => Existence::Deleted { seq: version.seq },
+        None => {
+            let newest = view.version(application, number, View::NOW)?;
+            let created_seq = newest.ok_or_else(missing_version)?.created_seq;
+            Existence::NotYet { created_seq }
+        }
+    };
+    Ok(Some(Resource { number, existence }))
+}
+
+/// A user that existed.
+#[derive(Clone, PartialEq, Debug)]
+pub struct User {
+    /// Its number.
+    pub number: Number,
+    /// Its state; never that of a deleted one.
+    pub version: Version,
+}
+
+/// The users that existed: all, the active ones, or the others.
+pub fn users_at(
+    view: &View<'_>,
+    application: Application,
+    active: Option<bool>,
+    at: Option<Seq>,
+    slice: Slice,
+) -> Result<Page<User>, ProjectorError> {
+    let Some(seq) = at else { return Ok(Page::empty()) };
+    let existing = Set::Existing(ResourceType::USER);
+    let users = match active {
+        None => view.members(application, existing, seq)?,
+        Some(true) => view.members(application, Set::Active, seq)?,
+        Some(false) => {
+            let mut users = view.members(application, existing, seq)?;
+            remove(&mut users, &view.members(application, Set::Active, seq)?);
+            users
+        }
+    };
+    page(&users, slice, |user| {
+        let version = view.version(application, user.member, seq)?;
+        let version = version.filter(|version| version.state.is_some());
+        Ok(User { number: user.member, version: version.ok_or_else(missing_version)? })
+    })
+}
+
+/// A direct member of a group.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Member {
+    /// Its number.
+    pub number: Number,
+    /// The event with which the membership began.
+    pub since: Seq,
+    /// The member's state; `None` when the group named somebody who was not there.
+    pub version: Option<Version>,
+    /// By which id the group names the member.
+    pub id: Option<String>,
+}
+
+/// The direct members of a group that existed.
+pub fn members_at(
+    view: &View<'_>,
+    application: Application,
+    group: Number,
+    at: Option<Seq>,
+    slice: Slice,
+) -> Result<Page<Member>, ProjectorError> {
+    let Some(seq) = at else { return Ok(Page::empty()) };
+    let members = view.members(application, Set::Members(group), seq)?;
+    page(&members, slice, |&Standing { member, since }| {
+        let version = view.version(application, member, seq)?;
+        let version = version.filter(|version| version.state.is_some());
+        let id = match version.as_ref().and_then(Version::id) {
+            Some(id) => Some(id.to_owned()),
+            None => scim_id(view, application, member)?,
+        };
+        Ok(Member { number: member, since, version, id })
+    })
+}
+
+/// The SCIM id of a number: that of its resource, living or deleted, or the unknown id by which it
+/// was mentioned. `None` for one that was never more than a name.
+pub fn scim_id(
+    view: &View<'_>,
+    application: Application,
+    number: Number,
+) -> Result<Option<String>, ProjectorError> {
+    let mut version = view.version(application, number, View::NOW)?;
+    if let Some(Version { seq, state: None, .. }) = version {
+        version = match seq.checked_sub(1) {
+            Some(before) => view.version(application, number, before)?,
+            None => None,
+        };
+    }
+    if let Some(id) = version.as_ref().and_then(Version::id) {
+        return Ok(Some(id.to_owned()));
+    }
+    Ok(match view.mentioned(application, number)? {
+        Some((Attribute::Id, id)) => Some(id),
+        Some(_) | None => None,
+    })
+}
+
+/// Whether a user is active: without a value it is, as the fold has it.
+pub fn is_active(version: &Version) -> bool {
+    let active = version.state.as_ref().and_then(|state| state.get("active"));
+    active != Some(&Value::Bool(false))
+}
+
+fn page<T>(
+    list: &[Standing],
+    slice: Slice,
+    row: impl FnMut(&Standing) -> Result<T, ProjectorError>,
+) -> Result<Page<T>, ProjectorError> {
+    let begin = match slice.after {
+        Some(after) => list.partition_point(|standing| standing.member <= after),
+        None => 0,
+    };
+    let left = &list[begin..];
+    let shown = &left[..left.len().min(slice.limit)];
+    let next = if shown.len() < left.len() { shown.last() } else { None };
+    Ok(Page {
+        rows: shown.iter().map(row).collect::<Result<_, _>>()?,
+        count: list.len() as u64,
+        next: next.map(|standing| standing.member),
+    })
+}
+
+/// Removes the members of one list from another; both are ordered by number.
+fn remove(from: &mut Vec<Standing>, others: &[Standing]) {
+    let mut others = others.iter().map(|standing| standing.member).peekable();
+    from.retain(|standing| {
+        while others.next_if(|other| *other < standing.member).is_some() {}
+        others.peek() != Some(&standing.member)
+    });
+}
+
+fn missing_version() -> ProjectorError {
+    ProjectorError::Row { what: "a version", source: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(numbers: &[u32]) -> Vec<Standing> {
+        numbers.iter().map(|number| Standing { member: Number(*number), since: 0 }).collect()
+    }
+
+    #[test]
+    fn pages_follow_each_other_without_loss() {
+        let all = list(&[2, 3, 5, 7, 11]);
+        let mut seen = vec![];
+        let mut after = None;
+        loop {
+            let slice = Slice { after, limit: 2 };
+            let page = page(&all, slice, |standing| Ok(standing.member.0)).unwrap();
+            assert_eq!(page.count, 5);
+            seen.extend(page.rows);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, [2, 3, 5, 7, 11]);
+        let whole = page(&all, Slice { after: None, limit: 5 }, |_| Ok(())).unwrap();
+        assert_eq!(whole.next, None, "an exactly full page is the last");
+        let beyond = Slice { after: Some(Number(11)), limit: 2 };
+        assert_eq!(page(&all, beyond, |_| Ok(())).unwrap().rows.len(), 0);
+    }
+
+    #[test]
+    fn one_list_is_taken_from_another() {
+        let check = |from: &[u32], others: &[u32], expected: &[u32]| {
+            let mut left = list(from);
+            remove(&mut left, &list(others));
+            assert_eq!(left, list(expected));
+        };
+        check(&[1, 2, 3, 5], &[2, 5], &[1, 3]);
+        check(&[1, 2], &[], &[1, 2]);
+        check(&[1, 2], &[1, 2], &[]);
+        check(&[4], &[1, 2, 3, 5], &[4]);
+    }
+}

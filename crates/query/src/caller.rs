@@ -1,0 +1,106 @@
+//! Who asks, and what they may see.
+
+use std::net::SocketAddr;
+
+use axum::extract::ConnectInfo;
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
+use axum::http::request::Parts;
+use event::{Application, Credential, Origin, Role};
+use projector::{ApplicationRow, CredentialRow, View};
+
+use crate::error::Error;
+use crate::frame::RequestId;
+
+/// What a request says of its sender. Nothing is believed yet, and it has no `Debug`: the token must
+/// not get into a log.
+pub(crate) struct Sender {
+    token: Option<String>,
+    origin: Origin,
+}
+
+impl Sender {
+    /// The client's address is that of the connection; a server behind a proxy puts the right one
+    /// into the request's `ConnectInfo` before.
+    pub(crate) fn of(parts: &Parts) -> Sender {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let request_id = parts.extensions.get::<RequestId>();
+        Sender {
+            token: bearer(&parts.headers),
+            origin: Origin {
+                credential: Credential::NONE,
+                client: address.map(|address| address.0.ip()),
+                user_agent: user_agent(&parts.headers),
+                request_id: request_id.map(|id| id.0.clone()).unwrap_or_default(),
+            },
+        }
+    }
+
+    /// Who that is, provided that they may ask here at all.
+    pub(crate) fn authenticate(&self, view: &View<'_>) -> Result<Caller, Error> {
+        let token = self.token.as_deref().ok_or(Error::Unauthenticated)?;
+        let credential = view.credential(token)?.ok_or(Error::Unauthenticated)?;
+        match credential.role {
+            Role::Admin | Role::Auditor | Role::AppAuditor => {}
+            Role::Scim => {
+                return Err(Error::Forbidden(
+                    "this token provisions over SCIM; questions take one of an auditor",
+                ));
+            }
+        }
+        let origin = Origin { credential: credential.number, ..self.origin.clone() };
+        Ok(Caller { credential, origin })
+    }
+}
+
+/// Somebody who may ask.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    credential: CredentialRow,
+    origin: Origin,
+}
+
+impl Caller {
+    /// The one application that the caller may see; `None` when it is all.
+    pub(crate) fn scope(&self) -> Option<Application> {
+        match self.credential.role {
+            Role::Admin | Role::Auditor => None,
+            Role::AppAuditor | Role::Scim => Some(self.credential.application),
+        }
+    }
+
+    /// Whether the caller may see what is an application's.
+    pub(crate) fn may_see(&self, application: Application) -> bool {
+        self.scope().is_none_or(|scope| scope == application)
+    }
+
+    /// The application of a name. One that the caller may not see looks like one that is not there.
+    pub(crate) fn application(&self, view: &View<'_>, slug: &str) -> Result<ApplicationRow, Error> {
+        view.application(slug)?
+            .filter(|application| self.may_see(application.number))
+            .ok_or(Error::NotFound("there is no such application"))
+    }
+
+    /// What the caller's request leaves in an event, when the caller may configure.
+    pub(crate) fn into_admin(self) -> Result<Origin, Error> {
+        match self.credential.role {
+            Role::Admin => Ok(self.origin),
+            Role::Auditor | Role::AppAuditor | Role::Scim => {
+                Err(Error::Forbidden("only a token of the role admin may change the configuration"))
+            }
+        }
+    }
+}
+
+/// The token of `Authorization: Bearer …` (RFC 6750 §2.1); the scheme in any case.
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+}
+
+fn user_agent(headers: &HeaderMap) -> String {
+    let sent = headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let mut text = sent.unwrap_or_default().into_owned();
+    text.truncate(text.floor_char_boundary(Origin::USER_AGENT_BYTES_MAX));
+    text
+}

@@ -1,0 +1,68 @@
+//! How complete an answer is: what was not watched is said, and never reads as "nothing there".
+
+use event::Timestamp;
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::record::Record;
+use crate::stand::Stand;
+
+const BEFORE: &str = "before the record began";
+const FUTURE: &str = "in the future";
+
+/// A stretch that was not watched; an end that is `None` is open.
+struct Hole {
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    reason: &'static str,
+}
+
+/// The stretches of a question's time that were not watched.
+pub(crate) struct Coverage(Vec<Hole>);
+
+impl Coverage {
+    /// Of what does not depend on watching: our own configuration, one event of the log.
+    pub(crate) fn complete() -> Coverage {
+        Coverage(vec![])
+    }
+
+    /// Of a question about the instant of its stand.
+    pub(crate) fn at(record: &Record<'_>, stand: &Stand) -> Result<Coverage, Error> {
+        let mut holes = known(record, stand)?;
+        holes.retain(|hole| {
+            hole.from.is_some_and(|from| from <= stand.time)
+                && hole.to.is_some_and(|to| stand.time < to)
+        });
+        let began = if stand.size == 0 { None } else { Some(record.recorded_at(0)?) };
+        if began.is_none_or(|began| stand.time < began) {
+            holes.insert(0, Hole { from: None, to: began, reason: BEFORE });
+        }
+        if stand.time > stand.now {
+            holes.push(Hole { from: Some(stand.now), to: Some(stand.time), reason: FUTURE });
+        }
+        Ok(Coverage(holes))
+    }
+
+    /// Of a question about the whole record.
+    pub(crate) fn whole(record: &Record<'_>, stand: &Stand) -> Result<Coverage, Error> {
+        known(record, stand).map(Coverage)
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        let gaps = self.0.iter().map(
+            |hole| json!({"from": time(hole.from), "to": time(hole.to), "reason": hole.reason}),
+        );
+        let gaps: Vec<Value> = gaps.collect();
+        json!({"state": if gaps.is_empty() { "complete" } else { "partial" }, "gaps": gaps})
+    }
+}
+
+/// The stretches without a recorder that the stand's events tell of.
+fn known(record: &Record<'_>, stand: &Stand) -> Result<Vec<Hole>, Error> {
+    let Some(head) = stand.head() else { return Ok(vec![]) };
+    let gaps = record.view.gaps(head)?.into_iter();
+    Ok(gaps
+        .map(|gap| Hole { from: Some(gap.from), to: Some(gap.to), reason: gap.reason.name() })
+        .collect())
+}

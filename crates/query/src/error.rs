@@ -1,0 +1,137 @@
+//! What can go wrong with a question, and how HTTP says so (RFC 9457).
+
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use projector::{CommitError, ProjectorError};
+
+use crate::token::NoRandomBits;
+
+/// A question that is not answered. No text repeats a value that somebody sent; names of parameters
+/// are repeated.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("a valid bearer token is needed")]
+    Unauthenticated,
+    #[error("{0}")]
+    Forbidden(&'static str),
+    #[error("{0}")]
+    NotFound(&'static str),
+    #[error("this address does not take that method; Allow lists those it takes")]
+    Method,
+    #[error("parameter `{name}` takes {accepts}")]
+    Parameter { name: &'static str, accepts: &'static str },
+    #[error("unknown parameter `{name}`; {}", list(known))]
+    UnknownParameter { name: String, known: &'static [&'static str] },
+    #[error("parameter `{name}` is given more than once")]
+    RepeatedParameter { name: &'static str },
+    #[error("the query is longer than {bytes_max} bytes")]
+    QueryTooLong { bytes_max: usize },
+    #[error("the cursor belongs to another question: repeat all parameters of the first page")]
+    CursorMismatch,
+    #[error("{0}")]
+    Body(String),
+    #[error("the body is longer than {bytes_max} bytes")]
+    BodyTooLarge { bytes_max: usize },
+    #[error("an application of that name is already there")]
+    SlugTaken,
+    #[error("the clock stands far behind the last event; nothing is changed until it catches up")]
+    ClockBehind,
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error(transparent)]
+    Read(#[from] ProjectorError),
+    #[error("{0} in the log cannot be read")]
+    Damaged(&'static str),
+    #[error(transparent)]
+    Random(#[from] NoRandomBits),
+    #[error("the answer could not be made because of a defect")]
+    Defect,
+}
+
+/// The names that a question takes.
+fn list(known: &[&str]) -> String {
+    match known {
+        [] => "this address takes none".to_owned(),
+        known => format!("this address takes {}", known.join(", ")),
+    }
+}
+
+/// The body of a refusal, without what belongs to the request; the frame adds that.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    /// Last segment of the problem's type.
+    pub(crate) slug: &'static str,
+    /// The same for every problem of the type.
+    pub(crate) title: &'static str,
+    pub(crate) status: StatusCode,
+    pub(crate) detail: String,
+}
+
+impl Error {
+    /// Slug, title and status of every error: the one place.
+    fn kind(&self) -> (&'static str, &'static str, StatusCode) {
+        match self {
+            Error::Unauthenticated => {
+                ("unauthenticated", "Unknown or missing token", StatusCode::UNAUTHORIZED)
+            }
+            Error::Forbidden(_) => ("forbidden", "Not allowed", StatusCode::FORBIDDEN),
+            Error::NotFound(_) => ("not-found", "Not found", StatusCode::NOT_FOUND),
+            Error::Method => {
+                ("method-not-allowed", "Method not allowed", StatusCode::METHOD_NOT_ALLOWED)
+            }
+            Error::Parameter { .. } => {
+                ("invalid-parameter", "Invalid parameter", StatusCode::BAD_REQUEST)
+            }
+            Error::UnknownParameter { .. } => {
+                ("unknown-parameter", "Unknown parameter", StatusCode::BAD_REQUEST)
+            }
+            Error::RepeatedParameter { .. } => {
+                ("repeated-parameter", "Repeated parameter", StatusCode::BAD_REQUEST)
+            }
+            Error::QueryTooLong { .. } => {
+                ("query-too-long", "Query too long", StatusCode::URI_TOO_LONG)
+            }
+            Error::CursorMismatch => {
+                ("cursor-mismatch", "Cursor of another question", StatusCode::BAD_REQUEST)
+            }
+            Error::Body(_) => ("invalid-body", "Invalid body", StatusCode::BAD_REQUEST),
+            Error::BodyTooLarge { .. } => {
+                ("body-too-large", "Body too large", StatusCode::PAYLOAD_TOO_LARGE)
+            }
+            Error::SlugTaken => ("name-taken", "Name taken", StatusCode::CONFLICT),
+            Error::ClockBehind => {
+                ("clock-behind", "Clock far behind", StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Error::Commit(CommitError::Poisoned | CommitError::Stopped) => {
+                ("unavailable", "Not available", StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Error::Commit(CommitError::Panicked)
+            | Error::Read(_)
+            | Error::Damaged(_)
+            | Error::Random(_)
+            | Error::Defect => ("internal", "Internal error", StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (slug, title, status) = self.kind();
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            let cause = std::error::Error::source(&self).map(ToString::to_string);
+            tracing::error!(error = %self, cause, "a question could not be answered");
+        }
+        let mut response = status.into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let realm = HeaderValue::from_static(r#"Bearer realm="provlog""#);
+            response.headers_mut().insert(WWW_AUTHENTICATE, realm);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("30"));
+        }
+        let problem = Problem { slug, title, status, detail: self.to_string() };
+        response.extensions_mut().insert(problem);
+        response
+    }
+}

@@ -1,0 +1,104 @@
+//! What every request has around it: an id, a log line, and the body of a problem.
+
+use axum::Json;
+use axum::extract::{MatchedPath, Request};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use event::{Origin, Stopwatch};
+use serde_json::json;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::error::Problem;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request: the client's when it is 1 to 128 visible ASCII characters, else ours.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
+impl RequestId {
+    fn of(headers: &HeaderMap) -> RequestId {
+        let sent = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+        let fits = |id: &&str| {
+            (1..=Origin::REQUEST_ID_BYTES_MAX).contains(&id.len())
+                && id.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        match sent.filter(fits) {
+            Some(id) => RequestId(id.to_owned()),
+            None => RequestId(Uuid::new_v4().to_string()),
+        }
+    }
+}
+
+/// Runs a request in its frame. Neither tokens nor queries are logged.
+pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
+    let watch = Stopwatch::start();
+    let id = RequestId::of(request.headers());
+    let method = method_name(request.method());
+    let route = match request.extensions().get::<MatchedPath>() {
+        Some(path) => path.as_str().to_owned(),
+        None => "none".to_owned(),
+    };
+    let instance = request.uri().path().to_owned();
+    request.extensions_mut().insert(id.clone());
+
+    let span = tracing::info_span!("question", method, route, request_id = id.0);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = with_body(response, problem, &instance, &id);
+    }
+    let status = response.status().as_u16();
+    let seconds = watch.elapsed().as_secs_f64();
+    span.in_scope(|| tracing::info!(status, duration_ms = seconds * 1e3, "answered"));
+    metrics::histogram!(
+        "provlog_query_duration_seconds",
+        "method" => method, "route" => route, "code" => status.to_string()
+    )
+    .record(seconds);
+
+    let headers = response.headers_mut();
+    // What an answer holds is personal data or a secret; no cache on the way may keep it.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(&id.0) {
+        headers.insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// Keeps what the refusal says in headers, and gives it its body.
+fn with_body(response: Response, problem: Problem, instance: &str, id: &RequestId) -> Response {
+    let body = json!({
+        "type": format!("/problems/{}", problem.slug),
+        "title": problem.title,
+        "status": problem.status.as_u16(),
+        "detail": problem.detail,
+        "instance": instance,
+        "requestId": id.0,
+    });
+    let mut told = (problem.status, Json(body)).into_response();
+    for (name, value) in response.headers() {
+        if name != CONTENT_TYPE && name != axum::http::header::CONTENT_LENGTH {
+            told.headers_mut().insert(name, value.clone());
+        }
+    }
+    let problem_json = HeaderValue::from_static("application/problem+json");
+    told.headers_mut().insert(CONTENT_TYPE, problem_json);
+    told
+}
+
+/// The method's name when it is a usual one: clients can make up others without end.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

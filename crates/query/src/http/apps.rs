@@ -1,0 +1,143 @@
+//! Applications: which there are, and a new one.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use event::{ApplicationAdded, CredentialAdded, Fact, Role};
+use projector::{Decision, Draft, Durability};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Ask, read_body};
+use crate::Query;
+use crate::answer::Answer;
+use crate::coverage::Coverage;
+use crate::cursor::List;
+use crate::error::Error;
+use crate::stand::Stand;
+use crate::token::Token;
+
+const SLUG_BYTES_MAX: usize = 63;
+/// Until others exist.
+const PROFILE: &str = "generic";
+
+/// `GET /api/v1/apps`: the applications, in the order in which they were added.
+pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
+    ask.read(|reading| {
+        let params = reading.params(&["limit", "cursor"])?;
+        let stand = Stand::of_page(&reading.record, &params, &[], List::Applications)?;
+        let mut all = reading.record.view.applications()?;
+        all.retain(|one| one.added_seq < stand.size && reading.caller.may_see(one.number));
+        let count = all.len() as u64;
+        all.retain(|one| stand.after.is_none_or(|after| u64::from(one.number.0) > after));
+        let more = all.len() > stand.limit;
+        all.truncate(stand.limit);
+        let last = all.last().filter(|_| more);
+        let next = last.map(|one| stand.next(List::Applications, one.number.0.into()));
+        let rows = all.iter().map(|one| {
+            json!({
+                "application": one.slug,
+                "profile": one.profile,
+                "tenantUrl": reading.query.tenant_url(&one.slug),
+                "addedAt": one.added_at.to_string(),
+                "addedSeq": one.added_seq,
+            })
+        });
+        let answer = Answer::new(&reading.record, &stand, &Coverage::complete());
+        Ok(answer.rows(rows.collect(), count, next))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewApplication {
+    application: String,
+    profile: Option<String>,
+    settings: Option<Map<String, Value>>,
+}
+
+/// `POST /api/v1/apps`: adds an application with its first token, in one decision.
+pub(super) async fn add(
+    State(query): State<Arc<Query>>,
+    ask: Ask,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let admin = ask.read(|reading| {
+        reading.params(&[])?;
+        reading.caller.into_admin()
+    });
+    let origin = admin.await?;
+    let form = r#"{"application": TEXT, "profile": TEXT, "settings": {…}}"#;
+    let new: NewApplication = read_body(body, form).await?;
+    let (profile, settings) = check(&query, &new)?;
+
+    let token = Token::generate()?;
+    let sha256 = token.sha256();
+    let slug = new.application.clone();
+    let decide = move |view: &projector::View<'_>, stamp: projector::Stamp| {
+        let refused = |error| Ok(Decision { events: vec![], reply: Err(error) });
+        if view.application(&slug)?.is_some() {
+            return refused(Error::SlugTaken);
+        }
+        if stamp.clock_behind {
+            return refused(Error::ClockBehind);
+        }
+        let number = view.next_application()?;
+        let added = ApplicationAdded { number, slug, profile, settings };
+        let credential =
+            CredentialAdded { number: view.next_credential()?, role: Role::Scim, sha256 };
+        let draft =
+            |fact| Draft { application: number, origin: Some(origin.clone()), fact, parts: vec![] };
+        let events = [Fact::ApplicationAdded(added), Fact::CredentialAdded(credential)];
+        Ok(Decision { events: events.map(draft).into(), reply: Ok(()) })
+    };
+    query.committer.submit(Durability::Synced, decide).await??;
+    let answer = json!({
+        "application": new.application,
+        "tenantUrl": query.tenant_url(&new.application),
+        "secretToken": token.as_str(),
+    });
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// The profile and the settings' text of a new application that can be as it is asked for.
+fn check(query: &Query, new: &NewApplication) -> Result<(String, Vec<u8>), Error> {
+    if !is_slug(&new.application) {
+        return Err(Error::Body(
+            "`application` takes 1 to 63 of a-z, 0-9 and -, and does not begin with -".into(),
+        ));
+    }
+    if new.profile.as_deref().is_some_and(|profile| profile != PROFILE) {
+        return Err(Error::Body(format!("`profile` names none that is known; there is {PROFILE}")));
+    }
+    let settings = Value::Object(new.settings.clone().unwrap_or_default());
+    (query.check_settings)(&settings).map_err(|why| Error::Body(format!("`settings`: {why}")))?;
+    let text = serde_json::to_vec(&settings).map_err(|_| Error::Defect)?;
+    Ok((PROFILE.to_owned(), text))
+}
+
+fn is_slug(text: &str) -> bool {
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    (1..=SLUG_BYTES_MAX).contains(&text.len())
+        && !text.starts_with('-')
+        && text.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_short_and_plain() {
+        for slug in ["a", "0", "paperboat", "paper-boat-2", "a-", &"a".repeat(63)] {
+            assert!(is_slug(slug), "{slug}");
+        }
+        for other in ["", "-a", "A", "a_b", "a b", "é", "a/b", &"a".repeat(64)] {
+            assert!(!is_slug(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! A group and its direct members as of an instant.
+
+use event::ResourceType;
+use serde_json::{Value, json};
+
+use super::{Ask, Names, Reading, resource};
+use crate::answer::Answer;
+use crate::as_of::{Existence, Member, Page, is_active, members_at, resource_at};
+use crate::coverage::Coverage;
+use crate::cursor::List;
+use crate::error::Error;
+use crate::operation::type_name;
+use crate::record::Record;
+use crate::stand::Stand;
+
+/// `GET /api/v1/apps/{app}/groups/{group}`
+pub(super) async fn one(ask: Ask, names: Names<(String, String)>) -> Result<Answer, Error> {
+    ask.read(move |reading| resource::one(&reading, ResourceType::GROUP, "group", &names)).await
+}
+
+/// `GET /api/v1/apps/{app}/groups/{group}/members`: who was in the group, by number.
+pub(super) async fn members(
+    ask: Ask,
+    Names((slug, id)): Names<(String, String)>,
+) -> Result<Answer, Error> {
+    ask.read(move |reading| members_of(&reading, &slug, &id)).await
+}
+
+fn members_of(reading: &Reading<'_>, slug: &str, id: &str) -> Result<Answer, Error> {
+    let record = &reading.record;
+    let application = reading.caller.application(&record.view, slug)?.number;
+    let params = reading.params(&["at", "limit", "cursor"])?;
+    let names = [("app", slug), ("group", id)];
+    let stand = Stand::of_page(record, &params, &names, List::Members)?;
+    let at = stand.at_seq;
+    let group = resource_at(&record.view, application, ResourceType::GROUP, id, at)?;
+    let group = group.ok_or(Error::NotFound("no event has a group of that id"))?;
+    let (name, page) = match &group.existence {
+        Existence::Exists(version) => {
+            let name = version.state.as_ref().and_then(|state| state.get("displayName"));
+            let slice = stand.slice();
+            (name.cloned(), members_at(&record.view, application, group.number, at, slice)?)
+        }
+        Existence::NotYet { .. } | Existence::Deleted { .. } => (None, Page::empty()),
+    };
+    let next = page.next.map(|number| stand.next(List::Members, number.0.into()));
+    let rows = page.rows.iter().map(|member| row(record, member));
+    let rows = rows.collect::<Result<_, _>>()?;
+    let coverage = Coverage::at(record, &stand)?;
+    let answer = Answer::new(record, &stand, &coverage).with("groupId", id).with("groupName", name);
+    Ok(resource::with_existence(answer, &group).rows(rows, page.count, next))
+}
+
+fn row(record: &Record<'_>, member: &Member) -> Result<Value, Error> {
+    let version = member.version.as_ref();
+    let state = version.and_then(|version| version.state.as_ref());
+    let value = |name: &str| state.and_then(|state| state.get(name));
+    let user = version.filter(|version| version.resource_type == ResourceType::USER);
+    Ok(json!({
+        "userId": member.id,
+        "memberType": version.and_then(|version| type_name(version.resource_type)),
+        "userName": value("userName"),
+        "displayName": value("displayName"),
+        "externalId": value("externalId"),
+        "direct": true,
+        "memberSince": record.recorded_at(member.since)?.to_string(),
+        "addedBySeq": member.since,
+        "accountActive": user.map(is_active),
+        "dangling": version.is_none(),
+    }))
+}

@@ -1,0 +1,49 @@
+//! Whether the server runs, whether it can work, and its numbers. No token is needed.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use tokio::task::spawn_blocking;
+
+use crate::Query;
+
+/// The process serves requests. Looks at nothing, so a full or slow disk does not get it killed.
+pub(super) async fn live() -> &'static str {
+    "ok"
+}
+
+/// Events can be written and rows read. With `verbose` one line per check.
+pub(super) async fn ready(
+    State(query): State<Arc<Query>>,
+    RawQuery(parameters): RawQuery,
+) -> impl IntoResponse {
+    let log = query.committer.check().is_ok();
+    let store = Arc::clone(query.committer.store());
+    // Rows stand at the log's end before the committer runs, and with it whenever it is not
+    // poisoned; comparing the two here would find every batch between append and publish.
+    let rows = spawn_blocking(move || store.snapshot().watermark());
+    let rows = matches!(rows.await, Ok(Ok(_)));
+    let ready = log && rows;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let word = |ok| if ok { "ok" } else { "failed" };
+    let verbose = parameters.is_some_and(|text| text.split('&').any(is_verbose));
+    let text = if verbose {
+        let version = query.version;
+        format!("log: {}\nrows: {}\nversion: {version}\n", word(log), word(rows))
+    } else {
+        (if ready { "ok" } else { "not ready" }).to_owned()
+    };
+    (status, text)
+}
+
+fn is_verbose(parameter: &str) -> bool {
+    parameter == "verbose" || parameter.starts_with("verbose=")
+}
+
+/// The metrics in Prometheus' text form.
+pub(super) async fn metrics(State(query): State<Arc<Query>>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], (query.metrics)())
+}

@@ -1,0 +1,130 @@
+//! Every address of this crate, one file per subject.
+
+mod apps;
+mod groups;
+mod health;
+mod operations;
+mod resource;
+mod tokens;
+mod users;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::Uri;
+use axum::http::request::Parts;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use serde::de::DeserializeOwned;
+use tokio::task::spawn_blocking;
+
+use crate::Query;
+use crate::caller::{Caller, Sender};
+use crate::error::Error;
+use crate::frame::frame;
+use crate::params::Params;
+use crate::record::Record;
+
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// Everything that is served over HTTP save the SCIM addresses. What is no address is a problem
+/// with status 404, so a server merges this router with one that has no fallback.
+pub fn router(query: Arc<Query>) -> Router {
+    Router::new()
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/api/v1/apps", get(apps::list).post(apps::add))
+        .route("/api/v1/tokens", post(tokens::add))
+        .route("/api/v1/apps/{app}/users", get(users::list))
+        .route("/api/v1/apps/{app}/users/{user}", get(users::one))
+        .route("/api/v1/apps/{app}/groups/{group}", get(groups::one))
+        .route("/api/v1/apps/{app}/groups/{group}/members", get(groups::members))
+        .route("/api/v1/operations", get(operations::list))
+        .route("/api/v1/operations/{id}", get(operations::one))
+        .fallback(async || Error::NotFound("there is nothing at this address"))
+        .method_not_allowed_fallback(async || Error::Method)
+        .layer(from_fn(frame))
+        .with_state(query)
+}
+
+/// A question as it came, by somebody who is not known yet.
+struct Ask {
+    query: Arc<Query>,
+    sender: Sender,
+    uri: Uri,
+}
+
+impl FromRequestParts<Arc<Query>> for Ask {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, query: &Arc<Query>) -> Result<Ask, Error> {
+        let query = Arc::clone(query);
+        Ok(Ask { query, sender: Sender::of(parts), uri: parts.uri.clone() })
+    }
+}
+
+/// A question by a known caller, over the snapshot that answers it.
+struct Reading<'a> {
+    query: &'a Query,
+    record: Record<'a>,
+    caller: Caller,
+    uri: &'a Uri,
+}
+
+impl Reading<'_> {
+    /// The parameters of an address that takes `known`.
+    fn params(&self, known: &'static [&'static str]) -> Result<Params, Error> {
+        Params::read(self.uri, known)
+    }
+}
+
+impl Ask {
+    /// Takes a snapshot, finds out who asks, and answers; off the threads that serve connections,
+    /// since reading the disk waits.
+    async fn read<T: Send + 'static>(
+        self,
+        answer: impl FnOnce(Reading<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        // Once the log is poisoned nobody knows what is true until the next start.
+        self.query.committer.check()?;
+        let span = tracing::Span::current();
+        let answered = spawn_blocking(move || {
+            let _entered = span.enter();
+            let Ask { query, sender, uri } = self;
+            let clock_shows = query.committer.clock().now();
+            let store = query.committer.store();
+            let snapshot = store.snapshot();
+            let record = Record::new(store, &snapshot, clock_shows)?;
+            let caller = sender.authenticate(&record.view)?;
+            answer(Reading { query: &query, record, caller, uri: &uri })
+        });
+        answered.await.map_err(|_| Error::Defect)?
+    }
+}
+
+/// The names in an address. What cannot be unescaped names nothing.
+struct Names<T>(T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Names<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Names<T>, Error> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(names)) => Ok(Names(names)),
+            Err(_) => Err(Error::NotFound("there is nothing at this address")),
+        }
+    }
+}
+
+/// A small JSON body. `form` says what it looks like; serde's own words could repeat values.
+async fn read_body<T: DeserializeOwned>(body: Body, form: &str) -> Result<T, Error> {
+    let too_large = |_| Error::BodyTooLarge { bytes_max: BODY_BYTES_MAX };
+    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(too_large)?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Error::Body(format!("the body is not {form} (line {line}, column {column})"))
+    })
+}

@@ -1,0 +1,70 @@
+//! One user or group as it was at an instant.
+
+use event::ResourceType;
+use projector::Version;
+use serde_json::{Map, Value, json};
+
+use super::{Names, Reading};
+use crate::answer::Answer;
+use crate::as_of::{Existence, Resource, resource_at};
+use crate::coverage::Coverage;
+use crate::error::Error;
+use crate::operation::type_name;
+use crate::stand::Stand;
+
+/// Answers with the resource of a type that the address names.
+pub(super) fn one(
+    reading: &Reading<'_>,
+    resource_type: ResourceType,
+    what: &'static str,
+    Names((slug, id)): &Names<(String, String)>,
+) -> Result<Answer, Error> {
+    let application = reading.caller.application(&reading.record.view, slug)?;
+    let params = reading.params(&["at"])?;
+    let names = [("app", slug.as_str()), (what, id)];
+    let stand = Stand::of_one(&reading.record, &params, &names)?;
+    let view = &reading.record.view;
+    let found = resource_at(view, application.number, resource_type, id, stand.at_seq)?;
+    let found = found.ok_or(Error::NotFound("no event has a resource of that id"))?;
+    let coverage = Coverage::at(&reading.record, &stand)?;
+    let answer = with_existence(Answer::new(&reading.record, &stand, &coverage), &found);
+    let base = reading.query.tenant_url(slug);
+    Ok(answer.resource(match &found.existence {
+        Existence::Exists(version) => Some(representation(version, &base)),
+        Existence::NotYet { .. } | Existence::Deleted { .. } => None,
+    }))
+}
+
+/// Says whether a resource was there, and which event made it so.
+pub(super) fn with_existence(answer: Answer, resource: &Resource) -> Answer {
+    let (word, seq) = match &resource.existence {
+        Existence::Exists(version) => ("yes", version.created_seq),
+        Existence::NotYet { created_seq } => ("no", *created_seq),
+        Existence::Deleted { seq } => ("deleted", *seq),
+    };
+    answer.with("exists", word).with("existsSeq", seq)
+}
+
+/// The resource in the words of SCIM (RFC 7643 §3), without members and groups.
+fn representation(version: &Version, base: &str) -> Value {
+    let mut resource: Map<String, Value> = version.state.clone().unwrap_or_default();
+    let name = type_name(version.resource_type);
+    let mut schemas: Vec<Value> = vec![];
+    schemas.extend(name.map(|name| format!("urn:ietf:params:scim:schemas:core:2.0:{name}").into()));
+    schemas.extend(resource.keys().filter(|key| is_urn(key)).map(|key| key.as_str().into()));
+    let location = name.zip(version.id()).map(|(name, id)| format!("{base}/{name}s/{id}"));
+    let meta = json!({
+        "resourceType": name,
+        "created": version.created_at.to_string(),
+        "lastModified": version.modified_at.to_string(),
+        "location": location,
+        "version": format!("W/\"{}\"", version.seq),
+    });
+    resource.insert("schemas".into(), schemas.into());
+    resource.insert("meta".into(), meta);
+    resource.into()
+}
+
+fn is_urn(key: &str) -> bool {
+    key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:"))
+}

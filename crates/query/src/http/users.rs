@@ -1,0 +1,51 @@
+//! The users of an application as of an instant.
+
+use event::ResourceType;
+use serde_json::{Value, json};
+
+use super::{Ask, Names, resource};
+use crate::answer::Answer;
+use crate::as_of::{User, is_active, users_at};
+use crate::coverage::Coverage;
+use crate::cursor::List;
+use crate::error::Error;
+use crate::stand::Stand;
+
+/// `GET /api/v1/apps/{app}/users/{user}`
+pub(super) async fn one(ask: Ask, names: Names<(String, String)>) -> Result<Answer, Error> {
+    ask.read(move |reading| resource::one(&reading, ResourceType::USER, "user", &names)).await
+}
+
+/// `GET /api/v1/apps/{app}/users`: who had an account, by number.
+pub(super) async fn list(ask: Ask, Names(slug): Names<String>) -> Result<Answer, Error> {
+    ask.read(move |reading| {
+        let record = &reading.record;
+        let application = reading.caller.application(&record.view, &slug)?.number;
+        let params = reading.params(&["at", "active", "limit", "cursor"])?;
+        let active = params.flag("active")?;
+        let mut stand = Stand::of_page(record, &params, &[("app", &slug)], List::Users)?;
+        if let Some(active) = active {
+            stand.question.insert("active".into(), active.into());
+        }
+        let page = users_at(&record.view, application, active, stand.at_seq, stand.slice())?;
+        let next = page.next.map(|number| stand.next(List::Users, number.0.into()));
+        let rows = page.rows.iter().map(row).collect();
+        let coverage = Coverage::at(record, &stand)?;
+        Ok(Answer::new(record, &stand, &coverage).rows(rows, page.count, next))
+    })
+    .await
+}
+
+fn row(user: &User) -> Value {
+    let version = &user.version;
+    let value = |name: &str| version.state.as_ref().and_then(|state| state.get(name));
+    json!({
+        "userId": version.id(),
+        "userName": value("userName"),
+        "externalId": value("externalId"),
+        "displayName": value("displayName"),
+        "active": is_active(version),
+        "createdAt": version.created_at.to_string(),
+        "createdSeq": version.created_seq,
+    })
+}

@@ -1,0 +1,108 @@
+//! Instants as questions write them.
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime};
+use event::Timestamp;
+
+/// What an instant may look like, for the text of a refusal.
+pub(crate) const ACCEPTED: &str = "an RFC 3339 time (2026-03-31T17:00:00Z, an offset is fine), a \
+     date (2026-03-31: its last instant in UTC), or a time before now (-90d; units s, m, h, d, w)";
+
+/// The instant that a text means at `now`.
+pub(crate) fn parse(text: &str, now: Timestamp) -> Option<Timestamp> {
+    if let Some(back) = text.strip_prefix('-') {
+        return relative(back, now);
+    }
+    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        // chrono takes years and months of any length; we take what the refusal's text shows.
+        return if text.len() == 10 { end_of(date) } else { None };
+    }
+    let time = DateTime::parse_from_rfc3339(&with_plus(text)).ok()?;
+    Some(Timestamp(time.timestamp_micros()))
+}
+
+/// In a query `+` stands for a space, and few clients escape the one before an offset.
+fn with_plus(text: &str) -> String {
+    match text.len().checked_sub(6).and_then(|place| text.split_at_checked(place)) {
+        Some((time, offset)) if offset.starts_with(' ') => format!("{time}+{}", &offset[1..]),
+        Some(_) | None => text.to_owned(),
+    }
+}
+
+fn end_of(date: NaiveDate) -> Option<Timestamp> {
+    let next = date.checked_add_days(Days::new(1))?.and_time(NaiveTime::MIN).and_utc();
+    Some(Timestamp(next.timestamp_micros() - 1))
+}
+
+fn relative(back: &str, now: Timestamp) -> Option<Timestamp> {
+    let (unit_at, unit) = back.char_indices().last()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        'w' => 7 * 86_400,
+        _ => return None,
+    };
+    let count = &back[..unit_at];
+    if !count.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let micros = count.parse::<i64>().ok()?.checked_mul(seconds * 1_000_000)?;
+    // Further back than the calendar goes is no instant that an answer could repeat.
+    let then = Timestamp(now.0.checked_sub(micros)?);
+    DateTime::from_timestamp_micros(then.0).map(|_| then)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_accepted_form_resolves() {
+        let now = Timestamp(1_772_442_847_000_000); // 2026-03-02T09:14:07Z
+        let check = |text: &str, expected: &str| {
+            let found = parse(text, now).map(|time| time.to_string());
+            assert_eq!(found.as_deref(), Some(expected), "{text}");
+        };
+        check("2026-03-31T17:00:00Z", "2026-03-31T17:00:00.000000Z");
+        check("2026-03-31T17:00:00+02:00", "2026-03-31T15:00:00.000000Z");
+        check("2026-03-31T17:00:00 02:00", "2026-03-31T15:00:00.000000Z");
+        check("2026-03-31T17:00:00.1234567-01:30", "2026-03-31T18:30:00.123456Z");
+        check("2026-03-31", "2026-03-31T23:59:59.999999Z");
+        check("2024-02-29", "2024-02-29T23:59:59.999999Z");
+        check("-7s", "2026-03-02T09:14:00.000000Z");
+        check("-14m", "2026-03-02T09:00:07.000000Z");
+        check("-9h", "2026-03-02T00:14:07.000000Z");
+        check("-1d", "2026-03-01T09:14:07.000000Z");
+        check("-1w", "2026-02-23T09:14:07.000000Z");
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        let refused = [
+            "",
+            "-",
+            "-d",
+            "-1",
+            "-1y",
+            "--1d",
+            "-+1d",
+            "-1.5d",
+            "1d",
+            "-99999999999999w",
+            "-9999999w",
+            "now",
+            "2026-3-1",
+            "2026-02-30",
+            "2026-03",
+            "2026-03-31T17:00",
+            "-1é",
+            "2026-03-31T17:00:00",
+            "éééé",
+            "1772442847",
+        ];
+        for text in refused {
+            assert_eq!(parse(text, Timestamp(0)), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The query of an address, within bounds: every name known, none twice.
+
+use axum::extract::Query as Pairs;
+use axum::http::Uri;
+use event::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::instant;
+
+const QUERY_BYTES_MAX: usize = 8 << 10;
+const LIMIT_DEFAULT: usize = 100;
+const LIMIT_MAX: usize = 1_000;
+/// Of an unknown name no more than this is repeated.
+const NAME_CHARS_MAX: usize = 40;
+
+/// The parameters that were given, in the order of the known names.
+pub(crate) struct Params {
+    known: &'static [&'static str],
+    given: Vec<(&'static str, String)>,
+}
+
+impl Params {
+    /// Reads the query of an address that takes `known`.
+    pub(crate) fn read(uri: &Uri, known: &'static [&'static str]) -> Result<Params, Error> {
+        if uri.query().is_some_and(|query| query.len() > QUERY_BYTES_MAX) {
+            return Err(Error::QueryTooLong { bytes_max: QUERY_BYTES_MAX });
+        }
+        // Any query is a list of pairs, so there is nothing to fail.
+        let pairs = Pairs::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| Error::Defect)?;
+        let mut values: Vec<Option<String>> = vec![None; known.len()];
+        for (name, value) in pairs.0 {
+            let Some(place) = known.iter().position(|known| *known == name) else {
+                let name = name.chars().take(NAME_CHARS_MAX).collect();
+                return Err(Error::UnknownParameter { name, known });
+            };
+            if values[place].replace(value).is_some() {
+                return Err(Error::RepeatedParameter { name: known[place] });
+            }
+        }
+        let given = known.iter().zip(values);
+        let given = given.filter_map(|(name, value)| Some((*name, value?))).collect();
+        Ok(Params { known, given })
+    }
+
+    /// Whether the address takes a parameter.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.known.contains(&name)
+    }
+
+    /// What was given for a name.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.given.iter().find(|(given, _)| *given == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// An instant; relative ones count from `now`.
+    pub(crate) fn instant(
+        &self,
+        name: &'static str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let found = instant::parse(text, now);
+        found.map(Some).ok_or(Error::Parameter { name, accepts: instant::ACCEPTED })
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn flag(&self, name: &'static str) -> Result<Option<bool>, Error> {
+        match self.get(name) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(Error::Parameter { name, accepts: "true or false" }),
+        }
+    }
+
+    /// How many rows a page has at most.
+    pub(crate) fn limit(&self) -> Result<usize, Error> {
+        let Some(text) = self.get("limit") else { return Ok(LIMIT_DEFAULT) };
+        // Digits alone: a number's own reading would take a sign too.
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse() {
+            Ok(limit @ 1..=LIMIT_MAX) if digits => Ok(limit),
+            Ok(_) | Err(_) => {
+                Err(Error::Parameter { name: "limit", accepts: "a number from 1 to 1000" })
+            }
+        }
+    }
+
+    /// What the question is about: all that was given but how it is paged.
+    pub(crate) fn filters(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let paging = |name: &str| matches!(name, "limit" | "cursor");
+        let filters = self.given.iter().filter(move |(name, _)| !paging(name));
+        filters.map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// The parameters as an answer repeats them, before its instants are resolved.
+    pub(crate) fn echo(&self) -> Map<String, Value> {
+        let pairs = self.given.iter();
+        pairs.map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &str) -> Result<Params, Error> {
+        let uri = format!("/x?{query}").parse().unwrap();
+        Params::read(&uri, &["at", "limit", "cursor"])
+    }
+
+    #[test]
+    fn values_are_unescaped_and_names_checked() {
+        assert_eq!(read("at=a%3Ab&limit=3").unwrap().get("at"), Some("a:b"));
+        assert_eq!(read("").unwrap().get("at"), None);
+        let refusal = |query| read(query).err().unwrap().to_string();
+        assert_eq!(
+            refusal("sort=x"),
+            "unknown parameter `sort`; this address takes at, limit, cursor"
+        );
+        assert_eq!(refusal("at=1&at=1"), "parameter `at` is given more than once");
+        assert_eq!(refusal(&"x".repeat(9_000)), "the query is longer than 8192 bytes");
+    }
+
+    #[test]
+    fn limits_are_bounded() {
+        assert_eq!(read("").unwrap().limit().unwrap(), 100);
+        assert_eq!(read("limit=1").unwrap().limit().unwrap(), 1);
+        assert_eq!(read("limit=1000").unwrap().limit().unwrap(), 1_000);
+        for text in ["0", "1001", "-1", "%2B5", "", "x", "99999999999999999999"] {
+            assert!(read(&format!("limit={text}")).unwrap().limit().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The record as one answer sees it: one snapshot of the rows and the events under it.
+
+use event::codec::{decode, decode_header};
+use event::{Event, Header, LogId, Seq, Timestamp};
+use projector::{ProjectorError, View, seq_at};
+use store::{Snapshot, Store, StoreError};
+
+/// Rows and events up to one place of the log.
+pub(crate) struct Record<'a> {
+    store: &'a Store,
+    /// The rows.
+    pub(crate) view: View<'a>,
+    /// How many events the rows are made of: the seq that the next one gets.
+    pub(crate) size: Seq,
+    /// The present, as the record has it: never before its last event.
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Record<'a> {
+    /// `clock` is what the clock showed before the snapshot was taken, so that all events up to it
+    /// are in, save those that were just being written.
+    pub(crate) fn new(
+        store: &'a Store,
+        snapshot: &'a Snapshot<'a>,
+        clock: Timestamp,
+    ) -> Result<Record<'a>, ProjectorError> {
+        let size = snapshot.watermark()?.map_or(0, |(size, _)| size);
+        let mut record = Record { store, view: View::new(snapshot), size, now: clock };
+        if let Some(last) = size.checked_sub(1) {
+            record.now = clock.max(record.recorded_at(last)?);
+        }
+        Ok(record)
+    }
+
+    /// The log's name.
+    pub(crate) fn log(&self) -> LogId {
+        self.store.log_id()
+    }
+
+    /// An event's header.
+    pub(crate) fn header(&self, seq: Seq) -> Result<Header, ProjectorError> {
+        decode_header(&self.bytes(seq)?).map_err(|source| ProjectorError::Event { seq, source })
+    }
+
+    /// When an event was recorded.
+    pub(crate) fn recorded_at(&self, seq: Seq) -> Result<Timestamp, ProjectorError> {
+        Ok(self.header(seq)?.recorded_at)
+    }
+
+    /// A whole event.
+    pub(crate) fn event(&self, seq: Seq) -> Result<Event, ProjectorError> {
+        decode(seq, &self.bytes(seq)?).map_err(|source| ProjectorError::Event { seq, source })
+    }
+
+    /// The last of the first `size` events that was recorded at `time` or before.
+    pub(crate) fn seq_at(&self, size: Seq, time: Timestamp) -> Result<Option<Seq>, ProjectorError> {
+        let Some(last) = size.checked_sub(1) else { return Ok(None) };
+        let found = seq_at(self.store, &self.view, size, time)?;
+        // The rows of seconds may know of later events than the first `size`.
+        Ok(found.map(|seq| seq.min(last)))
+    }
+
+    fn bytes(&self, seq: Seq) -> Result<Vec<u8>, ProjectorError> {
+        let bytes = self.store.event_bytes(seq)?;
+        Ok(bytes.ok_or(StoreError::Gap { expected: seq })?)
+    }
+}

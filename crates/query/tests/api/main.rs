@@ -1,0 +1,8 @@
+//! The questions over HTTP, asked of the router in process over a real store.
+
+mod access;
+mod as_of;
+mod config;
+mod harness;
+mod operations;
+mod pages;

@@ -1,0 +1,57 @@
+//! What is answered once an append has failed. Alone in its program: the failure is the process's.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::Response;
+use event::{Clock, Timestamp};
+use projector::{Committer, CommitterOptions, Decision, Draft, Durability};
+use query::{Query, Token, router};
+use store::{Options, Store};
+use tower::ServiceExt;
+
+async fn get(router: &Router, path: &str) -> Response {
+    let token = Token::generate().unwrap();
+    let request = Request::get(path).header("authorization", format!("Bearer {}", token.as_str()));
+    router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
+    let scenario = fail::FailScenario::setup();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(folder.path(), &Options::default(), 7).unwrap());
+    let clock = Clock::manual(Timestamp(0));
+    let options = CommitterOptions { clock, accept_clock: false, commands_max: 4 };
+    let (committer, _) = Committer::start(store, options).unwrap();
+    let router = router(Arc::new(Query {
+        committer: committer.clone(),
+        public_url: "https://provlog.test".into(),
+        metrics: Arc::new(String::new),
+        version: "1.2.3",
+        check_settings: |_| Ok(()),
+    }));
+    assert_eq!(get(&router, "/readyz").await.status(), 200);
+    assert_eq!(get(&router, "/api/v1/apps").await.status(), 401, "an empty log has no tokens");
+
+    fail::cfg("append", "return").unwrap();
+    let stopped = Draft {
+        application: event::Application::RECORDER,
+        origin: None,
+        fact: event::Fact::RecorderStopped,
+        parts: vec![],
+    };
+    let decide = |_: &projector::View<'_>, _| Ok(Decision { events: vec![stopped], reply: () });
+    committer.submit(Durability::Synced, decide).await.unwrap_err();
+
+    assert_eq!(get(&router, "/livez").await.status(), 200);
+    assert_eq!(get(&router, "/metrics").await.status(), 200);
+    assert_eq!(get(&router, "/readyz").await.status(), 503);
+    let refused = get(&router, "/api/v1/apps").await;
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.headers()["content-type"], "application/problem+json");
+    assert!(refused.headers().contains_key("retry-after"));
+    scenario.teardown();
+}

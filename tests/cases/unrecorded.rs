@@ -1,0 +1,156 @@
+//! Promise 1, nothing unrecorded: every request on a SCIM address leaves exactly one event.
+
+use serde_json::json;
+
+use crate::harness::server::{Client, Server, group, patch, user};
+
+/// One request of each kind that can go wrong, and some that go well.
+#[test]
+fn every_request_leaves_exactly_one_operation_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let scim = server.add_app("boat");
+    let id = scim.post("/Users", &user("mira.lund@fjord.example")).id();
+    let other = server.add_app("other");
+
+    let unknown_app = Client::new(&scim.base().replace("boat", "unknown"), &scim.token);
+    let anonymous = scim.with_token("");
+    let wrong = scim.with_token("plg_0123");
+    let foreign = scim.with_token(&other.token);
+    let oversized = vec![b' '; 9 << 20];
+    let deep = format!("{}{}", "[".repeat(40), "]".repeat(40));
+    let good = user("nils@fjord.example").to_string();
+    let taken = user("MIRA.LUND@fjord.example").to_string();
+    let renamed = patch(&json!([{"op": "Replace", "path": "title", "value": "Clerk"}])).to_string();
+    let bad_path = patch(&json!([{"op": "add", "path": "a[", "value": 1}])).to_string();
+    let one = format!("/Users/{id}");
+
+    #[rustfmt::skip]
+    let requests: Vec<(&Client, &str, &str, &[u8], u16)> = vec![
+        (&scim, "POST", "/Users", good.as_bytes(), 201),
+        (&scim, "POST", "/Users", taken.as_bytes(), 409),
+        (&scim, "POST", "/Users", b"{}", 400),
+        (&scim, "POST", "/Users", b"", 400),
+        (&scim, "POST", "/Users", b"{\"userName\":\"a\",\"userName\":\"b\"}", 400),
+        (&scim, "POST", "/Users", b"{\"userName\": nonsense", 400),
+        (&scim, "POST", "/Users", b"\xff\xfe", 400),
+        (&scim, "POST", "/Users", deep.as_bytes(), 400),
+        (&scim, "POST", "/Users", &oversized, 413),
+        (&scim, "PATCH", &one, renamed.as_bytes(), 200),
+        (&scim, "PATCH", &one, bad_path.as_bytes(), 400),
+        (&scim, "PATCH", "/Users/absent", renamed.as_bytes(), 404),
+        (&scim, "DELETE", "/Groups/absent", b"", 404),
+        (&scim, "GET", &one, b"", 200),
+        (&scim, "HEAD", &one, b"", 200),
+        (&scim, "GET", "/Users/absent", b"", 404),
+        (&scim, "GET", "/Users?filter=userName%20eq%20%22nobody%22", b"", 200),
+        (&scim, "GET", "/Users?filter=userName%20xx", b"", 400),
+        (&scim, "GET", "/ServiceProviderConfig", b"", 200),
+        (&scim, "GET", "/Schemas", b"", 200),
+        (&scim, "GET", "/ResourceTypes/User", b"", 200),
+        (&scim, "GET", "/Cabins", b"", 404),
+        (&scim, "GET", "/Users/a/b/c", b"", 404),
+        (&scim, "GET", "/%zz", b"", 404),
+        (&scim, "POST", "/Bulk", b"{}", 501),
+        (&scim, "GET", "", b"", 501),
+        (&scim, "GET", "/", b"", 501),
+        (&scim, "POST", &one, good.as_bytes(), 405),
+        (&scim, "DELETE", "/Users", b"", 405),
+        (&scim, "BREW", "/Users", b"", 405),
+        (&scim, "OPTIONS", "/Users", b"", 405),
+        (&anonymous, "GET", "/Users", b"", 401),
+        (&anonymous, "POST", "/Users", good.as_bytes(), 401),
+        (&wrong, "POST", "/Users", good.as_bytes(), 401),
+        (&foreign, "GET", "/Users", b"", 401),
+        (&unknown_app, "GET", "/Users", b"", 404),
+        (&unknown_app, "BREW", "/Users", b"", 404),
+        (&scim, "DELETE", &one, b"", 204),
+        (&scim, "DELETE", &one, b"", 404),
+    ];
+
+    let admin = server.admin();
+    let before = admin.get("/api/v1/operations?limit=1").body["rowCount"].as_u64().unwrap();
+    for (index, (client, method, path, body, status)) in requests.iter().enumerate() {
+        let request_id = format!("unrecorded-{index}");
+        let headers = [("x-request-id", request_id.as_str())];
+        let answer = client.send(method, path, &headers, body).unwrap();
+        assert_eq!(answer.status, *status, "{method} {path}: {answer:?}");
+        assert_eq!(answer.header("x-request-id"), request_id);
+        if *status >= 400 && *method != "HEAD" {
+            assert_eq!(answer.header("content-type"), "application/scim+json");
+            assert_eq!(answer.body["status"], status.to_string(), "{answer:?}");
+            let schema = &answer.body["schemas"][0];
+            assert_eq!(schema, "urn:ietf:params:scim:api:messages:2.0:Error");
+        }
+        if *status == 401 {
+            assert!(answer.header("www-authenticate").starts_with("Bearer"));
+        }
+        let rows = admin.rows(&format!("/api/v1/operations?requestId={request_id}"));
+        assert_eq!(rows.len(), 1, "{method} {path} left {rows:?}");
+        assert_eq!(rows[0]["httpStatus"], *status);
+        assert_eq!(rows[0]["requestId"], request_id);
+    }
+    let after = admin.get("/api/v1/operations?limit=1").body["rowCount"].as_u64().unwrap();
+    assert_eq!(after - before, requests.len() as u64, "nothing else left an operation");
+}
+
+/// A client that announces a body and hangs up leaves an event too.
+#[test]
+fn a_request_that_breaks_off_leaves_an_event() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let scim = server.add_app("boat");
+    let address = server.url.trim_start_matches("http://");
+    let mut socket = std::net::TcpStream::connect(address).unwrap();
+    write!(
+        socket,
+        "POST /apps/boat/scim/v2/Users HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\
+         X-Request-Id: broken-off\r\nContent-Type: application/scim+json\r\n\
+         Content-Length: 5000\r\n\r\n{{\"userName\":",
+        scim.token
+    )
+    .unwrap();
+    drop(socket);
+    let admin = server.admin();
+    // The server notices the end of the connection by itself; each turn is a request of its own.
+    let row = (0..1000)
+        .find_map(|_| admin.rows("/api/v1/operations?requestId=broken-off").pop())
+        .expect("the request is recorded");
+    assert_eq!(row["httpStatus"], 400);
+    assert_eq!(row["effect"], "rejected");
+}
+
+/// What lies between the events of requests is the recorder's own.
+#[test]
+fn the_detail_of_an_operation_shows_what_was_sent_and_what_it_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let scim = server.add_app("boat");
+    let user_id = scim.post("/Users", &user("mira")).id();
+    let group_id = scim.post("/Groups", &group("Harbour crew")).id();
+    let operations = json!([{"op": "add", "path": "members", "value": [{"value": user_id}]}]);
+    let sent = patch(&operations);
+    let headers = [("x-request-id", "join-1"), ("user-agent", "fjord-sync/1.2")];
+    let answer = scim
+        .send("PATCH", &format!("/Groups/{group_id}"), &headers, sent.to_string().as_bytes())
+        .unwrap();
+    assert_eq!(answer.status, 204);
+
+    let admin = server.admin();
+    let row = admin.rows("/api/v1/operations?requestId=join-1").pop().unwrap();
+    assert_eq!(row["effect"], "applied");
+    assert_eq!(row["resourceId"], group_id.as_str());
+    let event_id = row["eventId"].as_str().unwrap();
+    let by_id = admin.get(&format!("/api/v1/operations/{event_id}"));
+    let by_seq = admin.get(&format!("/api/v1/operations/{}", row["seq"]));
+    assert_eq!(by_id.body["resource"], by_seq.body["resource"]);
+    let operation = &by_id.body["resource"];
+    let expected = json!([
+        {"path": "members", "op": "add", "oldValue": null, "newValue": user_id}
+    ]);
+    assert_eq!(operation["changes"], expected);
+    assert_eq!(operation["request"]["body"], sent, "a group has no secrets to cut");
+    assert_eq!(operation["userAgent"], "fjord-sync/1.2");
+    assert_eq!(operation["sourceIp"], "127.0.0.1");
+}

@@ -1,0 +1,91 @@
+//! The wired server without a socket and with a manual clock.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use event::{Clock, Event, Timestamp};
+use provlog::run::{Server, ServerConfig};
+use serde_json::{Value, json};
+use store::StoreError;
+use tower::ServiceExt;
+
+/// When the clocks of these tests start.
+pub const START: Timestamp = Timestamp(1_772_442_847_000_000); // 2026-03-02T09:14:07Z
+
+/// A server in this process.
+pub struct InProcess {
+    pub server: Server,
+    pub clock: Clock,
+    router: Router,
+    admin_token: String,
+}
+
+/// An answer of a server in this process.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl InProcess {
+    /// Opens the log of a folder with a clock that stands at `time`.
+    pub async fn open(data: &Path, time: Timestamp) -> InProcess {
+        let clock = Clock::manual(time);
+        let server = Server::open(ServerConfig {
+            data: data.to_owned(),
+            public_url: "http://audit.example".to_owned(),
+            memtable_bytes: 1 << 20,
+            clock: clock.clone(),
+            accept_clock: false,
+        })
+        .await
+        .unwrap();
+        let router = server.router();
+        let admin_token = std::fs::read_to_string(data.join("admin.token")).unwrap();
+        InProcess { server, clock, router, admin_token: admin_token.trim_end().to_owned() }
+    }
+
+    /// Adds an application and returns its secret token.
+    pub async fn add_app(&self, slug: &str) -> String {
+        let added = self.admin("POST", "/api/v1/apps", &json!({ "application": slug })).await;
+        added.body["secretToken"].as_str().unwrap().to_owned()
+    }
+
+    /// A request with the admin token.
+    pub async fn admin(&self, method: &str, path: &str, body: &Value) -> Answer {
+        self.send(method, path, &self.admin_token, body).await
+    }
+
+    /// A request with a token; `Value::Null` sends no body.
+    pub async fn send(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
+        let bytes = if body.is_null() { vec![] } else { body.to_string().into_bytes() };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/scim+json")
+            .body(Body::from(bytes))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    }
+
+    /// Every event of the log, decoded.
+    pub fn events(&self) -> Vec<Event> {
+        let mut events = Vec::new();
+        self.server
+            .committer()
+            .store()
+            .scan_log(0, |seq, bytes| {
+                events.push(event::codec::decode(seq, bytes).unwrap());
+                Ok::<_, StoreError>(ControlFlow::Continue(()))
+            })
+            .unwrap();
+        events
+    }
+}

@@ -1,0 +1,264 @@
+//! The real binary as a child process, and a plain HTTP client for it.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use serde_json::{Value, json};
+use ureq::http::Request;
+
+/// The binary under test.
+pub fn provlog() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_provlog"));
+    // What the person who runs the tests has set must not reach the tests.
+    for (name, _) in std::env::vars() {
+        if name.starts_with("PROVLOG_") || name == "FAILPOINTS" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).output().expect("the binary runs")
+}
+
+/// A running server over a data folder.
+pub struct Server {
+    child: Child,
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    data: PathBuf,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts a server and waits for its ready line.
+    pub fn start(data: &Path) -> Server {
+        Server::start_with(data, &[], &[]).unwrap_or_else(|log| panic!("no start:\n{log}"))
+    }
+
+    /// The same with further flags and variables; the log lines when it does not come up.
+    pub fn start_with(
+        data: &Path,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Server, String> {
+        let log = data.with_extension("log");
+        let lines = File::options().create(true).append(true).open(&log).unwrap();
+        let mut child = provlog()
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .args(flags)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(lines)
+            .spawn()
+            .expect("the binary starts");
+        let mut ready = String::new();
+        let stdout = child.stdout.as_mut().expect("stdout is piped");
+        BufReader::new(stdout).read_line(&mut ready).expect("stdout can be read");
+        match ready.trim_end().strip_prefix("provlog listening on ") {
+            Some(url) => Ok(Server { child, url: url.to_owned(), data: data.to_owned(), log }),
+            None => {
+                let status = child.wait().unwrap();
+                Err(format!("{status}\n{}", std::fs::read_to_string(&log).unwrap()))
+            }
+        }
+    }
+
+    /// A client with the first admin token.
+    pub fn admin(&self) -> Client {
+        let token = std::fs::read_to_string(self.data.join("admin.token")).unwrap();
+        Client::new(&self.url, token.trim_end())
+    }
+
+    /// A client that provisions into a new application.
+    pub fn add_app(&self, slug: &str) -> Client {
+        let added = self.admin().post("/api/v1/apps", &json!({ "application": slug }));
+        assert_eq!(added.status, 201, "{:?}", added.body);
+        let text = |name: &str| added.body[name].as_str().unwrap().to_owned();
+        Client::new(&text("tenantUrl"), &text("secretToken"))
+    }
+
+    /// Everything that the server logged so far, over all its starts.
+    pub fn log_lines(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Kills it as a loss of power would end the process.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    /// Stops it in order.
+    pub fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}\n{}", self.log_lines());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: ureq::http::HeaderMap,
+    /// The bytes of the body as text.
+    pub text: String,
+    /// The body, or null when it is no JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    /// A header as text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The SCIM id of a resource that was answered.
+    pub fn id(&self) -> String {
+        self.body["id"].as_str().unwrap_or_else(|| panic!("no id in {self:?}")).to_owned()
+    }
+}
+
+/// Speaks HTTP below one address with one token. Each client has its own connections.
+#[derive(Clone)]
+pub struct Client {
+    agent: ureq::Agent,
+    base: String,
+    pub token: String,
+}
+
+impl Client {
+    pub fn new(base: &str, token: &str) -> Client {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(std::time::Duration::from_secs(60)))
+            .build();
+        Client { agent: config.into(), base: base.to_owned(), token: token.to_owned() }
+    }
+
+    /// The address below which it speaks.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The same address with another token.
+    pub fn with_token(&self, token: &str) -> Client {
+        Client::new(&self.base, token)
+    }
+
+    /// Sends a request; an error when the connection broke.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        if !self.token.is_empty() {
+            request = request.header("authorization", format!("Bearer {}", self.token));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if !body.is_empty() && !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header("content-type", "application/scim+json");
+        }
+        let mut response = if body.is_empty() {
+            self.agent.run(request.body(()).unwrap())?
+        } else {
+            self.agent.run(request.body(body).unwrap())?
+        };
+        let mut bytes = Vec::new();
+        response.body_mut().as_reader().read_to_end(&mut bytes)?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        })
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], b"").unwrap()
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &[], body.to_string().as_bytes()).unwrap()
+    }
+
+    pub fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send("PUT", path, &[], body.to_string().as_bytes()).unwrap()
+    }
+
+    pub fn patch(&self, path: &str, operations: &Value) -> Answer {
+        self.send("PATCH", path, &[], patch(operations).to_string().as_bytes()).unwrap()
+    }
+
+    pub fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, &[], b"").unwrap()
+    }
+
+    /// Every row of a list, over all its pages.
+    pub fn rows(&self, path: &str) -> Vec<Value> {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let mut rows = Vec::new();
+        let mut next = format!("{path}{separator}limit=1000");
+        loop {
+            let answer = self.get(&next);
+            assert_eq!(answer.status, 200, "{answer:?}");
+            rows.extend(answer.body["rows"].as_array().unwrap().iter().cloned());
+            match answer.body["next"].as_str() {
+                None => return rows,
+                Some(cursor) => {
+                    next = format!("{path}{separator}limit=1000&cursor={cursor}");
+                }
+            }
+        }
+    }
+}
+
+/// A PATCH body with these operations.
+pub fn patch(operations: &Value) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": operations,
+    })
+}
+
+/// A user that can be created.
+pub fn user(user_name: &str) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": user_name,
+    })
+}
+
+/// A group that can be created.
+pub fn group(display_name: &str) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+        "displayName": display_name,
+    })
+}

@@ -1,0 +1,33 @@
+//! Tests of the whole system: the real binary over real sockets, killed for real, and the router
+//! in process where a manual clock is needed.
+//!
+//! `PROVLOG_TEST_KILLS`, `PROVLOG_TEST_HISTORIES` set how long the long tests are; `tools/test`
+//! sets them.
+
+mod harness {
+    pub mod in_process;
+    pub mod server;
+
+    /// How often a long test repeats itself.
+    pub fn repetitions(variable: &str, default: u32) -> u32 {
+        match std::env::var(variable) {
+            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} must be a number")),
+            Err(_) => default,
+        }
+    }
+}
+
+mod oracle;
+
+mod cases {
+    mod append_failure;
+    mod as_of;
+    mod command_line;
+    mod concurrency;
+    mod coverage;
+    mod crash;
+    mod public_client;
+    mod scim;
+    mod secrets;
+    mod unrecorded;
+}
