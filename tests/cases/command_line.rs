@@ -44,7 +44,7 @@ fn an_application_and_tokens_are_added_to_a_running_server() {
 
     let readable = command(&["app", "add", "second"]);
     assert!(text(&readable.stdout).contains("Secret token  plg_"), "{readable:?}");
-    refused(&command(&["app", "add", "second"]), 2, "second");
+    refused(&command(&["app", "add", "second"]), 2, "already there");
     refused(&command(&["app", "add", "Not A Slug"]), 2, "application");
     refused(&command(&["app", "add", "third", "--profile", "nope"]), 2, "profile");
 

@@ -19,7 +19,7 @@ async fn an_answer_about_a_stretch_without_a_recorder_is_partial() {
     let created = server.send("POST", "/apps/boat/scim/v2/Users", &token, &user("mira")).await;
     assert_eq!(created.status, 201);
     server.clock.set(after(100));
-    server.server.close().await;
+    server.close().await;
 
     let server = InProcess::open(&data, after(1000)).await;
     server.clock.set(after(2000));

@@ -63,7 +63,7 @@ fn a_public_client_creates_reads_changes_and_deletes_and_each_request_is_recorde
     ]);
     assert_eq!(changed["title"], "Clerk");
     assert_eq!(changed["emails"][0]["type"], "work");
-    call(&["replace", "user", &nils_id, "--user-name", "nils.b@fjord.example"]);
+    call(&["replace", "user", "--id", &nils_id, "--user-name", "nils.b@fjord.example"]);
     assert_eq!(call(&["query", "user", &nils_id])["userName"], "nils.b@fjord.example");
 
     let crew_id = id(&call(&["create", "group", "--display-name", "Harbour crew"]));

@@ -167,7 +167,8 @@ fn a_failed_patch_leaves_nothing_behind() {
             (json!({"op": "paint", "path": "title"}), "invalidSyntax"),
             (json!({"op": "replace", "path": "id", "value": "x"}), "mutability"),
             (json!({"op": "remove", "path": "userName"}), "mutability"),
-            (json!({"op": "add", "path": "emails[type", "value": 1}), "invalidPath"),
+            (json!({"op": "add", "path": "emails[type", "value": 1}), "invalidFilter"),
+            (json!({"op": "add", "path": "name..givenName", "value": "x"}), "invalidPath"),
         ] {
             let refused = scim.patch(&path, &json!([operation]));
             assert_eq!(refused.status, 400, "{operation}");

@@ -75,6 +75,12 @@ impl InProcess {
         Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
     }
 
+    /// Stops in order and lets go of the folder.
+    pub async fn close(self) {
+        drop(self.router);
+        self.server.close().await;
+    }
+
     /// Every event of the log, decoded.
     pub fn events(&self) -> Vec<Event> {
         let mut events = Vec::new();

@@ -328,7 +328,10 @@ impl Deciding<'_> {
         let application = self.context.application;
         let mut ended = Vec::new();
         for stay in self.view.stays(application, target.number)? {
-            if let (Set::Members(group), None) = (stay.set, stay.end) {
+            // A group that is its own member loses that with all its members.
+            if let (Set::Members(group), None) = (stay.set, stay.end)
+                && group != target.number
+            {
                 ended.push(group);
             }
         }

@@ -1,14 +1,21 @@
 //! Instants as questions write them.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime};
 use event::Timestamp;
 
 /// What an instant may look like, for the text of a refusal.
 pub(crate) const ACCEPTED: &str = "an RFC 3339 time (2026-03-31T17:00:00Z, an offset is fine), a \
      date (2026-03-31: its last instant in UTC), or a time before now (-90d; units s, m, h, d, w)";
 
-/// The instant that a text means at `now`.
+/// The instant that a text means at `now`; `None` too for one whose year RFC 3339 cannot write, so
+/// that an answer can repeat every instant that it takes.
 pub(crate) fn parse(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let found = resolve(text, now)?;
+    let time = DateTime::from_timestamp_micros(found.0)?;
+    (0..=9_999).contains(&time.year()).then_some(found)
+}
+
+fn resolve(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Some(back) = text.strip_prefix('-') {
         return relative(back, now);
     }
@@ -48,9 +55,7 @@ fn relative(back: &str, now: Timestamp) -> Option<Timestamp> {
         return None;
     }
     let micros = count.parse::<i64>().ok()?.checked_mul(seconds * 1_000_000)?;
-    // Further back than the calendar goes is no instant that an answer could repeat.
-    let then = Timestamp(now.0.checked_sub(micros)?);
-    DateTime::from_timestamp_micros(then.0).map(|_| then)
+    Some(Timestamp(now.0.checked_sub(micros)?))
 }
 
 #[cfg(test)]
@@ -98,6 +103,7 @@ mod tests {
             "2026-03-31T17:00",
             "-1é",
             "2026-03-31T17:00:00",
+            "0000-01-01T00:00:00+01:00",
             "éééé",
             "1772442847",
         ];

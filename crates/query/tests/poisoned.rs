@@ -8,7 +8,7 @@ use axum::http::Request;
 use axum::response::Response;
 use event::{Clock, Timestamp};
 use projector::{Committer, CommitterOptions, Decision, Draft, Durability};
-use query::{Query, Token, router};
+use query::{Query, Token};
 use store::{Options, Store};
 use tower::ServiceExt;
 
@@ -25,8 +25,8 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
     let store = Arc::new(Store::open(folder.path(), &Options::default(), 7).unwrap());
     let clock = Clock::manual(Timestamp(0));
     let options = CommitterOptions { clock, accept_clock: false, commands_max: 4 };
-    let (committer, _) = Committer::start(store, options).unwrap();
-    let router = router(Arc::new(Query {
+    let (committer, thread) = Committer::start(store, options).unwrap();
+    let router = query::router(Arc::new(Query {
         committer: committer.clone(),
         public_url: "https://provlog.test".into(),
         metrics: Arc::new(String::new),
@@ -54,4 +54,8 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
     assert_eq!(refused.headers()["content-type"], "application/problem+json");
     assert!(refused.headers().contains_key("retry-after"));
     scenario.teardown();
+
+    // RocksDB must be closed before the program ends, and the committer's thread holds it.
+    drop((committer, router));
+    thread.join().unwrap();
 }

@@ -18,7 +18,7 @@ async fn an_application_comes_with_its_token_in_one_decision() {
     let secret = added["secretToken"].as_str().unwrap();
 
     let event = |seq| {
-        let bytes = server.committer.store().event_bytes(seq).unwrap().unwrap();
+        let bytes = server.committer().store().event_bytes(seq).unwrap().unwrap();
         event::codec::decode(seq, &bytes).unwrap()
     };
     let (first, second) = (event(2), event(3));

@@ -1,6 +1,7 @@
 //! A server without a socket, and events as SCIM requests would leave them.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -24,10 +25,20 @@ pub const MINUTE: i64 = 60_000_000;
 /// A server with an admin; its clock stands at [`START`].
 pub struct Server {
     pub clock: Clock,
-    pub committer: Committer,
     pub admin: String,
-    router: Router,
+    // All that holds a committer, and its thread; `None` only while it is dropped.
+    running: Option<(Committer, Router, JoinHandle<()>)>,
     _folder: tempfile::TempDir,
+}
+
+/// RocksDB must be closed before the program ends, and the committer's thread holds it.
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some((committer, router, thread)) = self.running.take() {
+            drop((committer, router));
+            let _ = thread.join();
+        }
+    }
 }
 
 /// An answer as a client gets it.
@@ -62,7 +73,7 @@ impl Server {
         let clock = Clock::manual(START);
         let options =
             CommitterOptions { clock: clock.clone(), accept_clock: false, commands_max: 64 };
-        let (committer, _) = Committer::start(store, options).unwrap();
+        let (committer, thread) = Committer::start(store, options).unwrap();
         let router = router(Arc::new(Query {
             committer: committer.clone(),
             public_url: "https://provlog.test".into(),
@@ -75,13 +86,18 @@ impl Server {
         }));
         let token = Token::generate().unwrap();
         let admin = token.as_str().to_owned();
-        let server = Server { clock, committer, admin, router, _folder: folder };
+        let running = Some((committer, router, thread));
+        let server = Server { clock, admin, running, _folder: folder };
         server.restarted(None).await;
         let sha256 = token.sha256();
         let number = event::Credential(1);
         let added = CredentialAdded { number, role: Role::Admin, sha256 };
         server.append(draft(Application::RECORDER, Fact::CredentialAdded(added), vec![])).await;
         server
+    }
+
+    pub fn committer(&self) -> &Committer {
+        &self.running.as_ref().unwrap().0
     }
 
     /// With the application `paperboat`, added by seq 2 and 3; its token is credential 2.
@@ -100,7 +116,7 @@ impl Server {
     }
 
     pub async fn append(&self, draft: Draft) -> Seq {
-        self.committer
+        self.committer()
             .submit(Durability::Appended, |_, stamp| {
                 Ok(Decision { events: vec![draft], reply: stamp.seq })
             })
@@ -114,7 +130,8 @@ impl Server {
     }
 
     pub async fn send(&self, request: Request<Body>) -> Reply {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let router = &self.running.as_ref().unwrap().1;
+        let response = router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         Reply { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
