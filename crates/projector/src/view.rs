@@ -381,7 +381,8 @@ pub fn seq_at(
     let (first, next) = view.second(time.0.div_euclid(1_000_000))?;
     let Some(first) = first else { return Ok(None) };
     // Times never decrease with the seq, so the events that are early enough come first.
-    let (mut low, mut high) = (first, next.unwrap_or(size).min(size));
+    // The rows may know of seconds that begin after `size`.
+    let (mut low, mut high) = (first.min(size), next.unwrap_or(size).min(size));
     while low < high {
         let middle = low + (high - low) / 2;
         let bytes = store.event_bytes(middle)?.ok_or(StoreError::Gap { expected: middle })?;

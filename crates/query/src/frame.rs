@@ -42,13 +42,12 @@ pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
         Some(path) => path.as_str().to_owned(),
         None => "none".to_owned(),
     };
-    let instance = request.uri().path().to_owned();
     request.extensions_mut().insert(id.clone());
 
     let span = tracing::info_span!("question", method, route, request_id = id.0);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        response = with_body(response, problem, &instance, &id);
+        response = with_body(response, problem, &route, &id);
     }
     let status = response.status().as_u16();
     let seconds = watch.elapsed().as_secs_f64();
@@ -69,6 +68,9 @@ pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
 }
 
 /// Keeps what the refusal says in headers, and gives it its body.
+///
+/// `instance` is the route and not the path as it was sent: a path may name a person, and an error
+/// repeats no values. The request's id tells the occurrence.
 fn with_body(response: Response, problem: Problem, instance: &str, id: &RequestId) -> Response {
     let body = json!({
         "type": format!("/problems/{}", problem.slug),

@@ -107,7 +107,7 @@ async fn refusals_are_problems() {
     let detail = reply.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("`at`") && detail.contains("RFC 3339"), "{detail}");
     assert!(!reply.text.contains("northwind"), "values are not repeated");
-    assert_eq!(reply.json()["instance"], "/api/v1/apps/paperboat/users");
+    assert_eq!(reply.json()["instance"], "/api/v1/apps/{app}/users");
 
     let reply = server.get("/api/v1/operations?from=-1d").await;
     let detail = reply.json()["detail"].as_str().unwrap().to_owned();
