@@ -26,6 +26,7 @@ mod cases {
     mod concurrency;
     mod coverage;
     mod crash;
+    mod disk;
     mod public_client;
     mod scim;
     mod secrets;

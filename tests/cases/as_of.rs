@@ -188,9 +188,12 @@ impl Player<'_> {
                 self.patch(Some("Groups"), *group, operation).await;
             }
             Step::JoinUnknown { group, name } => {
-                let members = json!([{"value": format!("stranger-{name}")}]);
-                let operation = json!({"op": "add", "path": "members", "value": members});
-                self.patch(Some("Groups"), *group, operation).await;
+                let stranger = format!("stranger-{name}");
+                let operation = json!({"op": "add", "path": "members", "value": stranger});
+                if let Some((kind, id)) = self.pick(Some("Groups"), *group).cloned() {
+                    let twice = patch(&json!([operation, operation]));
+                    self.send("PATCH", &format!("/{kind}/{id}"), &twice).await;
+                }
             }
             Step::Lookup { name } => {
                 let path = format!("/Users?filter=userName%20eq%20%22user-{name}%22");

@@ -116,6 +116,12 @@ fn members_come_and_go_in_both_dialects() {
 
         let strangers = json!([{"op": "add", "path": "members", "value": ["string id 1"]}]);
         assert_eq!(change(strangers).len(), 2, "an unknown member is kept as it was named");
+        let twice = json!([
+            {"op": "add", "path": "members", "value": ["string id 2"]},
+            {"op": "add", "path": "members", "value": [{"value": "string id 2"}, {"value": "x"}]},
+            {"op": "remove", "path": "members", "value": ["x"]},
+        ]);
+        assert_eq!(change(twice).len(), 3, "named twice in one request, it is one member");
         assert_eq!(change(json!([{"op": "remove", "path": "members"}])).len(), 0);
         assert_eq!(scim.delete(&path).status, 204);
         let shown = scim.get(&format!("/Users/{}", ids[2])).body;

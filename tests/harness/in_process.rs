@@ -38,6 +38,7 @@ impl InProcess {
             data: data.to_owned(),
             public_url: "http://audit.example".to_owned(),
             memtable_bytes: 1 << 20,
+            disk_reserve_bytes: 0,
             clock: clock.clone(),
             accept_clock: false,
         })

@@ -147,10 +147,19 @@ impl<'a> Numbers<'a> {
         number
     }
 
-    /// The number of a mention that no resource has had yet.
+    /// The number of a mention that no resource has had yet, be it of this very decision.
     fn unborn(&self, attribute: Attribute, value: &str) -> Result<Option<Number>, ProjectorError> {
         let application = self.context.application;
         let folded = folded(attribute, value);
+        let own = self.mentions.iter().find(|part| match &part.content {
+            Content::Changes(Changes { mention: Some(mention), .. }) => {
+                mention.attribute == attribute && mention.folded == folded
+            }
+            _ => false,
+        });
+        if let Some(part) = own {
+            return Ok(Some(part.subject));
+        }
         match self.view.mention(application, self.stored_type, attribute, &folded)? {
             Some(number) if !self.view.was_resource(application, number)? => Ok(Some(number)),
             Some(_) | None => Ok(None),

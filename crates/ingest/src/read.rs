@@ -65,10 +65,11 @@ impl Reading<'_> {
         self.address.resource_type.as_deref().map_or(ResourceType::NONE, stored_type)
     }
 
-    /// A read that found nothing is still a read.
+    /// A read that found nothing was not refused: it is still a read.
     fn not_there(&self, error: ScimError, number: Number) -> Outcome {
-        let mut outcome = Outcome::refused(error, self.stored_type(), number);
-        outcome.saw = Some((self.saw_seq, 0));
+        let reply = Reply::error(&error);
+        let mut outcome = Outcome::read(reply, self.stored_type(), number, self.saw_seq, 0);
+        outcome.error = Some(error);
         outcome
     }
 

@@ -16,7 +16,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -41,6 +41,8 @@ pub struct CommitterOptions {
     pub accept_clock: bool,
     /// Commands that may wait or be in work; further ones wait before they are taken.
     pub commands_max: usize,
+    /// When less of the disk is free, decide is told so.
+    pub disk_reserve_bytes: u64,
 }
 
 /// A batch ends here, so that its first reply does not wait for ever.
@@ -53,6 +55,10 @@ const SYNC_AFTER: Duration = Duration::from_secs(1);
 /// The kept file is written at most this often under load, and this often when idle.
 const KEEP_AFTER: Duration = Duration::from_secs(1);
 const KEEP_IDLE: Duration = Duration::from_secs(10);
+/// The free space of the disk is asked for this often.
+const DISK_AFTER: Duration = Duration::from_secs(1);
+/// A log line warns below so many times the reserve.
+const DISK_WARN_RESERVES: u64 = 4;
 /// The memtables go to disk this often, which bounds the folding at the next start.
 const FLUSH_AFTER: Duration = Duration::from_secs(60);
 
@@ -78,6 +84,8 @@ pub struct Stamp {
     pub raw_clock: Timestamp,
     /// The clock stands so far behind the last event that no change may be recorded with it.
     pub clock_behind: bool,
+    /// So little of the disk is free that what is left must do for the record itself.
+    pub disk_full: bool,
 }
 
 /// An event that has no place in the log yet.
@@ -127,6 +135,7 @@ struct Shared {
     store: Arc<Store>,
     clock: Clock,
     poisoned: AtomicBool,
+    disk_free_bytes: AtomicU64,
     permits: Arc<Semaphore>,
 }
 
@@ -198,6 +207,7 @@ impl Committer {
             store: Arc::clone(&store),
             clock: options.clock.clone(),
             poisoned: AtomicBool::new(false),
+            disk_free_bytes: AtomicU64::new(store.disk_free_bytes()?),
             permits: Arc::new(Semaphore::new(options.commands_max)),
         });
         let (queue, waiting) = channel();
@@ -205,6 +215,9 @@ impl Committer {
             store,
             shared: Arc::clone(&shared),
             accept_clock: options.accept_clock,
+            disk_reserve_bytes: options.disk_reserve_bytes,
+            disk_asked_at: Stopwatch::start(),
+            disk_warned: false,
             next_seq,
             last_recorded_at,
             synced: next_seq,
@@ -260,6 +273,11 @@ impl Committer {
         }
     }
 
+    /// Bytes that were free on the disk when it was last asked, a second ago at most under load.
+    pub fn disk_free_bytes(&self) -> u64 {
+        self.shared.disk_free_bytes.load(Ordering::Relaxed)
+    }
+
     /// The store behind it, for reading.
     pub fn store(&self) -> &Arc<Store> {
         &self.shared.store
@@ -295,6 +313,9 @@ struct Writer {
     store: Arc<Store>,
     shared: Arc<Shared>,
     accept_clock: bool,
+    disk_reserve_bytes: u64,
+    disk_asked_at: Stopwatch,
+    disk_warned: bool,
     next_seq: Seq,
     last_recorded_at: Timestamp,
     /// Events known to be synced.
@@ -419,6 +440,7 @@ impl Writer {
             recorded_at: raw_clock.max(self.last_recorded_at),
             raw_clock,
             clock_behind: behind && !self.accept_clock && self.last_recorded_at.0 != i64::MIN,
+            disk_full: self.disk_free_bytes() < self.disk_reserve_bytes,
         }
     }
 
@@ -465,6 +487,30 @@ impl Writer {
         Ok(())
     }
 
+    fn disk_free_bytes(&self) -> u64 {
+        self.shared.disk_free_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Asks how much of the disk is free, and says so once when it becomes little.
+    fn ask_disk(&mut self) -> Result<(), ProjectorError> {
+        if self.disk_asked_at.elapsed() < DISK_AFTER {
+            return Ok(());
+        }
+        let free_bytes = self.store.disk_free_bytes()?;
+        self.shared.disk_free_bytes.store(free_bytes, Ordering::Relaxed);
+        self.disk_asked_at = Stopwatch::start();
+        let little = free_bytes < self.disk_reserve_bytes.saturating_mul(DISK_WARN_RESERVES);
+        if little && !self.disk_warned {
+            tracing::warn!(
+                free_bytes,
+                reserve_bytes = self.disk_reserve_bytes,
+                "the disk fills up"
+            );
+        }
+        self.disk_warned = little;
+        Ok(())
+    }
+
     fn until_next_chore(&self) -> Duration {
         let left = |watch: &Stopwatch, after: Duration| after.saturating_sub(watch.elapsed());
         let keep_after = if self.synced > self.kept { KEEP_AFTER } else { KEEP_IDLE };
@@ -476,6 +522,7 @@ impl Writer {
     }
 
     fn chores(&mut self) -> Result<(), ProjectorError> {
+        self.ask_disk()?;
         if self.shared.poisoned.load(Ordering::SeqCst) {
             // Nothing is vouched for any more; the kept file stays as it is.
             self.kept_at = Stopwatch::start();
@@ -556,7 +603,12 @@ mod tests {
     }
 
     fn options(clock: &Clock) -> CommitterOptions {
-        CommitterOptions { clock: clock.clone(), accept_clock: false, commands_max: 64 }
+        CommitterOptions {
+            clock: clock.clone(),
+            accept_clock: false,
+            commands_max: 64,
+            disk_reserve_bytes: 0,
+        }
     }
 
     fn stopped() -> Draft {

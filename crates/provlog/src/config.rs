@@ -25,6 +25,10 @@ pub struct ServeConfig {
           value_parser = clap::value_parser!(u64).range((64 << 10)..=(1 << 30)))]
     pub memtable_bytes: u64,
 
+    /// When less of the disk is free, requests are refused with 503 and recorded with what is left
+    #[arg(long, env = "PROVLOG_DISK_RESERVE_BYTES", default_value_t = 512 << 20)]
+    pub disk_reserve_bytes: u64,
+
     /// Go on although the clock stands more than a minute behind the last event
     #[arg(long, env = "PROVLOG_ACCEPT_CLOCK")]
     pub accept_clock: bool,

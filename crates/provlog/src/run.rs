@@ -81,6 +81,8 @@ pub struct ServerConfig {
     pub public_url: String,
     /// Memory for what is not flushed yet.
     pub memtable_bytes: usize,
+    /// When less of the disk is free, requests are refused.
+    pub disk_reserve_bytes: u64,
     /// The clock that stamps events.
     pub clock: Clock,
     /// Go on with a clock that stands far behind.
@@ -124,6 +126,7 @@ impl Server {
             clock: config.clock,
             accept_clock: config.accept_clock,
             commands_max: COMMANDS_MAX,
+            disk_reserve_bytes: config.disk_reserve_bytes,
         };
         let (committer, thread) = Committer::start(store, options)?;
         record_start(&committer, last_alive).await?;
@@ -227,6 +230,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
             data: config.data.clone(),
             public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
             memtable_bytes: usize::try_from(config.memtable_bytes).unwrap_or(usize::MAX),
+            disk_reserve_bytes: config.disk_reserve_bytes,
             clock: Clock::System,
             accept_clock: config.accept_clock,
         })
@@ -348,6 +352,7 @@ fn render_metrics(committer: Committer) -> Arc<dyn Fn() -> String + Send + Sync>
         Some(handle)
     });
     Arc::new(move || {
+        metrics::gauge!("provlog_disk_free_bytes").set(committer.disk_free_bytes() as f64);
         metrics::gauge!("provlog_store_bytes").set(committer.store().size_bytes() as f64);
         let poisoned = if committer.check().is_err() { 1.0 } else { 0.0 };
         metrics::gauge!("provlog_poisoned").set(poisoned);

@@ -24,7 +24,8 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(folder.path(), &Options::default(), 7).unwrap());
     let clock = Clock::manual(Timestamp(0));
-    let options = CommitterOptions { clock, accept_clock: false, commands_max: 4 };
+    let options =
+        CommitterOptions { clock, accept_clock: false, commands_max: 4, disk_reserve_bytes: 0 };
     let (committer, thread) = Committer::start(store, options).unwrap();
     let router = query::router(Arc::new(Query {
         committer: committer.clone(),

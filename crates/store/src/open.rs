@@ -159,6 +159,19 @@ impl Store {
             .map_err(StoreError::rocks("flush"))
     }
 
+    /// Bytes that are free on the disk of the log, for a process like this one.
+    ///
+    /// # Errors
+    /// When the operating system does not tell.
+    pub fn disk_free_bytes(&self) -> Result<u64, StoreError> {
+        let stat = rustix::fs::statvfs(&self.folder).map_err(|error| StoreError::File {
+            attempt: "ask for the free space of",
+            path: self.folder.clone(),
+            source: error.into(),
+        })?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
     /// Bytes of all table files on disk.
     pub fn size_bytes(&self) -> u64 {
         [LOG_FAMILY, ROWS_FAMILY]

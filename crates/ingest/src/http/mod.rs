@@ -325,6 +325,10 @@ impl Ingest {
         self.committer
             .submit(durability, move |view, stamp| {
                 let outcome = match asked {
+                    _ if stamp.disk_full => {
+                        let resource_type = arrival.resource_type;
+                        Outcome::refused(disk_full(), resource_type, Number::NOBODY)
+                    }
                     Asked::Answered(outcome) | Asked::Read(outcome, None) => outcome,
                     Asked::Read(mut outcome, Some((context, missed))) => {
                         let resource_type = outcome.resource_type;
@@ -418,6 +422,11 @@ async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
 
 fn defect() -> ScimError {
     ScimError::new(500, None, "the server failed because of a defect; its log says more")
+}
+
+fn disk_full() -> ScimError {
+    let detail = "the server's disk is almost full; nothing is carried out until there is room";
+    ScimError::new(503, None, detail)
 }
 
 fn unavailable(error: CommitError) -> ScimError {

@@ -31,8 +31,9 @@ pub(super) async fn ready(
     let word = |ok| if ok { "ok" } else { "failed" };
     let verbose = parameters.is_some_and(|text| text.split('&').any(is_verbose));
     let text = if verbose {
-        let version = query.version;
-        format!("log: {}\nrows: {}\nversion: {version}\n", word(log), word(rows))
+        let (version, free) = (query.version, query.committer.disk_free_bytes() >> 20);
+        let (log, rows) = (word(log), word(rows));
+        format!("log: {log}\nrows: {rows}\ndisk: {free} MiB free\nversion: {version}\n")
     } else {
         (if ready { "ok" } else { "not ready" }).to_owned()
     };

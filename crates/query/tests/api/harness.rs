@@ -71,8 +71,12 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(folder.path(), &Options::default(), 7).unwrap());
         let clock = Clock::manual(START);
-        let options =
-            CommitterOptions { clock: clock.clone(), accept_clock: false, commands_max: 64 };
+        let options = CommitterOptions {
+            clock: clock.clone(),
+            accept_clock: false,
+            commands_max: 64,
+            disk_reserve_bytes: 0,
+        };
         let (committer, thread) = Committer::start(store, options).unwrap();
         let router = router(Arc::new(Query {
             committer: committer.clone(),
