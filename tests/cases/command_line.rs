@@ -97,3 +97,17 @@ fn a_folder_in_use_and_a_port_in_use_are_refused() {
     refused(&output, 1, "cannot listen on");
     assert!(!other.exists(), "nothing was opened");
 }
+
+#[test]
+fn the_recorded_address_is_what_a_trusted_proxy_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = |flags: &[&str], data: &str| {
+        let server = Server::start_with(&folder.path().join(data), flags, &[]).unwrap();
+        let scim = server.add_app("boat");
+        let headers = [("x-forwarded-for", "203.0.113.9, 198.51.100.7")];
+        scim.send("GET", "/Users", &headers, b"").unwrap();
+        server.admin().rows("/api/v1/operations")[0]["sourceIp"].clone()
+    };
+    assert_eq!(address(&[], "plain"), "127.0.0.1");
+    assert_eq!(address(&["--trusted-proxies", "127.0.0.0/8,::1"], "behind"), "198.51.100.7");
+}

@@ -37,6 +37,7 @@ impl InProcess {
         let server = Server::open(ServerConfig {
             data: data.to_owned(),
             public_url: "http://audit.example".to_owned(),
+            trusted_proxies: vec![],
             memtable_bytes: 1 << 20,
             disk_reserve_bytes: 0,
             clock: clock.clone(),

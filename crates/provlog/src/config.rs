@@ -1,9 +1,10 @@
 //! Everything that can be set. A flag wins over its environment variable, that over the default.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 
 /// Settings of `provlog serve`.
 #[derive(Args, Clone, Debug)]
@@ -19,6 +20,10 @@ pub struct ServeConfig {
     /// How clients reach this server, for every absolute link [default: http://LISTEN]
     #[arg(long, env = "PROVLOG_PUBLIC_URL", value_parser = public_url)]
     pub public_url: Option<String>,
+
+    /// Networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8,::1/128
+    #[arg(long, env = "PROVLOG_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
 
     /// Memory for events and rows that are not flushed yet, each; bounds the work of a restart
     #[arg(long, env = "PROVLOG_MEMTABLE_BYTES", default_value_t = 64 << 20,
@@ -70,6 +75,14 @@ pub struct ClientConfig {
     /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, String> {
+    text.parse().or_else(|_| {
+        let address: Result<IpAddr, _> = text.parse();
+        address.map(IpNet::from).map_err(|_| "it must look like 10.0.0.0/8 or ::1".to_owned())
+    })
 }
 
 fn public_url(text: &str) -> Result<String, String> {

@@ -5,6 +5,7 @@
 
 pub mod cli;
 mod client;
+mod client_address;
 pub mod config;
 mod logging;
 mod offline;

@@ -14,6 +14,7 @@ use event::{
     Application, Clock, CredentialAdded, Fact, RecorderStarted, Role, Stopwatch, Timestamp,
 };
 use ingest::Ingest;
+use ipnet::IpNet;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projector::{
     CommitError, Committer, CommitterOptions, Decision, Draft, Durability, ProjectorError,
@@ -22,6 +23,7 @@ use query::{Query, Token};
 use store::{Options, Store, StoreError};
 use tokio_util::task::TaskTracker;
 
+use crate::client_address;
 use crate::config::ServeConfig;
 
 /// Requests that may wait for the committer at once.
@@ -79,6 +81,8 @@ pub struct ServerConfig {
     pub data: PathBuf,
     /// How clients reach it, without a slash at the end.
     pub public_url: String,
+    /// Proxies whose word on the client's address counts.
+    pub trusted_proxies: Vec<IpNet>,
     /// Memory for what is not flushed yet.
     pub memtable_bytes: usize,
     /// When less of the disk is free, requests are refused.
@@ -146,6 +150,7 @@ impl Server {
             },
         };
         let router = ingest::router(Arc::new(ingest)).merge(query::router(Arc::new(query)));
+        let router = client_address::behind(router, config.trusted_proxies);
         Ok(Server { router, committer, thread, tasks })
     }
 
@@ -229,6 +234,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
         let server = Server::open(ServerConfig {
             data: config.data.clone(),
             public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
+            trusted_proxies: config.trusted_proxies.clone(),
             memtable_bytes: usize::try_from(config.memtable_bytes).unwrap_or(usize::MAX),
             disk_reserve_bytes: config.disk_reserve_bytes,
             clock: Clock::System,
