@@ -1,5 +1,7 @@
 //! Promise 1, nothing unrecorded: every request on a SCIM address leaves exactly one event.
 
+use std::io::{Read, Write};
+
 use serde_json::json;
 
 use crate::harness::server::{Client, Server, group, patch, user};
@@ -94,34 +96,41 @@ fn every_request_leaves_exactly_one_operation_event() {
     assert_eq!(after - before, requests.len() as u64, "nothing else left an operation");
 }
 
-/// A client that announces a body and hangs up leaves an event too.
+/// Clients that hang up in the middle of a body, or right after it, leave an event too.
 #[test]
-fn a_request_that_breaks_off_leaves_an_event() {
-    use std::io::Write;
+fn requests_whose_client_hangs_up_leave_an_event() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let scim = server.add_app("boat");
     let address = server.url.trim_start_matches("http://");
-    let mut socket = std::net::TcpStream::connect(address).unwrap();
-    write!(
-        socket,
-        "POST /apps/boat/scim/v2/Users HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\
-         X-Request-Id: broken-off\r\nContent-Type: application/scim+json\r\n\
-         Content-Length: 5000\r\n\r\n{{\"userName\":",
-        scim.token
-    )
-    .unwrap();
-    drop(socket);
+    let hang_up = |request_id: &str, announced: usize, body: &str| {
+        let mut socket = std::net::TcpStream::connect(address).unwrap();
+        let request = format!(
+            "POST /apps/boat/scim/v2/Users HTTP/1.1\r\nHost: {address}\r\n\
+             Authorization: Bearer {}\r\nX-Request-Id: {request_id}\r\n\
+             Content-Type: application/scim+json\r\nContent-Length: {announced}\r\n\r\n{body}",
+            scim.token
+        );
+        socket.write_all(request.as_bytes()).unwrap();
+    };
+    let mut expected = vec![];
+    for index in 0..50 {
+        let body = user(&format!("user-{index}")).to_string();
+        let (whole, half) = (format!("whole-{index}"), format!("half-{index}"));
+        hang_up(&whole, body.len(), &body);
+        hang_up(&half, 5000, &body);
+        expected.extend([(whole, 201), (half, 400)]);
+    }
     let admin = server.admin();
-    // The server notices the end of the connection by itself; each turn is a request of its own.
-    let row = (0..1000)
-        .find_map(|_| admin.rows("/api/v1/operations?requestId=broken-off").pop())
-        .expect("the request is recorded");
-    assert_eq!(row["httpStatus"], 400);
-    assert_eq!(row["effect"], "rejected");
+    for (request_id, status) in expected {
+        // The server notices the end of a connection by itself; each turn asks once more.
+        let row = (0..1000)
+            .find_map(|_| admin.rows(&format!("/api/v1/operations?requestId={request_id}")).pop())
+            .unwrap_or_else(|| panic!("{request_id} is not recorded"));
+        assert_eq!(row["httpStatus"], status, "{row}");
+    }
 }
 
-/// What lies between the events of requests is the recorder's own.
 #[test]
 fn the_detail_of_an_operation_shows_what_was_sent_and_what_it_changed() {
     let folder = tempfile::tempdir().unwrap();
@@ -153,4 +162,32 @@ fn the_detail_of_an_operation_shows_what_was_sent_and_what_it_changed() {
     assert_eq!(operation["request"]["body"], sent, "a group has no secrets to cut");
     assert_eq!(operation["userAgent"], "fjord-sync/1.2");
     assert_eq!(operation["sourceIp"], "127.0.0.1");
+}
+
+/// What was no request leaves no event, but it is counted, and the stop of the recorder says so.
+#[test]
+fn what_is_no_request_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    let address = server.url.trim_start_matches("http://");
+    for _ in 0..3 {
+        let mut socket = std::net::TcpStream::connect(address).unwrap();
+        socket.write_all(b"POST /apps/boat/scim/v2/Users HTTP/9.9\r\nno header\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        let _ = socket.read_to_string(&mut answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
+    let counted = |metrics: &str| metrics.contains("provlog_broken_requests_total 3");
+    // The connection's task counts after the client has its answer; each turn asks once more.
+    assert!((0..1000).any(|_| counted(&server.admin().get("/metrics").text)));
+    server.stop();
+    let store = store::Store::open_existing(&data, &store::Options::default()).unwrap();
+    let last = store.log_size().unwrap() - 1;
+    let bytes = store.event_bytes(last).unwrap().unwrap();
+    let event::Fact::RecorderStopped(stopped) = event::codec::decode_header(&bytes).unwrap().fact
+    else {
+        panic!("the last event is the stop");
+    };
+    assert_eq!(stopped.broken_requests, 3);
 }

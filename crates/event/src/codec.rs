@@ -389,7 +389,10 @@ mod tests {
                     vec![],
                 ),
             ),
-            ("recorder-stopped", event(None, Fact::RecorderStopped, vec![])),
+            (
+                "recorder-stopped",
+                event(None, Fact::RecorderStopped(RecorderStopped { broken_requests: 3 }), vec![]),
+            ),
             (
                 "application-added",
                 event(

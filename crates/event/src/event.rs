@@ -60,7 +60,7 @@ pub enum Fact {
     /// The recorder began to watch.
     RecorderStarted(RecorderStarted),
     /// The recorder stopped in order. A killed recorder leaves no such event.
-    RecorderStopped,
+    RecorderStopped(RecorderStopped),
     /// An application was configured.
     ApplicationAdded(ApplicationAdded),
     /// A token was issued.
@@ -106,6 +106,14 @@ pub struct RecorderStarted {
     /// The last moment at which the recorder is known to have been alive before; `None` at the
     /// first start. What lies between then and `recorded_at` was not watched.
     pub last_alive: Option<Timestamp>,
+}
+
+/// What the recorder knew when it stopped.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RecorderStopped {
+    /// Requests since its start that broke before they were requests, and so left no event: an
+    /// unreadable request line or header, say.
+    pub broken_requests: u64,
 }
 
 /// An application as it was configured.

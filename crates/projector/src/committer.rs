@@ -594,6 +594,7 @@ fn event_of(draft: Draft, seq: Seq, stamp: Stamp) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use event::RecorderStopped;
     use store::Options;
 
     const START: Timestamp = Timestamp(1_772_442_847_000_000);
@@ -615,7 +616,7 @@ mod tests {
         Draft {
             application: Application::RECORDER,
             origin: None,
-            fact: Fact::RecorderStopped,
+            fact: Fact::RecorderStopped(RecorderStopped { broken_requests: 0 }),
             parts: vec![],
         }
     }

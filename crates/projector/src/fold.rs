@@ -37,7 +37,7 @@ pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError>
     match &event.header.fact {
         Fact::Operation(operation) => fold_operation(rows, event, operation)?,
         Fact::RecorderStarted(started) => fold_started(rows, event, started)?,
-        Fact::RecorderStopped => {
+        Fact::RecorderStopped(_) => {
             rows.put(key::recorder(), row::encode("the recorder", &Recorder::Stopped)?);
         }
         Fact::ApplicationAdded(added) => fold_application(rows, event, added)?,

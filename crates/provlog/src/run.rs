@@ -5,13 +5,15 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
 use event::{
-    Application, Clock, CredentialAdded, Fact, RecorderStarted, Role, Stopwatch, Timestamp,
+    Application, Clock, CredentialAdded, Fact, RecorderStarted, RecorderStopped, Role, Stopwatch,
+    Timestamp,
 };
 use ingest::Ingest;
 use ipnet::IpNet;
@@ -23,8 +25,8 @@ use query::{Query, Token};
 use store::{Options, Store, StoreError};
 use tokio_util::task::TaskTracker;
 
-use crate::client_address;
 use crate::config::ServeConfig;
+use crate::{client_address, listen};
 
 /// Requests that may wait for the committer at once.
 const COMMANDS_MAX: usize = 1024;
@@ -100,6 +102,7 @@ pub struct Server {
     committer: Committer,
     thread: JoinHandle<()>,
     tasks: TaskTracker,
+    broken_requests: Arc<AtomicU64>,
 }
 
 impl Server {
@@ -151,7 +154,8 @@ impl Server {
         };
         let router = ingest::router(Arc::new(ingest)).merge(query::router(Arc::new(query)));
         let router = client_address::behind(router, config.trusted_proxies);
-        Ok(Server { router, committer, thread, tasks })
+        let broken_requests = Arc::new(AtomicU64::new(0));
+        Ok(Server { router, committer, thread, tasks, broken_requests })
     }
 
     /// All routes, to be called in process.
@@ -165,33 +169,14 @@ impl Server {
     }
 
     /// Serves until `shutdown` ends, then lets the requests under way finish and closes.
-    ///
-    /// # Errors
-    /// When the operating system fails the listener.
     pub async fn serve(
         self,
         listener: tokio::net::TcpListener,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
-        let service = self.router.clone().into_make_service_with_connect_info::<SocketAddr>();
-        let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
-            shutdown.await;
-            let _ = stopping.send(());
-        });
-        let drained = async move {
-            let _ = stopped.await;
-            tokio::time::sleep(DRAIN_MAX).await;
-        };
-        let ended = tokio::select! {
-            ended = serving => ended,
-            () = drained => {
-                tracing::warn!("connections were still open and are cut");
-                Ok(())
-            }
-        };
+        shutdown: impl Future<Output = ()>,
+    ) {
+        let broken_requests = Arc::clone(&self.broken_requests);
+        listen::serve(listener, &self.router, shutdown, DRAIN_MAX, broken_requests).await;
         self.close().await;
-        ended
     }
 
     /// Records the stop and makes everything durable. Requests that arrived are recorded first.
@@ -200,10 +185,14 @@ impl Server {
         if tokio::time::timeout(DRAIN_MAX, self.tasks.wait()).await.is_err() {
             tracing::warn!("requests were still under way");
         }
+        let broken_requests = self.broken_requests.load(Ordering::Relaxed);
         let stopped = self
             .committer
-            .submit(Durability::Synced, |_, _| {
-                Ok(Decision { events: vec![own(Fact::RecorderStopped)], reply: () })
+            .submit(Durability::Synced, move |_, _| {
+                Ok(Decision {
+                    events: vec![own(Fact::RecorderStopped(RecorderStopped { broken_requests }))],
+                    reply: (),
+                })
             })
             .await;
         if let Err(error) = stopped {
@@ -219,13 +208,13 @@ impl Server {
 /// Runs `provlog serve` until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// When the server cannot start, or its listener fails.
+/// When the server cannot start.
 pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
     // Before the log is opened: a port that is taken leaves no start in the log.
-    let listen = |source| RunError::Listen { address: config.listen, source };
-    let listener = TcpListener::bind(config.listen).map_err(listen)?;
-    listener.set_nonblocking(true).map_err(listen)?;
-    let address = listener.local_addr().map_err(listen)?;
+    let failed = |source| RunError::Listen { address: config.listen, source };
+    let listener = TcpListener::bind(config.listen).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -242,10 +231,11 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
         })
         .await?;
         let shutdown = shutdown_signal()?;
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(listen)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
         // Other programs wait for this line; nobody may be there to read it.
         let _ = writeln!(io::stdout(), "provlog listening on http://{address}");
-        server.serve(listener, shutdown).await.map_err(listen)
+        server.serve(listener, shutdown).await;
+        Ok(())
     })
 }
 

@@ -41,7 +41,7 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
     let stopped = Draft {
         application: event::Application::RECORDER,
         origin: None,
-        fact: event::Fact::RecorderStopped,
+        fact: event::Fact::RecorderStopped(event::RecorderStopped { broken_requests: 0 }),
         parts: vec![],
     };
     let decide = |_: &projector::View<'_>, _| Ok(Decision { events: vec![stopped], reply: () });

@@ -9,8 +9,8 @@ use crate::clock::Timestamp;
 use crate::codec::{CodecError, header_fields};
 use crate::event::{
     ApplicationAdded, BodyNote, Changes, CredentialAdded, Detail, Effect, Element, Fact, Header,
-    Lifecycle, Mention, Method, Operation, Origin, Path, RecorderStarted, ResourceType, Role,
-    Route, ValueChange,
+    Lifecycle, Mention, Method, Operation, Origin, Path, RecorderStarted, RecorderStopped,
+    ResourceType, Role, Route, ValueChange,
 };
 use crate::id::{Application, Attribute, Credential, Number};
 
@@ -60,6 +60,11 @@ struct RecorderStartedV1 {
     log: u64,
     version: String,
     last_alive_us: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RecorderStoppedV1 {
+    broken_requests: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -205,7 +210,12 @@ pub(crate) fn header_to_stored(
                 last_alive_us: started.last_alive.map(|time| time.0),
             }),
         ),
-        Fact::RecorderStopped => (RECORDER_STOPPED, FieldsV1::None),
+        Fact::RecorderStopped(stopped) => (
+            RECORDER_STOPPED,
+            FieldsV1::RecorderStopped(RecorderStoppedV1 {
+                broken_requests: stopped.broken_requests,
+            }),
+        ),
         Fact::ApplicationAdded(added) => (
             APPLICATION_ADDED,
             FieldsV1::ApplicationAdded(ApplicationAddedV1 {
@@ -234,9 +244,9 @@ pub(crate) struct HeaderV1 {
 }
 
 enum FieldsV1 {
-    None,
     Operation(OperationV1),
     RecorderStarted(RecorderStartedV1),
+    RecorderStopped(RecorderStoppedV1),
     ApplicationAdded(ApplicationAddedV1),
     CredentialAdded(CredentialAddedV1),
 }
@@ -244,9 +254,9 @@ enum FieldsV1 {
 impl Serialize for HeaderV1 {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.fields {
-            FieldsV1::None => self.common.serialize(serializer),
             FieldsV1::Operation(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::RecorderStarted(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::RecorderStopped(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ApplicationAdded(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::CredentialAdded(fields) => (&self.common, fields).serialize(serializer),
         }
@@ -269,7 +279,11 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
             });
             (common, fact)
         }
-        RECORDER_STOPPED => (header_fields(bytes)?, Fact::RecorderStopped),
+        RECORDER_STOPPED => {
+            let (common, stopped): (CommonV1, RecorderStoppedV1) = header_fields(bytes)?;
+            let stopped = RecorderStopped { broken_requests: stopped.broken_requests };
+            (common, Fact::RecorderStopped(stopped))
+        }
         APPLICATION_ADDED => {
             let (common, added): (CommonV1, ApplicationAddedV1) = header_fields(bytes)?;
             let fact = Fact::ApplicationAdded(ApplicationAdded {

@@ -1,0 +1,99 @@
+//! Accepts connections and hands their requests to the router.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tower::Service;
+
+/// The head of a request has this long to arrive; an idle connection ends then too.
+const HEAD_MAX: Duration = Duration::from_secs(60);
+/// Further connections wait in the operating system's queue.
+const CONNECTIONS_MAX: usize = 4096;
+/// After a failed accept, most likely for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `shutdown` ends; then takes no further connection and gives the open ones
+/// `drain_max` to finish what is under way. Requests that break before they are requests, an
+/// unreadable head say, are counted in `broken_requests`.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: &Router,
+    shutdown: impl Future<Output = ()>,
+    drain_max: Duration,
+    broken_requests: Arc<AtomicU64>,
+) {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        // A client that hangs up after its request must not get the request dropped before the
+        // router has seen it: what arrived is recorded.
+        .half_close(true);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_MAX);
+    let graceful = GracefulShutdown::new();
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = async {
+            let permit = Arc::clone(&permits).acquire_owned().await;
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            accepted = accepted => accepted,
+            () = &mut shutdown => break,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Answers are small and complete; waiting for more to send would only delay them.
+        let _ = stream.set_nodelay(true);
+        let router = router.clone();
+        let service = service_fn(move |request| call(router.clone(), peer, request));
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = graceful.watch(connection);
+        let broken_requests = Arc::clone(&broken_requests);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection broke");
+                if error.downcast_ref().is_some_and(hyper::Error::is_parse) {
+                    broken_requests.fetch_add(1, Ordering::Relaxed);
+                    metrics::counter!("provlog_broken_requests_total").increment(1);
+                }
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(drain_max, graceful.shutdown()).await.is_err() {
+        tracing::warn!("connections were still open and are cut");
+    }
+}
+
+async fn call(
+    mut router: Router,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<axum::response::Response, std::convert::Infallible> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    router.call(request).await
+}
