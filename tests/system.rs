@@ -20,6 +20,7 @@ mod harness {
 mod oracle;
 
 mod cases {
+    mod abuse;
     mod append_failure;
     mod as_of;
     mod command_line;

@@ -61,6 +61,39 @@ fn planted_secrets_and_people_are_in_no_log_line_metric_or_error() {
     errors.push(admin.post("/api/v1/apps", &json!({"application": EMAIL})));
     assert_eq!(scim.get(&format!("/Users?access_token={}", scim.token)).status, 200);
 
+    // What clients do wrong: passwords under odd names, tokens where none belongs.
+    let token = &scim.token;
+    let escaped = token.replace('p', "%70");
+    for path in [
+        format!("/Users/{token}"),
+        format!("/Users/{escaped}"),
+        format!("/Users?filter=userName%20eq%20%22{token}%22"),
+        format!("/Users?count=1;password={PASSWORD}"),
+        format!("/Users?%20password={PASSWORD}&filter=password%5Bvalue%20eq%20%22{PASSWORD}%22%5D"),
+    ] {
+        let headers = [("user-agent", token.as_str()), ("x-request-id", token)];
+        let answer = scim.send("GET", &path, &headers, b"").unwrap();
+        assert!(answer.status >= 400 || path.contains("password"), "{path}");
+        assert_ne!(answer.header("x-request-id"), token);
+    }
+    let bodies = [
+        json!({"userName": token}),
+        json!({"userName": "a", " password": PASSWORD, "password\t": PASSWORD}),
+        json!({"userName": "b", "password[x eq \"a:b\"]": PASSWORD}),
+    ];
+    for body in bodies {
+        let media = format!("application/json;password={PASSWORD}");
+        let headers = [("content-type", media.as_str())];
+        scim.send("POST", "/Users", &headers, body.to_string().as_bytes()).unwrap();
+    }
+    for path in [" password", "password[x eq \"a:b\"]", "/password", "password=", "\"password\""] {
+        let operations = json!([
+            {"op": "replace", "path": path, "value": PASSWORD},
+            {"op": "remove", "path": format!("password[value eq \"{PASSWORD}\"]")},
+        ]);
+        scim.patch(&format!("/Users/{id}"), &operations);
+    }
+
     let secrets = [PASSWORD, &scim.token, &admin.token, &foreign.token];
     let people = [EMAIL, FAMILY, "planted.person"];
     let absent = |what: &str, text: &str, words: &[&str]| {

@@ -10,7 +10,10 @@ use ureq::http::Request;
 
 /// The binary under test.
 pub fn provlog() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_provlog"));
+    bare(Command::new(env!("CARGO_BIN_EXE_provlog")))
+}
+
+fn bare(mut command: Command) -> Command {
     // What the person who runs the tests has set must not reach the tests.
     for (name, _) in std::env::vars() {
         if name.starts_with("PROVLOG_") || name == "FAILPOINTS" {
@@ -46,13 +49,26 @@ impl Server {
         flags: &[&str],
         variables: &[(&str, &str)],
     ) -> Result<Server, String> {
+        let mut command = provlog();
+        command.envs(variables.iter().copied());
+        Server::launch(command, data, flags)
+    }
+
+    /// Starts a server that may have only so many files open.
+    pub fn start_with_files(data: &Path, files: u32) -> Server {
+        let mut command = bare(Command::new("sh"));
+        let script = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_provlog")]);
+        Server::launch(command, data, &[]).unwrap_or_else(|log| panic!("no start:\n{log}"))
+    }
+
+    fn launch(mut command: Command, data: &Path, flags: &[&str]) -> Result<Server, String> {
         let log = data.with_extension("log");
         let lines = File::options().create(true).append(true).open(&log).unwrap();
-        let mut child = provlog()
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(flags)
-            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(lines)

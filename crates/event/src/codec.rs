@@ -47,8 +47,14 @@ pub enum CodecError {
     /// The bincode layer failed.
     #[error("malformed field")]
     Decode(#[source] bincode::error::DecodeError),
-    /// The value is larger than the bound of its place.
-    #[error("too large to store")]
+    /// The value is larger than what is read back.
+    #[error("{bytes} bytes are too many to store in one place")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// The bincode layer failed.
+    #[error("cannot be encoded")]
     Encode(#[source] bincode::error::EncodeError),
 }
 
@@ -56,7 +62,8 @@ pub enum CodecError {
 const EVENT_VERSION: u8 = 1;
 /// The version byte of row values.
 const ROW_VERSION: u8 = 1;
-/// No header, part or row is larger than this.
+/// No header, part or row is larger than this. What is larger is not written, since it would not be
+/// read back either; decide bounds resources far below.
 const FIELD_BYTES_MAX: usize = 64 << 20;
 
 const PART_TARGET: u8 = 1;
@@ -70,7 +77,12 @@ fn config() -> impl bincode::config::Config {
 }
 
 fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    bincode::serde::encode_to_vec(value, config()).map_err(CodecError::Encode)
+    let bytes = bincode::serde::encode_to_vec(value, config()).map_err(CodecError::Encode)?;
+    // bincode itself knows the limit when it decodes only.
+    if bytes.len() > FIELD_BYTES_MAX {
+        return Err(CodecError::TooLarge { bytes: bytes.len() });
+    }
+    Ok(bytes)
 }
 
 fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
@@ -82,7 +94,7 @@ fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
 /// The bytes of an event as the log stores them.
 ///
 /// # Errors
-/// Only when a field is larger than 64 MiB, which the bounds of requests exclude.
+/// When a field is larger than 64 MiB: nothing is written that cannot be read back.
 pub fn encode(event: &Event) -> Result<Vec<u8>, CodecError> {
     let (kind, header) = v1::header_to_stored(&event.header, to_bytes)?;
     let mut out = Vec::with_capacity(256);
@@ -476,6 +488,14 @@ mod tests {
             longer.push(0);
             assert!(decode(42, &longer).is_err(), "{name} with a byte too many");
         }
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_not_written() {
+        let value = vec![0_u8; FIELD_BYTES_MAX - 16];
+        assert_eq!(decode_row::<Vec<u8>>(&encode_row(&value).unwrap()).unwrap(), value);
+        let value = vec![0_u8; FIELD_BYTES_MAX + 1];
+        assert!(matches!(encode_row(&value), Err(CodecError::TooLarge { .. })));
     }
 
     #[test]

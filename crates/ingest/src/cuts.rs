@@ -1,32 +1,29 @@
 //! What must never reach the disk is cut out of a request before it is stored: the values of
-//! `password` and every other `writeOnly` attribute, the display names of members, and tokens that
-//! came in a query. Everything else stays as it was received, byte for byte.
+//! `password` and every other `writeOnly` attribute, the display names of members, and tokens.
+//! Everything else stays as it was received, byte for byte.
 //!
-//! A cut value is replaced by `null`. When in doubt more is cut: a stored body is evidence of what
-//! was asked, and the state never comes from it.
+//! A cut value is replaced by `null`. A name counts as secret when it contains the word, whatever
+//! stands around it, for a client's typing error must not store a password. When in doubt more is
+//! cut: a stored body is evidence of what was asked, and the state never comes from it.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use scim::{Mutability, Registry};
+use serde_json::Value;
 
 /// The attributes whose values are cut, in lower case.
 pub(crate) struct Secrets(Vec<String>);
 
-/// Query parameters that carry secrets by custom (RFC 6750 §2.3), in lower case.
-const SECRET_PARAMETERS: [&str; 8] = [
-    "access_token",
-    "api_key",
-    "apikey",
-    "authorization",
-    "client_secret",
-    "password",
-    "secret",
-    "token",
-];
+/// Words in the names of query parameters that carry secrets by custom (RFC 6750 §2.3).
+const SECRET_PARAMETERS: [&str; 5] = ["token", "secret", "authorization", "apikey", "key"];
 
 /// How members' display names are spelled by clients, in lower case.
 const MEMBER_NAMES: [&str; 2] = ["display", "displayname"];
+
+/// What our tokens begin with, and how many hexadecimal digits follow.
+const TOKEN_PREFIX: &[u8] = b"plg_";
+const TOKEN_DIGITS: usize = 64;
 
 impl Secrets {
     /// Every attribute of these schemas that is never given out.
@@ -43,14 +40,27 @@ impl Secrets {
         Secrets(names)
     }
 
-    /// Whether an attribute path, in any case and with or without its schema, names a secret.
-    fn names(&self, path: &str, of_members: bool) -> bool {
-        let local = path.rsplit(':').next().unwrap_or(path);
-        local.split(['.', '[', ']']).any(|segment| {
-            let segment = segment.to_lowercase();
-            self.0.contains(&segment) || (of_members && MEMBER_NAMES.contains(&segment.as_str()))
-        })
+    /// Whether a text contains the name of a secret as a word of its own.
+    fn names(&self, text: &str) -> bool {
+        words(text).any(|word| self.0.contains(&word))
     }
+}
+
+/// The words of a text, in lower case.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase)
+}
+
+/// Whether an attribute path is that of members or of something in them.
+fn is_members(path: &str) -> bool {
+    let before_filter = path.split('[').next().unwrap_or(path);
+    let local = before_filter.rsplit(':').next().unwrap_or(before_filter);
+    words(local).find(|word| !word.is_empty()).is_some_and(|word| word == "members")
+}
+
+/// Whether a name is that of a member's display name.
+fn is_member_name(key: &str) -> bool {
+    words(key).any(|word| MEMBER_NAMES.contains(&word.as_str()))
 }
 
 /// The body with its cuts. `json` must be JSON text that was parsed before, which bounds its depth.
@@ -109,33 +119,38 @@ impl Scanner<'_> {
         let start = self.at;
         let path = self.find_path();
         self.at = start + 1;
-        let path_is_secret =
-            path.as_deref().is_some_and(|path| self.secrets.names(path, is_members(path)));
-        let path_is_members = path.as_deref().is_some_and(is_members);
+        let path = path.as_deref();
+        let path_is_secret = path.is_some_and(|path| self.secrets.names(path));
+        let path_is_members = path.is_some_and(is_members);
         while self.more(b'}') {
             let key = self.string().to_lowercase();
             self.space();
             self.at += 1; // the colon
             self.space();
             let from = self.at;
-            let is_value = key == "value";
-            if self.secrets.names(&key, of_members) || (is_value && path_is_secret) {
+            let key = key.trim();
+            let (is_path, is_value) = (key == "path" || key == "filter", key == "value");
+            let is_secret = self.secrets.names(key)
+                || (is_value && path_is_secret)
+                || (of_members && is_member_name(key));
+            if is_secret {
                 self.skip();
                 self.cuts.push((from..self.at, b"null".to_vec()));
-            } else if (key == "path" || key == "filter") && self.json.get(from) == Some(&b'"') {
+            } else if is_path && self.json.get(from) == Some(&b'"') {
                 let text = self.string();
-                if let Cow::Owned(cut) = cut_filter(&text, self.secrets) {
+                if let Cow::Owned(cut) = cut_path(&text, self.secrets) {
                     // A string of JSON has no way to fail.
                     let json = serde_json::to_vec(&cut).unwrap_or_else(|_| b"null".to_vec());
                     self.cuts.push((from..self.at, json));
                 }
             } else {
-                self.value(of_members || is_members(&key) || (is_value && path_is_members));
+                self.value(of_members || is_members(key) || (is_value && path_is_members));
             }
         }
     }
 
-    /// The text of the object's `path` member. Leaves the place wherever it came to.
+    /// The object's `path` member: its text, or its JSON when it is no string. Leaves the place
+    /// wherever it came to.
     fn find_path(&mut self) -> Option<String> {
         let mut found = None;
         self.at += 1;
@@ -144,10 +159,14 @@ impl Scanner<'_> {
             self.space();
             self.at += 1;
             self.space();
-            if key.eq_ignore_ascii_case("path") && self.json.get(self.at) == Some(&b'"') {
+            let from = self.at;
+            if !key.trim().eq_ignore_ascii_case("path") {
+                self.skip();
+            } else if self.json.get(from) == Some(&b'"') {
                 found = Some(self.string());
             } else {
                 self.skip();
+                found = Some(String::from_utf8_lossy(&self.json[from..self.at]).into_owned());
             }
         }
         found
@@ -220,79 +239,99 @@ impl Scanner<'_> {
     }
 }
 
-/// Whether an attribute path is that of members or of something in them.
-fn is_members(path: &str) -> bool {
-    let local = path.rsplit(':').next().unwrap_or(path).trim_start().to_lowercase();
-    local
-        .strip_prefix("members")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.', ' ']))
+/// A PATCH path or filter with its cuts: one that names a secret and is more than the plain name
+/// goes whole, and of one over members' display names the quoted texts.
+fn cut_path<'a>(text: &'a str, secrets: &Secrets) -> Cow<'a, str> {
+    let is_plain = text.chars().all(|c| c.is_alphanumeric() || ".:$_- ".contains(c));
+    if secrets.names(text) && !is_plain {
+        return Cow::Owned("null".to_owned());
+    }
+    if is_members(text) && is_member_name(text) { cut_quoted(text) } else { Cow::Borrowed(text) }
 }
 
-/// A filter or PATCH path with the literals that are compared with secrets replaced by `null`.
-pub(crate) fn cut_filter<'a>(text: &'a str, secrets: &Secrets) -> Cow<'a, str> {
-    let of_members = is_members(text) || text.to_lowercase().contains("members");
-    let mut out = String::new();
-    let mut from = 0;
-    let (mut attribute, mut operator) = ("", "");
-    for token in tokens(text) {
-        let word = &text[token.clone()];
-        let compares = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]
-            .iter()
-            .any(|op| operator.eq_ignore_ascii_case(op));
-        if compares && secrets.names(attribute, of_members) {
-            out.push_str(&text[from..token.start]);
-            out.push_str("null");
-            from = token.end;
+/// The text with `null` for everything in double quotes, closed or not.
+fn cut_quoted(text: &str) -> Cow<'_, str> {
+    let Some(first) = text.find('"') else { return Cow::Borrowed(text) };
+    let mut out = text[..first].to_owned();
+    let mut chars = text[first..].chars();
+    let mut quoted = false;
+    while let Some(c) = chars.next() {
+        match (quoted, c) {
+            (false, '"') => {
+                out.push_str("null");
+                quoted = true;
+            }
+            (false, c) => out.push(c),
+            (true, '\\') => {
+                chars.next();
+            }
+            (true, '"') => quoted = false,
+            (true, _) => {}
         }
-        (attribute, operator) = (operator, word);
     }
-    if from == 0 {
-        return Cow::Borrowed(text);
-    }
-    out.push_str(&text[from..]);
     Cow::Owned(out)
 }
 
-/// The places of words and of quoted strings; brackets and parentheses stand between words.
-fn tokens(text: &str) -> Vec<Range<usize>> {
-    let bytes = text.as_bytes();
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        let from = at;
-        match bytes[at] {
-            b'"' => {
-                at += 1;
-                while at < bytes.len() && bytes[at] != b'"' {
-                    at += if bytes[at] == b'\\' { 2 } else { 1 };
-                }
-                at = (at + 1).min(bytes.len());
-                // An escape may have led into the middle of a character.
-                while !text.is_char_boundary(at) {
-                    at += 1;
-                }
-                tokens.push(from..at);
-            }
-            byte if byte.is_ascii_whitespace() || b"()[]".contains(&byte) => at += 1,
-            _ => {
-                let end = |byte: &u8| byte.is_ascii_whitespace() || b"()[]\"".contains(byte);
-                at += bytes[at..].iter().position(end).unwrap_or(bytes.len() - at);
-                tokens.push(from..at);
-            }
-        }
+/// The text with `null` for everything of the shape of our tokens.
+pub(crate) fn cut_tokens(text: &str) -> Cow<'_, str> {
+    let mut out = String::new();
+    let mut from = 0;
+    while let Some(place) = find_token(&text.as_bytes()[from..]) {
+        out.push_str(&text[from..from + place.start]);
+        out.push_str("null");
+        from += place.end;
     }
-    tokens
+    if from == 0 { Cow::Borrowed(text) } else { Cow::Owned(out + &text[from..]) }
 }
 
-/// Path and query with their cuts, at most `bytes_max` long.
-pub(crate) fn cut_target(target: &str, secrets: &Secrets, bytes_max: usize) -> String {
-    let mut out = match target.split_once('?') {
-        None => target.to_owned(),
-        Some((path, query)) => {
-            let parameters = query.split('&').map(|parameter| cut_parameter(parameter, secrets));
-            format!("{path}?{}", parameters.collect::<Vec<_>>().join("&"))
+/// Whether a text holds something of the shape of our tokens.
+pub(crate) fn holds_token(text: &str) -> bool {
+    find_token(text.as_bytes()).is_some()
+}
+
+/// Whether any text of a JSON value does.
+pub(crate) fn json_holds_token(value: &Value) -> bool {
+    match value {
+        Value::String(text) => holds_token(text),
+        Value::Array(items) => items.iter().any(json_holds_token),
+        Value::Object(object) => {
+            object.iter().any(|(name, value)| holds_token(name) || json_holds_token(value))
         }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn find_token(bytes: &[u8]) -> Option<Range<usize>> {
+    let length = TOKEN_PREFIX.len() + TOKEN_DIGITS;
+    let place = bytes.windows(length).position(|window| {
+        let (prefix, digits) = window.split_at(TOKEN_PREFIX.len());
+        prefix.eq_ignore_ascii_case(TOKEN_PREFIX) && digits.iter().all(u8::is_ascii_hexdigit)
+    })?;
+    Some(place..place + length)
+}
+
+/// Path and query with their cuts, at most `bytes_max` long. `presented` are the tokens that the
+/// request's head shows.
+pub(crate) fn cut_target(
+    target: &str,
+    secrets: &Secrets,
+    presented: &[String],
+    bytes_max: usize,
+) -> String {
+    let (path, query) = match target.split_once('?') {
+        None => (target, None),
+        Some((path, query)) => (path, Some(query)),
     };
+    let mut out = cut_piece(path, presented).into_owned();
+    if let Some(query) = query {
+        out.push('?');
+        for (index, parameters) in query.split('&').enumerate() {
+            if index > 0 {
+                out.push('&');
+            }
+            out.push_str(&cut_parameter(parameters, secrets, presented));
+        }
+    }
     if out.len() > bytes_max {
         let mut end = bytes_max;
         while !out.is_char_boundary(end) {
@@ -304,16 +343,29 @@ pub(crate) fn cut_target(target: &str, secrets: &Secrets, bytes_max: usize) -> S
     out
 }
 
-fn cut_parameter<'a>(parameter: &'a str, secrets: &Secrets) -> Cow<'a, str> {
-    let Some((name, value)) = parameter.split_once('=') else { return Cow::Borrowed(parameter) };
-    let plain_name = percent_decode(name).to_lowercase();
-    if SECRET_PARAMETERS.contains(&plain_name.as_str()) || secrets.names(&plain_name, false) {
-        return Cow::Owned(format!("{name}=null"));
+/// A piece of an address without tokens, be they written plainly or with escapes.
+fn cut_piece<'a>(piece: &'a str, presented: &[String]) -> Cow<'a, str> {
+    let plain = percent_decode(piece);
+    let mut cut = cut_tokens(&plain).into_owned();
+    for token in presented.iter().filter(|token| !token.is_empty()) {
+        cut = cut.replace(token, "null");
     }
-    match cut_filter(&percent_decode(value), secrets) {
-        Cow::Borrowed(_) => Cow::Borrowed(parameter),
-        Cow::Owned(cut) => Cow::Owned(format!("{name}={}", percent_encode(&cut))),
+    if cut == plain { Cow::Borrowed(piece) } else { Cow::Owned(percent_encode(&cut)) }
+}
+
+fn cut_parameter<'a>(parameter: &'a str, secrets: &Secrets, presented: &[String]) -> Cow<'a, str> {
+    let (name, value) = match parameter.split_once('=') {
+        Some((name, value)) => (name, value),
+        None => (parameter, ""),
+    };
+    let (plain_name, plain_value) = (percent_decode(name), percent_decode(value));
+    let is_secret = secrets.names(&plain_name)
+        || words(&plain_name).any(|word| SECRET_PARAMETERS.contains(&word.as_str()))
+        || secrets.names(&plain_value);
+    if is_secret && !value.is_empty() {
+        return Cow::Owned(format!("{}=null", cut_piece(name, presented)));
     }
+    cut_piece(parameter, presented)
 }
 
 /// `%XX` and `+` of a query as the text they stand for; what is no UTF-8 becomes U+FFFD.
@@ -344,7 +396,7 @@ pub(crate) fn percent_decode(text: &str) -> String {
 fn percent_encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             out.push(char::from(byte));
         } else {
             out.push_str(&format!("%{byte:02X}"));
@@ -364,7 +416,7 @@ mod tests {
     fn check(body: &str, expected: &str) {
         let cut = cut_body(body.as_bytes(), &secrets());
         assert_eq!(std::str::from_utf8(&cut).unwrap(), expected);
-        serde_json::from_slice::<serde_json::Value>(&cut).expect("what remains is JSON");
+        serde_json::from_slice::<Value>(&cut).expect("what remains is JSON");
     }
 
     fn unchanged(body: &str) {
@@ -390,14 +442,47 @@ mod tests {
             r#"{"Operations":[{"Path":"urn:ietf:params:scim:schemas:core:2.0:User:PASSWORD","Value":["x"]}]}"#,
             r#"{"Operations":[{"Path":"urn:ietf:params:scim:schemas:core:2.0:User:PASSWORD","Value":null}]}"#,
         );
-        check(
-            r#"{"path":"x[password eq \"s3\"]","a":1}"#,
-            r#"{"path":"x[password eq null]","a":1}"#,
-        );
-        check(
-            r#"{"filter":"password sw \"s\" and a pr"}"#,
-            r#"{"filter":"password sw null and a pr"}"#,
-        );
+        check(r#"{"path":"x[password eq \"s3\"]","a":1}"#, r#"{"path":"null","a":1}"#);
+        check(r#"{"filter":"password sw \"s\" and a pr"}"#, r#"{"filter":"null"}"#);
+    }
+
+    #[test]
+    fn typing_errors_do_not_store_a_password() {
+        for path in [" password", "password ", "\\u00a0password", "/password", "\\\"password\\\""] {
+            let body = format!(r#"{{"path":"{path}","value":"hunter2"}}"#);
+            let cut = cut_body(body.as_bytes(), &secrets()).into_owned();
+            assert!(!String::from_utf8(cut).unwrap().contains("hunter2"), "{path}");
+        }
+        for body in [
+            r#"{"path":"password[x eq \"a:b\"]","value":"hunter2"}"#,
+            r#"{"op":"remove","path":"password[value eq \"hunter2\"]"}"#,
+            r#"{"op":"remove","path":"password=hunter2"}"#,
+            r#"{"path":["password"],"value":"hunter2"}"#,
+            r#"{" path ":"password"," value":"hunter2"}"#,
+            r#"{" password":"hunter2","password\t":"hunter2"}"#,
+            r#"{"password[x eq \"a:b\"]":"hunter2"}"#,
+            r#"{"path":"members[value eq \"a:b\"]","value":{"display":"hunter2"}}"#,
+            r#"{"members[value eq \"a:b\"]":[{"display":"hunter2"}]}"#,
+        ] {
+            let cut = cut_body(body.as_bytes(), &secrets()).into_owned();
+            assert!(!String::from_utf8(cut).unwrap().contains("hunter2"), "{body}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_known_by_their_shape() {
+        let token = format!("plg_{}", "0a".repeat(32));
+        let escaped = token.replace('p', "%70");
+        let target = |text: &str| cut_target(text, &secrets(), &["Presented".into()], 200);
+        assert_eq!(target(&format!("/Users/{token}")), "/Users/null");
+        assert!(!target(&format!("/Users/{escaped}?x=1")).contains("0a0a"));
+        assert!(!target(&format!("/Users?filter=userName eq \"{token}\"")).contains("0a0a"));
+        assert_eq!(target("/Users/Presented"), "/Users/null");
+        assert_eq!(cut_tokens(&format!("a {token} b {token}")), "a null b null");
+        assert!(matches!(cut_tokens("plg_0123"), Cow::Borrowed("plg_0123")));
+        assert!(json_holds_token(&serde_json::json!({"a": [{"b": token}]})));
+        assert!(json_holds_token(&serde_json::json!({ token: 1 })));
+        assert!(!json_holds_token(&serde_json::json!({"a": "plg_"})));
     }
 
     #[test]
@@ -432,16 +517,18 @@ mod tests {
     #[test]
     fn queries_lose_tokens_and_secret_literals() {
         let check = |target: &str, expected: &str| {
-            assert_eq!(cut_target(target, &secrets(), 200), expected);
+            assert_eq!(cut_target(target, &secrets(), &[], 200), expected);
         };
         check("/Users?filter=userName%20eq%20%22m%22", "/Users?filter=userName%20eq%20%22m%22");
+        check("/Users?filter=Password+eq+%22s3%22&count=1", "/Users?filter=null&count=1");
+        check("/Users?filter=password=\"s3\"", "/Users?filter=null");
         check(
-            "/Users?filter=Password+eq+%22s3%22&count=1",
-            "/Users?filter=Password%20eq%20null&count=1",
+            "/Users?access_token=abc&Auth-Token=x&a",
+            "/Users?access_token=null&Auth-Token=null&a",
         );
-        check("/Users?access_token=abc&Token=x&a", "/Users?access_token=null&Token=null&a");
-        check("/Users?filter=password eq \"abc", "/Users?filter=password%20eq%20null");
-        assert_eq!(cut_target("/ääää", &secrets(), 4), "/ä…");
+        check("/Users?%20password=s3", "/Users?%20password=null");
+        check("/Users?count=1;password=s3", "/Users?count=null");
+        assert_eq!(cut_target("/ääää", &secrets(), &[], 4), "/ä…");
     }
 
     #[test]
@@ -449,8 +536,9 @@ mod tests {
         for text in ["\"\\", "\"ä\\ä", "{", "{\"", "{\"a\"", "[1,", "{\"path\":\"", "%", "%4", "\\"]
         {
             let _ = cut_body(text.as_bytes(), &secrets());
-            let _ = cut_target(text, &secrets(), 9);
-            let _ = cut_filter(text, &secrets());
+            let _ = cut_target(text, &secrets(), &[], 9);
+            let _ = cut_path(text, &secrets());
+            let _ = cut_quoted(text);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! stamp and the parsed request, and returns resolved changes; nothing here writes.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use event::{
     Attribute, Changes, Content, Effect, Element, Lifecycle, Mention, Number, Part, Path,
@@ -12,7 +13,8 @@ use event::{
 };
 use projector::{ProjectorError, Stamp, Version, View, folded};
 use scim::{
-    Member, MemberOperation, OmittedActive, PatchOperation, PatchResponse, Resource, ScimError,
+    Filter, Member, MemberOperation, OmittedActive, PatchOperation, PatchResponse, Resource,
+    ScimError,
 };
 use serde_json::{Map, Value};
 use store::key::Set;
@@ -21,6 +23,11 @@ use crate::context::{Context, stored_type};
 use crate::outcome::{Outcome, Reply};
 use crate::read::Missed;
 use crate::render::{self, Shown};
+
+/// Members of one request that no resource has.
+const UNKNOWN_MEMBERS_MAX: usize = 1_000;
+/// Members that the filters and whole replacements of one request look at, all operations together.
+const COMPARED_MEMBERS_MAX: usize = 200_000;
 
 /// A parsed write.
 pub(crate) struct Write {
@@ -93,8 +100,10 @@ pub(crate) fn decide(
         Ok(outcome) => Ok(outcome),
         Err(Stop::Refused(error, number)) => {
             let mut outcome = Outcome::refused(error, stored_type, number);
-            // Only a refused create can have made a number; what it mentions is a fact even so.
-            outcome.changes = deciding.numbers.mentions;
+            // The userName of a refused create is mentioned, and that is a fact even so. Unknown
+            // members of a refused write are not: nothing of it happened.
+            let mentions = deciding.numbers.mentions.into_iter();
+            outcome.changes = mentions.filter(|part| part.subject == number).collect();
             Ok(outcome)
         }
         Err(Stop::Failed(error)) => Err(error),
@@ -226,6 +235,7 @@ impl Deciding<'_> {
         let mut joined = Vec::new();
         for member in resource.members.unwrap_or_default() {
             joined.push(self.member_number(&member.value)?);
+            self.check_unknown(Number::NOBODY)?;
         }
         joined.sort_unstable();
         joined.dedup();
@@ -233,7 +243,8 @@ impl Deciding<'_> {
         let now = self.stamp.recorded_at;
         let members = MemberChanges { joined: joined.clone(), left: vec![] };
         let shown = self.shown(number, &state, now, now, self.stamp.seq);
-        let body = render::with_members(self.view, self.context, &shown, &joined)?;
+        let mentions = &self.numbers.mentions;
+        let body = render::with_members(self.view, self.context, &shown, &joined, mentions)?;
         let headers = vec![
             ("location", self.context.location(self.resource_type, shown.id())),
             ("etag", shown.version()),
@@ -460,6 +471,15 @@ impl Deciding<'_> {
         }
     }
 
+    /// A request cannot make up numbers without end.
+    fn check_unknown(&self, group: Number) -> Result<(), Stop> {
+        if self.numbers.mentions.len() <= UNKNOWN_MEMBERS_MAX {
+            return Ok(());
+        }
+        let detail = format!("more than {UNKNOWN_MEMBERS_MAX} members are no known resources");
+        Err(Stop::Refused(ScimError::too_large(detail), group))
+    }
+
     fn known_member(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
         for resource_type in [ResourceType::USER, ResourceType::GROUP] {
             let application = self.context.application;
@@ -482,12 +502,17 @@ impl Deciding<'_> {
             context: self.context,
             group,
             looked_at: BTreeMap::new(),
+            whole: false,
+            walked: 0,
         };
+        let mut known: BTreeMap<Number, Member> = BTreeMap::new();
+        let mut compared = 0;
         for operation in operations {
             match operation {
                 MemberOperation::Add(members) => {
                     for member in members {
                         let number = self.member_number(&member.value)?;
+                        self.check_unknown(group)?;
                         pending.set(number, true)?;
                     }
                 }
@@ -509,14 +534,28 @@ impl Deciding<'_> {
                     }
                     for member in members {
                         let number = self.member_number(&member.value)?;
+                        self.check_unknown(group)?;
                         pending.set(number, true)?;
                     }
                 }
                 MemberOperation::RemoveMatching(filter) => {
-                    for number in pending.all()? {
-                        let member: Member = render::member_of(self.view, self.context, number)?;
+                    let all = pending.all()?;
+                    compared += all.len().saturating_mul(terms(filter));
+                    if compared > COMPARED_MEMBERS_MAX {
+                        return Err(too_many_compared(group));
+                    }
+                    for number in all {
+                        let member: &Member = match known.entry(number) {
+                            Entry::Occupied(entry) => entry.into_mut(),
+                            Entry::Vacant(entry) => entry.insert(render::member_of(
+                                self.view,
+                                self.context,
+                                number,
+                                &self.numbers.mentions,
+                            )?),
+                        };
                         let registry = self.context.registry;
-                        if filter.matches_member(self.resource_type, registry, &member) {
+                        if filter.matches_member(self.resource_type, registry, member) {
                             pending.set(number, false)?;
                         }
                     }
@@ -563,7 +602,8 @@ impl Deciding<'_> {
             .chain(members.joined.iter().copied())
             .collect();
         numbers.sort_unstable();
-        let body = render::with_members(self.view, self.context, shown, &numbers)?;
+        let mentions = &self.numbers.mentions;
+        let body = render::with_members(self.view, self.context, shown, &numbers, mentions)?;
         headers.push(("location", self.context.location(self.resource_type, shown.id())));
         Ok(Reply { status: 200, body: Some(body), headers })
     }
@@ -613,6 +653,9 @@ struct PendingMembers<'a> {
     context: &'a Context,
     group: Number,
     looked_at: BTreeMap<Number, (bool, bool)>,
+    /// All members were looked at.
+    whole: bool,
+    walked: usize,
 }
 
 impl PendingMembers<'_> {
@@ -628,11 +671,20 @@ impl PendingMembers<'_> {
         Ok(())
     }
 
-    /// Everyone who is a member after the operations so far.
-    fn all(&mut self) -> Result<Vec<Number>, ProjectorError> {
-        let set = Set::Members(self.group);
-        for standing in self.view.members(self.context.application, set, View::NOW)? {
-            self.looked_at.entry(standing.member).or_insert((true, true));
+    /// Everyone who is a member after the operations so far. A whole group is loaded once; each
+    /// further look at all of it counts against the bound.
+    fn all(&mut self) -> Result<Vec<Number>, Stop> {
+        if self.whole {
+            self.walked += self.looked_at.len();
+            if self.walked > COMPARED_MEMBERS_MAX {
+                return Err(too_many_compared(self.group));
+            }
+        } else {
+            let set = Set::Members(self.group);
+            for standing in self.view.members(self.context.application, set, View::NOW)? {
+                self.looked_at.entry(standing.member).or_insert((true, true));
+            }
+            self.whole = true;
         }
         let after = self.looked_at.iter().filter(|(_, (_, after))| *after);
         Ok(after.map(|(number, _)| *number).collect())
@@ -649,6 +701,24 @@ impl PendingMembers<'_> {
         }
         changes
     }
+}
+
+/// How many comparisons a filter makes.
+fn terms(filter: &Filter) -> usize {
+    match filter {
+        Filter::And(all) | Filter::Or(all) => all.iter().map(terms).sum(),
+        Filter::Not(inner) => terms(inner),
+        Filter::ValuePath { filter, .. } => terms(filter),
+        Filter::Compare { .. } | Filter::Present(_) => 1,
+    }
+}
+
+fn too_many_compared(group: Number) -> Stop {
+    let detail = format!(
+        "the operations look at more than {COMPARED_MEMBERS_MAX} members; name members by their \
+         value, or send fewer operations"
+    );
+    Stop::Refused(ScimError::too_large(detail), group)
 }
 
 fn taken_error() -> ScimError {
@@ -675,4 +745,28 @@ fn value_changes(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<Valu
         new: change.new.as_ref().map(scim::canonical),
     });
     changes.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words of SCIM and the rows must agree on which names are one: the first judges filters,
+    /// the second uniqueness.
+    #[test]
+    fn filters_and_rows_fold_names_alike() {
+        for c in '\0'..=char::MAX {
+            let text = c.to_string();
+            assert_eq!(folded(Attribute::UserName, &text), scim::fold(&text), "{c:?}");
+        }
+        assert_eq!(folded(Attribute::ExternalId, "Ab"), "Ab");
+    }
+
+    #[test]
+    fn guids_are_probes_and_names_are_not() {
+        assert!(looks_like_guid("67e55044-10b1-426f-9247-bb680e5fe0c8"));
+        assert!(looks_like_guid("{67E5504410B1426F9247BB680E5FE0C8}"));
+        assert!(!looks_like_guid("67e55044-10b1-426f-9247-bb680e5fe0cx"));
+        assert!(!looks_like_guid("mira.lund@fjord.example"));
+    }
 }

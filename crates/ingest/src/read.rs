@@ -8,7 +8,7 @@ use store::key::Set;
 
 use crate::address::Address;
 use crate::context::{Context, stored_type};
-use crate::cuts::percent_decode;
+use crate::cuts::{holds_token, percent_decode};
 use crate::discovery;
 use crate::outcome::{Outcome, Reply};
 use crate::render::{self, Shown};
@@ -106,6 +106,10 @@ impl Reading<'_> {
         };
         let filter = match &query.filter {
             None => None,
+            Some(text) if holds_token(text) => {
+                // A lookup that finds nobody mentions its literal, and a token is no mention.
+                return refused(ScimError::invalid_filter("the filter holds a secret token"));
+            }
             Some(text) => match Filter::parse(text, Some(resource_type), self.context.registry) {
                 Ok(filter) => Some(filter),
                 Err(error) => return refused(error),

@@ -1,6 +1,6 @@
 //! A stored resource as SCIM shows it (RFC 7643 §3).
 
-use event::{Attribute, Number, ResourceType, Seq, Timestamp};
+use event::{Attribute, Changes, Content, Number, Part, ResourceType, Seq, Timestamp};
 use projector::{ProjectorError, Version, View};
 use serde_json::{Map, Value, json};
 use store::key::Set;
@@ -83,26 +83,28 @@ pub(crate) fn whole(
     let set = Set::Members(shown.number);
     let members = view.members(context.application, set, View::NOW)?;
     let members: Vec<Number> = members.into_iter().map(|standing| standing.member).collect();
-    with_members(view, context, shown, &members)
+    with_members(view, context, shown, &members, &[])
 }
 
-/// The whole resource with these members, which the view need not know yet.
+/// The whole resource with these members, which the view need not know yet: `mentions` are those of
+/// the decision at hand.
 pub(crate) fn with_members(
     view: &View<'_>,
     context: &Context,
     shown: &Shown<'_>,
     members: &[Number],
+    mentions: &[Part],
 ) -> Result<Value, ProjectorError> {
     let mut out = shown.attributes(context);
     if !members.is_empty() {
-        let members = members.iter().map(|member| reference(view, context, *member));
+        let members = members.iter().map(|member| reference(view, context, *member, mentions));
         out.insert("members".to_owned(), Value::Array(members.collect::<Result<_, _>>()?));
     }
     if shown.resource_type.name == "User" {
         let mut groups = Vec::new();
         for stay in view.stays(context.application, shown.number)? {
             if let (Set::Members(group), None) = (stay.set, stay.end) {
-                let mut group = reference(view, context, group)?;
+                let mut group = reference(view, context, group, &[])?;
                 if let Value::Object(group) = &mut group {
                     group.insert("type".to_owned(), "direct".into());
                 }
@@ -117,7 +119,16 @@ pub(crate) fn with_members(
 }
 
 /// A resource as another one refers to it: `value`, and for what exists `$ref`, `type`, `display`.
-fn reference(view: &View<'_>, context: &Context, number: Number) -> Result<Value, ProjectorError> {
+fn reference(
+    view: &View<'_>,
+    context: &Context,
+    number: Number,
+    mentions: &[Part],
+) -> Result<Value, ProjectorError> {
+    let own = mentions.iter().find(|part| part.subject == number);
+    if let Some(Part { content: Content::Changes(Changes { mention: Some(own), .. }), .. }) = own {
+        return Ok(json!({ "value": own.value }));
+    }
     let version = view.version(context.application, number, View::NOW)?;
     let Some(version) = version else {
         return Ok(json!({ "value": dangling_id(view, context, number)? }));
@@ -167,8 +178,9 @@ pub(crate) fn member_of(
     view: &View<'_>,
     context: &Context,
     number: Number,
+    mentions: &[Part],
 ) -> Result<scim::Member, ProjectorError> {
-    let reference = reference(view, context, number)?;
+    let reference = reference(view, context, number, mentions)?;
     let text = |name: &str| reference.get(name).and_then(Value::as_str).map(str::to_owned);
     Ok(scim::Member { value: text("value").unwrap_or_default(), kind: text("type") })
 }

@@ -116,9 +116,10 @@ pub enum CommitError {
     /// An append or publish failed; nothing is decided until the process is started again.
     #[error("the log cannot be written; the server must be started again")]
     Poisoned,
-    /// Decide panicked. This command is refused, nothing of it is stored, the others go on.
+    /// This command could not be decided: a defect, or a row that cannot be read. It is refused,
+    /// nothing of it is stored, the others go on.
     #[error("the request could not be decided because of a defect")]
-    Panicked,
+    Defect,
     /// The committer has stopped.
     #[error("the server is stopping")]
     Stopped,
@@ -180,7 +181,7 @@ where
         let result = match (outcome, self.reply) {
             (Err(error), _) => Err(error),
             (Ok(()), Some(reply)) => Ok(reply),
-            (Ok(()), None) => Err(CommitError::Panicked),
+            (Ok(()), None) => Err(CommitError::Defect),
         };
         // Nobody waits any more when the client has gone; its events stand nevertheless.
         let _ = self.sender.send(result);
@@ -383,8 +384,8 @@ impl Writer {
         }
     }
 
-    /// Decides, folds, appends and publishes one batch. Commands that came through decide go to
-    /// `finished`, whatever happens then; those whose decide panicked are refused at once.
+    /// Decides, folds, appends and publishes one batch. Commands that came through both decide and
+    /// fold go to `finished`, whatever happens then; the others are refused at once, each alone.
     fn batch(
         &mut self,
         commands: &mut impl Iterator<Item = Box<dyn Command>>,
@@ -399,31 +400,28 @@ impl Writer {
         while bytes < BATCH_BYTES_MAX {
             let Some(mut command) = commands.next() else { break };
             let stamp = self.stamp(events.len());
-            let decided =
-                catch_unwind(AssertUnwindSafe(|| command.decide(&View::new(&overlay), stamp)));
-            let drafts = match decided {
-                Err(_panic) => {
-                    tracing::error!("a command panicked in decide and was refused");
-                    command.finish(Err(CommitError::Panicked));
-                    continue;
-                }
-                Ok(drafts) => {
+            match take(command.as_mut(), stamp, &overlay) {
+                Ok(taken) => {
                     sync |= command.durability() == Durability::Synced;
+                    bytes += taken.events.iter().map(|(_, event)| event.len()).sum::<usize>();
+                    events.extend(taken.events);
+                    overlay.absorb(taken.changes);
+                    self.last_recorded_at = stamp.recorded_at;
                     finished.push(command);
-                    drafts?
                 }
-            };
-            for draft in drafts {
-                let seq = self.next_seq + events.len() as Seq;
-                let event = event_of(draft, seq, stamp);
-                let encoded =
-                    encode(&event).map_err(|source| ProjectorError::Event { seq, source })?;
-                catch_unwind(AssertUnwindSafe(|| fold(&mut overlay, &event)))
-                    .unwrap_or_else(|_panic| Err(ProjectorError::row("a panicking fold")))?;
-                bytes += encoded.len();
-                events.push((seq, encoded));
+                Err(Untaken::Undecided(error)) => {
+                    tracing::error!(error = with_cause(&error), "a command could not be decided");
+                    command.finish(Err(CommitError::Defect));
+                }
+                Err(Untaken::Panicked) => {
+                    tracing::error!("a command panicked in decide and was refused");
+                    command.finish(Err(CommitError::Defect));
+                }
+                Err(Untaken::FoldPanicked) => {
+                    finished.push(command);
+                    return Err(ProjectorError::row("a panicking fold"));
+                }
             }
-            self.last_recorded_at = stamp.recorded_at;
         }
         let changes = overlay.into_changes();
         drop(snapshot);
@@ -492,13 +490,19 @@ impl Writer {
     }
 
     /// Asks how much of the disk is free, and says so once when it becomes little.
-    fn ask_disk(&mut self) -> Result<(), ProjectorError> {
+    fn ask_disk(&mut self) {
         if self.disk_asked_at.elapsed() < DISK_AFTER {
-            return Ok(());
+            return;
         }
-        let free_bytes = self.store.disk_free_bytes()?;
-        self.shared.disk_free_bytes.store(free_bytes, Ordering::Relaxed);
         self.disk_asked_at = Stopwatch::start();
+        let free_bytes = match self.store.disk_free_bytes() {
+            Ok(free_bytes) => free_bytes,
+            Err(error) => {
+                tracing::warn!(%error, "the free space of the disk is not known");
+                return;
+            }
+        };
+        self.shared.disk_free_bytes.store(free_bytes, Ordering::Relaxed);
         let little = free_bytes < self.disk_reserve_bytes.saturating_mul(DISK_WARN_RESERVES);
         if little && !self.disk_warned {
             tracing::warn!(
@@ -508,7 +512,6 @@ impl Writer {
             );
         }
         self.disk_warned = little;
-        Ok(())
     }
 
     fn until_next_chore(&self) -> Duration {
@@ -522,7 +525,7 @@ impl Writer {
     }
 
     fn chores(&mut self) -> Result<(), ProjectorError> {
-        self.ask_disk()?;
+        self.ask_disk();
         if self.shared.poisoned.load(Ordering::SeqCst) {
             // Nothing is vouched for any more; the kept file stays as it is.
             self.kept_at = Stopwatch::start();
@@ -534,13 +537,20 @@ impl Writer {
             self.synced = self.next_seq;
             self.unsynced_since = None;
         }
-        if self.until_next_chore().is_zero() {
-            self.keep()?;
+        // The old kept file still stands and vouches for less; the next turn tries again.
+        if self.until_next_chore().is_zero()
+            && let Err(error) = self.keep()
+        {
+            tracing::warn!(error = with_cause(&error), "the kept file could not be replaced");
+            self.kept_at = Stopwatch::start();
         }
         if self.flushed_at.elapsed() >= FLUSH_AFTER {
             if self.next_seq > self.flushed {
-                self.store.flush(false)?;
-                self.flushed = self.next_seq;
+                // What is not flushed is folded at the next start: slower, and nothing worse.
+                match self.store.flush(false) {
+                    Ok(()) => self.flushed = self.next_seq,
+                    Err(error) => tracing::warn!(%error, "the memtables could not be flushed"),
+                }
             }
             self.flushed_at = Stopwatch::start();
         }
@@ -571,9 +581,52 @@ impl Writer {
     }
 
     fn poison(&self, error: &ProjectorError) {
-        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-        tracing::error!(error = %error, cause, "the log is poisoned; start the server again");
+        tracing::error!(error = with_cause(error), "the log is poisoned; start the server again");
         self.shared.poisoned.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Why a command's events do not go into the batch. Nothing of it is a fact yet.
+enum Untaken {
+    /// A row that it stands on cannot be read, or its event is too large to be stored.
+    Undecided(ProjectorError),
+    /// Decide panicked.
+    Panicked,
+    /// The fold panicked: a defect that would come back at every start.
+    FoldPanicked,
+}
+
+/// What one command brings into the batch.
+struct Taken {
+    /// Its events, encoded.
+    events: Vec<(Seq, Vec<u8>)>,
+    /// What they make of the rows.
+    changes: RowChanges,
+}
+
+/// Decides and folds one command over the rows as they stand.
+fn take(command: &mut dyn Command, stamp: Stamp, rows: &Overlay<'_>) -> Result<Taken, Untaken> {
+    let decided = catch_unwind(AssertUnwindSafe(|| command.decide(&View::new(rows), stamp)));
+    let drafts = decided.map_err(|_| Untaken::Panicked)?.map_err(Untaken::Undecided)?;
+    // On a layer of its own, so that a command that fails half-way leaves nothing behind.
+    let mut layer = Overlay::new(rows);
+    let mut events = Vec::with_capacity(drafts.len());
+    for (seq, draft) in (stamp.seq..).zip(drafts) {
+        let event = event_of(draft, seq, stamp);
+        let encoded = encode(&event)
+            .map_err(|source| Untaken::Undecided(ProjectorError::Event { seq, source }))?;
+        catch_unwind(AssertUnwindSafe(|| fold(&mut layer, &event)))
+            .map_err(|_| Untaken::FoldPanicked)?
+            .map_err(Untaken::Undecided)?;
+        events.push((seq, encoded));
+    }
+    Ok(Taken { events, changes: layer.into_changes() })
+}
+
+fn with_cause(error: &ProjectorError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
 }
 
@@ -601,6 +654,31 @@ mod tests {
 
     fn store(folder: &std::path::Path) -> Arc<Store> {
         Arc::new(Store::open(folder, &Options::default(), 7).unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_stored_refuses_its_command_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(START);
+        let (committer, _) = Committer::start(store(folder.path()), options(&clock)).unwrap();
+        let oversized = committer
+            .submit(Durability::Synced, |_, _| {
+                let settings = vec![b' '; 65 << 20];
+                let fact = Fact::ApplicationAdded(event::ApplicationAdded {
+                    number: Application(1),
+                    slug: "boat".into(),
+                    profile: "generic".into(),
+                    settings,
+                });
+                // The first event of the two could be stored; neither may be.
+                Ok(Decision { events: vec![stopped(), Draft { fact, ..stopped() }], reply: () })
+            })
+            .await;
+        assert_eq!(oversized, Err(CommitError::Defect));
+        assert_eq!(one(&committer).await.unwrap().seq, 0);
+        assert_eq!(committer.check(), Ok(()));
+        committer.stop().await;
+        assert_eq!(committer.store().log_size().unwrap(), 1);
     }
 
     fn options(clock: &Clock) -> CommitterOptions {
@@ -640,7 +718,7 @@ mod tests {
                 panic!("a defect")
             })
             .await;
-        assert_eq!(panicked, Err(CommitError::Panicked));
+        assert_eq!(panicked, Err(CommitError::Defect));
         assert_eq!(one(&committer).await.unwrap().seq, 1);
         committer.stop().await;
         assert_eq!(one(&committer).await.unwrap_err(), CommitError::Stopped);

@@ -268,8 +268,17 @@ fn text(state: &Map<String, Value>, attribute: Attribute) -> Option<&str> {
 pub fn folded(attribute: Attribute, value: &str) -> String {
     match attribute {
         Attribute::Id | Attribute::ExternalId => value.to_owned(),
-        Attribute::UserName | Attribute::DisplayName => {
-            value.chars().flat_map(char::to_lowercase).collect()
-        }
+        Attribute::UserName | Attribute::DisplayName => without_case(value),
     }
+}
+
+/// A text as texts are compared without regard to case: letter by letter to lower, upper and lower
+/// case, so that every pair of letters that are one another's other case comes together (ẞ, ß and
+/// SS, ς and Σ).
+pub(crate) fn without_case(text: &str) -> String {
+    text.chars()
+        .flat_map(char::to_lowercase)
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect()
 }

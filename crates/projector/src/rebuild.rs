@@ -62,6 +62,14 @@ pub fn catch_up(store: &Store, mut progress: impl FnMut(Seq, Seq)) -> Result<Seq
     Ok(size - start)
 }
 
+/// Reads the whole log once: rows are given up only when there is something to make them of.
+fn check_log(store: &Store) -> Result<(), ProjectorError> {
+    store.scan_log(0, |seq, bytes| {
+        decode(seq, bytes).map_err(|source| ProjectorError::Event { seq, source })?;
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
 /// What a rebuild found.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Rebuilt {
@@ -80,7 +88,7 @@ pub struct Rebuilt {
 /// Makes all rows anew from the log and compares them with those that were there.
 ///
 /// # Errors
-/// As [`catch_up`]. Rows that were cleared before the failure are made by the next start.
+/// As [`catch_up`]. A log that cannot be read whole leaves the rows as they were.
 pub fn rebuild(
     store: &Store,
     mut progress: impl FnMut(Seq, Seq),
@@ -89,6 +97,7 @@ pub fn rebuild(
         store.snapshot().watermark()?.is_none_or(|(_, version)| version == FOLD_VERSION);
     catch_up(store, &mut progress)?;
     let digest_before = digest(&store.snapshot())?;
+    check_log(store)?;
     store.clear_rows()?;
     let watch = Stopwatch::start();
     let events = catch_up(store, &mut progress)?;

@@ -4,6 +4,7 @@ use event::{Element, Path, ValueChange};
 use serde_json::{Map, Value};
 
 use crate::error::ProjectorError;
+use crate::fold::without_case;
 
 /// The state after the changes. Absent and empty are the same (RFC 7643 §2.5), so what becomes
 /// empty goes. A change of a place that is not there makes the place.
@@ -85,8 +86,7 @@ fn is_named(candidate: &Value, element: &Element) -> bool {
     match element {
         // `type` is not caseExact (RFC 7643 §8.7.1), and the difference compares it so.
         Element::Type(name) => {
-            let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<String>();
-            text("type").is_some_and(|text| lower(text) == lower(name))
+            text("type").is_some_and(|text| without_case(text) == without_case(name))
         }
         Element::Value(name) => text("value") == Some(name),
     }

@@ -41,6 +41,11 @@ impl<'a> Overlay<'a> {
         self.changes
     }
 
+    /// Takes over the changes of an overlay over this one.
+    pub(crate) fn absorb(&mut self, changes: RowChanges) {
+        self.changes.extend(changes);
+    }
+
     /// How many rows are to be published.
     pub(crate) fn len(&self) -> usize {
         self.changes.len()

@@ -20,8 +20,10 @@ use tower::Service;
 
 /// The head of a request has this long to arrive; an idle connection ends then too.
 const HEAD_MAX: Duration = Duration::from_secs(60);
-/// Further connections wait in the operating system's queue.
-const CONNECTIONS_MAX: usize = 4096;
+/// Further connections wait in the operating system's queue; fewer when few files may be open.
+const CONNECTIONS_MAX: u64 = 4096;
+/// Open files that are left to the log, whatever connections there are.
+const FILES_RESERVED: u64 = 256;
 /// After a failed accept, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -45,7 +47,7 @@ pub(crate) async fn serve(
         .half_close(true);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_MAX);
     let graceful = GracefulShutdown::new();
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let permits = Arc::new(Semaphore::new(connections_max()));
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = async {
@@ -86,6 +88,21 @@ pub(crate) async fn serve(
     if tokio::time::timeout(drain_max, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still open and are cut");
     }
+}
+
+/// How many connections may be open, so that they never take the files that the log needs. The soft
+/// limit of open files is raised to the hard one first.
+fn connections_max() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let files = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let files = files.unwrap_or(u64::MAX);
+    let connections = files.saturating_sub(FILES_RESERVED).clamp(16, CONNECTIONS_MAX);
+    usize::try_from(connections).unwrap_or(usize::MAX)
 }
 
 async fn call(

@@ -23,6 +23,7 @@ use projector::{
 };
 use query::{Query, Token};
 use store::{Options, Store, StoreError};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::ServeConfig;
@@ -31,7 +32,7 @@ use crate::{client_address, listen};
 /// Requests that may wait for the committer at once.
 const COMMANDS_MAX: usize = 1024;
 /// Requests under way get this long to end when the server stops.
-const DRAIN_MAX: Duration = Duration::from_secs(20);
+const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// Where append durations are counted, in seconds.
 const APPEND_BUCKETS: [f64; 9] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.02, 0.1, 1.0];
 /// Where request durations are counted, in seconds.
@@ -102,6 +103,7 @@ pub struct Server {
     committer: Committer,
     thread: JoinHandle<()>,
     tasks: TaskTracker,
+    stopping: CancellationToken,
     broken_requests: Arc<AtomicU64>,
 }
 
@@ -140,22 +142,26 @@ impl Server {
         make_admin_token(&committer, &config.data).await?;
 
         let tasks = TaskTracker::new();
-        let ingest = Ingest::new(committer.clone(), config.public_url.clone(), tasks.clone());
+        let stopping = CancellationToken::new();
+        let ingest = Ingest::new(
+            committer.clone(),
+            config.public_url.clone(),
+            tasks.clone(),
+            stopping.clone(),
+        );
         let query = Query {
             committer: committer.clone(),
             public_url: config.public_url,
             metrics: render_metrics(committer.clone()),
             version: env!("CARGO_PKG_VERSION"),
             check_settings: |settings| {
-                serde_json::from_value::<scim::Settings>(settings.clone())
-                    .map(|_| ())
-                    .map_err(|error| error.to_string())
+                serde_json::from_value::<scim::Settings>(settings.clone()).is_ok()
             },
         };
         let router = ingest::router(Arc::new(ingest)).merge(query::router(Arc::new(query)));
         let router = client_address::behind(router, config.trusted_proxies);
         let broken_requests = Arc::new(AtomicU64::new(0));
-        Ok(Server { router, committer, thread, tasks, broken_requests })
+        Ok(Server { router, committer, thread, tasks, stopping, broken_requests })
     }
 
     /// All routes, to be called in process.
@@ -175,12 +181,18 @@ impl Server {
         shutdown: impl Future<Output = ()>,
     ) {
         let broken_requests = Arc::clone(&self.broken_requests);
+        let stopping = self.stopping.clone();
+        let shutdown = async move {
+            shutdown.await;
+            stopping.cancel();
+        };
         listen::serve(listener, &self.router, shutdown, DRAIN_MAX, broken_requests).await;
         self.close().await;
     }
 
     /// Records the stop and makes everything durable. Requests that arrived are recorded first.
     pub async fn close(self) {
+        self.stopping.cancel();
         self.tasks.close();
         if tokio::time::timeout(DRAIN_MAX, self.tasks.wait()).await.is_err() {
             tracing::warn!("requests were still under way");

@@ -1,6 +1,6 @@
 //! How complete an answer is: what was not watched is said, and never reads as "nothing there".
 
-use event::Timestamp;
+use event::{Seq, Timestamp};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -28,7 +28,9 @@ impl Coverage {
 
     /// Of a question about the instant of its stand.
     pub(crate) fn at(record: &Record<'_>, stand: &Stand) -> Result<Coverage, Error> {
-        let mut holes = known(record, stand)?;
+        // All that are known by now: a stretch comes to light only when the next recorder starts,
+        // and a page of a list may stand on the events before that.
+        let mut holes = known(record, record.size.checked_sub(1))?;
         holes.retain(|hole| {
             hole.from.is_some_and(|from| from <= stand.time)
                 && hole.to.is_some_and(|to| stand.time < to)
@@ -45,7 +47,7 @@ impl Coverage {
 
     /// Of a question about the whole record.
     pub(crate) fn whole(record: &Record<'_>, stand: &Stand) -> Result<Coverage, Error> {
-        known(record, stand).map(Coverage)
+        known(record, stand.head()).map(Coverage)
     }
 
     pub(crate) fn to_json(&self) -> Value {
@@ -58,9 +60,9 @@ impl Coverage {
     }
 }
 
-/// The stretches without a recorder that the stand's events tell of.
-fn known(record: &Record<'_>, stand: &Stand) -> Result<Vec<Hole>, Error> {
-    let Some(head) = stand.head() else { return Ok(vec![]) };
+/// The stretches without a recorder that the events up to `head` tell of.
+fn known(record: &Record<'_>, head: Option<Seq>) -> Result<Vec<Hole>, Error> {
+    let Some(head) = head else { return Ok(vec![]) };
     let gaps = record.view.gaps(head)?.into_iter();
     Ok(gaps
         .map(|gap| Hole { from: Some(gap.from), to: Some(gap.to), reason: gap.reason.name() })

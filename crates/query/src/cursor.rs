@@ -6,7 +6,8 @@
 //!
 //! A cursor is bound to the question by a digest of all its filters, and pins the instant and the
 //! events of the first page, so that pages never shift while new events arrive. It grants nothing:
-//! every page checks the caller anew, and a made-up cursor only asks for another page.
+//! every page checks the caller anew, and a made-up cursor that agrees with the record only asks for
+//! another page.
 
 use event::{LogId, Seq, Timestamp};
 use sha2::{Digest, Sha256};

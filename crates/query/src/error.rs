@@ -8,7 +8,7 @@ use projector::{CommitError, ProjectorError};
 use crate::token::NoRandomBits;
 
 /// A question that is not answered. No text repeats a value that somebody sent; names of parameters
-/// are repeated.
+/// are repeated, unknown ones when they look like a name.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("a valid bearer token is needed")]
@@ -21,8 +21,8 @@ pub(crate) enum Error {
     Method,
     #[error("parameter `{name}` takes {accepts}")]
     Parameter { name: &'static str, accepts: &'static str },
-    #[error("unknown parameter `{name}`; {}", list(known))]
-    UnknownParameter { name: String, known: &'static [&'static str] },
+    #[error("unknown parameter{}; {}", quoted(name.as_deref()), list(known))]
+    UnknownParameter { name: Option<String>, known: &'static [&'static str] },
     #[error("parameter `{name}` is given more than once")]
     RepeatedParameter { name: &'static str },
     #[error("the query is longer than {bytes_max} bytes")]
@@ -33,6 +33,8 @@ pub(crate) enum Error {
     Body(String),
     #[error("the body is longer than {bytes_max} bytes")]
     BodyTooLarge { bytes_max: usize },
+    #[error("the body did not arrive within {seconds} seconds")]
+    BodyLate { seconds: u64 },
     #[error("an application of that name is already there")]
     SlugTaken,
     #[error("the clock stands far behind the last event; nothing is changed until it catches up")]
@@ -47,6 +49,11 @@ pub(crate) enum Error {
     Random(#[from] NoRandomBits),
     #[error("the answer could not be made because of a defect")]
     Defect,
+}
+
+/// A name, where it can be repeated.
+fn quoted(name: Option<&str>) -> String {
+    name.map(|name| format!(" `{name}`")).unwrap_or_default()
 }
 
 /// The names that a question takes.
@@ -99,6 +106,7 @@ impl Error {
             Error::BodyTooLarge { .. } => {
                 ("body-too-large", "Body too large", StatusCode::PAYLOAD_TOO_LARGE)
             }
+            Error::BodyLate { .. } => ("body-late", "Body too slow", StatusCode::REQUEST_TIMEOUT),
             Error::SlugTaken => ("name-taken", "Name taken", StatusCode::CONFLICT),
             Error::ClockBehind => {
                 ("clock-behind", "Clock far behind", StatusCode::SERVICE_UNAVAILABLE)
@@ -106,7 +114,7 @@ impl Error {
             Error::Commit(CommitError::Poisoned | CommitError::Stopped) => {
                 ("unavailable", "Not available", StatusCode::SERVICE_UNAVAILABLE)
             }
-            Error::Commit(CommitError::Panicked)
+            Error::Commit(CommitError::Defect)
             | Error::Read(_)
             | Error::Damaged(_)
             | Error::Random(_)

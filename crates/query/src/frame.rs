@@ -12,10 +12,12 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::error::Problem;
+use crate::token::holds_token;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request: the client's when it is 1 to 128 visible ASCII characters, else ours.
+/// The id of a request: the client's when it is 1 to 128 visible ASCII characters without a token
+/// among them, else ours.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
 
@@ -25,6 +27,7 @@ impl RequestId {
         let fits = |id: &&str| {
             (1..=Origin::REQUEST_ID_BYTES_MAX).contains(&id.len())
                 && id.bytes().all(|byte| byte.is_ascii_graphic())
+                && !holds_token(id)
         };
         match sent.filter(fits) {
             Some(id) => RequestId(id.to_owned()),
@@ -33,7 +36,8 @@ impl RequestId {
     }
 }
 
-/// Runs a request in its frame. Neither tokens nor queries are logged.
+/// Runs a request in its frame. Nothing that a client can choose is logged, its request id neither:
+/// that may hold a person's address.
 pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
     let watch = Stopwatch::start();
     let id = RequestId::of(request.headers());
@@ -44,7 +48,7 @@ pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
     };
     request.extensions_mut().insert(id.clone());
 
-    let span = tracing::info_span!("question", method, route, request_id = id.0);
+    let span = tracing::info_span!("question", method, route);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = with_body(response, problem, &route, &id);

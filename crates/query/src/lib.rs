@@ -47,9 +47,8 @@ pub struct Query {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Version of the program.
     pub version: &'static str,
-    /// Says whether a JSON object is the settings of an application. The words of a refusal are
-    /// shown to the caller: they name settings and never repeat values.
-    pub check_settings: fn(&Value) -> Result<(), String>,
+    /// Says whether a JSON object is the settings of an application.
+    pub check_settings: fn(&Value) -> bool,
 }
 
 impl Query {

@@ -11,8 +11,8 @@ use crate::instant;
 const QUERY_BYTES_MAX: usize = 8 << 10;
 const LIMIT_DEFAULT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
-/// Of an unknown name no more than this is repeated.
-const NAME_CHARS_MAX: usize = 40;
+/// An unknown name that is longer is not repeated.
+const NAME_BYTES_MAX: usize = 40;
 
 /// The parameters that were given, in the order of the known names.
 pub(crate) struct Params {
@@ -31,7 +31,7 @@ impl Params {
         let mut values: Vec<Option<String>> = vec![None; known.len()];
         for (name, value) in pairs.0 {
             let Some(place) = known.iter().position(|known| *known == name) else {
-                let name = name.chars().take(NAME_CHARS_MAX).collect();
+                let name = Some(name).filter(|name| is_plain(name));
                 return Err(Error::UnknownParameter { name, known });
             };
             if values[place].replace(value).is_some() {
@@ -102,6 +102,12 @@ impl Params {
     }
 }
 
+/// Whether a text looks like a name: where one is missing, a value or a token may stand in its place.
+fn is_plain(name: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +126,11 @@ mod tests {
             refusal("sort=x"),
             "unknown parameter `sort`; this address takes at, limit, cursor"
         );
+        let unnamed = "unknown parameter; this address takes at, limit, cursor";
+        let (token, long) = (format!("plg_{}", "0a".repeat(32)), "x".repeat(41));
+        for query in ["ana@northwind.test", "user-1=x", "=x", &token, &long] {
+            assert_eq!(refusal(query), unnamed, "{query}");
+        }
         assert_eq!(refusal("at=1&at=1"), "parameter `at` is given more than once");
         assert_eq!(refusal(&"x".repeat(9_000)), "the query is longer than 8192 bytes");
     }

@@ -9,6 +9,10 @@ use crate::error::Error;
 use crate::params::Params;
 use crate::record::Record;
 
+/// An event that waits longer than this between getting its time and being seen is taken for one
+/// that the first page stood on.
+const UNSEEN_MAX_US: i64 = 60_000_000;
+
 /// The instant of a question, and the events that its answer rests on. All pages of one list have
 /// the same.
 pub(crate) struct Stand {
@@ -76,8 +80,8 @@ impl Stand {
         if kind != list as u8 || cursor.binding != stand.binding {
             return Err(Error::CursorMismatch);
         }
-        if cursor.size > record.size {
-            return Err(unknown); // the log never gets shorter, so we did not give this one out
+        if !is_ours(record, params, &cursor)? {
+            return Err(unknown);
         }
         stand.time = cursor.time;
         stand.now = cursor.now;
@@ -106,4 +110,25 @@ impl Stand {
         let Stand { binding, time, now, size, .. } = *self;
         Cursor { binding, time, now, size, after }.encode(list)
     }
+}
+
+/// Whether we can have given a cursor out. It is not signed, so what it says of its first page has
+/// to agree with the record: else it could hide from an answer that the answer is partial.
+fn is_ours(record: &Record<'_>, params: &Params, cursor: &Cursor) -> Result<bool, Error> {
+    let Cursor { time, now, size, .. } = *cursor;
+    // The present only moves on, and the log never gets shorter; nobody asks an empty one.
+    if now > record.now || !(1..=record.size).contains(&size) {
+        return Ok(false);
+    }
+    // The page stood on all events up to its present, and on no later one.
+    if record.recorded_at(size - 1)? > now {
+        return Ok(false);
+    }
+    if size < record.size && now.micros_since(record.recorded_at(size)?) > UNSEEN_MAX_US {
+        return Ok(false);
+    }
+    // The question is the same, so its instant is the one that it had then: `at` as it is always
+    // read, or a present between two that the record knows. RFC 3339 can write either.
+    let then = params.instant("at", now).ok().map(|at| at.unwrap_or(now));
+    Ok(then == Some(time))
 }

@@ -32,7 +32,7 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
         public_url: "https://provlog.test".into(),
         metrics: Arc::new(String::new),
         version: "1.2.3",
-        check_settings: |_| Ok(()),
+        check_settings: |_| true,
     }));
     assert_eq!(get(&router, "/readyz").await.status(), 200);
     assert_eq!(get(&router, "/api/v1/apps").await.status(), 401, "an empty log has no tokens");

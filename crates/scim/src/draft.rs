@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::error::ScimError;
 use crate::filter::{CompareOp, Filter};
+use crate::limits::{Budget, check_length, check_parts};
 use crate::patch::MemberOperation;
 use crate::path::{AttrPath, PatchPath};
 use crate::resource::Member;
@@ -32,6 +33,7 @@ pub(crate) struct Draft<'a> {
     settings: &'a Settings,
     pub(crate) attributes: Map<String, Value>,
     pub(crate) members: Vec<MemberOperation>,
+    budget: Budget,
 }
 
 impl<'a> Draft<'a> {
@@ -41,7 +43,7 @@ impl<'a> Draft<'a> {
         settings: &'a Settings,
         attributes: Map<String, Value>,
     ) -> Draft<'a> {
-        Draft { rt, registry, settings, attributes, members: Vec::new() }
+        Draft { rt, registry, settings, attributes, members: Vec::new(), budget: Budget::new() }
     }
 
     /// Merges each entry of an object as if its name were a path, except that what cannot be written is
@@ -185,7 +187,7 @@ impl<'a> Draft<'a> {
         if filter.is_some() || path.sub.is_some() {
             return Err(members_are_values());
         }
-        let members = Member::read_list(value)?;
+        let members = Member::read_list(value, &mut self.budget)?;
         match mode {
             Mode::Add if members.is_empty() => {}
             Mode::Add => self.members.push(MemberOperation::Add(members)),
@@ -224,11 +226,9 @@ impl<'a> Draft<'a> {
             Mode::Replace => Vec::new(),
             Mode::Add => self.take_list(path),
         };
-        let mut places: std::collections::HashMap<_, _> = list
-            .iter()
-            .enumerate()
-            .map(|(index, element)| (identity(attribute, element), index))
-            .collect();
+        self.budget.look(&list)?;
+        self.budget.look(&given)?;
+        let mut places = collapse(attribute, &mut list);
         let mut primary = None;
         for element in given {
             let place = *places.entry(identity(attribute, &element)).or_insert(list.len());
@@ -236,12 +236,16 @@ impl<'a> Draft<'a> {
                 primary = Some(place);
             }
             match (list.get_mut(place), element) {
-                (None, element) => list.push(element),
+                (None, element) => {
+                    check_length(path, list.len() + 1)?;
+                    list.push(element);
+                }
                 (Some(Value::Object(there)), Value::Object(parts)) => there.extend(parts),
                 (Some(_), _) => {}
             }
         }
-        self.put_list(path, attribute, list, primary)
+        // Parts of an element that is the same leave it the same, so there is nothing to collapse.
+        self.put_distinct(path, attribute, list, primary)
     }
 
     /// Changes the elements that match, or one part of them.
@@ -266,8 +270,7 @@ impl<'a> Draft<'a> {
             None if is_clearing(value) => {
                 return match (mode, filter) {
                     (Mode::Replace, Some(filter)) => {
-                        self.remove_elements(&whole, attribute, filter);
-                        Ok(())
+                        self.remove_elements(&whole, attribute, filter)
                     }
                     _ => Ok(()),
                 };
@@ -275,6 +278,7 @@ impl<'a> Draft<'a> {
             None => read_parts(self.settings, path, attribute, value)?,
         };
         let mut list = self.take_list(&whole);
+        self.budget.filter(&list, filter)?;
         let matching: Vec<usize> = (0..list.len())
             .filter(|&index| {
                 filter.is_none_or(|one| one.matches_element(Some(attribute), &list[index]))
@@ -298,6 +302,7 @@ impl<'a> Draft<'a> {
                 };
                 // Clearing a part of an element that is not there leaves nothing to do.
                 if parts.iter().any(|(_, value)| value.is_some()) {
+                    check_length(&whole, list.len() + 1)?;
                     merge_parts(&mut element, parts);
                     list.push(Value::Object(element));
                 }
@@ -309,6 +314,7 @@ impl<'a> Draft<'a> {
                 )));
             }
             matching => {
+                check_parts(&parts, matching.len())?;
                 for &index in matching {
                     if let Value::Object(element) = &mut list[index] {
                         if exchanges {
@@ -373,15 +379,20 @@ impl<'a> Draft<'a> {
         mut list: Vec<Value>,
         primary: Option<usize>,
     ) -> Result<(), ScimError> {
-        if let Some(primary) = primary {
-            // The new primary element takes over from the old one (RFC 7644 §3.5.2).
-            for (index, element) in list.iter_mut().enumerate() {
-                if index != primary && is_primary(element) {
-                    element["primary"] = Value::Bool(false);
-                }
-            }
-        }
+        new_primary(&mut list, primary);
         collapse(attribute, &mut list);
+        self.put_distinct(path, attribute, list, None)
+    }
+
+    /// Keeps a list of which no two elements are the same.
+    fn put_distinct(
+        &mut self,
+        path: &AttrPath,
+        attribute: &Attribute,
+        mut list: Vec<Value>,
+        primary: Option<usize>,
+    ) -> Result<(), ScimError> {
+        new_primary(&mut list, primary);
         check_primary(path, &list)?;
         let value = (!list.is_empty()).then_some(Value::Array(list));
         self.store(path, attribute, value)
@@ -438,18 +449,34 @@ fn merge_parts(object: &mut Map<String, Value>, parts: Vec<(&str, Option<Value>)
     }
 }
 
-/// Drops those of the changed elements that have nothing left but labels; `primary` follows its element.
+/// Drops those of the changed elements (in order) that have nothing left but labels; `primary` follows
+/// its element.
 fn drop_emptied(list: &mut Vec<Value>, changed: &[usize], primary: &mut Option<usize>) {
     let is_label = |name: &String| name == "type" || name == "primary";
-    for &index in changed.iter().rev() {
-        let emptied = list[index].as_object().is_some_and(|element| element.keys().all(is_label));
-        if emptied {
-            list.remove(index);
-            *primary = match *primary {
-                Some(place) if place == index => None,
-                Some(place) if place > index => Some(place - 1),
-                unmoved => unmoved,
-            };
+    let mut changed = changed.iter().peekable();
+    let place = primary.take();
+    let mut kept = Vec::with_capacity(list.len());
+    for (index, element) in list.drain(..).enumerate() {
+        let emptied = changed.next_if_eq(&&index).is_some()
+            && element.as_object().is_some_and(|element| element.keys().all(is_label));
+        if !emptied {
+            if place == Some(index) {
+                *primary = Some(kept.len());
+            }
+            kept.push(element);
+        }
+    }
+    *list = kept;
+}
+
+/// The new primary element takes over from the old one (RFC 7644 §3.5.2).
+fn new_primary(list: &mut [Value], primary: Option<usize>) {
+    let Some(primary) = primary else {
+        return;
+    };
+    for (index, element) in list.iter_mut().enumerate() {
+        if index != primary && is_primary(element) {
+            element["primary"] = Value::Bool(false);
         }
     }
 }

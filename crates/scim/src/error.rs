@@ -164,10 +164,12 @@ impl ScimError {
 
 impl From<JsonError> for ScimError {
     fn from(error: JsonError) -> ScimError {
+        let detail = format!("the body cannot be read: {error}");
         match error.kind {
             JsonErrorKind::Syntax | JsonErrorKind::TooDeep | JsonErrorKind::DuplicateName => {
-                ScimError::invalid_syntax(format!("the body cannot be read: {error}"))
+                ScimError::invalid_syntax(detail)
             }
+            JsonErrorKind::TooMany => ScimError::too_large(detail),
         }
     }
 }

@@ -105,16 +105,32 @@ impl Literal {
 }
 
 /// The form in which texts are compared where the schema does not set `caseExact`: every character in
-/// lower case (Unicode), each by itself, so that the form of a prefix is a prefix of the form.
+/// lower, then upper, then lower case (Unicode, without regard to a language), each by itself, so that
+/// the form of a prefix is a prefix of the form. Texts have one form if they differ only in case, also
+/// where cases are not pairs: `ς` and `σ`, `ſ` and `s`, `ß` and `SS`.
+///
+/// The form may be longer than the text, and is its own form.
 pub fn fold(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).collect()
+    let mut form = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() {
+            form.push(c.to_ascii_lowercase());
+            continue;
+        }
+        // Lower case first: `ẞ` is upper case as it is, but its lower case is `SS` in upper case.
+        for upper in c.to_lowercase().flat_map(char::to_uppercase) {
+            form.extend(upper.to_lowercase());
+        }
+    }
+    form
 }
 
 impl Filter {
     /// Reads a filter for resources of one type, or of any (a search at the root).
     ///
     /// Besides the grammar of the RFC it takes what clients send: texts without quotes, booleans in any
-    /// case or in quotes, `attr[filter].sub eq value`, and `+` or several spaces between words.
+    /// case or in quotes, `attr[filter].sub eq value`, and `+` or any white space (Unicode) around
+    /// words and brackets.
     /// At most 8 KiB, 1 000 comparisons and 32 nested brackets.
     /// Refuses, as 400 `invalidFilter`, comparing `password`: every answer would tell something of it.
     pub fn parse(
@@ -159,6 +175,19 @@ impl Filter {
                 Some((path, text))
             }
             _ => None,
+        }
+    }
+
+    /// How many comparisons it makes at the most; with a long text it is one more for every so many
+    /// bytes.
+    pub(crate) fn weight(&self, bytes: usize) -> usize {
+        match self {
+            Filter::And(terms) | Filter::Or(terms) => {
+                terms.iter().map(|term| term.weight(bytes)).sum()
+            }
+            Filter::Not(term) | Filter::ValuePath { filter: term, .. } => term.weight(bytes),
+            Filter::Compare { value: Literal::String(text), .. } => 1 + text.len() / bytes,
+            Filter::Compare { .. } | Filter::Present(_) => 1,
         }
     }
 
@@ -439,5 +468,39 @@ mod tests {
     fn folding_is_by_character() {
         assert_eq!(fold("ÅSA Σ"), "åsa σ");
         assert!(fold("ΟΔΟΣ").starts_with(&fold("Οδοσ")));
+        assert!(fold("οδος και").starts_with(&fold("ΟΔΟΣ")));
+    }
+
+    #[test]
+    fn folding_unites_cases_that_are_no_pairs() {
+        for (one, other) in [
+            ("ΟΔΟΣ", "οδος"),
+            ("ſam", "SAM"),
+            ("\u{b5}", "\u{3bc}"),
+            ("straße", "STRASSE"),
+            ("STRAẞE", "straße"),
+            ("ﬁn", "FIN"),
+        ] {
+            assert_eq!(fold(one), fold(other));
+            let filter = Filter::Compare {
+                path: AttrPath { schema: None, attribute: "userName".to_owned(), sub: None },
+                op: CompareOp::Eq,
+                value: Literal::String(other.to_owned()),
+            };
+            let registry = Registry::core();
+            let rt = registry.resource_type("User").unwrap();
+            let user = json!({"userName": one});
+            assert!(filter.matches(rt, registry, user.as_object().unwrap()), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn folding_does_not_see_case() {
+        for c in '\0'..=char::MAX {
+            let form = fold(&c.to_string());
+            assert_eq!(fold(&form), form, "{c:?}");
+            assert_eq!(fold(&c.to_lowercase().to_string()), form, "{c:?}");
+            assert_eq!(fold(&c.to_uppercase().to_string()), form, "{c:?}");
+        }
     }
 }

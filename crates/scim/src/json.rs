@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
@@ -12,13 +13,16 @@ use serde_json::{Map, Number, Value};
 pub struct Bounds {
     /// Nesting of objects and arrays in a body.
     pub depth_max: usize,
+    /// Values in a body: each text, number, `true`, `false`, `null`, object, array and name in an object
+    /// is one.
+    pub values_max: usize,
     /// Operations in one PATCH body.
     pub operations_max: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Bounds {
-        Bounds { depth_max: 32, operations_max: 10_000 }
+        Bounds { depth_max: 32, values_max: 200_000, operations_max: 10_000 }
     }
 }
 
@@ -44,6 +48,8 @@ pub enum JsonErrorKind {
     Syntax,
     /// Objects and arrays nested deeper than allowed.
     TooDeep,
+    /// More values than allowed.
+    TooMany,
     /// An object says the same name twice; names differ only by case count as the same.
     DuplicateName,
 }
@@ -53,23 +59,31 @@ impl fmt::Display for JsonErrorKind {
         f.write_str(match self {
             JsonErrorKind::Syntax => "invalid JSON",
             JsonErrorKind::TooDeep => "JSON nested too deep",
+            JsonErrorKind::TooMany => "more values than are read",
             JsonErrorKind::DuplicateName => "a name that occurs twice in one object",
         })
     }
 }
 
-/// Reads one JSON value of at most `depth_max` nested objects and arrays (126 at the most).
+/// Reads one JSON value of at most `depth_max` nested objects and arrays (126 at the most) and at most
+/// `values_max` values; what exceeds them is not read. `operations_max` is for [`crate::parse_patch`].
 ///
 /// Duplicate names are refused because readers disagree about which one counts; ASCII case is
 /// ignored in that, since attribute names are case-insensitive (RFC 7643 §2.1).
-pub fn parse_json(bytes: &[u8], depth_max: usize) -> Result<Value, JsonError> {
+pub fn parse_json(bytes: &[u8], bounds: &Bounds) -> Result<Value, JsonError> {
     let refusal = Cell::new(JsonErrorKind::Syntax);
-    let seed = Seed { depth_left: depth_max.min(DEPTH_MAX), refusal: &refusal };
+    let values_left = Cell::new(bounds.values_max);
+    let seed = Seed {
+        depth_left: bounds.depth_max.min(DEPTH_MAX),
+        values_left: &values_left,
+        refusal: &refusal,
+    };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     seed.deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|error| JsonError {
-            line: error.line(),
+            // Before anything is read there is no position yet.
+            line: error.line().max(1),
             column: error.column(),
             kind: refusal.get(),
         })
@@ -84,6 +98,7 @@ pub fn canonical(value: &Value) -> Vec<u8> {
 #[derive(Clone, Copy)]
 struct Seed<'a> {
     depth_left: usize,
+    values_left: &'a Cell<usize>,
     /// The reason of our own refusals; stays `Syntax` for those of serde_json.
     refusal: &'a Cell<JsonErrorKind>,
 }
@@ -92,6 +107,17 @@ impl Seed<'_> {
     fn refuse<E: serde::de::Error>(&self, kind: JsonErrorKind) -> E {
         self.refusal.set(kind);
         E::custom("refused")
+    }
+
+    /// Counts a value or a name, before it takes any memory.
+    fn count<E: serde::de::Error>(&self) -> Result<(), E> {
+        match self.values_left.get().checked_sub(1) {
+            Some(left) => {
+                self.values_left.set(left);
+                Ok(())
+            }
+            None => Err(self.refuse(JsonErrorKind::TooMany)),
+        }
     }
 
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
@@ -106,7 +132,20 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.count()?;
         deserializer.deserialize_any(self)
+    }
+}
+
+/// Reads a name in an object.
+struct NameSeed<'a>(Seed<'a>);
+
+impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        self.0.count()?;
+        String::deserialize(deserializer)
     }
 }
 
@@ -158,7 +197,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
         let inner = self.deeper()?;
         let mut names = HashSet::new();
         let mut object = Map::new();
-        while let Some(name) = access.next_key::<String>()? {
+        while let Some(name) = access.next_key_seed(NameSeed(inner))? {
             if !names.insert(name.to_ascii_lowercase()) {
                 return Err(self.refuse(JsonErrorKind::DuplicateName));
             }
@@ -173,9 +212,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn deep(depth_max: usize) -> Bounds {
+        Bounds { depth_max, ..Bounds::default() }
+    }
+
     #[track_caller]
     fn check(bytes: &[u8], expected: Result<&str, JsonErrorKind>) {
-        let got = parse_json(bytes, 3);
+        let got = parse_json(bytes, &deep(3));
         if let Err(error) = &got {
             assert!(error.line >= 1, "{error:?}");
             assert!(!error.to_string().contains("secret"), "{error}");
@@ -210,27 +253,60 @@ mod tests {
         check(b"[[[1]]]", Ok("[[[1]]]"));
         check(b"[[[[1]]]]", Err(JsonErrorKind::TooDeep));
         check(br#"{"a":[{"b":{}}]}"#, Err(JsonErrorKind::TooDeep));
-        let deep = "[".repeat(100_000);
-        let error = parse_json(deep.as_bytes(), usize::MAX).unwrap_err();
+        let nested = "[".repeat(100_000);
+        let error = parse_json(nested.as_bytes(), &deep(usize::MAX)).unwrap_err();
         assert_eq!((error.kind, error.line), (JsonErrorKind::TooDeep, 1));
     }
 
     #[test]
+    fn values_are_bounded() {
+        let check = |text: &str, count: usize| {
+            let read = |values_max: usize| {
+                let bounds = Bounds { values_max, ..Bounds::default() };
+                parse_json(text.as_bytes(), &bounds).map_err(|error| (error.kind, error.line))
+            };
+            assert!(read(count).is_ok(), "{text}");
+            assert_eq!(read(count - 1), Err((JsonErrorKind::TooMany, 1)), "{text}");
+        };
+        check("7", 1);
+        check("[0, \"a\", null, true, -1.5]", 6);
+        check(r#"{"a": {}, "b": [[]]}"#, 6);
+    }
+
+    #[test]
+    fn many_values_are_refused_early() {
+        let refused_at = |text: String| {
+            let error = parse_json(text.as_bytes(), &Bounds::default()).unwrap_err();
+            assert_eq!(error.kind, JsonErrorKind::TooMany);
+            error.column
+        };
+        // The array, then so many times a number and a comma.
+        let list = format!("[{}0]", "0,".repeat(4 * 1024 * 1024));
+        assert!((399_000..401_000).contains(&refused_at(list)));
+        let names: Vec<String> = (0..1_000_000).map(|n| format!("\"{n:07}\":0")).collect();
+        assert!(refused_at(format!("{{{}}}", names.join(","))) < 1_300_000);
+        let error = parse_json(b"[]", &Bounds { values_max: 0, ..Bounds::default() }).unwrap_err();
+        let error = crate::ScimError::from(error);
+        assert_eq!((error.status, error.scim_type), (413, None));
+        assert!(error.detail.contains("more values"), "{error}");
+    }
+
+    #[test]
     fn position_is_told() {
-        let error = parse_json(b"{\n \"a\": 1,\n \"A\": 2}", 9).unwrap_err();
+        let error = parse_json(b"{\n \"a\": 1,\n \"A\": 2}", &deep(9)).unwrap_err();
         assert_eq!((error.kind, error.line), (JsonErrorKind::DuplicateName, 3));
     }
 
     proptest! {
         #[test]
         fn never_panics(bytes: Vec<u8>) {
-            let _ = parse_json(&bytes, 8);
+            let _ = parse_json(&bytes, &deep(8));
         }
 
         #[test]
         fn canonical_is_read_back(text in "\\PC*", number: i64) {
             let value = serde_json::json!({"b": text, "a": [number, {"z": null, "y": true}]});
-            prop_assert_eq!(parse_json(&canonical(&value), 8).unwrap(), value);
+            prop_assert_eq!(parse_json(&canonical(&value), &deep(8)).unwrap(), value);
         }
     }
 }

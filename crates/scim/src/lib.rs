@@ -13,6 +13,9 @@
 //! application's [`Settings`] decide. Whatever can be refused is refused as a [`ScimError`], which names
 //! attributes and never repeats values.
 //!
+//! The work that a request can cause is bounded: by [`Bounds`] where it is read, then by [`ELEMENTS_MAX`],
+//! [`MEMBERS_MAX`], [`LOOKED_AT_MAX`] and [`RESOURCE_BYTES_MAX`].
+//!
 //! Stored attributes are a JSON object in one form: names in schema spelling, extensions as objects under
 //! their URN, nothing empty, nothing readOnly, no password, no members.
 
@@ -21,6 +24,7 @@ mod draft;
 mod error;
 mod filter;
 mod json;
+mod limits;
 mod patch;
 mod path;
 mod resource;
@@ -32,6 +36,7 @@ pub use diff::{Change, ChangePath, Element, diff, settle};
 pub use error::{ScimError, ScimType};
 pub use filter::{CompareOp, Filter, Literal, fold};
 pub use json::{Bounds, JsonError, JsonErrorKind, canonical, parse_json};
+pub use limits::{ELEMENTS_MAX, LOOKED_AT_MAX, MEMBERS_MAX, RESOURCE_BYTES_MAX};
 pub use patch::{MemberOperation, PatchOp, PatchOperation, Patched, apply_patch, parse_patch};
 pub use path::{AttrPath, PatchPath};
 pub use resource::{Member, Resource, check_immutable};

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::draft::{Draft, Mode};
 use crate::error::ScimError;
 use crate::filter::Filter;
+use crate::limits::check_size;
 use crate::path::PatchPath;
 use crate::resource::{Member, check_immutable, validate};
 use crate::schema::{Registry, ResourceType};
@@ -15,7 +16,7 @@ use crate::settings::Settings;
 pub struct PatchOperation {
     /// What to do.
     pub op: PatchOp,
-    /// Where; `None` is the resource itself.
+    /// Where; `None` is the resource itself, and so is an empty path in a body.
     pub path: Option<String>,
     /// With what. `add` and `replace` need one, and `null` there unassigns; a `remove` means the same
     /// with `null` as without.
@@ -98,7 +99,7 @@ fn read_operation(operation: &Value) -> Result<PatchOperation, ScimError> {
     };
     let path = match get(operation, "path") {
         None | Some(Value::Null) => None,
-        Some(Value::String(path)) if path.trim().is_empty() => None,
+        Some(Value::String(path)) if path.is_empty() => None,
         Some(Value::String(path)) => Some(path.clone()),
         Some(_) => return Err(ScimError::invalid_syntax("path must be a string")),
     };
@@ -120,6 +121,10 @@ fn get<'a>(object: &'a Map<String, Value>, wanted: &str) -> Option<&'a Value> {
 ///   one element; it gets `primary` only if the client says so;
 /// - `remove` of a list with a value removes just that;
 /// - an element left with nothing but `type` and `primary` goes.
+///
+/// 400 `invalidValue` for a list that grows beyond [`crate::ELEMENTS_MAX`]; 413 above
+/// [`crate::MEMBERS_MAX`] and [`crate::LOOKED_AT_MAX`], which hold for all operations together, and
+/// [`crate::RESOURCE_BYTES_MAX`], which holds for the result.
 pub fn apply_patch(
     rt: &ResourceType,
     registry: &Registry,
@@ -133,6 +138,7 @@ pub fn apply_patch(
     }
     validate(rt, registry, &draft.attributes)?;
     check_immutable(rt, registry, attributes, &draft.attributes)?;
+    check_size(&draft.attributes)?;
     Ok(Patched { attributes: draft.attributes, members: draft.members })
 }
 

@@ -22,7 +22,7 @@ impl AttrPath {
     /// Reads `[URN ":"] name ["." name]`, for resources of one type or of any.
     ///
     /// A URN is recognised by being registered, never by its punctuation: `2.0` holds a dot and
-    /// attributes follow after a colon. Unknown attributes are no error here.
+    /// attributes follow after a colon. Unknown attributes are no error here; white space anywhere is.
     pub fn parse(
         text: &str,
         rt: Option<&ResourceType>,
@@ -33,7 +33,8 @@ impl AttrPath {
             Some((attribute, sub)) => (attribute, Some(sub)),
             None => (rest, None),
         };
-        if !is_name(attribute) || !sub.is_none_or(is_name) {
+        let spaced = urn.is_some_and(|urn| urn.contains(char::is_whitespace));
+        if spaced || !is_name(attribute) || !sub.is_none_or(is_name) {
             return Err(ScimError::invalid_path(
                 "not an attribute path: expected a name, optionally after a schema URN and a colon, \
                  optionally followed by a dot and a sub-attribute",
@@ -119,19 +120,21 @@ impl PatchPath {
     ///
     /// Attributes that no schema has are no error: clients map more than a server knows, and stop
     /// altogether when refused. Whoever applies the path ignores what [`Registry::attribute`] lacks.
+    ///
+    /// White space is an error, also around the path, except inside a bracket, as in
+    /// [`Filter::parse`].
     pub fn parse(
         rt: &ResourceType,
         registry: &Registry,
         text: &str,
     ) -> Result<PatchPath, ScimError> {
-        let text = text.trim();
         if let Some(schema) = registry.schema(text) {
             return Ok(PatchPath::Schema(schema.id.clone()));
         }
         let Some((head, bracket)) = text.split_once('[') else {
             return AttrPath::parse(text, Some(rt), registry).map(PatchPath::Attribute);
         };
-        let path = AttrPath::parse(head.trim_end(), Some(rt), registry)?;
+        let path = AttrPath::parse(head, Some(rt), registry)?;
         if path.sub.is_some() {
             return Err(ScimError::invalid_path(
                 "a filter stands after an attribute, not after a sub-attribute",
@@ -139,7 +142,7 @@ impl PatchPath {
         }
         let attribute = registry.attribute(Some(rt), &path);
         let (filter, tail) = filter::parse_bracket(bracket, attribute, registry)?;
-        let sub = match tail.trim_end() {
+        let sub = match tail {
             "" => None,
             tail => match tail.strip_prefix('.') {
                 Some(sub) if is_name(sub) => Some(sub),
@@ -230,6 +233,16 @@ mod tests {
             assert!(!error.detail.contains("secret"), "{}", error.detail);
         };
         check("", ScimType::InvalidPath);
+        for space in [" ", "\u{a0}", "\t", "\u{2003}"] {
+            check(space, ScimType::InvalidPath);
+            for path in ["title", "name.givenName", ENT, r#"emails[type eq "work"].value"#] {
+                check(&format!("{space}{path}"), ScimType::InvalidPath);
+                check(&format!("{path}{space}"), ScimType::InvalidPath);
+            }
+            check(&format!("{ENT}:{space}department"), ScimType::InvalidPath);
+            check(&format!("{ENT}{space}:department"), ScimType::InvalidPath);
+            check(&format!(r#"emails{space}[type eq "work"]"#), ScimType::InvalidPath);
+        }
         check("a.b.c", ScimType::InvalidPath);
         check("secret name", ScimType::InvalidPath);
         check(".value", ScimType::InvalidPath);

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::draft::{Draft, Mode};
 use crate::error::ScimError;
+use crate::limits::{Budget, check_size};
 use crate::patch::MemberOperation;
 use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType};
@@ -44,13 +45,14 @@ impl Member {
 
     /// Reads a list of members, or a single one; each an object with `value` or the bare id. Repeated
     /// ones count once, where they first occur.
-    pub(crate) fn read_list(value: &Value) -> Result<Vec<Member>, ScimError> {
+    pub(crate) fn read_list(value: &Value, budget: &mut Budget) -> Result<Vec<Member>, ScimError> {
         let given = match value {
             Value::Null => [].as_slice(),
             Value::Object(object) if object.is_empty() => [].as_slice(),
             Value::Array(items) => items,
             single => std::slice::from_ref(single),
         };
+        budget.members(given.len())?;
         let mut seen = std::collections::HashSet::with_capacity(given.len());
         let mut members = Vec::with_capacity(given.len());
         for item in given {
@@ -97,10 +99,12 @@ impl Member {
 impl Resource {
     /// Reads the body of a POST or PUT (RFC 7644 §3.3, §3.5.1).
     ///
-    /// Lenient where clients need it: names in any case, also dotted (`name.givenName`) or after a URN;
+    /// Lenient where clients need it: names in any case, also dotted (`name.givenName`) or after a URN,
+    /// but nowhere with white space around them: that is another, unknown name;
     /// single values for lists and lists of one for single values; unknown and readOnly attributes are
     /// passed over; a `password` is dropped. Strict about types, sizes and required attributes: 400
-    /// `invalidValue`, and 400 `invalidSyntax` if the body is no object.
+    /// `invalidValue`, and 400 `invalidSyntax` if the body is no object. 413 above [`crate::MEMBERS_MAX`],
+    /// [`crate::LOOKED_AT_MAX`] and [`crate::RESOURCE_BYTES_MAX`].
     pub fn read(
         rt: &ResourceType,
         registry: &Registry,
@@ -116,6 +120,7 @@ impl Resource {
         let mut draft = Draft::new(rt, registry, settings, Map::new());
         draft.merge(Mode::Replace, body)?;
         validate(rt, registry, &draft.attributes)?;
+        check_size(&draft.attributes)?;
         let members = draft.members.pop().and_then(|last| match last {
             MemberOperation::Replace(members) => Some(members),
             _ => None,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::error::ScimError;
 use crate::filter::fold;
 use crate::json::canonical;
+use crate::limits::check_length;
 use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Mutability};
 use crate::settings::Settings;
@@ -64,7 +65,8 @@ pub(crate) fn read(
     }
 }
 
-/// Reads the elements of a multi-valued attribute; anything but a list is a list of one.
+/// Reads the elements of a multi-valued attribute; anything but a list is a list of one. At most
+/// [`crate::ELEMENTS_MAX`].
 pub(crate) fn read_list(
     settings: &Settings,
     path: &AttrPath,
@@ -75,6 +77,7 @@ pub(crate) fn read_list(
         Value::Array(items) => items.as_slice(),
         single => std::slice::from_ref(single),
     };
+    check_length(path, given.len())?;
     let mut list = Vec::with_capacity(given.len());
     for item in given {
         list.extend(read_one(settings, path, attribute, item)?);
@@ -231,7 +234,8 @@ pub(crate) fn identity(attribute: &Attribute, element: &Value) -> Vec<u8> {
 }
 
 /// Makes one of elements that are the same (RFC 7643 §2.4); the first one's parts count.
-pub(crate) fn collapse(attribute: &Attribute, list: &mut Vec<Value>) {
+/// Gives the place of each.
+pub(crate) fn collapse(attribute: &Attribute, list: &mut Vec<Value>) -> HashMap<Vec<u8>, usize> {
     let mut seen = HashMap::with_capacity(list.len());
     let mut kept: Vec<Value> = Vec::with_capacity(list.len());
     for element in list.drain(..) {
@@ -247,6 +251,7 @@ pub(crate) fn collapse(attribute: &Attribute, list: &mut Vec<Value>) {
         }
     }
     *list = kept;
+    seen
 }
 
 pub(crate) fn is_primary(element: &Value) -> bool {

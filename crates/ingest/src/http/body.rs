@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use event::BodyNote;
 use scim::ScimError;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
+use crate::cuts;
 use crate::http::BODY_BYTES_MAX;
 use crate::record::ReceivedBody;
 
@@ -24,8 +27,25 @@ pub(crate) struct Received {
     pub media_type: Option<String>,
 }
 
+/// Bodies that are being received at once have together so many bytes; further ones wait.
+const BODIES_BYTES_MAX: usize = 64 << 20;
+
+/// The memory that bodies may take while they arrive, and the end of receiving at a stop.
+pub(crate) struct Reception {
+    bytes: Semaphore,
+    stopping: CancellationToken,
+}
+
+impl Reception {
+    /// Receives until `stopping` is cancelled; what is still under way then is refused.
+    pub(crate) fn new(stopping: CancellationToken) -> Reception {
+        Reception { bytes: Semaphore::new(BODIES_BYTES_MAX), stopping }
+    }
+}
+
 /// Receives the body, or says what is to be recorded and answered instead.
 pub(crate) async fn receive(
+    reception: &Reception,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Received, (BodyNote, ScimError)> {
@@ -38,7 +58,27 @@ pub(crate) async fn receive(
         column: 0,
     };
     let mut bytes = Vec::new();
-    match tokio::time::timeout(RECEIVE_MAX, collect(body, &mut bytes)).await {
+    // A body of unknown length may be as large as any.
+    let chunked = headers.contains_key(TRANSFER_ENCODING);
+    let share = match announced(headers) {
+        Some(length) => usize::try_from(length).unwrap_or(usize::MAX).min(BODY_BYTES_MAX),
+        None if chunked => BODY_BYTES_MAX,
+        None => 0,
+    };
+    let collecting = async {
+        // The semaphore is never closed.
+        let _share = reception.bytes.acquire_many(share as u32).await;
+        collect(body, &mut bytes).await
+    };
+    let collected = tokio::select! {
+        collected = tokio::time::timeout(RECEIVE_MAX, collecting) => collected,
+        () = reception.stopping.cancelled() => {
+            let detail = "the server is stopping; ask again later";
+            let error = ScimError::new(503, None, detail);
+            return Err((note("the server stopped before it came", announced(headers)), error));
+        }
+    };
+    match collected {
         Ok(Ok(length)) if length <= BODY_BYTES_MAX => Ok(Received { bytes, media_type }),
         Ok(Ok(length)) => {
             let known = announced(headers).unwrap_or(length as u64);
@@ -96,10 +136,9 @@ pub(crate) fn describe_unread(headers: &HeaderMap, reason: &str) -> ReceivedBody
 /// Whether a media type announces JSON; none at all is tolerated.
 pub(crate) fn is_json(media_type: Option<&str>) -> bool {
     let Some(media_type) = media_type else { return true };
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
     ["application/scim+json", "application/json"]
         .iter()
-        .any(|known| essence.eq_ignore_ascii_case(known))
+        .any(|known| media_type.eq_ignore_ascii_case(known))
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {
@@ -107,7 +146,9 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn media_type(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    // Without its parameters: they say nothing that we use, and could say anything.
+    let essence = headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim();
+    let text = cuts::cut_tokens(essence);
     // A header value that `to_str` takes is ASCII, so any byte is a boundary.
     Some(text[..text.len().min(MEDIA_TYPE_BYTES_MAX)].to_owned())
 }
@@ -121,15 +162,27 @@ mod tests {
         let check = |text: Option<&str>, expected| assert_eq!(is_json(text), expected);
         check(None, true);
         check(Some("application/scim+json"), true);
-        check(Some("Application/JSON; charset=utf-8"), true);
+        check(Some("Application/JSON"), true);
         check(Some("text/json"), false);
         check(Some(""), false);
     }
 
+    #[test]
+    fn media_types_are_kept_without_parameters_and_tokens() {
+        let check = |text: &str, expected: &str| {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, text.parse().unwrap())]);
+            assert_eq!(media_type(&headers).as_deref(), Some(expected));
+        };
+        check("application/json ; charset=utf-8;password=x", "application/json");
+        check(&format!("text/plg_{}", "0a".repeat(32)), "text/null");
+    }
+
     #[tokio::test]
     async fn a_body_at_the_bound_is_taken_and_one_above_is_not() {
-        let check =
-            async |length: usize| receive(&HeaderMap::new(), Body::from(vec![b' '; length])).await;
+        let reception = Reception::new(CancellationToken::new());
+        let check = async |length: usize| {
+            receive(&reception, &HeaderMap::new(), Body::from(vec![b' '; length])).await
+        };
         assert_eq!(check(BODY_BYTES_MAX).await.ok().map(|r| r.bytes.len()), Some(BODY_BYTES_MAX));
         let (note, error) = check(BODY_BYTES_MAX + 1).await.err().unwrap();
         assert_eq!((note.length_bytes, error.status), (Some(BODY_BYTES_MAX as u64 + 1), 413));

@@ -25,10 +25,8 @@ pub(crate) fn arrival(
 ) -> Arrival {
     let (method, method_name) = method(parts.method.as_str());
     let client = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    let mut target = cuts::cut_target(&address.target, secrets, TARGET_BYTES_MAX);
-    if let Some(token) = bearer_token(&parts.headers).filter(|token| !token.is_empty()) {
-        target = target.replace(&token, "null");
-    }
+    let presented = presented(&parts.headers);
+    let target = cuts::cut_target(&address.target, secrets, &presented, TARGET_BYTES_MAX);
     Arrival {
         watch,
         application: Application::RECORDER,
@@ -63,13 +61,19 @@ fn method(name: &str) -> (Method, Option<String>) {
 /// The token of an `Authorization: Bearer` header (RFC 6750 §2.1).
 pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
+    let (scheme, token) = value.split_once([' ', '\t'])?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+}
+
+/// Everything that may be a token in the head, well-formed or not, so that it can be cut elsewhere.
+fn presented(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(AUTHORIZATION).iter().filter_map(|value| value.to_str().ok());
+    values.filter_map(|value| value.split_ascii_whitespace().last()).map(str::to_owned).collect()
 }
 
 fn user_agent(headers: &HeaderMap) -> String {
     let value = headers.get(USER_AGENT).map(|value| value.as_bytes()).unwrap_or_default();
-    let mut text = String::from_utf8_lossy(value).into_owned();
+    let mut text = cuts::cut_tokens(&String::from_utf8_lossy(value)).into_owned();
     let mut end = text.len().min(Origin::USER_AGENT_BYTES_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -84,7 +88,7 @@ fn request_id(headers: &HeaderMap) -> String {
         .get("x-request-id")
         .and_then(|value| value.to_str().ok())
         .filter(|id| !id.is_empty() && id.len() <= Origin::REQUEST_ID_BYTES_MAX)
-        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
+        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()) && !cuts::holds_token(id))
         .map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
 }
 
@@ -104,6 +108,7 @@ mod tests {
         };
         check(b"Bearer abc", Some("abc"));
         check(b"bearer  abc ", Some("abc"));
+        check(b"Bearer\tabc", Some("abc"));
         check(b"Basic abc", None);
         check(b"Bearer", None);
         check(b"Bearer \xff", None);
@@ -117,6 +122,7 @@ mod tests {
             assert!(!id.is_empty() && id.len() <= Origin::REQUEST_ID_BYTES_MAX);
         };
         check(b"req-1", true);
+        check(format!("x-plg_{}", "0a".repeat(32)).as_bytes(), false);
         check(&[b'a'; 128], true);
         check(&[b'a'; 129], false);
         check(b"a b", false);

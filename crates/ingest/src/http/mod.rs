@@ -15,14 +15,16 @@ use axum::response::Response;
 use axum::routing::any;
 use event::{BodyNote, Method, Number, ResourceType, Route, Stopwatch};
 use projector::{CommitError, Committer, Decision, Draft, Durability, ProjectorError, View};
-use scim::{Registry, Resource, ScimError};
+use scim::{Bounds, Registry, Resource, ScimError};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::address::Address;
 use crate::context::{Context, stored_type};
 use crate::cuts::{self, Secrets};
 use crate::decide::{self, Intent, Write};
+use crate::http::body::Reception;
 use crate::outcome::{Outcome, Reply};
 use crate::read::{self, Missed};
 use crate::record::{Arrival, ReceivedBody};
@@ -31,8 +33,6 @@ use crate::record::{Arrival, ReceivedBody};
 pub(crate) const BODY_BYTES_MAX: usize = 8 << 20;
 /// A PATCH with more operations is refused.
 pub(crate) const OPERATIONS_MAX: usize = 10_000;
-/// JSON nested deeper is refused.
-const DEPTH_MAX: usize = 32;
 /// A longer path and query is stored cut.
 const TARGET_BYTES_MAX: usize = 8 << 10;
 
@@ -42,14 +42,21 @@ pub struct Ingest {
     public_url: String,
     secrets: Secrets,
     tasks: TaskTracker,
+    reception: Reception,
 }
 
 impl Ingest {
     /// A service provider whose addresses begin with `public_url` (without a slash at the end) and
     /// whose requests run as tasks of `tasks`: when those have ended, every request that arrived is
-    /// recorded.
-    pub fn new(committer: Committer, public_url: String, tasks: TaskTracker) -> Ingest {
-        Ingest { committer, public_url, secrets: Secrets::of(Registry::core()), tasks }
+    /// recorded. Once `stopping` is cancelled, bodies that are still on their way are refused.
+    pub fn new(
+        committer: Committer,
+        public_url: String,
+        tasks: TaskTracker,
+        stopping: CancellationToken,
+    ) -> Ingest {
+        let secrets = Secrets::of(Registry::core());
+        Ingest { committer, public_url, secrets, tasks, reception: Reception::new(stopping) }
     }
 }
 
@@ -95,7 +102,7 @@ impl Ingest {
         let asked = self.understand(&mut arrival, &parts, address, body).await;
         let (reply, effect) = match self.commit(arrival.clone(), asked).await {
             Ok(done) => done,
-            Err(CommitError::Panicked) => {
+            Err(CommitError::Defect) => {
                 // The request is refused because of a defect of ours, and that is a fact too.
                 let outcome = Outcome::refused(defect(), arrival.resource_type, Number::NOBODY);
                 match self.commit(arrival.clone(), Asked::Answered(outcome)).await {
@@ -164,7 +171,7 @@ impl Ingest {
         };
         arrival.origin.credential = credential;
 
-        let received = match body::receive(&parts.headers, body).await {
+        let received = match body::receive(&self.reception, &parts.headers, body).await {
             Ok(received) => received,
             Err((note, error)) => {
                 arrival.body = ReceivedBody::Described(note);
@@ -232,11 +239,17 @@ impl Ingest {
             let stored = describe("the media type is not JSON".to_owned(), 0, 0);
             return (stored, Err(ScimError::new(415, None, detail)));
         }
-        match scim::parse_json(&bytes, DEPTH_MAX) {
+        match scim::parse_json(&bytes, &Bounds::default()) {
             Err(error) => (
                 describe(error.kind.to_string(), error.line, error.column),
                 Err(ScimError::from(error)),
             ),
+            Ok(value) if cuts::json_holds_token(&value) => {
+                // What is accepted goes into the state, where no token may ever be.
+                let detail = "the body holds a secret token; nothing of it is stored";
+                let stored = describe("it holds a secret token".to_owned(), 0, 0);
+                (stored, Err(ScimError::invalid_value(detail)))
+            }
             Ok(value) => {
                 let cut = cuts::cut_body(&bytes, &self.secrets);
                 let holds_token = token.is_some_and(|token| {
@@ -435,7 +448,7 @@ fn unavailable(error: CommitError) -> ScimError {
             "the request could not be recorded, so it was not carried out; the server must be \
              started again"
         }
-        CommitError::Panicked => "the request could not be decided because of a defect",
+        CommitError::Defect => "the request could not be decided because of a defect",
         CommitError::Stopped => "the server is stopping; ask again later",
     };
     ScimError::new(503, None, detail)

@@ -115,7 +115,13 @@ fn check(query: &Query, new: &NewApplication) -> Result<(String, Vec<u8>), Error
         return Err(Error::Body(format!("`profile` names none that is known; there is {PROFILE}")));
     }
     let settings = Value::Object(new.settings.clone().unwrap_or_default());
-    (query.check_settings)(&settings).map_err(|why| Error::Body(format!("`settings`: {why}")))?;
+    if !(query.check_settings)(&settings) {
+        // Which one is not said: a member's name is as much the sender's as its value.
+        return Err(Error::Body(
+            "`settings` has an unknown member or a value of the wrong kind; see docs/scim.md"
+                .into(),
+        ));
+    }
     let text = serde_json::to_vec(&settings).map_err(|_| Error::Defect)?;
     Ok((PROFILE.to_owned(), text))
 }

@@ -8,10 +8,13 @@ mod resource;
 mod tokens;
 mod users;
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequestParts, Path};
 use axum::http::Uri;
 use axum::http::request::Parts;
@@ -19,6 +22,7 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::Query;
 use crate::caller::{Caller, Sender};
@@ -28,6 +32,8 @@ use crate::params::Params;
 use crate::record::Record;
 
 const BODY_BYTES_MAX: usize = 64 << 10;
+/// A body that takes longer to arrive is refused.
+const RECEIVE_MAX: Duration = Duration::from_secs(30);
 
 /// Everything that is served over HTTP save the SCIM addresses. What is no address is a problem
 /// with status 404, so a server merges this router with one that has no fallback.
@@ -121,10 +127,26 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Names<T
 
 /// A small JSON body. `form` says what it looks like; serde's own words could repeat values.
 async fn read_body<T: DeserializeOwned>(body: Body, form: &str) -> Result<T, Error> {
-    let too_large = |_| Error::BodyTooLarge { bytes_max: BODY_BYTES_MAX };
-    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(too_large)?;
+    let late = |_| Error::BodyLate { seconds: RECEIVE_MAX.as_secs() };
+    let bytes = timeout(RECEIVE_MAX, receive(body)).await.map_err(late)??;
     serde_json::from_slice(&bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Error::Body(format!("the body is not {form} (line {line}, column {column})"))
     })
+}
+
+/// The bytes of a body that arrives whole. One that is longer than the bound is read no further.
+async fn receive(body: Body) -> Result<Vec<u8>, Error> {
+    let mut body = pin!(body);
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|task| body.as_mut().poll_frame(task)).await {
+        let broken = |_| Error::Body("the body broke off before its end".into());
+        // Trailers have no data and say nothing to us.
+        let data = frame.map_err(broken)?.into_data().unwrap_or_default();
+        if bytes.len() + data.len() > BODY_BYTES_MAX {
+            return Err(Error::BodyTooLarge { bytes_max: BODY_BYTES_MAX });
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
 }

@@ -2,6 +2,8 @@
 
 use axum::body::Body;
 use axum::http::Request;
+use event::ResourceType;
+use query::Token;
 use serde_json::json;
 
 use crate::harness::Server;
@@ -139,8 +141,52 @@ async fn a_request_id_is_kept_or_made() {
     };
     assert_eq!(id_for(Some("req-42")).await, "req-42");
     assert_eq!(id_for(Some(&"x".repeat(128))).await, "x".repeat(128));
+    let token = Token::generate().unwrap();
+    let loud = format!("id-{}", token.as_str().to_uppercase());
+    assert_eq!(id_for(Some(&token.as_str()[..67])).await, token.as_str()[..67]);
+    for replaced in [Some(token.as_str()), Some(&loud)] {
+        assert_eq!(id_for(replaced).await.len(), 36, "a token is no id");
+    }
     for replaced in [None, Some(""), Some("two words"), Some("x".repeat(129).as_str())] {
         let id = id_for(replaced).await;
         assert_eq!((id.len(), &id[14..15]), (36, "4"), "ours is a UUIDv4");
+    }
+}
+
+#[tokio::test]
+async fn no_error_repeats_what_was_sent() {
+    let server = Server::with_application().await;
+    server.group(1, &[]).await;
+    server.delete(ResourceType::GROUP, 1, &[]).await;
+    let apps = "/api/v1/apps";
+    let paths = [
+        "/ana-secret".to_owned(),
+        format!("{apps}/ana-secret"),
+        format!("{apps}?ana-secret"),
+        format!("{apps}?cursor=ana-secret"),
+        format!("{apps}/ana-secret/users"),
+        format!("{apps}/ana-secret/users/ana-secret"),
+        format!("{apps}/paperboat/users/ana-secret"),
+        format!("{apps}/paperboat/users/ana-secret?at=ana-secret"),
+        format!("{apps}/paperboat/users?at=ana-secret"),
+        format!("{apps}/paperboat/users?active=ana-secret"),
+        format!("{apps}/paperboat/users?limit=ana-secret"),
+        format!("{apps}/paperboat/users?at=ana-secret&at=ana-secret"),
+        format!("{apps}/paperboat/groups/ana-secret"),
+        format!("{apps}/paperboat/groups/ana-secret/members"),
+        format!("{apps}/paperboat/groups/group-1/members?ana-secret=ana-secret"),
+        "/api/v1/operations/ana-secret".to_owned(),
+        "/api/v1/operations?app=ana-secret".to_owned(),
+        "/api/v1/operations?requestId=ana-secret&cursor=ana-secret".to_owned(),
+        "/api/v1/operations?requestId=ana-secret&%61na-secret".to_owned(),
+    ];
+    for path in paths {
+        let reply = server.get(&path).await;
+        assert!(matches!(reply.status.as_u16(), 400 | 404), "{path}: {}", reply.status);
+        reply.problem();
+        assert!(!reply.text.contains("ana-secret"), "{path}: {}", reply.text);
+        for value in reply.headers.values() {
+            assert!(!value.to_str().unwrap().contains("ana-secret"), "{path}: {value:?}");
+        }
     }
 }

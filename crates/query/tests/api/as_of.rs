@@ -177,6 +177,27 @@ async fn members_are_shown_as_they_were_with_who_is_not_there() {
 }
 
 #[tokio::test]
+async fn a_member_that_was_added_after_its_deletion_dangles_under_its_last_id() {
+    let server = Server::with_application().await;
+    server.user(1, Some(true)).await;
+    server.group(2, &[]).await;
+    server.delete(ResourceType::USER, 1, &[]).await;
+    server.pass(MINUTE); // 09:01
+    let changes = Changes { joined: numbers(&[1]), ..Changes::default() };
+    let patch = operation(Method::Patch, ResourceType::GROUP, 2, 204);
+    let added = server.append(applied(patch, vec![part(2, changes)])).await;
+    let row = json!({
+        "userId": "user-1", "memberType": null, "userName": null, "displayName": null,
+        "externalId": null, "direct": true, "memberSince": "2026-03-02T09:01:00.000000Z",
+        "addedBySeq": added, "accountActive": null, "dangling": true,
+    });
+    let members = "/api/v1/apps/paperboat/groups/group-2/members";
+    assert_eq!(server.ask(members).await["rows"], json!([row]));
+    let before = server.ask(&format!("{members}?at=2026-03-02T09:00:59Z")).await;
+    assert_eq!(before["rows"], json!([]), "the deletion was before the membership");
+}
+
+#[tokio::test]
 async fn an_instant_can_be_written_in_many_ways() {
     let server = Server::with_application().await;
     server.clock.set(Timestamp(START.0 + 2 * 24 * 60 * MINUTE)); // 2026-03-04T09:00:00Z

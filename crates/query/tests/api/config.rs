@@ -1,9 +1,14 @@
 //! New applications and tokens.
 
+use std::io;
+
+use axum::body::{Body, Bytes};
+use axum::http::Request;
 use event::{Application, Credential, Fact, Role, Timestamp};
 use serde_json::{Value, json};
+use tower::{ServiceExt, service_fn};
 
-use crate::harness::{START, Server};
+use crate::harness::{Reply, START, Server};
 
 #[tokio::test]
 async fn an_application_comes_with_its_token_in_one_decision() {
@@ -67,6 +72,58 @@ async fn an_application_that_cannot_be_is_refused() {
 
     server.clock.set(Timestamp(START.0 - 61_000_000));
     check(json!({"application": "kite"}), 503, "clock-behind").await;
+}
+
+#[tokio::test]
+async fn a_refusal_of_settings_repeats_nothing() {
+    let server = Server::start().await;
+    let settings = json!({"odd": "ana@northwind.test"});
+    let body = json!({"application": "kite", "settings": settings});
+    let reply = server.post("/api/v1/apps", &server.admin, body).await;
+    assert_eq!(reply.problem(), "invalid-body");
+    let detail = "`settings` has an unknown member or a value of the wrong kind; see docs/scim.md";
+    assert_eq!(reply.json()["detail"], detail);
+    assert!(!reply.text.contains("odd") && !reply.text.contains("northwind"), "{}", reply.text);
+}
+
+async fn post(server: &Server, body: Body) -> Reply {
+    let request = Request::post("/api/v1/apps")
+        .header("authorization", format!("Bearer {}", server.admin))
+        .body(body);
+    server.send(request.unwrap()).await
+}
+
+/// A body whose second piece is what `after` makes of it.
+fn begun<F>(after: impl Fn() -> F + Send + 'static) -> Body
+where
+    F: Future<Output = Result<Bytes, io::Error>> + Send + 'static,
+{
+    let first = Body::from("{").into_data_stream();
+    Body::from_stream(service_fn(move |_| after()).call_all(first))
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_not_too_large() {
+    let server = Server::start().await;
+    let broken = begun(async || Err(io::ErrorKind::UnexpectedEof.into()));
+    let reply = post(&server, broken).await;
+    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (400, "invalid-body"));
+    assert_eq!(reply.json()["detail"], "the body broke off before its end");
+
+    let new = r#"{"application":"kite"}"#;
+    let padded = |length: usize| Body::from(format!("{new}{}", " ".repeat(length - new.len())));
+    assert_eq!(post(&server, padded((64 << 10) + 1)).await.problem(), "body-too-large");
+    assert_eq!(post(&server, padded(64 << 10)).await.status, 201, "just not too large");
+}
+
+#[tokio::test]
+async fn a_body_has_its_time_to_arrive() {
+    let server = Server::start().await;
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let reply = post(&server, begun(std::future::pending)).await;
+    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (408, "body-late"));
+    assert_eq!(began.elapsed().as_secs(), 30);
 }
 
 #[tokio::test]

@@ -90,6 +90,33 @@ async fn a_deletion_names_the_groups_it_touches_and_keeps_its_id() {
 }
 
 #[tokio::test]
+async fn a_deletion_shows_what_was_lost() {
+    let server = Server::with_application().await;
+    server.user(1, Some(true)).await;
+    let values = vec![
+        change("active", Some(json!(true)), None),
+        change("displayName", Some(json!("User 1")), None),
+        change("id", Some(json!("user-1")), None),
+        change("userName", Some(json!("u1@northwind.test")), None),
+    ];
+    let lifecycle = Some(event::Lifecycle::Deleted);
+    let gone = Changes { lifecycle, values, ..Changes::default() };
+    let delete = operation(Method::Delete, ResourceType::USER, 1, 204);
+    let seq = server.append(applied(delete, vec![part(1, gone)])).await;
+    let one = server.ask(&format!("/api/v1/operations/{seq}")).await["resource"].clone();
+    let removed = |path: &str, old: Value| json!({"path": path, "op": "remove", "oldValue": old, "newValue": null});
+    let expected = [
+        removed("active", json!(true)),
+        removed("displayName", json!("User 1")),
+        removed("id", json!("user-1")),
+        removed("userName", json!("u1@northwind.test")),
+    ];
+    assert_eq!(one["changes"], json!(expected));
+    assert_eq!((&one["action"], &one["resourceId"]), (&json!("delete"), &json!("user-1")));
+    assert_eq!(one["changedPaths"], json!(["active", "displayName", "id", "userName"]));
+}
+
+#[tokio::test]
 async fn actions_and_outcomes_have_their_words() {
     let server = Server::with_application().await;
     server.user(1, None).await;

@@ -121,6 +121,18 @@ fn elements_by_type() {
 }
 
 #[test]
+fn types_are_one_in_any_case() {
+    check(
+        json!({"emails": [{"type": "straße", "value": "a"}, {"type": "ſam", "value": "b"}]}),
+        json!({"emails": [{"type": "STRASSE", "value": "c"}, {"type": "ſam", "value": "b"}]}),
+        &[
+            r#"emails[type eq "straße"].type: "straße" > "STRASSE""#,
+            r#"emails[type eq "straße"].value: "a" > "c""#,
+        ],
+    );
+}
+
+#[test]
 fn elements_by_value_or_whole() {
     check(
         json!({"roles": [{"value": "a"}, {"value": "b", "type": "t"}]}),

@@ -1,5 +1,7 @@
 //! The other half of a draft: taking values away.
 
+use std::collections::{BTreeMap, HashSet};
+
 use serde_json::Value;
 
 use super::{Draft, drop_emptied, members_are_values, no_list};
@@ -56,16 +58,14 @@ impl Draft<'_> {
                 }
             },
             (_, Some(_)) if !attribute.multi_valued => Err(no_list(path)),
-            (None, Some(filter)) => {
-                self.remove_elements(path, attribute, filter);
-                Ok(())
-            }
+            (None, Some(filter)) => self.remove_elements(path, attribute, filter),
             (Some(part), _) if !attribute.multi_valued => {
                 self.set_parts(path, vec![(part.name.as_str(), None)])
             }
             (Some(part), filter) => {
                 let whole = path.with_sub(None);
                 let mut list = self.take_list(&whole);
+                self.budget.filter(&list, filter)?;
                 let matching: Vec<usize> = (0..list.len())
                     .filter(|&index| {
                         filter.is_none_or(|one| one.matches_element(Some(attribute), &list[index]))
@@ -95,12 +95,15 @@ impl Draft<'_> {
         }
         let operation = match (filter, value) {
             (Some(filter), _) => match values_equal(filter) {
-                Some(values) => MemberOperation::Remove(values),
+                Some(values) => {
+                    self.budget.members(values.len())?;
+                    MemberOperation::Remove(values)
+                }
                 None => MemberOperation::RemoveMatching(filter.clone()),
             },
             (None, None | Some(Value::Null)) => MemberOperation::RemoveAll,
             (None, Some(selection)) => {
-                let members = Member::read_list(selection)?;
+                let members = Member::read_list(selection, &mut self.budget)?;
                 if members.is_empty() {
                     return Ok(());
                 }
@@ -116,10 +119,12 @@ impl Draft<'_> {
         path: &AttrPath,
         attribute: &Attribute,
         filter: &Filter,
-    ) {
+    ) -> Result<(), ScimError> {
         let mut list = self.take_list(path);
+        self.budget.filter(&list, Some(filter))?;
         list.retain(|element| !filter.matches_element(Some(attribute), element));
         self.put(path, (!list.is_empty()).then_some(Value::Array(list)));
+        Ok(())
     }
 
     /// Removes the elements that agree with one of the selection in everything it says.
@@ -130,22 +135,39 @@ impl Draft<'_> {
         selection: &Value,
     ) -> Result<(), ScimError> {
         let selection = read_list(self.settings, path, attribute, selection)?;
-        let agrees = |element: &Value, wanted: &Value| match (element, wanted) {
-            (Value::Object(element), Value::Object(wanted)) => {
-                wanted.iter().all(|(name, wanted)| {
-                    let part = attribute.sub(name).unwrap_or(attribute);
-                    element
-                        .get(name)
-                        .is_some_and(|value| identity(part, value) == identity(part, wanted))
-                })
-            }
-            _ => identity(attribute, element) == identity(attribute, wanted),
-        };
+        // Those that name the same parts are looked up at once.
+        let mut wanted: BTreeMap<Vec<&str>, HashSet<Vec<Vec<u8>>>> = BTreeMap::new();
+        for one in &selection {
+            let names = one
+                .as_object()
+                .map_or_else(Vec::new, |parts| parts.keys().map(String::as_str).collect());
+            let said = said(attribute, one, &names);
+            wanted.entry(names).or_default().extend(said);
+        }
         let mut list = self.take_list(path);
-        list.retain(|element| !selection.iter().any(|wanted| agrees(element, wanted)));
+        self.budget.look(&selection)?;
+        self.budget.look_often(&list, wanted.len())?;
+        list.retain(|element| {
+            !wanted.iter().any(|(names, wanted)| {
+                said(attribute, element, names).is_some_and(|said| wanted.contains(&said))
+            })
+        });
         self.put(path, (!list.is_empty()).then_some(Value::Array(list)));
         Ok(())
     }
+}
+
+/// What an element says in these parts, all of it if there are none, in the form in which it is compared;
+/// `None` if it does not have them all.
+fn said(attribute: &Attribute, element: &Value, names: &[&str]) -> Option<Vec<Vec<u8>>> {
+    if names.is_empty() {
+        return Some(vec![identity(attribute, element)]);
+    }
+    let said = |name: &&str| {
+        let part = attribute.sub(name).unwrap_or(attribute);
+        element.get(name).map(|value| identity(part, value))
+    };
+    names.iter().map(said).collect()
 }
 
 /// The ids that a filter over members names, if it does nothing else.

@@ -2,7 +2,7 @@ use super::*;
 use crate::error::ScimType;
 use crate::resource::Resource;
 use crate::settings::PatchMiss;
-use crate::{diff, parse_json};
+use crate::{Bounds, diff, parse_json};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -364,7 +364,7 @@ fn all_or_nothing_and_the_culprit_is_named() {
 #[test]
 fn envelope() {
     let check = |body: &[u8], expected: Result<usize, u16>| {
-        let body = parse_json(body, 9).unwrap();
+        let body = parse_json(body, &Bounds::default()).unwrap();
         let got = parse_patch(&body, 2);
         assert_eq!(got.map(|list| list.len()).map_err(|error| error.status), expected);
     };

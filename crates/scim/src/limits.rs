@@ -1,0 +1,116 @@
+//! How much one request may name, look at and leave behind. What a body holds is bounded when it is
+//! read ([`crate::Bounds`]); this bounds what a small body can ask for.
+
+use serde_json::{Map, Value};
+
+use crate::error::ScimError;
+use crate::filter::Filter;
+use crate::path::AttrPath;
+
+/// Elements of one multi-valued attribute, members excepted.
+pub const ELEMENTS_MAX: usize = 1_000;
+/// Members that one request names, in all its operations and repeated ones included.
+pub const MEMBERS_MAX: usize = 50_000;
+/// Attributes of one resource, in bytes of canonical JSON.
+pub const RESOURCE_BYTES_MAX: usize = 1024 * 1024;
+/// Elements of multi-valued attributes that one request looks at, in all its operations. Long elements
+/// and filters count more than once: as much as there is to compare.
+pub const LOOKED_AT_MAX: usize = 200_000;
+
+/// An element counts once more for each of these that it holds.
+const ELEMENT_BYTES: usize = 128;
+/// A filter counts once more for each of these that it makes.
+const COMPARISONS: usize = 3;
+
+/// What is left of the limits for one request.
+pub(crate) struct Budget {
+    elements: usize,
+    members: usize,
+}
+
+impl Budget {
+    pub(crate) fn new() -> Budget {
+        Budget { elements: LOOKED_AT_MAX, members: MEMBERS_MAX }
+    }
+
+    /// Takes what it costs to compare each element of a list.
+    pub(crate) fn look(&mut self, list: &[Value]) -> Result<(), ScimError> {
+        self.look_often(list, 1)
+    }
+
+    /// Takes what it costs to see which elements of a list match.
+    pub(crate) fn filter(
+        &mut self,
+        list: &[Value],
+        filter: Option<&Filter>,
+    ) -> Result<(), ScimError> {
+        self.look_often(list, filter.map_or(1, |one| 1 + one.weight(ELEMENT_BYTES) / COMPARISONS))
+    }
+
+    /// Takes what it costs to compare each element of a list so many times.
+    pub(crate) fn look_often(&mut self, list: &[Value], times: usize) -> Result<(), ScimError> {
+        let once: usize = list.iter().map(|element| 1 + size(element) / ELEMENT_BYTES).sum();
+        self.elements = self.elements.checked_sub(once.saturating_mul(times)).ok_or_else(|| {
+            ScimError::too_large(format!(
+                "the request looks at more than {LOOKED_AT_MAX} elements of multi-valued \
+                     attributes: send its operations in several requests"
+            ))
+        })?;
+        Ok(())
+    }
+
+    /// Takes so many members.
+    pub(crate) fn members(&mut self, count: usize) -> Result<(), ScimError> {
+        self.members = self.members.checked_sub(count).ok_or_else(|| {
+            ScimError::too_large(format!("more than {MEMBERS_MAX} members in one request"))
+        })?;
+        Ok(())
+    }
+}
+
+/// Refuses a list of that many elements.
+pub(crate) fn check_length(path: &AttrPath, length: usize) -> Result<(), ScimError> {
+    if length > ELEMENTS_MAX {
+        return Err(ScimError::invalid_value(format!(
+            "{path} must have at most {ELEMENTS_MAX} elements"
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses parts that make a resource too large when so many elements get them, before they do.
+pub(crate) fn check_parts(
+    parts: &[(&str, Option<Value>)],
+    elements: usize,
+) -> Result<(), ScimError> {
+    let once: usize = parts.iter().filter_map(|(_, value)| value.as_ref()).map(size).sum();
+    if once.saturating_mul(elements) > RESOURCE_BYTES_MAX { Err(too_large()) } else { Ok(()) }
+}
+
+/// Refuses a resource that is too large.
+pub(crate) fn check_size(attributes: &Map<String, Value>) -> Result<(), ScimError> {
+    // The same bytes as `canonical` gives; writing to memory does not fail.
+    match serde_json::to_vec(attributes) {
+        Ok(bytes) if bytes.len() <= RESOURCE_BYTES_MAX => Ok(()),
+        _ => Err(too_large()),
+    }
+}
+
+fn too_large() -> ScimError {
+    ScimError::too_large(format!(
+        "the attributes of the resource are more than {RESOURCE_BYTES_MAX} bytes"
+    ))
+}
+
+/// Bytes to compare, roughly and never more than there are in JSON.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(size).sum(),
+        Value::Object(object) => object.iter().map(|(name, value)| name.len() + size(value)).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
