@@ -8,26 +8,26 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use event::{
-    Attribute, Changes, Content, Effect, Element, Lifecycle, Mention, Number, Part, Path,
-    ResourceType, Timestamp, ValueChange,
+    Attribute, Changes, Content, Effect, Element, Lifecycle, Number, Part, Path, ResourceType,
+    Timestamp, ValueChange,
 };
 use projector::{ProjectorError, Stamp, Version, View, folded};
 use scim::{
-    Filter, Member, MemberOperation, OmittedActive, PatchOperation, PatchResponse, Resource,
-    ScimError,
+    Member, MemberOperation, OmittedActive, PatchOperation, PatchResponse, Resource, ScimError,
 };
 use serde_json::{Map, Value};
 use store::key::Set;
 
 use crate::context::{Context, stored_type};
+use crate::members::{
+    COMPARED_MEMBERS_MAX, MemberChanges, PendingMembers, terms, too_many_compared,
+};
+use crate::numbers::Numbers;
 use crate::outcome::{Outcome, Reply};
-use crate::read::Missed;
 use crate::render::{self, Shown};
 
 /// Members of one request that no resource has.
 const UNKNOWN_MEMBERS_MAX: usize = 1_000;
-/// Members that the filters and whole replacements of one request look at, all operations together.
-const COMPARED_MEMBERS_MAX: usize = 200_000;
 
 /// A parsed write.
 pub(crate) struct Write {
@@ -53,7 +53,7 @@ pub(crate) enum Intent {
 }
 
 /// Why a decision ends early.
-enum Stop {
+pub(crate) enum Stop {
     /// The client's fault.
     Refused(ScimError, Number),
     /// The rows cannot be read.
@@ -110,86 +110,6 @@ pub(crate) fn decide(
     }
 }
 
-/// The number under which a lookup that found nobody is recorded, and the mention, if it is the
-/// first. A literal that looks like a GUID is a probe and concerns nobody.
-pub(crate) fn mention_missed(
-    view: &View<'_>,
-    context: &Context,
-    stored_type: ResourceType,
-    missed: &Missed,
-) -> Result<(Number, Vec<Part>), ProjectorError> {
-    if looks_like_guid(&missed.value) {
-        return Ok((Number::NOBODY, vec![]));
-    }
-    let mut numbers = Numbers::new(view, context, stored_type)?;
-    let number = numbers.mention(missed.attribute, &missed.value)?;
-    Ok((number, numbers.mentions))
-}
-
-fn looks_like_guid(text: &str) -> bool {
-    let bare = text.trim().trim_start_matches('{').trim_end_matches('}').replace('-', "");
-    bare.len() == 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// Gives numbers within one decision.
-struct Numbers<'a> {
-    view: &'a View<'a>,
-    context: &'a Context,
-    stored_type: ResourceType,
-    next: Number,
-    mentions: Vec<Part>,
-}
-
-impl<'a> Numbers<'a> {
-    fn new(
-        view: &'a View<'a>,
-        context: &'a Context,
-        stored_type: ResourceType,
-    ) -> Result<Numbers<'a>, ProjectorError> {
-        let next = view.next_number(context.application)?;
-        Ok(Numbers { view, context, stored_type, next, mentions: vec![] })
-    }
-
-    fn fresh(&mut self) -> Number {
-        let number = self.next;
-        self.next = Number(number.0 + 1);
-        number
-    }
-
-    /// The number of a mention that no resource has had yet, be it of this very decision.
-    fn unborn(&self, attribute: Attribute, value: &str) -> Result<Option<Number>, ProjectorError> {
-        let application = self.context.application;
-        let folded = folded(attribute, value);
-        let own = self.mentions.iter().find(|part| match &part.content {
-            Content::Changes(Changes { mention: Some(mention), .. }) => {
-                mention.attribute == attribute && mention.folded == folded
-            }
-            _ => false,
-        });
-        if let Some(part) = own {
-            return Ok(Some(part.subject));
-        }
-        match self.view.mention(application, self.stored_type, attribute, &folded)? {
-            Some(number) if !self.view.was_resource(application, number)? => Ok(Some(number)),
-            Some(_) | None => Ok(None),
-        }
-    }
-
-    /// The number of whoever is called so without having a resource; a new one at the first mention,
-    /// and after the resource that was mentioned so has come and gone.
-    fn mention(&mut self, attribute: Attribute, value: &str) -> Result<Number, ProjectorError> {
-        if let Some(number) = self.unborn(attribute, value)? {
-            return Ok(number);
-        }
-        let folded = folded(attribute, value);
-        let number = self.fresh();
-        let mention = Mention { attribute, value: value.to_owned(), folded };
-        let changes = Changes { mention: Some(mention), ..Changes::default() };
-        self.mentions.push(Part { subject: number, content: Content::Changes(changes) });
-        Ok(number)
-    }
-}
-
 struct Deciding<'a> {
     view: &'a View<'a>,
     stamp: Stamp,
@@ -206,13 +126,6 @@ struct Target {
     version: Version,
     /// Its attributes without the id.
     attributes: Map<String, Value>,
-}
-
-/// What a write makes of the members: who joins, who leaves.
-#[derive(Default)]
-struct MemberChanges {
-    joined: Vec<Number>,
-    left: Vec<Number>,
 }
 
 impl Deciding<'_> {
@@ -497,14 +410,7 @@ impl Deciding<'_> {
         group: Number,
         operations: &[MemberOperation],
     ) -> Result<MemberChanges, Stop> {
-        let mut pending = PendingMembers {
-            view: self.view,
-            context: self.context,
-            group,
-            looked_at: BTreeMap::new(),
-            whole: false,
-            walked: 0,
-        };
+        let mut pending = PendingMembers::new(self.view, self.context, group);
         let mut known: BTreeMap<Number, Member> = BTreeMap::new();
         let mut compared = 0;
         for operation in operations {
@@ -647,80 +553,6 @@ impl Deciding<'_> {
     }
 }
 
-/// A group's members while operations are played: what was looked at, before and after.
-struct PendingMembers<'a> {
-    view: &'a View<'a>,
-    context: &'a Context,
-    group: Number,
-    looked_at: BTreeMap<Number, (bool, bool)>,
-    /// All members were looked at.
-    whole: bool,
-    walked: usize,
-}
-
-impl PendingMembers<'_> {
-    fn set(&mut self, number: Number, member: bool) -> Result<(), ProjectorError> {
-        match self.looked_at.get_mut(&number) {
-            Some((_, after)) => *after = member,
-            None => {
-                let set = Set::Members(self.group);
-                let stay = self.view.stay(self.context.application, set, number, View::NOW)?;
-                self.looked_at.insert(number, (stay.is_some(), member));
-            }
-        }
-        Ok(())
-    }
-
-    /// Everyone who is a member after the operations so far. A whole group is loaded once; each
-    /// further look at all of it counts against the bound.
-    fn all(&mut self) -> Result<Vec<Number>, Stop> {
-        if self.whole {
-            self.walked += self.looked_at.len();
-            if self.walked > COMPARED_MEMBERS_MAX {
-                return Err(too_many_compared(self.group));
-            }
-        } else {
-            let set = Set::Members(self.group);
-            for standing in self.view.members(self.context.application, set, View::NOW)? {
-                self.looked_at.entry(standing.member).or_insert((true, true));
-            }
-            self.whole = true;
-        }
-        let after = self.looked_at.iter().filter(|(_, (_, after))| *after);
-        Ok(after.map(|(number, _)| *number).collect())
-    }
-
-    fn changes(self) -> MemberChanges {
-        let mut changes = MemberChanges::default();
-        for (number, (before, after)) in self.looked_at {
-            match (before, after) {
-                (false, true) => changes.joined.push(number),
-                (true, false) => changes.left.push(number),
-                (true, true) | (false, false) => {}
-            }
-        }
-        changes
-    }
-}
-
-/// How many comparisons a filter makes.
-fn terms(filter: &Filter) -> usize {
-    match filter {
-        Filter::And(all) | Filter::Or(all) => all.iter().map(terms).sum(),
-        Filter::Not(inner) => terms(inner),
-        Filter::ValuePath { filter, .. } => terms(filter),
-        Filter::Compare { .. } | Filter::Present(_) => 1,
-    }
-}
-
-fn too_many_compared(group: Number) -> Stop {
-    let detail = format!(
-        "the operations look at more than {COMPARED_MEMBERS_MAX} members; name members by their \
-         value, or send fewer operations"
-    );
-    Stop::Refused(ScimError::too_large(detail), group)
-}
-
 fn taken_error() -> ScimError {
     ScimError::uniqueness("userName is taken by another user of this application")
 }
@@ -760,13 +592,5 @@ mod tests {
             assert_eq!(folded(Attribute::UserName, &text), scim::fold(&text), "{c:?}");
         }
         assert_eq!(folded(Attribute::ExternalId, "Ab"), "Ab");
-    }
-
-    #[test]
-    fn guids_are_probes_and_names_are_not() {
-        assert!(looks_like_guid("67e55044-10b1-426f-9247-bb680e5fe0c8"));
-        assert!(looks_like_guid("{67E5504410B1426F9247BB680E5FE0C8}"));
-        assert!(!looks_like_guid("67e55044-10b1-426f-9247-bb680e5fe0cx"));
-        assert!(!looks_like_guid("mira.lund@fjord.example"));
     }
 }

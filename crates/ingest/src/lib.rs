@@ -17,6 +17,8 @@ mod cuts;
 mod decide;
 mod discovery;
 mod http;
+mod members;
+mod numbers;
 mod outcome;
 mod read;
 mod record;

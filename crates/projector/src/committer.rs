@@ -22,12 +22,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use event::codec::{decode_header, encode};
-use event::{
-    Application, Clock, Event, Fact, Header, LogId, Origin, Part, Seq, Stopwatch, Timestamp,
-};
+use event::{Clock, Event, Header, Seq, Stopwatch, Timestamp};
 use store::{RowChanges, Store, StoreError};
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::command::{Command, Decision, Draft, Durability, Pending, Stamp};
 use crate::error::ProjectorError;
 use crate::fold::{FOLD_VERSION, fold};
 use crate::view::{Overlay, View};
@@ -62,54 +61,6 @@ const DISK_WARN_RESERVES: u64 = 4;
 /// The memtables go to disk this often, which bounds the folding at the next start.
 const FLUSH_AFTER: Duration = Duration::from_secs(60);
 
-/// Whether a decision's events must survive a loss of power before the reply leaves.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Durability {
-    /// The reply leaves after a sync.
-    Synced,
-    /// The reply leaves after the append; a loss of power may take the last second of these.
-    Appended,
-}
-
-/// What decide knows of its place in the log.
-#[derive(Clone, Copy, Debug)]
-pub struct Stamp {
-    /// The log's name.
-    pub log: LogId,
-    /// The seq that the decision's first event gets.
-    pub seq: Seq,
-    /// The time that the decision's events get.
-    pub recorded_at: Timestamp,
-    /// What the clock shows.
-    pub raw_clock: Timestamp,
-    /// The clock stands so far behind the last event that no change may be recorded with it.
-    pub clock_behind: bool,
-    /// So little of the disk is free that what is left must do for the record itself.
-    pub disk_full: bool,
-}
-
-/// An event that has no place in the log yet.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    /// Whose event it is.
-    pub application: Application,
-    /// The request behind it.
-    pub origin: Option<Origin>,
-    /// What happened.
-    pub fact: Fact,
-    /// What was sent and what it changed.
-    pub parts: Vec<Part>,
-}
-
-/// What decide returns: the events to store and what the client gets once they are.
-#[derive(Clone, Debug)]
-pub struct Decision<R> {
-    /// In order; they get consecutive seqs from the stamp's on.
-    pub events: Vec<Draft>,
-    /// Handed back after publish.
-    pub reply: R,
-}
-
 /// Why a command got no reply. In each case the log alone says whether its events are in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CommitError {
@@ -143,49 +94,6 @@ struct Shared {
 enum Message {
     Command(Box<dyn Command>),
     Stop(oneshot::Sender<()>),
-}
-
-/// A waiting decision with the reply's type hidden.
-trait Command: Send {
-    fn durability(&self) -> Durability;
-    fn decide(&mut self, view: &View<'_>, stamp: Stamp) -> Result<Vec<Draft>, ProjectorError>;
-    fn finish(self: Box<Self>, outcome: Result<(), CommitError>);
-}
-
-struct Pending<D, R> {
-    durability: Durability,
-    decide: Option<D>,
-    reply: Option<R>,
-    sender: oneshot::Sender<Result<R, CommitError>>,
-    // Gives its place in the queue back when the command is finished.
-    _permit: tokio::sync::OwnedSemaphorePermit,
-}
-
-impl<D, R> Command for Pending<D, R>
-where
-    D: FnOnce(&View<'_>, Stamp) -> Result<Decision<R>, ProjectorError> + Send,
-    R: Send,
-{
-    fn durability(&self) -> Durability {
-        self.durability
-    }
-
-    fn decide(&mut self, view: &View<'_>, stamp: Stamp) -> Result<Vec<Draft>, ProjectorError> {
-        let Some(decide) = self.decide.take() else { return Ok(vec![]) };
-        let decision = decide(view, stamp)?;
-        self.reply = Some(decision.reply);
-        Ok(decision.events)
-    }
-
-    fn finish(self: Box<Self>, outcome: Result<(), CommitError>) {
-        let result = match (outcome, self.reply) {
-            (Err(error), _) => Err(error),
-            (Ok(()), Some(reply)) => Ok(reply),
-            (Ok(()), None) => Err(CommitError::Defect),
-        };
-        // Nobody waits any more when the client has gone; its events stand nevertheless.
-        let _ = self.sender.send(result);
-    }
 }
 
 impl Committer {
@@ -647,7 +555,7 @@ fn event_of(draft: Draft, seq: Seq, stamp: Stamp) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use event::RecorderStopped;
+    use event::{Application, Fact, RecorderStopped};
     use store::Options;
 
     const START: Timestamp = Timestamp(1_772_442_847_000_000);

@@ -13,6 +13,7 @@
 //! the log's end with the same fold, and [`rebuild`] makes them anew; there is no other repair.
 //! [`View`] reads rows, live or as of a seq.
 
+mod command;
 mod committer;
 mod error;
 mod fold;
@@ -23,9 +24,8 @@ mod row;
 mod set;
 mod view;
 
-pub use committer::{
-    CommitError, Committer, CommitterOptions, Decision, Draft, Durability, Stamp, last_recorded_at,
-};
+pub use command::{Decision, Draft, Durability, Stamp};
+pub use committer::{CommitError, Committer, CommitterOptions, last_recorded_at};
 pub use error::ProjectorError;
 pub use fold::{FOLD_VERSION, fold, folded};
 pub use operation::{OperationSummary, request_id_hash};

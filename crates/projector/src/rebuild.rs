@@ -106,3 +106,107 @@ pub fn rebuild(
     store.flush(true)?;
     Ok(Rebuilt { events, seconds, digest_before, digest_after, same_fold })
 }
+
+#[cfg(test)]
+mod tests {
+    use event::codec::encode;
+    use event::{Application, ApplicationAdded, Event, Fact, Header, Timestamp};
+    use store::{Options, key};
+
+    use super::*;
+
+    fn added(seq: Seq) -> Event {
+        let number = Application(seq as u32 + 1);
+        Event {
+            seq,
+            header: Header {
+                application: number,
+                recorded_at: Timestamp(seq as i64 * 300_000),
+                raw_clock: Timestamp(0),
+                origin: None,
+                fact: Fact::ApplicationAdded(ApplicationAdded {
+                    number,
+                    slug: format!("app-{seq}"),
+                    profile: "generic".into(),
+                    settings: b"{}".to_vec(),
+                }),
+            },
+            parts: vec![],
+        }
+    }
+
+    fn store(folder: &std::path::Path, events: Seq) -> Store {
+        let store = Store::open(folder, &Options::default(), 7).unwrap();
+        for seq in 0..events {
+            store.append(&[(seq, encode(&added(seq)).unwrap())], false).unwrap();
+        }
+        store
+    }
+
+    fn all_rows(store: &Store) -> [u8; 32] {
+        digest(&store.snapshot()).unwrap()
+    }
+
+    #[test]
+    fn only_what_the_rows_miss_is_folded() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path(), 9);
+        let mut told = vec![];
+        assert_eq!(catch_up(&store, |reached, size| told.push((reached, size))).unwrap(), 9);
+        assert_eq!(told, [(9, 9)]);
+        let whole = all_rows(&store);
+        assert_eq!(catch_up(&store, |_, _| ()).unwrap(), 0);
+        store.append(&[(9, encode(&added(9)).unwrap())], false).unwrap();
+        assert_eq!(catch_up(&store, |_, _| ()).unwrap(), 1);
+        assert_ne!(all_rows(&store), whole);
+    }
+
+    #[test]
+    fn rows_of_another_fold_version_are_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path(), 9);
+        catch_up(&store, |_, _| ()).unwrap();
+        let expected = all_rows(&store);
+        let stray = [(key::slug("no-such"), Some(vec![0, 0, 0, 1]))];
+        store.publish(&stray.into(), 9, FOLD_VERSION + 1).unwrap();
+        assert_ne!(all_rows(&store), expected);
+        assert_eq!(catch_up(&store, |_, _| ()).unwrap(), 9);
+        assert_eq!(all_rows(&store), expected);
+    }
+
+    #[test]
+    fn a_rebuild_tells_when_the_rows_were_not_what_the_log_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path(), 9);
+        catch_up(&store, |_, _| ()).unwrap();
+        let good = rebuild(&store, |_, _| ()).unwrap();
+        assert_eq!((good.events, good.same_fold), (9, true));
+        assert_eq!(good.digest_before, good.digest_after);
+        let stray = [(key::slug("no-such"), Some(vec![0, 0, 0, 1]))];
+        store.publish(&stray.into(), 9, FOLD_VERSION).unwrap();
+        let bad = rebuild(&store, |_, _| ()).unwrap();
+        assert_ne!(bad.digest_before, bad.digest_after);
+        assert_eq!(bad.digest_after, good.digest_after);
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_read_whole_leaves_the_rows_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path(), 9);
+        catch_up(&store, |_, _| ()).unwrap();
+        let before = all_rows(&store);
+        store.append(&[(4, vec![1, 2, 3])], false).unwrap();
+        let error = rebuild(&store, |_, _| ()).unwrap_err();
+        assert!(matches!(error, ProjectorError::Event { seq: 4, .. }), "{error}");
+        assert_eq!(all_rows(&store), before);
+    }
+
+    #[test]
+    fn rows_ahead_of_the_log_are_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path(), 2);
+        store.publish(&RowChanges::new(), 3, FOLD_VERSION).unwrap();
+        let error = catch_up(&store, |_, _| ()).unwrap_err();
+        assert!(matches!(error, ProjectorError::RowsAhead { rows: 3, log: 2 }), "{error}");
+    }
+}

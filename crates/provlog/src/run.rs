@@ -345,15 +345,18 @@ fn no_random(error: impl std::fmt::Display) -> RunError {
 fn render_metrics(committer: Committer) -> Arc<dyn Fn() -> String + Send + Sync> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     let handle = HANDLE.get_or_init(|| {
-        let name = |name: &str| Matcher::Full(name.to_owned());
-        let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(name("provlog_append_duration_seconds"), &APPEND_BUCKETS)
-            .and_then(|builder| {
-                let name = name("provlog_scim_request_duration_seconds");
-                builder.set_buckets_for_metric(name, &REQUEST_BUCKETS)
-            })
-            .inspect_err(|error| tracing::error!(%error, "there are no metrics"))
-            .ok()?;
+        let buckets = [
+            ("provlog_append_duration_seconds", APPEND_BUCKETS.as_slice()),
+            ("provlog_scim_request_duration_seconds", &REQUEST_BUCKETS),
+            ("provlog_query_duration_seconds", &REQUEST_BUCKETS),
+        ];
+        let mut builder = PrometheusBuilder::new();
+        for (name, bounds) in buckets {
+            builder = builder
+                .set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds)
+                .inspect_err(|error| tracing::error!(%error, "there are no metrics"))
+                .ok()?;
+        }
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).ok()?;

@@ -25,6 +25,7 @@ use crate::context::{Context, stored_type};
 use crate::cuts::{self, Secrets};
 use crate::decide::{self, Intent, Write};
 use crate::http::body::Reception;
+use crate::numbers;
 use crate::outcome::{Outcome, Reply};
 use crate::read::{self, Missed};
 use crate::record::{Arrival, ReceivedBody};
@@ -346,7 +347,7 @@ impl Ingest {
                     Asked::Read(mut outcome, Some((context, missed))) => {
                         let resource_type = outcome.resource_type;
                         let (number, mentions) =
-                            decide::mention_missed(view, &context, resource_type, &missed)?;
+                            numbers::mention_missed(view, &context, resource_type, &missed)?;
                         outcome.number = number;
                         outcome.changes = mentions;
                         outcome

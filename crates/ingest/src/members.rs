@@ -1,0 +1,105 @@
+//! A group's members while the operations of one request are played over them.
+
+use std::collections::BTreeMap;
+
+use event::Number;
+use projector::View;
+use scim::{Filter, ScimError};
+use store::key::Set;
+
+use crate::context::Context;
+use crate::decide::Stop;
+
+/// Members that the filters and whole replacements of one request look at, all operations together.
+pub(crate) const COMPARED_MEMBERS_MAX: usize = 200_000;
+
+/// What a write makes of the members: who joins, who leaves.
+#[derive(Default)]
+pub(crate) struct MemberChanges {
+    /// Ascending.
+    pub joined: Vec<Number>,
+    /// Ascending.
+    pub left: Vec<Number>,
+}
+
+/// A group's members while operations are played: what was looked at, before and after.
+pub(crate) struct PendingMembers<'a> {
+    view: &'a View<'a>,
+    context: &'a Context,
+    group: Number,
+    looked_at: BTreeMap<Number, (bool, bool)>,
+    /// All members were looked at.
+    whole: bool,
+    walked: usize,
+}
+
+impl<'a> PendingMembers<'a> {
+    /// Nothing was looked at yet.
+    pub(crate) fn new(view: &'a View<'a>, context: &'a Context, group: Number) -> Self {
+        let looked_at = BTreeMap::new();
+        PendingMembers { view, context, group, looked_at, whole: false, walked: 0 }
+    }
+
+    /// Makes somebody a member, or no member.
+    pub(crate) fn set(&mut self, number: Number, member: bool) -> Result<(), Stop> {
+        match self.looked_at.get_mut(&number) {
+            Some((_, after)) => *after = member,
+            None => {
+                let set = Set::Members(self.group);
+                let stay = self.view.stay(self.context.application, set, number, View::NOW)?;
+                self.looked_at.insert(number, (stay.is_some(), member));
+            }
+        }
+        Ok(())
+    }
+
+    /// Everyone who is a member after the operations so far. A whole group is loaded once; each
+    /// further look at all of it counts against the bound.
+    pub(crate) fn all(&mut self) -> Result<Vec<Number>, Stop> {
+        if self.whole {
+            self.walked += self.looked_at.len();
+            if self.walked > COMPARED_MEMBERS_MAX {
+                return Err(too_many_compared(self.group));
+            }
+        } else {
+            let set = Set::Members(self.group);
+            for standing in self.view.members(self.context.application, set, View::NOW)? {
+                self.looked_at.entry(standing.member).or_insert((true, true));
+            }
+            self.whole = true;
+        }
+        let after = self.looked_at.iter().filter(|(_, (_, after))| *after);
+        Ok(after.map(|(number, _)| *number).collect())
+    }
+
+    /// What the operations came to.
+    pub(crate) fn changes(self) -> MemberChanges {
+        let mut changes = MemberChanges::default();
+        for (number, (before, after)) in self.looked_at {
+            match (before, after) {
+                (false, true) => changes.joined.push(number),
+                (true, false) => changes.left.push(number),
+                (true, true) | (false, false) => {}
+            }
+        }
+        changes
+    }
+}
+
+/// How many comparisons a filter makes.
+pub(crate) fn terms(filter: &Filter) -> usize {
+    match filter {
+        Filter::And(all) | Filter::Or(all) => all.iter().map(terms).sum(),
+        Filter::Not(inner) => terms(inner),
+        Filter::ValuePath { filter, .. } => terms(filter),
+        Filter::Compare { .. } | Filter::Present(_) => 1,
+    }
+}
+
+pub(crate) fn too_many_compared(group: Number) -> Stop {
+    let detail = format!(
+        "the operations look at more than {COMPARED_MEMBERS_MAX} members; name members by their \
+         value, or send fewer operations"
+    );
+    Stop::Refused(ScimError::too_large(detail), group)
+}
