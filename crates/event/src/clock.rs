@@ -25,11 +25,6 @@ impl Timestamp {
         })
     }
 
-    /// The instant of a chrono value, cut to microseconds.
-    pub fn from_utc(time: DateTime<Utc>) -> Timestamp {
-        Timestamp(time.timestamp_micros())
-    }
-
     /// The microseconds from `earlier` to this instant; negative when this one is earlier.
     pub fn micros_since(self, earlier: Timestamp) -> i64 {
         self.0.saturating_sub(earlier.0)

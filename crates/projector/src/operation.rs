@@ -1,8 +1,6 @@
 //! The summary of an operation: what a list shows and filters by, without opening the event.
 
-use event::{
-    Application, Credential, Effect, Event, Fact, Method, Number, ResourceType, Seq, Timestamp,
-};
+use event::{Application, Credential, Event, Fact, Number, ResourceType, Seq, Timestamp};
 
 /// Numbers and codes of one operation; 39 bytes as a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,13 +43,6 @@ impl OperationSummary {
             effect: op.effect as u8,
             request_id_hash: request_id_hash(origin.map_or("", |origin| &origin.request_id)),
         })
-    }
-
-    /// Whether the operation was answered without intent to change.
-    pub fn is_read(&self) -> bool {
-        self.effect == Effect::Read as u8
-            || self.method == Method::Get as u8
-            || self.method == Method::Head as u8
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {

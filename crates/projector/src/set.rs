@@ -142,16 +142,6 @@ fn last_change(
     }
 }
 
-/// How many members a set had right after the event at `seq`.
-pub(crate) fn count_at(
-    rows: &dyn ReadRows,
-    application: Application,
-    set: Set,
-    seq: Seq,
-) -> Result<u32, ProjectorError> {
-    Ok(last_change(rows, application, set, seq)?.map_or(0, |change| change.count))
-}
-
 /// The members of a set right after the event at `seq`, by number.
 pub(crate) fn members_at(
     rows: &dyn ReadRows,
@@ -342,7 +332,8 @@ mod tests {
             let found_map: BTreeMap<_, _> = found.iter().map(|s| (s.member, s.since)).collect();
             assert_eq!(&found_map, expected, "at {seq}");
             assert!(found.is_sorted_by_key(|standing| standing.member));
-            assert_eq!(count_at(&rows, APP, SET, seq).unwrap() as usize, expected.len());
+            let count = last_change(&rows, APP, SET, seq).unwrap().map_or(0, |last| last.count);
+            assert_eq!(count as usize, expected.len());
             for member in [Number(0), Number(17), Number(299)] {
                 let stay = stay_at(&rows, APP, SET, member, seq).unwrap();
                 assert_eq!(stay.map(|stay| stay.start), expected.get(&member).copied());

@@ -274,16 +274,6 @@ impl<'a> View<'a> {
         set::members_at(self.rows, application, set, seq)
     }
 
-    /// How many members a set has.
-    pub fn member_count(
-        &self,
-        application: Application,
-        set: Set,
-        seq: Seq,
-    ) -> Result<u32, ProjectorError> {
-        set::count_at(self.rows, application, set, seq)
-    }
-
     /// The stay of a member in a set.
     pub fn stay(
         &self,
