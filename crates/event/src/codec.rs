@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Kinds of event: 1 operation, 2 recorder started, 3 recorder stopped, 4 application added,
-//! 5 credential added. Kinds of part: 1 target, 2 body, 3 changes, 4 detail. Forms: 0 plain.
+//! 5 credential added, 6 resource type added, 7 unauthenticated requests. Kinds of part: 1 target,
+//! 2 body, 3 changes, 4 detail. Forms: 0 plain.
 //! The header stands alone at the front so that a scan never touches a part, and a part's bytes
 //! can later be compressed and sealed without the header noticing.
 //!
@@ -279,6 +280,27 @@ mod tests {
         Path { schema: None, attribute: attribute.into(), element: None, sub: None }
     }
 
+    fn answered(
+        name: &'static str,
+        method: Method,
+        route: Route,
+        resource_type: ResourceType,
+    ) -> (&'static str, Event) {
+        let operation = Operation {
+            route,
+            method,
+            resource_type,
+            number: Number::NOBODY,
+            touches: vec![],
+            status: 200,
+            effect: Effect::Read,
+            saw_seq: Some(41),
+            results: Some(2),
+            ..operation()
+        };
+        (name, event(origin(), Fact::Operation(operation), vec![]))
+    }
+
     /// One event of each kind, with every field in use in one of them.
     fn samples() -> Vec<(&'static str, Event)> {
         let part = |subject, content| Part { subject: Number(subject), content };
@@ -428,6 +450,58 @@ mod tests {
                         sha256: [0xa5; 32],
                     }),
                     vec![],
+                ),
+            ),
+            (
+                "resource-type-added",
+                event(
+                    origin(),
+                    Fact::ResourceTypeAdded(ResourceTypeAdded {
+                        number: ResourceType(3),
+                        name: "Boat".into(),
+                    }),
+                    vec![],
+                ),
+            ),
+            (
+                "unauthenticated",
+                event(
+                    None,
+                    Fact::Unauthenticated(Unauthenticated {
+                        count: 70_000,
+                        first: Timestamp(1_772_442_787_119_999),
+                        last: Timestamp(1_772_442_847_119_990),
+                    }),
+                    vec![],
+                ),
+            ),
+            answered("operation-root", Method::Get, Route::Root, ResourceType::NONE),
+            answered("operation-search", Method::Post, Route::Search, ResourceType::USER),
+            answered("operation-bulk", Method::Post, Route::Bulk, ResourceType::NONE),
+            answered("operation-me", Method::Get, Route::Me, ResourceType::NONE),
+            (
+                "operation-mention-of-an-e-mail-value",
+                event(
+                    origin(),
+                    Fact::Operation(Operation {
+                        number: Number(7),
+                        touches: vec![],
+                        effect: Effect::Read,
+                        saw_seq: Some(41),
+                        results: Some(0),
+                        ..operation()
+                    }),
+                    vec![part(
+                        7,
+                        Content::Changes(Changes {
+                            mention: Some(Mention {
+                                attribute: Attribute::Email,
+                                value: "Mira@Fjord.test".into(),
+                                folded: "mira@fjord.test".into(),
+                            }),
+                            ..Changes::default()
+                        }),
+                    )],
                 ),
             ),
         ]

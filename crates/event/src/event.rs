@@ -65,6 +65,10 @@ pub enum Fact {
     ApplicationAdded(ApplicationAdded),
     /// A token was issued.
     CredentialAdded(CredentialAdded),
+    /// A resource type beyond `User` and `Group` got its stored number.
+    ResourceTypeAdded(ResourceTypeAdded),
+    /// Requests without a valid credential that left no event of their own.
+    Unauthenticated(Unauthenticated),
 }
 
 /// A request on a SCIM address, and what was decided.
@@ -140,6 +144,28 @@ pub struct CredentialAdded {
     pub sha256: [u8; 32],
 }
 
+/// A resource type beyond `User` and `Group` as it was configured. Its number holds in all
+/// applications, so the event's `application` is the recorder.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResourceTypeAdded {
+    /// Its stored number; never given again.
+    pub number: ResourceType,
+    /// Its name (RFC 7643 §6).
+    pub name: String,
+}
+
+/// Requests without a valid credential on the event's `application` that came faster than the stated
+/// rate: counted, so that nobody fills the log from outside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unauthenticated {
+    /// How many there were.
+    pub count: u64,
+    /// What the clock showed at the first of them. It is not made to keep the log's order.
+    pub first: Timestamp,
+    /// What the clock showed at the last of them.
+    pub last: Timestamp,
+}
+
 /// What a credential allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -182,6 +208,14 @@ pub enum Route {
     ResourceTypes = 4,
     /// `/Schemas` and one of them.
     Schemas = 5,
+    /// `/`: a search over all resource types (RFC 7644 §3.4.2.1).
+    Root = 6,
+    /// `/.search`, or `/Users/.search` where there is a resource type (RFC 7644 §3.4.3).
+    Search = 7,
+    /// `/Bulk` (RFC 7644 §3.7).
+    Bulk = 8,
+    /// `/Me` (RFC 7644 §3.11).
+    Me = 9,
 }
 
 /// The method of a request.

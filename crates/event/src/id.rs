@@ -142,6 +142,8 @@ pub enum Attribute {
     ExternalId = 3,
     /// `displayName`.
     DisplayName = 4,
+    /// An e-mail value; compared without regard to case. A resource has any number of them.
+    Email = 5,
 }
 
 impl Attribute {
@@ -152,17 +154,19 @@ impl Attribute {
             2 => Some(Attribute::UserName),
             3 => Some(Attribute::ExternalId),
             4 => Some(Attribute::DisplayName),
+            5 => Some(Attribute::Email),
             _ => None,
         }
     }
 
-    /// The attribute's name in its schema.
+    /// The attribute's name in its schema; of a sub-attribute its path (RFC 7644 §3.10).
     pub fn name(self) -> &'static str {
         match self {
             Attribute::Id => "id",
             Attribute::UserName => "userName",
             Attribute::ExternalId => "externalId",
             Attribute::DisplayName => "displayName",
+            Attribute::Email => "emails.value",
         }
     }
 }
@@ -193,6 +197,15 @@ mod tests {
         let v4: EventId = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse().unwrap();
         assert_eq!(v4.parts(), None);
         assert!("67e5504410b1426f9247bb680e5fe0c8".parse::<EventId>().is_err());
+    }
+
+    #[test]
+    fn attributes_come_back_from_their_codes() {
+        let known: Vec<_> = (0..=u8::MAX).filter_map(Attribute::from_code).collect();
+        assert_eq!(known.len(), 5);
+        for attribute in known {
+            assert_eq!(Attribute::from_code(attribute as u8), Some(attribute));
+        }
     }
 
     #[test]

@@ -19,6 +19,6 @@ pub use clock::{Clock, Stopwatch, Timestamp};
 pub use event::{
     ApplicationAdded, BodyNote, Changes, Content, CredentialAdded, Detail, Effect, Element, Event,
     Fact, Header, Lifecycle, Mention, Method, Operation, Origin, Part, Path, RecorderStarted,
-    RecorderStopped, ResourceType, Role, Route, ValueChange,
+    RecorderStopped, ResourceType, ResourceTypeAdded, Role, Route, Unauthenticated, ValueChange,
 };
 pub use id::{Application, Attribute, Credential, EventId, LogId, Number, Seq};

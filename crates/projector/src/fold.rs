@@ -42,6 +42,7 @@ pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError>
         }
         Fact::ApplicationAdded(added) => fold_application(rows, event, added)?,
         Fact::CredentialAdded(added) => fold_credential(rows, event, added)?,
+        Fact::ResourceTypeAdded(_) | Fact::Unauthenticated(_) => {}
     }
     Ok(())
 }

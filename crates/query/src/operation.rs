@@ -257,5 +257,9 @@ fn route_name(route: Route) -> &'static str {
         Route::ServiceProviderConfig => "ServiceProviderConfig",
         Route::ResourceTypes => "ResourceTypes",
         Route::Schemas => "Schemas",
+        Route::Root => "/",
+        Route::Search => ".search",
+        Route::Bulk => "Bulk",
+        Route::Me => "Me",
     }
 }

@@ -10,7 +10,7 @@ use crate::codec::{CodecError, header_fields};
 use crate::event::{
     ApplicationAdded, BodyNote, Changes, CredentialAdded, Detail, Effect, Element, Fact, Header,
     Lifecycle, Mention, Method, Operation, Origin, Path, RecorderStarted, RecorderStopped,
-    ResourceType, Role, Route, ValueChange,
+    ResourceType, ResourceTypeAdded, Role, Route, Unauthenticated, ValueChange,
 };
 use crate::id::{Application, Attribute, Credential, Number};
 
@@ -19,6 +19,8 @@ const RECORDER_STARTED: u8 = 2;
 const RECORDER_STOPPED: u8 = 3;
 const APPLICATION_ADDED: u8 = 4;
 const CREDENTIAL_ADDED: u8 = 5;
+const RESOURCE_TYPE_ADDED: u8 = 6;
+const UNAUTHENTICATED: u8 = 7;
 
 /// What every kind's header begins with.
 #[derive(Serialize, Deserialize)]
@@ -80,6 +82,19 @@ struct CredentialAddedV1 {
     number: u32,
     role: u8,
     sha256: [u8; 32],
+}
+
+#[derive(Serialize, Deserialize)]
+struct ResourceTypeAddedV1 {
+    number: u8,
+    name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct UnauthenticatedV1 {
+    count: u64,
+    first_us: i64,
+    last_us: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -233,6 +248,21 @@ pub(crate) fn header_to_stored(
                 sha256: added.sha256,
             }),
         ),
+        Fact::ResourceTypeAdded(added) => (
+            RESOURCE_TYPE_ADDED,
+            FieldsV1::ResourceTypeAdded(ResourceTypeAddedV1 {
+                number: added.number.0,
+                name: added.name.clone(),
+            }),
+        ),
+        Fact::Unauthenticated(requests) => (
+            UNAUTHENTICATED,
+            FieldsV1::Unauthenticated(UnauthenticatedV1 {
+                count: requests.count,
+                first_us: requests.first.0,
+                last_us: requests.last.0,
+            }),
+        ),
     };
     Ok((kind, to_bytes(&HeaderV1 { common, fields })?))
 }
@@ -249,6 +279,8 @@ enum FieldsV1 {
     RecorderStopped(RecorderStoppedV1),
     ApplicationAdded(ApplicationAddedV1),
     CredentialAdded(CredentialAddedV1),
+    ResourceTypeAdded(ResourceTypeAddedV1),
+    Unauthenticated(UnauthenticatedV1),
 }
 
 impl Serialize for HeaderV1 {
@@ -259,6 +291,8 @@ impl Serialize for HeaderV1 {
             FieldsV1::RecorderStopped(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ApplicationAdded(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::CredentialAdded(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::ResourceTypeAdded(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::Unauthenticated(fields) => (&self.common, fields).serialize(serializer),
         }
     }
 }
@@ -303,6 +337,21 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
             });
             (common, fact)
         }
+        RESOURCE_TYPE_ADDED => {
+            let (common, added): (CommonV1, ResourceTypeAddedV1) = header_fields(bytes)?;
+            let number = ResourceType(added.number);
+            let added = ResourceTypeAdded { number, name: added.name };
+            (common, Fact::ResourceTypeAdded(added))
+        }
+        UNAUTHENTICATED => {
+            let (common, requests): (CommonV1, UnauthenticatedV1) = header_fields(bytes)?;
+            let requests = Unauthenticated {
+                count: requests.count,
+                first: Timestamp(requests.first_us),
+                last: Timestamp(requests.last_us),
+            };
+            (common, Fact::Unauthenticated(requests))
+        }
         code => return Err(unknown("kind of event", code)),
     };
     common_from_stored(common, fact)
@@ -317,6 +366,10 @@ fn operation_from_stored(op: OperationV1) -> Result<Operation, CodecError> {
             3 => Route::ServiceProviderConfig,
             4 => Route::ResourceTypes,
             5 => Route::Schemas,
+            6 => Route::Root,
+            7 => Route::Search,
+            8 => Route::Bulk,
+            9 => Route::Me,
             code => return Err(unknown("route", code)),
         },
         method: match op.method {
