@@ -95,6 +95,17 @@ pub enum StoreError {
         /// Which file or record.
         what: String,
     },
+    /// The secret key's file holds something else.
+    #[error(
+        "{} has {found} bytes and not the 32 of a key: remove it, and the next start makes a new \
+         one; only page cursors that were given out before become invalid", path.display()
+    )]
+    SecretLength {
+        /// Which file.
+        path: PathBuf,
+        /// How many bytes it has.
+        found: usize,
+    },
     /// The log has no event where one must be.
     #[error("the log has a gap: event {expected} is missing")]
     Gap {

@@ -3,11 +3,12 @@
 //! One folder holds one log:
 //!
 //! ```text
-//!  DIR/db/     RocksDB. Family `log`: seq → event bytes, the truth, synced.
-//!              Family `rows`: what the fold made of the log, a cache with its own watermark.
-//!              Family `default`: the format record alone.
-//!  DIR/kept    the log's name and how far it was synced, outside the database, so that a log
-//!              which came back shorter is noticed
+//!  DIR/db/         RocksDB. Family `log`: seq → event bytes, the truth, synced.
+//!                  Family `rows`: what the fold made of the log, a cache with its own watermark.
+//!                  Family `default`: the format record alone.
+//!  DIR/kept        the log's name and how far it was synced, outside the database, so that a log
+//!                  which came back shorter is noticed
+//!  DIR/cursor.key  32 secret bytes that sign page cursors; no part of the record
 //! ```
 //!
 //! [`key`] has every key of the rows on one page. The crate stores and finds bytes; what a row
@@ -20,8 +21,10 @@ pub mod key;
 mod log;
 mod open;
 mod rows;
+mod secret;
 
 pub use error::StoreError;
 pub use kept::Kept;
 pub use open::{Options, Store};
 pub use rows::{Direction, ReadRows, Row, RowChanges, Snapshot, Visit, digest};
+pub use secret::secret_file;

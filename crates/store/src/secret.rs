@@ -1,0 +1,88 @@
+//! A secret key beside the database, which signs what is handed out and comes back.
+//!
+//! It is no part of the record: without it, what was signed before is not accepted any more, and
+//! nothing else is lost. So it is made anew when it is missing.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use crate::error::StoreError;
+
+/// Where the key stands in the data folder.
+const NAME: &str = "cursor.key";
+
+/// The secret key of the data folder: the one that is there, or `fresh`, random bytes which become
+/// the key when there is none. A key that was returned survives a loss of power.
+///
+/// # Errors
+/// When the file cannot be read or written, and [`StoreError::SecretLength`] when it is no key.
+pub fn secret_file(data: &Path, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
+    let path = data.join(NAME);
+    match fs::read(&path) {
+        Ok(bytes) => bytes
+            .try_into()
+            .map_err(|bytes: Vec<u8>| StoreError::SecretLength { path, found: bytes.len() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create(data, &path, &fresh).map_err(|source| StoreError::File {
+                attempt: "write",
+                path,
+                source,
+            })?;
+            Ok(fresh)
+        }
+        Err(source) => Err(StoreError::File { attempt: "read", path, source }),
+    }
+}
+
+fn create(data: &Path, path: &Path, key: &[u8; 32]) -> io::Result<()> {
+    let part = data.join("cursor.key.part");
+    match fs::remove_file(&part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {} // a start that was killed may have left one
+    }
+    // Only the owner may read it, from its first byte on.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+    file.write_all(key)?;
+    file.sync_all()?;
+    fs::rename(&part, path)?;
+    File::open(data)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_only_its_owner_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("cursor.key.part"), "left by a killed start").unwrap();
+        assert_eq!(secret_file(folder.path(), [7; 32]).unwrap(), [7; 32]);
+        assert_eq!(secret_file(folder.path(), [8; 32]).unwrap(), [7; 32]);
+        let mode = fs::metadata(folder.path().join(NAME)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+
+        fs::remove_file(folder.path().join(NAME)).unwrap();
+        assert_eq!(secret_file(folder.path(), [9; 32]).unwrap(), [9; 32]);
+    }
+
+    #[test]
+    fn a_file_of_another_length_is_refused_by_name_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        for length in [0, 31, 33] {
+            fs::write(&path, vec![7; length]).unwrap();
+            let error = secret_file(folder.path(), [8; 32]).unwrap_err();
+            assert!(matches!(&error, StoreError::SecretLength { found, .. } if *found == length));
+            assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+            assert_eq!(fs::read(&path).unwrap().len(), length);
+        }
+        let absent = secret_file(&folder.path().join("absent"), [8; 32]);
+        assert!(matches!(absent, Err(StoreError::File { attempt: "write", .. })));
+    }
+}
