@@ -365,6 +365,8 @@ fn render_metrics(committer: Committer) -> Arc<dyn Fn() -> String + Send + Sync>
     Arc::new(move || {
         metrics::gauge!("provlog_disk_free_bytes").set(committer.disk_free_bytes() as f64);
         metrics::gauge!("provlog_store_bytes").set(committer.store().size_bytes() as f64);
+        metrics::counter!("provlog_rows_read_total").absolute(committer.store().rows_read());
+        metrics::counter!("provlog_rows_written_total").absolute(committer.store().rows_written());
         let poisoned = if committer.check().is_err() { 1.0 } else { 0.0 };
         metrics::gauge!("provlog_poisoned").set(poisoned);
         handle.as_ref().map(PrometheusHandle::render).unwrap_or_default()

@@ -4,6 +4,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use event::{LogId, Seq, Timestamp};
 use rocksdb::{
@@ -40,6 +41,8 @@ pub struct Store {
     folder: PathBuf,
     log: LogId,
     last_alive: Option<Timestamp>,
+    pub(crate) rows_read: AtomicU64,
+    pub(crate) rows_written: AtomicU64,
 }
 
 impl Store {
@@ -77,6 +80,8 @@ impl Store {
             folder: folder.to_owned(),
             log: LogId::from_random(random),
             last_alive: kept.map(|kept| kept.alive),
+            rows_read: AtomicU64::new(0),
+            rows_written: AtomicU64::new(0),
         };
         let size = store.log_size()?;
         let record =
@@ -181,6 +186,17 @@ impl Store {
                 self.db.property_int_value_cf(&self.family(name), property).ok().flatten()
             })
             .sum()
+    }
+
+    /// Rows read since the store was opened: every key that was asked for, whether there or not, and
+    /// every row that a scan showed. What an overlay knows without asking does not count.
+    pub fn rows_read(&self) -> u64 {
+        self.rows_read.load(Ordering::Relaxed)
+    }
+
+    /// Rows written since the store was opened: put or deleted by a publish, watermarks included.
+    pub fn rows_written(&self) -> u64 {
+        self.rows_written.load(Ordering::Relaxed)
     }
 
     pub(crate) fn log_family(&self) -> Arc<BoundColumnFamily<'_>> {
@@ -339,6 +355,29 @@ mod tests {
         store.clear_rows().unwrap();
         assert_eq!(store.snapshot().watermark().unwrap(), None);
         assert_eq!(store.snapshot().get(&key(0)).unwrap(), None);
+    }
+
+    #[test]
+    fn rows_that_are_read_and_written_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).unwrap();
+        let key = crate::key::operation;
+        let mut changes: RowChanges = (0..5).map(|seq| (key(seq), Some(vec![]))).collect();
+        changes.insert(key(9), None);
+        store.publish(&changes, 5, 1).unwrap();
+        assert_eq!((store.rows_read(), store.rows_written()), (0, 7), "with the watermark");
+
+        let snapshot = store.snapshot();
+        snapshot.get(&key(0)).unwrap();
+        snapshot.get(&key(7)).unwrap();
+        assert_eq!(store.rows_read(), 2, "absent rows count too");
+        let all = crate::key::operations(None);
+        snapshot.scan(&all, Direction::Forward, &mut |_, _| ControlFlow::Continue(())).unwrap();
+        assert_eq!(store.rows_read(), 7);
+        snapshot.first(&all, Direction::Backward).unwrap();
+        assert_eq!(store.rows_read(), 8, "a scan that breaks off counts what it saw");
+        snapshot.first(&crate::key::gaps(9), Direction::Backward).unwrap();
+        assert_eq!((store.rows_read(), store.rows_written()), (8, 7), "nothing was there");
     }
 
     #[test]

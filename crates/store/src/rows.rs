@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 
 use event::Seq;
 use rocksdb::{IteratorMode, ReadOptions, WriteBatch, WriteOptions};
@@ -70,6 +71,7 @@ pub struct Snapshot<'a> {
 
 impl ReadRows for Snapshot<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.rows_read.fetch_add(1, Ordering::Relaxed);
         self.rocks.get_cf(&self.store.rows_family(), key).map_err(StoreError::rocks("read a row"))
     }
 
@@ -89,13 +91,25 @@ impl ReadRows for Snapshot<'_> {
             Direction::Forward => IteratorMode::Start,
             Direction::Backward => IteratorMode::End,
         };
+        let mut shown = 0;
+        let mut outcome = Ok(());
         for entry in self.rocks.iterator_cf_opt(&self.store.rows_family(), options, mode) {
-            let (key, value) = entry.map_err(StoreError::rocks("scan rows"))?;
-            if visit(&key, &value).is_break() {
-                break;
+            match entry {
+                Ok((key, value)) => {
+                    shown += 1;
+                    if visit(&key, &value).is_break() {
+                        break;
+                    }
+                }
+                Err(source) => {
+                    outcome = Err(StoreError::Rocks { attempt: "scan rows", source });
+                    break;
+                }
             }
         }
-        Ok(())
+        // Once a scan: a shared counter that every row touches would be felt.
+        self.store.rows_read.fetch_add(shown, Ordering::Relaxed);
+        outcome
     }
 }
 
@@ -129,7 +143,9 @@ impl Store {
         batch.put_cf(&family, key::watermark(), watermark);
         let mut options = WriteOptions::default();
         options.disable_wal(true);
-        self.db.write_opt(batch, &options).map_err(StoreError::rocks("publish rows"))
+        self.db.write_opt(batch, &options).map_err(StoreError::rocks("publish rows"))?;
+        self.rows_written.fetch_add(changes.len() as u64 + 1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Removes all rows, watermark included: the next start, or the caller, folds from seq 0.
