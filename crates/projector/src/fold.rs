@@ -4,6 +4,8 @@
 //! PATCH or looks at a profile, so that a later correction of such code cannot change the past.
 //! It cannot find fault with an event; it fails only when a row cannot be read or decoded.
 
+use std::collections::BTreeSet;
+
 use event::{
     Application, ApplicationAdded, Attribute, Changes, Content, CredentialAdded, Event, Fact,
     Lifecycle, Number, Operation, RecorderStarted, ResourceType, Seq,
@@ -23,7 +25,14 @@ use crate::view::{Overlay, View};
 
 /// Raised whenever rows, their keys or the fold itself change: rows of another version are made
 /// anew at start-up.
-pub const FOLD_VERSION: u32 = 1;
+pub const FOLD_VERSION: u32 = 2;
+
+/// A value whose [`folded`] form has more bytes than this is not looked up by: it has no lookup row,
+/// and to find it one must look through the resources. Of the names that have at most 1 KiB each
+/// (`userName`, `externalId`, `displayName`) every one has its row, for folding makes a text at most
+/// three times as long. The bound is on the folded form, so that spellings that are equal without
+/// regard to case either all have a row or none has.
+pub const LOOKUP_BYTES_MAX: usize = 3 * 1_024;
 
 /// Applies one event to the rows.
 ///
@@ -42,7 +51,11 @@ pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError>
         }
         Fact::ApplicationAdded(added) => fold_application(rows, event, added)?,
         Fact::CredentialAdded(added) => fold_credential(rows, event, added)?,
-        Fact::ResourceTypeAdded(_) | Fact::Unauthenticated(_) => {}
+        Fact::ResourceTypeAdded(added) => {
+            let name = row::encode("a resource type", &added.name)?;
+            rows.put(key::resource_type(added.number), name);
+        }
+        Fact::Unauthenticated(_) => fold_summary(rows, event),
     }
     Ok(())
 }
@@ -104,9 +117,7 @@ fn fold_operation(
     event: &Event,
     operation: &Operation,
 ) -> Result<(), ProjectorError> {
-    if let Some(summary) = OperationSummary::of(event) {
-        rows.put(key::operation(event.seq), summary.encode());
-    }
+    fold_summary(rows, event);
     for part in &event.parts {
         if let Content::Changes(changes) = &part.content {
             let of = Of { event, operation, number: part.subject };
@@ -114,6 +125,12 @@ fn fold_operation(
         }
     }
     Ok(())
+}
+
+fn fold_summary(rows: &mut Overlay<'_>, event: &Event) {
+    if let Some(summary) = OperationSummary::of(event) {
+        rows.put(key::operation(event.seq), summary.encode());
+    }
 }
 
 /// The changes of one resource or person by one operation.
@@ -212,21 +229,18 @@ impl Of<'_> {
             let key = key::id(application, resource_type, id);
             rows.put(key, row::encode_number(self.number.0));
         }
-        for attribute in [Attribute::UserName, Attribute::ExternalId, Attribute::DisplayName] {
-            let was = old.and_then(|state| text(state, attribute));
-            let is = new.and_then(|state| text(state, attribute));
-            if was == is {
+        for (attribute, holder) in LOOKED_UP {
+            if old.and_then(|state| state.get(holder)) == new.and_then(|state| state.get(holder)) {
                 continue;
             }
-            let key = |value: &str| {
-                let folded = folded(attribute, value);
-                key::lookup(application, resource_type, attribute, &folded, self.number)
-            };
-            if let Some(was) = was {
-                rows.delete(key(was));
+            let (was, is) = (lookup_values(old, attribute), lookup_values(new, attribute));
+            let key =
+                |value| key::lookup(application, resource_type, attribute, value, self.number);
+            for gone in was.difference(&is) {
+                rows.delete(key(gone));
             }
-            if let Some(is) = is {
-                rows.put(key(is), vec![]);
+            for come in is.difference(&was) {
+                rows.put(key(come), vec![]);
             }
         }
     }
@@ -264,12 +278,36 @@ fn text(state: &Map<String, Value>, attribute: Attribute) -> Option<&str> {
     state.get(attribute.name()).and_then(Value::as_str)
 }
 
+/// What has lookup rows, and the attribute of the state that holds its values.
+const LOOKED_UP: [(Attribute, &str); 4] = [
+    (Attribute::UserName, "userName"),
+    (Attribute::ExternalId, "externalId"),
+    (Attribute::DisplayName, "displayName"),
+    (Attribute::Email, "emails"),
+];
+
+/// The values of a state that have lookup rows, folded, each once.
+fn lookup_values(state: Option<&Map<String, Value>>, attribute: Attribute) -> BTreeSet<String> {
+    let Some(state) = state else { return BTreeSet::new() };
+    let values: Vec<&str> = match attribute {
+        Attribute::Email => {
+            let emails = state.get("emails").and_then(Value::as_array).into_iter().flatten();
+            emails.filter_map(|email| email.get("value")?.as_str()).collect()
+        }
+        Attribute::Id | Attribute::UserName | Attribute::ExternalId | Attribute::DisplayName => {
+            text(state, attribute).into_iter().collect()
+        }
+    };
+    let folded = values.into_iter().map(|value| folded(attribute, value));
+    folded.filter(|value| value.len() <= LOOKUP_BYTES_MAX).collect()
+}
+
 /// A looked-up value as it is compared: ids exactly, names without regard to case (RFC 7643 §3.1,
 /// §8.7.1).
 pub fn folded(attribute: Attribute, value: &str) -> String {
     match attribute {
         Attribute::Id | Attribute::ExternalId => value.to_owned(),
-        Attribute::UserName | Attribute::DisplayName => without_case(value),
+        Attribute::UserName | Attribute::DisplayName | Attribute::Email => without_case(value),
     }
 }
 
@@ -282,4 +320,191 @@ pub(crate) fn without_case(text: &str) -> String {
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use event::{
+        Effect, Header, Method, Part, Path, ResourceTypeAdded, Route, Timestamp, Unauthenticated,
+        ValueChange,
+    };
+    use serde_json::json;
+    use store::Direction;
+    use store::key::KeyRange;
+
+    use super::*;
+    use crate::view::tests::MapRows;
+
+    const APP: Application = Application(3);
+    const WHO: Number = Number(9);
+
+    fn event_of(seq: Seq, application: Application, fact: Fact, parts: Vec<Part>) -> Event {
+        let recorded_at = Timestamp(seq as i64);
+        let header =
+            Header { application, recorded_at, raw_clock: recorded_at, origin: None, fact };
+        Event { seq, header, parts }
+    }
+
+    /// Sets one attribute of a user, or with a lifecycle creates or deletes the user.
+    fn changed(
+        seq: Seq,
+        attribute: &str,
+        new: Option<Value>,
+        lifecycle: Option<Lifecycle>,
+    ) -> Event {
+        let operation = Operation {
+            route: Route::Resource,
+            method: Method::Patch,
+            resource_type: ResourceType::USER,
+            number: WHO,
+            touches: vec![],
+            status: 200,
+            scim_type: 0,
+            effect: Effect::Applied,
+            index: 0,
+            saw_seq: None,
+            results: None,
+            decided_after_us: 0,
+        };
+        let path = Path { schema: None, attribute: attribute.into(), element: None, sub: None };
+        let new = new.map(|value| serde_json::to_vec(&value).unwrap());
+        let values = vec![ValueChange { path, old: None, new }];
+        let changes = Changes { lifecycle, values, ..Changes::default() };
+        let part = Part { subject: WHO, content: Content::Changes(changes) };
+        event_of(seq, APP, Fact::Operation(operation), vec![part])
+    }
+
+    fn found(rows: &dyn ReadRows, attribute: Attribute, value: &str) -> bool {
+        let folded = folded(attribute, value);
+        let numbers = View::new(rows).lookup(APP, ResourceType::USER, attribute, &folded).unwrap();
+        assert!(numbers.is_empty() || numbers == [WHO], "once each: {numbers:?}");
+        !numbers.is_empty()
+    }
+
+    /// Every lookup row, as the key's bytes.
+    fn lookups(rows: &dyn ReadRows) -> Vec<Vec<u8>> {
+        let kind = key::lookup(APP, ResourceType::USER, Attribute::Email, "", WHO)[0];
+        let mut keys = vec![];
+        let range = KeyRange { from: vec![kind], to: vec![kind + 1] };
+        rows.scan(&range, Direction::Forward, &mut |key, _| {
+            keys.push(key.to_vec());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        keys
+    }
+
+    #[test]
+    fn e_mail_values_are_looked_up_as_long_as_the_resource_has_them() {
+        let base = MapRows::default();
+        let mut rows = Overlay::new(&base);
+        let mut seq = 0;
+        let mut check = |event: Event, expected: &[&str]| {
+            fold(&mut rows, &event).unwrap();
+            let all = ["mira@fjord.test", "MIRA@boat.test", "straße@fjord.test", "ole@fjord.test"];
+            for value in all {
+                let is_found = found(&rows, Attribute::Email, value);
+                assert_eq!(is_found, expected.contains(&value), "{value} at {}", event.seq);
+            }
+            assert_eq!(lookups(&rows).len(), expected.len(), "nothing else is there");
+        };
+        let mut set = |emails: Value, expected: &[&str]| {
+            let created = (seq == 0).then_some(Lifecycle::Created(ResourceType::USER));
+            check(changed(seq, "emails", Some(emails), created), expected);
+            seq += 1;
+        };
+        set(
+            json!([
+                {"type": "work", "value": "Mira@Fjord.test"},
+                {"type": "home", "value": "mira@fjord.TEST"},
+                {"type": "other", "value": "mira@boat.test"},
+                {"type": "odd"}, {"value": 7}, "x", null,
+            ]),
+            &["mira@fjord.test", "MIRA@boat.test"],
+        );
+        // The case alone changes, one goes, one comes.
+        set(
+            json!([{"value": "MIRA@FJORD.TEST"}, {"value": "STRASSE@fjord.test"}]),
+            &["mira@fjord.test", "straße@fjord.test"],
+        );
+        // No list of objects: nothing to look up by.
+        set(json!("mira@fjord.test"), &[]);
+        set(json!([{"value": "ole@fjord.test"}]), &["ole@fjord.test"]);
+        // Another attribute changes.
+        check(changed(5, "title", Some(json!("Clerk")), None), &["ole@fjord.test"]);
+        check(changed(6, "title", None, Some(Lifecycle::Deleted)), &[]);
+    }
+
+    #[test]
+    fn a_value_is_looked_up_by_the_length_of_its_folded_form() {
+        let base = MapRows::default();
+        for (text, expected) in [
+            ("x".repeat(LOOKUP_BYTES_MAX), true),
+            ("x".repeat(LOOKUP_BYTES_MAX + 1), false),
+            ("\u{390}".repeat(512), true),
+            ("\u{390}".repeat(513), false),
+            ("x".repeat(70_000), false),
+        ] {
+            let mut rows = Overlay::new(&base);
+            let created = Some(Lifecycle::Created(ResourceType::USER));
+            let emails = json!([{"value": text}]);
+            fold(&mut rows, &changed(0, "emails", Some(emails), created)).unwrap();
+            fold(&mut rows, &changed(1, "displayName", Some(json!(text)), None)).unwrap();
+            assert_eq!(found(&rows, Attribute::Email, &text), expected, "{}", text.len());
+            assert_eq!(found(&rows, Attribute::DisplayName, &text), expected, "{}", text.len());
+            assert_eq!(lookups(&rows).len(), if expected { 2 } else { 0 });
+            fold(&mut rows, &changed(2, "title", None, Some(Lifecycle::Deleted))).unwrap();
+            assert_eq!(lookups(&rows).len(), 0);
+        }
+    }
+
+    /// A name of 1 KiB, the most that decide lets through, always has its row: uniqueness rests on it.
+    #[test]
+    fn folding_makes_a_text_at_most_three_times_as_long() {
+        for c in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+            let folded = without_case(&c.to_string());
+            assert!(folded.len() * 1_024 <= c.len_utf8() * LOOKUP_BYTES_MAX, "{c:?}");
+            assert_eq!(without_case(&folded), folded, "{c:?} folds further");
+        }
+    }
+
+    #[test]
+    fn resource_types_have_their_names() {
+        let base = MapRows::default();
+        let mut rows = Overlay::new(&base);
+        assert_eq!(View::new(&rows).resource_types().unwrap(), []);
+        for (seq, number, name) in [(0, 4, "Berth"), (1, 3, "Boat"), (2, 255, "Överlast")] {
+            let number = ResourceType(number);
+            let fact = Fact::ResourceTypeAdded(ResourceTypeAdded { number, name: name.into() });
+            fold(&mut rows, &event_of(seq, Application::RECORDER, fact, vec![])).unwrap();
+        }
+        let expected = [(3, "Boat"), (4, "Berth"), (255, "Överlast")];
+        let expected = expected.map(|(number, name)| (ResourceType(number), name.to_owned()));
+        assert_eq!(View::new(&rows).resource_types().unwrap(), expected);
+    }
+
+    #[test]
+    fn counted_requests_stand_among_the_operations() {
+        let base = MapRows::default();
+        let mut rows = Overlay::new(&base);
+        for (seq, count) in [(0, 70_000), (1, u64::MAX)] {
+            let fact = Fact::Unauthenticated(Unauthenticated {
+                count,
+                first: Timestamp(-5),
+                last: Timestamp(5),
+            });
+            fold(&mut rows, &event_of(seq, APP, fact, vec![])).unwrap();
+        }
+        fold(&mut rows, &changed(2, "title", None, None)).unwrap();
+        let mut seen = vec![];
+        View::new(&rows)
+            .operations(None, &mut |summary| {
+                seen.push((summary.seq, summary.application, summary.status, summary.count));
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!(seen, [(2, APP, 200, 1), (1, APP, 401, u32::MAX), (0, APP, 401, 70_000)]);
+    }
 }

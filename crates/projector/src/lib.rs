@@ -27,7 +27,7 @@ mod view;
 pub use command::{Decision, Draft, Durability, Stamp};
 pub use committer::{CommitError, Committer, CommitterOptions, last_recorded_at};
 pub use error::ProjectorError;
-pub use fold::{FOLD_VERSION, fold, folded};
+pub use fold::{FOLD_VERSION, LOOKUP_BYTES_MAX, fold, folded};
 pub use operation::{OperationSummary, request_id_hash};
 pub use rebuild::{Rebuilt, catch_up, rebuild};
 pub use resource::apply;

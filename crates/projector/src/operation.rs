@@ -1,8 +1,11 @@
-//! The summary of an operation: what a list shows and filters by, without opening the event.
+//! The summary of an operation: what a list shows and filters by, without opening the event. Requests
+//! without a valid credential that were only counted have one together.
 
-use event::{Application, Credential, Event, Fact, Number, ResourceType, Seq, Timestamp};
+use event::{
+    Application, Credential, Effect, Event, Fact, Method, Number, ResourceType, Seq, Timestamp,
+};
 
-/// Numbers and codes of one operation; 39 bytes as a row.
+/// Numbers and codes of one operation; 43 bytes as a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OperationSummary {
     /// Its place in the log.
@@ -23,30 +26,53 @@ pub struct OperationSummary {
     pub method: u8,
     /// Stored number of the effect.
     pub effect: u8,
+    /// How many requests it stands for: 1, save for those that were only counted; `u32::MAX` for
+    /// more than that.
+    pub count: u32,
     /// Hash of the request id; equal ids have equal hashes, and the event decides.
     pub request_id_hash: u64,
 }
 
 impl OperationSummary {
     pub(crate) fn of(event: &Event) -> Option<OperationSummary> {
-        let Fact::Operation(op) = &event.header.fact else { return None };
         let origin = event.header.origin.as_ref();
-        Some(OperationSummary {
+        // What counted requests have in common.
+        let refused = OperationSummary {
             seq: event.seq,
             application: event.header.application,
             credential: origin.map_or(Credential::NONE, |origin| origin.credential),
             recorded_at: event.header.recorded_at,
-            number: op.number,
-            resource_type: op.resource_type,
-            status: op.status,
-            method: op.method as u8,
-            effect: op.effect as u8,
+            number: Number::NOBODY,
+            resource_type: ResourceType::NONE,
+            status: 401,
+            method: Method::Other as u8,
+            effect: Effect::Rejected as u8,
+            count: 1,
             request_id_hash: request_id_hash(origin.map_or("", |origin| &origin.request_id)),
-        })
+        };
+        match &event.header.fact {
+            Fact::Operation(op) => Some(OperationSummary {
+                number: op.number,
+                resource_type: op.resource_type,
+                status: op.status,
+                method: op.method as u8,
+                effect: op.effect as u8,
+                ..refused
+            }),
+            Fact::Unauthenticated(requests) => Some(OperationSummary {
+                count: u32::try_from(requests.count).unwrap_or(u32::MAX),
+                ..refused
+            }),
+            Fact::RecorderStarted(_)
+            | Fact::RecorderStopped(_)
+            | Fact::ApplicationAdded(_)
+            | Fact::CredentialAdded(_)
+            | Fact::ResourceTypeAdded(_) => None,
+        }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(39);
+        let mut out = Vec::with_capacity(43);
         out.extend_from_slice(&self.application.0.to_be_bytes());
         out.extend_from_slice(&self.credential.0.to_be_bytes());
         out.extend_from_slice(&self.recorded_at.0.to_be_bytes());
@@ -55,6 +81,7 @@ impl OperationSummary {
         out.extend_from_slice(&self.status.to_be_bytes());
         out.push(self.method);
         out.push(self.effect);
+        out.extend_from_slice(&self.count.to_be_bytes());
         out.extend_from_slice(&self.request_id_hash.to_be_bytes());
         out
     }
@@ -71,6 +98,7 @@ impl OperationSummary {
             status: u16::from_be_bytes(take(&mut rest)?),
             method: u8::from_be_bytes(take(&mut rest)?),
             effect: u8::from_be_bytes(take(&mut rest)?),
+            count: u32::from_be_bytes(take(&mut rest)?),
             request_id_hash: u64::from_be_bytes(take(&mut rest)?),
         };
         rest.is_empty().then_some(summary)
@@ -106,6 +134,7 @@ mod tests {
             status: 409,
             method: 2,
             effect: 4,
+            count: 70_000,
             request_id_hash: request_id_hash("req-1"),
         };
         let bytes = summary.encode();

@@ -199,7 +199,9 @@ impl<'a> View<'a> {
         value.map(|value| row::number_of("an id", &value)).transpose()
     }
 
-    /// The living resources that have a value, which is folded as its attribute is compared.
+    /// The living resources that have a value, which is [`folded`](crate::folded) as its attribute is
+    /// compared. Folded values of more than [`LOOKUP_BYTES_MAX`](crate::LOOKUP_BYTES_MAX) bytes have
+    /// no rows: whoever asks for a longer one finds nobody here, and must look through the resources.
     pub fn lookup(
         &self,
         application: Application,
@@ -313,6 +315,15 @@ impl<'a> View<'a> {
             }
         })?;
         failed.map_or(Ok(()), Err)
+    }
+
+    /// The resource types beyond `User` and `Group`, by number.
+    pub fn resource_types(&self) -> Result<Vec<(ResourceType, String)>, ProjectorError> {
+        let what = "a resource type";
+        self.collect(&key::resource_types(), |key, name| {
+            let number = key::resource_type_number(key).ok_or_else(|| ProjectorError::row(what))?;
+            Ok((number, row::decode(what, name)?))
+        })
     }
 
     /// The stretches without a recorder that were known at `seq`, oldest first.

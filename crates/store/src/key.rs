@@ -22,6 +22,7 @@
 //! | 16   | second      | seconds since 1970 i64                              | first seq u64        |
 //! | 17   | recorder    |                                                     | running or stopped   |
 //! | 18   | gap         | seq u64 of the start that ended it                  | from, to, reason     |
+//! | 19   | resource type | type u8                                           | name                 |
 //!
 //! `set` is `application u32, kind u8, number u32`. Values of persons stand only in rows whose key
 //! begins with that person's number (mentioned, version) and in the keys of id, mention and lookup.
@@ -48,6 +49,7 @@ const OPERATION: u8 = 15;
 const SECOND: u8 = 16;
 const RECORDER: u8 = 17;
 const GAP: u8 = 18;
+const RESOURCE_TYPE: u8 = 19;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -222,8 +224,8 @@ fn lookup_prefix(
     attribute: Attribute,
     folded: &str,
 ) -> Key {
-    // A length instead of a terminator, so that no value is the beginning of another. The bound on
-    // looked-up values keeps it far below the field's 65,535.
+    // A length instead of a terminator, so that no value is the beginning of another. The fold puts
+    // no value into a key whose length the field would not hold (`projector::LOOKUP_BYTES_MAX`).
     let length = (folded.len() as u16).to_be_bytes();
     Key::new(LOOKUP)
         .app(application)
@@ -395,6 +397,21 @@ pub fn gaps(until: Seq) -> KeyRange {
     KeyRange { from: all.from, to: until.checked_add(1).map_or(all.to, gap) }
 }
 
+/// A resource type beyond `User` and `Group`.
+pub fn resource_type(resource_type: ResourceType) -> Vec<u8> {
+    Key::new(RESOURCE_TYPE).u8(resource_type.0).0
+}
+
+/// All resource types beyond `User` and `Group`, by number.
+pub fn resource_types() -> KeyRange {
+    KeyRange::prefix(vec![RESOURCE_TYPE])
+}
+
+/// The number of a [`resource_type`] key.
+pub fn resource_type_number(key: &[u8]) -> Option<ResourceType> {
+    key.last().copied().map(ResourceType)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -424,6 +441,7 @@ mod tests {
             second(1),
             recorder(),
             gap(1),
+            resource_type(ResourceType(3)),
         ];
         for (index, key) in keys.iter().enumerate() {
             assert_eq!(usize::from(key[0]), index + 1);
@@ -452,6 +470,7 @@ mod tests {
         }
         assert_eq!(version_seq(&version(APP, SOMEBODY, 80)), Some(80));
         assert_eq!(operation_seq(&operation(81)), Some(81));
+        assert_eq!(resource_type_number(&resource_type(ResourceType(5))), Some(ResourceType(5)));
     }
 
     #[test]
@@ -478,6 +497,7 @@ mod tests {
 
         let range = lookups(APP, ResourceType::USER, Attribute::UserName, "ab");
         let key = |text| lookup(APP, ResourceType::USER, Attribute::UserName, text, SOMEBODY);
+        assert!(inside(&resource_types(), &resource_type(ResourceType(u8::MAX))));
         assert!(inside(&range, &key("ab")));
         assert!(!inside(&range, &key("abc")) && !inside(&range, &key("a")));
     }
