@@ -27,6 +27,9 @@ pub struct Settings {
     pub filter_on_discovery: FilterOnDiscovery,
     /// Whether a body must list the base schema in `schemas` (RFC 7643 §3).
     pub require_schemas: bool,
+    /// Units of requests that clients of the application may spend in a second, on average; 0 is no
+    /// limit.
+    pub requests_per_second_max: u32,
 }
 
 impl Settings {
@@ -41,6 +44,7 @@ impl Settings {
             unique_group_names: false,
             filter_on_discovery: FilterOnDiscovery::Ignore,
             require_schemas: false,
+            requests_per_second_max: 0,
         }
     }
 
@@ -120,6 +124,10 @@ mod tests {
         );
         assert!(from_value::<Settings>(json!({"patch_mis": "error"})).is_err());
         assert!(from_value::<Settings>(json!({"patch_miss": "Create"})).is_err());
+        let limited = from_value::<Settings>(json!({"requests_per_second_max": 20})).unwrap();
+        assert_eq!(limited, Settings { requests_per_second_max: 20, ..Settings::generic() });
+        assert_eq!(Settings::strict().requests_per_second_max, 0);
+        assert!(from_value::<Settings>(json!({"requests_per_second_max": -1})).is_err());
     }
 
     #[test]
