@@ -27,8 +27,10 @@ mod json;
 mod limits;
 mod patch;
 mod path;
+mod precondition;
 mod resource;
 mod schema;
+mod search;
 mod settings;
 mod value;
 
@@ -39,9 +41,11 @@ pub use json::{Bounds, JsonError, JsonErrorKind, canonical, parse_json};
 pub use limits::{ELEMENTS_MAX, LOOKED_AT_MAX, MEMBERS_MAX, RESOURCE_BYTES_MAX};
 pub use patch::{MemberOperation, PatchOp, PatchOperation, Patched, apply_patch, parse_patch};
 pub use path::{AttrPath, PatchPath};
+pub use precondition::EntityTags;
 pub use resource::{Member, Resource, check_immutable};
 pub use schema::{
     Attribute, Kind, Mutability, Registry, RegistryError, ResourceType, Returned, Schema,
     Uniqueness,
 };
+pub use search::{SearchRequest, Selection};
 pub use settings::{FilterOnDiscovery, OmittedActive, PatchMiss, PatchResponse, Settings};
