@@ -28,10 +28,12 @@ mod limits;
 mod patch;
 mod path;
 mod precondition;
+mod projection;
 mod resource;
 mod schema;
 mod search;
 mod settings;
+mod sort;
 mod value;
 
 pub use diff::{Change, ChangePath, Element, diff, settle};
@@ -42,6 +44,7 @@ pub use limits::{ELEMENTS_MAX, LOOKED_AT_MAX, MEMBERS_MAX, RESOURCE_BYTES_MAX};
 pub use patch::{MemberOperation, PatchOp, PatchOperation, Patched, apply_patch, parse_patch};
 pub use path::{AttrPath, PatchPath};
 pub use precondition::EntityTags;
+pub use projection::Projection;
 pub use resource::{Member, Resource, check_immutable};
 pub use schema::{
     Attribute, Kind, Mutability, Registry, RegistryError, ResourceType, Returned, Schema,
@@ -49,3 +52,4 @@ pub use schema::{
 };
 pub use search::{SearchRequest, Selection};
 pub use settings::{FilterOnDiscovery, OmittedActive, PatchMiss, PatchResponse, Settings};
+pub use sort::{Sort, SortKey};
