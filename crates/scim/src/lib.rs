@@ -19,6 +19,7 @@
 //! Stored attributes are a JSON object in one form: names in schema spelling, extensions as objects under
 //! their URN, nothing empty, nothing readOnly, no password, no members.
 
+mod bulk;
 mod diff;
 mod draft;
 mod error;
@@ -36,6 +37,7 @@ mod settings;
 mod sort;
 mod value;
 
+pub use bulk::{BulkMethod, BulkOperation, BulkRequest, Resolved, parse_bulk, resolve_value};
 pub use diff::{Change, ChangePath, Element, diff, settle};
 pub use error::{ScimError, ScimType};
 pub use filter::{CompareOp, Filter, Literal, fold};

@@ -1,0 +1,345 @@
+//! Bulk requests (RFC 7644 §3.7): what they ask for, in which order it can be done, and references to
+//! resources that the same request makes.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use crate::error::{ScimError, ScimType};
+use crate::schema::is_urn;
+
+mod order;
+#[cfg(test)]
+mod tests;
+
+/// Longer ones would be repeated in the answer, once for every operation.
+const BULK_ID_BYTES_MAX: usize = 1024;
+const REFERENCE_PREFIX: &str = "bulkId:";
+
+/// A bulk request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BulkRequest {
+    /// After so many errors the rest is left undone; `None`: everything is tried.
+    pub fail_on_errors: Option<usize>,
+    /// At least one, in the order of the document.
+    pub operations: Vec<BulkOperation>,
+}
+
+/// One operation of a bulk request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BulkOperation {
+    /// The method in upper case; empty if it is not even a short word.
+    pub method: String,
+    /// What to do; `None` comes with a problem.
+    pub verb: Option<BulkMethod>,
+    /// Where, below the base URL and from a slash on, as written; may hold references.
+    pub path: String,
+    /// By what name other operations refer to the resource. Only that of a POST means anything.
+    pub bulk_id: Option<String>,
+    /// Entity tag that the resource must have.
+    pub version: Option<String>,
+    /// The body; there for all but DELETE, unless there is a problem.
+    pub data: Option<Value>,
+    /// Why this operation fails without being tried; the others are not concerned.
+    pub problem: Option<ScimError>,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of HTTP")]
+pub enum BulkMethod {
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+/// An operation with ids in the place of references.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved {
+    /// Where; unknown references are still in it.
+    pub path: String,
+    /// The body. That of a POST is without what refers to unknown resources; every other is whole.
+    pub data: Option<Value>,
+    /// What the body of a POST is without, in the shape of a resource; with ids in the place of
+    /// unknown references ([`resolve_value`]) it is the value of a path-less PATCH `add`.
+    pub held_back: Option<Value>,
+    /// The unknown ones among [`BulkOperation::references`].
+    pub unresolved: Vec<String>,
+}
+
+/// Reads a bulk request. Names and methods in any case; `schemas` is not looked at, since the route says
+/// what the body is.
+///
+/// 400 `invalidSyntax` if the body is no object, or `Operations` no list of at least one object (to
+/// ask for nothing is a mistake of the client, as in a PATCH); 400 `invalidValue` for a
+/// `failOnErrors` that is no integer from 1; 413 above `operations_max`. Whatever else is wrong with one operation is
+/// its own [`BulkOperation::problem`].
+pub fn parse_bulk(body: &Value, operations_max: usize) -> Result<BulkRequest, ScimError> {
+    let Value::Object(body) = body else {
+        return Err(ScimError::invalid_syntax("the body must be a JSON object"));
+    };
+    let given = match get(body, "Operations") {
+        Some(Value::Array(operations)) if !operations.is_empty() => operations,
+        _ => {
+            return Err(ScimError::invalid_syntax(
+                "Operations must be a list of at least one operation",
+            ));
+        }
+    };
+    if given.len() > operations_max {
+        return Err(ScimError::too_large(format!(
+            "more than {operations_max} operations in one request"
+        )));
+    }
+    let fail_on_errors = match get(body, "failOnErrors") {
+        None => None,
+        Some(value) => match value.as_u64() {
+            Some(count) if count > 0 => Some(usize::try_from(count).unwrap_or(usize::MAX)),
+            _ => return Err(ScimError::invalid_value("failOnErrors must be an integer from 1")),
+        },
+    };
+    let mut taken = HashSet::new();
+    let mut operations = Vec::with_capacity(given.len());
+    for (index, one) in given.iter().enumerate() {
+        let Value::Object(one) = one else {
+            let error = ScimError::invalid_syntax("an operation must be an object");
+            return Err(error.in_operation(index));
+        };
+        let mut operation = BulkOperation::read(one);
+        let name = operation.bulk_id.as_ref().filter(|_| operation.verb == Some(BulkMethod::Post));
+        if let Some(name) = name
+            && !taken.insert(name.clone())
+        {
+            operation.problem.get_or_insert_with(|| {
+                ScimError::invalid_value("another operation of the request has the same bulkId")
+            });
+        }
+        operation.problem = operation.problem.map(|error| error.in_operation(index));
+        operations.push(operation);
+    }
+    Ok(BulkRequest { fail_on_errors, operations })
+}
+
+impl BulkRequest {
+    /// In which order to do the operations, as places in [`BulkRequest::operations`]: each after the POSTs it
+    /// refers to, otherwise as in the document. Of operations that refer to each other in a circle the
+    /// first one comes first, and does without the others.
+    pub fn order(&self) -> Vec<usize> {
+        order::order(&self.operations)
+    }
+}
+
+impl BulkOperation {
+    fn read(operation: &Map<String, Value>) -> BulkOperation {
+        let mut problem = None;
+        let mut refuse = |error: ScimError| {
+            problem.get_or_insert(error);
+        };
+        let text = |name: &str| match get(operation, name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(format!("{name} must be a string")),
+        };
+        let method = get(operation, "method").and_then(Value::as_str).unwrap_or_default();
+        let is_word = method.len() <= 16 && method.bytes().all(|c| c.is_ascii_alphabetic());
+        let method = if is_word { method.to_ascii_uppercase() } else { String::new() };
+        let verb = match method.as_str() {
+            "POST" => Some(BulkMethod::Post),
+            "PUT" => Some(BulkMethod::Put),
+            "PATCH" => Some(BulkMethod::Patch),
+            "DELETE" => Some(BulkMethod::Delete),
+            _ => None,
+        };
+        if verb.is_none() {
+            refuse(ScimError::invalid_syntax("method must be one of POST, PUT, PATCH and DELETE"));
+        }
+        let path = match text("path") {
+            Ok(path) => path.unwrap_or_default(),
+            Err(detail) => {
+                refuse(ScimError::invalid_syntax(detail));
+                String::new()
+            }
+        };
+        // Two slashes begin the name of another host.
+        if !path.starts_with('/') || path.starts_with("//") {
+            refuse(ScimError::invalid_syntax("path must be relative to the base, such as /Users"));
+        }
+        let bulk_id = match text("bulkId") {
+            Ok(Some(name)) if name.len() > BULK_ID_BYTES_MAX => {
+                refuse(ScimError::invalid_value(format!(
+                    "bulkId must be at most {BULK_ID_BYTES_MAX} bytes"
+                )));
+                None
+            }
+            Ok(name) => name.filter(|name| !name.is_empty()),
+            Err(detail) => {
+                refuse(ScimError::invalid_syntax(detail));
+                None
+            }
+        };
+        if verb == Some(BulkMethod::Post) && bulk_id.is_none() {
+            refuse(ScimError::invalid_syntax("POST needs a bulkId"));
+        }
+        let version = text("version").unwrap_or_else(|detail| {
+            refuse(ScimError::new(400, Some(ScimType::InvalidVers), detail));
+            None
+        });
+        // What DELETE comes with is not read.
+        let takes_data = verb != Some(BulkMethod::Delete);
+        let data = get(operation, "data").filter(|_| takes_data).cloned();
+        if takes_data && data.is_none() {
+            refuse(ScimError::invalid_syntax("POST, PUT and PATCH need data"));
+        }
+        BulkOperation { method, verb, path, bulk_id, version, data, problem }
+    }
+
+    /// The bulkIds that the operation refers to, each once: segments of its path, and texts in its
+    /// data, that are `bulkId:` (in any case) and the id (in its own).
+    pub fn references(&self) -> Vec<&str> {
+        let mut found = Found::default();
+        for segment in segments(&self.path) {
+            found.add(segment);
+        }
+        if let Some(data) = &self.data {
+            found.add_all(data);
+        }
+        found.names
+    }
+
+    /// Puts ids in the place of references. A POST whose data refers to what is not there yet can do
+    /// without that for the time being: of a list the elements, of anything else the whole attribute
+    /// is held back. Other operations cannot.
+    pub fn resolve(&self, id_of: &dyn Fn(&str) -> Option<String>) -> Resolved {
+        let mut unresolved = Vec::new();
+        for name in self.references() {
+            if id_of(name).is_none() {
+                unresolved.push(name.to_owned());
+            }
+        }
+        let (address, query) = split_query(&self.path);
+        let segments: Vec<String> = address
+            .split('/')
+            .map(|segment| reference(segment).and_then(id_of).unwrap_or_else(|| segment.to_owned()))
+            .collect();
+        let path = segments.join("/") + query;
+        let mut data = self.data.as_ref().map(|data| replaced(data, id_of));
+        let mut held_back = None;
+        if self.verb == Some(BulkMethod::Post)
+            && let Some(Value::Object(resource)) = &mut data
+        {
+            let held = hold_back(resource, id_of);
+            held_back = (!held.is_empty()).then_some(Value::Object(held));
+        }
+        Resolved { path, data, held_back, unresolved }
+    }
+}
+
+/// Puts ids in the place of references anywhere in a value; gives also the bulkIds that are still
+/// unknown, each once.
+pub fn resolve_value(
+    value: &Value,
+    id_of: &dyn Fn(&str) -> Option<String>,
+) -> (Value, Vec<String>) {
+    let mut found = Found::default();
+    found.add_all(value);
+    let unknown = found.names.into_iter().filter(|name| id_of(name).is_none());
+    let unresolved = unknown.map(str::to_owned).collect();
+    (replaced(value, id_of), unresolved)
+}
+
+fn get<'a>(object: &'a Map<String, Value>, wanted: &str) -> Option<&'a Value> {
+    let found = object.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    found.map(|(_, value)| value).filter(|value| !value.is_null())
+}
+
+/// The bulkId that a text refers to.
+fn reference(text: &str) -> Option<&str> {
+    let (prefix, name) = text.split_at_checked(REFERENCE_PREFIX.len())?;
+    (prefix.eq_ignore_ascii_case(REFERENCE_PREFIX) && !name.is_empty()).then_some(name)
+}
+
+/// Distinct references in the order in which they are found.
+#[derive(Default)]
+struct Found<'a> {
+    names: Vec<&'a str>,
+    seen: HashSet<&'a str>,
+}
+
+impl<'a> Found<'a> {
+    fn add(&mut self, text: &'a str) {
+        if let Some(name) = reference(text)
+            && self.seen.insert(name)
+        {
+            self.names.push(name);
+        }
+    }
+
+    /// Recursion is as deep as the value, which [`crate::Bounds`] bounds.
+    fn add_all(&mut self, value: &'a Value) {
+        match value {
+            Value::String(text) => self.add(text),
+            Value::Array(list) => list.iter().for_each(|one| self.add_all(one)),
+            Value::Object(object) => object.values().for_each(|one| self.add_all(one)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+/// The address, and the query with its question mark.
+fn split_query(path: &str) -> (&str, &str) {
+    path.split_at(path.find('?').unwrap_or(path.len()))
+}
+
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    split_query(path).0.split('/')
+}
+
+fn replaced(value: &Value, id_of: &dyn Fn(&str) -> Option<String>) -> Value {
+    match value {
+        Value::String(text) => match reference(text).and_then(id_of) {
+            Some(id) => Value::String(id),
+            None => value.clone(),
+        },
+        Value::Array(list) => list.iter().map(|one| replaced(one, id_of)).collect(),
+        Value::Object(object) => {
+            let entries = object.iter();
+            Value::Object(entries.map(|(name, one)| (name.clone(), replaced(one, id_of))).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+/// Takes the attributes, and the elements of lists, that hold unknown references out of a resource or
+/// an extension; gives what it took.
+fn hold_back(
+    object: &mut Map<String, Value>,
+    id_of: &dyn Fn(&str) -> Option<String>,
+) -> Map<String, Value> {
+    let is_held = |value: &Value| refers_to_unknown(value, id_of);
+    let mut held = Map::new();
+    object.retain(|name, value| {
+        if !is_held(value) {
+            return true;
+        }
+        let taken = match &mut *value {
+            Value::Object(extension) if is_urn(name) => Value::Object(hold_back(extension, id_of)),
+            Value::Array(list) => {
+                let (taken, left) = std::mem::take(list).into_iter().partition(&is_held);
+                *list = left;
+                Value::Array(taken)
+            }
+            // Parts of a complex value belong together: some may be required.
+            whole => whole.take(),
+        };
+        held.insert(name.clone(), taken);
+        !crate::value::is_unassigned(value)
+    });
+    held
+}
+
+fn refers_to_unknown(value: &Value, id_of: &dyn Fn(&str) -> Option<String>) -> bool {
+    let mut found = Found::default();
+    found.add_all(value);
+    found.names.into_iter().any(|name| id_of(name).is_none())
+}
