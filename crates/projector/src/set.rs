@@ -1,18 +1,21 @@
 //! Everything that has members over time: the members of a group, the users that exist, the active
 //! ones.
 //!
-//! Three kinds of row serve one set. A **change** (set, seq, member) says added or removed, and how
+//! Four kinds of row serve one set. A **change** (set, seq, member) says added or removed, and how
 //! many members there were afterwards. A **base** (set, seq), written after every
-//! max(256, members / 16) changes, holds all members and since when; members at a seq are the last
-//! base and the changes after it, so an old question costs what a new one does. The **mirror**
-//! (member, set, start) turns it round: one scan answers where somebody was a member, and when.
+//! max(256, members / 16) changes, holds all members and since when. A **pack** (set, seq), written
+//! after every 64 changes in between, holds what these changes come to; members at a seq are the
+//! last base, the packs after it and the changes after those, so an old question costs what a new
+//! one does, and so does a change: whatever the size of its set, somebody who joins is read again
+//! once, for the pack. The **mirror** (member, set, start) turns it round: one scan answers where
+//! somebody was a member, and when.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use event::{Application, Number, Seq};
 use roaring::RoaringBitmap;
-use store::key::{self, Set};
+use store::key::{self, KeyRange, Set};
 use store::{Direction, ReadRows};
 
 use crate::error::ProjectorError;
@@ -47,6 +50,7 @@ impl Stay {
 }
 
 const CHANGES_PER_BASE_MIN: u32 = 256;
+const CHANGES_PER_PACK: u32 = 64;
 const OPEN: Seq = Seq::MAX;
 
 /// The value of a change row.
@@ -57,6 +61,8 @@ struct Change {
     count: u32,
     /// Changes since the last base; 0 when a base was written at this seq.
     since_base: u32,
+    /// Changes since the last base or pack; 0 when one was written at this seq.
+    since_pack: u32,
 }
 
 impl Change {
@@ -64,16 +70,19 @@ impl Change {
         let mut out = vec![u8::from(self.added)];
         out.extend_from_slice(&self.count.to_be_bytes());
         out.extend_from_slice(&self.since_base.to_be_bytes());
+        out.extend_from_slice(&self.since_pack.to_be_bytes());
         out
     }
 
     fn decode(bytes: &[u8]) -> Option<Change> {
         let [added @ (0 | 1), rest @ ..] = bytes else { return None };
-        let (count, since_base) = rest.split_first_chunk::<4>()?;
+        let (count, rest) = rest.split_first_chunk::<4>()?;
+        let (since_base, since_pack) = rest.split_first_chunk::<4>()?;
         Some(Change {
             added: *added == 1,
             count: u32::from_be_bytes(*count),
-            since_base: u32::from_be_bytes(since_base.try_into().ok()?),
+            since_base: u32::from_be_bytes(*since_base),
+            since_pack: u32::from_be_bytes(since_pack.try_into().ok()?),
         })
     }
 }
@@ -96,7 +105,8 @@ pub(crate) fn record(
         return Ok(());
     }
     let last = last_change(rows, application, set, Seq::MAX)?;
-    let (mut count, mut since_base) = last.map_or((0, 0), |last| (last.count, last.since_base));
+    let (mut count, mut since_base, mut since_pack) =
+        last.map_or((0, 0, 0), |last| (last.count, last.since_base, last.since_pack));
     let mut changes: Vec<(Number, bool)> = Vec::with_capacity(joined.len() + left.len());
     changes.extend(joined.iter().map(|member| (*member, true)));
     changes.extend(left.iter().map(|member| (*member, false)));
@@ -104,14 +114,18 @@ pub(crate) fn record(
 
     for (index, (member, added)) in changes.iter().enumerate() {
         since_base += 1;
+        since_pack += 1;
         count = if *added { count + 1 } else { count.saturating_sub(1) };
-        let base_due = since_base >= CHANGES_PER_BASE_MIN.max(count / 16);
         let is_last = index + 1 == changes.len();
-        let value = Change {
-            added: *added,
-            count,
-            since_base: if is_last && base_due { 0 } else { since_base },
-        };
+        let base_due = is_last && since_base >= CHANGES_PER_BASE_MIN.max(count / 16);
+        let pack_due = is_last && !base_due && since_pack >= CHANGES_PER_PACK;
+        if base_due {
+            since_base = 0;
+        }
+        if base_due || pack_due {
+            since_pack = 0;
+        }
+        let value = Change { added: *added, count, since_base, since_pack };
         rows.put(key::set_change(application, set, seq, *member), value.encode());
         if *added {
             rows.put(key::mirror(application, *member, set, seq), OPEN.to_be_bytes().to_vec());
@@ -121,7 +135,11 @@ pub(crate) fn record(
                 seq.to_be_bytes().to_vec(),
             );
         }
-        if is_last && base_due {
+        if pack_due {
+            let changed = changed_since_pack(rows, application, set, seq)?;
+            rows.put(key::set_pack(application, set, seq), encode_pack(&changed));
+        }
+        if base_due {
             let members = members_at(rows, application, set, seq)?;
             rows.put(key::set_base(application, set, seq), encode_base(&members)?);
         }
@@ -142,6 +160,75 @@ fn last_change(
     }
 }
 
+/// What changes leave of each member that they name: since when it is one, or that it is none.
+type Changed = BTreeMap<Number, Option<Seq>>;
+
+/// Gathers the changes of a set after `after` up to and with `until`.
+fn gather(
+    rows: &dyn ReadRows,
+    (application, set): (Application, Set),
+    (after, until): (Option<Seq>, Seq),
+    changed: &mut Changed,
+) -> Result<(), ProjectorError> {
+    let mut broken = false;
+    let range = key::set_changes(application, set, after, until);
+    rows.scan(&range, Direction::Forward, &mut |key, value| match (
+        key::set_change_parts(key),
+        Change::decode(value),
+    ) {
+        (Some((seq, member)), Some(change)) => {
+            changed.insert(member, change.added.then_some(seq));
+            ControlFlow::Continue(())
+        }
+        _ => {
+            broken = true;
+            ControlFlow::Break(())
+        }
+    })?;
+    if broken { Err(damaged()) } else { Ok(()) }
+}
+
+/// What the changes after the last base or pack come to, at the seq of a new pack.
+fn changed_since_pack(
+    rows: &dyn ReadRows,
+    application: Application,
+    set: Set,
+    seq: Seq,
+) -> Result<Changed, ProjectorError> {
+    let last = |range: KeyRange, seq_of: fn(&[u8]) -> Option<Seq>| {
+        let found = rows.first(&range, Direction::Backward)?;
+        found.map(|(key, _)| seq_of(&key).ok_or_else(damaged)).transpose()
+    };
+    let base = last(key::set_bases(application, set, seq), key::set_base_seq)?;
+    let pack = last(key::set_packs(application, set, None, seq), key::set_pack_seq)?;
+    let mut changed = Changed::new();
+    gather(rows, (application, set), (base.max(pack), seq), &mut changed)?;
+    Ok(changed)
+}
+
+/// For each member its number and since when it is one, or [`OPEN`] when it is none any more.
+fn encode_pack(changed: &Changed) -> Vec<u8> {
+    let mut out = Vec::with_capacity(changed.len() * 12);
+    for (member, since) in changed {
+        out.extend_from_slice(&member.0.to_be_bytes());
+        out.extend_from_slice(&since.unwrap_or(OPEN).to_be_bytes());
+    }
+    out
+}
+
+fn decode_pack(bytes: &[u8], changed: &mut Changed) -> Result<(), ProjectorError> {
+    let (entries, rest) = bytes.as_chunks::<12>();
+    if !rest.is_empty() || entries.is_empty() {
+        return Err(damaged());
+    }
+    for entry in entries {
+        let (member, since) = entry.split_first_chunk::<4>().ok_or_else(damaged)?;
+        let since = row::decode_seq("a set", since)?;
+        changed.insert(Number(u32::from_be_bytes(*member)), (since != OPEN).then_some(since));
+    }
+    Ok(())
+}
+
 /// The members of a set right after the event at `seq`, by number.
 pub(crate) fn members_at(
     rows: &dyn ReadRows,
@@ -156,26 +243,17 @@ pub(crate) fn members_at(
             (Some(key::set_base_seq(&key).ok_or_else(damaged)?), decode_base(&value)?)
         }
     };
-    // What the changes after the base leave of each member that they name.
-    let mut changed: BTreeMap<Number, Option<Seq>> = BTreeMap::new();
-    let mut broken = false;
-    let range = key::set_changes(application, set, base_seq, seq);
-    rows.scan(&range, Direction::Forward, &mut |key, value| match (
-        key::set_change_parts(key),
-        Change::decode(value),
-    ) {
-        (Some((seq, member)), Some(change)) => {
-            changed.insert(member, change.added.then_some(seq));
-            ControlFlow::Continue(())
-        }
-        _ => {
-            broken = true;
-            ControlFlow::Break(())
-        }
+    let mut changed = Changed::new();
+    let mut packed_until = base_seq;
+    let mut outcome = Ok(());
+    let packs = key::set_packs(application, set, base_seq, seq);
+    rows.scan(&packs, Direction::Forward, &mut |key, value| {
+        packed_until = packed_until.max(key::set_pack_seq(key));
+        outcome = decode_pack(value, &mut changed);
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    if broken {
-        return Err(damaged());
-    }
+    outcome?;
+    gather(rows, (application, set), (packed_until, seq), &mut changed)?;
     if changed.is_empty() {
         return Ok(base);
     }
@@ -258,10 +336,7 @@ pub(crate) fn stay_at(
 }
 
 /// The stays that the mirrors of a range tell of.
-pub(crate) fn stays_in(
-    rows: &dyn ReadRows,
-    range: &key::KeyRange,
-) -> Result<Vec<Stay>, ProjectorError> {
+pub(crate) fn stays_in(rows: &dyn ReadRows, range: &KeyRange) -> Result<Vec<Stay>, ProjectorError> {
     let mut stays = Vec::new();
     let mut failed = None;
     rows.scan(range, Direction::Forward, &mut |key, value| match stay(key, value) {
@@ -326,6 +401,13 @@ mod tests {
             rows.first(&key::set_bases(APP, SET, 900), Direction::Forward).unwrap().is_some(),
             "the history is long enough for bases"
         );
+        let mut packs = 0;
+        rows.scan(&key::set_packs(APP, SET, None, 900), Direction::Forward, &mut |_, _| {
+            packs += 1;
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert!(packs > 10, "and for packs: {packs}");
         for (seq, expected) in history.iter().enumerate() {
             let seq = seq as Seq;
             let found = members_at(&rows, APP, SET, seq).unwrap();
@@ -367,6 +449,18 @@ mod tests {
         assert_eq!(decode_base(&bytes).unwrap(), members);
         for end in 0..bytes.len() {
             assert!(decode_base(&bytes[..end]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_damaged_pack_is_an_error() {
+        let changed = Changed::from([(Number(3), Some(9)), (Number(5), None)]);
+        let bytes = encode_pack(&changed);
+        let mut decoded = Changed::new();
+        decode_pack(&bytes, &mut decoded).unwrap();
+        assert_eq!(decoded, changed);
+        for end in 0..bytes.len() {
+            assert_eq!(decode_pack(&bytes[..end], &mut Changed::new()).is_ok(), end == 12);
         }
     }
 }

@@ -23,6 +23,7 @@
 //! | 17   | recorder    |                                                     | running or stopped   |
 //! | 18   | gap         | seq u64 of the start that ended it                  | from, to, reason     |
 //! | 19   | resource type | type u8                                           | name                 |
+//! | 20   | set pack    | set, seq u64                                        | changes since the last base or pack |
 //!
 //! `set` is `application u32, kind u8, number u32`. Values of persons stand only in rows whose key
 //! begins with that person's number (mentioned, version) and in the keys of id, mention and lookup.
@@ -50,6 +51,7 @@ const SECOND: u8 = 16;
 const RECORDER: u8 = 17;
 const GAP: u8 = 18;
 const RESOURCE_TYPE: u8 = 19;
+const SET_PACK: u8 = 20;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -284,8 +286,19 @@ pub fn set_change(application: Application, set: Set, seq: Seq, member: Number) 
 
 /// The changes of a set after `after` (all for `None`) up to and with `until`, oldest first.
 pub fn set_changes(application: Application, set: Set, after: Option<Seq>, until: Seq) -> KeyRange {
+    set_range(SET_CHANGE, application, set, after, until)
+}
+
+/// The rows of a set of one kind, after `after` (all for `None`) up to and with `until`.
+fn set_range(
+    kind: u8,
+    application: Application,
+    set: Set,
+    after: Option<Seq>,
+    until: Seq,
+) -> KeyRange {
     let start = |seq: Option<Seq>| {
-        let prefix = Key::new(SET_CHANGE).set(application, set);
+        let prefix = Key::new(kind).set(application, set);
         match seq {
             Some(seq) => prefix.u64(seq).0,
             None => KeyRange::prefix(prefix.0).to,
@@ -311,13 +324,26 @@ pub fn set_base(application: Application, set: Set, seq: Seq) -> Vec<u8> {
 
 /// The bases of a set up to and with `until`, oldest first.
 pub fn set_bases(application: Application, set: Set, until: Seq) -> KeyRange {
-    let all = KeyRange::prefix(Key::new(SET_BASE).set(application, set).0);
-    let to = until.checked_add(1).map_or(all.to, |end| set_base(application, set, end));
-    KeyRange { from: all.from, to }
+    set_range(SET_BASE, application, set, None, until)
 }
 
 /// The seq of a [`set_base`] key.
 pub fn set_base_seq(key: &[u8]) -> Option<Seq> {
+    Some(u64::from_be_bytes(*key.last_chunk::<8>()?))
+}
+
+/// The changes of a set from its last base or pack on up to and with `seq`, in one row.
+pub fn set_pack(application: Application, set: Set, seq: Seq) -> Vec<u8> {
+    Key::new(SET_PACK).set(application, set).u64(seq).0
+}
+
+/// The packs of a set after `after` (all for `None`) up to and with `until`, oldest first.
+pub fn set_packs(application: Application, set: Set, after: Option<Seq>, until: Seq) -> KeyRange {
+    set_range(SET_PACK, application, set, after, until)
+}
+
+/// The seq of a [`set_pack`] key.
+pub fn set_pack_seq(key: &[u8]) -> Option<Seq> {
     Some(u64::from_be_bytes(*key.last_chunk::<8>()?))
 }
 
@@ -442,6 +468,7 @@ mod tests {
             recorder(),
             gap(1),
             resource_type(ResourceType(3)),
+            set_pack(APP, members, 1),
         ];
         for (index, key) in keys.iter().enumerate() {
             assert_eq!(usize::from(key[0]), index + 1);
@@ -467,6 +494,7 @@ mod tests {
             let key = set_change(APP, set, 78, SOMEBODY);
             assert_eq!(set_change_parts(&key), Some((78, SOMEBODY)));
             assert_eq!(set_base_seq(&set_base(APP, set, 79)), Some(79));
+            assert_eq!(set_pack_seq(&set_pack(APP, set, 80)), Some(80));
         }
         assert_eq!(version_seq(&version(APP, SOMEBODY, 80)), Some(80));
         assert_eq!(operation_seq(&operation(81)), Some(81));
@@ -488,6 +516,15 @@ mod tests {
         assert!(!inside(&set_changes(APP, set, Some(u64::MAX), u64::MAX), &last));
         let other = set_change(APP, Set::Members(Number(10)), 4, SOMEBODY);
         assert!(!inside(&range, &other));
+
+        let (bases, packs) = (set_bases(APP, set, 5), set_packs(APP, set, Some(3), 5));
+        for seq in 0..9 {
+            assert_eq!(inside(&bases, &set_base(APP, set, seq)), seq <= 5);
+            assert_eq!(inside(&packs, &set_pack(APP, set, seq)), seq == 4 || seq == 5);
+        }
+        let (last, other) = (set_base(APP, set, u64::MAX), Set::Members(Number(10)));
+        assert!(inside(&set_bases(APP, set, u64::MAX), &last));
+        assert!(!inside(&set_bases(APP, set, u64::MAX), &set_base(APP, other, 1)));
 
         let range = versions_until(APP, SOMEBODY, 5);
         for seq in 0..9 {
