@@ -27,6 +27,7 @@ mod params;
 mod record;
 mod stand;
 mod token;
+mod type_names;
 
 use std::fmt;
 use std::sync::Arc;

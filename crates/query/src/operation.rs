@@ -1,10 +1,10 @@
-//! An operation as answers show it.
+//! An operation as answers show it, and what stands among the operations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::{
-    Application, Changes, Content, Credential, Detail, Effect, Event, EventId, Header, Method,
-    Number, Operation, Part, ResourceType, Route,
+    Application, Changes, Content, Credential, Detail, Effect, Event, EventId, Fact, Header,
+    Method, Number, Operation, Part, Route, Unauthenticated,
 };
 use scim::ScimType;
 use serde_json::{Map, Value, json};
@@ -12,20 +12,48 @@ use serde_json::{Map, Value, json};
 use crate::as_of::scim_id;
 use crate::error::Error;
 use crate::record::Record;
+use crate::type_names::TypeNames;
+
+/// What every counted request was answered.
+const UNAUTHENTICATED: u16 = 401;
 
 /// Shows operations; what they have in common is read once.
 pub(crate) struct Operations<'a> {
     record: &'a Record<'a>,
     slugs: BTreeMap<Application, String>,
+    types: TypeNames,
 }
 
-/// An event that is an operation.
-pub(crate) struct Shown<'a> {
-    pub(crate) event: &'a Event,
-    pub(crate) operation: &'a Operation,
+/// An event that stands among the operations.
+pub(crate) enum Shown<'a> {
+    /// One request.
+    Request(Request<'a>),
+    /// Requests without a valid credential that were only counted.
+    Counted(&'a Event, &'a Unauthenticated),
 }
 
-impl Shown<'_> {
+impl<'a> Shown<'a> {
+    /// `None` for an event of another kind.
+    pub(crate) fn of(event: &'a Event) -> Option<Shown<'a>> {
+        match &event.header.fact {
+            Fact::Operation(operation) => Some(Shown::Request(Request { event, operation })),
+            Fact::Unauthenticated(requests) => Some(Shown::Counted(event, requests)),
+            Fact::RecorderStarted(_)
+            | Fact::RecorderStopped(_)
+            | Fact::ApplicationAdded(_)
+            | Fact::CredentialAdded(_)
+            | Fact::ResourceTypeAdded(_) => None,
+        }
+    }
+}
+
+/// An event that is one operation.
+pub(crate) struct Request<'a> {
+    event: &'a Event,
+    operation: &'a Operation,
+}
+
+impl Request<'_> {
     fn header(&self) -> &Header {
         &self.event.header
     }
@@ -53,9 +81,17 @@ impl Shown<'_> {
     }
 
     /// Method and resource type, or what else the address names.
-    fn name(&self) -> String {
-        let object = type_name(self.operation.resource_type);
-        format!("{} {}", self.method(), object.unwrap_or(route_name(self.operation.route)))
+    fn name(&self, types: &TypeNames) -> String {
+        let (route, object) = (self.operation.route, types.name(self.operation.resource_type));
+        let method = self.method();
+        match (route, object) {
+            (Route::Search, Some(object)) => format!("{method} {object}/.search"),
+            // The address names no type; the type is that of the resource behind it.
+            (Route::Root | Route::Bulk | Route::Me, Some(_)) | (_, None) => {
+                format!("{method} {}", route_name(route))
+            }
+            (_, Some(object)) => format!("{method} {object}"),
+        }
     }
 
     /// Microsoft Graph's word for what was asked.
@@ -132,30 +168,42 @@ impl<'a> Operations<'a> {
     pub(crate) fn new(record: &'a Record<'a>) -> Result<Operations<'a>, Error> {
         let applications = record.view.applications()?.into_iter();
         let slugs = applications.map(|application| (application.number, application.slug));
-        Ok(Operations { record, slugs: slugs.collect() })
+        let types = TypeNames::read(&record.view)?;
+        Ok(Operations { record, slugs: slugs.collect(), types })
     }
 
     /// The row of an operation.
     pub(crate) fn row(&self, shown: &Shown<'_>) -> Result<Map<String, Value>, Error> {
-        let (header, operation) = (shown.header(), shown.operation);
+        let row = match shown {
+            Shown::Request(request) => self.request_row(request)?,
+            Shown::Counted(event, requests) => self.counted_row(event, requests),
+        };
+        match row {
+            Value::Object(row) => Ok(row),
+            _ => Err(Error::Defect),
+        }
+    }
+
+    fn request_row(&self, request: &Request<'_>) -> Result<Value, Error> {
+        let (header, operation) = (request.header(), request.operation);
         let recorded_at = header.recorded_at.to_string();
         let origin = header.origin.clone().unwrap_or_default();
         let token = (origin.credential != Credential::NONE).then_some(origin.credential);
-        let row = json!({
-            "seq": shown.event.seq,
-            "eventId": EventId::new(self.record.log(), shown.event.seq).to_string(),
+        Ok(json!({
+            "seq": request.event.seq,
+            "eventId": EventId::new(self.record.log(), request.event.seq).to_string(),
             // What we record is what we saw happen.
             "occurredAt": recorded_at,
             "recordedAt": recorded_at,
             "application": self.slugs.get(&header.application),
-            "action": shown.action(),
-            "operation": shown.name(),
-            "resourceType": type_name(operation.resource_type),
+            "action": request.action(),
+            "operation": request.name(&self.types),
+            "resourceType": self.types.name(operation.resource_type),
             "resourceId": self.id_of(header.application, operation.number)?,
-            "status": shown.status(),
+            "status": request.status(),
             "httpStatus": operation.status,
             "scimType": ScimType::from_code(operation.scim_type).map(ScimType::as_str),
-            "reason": shown.detail().and_then(|detail| detail.error.as_deref()),
+            "reason": request.detail().and_then(|detail| detail.error.as_deref()),
             "effect": operation.effect.name(),
             "actorType": if token.is_some() { "token" } else { "none" },
             "actorId": token.map(|credential| credential.to_string()),
@@ -165,31 +213,68 @@ impl<'a> Operations<'a> {
             "durationMs": f64::from(operation.decided_after_us) / 1e3,
             "results": operation.results,
             "sawSeq": operation.saw_seq,
-            "changedPaths": shown.changed_paths(),
-        });
-        match row {
-            Value::Object(row) => Ok(row),
-            _ => Err(Error::Defect),
-        }
+            "changedPaths": request.changed_paths(),
+        }))
+    }
+
+    /// The members of a request's row, without what only one request has, and how many there were.
+    fn counted_row(&self, event: &Event, requests: &Unauthenticated) -> Value {
+        let recorded_at = event.header.recorded_at.to_string();
+        json!({
+            "seq": event.seq,
+            "eventId": EventId::new(self.record.log(), event.seq).to_string(),
+            "occurredAt": recorded_at,
+            "recordedAt": recorded_at,
+            "application": self.slugs.get(&event.header.application),
+            "action": "other",
+            "operation": "unauthenticated requests",
+            "resourceType": null,
+            "resourceId": null,
+            "status": "failure",
+            "httpStatus": UNAUTHENTICATED,
+            "scimType": null,
+            "reason": null,
+            "effect": Effect::Rejected.name(),
+            "actorType": "none",
+            "actorId": null,
+            "sourceIp": null,
+            "userAgent": null,
+            "requestId": null,
+            "durationMs": null,
+            "results": null,
+            "sawSeq": null,
+            "changedPaths": [],
+            "count": requests.count,
+            "firstAt": requests.first.to_string(),
+            "lastAt": requests.last.to_string(),
+        })
     }
 
     /// The row of an operation with all that belongs to it.
     pub(crate) fn whole(&self, shown: &Shown<'_>) -> Result<Map<String, Value>, Error> {
         let mut row = self.row(shown)?;
-        row.insert("changes".into(), self.changes(shown)?.into());
+        let (changes, request, response) = match shown {
+            Shown::Request(request) => {
+                let error = request.detail().and_then(|detail| detail.error.as_deref());
+                let response = json!({"status": request.operation.status, "error": error});
+                (self.changes(request)?, request.request()?, response)
+            }
+            Shown::Counted(..) => {
+                (vec![], Value::Null, json!({"status": UNAUTHENTICATED, "error": null}))
+            }
+        };
+        row.insert("changes".into(), changes.into());
         // A request tells nothing of the steps before it; imported entries do.
         row.insert("steps".into(), json!([]));
-        row.insert("request".into(), shown.request()?);
-        let error = shown.detail().and_then(|detail| detail.error.as_deref());
-        let response = json!({"status": shown.operation.status, "error": error});
+        row.insert("request".into(), request);
         row.insert("response".into(), response);
         Ok(row)
     }
 
-    fn changes(&self, shown: &Shown<'_>) -> Result<Vec<Value>, Error> {
-        let application = shown.header().application;
+    fn changes(&self, request: &Request<'_>) -> Result<Vec<Value>, Error> {
+        let application = request.header().application;
         let mut rows = vec![];
-        for (subject, changes) in shown.changes() {
+        for (subject, changes) in request.changes() {
             let mut own = vec![];
             for change in &changes.values {
                 let what = "a changed value";
@@ -210,7 +295,7 @@ impl<'a> Operations<'a> {
                 let id = self.id_of(application, *member)?.into();
                 own.push(change_row("members", "remove", id, Value::Null));
             }
-            if subject != shown.operation.number && !own.is_empty() {
+            if subject != request.operation.number && !own.is_empty() {
                 let id = Value::from(self.id_of(application, subject)?);
                 for row in &mut own {
                     row["resourceId"] = id.clone();
@@ -237,15 +322,6 @@ fn json_value(text: Option<&[u8]>, what: &'static str) -> Result<Value, Error> {
     match text {
         Some(text) => serde_json::from_slice(text).map_err(|_| Error::Damaged(what)),
         None => Ok(Value::Null),
-    }
-}
-
-/// A resource type's name.
-pub(crate) fn type_name(resource_type: ResourceType) -> Option<&'static str> {
-    match resource_type {
-        ResourceType::USER => Some("User"),
-        ResourceType::GROUP => Some("Group"),
-        _ => None,
     }
 }
 

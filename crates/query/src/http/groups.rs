@@ -9,9 +9,9 @@ use crate::as_of::{Existence, Member, Page, is_active, members_at, resource_at};
 use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
-use crate::operation::type_name;
 use crate::record::Record;
 use crate::stand::Stand;
+use crate::type_names::TypeNames;
 
 /// `GET /api/v1/apps/{app}/groups/{group}`
 pub(super) async fn one(ask: Ask, names: Names<(String, String)>) -> Result<Answer, Error> {
@@ -44,21 +44,22 @@ fn members_of(reading: &Reading<'_>, slug: &str, id: &str) -> Result<Answer, Err
         Existence::NotYet { .. } | Existence::Deleted { .. } => (None, Page::empty()),
     };
     let next = page.next.map(|number| stand.next(List::Members, number.0.into()));
-    let rows = page.rows.iter().map(|member| row(record, member));
+    let types = TypeNames::read(&record.view)?;
+    let rows = page.rows.iter().map(|member| row(record, &types, member));
     let rows = rows.collect::<Result<_, _>>()?;
     let coverage = Coverage::at(record, &stand)?;
     let answer = Answer::new(record, &stand, &coverage).with("groupId", id).with("groupName", name);
     Ok(resource::with_existence(answer, &group).rows(rows, page.count, next))
 }
 
-fn row(record: &Record<'_>, member: &Member) -> Result<Value, Error> {
+fn row(record: &Record<'_>, types: &TypeNames, member: &Member) -> Result<Value, Error> {
     let version = member.version.as_ref();
     let state = version.and_then(|version| version.state.as_ref());
     let value = |name: &str| state.and_then(|state| state.get(name));
     let user = version.filter(|version| version.resource_type == ResourceType::USER);
     Ok(json!({
         "userId": member.id,
-        "memberType": version.and_then(|version| type_name(version.resource_type)),
+        "memberType": version.and_then(|version| types.name(version.resource_type)),
         "userName": value("userName"),
         "displayName": value("displayName"),
         "externalId": value("externalId"),

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use event::{EventId, Fact, Seq};
+use event::{EventId, Seq};
 use projector::{OperationSummary, request_id_hash};
 use serde_json::Value;
 
@@ -69,10 +69,8 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
         let mut rows: Vec<Value> = Vec::with_capacity(seqs.len());
         for seq in seqs {
             let event = record.event(seq)?;
-            let Fact::Operation(operation) = &event.header.fact else {
-                return Err(Error::Damaged("an operation"));
-            };
-            rows.push(operations.row(&Shown { event: &event, operation })?.into());
+            let shown = Shown::of(&event).ok_or(Error::Damaged("an operation"))?;
+            rows.push(operations.row(&shown)?.into());
         }
         let coverage = Coverage::whole(record, &stand)?;
         Ok(Answer::new(record, &stand, &coverage).rows(rows, count, next))
@@ -87,12 +85,12 @@ pub(super) async fn one(ask: Ask, Names(id): Names<String>) -> Result<Answer, Er
         let record = &reading.record;
         let seq = seq_of(&reading, &id).filter(|seq| *seq < record.size).ok_or(NO_OPERATION)?;
         let event = record.event(seq)?;
-        let Fact::Operation(operation) = &event.header.fact else { return Err(NO_OPERATION) };
+        let shown = Shown::of(&event).ok_or(NO_OPERATION)?;
         if !reading.caller.may_see(event.header.application) {
             return Err(NO_OPERATION);
         }
         let stand = Stand::of_one(record, &params, &[("operation", &id)])?;
-        let whole = Operations::new(record)?.whole(&Shown { event: &event, operation })?;
+        let whole = Operations::new(record)?.whole(&shown)?;
         let answer = Answer::new(record, &stand, &Coverage::complete());
         Ok(answer.resource(Some(whole.into())))
     })

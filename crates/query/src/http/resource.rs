@@ -9,8 +9,8 @@ use crate::answer::Answer;
 use crate::as_of::{Existence, Resource, resource_at};
 use crate::coverage::Coverage;
 use crate::error::Error;
-use crate::operation::type_name;
 use crate::stand::Stand;
+use crate::type_names::core_type_name;
 
 /// Answers with the resource of a type that the address names.
 pub(super) fn one(
@@ -48,7 +48,7 @@ pub(super) fn with_existence(answer: Answer, resource: &Resource) -> Answer {
 /// The resource in the words of SCIM (RFC 7643 §3), without members and groups.
 fn representation(version: &Version, base: &str) -> Value {
     let mut resource: Map<String, Value> = version.state.clone().unwrap_or_default();
-    let name = type_name(version.resource_type);
+    let name = core_type_name(version.resource_type);
     let mut schemas: Vec<Value> = vec![];
     schemas.extend(name.map(|name| format!("urn:ietf:params:scim:schemas:core:2.0:{name}").into()));
     schemas.extend(resource.keys().filter(|key| is_urn(key)).map(|key| key.as_str().into()));

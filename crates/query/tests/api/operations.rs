@@ -2,11 +2,14 @@
 
 use event::{
     Application, BodyNote, Changes, Content, Credential, Detail, Effect, Fact, Method, Number,
-    Part, ResourceType, Route,
+    Part, ResourceType, ResourceTypeAdded, Route, Timestamp, Unauthenticated,
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Server, applied, change, detail, draft, numbers, operation, part};
+use crate::harness::{
+    PAPERBOAT, START, Server, applied, change, created, detail, draft, numbers, operation, part,
+    set,
+};
 
 #[tokio::test]
 async fn a_change_is_shown_whole() {
@@ -171,6 +174,103 @@ async fn actions_and_outcomes_have_their_words() {
     });
     assert_eq!(one["request"]["bodyNote"], note);
     assert_eq!(one["request"]["body"], Value::Null);
+}
+
+#[tokio::test]
+async fn further_addresses_and_resource_types_have_their_names() {
+    let server = Server::with_application().await;
+    let boat = ResourceType(3);
+    let check = async |method, route, kind, status: u16, words: [&str; 2]| {
+        let mut asked = operation(method, kind, 0, status);
+        asked.route = route;
+        let seq = server.append(applied(asked, vec![])).await;
+        let one = server.ask(&format!("/api/v1/operations/{seq}")).await["resource"].clone();
+        assert_eq!(["operation", "action"].map(|name| one[name].clone()).to_vec(), words);
+        assert_eq!(one["steps"], json!([]));
+        one["resourceType"].clone()
+    };
+    let (get, post) = (Method::Get, Method::Post);
+    let none = ResourceType::NONE;
+    check(get, Route::Root, none, 200, ["GET /", "other"]).await;
+    check(post, Route::Root, none, 405, ["POST /", "other"]).await;
+    check(post, Route::Search, none, 200, ["POST .search", "other"]).await;
+    let user = ResourceType::USER;
+    assert_eq!(check(post, Route::Search, user, 200, ["POST User/.search", "other"]).await, "User");
+    check(post, Route::Bulk, none, 413, ["POST Bulk", "other"]).await;
+    check(get, Route::Me, none, 501, ["GET Me", "other"]).await;
+
+    // A type without a name has none; it gets one when it is configured.
+    let shown = check(post, Route::Collection, boat, 201, ["POST Collection", "create"]).await;
+    assert_eq!(shown, Value::Null);
+    let fact = Fact::ResourceTypeAdded(ResourceTypeAdded { number: boat, name: "Boat".into() });
+    let seq = server.append(draft(Application::RECORDER, fact, vec![])).await;
+    assert_eq!(server.refused(&format!("/api/v1/operations/{seq}")).await.0, 404);
+    let shown = check(post, Route::Collection, boat, 201, ["POST Boat", "create"]).await;
+    assert_eq!(shown, "Boat");
+    check(post, Route::Search, boat, 200, ["POST Boat/.search", "other"]).await;
+
+    let values = vec![set("id", json!("boat-7"))];
+    let made = operation(post, boat, 7, 201);
+    server.append(applied(made, vec![part(7, created(boat, values, &[]))])).await;
+    server.group(8, &[7]).await;
+    let members = server.ask("/api/v1/apps/paperboat/groups/group-8/members").await;
+    let member = &members["rows"][0];
+    assert_eq!((&member["userId"], &member["memberType"]), (&json!("boat-7"), &json!("Boat")));
+}
+
+#[tokio::test]
+async fn counted_requests_stand_among_the_operations() {
+    let server = Server::with_application().await;
+    server.user(1, None).await;
+    let mut seqs = vec![];
+    for application in [PAPERBOAT, Application::RECORDER] {
+        let requests = Unauthenticated {
+            count: 70_000,
+            first: Timestamp(START.0 - 60_000_000),
+            last: Timestamp(START.0 - 1),
+        };
+        let mut counted = draft(application, Fact::Unauthenticated(requests), vec![]);
+        counted.origin = None;
+        seqs.push(server.append(counted).await);
+    }
+    let list = server.ask("/api/v1/operations?app=paperboat").await;
+    assert_eq!(list["rowCount"], 2);
+    let row = list["rows"][0].clone();
+    let expected = json!({
+        "seq": seqs[0], "eventId": row["eventId"], "occurredAt": "2026-03-02T09:00:00.000000Z",
+        "recordedAt": "2026-03-02T09:00:00.000000Z", "application": "paperboat",
+        "action": "other", "operation": "unauthenticated requests", "resourceType": null,
+        "resourceId": null, "status": "failure", "httpStatus": 401, "scimType": null,
+        "reason": null, "effect": "rejected", "actorType": "none", "actorId": null,
+        "sourceIp": null, "userAgent": null, "requestId": null, "durationMs": null,
+        "results": null, "sawSeq": null, "changedPaths": [], "count": 70_000,
+        "firstAt": "2026-03-02T08:59:00.000000Z", "lastAt": "2026-03-02T08:59:59.999999Z",
+    });
+    assert_eq!(row, expected);
+    let names = |row: &Value| row.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let mut of_request = names(&list["rows"][1]);
+    assert!(!of_request.contains(&"count".to_owned()));
+    of_request.extend(["count", "firstAt", "lastAt"].map(str::to_owned));
+    of_request.sort_unstable();
+    let mut of_counted = names(&row);
+    of_counted.sort_unstable();
+    assert_eq!(of_counted, of_request, "what a request has, and three more");
+
+    let id = row["eventId"].as_str().unwrap();
+    let mut whole = expected;
+    whole["changes"] = json!([]);
+    whole["steps"] = json!([]);
+    whole["request"] = Value::Null;
+    whole["response"] = json!({"status": 401, "error": null});
+    assert_eq!(server.ask(&format!("/api/v1/operations/{id}")).await["resource"], whole);
+
+    // A reader of one application sees its own and not those of the recorder.
+    let body = json!({"role": "app-auditor", "application": "paperboat"});
+    let token = server.token(body).await;
+    for (seq, status) in [(seqs[0], 200), (seqs[1], 404)] {
+        let reply = server.get_as(&format!("/api/v1/operations/{seq}"), &token).await;
+        assert_eq!(reply.status.as_u16(), status);
+    }
 }
 
 #[tokio::test]
