@@ -369,7 +369,7 @@ fn typed(attribute: &Attribute, op: CompareOp, written: Written) -> Result<Liter
             Err("expected a date and time such as 2026-03-01T10:00:00Z")
         }
         Kind::DateTime | Kind::Binary | Kind::String | Kind::Reference | Kind::Complex => {
-            Ok(Literal::String(text))
+            Ok(Literal::String(text.into()))
         }
     }
 }
@@ -377,14 +377,14 @@ fn typed(attribute: &Attribute, op: CompareOp, written: Written) -> Result<Liter
 /// A value for an attribute nobody knows: as it looks.
 fn untyped(written: Written) -> Literal {
     match written {
-        Written::Quoted(text) => Literal::String(text),
+        Written::Quoted(text) => Literal::String(text.into()),
         Written::Bare(text) => match text.to_ascii_lowercase().as_str() {
             "true" => Literal::Boolean(true),
             "false" => Literal::Boolean(false),
             "null" => Literal::Null,
             _ => match text.parse::<Number>() {
                 Ok(number) => Literal::Number(number),
-                Err(_) => Literal::String(text),
+                Err(_) => Literal::String(text.into()),
             },
         },
     }

@@ -1,0 +1,182 @@
+//! What an index can do for a filter.
+
+use super::{CompareOp, Filter, Literal};
+use crate::path::AttrPath;
+
+impl Filter {
+    /// Attribute and text, if the filter is a single `eq` with a text: what an index can answer.
+    /// A filter on one element of a list is none.
+    pub fn as_equality(&self) -> Option<(&AttrPath, &str)> {
+        match self {
+            Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } => {
+                Some((path, text.as_str()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Attribute and text, if the filter looks for one thing by one name: a single `eq` with a text, or
+    /// `eq` tests of one element of a list, exactly one of them of its `value` (`emails[type eq "work"
+    /// and value eq "x"]`; the attribute is then `emails.value`).
+    pub fn as_lookup(&self) -> Option<(AttrPath, &str)> {
+        if let Filter::ValuePath { path, filter } = self {
+            let terms = match filter.as_ref() {
+                Filter::And(terms) => terms.as_slice(),
+                single => std::slice::from_ref(single),
+            };
+            if !terms.iter().all(|term| matches!(term, Filter::Compare { op: CompareOp::Eq, .. })) {
+                return None;
+            }
+            let mut texts = terms.iter().filter(|term| is_of_value(term));
+            let (text, more) = (texts.next(), texts.next());
+            let (_, text) = text.filter(|_| more.is_none())?.as_equality()?;
+            return Some((path.with_sub(Some("value")), text));
+        }
+        self.as_equality().map(|(path, text)| (path.clone(), text))
+    }
+
+    /// Attributes and texts that every match must equal: an index of any of them has all matches, and
+    /// others. None for a filter that can be met without one.
+    pub fn required(&self) -> Vec<(AttrPath, String)> {
+        let mut found = Vec::new();
+        self.each_required(&mut |term| match term {
+            Filter::ValuePath { path, filter } => filter.each_required(&mut |inner| {
+                if is_of_value(inner)
+                    && let Some((_, text)) = inner.as_equality()
+                {
+                    found.push((path.with_sub(Some("value")), text.to_owned()));
+                }
+            }),
+            other => {
+                if let Some((path, text)) = other.as_equality() {
+                    found.push((path.clone(), text.to_owned()));
+                }
+            }
+        });
+        found
+    }
+
+    /// Visits what must hold for all of it to hold.
+    fn each_required<'a>(&'a self, visit: &mut dyn FnMut(&'a Filter)) {
+        match self {
+            Filter::And(terms) => terms.iter().for_each(|term| term.each_required(visit)),
+            other => visit(other),
+        }
+    }
+
+    /// Whether any path in it names this top-level attribute, in schema spelling: if not, the attribute
+    /// need not be loaded. One of an extension that has the same name counts too.
+    pub fn looks_at(&self, attribute: &str) -> bool {
+        match self {
+            Filter::And(terms) | Filter::Or(terms) => {
+                terms.iter().any(|term| term.looks_at(attribute))
+            }
+            Filter::Not(term) => term.looks_at(attribute),
+            // What is in the bracket names parts of it.
+            Filter::Compare { path, .. }
+            | Filter::Present(path)
+            | Filter::ValuePath { path, .. } => path.attribute == attribute,
+        }
+    }
+}
+
+/// Whether a test of one element is of its `value`.
+fn is_of_value(term: &Filter) -> bool {
+    matches!(term, Filter::Compare { path, .. } if path.attribute == "value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Registry;
+
+    fn parse(text: &str) -> Filter {
+        let registry = Registry::core();
+        Filter::parse(text, registry.resource_type("User"), registry).unwrap()
+    }
+
+    #[test]
+    fn equality() {
+        let check = |text: &str, expected: Option<(&str, &str)>| {
+            let filter = parse(text);
+            let got = filter.as_equality().map(|(path, text)| (path.to_string(), text));
+            let expected = expected.map(|(path, text)| (path.to_owned(), text));
+            assert_eq!(got, expected, "{text}");
+        };
+        check(r#"username Eq "x""#, Some(("userName", "x")));
+        check("externalId eq 1042", Some(("externalId", "1042")));
+        check(r#"(emails eq "x")"#, Some(("emails.value", "x")));
+        check(r#"emails[type eq "work"].value eq "x""#, None);
+        check(r#"userName ne "x""#, None);
+        check("active eq true", None);
+        check(r#"userName eq "x" and active eq true"#, None);
+    }
+
+    #[test]
+    fn lookups() {
+        let check = |text: &str, expected: Option<(&str, &str)>| {
+            let filter = parse(text);
+            let got = filter.as_lookup().map(|(path, text)| (path.to_string(), text));
+            assert_eq!(got, expected.map(|(path, text)| (path.to_owned(), text)), "{text}");
+        };
+        check(r#"username Eq "x""#, Some(("userName", "x")));
+        check(r#"emails eq "x""#, Some(("emails.value", "x")));
+        check(r#"emails[type eq "work"].value eq "x""#, Some(("emails.value", "x")));
+        check(r#"EMAILS[Value eq "x" and primary eq true]"#, Some(("emails.value", "x")));
+        check(r#"emails[value eq "x"]"#, Some(("emails.value", "x")));
+        check(r#"emails[type eq "work"]"#, None);
+        check(r#"emails[type ne "work" and value eq "x"]"#, None);
+        check(r#"emails[type eq "work" or value eq "x"]"#, None);
+        check(r#"emails[value eq "x" and value eq "y"]"#, None);
+        check(r#"emails[value eq "x" and value eq null]"#, None);
+        check("emails[value eq null]", None);
+        check(r#"emails[type eq "work"].value sw "x""#, None);
+        check(r#"userName eq "x" and active eq true"#, None);
+        check(r#"not (userName eq "x")"#, None);
+    }
+
+    #[test]
+    fn required_texts() {
+        let check = |text: &str, expected: &[(&str, &str)]| {
+            let got = parse(text).required();
+            let got: Vec<(String, &str)> =
+                got.iter().map(|(path, text)| (path.to_string(), text.as_str())).collect();
+            let expected: Vec<(String, &str)> =
+                expected.iter().map(|(path, text)| ((*path).to_owned(), *text)).collect();
+            assert_eq!(got, expected, "{text}");
+        };
+        check(r#"userName eq "x""#, &[("userName", "x")]);
+        check(
+            r#"active eq true and (userName eq "x" and (id pr and emails.value eq "y"))"#,
+            &[("userName", "x"), ("emails.value", "y")],
+        );
+        check(r#"emails[type eq "work" and value eq "x"]"#, &[("emails.value", "x")]);
+        check(
+            r#"emails[type pr].value eq "x" and id eq "1""#,
+            &[("emails.value", "x"), ("id", "1")],
+        );
+        for none in [
+            r#"userName eq "x" or id eq "1""#,
+            r#"not (userName eq "x")"#,
+            r#"userName sw "x" and active eq true"#,
+            r#"emails[type eq "work"]"#,
+            r#"emails[not (value eq "x")]"#,
+            r#"emails[type eq "work" or value eq "x"]"#,
+        ] {
+            check(none, &[]);
+        }
+    }
+
+    #[test]
+    fn attributes_it_looks_at() {
+        let check = |text: &str, attribute: &str, expected: bool| {
+            assert_eq!(parse(text).looks_at(attribute), expected, "{text}");
+        };
+        check(r#"not (id pr or GROUPS.value eq "g")"#, "groups", true);
+        check("groups pr", "groups", true);
+        check(r#"id pr and groups[type eq "direct"]"#, "groups", true);
+        check("urn:ietf:params:scim:schemas:core:2.0:Group:members pr", "members", true);
+        check("emails.type pr and emails[type pr]", "type", false);
+        check("id pr", "groups", false);
+    }
+}
