@@ -40,7 +40,7 @@ mod value;
 pub use bulk::{BulkMethod, BulkOperation, BulkRequest, Resolved, parse_bulk, resolve_value};
 pub use diff::{Change, ChangePath, Element, diff, settle};
 pub use error::{ScimError, ScimType};
-pub use filter::{CompareOp, Filter, Literal, fold};
+pub use filter::{CompareOp, Filter, Literal, Text, fold};
 pub use json::{Bounds, JsonError, JsonErrorKind, canonical, parse_json};
 pub use limits::{ELEMENTS_MAX, LOOKED_AT_MAX, MEMBERS_MAX, RESOURCE_BYTES_MAX};
 pub use patch::{MemberOperation, PatchOp, PatchOperation, Patched, apply_patch, parse_patch};
@@ -49,8 +49,8 @@ pub use precondition::EntityTags;
 pub use projection::Projection;
 pub use resource::{Member, Resource, check_immutable};
 pub use schema::{
-    Attribute, Kind, Mutability, Registry, RegistryError, ResourceType, Returned, Schema,
-    Uniqueness,
+    Attribute, Kind, Mutability, Registry, RegistryError, RegistryFileError, ResourceType,
+    Returned, Schema, Uniqueness,
 };
 pub use search::{SearchRequest, Selection};
 pub use settings::{FilterOnDiscovery, OmittedActive, PatchMiss, PatchResponse, Settings};

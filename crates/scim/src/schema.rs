@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 
 use crate::path::AttrPath;
 
+mod files;
+
+pub use files::RegistryFileError;
+
 const SCHEMA_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 const RESOURCE_TYPE_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 
@@ -237,6 +241,7 @@ fn extensions_from_wire<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<(String, bool)>, D::Error> {
     #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
     struct Wire {
         schema: String,
         required: bool,
@@ -304,7 +309,7 @@ impl Schema {
 
 /// An attribute and its characteristics (RFC 7643 §2.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Attribute {
     /// Name in its one spelling; clients may use any case.
     pub name: String,

@@ -31,7 +31,7 @@ fn envelope() {
     check(json!({"Operations": [one], "FAILONERRORS": 3, "schemas": "x"}), Ok(Some(3)));
     check(json!({"Operations": [one], "failOnErrors": null}), Ok(None));
     for bad in [json!(0), json!(-1), json!(1.5), json!("secret"), json!(true)] {
-        check(json!({"Operations": [one], "failOnErrors": bad}), value.clone());
+        check(json!({"Operations": [one], "failOnErrors": bad}), value);
     }
     for bad in [
         json!("secret"),
@@ -40,7 +40,7 @@ fn envelope() {
         json!({"Operations": {"secret": 1}}),
         json!({"Operations": [one, "secret"]}),
     ] {
-        check(bad, syntax.clone());
+        check(bad, syntax);
     }
     check(json!({"Operations": [one, one]}), Ok(None));
     check(json!({"Operations": [one, one, one]}), Err((413, None)));
