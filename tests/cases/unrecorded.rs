@@ -53,9 +53,13 @@ fn every_request_leaves_exactly_one_operation_event() {
         (&scim, "GET", "/Cabins", b"", 404),
         (&scim, "GET", "/Users/a/b/c", b"", 404),
         (&scim, "GET", "/%zz", b"", 404),
-        (&scim, "POST", "/Bulk", b"{}", 501),
-        (&scim, "GET", "", b"", 501),
-        (&scim, "GET", "/", b"", 501),
+        (&scim, "POST", "/Bulk", b"{}", 400),
+        (&scim, "POST", "/.search", b"{}", 200),
+        (&scim, "POST", "/Users/.search", b"[]", 400),
+        (&scim, "GET", "/Users?cursor=x", b"", 400),
+        (&scim, "GET", "/Me", b"", 501),
+        (&scim, "GET", "", b"", 200),
+        (&scim, "GET", "/", b"", 200),
         (&scim, "POST", &one, good.as_bytes(), 405),
         (&scim, "DELETE", "/Users", b"", 405),
         (&scim, "BREW", "/Users", b"", 405),
@@ -94,6 +98,89 @@ fn every_request_leaves_exactly_one_operation_event() {
     }
     let after = admin.get("/api/v1/operations?limit=1").body["rowCount"].as_u64().unwrap();
     assert_eq!(after - before, requests.len() as u64, "nothing else left an operation");
+}
+
+#[test]
+fn a_bulk_request_leaves_one_event_for_each_operation() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let scim = server.add_app("boat");
+    scim.post("/Users", &user("mira"));
+    let body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "failOnErrors": 2,
+        "Operations": [
+            {"method": "POST", "path": "/Users", "bulkId": "a", "data": user("nils")},
+            {"method": "POST", "path": "/Users", "bulkId": "b", "data": user("MIRA")},
+            {"method": "BREW", "path": "/Users"},
+            {"method": "POST", "path": "/Users", "bulkId": "c", "data": user("olga")},
+        ],
+    });
+    let headers = [("x-request-id", "bulk-1")];
+    let answer = scim.send("POST", "/Bulk", &headers, body.to_string().as_bytes()).unwrap();
+    let statuses: Vec<&str> = answer.body["Operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["status"].as_str().unwrap())
+        .collect();
+    assert_eq!(statuses, ["201", "409", "400"], "what was not carried out has no result");
+
+    let mut rows = server.admin().rows("/api/v1/operations?requestId=bulk-1");
+    rows.reverse(); // oldest first
+    let seen: Vec<(&str, &str, u64)> = rows
+        .iter()
+        .map(|row| {
+            let text = |name: &str| row[name].as_str().unwrap();
+            (text("operation"), text("effect"), row["httpStatus"].as_u64().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("POST User", "applied", 201),
+            ("POST User", "rejected", 409),
+            ("BREW User", "rejected", 400),
+            ("POST User", "skipped", 424),
+        ]
+    );
+    let whole = json!({"Operations": [{"method": "POST"}, 7]});
+    assert_eq!(scim.post("/Bulk", &whole).status, 400);
+    let last = server.admin().get("/api/v1/operations?app=boat&limit=1");
+    assert_eq!(last.body["rows"][0]["operation"], "POST Bulk");
+}
+
+/// Whoever knows the address, and nothing else, cannot fill the disk.
+#[test]
+fn a_flood_without_a_token_leaves_few_events_and_the_whole_count() {
+    const REQUESTS: u64 = 2_000;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    let scim = server.add_app("boat");
+    let before =
+        server.admin().get("/api/v1/operations?limit=1").body["rowCount"].as_u64().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            let anonymous = scim.with_token("");
+            scope.spawn(move || {
+                for _ in 0..REQUESTS / 8 {
+                    assert_eq!(anonymous.get("/Users").status, 401);
+                }
+            });
+        }
+    });
+    server.stop();
+    let server = Server::start(&data);
+    let rows = server.admin().rows("/api/v1/operations?app=boat");
+    let counted: u64 = rows.iter().filter_map(|row| row["count"].as_u64()).sum();
+    let alone = rows.iter().filter(|row| row["count"].is_null()).count() as u64;
+    assert!(counted > 0, "the client is slower than the rate, so this test shows nothing");
+    assert_eq!(alone + counted, REQUESTS + before, "each is recorded or counted");
+    for row in rows.iter().filter(|row| !row["count"].is_null()) {
+        assert_eq!(row["httpStatus"], 401, "{row}");
+        assert!(row["firstAt"].as_str() <= row["lastAt"].as_str(), "{row}");
+    }
 }
 
 /// Clients that hang up in the middle of a body, or right after it, leave an event too.

@@ -39,6 +39,7 @@ impl InProcess {
             public_url: "http://audit.example".to_owned(),
             trusted_proxies: vec![],
             memtable_bytes: 1 << 20,
+            registry: scim::Registry::core().clone(),
             disk_reserve_bytes: 0,
             clock: clock.clone(),
             accept_clock: false,

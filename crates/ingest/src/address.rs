@@ -20,8 +20,6 @@ pub(crate) struct Address {
     pub resource_type: Option<String>,
     /// The last segment: a resource's id, or one resource type or schema.
     pub id: Option<String>,
-    /// A part of the protocol that this server does not have: 501 and not 404.
-    pub unsupported: bool,
 }
 
 const PREFIX: &str = "/apps/";
@@ -35,38 +33,53 @@ impl Address {
         let (slug, below) = below.split_once('/').unwrap_or((below, ""));
         // The router hands over nothing else than what lies below this base.
         let below = below.get(BASE.len() - 1..).unwrap_or_default();
-        let query = query.unwrap_or_default().to_owned();
-        let target = if query.is_empty() {
-            if below.is_empty() { "/".to_owned() } else { below.to_owned() }
-        } else {
-            format!("{below}?{query}")
+        Address::below(percent_decode(slug), below, query.unwrap_or_default(), registry)
+    }
+
+    /// Takes the path of a Bulk operation apart, which begins below the base (RFC 7644 §3.7).
+    pub(crate) fn of_operation(&self, path: &str, registry: &Registry) -> Address {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        Address::below(self.slug.clone(), path, query, registry)
+    }
+
+    fn below(slug: String, path: &str, query: &str, registry: &Registry) -> Address {
+        let target = match query {
+            "" if path.is_empty() => "/".to_owned(),
+            "" => path.to_owned(),
+            query => format!("{path}?{query}"),
         };
         let mut address = Address {
-            slug: percent_decode(slug),
+            slug,
             target,
-            query,
+            query: query.to_owned(),
             route: Route::Unknown,
             resource_type: None,
             id: None,
-            unsupported: false,
         };
         // One trailing slash is forgiven: some clients join their addresses with one.
-        let trimmed = below.strip_suffix('/').unwrap_or(below);
+        let trimmed = path.strip_suffix('/').unwrap_or(path);
         let segments: Vec<&str> = trimmed.split('/').skip(1).collect();
         address.route(&segments, registry);
         address
     }
 
+    /// The parameters of the query, decoded, in their order.
+    pub(crate) fn parameters(&self) -> Vec<(String, String)> {
+        let parameters = self.query.split('&').filter(|one| !one.is_empty());
+        let parameters = parameters.map(|one| one.split_once('=').unwrap_or((one, "")));
+        parameters.map(|(name, value)| (percent_decode(name), percent_decode(value))).collect()
+    }
+
     fn route(&mut self, segments: &[&str], registry: &Registry) {
         let [first, rest @ ..] = segments else {
-            self.unsupported = true; // a search over all types (RFC 7644 §3.4.2.1)
+            self.route = Route::Root;
             return;
         };
         let segment = first.to_lowercase();
         if let Some(resource_type) = registry.resource_type_at(&segment) {
             match rest {
                 [] => self.route = Route::Collection,
-                [search] if search.eq_ignore_ascii_case(".search") => self.unsupported = true,
+                [search] if search.eq_ignore_ascii_case(".search") => self.route = Route::Search,
                 [id] => {
                     self.route = Route::Resource;
                     self.id = Some(percent_decode_path(id));
@@ -81,13 +94,12 @@ impl Address {
             ("serviceproviderconfig" | "serviceconfiguration", []) => Route::ServiceProviderConfig,
             ("resourcetypes", [] | [_]) => Route::ResourceTypes,
             ("schemas", [] | [_]) => Route::Schemas,
-            ("bulk" | "me" | ".search", []) => {
-                self.unsupported = true;
-                Route::Unknown
-            }
+            ("bulk", []) => Route::Bulk,
+            (".search", []) => Route::Search,
+            ("me", _) => Route::Me,
             _ => Route::Unknown,
         };
-        if self.route != Route::Unknown {
+        if matches!(self.route, Route::ResourceTypes | Route::Schemas) {
             self.id = rest.first().map(|id| percent_decode_path(id));
         }
     }
@@ -95,7 +107,9 @@ impl Address {
     /// The methods that the route understands, as an `Allow` header lists them.
     pub(crate) fn allowed(&self) -> &'static str {
         match self.route {
-            Route::Unknown => "",
+            Route::Unknown | Route::Me => "",
+            Route::Root => "GET, HEAD",
+            Route::Search | Route::Bulk => "POST",
             Route::Collection => "GET, HEAD, POST",
             Route::Resource => "GET, HEAD, PUT, PATCH, DELETE",
             Route::ServiceProviderConfig | Route::ResourceTypes | Route::Schemas => "GET, HEAD",
@@ -104,13 +118,7 @@ impl Address {
 
     /// Whether the route understands a method.
     pub(crate) fn allows(&self, method: Method) -> bool {
-        match (self.route, method) {
-            (Route::Unknown, _) | (_, Method::Other) => false,
-            (_, Method::Get | Method::Head) => true,
-            (Route::Collection, Method::Post) => true,
-            (Route::Resource, Method::Put | Method::Patch | Method::Delete) => true,
-            (_, Method::Post | Method::Put | Method::Patch | Method::Delete) => false,
-        }
+        self.allowed().split(", ").any(|allowed| allowed == method.name())
     }
 }
 
@@ -147,11 +155,40 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_the_protocol_that_are_missing_are_known_as_such() {
-        for path in ["", "/", "/Bulk", "/Me", "/.search", "/Users/.search"] {
-            assert!(address(&format!("/apps/boat/scim/v2{path}")).unsupported, "{path}");
-        }
-        assert!(!address("/apps/boat/scim/v2/Cabins").unsupported);
+    fn parts_of_the_protocol_have_addresses_of_their_own() {
+        let check = |path: &str, route: Route, resource_type: Option<&str>| {
+            let address = address(&format!("/apps/boat/scim/v2{path}"));
+            assert_eq!(address.route, route, "{path}");
+            assert_eq!(address.resource_type.as_deref(), resource_type, "{path}");
+            assert_eq!(address.id, None, "{path}");
+        };
+        check("", Route::Root, None);
+        check("/", Route::Root, None);
+        check("/.search", Route::Search, None);
+        check("/users/.Search", Route::Search, Some("User"));
+        check("/Bulk", Route::Bulk, None);
+        check("/Bulk/1", Route::Unknown, None);
+        check("/me", Route::Me, None);
+        check("/Me/x", Route::Me, None);
+    }
+
+    #[test]
+    fn methods_are_those_that_the_route_allows() {
+        let users = address("/apps/boat/scim/v2/Users");
+        assert!(users.allows(Method::Post) && users.allows(Method::Get));
+        assert!(!users.allows(Method::Put) && !users.allows(Method::Other));
+        let bulk = address("/apps/boat/scim/v2/Bulk");
+        assert!(bulk.allows(Method::Post) && !bulk.allows(Method::Get));
+    }
+
+    #[test]
+    fn an_operation_of_a_bulk_request_is_addressed_below_the_base() {
+        let registry = Registry::core();
+        let one = address("/apps/boat/scim/v2/Bulk").of_operation("/Users/7?x=a%20b", registry);
+        assert_eq!((one.route, one.id.as_deref()), (Route::Resource, Some("7")));
+        assert_eq!(one.target, "/Users/7?x=a%20b");
+        assert_eq!(one.parameters(), [("x".to_owned(), "a b".to_owned())]);
+        assert_eq!(one.of_operation("Users", registry).route, Route::Root);
     }
 
     #[test]

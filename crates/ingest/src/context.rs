@@ -1,8 +1,12 @@
 //! What every step knows of the application that a request is for.
 
+use std::sync::Arc;
+
 use event::{Application, ResourceType};
 use projector::ApplicationRow;
 use scim::{Registry, Settings};
+
+use crate::catalog::Catalog;
 
 /// An application with what its configuration means.
 #[derive(Clone)]
@@ -13,20 +17,25 @@ pub(crate) struct Context {
     pub base_url: String,
     /// How its clients want to be understood.
     pub settings: Settings,
-    /// Its schemas and resource types.
-    pub registry: &'static Registry,
+    /// The schemas and resource types that are served.
+    pub catalog: Arc<Catalog>,
 }
 
 impl Context {
     /// The context of a configured application. Settings were checked when they were configured;
     /// what cannot be read any more counts as not set.
-    pub(crate) fn of(row: &ApplicationRow, public_url: &str) -> Context {
+    pub(crate) fn of(row: &ApplicationRow, public_url: &str, catalog: &Arc<Catalog>) -> Context {
         Context {
             application: row.number,
             base_url: format!("{public_url}/apps/{}/scim/v2", row.slug),
             settings: serde_json::from_slice(&row.settings).unwrap_or_default(),
-            registry: Registry::core(),
+            catalog: Arc::clone(catalog),
         }
+    }
+
+    /// Schemas and resource types.
+    pub(crate) fn registry(&self) -> &Registry {
+        self.catalog.registry()
     }
 
     /// The address of a resource.
@@ -35,19 +44,7 @@ impl Context {
     }
 
     /// The wire form of a stored type.
-    pub(crate) fn resource_type(
-        &self,
-        stored: ResourceType,
-    ) -> Option<&'static scim::ResourceType> {
-        self.registry.resource_types().iter().find(|rt| stored_type(&rt.name) == stored)
-    }
-}
-
-/// The stored number of a resource type's name.
-pub(crate) fn stored_type(name: &str) -> ResourceType {
-    match name {
-        "User" => ResourceType::USER,
-        "Group" => ResourceType::GROUP,
-        _ => ResourceType::NONE,
+    pub(crate) fn resource_type(&self, stored: ResourceType) -> Option<&scim::ResourceType> {
+        self.catalog.resource_type(stored)
     }
 }

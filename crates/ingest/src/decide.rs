@@ -9,22 +9,25 @@ use std::collections::btree_map::Entry;
 
 use event::{
     Attribute, Changes, Content, Effect, Element, Lifecycle, Number, Part, Path, ResourceType,
-    Timestamp, ValueChange,
+    ValueChange,
 };
 use projector::{ProjectorError, Stamp, Version, View, folded};
 use scim::{
     Member, MemberOperation, OmittedActive, PatchOperation, PatchResponse, Resource, ScimError,
+    Selection,
 };
 use serde_json::{Map, Value};
 use store::key::Set;
 
-use crate::context::{Context, stored_type};
+use crate::conditions::Conditions;
+use crate::context::Context;
 use crate::members::{
     COMPARED_MEMBERS_MAX, MemberChanges, PendingMembers, terms, too_many_compared,
 };
 use crate::numbers::Numbers;
-use crate::outcome::{Outcome, Reply};
-use crate::render::{self, Shown};
+use crate::outcome::{Body, Outcome, Reply, Stop, Written};
+use crate::read::no_such;
+use crate::render::{Renderer, etag};
 
 /// Members of one request that no resource has.
 const UNKNOWN_MEMBERS_MAX: usize = 1_000;
@@ -32,10 +35,12 @@ const UNKNOWN_MEMBERS_MAX: usize = 1_000;
 /// A parsed write.
 pub(crate) struct Write {
     pub context: Context,
-    pub resource_type: &'static scim::ResourceType,
+    pub resource_type: ResourceType,
     pub intent: Intent,
-    /// The client asked for attributes in the answer, so a PATCH is answered with a body.
-    pub body_asked: bool,
+    /// Which version the client expects to meet.
+    pub conditions: Conditions,
+    /// What of the resource the client wants to see in the answer.
+    pub selection: Selection,
 }
 
 /// What a client wants to happen.
@@ -52,41 +57,32 @@ pub(crate) enum Intent {
     Refused { error: ScimError, id: Option<String>, user_name: Option<String> },
 }
 
-/// Why a decision ends early.
-pub(crate) enum Stop {
-    /// The client's fault.
-    Refused(ScimError, Number),
-    /// The rows cannot be read.
-    Failed(ProjectorError),
-}
-
-impl From<ProjectorError> for Stop {
-    fn from(error: ProjectorError) -> Stop {
-        Stop::Failed(error)
-    }
-}
-
 /// Decides a write.
 pub(crate) fn decide(
     write: Write,
     view: &View<'_>,
     stamp: Stamp,
 ) -> Result<Outcome, ProjectorError> {
-    let stored_type = stored_type(&write.resource_type.name);
-    let numbers = Numbers::new(view, &write.context, stored_type)?;
+    let Write { context, resource_type: stored_type, intent, conditions, selection } = write;
+    let Some(resource_type) = context.resource_type(stored_type) else {
+        let error = ScimError::not_found("no such resource type");
+        return Ok(Outcome::refused(error, stored_type, Number::NOBODY));
+    };
+    let numbers = Numbers::new(view, &context, stored_type)?;
     let mut deciding = Deciding {
         view,
         stamp,
-        context: &write.context,
-        resource_type: write.resource_type,
+        context: &context,
+        resource_type,
         stored_type,
-        body_asked: write.body_asked,
+        conditions,
+        selection,
         numbers,
     };
     let decided = if stamp.clock_behind {
-        deciding.clock_behind(write.intent)
+        deciding.clock_behind(intent)
     } else {
-        match write.intent {
+        match intent {
             Intent::Create { id, resource } => deciding.create(id, resource),
             Intent::Replace { id, resource } => deciding.replace(&id, resource),
             Intent::Patch { id, operations } => deciding.patch(&id, &operations),
@@ -114,9 +110,10 @@ struct Deciding<'a> {
     view: &'a View<'a>,
     stamp: Stamp,
     context: &'a Context,
-    resource_type: &'static scim::ResourceType,
+    resource_type: &'a scim::ResourceType,
     stored_type: ResourceType,
-    body_asked: bool,
+    conditions: Conditions,
+    selection: Selection,
     numbers: Numbers<'a>,
 }
 
@@ -128,21 +125,33 @@ struct Target {
     attributes: Map<String, Value>,
 }
 
+impl Target {
+    fn of(number: Number, version: Version) -> Target {
+        let mut attributes = version.state.clone().unwrap_or_default();
+        attributes.remove("id");
+        Target { number, version, attributes }
+    }
+}
+
 impl Deciding<'_> {
     fn create(&mut self, id: String, resource: Resource) -> Result<Outcome, Stop> {
-        let mut attributes = resource.attributes;
-        let user_name = text(&attributes, Attribute::UserName).map(str::to_owned);
+        let user_name = text(&resource.attributes, Attribute::UserName).map(str::to_owned);
         if let Some(user_name) = &user_name {
             let taken = self.holders(Attribute::UserName, user_name)?;
             if let Some(holder) = taken.first() {
-                return Err(Stop::Refused(taken_error(), *holder));
+                return match self.left_behind(*holder, &resource.attributes)? {
+                    Some(target) => self.reactivate(target, resource),
+                    None => Err(Stop::Refused(taken_error(), *holder)),
+                };
             }
         }
+        let mut attributes = resource.attributes;
         self.check_group_name(&attributes, None)?;
         if self.stored_type == ResourceType::USER {
             attributes.entry("active").or_insert(Value::Bool(true));
         }
         let number = self.number_for(&attributes)?;
+        let location = self.context.location(self.resource_type, &id);
         attributes.insert("id".to_owned(), Value::String(id));
         let state = scim::settle(&Map::new(), attributes);
         let mut joined = Vec::new();
@@ -153,23 +162,51 @@ impl Deciding<'_> {
         joined.sort_unstable();
         joined.dedup();
 
-        let now = self.stamp.recorded_at;
-        let members = MemberChanges { joined: joined.clone(), left: vec![] };
-        let shown = self.shown(number, &state, now, now, self.stamp.seq);
-        let mentions = &self.numbers.mentions;
-        let body = render::with_members(self.view, self.context, &shown, &joined, mentions)?;
-        let headers = vec![
-            ("location", self.context.location(self.resource_type, shown.id())),
-            ("etag", shown.version()),
-        ];
-        let reply = Reply { status: 201, body: Some(body), headers };
+        let headers = vec![("location", location), ("etag", etag(self.stamp.seq))];
+        let reply = Reply { status: 201, headers, body: self.written(number) };
         let lifecycle = Some(Lifecycle::Created(self.stored_type));
         let values = value_changes(&Map::new(), &state);
+        let members = MemberChanges { joined, left: vec![] };
         Ok(self.applied(reply, number, lifecycle, values, members))
     }
 
+    /// The holder of a taken userName, if a POST may mean to bring that account back: it is switched
+    /// off, the client's own name for it is the same, and the application's settings want it so.
+    fn left_behind(
+        &self,
+        holder: Number,
+        attributes: &Map<String, Value>,
+    ) -> Result<Option<Target>, ProjectorError> {
+        if !self.context.settings.reactivate_on_post {
+            return Ok(None);
+        }
+        let version = self.view.version(self.context.application, holder, View::NOW)?;
+        let Some(version) = version.filter(|version| self.is_living(version)) else {
+            return Ok(None);
+        };
+        let target = Target::of(holder, version);
+        let inactive = target.attributes.get("active") == Some(&Value::Bool(false));
+        let external = |attributes: &Map<String, Value>| {
+            text(attributes, Attribute::ExternalId).map(str::to_owned)
+        };
+        let same = external(&target.attributes) == external(attributes);
+        Ok((inactive && same).then_some(target))
+    }
+
+    fn reactivate(&mut self, target: Target, resource: Resource) -> Result<Outcome, Stop> {
+        let mut attributes = resource.attributes;
+        attributes.entry("active").or_insert(Value::Bool(true));
+        let id = target.version.id().unwrap_or_default();
+        let location = self.context.location(self.resource_type, id);
+        let mut outcome = self.change(target, attributes, &[])?;
+        outcome.reply.status = 201;
+        outcome.reply.body = self.written(outcome.number);
+        outcome.reply.headers.retain(|(name, _)| *name != "location");
+        outcome.reply.headers.push(("location", location));
+        Ok(outcome)
+    }
+
     fn replace(&mut self, id: &str, resource: Resource) -> Result<Outcome, Stop> {
-        self.body_asked = true; // RFC 7644 §3.5.1 answers a PUT with the resource
         let target = self.target(id)?;
         let mut attributes = resource.attributes;
         if self.stored_type == ResourceType::USER && !attributes.contains_key("active") {
@@ -183,24 +220,28 @@ impl Deciding<'_> {
         }
         scim::check_immutable(
             self.resource_type,
-            self.context.registry,
+            self.context.registry(),
             &target.attributes,
             &attributes,
         )
         .map_err(|error| Stop::Refused(error, target.number))?;
         let members = match resource.members {
-            _ if self.stored_type != ResourceType::GROUP => vec![],
+            _ if !self.context.catalog.has_members(self.stored_type) => vec![],
             Some(members) => vec![MemberOperation::Replace(members)],
             None => vec![MemberOperation::RemoveAll], // RFC 7644 §3.5.1: what is left out is cleared
         };
-        self.change(target, attributes, &members)
+        let mut outcome = self.change(target, attributes, &members)?;
+        // RFC 7644 §3.5.1 answers a PUT with the resource, whatever a PATCH is answered with.
+        outcome.reply.status = 200;
+        outcome.reply.body = self.written(outcome.number);
+        Ok(outcome)
     }
 
     fn patch(&mut self, id: &str, operations: &[PatchOperation]) -> Result<Outcome, Stop> {
         let target = self.target(id)?;
         let patched = scim::apply_patch(
             self.resource_type,
-            self.context.registry,
+            self.context.registry(),
             &self.context.settings,
             &target.attributes,
             operations,
@@ -241,13 +282,9 @@ impl Deciding<'_> {
         let state = scim::settle(old, attributes);
         let values = value_changes(old, &state);
         let no_op = values.is_empty() && members.joined.is_empty() && members.left.is_empty();
-        let (modified_at, seq) = if no_op {
-            (target.version.modified_at, target.version.seq)
-        } else {
-            (self.stamp.recorded_at, self.stamp.seq)
-        };
-        let shown = self.shown(target.number, &state, target.version.created_at, modified_at, seq);
-        let reply = self.changed_reply(&shown, &members)?;
+        let etag = etag(if no_op { target.version.seq } else { self.stamp.seq });
+        let id = target.version.id().unwrap_or_default();
+        let reply = self.changed_reply(target.number, id, etag);
         let number = target.number;
         let mut outcome = self.applied(reply, number, None, values, members);
         if no_op {
@@ -272,9 +309,8 @@ impl Deciding<'_> {
         let left = members.into_iter().map(|standing| standing.member).collect();
         let empty = Map::new();
         let values = value_changes(target.version.state.as_ref().unwrap_or(&empty), &empty);
-        let reply = Reply { status: 204, body: None, headers: vec![] };
         let mut outcome = self.applied(
-            reply,
+            Reply::empty(204),
             target.number,
             Some(Lifecycle::Deleted),
             values,
@@ -355,25 +391,30 @@ impl Deciding<'_> {
                 return Ok(number);
             }
         }
+        for email in attributes.get("emails").and_then(Value::as_array).into_iter().flatten() {
+            if let Some(value) = email.get("value").and_then(Value::as_str)
+                && let Some(number) = self.numbers.unborn(Attribute::Email, value)?
+            {
+                return Ok(number);
+            }
+        }
         Ok(self.numbers.fresh())
     }
 
     fn target(&self, id: &str) -> Result<Target, Stop> {
         let application = self.context.application;
         let number = self.view.number_of_id(application, self.stored_type, id)?;
-        let not_found = |number| {
-            let name = self.resource_type.name.to_lowercase();
-            let detail = format!("no {name} with this id exists in this application");
-            Stop::Refused(ScimError::not_found(detail), number)
-        };
+        let not_found = |number| Stop::Refused(no_such(&self.resource_type.name), number);
         let number = number.ok_or_else(|| not_found(Number::NOBODY))?;
         let version = self.view.version(application, number, View::NOW)?;
-        let version = version
-            .filter(|version| render::is_living(version, self.stored_type))
-            .ok_or_else(|| not_found(number))?;
-        let mut attributes = version.state.clone().unwrap_or_default();
-        attributes.remove("id");
-        Ok(Target { number, version, attributes })
+        let version =
+            version.filter(|version| self.is_living(version)).ok_or_else(|| not_found(number))?;
+        self.conditions.check(&etag(version.seq)).map_err(|error| Stop::Refused(error, number))?;
+        Ok(Target::of(number, version))
+    }
+
+    fn is_living(&self, version: &Version) -> bool {
+        version.state.is_some() && version.resource_type == self.stored_type
     }
 
     /// The number of a member's id; an id that no resource has is a mention.
@@ -394,7 +435,7 @@ impl Deciding<'_> {
     }
 
     fn known_member(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
-        for resource_type in [ResourceType::USER, ResourceType::GROUP] {
+        for resource_type in self.context.catalog.stored_types() {
             let application = self.context.application;
             if let Some(number) = self.view.number_of_id(application, resource_type, id)? {
                 return Ok(Some(number));
@@ -412,6 +453,7 @@ impl Deciding<'_> {
     ) -> Result<MemberChanges, Stop> {
         let mut pending = PendingMembers::new(self.view, self.context, group);
         let mut known: BTreeMap<Number, Member> = BTreeMap::new();
+        let renderer = Renderer { view: self.view, context: self.context, seq: View::NOW };
         let mut compared = 0;
         for operation in operations {
             match operation {
@@ -453,14 +495,11 @@ impl Deciding<'_> {
                     for number in all {
                         let member: &Member = match known.entry(number) {
                             Entry::Occupied(entry) => entry.into_mut(),
-                            Entry::Vacant(entry) => entry.insert(render::member_of(
-                                self.view,
-                                self.context,
-                                number,
-                                &self.numbers.mentions,
-                            )?),
+                            Entry::Vacant(entry) => {
+                                entry.insert(renderer.member_of(number, &self.numbers.mentions)?)
+                            }
                         };
-                        let registry = self.context.registry;
+                        let registry = self.context.registry();
                         if filter.matches_member(self.resource_type, registry, member) {
                             pending.set(number, false)?;
                         }
@@ -471,47 +510,32 @@ impl Deciding<'_> {
         Ok(pending.changes())
     }
 
-    fn shown<'s>(
-        &self,
-        number: Number,
-        state: &'s Map<String, Value>,
-        created_at: Timestamp,
-        modified_at: Timestamp,
-        seq: event::Seq,
-    ) -> Shown<'s> {
-        Shown { number, resource_type: self.resource_type, state, created_at, modified_at, seq }
-    }
-
     /// 200 with the resource or 204 without, as RFC 7644 §3.5.2 leaves it to the server and the
     /// application's settings decide it.
-    fn changed_reply(
-        &self,
-        shown: &Shown<'_>,
-        members: &MemberChanges,
-    ) -> Result<Reply, ProjectorError> {
-        let with_body = self.body_asked
+    fn changed_reply(&self, number: Number, id: &str, etag: String) -> Reply {
+        let asked = matches!(self.selection, Selection::Only(_));
+        let with_body = asked
             || match self.context.settings.patch_response {
                 PatchResponse::Auto => self.stored_type != ResourceType::GROUP,
                 PatchResponse::Representation => true,
                 PatchResponse::Empty => false,
             };
-        let mut headers = vec![("etag", shown.version())];
-        if !with_body {
-            return Ok(Reply { status: 204, body: None, headers });
+        let location = self.context.location(self.resource_type, id);
+        let headers = vec![("etag", etag), ("location", location)];
+        match with_body {
+            true => Reply { status: 200, headers, body: self.written(number) },
+            false => Reply { status: 204, headers, body: Body::Empty },
         }
-        let set = Set::Members(shown.number);
-        let current = self.view.members(self.context.application, set, View::NOW)?;
-        let mut numbers: Vec<Number> = current
-            .into_iter()
-            .map(|standing| standing.member)
-            .filter(|number| members.left.binary_search(number).is_err())
-            .chain(members.joined.iter().copied())
-            .collect();
-        numbers.sort_unstable();
-        let mentions = &self.numbers.mentions;
-        let body = render::with_members(self.view, self.context, shown, &numbers, mentions)?;
-        headers.push(("location", self.context.location(self.resource_type, shown.id())));
-        Ok(Reply { status: 200, body: Some(body), headers })
+    }
+
+    /// The resource as it stands after the event at hand.
+    fn written(&self, number: Number) -> Body {
+        Body::Written(Box::new(Written {
+            context: self.context.clone(),
+            number,
+            seq: self.stamp.seq,
+            selection: self.selection.clone(),
+        }))
     }
 
     /// The outcome of a write that was accepted.

@@ -4,24 +4,32 @@ use scim::ScimError;
 use serde_json::{Value, json};
 
 use crate::context::Context;
-use crate::http::{BODY_BYTES_MAX, OPERATIONS_MAX};
-use crate::read::PAGE_MAX;
+use crate::http::{BODY_BYTES_MAX, BULK_OPERATIONS_MAX};
+use crate::list::{CURSOR_SECONDS_MAX, PAGE_DEFAULT, PAGE_MAX};
 
 /// `/ServiceProviderConfig` (RFC 7643 §5).
 pub(crate) fn service_provider_config(context: &Context) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": { "supported": true },
-        // Some clients cut their PATCH requests to this size whether bulk is there or not.
+        // Some clients cut their PATCH requests to this size too.
         "bulk": {
-            "supported": false,
-            "maxOperations": OPERATIONS_MAX,
+            "supported": true,
+            "maxOperations": BULK_OPERATIONS_MAX,
             "maxPayloadSize": BODY_BYTES_MAX,
         },
         "filter": { "supported": true, "maxResults": PAGE_MAX },
         "changePassword": { "supported": false },
-        "sort": { "supported": false },
-        "etag": { "supported": false },
+        "sort": { "supported": true },
+        "etag": { "supported": true },
+        "pagination": {
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": PAGE_DEFAULT,
+            "maxPageSize": PAGE_MAX,
+            "cursorTimeout": CURSOR_SECONDS_MAX,
+        },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "Bearer token",
@@ -38,7 +46,7 @@ pub(crate) fn service_provider_config(context: &Context) -> Value {
 
 /// `/ResourceTypes`, or one of them by its name.
 pub(crate) fn resource_types(context: &Context, name: Option<&str>) -> Result<Value, ScimError> {
-    let all = context.registry.resource_types();
+    let all = context.registry().resource_types();
     match name {
         None => Ok(list(all.iter().map(|rt| rt.to_json(&context.base_url)).collect())),
         Some(name) => all
@@ -53,7 +61,7 @@ pub(crate) fn resource_types(context: &Context, name: Option<&str>) -> Result<Va
 
 /// `/Schemas`, or one of them by its URN.
 pub(crate) fn schemas(context: &Context, urn: Option<&str>) -> Result<Value, ScimError> {
-    let registry = context.registry;
+    let registry = context.registry();
     match urn {
         None => {
             let all = registry.schemas().iter();

@@ -3,7 +3,7 @@
 //! ```text
 //!  request ─▶ http/      arrive: application, credential, bounded body     the request's own task
 //!             cuts       what must never be stored is cut out
-//!             read       a read is answered from a snapshot
+//!             read, list a read is answered from a snapshot
 //!             decide     a write is decided on the committer's thread
 //!             record     arrival and outcome become one event
 //! ```
@@ -12,11 +12,14 @@
 //! whatever becomes of it, and is answered after that event is written.
 
 mod address;
+mod catalog;
+mod conditions;
 mod context;
 mod cuts;
 mod decide;
 mod discovery;
 mod http;
+mod list;
 mod members;
 mod numbers;
 mod outcome;
@@ -24,4 +27,5 @@ mod read;
 mod record;
 mod render;
 
+pub use catalog::Catalog;
 pub use http::{Ingest, router};

@@ -8,7 +8,7 @@ use scim::{Filter, ScimError};
 use store::key::Set;
 
 use crate::context::Context;
-use crate::decide::Stop;
+use crate::outcome::Stop;
 
 /// Members that the filters and whole replacements of one request look at, all operations together.
 pub(crate) const COMPARED_MEMBERS_MAX: usize = 200_000;

@@ -8,7 +8,7 @@ use event::{Attribute, Changes, Content, Mention, Number, Part, ResourceType};
 use projector::{ProjectorError, View, folded};
 
 use crate::context::Context;
-use crate::read::Missed;
+use crate::list::Missed;
 
 /// The number under which a lookup that found nobody is recorded, and the mention, if it is the
 /// first. A literal that looks like a GUID is a probe and concerns nobody.

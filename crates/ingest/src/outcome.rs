@@ -1,21 +1,55 @@
 //! What was decided about one request: the answer and what the event says of it.
 
 use event::{Effect, Number, Part, ResourceType, Seq};
-use scim::ScimError;
-use serde_json::Value;
+use projector::ProjectorError;
+use scim::{ScimError, Selection};
+
+use crate::context::Context;
 
 /// What the client gets.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// The body; none for 204.
-    pub body: Option<Value>,
     /// `Location` and `ETag` and the like.
     pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Body,
+}
+
+/// The body of a reply.
+#[derive(Clone, Default)]
+pub(crate) enum Body {
+    /// None, as for 204.
+    #[default]
+    Empty,
+    /// JSON text.
+    Json(Vec<u8>),
+    /// A resource that was written. It is read after its event is, in the request's own task: the
+    /// committer's thread has better things to do than to write out a large group.
+    Written(Box<Written>),
+}
+
+/// A resource as it stands right after an event.
+#[derive(Clone)]
+pub(crate) struct Written {
+    pub context: Context,
+    pub number: Number,
+    pub seq: Seq,
+    pub selection: Selection,
 }
 
 impl Reply {
+    /// A status with nothing else.
+    pub(crate) fn empty(status: u16) -> Reply {
+        Reply { status, headers: vec![], body: Body::Empty }
+    }
+
+    /// 200 with a JSON value.
+    pub(crate) fn json(value: &serde_json::Value) -> Reply {
+        Reply { status: 200, headers: vec![], body: Body::Json(scim::canonical(value)) }
+    }
+
     /// An error in SCIM's form (RFC 7644 §3.12).
     pub(crate) fn error(error: &ScimError) -> Reply {
         let mut headers = Vec::new();
@@ -25,12 +59,33 @@ impl Reply {
         if error.status == 503 {
             headers.push(("retry-after", "30".to_owned()));
         }
-        Reply { status: error.status, body: Some(error.to_json()), headers }
+        let body = Body::Json(scim::canonical(&error.to_json()));
+        Reply { status: error.status, headers, body }
+    }
+}
+
+/// Why an answer ends early.
+pub(crate) enum Stop {
+    /// The client's fault; the number is whom it concerned.
+    Refused(ScimError, Number),
+    /// The rows cannot be read.
+    Failed(ProjectorError),
+}
+
+impl From<ProjectorError> for Stop {
+    fn from(error: ProjectorError) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+impl From<ScimError> for Stop {
+    fn from(error: ScimError) -> Stop {
+        Stop::Refused(error, Number::NOBODY)
     }
 }
 
 /// The answer and the decided part of the event.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Outcome {
     /// What the client gets.
     pub reply: Reply,

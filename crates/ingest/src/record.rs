@@ -30,6 +30,8 @@ pub(crate) struct Arrival {
     pub target: String,
     /// What is stored of the body.
     pub body: ReceivedBody,
+    /// Its place within a Bulk request; 0 elsewhere.
+    pub index: u32,
 }
 
 /// What is stored of a received body.
@@ -64,7 +66,7 @@ impl Arrival {
                 .and_then(|error| error.scim_type)
                 .map_or(0, ScimType::code),
             effect: outcome.effect,
-            index: 0,
+            index: self.index,
             saw_seq,
             results,
             decided_after_us: self.watch.elapsed_us(),

@@ -1,191 +1,258 @@
-//! A stored resource as SCIM shows it (RFC 7643 §3).
+//! A stored resource as SCIM shows it (RFC 7643 §3), as it stood right after one event.
 
-use event::{Attribute, Changes, Content, Number, Part, ResourceType, Seq, Timestamp};
+use event::{Attribute, Content, Number, Part, ResourceType, Seq};
 use projector::{ProjectorError, Version, View};
+use scim::Projection;
 use serde_json::{Map, Value, json};
 use store::key::Set;
 
 use crate::context::Context;
-
-/// What a resource looks like at one moment.
-pub(crate) struct Shown<'a> {
-    /// Its number.
-    pub number: Number,
-    /// Its type.
-    pub resource_type: &'a scim::ResourceType,
-    /// Its attributes with its id, without members.
-    pub state: &'a Map<String, Value>,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// When it last changed.
-    pub modified_at: Timestamp,
-    /// The event that made this state.
-    pub seq: Seq,
-}
-
-impl<'a> Shown<'a> {
-    /// A version that is no deletion.
-    pub(crate) fn of(context: &Context, number: Number, version: &'a Version) -> Option<Shown<'a>> {
-        Some(Shown {
-            number,
-            resource_type: context.resource_type(version.resource_type)?,
-            state: version.state.as_ref()?,
-            created_at: version.created_at,
-            modified_at: version.modified_at,
-            seq: version.seq,
-        })
-    }
-
-    /// The SCIM id.
-    pub(crate) fn id(&self) -> &'a str {
-        self.state.get("id").and_then(Value::as_str).unwrap_or_default()
-    }
-
-    /// The ETag.
-    pub(crate) fn version(&self) -> String {
-        etag(self.seq)
-    }
-
-    /// The resource with `schemas` and `meta`, without members and groups.
-    pub(crate) fn attributes(&self, context: &Context) -> Map<String, Value> {
-        let mut out = self.state.clone();
-        let mut schemas = vec![Value::from(self.resource_type.schema.clone())];
-        schemas.extend(
-            self.state.keys().filter(|name| name.starts_with("urn:")).cloned().map(Value::from),
-        );
-        out.insert("schemas".to_owned(), Value::Array(schemas));
-        let location = context.location(self.resource_type, self.id());
-        out.insert(
-            "meta".to_owned(),
-            json!({
-                "resourceType": self.resource_type.name,
-                "created": self.created_at.to_string(),
-                "lastModified": self.modified_at.to_string(),
-                "location": location,
-                "version": self.version(),
-            }),
-        );
-        out
-    }
-}
 
 /// The weak entity tag of a state (RFC 7644 §3.14).
 pub(crate) fn etag(seq: Seq) -> String {
     format!("W/\"{seq}\"")
 }
 
-/// The whole resource as it is now: a group with its members, a user with its groups.
-pub(crate) fn whole(
-    view: &View<'_>,
-    context: &Context,
-    shown: &Shown<'_>,
-) -> Result<Value, ProjectorError> {
-    let set = Set::Members(shown.number);
-    let members = view.members(context.application, set, View::NOW)?;
-    let members: Vec<Number> = members.into_iter().map(|standing| standing.member).collect();
-    with_members(view, context, shown, &members, &[])
+/// A resource that exists: its version, its number and its type's wire form.
+pub(crate) struct Living<'a> {
+    pub number: Number,
+    pub resource_type: &'a scim::ResourceType,
+    pub version: Version,
 }
 
-/// The whole resource with these members, which the view need not know yet: `mentions` are those of
-/// the decision at hand.
-pub(crate) fn with_members(
-    view: &View<'_>,
-    context: &Context,
-    shown: &Shown<'_>,
-    members: &[Number],
-    mentions: &[Part],
-) -> Result<Value, ProjectorError> {
-    let mut out = shown.attributes(context);
-    if !members.is_empty() {
-        let members = members.iter().map(|member| reference(view, context, *member, mentions));
-        out.insert("members".to_owned(), Value::Array(members.collect::<Result<_, _>>()?));
+impl Living<'_> {
+    /// The SCIM id.
+    pub(crate) fn id(&self) -> &str {
+        self.version.id().unwrap_or_default()
     }
-    if shown.resource_type.name == "User" {
-        let mut groups = Vec::new();
-        for stay in view.stays(context.application, shown.number)? {
-            if let (Set::Members(group), None) = (stay.set, stay.end) {
-                let mut group = reference(view, context, group, &[])?;
-                if let Value::Object(group) = &mut group {
-                    group.insert("type".to_owned(), "direct".into());
+
+    /// The ETag.
+    pub(crate) fn etag(&self) -> String {
+        etag(self.version.seq)
+    }
+}
+
+/// What of a resource is not in its version, and so is loaded only where it is looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Load {
+    /// The members of a group.
+    pub members: bool,
+    /// The groups of a user.
+    pub groups: bool,
+}
+
+/// Shows resources of one application as they stood right after the event at `seq`.
+#[derive(Clone, Copy)]
+pub(crate) struct Renderer<'a> {
+    pub view: &'a View<'a>,
+    pub context: &'a Context,
+    pub seq: Seq,
+}
+
+impl<'a> Renderer<'a> {
+    /// The resource of a number, if it exists and its type is served.
+    pub(crate) fn living(&self, number: Number) -> Result<Option<Living<'a>>, ProjectorError> {
+        let version = self.view.version(self.context.application, number, self.seq)?;
+        let Some(version) = version.filter(|version| version.state.is_some()) else {
+            return Ok(None);
+        };
+        let resource_type = self.context.resource_type(version.resource_type);
+        Ok(resource_type.map(|resource_type| Living { number, resource_type, version }))
+    }
+
+    /// The resource as JSON text, as far as the projection shows it. Members are written out one by
+    /// one: a large group never stands in memory as a tree.
+    pub(crate) fn bytes(
+        &self,
+        living: &Living<'_>,
+        projection: &Projection,
+    ) -> Result<Vec<u8>, ProjectorError> {
+        let load = Load { members: false, groups: projection.shows("groups") };
+        let mut shown = self.attributes(living, load)?;
+        projection.apply(&mut shown);
+        let mut out = scim::canonical(&Value::Object(shown));
+        if !projection.shows("members") || !self.has_members(living) {
+            return Ok(out);
+        }
+        let set = Set::Members(living.number);
+        let mut any = false;
+        for standing in self.view.members(self.context.application, set, self.seq)? {
+            let member = self.reference(standing.member)?;
+            let mut alone = Map::from_iter([("members".to_owned(), Value::Array(vec![member]))]);
+            projection.apply(&mut alone);
+            let Some(Value::Array(members)) = alone.remove("members") else { continue };
+            for member in members {
+                if any {
+                    out.push(b',');
+                } else {
+                    // `id` and `schemas` are shown always, so there is something before.
+                    out.pop();
+                    out.extend_from_slice(br#","members":["#);
+                    any = true;
                 }
-                groups.push(group);
+                out.extend_from_slice(&scim::canonical(&member));
             }
         }
-        if !groups.is_empty() {
-            out.insert("groups".to_owned(), Value::Array(groups));
+        if any {
+            out.extend_from_slice(b"]}");
         }
+        Ok(out)
     }
-    Ok(Value::Object(out))
-}
 
-/// A resource as another one refers to it: `value`, and for what exists `$ref`, `type`, `display`.
-fn reference(
-    view: &View<'_>,
-    context: &Context,
-    number: Number,
-    mentions: &[Part],
-) -> Result<Value, ProjectorError> {
-    let own = mentions.iter().find(|part| part.subject == number);
-    if let Some(Part { content: Content::Changes(Changes { mention: Some(own), .. }), .. }) = own {
-        return Ok(json!({ "value": own.value }));
+    /// The resource as a tree, for filters and sorting.
+    pub(crate) fn attributes(
+        &self,
+        living: &Living<'_>,
+        load: Load,
+    ) -> Result<Map<String, Value>, ProjectorError> {
+        let version = &living.version;
+        let mut out = version.state.clone().unwrap_or_default();
+        let mut schemas = vec![Value::from(living.resource_type.schema.clone())];
+        schemas
+            .extend(out.keys().filter(|name| name.starts_with("urn:")).cloned().map(Value::from));
+        out.insert("schemas".to_owned(), Value::Array(schemas));
+        out.insert(
+            "meta".to_owned(),
+            json!({
+                "resourceType": living.resource_type.name,
+                "created": version.created_at.to_string(),
+                "lastModified": version.modified_at.to_string(),
+                "location": self.context.location(living.resource_type, living.id()),
+                "version": living.etag(),
+            }),
+        );
+        self.derive_references(living, &mut out)?;
+        if load.groups && version.resource_type == ResourceType::USER {
+            let groups = self.groups(living.number)?;
+            if !groups.is_empty() {
+                out.insert("groups".to_owned(), Value::Array(groups));
+            }
+        }
+        if load.members && self.has_members(living) {
+            let set = Set::Members(living.number);
+            let members = self.view.members(self.context.application, set, self.seq)?;
+            let members = members.iter().map(|standing| self.reference(standing.member));
+            let members: Vec<Value> = members.collect::<Result<_, _>>()?;
+            if !members.is_empty() {
+                out.insert("members".to_owned(), Value::Array(members));
+            }
+        }
+        Ok(out)
     }
-    let version = view.version(context.application, number, View::NOW)?;
-    let Some(version) = version else {
-        return Ok(json!({ "value": dangling_id(view, context, number)? }));
-    };
-    let Some(shown) = Shown::of(context, number, &version) else {
-        // Deleted: its id is all that a reference can still say.
-        let id = last_id(view, context, number, version.seq)?;
-        return Ok(json!({ "value": id }));
-    };
-    let mut out = json!({
-        "value": shown.id(),
-        "$ref": context.location(shown.resource_type, shown.id()),
-        "type": shown.resource_type.name,
-    });
-    let name = [Attribute::DisplayName, Attribute::UserName]
-        .iter()
-        .find_map(|attribute| shown.state.get(attribute.name()));
-    if let (Value::Object(out), Some(name)) = (&mut out, name) {
-        out.insert("display".to_owned(), name.clone());
+
+    fn has_members(&self, living: &Living<'_>) -> bool {
+        self.context.catalog.has_members(living.version.resource_type)
     }
-    Ok(out)
+
+    fn groups(&self, number: Number) -> Result<Vec<Value>, ProjectorError> {
+        let mut groups = Vec::new();
+        for stay in self.view.stays(self.context.application, number)? {
+            let Set::Members(group) = stay.set else { continue };
+            if !stay.covers(self.seq) {
+                continue;
+            }
+            let mut group = self.reference(group)?;
+            if let Value::Object(group) = &mut group {
+                group.insert("type".to_owned(), "direct".into());
+            }
+            groups.push(group);
+        }
+        Ok(groups)
+    }
+
+    /// Fills in what follows from the id of another resource, such as a manager's `$ref`.
+    fn derive_references(
+        &self,
+        living: &Living<'_>,
+        out: &mut Map<String, Value>,
+    ) -> Result<(), ProjectorError> {
+        for reference in self.context.catalog.references(living.version.resource_type) {
+            let holder = match &reference.schema {
+                None => Some(&mut *out),
+                Some(urn) => out.get_mut(urn).and_then(Value::as_object_mut),
+            };
+            let value = holder.and_then(|holder| holder.get_mut(&reference.attribute));
+            let elements = match value {
+                Some(Value::Array(elements)) => elements.as_mut_slice(),
+                Some(single) => std::slice::from_mut(single),
+                None => continue,
+            };
+            for element in elements.iter_mut().filter_map(Value::as_object_mut) {
+                let Some(id) = element.get("value").and_then(Value::as_str) else { continue };
+                let Some(other) = self.by_id(id)? else { continue };
+                let location = self.context.location(other.resource_type, other.id());
+                if let (Some(part), Some(name)) = (&reference.name, name_of(&other.version)) {
+                    element.insert(part.clone(), name);
+                }
+                element.insert("$ref".to_owned(), location.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn by_id(&self, id: &str) -> Result<Option<Living<'a>>, ProjectorError> {
+        for stored in self.context.catalog.stored_types() {
+            let number = self.view.number_of_id(self.context.application, stored, id)?;
+            if let Some(number) = number {
+                return self.living(number);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A resource as another one refers to it: `value`, and for what exists `$ref`, `type`, `display`.
+    fn reference(&self, number: Number) -> Result<Value, ProjectorError> {
+        let version = self.view.version(self.context.application, number, self.seq)?;
+        let Some(version) = version else {
+            let mentioned = self.view.mentioned(self.context.application, number)?;
+            return Ok(json!({ "value": mentioned.map(|(_, value)| value).unwrap_or_default() }));
+        };
+        let resource_type = self.context.resource_type(version.resource_type);
+        let (Some(id), Some(resource_type)) = (version.id(), resource_type) else {
+            // Deleted: its id is all that a reference can still say.
+            let id = self.last_id(number, version.seq)?;
+            return Ok(json!({ "value": id }));
+        };
+        let mut out = json!({
+            "value": id,
+            "$ref": self.context.location(resource_type, id),
+            "type": resource_type.name,
+        });
+        if let (Value::Object(out), Some(name)) = (&mut out, name_of(&version)) {
+            out.insert("display".to_owned(), name);
+        }
+        Ok(out)
+    }
+
+    /// The id that a resource had before its deletion at `deleted`.
+    fn last_id(&self, number: Number, deleted: Seq) -> Result<String, ProjectorError> {
+        let before = deleted.saturating_sub(1);
+        let version = self.view.version(self.context.application, number, before)?;
+        Ok(version.as_ref().and_then(Version::id).unwrap_or_default().to_owned())
+    }
+
+    /// What a member is called on the wire, whether it exists, was deleted or never was: `mentions`
+    /// are those of the decision at hand, which the rows do not know yet.
+    pub(crate) fn member_of(
+        &self,
+        number: Number,
+        mentions: &[Part],
+    ) -> Result<scim::Member, ProjectorError> {
+        let own = mentions.iter().find(|part| part.subject == number);
+        if let Some(Part { content: Content::Changes(changes), .. }) = own
+            && let Some(mention) = &changes.mention
+        {
+            return Ok(scim::Member { value: mention.value.clone(), kind: None });
+        }
+        let reference = self.reference(number)?;
+        let text = |name: &str| reference.get(name).and_then(Value::as_str).map(str::to_owned);
+        Ok(scim::Member { value: text("value").unwrap_or_default(), kind: text("type") })
+    }
 }
 
-fn dangling_id(
-    view: &View<'_>,
-    context: &Context,
-    number: Number,
-) -> Result<String, ProjectorError> {
-    let mentioned = view.mentioned(context.application, number)?;
-    Ok(mentioned.map(|(_, value)| value).unwrap_or_default())
-}
-
-/// The id that a resource had before its deletion at `deleted`.
-fn last_id(
-    view: &View<'_>,
-    context: &Context,
-    number: Number,
-    deleted: Seq,
-) -> Result<String, ProjectorError> {
-    let before = deleted.saturating_sub(1);
-    let version = view.version(context.application, number, before)?;
-    Ok(version.as_ref().and_then(Version::id).unwrap_or_default().to_owned())
-}
-
-/// What a member is called on the wire, whether it exists, was deleted or never was.
-pub(crate) fn member_of(
-    view: &View<'_>,
-    context: &Context,
-    number: Number,
-    mentions: &[Part],
-) -> Result<scim::Member, ProjectorError> {
-    let reference = reference(view, context, number, mentions)?;
-    let text = |name: &str| reference.get(name).and_then(Value::as_str).map(str::to_owned);
-    Ok(scim::Member { value: text("value").unwrap_or_default(), kind: text("type") })
-}
-
-/// The type's stored number of a living resource.
-pub(crate) fn is_living(version: &Version, resource_type: ResourceType) -> bool {
-    version.state.is_some() && version.resource_type == resource_type
+/// The name under which a resource is shown elsewhere.
+fn name_of(version: &Version) -> Option<Value> {
+    let state = version.state.as_ref()?;
+    let mut names = [Attribute::DisplayName, Attribute::UserName].into_iter();
+    names.find_map(|attribute| state.get(attribute.name())).cloned()
 }

@@ -51,6 +51,9 @@ enum AppCommand {
         /// The profile by which its requests are judged
         #[arg(long, default_value = "generic")]
         profile: String,
+        /// How its clients want to be understood, such as patch_response=empty; see docs/scim.md
+        #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+        settings: Vec<(String, serde_json::Value)>,
         #[command(flatten)]
         client: ClientConfig,
     },
@@ -130,10 +133,16 @@ fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(config) => {
             logging::init(&config.log, config.log_format).map_err(Failure::Wrong)?;
-            run::serve(&config).map_err(|error| Failure::Failed(with_causes(&error)))
+            run::serve(&config).map_err(|error| match error {
+                run::RunError::Config(message) => Failure::Wrong(message),
+                error => Failure::Failed(with_causes(&error)),
+            })
         }
-        Command::App(AppCommand::Add { slug, profile, client }) => {
-            let body = serde_json::json!({ "application": slug, "profile": profile });
+        Command::App(AppCommand::Add { slug, profile, settings, client }) => {
+            let settings: serde_json::Map<_, _> = settings.into_iter().collect();
+            let body = serde_json::json!({
+                "application": slug, "profile": profile, "settings": settings,
+            });
             let answer = client::post(&client, "/api/v1/apps", &body)?;
             print_answer(
                 &client,
@@ -162,6 +171,15 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Rebuild { data } => offline::rebuild(&data),
         Command::Digest { data } => offline::digest(&data),
     }
+}
+
+/// `NAME=VALUE`; a value that is no JSON is a text.
+fn setting(text: &str) -> Result<(String, serde_json::Value), String> {
+    let Some((name, value)) = text.split_once('=') else {
+        return Err("it must look like patch_response=empty".to_owned());
+    };
+    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    Ok((name.to_owned(), value))
 }
 
 fn print_answer(

@@ -21,6 +21,11 @@ pub struct ServeConfig {
     #[arg(long, env = "PROVLOG_PUBLIC_URL", value_parser = public_url)]
     pub public_url: Option<String>,
 
+    /// Folder of further schemas and resource types, each a *.json file in the form in which
+    /// /Schemas and /ResourceTypes show them
+    #[arg(long, env = "PROVLOG_SCHEMAS")]
+    pub schemas: Option<PathBuf>,
+
     /// Networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8,::1/128
     #[arg(long, env = "PROVLOG_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,

@@ -11,3 +11,4 @@ mod listen;
 mod logging;
 mod offline;
 pub mod run;
+mod schemas;

@@ -15,19 +15,20 @@ use event::{
     Application, Clock, CredentialAdded, Fact, RecorderStarted, RecorderStopped, Role, Stopwatch,
     Timestamp,
 };
-use ingest::Ingest;
+use ingest::{Catalog, Ingest};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projector::{
     CommitError, Committer, CommitterOptions, Decision, Draft, Durability, ProjectorError,
 };
 use query::{Query, Token};
+use scim::{CursorKey, Registry};
 use store::{Options, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::ServeConfig;
-use crate::{client_address, listen};
+use crate::{client_address, listen, schemas};
 
 /// Requests that may wait for the committer at once.
 const COMMANDS_MAX: usize = 1024;
@@ -41,6 +42,9 @@ const REQUEST_BUCKETS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// What was configured cannot be used; nothing was opened.
+    #[error("{0}")]
+    Config(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -88,6 +92,8 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Memory for what is not flushed yet.
     pub memtable_bytes: usize,
+    /// The schemas and resource types that are served.
+    pub registry: Registry,
     /// When less of the disk is free, requests are refused.
     pub disk_reserve_bytes: u64,
     /// The clock that stamps events.
@@ -117,6 +123,9 @@ impl Server {
         let options = Options { memtable_bytes: config.memtable_bytes, ..Options::default() };
         let random = getrandom::u64().map_err(no_random)?;
         let store = Store::open(&config.data, &options, random)?;
+        let mut fresh = [0; 32];
+        getrandom::fill(&mut fresh).map_err(no_random)?;
+        let cursor_key = store::secret_file(&config.data, fresh)?;
         let watch = Stopwatch::start();
         let folded = projector::catch_up(&store, |reached, size| {
             tracing::info!(reached, size, "folding events");
@@ -141,11 +150,15 @@ impl Server {
         record_start(&committer, last_alive).await?;
         make_admin_token(&committer, &config.data).await?;
 
+        let catalog = Catalog::open(&committer, config.registry).await?;
+
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
         let ingest = Ingest::new(
             committer.clone(),
             config.public_url.clone(),
+            catalog,
+            CursorKey::new(cursor_key),
             tasks.clone(),
             stopping.clone(),
         );
@@ -222,6 +235,7 @@ impl Server {
 /// # Errors
 /// When the server cannot start.
 pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
+    let registry = schemas::load(config.schemas.as_deref()).map_err(RunError::Config)?;
     // Before the log is opened: a port that is taken leaves no start in the log.
     let failed = |source| RunError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).map_err(failed)?;
@@ -237,6 +251,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
             public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
             trusted_proxies: config.trusted_proxies.clone(),
             memtable_bytes: usize::try_from(config.memtable_bytes).unwrap_or(usize::MAX),
+            registry,
             disk_reserve_bytes: config.disk_reserve_bytes,
             clock: Clock::System,
             accept_clock: config.accept_clock,

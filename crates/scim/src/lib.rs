@@ -20,6 +20,7 @@
 //! their URN, nothing empty, nothing readOnly, no password, no members.
 
 mod bulk;
+mod cursor;
 mod diff;
 mod draft;
 mod error;
@@ -38,6 +39,7 @@ mod sort;
 mod value;
 
 pub use bulk::{BulkMethod, BulkOperation, BulkRequest, Resolved, parse_bulk, resolve_value};
+pub use cursor::CursorKey;
 pub use diff::{Change, ChangePath, Element, diff, settle};
 pub use error::{ScimError, ScimType};
 pub use filter::{CompareOp, Filter, Literal, Text, fold};

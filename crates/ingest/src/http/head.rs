@@ -8,8 +8,8 @@ use event::{Application, Method, Origin, ResourceType, Stopwatch};
 use std::net::SocketAddr;
 
 use crate::address::Address;
-use crate::context::stored_type;
-use crate::cuts::{self, Secrets};
+use crate::catalog::Catalog;
+use crate::cuts;
 use crate::http::TARGET_BYTES_MAX;
 use crate::record::{Arrival, ReceivedBody};
 
@@ -21,12 +21,13 @@ pub(crate) fn arrival(
     watch: Stopwatch,
     parts: &Parts,
     address: &Address,
-    secrets: &Secrets,
+    catalog: &Catalog,
 ) -> Arrival {
     let (method, method_name) = method(parts.method.as_str());
     let client = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let presented = presented(&parts.headers);
-    let target = cuts::cut_target(&address.target, secrets, &presented, TARGET_BYTES_MAX);
+    let resource_type = address.resource_type.as_deref();
+    let target = cuts::cut_target(&address.target, catalog.secrets(), &presented, TARGET_BYTES_MAX);
     Arrival {
         watch,
         application: Application::RECORDER,
@@ -37,11 +38,12 @@ pub(crate) fn arrival(
             request_id: request_id(&parts.headers),
         },
         route: address.route,
-        resource_type: address.resource_type.as_deref().map_or(ResourceType::NONE, stored_type),
+        resource_type: resource_type.map_or(ResourceType::NONE, |name| catalog.stored_type(name)),
         method,
         method_name,
         target,
         body: ReceivedBody::None,
+        index: 0,
     }
 }
 

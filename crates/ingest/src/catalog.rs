@@ -1,0 +1,172 @@
+//! What a server serves: its schemas and resource types, and the numbers under which the types are
+//! stored.
+
+use event::{Application, Fact, ResourceType, ResourceTypeAdded};
+use projector::{CommitError, Committer, Decision, Draft, Durability};
+use scim::{Attribute, Kind, Registry};
+
+use crate::cuts::Secrets;
+
+/// Schemas and resource types with what is derived from them once.
+pub struct Catalog {
+    registry: Registry,
+    types: Vec<ServedType>,
+    secrets: Secrets,
+}
+
+/// A resource type as it is served.
+struct ServedType {
+    name: String,
+    stored: ResourceType,
+    has_members: bool,
+    references: Vec<Reference>,
+}
+
+/// An attribute whose value is the id of another resource. What follows from that id (RFC 7643 §2.3.7)
+/// is derived when it is shown, and never stored.
+pub(crate) struct Reference {
+    /// The extension that the attribute belongs to.
+    pub schema: Option<String>,
+    /// The attribute.
+    pub attribute: String,
+    /// Its readOnly part that shows the other resource's name.
+    pub name: Option<String>,
+}
+
+impl Catalog {
+    /// The catalog of a registry. Types beyond `User` and `Group` that the log does not know yet get
+    /// their stored number here, by an event each.
+    ///
+    /// # Errors
+    /// When those events cannot be written.
+    pub async fn open(committer: &Committer, registry: Registry) -> Result<Catalog, CommitError> {
+        let names: Vec<String> =
+            registry.resource_types().iter().map(|one| one.name.clone()).collect();
+        let numbers = committer
+            .submit(Durability::Synced, move |view, _| {
+                let (numbers, events) = number(&names, view.resource_types()?);
+                Ok(Decision { events, reply: numbers })
+            })
+            .await?;
+        Ok(Catalog::of(registry, &numbers))
+    }
+
+    fn of(registry: Registry, numbers: &[ResourceType]) -> Catalog {
+        let types = registry.resource_types().iter().zip(numbers);
+        let types = types.map(|(resource_type, stored)| ServedType {
+            name: resource_type.name.clone(),
+            stored: *stored,
+            has_members: registry
+                .schema(&resource_type.schema)
+                .is_some_and(|schema| schema.attributes.iter().any(|one| one.name == "members")),
+            references: references(&registry, resource_type),
+        });
+        let types = types.collect();
+        let secrets = Secrets::of(&registry);
+        Catalog { registry, types, secrets }
+    }
+
+    /// The schemas and resource types.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The names of what must never be stored.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// The stored number of a resource type's name.
+    pub(crate) fn stored_type(&self, name: &str) -> ResourceType {
+        let found = self.types.iter().find(|one| one.name == name);
+        found.map_or(ResourceType::NONE, |one| one.stored)
+    }
+
+    /// The wire form of a stored type.
+    pub(crate) fn resource_type(&self, stored: ResourceType) -> Option<&scim::ResourceType> {
+        let place = self.types.iter().position(|one| one.stored == stored)?;
+        self.registry.resource_types().get(place)
+    }
+
+    /// Every stored type that is served.
+    pub(crate) fn stored_types(&self) -> impl Iterator<Item = ResourceType> {
+        self.types.iter().map(|one| one.stored)
+    }
+
+    /// Whether resources of a type have members.
+    pub(crate) fn has_members(&self, stored: ResourceType) -> bool {
+        self.types.iter().any(|one| one.stored == stored && one.has_members)
+    }
+
+    /// The attributes of a type that name other resources, members and groups excepted.
+    pub(crate) fn references(&self, stored: ResourceType) -> &[Reference] {
+        let found = self.types.iter().find(|one| one.stored == stored);
+        found.map_or(&[], |one| &one.references)
+    }
+}
+
+/// The number of each name, and the events that give the new ones.
+fn number(names: &[String], known: Vec<(ResourceType, String)>) -> (Vec<ResourceType>, Vec<Draft>) {
+    let mut highest =
+        known.iter().map(|(number, _)| number.0).max().unwrap_or(ResourceType::GROUP.0);
+    let mut numbers = Vec::with_capacity(names.len());
+    let mut events = Vec::new();
+    for name in names {
+        let stored = match name.as_str() {
+            "User" => ResourceType::USER,
+            "Group" => ResourceType::GROUP,
+            _ => match known.iter().find(|(_, one)| one == name) {
+                Some((number, _)) => *number,
+                None => {
+                    // The files are bounded to fewer types than there are numbers.
+                    highest = highest.saturating_add(1);
+                    let number = ResourceType(highest);
+                    let added = ResourceTypeAdded { number, name: name.clone() };
+                    events.push(Draft {
+                        application: Application::RECORDER,
+                        origin: None,
+                        fact: Fact::ResourceTypeAdded(added),
+                        parts: vec![],
+                    });
+                    number
+                }
+            },
+        };
+        numbers.push(stored);
+    }
+    (numbers, events)
+}
+
+fn references(registry: &Registry, resource_type: &scim::ResourceType) -> Vec<Reference> {
+    let extensions = resource_type.extensions.iter().map(|(urn, _)| Some(urn.clone()));
+    let mut found = Vec::new();
+    for urn in std::iter::once(None).chain(extensions) {
+        let Some(schema) = registry.schema(urn.as_deref().unwrap_or(&resource_type.schema)) else {
+            continue;
+        };
+        for attribute in schema.attributes.iter().filter(|one| refers(registry, one)) {
+            let name = ["displayName", "display"].into_iter().find(|name| {
+                attribute
+                    .sub(name)
+                    .is_some_and(|part| part.mutability == scim::Mutability::ReadOnly)
+            });
+            found.push(Reference {
+                schema: urn.clone(),
+                attribute: attribute.name.clone(),
+                name: name.map(str::to_owned),
+            });
+        }
+    }
+    found
+}
+
+/// Whether an attribute's `value` is the id of a resource: its `$ref` points at resource types.
+fn refers(registry: &Registry, attribute: &Attribute) -> bool {
+    let derived = attribute.name == "members" || attribute.name == "groups";
+    !derived
+        && attribute.kind == Kind::Complex
+        && attribute.sub("value").is_some()
+        && attribute.sub("$ref").is_some_and(|part| {
+            part.reference_types.iter().any(|name| registry.resource_type(name).is_some())
+        })
+}

@@ -1,0 +1,57 @@
+//! Under which conditions a request is to be carried out (RFC 7644 §3.14, RFC 9110 §13.1).
+
+use axum::http::HeaderMap;
+use axum::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use scim::{EntityTags, ScimError};
+
+/// What the client demands of the version that it meets.
+#[derive(Default)]
+pub(crate) struct Conditions {
+    pub if_match: Option<EntityTags>,
+    pub if_none_match: Option<EntityTags>,
+}
+
+impl Conditions {
+    /// The conditions of a request's head; 400 `invalidVers` for what is no entity tag.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Conditions, ScimError> {
+        Ok(Conditions {
+            if_match: tags(headers, &IF_MATCH)?,
+            if_none_match: tags(headers, &IF_NONE_MATCH)?,
+        })
+    }
+
+    /// The condition of one operation of a Bulk request (RFC 7644 §3.7).
+    pub(crate) fn of_version(version: Option<&str>) -> Result<Conditions, ScimError> {
+        let if_match = version.map(EntityTags::parse).transpose()?;
+        Ok(Conditions { if_match, if_none_match: None })
+    }
+
+    /// Whether a write may meet this version; else 412.
+    pub(crate) fn check(&self, etag: &str) -> Result<(), ScimError> {
+        let changed = self.if_match.as_ref().is_some_and(|tags| !tags.matches(etag));
+        let unwanted = self.if_none_match.as_ref().is_some_and(|tags| tags.matches(etag));
+        if changed || unwanted {
+            let detail = "the resource has another version than the request expects: read it \
+                          again and repeat the change";
+            return Err(ScimError::new(412, None, detail));
+        }
+        Ok(())
+    }
+
+    /// Whether a reader has this version already: 304.
+    pub(crate) fn is_known(&self, etag: &str) -> bool {
+        self.if_none_match.as_ref().is_some_and(|tags| tags.matches(etag))
+    }
+}
+
+fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<EntityTags>, ScimError> {
+    let mut values = Vec::new();
+    for value in headers.get_all(name) {
+        // Not ASCII: surely no tag, and told as such.
+        values.push(value.to_str().unwrap_or("\""));
+    }
+    if values.is_empty() {
+        return Ok(None);
+    }
+    EntityTags::parse(&values.join(", ")).map(Some)
+}

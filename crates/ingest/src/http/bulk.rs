@@ -1,0 +1,279 @@
+//! Bulk (RFC 7644 §3.7): its operations are carried out one after the other, each with an event of its
+//! own that bears the request's id and the operation's place. There is no transaction: what was done
+//! before a failure stays done.
+//!
+//! An operation comes after those that make the resources it refers to by `bulkId`. Where references
+//! go in a circle, the first resource is made without them, and gets them by a change of its own once
+//! the others exist; that change is one more event with the same place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use event::{Effect, Method, Number, ResourceType};
+use scim::{BulkMethod, BulkOperation, BulkRequest, PatchOp, PatchOperation, ScimError};
+use serde_json::{Map, Value, json};
+
+use crate::address::Address;
+use crate::conditions::Conditions;
+use crate::context::Context;
+use crate::cuts;
+use crate::decide::{Intent, Write};
+use crate::http::understand::{intent, selection};
+use crate::http::{Asked, Ingest, TARGET_BYTES_MAX};
+use crate::outcome::{Body, Outcome, Reply};
+use crate::record::{Arrival, ReceivedBody};
+
+/// A Bulk request that can be carried out.
+pub(crate) struct Bulk {
+    pub context: Context,
+    pub address: Address,
+    pub request: BulkRequest,
+}
+
+/// What became of one operation.
+struct Done {
+    reply: Reply,
+    location: Option<String>,
+}
+
+impl Done {
+    fn succeeded(&self) -> bool {
+        self.reply.status < 400
+    }
+}
+
+/// What is known while the operations are carried out.
+struct Carrying<'a> {
+    ingest: &'a Arc<Ingest>,
+    arrival: &'a Arrival,
+    bulk: &'a Bulk,
+    /// The ids of what was made, by `bulkId`.
+    made: BTreeMap<String, String>,
+    done: BTreeMap<usize, Done>,
+}
+
+/// Carries out the operations and answers with what became of each, in the order of the request.
+pub(crate) async fn carry_out(ingest: &Arc<Ingest>, arrival: &Arrival, bulk: Bulk) -> Reply {
+    let mut carrying =
+        Carrying { ingest, arrival, bulk: &bulk, made: BTreeMap::new(), done: BTreeMap::new() };
+    let mut held_back: Vec<(usize, Value)> = Vec::new();
+    let mut errors = 0;
+    for place in bulk.request.order() {
+        if bulk.request.fail_on_errors.is_some_and(|most| errors >= most) {
+            carrying.pass_over(place).await;
+            continue;
+        }
+        let (done, later) = carrying.one(place).await;
+        errors += usize::from(!done.succeeded());
+        held_back.extend(later.filter(|_| done.succeeded()).map(|value| (place, value)));
+        carrying.done.insert(place, done);
+    }
+    for (place, value) in held_back {
+        carrying.complete(place, &value).await;
+    }
+    let results: Vec<Value> = carrying
+        .done
+        .iter()
+        .map(|(place, done)| result(&bulk.request.operations[*place], done))
+        .collect();
+    Reply::json(&json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkResponse"],
+        "Operations": results,
+    }))
+}
+
+impl Carrying<'_> {
+    /// Carries out one operation; what it refers to and does not exist yet is held back.
+    async fn one(&mut self, place: usize) -> (Done, Option<Value>) {
+        let operation = &self.bulk.request.operations[place];
+        let resolved = operation.resolve(&|bulk_id| self.made.get(bulk_id).cloned());
+        let address = self.bulk.address.of_operation(&resolved.path, self.bulk.context.registry());
+        let arrival = self.arrival_of(place, operation, &address, resolved.data.as_ref());
+        let refuse = |error| {
+            let outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
+            Asked::Answered(Box::new(outcome))
+        };
+        // Only what is still to be made can be waited for.
+        let never = resolved.unresolved.iter().find(|bulk_id| !self.is_coming(bulk_id));
+        let is_post = operation.verb == Some(BulkMethod::Post);
+        let asked = if let Some(problem) = &operation.problem {
+            refuse(problem.clone())
+        } else if never.is_some() || (!is_post && !resolved.unresolved.is_empty()) {
+            refuse(unresolvable())
+        } else {
+            match self.understand(&arrival, &address, operation, resolved.data) {
+                Ok(write) => Asked::Write(Box::new(write)),
+                Err(error) => refuse(error),
+            }
+        };
+        let arrival_type = arrival.resource_type;
+        let (reply, _) = self.ingest.record(arrival, asked).await;
+        let location = header(&reply, "location").map(str::to_owned).or_else(|| {
+            // Required of all but a failed POST, what it names is known anyhow (RFC 7644 §3.7).
+            let named = self.bulk.context.resource_type(arrival_type).zip(address.id.as_deref());
+            named.map(|(resource_type, id)| self.bulk.context.location(resource_type, id))
+        });
+        if let (true, Some(bulk_id), Some(location)) =
+            (is_post && reply.status < 400, &operation.bulk_id, &location)
+        {
+            let id = location.rsplit('/').next().unwrap_or_default();
+            self.made.insert(bulk_id.clone(), id.to_owned());
+        }
+        (Done { reply, location }, resolved.held_back)
+    }
+
+    /// Whether an operation that was not carried out yet makes what a `bulkId` stands for.
+    fn is_coming(&self, bulk_id: &str) -> bool {
+        let mut operations = self.bulk.request.operations.iter().enumerate();
+        operations.any(|(place, one)| {
+            one.verb == Some(BulkMethod::Post)
+                && one.bulk_id.as_deref() == Some(bulk_id)
+                && one.problem.is_none()
+                && !self.done.contains_key(&place)
+        })
+    }
+
+    fn understand(
+        &self,
+        arrival: &Arrival,
+        address: &Address,
+        operation: &BulkOperation,
+        data: Option<Value>,
+    ) -> Result<Write, ScimError> {
+        let resource_type = self.bulk.context.resource_type(arrival.resource_type);
+        let writable = matches!(address.route, event::Route::Collection | event::Route::Resource);
+        let Some(resource_type) = resource_type.filter(|_| writable) else {
+            return Err(ScimError::not_found("no resource has this path; see /ResourceTypes"));
+        };
+        if !address.allows(arrival.method) || arrival.method == Method::Get {
+            let detail = "this method cannot be used on this path";
+            return Err(ScimError::new(405, None, detail));
+        }
+        let context = &self.bulk.context;
+        let id = address.id.clone();
+        Ok(Write {
+            context: context.clone(),
+            resource_type: arrival.resource_type,
+            conditions: Conditions::of_version(operation.version.as_deref())?,
+            selection: selection(address)?,
+            intent: intent(context, resource_type, arrival.method, id, Ok(data)),
+        })
+    }
+
+    /// The arrival of one operation: as if it had come alone.
+    fn arrival_of(
+        &self,
+        place: usize,
+        operation: &BulkOperation,
+        address: &Address,
+        data: Option<&Value>,
+    ) -> Arrival {
+        let catalog = &self.bulk.context.catalog;
+        let resource_type = address.resource_type.as_deref();
+        let (method, method_name) = match operation.verb {
+            Some(BulkMethod::Post) => (Method::Post, None),
+            Some(BulkMethod::Put) => (Method::Put, None),
+            Some(BulkMethod::Patch) => (Method::Patch, None),
+            Some(BulkMethod::Delete) => (Method::Delete, None),
+            None => (Method::Other, Some(operation.method.chars().take(32).collect())),
+        };
+        let body = data.map(|data| {
+            let text = scim::canonical(data);
+            ReceivedBody::Stored(cuts::cut_body(&text, catalog.secrets()).into_owned())
+        });
+        Arrival {
+            route: address.route,
+            resource_type: resource_type
+                .map_or(ResourceType::NONE, |name| catalog.stored_type(name)),
+            method,
+            method_name,
+            target: cuts::cut_target(&address.target, catalog.secrets(), &[], TARGET_BYTES_MAX),
+            body: body.unwrap_or(ReceivedBody::None),
+            index: u32::try_from(place).unwrap_or(u32::MAX),
+            ..self.arrival.clone()
+        }
+    }
+
+    /// Records an operation that comes after the last error the client allows.
+    async fn pass_over(&self, place: usize) {
+        let operation = &self.bulk.request.operations[place];
+        let address = self.bulk.address.of_operation(&operation.path, self.bulk.context.registry());
+        let arrival = self.arrival_of(place, operation, &address, operation.data.as_ref());
+        let detail = "not carried out: the request's failOnErrors was reached before";
+        let error = ScimError::new(424, None, detail);
+        let mut outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
+        outcome.effect = Effect::Skipped;
+        self.ingest.record(arrival, Asked::Answered(Box::new(outcome))).await;
+    }
+
+    /// Adds what was held back when a resource was made, now that the rest of the circle exists. If it
+    /// does not, the resource stands without it, and the client is told.
+    async fn complete(&mut self, place: usize, held_back: &Value) {
+        let made = &self.made;
+        let (value, missing) =
+            scim::resolve_value(held_back, &|bulk_id| made.get(bulk_id).cloned());
+        let Some(location) = self.done.get(&place).and_then(|done| done.location.clone()) else {
+            return;
+        };
+        let id = location.rsplit('/').next().unwrap_or_default().to_owned();
+        let operation = &self.bulk.request.operations[place];
+        let address = self
+            .bulk
+            .address
+            .of_operation(&format!("{}/{id}", operation.path), self.bulk.context.registry());
+        let mut arrival = self.arrival_of(place, operation, &address, Some(&value));
+        arrival.method = Method::Patch;
+        let asked = if missing.is_empty() {
+            let add = PatchOperation { op: PatchOp::Add, path: None, value: Some(value) };
+            Asked::Write(Box::new(Write {
+                context: self.bulk.context.clone(),
+                resource_type: arrival.resource_type,
+                conditions: Conditions::default(),
+                selection: scim::Selection::Default,
+                intent: Intent::Patch { id, operations: vec![add] },
+            }))
+        } else {
+            let outcome = Outcome::refused(unresolvable(), arrival.resource_type, Number::NOBODY);
+            Asked::Answered(Box::new(outcome))
+        };
+        let (mut reply, _) = self.ingest.record(arrival, asked).await;
+        if let Some(done) = self.done.get_mut(&place) {
+            if reply.status < 400 {
+                // It was made and changed; it is still what the client asked to be made.
+                reply.status = done.reply.status;
+            }
+            done.reply = reply;
+        }
+    }
+}
+
+fn unresolvable() -> ScimError {
+    let detail = "a bulkId that this operation refers to stands for no resource, because the \
+                  operation that should make it failed or is not there";
+    ScimError::new(409, None, detail)
+}
+
+/// One operation of a BulkResponse.
+fn result(operation: &BulkOperation, done: &Done) -> Value {
+    let mut out = Map::new();
+    out.insert("method".to_owned(), operation.method.clone().into());
+    if let Some(bulk_id) = &operation.bulk_id {
+        out.insert("bulkId".to_owned(), bulk_id.clone().into());
+    }
+    if let Some(location) = &done.location {
+        out.insert("location".to_owned(), location.clone().into());
+    }
+    if let Some(version) = header(&done.reply, "etag") {
+        out.insert("version".to_owned(), version.into());
+    }
+    out.insert("status".to_owned(), done.reply.status.to_string().into());
+    if let (false, Body::Json(error)) = (done.succeeded(), &done.reply.body) {
+        let error = serde_json::from_slice(error).unwrap_or(Value::Null);
+        out.insert("response".to_owned(), error);
+    }
+    Value::Object(out)
+}
+
+fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+    reply.headers.iter().find(|(one, _)| *one == name).map(|(_, value)| value.as_str())
+}

@@ -1,0 +1,410 @@
+//! What a request asks for: application, credential, body, meaning.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use event::{Application, BodyNote, Fact, Method, Number, ResourceType, Route, Timestamp};
+use projector::{Decision, Draft, Durability, ProjectorError, View};
+use scim::{Bounds, Resource, ScimError, SearchRequest, Selection};
+use serde_json::Value;
+
+use crate::address::Address;
+use crate::conditions::Conditions;
+use crate::context::Context;
+use crate::cuts;
+use crate::decide::{Intent, Write};
+use crate::http::bulk::Bulk;
+use crate::http::rate::Admission;
+use crate::http::{
+    Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Understood, blocking, body, defect, head,
+    is_read,
+};
+use crate::outcome::{Outcome, Reply};
+use crate::read::Reading;
+use crate::record::{Arrival, ReceivedBody};
+
+impl Ingest {
+    /// Everything before the committer: application, credential, body, meaning.
+    pub(super) async fn understand(
+        self: &Arc<Self>,
+        arrival: &mut Arrival,
+        parts: &Parts,
+        address: Address,
+        body: Body,
+    ) -> Understood {
+        let refuse = |arrival: &Arrival, error: ScimError| {
+            let outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
+            Understood::One(Asked::Answered(Box::new(outcome)))
+        };
+        let token = head::bearer_token(&parts.headers);
+        let identified = {
+            let this = Arc::clone(self);
+            let (slug, token) = (address.slug.clone(), token.clone());
+            blocking(move || this.identify(&slug, token.as_deref())).await
+        };
+        let (context, credential) = match identified {
+            Ok(Identified { context, credential }) => (context, credential),
+            Err(error) => return refuse(arrival, error),
+        };
+        if let Some(context) = &context {
+            arrival.application = context.application;
+        }
+        let (Some(context), Some(credential)) = (&context, credential) else {
+            let (reason, error) = stranger(context.is_some(), token.is_some());
+            if self.count_stranger(arrival.application) {
+                return Understood::Counted(Reply::error(&error));
+            }
+            arrival.body = body::describe_unread(&parts.headers, reason);
+            return refuse(arrival, error);
+        };
+        arrival.origin.credential = credential;
+
+        let per_second = context.settings.requests_per_second_max;
+        if let Err(wait) = self.rates.take(context.application, per_second) {
+            arrival.body = body::describe_unread(&parts.headers, "there were too many requests");
+            return Understood::One(Asked::Answered(Box::new(too_fast(arrival, per_second, wait))));
+        }
+        let received = match body::receive(&self.reception, &parts.headers, body).await {
+            Ok(received) => received,
+            Err((note, error)) => {
+                arrival.body = ReceivedBody::Described(note);
+                return refuse(arrival, error);
+            }
+        };
+        let conditions = match Conditions::of(&parts.headers) {
+            Ok(conditions) => conditions,
+            Err(error) => return refuse(arrival, error),
+        };
+        let this = Arc::clone(self);
+        let (resource_type, method) = (arrival.resource_type, arrival.method);
+        let context = context.clone();
+        let parsing = move || {
+            let (stored, parsed) = this.parse(received, token.as_deref());
+            let asking = Asking { context, address, method, resource_type, conditions };
+            Ok::<_, ProjectorError>((stored, this.mean(asking, parsed)))
+        };
+        let (stored, understood) = match blocking(parsing).await {
+            Ok(understood) => understood,
+            Err(error) => return refuse(arrival, error),
+        };
+        arrival.body = stored;
+        match understood {
+            Ok(understood) => understood,
+            Err(error) => refuse(arrival, error),
+        }
+    }
+
+    /// Whether a request without a valid credential is only counted.
+    fn count_stranger(self: &Arc<Self>, application: Application) -> bool {
+        match self.rates.admit(application, self.now()) {
+            Admission::Recorded => false,
+            Admission::Counted { first } => {
+                metrics::counter!("provlog_unauthenticated_counted_total").increment(1);
+                if first {
+                    let this = Arc::clone(self);
+                    self.tasks.spawn(async move { this.record_strangers(application).await });
+                }
+                true
+            }
+        }
+    }
+
+    /// Records what was counted when its second is over.
+    async fn record_strangers(&self, application: Application) {
+        let second = tokio::time::sleep(Duration::from_secs(1));
+        tokio::select! {
+            () = second => {}
+            () = self.stopping.cancelled() => {}
+        }
+        let Some(counted) = self.rates.counted(application) else { return };
+        let count = counted.count;
+        let event = Draft {
+            application,
+            origin: None,
+            fact: Fact::Unauthenticated(counted),
+            parts: vec![],
+        };
+        let recorded = self
+            .committer
+            .submit(Durability::Appended, move |_, _| {
+                Ok(Decision { events: vec![event], reply: () })
+            })
+            .await;
+        if let Err(error) = recorded {
+            tracing::error!(app = application.0, count, %error, "a count could not be recorded");
+        }
+    }
+
+    fn identify(&self, slug: &str, token: Option<&str>) -> Result<Identified, ProjectorError> {
+        let snapshot = self.committer.store().snapshot();
+        let view = View::new(&snapshot);
+        let Some(row) = view.application(slug)? else {
+            return Ok(Identified { context: None, credential: None });
+        };
+        let credential = match token {
+            None => None,
+            Some(token) => view.credential(token)?,
+        };
+        let credential = credential
+            .filter(|found| found.role == event::Role::Scim && found.application == row.number)
+            .map(|found| found.number);
+        Ok(Identified {
+            context: Some(Context::of(&row, &self.public_url, &self.catalog)),
+            credential,
+        })
+    }
+
+    /// The body as it is stored, and as it is understood.
+    fn parse(
+        &self,
+        received: body::Received,
+        token: Option<&str>,
+    ) -> (ReceivedBody, Result<Option<Value>, ScimError>) {
+        let body::Received { bytes, media_type } = received;
+        if bytes.is_empty() {
+            return (ReceivedBody::None, Ok(None));
+        }
+        let describe = |reason: String, line: usize, column: usize| {
+            ReceivedBody::Described(BodyNote {
+                reason,
+                length_bytes: Some(bytes.len() as u64),
+                media_type: media_type.clone(),
+                line: u32::try_from(line).unwrap_or(u32::MAX),
+                column: u32::try_from(column).unwrap_or(u32::MAX),
+            })
+        };
+        if !body::is_json(media_type.as_deref()) {
+            let detail = "the media type must be application/scim+json or application/json";
+            let stored = describe("the media type is not JSON".to_owned(), 0, 0);
+            return (stored, Err(ScimError::new(415, None, detail)));
+        }
+        match scim::parse_json(&bytes, &Bounds::default()) {
+            Err(error) => (
+                describe(error.kind.to_string(), error.line, error.column),
+                Err(ScimError::from(error)),
+            ),
+            Ok(value) if cuts::json_holds_token(&value) => {
+                // What is accepted goes into the state, where no token may ever be.
+                let detail = "the body holds a secret token; nothing of it is stored";
+                let stored = describe("it holds a secret token".to_owned(), 0, 0);
+                (stored, Err(ScimError::invalid_value(detail)))
+            }
+            Ok(value) => {
+                let cut = cuts::cut_body(&bytes, self.catalog.secrets());
+                let holds_token = token.is_some_and(|token| {
+                    !token.is_empty() && cut.windows(token.len()).any(|at| at == token.as_bytes())
+                });
+                let stored = if holds_token {
+                    describe("it repeats the token of the request".to_owned(), 0, 0)
+                } else {
+                    ReceivedBody::Stored(cut.into_owned())
+                };
+                (stored, Ok(Some(value)))
+            }
+        }
+    }
+
+    /// What the request asks for.
+    fn mean(
+        &self,
+        asking: Asking,
+        parsed: Result<Option<Value>, ScimError>,
+    ) -> Result<Understood, ScimError> {
+        let Asking { context, address, method, resource_type: stored_type, conditions } = asking;
+        match address.route {
+            Route::Unknown => {
+                let detail = "no SCIM resource has this address; see /ResourceTypes";
+                return Err(ScimError::not_found(detail));
+            }
+            Route::Me => {
+                let detail = "a secret token belongs to an identity provider and not to a person, \
+                              so nobody is /Me here";
+                return Err(ScimError::new(501, None, detail));
+            }
+            _ => {}
+        }
+        if !address.allows(method) {
+            let allowed = address.allowed();
+            let detail = format!("this method is not served here; these are: {allowed}");
+            let error = ScimError::new(405, None, detail);
+            let mut outcome = Outcome::refused(error, stored_type, Number::NOBODY);
+            outcome.reply.headers.push(("allow", allowed.to_owned()));
+            return Ok(Understood::One(Asked::Answered(Box::new(outcome))));
+        }
+        if method != Method::Post && is_read(method, address.route) {
+            let request = parameters(&address)?;
+            let asked = self.read(context, &address, &request, &conditions);
+            return Ok(Understood::One(asked));
+        }
+        let body = || ScimError::invalid_syntax("the body is missing");
+        match address.route {
+            Route::Search => {
+                let request = SearchRequest::from_body(&parsed?.ok_or_else(body)?)?;
+                let asked = self.read(context, &address, &request, &conditions);
+                Ok(Understood::One(asked))
+            }
+            Route::Bulk => {
+                let request = scim::parse_bulk(&parsed?.ok_or_else(body)?, BULK_OPERATIONS_MAX)?;
+                Ok(Understood::Bulk(Box::new(Bulk { context, address, request })))
+            }
+            _ => {
+                let Some(resource_type) = context.resource_type(stored_type) else {
+                    return Err(ScimError::not_found("no such resource type"));
+                };
+                let selection = selection(&address)?;
+                let intent = intent(&context, resource_type, method, address.id, parsed);
+                let write =
+                    Write { context, resource_type: stored_type, intent, conditions, selection };
+                Ok(Understood::One(Asked::Write(Box::new(write))))
+            }
+        }
+    }
+
+    fn read(
+        &self,
+        context: Context,
+        address: &Address,
+        request: &SearchRequest,
+        conditions: &Conditions,
+    ) -> Asked {
+        let snapshot = self.committer.store().snapshot();
+        let view = View::new(&snapshot);
+        let answered = snapshot.watermark().map_err(ProjectorError::from).and_then(|watermark| {
+            let reading = Reading {
+                view: &view,
+                context: &context,
+                address,
+                request,
+                conditions,
+                key: &self.cursor_key,
+                saw_seq: watermark.and_then(|(next, _)| next.checked_sub(1)),
+                now: self.now(),
+            };
+            reading.answer()
+        });
+        match answered {
+            Ok((outcome, missed)) => {
+                Asked::Read(Box::new(outcome), missed.map(|missed| (context.clone(), missed)))
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "a read failed");
+                let name = address.resource_type.as_deref();
+                let resource_type =
+                    name.map_or(ResourceType::NONE, |name| context.catalog.stored_type(name));
+                let outcome = Outcome::refused(defect(), resource_type, Number::NOBODY);
+                Asked::Answered(Box::new(outcome))
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.committer.clock().now()
+    }
+}
+
+struct Identified {
+    context: Option<Context>,
+    credential: Option<event::Credential>,
+}
+
+/// A request of a known client, on its way to be understood.
+struct Asking {
+    context: Context,
+    address: Address,
+    method: Method,
+    resource_type: ResourceType,
+    conditions: Conditions,
+}
+
+fn parameters(address: &Address) -> Result<SearchRequest, ScimError> {
+    let parameters = address.parameters();
+    SearchRequest::from_parameters(
+        parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+    )
+}
+
+/// What of a written resource the client wants to see (RFC 7644 §3.9). Other parameters say nothing
+/// about a write.
+pub(super) fn selection(address: &Address) -> Result<Selection, ScimError> {
+    let parameters = address.parameters();
+    let wanted = parameters.iter().filter(|(name, _)| {
+        ["attributes", "excludedattributes"].contains(&name.to_lowercase().as_str())
+    });
+    let request = SearchRequest::from_parameters(
+        wanted.map(|(name, value)| (name.as_str(), value.as_str())),
+    )?;
+    Ok(request.selection)
+}
+
+/// What somebody is told who is not known here, and why the body was not read.
+fn stranger(application_known: bool, token_sent: bool) -> (&'static str, ScimError) {
+    if !application_known {
+        let detail = "no application has this address: check the tenant URL that is configured at \
+                      the identity provider";
+        return ("the application is unknown", ScimError::not_found(detail));
+    }
+    let detail = match token_sent {
+        false => "the Authorization header with the application's secret token is missing",
+        true => "the secret token is not one of this application",
+    };
+    ("the request was not authenticated", ScimError::new(401, None, detail))
+}
+
+fn too_fast(arrival: &Arrival, per_second: u32, wait: Duration) -> Outcome {
+    let detail = format!("more than {per_second} requests a second: wait, then send it again");
+    let error = ScimError::new(429, None, detail);
+    let mut outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
+    let seconds = wait.as_secs_f64().ceil().max(1.0);
+    outcome.reply.headers.push(("retry-after", format!("{seconds}")));
+    outcome
+}
+
+/// Turns method and body into what the client wants to happen. What is wrong with the body is
+/// carried along: the event shall say whom a refused request concerned.
+pub(super) fn intent(
+    context: &Context,
+    resource_type: &scim::ResourceType,
+    method: Method,
+    id: Option<String>,
+    parsed: Result<Option<Value>, ScimError>,
+) -> Intent {
+    let refused = |error: ScimError, id: Option<String>, body: Option<&Value>| {
+        let user_name = body.and_then(user_name_of).filter(|_| resource_type.name == "User");
+        Intent::Refused { error, id, user_name }
+    };
+    if method == Method::Delete {
+        return Intent::Delete { id: id.unwrap_or_default() };
+    }
+    let body = match parsed {
+        Ok(Some(body)) => body,
+        Ok(None) => return refused(ScimError::invalid_syntax("the body is missing"), id, None),
+        Err(error) => return refused(error, id, None),
+    };
+    let read = || Resource::read(resource_type, context.registry(), &context.settings, &body);
+    let id_or_empty = id.clone().unwrap_or_default();
+    match method {
+        Method::Post => match read() {
+            Ok(resource) => Intent::Create { id: uuid::Uuid::new_v4().to_string(), resource },
+            Err(error) => refused(error, None, Some(&body)),
+        },
+        Method::Put => match read() {
+            Ok(resource) => Intent::Replace { id: id_or_empty, resource },
+            Err(error) => refused(error, id, None),
+        },
+        _ => match scim::parse_patch(&body, OPERATIONS_MAX) {
+            Ok(operations) => Intent::Patch { id: id_or_empty, operations },
+            Err(error) => refused(error, id, None),
+        },
+    }
+}
+
+/// The userName of a body that was refused, as long as it can be told and looked up.
+fn user_name_of(body: &Value) -> Option<String> {
+    const LOOKED_UP_BYTES_MAX: usize = 1 << 10;
+    let (_, name) =
+        body.as_object()?.iter().find(|(name, _)| name.eq_ignore_ascii_case("userName"))?;
+    let name = name.as_str()?;
+    (!name.is_empty() && name.len() <= LOOKED_UP_BYTES_MAX).then(|| name.to_owned())
+}
