@@ -9,7 +9,7 @@ use crate::patch::MemberOperation;
 use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType};
 use crate::settings::Settings;
-use crate::value::{LOOKUP_BYTES_MAX, check_primary, wrong};
+use crate::value::{LOOKUP_BYTES_MAX, check_primary, is_kept, wrong};
 
 /// What a client wrote of one resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,6 +140,9 @@ fn lists_schema(body: &Map<String, Value>, urn: &str) -> bool {
 
 /// Refuses a change of what is `immutable` (RFC 7643 §7): it is set once, and a PUT repeats it. Both
 /// sides as in [`Resource::attributes`]; 400 `mutability`.
+///
+/// Elements of lists come and go, and no name tells a changed one from another one: their parts are
+/// not looked at.
 pub fn check_immutable(
     rt: &ResourceType,
     registry: &Registry,
@@ -147,9 +150,20 @@ pub fn check_immutable(
     new: &Map<String, Value>,
 ) -> Result<(), ScimError> {
     each_attribute(rt, registry, |path, attribute| {
-        let old = get(old, path);
-        if attribute.mutability == Mutability::Immutable && old.is_some() && old != get(new, path) {
-            return Err(ScimError::mutability(format!("{path} cannot change once it is set")));
+        let refused = |path: &AttrPath| {
+            Err(ScimError::mutability(format!("{path} cannot change once it is set")))
+        };
+        let is_changed = |old: Option<&Value>, new: Option<&Value>| old.is_some() && old != new;
+        let (old, new) = (get(old, path), get(new, path));
+        if attribute.mutability == Mutability::Immutable && is_changed(old, new) {
+            return refused(path);
+        }
+        let parts = attribute.sub_attributes.iter();
+        for part in parts.filter(|one| one.mutability == Mutability::Immutable) {
+            let old = old.and_then(|old| old.get(&part.name));
+            if is_changed(old, new.and_then(|new| new.get(&part.name))) {
+                return refused(&path.with_sub(Some(&part.name)));
+            }
         }
         Ok(())
     })
@@ -177,7 +191,9 @@ pub(crate) fn validate(
         };
         check_primary(path, elements)?;
         if attribute.kind == Kind::Complex {
-            for part in attribute.sub_attributes.iter().filter(|one| one.required) {
+            // What only the server writes is not the client's to miss.
+            let required = |one: &&Attribute| one.required && is_kept(one);
+            for part in attribute.sub_attributes.iter().filter(required) {
                 if elements.iter().any(|one| one.get(&part.name).is_none()) {
                     let path = path.with_sub(Some(&part.name));
                     return Err(ScimError::invalid_value(format!("{path} is required")));
@@ -202,7 +218,7 @@ fn each_attribute(
                 attribute: attribute.name.clone(),
                 sub: None,
             };
-            if crate::value::is_kept(attribute) && path != Member::path() {
+            if is_kept(attribute) && path != Member::path() {
                 visit(&path, attribute)?;
             }
         }
@@ -402,5 +418,30 @@ mod tests {
         check(json!({"serial": "1"}), json!({"serial": "1"}), true);
         check(json!({"serial": "1"}), json!({"serial": "2"}), false);
         check(json!({"serial": "1"}), json!({}), false);
+    }
+
+    #[test]
+    fn parts_of_other_schemas() {
+        let schema = r#"{"id":"urn:x:Device","attributes":[
+            {"name":"chip","type":"complex","subAttributes":[
+                {"name":"serial","mutability":"immutable"},
+                {"name":"note"},
+                {"name":"seen","required":true,"mutability":"readOnly"}]}]}"#;
+        let rt = r#"{"name":"Device","endpoint":"/Devices","schema":"urn:x:Device"}"#;
+        let registry = Registry::parse(&[schema], &[rt]).unwrap();
+        let rt = &registry.resource_types()[0];
+        let check = |old: Value, new: Value, expected: bool| {
+            let read = |one| {
+                let body = json!({"chip": one});
+                Resource::read(rt, &registry, &Settings::generic(), &body).unwrap().attributes
+            };
+            let got = check_immutable(rt, &registry, &read(old), &read(new));
+            assert_eq!(got.is_ok(), expected, "{got:?}");
+        };
+        check(json!({"note": "a"}), json!({"serial": "1"}), true);
+        check(json!({"serial": "1"}), json!({"serial": "1", "note": "a"}), true);
+        check(json!({"serial": "1"}), json!({"serial": "2"}), false);
+        check(json!({"serial": "1", "note": "a"}), json!({"note": "a"}), false);
+        check(json!({"serial": "1"}), json!(null), false);
     }
 }
