@@ -240,7 +240,14 @@ impl<'a> Draft<'a> {
                     check_length(path, list.len() + 1)?;
                     list.push(element);
                 }
-                (Some(Value::Object(there)), Value::Object(parts)) => there.extend(parts),
+                (Some(Value::Object(there)), Value::Object(parts)) => {
+                    // What makes it the same is there already, if in another case.
+                    let is_new = |(name, _): &(String, Value)| {
+                        !(name == "type" || name == "value") || !there.contains_key(name)
+                    };
+                    let parts: Vec<_> = parts.into_iter().filter(is_new).collect();
+                    there.extend(parts);
+                }
                 (Some(_), _) => {}
             }
         }
@@ -268,12 +275,10 @@ impl<'a> Draft<'a> {
             Some(part) => vec![(part.name.as_str(), read(self.settings, path, part, value)?)],
             None if attribute.kind != Kind::Complex => return Err(no_parts(path)),
             None if is_clearing(value) => {
-                return match (mode, filter) {
-                    (Mode::Replace, Some(filter)) => {
-                        self.remove_elements(&whole, attribute, filter)
-                    }
-                    _ => Ok(()),
-                };
+                let (Mode::Replace, Some(filter)) = (mode, filter) else { return Ok(()) };
+                let found = self.remove_elements(&whole, attribute, filter)?;
+                let is_error = !found && self.settings.patch_miss == PatchMiss::Error;
+                return if is_error { Err(no_match(&whole)) } else { Ok(()) };
             }
             None => read_parts(self.settings, path, attribute, value)?,
         };
@@ -403,6 +408,15 @@ impl<'a> Draft<'a> {
             Some(Value::Array(list)) => list,
             Some(single) => vec![single],
             None => Vec::new(),
+        }
+    }
+
+    fn has(&self, path: &AttrPath) -> bool {
+        match &path.schema {
+            None => self.attributes.contains_key(&path.attribute),
+            Some(urn) => {
+                self.attributes.get(urn).is_some_and(|one| one.get(&path.attribute).is_some())
+            }
         }
     }
 

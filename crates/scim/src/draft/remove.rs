@@ -37,9 +37,12 @@ impl Draft<'_> {
         let Some((attribute, part)) = self.target(path)? else {
             return Ok(());
         };
+        // Whether a selection leaves something is only known afterwards.
+        let is_whole = filter.is_none()
+            && !(attribute.multi_valued && value.is_some_and(|value| !value.is_null()));
         let required = match part {
             Some(part) => part.required,
-            None => attribute.required && filter.is_none(),
+            None => attribute.required && is_whole,
         };
         if required {
             return Err(ScimError::mutability(format!("{path} is required and cannot be removed")));
@@ -47,6 +50,24 @@ impl Draft<'_> {
         if self.is_members(path) {
             return self.remove_members(path, filter, value);
         }
+        let whole = path.with_sub(None);
+        let was_there = self.has(&whole);
+        self.remove_values(path, attribute, part, filter, value)?;
+        if attribute.required && was_there && !self.has(&whole) {
+            return Err(ScimError::mutability(format!("{whole} is required: one must be left")));
+        }
+        Ok(())
+    }
+
+    /// `remove` of an attribute or part that may be removed, or of what is selected of it.
+    fn remove_values(
+        &mut self,
+        path: &AttrPath,
+        attribute: &Attribute,
+        part: Option<&Attribute>,
+        filter: Option<&Filter>,
+        value: Option<&Value>,
+    ) -> Result<(), ScimError> {
         match (part, filter) {
             (None, None) => match value {
                 Some(selection) if attribute.multi_valued && !selection.is_null() => {
@@ -58,7 +79,7 @@ impl Draft<'_> {
                 }
             },
             (_, Some(_)) if !attribute.multi_valued => Err(no_list(path)),
-            (None, Some(filter)) => self.remove_elements(path, attribute, filter),
+            (None, Some(filter)) => self.remove_elements(path, attribute, filter).map(|_| ()),
             (Some(part), _) if !attribute.multi_valued => {
                 self.set_parts(path, vec![(part.name.as_str(), None)])
             }
@@ -77,6 +98,10 @@ impl Draft<'_> {
                     }
                 }
                 drop_emptied(&mut list, &matching, &mut None);
+                if list.is_empty() {
+                    self.put(&whole, None);
+                    return Ok(());
+                }
                 self.put_list(&whole, attribute, list, None)
             }
         }
@@ -114,17 +139,20 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// Removes the elements that match; gives whether there were any.
     pub(super) fn remove_elements(
         &mut self,
         path: &AttrPath,
         attribute: &Attribute,
         filter: &Filter,
-    ) -> Result<(), ScimError> {
+    ) -> Result<bool, ScimError> {
         let mut list = self.take_list(path);
         self.budget.filter(&list, Some(filter))?;
+        let before = list.len();
         list.retain(|element| !filter.matches_element(Some(attribute), element));
+        let found = list.len() < before;
         self.put(path, (!list.is_empty()).then_some(Value::Array(list)));
-        Ok(())
+        Ok(found)
     }
 
     /// Removes the elements that agree with one of the selection in everything it says.

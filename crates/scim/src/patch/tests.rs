@@ -116,10 +116,12 @@ fn add_to_lists() {
     check(add("emails", json!([other])), Ok(all.clone()));
     check(add("emails", other), Ok(all));
     check(add("emails", home()), Ok(json!({})));
+    // Values that differ only in case are the same: there is nothing to change.
+    check(add("emails", json!({"type": "HOME", "value": "BO@home.example"})), Ok(json!({})));
     check(
         add("emails", json!([{"type": "HOME", "value": "bo@home.example", "display": "Bo"}])),
         Ok(
-            json!({"emails": [work(), {"type": "HOME", "value": "bo@home.example", "display": "Bo"}]}),
+            json!({"emails": [work(), {"type": "home", "value": "bo@home.example", "display": "Bo"}]}),
         ),
     );
     check(
@@ -177,7 +179,19 @@ fn filtered_parts() {
     }
     let strict = Settings { patch_miss: PatchMiss::Error, ..Settings::generic() };
     let path = r#"emails[type eq "other"].value"#;
-    check_with(&strict, replace(path, json!("secret")), Err(ScimType::NoTarget));
+    for value in [json!("secret"), json!(null)] {
+        check_with(&strict, replace(path, value), Err(ScimType::NoTarget));
+    }
+    let whole = r#"emails[type eq "other"]"#;
+    for value in [json!({"value": "secret"}), json!("secret"), json!(null)] {
+        check_with(&strict, replace(whole, value), Err(ScimType::NoTarget));
+    }
+    check(replace(whole, json!(null)), Ok(json!({})));
+    check_with(
+        &strict,
+        replace(r#"emails[type eq "home"]"#, json!(null)),
+        Ok(json!({"emails": [work()]})),
+    );
     check_with(
         &strict,
         add(path, json!("o@x")),
@@ -303,6 +317,34 @@ fn what_may_not_be_written() {
         check(replace(path, json!("44")), Ok(json!({})));
         check(remove(path), Ok(json!({})));
     }
+}
+
+#[test]
+fn the_last_required_value_stays() {
+    let schema = r#"{"id":"urn:x:Device","attributes":[
+        {"name":"tags","multiValued":true,"required":true},
+        {"name":"ports","type":"complex","multiValued":true,"required":true,"subAttributes":[
+            {"name":"value"},{"name":"type"}]}]}"#;
+    let rt = r#"{"name":"Device","endpoint":"/Devices","schema":"urn:x:Device"}"#;
+    let registry = Registry::parse(&[schema], &[rt]).unwrap();
+    let stored = json!({"tags": ["a"], "ports": [{"value": "1", "type": "x"}]});
+    let check = |path: &str, value: Value, expected: Result<(), ScimType>| {
+        let operation = json!({"op": "remove", "path": path, "value": value});
+        let operations = parse_patch(&json!({"Operations": [operation]}), 1).unwrap();
+        let attributes = stored.as_object().unwrap();
+        let rt = &registry.resource_types()[0];
+        let got = apply_patch(rt, &registry, &Settings::generic(), attributes, &operations);
+        let got = got.map(|_| ()).map_err(|error| error.scim_type.unwrap());
+        assert_eq!(got, expected, "{path}");
+    };
+    let refused = Err(ScimType::Mutability);
+    check(r#"ports[type eq "x"]"#, json!(null), refused);
+    check(r#"ports[type eq "x"].value"#, json!(null), refused);
+    check("ports.value", json!(null), refused);
+    check("ports", json!([{"value": "1"}]), refused);
+    check("tags", json!(["A"]), refused);
+    check("tags", json!(["b"]), Ok(()));
+    check(r#"ports[type eq "y"]"#, json!(null), Ok(()));
 }
 
 #[test]
