@@ -9,9 +9,13 @@
 //!          stored attributes ── settle, diff ───────────────────────┴─▶ what to store, what changed
 //! ```
 //!
-//! What a server knows of schemas is data ([`Registry`]); where clients contradict each other, an
-//! application's [`Settings`] decide. Whatever can be refused is refused as a [`ScimError`], which names
-//! attributes and never repeats values.
+//! A list is asked for by a [`SearchRequest`]: its [`Filter`] says which resources, its [`Sort`] in which
+//! order, its [`Projection`] what of them. [`EntityTags`] are the condition of a write, and a
+//! [`BulkRequest`] is many writes that may refer to each other.
+//!
+//! What a server knows of schemas is data ([`Registry`]), to which files may add; where clients
+//! contradict each other, an application's [`Settings`] decide. Whatever can be refused is refused as a
+//! [`ScimError`], which names attributes and never repeats values.
 //!
 //! The work that a request can cause is bounded: by [`Bounds`] where it is read, then by [`ELEMENTS_MAX`],
 //! [`MEMBERS_MAX`], [`LOOKED_AT_MAX`] and [`RESOURCE_BYTES_MAX`].

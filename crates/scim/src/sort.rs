@@ -52,7 +52,8 @@ impl Sort {
         if let Some(attribute) = attribute {
             let part = path.sub.as_deref().and_then(|sub| attribute.sub(sub));
             if is_secret(attribute) || part.is_some_and(is_secret) {
-                return Err(ScimError::invalid_path(format!("{path} cannot be sorted by")));
+                let detail = format!("{} cannot be sorted by", attribute.name);
+                return Err(ScimError::invalid_path(detail));
             }
             if path.sub.is_none()
                 && attribute.kind == Kind::Complex
