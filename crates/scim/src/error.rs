@@ -156,7 +156,7 @@ impl ScimError {
         body
     }
 
-    /// The same refusal, saying which PATCH operation (from 0) caused it.
+    /// The same refusal, saying which operation of a PATCH or bulk request (from 0) caused it.
     pub(crate) fn in_operation(self, index: usize) -> ScimError {
         ScimError { detail: format!("Operations[{index}]: {}", self.detail), ..self }
     }
