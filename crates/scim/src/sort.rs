@@ -355,6 +355,15 @@ mod tests {
         }
 
         #[test]
+        fn floats_are_compared_as_numbers(a in any::<f32>(), b in -2..2_i64) {
+            let Some(number) = Number::from_f64(f64::from(a)) else { return Ok(()) };
+            let (key, whole) = (Key::number(&number).unwrap(), Key::number(&b.into()).unwrap());
+            prop_assert_eq!(Some(key.compare(&whole)), f64::from(a).partial_cmp(&(b as f64)));
+            let negative = Key::number(&Number::from_f64(-0.0).unwrap()).unwrap();
+            prop_assert!(negative.compare(&Key::number(&0.into()).unwrap()).is_eq());
+        }
+
+        #[test]
         fn never_panics(path in "\\PC*|[a-z.:\\[\\]\"$ åé]*") {
             let _ = Sort::parse(&path, false, None, Registry::core());
         }

@@ -156,6 +156,11 @@ fn order_of_circles() {
         json!([post("x", &["a"]), post("a", &["b"]), post("b", &["a", "y"]), post("y", &[])]),
         &[1, 0, 3, 2],
     );
+    // The first one of a circle is first also where it has to wait for another.
+    check_order(
+        json!([post("a", &["b", "d"]), post("b", &["c", "a"]), post("c", &["b"]), post("d", &[])]),
+        &[3, 0, 2, 1],
+    );
     // A circle in a circle.
     check_order(json!([post("a", &["b"]), post("b", &["a", "c"]), post("c", &["b"])]), &[0, 2, 1]);
 }
