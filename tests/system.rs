@@ -28,6 +28,7 @@ mod cases {
     mod coverage;
     mod crash;
     mod disk;
+    mod large_groups;
     mod public_client;
     mod scim;
     mod secrets;

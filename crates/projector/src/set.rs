@@ -331,8 +331,10 @@ pub(crate) fn stay_at(
     member: Number,
     seq: Seq,
 ) -> Result<Option<Stay>, ProjectorError> {
-    let stays = stays_in(rows, &key::mirrors_in(application, member, set))?;
-    Ok(stays.into_iter().find(|stay| stay.covers(seq)))
+    // Stays do not overlap, so only the last that began by then can cover it.
+    let range = key::mirrors_until(application, member, set, seq);
+    let Some((key, value)) = rows.first(&range, Direction::Forward)? else { return Ok(None) };
+    Ok(Some(stay(&key, &value)?).filter(|stay| stay.covers(seq)))
 }
 
 /// The stays that the mirrors of a range tell of.

@@ -359,6 +359,12 @@ pub fn mirrors_in(application: Application, member: Number, set: Set) -> KeyRang
     KeyRange::prefix(Key::new(MIRROR).app(application).u32(member.0).u8(kind).u32(number).0)
 }
 
+/// The stays of a member in a set that began at `seq` or before, newest first.
+pub fn mirrors_until(application: Application, member: Number, set: Set, seq: Seq) -> KeyRange {
+    let all = mirrors_in(application, member, set);
+    KeyRange { from: mirror(application, member, set, seq), to: all.to }
+}
+
 /// The stays of a member in the members of any resource, by resource and newest first.
 pub fn mirrors(application: Application, member: Number) -> KeyRange {
     let (kind, _) = Set::Members(Number::NOBODY).codes();
