@@ -25,6 +25,7 @@ mod cases {
     mod as_of;
     mod command_line;
     mod concurrency;
+    mod conformance;
     mod coverage;
     mod crash;
     mod disk;
