@@ -1,0 +1,38 @@
+//! Bytes from outside, at random: what is read of a request must not panic, hang or lose a property.
+//!
+//! Each target first runs its files in `data/fuzz/`, then changes of them for
+//! `PROVLOG_TEST_FUZZ_SECONDS` (10); `tools/test` sets it. What fails is made small and kept as a file
+//! under `regressions/`, which belongs into the commit of the repair.
+
+mod fuzz {
+    mod driver;
+    mod targets;
+
+    #[test]
+    fn filter() {
+        driver::fuzz("filter", targets::filter);
+    }
+
+    #[test]
+    fn patch_path() {
+        driver::fuzz("patch_path", targets::patch_path);
+    }
+
+    #[test]
+    fn patch_body() {
+        driver::fuzz("patch_body", targets::patch_body);
+    }
+
+    #[test]
+    fn json_bounds() {
+        driver::fuzz("json_bounds", targets::json_bounds);
+    }
+}
+
+/// How long each target goes on.
+fn seconds() -> u64 {
+    match std::env::var("PROVLOG_TEST_FUZZ_SECONDS") {
+        Ok(text) => text.parse().expect("PROVLOG_TEST_FUZZ_SECONDS must be a number"),
+        Err(_) => 10,
+    }
+}

@@ -1,0 +1,328 @@
+//! What is read of a request, each with the properties that hold for any bytes.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use scim::{
+    AttrPath, Bounds, Change, ChangePath, Element, Filter, JsonErrorKind, PatchPath, Registry,
+    Resource, ResourceType, ScimError, ScimType, Settings, apply_patch, canonical, diff, fold,
+    parse_json, parse_patch, settle,
+};
+use serde_json::{Map, Value, json};
+
+/// Inputs hold it as a value; no refusal may repeat it.
+const SECRET: &str = "s3cret";
+const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+fn resource_types() -> &'static [ResourceType] {
+    Registry::core().resource_types()
+}
+
+/// A refusal is one of the client's, and tells no value.
+#[track_caller]
+fn check_refusal(error: &ScimError, expected: &[Option<ScimType>]) {
+    assert!(expected.contains(&error.scim_type), "{error:?}");
+    let status = if error.scim_type.is_some() { 400 } else { 413 };
+    assert_eq!(error.status, status, "{error:?}");
+    assert!(!error.detail.contains(SECRET), "{error:?}");
+    assert!(error.detail.len() < 1_000, "{error:?}");
+}
+
+/// A filter is read or refused, alike with spaces and parentheses around it, and its negation matches
+/// what it does not.
+pub fn filter(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let registry = Registry::core();
+    for rt in resource_types() {
+        for scope in [Some(rt), None] {
+            let filter = match Filter::parse(text, scope, registry) {
+                Ok(filter) => filter,
+                Err(error) => {
+                    check_refusal(&error, &[Some(ScimType::InvalidFilter)]);
+                    continue;
+                }
+            };
+            // Whatever is added may be beyond the limits.
+            if let Ok(same) = Filter::parse(&format!(" ({text}\t)"), scope, registry) {
+                assert_eq!(same, filter);
+            }
+            let matches = filter.matches(rt, registry, stored(&rt.name));
+            if let Ok(not) = Filter::parse(&format!("not ({text})"), scope, registry) {
+                assert_ne!(not.matches(rt, registry, stored(&rt.name)), matches);
+            }
+            if let Some((path, _)) = filter.as_equality() {
+                assert_eq!(AttrPath::parse(&path.to_string(), scope, registry).as_ref(), Ok(path));
+            }
+        }
+    }
+}
+
+/// A path is read or refused; what is read is the same when it is written and read again.
+pub fn patch_path(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let registry = Registry::core();
+    for rt in resource_types() {
+        let path = match PatchPath::parse(rt, registry, text) {
+            Ok(path) => path,
+            Err(error) => {
+                let expected = [Some(ScimType::InvalidPath), Some(ScimType::InvalidFilter)];
+                check_refusal(&error, &expected);
+                continue;
+            }
+        };
+        match path {
+            PatchPath::Schema(urn) => assert!(registry.schema(&urn).is_some()),
+            PatchPath::Attribute(ref attribute) => {
+                let again = PatchPath::parse(rt, registry, &attribute.to_string());
+                assert_eq!(again.as_ref(), Ok(&path));
+            }
+            PatchPath::Filtered { path: attribute, filter } => {
+                let bracket = text.split_once('[').and_then(|(_, rest)| rest.rsplit_once(']'));
+                let (inner, _) = bracket.expect("a filter stands in brackets");
+                let whole = AttrPath { sub: None, ..attribute.clone() };
+                let tail = attribute.sub.map_or_else(String::new, |sub| format!(".{sub}"));
+                let again =
+                    PatchPath::parse(rt, registry, &format!("{whole}[{inner}]{tail}")).unwrap();
+                let PatchPath::Filtered { filter: same, .. } = again else {
+                    panic!("{again:?}");
+                };
+                assert_eq!(same, filter);
+            }
+        }
+    }
+}
+
+fn stored(rt: &str) -> &'static Map<String, Value> {
+    static STORED: LazyLock<BTreeMap<&str, Map<String, Value>>> = LazyLock::new(|| {
+        let user = json!({
+            "userName": "Åsa@fjord.example",
+            "externalId": "jdoe",
+            "active": false,
+            "name": {"givenName": "Åsa", "familyName": "Lund"},
+            "emails": [
+                {"type": "work", "value": "asa@fjord.example", "primary": true},
+                {"type": "home", "value": "asa@home.example"},
+                {"value": "asa@boat.example", "display": "Boat"},
+            ],
+            "roles": [{"value": "7", "primary": true}, {"display": "Cook"}],
+            "x509Certificates": [{"value": "AAEC"}],
+            ENT: {"department": "Pilots", "manager": {"value": "u-7"}},
+        });
+        let group = json!({"displayName": "Harbour crew", "externalId": "g-1"});
+        [("User", user), ("Group", group)]
+            .into_iter()
+            .map(|(name, value)| (name, value.as_object().unwrap().clone()))
+            .collect()
+    });
+    &STORED[rt]
+}
+
+/// A PATCH is applied or refused. What comes of it is in the form in which it is kept, and the
+/// differences lead to it.
+pub fn patch_body(bytes: &[u8]) {
+    let bounds = Bounds::default();
+    let Ok(body) = parse_json(bytes, &bounds) else {
+        return;
+    };
+    let operations = match parse_patch(&body, bounds.operations_max) {
+        Ok(operations) => operations,
+        Err(error) => return check_refusal(&error, &[Some(ScimType::InvalidSyntax), None]),
+    };
+    let registry = Registry::core();
+    for rt in resource_types() {
+        for settings in [Settings::generic(), Settings::strict()] {
+            let old = stored(&rt.name);
+            let patched = match apply_patch(rt, registry, &settings, old, &operations) {
+                Ok(patched) => patched,
+                Err(error) => {
+                    let expected = [
+                        ScimType::InvalidPath,
+                        ScimType::InvalidFilter,
+                        ScimType::InvalidValue,
+                        ScimType::Mutability,
+                        ScimType::NoTarget,
+                    ];
+                    let mut expected: Vec<_> = expected.into_iter().map(Some).collect();
+                    expected.push(None);
+                    check_refusal(&error, &expected);
+                    continue;
+                }
+            };
+            let new = patched.attributes;
+            check_kept(&Value::Object(new.clone()));
+            let read =
+                Resource::read(rt, registry, &Settings::generic(), &Value::Object(new.clone()));
+            assert_eq!(read.map(|read| read.attributes), Ok(new.clone()), "read again");
+
+            let changes = diff(old, &new);
+            let settled = settle(old, new.clone());
+            assert_eq!(play(old, &changes), settled, "{changes:#?}");
+            assert_eq!(settle(old, settled.clone()), settled);
+            assert_eq!(diff(old, &settled), changes);
+            assert!(diff(&settled, &new).is_empty(), "order alone is no change");
+        }
+    }
+}
+
+/// Nothing empty is kept, and nothing secret.
+fn check_kept(value: &Value) {
+    match value {
+        Value::Null => panic!("null is kept"),
+        Value::String(text) => assert!(!text.is_empty(), "an empty text is kept"),
+        Value::Array(list) => {
+            assert!(!list.is_empty(), "an empty list is kept");
+            list.iter().for_each(check_kept);
+        }
+        Value::Object(object) => {
+            assert!(!object.is_empty(), "an empty object is kept");
+            assert!(!object.contains_key("password"));
+            object.values().for_each(check_kept);
+        }
+        Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Applies changes to a state, as whoever reads them would.
+fn play(old: &Map<String, Value>, changes: &[Change]) -> Map<String, Value> {
+    let mut state = old.clone();
+    for Change { path, new, .. } in changes {
+        let ChangePath { schema, attribute, element, sub } = path;
+        let holder = match schema {
+            Some(urn) => object(state.entry(urn.clone()).or_insert_with(|| json!({}))),
+            None => &mut state,
+        };
+        match (element, sub) {
+            (None, None) => put(holder, attribute, new.clone()),
+            (None, Some(sub)) => {
+                let whole = object(holder.entry(attribute.clone()).or_insert_with(|| json!({})));
+                put(whole, sub, new.clone());
+                if whole.is_empty() {
+                    holder.remove(attribute);
+                }
+            }
+            (Some(element), sub) => {
+                let list = holder.entry(attribute.clone()).or_insert_with(|| json!([]));
+                let Value::Array(list) = list else {
+                    panic!("{attribute} is no list");
+                };
+                let place = list.iter().position(|one| is_named(one, element));
+                match (place, sub, new) {
+                    (Some(place), Some(sub), new) => {
+                        put(object(&mut list[place]), sub, new.clone())
+                    }
+                    (Some(place), None, None) => drop(list.remove(place)),
+                    (None, None, Some(new)) => list.push(new.clone()),
+                    other => panic!("{path}: {other:?}"),
+                }
+                if list.is_empty() {
+                    holder.remove(attribute);
+                }
+            }
+        }
+    }
+    state.retain(|_, value| *value != json!({}));
+    state
+}
+
+fn is_named(one: &Value, element: &Element) -> bool {
+    let text = |part: &str| one.get(part).and_then(Value::as_str);
+    match element {
+        Element::Type(name) => text("type").is_some_and(|text| fold(text) == fold(name)),
+        Element::Value(name) => text("value") == Some(name),
+    }
+}
+
+fn object(value: &mut Value) -> &mut Map<String, Value> {
+    value.as_object_mut().expect("an object")
+}
+
+fn put(object: &mut Map<String, Value>, name: &str, value: Option<Value>) {
+    match value {
+        Some(value) => drop(object.insert(name.to_owned(), value)),
+        None => drop(object.remove(name)),
+    }
+}
+
+/// What is read is JSON within the bounds, and means what serde_json says it means; what is refused is
+/// no JSON or beyond the bounds.
+pub fn json_bounds(bytes: &[u8]) {
+    let bounds = Bounds::default();
+    let whole = serde_json::from_slice::<Value>(bytes);
+    match parse_json(bytes, &bounds) {
+        Ok(value) => {
+            let (values, depth) = size(&value);
+            assert!(values <= bounds.values_max && depth <= bounds.depth_max);
+            assert_eq!(whole.ok().as_ref(), Some(&value));
+            assert_eq!(parse_json(&canonical(&value), &bounds), Ok(value));
+        }
+        Err(error) => {
+            assert!(error.line >= 1 && error.column <= bytes.len(), "{error:?}");
+            check_refusal(&ScimError::from(error), &[Some(ScimType::InvalidSyntax), None]);
+            let Ok(whole) = whole else {
+                return;
+            };
+            let (values, depth) = size(&whole);
+            match error.kind {
+                JsonErrorKind::Syntax => panic!("is JSON"),
+                JsonErrorKind::TooDeep => {
+                    assert!(depth > bounds.depth_max || repeats_a_name(bytes), "is not so deep");
+                }
+                JsonErrorKind::TooMany => {
+                    assert!(values > bounds.values_max || repeats_a_name(bytes), "are not so many");
+                }
+                JsonErrorKind::DuplicateName => assert!(repeats_a_name(bytes), "is not said twice"),
+            }
+        }
+    }
+}
+
+/// Values, with the names, and how deep they are nested.
+fn size(value: &Value) -> (usize, usize) {
+    let inner: Vec<(usize, usize)> = match value {
+        Value::Array(list) => list.iter().map(size).collect(),
+        Value::Object(object) => {
+            object.values().map(size).map(|(values, depth)| (values + 1, depth)).collect()
+        }
+        _ => return (1, 0),
+    };
+    let values = inner.iter().map(|(values, _)| values).sum::<usize>() + 1;
+    (values, inner.iter().map(|(_, depth)| depth).max().unwrap_or(&0) + 1)
+}
+
+/// Whether an object in valid JSON says a name twice, in any case; found without a reader of maps.
+fn repeats_a_name(bytes: &[u8]) -> bool {
+    let mut open: Vec<Vec<String>> = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'{' | b'[' => open.push(Vec::new()),
+            b'}' | b']' => drop(open.pop()),
+            b'"' => {
+                let start = at;
+                at += 1;
+                while bytes[at] != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                let text: String = serde_json::from_slice(&bytes[start..=at]).unwrap();
+                let mut rest = bytes[at + 1..].iter().filter(|byte| !byte.is_ascii_whitespace());
+                // A text before a colon is a name.
+                if rest.next() == Some(&b':')
+                    && let Some(names) = open.last_mut()
+                {
+                    let name = text.to_ascii_lowercase();
+                    if names.contains(&name) {
+                        return true;
+                    }
+                    names.push(name);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    false
+}
