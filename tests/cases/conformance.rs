@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::server::{Server, run};
 
 /// Runs a suite against a new application and returns how many of its checks passed and failed.
+#[expect(clippy::print_stdout, reason = "tools/test shows the report")]
 fn suite(name: &str, settings: &Value) -> (u32, u32) {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));

@@ -346,6 +346,7 @@ mod tests {
                                     attribute: Attribute::Id,
                                     value: "String id 1".into(),
                                     folded: "String id 1".into(),
+                                    resource_type: ResourceType::NONE,
                                 }),
                                 ..Changes::default()
                             }),
@@ -498,6 +499,7 @@ mod tests {
                                 attribute: Attribute::Email,
                                 value: "Mira@Fjord.test".into(),
                                 folded: "mira@fjord.test".into(),
+                                resource_type: ResourceType::USER,
                             }),
                             ..Changes::default()
                         }),

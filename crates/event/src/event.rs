@@ -361,6 +361,8 @@ pub struct Mention {
     pub value: String,
     /// The name as names of this kind are compared.
     pub folded: String,
+    /// What the client said it is the name of; none when it did not say.
+    pub resource_type: ResourceType,
 }
 
 /// One attribute value's change.

@@ -76,9 +76,9 @@ impl Catalog {
         &self.secrets
     }
 
-    /// The stored number of a resource type's name.
+    /// The stored number of a resource type's name, in any case.
     pub(crate) fn stored_type(&self, name: &str) -> ResourceType {
-        let found = self.types.iter().find(|one| one.name == name);
+        let found = self.types.iter().find(|one| one.name.eq_ignore_ascii_case(name));
         found.map_or(ResourceType::NONE, |one| one.stored)
     }
 

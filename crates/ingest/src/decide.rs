@@ -156,7 +156,7 @@ impl Deciding<'_> {
         let state = scim::settle(&Map::new(), attributes);
         let mut joined = Vec::new();
         for member in resource.members.unwrap_or_default() {
-            joined.push(self.member_number(&member.value)?);
+            joined.push(self.member_number(&member)?);
             self.check_unknown(Number::NOBODY)?;
         }
         joined.sort_unstable();
@@ -350,7 +350,10 @@ impl Deciding<'_> {
             None => Ok(Number::NOBODY),
             Some(name) => match self.holders(Attribute::UserName, name)?.first() {
                 Some(holder) => Ok(*holder),
-                None => Ok(self.numbers.mention(Attribute::UserName, name)?),
+                None => {
+                    let none = ResourceType::NONE;
+                    Ok(self.numbers.mention(Attribute::UserName, name, none)?)
+                }
             },
         }
     }
@@ -418,10 +421,14 @@ impl Deciding<'_> {
     }
 
     /// The number of a member's id; an id that no resource has is a mention.
-    fn member_number(&mut self, id: &str) -> Result<Number, ProjectorError> {
-        match self.known_member(id)? {
+    fn member_number(&mut self, member: &Member) -> Result<Number, ProjectorError> {
+        match self.known_member(&member.value)? {
             Some(number) => Ok(number),
-            None => self.numbers.mention(Attribute::Id, id),
+            None => {
+                let name = member.kind.as_deref().unwrap_or_default();
+                let resource_type = self.context.catalog.stored_type(name);
+                self.numbers.mention(Attribute::Id, &member.value, resource_type)
+            }
         }
     }
 
@@ -459,7 +466,7 @@ impl Deciding<'_> {
             match operation {
                 MemberOperation::Add(members) => {
                     for member in members {
-                        let number = self.member_number(&member.value)?;
+                        let number = self.member_number(member)?;
                         self.check_unknown(group)?;
                         pending.set(number, true)?;
                     }
@@ -481,7 +488,7 @@ impl Deciding<'_> {
                         pending.set(number, false)?;
                     }
                     for member in members {
-                        let number = self.member_number(&member.value)?;
+                        let number = self.member_number(member)?;
                         self.check_unknown(group)?;
                         pending.set(number, true)?;
                     }

@@ -22,7 +22,7 @@ pub(crate) fn mention_missed(
         return Ok((Number::NOBODY, vec![]));
     }
     let mut numbers = Numbers::new(view, context, stored_type)?;
-    let number = numbers.mention(missed.attribute, &missed.value)?;
+    let number = numbers.mention(missed.attribute, &missed.value, ResourceType::NONE)?;
     Ok((number, numbers.mentions))
 }
 
@@ -83,18 +83,20 @@ impl<'a> Numbers<'a> {
     }
 
     /// The number of whoever is called so without having a resource; a new one at the first mention,
-    /// and after the resource that was mentioned so has come and gone.
+    /// and after the resource that was mentioned so has come and gone. `resource_type` is what the
+    /// client said it is.
     pub(crate) fn mention(
         &mut self,
         attribute: Attribute,
         value: &str,
+        resource_type: ResourceType,
     ) -> Result<Number, ProjectorError> {
         if let Some(number) = self.unborn(attribute, value)? {
             return Ok(number);
         }
         let folded = folded(attribute, value);
         let number = self.fresh();
-        let mention = Mention { attribute, value: value.to_owned(), folded };
+        let mention = Mention { attribute, value: value.to_owned(), folded, resource_type };
         let changes = Changes { mention: Some(mention), ..Changes::default() };
         self.mentions.push(Part { subject: number, content: Content::Changes(changes) });
         Ok(number)

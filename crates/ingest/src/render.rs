@@ -204,8 +204,7 @@ impl<'a> Renderer<'a> {
     fn reference(&self, number: Number) -> Result<Value, ProjectorError> {
         let version = self.view.version(self.context.application, number, self.seq)?;
         let Some(version) = version else {
-            let mentioned = self.view.mentioned(self.context.application, number)?;
-            return Ok(json!({ "value": mentioned.map(|(_, value)| value).unwrap_or_default() }));
+            return self.stranger(number);
         };
         let resource_type = self.context.resource_type(version.resource_type);
         let (Some(id), Some(resource_type)) = (version.id(), resource_type) else {
@@ -222,6 +221,19 @@ impl<'a> Renderer<'a> {
             out.insert("display".to_owned(), name);
         }
         Ok(out)
+    }
+
+    /// Somebody who has no resource, as the client named it.
+    fn stranger(&self, number: Number) -> Result<Value, ProjectorError> {
+        let Some(mentioned) = self.view.mentioned(self.context.application, number)? else {
+            return Ok(json!({ "value": "" }));
+        };
+        Ok(match self.context.resource_type(mentioned.resource_type) {
+            Some(resource_type) => {
+                json!({ "value": mentioned.value, "type": resource_type.name })
+            }
+            None => json!({ "value": mentioned.value }),
+        })
     }
 
     /// The id that a resource had before its deletion at `deleted`.
@@ -242,7 +254,9 @@ impl<'a> Renderer<'a> {
         if let Some(Part { content: Content::Changes(changes), .. }) = own
             && let Some(mention) = &changes.mention
         {
-            return Ok(scim::Member { value: mention.value.clone(), kind: None });
+            let kind = self.context.resource_type(mention.resource_type);
+            let kind = kind.map(|resource_type| resource_type.name.clone());
+            return Ok(scim::Member { value: mention.value.clone(), kind });
         }
         let reference = self.reference(number)?;
         let text = |name: &str| reference.get(name).and_then(Value::as_str).map(str::to_owned);

@@ -18,7 +18,7 @@ use crate::error::ProjectorError;
 use crate::operation::OperationSummary;
 use crate::resource;
 use crate::row::{
-    self, ApplicationRow, CredentialRow, Gap, GapReason, Recorder, StoredMentioned, Version,
+    self, ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Recorder, Version,
 };
 use crate::set;
 use crate::view::{Overlay, View};
@@ -162,12 +162,12 @@ impl Of<'_> {
                 &mention.folded,
             );
             rows.put(key, row::encode_number(self.number.0));
-            let stored = StoredMentioned {
-                attribute: mention.attribute as u8,
+            let mentioned = Mentioned {
+                attribute: mention.attribute,
                 value: mention.value.clone(),
+                resource_type: mention.resource_type,
             };
-            let key = key::mentioned(application, self.number);
-            rows.put(key, row::encode("a mention", &stored)?);
+            rows.put(key::mentioned(application, self.number), mentioned.encode()?);
         }
         let members = Set::Members(self.number);
         set::record(rows, application, members, self.seq(), &changes.joined, &changes.left)?;

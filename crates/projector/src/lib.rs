@@ -31,6 +31,6 @@ pub use fold::{FOLD_VERSION, LOOKUP_BYTES_MAX, fold, folded};
 pub use operation::{OperationSummary, request_id_hash};
 pub use rebuild::{Rebuilt, catch_up, rebuild};
 pub use resource::apply;
-pub use row::{ApplicationRow, CredentialRow, Gap, GapReason, Version};
+pub use row::{ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Version};
 pub use set::{Standing, Stay};
 pub use view::{Overlay, View, seq_at, token_sha256};

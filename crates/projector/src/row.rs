@@ -175,15 +175,42 @@ impl Version {
 }
 
 /// By what a number was first mentioned.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct StoredMentioned {
-    pub(crate) attribute: u8,
-    pub(crate) value: String,
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mentioned {
+    /// What kind of name it was.
+    pub attribute: Attribute,
+    /// The name as it was sent.
+    pub value: String,
+    /// What the client said it names; none when it did not say.
+    pub resource_type: ResourceType,
 }
 
-impl StoredMentioned {
-    pub(crate) fn attribute(&self) -> Option<Attribute> {
-        Attribute::from_code(self.attribute)
+#[derive(Serialize, Deserialize)]
+struct StoredMentioned {
+    attribute: u8,
+    value: String,
+    resource_type: u8,
+}
+
+impl Mentioned {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, ProjectorError> {
+        let stored = StoredMentioned {
+            attribute: self.attribute as u8,
+            value: self.value.clone(),
+            resource_type: self.resource_type.0,
+        };
+        encode("a mention", &stored)
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Mentioned, ProjectorError> {
+        let what = "a mention";
+        let stored: StoredMentioned = decode(what, bytes)?;
+        Ok(Mentioned {
+            attribute: Attribute::from_code(stored.attribute)
+                .ok_or_else(|| ProjectorError::row(what))?,
+            value: stored.value,
+            resource_type: ResourceType(stored.resource_type),
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 
 use crate::error::ProjectorError;
 use crate::operation::OperationSummary;
-use crate::row::{self, ApplicationRow, CredentialRow, Gap, Recorder, StoredMentioned, Version};
+use crate::row::{self, ApplicationRow, CredentialRow, Gap, Mentioned, Recorder, Version};
 use crate::set::{self, Standing, Stay};
 
 /// Rows with changes over them that are not published yet.
@@ -233,14 +233,9 @@ impl<'a> View<'a> {
         &self,
         application: Application,
         number: Number,
-    ) -> Result<Option<(Attribute, String)>, ProjectorError> {
-        let Some(value) = self.rows.get(&key::mentioned(application, number))? else {
-            return Ok(None);
-        };
-        let what = "a mention";
-        let stored: StoredMentioned = row::decode(what, &value)?;
-        let attribute = stored.attribute().ok_or_else(|| ProjectorError::row(what))?;
-        Ok(Some((attribute, stored.value)))
+    ) -> Result<Option<Mentioned>, ProjectorError> {
+        let value = self.rows.get(&key::mentioned(application, number))?;
+        value.map(|value| Mentioned::decode(&value)).transpose()
     }
 
     /// The state of a resource right after the event at `seq`; its `state` is `None` when it was

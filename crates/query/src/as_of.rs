@@ -176,7 +176,7 @@ pub fn scim_id(
         return Ok(Some(id.to_owned()));
     }
     Ok(match view.mentioned(application, number)? {
-        Some((Attribute::Id, id)) => Some(id),
+        Some(mentioned) if mentioned.attribute == Attribute::Id => Some(mentioned.value),
         Some(_) | None => None,
     })
 }

@@ -145,7 +145,7 @@ fn ours(filter: &Filter) -> Meaning {
                 CompareOp::Le => "le",
             };
             let value = match value {
-                Literal::String(text) => text.clone(),
+                Literal::String(text) => text.as_str().to_owned(),
                 other => other.to_json().to_string(),
             };
             Meaning::Compare(plain_path(&path.to_string()), op.to_owned(), plain_value(&value))

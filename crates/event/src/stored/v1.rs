@@ -101,6 +101,7 @@ struct UnauthenticatedV1 {
 pub(crate) struct ChangesV1 {
     /// 0 neither, 1 created, 2 deleted.
     lifecycle: u8,
+    /// Of what was created; else of what is mentioned, 0 when that was not said.
     resource_type: u8,
     mention: Option<MentionV1>,
     values: Vec<ValueChangeV1>,
@@ -426,7 +427,7 @@ fn numbers_from_stored(numbers: Vec<u32>) -> Vec<Number> {
 impl From<&Changes> for ChangesV1 {
     fn from(changes: &Changes) -> ChangesV1 {
         let (lifecycle, resource_type) = match changes.lifecycle {
-            None => (0, 0),
+            None => (0, changes.mention.as_ref().map_or(0, |mention| mention.resource_type.0)),
             Some(Lifecycle::Created(resource_type)) => (1, resource_type.0),
             Some(Lifecycle::Deleted) => (2, 0),
         };
@@ -475,6 +476,10 @@ impl TryFrom<ChangesV1> for Changes {
                     .ok_or_else(|| unknown("attribute", mention.attribute))?,
                 value: mention.value,
                 folded: mention.folded,
+                resource_type: match stored.lifecycle {
+                    0 => ResourceType(stored.resource_type),
+                    _ => ResourceType::NONE,
+                },
             }),
         };
         let mut values = Vec::with_capacity(stored.values.len());

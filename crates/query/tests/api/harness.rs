@@ -228,7 +228,12 @@ pub fn created(kind: ResourceType, values: Vec<ValueChange>, members: &[u32]) ->
 
 /// The changes that give a number to an id that nobody has.
 pub fn mentioned(id: &str) -> Changes {
-    let mention = Mention { attribute: Attribute::Id, value: id.into(), folded: id.into() };
+    let mention = Mention {
+        attribute: Attribute::Id,
+        value: id.into(),
+        folded: id.into(),
+        resource_type: ResourceType::NONE,
+    };
     Changes { mention: Some(mention), ..Changes::default() }
 }
 
