@@ -128,20 +128,21 @@ fn a_bulk_request_leaves_one_event_for_each_operation() {
 
     let mut rows = server.admin().rows("/api/v1/operations?requestId=bulk-1");
     rows.reverse(); // oldest first
-    let seen: Vec<(&str, &str, u64)> = rows
+    let seen: Vec<(u64, &str, &str, u64)> = rows
         .iter()
         .map(|row| {
             let text = |name: &str| row[name].as_str().unwrap();
-            (text("operation"), text("effect"), row["httpStatus"].as_u64().unwrap())
+            let number = |name: &str| row[name].as_u64().unwrap();
+            (number("index"), text("operation"), text("effect"), number("httpStatus"))
         })
         .collect();
     assert_eq!(
         seen,
         [
-            ("POST User", "applied", 201),
-            ("POST User", "rejected", 409),
-            ("BREW User", "rejected", 400),
-            ("POST User", "skipped", 424),
+            (0, "POST User", "applied", 201),
+            (1, "POST User", "rejected", 409),
+            (2, "BREW User", "rejected", 400),
+            (3, "POST User", "skipped", 424),
         ]
     );
     let whole = json!({"Operations": [{"method": "POST"}, 7]});

@@ -44,7 +44,7 @@ async fn a_change_is_shown_whole() {
         "resourceId": "group-3", "status": "success", "httpStatus": 204, "scimType": null,
         "reason": null, "effect": "applied", "actorType": "token", "actorId": "2",
         "sourceIp": "192.0.2.14", "userAgent": "harness", "requestId": "req-0",
-        "durationMs": 1.5, "results": null, "sawSeq": null,
+        "index": 0, "durationMs": 1.5, "results": null, "sawSeq": null,
         "changedPaths": ["displayName", "externalId", "members"],
     });
     assert_eq!(row, &expected);
@@ -242,7 +242,8 @@ async fn counted_requests_stand_among_the_operations() {
         "action": "other", "operation": "unauthenticated requests", "resourceType": null,
         "resourceId": null, "status": "failure", "httpStatus": 401, "scimType": null,
         "reason": null, "effect": "rejected", "actorType": "none", "actorId": null,
-        "sourceIp": null, "userAgent": null, "requestId": null, "durationMs": null,
+        "sourceIp": null, "userAgent": null, "requestId": null, "index": null,
+        "durationMs": null,
         "results": null, "sawSeq": null, "changedPaths": [], "count": 70_000,
         "firstAt": "2026-03-02T08:59:00.000000Z", "lastAt": "2026-03-02T08:59:59.999999Z",
     });
