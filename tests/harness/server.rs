@@ -94,7 +94,13 @@ impl Server {
 
     /// A client that provisions into a new application.
     pub fn add_app(&self, slug: &str) -> Client {
-        let added = self.admin().post("/api/v1/apps", &json!({ "application": slug }));
+        self.add_app_with(slug, &json!({}))
+    }
+
+    /// The same with settings of its own.
+    pub fn add_app_with(&self, slug: &str, settings: &Value) -> Client {
+        let new = json!({ "application": slug, "settings": settings });
+        let added = self.admin().post("/api/v1/apps", &new);
         assert_eq!(added.status, 201, "{:?}", added.body);
         let text = |name: &str| added.body[name].as_str().unwrap().to_owned();
         Client::new(&text("tenantUrl"), &text("secretToken"))
