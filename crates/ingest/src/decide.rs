@@ -208,16 +208,7 @@ impl Deciding<'_> {
 
     fn replace(&mut self, id: &str, resource: Resource) -> Result<Outcome, Stop> {
         let target = self.target(id)?;
-        let mut attributes = resource.attributes;
-        if self.stored_type == ResourceType::USER && !attributes.contains_key("active") {
-            // Switching an account on again because a client left something out is the dangerous
-            // reading of a PUT.
-            let kept = match self.context.settings.omitted_active {
-                OmittedActive::Keep => target.attributes.get("active").cloned(),
-                OmittedActive::True => None,
-            };
-            attributes.insert("active".to_owned(), kept.unwrap_or(Value::Bool(true)));
-        }
+        let attributes = resource.attributes;
         scim::check_immutable(
             self.resource_type,
             self.context.registry(),
@@ -273,6 +264,15 @@ impl Deciding<'_> {
 
         let members = self.resolve(target.number, members)?;
         let mut attributes = attributes;
+        if self.stored_type == ResourceType::USER && !attributes.contains_key("active") {
+            // Switching an account on again because a client left something out, or took it away, is
+            // the dangerous reading.
+            let kept = match self.context.settings.omitted_active {
+                OmittedActive::Keep => target.attributes.get("active").cloned(),
+                OmittedActive::True => None,
+            };
+            attributes.insert("active".to_owned(), kept.unwrap_or(Value::Bool(true)));
+        }
         if let Some(id) = target.version.id() {
             attributes.insert("id".to_owned(), Value::String(id.to_owned()));
         }

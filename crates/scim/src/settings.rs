@@ -16,7 +16,7 @@ pub struct Settings {
     pub lenient_booleans: bool,
     /// What answers a successful PATCH.
     pub patch_response: PatchResponse,
-    /// What a PUT without `active` means.
+    /// What a PUT without `active` means, and a PATCH that takes it away.
     pub omitted_active: OmittedActive,
     /// Whether a POST for an inactive user of the same name reactivates that user.
     pub reactivate_on_post: bool,
@@ -87,11 +87,11 @@ pub enum PatchResponse {
     Empty,
 }
 
-/// What a PUT without `active` means.
+/// What a PUT without `active` means, and a PATCH that takes it away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OmittedActive {
-    /// As it was: an incomplete PUT must not re-enable an account.
+    /// As it was: an incomplete request must not re-enable an account.
     Keep,
     /// Active.
     True,

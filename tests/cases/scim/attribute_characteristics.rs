@@ -487,6 +487,16 @@ fn a_user_is_active_unless_it_is_switched_off() {
         let shown: Vec<_> =
             listed["Resources"].as_array().unwrap().iter().map(|one| &one["active"]).collect();
         assert_eq!(shown, [true, false], "whoever is switched off is listed");
+        // A client that takes the value away has not asked to switch the account on.
+        let path = format!("/Users/{}", created.id());
+        for operation in [
+            json!({"op": "remove", "path": "active"}),
+            json!({"op": "replace", "path": "active", "value": null}),
+            json!({"op": "replace", "value": {"active": null}}),
+        ] {
+            let answer = scim.patch(&path, &json!([operation]));
+            assert_eq!((answer.status, &answer.body), (200, &created.body), "{operation}");
+        }
     });
     let check = |lenient: bool, value: Value, expected: Option<bool>| {
         served_with(json!({"lenient_booleans": lenient}), |scim| {
