@@ -8,6 +8,8 @@ mod attribute_characteristics;
 mod filters;
 mod http_surface;
 mod patch;
+mod put;
+mod schema_urns;
 
 /// Tests against an application with the settings that an application has by default.
 pub fn served(test: impl FnOnce(&Client)) {
