@@ -196,6 +196,7 @@ impl Deciding<'_> {
     fn reactivate(&mut self, target: Target, resource: Resource) -> Result<Outcome, Stop> {
         let mut attributes = resource.attributes;
         attributes.entry("active").or_insert(Value::Bool(true));
+        self.check_immutable(&target, &attributes)?;
         let id = target.version.id().unwrap_or_default();
         let location = self.context.location(self.resource_type, id);
         let mut outcome = self.change(target, attributes, &[])?;
@@ -209,13 +210,7 @@ impl Deciding<'_> {
     fn replace(&mut self, id: &str, resource: Resource) -> Result<Outcome, Stop> {
         let target = self.target(id)?;
         let attributes = resource.attributes;
-        scim::check_immutable(
-            self.resource_type,
-            self.context.registry(),
-            &target.attributes,
-            &attributes,
-        )
-        .map_err(|error| Stop::Refused(error, target.number))?;
+        self.check_immutable(&target, &attributes)?;
         let members = match resource.members {
             _ if !self.context.catalog.has_members(self.stored_type) => vec![],
             Some(members) => vec![MemberOperation::Replace(members)],
@@ -226,6 +221,17 @@ impl Deciding<'_> {
         outcome.reply.status = 200;
         outcome.reply.body = self.written(outcome.number);
         Ok(outcome)
+    }
+
+    /// Whether a whole new state repeats what cannot change.
+    fn check_immutable(
+        &self,
+        target: &Target,
+        attributes: &Map<String, Value>,
+    ) -> Result<(), Stop> {
+        let registry = self.context.registry();
+        scim::check_immutable(self.resource_type, registry, &target.attributes, attributes)
+            .map_err(|error| Stop::Refused(error, target.number))
     }
 
     fn patch(&mut self, id: &str, operations: &[PatchOperation]) -> Result<Outcome, Stop> {

@@ -656,3 +656,33 @@ fn members_are_shown_with_what_follows_from_their_id() {
         assert_eq!(scim.get(&format!("/Users/{mira}")).body["groups"], json!([direct]));
     });
 }
+
+/// Bringing a user back by a POST is a change of that user, and no way around what cannot change.
+#[test]
+fn a_post_that_brings_a_user_back_keeps_what_is_immutable() {
+    let folder = tempfile::tempdir().unwrap();
+    let schemas = folder.path().join("schemas");
+    std::fs::create_dir(&schemas).unwrap();
+    let urn = "urn:example:params:scim:schemas:extension:harbour:2.0:User";
+    let schema = json!({
+        "id": urn, "name": "HarbourUser", "extends": ["User"],
+        "attributes": [{"name": "badge", "mutability": "immutable"}, {"name": "berth"}],
+    });
+    std::fs::write(schemas.join("harbour.json"), schema.to_string()).unwrap();
+    let flags = ["--schemas", schemas.to_str().unwrap()];
+    let server = Server::start_with(&folder.path().join("data"), &flags, &[]).unwrap();
+    let scim = server.add_app_with("boat", &json!({"reactivate_on_post": true}));
+    let body = |own: Value| json!({"userName": "mira", "externalId": "E-1", urn: own});
+    let mut off = body(json!({"badge": "7", "berth": "North"}));
+    off["active"] = false.into();
+    let created = scim.post("/Users", &off);
+    for own in [json!({"badge": "8"}), json!({"berth": "South"})] {
+        check_refused(&scim.post("/Users", &body(own)), 400, Some("mutability"));
+        assert_eq!(scim.get(&format!("/Users/{}", created.id())).body, created.body);
+    }
+    let back = scim.post("/Users", &body(json!({"badge": "7", "berth": "South"})));
+    assert_eq!((back.status, back.id()), (201, created.id()));
+    assert_eq!(back.body[urn], json!({"badge": "7", "berth": "South"}));
+    assert_eq!(back.body["active"], true);
+    server.stop();
+}
