@@ -452,6 +452,10 @@ fn what_is_no_filter() {
         ] {
             harbour.refused(filter);
         }
+        for query in ["%zz", "%ff", "%00", "userName%20eq%20%22%ff%ZZ", "%22%22", "%C3"] {
+            let answer = scim.get(&format!("/Users?filter={query}"));
+            check_refused(&answer, 400, Some("invalidFilter"));
+        }
         // Bounds: what is just inside is answered.
         let nested = |depth: usize| format!("{}title pr{}", "(".repeat(depth), ")".repeat(depth));
         let many = |count: usize| vec!["a pr"; count].join(" or ");

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::json;
 
-use super::{check_no_empty, check_refused, encoded, ids, served};
+use super::{check_no_empty, check_refused, encoded, ids, served, served_with};
 use crate::harness::server::{Answer, group, user};
 
 #[test]
@@ -471,5 +471,45 @@ fn discovery_is_one_object_and_two_lists() {
             }
             check_refused(&scim.get(&format!("{path}/nothing")), 404, None);
         }
+    });
+}
+
+#[test]
+fn a_post_may_bring_a_switched_off_user_back() {
+    let named = |name: &str, external_id: Option<&str>| {
+        let mut body = user(name);
+        if let Some(external_id) = external_id {
+            body["externalId"] = external_id.into();
+        }
+        body
+    };
+    let off = json!([{"op": "replace", "path": "active", "value": false}]);
+    served(|scim| {
+        let id = scim.post("/Users", &named("mira", Some("E-1"))).id();
+        assert_eq!(scim.patch(&format!("/Users/{id}"), &off).status, 200);
+        let again = scim.post("/Users", &named("mira", Some("E-1")));
+        check_refused(&again, 409, Some("uniqueness"));
+    });
+    served_with(json!({"reactivate_on_post": true}), |scim| {
+        for (name, external_id) in [("mira", Some("E-1")), ("nils", None)] {
+            let mut first = named(name, external_id);
+            first["title"] = "Clerk".into();
+            let created = scim.post("/Users", &first);
+            let path = format!("/Users/{}", created.id());
+            let again = named(&name.to_uppercase(), external_id);
+            check_refused(&scim.post("/Users", &again), 409, Some("uniqueness"));
+            assert_eq!(scim.patch(&path, &off).body["active"], false);
+            let other = named(name, Some("e-1"));
+            check_refused(&scim.post("/Users", &other), 409, Some("uniqueness"));
+            let back = scim.post("/Users", &again);
+            assert_eq!((back.status, back.id()), (201, created.id()));
+            assert_eq!(back.header("location"), created.header("location"));
+            assert_eq!(back.header("etag"), meta_version(&back));
+            assert_eq!((&back.body["active"], back.body.get("title")), (&json!(true), None));
+            assert_eq!(back.body["userName"], name.to_uppercase(), "as it was sent last");
+            assert_eq!(back.body["meta"]["created"], created.body["meta"]["created"]);
+            assert_eq!(scim.get(&path).body, back.body);
+        }
+        assert_eq!(scim.get("/Users?count=0").body["totalResults"], 2);
     });
 }

@@ -264,6 +264,14 @@ fn add() {
                 ENT: {"department": "Quay", "division": "North"},
             })),
         );
+        users.both(json!([{"op": "add", "value": {}}]), Ok(json!({})));
+        // Nothing is nothing to add to a list, and takes away what is single.
+        for nothing in [json!(null), json!([]), json!([{}]), json!("")] {
+            users.both(add("emails", nothing), Ok(json!({})));
+        }
+        for nothing in [json!(null), json!("")] {
+            users.both(add("title", nothing), Ok(json!({"title": null})));
+        }
         for value in [json!("x"), json!(7), json!(["title"]), json!(null)] {
             users.both(json!([{"op": "add", "value": value}]), Err("invalidValue"));
         }
@@ -319,6 +327,10 @@ fn add() {
                 {"value": "bo@fjord.example", "type": "work", "primary": true, "display": "Bo"},
                 shown,
             ]})),
+        );
+        users.both(
+            add("emails[type eq \"home\"]", json!({"display": "Bo"})),
+            Ok(json!({"emails": [work(), shown]})),
         );
         users.both(
             add("emails[type eq \"other\"].value", json!("bo@sea.example")),
@@ -388,6 +400,17 @@ fn create_on_miss() {
         ]});
         users.both(operations("add"), Ok(address.clone()));
         users.differ(operations("replace"), Ok(address), refused());
+        // Primary because the client says so, and then no other one is.
+        let element = json!({"type": "other", "primary": true, "value": "x@fjord.example"});
+        let before = json!({"value": "bo@fjord.example", "type": "work", "primary": false});
+        users.both(
+            one(
+                "add",
+                "emails[type eq \"other\" and primary eq \"True\"].value",
+                json!("x@fjord.example"),
+            ),
+            Ok(json!({"emails": [before, home(), element]})),
+        );
         // Nothing to set is nothing to make.
         users.both(one("add", "emails[type eq \"other\"].value", json!(null)), Ok(json!({})));
         users.differ(
