@@ -24,6 +24,11 @@ mod fuzz {
     }
 
     #[test]
+    fn bulk() {
+        driver::fuzz("bulk", targets::bulk);
+    }
+
+    #[test]
     fn json_bounds() {
         driver::fuzz("json_bounds", targets::json_bounds);
     }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use scim::{
     AttrPath, Bounds, Change, ChangePath, Element, Filter, JsonErrorKind, PatchPath, Registry,
     Resource, ResourceType, ScimError, ScimType, Settings, apply_patch, canonical, diff, fold,
-    parse_json, parse_patch, settle,
+    parse_bulk, parse_json, parse_patch, settle,
 };
 use serde_json::{Map, Value, json};
 
@@ -244,6 +244,31 @@ fn put(object: &mut Map<String, Value>, name: &str, value: Option<Value>) {
     match value {
         Some(value) => drop(object.insert(name.to_owned(), value)),
         None => drop(object.remove(name)),
+    }
+}
+
+/// A bulk request is read or refused. Its operations are carried out in an order in which each is once,
+/// and ids are put where other operations are referred to, whether they are known or not.
+pub fn bulk(bytes: &[u8]) {
+    const OPERATIONS_MAX: usize = 1_000;
+    let Ok(body) = parse_json(bytes, &Bounds::default()) else {
+        return;
+    };
+    let request = match parse_bulk(&body, OPERATIONS_MAX) {
+        Ok(request) => request,
+        Err(error) => {
+            let expected = [Some(ScimType::InvalidSyntax), Some(ScimType::InvalidValue), None];
+            return check_refusal(&error, &expected);
+        }
+    };
+    let count = request.operations.len();
+    assert!(count <= OPERATIONS_MAX, "{count} operations");
+    let mut order = request.order();
+    order.sort_unstable();
+    assert!(order.into_iter().eq(0..count), "an order of other operations");
+    for operation in &request.operations {
+        let _ = operation.resolve(&|id| Some(format!("u-{id}")));
+        let _ = operation.resolve(&|_| None);
     }
 }
 
