@@ -159,7 +159,9 @@ impl<'a> Draft<'a> {
         for one in std::iter::once(attribute).chain(part.flatten()) {
             match one.mutability {
                 Mutability::ReadOnly => {
-                    return Err(ScimError::mutability(format!("{path} is read-only")));
+                    // A part that no schema has is the client's text, and errors repeat none.
+                    let known = path.with_sub(part.flatten().map(|part| part.name.as_str()));
+                    return Err(ScimError::mutability(format!("{known} is read-only")));
                 }
                 Mutability::WriteOnly => return Ok(None),
                 Mutability::ReadWrite | Mutability::Immutable => {}

@@ -73,6 +73,18 @@ pub(crate) fn read_list(
     attribute: &Attribute,
     value: &Value,
 ) -> Result<Vec<Value>, ScimError> {
+    let list = read_selection(settings, path, attribute, value)?;
+    check_primary(path, &list)?;
+    Ok(list)
+}
+
+/// The same for elements that are only compared with others, and not kept.
+pub(crate) fn read_selection(
+    settings: &Settings,
+    path: &AttrPath,
+    attribute: &Attribute,
+    value: &Value,
+) -> Result<Vec<Value>, ScimError> {
     let given = match value {
         Value::Array(items) => items.as_slice(),
         single => std::slice::from_ref(single),
@@ -83,7 +95,6 @@ pub(crate) fn read_list(
         list.extend(read_one(settings, path, attribute, item)?);
     }
     collapse(attribute, &mut list);
-    check_primary(path, &list)?;
     Ok(list)
 }
 
@@ -227,6 +238,10 @@ pub(crate) fn identity(attribute: &Attribute, element: &Value) -> Vec<u8> {
     match element {
         Value::Object(object) if object.contains_key("value") => {
             canonical(&Value::Array(vec![comparable("type"), comparable("value")]))
+        }
+        Value::Object(object) => {
+            let parts = object.keys().map(|name| (name.clone(), comparable(name)));
+            canonical(&Value::Object(parts.collect()))
         }
         Value::String(text) if !attribute.case_exact => fold(text).into_bytes(),
         other => canonical(other),

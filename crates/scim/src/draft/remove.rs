@@ -11,7 +11,7 @@ use crate::patch::MemberOperation;
 use crate::path::{AttrPath, PatchPath};
 use crate::resource::Member;
 use crate::schema::Attribute;
-use crate::value::{identity, read_list};
+use crate::value::{identity, read_selection};
 
 impl Draft<'_> {
     /// `remove` with a path.
@@ -162,7 +162,7 @@ impl Draft<'_> {
         attribute: &Attribute,
         selection: &Value,
     ) -> Result<(), ScimError> {
-        let selection = read_list(self.settings, path, attribute, selection)?;
+        let selection = read_selection(self.settings, path, attribute, selection)?;
         // Those that name the same parts are looked up at once.
         let mut wanted: BTreeMap<Vec<&str>, HashSet<Vec<Vec<u8>>>> = BTreeMap::new();
         for one in &selection {

@@ -128,6 +128,9 @@ fn add_to_lists() {
         add("emails", json!([{"type": "work", "value": "bo@home.example"}])),
         Ok(json!({"emails": [work(), home(), {"type": "work", "value": "bo@home.example"}]})),
     );
+    // Without a value all parts tell elements apart, and their case does not either.
+    let two = json!([{"locality": "Moss"}, {"locality": "MOSS"}]);
+    check(add("addresses", two), Ok(json!({"addresses": [{"locality": "Moss"}]})));
     check(add("emails", json!([])), Ok(json!({})));
     check(add("roles", json!("chef")), Ok(json!({"roles": [{"value": "chef"}]})));
     check(
@@ -276,6 +279,12 @@ fn remove_values() {
         Ok(json!({"emails": [work()]})),
     );
     check(json!([{"op": "Remove", "path": "emails", "value": []}]), Ok(json!({})));
+    // A selection is only compared: it need not be a list that could be kept.
+    let primaries = json!([{"primary": true}, {"primary": true, "type": "a"}]);
+    check(
+        json!([{"op": "remove", "path": "emails", "value": primaries}]),
+        Ok(json!({"emails": [home()]})),
+    );
 }
 
 #[test]
@@ -283,7 +292,9 @@ fn what_may_not_be_written() {
     for path in ["userName", "id", "meta", "groups", "schemas", "meta.version"] {
         check(remove(path), Err(ScimType::Mutability));
     }
-    for path in ["id", "groups", "meta.created", &format!("{ENT}:manager.displayName")] {
+    for path in
+        ["id", "groups", "meta.created", "meta.secret", &format!("{ENT}:manager.displayName")]
+    {
         check(replace(path, json!("secret")), Err(ScimType::Mutability));
     }
     for empty in [json!(null), json!(""), json!([])] {
