@@ -94,13 +94,13 @@ impl Server {
 
     /// A client that provisions into a new application.
     pub fn add_app(&self, slug: &str) -> Client {
-        self.add_app_with(slug, &json!({}))
+        self.add_app_with(slug, json!({}))
     }
 
-    /// The same with settings of its own.
-    pub fn add_app_with(&self, slug: &str, settings: &Value) -> Client {
-        let new = json!({ "application": slug, "settings": settings });
-        let added = self.admin().post("/api/v1/apps", &new);
+    /// The same with settings.
+    pub fn add_app_with(&self, slug: &str, settings: Value) -> Client {
+        let body = json!({ "application": slug, "settings": settings });
+        let added = self.admin().post("/api/v1/apps", &body);
         assert_eq!(added.status, 201, "{:?}", added.body);
         let text = |name: &str| added.body[name].as_str().unwrap().to_owned();
         Client::new(&text("tenantUrl"), &text("secretToken"))
@@ -259,6 +259,14 @@ impl Client {
             }
         }
     }
+}
+
+/// A text as it stands in a query.
+pub fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 /// A PATCH body with these operations.

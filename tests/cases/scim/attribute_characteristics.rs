@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{check_no_empty, check_refused, encoded, ids, served, served_with};
-use crate::harness::server::{Answer, Server, group, user};
+use super::{check_no_empty, check_refused, ids, served, served_with};
+use crate::harness::server::{Answer, Server, encoded, group, user};
 
 const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
@@ -671,7 +671,7 @@ fn a_post_that_brings_a_user_back_keeps_what_is_immutable() {
     std::fs::write(schemas.join("harbour.json"), schema.to_string()).unwrap();
     let flags = ["--schemas", schemas.to_str().unwrap()];
     let server = Server::start_with(&folder.path().join("data"), &flags, &[]).unwrap();
-    let scim = server.add_app_with("boat", &json!({"reactivate_on_post": true}));
+    let scim = server.add_app_with("boat", json!({"reactivate_on_post": true}));
     let body = |own: Value| json!({"userName": "mira", "externalId": "E-1", urn: own});
     let mut off = body(json!({"badge": "7", "berth": "North"}));
     off["active"] = false.into();

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{check_refused, encoded, ids, served, served_with};
-use crate::harness::server::{Client, group, user};
+use super::{check_refused, ids, served, served_with};
+use crate::harness::server::{Client, encoded, group, user};
 
 const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";

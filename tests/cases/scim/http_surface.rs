@@ -5,8 +5,8 @@ use std::net::TcpStream;
 
 use serde_json::json;
 
-use super::{check_no_empty, check_refused, encoded, ids, served, served_with};
-use crate::harness::server::{Answer, group, user};
+use super::{check_no_empty, check_refused, ids, served, served_with};
+use crate::harness::server::{Answer, encoded, group, user};
 
 #[test]
 fn a_user_lives_from_create_to_delete() {

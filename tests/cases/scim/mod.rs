@@ -20,7 +20,7 @@ pub fn served(test: impl FnOnce(&Client)) {
 pub fn served_with(settings: Value, test: impl FnOnce(&Client)) {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
-    test(&server.add_app_with("boat", &settings));
+    test(&server.add_app_with("boat", settings));
     server.stop();
 }
 
@@ -39,16 +39,6 @@ pub fn check_refused(answer: &Answer, status: u16, scim_type: Option<&str>) {
     }
     assert_eq!(answer.body, expected);
     assert!(answer.body["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
-}
-
-/// Text as it stands in a query.
-pub fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let one = |byte| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    text.bytes().map(one).collect()
 }
 
 /// The ids of the resources of a list.

@@ -157,7 +157,7 @@ impl Profiles {
         let server = Server::start(&folder.path().join("data"));
         let strict = json!({"patch_miss": "error", "lenient_booleans": false});
         let lenient = server.add_app("lenient");
-        let strict = server.add_app_with("strict", &strict);
+        let strict = server.add_app_with("strict", strict);
         test(&Profiles { lenient, strict, users: 0.into() });
         server.stop();
     }

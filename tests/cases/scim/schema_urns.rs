@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{check_refused, encoded, ids, served};
-use crate::harness::server::{Answer, Client, Server, user};
+use super::{check_refused, ids, served};
+use crate::harness::server::{Answer, Client, Server, encoded, user};
 
 const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
