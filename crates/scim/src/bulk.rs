@@ -12,6 +12,9 @@ mod order;
 #[cfg(test)]
 mod tests;
 
+/// What the body of a bulk request is, in its `schemas`.
+pub const BULK_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+
 /// Longer ones would be repeated in the answer, once for every operation.
 const BULK_ID_BYTES_MAX: usize = 1024;
 const REFERENCE_PREFIX: &str = "bulkId:";
@@ -69,7 +72,7 @@ pub struct Resolved {
 }
 
 /// Reads a bulk request. Names and methods in any case; `schemas` is not looked at, since the route says
-/// what the body is.
+/// what the body is ([`crate::check_schemas`] does, where an application wants it).
 ///
 /// 400 `invalidSyntax` if the body is no object, or `Operations` no list of at least one object (to
 /// ask for nothing is a mistake of the client, as in a PATCH); 400 `invalidValue` for a

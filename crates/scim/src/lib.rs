@@ -42,18 +42,22 @@ mod settings;
 mod sort;
 mod value;
 
-pub use bulk::{BulkMethod, BulkOperation, BulkRequest, Resolved, parse_bulk, resolve_value};
+pub use bulk::{
+    BULK_URN, BulkMethod, BulkOperation, BulkRequest, Resolved, parse_bulk, resolve_value,
+};
 pub use cursor::CursorKey;
 pub use diff::{Change, ChangePath, Element, diff, settle};
 pub use error::{ScimError, ScimType};
 pub use filter::{CompareOp, Filter, Literal, Text, fold};
 pub use json::{Bounds, JsonError, JsonErrorKind, canonical, parse_json};
 pub use limits::{ELEMENTS_MAX, LOOKED_AT_MAX, MEMBERS_MAX, RESOURCE_BYTES_MAX};
-pub use patch::{MemberOperation, PatchOp, PatchOperation, Patched, apply_patch, parse_patch};
+pub use patch::{
+    MemberOperation, PATCH_URN, PatchOp, PatchOperation, Patched, apply_patch, parse_patch,
+};
 pub use path::{AttrPath, PatchPath};
 pub use precondition::EntityTags;
 pub use projection::Projection;
-pub use resource::{Member, Resource, check_immutable};
+pub use resource::{Member, Resource, check_immutable, check_schemas};
 pub use schema::{
     Attribute, Kind, Mutability, Registry, RegistryError, RegistryFileError, ResourceType,
     Returned, Schema, Uniqueness,

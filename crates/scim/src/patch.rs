@@ -11,6 +11,9 @@ use crate::resource::{Member, check_immutable, validate};
 use crate::schema::{Registry, ResourceType};
 use crate::settings::Settings;
 
+/// What the body of a PATCH is, in its `schemas` (RFC 7644 §3.5.2).
+pub const PATCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
 /// One operation as the client wrote it; its path means something only for a resource type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchOperation {
@@ -60,7 +63,7 @@ pub enum MemberOperation {
 }
 
 /// Reads the envelope. Names and `op` in any case; `schemas` is not looked at, since the route says what
-/// the body is. 400 `invalidSyntax` for what is no PATCH, 413 above `operations_max`.
+/// the body is ([`crate::check_schemas`] does, where an application wants it). 400 `invalidSyntax` for what is no PATCH, 413 above `operations_max`.
 pub fn parse_patch(body: &Value, operations_max: usize) -> Result<Vec<PatchOperation>, ScimError> {
     let Value::Object(body) = body else {
         return Err(ScimError::invalid_syntax("the body must be a JSON object"));

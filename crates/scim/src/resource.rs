@@ -111,14 +111,12 @@ impl Resource {
         settings: &Settings,
         body: &Value,
     ) -> Result<Resource, ScimError> {
-        let Value::Object(body) = body else {
+        let Value::Object(object) = body else {
             return Err(ScimError::invalid_syntax("the body must be a JSON object"));
         };
-        if settings.require_schemas && !lists_schema(body, &rt.schema) {
-            return Err(ScimError::invalid_value(format!("schemas must list {}", rt.schema)));
-        }
+        check_schemas(settings, body, &rt.schema)?;
         let mut draft = Draft::new(rt, registry, settings, Map::new());
-        draft.merge(Mode::Replace, body)?;
+        draft.merge(Mode::Replace, object)?;
         validate(rt, registry, &draft.attributes)?;
         check_size(&draft.attributes)?;
         let members = draft.members.pop().and_then(|last| match last {
@@ -129,13 +127,24 @@ impl Resource {
     }
 }
 
-fn lists_schema(body: &Map<String, Value>, urn: &str) -> bool {
-    body.iter()
-        .filter(|(name, _)| name.eq_ignore_ascii_case("schemas"))
-        .filter_map(|(_, value)| value.as_array())
-        .flatten()
-        .filter_map(Value::as_str)
-        .any(|one| one.eq_ignore_ascii_case(urn))
+/// Refuses a body that does not list a URN in `schemas`, where [`Settings::require_schemas`] asks for
+/// it: that of the resource type in the body of a POST or PUT, [`crate::PATCH_URN`] and
+/// [`crate::BULK_URN`] in those of PATCH and Bulk. 400 `invalidValue`.
+pub fn check_schemas(settings: &Settings, body: &Value, urn: &str) -> Result<(), ScimError> {
+    let listed = || {
+        body.as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("schemas"))
+            .filter_map(|(_, value)| value.as_array())
+            .flatten()
+            .filter_map(Value::as_str)
+            .any(|one| one.eq_ignore_ascii_case(urn))
+    };
+    if settings.require_schemas && !listed() {
+        return Err(ScimError::invalid_value(format!("schemas must list {urn}")));
+    }
+    Ok(())
 }
 
 /// Refuses a change of what is `immutable` (RFC 7643 §7): it is set once, and a PUT repeats it. Both
@@ -281,6 +290,22 @@ mod tests {
             json!({"urn:ietf:params:scim:schemas:core:2.0:User:title": "Cook", "emails.value": "b@x"}),
             Ok(json!({"title": "Cook", "emails": [{"value": "b@x"}]})),
         );
+    }
+
+    #[test]
+    fn schemas_where_they_are_required() {
+        let check = |settings: &Settings, body: Value, expected: Result<(), &str>| {
+            let got = check_schemas(settings, &body, crate::PATCH_URN);
+            assert_eq!(got.map_err(|error| error.detail), expected.map_err(str::to_owned));
+        };
+        let missing = Err("schemas must list urn:ietf:params:scim:api:messages:2.0:PatchOp");
+        for body in [json!({}), json!({"schemas": []}), json!({"schemas": [ENT]}), json!([])] {
+            check(&Settings::generic(), body.clone(), Ok(()));
+            check(&Settings::strict(), body, missing);
+        }
+        check(&Settings::strict(), json!({"schemas": crate::PATCH_URN}), missing);
+        check(&Settings::strict(), json!({"Schemas": [ENT, crate::PATCH_URN]}), Ok(()));
+        check(&Settings::strict(), json!({"schemas": [crate::PATCH_URN.to_uppercase()]}), Ok(()));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Settings {
     pub unique_group_names: bool,
     /// What `filter` on a discovery endpoint does (RFC 7644 §4).
     pub filter_on_discovery: FilterOnDiscovery,
-    /// Whether a body must list the base schema in `schemas` (RFC 7643 §3).
+    /// Whether the body of a write must say in `schemas` what it is (RFC 7643 §3, RFC 7644 §3.5.2).
     pub require_schemas: bool,
     /// Units of requests that clients of the application may spend in a second, on average; 0 is no
     /// limit.

@@ -246,7 +246,9 @@ impl Ingest {
                 Ok(Understood::One(asked))
             }
             Route::Bulk => {
-                let request = scim::parse_bulk(&parsed?.ok_or_else(body)?, BULK_OPERATIONS_MAX)?;
+                let body = parsed?.ok_or_else(body)?;
+                scim::check_schemas(&context.settings, &body, scim::BULK_URN)?;
+                let request = scim::parse_bulk(&body, BULK_OPERATIONS_MAX)?;
                 Ok(Understood::Bulk(Box::new(Bulk { context, address, request })))
             }
             _ => {
@@ -393,7 +395,9 @@ pub(super) fn intent(
             Ok(resource) => Intent::Replace { id: id_or_empty, resource },
             Err(error) => refused(error, id, None),
         },
-        _ => match scim::parse_patch(&body, OPERATIONS_MAX) {
+        _ => match scim::check_schemas(&context.settings, &body, scim::PATCH_URN)
+            .and_then(|()| scim::parse_patch(&body, OPERATIONS_MAX))
+        {
             Ok(operations) => Intent::Patch { id: id_or_empty, operations },
             Err(error) => refused(error, id, None),
         },
