@@ -61,7 +61,10 @@ impl Reading<'_> {
         }
         match make() {
             Ok(body) => {
-                let reply = Reply::json(&body);
+                let mut reply = Reply::json(&body);
+                if let Some(location) = body["meta"]["location"].as_str() {
+                    reply.headers.push(("content-location", location.to_owned()));
+                }
                 Outcome::read(reply, ResourceType::NONE, Number::NOBODY, self.saw_seq, 0)
             }
             Err(error) => self.not_there(error, Number::NOBODY),

@@ -305,9 +305,15 @@ fn to_response(reply: Reply, body: Option<Vec<u8>>, request_id: &str, method: Me
     let mut response = Response::new(Body::empty());
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    // A body that is a resource is the one at its location (RFC 7643 §3.1, RFC 9110 §8.7), and what
+    // is not sent again is that too (RFC 9110 §15.4.5).
+    let shows = body.is_some() || reply.status == 304;
     let headers = response.headers_mut();
     for (name, value) in reply.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
+            if name == "location" && shows {
+                headers.insert(header::CONTENT_LOCATION, value.clone());
+            }
             headers.insert(name, value);
         }
     }
@@ -323,4 +329,29 @@ fn to_response(reply: Reply, body: Option<Vec<u8>>, request_id: &str, method: Me
         }
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_is_a_resource_says_where_it_lives() {
+        let check = |status: u16, location: Option<&str>, body: Option<&[u8]>, expected: bool| {
+            let headers = location.map(|text| ("location", text.to_owned())).into_iter().collect();
+            let reply = Reply { headers, ..Reply::empty(status) };
+            let response = to_response(reply, body.map(<[u8]>::to_vec), "r", Method::Get);
+            let got = response.headers().get(header::CONTENT_LOCATION);
+            let expected = location.filter(|_| expected);
+            assert_eq!(got.map(HeaderValue::as_bytes), expected.map(str::as_bytes), "{status}");
+            assert_eq!(response.headers().get(header::LOCATION).is_some(), location.is_some());
+        };
+        let home = Some("https://scim.example/Users/u-1");
+        check(200, home, Some(b"{}"), true);
+        check(201, home, Some(b"{}"), true);
+        check(304, home, None, true);
+        check(204, home, None, false);
+        check(200, None, Some(b"{}"), false);
+        check(404, None, Some(b"{}"), false);
+    }
 }
