@@ -72,7 +72,7 @@ struct Candidate {
 }
 
 /// Where a page begins.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Place {
     /// At a 1-based index.
     Index(usize),
@@ -135,11 +135,11 @@ impl Query<'_> {
         };
         let (page, taken) = self.page(&renderer, matching.iter().skip(skip).take(count))?;
         let end = skip + taken;
-        let next = (by_cursor && taken > 0 && end < matching.len()).then(|| {
-            let place = match &sort {
-                Some(_) => Place::Sorted(end),
-                None => Place::After(matching[end - 1]),
-            };
+        // RFC 9865 §2 wants a cursor in every page but the last, also where none was asked for. What
+        // was clipped could not be asked for again.
+        let goes_on = taken > 0 && self.request.count.is_none_or(|count| count <= PAGE_MAX);
+        let next = goes_on.then(|| following(sort.is_some(), &matching, end)).flatten();
+        let next = next.map(|place| {
             self.seal(&Cursor { seq, issued_at_s: self.now_s(), count: count as u32, place })
         });
 
@@ -415,6 +415,13 @@ impl Query<'_> {
     }
 }
 
+/// Where the page after one begins that ends before the `end`th of what matches.
+fn following(is_sorted: bool, matching: &[Candidate], end: usize) -> Option<Place> {
+    let last = *matching.get(..end)?.last()?;
+    let place = if is_sorted { Place::Sorted(end) } else { Place::After(last) };
+    (end < matching.len()).then_some(place)
+}
+
 const CURSOR_FORM: u8 = 1;
 
 fn read_cursor(bytes: &[u8], binding: &[u8; 16]) -> Option<Cursor> {
@@ -588,6 +595,21 @@ mod tests {
         check("User", r#"name.givenName eq "m""#, None, true);
         check("User", r#"userName eq "m" or active eq true"#, None, true);
         check("User", &format!(r#"displayName eq "{}""#, "x".repeat(4_000)), None, true);
+    }
+
+    #[test]
+    fn every_page_but_the_last_has_a_following_one() {
+        let matching: Vec<_> =
+            (1..=3).map(|number| Candidate { created: 9, number: Number(number) }).collect();
+        let check = |is_sorted: bool, end: usize, expected: Option<Place>| {
+            assert_eq!(following(is_sorted, &matching, end), expected, "{is_sorted} {end}");
+        };
+        check(false, 2, Some(Place::After(matching[1])));
+        check(true, 2, Some(Place::Sorted(2)));
+        for end in [0, 3, 4, usize::MAX] {
+            check(false, end, None);
+            check(true, end, None);
+        }
     }
 
     #[test]
