@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use event::{Content, Element, Event, Fact, Lifecycle, Number, ResourceType, Seq, ValueChange};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// All resources of one application right after some event.
 #[derive(Clone, Default, Debug, PartialEq)]
@@ -13,6 +13,8 @@ pub struct World {
     pub resources: BTreeMap<Number, (ResourceType, Map<String, Value>)>,
     /// Members by group, with the event since which they are.
     pub members: BTreeMap<Number, BTreeMap<Number, Seq>>,
+    /// Whether a resource was last said to be active; new ones are.
+    active: BTreeMap<Number, bool>,
 }
 
 impl World {
@@ -40,6 +42,9 @@ impl World {
                 for change in &changes.values {
                     *attributes = with(attributes, change);
                 }
+                let said = attributes.get("active").and_then(Value::as_bool);
+                let before = self.active.get(&number).copied().unwrap_or(true);
+                self.active.insert(number, said.unwrap_or(before));
             }
             let members = self.members.entry(number).or_default();
             for joined in &changes.joined {
@@ -56,8 +61,8 @@ impl World {
 
     /// The numbers of the users; all, or those that are active or not.
     pub fn users(&self, active: Option<bool>) -> Vec<Number> {
-        let users = self.resources.iter().filter(|(_, (kind, attributes))| {
-            let is_active = attributes.get("active") != Some(&json!(false));
+        let users = self.resources.iter().filter(|(number, (kind, _))| {
+            let is_active = self.active.get(number).copied().unwrap_or(true);
             *kind == ResourceType::USER && active.is_none_or(|active| active == is_active)
         });
         users.map(|(number, _)| *number).collect()

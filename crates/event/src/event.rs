@@ -334,7 +334,8 @@ pub struct Changes {
     pub lifecycle: Option<Lifecycle>,
     /// What a person was first called by, before any resource of theirs existed.
     pub mention: Option<Mention>,
-    /// Attribute values, in the order of their paths.
+    /// Attribute values, in the order of their paths. Beside a mention: `display`, the name for people
+    /// that the client gave somebody unknown.
     pub values: Vec<ValueChange>,
     /// Members that this resource gained: ascending.
     pub joined: Vec<Number>,

@@ -24,7 +24,7 @@ use crate::context::Context;
 use crate::members::{
     COMPARED_MEMBERS_MAX, MemberChanges, PendingMembers, terms, too_many_compared,
 };
-use crate::numbers::Numbers;
+use crate::numbers::{Numbers, Said};
 use crate::outcome::{Body, Outcome, Reply, Stop, Written};
 use crate::read::no_such;
 use crate::render::{Renderer, etag};
@@ -185,7 +185,7 @@ impl Deciding<'_> {
             return Ok(None);
         };
         let target = Target::of(holder, version);
-        let inactive = target.attributes.get("active") == Some(&Value::Bool(false));
+        let inactive = !target.version.active;
         let external = |attributes: &Map<String, Value>| {
             text(attributes, Attribute::ExternalId).map(str::to_owned)
         };
@@ -209,7 +209,16 @@ impl Deciding<'_> {
 
     fn replace(&mut self, id: &str, resource: Resource) -> Result<Outcome, Stop> {
         let target = self.target(id)?;
-        let attributes = resource.attributes;
+        let mut attributes = resource.attributes;
+        if self.stored_type == ResourceType::USER && !attributes.contains_key("active") {
+            // Switching an account on again because a client left something out is the dangerous
+            // reading of a PUT.
+            let kept = match self.context.settings.omitted_active {
+                OmittedActive::Keep => target.attributes.get("active").cloned(),
+                OmittedActive::True => Some(Value::Bool(true)),
+            };
+            attributes.extend(kept.map(|active| ("active".to_owned(), active)));
+        }
         self.check_immutable(&target, &attributes)?;
         let members = match resource.members {
             _ if !self.context.catalog.has_members(self.stored_type) => vec![],
@@ -270,15 +279,6 @@ impl Deciding<'_> {
 
         let members = self.resolve(target.number, members)?;
         let mut attributes = attributes;
-        if self.stored_type == ResourceType::USER && !attributes.contains_key("active") {
-            // Switching an account on again because a client left something out, or took it away, is
-            // the dangerous reading.
-            let kept = match self.context.settings.omitted_active {
-                OmittedActive::Keep => target.attributes.get("active").cloned(),
-                OmittedActive::True => None,
-            };
-            attributes.insert("active".to_owned(), kept.unwrap_or(Value::Bool(true)));
-        }
         if let Some(id) = target.version.id() {
             attributes.insert("id".to_owned(), Value::String(id.to_owned()));
         }
@@ -356,10 +356,7 @@ impl Deciding<'_> {
             None => Ok(Number::NOBODY),
             Some(name) => match self.holders(Attribute::UserName, name)?.first() {
                 Some(holder) => Ok(*holder),
-                None => {
-                    let none = ResourceType::NONE;
-                    Ok(self.numbers.mention(Attribute::UserName, name, none)?)
-                }
+                None => Ok(self.numbers.mention(Attribute::UserName, name, &Said::default())?),
             },
         }
     }
@@ -432,8 +429,11 @@ impl Deciding<'_> {
             Some(number) => Ok(number),
             None => {
                 let name = member.kind.as_deref().unwrap_or_default();
-                let resource_type = self.context.catalog.stored_type(name);
-                self.numbers.mention(Attribute::Id, &member.value, resource_type)
+                let said = Said {
+                    resource_type: self.context.catalog.stored_type(name),
+                    display: member.display.as_deref(),
+                };
+                self.numbers.mention(Attribute::Id, &member.value, &said)
             }
         }
     }

@@ -4,7 +4,7 @@
 //! nobody, and belongs to at most one resource ever: a create takes a mention's number over while no
 //! resource has had it.
 
-use event::{Attribute, Changes, Content, Mention, Number, Part, ResourceType};
+use event::{Attribute, Changes, Content, Mention, Number, Part, Path, ResourceType, ValueChange};
 use projector::{ProjectorError, View, folded};
 
 use crate::context::Context;
@@ -22,13 +22,26 @@ pub(crate) fn mention_missed(
         return Ok((Number::NOBODY, vec![]));
     }
     let mut numbers = Numbers::new(view, context, stored_type)?;
-    let number = numbers.mention(missed.attribute, &missed.value, ResourceType::NONE)?;
+    let number = numbers.mention(missed.attribute, &missed.value, &Said::default())?;
     Ok((number, numbers.mentions))
 }
 
 fn looks_like_guid(text: &str) -> bool {
     let bare = text.trim().trim_start_matches('{').trim_end_matches('}').replace('-', "");
     bare.len() == 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// What a client tells of somebody unknown, besides the name that it looks for or adds.
+#[derive(Default)]
+pub(crate) struct Said<'a> {
+    pub resource_type: ResourceType,
+    /// The name for people.
+    pub display: Option<&'a str>,
+}
+
+fn display_change(display: &str) -> ValueChange {
+    let path = Path { schema: None, attribute: "display".into(), element: None, sub: None };
+    ValueChange { path, old: None, new: Some(scim::canonical(&display.into())) }
 }
 
 /// Gives numbers within one decision.
@@ -83,21 +96,23 @@ impl<'a> Numbers<'a> {
     }
 
     /// The number of whoever is called so without having a resource; a new one at the first mention,
-    /// and after the resource that was mentioned so has come and gone. `resource_type` is what the
-    /// client said it is.
+    /// and after the resource that was mentioned so has come and gone. `said` is what
+    /// else the client tells of them.
     pub(crate) fn mention(
         &mut self,
         attribute: Attribute,
         value: &str,
-        resource_type: ResourceType,
+        said: &Said<'_>,
     ) -> Result<Number, ProjectorError> {
         if let Some(number) = self.unborn(attribute, value)? {
             return Ok(number);
         }
         let folded = folded(attribute, value);
         let number = self.fresh();
+        let resource_type = said.resource_type;
         let mention = Mention { attribute, value: value.to_owned(), folded, resource_type };
-        let changes = Changes { mention: Some(mention), ..Changes::default() };
+        let values = said.display.map(display_change).into_iter().collect();
+        let changes = Changes { mention: Some(mention), values, ..Changes::default() };
         self.mentions.push(Part { subject: number, content: Content::Changes(changes) });
         Ok(number)
     }

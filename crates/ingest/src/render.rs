@@ -1,7 +1,7 @@
 //! A stored resource as SCIM shows it (RFC 7643 §3), as it stood right after one event.
 
 use event::{Attribute, Content, Number, Part, ResourceType, Seq};
-use projector::{ProjectorError, Version, View};
+use projector::{Mentioned, ProjectorError, Version, View};
 use scim::Projection;
 use serde_json::{Map, Value, json};
 use store::key::Set;
@@ -228,12 +228,10 @@ impl<'a> Renderer<'a> {
         let Some(mentioned) = self.view.mentioned(self.context.application, number)? else {
             return Ok(json!({ "value": "" }));
         };
-        Ok(match self.context.resource_type(mentioned.resource_type) {
-            Some(resource_type) => {
-                json!({ "value": mentioned.value, "type": resource_type.name })
-            }
-            None => json!({ "value": mentioned.value }),
-        })
+        let kind = self.context.resource_type(mentioned.resource_type);
+        let kind = kind.map(|resource_type| resource_type.name.clone());
+        let Mentioned { value, display, .. } = mentioned;
+        Ok(scim::Member { value, kind, display }.to_json())
     }
 
     /// The id that a resource had before its deletion at `deleted`.
@@ -256,11 +254,15 @@ impl<'a> Renderer<'a> {
         {
             let kind = self.context.resource_type(mention.resource_type);
             let kind = kind.map(|resource_type| resource_type.name.clone());
-            return Ok(scim::Member { value: mention.value.clone(), kind });
+            return Ok(scim::Member { value: mention.value.clone(), kind, display: None });
         }
         let reference = self.reference(number)?;
         let text = |name: &str| reference.get(name).and_then(Value::as_str).map(str::to_owned);
-        Ok(scim::Member { value: text("value").unwrap_or_default(), kind: text("type") })
+        Ok(scim::Member {
+            value: text("value").unwrap_or_default(),
+            kind: text("type"),
+            display: text("display"),
+        })
     }
 }
 

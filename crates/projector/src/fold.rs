@@ -166,8 +166,11 @@ impl Of<'_> {
                 attribute: mention.attribute,
                 value: mention.value.clone(),
                 resource_type: mention.resource_type,
+                display: said_name(changes),
             };
             rows.put(key::mentioned(application, self.number), mentioned.encode()?);
+            // Whoever is only mentioned has no resource, and so no versions.
+            return Ok(());
         }
         let members = Set::Members(self.number);
         set::record(rows, application, members, self.seq(), &changes.joined, &changes.left)?;
@@ -202,14 +205,22 @@ impl Of<'_> {
             (_, Some(before)) => (before.resource_type, before.created_seq, before.created_at),
             (_, None) => (self.operation.resource_type, self.seq(), now),
         };
+        let was_active = before.as_ref().is_none_or(|before| before.active);
+        let active = new.as_ref().and_then(active).unwrap_or(was_active);
         self.fold_lookups(rows, resource_type, old.as_ref(), new.as_ref());
-        self.fold_existence(rows, resource_type, old.as_ref(), new.as_ref())?;
+        let existing = Set::Existing(resource_type);
+        self.fold_existence(rows, existing, old.is_some(), new.is_some())?;
+        if resource_type == ResourceType::USER {
+            let (was, is) = (old.is_some() && was_active, new.is_some() && active);
+            self.fold_existence(rows, Set::Active, was, is)?;
+        }
         let version = Version {
             seq: self.seq(),
             resource_type,
             created_seq,
             created_at,
             modified_at: now,
+            active,
             state: new,
         };
         rows.put(key::version(application, self.number, self.seq()), version.encode()?);
@@ -248,30 +259,31 @@ impl Of<'_> {
     fn fold_existence(
         &self,
         rows: &mut Overlay<'_>,
-        resource_type: ResourceType,
-        old: Option<&Map<String, Value>>,
-        new: Option<&Map<String, Value>>,
+        set: Set,
+        was: bool,
+        is: bool,
     ) -> Result<(), ProjectorError> {
-        let mut set = |set, was: bool, is: bool| {
-            let number = [self.number];
-            let (joined, left): (&[Number], &[Number]) = match (was, is) {
-                (false, true) => (&number, &[]),
-                (true, false) => (&[], &number),
-                (true, true) | (false, false) => return Ok(()),
-            };
-            set::record(rows, self.application(), set, self.seq(), joined, left)
+        let number = [self.number];
+        let (joined, left): (&[Number], &[Number]) = match (was, is) {
+            (false, true) => (&number, &[]),
+            (true, false) => (&[], &number),
+            (true, true) | (false, false) => return Ok(()),
         };
-        set(Set::Existing(resource_type), old.is_some(), new.is_some())?;
-        if resource_type == ResourceType::USER {
-            set(Set::Active, old.is_some_and(is_active), new.is_some_and(is_active))?;
-        }
-        Ok(())
+        set::record(rows, self.application(), set, self.seq(), joined, left)
     }
 }
 
-/// Without a value a user is active: every identity provider means it so.
-fn is_active(state: &Map<String, Value>) -> bool {
-    state.get("active") != Some(&Value::Bool(false))
+/// The name for people by which somebody was mentioned.
+fn said_name(changes: &Changes) -> Option<String> {
+    let display = changes.values.iter().find(|change| change.path.attribute == "display")?;
+    serde_json::from_slice(display.new.as_deref()?).ok()
+}
+
+/// Whether a state says that its user is active. One that does not say so leaves a user as it was, and
+/// a new one active: every identity provider means it so, and taking the value away is no wish to
+/// switch an account on.
+fn active(state: &Map<String, Value>) -> Option<bool> {
+    state.get("active").and_then(Value::as_bool)
 }
 
 fn text(state: &Map<String, Value>, attribute: Attribute) -> Option<&str> {

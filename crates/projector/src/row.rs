@@ -122,6 +122,8 @@ pub struct Version {
     pub created_at: Timestamp,
     /// When this state began.
     pub modified_at: Timestamp,
+    /// Whether the account is switched on; counts for users alone.
+    pub active: bool,
     /// The attributes without members; `None` once the resource was deleted.
     pub state: Option<Map<String, Value>>,
 }
@@ -132,6 +134,7 @@ struct StoredVersion {
     created_seq: Seq,
     created_at: Timestamp,
     modified_at: Timestamp,
+    active: bool,
     /// Canonical JSON.
     state: Option<Vec<u8>>,
 }
@@ -143,6 +146,7 @@ impl Version {
             created_seq: self.created_seq,
             created_at: self.created_at,
             modified_at: self.modified_at,
+            active: self.active,
             // A map of JSON values has no way to fail, and its names are sorted.
             state: self.state.as_ref().map(|state| serde_json::to_vec(state).unwrap_or_default()),
         };
@@ -164,6 +168,7 @@ impl Version {
             created_seq: stored.created_seq,
             created_at: stored.created_at,
             modified_at: stored.modified_at,
+            active: stored.active,
             state,
         })
     }
@@ -183,6 +188,8 @@ pub struct Mentioned {
     pub value: String,
     /// What the client said it names; none when it did not say.
     pub resource_type: ResourceType,
+    /// The name for people that the client gave.
+    pub display: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -190,6 +197,7 @@ struct StoredMentioned {
     attribute: u8,
     value: String,
     resource_type: u8,
+    display: Option<String>,
 }
 
 impl Mentioned {
@@ -198,6 +206,7 @@ impl Mentioned {
             attribute: self.attribute as u8,
             value: self.value.clone(),
             resource_type: self.resource_type.0,
+            display: self.display.clone(),
         };
         encode("a mention", &stored)
     }
@@ -210,6 +219,7 @@ impl Mentioned {
                 .ok_or_else(|| ProjectorError::row(what))?,
             value: stored.value,
             resource_type: ResourceType(stored.resource_type),
+            display: stored.display,
         })
     }
 }

@@ -5,7 +5,6 @@
 
 use event::{Application, Attribute, Number, ResourceType, Seq};
 use projector::{ProjectorError, Standing, Version, View};
-use serde_json::Value;
 use store::key::Set;
 
 /// Which rows of a list to show. Lists are ordered by number.
@@ -179,12 +178,6 @@ pub fn scim_id(
         Some(mentioned) if mentioned.attribute == Attribute::Id => Some(mentioned.value),
         Some(_) | None => None,
     })
-}
-
-/// Whether a user is active: without a value it is, as the fold has it.
-pub fn is_active(version: &Version) -> bool {
-    let active = version.state.as_ref().and_then(|state| state.get("active"));
-    active != Some(&Value::Bool(false))
 }
 
 fn page<T>(

@@ -179,8 +179,8 @@ impl Filter {
         self.holds(Scope::Resource { rt, registry, resource })
     }
 
-    /// Whether a member matches a filter of [`crate::MemberOperation::RemoveMatching`]. Only what is
-    /// kept of a member can be compared: `value` and `type`.
+    /// Whether a member matches a filter of [`crate::MemberOperation::RemoveMatching`]. Only what
+    /// [`Member`] holds can be compared.
     pub fn matches_member(&self, rt: &ResourceType, registry: &Registry, member: &Member) -> bool {
         let members = registry.attribute(Some(rt), &Member::path());
         self.matches_element(members, &member.to_json())

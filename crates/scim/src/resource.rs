@@ -21,22 +21,27 @@ pub struct Resource {
     pub members: Option<Vec<Member>>,
 }
 
-/// One member of a group. What clients say about its name is not kept: it is derived.
+/// One member of a group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Member {
     /// The SCIM id of the member, as the client wrote it.
     pub value: String,
     /// The resource type, if the client said it.
     pub kind: Option<String>,
+    /// The name that the client said. Of a member that exists it counts for nothing: its own name does.
+    pub display: Option<String>,
 }
 
 impl Member {
-    /// `value` and `type`, as in a body.
+    /// As in a body.
     pub fn to_json(&self) -> Value {
-        match &self.kind {
-            Some(kind) => json!({"value": self.value, "type": kind}),
-            None => json!({"value": self.value}),
+        let mut out = json!({"value": self.value});
+        for (name, text) in [("type", &self.kind), ("display", &self.display)] {
+            if let Some(text) = text {
+                out[name] = text.as_str().into();
+            }
         }
+        out
     }
 
     pub(crate) fn path() -> AttrPath {
@@ -66,15 +71,16 @@ impl Member {
 
     fn read(item: &Value) -> Result<Member, ScimError> {
         let path = Member::path();
-        let (value, kind) = match item {
-            Value::String(_) => (Some(item), None),
+        let (value, kind, display) = match item {
+            Value::String(_) => (Some(item), None, None),
             Value::Object(object) => {
                 let get = |wanted: &str| {
                     let mut entries = object.iter();
                     let found = entries.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
                     found.map(|(_, value)| value).filter(|one| !one.is_null())
                 };
-                (get("value"), get("type"))
+                // Some clients call it as a group calls its own name.
+                (get("value"), get("type"), get("display").or_else(|| get("displayName")))
             }
             _ => return Err(wrong(&path, "a list of objects with a value")),
         };
@@ -89,7 +95,14 @@ impl Member {
         let kind = kind.map(|kind| text("type", kind)).transpose()?;
         match value {
             Some(value) if !value.is_empty() => {
-                Ok(Member { value, kind: kind.filter(|kind| !kind.is_empty()) })
+                let display = display.and_then(Value::as_str);
+                let display =
+                    display.filter(|text| !text.is_empty() && text.len() <= LOOKUP_BYTES_MAX);
+                Ok(Member {
+                    value,
+                    kind: kind.filter(|kind| !kind.is_empty()),
+                    display: display.map(str::to_owned),
+                })
             }
             _ => Err(wrong(&path.with_sub(Some("value")), "the id of the member")),
         }
@@ -399,16 +412,18 @@ mod tests {
 
     #[test]
     fn members() {
-        let check = |members: Value, expected: Option<&[(&str, Option<&str>)]>| {
+        type Parts<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+        let check = |members: Value, expected: Option<&[Parts<'_>]>| {
             let body = json!({"displayName": "Crew", "Members": members});
             let got = read("Group", &Settings::generic(), &body).ok().map(|one| {
                 assert_eq!(one.attributes.len(), 1);
                 one.members.unwrap()
             });
             let expected = expected.map(|list| {
-                let member = |(value, kind): &(&str, Option<&str>)| Member {
+                let member = |(value, kind, display): &Parts<'_>| Member {
                     value: (*value).to_owned(),
                     kind: kind.map(str::to_owned),
+                    display: display.map(str::to_owned),
                 };
                 list.iter().map(member).collect::<Vec<_>>()
             });
@@ -416,8 +431,12 @@ mod tests {
         };
         check(
             json!(["b", {"value": "a", "type": "User", "display": "x", "displayName": "y"}, {"value": "b"}]),
-            Some(&[("b", None), ("a", Some("User"))]),
+            Some(&[("b", None, None), ("a", Some("User"), Some("x"))]),
         );
+        let long =
+            json!([{"value": "a", "displayName": "x".repeat(1025)}, {"value": "b", "display": 7}]);
+        check(long, Some(&[("a", None, None), ("b", None, None)]));
+        check(json!([{"value": "a", "displayName": "y"}]), Some(&[("a", None, Some("y"))]));
         check(json!(null), Some(&[]));
         check(json!([]), Some(&[]));
         check(json!([{"display": "x"}]), None);

@@ -16,7 +16,7 @@ pub struct Settings {
     pub lenient_booleans: bool,
     /// What answers a successful PATCH.
     pub patch_response: PatchResponse,
-    /// What a PUT without `active` means, and a PATCH that takes it away.
+    /// What a PUT without `active` means.
     pub omitted_active: OmittedActive,
     /// Whether a POST for an inactive user of the same name reactivates that user.
     pub reactivate_on_post: bool,
@@ -87,7 +87,7 @@ pub enum PatchResponse {
     Empty,
 }
 
-/// What a PUT without `active` means, and a PATCH that takes it away.
+/// What a PUT without `active` means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OmittedActive {

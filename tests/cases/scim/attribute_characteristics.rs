@@ -487,17 +487,27 @@ fn a_user_is_active_unless_it_is_switched_off() {
         let shown: Vec<_> =
             listed["Resources"].as_array().unwrap().iter().map(|one| &one["active"]).collect();
         assert_eq!(shown, [true, false], "whoever is switched off is listed");
-        // A client that takes the value away has not asked to switch the account on.
-        let path = format!("/Users/{}", created.id());
-        for operation in [
-            json!({"op": "remove", "path": "active"}),
-            json!({"op": "replace", "path": "active", "value": null}),
-            json!({"op": "replace", "value": {"active": null}}),
-        ] {
-            let answer = scim.patch(&path, &json!([operation]));
-            assert_eq!((answer.status, &answer.body), (200, &created.body), "{operation}");
-        }
     });
+    // A client that takes the value away has not asked to switch the account on.
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let scim = server.add_app("boat");
+    let mut body = user("nils");
+    body["active"] = false.into();
+    let path = format!("/Users/{}", scim.post("/Users", &body).id());
+    for operation in [
+        json!({"op": "remove", "path": "active"}),
+        json!({"op": "replace", "path": "active", "value": null}),
+        json!({"op": "replace", "value": {"active": null}}),
+    ] {
+        let off = json!([{"op": "replace", "path": "active", "value": false}]);
+        assert_eq!(scim.patch(&path, &off).body["active"], false);
+        let answer = scim.patch(&path, &json!([operation]));
+        assert_eq!((answer.status, answer.body.get("active")), (200, None), "{operation}");
+        assert!(server.admin().rows("/api/v1/apps/boat/users?active=true").is_empty());
+        assert_eq!(scim.put(&path, &user("nils")).body.get("active"), None, "nothing to keep");
+        assert_eq!(server.admin().rows("/api/v1/apps/boat/users?active=false").len(), 1);
+    }
     let check = |lenient: bool, value: Value, expected: Option<bool>| {
         served_with(json!({"lenient_booleans": lenient}), |scim| {
             let mut body = user("mira");

@@ -886,3 +886,31 @@ fn what_a_patch_is_answered_with() {
     check(json!({"patch_response": "representation"}), [200, 200]);
     check(json!({"patch_response": "empty"}), [204, 204]);
 }
+
+/// What nobody else can tell of a member is kept as the client told it; of one that exists its own
+/// name counts.
+#[test]
+fn an_unknown_member_is_shown_as_it_was_named() {
+    served(|scim| {
+        let mira = scim.post("/Users", &user("mira")).id();
+        let path = format!("/Groups/{}", scim.post("/Groups", &group("Crew")).id());
+        let members = json!([
+            {"value": "string id 1", "displayName": "new User", "type": "user"},
+            {"value": "string id 2", "type": "Robot"},
+            "string id 3",
+            {"value": mira, "display": "somebody else"},
+        ]);
+        let add = json!([{"op": "add", "path": "members", "value": members}]);
+        assert_eq!(scim.patch(&path, &add).status, 204);
+        let shown = scim.get(&path).body["members"].as_array().unwrap().clone();
+        let of = |id: &str| shown.iter().find(|one| one["value"] == id).unwrap().clone();
+        let named = json!({"value": "string id 1", "type": "User", "display": "new User"});
+        assert_eq!(of("string id 1"), named);
+        assert_eq!(of("string id 2"), json!({"value": "string id 2"}), "no such type");
+        assert_eq!(of("string id 3"), json!({"value": "string id 3"}));
+        assert_eq!(of(&mira)["display"], "mira");
+        let removed = json!([{"op": "remove", "path": "members[display eq \"NEW user\"]"}]);
+        assert_eq!(scim.patch(&path, &removed).status, 204);
+        assert_eq!(scim.get(&path).body["members"].as_array().unwrap().len(), 3);
+    });
+}

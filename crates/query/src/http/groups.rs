@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Ask, Names, Reading, resource};
 use crate::answer::Answer;
-use crate::as_of::{Existence, Member, Page, is_active, members_at, resource_at};
+use crate::as_of::{Existence, Member, Page, members_at, resource_at};
 use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
@@ -66,7 +66,7 @@ fn row(record: &Record<'_>, types: &TypeNames, member: &Member) -> Result<Value,
         "direct": true,
         "memberSince": record.recorded_at(member.since)?.to_string(),
         "addedBySeq": member.since,
-        "accountActive": user.map(is_active),
+        "accountActive": user.map(|version| version.active),
         "dangling": version.is_none(),
     }))
 }

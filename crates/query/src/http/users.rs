@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Ask, Names, resource};
 use crate::answer::Answer;
-use crate::as_of::{User, is_active, users_at};
+use crate::as_of::{User, users_at};
 use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
@@ -44,7 +44,7 @@ fn row(user: &User) -> Value {
         "userName": value("userName"),
         "externalId": value("externalId"),
         "displayName": value("displayName"),
-        "active": is_active(version),
+        "active": version.active,
         "createdAt": version.created_at.to_string(),
         "createdSeq": version.created_seq,
     })

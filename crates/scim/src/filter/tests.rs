@@ -120,7 +120,8 @@ fn members() {
     let members = registry.attribute(Some(rt), &Member::path());
     let check = |text: &str, expected: bool| {
         let (filter, _) = parse_bracket(text, members, registry).unwrap();
-        let member = Member { value: "u-1".to_owned(), kind: Some("User".to_owned()) };
+        let member =
+            Member { value: "u-1".to_owned(), kind: Some("User".to_owned()), display: None };
         let got = filter.matches_member(rt, registry, &member);
         assert_eq!(got, expected, "{text}");
     };

@@ -435,12 +435,13 @@ fn envelope() {
 
 #[test]
 fn members() {
-    let one = |value: &str| Member { value: value.to_owned(), kind: None };
+    let one = |value: &str| Member { value: value.to_owned(), kind: None, display: None };
+    let al = Member { display: Some("Al".to_owned()), ..one("a") };
     let ids = |values: &[&str]| values.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
     let list = json!([{"value": "a", "display": "Al"}, "b", {"VALUE": "a", "display": "Bo"}]);
     check_members(
         add("members", list.clone()),
-        Ok(vec![MemberOperation::Add(vec![one("a"), one("b")])]),
+        Ok(vec![MemberOperation::Add(vec![al.clone(), one("b")])]),
     );
     check_members(
         add("members", json!({"value": "a"})),
@@ -449,7 +450,7 @@ fn members() {
     check_members(add("members", json!([])), Ok(vec![]));
     check_members(
         replace("members", list.clone()),
-        Ok(vec![MemberOperation::Replace(vec![one("a"), one("b")])]),
+        Ok(vec![MemberOperation::Replace(vec![al, one("b")])]),
     );
     check_members(replace("members", json!([])), Ok(vec![MemberOperation::Replace(vec![])]));
     check_members(remove("members"), Ok(vec![MemberOperation::RemoveAll]));
@@ -489,6 +490,7 @@ fn members() {
         Ok(vec![
             MemberOperation::Replace(vec![one("b")]),
             MemberOperation::Add(vec![Member {
+                display: None,
                 value: "c".to_owned(),
                 kind: Some("Group".to_owned()),
             }]),
