@@ -234,7 +234,7 @@ impl Ingest {
             return Ok(Understood::One(Asked::Answered(Box::new(outcome))));
         }
         if method != Method::Post && is_read(method, address.route) {
-            let request = parameters(&address)?;
+            let request = request_of(&address)?;
             let asked = self.read(context, &address, &request, &conditions);
             return Ok(Understood::One(asked));
         }
@@ -320,24 +320,35 @@ struct Asking {
     conditions: Conditions,
 }
 
-fn parameters(address: &Address) -> Result<SearchRequest, ScimError> {
-    let parameters = address.parameters();
-    SearchRequest::from_parameters(
-        parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())),
-    )
+/// What the parameters of a GET ask for. Places and orders mean something in lists alone: elsewhere
+/// they are passed over, also where they cannot be read (RFC 7644 §4).
+fn request_of(address: &Address) -> Result<SearchRequest, ScimError> {
+    match address.route {
+        Route::Collection | Route::Root => {
+            let parameters = address.parameters();
+            SearchRequest::from_parameters(
+                parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+            )
+        }
+        Route::Resource => {
+            Ok(SearchRequest { selection: selection(address)?, ..SearchRequest::default() })
+        }
+        _ => named(address, &["filter"]),
+    }
 }
 
-/// What of a written resource the client wants to see (RFC 7644 §3.9). Other parameters say nothing
-/// about a write.
-pub(super) fn selection(address: &Address) -> Result<Selection, ScimError> {
+/// The request that only these parameters make.
+fn named(address: &Address, names: &[&str]) -> Result<SearchRequest, ScimError> {
     let parameters = address.parameters();
-    let wanted = parameters.iter().filter(|(name, _)| {
-        ["attributes", "excludedattributes"].contains(&name.to_lowercase().as_str())
-    });
-    let request = SearchRequest::from_parameters(
-        wanted.map(|(name, value)| (name.as_str(), value.as_str())),
-    )?;
-    Ok(request.selection)
+    let wanted =
+        parameters.iter().filter(|(name, _)| names.contains(&name.to_lowercase().as_str()));
+    SearchRequest::from_parameters(wanted.map(|(name, value)| (name.as_str(), value.as_str())))
+}
+
+/// What of one resource the client wants to see (RFC 7644 §3.9). Other parameters say nothing about
+/// it.
+pub(super) fn selection(address: &Address) -> Result<Selection, ScimError> {
+    Ok(named(address, &["attributes", "excludedattributes"])?.selection)
 }
 
 /// What somebody is told who is not known here, and why the body was not read.
