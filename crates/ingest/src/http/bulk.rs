@@ -217,10 +217,9 @@ impl Carrying<'_> {
         };
         let id = location.rsplit('/').next().unwrap_or_default().to_owned();
         let operation = &self.bulk.request.operations[place];
-        let address = self
-            .bulk
-            .address
-            .of_operation(&format!("{}/{id}", operation.path), self.bulk.context.registry());
+        // From the location: the operation's own path may end in a slash or a query.
+        let path = location.strip_prefix(&self.bulk.context.base_url).unwrap_or_default();
+        let address = self.bulk.address.of_operation(path, self.bulk.context.registry());
         let mut arrival = self.arrival_of(place, operation, &address, Some(&value));
         arrival.method = Method::Patch;
         let asked = if missing.is_empty() {
