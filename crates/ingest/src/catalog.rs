@@ -11,6 +11,8 @@ use crate::cuts::Secrets;
 pub struct Catalog {
     registry: Registry,
     types: Vec<ServedType>,
+    /// Every type that the log knows, also of files that are gone.
+    known_types: Vec<ResourceType>,
     secrets: Secrets,
 }
 
@@ -42,16 +44,25 @@ impl Catalog {
     pub async fn open(committer: &Committer, registry: Registry) -> Result<Catalog, CommitError> {
         let names: Vec<String> =
             registry.resource_types().iter().map(|one| one.name.clone()).collect();
-        let numbers = committer
+        let (numbers, known) = committer
             .submit(Durability::Synced, move |view, _| {
-                let (numbers, events) = number(&names, view.resource_types()?);
-                Ok(Decision { events, reply: numbers })
+                let known = view.resource_types()?;
+                let numbers_known = known.iter().map(|(number, _)| *number).collect();
+                let (numbers, events) = number(&names, known);
+                Ok(Decision { events, reply: (numbers, numbers_known) })
             })
             .await?;
-        Ok(Catalog::of(registry, &numbers))
+        Ok(Catalog::of(registry, &numbers, known))
     }
 
-    fn of(registry: Registry, numbers: &[ResourceType]) -> Catalog {
+    fn of(
+        registry: Registry,
+        numbers: &[ResourceType],
+        mut known_types: Vec<ResourceType>,
+    ) -> Catalog {
+        known_types.extend(numbers);
+        known_types.sort_unstable();
+        known_types.dedup();
         let types = registry.resource_types().iter().zip(numbers);
         let types = types.map(|(resource_type, stored)| ServedType {
             name: resource_type.name.clone(),
@@ -63,7 +74,7 @@ impl Catalog {
         });
         let types = types.collect();
         let secrets = Secrets::of(&registry);
-        Catalog { registry, types, secrets }
+        Catalog { registry, types, known_types, secrets }
     }
 
     /// The schemas and resource types.
@@ -91,6 +102,12 @@ impl Catalog {
     /// Every stored type that is served.
     pub(crate) fn stored_types(&self) -> impl Iterator<Item = ResourceType> {
         self.types.iter().map(|one| one.stored)
+    }
+
+    /// Every stored type that there ever was: resources of a type whose file is gone are not served,
+    /// but they are still members.
+    pub(crate) fn known_types(&self) -> impl Iterator<Item = ResourceType> {
+        self.known_types.iter().copied()
     }
 
     /// Whether resources of a type have members.

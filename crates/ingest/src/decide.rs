@@ -448,7 +448,7 @@ impl Deciding<'_> {
     }
 
     fn known_member(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
-        for resource_type in self.context.catalog.stored_types() {
+        for resource_type in self.context.catalog.known_types() {
             let application = self.context.application;
             if let Some(number) = self.view.number_of_id(application, resource_type, id)? {
                 return Ok(Some(number));

@@ -257,7 +257,7 @@ impl Query<'_> {
     fn members_called(&self, id: &str) -> Result<Vec<Number>, Stop> {
         let application = self.context.application;
         let mut numbers = Vec::new();
-        for stored in self.context.catalog.stored_types() {
+        for stored in self.context.catalog.known_types() {
             numbers.extend(self.view.number_of_id(application, stored, id)?);
         }
         let folded = folded(Attribute::Id, id);

@@ -207,11 +207,11 @@ impl<'a> Renderer<'a> {
             return self.stranger(number);
         };
         let resource_type = self.context.resource_type(version.resource_type);
-        let (Some(id), Some(resource_type)) = (version.id(), resource_type) else {
-            // Deleted: its id is all that a reference can still say.
-            let id = self.last_id(number, version.seq)?;
-            return Ok(json!({ "value": id }));
+        // Of what was deleted or is not served any more, the id is all that a reference can say.
+        let Some(id) = version.id() else {
+            return Ok(json!({ "value": self.last_id(number, version.seq)? }));
         };
+        let Some(resource_type) = resource_type else { return Ok(json!({ "value": id })) };
         let mut out = json!({
             "value": id,
             "$ref": self.context.location(resource_type, id),
