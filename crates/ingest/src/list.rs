@@ -12,11 +12,13 @@ use scim::{
     AttrPath, CursorKey, Filter, Projection, ScimError, ScimType, SearchRequest, Selection, Sort,
     SortKey,
 };
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use store::key::Set;
 
 use crate::context::Context;
 use crate::cuts::holds_token;
+use crate::members::terms;
 use crate::outcome::Stop;
 use crate::render::{Living, Load, Renderer};
 
@@ -29,8 +31,9 @@ pub(crate) const CURSOR_SECONDS_MAX: i64 = 3600;
 const PAGE_BYTES_MAX: usize = 16 << 20;
 /// Looking for what matches ends here.
 const SCAN_MAX: Duration = Duration::from_secs(10);
-/// The time is looked at once for so many resources.
-const SCAN_STRIDE: usize = 64;
+/// Comparisons that a filter makes with the members of one group: looking at one resource must not
+/// take long either.
+const MEMBERS_COMPARED_MAX: usize = 20_000_000;
 
 /// A name by which a lookup found nobody.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -289,13 +292,19 @@ impl Query<'_> {
         let load = Load { members: looks_at("members"), groups: looks_at("groups") };
         let registry = self.context.registry();
         let watch = Stopwatch::start();
+        let comparisons = filter.map_or(0, terms);
         let mut matching: Vec<(Candidate, Option<SortKey>)> = Vec::new();
-        for (index, candidate) in candidates.into_iter().enumerate() {
-            if index % SCAN_STRIDE == SCAN_STRIDE - 1 && watch.elapsed() > SCAN_MAX {
+        for candidate in candidates {
+            // One group can take seconds, so the time is looked at for each.
+            if watch.elapsed() > SCAN_MAX {
                 return Err(too_many().into());
             }
             let Some(living) = renderer.living(candidate.number)? else { continue };
             let resource = renderer.attributes(&living, load)?;
+            let members = resource.get("members").and_then(Value::as_array).map_or(0, Vec::len);
+            if members.saturating_mul(comparisons) > MEMBERS_COMPARED_MAX {
+                return Err(too_many().into());
+            }
             if filter.is_some_and(|one| !one.matches(living.resource_type, registry, &resource)) {
                 continue;
             }
