@@ -85,6 +85,16 @@ enum Place {
     Sorted(usize),
 }
 
+/// The resources of a page.
+#[derive(Default)]
+struct Page {
+    /// As JSON, with commas between them.
+    text: Vec<u8>,
+    results: usize,
+    /// How many candidates they stand for.
+    taken: usize,
+}
+
 /// What a cursor says.
 struct Cursor {
     seq: Seq,
@@ -136,11 +146,11 @@ impl Query<'_> {
             Place::After(_) => 0,
             Place::Sorted(offset) => offset,
         };
-        let (page, taken) = self.page(&renderer, matching.iter().skip(skip).take(count))?;
-        let end = skip + taken;
+        let page = self.page(&renderer, matching.iter().skip(skip).take(count))?;
+        let end = skip + page.taken;
         // RFC 9865 §2 wants a cursor in every page but the last, also where none was asked for. What
         // was clipped could not be asked for again.
-        let goes_on = taken > 0 && self.request.count.is_none_or(|count| count <= PAGE_MAX);
+        let goes_on = page.taken > 0 && self.request.count.is_none_or(|count| count <= PAGE_MAX);
         let next = goes_on.then(|| following(sort.is_some(), &matching, end)).flatten();
         let next = next.map(|place| {
             self.seal(&Cursor { seq, issued_at_s: self.now_s(), count: count as u32, place })
@@ -153,8 +163,8 @@ impl Query<'_> {
         };
         let missed = lookup.filter(|_| first && matching.is_empty() && self.types.len() == 1);
         Ok(Found {
-            results: page.len() as u32,
-            body: list_response(total, (!by_cursor).then_some(skip + 1), &page, next.as_deref()),
+            results: page.results as u32,
+            body: list_response(total, (!by_cursor).then_some(skip + 1), page, next.as_deref()),
             number,
             missed,
         })
@@ -326,18 +336,17 @@ impl Query<'_> {
         Ok(matching.into_iter().map(|(candidate, _)| candidate).collect())
     }
 
-    /// The resources of a page, written out, and how many of the candidates they stand for.
+    /// Writes the resources of a page behind each other, as long as it does not grow too large.
     fn page<'c>(
         &self,
         renderer: &Renderer<'_>,
         candidates: impl Iterator<Item = &'c Candidate>,
-    ) -> Result<(Vec<Vec<u8>>, usize), Stop> {
+    ) -> Result<Page, Stop> {
         let mut projections: Vec<(ResourceType, Projection)> = Vec::new();
-        let mut page: Vec<Vec<u8>> = Vec::new();
-        let (mut bytes, mut taken) = (0, 0);
+        let mut page = Page::default();
         for candidate in candidates {
             let Some(living) = renderer.living(candidate.number)? else {
-                taken += 1;
+                page.taken += 1;
                 continue;
             };
             let stored = living.version.resource_type;
@@ -346,15 +355,23 @@ impl Query<'_> {
             }
             let projection = projections.iter().find(|(one, _)| *one == stored);
             let Some((_, projection)) = projection else { continue };
-            let resource = renderer.bytes(&living, projection)?;
-            bytes += resource.len();
-            if bytes > PAGE_BYTES_MAX && !page.is_empty() {
+            let end = page.text.len();
+            // The first is written whole, whatever its size: otherwise nobody would get on.
+            let room = match page.results {
+                0 => usize::MAX,
+                _ => {
+                    page.text.push(b',');
+                    PAGE_BYTES_MAX.saturating_sub(end)
+                }
+            };
+            if !renderer.write(&mut page.text, &living, projection, room)? {
+                page.text.truncate(end);
                 break;
             }
-            page.push(resource);
-            taken += 1;
+            page.results += 1;
+            page.taken += 1;
         }
-        Ok((page, taken))
+        Ok(page)
     }
 
     fn projection(&self, living: &Living<'_>) -> Projection {
@@ -468,31 +485,28 @@ fn too_many() -> ScimError {
     ScimError::new(400, Some(ScimType::TooMany), detail)
 }
 
+/// The text of a page becomes the body in place: it may be large.
 fn list_response(
     total: Option<usize>,
     start_index: Option<usize>,
-    page: &[Vec<u8>],
+    page: Page,
     next: Option<&str>,
 ) -> Vec<u8> {
-    let resources = page.iter().map(|one| one.len() + 1).sum::<usize>();
-    let mut out = Vec::with_capacity(resources + 256);
-    out.extend_from_slice(br#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"#);
+    let mut head =
+        r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"#.to_owned();
     if let Some(total) = total {
-        out.extend_from_slice(format!(r#""totalResults":{total},"#).as_bytes());
+        head.push_str(&format!(r#""totalResults":{total},"#));
     }
     if let Some(start_index) = start_index {
-        out.extend_from_slice(format!(r#""startIndex":{start_index},"#).as_bytes());
+        head.push_str(&format!(r#""startIndex":{start_index},"#));
     }
     if let Some(next) = next {
-        out.extend_from_slice(format!(r#""nextCursor":"{next}","#).as_bytes());
+        head.push_str(&format!(r#""nextCursor":"{next}","#));
     }
-    out.extend_from_slice(format!(r#""itemsPerPage":{},"Resources":["#, page.len()).as_bytes());
-    for (index, resource) in page.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(resource);
-    }
+    head.push_str(&format!(r#""itemsPerPage":{},"Resources":["#, page.results));
+    let mut out = page.text;
+    out.reserve_exact(head.len() + 2);
+    out.splice(0..0, head.into_bytes());
     out.extend_from_slice(b"]}");
     out
 }

@@ -60,23 +60,41 @@ impl<'a> Renderer<'a> {
         Ok(resource_type.map(|resource_type| Living { number, resource_type, version }))
     }
 
-    /// The resource as JSON text, as far as the projection shows it. Members are written out one by
-    /// one: a large group never stands in memory as a tree.
+    /// The resource as JSON text, as far as the projection shows it.
     pub(crate) fn bytes(
         &self,
         living: &Living<'_>,
         projection: &Projection,
     ) -> Result<Vec<u8>, ProjectorError> {
+        let mut out = Vec::new();
+        self.write(&mut out, living, projection, usize::MAX)?;
+        Ok(out)
+    }
+
+    /// Writes the resource as [`Renderer::bytes`] gives it behind `out`, if that has `room` for it;
+    /// whether it had. Members are written out one by one: a large group never stands in memory as a
+    /// tree.
+    pub(crate) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        living: &Living<'_>,
+        projection: &Projection,
+        room: usize,
+    ) -> Result<bool, ProjectorError> {
+        let end_max = out.len().saturating_add(room);
         let load = Load { members: false, groups: projection.shows("groups") };
         let mut shown = self.attributes(living, load)?;
         projection.apply(&mut shown);
-        let mut out = scim::canonical(&Value::Object(shown));
+        out.extend_from_slice(&scim::canonical(&Value::Object(shown)));
         if !projection.shows("members") || !self.has_members(living) {
-            return Ok(out);
+            return Ok(out.len() <= end_max);
         }
         let set = Set::Members(living.number);
         let mut any = false;
         for standing in self.view.members(self.context.application, set, self.seq)? {
+            if out.len() > end_max {
+                return Ok(false);
+            }
             let member = self.reference(standing.member)?;
             let mut alone = Map::from_iter([("members".to_owned(), Value::Array(vec![member]))]);
             projection.apply(&mut alone);
@@ -96,7 +114,7 @@ impl<'a> Renderer<'a> {
         if any {
             out.extend_from_slice(b"]}");
         }
-        Ok(out)
+        Ok(out.len() <= end_max)
     }
 
     /// The resource as a tree, for filters and sorting.
