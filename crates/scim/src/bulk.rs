@@ -41,7 +41,7 @@ pub struct BulkOperation {
     pub bulk_id: Option<String>,
     /// Entity tag that the resource must have.
     pub version: Option<String>,
-    /// The body; there for all but DELETE, unless there is a problem.
+    /// The body; there for all but DELETE, unless there is a problem, until it is resolved.
     pub data: Option<Value>,
     /// Why this operation fails without being tried; the others are not concerned.
     pub problem: Option<ScimError>,
@@ -78,11 +78,13 @@ pub struct Resolved {
 /// ask for nothing is a mistake of the client, as in a PATCH); 400 `invalidValue` for a
 /// `failOnErrors` that is no integer from 1; 413 above `operations_max`. Whatever else is wrong with one operation is
 /// its own [`BulkOperation::problem`].
-pub fn parse_bulk(body: &Value, operations_max: usize) -> Result<BulkRequest, ScimError> {
-    let Value::Object(body) = body else {
+///
+/// Takes the body: a large one should not stand in memory twice.
+pub fn parse_bulk(body: Value, operations_max: usize) -> Result<BulkRequest, ScimError> {
+    let Value::Object(mut body) = body else {
         return Err(ScimError::invalid_syntax("the body must be a JSON object"));
     };
-    let given = match get(body, "Operations") {
+    let given = match take(&mut body, "Operations") {
         Some(Value::Array(operations)) if !operations.is_empty() => operations,
         _ => {
             return Err(ScimError::invalid_syntax(
@@ -95,7 +97,7 @@ pub fn parse_bulk(body: &Value, operations_max: usize) -> Result<BulkRequest, Sc
             "more than {operations_max} operations in one request"
         )));
     }
-    let fail_on_errors = match get(body, "failOnErrors") {
+    let fail_on_errors = match get(&body, "failOnErrors") {
         None => None,
         Some(value) => match value.as_u64() {
             Some(count) if count > 0 => Some(usize::try_from(count).unwrap_or(usize::MAX)),
@@ -104,7 +106,7 @@ pub fn parse_bulk(body: &Value, operations_max: usize) -> Result<BulkRequest, Sc
     };
     let mut taken = HashSet::new();
     let mut operations = Vec::with_capacity(given.len());
-    for (index, one) in given.iter().enumerate() {
+    for (index, one) in given.into_iter().enumerate() {
         let Value::Object(one) = one else {
             let error = ScimError::invalid_syntax("an operation must be an object");
             return Err(error.in_operation(index));
@@ -134,7 +136,9 @@ impl BulkRequest {
 }
 
 impl BulkOperation {
-    fn read(operation: &Map<String, Value>) -> BulkOperation {
+    fn read(mut operation: Map<String, Value>) -> BulkOperation {
+        let data = take(&mut operation, "data");
+        let operation = &operation;
         let mut problem = None;
         let mut refuse = |error: ScimError| {
             problem.get_or_insert(error);
@@ -190,7 +194,7 @@ impl BulkOperation {
         });
         // What DELETE comes with is not read.
         let takes_data = verb != Some(BulkMethod::Delete);
-        let data = get(operation, "data").filter(|_| takes_data).cloned();
+        let data = data.filter(|_| takes_data);
         if takes_data && data.is_none() {
             refuse(ScimError::invalid_syntax("POST, PUT and PATCH need data"));
         }
@@ -210,10 +214,10 @@ impl BulkOperation {
         found.names
     }
 
-    /// Puts ids in the place of references. A POST whose data refers to what is not there yet can do
-    /// without that for the time being: of a list the elements, of anything else the whole attribute
-    /// is held back. Other operations cannot.
-    pub fn resolve(&self, id_of: &dyn Fn(&str) -> Option<String>) -> Resolved {
+    /// Takes the data and puts ids in the place of references. A POST whose data refers to what is not
+    /// there yet can do without that for the time being: of a list the elements, of anything else the
+    /// whole attribute is held back. Other operations cannot.
+    pub fn resolve(&mut self, id_of: &dyn Fn(&str) -> Option<String>) -> Resolved {
         let mut unresolved = Vec::new();
         for name in self.references() {
             if id_of(name).is_none() {
@@ -226,7 +230,10 @@ impl BulkOperation {
             .map(|segment| reference(segment).and_then(id_of).unwrap_or_else(|| segment.to_owned()))
             .collect();
         let path = segments.join("/") + query;
-        let mut data = self.data.as_ref().map(|data| replaced(data, id_of));
+        let mut data = self.data.take();
+        if let Some(data) = &mut data {
+            replace_in(data, id_of);
+        }
         let mut held_back = None;
         if self.verb == Some(BulkMethod::Post)
             && let Some(Value::Object(resource)) = &mut data
@@ -248,12 +255,20 @@ pub fn resolve_value(
     found.add_all(value);
     let unknown = found.names.into_iter().filter(|name| id_of(name).is_none());
     let unresolved = unknown.map(str::to_owned).collect();
-    (replaced(value, id_of), unresolved)
+    let mut value = value.clone();
+    replace_in(&mut value, id_of);
+    (value, unresolved)
 }
 
 fn get<'a>(object: &'a Map<String, Value>, wanted: &str) -> Option<&'a Value> {
     let found = object.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
     found.map(|(_, value)| value).filter(|value| !value.is_null())
+}
+
+/// The same, and takes it out.
+fn take(object: &mut Map<String, Value>, wanted: &str) -> Option<Value> {
+    let name = object.keys().find(|name| name.eq_ignore_ascii_case(wanted))?.clone();
+    object.remove(&name).filter(|value| !value.is_null())
 }
 
 /// The bulkId that a text refers to.
@@ -298,18 +313,16 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
     split_query(path).0.split('/')
 }
 
-fn replaced(value: &Value, id_of: &dyn Fn(&str) -> Option<String>) -> Value {
+fn replace_in(value: &mut Value, id_of: &dyn Fn(&str) -> Option<String>) {
     match value {
-        Value::String(text) => match reference(text).and_then(id_of) {
-            Some(id) => Value::String(id),
-            None => value.clone(),
-        },
-        Value::Array(list) => list.iter().map(|one| replaced(one, id_of)).collect(),
-        Value::Object(object) => {
-            let entries = object.iter();
-            Value::Object(entries.map(|(name, one)| (name.clone(), replaced(one, id_of))).collect())
+        Value::String(text) => {
+            if let Some(id) = reference(text).and_then(id_of) {
+                *text = id;
+            }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        Value::Array(list) => list.iter_mut().for_each(|one| replace_in(one, id_of)),
+        Value::Object(object) => object.values_mut().for_each(|one| replace_in(one, id_of)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

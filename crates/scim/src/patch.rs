@@ -63,12 +63,15 @@ pub enum MemberOperation {
 }
 
 /// Reads the envelope. Names and `op` in any case; `schemas` is not looked at, since the route says what
-/// the body is ([`crate::check_schemas`] does, where an application wants it). 400 `invalidSyntax` for what is no PATCH, 413 above `operations_max`.
-pub fn parse_patch(body: &Value, operations_max: usize) -> Result<Vec<PatchOperation>, ScimError> {
-    let Value::Object(body) = body else {
+/// the body is ([`crate::check_schemas`] does, where an application wants it). 400 `invalidSyntax` for
+/// what is no PATCH, 413 above `operations_max`.
+///
+/// Takes the body: a large one should not stand in memory twice.
+pub fn parse_patch(body: Value, operations_max: usize) -> Result<Vec<PatchOperation>, ScimError> {
+    let Value::Object(mut body) = body else {
         return Err(ScimError::invalid_syntax("the body must be a JSON object"));
     };
-    let operations = match get(body, "Operations") {
+    let operations = match take(&mut body, "Operations") {
         Some(Value::Array(operations)) if !operations.is_empty() => operations,
         _ => {
             return Err(ScimError::invalid_syntax(
@@ -82,17 +85,17 @@ pub fn parse_patch(body: &Value, operations_max: usize) -> Result<Vec<PatchOpera
         )));
     }
     operations
-        .iter()
+        .into_iter()
         .enumerate()
         .map(|(index, one)| read_operation(one).map_err(|error| error.in_operation(index)))
         .collect()
 }
 
-fn read_operation(operation: &Value) -> Result<PatchOperation, ScimError> {
-    let Value::Object(operation) = operation else {
+fn read_operation(operation: Value) -> Result<PatchOperation, ScimError> {
+    let Value::Object(mut operation) = operation else {
         return Err(ScimError::invalid_syntax("an operation must be an object"));
     };
-    let op = match get(operation, "op").and_then(Value::as_str) {
+    let op = match take(&mut operation, "op").as_ref().and_then(Value::as_str) {
         Some(op) if op.eq_ignore_ascii_case("add") => PatchOp::Add,
         Some(op) if op.eq_ignore_ascii_case("remove") => PatchOp::Remove,
         Some(op) if op.eq_ignore_ascii_case("replace") => PatchOp::Replace,
@@ -100,17 +103,19 @@ fn read_operation(operation: &Value) -> Result<PatchOperation, ScimError> {
             return Err(ScimError::invalid_syntax("op must be one of add, remove and replace"));
         }
     };
-    let path = match get(operation, "path") {
+    let path = match take(&mut operation, "path") {
         None | Some(Value::Null) => None,
         Some(Value::String(path)) if path.is_empty() => None,
-        Some(Value::String(path)) => Some(path.clone()),
+        Some(Value::String(path)) => Some(path),
         Some(_) => return Err(ScimError::invalid_syntax("path must be a string")),
     };
-    Ok(PatchOperation { op, path, value: get(operation, "value").cloned() })
+    Ok(PatchOperation { op, path, value: take(&mut operation, "value") })
 }
 
-fn get<'a>(object: &'a Map<String, Value>, wanted: &str) -> Option<&'a Value> {
-    object.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+/// Takes the member of a name, in any case, out of an object.
+fn take(object: &mut Map<String, Value>, wanted: &str) -> Option<Value> {
+    let name = object.keys().find(|name| name.eq_ignore_ascii_case(wanted))?.clone();
+    object.remove(&name)
 }
 
 /// Applies the operations in order, each on the result of the one before; all of them or, on the first

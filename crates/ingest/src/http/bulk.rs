@@ -46,7 +46,10 @@ impl Done {
 struct Carrying<'a> {
     ingest: &'a Arc<Ingest>,
     arrival: &'a Arrival,
-    bulk: &'a Bulk,
+    context: &'a Context,
+    address: &'a Address,
+    /// Without the data of those that were carried out.
+    operations: Vec<BulkOperation>,
     /// The ids of what was made, by `bulkId`.
     made: BTreeMap<String, String>,
     done: BTreeMap<usize, Done>,
@@ -54,12 +57,21 @@ struct Carrying<'a> {
 
 /// Carries out the operations and answers with what became of each, in the order of the request.
 pub(crate) async fn carry_out(ingest: &Arc<Ingest>, arrival: &Arrival, bulk: Bulk) -> Reply {
-    let mut carrying =
-        Carrying { ingest, arrival, bulk: &bulk, made: BTreeMap::new(), done: BTreeMap::new() };
+    let Bulk { context, address, request } = bulk;
+    let order = request.order();
+    let mut carrying = Carrying {
+        ingest,
+        arrival,
+        context: &context,
+        address: &address,
+        operations: request.operations,
+        made: BTreeMap::new(),
+        done: BTreeMap::new(),
+    };
     let mut held_back: Vec<(usize, Value)> = Vec::new();
     let mut errors = 0;
-    for place in bulk.request.order() {
-        if bulk.request.fail_on_errors.is_some_and(|most| errors >= most) {
+    for place in order {
+        if request.fail_on_errors.is_some_and(|most| errors >= most) {
             carrying.pass_over(place).await;
             continue;
         }
@@ -74,7 +86,7 @@ pub(crate) async fn carry_out(ingest: &Arc<Ingest>, arrival: &Arrival, bulk: Bul
     let results: Vec<Value> = carrying
         .done
         .iter()
-        .map(|(place, done)| result(&bulk.request.operations[*place], done))
+        .map(|(place, done)| result(&carrying.operations[*place], done))
         .collect();
     Reply::json(&json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkResponse"],
@@ -85,9 +97,10 @@ pub(crate) async fn carry_out(ingest: &Arc<Ingest>, arrival: &Arrival, bulk: Bul
 impl Carrying<'_> {
     /// Carries out one operation; what it refers to and does not exist yet is held back.
     async fn one(&mut self, place: usize) -> (Done, Option<Value>) {
-        let operation = &self.bulk.request.operations[place];
-        let resolved = operation.resolve(&|bulk_id| self.made.get(bulk_id).cloned());
-        let address = self.bulk.address.of_operation(&resolved.path, self.bulk.context.registry());
+        let made = &self.made;
+        let resolved = self.operations[place].resolve(&|bulk_id| made.get(bulk_id).cloned());
+        let operation = &self.operations[place];
+        let address = self.address.of_operation(&resolved.path, self.context.registry());
         let arrival = self.arrival_of(place, operation, &address, resolved.data.as_ref());
         let refuse = |error| {
             let outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
@@ -110,8 +123,8 @@ impl Carrying<'_> {
         let (reply, _) = self.ingest.record(arrival, asked).await;
         let location = header(&reply, "location").map(str::to_owned).or_else(|| {
             // Required of all but a failed POST, what it names is known anyhow (RFC 7644 §3.7).
-            let named = self.bulk.context.resource_type(arrival_type).zip(address.id.as_deref());
-            named.map(|(resource_type, id)| self.bulk.context.location(resource_type, id))
+            let named = self.context.resource_type(arrival_type).zip(address.id.as_deref());
+            named.map(|(resource_type, id)| self.context.location(resource_type, id))
         });
         if let (true, Some(bulk_id), Some(location)) =
             (is_post && reply.status < 400, &operation.bulk_id, &location)
@@ -124,7 +137,7 @@ impl Carrying<'_> {
 
     /// Whether an operation that was not carried out yet makes what a `bulkId` stands for.
     fn is_coming(&self, bulk_id: &str) -> bool {
-        let mut operations = self.bulk.request.operations.iter().enumerate();
+        let mut operations = self.operations.iter().enumerate();
         operations.any(|(place, one)| {
             one.verb == Some(BulkMethod::Post)
                 && one.bulk_id.as_deref() == Some(bulk_id)
@@ -140,7 +153,7 @@ impl Carrying<'_> {
         operation: &BulkOperation,
         data: Option<Value>,
     ) -> Result<Write, ScimError> {
-        let resource_type = self.bulk.context.resource_type(arrival.resource_type);
+        let resource_type = self.context.resource_type(arrival.resource_type);
         let writable = matches!(address.route, event::Route::Collection | event::Route::Resource);
         let Some(resource_type) = resource_type.filter(|_| writable) else {
             return Err(ScimError::not_found("no resource has this path; see /ResourceTypes"));
@@ -149,7 +162,7 @@ impl Carrying<'_> {
             let detail = "this method cannot be used on this path";
             return Err(ScimError::new(405, None, detail));
         }
-        let context = &self.bulk.context;
+        let context = self.context;
         let id = address.id.clone();
         Ok(Write {
             context: context.clone(),
@@ -168,7 +181,7 @@ impl Carrying<'_> {
         address: &Address,
         data: Option<&Value>,
     ) -> Arrival {
-        let catalog = &self.bulk.context.catalog;
+        let catalog = &self.context.catalog;
         let resource_type = address.resource_type.as_deref();
         let (method, method_name) = match operation.verb {
             Some(BulkMethod::Post) => (Method::Post, None),
@@ -196,8 +209,8 @@ impl Carrying<'_> {
 
     /// Records an operation that comes after the last error the client allows.
     async fn pass_over(&self, place: usize) {
-        let operation = &self.bulk.request.operations[place];
-        let address = self.bulk.address.of_operation(&operation.path, self.bulk.context.registry());
+        let operation = &self.operations[place];
+        let address = self.address.of_operation(&operation.path, self.context.registry());
         let arrival = self.arrival_of(place, operation, &address, operation.data.as_ref());
         let detail = "not carried out: the request's failOnErrors was reached before";
         let error = ScimError::new(424, None, detail);
@@ -216,16 +229,16 @@ impl Carrying<'_> {
             return;
         };
         let id = location.rsplit('/').next().unwrap_or_default().to_owned();
-        let operation = &self.bulk.request.operations[place];
+        let operation = &self.operations[place];
         // From the location: the operation's own path may end in a slash or a query.
-        let path = location.strip_prefix(&self.bulk.context.base_url).unwrap_or_default();
-        let address = self.bulk.address.of_operation(path, self.bulk.context.registry());
+        let path = location.strip_prefix(&self.context.base_url).unwrap_or_default();
+        let address = self.address.of_operation(path, self.context.registry());
         let mut arrival = self.arrival_of(place, operation, &address, Some(&value));
         arrival.method = Method::Patch;
         let asked = if missing.is_empty() {
             let add = PatchOperation { op: PatchOp::Add, path: None, value: Some(value) };
             Asked::Write(Box::new(Write {
-                context: self.bulk.context.clone(),
+                context: self.context.clone(),
                 resource_type: arrival.resource_type,
                 conditions: Conditions::default(),
                 selection: scim::Selection::Default,

@@ -248,7 +248,7 @@ impl Ingest {
             Route::Bulk => {
                 let body = parsed?.ok_or_else(body)?;
                 scim::check_schemas(&context.settings, &body, scim::BULK_URN)?;
-                let request = scim::parse_bulk(&body, BULK_OPERATIONS_MAX)?;
+                let request = scim::parse_bulk(body, BULK_OPERATIONS_MAX)?;
                 Ok(Understood::Bulk(Box::new(Bulk { context, address, request })))
             }
             _ => {
@@ -407,7 +407,7 @@ pub(super) fn intent(
             Err(error) => refused(error, id, None),
         },
         _ => match scim::check_schemas(&context.settings, &body, scim::PATCH_URN)
-            .and_then(|()| scim::parse_patch(&body, OPERATIONS_MAX))
+            .and_then(|()| scim::parse_patch(body, OPERATIONS_MAX))
         {
             Ok(operations) => Intent::Patch { id: id_or_empty, operations },
             Err(error) => refused(error, id, None),

@@ -15,7 +15,7 @@ fn read(rt: &str, body: &Value) -> Result<Resource, ScimError> {
 
 fn patch(rt: &str, stored: &Value, operations: Vec<Value>) -> Result<Patched, ScimError> {
     let registry = Registry::core();
-    let operations = parse_patch(&json!({"Operations": operations}), 10_000)?;
+    let operations = parse_patch(json!({"Operations": operations}), 10_000)?;
     let rt = registry.resource_type(rt).unwrap();
     apply_patch(rt, registry, &Settings::generic(), stored.as_object().unwrap(), &operations)
 }

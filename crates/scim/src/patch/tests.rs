@@ -28,7 +28,7 @@ fn run(
     operations: &Value,
 ) -> Result<Patched, ScimError> {
     let registry = Registry::core();
-    let operations = parse_patch(&json!({"Operations": operations}), 100)?;
+    let operations = parse_patch(json!({"Operations": operations}), 100)?;
     let rt = registry.resource_type(rt).unwrap();
     apply_patch(rt, registry, settings, stored.as_object().unwrap(), &operations)
 }
@@ -341,7 +341,7 @@ fn the_last_required_value_stays() {
     let stored = json!({"tags": ["a"], "ports": [{"value": "1", "type": "x"}]});
     let check = |path: &str, value: Value, expected: Result<(), ScimType>| {
         let operation = json!({"op": "remove", "path": path, "value": value});
-        let operations = parse_patch(&json!({"Operations": [operation]}), 1).unwrap();
+        let operations = parse_patch(json!({"Operations": [operation]}), 1).unwrap();
         let attributes = stored.as_object().unwrap();
         let rt = &registry.resource_types()[0];
         let got = apply_patch(rt, &registry, &Settings::generic(), attributes, &operations);
@@ -418,7 +418,7 @@ fn all_or_nothing_and_the_culprit_is_named() {
 fn envelope() {
     let check = |body: &[u8], expected: Result<usize, u16>| {
         let body = parse_json(body, &Bounds::default()).unwrap();
-        let got = parse_patch(&body, 2);
+        let got = parse_patch(body.clone(), 2);
         assert_eq!(got.map(|list| list.len()).map_err(|error| error.status), expected);
     };
     check(br#"{"operations": [{"OP": "ADD", "Path": "title", "VALUE": 1}]}"#, Ok(1));
@@ -618,7 +618,7 @@ proptest! {
 
     #[test]
     fn envelope_never_panics(body in anything()) {
-        let _ = parse_patch(&body, 3);
-        let _ = parse_patch(&json!({"Operations": body}), 3);
+        let _ = parse_patch(body.clone(), 3);
+        let _ = parse_patch(json!({"Operations": body}), 3);
     }
 }
