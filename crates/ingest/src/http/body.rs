@@ -1,5 +1,6 @@
 //! The body of a request, bounded in bytes and time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -7,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use event::BodyNote;
 use scim::ScimError;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::cuts;
@@ -25,21 +26,48 @@ const MEDIA_TYPE_BYTES_MAX: usize = 128;
 pub(crate) struct Received {
     pub bytes: Vec<u8>,
     pub media_type: Option<String>,
+    /// To be kept until the request is answered.
+    pub share: Option<Share>,
 }
 
-/// Bodies that are being received at once have together so many bytes; further ones wait.
+/// Bodies that are being received, or wait to be carried out, have together so many bytes; further
+/// ones wait.
 const BODIES_BYTES_MAX: usize = 64 << 20;
+/// What is made of large bodies that are carried out at once comes together to about so many bytes;
+/// further ones wait.
+const WORK_BYTES_MAX: usize = 128 << 20;
+/// Smaller bodies do not wait behind large ones.
+const SMALL_BYTES_MAX: usize = 64 << 10;
 
-/// The memory that bodies may take while they arrive, and the end of receiving at a stop.
+/// The part of [`WORK_BYTES_MAX`] that a request has until it is answered.
+pub(crate) type Share = OwnedSemaphorePermit;
+
+/// The memory that bodies may take while they arrive and while they are carried out, and the end of
+/// receiving at a stop.
 pub(crate) struct Reception {
     bytes: Semaphore,
+    work: Arc<Semaphore>,
     stopping: CancellationToken,
 }
 
 impl Reception {
     /// Receives until `stopping` is cancelled; what is still under way then is refused.
     pub(crate) fn new(stopping: CancellationToken) -> Reception {
-        Reception { bytes: Semaphore::new(BODIES_BYTES_MAX), stopping }
+        Reception {
+            bytes: Semaphore::new(BODIES_BYTES_MAX),
+            work: Arc::new(Semaphore::new(WORK_BYTES_MAX)),
+            stopping,
+        }
+    }
+
+    /// Waits until there is memory to carry a body out.
+    async fn share(&self, bytes: &[u8]) -> Option<Share> {
+        if bytes.len() <= SMALL_BYTES_MAX {
+            return None;
+        }
+        let share = memory_bytes(bytes).min(WORK_BYTES_MAX);
+        // The semaphore is never closed.
+        Arc::clone(&self.work).acquire_many_owned(share as u32).await.ok()
     }
 }
 
@@ -67,8 +95,9 @@ pub(crate) async fn receive(
     };
     let collecting = async {
         // The semaphore is never closed.
-        let _share = reception.bytes.acquire_many(share as u32).await;
-        collect(body, &mut bytes).await
+        let held = reception.bytes.acquire_many(share as u32).await;
+        bytes.reserve_exact(share);
+        collect(body, &mut bytes).await.map(|length| (length, held))
     };
     let collected = tokio::select! {
         collected = tokio::time::timeout(RECEIVE_MAX, collecting) => collected,
@@ -79,8 +108,12 @@ pub(crate) async fn receive(
         }
     };
     match collected {
-        Ok(Ok(length)) if length <= BODY_BYTES_MAX => Ok(Received { bytes, media_type }),
-        Ok(Ok(length)) => {
+        Ok(Ok((length, held))) if length <= BODY_BYTES_MAX => {
+            let share = reception.share(&bytes).await;
+            drop(held);
+            Ok(Received { bytes, media_type, share })
+        }
+        Ok(Ok((length, _held))) => {
             let known = announced(headers).unwrap_or(length as u64);
             let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
             Err((note("it is too large", Some(known)), ScimError::too_large(detail)))
@@ -97,6 +130,15 @@ pub(crate) async fn receive(
             Err((note("it did not arrive in time", announced(headers)), error))
         }
     }
+}
+
+/// What a body comes to in memory, roughly: its text stands there several times on its way into the
+/// log, and an object takes far more than its text.
+fn memory_bytes(bytes: &[u8]) -> usize {
+    const COPIES: usize = 6;
+    const OBJECT_BYTES: usize = 640;
+    let objects = bytes.iter().filter(|byte| **byte == b'{').count();
+    COPIES * bytes.len() + OBJECT_BYTES * objects
 }
 
 /// Reads up to the bound into `bytes` and returns how long the body is, as far as it was read.

@@ -133,7 +133,8 @@ impl Ingest {
         let request_id = arrival.origin.request_id.clone();
         let route = arrival.route;
 
-        let understood = self.understand(&mut arrival, &parts, address, body).await;
+        let mut share = None;
+        let understood = self.understand(&mut arrival, &mut share, &parts, address, body).await;
         let (application, resource_type) = (arrival.application, arrival.resource_type);
         let (reply, effect) = match understood {
             Understood::One(asked) => self.record(arrival, asked).await,
@@ -141,6 +142,7 @@ impl Ingest {
             Understood::Counted(reply) => (reply, "counted"),
         };
         let (reply, body) = self.write_out(reply).await;
+        drop(share);
         let elapsed = watch.elapsed();
         metrics::histogram!(
             "provlog_scim_request_duration_seconds",

@@ -26,10 +26,12 @@ use crate::read::Reading;
 use crate::record::{Arrival, ReceivedBody};
 
 impl Ingest {
-    /// Everything before the committer: application, credential, body, meaning.
+    /// Everything before the committer: application, credential, body, meaning. `share` is what
+    /// the body may take of the memory, until the request is answered.
     pub(super) async fn understand(
         self: &Arc<Self>,
         arrival: &mut Arrival,
+        share: &mut Option<body::Share>,
         parts: &Parts,
         address: Address,
         body: Body,
@@ -66,13 +68,14 @@ impl Ingest {
             arrival.body = body::describe_unread(&parts.headers, "there were too many requests");
             return Understood::One(Asked::Answered(Box::new(too_fast(arrival, per_second, wait))));
         }
-        let received = match body::receive(&self.reception, &parts.headers, body).await {
+        let mut received = match body::receive(&self.reception, &parts.headers, body).await {
             Ok(received) => received,
             Err((note, error)) => {
                 arrival.body = ReceivedBody::Described(note);
                 return refuse(arrival, error);
             }
         };
+        *share = received.share.take();
         let conditions = match Conditions::of(&parts.headers) {
             Ok(conditions) => conditions,
             Err(error) => return refuse(arrival, error),
@@ -162,7 +165,7 @@ impl Ingest {
         received: body::Received,
         token: Option<&str>,
     ) -> (ReceivedBody, Result<Option<Value>, ScimError>) {
-        let body::Received { bytes, media_type } = received;
+        let body::Received { bytes, media_type, .. } = received;
         if bytes.is_empty() {
             return (ReceivedBody::None, Ok(None));
         }
