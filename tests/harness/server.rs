@@ -111,6 +111,28 @@ impl Server {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// How many rows its store has read.
+    pub fn rows_read(&self) -> u64 {
+        let metrics = self.admin().get("/metrics").text;
+        let mut lines = metrics.lines();
+        let line = lines.find_map(|line| line.strip_prefix("provlog_rows_read_total "));
+        line.expect("the metric is there").parse().unwrap()
+    }
+
+    /// The most memory that the process had at once since [`Server::forget_memory_peak`].
+    pub fn memory_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kib * 1024
+    }
+
+    /// From now on the peak is what the process has now.
+    pub fn forget_memory_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
+    }
+
     /// Kills it as a loss of power would end the process.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -226,6 +248,12 @@ impl Client {
         self.send("GET", path, &[], b"").unwrap()
     }
 
+    /// GET with parameters.
+    pub fn query(&self, path: &str, parameters: &[(&str, &str)]) -> Answer {
+        let pairs = parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
+        self.get(&format!("{path}?{}", pairs.collect::<Vec<_>>().join("&")))
+    }
+
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.send("POST", path, &[], body.to_string().as_bytes()).unwrap()
     }
@@ -282,6 +310,14 @@ pub fn user(user_name: &str) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "userName": user_name,
+    })
+}
+
+/// A Bulk body with these operations.
+pub fn bulk(operations: &Value) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": operations,
     })
 }
 

@@ -8,6 +8,7 @@ mod attribute_characteristics;
 mod filters;
 mod http_surface;
 mod patch;
+mod projection;
 mod put;
 mod schema_urns;
 
