@@ -11,6 +11,7 @@ mod patch;
 mod projection;
 mod put;
 mod schema_urns;
+mod sorting_and_index_paging;
 
 /// Tests against an application with the settings that an application has by default.
 pub fn served(test: impl FnOnce(&Client)) {
