@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::server::{Answer, Client, Server};
 
 mod attribute_characteristics;
+mod cursor_paging;
 mod filters;
 mod http_surface;
 mod patch;
