@@ -6,6 +6,7 @@ use crate::harness::server::{Answer, Client, Server};
 
 mod attribute_characteristics;
 mod cursor_paging;
+mod etag_and_concurrency;
 mod filters;
 mod http_surface;
 mod patch;

@@ -1,0 +1,184 @@
+//! Versions and conditions (RFC 7644 §3.14, RFC 9110 §13.1).
+
+use serde_json::{Value, json};
+
+use super::served;
+use crate::harness::server::{Answer, Client, bulk, group, patch, user};
+
+fn send(scim: &Client, method: &str, path: &str, header: (&str, &str), body: &Value) -> Answer {
+    let bytes = if body.is_null() { vec![] } else { body.to_string().into_bytes() };
+    scim.send(method, path, &[header], &bytes).unwrap()
+}
+
+#[test]
+fn a_version_moves_with_each_effective_change_and_only_then() {
+    served(|scim| {
+        let id = scim.post("/Users", &user("mira")).id();
+        let crew = scim.post("/Groups", &group("Crew")).id();
+        let check = |path: &str, method: &str, body: &Value, moves: bool| {
+            let before = scim.get(path);
+            let answer = scim.send(method, path, &[], body.to_string().as_bytes()).unwrap();
+            assert!([200, 204].contains(&answer.status), "{method} {body}: {answer:?}");
+            let after = scim.get(path);
+            assert_eq!(after.header("etag"), answer.header("etag"), "{method} {body}");
+            assert_eq!(after.header("etag"), after.body["meta"]["version"].as_str().unwrap());
+            assert!(after.header("etag").starts_with("W/\""), "a weak tag");
+            assert_eq!(before.header("etag") != after.header("etag"), moves, "{method} {body}");
+            let modified = |answer: &Answer| answer.body["meta"]["lastModified"].clone();
+            assert_eq!(modified(&before) != modified(&after), moves, "{method} {body}");
+            assert_eq!(before.body["meta"]["created"], after.body["meta"]["created"]);
+            assert_eq!(before.body == after.body, !moves, "{method} {body}");
+        };
+        let path = format!("/Users/{id}");
+        let with = |op: &str, path: &str, value: Value| {
+            patch(&json!([{"op": op, "path": path, "value": value}]))
+        };
+        check(&path, "PATCH", &with("replace", "active", json!("True")), false);
+        check(&path, "PATCH", &with("remove", "title", Value::Null), false);
+        check(&path, "PATCH", &with("add", "title", json!("Clerk")), true);
+        check(&path, "PATCH", &with("add", "title", json!("Clerk")), false);
+        check(&path, "PATCH", &with("replace", "title", json!("clerk")), true);
+        let mail = json!([{"type": "work", "value": "mira@fjord.example"}]);
+        check(&path, "PATCH", &with("add", "emails", mail.clone()), true);
+        check(&path, "PATCH", &with("add", "emails", mail), false);
+        // Changed and changed back within one request is no change.
+        let there_and_back = patch(&json!([
+            {"op": "add", "path": "nickName", "value": "Mimi"},
+            {"op": "remove", "path": "nickName"},
+        ]));
+        check(&path, "PATCH", &there_and_back, false);
+        check(&path, "PUT", &scim.get(&path).body, false);
+        check(&path, "PUT", &user("mira"), true);
+        check(&path, "PUT", &user("mira"), false);
+        check(&path, "PUT", &user("MIRA"), true);
+        check(&path, "PATCH", &with("add", "password", json!("sesame-2")), false);
+
+        let path = format!("/Groups/{crew}");
+        let member = json!([{"value": id}]);
+        check(&path, "PATCH", &with("add", "members", member.clone()), true);
+        check(&path, "PATCH", &with("add", "members", member.clone()), false);
+        check(&path, "PATCH", &with("replace", "members", member.clone()), false);
+        check(&path, "PUT", &json!({"displayName": "Crew", "members": member}), false);
+        check(&path, "PATCH", &with("remove", "members", member.clone()), true);
+        check(&path, "PATCH", &with("remove", "members", member), false);
+        check(&path, "PATCH", &with("remove", "members[value eq \"x\"]", Value::Null), false);
+    });
+}
+
+#[test]
+fn a_reader_who_has_the_version_gets_304() {
+    served(|scim| {
+        let created = scim.post("/Users", &user("mira"));
+        let (path, etag) = (format!("/Users/{}", created.id()), created.header("etag").to_owned());
+        let check = |tags: &str, status: u16| {
+            for method in ["GET", "HEAD"] {
+                let answer = send(scim, method, &path, ("if-none-match", tags), &Value::Null);
+                assert_eq!(answer.status, status, "{method} {tags}");
+                assert_eq!(answer.header("etag"), etag, "{method} {tags}");
+                let empty = status == 304 || method == "HEAD";
+                assert_eq!(answer.text.is_empty(), empty, "{method} {tags}");
+            }
+        };
+        let bare = etag.trim_start_matches("W/").to_owned();
+        check(&etag, 304);
+        check(&bare, 304);
+        check("*", 304);
+        check(&format!("\"7\", {etag}"), 304);
+        check("W/\"7\"", 200);
+        check("\"nothing\", W/\"0\"", 200);
+        let title = json!([{"op": "add", "path": "title", "value": "Clerk"}]);
+        scim.patch(&path, &title);
+        let answer = send(scim, "GET", &path, ("if-none-match", &etag), &Value::Null);
+        assert_eq!((answer.status, &answer.body["title"]), (200, &json!("Clerk")));
+        let gone = send(scim, "GET", "/Users/absent", ("if-none-match", "*"), &Value::Null);
+        assert_eq!(gone.status, 404);
+    });
+}
+
+#[test]
+fn a_write_that_expects_another_version_is_412_and_changes_nothing() {
+    served(|scim| {
+        let created = scim.post("/Users", &user("mira"));
+        let path = format!("/Users/{}", created.id());
+        let old = created.header("etag").to_owned();
+        let title = patch(&json!([{"op": "add", "path": "title", "value": "Clerk"}]));
+        let current = send(scim, "PATCH", &path, ("if-match", &old), &title);
+        assert_eq!(current.status, 200, "the expected version");
+        let before = scim.get(&path);
+        let nothing = Value::Null;
+        for (method, body) in [("PUT", &user("x")), ("PATCH", &title), ("DELETE", &nothing)] {
+            for (name, value, status) in [
+                ("if-match", old.as_str(), 412),
+                ("if-match", "\"7\", W/\"8\"", 412),
+                ("if-none-match", "*", 412),
+                ("if-none-match", before.header("etag"), 412),
+                ("if-match", "W/", 400),
+                ("if-match", "\"open", 400),
+                ("if-none-match", "a b", 400),
+            ] {
+                let refused = send(scim, method, &path, (name, value), body);
+                assert_eq!(refused.status, status, "{method} {name}: {value}");
+                assert_eq!(refused.body["status"], status.to_string(), "{method} {name}: {value}");
+                let scim_type = refused.body.get("scimType").cloned();
+                let expected = (status == 400).then(|| json!("invalidVers"));
+                assert_eq!(scim_type, expected, "{method} {name}: {value}");
+            }
+            assert_eq!(scim.get(&path).body, before.body, "{method}");
+            // `*` is any version of what exists.
+            let absent = send(scim, method, "/Users/absent", ("if-match", "*"), body);
+            assert_eq!(absent.status, 404, "{method}");
+        }
+        assert_eq!(send(scim, "PATCH", &path, ("if-match", "*"), &title).status, 200);
+        let both = format!("\"7\", {}", before.header("etag"));
+        let put = send(scim, "PUT", &path, ("if-match", &both), &user("nils"));
+        assert_eq!(put.status, 200);
+
+        // The version of a Bulk operation is the same condition.
+        let now = put.header("etag");
+        let bulk_of = |method: &str, version: &str, data: Value| {
+            let operation =
+                json!({"method": method, "path": path, "version": version, "data": data});
+            let answer = scim.post("/Bulk", &bulk(&json!([operation]))).body;
+            answer["Operations"][0].clone()
+        };
+        for (method, data) in
+            [("PUT", user("x")), ("PATCH", title.clone()), ("DELETE", Value::Null)]
+        {
+            let refused = bulk_of(method, &old, data.clone());
+            assert_eq!(refused["status"], "412", "{method}: {refused}");
+            assert_eq!(refused["response"]["status"], "412", "{method}: {refused}");
+            let refused = bulk_of(method, "W/", data);
+            assert_eq!(refused["response"]["scimType"], "invalidVers", "{method}: {refused}");
+        }
+        assert_eq!(scim.get(&path).header("etag"), now);
+        let patched = bulk_of("PATCH", now, title);
+        assert_eq!(patched["status"], "200", "{patched}");
+        assert_ne!(patched["version"], now);
+        assert_eq!(bulk_of("PUT", "*", user("nils"))["status"], "200");
+        let latest = scim.get(&path).header("etag").to_owned();
+        assert_eq!(send(scim, "DELETE", &path, ("if-match", &latest), &Value::Null).status, 204);
+        assert_eq!(scim.get(&path).status, 404);
+    });
+}
+
+/// Nobody sends conditions, so the server itself must not lose one of two changes at once.
+#[test]
+fn changes_of_one_group_at_once_are_all_kept() {
+    served(|scim| {
+        let path = format!("/Groups/{}", scim.post("/Groups", &group("Crew")).id());
+        std::thread::scope(|scope| {
+            for writer in 0..8 {
+                let (scim, path) = (scim.clone(), &path);
+                scope.spawn(move || {
+                    for round in 0..10 {
+                        let value = json!([{"value": format!("member-{writer}-{round}")}]);
+                        let add = json!([{"op": "add", "path": "members", "value": value}]);
+                        assert_eq!(scim.patch(path, &add).status, 204);
+                    }
+                });
+            }
+        });
+        let shown = scim.get(&path).body;
+        assert_eq!(shown["members"].as_array().unwrap().len(), 80);
+    });
+}
