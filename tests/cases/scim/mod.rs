@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::server::{Answer, Client, Server};
 
 mod attribute_characteristics;
+mod bulk;
 mod cursor_paging;
 mod etag_and_concurrency;
 mod filters;
