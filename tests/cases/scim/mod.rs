@@ -7,6 +7,7 @@ use crate::harness::server::{Answer, Client, Server};
 mod attribute_characteristics;
 mod bulk;
 mod cursor_paging;
+mod discovery;
 mod errors;
 mod etag_and_concurrency;
 mod filters;
