@@ -31,6 +31,7 @@ mod cases {
     mod disk;
     mod large_groups;
     mod public_client;
+    mod schemas_from_files;
     mod scim;
     mod secrets;
     mod unrecorded;
