@@ -128,7 +128,7 @@ pub fn patch_body(bytes: &[u8]) {
     let Ok(body) = parse_json(bytes, &bounds) else {
         return;
     };
-    let operations = match parse_patch(&body, bounds.operations_max) {
+    let operations = match parse_patch(body, bounds.operations_max) {
         Ok(operations) => operations,
         Err(error) => return check_refusal(&error, &[Some(ScimType::InvalidSyntax), None]),
     };
@@ -254,7 +254,7 @@ pub fn bulk(bytes: &[u8]) {
     let Ok(body) = parse_json(bytes, &Bounds::default()) else {
         return;
     };
-    let request = match parse_bulk(&body, OPERATIONS_MAX) {
+    let request = match parse_bulk(body, OPERATIONS_MAX) {
         Ok(request) => request,
         Err(error) => {
             let expected = [Some(ScimType::InvalidSyntax), Some(ScimType::InvalidValue), None];
@@ -266,8 +266,10 @@ pub fn bulk(bytes: &[u8]) {
     let mut order = request.order();
     order.sort_unstable();
     assert!(order.into_iter().eq(0..count), "an order of other operations");
-    for operation in &request.operations {
-        let _ = operation.resolve(&|id| Some(format!("u-{id}")));
+    for mut operation in request.operations {
+        let mut known = operation.clone();
+        let resolved = known.resolve(&|id| Some(format!("u-{id}")));
+        assert!(resolved.unresolved.is_empty() && resolved.held_back.is_none(), "all are known");
         let _ = operation.resolve(&|_| None);
     }
 }

@@ -148,9 +148,8 @@ impl Query<'_> {
         };
         let page = self.page(&renderer, matching.iter().skip(skip).take(count))?;
         let end = skip + page.taken;
-        // RFC 9865 §2 wants a cursor in every page but the last, also where none was asked for. What
-        // was clipped could not be asked for again.
-        let goes_on = page.taken > 0 && self.request.count.is_none_or(|count| count <= PAGE_MAX);
+        // Index is the announced default: who did not ask for a cursor gets none.
+        let goes_on = by_cursor && page.taken > 0;
         let next = goes_on.then(|| following(sort.is_some(), &matching, end)).flatten();
         let next = next.map(|place| {
             self.seal(&Cursor { seq, issued_at_s: self.now_s(), count: count as u32, place })

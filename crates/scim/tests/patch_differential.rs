@@ -106,7 +106,7 @@ impl State {
             error.scim_type.map_or_else(|| error.status.to_string(), |one| one.as_str().to_owned())
         };
         let registry = Registry::core();
-        let operations = parse_patch(&json!({"Operations": operations}), 100).map_err(keyword)?;
+        let operations = parse_patch(json!({"Operations": operations}), 100).map_err(keyword)?;
         let patched = apply_patch(self.rt, registry, settings, &self.attributes, &operations)
             .map_err(keyword)?;
         let mut members = self.members.clone();
