@@ -28,20 +28,26 @@ impl Conditions {
 
     /// Whether a write may meet this version; else 412.
     pub(crate) fn check(&self, etag: &str) -> Result<(), ScimError> {
-        let changed = self.if_match.as_ref().is_some_and(|tags| !tags.matches(etag));
         let unwanted = self.if_none_match.as_ref().is_some_and(|tags| tags.matches(etag));
-        if changed || unwanted {
-            let detail = "the resource has another version than the request expects: read it \
-                          again and repeat the change";
-            return Err(ScimError::new(412, None, detail));
-        }
-        Ok(())
+        if unwanted { Err(other_version()) } else { self.check_match(etag) }
+    }
+
+    /// Whether this is the version that the client asks for; else 412.
+    pub(crate) fn check_match(&self, etag: &str) -> Result<(), ScimError> {
+        let changed = self.if_match.as_ref().is_some_and(|tags| !tags.matches(etag));
+        if changed { Err(other_version()) } else { Ok(()) }
     }
 
     /// Whether a reader has this version already: 304.
     pub(crate) fn is_known(&self, etag: &str) -> bool {
         self.if_none_match.as_ref().is_some_and(|tags| tags.matches(etag))
     }
+}
+
+fn other_version() -> ScimError {
+    let detail = "the resource has another version than the request expects: read it again, and \
+                  repeat the change";
+    ScimError::new(412, None, detail)
 }
 
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<EntityTags>, ScimError> {

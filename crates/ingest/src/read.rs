@@ -93,6 +93,9 @@ impl Reading<'_> {
             return Ok(self.not_there(no_such(name), number.unwrap_or(Number::NOBODY)));
         };
         let etag = living.etag();
+        if let Err(error) = self.conditions.check_match(&etag) {
+            return Ok(Outcome::refused(error, stored_type, living.number));
+        }
         let known = self.conditions.is_known(&etag);
         let mut reply = Reply::empty(if known { 304 } else { 200 });
         if !known {

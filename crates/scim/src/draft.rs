@@ -82,6 +82,25 @@ impl<'a> Draft<'a> {
         })
     }
 
+    /// Refuses a path that names nothing in a resource of this type, where the settings want that. By
+    /// default it is passed over: one attribute too many must not keep an account from being disabled.
+    pub(crate) fn check_known(&self, path: &PatchPath) -> Result<(), ScimError> {
+        let known = match path {
+            PatchPath::Schema(urn) => *urn == self.rt.schema || self.rt.extension(urn).is_some(),
+            PatchPath::Attribute(path) | PatchPath::Filtered { path, .. } => {
+                let attribute = self.registry.attribute(Some(self.rt), path);
+                attribute
+                    .is_some_and(|one| path.sub.as_deref().is_none_or(|sub| one.sub(sub).is_some()))
+            }
+        };
+        match self.settings.patch_miss {
+            PatchMiss::Error if !known => {
+                Err(ScimError::no_target("the path names no attribute of this resource type"))
+            }
+            PatchMiss::Error | PatchMiss::Create => Ok(()),
+        }
+    }
+
     /// `add` and `replace` with a path.
     pub(crate) fn set(
         &mut self,

@@ -122,7 +122,8 @@ fn take(object: &mut Map<String, Value>, wanted: &str) -> Option<Value> {
 /// error, none. Whether anything changed shows in [`crate::diff`].
 ///
 /// Where the RFC leaves room, the reading is the one clients rely on:
-/// - attributes that no schema has are passed over, and so is `password`, which is never kept;
+/// - attributes that no schema has are passed over, unless [`Settings::patch_miss`] wants the letter of
+///   the RFC; so is `password`, which is never kept;
 /// - without a path, readOnly attributes are passed over too: clients send back what they read;
 /// - a filter made of `eq` that matches nothing makes the element it describes
 ///   ([`Settings::patch_miss`] for `replace`), so that several operations with the same filter meet in
@@ -160,6 +161,9 @@ fn apply(
         Some(path) => Some(PatchPath::parse(rt, registry, path)?),
         None => None,
     };
+    if let Some(path) = &path {
+        draft.check_known(path)?;
+    }
     let mode = match operation.op {
         PatchOp::Add => Mode::Add,
         PatchOp::Replace => Mode::Replace,

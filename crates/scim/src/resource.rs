@@ -203,7 +203,9 @@ pub(crate) fn validate(
             None => true,
             Some(urn) => attributes.contains_key(urn) || rt.extension(urn) == Some(true),
         };
-        if value.is_none() && attribute.required && expected {
+        // A name of nothing but white space is none (RFC 7643 §4.1.1 wants it non-empty).
+        let is_blank = value.and_then(Value::as_str).is_some_and(|text| text.trim().is_empty());
+        if (value.is_none() || is_blank) && attribute.required && expected {
             return Err(ScimError::invalid_value(format!("{path} is required")));
         }
         let elements = match value {
@@ -402,6 +404,7 @@ mod tests {
         refused("User", json!({}), ScimType::InvalidValue);
         refused("User", json!({"userName": ""}), ScimType::InvalidValue);
         refused("User", json!({"userName": null}), ScimType::InvalidValue);
+        refused("User", json!({"userName": " \u{a0}\t"}), ScimType::InvalidValue);
         refused("Group", json!({"members": []}), ScimType::InvalidValue);
         let body = json!({"userName": "bo"});
         assert!(read("User", &Settings::strict(), &body).is_err());

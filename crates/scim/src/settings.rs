@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// `replace attr[filter].sub` when the filter matches nothing (RFC 7644 §3.5.2.3).
+    /// `replace attr[filter].sub` when the filter matches nothing (RFC 7644 §3.5.2.3), and a path that
+    /// names an attribute which no schema has.
     pub patch_miss: PatchMiss,
     /// Whether `"True"` and `"False"`, in any case, are booleans.
     pub lenient_booleans: bool,
@@ -69,7 +70,8 @@ impl Default for Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PatchMiss {
-    /// Appends an element made of the filter's values and the new one.
+    /// Appends an element made of the filter's values and the new one; unknown attributes are passed
+    /// over.
     Create,
     /// 400 `noTarget`.
     Error,

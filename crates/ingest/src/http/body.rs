@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use event::BodyNote;
 use scim::ScimError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -85,6 +85,12 @@ pub(crate) async fn receive(
         line: 0,
         column: 0,
     };
+    if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        // RFC 9110 §15.5.16. A few bytes could stand for any number of them.
+        let detail = "a body must not be compressed: send it without Content-Encoding";
+        let error = ScimError::new(415, None, detail);
+        return Err((note("it is compressed", announced(headers)), error));
+    }
     let mut bytes = Vec::new();
     // A body of unknown length may be as large as any.
     let chunked = headers.contains_key(TRANSFER_ENCODING);
@@ -217,6 +223,41 @@ mod tests {
         };
         check("application/json ; charset=utf-8;password=x", "application/json");
         check(&format!("text/plg_{}", "0a".repeat(32)), "text/null");
+    }
+
+    /// A body of which nothing comes.
+    struct Silent;
+
+    impl HttpBody for Silent {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            std::task::Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_refused_in_time() {
+        let reception = Reception::new(CancellationToken::new());
+        let headers = HeaderMap::from_iter([(CONTENT_LENGTH, "5".parse().unwrap())]);
+        let (note, error) = receive(&reception, &headers, Body::new(Silent)).await.err().unwrap();
+        assert_eq!((note.length_bytes, error.status), (Some(5), 408));
+    }
+
+    #[tokio::test]
+    async fn a_compressed_body_is_refused_unread() {
+        let reception = Reception::new(CancellationToken::new());
+        let check = async |coding: &'static str, expected: Option<u16>| {
+            let headers = HeaderMap::from_iter([(CONTENT_ENCODING, coding.parse().unwrap())]);
+            let received = receive(&reception, &headers, Body::from("{}")).await;
+            assert_eq!(received.err().map(|(_, error)| error.status), expected, "{coding}");
+        };
+        check("gzip", Some(415)).await;
+        check("identity", None).await;
     }
 
     #[tokio::test]

