@@ -3,24 +3,27 @@
 //! A page is asked for by index (RFC 7644 §3.4.2.4) or by cursor (RFC 9865). A cursor carries the seq
 //! of its first page, so that all its pages show one moment, whatever is written meanwhile.
 
+mod cursor;
+mod plan;
+
 use std::cmp::Ordering;
 use std::time::Duration;
 
 use event::{Attribute, Number, ResourceType, Seq, Stopwatch, Timestamp};
-use projector::{LOOKUP_BYTES_MAX, View, folded};
-use scim::{
-    AttrPath, CursorKey, Filter, Projection, ScimError, ScimType, SearchRequest, Selection, Sort,
-    SortKey,
-};
+use projector::{View, folded};
+use scim::{CursorKey, Filter, Projection, ScimError, ScimType, SearchRequest, Sort, SortKey};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use store::key::Set;
 
 use crate::context::Context;
 use crate::cuts::holds_token;
+use crate::list::cursor::{Candidate, Cursor, Next};
+use crate::list::plan::{Index, Plan, lookup};
 use crate::members::terms;
 use crate::outcome::Stop;
 use crate::render::{Living, Load, Renderer};
+
+pub(crate) use crate::list::plan::Missed;
 
 /// Resources in one page, when the client does not say; and at most.
 pub(crate) const PAGE_DEFAULT: usize = 100;
@@ -34,13 +37,6 @@ const SCAN_MAX: Duration = Duration::from_secs(10);
 /// Comparisons that a filter makes with the members of one group: looking at one resource must not
 /// take long either.
 const MEMBERS_COMPARED_MAX: usize = 20_000_000;
-
-/// A name by which a lookup found nobody.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Missed {
-    pub attribute: Attribute,
-    pub value: String,
-}
 
 /// What a query found.
 pub(crate) struct Found {
@@ -67,24 +63,6 @@ pub(crate) struct Query<'a> {
     pub now: Timestamp,
 }
 
-/// A resource that may match, in the order of creation.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Candidate {
-    created: Seq,
-    number: Number,
-}
-
-/// Where a page begins.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Place {
-    /// At a 1-based index.
-    Index(usize),
-    /// After a resource, in the order of creation.
-    After(Candidate),
-    /// So far into the sorted list.
-    Sorted(usize),
-}
-
 /// The resources of a page.
 #[derive(Default)]
 struct Page {
@@ -93,14 +71,6 @@ struct Page {
     results: usize,
     /// How many candidates they stand for.
     taken: usize,
-}
-
-/// What a cursor says.
-struct Cursor {
-    seq: Seq,
-    issued_at_s: i64,
-    count: u32,
-    place: Place,
 }
 
 impl Query<'_> {
@@ -115,21 +85,18 @@ impl Query<'_> {
         };
         let count = self.count(cursor.as_ref())?;
         let seq = cursor.as_ref().map_or(self.seq, |cursor| cursor.seq);
-        let place = match cursor {
-            Some(cursor) => cursor.place,
-            None if by_cursor => Place::Index(1),
-            None => Place::Index(self.request.start_index.max(1)),
-        };
+        let start_index = if by_cursor { 1 } else { self.request.start_index.max(1) };
+        let next = cursor.map(|cursor| cursor.next);
         let renderer = Renderer { view: self.view, context: self.context, seq };
 
         // A later page of a cursor shows an earlier moment, which not every index knows.
-        let plan = Plan::of(filter.as_ref(), seq == self.seq);
+        let plan = Plan::of(filter.as_ref(), seq == self.seq, self.types_are_core());
         let mut candidates = match &plan.index {
             Some(index) => self.indexed(&renderer, index)?,
             None => self.all(seq)?,
         };
-        let first = matches!(place, Place::Index(_));
-        if let Place::After(last) = place {
+        let first = next.is_none();
+        if let Some(Next::After(last)) = next {
             candidates.drain(..candidates.partition_point(|one| *one <= last));
         }
         let enough = match (by_cursor, &sort, &plan.rest) {
@@ -141,18 +108,19 @@ impl Query<'_> {
             .then_some(matching.len())
             .filter(|total| enough.is_none_or(|enough| *total < enough));
 
-        let skip = match place {
-            Place::Index(index) => index - 1,
-            Place::After(_) => 0,
-            Place::Sorted(offset) => offset,
+        let skip = match next {
+            None => start_index - 1,
+            Some(Next::After(_)) => 0,
+            Some(Next::Sorted(offset)) => offset,
         };
         let page = self.page(&renderer, matching.iter().skip(skip).take(count))?;
         let end = skip + page.taken;
         // Index is the announced default: who did not ask for a cursor gets none.
         let goes_on = by_cursor && page.taken > 0;
-        let next = goes_on.then(|| following(sort.is_some(), &matching, end)).flatten();
-        let next = next.map(|place| {
-            self.seal(&Cursor { seq, issued_at_s: self.now_s(), count: count as u32, place })
+        let next = goes_on.then(|| Next::of(sort.is_some(), &matching, end)).flatten();
+        let next = next.map(|next| {
+            let cursor = Cursor { seq, issued_at_s: self.now_s(), count: count as u32, next };
+            self.key.seal(&cursor.to_bytes(&self.binding()))
         });
 
         let lookup = filter.as_ref().and_then(lookup);
@@ -377,52 +345,17 @@ impl Query<'_> {
         Projection::of(&self.request.selection, living.resource_type, self.context.registry())
     }
 
+    /// Whether the schemas of all types are those of the RFC, by which the indexes compare.
+    fn types_are_core(&self) -> bool {
+        self.types.iter().all(|stored| [ResourceType::USER, ResourceType::GROUP].contains(stored))
+    }
+
+    fn binding(&self) -> [u8; 16] {
+        cursor::binding(self.context.application, &self.types, self.request)
+    }
+
     fn now_s(&self) -> i64 {
         self.now.0.div_euclid(1_000_000)
-    }
-
-    /// What a cursor is bound to: the application and every parameter but the count, which it carries.
-    fn binding(&self) -> [u8; 16] {
-        let mut hash = Sha256::new();
-        let mut add = |text: &str| {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text.as_bytes());
-        };
-        add(&self.context.application.to_string());
-        for stored in &self.types {
-            add(&stored.0.to_string());
-        }
-        add(self.request.filter.as_deref().unwrap_or_default());
-        add(self.request.sort_by.as_deref().unwrap_or_default());
-        add(if self.request.descending { "descending" } else { "ascending" });
-        let (kind, names): (&str, &[String]) = match &self.request.selection {
-            Selection::Default => ("default", &[]),
-            Selection::Only(names) => ("only", names),
-            Selection::Without(names) => ("without", names),
-        };
-        add(kind);
-        names.iter().for_each(|name| add(name));
-        let digest: [u8; 32] = hash.finalize().into();
-        let mut binding = [0; 16];
-        binding.copy_from_slice(&digest[..16]);
-        binding
-    }
-
-    fn seal(&self, cursor: &Cursor) -> String {
-        let mut bytes = vec![CURSOR_FORM];
-        bytes.extend_from_slice(&self.binding());
-        bytes.extend_from_slice(&cursor.seq.to_be_bytes());
-        bytes.extend_from_slice(&cursor.issued_at_s.to_be_bytes());
-        bytes.extend_from_slice(&cursor.count.to_be_bytes());
-        let (kind, one, other) = match cursor.place {
-            Place::Index(index) => (0, index as u64, 0),
-            Place::After(candidate) => (1, candidate.created, candidate.number.0),
-            Place::Sorted(offset) => (2, offset as u64, 0),
-        };
-        bytes.push(kind);
-        bytes.extend_from_slice(&one.to_be_bytes());
-        bytes.extend_from_slice(&other.to_be_bytes());
-        self.key.seal(&bytes)
     }
 
     fn open(&self, text: &str) -> Result<Cursor, Stop> {
@@ -431,7 +364,7 @@ impl Query<'_> {
             Stop::from(ScimError::new(400, Some(ScimType::InvalidCursor), detail))
         };
         let bytes = self.key.open(text).ok_or_else(invalid)?;
-        let cursor = read_cursor(&bytes, &self.binding()).ok_or_else(invalid)?;
+        let cursor = Cursor::from_bytes(&bytes, &self.binding()).ok_or_else(invalid)?;
         let age_s = self.now_s().saturating_sub(cursor.issued_at_s);
         if age_s > CURSOR_SECONDS_MAX {
             let detail = "the cursor is too old: begin again without a cursor value";
@@ -440,39 +373,6 @@ impl Query<'_> {
         // A log that was set back to a backup does not reach so far any more.
         if cursor.seq > self.seq { Err(invalid()) } else { Ok(cursor) }
     }
-}
-
-/// Where the page after one begins that ends before the `end`th of what matches.
-fn following(is_sorted: bool, matching: &[Candidate], end: usize) -> Option<Place> {
-    let last = *matching.get(..end)?.last()?;
-    let place = if is_sorted { Place::Sorted(end) } else { Place::After(last) };
-    (end < matching.len()).then_some(place)
-}
-
-const CURSOR_FORM: u8 = 1;
-
-fn read_cursor(bytes: &[u8], binding: &[u8; 16]) -> Option<Cursor> {
-    let (head, rest) = bytes.split_first_chunk::<17>()?;
-    if head[0] != CURSOR_FORM || head[1..] != binding[..] {
-        return None;
-    }
-    let (seq, rest) = rest.split_first_chunk::<8>()?;
-    let (issued_at_s, rest) = rest.split_first_chunk::<8>()?;
-    let (count, rest) = rest.split_first_chunk::<4>()?;
-    let (kind, rest) = rest.split_first_chunk::<1>()?;
-    let (one, rest) = rest.split_first_chunk::<8>()?;
-    let other = u32::from_be_bytes(rest.try_into().ok()?);
-    let one = u64::from_be_bytes(*one);
-    Some(Cursor {
-        seq: Seq::from_be_bytes(*seq),
-        issued_at_s: i64::from_be_bytes(*issued_at_s),
-        count: u32::from_be_bytes(*count),
-        place: match kind {
-            [1] => Place::After(Candidate { created: one, number: Number(other) }),
-            [2] => Place::Sorted(usize::try_from(one).ok()?),
-            _ => return None,
-        },
-    })
 }
 
 fn too_many() -> ScimError {
@@ -508,155 +408,4 @@ fn list_response(
     out.splice(0..0, head.into_bytes());
     out.extend_from_slice(b"]}");
     out
-}
-
-/// Rows that hold the answer to one comparison exactly.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Index {
-    /// Resources with this value.
-    Attribute(Attribute, String),
-    /// Groups with a member of this id.
-    Member(String),
-}
-
-/// How a filter is answered: by an index, by looking, or both.
-struct Plan {
-    index: Option<Index>,
-    /// What is left to be looked at in each candidate.
-    rest: Option<Filter>,
-}
-
-impl Plan {
-    /// `is_now`: the moment of the answer is the present.
-    fn of(filter: Option<&Filter>, is_now: bool) -> Plan {
-        let Some(filter) = filter else { return Plan { index: None, rest: None } };
-        let usable = |index: &Index| is_now || index.knows_the_past();
-        let terms = match filter {
-            Filter::And(terms) => terms.as_slice(),
-            other => std::slice::from_ref(other),
-        };
-        // A term that an index answers need not be looked at again.
-        let exact = |(place, term)| Some((place, exact(term).filter(usable)?));
-        if let Some((place, index)) = terms.iter().enumerate().find_map(exact) {
-            let mut rest: Vec<Filter> = terms.to_vec();
-            rest.remove(place);
-            let rest = if rest.len() > 1 { Some(Filter::And(rest)) } else { rest.pop() };
-            return Plan { index: Some(index), rest };
-        }
-        // Within one element of a list it must be, but it narrows all the same.
-        let required = filter.required();
-        let index = required.iter().find_map(|(path, value)| index(path, value).filter(usable));
-        Plan { index, rest: Some(filter.clone()) }
-    }
-}
-
-impl Index {
-    /// Whether it answers for every moment: ids never change, and memberships have their time.
-    fn knows_the_past(&self) -> bool {
-        matches!(self, Index::Attribute(Attribute::Id, _) | Index::Member(_))
-    }
-}
-
-/// The index that answers a term.
-fn exact(term: &Filter) -> Option<Index> {
-    let (path, value) = term.as_equality()?;
-    index(path, value)
-}
-
-fn index(path: &AttrPath, value: &str) -> Option<Index> {
-    if path.attribute == "members" && path.schema.is_none() && path.sub.as_deref() == Some("value")
-    {
-        return Some(Index::Member(value.to_owned()));
-    }
-    let attribute = indexed_attribute(path)?;
-    // What is longer than a key may be was never put there.
-    let fits = folded(attribute, value).len() <= LOOKUP_BYTES_MAX;
-    fits.then(|| Index::Attribute(attribute, value.to_owned()))
-}
-
-fn indexed_attribute(path: &AttrPath) -> Option<Attribute> {
-    let core = path.schema.is_none();
-    match (path.attribute.as_str(), path.sub.as_deref()) {
-        ("emails", Some("value")) if core => Some(Attribute::Email),
-        (name, None) if core => {
-            [Attribute::Id, Attribute::UserName, Attribute::ExternalId, Attribute::DisplayName]
-                .into_iter()
-                .find(|attribute| attribute.name() == name)
-        }
-        _ => None,
-    }
-}
-
-/// The one name by which a filter looks for somebody.
-fn lookup(filter: &Filter) -> Option<Missed> {
-    let (path, value) = filter.as_lookup()?;
-    let attribute = indexed_attribute(&path)?;
-    Some(Missed { attribute, value: value.to_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn comparisons_with_names_are_answered_by_an_index() {
-        let check = |rt: &str, text: &str, expected: Option<Index>, rest: bool| {
-            let registry = scim::Registry::core();
-            let filter = Filter::parse(text, registry.resource_type(rt), registry).unwrap();
-            let plan = Plan::of(Some(&filter), true);
-            assert_eq!((&plan.index, plan.rest.is_some()), (&expected, rest), "{text}");
-            // At an earlier moment only what never changes, or has its time, is found so.
-            let past = expected.as_ref().filter(|index| index.knows_the_past());
-            let plan = Plan::of(Some(&filter), false);
-            let rest = if past.is_some() { rest } else { true };
-            assert_eq!((plan.index.as_ref(), plan.rest.is_some()), (past, rest), "{text}");
-        };
-        let by = |attribute, value: &str| Some(Index::Attribute(attribute, value.to_owned()));
-        check("User", r#"USERNAME Eq "m""#, by(Attribute::UserName, "m"), false);
-        check("User", r#"externalId eq "7""#, by(Attribute::ExternalId, "7"), false);
-        check("User", r#"active eq true and id eq "7""#, by(Attribute::Id, "7"), true);
-        check("User", r#"emails eq "a@x""#, by(Attribute::Email, "a@x"), false);
-        check(
-            "User",
-            r#"emails[type eq "work"].value eq "a@x""#,
-            by(Attribute::Email, "a@x"),
-            true,
-        );
-        check("Group", r#"members eq "7""#, Some(Index::Member("7".to_owned())), false);
-        check("User", r#"userName sw "m""#, None, true);
-        check("User", r#"name.givenName eq "m""#, None, true);
-        check("User", r#"userName eq "m" or active eq true"#, None, true);
-        check("User", &format!(r#"displayName eq "{}""#, "x".repeat(4_000)), None, true);
-    }
-
-    #[test]
-    fn every_page_but_the_last_has_a_following_one() {
-        let matching: Vec<_> =
-            (1..=3).map(|number| Candidate { created: 9, number: Number(number) }).collect();
-        let check = |is_sorted: bool, end: usize, expected: Option<Place>| {
-            assert_eq!(following(is_sorted, &matching, end), expected, "{is_sorted} {end}");
-        };
-        check(false, 2, Some(Place::After(matching[1])));
-        check(true, 2, Some(Place::Sorted(2)));
-        for end in [0, 3, 4, usize::MAX] {
-            check(false, end, None);
-            check(true, end, None);
-        }
-    }
-
-    #[test]
-    fn a_cursor_reads_back_as_it_was_sealed_and_in_no_other_form() {
-        let binding = [3; 16];
-        let mut bytes = vec![CURSOR_FORM];
-        bytes.extend_from_slice(&binding);
-        bytes.extend_from_slice(&[0; 20]);
-        bytes.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0]);
-        bytes.push(4);
-        let cursor = read_cursor(&bytes, &binding).unwrap();
-        assert!(matches!(cursor.place, Place::After(Candidate { created: 9, number: Number(4) })));
-        assert!(read_cursor(&bytes, &[4; 16]).is_none());
-        for end in 0..bytes.len() {
-            assert!(read_cursor(&bytes[..end], &binding).is_none());
-        }
-    }
 }

@@ -50,6 +50,8 @@ struct Carrying<'a> {
     address: &'a Address,
     /// Without the data of those that were carried out.
     operations: Vec<BulkOperation>,
+    /// Which operation makes what a `bulkId` stands for.
+    makers: BTreeMap<String, usize>,
     /// The ids of what was made, by `bulkId`.
     made: BTreeMap<String, String>,
     done: BTreeMap<usize, Done>,
@@ -59,12 +61,18 @@ struct Carrying<'a> {
 pub(crate) async fn carry_out(ingest: &Arc<Ingest>, arrival: &Arrival, bulk: Bulk) -> Reply {
     let Bulk { context, address, request } = bulk;
     let order = request.order();
+    let makers = request.operations.iter().enumerate().filter_map(|(place, one)| {
+        let makes = one.verb == Some(BulkMethod::Post) && one.problem.is_none();
+        one.bulk_id.clone().filter(|_| makes).map(|bulk_id| (bulk_id, place))
+    });
+    let makers = makers.collect();
     let mut carrying = Carrying {
         ingest,
         arrival,
         context: &context,
         address: &address,
         operations: request.operations,
+        makers,
         made: BTreeMap::new(),
         done: BTreeMap::new(),
     };
@@ -137,13 +145,7 @@ impl Carrying<'_> {
 
     /// Whether an operation that was not carried out yet makes what a `bulkId` stands for.
     fn is_coming(&self, bulk_id: &str) -> bool {
-        let mut operations = self.operations.iter().enumerate();
-        operations.any(|(place, one)| {
-            one.verb == Some(BulkMethod::Post)
-                && one.bulk_id.as_deref() == Some(bulk_id)
-                && one.problem.is_none()
-                && !self.done.contains_key(&place)
-        })
+        self.makers.get(bulk_id).is_some_and(|place| !self.done.contains_key(place))
     }
 
     fn understand(

@@ -1,0 +1,138 @@
+//! How a filter is answered: by an index where there is one, by looking for the rest.
+
+use event::Attribute;
+use projector::{LOOKUP_BYTES_MAX, folded};
+use scim::{AttrPath, Filter};
+
+/// A name by which a lookup found nobody.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Missed {
+    pub attribute: Attribute,
+    pub value: String,
+}
+
+/// Rows that hold the answer to one comparison exactly.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Index {
+    /// Resources with this value.
+    Attribute(Attribute, String),
+    /// Groups with a member of this id.
+    Member(String),
+}
+
+/// How a filter is answered: by an index, by looking, or both.
+pub(super) struct Plan {
+    pub index: Option<Index>,
+    /// What is left to be looked at in each candidate.
+    pub rest: Option<Filter>,
+}
+
+impl Plan {
+    /// `is_now`: the moment of the answer is the present. `is_core`: the indexes compare values as the
+    /// schemas do, so that what they find need not be compared again.
+    pub(super) fn of(filter: Option<&Filter>, is_now: bool, is_core: bool) -> Plan {
+        let Some(filter) = filter else { return Plan { index: None, rest: None } };
+        let usable = |index: &Index| is_now || index.knows_the_past();
+        let terms = match filter {
+            Filter::And(terms) => terms.as_slice(),
+            other => std::slice::from_ref(other),
+        };
+        // A term that an index answers need not be looked at again.
+        let exact = |(place, term)| Some((place, exact(term).filter(usable)?));
+        if let Some((place, index)) = terms.iter().enumerate().find_map(exact) {
+            let mut rest: Vec<Filter> = terms.to_vec();
+            if is_core {
+                rest.remove(place);
+            }
+            let rest = if rest.len() > 1 { Some(Filter::And(rest)) } else { rest.pop() };
+            return Plan { index: Some(index), rest };
+        }
+        // Within one element of a list it must be, but it narrows all the same.
+        let required = filter.required();
+        let index = required.iter().find_map(|(path, value)| index(path, value).filter(usable));
+        Plan { index, rest: Some(filter.clone()) }
+    }
+}
+
+impl Index {
+    /// Whether it answers for every moment: ids never change, and memberships have their time.
+    fn knows_the_past(&self) -> bool {
+        matches!(self, Index::Attribute(Attribute::Id, _) | Index::Member(_))
+    }
+}
+
+/// The index that answers a term.
+fn exact(term: &Filter) -> Option<Index> {
+    let (path, value) = term.as_equality()?;
+    index(path, value)
+}
+
+fn index(path: &AttrPath, value: &str) -> Option<Index> {
+    if path.attribute == "members" && path.schema.is_none() && path.sub.as_deref() == Some("value")
+    {
+        return Some(Index::Member(value.to_owned()));
+    }
+    let attribute = indexed_attribute(path)?;
+    // What is longer than a key may be was never put there.
+    let fits = folded(attribute, value).len() <= LOOKUP_BYTES_MAX;
+    fits.then(|| Index::Attribute(attribute, value.to_owned()))
+}
+
+fn indexed_attribute(path: &AttrPath) -> Option<Attribute> {
+    let core = path.schema.is_none();
+    match (path.attribute.as_str(), path.sub.as_deref()) {
+        ("emails", Some("value")) if core => Some(Attribute::Email),
+        (name, None) if core => {
+            [Attribute::Id, Attribute::UserName, Attribute::ExternalId, Attribute::DisplayName]
+                .into_iter()
+                .find(|attribute| attribute.name() == name)
+        }
+        _ => None,
+    }
+}
+
+/// The one name by which a filter looks for somebody.
+pub(super) fn lookup(filter: &Filter) -> Option<Missed> {
+    let (path, value) = filter.as_lookup()?;
+    let attribute = indexed_attribute(&path)?;
+    Some(Missed { attribute, value: value.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comparisons_with_names_are_answered_by_an_index() {
+        let check = |rt: &str, text: &str, expected: Option<Index>, rest: bool| {
+            let registry = scim::Registry::core();
+            let filter = Filter::parse(text, registry.resource_type(rt), registry).unwrap();
+            let plan = Plan::of(Some(&filter), true, true);
+            assert_eq!((&plan.index, plan.rest.is_some()), (&expected, rest), "{text}");
+            // Another schema may compare otherwise.
+            let plan = Plan::of(Some(&filter), true, false);
+            assert_eq!((&plan.index, plan.rest), (&expected, Some(filter.clone())), "{text}");
+            // At an earlier moment only what never changes, or has its time, is found so.
+            let past = expected.as_ref().filter(|index| index.knows_the_past());
+            let plan = Plan::of(Some(&filter), false, true);
+            let rest = if past.is_some() { rest } else { true };
+            assert_eq!((plan.index.as_ref(), plan.rest.is_some()), (past, rest), "{text}");
+        };
+        let by = |attribute, value: &str| Some(Index::Attribute(attribute, value.to_owned()));
+        check("User", r#"USERNAME Eq "m""#, by(Attribute::UserName, "m"), false);
+        check("User", r#"externalId eq "7""#, by(Attribute::ExternalId, "7"), false);
+        check("User", r#"active eq true and id eq "7""#, by(Attribute::Id, "7"), true);
+        check("User", r#"emails eq "a@x""#, by(Attribute::Email, "a@x"), false);
+        check(
+            "User",
+            r#"emails[type eq "work"].value eq "a@x""#,
+            by(Attribute::Email, "a@x"),
+            true,
+        );
+        check("Group", r#"members eq "7""#, Some(Index::Member("7".to_owned())), false);
+        check("User", r#"userName sw "m""#, None, true);
+        check("User", r#"name.givenName eq "m""#, None, true);
+        check("User", r#"userName eq "m" or active eq true"#, None, true);
+        check("User", &format!(r#"displayName eq "{}""#, "x".repeat(4_000)), None, true);
+    }
+}
