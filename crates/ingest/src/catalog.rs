@@ -40,18 +40,23 @@ impl Catalog {
     /// their stored number here, by an event each.
     ///
     /// # Errors
-    /// When those events cannot be written.
-    pub async fn open(committer: &Committer, registry: Registry) -> Result<Catalog, CommitError> {
+    /// When those events cannot be written, or there are no numbers left.
+    pub async fn open(committer: &Committer, registry: Registry) -> Result<Catalog, CatalogError> {
         let names: Vec<String> =
             registry.resource_types().iter().map(|one| one.name.clone()).collect();
-        let (numbers, known) = committer
+        let numbered = committer
             .submit(Durability::Synced, move |view, _| {
                 let known = view.resource_types()?;
                 let numbers_known = known.iter().map(|(number, _)| *number).collect();
-                let (numbers, events) = number(&names, known);
-                Ok(Decision { events, reply: (numbers, numbers_known) })
+                Ok(match number(&names, known) {
+                    Some((numbers, events)) => {
+                        Decision { events, reply: Some((numbers, numbers_known)) }
+                    }
+                    None => Decision { events: vec![], reply: None },
+                })
             })
             .await?;
+        let (numbers, known) = numbered.ok_or(CatalogError::NoNumberLeft)?;
         Ok(Catalog::of(registry, &numbers, known))
     }
 
@@ -122,8 +127,22 @@ impl Catalog {
     }
 }
 
-/// The number of each name, and the events that give the new ones.
-fn number(names: &[String], known: Vec<(ResourceType, String)>) -> (Vec<ResourceType>, Vec<Draft>) {
+/// Why there is no catalog.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// New types cannot be recorded.
+    #[error("cannot record the resource types")]
+    Commit(#[from] CommitError),
+    /// Types keep their numbers for ever, also when their file is gone.
+    #[error("this log has had 253 further resource types; there are no numbers for more")]
+    NoNumberLeft,
+}
+
+/// The number of each name, and the events that give the new ones; none when the numbers do not suffice.
+fn number(
+    names: &[String],
+    known: Vec<(ResourceType, String)>,
+) -> Option<(Vec<ResourceType>, Vec<Draft>)> {
     let mut highest =
         known.iter().map(|(number, _)| number.0).max().unwrap_or(ResourceType::GROUP.0);
     let mut numbers = Vec::with_capacity(names.len());
@@ -135,8 +154,7 @@ fn number(names: &[String], known: Vec<(ResourceType, String)>) -> (Vec<Resource
             _ => match known.iter().find(|(_, one)| one == name) {
                 Some((number, _)) => *number,
                 None => {
-                    // The files are bounded to fewer types than there are numbers.
-                    highest = highest.saturating_add(1);
+                    highest = highest.checked_add(1)?;
                     let number = ResourceType(highest);
                     let added = ResourceTypeAdded { number, name: name.clone() };
                     events.push(Draft {
@@ -151,7 +169,7 @@ fn number(names: &[String], known: Vec<(ResourceType, String)>) -> (Vec<Resource
         };
         numbers.push(stored);
     }
-    (numbers, events)
+    Some((numbers, events))
 }
 
 fn references(registry: &Registry, resource_type: &scim::ResourceType) -> Vec<Reference> {
@@ -186,4 +204,20 @@ fn refers(registry: &Registry, attribute: &Attribute) -> bool {
         && attribute.sub("$ref").is_some_and(|part| {
             part.reference_types.iter().any(|name| registry.resource_type(name).is_some())
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_keep_their_numbers_and_there_are_253_of_them() {
+        let known =
+            vec![(ResourceType(3), "Boat".to_owned()), (ResourceType(254), "Pier".to_owned())];
+        let names = |names: &[&str]| names.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+        let (numbers, events) = number(&names(&["User", "Pier", "Crane"]), known.clone()).unwrap();
+        assert_eq!(numbers, [ResourceType::USER, ResourceType(254), ResourceType(255)]);
+        assert_eq!(events.len(), 1);
+        assert!(number(&names(&["Crane", "Buoy"]), known).is_none(), "no two share a number");
+    }
 }

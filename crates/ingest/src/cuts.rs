@@ -40,10 +40,19 @@ impl Secrets {
         Secrets(names)
     }
 
-    /// Whether a text contains the name of a secret as a word of its own.
+    /// Whether a text contains the name of a secret as a word of its own, or `password` in any
+    /// compound.
     fn names(&self, text: &str) -> bool {
-        words(text).any(|word| self.0.contains(&word))
+        let squashed: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+        squashed.to_lowercase().contains("password")
+            || words(text).chain(attribute_names(text)).any(|word| self.0.contains(&word))
     }
+}
+
+/// The words of a text in lower case, where those are as long as names of attributes may be (RFC 7643
+/// §2.1).
+fn attribute_names(text: &str) -> impl Iterator<Item = String> {
+    text.split(|c: char| !c.is_alphanumeric() && !"-_$".contains(c)).map(str::to_lowercase)
 }
 
 /// The words of a text, in lower case.
@@ -103,7 +112,12 @@ impl Scanner<'_> {
                 }
             }
             Some(b'"') => {
-                self.string();
+                let from = self.at;
+                let text = self.string();
+                // JSON within a text, say: what it holds cannot be told from here.
+                if text.contains(['{', '"', ':', '=']) && self.secrets.names(&text) {
+                    self.cuts.push((from..self.at, b"null".to_vec()));
+                }
             }
             Some(_) => {
                 let rest = &self.json[self.at..];
@@ -117,10 +131,11 @@ impl Scanner<'_> {
     fn object(&mut self, of_members: bool) {
         // An operation's `value` is judged by its `path`, which may stand behind it: look first.
         let start = self.at;
-        let path = self.find_path();
+        let (path, name) = self.find_path();
         self.at = start + 1;
         let path = path.as_deref();
-        let path_is_secret = path.is_some_and(|path| self.secrets.names(path));
+        let path_is_secret =
+            [path, name.as_deref()].into_iter().flatten().any(|path| self.secrets.names(path));
         let path_is_members = path.is_some_and(is_members);
         while self.more(b'}') {
             let key = self.string().to_lowercase();
@@ -149,10 +164,10 @@ impl Scanner<'_> {
         }
     }
 
-    /// The object's `path` member: its text, or its JSON when it is no string. Leaves the place
-    /// wherever it came to.
-    fn find_path(&mut self) -> Option<String> {
-        let mut found = None;
+    /// The object's `path` member: its text, or its JSON when it is no string; and another text by
+    /// which a client may name what the `value` is of. Leaves the place wherever it came to.
+    fn find_path(&mut self) -> (Option<String>, Option<String>) {
+        let (mut found, mut named) = (None, None);
         self.at += 1;
         while self.more(b'}') {
             let key = self.string();
@@ -160,7 +175,12 @@ impl Scanner<'_> {
             self.at += 1;
             self.space();
             let from = self.at;
-            if !key.trim().eq_ignore_ascii_case("path") {
+            let is_text = self.json.get(from) == Some(&b'"');
+            if ["name", "op", "attribute"].contains(&key.trim().to_lowercase().as_str()) && is_text
+            {
+                let text = self.string();
+                named = Some(named.map_or(text.clone(), |before: String| before + " " + &text));
+            } else if !key.trim().eq_ignore_ascii_case("path") {
                 self.skip();
             } else if self.json.get(from) == Some(&b'"') {
                 found = Some(self.string());
@@ -169,7 +189,7 @@ impl Scanner<'_> {
                 found = Some(String::from_utf8_lossy(&self.json[from..self.at]).into_owned());
             }
         }
-        found
+        (found, named)
     }
 
     /// Whether another item comes before `end`; passes over the comma, or over `end` itself.
@@ -393,7 +413,7 @@ pub(crate) fn percent_decode(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn percent_encode(text: &str) -> String {
+pub(crate) fn percent_encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
@@ -470,6 +490,28 @@ mod tests {
     }
 
     #[test]
+    fn names_of_secrets_may_hold_what_names_may_hold() {
+        let schema = r#"{"id": "urn:x:1", "attributes": [
+            {"name": "pin-code", "mutability": "writeOnly", "returned": "never"},
+            {"name": "api_key", "mutability": "writeOnly", "returned": "never"}]}"#;
+        let secrets = Secrets::of(&Registry::parse(&[schema], &[]).unwrap());
+        for body in [
+            r#"{"urn:x:1":{"PIN-code":"hunter2"}}"#,
+            r#"{"path":"urn:x:1:api_key","value":"hunter2"}"#,
+            r#"{"urn:x:1:Api_Key":"hunter2","newPassword":"hunter2","pass_word":"hunter2"}"#,
+            r#"{"op":"replace","value":"{\"password\":\"hunter2\"}"}"#,
+            r#"[{"name":"password","value":"hunter2"}]"#,
+            r#"{"op":"password","value":"hunter2"}"#,
+        ] {
+            let cut = cut_body(body.as_bytes(), &secrets).into_owned();
+            assert!(!String::from_utf8(cut).unwrap().contains("hunter2"), "{body}");
+        }
+        let target = "/Users?filter=urn:x:1:api_key%20eq%20%22hunter2%22";
+        assert!(!cut_target(target, &secrets, &[], 200).contains("hunter2"));
+        assert!(!secrets.names("shipping code"));
+    }
+
+    #[test]
     fn tokens_are_known_by_their_shape() {
         let token = format!("plg_{}", "0a".repeat(32));
         let escaped = token.replace('p', "%70");
@@ -511,7 +553,8 @@ mod tests {
         unchanged(" { \"a\" : [ 1.50 , true , null , \"\\u00e9\\\\\" ] ,\n\"b\":{} } ");
         unchanged("[]");
         unchanged("17");
-        unchanged(r#"{"passwords":"no such attribute","path":"displayName"}"#);
+        unchanged(r#"{"passages":"no such attribute","path":"displayName"}"#);
+        unchanged(r#"{"displayName":"Password admins","title":"a: b"}"#);
     }
 
     #[test]

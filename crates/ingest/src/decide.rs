@@ -135,9 +135,10 @@ impl Target {
 
 impl Deciding<'_> {
     fn create(&mut self, id: String, resource: Resource) -> Result<Outcome, Stop> {
+        let is_user = self.stored_type == ResourceType::USER;
         let user_name = text(&resource.attributes, Attribute::UserName).map(str::to_owned);
-        if let Some(user_name) = &user_name {
-            let taken = self.holders(Attribute::UserName, user_name)?;
+        if let Some(user_name) = user_name.filter(|_| is_user) {
+            let taken = self.holders(Attribute::UserName, &user_name)?;
             if let Some(holder) = taken.first() {
                 return match self.left_behind(*holder, &resource.attributes)? {
                     Some(target) => self.reactivate(target, resource),
@@ -269,6 +270,7 @@ impl Deciding<'_> {
         };
         if let (old, Some(new)) = (name(&target.attributes), name(&attributes))
             && old.as_ref() != Some(&new)
+            && self.stored_type == ResourceType::USER
         {
             let taken = self.holders(Attribute::UserName, &new)?;
             if taken.iter().any(|holder| *holder != target.number) {

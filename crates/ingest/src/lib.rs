@@ -27,5 +27,5 @@ mod read;
 mod record;
 mod render;
 
-pub use catalog::Catalog;
+pub use catalog::{Catalog, CatalogError};
 pub use http::{Ingest, router};

@@ -60,6 +60,9 @@ pub enum RunError {
     /// The rows cannot be brought to the log's end.
     #[error(transparent)]
     Projector(#[from] ProjectorError),
+    /// The resource types cannot be served.
+    #[error(transparent)]
+    Catalog(#[from] ingest::CatalogError),
     /// The first events of this run cannot be written.
     #[error("cannot record the start")]
     Commit(#[from] CommitError),

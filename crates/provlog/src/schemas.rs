@@ -27,11 +27,15 @@ pub(crate) fn load(folder: Option<&Path>) -> Result<Registry, String> {
     paths.sort();
     let mut files = Vec::with_capacity(paths.len());
     for path in paths {
-        let length = fs::metadata(&path).map_err(|error| unreadable(&path, error))?.len();
-        if length > FILE_BYTES_MAX {
+        let metadata = fs::metadata(&path).map_err(|error| unreadable(&path, error))?;
+        if !metadata.is_file() {
+            return Err(format!("{}:1: no regular file", path.display()));
+        }
+        if metadata.len() > FILE_BYTES_MAX {
             return Err(format!("{}:1: larger than {FILE_BYTES_MAX} bytes", path.display()));
         }
-        let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+        let text = fs::read_to_string(&path)
+            .map_err(|error| format!("{}:1: cannot be read: {error}", path.display()))?;
         files.push((path.display().to_string(), text));
     }
     Registry::with_files(&files).map_err(|error| error.to_string())

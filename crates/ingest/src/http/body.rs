@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use event::BodyNote;
 use scim::ScimError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::cuts;
@@ -33,6 +33,8 @@ pub(crate) struct Received {
 /// Bodies that are being received, or wait to be carried out, have together so many bytes; further
 /// ones wait.
 const BODIES_BYTES_MAX: usize = 64 << 20;
+/// So much of a body is received before it needs a share of those.
+const UNSHARED_BYTES_MAX: usize = 16 << 10;
 /// What is made of large bodies that are carried out at once comes together to about so many bytes;
 /// further ones wait.
 const WORK_BYTES_MAX: usize = 128 << 20;
@@ -85,7 +87,10 @@ pub(crate) async fn receive(
         line: 0,
         column: 0,
     };
-    if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+    let is_plain = |coding: &axum::http::HeaderValue| {
+        coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")
+    };
+    if !headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
         // RFC 9110 §15.5.16. A few bytes could stand for any number of them.
         let detail = "a body must not be compressed: send it without Content-Encoding";
         let error = ScimError::new(415, None, detail);
@@ -99,12 +104,7 @@ pub(crate) async fn receive(
         None if chunked => BODY_BYTES_MAX,
         None => 0,
     };
-    let collecting = async {
-        // The semaphore is never closed.
-        let held = reception.bytes.acquire_many(share as u32).await;
-        bytes.reserve_exact(share);
-        collect(body, &mut bytes).await.map(|length| (length, held))
-    };
+    let collecting = collect(reception, share, body, &mut bytes);
     let collected = tokio::select! {
         collected = tokio::time::timeout(RECEIVE_MAX, collecting) => collected,
         () = reception.stopping.cancelled() => {
@@ -147,22 +147,35 @@ fn memory_bytes(bytes: &[u8]) -> usize {
     COPIES * bytes.len() + OBJECT_BYTES * objects
 }
 
-/// Reads up to the bound into `bytes` and returns how long the body is, as far as it was read.
-async fn collect(body: Body, bytes: &mut Vec<u8>) -> Result<usize, ()> {
+/// Reads up to the bound into `bytes` and returns how long the body is, as far as it was read, and its
+/// share of the memory. A body waits for that only when it turns out to be large: clients that announce
+/// much and send nothing keep nobody else waiting.
+async fn collect<'r>(
+    reception: &'r Reception,
+    share: usize,
+    body: Body,
+    bytes: &mut Vec<u8>,
+) -> Result<(usize, Option<SemaphorePermit<'r>>), ()> {
     let mut body = std::pin::pin!(body);
     let mut length = 0_usize;
+    let mut held = None;
     loop {
         let frame = std::future::poll_fn(|task| body.as_mut().poll_frame(task)).await;
         let data: Bytes = match frame {
-            None => return Ok(length),
+            None => return Ok((length, held)),
             Some(Err(_)) => return Err(()),
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(), // trailers say nothing to us
         };
         length += data.len();
+        if length > UNSHARED_BYTES_MAX && held.is_none() {
+            // The semaphore is never closed.
+            held = reception.bytes.acquire_many(share.max(length) as u32).await.ok();
+            bytes.reserve_exact(share.saturating_sub(bytes.len()));
+        }
         if length <= BODY_BYTES_MAX {
             bytes.extend_from_slice(&data);
         } else if length > DISCARD_BYTES_MAX {
-            return Ok(length);
+            return Ok((length, held));
         }
     }
 }
@@ -248,6 +261,18 @@ mod tests {
         assert_eq!((note.length_bytes, error.status), (Some(5), 408));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_small_body_does_not_wait_behind_large_ones() {
+        let reception = Reception::new(CancellationToken::new());
+        let _taken = reception.bytes.acquire_many(BODIES_BYTES_MAX as u32).await.unwrap();
+        let check = async |length: usize| {
+            let body = Body::from(vec![b' '; length]);
+            receive(&reception, &HeaderMap::new(), body).await.err().map(|(_, error)| error.status)
+        };
+        assert_eq!(check(UNSHARED_BYTES_MAX).await, None);
+        assert_eq!(check(UNSHARED_BYTES_MAX + 1).await, Some(408), "it waits for its share");
+    }
+
     #[tokio::test]
     async fn a_compressed_body_is_refused_unread() {
         let reception = Reception::new(CancellationToken::new());
@@ -257,7 +282,7 @@ mod tests {
             assert_eq!(received.err().map(|(_, error)| error.status), expected, "{coding}");
         };
         check("gzip", Some(415)).await;
-        check("identity", None).await;
+        check("Identity", None).await;
     }
 
     #[tokio::test]

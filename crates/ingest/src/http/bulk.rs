@@ -132,7 +132,9 @@ impl Carrying<'_> {
         let location = header(&reply, "location").map(str::to_owned).or_else(|| {
             // Required of all but a failed POST, what it names is known anyhow (RFC 7644 §3.7).
             let named = self.context.resource_type(arrival_type).zip(address.id.as_deref());
-            named.map(|(resource_type, id)| self.context.location(resource_type, id))
+            named.map(|(resource_type, id)| {
+                self.context.location(resource_type, &cuts::percent_encode(id))
+            })
         });
         if let (true, Some(bulk_id), Some(location)) =
             (is_post && reply.status < 400, &operation.bulk_id, &location)

@@ -53,6 +53,7 @@ fn method(name: &str) -> (Method, Option<String>) {
     match known.into_iter().find(|method| method.name() == name) {
         Some(method) => (method, None),
         None => {
+            let name = cuts::cut_tokens(name);
             // Methods are ASCII (RFC 9110 §9.1), so any byte is a boundary.
             let end = name.len().min(METHOD_NAME_BYTES_MAX);
             (Method::Other, Some(name.get(..end).unwrap_or_default().to_owned()))
@@ -146,5 +147,7 @@ mod tests {
         assert_eq!(method("PATCH"), (Method::Patch, None));
         assert_eq!(method("patch"), (Method::Other, Some("patch".to_owned())));
         assert_eq!(method(&"X".repeat(99)).1.map(|name| name.len()), Some(32));
+        let token = format!("plg_{}", "0a".repeat(32));
+        assert_eq!(method(&token).1.as_deref(), Some("null"));
     }
 }

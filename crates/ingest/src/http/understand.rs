@@ -194,6 +194,10 @@ impl Ingest {
                 let stored = describe("it holds a secret token".to_owned(), 0, 0);
                 (stored, Err(ScimError::invalid_value(detail)))
             }
+            Ok(value) if !value.is_object() => {
+                // No part of the protocol; what it holds cannot be told.
+                (describe("it is no object".to_owned(), 0, 0), Ok(Some(value)))
+            }
             Ok(value) => {
                 let cut = cuts::cut_body(&bytes, self.catalog.secrets());
                 let holds_token = token.is_some_and(|token| {
