@@ -210,8 +210,23 @@ impl BulkOperation {
         }
         if let Some(data) = &self.data {
             found.add_all(data);
+            for name in self.patch_paths(data).into_iter().flat_map(quoted) {
+                found.add_name(name);
+            }
         }
         found.names
+    }
+
+    /// The paths of a PATCH, whose filters may refer to others: `members[value eq "bulkId:x"]`.
+    fn patch_paths<'a>(&self, data: &'a Value) -> Vec<&'a str> {
+        let operations = data.as_object().and_then(|data| get(data, "Operations"));
+        let operations = operations.and_then(Value::as_array).filter(|_| self.is_patch());
+        let operations = operations.into_iter().flatten().filter_map(Value::as_object);
+        operations.filter_map(|one| get(one, "path")?.as_str()).collect()
+    }
+
+    fn is_patch(&self) -> bool {
+        self.verb == Some(BulkMethod::Patch)
     }
 
     /// Takes the data and puts ids in the place of references. A POST whose data refers to what is not
@@ -231,6 +246,9 @@ impl BulkOperation {
             .collect();
         let path = segments.join("/") + query;
         let mut data = self.data.take();
+        if let Some(data) = data.as_mut().filter(|_| self.is_patch()) {
+            replace_in_paths(data, id_of);
+        }
         if let Some(data) = &mut data {
             replace_in(data, id_of);
         }
@@ -286,9 +304,13 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     fn add(&mut self, text: &'a str) {
-        if let Some(name) = reference(text)
-            && self.seen.insert(name)
-        {
+        if let Some(name) = reference(text) {
+            self.add_name(name);
+        }
+    }
+
+    fn add_name(&mut self, name: &'a str) {
+        if self.seen.insert(name) {
             self.names.push(name);
         }
     }
@@ -311,6 +333,31 @@ fn split_query(path: &str) -> (&str, &str) {
 
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     split_query(path).0.split('/')
+}
+
+/// The references that are the texts of a filter; those are JSON, and no name needs an escape.
+fn quoted(path: &str) -> impl Iterator<Item = &str> {
+    path.split('"').skip(1).step_by(2).filter_map(reference)
+}
+
+fn replace_in_paths(data: &mut Value, id_of: &dyn Fn(&str) -> Option<String>) {
+    let operations = data.as_object_mut().into_iter().flatten();
+    let operations = operations.filter(|(name, _)| name.eq_ignore_ascii_case("Operations"));
+    for operation in operations.filter_map(|(_, list)| list.as_array_mut()).flatten() {
+        for (name, path) in operation.as_object_mut().into_iter().flatten() {
+            if let (true, Value::String(path)) = (name.eq_ignore_ascii_case("path"), path) {
+                let texts: Vec<String> = path
+                    .split('"')
+                    .enumerate()
+                    .map(|(place, text)| {
+                        let id = reference(text).filter(|_| place % 2 == 1).and_then(id_of);
+                        id.unwrap_or_else(|| text.to_owned())
+                    })
+                    .collect();
+                *path = texts.join("\"");
+            }
+        }
+    }
 }
 
 fn replace_in(value: &mut Value, id_of: &dyn Fn(&str) -> Option<String>) {

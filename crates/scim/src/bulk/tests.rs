@@ -280,6 +280,20 @@ fn anything() -> impl Strategy<Value = Value> {
     })
 }
 
+#[test]
+fn a_filter_in_the_path_of_a_patch_may_refer_to_others() {
+    let data = |path: &str| json!({"Operations": [{"op": "remove", "Path": path}]});
+    let path = r#"members[value eq "bulkId:a" or value eq "x"]"#;
+    let operation = json!([{"method": "PATCH", "path": "/Groups/1", "data": data(path)}]);
+    let mut bulk = read(operation);
+    assert_eq!(bulk.operations[0].references(), ["a"]);
+    let mut unknown = bulk.operations[0].clone();
+    assert_eq!(unknown.resolve(&|_| None).unresolved, ["a"]);
+    let resolved = bulk.operations[0].resolve(&|name| Some(format!("id-{name}")));
+    let expected = r#"members[value eq "id-a" or value eq "x"]"#;
+    assert_eq!((resolved.data, resolved.unresolved), (Some(data(expected)), vec![]));
+}
+
 proptest! {
     #[test]
     fn never_panics(body in anything(), operations in prop::collection::vec(anything(), 0..4)) {
