@@ -33,6 +33,9 @@ enum Leniency {
     Plus,
     /// No space where §3.4.2.2 wants one, as in `userName eq"bo"` and `)and(`.
     NoSpace,
+    /// White space after an opening bracket: §3.4.2.2 has none there. The other reader takes it, except
+    /// before a name that begins with `pr`, which it takes for the operator.
+    SpaceInBracket,
     /// `emails[type eq "work"].value eq "x"`: §3.4.2.2 ends a `valuePath` at its bracket.
     DotAfterBracket,
     /// `not(title pr)`: §3.4.2.2 has no space after `not`, and the other reader wants one (erratum
@@ -450,6 +453,7 @@ fn each_leniency_is_undone() {
             r#"emails[(type eq "work") and value pr]"#,
             Leniency::DotAfterBracket,
         ),
+        ("( prand pr)", "(prand pr)", Leniency::SpaceInBracket),
         ("not(title pr)", "not (title pr)", Leniency::NotWithoutSpace),
         ("groups.$ref pr", "groups.ref pr", Leniency::Dollar),
         ("true pr", "true_ pr", Leniency::KeywordAsName),

@@ -117,7 +117,9 @@ impl<'a> Writer<'a> {
     }
 
     fn unary(&mut self) -> Option<()> {
-        self.space();
+        if self.space() && self.out.ends_with(['(', '[']) {
+            self.found.push(Leniency::SpaceInBracket);
+        }
         if self.is_word("not") {
             self.rest = &self.rest[3..];
             if !self.space() {
