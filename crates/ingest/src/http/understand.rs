@@ -55,7 +55,8 @@ impl Ingest {
         }
         let (Some(context), Some(credential)) = (&context, credential) else {
             let (reason, error) = stranger(context.is_some(), token.is_some());
-            if self.count_stranger(arrival.application) {
+            // A poisoned log answers 503 to everybody, and the committer says so.
+            if self.committer.check().is_ok() && self.count_stranger(arrival.application) {
                 return Understood::Counted(Reply::error(&error));
             }
             arrival.body = body::describe_unread(&parts.headers, reason);
