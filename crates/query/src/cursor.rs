@@ -9,10 +9,10 @@
 //! every page checks the caller anew, and a made-up cursor that agrees with the record only asks for
 //! another page.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use event::{LogId, Seq, Timestamp};
 use sha2::{Digest, Sha256};
-
-use crate::base64url;
 
 const VERSION: u8 = 1;
 
@@ -49,12 +49,12 @@ impl Cursor {
         bytes.extend_from_slice(&self.now.0.to_be_bytes());
         bytes.extend_from_slice(&self.size.to_be_bytes());
         bytes.extend_from_slice(&self.after.to_be_bytes());
-        base64url::encode(&bytes)
+        URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// The list's kind and the place; `None` for what we never gave out.
     pub(crate) fn decode(text: &str) -> Option<(u8, Cursor)> {
-        let bytes = base64url::decode(text)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let [VERSION, kind, rest @ ..] = bytes.as_slice() else { return None };
         let ([binding, time, now, size, after], []) = rest.as_chunks::<8>() else { return None };
         let cursor = Cursor {

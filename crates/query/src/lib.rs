@@ -14,7 +14,6 @@
 
 mod answer;
 pub mod as_of;
-mod base64url;
 mod caller;
 mod coverage;
 mod cursor;
