@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use crate::error::{ScimError, ScimType};
+use crate::patch::{take, take_operations};
 use crate::schema::is_urn;
 
 mod order;
@@ -81,22 +82,7 @@ pub struct Resolved {
 ///
 /// Takes the body: a large one should not stand in memory twice.
 pub fn parse_bulk(body: Value, operations_max: usize) -> Result<BulkRequest, ScimError> {
-    let Value::Object(mut body) = body else {
-        return Err(ScimError::invalid_syntax("the body must be a JSON object"));
-    };
-    let given = match take(&mut body, "Operations") {
-        Some(Value::Array(operations)) if !operations.is_empty() => operations,
-        _ => {
-            return Err(ScimError::invalid_syntax(
-                "Operations must be a list of at least one operation",
-            ));
-        }
-    };
-    if given.len() > operations_max {
-        return Err(ScimError::too_large(format!(
-            "more than {operations_max} operations in one request"
-        )));
-    }
+    let (body, given) = take_operations(body, operations_max)?;
     let fail_on_errors = match get(&body, "failOnErrors") {
         None => None,
         Some(value) => match value.as_u64() {
@@ -137,7 +123,7 @@ impl BulkRequest {
 
 impl BulkOperation {
     fn read(mut operation: Map<String, Value>) -> BulkOperation {
-        let data = take(&mut operation, "data");
+        let data = take(&mut operation, "data").filter(|data| !data.is_null());
         let operation = &operation;
         let mut problem = None;
         let mut refuse = |error: ScimError| {
@@ -281,12 +267,6 @@ pub fn resolve_value(
 fn get<'a>(object: &'a Map<String, Value>, wanted: &str) -> Option<&'a Value> {
     let found = object.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
     found.map(|(_, value)| value).filter(|value| !value.is_null())
-}
-
-/// The same, and takes it out.
-fn take(object: &mut Map<String, Value>, wanted: &str) -> Option<Value> {
-    let name = object.keys().find(|name| name.eq_ignore_ascii_case(wanted))?.clone();
-    object.remove(&name).filter(|value| !value.is_null())
 }
 
 /// The bulkId that a text refers to.

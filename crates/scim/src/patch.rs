@@ -68,22 +68,7 @@ pub enum MemberOperation {
 ///
 /// Takes the body: a large one should not stand in memory twice.
 pub fn parse_patch(body: Value, operations_max: usize) -> Result<Vec<PatchOperation>, ScimError> {
-    let Value::Object(mut body) = body else {
-        return Err(ScimError::invalid_syntax("the body must be a JSON object"));
-    };
-    let operations = match take(&mut body, "Operations") {
-        Some(Value::Array(operations)) if !operations.is_empty() => operations,
-        _ => {
-            return Err(ScimError::invalid_syntax(
-                "Operations must be a list of at least one operation",
-            ));
-        }
-    };
-    if operations.len() > operations_max {
-        return Err(ScimError::too_large(format!(
-            "more than {operations_max} operations in one request"
-        )));
-    }
+    let (_, operations) = take_operations(body, operations_max)?;
     operations
         .into_iter()
         .enumerate()
@@ -112,8 +97,33 @@ fn read_operation(operation: Value) -> Result<PatchOperation, ScimError> {
     Ok(PatchOperation { op, path, value: take(&mut operation, "value") })
 }
 
+/// Takes `Operations` out of the envelope that PATCH and Bulk have in common, and gives the rest of it too.
+/// 400 `invalidSyntax` for what is none, 413 above `operations_max`.
+pub(crate) fn take_operations(
+    body: Value,
+    operations_max: usize,
+) -> Result<(Map<String, Value>, Vec<Value>), ScimError> {
+    let Value::Object(mut body) = body else {
+        return Err(ScimError::invalid_syntax("the body must be a JSON object"));
+    };
+    let operations = match take(&mut body, "Operations") {
+        Some(Value::Array(operations)) if !operations.is_empty() => operations,
+        _ => {
+            return Err(ScimError::invalid_syntax(
+                "Operations must be a list of at least one operation",
+            ));
+        }
+    };
+    if operations.len() > operations_max {
+        return Err(ScimError::too_large(format!(
+            "more than {operations_max} operations in one request"
+        )));
+    }
+    Ok((body, operations))
+}
+
 /// Takes the member of a name, in any case, out of an object.
-fn take(object: &mut Map<String, Value>, wanted: &str) -> Option<Value> {
+pub(crate) fn take(object: &mut Map<String, Value>, wanted: &str) -> Option<Value> {
     let name = object.keys().find(|name| name.eq_ignore_ascii_case(wanted))?.clone();
     object.remove(&name)
 }
