@@ -31,6 +31,7 @@ mod cases {
     mod crash;
     mod disk;
     mod large_groups;
+    mod operation_log;
     mod public_client;
     mod schemas_from_files;
     mod scim;

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use event::{Application, Event, Fact, Number, ResourceType, Seq, Timestamp};
+use event::{Application, Attribute, Event, Fact, Number, ResourceType, Seq, Timestamp};
 use projector::{View, seq_at};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use query::as_of::{self, Existence, Slice};
-use serde_json::{Value, json};
+use query::name::{Found, Name};
+use serde_json::{Map, Value, json};
 
 use crate::harness::in_process::{InProcess, START};
 use crate::harness::repetitions;
@@ -73,7 +74,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(name, active)| Step::CreateUser { name, active }),
         2 => (0..3_u8, few()).prop_map(|(name, members)| Step::CreateGroup { name, members }),
         2 => any::<u8>().prop_map(|resource| Step::Delete { resource }),
-        5 => (any::<u8>(), 0..4_u8, 0..3_u8)
+        5 => (any::<u8>(), 0..5_u8, 0..3_u8)
             .prop_map(|(resource, attribute, value)| Step::Set { resource, attribute, value }),
         2 => (any::<u8>(), prop::collection::vec((0..3_u8, 0..3_u8), 0..3))
             .prop_map(|(resource, emails)| Step::Emails { resource, emails }),
@@ -152,6 +153,7 @@ impl Player<'_> {
                     0 => ("active", json!(*value == 0)),
                     1 => ("title", json!(format!("title-{value}"))),
                     2 => ("name.givenName", json!(format!("name-{value}"))),
+                    3 => ("userName", json!(format!("User-{value}"))),
                     _ => (
                         "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
                         json!(format!("department-{value}")),
@@ -221,6 +223,7 @@ fn compare_at(view: &View<'_>, events: &[Event], ids: &[(&str, String)], at: Opt
             assert_eq!(user.version.state.as_ref(), Some(attributes), "{} at {at:?}", user.number);
         }
     }
+    compare_names_at(view, &world, at);
     for (kind, id) in ids {
         let resource_type = if *kind == "Users" { ResourceType::USER } else { ResourceType::GROUP };
         let resource = as_of::resource_at(view, BOAT, resource_type, id, at).unwrap();
@@ -247,6 +250,34 @@ fn compare_at(view: &View<'_>, events: &[Event], ids: &[(&str, String)], at: Opt
             let expected = world.members.get(&resource.number).cloned().unwrap_or_default();
             assert_eq!(found, expected, "members of {id} at {at:?}");
             assert_eq!(page.count, expected.len() as u64);
+        }
+    }
+}
+
+/// Compares who bears each name that a history can give.
+fn compare_names_at(view: &View<'_>, world: &World, at: Option<Seq>) {
+    let names =
+        (0..6).map(|name| (ResourceType::USER, Attribute::UserName, format!("user-{name}")));
+    let groups =
+        (0..3).map(|name| (ResourceType::GROUP, Attribute::DisplayName, format!("group-{name}")));
+    for (resource_type, attribute, value) in names.chain(groups) {
+        let bears = |attributes: &Map<String, Value>| {
+            let found = attributes.get(attribute.name()).and_then(Value::as_str);
+            found.is_some_and(|found| found.eq_ignore_ascii_case(&value))
+        };
+        let bearers: Vec<Number> = world
+            .resources
+            .iter()
+            .filter(|(_, (kind, attributes))| *kind == resource_type && bears(attributes))
+            .map(|(number, _)| *number)
+            .collect();
+        let name = Name { attribute, value: &value };
+        match (name.at(view, BOAT, resource_type, at).unwrap(), &bearers[..]) {
+            (Found::One(found), [bearer]) => assert_eq!(found, *bearer, "{value} at {at:?}"),
+            (Found::Several(found), [_, _, ..]) => assert_eq!(found, bearers, "{value} at {at:?}"),
+            // Whoever bore it at another time, or nobody ever.
+            (Found::Nobody | Found::One(_), []) => {}
+            (found, _) => panic!("{value} at {at:?}: {found:?}, not {bearers:?}"),
         }
     }
 }

@@ -12,7 +12,7 @@ use event::{
 };
 use serde_json::{Map, Value};
 use store::ReadRows;
-use store::key::{self, Set};
+use store::key::{self, Class, Set};
 
 use crate::error::ProjectorError;
 use crate::operation::OperationSummary;
@@ -25,7 +25,7 @@ use crate::view::{Overlay, View};
 
 /// Raised whenever rows, their keys or the fold itself change: rows of another version are made
 /// anew at start-up.
-pub const FOLD_VERSION: u32 = 2;
+pub const FOLD_VERSION: u32 = 3;
 
 /// A value whose [`folded`] form has more bytes than this is not looked up by: it has no lookup row,
 /// and to find it one must look through the resources. Of the names that have at most 1 KiB each
@@ -55,7 +55,7 @@ pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError>
             let name = row::encode("a resource type", &added.name)?;
             rows.put(key::resource_type(added.number), name);
         }
-        Fact::Unauthenticated(_) => fold_summary(rows, event),
+        Fact::Unauthenticated(_) => fold_summary(rows, event)?,
     }
     Ok(())
 }
@@ -117,7 +117,13 @@ fn fold_operation(
     event: &Event,
     operation: &Operation,
 ) -> Result<(), ProjectorError> {
-    fold_summary(rows, event);
+    fold_summary(rows, event)?;
+    for number in operation.touches.iter().chain([&operation.number]) {
+        if *number != Number::NOBODY {
+            let application = event.header.application;
+            rows.put(key::by_resource(application, *number, event.seq), vec![]);
+        }
+    }
     for part in &event.parts {
         if let Content::Changes(changes) = &part.content {
             let of = Of { event, operation, number: part.subject };
@@ -127,10 +133,17 @@ fn fold_operation(
     Ok(())
 }
 
-fn fold_summary(rows: &mut Overlay<'_>, event: &Event) {
-    if let Some(summary) = OperationSummary::of(event) {
-        rows.put(key::operation(event.seq), summary.encode());
-    }
+fn fold_summary(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError> {
+    let ordinal = View::new(rows).class_count(Class::ALL)? + 1;
+    let Some(summary) = OperationSummary::of(event, ordinal) else { return Ok(()) };
+    let class = summary.class();
+    let place = View::new(rows).class_count(class)? + 1;
+    rows.put(key::operation(event.seq), summary.encode());
+    rows.put(key::class(Class::ALL), ordinal.to_be_bytes().to_vec());
+    rows.put(key::class(class), place.to_be_bytes().to_vec());
+    rows.put(key::by_class(class, event.seq), place.to_be_bytes().to_vec());
+    rows.put(key::by_request(summary.request_id_hash, event.seq), vec![]);
+    Ok(())
 }
 
 /// The changes of one resource or person by one operation.
@@ -207,7 +220,7 @@ impl Of<'_> {
         };
         let was_active = before.as_ref().is_none_or(|before| before.active);
         let active = new.as_ref().and_then(active).unwrap_or(was_active);
-        self.fold_lookups(rows, resource_type, old.as_ref(), new.as_ref());
+        self.fold_lookups(rows, resource_type, old.as_ref(), new.as_ref())?;
         let existing = Set::Existing(resource_type);
         self.fold_existence(rows, existing, old.is_some(), new.is_some())?;
         if resource_type == ResourceType::USER {
@@ -233,7 +246,7 @@ impl Of<'_> {
         resource_type: ResourceType,
         old: Option<&Map<String, Value>>,
         new: Option<&Map<String, Value>>,
-    ) {
+    ) -> Result<(), ProjectorError> {
         let application = self.application();
         if let Some(id) = new.and_then(|state| text(state, Attribute::Id)) {
             // Stays for ever: an id is never given again, and a deleted one still has a history.
@@ -248,12 +261,19 @@ impl Of<'_> {
             let key =
                 |value| key::lookup(application, resource_type, attribute, value, self.number);
             for gone in was.difference(&is) {
-                rows.delete(key(gone));
+                let row = key(gone);
+                if let Some(since) = rows.get(&row)? {
+                    let stay = (self.number, row::decode_seq("a lookup", &since)?);
+                    let key = key::named(application, resource_type, attribute, gone, stay);
+                    rows.put(key, self.seq().to_be_bytes().to_vec());
+                }
+                rows.delete(row);
             }
             for come in is.difference(&was) {
-                rows.put(key(come), vec![]);
+                rows.put(key(come), self.seq().to_be_bytes().to_vec());
             }
         }
+        Ok(())
     }
 
     fn fold_existence(
@@ -512,11 +532,11 @@ mod tests {
         fold(&mut rows, &changed(2, "title", None, None)).unwrap();
         let mut seen = vec![];
         View::new(&rows)
-            .operations(None, &mut |summary| {
-                seen.push((summary.seq, summary.application, summary.status, summary.count));
+            .operations(0..9, &mut |summary| {
+                seen.push((summary.ordinal, summary.http_status, summary.count));
                 ControlFlow::Continue(())
             })
             .unwrap();
-        assert_eq!(seen, [(2, APP, 200, 1), (1, APP, 401, u32::MAX), (0, APP, 401, 70_000)]);
+        assert_eq!(seen, [(3, 200, 1), (2, 401, u32::MAX), (1, 401, 70_000)]);
     }
 }

@@ -2,10 +2,12 @@
 //! without a valid credential that were only counted have one together.
 
 use event::{
-    Application, Credential, Effect, Event, Fact, Method, Number, ResourceType, Seq, Timestamp,
+    Application, Content, Credential, Effect, Event, Fact, Method, Number, Operation, Part,
+    ResourceType, Route, Seq, Timestamp,
 };
+use store::key::Class;
 
-/// Numbers and codes of one operation; 43 bytes as a row.
+/// Numbers and codes of one operation; 45 bytes as a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OperationSummary {
     /// Its place in the log.
@@ -20,21 +22,130 @@ pub struct OperationSummary {
     pub number: Number,
     /// The type of resource.
     pub resource_type: ResourceType,
+    /// What was asked.
+    pub action: Action,
+    /// How it ended.
+    pub status: Status,
     /// The answered status.
-    pub status: u16,
-    /// Stored number of the method.
-    pub method: u8,
-    /// Stored number of the effect.
-    pub effect: u8,
+    pub http_status: u16,
     /// How many requests it stands for: 1, save for those that were only counted; `u32::MAX` for
     /// more than that.
     pub count: u32,
+    /// Its place among the operations of the log, from 1.
+    pub ordinal: u64,
     /// Hash of the request id; equal ids have equal hashes, and the event decides.
     pub request_id_hash: u64,
 }
 
+/// What was asked, in the words of Microsoft Graph.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Action {
+    /// A resource was to be made.
+    Create = 1,
+    /// A resource was to be changed.
+    Update = 2,
+    /// An account was switched off.
+    Disable = 3,
+    /// A resource was to go.
+    Delete = 4,
+    /// Everything else; reads above all.
+    Other = 5,
+}
+
+impl Action {
+    /// All of them.
+    pub const ALL: [Action; 5] =
+        [Action::Create, Action::Update, Action::Disable, Action::Delete, Action::Other];
+
+    /// The word in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Disable => "disable",
+            Action::Delete => "delete",
+            Action::Other => "other",
+        }
+    }
+
+    /// The action of an operation with these parts.
+    pub fn of(operation: &Operation, parts: &[Part]) -> Action {
+        let on_resources = matches!(operation.route, Route::Collection | Route::Resource);
+        if !on_resources || operation.effect == Effect::Read {
+            return Action::Other;
+        }
+        match operation.method {
+            Method::Post => Action::Create,
+            Method::Put | Method::Patch if disables(operation, parts) => Action::Disable,
+            Method::Put | Method::Patch => Action::Update,
+            Method::Delete => Action::Delete,
+            Method::Get | Method::Head | Method::Other => Action::Other,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<Action> {
+        Action::ALL.into_iter().find(|action| *action as u8 == code)
+    }
+}
+
+/// Whether the operation's own resource became inactive.
+fn disables(operation: &Operation, parts: &[Part]) -> bool {
+    let own = parts.iter().filter(|part| part.subject == operation.number);
+    let mut values = own.flat_map(|part| match &part.content {
+        Content::Changes(changes) => changes.values.as_slice(),
+        Content::Target(_) | Content::Body(_) | Content::Detail(_) => &[],
+    });
+    values.any(|change| {
+        change.path.schema.is_none()
+            && change.path.attribute == "active"
+            && change.old.as_deref() != Some(b"false")
+            && change.new.as_deref() == Some(b"false")
+    })
+}
+
+/// How an operation ended, in the words of Microsoft Graph.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Status {
+    /// It was answered as it was asked.
+    Success = 1,
+    /// It was refused.
+    Failure = 2,
+    /// It was passed over.
+    Skipped = 3,
+}
+
+impl Status {
+    /// All of them.
+    pub const ALL: [Status; 3] = [Status::Success, Status::Failure, Status::Skipped];
+
+    /// The word in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Success => "success",
+            Status::Failure => "failure",
+            Status::Skipped => "skipped",
+        }
+    }
+
+    /// The status of an operation.
+    pub fn of(operation: &Operation) -> Status {
+        match (operation.effect, operation.status) {
+            (Effect::Skipped, _) => Status::Skipped,
+            (_, ..400) => Status::Success,
+            (_, _) => Status::Failure,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<Status> {
+        Status::ALL.into_iter().find(|status| *status as u8 == code)
+    }
+}
+
 impl OperationSummary {
-    pub(crate) fn of(event: &Event) -> Option<OperationSummary> {
+    /// The summary of an event that stands among the operations, as the `ordinal`th of them.
+    pub(crate) fn of(event: &Event, ordinal: u64) -> Option<OperationSummary> {
         let origin = event.header.origin.as_ref();
         // What counted requests have in common.
         let refused = OperationSummary {
@@ -44,19 +155,20 @@ impl OperationSummary {
             recorded_at: event.header.recorded_at,
             number: Number::NOBODY,
             resource_type: ResourceType::NONE,
-            status: 401,
-            method: Method::Other as u8,
-            effect: Effect::Rejected as u8,
+            action: Action::Other,
+            status: Status::Failure,
+            http_status: 401,
             count: 1,
+            ordinal,
             request_id_hash: request_id_hash(origin.map_or("", |origin| &origin.request_id)),
         };
         match &event.header.fact {
             Fact::Operation(op) => Some(OperationSummary {
                 number: op.number,
                 resource_type: op.resource_type,
-                status: op.status,
-                method: op.method as u8,
-                effect: op.effect as u8,
+                action: Action::of(op, &event.parts),
+                status: Status::of(op),
+                http_status: op.status,
                 ..refused
             }),
             Fact::Unauthenticated(requests) => Some(OperationSummary {
@@ -71,17 +183,28 @@ impl OperationSummary {
         }
     }
 
+    /// The class under which it is counted and listed.
+    pub fn class(&self) -> Class {
+        Class {
+            application: self.application,
+            credential: self.credential,
+            status: self.status as u8,
+            action: self.action as u8,
+        }
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(43);
+        let mut out = Vec::with_capacity(45);
         out.extend_from_slice(&self.application.0.to_be_bytes());
         out.extend_from_slice(&self.credential.0.to_be_bytes());
         out.extend_from_slice(&self.recorded_at.0.to_be_bytes());
         out.extend_from_slice(&self.number.0.to_be_bytes());
         out.push(self.resource_type.0);
-        out.extend_from_slice(&self.status.to_be_bytes());
-        out.push(self.method);
-        out.push(self.effect);
+        out.push(self.action as u8);
+        out.push(self.status as u8);
+        out.extend_from_slice(&self.http_status.to_be_bytes());
         out.extend_from_slice(&self.count.to_be_bytes());
+        out.extend_from_slice(&self.ordinal.to_be_bytes());
         out.extend_from_slice(&self.request_id_hash.to_be_bytes());
         out
     }
@@ -95,10 +218,11 @@ impl OperationSummary {
             recorded_at: Timestamp(i64::from_be_bytes(take(&mut rest)?)),
             number: Number(u32::from_be_bytes(take(&mut rest)?)),
             resource_type: ResourceType(u8::from_be_bytes(take(&mut rest)?)),
-            status: u16::from_be_bytes(take(&mut rest)?),
-            method: u8::from_be_bytes(take(&mut rest)?),
-            effect: u8::from_be_bytes(take(&mut rest)?),
+            action: Action::from_code(u8::from_be_bytes(take(&mut rest)?))?,
+            status: Status::from_code(u8::from_be_bytes(take(&mut rest)?))?,
+            http_status: u16::from_be_bytes(take(&mut rest)?),
             count: u32::from_be_bytes(take(&mut rest)?),
+            ordinal: u64::from_be_bytes(take(&mut rest)?),
             request_id_hash: u64::from_be_bytes(take(&mut rest)?),
         };
         rest.is_empty().then_some(summary)
@@ -131,10 +255,11 @@ mod tests {
             recorded_at: Timestamp(-3),
             number: Number(u32::MAX),
             resource_type: ResourceType::GROUP,
-            status: 409,
-            method: 2,
-            effect: 4,
+            action: Action::Create,
+            status: Status::Failure,
+            http_status: 409,
             count: 70_000,
+            ordinal: 4,
             request_id_hash: request_id_hash("req-1"),
         };
         let bytes = summary.encode();

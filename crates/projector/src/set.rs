@@ -7,8 +7,8 @@
 //! after every 64 changes in between, holds what these changes come to; members at a seq are the
 //! last base, the packs after it and the changes after those, so an old question costs what a new
 //! one does, and so does a change: whatever the size of its set, somebody who joins is read again
-//! once, for the pack. The **mirror** (member, set, start) turns it round: one scan answers where
-//! somebody was a member, and when.
+//! once, for the pack. The **mirror** (member, set, start) turns the members of groups round: one scan
+//! answers where somebody was a member, and when.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -127,7 +127,9 @@ pub(crate) fn record(
         }
         let value = Change { added: *added, count, since_base, since_pack };
         rows.put(key::set_change(application, set, seq, *member), value.encode());
-        if *added {
+        if !matches!(set, Set::Members(_)) {
+            // Whether a resource exists and is active stands in its versions; nobody asks the mirror.
+        } else if *added {
             rows.put(key::mirror(application, *member, set, seq), OPEN.to_be_bytes().to_vec());
         } else if let Some(stay) = last_stay(rows, application, set, *member)? {
             rows.put(

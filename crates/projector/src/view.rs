@@ -1,11 +1,11 @@
 //! Typed reading of rows: of a snapshot, or of a snapshot with an overlay of unpublished changes.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use event::codec::decode_header;
 use event::{Application, Attribute, Credential, Number, ResourceType, Seq, Timestamp};
 use sha2::{Digest, Sha256};
-use store::key::{self, KeyRange, Set};
+use store::key::{self, Class, KeyRange, Set};
 use store::{Direction, ReadRows, Row, RowChanges, Store, StoreError, Visit};
 use subtle::ConstantTimeEq;
 
@@ -291,14 +291,14 @@ impl<'a> View<'a> {
         set::stays_in(self.rows, &key::mirrors(application, member))
     }
 
-    /// Shows the summaries of operations before `before`, newest first, until `visit` breaks off.
+    /// Shows the summaries of a range's operations, newest first, until `visit` breaks off.
     pub fn operations(
         &self,
-        before: Option<Seq>,
+        seqs: Range<Seq>,
         visit: &mut dyn FnMut(OperationSummary) -> ControlFlow<()>,
     ) -> Result<(), ProjectorError> {
         let mut failed = None;
-        self.rows.scan(&key::operations(before), Direction::Backward, &mut |key, value| {
+        self.rows.scan(&key::operations(&seqs), Direction::Backward, &mut |key, value| {
             let summary =
                 key::operation_seq(key).and_then(|seq| OperationSummary::decode(seq, value));
             match summary {
@@ -310,6 +310,121 @@ impl<'a> View<'a> {
             }
         })?;
         failed.map_or(Ok(()), Err)
+    }
+
+    /// The summary of the operation at `seq`; `None` where another kind of event stands.
+    pub fn operation(&self, seq: Seq) -> Result<Option<OperationSummary>, ProjectorError> {
+        let Some(value) = self.rows.get(&key::operation(seq))? else { return Ok(None) };
+        let summary = OperationSummary::decode(seq, &value);
+        summary.map(Some).ok_or_else(|| ProjectorError::row("an operation"))
+    }
+
+    /// The classes that have operations, and how many.
+    pub fn classes(&self) -> Result<Vec<(Class, u64)>, ProjectorError> {
+        let what = "a class";
+        let mut classes = self.collect(&key::classes(), |key, value| {
+            let class = key::class_parts(key).ok_or_else(|| ProjectorError::row(what))?;
+            Ok((class, row::decode_seq(what, value)?))
+        })?;
+        classes.retain(|(class, _)| *class != Class::ALL);
+        Ok(classes)
+    }
+
+    /// How many operations a class has, or with [`Class::ALL`] the log.
+    pub fn class_count(&self, class: Class) -> Result<u64, ProjectorError> {
+        let count = self.rows.get(&key::class(class))?;
+        count.map_or(Ok(0), |count| row::decode_seq("a class", &count))
+    }
+
+    /// How many operations of a class are older than `before`.
+    pub fn class_count_before(&self, class: Class, before: Seq) -> Result<u64, ProjectorError> {
+        let last = match class {
+            Class::ALL => {
+                let last = self.rows.first(&key::operations(&(0..before)), Direction::Backward)?;
+                let Some((key, value)) = last else { return Ok(0) };
+                let summary =
+                    key::operation_seq(&key).and_then(|seq| OperationSummary::decode(seq, &value));
+                return summary
+                    .map(|one| one.ordinal)
+                    .ok_or_else(|| ProjectorError::row("an operation"));
+            }
+            class => {
+                self.rows.first(&key::all_by_class(class, &(0..before)), Direction::Forward)?
+            }
+        };
+        last.map_or(Ok(0), |(_, place)| row::decode_seq("a class", &place))
+    }
+
+    /// The places of a class's operations in a range, newest first, at most `limit`.
+    pub fn by_class(
+        &self,
+        class: Class,
+        seqs: Range<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Seq>, ProjectorError> {
+        self.index(&key::all_by_class(class, &seqs), limit)
+    }
+
+    /// The places of a range's operations that are on a resource or person, or concern it; newest
+    /// first, at most `limit`.
+    pub fn by_resource(
+        &self,
+        application: Application,
+        number: Number,
+        seqs: Range<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Seq>, ProjectorError> {
+        self.index(&key::all_by_resource(application, number, &seqs), limit)
+    }
+
+    /// The places of a range's operations whose request's id has this hash, newest first, at most
+    /// `limit`.
+    pub fn by_request(
+        &self,
+        request_id_hash: u64,
+        seqs: Range<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Seq>, ProjectorError> {
+        self.index(&key::all_by_request(request_id_hash, &seqs), limit)
+    }
+
+    fn index(&self, range: &KeyRange, limit: usize) -> Result<Vec<Seq>, ProjectorError> {
+        let mut seqs = Vec::new();
+        let mut damaged = false;
+        self.rows.scan(range, Direction::Forward, &mut |key, _| {
+            if seqs.len() == limit {
+                return ControlFlow::Break(());
+            }
+            match key::index_seq(key) {
+                Some(seq) => seqs.push(seq),
+                None => damaged = true,
+            }
+            if damaged { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        if damaged { Err(ProjectorError::row("an index")) } else { Ok(seqs) }
+    }
+
+    /// Who has a value, and who had it: by whom, since when and until when. The value is
+    /// [`folded`](crate::folded) and as long as in [`View::lookup`].
+    pub fn bearers(
+        &self,
+        application: Application,
+        resource_type: ResourceType,
+        attribute: Attribute,
+        folded: &str,
+    ) -> Result<Vec<Bearer>, ProjectorError> {
+        let damaged = || ProjectorError::row("a lookup");
+        let range = key::lookups(application, resource_type, attribute, folded);
+        let mut bearers = self.collect(&range, |key, since| {
+            let number = key::lookup_number(key).ok_or_else(damaged)?;
+            Ok(Bearer { number, since: row::decode_seq("a lookup", since)?, until: None })
+        })?;
+        let range = key::names(application, resource_type, attribute, folded);
+        bearers.append(&mut self.collect(&range, |key, until| {
+            let (number, since) = key::named_parts(key).ok_or_else(damaged)?;
+            Ok(Bearer { number, since, until: Some(row::decode_seq("a name", until)?) })
+        })?);
+        Ok(bearers)
     }
 
     /// The resource types beyond `User` and `Group`, by number.
@@ -361,6 +476,17 @@ impl<'a> View<'a> {
         })?;
         failed.map_or(Ok(found), Err)
     }
+}
+
+/// Who had a value of those that are looked up by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bearer {
+    /// Who.
+    pub number: Number,
+    /// The event that gave it.
+    pub since: Seq,
+    /// The event that took it; `None` while it is theirs.
+    pub until: Option<Seq>,
 }
 
 /// The digest under which a token is stored. Tokens are 256 random bits, so one round suffices.

@@ -128,7 +128,7 @@ impl Server {
         let store = Store::open(&config.data, &options, random)?;
         let mut fresh = [0; 32];
         getrandom::fill(&mut fresh).map_err(no_random)?;
-        let cursor_key = store::secret_file(&config.data, fresh)?;
+        let cursor_key = CursorKey::new(store::secret_file(&config.data, fresh)?);
         let watch = Stopwatch::start();
         let folded = projector::catch_up(&store, |reached, size| {
             tracing::info!(reached, size, "folding events");
@@ -161,7 +161,7 @@ impl Server {
             committer.clone(),
             config.public_url.clone(),
             catalog,
-            CursorKey::new(cursor_key),
+            cursor_key.clone(),
             tasks.clone(),
             stopping.clone(),
         );
@@ -169,6 +169,7 @@ impl Server {
             committer: committer.clone(),
             public_url: config.public_url,
             metrics: render_metrics(committer.clone()),
+            cursor_key,
             version: env!("CARGO_PKG_VERSION"),
             check_settings: |settings| {
                 serde_json::from_value::<scim::Settings>(settings.clone()).is_ok()

@@ -5,6 +5,7 @@
 
 use event::{Application, Attribute, Number, ResourceType, Seq};
 use projector::{ProjectorError, Standing, Version, View};
+use serde_json::Value;
 use store::key::Set;
 
 /// Which rows of a list to show. Lists are ordered by number.
@@ -71,7 +72,17 @@ pub fn resource_at(
     id: &str,
     at: Option<Seq>,
 ) -> Result<Option<Resource>, ProjectorError> {
-    let Some(number) = view.number_of_id(application, resource_type, id)? else { return Ok(None) };
+    let number = view.number_of_id(application, resource_type, id)?;
+    number.map(|number| resource_of(view, application, number, at)).transpose()
+}
+
+/// The resource of a number that had one at some time.
+pub fn resource_of(
+    view: &View<'_>,
+    application: Application,
+    number: Number,
+    at: Option<Seq>,
+) -> Result<Resource, ProjectorError> {
     let version = match at {
         Some(seq) => view.version(application, number, seq)?,
         None => None,
@@ -85,7 +96,7 @@ pub fn resource_at(
             Existence::NotYet { created_seq }
         }
     };
-    Ok(Some(Resource { number, existence }))
+    Ok(Resource { number, existence })
 }
 
 /// A user that existed.
@@ -178,6 +189,59 @@ pub fn scim_id(
         Some(mentioned) if mentioned.attribute == Attribute::Id => Some(mentioned.value),
         Some(_) | None => None,
     })
+}
+
+/// What a resource or person was called.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Identity {
+    /// The SCIM id.
+    pub id: Option<String>,
+    /// `userName`
+    pub user_name: Option<String>,
+    /// `externalId`
+    pub external_id: Option<String>,
+    /// `displayName`
+    pub display_name: Option<String>,
+}
+
+/// What a resource was called right after an event, or when that event deleted it, before; of somebody
+/// who was not there, the name under which they were mentioned.
+pub fn identity_at(
+    view: &View<'_>,
+    application: Application,
+    number: Number,
+    seq: Seq,
+) -> Result<Identity, ProjectorError> {
+    if number == Number::NOBODY {
+        return Ok(Identity::default());
+    }
+    let mut version = view.version(application, number, seq)?;
+    if let Some(Version { seq: deleted, state: None, .. }) = version {
+        version = match deleted.checked_sub(1) {
+            Some(before) => view.version(application, number, before)?,
+            None => None,
+        };
+    }
+    if let Some(state) = version.and_then(|version| version.state) {
+        let text = |name: &str| state.get(name).and_then(Value::as_str).map(str::to_owned);
+        return Ok(Identity {
+            id: text("id"),
+            user_name: text("userName"),
+            external_id: text("externalId"),
+            display_name: text("displayName"),
+        });
+    }
+    let mut identity = Identity { id: scim_id(view, application, number)?, ..Identity::default() };
+    if let Some(mentioned) = view.mentioned(application, number)? {
+        let name = Some(mentioned.value);
+        match mentioned.attribute {
+            Attribute::UserName => identity.user_name = name,
+            Attribute::ExternalId => identity.external_id = name,
+            Attribute::DisplayName => identity.display_name = name,
+            Attribute::Id | Attribute::Email => {}
+        }
+    }
+    Ok(identity)
 }
 
 fn page<T>(

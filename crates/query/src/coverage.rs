@@ -45,9 +45,23 @@ impl Coverage {
         Ok(Coverage(holes))
     }
 
-    /// Of a question about the whole record.
-    pub(crate) fn whole(record: &Record<'_>, stand: &Stand) -> Result<Coverage, Error> {
-        known(record, stand.head()).map(Coverage)
+    /// Of a question about the stretch of its stand, or without one about the whole record.
+    pub(crate) fn between(record: &Record<'_>, stand: &Stand) -> Result<Coverage, Error> {
+        let mut holes = known(record, record.size.checked_sub(1))?;
+        holes.retain(|hole| {
+            stand.from.is_none_or(|from| hole.to.is_none_or(|end| from < end))
+                && stand.to.is_none_or(|to| hole.from.is_none_or(|begin| begin < to))
+        });
+        if let Some(from) = stand.from {
+            let began = if stand.size == 0 { None } else { Some(record.recorded_at(0)?) };
+            if began.is_none_or(|began| from < began) {
+                holes.insert(0, Hole { from: Some(from), to: began, reason: BEFORE });
+            }
+        }
+        if let Some(to) = stand.to.filter(|to| *to > stand.now) {
+            holes.push(Hole { from: Some(stand.now), to: Some(to), reason: FUTURE });
+        }
+        Ok(Coverage(holes))
     }
 
     pub(crate) fn to_json(&self) -> Value {

@@ -5,13 +5,12 @@
 //! ```
 //!
 //! A cursor is bound to the question by a digest of all its filters, and pins the instant and the
-//! events of the first page, so that pages never shift while new events arrive. It grants nothing:
-//! every page checks the caller anew, and a made-up cursor that agrees with the record only asks for
-//! another page.
+//! events of the first page, so that pages never shift while new events arrive. It is sealed, so that
+//! nobody makes one up that hides what an answer misses, and grants nothing: every page checks the
+//! caller anew.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use event::{LogId, Seq, Timestamp};
+use scim::CursorKey;
 use sha2::{Digest, Sha256};
 
 const VERSION: u8 = 1;
@@ -24,6 +23,7 @@ pub(crate) enum List {
     Users = 2,
     Members = 3,
     Operations = 4,
+    Timeline = 5,
 }
 
 /// A place in a list.
@@ -42,19 +42,19 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    pub(crate) fn encode(&self, list: List) -> String {
+    pub(crate) fn seal(&self, list: List, key: &CursorKey) -> String {
         let mut bytes = vec![VERSION, list as u8];
         bytes.extend_from_slice(&self.binding.to_be_bytes());
         bytes.extend_from_slice(&self.time.0.to_be_bytes());
         bytes.extend_from_slice(&self.now.0.to_be_bytes());
         bytes.extend_from_slice(&self.size.to_be_bytes());
         bytes.extend_from_slice(&self.after.to_be_bytes());
-        URL_SAFE_NO_PAD.encode(bytes)
+        key.seal(&bytes)
     }
 
     /// The list's kind and the place; `None` for what we never gave out.
-    pub(crate) fn decode(text: &str) -> Option<(u8, Cursor)> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    pub(crate) fn open(text: &str, key: &CursorKey) -> Option<(u8, Cursor)> {
+        let bytes = key.open(text)?;
         let [VERSION, kind, rest @ ..] = bytes.as_slice() else { return None };
         let ([binding, time, now, size, after], []) = rest.as_chunks::<8>() else { return None };
         let cursor = Cursor {
@@ -88,12 +88,17 @@ mod tests {
     fn a_cursor_reads_back_and_nothing_else_does() {
         let cursor =
             Cursor { binding: 7, time: Timestamp(-1), now: Timestamp(2), size: 3, after: u64::MAX };
-        let text = cursor.encode(List::Users);
-        assert_eq!(Cursor::decode(&text), Some((List::Users as u8, cursor)));
-        assert_eq!(Cursor::decode(""), None);
-        assert_eq!(Cursor::decode(&text[..text.len() - 4]), None);
-        assert_eq!(Cursor::decode(&format!("{text}AAAA")), None);
-        assert_eq!(Cursor::decode(&text.replacen('A', "B", 1)), None, "another version");
+        let key = CursorKey::new([5; 32]);
+        let text = cursor.seal(List::Users, &key);
+        assert_eq!(Cursor::open(&text, &key), Some((List::Users as u8, cursor)));
+        assert_eq!(Cursor::open(&text, &CursorKey::new([6; 32])), None, "another server's");
+        assert_eq!(Cursor::open("", &key), None);
+        let content = key.open(&text).unwrap();
+        for other in [&content[..content.len() - 1], &[&content[..], &[0]].concat()] {
+            assert_eq!(Cursor::open(&key.seal(other), &key), None, "another length");
+        }
+        let newer = [&[VERSION + 1], &content[1..]].concat();
+        assert_eq!(Cursor::open(&key.seal(&newer), &key), None, "another version");
     }
 
     #[test]

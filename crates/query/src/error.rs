@@ -29,6 +29,8 @@ pub(crate) enum Error {
     QueryTooLong { bytes_max: usize },
     #[error("the cursor belongs to another question: repeat all parameters of the first page")]
     CursorMismatch,
+    #[error("several bear this name; ask with one of the ids in `candidates`")]
+    Ambiguous { candidates: Vec<String> },
     #[error("{0}")]
     Body(String),
     #[error("the body is longer than {bytes_max} bytes")]
@@ -73,6 +75,8 @@ pub(crate) struct Problem {
     pub(crate) title: &'static str,
     pub(crate) status: StatusCode,
     pub(crate) detail: String,
+    /// Ids of what a name may mean; mostly there are none.
+    pub(crate) candidates: Vec<String>,
 }
 
 impl Error {
@@ -101,6 +105,9 @@ impl Error {
             }
             Error::CursorMismatch => {
                 ("cursor-mismatch", "Cursor of another question", StatusCode::BAD_REQUEST)
+            }
+            Error::Ambiguous { .. } => {
+                ("ambiguous-name", "Name of several", StatusCode::BAD_REQUEST)
             }
             Error::Body(_) => ("invalid-body", "Invalid body", StatusCode::BAD_REQUEST),
             Error::BodyTooLarge { .. } => {
@@ -138,7 +145,12 @@ impl IntoResponse for Error {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("30"));
         }
-        let problem = Problem { slug, title, status, detail: self.to_string() };
+        let detail = self.to_string();
+        let candidates = match self {
+            Error::Ambiguous { candidates } => candidates,
+            _ => vec![],
+        };
+        let problem = Problem { slug, title, status, detail, candidates };
         response.extensions_mut().insert(problem);
         response
     }

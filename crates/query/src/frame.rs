@@ -76,7 +76,7 @@ pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
 /// `instance` is the route and not the path as it was sent: a path may name a person, and an error
 /// repeats no values. The request's id tells the occurrence.
 fn with_body(response: Response, problem: Problem, instance: &str, id: &RequestId) -> Response {
-    let body = json!({
+    let mut body = json!({
         "type": format!("/problems/{}", problem.slug),
         "title": problem.title,
         "status": problem.status.as_u16(),
@@ -84,6 +84,9 @@ fn with_body(response: Response, problem: Problem, instance: &str, id: &RequestI
         "instance": instance,
         "requestId": id.0,
     });
+    if !problem.candidates.is_empty() {
+        body["candidates"] = problem.candidates.into();
+    }
     let mut told = (problem.status, Json(body)).into_response();
     for (name, value) in response.headers() {
         if name != CONTENT_TYPE && name != axum::http::header::CONTENT_LENGTH {

@@ -3,25 +3,52 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime};
 use event::Timestamp;
 
-/// What an instant may look like, for the text of a refusal.
-pub(crate) const ACCEPTED: &str = "an RFC 3339 time (2026-03-31T17:00:00Z, an offset is fine), a \
-     date (2026-03-31: its last instant in UTC), or a time before now (-90d; units s, m, h, d, w)";
+/// For what an instant stands; it decides what a date means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Role {
+    /// The moment that is asked about: a date is its last instant.
+    At,
+    /// The beginning of a stretch, which belongs to it: a date is its first instant.
+    From,
+    /// The end of a stretch, which does not belong to it: a date is the first instant of the next.
+    To,
+}
+
+impl Role {
+    /// What such an instant may look like, for the text of a refusal.
+    pub(crate) fn accepted(self) -> &'static str {
+        match self {
+            Role::At => {
+                "an RFC 3339 time (2026-03-31T17:00:00Z, an offset is fine), a date (2026-03-31: its \
+                 last instant in UTC), or a time before now (-90d; units s, m, h, d, w)"
+            }
+            Role::From => {
+                "an RFC 3339 time (2026-03-31T17:00:00Z, an offset is fine), a date (2026-03-31: from \
+                 its start in UTC on), or a time before now (-90d; units s, m, h, d, w)"
+            }
+            Role::To => {
+                "an RFC 3339 time (2026-03-31T17:00:00Z, an offset is fine), a date (2026-03-31: to \
+                 its end in UTC), or a time before now (-90d; units s, m, h, d, w)"
+            }
+        }
+    }
+}
 
 /// The instant that a text means at `now`; `None` too for one whose year RFC 3339 cannot write, so
 /// that an answer can repeat every instant that it takes.
-pub(crate) fn parse(text: &str, now: Timestamp) -> Option<Timestamp> {
-    let found = resolve(text, now)?;
+pub(crate) fn parse(text: &str, role: Role, now: Timestamp) -> Option<Timestamp> {
+    let found = resolve(text, role, now)?;
     let time = DateTime::from_timestamp_micros(found.0)?;
     (0..=9_999).contains(&time.year()).then_some(found)
 }
 
-fn resolve(text: &str, now: Timestamp) -> Option<Timestamp> {
+fn resolve(text: &str, role: Role, now: Timestamp) -> Option<Timestamp> {
     if let Some(back) = text.strip_prefix('-') {
         return relative(back, now);
     }
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         // chrono takes years and months of any length; we take what the refusal's text shows.
-        return if text.len() == 10 { end_of(date) } else { None };
+        return if text.len() == 10 { of_date(date, role) } else { None };
     }
     let time = DateTime::parse_from_rfc3339(&with_plus(text)).ok()?;
     Some(Timestamp(time.timestamp_micros()))
@@ -35,9 +62,14 @@ fn with_plus(text: &str) -> String {
     }
 }
 
-fn end_of(date: NaiveDate) -> Option<Timestamp> {
-    let next = date.checked_add_days(Days::new(1))?.and_time(NaiveTime::MIN).and_utc();
-    Some(Timestamp(next.timestamp_micros() - 1))
+fn of_date(date: NaiveDate, role: Role) -> Option<Timestamp> {
+    let start = |date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc().timestamp_micros();
+    let next = date.checked_add_days(Days::new(1))?;
+    Some(Timestamp(match role {
+        Role::At => start(next) - 1,
+        Role::From => start(date),
+        Role::To => start(next),
+    }))
 }
 
 fn relative(back: &str, now: Timestamp) -> Option<Timestamp> {
@@ -66,7 +98,7 @@ mod tests {
     fn every_accepted_form_resolves() {
         let now = Timestamp(1_772_442_847_000_000); // 2026-03-02T09:14:07Z
         let check = |text: &str, expected: &str| {
-            let found = parse(text, now).map(|time| time.to_string());
+            let found = parse(text, Role::At, now).map(|time| time.to_string());
             assert_eq!(found.as_deref(), Some(expected), "{text}");
         };
         check("2026-03-31T17:00:00Z", "2026-03-31T17:00:00.000000Z");
@@ -80,6 +112,21 @@ mod tests {
         check("-9h", "2026-03-02T00:14:07.000000Z");
         check("-1d", "2026-03-01T09:14:07.000000Z");
         check("-1w", "2026-02-23T09:14:07.000000Z");
+    }
+
+    #[test]
+    fn a_date_is_its_end_its_start_or_the_start_of_the_next() {
+        let check = |role: Role, text: &str, expected: &str| {
+            let found = parse(text, role, Timestamp(0)).map(|time| time.to_string());
+            assert_eq!(found.as_deref(), Some(expected), "{role:?} {text}");
+        };
+        check(Role::At, "2026-03-31", "2026-03-31T23:59:59.999999Z");
+        check(Role::From, "2026-03-31", "2026-03-31T00:00:00.000000Z");
+        check(Role::To, "2026-03-31", "2026-04-01T00:00:00.000000Z");
+        for role in [Role::At, Role::From, Role::To] {
+            check(role, "2026-03-31T17:00:00Z", "2026-03-31T17:00:00.000000Z");
+        }
+        assert_eq!(parse("9999-12-31", Role::To, Timestamp(0)), None, "no year 10000");
     }
 
     #[test]
@@ -108,7 +155,7 @@ mod tests {
             "1772442847",
         ];
         for text in refused {
-            assert_eq!(parse(text, Timestamp(0)), None, "{text}");
+            assert_eq!(parse(text, Role::At, Timestamp(0)), None, "{text}");
         }
     }
 }

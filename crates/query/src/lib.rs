@@ -21,6 +21,8 @@ mod error;
 mod frame;
 mod http;
 mod instant;
+pub mod log;
+pub mod name;
 mod operation;
 mod params;
 mod record;
@@ -32,6 +34,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use projector::Committer;
+use scim::CursorKey;
 use serde_json::Value;
 
 pub use http::router;
@@ -45,6 +48,8 @@ pub struct Query {
     pub public_url: String,
     /// The metrics as Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Seals the cursors of lists.
+    pub cursor_key: CursorKey,
     /// Version of the program.
     pub version: &'static str,
     /// Says whether a JSON object is the settings of an application.

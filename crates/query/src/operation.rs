@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use event::{
     Application, Changes, Content, Credential, Detail, Effect, Event, EventId, Fact, Header,
-    Method, Number, Operation, Part, Route, Unauthenticated,
+    Method, Number, Operation, Part, Route, Seq, Unauthenticated,
 };
+use projector::{Action, Status};
 use scim::ScimType;
 use serde_json::{Map, Value, json};
 
-use crate::as_of::scim_id;
+use crate::as_of::{Identity, identity_at, scim_id};
 use crate::error::Error;
 use crate::record::Record;
 use crate::type_names::TypeNames;
@@ -94,40 +95,19 @@ impl Request<'_> {
         }
     }
 
-    /// Microsoft Graph's word for what was asked.
-    fn action(&self) -> &'static str {
-        let operation = self.operation;
-        let on_resources = matches!(operation.route, Route::Collection | Route::Resource);
-        if !on_resources || operation.effect == Effect::Read {
-            return "other";
-        }
-        match operation.method {
-            Method::Post => "create",
-            Method::Put | Method::Patch if self.disables() => "disable",
-            Method::Put | Method::Patch => "update",
-            Method::Delete => "delete",
-            Method::Get | Method::Head | Method::Other => "other",
-        }
-    }
-
-    fn disables(&self) -> bool {
-        let own = self.changes().filter(|(subject, _)| *subject == self.operation.number);
-        let mut values = own.flat_map(|(_, changes)| &changes.values);
-        values.any(|change| {
-            change.path.schema.is_none()
-                && change.path.attribute == "active"
-                && change.old.as_deref() != Some(b"false")
-                && change.new.as_deref() == Some(b"false")
+    /// The group that somebody joined or left.
+    fn membership(&self, member: Number) -> Option<(&'static str, Number)> {
+        self.changes().find_map(|(group, changes)| {
+            // Both lists are ascending.
+            let holds = |list: &[Number]| list.binary_search(&member).is_ok();
+            if holds(&changes.joined) {
+                Some(("joined", group))
+            } else if holds(&changes.left) {
+                Some(("left", group))
+            } else {
+                None
+            }
         })
-    }
-
-    /// Microsoft Graph's word for how it ended.
-    fn status(&self) -> &'static str {
-        match (self.operation.effect, self.operation.status) {
-            (Effect::Skipped, _) => "skipped",
-            (_, ..400) => "success",
-            (_, _) => "failure",
-        }
     }
 
     fn changed_paths(&self) -> BTreeSet<String> {
@@ -172,6 +152,46 @@ impl<'a> Operations<'a> {
         Ok(Operations { record, slugs: slugs.collect(), types })
     }
 
+    /// The rows of the operations at these places.
+    pub(crate) fn rows(&self, seqs: impl Iterator<Item = Seq>) -> Result<Vec<Value>, Error> {
+        let rows = seqs.map(|seq| {
+            let event = self.record.event(seq)?;
+            let shown = Shown::of(&event).ok_or(Error::Damaged("an operation"))?;
+            Ok(self.row(&shown)?.into())
+        });
+        rows.collect()
+    }
+
+    /// The rows of the operations at these places, in the timeline of a user or group: each says too
+    /// which group it joined or left by it.
+    pub(crate) fn rows_about(
+        &self,
+        number: Number,
+        seqs: impl Iterator<Item = Seq>,
+    ) -> Result<Vec<Value>, Error> {
+        let rows = seqs.map(|seq| {
+            let event = self.record.event(seq)?;
+            let shown = Shown::of(&event).ok_or(Error::Damaged("an operation"))?;
+            let mut row = self.row(&shown)?;
+            let membership = match &shown {
+                Shown::Request(request) => request.membership(number),
+                Shown::Counted(..) => None,
+            };
+            let (word, group) = match membership {
+                Some((word, group)) => {
+                    let application = event.header.application;
+                    (Some(word), identity_at(&self.record.view, application, group, seq)?)
+                }
+                None => (None, Identity::default()),
+            };
+            row.insert("membership".into(), word.into());
+            row.insert("groupId".into(), group.id.into());
+            row.insert("groupName".into(), group.display_name.into());
+            Ok(row.into())
+        });
+        rows.collect()
+    }
+
     /// The row of an operation.
     pub(crate) fn row(&self, shown: &Shown<'_>) -> Result<Map<String, Value>, Error> {
         let row = match shown {
@@ -188,6 +208,12 @@ impl<'a> Operations<'a> {
         let (header, operation) = (request.header(), request.operation);
         let recorded_at = header.recorded_at.to_string();
         let origin = header.origin.clone().unwrap_or_default();
+        let identity = identity_at(
+            &self.record.view,
+            header.application,
+            operation.number,
+            request.event.seq,
+        )?;
         let token = (origin.credential != Credential::NONE).then_some(origin.credential);
         Ok(json!({
             "seq": request.event.seq,
@@ -196,11 +222,14 @@ impl<'a> Operations<'a> {
             "occurredAt": recorded_at,
             "recordedAt": recorded_at,
             "application": self.slugs.get(&header.application),
-            "action": request.action(),
+            "action": Action::of(operation, &request.event.parts).name(),
             "operation": request.name(&self.types),
             "resourceType": self.types.name(operation.resource_type),
-            "resourceId": self.id_of(header.application, operation.number)?,
-            "status": request.status(),
+            "resourceId": identity.id,
+            "userName": identity.user_name,
+            "externalId": identity.external_id,
+            "displayName": identity.display_name,
+            "status": Status::of(operation).name(),
             "httpStatus": operation.status,
             "scimType": ScimType::from_code(operation.scim_type).map(ScimType::as_str),
             "reason": request.detail().and_then(|detail| detail.error.as_deref()),
@@ -227,11 +256,14 @@ impl<'a> Operations<'a> {
             "occurredAt": recorded_at,
             "recordedAt": recorded_at,
             "application": self.slugs.get(&event.header.application),
-            "action": "other",
+            "action": Action::Other.name(),
             "operation": "unauthenticated requests",
             "resourceType": null,
             "resourceId": null,
-            "status": "failure",
+            "userName": null,
+            "externalId": null,
+            "displayName": null,
+            "status": Status::Failure.name(),
             "httpStatus": UNAUTHENTICATED,
             "scimType": null,
             "reason": null,

@@ -6,7 +6,7 @@ use event::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::instant;
+use crate::instant::{self, Role};
 
 const QUERY_BYTES_MAX: usize = 8 << 10;
 const LIMIT_DEFAULT: usize = 100;
@@ -58,21 +58,27 @@ impl Params {
     pub(crate) fn instant(
         &self,
         name: &'static str,
+        role: Role,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Error> {
+        let read = |text: &str| instant::parse(text, role, now);
+        self.read_as(name, role.accepted(), read)
+    }
+
+    /// What `read` makes of a value; a refusal says what the parameter takes.
+    pub(crate) fn read_as<'a, T>(
+        &'a self,
+        name: &'static str,
+        accepts: &'static str,
+        read: impl FnOnce(&'a str) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let found = instant::parse(text, now);
-        found.map(Some).ok_or(Error::Parameter { name, accepts: instant::ACCEPTED })
+        read(text).map(Some).ok_or(Error::Parameter { name, accepts })
     }
 
     /// `true` or `false`.
     pub(crate) fn flag(&self, name: &'static str) -> Result<Option<bool>, Error> {
-        match self.get(name) {
-            None => Ok(None),
-            Some("true") => Ok(Some(true)),
-            Some("false") => Ok(Some(false)),
-            Some(_) => Err(Error::Parameter { name, accepts: "true or false" }),
-        }
+        self.read_as(name, "true or false", |text| text.parse().ok())
     }
 
     /// How many rows a page has at most.

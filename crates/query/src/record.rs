@@ -3,11 +3,15 @@
 use event::codec::{decode, decode_header};
 use event::{Event, Header, LogId, Seq, Timestamp};
 use projector::{ProjectorError, View, seq_at};
+use scim::CursorKey;
 use store::{Snapshot, Store, StoreError};
 
 /// Rows and events up to one place of the log.
 pub(crate) struct Record<'a> {
-    store: &'a Store,
+    /// The events.
+    pub(crate) store: &'a Store,
+    /// Seals what clients hand back.
+    pub(crate) cursor_key: &'a CursorKey,
     /// The rows.
     pub(crate) view: View<'a>,
     /// How many events the rows are made of: the seq that the next one gets.
@@ -23,9 +27,10 @@ impl<'a> Record<'a> {
         store: &'a Store,
         snapshot: &'a Snapshot<'a>,
         clock: Timestamp,
+        cursor_key: &'a CursorKey,
     ) -> Result<Record<'a>, ProjectorError> {
         let size = snapshot.watermark()?.map_or(0, |(size, _)| size);
-        let mut record = Record { store, view: View::new(snapshot), size, now: clock };
+        let mut record = Record { store, cursor_key, view: View::new(snapshot), size, now: clock };
         if let Some(last) = size.checked_sub(1) {
             record.now = clock.max(record.recorded_at(last)?);
         }

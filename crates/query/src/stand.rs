@@ -1,17 +1,17 @@
 //! On what an answer stands: which instant, which events, which page.
 
+use std::ops::Range;
+
 use event::{Number, Seq, Timestamp};
+use scim::CursorKey;
 use serde_json::{Map, Value};
 
 use crate::as_of::Slice;
 use crate::cursor::{self, Cursor, List};
 use crate::error::Error;
+use crate::instant::Role;
 use crate::params::Params;
 use crate::record::Record;
-
-/// An event that waits longer than this between getting its time and being seen is taken for one
-/// that the first page stood on.
-const UNSEEN_MAX_US: i64 = 60_000_000;
 
 /// The instant of a question, and the events that its answer rests on. All pages of one list have
 /// the same.
@@ -26,11 +26,18 @@ pub(crate) struct Stand {
     pub(crate) size: Seq,
     /// The last known event up to the instant.
     pub(crate) at_seq: Option<Seq>,
+    /// The beginning of the stretch that is asked about, when there is one.
+    pub(crate) from: Option<Timestamp>,
+    /// The end of the stretch, which does not belong to it.
+    pub(crate) to: Option<Timestamp>,
+    /// The known events of the stretch; all of them when the question has none.
+    pub(crate) seqs: Range<Seq>,
     /// How many rows the page has at most.
     pub(crate) limit: usize,
     /// The row after which the page begins.
     pub(crate) after: Option<u64>,
     binding: u64,
+    cursor_key: CursorKey,
 }
 
 impl Stand {
@@ -40,24 +47,7 @@ impl Stand {
         params: &Params,
         names: &[(&'static str, &str)],
     ) -> Result<Stand, Error> {
-        let time = params.instant("at", record.now)?.unwrap_or(record.now);
-        let mut question = params.echo();
-        for (name, value) in names {
-            question.insert((*name).to_owned(), (*value).into());
-        }
-        if params.knows("at") {
-            question.insert("at".into(), time.to_string().into());
-        }
-        Ok(Stand {
-            question,
-            time,
-            now: record.now,
-            size: record.size,
-            at_seq: record.seq_at(record.size, time)?,
-            limit: 1,
-            after: None,
-            binding: 0,
-        })
+        Stand::on(record, params, names, record.size, record.now, None)
     }
 
     /// The stand of a page of a list: that of its first page, when there was one before.
@@ -67,36 +57,87 @@ impl Stand {
         names: &[(&'static str, &str)],
         list: List,
     ) -> Result<Stand, Error> {
-        let mut stand = Stand::of_one(record, params, names)?;
+        let parts: Vec<(&str, &str)> = names.iter().copied().chain(params.filters()).collect();
+        let binding = cursor::binding(record.log(), &parts);
+        let mut stand = match params.get("cursor") {
+            None => Stand::on(record, params, names, record.size, record.now, None)?,
+            Some(text) => {
+                let accepts = "the `next` of the page before, unchanged";
+                let unknown = Error::Parameter { name: "cursor", accepts };
+                let (kind, cursor) = Cursor::open(text, record.cursor_key).ok_or(unknown)?;
+                if kind != list as u8 || cursor.binding != binding {
+                    return Err(Error::CursorMismatch);
+                }
+                let Cursor { time, now, size, after, .. } = cursor;
+                // The log never gets shorter under one key, unless somebody restored an older copy.
+                let mut stand =
+                    Stand::on(record, params, names, size.min(record.size), now, Some(time))?;
+                stand.after = Some(after);
+                stand
+            }
+        };
         stand.limit = params.limit()?;
         stand.question.insert("limit".into(), stand.limit.into());
-        let parts: Vec<(&str, &str)> = names.iter().copied().chain(params.filters()).collect();
-        stand.binding = cursor::binding(record.log(), &parts);
-        let Some(text) = params.get("cursor") else { return Ok(stand) };
-
-        let accepts = "the `next` of the page before, unchanged";
-        let unknown = Error::Parameter { name: "cursor", accepts };
-        let Some((kind, cursor)) = Cursor::decode(text) else { return Err(unknown) };
-        if kind != list as u8 || cursor.binding != stand.binding {
-            return Err(Error::CursorMismatch);
-        }
-        if !is_ours(record, params, &cursor)? {
-            return Err(unknown);
-        }
-        stand.time = cursor.time;
-        stand.now = cursor.now;
-        stand.size = cursor.size;
-        stand.at_seq = record.seq_at(cursor.size, cursor.time)?;
-        stand.after = Some(cursor.after);
-        if params.knows("at") {
-            stand.question.insert("at".into(), stand.time.to_string().into());
-        }
+        stand.binding = binding;
         Ok(stand)
     }
 
-    /// The last event that is known.
-    pub(crate) fn head(&self) -> Option<Seq> {
-        self.size.checked_sub(1)
+    /// The stand on the first `size` events for a question that was first asked at `now`, about the
+    /// instant `time` unless the parameters name one.
+    fn on(
+        record: &Record<'_>,
+        params: &Params,
+        names: &[(&'static str, &str)],
+        size: Seq,
+        now: Timestamp,
+        time: Option<Timestamp>,
+    ) -> Result<Stand, Error> {
+        let time = match time {
+            Some(time) => time,
+            None => params.instant("at", Role::At, now)?.unwrap_or(now),
+        };
+        let from = params.instant("from", Role::From, now)?;
+        let to = params.instant("to", Role::To, now)?;
+        if from.zip(to).is_some_and(|(from, to)| from > to) {
+            let accepts = "an instant that is not after `to`";
+            return Err(Error::Parameter { name: "from", accepts });
+        }
+        let mut question = params.echo();
+        for (name, value) in names {
+            question.insert((*name).to_owned(), (*value).into());
+        }
+        let at = params.knows("at").then_some(time);
+        for (name, time) in [("at", at), ("from", from), ("to", to)] {
+            if let Some(time) = time {
+                question.insert(name.into(), time.to_string().into());
+            }
+        }
+        let before = |time: Timestamp| -> Result<Seq, Error> {
+            let last = record.seq_at(size, Timestamp(time.0.saturating_sub(1)))?;
+            Ok(last.map_or(0, |last| last + 1))
+        };
+        let start = from.map_or(Ok(0), before)?;
+        let end = to.map_or(Ok(size), before)?;
+        Ok(Stand {
+            question,
+            time,
+            now,
+            size,
+            at_seq: record.seq_at(size, time)?,
+            from,
+            to,
+            seqs: start..end,
+            limit: 1,
+            after: None,
+            binding: 0,
+            cursor_key: record.cursor_key.clone(),
+        })
+    }
+
+    /// The events of the stretch that are left for this page of a list that goes from new to old.
+    pub(crate) fn seqs_left(&self) -> Range<Seq> {
+        let end = self.after.map_or(self.seqs.end, |after| after.min(self.seqs.end));
+        self.seqs.start..end
     }
 
     /// The rows of the page, where they are ordered by number.
@@ -108,27 +149,6 @@ impl Stand {
     /// The cursor of the page that begins after a row.
     pub(crate) fn next(&self, list: List, after: u64) -> String {
         let Stand { binding, time, now, size, .. } = *self;
-        Cursor { binding, time, now, size, after }.encode(list)
+        Cursor { binding, time, now, size, after }.seal(list, &self.cursor_key)
     }
-}
-
-/// Whether we can have given a cursor out. It is not signed, so what it says of its first page has
-/// to agree with the record: else it could hide from an answer that the answer is partial.
-fn is_ours(record: &Record<'_>, params: &Params, cursor: &Cursor) -> Result<bool, Error> {
-    let Cursor { time, now, size, .. } = *cursor;
-    // The present only moves on, and the log never gets shorter; nobody asks an empty one.
-    if now > record.now || !(1..=record.size).contains(&size) {
-        return Ok(false);
-    }
-    // The page stood on all events up to its present, and on no later one.
-    if record.recorded_at(size - 1)? > now {
-        return Ok(false);
-    }
-    if size < record.size && now.micros_since(record.recorded_at(size)?) > UNSEEN_MAX_US {
-        return Ok(false);
-    }
-    // The question is the same, so its instant is the one that it had then: `at` as it is always
-    // read, or a present between two that the record knows. RFC 3339 can write either.
-    let then = params.instant("at", now).ok().map(|at| at.unwrap_or(now));
-    Ok(then == Some(time))
 }

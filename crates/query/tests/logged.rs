@@ -63,6 +63,7 @@ async fn nothing_that_a_client_chooses_is_logged() {
         committer,
         public_url: "https://provlog.test".into(),
         metrics: Arc::new(String::new),
+        cursor_key: scim::CursorKey::new([7; 32]),
         version: "1.2.3",
         check_settings: |_| true,
     }));

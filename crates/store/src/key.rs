@@ -13,7 +13,7 @@
 //! | 7    | id          | application u32, type u8, SCIM id                   | number u32           |
 //! | 8    | mention     | application u32, type u8, attribute u8, folded value | number u32          |
 //! | 9    | mentioned   | application u32, number u32                         | attribute, value     |
-//! | 10   | lookup      | application u32, type u8, attribute u8, length u16, folded value, number u32 | |
+//! | 10   | lookup      | application u32, type u8, attribute u8, length u16, folded value, number u32 | since seq u64 |
 //! | 11   | version     | application u32, number u32, !seq u64               | the resource         |
 //! | 12   | set change  | set, seq u64, member u32                            | added or removed, counts |
 //! | 13   | set base    | set, seq u64                                        | all members, starts  |
@@ -24,11 +24,19 @@
 //! | 18   | gap         | seq u64 of the start that ended it                  | from, to, reason     |
 //! | 19   | resource type | type u8                                           | name                 |
 //! | 20   | set pack    | set, seq u64                                        | changes since the last base or pack |
+//! | 21   | class       | class                                               | how many operations it has u64 |
+//! | 22   | by class    | class, !seq u64                                     | the operation's place in it u64 |
+//! | 23   | by resource | application u32, number u32, !seq u64               |                      |
+//! | 24   | by request  | hash of the request id u64, !seq u64                |                      |
+//! | 25   | named       | as lookup, !since seq u64                           | until seq u64        |
 //!
-//! `set` is `application u32, kind u8, number u32`. Values of persons stand only in rows whose key
-//! begins with that person's number (mentioned, version) and in the keys of id, mention and lookup.
+//! `set` is `application u32, kind u8, number u32`; `class` is `application u32, credential u32,
+//! status u8, action u8`. Values of persons stand only in rows whose key begins with that person's
+//! number (mentioned, version) and in the keys of id, mention, lookup and named.
 //!
 //! The log's key is the seq alone: u64, big-endian.
+
+use std::ops::Range;
 
 use event::{Application, Attribute, Credential, Number, ResourceType, Seq};
 
@@ -52,6 +60,11 @@ const RECORDER: u8 = 17;
 const GAP: u8 = 18;
 const RESOURCE_TYPE: u8 = 19;
 const SET_PACK: u8 = 20;
+const CLASS: u8 = 21;
+const BY_CLASS: u8 = 22;
+const BY_RESOURCE: u8 = 23;
+const BY_REQUEST: u8 = 24;
+const NAMED: u8 = 25;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -109,6 +122,30 @@ impl Set {
     }
 }
 
+/// What operations have in common by which they are counted and listed. Each has few values, so there
+/// are few classes, and every question about these four is one about some of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Class {
+    /// Whose operations.
+    pub application: Application,
+    /// With which credential.
+    pub credential: Credential,
+    /// Stored number of how they ended; from 1 on.
+    pub status: u8,
+    /// Stored number of what was asked; from 1 on.
+    pub action: u8,
+}
+
+impl Class {
+    /// Stands for all operations of the log.
+    pub const ALL: Class = Class {
+        application: Application::RECORDER,
+        credential: Credential::NONE,
+        status: 0,
+        action: 0,
+    };
+}
+
 struct Key(Vec<u8>);
 
 impl Key {
@@ -145,6 +182,25 @@ impl Key {
     fn set(self, application: Application, set: Set) -> Key {
         let (kind, number) = set.codes();
         self.app(application).u8(kind).u32(number)
+    }
+
+    fn class(self, class: Class) -> Key {
+        self.app(class.application).u32(class.credential.0).u8(class.status).u8(class.action)
+    }
+
+    /// The seqs of a range under this prefix, newest first.
+    fn newest_first(self, seqs: &Range<Seq>) -> KeyRange {
+        let prefix = self.0.clone();
+        // `!` turns the order round: the last seq of the range comes first.
+        let from = match seqs.end.checked_sub(1) {
+            Some(last) => self.u64(!last).0,
+            None => KeyRange::prefix(self.0).to,
+        };
+        let to = match seqs.start.checked_sub(1) {
+            Some(before) => Key(prefix).u64(!before).0,
+            None => KeyRange::prefix(prefix).to,
+        };
+        KeyRange { from, to }
     }
 }
 
@@ -221,6 +277,7 @@ pub fn mentioned(application: Application, number: Number) -> Vec<u8> {
 }
 
 fn lookup_prefix(
+    kind: u8,
     application: Application,
     resource_type: ResourceType,
     attribute: Attribute,
@@ -229,7 +286,7 @@ fn lookup_prefix(
     // A length instead of a terminator, so that no value is the beginning of another. The fold puts
     // no value into a key whose length the field would not hold (`projector::LOOKUP_BYTES_MAX`).
     let length = (folded.len() as u16).to_be_bytes();
-    Key::new(LOOKUP)
+    Key::new(kind)
         .app(application)
         .u8(resource_type.0)
         .u8(attribute as u8)
@@ -245,7 +302,7 @@ pub fn lookup(
     folded: &str,
     number: Number,
 ) -> Vec<u8> {
-    lookup_prefix(application, resource_type, attribute, folded).u32(number.0).0
+    lookup_prefix(LOOKUP, application, resource_type, attribute, folded).u32(number.0).0
 }
 
 /// All living resources that have this value, by number.
@@ -255,7 +312,36 @@ pub fn lookups(
     attribute: Attribute,
     folded: &str,
 ) -> KeyRange {
-    KeyRange::prefix(lookup_prefix(application, resource_type, attribute, folded).0)
+    KeyRange::prefix(lookup_prefix(LOOKUP, application, resource_type, attribute, folded).0)
+}
+
+/// One resource that had this value from `since` on and has it no more.
+pub fn named(
+    application: Application,
+    resource_type: ResourceType,
+    attribute: Attribute,
+    folded: &str,
+    (number, since): (Number, Seq),
+) -> Vec<u8> {
+    let prefix = lookup_prefix(NAMED, application, resource_type, attribute, folded);
+    prefix.u32(number.0).u64(!since).0
+}
+
+/// All resources that had this value and have it no more, by number and newest first.
+pub fn names(
+    application: Application,
+    resource_type: ResourceType,
+    attribute: Attribute,
+    folded: &str,
+) -> KeyRange {
+    KeyRange::prefix(lookup_prefix(NAMED, application, resource_type, attribute, folded).0)
+}
+
+/// The number and the beginning of a [`named`] key.
+pub fn named_parts(key: &[u8]) -> Option<(Number, Seq)> {
+    let tail = key.last_chunk::<12>()?;
+    let (number, since) = (tail.first_chunk::<4>()?, tail.last_chunk::<8>()?);
+    Some((Number(u32::from_be_bytes(*number)), !u64::from_be_bytes(*since)))
 }
 
 /// The number at the end of a [`lookup`] key.
@@ -384,15 +470,71 @@ pub fn operation(seq: Seq) -> Vec<u8> {
     Key::new(OPERATION).u64(seq).0
 }
 
-/// The summaries of the operations before `before` (all for `None`).
-pub fn operations(before: Option<Seq>) -> KeyRange {
-    let all = KeyRange::prefix(vec![OPERATION]);
-    KeyRange { from: all.from, to: before.map_or(all.to, operation) }
+/// The summaries of the operations of a range, oldest first.
+pub fn operations(seqs: &Range<Seq>) -> KeyRange {
+    KeyRange { from: operation(seqs.start), to: operation(seqs.end) }
 }
 
 /// The seq of an [`operation`] key.
 pub fn operation_seq(key: &[u8]) -> Option<Seq> {
     Some(u64::from_be_bytes(*key.last_chunk::<8>()?))
+}
+
+/// How many operations a class has.
+pub fn class(class: Class) -> Vec<u8> {
+    Key::new(CLASS).class(class).0
+}
+
+/// All classes that have operations, [`Class::ALL`] first.
+pub fn classes() -> KeyRange {
+    KeyRange::prefix(vec![CLASS])
+}
+
+/// The class of a [`class()`] key.
+pub fn class_parts(key: &[u8]) -> Option<Class> {
+    let tail = key.last_chunk::<10>()?;
+    let number = |bytes: &[u8]| Some(u32::from_be_bytes(bytes.try_into().ok()?));
+    Some(Class {
+        application: Application(number(&tail[..4])?),
+        credential: Credential(number(&tail[4..8])?),
+        status: tail[8],
+        action: tail[9],
+    })
+}
+
+/// An operation of a class.
+pub fn by_class(class: Class, seq: Seq) -> Vec<u8> {
+    Key::new(BY_CLASS).class(class).u64(!seq).0
+}
+
+/// The operations of a class in a range, newest first.
+pub fn all_by_class(class: Class, seqs: &Range<Seq>) -> KeyRange {
+    Key::new(BY_CLASS).class(class).newest_first(seqs)
+}
+
+/// An operation on a resource or person, or one that concerns it.
+pub fn by_resource(application: Application, number: Number, seq: Seq) -> Vec<u8> {
+    Key::new(BY_RESOURCE).app(application).u32(number.0).u64(!seq).0
+}
+
+/// The operations of a range that concern a resource or person, newest first.
+pub fn all_by_resource(application: Application, number: Number, seqs: &Range<Seq>) -> KeyRange {
+    Key::new(BY_RESOURCE).app(application).u32(number.0).newest_first(seqs)
+}
+
+/// An operation by the hash of its request's id.
+pub fn by_request(request_id_hash: u64, seq: Seq) -> Vec<u8> {
+    Key::new(BY_REQUEST).u64(request_id_hash).u64(!seq).0
+}
+
+/// The operations of a range whose request's id has this hash, newest first.
+pub fn all_by_request(request_id_hash: u64, seqs: &Range<Seq>) -> KeyRange {
+    Key::new(BY_REQUEST).u64(request_id_hash).newest_first(seqs)
+}
+
+/// The seq at the end of a [`by_class`], [`by_resource`] or [`by_request`] key.
+pub fn index_seq(key: &[u8]) -> Option<Seq> {
+    Some(!u64::from_be_bytes(*key.last_chunk::<8>()?))
 }
 
 /// The first event that was recorded in a second.
@@ -445,103 +587,4 @@ pub fn resource_type_number(key: &[u8]) -> Option<ResourceType> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const APP: Application = Application(0x0102_0304);
-    const SOMEBODY: Number = Number(9);
-
-    #[test]
-    fn every_kind_has_a_byte_of_its_own() {
-        let members = Set::Members(SOMEBODY);
-        let keys = [
-            watermark(),
-            application(APP),
-            slug("x"),
-            credential(Credential(1)),
-            token(&[0; 32]),
-            numbers(APP),
-            id(APP, ResourceType::USER, "x"),
-            mention(APP, ResourceType::USER, Attribute::Id, "x"),
-            mentioned(APP, SOMEBODY),
-            lookup(APP, ResourceType::USER, Attribute::UserName, "x", SOMEBODY),
-            version(APP, SOMEBODY, 1),
-            set_change(APP, members, 1, SOMEBODY),
-            set_base(APP, members, 1),
-            mirror(APP, SOMEBODY, members, 1),
-            operation(1),
-            second(1),
-            recorder(),
-            gap(1),
-            resource_type(ResourceType(3)),
-            set_pack(APP, members, 1),
-        ];
-        for (index, key) in keys.iter().enumerate() {
-            assert_eq!(usize::from(key[0]), index + 1);
-            let all = KeyRange::all_rows();
-            assert_eq!(*key >= all.from && *key < all.to, index > 0, "the digest covers it");
-        }
-    }
-
-    #[test]
-    fn order_of_keys_is_order_of_what_they_name() {
-        let set = Set::Members(SOMEBODY);
-        assert!(set_change(APP, set, 255, Number(9)) < set_change(APP, set, 256, Number(0)));
-        assert!(version(APP, SOMEBODY, 256) < version(APP, SOMEBODY, 255), "newest first");
-        assert!(second(-1) < second(0) && second(0) < second(1));
-        assert!(second(i64::MIN) < second(i64::MAX));
-    }
-
-    #[test]
-    fn parts_come_back_out_of_keys() {
-        for set in [Set::Members(Number(u32::MAX)), Set::Existing(ResourceType(7)), Set::Active] {
-            let key = mirror(APP, SOMEBODY, set, 77);
-            assert_eq!(mirror_parts(&key), Some((set, 77)));
-            let key = set_change(APP, set, 78, SOMEBODY);
-            assert_eq!(set_change_parts(&key), Some((78, SOMEBODY)));
-            assert_eq!(set_base_seq(&set_base(APP, set, 79)), Some(79));
-            assert_eq!(set_pack_seq(&set_pack(APP, set, 80)), Some(80));
-        }
-        assert_eq!(version_seq(&version(APP, SOMEBODY, 80)), Some(80));
-        assert_eq!(operation_seq(&operation(81)), Some(81));
-        assert_eq!(resource_type_number(&resource_type(ResourceType(5))), Some(ResourceType(5)));
-    }
-
-    #[test]
-    fn ranges_hold_what_they_say() {
-        let inside = |range: &KeyRange, key: &[u8]| range.from[..] <= *key && *key < range.to[..];
-        let set = Set::Members(SOMEBODY);
-        let range = set_changes(APP, set, Some(3), 5);
-        for seq in 0..9 {
-            let key = set_change(APP, set, seq, Number(u32::MAX));
-            assert_eq!(inside(&range, &key), seq == 4 || seq == 5);
-        }
-        assert!(inside(&set_changes(APP, set, None, u64::MAX), &set_change(APP, set, 0, SOMEBODY)));
-        let last = set_change(APP, set, u64::MAX, SOMEBODY);
-        assert!(inside(&set_changes(APP, set, None, u64::MAX), &last));
-        assert!(!inside(&set_changes(APP, set, Some(u64::MAX), u64::MAX), &last));
-        let other = set_change(APP, Set::Members(Number(10)), 4, SOMEBODY);
-        assert!(!inside(&range, &other));
-
-        let (bases, packs) = (set_bases(APP, set, 5), set_packs(APP, set, Some(3), 5));
-        for seq in 0..9 {
-            assert_eq!(inside(&bases, &set_base(APP, set, seq)), seq <= 5);
-            assert_eq!(inside(&packs, &set_pack(APP, set, seq)), seq == 4 || seq == 5);
-        }
-        let (last, other) = (set_base(APP, set, u64::MAX), Set::Members(Number(10)));
-        assert!(inside(&set_bases(APP, set, u64::MAX), &last));
-        assert!(!inside(&set_bases(APP, set, u64::MAX), &set_base(APP, other, 1)));
-
-        let range = versions_until(APP, SOMEBODY, 5);
-        for seq in 0..9 {
-            assert_eq!(inside(&range, &version(APP, SOMEBODY, seq)), seq <= 5);
-        }
-        assert!(!inside(&range, &version(APP, Number(10), 1)));
-
-        let range = lookups(APP, ResourceType::USER, Attribute::UserName, "ab");
-        let key = |text| lookup(APP, ResourceType::USER, Attribute::UserName, text, SOMEBODY);
-        assert!(inside(&resource_types(), &resource_type(ResourceType(u8::MAX))));
-        assert!(inside(&range, &key("ab")));
-        assert!(!inside(&range, &key("abc")) && !inside(&range, &key("a")));
-    }
-}
+mod tests;

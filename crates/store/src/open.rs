@@ -340,7 +340,7 @@ mod tests {
         let seen = |direction| {
             let mut seen = vec![];
             before
-                .scan(&crate::key::operations(Some(4)), direction, &mut |_, value| {
+                .scan(&crate::key::operations(&(0..4)), direction, &mut |_, value| {
                     seen.push(value[0]);
                     ControlFlow::Continue(())
                 })
@@ -371,7 +371,7 @@ mod tests {
         snapshot.get(&key(0)).unwrap();
         snapshot.get(&key(7)).unwrap();
         assert_eq!(store.rows_read(), 2, "absent rows count too");
-        let all = crate::key::operations(None);
+        let all = crate::key::operations(&(0..9));
         snapshot.scan(&all, Direction::Forward, &mut |_, _| ControlFlow::Continue(())).unwrap();
         assert_eq!(store.rows_read(), 7);
         snapshot.first(&all, Direction::Backward).unwrap();

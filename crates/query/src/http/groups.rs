@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Ask, Names, Reading, resource};
 use crate::answer::Answer;
-use crate::as_of::{Existence, Member, Page, members_at, resource_at};
+use crate::as_of::{Existence, Member, Page, members_at, scim_id};
 use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
@@ -21,20 +21,20 @@ pub(super) async fn one(ask: Ask, names: Names<(String, String)>) -> Result<Answ
 /// `GET /api/v1/apps/{app}/groups/{group}/members`: who was in the group, by number.
 pub(super) async fn members(
     ask: Ask,
-    Names((slug, id)): Names<(String, String)>,
+    Names((slug, name)): Names<(String, String)>,
 ) -> Result<Answer, Error> {
-    ask.read(move |reading| members_of(&reading, &slug, &id)).await
+    ask.read(move |reading| members_of(&reading, &slug, &name)).await
 }
 
-fn members_of(reading: &Reading<'_>, slug: &str, id: &str) -> Result<Answer, Error> {
+fn members_of(reading: &Reading<'_>, slug: &str, named: &str) -> Result<Answer, Error> {
     let record = &reading.record;
     let application = reading.caller.application(&record.view, slug)?.number;
     let params = reading.params(&["at", "limit", "cursor"])?;
-    let names = [("app", slug), ("group", id)];
+    let names = [("app", slug), ("group", named)];
     let stand = Stand::of_page(record, &params, &names, List::Members)?;
     let at = stand.at_seq;
-    let group = resource_at(&record.view, application, ResourceType::GROUP, id, at)?;
-    let group = group.ok_or(Error::NotFound("no event has a group of that id"))?;
+    let group = resource::named(&record.view, application, ResourceType::GROUP, named, at)?;
+    let id = scim_id(&record.view, application, group.number)?;
     let (name, page) = match &group.existence {
         Existence::Exists(version) => {
             let name = version.state.as_ref().and_then(|state| state.get("displayName"));

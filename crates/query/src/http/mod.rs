@@ -5,6 +5,7 @@ mod groups;
 mod health;
 mod operations;
 mod resource;
+mod timeline;
 mod tokens;
 mod users;
 
@@ -48,6 +49,8 @@ pub fn router(query: Arc<Query>) -> Router {
         .route("/api/v1/apps/{app}/users/{user}", get(users::one))
         .route("/api/v1/apps/{app}/groups/{group}", get(groups::one))
         .route("/api/v1/apps/{app}/groups/{group}/members", get(groups::members))
+        .route("/api/v1/apps/{app}/users/{user}/timeline", get(timeline::of_user))
+        .route("/api/v1/apps/{app}/groups/{group}/timeline", get(timeline::of_group))
         .route("/api/v1/operations", get(operations::list))
         .route("/api/v1/operations/{id}", get(operations::one))
         .fallback(async || Error::NotFound("there is nothing at this address"))
@@ -103,7 +106,7 @@ impl Ask {
             let clock_shows = query.committer.clock().now();
             let store = query.committer.store();
             let snapshot = store.snapshot();
-            let record = Record::new(store, &snapshot, clock_shows)?;
+            let record = Record::new(store, &snapshot, clock_shows, &query.cursor_key)?;
             let caller = sender.authenticate(&record.view)?;
             answer(Reading { query: &query, record, caller, uri: &uri })
         });

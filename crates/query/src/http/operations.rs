@@ -1,81 +1,103 @@
 //! Operations: what was asked of us, and what came of it.
 
-use std::ops::ControlFlow;
+use std::collections::BTreeSet;
 
-use event::{EventId, Seq};
-use projector::{OperationSummary, request_id_hash};
-use serde_json::Value;
+use event::{Application, Credential, EventId, Number, ResourceType, Seq};
+use projector::{Action, Status, View};
 
 use super::{Ask, Names, Reading};
 use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
+use crate::log::{Filter, Log};
+use crate::name::Name;
 use crate::operation::{Operations, Shown};
+use crate::params::Params;
 use crate::stand::Stand;
 
 const NO_OPERATION: Error = Error::NotFound("there is no such operation");
 
-/// `GET /api/v1/operations`: newest first. Filters read summaries; only what is shown is opened.
+/// `GET /api/v1/operations`: newest first. Filters read indexes and summaries; only what is shown is
+/// opened.
 pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
     ask.read(|reading| {
         let record = &reading.record;
-        let params = reading.params(&["app", "requestId", "limit", "cursor"])?;
-        let application = match params.get("app") {
-            Some(slug) => Some(reading.caller.application(&record.view, slug)?.number),
-            None => reading.caller.scope(),
-        };
-        let request_id = params.get("requestId").map(|id| (request_id_hash(id), id));
+        let params = reading.params(&[
+            "app",
+            "status",
+            "action",
+            "resource",
+            "credential",
+            "requestId",
+            "from",
+            "to",
+            "limit",
+            "cursor",
+        ])?;
+        let filter = filter(&reading, &params)?;
         let stand = Stand::of_page(record, &params, &[], List::Operations)?;
-
-        let matches = |summary: &OperationSummary| -> Result<bool, Error> {
-            if application.is_some_and(|application| summary.application != application) {
-                return Ok(false);
-            }
-            let Some((hash, id)) = request_id else { return Ok(true) };
-            if summary.request_id_hash != hash {
-                return Ok(false);
-            }
-            let origin = record.header(summary.seq)?.origin;
-            Ok(origin.is_some_and(|origin| origin.request_id == id))
-        };
-        let (mut count, mut seqs, mut more, mut failed) = (0, Vec::new(), false, None);
-        record.view.operations(Some(stand.size), &mut |summary| {
-            match matches(&summary) {
-                Ok(false) => {}
-                Ok(true) => {
-                    count += 1;
-                    if stand.after.is_none_or(|after| summary.seq < after) {
-                        if seqs.len() < stand.limit {
-                            seqs.push(summary.seq);
-                        } else {
-                            more = true;
-                        }
-                    }
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    return ControlFlow::Break(());
-                }
-            }
-            ControlFlow::Continue(())
-        })?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        let last = seqs.last().filter(|_| more);
-        let next = last.map(|seq| stand.next(List::Operations, *seq));
-        let operations = Operations::new(record)?;
-        let mut rows: Vec<Value> = Vec::with_capacity(seqs.len());
-        for seq in seqs {
-            let event = record.event(seq)?;
-            let shown = Shown::of(&event).ok_or(Error::Damaged("an operation"))?;
-            rows.push(operations.row(&shown)?.into());
-        }
-        let coverage = Coverage::whole(record, &stand)?;
+        let log = Log::new(record.view, record.store);
+        let page = log.page(&filter, stand.seqs_left(), stand.limit)?;
+        let count = log.count(&filter, stand.seqs.clone())?;
+        let last = page.rows.last().filter(|_| page.more);
+        let next = last.map(|last| stand.next(List::Operations, last.seq));
+        let rows = Operations::new(record)?.rows(page.rows.iter().map(|summary| summary.seq))?;
+        let coverage = Coverage::between(record, &stand)?;
         Ok(Answer::new(record, &stand, &coverage).rows(rows, count, next))
     })
     .await
+}
+
+/// What is asked for, within what the caller may see.
+fn filter(reading: &Reading<'_>, params: &Params) -> Result<Filter, Error> {
+    let view = &reading.record.view;
+    let application = match params.get("app") {
+        Some(slug) => Some(reading.caller.application(view, slug)?.number),
+        None => reading.caller.scope(),
+    };
+    let resources = match params.get("resource") {
+        Some(name) => Some(resources(view, application, Name::parse(name))?),
+        None => None,
+    };
+    let status = |text: &str| Status::ALL.into_iter().find(|status| status.name() == text);
+    let action = |text: &str| Action::ALL.into_iter().find(|action| action.name() == text);
+    let credential = |text: &str| match text {
+        "none" => Some(Credential::NONE),
+        // A sign is no part of a number here.
+        text if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok().map(Credential),
+        _ => None,
+    };
+    Ok(Filter {
+        application,
+        credential: params.read_as("credential", "the id of a token, or none", credential)?,
+        status: params.read_as("status", "success, failure or skipped", status)?,
+        action: params.read_as("action", "create, update, disable, delete or other", action)?,
+        resources,
+        request_id: params.get("requestId").map(str::to_owned),
+    })
+}
+
+/// Everybody and everything that ever had a name, in one application or in all.
+fn resources(
+    view: &View<'_>,
+    application: Option<Application>,
+    name: Name<'_>,
+) -> Result<BTreeSet<(Application, Number)>, Error> {
+    let applications = match application {
+        Some(application) => vec![application],
+        None => view.applications()?.into_iter().map(|row| row.number).collect(),
+    };
+    let mut types = vec![ResourceType::USER, ResourceType::GROUP];
+    types.extend(view.resource_types()?.into_iter().map(|(number, _)| number));
+    let mut found = BTreeSet::new();
+    for application in applications {
+        for resource_type in &types {
+            let numbers = name.ever(view, application, *resource_type)?;
+            found.extend(numbers.into_iter().map(|number| (application, number)));
+        }
+    }
+    Ok(found)
 }
 
 /// `GET /api/v1/operations/{id}`: one operation whole, by event id or seq.

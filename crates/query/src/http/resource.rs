@@ -1,14 +1,15 @@
 //! One user or group as it was at an instant.
 
-use event::ResourceType;
-use projector::Version;
+use event::{Application, Number, ResourceType, Seq};
+use projector::{Version, View};
 use serde_json::{Map, Value, json};
 
 use super::{Names, Reading};
 use crate::answer::Answer;
-use crate::as_of::{Existence, Resource, resource_at};
+use crate::as_of::{Existence, Resource, resource_of, scim_id};
 use crate::coverage::Coverage;
 use crate::error::Error;
+use crate::name::{Found, Name};
 use crate::stand::Stand;
 use crate::type_names::core_type_name;
 
@@ -17,15 +18,14 @@ pub(super) fn one(
     reading: &Reading<'_>,
     resource_type: ResourceType,
     what: &'static str,
-    Names((slug, id)): &Names<(String, String)>,
+    Names((slug, name)): &Names<(String, String)>,
 ) -> Result<Answer, Error> {
     let application = reading.caller.application(&reading.record.view, slug)?;
     let params = reading.params(&["at"])?;
-    let names = [("app", slug.as_str()), (what, id)];
+    let names = [("app", slug.as_str()), (what, name)];
     let stand = Stand::of_one(&reading.record, &params, &names)?;
     let view = &reading.record.view;
-    let found = resource_at(view, application.number, resource_type, id, stand.at_seq)?;
-    let found = found.ok_or(Error::NotFound("no event has a resource of that id"))?;
+    let found = named(view, application.number, resource_type, name, stand.at_seq)?;
     let coverage = Coverage::at(&reading.record, &stand)?;
     let answer = with_existence(Answer::new(&reading.record, &stand, &coverage), &found);
     let base = reading.query.tenant_url(slug);
@@ -33,6 +33,35 @@ pub(super) fn one(
         Existence::Exists(version) => Some(representation(version, &base)),
         Existence::NotYet { .. } | Existence::Deleted { .. } => None,
     }))
+}
+
+/// The resource that a name in an address means at an instant.
+pub(super) fn named(
+    view: &View<'_>,
+    application: Application,
+    resource_type: ResourceType,
+    name: &str,
+    at: Option<Seq>,
+) -> Result<Resource, Error> {
+    match Name::parse(name).at(view, application, resource_type, at)? {
+        Found::One(number) => Ok(resource_of(view, application, number, at)?),
+        Found::Several(numbers) => Err(ambiguous(view, application, &numbers)?),
+        Found::Nobody => Err(UNKNOWN),
+    }
+}
+
+/// What no event tells of.
+pub(super) const UNKNOWN: Error = Error::NotFound("no event has a resource of that id or name");
+
+/// The refusal of a name that several bear.
+pub(super) fn ambiguous(
+    view: &View<'_>,
+    application: Application,
+    numbers: &[Number],
+) -> Result<Error, Error> {
+    let ids = numbers.iter().map(|number| scim_id(view, application, *number));
+    let ids: Vec<Option<String>> = ids.collect::<Result<_, _>>()?;
+    Ok(Error::Ambiguous { candidates: ids.into_iter().flatten().collect() })
 }
 
 /// Says whether a resource was there, and which event made it so.

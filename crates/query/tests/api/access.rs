@@ -108,6 +108,11 @@ async fn refusals_are_problems() {
     check("/api/v1/apps/paperboat/users?active=yes", 400, "invalid-parameter").await;
     check("/api/v1/apps/paperboat/users?limit=0", 400, "invalid-parameter").await;
     check("/api/v1/apps/paperboat/users?at=yesterday", 400, "invalid-parameter").await;
+    for filter in ["status=ok", "action=read", "credential=one", "credential=%2B1", "from=soon"] {
+        check(&format!("/api/v1/operations?{filter}"), 400, "invalid-parameter").await;
+    }
+    check("/api/v1/operations?from=-1d&to=-2d", 400, "invalid-parameter").await;
+    check("/api/v1/operations?app=nothing", 404, "not-found").await;
     check("/api/v1/tokens", 405, "method-not-allowed").await;
 
     let reply = server.get("/api/v1/apps/paperboat/users?at=a@northwind.test").await;
@@ -116,9 +121,9 @@ async fn refusals_are_problems() {
     assert!(!reply.text.contains("northwind"), "values are not repeated");
     assert_eq!(reply.json()["instance"], "/api/v1/apps/{app}/users");
 
-    let reply = server.get("/api/v1/operations?from=-1d").await;
+    let reply = server.get("/api/v1/operations?since=-1d").await;
     let detail = reply.json()["detail"].as_str().unwrap().to_owned();
-    assert!(detail.contains("`from`") && detail.contains("requestId"), "{detail}");
+    assert!(detail.contains("`since`") && detail.contains("requestId"), "{detail}");
 
     let request = Request::delete("/api/v1/apps").header("x-request-id", "abc");
     let reply = server.send(request.body(Body::empty()).unwrap()).await;

@@ -82,6 +82,7 @@ impl Server {
             committer: committer.clone(),
             public_url: "https://provlog.test".into(),
             metrics: Arc::new(|| "provlog_up 1\n".into()),
+            cursor_key: scim::CursorKey::new([7; 32]),
             version: "1.2.3",
             check_settings: |settings| settings.get("odd").is_none(),
         }));

@@ -4,5 +4,6 @@ mod access;
 mod as_of;
 mod config;
 mod harness;
+mod names;
 mod operations;
 mod pages;

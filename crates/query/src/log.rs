@@ -1,0 +1,314 @@
+//! The operations of the log: a page of those that fit a filter, newest first, and how many there
+//! are. Pure over rows and log.
+//!
+//! Application, credential, status and action have few values, so the operations of a filter on them
+//! are those of some [`Class`]es: pages are merged from the classes' indexes, and counts come from
+//! the places that those indexes hold, with two reads a class and no walk. A resource or a request
+//! has few operations: its index is walked, and what else the filter says is asked of each summary.
+
+use std::collections::BTreeSet;
+use std::ops::{ControlFlow, Range};
+
+use event::codec::decode_header;
+use event::{Application, Credential, Number, Seq};
+use projector::{Action, OperationSummary, ProjectorError, Status, View, request_id_hash};
+use store::key::Class;
+use store::{Store, StoreError};
+
+/// Which operations; what is `None` is not asked for.
+#[derive(Clone, Default, Debug)]
+pub struct Filter {
+    /// Those of this application.
+    pub application: Option<Application>,
+    /// Those with this credential.
+    pub credential: Option<Credential>,
+    /// Those that ended so.
+    pub status: Option<Status>,
+    /// Those that asked for this.
+    pub action: Option<Action>,
+    /// Those on one of these resources or persons.
+    pub resources: Option<BTreeSet<(Application, Number)>>,
+    /// Those of the request with this id.
+    pub request_id: Option<String>,
+}
+
+impl Filter {
+    fn fits_class(&self, class: Class) -> bool {
+        self.application.is_none_or(|wanted| class.application == wanted)
+            && self.credential.is_none_or(|wanted| class.credential == wanted)
+            && self.status.is_none_or(|wanted| class.status == wanted as u8)
+            && self.action.is_none_or(|wanted| class.action == wanted as u8)
+    }
+
+    fn asks_for_classes(&self) -> bool {
+        let Filter { application, credential, status, action, .. } = self;
+        application.is_some() || credential.is_some() || status.is_some() || action.is_some()
+    }
+}
+
+/// One page of the operations.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Page {
+    /// Newest first.
+    pub rows: Vec<OperationSummary>,
+    /// Whether older ones of the range are left.
+    pub more: bool,
+}
+
+/// How many seqs an index hands over at a time, at first and when more are asked for.
+const CHUNK_FIRST: usize = 8;
+const CHUNK: usize = 128;
+/// When this share of all operations fits, the summaries themselves are the shortest way to a page.
+const DENSE_SHARE: u64 = 4;
+/// The walk along the summaries gives up after so many for each row of the page: what is frequent
+/// in the whole log may be rare in a stretch of it.
+const WALKED_PER_ROW_MAX: usize = 16;
+
+/// The operations of a log.
+#[derive(Clone, Copy)]
+pub struct Log<'a> {
+    view: View<'a>,
+    store: &'a Store,
+}
+
+impl<'a> Log<'a> {
+    /// Reads these rows and the events under them.
+    pub fn new(view: View<'a>, store: &'a Store) -> Log<'a> {
+        Log { view, store }
+    }
+
+    /// The newest operations of a range that fit, at most `limit`.
+    ///
+    /// # Errors
+    /// Here and in the following, when the rows or the log cannot be read.
+    pub fn page(
+        &self,
+        filter: &Filter,
+        seqs: Range<Seq>,
+        limit: usize,
+    ) -> Result<Page, ProjectorError> {
+        // One more than is shown tells whether there are more.
+        let wanted = limit.saturating_add(1);
+        let mut rows = Vec::with_capacity(wanted.min(CHUNK));
+        let mut take = |summary| {
+            rows.push(summary);
+            if rows.len() == wanted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        match self.sources(filter)? {
+            Sources::Summaries => self.view.operations(seqs, &mut take)?,
+            Sources::Classes { classes, dense } => {
+                let mut left = seqs;
+                if dense {
+                    left = self.walk(filter, left, wanted, &mut take)?;
+                }
+                self.merge(classes, left, &mut |seq| Ok(take(self.summary(seq)?)))?;
+            }
+            Sources::Few(few) => self.merge(few, seqs, &mut |seq| {
+                let summary = self.summary(seq)?;
+                Ok(if self.fits(filter, &summary)? {
+                    take(summary)
+                } else {
+                    ControlFlow::Continue(())
+                })
+            })?,
+        }
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        Ok(Page { rows, more })
+    }
+
+    /// How many operations of a range fit.
+    pub fn count(&self, filter: &Filter, seqs: Range<Seq>) -> Result<u64, ProjectorError> {
+        let of_class = |class| -> Result<u64, ProjectorError> {
+            let until = self.view.class_count_before(class, seqs.end)?;
+            let before = match seqs.start {
+                0 => 0,
+                start => self.view.class_count_before(class, start)?,
+            };
+            Ok(until.saturating_sub(before))
+        };
+        match self.sources(filter)? {
+            Sources::Summaries => of_class(Class::ALL),
+            Sources::Classes { classes, .. } => classes
+                .into_iter()
+                .map(|source| match source {
+                    Source::Class(class) => of_class(class),
+                    Source::Resource(..) | Source::Request(_) => Ok(0),
+                })
+                .sum(),
+            Sources::Few(few) => {
+                let mut count = 0;
+                self.merge(few, seqs, &mut |seq| {
+                    count += u64::from(self.fits(filter, &self.summary(seq)?)?);
+                    Ok(ControlFlow::Continue(()))
+                })?;
+                Ok(count)
+            }
+        }
+    }
+
+    /// The places of the operations of a range that are on a resource or person, or concern it, newest
+    /// first, at most `limit`.
+    pub fn timeline(
+        &self,
+        application: Application,
+        number: Number,
+        seqs: Range<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Seq>, ProjectorError> {
+        self.view.by_resource(application, number, seqs, limit)
+    }
+
+    /// Where the operations of a filter stand with the least reading.
+    fn sources(&self, filter: &Filter) -> Result<Sources, ProjectorError> {
+        if let Some(id) = &filter.request_id {
+            return Ok(Sources::Few(vec![Source::Request(request_id_hash(id))]));
+        }
+        if let Some(resources) = &filter.resources {
+            let few = resources
+                .iter()
+                .map(|(application, number)| Source::Resource(*application, *number));
+            return Ok(Sources::Few(few.collect()));
+        }
+        if !filter.asks_for_classes() {
+            return Ok(Sources::Summaries);
+        }
+        let (mut all, mut fitting, mut classes) = (0, 0, vec![]);
+        for (class, count) in self.view.classes()? {
+            all += count;
+            if filter.fits_class(class) {
+                fitting += count;
+                classes.push(Source::Class(class));
+            }
+        }
+        let dense = classes.len() > 1 && fitting >= all / DENSE_SHARE;
+        Ok(Sources::Classes { classes, dense })
+    }
+
+    /// Walks the summaries of a range for a while, and returns what is left of it.
+    fn walk(
+        &self,
+        filter: &Filter,
+        seqs: Range<Seq>,
+        wanted: usize,
+        take: &mut dyn FnMut(OperationSummary) -> ControlFlow<()>,
+    ) -> Result<Range<Seq>, ProjectorError> {
+        let mut left = wanted.saturating_mul(WALKED_PER_ROW_MAX);
+        let start = seqs.start;
+        let mut rest = start..start;
+        self.view.operations(seqs, &mut |summary| {
+            if left == 0 {
+                rest = start..summary.seq + 1;
+                return ControlFlow::Break(());
+            }
+            left -= 1;
+            if filter.fits_class(summary.class()) {
+                take(summary)
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        Ok(rest)
+    }
+
+    /// Shows the seqs that several indexes have in a range, newest first, each once.
+    fn merge(
+        &self,
+        sources: Vec<Source>,
+        seqs: Range<Seq>,
+        visit: &mut dyn FnMut(Seq) -> Result<ControlFlow<()>, ProjectorError>,
+    ) -> Result<(), ProjectorError> {
+        let mut runs = Vec::with_capacity(sources.len());
+        for source in sources {
+            let mut run = Run { source, left: seqs.clone(), ahead: vec![] };
+            run.fill(&self.view, CHUNK_FIRST)?;
+            runs.push(run);
+        }
+        loop {
+            let newest = runs.iter().filter_map(|run| run.ahead.last().copied()).max();
+            let Some(newest) = newest else { return Ok(()) };
+            for run in runs.iter_mut().filter(|run| run.ahead.last() == Some(&newest)) {
+                run.ahead.pop();
+                if run.ahead.is_empty() {
+                    run.fill(&self.view, CHUNK)?;
+                }
+            }
+            if visit(newest)?.is_break() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn summary(&self, seq: Seq) -> Result<OperationSummary, ProjectorError> {
+        let summary = self.view.operation(seq)?;
+        summary.ok_or(ProjectorError::Row { what: "an operation", source: None })
+    }
+
+    /// Whether a summary that an index led to is what the filter asks for.
+    fn fits(&self, filter: &Filter, summary: &OperationSummary) -> Result<bool, ProjectorError> {
+        let on = (summary.application, summary.number);
+        if !filter.fits_class(summary.class())
+            || filter.resources.as_ref().is_some_and(|wanted| !wanted.contains(&on))
+        {
+            return Ok(false);
+        }
+        let Some(id) = &filter.request_id else { return Ok(true) };
+        if summary.request_id_hash != request_id_hash(id) {
+            return Ok(false);
+        }
+        // Clients choose their ids, and so can make two with one hash.
+        let seq = summary.seq;
+        let bytes = self.store.event_bytes(seq)?.ok_or(StoreError::Gap { expected: seq })?;
+        let header =
+            decode_header(&bytes).map_err(|source| ProjectorError::Event { seq, source })?;
+        Ok(header.origin.is_some_and(|origin| origin.request_id == *id))
+    }
+}
+
+/// Where the operations of a filter stand.
+enum Sources {
+    /// All operations, or all of a range: their summaries in order.
+    Summaries,
+    /// In the indexes of these classes, each of which fits whole.
+    Classes { classes: Vec<Source>, dense: bool },
+    /// In indexes that lead to few operations, each of which is to be looked at.
+    Few(Vec<Source>),
+}
+
+/// One index, at one value.
+#[derive(Clone, Copy)]
+enum Source {
+    Class(Class),
+    Resource(Application, Number),
+    Request(u64),
+}
+
+/// The seqs of one index, some of them read ahead.
+struct Run {
+    source: Source,
+    left: Range<Seq>,
+    /// Oldest first, so that the newest is taken from the end.
+    ahead: Vec<Seq>,
+}
+
+impl Run {
+    fn fill(&mut self, view: &View<'_>, limit: usize) -> Result<(), ProjectorError> {
+        if self.left.is_empty() {
+            return Ok(());
+        }
+        let seqs = self.left.clone();
+        self.ahead = match self.source {
+            Source::Class(class) => view.by_class(class, seqs, limit)?,
+            Source::Resource(application, number) => {
+                view.by_resource(application, number, seqs, limit)?
+            }
+            Source::Request(hash) => view.by_request(hash, seqs, limit)?,
+        };
+        self.left.end = match self.ahead.last() {
+            Some(oldest) if self.ahead.len() == limit => *oldest,
+            Some(_) | None => self.left.start,
+        };
+        self.ahead.reverse();
+        Ok(())
+    }
+}

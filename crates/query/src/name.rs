@@ -1,0 +1,135 @@
+//! Names of users and groups in addresses: a SCIM id, or what they are called.
+
+use std::collections::BTreeSet;
+
+use event::{Application, Attribute, Number, ResourceType, Seq};
+use projector::{Bearer, ProjectorError, View, folded};
+
+/// How a question names a user or a group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Name<'a> {
+    /// The kind of name.
+    pub attribute: Attribute,
+    /// The name itself.
+    pub value: &'a str,
+}
+
+/// What may stand before the first colon of a name. A text without one of these is a SCIM id.
+const PREFIXES: [Attribute; 4] =
+    [Attribute::Id, Attribute::UserName, Attribute::ExternalId, Attribute::DisplayName];
+
+/// Who bears a name at an instant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// Nobody ever did.
+    Nobody,
+    /// This one.
+    One(Number),
+    /// Several did at that instant.
+    Several(Vec<Number>),
+}
+
+impl<'a> Name<'a> {
+    /// Reads `userName:…`, `externalId:…`, `displayName:…`, `id:…`, or an id alone.
+    pub fn parse(text: &'a str) -> Name<'a> {
+        let named = text.split_once(':').and_then(|(prefix, value)| {
+            let attribute = PREFIXES.into_iter().find(|attribute| attribute.name() == prefix)?;
+            Some(Name { attribute, value })
+        });
+        named.unwrap_or(Name { attribute: Attribute::Id, value: text })
+    }
+
+    /// Who bore this name at an instant. Where nobody did, the last who bore it before, else the
+    /// first who bore it afterwards.
+    ///
+    /// # Errors
+    /// Here and in the following, when the rows cannot be read.
+    pub fn at(
+        self,
+        view: &View<'_>,
+        application: Application,
+        resource_type: ResourceType,
+        at: Option<Seq>,
+    ) -> Result<Found, ProjectorError> {
+        if self.attribute == Attribute::Id {
+            let number = view.number_of_id(application, resource_type, self.value)?;
+            return Ok(number.map_or(Found::Nobody, Found::One));
+        }
+        let bearers = self.bearers(view, application, resource_type)?;
+        let at_once: BTreeSet<Number> = bearers
+            .iter()
+            .filter(|bearer| {
+                at.is_some_and(|at| bearer.since <= at && bearer.until.is_none_or(|end| at < end))
+            })
+            .map(|bearer| bearer.number)
+            .collect();
+        if at_once.len() > 1 {
+            return Ok(Found::Several(at_once.into_iter().collect()));
+        }
+        let before = bearers.iter().filter(|bearer| at.is_some_and(|at| bearer.since <= at));
+        let last_before = before.max_by_key(|bearer| bearer.until).map(|bearer| bearer.number);
+        let first_after = bearers.iter().min_by_key(|bearer| bearer.since);
+        let found = at_once.first().copied().or(last_before);
+        let found = found.or(first_after.map(|bearer| bearer.number));
+        Ok(found.map_or(Found::Nobody, Found::One))
+    }
+
+    /// Everybody who ever bore this name, and whom it only mentioned: somebody who was looked for, or
+    /// whose creation was refused.
+    pub fn ever(
+        self,
+        view: &View<'_>,
+        application: Application,
+        resource_type: ResourceType,
+    ) -> Result<BTreeSet<Number>, ProjectorError> {
+        let mut numbers = BTreeSet::new();
+        if self.attribute == Attribute::Id {
+            numbers.extend(view.number_of_id(application, resource_type, self.value)?);
+        } else {
+            let bearers = self.bearers(view, application, resource_type)?;
+            numbers.extend(bearers.iter().map(|bearer| bearer.number));
+        }
+        numbers.extend(self.mentioned(view, application, resource_type)?);
+        Ok(numbers)
+    }
+
+    /// The number under which somebody of this name was last mentioned without being there.
+    pub fn mentioned(
+        self,
+        view: &View<'_>,
+        application: Application,
+        resource_type: ResourceType,
+    ) -> Result<Option<Number>, ProjectorError> {
+        let folded = folded(self.attribute, self.value);
+        view.mention(application, resource_type, self.attribute, &folded)
+    }
+
+    fn bearers(
+        self,
+        view: &View<'_>,
+        application: Application,
+        resource_type: ResourceType,
+    ) -> Result<Vec<Bearer>, ProjectorError> {
+        let folded = folded(self.attribute, self.value);
+        view.bearers(application, resource_type, self.attribute, &folded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_prefix_before_the_first_colon_says_what_kind_of_name_it_is() {
+        let check = |text: &str, attribute: Attribute, value: &str| {
+            assert_eq!(Name::parse(text), Name { attribute, value }, "{text}");
+        };
+        check("2819c223", Attribute::Id, "2819c223");
+        check("id:2819c223", Attribute::Id, "2819c223");
+        check("userName:mira@fjord.test", Attribute::UserName, "mira@fjord.test");
+        check("externalId:a:b", Attribute::ExternalId, "a:b");
+        check("displayName:", Attribute::DisplayName, "");
+        check("username:x", Attribute::Id, "username:x");
+        check("urn:x:y", Attribute::Id, "urn:x:y");
+    }
+}

@@ -1,0 +1,123 @@
+//! Keys come back apart, sort as they should, and ranges hold what they say.
+
+use super::*;
+
+const APP: Application = Application(0x0102_0304);
+const SOMEBODY: Number = Number(9);
+const CLASS_OF_ONE: Class =
+    Class { application: APP, credential: Credential(7), status: 1, action: 2 };
+
+#[test]
+fn every_kind_has_a_byte_of_its_own() {
+    let members = Set::Members(SOMEBODY);
+    let keys = [
+        watermark(),
+        application(APP),
+        slug("x"),
+        credential(Credential(1)),
+        token(&[0; 32]),
+        numbers(APP),
+        id(APP, ResourceType::USER, "x"),
+        mention(APP, ResourceType::USER, Attribute::Id, "x"),
+        mentioned(APP, SOMEBODY),
+        lookup(APP, ResourceType::USER, Attribute::UserName, "x", SOMEBODY),
+        version(APP, SOMEBODY, 1),
+        set_change(APP, members, 1, SOMEBODY),
+        set_base(APP, members, 1),
+        mirror(APP, SOMEBODY, members, 1),
+        operation(1),
+        second(1),
+        recorder(),
+        gap(1),
+        resource_type(ResourceType(3)),
+        set_pack(APP, members, 1),
+        class(CLASS_OF_ONE),
+        by_class(CLASS_OF_ONE, 1),
+        by_resource(APP, SOMEBODY, 1),
+        by_request(1, 1),
+        named(APP, ResourceType::USER, Attribute::UserName, "x", (SOMEBODY, 1)),
+    ];
+    for (index, key) in keys.iter().enumerate() {
+        assert_eq!(usize::from(key[0]), index + 1);
+        let all = KeyRange::all_rows();
+        assert_eq!(*key >= all.from && *key < all.to, index > 0, "the digest covers it");
+    }
+}
+
+#[test]
+fn order_of_keys_is_order_of_what_they_name() {
+    let set = Set::Members(SOMEBODY);
+    assert!(set_change(APP, set, 255, Number(9)) < set_change(APP, set, 256, Number(0)));
+    assert!(version(APP, SOMEBODY, 256) < version(APP, SOMEBODY, 255), "newest first");
+    assert!(second(-1) < second(0) && second(0) < second(1));
+    assert!(second(i64::MIN) < second(i64::MAX));
+}
+
+#[test]
+fn parts_come_back_out_of_keys() {
+    for set in [Set::Members(Number(u32::MAX)), Set::Existing(ResourceType(7)), Set::Active] {
+        let key = mirror(APP, SOMEBODY, set, 77);
+        assert_eq!(mirror_parts(&key), Some((set, 77)));
+        let key = set_change(APP, set, 78, SOMEBODY);
+        assert_eq!(set_change_parts(&key), Some((78, SOMEBODY)));
+        assert_eq!(set_base_seq(&set_base(APP, set, 79)), Some(79));
+        assert_eq!(set_pack_seq(&set_pack(APP, set, 80)), Some(80));
+    }
+    assert_eq!(version_seq(&version(APP, SOMEBODY, 80)), Some(80));
+    assert_eq!(operation_seq(&operation(81)), Some(81));
+    assert_eq!(class_parts(&class(CLASS_OF_ONE)), Some(CLASS_OF_ONE));
+    assert_eq!(index_seq(&by_class(CLASS_OF_ONE, 82)), Some(82));
+    let key = named(APP, ResourceType::USER, Attribute::UserName, "x", (SOMEBODY, 83));
+    assert_eq!(named_parts(&key), Some((SOMEBODY, 83)));
+    assert_eq!(resource_type_number(&resource_type(ResourceType(5))), Some(ResourceType(5)));
+}
+
+#[test]
+fn ranges_hold_what_they_say() {
+    let inside = |range: &KeyRange, key: &[u8]| range.from[..] <= *key && *key < range.to[..];
+    let set = Set::Members(SOMEBODY);
+    let range = set_changes(APP, set, Some(3), 5);
+    for seq in 0..9 {
+        let key = set_change(APP, set, seq, Number(u32::MAX));
+        assert_eq!(inside(&range, &key), seq == 4 || seq == 5);
+    }
+    assert!(inside(&set_changes(APP, set, None, u64::MAX), &set_change(APP, set, 0, SOMEBODY)));
+    let last = set_change(APP, set, u64::MAX, SOMEBODY);
+    assert!(inside(&set_changes(APP, set, None, u64::MAX), &last));
+    assert!(!inside(&set_changes(APP, set, Some(u64::MAX), u64::MAX), &last));
+    let other = set_change(APP, Set::Members(Number(10)), 4, SOMEBODY);
+    assert!(!inside(&range, &other));
+
+    let (bases, packs) = (set_bases(APP, set, 5), set_packs(APP, set, Some(3), 5));
+    for seq in 0..9 {
+        assert_eq!(inside(&bases, &set_base(APP, set, seq)), seq <= 5);
+        assert_eq!(inside(&packs, &set_pack(APP, set, seq)), seq == 4 || seq == 5);
+    }
+    let (last, other) = (set_base(APP, set, u64::MAX), Set::Members(Number(10)));
+    assert!(inside(&set_bases(APP, set, u64::MAX), &last));
+    assert!(!inside(&set_bases(APP, set, u64::MAX), &set_base(APP, other, 1)));
+
+    let range = versions_until(APP, SOMEBODY, 5);
+    for seq in 0..9 {
+        assert_eq!(inside(&range, &version(APP, SOMEBODY, seq)), seq <= 5);
+    }
+    assert!(!inside(&range, &version(APP, Number(10), 1)));
+
+    for (start, end) in [(0, 9), (3, 6), (0, 0), (4, 4), (8, u64::MAX), (0, u64::MAX)] {
+        let range = all_by_resource(APP, SOMEBODY, &(start..end));
+        for seq in (0..9).chain([u64::MAX - 1, u64::MAX]) {
+            let expected = (start..end).contains(&seq);
+            assert_eq!(inside(&range, &by_resource(APP, SOMEBODY, seq)), expected);
+        }
+        assert!(!inside(&range, &by_resource(APP, Number(10), 4)));
+        assert!(!inside(&range, &by_resource(APP, Number(8), 4)));
+    }
+    assert!(inside(&operations(&(3..6)), &operation(5)));
+    assert!(!inside(&operations(&(3..6)), &operation(6)));
+
+    let range = lookups(APP, ResourceType::USER, Attribute::UserName, "ab");
+    let key = |text| lookup(APP, ResourceType::USER, Attribute::UserName, text, SOMEBODY);
+    assert!(inside(&resource_types(), &resource_type(ResourceType(u8::MAX))));
+    assert!(inside(&range, &key("ab")));
+    assert!(!inside(&range, &key("abc")) && !inside(&range, &key("a")));
+}
