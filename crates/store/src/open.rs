@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use event::{LogId, Seq, Timestamp};
 use rocksdb::{
-    BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRecoveryMode, FlushOptions,
+    BlockBasedOptions, BottommostLevelCompaction, BoundColumnFamily, Cache, ColumnFamilyDescriptor,
+    CompactOptions, DB, DBCompressionType, DBRecoveryMode, FlushOptions,
 };
 
 use crate::error::StoreError;
@@ -177,15 +177,39 @@ impl Store {
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
+    /// Flushes, and rewrites all table files so that they hold nothing twice and are compressed as
+    /// far as they will ever be. It takes minutes on a large log, while reads and writes go on.
+    ///
+    /// # Errors
+    /// When RocksDB cannot flush; a compaction that fails leaves the files as they were.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        self.flush(true)?;
+        let mut options = CompactOptions::default();
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        for family in [self.log_family(), self.rows_family()] {
+            self.db.compact_range_cf_opt(&family, None::<&[u8]>, None::<&[u8]>, &options);
+        }
+        Ok(())
+    }
+
     /// Bytes of all table files on disk.
     pub fn size_bytes(&self) -> u64 {
-        [LOG_FAMILY, ROWS_FAMILY]
-            .iter()
-            .filter_map(|name| {
-                let property = "rocksdb.total-sst-files-size";
-                self.db.property_int_value_cf(&self.family(name), property).ok().flatten()
-            })
-            .sum()
+        self.log_bytes() + self.rows_bytes()
+    }
+
+    /// Bytes of the log's table files on disk.
+    pub fn log_bytes(&self) -> u64 {
+        self.family_bytes(LOG_FAMILY)
+    }
+
+    /// Bytes of the rows' table files on disk.
+    pub fn rows_bytes(&self) -> u64 {
+        self.family_bytes(ROWS_FAMILY)
+    }
+
+    fn family_bytes(&self, name: &str) -> u64 {
+        let property = "rocksdb.total-sst-files-size";
+        self.db.property_int_value_cf(&self.family(name), property).ok().flatten().unwrap_or(0)
     }
 
     /// Rows read since the store was opened: every key that was asked for, whether there or not, and
