@@ -7,7 +7,7 @@ pub mod cli;
 mod client;
 mod client_address;
 pub mod config;
-mod listen;
+pub mod listen;
 mod logging;
 mod offline;
 pub mod run;

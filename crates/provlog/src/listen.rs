@@ -34,7 +34,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves until `shutdown` ends; then takes no further connection and gives the open ones
 /// `drain_max` to finish what is under way. Requests that break before they are requests, an
 /// unreadable head say, are counted in `broken_requests`.
-pub(crate) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     router: &Router,
     shutdown: impl Future<Output = ()>,
