@@ -1,0 +1,114 @@
+//! The wired server in this process: its router called without a socket.
+
+use std::path::Path;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use event::Clock;
+use provlog::run::{Server, ServerConfig};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::Outcome;
+
+/// A server without a socket.
+pub struct InProcess {
+    /// The server.
+    pub server: Server,
+    /// The token of the administrator.
+    pub admin_token: String,
+    router: Router,
+}
+
+/// A request with its body, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// `POST`, say.
+    pub method: &'static str,
+    /// Path and query.
+    pub target: String,
+    /// The secret token of an application, or of an auditor.
+    pub token: String,
+    /// Empty without a body.
+    pub body: Vec<u8>,
+}
+
+impl InProcess {
+    /// Opens the log of a folder.
+    pub async fn open(data: &Path, clock: Clock) -> Outcome<InProcess> {
+        let server = Server::open(config(data, clock, "http://audit.example")).await?;
+        let router = server.router();
+        let admin_token = std::fs::read_to_string(data.join("admin.token"))?.trim_end().to_owned();
+        Ok(InProcess { server, admin_token, router })
+    }
+
+    /// The routes, to be called from tasks of their own.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Adds an application and returns its secret token.
+    pub async fn add_application(&self, slug: &str) -> Outcome<String> {
+        self.secret("/api/v1/apps", &json!({ "application": slug }), "secretToken").await
+    }
+
+    /// Adds a second token to an application.
+    pub async fn add_token(&self, slug: &str) -> Outcome<String> {
+        self.secret("/api/v1/tokens", &json!({"role": "scim", "application": slug}), "token").await
+    }
+
+    async fn secret(&self, path: &str, body: &Value, member: &str) -> Outcome<String> {
+        let message = Message {
+            method: "POST",
+            target: path.to_owned(),
+            token: self.admin_token.clone(),
+            body: body.to_string().into_bytes(),
+        };
+        let (status, bytes) = send(self.router(), message).await?;
+        let answer: Value = serde_json::from_slice(&bytes)?;
+        match answer[member].as_str() {
+            Some(secret) if status == 201 => Ok(secret.to_owned()),
+            _ => Err(format!("{path} answers {status}: {answer}").into()),
+        }
+    }
+
+    /// Stops in order and lets go of the folder.
+    pub async fn close(self) {
+        drop(self.router);
+        self.server.close().await;
+    }
+}
+
+/// What a server of the bench is made of: what `provlog serve` has by default.
+pub fn config(data: &Path, clock: Clock, public_url: &str) -> ServerConfig {
+    ServerConfig {
+        data: data.to_owned(),
+        public_url: public_url.to_owned(),
+        trusted_proxies: vec![],
+        memtable_bytes: store::Options::default().memtable_bytes,
+        registry: scim::Registry::core().clone(),
+        disk_reserve_bytes: 512 << 20,
+        clock,
+        // The workload lies in the past, or in the future of a machine whose clock is wrong.
+        accept_clock: true,
+    }
+}
+
+/// Sends one request and reads the answer: its status and its body.
+pub async fn send(router: Router, message: Message) -> Outcome<(u16, Vec<u8>)> {
+    let request = Request::builder()
+        .method(message.method)
+        .uri(message.target)
+        .header("authorization", format!("Bearer {}", message.token))
+        .header("content-type", "application/scim+json")
+        .header("user-agent", "bench")
+        .body(Body::from(message.body))?;
+    let response = match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    let status = response.status().as_u16();
+    let bytes = to_bytes(response.into_body(), usize::MAX).await?;
+    Ok((status, bytes.into()))
+}

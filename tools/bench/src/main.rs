@@ -1,0 +1,254 @@
+//! How fast provlog is, beside what the hardware allows: every measurement in one run, its limit in
+//! the same rounds. `docs` of the numbers is the table itself: name, value, limit, ratio, goal.
+//!
+//! ```sh
+//! bench --quick                          # a look, under a minute
+//! bench --json 1M.json                   # a million operations over 90 days
+//! bench --operations 10M --json 10M.json
+//! bench --compare 1M.json 10M.json       # what grows with the number of operations
+//! ```
+
+mod bodies;
+mod child;
+mod engine;
+mod figures;
+mod folder;
+mod in_process;
+mod load;
+mod machine;
+mod play;
+mod questions;
+mod random;
+mod rebuild;
+mod stages;
+mod table;
+mod workload;
+mod writes;
+
+use std::error::Error;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use event::Clock;
+use store::{Options, Store};
+
+use crate::child::ChildArguments;
+use crate::machine::Machine;
+use crate::play::Filled;
+use crate::table::{Report, Row};
+
+/// What can fail fails with words for whoever runs the bench.
+pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Measures how fast provlog is.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    child: Option<Child>,
+    /// Requests of the workload: 20k, 1M, 10M
+    #[arg(long, value_parser = count, default_value = "1M")]
+    operations: u64,
+    /// A small workload and short rounds
+    #[arg(long)]
+    quick: bool,
+    /// Folder for the stores, on the disk to be measured [default: one in the target folder]
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Leave the filled store where it is
+    #[arg(long)]
+    keep: bool,
+    /// Use the store that an earlier run left, when it is the same workload
+    #[arg(long)]
+    reuse: bool,
+    /// Rounds of each measurement
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Seed of the workload and of everything that is asked
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only these measurements
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Measurement>,
+    /// Write the result here too
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Child {
+    /// A server that is measured; started by the bench itself
+    #[command(hide = true)]
+    ServeChild(ChildArguments),
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Measurement {
+    /// Creates over HTTP
+    Writes,
+    /// Creates in process
+    Engine,
+    /// Rows made anew, bytes on disk
+    Rebuild,
+    /// Members and users as of a moment
+    Questions,
+}
+
+/// How much is measured, and where.
+pub struct Plan {
+    folder: PathBuf,
+    /// Seed of everything.
+    pub seed: u64,
+    /// Rounds of each measurement.
+    pub rounds: usize,
+    /// How long a round of load lasts.
+    pub round: Duration,
+    /// Creates in a round of the engine.
+    pub creates: u64,
+    /// How long a round of one question lasts.
+    pub question: Duration,
+}
+
+impl Plan {
+    /// Where the filled store is.
+    pub fn store(&self) -> PathBuf {
+        self.folder.join("store")
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let ran = match &arguments.child {
+        Some(Child::ServeChild(child)) => child::run(child),
+        None => measure(&arguments),
+    };
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "bench: {}", with_causes(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(arguments: &Arguments) -> Outcome<()> {
+    let operations = if arguments.quick { 20_000 } else { arguments.operations };
+    let folder = data_folder(arguments.data.as_deref())?;
+    std::fs::create_dir_all(&folder)?;
+    if machine::in_memory(&folder)? {
+        return Err(format!("{} lies in memory: name a folder on a disk", folder.display()).into());
+    }
+    let machine = Machine::describe(&folder, Clock::System.now().to_string())?;
+    let plan = Plan {
+        folder,
+        seed: arguments.seed,
+        rounds: arguments.rounds.unwrap_or(if arguments.quick { 3 } else { 5 }),
+        round: Duration::from_millis(if arguments.quick { 700 } else { 3_000 }),
+        creates: if arguments.quick { 10_000 } else { 50_000 },
+        question: Duration::from_millis(if arguments.quick { 50 } else { 300 }),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let filled = filled(&plan, arguments, operations, &runtime)?;
+
+    let wanted = |which| arguments.only.is_empty() || arguments.only.contains(&which);
+    let mut rows = vec![Row::new(
+        "the workload's own requests, in process",
+        "/s",
+        &[filled.operations as f64 / filled.seconds],
+    )];
+    let tell = |what: &str| {
+        let _ = writeln!(std::io::stderr(), "measuring: {what}");
+    };
+    if wanted(Measurement::Writes) {
+        tell("creates over HTTP");
+        rows.extend(writes::measure(&plan, &filled)?);
+    }
+    if wanted(Measurement::Engine) {
+        tell("creates in process");
+        rows.extend(runtime.block_on(engine::measure(&plan, &filled))?);
+    }
+    if wanted(Measurement::Rebuild) {
+        tell("rebuild");
+        rows.extend(rebuild::measure(&plan)?);
+    }
+    if wanted(Measurement::Questions) {
+        tell("questions");
+        rows.extend(questions::measure(&plan, &filled)?);
+    }
+
+    let report = Report { machine, operations: filled.operations, seed: plan.seed, rows };
+    if let Some(path) = &arguments.json {
+        std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
+    }
+    std::io::stdout().write_all(report.text().as_bytes())?;
+    if !arguments.keep && !arguments.reuse {
+        std::fs::remove_dir_all(&plan.folder)?;
+    }
+    Ok(())
+}
+
+/// The filled store: that of an earlier run, or a new one, compacted.
+fn filled(
+    plan: &Plan,
+    arguments: &Arguments,
+    operations: u64,
+    runtime: &tokio::runtime::Runtime,
+) -> Outcome<Filled> {
+    if arguments.reuse
+        && let Some(filled) = Filled::read(&plan.folder)?
+    {
+        if filled.seed == plan.seed && filled.operations / 10 == operations / 10 {
+            return Ok(filled);
+        }
+        return Err("the folder holds another workload; name another with --data".into());
+    }
+    if plan.store().exists() {
+        return Err(format!(
+            "{} is there already: --reuse it, or name another folder with --data",
+            plan.store().display()
+        )
+        .into());
+    }
+    let filled = runtime.block_on(play::fill(&plan.folder, operations, plan.seed))?;
+    let store = Store::open_existing(&plan.store(), &Options::default())?;
+    store.compact()?;
+    if !engine::is_whole(&store)? {
+        return Err("the rows do not stand at the log's end".into());
+    }
+    Ok(filled)
+}
+
+/// A folder of this process in the target folder, which is on a disk where builds are.
+fn data_folder(given: Option<&Path>) -> Outcome<PathBuf> {
+    if let Some(given) = given {
+        return Ok(given.to_owned());
+    }
+    let program = std::env::current_exe()?;
+    let target = program.parent().and_then(Path::parent).ok_or("no target folder")?;
+    Ok(target.join(format!("bench-{}", std::process::id())))
+}
+
+/// A count such as 20k, 1M or 1500.
+fn count(text: &str) -> Result<u64, String> {
+    let (digits, times) = match text.strip_suffix(['k', 'M']) {
+        Some(digits) if text.ends_with('k') => (digits, 1_000),
+        Some(digits) => (digits, 1_000_000),
+        None => (text, 1),
+    };
+    let number: u64 = digits.parse().map_err(|_| "it must look like 20k, 1M or 1500")?;
+    let number = number.checked_mul(times).filter(|number| *number >= 5_000);
+    number.ok_or_else(|| "the workload needs 5k operations at least".to_owned())
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,136 @@
+//! Durable creates over HTTP: at 64 connections beside a handler that does nothing, and one at a time
+//! beside a synced append of 4 KiB. The servers have one core, the load has another.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use event::Stopwatch;
+
+use crate::child::Serving;
+use crate::figures::percentile;
+use crate::folder::Copy;
+use crate::load::{self, Requests, Seen};
+use crate::play::Filled;
+use crate::stages::Stages;
+use crate::table::{Goal, Row};
+use crate::{Outcome, Plan, machine};
+
+/// Connections at once, the goal's first.
+const CONNECTIONS: [usize; 3] = [64, 16, 1];
+/// A synced append writes so many bytes.
+const BLOCK_BYTES: usize = 4 << 10;
+
+#[derive(Default)]
+struct Rounds {
+    rate: Vec<f64>,
+    p50_ms: Vec<f64>,
+    p99_ms: Vec<f64>,
+    /// Share of its core that the server used, in percent.
+    server_percent: Vec<f64>,
+    /// Share of its core that the generator used, in percent.
+    generator_percent: Vec<f64>,
+}
+
+impl Rounds {
+    fn add(&mut self, mut seen: Seen) {
+        self.rate.push(seen.rate());
+        self.p50_ms.push(seen.percentile_ms(50.0));
+        self.p99_ms.push(seen.percentile_ms(99.0));
+        self.server_percent.push(seen.server_cpu_seconds / seen.seconds * 100.0);
+        self.generator_percent.push(seen.generator_cpu_seconds / seen.seconds * 100.0);
+    }
+}
+
+/// Measures on a copy of the filled store.
+pub fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
+    let copy = Copy::of(&plan.store(), "writes")?;
+    let (server_core, load_core) = machine::cores()?;
+    let provlog = Serving::start(Some(copy.path()), server_core)?;
+    let empty = Serving::start(None, server_core)?;
+    let (slug, token) = filled.applications.first().ok_or("no application")?;
+    let mut creates = Requests::creates(slug, token, 0);
+    let mut nothing = Requests::empty();
+
+    let mut rounds: [Rounds; CONNECTIONS.len()] = Default::default();
+    let mut limit = Rounds::default();
+    let (mut sync_p50_ms, mut sync_p99_ms) = (Vec::new(), Vec::new());
+    let mut stages = Stages::default();
+    for _ in 0..plan.rounds {
+        let duration = plan.round;
+        limit.add(load::run(&empty, 64, duration, load_core, &mut nothing)?);
+        for (connections, rounds) in CONNECTIONS.iter().zip(&mut rounds) {
+            let before = stages.of(&provlog)?;
+            rounds.add(load::run(&provlog, *connections, duration, load_core, &mut creates)?);
+            if *connections == 64 {
+                stages.add(&before, &stages.of(&provlog)?);
+            }
+        }
+        // Beside the creates at one connection, which were the last.
+        let mut samples = synced_appends(copy.path(), duration / 2)?;
+        sync_p50_ms.push(percentile(&mut samples, 50.0) as f64 / 1e6);
+        sync_p99_ms.push(percentile(&mut samples, 99.0) as f64 / 1e6);
+    }
+    let memory_bytes = machine::memory_peak_bytes(provlog.process())?;
+    provlog.stop()?;
+    empty.stop()?;
+
+    let mut rows = Vec::new();
+    for (connections, rounds) in CONNECTIONS.iter().zip(&rounds) {
+        let name = |what: &str| format!("creates over HTTP, {connections} connections, {what}");
+        let rate = Row::new(name("one core"), "/s", &rounds.rate);
+        let p50 = Row::new(name("p50"), "ms", &rounds.p50_ms).compared();
+        let p99 = Row::new(name("p99"), "ms", &rounds.p99_ms);
+        match connections {
+            64 => {
+                rows.push(
+                    rate.beside("empty handler", &limit.rate)
+                        .with_goal(Goal::ratio_at_least(0.10, 0.18)),
+                );
+                rows.push(p50);
+                rows.push(p99.with_goal(Goal::at_most(12.0, 5.0)));
+            }
+            1 => {
+                rows.push(rate);
+                let goal = Goal::ratio_at_most(2.2, 1.6);
+                rows.push(p50.beside("fdatasync of 4 KiB, p50", &sync_p50_ms).with_goal(goal));
+                rows.push(p99.beside("fdatasync of 4 KiB, p99", &sync_p99_ms));
+            }
+            _ => rows.extend([rate, p50, p99]),
+        }
+    }
+    rows.push(
+        Row::new("memory at its peak, under these creates", "MiB", &[mebibytes(memory_bytes)])
+            .with_goal(Goal::at_most(400.0, 256.0)),
+    );
+    for (name, rounds) in [("creates at 64", &rounds[0]), ("empty handler", &limit)] {
+        let name = format!("check: core of the server, {name}; limit: that of the load");
+        rows.push(
+            Row::new(name, "%", &rounds.server_percent).beside("", &rounds.generator_percent),
+        );
+    }
+    rows.extend(stages.rows());
+    Ok(rows)
+}
+
+/// The nanoseconds that appends of 4 KiB with `fdatasync` take.
+fn synced_appends(folder: &Path, duration: Duration) -> Outcome<Vec<u64>> {
+    let path = folder.join("appends");
+    let mut file = File::create(&path)?;
+    let block = [0x5a; BLOCK_BYTES];
+    let mut samples = Vec::new();
+    let whole = Stopwatch::start();
+    while whole.elapsed() < duration {
+        let watch = Stopwatch::start();
+        file.write_all(&block)?;
+        file.sync_data()?;
+        samples.push(watch.elapsed().as_nanos() as u64);
+    }
+    std::fs::remove_file(&path)?;
+    Ok(samples)
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
