@@ -21,9 +21,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use event::codec::{decode_header, encode};
-use event::{Clock, Event, Header, Seq, Stopwatch, Timestamp};
-use store::{RowChanges, Store, StoreError};
+use event::codec::{decode, decode_header, encode};
+use event::{Clock, Event, Fact, Header, Seq, Stopwatch, Timestamp};
+use store::{RowChanges, Snapshot, Store, StoreError};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::command::{Command, Decision, Draft, Durability, Pending, Stamp};
@@ -88,6 +88,8 @@ struct Shared {
     clock: Clock,
     poisoned: AtomicBool,
     disk_free_bytes: AtomicU64,
+    /// Counts the batches that configured something.
+    configurations: AtomicU64,
     permits: Arc<Semaphore>,
 }
 
@@ -117,6 +119,7 @@ impl Committer {
             clock: options.clock.clone(),
             poisoned: AtomicBool::new(false),
             disk_free_bytes: AtomicU64::new(store.disk_free_bytes()?),
+            configurations: AtomicU64::new(0),
             permits: Arc::new(Semaphore::new(options.commands_max)),
         });
         let (queue, waiting) = channel();
@@ -185,6 +188,12 @@ impl Committer {
     /// Bytes that were free on the disk when it was last asked, a second ago at most under load.
     pub fn disk_free_bytes(&self) -> u64 {
         self.shared.disk_free_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Changes after every publish of events that configured something. What is read from a snapshot
+    /// that was taken after this was asked holds as long as the answer stays the same.
+    pub fn configuration(&self) -> u64 {
+        self.shared.configurations.load(Ordering::SeqCst)
     }
 
     /// The store behind it, for reading.
@@ -305,17 +314,23 @@ impl Writer {
         let mut events: Vec<(Seq, Vec<u8>)> = Vec::new();
         let mut bytes = 0;
         let mut sync = false;
+        let mut configures = false;
         while bytes < BATCH_BYTES_MAX {
             let Some(mut command) = commands.next() else { break };
             let stamp = self.stamp(events.len());
-            match take(command.as_mut(), stamp, &overlay) {
+            match take(command.as_mut(), stamp, &mut overlay) {
                 Ok(taken) => {
                     sync |= command.durability() == Durability::Synced;
+                    configures |= taken.configures;
                     bytes += taken.events.iter().map(|(_, event)| event.len()).sum::<usize>();
                     events.extend(taken.events);
-                    overlay.absorb(taken.changes);
                     self.last_recorded_at = stamp.recorded_at;
                     finished.push(command);
+                }
+                Err(Untaken::Unfolded(error)) => {
+                    tracing::error!(error = with_cause(&error), "a command could not be folded");
+                    command.finish(Err(CommitError::Defect));
+                    overlay = folded(&snapshot, &events)?;
                 }
                 Err(Untaken::Undecided(error)) => {
                     tracing::error!(error = with_cause(&error), "a command could not be decided");
@@ -334,7 +349,11 @@ impl Writer {
         let changes = overlay.into_changes();
         drop(snapshot);
         self.append(&events, sync)?;
-        self.publish(&changes, &events)
+        self.publish(&changes, &events)?;
+        if configures {
+            self.shared.configurations.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(())
     }
 
     fn stamp(&self, events_before: usize) -> Stamp {
@@ -498,6 +517,8 @@ impl Writer {
 enum Untaken {
     /// A row that it stands on cannot be read, or its event is too large to be stored.
     Undecided(ProjectorError),
+    /// A row that its event builds on cannot be read: some of its changes may be among the rows.
+    Unfolded(ProjectorError),
     /// Decide panicked.
     Panicked,
     /// The fold panicked: a defect that would come back at every start.
@@ -508,27 +529,46 @@ enum Untaken {
 struct Taken {
     /// Its events, encoded.
     events: Vec<(Seq, Vec<u8>)>,
-    /// What they make of the rows.
-    changes: RowChanges,
+    /// Whether one of them is no operation, and so configures something.
+    configures: bool,
 }
 
 /// Decides and folds one command over the rows as they stand.
-fn take(command: &mut dyn Command, stamp: Stamp, rows: &Overlay<'_>) -> Result<Taken, Untaken> {
+fn take(command: &mut dyn Command, stamp: Stamp, rows: &mut Overlay<'_>) -> Result<Taken, Untaken> {
     let decided = catch_unwind(AssertUnwindSafe(|| command.decide(&View::new(rows), stamp)));
     let drafts = decided.map_err(|_| Untaken::Panicked)?.map_err(Untaken::Undecided)?;
-    // On a layer of its own, so that a command that fails half-way leaves nothing behind.
-    let mut layer = Overlay::new(rows);
-    let mut events = Vec::with_capacity(drafts.len());
-    for (seq, draft) in (stamp.seq..).zip(drafts) {
-        let event = event_of(draft, seq, stamp);
-        let encoded = encode(&event)
+    let is_operation = |fact: &Fact| matches!(fact, Fact::Operation(_) | Fact::Unauthenticated(_));
+    let configures = drafts.iter().any(|draft| !is_operation(&draft.fact));
+    let drafts = (stamp.seq..).zip(drafts);
+    let decided: Vec<Event> = drafts.map(|(seq, draft)| event_of(draft, seq, stamp)).collect();
+    let mut events = Vec::with_capacity(decided.len());
+    for event in &decided {
+        let seq = event.seq;
+        let encoded = encode(event)
             .map_err(|source| Untaken::Undecided(ProjectorError::Event { seq, source }))?;
-        catch_unwind(AssertUnwindSafe(|| fold(&mut layer, &event)))
-            .map_err(|_| Untaken::FoldPanicked)?
-            .map_err(Untaken::Undecided)?;
         events.push((seq, encoded));
     }
-    Ok(Taken { events, changes: layer.into_changes() })
+    for event in &decided {
+        catch_unwind(AssertUnwindSafe(|| fold(rows, event)))
+            .map_err(|_| Untaken::FoldPanicked)?
+            .map_err(Untaken::Unfolded)?;
+    }
+    Ok(Taken { events, configures })
+}
+
+/// The rows with what a batch's events make of them: made anew where a command that failed half-way
+/// left something behind, which happens only when the disk cannot be read.
+fn folded<'a>(
+    snapshot: &'a Snapshot<'_>,
+    events: &[(Seq, Vec<u8>)],
+) -> Result<Overlay<'a>, ProjectorError> {
+    let mut rows = Overlay::new(snapshot);
+    for (seq, bytes) in events {
+        let event =
+            decode(*seq, bytes).map_err(|source| ProjectorError::Event { seq: *seq, source })?;
+        fold(&mut rows, &event)?;
+    }
+    Ok(rows)
 }
 
 fn with_cause(error: &ProjectorError) -> String {
@@ -553,114 +593,4 @@ fn event_of(draft: Draft, seq: Seq, stamp: Stamp) -> Event {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use event::{Application, Fact, RecorderStopped};
-    use store::Options;
-
-    const START: Timestamp = Timestamp(1_772_442_847_000_000);
-
-    fn store(folder: &std::path::Path) -> Arc<Store> {
-        Arc::new(Store::open(folder, &Options::default(), 7).unwrap())
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_stored_refuses_its_command_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::manual(START);
-        let (committer, _) = Committer::start(store(folder.path()), options(&clock)).unwrap();
-        let oversized = committer
-            .submit(Durability::Synced, |_, _| {
-                let settings = vec![b' '; 65 << 20];
-                let fact = Fact::ApplicationAdded(event::ApplicationAdded {
-                    number: Application(1),
-                    slug: "boat".into(),
-                    profile: "generic".into(),
-                    settings,
-                });
-                // The first event of the two could be stored; neither may be.
-                Ok(Decision { events: vec![stopped(), Draft { fact, ..stopped() }], reply: () })
-            })
-            .await;
-        assert_eq!(oversized, Err(CommitError::Defect));
-        assert_eq!(one(&committer).await.unwrap().seq, 0);
-        assert_eq!(committer.check(), Ok(()));
-        committer.stop().await;
-        assert_eq!(committer.store().log_size().unwrap(), 1);
-    }
-
-    fn options(clock: &Clock) -> CommitterOptions {
-        CommitterOptions {
-            clock: clock.clone(),
-            accept_clock: false,
-            commands_max: 64,
-            disk_reserve_bytes: 0,
-        }
-    }
-
-    fn stopped() -> Draft {
-        Draft {
-            application: Application::RECORDER,
-            origin: None,
-            fact: Fact::RecorderStopped(RecorderStopped { broken_requests: 0 }),
-            parts: vec![],
-        }
-    }
-
-    async fn one(committer: &Committer) -> Result<Stamp, CommitError> {
-        committer
-            .submit(Durability::Synced, |_, stamp| {
-                Ok(Decision { events: vec![stopped()], reply: stamp })
-            })
-            .await
-    }
-
-    #[tokio::test]
-    async fn a_panic_in_decide_refuses_that_command_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::manual(START);
-        let (committer, _) = Committer::start(store(folder.path()), options(&clock)).unwrap();
-        assert_eq!(one(&committer).await.unwrap().seq, 0);
-        let panicked = committer
-            .submit(Durability::Synced, |_, _| -> Result<Decision<()>, ProjectorError> {
-                panic!("a defect")
-            })
-            .await;
-        assert_eq!(panicked, Err(CommitError::Defect));
-        assert_eq!(one(&committer).await.unwrap().seq, 1);
-        committer.stop().await;
-        assert_eq!(one(&committer).await.unwrap_err(), CommitError::Stopped);
-    }
-
-    #[tokio::test]
-    async fn recorded_time_never_goes_back_and_a_clock_far_behind_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::manual(START);
-        let (committer, _) = Committer::start(store(folder.path()), options(&clock)).unwrap();
-        one(&committer).await.unwrap();
-        clock.set(Timestamp(START.0 - 60_000_000));
-        let stamp = one(&committer).await.unwrap();
-        assert_eq!((stamp.recorded_at, stamp.clock_behind), (START, false));
-        assert_eq!(stamp.raw_clock, clock.now());
-        clock.set(Timestamp(START.0 - 60_000_001));
-        assert!(one(&committer).await.unwrap().clock_behind);
-        clock.set(Timestamp(START.0 + 1));
-        let stamp = one(&committer).await.unwrap();
-        assert_eq!((stamp.recorded_at, stamp.clock_behind), (clock.now(), false));
-    }
-
-    #[tokio::test]
-    async fn a_start_goes_on_behind_the_last_event() {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::manual(START);
-        let store = store(folder.path());
-        let (committer, thread) = Committer::start(Arc::clone(&store), options(&clock)).unwrap();
-        one(&committer).await.unwrap();
-        committer.stop().await;
-        thread.join().unwrap();
-        clock.set(Timestamp(0));
-        let (committer, _) = Committer::start(store, options(&clock)).unwrap();
-        let stamp = one(&committer).await.unwrap();
-        assert_eq!((stamp.seq, stamp.recorded_at, stamp.clock_behind), (1, START, true));
-    }
-}
+mod tests;

@@ -207,7 +207,13 @@ impl Of<'_> {
         changes: &Changes,
     ) -> Result<(), ProjectorError> {
         let (application, now) = (self.application(), self.event.header.recorded_at);
-        let before = View::new(rows).version(application, self.number, View::NOW)?;
+        // A number belongs to one resource ever, so there is nothing before its creation.
+        let before = match changes.lifecycle {
+            Some(Lifecycle::Created(_)) => None,
+            Some(Lifecycle::Deleted) | None => {
+                View::new(rows).version(application, self.number, View::NOW)?
+            }
+        };
         let old = before.as_ref().and_then(|version| version.state.clone());
         let mut new = old.clone().unwrap_or_default();
         resource::apply(&mut new, &changes.values)?;
@@ -258,19 +264,30 @@ impl Of<'_> {
                 continue;
             }
             let (was, is) = (lookup_values(old, attribute), lookup_values(new, attribute));
-            let key =
-                |value| key::lookup(application, resource_type, attribute, value, self.number);
+            let is_unique = unique(resource_type, attribute);
+            let key = |value| match is_unique {
+                true => key::unique(application, resource_type, attribute, value),
+                false => key::lookup(application, resource_type, attribute, value, self.number),
+            };
             for gone in was.difference(&is) {
                 let row = key(gone);
-                if let Some(since) = rows.get(&row)? {
-                    let stay = (self.number, row::decode_seq("a lookup", &since)?);
+                if let Some(value) = rows.get(&row)? {
+                    let since = match is_unique {
+                        true => row::decode_holder(&value)?.1,
+                        false => row::decode_seq("a lookup", &value)?,
+                    };
+                    let stay = (self.number, since);
                     let key = key::named(application, resource_type, attribute, gone, stay);
                     rows.put(key, self.seq().to_be_bytes().to_vec());
                 }
                 rows.delete(row);
             }
             for come in is.difference(&was) {
-                rows.put(key(come), self.seq().to_be_bytes().to_vec());
+                let value = match is_unique {
+                    true => row::encode_holder(self.number, self.seq()),
+                    false => self.seq().to_be_bytes().to_vec(),
+                };
+                rows.put(key(come), value);
             }
         }
         Ok(())
@@ -310,6 +327,11 @@ fn text(state: &Map<String, Value>, attribute: Attribute) -> Option<&str> {
     state.get(attribute.name()).and_then(Value::as_str)
 }
 
+/// Whether no two living resources have the same value, because decide sees to it.
+pub(crate) fn unique(resource_type: ResourceType, attribute: Attribute) -> bool {
+    resource_type == ResourceType::USER && attribute == Attribute::UserName
+}
+
 /// What has lookup rows, and the attribute of the state that holds its values.
 const LOOKED_UP: [(Attribute, &str); 4] = [
     (Attribute::UserName, "userName"),
@@ -347,6 +369,9 @@ pub fn folded(attribute: Attribute, value: &str) -> String {
 /// case, so that every pair of letters that are one another's other case comes together (ẞ, ß and
 /// SS, ς and Σ).
 pub(crate) fn without_case(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.chars()
         .flat_map(char::to_lowercase)
         .flat_map(char::to_uppercase)

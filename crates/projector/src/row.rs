@@ -294,3 +294,15 @@ pub(crate) fn decode_seq(what: &'static str, bytes: &[u8]) -> Result<Seq, Projec
 pub(crate) fn number_of(what: &'static str, bytes: &[u8]) -> Result<Number, ProjectorError> {
     decode_number(what, bytes).map(Number)
 }
+
+/// Who holds a unique value, and since when, as a row's value.
+pub(crate) fn encode_holder(number: Number, since: Seq) -> Vec<u8> {
+    [&number.0.to_be_bytes()[..], &since.to_be_bytes()].concat()
+}
+
+pub(crate) fn decode_holder(bytes: &[u8]) -> Result<(Number, Seq), ProjectorError> {
+    let what = "a unique value";
+    let (number, since) =
+        bytes.split_first_chunk::<4>().ok_or_else(|| ProjectorError::row(what))?;
+    Ok((Number(u32::from_be_bytes(*number)), decode_seq(what, since)?))
+}

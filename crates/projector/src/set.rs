@@ -1,13 +1,13 @@
 //! Everything that has members over time: the members of a group, the users that exist, the active
 //! ones.
 //!
-//! Four kinds of row serve one set. A **change** (set, seq, member) says added or removed, and how
-//! many members there were afterwards. A **base** (set, seq), written after every
+//! Five kinds of row serve one set. A **change** (set, seq, member) says added or removed; the **head**
+//! (set), how many members there are and how many changes since the last base and pack. A **base** (set, seq), written after every
 //! max(256, members / 16) changes, holds all members and since when. A **pack** (set, seq), written
 //! after every 64 changes in between, holds what these changes come to; members at a seq are the
 //! last base, the packs after it and the changes after those, so an old question costs what a new
 //! one does, and so does a change: whatever the size of its set, somebody who joins is read again
-//! once, for the pack. The **mirror** (member, set, start) turns the members of groups round: one scan
+//! once, for the pack. The **mirror** (member, set, and start once it is over) turns the members of groups round: one scan
 //! answers where somebody was a member, and when.
 
 use std::collections::BTreeMap;
@@ -53,39 +53,36 @@ const CHANGES_PER_BASE_MIN: u32 = 256;
 const CHANGES_PER_PACK: u32 = 64;
 const OPEN: Seq = Seq::MAX;
 
-/// The value of a change row.
-#[derive(Clone, Copy)]
-struct Change {
-    added: bool,
-    /// Members after this change.
+/// How far a set has come: what the next change needs to know.
+#[derive(Clone, Copy, Default)]
+struct Head {
+    /// Members after the last change.
     count: u32,
-    /// Changes since the last base; 0 when a base was written at this seq.
+    /// Changes since the last base.
     since_base: u32,
-    /// Changes since the last base or pack; 0 when one was written at this seq.
+    /// Changes since the last base or pack.
     since_pack: u32,
 }
 
-impl Change {
+impl Head {
     fn encode(self) -> Vec<u8> {
-        let mut out = vec![u8::from(self.added)];
-        out.extend_from_slice(&self.count.to_be_bytes());
-        out.extend_from_slice(&self.since_base.to_be_bytes());
-        out.extend_from_slice(&self.since_pack.to_be_bytes());
-        out
+        [self.count, self.since_base, self.since_pack].map(u32::to_be_bytes).concat()
     }
 
-    fn decode(bytes: &[u8]) -> Option<Change> {
-        let [added @ (0 | 1), rest @ ..] = bytes else { return None };
-        let (count, rest) = rest.split_first_chunk::<4>()?;
-        let (since_base, since_pack) = rest.split_first_chunk::<4>()?;
-        Some(Change {
-            added: *added == 1,
-            count: u32::from_be_bytes(*count),
-            since_base: u32::from_be_bytes(*since_base),
-            since_pack: u32::from_be_bytes(since_pack.try_into().ok()?),
+    fn decode(bytes: &[u8]) -> Option<Head> {
+        let ([count, since_base, since_pack], []) = bytes.as_chunks::<4>() else { return None };
+        let number = |bytes: &[u8; 4]| u32::from_be_bytes(*bytes);
+        Some(Head {
+            count: number(count),
+            since_base: number(since_base),
+            since_pack: number(since_pack),
         })
     }
 }
+
+/// The values of a change row: whether the member was added.
+const ADDED: [u8; 1] = [1];
+const REMOVED: [u8; 1] = [0];
 
 fn damaged() -> ProjectorError {
     ProjectorError::row("a set")
@@ -104,62 +101,48 @@ pub(crate) fn record(
     if joined.is_empty() && left.is_empty() {
         return Ok(());
     }
-    let last = last_change(rows, application, set, Seq::MAX)?;
-    let (mut count, mut since_base, mut since_pack) =
-        last.map_or((0, 0, 0), |last| (last.count, last.since_base, last.since_pack));
+    let head_key = key::set_head(application, set);
+    let mut head = match rows.get(&head_key)? {
+        Some(bytes) => Head::decode(&bytes).ok_or_else(damaged)?,
+        None => Head::default(),
+    };
     let mut changes: Vec<(Number, bool)> = Vec::with_capacity(joined.len() + left.len());
     changes.extend(joined.iter().map(|member| (*member, true)));
     changes.extend(left.iter().map(|member| (*member, false)));
-    changes.sort_unstable(); // the row with the highest key must have the final counts
+    changes.sort_unstable();
 
-    for (index, (member, added)) in changes.iter().enumerate() {
-        since_base += 1;
-        since_pack += 1;
-        count = if *added { count + 1 } else { count.saturating_sub(1) };
-        let is_last = index + 1 == changes.len();
-        let base_due = is_last && since_base >= CHANGES_PER_BASE_MIN.max(count / 16);
-        let pack_due = is_last && !base_due && since_pack >= CHANGES_PER_PACK;
-        if base_due {
-            since_base = 0;
-        }
-        if base_due || pack_due {
-            since_pack = 0;
-        }
-        let value = Change { added: *added, count, since_base, since_pack };
-        rows.put(key::set_change(application, set, seq, *member), value.encode());
+    for (member, added) in changes {
+        let value = if added { ADDED } else { REMOVED };
+        rows.put(key::set_change(application, set, seq, member), value.to_vec());
+        head.count = if added { head.count + 1 } else { head.count.saturating_sub(1) };
+        head.since_base += 1;
+        head.since_pack += 1;
         if !matches!(set, Set::Members(_)) {
             // Whether a resource exists and is active stands in its versions; nobody asks the mirror.
-        } else if *added {
-            rows.put(key::mirror(application, *member, set, seq), OPEN.to_be_bytes().to_vec());
-        } else if let Some(stay) = last_stay(rows, application, set, *member)? {
-            rows.put(
-                key::mirror(application, *member, set, stay.start),
-                seq.to_be_bytes().to_vec(),
-            );
-        }
-        if pack_due {
-            let changed = changed_since_pack(rows, application, set, seq)?;
-            rows.put(key::set_pack(application, set, seq), encode_pack(&changed));
-        }
-        if base_due {
-            let members = members_at(rows, application, set, seq)?;
-            rows.put(key::set_base(application, set, seq), encode_base(&members)?);
+        } else if added {
+            let key = key::mirror_open(application, member, set);
+            rows.put(key, seq.to_be_bytes().to_vec());
+        } else {
+            let open = key::mirror_open(application, member, set);
+            if let Some(start) = rows.get(&open)? {
+                let start = row::decode_seq("a set", &start)?;
+                let key = key::mirror(application, member, set, start);
+                rows.put(key, seq.to_be_bytes().to_vec());
+            }
+            rows.delete(open);
         }
     }
+    if head.since_base >= CHANGES_PER_BASE_MIN.max(head.count / 16) {
+        let members = members_at(rows, application, set, seq)?;
+        rows.put(key::set_base(application, set, seq), encode_base(&members)?);
+        (head.since_base, head.since_pack) = (0, 0);
+    } else if head.since_pack >= CHANGES_PER_PACK {
+        let changed = changed_since_pack(rows, application, set, seq)?;
+        rows.put(key::set_pack(application, set, seq), encode_pack(&changed));
+        head.since_pack = 0;
+    }
+    rows.put(head_key, head.encode());
     Ok(())
-}
-
-fn last_change(
-    rows: &dyn ReadRows,
-    application: Application,
-    set: Set,
-    seq: Seq,
-) -> Result<Option<Change>, ProjectorError> {
-    let range = key::set_changes(application, set, None, seq);
-    match rows.first(&range, Direction::Backward)? {
-        None => Ok(None),
-        Some((_, value)) => Change::decode(&value).map(Some).ok_or_else(damaged),
-    }
 }
 
 /// What changes leave of each member that they name: since when it is one, or that it is none.
@@ -174,17 +157,17 @@ fn gather(
 ) -> Result<(), ProjectorError> {
     let mut broken = false;
     let range = key::set_changes(application, set, after, until);
-    rows.scan(&range, Direction::Forward, &mut |key, value| match (
-        key::set_change_parts(key),
-        Change::decode(value),
-    ) {
-        (Some((seq, member)), Some(change)) => {
-            changed.insert(member, change.added.then_some(seq));
-            ControlFlow::Continue(())
-        }
-        _ => {
-            broken = true;
-            ControlFlow::Break(())
+    rows.scan(&range, Direction::Forward, &mut |key, value| {
+        let added = value == ADDED;
+        match key::set_change_parts(key) {
+            Some((seq, member)) if added || value == REMOVED => {
+                changed.insert(member, added.then_some(seq));
+                ControlFlow::Continue(())
+            }
+            _ => {
+                broken = true;
+                ControlFlow::Break(())
+            }
         }
     })?;
     if broken { Err(damaged()) } else { Ok(()) }
@@ -309,20 +292,11 @@ fn decode_base(bytes: &[u8]) -> Result<Vec<Standing>, ProjectorError> {
 
 fn stay(key: &[u8], value: &[u8]) -> Result<Stay, ProjectorError> {
     let (set, start) = key::mirror_parts(key).ok_or_else(damaged)?;
-    let end = row::decode_seq("a set", value)?;
-    Ok(Stay { set, start, end: (end != OPEN).then_some(end) })
-}
-
-fn last_stay(
-    rows: &dyn ReadRows,
-    application: Application,
-    set: Set,
-    member: Number,
-) -> Result<Option<Stay>, ProjectorError> {
-    match rows.first(&key::mirrors_in(application, member, set), Direction::Forward)? {
-        None => Ok(None),
-        Some((key, value)) => stay(&key, &value).map(Some),
-    }
+    let seq = row::decode_seq("a set", value)?;
+    Ok(match start {
+        None => Stay { set, start: seq, end: None },
+        Some(start) => Stay { set, start, end: Some(seq) },
+    })
 }
 
 /// The stay of a member in a set that lasted right after the event at `seq`.
@@ -333,6 +307,15 @@ pub(crate) fn stay_at(
     member: Number,
     seq: Seq,
 ) -> Result<Option<Stay>, ProjectorError> {
+    if let Some(start) = rows.get(&key::mirror_open(application, member, set))? {
+        let start = row::decode_seq("a set", &start)?;
+        if start <= seq {
+            return Ok(Some(Stay { set, start, end: None }));
+        }
+    }
+    if seq == Seq::MAX {
+        return Ok(None);
+    }
     // Stays do not overlap, so only the last that began by then can cover it.
     let range = key::mirrors_until(application, member, set, seq);
     let Some((key, value)) = rows.first(&range, Direction::Forward)? else { return Ok(None) };
@@ -412,14 +395,14 @@ mod tests {
         })
         .unwrap();
         assert!(packs > 10, "and for packs: {packs}");
+        let head = rows.get(&key::set_head(APP, SET)).unwrap().unwrap();
+        assert_eq!(Head::decode(&head).unwrap().count as usize, naive.len());
         for (seq, expected) in history.iter().enumerate() {
             let seq = seq as Seq;
             let found = members_at(&rows, APP, SET, seq).unwrap();
             let found_map: BTreeMap<_, _> = found.iter().map(|s| (s.member, s.since)).collect();
             assert_eq!(&found_map, expected, "at {seq}");
             assert!(found.is_sorted_by_key(|standing| standing.member));
-            let count = last_change(&rows, APP, SET, seq).unwrap().map_or(0, |last| last.count);
-            assert_eq!(count as usize, expected.len());
             for member in [Number(0), Number(17), Number(299)] {
                 let stay = stay_at(&rows, APP, SET, member, seq).unwrap();
                 assert_eq!(stay.map(|stay| stay.start), expected.get(&member).copied());

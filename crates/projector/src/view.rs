@@ -10,6 +10,7 @@ use store::{Direction, ReadRows, Row, RowChanges, Store, StoreError, Visit};
 use subtle::ConstantTimeEq;
 
 use crate::error::ProjectorError;
+use crate::fold::unique;
 use crate::operation::OperationSummary;
 use crate::row::{self, ApplicationRow, CredentialRow, Gap, Mentioned, Recorder, Version};
 use crate::set::{self, Standing, Stay};
@@ -39,11 +40,6 @@ impl<'a> Overlay<'a> {
     /// What is to be published.
     pub fn into_changes(self) -> RowChanges {
         self.changes
-    }
-
-    /// Takes over the changes of an overlay over this one.
-    pub(crate) fn absorb(&mut self, changes: RowChanges) {
-        self.changes.extend(changes);
     }
 
     /// How many rows are to be published.
@@ -209,10 +205,26 @@ impl<'a> View<'a> {
         attribute: Attribute,
         folded: &str,
     ) -> Result<Vec<Number>, ProjectorError> {
+        if unique(resource_type, attribute) {
+            let holder = self.holder(application, resource_type, attribute, folded)?;
+            return Ok(holder.into_iter().map(|(number, _)| number).collect());
+        }
         let range = key::lookups(application, resource_type, attribute, folded);
         self.collect(&range, |key, _| {
             key::lookup_number(key).ok_or_else(|| ProjectorError::row("a lookup"))
         })
+    }
+
+    /// Who holds a value of which there is one, and since when.
+    fn holder(
+        &self,
+        application: Application,
+        resource_type: ResourceType,
+        attribute: Attribute,
+        folded: &str,
+    ) -> Result<Option<(Number, Seq)>, ProjectorError> {
+        let value = self.rows.get(&key::unique(application, resource_type, attribute, folded))?;
+        value.map(|value| row::decode_holder(&value)).transpose()
     }
 
     /// The number under which somebody without a resource was last mentioned.
@@ -414,11 +426,17 @@ impl<'a> View<'a> {
         folded: &str,
     ) -> Result<Vec<Bearer>, ProjectorError> {
         let damaged = || ProjectorError::row("a lookup");
-        let range = key::lookups(application, resource_type, attribute, folded);
-        let mut bearers = self.collect(&range, |key, since| {
-            let number = key::lookup_number(key).ok_or_else(damaged)?;
-            Ok(Bearer { number, since: row::decode_seq("a lookup", since)?, until: None })
-        })?;
+        let mut bearers = if unique(resource_type, attribute) {
+            let holder = self.holder(application, resource_type, attribute, folded)?;
+            let holder = holder.map(|(number, since)| Bearer { number, since, until: None });
+            holder.into_iter().collect()
+        } else {
+            let range = key::lookups(application, resource_type, attribute, folded);
+            self.collect(&range, |key, since| {
+                let number = key::lookup_number(key).ok_or_else(damaged)?;
+                Ok(Bearer { number, since: row::decode_seq("a lookup", since)?, until: None })
+            })?
+        };
         let range = key::names(application, resource_type, attribute, folded);
         bearers.append(&mut self.collect(&range, |key, until| {
             let (number, since) = key::named_parts(key).ok_or_else(damaged)?;

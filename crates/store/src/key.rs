@@ -17,7 +17,8 @@
 //! | 11   | version     | application u32, number u32, !seq u64               | the resource         |
 //! | 12   | set change  | set, seq u64, member u32                            | added or removed, counts |
 //! | 13   | set base    | set, seq u64                                        | all members, starts  |
-//! | 14   | mirror      | application u32, member u32, set's kind u8, set's number u32, !start u64 | end seq u64 |
+//! | 14   | mirror      | application u32, member u32, set's kind u8, set's number u32 | start seq u64 of the stay that lasts |
+//! | 14   | mirror      | the same, !start u64                                | end seq u64          |
 //! | 15   | operation   | seq u64                                             | summary              |
 //! | 16   | second      | seconds since 1970 i64                              | first seq u64        |
 //! | 17   | recorder    |                                                     | running or stopped   |
@@ -29,10 +30,12 @@
 //! | 23   | by resource | application u32, number u32, !seq u64               |                      |
 //! | 24   | by request  | hash of the request id u64, !seq u64                |                      |
 //! | 25   | named       | as lookup, !since seq u64                           | until seq u64        |
+//! | 26   | unique      | application u32, type u8, attribute u8, folded value | number u32, since seq u64 |
+//! | 27   | set head    | set                                                 | counts after the last change |
 //!
 //! `set` is `application u32, kind u8, number u32`; `class` is `application u32, credential u32,
 //! status u8, action u8`. Values of persons stand only in rows whose key begins with that person's
-//! number (mentioned, version) and in the keys of id, mention, lookup and named.
+//! number (mentioned, version) and in the keys of id, mention, lookup, named and unique.
 //!
 //! The log's key is the seq alone: u64, big-endian.
 
@@ -65,6 +68,8 @@ const BY_CLASS: u8 = 22;
 const BY_RESOURCE: u8 = 23;
 const BY_REQUEST: u8 = 24;
 const NAMED: u8 = 25;
+const UNIQUE: u8 = 26;
+const SET_HEAD: u8 = 27;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -315,6 +320,22 @@ pub fn lookups(
     KeyRange::prefix(lookup_prefix(LOOKUP, application, resource_type, attribute, folded).0)
 }
 
+/// The living resource that has this value, of an attribute of which no two have the same: a row that
+/// is found without a scan. It takes the place of the [`lookup`] row.
+pub fn unique(
+    application: Application,
+    resource_type: ResourceType,
+    attribute: Attribute,
+    folded: &str,
+) -> Vec<u8> {
+    Key::new(UNIQUE)
+        .app(application)
+        .u8(resource_type.0)
+        .u8(attribute as u8)
+        .bytes(folded.as_bytes())
+        .0
+}
+
 /// One resource that had this value from `since` on and has it no more.
 pub fn named(
     application: Application,
@@ -403,6 +424,11 @@ pub fn set_change_parts(key: &[u8]) -> Option<(Seq, Number)> {
     Some((u64::from_be_bytes(*seq), Number(u32::from_be_bytes(*member))))
 }
 
+/// How far a set has come.
+pub fn set_head(application: Application, set: Set) -> Vec<u8> {
+    Key::new(SET_HEAD).set(application, set).0
+}
+
 /// All members of a set after `seq`.
 pub fn set_base(application: Application, set: Set, seq: Seq) -> Vec<u8> {
     Key::new(SET_BASE).set(application, set).u64(seq).0
@@ -433,36 +459,39 @@ pub fn set_pack_seq(key: &[u8]) -> Option<Seq> {
     Some(u64::from_be_bytes(*key.last_chunk::<8>()?))
 }
 
-/// One stay of a member in a set.
+/// The stay of a member in a set that lasts.
+pub fn mirror_open(application: Application, member: Number, set: Set) -> Vec<u8> {
+    let (kind, number) = set.codes();
+    Key::new(MIRROR).app(application).u32(member.0).u8(kind).u32(number).0
+}
+
+/// One stay of a member in a set that is over.
 pub fn mirror(application: Application, member: Number, set: Set, start: Seq) -> Vec<u8> {
-    let (kind, number) = set.codes();
-    Key::new(MIRROR).app(application).u32(member.0).u8(kind).u32(number).u64(!start).0
+    Key(mirror_open(application, member, set)).u64(!start).0
 }
 
-/// The stays of a member in a set, newest first.
-pub fn mirrors_in(application: Application, member: Number, set: Set) -> KeyRange {
-    let (kind, number) = set.codes();
-    KeyRange::prefix(Key::new(MIRROR).app(application).u32(member.0).u8(kind).u32(number).0)
-}
-
-/// The stays of a member in a set that began at `seq` or before, newest first.
+/// The stays of a member in a set that are over and began at `seq` or before, newest first.
 pub fn mirrors_until(application: Application, member: Number, set: Set, seq: Seq) -> KeyRange {
-    let all = mirrors_in(application, member, set);
+    let all = KeyRange::prefix(mirror_open(application, member, set));
     KeyRange { from: mirror(application, member, set, seq), to: all.to }
 }
 
-/// The stays of a member in the members of any resource, by resource and newest first.
+/// The stays of a member in the members of any resource, by resource; the one that lasts comes first,
+/// then those that are over, newest first.
 pub fn mirrors(application: Application, member: Number) -> KeyRange {
     let (kind, _) = Set::Members(Number::NOBODY).codes();
     KeyRange::prefix(Key::new(MIRROR).app(application).u32(member.0).u8(kind).0)
 }
 
-/// The set and the start of a [`mirror`] key.
-pub fn mirror_parts(key: &[u8]) -> Option<(Set, Seq)> {
-    let tail = key.last_chunk::<13>()?;
-    let number = u32::from_be_bytes(tail[1..5].try_into().ok()?);
-    let start = !u64::from_be_bytes(*tail.last_chunk::<8>()?);
-    Some((Set::from_codes(tail[0], number)?, start))
+/// The set of a [`mirror_open`] key, or the set and the start of a [`mirror`] key.
+pub fn mirror_parts(key: &[u8]) -> Option<(Set, Option<Seq>)> {
+    let (kind, rest) = key.get(1 + 4 + 4..)?.split_first()?;
+    let (number, rest) = rest.split_first_chunk::<4>()?;
+    let start = match rest {
+        [] => None,
+        start => Some(!u64::from_be_bytes(start.try_into().ok()?)),
+    };
+    Some((Set::from_codes(*kind, u32::from_be_bytes(*number))?, start))
 }
 
 /// The summary of the operation at `seq`.

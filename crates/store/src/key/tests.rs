@@ -36,6 +36,8 @@ fn every_kind_has_a_byte_of_its_own() {
         by_resource(APP, SOMEBODY, 1),
         by_request(1, 1),
         named(APP, ResourceType::USER, Attribute::UserName, "x", (SOMEBODY, 1)),
+        unique(APP, ResourceType::USER, Attribute::UserName, "x"),
+        set_head(APP, members),
     ];
     for (index, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key[0]), index + 1);
@@ -57,7 +59,8 @@ fn order_of_keys_is_order_of_what_they_name() {
 fn parts_come_back_out_of_keys() {
     for set in [Set::Members(Number(u32::MAX)), Set::Existing(ResourceType(7)), Set::Active] {
         let key = mirror(APP, SOMEBODY, set, 77);
-        assert_eq!(mirror_parts(&key), Some((set, 77)));
+        assert_eq!(mirror_parts(&key), Some((set, Some(77))));
+        assert_eq!(mirror_parts(&mirror_open(APP, SOMEBODY, set)), Some((set, None)));
         let key = set_change(APP, set, 78, SOMEBODY);
         assert_eq!(set_change_parts(&key), Some((78, SOMEBODY)));
         assert_eq!(set_base_seq(&set_base(APP, set, 79)), Some(79));

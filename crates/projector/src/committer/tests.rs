@@ -1,0 +1,189 @@
+//! The committer over a real store: order, batches, failures.
+
+use std::sync::mpsc::Receiver;
+
+use super::*;
+use event::{
+    Application, Changes, Content, Effect, Method, Number, Operation, Part, RecorderStopped,
+    ResourceType, Route,
+};
+use store::Options;
+use store::key::{self, Set};
+
+const START: Timestamp = Timestamp(1_772_442_847_000_000);
+
+fn store(folder: &std::path::Path) -> Arc<Store> {
+    Arc::new(Store::open(folder, &Options::default(), 7).unwrap())
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_refuses_its_command_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let (committer, _) = Committer::start(store(folder.path()), options(&clock)).unwrap();
+    let oversized = committer
+        .submit(Durability::Synced, |_, _| {
+            let settings = vec![b' '; 65 << 20];
+            let fact = Fact::ApplicationAdded(event::ApplicationAdded {
+                number: Application(1),
+                slug: "boat".into(),
+                profile: "generic".into(),
+                settings,
+            });
+            // The first event of the two could be stored; neither may be.
+            Ok(Decision { events: vec![stopped(), Draft { fact, ..stopped() }], reply: () })
+        })
+        .await;
+    assert_eq!(oversized, Err(CommitError::Defect));
+    assert_eq!(one(&committer).await.unwrap().seq, 0);
+    assert_eq!(committer.check(), Ok(()));
+    committer.stop().await;
+    assert_eq!(committer.store().log_size().unwrap(), 1);
+}
+
+/// A change of a group's members: two parts, so that the first is folded before the second fails.
+fn members_of(groups: [u32; 2], member: u32) -> Draft {
+    let operation = Operation {
+        route: Route::Resource,
+        method: Method::Patch,
+        resource_type: ResourceType::GROUP,
+        number: Number(groups[0]),
+        touches: vec![],
+        status: 204,
+        scim_type: 0,
+        effect: Effect::Applied,
+        index: 0,
+        saw_seq: None,
+        results: None,
+        decided_after_us: 0,
+    };
+    let part = |group| {
+        let changes = Changes { joined: vec![Number(member)], ..Changes::default() };
+        Part { subject: Number(group), content: Content::Changes(changes) }
+    };
+    let parts = groups.map(part).into();
+    let fact = Fact::Operation(operation);
+    Draft { application: Application(1), origin: None, fact, parts }
+}
+
+#[tokio::test]
+async fn a_command_that_fails_half_way_leaves_nothing_among_the_rows() {
+    const DAMAGED: u32 = 9;
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let store = store(folder.path());
+    let (committer, thread) = Committer::start(Arc::clone(&store), options(&clock)).unwrap();
+    let head = key::set_head(Application(1), Set::Members(Number(DAMAGED)));
+    store.publish(&[(head.clone(), Some(vec![1]))].into(), 0, FOLD_VERSION).unwrap();
+
+    // The first command waits in decide until the others are queued, so they make one batch.
+    let (go, gate) = channel::<()>();
+    let submit = |draft: Draft, gate: Option<Receiver<()>>| {
+        committer.submit(Durability::Synced, move |_, _| {
+            gate.map(|gate| gate.recv());
+            Ok(Decision { events: vec![draft], reply: () })
+        })
+    };
+    let first = submit(members_of([1, 2], 100), Some(gate));
+    let good = submit(members_of([1, 3], 101), None);
+    let bad = submit(members_of([4, DAMAGED], 102), None);
+    let last = submit(members_of([4, 5], 103), None);
+    let (first, good, bad, last, ()) =
+        tokio::join!(biased; first, good, bad, last, async { go.send(()).unwrap() });
+    assert_eq!([first, good, last], [Ok(()); 3]);
+    assert_eq!(bad, Err(CommitError::Defect));
+    assert_eq!(committer.check(), Ok(()));
+    committer.stop().await;
+    drop(committer);
+    thread.join().unwrap();
+
+    assert_eq!(store.log_size().unwrap(), 3);
+    let members = {
+        let snapshot = store.snapshot();
+        let set = Set::Members(Number(4));
+        let members = View::new(&snapshot).members(Application(1), set, View::NOW).unwrap();
+        members.iter().map(|standing| standing.member).collect::<Vec<_>>()
+    };
+    assert_eq!(members, [Number(103)], "nothing of what failed");
+    // Apart from the damage the rows are what the log says.
+    store.publish(&[(head, None)].into(), 3, FOLD_VERSION).unwrap();
+    let live = store::digest(&store.snapshot()).unwrap();
+    store.clear_rows().unwrap();
+    crate::rebuild::catch_up(&store, |_, _| ()).unwrap();
+    assert_eq!(store::digest(&store.snapshot()).unwrap(), live);
+}
+
+fn options(clock: &Clock) -> CommitterOptions {
+    CommitterOptions {
+        clock: clock.clone(),
+        accept_clock: false,
+        commands_max: 64,
+        disk_reserve_bytes: 0,
+    }
+}
+
+fn stopped() -> Draft {
+    Draft {
+        application: Application::RECORDER,
+        origin: None,
+        fact: Fact::RecorderStopped(RecorderStopped { broken_requests: 0 }),
+        parts: vec![],
+    }
+}
+
+async fn one(committer: &Committer) -> Result<Stamp, CommitError> {
+    committer
+        .submit(Durability::Synced, |_, stamp| {
+            Ok(Decision { events: vec![stopped()], reply: stamp })
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_panic_in_decide_refuses_that_command_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let (committer, _) = Committer::start(store(folder.path()), options(&clock)).unwrap();
+    assert_eq!(one(&committer).await.unwrap().seq, 0);
+    let panicked = committer
+        .submit(Durability::Synced, |_, _| -> Result<Decision<()>, ProjectorError> {
+            panic!("a defect")
+        })
+        .await;
+    assert_eq!(panicked, Err(CommitError::Defect));
+    assert_eq!(one(&committer).await.unwrap().seq, 1);
+    committer.stop().await;
+    assert_eq!(one(&committer).await.unwrap_err(), CommitError::Stopped);
+}
+
+#[tokio::test]
+async fn recorded_time_never_goes_back_and_a_clock_far_behind_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let (committer, _) = Committer::start(store(folder.path()), options(&clock)).unwrap();
+    one(&committer).await.unwrap();
+    clock.set(Timestamp(START.0 - 60_000_000));
+    let stamp = one(&committer).await.unwrap();
+    assert_eq!((stamp.recorded_at, stamp.clock_behind), (START, false));
+    assert_eq!(stamp.raw_clock, clock.now());
+    clock.set(Timestamp(START.0 - 60_000_001));
+    assert!(one(&committer).await.unwrap().clock_behind);
+    clock.set(Timestamp(START.0 + 1));
+    let stamp = one(&committer).await.unwrap();
+    assert_eq!((stamp.recorded_at, stamp.clock_behind), (clock.now(), false));
+}
+
+#[tokio::test]
+async fn a_start_goes_on_behind_the_last_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let store = store(folder.path());
+    let (committer, thread) = Committer::start(Arc::clone(&store), options(&clock)).unwrap();
+    one(&committer).await.unwrap();
+    committer.stop().await;
+    thread.join().unwrap();
+    clock.set(Timestamp(0));
+    let (committer, _) = Committer::start(store, options(&clock)).unwrap();
+    let stamp = one(&committer).await.unwrap();
+    assert_eq!((stamp.seq, stamp.recorded_at, stamp.clock_behind), (1, START, true));
+}
