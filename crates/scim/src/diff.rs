@@ -7,7 +7,8 @@
 //! The elements of a multi-valued attribute are named by their `type` where that is unique in both
 //! states, else by their `value` likewise, and else the attribute changes as a whole.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -57,6 +58,23 @@ impl fmt::Display for ChangePath {
     }
 }
 
+impl ChangePath {
+    /// As it is shown, without what only elements of one attribute differ in.
+    fn sort_key(&self) -> String {
+        let mut key = String::with_capacity(64);
+        if let Some(schema) = &self.schema {
+            key.push_str(schema);
+            key.push(':');
+        }
+        key.push_str(&self.attribute);
+        if let (None, Some(sub)) = (&self.element, &self.sub) {
+            key.push('.');
+            key.push_str(sub);
+        }
+        key
+    }
+}
+
 /// One difference; never both sides `None`, and never equal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
@@ -89,14 +107,7 @@ pub fn diff(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<Change> {
         }
     }
     // Stable, so that the elements of an attribute stay in place.
-    changes.sort_by_cached_key(|change| {
-        let element = None;
-        let sub = match change.path.element {
-            Some(_) => None,
-            None => change.path.sub.clone(),
-        };
-        ChangePath { element, sub, ..change.path.clone() }.to_string()
-    });
+    changes.sort_by_cached_key(|change| change.path.sort_key());
     changes
 }
 
@@ -259,17 +270,25 @@ fn same_elements(old: &[Value], new: &[Value]) -> bool {
 }
 
 /// Every name of either object, sorted, with what each has under it.
+/// The names of two objects in their order, each with what the objects have under it.
 fn union<'a>(
     old: Option<&'a Map<String, Value>>,
     new: Option<&'a Map<String, Value>>,
 ) -> impl Iterator<Item = (&'a str, Option<&'a Value>, Option<&'a Value>)> {
-    let names: BTreeSet<&str> = [old, new]
-        .into_iter()
-        .flatten()
-        .flat_map(|object| object.keys().map(String::as_str))
-        .collect();
-    names.into_iter().map(move |name| {
-        (name, old.and_then(|one| one.get(name)), new.and_then(|one| one.get(name)))
+    // The map of serde_json is sorted.
+    let mut old = old.into_iter().flatten().peekable();
+    let mut new = new.into_iter().flatten().peekable();
+    std::iter::from_fn(move || {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+        };
+        let old = if order.is_le() { old.next() } else { None };
+        let new = if order.is_ge() { new.next() } else { None };
+        let (name, _) = old.or(new)?;
+        Some((name.as_str(), old.map(|(_, value)| value), new.map(|(_, value)| value)))
     })
 }
 

@@ -195,7 +195,7 @@ impl<'a> Draft<'a> {
     }
 
     fn is_members(&self, path: &AttrPath) -> bool {
-        path.with_sub(None) == Member::path()
+        Member::is_at(path)
     }
 
     fn set_members(
@@ -249,6 +249,11 @@ impl<'a> Draft<'a> {
         };
         self.budget.look(&list)?;
         self.budget.look(&given)?;
+        if list.is_empty() {
+            // What was read has no two elements that are the same, and at most one that is primary.
+            let primary = given.iter().position(is_primary);
+            return self.put_distinct(path, attribute, given, primary);
+        }
         let mut places = collapse(attribute, &mut list);
         let mut primary = None;
         for element in given {

@@ -91,8 +91,8 @@ pub fn parse_json(bytes: &[u8], bounds: &Bounds) -> Result<Value, JsonError> {
 
 /// The bytes that stand for a value wherever values are kept or compared: names sorted, no spaces.
 pub fn canonical(value: &Value) -> Vec<u8> {
-    // The map of serde_json is sorted, and `Display` of a value is compact and cannot fail.
-    value.to_string().into_bytes()
+    // The map of serde_json is sorted, its text is compact, and a value has no way to fail.
+    serde_json::to_vec(value).unwrap_or_default()
 }
 
 #[derive(Clone, Copy)]

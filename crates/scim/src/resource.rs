@@ -48,6 +48,11 @@ impl Member {
         AttrPath { schema: None, attribute: "members".to_owned(), sub: None }
     }
 
+    /// Whether a path is that of members, or of something in them.
+    pub(crate) fn is_at(path: &AttrPath) -> bool {
+        path.schema.is_none() && path.attribute == "members"
+    }
+
     /// Reads a list of members, or a single one; each an object with `value` or the bare id. Repeated
     /// ones count once, where they first occur.
     pub(crate) fn read_list(value: &Value, budget: &mut Budget) -> Result<Vec<Member>, ScimError> {

@@ -94,7 +94,9 @@ pub(crate) fn read_selection(
     for item in given {
         list.extend(read_one(settings, path, attribute, item)?);
     }
-    collapse(attribute, &mut list);
+    if list.len() > 1 {
+        collapse(attribute, &mut list);
+    }
     Ok(list)
 }
 
@@ -251,6 +253,9 @@ pub(crate) fn identity(attribute: &Attribute, element: &Value) -> Vec<u8> {
 /// Makes one of elements that are the same (RFC 7643 §2.4); the first one's parts count.
 /// Gives the place of each.
 pub(crate) fn collapse(attribute: &Attribute, list: &mut Vec<Value>) -> HashMap<Vec<u8>, usize> {
+    if let [only] = list.as_slice() {
+        return HashMap::from([(identity(attribute, only), 0)]);
+    }
     let mut seen = HashMap::with_capacity(list.len());
     let mut kept: Vec<Value> = Vec::with_capacity(list.len());
     for element in list.drain(..) {
