@@ -147,16 +147,25 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// The places of the operations of a range that are on a resource or person, or concern it, newest
-    /// first, at most `limit`.
+    /// The places of the operations of a range that are on one of some resources or persons, or concern
+    /// one, newest first, at most `limit`.
     pub fn timeline(
         &self,
         application: Application,
-        number: Number,
-        seqs: Range<Seq>,
+        numbers: &BTreeSet<Number>,
+        range: Range<Seq>,
         limit: usize,
     ) -> Result<Vec<Seq>, ProjectorError> {
-        self.view.by_resource(application, number, seqs, limit)
+        let sources = numbers.iter().map(|number| Source::Resource(application, *number));
+        let mut seqs = Vec::new();
+        self.merge(sources.collect(), range, &mut |seq| {
+            if seqs.len() == limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            seqs.push(seq);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(seqs)
     }
 
     /// Where the operations of a filter stand with the least reading.

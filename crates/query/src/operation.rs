@@ -95,11 +95,12 @@ impl Request<'_> {
         }
     }
 
-    /// The group that somebody joined or left.
-    fn membership(&self, member: Number) -> Option<(&'static str, Number)> {
+    /// The group that one of some members joined or left.
+    fn membership(&self, members: &BTreeSet<Number>) -> Option<(&'static str, Number)> {
         self.changes().find_map(|(group, changes)| {
-            // Both lists are ascending.
-            let holds = |list: &[Number]| list.binary_search(&member).is_ok();
+            // The lists are ascending.
+            let holds =
+                |list: &[Number]| members.iter().any(|member| list.binary_search(member).is_ok());
             if holds(&changes.joined) {
                 Some(("joined", group))
             } else if holds(&changes.left) {
@@ -166,7 +167,7 @@ impl<'a> Operations<'a> {
     /// which group it joined or left by it.
     pub(crate) fn rows_about(
         &self,
-        number: Number,
+        numbers: &BTreeSet<Number>,
         seqs: impl Iterator<Item = Seq>,
     ) -> Result<Vec<Value>, Error> {
         let rows = seqs.map(|seq| {
@@ -174,7 +175,7 @@ impl<'a> Operations<'a> {
             let shown = Shown::of(&event).ok_or(Error::Damaged("an operation"))?;
             let mut row = self.row(&shown)?;
             let membership = match &shown {
-                Shown::Request(request) => request.membership(number),
+                Shown::Request(request) => request.membership(numbers),
                 Shown::Counted(..) => None,
             };
             let (word, group) = match membership {

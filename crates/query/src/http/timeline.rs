@@ -1,7 +1,6 @@
 //! Everything that happened to one user or group.
 
-use event::{Application, Number, ResourceType};
-use projector::View;
+use event::ResourceType;
 
 use super::{Ask, Names, Reading, resource};
 use crate::answer::Answer;
@@ -9,7 +8,7 @@ use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
 use crate::log::Log;
-use crate::name::{Found, Name};
+use crate::name::Name;
 use crate::operation::Operations;
 use crate::stand::Stand;
 
@@ -24,7 +23,8 @@ pub(super) async fn of_group(ask: Ask, names: Names<(String, String)>) -> Result
 }
 
 /// The operations on a resource, and those on others that concern it: a group that it joined or left,
-/// a member that joined or left it. Newest first.
+/// a member that joined or left it. Newest first. A name means everybody who ever bore it, so that an
+/// account's story goes on after it was deleted and made anew.
 fn timeline(
     reading: &Reading<'_>,
     resource_type: ResourceType,
@@ -36,31 +36,18 @@ fn timeline(
     let params = reading.params(&["from", "to", "limit", "cursor"])?;
     let names = [("app", slug.as_str()), (what, name)];
     let stand = Stand::of_page(record, &params, &names, List::Timeline)?;
-    let number = number_of(&record.view, application, resource_type, name)?;
+    let numbers = Name::parse(name).ever(&record.view, application, resource_type)?;
+    if numbers.is_empty() {
+        return Err(resource::UNKNOWN);
+    }
     let log = Log::new(record.view, record.store);
     // One more than is shown tells whether there are more.
-    let mut seqs = log.timeline(application, number, stand.seqs_left(), stand.limit + 1)?;
-    let count = log.timeline(application, number, stand.seqs.clone(), usize::MAX)?.len();
+    let mut seqs = log.timeline(application, &numbers, stand.seqs_left(), stand.limit + 1)?;
+    let count = log.timeline(application, &numbers, stand.seqs.clone(), usize::MAX)?.len();
     let more = seqs.len() > stand.limit;
     seqs.truncate(stand.limit);
     let next = seqs.last().filter(|_| more).map(|seq| stand.next(List::Timeline, *seq));
-    let rows = Operations::new(record)?.rows_about(number, seqs.into_iter())?;
+    let rows = Operations::new(record)?.rows_about(&numbers, seqs.into_iter())?;
     let coverage = Coverage::between(record, &stand)?;
     Ok(Answer::new(record, &stand, &coverage).rows(rows, count as u64, next))
-}
-
-/// Who a name means: who bears it, else who bore it last, else whom it only mentions, a person whose
-/// creation was refused.
-fn number_of(
-    view: &View<'_>,
-    application: Application,
-    resource_type: ResourceType,
-    name: &str,
-) -> Result<Number, Error> {
-    let name = Name::parse(name);
-    match name.at(view, application, resource_type, Some(View::NOW))? {
-        Found::One(number) => Ok(number),
-        Found::Several(numbers) => Err(resource::ambiguous(view, application, &numbers)?),
-        Found::Nobody => name.mentioned(view, application, resource_type)?.ok_or(resource::UNKNOWN),
-    }
 }

@@ -66,11 +66,14 @@ async fn a_name_of_several_names_them() {
     let members = "/api/v1/apps/paperboat/groups/displayName:finance/members";
     let one = server.ask(&format!("{members}?at=-1m")).await;
     assert_eq!((&one["groupId"], &one["rowCount"]), (&json!("group-3"), &json!(0)));
-    for path in [members, "/api/v1/apps/paperboat/groups/displayName:finance/timeline"] {
-        let refused = server.get(path).await.json();
-        assert_eq!(refused["type"], "/problems/ambiguous-name");
-        assert_eq!(refused["candidates"], json!(["group-3", "group-4"]));
-    }
+    let refused = server.get(members).await.json();
+    assert_eq!(refused["type"], "/problems/ambiguous-name");
+    assert_eq!(refused["candidates"], json!(["group-3", "group-4"]));
+    // A timeline is that of all.
+    let both = server.ask("/api/v1/apps/paperboat/groups/displayName:finance/timeline").await;
+    let ids: Vec<_> =
+        both["rows"].as_array().unwrap().iter().map(|row| &row["resourceId"]).collect();
+    assert_eq!(ids, ["group-4", "group-3"]);
 }
 
 #[tokio::test]
@@ -100,6 +103,8 @@ async fn a_timeline_has_all_that_concerns_somebody() {
     };
     assert_eq!(seqs("users/user-1/timeline").await, [left, joined, created]);
     assert_eq!(seqs("users/userName:u1@northwind.test/timeline").await, [left, joined, created]);
+    let unknown = "/api/v1/apps/paperboat/users/userName:nobody/timeline";
+    assert_eq!(server.refused(unknown).await, (404, "not-found".to_owned()));
     assert_eq!(seqs("groups/group-3/timeline").await, [left, joined]);
     let within = "users/user-1/timeline?from=2026-03-02T09:01:00Z&to=2026-03-02T09:02:00Z";
     assert_eq!(seqs(within).await, [joined], "the end does not belong to the stretch");
