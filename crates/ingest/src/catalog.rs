@@ -1,9 +1,11 @@
 //! What a server serves: its schemas and resource types, and the numbers under which the types are
 //! stored.
 
+use std::borrow::Cow;
+
 use event::{Application, Fact, ResourceType, ResourceTypeAdded};
 use projector::{CommitError, Committer, Decision, Draft, Durability};
-use scim::{Attribute, Kind, Registry};
+use scim::{Attribute, Kind, Projection, Registry, Selection};
 
 use crate::cuts::Secrets;
 
@@ -22,6 +24,8 @@ struct ServedType {
     stored: ResourceType,
     has_members: bool,
     references: Vec<Reference>,
+    /// What is shown when nothing is asked for.
+    projection: Projection,
 }
 
 /// An attribute whose value is the id of another resource. What follows from that id (RFC 7643 §2.3.7)
@@ -76,6 +80,7 @@ impl Catalog {
                 .schema(&resource_type.schema)
                 .is_some_and(|schema| schema.attributes.iter().any(|one| one.name == "members")),
             references: references(&registry, resource_type),
+            projection: Projection::of(&Selection::Default, resource_type, &registry),
         });
         let types = types.collect();
         let secrets = Secrets::of(&registry);
@@ -113,6 +118,20 @@ impl Catalog {
     /// but they are still members.
     pub(crate) fn known_types(&self) -> impl Iterator<Item = ResourceType> {
         self.known_types.iter().copied()
+    }
+
+    /// What of a resource of a type is shown; none for a type that is not served.
+    pub(crate) fn projection(
+        &self,
+        stored: ResourceType,
+        selection: &Selection,
+    ) -> Option<Cow<'_, Projection>> {
+        if *selection == Selection::Default {
+            let served = self.types.iter().find(|one| one.stored == stored)?;
+            return Some(Cow::Borrowed(&served.projection));
+        }
+        let resource_type = self.resource_type(stored)?;
+        Some(Cow::Owned(Projection::of(selection, resource_type, &self.registry)))
     }
 
     /// Whether resources of a type have members.

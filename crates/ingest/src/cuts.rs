@@ -13,7 +13,11 @@ use scim::{Mutability, Registry};
 use serde_json::Value;
 
 /// The attributes whose values are cut, in lower case.
-pub(crate) struct Secrets(Vec<String>);
+pub(crate) struct Secrets {
+    names: Vec<String>,
+    /// The letters and digits alone of what every body with something to cut contains.
+    marks: Vec<String>,
+}
 
 /// Words in the names of query parameters that carry secrets by custom (RFC 6750 §2.3).
 const SECRET_PARAMETERS: [&str; 5] = ["token", "secret", "authorization", "apikey", "key"];
@@ -37,16 +41,42 @@ impl Secrets {
             hidden.map(|attribute| attribute.name.to_lowercase()).collect();
         names.sort_unstable();
         names.dedup();
-        Secrets(names)
+        let mut marks: Vec<String> = names.iter().map(|name| squashed(name)).collect();
+        marks.extend([PASSWORD, MEMBER].map(str::to_owned));
+        Secrets { names, marks }
+    }
+
+    /// Whether there may be anything to cut in a text of JSON: whether it contains a word that says
+    /// so, whatever stands between its letters. Escapes could hide one.
+    fn may_be_in(&self, json: &[u8]) -> bool {
+        let Ok(text) = std::str::from_utf8(json) else { return true };
+        if text.contains('\\') {
+            return true;
+        }
+        let squashed = squashed(text);
+        self.marks.iter().any(|mark| squashed.contains(mark.as_str()))
     }
 
     /// Whether a text contains the name of a secret as a word of its own, or `password` in any
     /// compound.
     fn names(&self, text: &str) -> bool {
-        let squashed: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
-        squashed.to_lowercase().contains("password")
-            || words(text).chain(attribute_names(text)).any(|word| self.0.contains(&word))
+        squashed(text).contains(PASSWORD)
+            || words(text).chain(attribute_names(text)).any(|word| self.names.contains(&word))
     }
+}
+
+/// In any compound it says that a value is secret.
+const PASSWORD: &str = "password";
+/// What the names of lists of members begin with.
+const MEMBER: &str = "member";
+
+/// The letters and digits of a text, in lower case.
+fn squashed(text: &str) -> String {
+    if text.is_ascii() {
+        let letters = text.bytes().filter(u8::is_ascii_alphanumeric);
+        return letters.map(|byte| char::from(byte.to_ascii_lowercase())).collect();
+    }
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// The words of a text in lower case, where those are as long as names of attributes may be (RFC 7643
@@ -74,6 +104,9 @@ fn is_member_name(key: &str) -> bool {
 
 /// The body with its cuts. `json` must be JSON text that was parsed before, which bounds its depth.
 pub(crate) fn cut_body<'a>(json: &'a [u8], secrets: &Secrets) -> Cow<'a, [u8]> {
+    if !secrets.may_be_in(json) {
+        return Cow::Borrowed(json);
+    }
     let mut scanner = Scanner { json, at: 0, secrets, cuts: Vec::new() };
     scanner.value(false);
     let cuts = scanner.cuts;
@@ -302,6 +335,13 @@ pub(crate) fn cut_tokens(text: &str) -> Cow<'_, str> {
         from += place.end;
     }
     if from == 0 { Cow::Borrowed(text) } else { Cow::Owned(out + &text[from..]) }
+}
+
+/// Whether some bytes hold others.
+pub(crate) fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
+    let Some(first) = wanted.first() else { return false };
+    // Most places differ in the first byte already.
+    bytes.windows(wanted.len()).any(|at| at[0] == *first && at == wanted)
 }
 
 /// Whether a text holds something of the shape of our tokens.

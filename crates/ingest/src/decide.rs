@@ -45,8 +45,8 @@ pub(crate) struct Write {
 
 /// What a client wants to happen.
 pub(crate) enum Intent {
-    /// POST; `id` was made in the request's task.
-    Create { id: String, resource: Resource },
+    /// POST
+    Create(Box<New>),
     /// PUT
     Replace { id: String, resource: Resource },
     /// PATCH
@@ -55,6 +55,36 @@ pub(crate) enum Intent {
     Delete { id: String },
     /// It was refused before it came here; what remains is to find out whom it concerned.
     Refused { error: ScimError, id: Option<String>, user_name: Option<String> },
+}
+
+/// A resource that is to be created. All that follows from the request alone was made of it in the
+/// request's task.
+pub(crate) struct New {
+    id: String,
+    /// All of its attributes, the id among them.
+    state: Map<String, Value>,
+    /// The difference between nothing and that state.
+    values: Vec<ValueChange>,
+    members: Vec<Member>,
+}
+
+impl New {
+    /// The resource of this id that a request describes.
+    pub(crate) fn of(
+        context: &Context,
+        resource_type: &scim::ResourceType,
+        id: String,
+        resource: Resource,
+    ) -> New {
+        let mut attributes = resource.attributes;
+        if context.catalog.stored_type(&resource_type.name) == ResourceType::USER {
+            attributes.entry("active").or_insert(Value::Bool(true));
+        }
+        attributes.insert("id".to_owned(), Value::String(id.clone()));
+        let state = scim::settle(&Map::new(), attributes);
+        let values = value_changes(&Map::new(), &state);
+        New { id, state, values, members: resource.members.unwrap_or_default() }
+    }
 }
 
 /// Decides a write.
@@ -83,7 +113,7 @@ pub(crate) fn decide(
         deciding.clock_behind(intent)
     } else {
         match intent {
-            Intent::Create { id, resource } => deciding.create(id, resource),
+            Intent::Create(new) => deciding.create(*new),
             Intent::Replace { id, resource } => deciding.replace(&id, resource),
             Intent::Patch { id, operations } => deciding.patch(&id, &operations),
             Intent::Delete { id } => deciding.delete(&id),
@@ -104,6 +134,15 @@ pub(crate) fn decide(
         }
         Err(Stop::Failed(error)) => Err(error),
     }
+}
+
+/// What a change is answered with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Answer {
+    /// 200 and the resource.
+    Resource,
+    /// 204.
+    Nothing,
 }
 
 struct Deciding<'a> {
@@ -134,29 +173,23 @@ impl Target {
 }
 
 impl Deciding<'_> {
-    fn create(&mut self, id: String, resource: Resource) -> Result<Outcome, Stop> {
+    fn create(&mut self, new: New) -> Result<Outcome, Stop> {
         let is_user = self.stored_type == ResourceType::USER;
-        let user_name = text(&resource.attributes, Attribute::UserName).map(str::to_owned);
-        if let Some(user_name) = user_name.filter(|_| is_user) {
-            let taken = self.holders(Attribute::UserName, &user_name)?;
+        if let Some(user_name) = text(&new.state, Attribute::UserName).filter(|_| is_user) {
+            let taken = self.holders(Attribute::UserName, user_name)?;
             if let Some(holder) = taken.first() {
-                return match self.left_behind(*holder, &resource.attributes)? {
-                    Some(target) => self.reactivate(target, resource),
+                return match self.left_behind(*holder, &new.state)? {
+                    Some(target) => self.reactivate(target, new.state),
                     None => Err(Stop::Refused(taken_error(), *holder)),
                 };
             }
         }
-        let mut attributes = resource.attributes;
-        self.check_group_name(&attributes, None)?;
-        if self.stored_type == ResourceType::USER {
-            attributes.entry("active").or_insert(Value::Bool(true));
-        }
-        let number = self.number_for(&attributes)?;
+        let New { id, state, values, members } = new;
+        self.check_group_name(&state, None)?;
+        let number = self.number_for(&state)?;
         let location = self.context.location(self.resource_type, &id);
-        attributes.insert("id".to_owned(), Value::String(id));
-        let state = scim::settle(&Map::new(), attributes);
         let mut joined = Vec::new();
-        for member in resource.members.unwrap_or_default() {
+        for member in members {
             joined.push(self.member_number(&member)?);
             self.check_unknown(Number::NOBODY)?;
         }
@@ -164,9 +197,18 @@ impl Deciding<'_> {
         joined.dedup();
 
         let headers = vec![("location", location), ("etag", etag(self.stamp.seq))];
-        let reply = Reply { status: 201, headers, body: self.written(number) };
+        let version = Version {
+            seq: self.stamp.seq,
+            resource_type: self.stored_type,
+            created_seq: self.stamp.seq,
+            created_at: self.stamp.recorded_at,
+            modified_at: self.stamp.recorded_at,
+            active: true,
+            state: Some(state),
+        };
+        let body = self.written(number, version);
+        let reply = Reply { status: 201, headers, body };
         let lifecycle = Some(Lifecycle::Created(self.stored_type));
-        let values = value_changes(&Map::new(), &state);
         let members = MemberChanges { joined, left: vec![] };
         Ok(self.applied(reply, number, lifecycle, values, members))
     }
@@ -194,15 +236,17 @@ impl Deciding<'_> {
         Ok((inactive && same).then_some(target))
     }
 
-    fn reactivate(&mut self, target: Target, resource: Resource) -> Result<Outcome, Stop> {
-        let mut attributes = resource.attributes;
-        attributes.entry("active").or_insert(Value::Bool(true));
+    fn reactivate(
+        &mut self,
+        target: Target,
+        mut attributes: Map<String, Value>,
+    ) -> Result<Outcome, Stop> {
+        attributes.remove("id"); // that of the account which does not come to be
         self.check_immutable(&target, &attributes)?;
         let id = target.version.id().unwrap_or_default();
         let location = self.context.location(self.resource_type, id);
-        let mut outcome = self.change(target, attributes, &[])?;
+        let mut outcome = self.change(target, attributes, &[], Answer::Resource)?;
         outcome.reply.status = 201;
-        outcome.reply.body = self.written(outcome.number);
         outcome.reply.headers.retain(|(name, _)| *name != "location");
         outcome.reply.headers.push(("location", location));
         Ok(outcome)
@@ -226,11 +270,8 @@ impl Deciding<'_> {
             Some(members) => vec![MemberOperation::Replace(members)],
             None => vec![MemberOperation::RemoveAll], // RFC 7644 §3.5.1: what is left out is cleared
         };
-        let mut outcome = self.change(target, attributes, &members)?;
         // RFC 7644 §3.5.1 answers a PUT with the resource, whatever a PATCH is answered with.
-        outcome.reply.status = 200;
-        outcome.reply.body = self.written(outcome.number);
-        Ok(outcome)
+        self.change(target, attributes, &members, Answer::Resource)
     }
 
     /// Whether a whole new state repeats what cannot change.
@@ -254,7 +295,7 @@ impl Deciding<'_> {
             operations,
         )
         .map_err(|error| Stop::Refused(error, target.number))?;
-        self.change(target, patched.attributes, &patched.members)
+        self.change(target, patched.attributes, &patched.members, self.patch_answer())
     }
 
     /// The common end of PUT and PATCH.
@@ -263,6 +304,7 @@ impl Deciding<'_> {
         target: Target,
         attributes: Map<String, Value>,
         members: &[MemberOperation],
+        answer: Answer,
     ) -> Result<Outcome, Stop> {
         let refused = |error| Stop::Refused(error, target.number);
         let name = |attributes: &Map<String, Value>| {
@@ -290,10 +332,18 @@ impl Deciding<'_> {
         let state = scim::settle(old, attributes);
         let values = value_changes(old, &state);
         let no_op = values.is_empty() && members.joined.is_empty() && members.left.is_empty();
-        let etag = etag(if no_op { target.version.seq } else { self.stamp.seq });
-        let id = target.version.id().unwrap_or_default();
-        let reply = self.changed_reply(target.number, id, etag);
-        let number = target.number;
+        let Target { number, mut version, .. } = target;
+        if !no_op {
+            version.seq = self.stamp.seq;
+            version.modified_at = self.stamp.recorded_at;
+        }
+        version.state = Some(state);
+        let location = self.context.location(self.resource_type, version.id().unwrap_or_default());
+        let headers = vec![("etag", etag(version.seq)), ("location", location)];
+        let reply = match answer {
+            Answer::Resource => Reply { status: 200, headers, body: self.written(number, version) },
+            Answer::Nothing => Reply { status: 204, headers, body: Body::Empty },
+        };
         let mut outcome = self.applied(reply, number, None, values, members);
         if no_op {
             outcome.effect = Effect::NoOp;
@@ -336,7 +386,7 @@ impl Deciding<'_> {
 
     fn clock_behind(&mut self, intent: Intent) -> Result<Outcome, Stop> {
         let id = match &intent {
-            Intent::Create { .. } => None,
+            Intent::Create(_) => None,
             Intent::Replace { id, .. } | Intent::Patch { id, .. } | Intent::Delete { id } => {
                 Some(id.as_str())
             }
@@ -527,7 +577,7 @@ impl Deciding<'_> {
 
     /// 200 with the resource or 204 without, as RFC 7644 §3.5.2 leaves it to the server and the
     /// application's settings decide it.
-    fn changed_reply(&self, number: Number, id: &str, etag: String) -> Reply {
+    fn patch_answer(&self) -> Answer {
         let asked = matches!(self.selection, Selection::Only(_));
         let with_body = asked
             || match self.context.settings.patch_response {
@@ -535,20 +585,17 @@ impl Deciding<'_> {
                 PatchResponse::Representation => true,
                 PatchResponse::Empty => false,
             };
-        let location = self.context.location(self.resource_type, id);
-        let headers = vec![("etag", etag), ("location", location)];
-        match with_body {
-            true => Reply { status: 200, headers, body: self.written(number) },
-            false => Reply { status: 204, headers, body: Body::Empty },
-        }
+        if with_body { Answer::Resource } else { Answer::Nothing }
     }
 
     /// The resource as it stands after the event at hand.
-    fn written(&self, number: Number) -> Body {
+    fn written(&self, number: Number, version: Version) -> Body {
         Body::Written(Box::new(Written {
             context: self.context.clone(),
             number,
             seq: self.stamp.seq,
+            version,
+            is_new: self.numbers.is_new(number),
             selection: self.selection.clone(),
         }))
     }

@@ -49,6 +49,8 @@ pub(crate) struct Numbers<'a> {
     view: &'a View<'a>,
     context: &'a Context,
     stored_type: ResourceType,
+    /// The first number that was not given before this decision.
+    first: Number,
     next: Number,
     /// The mentions that this decision makes.
     pub(crate) mentions: Vec<Part>,
@@ -62,7 +64,12 @@ impl<'a> Numbers<'a> {
         stored_type: ResourceType,
     ) -> Result<Numbers<'a>, ProjectorError> {
         let next = view.next_number(context.application)?;
-        Ok(Numbers { view, context, stored_type, next, mentions: vec![] })
+        Ok(Numbers { view, context, stored_type, first: next, next, mentions: vec![] })
+    }
+
+    /// Whether this decision was the first to give a number.
+    pub(crate) fn is_new(&self, number: Number) -> bool {
+        number >= self.first
     }
 
     /// A number that nobody had.

@@ -1,7 +1,7 @@
 //! What was decided about one request: the answer and what the event says of it.
 
 use event::{Effect, Number, Part, ResourceType, Seq};
-use projector::ProjectorError;
+use projector::{ProjectorError, Version};
 use scim::{ScimError, Selection};
 
 use crate::context::Context;
@@ -25,8 +25,8 @@ pub(crate) enum Body {
     Empty,
     /// JSON text.
     Json(Vec<u8>),
-    /// A resource that was written. It is read after its event is, in the request's own task: the
-    /// committer's thread has better things to do than to write out a large group.
+    /// A resource that was written. It is written out after its event is, in the request's own task:
+    /// the committer's thread has better things to do.
     Written(Box<Written>),
 }
 
@@ -35,7 +35,12 @@ pub(crate) enum Body {
 pub(crate) struct Written {
     pub context: Context,
     pub number: Number,
+    /// The event.
     pub seq: Seq,
+    /// The state that the event made.
+    pub version: Version,
+    /// Nobody knew of its number before.
+    pub is_new: bool,
     pub selection: Selection,
 }
 

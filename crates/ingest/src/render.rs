@@ -18,6 +18,8 @@ pub(crate) struct Living<'a> {
     pub number: Number,
     pub resource_type: &'a scim::ResourceType,
     pub version: Version,
+    /// It was just created, and nobody knew of its number before: no group can have it.
+    pub is_new: bool,
 }
 
 impl Living<'_> {
@@ -57,7 +59,12 @@ impl<'a> Renderer<'a> {
             return Ok(None);
         };
         let resource_type = self.context.resource_type(version.resource_type);
-        Ok(resource_type.map(|resource_type| Living { number, resource_type, version }))
+        Ok(resource_type.map(|resource_type| Living {
+            number,
+            resource_type,
+            version,
+            is_new: false,
+        }))
     }
 
     /// The resource as JSON text, as far as the projection shows it.
@@ -140,7 +147,7 @@ impl<'a> Renderer<'a> {
             }),
         );
         self.derive_references(living, &mut out)?;
-        if load.groups && version.resource_type == ResourceType::USER {
+        if load.groups && version.resource_type == ResourceType::USER && !living.is_new {
             let groups = self.groups(living.number)?;
             if !groups.is_empty() {
                 out.insert("groups".to_owned(), Value::Array(groups));

@@ -4,6 +4,7 @@
 mod body;
 mod bulk;
 mod head;
+mod identity;
 mod rate;
 mod understand;
 
@@ -18,7 +19,7 @@ use axum::response::Response;
 use axum::routing::any;
 use event::{Method, Number, ResourceType, Route, Stopwatch};
 use projector::{CommitError, Committer, Decision, Draft, Durability, ProjectorError, View};
-use scim::{CursorKey, Projection, ScimError};
+use scim::{CursorKey, ScimError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,12 +29,13 @@ use crate::context::Context;
 use crate::decide::{self, Write};
 use crate::http::body::Reception;
 use crate::http::bulk::Bulk;
+use crate::http::identity::Identities;
 use crate::http::rate::Rates;
 use crate::list::Missed;
 use crate::numbers;
 use crate::outcome::{self, Outcome, Reply, Written};
 use crate::record::Arrival;
-use crate::render::Renderer;
+use crate::render::{Living, Renderer};
 
 /// A larger body is refused.
 pub(crate) const BODY_BYTES_MAX: usize = 8 << 20;
@@ -54,6 +56,7 @@ pub struct Ingest {
     stopping: CancellationToken,
     reception: Reception,
     rates: Rates,
+    identities: Identities,
 }
 
 impl Ingest {
@@ -79,6 +82,7 @@ impl Ingest {
             stopping,
             reception,
             rates: Rates::default(),
+            identities: Identities::default(),
         }
     }
 }
@@ -179,7 +183,7 @@ impl Ingest {
         }
     }
 
-    /// The body of a reply. A resource that was written is read as it stands right after its event,
+    /// The body of a reply. A resource that was written is shown as it stands right after its event,
     /// whatever was written since.
     async fn write_out(self: &Arc<Self>, mut reply: Reply) -> (Reply, Option<Vec<u8>>) {
         match std::mem::take(&mut reply.body) {
@@ -187,7 +191,12 @@ impl Ingest {
             outcome::Body::Json(text) => (reply, Some(text)),
             outcome::Body::Written(written) => {
                 let this = Arc::clone(self);
-                let shown = blocking(move || this.show(&written)).await;
+                let stored_type = written.version.resource_type;
+                let weight = match self.catalog.has_members(stored_type) {
+                    true => Weight::Heavy,
+                    false => Weight::Light,
+                };
+                let shown = work(weight, move || this.show(*written)).await;
                 match shown {
                     Ok(text) => (reply, Some(text)),
                     Err(error) => {
@@ -203,13 +212,19 @@ impl Ingest {
         }
     }
 
-    fn show(&self, written: &Written) -> Result<Vec<u8>, ProjectorError> {
-        let Written { context, number, seq, selection } = written;
+    fn show(&self, written: Written) -> Result<Vec<u8>, ProjectorError> {
+        let Written { context, number, seq, version, is_new, selection } = written;
+        let stored_type = version.resource_type;
+        let (Some(resource_type), Some(projection)) = (
+            context.resource_type(stored_type),
+            context.catalog.projection(stored_type, &selection),
+        ) else {
+            return Ok(b"{}".to_vec());
+        };
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
-        let renderer = Renderer { view: &view, context, seq: *seq };
-        let Some(living) = renderer.living(*number)? else { return Ok(b"{}".to_vec()) };
-        let projection = Projection::of(selection, living.resource_type, context.registry());
+        let renderer = Renderer { view: &view, context: &context, seq };
+        let living = Living { number, resource_type, version, is_new };
         renderer.bytes(&living, &projection)
     }
 
@@ -255,12 +270,27 @@ fn is_read(method: Method, route: Route) -> bool {
     matches!(method, Method::Get | Method::Head) || route == Route::Search
 }
 
-/// Runs something that reads the store or a large body where it may block, and survives a panic in
-/// it: the request then fails as a defect and is recorded as such.
-async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
+/// How much work something is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Weight {
+    /// Some microseconds, and a few rows that are most likely in memory: to hand it to another thread
+    /// would take longer.
+    Light,
+    /// It may take long, and goes where it holds nobody up.
+    Heavy,
+}
+
+/// Runs something that reads the store or a body, and survives a panic in it: the request then fails
+/// as a defect and is recorded as such.
+async fn work<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
+    weight: Weight,
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, ScimError> {
-    let ran = tokio::task::spawn_blocking(move || catch_unwind(AssertUnwindSafe(work))).await;
+    let work = move || catch_unwind(AssertUnwindSafe(work));
+    let ran = match weight {
+        Weight::Light => Ok(work()),
+        Weight::Heavy => tokio::task::spawn_blocking(work).await,
+    };
     match ran {
         Ok(Ok(Ok(value))) => Ok(value),
         Ok(Ok(Err(error))) => {

@@ -14,16 +14,19 @@ use crate::address::Address;
 use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::cuts;
-use crate::decide::{Intent, Write};
+use crate::decide::{Intent, New, Write};
 use crate::http::bulk::Bulk;
 use crate::http::rate::Admission;
 use crate::http::{
-    Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Understood, blocking, body, defect, head,
-    is_read,
+    Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Understood, Weight, body, defect, head,
+    is_read, work,
 };
 use crate::outcome::{Outcome, Reply};
 use crate::read::Reading;
 use crate::record::{Arrival, ReceivedBody};
+
+/// A larger body is read where it holds nobody up.
+const LIGHT_BYTES_MAX: usize = 16 << 10;
 
 impl Ingest {
     /// Everything before the committer: application, credential, body, meaning. `share` is what
@@ -44,16 +47,17 @@ impl Ingest {
         let identified = {
             let this = Arc::clone(self);
             let (slug, token) = (address.slug.clone(), token.clone());
-            blocking(move || this.identify(&slug, token.as_deref())).await
+            work(Weight::Light, move || this.identify(&slug, token.as_deref())).await
         };
-        let (context, credential) = match identified {
-            Ok(Identified { context, credential }) => (context, credential),
+        let identified = match identified {
+            Ok(identified) => identified,
             Err(error) => return refuse(arrival, error),
         };
-        if let Some(context) = &context {
+        let context = identified.context.as_ref();
+        if let Some(context) = context {
             arrival.application = context.application;
         }
-        let (Some(context), Some(credential)) = (&context, credential) else {
+        let (Some(context), Some(credential)) = (context, identified.credential) else {
             let (reason, error) = stranger(context.is_some(), token.is_some());
             // A poisoned log answers 503 to everybody, and the committer says so.
             if self.committer.check().is_ok() && self.count_stranger(arrival.application) {
@@ -84,12 +88,13 @@ impl Ingest {
         let this = Arc::clone(self);
         let (resource_type, method) = (arrival.resource_type, arrival.method);
         let context = context.clone();
+        let weight = weight(&received, method, address.route);
         let parsing = move || {
             let (stored, parsed) = this.parse(received, token.as_deref());
             let asking = Asking { context, address, method, resource_type, conditions };
             Ok::<_, ProjectorError>((stored, this.mean(asking, parsed)))
         };
-        let (stored, understood) = match blocking(parsing).await {
+        let (stored, understood) = match work(weight, parsing).await {
             Ok(understood) => understood,
             Err(error) => return refuse(arrival, error),
         };
@@ -141,25 +146,6 @@ impl Ingest {
         }
     }
 
-    fn identify(&self, slug: &str, token: Option<&str>) -> Result<Identified, ProjectorError> {
-        let snapshot = self.committer.store().snapshot();
-        let view = View::new(&snapshot);
-        let Some(row) = view.application(slug)? else {
-            return Ok(Identified { context: None, credential: None });
-        };
-        let credential = match token {
-            None => None,
-            Some(token) => view.credential(token)?,
-        };
-        let credential = credential
-            .filter(|found| found.role == event::Role::Scim && found.application == row.number)
-            .map(|found| found.number);
-        Ok(Identified {
-            context: Some(Context::of(&row, &self.public_url, &self.catalog)),
-            credential,
-        })
-    }
-
     /// The body as it is stored, and as it is understood.
     fn parse(
         &self,
@@ -201,9 +187,7 @@ impl Ingest {
             }
             Ok(value) => {
                 let cut = cuts::cut_body(&bytes, self.catalog.secrets());
-                let holds_token = token.is_some_and(|token| {
-                    !token.is_empty() && cut.windows(token.len()).any(|at| at == token.as_bytes())
-                });
+                let holds_token = token.is_some_and(|token| cuts::holds(&cut, token.as_bytes()));
                 let stored = if holds_token {
                     describe("it repeats the token of the request".to_owned(), 0, 0)
                 } else {
@@ -314,9 +298,23 @@ impl Ingest {
     }
 }
 
-struct Identified {
-    context: Option<Context>,
-    credential: Option<event::Credential>,
+/// How much work it is to understand a request, and to answer it if it is a read.
+fn weight(received: &body::Received, method: Method, route: Route) -> Weight {
+    let is_list = match route {
+        Route::Collection | Route::Root => is_read(method, route),
+        Route::Search => true,
+        Route::Unknown
+        | Route::Resource
+        | Route::ServiceProviderConfig
+        | Route::ResourceTypes
+        | Route::Schemas
+        | Route::Bulk
+        | Route::Me => false,
+    };
+    match received.bytes.len() > LIGHT_BYTES_MAX || is_list {
+        true => Weight::Heavy,
+        false => Weight::Light,
+    }
 }
 
 /// A request of a known client, on its way to be understood.
@@ -407,7 +405,10 @@ pub(super) fn intent(
     let id_or_empty = id.clone().unwrap_or_default();
     match method {
         Method::Post => match read() {
-            Ok(resource) => Intent::Create { id: uuid::Uuid::new_v4().to_string(), resource },
+            Ok(resource) => {
+                let id = uuid::Uuid::new_v4().to_string();
+                Intent::Create(Box::new(New::of(context, resource_type, id, resource)))
+            }
             Err(error) => refused(error, None, Some(&body)),
         },
         Method::Put => match read() {
