@@ -12,3 +12,6 @@ mod logging;
 mod offline;
 pub mod run;
 mod schemas;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
