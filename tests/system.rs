@@ -23,6 +23,7 @@ mod cases {
     mod abuse;
     mod append_failure;
     mod as_of;
+    mod asking;
     mod bounds;
     mod command_line;
     mod concurrency;

@@ -1,18 +1,27 @@
 //! The command line.
 
-use std::io::Write;
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use serde_json::{Map, Value};
 
-use crate::client::{self, Line};
+use crate::client::Client;
 use crate::config::{ClientConfig, ServeConfig};
-use crate::{logging, offline, run};
+use crate::output::Output;
+use crate::questions::{self, Question};
+use crate::run::{RunError, serve as run_server};
+use crate::{logging, offline, text};
+
+/// What every command that was wrong ends with.
+const WRONG: u8 = 2;
+const FAILED: u8 = 1;
 
 /// The provisioning audit store: a SCIM endpoint that remembers.
 #[derive(Parser, Debug)]
-#[command(name = "provlog", version, about, max_term_width = 100)]
+#[command(name = "provlog", version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -21,7 +30,9 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Run the server
-    Serve(ServeConfig),
+    Serve(Box<ServeConfig>),
+    #[command(flatten)]
+    Ask(Question),
     /// Configure applications of a running server
     #[command(subcommand)]
     App(AppCommand),
@@ -53,7 +64,7 @@ enum AppCommand {
         profile: String,
         /// How its clients want to be understood, such as patch_response=empty; see docs/scim.md
         #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
-        settings: Vec<(String, serde_json::Value)>,
+        settings: Vec<(String, Value)>,
         #[command(flatten)]
         client: ClientConfig,
     },
@@ -104,77 +115,110 @@ pub(crate) enum Failure {
     Wrong(String),
     /// The command failed: 1.
     Failed(String),
+    /// Nobody reads the answer any more, which is no failure: 0.
+    Closed,
 }
 
 /// Runs the command of the process's arguments.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are answers; everything else is a wrong command.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
-        }
-    };
-    match execute(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Wrong(message)) => {
-            let _ = writeln!(std::io::stderr(), "provlog: {message}");
-            ExitCode::from(2)
-        }
-        Err(Failure::Failed(message)) => {
-            let _ = writeln!(std::io::stderr(), "provlog: {message}");
-            ExitCode::FAILURE
-        }
-    }
+    let columns = terminal_columns();
+    let (mut out, mut err) = (stdout(), stderr());
+    ExitCode::from(run_on(std::env::args_os(), &mut out, columns, &mut err))
 }
 
-fn execute(command: Command) -> Result<(), Failure> {
+/// Runs a command, the program's name first, and returns its exit code: 0, 1 when it failed, 2 when
+/// it was wrong. Answers go to `out`, uncut like into a file; refusals go to `err`.
+///
+/// It blocks. `serve` sets log lines up and waits for signals for the whole process, and its ready
+/// line goes to the standard output.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    run_on(arguments, out, None, err)
+}
+
+fn run_on(
+    arguments: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    columns: Option<usize>,
+    err: &mut dyn Write,
+) -> u8 {
+    let failure = match Cli::try_parse_from(arguments) {
+        Ok(cli) => match execute(cli.command, &mut Output::new(out, columns)) {
+            Ok(()) => return 0,
+            Err(failure) => failure,
+        },
+        Err(error) => {
+            let shown = error.render().to_string();
+            // Help and version are answers; everything else is a wrong command.
+            let (written, code) = match error.use_stderr() {
+                true => (err.write_all(shown.as_bytes()), WRONG),
+                false => (out.write_all(shown.as_bytes()), 0),
+            };
+            // There is nobody else to be told.
+            let _ = written;
+            return code;
+        }
+    };
+    let (message, code) = match failure {
+        Failure::Closed => return 0,
+        Failure::Wrong(message) => (message, WRONG),
+        Failure::Failed(message) => (message, FAILED),
+    };
+    let _ = writeln!(err, "provlog: {}", text::escaped(&message));
+    code
+}
+
+/// How wide the terminal is to which answers go; `None` when they go elsewhere.
+fn terminal_columns() -> Option<usize> {
+    if !stdout().is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(stdout()).ok()?;
+    (size.ws_col > 0).then(|| usize::from(size.ws_col))
+}
+
+fn execute(command: Command, output: &mut Output<'_>) -> Result<(), Failure> {
     match command {
         Command::Serve(config) => {
             logging::init(&config.log, config.log_format).map_err(Failure::Wrong)?;
-            run::serve(&config).map_err(|error| match error {
-                run::RunError::Config(message) => Failure::Wrong(message),
+            run_server(&config).map_err(|error| match error {
+                RunError::Config(message) => Failure::Wrong(message),
                 error => Failure::Failed(with_causes(&error)),
             })
         }
+        Command::Ask(question) => questions::ask(question, output),
         Command::App(AppCommand::Add { slug, profile, settings, client }) => {
-            let settings: serde_json::Map<_, _> = settings.into_iter().collect();
+            let settings: Map<_, _> = settings.into_iter().collect();
             let body = serde_json::json!({
                 "application": slug, "profile": profile, "settings": settings,
             });
-            let answer = client::post(&client, "/api/v1/apps", &body)?;
-            print_answer(
-                &client,
-                &answer,
-                &[
-                    Line("Application", "application"),
-                    Line("Tenant URL", "tenantUrl"),
-                    Line("Secret token", "secretToken"),
-                ],
-                "The token is shown this once; the server keeps only its digest.",
-            )
+            let answer = Client::new(&client)?.post("/api/v1/apps", &body)?;
+            let lines = [
+                ("Application", "application"),
+                ("Tenant URL", "tenantUrl"),
+                ("Secret token", "secretToken"),
+            ];
+            output.print(&with_secret(&client, &lines, answer))
         }
         Command::Token(TokenCommand::Add { role, app, client }) => {
             let mut body = serde_json::json!({ "role": role.name() });
             if let Some(app) = app {
                 body["application"] = app.into();
             }
-            let answer = client::post(&client, "/api/v1/tokens", &body)?;
-            print_answer(
-                &client,
-                &answer,
-                &[Line("Role", "role"), Line("Id", "id"), Line("Token", "token")],
-                "The token is shown this once; the server keeps only its digest.",
-            )
+            let answer = Client::new(&client)?.post("/api/v1/tokens", &body)?;
+            let lines = [("Role", "role"), ("Id", "id"), ("Token", "token")];
+            output.print(&with_secret(&client, &lines, answer))
         }
-        Command::Rebuild { data } => offline::rebuild(&data),
-        Command::Digest { data } => offline::digest(&data),
+        Command::Rebuild { data } => offline::rebuild(&data, output),
+        Command::Digest { data } => offline::digest(&data, output),
     }
 }
 
 /// `NAME=VALUE`; a value that is no JSON is a text.
-fn setting(text: &str) -> Result<(String, serde_json::Value), String> {
+fn setting(text: &str) -> Result<(String, Value), String> {
     let Some((name, value)) = text.split_once('=') else {
         return Err("it must look like patch_response=empty".to_owned());
     };
@@ -182,34 +226,21 @@ fn setting(text: &str) -> Result<(String, serde_json::Value), String> {
     Ok((name.to_owned(), value))
 }
 
-fn print_answer(
+/// An answer that has a token: labels, and the members that stand behind them.
+fn with_secret(
     client: &ClientConfig,
-    answer: &serde_json::Value,
-    lines: &[Line],
-    note: &str,
-) -> Result<(), Failure> {
-    let text = if client.json {
-        format!("{answer}\n")
-    } else {
-        let mut text = String::new();
-        for Line(label, member) in lines {
-            let value = answer.get(*member).and_then(serde_json::Value::as_str).unwrap_or("");
-            text.push_str(&format!("{label:<14}{value}\n"));
-        }
-        text + "\n" + note + "\n"
-    };
-    print(&text)
-}
-
-/// Prints to stdout; a closed pipe is no failure of ours.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::Failed(format!("cannot print: {error}")))
-        }
-        _ => Ok(()),
+    lines: &[(&str, &str)],
+    answer: Map<String, Value>,
+) -> String {
+    if client.json {
+        return format!("{}\n", text::json(&answer.into()));
     }
+    let mut text = String::new();
+    for (label, member) in lines {
+        let value = answer.get(*member).map(text::shown).unwrap_or_default();
+        text.push_str(&format!("{label:<14}{value}\n"));
+    }
+    text + "\nThe token is shown this once; the server keeps only its digest.\n"
 }
 
 /// An error and its causes in one line.

@@ -1,39 +1,102 @@
-//! Commands that talk to a running server.
+//! Requests to a running server.
 
-use serde_json::Value;
+use std::time::Duration;
 
-use crate::cli::Failure;
+use serde_json::{Map, Value};
+
+use crate::cli::{Failure, with_causes};
 use crate::config::ClientConfig;
 
-/// A line of a readable answer: the label and the member that it shows.
-pub(crate) struct Line(pub &'static str, pub &'static str);
+/// An answer that is longer is not read: a page has at most 1,000 rows.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// A question that takes longer is given up.
+const ANSWER_MAX: Duration = Duration::from_secs(300);
+/// More ids than these are not repeated in a refusal's one line.
+const CANDIDATES_MAX: usize = 20;
 
-/// Posts JSON and returns the JSON of the answer.
-///
-/// # Errors
-/// With the server's own words when it refuses; with what to do when it cannot be reached.
-pub(crate) fn post(config: &ClientConfig, path: &str, body: &Value) -> Result<Value, Failure> {
-    let token = token(config)?;
-    let url = format!("{}{path}", config.server);
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let sent = agent.post(&url).header("Authorization", format!("Bearer {token}")).send_json(body);
-    let mut response = sent.map_err(|error| {
-        Failure::Failed(format!(
-            "cannot reach {}: {error}; is the server running? (--server, PROVLOG_SERVER)",
-            config.server
-        ))
-    })?;
-    let status = response.status();
-    let answer: Value = response.body_mut().read_json().map_err(|error| {
-        Failure::Failed(format!("{url} answered {status} with something else than JSON: {error}"))
-    })?;
-    if status.is_success() {
-        return Ok(answer);
+/// A running server and the token for it.
+pub(crate) struct Client {
+    agent: ureq::Agent,
+    server: String,
+    token: String,
+}
+
+impl Client {
+    /// # Errors
+    /// When there is no token.
+    pub(crate) fn new(config: &ClientConfig) -> Result<Client, Failure> {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_MAX))
+            .timeout_global(Some(ANSWER_MAX))
+            .build();
+        let token = token(config)?;
+        Ok(Client { agent: agent.into(), server: config.server.clone(), token })
     }
-    let member = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
-    let text = format!("{}: {}", member("title"), member("detail"));
-    if status.is_client_error() { Err(Failure::Wrong(text)) } else { Err(Failure::Failed(text)) }
+
+    /// Gets what a path, with its query, answers.
+    ///
+    /// # Errors
+    /// Here and in the following: with the server's own words when it refuses, with what to do when
+    /// it cannot be reached.
+    pub(crate) fn get(&self, path: &str) -> Result<Map<String, Value>, Failure> {
+        let url = format!("{}{path}", self.server);
+        self.answer(path, self.agent.get(&url).header("Authorization", self.bearer()).call())
+    }
+
+    /// Posts JSON.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Map<String, Value>, Failure> {
+        let url = format!("{}{path}", self.server);
+        let request = self.agent.post(&url).header("Authorization", self.bearer());
+        self.answer(path, request.send_json(body))
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
+    fn answer(
+        &self,
+        path: &str,
+        sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Map<String, Value>, Failure> {
+        let server = &self.server;
+        let mut response = sent.map_err(|error| {
+            Failure::Failed(format!(
+                "cannot reach {server}: {}; is the server running? (--server, PROVLOG_SERVER)",
+                with_causes(&error)
+            ))
+        })?;
+        let status = response.status();
+        let failure = |text| match status.is_client_error() {
+            true => Failure::Wrong(text),
+            false => Failure::Failed(text),
+        };
+        let path = path.split('?').next().unwrap_or_default();
+        let read = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_json();
+        let answer: Map<String, Value> = read.map_err(|error| {
+            failure(format!("{server}{path} answered {status}, but no JSON object: {error}"))
+        })?;
+        if status.is_success() { Ok(answer) } else { Err(failure(refusal(&answer))) }
+    }
+}
+
+/// The words of a problem (RFC 9457), with the ids that a name may have meant.
+fn refusal(problem: &Map<String, Value>) -> String {
+    let member = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
+    let mut text = format!("{}: {}", member("title"), member("detail"));
+    let candidates = problem.get("candidates").and_then(Value::as_array);
+    let ids: Vec<&str> = candidates.into_iter().flatten().filter_map(Value::as_str).collect();
+    if !ids.is_empty() {
+        let shown = &ids[..ids.len().min(CANDIDATES_MAX)];
+        text.push_str(&format!(" (one of {}", shown.join(", ")));
+        if shown.len() < ids.len() {
+            text.push_str(&format!(" and {} more", ids.len() - shown.len()));
+        }
+        text.push(')');
+    }
+    text
 }
 
 fn token(config: &ClientConfig) -> Result<String, Failure> {
@@ -51,4 +114,43 @@ fn token(config: &ClientConfig) -> Result<String, Failure> {
         Failure::Wrong(format!("cannot read the token file {}: {error}", path.display()))
     })?;
     Ok(text.trim().to_owned())
+}
+
+/// A text as one segment of a path, or as a value of a query.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_text_is_one_segment() {
+        let check = |text: &str, expected: &str| assert_eq!(encoded(text), expected);
+        check("2819c223-7f76", "2819c223-7f76");
+        check("displayName:R&D / Zoë?#%", "displayName%3AR%26D%20%2F%20Zo%C3%AB%3F%23%25");
+        check("\r\n", "%0D%0A");
+    }
+
+    #[test]
+    fn a_refusal_names_whom_a_name_may_mean() {
+        let told = |problem: Value| refusal(problem.as_object().unwrap());
+        let plain = json!({"title": "Not found", "detail": "no such user"});
+        assert_eq!(told(plain), "Not found: no such user");
+        let mut ids: Vec<String> = vec!["a".into(), "b".into()];
+        let of = |ids: &[String]| json!({"title": "T", "detail": "D", "candidates": ids});
+        assert_eq!(told(of(&ids)), "T: D (one of a, b)");
+        ids.resize(30, "c".into());
+        assert!(told(of(&ids)).ends_with("c, c and 10 more)"), "{}", told(of(&ids)));
+    }
 }

@@ -69,7 +69,7 @@ pub struct ClientConfig {
           value_parser = public_url)]
     pub server: String,
 
-    /// Token of an admin; better handed over in the environment or as a file
+    /// Token of the server; better handed over in the environment or as a file
     #[arg(long, env = "PROVLOG_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
 

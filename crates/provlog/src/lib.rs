@@ -1,17 +1,26 @@
 //! The provlog binary: the only place that wires everything.
 //!
-//! [`cli`] is the command line, [`config`] what can be set, [`run`] the running server. The rest of
-//! the binary is in the other crates; tests call [`run::Server`] in process.
+//! [`cli`] is the command line, [`config`] what can be set, [`run`](mod@run) the running server. The
+//! rest of the binary is in the other crates; tests call [`run::Server`] in process, and another
+//! program runs a command with [`run()`].
 
 pub mod cli;
 mod client;
 mod client_address;
 pub mod config;
 pub mod listen;
+mod listing;
 mod logging;
 mod offline;
+mod output;
+mod questions;
+mod readable;
 pub mod run;
 mod schemas;
+mod table;
+mod text;
+
+pub use cli::run;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -6,28 +6,29 @@ use std::path::Path;
 use event::Seq;
 use store::{Options, Store};
 
-use crate::cli::{Failure, print, with_causes};
+use crate::cli::{Failure, with_causes};
+use crate::output::Output;
 
 /// Brings the rows to the log's end and prints their digest.
-pub(crate) fn digest(data: &Path) -> Result<(), Failure> {
+pub(crate) fn digest(data: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
     let store = open(data)?;
     projector::catch_up(&store, progress()).map_err(failed)?;
     let digest = store::digest(&store.snapshot()).map_err(failed)?;
-    print(&format!("{}\n", hex(&digest)))
+    output.print(&format!("{}\n", hex(&digest)))
 }
 
 /// Makes the rows anew and compares them with those that were there.
-pub(crate) fn rebuild(data: &Path) -> Result<(), Failure> {
+pub(crate) fn rebuild(data: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
     let store = open(data)?;
     let rebuilt = projector::rebuild(&store, progress()).map_err(failed)?;
     let rate = rebuilt.events as f64 / rebuilt.seconds.max(1e-9);
     let (before, after) = (hex(&rebuilt.digest_before), hex(&rebuilt.digest_after));
-    print(&format!(
+    output.print(&format!(
         "events         {}\nevents/s       {rate:.0}\ndigest before  {before}\ndigest after   {after}\n",
         rebuilt.events
     ))?;
     if !rebuilt.same_fold {
-        return print("The rows were of another fold version; they are made anew.\n");
+        return output.print("The rows were of another fold version; they are made anew.\n");
     }
     if before != after {
         return Err(Failure::Failed(
@@ -36,7 +37,7 @@ pub(crate) fn rebuild(data: &Path) -> Result<(), Failure> {
                 .to_owned(),
         ));
     }
-    print("The rows were exactly what the log says.\n")
+    output.print("The rows were exactly what the log says.\n")
 }
 
 fn open(data: &Path) -> Result<Store, Failure> {

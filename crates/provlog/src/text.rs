@@ -1,0 +1,118 @@
+//! Texts for people: what comes from outside cannot steer a terminal, times are to the second.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use serde_json::Value;
+
+/// A text without characters that would do something instead of being shown: controls, line and
+/// paragraph separators, and marks that reorder a line. They are spelled out.
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(acts) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        if acts(char) {
+            shown.extend(char.escape_default());
+        } else {
+            shown.push(char);
+        }
+    }
+    shown.into()
+}
+
+/// JSON in one line. Its own escapes leave the higher controls as they are; these here do not.
+pub(crate) fn json(value: &Value) -> String {
+    let text = value.to_string();
+    if !text.contains(acts) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        if acts(char) {
+            // Such a character stands in a string; all of them are in the basic plane.
+            let _ = write!(shown, "\\u{:04x}", u32::from(char));
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
+fn acts(char: char) -> bool {
+    char.is_control()
+        || matches!(char,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// An instant of an answer, which is in UTC, to the second.
+pub(crate) fn second(time: &str) -> Cow<'_, str> {
+    match time.split_once('.') {
+        Some((seconds, rest))
+            if rest.ends_with('Z') && seconds.len() == "2026-03-31T17:00:00".len() =>
+        {
+            escaped(&format!("{seconds}Z")).into_owned().into()
+        }
+        _ => escaped(time),
+    }
+}
+
+/// A count with its thousands apart.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A member's text as it is shown; nothing for null.
+pub(crate) fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => escaped(text).into_owned(),
+        other => json(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_would_act_on_a_terminal_is_spelled_out() {
+        let check = |text: &str, expected: &str| assert_eq!(escaped(text), expected);
+        check("mira.lund", "mira.lund");
+        check("Zoë 林", "Zoë 林");
+        check("a\u{1b}[2Jb", r"a\u{1b}[2Jb");
+        check("a\r\n\tb", r"a\r\n\tb");
+        check("\u{9b}31m\u{7f}", r"\u{9b}31m\u{7f}");
+        check("\u{202e}gpj.exe\u{2066}\u{2028}", r"\u{202e}gpj.exe\u{2066}\u{2028}");
+    }
+
+    #[test]
+    fn json_stays_the_same_value_without_acting() {
+        let value = json!({"a\u{9b}": "\u{1b}\u{7f}\u{85}\u{202e}\n", "b": [1.5, null]});
+        let text = json(&value);
+        assert!(!text.contains(acts), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn times_are_to_the_second_and_counts_have_their_thousands() {
+        assert_eq!(second("2026-03-31T23:59:59.999999Z"), "2026-03-31T23:59:59Z");
+        assert_eq!(second("2026-03-31T23:59:59Z"), "2026-03-31T23:59:59Z");
+        assert_eq!(second("-90d"), "-90d");
+        assert_eq!(second("1.\u{1b}Z"), r"1.\u{1b}Z");
+        for (number, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (33_012, "33,012")] {
+            assert_eq!(count(number), expected);
+        }
+        assert_eq!(count(1_234_567), "1,234,567");
+    }
+}
