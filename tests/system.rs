@@ -27,6 +27,7 @@ mod cases {
     mod bounds;
     mod command_line;
     mod concurrency;
+    mod configuration;
     mod conformance;
     mod coverage;
     mod crash;

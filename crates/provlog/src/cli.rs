@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write, stderr, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
 
 use crate::client::Client;
@@ -13,6 +13,7 @@ use crate::config::{ClientConfig, ServeConfig};
 use crate::output::Output;
 use crate::questions::{self, Question};
 use crate::run::{RunError, serve as run_server};
+use crate::settings::{self, Settings};
 use crate::{logging, offline, text};
 
 /// What every command that was wrong ends with.
@@ -39,6 +40,9 @@ enum Command {
     /// Issue tokens of a running server
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Look at the settings of the server
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Make all rows anew from the log and compare them; the server must be stopped
     Rebuild {
         /// Folder of the log
@@ -51,6 +55,12 @@ enum Command {
         #[arg(long, env = "PROVLOG_DATA", default_value = "data")]
         data: PathBuf,
     },
+}
+
+#[derive(Subcommand, Debug)]
+enum ConfigCommand {
+    /// Print what `serve` would run with, and where each setting came from; start nothing
+    Check(Box<ServeConfig>),
 }
 
 #[derive(Subcommand, Debug)]
@@ -145,12 +155,14 @@ fn run_on(
     columns: Option<usize>,
     err: &mut dyn Write,
 ) -> u8 {
-    let failure = match Cli::try_parse_from(arguments) {
-        Ok(cli) => match execute(cli.command, &mut Output::new(out, columns)) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let failure = match understand(&arguments) {
+        Ok(understood) => match execute(understood, &mut Output::new(out, columns)) {
             Ok(()) => return 0,
             Err(failure) => failure,
         },
-        Err(error) => {
+        Err(Misunderstood::Failure(failure)) => failure,
+        Err(Misunderstood::Clap(error)) => {
             let shown = error.render().to_string();
             // Help and version are answers; everything else is a wrong command.
             let (written, code) = match error.use_stderr() {
@@ -180,7 +192,59 @@ fn terminal_columns() -> Option<usize> {
     (size.ws_col > 0).then(|| usize::from(size.ws_col))
 }
 
-fn execute(command: Command, output: &mut Output<'_>) -> Result<(), Failure> {
+/// A command with what its configuration file says.
+struct Understood {
+    command: Command,
+    matches: ArgMatches,
+    settings: Option<Settings>,
+}
+
+enum Misunderstood {
+    Clap(clap::Error),
+    Failure(Failure),
+}
+
+impl From<clap::Error> for Misunderstood {
+    fn from(error: clap::Error) -> Misunderstood {
+        Misunderstood::Clap(error)
+    }
+}
+
+/// Understands the arguments: once to find the configuration file, again with its settings.
+fn understand(arguments: &[OsString]) -> Result<Understood, Misunderstood> {
+    let cli = Cli::command();
+    let matches = cli.clone().try_get_matches_from(arguments)?;
+    let command = Cli::from_arg_matches(&matches)?.command;
+    let Some(path) = config_path(&command) else {
+        return Ok(Understood { command, matches, settings: None });
+    };
+    let settings = Settings::read(path, &serve()).map_err(Misunderstood::Failure)?;
+    let cli = cli
+        .mut_subcommand("serve", |serve| settings.as_defaults(serve))
+        .mut_subcommand("config", |config| {
+            config.mut_subcommand("check", |check| settings.as_defaults(check))
+        });
+    let matches = cli.try_get_matches_from(arguments)?;
+    let command = Cli::from_arg_matches(&matches)?.command;
+    Ok(Understood { command, matches, settings: Some(settings) })
+}
+
+fn config_path(command: &Command) -> Option<&Path> {
+    match command {
+        Command::Serve(config) | Command::Config(ConfigCommand::Check(config)) => {
+            config.config.as_deref()
+        }
+        _ => None,
+    }
+}
+
+/// The arguments of `serve`.
+fn serve() -> clap::Command {
+    <ServeConfig as clap::Args>::augment_args(clap::Command::new("serve"))
+}
+
+fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failure> {
+    let Understood { command, matches, settings } = understood;
     match command {
         Command::Serve(config) => {
             logging::init(&config.log, config.log_format).map_err(Failure::Wrong)?;
@@ -188,6 +252,12 @@ fn execute(command: Command, output: &mut Output<'_>) -> Result<(), Failure> {
                 RunError::Config(message) => Failure::Wrong(message),
                 error => Failure::Failed(with_causes(&error)),
             })
+        }
+        Command::Config(ConfigCommand::Check(_)) => {
+            let matches = matches.subcommand_matches("config");
+            let matches = matches.and_then(|config| config.subcommand_matches("check"));
+            let text = matches.map(|check| settings::effective(&serve(), check, settings.as_ref()));
+            output.print(&text.unwrap_or_default())
         }
         Command::Ask(question) => questions::ask(question, output),
         Command::App(AppCommand::Add { slug, profile, settings, client }) => {

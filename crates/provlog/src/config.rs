@@ -1,4 +1,5 @@
-//! Everything that can be set. A flag wins over its environment variable, that over the default.
+//! Everything that can be set. A flag wins over its environment variable, that over the
+//! configuration file (crate::settings), that over the default.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -6,9 +7,15 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
+use crate::logging;
+
 /// Settings of `provlog serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ServeConfig {
+    /// TOML file with further settings, named like the flags without their hyphens in front
+    #[arg(long, env = "PROVLOG_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// Folder of the log; made at the first start
     #[arg(long, env = "PROVLOG_DATA", default_value = "data")]
     pub data: PathBuf,
@@ -48,7 +55,7 @@ pub struct ServeConfig {
     pub log_format: LogFormat,
 
     /// Which log lines: a level, or directives such as `info,ingest=debug`
-    #[arg(long, env = "PROVLOG_LOG", default_value = "info")]
+    #[arg(long, env = "PROVLOG_LOG", default_value = "info", value_parser = directives)]
     pub log: String,
 }
 
@@ -80,6 +87,11 @@ pub struct ClientConfig {
     /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Which log lines: the text stays as it is when it can be understood.
+fn directives(text: &str) -> Result<String, String> {
+    logging::filter(text).map(|_| text.to_owned())
 }
 
 /// A network, or a single address.

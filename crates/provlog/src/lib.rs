@@ -17,6 +17,7 @@ mod questions;
 mod readable;
 pub mod run;
 mod schemas;
+mod settings;
 mod table;
 mod text;
 
