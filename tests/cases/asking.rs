@@ -371,3 +371,89 @@ fn another_program_asks_in_process() {
     let code = provlog::run(arguments.into_iter().map(Into::into), &mut Gone, &mut err);
     assert_eq!((code, err), (0, vec![]));
 }
+
+#[test]
+fn users_and_groups_are_asked_about_by_name() {
+    let asked = Asked::new();
+    let mut body = user("Mira.Lund@fjord.example");
+    body["externalId"] = "hr/26".into();
+    let mira = asked.scim.post("/Users", &body).id();
+    let crew = asked.add_group("Deck & Crew", std::slice::from_ref(&mira));
+    let by_id = lasting(asked.answer(&format!("/api/v1/apps/paperboat/users/{mira}")));
+    for name in ["Mira.Lund@fjord.example", "userName:Mira.Lund@fjord.example", "externalId:hr/26"]
+    {
+        let read = asked.json(&["user", "--app", "paperboat", name]);
+        assert_eq!(read["resource"], by_id["resource"], "{name}");
+    }
+    for name in ["Deck & Crew", "displayName:Deck & Crew"] {
+        let text = asked.text(&["members", "--app", "paperboat", name]);
+        assert!(text.starts_with("Members of Deck & Crew in paperboat as of 20"), "{text}");
+        assert!(text.contains(&mira) && text.ends_with("\n1 row\n"), "{text}");
+    }
+    asked.refused(&["user", "--app", "paperboat", "nobody"], 2, "Not found");
+
+    // Display names are not unique: the refusal's one line names whom it may mean.
+    let other = asked.add_group("Deck & Crew", &[]);
+    let output = asked.command(&["members", "--app", "paperboat", "Deck & Crew"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    assert!(line.contains(&crew) && line.contains(&other), "{line}");
+}
+
+#[test]
+fn a_timeline_tells_what_happened_to_a_user_or_a_group() {
+    let asked = Asked::new();
+    let mira = asked.add_user("mira");
+    asked.add_user("ole");
+    asked.add_group("Crew", std::slice::from_ref(&mira));
+    let inactive = json!([{"op": "replace", "path": "active", "value": false}]);
+    assert!(asked.scim.patch(&format!("/Users/{mira}"), &inactive).status < 300);
+
+    let text = asked.text(&["timeline", "--app", "paperboat", "mira"]);
+    assert!(text.starts_with("Timeline of user mira in paperboat, newest first (event "), "{text}");
+    let lines: Vec<Vec<&str>> = text.lines().map(cells).collect();
+    let columns =
+        ["Time", "Action", "Status", "HTTP", "Operation", "Target", "Reason or change", "Event"];
+    assert_eq!(lines[2], columns, "{text}");
+    assert_eq!(lines[4][1..7], ["disable", "success", "200", "PATCH User", "mira", "active"]);
+    let created =
+        lines.iter().find(|line| line.get(1) == Some(&"create") && line[4] == "POST User");
+    assert_eq!(created.unwrap()[5], "mira", "{text}");
+    assert!(!text.contains("ole"), "{text}");
+
+    let read = asked.json(&["timeline", "--app", "paperboat", &mira, "--all"]);
+    let answer = asked.answer(&format!("/api/v1/apps/paperboat/users/{mira}/timeline"));
+    assert_eq!(read["rows"], answer["rows"]);
+    let past = asked.text(&["timeline", "--app", "paperboat", "mira", "--to", "2000-01-01"]);
+    assert!(past.lines().next().unwrap().contains(" before 2000-01-02T00:00:00Z"), "{past}");
+    assert!(past.contains("\n0 rows"), "{past}");
+
+    let group = asked.text(&["timeline", "--app", "paperboat", "--group", "Crew"]);
+    assert!(group.starts_with("Timeline of group Crew in paperboat, newest first"), "{group}");
+    assert!(group.contains("POST Group") && group.contains("members"), "{group}");
+}
+
+#[test]
+fn the_log_is_asked_for_a_part_of_it() {
+    let asked = Asked::new();
+    let mira = asked.add_user("mira");
+    asked.scim.post("/Users", &user("mira"));
+    asked.scim.get("/Users");
+    assert_eq!(asked.scim.delete(&format!("/Users/{mira}")).status, 204);
+    let rows = |arguments: &[&str]| {
+        let answer = asked.json(&[&["log"], arguments].concat());
+        let rows = answer["rows"].as_array().unwrap().clone();
+        rows.into_iter()
+            .map(|row| row["operation"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&["--status", "failure"]), ["POST User"]);
+    assert_eq!(rows(&["--action", "delete"]), ["DELETE User"]);
+    assert!(rows(&["--resource", &mira]).contains(&"DELETE User".to_owned()));
+    let credential = asked.json(&["log"])["rows"][0]["actorId"].as_str().unwrap().to_owned();
+    assert_eq!(rows(&["--credential", &credential]).len(), 4);
+    assert_eq!(rows(&["--from", "-1h"]).len(), 4);
+    assert_eq!(rows(&["--to", "-1h"]).len(), 0);
+    asked.refused(&["log", "--status", "fine"], 2, "`status` takes");
+}
