@@ -270,7 +270,11 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
     })
 }
 
-fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'static, RunError> {
+/// What ends at the first SIGTERM or SIGINT from now on.
+///
+/// # Errors
+/// When the operating system lets nobody wait for signals.
+pub fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'static, RunError> {
     use tokio::signal::unix::{SignalKind, signal};
     let failed = |error: io::Error| RunError::System {
         attempt: "wait for signals",
