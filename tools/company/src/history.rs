@@ -1,0 +1,502 @@
+//! What happens at the company: who comes, moves, marries, goes and comes back, in order of time.
+//!
+//! Most of it is drawn by lot. Three people are not: the questions of the demo are about them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use event::Timestamp;
+
+use crate::Plan;
+use crate::calendar::{Calendar, HOUR_US, MINUTE_US, SECOND_US, after};
+use crate::company::{App, Department, Group, GroupKind, OFFICES, Person, groups};
+use crate::names::{FAMILY, GIVEN, Name};
+use crate::random::Random;
+
+/// Something that happens, and when.
+pub(crate) struct Change {
+    pub(crate) at: Timestamp,
+    pub(crate) what: What,
+}
+
+/// Something that happens. People and groups are numbers.
+#[derive(Clone)]
+pub(crate) enum What {
+    Join {
+        person: usize,
+        trouble: Option<Trouble>,
+    },
+    /// Title, department or name are others now.
+    Become {
+        person: usize,
+        now: Box<Person>,
+    },
+    Leave {
+        person: usize,
+    },
+    /// The identity provider forgets a person who left.
+    Delete {
+        person: usize,
+    },
+    Return {
+        person: usize,
+    },
+    Suspend {
+        person: usize,
+    },
+    Resume {
+        person: usize,
+    },
+    Enter {
+        person: usize,
+        group: usize,
+    },
+    Exit {
+        person: usize,
+        group: usize,
+    },
+    RenameGroup {
+        group: usize,
+        name: &'static str,
+    },
+    NewGroup {
+        group: usize,
+    },
+    /// Somebody compares an account with the directory by hand.
+    Look {
+        person: usize,
+        app: App,
+    },
+    /// The token of an application is changed there before it is changed here.
+    TokenLate {
+        app: App,
+    },
+}
+
+/// Why an account cannot be made at first.
+#[derive(Clone)]
+pub(crate) struct Trouble {
+    pub(crate) kind: TroubleKind,
+    /// Cycles in which it is tried in vain.
+    pub(crate) attempts: usize,
+}
+
+#[derive(Clone)]
+pub(crate) enum TroubleKind {
+    /// The mapping of one application sends a value that is none.
+    BadValue(App),
+    /// The user name that is tried belongs to somebody else.
+    Taken { local: String },
+}
+
+/// The people whom the questions are about, and the days of which they ask.
+pub(crate) struct Story {
+    pub(crate) finance: usize,
+    pub(crate) finance_leaver: usize,
+    pub(crate) members_day: Timestamp,
+    pub(crate) returner: usize,
+    pub(crate) social_leaver: usize,
+    pub(crate) left_at: Timestamp,
+    pub(crate) day_after: Timestamp,
+}
+
+/// A company's history.
+pub(crate) struct History {
+    /// Everybody who ever works there, as they were when they came.
+    pub(crate) people: Vec<Person>,
+    pub(crate) groups: Vec<Group>,
+    /// Groups that exist from the beginning are before this place.
+    pub(crate) groups_at_start: usize,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) story: Story,
+}
+
+/// Writes the history of a plan.
+pub(crate) fn write(plan: &Plan, calendar: &Calendar) -> History {
+    let writer = Writer {
+        random: Random::seeded(plan.seed),
+        headcount: plan.headcount,
+        people: vec![],
+        now: vec![],
+        groups: groups(),
+        memberships: BTreeMap::new(),
+        locals: BTreeSet::new(),
+        heads: BTreeMap::new(),
+        available: BTreeMap::new(),
+        pending: BTreeMap::new(),
+        delete_days: calendar.workdays.len() / 3,
+        changes: vec![],
+    };
+    writer.write(calendar)
+}
+
+struct Writer {
+    random: Random,
+    headcount: usize,
+    people: Vec<Person>,
+    /// The same people as they are by now.
+    now: Vec<Person>,
+    groups: Vec<Group>,
+    /// Of groups that nobody belongs to by department or office.
+    memberships: BTreeMap<usize, BTreeSet<usize>>,
+    locals: BTreeSet<String>,
+    heads: BTreeMap<Department, usize>,
+    /// Those to whom something may happen by lot, with the first working day when it may.
+    available: BTreeMap<usize, usize>,
+    /// What is bound to happen, by working day.
+    pending: BTreeMap<usize, Vec<What>>,
+    /// Working days after which somebody who left is deleted.
+    delete_days: usize,
+    changes: Vec<Change>,
+}
+
+/// Working days until something new happens to the same person.
+const REST_DAYS: usize = 4;
+/// The group that comes later, and the one that is renamed.
+const NEW_GROUP: &str = "Project Lanterne";
+const OLD_NAME: &str = "Customer Care";
+const NEW_NAME: &str = "Customer Success";
+
+impl Writer {
+    fn write(mut self, calendar: &Calendar) -> History {
+        let groups_at_start = self.groups.len();
+        let new_group = self.groups.len();
+        self.groups.push(Group { name: NEW_GROUP.to_owned(), kind: GroupKind::Project });
+        let morning = after(calendar.workdays[0], 6 * HOUR_US);
+        self.staff(morning);
+        let (story, mut told) = self.story(calendar);
+        told.push((calendar.place(200), 9 * HOUR_US, What::NewGroup { group: new_group }));
+        if let Some(group) = self.groups.iter().position(|group| group.name == OLD_NAME) {
+            let rename = What::RenameGroup { group, name: NEW_NAME };
+            told.push((calendar.place(650), 13 * HOUR_US, rename));
+        }
+        let told = told.into_iter().map(|(place, micros, what)| Change {
+            at: after(calendar.workdays[place], micros),
+            what,
+        });
+        self.changes.extend(told);
+        for (place, day) in calendar.workdays.iter().enumerate().skip(1) {
+            self.day(place, *day);
+        }
+        let (people, groups, mut changes) = (self.people, self.groups, self.changes);
+        changes.sort_by_key(|change| change.at);
+        History { people, groups, groups_at_start, changes, story }
+    }
+
+    /// What happens by lot on a working day, spread over its hours.
+    fn day(&mut self, place: usize, day: Timestamp) {
+        let mut today = self.pending.remove(&place).unwrap_or_default();
+        self.by_lot(place, &mut today);
+        let mut micros: Vec<i64> =
+            today.iter().map(|_| self.random.between(7 * HOUR_US, 18 * HOUR_US)).collect();
+        // In the order in which they were drawn: what hangs together stays together.
+        micros.sort_unstable();
+        let changes = micros.into_iter().zip(today);
+        self.changes.extend(changes.map(|(micros, what)| Change { at: after(day, micros), what }));
+    }
+
+    /// Those who are there from the beginning: heads of departments first, since others name them.
+    fn staff(&mut self, at: Timestamp) {
+        for department in Department::ALL {
+            let person = self.hire(department);
+            self.heads.insert(department, person);
+            let chief = self.heads.get(&Department::Leadership).copied();
+            let manager = chief.filter(|chief| *chief != person);
+            self.people[person].manager = manager;
+            self.now[person].manager = manager;
+            self.available.remove(&person);
+            self.changes.push(Change { at, what: What::Join { person, trouble: None } });
+        }
+        for department in Department::ALL {
+            // Two at least beside the head, so that a small company has them all.
+            for _ in 0..(self.headcount * department.share() / 100).max(3) - 1 {
+                let person = self.hire(department);
+                self.changes.push(Change { at, what: What::Join { person, trouble: None } });
+            }
+        }
+        for person in 0..self.now.len() {
+            let at = after(at, SECOND_US);
+            if App::Hootsuite.serves(self.now[person].department) {
+                let group = self.group_of(GroupKind::Social);
+                self.enter(at, person, group);
+            }
+            if self.random.chance(250) {
+                let group = self.group_of(GroupKind::Project);
+                self.enter(at, person, group);
+            }
+        }
+    }
+
+    fn enter(&mut self, at: Timestamp, person: usize, group: usize) {
+        if self.memberships.entry(group).or_default().insert(person) {
+            self.changes.push(Change { at, what: What::Enter { person, group } });
+        }
+    }
+
+    fn group_of(&mut self, kind: GroupKind) -> usize {
+        let groups = self.groups.iter().enumerate();
+        let places: Vec<usize> = groups
+            .filter(|(_, group)| group.kind == kind && group.name != NEW_GROUP)
+            .map(|(place, _)| place)
+            .collect();
+        self.random.pick(&places)
+    }
+
+    /// A new person in a department.
+    fn hire(&mut self, department: Department) -> usize {
+        let given = self.random.pick(&GIVEN);
+        let family = self.random.pick(&FAMILY);
+        self.hire_named(department, given, family)
+    }
+
+    fn hire_named(&mut self, department: Department, given: Name, family: Name) -> usize {
+        let title = self.random.pick(&department.titles()).to_owned();
+        let office = self.random.below(OFFICES.len());
+        let local = self.free_local(&format!("{}.{}", given.1, family.1));
+        let person = self.people.len();
+        self.people.push(Person {
+            given: given.0.to_owned(),
+            family: family.0.to_owned(),
+            local,
+            department,
+            title,
+            manager: self.heads.get(&department).copied(),
+            office,
+            employee_number: 10_200 + 7 * person,
+        });
+        self.now.push(self.people[person].clone());
+        self.available.insert(person, 1);
+        person
+    }
+
+    /// The wanted part of a user name, or the first one with a number behind it that nobody has.
+    fn free_local(&mut self, wanted: &str) -> String {
+        let numbered = (2..).map(|number| format!("{wanted}{number}"));
+        let mut locals = std::iter::once(wanted.to_owned()).chain(numbered);
+        let free = locals.find(|local| !self.locals.contains(local)).unwrap_or_default();
+        self.locals.insert(free.clone());
+        free
+    }
+
+    /// Somebody to whom something may happen; nothing else happens to them for some days.
+    fn somebody(&mut self, place: usize) -> Option<usize> {
+        let ready = self.available.iter().filter(|(_, from)| **from <= place);
+        let ready: Vec<usize> = ready.map(|(person, _)| *person).collect();
+        if ready.is_empty() {
+            return None;
+        }
+        let person = self.random.pick(&ready);
+        self.available.insert(person, place + REST_DAYS);
+        Some(person)
+    }
+
+    fn later(&mut self, place: usize, days: usize, what: What) {
+        self.pending.entry(place + days).or_default().push(what);
+    }
+
+    /// What happens on a working day without anybody having planned it.
+    fn by_lot(&mut self, place: usize, today: &mut Vec<What>) {
+        // Rates are for 230 people, in thousandths a day.
+        let rate = |per_thousand: usize| per_thousand * self.headcount / 230;
+        let [joins, leaves, moves, titles, marriages, enters, exits, breaks, looks] =
+            [1200, 700, 900, 800, 250, 1800, 1300, 250, 6000].map(rate);
+        for _ in 0..self.random.times(joins) {
+            today.push(self.join(place));
+        }
+        for _ in 0..self.random.times(leaves) {
+            let Some(person) = self.somebody(place) else { continue };
+            self.available.remove(&person);
+            today.push(What::Leave { person });
+            self.later(place, self.delete_days, What::Delete { person });
+            if self.random.chance(120) {
+                self.later(place, self.delete_days + 4, What::Return { person });
+            }
+        }
+        for _ in 0..self.random.times(moves) {
+            let Some(person) = self.somebody(place) else { continue };
+            let department = self.random.pick(&Department::ALL);
+            let now = &mut self.now[person];
+            now.title = self.random.pick(&department.titles()).to_owned();
+            now.manager = self.heads.get(&department).copied();
+            now.department = department;
+            today.push(What::Become { person, now: Box::new(now.clone()) });
+        }
+        for _ in 0..self.random.times(titles) {
+            let Some(person) = self.somebody(place) else { continue };
+            let now = &mut self.now[person];
+            now.title = format!("Senior {}", self.random.pick(&now.department.titles()));
+            today.push(What::Become { person, now: Box::new(now.clone()) });
+        }
+        for _ in 0..self.random.times(marriages) {
+            let Some(person) = self.somebody(place) else { continue };
+            let family = self.random.pick(&FAMILY);
+            today.push(self.rename(person, family));
+        }
+        for _ in 0..self.random.times(enters) {
+            let Some(person) = self.somebody(place) else { continue };
+            let group = self.group_of(GroupKind::Project);
+            if self.memberships.entry(group).or_default().insert(person) {
+                today.push(What::Enter { person, group });
+            }
+        }
+        for _ in 0..self.random.times(exits) {
+            let group = self.group_of(GroupKind::Project);
+            let members = self.memberships.get(&group).into_iter().flatten();
+            let ready =
+                |person: &&usize| self.available.get(person).is_some_and(|from| *from <= place);
+            let members: Vec<usize> = members.filter(ready).copied().collect();
+            if members.is_empty() {
+                continue;
+            }
+            let person = self.random.pick(&members);
+            self.available.insert(person, place + REST_DAYS);
+            self.memberships.entry(group).or_default().remove(&person);
+            today.push(What::Exit { person, group });
+        }
+        for _ in 0..self.random.times(breaks) {
+            let Some(person) = self.somebody(place) else { continue };
+            self.available.insert(person, place + 6 + REST_DAYS);
+            today.push(What::Suspend { person });
+            self.later(place, 6, What::Resume { person });
+        }
+        for _ in 0..self.random.times(looks) {
+            let ready: Vec<usize> = self.available.keys().copied().collect();
+            let (person, app) = (self.random.pick(&ready), self.random.pick(&App::ALL));
+            today.push(What::Look { person, app });
+        }
+        if place % 11 == 3 {
+            let app = self.random.pick(&App::ALL);
+            today.push(What::TokenLate { app });
+        }
+    }
+
+    /// Somebody new. Now and then the account cannot be made at once.
+    fn join(&mut self, place: usize) -> What {
+        let attempts = 2 + self.random.below(4);
+        let lot = self.random.below(100);
+        // A consultant whose name an employee has: the two are told apart too late.
+        let namesake = if lot < 12 { self.namesake(place) } else { None };
+        if let Some(other) = namesake {
+            let what = self.join_namesake(other, attempts);
+            if let What::Join { person, .. } = &what {
+                self.available.insert(*person, place + 2 * REST_DAYS);
+            }
+            return what;
+        }
+        let everybody = (0..100).collect::<Vec<usize>>();
+        let mut share = self.random.pick(&everybody);
+        let department = Department::ALL.into_iter().find(|department| {
+            let found = share < department.share();
+            share = share.saturating_sub(department.share());
+            found
+        });
+        let person = self.hire(department.unwrap_or(Department::Engineering));
+        self.available.insert(person, place + 2 * REST_DAYS);
+        let trouble = (lot >= 85).then(|| {
+            let served = App::ALL.into_iter();
+            let served = served.filter(|app| app.serves(self.people[person].department));
+            let app = self.random.pick(&served.collect::<Vec<App>>());
+            Trouble { kind: TroubleKind::BadValue(app), attempts }
+        });
+        What::Join { person, trouble }
+    }
+
+    /// Somebody who has an account wherever consultants get one.
+    fn namesake(&mut self, place: usize) -> Option<usize> {
+        let serves = |person: &usize| App::Howspace.serves(self.now[*person].department);
+        let ready = self.available.iter().filter(|(_, from)| **from <= place);
+        let others: Vec<usize> = ready.map(|(person, _)| *person).filter(serves).collect();
+        if others.is_empty() {
+            return None;
+        }
+        let other = self.random.pick(&others);
+        self.available.insert(other, place + REST_DAYS);
+        Some(other)
+    }
+
+    /// A consultant whose account is first tried with the user name of an employee.
+    fn join_namesake(&mut self, other: usize, attempts: usize) -> What {
+        let other = self.now[other].clone();
+        let person = self.hire(Department::Consultants);
+        self.available.remove(&person);
+        let local = self.free_local(&format!("{}.ext", other.local));
+        let new = &mut self.people[person];
+        (new.given, new.family, new.local) = (other.given, other.family, local);
+        self.now[person] = new.clone();
+        let kind = TroubleKind::Taken { local: other.local };
+        What::Join { person, trouble: Some(Trouble { kind, attempts }) }
+    }
+
+    fn rename(&mut self, person: usize, family: Name) -> What {
+        let given = self.now[person].local.split('.').next().unwrap_or_default().to_owned();
+        let local = self.free_local(&format!("{given}.{}", family.1));
+        let now = &mut self.now[person];
+        now.family = family.0.to_owned();
+        now.local = local;
+        What::Become { person, now: Box::new(now.clone()) }
+    }
+
+    /// The three whom the questions are about: (working day, time of day, what).
+    fn story(&mut self, calendar: &Calendar) -> (Story, Vec<(usize, i64, What)>) {
+        let reserved = |writer: &mut Writer, department, given, family| {
+            let person = writer.hire_named(department, given, family);
+            writer.available.remove(&person);
+            person
+        };
+        let morning = after(calendar.workdays[0], 6 * HOUR_US);
+        let from_start = |writer: &mut Writer, person| {
+            writer.changes.push(Change { at: morning, what: What::Join { person, trouble: None } });
+        };
+        let mut told = Vec::new();
+
+        // In Finance, and gone since.
+        let finance_leaver =
+            reserved(self, Department::Finance, ("Mireille", "mireille"), ("Okonkwo", "okonkwo"));
+        from_start(self, finance_leaver);
+        told.push((calendar.place(580), 9 * HOUR_US, What::Leave { person: finance_leaver }));
+        told.push((calendar.place(900), 10 * HOUR_US, What::Delete { person: finance_leaver }));
+
+        // Refused, made, renamed, switched off, deleted, and made again.
+        let returner =
+            reserved(self, Department::Logistics, ("Zoë", "zoe"), ("Brandstätter", "brandstatter"));
+        let trouble = Trouble { kind: TroubleKind::BadValue(App::Jostle), attempts: 2 };
+        let join = What::Join { person: returner, trouble: Some(trouble) };
+        told.push((calendar.place(120), 8 * HOUR_US, join));
+        let rename = self.rename(returner, ("Łukasiewicz", "lukasiewicz"));
+        told.push((calendar.place(400), 11 * HOUR_US, rename));
+        told.push((calendar.place(750), 15 * HOUR_US, What::Leave { person: returner }));
+        told.push((calendar.place(870), 9 * HOUR_US, What::Delete { person: returner }));
+        told.push((calendar.place(1000), 10 * HOUR_US, What::Return { person: returner }));
+
+        // Has a namesake, in every history.
+        let engineer =
+            reserved(self, Department::Engineering, ("Łukasz", "lukasz"), ("Weiß", "weiss"));
+        from_start(self, engineer);
+        let namesake = self.join_namesake(engineer, 3);
+        told.push((calendar.place(680), 9 * HOUR_US, namesake));
+
+        // Leaves in the hour in which the recorder is killed.
+        let social_leaver =
+            reserved(self, Department::Marketing, ("Håkon", "hakon"), ("Väisänen", "vaisanen"));
+        from_start(self, social_leaver);
+        let group = self.groups.iter().position(|group| group.name == "Publishers");
+        if let Some(group) = group {
+            self.enter(morning, social_leaver, group);
+        }
+        let place = calendar.crash_place();
+        let left_us = 16 * HOUR_US + 45 * MINUTE_US;
+        told.push((place, left_us, What::Leave { person: social_leaver }));
+
+        let is_finance = |group: &Group| group.kind == GroupKind::Department(Department::Finance);
+        let story = Story {
+            finance: self.groups.iter().position(is_finance).unwrap_or_default(),
+            finance_leaver,
+            // Watched to its end, also where the history is short.
+            members_day: calendar.workdays[calendar.place(330).min(place - 1)],
+            returner,
+            social_leaver,
+            left_at: after(calendar.workdays[place], left_us),
+            day_after: after(calendar.workdays[place], crate::calendar::DAY_US),
+        };
+        (story, told)
+    }
+}

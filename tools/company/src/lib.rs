@@ -1,0 +1,49 @@
+//! An invented company whose provisioning history is played into provlog, through its real SCIM
+//! router: what `tools/demo` shows, and a long history for tests.
+//!
+//! [`play`] invents and plays; [`ask`] asks the [`Question`]s of a running server. A [`Plan`] decides
+//! everything that an answer says, save the ids that the server draws.
+//!
+//! ```text
+//!  history   who comes, moves, marries, goes      (a seed)
+//!  provider  the requests of each cycle           in terms of people and groups
+//!  play      call ─▶ router ─▶ status as scripted ─▶ book
+//!  questions what the book expects of the answers
+//! ```
+
+mod ask;
+mod book;
+mod calendar;
+mod call;
+mod company;
+mod history;
+mod names;
+mod play;
+mod provider;
+mod questions;
+mod random;
+
+pub use ask::ask;
+pub use book::Operation;
+pub use calendar::Ending;
+pub use company::App;
+pub use play::{PlayError, Played, play};
+pub use questions::{Expected, Gap, Question};
+
+use event::Timestamp;
+
+/// The fewest days in which the story of the questions has room.
+pub const DAYS_MIN: u32 = 14;
+
+/// What decides a history.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Everything that is left to chance follows from it.
+    pub seed: u64,
+    /// How long the history is, at least [`DAYS_MIN`].
+    pub days: u32,
+    /// When it ends.
+    pub end: Timestamp,
+    /// People on the first day, roughly.
+    pub headcount: usize,
+}

@@ -1,0 +1,280 @@
+//! The demo: a company's history in a new log, three questions of an audit with their answers, and
+//! a server to ask more of.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use company::{Plan, Played, Question, ask};
+use event::{Clock, Stopwatch, Timestamp};
+use indicatif::{ProgressBar, ProgressStyle};
+use provlog::run::{Server, ServerConfig, shutdown_signal};
+
+/// Stands in a folder that a demo made, and may replace.
+const MARKER: &str = "made-by-demo";
+const HOUR_US: i64 = 3_600_000_000;
+/// People on the first day.
+const HEADCOUNT: usize = 250;
+/// As `provlog serve` has them.
+const MEMTABLE_BYTES: usize = 64 << 20;
+const DISK_RESERVE_BYTES: u64 = 512 << 20;
+
+/// Plays an invented company's provisioning history into a new log, answers three questions of an
+/// audit, and serves it until Ctrl-C.
+#[derive(Parser, Debug)]
+#[command(name = "demo", version, about, max_term_width = 100)]
+struct Arguments {
+    /// Length of the history; it ends with the last full hour
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(14..=365))]
+    days: u32,
+    /// Folder of the log; replaced when a demo made it
+    #[arg(long, default_value = "demo-data")]
+    data: PathBuf,
+    /// Address and port to listen on
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Another seed, another company
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Exit after the answers
+    #[arg(long)]
+    once: bool,
+}
+
+/// Why the demo ends early: one line on stderr and the exit code.
+enum Failure {
+    /// What was asked for cannot be: 2.
+    Wrong(String),
+    /// It went wrong: 1.
+    Failed(String),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let level = tracing::Level::WARN;
+    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).init();
+    let (message, code) = match run(&arguments) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Wrong(message)) => (message, 2),
+        Err(Failure::Failed(message)) => (message, 1),
+    };
+    let _ = writeln!(io::stderr(), "demo: {message}");
+    ExitCode::from(code)
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    // Before anything is replaced: a port that is taken leaves everything as it was.
+    let in_use = |error| Failure::Failed(format!("cannot listen on {}: {error}", arguments.listen));
+    let listener = TcpListener::bind(arguments.listen).map_err(in_use)?;
+    listener.set_nonblocking(true).map_err(in_use)?;
+    let address = listener.local_addr().map_err(in_use)?;
+    prepare(&arguments.data)?;
+
+    let now = Clock::System.now();
+    let end = Timestamp(now.0 - now.0.rem_euclid(HOUR_US));
+    let (days, seed) = (arguments.days, arguments.seed);
+    let plan = Plan { seed, days, end, headcount: HEADCOUNT };
+    print(&format!(
+        "Playing {days} days of an invented company into {} ...\n",
+        arguments.data.display()
+    ))?;
+    let watch = Stopwatch::start();
+    let mut bar = Progress::new();
+    let played = company::play(&arguments.data, &plan, |done, total| bar.show(done, total));
+    bar.end();
+    let played = played.map_err(|error| Failure::Failed(with_causes(&error)))?;
+    print(&format!(
+        "{} SCIM requests for {} people and {} groups in 4 applications: {:.1} s\n",
+        played.operation_count(),
+        played.people,
+        played.groups,
+        watch.elapsed().as_secs_f64()
+    ))?;
+
+    let system = |error: io::Error| Failure::Failed(format!("cannot start: {error}"));
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(system)?;
+    runtime.block_on(serve(arguments, listener, address, played))
+}
+
+/// Makes the folder, or empties one that a demo made.
+fn prepare(data: &Path) -> Result<(), Failure> {
+    let failed = |error| Failure::Failed(format!("cannot use {}: {error}", data.display()));
+    let marker = data.join(MARKER);
+    match fs::read_dir(data) {
+        Ok(mut entries) => {
+            if marker.exists() {
+                if in_use(data) {
+                    let data = data.display();
+                    return Err(Failure::Failed(format!("another process has {data} open")));
+                }
+                fs::remove_dir_all(data).map_err(failed)?;
+            } else if entries.next().is_some() {
+                return Err(Failure::Wrong(format!(
+                    "{} holds something that no demo made; name another folder with --data",
+                    data.display()
+                )));
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => {
+            return Err(Failure::Wrong(format!("cannot use {}: {error}", data.display())));
+        }
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed)?;
+    fs::write(marker, "tools/demo made this folder and may replace it.\n").map_err(failed)
+}
+
+/// Whether a server still has the log of a folder.
+fn in_use(data: &Path) -> bool {
+    let opened = store::Store::open_existing(data, &store::Options::default());
+    matches!(opened, Err(store::StoreError::Locked { .. }))
+}
+
+async fn serve(
+    arguments: &Arguments,
+    listener: TcpListener,
+    address: SocketAddr,
+    played: Played,
+) -> Result<(), Failure> {
+    let failed = |error: provlog::run::RunError| Failure::Failed(with_causes(&error));
+    let url = format!("http://{address}");
+    let server = Server::open(ServerConfig {
+        data: arguments.data.clone(),
+        public_url: url.clone(),
+        trusted_proxies: vec![],
+        memtable_bytes: MEMTABLE_BYTES,
+        registry: scim::Registry::core().clone(),
+        disk_reserve_bytes: DISK_RESERVE_BYTES,
+        clock: Clock::System,
+        accept_clock: false,
+    });
+    let server = server.await.map_err(failed)?;
+    let signal = shutdown_signal().map_err(failed)?;
+    let listener = tokio::net::TcpListener::from_std(listener)
+        .map_err(|error| Failure::Failed(format!("cannot listen on {address}: {error}")))?;
+    let (answered, once) = tokio::sync::oneshot::channel();
+    let shutdown = async {
+        tokio::select! {
+            () = signal => {}
+            Ok(()) = once => {}
+        }
+    };
+    let (data, only_once) = (arguments.data.clone(), arguments.once);
+    let talk = tokio::task::spawn_blocking(move || {
+        let told = tell(&data, &url, &played, only_once);
+        if only_once || told.is_err() {
+            let _ = answered.send(());
+        }
+        told
+    });
+    server.serve(listener, shutdown).await;
+    talk.await.map_err(|error| Failure::Failed(error.to_string()))?
+}
+
+/// Asks the questions and says what to try next.
+fn tell(data: &Path, url: &str, played: &Played, once: bool) -> Result<(), Failure> {
+    let path = data.join("admin.token");
+    let token = fs::read_to_string(&path)
+        .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", path.display())))?;
+    for (number, question) in (1..).zip(&played.questions) {
+        print(&format!(
+            "\n{number}. {}\n   {}\n\n$ {}\n{}",
+            question.words,
+            question.remark,
+            command(question),
+            ask(question, url, token.trim_end(), &[])
+        ))?;
+    }
+    if once {
+        return Ok(());
+    }
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let program = std::env::current_exe().unwrap_or_default();
+    let programs = program.parent().map(absolute).unwrap_or_default();
+    print(&format!(
+        "\nWhat to try next, in another terminal:\n\n\
+         export PATH=\"{}:$PATH\" PROVLOG_SERVER={url} \\\n  PROVLOG_TOKEN_FILE=\"{}\"\n\
+         provlog log --app howspace --status failure            # what was refused, and why\n\
+         provlog members --app hoxhunt Finance                  # the same group today\n\
+         provlog users --app jostle --active false --at -30d    # who was switched off a month ago\n\n\
+         Serving on {url}. Ctrl-C stops the server; the log stays in {}.\n",
+        programs.display(),
+        absolute(&path).display(),
+        data.display()
+    ))
+}
+
+/// A question as one would type it.
+fn command(question: &Question) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._@:".contains(&byte);
+    let quoted = question.arguments.iter().map(|argument| {
+        if argument.bytes().all(plain) { argument.clone() } else { format!("\"{argument}\"") }
+    });
+    format!("provlog {}", quoted.collect::<Vec<String>>().join(" "))
+}
+
+/// Prints to stdout; a closed pipe is no failure of ours.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("cannot print: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How far the history is: a bar on a terminal, a line for each quarter elsewhere.
+struct Progress {
+    bar: Option<ProgressBar>,
+    quarters: usize,
+}
+
+impl Progress {
+    fn new() -> Progress {
+        let bar = io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("  {wide_bar} {pos} of {len} requests");
+            let bar = ProgressBar::new(0);
+            if let Ok(style) = style {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Progress { bar, quarters: 0 }
+    }
+
+    fn show(&mut self, done: usize, total: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+            return;
+        }
+        let quarters = 4 * done / total.max(1);
+        if quarters > self.quarters {
+            self.quarters = quarters;
+            let _ = writeln!(io::stderr(), "  {done} of {total} requests");
+        }
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// An error and its causes in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}

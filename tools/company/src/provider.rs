@@ -1,0 +1,509 @@
+//! The identity provider: in each cycle it turns what has happened since the last one into the
+//! requests of each application. It needs no answer for that, so all of them are written in advance.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use event::Timestamp;
+
+use crate::Plan;
+use crate::calendar::{Calendar, Down};
+use crate::company::{App, Group, GroupKind, Matching, Person};
+use crate::history::{Change, History, Trouble, TroubleKind, What};
+use crate::random::Random;
+
+/// A request that is to be made, in terms of the company.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Whether address and token still work: a lookup of nobody that has a random name.
+    Probe,
+    /// The same with a token that does not work any more.
+    ProbeRefused,
+    /// Nobody is found: the lookup before a create.
+    LookupUser {
+        by: Matching,
+        value: String,
+    },
+    CreateUser {
+        person: usize,
+        user: Box<Person>,
+    },
+    /// A user that is not created.
+    CreateRefused {
+        person: usize,
+        user: Box<Person>,
+        refusal: Refusal,
+    },
+    ReadUser {
+        person: usize,
+    },
+    /// An account that was deleted is read once more.
+    ReadDeleted {
+        person: usize,
+    },
+    PatchUser {
+        person: usize,
+        edits: Vec<Edit>,
+    },
+    DeleteUser {
+        person: usize,
+    },
+    LookupGroup {
+        name: String,
+    },
+    CreateGroup {
+        group: usize,
+        name: String,
+    },
+    RenameGroup {
+        group: usize,
+        name: String,
+    },
+    ReadGroup {
+        group: usize,
+    },
+    AddMembers {
+        group: usize,
+        people: Vec<usize>,
+    },
+    RemoveMembers {
+        group: usize,
+        people: Vec<usize>,
+    },
+}
+
+/// Why a create is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refusal {
+    /// `active` is a word that means nothing: 400.
+    BadValue,
+    /// Another account has the user name: 409.
+    Taken,
+}
+
+/// A change of one attribute of an account.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Edit {
+    Active(bool),
+    UserName(String),
+    Family(String),
+    FormattedName(String),
+    DisplayName(String),
+    Email(String),
+    Title(String),
+    Department(&'static str),
+    Manager(usize),
+}
+
+/// What one cycle adds to each application's queue, in the order of [`App::ALL`].
+pub(crate) struct Cycle {
+    pub(crate) at: Timestamp,
+    pub(crate) steps: [Vec<Step>; 4],
+}
+
+/// Writes every cycle of a history.
+pub(crate) fn write(plan: &Plan, calendar: &Calendar, history: &History) -> Vec<Cycle> {
+    let downs = [calendar.upgrade(), calendar.crash()];
+    let mut directory =
+        Directory { people: history.people.clone(), groups: history.groups.clone() };
+    let mut lanes = App::ALL.map(|app| Lane::new(app, plan.seed));
+    let mut changes = history.changes.iter().peekable();
+    let mut cycles = Vec::new();
+    for place in 0..calendar.workdays.len() {
+        for at in calendar.cycles(place) {
+            let first = cycles.is_empty();
+            for lane in &mut lanes {
+                if first {
+                    (0..history.groups_at_start)
+                        .for_each(|group| lane.add_group(&directory, group));
+                }
+                lane.retry(&directory);
+            }
+            while let Some(change) = changes.next_if(|change| change.at <= at) {
+                let before = directory.clone_person(change);
+                directory.apply(change);
+                for lane in &mut lanes {
+                    lane.take(&directory, before.as_ref(), &change.what);
+                }
+            }
+            let reached = !downs.iter().any(|down| down.covers(at));
+            let steps = lanes.each_mut().map(|lane| lane.cycle(reached));
+            cycles.push(Cycle { at, steps });
+        }
+    }
+    cycles
+}
+
+impl Down {
+    /// Whether nothing of a cycle that begins at `at` arrives.
+    pub(crate) fn covers(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.to
+    }
+}
+
+/// The people and groups as the identity provider knows them by now.
+struct Directory {
+    people: Vec<Person>,
+    groups: Vec<Group>,
+}
+
+impl Directory {
+    /// The person of a change that makes them another, as they were.
+    fn clone_person(&self, change: &Change) -> Option<Person> {
+        match &change.what {
+            What::Become { person, .. } => Some(self.people[*person].clone()),
+            _ => None,
+        }
+    }
+
+    fn apply(&mut self, change: &Change) {
+        match &change.what {
+            What::Become { person, now } => self.people[*person] = (**now).clone(),
+            What::RenameGroup { group, name } => (*name).clone_into(&mut self.groups[*group].name),
+            What::Join { .. }
+            | What::Leave { .. }
+            | What::Delete { .. }
+            | What::Return { .. }
+            | What::Suspend { .. }
+            | What::Resume { .. }
+            | What::Enter { .. }
+            | What::Exit { .. }
+            | What::NewGroup { .. }
+            | What::Look { .. }
+            | What::TokenLate { .. } => {}
+        }
+    }
+
+    /// The groups that a person is in because of department and office.
+    fn groups_of(&self, person: &Person) -> BTreeSet<usize> {
+        let belongs = |group: &Group| match group.kind {
+            GroupKind::Department(department) => department == person.department,
+            GroupKind::Office(office) => office == person.office,
+            GroupKind::Social | GroupKind::Project => false,
+        };
+        let groups = self.groups.iter().enumerate();
+        groups.filter(|(_, group)| belongs(group)).map(|(place, _)| place).collect()
+    }
+}
+
+/// The provisioning into one application.
+struct Lane {
+    app: App,
+    random: Random,
+    /// Who has an account, and whether it is active.
+    linked: BTreeMap<usize, bool>,
+    /// Who has entered which group that is provisioned here, account or not.
+    entered: BTreeMap<usize, BTreeSet<usize>>,
+    /// Who is a member of which group here.
+    members: BTreeMap<usize, BTreeSet<usize>>,
+    /// Accounts that could not be made, with the attempts that are still in vain.
+    troubles: Vec<(usize, Trouble)>,
+    /// Deleted accounts that will be read once more, after so many cycles: every third one.
+    reads: Vec<(usize, usize)>,
+    deletions: usize,
+    /// Cycles in which the token is still the old one.
+    token_late: usize,
+    users: Vec<Step>,
+    groups: Vec<Step>,
+    joins: BTreeMap<usize, Vec<usize>>,
+    leaves: BTreeMap<usize, Vec<usize>>,
+}
+
+/// More members come in several requests.
+const MEMBERS_MAX: usize = 50;
+const TOKEN_LATE_CYCLES: usize = 3;
+
+impl Lane {
+    fn new(app: App, seed: u64) -> Lane {
+        Lane {
+            app,
+            random: Random::seeded(seed ^ ((app as u64 + 1) << 32)),
+            linked: BTreeMap::new(),
+            entered: BTreeMap::new(),
+            members: BTreeMap::new(),
+            troubles: vec![],
+            reads: vec![],
+            deletions: 0,
+            token_late: 0,
+            users: vec![],
+            groups: vec![],
+            joins: BTreeMap::new(),
+            leaves: BTreeMap::new(),
+        }
+    }
+
+    /// What waits goes out; while the token is wrong, or nobody is there, it waits on.
+    fn cycle(&mut self, reached: bool) -> Vec<Step> {
+        for (person, after) in &mut self.reads {
+            *after = after.saturating_sub(1);
+            if *after == 0 {
+                self.users.push(Step::ReadDeleted { person: *person });
+            }
+        }
+        self.reads.retain(|(_, after)| *after > 0);
+        if !reached {
+            return vec![];
+        }
+        if self.token_late > 0 {
+            self.token_late -= 1;
+            return vec![Step::ProbeRefused];
+        }
+        let mut steps = vec![Step::Probe];
+        steps.append(&mut self.users);
+        steps.append(&mut self.groups);
+        for (group, people) in std::mem::take(&mut self.leaves) {
+            steps.push(Step::RemoveMembers { group, people });
+        }
+        for (group, people) in std::mem::take(&mut self.joins) {
+            let chunks = people.chunks(MEMBERS_MAX);
+            steps.extend(chunks.map(|people| Step::AddMembers { group, people: people.to_vec() }));
+        }
+        if self.random.chance(60) && !self.members.is_empty() {
+            let groups: Vec<usize> = self.members.keys().copied().collect();
+            steps.push(Step::ReadGroup { group: self.random.pick(&groups) });
+        }
+        steps
+    }
+
+    fn take(&mut self, directory: &Directory, before: Option<&Person>, what: &What) {
+        match what {
+            What::Join { person, trouble } => match trouble {
+                Some(trouble) if self.serves(directory, *person) && self.concerns(trouble) => {
+                    self.attempt(directory, *person, trouble.clone());
+                }
+                _ => self.provision(directory, *person),
+            },
+            What::Become { person, .. } => {
+                if let Some(before) = before {
+                    self.update(directory, *person, before);
+                }
+            }
+            What::Leave { person } | What::Suspend { person } => self.switch(*person, false),
+            What::Resume { person } => self.switch(*person, true),
+            What::Delete { person } => self.delete(*person),
+            What::Return { person } => self.provision(directory, *person),
+            What::Enter { person, group } => {
+                if self.app.carries(&directory.groups[*group]) {
+                    self.entered.entry(*group).or_default().insert(*person);
+                    if self.linked.get(person) == Some(&true) {
+                        self.add_member(*group, *person);
+                    }
+                }
+            }
+            What::Exit { person, group } => {
+                self.entered.entry(*group).or_default().remove(person);
+                self.remove_member(*group, *person);
+            }
+            What::RenameGroup { group, name } => {
+                if self.members.contains_key(group) {
+                    self.groups.push(Step::RenameGroup { group: *group, name: (*name).to_owned() });
+                }
+            }
+            What::NewGroup { group } => self.add_group(directory, *group),
+            What::Look { person, app } => {
+                if *app == self.app && self.linked.contains_key(person) {
+                    self.users.push(Step::ReadUser { person: *person });
+                }
+            }
+            What::TokenLate { app } => {
+                if *app == self.app {
+                    self.token_late = TOKEN_LATE_CYCLES;
+                }
+            }
+        }
+    }
+
+    fn serves(&self, directory: &Directory, person: usize) -> bool {
+        self.app.serves(directory.people[person].department)
+    }
+
+    fn concerns(&self, trouble: &Trouble) -> bool {
+        match &trouble.kind {
+            TroubleKind::BadValue(app) => *app == self.app,
+            // The lookup would find the other person's account and link it: a hazard of its own.
+            TroubleKind::Taken { .. } => self.app.matching() == Matching::ExternalId,
+        }
+    }
+
+    fn lookup(&self, user: &Person) -> Step {
+        let by = self.app.matching();
+        let value = match by {
+            Matching::UserName => user.user_name(),
+            Matching::ExternalId => user.external_id(),
+        };
+        Step::LookupUser { by, value }
+    }
+
+    /// Makes an account, and its memberships.
+    fn provision(&mut self, directory: &Directory, person: usize) {
+        if !self.serves(directory, person) || self.linked.contains_key(&person) {
+            return;
+        }
+        let user = &directory.people[person];
+        self.users.push(self.lookup(user));
+        self.users.push(Step::CreateUser { person, user: Box::new(user.clone()) });
+        self.linked.insert(person, true);
+        self.add_to_groups(directory, person);
+    }
+
+    fn add_to_groups(&mut self, directory: &Directory, person: usize) {
+        let groups = directory.groups_of(&directory.people[person]);
+        let carried =
+            groups.into_iter().filter(|group| self.app.carries(&directory.groups[*group]));
+        let entered = self.entered.iter().filter(|(_, people)| people.contains(&person));
+        let groups: BTreeSet<usize> = carried.chain(entered.map(|(group, _)| *group)).collect();
+        for group in groups {
+            self.add_member(group, person);
+        }
+    }
+
+    /// Tries in vain, and again in the next cycle.
+    fn attempt(&mut self, directory: &Directory, person: usize, mut trouble: Trouble) {
+        let mut user = directory.people[person].clone();
+        self.users.push(self.lookup(&user));
+        let refusal = match &trouble.kind {
+            TroubleKind::BadValue(_) => Refusal::BadValue,
+            TroubleKind::Taken { local } => {
+                user.local.clone_from(local);
+                Refusal::Taken
+            }
+        };
+        self.users.push(Step::CreateRefused { person, user: Box::new(user), refusal });
+        trouble.attempts -= 1;
+        self.troubles.push((person, trouble));
+    }
+
+    fn retry(&mut self, directory: &Directory) {
+        for (person, trouble) in std::mem::take(&mut self.troubles) {
+            if trouble.attempts == 0 {
+                self.provision(directory, person);
+            } else {
+                self.attempt(directory, person, trouble);
+            }
+        }
+    }
+
+    fn update(&mut self, directory: &Directory, person: usize, before: &Person) {
+        let now = &directory.people[person];
+        let (served, serves) =
+            (self.app.serves(before.department), self.app.serves(now.department));
+        let linked = self.linked.contains_key(&person);
+        if served && serves && linked {
+            self.users.push(Step::ReadUser { person });
+            let edits = edits(before, now);
+            if !edits.is_empty() {
+                self.users.push(Step::PatchUser { person, edits });
+            }
+            self.move_groups(directory, person, before);
+        } else if served && linked {
+            self.switch(person, false);
+            let groups: Vec<usize> = self.members.keys().copied().collect();
+            groups.into_iter().for_each(|group| self.remove_member(group, person));
+        } else if serves && linked {
+            // What was missed while the person was out of scope is written along.
+            self.users.push(Step::ReadUser { person });
+            let mut edits = vec![Edit::Active(true)];
+            edits.extend(all_edits(now));
+            self.users.push(Step::PatchUser { person, edits });
+            self.linked.insert(person, true);
+            self.add_to_groups(directory, person);
+        } else if serves {
+            self.provision(directory, person);
+        }
+    }
+
+    fn move_groups(&mut self, directory: &Directory, person: usize, before: &Person) {
+        let now = directory.groups_of(&directory.people[person]);
+        let before = directory.groups_of(before);
+        for group in before.difference(&now) {
+            self.remove_member(*group, person);
+        }
+        for group in now.difference(&before) {
+            if self.app.carries(&directory.groups[*group]) {
+                self.add_member(*group, person);
+            }
+        }
+    }
+
+    /// Switches an account off or on.
+    fn switch(&mut self, person: usize, active: bool) {
+        let Some(is_active) = self.linked.get_mut(&person) else { return };
+        if *is_active != active {
+            *is_active = active;
+            self.users.push(Step::ReadUser { person });
+            self.users.push(Step::PatchUser { person, edits: vec![Edit::Active(active)] });
+        }
+    }
+
+    fn delete(&mut self, person: usize) {
+        if self.linked.remove(&person).is_none() {
+            return;
+        }
+        self.users.push(Step::DeleteUser { person });
+        for people in self.members.values_mut().chain(self.entered.values_mut()) {
+            people.remove(&person);
+        }
+        for people in self.joins.values_mut().chain(self.leaves.values_mut()) {
+            people.retain(|other| *other != person);
+        }
+        self.joins.retain(|_, people| !people.is_empty());
+        self.leaves.retain(|_, people| !people.is_empty());
+        self.deletions += 1;
+        if self.deletions % 3 == 1 {
+            self.reads.push((person, 2 + self.random.below(5)));
+        }
+    }
+
+    fn add_group(&mut self, directory: &Directory, group: usize) {
+        if self.app.carries(&directory.groups[group]) {
+            let name = directory.groups[group].name.clone();
+            self.groups.push(Step::LookupGroup { name: name.clone() });
+            self.groups.push(Step::CreateGroup { group, name });
+            self.members.entry(group).or_default();
+        }
+    }
+
+    fn add_member(&mut self, group: usize, person: usize) {
+        let Some(members) = self.members.get_mut(&group) else { return };
+        if members.insert(person) && !cancel(&mut self.leaves, group, person) {
+            self.joins.entry(group).or_default().push(person);
+        }
+    }
+
+    fn remove_member(&mut self, group: usize, person: usize) {
+        let Some(members) = self.members.get_mut(&group) else { return };
+        if members.remove(&person) && !cancel(&mut self.joins, group, person) {
+            self.leaves.entry(group).or_default().push(person);
+        }
+    }
+}
+
+/// Takes back what has not gone out; whether there was anything.
+fn cancel(waiting: &mut BTreeMap<usize, Vec<usize>>, group: usize, person: usize) -> bool {
+    let Some(people) = waiting.get_mut(&group) else { return false };
+    let Some(place) = people.iter().position(|other| *other == person) else { return false };
+    people.remove(place);
+    if people.is_empty() {
+        waiting.remove(&group);
+    }
+    true
+}
+
+fn all_edits(user: &Person) -> Vec<Edit> {
+    let mut edits = vec![
+        Edit::UserName(user.user_name()),
+        Edit::Family(user.family.clone()),
+        Edit::FormattedName(user.display_name()),
+        Edit::DisplayName(user.display_name()),
+        Edit::Email(user.user_name()),
+        Edit::Title(user.title.clone()),
+        Edit::Department(user.department.name()),
+    ];
+    edits.extend(user.manager.map(Edit::Manager));
+    edits
+}
+
+/// What makes one state of a person the other.
+fn edits(before: &Person, now: &Person) -> Vec<Edit> {
+    let before = all_edits(before);
+    all_edits(now).into_iter().filter(|edit| !before.contains(edit)).collect()
+}

@@ -1,0 +1,113 @@
+//! Three questions of an audit, and what the identity provider's own memory says to them.
+
+use std::collections::BTreeSet;
+
+use event::Timestamp;
+
+use crate::book::{Book, Operation};
+use crate::calendar::{Ending, date};
+use crate::company::App;
+use crate::history::History;
+
+/// A question, as a command, with the facts that its answer must show.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The question in words.
+    pub words: String,
+    /// What to look at in the answer.
+    pub remark: String,
+    /// The arguments of `provlog` that ask it, with names as people know them.
+    pub arguments: Vec<String>,
+    /// The same with SCIM ids in place of names.
+    pub arguments_by_id: Vec<String>,
+    /// What the answer must show.
+    pub expected: Expected,
+}
+
+/// Facts that an answer must show.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Expected {
+    /// Exactly these user names, on a day that was watched.
+    Members(BTreeSet<String>),
+    /// These changes and refusals, in this order.
+    Timeline(Vec<Operation>),
+    /// Exactly these user names, on a day that was not watched.
+    UsersUnwatched(BTreeSet<String>, Gap),
+}
+
+/// A stretch without a recorder.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Gap {
+    /// The last moment at which the recorder is known to have run.
+    pub from: Timestamp,
+    /// When it ran again.
+    pub to: Timestamp,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// The questions of a history that was played; `books` are in the order of [`App::ALL`]. `None` when
+/// somebody of the story is not where the story has them.
+pub(crate) fn questions(
+    history: &History,
+    books: &[Book; 4],
+    killed: Option<&Gap>,
+) -> Option<Vec<Question>> {
+    let book = |app: App| &books[app as usize];
+    let (story, people) = (&history.story, &history.people);
+    let words = |text: &[&str]| text.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
+    let day_end = |day: Timestamp| Timestamp(day.0 + crate::calendar::DAY_US - 1);
+
+    let hoxhunt = book(App::Hoxhunt);
+    let (finance, day) = (&history.groups[story.finance].name, date(story.members_day));
+    let leaver = people[story.finance_leaver].display_name();
+    let members = |group: &str| words(&["members", "--app", "hoxhunt", group, "--at", &day]);
+    let first = Question {
+        words: format!("Who was in {finance} of hoxhunt on {day}?"),
+        remark: format!("{leaver} is on the list; the account was switched off and deleted since."),
+        arguments: members(finance),
+        arguments_by_id: members(hoxhunt.group_id(story.finance)?),
+        expected: Expected::Members(hoxhunt.members_at(story.finance, day_end(story.members_day))),
+    };
+
+    let jostle = book(App::Jostle);
+    let returner = story.returner;
+    let user_name = {
+        let now = history.changes.iter().rev().find_map(|change| match &change.what {
+            crate::history::What::Become { person, now } if *person == returner => Some(now),
+            _ => None,
+        });
+        now.map_or(people[returner].user_name(), |now| now.user_name())
+    };
+    let timeline = |user: &str| words(&["timeline", "--app", "jostle", user]);
+    let ids = format!("{},{}", jostle.deleted_id(returner)?, jostle.user_id(returner)?);
+    let second = Question {
+        words: format!("What happened to the account of {user_name} in jostle?"),
+        remark: "Refused, made, renamed, switched off, deleted, and made again under another id."
+            .to_owned(),
+        arguments: timeline(&user_name),
+        arguments_by_id: timeline(&ids),
+        expected: Expected::Timeline(jostle.timeline(returner)),
+    };
+
+    let leaver = &people[story.social_leaver];
+    let day = date(story.day_after);
+    let users = words(&["users", "--app", "hootsuite", "--active", "true", "--at", &day]);
+    let active = book(App::Hootsuite).active_at(day_end(story.day_after));
+    let left = story.left_at.to_utc().format("%Y-%m-%d at %H:%M UTC");
+    let third = Question {
+        words: format!(
+            "{} left on {left}. Who still had an active account in hootsuite the day after?",
+            leaver.display_name()
+        ),
+        remark: format!(
+            "{} is on the list, and nobody was watching: the recorder had been killed. The answer \
+             says so instead of looking certain.",
+            leaver.user_name()
+        ),
+        arguments: users.clone(),
+        arguments_by_id: users,
+        expected: Expected::UsersUnwatched(active, killed?.clone()),
+    };
+    Some(vec![first, second, third])
+}
