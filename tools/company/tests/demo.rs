@@ -1,0 +1,203 @@
+//! The demo, in small: its questions are answered with the facts of its script.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use company::{App, Ending, Expected, Gap, Plan, Played, ask, play};
+use event::{Clock, Timestamp};
+use provlog::run::{Server, ServerConfig};
+use serde_json::Value;
+
+/// 2026-03-20T17:00:00Z, a Friday.
+const END: Timestamp = Timestamp(1_774_026_000_000_000);
+
+fn plan(seed: u64) -> Plan {
+    Plan { seed, days: 14, end: END, headcount: 50 }
+}
+
+/// A history that is played and served.
+struct Demo {
+    played: Played,
+    url: String,
+    token: String,
+    runtime: tokio::runtime::Runtime,
+    stop: tokio::sync::oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Demo {
+    fn start(seed: u64) -> Demo {
+        let folder = tempfile::tempdir().unwrap();
+        let played = play(folder.path(), &plan(seed), |_, _| {}).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let (address, served) = runtime.block_on(async {
+            let server = open(folder.path()).await;
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address: SocketAddr = listener.local_addr().unwrap();
+            let shutdown = async {
+                let _ = stopped.await;
+            };
+            (address, tokio::spawn(server.serve(listener, shutdown)))
+        });
+        let token = std::fs::read_to_string(folder.path().join("admin.token")).unwrap();
+        let (url, token) = (format!("http://{address}"), token.trim_end().to_owned());
+        Demo { played, url, token, runtime, stop, served, _folder: folder }
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let request = ureq::get(format!("{}{path}", self.url));
+        let sent = request.header("Authorization", format!("Bearer {}", self.token)).call();
+        sent.unwrap().body_mut().read_json().unwrap()
+    }
+
+    /// Every operation of an application, oldest first.
+    fn log(&self, app: App) -> Vec<Value> {
+        let mut rows = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let path = format!("/api/v1/operations?app={}&limit=1000{cursor}", app.slug());
+            let mut page = self.get(&path);
+            rows.append(page["rows"].as_array_mut().unwrap());
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        rows.reverse();
+        rows
+    }
+
+    fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.runtime.block_on(self.served).unwrap();
+    }
+}
+
+async fn open(data: &Path) -> Server {
+    let opened = Server::open(ServerConfig {
+        data: data.to_owned(),
+        public_url: "http://audit.example".to_owned(),
+        trusted_proxies: vec![],
+        memtable_bytes: 1 << 20,
+        registry: scim::Registry::core().clone(),
+        disk_reserve_bytes: 0,
+        clock: Clock::manual(END),
+        accept_clock: false,
+    });
+    opened.await.unwrap()
+}
+
+/// When, what and with which status.
+fn facts(rows: &[Value]) -> Vec<(String, String, u16)> {
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
+    let fact = |row: &Value| {
+        let status = row["httpStatus"].as_u64().unwrap().try_into().unwrap();
+        (text(row, "occurredAt"), text(row, "operation"), status)
+    };
+    rows.iter().map(fact).collect()
+}
+
+fn scripted(operations: &[company::Operation]) -> Vec<(String, String, u16)> {
+    let fact = |operation: &company::Operation| {
+        (operation.at.to_string(), operation.name.to_owned(), operation.status)
+    };
+    operations.iter().map(fact).collect()
+}
+
+fn user_names(answer: &Value) -> BTreeSet<String> {
+    let rows = answer["rows"].as_array().unwrap();
+    assert_eq!(answer["rowCount"].as_u64(), Some(rows.len() as u64));
+    rows.iter().map(|row| row["userName"].as_str().unwrap().to_owned()).collect()
+}
+
+fn shown(gap: &Gap) -> Value {
+    let reason = match gap.ending {
+        Ending::Stopped => "recorder stopped",
+        Ending::Killed => "recorder killed",
+    };
+    serde_json::json!({"from": gap.from.to_string(), "to": gap.to.to_string(), "reason": reason})
+}
+
+#[test]
+fn the_questions_are_answered_with_the_facts_of_the_script() {
+    let demo = Demo::start(1);
+    let [members, timeline, unwatched] = &demo.played.questions[..] else { panic!("three") };
+    let answer = |question| -> Value {
+        serde_json::from_str(&ask(question, &demo.url, &demo.token, &["--json"])).unwrap()
+    };
+
+    let Expected::Members(expected) = &members.expected else { panic!("{members:?}") };
+    let answered = answer(members);
+    assert_eq!(&user_names(&answered), expected);
+    assert!(expected.contains("mireille.okonkwo@fjordlight.example"), "{expected:?}");
+    assert_eq!(answered["coverage"]["state"], "complete");
+
+    let Expected::Timeline(expected) = &timeline.expected else { panic!("{timeline:?}") };
+    let statuses: Vec<u16> = expected.iter().map(|operation| operation.status).collect();
+    assert_eq!(statuses, [400, 400, 201, 200, 200, 204, 201], "the story is whole");
+    let mut answered = facts(answer(timeline)["rows"].as_array().unwrap());
+    answered.reverse(); // newest first
+    answered.retain(|(_, operation, _)| operation != "GET User");
+    assert_eq!(answered, scripted(expected));
+
+    let Expected::UsersUnwatched(expected, gap) = &unwatched.expected else {
+        panic!("{unwatched:?}")
+    };
+    let answered = answer(unwatched);
+    assert_eq!(&user_names(&answered), expected);
+    assert!(expected.contains("hakon.vaisanen@fjordlight.example"), "{expected:?}");
+    assert_eq!(gap.ending, Ending::Killed);
+    assert_eq!(answered["coverage"]["gaps"], serde_json::json!([shown(gap)]));
+    demo.stop();
+}
+
+#[test]
+fn the_log_holds_what_the_script_says_and_shows_when_nobody_watched() {
+    let demo = Demo::start(2);
+    let mut refusals: BTreeMap<u16, usize> = BTreeMap::new();
+    for app in App::ALL {
+        let recorded = facts(&demo.log(app));
+        assert_eq!(recorded, scripted(&demo.played.operations[app.slug()]), "{app:?}");
+        for (_, _, status) in recorded.iter().filter(|(_, _, status)| *status >= 400) {
+            *refusals.entry(*status).or_default() += 1;
+        }
+    }
+    assert_eq!(refusals, demo.played.refusals());
+    assert!(
+        [400, 401, 404, 409].iter().all(|status| refusals.contains_key(status)),
+        "{refusals:?}"
+    );
+
+    let [stopped, killed] = &demo.played.gaps[..] else { panic!("{:?}", demo.played.gaps) };
+    assert_eq!((stopped.ending, killed.ending), (Ending::Stopped, Ending::Killed));
+    let coverage = &demo.get("/api/v1/operations?limit=1")["coverage"];
+    // Closed at the end of the history and opened at the same instant: a gap of no length.
+    let gaps = coverage["gaps"].as_array().unwrap();
+    let gaps: Vec<&Value> = gaps.iter().filter(|gap| gap["from"] != gap["to"]).collect();
+    assert_eq!(gaps, [&shown(stopped), &shown(killed)]);
+    for app in App::ALL {
+        let log = demo.log(app);
+        let within = |gap: &Gap, row: &Value| {
+            let at = row["occurredAt"].as_str().unwrap();
+            gap.from.to_string().as_str() < at && at < gap.to.to_string().as_str()
+        };
+        assert!(!log.iter().any(|row| within(stopped, row) || within(killed, row)));
+    }
+    demo.stop();
+}
+
+#[test]
+fn a_seed_decides_what_the_log_says() {
+    let logs = |seed: u64| {
+        let demo = Demo::start(seed);
+        let logs = App::ALL.map(|app| facts(&demo.log(app)));
+        demo.stop();
+        logs
+    };
+    let first = logs(3);
+    assert_eq!(first, logs(3));
+    assert_ne!(first, logs(4));
+}
