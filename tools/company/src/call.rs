@@ -173,7 +173,7 @@ fn lookup(attribute: &str, value: &str) -> String {
 }
 
 /// A value of a query, percent-encoded.
-pub(crate) fn escaped(text: &str) -> String {
+fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(3 * text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

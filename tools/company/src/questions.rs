@@ -18,8 +18,6 @@ pub struct Question {
     pub remark: String,
     /// The arguments of `provlog` that ask it, with names as people know them.
     pub arguments: Vec<String>,
-    /// The same with SCIM ids in place of names.
-    pub arguments_by_id: Vec<String>,
     /// What the answer must show.
     pub expected: Expected,
 }
@@ -61,12 +59,10 @@ pub(crate) fn questions(
     let hoxhunt = book(App::Hoxhunt);
     let (finance, day) = (&history.groups[story.finance].name, date(story.members_day));
     let leaver = people[story.finance_leaver].display_name();
-    let members = |group: &str| words(&["members", "--app", "hoxhunt", group, "--at", &day]);
     let first = Question {
         words: format!("Who was in {finance} of hoxhunt on {day}?"),
         remark: format!("{leaver} is on the list; the account was switched off and deleted since."),
-        arguments: members(finance),
-        arguments_by_id: members(hoxhunt.group_id(story.finance)?),
+        arguments: words(&["members", "--app", "hoxhunt", finance, "--at", &day]),
         expected: Expected::Members(hoxhunt.members_at(story.finance, day_end(story.members_day))),
     };
 
@@ -79,14 +75,11 @@ pub(crate) fn questions(
         });
         now.map_or(people[returner].user_name(), |now| now.user_name())
     };
-    let timeline = |user: &str| words(&["timeline", "--app", "jostle", user]);
-    let ids = format!("{},{}", jostle.deleted_id(returner)?, jostle.user_id(returner)?);
     let second = Question {
         words: format!("What happened to the account of {user_name} in jostle?"),
         remark: "Refused, made, renamed, switched off, deleted, and made again under another id."
             .to_owned(),
-        arguments: timeline(&user_name),
-        arguments_by_id: timeline(&ids),
+        arguments: words(&["timeline", "--app", "jostle", &user_name]),
         expected: Expected::Timeline(jostle.timeline(returner)),
     };
 
@@ -105,8 +98,7 @@ pub(crate) fn questions(
              says so instead of looking certain.",
             leaver.user_name()
         ),
-        arguments: users.clone(),
-        arguments_by_id: users,
+        arguments: users,
         expected: Expected::UsersUnwatched(active, killed?.clone()),
     };
     Some(vec![first, second, third])
