@@ -315,10 +315,11 @@ impl Writer {
         let mut bytes = 0;
         let mut sync = false;
         let mut configures = false;
+        let mut spent = Spent::default();
         while bytes < BATCH_BYTES_MAX {
             let Some(mut command) = commands.next() else { break };
             let stamp = self.stamp(events.len());
-            match take(command.as_mut(), stamp, &mut overlay) {
+            match take(command.as_mut(), stamp, &mut overlay, &mut spent) {
                 Ok(taken) => {
                     sync |= command.durability() == Durability::Synced;
                     configures |= taken.configures;
@@ -348,8 +349,12 @@ impl Writer {
         }
         let changes = overlay.into_changes();
         drop(snapshot);
+        let watch = Stopwatch::start();
         self.append(&events, sync)?;
+        spent.append = watch.elapsed();
         self.publish(&changes, &events)?;
+        spent.publish = watch.elapsed() - spent.append;
+        spent.record();
         if configures {
             self.shared.configurations.fetch_add(1, Ordering::SeqCst);
         }
@@ -533,14 +538,48 @@ struct Taken {
     configures: bool,
 }
 
+/// Where the time of a batch went; recorded once for all its commands.
+#[derive(Default)]
+struct Spent {
+    decide: Duration,
+    encode: Duration,
+    fold: Duration,
+    append: Duration,
+    publish: Duration,
+}
+
+impl Spent {
+    fn record(&self) {
+        for (stage, spent) in [
+            ("decide", self.decide),
+            ("encode", self.encode),
+            ("fold", self.fold),
+            ("append", self.append),
+            ("publish", self.publish),
+        ] {
+            let nanoseconds = spent.as_nanos() as u64;
+            metrics::counter!("provlog_stage_nanoseconds_total", "stage" => stage)
+                .increment(nanoseconds);
+        }
+    }
+}
+
 /// Decides and folds one command over the rows as they stand.
-fn take(command: &mut dyn Command, stamp: Stamp, rows: &mut Overlay<'_>) -> Result<Taken, Untaken> {
+fn take(
+    command: &mut dyn Command,
+    stamp: Stamp,
+    rows: &mut Overlay<'_>,
+    spent: &mut Spent,
+) -> Result<Taken, Untaken> {
+    let watch = Stopwatch::start();
     let decided = catch_unwind(AssertUnwindSafe(|| command.decide(&View::new(rows), stamp)));
     let drafts = decided.map_err(|_| Untaken::Panicked)?.map_err(Untaken::Undecided)?;
     let is_operation = |fact: &Fact| matches!(fact, Fact::Operation(_) | Fact::Unauthenticated(_));
     let configures = drafts.iter().any(|draft| !is_operation(&draft.fact));
     let drafts = (stamp.seq..).zip(drafts);
     let decided: Vec<Event> = drafts.map(|(seq, draft)| event_of(draft, seq, stamp)).collect();
+    let decided_after = watch.elapsed();
+    // All are encoded before the first is folded: what cannot be stored leaves nothing behind.
     let mut events = Vec::with_capacity(decided.len());
     for event in &decided {
         let seq = event.seq;
@@ -548,11 +587,15 @@ fn take(command: &mut dyn Command, stamp: Stamp, rows: &mut Overlay<'_>) -> Resu
             .map_err(|source| Untaken::Undecided(ProjectorError::Event { seq, source }))?;
         events.push((seq, encoded));
     }
+    let encoded_after = watch.elapsed();
     for event in &decided {
         catch_unwind(AssertUnwindSafe(|| fold(rows, event)))
             .map_err(|_| Untaken::FoldPanicked)?
             .map_err(Untaken::Unfolded)?;
     }
+    spent.decide += decided_after;
+    spent.encode += encoded_after - decided_after;
+    spent.fold += watch.elapsed() - encoded_after;
     Ok(Taken { events, configures })
 }
 

@@ -10,6 +10,7 @@ mod understand;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -139,15 +140,23 @@ impl Ingest {
 
         let mut share = None;
         let understood = self.understand(&mut arrival, &mut share, &parts, address, body).await;
+        let understood_after = watch.elapsed();
         let (application, resource_type) = (arrival.application, arrival.resource_type);
         let (reply, effect) = match understood {
             Understood::One(asked) => self.record(arrival, asked).await,
             Understood::Bulk(bulk) => (bulk::carry_out(&self, &arrival, *bulk).await, "bulk"),
             Understood::Counted(reply) => (reply, "counted"),
         };
+        let recorded_after = watch.elapsed();
         let (reply, body) = self.write_out(reply).await;
         drop(share);
         let elapsed = watch.elapsed();
+        count_stages([
+            ("understand", understood_after),
+            // With the wait for the committer, whose own stages are counted there.
+            ("commit", recorded_after - understood_after),
+            ("reply", elapsed - recorded_after),
+        ]);
         metrics::histogram!(
             "provlog_scim_request_duration_seconds",
             "method" => method.name(),
@@ -262,6 +271,15 @@ impl Ingest {
                 Ok(Decision { events: vec![event], reply })
             })
             .await
+    }
+}
+
+/// Adds to the sums that tell where the time of requests goes.
+fn count_stages(stages: [(&'static str, Duration); 3]) {
+    for (stage, spent) in stages {
+        let nanoseconds = spent.as_nanos() as u64;
+        metrics::counter!("provlog_stage_nanoseconds_total", "stage" => stage)
+            .increment(nanoseconds);
     }
 }
 
