@@ -101,7 +101,7 @@ impl Serving {
         self.child.id()
     }
 
-    /// The sums of seconds by stage that its committer and its requests took, from its metrics.
+    /// Its metrics, as text.
     pub fn metrics(&self) -> Outcome<String> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n")?;
@@ -113,6 +113,13 @@ impl Serving {
     /// Lets it stop in order.
     pub fn stop(mut self) -> Outcome<()> {
         drop(self.child.stdin.take());
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Kills it: nothing is flushed, nothing is recorded.
+    pub fn kill(mut self) -> Outcome<()> {
+        self.child.kill()?;
         self.child.wait()?;
         Ok(())
     }

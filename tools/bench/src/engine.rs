@@ -36,6 +36,7 @@ pub async fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
                 method: "POST",
                 target: target.clone(),
                 token: token.clone(),
+                request_id: None,
                 body: create(next + number).into_bytes(),
             })
             .collect();

@@ -30,6 +30,8 @@ pub struct Message {
     pub target: String,
     /// The secret token of an application, or of an auditor.
     pub token: String,
+    /// The client's own id of the request, where it has one.
+    pub request_id: Option<String>,
     /// Empty without a body.
     pub body: Vec<u8>,
 }
@@ -63,6 +65,7 @@ impl InProcess {
             method: "POST",
             target: path.to_owned(),
             token: self.admin_token.clone(),
+            request_id: None,
             body: body.to_string().into_bytes(),
         };
         let (status, bytes) = send(self.router(), message).await?;
@@ -97,13 +100,16 @@ pub fn config(data: &Path, clock: Clock, public_url: &str) -> ServerConfig {
 
 /// Sends one request and reads the answer: its status and its body.
 pub async fn send(router: Router, message: Message) -> Outcome<(u16, Vec<u8>)> {
-    let request = Request::builder()
+    let mut request = Request::builder()
         .method(message.method)
         .uri(message.target)
         .header("authorization", format!("Bearer {}", message.token))
         .header("content-type", "application/scim+json")
-        .header("user-agent", "bench")
-        .body(Body::from(message.body))?;
+        .header("user-agent", "bench");
+    if let Some(id) = message.request_id {
+        request = request.header("x-request-id", id);
+    }
+    let request = request.body(Body::from(message.body))?;
     let response = match router.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},

@@ -39,6 +39,14 @@ impl Seen {
         self.latencies_ns.len() as f64 / self.seconds
     }
 
+    /// Takes up what a later run saw.
+    pub fn absorb(&mut self, later: Seen) {
+        self.latencies_ns.extend(later.latencies_ns);
+        self.seconds += later.seconds;
+        self.generator_cpu_seconds += later.generator_cpu_seconds;
+        self.server_cpu_seconds += later.server_cpu_seconds;
+    }
+
     /// A percentile in milliseconds.
     pub fn percentile_ms(&mut self, percent: f64) -> f64 {
         crate::figures::percentile(&mut self.latencies_ns, percent) as f64 / 1e6

@@ -1,15 +1,17 @@
 //! The machine: what it is, on which core something runs, what a process took of it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use event::Stopwatch;
 use rustix::thread::{CpuSet, sched_setaffinity};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
 
 /// Where the numbers were measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Machine {
     /// Cores that this process may use.
     pub cores: usize,
@@ -87,7 +89,7 @@ pub fn memory_peak_bytes(process: u32) -> Outcome<u64> {
 
 /// The seconds of processor time that a process has taken so far.
 pub fn process_cpu_seconds(process: u32) -> Outcome<f64> {
-    cpu_seconds(&format!("/proc/{process}/stat"))
+    cpu_seconds(format!("/proc/{process}/stat"))
 }
 
 /// The seconds of processor time that the calling thread has taken so far.
@@ -95,12 +97,68 @@ pub fn thread_cpu_seconds() -> Outcome<f64> {
     cpu_seconds("/proc/thread-self/stat")
 }
 
-fn cpu_seconds(path: &str) -> Outcome<f64> {
+/// The seconds of processor time of a process's threads, by their names.
+pub fn cpu_seconds_by_thread(process: u32) -> Outcome<BTreeMap<String, f64>> {
+    let mut seconds = BTreeMap::new();
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let folder = thread?.path();
+        let stat = folder.join("stat");
+        // A thread may have ended meanwhile.
+        if let (Ok(name), Ok(spent)) = (fs::read_to_string(folder.join("comm")), cpu_seconds(&stat))
+        {
+            *seconds.entry(name.trim_end().to_owned()).or_default() += spent;
+        }
+    }
+    Ok(seconds)
+}
+
+fn cpu_seconds(path: impl AsRef<Path>) -> Outcome<f64> {
+    Ok(stat_ticks(path.as_ref(), 2)? as f64 / ticks_per_second())
+}
+
+/// The first of user time, system time, and both of the children that were waited for.
+fn stat_ticks(path: &Path, count: usize) -> Outcome<u64> {
     let stat = fs::read_to_string(path)?;
     // The name of the program stands in brackets and may hold anything.
     let (_, fields) = stat.rsplit_once(") ").ok_or("no fields in stat")?;
-    let mut fields = fields.split(' ').skip(11);
-    let user: u64 = fields.next().ok_or("no user time")?.parse()?;
-    let system: u64 = fields.next().ok_or("no system time")?.parse()?;
-    Ok((user + system) as f64 / rustix::param::clock_ticks_per_second() as f64)
+    let ticks = fields.split(' ').skip(11).take(count).map(str::parse::<u64>);
+    Ok(ticks.sum::<Result<u64, _>>()?)
+}
+
+fn ticks_per_second() -> f64 {
+    rustix::param::clock_ticks_per_second() as f64
+}
+
+/// How busy the machine was at some moment.
+pub struct Busy {
+    watch: Stopwatch,
+    all_ticks: u64,
+    own_ticks: u64,
+}
+
+impl Busy {
+    /// Now.
+    pub fn now() -> Outcome<Busy> {
+        let stat = fs::read_to_string("/proc/stat")?;
+        let fields = stat.lines().next().and_then(|line| line.strip_prefix("cpu "));
+        let fields: Vec<u64> =
+            fields.ok_or("no cpu line")?.split_whitespace().flat_map(str::parse).collect();
+        // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user.
+        let busy = fields.iter().take(8).enumerate().filter(|(place, _)| !matches!(place, 3 | 4));
+        Ok(Busy {
+            watch: Stopwatch::start(),
+            all_ticks: busy.map(|(_, ticks)| ticks).sum(),
+            own_ticks: stat_ticks(Path::new("/proc/self/stat"), 4)?,
+        })
+    }
+
+    /// What other processes took of all cores since then, in percent.
+    pub fn others_percent(&self) -> Outcome<f64> {
+        let now = Busy::now()?;
+        let own = now.own_ticks.saturating_sub(self.own_ticks);
+        let others = now.all_ticks.saturating_sub(self.all_ticks).saturating_sub(own);
+        let cores = std::thread::available_parallelism()?.get() as f64;
+        let whole = self.watch.elapsed().as_secs_f64() * ticks_per_second() * cores;
+        Ok(others as f64 / whole * 100.0)
+    }
 }

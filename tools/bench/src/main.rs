@@ -1,5 +1,5 @@
 //! How fast provlog is, beside what the hardware allows: every measurement in one run, its limit in
-//! the same rounds. `docs` of the numbers is the table itself: name, value, limit, ratio, goal.
+//! the same rounds.
 //!
 //! ```sh
 //! bench --quick                          # a look, under a minute
@@ -8,18 +8,22 @@
 //! bench --compare 1M.json 10M.json       # what grows with the number of operations
 //! ```
 
+mod answers;
 mod bodies;
 mod child;
+mod compare;
 mod engine;
 mod figures;
 mod folder;
 mod in_process;
 mod load;
+mod log_pages;
 mod machine;
 mod play;
 mod questions;
 mod random;
 mod rebuild;
+mod restart;
 mod stages;
 mod table;
 mod workload;
@@ -36,7 +40,7 @@ use event::Clock;
 use store::{Options, Store};
 
 use crate::child::ChildArguments;
-use crate::machine::Machine;
+use crate::machine::{Busy, Machine};
 use crate::play::Filled;
 use crate::table::{Report, Row};
 
@@ -76,6 +80,9 @@ struct Arguments {
     /// Write the result here too
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Measure nothing: show what grew from the first result to the second
+    #[arg(long, num_args = 2, value_names = ["A.json", "B.json"])]
+    compare: Vec<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -95,6 +102,10 @@ enum Measurement {
     Rebuild,
     /// Members and users as of a moment
     Questions,
+    /// Questions over HTTP, pages of the log
+    Answers,
+    /// Starts after a stop and after a kill
+    Restart,
 }
 
 /// How much is measured, and where.
@@ -121,9 +132,10 @@ impl Plan {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let ran = match &arguments.child {
-        Some(Child::ServeChild(child)) => child::run(child),
-        None => measure(&arguments),
+    let ran = match (&arguments.child, arguments.compare.as_slice()) {
+        (Some(Child::ServeChild(child)), _) => child::run(child),
+        (None, [smaller, larger]) => compare::text(smaller, larger).and_then(|text| print(&text)),
+        (None, _) => measure(&arguments),
     };
     match ran {
         Ok(()) => ExitCode::SUCCESS,
@@ -153,6 +165,7 @@ fn measure(arguments: &Arguments) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let filled = filled(&plan, arguments, operations, &runtime)?;
 
+    let busy = Busy::now()?;
     let wanted = |which| arguments.only.is_empty() || arguments.only.contains(&which);
     let mut rows = vec![Row::new(
         "the workload's own requests, in process",
@@ -178,16 +191,34 @@ fn measure(arguments: &Arguments) -> Outcome<()> {
         tell("questions");
         rows.extend(questions::measure(&plan, &filled)?);
     }
+    if wanted(Measurement::Answers) {
+        tell("questions over HTTP");
+        rows.extend(answers::measure(&plan, &filled, &runtime)?);
+    }
+    if wanted(Measurement::Restart) {
+        tell("restart");
+        rows.extend(restart::measure(&plan, &filled)?);
+    }
 
-    let report = Report { machine, operations: filled.operations, seed: plan.seed, rows };
+    let report = Report {
+        machine,
+        operations: filled.operations,
+        seed: plan.seed,
+        others_percent: busy.others_percent()?,
+        rows,
+    };
     if let Some(path) = &arguments.json {
         std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
     }
-    std::io::stdout().write_all(report.text().as_bytes())?;
+    print(&report.text())?;
     if !arguments.keep && !arguments.reuse {
         std::fs::remove_dir_all(&plan.folder)?;
     }
     Ok(())
+}
+
+fn print(text: &str) -> Outcome<()> {
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 /// The filled store: that of an earlier run, or a new one, compacted.

@@ -41,6 +41,8 @@ pub struct Filled {
     /// Id and members of the largest group, and of those of about 700 and 11 members. All are of the
     /// first application.
     pub groups: Vec<(Uuid, usize)>,
+    /// The request id of one request in the middle of the workload.
+    pub request_id: String,
     /// Users of the first application that were there from the initial cycle on, and are still.
     pub users: Vec<(Uuid, String)>,
 }
@@ -162,8 +164,13 @@ fn remembered(
         end_us: Workload::end().0,
         applications: applications.collect(),
         groups,
+        request_id: request_id(operations / 2),
         users,
     })
+}
+
+fn request_id(number: u64) -> String {
+    format!("bench-{number}")
 }
 
 type Played = (Vec<(Resource, Uuid)>, BTreeMap<u16, u64>);
@@ -248,5 +255,6 @@ fn message(player: &Player, request: &Request) -> (Message, Option<Resource>, u1
         }
     };
     let target = format!("/apps/{slug}/scim/v2{path}");
-    (Message { method, target, token, body: body.into_bytes() }, makes, status)
+    let request_id = Some(request_id(request.number));
+    (Message { method, target, token, request_id, body: body.into_bytes() }, makes, status)
 }

@@ -1,61 +1,70 @@
-//! Where the time of a create goes, from the sums that the server keeps by stage.
+//! Where the time of a create goes: the sums that the server keeps by stage, and the processor time of
+//! its threads.
 
 use std::collections::BTreeMap;
 
-use crate::Outcome;
 use crate::child::Serving;
 use crate::table::Row;
+use crate::{Outcome, machine};
 
-/// Seconds that each stage took in all.
-const SECONDS: &str = "provlog_stage_seconds_total{stage=\"";
+/// Nanoseconds that each stage took in all.
+const STAGE: &str = "provlog_stage_nanoseconds_total{stage=\"";
 /// Requests that were answered.
 const REQUESTS: &str = "provlog_scim_request_duration_seconds_count{";
 
-/// Sums by stage, and the requests for which they were taken.
+/// Microseconds a request, by stage and by thread, for each round.
 #[derive(Clone, Debug, Default)]
 pub struct Stages {
-    /// Microseconds a request by stage, for each round.
     rounds: BTreeMap<String, Vec<f64>>,
 }
 
 /// What a server had counted at some moment.
+#[derive(Debug, Default)]
 pub struct Counted {
-    seconds: BTreeMap<String, f64>,
+    microseconds: BTreeMap<String, f64>,
     requests: f64,
 }
 
-impl Stages {
+impl Counted {
     /// What a server has counted so far.
-    pub fn of(&self, server: &Serving) -> Outcome<Counted> {
-        Ok(read(&server.metrics()?))
+    pub fn of(server: &Serving) -> Outcome<Counted> {
+        let mut counted = read(&server.metrics()?);
+        for (thread, seconds) in machine::cpu_seconds_by_thread(server.process())? {
+            counted.microseconds.insert(format!("processor, {thread}"), seconds * 1e6);
+        }
+        Ok(counted)
     }
+}
 
+impl Stages {
     /// Takes up what was counted in one round.
     pub fn add(&mut self, before: &Counted, after: &Counted) {
         let requests = after.requests - before.requests;
-        for (stage, seconds) in &after.seconds {
-            let seconds = seconds - before.seconds.get(stage).copied().unwrap_or(0.0);
-            if requests > 0.0 {
-                self.rounds.entry(stage.clone()).or_default().push(seconds / requests * 1e6);
+        for (stage, us) in &after.microseconds {
+            let us = us - before.microseconds.get(stage).copied().unwrap_or(0.0);
+            if requests > 0.0 && us > 0.0 {
+                self.rounds.entry(stage.clone()).or_default().push(us / requests);
             }
         }
     }
 
-    /// A row for each stage; none when the server keeps no such sums.
+    /// A row for each stage.
     pub fn rows(&self) -> Vec<Row> {
-        let rows = self.rounds.iter();
-        rows.map(|(stage, us)| Row::new(format!("a create at 64 connections: {stage}"), "µs", us))
-            .collect()
+        let row = |(stage, us): (&String, &Vec<f64>)| {
+            Row::new(format!("of a create at 64: {stage}"), "µs", us)
+        };
+        self.rounds.iter().map(row).collect()
     }
 }
 
 fn read(metrics: &str) -> Counted {
-    let mut counted = Counted { seconds: BTreeMap::new(), requests: 0.0 };
+    let mut counted = Counted::default();
     for line in metrics.lines() {
         let value = || line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok());
-        if let Some(rest) = line.strip_prefix(SECONDS) {
+        if let Some(rest) = line.strip_prefix(STAGE) {
             let stage = rest.split('"').next().unwrap_or_default();
-            counted.seconds.insert(stage.to_owned(), value().unwrap_or(0.0));
+            let microseconds = value().unwrap_or(0.0) / 1e3;
+            counted.microseconds.insert(format!("stage {stage}"), microseconds);
         } else if line.starts_with(REQUESTS) {
             counted.requests += value().unwrap_or(0.0);
         }
@@ -70,12 +79,12 @@ mod tests {
     #[test]
     fn sums_are_read_from_the_text_of_the_metrics() {
         let counted = read(concat!(
-            "# TYPE provlog_stage_seconds_total counter\n",
-            "provlog_stage_seconds_total{stage=\"fold\"} 1.5\n",
+            "# TYPE provlog_stage_nanoseconds_total counter\n",
+            "provlog_stage_nanoseconds_total{stage=\"fold\"} 1500\n",
             "provlog_scim_request_duration_seconds_count{method=\"POST\",code=\"201\"} 40\n",
             "provlog_scim_request_duration_seconds_count{method=\"GET\",code=\"200\"} 2\n",
         ));
-        assert_eq!(counted.seconds.get("fold"), Some(&1.5));
+        assert_eq!(counted.microseconds.get("stage fold"), Some(&1.5));
         assert_eq!(counted.requests, 42.0);
     }
 }

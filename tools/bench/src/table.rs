@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::figures::{median, spread_percent};
 use crate::machine::Machine;
 
+/// Above this the machine is not the bench's own.
+const OTHERS_PERCENT_MAX: f64 = 5.0;
+
 /// A goal of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Goal {
@@ -39,6 +42,7 @@ impl Goal {
     fn verdict(&self, judged: f64) -> &'static str {
         let meets = |goal: f64| if self.at_least { judged >= goal } else { judged <= goal };
         match (meets(self.aim), meets(self.must)) {
+            (true, _) if self.aim == self.must => "met",
             (true, _) => "aim",
             (false, true) => "must",
             (false, false) => "MISSED",
@@ -49,8 +53,10 @@ impl Goal {
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    /// What was measured.
+    /// What was measured; the same in every run.
     pub name: String,
+    /// What it was measured on in this run.
+    pub note: Option<String>,
     /// The median over the rounds.
     pub value: f64,
     /// The unit of the value, and of the limit.
@@ -63,7 +69,7 @@ pub struct Row {
     pub ratio: Option<f64>,
     /// What it should be.
     pub goal: Option<Goal>,
-    /// `aim`, `must` or `MISSED`.
+    /// `aim`, `must` or `MISSED`; `met` where both are the same.
     pub verdict: Option<String>,
     /// How often it was measured.
     pub rounds: usize,
@@ -78,6 +84,7 @@ impl Row {
     pub fn new(name: impl Into<String>, unit: &str, rounds: &[f64]) -> Row {
         Row {
             name: name.into(),
+            note: None,
             value: median(rounds),
             unit: unit.to_owned(),
             limit: None,
@@ -89,6 +96,12 @@ impl Row {
             spread_percent: spread_percent(rounds),
             is_compared: false,
         }
+    }
+
+    /// Says what it was measured on.
+    pub fn on(mut self, note: impl Into<String>) -> Row {
+        self.note = Some(note.into());
+        self
     }
 
     /// Sets the limit of the same rounds beside it.
@@ -122,7 +135,7 @@ impl Row {
 }
 
 /// Everything that one run found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
     /// Where.
     pub machine: Machine,
@@ -130,6 +143,8 @@ pub struct Report {
     pub operations: u64,
     /// The seed of the workload.
     pub seed: u64,
+    /// What other processes took of the machine meanwhile, in percent.
+    pub others_percent: f64,
     /// What was measured.
     pub rows: Vec<Row>,
 }
@@ -145,6 +160,13 @@ impl Report {
             "{} operations, seed {}; medians, and in brackets the rounds and how far they lie apart\n",
             self.operations, self.seed
         );
+        if self.others_percent > OTHERS_PERCENT_MAX {
+            let _ = writeln!(
+                text,
+                "NOT ALONE: other processes took {:.0} % of the machine, so the numbers are worth little\n",
+                self.others_percent
+            );
+        }
         let mut lines =
             vec![["", "provlog", "limit", "ratio", "must / aim", ""].map(str::to_owned).to_vec()];
         lines.extend(self.rows.iter().map(cells));
@@ -192,9 +214,16 @@ fn cells(row: &Row) -> Vec<String> {
     let goal = row.goal.map_or_else(String::new, |goal| {
         let sign = if goal.at_least { "≥" } else { "≤" };
         let of = if goal.of_ratio { "×" } else { "" };
+        if goal.must == goal.aim {
+            return format!("{sign} {}{of}", number(goal.must));
+        }
         format!("{sign} {}{of} / {}{of}", number(goal.must), number(goal.aim))
     });
-    vec![row.name.clone(), value, limit, ratio, goal, row.verdict.clone().unwrap_or_default()]
+    let name = match &row.note {
+        Some(note) => format!("{} ({note})", row.name),
+        None => row.name.clone(),
+    };
+    vec![name, value, limit, ratio, goal, row.verdict.clone().unwrap_or_default()]
 }
 
 /// Three digits that matter, and thousands apart.
@@ -230,7 +259,7 @@ mod tests {
         check(999.6, "1000");
         check(1_000.0, "1,000");
         check(42.25, "42.2");
-        check(2.71234, "2.71");
+        check(3.24159, "3.24");
         check(0.0123, "0.012");
         check(0.0, "0.000");
     }
@@ -247,5 +276,6 @@ mod tests {
         let goal = Goal::at_most(12.0, 5.0);
         assert_eq!(verdict(row(5.0).with_goal(goal)), "aim");
         assert_eq!(verdict(row(13.0).with_goal(goal)), "MISSED");
+        assert_eq!(verdict(row(2.0).with_goal(Goal::at_most(2.0, 2.0))), "met");
     }
 }

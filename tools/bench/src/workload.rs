@@ -126,6 +126,8 @@ pub enum Ask {
 /// One planned request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request {
+    /// Its place in the plan.
+    pub number: u64,
     /// When it comes.
     pub at: Timestamp,
     /// To which application.
@@ -277,7 +279,12 @@ impl Workload {
             Resource::User(user) => user as usize % TASKS,
             Resource::Group(group) => (group as usize + 31) % TASKS,
         };
-        step[queue].push(Request { at: Timestamp(START.0 + us), application, ask });
+        step[queue].push(Request {
+            number: self.planned,
+            at: Timestamp(START.0 + us),
+            application,
+            ask,
+        });
         self.planned += 1;
     }
 

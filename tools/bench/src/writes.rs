@@ -13,12 +13,14 @@ use crate::figures::percentile;
 use crate::folder::Copy;
 use crate::load::{self, Requests, Seen};
 use crate::play::Filled;
-use crate::stages::Stages;
+use crate::stages::{Counted, Stages};
 use crate::table::{Goal, Row};
 use crate::{Outcome, Plan, machine};
 
-/// Connections at once, the goal's first.
+/// Connections at once.
 const CONNECTIONS: [usize; 3] = [64, 16, 1];
+/// Creates at one connection and synced appends alternate so often in a round.
+const TURNS: u32 = 5;
 /// A synced append writes so many bytes.
 const BLOCK_BYTES: usize = 4 << 10;
 
@@ -60,15 +62,18 @@ pub fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
     for _ in 0..plan.rounds {
         let duration = plan.round;
         limit.add(load::run(&empty, 64, duration, load_core, &mut nothing)?);
-        for (connections, rounds) in CONNECTIONS.iter().zip(&mut rounds) {
-            let before = stages.of(&provlog)?;
-            rounds.add(load::run(&provlog, *connections, duration, load_core, &mut creates)?);
-            if *connections == 64 {
-                stages.add(&before, &stages.of(&provlog)?);
-            }
+        let before = Counted::of(&provlog)?;
+        rounds[0].add(load::run(&provlog, 64, duration, load_core, &mut creates)?);
+        stages.add(&before, &Counted::of(&provlog)?);
+        rounds[1].add(load::run(&provlog, 16, duration, load_core, &mut creates)?);
+        // The disk changes its mind within seconds: the two take turns.
+        let (mut seen, mut samples) = (Seen::default(), Vec::new());
+        for _ in 0..TURNS {
+            let turn = duration / TURNS;
+            seen.absorb(load::run(&provlog, 1, turn, load_core, &mut creates)?);
+            samples.extend(synced_appends(copy.path(), turn / 2)?);
         }
-        // Beside the creates at one connection, which were the last.
-        let mut samples = synced_appends(copy.path(), duration / 2)?;
+        rounds[2].add(seen);
         sync_p50_ms.push(percentile(&mut samples, 50.0) as f64 / 1e6);
         sync_p99_ms.push(percentile(&mut samples, 99.0) as f64 / 1e6);
     }

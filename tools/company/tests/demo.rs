@@ -141,7 +141,7 @@ fn the_questions_are_answered_with_the_facts_of_the_script() {
     let answered = answer(timeline);
     let rows = answered["rows"].as_array().unwrap();
     let (joined, mut own): (Vec<&Value>, Vec<&Value>) =
-        rows.iter().partition(|row| row["membership"].is_string());
+        rows.iter().partition(|row| row["resourceType"] == "Group");
     assert!(joined.len() >= 2, "and the groups that the account came into: {joined:?}");
     own.reverse(); // newest first
     own.retain(|row| row["operation"] != "GET User");

@@ -1,0 +1,56 @@
+//! Whole answers to questions over HTTP, the router called in process.
+
+use event::Clock;
+
+use crate::figures::percentile;
+use crate::folder::Copy;
+use crate::in_process::InProcess;
+use crate::log_pages::{self, answer};
+use crate::play::Filled;
+use crate::questions::samples;
+use crate::random::Random;
+use crate::table::Row;
+use crate::{Outcome, Plan};
+
+/// Measures on a copy of the filled store, with a clock that stands at its end.
+pub fn measure(
+    plan: &Plan,
+    filled: &Filled,
+    runtime: &tokio::runtime::Runtime,
+) -> Outcome<Vec<Row>> {
+    let copy = Copy::of(&plan.store(), "answers")?;
+    let open = runtime.block_on(InProcess::open(copy.path(), Clock::manual(filled.end())))?;
+    let (slug, _) = filled.applications.first().ok_or("no application")?;
+    let (group, members) = filled.groups.first().ok_or("no group")?;
+    let mut random = Random::new(plan.seed);
+    let mut rows = Vec::new();
+    for back in ["", "at=-80d&"] {
+        let when = if back.is_empty() { "now" } else { "80 days back" };
+        let (mut page_us, mut user_us) = (Vec::new(), Vec::new());
+        for _ in 0..plan.rounds {
+            let page = format!("/api/v1/apps/{slug}/groups/{group}/members?{back}limit=100");
+            let mut taken = samples(plan, || found(&open, runtime, page.clone()))?;
+            page_us.push(percentile(&mut taken, 50.0) as f64 / 1e3);
+            let mut taken = samples(plan, || {
+                let (user, _) = random.pick(&filled.users).ok_or("no users")?;
+                let query = back.trim_end_matches('&');
+                found(&open, runtime, format!("/api/v1/apps/{slug}/users/{user}?{query}"))
+            })?;
+            user_us.push(percentile(&mut taken, 50.0) as f64 / 1e3);
+        }
+        let name = format!("100 members of the largest group, HTTP answer, {when}");
+        rows.push(Row::new(name, "µs", &page_us).on(format!("{members} members")).compared());
+        let name = format!("one user by id, HTTP answer, {when}");
+        rows.push(Row::new(name, "µs", &user_us).compared());
+    }
+    rows.extend(log_pages::measure(plan, filled, &open, runtime)?);
+    runtime.block_on(open.close());
+    Ok(rows)
+}
+
+fn found(open: &InProcess, runtime: &tokio::runtime::Runtime, target: String) -> Outcome<()> {
+    match answer(open, runtime, target.clone())? {
+        200 => Ok(()),
+        status => Err(format!("{target} answers {status}").into()),
+    }
+}
