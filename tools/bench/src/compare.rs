@@ -13,12 +13,15 @@ const GROWTH_MAX: f64 = 1.5;
 pub fn text(smaller: &Path, larger: &Path) -> Outcome<String> {
     let read =
         |path: &Path| -> Outcome<Report> { Ok(serde_json::from_slice(&std::fs::read(path)?)?) };
-    let (smaller, larger) = (read(smaller)?, read(larger)?);
+    Ok(growth(&read(smaller)?, &read(larger)?))
+}
+
+fn growth(smaller: &Report, larger: &Report) -> String {
     let head = |report: &Report| format!("{} operations", number(report.operations as f64));
     let mut lines = vec![vec![
         String::new(),
-        head(&smaller),
-        head(&larger),
+        head(smaller),
+        head(larger),
         "growth".to_owned(),
         format!("≤ {GROWTH_MAX}×"),
     ]];
@@ -38,5 +41,33 @@ pub fn text(smaller: &Path, larger: &Path) -> Outcome<String> {
     }
     let mut text = aligned(&lines);
     let _ = writeln!(text, "\n{} rows, {missed} of them grow by more", lines.len() - 1);
-    Ok(text)
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Machine;
+    use crate::table::Row;
+
+    fn report(operations: u64, rows: Vec<Row>) -> Report {
+        let machine = Machine {
+            cores: 2,
+            processor: "p".to_owned(),
+            kernel: "k".to_owned(),
+            disk: "d".to_owned(),
+            date: "now".to_owned(),
+        };
+        Report { machine, operations, seed: 1, others_percent: 0.0, rows }
+    }
+
+    #[test]
+    fn what_is_in_both_results_is_compared() {
+        let row = |name: &str, value: f64| Row::new(name, "µs", &[value]);
+        let small = vec![row("a", 10.0).compared(), row("b", 1.0), row("c", 2.0).compared()];
+        let large = vec![row("a", 16.0).compared(), row("b", 9.0), row("d", 2.0).compared()];
+        let text = growth(&report(1_000, small), &report(10_000, large));
+        assert!(text.contains("1.60×  MISSED"), "{text}");
+        assert!(text.contains("1 rows, 1 of them"), "{text}");
+    }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use event::{Clock, Seq, Stopwatch};
-use projector::View;
 use store::{Options, Store, StoreError};
 use tokio::task::JoinSet;
 
@@ -121,12 +120,4 @@ fn append(beside: &Path, events: Vec<Vec<u8>>) -> Outcome<f64> {
         store.append(batch, true)?;
     }
     Ok(count as f64 / watch.elapsed().as_secs_f64())
-}
-
-/// Whether the rows stand where the log ends: a measurement of anything else would mean nothing.
-pub fn is_whole(store: &Store) -> Outcome<bool> {
-    let snapshot = store.snapshot();
-    let size = store.log_size()?;
-    let applications = View::new(&snapshot).applications()?;
-    Ok(snapshot.watermark()?.is_some_and(|(next, _)| next == size) && !applications.is_empty())
 }

@@ -172,9 +172,6 @@ fn measure(arguments: &Arguments) -> Outcome<()> {
         "/s",
         &[filled.operations as f64 / filled.seconds],
     )];
-    let tell = |what: &str| {
-        let _ = writeln!(std::io::stderr(), "measuring: {what}");
-    };
     if wanted(Measurement::Writes) {
         tell("creates over HTTP");
         rows.extend(writes::measure(&plan, &filled)?);
@@ -211,10 +208,15 @@ fn measure(arguments: &Arguments) -> Outcome<()> {
         std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
     }
     print(&report.text())?;
-    if !arguments.keep && !arguments.reuse {
-        std::fs::remove_dir_all(&plan.folder)?;
+    if arguments.keep || arguments.reuse {
+        tell(&format!("nothing more; the filled store is left in {}", plan.folder.display()));
+        return Ok(());
     }
-    Ok(())
+    remove(&plan.folder)
+}
+
+fn tell(what: &str) {
+    let _ = writeln!(std::io::stderr(), "measuring: {what}");
 }
 
 fn print(text: &str) -> Outcome<()> {
@@ -246,10 +248,19 @@ fn filled(
     let filled = runtime.block_on(play::fill(&plan.folder, operations, plan.seed))?;
     let store = Store::open_existing(&plan.store(), &Options::default())?;
     store.compact()?;
-    if !engine::is_whole(&store)? {
+    let rows_end = store.snapshot().watermark()?.map(|(next, _)| next);
+    if rows_end != Some(store.log_size()?) {
         return Err("the rows do not stand at the log's end".into());
     }
     Ok(filled)
+}
+
+/// Removes what the bench made, and nothing else that may be in the folder.
+fn remove(folder: &Path) -> Outcome<()> {
+    Filled::remove(folder)?;
+    std::fs::remove_dir_all(folder.join("store"))?;
+    let _ = std::fs::remove_dir(folder); // stays when something else is in it
+    Ok(())
 }
 
 /// A folder of this process in the target folder, which is on a disk where builds are.

@@ -57,6 +57,11 @@ impl Filled {
         }
     }
 
+    /// Removes what was remembered of a store.
+    pub fn remove(folder: &Path) -> Outcome<()> {
+        Ok(std::fs::remove_file(folder.join(FILLED_FILE))?)
+    }
+
     /// The end of the workload.
     pub fn end(&self) -> Timestamp {
         Timestamp(self.end_us)
@@ -112,6 +117,8 @@ pub async fn fill(folder: &Path, operations: u64, seed: u64) -> Outcome<Filled> 
         workload.made(&ids);
         if told.elapsed().as_secs() >= 2 {
             told = Stopwatch::start();
+            // As a monitoring system does; without it the histograms keep every sample.
+            scrape(&open).await?;
             let rate = played as f64 / watch.elapsed().as_secs_f64();
             let _ = writeln!(
                 std::io::stderr(),
@@ -131,6 +138,16 @@ pub async fn fill(folder: &Path, operations: u64, seed: u64) -> Outcome<Filled> 
     open.close().await;
     std::fs::write(folder.join(FILLED_FILE), serde_json::to_vec_pretty(&filled)?)?;
     Ok(filled)
+}
+
+async fn scrape(open: &InProcess) -> Outcome<()> {
+    let target = "/metrics".to_owned();
+    let token = open.admin_token.clone();
+    let message = Message { method: "GET", target, token, request_id: None, body: vec![] };
+    match send(open.router(), message).await? {
+        (200, _) => Ok(()),
+        (status, _) => Err(format!("/metrics answers {status}").into()),
+    }
 }
 
 fn remembered(

@@ -30,7 +30,7 @@ impl Counted {
     pub fn of(server: &Serving) -> Outcome<Counted> {
         let mut counted = read(&server.metrics()?);
         for (thread, seconds) in machine::cpu_seconds_by_thread(server.process())? {
-            counted.microseconds.insert(format!("processor, {thread}"), seconds * 1e6);
+            counted.microseconds.insert(format!("processor time, {thread}"), seconds * 1e6);
         }
         Ok(counted)
     }
@@ -64,7 +64,7 @@ fn read(metrics: &str) -> Counted {
         if let Some(rest) = line.strip_prefix(STAGE) {
             let stage = rest.split('"').next().unwrap_or_default();
             let microseconds = value().unwrap_or(0.0) / 1e3;
-            counted.microseconds.insert(format!("stage {stage}"), microseconds);
+            counted.microseconds.insert(format!("wall time, {stage}"), microseconds);
         } else if line.starts_with(REQUESTS) {
             counted.requests += value().unwrap_or(0.0);
         }
@@ -84,7 +84,7 @@ mod tests {
             "provlog_scim_request_duration_seconds_count{method=\"POST\",code=\"201\"} 40\n",
             "provlog_scim_request_duration_seconds_count{method=\"GET\",code=\"200\"} 2\n",
         ));
-        assert_eq!(counted.microseconds.get("stage fold"), Some(&1.5));
+        assert_eq!(counted.microseconds.get("wall time, fold"), Some(&1.5));
         assert_eq!(counted.requests, 42.0);
     }
 }
