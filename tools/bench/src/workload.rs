@@ -60,7 +60,8 @@ impl Size {
 
     /// The groups to ask about: the largest, and those of about 700 and of 11 members.
     pub fn asked_groups(self) -> [u32; 3] {
-        let rank = |members: u32| (self.users * 36 / 100 / members).clamp(2, self.groups / 2) - 1;
+        let rank =
+            |members: u32| (self.users * 36 / 100 / members).clamp(2, self.groups * 7 / 10) - 1;
         [0, rank(700), rank(11).max(rank(700) + 1)]
     }
 
