@@ -25,7 +25,7 @@ impl<'a> Record<'a> {
     /// are in, save those that were just being written.
     pub(crate) fn new(
         store: &'a Store,
-        snapshot: &'a Snapshot<'a>,
+        snapshot: &'a Snapshot<'_>,
         clock: Timestamp,
         cursor_key: &'a CursorKey,
     ) -> Result<Record<'a>, ProjectorError> {

@@ -1,11 +1,12 @@
 //! The rows: what the fold made of the log. A cache; never synced, and made anew when in doubt.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use event::Seq;
-use rocksdb::{IteratorMode, ReadOptions, WriteBatch, WriteOptions};
+use rocksdb::{ReadOptions, WriteBatch, WriteOptions};
 use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
@@ -66,7 +67,23 @@ pub type RowChanges = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 /// All rows as they were when the snapshot was taken.
 pub struct Snapshot<'a> {
     store: &'a Store,
+    /// An iterator that is used again: to make one costs more than to move one. It must go before
+    /// the snapshot that it reads.
+    idle: RefCell<Option<RowIterator<'a>>>,
     rocks: rocksdb::SnapshotWithThreadMode<'a, rocksdb::DB>,
+}
+
+type RowIterator<'a> = rocksdb::DBRawIteratorWithThreadMode<'a, rocksdb::DB>;
+
+impl<'a> Snapshot<'a> {
+    /// An iterator over all rows; a scan within a scan gets another one.
+    fn iterator(&self) -> RowIterator<'a> {
+        self.idle.take().unwrap_or_else(|| {
+            let mut options = ReadOptions::default();
+            options.set_snapshot(&self.rocks);
+            self.store.db.raw_iterator_cf_opt(&self.store.rows_family(), options)
+        })
+    }
 }
 
 impl ReadRows for Snapshot<'_> {
@@ -84,39 +101,47 @@ impl ReadRows for Snapshot<'_> {
         if range.from >= range.to {
             return Ok(());
         }
-        let mut options = ReadOptions::default();
-        options.set_iterate_lower_bound(range.from.clone());
-        options.set_iterate_upper_bound(range.to.clone());
-        let mode = match direction {
-            Direction::Forward => IteratorMode::Start,
-            Direction::Backward => IteratorMode::End,
-        };
-        let mut shown = 0;
-        let mut outcome = Ok(());
-        for entry in self.rocks.iterator_cf_opt(&self.store.rows_family(), options, mode) {
-            match entry {
-                Ok((key, value)) => {
-                    shown += 1;
-                    if visit(&key, &value).is_break() {
-                        break;
-                    }
-                }
-                Err(source) => {
-                    outcome = Err(StoreError::Rocks { attempt: "scan rows", source });
-                    break;
+        let mut rows = self.iterator();
+        match direction {
+            Direction::Forward => rows.seek(&range.from),
+            Direction::Backward => {
+                rows.seek_for_prev(&range.to);
+                if rows.key() == Some(&range.to) {
+                    rows.prev();
                 }
             }
         }
+        let mut shown = 0;
+        while let Some((key, value)) = rows.item() {
+            let inside = match direction {
+                Direction::Forward => key < range.to.as_slice(),
+                Direction::Backward => key >= range.from.as_slice(),
+            };
+            if !inside {
+                break;
+            }
+            shown += 1;
+            if visit(key, value).is_break() {
+                break;
+            }
+            match direction {
+                Direction::Forward => rows.next(),
+                Direction::Backward => rows.prev(),
+            }
+        }
+        // An iterator that is at no row either came to an end or could not read.
+        rows.status().map_err(StoreError::rocks("scan rows"))?;
+        self.idle.replace(Some(rows));
         // Once a scan: a shared counter that every row touches would be felt.
         self.store.rows_read.fetch_add(shown, Ordering::Relaxed);
-        outcome
+        Ok(())
     }
 }
 
 impl Store {
     /// A consistent view of the rows; what is published later does not show in it.
     pub fn snapshot(&self) -> Snapshot<'_> {
-        Snapshot { store: self, rocks: self.db.snapshot() }
+        Snapshot { store: self, idle: RefCell::default(), rocks: self.db.snapshot() }
     }
 
     /// Writes rows and the watermark in one write, without a write-ahead log: after a crash the
