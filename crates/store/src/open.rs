@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use event::{LogId, Seq, Timestamp};
 use rocksdb::{
-    BlockBasedOptions, BottommostLevelCompaction, BoundColumnFamily, Cache, ColumnFamilyDescriptor,
-    CompactOptions, DB, DBCompressionType, DBRecoveryMode, FlushOptions,
+    BlockBasedIndexType, BlockBasedOptions, BottommostLevelCompaction, BoundColumnFamily, Cache,
+    ColumnFamilyDescriptor, CompactOptions, DB, DBCompressionType, DBRecoveryMode, FlushOptions,
 };
 
 use crate::error::StoreError;
@@ -261,7 +261,14 @@ fn family_options(options: &Options) -> rocksdb::Options {
     table.set_block_cache(&Cache::new_lru_cache(options.cache_bytes));
     table.set_block_size(16 << 10);
     table.set_bloom_filter(10.0, false);
+    // Index and filter of a large table are in pieces: whole they would be larger than a shard of the
+    // cache, and be read again and again.
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_partition_filters(true);
+    table.set_metadata_block_size(4 << 10);
     table.set_cache_index_and_filter_blocks(true);
+    table.set_pin_top_level_index_and_filter(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
     table.set_format_version(5);
 
     let mut family = rocksdb::Options::default();
