@@ -34,6 +34,8 @@ use crate::{client_address, listen, schemas};
 const COMMANDS_MAX: usize = 1024;
 /// Requests under way get this long to end when the server stops.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// Samples of histograms are counted this often.
+const METRICS_AFTER: Duration = Duration::from_secs(5);
 /// Where append durations are counted, in seconds.
 const APPEND_BUCKETS: [f64; 9] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.02, 0.1, 1.0];
 /// Where request durations are counted, in seconds.
@@ -177,6 +179,7 @@ impl Server {
         };
         let router = ingest::router(Arc::new(ingest)).merge(query::router(Arc::new(query)));
         let router = client_address::behind(router, config.trusted_proxies);
+        tokio::spawn(keep_metrics_small(stopping.clone()));
         let broken_requests = Arc::new(AtomicU64::new(0));
         Ok(Server { router, committer, thread, tasks, stopping, broken_requests })
     }
@@ -365,7 +368,7 @@ fn no_random(error: impl std::fmt::Display) -> RunError {
 }
 
 /// One registry per process, whatever number of servers a test opens.
-fn render_metrics(committer: Committer) -> Arc<dyn Fn() -> String + Send + Sync> {
+fn metrics_registry() -> Option<&'static PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     let handle = HANDLE.get_or_init(|| {
         let buckets = [
@@ -385,6 +388,26 @@ fn render_metrics(committer: Committer) -> Arc<dyn Fn() -> String + Send + Sync>
         metrics::set_global_recorder(recorder).ok()?;
         Some(handle)
     });
+    handle.as_ref()
+}
+
+/// Counts the samples of histograms now and then: nobody may come for the metrics, and each sample
+/// would be kept until somebody does.
+async fn keep_metrics_small(stopping: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(METRICS_AFTER) => {
+                if let Some(registry) = metrics_registry() {
+                    registry.run_upkeep();
+                }
+            }
+        }
+    }
+}
+
+fn render_metrics(committer: Committer) -> Arc<dyn Fn() -> String + Send + Sync> {
+    let registry = metrics_registry();
     Arc::new(move || {
         metrics::gauge!("provlog_disk_free_bytes").set(committer.disk_free_bytes() as f64);
         metrics::gauge!("provlog_store_bytes").set(committer.store().size_bytes() as f64);
@@ -392,6 +415,6 @@ fn render_metrics(committer: Committer) -> Arc<dyn Fn() -> String + Send + Sync>
         metrics::counter!("provlog_rows_written_total").absolute(committer.store().rows_written());
         let poisoned = if committer.check().is_err() { 1.0 } else { 0.0 };
         metrics::gauge!("provlog_poisoned").set(poisoned);
-        handle.as_ref().map(PrometheusHandle::render).unwrap_or_default()
+        registry.map(PrometheusHandle::render).unwrap_or_default()
     })
 }
