@@ -55,14 +55,14 @@ pub struct Page {
     pub more: bool,
 }
 
-/// How many seqs an index hands over at a time, at first and when more are asked for.
-const CHUNK_FIRST: usize = 8;
-const CHUNK: usize = 128;
+/// How many seqs an index hands over at first; each further time twice as many.
+const CHUNK_FIRST: usize = 4;
+const CHUNK_MAX: usize = 256;
 /// When this share of all operations fits, the summaries themselves are the shortest way to a page.
 const DENSE_SHARE: u64 = 4;
 /// The walk along the summaries gives up after so many for each row of the page: what is frequent
 /// in the whole log may be rare in a stretch of it.
-const WALKED_PER_ROW_MAX: usize = 16;
+const WALKED_PER_ROW_MAX: usize = 4;
 
 /// The operations of a log.
 #[derive(Clone, Copy)]
@@ -89,7 +89,7 @@ impl<'a> Log<'a> {
     ) -> Result<Page, ProjectorError> {
         // One more than is shown tells whether there are more.
         let wanted = limit.saturating_add(1);
-        let mut rows = Vec::with_capacity(wanted.min(CHUNK));
+        let mut rows = Vec::with_capacity(wanted.min(CHUNK_MAX));
         let mut take = |summary| {
             rows.push(summary);
             if rows.len() == wanted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -229,8 +229,8 @@ impl<'a> Log<'a> {
     ) -> Result<(), ProjectorError> {
         let mut runs = Vec::with_capacity(sources.len());
         for source in sources {
-            let mut run = Run { source, left: seqs.clone(), ahead: vec![] };
-            run.fill(&self.view, CHUNK_FIRST)?;
+            let mut run = Run { source, left: seqs.clone(), chunk: CHUNK_FIRST, ahead: vec![] };
+            run.fill(&self.view)?;
             runs.push(run);
         }
         loop {
@@ -239,7 +239,7 @@ impl<'a> Log<'a> {
             for run in runs.iter_mut().filter(|run| run.ahead.last() == Some(&newest)) {
                 run.ahead.pop();
                 if run.ahead.is_empty() {
-                    run.fill(&self.view, CHUNK)?;
+                    run.fill(&self.view)?;
                 }
             }
             if visit(newest)?.is_break() {
@@ -296,15 +296,19 @@ enum Source {
 struct Run {
     source: Source,
     left: Range<Seq>,
+    /// How many are read at a time.
+    chunk: usize,
     /// Oldest first, so that the newest is taken from the end.
     ahead: Vec<Seq>,
 }
 
 impl Run {
-    fn fill(&mut self, view: &View<'_>, limit: usize) -> Result<(), ProjectorError> {
+    fn fill(&mut self, view: &View<'_>) -> Result<(), ProjectorError> {
         if self.left.is_empty() {
             return Ok(());
         }
+        let limit = self.chunk;
+        self.chunk = CHUNK_MAX.min(2 * limit);
         let seqs = self.left.clone();
         self.ahead = match self.source {
             Source::Class(class) => view.by_class(class, seqs, limit)?,
