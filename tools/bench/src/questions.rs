@@ -11,6 +11,7 @@ use store::{Options, Store};
 use uuid::Uuid;
 
 use crate::figures::percentile;
+use crate::log_pages;
 use crate::play::Filled;
 use crate::random::Random;
 use crate::table::{Goal, Row};
@@ -104,6 +105,7 @@ pub fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
         rows.push(on(Row::new(format!("{name}, worst p99 of these"), "µs", &worst)));
     }
     rows.push(moments(plan, filled, &store, &asking, size)?);
+    rows.extend(log_pages::measure_engine(plan, filled, &store, view, size)?);
     Ok(rows)
 }
 
