@@ -20,7 +20,7 @@ impl Bounded {
         let folder = tempfile::tempdir().unwrap();
         let flags = ["--memtable-bytes", "1048576"];
         // What is given back goes to the system at once, so that it is not counted twice.
-        let malloc = [("MALLOC_MMAP_THRESHOLD_", "131072")];
+        let malloc = [("MIMALLOC_PURGE_DELAY", "0")];
         let server = Server::start_with(&folder.path().join("data"), &flags, &malloc).unwrap();
         let scim = server.add_app("boat");
         assert_eq!(scim.get("/Users").status, 200);
