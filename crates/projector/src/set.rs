@@ -62,20 +62,29 @@ struct Head {
     since_base: u32,
     /// Changes since the last base or pack.
     since_pack: u32,
+    /// Where the last base or pack stands.
+    packed_until: Option<Seq>,
 }
 
 impl Head {
     fn encode(self) -> Vec<u8> {
-        [self.count, self.since_base, self.since_pack].map(u32::to_be_bytes).concat()
+        let mut out = [self.count, self.since_base, self.since_pack].map(u32::to_be_bytes).concat();
+        out.extend(self.packed_until.map(u64::to_be_bytes).into_iter().flatten());
+        out
     }
 
     fn decode(bytes: &[u8]) -> Option<Head> {
-        let ([count, since_base, since_pack], []) = bytes.as_chunks::<4>() else { return None };
+        let (counts, packed_until) = bytes.split_at_checked(12)?;
+        let ([count, since_base, since_pack], []) = counts.as_chunks::<4>() else { return None };
         let number = |bytes: &[u8; 4]| u32::from_be_bytes(*bytes);
         Some(Head {
             count: number(count),
             since_base: number(since_base),
             since_pack: number(since_pack),
+            packed_until: match packed_until {
+                [] => None,
+                seq => Some(Seq::from_be_bytes(seq.try_into().ok()?)),
+            },
         })
     }
 }
@@ -135,11 +144,12 @@ pub(crate) fn record(
     if head.since_base >= CHANGES_PER_BASE_MIN.max(head.count / 16) {
         let members = members_at(rows, application, set, seq)?;
         rows.put(key::set_base(application, set, seq), encode_base(&members)?);
-        (head.since_base, head.since_pack) = (0, 0);
+        (head.since_base, head.since_pack, head.packed_until) = (0, 0, Some(seq));
     } else if head.since_pack >= CHANGES_PER_PACK {
-        let changed = changed_since_pack(rows, application, set, seq)?;
+        let mut changed = Changed::new();
+        gather(rows, (application, set), (head.packed_until, seq), &mut changed)?;
         rows.put(key::set_pack(application, set, seq), encode_pack(&changed));
-        head.since_pack = 0;
+        (head.since_pack, head.packed_until) = (0, Some(seq));
     }
     rows.put(head_key, head.encode());
     Ok(())
@@ -171,24 +181,6 @@ fn gather(
         }
     })?;
     if broken { Err(damaged()) } else { Ok(()) }
-}
-
-/// What the changes after the last base or pack come to, at the seq of a new pack.
-fn changed_since_pack(
-    rows: &dyn ReadRows,
-    application: Application,
-    set: Set,
-    seq: Seq,
-) -> Result<Changed, ProjectorError> {
-    let last = |range: KeyRange, seq_of: fn(&[u8]) -> Option<Seq>| {
-        let found = rows.first(&range, Direction::Backward)?;
-        found.map(|(key, _)| seq_of(&key).ok_or_else(damaged)).transpose()
-    };
-    let base = last(key::set_bases(application, set, seq), key::set_base_seq)?;
-    let pack = last(key::set_packs(application, set, None, seq), key::set_pack_seq)?;
-    let mut changed = Changed::new();
-    gather(rows, (application, set), (base.max(pack), seq), &mut changed)?;
-    Ok(changed)
 }
 
 /// For each member its number and since when it is one, or [`OPEN`] when it is none any more.
