@@ -257,6 +257,12 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
+            if next.is_some() {
+                // Whoever is about to queue a command gets the chance: on a busy machine the first one
+                // would else make a batch of its own, and each batch costs a sync. On an idle one this
+                // comes back at once.
+                std::thread::yield_now();
+            }
             while let Some(message) = next {
                 match message {
                     Message::Command(command) => commands.push(command),
