@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use event::{LogId, Seq, Timestamp};
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, BottommostLevelCompaction, BoundColumnFamily, Cache,
-    ColumnFamilyDescriptor, CompactOptions, DB, DBCompressionType, DBRecoveryMode, FlushOptions,
+    ColumnFamilyDescriptor, CompactOptions, DB, DBCompressionType, DBRecoveryMode, Env,
+    FlushOptions,
 };
 
 use crate::error::StoreError;
@@ -66,7 +67,7 @@ impl Store {
         let family_options = family_options(options);
         let families = [rocksdb::DEFAULT_COLUMN_FAMILY_NAME, LOG_FAMILY, ROWS_FAMILY]
             .map(|name| ColumnFamilyDescriptor::new(name, family_options.clone()));
-        let db = DB::open_cf_descriptors(&db_options(), &path, families).map_err(|source| {
+        let db = DB::open_cf_descriptors(&db_options()?, &path, families).map_err(|source| {
             if source.to_string().contains("LOCK") {
                 StoreError::Locked { folder: folder.to_owned(), source }
             } else {
@@ -239,7 +240,7 @@ impl Store {
 
 /// Options of the database. Each of the first three is load-bearing: without it a killed process or
 /// a loss of power leaves rows ahead of the log, or refuses to open a log that is whole.
-fn db_options() -> rocksdb::Options {
+fn db_options() -> Result<rocksdb::Options, StoreError> {
     let mut options = rocksdb::Options::default();
     // Rows and log go to disk together, so rows on disk never stand on events that are lost.
     options.set_atomic_flush(true);
@@ -253,7 +254,11 @@ fn db_options() -> rocksdb::Options {
     options.set_max_background_jobs(2);
     options.set_keep_log_file_num(4);
     options.set_max_total_wal_size(512 << 20);
-    options
+    // Compaction can wait; whoever wants an answer should not.
+    let mut env = Env::new().map_err(StoreError::rocks("start the database's threads"))?;
+    env.lower_thread_pool_cpu_priority();
+    options.set_env(&env);
+    Ok(options)
 }
 
 fn family_options(options: &Options) -> rocksdb::Options {
@@ -276,6 +281,12 @@ fn family_options(options: &Options) -> rocksdb::Options {
     family.set_write_buffer_size(options.memtable_bytes);
     family.set_compression_type(DBCompressionType::Lz4);
     family.set_bottommost_compression_type(DBCompressionType::Zstd);
+    // Window and strategy as they are by default, without a dictionary; level 1 takes half the time of
+    // the default and a twentieth more space.
+    family.set_bottommost_compression_options(-14, 1, 0, 0, true);
+    // Most lookups before a create find nothing: a filter says so without a search.
+    family.set_memtable_whole_key_filtering(true);
+    family.set_memtable_prefix_bloom_ratio(0.02);
     family
 }
 
