@@ -91,3 +91,26 @@ impl Ingest {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_forgotten_when_something_is_configured() {
+        let identities = Identities::default();
+        let presented = |slug: &str| (slug.to_owned(), [7; 32]);
+        let found = Arc::new(Identified { context: None, credential: Some(Credential(3)) });
+        identities.put(1, presented("boat"), Arc::clone(&found));
+        assert_eq!(identities.get(1, &presented("boat")).unwrap().credential, Some(Credential(3)));
+        assert!(identities.get(1, &presented("kite")).is_none());
+        assert!(identities.get(1, &("boat".to_owned(), [8; 32])).is_none(), "another token");
+        assert!(identities.get(2, &presented("boat")).is_none(), "configured since");
+        identities.put(2, presented("kite"), Arc::clone(&found));
+        assert!(identities.get(1, &presented("boat")).is_none(), "the old ones are gone");
+        for number in 0..3 * REMEMBERED_MAX {
+            identities.put(2, presented(&number.to_string()), Arc::clone(&found));
+        }
+        assert!(identities.0.lock().unwrap().found.len() <= REMEMBERED_MAX);
+    }
+}

@@ -7,8 +7,8 @@ use event::{
 use serde_json::{Value, json};
 
 use crate::harness::{
-    PAPERBOAT, START, Server, applied, change, created, detail, draft, numbers, operation, part,
-    set,
+    MINUTE, PAPERBOAT, START, Server, applied, change, created, detail, draft, numbers, operation,
+    part, set,
 };
 
 #[tokio::test]
@@ -315,4 +315,41 @@ async fn what_is_no_operation_is_not_found() {
     for id in ["0", "2", &beyond, "99999999999999999999", "-1", "x", &other.to_string()] {
         assert_eq!(server.refused(&format!("/api/v1/operations/{id}")).await.0, 404, "{id}");
     }
+}
+
+#[tokio::test]
+async fn a_list_names_the_gaps_of_its_stretch() {
+    let server = Server::with_application().await;
+    server.pass(10 * MINUTE);
+    let alive = server.clock.now(); // 09:10
+    server.pass(10 * MINUTE);
+    server.restarted(Some(alive)).await;
+    server.pass(10 * MINUTE); // 09:30
+    let check = async |query: &str, expected: &[[&str; 2]]| {
+        let answer = server.ask(&format!("/api/v1/operations?{query}")).await;
+        let gaps = answer["coverage"]["gaps"].as_array().unwrap();
+        let found: Vec<_> = gaps
+            .iter()
+            .map(|gap| {
+                ["from", "to"].map(|name| gap[name].as_str().map_or("", |time| &time[11..16]))
+            })
+            .collect();
+        assert_eq!(found, expected, "{query}");
+        let state = if expected.is_empty() { "complete" } else { "partial" };
+        assert_eq!(answer["coverage"]["state"], state, "{query}");
+    };
+    let day = |time: &str| format!("2026-03-02T{time}:00Z");
+    let stretch = |from: &str, to: &str| format!("from={}&to={}", day(from), day(to));
+    check("limit=1", &[["09:10", "09:20"]]).await;
+    check(&stretch("09:00", "09:10"), &[]).await;
+    check(&stretch("09:20", "09:30"), &[]).await;
+    check(&stretch("09:00", "09:11"), &[["09:10", "09:20"]]).await;
+    check(&stretch("09:19", "09:30"), &[["09:10", "09:20"]]).await;
+    check(&stretch("09:12", "09:13"), &[["09:10", "09:20"]]).await;
+    check(&stretch("08:00", "09:05"), &[["08:00", "09:00"]]).await;
+    check(&stretch("09:25", "09:40"), &[["09:30", "09:40"]]).await;
+    // The answer repeats the instants that it understood.
+    let answer = server.ask("/api/v1/operations?from=2026-03-02&to=-5m").await;
+    assert_eq!(answer["query"]["from"], "2026-03-02T00:00:00.000000Z");
+    assert_eq!(answer["query"]["to"], "2026-03-02T09:25:00.000000Z");
 }
