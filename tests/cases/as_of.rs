@@ -344,6 +344,8 @@ async fn compare(steps: &[Step]) {
             .collect();
         assert_eq!(found, expected);
     }
+    drop(snapshot);
+    server.close().await;
 }
 
 #[test]
@@ -392,4 +394,6 @@ async fn answers_across_bases_are_those_of_a_naive_fold() {
     for seq in (0..size).step_by(37).chain([size - 1]) {
         compare_at(&view, &events, &player.ids[..1], Some(seq));
     }
+    drop(snapshot);
+    server.close().await;
 }

@@ -50,6 +50,7 @@ async fn an_answer_about_a_stretch_without_a_recorder_is_partial() {
     assert_eq!(before["rows"], json!([]));
     let operations = server.admin("GET", "/api/v1/operations", &Value::Null).await.body;
     assert_eq!(operations["coverage"], gap, "a list covers the whole record");
+    server.close().await;
 }
 
 #[test]
