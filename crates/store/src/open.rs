@@ -38,7 +38,7 @@ impl Default for Options {
 /// An open log with its rows. One process at a time has it.
 pub struct Store {
     pub(crate) db: DB,
-    pub(crate) rows_options: rocksdb::Options,
+    pub(crate) family_options: rocksdb::Options,
     folder: PathBuf,
     log: LogId,
     last_alive: Option<Timestamp>,
@@ -64,16 +64,9 @@ impl Store {
             return Err(StoreError::LogMissing { kept: kept.log });
         }
 
-        let cache = Cache::new_lru_cache(options.cache_bytes);
-        let rows_options = rows_options(options, &cache);
-        let log_options = log_options(options, &cache);
-        let families = [
-            (rocksdb::DEFAULT_COLUMN_FAMILY_NAME, &log_options),
-            (LOG_FAMILY, &log_options),
-            (ROWS_FAMILY, &rows_options),
-        ];
-        let families =
-            families.map(|(name, options)| ColumnFamilyDescriptor::new(name, options.clone()));
+        let family_options = family_options(options);
+        let families = [rocksdb::DEFAULT_COLUMN_FAMILY_NAME, LOG_FAMILY, ROWS_FAMILY]
+            .map(|name| ColumnFamilyDescriptor::new(name, family_options.clone()));
         let db = DB::open_cf_descriptors(&db_options()?, &path, families).map_err(|source| {
             if source.to_string().contains("LOCK") {
                 StoreError::Locked { folder: folder.to_owned(), source }
@@ -84,7 +77,7 @@ impl Store {
 
         let mut store = Store {
             db,
-            rows_options,
+            family_options,
             folder: folder.to_owned(),
             log: LogId::from_random(random),
             last_alive: kept.map(|kept| kept.alive),
@@ -268,24 +261,11 @@ fn db_options() -> Result<rocksdb::Options, StoreError> {
     Ok(options)
 }
 
-/// Options of the log, which is read in order.
-fn log_options(options: &Options, cache: &Cache) -> rocksdb::Options {
-    family_options(options, cache, 16 << 10)
-}
-
-/// Options of the rows, which are read here and there: a block is small and quick to unpack.
-fn rows_options(options: &Options, cache: &Cache) -> rocksdb::Options {
-    let mut family = family_options(options, cache, 8 << 10);
-    // Most lookups before a create find nothing: a filter says so without a search.
-    family.set_memtable_whole_key_filtering(true);
-    family.set_memtable_prefix_bloom_ratio(0.02);
-    family
-}
-
-fn family_options(options: &Options, cache: &Cache, block_bytes: usize) -> rocksdb::Options {
+fn family_options(options: &Options) -> rocksdb::Options {
     let mut table = BlockBasedOptions::default();
-    table.set_block_cache(cache);
-    table.set_block_size(block_bytes);
+    table.set_block_cache(&Cache::new_lru_cache(options.cache_bytes));
+    // Smaller ones were tried: rows that are read here and there were found no sooner.
+    table.set_block_size(16 << 10);
     table.set_bloom_filter(10.0, false);
     // Index and filter of a large table are in pieces: whole they would be larger than a shard of the
     // cache, and be read again and again.
@@ -305,6 +285,9 @@ fn family_options(options: &Options, cache: &Cache, block_bytes: usize) -> rocks
     // Window and strategy as they are by default, without a dictionary; level 1 takes half the time of
     // the default and a twentieth more space.
     family.set_bottommost_compression_options(-14, 1, 0, 0, true);
+    // Most lookups before a create find nothing: a filter says so without a search.
+    family.set_memtable_whole_key_filtering(true);
+    family.set_memtable_prefix_bloom_ratio(0.02);
     family
 }
 

@@ -181,7 +181,7 @@ impl Store {
         let attempt = StoreError::rocks("clear the rows");
         // A crash between the two leaves no family; opening makes it again, empty.
         self.db.drop_cf(ROWS_FAMILY).map_err(&attempt)?;
-        self.db.create_cf(ROWS_FAMILY, &self.rows_options).map_err(&attempt)
+        self.db.create_cf(ROWS_FAMILY, &self.family_options).map_err(&attempt)
     }
 }
 
