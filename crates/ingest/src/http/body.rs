@@ -37,7 +37,7 @@ const BODIES_BYTES_MAX: usize = 64 << 20;
 const UNSHARED_BYTES_MAX: usize = 16 << 10;
 /// What is made of large bodies that are carried out at once comes together to about so many bytes;
 /// further ones wait.
-const WORK_BYTES_MAX: usize = 128 << 20;
+const WORK_BYTES_MAX: usize = 96 << 20;
 /// Smaller bodies do not wait behind large ones.
 const SMALL_BYTES_MAX: usize = 64 << 10;
 
