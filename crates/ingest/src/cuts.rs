@@ -624,4 +624,48 @@ mod tests {
             let _ = cut_quoted(text);
         }
     }
+
+    /// What the quick look passes over, the whole one finds nothing in.
+    #[test]
+    fn every_body_with_something_to_cut_shows_it_at_a_glance() {
+        let secrets = Secrets::of(Registry::core());
+        let names = [
+            "password",
+            "PassWord",
+            "pass-word",
+            "p.a.s.s.w.o.r.d",
+            "\u{ff50}assword",
+            "userName",
+            "members",
+            "MEMBERS",
+            "urn:x:Members[value eq \"a\"]",
+            "member s",
+            "m\u{e9}mbers",
+            "display",
+            "path",
+            "value",
+            "passw\\u006frd",
+            "a=password",
+            "stra\u{df}e",
+            "",
+        ];
+        let mut random = 7_u64;
+        let mut one = || {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            names[(random >> 33) as usize % names.len()].replace('"', "\\\"")
+        };
+        let mut cut = 0;
+        for _ in 0..20_000 {
+            let (a, b, c, d) = (one(), one(), one(), one());
+            let json = format!(r#"{{"{a}":"{b}","{c}":[{{"{d}":"hunter2","display":"x"}}]}}"#);
+            let mut scanner =
+                Scanner { json: json.as_bytes(), at: 0, secrets: &secrets, cuts: Vec::new() };
+            scanner.value(false);
+            if !scanner.cuts.is_empty() {
+                cut += 1;
+                assert!(secrets.may_be_in(json.as_bytes()), "{json}");
+            }
+        }
+        assert!(cut > 5_000, "{cut}");
+    }
 }

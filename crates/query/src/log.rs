@@ -6,7 +6,7 @@
 //! the places that those indexes hold, with two reads a class and no walk. A resource or a request
 //! has few operations: its index is walked, and what else the filter says is asked of each summary.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::{ControlFlow, Range};
 
 use event::codec::decode_header;
@@ -156,9 +156,8 @@ impl<'a> Log<'a> {
         range: Range<Seq>,
         limit: usize,
     ) -> Result<Vec<Seq>, ProjectorError> {
-        let sources = numbers.iter().map(|number| Source::Resource(application, *number));
         let mut seqs = Vec::new();
-        self.merge(sources.collect(), range, &mut |seq| {
+        self.merge(timelines(application, numbers), range, &mut |seq| {
             if seqs.len() == limit {
                 return Ok(ControlFlow::Break(()));
             }
@@ -166,6 +165,21 @@ impl<'a> Log<'a> {
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(seqs)
+    }
+
+    /// How many operations [`Log::timeline`] has in a range.
+    pub fn timeline_count(
+        &self,
+        application: Application,
+        numbers: &BTreeSet<Number>,
+        range: Range<Seq>,
+    ) -> Result<u64, ProjectorError> {
+        let mut count = 0;
+        self.merge(timelines(application, numbers), range, &mut |_| {
+            count += 1;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(count)
     }
 
     /// Where the operations of a filter stand with the least reading.
@@ -233,19 +247,22 @@ impl<'a> Log<'a> {
             run.fill(&self.view)?;
             runs.push(run);
         }
-        loop {
-            let newest = runs.iter().filter_map(|run| run.ahead.last().copied()).max();
-            let Some(newest) = newest else { return Ok(()) };
-            for run in runs.iter_mut().filter(|run| run.ahead.last() == Some(&newest)) {
-                run.ahead.pop();
-                if run.ahead.is_empty() {
-                    run.fill(&self.view)?;
-                }
+        // A name may have been borne by very many, so the run that comes next is not looked for.
+        let mut next: BinaryHeap<(Seq, usize)> = BinaryHeap::with_capacity(runs.len());
+        next.extend(runs.iter().zip(0..).filter_map(|(run, place)| Some((run.newest()?, place))));
+        let mut last = None;
+        while let Some((seq, place)) = next.pop() {
+            let run = &mut runs[place];
+            run.ahead.pop();
+            if run.ahead.is_empty() {
+                run.fill(&self.view)?;
             }
-            if visit(newest)?.is_break() {
-                return Ok(());
+            next.extend(run.newest().map(|newest| (newest, place)));
+            if last.replace(seq) != Some(seq) && visit(seq)?.is_break() {
+                break;
             }
         }
+        Ok(())
     }
 
     fn summary(&self, seq: Seq) -> Result<OperationSummary, ProjectorError> {
@@ -272,6 +289,11 @@ impl<'a> Log<'a> {
             decode_header(&bytes).map_err(|source| ProjectorError::Event { seq, source })?;
         Ok(header.origin.is_some_and(|origin| origin.request_id == *id))
     }
+}
+
+/// The indexes of some resources or persons.
+fn timelines(application: Application, numbers: &BTreeSet<Number>) -> Vec<Source> {
+    numbers.iter().map(|number| Source::Resource(application, *number)).collect()
 }
 
 /// Where the operations of a filter stand.
@@ -303,6 +325,10 @@ struct Run {
 }
 
 impl Run {
+    fn newest(&self) -> Option<Seq> {
+        self.ahead.last().copied()
+    }
+
     fn fill(&mut self, view: &View<'_>) -> Result<(), ProjectorError> {
         if self.left.is_empty() {
             return Ok(());

@@ -53,13 +53,16 @@ pub(super) fn named(
 /// What no event tells of.
 pub(super) const UNKNOWN: Error = Error::NotFound("no event has a resource of that id or name");
 
+/// A refusal names so many of those that a name may mean.
+const CANDIDATES_MAX: usize = 100;
+
 /// The refusal of a name that several bear.
 pub(super) fn ambiguous(
     view: &View<'_>,
     application: Application,
     numbers: &[Number],
 ) -> Result<Error, Error> {
-    let ids = numbers.iter().map(|number| scim_id(view, application, *number));
+    let ids = numbers.iter().take(CANDIDATES_MAX).map(|number| scim_id(view, application, *number));
     let ids: Vec<Option<String>> = ids.collect::<Result<_, _>>()?;
     Ok(Error::Ambiguous { candidates: ids.into_iter().flatten().collect() })
 }

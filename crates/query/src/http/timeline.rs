@@ -43,11 +43,11 @@ fn timeline(
     let log = Log::new(record.view, record.store);
     // One more than is shown tells whether there are more.
     let mut seqs = log.timeline(application, &numbers, stand.seqs_left(), stand.limit + 1)?;
-    let count = log.timeline(application, &numbers, stand.seqs.clone(), usize::MAX)?.len();
+    let count = log.timeline_count(application, &numbers, stand.seqs.clone())?;
     let more = seqs.len() > stand.limit;
     seqs.truncate(stand.limit);
     let next = seqs.last().filter(|_| more).map(|seq| stand.next(List::Timeline, *seq));
     let rows = Operations::new(record)?.rows_about(&numbers, seqs.into_iter())?;
     let coverage = Coverage::between(record, &stand)?;
-    Ok(Answer::new(record, &stand, &coverage).rows(rows, count as u64, next))
+    Ok(Answer::new(record, &stand, &coverage).rows(rows, count, next))
 }

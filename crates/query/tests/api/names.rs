@@ -133,6 +133,27 @@ fn seqs_of(answer: &serde_json::Value) -> Vec<u64> {
     answer["rows"].as_array().unwrap().iter().map(|row| row["seq"].as_u64().unwrap()).collect()
 }
 
+/// One operation on a group may concern several who bore a name, and is one row of their timeline.
+#[tokio::test]
+async fn an_operation_stands_in_a_timeline_once() {
+    let server = Server::with_application().await;
+    server.user(1, None).await;
+    rename(&server, 1, "u1@northwind.test", "mira@northwind.test").await;
+    server.user(2, None).await;
+    rename(&server, 2, "u2@northwind.test", "u1@northwind.test").await;
+    let mut made = operation(Method::Post, ResourceType::GROUP, 3, 201);
+    made.touches = crate::harness::numbers(&[1, 2]);
+    let values = vec![crate::harness::set("id", json!("group-3"))];
+    let changes = crate::harness::created(ResourceType::GROUP, values, &[1, 2]);
+    let joined = server.append(applied(made, vec![part(3, changes)])).await;
+    let path = "/api/v1/apps/paperboat/users/userName:u1@northwind.test/timeline";
+    let answer = server.ask(path).await;
+    let seqs: Vec<_> = answer["rows"].as_array().unwrap().iter().map(|row| &row["seq"]).collect();
+    assert_eq!(answer["rowCount"], 5);
+    assert_eq!(seqs.iter().filter(|seq| seq.as_u64() == Some(joined)).count(), 1, "{seqs:?}");
+    assert_eq!(seqs.len(), 5);
+}
+
 #[tokio::test]
 async fn somebody_who_was_never_created_has_a_timeline_too() {
     let server = Server::with_application().await;
