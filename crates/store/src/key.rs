@@ -91,10 +91,35 @@ impl KeyRange {
         KeyRange { from: prefix, to }
     }
 
+    /// Whether the keys of this range and its lower end have one [`scan_prefix`]; with `upper`, the
+    /// upper end too.
+    pub(crate) fn has_one_prefix(&self, upper: bool) -> bool {
+        let Some(prefix) = scan_prefix(&self.from) else { return false };
+        self.to.starts_with(prefix) || (!upper && self.to == KeyRange::prefix(prefix.to_vec()).to)
+    }
+
     /// All rows of every kind but the watermark: what the digest covers.
     pub fn all_rows() -> KeyRange {
         KeyRange { from: vec![WATERMARK + 1], to: vec![u8::MAX] }
     }
+}
+
+/// The beginning of a key that is the same in all keys among which it is looked for: those of one
+/// resource, of one set, of one value. `None` for kinds that are not scanned in such stretches, and for
+/// a key that is too short. The files remember by how they hash which prefixes they hold, so this must
+/// not change for keys that are stored.
+pub(crate) fn scan_prefix(key: &[u8]) -> Option<&[u8]> {
+    const VALUE_AT: usize = 9;
+    let length = match *key.first()? {
+        VERSION | MIRROR | BY_RESOURCE => 1 + 4 + 4,
+        SET_CHANGE | SET_BASE | SET_PACK => 1 + 4 + 1 + 4,
+        LOOKUP | NAMED => {
+            let length = key.get(VALUE_AT - 2..VALUE_AT)?.try_into().ok()?;
+            VALUE_AT + usize::from(u16::from_be_bytes(length))
+        }
+        _ => return None,
+    };
+    key.get(..length)
 }
 
 /// Something that has members over time.

@@ -10,12 +10,13 @@ use event::{LogId, Seq, Timestamp};
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, BottommostLevelCompaction, BoundColumnFamily, Cache,
     ColumnFamilyDescriptor, CompactOptions, DB, DBCompressionType, DBRecoveryMode, Env,
-    FlushOptions,
+    FlushOptions, SliceTransform,
 };
 
 use crate::error::StoreError;
 use crate::format::{self, FORMAT_KEY};
 use crate::kept::Kept;
+use crate::key;
 
 const LOG_FAMILY: &str = "log";
 pub(crate) const ROWS_FAMILY: &str = "rows";
@@ -38,7 +39,7 @@ impl Default for Options {
 /// An open log with its rows. One process at a time has it.
 pub struct Store {
     pub(crate) db: DB,
-    pub(crate) family_options: rocksdb::Options,
+    pub(crate) row_options: rocksdb::Options,
     folder: PathBuf,
     log: LogId,
     last_alive: Option<Timestamp>,
@@ -65,8 +66,13 @@ impl Store {
         }
 
         let family_options = family_options(options);
-        let families = [rocksdb::DEFAULT_COLUMN_FAMILY_NAME, LOG_FAMILY, ROWS_FAMILY]
-            .map(|name| ColumnFamilyDescriptor::new(name, family_options.clone()));
+        let row_options = row_options(&family_options);
+        let families = [
+            (rocksdb::DEFAULT_COLUMN_FAMILY_NAME, family_options.clone()),
+            (LOG_FAMILY, family_options),
+            (ROWS_FAMILY, row_options.clone()),
+        ]
+        .map(|(name, options)| ColumnFamilyDescriptor::new(name, options));
         let db = DB::open_cf_descriptors(&db_options()?, &path, families).map_err(|source| {
             if source.to_string().contains("LOCK") {
                 StoreError::Locked { folder: folder.to_owned(), source }
@@ -77,7 +83,7 @@ impl Store {
 
         let mut store = Store {
             db,
-            family_options,
+            row_options,
             folder: folder.to_owned(),
             log: LogId::from_random(random),
             last_alive: kept.map(|kept| kept.alive),
@@ -291,6 +297,18 @@ fn family_options(options: &Options) -> rocksdb::Options {
     family
 }
 
+/// Rows are read in short scans that find one row, like the newest version of a resource: filters on
+/// what all keys of such a scan begin with spare it the files that hold none of them.
+fn row_options(family: &rocksdb::Options) -> rocksdb::Options {
+    let mut rows = family.clone();
+    rows.set_prefix_extractor(SliceTransform::create(
+        "provlog.scan-prefix.1",
+        |key| key::scan_prefix(key).unwrap_or(key),
+        Some(|key| key::scan_prefix(key).is_some()),
+    ));
+    rows
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -373,17 +391,18 @@ mod tests {
     fn rows_are_scanned_in_both_directions_and_cleared() {
         let folder = tempfile::tempdir().unwrap();
         let store = open(folder.path()).unwrap();
-        let key = crate::key::operation;
-        let changes: RowChanges = (0..5).map(|seq| (key(seq), Some(vec![seq as u8]))).collect();
+        let operation = key::operation;
+        let changes: RowChanges =
+            (0..5).map(|seq| (operation(seq), Some(vec![seq as u8]))).collect();
         store.publish(&changes, 5, 1).unwrap();
-        let removed: RowChanges = [(key(1), None)].into();
+        let removed: RowChanges = [(operation(1), None)].into();
         store.publish(&removed, 6, 1).unwrap();
 
         let before = store.snapshot();
         let seen = |direction| {
             let mut seen = vec![];
             before
-                .scan(&crate::key::operations(&(0..4)), direction, &mut |_, value| {
+                .scan(&key::operations(&(0..4)), direction, &mut |_, value| {
                     seen.push(value[0]);
                     ControlFlow::Continue(())
                 })
@@ -397,29 +416,29 @@ mod tests {
 
         store.clear_rows().unwrap();
         assert_eq!(store.snapshot().watermark().unwrap(), None);
-        assert_eq!(store.snapshot().get(&key(0)).unwrap(), None);
+        assert_eq!(store.snapshot().get(&operation(0)).unwrap(), None);
     }
 
     #[test]
     fn rows_that_are_read_and_written_are_counted() {
         let folder = tempfile::tempdir().unwrap();
         let store = open(folder.path()).unwrap();
-        let key = crate::key::operation;
-        let mut changes: RowChanges = (0..5).map(|seq| (key(seq), Some(vec![]))).collect();
-        changes.insert(key(9), None);
+        let operation = key::operation;
+        let mut changes: RowChanges = (0..5).map(|seq| (operation(seq), Some(vec![]))).collect();
+        changes.insert(operation(9), None);
         store.publish(&changes, 5, 1).unwrap();
         assert_eq!((store.rows_read(), store.rows_written()), (0, 7), "with the watermark");
 
         let snapshot = store.snapshot();
-        snapshot.get(&key(0)).unwrap();
-        snapshot.get(&key(7)).unwrap();
+        snapshot.get(&operation(0)).unwrap();
+        snapshot.get(&operation(7)).unwrap();
         assert_eq!(store.rows_read(), 2, "absent rows count too");
-        let all = crate::key::operations(&(0..9));
+        let all = key::operations(&(0..9));
         snapshot.scan(&all, Direction::Forward, &mut |_, _| ControlFlow::Continue(())).unwrap();
         assert_eq!(store.rows_read(), 7);
         snapshot.first(&all, Direction::Backward).unwrap();
         assert_eq!(store.rows_read(), 8, "a scan that breaks off counts what it saw");
-        snapshot.first(&crate::key::gaps(9), Direction::Backward).unwrap();
+        snapshot.first(&key::gaps(9), Direction::Backward).unwrap();
         assert_eq!((store.rows_read(), store.rows_written()), (8, 7), "nothing was there");
     }
 
@@ -431,10 +450,10 @@ mod tests {
         let empty = digest();
         store.publish(&RowChanges::new(), 9, 1).unwrap();
         assert_eq!(digest(), empty);
-        store.publish(&[(crate::key::gap(1), Some(vec![1]))].into(), 9, 1).unwrap();
+        store.publish(&[(key::gap(1), Some(vec![1]))].into(), 9, 1).unwrap();
         let one = digest();
         assert_ne!(one, empty);
-        store.publish(&[(crate::key::gap(1), Some(vec![2]))].into(), 9, 1).unwrap();
+        store.publish(&[(key::gap(1), Some(vec![2]))].into(), 9, 1).unwrap();
         assert_ne!(digest(), one);
     }
 }

@@ -67,20 +67,23 @@ pub type RowChanges = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 /// All rows as they were when the snapshot was taken.
 pub struct Snapshot<'a> {
     store: &'a Store,
-    /// An iterator that is used again: to make one costs more than to move one. It must go before
-    /// the snapshot that it reads.
-    idle: RefCell<Option<RowIterator<'a>>>,
+    /// Iterators that are used again, one for ranges within a prefix and one for others: to make one
+    /// costs more than to move one. They must go before the snapshot that they read.
+    idle: [RefCell<Option<RowIterator<'a>>>; 2],
     rocks: rocksdb::SnapshotWithThreadMode<'a, rocksdb::DB>,
 }
 
 type RowIterator<'a> = rocksdb::DBRawIteratorWithThreadMode<'a, rocksdb::DB>;
 
 impl<'a> Snapshot<'a> {
-    /// An iterator over all rows; a scan within a scan gets another one.
-    fn iterator(&self) -> RowIterator<'a> {
-        self.idle.take().unwrap_or_else(|| {
+    /// An iterator over all rows, or over those that have the prefix of what it is moved to; a scan
+    /// within a scan gets another one.
+    fn iterator(&self, within_prefix: bool) -> RowIterator<'a> {
+        self.idle[usize::from(within_prefix)].take().unwrap_or_else(|| {
             let mut options = ReadOptions::default();
             options.set_snapshot(&self.rocks);
+            options.set_total_order_seek(!within_prefix);
+            options.set_prefix_same_as_start(within_prefix);
             self.store.db.raw_iterator_cf_opt(&self.store.rows_family(), options)
         })
     }
@@ -101,7 +104,8 @@ impl ReadRows for Snapshot<'_> {
         if range.from >= range.to {
             return Ok(());
         }
-        let mut rows = self.iterator();
+        let within_prefix = range.has_one_prefix(direction == Direction::Backward);
+        let mut rows = self.iterator(within_prefix);
         match direction {
             Direction::Forward => rows.seek(&range.from),
             Direction::Backward => {
@@ -131,7 +135,7 @@ impl ReadRows for Snapshot<'_> {
         }
         // An iterator that is at no row either came to an end or could not read.
         rows.status().map_err(StoreError::rocks("scan rows"))?;
-        self.idle.replace(Some(rows));
+        self.idle[usize::from(within_prefix)].replace(Some(rows));
         // Once a scan: a shared counter that every row touches would be felt.
         self.store.rows_read.fetch_add(shown, Ordering::Relaxed);
         Ok(())
@@ -141,7 +145,7 @@ impl ReadRows for Snapshot<'_> {
 impl Store {
     /// A consistent view of the rows; what is published later does not show in it.
     pub fn snapshot(&self) -> Snapshot<'_> {
-        Snapshot { store: self, idle: RefCell::default(), rocks: self.db.snapshot() }
+        Snapshot { store: self, idle: Default::default(), rocks: self.db.snapshot() }
     }
 
     /// Writes rows and the watermark in one write, without a write-ahead log: after a crash the
@@ -181,7 +185,7 @@ impl Store {
         let attempt = StoreError::rocks("clear the rows");
         // A crash between the two leaves no family; opening makes it again, empty.
         self.db.drop_cf(ROWS_FAMILY).map_err(&attempt)?;
-        self.db.create_cf(ROWS_FAMILY, &self.family_options).map_err(&attempt)
+        self.db.create_cf(ROWS_FAMILY, &self.row_options).map_err(&attempt)
     }
 }
 
@@ -222,4 +226,101 @@ pub fn digest(rows: &dyn ReadRows) -> Result<[u8; 32], StoreError> {
         ControlFlow::Continue(())
     })?;
     Ok(hash.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use event::{Application, Attribute, Number, ResourceType};
+
+    use super::*;
+    use crate::key::Set;
+    use crate::open::Options;
+
+    const APP: Application = Application(1);
+
+    /// Rows of the kinds whose files have filters on prefixes, in several files and in memory: each
+    /// scan shows what a sorted map has.
+    #[test]
+    fn scans_show_what_a_sorted_map_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), &Options::default(), 1).unwrap();
+        let mut random = 1_u64;
+        let mut below = |limit: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) % limit
+        };
+        let numbers = [0, 1, 2, 254, 255, 256, u32::MAX - 1, u32::MAX].map(Number);
+        let names = ["", "a", "ab", "b", "\u{10ffff}"];
+        let mut rows = BTreeMap::new();
+        for file in 0..6 {
+            let mut changes = RowChanges::new();
+            for _ in 0..40 {
+                let (seq, number) = (below(9), numbers[below(8) as usize]);
+                let set = Set::Members(number);
+                let name = names[below(5) as usize];
+                let (user, attribute) = (ResourceType::USER, Attribute::UserName);
+                let key = match below(7) {
+                    0 => key::version(APP, number, seq),
+                    1 => key::set_change(APP, set, seq, Number(3)),
+                    2 => key::set_base(APP, set, seq),
+                    3 => key::mirror(APP, number, set, seq),
+                    4 => key::lookup(APP, user, attribute, name, number),
+                    5 => key::named(APP, user, attribute, name, (number, seq)),
+                    _ => key::operation(seq),
+                };
+                let value = (below(4) > 0).then(|| vec![file]);
+                changes.insert(key, value);
+            }
+            for (key, value) in &changes {
+                match value {
+                    Some(value) => rows.insert(key.clone(), value.clone()),
+                    None => rows.remove(key),
+                };
+            }
+            store.publish(&changes, u64::from(file), 1).unwrap();
+            if file < 5 {
+                store.flush(true).unwrap();
+            }
+        }
+        let snapshot = store.snapshot();
+        let mut shown = 0;
+        let mut check = |range: &KeyRange| {
+            let inside = |key: &Vec<u8>| (&range.from..&range.to).contains(&key);
+            let expected: Vec<Row> =
+                rows.clone().into_iter().filter(|(key, _)| inside(key)).collect();
+            shown += expected.len();
+            for direction in [Direction::Forward, Direction::Backward] {
+                let mut seen = Vec::new();
+                snapshot
+                    .scan(range, direction, &mut |key, value| {
+                        seen.push((key.to_vec(), value.to_vec()));
+                        ControlFlow::Continue(())
+                    })
+                    .unwrap();
+                if direction == Direction::Backward {
+                    seen.reverse();
+                }
+                assert_eq!(seen, expected, "{direction:?} {range:?}");
+            }
+        };
+        for number in numbers {
+            let set = Set::Members(number);
+            check(&key::mirrors(APP, number));
+            for seq in (0..10).chain([Seq::MAX]) {
+                check(&key::versions_until(APP, number, seq));
+                check(&key::set_bases(APP, set, seq));
+                check(&key::mirrors_until(APP, number, set, seq));
+                for after in (0..9).map(Some).chain([None, Some(Seq::MAX)]) {
+                    check(&key::set_changes(APP, set, after, seq));
+                }
+            }
+        }
+        for name in names {
+            check(&key::lookups(APP, ResourceType::USER, Attribute::UserName, name));
+            check(&key::names(APP, ResourceType::USER, Attribute::UserName, name));
+        }
+        check(&key::operations(&(2..7)));
+        check(&KeyRange::all_rows());
+        assert!(shown > 1_000, "{shown}");
+    }
 }
