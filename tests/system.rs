@@ -34,6 +34,7 @@ mod cases {
     mod disk;
     mod large_groups;
     mod operation_log;
+    mod profiles;
     mod public_client;
     mod schemas_from_files;
     mod scim;

@@ -34,12 +34,14 @@ impl InProcess {
     /// Opens the log of a folder with a clock that stands at `time`.
     pub async fn open(data: &Path, time: Timestamp) -> InProcess {
         let clock = Clock::manual(time);
+        let (registry, profiles) = scim::Profiles::built_in();
         let server = Server::open(ServerConfig {
             data: data.to_owned(),
             public_url: "http://audit.example".to_owned(),
             trusted_proxies: vec![],
             memtable_bytes: 1 << 20,
-            registry: scim::Registry::core().clone(),
+            registry,
+            profiles,
             disk_reserve_bytes: 0,
             clock: clock.clone(),
             accept_clock: false,

@@ -13,8 +13,8 @@
 //! ```
 //!
 //! Kinds of event: 1 operation, 2 recorder started, 3 recorder stopped, 4 application added,
-//! 5 credential added, 6 resource type added, 7 unauthenticated requests. Kinds of part: 1 target,
-//! 2 body, 3 changes, 4 detail. Forms: 0 plain.
+//! 5 credential added, 6 resource type added, 7 unauthenticated requests, 8 credential revoked. Kinds of
+//! part: 1 target, 2 body, 3 changes, 4 detail, 5 flags. Forms: 0 plain.
 //! The header stands alone at the front so that a scan never touches a part, and a part's bytes
 //! can later be compressed and sealed without the header noticing.
 //!
@@ -24,7 +24,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::event::{Changes, Content, Detail, Event, Header, Part};
+use crate::event::{Changes, Content, Detail, Event, Flag, Header, Part};
 use crate::id::{Number, Seq};
 use crate::stored::v1;
 
@@ -71,6 +71,7 @@ const PART_TARGET: u8 = 1;
 const PART_BODY: u8 = 2;
 const PART_CHANGES: u8 = 3;
 const PART_DETAIL: u8 = 4;
+const PART_FLAGS: u8 = 5;
 const FORM_PLAIN: u8 = 0;
 
 fn config() -> impl bincode::config::Config {
@@ -105,17 +106,22 @@ pub fn encode(event: &Event) -> Result<Vec<u8>, CodecError> {
     out.extend_from_slice(&header);
     put_length(&mut out, event.parts.len())?;
     for part in &event.parts {
-        let changes_or_detail;
+        let encoded;
         let (kind, bytes): (u8, &[u8]) = match &part.content {
             Content::Target(text) => (PART_TARGET, text.as_bytes()),
             Content::Body(bytes) => (PART_BODY, bytes),
             Content::Changes(changes) => {
-                changes_or_detail = to_bytes(&v1::ChangesV1::from(changes))?;
-                (PART_CHANGES, &changes_or_detail)
+                encoded = to_bytes(&v1::ChangesV1::from(changes))?;
+                (PART_CHANGES, &encoded)
             }
             Content::Detail(detail) => {
-                changes_or_detail = to_bytes(&v1::DetailV1::from(detail))?;
-                (PART_DETAIL, &changes_or_detail)
+                encoded = to_bytes(&v1::DetailV1::from(detail))?;
+                (PART_DETAIL, &encoded)
+            }
+            Content::Flags(flags) => {
+                let flags: Vec<v1::FlagV1> = flags.iter().map(v1::FlagV1::from).collect();
+                encoded = to_bytes(&flags)?;
+                (PART_FLAGS, &encoded)
             }
         };
         out.push(kind);
@@ -163,6 +169,10 @@ pub fn decode(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
                 Content::Changes(Changes::try_from(from_bytes::<v1::ChangesV1>(bytes)?)?)
             }
             PART_DETAIL => Content::Detail(Detail::from(from_bytes::<v1::DetailV1>(bytes)?)),
+            PART_FLAGS => {
+                let flags = from_bytes::<Vec<v1::FlagV1>>(bytes)?.into_iter();
+                Content::Flags(flags.map(Flag::try_from).collect::<Result<_, _>>()?)
+            }
             code => return Err(CodecError::Code { what: "kind of part", code: u32::from(code) }),
         };
         parts.push(Part { subject, content });
@@ -474,6 +484,32 @@ mod tests {
                         last: Timestamp(1_772_442_847_119_990),
                     }),
                     vec![],
+                ),
+            ),
+            (
+                "credential-revoked",
+                event(
+                    origin(),
+                    Fact::CredentialRevoked(CredentialRevoked { number: Credential(8) }),
+                    vec![],
+                ),
+            ),
+            (
+                "operation-flagged",
+                event(
+                    origin(),
+                    Fact::Operation(operation()),
+                    vec![part(
+                        9,
+                        Content::Flags(vec![
+                            Flag {
+                                kind: FlagKind::OutsideProfile,
+                                path: "urn:example:2.0:User:teamIds".into(),
+                            },
+                            Flag { kind: FlagKind::NoSchema, path: "shoeSize".into() },
+                            Flag { kind: FlagKind::NotFilterable, path: "emails".into() },
+                        ]),
+                    )],
                 ),
             ),
             answered("operation-root", Method::Get, Route::Root, ResourceType::NONE),

@@ -65,6 +65,8 @@ pub enum Fact {
     ApplicationAdded(ApplicationAdded),
     /// A token was issued.
     CredentialAdded(CredentialAdded),
+    /// A token was taken back.
+    CredentialRevoked(CredentialRevoked),
     /// A resource type beyond `User` and `Group` got its stored number.
     ResourceTypeAdded(ResourceTypeAdded),
     /// Requests without a valid credential that left no event of their own.
@@ -142,6 +144,13 @@ pub struct CredentialAdded {
     pub role: Role,
     /// SHA-256 of the token.
     pub sha256: [u8; 32],
+}
+
+/// A token that nothing is allowed with from here on. The event's `application` is the credential's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CredentialRevoked {
+    /// Its number; never given again.
+    pub number: Credential,
 }
 
 /// A resource type beyond `User` and `Group` as it was configured. Its number holds in all
@@ -324,6 +333,41 @@ pub enum Content {
     Changes(Changes),
     /// Words about the request that are no received bytes.
     Detail(Detail),
+    /// What the application's profile did not expect of the request; never empty.
+    Flags(Vec<Flag>),
+}
+
+/// Something in a request that the application's profile did not expect. It was carried out, or passed
+/// over, nevertheless.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Flag {
+    /// What is unusual.
+    pub kind: FlagKind,
+    /// The attribute, as a PATCH path; of what no schema has, the name that was sent, cut at 256 bytes.
+    pub path: String,
+}
+
+/// How something is unusual.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum FlagKind {
+    /// A schema has the attribute and the profile does not list it: it went into the state.
+    OutsideProfile = 1,
+    /// No schema has it: it stays in the stored body alone.
+    NoSchema = 2,
+    /// The profile does not list the attribute among those that are filtered by.
+    NotFilterable = 3,
+}
+
+impl FlagKind {
+    /// The word in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            FlagKind::OutsideProfile => "outsideProfile",
+            FlagKind::NoSchema => "noSchema",
+            FlagKind::NotFilterable => "notFilterable",
+        }
+    }
 }
 
 /// What changed for one resource or person: everything that the fold needs to know, and nothing

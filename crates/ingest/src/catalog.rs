@@ -2,16 +2,18 @@
 //! stored.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use event::{Application, Fact, ResourceType, ResourceTypeAdded};
-use projector::{CommitError, Committer, Decision, Draft, Durability};
-use scim::{Attribute, Kind, Projection, Registry, Selection};
+use projector::{CommitError, Committer, Decision, Draft, Durability, ProjectorError, View};
+use scim::{Attribute, Kind, Profiles, Projection, Registry, Selection};
 
 use crate::cuts::Secrets;
 
 /// Schemas and resource types with what is derived from them once.
 pub struct Catalog {
     registry: Registry,
+    profiles: Arc<Profiles>,
     types: Vec<ServedType>,
     /// Every type that the log knows, also of files that are gone.
     known_types: Vec<ResourceType>,
@@ -40,12 +42,22 @@ pub(crate) struct Reference {
 }
 
 impl Catalog {
-    /// The catalog of a registry. Types beyond `User` and `Group` that the log does not know yet get
+    /// The catalog of a registry and the profiles that go with it. Types beyond `User` and `Group` that the log does not know yet get
     /// their stored number here, by an event each.
     ///
     /// # Errors
-    /// When those events cannot be written, or there are no numbers left.
-    pub async fn open(committer: &Committer, registry: Registry) -> Result<Catalog, CatalogError> {
+    /// When those events cannot be written, or there are no numbers left; and when the profile of an
+    /// application is not there any more.
+    pub async fn open(
+        committer: &Committer,
+        registry: Registry,
+        profiles: Arc<Profiles>,
+    ) -> Result<Catalog, CatalogError> {
+        for row in View::new(&committer.store().snapshot()).applications()? {
+            if profiles.get(&row.profile).is_none() {
+                return Err(CatalogError::NoProfile { application: row.slug, profile: row.profile });
+            }
+        }
         let names: Vec<String> =
             registry.resource_types().iter().map(|one| one.name.clone()).collect();
         let numbered = committer
@@ -61,11 +73,12 @@ impl Catalog {
             })
             .await?;
         let (numbers, known) = numbered.ok_or(CatalogError::NoNumberLeft)?;
-        Ok(Catalog::of(registry, &numbers, known))
+        Ok(Catalog::of(registry, profiles, &numbers, known))
     }
 
     fn of(
         registry: Registry,
+        profiles: Arc<Profiles>,
         numbers: &[ResourceType],
         mut known_types: Vec<ResourceType>,
     ) -> Catalog {
@@ -84,12 +97,17 @@ impl Catalog {
         });
         let types = types.collect();
         let secrets = Secrets::of(&registry);
-        Catalog { registry, types, known_types, secrets }
+        Catalog { registry, profiles, types, known_types, secrets }
     }
 
     /// The schemas and resource types.
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// The profiles of applications.
+    pub(crate) fn profiles(&self) -> &Profiles {
+        &self.profiles
     }
 
     /// The names of what must never be stored.
@@ -152,6 +170,20 @@ pub enum CatalogError {
     /// New types cannot be recorded.
     #[error("cannot record the resource types")]
     Commit(#[from] CommitError),
+    /// Which applications there are cannot be read.
+    #[error("cannot read the applications")]
+    Projector(#[from] ProjectorError),
+    /// A file of profiles was taken away.
+    #[error(
+        "the application {application} has the profile {profile}, which is not there: give the folder \
+         of its file with --profiles"
+    )]
+    NoProfile {
+        /// The application's slug.
+        application: String,
+        /// The profile's name.
+        profile: String,
+    },
     /// Types keep their numbers for ever, also when their file is gone.
     #[error("this log has had 253 further resource types; there are no numbers for more")]
     NoNumberLeft,

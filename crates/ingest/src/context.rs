@@ -1,12 +1,18 @@
 //! What every step knows of the application that a request is for.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
-use event::{Application, ResourceType};
+use event::{Application, Flag, FlagKind, ResourceType, Timestamp};
 use projector::ApplicationRow;
-use scim::{Registry, Settings};
+use scim::{Change, ProfileVersion, Registry, Schema, ScimError, Settings};
+use serde_json::{Map, Value};
 
 use crate::catalog::Catalog;
+
+/// More of them say nothing new.
+const FLAGS_MAX: usize = 128;
 
 /// An application with what its configuration means.
 #[derive(Clone)]
@@ -15,6 +21,12 @@ pub(crate) struct Context {
     pub application: Application,
     /// Its SCIM base address, without a slash at the end.
     pub base_url: String,
+    /// The name of its profile.
+    pub profile_name: Arc<str>,
+    /// What its profile says now.
+    pub profile: Arc<ProfileVersion>,
+    /// When the profile says so, in microseconds since 1970.
+    pub profile_times: Range<i64>,
     /// How its clients want to be understood.
     pub settings: Settings,
     /// The schemas and resource types that are served.
@@ -22,15 +34,23 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The context of a configured application. Settings were checked when they were configured;
-    /// what cannot be read any more counts as not set.
-    pub(crate) fn of(row: &ApplicationRow, public_url: &str, catalog: &Arc<Catalog>) -> Context {
-        Context {
+    /// The context of a configured application at an instant; none without its profile.
+    pub(crate) fn of(
+        row: &ApplicationRow,
+        public_url: &str,
+        catalog: &Arc<Catalog>,
+        now: Timestamp,
+    ) -> Option<Context> {
+        let (profile, profile_times) = catalog.profiles().get(&row.profile)?.at(now.0);
+        Some(Context {
             application: row.number,
             base_url: format!("{public_url}/apps/{}/scim/v2", row.slug),
-            settings: serde_json::from_slice(&row.settings).unwrap_or_default(),
+            settings: profile.settings(&row.settings),
+            profile_name: row.profile.as_str().into(),
+            profile: Arc::clone(profile),
+            profile_times,
             catalog: Arc::clone(catalog),
-        }
+        })
     }
 
     /// Schemas and resource types.
@@ -43,8 +63,47 @@ impl Context {
         format!("{}{}/{}", self.base_url, resource_type.endpoint, id)
     }
 
-    /// The wire form of a stored type.
+    /// The wire form of a stored type, if the application serves it.
     pub(crate) fn resource_type(&self, stored: ResourceType) -> Option<&scim::ResourceType> {
-        self.catalog.resource_type(stored)
+        self.catalog.resource_type(stored).filter(|one| self.profile.serves(one))
+    }
+
+    /// The stored types that the application serves.
+    pub(crate) fn stored_types(&self) -> impl Iterator<Item = ResourceType> {
+        self.catalog.stored_types().filter(|stored| self.resource_type(*stored).is_some())
+    }
+
+    /// Whether discovery shows a schema.
+    pub(crate) fn shows(&self, schema: &Schema) -> bool {
+        self.catalog.profiles().shows(&self.profile, self.registry(), schema)
+    }
+
+    /// Refuses a state without what the profile asks for, beyond what its schema does.
+    pub(crate) fn check_required(
+        &self,
+        resource_type: &scim::ResourceType,
+        state: &Map<String, Value>,
+    ) -> Result<(), ScimError> {
+        match self.profile.missing(resource_type, state) {
+            None => Ok(()),
+            Some(path) => {
+                let name = &self.profile_name;
+                let detail = format!("{path} is required by the profile {name} of this application");
+                Err(ScimError::invalid_value(detail))
+            }
+        }
+    }
+
+    /// What a request sets or names that was not to be expected.
+    pub(crate) fn flags(
+        &self,
+        resource_type: &scim::ResourceType,
+        changes: &[Change],
+        unknown: BTreeSet<String>,
+    ) -> Vec<Flag> {
+        let outside = self.profile.unexpected(resource_type, changes).into_iter();
+        let outside = outside.map(|path| Flag { kind: FlagKind::OutsideProfile, path });
+        let unknown = unknown.into_iter().map(|path| Flag { kind: FlagKind::NoSchema, path });
+        outside.chain(unknown).take(FLAGS_MAX).collect()
     }
 }

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use event::{
-    Attribute, Changes, Content, Effect, Element, Lifecycle, Number, Part, Path, ResourceType,
-    ValueChange,
+    Attribute, Changes, Content, Effect, Element, Flag, FlagKind, Lifecycle, Number, Part, Path,
+    ResourceType, ValueChange,
 };
 use projector::{ProjectorError, Stamp, Version, View, folded};
 use scim::{
-    Member, MemberOperation, OmittedActive, PatchOperation, PatchResponse, Resource, ScimError,
+    Change, Member, MemberOperation, OmittedActive, PatchOperation, PatchResponse, Resource, ScimError,
     Selection,
 };
 use serde_json::{Map, Value};
@@ -66,6 +66,8 @@ pub(crate) struct New {
     /// The difference between nothing and that state.
     values: Vec<ValueChange>,
     members: Vec<Member>,
+    /// What of it was not to be expected.
+    flags: Vec<Flag>,
 }
 
 impl New {
@@ -82,8 +84,10 @@ impl New {
         }
         attributes.insert("id".to_owned(), Value::String(id.clone()));
         let state = scim::settle(&Map::new(), attributes);
-        let values = value_changes(&Map::new(), &state);
-        New { id, state, values, members: resource.members.unwrap_or_default() }
+        let changes = scim::diff(&Map::new(), &state);
+        let flags = context.flags(resource_type, &changes, resource.unknown);
+        let members = resource.members.unwrap_or_default();
+        New { id, state, values: value_changes(changes), members, flags }
     }
 }
 
@@ -179,12 +183,12 @@ impl Deciding<'_> {
             let taken = self.holders(Attribute::UserName, user_name)?;
             if let Some(holder) = taken.first() {
                 return match self.left_behind(*holder, &new.state)? {
-                    Some(target) => self.reactivate(target, new.state),
+                    Some(target) => self.reactivate(target, new.state, new.flags),
                     None => Err(Stop::Refused(taken_error(), *holder)),
                 };
             }
         }
-        let New { id, state, values, members } = new;
+        let New { id, state, values, members, flags } = new;
         self.check_group_name(&state, None)?;
         let number = self.number_for(&state)?;
         let location = self.context.location(self.resource_type, &id);
@@ -210,7 +214,7 @@ impl Deciding<'_> {
         let reply = Reply { status: 201, headers, body };
         let lifecycle = Some(Lifecycle::Created(self.stored_type));
         let members = MemberChanges { joined, left: vec![] };
-        Ok(self.applied(reply, number, lifecycle, values, members))
+        Ok(self.applied(reply, number, lifecycle, values, members).flagged(flags))
     }
 
     /// The holder of a taken userName, if a POST may mean to bring that account back: it is switched
@@ -240,12 +244,13 @@ impl Deciding<'_> {
         &mut self,
         target: Target,
         mut attributes: Map<String, Value>,
+        flags: Vec<Flag>,
     ) -> Result<Outcome, Stop> {
         attributes.remove("id"); // that of the account which does not come to be
         self.check_immutable(&target, &attributes)?;
         let id = target.version.id().unwrap_or_default();
         let location = self.context.location(self.resource_type, id);
-        let mut outcome = self.change(target, attributes, &[], Answer::Resource)?;
+        let mut outcome = self.change(target, attributes, &[], Answer::Resource, |_| flags)?;
         outcome.reply.status = 201;
         outcome.reply.headers.retain(|(name, _)| *name != "location");
         outcome.reply.headers.push(("location", location));
@@ -255,6 +260,8 @@ impl Deciding<'_> {
     fn replace(&mut self, id: &str, resource: Resource) -> Result<Outcome, Stop> {
         let target = self.target(id)?;
         let mut attributes = resource.attributes;
+        let sent = scim::diff(&Map::new(), &attributes);
+        let flags = self.context.flags(self.resource_type, &sent, resource.unknown);
         if self.stored_type == ResourceType::USER && !attributes.contains_key("active") {
             // Switching an account on again because a client left something out is the dangerous
             // reading of a PUT.
@@ -271,7 +278,7 @@ impl Deciding<'_> {
             None => vec![MemberOperation::RemoveAll], // RFC 7644 §3.5.1: what is left out is cleared
         };
         // RFC 7644 §3.5.1 answers a PUT with the resource, whatever a PATCH is answered with.
-        self.change(target, attributes, &members, Answer::Resource)
+        self.change(target, attributes, &members, Answer::Resource, |_| flags)
     }
 
     /// Whether a whole new state repeats what cannot change.
@@ -295,7 +302,16 @@ impl Deciding<'_> {
             operations,
         )
         .map_err(|error| Stop::Refused(error, target.number))?;
-        self.change(target, patched.attributes, &patched.members, self.patch_answer())
+        let required = |state| self.context.check_required(self.resource_type, state);
+        // What was missing before is not for this request to bring.
+        if required(&target.attributes).is_ok() {
+            required(&patched.attributes).map_err(|error| Stop::Refused(error, target.number))?;
+        }
+        let answer = self.patch_answer();
+        let (context, resource_type) = (self.context, self.resource_type);
+        self.change(target, patched.attributes, &patched.members, answer, |changes| {
+            context.flags(resource_type, changes, patched.unknown)
+        })
     }
 
     /// The common end of PUT and PATCH.
@@ -305,6 +321,7 @@ impl Deciding<'_> {
         attributes: Map<String, Value>,
         members: &[MemberOperation],
         answer: Answer,
+        flags: impl FnOnce(&[Change]) -> Vec<Flag>,
     ) -> Result<Outcome, Stop> {
         let refused = |error| Stop::Refused(error, target.number);
         let name = |attributes: &Map<String, Value>| {
@@ -330,7 +347,9 @@ impl Deciding<'_> {
         let empty = Map::new();
         let old = old.unwrap_or(&empty);
         let state = scim::settle(old, attributes);
-        let values = value_changes(old, &state);
+        let changes = scim::diff(old, &state);
+        let flags = flags(&changes);
+        let values = value_changes(changes);
         let no_op = values.is_empty() && members.joined.is_empty() && members.left.is_empty();
         let Target { number, mut version, .. } = target;
         if !no_op {
@@ -348,7 +367,7 @@ impl Deciding<'_> {
         if no_op {
             outcome.effect = Effect::NoOp;
         }
-        Ok(outcome)
+        Ok(outcome.flagged(flags))
     }
 
     fn delete(&mut self, id: &str) -> Result<Outcome, Stop> {
@@ -366,7 +385,8 @@ impl Deciding<'_> {
         let members = self.view.members(application, Set::Members(target.number), View::NOW)?;
         let left = members.into_iter().map(|standing| standing.member).collect();
         let empty = Map::new();
-        let values = value_changes(target.version.state.as_ref().unwrap_or(&empty), &empty);
+        let old = target.version.state.as_ref().unwrap_or(&empty);
+        let values = value_changes(scim::diff(old, &empty));
         let mut outcome = self.applied(
             Reply::empty(204),
             target.number,
@@ -621,6 +641,12 @@ impl Deciding<'_> {
             joined: members.joined,
             left: members.left,
         };
+        let mut flags = Vec::new();
+        let unexpected = !changes.joined.is_empty()
+            && self.context.profile.members_are_unexpected(self.resource_type);
+        if unexpected {
+            flags.push(Flag { kind: FlagKind::OutsideProfile, path: "members".to_owned() });
+        }
         let mut parts = Vec::new();
         if changes != Changes::default() {
             parts.push(Part { subject: number, content: Content::Changes(changes) });
@@ -634,6 +660,7 @@ impl Deciding<'_> {
             touches,
             changes: parts,
             error: None,
+            flags,
             saw: None,
         }
     }
@@ -647,9 +674,9 @@ fn text(attributes: &Map<String, Value>, attribute: Attribute) -> Option<&str> {
     attributes.get(attribute.name()).and_then(Value::as_str)
 }
 
-/// The difference of two states in the event's words.
-fn value_changes(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<ValueChange> {
-    let changes = scim::diff(old, new).into_iter().map(|change| ValueChange {
+/// Changes in the event's words.
+fn value_changes(changes: Vec<Change>) -> Vec<ValueChange> {
+    let changes = changes.into_iter().map(|change| ValueChange {
         path: Path {
             schema: change.path.schema,
             attribute: change.path.attribute,

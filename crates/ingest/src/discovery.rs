@@ -46,16 +46,21 @@ pub(crate) fn service_provider_config(context: &Context) -> Value {
 
 /// `/ResourceTypes`, or one of them by its name.
 pub(crate) fn resource_types(context: &Context, name: Option<&str>) -> Result<Value, ScimError> {
-    let all = context.registry().resource_types();
+    let registry = context.registry();
+    let mut all = registry.resource_types().iter().filter(|rt| context.profile.serves(rt));
+    let shown = |rt: &scim::ResourceType| {
+        let mut rt = rt.clone();
+        let shows = |urn: &str| registry.schema(urn).is_some_and(|schema| context.shows(schema));
+        rt.extensions.retain(|(urn, _)| shows(urn));
+        rt.to_json(&context.base_url)
+    };
     match name {
-        None => Ok(list(all.iter().map(|rt| rt.to_json(&context.base_url)).collect())),
-        Some(name) => all
-            .iter()
-            .find(|rt| rt.name.eq_ignore_ascii_case(name))
-            .map(|rt| rt.to_json(&context.base_url))
-            .ok_or_else(|| {
+        None => Ok(list(all.map(shown).collect())),
+        Some(name) => {
+            all.find(|rt| rt.name.eq_ignore_ascii_case(name)).map(shown).ok_or_else(|| {
                 ScimError::not_found("no resource type of this name; see /ResourceTypes")
-            }),
+            })
+        }
     }
 }
 
@@ -64,11 +69,12 @@ pub(crate) fn schemas(context: &Context, urn: Option<&str>) -> Result<Value, Sci
     let registry = context.registry();
     match urn {
         None => {
-            let all = registry.schemas().iter();
+            let all = registry.schemas().iter().filter(|schema| context.shows(schema));
             Ok(list(all.map(|schema| schema.to_json(&context.base_url)).collect()))
         }
         Some(urn) => registry
             .schema(urn)
+            .filter(|schema| context.shows(schema))
             .map(|schema| schema.to_json(&context.base_url))
             .ok_or_else(|| ScimError::not_found("no schema of this URN; see /Schemas")),
     }

@@ -7,9 +7,10 @@ mod cursor;
 mod plan;
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use event::{Attribute, Number, ResourceType, Seq, Stopwatch, Timestamp};
+use event::{Attribute, Flag, FlagKind, Number, ResourceType, Seq, Stopwatch, Timestamp};
 use projector::{View, folded};
 use scim::{CursorKey, Filter, Projection, ScimError, ScimType, SearchRequest, Sort, SortKey};
 use serde_json::Value;
@@ -48,6 +49,8 @@ pub(crate) struct Found {
     pub number: Number,
     /// Whom it looked for in vain.
     pub missed: Option<Missed>,
+    /// What it filters by and the profile does not list.
+    pub flags: Vec<Flag>,
 }
 
 /// A query over the resources of some types.
@@ -129,11 +132,17 @@ impl Query<'_> {
             _ => Number::NOBODY,
         };
         let missed = lookup.filter(|_| first && matching.is_empty() && self.types.len() == 1);
+        let flags = match (&filter, self.scope()) {
+            (Some(filter), Some(one)) => self.context.profile.unfilterable(one, filter),
+            _ => BTreeSet::new(),
+        };
+        let flag = |path| Flag { kind: FlagKind::NotFilterable, path };
         Ok(Found {
             results: page.results as u32,
             body: list_response(total, (!by_cursor).then_some(skip + 1), page, next.as_deref()),
             number,
             missed,
+            flags: flags.into_iter().map(flag).collect(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! What was decided about one request: the answer and what the event says of it.
 
-use event::{Effect, Number, Part, ResourceType, Seq};
+use event::{Effect, Flag, Number, Part, ResourceType, Seq};
 use projector::{ProjectorError, Version};
 use scim::{ScimError, Selection};
 
@@ -106,6 +106,8 @@ pub(crate) struct Outcome {
     pub changes: Vec<Part>,
     /// The error that was answered.
     pub error: Option<ScimError>,
+    /// What was not to be expected of the request.
+    pub flags: Vec<Flag>,
     /// What a read saw: the last event, and how many resources it answered.
     pub saw: Option<(Option<Seq>, u32)>,
 }
@@ -125,8 +127,16 @@ impl Outcome {
             touches: vec![],
             changes: vec![],
             error: Some(error),
+            flags: vec![],
             saw: None,
         }
+    }
+
+    /// The same with further flags.
+    pub(crate) fn flagged(mut self, mut flags: Vec<Flag>) -> Outcome {
+        flags.append(&mut self.flags);
+        self.flags = flags;
+        self
     }
 
     /// The answer to a read.
@@ -145,6 +155,7 @@ impl Outcome {
             touches: vec![],
             changes: vec![],
             error: None,
+            flags: vec![],
             saw: Some((saw_seq, results)),
         }
     }

@@ -114,7 +114,7 @@ impl Reading<'_> {
     fn list(&self) -> Result<(Outcome, Option<Missed>), ProjectorError> {
         let stored_type = self.stored_type();
         let types = match stored_type {
-            ResourceType::NONE => self.context.catalog.stored_types().collect(),
+            ResourceType::NONE => self.context.stored_types().collect(),
             one => vec![one],
         };
         let query = Query {
@@ -131,7 +131,7 @@ impl Reading<'_> {
                 let reply = Reply { body: Body::Json(found.body), ..Reply::empty(200) };
                 let outcome =
                     Outcome::read(reply, stored_type, found.number, self.saw_seq, found.results);
-                Ok((outcome, found.missed))
+                Ok((outcome.flagged(found.flags), found.missed))
             }
             Err(Stop::Refused(error, number)) => {
                 Ok((Outcome::refused(error, stored_type, number), None))

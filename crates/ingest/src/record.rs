@@ -84,6 +84,9 @@ impl Arrival {
             ReceivedBody::Described(note) => detail.body = Some(note),
         }
         parts.extend(outcome.changes.iter().cloned());
+        if !outcome.flags.is_empty() {
+            parts.push(part(Content::Flags(outcome.flags.clone())));
+        }
         if detail != Detail::default() {
             parts.push(Part { subject: Number::NOBODY, content: Content::Detail(detail) });
         }

@@ -216,7 +216,7 @@ impl<'a> Renderer<'a> {
     }
 
     fn by_id(&self, id: &str) -> Result<Option<Living<'a>>, ProjectorError> {
-        for stored in self.context.catalog.stored_types() {
+        for stored in self.context.stored_types() {
             let number = self.view.number_of_id(self.context.application, stored, id)?;
             if let Some(number) = number {
                 return self.living(number);

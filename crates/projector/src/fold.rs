@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use event::{
-    Application, ApplicationAdded, Attribute, Changes, Content, CredentialAdded, Event, Fact,
-    Lifecycle, Number, Operation, RecorderStarted, ResourceType, Seq,
+    Application, ApplicationAdded, Attribute, Changes, Content, CredentialAdded, CredentialRevoked,
+    Event, Fact, Lifecycle, Number, Operation, RecorderStarted, ResourceType, Seq,
 };
 use serde_json::{Map, Value};
 use store::ReadRows;
@@ -25,7 +25,7 @@ use crate::view::{Overlay, View};
 
 /// Raised whenever rows, their keys or the fold itself change: rows of another version are made
 /// anew at start-up.
-pub const FOLD_VERSION: u32 = 3;
+pub const FOLD_VERSION: u32 = 4;
 
 /// A value whose [`folded`] form has more bytes than this is not looked up by: it has no lookup row,
 /// and to find it one must look through the resources. Of the names that have at most 1 KiB each
@@ -51,6 +51,7 @@ pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError>
         }
         Fact::ApplicationAdded(added) => fold_application(rows, event, added)?,
         Fact::CredentialAdded(added) => fold_credential(rows, event, added)?,
+        Fact::CredentialRevoked(revoked) => fold_revoked(rows, event, revoked)?,
         Fact::ResourceTypeAdded(added) => {
             let name = row::encode("a resource type", &added.name)?;
             rows.put(key::resource_type(added.number), name);
@@ -106,9 +107,25 @@ fn fold_credential(
         application: event.header.application,
         role: added.role,
         sha256: added.sha256,
+        added_at: event.header.recorded_at,
+        added_seq: event.seq,
+        revoked_seq: None,
     };
     rows.put(key::credential(added.number), credential.encode()?);
     rows.put(key::token(&added.sha256), row::encode_number(added.number.0));
+    Ok(())
+}
+
+fn fold_revoked(
+    rows: &mut Overlay<'_>,
+    event: &Event,
+    revoked: &CredentialRevoked,
+) -> Result<(), ProjectorError> {
+    // Decide names only what was issued.
+    if let Some(mut credential) = View::new(rows).credential_of(revoked.number)? {
+        credential.revoked_seq = Some(event.seq);
+        rows.put(key::credential(credential.number), credential.encode()?);
+    }
     Ok(())
 }
 

@@ -94,7 +94,7 @@ fn disables(operation: &Operation, parts: &[Part]) -> bool {
     let own = parts.iter().filter(|part| part.subject == operation.number);
     let mut values = own.flat_map(|part| match &part.content {
         Content::Changes(changes) => changes.values.as_slice(),
-        Content::Target(_) | Content::Body(_) | Content::Detail(_) => &[],
+        Content::Target(_) | Content::Body(_) | Content::Detail(_) | Content::Flags(_) => &[],
     });
     values.any(|change| {
         change.path.schema.is_none()
@@ -179,6 +179,7 @@ impl OperationSummary {
             | Fact::RecorderStopped(_)
             | Fact::ApplicationAdded(_)
             | Fact::CredentialAdded(_)
+            | Fact::CredentialRevoked(_)
             | Fact::ResourceTypeAdded(_) => None,
         }
     }

@@ -71,6 +71,12 @@ pub struct CredentialRow {
     pub role: Role,
     /// SHA-256 of the token.
     pub sha256: [u8; 32],
+    /// When it was issued.
+    pub added_at: Timestamp,
+    /// The event that issued it.
+    pub added_seq: Seq,
+    /// The event that took it back; nothing is allowed with it since.
+    pub revoked_seq: Option<Seq>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -78,6 +84,9 @@ struct StoredCredential {
     application: Application,
     role: u8,
     sha256: [u8; 32],
+    added_at: Timestamp,
+    added_seq: Seq,
+    revoked_seq: Option<Seq>,
 }
 
 impl CredentialRow {
@@ -86,6 +95,9 @@ impl CredentialRow {
             application: self.application,
             role: self.role as u8,
             sha256: self.sha256,
+            added_at: self.added_at,
+            added_seq: self.added_seq,
+            revoked_seq: self.revoked_seq,
         };
         encode_row(&stored).map_err(ProjectorError::undecodable("a credential"))
     }
@@ -105,6 +117,9 @@ impl CredentialRow {
                 _ => return Err(ProjectorError::row(what)),
             },
             sha256: stored.sha256,
+            added_at: stored.added_at,
+            added_seq: stored.added_seq,
+            revoked_seq: stored.revoked_seq,
         })
     }
 }

@@ -163,11 +163,26 @@ impl<'a> View<'a> {
         let presented = token_sha256(token);
         let Some(number) = self.rows.get(&key::token(&presented))? else { return Ok(None) };
         let number = Credential(row::decode_number("a token", &number)?);
-        let Some(value) = self.rows.get(&key::credential(number))? else { return Ok(None) };
-        let credential = CredentialRow::decode(number, &value)?;
+        let credential = self.credential_of(number)?.filter(|one| one.revoked_seq.is_none());
         // The row was found by the digest; this comparison tells nothing by the time it takes.
-        let equal: bool = credential.sha256.ct_eq(&presented).into();
-        Ok(equal.then_some(credential))
+        Ok(credential.filter(|credential| credential.sha256.ct_eq(&presented).into()))
+    }
+
+    /// A credential by its number, revoked or not.
+    pub fn credential_of(
+        &self,
+        number: Credential,
+    ) -> Result<Option<CredentialRow>, ProjectorError> {
+        let value = self.rows.get(&key::credential(number))?;
+        value.map(|value| CredentialRow::decode(number, &value)).transpose()
+    }
+
+    /// All credentials, in the order in which they were issued.
+    pub fn credentials(&self) -> Result<Vec<CredentialRow>, ProjectorError> {
+        self.collect(&key::credentials(), |key, value| {
+            let number = row::decode_number("a credential", &key[1..])?;
+            CredentialRow::decode(Credential(number), value)
+        })
     }
 
     /// The number that the next credential gets.

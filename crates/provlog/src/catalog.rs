@@ -1,26 +1,35 @@
-//! Further schemas and resource types, from a folder of JSON files.
+//! Further schemas, resource types and profiles, from folders of files.
 
 use std::fs;
 use std::path::Path;
 
-use scim::Registry;
+use scim::{Profiles, Registry};
 
-/// A larger file is no schema.
+/// A larger file is none of these.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// The registry of a folder's `*.json` files, each one schema or resource type in the form of the
-/// discovery endpoints; the core one without a folder.
+/// The registry and the profiles of the program and of two folders: `*.json` files, each one schema or
+/// resource type in the form of the discovery endpoints, and `*.toml` files, each one profile.
 ///
 /// # Errors
 /// One line that names the file, the line in it, and what is wrong there.
-pub(crate) fn load(folder: Option<&Path>) -> Result<Registry, String> {
-    let Some(folder) = folder else { return Ok(Registry::core().clone()) };
+pub(crate) fn load(
+    schemas: Option<&Path>,
+    profiles: Option<&Path>,
+) -> Result<(Registry, Profiles), String> {
+    let (schemas, profiles) = (files(schemas, "json")?, files(profiles, "toml")?);
+    Profiles::load(&schemas, &profiles).map_err(|error| error.to_string())
+}
+
+/// Names and texts of a folder's files that end in `extension`, by name.
+fn files(folder: Option<&Path>, extension: &str) -> Result<Vec<(String, String)>, String> {
+    let Some(folder) = folder else { return Ok(vec![]) };
     let unreadable =
         |path: &Path, error: std::io::Error| format!("cannot read {}: {error}", path.display());
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
         let path = entry.map_err(|error| unreadable(folder, error))?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        if path.extension().is_some_and(|one| one == extension) {
             paths.push(path);
         }
     }
@@ -38,7 +47,7 @@ pub(crate) fn load(folder: Option<&Path>) -> Result<Registry, String> {
             .map_err(|error| format!("{}:1: cannot be read: {error}", path.display()))?;
         files.push((path.display().to_string(), text));
     }
-    Registry::with_files(&files).map_err(|error| error.to_string())
+    Ok(files)
 }
 
 #[cfg(test)]
@@ -46,17 +55,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_of_files_is_read_and_a_bad_one_is_named() {
+    fn folders_of_files_are_read_and_a_bad_one_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(
-            load(None).unwrap().schemas().len(),
-            load(Some(folder.path())).unwrap().schemas().len()
-        );
-        let path = folder.path().join("a.json");
-        fs::write(&path, "{\n  \"id\": 7\n}").unwrap();
+        let here = Some(folder.path());
+        let schemas = |loaded: (Registry, Profiles)| loaded.0.schemas().len();
+        assert_eq!(schemas(load(None, None).unwrap()), schemas(load(here, here).unwrap()));
         fs::write(folder.path().join("notes.txt"), "{").unwrap();
-        let error = load(Some(folder.path())).unwrap_err();
-        assert!(error.starts_with(&format!("{}:", path.display())), "{error}");
-        assert!(load(Some(&folder.path().join("absent"))).unwrap_err().contains("cannot read"));
+        let absent = folder.path().join("absent");
+        let bad = |name: &str, text: &str, line: usize| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            let error = load(here, here).unwrap_err();
+            assert!(error.starts_with(&format!("{}:{line}: ", path.display())), "{error}");
+            fs::remove_file(&path).unwrap();
+        };
+        bad("a.json", "{\n  \"id\": 7\n}", 1);
+        bad("a.toml", "name = \"a\"\ntitel = \"A\"\n", 2);
+        assert!(load(Some(&absent), None).unwrap_err().contains("cannot read"));
+        assert!(load(None, Some(&absent)).unwrap_err().contains("cannot read"));
     }
 }

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
 
-use crate::client::Client;
+use crate::client::{Client, encoded};
 use crate::config::{ClientConfig, ServeConfig};
 use crate::output::Output;
-use crate::questions::{self, Question};
+use crate::questions::{self, Paging, Question};
 use crate::run::{RunError, serve as run_server};
 use crate::settings::{self, Settings};
 use crate::{logging, offline, text};
@@ -78,10 +78,32 @@ enum AppCommand {
         #[command(flatten)]
         client: ClientConfig,
     },
+    /// Issue a second secret token for an application, so that its identity provider can change over;
+    /// both work until the old one is taken back
+    Rotate {
+        /// The application
+        slug: String,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
 }
 
 #[derive(Subcommand, Debug)]
 enum TokenCommand {
+    /// Which tokens were issued; the tokens themselves are nowhere
+    List {
+        #[command(flatten)]
+        paging: Paging,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+    /// Take a token back: it is refused from the next request on
+    Revoke {
+        /// Its id, as `token list` shows it
+        id: String,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
     /// Issue a token; it is shown this once
     Add {
         /// What it allows
@@ -281,6 +303,33 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
             let answer = Client::new(&client)?.post("/api/v1/tokens", &body)?;
             let lines = [("Role", "role"), ("Id", "id"), ("Token", "token")];
             output.print(&with_secret(&client, &lines, answer))
+        }
+        Command::App(AppCommand::Rotate { slug, client }) => {
+            let body = serde_json::json!({ "role": RoleName::Scim.name(), "application": slug });
+            let answer = Client::new(&client)?.post("/api/v1/tokens", &body)?;
+            let lines = [("Application", "application"), ("Id", "id"), ("Secret token", "token")];
+            output.print(&with_secret(&client, &lines, answer))?;
+            match client.json {
+                true => Ok(()),
+                false => output.print(
+                    "The old one works until `provlog token revoke ID`; `provlog token list` has \
+                     its id.\n",
+                ),
+            }
+        }
+        Command::Token(TokenCommand::List { paging, client }) => {
+            questions::tokens(&paging, &client, output)
+        }
+        Command::Token(TokenCommand::Revoke { id, client }) => {
+            let path = format!("/api/v1/tokens/{}", encoded(&id));
+            let answer = Client::new(&client)?.delete(&path)?;
+            output.print(&match client.json {
+                true => format!("{}\n", text::json(&answer.into())),
+                false => {
+                    let seq = answer.get("revokedSeq").map(text::shown).unwrap_or_default();
+                    format!("Token {} is not valid any more (event {seq}).\n", text::escaped(&id))
+                }
+            })
         }
         Command::Rebuild { data } => offline::rebuild(&data, output),
         Command::Digest { data } => offline::digest(&data, output),

@@ -52,6 +52,12 @@ impl Client {
         self.answer(path, request.send_json(body))
     }
 
+    /// Has what stands at a path taken away.
+    pub(crate) fn delete(&self, path: &str) -> Result<Map<String, Value>, Failure> {
+        let url = format!("{}{path}", self.server);
+        self.answer(path, self.agent.delete(&url).header("Authorization", self.bearer()).call())
+    }
+
     fn bearer(&self) -> String {
         format!("Bearer {}", self.token)
     }

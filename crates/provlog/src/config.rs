@@ -33,6 +33,10 @@ pub struct ServeConfig {
     #[arg(long, env = "PROVLOG_SCHEMAS")]
     pub schemas: Option<PathBuf>,
 
+    /// Folder of further profiles of applications, each a *.toml file like those of docs/profiles.md
+    #[arg(long, env = "PROVLOG_PROFILES")]
+    pub profiles: Option<PathBuf>,
+
     /// Networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8,::1/128
     #[arg(long, env = "PROVLOG_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,

@@ -4,6 +4,7 @@
 //! rest of the binary is in the other crates; tests call [`run::Server`] in process, and another
 //! program runs a command with [`run()`].
 
+mod catalog;
 pub mod cli;
 mod client;
 mod client_address;
@@ -16,7 +17,6 @@ mod output;
 mod questions;
 mod readable;
 pub mod run;
-mod schemas;
 mod settings;
 mod table;
 mod text;

@@ -90,6 +90,13 @@ pub(crate) enum Question {
         #[command(flatten)]
         client: ClientConfig,
     },
+    /// Which profiles an application can have
+    Profiles {
+        #[command(flatten)]
+        paging: Paging,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
 }
 
 /// The application of a question.
@@ -278,7 +285,33 @@ pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Fai
             };
             listing::show(&client, &list, output)
         }
+        Question::Profiles { paging, client } => {
+            let list = List {
+                path: "/api/v1/profiles".to_owned(),
+                rows_max: paging.rows_max(),
+                shape: &readable::PROFILES,
+                thing: "profile",
+                heading: &|_| "Profiles".to_owned(),
+            };
+            listing::show(&client, &list, output)
+        }
     }
+}
+
+/// Prints the tokens that were issued.
+pub(crate) fn tokens(
+    paging: &Paging,
+    client: &ClientConfig,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let list = List {
+        path: "/api/v1/tokens".to_owned(),
+        rows_max: paging.rows_max(),
+        shape: &readable::TOKENS,
+        thing: "token",
+        heading: &|answer| format!("Tokens ({})", readable::event(answer)),
+    };
+    listing::show(client, &list, output)
 }
 
 fn under(app: &str) -> String {

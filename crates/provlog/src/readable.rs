@@ -100,6 +100,57 @@ fn application(row: &Value) -> Vec<String> {
     ]
 }
 
+/// Of `profiles`.
+pub(crate) const PROFILES: Shape = Shape {
+    columns: &[
+        Column::whole("Profile"),
+        Column::text("Application"),
+        Column::whole("Groups"),
+        Column::text("Versions from"),
+    ],
+    row: profile,
+};
+
+/// The cells of a profile. Whether it has groups is said of its last version.
+fn profile(row: &Value) -> Vec<String> {
+    let versions = row["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let dates: Vec<String> =
+        versions.iter().map(|version| shown(&version["from"])).filter(|from| !from.is_empty()).collect();
+    let groups = versions.last().is_some_and(|version| version["groups"] == true);
+    vec![
+        shown(&row["profile"]),
+        shown(&row["title"]),
+        if groups { "yes" } else { "no" }.to_owned(),
+        dates.join(", "),
+    ]
+}
+
+/// Of `token list`.
+pub(crate) const TOKENS: Shape = Shape {
+    columns: &[
+        Column::whole("Id"),
+        Column::whole("Role"),
+        Column::text("Application"),
+        Column::whole("Issued"),
+        Column::whole("Valid"),
+        Column::number("Event"),
+    ],
+    row: token,
+};
+
+/// The cells of a token.
+fn token(row: &Value) -> Vec<String> {
+    let revoked = shown(&row["revokedSeq"]);
+    vec![
+        shown(&row["id"]),
+        shown(&row["role"]),
+        shown(&row["application"]),
+        time(&row["addedAt"]),
+        if revoked.is_empty() { "yes".to_owned() } else { format!("until event {revoked}") },
+        shown(&row["addedSeq"]),
+    ]
+}
+
 /// Of `timeline`, and of a `log` of one application.
 pub(crate) const TIMELINE: Shape = Shape {
     columns: &[
@@ -159,8 +210,25 @@ fn target(row: &Value) -> String {
     name.map(|name| shown(&row[*name])).unwrap_or_default()
 }
 
-/// Why an operation was refused, which group it let join or leave, or which paths it changed.
+/// Why an operation was refused, which group it let join or leave, or which paths it changed; and what
+/// of it the application's profile did not expect.
 fn outcome(row: &Value) -> String {
+    let mut text = result(row);
+    let flags = row["flags"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for (place, flag) in flags.iter().take(PATHS_MAX).enumerate() {
+        let words = match flag["kind"].as_str() {
+            Some("outsideProfile") => "not in the profile",
+            Some("noSchema") => "in no schema",
+            Some("notFilterable") => "not to be filtered by",
+            _ => "unexpected",
+        };
+        let separator = if text.is_empty() || place > 0 { "" } else { " " };
+        text.push_str(&format!("{separator}[{}: {words}]", shown(&flag["path"])));
+    }
+    text
+}
+
+fn result(row: &Value) -> String {
     if let Some(requests) = row["count"].as_u64() {
         return format!("{} requests", count(requests));
     }

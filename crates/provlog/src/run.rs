@@ -22,13 +22,13 @@ use projector::{
     CommitError, Committer, CommitterOptions, Decision, Draft, Durability, ProjectorError,
 };
 use query::{Query, Token};
-use scim::{CursorKey, Registry};
+use scim::{CursorKey, Profiles, Registry};
 use store::{Options, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::ServeConfig;
-use crate::{client_address, listen, schemas};
+use crate::{catalog, client_address, listen};
 
 /// Requests that may wait for the committer at once.
 const COMMANDS_MAX: usize = 1024;
@@ -99,6 +99,8 @@ pub struct ServerConfig {
     pub memtable_bytes: usize,
     /// The schemas and resource types that are served.
     pub registry: Registry,
+    /// The profiles that applications can have; they come with the registry.
+    pub profiles: Profiles,
     /// When less of the disk is free, requests are refused.
     pub disk_reserve_bytes: u64,
     /// The clock that stamps events.
@@ -155,7 +157,8 @@ impl Server {
         record_start(&committer, last_alive).await?;
         make_admin_token(&committer, &config.data).await?;
 
-        let catalog = Catalog::open(&committer, config.registry).await?;
+        let profiles = Arc::new(config.profiles);
+        let catalog = Catalog::open(&committer, config.registry, Arc::clone(&profiles)).await?;
 
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
@@ -173,9 +176,7 @@ impl Server {
             metrics: render_metrics(committer.clone()),
             cursor_key,
             version: env!("CARGO_PKG_VERSION"),
-            check_settings: |settings| {
-                serde_json::from_value::<scim::Settings>(settings.clone()).is_ok()
-            },
+            profiles,
         };
         let router = ingest::router(Arc::new(ingest)).merge(query::router(Arc::new(query)));
         let router = client_address::behind(router, config.trusted_proxies);
@@ -242,7 +243,9 @@ impl Server {
 /// # Errors
 /// When the server cannot start.
 pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
-    let registry = schemas::load(config.schemas.as_deref()).map_err(RunError::Config)?;
+    let (registry, profiles) =
+        catalog::load(config.schemas.as_deref(), config.profiles.as_deref())
+            .map_err(RunError::Config)?;
     // Before the log is opened: a port that is taken leaves no start in the log.
     let failed = |source| RunError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).map_err(failed)?;
@@ -259,6 +262,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
             trusted_proxies: config.trusted_proxies.clone(),
             memtable_bytes: usize::try_from(config.memtable_bytes).unwrap_or(usize::MAX),
             registry,
+            profiles,
             disk_reserve_bytes: config.disk_reserve_bytes,
             clock: Clock::System,
             accept_clock: config.accept_clock,

@@ -24,6 +24,8 @@ pub(crate) enum List {
     Members = 3,
     Operations = 4,
     Timeline = 5,
+    Tokens = 6,
+    Profiles = 7,
 }
 
 /// A place in a list.

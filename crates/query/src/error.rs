@@ -39,6 +39,10 @@ pub(crate) enum Error {
     BodyLate { seconds: u64 },
     #[error("an application of that name is already there")]
     SlugTaken,
+    #[error("the token that asks cannot be taken back; ask with another one")]
+    OwnToken,
+    #[error("the application has two valid tokens already; take one back first")]
+    TwoTokens,
     #[error("the clock stands far behind the last event; nothing is changed until it catches up")]
     ClockBehind,
     #[error(transparent)]
@@ -115,6 +119,8 @@ impl Error {
             }
             Error::BodyLate { .. } => ("body-late", "Body too slow", StatusCode::REQUEST_TIMEOUT),
             Error::SlugTaken => ("name-taken", "Name taken", StatusCode::CONFLICT),
+            Error::OwnToken => ("token-in-use", "Token in use", StatusCode::CONFLICT),
+            Error::TwoTokens => ("two-tokens", "Two tokens already", StatusCode::CONFLICT),
             Error::ClockBehind => {
                 ("clock-behind", "Clock far behind", StatusCode::SERVICE_UNAVAILABLE)
             }

@@ -34,8 +34,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use projector::Committer;
-use scim::CursorKey;
-use serde_json::Value;
+use scim::{CursorKey, Profiles};
 
 pub use http::router;
 pub use token::{NoRandomBits, Token};
@@ -52,8 +51,8 @@ pub struct Query {
     pub cursor_key: CursorKey,
     /// Version of the program.
     pub version: &'static str,
-    /// Says whether a JSON object is the settings of an application.
-    pub check_settings: fn(&Value) -> bool,
+    /// The profiles that an application can have.
+    pub profiles: Arc<Profiles>,
 }
 
 impl Query {

@@ -43,6 +43,7 @@ impl<'a> Shown<'a> {
             | Fact::RecorderStopped(_)
             | Fact::ApplicationAdded(_)
             | Fact::CredentialAdded(_)
+            | Fact::CredentialRevoked(_)
             | Fact::ResourceTypeAdded(_) => None,
         }
     }
@@ -62,7 +63,10 @@ impl Request<'_> {
     fn detail(&self) -> Option<&Detail> {
         self.event.parts.iter().find_map(|part| match &part.content {
             Content::Detail(detail) => Some(detail),
-            Content::Target(_) | Content::Body(_) | Content::Changes(_) => None,
+            Content::Target(_)
+            | Content::Body(_)
+            | Content::Changes(_)
+            | Content::Flags(_) => None,
         })
     }
 
@@ -122,13 +126,24 @@ impl Request<'_> {
         paths
     }
 
+    /// What the application's profile did not expect.
+    fn flags(&self) -> Vec<Value> {
+        let flags = self.event.parts.iter().filter_map(|part| match &part.content {
+            Content::Flags(flags) => Some(flags),
+            Content::Target(_) | Content::Body(_) | Content::Changes(_) | Content::Detail(_) => {
+                None
+            }
+        });
+        flags.flatten().map(|flag| json!({"kind": flag.kind.name(), "path": flag.path})).collect()
+    }
+
     fn request(&self) -> Result<Value, Error> {
         let (mut target, mut body) = (None, Value::Null);
         for part in &self.event.parts {
             match &part.content {
                 Content::Target(text) => target = Some(text),
                 Content::Body(bytes) => body = json_value(Some(bytes), "a body")?,
-                Content::Changes(_) | Content::Detail(_) => {}
+                Content::Changes(_) | Content::Detail(_) | Content::Flags(_) => {}
             }
         }
         let note = self.detail().and_then(|detail| detail.body.as_ref()).map(|note| {
@@ -245,6 +260,7 @@ impl<'a> Operations<'a> {
             "results": operation.results,
             "sawSeq": operation.saw_seq,
             "changedPaths": request.changed_paths(),
+            "flags": request.flags(),
         }))
     }
 
@@ -279,6 +295,7 @@ impl<'a> Operations<'a> {
             "results": null,
             "sawSeq": null,
             "changedPaths": [],
+            "flags": [],
             "count": requests.count,
             "firstAt": requests.first.to_string(),
             "lastAt": requests.last.to_string(),

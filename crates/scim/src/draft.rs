@@ -1,6 +1,8 @@
 //! A resource under change: where values go, for bodies and PATCH operations alike. A POST is a
 //! path-less `replace` on nothing, so both dialects of a client end in the same state.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::error::ScimError;
@@ -12,7 +14,7 @@ use crate::resource::Member;
 use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType};
 use crate::settings::{PatchMiss, Settings};
 use crate::value::{
-    check_primary, collapse, identity, is_kept, is_primary, is_unassigned, read, read_list,
+    Reading, check_primary, collapse, identity, is_kept, is_primary, is_unassigned, read, read_list,
     read_parts, wrong,
 };
 
@@ -30,7 +32,7 @@ pub(crate) enum Mode {
 pub(crate) struct Draft<'a> {
     rt: &'a ResourceType,
     registry: &'a Registry,
-    settings: &'a Settings,
+    reading: Reading<'a>,
     pub(crate) attributes: Map<String, Value>,
     pub(crate) members: Vec<MemberOperation>,
     budget: Budget,
@@ -43,7 +45,13 @@ impl<'a> Draft<'a> {
         settings: &'a Settings,
         attributes: Map<String, Value>,
     ) -> Draft<'a> {
-        Draft { rt, registry, settings, attributes, members: Vec::new(), budget: Budget::new() }
+        let (reading, members, budget) = (Reading::new(settings), Vec::new(), Budget::new());
+        Draft { rt, registry, reading, attributes, members, budget }
+    }
+
+    /// The attributes and the changes of members, and what was passed over because no schema has it.
+    pub(crate) fn into_parts(self) -> (Map<String, Value>, Vec<MemberOperation>, BTreeSet<String>) {
+        (self.attributes, self.members, self.reading.into_unknown())
     }
 
     /// Merges each entry of an object as if its name were a path, except that what cannot be written is
@@ -53,9 +61,15 @@ impl<'a> Draft<'a> {
         mode: Mode,
         object: &Map<String, Value>,
     ) -> Result<(), ScimError> {
+        let reading = &self.reading;
         let entries = object.iter().filter_map(|(name, value)| {
-            let path = PatchPath::parse(self.rt, self.registry, name).ok()?;
-            Some((path, value))
+            match PatchPath::parse(self.rt, self.registry, name) {
+                Ok(path) => Some((path, value)),
+                Err(_) => {
+                    reading.pass_over(|| name.clone());
+                    None
+                }
+            }
         });
         // A whole attribute before its parts: `name` says nothing of what `name.givenName` says.
         let (parts, wholes): (Vec<_>, Vec<_>) = entries.partition(|(path, _)| match path {
@@ -76,10 +90,12 @@ impl<'a> Draft<'a> {
         let (PatchPath::Attribute(path) | PatchPath::Filtered { path, .. }) = path else {
             return true;
         };
-        self.registry.attribute(Some(self.rt), path).is_some_and(|attribute| {
-            let part = path.sub.as_deref().and_then(|sub| attribute.sub(sub));
-            is_kept(attribute) && part.is_none_or(is_kept)
-        })
+        let Some(attribute) = self.registry.attribute(Some(self.rt), path) else {
+            self.reading.pass_over(|| path.to_string());
+            return false;
+        };
+        let part = path.sub.as_deref().and_then(|sub| attribute.sub(sub));
+        is_kept(attribute) && part.is_none_or(is_kept)
     }
 
     /// Refuses a path that names nothing in a resource of this type, where the settings want that. By
@@ -93,7 +109,7 @@ impl<'a> Draft<'a> {
                     .is_some_and(|one| path.sub.as_deref().is_none_or(|sub| one.sub(sub).is_some()))
             }
         };
-        match self.settings.patch_miss {
+        match self.reading.settings.patch_miss {
             PatchMiss::Error if !known => {
                 Err(ScimError::no_target("the path names no attribute of this resource type"))
             }
@@ -124,15 +140,15 @@ impl<'a> Draft<'a> {
             (true, _) => self.set_elements(mode, path, attribute, filter, value),
             (false, _) if filter.is_some() => Err(no_list(path)),
             (false, Some(part)) => {
-                let value = read(self.settings, path, part, value)?;
+                let value = read(&self.reading, path, part, value)?;
                 self.set_parts(path, vec![(part.name.as_str(), value)])
             }
             (false, None) if attribute.kind == Kind::Complex && !is_clearing(value) => {
-                let parts = read_parts(self.settings, path, attribute, value)?;
+                let parts = read_parts(&self.reading, path, attribute, value)?;
                 self.set_parts(path, parts)
             }
             (false, None) => {
-                let value = read(self.settings, path, attribute, value)?;
+                let value = read(&self.reading, path, attribute, value)?;
                 self.store(path, attribute, value)
             }
         }
@@ -146,6 +162,7 @@ impl<'a> Draft<'a> {
             };
         }
         if self.rt.extension(urn).is_none() {
+            self.reading.pass_over(|| urn.to_owned());
             return Ok(());
         }
         match value {
@@ -172,6 +189,7 @@ impl<'a> Draft<'a> {
         path: &AttrPath,
     ) -> Result<Option<(&'a Attribute, Option<&'a Attribute>)>, ScimError> {
         let Some(attribute) = self.registry.attribute(Some(self.rt), path) else {
+            self.reading.pass_over(|| path.to_string());
             return Ok(None);
         };
         let part = path.sub.as_deref().map(|sub| attribute.sub(sub));
@@ -188,7 +206,10 @@ impl<'a> Draft<'a> {
         }
         match part {
             // A part nobody knows, like an attribute nobody knows.
-            Some(None) => Ok(None),
+            Some(None) => {
+                self.reading.pass_over(|| path.to_string());
+                Ok(None)
+            }
             Some(Some(part)) => Ok(Some((attribute, Some(part)))),
             None => Ok(Some((attribute, None))),
         }
@@ -242,7 +263,7 @@ impl<'a> Draft<'a> {
         attribute: &Attribute,
         value: &Value,
     ) -> Result<(), ScimError> {
-        let given = read_list(self.settings, path, attribute, value)?;
+        let given = read_list(&self.reading, path, attribute, value)?;
         let mut list = match mode {
             Mode::Replace => Vec::new(),
             Mode::Add => self.take_list(path),
@@ -298,15 +319,15 @@ impl<'a> Draft<'a> {
         // A simple value stands for the part `value`, and leaves the others alone.
         let exchanges = mode == Mode::Replace && path.sub.is_none() && value.is_object();
         let parts = match path.sub.as_deref().and_then(|sub| attribute.sub(sub)) {
-            Some(part) => vec![(part.name.as_str(), read(self.settings, path, part, value)?)],
+            Some(part) => vec![(part.name.as_str(), read(&self.reading, path, part, value)?)],
             None if attribute.kind != Kind::Complex => return Err(no_parts(path)),
             None if is_clearing(value) => {
                 let (Mode::Replace, Some(filter)) = (mode, filter) else { return Ok(()) };
                 let found = self.remove_elements(&whole, attribute, filter)?;
-                let is_error = !found && self.settings.patch_miss == PatchMiss::Error;
+                let is_error = !found && self.reading.settings.patch_miss == PatchMiss::Error;
                 return if is_error { Err(no_match(&whole)) } else { Ok(()) };
             }
-            None => read_parts(self.settings, path, attribute, value)?,
+            None => read_parts(&self.reading, path, attribute, value)?,
         };
         let mut list = self.take_list(&whole);
         self.budget.filter(&list, filter)?;
@@ -323,7 +344,7 @@ impl<'a> Draft<'a> {
                     None => Map::new(),
                     Some(_)
                         if mode == Mode::Replace
-                            && self.settings.patch_miss == PatchMiss::Error =>
+                            && self.reading.settings.patch_miss == PatchMiss::Error =>
                     {
                         return Err(no_match(&whole));
                     }
@@ -384,7 +405,7 @@ impl<'a> Draft<'a> {
                 .sub(&name.attribute)
                 .filter(|one| is_kept(one) && !element.contains_key(&one.name))?;
             let path = path.with_sub(Some(&part.name));
-            let value = read(self.settings, &path, part, &value.to_json()).ok()??;
+            let value = read(&self.reading, &path, part, &value.to_json()).ok()??;
             element.insert(part.name.clone(), value);
         }
         Some(element)

@@ -34,6 +34,7 @@ mod limits;
 mod patch;
 mod path;
 mod precondition;
+mod profile;
 mod projection;
 mod resource;
 mod schema;
@@ -56,10 +57,11 @@ pub use patch::{
 };
 pub use path::{AttrPath, PatchPath};
 pub use precondition::EntityTags;
+pub use profile::{Profile, ProfileVersion, Profiles};
 pub use projection::Projection;
 pub use resource::{Member, Resource, check_immutable, check_schemas};
 pub use schema::{
-    Attribute, Kind, Mutability, Registry, RegistryError, RegistryFileError, ResourceType,
+    Attribute, FileError, Kind, Mutability, Registry, RegistryError, ResourceType,
     Returned, Schema, Uniqueness,
 };
 pub use search::{SearchRequest, Selection};

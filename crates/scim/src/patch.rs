@@ -1,5 +1,7 @@
 //! PATCH (RFC 7644 §3.5.2) as a function: what was stored and the operations give what is to be stored.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::draft::{Draft, Mode};
@@ -43,6 +45,8 @@ pub struct Patched {
     /// What happens to the members of a group, in this order. They are no part of the attributes: a
     /// group may have more of them than one wants to load.
     pub members: Vec<MemberOperation>,
+    /// What no schema has and was passed over; as in [`crate::Resource::unknown`].
+    pub unknown: BTreeSet<String>,
 }
 
 /// A change of the members of a group. Ids are as the client wrote them; whether they are members is not
@@ -158,7 +162,8 @@ pub fn apply_patch(
     validate(rt, registry, &draft.attributes)?;
     check_immutable(rt, registry, attributes, &draft.attributes)?;
     check_size(&draft.attributes)?;
-    Ok(Patched { attributes: draft.attributes, members: draft.members })
+    let (attributes, members, unknown) = draft.into_parts();
+    Ok(Patched { attributes, members, unknown })
 }
 
 fn apply(

@@ -1,5 +1,7 @@
 //! Resources as they are kept, and how they are read from the body of a POST or PUT.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::draft::{Draft, Mode};
@@ -19,6 +21,9 @@ pub struct Resource {
     pub attributes: Map<String, Value>,
     /// The members of a group; `None` if the body does not name them.
     pub members: Option<Vec<Member>>,
+    /// What no schema has and was passed over: names as the client wrote them, cut at 256 bytes, after
+    /// their attribute if they are parts of one; the first 64.
+    pub unknown: BTreeSet<String>,
 }
 
 /// One member of a group.
@@ -137,11 +142,12 @@ impl Resource {
         draft.merge(Mode::Replace, object)?;
         validate(rt, registry, &draft.attributes)?;
         check_size(&draft.attributes)?;
-        let members = draft.members.pop().and_then(|last| match last {
+        let (attributes, mut members, unknown) = draft.into_parts();
+        let members = members.pop().and_then(|last| match last {
             MemberOperation::Replace(members) => Some(members),
             _ => None,
         });
-        Ok(Resource { attributes: draft.attributes, members })
+        Ok(Resource { attributes, members, unknown })
     }
 }
 

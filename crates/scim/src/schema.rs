@@ -9,7 +9,8 @@ use crate::path::AttrPath;
 
 mod files;
 
-pub use files::RegistryFileError;
+pub use files::FileError;
+pub(crate) use files::check_sizes as check_files;
 
 const SCHEMA_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 const RESOURCE_TYPE_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";

@@ -1,7 +1,8 @@
 //! Values as clients write them, brought into the one form in which they are kept: names in schema
 //! spelling, types checked, nothing empty, nothing the client may not write.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
@@ -14,11 +15,42 @@ use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Mutability};
 use crate::settings::Settings;
 
+/// So many names of what no schema has are noted of one request.
+const UNKNOWN_MAX: usize = 64;
+/// Longer names are cut.
+const UNKNOWN_BYTES_MAX: usize = 256;
 /// One text of any attribute.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
 /// One text by which resources are looked up: it becomes part of keys.
 pub(crate) const LOOKUP_BYTES_MAX: usize = 1024;
 const LOOKED_UP: [&str; 3] = ["userName", "externalId", "displayName"];
+
+/// How values are read, and what of them was passed over because no schema has it.
+pub(crate) struct Reading<'a> {
+    pub(crate) settings: &'a Settings,
+    unknown: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(settings: &'a Settings) -> Reading<'a> {
+        Reading { settings, unknown: RefCell::default() }
+    }
+
+    /// Notes the name of something that no schema has; it is the client's text, so it is cut.
+    pub(crate) fn pass_over(&self, name: impl FnOnce() -> String) {
+        let mut unknown = self.unknown.borrow_mut();
+        if unknown.len() < UNKNOWN_MAX {
+            let mut name = name();
+            name.truncate(name.floor_char_boundary(UNKNOWN_BYTES_MAX));
+            unknown.insert(name);
+        }
+    }
+
+    /// What was passed over.
+    pub(crate) fn into_unknown(self) -> BTreeSet<String> {
+        self.unknown.into_inner()
+    }
+}
 
 /// The instant of a date and time (RFC 7643 §2.3.5); without an offset it is UTC.
 pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
@@ -52,35 +84,35 @@ pub(crate) fn is_kept(attribute: &Attribute) -> bool {
 
 /// Reads all of one attribute; `None` is unassigned. `path` is for messages and tells which limit holds.
 pub(crate) fn read(
-    settings: &Settings,
+    reading: &Reading<'_>,
     path: &AttrPath,
     attribute: &Attribute,
     value: &Value,
 ) -> Result<Option<Value>, ScimError> {
     if attribute.multi_valued {
-        let list = read_list(settings, path, attribute, value)?;
+        let list = read_list(reading, path, attribute, value)?;
         Ok((!list.is_empty()).then_some(Value::Array(list)))
     } else {
-        read_one(settings, path, attribute, value)
+        read_one(reading, path, attribute, value)
     }
 }
 
 /// Reads the elements of a multi-valued attribute; anything but a list is a list of one. At most
 /// [`crate::ELEMENTS_MAX`].
 pub(crate) fn read_list(
-    settings: &Settings,
+    reading: &Reading<'_>,
     path: &AttrPath,
     attribute: &Attribute,
     value: &Value,
 ) -> Result<Vec<Value>, ScimError> {
-    let list = read_selection(settings, path, attribute, value)?;
+    let list = read_selection(reading, path, attribute, value)?;
     check_primary(path, &list)?;
     Ok(list)
 }
 
 /// The same for elements that are only compared with others, and not kept.
 pub(crate) fn read_selection(
-    settings: &Settings,
+    reading: &Reading<'_>,
     path: &AttrPath,
     attribute: &Attribute,
     value: &Value,
@@ -92,7 +124,7 @@ pub(crate) fn read_selection(
     check_length(path, given.len())?;
     let mut list = Vec::with_capacity(given.len());
     for item in given {
-        list.extend(read_one(settings, path, attribute, item)?);
+        list.extend(read_one(reading, path, attribute, item)?);
     }
     if list.len() > 1 {
         collapse(attribute, &mut list);
@@ -103,7 +135,7 @@ pub(crate) fn read_selection(
 /// Reads the parts that an object names of a complex attribute, `None` for those it clears. A simple
 /// value stands for the part called `value`.
 pub(crate) fn read_parts<'a>(
-    settings: &Settings,
+    reading: &Reading<'_>,
     path: &AttrPath,
     attribute: &'a Attribute,
     value: &Value,
@@ -112,17 +144,19 @@ pub(crate) fn read_parts<'a>(
         Value::Null => Ok(Vec::new()),
         Value::Array(items) => match items.as_slice() {
             [] => Ok(Vec::new()),
-            [only] => read_parts(settings, path, attribute, only),
+            [only] => read_parts(reading, path, attribute, only),
             _ => Err(wrong(path, "a single object")),
         },
         Value::Object(object) => {
             let mut parts = Vec::with_capacity(object.len());
             for (name, value) in object {
-                let Some(part) = attribute.sub(name).filter(|part| is_kept(part)) else {
-                    continue;
-                };
+                let part = attribute.sub(name);
+                if part.is_none() {
+                    reading.pass_over(|| format!("{path}.{name}"));
+                }
+                let Some(part) = part.filter(|part| is_kept(part)) else { continue };
                 let path = path.with_sub(Some(&part.name));
-                parts.push((part.name.as_str(), read(settings, &path, part, value)?));
+                parts.push((part.name.as_str(), read(reading, &path, part, value)?));
             }
             Ok(parts)
         }
@@ -135,7 +169,7 @@ pub(crate) fn read_parts<'a>(
                 };
             };
             let path = path.with_sub(Some(&part.name));
-            let value = read(settings, &path, part, simple)?;
+            let value = read(reading, &path, part, simple)?;
             Ok(vec![(part.name.as_str(), value)])
         }
     }
@@ -143,13 +177,13 @@ pub(crate) fn read_parts<'a>(
 
 /// Reads one value of an attribute, or one element of a multi-valued one.
 fn read_one(
-    settings: &Settings,
+    reading: &Reading<'_>,
     path: &AttrPath,
     attribute: &Attribute,
     value: &Value,
 ) -> Result<Option<Value>, ScimError> {
     if attribute.kind == Kind::Complex {
-        let object: Map<String, Value> = read_parts(settings, path, attribute, value)?
+        let object: Map<String, Value> = read_parts(reading, path, attribute, value)?
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), value?)))
             .collect();
@@ -160,22 +194,22 @@ fn read_one(
     }
     if let Value::Array(items) = value {
         return match items.as_slice() {
-            [only] => read_one(settings, path, attribute, only),
+            [only] => read_one(reading, path, attribute, only),
             _ => Err(wrong(path, "a single value")),
         };
     }
-    read_simple(settings, path, attribute, value).map(Some)
+    read_simple(reading, path, attribute, value).map(Some)
 }
 
 fn read_simple(
-    settings: &Settings,
+    reading: &Reading<'_>,
     path: &AttrPath,
     attribute: &Attribute,
     value: &Value,
 ) -> Result<Value, ScimError> {
     match (attribute.kind, value) {
         (Kind::Boolean, Value::Bool(_)) => Ok(value.clone()),
-        (Kind::Boolean, Value::String(text)) if settings.lenient_booleans => {
+        (Kind::Boolean, Value::String(text)) if reading.settings.lenient_booleans => {
             if text.eq_ignore_ascii_case("true") {
                 Ok(Value::Bool(true))
             } else if text.eq_ignore_ascii_case("false") {

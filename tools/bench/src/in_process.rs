@@ -85,12 +85,14 @@ impl InProcess {
 
 /// What a server of the bench is made of: what `provlog serve` has by default.
 pub fn config(data: &Path, clock: Clock, public_url: &str) -> ServerConfig {
+    let (registry, profiles) = scim::Profiles::built_in();
     ServerConfig {
         data: data.to_owned(),
         public_url: public_url.to_owned(),
         trusted_proxies: vec![],
         memtable_bytes: store::Options::default().memtable_bytes,
-        registry: scim::Registry::core().clone(),
+        registry,
+        profiles,
         disk_reserve_bytes: 512 << 20,
         clock,
         // The workload lies in the past, or in the future of a machine whose clock is wrong.

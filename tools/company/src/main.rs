@@ -143,12 +143,14 @@ async fn serve(
 ) -> Result<(), Failure> {
     let failed = |error: provlog::run::RunError| Failure::Failed(with_causes(&error));
     let url = format!("http://{address}");
+    let (registry, profiles) = scim::Profiles::built_in();
     let server = Server::open(ServerConfig {
         data: arguments.data.clone(),
         public_url: url.clone(),
         trusted_proxies: vec![],
         memtable_bytes: MEMTABLE_BYTES,
-        registry: scim::Registry::core().clone(),
+        registry,
+        profiles,
         disk_reserve_bytes: DISK_RESERVE_BYTES,
         clock: Clock::System,
         accept_clock: false,

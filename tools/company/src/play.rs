@@ -232,12 +232,14 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
         let waited = event::Stopwatch::start();
         loop {
             let clock = Clock::manual(time);
+            let (registry, profiles) = scim::Profiles::built_in();
             let config = ServerConfig {
                 data: self.folder.to_owned(),
                 public_url: "http://127.0.0.1:8080".to_owned(), // answers are made later, by another
                 trusted_proxies: vec![],
                 memtable_bytes: 64 << 20,
-                registry: scim::Registry::core().clone(),
+                registry,
+                profiles,
                 disk_reserve_bytes: 0,
                 clock: clock.clone(),
                 accept_clock: false,

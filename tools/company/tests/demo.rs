@@ -77,12 +77,14 @@ impl Demo {
 }
 
 async fn open(data: &Path) -> Server {
+    let (registry, profiles) = scim::Profiles::built_in();
     let opened = Server::open(ServerConfig {
         data: data.to_owned(),
         public_url: "http://audit.example".to_owned(),
         trusted_proxies: vec![],
         memtable_bytes: 1 << 20,
-        registry: scim::Registry::core().clone(),
+        registry,
+        profiles,
         disk_reserve_bytes: 0,
         clock: Clock::manual(END),
         accept_clock: false,

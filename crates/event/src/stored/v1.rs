@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::codec::{CodecError, header_fields};
 use crate::event::{
-    ApplicationAdded, BodyNote, Changes, CredentialAdded, Detail, Effect, Element, Fact, Header,
-    Lifecycle, Mention, Method, Operation, Origin, Path, RecorderStarted, RecorderStopped,
+    ApplicationAdded, BodyNote, Changes, CredentialAdded, CredentialRevoked, Detail, Effect, Element,
+    Fact, Flag, FlagKind, Header, Lifecycle, Mention, Method, Operation, Origin, Path, RecorderStarted, RecorderStopped,
     ResourceType, ResourceTypeAdded, Role, Route, Unauthenticated, ValueChange,
 };
 use crate::id::{Application, Attribute, Credential, Number};
@@ -21,6 +21,7 @@ const APPLICATION_ADDED: u8 = 4;
 const CREDENTIAL_ADDED: u8 = 5;
 const RESOURCE_TYPE_ADDED: u8 = 6;
 const UNAUTHENTICATED: u8 = 7;
+const CREDENTIAL_REVOKED: u8 = 8;
 
 /// What every kind's header begins with.
 #[derive(Serialize, Deserialize)]
@@ -85,6 +86,11 @@ struct CredentialAddedV1 {
 }
 
 #[derive(Serialize, Deserialize)]
+struct CredentialRevokedV1 {
+    number: u32,
+}
+
+#[derive(Serialize, Deserialize)]
 struct ResourceTypeAddedV1 {
     number: u8,
     name: String,
@@ -142,6 +148,12 @@ struct BodyNoteV1 {
     media_type: Option<String>,
     line: u32,
     column: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct FlagV1 {
+    kind: u8,
+    path: String,
 }
 
 fn unknown(what: &'static str, code: u8) -> CodecError {
@@ -249,6 +261,10 @@ pub(crate) fn header_to_stored(
                 sha256: added.sha256,
             }),
         ),
+        Fact::CredentialRevoked(revoked) => (
+            CREDENTIAL_REVOKED,
+            FieldsV1::CredentialRevoked(CredentialRevokedV1 { number: revoked.number.0 }),
+        ),
         Fact::ResourceTypeAdded(added) => (
             RESOURCE_TYPE_ADDED,
             FieldsV1::ResourceTypeAdded(ResourceTypeAddedV1 {
@@ -280,6 +296,7 @@ enum FieldsV1 {
     RecorderStopped(RecorderStoppedV1),
     ApplicationAdded(ApplicationAddedV1),
     CredentialAdded(CredentialAddedV1),
+    CredentialRevoked(CredentialRevokedV1),
     ResourceTypeAdded(ResourceTypeAddedV1),
     Unauthenticated(UnauthenticatedV1),
 }
@@ -292,6 +309,7 @@ impl Serialize for HeaderV1 {
             FieldsV1::RecorderStopped(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ApplicationAdded(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::CredentialAdded(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::CredentialRevoked(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ResourceTypeAdded(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::Unauthenticated(fields) => (&self.common, fields).serialize(serializer),
         }
@@ -337,6 +355,11 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
                 sha256: added.sha256,
             });
             (common, fact)
+        }
+        CREDENTIAL_REVOKED => {
+            let (common, revoked): (CommonV1, CredentialRevokedV1) = header_fields(bytes)?;
+            let number = Credential(revoked.number);
+            (common, Fact::CredentialRevoked(CredentialRevoked { number }))
         }
         RESOURCE_TYPE_ADDED => {
             let (common, added): (CommonV1, ResourceTypeAddedV1) = header_fields(bytes)?;
@@ -544,5 +567,25 @@ impl From<DetailV1> for Detail {
                 column: note.column,
             }),
         }
+    }
+}
+
+impl From<&Flag> for FlagV1 {
+    fn from(flag: &Flag) -> FlagV1 {
+        FlagV1 { kind: flag.kind as u8, path: flag.path.clone() }
+    }
+}
+
+impl TryFrom<FlagV1> for Flag {
+    type Error = CodecError;
+
+    fn try_from(stored: FlagV1) -> Result<Flag, CodecError> {
+        let kind = match stored.kind {
+            1 => FlagKind::OutsideProfile,
+            2 => FlagKind::NoSchema,
+            3 => FlagKind::NotFilterable,
+            code => return Err(unknown("kind of flag", code)),
+        };
+        Ok(Flag { kind, path: stored.path })
     }
 }

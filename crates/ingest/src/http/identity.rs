@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use event::{Credential, Role};
+use event::{Credential, Role, Timestamp};
 use projector::{ProjectorError, View, token_sha256};
 
 use crate::context::Context;
@@ -34,10 +34,19 @@ struct Remembered {
 type Presented = (String, [u8; 32]);
 
 impl Identities {
-    fn get(&self, configuration: u64, presented: &Presented) -> Option<Arc<Identified>> {
+    /// `now` tells whether the profile still says what it said then.
+    fn get(
+        &self,
+        configuration: u64,
+        presented: &Presented,
+        now: Timestamp,
+    ) -> Option<Arc<Identified>> {
         let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (remembered.configuration == configuration)
-            .then(|| remembered.found.get(presented).cloned())?
+        let found = (remembered.configuration == configuration)
+            .then(|| remembered.found.get(presented).cloned())?;
+        found.filter(|found| {
+            found.context.as_ref().is_none_or(|context| context.profile_times.contains(&now.0))
+        })
     }
 
     fn put(&self, configuration: u64, presented: Presented, identified: Arc<Identified>) {
@@ -58,21 +67,26 @@ impl Ingest {
         token: Option<&str>,
     ) -> Result<Arc<Identified>, ProjectorError> {
         // Before the snapshot: whatever is configured after that makes it ask again.
-        let configuration = self.committer.configuration();
+        let (configuration, now) = (self.committer.configuration(), self.now());
         let presented = token.map(|token| (slug.to_owned(), token_sha256(token)));
         if let Some(presented) = &presented
-            && let Some(identified) = self.identities.get(configuration, presented)
+            && let Some(identified) = self.identities.get(configuration, presented, now)
         {
             return Ok(identified);
         }
-        let identified = Arc::new(self.look_up(slug, token)?);
+        let identified = Arc::new(self.look_up(slug, token, now)?);
         if let (Some(presented), Some(_)) = (presented, identified.credential) {
             self.identities.put(configuration, presented, Arc::clone(&identified));
         }
         Ok(identified)
     }
 
-    fn look_up(&self, slug: &str, token: Option<&str>) -> Result<Identified, ProjectorError> {
+    fn look_up(
+        &self,
+        slug: &str,
+        token: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Identified, ProjectorError> {
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
         let Some(row) = view.application(slug)? else {
@@ -86,7 +100,8 @@ impl Ingest {
             .filter(|found| found.role == Role::Scim && found.application == row.number)
             .map(|found| found.number);
         Ok(Identified {
-            context: Some(Context::of(&row, &self.public_url, &self.catalog)),
+            // No application has a profile that is not there: one is not opened or added with it.
+            context: Context::of(&row, &self.public_url, &self.catalog, now),
             credential,
         })
     }
@@ -96,18 +111,20 @@ impl Ingest {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp(7);
+
     #[test]
     fn what_is_remembered_is_forgotten_when_something_is_configured() {
         let identities = Identities::default();
         let presented = |slug: &str| (slug.to_owned(), [7; 32]);
         let found = Arc::new(Identified { context: None, credential: Some(Credential(3)) });
         identities.put(1, presented("boat"), Arc::clone(&found));
-        assert_eq!(identities.get(1, &presented("boat")).unwrap().credential, Some(Credential(3)));
-        assert!(identities.get(1, &presented("kite")).is_none());
-        assert!(identities.get(1, &("boat".to_owned(), [8; 32])).is_none(), "another token");
-        assert!(identities.get(2, &presented("boat")).is_none(), "configured since");
+        assert_eq!(identities.get(1, &presented("boat"), NOW).unwrap().credential, Some(Credential(3)));
+        assert!(identities.get(1, &presented("kite"), NOW).is_none());
+        assert!(identities.get(1, &("boat".to_owned(), [8; 32]), NOW).is_none(), "another token");
+        assert!(identities.get(2, &presented("boat"), NOW).is_none(), "configured since");
         identities.put(2, presented("kite"), Arc::clone(&found));
-        assert!(identities.get(1, &presented("boat")).is_none(), "the old ones are gone");
+        assert!(identities.get(1, &presented("boat"), NOW).is_none(), "the old ones are gone");
         for number in 0..3 * REMEMBERED_MAX {
             identities.put(2, presented(&number.to_string()), Arc::clone(&found));
         }

@@ -217,6 +217,10 @@ impl Ingest {
             }
             _ => {}
         }
+        if stored_type != ResourceType::NONE && context.resource_type(stored_type).is_none() {
+            let detail = "this application has no such resources; see /ResourceTypes";
+            return Err(ScimError::not_found(detail));
+        }
         if !address.allows(method) {
             let allowed = address.allowed();
             let detail = format!("this method is not served here; these are: {allowed}");
@@ -293,7 +297,7 @@ impl Ingest {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.committer.clock().now()
     }
 }
@@ -401,7 +405,12 @@ pub(super) fn intent(
         Ok(None) => return refused(ScimError::invalid_syntax("the body is missing"), id, None),
         Err(error) => return refused(error, id, None),
     };
-    let read = || Resource::read(resource_type, context.registry(), &context.settings, &body);
+    let read = || {
+        let resource =
+            Resource::read(resource_type, context.registry(), &context.settings, &body)?;
+        context.check_required(resource_type, &resource.attributes)?;
+        Ok(resource)
+    };
     let id_or_empty = id.clone().unwrap_or_default();
     match method {
         Method::Post => match read() {

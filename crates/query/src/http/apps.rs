@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use event::{ApplicationAdded, CredentialAdded, Fact, Role};
 use projector::{Decision, Draft, Durability};
+use scim::Settings;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -21,7 +22,7 @@ use crate::stand::Stand;
 use crate::token::Token;
 
 const SLUG_BYTES_MAX: usize = 63;
-/// Until others exist.
+/// Of an application that names none.
 const PROFILE: &str = "generic";
 
 /// `GET /api/v1/apps`: the applications, in the order in which they were added.
@@ -111,11 +112,14 @@ fn check(query: &Query, new: &NewApplication) -> Result<(String, Vec<u8>), Error
             "`application` takes 1 to 63 of a-z, 0-9 and -, and does not begin with -".into(),
         ));
     }
-    if new.profile.as_deref().is_some_and(|profile| profile != PROFILE) {
-        return Err(Error::Body(format!("`profile` names none that is known; there is {PROFILE}")));
+    let profile = new.profile.as_deref().unwrap_or(PROFILE);
+    if query.profiles.get(profile).is_none() {
+        let known: Vec<&str> = query.profiles.all().map(|one| one.name.as_str()).collect();
+        let known = known.join(", ");
+        return Err(Error::Body(format!("`profile` names none that is known; there are {known}")));
     }
     let settings = Value::Object(new.settings.clone().unwrap_or_default());
-    if !(query.check_settings)(&settings) {
+    if serde_json::from_value::<Settings>(settings.clone()).is_err() {
         // Which one is not said: a member's name is as much the sender's as its value.
         return Err(Error::Body(
             "`settings` has an unknown member or a value of the wrong kind; see docs/scim.md"
@@ -123,7 +127,7 @@ fn check(query: &Query, new: &NewApplication) -> Result<(String, Vec<u8>), Error
         ));
     }
     let text = serde_json::to_vec(&settings).map_err(|_| Error::Defect)?;
-    Ok((PROFILE.to_owned(), text))
+    Ok((profile.to_owned(), text))
 }
 
 fn is_slug(text: &str) -> bool {

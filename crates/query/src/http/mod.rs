@@ -4,6 +4,7 @@ mod apps;
 mod groups;
 mod health;
 mod operations;
+mod profiles;
 mod resource;
 mod timeline;
 mod tokens;
@@ -20,7 +21,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::middleware::from_fn;
-use axum::routing::{get, post};
+use axum::routing::{delete, get};
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -44,7 +45,9 @@ pub fn router(query: Arc<Query>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/api/v1/apps", get(apps::list).post(apps::add))
-        .route("/api/v1/tokens", post(tokens::add))
+        .route("/api/v1/profiles", get(profiles::list))
+        .route("/api/v1/tokens", get(tokens::list).post(tokens::add))
+        .route("/api/v1/tokens/{id}", delete(tokens::revoke))
         .route("/api/v1/apps/{app}/users", get(users::list))
         .route("/api/v1/apps/{app}/users/{user}", get(users::one))
         .route("/api/v1/apps/{app}/groups/{group}", get(groups::one))

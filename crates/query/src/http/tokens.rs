@@ -1,20 +1,97 @@
-//! A new token.
+//! Tokens: which there are, a new one, and one that is taken back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
-use event::{Application, CredentialAdded, Fact, Role};
-use projector::{Decision, Draft, Durability};
+use event::{Application, Credential, CredentialAdded, CredentialRevoked, Fact, Role};
+use projector::{CredentialRow, Decision, Draft, Durability};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Ask, read_body};
+use super::{Ask, Names, read_body};
 use crate::Query;
+use crate::answer::Answer;
+use crate::coverage::Coverage;
+use crate::cursor::List;
 use crate::error::Error;
+use crate::stand::Stand;
 use crate::token::Token;
+
+/// An identity provider changes its token while the old one still works; there is no use for a third.
+const SCIM_TOKENS_MAX: usize = 2;
+
+/// `GET /api/v1/tokens`: every token that was issued, without the token itself.
+pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
+    ask.read(|reading| {
+        let params = reading.params(&["limit", "cursor"])?;
+        reading.caller.clone().into_admin()?;
+        let stand = Stand::of_page(&reading.record, &params, &[], List::Tokens)?;
+        let view = &reading.record.view;
+        let applications = view.applications()?.into_iter();
+        let slugs: BTreeMap<_, _> = applications.map(|one| (one.number, one.slug)).collect();
+        let mut all = view.credentials()?;
+        all.retain(|one| one.added_seq < stand.size);
+        let count = all.len() as u64;
+        all.retain(|one| stand.after.is_none_or(|after| u64::from(one.number.0) > after));
+        let more = all.len() > stand.limit;
+        all.truncate(stand.limit);
+        let last = all.last().filter(|_| more);
+        let next = last.map(|one| stand.next(List::Tokens, one.number.0.into()));
+        let rows = all.iter().map(|one| {
+            json!({
+                "id": one.number.to_string(),
+                "role": one.role.name(),
+                "application": slugs.get(&one.application),
+                "addedAt": one.added_at.to_string(),
+                "addedSeq": one.added_seq,
+                "revokedSeq": one.revoked_seq.filter(|seq| *seq < stand.size),
+            })
+        });
+        let answer = Answer::new(&reading.record, &stand, &Coverage::complete());
+        Ok(answer.rows(rows.collect(), count, next))
+    })
+    .await
+}
+
+/// `DELETE /api/v1/tokens/{id}`: takes a token back. It is refused from the next request on; doing it
+/// again changes nothing.
+pub(super) async fn revoke(
+    State(query): State<Arc<Query>>,
+    ask: Ask,
+    Names(id): Names<String>,
+) -> Result<Json<Value>, Error> {
+    let origin = ask.read(|reading| {
+        reading.params(&[])?;
+        reading.caller.into_admin()
+    });
+    let origin = origin.await?;
+    let unknown = || Error::NotFound("there is no such token; see /api/v1/tokens");
+    let number = Credential(id.parse().map_err(|_| unknown())?);
+    let decide = move |view: &projector::View<'_>, stamp: projector::Stamp| {
+        let refused = |error| Ok(Decision { events: vec![], reply: Err(error) });
+        let Some(credential) = view.credential_of(number)? else { return refused(unknown()) };
+        // Whoever does that may be left with none that can undo it.
+        if origin.credential == number {
+            return refused(Error::OwnToken);
+        }
+        if let Some(seq) = credential.revoked_seq {
+            return Ok(Decision { events: vec![], reply: Ok((credential.role, seq)) });
+        }
+        if stamp.clock_behind {
+            return refused(Error::ClockBehind);
+        }
+        let fact = Fact::CredentialRevoked(CredentialRevoked { number });
+        let application = credential.application;
+        let event = Draft { application, origin: Some(origin), fact, parts: vec![] };
+        Ok(Decision { events: vec![event], reply: Ok((credential.role, stamp.seq)) })
+    };
+    let (role, seq) = query.committer.submit(Durability::Synced, decide).await??;
+    Ok(Json(json!({"id": number.to_string(), "role": role.name(), "revokedSeq": seq})))
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +126,15 @@ pub(super) async fn add(
                 None => return refused(Error::NotFound("there is no such application")),
             },
         };
+        let is_like = |one: &CredentialRow| {
+            let valid = one.revoked_seq.is_none();
+            valid && one.role == Role::Scim && one.application == application
+        };
+        if role == Role::Scim
+            && view.credentials()?.iter().filter(|one| is_like(one)).count() >= SCIM_TOKENS_MAX
+        {
+            return refused(Error::TwoTokens);
+        }
         if stamp.clock_behind {
             return refused(Error::ClockBehind);
         }

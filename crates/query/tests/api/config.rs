@@ -13,7 +13,7 @@ use crate::harness::{Reply, START, Server};
 #[tokio::test]
 async fn an_application_comes_with_its_token_in_one_decision() {
     let server = Server::start().await;
-    let settings = json!({"lenient": true});
+    let settings = json!({"lenient_booleans": true});
     let body = json!({"application": "paperboat", "profile": "generic", "settings": settings});
     let reply = server.post("/api/v1/apps", &server.admin, body).await;
     assert_eq!(reply.status, 201);

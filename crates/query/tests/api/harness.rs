@@ -84,7 +84,7 @@ impl Server {
             metrics: Arc::new(|| "provlog_up 1\n".into()),
             cursor_key: scim::CursorKey::new([7; 32]),
             version: "1.2.3",
-            check_settings: |settings| settings.get("odd").is_none(),
+            profiles: Arc::new(scim::Profiles::built_in().1),
         }));
         let token = Token::generate().unwrap();
         let admin = token.as_str().to_owned();

@@ -47,6 +47,7 @@ async fn a_change_is_shown_whole() {
         "sourceIp": "192.0.2.14", "userAgent": "harness", "requestId": "req-0",
         "index": 0, "durationMs": 1.5, "results": null, "sawSeq": null,
         "changedPaths": ["displayName", "externalId", "members"],
+        "flags": [],
     });
     assert_eq!(row, &expected);
 
@@ -246,7 +247,7 @@ async fn counted_requests_stand_among_the_operations() {
         "reason": null, "effect": "rejected", "actorType": "none", "actorId": null,
         "sourceIp": null, "userAgent": null, "requestId": null, "index": null,
         "durationMs": null,
-        "results": null, "sawSeq": null, "changedPaths": [], "count": 70_000,
+        "results": null, "sawSeq": null, "changedPaths": [], "flags": [], "count": 70_000,
         "firstAt": "2026-03-02T08:59:00.000000Z", "lastAt": "2026-03-02T08:59:59.999999Z",
     });
     assert_eq!(row, expected);

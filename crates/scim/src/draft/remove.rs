@@ -162,7 +162,7 @@ impl Draft<'_> {
         attribute: &Attribute,
         selection: &Value,
     ) -> Result<(), ScimError> {
-        let selection = read_selection(self.settings, path, attribute, selection)?;
+        let selection = read_selection(&self.reading, path, attribute, selection)?;
         // Those that name the same parts are looked up at once.
         let mut wanted: BTreeMap<Vec<&str>, HashSet<Vec<Vec<u8>>>> = BTreeMap::new();
         for one in &selection {

@@ -26,11 +26,11 @@ const PROTOCOL_SEGMENTS: [&str; 7] = [
     ".search",
 ];
 
-/// Why a file of schemas or resource types cannot be used, and where to look. Files are written by
+/// Why a file of schemas, resource types or profiles cannot be used, and where to look. Files are written by
 /// operators: the detail repeats names from them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {detail}")]
-pub struct RegistryFileError {
+pub struct FileError {
     /// Name of the file, as given.
     pub file: String,
     /// Line, from 1.
@@ -48,8 +48,13 @@ impl Registry {
     /// The order of the files does not matter. What the core has cannot be defined again, unknown
     /// members are refused, and so is what a schema could promise and we do not keep (`uniqueness`).
     /// At most 64 files of 1 MiB, with 1,000 attributes and sub-attributes each.
-    pub fn with_files(files: &[(String, String)]) -> Result<Registry, RegistryFileError> {
+    pub fn with_files(files: &[(String, String)]) -> Result<Registry, FileError> {
         check_sizes(files)?;
+        Registry::assembled(files)
+    }
+
+    /// The same of files whose number and sizes are known to be small.
+    pub(crate) fn assembled(files: &[(String, String)]) -> Result<Registry, FileError> {
         let (mut schemas, mut resource_types) = (Vec::new(), Vec::new());
         for (name, text) in files {
             let file = File { name, text };
@@ -92,7 +97,7 @@ impl Registry {
         Ok(registry)
     }
 
-    fn add_schema(&mut self, file: File<'_>, schema: Schema) -> Result<(), RegistryFileError> {
+    fn add_schema(&mut self, file: File<'_>, schema: Schema) -> Result<(), FileError> {
         let Schema { id, attributes, .. } = &schema;
         // What else a URN may hold could not be written in a filter.
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
@@ -133,7 +138,7 @@ impl Registry {
         &mut self,
         file: File<'_>,
         mut resource_type: ResourceType,
-    ) -> Result<(), RegistryFileError> {
+    ) -> Result<(), FileError> {
         let name = resource_type.name.clone();
         let is_taken = |one: &ResourceType| one.name.eq_ignore_ascii_case(&name);
         if !is_name(&name) || name.starts_with('$') {
@@ -192,7 +197,7 @@ impl Registry {
         file: File<'_>,
         urn: &str,
         extends: Extends,
-    ) -> Result<(), RegistryFileError> {
+    ) -> Result<(), FileError> {
         let (name, required) = match extends {
             Extends::Name(name) => (name, false),
             Extends::Object(ExtendsObject { resource_type, required }) => (resource_type, required),
@@ -210,9 +215,9 @@ impl Registry {
     }
 }
 
-fn check_sizes(files: &[(String, String)]) -> Result<(), RegistryFileError> {
+pub(crate) fn check_sizes(files: &[(String, String)]) -> Result<(), FileError> {
     let too_large = |file: &str, detail: String| {
-        Err(RegistryFileError { file: file.to_owned(), line: 1, detail })
+        Err(FileError { file: file.to_owned(), line: 1, detail })
     };
     if let Some((name, _)) = files.get(FILES_MAX) {
         return too_large(name, format!("more than {FILES_MAX} files"));
@@ -224,7 +229,7 @@ fn check_sizes(files: &[(String, String)]) -> Result<(), RegistryFileError> {
 }
 
 /// What a schema may promise and we do not keep.
-fn check_promises(file: File<'_>, attribute: &Attribute) -> Result<(), RegistryFileError> {
+fn check_promises(file: File<'_>, attribute: &Attribute) -> Result<(), FileError> {
     let name = &attribute.name;
     if attribute.uniqueness != Uniqueness::None {
         let detail = format!("attribute {name}: uniqueness must be none; only userName is unique");
@@ -239,8 +244,8 @@ fn check_promises(file: File<'_>, attribute: &Attribute) -> Result<(), RegistryF
 
 fn each(
     attributes: &[Attribute],
-    visit: &mut dyn FnMut(&Attribute) -> Result<(), RegistryFileError>,
-) -> Result<(), RegistryFileError> {
+    visit: &mut dyn FnMut(&Attribute) -> Result<(), FileError>,
+) -> Result<(), FileError> {
     for attribute in attributes {
         visit(attribute)?;
         each(&attribute.sub_attributes, visit)?;
@@ -260,7 +265,7 @@ enum Content {
 }
 
 impl File<'_> {
-    fn read(self) -> Result<Content, RegistryFileError> {
+    fn read(self) -> Result<Content, FileError> {
         let members: BTreeMap<String, IgnoredAny> = self.parse()?;
         match (members.contains_key("attributes"), members.contains_key("endpoint")) {
             (true, false) => {
@@ -290,27 +295,27 @@ impl File<'_> {
         }
     }
 
-    fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, RegistryFileError> {
+    fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, FileError> {
         serde_json::from_str(self.text).map_err(|error| {
             let (line, column) = (error.line().max(1), error.column());
             let detail = error.to_string();
             let place = format!(" at line {} column {column}", error.line());
             let detail = detail.strip_suffix(&place).unwrap_or(&detail).to_owned();
-            RegistryFileError { file: self.name.to_owned(), line, detail }
+            FileError { file: self.name.to_owned(), line, detail }
         })
     }
 
     /// An error where a text first stands in the file.
-    fn error(self, culprit: &str, detail: String) -> RegistryFileError {
+    fn error(self, culprit: &str, detail: String) -> FileError {
         let quoted = format!("\"{culprit}\"");
         let line = match self.text.find(&quoted) {
             Some(at) => self.text[..at].matches('\n').count() + 1,
             None => 1,
         };
-        RegistryFileError { file: self.name.to_owned(), line, detail }
+        FileError { file: self.name.to_owned(), line, detail }
     }
 
-    fn semantic(self, error: RegistryError) -> RegistryFileError {
+    fn semantic(self, error: RegistryError) -> FileError {
         let culprit = match &error {
             RegistryError::Form(_) => "",
             RegistryError::SchemaId(name) | RegistryError::ResourceType(name) => name,

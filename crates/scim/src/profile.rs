@@ -1,0 +1,349 @@
+//! Profiles: what the clients of an application are known to send, and what it serves. Data that an
+//! operator can read and add to, with versions in time: what was usual in June is strange in November.
+//!
+//! ```toml
+//! name = "paperboat"
+//! title = "Paperboat"
+//!
+//! [settings]                       # as in Settings, for all versions
+//! patch_response = "empty"
+//!
+//! [extensions."urn:example:paperboat:2.0:User"]
+//! berth = "string"                 # a kind of RFC 7643 §2.3, or `string[]` for several
+//!
+//! [[versions]]
+//! from = 2024-03-01                # until the next version; the first holds before its date too
+//! [versions.users]
+//! attributes = ["userName", 'emails[type eq "work"].value', "urn:example:paperboat:2.0:User:berth"]
+//! required = ["userName"]
+//! filterable = ["userName"]
+//! [versions.groups]                # without this there are no groups
+//! ```
+//!
+//! A list that is left out says nothing: without `attributes` all are expected.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use chrono::{NaiveDate, NaiveTime};
+use serde_json::{Map, Value};
+
+use crate::diff::{Change, Element};
+use crate::filter::{Filter, fold};
+use crate::path::AttrPath;
+use crate::schema::{FileError, Registry, ResourceType, Schema};
+use crate::settings::Settings;
+
+mod file;
+
+/// The profiles that come with the program.
+const BUILT_IN: [(&str, &str); 6] = [
+    ("generic.toml", include_str!("../profiles/generic.toml")),
+    ("strict.toml", include_str!("../profiles/strict.toml")),
+    ("hootsuite.toml", include_str!("../profiles/hootsuite.toml")),
+    ("hoxhunt.toml", include_str!("../profiles/hoxhunt.toml")),
+    ("jostle.toml", include_str!("../profiles/jostle.toml")),
+    ("howspace.toml", include_str!("../profiles/howspace.toml")),
+];
+
+/// Parts that only say which element of a list is meant, or how it is shown.
+const BOOKKEEPING: [&str; 4] = ["type", "primary", "display", "$ref"];
+/// What every resource has.
+const COMMON: [&str; 3] = ["id", "schemas", "meta"];
+
+/// Every profile that applications can have, by name.
+#[derive(Clone, Debug)]
+pub struct Profiles {
+    all: BTreeMap<String, Profile>,
+    /// Extensions that only a profile defines: whoever does not list them does not show them.
+    private: BTreeSet<String>,
+}
+
+/// A profile with its versions.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// What operators call it.
+    pub name: String,
+    /// What people call the application.
+    pub title: String,
+    /// In the order of their dates; never empty.
+    versions: Vec<Arc<ProfileVersion>>,
+}
+
+/// What holds from one day on.
+#[derive(Clone, Debug)]
+pub struct ProfileVersion {
+    /// The day, from its first moment in UTC on; the first version may have none.
+    pub from: Option<NaiveDate>,
+    /// Choices over the default ones, by the names of [`Settings`].
+    settings: Map<String, Value>,
+    users: Rules,
+    groups: Option<Rules>,
+}
+
+/// What is expected of the resources of one type.
+#[derive(Clone, Debug, Default)]
+struct Rules {
+    attributes: Option<Vec<Listed>>,
+    required: Vec<AttrPath>,
+    filterable: Option<Vec<Listed>>,
+}
+
+/// An attribute of a list.
+#[derive(Clone, Debug)]
+struct Listed {
+    path: AttrPath,
+    /// The elements of this type alone, folded.
+    element_type: Option<String>,
+}
+
+impl Profiles {
+    /// The profiles that come with the program and those of further files, and the registry of all that
+    /// they and the files of schemas define ([`Registry::with_files`]). An extension that a schema file
+    /// defines is taken from there.
+    ///
+    /// # Errors
+    /// The first thing that is wrong in a file, with its line.
+    pub fn load(
+        schema_files: &[(String, String)],
+        profile_files: &[(String, String)],
+    ) -> Result<(Registry, Profiles), FileError> {
+        file::load(&BUILT_IN, schema_files, profile_files)
+    }
+
+    /// What comes with the program alone.
+    pub fn built_in() -> (Registry, Profiles) {
+        Profiles::load(&[], &[]).expect("files of this crate, read by every test of it")
+    }
+
+    /// A profile by its name.
+    pub fn get(&self, name: &str) -> Option<&Profile> {
+        self.all.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Profile> {
+        self.all.values()
+    }
+
+    /// Whether a profile's discovery shows a schema: that of a type which it serves, and the extensions
+    /// of which it lists an attribute, or all that are nobody else's if it lists none.
+    pub fn shows(&self, version: &ProfileVersion, registry: &Registry, schema: &Schema) -> bool {
+        let mut types = registry.resource_types().iter();
+        if let Some(resource_type) = types.find(|one| one.schema == schema.id) {
+            return version.serves(resource_type);
+        }
+        let mut rules = std::iter::once(&version.users).chain(&version.groups);
+        rules.any(|rules| match &rules.attributes {
+            None => !self.private.contains(&schema.id),
+            Some(listed) => {
+                listed.iter().any(|one| one.path.schema.as_deref() == Some(schema.id.as_str()))
+            }
+        })
+    }
+}
+
+impl Profile {
+    /// What holds at an instant, in microseconds since 1970, and from when to when it does. The first
+    /// version holds before its day too.
+    pub fn at(&self, time_us: i64) -> (&Arc<ProfileVersion>, Range<i64>) {
+        let later = self.versions.partition_point(|one| one.from_us() <= time_us);
+        let place = later.saturating_sub(1);
+        let from = if place == 0 { i64::MIN } else { self.versions[place].from_us() };
+        let until = self.versions.get(place + 1).map_or(i64::MAX, |next| next.from_us());
+        (&self.versions[place], from..until)
+    }
+
+    /// All of them, oldest first.
+    pub fn versions(&self) -> &[Arc<ProfileVersion>] {
+        &self.versions
+    }
+}
+
+impl ProfileVersion {
+    fn from_us(&self) -> i64 {
+        let midnight = self.from.map(|from| from.and_time(NaiveTime::MIN).and_utc());
+        midnight.map_or(i64::MIN, |midnight| midnight.timestamp_micros())
+    }
+
+    /// The choices of an application with its own over those of the profile. Both were checked when they
+    /// were configured; what cannot be read any more counts as not set.
+    pub fn settings(&self, own: &[u8]) -> Settings {
+        let own: Map<String, Value> = serde_json::from_slice(own).unwrap_or_default();
+        let mut all = self.settings.clone();
+        all.extend(own);
+        serde_json::from_value(Value::Object(all)).unwrap_or_default()
+    }
+
+    /// Whether resources of a type are served: all but groups, which a profile may be without.
+    pub fn serves(&self, resource_type: &ResourceType) -> bool {
+        resource_type.name != "Group" || self.has_groups()
+    }
+
+    /// Whether there are groups.
+    pub fn has_groups(&self) -> bool {
+        self.groups.is_some()
+    }
+
+    fn rules(&self, resource_type: &ResourceType) -> Option<&Rules> {
+        match resource_type.name.as_str() {
+            "User" => Some(&self.users),
+            "Group" => self.groups.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// What changes set that the profile does not list, as paths of attributes with the type of the
+    /// element. Taking away is never unexpected.
+    pub fn unexpected(&self, resource_type: &ResourceType, changes: &[Change]) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let rules = self.rules(resource_type);
+        let Some(listed) = rules.and_then(|rules| rules.attributes.as_ref()) else { return found };
+        for change in changes {
+            let (Some(new), path) = (&change.new, &change.path) else { continue };
+            if path.schema.is_none() && COMMON.contains(&path.attribute.as_str()) {
+                continue;
+            }
+            let element_type = match &path.element {
+                Some(Element::Type(text)) => Some(text.as_str()),
+                Some(Element::Value(_)) | None => None,
+            };
+            each_place(element_type, path.sub.as_deref(), new, &mut |element_type, sub| {
+                let place = Place {
+                    schema: path.schema.as_deref(),
+                    attribute: &path.attribute,
+                    element_type,
+                    sub,
+                };
+                if !listed.iter().any(|one| one.covers(&place)) {
+                    found.insert(place.text());
+                }
+            });
+        }
+        found
+    }
+
+    /// Whether the profile does not list that groups have members.
+    pub fn members_are_unexpected(&self, resource_type: &ResourceType) -> bool {
+        let rules = self.rules(resource_type);
+        let listed = rules.and_then(|rules| rules.attributes.as_ref());
+        listed.is_some_and(|listed| !listed.iter().any(|one| one.path.attribute == "members"))
+    }
+
+    /// The first required attribute that a state lacks.
+    pub fn missing(
+        &self,
+        resource_type: &ResourceType,
+        state: &Map<String, Value>,
+    ) -> Option<&AttrPath> {
+        let required = &self.rules(resource_type)?.required;
+        required.iter().find(|path| {
+            let attributes = match &path.schema {
+                None => Some(state),
+                Some(urn) => state.get(urn).and_then(Value::as_object),
+            };
+            let value = attributes.and_then(|attributes| attributes.get(&path.attribute));
+            match &path.sub {
+                None => value.is_none(),
+                Some(sub) => value.is_none_or(|value| value.get(sub).is_none()),
+            }
+        })
+    }
+
+    /// What a filter looks at and the profile does not list as filterable.
+    pub fn unfilterable(&self, resource_type: &ResourceType, filter: &Filter) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let rules = self.rules(resource_type);
+        let Some(listed) = rules.and_then(|rules| rules.filterable.as_ref()) else { return found };
+        each_path(filter, &mut |path| {
+            let is_common = path.schema.is_none() && COMMON.contains(&path.attribute.as_str());
+            let known = |one: &Listed| {
+                (&one.path.schema, &one.path.attribute) == (&path.schema, &path.attribute)
+            };
+            if !is_common && !listed.iter().any(known) {
+                found.insert(AttrPath { sub: None, ..path.clone() }.to_string());
+            }
+        });
+        found
+    }
+}
+
+/// Where a simple value stands.
+struct Place<'a> {
+    schema: Option<&'a str>,
+    attribute: &'a str,
+    element_type: Option<&'a str>,
+    sub: Option<&'a str>,
+}
+
+impl Place<'_> {
+    fn text(&self) -> String {
+        let path = AttrPath {
+            schema: self.schema.map(str::to_owned),
+            attribute: self.attribute.to_owned(),
+            sub: None,
+        };
+        let mut text = path.to_string();
+        if let Some(name) = self.element_type {
+            text.push_str(&format!("[type eq {}]", Value::from(name)));
+        }
+        if let Some(sub) = self.sub {
+            text.push_str(&format!(".{sub}"));
+        }
+        text
+    }
+}
+
+impl Listed {
+    fn covers(&self, place: &Place<'_>) -> bool {
+        let of_type = match (&self.element_type, place.element_type) {
+            (None, _) => true,
+            (Some(listed), Some(name)) => *listed == fold(name),
+            // An element that says nothing of its type is not of this one.
+            (Some(_), None) => false,
+        };
+        let of_part = match (&self.path.sub, place.sub) {
+            (None, _) | (_, None) => true,
+            (Some(listed), Some(sub)) => listed == sub || BOOKKEEPING.contains(&sub),
+        };
+        self.path.schema.as_deref() == place.schema
+            && self.path.attribute == place.attribute
+            && of_type
+            && of_part
+    }
+}
+
+/// Visits the type and the part of every simple value of a change.
+fn each_place(
+    element_type: Option<&str>,
+    sub: Option<&str>,
+    value: &Value,
+    visit: &mut impl FnMut(Option<&str>, Option<&str>),
+) {
+    match (sub, value) {
+        (None, Value::Array(elements)) => {
+            elements.iter().for_each(|one| each_place(element_type, None, one, visit));
+        }
+        (None, Value::Object(object)) => {
+            let own = object.get("type").and_then(Value::as_str);
+            object.keys().for_each(|name| visit(own.or(element_type), Some(name)));
+        }
+        (sub, _) => visit(element_type, sub),
+    }
+}
+
+fn each_path(filter: &Filter, visit: &mut impl FnMut(&AttrPath)) {
+    match filter {
+        Filter::And(terms) | Filter::Or(terms) => {
+            terms.iter().for_each(|term| each_path(term, visit));
+        }
+        Filter::Not(inner) => each_path(inner, visit),
+        Filter::Compare { path, .. } | Filter::Present(path) | Filter::ValuePath { path, .. } => {
+            visit(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
