@@ -107,7 +107,10 @@ async fn an_application_without_groups_has_none() {
         let (status, answer) = app.send("POST", "/Groups", &group).await;
         assert_eq!(status, if has_groups { 201 } else { 404 }, "{slug}: {answer}");
         let last = app.last().await;
-        assert_eq!((&last["operation"], &last["httpStatus"]), (&json!("POST Group"), &json!(status)));
+        assert_eq!(
+            (&last["operation"], &last["httpStatus"]),
+            (&json!("POST Group"), &json!(status))
+        );
         let expected = if has_groups { 200 } else { 404 };
         let filter = "/Groups?filter=displayName%20eq%20%22Deck%22";
         for path in ["/Groups", filter, "/ResourceTypes/Group"] {
@@ -184,10 +187,8 @@ fn a_folder_of_profiles_is_read_at_the_start_or_refused() {
     std::fs::write(&file, PROFILE.replace("\"userName\"", "\"userName\", \"berth\"")).unwrap();
     let output = run(&mut serve());
     assert_eq!(output.status.code(), Some(2), "{output:?}");
-    let expected = format!(
-        "provlog: {}:5: berth: no schema has this attribute for a User\n",
-        file.display()
-    );
+    let expected =
+        format!("provlog: {}:5: berth: no schema has this attribute for a User\n", file.display());
     assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
     assert!(!data.exists(), "nothing was opened");
 }

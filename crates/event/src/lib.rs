@@ -17,8 +17,9 @@ mod stored {
 
 pub use clock::{Clock, Stopwatch, Timestamp};
 pub use event::{
-    ApplicationAdded, BodyNote, Changes, Content, CredentialAdded, CredentialRevoked, Detail, Effect, Element, Event,
-    Fact, Flag, FlagKind, Header, Lifecycle, Mention, Method, Operation, Origin, Part, Path, RecorderStarted,
-    RecorderStopped, ResourceType, ResourceTypeAdded, Role, Route, Unauthenticated, ValueChange,
+    ApplicationAdded, BodyNote, Changes, Content, CredentialAdded, CredentialRevoked, Detail,
+    Effect, Element, Event, Fact, Flag, FlagKind, Header, Lifecycle, Mention, Method, Operation,
+    Origin, Part, Path, RecorderStarted, RecorderStopped, ResourceType, ResourceTypeAdded, Role,
+    Route, Unauthenticated, ValueChange,
 };
 pub use id::{Application, Attribute, Credential, EventId, LogId, Number, Seq};

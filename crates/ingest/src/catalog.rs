@@ -55,7 +55,10 @@ impl Catalog {
     ) -> Result<Catalog, CatalogError> {
         for row in View::new(&committer.store().snapshot()).applications()? {
             if profiles.get(&row.profile).is_none() {
-                return Err(CatalogError::NoProfile { application: row.slug, profile: row.profile });
+                return Err(CatalogError::NoProfile {
+                    application: row.slug,
+                    profile: row.profile,
+                });
             }
         }
         let names: Vec<String> =

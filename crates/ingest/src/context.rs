@@ -88,7 +88,8 @@ impl Context {
             None => Ok(()),
             Some(path) => {
                 let name = &self.profile_name;
-                let detail = format!("{path} is required by the profile {name} of this application");
+                let detail =
+                    format!("{path} is required by the profile {name} of this application");
                 Err(ScimError::invalid_value(detail))
             }
         }

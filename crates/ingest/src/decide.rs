@@ -13,8 +13,8 @@ use event::{
 };
 use projector::{ProjectorError, Stamp, Version, View, folded};
 use scim::{
-    Change, Member, MemberOperation, OmittedActive, PatchOperation, PatchResponse, Resource, ScimError,
-    Selection,
+    Change, Member, MemberOperation, OmittedActive, PatchOperation, PatchResponse, Resource,
+    ScimError, Selection,
 };
 use serde_json::{Map, Value};
 use store::key::Set;

@@ -528,7 +528,7 @@ pub fn token_sha256(token: &str) -> [u8; 32] {
 }
 
 /// The last event of the first `size` that was recorded at `time` or before; `None` when the first
-/// event is later. `view` gives the second, the log's own headers the rest.
+/// event is later. `view` gives the second and most of the rest, the log's own headers what is missing.
 ///
 /// # Errors
 /// When the rows or the log cannot be read.
@@ -545,10 +545,17 @@ pub fn seq_at(
     let (mut low, mut high) = (first.min(size), next.unwrap_or(size).min(size));
     while low < high {
         let middle = low + (high - low) / 2;
-        let bytes = store.event_bytes(middle)?.ok_or(StoreError::Gap { expected: middle })?;
-        let header = decode_header(&bytes)
-            .map_err(|source| ProjectorError::Event { seq: middle, source })?;
-        if header.recorded_at <= time {
+        // Summaries stand close together, and few events have none.
+        let recorded_at = match view.operation(middle)? {
+            Some(summary) => summary.recorded_at,
+            None => {
+                let bytes = store.event_bytes(middle)?;
+                let bytes = bytes.ok_or(StoreError::Gap { expected: middle })?;
+                let header = decode_header(&bytes);
+                header.map_err(|source| ProjectorError::Event { seq: middle, source })?.recorded_at
+            }
+        };
+        if recorded_at <= time {
             low = middle + 1;
         } else {
             high = middle;

@@ -114,8 +114,11 @@ pub(crate) const PROFILES: Shape = Shape {
 /// The cells of a profile. Whether it has groups is said of its last version.
 fn profile(row: &Value) -> Vec<String> {
     let versions = row["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let dates: Vec<String> =
-        versions.iter().map(|version| shown(&version["from"])).filter(|from| !from.is_empty()).collect();
+    let dates: Vec<String> = versions
+        .iter()
+        .map(|version| shown(&version["from"]))
+        .filter(|from| !from.is_empty())
+        .collect();
     let groups = versions.last().is_some_and(|version| version["groups"] == true);
     vec![
         shown(&row["profile"]),

@@ -243,9 +243,8 @@ impl Server {
 /// # Errors
 /// When the server cannot start.
 pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
-    let (registry, profiles) =
-        catalog::load(config.schemas.as_deref(), config.profiles.as_deref())
-            .map_err(RunError::Config)?;
+    let (registry, profiles) = catalog::load(config.schemas.as_deref(), config.profiles.as_deref())
+        .map_err(RunError::Config)?;
     // Before the log is opened: a port that is taken leaves no start in the log.
     let failed = |source| RunError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).map_err(failed)?;

@@ -63,10 +63,7 @@ impl Request<'_> {
     fn detail(&self) -> Option<&Detail> {
         self.event.parts.iter().find_map(|part| match &part.content {
             Content::Detail(detail) => Some(detail),
-            Content::Target(_)
-            | Content::Body(_)
-            | Content::Changes(_)
-            | Content::Flags(_) => None,
+            Content::Target(_) | Content::Body(_) | Content::Changes(_) | Content::Flags(_) => None,
         })
     }
 

@@ -14,8 +14,8 @@ use crate::resource::Member;
 use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType};
 use crate::settings::{PatchMiss, Settings};
 use crate::value::{
-    Reading, check_primary, collapse, identity, is_kept, is_primary, is_unassigned, read, read_list,
-    read_parts, wrong,
+    Reading, check_primary, collapse, identity, is_kept, is_primary, is_unassigned, read,
+    read_list, read_parts, wrong,
 };
 
 mod remove;

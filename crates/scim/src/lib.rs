@@ -61,8 +61,8 @@ pub use profile::{Profile, ProfileVersion, Profiles};
 pub use projection::Projection;
 pub use resource::{Member, Resource, check_immutable, check_schemas};
 pub use schema::{
-    Attribute, FileError, Kind, Mutability, Registry, RegistryError, ResourceType,
-    Returned, Schema, Uniqueness,
+    Attribute, FileError, Kind, Mutability, Registry, RegistryError, ResourceType, Returned,
+    Schema, Uniqueness,
 };
 pub use search::{SearchRequest, Selection};
 pub use settings::{FilterOnDiscovery, OmittedActive, PatchMiss, PatchResponse, Settings};

@@ -148,10 +148,10 @@ impl Profile {
     /// What holds at an instant, in microseconds since 1970, and from when to when it does. The first
     /// version holds before its day too.
     pub fn at(&self, time_us: i64) -> (&Arc<ProfileVersion>, Range<i64>) {
-        let later = self.versions.partition_point(|one| one.from_us() <= time_us);
+        let later = self.versions.partition_point(|one| one.begins_us() <= time_us);
         let place = later.saturating_sub(1);
-        let from = if place == 0 { i64::MIN } else { self.versions[place].from_us() };
-        let until = self.versions.get(place + 1).map_or(i64::MAX, |next| next.from_us());
+        let from = if place == 0 { i64::MIN } else { self.versions[place].begins_us() };
+        let until = self.versions.get(place + 1).map_or(i64::MAX, |next| next.begins_us());
         (&self.versions[place], from..until)
     }
 
@@ -162,7 +162,7 @@ impl Profile {
 }
 
 impl ProfileVersion {
-    fn from_us(&self) -> i64 {
+    fn begins_us(&self) -> i64 {
         let midnight = self.from.map(|from| from.and_time(NaiveTime::MIN).and_utc());
         midnight.map_or(i64::MIN, |midnight| midnight.timestamp_micros())
     }

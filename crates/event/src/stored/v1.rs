@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::codec::{CodecError, header_fields};
 use crate::event::{
-    ApplicationAdded, BodyNote, Changes, CredentialAdded, CredentialRevoked, Detail, Effect, Element,
-    Fact, Flag, FlagKind, Header, Lifecycle, Mention, Method, Operation, Origin, Path, RecorderStarted, RecorderStopped,
-    ResourceType, ResourceTypeAdded, Role, Route, Unauthenticated, ValueChange,
+    ApplicationAdded, BodyNote, Changes, CredentialAdded, CredentialRevoked, Detail, Effect,
+    Element, Fact, Flag, FlagKind, Header, Lifecycle, Mention, Method, Operation, Origin, Path,
+    RecorderStarted, RecorderStopped, ResourceType, ResourceTypeAdded, Role, Route,
+    Unauthenticated, ValueChange,
 };
 use crate::id::{Application, Attribute, Credential, Number};
 

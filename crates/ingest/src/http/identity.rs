@@ -119,7 +119,10 @@ mod tests {
         let presented = |slug: &str| (slug.to_owned(), [7; 32]);
         let found = Arc::new(Identified { context: None, credential: Some(Credential(3)) });
         identities.put(1, presented("boat"), Arc::clone(&found));
-        assert_eq!(identities.get(1, &presented("boat"), NOW).unwrap().credential, Some(Credential(3)));
+        assert_eq!(
+            identities.get(1, &presented("boat"), NOW).unwrap().credential,
+            Some(Credential(3))
+        );
         assert!(identities.get(1, &presented("kite"), NOW).is_none());
         assert!(identities.get(1, &("boat".to_owned(), [8; 32]), NOW).is_none(), "another token");
         assert!(identities.get(2, &presented("boat"), NOW).is_none(), "configured since");

@@ -406,8 +406,7 @@ pub(super) fn intent(
         Err(error) => return refused(error, id, None),
     };
     let read = || {
-        let resource =
-            Resource::read(resource_type, context.registry(), &context.settings, &body)?;
+        let resource = Resource::read(resource_type, context.registry(), &context.settings, &body)?;
         context.check_required(resource_type, &resource.attributes)?;
         Ok(resource)
     };

@@ -113,7 +113,7 @@ async fn refusals_are_problems() {
     }
     check("/api/v1/operations?from=-1d&to=-2d", 400, "invalid-parameter").await;
     check("/api/v1/operations?app=nothing", 404, "not-found").await;
-    check("/api/v1/tokens", 405, "method-not-allowed").await;
+    check("/api/v1/tokens/1", 405, "method-not-allowed").await;
 
     let reply = server.get("/api/v1/apps/paperboat/users?at=a@northwind.test").await;
     let detail = reply.json()["detail"].as_str().unwrap().to_owned();

@@ -270,9 +270,8 @@ impl<'a> File<'a> {
         registry: &Registry,
         text: &Spanned<String>,
     ) -> Result<Listed, FileError> {
-        let wrong = |detail: &str| {
-            self.error(&text.span(), format!("{}: {detail}", text.get_ref()))
-        };
+        let wrong =
+            |detail: &str| self.error(&text.span(), format!("{}: {detail}", text.get_ref()));
         let parsed = PatchPath::parse(resource_type, registry, text.get_ref())
             .map_err(|error| wrong(&error.detail))?;
         let (path, element_type) = match parsed {

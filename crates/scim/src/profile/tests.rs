@@ -107,9 +107,8 @@ fn required_and_filterable_attributes() {
     let group = registry.resource_type("Group").unwrap();
     let user = registry.resource_type("User").unwrap();
     let version = at(&profiles, "howspace", "2026-11-20");
-    let missing = |state: Value| {
-        version.missing(group, state.as_object().unwrap()).map(AttrPath::to_string)
-    };
+    let missing =
+        |state: Value| version.missing(group, state.as_object().unwrap()).map(AttrPath::to_string);
     assert_eq!(missing(json!({"displayName": "A"})).as_deref(), Some("externalId"));
     assert_eq!(missing(json!({"displayName": "A", "externalId": "g"})), None);
     let unfilterable = |text: &str| {
@@ -190,5 +189,12 @@ fn a_bad_file_is_refused_with_its_line() {
     check(&with("[[versions]]", "[settings]\npatch_mis = \"error\"\n[[versions]]"), 7, "patch_mis");
     let later = format!("{PAPERBOAT}[[versions]]\n[versions.users]\n");
     check(&later, 10, "later");
-    check(&with("attributes = ", "required = [\"emails[type eq \\\"work\\\"].value\"]\nattributes = "), 9, "required");
+    check(
+        &with(
+            "attributes = ",
+            "required = [\"emails[type eq \\\"work\\\"].value\"]\nattributes = ",
+        ),
+        9,
+        "required",
+    );
 }

@@ -192,12 +192,7 @@ impl Registry {
         Ok(())
     }
 
-    fn extend(
-        &mut self,
-        file: File<'_>,
-        urn: &str,
-        extends: Extends,
-    ) -> Result<(), FileError> {
+    fn extend(&mut self, file: File<'_>, urn: &str, extends: Extends) -> Result<(), FileError> {
         let (name, required) = match extends {
             Extends::Name(name) => (name, false),
             Extends::Object(ExtendsObject { resource_type, required }) => (resource_type, required),
@@ -216,9 +211,8 @@ impl Registry {
 }
 
 pub(crate) fn check_sizes(files: &[(String, String)]) -> Result<(), FileError> {
-    let too_large = |file: &str, detail: String| {
-        Err(FileError { file: file.to_owned(), line: 1, detail })
-    };
+    let too_large =
+        |file: &str, detail: String| Err(FileError { file: file.to_owned(), line: 1, detail });
     if let Some((name, _)) = files.get(FILES_MAX) {
         return too_large(name, format!("more than {FILES_MAX} files"));
     }
