@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use event::Timestamp;
+use event::{Flag, Timestamp};
 
 /// One application's side of the memory.
 #[derive(Default)]
@@ -26,6 +26,8 @@ pub struct Operation {
     pub name: &'static str,
     /// The HTTP status of the answer.
     pub status: u16,
+    /// What the profile of the application does not expect of it.
+    pub flags: Vec<Flag>,
     /// The person whom it concerns.
     pub(crate) person: Option<usize>,
 }

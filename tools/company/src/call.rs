@@ -1,15 +1,14 @@
 //! A step as the HTTP request of a provisioning client, and what its answer means.
 
-use event::Timestamp;
+use event::{Flag, FlagKind, Timestamp};
 use serde_json::{Value, json};
 
 use crate::book::{Book, Operation};
-use crate::company::{Matching, Person, user_name};
+use crate::company::Matching;
+use crate::mapping::{self, Attribute, USER_NAME, body, value_of};
 use crate::provider::{Edit, Refusal, Step};
 use crate::random::Random;
 
-const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
-const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /// What such clients say beside the group's own schema; harmless.
 const DIRECTORY_GROUP: &str =
@@ -28,16 +27,33 @@ pub(crate) struct Call {
     pub(crate) name: &'static str,
     /// The status that the script has for it.
     pub(crate) expected: u16,
+    /// What the script has for the application's profile not to expect.
+    pub(crate) flags: Vec<Flag>,
 }
 
 impl Call {
     fn new(method: &'static str, name: &'static str, path: String, expected: u16) -> Call {
-        Call { method, path, body: None, authenticated: true, name, expected }
+        let (body, authenticated, flags) = (None, true, vec![]);
+        Call { method, path, body, authenticated, name, expected, flags }
     }
 
     fn with(mut self, body: Value) -> Call {
         self.body = Some(body);
         self
+    }
+
+    fn flagged(mut self, kind: FlagKind, attribute: Attribute) -> Call {
+        self.flags.push(Flag { kind, path: attribute.path() });
+        self
+    }
+
+    /// The flag of the old mapping, where a write still has it.
+    fn sets(self, mut attributes: impl Iterator<Item = Attribute>) -> Call {
+        let (_, old) = mapping::OLD;
+        match attributes.any(|attribute| attribute == old) {
+            true => self.flagged(FlagKind::OutsideProfile, old),
+            false => self,
+        }
     }
 }
 
@@ -51,18 +67,19 @@ pub(crate) fn call(step: &Step, book: &Book, random: &mut Random) -> Option<Call
             authenticated: false,
             ..Call::new("GET", "GET User", lookup("userName", &random.uuid()), 401)
         },
-        Step::LookupUser { by, value } => {
-            let attribute = match by {
-                Matching::UserName => "userName",
-                Matching::ExternalId => "externalId",
-            };
-            Call::new("GET", "GET User", lookup(attribute, value), 200)
+        Step::LookupUser { by: Matching::UserName, value, .. } => {
+            Call::new("GET", "GET User", lookup("userName", value), 200)
         }
-        Step::CreateUser { user, .. } => {
-            Call::new("POST", "POST User", "/Users".to_owned(), 201).with(user_body(user, book))
+        Step::LookupUser { by: Matching::ExternalId, value, .. } => {
+            Call::new("GET", "GET User", lookup("externalId", value), 200)
+                .flagged(FlagKind::NotFilterable, mapping::EXTERNAL_ID)
         }
-        Step::CreateRefused { user, refusal, .. } => {
-            let mut body = user_body(user, book);
+        Step::CreateUser { values, .. } => Call::new("POST", "POST User", "/Users".to_owned(), 201)
+            .with(body(values))
+            .sets(values.iter().map(|(attribute, _)| *attribute)),
+        // Nothing is flagged of what was refused.
+        Step::CreateRefused { values, refusal, .. } => {
+            let mut body = body(values);
             let status = match refusal {
                 Refusal::BadValue => {
                     body["active"] = "Enabled".into();
@@ -77,8 +94,13 @@ pub(crate) fn call(step: &Step, book: &Book, random: &mut Random) -> Option<Call
             Call::new("GET", "GET User", format!("/Users/{}", book.deleted_id(*person)?), 404)
         }
         Step::PatchUser { person, edits } => {
-            let operations = edits.iter().map(|edit| operation(edit, book)).collect();
-            Call::new("PATCH", "PATCH User", user(person)?, 200).with(patch(operations))
+            let operations = edits.iter().map(operation).collect();
+            Call::new("PATCH", "PATCH User", user(person)?, 200).with(patch(operations)).sets(
+                edits.iter().filter_map(|edit| match edit {
+                    Edit::Set(attribute, _) => Some(*attribute),
+                    Edit::Active(_) => None,
+                }),
+            )
         }
         Step::DeleteUser { person } => Call::new("DELETE", "DELETE User", user(person)?, 204),
         Step::LookupGroup { name } => {
@@ -88,10 +110,10 @@ pub(crate) fn call(step: &Step, book: &Book, random: &mut Random) -> Option<Call
             );
             Call::new("GET", "GET Group", path, 200)
         }
-        Step::CreateGroup { name, .. } => {
+        Step::CreateGroup { name, external_id, .. } => {
             let body = json!({
                 "schemas": [GROUP, DIRECTORY_GROUP],
-                "externalId": random.uuid(),
+                "externalId": external_id,
                 "displayName": name,
                 "meta": {"resourceType": "Group"},
             });
@@ -128,8 +150,9 @@ pub(crate) fn note(step: &Step, call: &Call, answer: &Value, at: Timestamp, book
     let id = answer.get("id").and_then(Value::as_str).unwrap_or_default();
     let mut concerned = None;
     match step {
-        Step::CreateUser { person, user } => {
-            book.user_created(*person, id, user.user_name(), at);
+        Step::CreateUser { person, values } => {
+            let user_name = value_of(values, USER_NAME).unwrap_or_default();
+            book.user_created(*person, id, user_name.to_owned(), at);
             concerned = Some(*person);
         }
         Step::CreateRefused { person, .. } | Step::ReadUser { person } => concerned = Some(*person),
@@ -137,14 +160,8 @@ pub(crate) fn note(step: &Step, call: &Call, answer: &Value, at: Timestamp, book
             for edit in edits {
                 match edit {
                     Edit::Active(active) => book.user_switched(*person, *active, at),
-                    Edit::UserName(user_name) => book.user_renamed(*person, user_name.clone(), at),
-                    Edit::Family(_)
-                    | Edit::FormattedName(_)
-                    | Edit::DisplayName(_)
-                    | Edit::Email(_)
-                    | Edit::Title(_)
-                    | Edit::Department(_)
-                    | Edit::Manager(_) => {}
+                    Edit::Set(USER_NAME, value) => book.user_renamed(*person, value.clone(), at),
+                    Edit::Set(..) => {}
                 }
             }
             concerned = Some(*person);
@@ -164,8 +181,8 @@ pub(crate) fn note(step: &Step, call: &Call, answer: &Value, at: Timestamp, book
         | Step::RenameGroup { .. }
         | Step::ReadGroup { .. } => {}
     }
-    let (name, status) = (call.name, call.expected);
-    book.operations.push(Operation { at, name, status, person: concerned });
+    let (name, status, flags) = (call.name, call.expected, call.flags.clone());
+    book.operations.push(Operation { at, name, status, flags, person: concerned });
 }
 
 fn lookup(attribute: &str, value: &str) -> String {
@@ -185,56 +202,16 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-fn user_body(user: &Person, book: &Book) -> Value {
-    let user_name = user_name(&user.local);
-    let mut enterprise = json!({
-        "department": user.department.name(),
-        "employeeNumber": user.employee_number.to_string(),
-    });
-    if let Some(manager) = user.manager.and_then(|manager| book.user_id(manager)) {
-        enterprise["manager"] = json!({ "value": manager });
-    }
-    json!({
-        "schemas": [USER, ENTERPRISE],
-        "externalId": user.external_id(),
-        "userName": user_name,
-        "active": true,
-        "displayName": user.display_name(),
-        "emails": [{"primary": true, "type": "work", "value": user_name}],
-        "meta": {"resourceType": "User"},
-        "name": {
-            "formatted": user.display_name(),
-            "familyName": user.family,
-            "givenName": user.given,
-        },
-        "title": user.title,
-        "roles": [],
-        ENTERPRISE: enterprise,
-    })
-}
-
 fn patch(operations: Vec<Value>) -> Value {
     json!({"schemas": [PATCH], "Operations": operations})
 }
 
-/// One operation in the client's dialect: capital letters, `active` as a text, the manager as a list.
-fn operation(edit: &Edit, book: &Book) -> Value {
-    let replace = |path: &str, value: &str| json!({"op": "Replace", "path": path, "value": value});
-    match edit {
-        Edit::Active(active) => replace("active", if *active { "True" } else { "False" }),
-        Edit::UserName(value) => replace("userName", value),
-        Edit::Family(value) => replace("name.familyName", value),
-        Edit::FormattedName(value) => replace("name.formatted", value),
-        Edit::DisplayName(value) => replace("displayName", value),
-        Edit::Email(value) => replace("emails[type eq \"work\"].value", value),
-        Edit::Title(value) => replace("title", value),
-        Edit::Department(value) => replace(&format!("{ENTERPRISE}:department"), value),
-        Edit::Manager(person) => match book.user_id(*person) {
-            Some(id) => {
-                json!({"op": "Add", "path": format!("{ENTERPRISE}:manager"), "value": [{"value": id}]})
-            }
-            // Out of scope here: there is nobody to refer to.
-            None => json!({"op": "Remove", "path": format!("{ENTERPRISE}:manager")}),
-        },
-    }
+/// One operation in the client's dialect: capital letters, `active` as a text.
+fn operation(edit: &Edit) -> Value {
+    let (path, value) = match edit {
+        Edit::Active(true) => ("active".to_owned(), "True"),
+        Edit::Active(false) => ("active".to_owned(), "False"),
+        Edit::Set(attribute, value) => (attribute.path(), value.as_str()),
+    };
+    json!({"op": "Replace", "path": path, "value": value})
 }

@@ -1,5 +1,7 @@
 //! The company: its applications, departments, people and groups, and who belongs where.
 
+use crate::random::Random;
+
 /// Domain of every user name.
 pub(crate) const DOMAIN: &str = "fjordlight.example";
 
@@ -12,7 +14,7 @@ pub enum App {
     Hoxhunt,
     /// The intranet: every employee.
     Jostle,
-    /// Workshops: who builds, and who is hired to help.
+    /// Workshops: who builds, who answers customers, and who is hired to help.
     Howspace,
 }
 
@@ -39,38 +41,34 @@ impl App {
 
     pub(crate) fn matching(self) -> Matching {
         match self {
-            App::Hootsuite | App::Jostle => Matching::UserName,
-            // An account of the same userName is not found this way, and the create is refused.
-            App::Hoxhunt | App::Howspace => Matching::ExternalId,
+            App::Hootsuite | App::Hoxhunt | App::Jostle => Matching::UserName,
+            // Configured by hand. An account of the same userName is not found this way, and the
+            // create is refused; and nothing says that this application filters by it.
+            App::Howspace => Matching::ExternalId,
         }
     }
 
     /// Whether the people of a department have a licence.
     pub(crate) fn serves(self, department: Department) -> bool {
-        use Department::{
-            Communications, Consultants, Design, Engineering, Leadership, Marketing, People,
-            Platform,
-        };
+        use Department::{Communications, Consultants, Legal, Logistics, Marketing, Sales};
         match self {
             App::Hootsuite => matches!(department, Communications | Marketing),
             App::Hoxhunt => true,
             App::Jostle => department != Consultants,
-            App::Howspace => matches!(
-                department,
-                Consultants | Design | Engineering | Leadership | People | Platform
-            ),
+            App::Howspace => {
+                !matches!(department, Communications | Legal | Logistics | Marketing | Sales)
+            }
         }
     }
 
     /// Whether a group is provisioned.
     pub(crate) fn carries(self, group: &Group) -> bool {
         match (self, group.kind) {
-            (App::Hootsuite, kind) => kind == GroupKind::Social,
-            (_, GroupKind::Social) => false,
-            (App::Hoxhunt, _) | (App::Jostle, GroupKind::Office(_)) => true,
+            // There are none in these applications.
+            (App::Hoxhunt | App::Jostle, _) => false,
             (_, GroupKind::Department(department)) => self.serves(department),
-            (App::Howspace, GroupKind::Project) => true,
-            (App::Howspace, GroupKind::Office(_)) | (App::Jostle, GroupKind::Project) => false,
+            (App::Hootsuite, kind) => kind == GroupKind::Social,
+            (App::Howspace, kind) => kind != GroupKind::Social,
         }
     }
 }
@@ -128,6 +126,20 @@ impl Department {
         }
     }
 
+    /// The division that it belongs to.
+    pub(crate) fn division(self) -> &'static str {
+        match self {
+            Department::Leadership
+            | Department::Finance
+            | Department::People
+            | Department::Legal => "Corporate",
+            Department::Sales | Department::Marketing | Department::Communications => "Market",
+            Department::Engineering | Department::Platform | Department::Design => "Product",
+            Department::Care | Department::Logistics => "Operations",
+            Department::Consultants => "External",
+        }
+    }
+
     /// How many of 100 people work there.
     pub(crate) fn share(self) -> usize {
         match self {
@@ -162,8 +174,29 @@ impl Department {
     }
 }
 
-/// The towns where people work; each is a group.
-pub(crate) const OFFICES: [&str; 5] = ["Bergen", "Gdańsk", "Lisboa", "Reykjavík", "Tromsø"];
+/// A town where people work; each is a group.
+pub(crate) struct Office {
+    pub(crate) name: &'static str,
+    pub(crate) country: &'static str,
+    pub(crate) language: &'static str,
+    pub(crate) timezone: &'static str,
+}
+
+pub(crate) const OFFICES: [Office; 5] = [
+    Office { name: "Bergen", country: "NO", language: "nb-NO", timezone: "Europe/Oslo" },
+    Office { name: "Gdańsk", country: "PL", language: "pl-PL", timezone: "Europe/Warsaw" },
+    Office { name: "Lisboa", country: "PT", language: "pt-PT", timezone: "Europe/Lisbon" },
+    Office { name: "Reykjavík", country: "IS", language: "is-IS", timezone: "Atlantic/Reykjavik" },
+    Office { name: "Tromsø", country: "NO", language: "nb-NO", timezone: "Europe/Oslo" },
+];
+
+/// What some people have a further e-mail address for, and its domain.
+pub(crate) const ALTERNATES: [(&str, &str); 4] = [
+    ("Works council", "council.example"),
+    ("Rowing club", "rowing.example"),
+    ("Choir", "choir.example"),
+    ("First responders", "responders.example"),
+];
 
 /// Groups of those who work with social media.
 pub(crate) const SOCIAL: [&str; 3] = ["Publishers", "Approvers", "Analytics"];
@@ -190,15 +223,18 @@ pub(crate) struct Person {
     pub(crate) local: String,
     pub(crate) department: Department,
     pub(crate) title: String,
-    /// Another one by number.
-    pub(crate) manager: Option<usize>,
     pub(crate) office: usize,
     pub(crate) employee_number: usize,
+    pub(crate) language: &'static str,
+    pub(crate) has_mobile: bool,
+    pub(crate) has_personal_email: bool,
+    /// Places in [`ALTERNATES`], two at most.
+    pub(crate) alternates: Vec<usize>,
 }
 
 impl Person {
     pub(crate) fn user_name(&self) -> String {
-        user_name(&self.local)
+        format!("{}@{DOMAIN}", self.local)
     }
 
     pub(crate) fn display_name(&self) -> String {
@@ -208,10 +244,28 @@ impl Person {
     pub(crate) fn external_id(&self) -> String {
         format!("fl-{}", self.employee_number)
     }
-}
 
-pub(crate) fn user_name(local: &str) -> String {
-    format!("{local}@{DOMAIN}")
+    /// From a range that is kept free for stories.
+    pub(crate) fn mobile(&self) -> Option<String> {
+        let number = format!("+44 7700 900{:03}", self.employee_number % 1000);
+        self.has_mobile.then_some(number)
+    }
+
+    pub(crate) fn personal_email(&self) -> Option<String> {
+        self.has_personal_email.then(|| self.private_address("post.example"))
+    }
+
+    /// What each further address is for, and the address.
+    pub(crate) fn alternate_emails(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let alternates = self.alternates.iter().map(|place| ALTERNATES[*place]);
+        alternates.map(|(label, domain)| (label, self.private_address(domain)))
+    }
+
+    /// Does not tell the family name, and so outlives it.
+    fn private_address(&self, domain: &str) -> String {
+        let given = self.local.split('.').next().unwrap_or_default();
+        format!("{given}{:02}@{domain}", self.employee_number % 100)
+    }
 }
 
 /// What makes somebody a member of a group.
@@ -228,14 +282,20 @@ pub(crate) enum GroupKind {
 pub(crate) struct Group {
     pub(crate) name: String,
     pub(crate) kind: GroupKind,
+    pub(crate) external_id: String,
 }
 
-/// Every group, by its first name.
-pub(crate) fn groups() -> Vec<Group> {
+/// Every group that exists from the beginning, by its first name.
+pub(crate) fn groups(random: &mut Random) -> Vec<Group> {
     let departments = Department::ALL.map(|one| (one.name(), GroupKind::Department(one)));
-    let offices = OFFICES.iter().enumerate().map(|(place, name)| (*name, GroupKind::Office(place)));
+    let offices = OFFICES.iter().enumerate();
+    let offices = offices.map(|(place, office)| (office.name, GroupKind::Office(place)));
     let social = SOCIAL.map(|name| (name, GroupKind::Social));
     let projects = PROJECTS.map(|name| (name, GroupKind::Project));
     let all = departments.into_iter().chain(offices).chain(social).chain(projects);
-    all.map(|(name, kind)| Group { name: name.to_owned(), kind }).collect()
+    let group = |(name, kind): (&str, _)| {
+        let external_id = random.uuid();
+        Group { name: name.to_owned(), kind, external_id }
+    };
+    all.map(group).collect()
 }

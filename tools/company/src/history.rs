@@ -1,6 +1,7 @@
 //! What happens at the company: who comes, moves, marries, goes and comes back, in order of time.
 //!
-//! Most of it is drawn by lot. Three people are not: the questions of the demo are about them.
+//! Most of it is drawn by lot. A few people are not: the questions of the demo are about three of
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,8 @@ use event::Timestamp;
 
 use crate::Plan;
 use crate::calendar::{Calendar, HOUR_US, MINUTE_US, SECOND_US, after};
-use crate::company::{App, Department, Group, GroupKind, OFFICES, Person, groups};
+use crate::company::{ALTERNATES, App, Department, Group, GroupKind, OFFICES, Person, groups};
+use crate::mapping;
 use crate::names::{FAMILY, GIVEN, Name};
 use crate::random::Random;
 
@@ -25,7 +27,7 @@ pub(crate) enum What {
         person: usize,
         trouble: Option<Trouble>,
     },
-    /// Title, department or name are others now.
+    /// Title, department, office, name or addresses are others now.
     Become {
         person: usize,
         now: Box<Person>,
@@ -70,6 +72,10 @@ pub(crate) enum What {
     TokenLate {
         app: App,
     },
+    /// Somebody takes an old mapping out of what an application is sent.
+    Tidy {
+        app: App,
+    },
 }
 
 /// Why an account cannot be made at first.
@@ -90,8 +96,8 @@ pub(crate) enum TroubleKind {
 
 /// The people whom the questions are about, and the days of which they ask.
 pub(crate) struct Story {
-    pub(crate) finance: usize,
-    pub(crate) finance_leaver: usize,
+    pub(crate) approvers: usize,
+    pub(crate) approver: usize,
     pub(crate) members_day: Timestamp,
     pub(crate) returner: usize,
     pub(crate) social_leaver: usize,
@@ -107,20 +113,23 @@ pub(crate) struct History {
     /// Groups that exist from the beginning are before this place.
     pub(crate) groups_at_start: usize,
     pub(crate) changes: Vec<Change>,
+    /// When the old mapping goes.
+    pub(crate) tidied_at: Timestamp,
     pub(crate) story: Story,
 }
 
 /// Writes the history of a plan.
 pub(crate) fn write(plan: &Plan, calendar: &Calendar) -> History {
+    let mut random = Random::seeded(plan.seed);
+    let groups = groups(&mut random);
     let writer = Writer {
-        random: Random::seeded(plan.seed),
+        random,
         headcount: plan.headcount,
         people: vec![],
         now: vec![],
-        groups: groups(),
+        groups,
         memberships: BTreeMap::new(),
         locals: BTreeSet::new(),
-        heads: BTreeMap::new(),
         available: BTreeMap::new(),
         pending: BTreeMap::new(),
         delete_days: calendar.workdays.len() / 3,
@@ -139,7 +148,6 @@ struct Writer {
     /// Of groups that nobody belongs to by department or office.
     memberships: BTreeMap<usize, BTreeSet<usize>>,
     locals: BTreeSet<String>,
-    heads: BTreeMap<Department, usize>,
     /// Those to whom something may happen by lot, with the first working day when it may.
     available: BTreeMap<usize, usize>,
     /// What is bound to happen, by working day.
@@ -155,12 +163,17 @@ const REST_DAYS: usize = 4;
 const NEW_GROUP: &str = "Project Lanterne";
 const OLD_NAME: &str = "Customer Care";
 const NEW_NAME: &str = "Customer Success";
+/// The working day on which the old mapping goes, at the latest: before anything happens to the same
+/// person twice.
+const TIDY_PLACE_MAX: usize = 3;
 
 impl Writer {
     fn write(mut self, calendar: &Calendar) -> History {
         let groups_at_start = self.groups.len();
         let new_group = self.groups.len();
-        self.groups.push(Group { name: NEW_GROUP.to_owned(), kind: GroupKind::Project });
+        let external_id = self.random.uuid();
+        let (name, kind) = (NEW_GROUP.to_owned(), GroupKind::Project);
+        self.groups.push(Group { name, kind, external_id });
         let morning = after(calendar.workdays[0], 6 * HOUR_US);
         self.staff(morning);
         let (story, mut told) = self.story(calendar);
@@ -169,6 +182,10 @@ impl Writer {
             let rename = What::RenameGroup { group, name: NEW_NAME };
             told.push((calendar.place(650), 13 * HOUR_US, rename));
         }
+        // Found in the log, by its flags.
+        let (tidy_place, tidy_us) = (calendar.place(60).clamp(1, TIDY_PLACE_MAX), 15 * HOUR_US);
+        told.push((tidy_place, tidy_us, What::Tidy { app: mapping::OLD.0 }));
+        let tidied_at = after(calendar.workdays[tidy_place], tidy_us);
         let told = told.into_iter().map(|(place, micros, what)| Change {
             at: after(calendar.workdays[place], micros),
             what,
@@ -179,7 +196,7 @@ impl Writer {
         }
         let (people, groups, mut changes) = (self.people, self.groups, self.changes);
         changes.sort_by_key(|change| change.at);
-        History { people, groups, groups_at_start, changes, story }
+        History { people, groups, groups_at_start, changes, tidied_at, story }
     }
 
     /// What happens by lot on a working day, spread over its hours.
@@ -194,21 +211,11 @@ impl Writer {
         self.changes.extend(changes.map(|(micros, what)| Change { at: after(day, micros), what }));
     }
 
-    /// Those who are there from the beginning: heads of departments first, since others name them.
+    /// Those who are there from the beginning.
     fn staff(&mut self, at: Timestamp) {
         for department in Department::ALL {
-            let person = self.hire(department);
-            self.heads.insert(department, person);
-            let chief = self.heads.get(&Department::Leadership).copied();
-            let manager = chief.filter(|chief| *chief != person);
-            self.people[person].manager = manager;
-            self.now[person].manager = manager;
-            self.available.remove(&person);
-            self.changes.push(Change { at, what: What::Join { person, trouble: None } });
-        }
-        for department in Department::ALL {
-            // Two at least beside the head, so that a small company has them all.
-            for _ in 0..(self.headcount * department.share() / 100).max(3) - 1 {
+            // Three at least, so that a small company has them all.
+            for _ in 0..(self.headcount * department.share() / 100).max(3) {
                 let person = self.hire(department);
                 self.changes.push(Change { at, what: What::Join { person, trouble: None } });
             }
@@ -241,6 +248,11 @@ impl Writer {
         self.random.pick(&places)
     }
 
+    /// The place of a group that is known to exist.
+    fn group_named(&self, name: &str) -> usize {
+        self.groups.iter().position(|group| group.name == name).unwrap_or_default()
+    }
+
     /// A new person in a department.
     fn hire(&mut self, department: Department) -> usize {
         let given = self.random.pick(&GIVEN);
@@ -251,6 +263,8 @@ impl Writer {
     fn hire_named(&mut self, department: Department, given: Name, family: Name) -> usize {
         let title = self.random.pick(&department.titles()).to_owned();
         let office = self.random.below(OFFICES.len());
+        let language = if self.random.chance(250) { "en-GB" } else { OFFICES[office].language };
+        let (has_mobile, has_personal_email) = (self.random.chance(600), self.random.chance(300));
         let local = self.free_local(&format!("{}.{}", given.1, family.1));
         let person = self.people.len();
         self.people.push(Person {
@@ -259,10 +273,17 @@ impl Writer {
             local,
             department,
             title,
-            manager: self.heads.get(&department).copied(),
             office,
             employee_number: 10_200 + 7 * person,
+            language,
+            has_mobile,
+            has_personal_email,
+            alternates: vec![],
         });
+        if self.random.chance(150) {
+            let alternate = self.random.below(ALTERNATES.len());
+            self.people[person].alternates.push(alternate);
+        }
         self.now.push(self.people[person].clone());
         self.available.insert(person, 1);
         person
@@ -297,10 +318,14 @@ impl Writer {
     fn by_lot(&mut self, place: usize, today: &mut Vec<What>) {
         // Rates are for 230 people, in thousandths a day.
         let rate = |per_thousand: usize| per_thousand * self.headcount / 230;
-        let [joins, leaves, moves, titles, marriages, enters, exits, breaks, looks] =
-            [1200, 700, 900, 800, 250, 1800, 1300, 250, 6000].map(rate);
+        let [joins, leaves, moves, titles, marriages, addresses, enters, exits, breaks, looks] =
+            [1200, 700, 900, 800, 250, 300, 1800, 1300, 250, 6000].map(rate);
         for _ in 0..self.random.times(joins) {
-            today.push(self.join(place));
+            let join = self.join(place);
+            if let What::Join { person, .. } = join {
+                today.push(join);
+                today.extend(self.socialise(person));
+            }
         }
         for _ in 0..self.random.times(leaves) {
             let Some(person) = self.somebody(place) else { continue };
@@ -316,9 +341,12 @@ impl Writer {
             let department = self.random.pick(&Department::ALL);
             let now = &mut self.now[person];
             now.title = self.random.pick(&department.titles()).to_owned();
-            now.manager = self.heads.get(&department).copied();
             now.department = department;
+            if self.random.chance(300) {
+                now.office = self.random.below(OFFICES.len());
+            }
             today.push(What::Become { person, now: Box::new(now.clone()) });
+            today.extend(self.socialise(person));
         }
         for _ in 0..self.random.times(titles) {
             let Some(person) = self.somebody(place) else { continue };
@@ -331,6 +359,16 @@ impl Writer {
             let family = self.random.pick(&FAMILY);
             today.push(self.rename(person, family));
         }
+        for _ in 0..self.random.times(addresses) {
+            let Some(person) = self.somebody(place) else { continue };
+            let alternate = self.random.below(ALTERNATES.len());
+            let now = &mut self.now[person];
+            // Jostle has room for two.
+            if now.alternates.len() < 2 && !now.alternates.contains(&alternate) {
+                now.alternates.push(alternate);
+                today.push(What::Become { person, now: Box::new(now.clone()) });
+            }
+        }
         for _ in 0..self.random.times(enters) {
             let Some(person) = self.somebody(place) else { continue };
             let group = self.group_of(GroupKind::Project);
@@ -339,7 +377,9 @@ impl Writer {
             }
         }
         for _ in 0..self.random.times(exits) {
-            let group = self.group_of(GroupKind::Project);
+            let is_social = self.random.chance(200);
+            let kind = if is_social { GroupKind::Social } else { GroupKind::Project };
+            let group = self.group_of(kind);
             let members = self.memberships.get(&group).into_iter().flatten();
             let ready =
                 |person: &&usize| self.available.get(person).is_some_and(|from| *from <= place);
@@ -367,6 +407,14 @@ impl Writer {
             let app = self.random.pick(&App::ALL);
             today.push(What::TokenLate { app });
         }
+    }
+
+    /// Lets somebody who works with social media into one of their groups.
+    fn socialise(&mut self, person: usize) -> Option<What> {
+        let is_social = App::Hootsuite.serves(self.now[person].department);
+        let group = is_social.then(|| self.group_of(GroupKind::Social))?;
+        let is_new = self.memberships.entry(group).or_default().insert(person);
+        is_new.then_some(What::Enter { person, group })
     }
 
     /// Somebody new. Now and then the account cannot be made at once.
@@ -435,7 +483,8 @@ impl Writer {
         What::Become { person, now: Box::new(now.clone()) }
     }
 
-    /// The three whom the questions are about: (working day, time of day, what).
+    /// The three whom the questions are about, and one who has a namesake: (working day, time of day,
+    /// what).
     fn story(&mut self, calendar: &Calendar) -> (Story, Vec<(usize, i64, What)>) {
         let reserved = |writer: &mut Writer, department, given, family| {
             let person = writer.hire_named(department, given, family);
@@ -448,17 +497,19 @@ impl Writer {
         };
         let mut told = Vec::new();
 
-        // In Finance, and gone since.
-        let finance_leaver =
-            reserved(self, Department::Finance, ("Mireille", "mireille"), ("Okonkwo", "okonkwo"));
-        from_start(self, finance_leaver);
-        told.push((calendar.place(580), 9 * HOUR_US, What::Leave { person: finance_leaver }));
-        told.push((calendar.place(900), 10 * HOUR_US, What::Delete { person: finance_leaver }));
+        // May approve posts, and is gone since.
+        let (given, family) = (("Mireille", "mireille"), ("Okonkwo", "okonkwo"));
+        let approver = reserved(self, Department::Communications, given, family);
+        from_start(self, approver);
+        let approvers = self.group_named("Approvers");
+        self.enter(morning, approver, approvers);
+        told.push((calendar.place(580), 9 * HOUR_US, What::Leave { person: approver }));
+        told.push((calendar.place(900), 10 * HOUR_US, What::Delete { person: approver }));
 
         // Refused, made, renamed, switched off, deleted, and made again.
         let returner =
-            reserved(self, Department::Logistics, ("Zoë", "zoe"), ("Brandstätter", "brandstatter"));
-        let trouble = Trouble { kind: TroubleKind::BadValue(App::Jostle), attempts: 2 };
+            reserved(self, Department::Care, ("Zoë", "zoe"), ("Brandstätter", "brandstatter"));
+        let trouble = Trouble { kind: TroubleKind::BadValue(App::Howspace), attempts: 2 };
         let join = What::Join { person: returner, trouble: Some(trouble) };
         told.push((calendar.place(120), 8 * HOUR_US, join));
         let rename = self.rename(returner, ("Łukasiewicz", "lukasiewicz"));
@@ -478,18 +529,19 @@ impl Writer {
         let social_leaver =
             reserved(self, Department::Marketing, ("Håkon", "hakon"), ("Väisänen", "vaisanen"));
         from_start(self, social_leaver);
-        let group = self.groups.iter().position(|group| group.name == "Publishers");
-        if let Some(group) = group {
-            self.enter(morning, social_leaver, group);
-        }
+        let publishers = self.group_named("Publishers");
+        self.enter(morning, social_leaver, publishers);
+        // Has another title while the old mapping is in place.
+        "Senior Brand Manager".clone_into(&mut self.now[social_leaver].title);
+        let promoted = Box::new(self.now[social_leaver].clone());
+        told.push((1, 10 * HOUR_US, What::Become { person: social_leaver, now: promoted }));
         let place = calendar.crash_place();
         let left_us = 16 * HOUR_US + 45 * MINUTE_US;
         told.push((place, left_us, What::Leave { person: social_leaver }));
 
-        let is_finance = |group: &Group| group.kind == GroupKind::Department(Department::Finance);
         let story = Story {
-            finance: self.groups.iter().position(is_finance).unwrap_or_default(),
-            finance_leaver,
+            approvers,
+            approver,
             // Watched to its end, also where the history is short.
             members_day: calendar.workdays[calendar.place(330).min(place - 1)],
             returner,

@@ -7,9 +7,25 @@
 //! ```text
 //!  history   who comes, moves, marries, goes      (a seed)
 //!  provider  the requests of each cycle           in terms of people and groups
+//!  mapping   what of a person goes where          as the profile of the application lists it
 //!  play      call ─▶ router ─▶ status as scripted ─▶ book
 //!  questions what the book expects of the answers
 //! ```
+//!
+//! Stories that every history has:
+//!
+//! - An account is refused for a value that is none, made, renamed, switched off, deleted, and made
+//!   again: the second question.
+//! - Somebody who could approve posts has left since; somebody leaves in the hour in which the recorder
+//!   is killed: the first and the third.
+//! - Two people have one name. Where accounts are matched by `userName`, the other's is found and
+//!   nothing is made. Howspace, configured by hand, is asked for an `externalId`, finds nobody and
+//!   refuses the create. All of its lookups are flagged: its profile does not list `externalId` as
+//!   filterable.
+//! - An old mapping of the title is left in place in Jostle for the first days. What it writes is
+//!   flagged, until somebody takes it out.
+//! - The recorder is stopped for an upgrade, and killed when nobody looks.
+//! - A token is changed in an application before it is changed at the identity provider.
 
 mod ask;
 mod book;
@@ -17,6 +33,7 @@ mod calendar;
 mod call;
 mod company;
 mod history;
+mod mapping;
 mod names;
 mod play;
 mod provider;

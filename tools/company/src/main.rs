@@ -201,12 +201,14 @@ fn tell(data: &Path, url: &str, played: &Played, once: bool) -> Result<(), Failu
     print(&format!(
         "\nWhat to try next, in another terminal:\n\n\
          export PATH=\"{}:$PATH\" PROVLOG_SERVER={url} \\\n  PROVLOG_TOKEN_FILE=\"{}\"\n\
-         provlog log --app howspace --status failure            # what was refused, and why\n\
-         provlog members --app hoxhunt Finance                  # the same group today\n\
-         provlog users --app jostle --active false --at -30d    # who was switched off a month ago\n\n\
+         provlog log --app howspace --status failure               # what was refused, and why\n\
+         provlog members --app hootsuite Approvers                 # the same group today\n\
+         provlog users --app jostle --active false --at -30d       # switched off a month ago\n\
+         provlog log --app jostle --action create --to {}  # [what the profile does not expect]\n\n\
          Serving on {url}. Ctrl-C stops the server; the log stays in {}.\n",
         programs.display(),
         absolute(&path).display(),
+        played.tidied_at.to_utc().format("%Y-%m-%d"),
         data.display()
     ))
 }

@@ -18,7 +18,7 @@ use tower::ServiceExt;
 use crate::book::{Book, Operation};
 use crate::calendar::{Calendar, Down, Ending, SECOND_US, after};
 use crate::call::{Call, call, note};
-use crate::company::App;
+use crate::company::{App, Group};
 use crate::history::{self, History};
 use crate::provider::{self, Cycle, Step};
 use crate::questions::{Gap, Question, questions};
@@ -87,8 +87,10 @@ pub struct Played {
     pub operations: BTreeMap<&'static str, Vec<Operation>>,
     /// People who ever had an account.
     pub people: usize,
-    /// Groups of the company.
+    /// Groups of the company that some application has.
     pub groups: usize,
+    /// When the mapping that nobody expected was taken out.
+    pub tidied_at: Timestamp,
 }
 
 impl Played {
@@ -204,8 +206,11 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
             .ok_or_else(|| PlayError::Script("somebody of the story has no account".to_owned()))?;
         let operations = App::ALL.into_iter().zip(self.books);
         let operations = operations.map(|(app, book)| (app.slug(), book.operations)).collect();
-        let (people, groups) = (history.people.len(), history.groups.len());
-        Ok(Played { questions, gaps: self.gaps, operations, people, groups })
+        let people = history.people.len();
+        let carried = |group: &&Group| App::ALL.iter().any(|app| app.carries(group));
+        let groups = history.groups.iter().filter(carried).count();
+        let (gaps, tidied_at) = (self.gaps, history.tidied_at);
+        Ok(Played { questions, gaps, operations, people, groups, tidied_at })
     }
 
     /// Ends the recorder as a stretch begins, and starts it where the stretch ends.
@@ -267,10 +272,11 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
             let call = Call {
                 method: "POST",
                 path: "/api/v1/apps".to_owned(),
-                body: Some(json!({ "application": app.slug() })),
+                body: Some(json!({"application": app.slug(), "profile": app.slug()})),
                 authenticated: true,
                 name: "POST",
                 expected: 201,
+                flags: vec![],
             };
             let id = self.random.uuid();
             let request = request(&call, &call.path, token.trim_end(), &id)?;
@@ -314,10 +320,15 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
                 let answer =
                     answer.await.map_err(|error| PlayError::Script(error.to_string()))??;
                 let book = &mut self.books[app as usize];
-                if matches!(step, Step::LookupUser { .. } | Step::LookupGroup { .. })
-                    && answer.get("totalResults") != Some(&json!(0))
-                {
-                    return Err(PlayError::Script(format!("{}: {step:?} found one", app.slug())));
+                let found = match &step {
+                    Step::LookupUser { found, .. } => Some(json!(*found)),
+                    Step::LookupGroup { .. } => Some(json!(0)),
+                    _ => None,
+                };
+                if found.is_some() && found.as_ref() != answer.get("totalResults") {
+                    let found = &answer["totalResults"];
+                    let words = format!("{}: {step:?} found {found}", app.slug());
+                    return Err(PlayError::Script(words));
                 }
                 note(&step, &call, &answer, at, book);
                 self.done += 1;

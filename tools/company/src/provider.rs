@@ -9,6 +9,7 @@ use crate::Plan;
 use crate::calendar::{Calendar, Down};
 use crate::company::{App, Group, GroupKind, Matching, Person};
 use crate::history::{Change, History, Trouble, TroubleKind, What};
+use crate::mapping::{self, Attribute, Values, mapped};
 use crate::random::Random;
 
 /// A request that is to be made, in terms of the company.
@@ -18,19 +19,20 @@ pub(crate) enum Step {
     Probe,
     /// The same with a token that does not work any more.
     ProbeRefused,
-    /// Nobody is found: the lookup before a create.
+    /// The lookup before a create, and how many accounts it finds.
     LookupUser {
         by: Matching,
         value: String,
+        found: usize,
     },
     CreateUser {
         person: usize,
-        user: Box<Person>,
+        values: Values,
     },
     /// A user that is not created.
     CreateRefused {
         person: usize,
-        user: Box<Person>,
+        values: Values,
         refusal: Refusal,
     },
     ReadUser {
@@ -53,6 +55,7 @@ pub(crate) enum Step {
     CreateGroup {
         group: usize,
         name: String,
+        external_id: String,
     },
     RenameGroup {
         group: usize,
@@ -84,14 +87,7 @@ pub(crate) enum Refusal {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Edit {
     Active(bool),
-    UserName(String),
-    Family(String),
-    FormattedName(String),
-    DisplayName(String),
-    Email(String),
-    Title(String),
-    Department(&'static str),
-    Manager(usize),
+    Set(Attribute, String),
 }
 
 /// What one cycle adds to each application's queue, in the order of [`App::ALL`].
@@ -169,7 +165,8 @@ impl Directory {
             | What::Exit { .. }
             | What::NewGroup { .. }
             | What::Look { .. }
-            | What::TokenLate { .. } => {}
+            | What::TokenLate { .. }
+            | What::Tidy { .. } => {}
         }
     }
 
@@ -189,6 +186,8 @@ impl Directory {
 struct Lane {
     app: App,
     random: Random,
+    /// Whether the old mapping is in place.
+    with_old: bool,
     /// Who has an account, and whether it is active.
     linked: BTreeMap<usize, bool>,
     /// Who has entered which group that is provisioned here, account or not.
@@ -217,6 +216,7 @@ impl Lane {
         Lane {
             app,
             random: Random::seeded(seed ^ ((app as u64 + 1) << 32)),
+            with_old: app == mapping::OLD.0,
             linked: BTreeMap::new(),
             entered: BTreeMap::new(),
             members: BTreeMap::new(),
@@ -309,6 +309,11 @@ impl Lane {
                     self.token_late = TOKEN_LATE_CYCLES;
                 }
             }
+            What::Tidy { app } => {
+                if *app == self.app {
+                    self.with_old = false;
+                }
+            }
         }
     }
 
@@ -319,18 +324,17 @@ impl Lane {
     fn concerns(&self, trouble: &Trouble) -> bool {
         match &trouble.kind {
             TroubleKind::BadValue(app) => *app == self.app,
-            // The lookup would find the other person's account and link it: a hazard of its own.
-            TroubleKind::Taken { .. } => self.app.matching() == Matching::ExternalId,
+            TroubleKind::Taken { .. } => true,
         }
     }
 
-    fn lookup(&self, user: &Person) -> Step {
+    fn lookup(&self, user: &Person, found: usize) -> Step {
         let by = self.app.matching();
         let value = match by {
             Matching::UserName => user.user_name(),
             Matching::ExternalId => user.external_id(),
         };
-        Step::LookupUser { by, value }
+        Step::LookupUser { by, value, found }
     }
 
     /// Makes an account, and its memberships.
@@ -339,8 +343,9 @@ impl Lane {
             return;
         }
         let user = &directory.people[person];
-        self.users.push(self.lookup(user));
-        self.users.push(Step::CreateUser { person, user: Box::new(user.clone()) });
+        self.users.push(self.lookup(user, 0));
+        let values = mapped(self.app, user, self.with_old);
+        self.users.push(Step::CreateUser { person, values });
         self.linked.insert(person, true);
         self.add_to_groups(directory, person);
     }
@@ -359,15 +364,20 @@ impl Lane {
     /// Tries in vain, and again in the next cycle.
     fn attempt(&mut self, directory: &Directory, person: usize, mut trouble: Trouble) {
         let mut user = directory.people[person].clone();
-        self.users.push(self.lookup(&user));
         let refusal = match &trouble.kind {
-            TroubleKind::BadValue(_) => Refusal::BadValue,
+            TroubleKind::BadValue(_) => Some(Refusal::BadValue),
             TroubleKind::Taken { local } => {
                 user.local.clone_from(local);
-                Refusal::Taken
+                // By userName the other's account is found; that belongs to somebody already, and
+                // there is no create to refuse.
+                (self.app.matching() == Matching::ExternalId).then_some(Refusal::Taken)
             }
         };
-        self.users.push(Step::CreateRefused { person, user: Box::new(user), refusal });
+        self.users.push(self.lookup(&user, usize::from(refusal.is_none())));
+        if let Some(refusal) = refusal {
+            let values = mapped(self.app, &user, self.with_old);
+            self.users.push(Step::CreateRefused { person, values, refusal });
+        }
         trouble.attempts -= 1;
         self.troubles.push((person, trouble));
     }
@@ -388,9 +398,10 @@ impl Lane {
             (self.app.serves(before.department), self.app.serves(now.department));
         let linked = self.linked.contains_key(&person);
         if served && serves && linked {
-            self.users.push(Step::ReadUser { person });
-            let edits = edits(before, now);
+            let edits = self.edits(before, now);
+            // What is not mapped here does not change anything here.
             if !edits.is_empty() {
+                self.users.push(Step::ReadUser { person });
                 self.users.push(Step::PatchUser { person, edits });
             }
             self.move_groups(directory, person, before);
@@ -402,13 +413,25 @@ impl Lane {
             // What was missed while the person was out of scope is written along.
             self.users.push(Step::ReadUser { person });
             let mut edits = vec![Edit::Active(true)];
-            edits.extend(all_edits(now));
+            edits.extend(self.all_edits(now));
             self.users.push(Step::PatchUser { person, edits });
             self.linked.insert(person, true);
             self.add_to_groups(directory, person);
         } else if serves {
             self.provision(directory, person);
         }
+    }
+
+    /// Everything that is mapped of a person.
+    fn all_edits(&self, user: &Person) -> Vec<Edit> {
+        let values = mapped(self.app, user, self.with_old).into_iter();
+        values.map(|(attribute, value)| Edit::Set(attribute, value)).collect()
+    }
+
+    /// What makes one state of a person the other.
+    fn edits(&self, before: &Person, now: &Person) -> Vec<Edit> {
+        let before = self.all_edits(before);
+        self.all_edits(now).into_iter().filter(|edit| !before.contains(edit)).collect()
     }
 
     fn move_groups(&mut self, directory: &Directory, person: usize, before: &Person) {
@@ -455,9 +478,9 @@ impl Lane {
 
     fn add_group(&mut self, directory: &Directory, group: usize) {
         if self.app.carries(&directory.groups[group]) {
-            let name = directory.groups[group].name.clone();
+            let Group { name, external_id, .. } = directory.groups[group].clone();
             self.groups.push(Step::LookupGroup { name: name.clone() });
-            self.groups.push(Step::CreateGroup { group, name });
+            self.groups.push(Step::CreateGroup { group, name, external_id });
             self.members.entry(group).or_default();
         }
     }
@@ -486,24 +509,4 @@ fn cancel(waiting: &mut BTreeMap<usize, Vec<usize>>, group: usize, person: usize
         waiting.remove(&group);
     }
     true
-}
-
-fn all_edits(user: &Person) -> Vec<Edit> {
-    let mut edits = vec![
-        Edit::UserName(user.user_name()),
-        Edit::Family(user.family.clone()),
-        Edit::FormattedName(user.display_name()),
-        Edit::DisplayName(user.display_name()),
-        Edit::Email(user.user_name()),
-        Edit::Title(user.title.clone()),
-        Edit::Department(user.department.name()),
-    ];
-    edits.extend(user.manager.map(Edit::Manager));
-    edits
-}
-
-/// What makes one state of a person the other.
-fn edits(before: &Person, now: &Person) -> Vec<Edit> {
-    let before = all_edits(before);
-    all_edits(now).into_iter().filter(|edit| !before.contains(edit)).collect()
 }

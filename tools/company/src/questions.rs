@@ -56,17 +56,18 @@ pub(crate) fn questions(
     let words = |text: &[&str]| text.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
     let day_end = |day: Timestamp| Timestamp(day.0 + crate::calendar::DAY_US - 1);
 
-    let hoxhunt = book(App::Hoxhunt);
-    let (finance, day) = (&history.groups[story.finance].name, date(story.members_day));
-    let leaver = people[story.finance_leaver].display_name();
+    let hootsuite = book(App::Hootsuite);
+    let (group, day) = (&history.groups[story.approvers].name, date(story.members_day));
+    let leaver = people[story.approver].display_name();
+    let members = hootsuite.members_at(story.approvers, day_end(story.members_day));
     let first = Question {
-        words: format!("Who was in {finance} of hoxhunt on {day}?"),
+        words: format!("Who was in {group} of hootsuite on {day}?"),
         remark: format!("{leaver} is on the list; the account was switched off and deleted since."),
-        arguments: words(&["members", "--app", "hoxhunt", finance, "--at", &day]),
-        expected: Expected::Members(hoxhunt.members_at(story.finance, day_end(story.members_day))),
+        arguments: words(&["members", "--app", "hootsuite", group, "--at", &day]),
+        expected: Expected::Members(members),
     };
 
-    let jostle = book(App::Jostle);
+    let howspace = book(App::Howspace);
     let returner = story.returner;
     let user_name = {
         let now = history.changes.iter().rev().find_map(|change| match &change.what {
@@ -76,17 +77,18 @@ pub(crate) fn questions(
         now.map_or(people[returner].user_name(), |now| now.user_name())
     };
     let second = Question {
-        words: format!("What happened to the account of {user_name} in jostle?"),
-        remark: "Refused, made, renamed, switched off, deleted, and made again under another id."
+        words: format!("What happened to the account of {user_name} in howspace?"),
+        remark: "Refused, made, renamed, switched off, deleted, and made again under another id. \
+                 In brackets stands what the profile of the application does not expect."
             .to_owned(),
-        arguments: words(&["timeline", "--app", "jostle", &user_name]),
-        expected: Expected::Timeline(jostle.timeline(returner)),
+        arguments: words(&["timeline", "--app", "howspace", &user_name]),
+        expected: Expected::Timeline(howspace.timeline(returner)),
     };
 
     let leaver = &people[story.social_leaver];
     let day = date(story.day_after);
     let users = words(&["users", "--app", "hootsuite", "--active", "true", "--at", &day]);
-    let active = book(App::Hootsuite).active_at(day_end(story.day_after));
+    let active = hootsuite.active_at(day_end(story.day_after));
     let left = story.left_at.to_utc().format("%Y-%m-%d at %H:%M UTC");
     let third = Question {
         words: format!(

@@ -7,7 +7,7 @@ use std::path::Path;
 use company::{App, Ending, Expected, Gap, Plan, Played, ask, play};
 use event::{Clock, Timestamp};
 use provlog::run::{Server, ServerConfig};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// 2026-03-20T17:00:00Z, a Friday.
 const END: Timestamp = Timestamp(1_774_026_000_000_000);
@@ -92,19 +92,38 @@ async fn open(data: &Path) -> Server {
     opened.await.unwrap()
 }
 
-/// When, what and with which status.
-fn facts<'a>(rows: impl IntoIterator<Item = &'a Value>) -> Vec<(String, String, u16)> {
+/// When, what, with which status, and what the profile did not expect of it.
+#[derive(Clone, PartialEq, Debug)]
+struct Fact {
+    at: String,
+    operation: String,
+    status: u16,
+    flags: Vec<String>,
+}
+
+fn facts<'a>(rows: impl IntoIterator<Item = &'a Value>) -> Vec<Fact> {
     let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
     let fact = |row: &Value| {
-        let status = row["httpStatus"].as_u64().unwrap().try_into().unwrap();
-        (text(row, "occurredAt"), text(row, "operation"), status)
+        let flags = row["flags"].as_array().unwrap().iter();
+        Fact {
+            at: text(row, "occurredAt"),
+            operation: text(row, "operation"),
+            status: row["httpStatus"].as_u64().unwrap().try_into().unwrap(),
+            flags: flags.map(|one| text(one, "kind") + " " + &text(one, "path")).collect(),
+        }
     };
     rows.into_iter().map(fact).collect()
 }
 
-fn scripted(operations: &[company::Operation]) -> Vec<(String, String, u16)> {
+fn scripted(operations: &[company::Operation]) -> Vec<Fact> {
     let fact = |operation: &company::Operation| {
-        (operation.at.to_string(), operation.name.to_owned(), operation.status)
+        let flags = operation.flags.iter();
+        Fact {
+            at: operation.at.to_string(),
+            operation: operation.name.to_owned(),
+            status: operation.status,
+            flags: flags.map(|flag| format!("{} {}", flag.kind.name(), flag.path)).collect(),
+        }
     };
     operations.iter().map(fact).collect()
 }
@@ -120,7 +139,7 @@ fn shown(gap: &Gap) -> Value {
         Ending::Stopped => "recorder stopped",
         Ending::Killed => "recorder killed",
     };
-    serde_json::json!({"from": gap.from.to_string(), "to": gap.to.to_string(), "reason": reason})
+    json!({"from": gap.from.to_string(), "to": gap.to.to_string(), "reason": reason})
 }
 
 #[test]
@@ -144,7 +163,12 @@ fn the_questions_are_answered_with_the_facts_of_the_script() {
     let rows = answered["rows"].as_array().unwrap();
     let (joined, mut own): (Vec<&Value>, Vec<&Value>) =
         rows.iter().partition(|row| row["resourceType"] == "Group");
-    assert!(joined.len() >= 2, "and the groups that the account came into: {joined:?}");
+    let joined: Vec<&str> =
+        joined.iter().rev().filter_map(|row| row["groupName"].as_str()).collect();
+    assert!(joined.starts_with(&["Customer Care"]), "{joined:?}");
+    assert!(joined.contains(&"Customer Success"), "made again, the group has another name");
+    let is_flagged = |row: &&Value| row["operation"] == "GET User" && row["flags"] != json!([]);
+    assert!(own.iter().any(is_flagged), "and the lookups by hand: {own:?}");
     own.reverse(); // newest first
     own.retain(|row| row["operation"] != "GET User");
     assert_eq!(facts(own), scripted(expected));
@@ -156,7 +180,7 @@ fn the_questions_are_answered_with_the_facts_of_the_script() {
     assert_eq!(&user_names(&answered), expected);
     assert!(expected.contains("hakon.vaisanen@fjordlight.example"), "{expected:?}");
     assert_eq!(gap.ending, Ending::Killed);
-    assert_eq!(answered["coverage"]["gaps"], serde_json::json!([shown(gap)]));
+    assert_eq!(answered["coverage"]["gaps"], json!([shown(gap)]));
     demo.stop();
 }
 
@@ -167,8 +191,8 @@ fn the_log_holds_what_the_script_says_and_shows_when_nobody_watched() {
     for app in App::ALL {
         let recorded = facts(&demo.log(app));
         assert_eq!(recorded, scripted(&demo.played.operations[app.slug()]), "{app:?}");
-        for (_, _, status) in recorded.iter().filter(|(_, _, status)| *status >= 400) {
-            *refusals.entry(*status).or_default() += 1;
+        for refused in recorded.iter().filter(|fact| fact.status >= 400) {
+            *refusals.entry(refused.status).or_default() += 1;
         }
     }
     assert_eq!(refusals, demo.played.refusals());
@@ -192,6 +216,45 @@ fn the_log_holds_what_the_script_says_and_shows_when_nobody_watched() {
         };
         assert!(!log.iter().any(|row| within(stopped, row) || within(killed, row)));
     }
+    demo.stop();
+}
+
+#[test]
+fn nothing_is_flagged_but_a_mapping_by_hand_and_one_that_was_left_in_place() {
+    let demo = Demo::start(5);
+    let mut flagged: BTreeSet<(&str, String, String)> = BTreeSet::new();
+    for app in App::ALL {
+        let recorded = facts(&demo.log(app));
+        for fact in &recorded {
+            for flag in &fact.flags {
+                flagged.insert((app.slug(), fact.operation.clone(), flag.clone()));
+            }
+        }
+        assert_eq!(recorded, scripted(&demo.played.operations[app.slug()]), "{app:?}");
+        let has_groups = recorded.iter().any(|fact| fact.operation.ends_with(" Group"));
+        assert_eq!(has_groups, matches!(app, App::Hootsuite | App::Howspace), "{app:?}");
+    }
+    let seen: Vec<(&str, &str, &str)> = flagged
+        .iter()
+        .map(|(app, operation, flag)| (*app, operation.as_str(), flag.as_str()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("howspace", "GET User", "notFilterable externalId"),
+            ("jostle", "PATCH User", "outsideProfile title"),
+            ("jostle", "POST User", "outsideProfile title"),
+        ]
+    );
+
+    // Every account has the flag that was made while the old mapping was in place; the last has not.
+    let tidied_at = demo.played.tidied_at.to_string();
+    let jostle = facts(&demo.log(App::Jostle));
+    let made = jostle.iter().filter(|fact| fact.operation == "POST User" && fact.status == 201);
+    let (early, late): (Vec<&Fact>, Vec<&Fact>) = made.partition(|fact| fact.at < tidied_at);
+    assert!(early.len() >= 30 && early.iter().all(|fact| !fact.flags.is_empty()), "{early:?}");
+    let last = late.last().unwrap();
+    assert!(last.flags.is_empty(), "{late:?}");
     demo.stop();
 }
 
