@@ -11,7 +11,7 @@ use crate::limits::{Budget, check_length, check_parts};
 use crate::patch::MemberOperation;
 use crate::path::{AttrPath, PatchPath};
 use crate::resource::Member;
-use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType};
+use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType, is_urn};
 use crate::settings::{PatchMiss, Settings};
 use crate::value::{
     Reading, check_primary, collapse, identity, is_kept, is_primary, is_unassigned, read,
@@ -55,7 +55,8 @@ impl<'a> Draft<'a> {
     }
 
     /// Merges each entry of an object as if its name were a path, except that what cannot be written is
-    /// passed over: clients send back what they read.
+    /// passed over: clients send back what they read. An extension's attribute needs its URN here: in a
+    /// body it stands in the extension (RFC 7643 §3.3), and what stands beside that is another thing.
     pub(crate) fn merge(
         &mut self,
         mode: Mode,
@@ -64,8 +65,8 @@ impl<'a> Draft<'a> {
         let reading = &self.reading;
         let entries = object.iter().filter_map(|(name, value)| {
             match PatchPath::parse(self.rt, self.registry, name) {
-                Ok(path) => Some((path, value)),
-                Err(_) => {
+                Ok(path) if is_urn(name) || !path.is_of_extension() => Some((path, value)),
+                Ok(_) | Err(_) => {
                     reading.pass_over(|| name.clone());
                     None
                 }

@@ -22,7 +22,9 @@ impl AttrPath {
     /// Reads `[URN ":"] name ["." name]`, for resources of one type or of any.
     ///
     /// A URN is recognised by being registered, never by its punctuation: `2.0` holds a dot and
-    /// attributes follow after a colon. Unknown attributes are no error here; white space anywhere is.
+    /// attributes follow after a colon. An extension's attribute needs none where no other attribute
+    /// has its name: RFC 7644 §3.10 only recommends it, and Entra sends `manager`. Unknown attributes
+    /// are no error here; white space anywhere is.
     pub fn parse(
         text: &str,
         rt: Option<&ResourceType>,
@@ -46,6 +48,9 @@ impl AttrPath {
             attribute: attribute.to_owned(),
             sub: sub.map(str::to_owned),
         };
+        if urn.is_none() && registry.attribute(rt, &path).is_none() {
+            path.schema = registry.extension_with(rt, attribute).map(str::to_owned);
+        }
         if let Some(known) = registry.attribute(rt, &path) {
             path.attribute.clone_from(&known.name);
             if let Some(sub) = &mut path.sub
@@ -116,6 +121,14 @@ pub enum PatchPath {
 }
 
 impl PatchPath {
+    /// Whether it names an attribute of an extension.
+    pub(crate) fn is_of_extension(&self) -> bool {
+        match self {
+            PatchPath::Schema(_) => false,
+            PatchPath::Attribute(path) | PatchPath::Filtered { path, .. } => path.schema.is_some(),
+        }
+    }
+
     /// Reads the `path` of an operation.
     ///
     /// Attributes that no schema has are no error: clients map more than a server knows, and stop
@@ -199,8 +212,10 @@ mod tests {
         // Unknown ones stay as they came.
         check("Shoe.Size", None, "Shoe", Some("Size"));
         check("urn:x:1.5:Shoe.size", Some("urn:x:1.5"), "Shoe", Some("size"));
-        // An enterprise attribute is none of the base schema.
-        check("Department", None, "Department", None);
+        // An extension's attribute may go without its URN, but not under that of another schema.
+        check("Department", Some(ENT), "department", None);
+        check("MANAGER.value", Some(ENT), "manager", Some("value"));
+        check(&format!("{CORE}:manager"), None, "manager", None);
     }
 
     #[test]
@@ -210,6 +225,27 @@ mod tests {
         let registry = Registry::parse(&[&short, &long], &[]).unwrap();
         let path = AttrPath::parse("urn:X:Y:a", None, &registry).unwrap();
         assert_eq!(path.schema.as_deref(), Some("urn:x:y"));
+    }
+
+    #[test]
+    fn a_name_of_two_extensions_is_that_of_neither() {
+        let schema = |urn: &str, name: &str| {
+            format!(r#"{{"id":"{urn}","attributes":[{{"name":"{name}"}},{{"name":"both"}}]}}"#)
+        };
+        let (base, one, other) = (schema("urn:b", "x"), schema("urn:1", "y"), schema("urn:2", "z"));
+        let base = base.replace("both", "alone");
+        let extensions =
+            r#"[{"schema":"urn:1","required":false},{"schema":"urn:2","required":false}]"#;
+        let boat = format!(
+            r#"{{"name":"Boat","endpoint":"/Boats","schema":"urn:b","schemaExtensions":{extensions}}}"#
+        );
+        let registry = Registry::parse(&[&base, &one, &other], &[&boat]).unwrap();
+        for rt in [registry.resource_type("Boat"), None] {
+            let schema_of = |name: &str| AttrPath::parse(name, rt, &registry).unwrap().schema;
+            assert_eq!(schema_of("z").as_deref(), Some("urn:2"));
+            assert_eq!(schema_of("both"), None);
+            assert_eq!(schema_of("x"), None);
+        }
     }
 
     #[test]

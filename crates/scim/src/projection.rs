@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn only_what_is_named() {
         check_only(&[], json!({}));
-        check_only(&["shoe", "name.shoe", "a b", "department", "userName.x", "["], json!({}));
+        check_only(&["shoe", "name.shoe", "a b", "departments", "userName.x", "["], json!({}));
         check_only(&["password", "PASSWORD"], json!({}));
         check_only(&["USERNAME", "id"], json!({"userName": "bo"}));
         check_only(&["Name.GIVENNAME"], json!({"name": {"givenName": "Bo"}}));
@@ -294,6 +294,8 @@ mod tests {
         check_only(&[&ENT.to_uppercase()], json!({ENT: stored()[ENT]}));
         check_only(&[&format!("{ENT}:Department")], json!({ENT: {"department": "Galley"}}));
         check_only(&[&format!("{ENT}:manager.value")], json!({ENT: {"manager": {"value": "u-2"}}}));
+        check_only(&["Department"], json!({ENT: {"department": "Galley"}}));
+        check_without(&["manager"], json!({ENT: {"department": "Galley"}}));
         check_without(&[ENT], json!({ENT: null}));
         let user = Registry::core().resource_type("User").unwrap();
         let hidden = Selection::Without(names(&[ENT]));
@@ -317,7 +319,7 @@ mod tests {
 
     #[test]
     fn all_but_what_is_named() {
-        check_without(&["id", "schemas", "shoe", "department"], json!({}));
+        check_without(&["id", "schemas", "shoe", "departments"], json!({}));
         check_without(&["GROUPS", "name"], json!({"groups": null, "name": null}));
         check_without(&["name.familyName"], json!({"name": {"givenName": "Bo"}}));
         check_without(&["emails.type"], json!({"emails": [{"value": "bo@x"}]}));

@@ -350,6 +350,7 @@ mod tests {
                 "password": "secret", "shoeSize": 44, "urn:x": {"y": 1}, "members": ["u-2"], "a b": 1,
                 "title": null, "nickName": "", "roles": [], "name": {}, "emails": [null, {}, {"value": ""}],
                 ENT: {"manager": {"displayName": "Al", "$ref": "x"}, "department": null, "shoe": 1},
+                "department": "Galley", "manager.value": "u-7", "costCenter": ["7"],
             }),
             Ok(json!({})),
         );

@@ -166,6 +166,18 @@ impl Registry {
         }
     }
 
+    /// The one extension that has an attribute of this name, of resources of one type or of any; none
+    /// if several have.
+    pub(crate) fn extension_with(&self, rt: Option<&ResourceType>, name: &str) -> Option<&str> {
+        let types = rt.map_or(self.resource_types.as_slice(), std::slice::from_ref);
+        let mut found = self.schemas.iter().filter(|schema| {
+            types.iter().any(|rt| rt.extension(&schema.id).is_some())
+                && schema.attributes.iter().any(|one| one.name.eq_ignore_ascii_case(name))
+        });
+        let first = found.next()?;
+        found.next().is_none().then_some(first.id.as_str())
+    }
+
     /// The attributes of a resource: its own and the common ones, or those of one of its extensions;
     /// none if the resource type does not use the schema.
     pub(crate) fn attributes(

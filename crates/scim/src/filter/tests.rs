@@ -87,7 +87,10 @@ fn extensions() {
     check(&format!(r#"{urn}:manager eq "u-7""#), true);
     check(&format!(r#"{urn}:manager.value eq "U-7""#), false);
     check(r#"urn:ietf:params:scim:schemas:core:2.0:User:userName sw "å""#, true);
-    check(r#"department eq "Pilots""#, false);
+    check(r#"department eq "pilots""#, true);
+    check(r#"id eq "Ab-1" and manager eq "u-7""#, true);
+    check(r#"manager eq "u-8""#, false);
+    check(r#"urn:ietf:params:scim:schemas:core:2.0:User:department eq "Pilots""#, false);
 }
 
 #[test]

@@ -549,6 +549,15 @@ fn dialects() {
         json!([{"op": "Remove", "path": format!("{ENT}:manager")}]),
         json!([{"op": "replace", "value": {ENT: {"manager": ""}}}]),
     );
+    // A manager is set without the extension's URN.
+    check_dialects(
+        json!([{"op": "Add", "path": "manager", "value": [{"$ref": "../Users/u-7", "value": "u-7"}]}]),
+        json!([{"op": "add", "path": format!("{ENT}:manager"), "value": {"value": "u-7"}}]),
+    );
+    check_dialects(
+        json!([{"op": "Remove", "path": "manager"}, {"op": "Replace", "path": "Department", "value": "Deck"}]),
+        json!([{"op": "replace", "value": {ENT: {"manager": "", "department": "Deck"}}}]),
+    );
     check_dialects(
         json!([{"op": "Remove", "path": r#"emails[type eq "home"].value"#}]),
         json!([{"op": "remove", "path": r#"emails[type eq "home"]"#}]),
