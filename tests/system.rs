@@ -6,6 +6,7 @@
 
 mod harness {
     pub mod in_process;
+    pub mod script;
     pub mod server;
 
     /// How often a long test repeats itself.
@@ -31,6 +32,7 @@ mod cases {
     mod conformance;
     mod coverage;
     mod crash;
+    mod dialects;
     mod disk;
     mod large_groups;
     mod operation_log;

@@ -99,7 +99,12 @@ impl Server {
 
     /// The same with settings.
     pub fn add_app_with(&self, slug: &str, settings: Value) -> Client {
-        let body = json!({ "application": slug, "settings": settings });
+        self.add_app_of(slug, "generic", settings)
+    }
+
+    /// The same of another profile.
+    pub fn add_app_of(&self, slug: &str, profile: &str, settings: Value) -> Client {
+        let body = json!({ "application": slug, "profile": profile, "settings": settings });
         let added = self.admin().post("/api/v1/apps", &body);
         assert_eq!(added.status, 201, "{:?}", added.body);
         let text = |name: &str| added.body[name].as_str().unwrap().to_owned();

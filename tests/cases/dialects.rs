@@ -1,0 +1,171 @@
+//! Whole sessions of identity providers, as `tests/scripts` has them, against applications of every
+//! profile, and what two dialects of one provider have in common.
+
+use crate::harness::script::{Script, Session, Write};
+use crate::harness::server::Server;
+
+/// A profile by its name, whether its applications have groups, and whether the server knows it yet.
+struct Profile {
+    name: &'static str,
+    has_groups: bool,
+    is_served: bool,
+}
+
+const PROFILES: [Profile; 5] = [
+    Profile { name: "generic", has_groups: true, is_served: true },
+    Profile { name: "hootsuite", has_groups: true, is_served: false },
+    Profile { name: "hoxhunt", has_groups: false, is_served: false },
+    Profile { name: "jostle", has_groups: false, is_served: false },
+    Profile { name: "howspace", has_groups: true, is_served: false },
+];
+
+/// The scripts, each with a test of its own below.
+const SCRIPTS: [&str; 2] = ["entra", "entra-aadoptscim062020"];
+
+/// Plays a script against an application of each profile that it names and that is served; the writes
+/// of all of them.
+#[track_caller]
+fn check(name: &str) -> Vec<Write> {
+    let script = Script::load(name);
+    for profile in &script.profiles {
+        assert!(PROFILES.iter().any(|known| known.name == profile), "no profile {profile}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let mut writes = None::<Vec<Write>>;
+    for profile in PROFILES.iter().filter(|profile| profile.is_served) {
+        if !script.profiles.iter().any(|wanted| wanted == profile.name) {
+            continue;
+        }
+        let application = format!("{name}-{}", profile.name);
+        let mut session =
+            Session::begin(&server, &script, &application, profile.name, profile.has_groups);
+        session.run().unwrap_or_else(|failure| panic!("{}: {failure}", profile.name));
+        writes.get_or_insert_default().append(&mut session.writes);
+    }
+    server.stop();
+    writes.expect("a profile that is served")
+}
+
+#[test]
+fn no_script_is_forgotten() {
+    assert_eq!(Script::all(), SCRIPTS);
+}
+
+/// The two dialects say the same in other words: each write of one leaves what that of the other does.
+#[test]
+fn entra_means_the_same_in_both_dialects() {
+    let (legacy, newer) = (check("entra"), check("entra-aadoptscim062020"));
+    assert!(legacy.len() > 20, "the scripts say what their writes are for");
+    let intents = |writes: &[Write]| -> Vec<String> {
+        writes.iter().map(|write| write.intent.clone()).collect()
+    };
+    assert_eq!(intents(&legacy), intents(&newer));
+    for (one, other) in legacy.iter().zip(&newer) {
+        assert_eq!(one, other);
+    }
+}
+
+/// A session that meets a failure at this place: what is wrong is found and said.
+#[track_caller]
+fn check_failure(text: &str, has_groups: bool, expected: &[&str]) {
+    let failure = match Script::parse("sample", text) {
+        Err(failure) => failure,
+        Ok(script) => {
+            let folder = tempfile::tempdir().unwrap();
+            let server = Server::start(&folder.path().join("data"));
+            let mut session = Session::begin(&server, &script, "boat", "generic", has_groups);
+            session.run().expect_err("this script must fail")
+        }
+    };
+    for words in expected {
+        assert!(failure.contains(words), "{failure}\nhas no: {words}");
+    }
+}
+
+const HEAD: &str = "profiles generic\n== Section\n";
+const CREATE: &str = r#"POST /Users
+{"userName": "mira.holt@fjordline.example", "title": "Bosun"}
+"#;
+
+#[test]
+fn a_script_that_is_not_understood_fails() {
+    let check = |text: &str, expected: &[&str]| check_failure(text, true, expected);
+    check("", &["sample.txt:0", "profiles"]);
+    check("profiles generic\n# nothing\n", &["no request"]);
+    check("== Section\nGET /Users\nstatus 200\n", &["profiles"]);
+    check(&format!("{HEAD}GET /Users\n"), &["line 3", "status"]);
+    check(&format!("{HEAD}GET /Users\nstatus 200\nstatus 404\n"), &["line 3", "one `status`"]);
+    check(&format!("{HEAD}{CREATE}status 201\n"), &["line 3", "event"]);
+    check(&format!("{HEAD}GET /Users\nstatsu 200\n"), &["sample.txt:4", "statsu 200"]);
+    check(&format!("{HEAD}GET /Users\nstatus 200\nexpect 1\n"), &["sample.txt:5", "expect 1"]);
+    check(&format!("{HEAD}status 200\n"), &["sample.txt:3", "no request"]);
+    check(&format!("{HEAD}GET /Users\nstatus 200\nbody /id is 3\n"), &["sample.txt:5", "absent"]);
+    check(&format!("{HEAD}GET /Users\nstatus 200\nbody id = 3\n"), &["sample.txt:5", "pointer"]);
+    check(&format!("{HEAD}GET /Users/{{mira}}\nstatus 200\n"), &["sample.txt:3", "{mira}"]);
+    check(&format!("{HEAD}GET /Users?startIndex={{startIndex}}\nstatus 200\n"), &["pages"]);
+    check(&format!("{HEAD}POST /Users\n{{\"a\": }}\n"), &["sample.txt:4", "no JSON"]);
+    check(&format!("{HEAD}{CREATE}status 201\nevent create applied\n+ id\n"), &[".txt:7", "PATH"]);
+    check("profiles generic\n== Section (group)\n", &["sample.txt:2", "(groups)"]);
+    check(&format!("{HEAD}intent look\nGET /Users\nstatus 200\n"), &["line 4", "no `intent`"]);
+    check(&format!("{HEAD}GET /Users\nstatus 200\nfor n in 1..2\n"), &["no request follows"]);
+    // What only a section about groups keeps is not there without it.
+    let groups = "profiles generic\n== A (groups)\nGET /Groups\nstatus 200\nlet id = body /id\n";
+    check(&format!("{groups}== B\nGET /Users/{{id}}\nstatus 200\n"), &["sample.txt:7", "{id}"]);
+}
+
+#[test]
+fn what_is_not_as_expected_is_named_with_its_line() {
+    let check = |expected_lines: &str, expected: &[&str]| {
+        check_failure(&format!("{HEAD}{CREATE}{expected_lines}"), true, expected);
+    };
+    let rest = "event create applied\n";
+    check(&format!("status 200\n{rest}"), &["sample.txt:5", "expected 200", "got      201"]);
+    check(&format!("{rest}status 201\n"), &[":5: event", "+ title: \"Bosun\"", "+ active: true"]);
+    check("status 201\nevent update applied\n", &[":6: event", "update applied", "create applied"]);
+    let body = |line: &str| format!("status 201\n{line}\n{rest}");
+    check(&body("body /title = \"Mate\""), &[":6: body /title", "\"Mate\"", "\"Bosun\""]);
+    check(&body("body /nickName = \"Mio\""), &[":6: body /nickName", "(absent)"]);
+    check(&body("body /title absent"), &[":6: body /title", "expected (absent)"]);
+    check(&body("body /schemas has 2"), &[":6: body /schemas has", "expected 2", "got      1"]);
+    check(&body("header Location = {base}/Users/7"), &[":6: header location", "{base}/Users/7"]);
+    check(&body("recorded /title = \"Mate\""), &[":6: recorded /title", "\"Bosun\""]);
+    check(&body("let etag = header X-Version"), &[":6: header x-version is not there"]);
+}
+
+#[test]
+fn pages_must_hold_everything_once() {
+    let created = "status 201\nlet mira = body /id\nevent create applied\n+ active: true\n\
+                   + id: \"{mira}\"\n+ title: \"Bosun\"\n\
+                   + userName: \"mira.holt@fjordline.example\"\n";
+    let check = |address: &str, pages: &str, expected: &[&str]| {
+        let walk = format!("GET /Users?startIndex={{startIndex}}{address}\nstatus 200\n");
+        check_failure(&format!("{HEAD}{CREATE}{created}{walk}pages {pages}\n"), true, expected);
+    };
+    check("", "2", &["sample.txt:14: pages", "expected 2", "got      1"]);
+    check("&filter=active eq false", "1", &["sample.txt:12", "missing [\"{mira}\"]"]);
+    check("&count=0", "1", &["sample.txt:12", "0 of them", "missing [\"{mira}\"]"]);
+}
+
+#[test]
+fn without_groups_the_first_request_for_one_must_find_nothing() {
+    let sections = |address: &str| {
+        format!(
+            "profiles generic\n== A (groups)\nGET {address}\nstatus 200\nGET /nowhere\nstatus 200\n\
+             == B\nGET /Users\nstatus 200\n== C (groups)\nGET /nowhere\nstatus 200\n"
+        )
+    };
+    check_failure(&sections("/Groups"), false, &["sample.txt:3", "expected 404", "got      200"]);
+    check_failure(&sections("/Users"), false, &["sample.txt:3", "begins at /Groups"]);
+
+    // An address below /Groups where nothing is stands for an application without groups.
+    let script = Script::parse("sample", &sections("/Groups/none")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let mut session = Session::begin(&server, &script, "boat", "generic", false);
+    session.run().unwrap();
+    let operations = server.admin().rows("/api/v1/operations?app=boat");
+    let statuses: Vec<_> = operations.iter().rev().map(|row| row["httpStatus"].as_u64()).collect();
+    assert_eq!(statuses, [Some(404), Some(200)], "the rest of the sections was left out");
+    server.stop();
+}
