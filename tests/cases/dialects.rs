@@ -20,7 +20,16 @@ const PROFILES: [Profile; 5] = [
 ];
 
 /// The scripts, each with a test of its own below.
-const SCRIPTS: [&str; 2] = ["entra", "entra-aadoptscim062020"];
+const SCRIPTS: [&str; 8] = [
+    "authentik",
+    "entra",
+    "entra-aadoptscim062020",
+    "google-workspace",
+    "jumpcloud",
+    "okta",
+    "onelogin",
+    "ping",
+];
 
 /// Plays a script against an application of each profile that it names and that is served; the writes
 /// of all of them.
@@ -45,6 +54,36 @@ fn check(name: &str) -> Vec<Write> {
     }
     server.stop();
     writes.expect("a profile that is served")
+}
+
+#[test]
+fn authentik() {
+    check("authentik");
+}
+
+#[test]
+fn google_workspace() {
+    check("google-workspace");
+}
+
+#[test]
+fn jumpcloud() {
+    check("jumpcloud");
+}
+
+#[test]
+fn okta() {
+    check("okta");
+}
+
+#[test]
+fn onelogin() {
+    check("onelogin");
+}
+
+#[test]
+fn ping() {
+    check("ping");
 }
 
 #[test]
