@@ -1,7 +1,11 @@
 //! Whole sessions of identity providers, as `tests/scripts` has them, against applications of every
-//! profile, and what two dialects of one provider have in common.
+//! profile; what two dialects of one provider have in common; and providers beside one another.
 
-use crate::harness::script::{Script, Session, Write};
+use std::collections::BTreeMap;
+use std::sync::Barrier;
+use std::thread;
+
+use crate::harness::script::{Script, Session, Write, first_difference};
 use crate::harness::server::Server;
 
 /// A profile by its name, whether its applications have groups, and whether the server knows it yet.
@@ -102,6 +106,91 @@ fn entra_means_the_same_in_both_dialects() {
     assert_eq!(intents(&legacy), intents(&newer));
     for (one, other) in legacy.iter().zip(&newer) {
         assert_eq!(one, other);
+    }
+}
+
+/// Scripts that are played beside one another. All of them make an account of one name, and three of them
+/// a group.
+const TOGETHER: [&str; 4] = ["entra", "okta", "authentik", "google-workspace"];
+/// How often, each time begun at other moments.
+const ROUNDS: usize = 3;
+
+/// A provider never sees or touches what another one has: four sessions at once on one server come,
+/// answer by answer and event by event, to what each comes to on a server of its own.
+#[test]
+fn providers_beside_one_another_go_on_as_if_alone() {
+    let scripts = TOGETHER.map(Script::load);
+    let folder = tempfile::tempdir().unwrap();
+    let begin = |server: &Server, place: usize| {
+        let Profile { name, has_groups, .. } = PROFILES[0];
+        Session::begin(server, &scripts[place], TOGETHER[place], name, has_groups)
+    };
+    let alone: [String; 4] = std::array::from_fn(|place| {
+        let server = Server::start(&folder.path().join(format!("alone-{place}")));
+        let mut session = begin(&server, place);
+        session.run().unwrap_or_else(|failure| panic!("{failure}"));
+        let story = session.story().unwrap();
+        server.stop();
+        story
+    });
+
+    for round in 0..ROUNDS {
+        let server = Server::start(&folder.path().join(format!("together-{round}")));
+        let mut sessions: Vec<Session<'_>> = (0..4).map(|place| begin(&server, place)).collect();
+        play_together(&mut sessions, |place| place * round * 7);
+        for (session, alone) in sessions.iter().zip(&alone) {
+            if let Some(difference) = first_difference(alone, &session.story().unwrap()) {
+                panic!("{} in round {round}: {difference}", session.application);
+            }
+        }
+        check_strangers(&sessions);
+        server.stop();
+    }
+}
+
+/// Plays sessions in turns: in each turn every session that has begun makes one request, all at the
+/// same time. `begin` says in which turn a session begins.
+fn play_together(sessions: &mut [Session<'_>], begin: impl Fn(usize) -> usize + Sync) {
+    let last = sessions.iter().map(Session::steps).enumerate();
+    let turns = last.map(|(place, steps)| begin(place) + steps).max().unwrap_or_default();
+    let barrier = Barrier::new(sessions.len());
+    thread::scope(|scope| {
+        for (place, session) in sessions.iter_mut().enumerate() {
+            let (barrier, begin) = (&barrier, &begin);
+            scope.spawn(move || {
+                // Who failed goes on waiting for the others, or nobody would get to the end.
+                let mut failed = None;
+                for turn in 0..turns {
+                    barrier.wait();
+                    if turn >= begin(place) && failed.is_none() {
+                        failed = session.step().err();
+                    }
+                }
+                if let Some(failure) = failed {
+                    panic!("{}: {failure}", session.application);
+                }
+            });
+        }
+    });
+}
+
+/// No id of one application means anything in another, and no token opens another's address.
+fn check_strangers(sessions: &[Session<'_>]) {
+    for (place, own) in sessions.iter().enumerate() {
+        for other in sessions.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, one)| one)
+        {
+            let ids: BTreeMap<_, _> =
+                other.kept.iter().filter(|(_, value)| value.len() == 36).collect();
+            assert!(!ids.is_empty());
+            for (name, id) in ids {
+                for collection in ["Users", "Groups"] {
+                    let answer = own.scim.get(&format!("/{collection}/{id}"));
+                    assert_eq!(answer.status, 404, "{name} of {}", other.application);
+                }
+            }
+            let stranger = other.scim.with_token(&own.scim.token).get("/Users");
+            assert_eq!(stranger.status, 401, "{} at {}", own.application, other.application);
+        }
     }
 }
 

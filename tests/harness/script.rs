@@ -49,10 +49,12 @@
 
 mod parse;
 mod run;
+mod story;
 
 use serde_json::Value;
 
 pub use run::{Session, Write};
+pub use story::first_difference;
 
 /// A script that was read.
 pub struct Script {

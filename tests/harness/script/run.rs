@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Expected, Like, Part, Script, Step, change_line, each_text, filled};
 use crate::harness::server::{Answer, Client, Server};
@@ -11,19 +11,21 @@ use crate::harness::server::{Answer, Client, Server};
 pub struct Session<'a> {
     script: &'a Script,
     /// The application's name in addresses.
-    application: String,
+    pub application: String,
     has_groups: bool,
     /// Speaks below the tenant URL.
-    scim: Client,
-    admin: Client,
+    pub scim: Client,
+    pub(super) admin: Client,
     /// What was kept.
-    kept: BTreeMap<String, String>,
+    pub kept: BTreeMap<String, String>,
     /// How many steps of the script were made.
     next: usize,
     asked_for_groups: bool,
     requests: usize,
     /// The ids of what the script made and did not delete, by collection, in the order of creation.
     living: BTreeMap<String, Vec<String>>,
+    /// Every exchange, as a client sees it.
+    pub(super) exchanges: Vec<Value>,
     /// Every write that has an intent.
     pub writes: Vec<Write>,
 }
@@ -67,8 +69,14 @@ impl<'a> Session<'a> {
             asked_for_groups: false,
             requests: 0,
             living: BTreeMap::new(),
+            exchanges: vec![],
             writes: vec![],
         }
+    }
+
+    /// How often [`Session::step`] can be called until the end.
+    pub fn steps(&self) -> usize {
+        self.script.steps.len() - self.next
     }
 
     /// Plays what is left of the script.
@@ -78,7 +86,7 @@ impl<'a> Session<'a> {
     }
 
     /// Makes the next request of the script; `false` when there was none any more.
-    fn step(&mut self) -> Result<bool, String> {
+    pub fn step(&mut self) -> Result<bool, String> {
         let script = self.script;
         let Some(step) = script.steps.get(self.next) else { return Ok(false) };
         self.next += 1;
@@ -185,6 +193,7 @@ impl<'a> Session<'a> {
             .scim
             .send(&step.method, &address, &headers, body.as_bytes())
             .map_err(|error| Problem::of(format!("no answer: {error}")))?;
+        self.exchanges.push(seen(step, &answer));
 
         let operation = self.operation(&request_id)?;
         same("status on record", &json!(answer.status), &operation["httpStatus"])?;
@@ -210,7 +219,7 @@ impl<'a> Session<'a> {
         Ok(answer["resource"].clone())
     }
 
-    fn ask(&self, path: &str) -> Result<Value, Problem> {
+    pub(super) fn ask(&self, path: &str) -> Result<Value, Problem> {
         let asked = self.admin.send("GET", path, &[], b"");
         let answer = asked.map_err(|error| Problem::of(format!("no answer: {error}")))?;
         match answer.status {
@@ -372,9 +381,9 @@ impl<'a> Session<'a> {
 }
 
 /// What went wrong, and at which line, where that is not the request's.
-struct Problem {
+pub(super) struct Problem {
     line: Option<usize>,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Problem {
@@ -425,4 +434,21 @@ fn escaped(address: &str) -> String {
         .bytes()
         .map(|byte| if plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") })
         .collect()
+}
+
+/// An answer as a client sees it, without what the transport adds.
+fn seen(step: &Step, answer: &Answer) -> Value {
+    let of_transport = ["date", "content-length", "connection", "transfer-encoding"];
+    let headers: Map<String, Value> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !of_transport.contains(&name.as_str()))
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()))
+        .collect();
+    json!({
+        "line": step.line,
+        "status": answer.status,
+        "headers": headers,
+        "body": if answer.body.is_null() { json!(answer.text) } else { answer.body.clone() },
+    })
 }
