@@ -17,10 +17,10 @@ struct Profile {
 
 const PROFILES: [Profile; 5] = [
     Profile { name: "generic", has_groups: true, is_served: true },
-    Profile { name: "hootsuite", has_groups: true, is_served: false },
-    Profile { name: "hoxhunt", has_groups: false, is_served: false },
-    Profile { name: "jostle", has_groups: false, is_served: false },
-    Profile { name: "howspace", has_groups: true, is_served: false },
+    Profile { name: "hootsuite", has_groups: true, is_served: true },
+    Profile { name: "hoxhunt", has_groups: false, is_served: true },
+    Profile { name: "jostle", has_groups: false, is_served: true },
+    Profile { name: "howspace", has_groups: true, is_served: true },
 ];
 
 /// The scripts, each with a test of its own below.
