@@ -8,6 +8,7 @@ mod harness {
     pub mod in_process;
     pub mod script;
     pub mod server;
+    pub mod upstream;
 
     /// How often a long test repeats itself.
     pub fn repetitions(variable: &str, default: u32) -> u32 {
@@ -37,6 +38,7 @@ mod cases {
     mod large_groups;
     mod operation_log;
     mod profiles;
+    mod proxy;
     mod public_client;
     mod schemas_from_files;
     mod scim;

@@ -13,8 +13,9 @@
 //! ```
 //!
 //! Kinds of event: 1 operation, 2 recorder started, 3 recorder stopped, 4 application added,
-//! 5 credential added, 6 resource type added, 7 unauthenticated requests, 8 credential revoked. Kinds of
-//! part: 1 target, 2 body, 3 changes, 4 detail, 5 flags. Forms: 0 plain.
+//! 5 credential added, 6 resource type added, 7 unauthenticated requests, 8 credential revoked,
+//! 9 intent, 10 observation, 11 upstream set. Kinds of part: 1 target, 2 body, 3 changes, 4 detail,
+//! 5 flags, 6 answer. Forms: 0 plain.
 //! The header stands alone at the front so that a scan never touches a part, and a part's bytes
 //! can later be compressed and sealed without the header noticing.
 //!
@@ -24,7 +25,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::event::{Changes, Content, Detail, Event, Flag, Header, Part};
+use crate::event::{Answer, Changes, Content, Detail, Event, Flag, Header, Part};
 use crate::id::{Number, Seq};
 use crate::stored::v1;
 
@@ -72,6 +73,7 @@ const PART_BODY: u8 = 2;
 const PART_CHANGES: u8 = 3;
 const PART_DETAIL: u8 = 4;
 const PART_FLAGS: u8 = 5;
+const PART_ANSWER: u8 = 6;
 const FORM_PLAIN: u8 = 0;
 
 fn config() -> impl bincode::config::Config {
@@ -123,6 +125,10 @@ pub fn encode(event: &Event) -> Result<Vec<u8>, CodecError> {
                 encoded = to_bytes(&flags)?;
                 (PART_FLAGS, &encoded)
             }
+            Content::Answer(answer) => {
+                encoded = to_bytes(&v1::AnswerV1::from(answer))?;
+                (PART_ANSWER, &encoded)
+            }
         };
         out.push(kind);
         out.push(FORM_PLAIN);
@@ -173,6 +179,7 @@ pub fn decode(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
                 let flags = from_bytes::<Vec<v1::FlagV1>>(bytes)?.into_iter();
                 Content::Flags(flags.map(Flag::try_from).collect::<Result<_, _>>()?)
             }
+            PART_ANSWER => Content::Answer(Answer::from(from_bytes::<v1::AnswerV1>(bytes)?)),
             code => return Err(CodecError::Code { what: "kind of part", code: u32::from(code) }),
         };
         parts.push(Part { subject, content });
@@ -482,6 +489,66 @@ mod tests {
                         count: 70_000,
                         first: Timestamp(1_772_442_787_119_999),
                         last: Timestamp(1_772_442_847_119_990),
+                    }),
+                    vec![],
+                ),
+            ),
+            (
+                "intent",
+                event(
+                    origin(),
+                    Fact::Intent(Operation { status: 0, effect: Effect::Unknown, ..operation() }),
+                    vec![part(9, Content::Target("/Groups/g-1".into()))],
+                ),
+            ),
+            (
+                "operation-forwarded",
+                event(
+                    origin(),
+                    Fact::Operation(Operation { effect: Effect::Unverified, ..operation() }),
+                    vec![part(
+                        9,
+                        Content::Answer(Answer {
+                            intent: Some(41),
+                            body: Some(br#"{"id":"g-1"}"#.to_vec()),
+                            body_note: Some(BodyNote {
+                                reason: "it is no JSON".into(),
+                                length_bytes: Some(12),
+                                media_type: Some("text/html".into()),
+                                line: 1,
+                                column: 2,
+                            }),
+                            location: Some("https://app.example/scim/v2/Groups/g-1".into()),
+                            answered_after_us: 48_200,
+                        }),
+                    )],
+                ),
+            ),
+            (
+                "observation",
+                event(
+                    origin(),
+                    Fact::Observation(Observation {
+                        resource_type: ResourceType::GROUP,
+                        number: Number(9),
+                        touches: vec![Number(4)],
+                        occasion: Occasion::Drift,
+                        settles: vec![40, 41],
+                        verdict: Verdict::Contradicted,
+                    }),
+                    vec![],
+                ),
+            ),
+            (
+                "upstream-set",
+                event(
+                    origin(),
+                    Fact::UpstreamSet(UpstreamSet {
+                        url: "https://app.example/scim/v2".into(),
+                        token_file: "/etc/provlog/app.token".into(),
+                        ca_file: Some("/etc/provlog/ca.pem".into()),
+                        rewrites_locations: true,
+                        shows_members: false,
                     }),
                     vec![],
                 ),

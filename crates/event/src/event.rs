@@ -57,12 +57,19 @@ impl Origin {
 pub enum Fact {
     /// A request on a SCIM address.
     Operation(Operation),
+    /// A write is about to be sent to the upstream; what became of it is an operation of its own.
+    Intent(Operation),
+    /// The state of a resource at the upstream, as it was seen. It holds from here on and says nothing
+    /// of earlier times.
+    Observation(Observation),
     /// The recorder began to watch.
     RecorderStarted(RecorderStarted),
     /// The recorder stopped in order. A killed recorder leaves no such event.
     RecorderStopped(RecorderStopped),
     /// An application was configured.
     ApplicationAdded(ApplicationAdded),
+    /// Where the requests of an application are sent on to.
+    UpstreamSet(UpstreamSet),
     /// A token was issued.
     CredentialAdded(CredentialAdded),
     /// A token was taken back.
@@ -100,6 +107,88 @@ pub struct Operation {
     pub results: Option<u32>,
     /// From the arrival of the request's head to the decision, in microseconds.
     pub decided_after_us: u32,
+}
+
+/// What was seen of one resource at the upstream. What of it is new to us stands in the event's changes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Observation {
+    /// The type of the resource.
+    pub resource_type: ResourceType,
+    /// The resource, or the person a lookup that found nobody mentions.
+    pub number: Number,
+    /// The other resources that this event changes or concerns: ascending, without `number`.
+    pub touches: Vec<Number>,
+    /// On what occasion it was seen.
+    pub occasion: Occasion,
+    /// Earlier operations whose outcome was not known or not confirmed until now: ascending.
+    pub settles: Vec<Seq>,
+    /// Whether those did what they were to do.
+    pub verdict: Verdict,
+}
+
+/// Why somebody looked at the upstream.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Occasion {
+    /// A listing of everything, to begin with.
+    Baseline = 1,
+    /// A read that a client sent.
+    Read = 2,
+    /// A listing of everything, to compare.
+    Drift = 3,
+}
+
+impl Occasion {
+    /// The word in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Occasion::Baseline => "baseline",
+            Occasion::Read => "read",
+            Occasion::Drift => "drift",
+        }
+    }
+}
+
+/// What a later look says of an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Verdict {
+    /// Nothing was to be settled.
+    None = 0,
+    /// It did what it was to do.
+    Confirmed = 1,
+    /// It did not.
+    Contradicted = 2,
+}
+
+/// Where the requests of the event's application are sent on to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UpstreamSet {
+    /// SCIM base address, without a slash at the end.
+    pub url: String,
+    /// The file with its bearer token; the token itself is never stored.
+    pub token_file: String,
+    /// The file with the certificates of the authorities that are trusted; those of the system without.
+    pub ca_file: Option<String>,
+    /// Whether addresses of the upstream in its answers become ours.
+    pub rewrites_locations: bool,
+    /// Whether a group that shows no members has none; some servers never show them.
+    pub shows_members: bool,
+}
+
+/// What an upstream answered to a forwarded request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// The intent that this settles; none for a read.
+    pub intent: Option<Seq>,
+    /// The answer's body, with cuts; none when there was none, or when it could not be kept.
+    pub body: Option<Vec<u8>>,
+    /// Why a body that came is not kept.
+    pub body_note: Option<BodyNote>,
+    /// The `Location` as the upstream wrote it.
+    pub location: Option<String>,
+    /// From sending the request to the end of the answer, in microseconds.
+    pub answered_after_us: u32,
 }
 
 /// What the recorder knew when it began.
@@ -335,6 +424,8 @@ pub enum Content {
     Detail(Detail),
     /// What the application's profile did not expect of the request; never empty.
     Flags(Vec<Flag>),
+    /// What the upstream answered.
+    Answer(Answer),
 }
 
 /// Something in a request that the application's profile did not expect. It was carried out, or passed

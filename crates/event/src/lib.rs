@@ -17,9 +17,10 @@ mod stored {
 
 pub use clock::{Clock, Stopwatch, Timestamp};
 pub use event::{
-    ApplicationAdded, BodyNote, Changes, Content, CredentialAdded, CredentialRevoked, Detail,
-    Effect, Element, Event, Fact, Flag, FlagKind, Header, Lifecycle, Mention, Method, Operation,
-    Origin, Part, Path, RecorderStarted, RecorderStopped, ResourceType, ResourceTypeAdded, Role,
-    Route, Unauthenticated, ValueChange,
+    Answer, ApplicationAdded, BodyNote, Changes, Content, CredentialAdded, CredentialRevoked,
+    Detail, Effect, Element, Event, Fact, Flag, FlagKind, Header, Lifecycle, Mention, Method,
+    Observation, Occasion, Operation, Origin, Part, Path, RecorderStarted, RecorderStopped,
+    ResourceType, ResourceTypeAdded, Role, Route, Unauthenticated, UpstreamSet, ValueChange,
+    Verdict,
 };
 pub use id::{Application, Attribute, Credential, EventId, LogId, Number, Seq};

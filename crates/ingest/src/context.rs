@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use event::{Application, Flag, FlagKind, ResourceType, Timestamp};
+use event::{Application, Flag, FlagKind, ResourceType, Timestamp, UpstreamSet};
 use projector::ApplicationRow;
 use scim::{Change, ProfileVersion, Registry, Schema, ScimError, Settings};
 use serde_json::{Map, Value};
@@ -27,6 +27,8 @@ pub(crate) struct Context {
     pub profile: Arc<ProfileVersion>,
     /// When the profile says so, in microseconds since 1970.
     pub profile_times: Range<i64>,
+    /// Where its requests are sent on to; without one they are carried out here.
+    pub upstream: Option<Arc<UpstreamSet>>,
     /// How its clients want to be understood.
     pub settings: Settings,
     /// The schemas and resource types that are served.
@@ -49,6 +51,7 @@ impl Context {
             profile_name: row.profile.as_str().into(),
             profile: Arc::clone(profile),
             profile_times,
+            upstream: row.upstream.clone().map(Arc::new),
             catalog: Arc::clone(catalog),
         })
     }

@@ -4,9 +4,6 @@
 //! before it wrote: uniqueness, PATCH and membership have no races. It is pure over the view, the
 //! stamp and the parsed request, and returns resolved changes; nothing here writes.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
 use event::{
     Attribute, Changes, Content, Effect, Element, Flag, FlagKind, Lifecycle, Number, Part, Path,
     ResourceType, ValueChange,
@@ -21,16 +18,16 @@ use store::key::Set;
 
 use crate::conditions::Conditions;
 use crate::context::Context;
-use crate::members::{
-    COMPARED_MEMBERS_MAX, MemberChanges, PendingMembers, terms, too_many_compared,
-};
+use crate::members::MemberChanges;
 use crate::numbers::{Numbers, Said};
 use crate::outcome::{Body, Outcome, Reply, Stop, Written};
 use crate::read::no_such;
-use crate::render::{Renderer, etag};
+use crate::render::etag;
 
-/// Members of one request that no resource has.
-const UNKNOWN_MEMBERS_MAX: usize = 1_000;
+mod elsewhere;
+mod members;
+
+pub(crate) use elsewhere::{Seen, assume, take_over};
 
 /// A parsed write.
 pub(crate) struct Write {
@@ -76,12 +73,22 @@ impl New {
         context: &Context,
         resource_type: &scim::ResourceType,
         id: String,
+        mut resource: Resource,
+    ) -> New {
+        if context.catalog.stored_type(&resource_type.name) == ResourceType::USER {
+            resource.attributes.entry("active").or_insert(Value::Bool(true));
+        }
+        New::as_seen(context, resource_type, id, resource)
+    }
+
+    /// The same without what we would add to it.
+    fn as_seen(
+        context: &Context,
+        resource_type: &scim::ResourceType,
+        id: String,
         resource: Resource,
     ) -> New {
         let mut attributes = resource.attributes;
-        if context.catalog.stored_type(&resource_type.name) == ResourceType::USER {
-            attributes.entry("active").or_insert(Value::Bool(true));
-        }
         attributes.insert("id".to_owned(), Value::String(id.clone()));
         let state = scim::settle(&Map::new(), attributes);
         let changes = scim::diff(&Map::new(), &state);
@@ -112,31 +119,30 @@ pub(crate) fn decide(
         conditions,
         selection,
         numbers,
+        decided_elsewhere: false,
     };
-    let decided = if stamp.clock_behind {
-        deciding.clock_behind(intent)
-    } else {
-        match intent {
-            Intent::Create(new) => deciding.create(*new),
-            Intent::Replace { id, resource } => deciding.replace(&id, resource),
-            Intent::Patch { id, operations } => deciding.patch(&id, &operations),
-            Intent::Delete { id } => deciding.delete(&id),
-            Intent::Refused { error, id, user_name } => deciding
-                .whom(id.as_deref(), user_name.as_deref())
-                .and_then(|number| Err(Stop::Refused(error, number))),
-        }
+    let decided = match stamp.clock_behind {
+        true => deciding.clock_behind(intent),
+        false => deciding.carry_out(intent),
     };
-    match decided {
-        Ok(outcome) => Ok(outcome),
-        Err(Stop::Refused(error, number)) => {
-            let mut outcome = Outcome::refused(error, stored_type, number);
-            // The userName of a refused create is mentioned, and that is a fact even so. Unknown
-            // members of a refused write are not: nothing of it happened.
-            let mentions = deciding.numbers.mentions.into_iter();
-            outcome.changes = mentions.filter(|part| part.subject == number).collect();
-            Ok(outcome)
+    deciding.outcome(decided)
+}
+
+impl Deciding<'_> {
+    fn outcome(self, decided: Result<Outcome, Stop>) -> Result<Outcome, ProjectorError> {
+        let stored_type = self.stored_type;
+        match decided {
+            Ok(outcome) => Ok(outcome),
+            Err(Stop::Refused(error, number)) => {
+                let mut outcome = Outcome::refused(error, stored_type, number);
+                // The userName of a refused create is mentioned, and that is a fact even so. Unknown
+                // members of a refused write are not: nothing of it happened.
+                let mentions = self.numbers.mentions.into_iter();
+                outcome.changes = mentions.filter(|part| part.subject == number).collect();
+                Ok(outcome)
+            }
+            Err(Stop::Failed(error)) => Err(error),
         }
-        Err(Stop::Failed(error)) => Err(error),
     }
 }
 
@@ -158,6 +164,8 @@ struct Deciding<'a> {
     conditions: Conditions,
     selection: Selection,
     numbers: Numbers<'a>,
+    /// It happened at an upstream: what may be and what may not was decided there.
+    decided_elsewhere: bool,
 }
 
 /// A living resource that a write is about.
@@ -177,9 +185,21 @@ impl Target {
 }
 
 impl Deciding<'_> {
+    fn carry_out(&mut self, intent: Intent) -> Result<Outcome, Stop> {
+        match intent {
+            Intent::Create(new) => self.create(*new),
+            Intent::Replace { id, resource } => self.replace(&id, resource),
+            Intent::Patch { id, operations } => self.patch(&id, &operations),
+            Intent::Delete { id } => self.delete(&id),
+            Intent::Refused { error, id, user_name } => self
+                .whom(id.as_deref(), user_name.as_deref())
+                .and_then(|number| Err(Stop::Refused(error, number))),
+        }
+    }
+
     fn create(&mut self, new: New) -> Result<Outcome, Stop> {
-        let is_user = self.stored_type == ResourceType::USER;
-        if let Some(user_name) = text(&new.state, Attribute::UserName).filter(|_| is_user) {
+        let is_unique = self.stored_type == ResourceType::USER && !self.decided_elsewhere;
+        if let Some(user_name) = text(&new.state, Attribute::UserName).filter(|_| is_unique) {
             let taken = self.holders(Attribute::UserName, user_name)?;
             if let Some(holder) = taken.first() {
                 return match self.left_behind(*holder, &new.state)? {
@@ -287,6 +307,9 @@ impl Deciding<'_> {
         target: &Target,
         attributes: &Map<String, Value>,
     ) -> Result<(), Stop> {
+        if self.decided_elsewhere {
+            return Ok(());
+        }
         let registry = self.context.registry();
         scim::check_immutable(self.resource_type, registry, &target.attributes, attributes)
             .map_err(|error| Stop::Refused(error, target.number))
@@ -304,7 +327,7 @@ impl Deciding<'_> {
         .map_err(|error| Stop::Refused(error, target.number))?;
         let required = |state| self.context.check_required(self.resource_type, state);
         // What was missing before is not for this request to bring.
-        if required(&target.attributes).is_ok() {
+        if required(&target.attributes).is_ok() && !self.decided_elsewhere {
             required(&patched.attributes).map_err(|error| Stop::Refused(error, target.number))?;
         }
         let answer = self.patch_answer();
@@ -330,6 +353,7 @@ impl Deciding<'_> {
         if let (old, Some(new)) = (name(&target.attributes), name(&attributes))
             && old.as_ref() != Some(&new)
             && self.stored_type == ResourceType::USER
+            && !self.decided_elsewhere
         {
             let taken = self.holders(Attribute::UserName, &new)?;
             if taken.iter().any(|holder| *holder != target.number) {
@@ -443,7 +467,8 @@ impl Deciding<'_> {
         attributes: &Map<String, Value>,
         own: Option<Number>,
     ) -> Result<(), Stop> {
-        if self.stored_type != ResourceType::GROUP || !self.context.settings.unique_group_names {
+        let is_unique = self.context.settings.unique_group_names && !self.decided_elsewhere;
+        if self.stored_type != ResourceType::GROUP || !is_unique {
             return Ok(());
         }
         let Some(name) = text(attributes, Attribute::DisplayName) else { return Ok(()) };
@@ -493,106 +518,6 @@ impl Deciding<'_> {
 
     fn is_living(&self, version: &Version) -> bool {
         version.state.is_some() && version.resource_type == self.stored_type
-    }
-
-    /// The number of a member's id; an id that no resource has is a mention.
-    fn member_number(&mut self, member: &Member) -> Result<Number, ProjectorError> {
-        match self.known_member(&member.value)? {
-            Some(number) => Ok(number),
-            None => {
-                let name = member.kind.as_deref().unwrap_or_default();
-                let said = Said {
-                    resource_type: self.context.catalog.stored_type(name),
-                    display: member.display.as_deref(),
-                };
-                self.numbers.mention(Attribute::Id, &member.value, &said)
-            }
-        }
-    }
-
-    /// A request cannot make up numbers without end.
-    fn check_unknown(&self, group: Number) -> Result<(), Stop> {
-        if self.numbers.mentions.len() <= UNKNOWN_MEMBERS_MAX {
-            return Ok(());
-        }
-        let detail = format!("more than {UNKNOWN_MEMBERS_MAX} members are no known resources");
-        Err(Stop::Refused(ScimError::too_large(detail), group))
-    }
-
-    fn known_member(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
-        for resource_type in self.context.catalog.known_types() {
-            let application = self.context.application;
-            if let Some(number) = self.view.number_of_id(application, resource_type, id)? {
-                return Ok(Some(number));
-            }
-        }
-        self.numbers.unborn(Attribute::Id, id)
-    }
-
-    /// Plays member operations in their order over the members as they are now. A change of a few
-    /// members looks at those few and never at the whole group.
-    fn resolve(
-        &mut self,
-        group: Number,
-        operations: &[MemberOperation],
-    ) -> Result<MemberChanges, Stop> {
-        let mut pending = PendingMembers::new(self.view, self.context, group);
-        let mut known: BTreeMap<Number, Member> = BTreeMap::new();
-        let renderer = Renderer { view: self.view, context: self.context, seq: View::NOW };
-        let mut compared = 0;
-        for operation in operations {
-            match operation {
-                MemberOperation::Add(members) => {
-                    for member in members {
-                        let number = self.member_number(member)?;
-                        self.check_unknown(group)?;
-                        pending.set(number, true)?;
-                    }
-                }
-                MemberOperation::Remove(ids) => {
-                    for id in ids {
-                        if let Some(number) = self.known_member(id)? {
-                            pending.set(number, false)?;
-                        }
-                    }
-                }
-                MemberOperation::RemoveAll => {
-                    for number in pending.all()? {
-                        pending.set(number, false)?;
-                    }
-                }
-                MemberOperation::Replace(members) => {
-                    for number in pending.all()? {
-                        pending.set(number, false)?;
-                    }
-                    for member in members {
-                        let number = self.member_number(member)?;
-                        self.check_unknown(group)?;
-                        pending.set(number, true)?;
-                    }
-                }
-                MemberOperation::RemoveMatching(filter) => {
-                    let all = pending.all()?;
-                    compared += all.len().saturating_mul(terms(filter));
-                    if compared > COMPARED_MEMBERS_MAX {
-                        return Err(too_many_compared(group));
-                    }
-                    for number in all {
-                        let member: &Member = match known.entry(number) {
-                            Entry::Occupied(entry) => entry.into_mut(),
-                            Entry::Vacant(entry) => {
-                                entry.insert(renderer.member_of(number, &self.numbers.mentions)?)
-                            }
-                        };
-                        let registry = self.context.registry();
-                        if filter.matches_member(self.resource_type, registry, member) {
-                            pending.set(number, false)?;
-                        }
-                    }
-                }
-            }
-        }
-        Ok(pending.changes())
     }
 
     /// 200 with the resource or 204 without, as RFC 7644 §3.5.2 leaves it to the server and the

@@ -23,9 +23,11 @@ mod list;
 mod members;
 mod numbers;
 mod outcome;
+mod proxy;
 mod read;
 mod record;
 mod render;
 
 pub use catalog::{Catalog, CatalogError};
 pub use http::{Ingest, router};
+pub use proxy::look::{Difference, LookError, Looked};

@@ -19,12 +19,12 @@ use store::key::Set;
 use crate::context::Context;
 use crate::cuts::holds_token;
 use crate::list::cursor::{Candidate, Cursor, Next};
-use crate::list::plan::{Index, Plan, lookup};
+use crate::list::plan::{Index, Plan};
 use crate::members::terms;
 use crate::outcome::Stop;
 use crate::render::{Living, Load, Renderer};
 
-pub(crate) use crate::list::plan::Missed;
+pub(crate) use crate::list::plan::{Missed, lookup};
 
 /// Resources in one page, when the client does not say; and at most.
 pub(crate) const PAGE_DEFAULT: usize = 100;

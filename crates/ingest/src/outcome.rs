@@ -1,5 +1,7 @@
 //! What was decided about one request: the answer and what the event says of it.
 
+use axum::body::Bytes;
+use axum::http::HeaderMap;
 use event::{Effect, Flag, Number, Part, ResourceType, Seq};
 use projector::{ProjectorError, Version};
 use scim::{ScimError, Selection};
@@ -28,6 +30,8 @@ pub(crate) enum Body {
     /// A resource that was written. It is written out after its event is, in the request's own task:
     /// the committer's thread has better things to do.
     Written(Box<Written>),
+    /// What an upstream answered: headers and body.
+    Relayed(HeaderMap, Bytes),
 }
 
 /// A resource as it stands right after an event.

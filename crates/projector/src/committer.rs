@@ -580,7 +580,18 @@ fn take(
     let watch = Stopwatch::start();
     let decided = catch_unwind(AssertUnwindSafe(|| command.decide(&View::new(rows), stamp)));
     let drafts = decided.map_err(|_| Untaken::Panicked)?.map_err(Untaken::Undecided)?;
-    let is_operation = |fact: &Fact| matches!(fact, Fact::Operation(_) | Fact::Unauthenticated(_));
+    let is_operation = |fact: &Fact| match fact {
+        Fact::Operation(_) | Fact::Intent(_) | Fact::Observation(_) | Fact::Unauthenticated(_) => {
+            true
+        }
+        Fact::RecorderStarted(_)
+        | Fact::RecorderStopped(_)
+        | Fact::ApplicationAdded(_)
+        | Fact::UpstreamSet(_)
+        | Fact::CredentialAdded(_)
+        | Fact::CredentialRevoked(_)
+        | Fact::ResourceTypeAdded(_) => false,
+    };
     let configures = drafts.iter().any(|draft| !is_operation(&draft.fact));
     let drafts = (stamp.seq..).zip(drafts);
     let decided: Vec<Event> = drafts.map(|(seq, draft)| event_of(draft, seq, stamp)).collect();

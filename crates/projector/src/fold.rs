@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 
 use event::{
-    Application, ApplicationAdded, Attribute, Changes, Content, CredentialAdded, CredentialRevoked,
-    Event, Fact, Lifecycle, Number, Operation, RecorderStarted, ResourceType, Seq,
+    Answer, Application, ApplicationAdded, Attribute, Changes, Content, CredentialAdded,
+    CredentialRevoked, Effect, Event, Fact, Lifecycle, Number, Observation, Operation,
+    RecorderStarted, ResourceType, Seq, UpstreamSet,
 };
 use serde_json::{Map, Value};
 use store::ReadRows;
@@ -45,6 +46,11 @@ pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError>
     }
     match &event.header.fact {
         Fact::Operation(operation) => fold_operation(rows, event, operation)?,
+        Fact::Intent(_) => {
+            rows.put(key::intent(event.seq), row::encode_number(event.header.application.0));
+        }
+        Fact::Observation(seen) => fold_observation(rows, event, seen)?,
+        Fact::UpstreamSet(set) => fold_upstream(rows, event, set)?,
         Fact::RecorderStarted(started) => fold_started(rows, event, started)?,
         Fact::RecorderStopped(_) => {
             rows.put(key::recorder(), row::encode("the recorder", &Recorder::Stopped)?);
@@ -91,6 +97,7 @@ fn fold_application(
         settings: added.settings.clone(),
         added_at: event.header.recorded_at,
         added_seq: event.seq,
+        upstream: None,
     };
     rows.put(key::application(added.number), application.encode()?);
     rows.put(key::slug(&added.slug), row::encode_number(added.number.0));
@@ -116,6 +123,18 @@ fn fold_credential(
     Ok(())
 }
 
+fn fold_upstream(
+    rows: &mut Overlay<'_>,
+    event: &Event,
+    set: &UpstreamSet,
+) -> Result<(), ProjectorError> {
+    if let Some(mut application) = View::new(rows).application_of(event.header.application)? {
+        application.upstream = Some(set.clone());
+        rows.put(key::application(application.number), application.encode()?);
+    }
+    Ok(())
+}
+
 fn fold_revoked(
     rows: &mut Overlay<'_>,
     event: &Event,
@@ -134,8 +153,46 @@ fn fold_operation(
     event: &Event,
     operation: &Operation,
 ) -> Result<(), ProjectorError> {
+    let application = event.header.application;
+    let target = (operation.number, operation.resource_type);
+    fold_target(rows, event, target, &operation.touches)?;
+    for part in &event.parts {
+        if let Content::Answer(Answer { intent: Some(intent), .. }) = &part.content {
+            rows.delete(key::intent(*intent));
+        }
+    }
+    let is_unsettled = matches!(operation.effect, Effect::Unknown | Effect::Unverified);
+    if is_unsettled && operation.number != Number::NOBODY {
+        let key = key::unsettled(application, operation.number, event.seq);
+        rows.put(key, vec![operation.effect as u8]);
+    }
+    Ok(())
+}
+
+fn fold_observation(
+    rows: &mut Overlay<'_>,
+    event: &Event,
+    seen: &Observation,
+) -> Result<(), ProjectorError> {
+    fold_target(rows, event, (seen.number, seen.resource_type), &seen.touches)?;
+    for settled in &seen.settles {
+        rows.delete(key::unsettled(event.header.application, seen.number, *settled));
+        let mut value = event.seq.to_be_bytes().to_vec();
+        value.push(seen.verdict as u8);
+        rows.put(key::settled(*settled), value);
+    }
+    Ok(())
+}
+
+/// What operations and observations have in common: their place in the indexes, and their changes.
+fn fold_target(
+    rows: &mut Overlay<'_>,
+    event: &Event,
+    (target, resource_type): (Number, ResourceType),
+    touches: &[Number],
+) -> Result<(), ProjectorError> {
     fold_summary(rows, event)?;
-    for number in operation.touches.iter().chain([&operation.number]) {
+    for number in touches.iter().chain([&target]) {
         if *number != Number::NOBODY {
             let application = event.header.application;
             rows.put(key::by_resource(application, *number, event.seq), vec![]);
@@ -143,8 +200,7 @@ fn fold_operation(
     }
     for part in &event.parts {
         if let Content::Changes(changes) = &part.content {
-            let of = Of { event, operation, number: part.subject };
-            of.fold(rows, changes)?;
+            Of { event, target, resource_type, number: part.subject }.fold(rows, changes)?;
         }
     }
     Ok(())
@@ -166,7 +222,10 @@ fn fold_summary(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorEr
 /// The changes of one resource or person by one operation.
 struct Of<'a> {
     event: &'a Event,
-    operation: &'a Operation,
+    /// What the event is about, and the type that it has.
+    target: Number,
+    resource_type: ResourceType,
+    /// Whose changes these are.
     number: Number,
 }
 
@@ -185,12 +244,8 @@ impl Of<'_> {
             rows.put(key::numbers(application), row::encode_number(self.number.0));
         }
         if let Some(mention) = &changes.mention {
-            let key = key::mention(
-                application,
-                self.operation.resource_type,
-                mention.attribute,
-                &mention.folded,
-            );
+            let key =
+                key::mention(application, self.resource_type, mention.attribute, &mention.folded);
             rows.put(key, row::encode_number(self.number.0));
             let mentioned = Mentioned {
                 attribute: mention.attribute,
@@ -207,7 +262,7 @@ impl Of<'_> {
 
         // A resource whose members changed because one of them was deleted gets no version of its
         // own: nobody changed it.
-        let is_target = self.number == self.operation.number;
+        let is_target = self.number == self.target;
         let members_changed = !changes.joined.is_empty() || !changes.left.is_empty();
         if changes.lifecycle.is_some()
             || !changes.values.is_empty()
@@ -239,7 +294,7 @@ impl Of<'_> {
         let (resource_type, created_seq, created_at) = match (changes.lifecycle, &before) {
             (Some(Lifecycle::Created(resource_type)), _) => (resource_type, self.seq(), now),
             (_, Some(before)) => (before.resource_type, before.created_seq, before.created_at),
-            (_, None) => (self.operation.resource_type, self.seq(), now),
+            (_, None) => (self.resource_type, self.seq(), now),
         };
         let was_active = before.as_ref().is_none_or(|before| before.active);
         let active = new.as_ref().and_then(active).unwrap_or(was_active);

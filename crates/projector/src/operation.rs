@@ -2,8 +2,8 @@
 //! without a valid credential that were only counted have one together.
 
 use event::{
-    Application, Content, Credential, Effect, Event, Fact, Method, Number, Operation, Part,
-    ResourceType, Route, Seq, Timestamp,
+    Application, Changes, Content, Credential, Effect, Event, Fact, Lifecycle, Method, Number,
+    Observation, Operation, Part, ResourceType, Route, Seq, Timestamp,
 };
 use store::key::Class;
 
@@ -69,6 +69,23 @@ impl Action {
         }
     }
 
+    /// What an observation found to have been done.
+    pub fn seen(observation: &Observation, parts: &[Part]) -> Action {
+        let own = changes_of(observation.number, parts);
+        let (mut lifecycle, mut changes) = (None, false);
+        for one in own {
+            lifecycle = lifecycle.or(one.lifecycle);
+            changes |= !one.values.is_empty() || !one.joined.is_empty() || !one.left.is_empty();
+        }
+        match lifecycle {
+            Some(Lifecycle::Created(_)) => Action::Create,
+            Some(Lifecycle::Deleted) => Action::Delete,
+            None if disables(observation.number, parts) => Action::Disable,
+            None if changes => Action::Update,
+            None => Action::Other,
+        }
+    }
+
     /// The action of an operation with these parts.
     pub fn of(operation: &Operation, parts: &[Part]) -> Action {
         let on_resources = matches!(operation.route, Route::Collection | Route::Resource);
@@ -77,7 +94,7 @@ impl Action {
         }
         match operation.method {
             Method::Post => Action::Create,
-            Method::Put | Method::Patch if disables(operation, parts) => Action::Disable,
+            Method::Put | Method::Patch if disables(operation.number, parts) => Action::Disable,
             Method::Put | Method::Patch => Action::Update,
             Method::Delete => Action::Delete,
             Method::Get | Method::Head | Method::Other => Action::Other,
@@ -89,13 +106,21 @@ impl Action {
     }
 }
 
-/// Whether the operation's own resource became inactive.
-fn disables(operation: &Operation, parts: &[Part]) -> bool {
-    let own = parts.iter().filter(|part| part.subject == operation.number);
-    let mut values = own.flat_map(|part| match &part.content {
-        Content::Changes(changes) => changes.values.as_slice(),
-        Content::Target(_) | Content::Body(_) | Content::Detail(_) | Content::Flags(_) => &[],
-    });
+fn changes_of(number: Number, parts: &[Part]) -> impl Iterator<Item = &Changes> {
+    let own = parts.iter().filter(move |part| part.subject == number);
+    own.filter_map(|part| match &part.content {
+        Content::Changes(changes) => Some(changes),
+        Content::Target(_)
+        | Content::Body(_)
+        | Content::Detail(_)
+        | Content::Flags(_)
+        | Content::Answer(_) => None,
+    })
+}
+
+/// Whether the resource that an event is about became inactive.
+fn disables(number: Number, parts: &[Part]) -> bool {
+    let mut values = changes_of(number, parts).flat_map(|changes| &changes.values);
     values.any(|change| {
         change.path.schema.is_none()
             && change.path.attribute == "active"
@@ -133,6 +158,8 @@ impl Status {
     pub fn of(operation: &Operation) -> Status {
         match (operation.effect, operation.status) {
             (Effect::Skipped, _) => Status::Skipped,
+            // Nobody was told that it worked.
+            (Effect::Unknown, _) => Status::Failure,
             (_, ..400) => Status::Success,
             (_, _) => Status::Failure,
         }
@@ -175,13 +202,29 @@ impl OperationSummary {
                 count: u32::try_from(requests.count).unwrap_or(u32::MAX),
                 ..refused
             }),
-            Fact::RecorderStarted(_)
+            Fact::Observation(seen) => Some(OperationSummary {
+                number: seen.number,
+                resource_type: seen.resource_type,
+                action: Action::seen(seen, &event.parts),
+                status: Status::Success,
+                http_status: 0,
+                ..refused
+            }),
+            // What became of it is an operation of its own.
+            Fact::Intent(_)
+            | Fact::UpstreamSet(_)
+            | Fact::RecorderStarted(_)
             | Fact::RecorderStopped(_)
             | Fact::ApplicationAdded(_)
             | Fact::CredentialAdded(_)
             | Fact::CredentialRevoked(_)
             | Fact::ResourceTypeAdded(_) => None,
         }
+    }
+
+    /// Whether it is what was seen at an upstream, and no request: nobody was answered.
+    pub fn is_observation(&self) -> bool {
+        self.http_status == 0 && self.status == Status::Success
     }
 
     /// The class under which it is counted and listed.

@@ -1,7 +1,9 @@
 //! The values of rows. They can change at any time by raising the fold version.
 
 use event::codec::{decode_row, encode_row};
-use event::{Application, Attribute, Credential, Number, ResourceType, Role, Seq, Timestamp};
+use event::{
+    Application, Attribute, Credential, Number, ResourceType, Role, Seq, Timestamp, UpstreamSet,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::key;
@@ -23,6 +25,8 @@ pub struct ApplicationRow {
     pub added_at: Timestamp,
     /// The event that added it.
     pub added_seq: Seq,
+    /// Where its requests are sent on to; without one they are carried out here.
+    pub upstream: Option<UpstreamSet>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -32,6 +36,16 @@ struct StoredApplication {
     settings: Vec<u8>,
     added_at: Timestamp,
     added_seq: Seq,
+    upstream: Option<StoredUpstream>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredUpstream {
+    url: String,
+    token_file: String,
+    ca_file: Option<String>,
+    rewrites_locations: bool,
+    shows_members: bool,
 }
 
 impl ApplicationRow {
@@ -42,6 +56,13 @@ impl ApplicationRow {
             settings: self.settings.clone(),
             added_at: self.added_at,
             added_seq: self.added_seq,
+            upstream: self.upstream.clone().map(|set| StoredUpstream {
+                url: set.url,
+                token_file: set.token_file,
+                ca_file: set.ca_file,
+                rewrites_locations: set.rewrites_locations,
+                shows_members: set.shows_members,
+            }),
         };
         encode_row(&stored).map_err(ProjectorError::undecodable("an application"))
     }
@@ -56,6 +77,13 @@ impl ApplicationRow {
             settings: stored.settings,
             added_at: stored.added_at,
             added_seq: stored.added_seq,
+            upstream: stored.upstream.map(|stored| UpstreamSet {
+                url: stored.url,
+                token_file: stored.token_file,
+                ca_file: stored.ca_file,
+                rewrites_locations: stored.rewrites_locations,
+                shows_members: stored.shows_members,
+            }),
         })
     }
 }

@@ -3,7 +3,9 @@
 use std::ops::{ControlFlow, Range};
 
 use event::codec::decode_header;
-use event::{Application, Attribute, Credential, Number, ResourceType, Seq, Timestamp};
+use event::{
+    Application, Attribute, Credential, Effect, Number, ResourceType, Seq, Timestamp, Verdict,
+};
 use sha2::{Digest, Sha256};
 use store::key::{self, Class, KeyRange, Set};
 use store::{Direction, ReadRows, Row, RowChanges, Store, StoreError, Visit};
@@ -429,6 +431,36 @@ impl<'a> View<'a> {
             if damaged { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if damaged { Err(ProjectorError::row("an index")) } else { Ok(seqs) }
+    }
+
+    /// The operations on a resource or person whose outcome is not known or not confirmed, oldest first.
+    pub fn unsettled(
+        &self,
+        application: Application,
+        number: Number,
+    ) -> Result<Vec<(Seq, Effect)>, ProjectorError> {
+        self.collect(&key::all_unsettled(application, number), |key, value| {
+            let effect = [Effect::Unknown, Effect::Unverified];
+            let effect = effect.into_iter().find(|effect| value == [*effect as u8]);
+            key::last_seq(key).zip(effect).ok_or_else(|| ProjectorError::row("what is unsettled"))
+        })
+    }
+
+    /// What a later look said of an operation, and the event of that look.
+    pub fn settled(&self, seq: Seq) -> Result<Option<(Seq, Verdict)>, ProjectorError> {
+        let Some(value) = self.rows.get(&key::settled(seq))? else { return Ok(None) };
+        let damaged = || ProjectorError::row("what was settled");
+        let (by, code) = value.split_first_chunk::<8>().ok_or_else(damaged)?;
+        let verdicts = [Verdict::Confirmed, Verdict::Contradicted];
+        let verdict = verdicts.into_iter().find(|verdict| code == [*verdict as u8]);
+        Ok(Some((Seq::from_be_bytes(*by), verdict.ok_or_else(damaged)?)))
+    }
+
+    /// The requests that were about to be sent on and have no outcome, oldest first.
+    pub fn intents(&self) -> Result<Vec<Seq>, ProjectorError> {
+        self.collect(&key::intents(), |key, _| {
+            key::last_seq(key).ok_or_else(|| ProjectorError::row("an intent"))
+        })
     }
 
     /// Who has a value, and who had it: by whom, since when and until when. The value is

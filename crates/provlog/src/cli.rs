@@ -75,6 +75,37 @@ enum AppCommand {
         /// How its clients want to be understood, such as patch_response=empty; see docs/scim.md
         #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
         settings: Vec<(String, Value)>,
+        /// Send its requests on to this SCIM base address, and record what it answers
+        #[arg(long, value_name = "URL", requires = "upstream_token_file")]
+        upstream: Option<String>,
+        /// File on the server with the bearer token of the upstream
+        #[arg(long, value_name = "FILE", requires = "upstream")]
+        upstream_token_file: Option<PathBuf>,
+        /// File on the server with the certificates of the authorities to trust (PEM); those of the
+        /// system when it is missing
+        #[arg(long, value_name = "FILE", requires = "upstream")]
+        upstream_ca_file: Option<PathBuf>,
+        /// Leave the upstream's addresses in its answers as they are
+        #[arg(long, requires = "upstream")]
+        keep_locations: bool,
+        /// The upstream never shows the members of groups
+        #[arg(long, requires = "upstream")]
+        hides_members: bool,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+    /// List what the upstream of an application has, and take it over
+    Baseline {
+        /// The application
+        slug: String,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+    /// Compare what the upstream of an application has with the record, and record what is seen; exit
+    /// code 1 when something differs
+    Drift {
+        /// The application
+        slug: String,
         #[command(flatten)]
         client: ClientConfig,
     },
@@ -282,11 +313,39 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
             output.print(&text.unwrap_or_default())
         }
         Command::Ask(question) => questions::ask(question, output),
-        Command::App(AppCommand::Add { slug, profile, settings, client }) => {
+        Command::App(AppCommand::Baseline { slug, client }) => {
+            questions::look(&slug, "baseline", &client, output).map(|_| ())
+        }
+        Command::App(AppCommand::Drift { slug, client }) => {
+            match questions::look(&slug, "drift", &client, output)? {
+                0 => Ok(()),
+                count => Err(Failure::Failed(format!("{count} differences"))),
+            }
+        }
+        Command::App(AppCommand::Add {
+            slug,
+            profile,
+            settings,
+            upstream,
+            upstream_token_file,
+            upstream_ca_file,
+            keep_locations,
+            hides_members,
+            client,
+        }) => {
             let settings: Map<_, _> = settings.into_iter().collect();
-            let body = serde_json::json!({
+            let mut body = serde_json::json!({
                 "application": slug, "profile": profile, "settings": settings,
             });
+            if let Some(url) = upstream {
+                body["upstream"] = serde_json::json!({
+                    "url": url,
+                    "tokenFile": absolute(upstream_token_file)?,
+                    "caFile": absolute(upstream_ca_file)?,
+                    "rewritesLocations": !keep_locations,
+                    "showsMembers": !hides_members,
+                });
+            }
             let answer = Client::new(&client)?.post("/api/v1/apps", &body)?;
             let lines = [
                 ("Application", "application"),
@@ -334,6 +393,12 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
         Command::Rebuild { data } => offline::rebuild(&data, output),
         Command::Digest { data } => offline::digest(&data, output),
     }
+}
+
+/// A path as the server can use it, whose folder may be another one.
+fn absolute(path: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
+    let path = path.map(std::path::absolute).transpose();
+    path.map_err(|error| Failure::Wrong(format!("the path cannot be understood: {error}")))
 }
 
 /// `NAME=VALUE`; a value that is no JSON is a text.

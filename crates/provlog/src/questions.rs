@@ -298,6 +298,23 @@ pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Fai
     }
 }
 
+/// Has the server look at an upstream, and prints what it saw. Gives the number of differences.
+pub(crate) fn look(
+    slug: &str,
+    what: &str,
+    client: &ClientConfig,
+    output: &mut Output<'_>,
+) -> Result<u64, Failure> {
+    let path = format!("{}/{what}", under(slug));
+    let answer = Client::new(client)?.post(&path, &Value::Null)?;
+    let count = answer.get("rowCount").and_then(Value::as_u64).unwrap_or_default();
+    output.print(&match client.json {
+        true => format!("{}\n", text::json(&answer.into())),
+        false => readable::looked(slug, what, &answer, output.columns),
+    })?;
+    Ok(count)
+}
+
 /// Prints the tokens that were issued.
 pub(crate) fn tokens(
     paging: &Paging,

@@ -128,6 +128,53 @@ fn profile(row: &Value) -> Vec<String> {
     ]
 }
 
+const DIFFERENCES: &[Column] = &[
+    Column::whole("Type"),
+    Column::whole("Id"),
+    Column::text("Path"),
+    Column::text("Recorded"),
+    Column::text("Seen"),
+];
+
+/// What a look at an upstream brought. A baseline takes over what there is, so its differences are only
+/// counted.
+pub(crate) fn looked(
+    slug: &str,
+    what: &str,
+    answer: &Map<String, Value>,
+    columns: Option<usize>,
+) -> String {
+    let seen = answer.get("seen").and_then(Value::as_object).into_iter().flatten();
+    let seen = seen.map(|(name, number)| format!("{} {}", shown(number), name.to_lowercase()));
+    let seen: Vec<String> = seen.map(|one| format!("{one} resources")).collect();
+    let recorded = answer.get("recorded").map(shown).unwrap_or_default();
+    let mut text = format!(
+        "{} at the upstream of {}; {recorded} not as recorded before\n",
+        seen.join(", "),
+        escaped(slug)
+    );
+    let rows = answer.get("rows").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if what == "drift" && !rows.is_empty() {
+        let cell = |value: &Value| match value {
+            Value::Null => "–".to_owned(),
+            other => shown(other),
+        };
+        let cells = rows.iter().map(|row| {
+            let path = shown(&row["path"]);
+            vec![
+                shown(&row["resourceType"]),
+                shown(&row["resourceId"]),
+                if path.is_empty() { "the resource".to_owned() } else { path },
+                cell(&row["recorded"]),
+                cell(&row["seen"]),
+            ]
+        });
+        text.push('\n');
+        text.push_str(&Table::new(DIFFERENCES, columns).page(cells.collect()));
+    }
+    text
+}
+
 /// Of `token list`.
 pub(crate) const TOKENS: Shape = Shape {
     columns: &[

@@ -23,10 +23,12 @@ use projector::{
 };
 use query::{Query, Token};
 use scim::{CursorKey, Profiles, Registry};
+use serde_json::json;
 use store::{Options, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::cli::with_causes;
 use crate::config::ServeConfig;
 use crate::{catalog, client_address, listen};
 
@@ -170,6 +172,11 @@ impl Server {
             tasks.clone(),
             stopping.clone(),
         );
+        let ingest = Arc::new(ingest);
+        let unsettled = ingest.settle_intents().await?;
+        if unsettled > 0 {
+            tracing::warn!(unsettled, "requests were on their way when the recorder ended");
+        }
         let query = Query {
             committer: committer.clone(),
             public_url: config.public_url,
@@ -177,8 +184,9 @@ impl Server {
             cursor_key,
             version: env!("CARGO_PKG_VERSION"),
             profiles,
+            look: look(Arc::clone(&ingest)),
         };
-        let router = ingest::router(Arc::new(ingest)).merge(query::router(Arc::new(query)));
+        let router = ingest::router(ingest).merge(query::router(Arc::new(query)));
         let router = client_address::behind(router, config.trusted_proxies);
         tokio::spawn(keep_metrics_small(stopping.clone()));
         let broken_requests = Arc::new(AtomicU64::new(0));
@@ -236,6 +244,33 @@ impl Server {
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         tracing::info!("stopped");
     }
+}
+
+/// Looks at an upstream, in the words of an answer.
+fn look(ingest: Arc<Ingest>) -> query::Look {
+    Arc::new(move |slug, origin, occasion| {
+        let ingest = Arc::clone(&ingest);
+        Box::pin(async move {
+            let looked = ingest.look(&slug, origin, occasion).await;
+            let looked = looked.map_err(|error| with_causes(&error))?;
+            let differences = looked.differences.iter().map(|one| {
+                json!({
+                    "resourceType": one.resource_type,
+                    "resourceId": one.id,
+                    "path": one.path,
+                    "recorded": one.recorded,
+                    "seen": one.seen,
+                })
+            });
+            Ok(json!({
+                "seen": looked.seen,
+                "recorded": looked.recorded,
+                "rowCount": looked.differences.len(),
+                "more": looked.more,
+                "rows": differences.collect::<Vec<_>>(),
+            }))
+        })
+    })
 }
 
 /// Runs `provlog serve` until SIGTERM or SIGINT.

@@ -43,6 +43,8 @@ pub(crate) enum Error {
     OwnToken,
     #[error("the application has two valid tokens already; take one back first")]
     TwoTokens,
+    #[error("{0}")]
+    Upstream(String),
     #[error("the clock stands far behind the last event; nothing is changed until it catches up")]
     ClockBehind,
     #[error(transparent)]
@@ -121,6 +123,9 @@ impl Error {
             Error::SlugTaken => ("name-taken", "Name taken", StatusCode::CONFLICT),
             Error::OwnToken => ("token-in-use", "Token in use", StatusCode::CONFLICT),
             Error::TwoTokens => ("two-tokens", "Two tokens already", StatusCode::CONFLICT),
+            Error::Upstream(_) => {
+                ("upstream", "The application did not answer as it should", StatusCode::BAD_GATEWAY)
+            }
             Error::ClockBehind => {
                 ("clock-behind", "Clock far behind", StatusCode::SERVICE_UNAVAILABLE)
             }

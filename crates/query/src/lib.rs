@@ -26,18 +26,29 @@ pub mod name;
 mod operation;
 mod params;
 mod record;
+mod shown;
 mod stand;
 mod token;
 mod type_names;
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use event::{Occasion, Origin};
 use projector::Committer;
 use scim::{CursorKey, Profiles};
+use serde_json::Value;
 
 pub use http::router;
 pub use token::{NoRandomBits, Token};
+
+/// Given a slug, who asks and why, a look at an upstream as JSON; else what went wrong.
+pub type Look = Arc<
+    dyn Fn(String, Origin, Occasion) -> Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>
+        + Send
+        + Sync,
+>;
 
 /// What the answers are made from. The binary wires it.
 pub struct Query {
@@ -51,6 +62,8 @@ pub struct Query {
     pub cursor_key: CursorKey,
     /// Version of the program.
     pub version: &'static str,
+    /// Looks at everything that an application's upstream has, and says what was seen.
+    pub look: Look,
     /// The profiles that an application can have.
     pub profiles: Arc<Profiles>,
 }

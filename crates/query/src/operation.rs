@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::{
-    Application, Changes, Content, Credential, Detail, Effect, Event, EventId, Fact, Header,
-    Method, Number, Operation, Part, Route, Seq, Unauthenticated,
+    Application, Credential, Effect, EventId, Number, Observation, Operation, Seq, Unauthenticated,
+    Verdict,
 };
 use projector::{Action, Status};
 use scim::ScimType;
@@ -13,148 +13,17 @@ use serde_json::{Map, Value, json};
 use crate::as_of::{Identity, identity_at, scim_id};
 use crate::error::Error;
 use crate::record::Record;
+use crate::shown::{Shown, What, json_value};
 use crate::type_names::TypeNames;
 
 /// What every counted request was answered.
-const UNAUTHENTICATED: u16 = 401;
+pub(crate) const UNAUTHENTICATED: u16 = 401;
 
 /// Shows operations; what they have in common is read once.
 pub(crate) struct Operations<'a> {
     record: &'a Record<'a>,
     slugs: BTreeMap<Application, String>,
     types: TypeNames,
-}
-
-/// An event that stands among the operations.
-pub(crate) enum Shown<'a> {
-    /// One request.
-    Request(Request<'a>),
-    /// Requests without a valid credential that were only counted.
-    Counted(&'a Event, &'a Unauthenticated),
-}
-
-impl<'a> Shown<'a> {
-    /// `None` for an event of another kind.
-    pub(crate) fn of(event: &'a Event) -> Option<Shown<'a>> {
-        match &event.header.fact {
-            Fact::Operation(operation) => Some(Shown::Request(Request { event, operation })),
-            Fact::Unauthenticated(requests) => Some(Shown::Counted(event, requests)),
-            Fact::RecorderStarted(_)
-            | Fact::RecorderStopped(_)
-            | Fact::ApplicationAdded(_)
-            | Fact::CredentialAdded(_)
-            | Fact::CredentialRevoked(_)
-            | Fact::ResourceTypeAdded(_) => None,
-        }
-    }
-}
-
-/// An event that is one operation.
-pub(crate) struct Request<'a> {
-    event: &'a Event,
-    operation: &'a Operation,
-}
-
-impl Request<'_> {
-    fn header(&self) -> &Header {
-        &self.event.header
-    }
-
-    fn detail(&self) -> Option<&Detail> {
-        self.event.parts.iter().find_map(|part| match &part.content {
-            Content::Detail(detail) => Some(detail),
-            Content::Target(_) | Content::Body(_) | Content::Changes(_) | Content::Flags(_) => None,
-        })
-    }
-
-    fn changes(&self) -> impl Iterator<Item = (Number, &Changes)> {
-        self.event.parts.iter().filter_map(|part| match part {
-            Part { subject, content: Content::Changes(changes) } => Some((*subject, changes)),
-            Part { .. } => None,
-        })
-    }
-
-    fn method(&self) -> &str {
-        let named = self.detail().and_then(|detail| detail.method.as_deref());
-        match (self.operation.method, named) {
-            (Method::Other, Some(name)) => name,
-            (method, _) => method.name(),
-        }
-    }
-
-    /// Method and resource type, or what else the address names.
-    fn name(&self, types: &TypeNames) -> String {
-        let (route, object) = (self.operation.route, types.name(self.operation.resource_type));
-        let method = self.method();
-        match (route, object) {
-            (Route::Search, Some(object)) => format!("{method} {object}/.search"),
-            // The address names no type; the type is that of the resource behind it.
-            (Route::Root | Route::Bulk | Route::Me, Some(_)) | (_, None) => {
-                format!("{method} {}", route_name(route))
-            }
-            (_, Some(object)) => format!("{method} {object}"),
-        }
-    }
-
-    /// The group that one of some members joined or left.
-    fn membership(&self, members: &BTreeSet<Number>) -> Option<(&'static str, Number)> {
-        self.changes().find_map(|(group, changes)| {
-            // The lists are ascending.
-            let holds =
-                |list: &[Number]| members.iter().any(|member| list.binary_search(member).is_ok());
-            if holds(&changes.joined) {
-                Some(("joined", group))
-            } else if holds(&changes.left) {
-                Some(("left", group))
-            } else {
-                None
-            }
-        })
-    }
-
-    fn changed_paths(&self) -> BTreeSet<String> {
-        let mut paths = BTreeSet::new();
-        for (_, changes) in self.changes() {
-            paths.extend(changes.values.iter().map(|change| change.path.to_string()));
-            if !changes.joined.is_empty() || !changes.left.is_empty() {
-                paths.insert("members".to_owned());
-            }
-        }
-        paths
-    }
-
-    /// What the application's profile did not expect.
-    fn flags(&self) -> Vec<Value> {
-        let flags = self.event.parts.iter().filter_map(|part| match &part.content {
-            Content::Flags(flags) => Some(flags),
-            Content::Target(_) | Content::Body(_) | Content::Changes(_) | Content::Detail(_) => {
-                None
-            }
-        });
-        flags.flatten().map(|flag| json!({"kind": flag.kind.name(), "path": flag.path})).collect()
-    }
-
-    fn request(&self) -> Result<Value, Error> {
-        let (mut target, mut body) = (None, Value::Null);
-        for part in &self.event.parts {
-            match &part.content {
-                Content::Target(text) => target = Some(text),
-                Content::Body(bytes) => body = json_value(Some(bytes), "a body")?,
-                Content::Changes(_) | Content::Detail(_) | Content::Flags(_) => {}
-            }
-        }
-        let note = self.detail().and_then(|detail| detail.body.as_ref()).map(|note| {
-            let place = |place: u32| (place > 0).then_some(place);
-            json!({
-                "reason": note.reason,
-                "lengthBytes": note.length_bytes,
-                "mediaType": note.media_type,
-                "line": place(note.line),
-                "column": place(note.column),
-            })
-        });
-        Ok(json!({"method": self.method(), "target": target, "body": body, "bodyNote": note}))
-    }
 }
 
 impl<'a> Operations<'a> {
@@ -186,11 +55,7 @@ impl<'a> Operations<'a> {
             let event = self.record.event(seq)?;
             let shown = Shown::of(&event).ok_or(Error::Damaged("an operation"))?;
             let mut row = self.row(&shown)?;
-            let membership = match &shown {
-                Shown::Request(request) => request.membership(numbers),
-                Shown::Counted(..) => None,
-            };
-            let (word, group) = match membership {
+            let (word, group) = match shown.membership(numbers) {
                 Some((word, group)) => {
                     let application = event.header.application;
                     (Some(word), identity_at(&self.record.view, application, group, seq)?)
@@ -207,9 +72,10 @@ impl<'a> Operations<'a> {
 
     /// The row of an operation.
     pub(crate) fn row(&self, shown: &Shown<'_>) -> Result<Map<String, Value>, Error> {
-        let row = match shown {
-            Shown::Request(request) => self.request_row(request)?,
-            Shown::Counted(event, requests) => self.counted_row(event, requests),
+        let row = match shown.what {
+            What::Request(operation) => self.request_row(shown, operation)?,
+            What::Seen(seen) => self.seen_row(shown, seen)?,
+            What::Counted(requests) => self.counted_row(shown, requests)?,
         };
         match row {
             Value::Object(row) => Ok(row),
@@ -217,113 +83,116 @@ impl<'a> Operations<'a> {
         }
     }
 
-    fn request_row(&self, request: &Request<'_>) -> Result<Value, Error> {
-        let (header, operation) = (request.header(), request.operation);
+    /// What every row has, filled in as far as the event alone tells it.
+    fn common(&self, shown: &Shown<'_>) -> Result<Value, Error> {
+        let header = shown.header();
         let recorded_at = header.recorded_at.to_string();
         let origin = header.origin.clone().unwrap_or_default();
-        let identity = identity_at(
-            &self.record.view,
-            header.application,
-            operation.number,
-            request.event.seq,
-        )?;
+        let seq = shown.event.seq;
+        let identity = identity_at(&self.record.view, header.application, shown.number(), seq)?;
         let token = (origin.credential != Credential::NONE).then_some(origin.credential);
         Ok(json!({
-            "seq": request.event.seq,
-            "eventId": EventId::new(self.record.log(), request.event.seq).to_string(),
+            "seq": seq,
+            "eventId": EventId::new(self.record.log(), seq).to_string(),
             // What we record is what we saw happen.
             "occurredAt": recorded_at,
             "recordedAt": recorded_at,
             "application": self.slugs.get(&header.application),
-            "action": Action::of(operation, &request.event.parts).name(),
-            "operation": request.name(&self.types),
-            "resourceType": self.types.name(operation.resource_type),
+            "operation": shown.name(&self.types),
+            "resourceType": null,
             "resourceId": identity.id,
             "userName": identity.user_name,
             "externalId": identity.external_id,
             "displayName": identity.display_name,
-            "status": Status::of(operation).name(),
-            "httpStatus": operation.status,
-            "scimType": ScimType::from_code(operation.scim_type).map(ScimType::as_str),
-            "reason": request.detail().and_then(|detail| detail.error.as_deref()),
-            "effect": operation.effect.name(),
+            "scimType": null,
+            "reason": shown.detail().and_then(|detail| detail.error.as_deref()),
             "actorType": if token.is_some() { "token" } else { "none" },
             "actorId": token.map(|credential| credential.to_string()),
             "sourceIp": origin.client.map(|client| client.to_string()),
-            "userAgent": origin.user_agent,
-            "requestId": origin.request_id,
-            "index": operation.index,
-            "durationMs": f64::from(operation.decided_after_us) / 1e3,
-            "results": operation.results,
-            "sawSeq": operation.saw_seq,
-            "changedPaths": request.changed_paths(),
-            "flags": request.flags(),
-        }))
-    }
-
-    /// The members of a request's row, without what only one request has, and how many there were.
-    fn counted_row(&self, event: &Event, requests: &Unauthenticated) -> Value {
-        let recorded_at = event.header.recorded_at.to_string();
-        json!({
-            "seq": event.seq,
-            "eventId": EventId::new(self.record.log(), event.seq).to_string(),
-            "occurredAt": recorded_at,
-            "recordedAt": recorded_at,
-            "application": self.slugs.get(&event.header.application),
-            "action": Action::Other.name(),
-            "operation": "unauthenticated requests",
-            "resourceType": null,
-            "resourceId": null,
-            "userName": null,
-            "externalId": null,
-            "displayName": null,
-            "status": Status::Failure.name(),
-            "httpStatus": UNAUTHENTICATED,
-            "scimType": null,
-            "reason": null,
-            "effect": Effect::Rejected.name(),
-            "actorType": "none",
-            "actorId": null,
-            "sourceIp": null,
-            "userAgent": null,
-            "requestId": null,
+            "userAgent": header.origin.as_ref().map(|origin| origin.user_agent.as_str()),
+            "requestId": header.origin.as_ref().map(|origin| origin.request_id.as_str()),
             "index": null,
             "durationMs": null,
             "results": null,
             "sawSeq": null,
-            "changedPaths": [],
-            "flags": [],
-            "count": requests.count,
-            "firstAt": requests.first.to_string(),
-            "lastAt": requests.last.to_string(),
-        })
+            "changedPaths": shown.changed_paths(),
+            "flags": shown.flags(),
+        }))
+    }
+
+    fn request_row(&self, shown: &Shown<'_>, operation: &Operation) -> Result<Value, Error> {
+        let mut row = self.common(shown)?;
+        let scim_type = ScimType::from_code(operation.scim_type).map(ScimType::as_str);
+        row["action"] = Action::of(operation, &shown.event.parts).name().into();
+        row["resourceType"] = self.types.name(operation.resource_type).into();
+        row["status"] = Status::of(operation).name().into();
+        row["httpStatus"] = operation.status.into();
+        row["scimType"] = scim_type.into();
+        row["effect"] = operation.effect.name().into();
+        row["index"] = operation.index.into();
+        row["durationMs"] = (f64::from(operation.decided_after_us) / 1e3).into();
+        row["results"] = operation.results.into();
+        row["sawSeq"] = operation.saw_seq.into();
+        if shown.answer().is_some() {
+            row["forwarded"] = true.into();
+            row["settled"] = match self.record.view.settled(shown.event.seq)? {
+                Some((seq, verdict)) => json!({"bySeq": seq, "verdict": verdict_name(verdict)}),
+                None => Value::Null,
+            };
+        }
+        Ok(row)
+    }
+
+    /// An observation is no request: nobody was answered.
+    fn seen_row(&self, shown: &Shown<'_>, seen: &Observation) -> Result<Value, Error> {
+        let mut row = self.common(shown)?;
+        row["action"] = Action::seen(seen, &shown.event.parts).name().into();
+        row["resourceType"] = self.types.name(seen.resource_type).into();
+        row["status"] = Status::Success.name().into();
+        row["httpStatus"] = Value::Null;
+        let changed = !shown.changed_paths().is_empty();
+        row["effect"] = if changed { Effect::Applied } else { Effect::NoOp }.name().into();
+        row["settles"] = json!(seen.settles);
+        row["verdict"] = match seen.verdict {
+            Verdict::None => Value::Null,
+            verdict => verdict_name(verdict).into(),
+        };
+        Ok(row)
+    }
+
+    /// The members of a request's row, without what only one request has, and how many there were.
+    fn counted_row(&self, shown: &Shown<'_>, requests: &Unauthenticated) -> Result<Value, Error> {
+        let mut row = self.common(shown)?;
+        row["action"] = Action::Other.name().into();
+        row["status"] = Status::Failure.name().into();
+        row["httpStatus"] = UNAUTHENTICATED.into();
+        row["effect"] = Effect::Rejected.name().into();
+        row["count"] = requests.count.into();
+        row["firstAt"] = requests.first.to_string().into();
+        row["lastAt"] = requests.last.to_string().into();
+        Ok(row)
     }
 
     /// The row of an operation with all that belongs to it.
     pub(crate) fn whole(&self, shown: &Shown<'_>) -> Result<Map<String, Value>, Error> {
         let mut row = self.row(shown)?;
-        let (changes, request, response) = match shown {
-            Shown::Request(request) => {
-                let error = request.detail().and_then(|detail| detail.error.as_deref());
-                let response = json!({"status": request.operation.status, "error": error});
-                (self.changes(request)?, request.request()?, response)
-            }
-            Shown::Counted(..) => {
-                (vec![], Value::Null, json!({"status": UNAUTHENTICATED, "error": null}))
-            }
-        };
-        row.insert("changes".into(), changes.into());
+        let intent = shown.answer().and_then(|answer| answer.intent);
+        let intent = intent.map(|seq| self.record.event(seq)).transpose()?;
+        row.insert("changes".into(), self.changes(shown)?.into());
         // A request tells nothing of the steps before it; imported entries do.
         row.insert("steps".into(), json!([]));
-        row.insert("request".into(), request);
-        row.insert("response".into(), response);
+        row.insert("request".into(), shown.request(intent.as_ref())?);
+        row.insert("response".into(), shown.response()?);
+        if let Some(intent) = intent {
+            row.insert("intentSeq".into(), intent.seq.into());
+        }
         Ok(row)
     }
 
-    fn changes(&self, request: &Request<'_>) -> Result<Vec<Value>, Error> {
-        let application = request.header().application;
+    fn changes(&self, shown: &Shown<'_>) -> Result<Vec<Value>, Error> {
+        let application = shown.header().application;
         let mut rows = vec![];
-        for (subject, changes) in request.changes() {
+        for (subject, changes) in shown.changes() {
             let mut own = vec![];
             for change in &changes.values {
                 let what = "a changed value";
@@ -344,7 +213,7 @@ impl<'a> Operations<'a> {
                 let id = self.id_of(application, *member)?.into();
                 own.push(change_row("members", "remove", id, Value::Null));
             }
-            if subject != request.operation.number && !own.is_empty() {
+            if subject != shown.number() && !own.is_empty() {
                 let id = Value::from(self.id_of(application, subject)?);
                 for row in &mut own {
                     row["resourceId"] = id.clone();
@@ -367,24 +236,10 @@ fn change_row(path: &str, op: &str, old: Value, new: Value) -> Value {
     json!({"path": path, "op": op, "oldValue": old, "newValue": new})
 }
 
-fn json_value(text: Option<&[u8]>, what: &'static str) -> Result<Value, Error> {
-    match text {
-        Some(text) => serde_json::from_slice(text).map_err(|_| Error::Damaged(what)),
-        None => Ok(Value::Null),
-    }
-}
-
-fn route_name(route: Route) -> &'static str {
-    match route {
-        Route::Unknown => "Unknown",
-        Route::Collection => "Collection",
-        Route::Resource => "Resource",
-        Route::ServiceProviderConfig => "ServiceProviderConfig",
-        Route::ResourceTypes => "ResourceTypes",
-        Route::Schemas => "Schemas",
-        Route::Root => "/",
-        Route::Search => ".search",
-        Route::Bulk => "Bulk",
-        Route::Me => "Me",
+fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::None => "none",
+        Verdict::Confirmed => "confirmed",
+        Verdict::Contradicted => "contradicted",
     }
 }

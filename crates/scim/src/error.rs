@@ -71,6 +71,11 @@ impl ScimType {
         self as u8
     }
 
+    /// The keyword of a text; none for what is no keyword.
+    pub fn parse(text: &str) -> Option<ScimType> {
+        ScimType::ALL.into_iter().find(|one| one.as_str() == text)
+    }
+
     /// The keyword of a stable number; `None` for 0 and for numbers not given out.
     pub fn from_code(code: u8) -> Option<ScimType> {
         ScimType::ALL.into_iter().find(|one| one.code() == code)

@@ -32,6 +32,9 @@
 //! | 25   | named       | as lookup, !since seq u64                           | until seq u64        |
 //! | 26   | unique      | application u32, type u8, attribute u8, folded value | number u32, since seq u64 |
 //! | 27   | set head    | set                                                 | counts after the last change |
+//! | 28   | intent      | seq u64                                             | application u32      |
+//! | 29   | unsettled   | application u32, number u32, seq u64                | effect u8            |
+//! | 30   | settled     | seq u64                                             | the observation's seq u64, verdict u8 |
 //!
 //! `set` is `application u32, kind u8, number u32`; `class` is `application u32, credential u32,
 //! status u8, action u8`. Values of persons stand only in rows whose key begins with that person's
@@ -70,6 +73,9 @@ const BY_REQUEST: u8 = 24;
 const NAMED: u8 = 25;
 const UNIQUE: u8 = 26;
 const SET_HEAD: u8 = 27;
+const INTENT: u8 = 28;
+const UNSETTLED: u8 = 29;
+const SETTLED: u8 = 30;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -111,7 +117,7 @@ impl KeyRange {
 pub(crate) fn scan_prefix(key: &[u8]) -> Option<&[u8]> {
     const VALUE_AT: usize = 9;
     let length = match *key.first()? {
-        VERSION | MIRROR | BY_RESOURCE => 1 + 4 + 4,
+        VERSION | MIRROR | BY_RESOURCE | UNSETTLED => 1 + 4 + 4,
         SET_CHANGE | SET_BASE | SET_PACK => 1 + 4 + 1 + 4,
         LOOKUP | NAMED => {
             let length = key.get(VALUE_AT - 2..VALUE_AT)?.try_into().ok()?;
@@ -623,6 +629,36 @@ pub fn gap(seq: Seq) -> Vec<u8> {
 pub fn gaps(until: Seq) -> KeyRange {
     let all = KeyRange::prefix(vec![GAP]);
     KeyRange { from: all.from, to: until.checked_add(1).map_or(all.to, gap) }
+}
+
+/// A request that was about to be sent on, and whose outcome is not recorded yet.
+pub fn intent(seq: Seq) -> Vec<u8> {
+    Key::new(INTENT).u64(seq).0
+}
+
+/// All of those, oldest first.
+pub fn intents() -> KeyRange {
+    KeyRange::prefix(vec![INTENT])
+}
+
+/// An operation on a resource or person whose outcome is not known, or not confirmed.
+pub fn unsettled(application: Application, number: Number, seq: Seq) -> Vec<u8> {
+    Key::new(UNSETTLED).app(application).u32(number.0).u64(seq).0
+}
+
+/// All of those on one, oldest first.
+pub fn all_unsettled(application: Application, number: Number) -> KeyRange {
+    KeyRange::prefix(Key::new(UNSETTLED).app(application).u32(number.0).0)
+}
+
+/// What a later look said of an operation.
+pub fn settled(seq: Seq) -> Vec<u8> {
+    Key::new(SETTLED).u64(seq).0
+}
+
+/// The seq at the end of a key of an intent or of what is unsettled.
+pub fn last_seq(key: &[u8]) -> Option<Seq> {
+    Some(u64::from_be_bytes(*key.last_chunk::<8>()?))
 }
 
 /// A resource type beyond `User` and `Group`.

@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::codec::{CodecError, header_fields};
 use crate::event::{
-    ApplicationAdded, BodyNote, Changes, CredentialAdded, CredentialRevoked, Detail, Effect,
-    Element, Fact, Flag, FlagKind, Header, Lifecycle, Mention, Method, Operation, Origin, Path,
-    RecorderStarted, RecorderStopped, ResourceType, ResourceTypeAdded, Role, Route,
-    Unauthenticated, ValueChange,
+    ApplicationAdded, CredentialAdded, CredentialRevoked, Effect, Fact, Header, Method,
+    Observation, Occasion, Operation, Origin, RecorderStarted, RecorderStopped, ResourceType,
+    ResourceTypeAdded, Role, Route, Unauthenticated, UpstreamSet, Verdict,
 };
-use crate::id::{Application, Attribute, Credential, Number};
+use crate::id::{Application, Credential, Number};
+
+mod parts;
+
+pub(crate) use parts::{AnswerV1, ChangesV1, DetailV1, FlagV1};
 
 const OPERATION: u8 = 1;
 const RECORDER_STARTED: u8 = 2;
@@ -23,6 +26,9 @@ const CREDENTIAL_ADDED: u8 = 5;
 const RESOURCE_TYPE_ADDED: u8 = 6;
 const UNAUTHENTICATED: u8 = 7;
 const CREDENTIAL_REVOKED: u8 = 8;
+const INTENT: u8 = 9;
+const OBSERVATION: u8 = 10;
+const UPSTREAM_SET: u8 = 11;
 
 /// What every kind's header begins with.
 #[derive(Serialize, Deserialize)]
@@ -57,6 +63,25 @@ struct OperationV1 {
     saw_seq: Option<u64>,
     results: Option<u32>,
     decided_after_us: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ObservationV1 {
+    resource_type: u8,
+    number: u32,
+    touches: Vec<u32>,
+    occasion: u8,
+    settles: Vec<u64>,
+    verdict: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+struct UpstreamSetV1 {
+    url: String,
+    token_file: String,
+    ca_file: Option<String>,
+    rewrites_locations: bool,
+    shows_members: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,59 +127,6 @@ struct UnauthenticatedV1 {
     count: u64,
     first_us: i64,
     last_us: i64,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(crate) struct ChangesV1 {
-    /// 0 neither, 1 created, 2 deleted.
-    lifecycle: u8,
-    /// Of what was created; else of what is mentioned, 0 when that was not said.
-    resource_type: u8,
-    mention: Option<MentionV1>,
-    values: Vec<ValueChangeV1>,
-    joined: Vec<u32>,
-    left: Vec<u32>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct MentionV1 {
-    attribute: u8,
-    value: String,
-    folded: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct ValueChangeV1 {
-    schema: Option<String>,
-    attribute: String,
-    /// 0 none, 1 by type, 2 by value.
-    element_kind: u8,
-    element: String,
-    sub: Option<String>,
-    old: Option<Vec<u8>>,
-    new: Option<Vec<u8>>,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(crate) struct DetailV1 {
-    error: Option<String>,
-    method: Option<String>,
-    body: Option<BodyNoteV1>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct BodyNoteV1 {
-    reason: String,
-    length_bytes: Option<u64>,
-    media_type: Option<String>,
-    line: u32,
-    column: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(crate) struct FlagV1 {
-    kind: u8,
-    path: String,
 }
 
 fn unknown(what: &'static str, code: u8) -> CodecError {
@@ -207,6 +179,23 @@ fn common_from_stored(common: CommonV1, fact: Fact) -> Result<Header, CodecError
     })
 }
 
+fn operation_to_stored(op: &Operation) -> OperationV1 {
+    OperationV1 {
+        route: op.route as u8,
+        method: op.method as u8,
+        resource_type: op.resource_type.0,
+        number: op.number.0,
+        touches: numbers_to_stored(&op.touches),
+        status: op.status,
+        scim_type: op.scim_type,
+        effect: op.effect as u8,
+        index: op.index,
+        saw_seq: op.saw_seq,
+        results: op.results,
+        decided_after_us: op.decided_after_us,
+    }
+}
+
 /// The kind's number and the header's bytes.
 pub(crate) fn header_to_stored(
     header: &Header,
@@ -214,21 +203,27 @@ pub(crate) fn header_to_stored(
 ) -> Result<(u8, Vec<u8>), CodecError> {
     let common = common_to_stored(header);
     let (kind, fields) = match &header.fact {
-        Fact::Operation(op) => (
-            OPERATION,
-            FieldsV1::Operation(OperationV1 {
-                route: op.route as u8,
-                method: op.method as u8,
-                resource_type: op.resource_type.0,
-                number: op.number.0,
-                touches: numbers_to_stored(&op.touches),
-                status: op.status,
-                scim_type: op.scim_type,
-                effect: op.effect as u8,
-                index: op.index,
-                saw_seq: op.saw_seq,
-                results: op.results,
-                decided_after_us: op.decided_after_us,
+        Fact::Operation(op) => (OPERATION, FieldsV1::Operation(operation_to_stored(op))),
+        Fact::Intent(op) => (INTENT, FieldsV1::Operation(operation_to_stored(op))),
+        Fact::Observation(seen) => (
+            OBSERVATION,
+            FieldsV1::Observation(ObservationV1 {
+                resource_type: seen.resource_type.0,
+                number: seen.number.0,
+                touches: numbers_to_stored(&seen.touches),
+                occasion: seen.occasion as u8,
+                settles: seen.settles.clone(),
+                verdict: seen.verdict as u8,
+            }),
+        ),
+        Fact::UpstreamSet(set) => (
+            UPSTREAM_SET,
+            FieldsV1::UpstreamSet(UpstreamSetV1 {
+                url: set.url.clone(),
+                token_file: set.token_file.clone(),
+                ca_file: set.ca_file.clone(),
+                rewrites_locations: set.rewrites_locations,
+                shows_members: set.shows_members,
             }),
         ),
         Fact::RecorderStarted(started) => (
@@ -293,6 +288,8 @@ pub(crate) struct HeaderV1 {
 
 enum FieldsV1 {
     Operation(OperationV1),
+    Observation(ObservationV1),
+    UpstreamSet(UpstreamSetV1),
     RecorderStarted(RecorderStartedV1),
     RecorderStopped(RecorderStoppedV1),
     ApplicationAdded(ApplicationAddedV1),
@@ -306,6 +303,8 @@ impl Serialize for HeaderV1 {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.fields {
             FieldsV1::Operation(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::Observation(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::UpstreamSet(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::RecorderStarted(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::RecorderStopped(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ApplicationAdded(fields) => (&self.common, fields).serialize(serializer),
@@ -323,6 +322,43 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
         OPERATION => {
             let (common, op): (CommonV1, OperationV1) = header_fields(bytes)?;
             (common, Fact::Operation(operation_from_stored(op)?))
+        }
+        INTENT => {
+            let (common, op): (CommonV1, OperationV1) = header_fields(bytes)?;
+            (common, Fact::Intent(operation_from_stored(op)?))
+        }
+        OBSERVATION => {
+            let (common, seen): (CommonV1, ObservationV1) = header_fields(bytes)?;
+            let fact = Fact::Observation(Observation {
+                resource_type: ResourceType(seen.resource_type),
+                number: Number(seen.number),
+                touches: numbers_from_stored(seen.touches),
+                occasion: match seen.occasion {
+                    1 => Occasion::Baseline,
+                    2 => Occasion::Read,
+                    3 => Occasion::Drift,
+                    code => return Err(unknown("occasion", code)),
+                },
+                settles: seen.settles,
+                verdict: match seen.verdict {
+                    0 => Verdict::None,
+                    1 => Verdict::Confirmed,
+                    2 => Verdict::Contradicted,
+                    code => return Err(unknown("verdict", code)),
+                },
+            });
+            (common, fact)
+        }
+        UPSTREAM_SET => {
+            let (common, set): (CommonV1, UpstreamSetV1) = header_fields(bytes)?;
+            let fact = Fact::UpstreamSet(UpstreamSet {
+                url: set.url,
+                token_file: set.token_file,
+                ca_file: set.ca_file,
+                rewrites_locations: set.rewrites_locations,
+                shows_members: set.shows_members,
+            });
+            (common, fact)
         }
         RECORDER_STARTED => {
             let (common, started): (CommonV1, RecorderStartedV1) = header_fields(bytes)?;
@@ -446,147 +482,4 @@ fn numbers_to_stored(numbers: &[Number]) -> Vec<u32> {
 
 fn numbers_from_stored(numbers: Vec<u32>) -> Vec<Number> {
     numbers.into_iter().map(Number).collect()
-}
-
-impl From<&Changes> for ChangesV1 {
-    fn from(changes: &Changes) -> ChangesV1 {
-        let (lifecycle, resource_type) = match changes.lifecycle {
-            None => (0, changes.mention.as_ref().map_or(0, |mention| mention.resource_type.0)),
-            Some(Lifecycle::Created(resource_type)) => (1, resource_type.0),
-            Some(Lifecycle::Deleted) => (2, 0),
-        };
-        ChangesV1 {
-            lifecycle,
-            resource_type,
-            mention: changes.mention.as_ref().map(|mention| MentionV1 {
-                attribute: mention.attribute as u8,
-                value: mention.value.clone(),
-                folded: mention.folded.clone(),
-            }),
-            values: changes
-                .values
-                .iter()
-                .map(|change| {
-                    let (element_kind, element) = match &change.path.element {
-                        None => (0, String::new()),
-                        Some(Element::Type(text)) => (1, text.clone()),
-                        Some(Element::Value(text)) => (2, text.clone()),
-                    };
-                    ValueChangeV1 {
-                        schema: change.path.schema.clone(),
-                        attribute: change.path.attribute.clone(),
-                        element_kind,
-                        element,
-                        sub: change.path.sub.clone(),
-                        old: change.old.clone(),
-                        new: change.new.clone(),
-                    }
-                })
-                .collect(),
-            joined: numbers_to_stored(&changes.joined),
-            left: numbers_to_stored(&changes.left),
-        }
-    }
-}
-
-impl TryFrom<ChangesV1> for Changes {
-    type Error = CodecError;
-
-    fn try_from(stored: ChangesV1) -> Result<Changes, CodecError> {
-        let mention = match stored.mention {
-            None => None,
-            Some(mention) => Some(Mention {
-                attribute: Attribute::from_code(mention.attribute)
-                    .ok_or_else(|| unknown("attribute", mention.attribute))?,
-                value: mention.value,
-                folded: mention.folded,
-                resource_type: match stored.lifecycle {
-                    0 => ResourceType(stored.resource_type),
-                    _ => ResourceType::NONE,
-                },
-            }),
-        };
-        let mut values = Vec::with_capacity(stored.values.len());
-        for change in stored.values {
-            values.push(ValueChange {
-                path: Path {
-                    schema: change.schema,
-                    attribute: change.attribute,
-                    element: match change.element_kind {
-                        0 => None,
-                        1 => Some(Element::Type(change.element)),
-                        2 => Some(Element::Value(change.element)),
-                        code => return Err(unknown("naming of an element", code)),
-                    },
-                    sub: change.sub,
-                },
-                old: change.old,
-                new: change.new,
-            });
-        }
-        Ok(Changes {
-            lifecycle: match stored.lifecycle {
-                0 => None,
-                1 => Some(Lifecycle::Created(ResourceType(stored.resource_type))),
-                2 => Some(Lifecycle::Deleted),
-                code => return Err(unknown("lifecycle", code)),
-            },
-            mention,
-            values,
-            joined: numbers_from_stored(stored.joined),
-            left: numbers_from_stored(stored.left),
-        })
-    }
-}
-
-impl From<&Detail> for DetailV1 {
-    fn from(detail: &Detail) -> DetailV1 {
-        DetailV1 {
-            error: detail.error.clone(),
-            method: detail.method.clone(),
-            body: detail.body.as_ref().map(|note| BodyNoteV1 {
-                reason: note.reason.clone(),
-                length_bytes: note.length_bytes,
-                media_type: note.media_type.clone(),
-                line: note.line,
-                column: note.column,
-            }),
-        }
-    }
-}
-
-impl From<DetailV1> for Detail {
-    fn from(stored: DetailV1) -> Detail {
-        Detail {
-            error: stored.error,
-            method: stored.method,
-            body: stored.body.map(|note| BodyNote {
-                reason: note.reason,
-                length_bytes: note.length_bytes,
-                media_type: note.media_type,
-                line: note.line,
-                column: note.column,
-            }),
-        }
-    }
-}
-
-impl From<&Flag> for FlagV1 {
-    fn from(flag: &Flag) -> FlagV1 {
-        FlagV1 { kind: flag.kind as u8, path: flag.path.clone() }
-    }
-}
-
-impl TryFrom<FlagV1> for Flag {
-    type Error = CodecError;
-
-    fn try_from(stored: FlagV1) -> Result<Flag, CodecError> {
-        let kind = match stored.kind {
-            1 => FlagKind::OutsideProfile,
-            2 => FlagKind::NoSchema,
-            3 => FlagKind::NotFilterable,
-            code => return Err(unknown("kind of flag", code)),
-        };
-        Ok(Flag { kind, path: stored.path })
-    }
 }

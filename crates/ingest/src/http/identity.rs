@@ -81,6 +81,11 @@ impl Ingest {
         Ok(identified)
     }
 
+    /// The application of a slug as it is configured now.
+    pub(crate) fn context_of(&self, slug: &str) -> Result<Option<Context>, ProjectorError> {
+        Ok(self.look_up(slug, None, self.now())?.context)
+    }
+
     fn look_up(
         &self,
         slug: &str,

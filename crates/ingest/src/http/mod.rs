@@ -3,6 +3,7 @@
 
 mod body;
 mod bulk;
+mod forward;
 mod head;
 mod identity;
 mod rate;
@@ -13,9 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
 use event::{Method, Number, ResourceType, Route, Stopwatch};
@@ -30,11 +31,13 @@ use crate::context::Context;
 use crate::decide::{self, Write};
 use crate::http::body::Reception;
 use crate::http::bulk::Bulk;
+use crate::http::forward::Forward;
 use crate::http::identity::Identities;
 use crate::http::rate::Rates;
 use crate::list::Missed;
 use crate::numbers;
 use crate::outcome::{self, Outcome, Reply, Written};
+use crate::proxy::upstream::Upstreams;
 use crate::record::Arrival;
 use crate::render::{Living, Renderer};
 
@@ -49,7 +52,7 @@ const TARGET_BYTES_MAX: usize = 8 << 10;
 
 /// The SCIM service provider of all applications.
 pub struct Ingest {
-    committer: Committer,
+    pub(crate) committer: Committer,
     public_url: String,
     catalog: Arc<Catalog>,
     cursor_key: CursorKey,
@@ -58,6 +61,7 @@ pub struct Ingest {
     reception: Reception,
     rates: Rates,
     identities: Identities,
+    pub(crate) upstreams: Upstreams,
 }
 
 impl Ingest {
@@ -84,6 +88,7 @@ impl Ingest {
             reception,
             rates: Rates::default(),
             identities: Identities::default(),
+            upstreams: Upstreams::default(),
         }
     }
 }
@@ -123,6 +128,8 @@ enum Understood {
     One(Asked),
     /// One event for each operation.
     Bulk(Box<Bulk>),
+    /// To be sent on.
+    Forward(Box<Forward>),
     /// No event: it is counted with others like it.
     Counted(Reply),
 }
@@ -145,9 +152,11 @@ impl Ingest {
         let (reply, effect) = match understood {
             Understood::One(asked) => self.record(arrival, asked).await,
             Understood::Bulk(bulk) => (bulk::carry_out(&self, &arrival, *bulk).await, "bulk"),
+            Understood::Forward(forward) => forward::carry_out(&self, arrival, *forward).await,
             Understood::Counted(reply) => (reply, "counted"),
         };
         let recorded_after = watch.elapsed();
+        let (reply, relayed) = relayed(reply);
         let (reply, body) = self.write_out(reply).await;
         drop(share);
         let elapsed = watch.elapsed();
@@ -173,7 +182,10 @@ impl Ingest {
             duration_ms = elapsed.as_secs_f64() * 1e3,
             "scim request"
         );
-        to_response(reply, body, &request_id, method)
+        match relayed {
+            Some((headers, body)) => to_relayed(reply.status, headers, body, &request_id),
+            None => to_response(reply, body, &request_id, method),
+        }
     }
 
     /// Records one event for what was asked, and answers once it is written.
@@ -198,6 +210,7 @@ impl Ingest {
         match std::mem::take(&mut reply.body) {
             outcome::Body::Empty => (reply, None),
             outcome::Body::Json(text) => (reply, Some(text)),
+            outcome::Body::Relayed(_, body) => (reply, Some(body.into())),
             outcome::Body::Written(written) => {
                 let this = Arc::clone(self);
                 let stored_type = written.version.resource_type;
@@ -213,7 +226,9 @@ impl Ingest {
                         let error = Reply::error(&error);
                         match error.body.clone() {
                             outcome::Body::Json(text) => (error, Some(text)),
-                            outcome::Body::Empty | outcome::Body::Written(_) => (error, None),
+                            outcome::Body::Empty
+                            | outcome::Body::Written(_)
+                            | outcome::Body::Relayed(..) => (error, None),
                         }
                     }
                 }
@@ -349,6 +364,24 @@ fn resource_label(resource_type: ResourceType) -> &'static str {
         ResourceType::GROUP => "Group",
         _ => "other",
     }
+}
+
+/// Takes what an upstream answered out of a reply.
+fn relayed(mut reply: Reply) -> (Reply, Option<(HeaderMap, Bytes)>) {
+    match std::mem::take(&mut reply.body) {
+        outcome::Body::Relayed(headers, body) => (reply, Some((headers, body))),
+        body => (Reply { body, ..reply }, None),
+    }
+}
+
+fn to_relayed(status: u16, headers: HeaderMap, body: Bytes, request_id: &str) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    *response.headers_mut() = headers;
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
 }
 
 fn to_response(reply: Reply, body: Option<Vec<u8>>, request_id: &str, method: Method) -> Response {

@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::cuts;
 use crate::decide::{Intent, New, Write};
 use crate::http::bulk::Bulk;
+use crate::http::forward::Forward;
 use crate::http::rate::Admission;
 use crate::http::{
     Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Understood, Weight, body, defect, head,
@@ -88,6 +89,18 @@ impl Ingest {
         let this = Arc::clone(self);
         let (resource_type, method) = (arrival.resource_type, arrival.method);
         let context = context.clone();
+        if let Some(upstream) = context.upstream.clone() {
+            let bytes = received.bytes.clone();
+            let parsing = move || Ok::<_, ProjectorError>(this.parse(received, token.as_deref()));
+            let (stored, parsed) = match work(Weight::Heavy, parsing).await {
+                Ok(parsed) => parsed,
+                Err(error) => return refuse(arrival, error),
+            };
+            arrival.body = stored;
+            let (method, headers) = (parts.method.clone(), parts.headers.clone());
+            let forward = Forward { context, upstream, address, method, headers, bytes, parsed };
+            return Understood::Forward(Box::new(forward));
+        }
         let weight = weight(&received, method, address.route);
         let parsing = move || {
             let (stored, parsed) = this.parse(received, token.as_deref());
@@ -433,7 +446,7 @@ pub(super) fn intent(
 }
 
 /// The userName of a body that was refused, as long as it can be told and looked up.
-fn user_name_of(body: &Value) -> Option<String> {
+pub(super) fn user_name_of(body: &Value) -> Option<String> {
     const LOOKED_UP_BYTES_MAX: usize = 1 << 10;
     let (_, name) =
         body.as_object()?.iter().find(|(name, _)| name.eq_ignore_ascii_case("userName"))?;

@@ -92,7 +92,7 @@ fn indexed_attribute(path: &AttrPath) -> Option<Attribute> {
 }
 
 /// The one name by which a filter looks for somebody.
-pub(super) fn lookup(filter: &Filter) -> Option<Missed> {
+pub(crate) fn lookup(filter: &Filter) -> Option<Missed> {
     let (path, value) = filter.as_lookup()?;
     let attribute = indexed_attribute(&path)?;
     Some(Missed { attribute, value: value.to_owned() })

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
-use event::{ApplicationAdded, CredentialAdded, Fact, Role};
+use axum::http::{StatusCode, Uri};
+use event::{ApplicationAdded, CredentialAdded, Fact, Occasion, Role, UpstreamSet};
 use projector::{Decision, Draft, Durability};
 use scim::Settings;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Ask, read_body};
+use super::{Ask, Names, read_body};
 use crate::Query;
 use crate::answer::Answer;
 use crate::coverage::Coverage;
@@ -22,6 +22,7 @@ use crate::stand::Stand;
 use crate::token::Token;
 
 const SLUG_BYTES_MAX: usize = 63;
+const URL_BYTES_MAX: usize = 2_048;
 /// Of an application that names none.
 const PROFILE: &str = "generic";
 
@@ -45,6 +46,7 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
                 "tenantUrl": reading.query.tenant_url(&one.slug),
                 "addedAt": one.added_at.to_string(),
                 "addedSeq": one.added_seq,
+                "upstream": one.upstream.as_ref().map(|upstream| upstream.url.as_str()),
             })
         });
         let answer = Answer::new(&reading.record, &stand, &Coverage::complete());
@@ -59,6 +61,24 @@ struct NewApplication {
     application: String,
     profile: Option<String>,
     settings: Option<Map<String, Value>>,
+    upstream: Option<NewUpstream>,
+}
+
+/// The application behind us.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct NewUpstream {
+    url: String,
+    token_file: String,
+    ca_file: Option<String>,
+    #[serde(default = "yes")]
+    rewrites_locations: bool,
+    #[serde(default = "yes")]
+    shows_members: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// `POST /api/v1/apps`: adds an application with its first token, in one decision.
@@ -72,9 +92,10 @@ pub(super) async fn add(
         reading.caller.into_admin()
     });
     let origin = admin.await?;
-    let form = r#"{"application": TEXT, "profile": TEXT, "settings": {…}}"#;
+    let form = r#"{"application": TEXT, "profile": TEXT, "settings": {…}, "upstream": {…}}"#;
     let new: NewApplication = read_body(body, form).await?;
     let (profile, settings) = check(&query, &new)?;
+    let upstream = new.upstream.as_ref().map(upstream).transpose()?;
 
     let token = Token::generate()?;
     let sha256 = token.sha256();
@@ -93,8 +114,10 @@ pub(super) async fn add(
             CredentialAdded { number: view.next_credential()?, role: Role::Scim, sha256 };
         let draft =
             |fact| Draft { application: number, origin: Some(origin.clone()), fact, parts: vec![] };
-        let events = [Fact::ApplicationAdded(added), Fact::CredentialAdded(credential)];
-        Ok(Decision { events: events.map(draft).into(), reply: Ok(()) })
+        let mut events = vec![Fact::ApplicationAdded(added)];
+        events.extend(upstream.map(Fact::UpstreamSet));
+        events.push(Fact::CredentialAdded(credential));
+        Ok(Decision { events: events.into_iter().map(draft).collect(), reply: Ok(()) })
     };
     query.committer.submit(Durability::Synced, decide).await??;
     let answer = json!({
@@ -103,6 +126,44 @@ pub(super) async fn add(
         "secretToken": token.as_str(),
     });
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// `POST /api/v1/apps/{app}/baseline`: lists what the upstream has and takes it over.
+pub(super) async fn baseline(
+    state: State<Arc<Query>>,
+    ask: Ask,
+    names: Names<String>,
+) -> Result<Json<Value>, Error> {
+    look(state, ask, names, Occasion::Baseline).await
+}
+
+/// `POST /api/v1/apps/{app}/drift`: the same, to see where the record differs.
+pub(super) async fn drift(
+    state: State<Arc<Query>>,
+    ask: Ask,
+    names: Names<String>,
+) -> Result<Json<Value>, Error> {
+    look(state, ask, names, Occasion::Drift).await
+}
+
+async fn look(
+    State(query): State<Arc<Query>>,
+    ask: Ask,
+    Names(slug): Names<String>,
+    occasion: Occasion,
+) -> Result<Json<Value>, Error> {
+    let name = slug.clone();
+    let asked = ask.read(move |reading| {
+        reading.params(&[])?;
+        let origin = reading.caller.clone().into_admin()?;
+        reading.caller.application(&reading.record.view, &name)?;
+        Ok(origin)
+    });
+    let origin = asked.await?;
+    let mut answer = (query.look)(slug.clone(), origin, occasion).await.map_err(Error::Upstream)?;
+    answer["application"] = slug.into();
+    answer["generatedAt"] = query.committer.clock().now().to_string().into();
+    Ok(Json(answer))
 }
 
 /// The profile and the settings' text of a new application that can be as it is asked for.
@@ -128,6 +189,31 @@ fn check(query: &Query, new: &NewApplication) -> Result<(String, Vec<u8>), Error
     }
     let text = serde_json::to_vec(&settings).map_err(|_| Error::Defect)?;
     Ok((profile.to_owned(), text))
+}
+
+/// An upstream that can be as it is asked for. Whether it answers is not asked: it may be down.
+fn upstream(new: &NewUpstream) -> Result<UpstreamSet, Error> {
+    let url = new.url.trim_end_matches('/');
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let is_base = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['?', '#', ' ', '@']));
+    if !is_base || url.len() > URL_BYTES_MAX || url.parse::<Uri>().is_err() {
+        let detail = "`upstream.url` takes a SCIM base address such as https://app.example/scim/v2";
+        return Err(Error::Body(detail.into()));
+    }
+    let is_path = |path: &str| {
+        path.starts_with('/') && path.len() <= URL_BYTES_MAX && !path.contains(char::is_control)
+    };
+    if !is_path(&new.token_file) || !new.ca_file.as_deref().is_none_or(is_path) {
+        let detail = "`upstream.tokenFile` and `upstream.caFile` take absolute paths on the server";
+        return Err(Error::Body(detail.into()));
+    }
+    Ok(UpstreamSet {
+        url: url.to_owned(),
+        token_file: new.token_file.clone(),
+        ca_file: new.ca_file.clone(),
+        rewrites_locations: new.rewrites_locations,
+        shows_members: new.shows_members,
+    })
 }
 
 fn is_slug(text: &str) -> bool {

@@ -28,7 +28,8 @@ pub(super) async fn members(
 
 fn members_of(reading: &Reading<'_>, slug: &str, named: &str) -> Result<Answer, Error> {
     let record = &reading.record;
-    let application = reading.caller.application(&record.view, slug)?.number;
+    let row_of = reading.caller.application(&record.view, slug)?;
+    let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
     let params = reading.params(&["at", "limit", "cursor"])?;
     let names = [("app", slug), ("group", named)];
     let stand = Stand::of_page(record, &params, &names, List::Members)?;
@@ -45,14 +46,22 @@ fn members_of(reading: &Reading<'_>, slug: &str, named: &str) -> Result<Answer, 
     };
     let next = page.next.map(|number| stand.next(List::Members, number.0.into()));
     let types = TypeNames::read(&record.view)?;
-    let rows = page.rows.iter().map(|member| row(record, &types, member));
+    let rows = page.rows.iter().map(|member| {
+        let start_known = !is_proxied || !resource::was_seen(record, member.since)?;
+        row(record, &types, member, start_known)
+    });
     let rows = rows.collect::<Result<_, _>>()?;
     let coverage = Coverage::at(record, &stand)?;
     let answer = Answer::new(record, &stand, &coverage).with("groupId", id).with("groupName", name);
     Ok(resource::with_existence(answer, &group).rows(rows, page.count, next))
 }
 
-fn row(record: &Record<'_>, types: &TypeNames, member: &Member) -> Result<Value, Error> {
+fn row(
+    record: &Record<'_>,
+    types: &TypeNames,
+    member: &Member,
+    start_known: bool,
+) -> Result<Value, Error> {
     let version = member.version.as_ref();
     let state = version.and_then(|version| version.state.as_ref());
     let value = |name: &str| state.and_then(|state| state.get(name));
@@ -66,6 +75,7 @@ fn row(record: &Record<'_>, types: &TypeNames, member: &Member) -> Result<Value,
         "direct": true,
         "memberSince": record.recorded_at(member.since)?.to_string(),
         "addedBySeq": member.since,
+        "startKnown": start_known,
         "accountActive": user.map(|version| version.active),
         "dangling": version.is_none(),
     }))

@@ -21,7 +21,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::middleware::from_fn;
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -45,6 +45,8 @@ pub fn router(query: Arc<Query>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/api/v1/apps", get(apps::list).post(apps::add))
+        .route("/api/v1/apps/{app}/baseline", post(apps::baseline))
+        .route("/api/v1/apps/{app}/drift", post(apps::drift))
         .route("/api/v1/profiles", get(profiles::list))
         .route("/api/v1/tokens", get(tokens::list).post(tokens::add))
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))

@@ -12,8 +12,9 @@ use crate::cursor::List;
 use crate::error::Error;
 use crate::log::{Filter, Log};
 use crate::name::Name;
-use crate::operation::{Operations, Shown};
+use crate::operation::Operations;
 use crate::params::Params;
+use crate::shown::Shown;
 use crate::stand::Stand;
 
 const NO_OPERATION: Error = Error::NotFound("there is no such operation");

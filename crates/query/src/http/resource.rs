@@ -10,6 +10,7 @@ use crate::as_of::{Existence, Resource, resource_of, scim_id};
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::name::{Found, Name};
+use crate::record::Record;
 use crate::stand::Stand;
 use crate::type_names::core_type_name;
 
@@ -99,4 +100,9 @@ fn representation(version: &Version, base: &str) -> Value {
 
 fn is_urn(key: &str) -> bool {
     key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:"))
+}
+
+/// Whether an event only saw that something was so: since when is not known.
+pub(super) fn was_seen(record: &Record<'_>, seq: Seq) -> Result<bool, Error> {
+    Ok(record.view.operation(seq)?.is_some_and(|summary| summary.is_observation()))
 }

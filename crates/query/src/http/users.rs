@@ -20,7 +20,8 @@ pub(super) async fn one(ask: Ask, names: Names<(String, String)>) -> Result<Answ
 pub(super) async fn list(ask: Ask, Names(slug): Names<String>) -> Result<Answer, Error> {
     ask.read(move |reading| {
         let record = &reading.record;
-        let application = reading.caller.application(&record.view, &slug)?.number;
+        let row_of = reading.caller.application(&record.view, &slug)?;
+        let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
         let params = reading.params(&["at", "active", "limit", "cursor"])?;
         let active = params.flag("active")?;
         let mut stand = Stand::of_page(record, &params, &[("app", &slug)], List::Users)?;
@@ -29,14 +30,19 @@ pub(super) async fn list(ask: Ask, Names(slug): Names<String>) -> Result<Answer,
         }
         let page = users_at(&record.view, application, active, stand.at_seq, stand.slice())?;
         let next = page.next.map(|number| stand.next(List::Users, number.0.into()));
-        let rows = page.rows.iter().map(row).collect();
+        let rows = page.rows.iter().map(|user| {
+            let created_seq = user.version.created_seq;
+            let start_known = !is_proxied || !resource::was_seen(record, created_seq)?;
+            Ok(row(user, start_known))
+        });
+        let rows = rows.collect::<Result<_, Error>>()?;
         let coverage = Coverage::at(record, &stand)?;
         Ok(Answer::new(record, &stand, &coverage).rows(rows, page.count, next))
     })
     .await
 }
 
-fn row(user: &User) -> Value {
+fn row(user: &User, start_known: bool) -> Value {
     let version = &user.version;
     let value = |name: &str| version.state.as_ref().and_then(|state| state.get(name));
     json!({
@@ -47,5 +53,6 @@ fn row(user: &User) -> Value {
         "active": version.active,
         "createdAt": version.created_at.to_string(),
         "createdSeq": version.created_seq,
+        "startKnown": start_known,
     })
 }

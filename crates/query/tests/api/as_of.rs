@@ -98,7 +98,7 @@ async fn users_are_listed_as_they_were() {
         json!([{
             "userId": "user-2", "userName": "u2@northwind.test", "externalId": null,
             "displayName": "User 2", "active": false,
-            "createdAt": "2026-03-02T09:01:00.000000Z", "createdSeq": 5,
+            "createdAt": "2026-03-02T09:01:00.000000Z", "createdSeq": 5, "startKnown": true,
         }])
     );
 }
@@ -149,6 +149,7 @@ async fn members_are_shown_as_they_were_with_who_is_not_there() {
     let with = |mut row: Value, since: &str, seq: u64| {
         row["memberSince"] = format!("2026-03-02T{since}:00.000000Z").into();
         row["addedBySeq"] = seq.into();
+        row["startKnown"] = true.into();
         row
     };
     let user = |id: &str, name: &str, active: bool| {
@@ -189,7 +190,7 @@ async fn a_member_that_was_added_after_its_deletion_dangles_under_its_last_id() 
     let row = json!({
         "userId": "user-1", "memberType": null, "userName": null, "displayName": null,
         "externalId": null, "direct": true, "memberSince": "2026-03-02T09:01:00.000000Z",
-        "addedBySeq": added, "accountActive": null, "dangling": true,
+        "addedBySeq": added, "startKnown": true, "accountActive": null, "dangling": true,
     });
     let members = "/api/v1/apps/paperboat/groups/group-2/members";
     assert_eq!(server.ask(members).await["rows"], json!([row]));

@@ -42,7 +42,7 @@ async fn an_application_comes_with_its_token_in_one_decision() {
 
     let listed = server.ask("/api/v1/apps").await;
     let row = json!({
-        "application": "paperboat", "profile": "generic", "addedSeq": 2,
+        "application": "paperboat", "profile": "generic", "addedSeq": 2, "upstream": null,
         "tenantUrl": "https://provlog.test/apps/paperboat/scim/v2",
         "addedAt": "2026-03-02T09:00:00.000000Z",
     });

@@ -84,6 +84,7 @@ impl Server {
             metrics: Arc::new(|| "provlog_up 1\n".into()),
             cursor_key: scim::CursorKey::new([7; 32]),
             version: "1.2.3",
+            look: Arc::new(|_, _, _| Box::pin(async { Err("no upstream".to_owned()) })),
             profiles: Arc::new(scim::Profiles::built_in().1),
         }));
         let token = Token::generate().unwrap();

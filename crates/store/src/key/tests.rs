@@ -38,6 +38,9 @@ fn every_kind_has_a_byte_of_its_own() {
         named(APP, ResourceType::USER, Attribute::UserName, "x", (SOMEBODY, 1)),
         unique(APP, ResourceType::USER, Attribute::UserName, "x"),
         set_head(APP, members),
+        intent(1),
+        unsettled(APP, SOMEBODY, 1),
+        settled(1),
     ];
     for (index, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key[0]), index + 1);
@@ -70,6 +73,8 @@ fn parts_come_back_out_of_keys() {
     assert_eq!(operation_seq(&operation(81)), Some(81));
     assert_eq!(class_parts(&class(CLASS_OF_ONE)), Some(CLASS_OF_ONE));
     assert_eq!(index_seq(&by_class(CLASS_OF_ONE, 82)), Some(82));
+    assert_eq!(last_seq(&intent(84)), Some(84));
+    assert_eq!(last_seq(&unsettled(APP, SOMEBODY, 85)), Some(85));
     let key = named(APP, ResourceType::USER, Attribute::UserName, "x", (SOMEBODY, 83));
     assert_eq!(named_parts(&key), Some((SOMEBODY, 83)));
     assert_eq!(resource_type_number(&resource_type(ResourceType(5))), Some(ResourceType(5)));

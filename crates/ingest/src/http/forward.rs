@@ -1,0 +1,479 @@
+//! Requests that are sent on to the application behind us, and recorded with what it answered.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::http::header::{self, HeaderMap};
+use event::{
+    Answer, BodyNote, Content, Effect, Fact, Method, Number, Occasion, Part, ResourceType, Route,
+    Seq, UpstreamSet,
+};
+use projector::{CommitError, Decision, Draft, Durability};
+use scim::{Bounds, Filter, ScimError};
+use serde_json::Value;
+
+use crate::address::Address;
+use crate::context::Context;
+use crate::cuts;
+use crate::decide::Intent;
+use crate::http::understand::intent as intent_of;
+use crate::http::{Ingest, defect, disk_full, is_read, unavailable};
+use crate::list::lookup;
+use crate::outcome::{Body, Outcome, Reply};
+use crate::proxy::derive::{self, Forwarded};
+use crate::proxy::observe::{Observed, Sight, observe};
+use crate::proxy::rewrite::Rewrite;
+use crate::proxy::upstream::{Answered, Broken};
+use crate::record::{Arrival, ReceivedBody};
+
+/// A longer answer to a read is only described: most of them are lists, again and again.
+const READ_BODY_BYTES_MAX: usize = 64 << 10;
+
+/// A request on its way to the application.
+pub(super) struct Forward {
+    pub context: Context,
+    pub upstream: Arc<UpstreamSet>,
+    pub address: Address,
+    pub method: axum::http::Method,
+    pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+    pub parsed: Result<Option<Value>, ScimError>,
+}
+
+/// Sends the request on and records what became of it: for a write an intent, synced before anything is
+/// sent; then one operation event, before the answer is relayed.
+pub(super) async fn carry_out(
+    ingest: &Arc<Ingest>,
+    mut arrival: Arrival,
+    forward: Forward,
+) -> (Reply, &'static str) {
+    let unrecorded = |error: CommitError| (Reply::error(&unavailable(error)), "unrecorded");
+    let intent = if is_read(arrival.method, arrival.route) {
+        None
+    } else {
+        match record_intent(ingest, &arrival, &forward).await {
+            Ok(Ok(seq)) => {
+                // The intent has it.
+                arrival.body = ReceivedBody::None;
+                Some(seq)
+            }
+            Ok(Err(refused)) => return refused,
+            Err(error) => return unrecorded(error),
+        }
+    };
+    let Forward { context, upstream, address, method, headers, bytes, parsed } = forward;
+    let sent = ingest.upstreams.send(&upstream, method, &address.target, &headers, bytes).await;
+    let told = Told { context, upstream, address, parsed, intent };
+    match sent {
+        Ok(answered) => told.answered(ingest, arrival, answered).await,
+        Err(broken) => told.broken(ingest, arrival, broken).await,
+    }
+    .unwrap_or_else(unrecorded)
+}
+
+/// Records that a write is about to be sent; else what the client gets instead.
+async fn record_intent(
+    ingest: &Arc<Ingest>,
+    arrival: &Arrival,
+    forward: &Forward,
+) -> Result<Result<Seq, (Reply, &'static str)>, CommitError> {
+    let (copy, context) = (arrival.clone(), forward.context.clone());
+    let id = forward.address.id.clone();
+    let decided = ingest
+        .committer
+        .submit(Durability::Synced, move |view, stamp| {
+            let stored_type = copy.resource_type;
+            if stamp.disk_full || stamp.clock_behind {
+                let error = if stamp.disk_full { disk_full() } else { clock_behind() };
+                let outcome = Outcome::refused(error, stored_type, Number::NOBODY);
+                let event = copy.into_draft(&outcome);
+                return Ok(Decision { events: vec![event], reply: Err(outcome.reply) });
+            }
+            let number = match &id {
+                Some(id) => view.number_of_id(context.application, stored_type, id)?,
+                None => None,
+            };
+            let number = number.unwrap_or(Number::NOBODY);
+            let outcome = plain(0, Effect::Unknown, stored_type, number);
+            let Draft { application, origin, fact, parts } = copy.into_draft(&outcome);
+            let fact = match fact {
+                Fact::Operation(operation) => Fact::Intent(operation),
+                other => other,
+            };
+            let event = Draft { application, origin, fact, parts };
+            Ok(Decision { events: vec![event], reply: Ok(stamp.seq) })
+        })
+        .await?;
+    Ok(decided.map_err(|reply| (reply, Effect::Rejected.name())))
+}
+
+/// What is known of a request once it was sent.
+struct Told {
+    context: Context,
+    upstream: Arc<UpstreamSet>,
+    address: Address,
+    parsed: Result<Option<Value>, ScimError>,
+    intent: Option<Seq>,
+}
+
+impl Told {
+    async fn answered(
+        self,
+        ingest: &Arc<Ingest>,
+        arrival: Arrival,
+        answered: Answered,
+    ) -> Result<(Reply, &'static str), CommitError> {
+        let Answered { status, mut headers, body, after_us } = answered;
+        let parsed = match body.is_empty() {
+            true => None,
+            false => scim::parse_json(&body, &Bounds::default()).ok(),
+        };
+        let answer = self.answer(ingest, &arrival, &headers, &body, parsed.as_ref(), after_us);
+        let relayed = if self.upstream.rewrites_locations {
+            let rewrite = Rewrite { from: &self.upstream.url, to: &self.context.base_url };
+            rewrite.headers(&mut headers);
+            rewrite.body(body, parsed.as_ref())
+        } else {
+            body
+        };
+        let read = is_read(arrival.method, arrival.route);
+        let parameters = self.address.parameters();
+        let is_partial = parameters.iter().any(|(name, _)| {
+            ["attributes", "excludedattributes"].contains(&name.to_lowercase().as_str())
+        });
+        let sights = match (read, &parsed) {
+            (true, Some(value)) if status < 300 => self.sights(&arrival, value, !is_partial),
+            (true, _) if status == 404 => self.gone(&arrival),
+            _ => vec![],
+        };
+        let effect =
+            self.record(ingest, arrival.clone(), answer, status, parsed, is_partial).await?;
+        for (stored_type, sight) in sights {
+            let occasion = (Occasion::Read, Some(arrival.origin.clone()));
+            ingest.observe(&self.context, stored_type, sight, occasion).await?;
+        }
+        let reply = Reply { status, headers: vec![], body: Body::Relayed(headers, relayed) };
+        Ok((reply, effect))
+    }
+
+    /// What is kept of an answer.
+    fn answer(
+        &self,
+        ingest: &Ingest,
+        arrival: &Arrival,
+        headers: &HeaderMap,
+        body: &Bytes,
+        parsed: Option<&Value>,
+        after_us: u32,
+    ) -> Answer {
+        let text =
+            |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+        let note = |reason: &str| BodyNote {
+            reason: reason.to_owned(),
+            length_bytes: Some(body.len() as u64),
+            media_type: text(header::CONTENT_TYPE).map(|text| text.chars().take(128).collect()),
+            line: 0,
+            column: 0,
+        };
+        let is_long = body.len() > READ_BODY_BYTES_MAX && is_read(arrival.method, arrival.route);
+        let (kept, body_note) = match parsed {
+            None if body.is_empty() => (None, None),
+            None => (None, Some(note("it is no JSON"))),
+            Some(_) if is_long => (None, Some(note("it answers a read and is long"))),
+            Some(value) if !value.is_object() => (None, Some(note("it is no object"))),
+            Some(value) if cuts::json_holds_token(value) => {
+                (None, Some(note("it holds a secret token")))
+            }
+            Some(_) => {
+                let cut = cuts::cut_body(body, ingest.catalog.secrets()).into_owned();
+                (Some(cut), None)
+            }
+        };
+        Answer {
+            intent: self.intent,
+            body: kept,
+            body_note,
+            location: text(header::LOCATION).map(str::to_owned),
+            answered_after_us: after_us,
+        }
+    }
+
+    /// The resources that the answer to a read shows.
+    fn sights(
+        &self,
+        arrival: &Arrival,
+        value: &Value,
+        is_whole: bool,
+    ) -> Vec<(ResourceType, Sight)> {
+        let is_list = match arrival.route {
+            Route::Collection | Route::Root | Route::Search => true,
+            Route::Resource => false,
+            _ => return vec![],
+        };
+        let empty = Vec::new();
+        let shown = match is_list {
+            true => value.get("Resources").and_then(Value::as_array).unwrap_or(&empty),
+            false => std::slice::from_ref(value),
+        };
+        let sights: Vec<_> = shown
+            .iter()
+            .filter_map(|one| {
+                let stored_type = self.type_of(arrival, one);
+                let seen = derive::seen(&self.context, &self.upstream, stored_type, one, is_whole)?;
+                Some((stored_type, Sight::Resource(Box::new(seen))))
+            })
+            .collect();
+        match sights.is_empty() && is_list {
+            true => self.nobody(arrival, value),
+            false => sights,
+        }
+    }
+
+    fn type_of(&self, arrival: &Arrival, shown: &Value) -> ResourceType {
+        if arrival.resource_type != ResourceType::NONE {
+            return arrival.resource_type;
+        }
+        let name = shown.pointer("/meta/resourceType").and_then(Value::as_str);
+        name.map_or(ResourceType::NONE, |name| self.context.catalog.stored_type(name))
+    }
+
+    /// Whom a lookup found nobody for.
+    fn nobody(&self, arrival: &Arrival, value: &Value) -> Vec<(ResourceType, Sight)> {
+        let stored_type = arrival.resource_type;
+        let resource_type = self.context.catalog.resource_type(stored_type);
+        let parameters = self.address.parameters();
+        let filter = parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case("filter"));
+        let is_empty = value.get("totalResults").and_then(Value::as_u64) == Some(0);
+        let (Some((_, text)), Some(resource_type), true) = (filter, resource_type, is_empty) else {
+            return vec![];
+        };
+        let parsed = Filter::parse(text, Some(resource_type), self.context.registry()).ok();
+        match parsed.as_ref().and_then(lookup) {
+            Some(missed) => {
+                let (attribute, value) = (missed.attribute, missed.value);
+                vec![(stored_type, Sight::Nobody { attribute, value })]
+            }
+            None => vec![],
+        }
+    }
+
+    /// What a 404 says of the resource of the address.
+    fn gone(&self, arrival: &Arrival) -> Vec<(ResourceType, Sight)> {
+        match (&self.address.id, arrival.route) {
+            (Some(id), Route::Resource) => {
+                vec![(arrival.resource_type, Sight::Gone { id: id.clone() })]
+            }
+            _ => vec![],
+        }
+    }
+
+    /// Records the operation with its answer.
+    async fn record(
+        &self,
+        ingest: &Arc<Ingest>,
+        arrival: Arrival,
+        answer: Answer,
+        status: u16,
+        parsed: Option<Value>,
+        is_partial: bool,
+    ) -> Result<&'static str, CommitError> {
+        let (context, upstream) = (self.context.clone(), Arc::clone(&self.upstream));
+        let id = self.address.id.clone();
+        let read = is_read(arrival.method, arrival.route);
+        let stored_type = arrival.resource_type;
+        let resource_type = context.catalog.resource_type(stored_type);
+        let intent = match (read, resource_type, arrival.route) {
+            (false, Some(resource_type), Route::Collection | Route::Resource) => {
+                let asked = self.parsed.clone();
+                Some(intent_of(&context, resource_type, arrival.method, id.clone(), asked))
+            }
+            _ => None,
+        };
+        let durability = if read { Durability::Appended } else { Durability::Synced };
+        ingest
+            .committer
+            .submit(durability, move |view, stamp| {
+                let outcome = match intent {
+                    Some(intent) => {
+                        let forwarded = Forwarded {
+                            context: &context,
+                            upstream: &upstream,
+                            stored_type,
+                            method: arrival.method,
+                            id: id.as_deref(),
+                            intent,
+                            status,
+                            answer: parsed.as_ref(),
+                            is_partial,
+                        };
+                        derive::outcome(forwarded, view, stamp)?
+                    }
+                    None if read => {
+                        let results = results(parsed.as_ref(), status);
+                        let number = match &id {
+                            Some(id) => view.number_of_id(context.application, stored_type, id)?,
+                            None => None,
+                        };
+                        let number = number.unwrap_or(Number::NOBODY);
+                        let reply = Reply::empty(status);
+                        Outcome::read(reply, stored_type, number, stamp.seq.checked_sub(1), results)
+                    }
+                    None if status >= 400 => {
+                        plain(status, Effect::Rejected, stored_type, Number::NOBODY)
+                    }
+                    None => plain(status, Effect::Unverified, stored_type, Number::NOBODY),
+                };
+                let effect = outcome.effect.name();
+                let mut event = arrival.into_draft(&outcome);
+                let subject = outcome.number;
+                event.parts.push(Part { subject, content: Content::Answer(answer) });
+                Ok(Decision { events: vec![event], reply: effect })
+            })
+            .await
+    }
+
+    /// Records that there is no answer, and says so to the client.
+    async fn broken(
+        self,
+        ingest: &Arc<Ingest>,
+        arrival: Arrival,
+        broken: Broken,
+    ) -> Result<(Reply, &'static str), CommitError> {
+        let (status, effect, detail) = match &broken {
+            Broken::NotSent(words) => {
+                tracing::warn!(app = arrival.application.0, words, "nothing was sent on");
+                let detail = "the application cannot be reached; nothing was sent to it";
+                (502, Effect::Rejected, detail)
+            }
+            Broken::Unknown(words) => {
+                tracing::warn!(app = arrival.application.0, words, "no answer to what was sent on");
+                let detail = "the application gave no answer; whether it did what was asked is not \
+                              known until it is read again";
+                (504, Effect::Unknown, detail)
+            }
+        };
+        let read = is_read(arrival.method, arrival.route);
+        // A read that broke changed nothing, whatever became of it.
+        let effect = if read { Effect::Rejected } else { effect };
+        let error = ScimError::new(status, None, detail);
+        let user_name = match (&self.parsed, arrival.route) {
+            (Ok(Some(body)), Route::Collection) if arrival.method == Method::Post => {
+                crate::http::understand::user_name_of(body)
+            }
+            _ => None,
+        };
+        let (context, id) = (self.context.clone(), self.address.id.clone());
+        let answer = Answer {
+            intent: self.intent,
+            body: None,
+            body_note: None,
+            location: None,
+            answered_after_us: 0,
+        };
+        ingest
+            .committer
+            .submit(Durability::Synced, move |view, stamp| {
+                let stored_type = arrival.resource_type;
+                // Whom it concerned is found as for a refusal: by id, or by the userName.
+                let intent = Intent::Refused { error: error.clone(), id, user_name };
+                let mut outcome =
+                    crate::decide::assume(&context, stored_type, intent, view, stamp)?;
+                outcome.reply = Reply::error(&error);
+                outcome.error = Some(error);
+                outcome.effect = effect;
+                let reply = outcome.reply.clone();
+                let mut event = arrival.into_draft(&outcome);
+                let subject = outcome.number;
+                event.parts.push(Part { subject, content: Content::Answer(answer) });
+                Ok(Decision { events: vec![event], reply: (reply, effect.name()) })
+            })
+            .await
+    }
+}
+
+impl Ingest {
+    /// Records what was seen, if it says anything new or settles anything.
+    pub(crate) async fn observe(
+        &self,
+        context: &Context,
+        stored_type: ResourceType,
+        sight: Sight,
+        occasion: (Occasion, Option<event::Origin>),
+    ) -> Result<Option<Observed>, CommitError> {
+        let context = context.clone();
+        self.committer
+            .submit(Durability::Appended, move |view, stamp| {
+                observe(&context, stored_type, sight, occasion, view, stamp)
+            })
+            .await
+    }
+
+    /// Records an unknown outcome for each write that was about to be sent when the recorder ended.
+    ///
+    /// # Errors
+    /// When those cannot be read or recorded.
+    pub async fn settle_intents(&self) -> Result<u64, CommitError> {
+        let open = self
+            .committer
+            .submit(Durability::Appended, |view, _| {
+                Ok(Decision { events: vec![], reply: view.intents()? })
+            })
+            .await?;
+        let count = open.len() as u64;
+        for seq in open {
+            let store = self.committer.store();
+            let bytes = store.event_bytes(seq).ok().flatten().unwrap_or_default();
+            let Ok(intent) = event::codec::decode(seq, &bytes) else {
+                tracing::error!(seq, "an intent cannot be read");
+                continue;
+            };
+            let Fact::Intent(operation) = intent.header.fact else { continue };
+            let target =
+                intent.parts.into_iter().filter(|part| matches!(part.content, Content::Target(_)));
+            let mut parts: Vec<Part> = target.collect();
+            let answer = Answer {
+                intent: Some(seq),
+                body: None,
+                body_note: None,
+                location: None,
+                answered_after_us: 0,
+            };
+            parts.push(Part { subject: operation.number, content: Content::Answer(answer) });
+            let event = Draft {
+                application: intent.header.application,
+                origin: intent.header.origin,
+                fact: Fact::Operation(operation),
+                parts,
+            };
+            self.committer
+                .submit(Durability::Synced, move |_, _| {
+                    Ok(Decision { events: vec![event], reply: () })
+                })
+                .await?;
+        }
+        Ok(count)
+    }
+}
+
+/// How many resources an answer shows.
+fn results(parsed: Option<&Value>, status: u16) -> u32 {
+    let listed = parsed.and_then(|value| value.get("Resources")?.as_array()).map(Vec::len);
+    match listed {
+        Some(count) => u32::try_from(count).unwrap_or(u32::MAX),
+        None => u32::from(status < 300 && parsed.is_some_and(|value| value.get("id").is_some())),
+    }
+}
+
+fn plain(status: u16, effect: Effect, stored_type: ResourceType, number: Number) -> Outcome {
+    let mut outcome = Outcome::refused(defect(), stored_type, number);
+    outcome.reply = Reply::empty(status);
+    outcome.effect = effect;
+    outcome.error = None;
+    outcome
+}
+
+fn clock_behind() -> ScimError {
+    let detail = "the server's clock stands more than a minute behind its last event; nothing is \
+                  sent on until it has caught up";
+    ScimError::new(503, None, detail)
+}

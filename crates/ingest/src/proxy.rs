@@ -1,0 +1,15 @@
+//! An application that stands behind us: what is sent on to it, and what its answers say of its state.
+//!
+//! ```text
+//!  request ─▶ http/forward   intent      synced before anything is sent      (writes)
+//!             upstream       the request, and the answer as it came
+//!             derive         the answer, or the request where there is no body, becomes changes
+//!             http/forward   outcome     one operation event; then the answer is relayed
+//!             observe        what a read shows, a baseline or a comparison: observations
+//! ```
+
+pub(crate) mod derive;
+pub(crate) mod look;
+pub(crate) mod observe;
+pub(crate) mod rewrite;
+pub(crate) mod upstream;

@@ -1,0 +1,232 @@
+//! The application behind us: one request there and its answer back.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::{Method, Request, StatusCode, Uri};
+use event::{Stopwatch, UpstreamSet};
+use http_body::Body as _;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+/// An answer with a larger body is not relayed.
+const ANSWER_BYTES_MAX: usize = 32 << 20;
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// From sending a request to the end of its answer. Identity providers wait about as long.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// A connection that was not used for so long is closed.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+/// A token is shorter.
+const TOKEN_BYTES_MAX: usize = 16 << 10;
+
+/// Headers that belong to one connection (RFC 9110 §7.6.1), and those that are ours to say. Of
+/// `accept-encoding` nothing is sent on: a compressed answer could not be recorded.
+const NOT_SENT: [HeaderName; 14] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::HOST,
+    header::AUTHORIZATION,
+    header::CONTENT_LENGTH,
+    header::ACCEPT_ENCODING,
+    header::COOKIE,
+    header::EXPECT,
+    header::FORWARDED,
+];
+
+/// What an upstream answered.
+pub(crate) struct Answered {
+    pub status: u16,
+    /// Without those of the connection.
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// From sending to the end of the answer.
+    pub after_us: u32,
+}
+
+/// Why there is no answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Broken {
+    /// Nothing was sent.
+    NotSent(String),
+    /// It was sent, and what became of it is not known.
+    Unknown(String),
+}
+
+type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
+
+/// Connections to upstreams, kept alive; by the file of the authorities that are trusted.
+#[derive(Default)]
+pub(crate) struct Upstreams(Mutex<HashMap<Option<String>, Arc<HttpClient>>>);
+
+impl Upstreams {
+    fn client(&self, ca_file: Option<&str>) -> Result<Arc<HttpClient>, String> {
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = ca_file.map(str::to_owned);
+        if let Some(client) = clients.get(&key) {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(client(ca_file.map(Path::new))?);
+        clients.insert(key, Arc::clone(&client));
+        Ok(client)
+    }
+
+    /// Sends a request to an upstream: `target` is the path below its base, and the query. The file of
+    /// the token is read each time, so that a new token counts at once.
+    pub(crate) async fn send(
+        &self,
+        upstream: &UpstreamSet,
+        method: Method,
+        target: &str,
+        headers: &HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Answered, Broken> {
+        let not_sent = Broken::NotSent;
+        let token = token(&upstream.token_file).await.map_err(not_sent)?;
+        let client = self.client(upstream.ca_file.as_deref()).map_err(not_sent)?;
+        let uri: Uri = format!("{}{target}", upstream.url)
+            .parse()
+            .map_err(|_| not_sent("the address cannot be sent on".to_owned()))?;
+        let mut request = Request::new(Body::from(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        for (name, value) in headers {
+            let forwarded = name.as_str().starts_with("x-forwarded-");
+            if !NOT_SENT.contains(name) && !forwarded && name != "keep-alive" {
+                request.headers_mut().append(name, value.clone());
+            }
+        }
+        request.headers_mut().insert(header::AUTHORIZATION, token);
+
+        let watch = Stopwatch::start();
+        let answering = async {
+            let response = client.request(request).await.map_err(|error| {
+                let words = words(&error);
+                if error.is_connect() { Broken::NotSent(words) } else { Broken::Unknown(words) }
+            })?;
+            let (head, incoming) = response.into_parts();
+            let body = read(Body::new(incoming)).await.map_err(Broken::Unknown)?;
+            Ok((head.status, head.headers, body))
+        };
+        let answered = tokio::time::timeout(ANSWER_MAX, answering).await;
+        let (status, headers, body) = answered.map_err(|_| {
+            let seconds = ANSWER_MAX.as_secs();
+            Broken::Unknown(format!("it did not answer within {seconds} seconds"))
+        })??;
+        Ok(Answered {
+            status: relayed(status),
+            headers: headers
+                .into_iter()
+                .filter_map(|(name, value)| Some((name?, value)))
+                .filter(|(name, _)| !NOT_SENT.contains(name) && name != "keep-alive")
+                .collect(),
+            body,
+            after_us: watch.elapsed_us(),
+        })
+    }
+}
+
+/// A status that says something of the connection alone is not to be relayed as one of the request.
+fn relayed(status: StatusCode) -> u16 {
+    if status.is_informational() { 502 } else { status.as_u16() }
+}
+
+fn words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}
+
+async fn read(body: Body) -> Result<Bytes, String> {
+    let mut body = std::pin::pin!(body);
+    let mut bytes = Vec::new();
+    loop {
+        match std::future::poll_fn(|task| body.as_mut().poll_frame(task)).await {
+            None => return Ok(bytes.into()),
+            Some(Err(error)) => return Err(format!("its answer broke off: {}", words(&error))),
+            Some(Ok(frame)) => {
+                let data = frame.into_data().unwrap_or_default();
+                if bytes.len() + data.len() > ANSWER_BYTES_MAX {
+                    return Err(format!("its answer has more than {ANSWER_BYTES_MAX} bytes"));
+                }
+                bytes.extend_from_slice(&data);
+            }
+        }
+    }
+}
+
+/// `Bearer` and the token of a file. No error repeats what is in it.
+async fn token(file: &str) -> Result<HeaderValue, String> {
+    let unreadable = |why: &str| format!("the upstream's token file {file} {why}");
+    let text = tokio::task::spawn_blocking({
+        let file = file.to_owned();
+        move || std::fs::read_to_string(file)
+    });
+    let text = text.await.map_err(|_| unreadable("cannot be read"))?;
+    let text = text.map_err(|error| unreadable(&format!("cannot be read: {}", error.kind())))?;
+    let token = text.trim();
+    if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
+        return Err(unreadable("holds no token"));
+    }
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+        .map_err(|_| unreadable("holds no token"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn client(ca_file: Option<&Path>) -> Result<HttpClient, String> {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_MAX));
+    connector.set_nodelay(true);
+    connector.enforce_http(false);
+    let provider = rustls::crypto::ring::default_provider();
+    let builder = match ca_file {
+        None => HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(provider)
+            .map_err(|error| format!("the system's certificates cannot be read: {error}"))?,
+        Some(path) => {
+            let unusable = |why: String| format!("the certificate file {} {why}", path.display());
+            let certificates = CertificateDer::pem_file_iter(path)
+                .map_err(|error| unusable(format!("cannot be read: {error}")))?;
+            let mut roots = RootCertStore::empty();
+            for certificate in certificates {
+                let certificate =
+                    certificate.map_err(|error| unusable(format!("is no PEM: {error}")))?;
+                roots
+                    .add(certificate)
+                    .map_err(|error| unusable(format!("is not usable: {error}")))?;
+            }
+            if roots.is_empty() {
+                return Err(unusable("has no certificate".to_owned()));
+            }
+            let config = ClientConfig::builder_with_provider(Arc::new(provider))
+                .with_safe_default_protocol_versions()
+                .map_err(|error| error.to_string())?
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            HttpsConnectorBuilder::new().with_tls_config(config)
+        }
+    };
+    let connector = builder.https_or_http().enable_http1().wrap_connector(connector);
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(IDLE_MAX)
+        .pool_timer(hyper_util::rt::TokioTimer::new())
+        .build(connector))
+}

@@ -1,0 +1,357 @@
+//! The recording proxy: real applications behind it, and what it knows of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::harness::server::{Client, Server, group, provlog, run, user};
+use crate::harness::upstream::{Line, Scim2Server};
+
+/// An application of a recorder that sends everything on.
+struct Proxied {
+    server: Server,
+    app: Client,
+    slug: &'static str,
+}
+
+impl Proxied {
+    fn start(folder: &Path, upstream: &str, token: &str, keep_locations: bool) -> Proxied {
+        let server = Server::start(&folder.join("recorder"));
+        let app = add(&server, folder, "boat", upstream, token, keep_locations);
+        Proxied { server, app, slug: "boat" }
+    }
+
+    fn rows(&self, path: &str) -> Vec<Value> {
+        self.server.admin().rows(&format!("/api/v1/{path}"))
+    }
+
+    /// The newest operation on a user or group.
+    fn last(&self, id: &str) -> Value {
+        let slug = self.slug;
+        let path = format!("/api/v1/operations?app={slug}&resource={id}&limit=1");
+        self.server.admin().get(&path).body["rows"][0].clone()
+    }
+
+    fn command(&self, folder: &Path, arguments: &[&str]) -> Output {
+        let mut command = provlog();
+        command.env("PROVLOG_SERVER", &self.server.url);
+        command.env("PROVLOG_TOKEN_FILE", folder.join("recorder/admin.token"));
+        run(command.args(arguments))
+    }
+}
+
+fn add(
+    server: &Server,
+    folder: &Path,
+    slug: &str,
+    upstream: &str,
+    token: &str,
+    keep_locations: bool,
+) -> Client {
+    let file = folder.join(format!("{slug}.token"));
+    std::fs::write(&file, format!("{token}\n")).unwrap();
+    let added = server.admin().post(
+        "/api/v1/apps",
+        &json!({"application": slug, "upstream": {
+            "url": upstream, "tokenFile": file, "rewritesLocations": !keep_locations,
+        }}),
+    );
+    assert_eq!(added.status, 201, "{}", added.text);
+    let text = |name: &str| added.body[name].as_str().unwrap().to_owned();
+    Client::new(&text("tenantUrl"), &text("secretToken"))
+}
+
+fn address(url: &str) -> SocketAddr {
+    url.trim_start_matches("http://").split('/').next().unwrap().parse().unwrap()
+}
+
+/// Every user and group of a SCIM server: attributes without what it says of itself, and members.
+fn everything(client: &Client) -> BTreeMap<String, (Value, BTreeSet<String>)> {
+    let mut all = BTreeMap::new();
+    for kind in ["Users", "Groups"] {
+        let mut start = 1;
+        loop {
+            let page = client.get(&format!("/{kind}?startIndex={start}&count=100")).body;
+            let shown = page["Resources"].as_array().cloned().unwrap_or_default();
+            for mut one in shown.iter().cloned() {
+                let id = one["id"].as_str().unwrap().to_owned();
+                let members = one["members"].as_array().cloned().unwrap_or_default();
+                let member = |one: &Value| one["value"].as_str().unwrap().to_owned();
+                let members = members.iter().map(member).collect();
+                let object = one.as_object_mut().unwrap();
+                for own in ["meta", "schemas", "members", "groups"] {
+                    object.remove(own);
+                }
+                all.insert(id, (one, members));
+            }
+            start += shown.len();
+            if shown.is_empty() || start as u64 > page["totalResults"].as_u64().unwrap() {
+                break;
+            }
+        }
+    }
+    all
+}
+
+/// The same as the recorder has it.
+fn recorded(proxied: &Proxied) -> BTreeMap<String, (Value, BTreeSet<String>)> {
+    let admin = proxied.server.admin();
+    let mut all = BTreeMap::new();
+    let mut put = |path: &str, id: &str, members: BTreeSet<String>| {
+        let answer = admin.get(&format!("/api/v1/apps/boat/{path}/{id}"));
+        let mut one = answer.body["resource"].clone();
+        for own in ["meta", "schemas"] {
+            one.as_object_mut().unwrap().remove(own);
+        }
+        all.insert(id.to_owned(), (one, members));
+    };
+    for row in proxied.rows("apps/boat/users") {
+        put("users", row["userId"].as_str().unwrap(), BTreeSet::new());
+    }
+    let operations = proxied.rows("operations?app=boat");
+    let groups = operations.iter().filter(|row| row["resourceType"] == "Group");
+    let groups: BTreeSet<_> = groups.filter_map(|row| row["resourceId"].as_str()).collect();
+    for id in groups {
+        let members = proxied.rows(&format!("apps/boat/groups/{id}/members"));
+        let member = |row: &Value| row["userId"].as_str().unwrap().to_owned();
+        put("groups", id, members.iter().map(member).collect());
+    }
+    all
+}
+
+#[track_caller]
+fn same(proxied: &Proxied, direct: &Client) {
+    let (recorded, there) = (recorded(proxied), everything(direct));
+    for (id, one) in &there {
+        assert_eq!(recorded.get(id), Some(one));
+    }
+    assert_eq!(recorded.len(), there.len());
+}
+
+#[test]
+fn after_a_baseline_the_record_is_what_the_application_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Scim2Server::start(folder.path(), "upstream");
+    let direct = upstream.client();
+    let mut ids = Vec::new();
+    for number in 0..500 {
+        let mut body = user(&format!("u{number}@fjord.example"));
+        body["displayName"] = json!(format!("User {number}"));
+        body["emails"] = json!([{"type": "work", "value": format!("u{number}@fjord.example")}]);
+        body["active"] = json!(number % 7 != 0);
+        let created = direct.post("/Users", &body);
+        assert_eq!(created.status, 201, "{}", created.text);
+        ids.push(created.id());
+    }
+    for (name, members) in [("Deck", &ids[..120]), ("Crew", &ids[100..300]), ("Empty", &ids[..0])] {
+        let mut body = group(name);
+        let members: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
+        body["members"] = json!(members);
+        assert_eq!(direct.post("/Groups", &body).status, 201);
+    }
+    let proxied = Proxied::start(folder.path(), &upstream.url, "any", false);
+    let output = proxied.command(folder.path(), &["app", "baseline", "boat"]);
+    assert!(output.status.success(), "{output:?}");
+    same(&proxied, &direct);
+    // Since when somebody was there, or a member, is not known: they were there already.
+    let users = proxied.rows("apps/boat/users");
+    assert!(users.iter().all(|row| row["startKnown"] == false), "{:?}", users[0]);
+    let members = proxied.rows("apps/boat/groups/displayName:Deck/members");
+    assert_eq!(members.len(), 120);
+    assert!(members.iter().all(|row| row["startKnown"] == false), "{:?}", members[0]);
+    let again = proxied.command(folder.path(), &["app", "drift", "boat"]);
+    assert_eq!(again.status.code(), Some(0), "{again:?}");
+
+    // Through the proxy, in words that PATCH has for it.
+    let active = json!([{"op": "Replace", "path": "active", "value": "False"}]);
+    let patched = proxied.app.patch(
+        &format!("/Users/{}", ids[3]),
+        &json!([
+        {"op": "replace", "path": "active", "value": false}]),
+    );
+    assert!(patched.status == 200 || patched.status == 204, "{active} {}", patched.text);
+    let removed = proxied.app.delete(&format!("/Users/{}", ids[404]));
+    assert_eq!(removed.status, 204);
+    let renamed = user("new@fjord.example");
+    let created = proxied.app.post("/Users", &renamed);
+    assert_eq!(created.status, 201, "{}", created.text);
+    same(&proxied, &direct);
+
+    // By hand, behind the proxy's back.
+    let by_hand = json!([{"op": "replace", "path": "displayName", "value": "By hand"}]);
+    let changed = direct.patch(&format!("/Users/{}", ids[9]), &by_hand);
+    assert!(changed.status < 300, "{}", changed.text);
+    assert_eq!(direct.delete(&format!("/Users/{}", ids[410])).status, 204);
+    let drift = proxied.command(folder.path(), &["app", "drift", "boat"]);
+    assert_eq!(drift.status.code(), Some(1), "{drift:?}");
+    let table = String::from_utf8(drift.stdout).unwrap();
+    let line = |id: &str| table.lines().find(|line| line.contains(id)).unwrap_or_default();
+    assert!(line(&ids[9]).contains("displayName") && line(&ids[9]).contains("By hand"), "{table}");
+    assert!(line(&ids[410]).contains("the resource"), "{table}");
+    same(&proxied, &direct);
+    assert_eq!(proxied.command(folder.path(), &["app", "drift", "boat"]).status.code(), Some(0));
+}
+
+/// The checks of scim2-tester by their outcome.
+fn tested(base: &str, token: &str) -> String {
+    let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/conformance");
+    let mut suite = Command::new(format!("{scripts}/scim2-tester"));
+    let output = run(suite.env("BASE_URL", base).env("TOKEN", token));
+    let report = String::from_utf8(output.stdout).unwrap();
+    let last = report.lines().last().unwrap_or_default().to_owned();
+    assert!(last.contains(" passed, "), "{report}");
+    last
+}
+
+#[test]
+fn a_suite_says_the_same_of_an_application_and_of_the_proxy_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let alone = Scim2Server::start(folder.path(), "alone");
+    let behind = Scim2Server::start(folder.path(), "behind");
+    let proxied = Proxied::start(folder.path(), &behind.url, "any", false);
+    let direct = tested(&alone.url, "any");
+    assert_eq!(tested(proxied.app.base(), &proxied.app.token), direct);
+    // Every request that the application saw is on record, and no other one.
+    let rows = proxied.rows("operations?app=boat");
+    let forwarded = rows.iter().filter(|row| row["forwarded"] == true).count();
+    assert_eq!(forwarded, behind.requests());
+    assert!(forwarded > 100, "{forwarded}");
+}
+
+#[test]
+fn an_outcome_that_nobody_heard_is_unknown_until_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("upstream");
+    let upstream = Server::start(&data);
+    let behind = upstream.add_app("boat");
+    let line = Line::to(address(&upstream.url));
+    let base = format!("http://{}/apps/boat/scim/v2", line.address);
+    let proxied = Proxied::start(folder.path(), &base, &behind.token, false);
+    let created = proxied.app.post("/Users", &user("mira@fjord.example"));
+    assert_eq!(created.status, 201, "{}", created.text);
+    let id = created.id();
+
+    // The application is killed when it has carried out the request, before its answer is heard.
+    let upstream = Arc::new(Mutex::new(Some(upstream)));
+    let victim = Arc::clone(&upstream);
+    line.cut_before_the_next_answer(move || victim.lock().unwrap().take().unwrap().kill());
+    let path = format!("/Users/{id}");
+    let title = json!([{"op": "replace", "path": "title", "value": "Mate"}]);
+    let broken = proxied.app.patch(&path, &title);
+    assert_eq!((broken.status, &broken.body["status"]), (504, &json!("504")), "{}", broken.text);
+    let unknown = proxied.last(&id);
+    assert_eq!((&unknown["effect"], &unknown["settled"]), (&json!("unknown"), &Value::Null));
+    assert_eq!(unknown["status"], "failure");
+    let upstream = Server::start(&data);
+    *line.target.lock().unwrap() = address(&upstream.url);
+    let read = proxied.app.get(&path);
+    assert_eq!((read.status, &read.body["title"]), (200, &json!("Mate")));
+    let seq = unknown["seq"].as_u64().unwrap();
+    let settled = proxied.server.admin().get(&format!("/api/v1/operations/{seq}")).body;
+    assert_eq!(settled["resource"]["settled"]["verdict"], "confirmed");
+    assert_eq!(settled["resource"]["request"]["body"]["Operations"][0]["value"], "Mate");
+    let now = proxied.server.admin().get(&format!("/api/v1/apps/boat/users/{id}")).body;
+    assert_eq!(now["resource"]["title"], "Mate");
+}
+
+#[test]
+fn a_recorder_that_was_killed_meanwhile_knows_what_it_had_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Server::start(&folder.path().join("upstream"));
+    let behind = upstream.add_app("boat");
+    let line = Line::to(address(&upstream.url));
+    let base = format!("http://{}/apps/boat/scim/v2", line.address);
+    let Proxied { server, app, slug } = Proxied::start(folder.path(), &base, &behind.token, false);
+    let id = app.post("/Users", &user("mira@fjord.example")).id();
+    let recorder = Arc::new(Mutex::new(Some(server)));
+    let victim = Arc::clone(&recorder);
+    line.cut_before_the_next_answer(move || victim.lock().unwrap().take().unwrap().kill());
+    let title = json!([{"op": "replace", "path": "title", "value": "Mate"}]);
+    let body = crate::harness::server::patch(&title).to_string();
+    let path = format!("/Users/{id}");
+    assert!(app.send("PATCH", &path, &[], body.as_bytes()).is_err(), "nobody answered");
+
+    let server = Server::start(&folder.path().join("recorder"));
+    let app = Client::new(&format!("{}/apps/boat/scim/v2", server.url), &app.token);
+    let proxied = Proxied { server, app, slug };
+    let unknown = proxied.last(&id);
+    assert_eq!(
+        (&unknown["operation"], &unknown["effect"]),
+        (&json!("PATCH User"), &json!("unknown"))
+    );
+    let seq = &unknown["seq"];
+    let whole = proxied.server.admin().get(&format!("/api/v1/operations/{seq}")).body;
+    assert_eq!(whole["resource"]["request"]["body"]["Operations"][0]["value"], "Mate");
+    assert_eq!(proxied.app.get(&path).body["title"], "Mate");
+    let whole = proxied.server.admin().get(&format!("/api/v1/operations/{seq}")).body;
+    assert_eq!(whole["resource"]["settled"]["verdict"], "confirmed");
+    // Settled once: another start has nothing more to say.
+    proxied.server.kill();
+    let server = Server::start(&folder.path().join("recorder"));
+    let rows = server.admin().rows(&format!("/api/v1/operations?app=boat&resource={id}"));
+    let unknown = rows.iter().filter(|row| row["effect"] == "unknown").count();
+    assert_eq!(unknown, 1, "{rows:?}");
+}
+
+#[test]
+fn what_was_never_sent_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody listens there.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let proxied = Proxied::start(folder.path(), &format!("http://{closed}/v2"), "any", false);
+    let refused = proxied.app.post("/Users", &user("mira"));
+    assert_eq!((refused.status, &refused.body["status"]), (502, &json!("502")));
+    assert_eq!(proxied.rows("operations?app=boat")[0]["effect"], "rejected");
+    std::fs::remove_file(folder.path().join("boat.token")).unwrap();
+    assert_eq!(proxied.app.get("/Users").status, 502);
+    assert!(proxied.server.log_lines().contains("boat.token cannot be read"));
+}
+
+#[test]
+fn addresses_are_ours_or_the_applications_as_it_is_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Server::start(&folder.path().join("upstream"));
+    let behind = upstream.add_app("boat");
+    let proxied = Proxied::start(folder.path(), behind.base(), &behind.token, false);
+    let kept = add(&proxied.server, folder.path(), "kept", behind.base(), &behind.token, true);
+    for (client, name, base) in
+        [(&proxied.app, "mira", proxied.app.base()), (&kept, "ole", behind.base())]
+    {
+        let created = client.post("/Users", &user(name));
+        let location = format!("{base}/Users/{}", created.id());
+        assert_eq!(created.header("location"), location);
+        assert_eq!(created.body["meta"]["location"], location);
+        let read = client.get(&format!("/Users/{}", created.id()));
+        assert_eq!(read.body["meta"]["location"], location);
+        assert_eq!(read.header("etag"), created.header("etag"));
+    }
+    // What the application wrote is on record as it wrote it.
+    let row = proxied.rows("operations?app=boat")[0].clone();
+    let whole = proxied.server.admin().get(&format!("/api/v1/operations/{}", row["seq"])).body;
+    let body = &whole["resource"]["response"]["body"];
+    assert!(body["meta"]["location"].as_str().unwrap().starts_with(behind.base()), "{body}");
+}
+
+#[test]
+fn what_an_application_refuses_is_relayed_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Server::start(&folder.path().join("upstream"));
+    let behind = upstream.add_app("boat");
+    let proxied = Proxied::start(folder.path(), behind.base(), &behind.token, false);
+    assert_eq!(proxied.app.post("/Users", &user("mira")).status, 201);
+    let taken = proxied.app.post("/Users", &user("MIRA"));
+    assert_eq!((taken.status, &taken.body["scimType"]), (409, &json!("uniqueness")));
+    assert_eq!(taken.header("content-type"), "application/scim+json");
+    let rows = proxied.rows("operations?app=boat&status=failure");
+    assert_eq!((&rows[0]["httpStatus"], &rows[0]["scimType"]), (&json!(409), &json!("uniqueness")));
+    assert_eq!(rows[0]["effect"], "rejected");
+    // Nobody gets further than us without our own token, and ours is not sent on.
+    let stranger = proxied.app.with_token(&behind.token);
+    assert_eq!(stranger.get("/Users").status, 401);
+    let before = upstream.admin().rows("/api/v1/operations?app=boat").len();
+    assert_eq!(before, 2, "the stranger's request was not sent on");
+}

@@ -1,0 +1,134 @@
+//! What stands behind the proxy in tests: a public SCIM server, and a line to it that can be cut.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use crate::harness::server::{Client, run};
+
+/// scim2-server of PyPI, in its own virtual environment.
+pub struct Scim2Server {
+    child: Child,
+    log: PathBuf,
+    /// Its SCIM base address.
+    pub url: String,
+}
+
+impl Scim2Server {
+    pub fn start(folder: &Path, name: &str) -> Scim2Server {
+        let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/conformance");
+        let venv = run(Command::new(format!("{scripts}/venv")).arg("scim2-server"));
+        assert!(venv.status.success(), "{}", String::from_utf8_lossy(&venv.stderr));
+        let commands = String::from_utf8(venv.stdout).unwrap();
+        let log = folder.join(format!("{name}.log"));
+        // It takes no port 0; one that is free now is most likely free in a moment.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut child = Command::new(format!("{}/scim2-server", commands.trim_end()))
+            .args(["--port", &address.port().to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        while TcpStream::connect(address).is_err() {
+            assert!(child.try_wait().unwrap().is_none(), "{}", read(&log));
+            thread::yield_now();
+        }
+        Scim2Server { child, log, url: format!("http://{address}/v2") }
+    }
+
+    /// It takes every token.
+    pub fn client(&self) -> Client {
+        Client::new(&self.url, "any")
+    }
+
+    /// How many requests it logged.
+    pub fn requests(&self) -> usize {
+        read(&self.log)
+            .lines()
+            .filter(|line| line.contains("\" HTTP/1.1") || line.contains(" HTTP/1.1\""))
+            .count()
+    }
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+impl Drop for Scim2Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What happens before a line is cut.
+type Then = Box<dyn FnOnce() + Send>;
+
+/// A line between a proxy and its upstream.
+pub struct Line {
+    /// Where it begins.
+    pub address: SocketAddr,
+    /// Where it ends.
+    pub target: Arc<Mutex<SocketAddr>>,
+    cut: Arc<AtomicBool>,
+    answered: Arc<Mutex<Option<Then>>>,
+}
+
+impl Line {
+    pub fn to(target: SocketAddr) -> Line {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let line = Line {
+            address: listener.local_addr().unwrap(),
+            target: Arc::new(Mutex::new(target)),
+            cut: Arc::default(),
+            answered: Arc::default(),
+        };
+        let (target, cut) = (Arc::clone(&line.target), Arc::clone(&line.cut));
+        let answered = Arc::clone(&line.answered);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let Ok(client) = client else { return };
+                let target = *target.lock().unwrap();
+                let Ok(server) = TcpStream::connect(target) else { continue };
+                let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                thread::spawn(move || pump(from, to, || true));
+                let (cut, answered) = (Arc::clone(&cut), Arc::clone(&answered));
+                thread::spawn(move || {
+                    pump(server, client, || {
+                        let cuts = cut.swap(false, Ordering::SeqCst);
+                        if cuts && let Some(answered) = answered.lock().unwrap().take() {
+                            answered();
+                        }
+                        !cuts
+                    });
+                });
+            }
+        });
+        line
+    }
+
+    /// Cuts the line when the next answer comes, after `then` has run: the request was carried out, and
+    /// nobody hears of it.
+    pub fn cut_before_the_next_answer(&self, then: impl FnOnce() + Send + 'static) {
+        *self.answered.lock().unwrap() = Some(Box::new(then));
+        self.cut.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Passes on what comes as long as `may` says so.
+fn pump(mut from: TcpStream, mut to: TcpStream, may: impl Fn() -> bool) {
+    let mut buffer = [0; 16 << 10];
+    while let Ok(count) = from.read(&mut buffer) {
+        if count == 0 || !may() || to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}
