@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::harness::server::{Client, Server, group, provlog, run, user};
-use crate::harness::upstream::{Line, Scim2Server};
+use crate::harness::upstream::{Line, Scim2Server, Tls};
 
 /// An application of a recorder that sends everything on.
 struct Proxied {
@@ -258,6 +258,66 @@ fn an_outcome_that_nobody_heard_is_unknown_until_it_is_read() {
     assert_eq!(now["resource"]["title"], "Mate");
 }
 
+/// The same with an application that forgets everything when it is killed.
+#[test]
+fn what_was_sent_to_a_public_server_that_is_killed_is_unknown_until_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Scim2Server::start(folder.path(), "killed");
+    let line = Line::to(address(&upstream.url));
+    let base = format!("http://{}/v2", line.address);
+    let proxied = Proxied::start(folder.path(), &base, "any", false);
+    let id = proxied.app.post("/Users", &user("mira@fjord.example")).id();
+    line.cut_before_the_next_answer(move || drop(upstream));
+    let path = format!("/Users/{id}");
+    let title = json!([{"op": "replace", "path": "title", "value": "Mate"}]);
+    assert_eq!(proxied.app.patch(&path, &title).status, 504);
+    let unknown = proxied.last(&id);
+    assert_eq!((&unknown["effect"], &unknown["settled"]), (&json!("unknown"), &Value::Null));
+
+    let upstream = Scim2Server::start(folder.path(), "again");
+    *line.target.lock().unwrap() = address(&upstream.url);
+    assert_eq!(proxied.app.get(&path).status, 404);
+    let seq = &unknown["seq"];
+    let whole = proxied.server.admin().get(&format!("/api/v1/operations/{seq}")).body;
+    assert_eq!(whole["resource"]["settled"]["verdict"], "contradicted");
+    let now = proxied.server.admin().get(&format!("/api/v1/apps/boat/users/{id}")).body;
+    assert_eq!((&now["exists"], &now["resource"]), (&json!("deleted"), &Value::Null));
+}
+
+/// A deletion that nobody heard of, and a creation.
+#[test]
+fn an_unknown_deletion_and_an_unknown_creation_are_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Server::start(&folder.path().join("upstream"));
+    let behind = upstream.add_app("boat");
+    let line = Line::to(address(&upstream.url));
+    let base = format!("http://{}/apps/boat/scim/v2", line.address);
+    let proxied = Proxied::start(folder.path(), &base, &behind.token, false);
+    let settled = |seq: &Value| {
+        let whole = proxied.server.admin().get(&format!("/api/v1/operations/{seq}")).body;
+        whole["resource"]["settled"]["verdict"].clone()
+    };
+    let id = proxied.app.post("/Users", &user("mira@fjord.example")).id();
+    line.cut_before_the_next_answer(|| {});
+    assert_eq!(proxied.app.delete(&format!("/Users/{id}")).status, 504);
+    let unknown = proxied.last(&id);
+    assert_eq!(unknown["effect"], "unknown");
+    assert_eq!(proxied.app.get(&format!("/Users/{id}")).status, 404);
+    assert_eq!(settled(&unknown["seq"]), "confirmed");
+
+    let lookup = "/Users?filter=userName%20eq%20%22ole%40fjord.example%22";
+    line.cut_before_the_next_answer(|| {});
+    assert_eq!(proxied.app.post("/Users", &user("ole@fjord.example")).status, 504);
+    let unknown = proxied.rows("operations?app=boat&action=create")[0].clone();
+    assert_eq!((&unknown["effect"], &settled(&unknown["seq"])), (&json!("unknown"), &Value::Null));
+    let found = proxied.app.get(lookup).body;
+    assert_eq!(found["totalResults"], 1);
+    assert_eq!(settled(&unknown["seq"]), "confirmed");
+    let id = found["Resources"][0]["id"].as_str().unwrap();
+    let now = proxied.server.admin().get(&format!("/api/v1/apps/boat/users/{id}")).body;
+    assert_eq!(now["resource"]["userName"], "ole@fjord.example");
+}
+
 #[test]
 fn a_recorder_that_was_killed_meanwhile_knows_what_it_had_sent() {
     let folder = tempfile::tempdir().unwrap();
@@ -309,6 +369,30 @@ fn what_was_never_sent_is_refused() {
     std::fs::remove_file(folder.path().join("boat.token")).unwrap();
     assert_eq!(proxied.app.get("/Users").status, 502);
     assert!(proxied.server.log_lines().contains("boat.token cannot be read"));
+}
+
+#[test]
+fn tls_takes_the_authorities_that_are_given_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Server::start(&folder.path().join("upstream"));
+    let behind = upstream.add_app("boat");
+    let ca = folder.path().join("ca.pem");
+    let tls = Tls::before(address(&upstream.url), &ca);
+    let base = format!("https://localhost:{}/apps/boat/scim/v2", tls.address.port());
+    let proxied = Proxied::start(folder.path(), &base, &behind.token, false);
+    // The system vouches for no such certificate, so nothing was sent.
+    assert_eq!(proxied.app.post("/Users", &user("mira")).status, 502);
+    assert_eq!(upstream.admin().rows("/api/v1/operations?app=boat").len(), 0);
+    let added = proxied.server.admin().post(
+        "/api/v1/apps",
+        &json!({"application": "trusted", "upstream": {
+            "url": base, "tokenFile": folder.path().join("boat.token"), "caFile": ca,
+        }}),
+    );
+    let text = |name: &str| added.body[name].as_str().unwrap().to_owned();
+    let trusted = Client::new(&text("tenantUrl"), &text("secretToken"));
+    assert_eq!(trusted.post("/Users", &user("mira")).status, 201);
+    assert_eq!(trusted.get("/Users").body["totalResults"], 1);
 }
 
 #[test]

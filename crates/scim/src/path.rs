@@ -48,8 +48,10 @@ impl AttrPath {
             attribute: attribute.to_owned(),
             sub: sub.map(str::to_owned),
         };
-        if urn.is_none() && registry.attribute(rt, &path).is_none() {
-            path.schema = registry.extension_with(rt, attribute).map(str::to_owned);
+        if path.schema.is_none() && registry.attribute(rt, &path).is_none() {
+            let extension = registry.extension_with(rt, attribute);
+            // Who names the base schema means no extension, and the path must go on saying so.
+            path.schema = extension.map(|extension| urn.unwrap_or(extension).to_owned());
         }
         if let Some(known) = registry.attribute(rt, &path) {
             path.attribute.clone_from(&known.name);
@@ -215,7 +217,7 @@ mod tests {
         // An extension's attribute may go without its URN, but not under that of another schema.
         check("Department", Some(ENT), "department", None);
         check("MANAGER.value", Some(ENT), "manager", Some("value"));
-        check(&format!("{CORE}:manager"), None, "manager", None);
+        check(&format!("{CORE}:manager"), Some(CORE), "manager", None);
     }
 
     #[test]

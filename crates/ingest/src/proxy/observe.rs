@@ -5,7 +5,7 @@ use event::{
     Attribute, Content, Effect, Fact, Number, Observation, Occasion, Origin, Part, ResourceType,
     Verdict,
 };
-use projector::{Decision, Draft, ProjectorError, Stamp, View, folded};
+use projector::{Action, Decision, Draft, ProjectorError, Stamp, View, folded};
 
 use crate::context::Context;
 use crate::decide::{self, Intent, Seen};
@@ -39,6 +39,7 @@ pub(crate) fn observe(
     stamp: Stamp,
 ) -> Result<Decision<Option<Observed>>, ProjectorError> {
     let application = context.application;
+    let is_gone = matches!(sight, Sight::Gone { .. });
     let outcome = match sight {
         Sight::Resource(seen) => decide::take_over(context, stored_type, *seen, view, stamp)?,
         Sight::Gone { id } => {
@@ -64,12 +65,18 @@ pub(crate) fn observe(
     }
     let verdict = match unsettled.last() {
         None => Verdict::None,
-        // What was not known to have happened shows, or does not.
-        Some((_, Effect::Unknown)) if changed => Verdict::Confirmed,
-        Some((_, Effect::Unknown)) => Verdict::Contradicted,
-        // What was taken to have happened is as we took it, or is not.
-        Some(_) if changed => Verdict::Contradicted,
-        Some(_) => Verdict::Confirmed,
+        Some((seq, effect)) => {
+            let summary = view.operation(*seq)?;
+            let deletes = summary.is_some_and(|summary| summary.action == Action::Delete);
+            let happened = match effect {
+                // What was not known to have happened shows, or does not.
+                Effect::Unknown if deletes => is_gone,
+                Effect::Unknown => changed && !is_gone,
+                // What was taken to have happened is as we took it, or is not.
+                _ => !changed,
+            };
+            if happened { Verdict::Confirmed } else { Verdict::Contradicted }
+        }
     };
     let seen = Observation {
         resource_type: stored_type,
