@@ -4,7 +4,7 @@ use event::Timestamp;
 use serde_json::{Value, json};
 
 use crate::harness::in_process::InProcess;
-use crate::harness::server::{provlog, run};
+use crate::harness::server::{Server, provlog, run};
 
 const HOOTSUITE: &str = "urn:ietf:params:scim:schemas:extension:Hootsuite:2.0:User";
 
@@ -191,6 +191,21 @@ fn a_folder_of_profiles_is_read_at_the_start_or_refused() {
         format!("provlog: {}:5: berth: no schema has this attribute for a User\n", file.display());
     assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
     assert!(!data.exists(), "nothing was opened");
+
+    std::fs::write(&file, PROFILE).unwrap();
+    let folder = profiles.to_str().unwrap();
+    let server = Server::start_with(&data, &["--profiles", folder], &[]).unwrap();
+    let body = json!({"application": "boat", "profile": "paperboat"});
+    assert_eq!(server.admin().post("/api/v1/apps", &body).status, 201);
+    let listed = server.admin().get("/api/v1/profiles").body;
+    let rows = listed["rows"].as_array().unwrap();
+    let names: Vec<_> = rows.iter().map(|row| row["profile"].as_str().unwrap()).collect();
+    let expected = ["generic", "hootsuite", "howspace", "hoxhunt", "jostle", "paperboat", "strict"];
+    assert_eq!((names.as_slice(), &listed["rowCount"]), (expected.as_slice(), &json!(7)));
+    server.stop();
+    // Nothing would be judged as before without the file, so nothing is served.
+    let Err(refused) = Server::start_with(&data, &[], &[]) else { panic!("it started") };
+    assert!(refused.contains("the application boat has the profile paperboat"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
