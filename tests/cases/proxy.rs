@@ -318,6 +318,36 @@ fn an_unknown_deletion_and_an_unknown_creation_are_settled() {
     assert_eq!(now["resource"]["userName"], "ole@fjord.example");
 }
 
+/// What a read saw before a write is no news when it arrives after it.
+#[test]
+fn an_answer_that_comes_late_takes_nothing_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Server::start(&folder.path().join("upstream"));
+    let behind = upstream.add_app("boat");
+    let line = Line::to(address(&upstream.url));
+    let base = format!("http://{}/apps/boat/scim/v2", line.address);
+    let proxied = Proxied::start(folder.path(), &base, &behind.token, false);
+    let id = proxied.app.post("/Users", &user("mira@fjord.example")).id();
+    let path = format!("/Users/{id}");
+    let title = json!([{"op": "replace", "path": "title", "value": "Mate"}]);
+    for read in [path.as_str(), "/Users"] {
+        let (writer, to, title) = (proxied.app.clone(), path.clone(), title.clone());
+        line.before_the_next_answer(move || {
+            assert_eq!(writer.patch(&to, &title).status, 200);
+        });
+        let late = proxied.app.get(read);
+        assert_eq!(late.status, 200);
+        assert!(!late.text.contains("Mate"), "it was read before: {}", late.text);
+        let now = proxied.server.admin().get(&format!("/api/v1/apps/boat/users/{id}")).body;
+        assert_eq!(now["resource"]["title"], "Mate", "{read}");
+        let clear = json!([{"op": "remove", "path": "title"}]);
+        assert_eq!(proxied.app.patch(&path, &clear).status, 200);
+    }
+    let rows = proxied.rows("operations?app=boat");
+    let observed = |row: &&Value| row["operation"].as_str().unwrap().starts_with("observation");
+    assert_eq!(rows.iter().filter(observed).count(), 0, "{rows:?}");
+}
+
 #[test]
 fn a_recorder_that_was_killed_meanwhile_knows_what_it_had_sent() {
     let folder = tempfile::tempdir().unwrap();

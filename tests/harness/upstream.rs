@@ -117,6 +117,7 @@ pub struct Line {
     /// Where it ends.
     pub target: Arc<Mutex<SocketAddr>>,
     cut: Arc<AtomicBool>,
+    waits: Arc<AtomicBool>,
     answered: Arc<Mutex<Option<Then>>>,
 }
 
@@ -127,9 +128,11 @@ impl Line {
             address: listener.local_addr().unwrap(),
             target: Arc::new(Mutex::new(target)),
             cut: Arc::default(),
+            waits: Arc::default(),
             answered: Arc::default(),
         };
         let (target, cut) = (Arc::clone(&line.target), Arc::clone(&line.cut));
+        let waits = Arc::clone(&line.waits);
         let answered = Arc::clone(&line.answered);
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -139,11 +142,15 @@ impl Line {
                 let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
                 thread::spawn(move || pump(from, to, || true));
                 let (cut, answered) = (Arc::clone(&cut), Arc::clone(&answered));
+                let waits = Arc::clone(&waits);
                 thread::spawn(move || {
                     pump(server, client, || {
                         let cuts = cut.swap(false, Ordering::SeqCst);
-                        if cuts && let Some(answered) = answered.lock().unwrap().take() {
-                            answered();
+                        let acts = cuts || waits.swap(false, Ordering::SeqCst);
+                        // What runs may come this way itself, so nothing is locked meanwhile.
+                        let then = if acts { answered.lock().unwrap().take() } else { None };
+                        if let Some(then) = then {
+                            then();
                         }
                         !cuts
                     });
@@ -151,6 +158,12 @@ impl Line {
             }
         });
         line
+    }
+
+    /// Holds the next answer back until `then` has run.
+    pub fn before_the_next_answer(&self, then: impl FnOnce() + Send + 'static) {
+        *self.answered.lock().unwrap() = Some(Box::new(then));
+        self.waits.store(true, Ordering::SeqCst);
     }
 
     /// Cuts the line when the next answer comes, after `then` has run: the request was carried out, and

@@ -12,4 +12,5 @@ pub(crate) mod derive;
 pub(crate) mod look;
 pub(crate) mod observe;
 pub(crate) mod rewrite;
+pub(crate) mod under_way;
 pub(crate) mod upstream;

@@ -20,13 +20,7 @@ pub(crate) fn assume(
     view: &View<'_>,
     stamp: Stamp,
 ) -> Result<Outcome, ProjectorError> {
-    let Some(resource_type) = context.catalog.resource_type(stored_type) else {
-        let error = ScimError::not_found("no such resource type");
-        return Ok(Outcome::refused(error, stored_type, Number::NOBODY));
-    };
-    let mut deciding = Deciding::elsewhere(context, resource_type, stored_type, view, stamp)?;
-    let decided = deciding.carry_out(intent);
-    deciding.outcome(decided)
+    follow(context, stored_type, view, stamp, |deciding| deciding.carry_out(intent))
 }
 
 /// A resource as an upstream shows it.
@@ -48,12 +42,22 @@ pub(crate) fn take_over(
     view: &View<'_>,
     stamp: Stamp,
 ) -> Result<Outcome, ProjectorError> {
+    follow(context, stored_type, view, stamp, |deciding| deciding.take_over(seen))
+}
+
+fn follow(
+    context: &Context,
+    stored_type: ResourceType,
+    view: &View<'_>,
+    stamp: Stamp,
+    what: impl FnOnce(&mut Deciding<'_>) -> Result<Outcome, Stop>,
+) -> Result<Outcome, ProjectorError> {
     let Some(resource_type) = context.catalog.resource_type(stored_type) else {
         let error = ScimError::not_found("no such resource type");
         return Ok(Outcome::refused(error, stored_type, Number::NOBODY));
     };
     let mut deciding = Deciding::elsewhere(context, resource_type, stored_type, view, stamp)?;
-    let decided = deciding.take_over(seen);
+    let decided = what(&mut deciding);
     deciding.outcome(decided)
 }
 

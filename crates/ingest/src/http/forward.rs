@@ -21,7 +21,7 @@ use crate::http::{Ingest, defect, disk_full, is_read, unavailable};
 use crate::list::lookup;
 use crate::outcome::{Body, Outcome, Reply};
 use crate::proxy::derive::{self, Forwarded};
-use crate::proxy::observe::{Observed, Sight, observe};
+use crate::proxy::observe::{Look, Observed, Sight, observe};
 use crate::proxy::rewrite::Rewrite;
 use crate::proxy::upstream::{Answered, Broken};
 use crate::record::{Arrival, ReceivedBody};
@@ -48,7 +48,15 @@ pub(super) async fn carry_out(
     forward: Forward,
 ) -> (Reply, &'static str) {
     let unrecorded = |error: CommitError| (Reply::error(&unavailable(error)), "unrecorded");
-    let intent = if is_read(arrival.method, arrival.route) {
+    let is_write = !is_read(arrival.method, arrival.route);
+    let write = match is_write {
+        true => {
+            let id = forward.address.id.as_deref();
+            Some(ingest.under_way.begin(arrival.application, id).await)
+        }
+        false => None,
+    };
+    let intent = if !is_write {
         None
     } else {
         match record_intent(ingest, &arrival, &forward).await {
@@ -62,13 +70,19 @@ pub(super) async fn carry_out(
         }
     };
     let Forward { context, upstream, address, method, headers, bytes, parsed } = forward;
+    let saw_seq = ingest.last_seq();
     let sent = ingest.upstreams.send(&upstream, method, &address.target, &headers, bytes).await;
-    let told = Told { context, upstream, address, parsed, intent };
-    match sent {
+    let told = Told { context, upstream, address, parsed, intent, saw_seq };
+    let (reply, effect) = match sent {
         Ok(answered) => told.answered(ingest, arrival, answered).await,
         Err(broken) => told.broken(ingest, arrival, broken).await,
     }
-    .unwrap_or_else(unrecorded)
+    .unwrap_or_else(|error| match is_write {
+        true => (Reply::error(&sent_and_unrecorded()), "unrecorded"),
+        false => unrecorded(error),
+    });
+    drop(write);
+    (reply, effect)
 }
 
 /// Records that a write is about to be sent; else what the client gets instead.
@@ -114,6 +128,8 @@ struct Told {
     address: Address,
     parsed: Result<Option<Value>, ScimError>,
     intent: Option<Seq>,
+    /// The last event before it was sent.
+    saw_seq: Option<Seq>,
 }
 
 impl Told {
@@ -150,7 +166,7 @@ impl Told {
             self.record(ingest, arrival.clone(), answer, status, parsed, is_partial).await?;
         for (stored_type, sight) in sights {
             let occasion = (Occasion::Read, Some(arrival.origin.clone()));
-            ingest.observe(&self.context, stored_type, sight, occasion).await?;
+            ingest.observe(&self.context, stored_type, sight, occasion, self.saw_seq).await?;
         }
         let reply = Reply { status, headers: vec![], body: Body::Relayed(headers, relayed) };
         Ok((reply, effect))
@@ -392,18 +408,37 @@ impl Told {
 }
 
 impl Ingest {
-    /// Records what was seen, if it says anything new or settles anything.
+    /// The last event that is recorded by now.
+    pub(crate) fn last_seq(&self) -> Option<Seq> {
+        let watermark = self.committer.store().snapshot().watermark().ok().flatten();
+        watermark.and_then(|(next, _)| next.checked_sub(1))
+    }
+
+    /// Records what was seen, if it says anything new or settles anything. `saw_seq` is the last event
+    /// before the look: what was written since, or is being written, is newer than what was seen, and a
+    /// later look will tell.
     pub(crate) async fn observe(
         &self,
         context: &Context,
         stored_type: ResourceType,
         sight: Sight,
         occasion: (Occasion, Option<event::Origin>),
+        saw_seq: Option<Seq>,
     ) -> Result<Option<Observed>, CommitError> {
+        let application = context.application;
+        let id = match &sight {
+            Sight::Resource(seen) => Some(seen.id.as_str()),
+            Sight::Gone { id } => Some(id.as_str()),
+            Sight::Nobody { .. } => None,
+        };
+        if self.under_way.is_busy(application, id) {
+            return Ok(None);
+        }
+        let look = Look { saw_seq, creating: self.under_way.is_busy(application, None) };
         let context = context.clone();
         self.committer
             .submit(Durability::Appended, move |view, stamp| {
-                observe(&context, stored_type, sight, occasion, view, stamp)
+                observe(&context, stored_type, sight, occasion, &look, view, stamp)
             })
             .await
     }
@@ -470,6 +505,13 @@ fn plain(status: u16, effect: Effect, stored_type: ResourceType, number: Number)
     outcome.effect = effect;
     outcome.error = None;
     outcome
+}
+
+/// The intent stands, so a later start, or a look, finds out.
+fn sent_and_unrecorded() -> ScimError {
+    let detail = "the request was sent to the application, and what became of it could not be \
+                  recorded; the server must be started again";
+    ScimError::new(503, None, detail)
 }
 
 fn clock_behind() -> ScimError {

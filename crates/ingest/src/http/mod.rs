@@ -37,6 +37,7 @@ use crate::http::rate::Rates;
 use crate::list::Missed;
 use crate::numbers;
 use crate::outcome::{self, Outcome, Reply, Written};
+use crate::proxy::under_way::UnderWay;
 use crate::proxy::upstream::Upstreams;
 use crate::record::Arrival;
 use crate::render::{Living, Renderer};
@@ -62,6 +63,7 @@ pub struct Ingest {
     rates: Rates,
     identities: Identities,
     pub(crate) upstreams: Upstreams,
+    under_way: UnderWay,
 }
 
 impl Ingest {
@@ -89,6 +91,7 @@ impl Ingest {
             rates: Rates::default(),
             identities: Identities::default(),
             upstreams: Upstreams::default(),
+            under_way: UnderWay::default(),
         }
     }
 }

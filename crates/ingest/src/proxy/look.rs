@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use event::{Content, Lifecycle, Number, Occasion, Origin, ResourceType, UpstreamSet};
+use event::{Content, Lifecycle, Number, Occasion, Origin, ResourceType, Seq, UpstreamSet};
 use projector::{CommitError, ProjectorError, View};
 use scim::Bounds;
 use serde_json::Value;
@@ -118,6 +118,7 @@ impl Look<'_> {
         let mut start = 1;
         loop {
             let path = format!("{endpoint}?startIndex={start}&count={PAGE}");
+            let saw_seq = self.ingest.last_seq();
             let (status, body) = self.get(&path).await?;
             // Not every application has every type.
             if start == 1 && matches!(status, 404 | 501) {
@@ -134,7 +135,8 @@ impl Look<'_> {
                 if let Some(seen) = seen {
                     let id = seen.id.clone();
                     ids.insert(id.clone());
-                    self.observe(stored_type, &name, id, Sight::Resource(Box::new(seen))).await?;
+                    let sight = Sight::Resource(Box::new(seen));
+                    self.observe(stored_type, &name, id, sight, saw_seq).await?;
                 }
             }
             start += count;
@@ -145,10 +147,11 @@ impl Look<'_> {
         self.looked.seen.insert(name.clone(), ids.len() as u64);
         for id in self.unseen(stored_type, &ids)? {
             // It may have come since its page was read, so it is asked for by itself.
+            let saw_seq = self.ingest.last_seq();
             let (status, _) = self.get(&format!("{endpoint}/{}", encoded(&id))).await?;
             if status == 404 {
                 let sight = Sight::Gone { id: id.clone() };
-                self.observe(stored_type, &name, id, sight).await?;
+                self.observe(stored_type, &name, id, sight, saw_seq).await?;
             }
         }
         Ok(())
@@ -190,9 +193,11 @@ impl Look<'_> {
         name: &str,
         id: String,
         sight: Sight,
+        saw_seq: Option<Seq>,
     ) -> Result<(), LookError> {
         let occasion = (self.occasion, Some(self.origin.clone()));
-        let observed = self.ingest.observe(&self.context, stored_type, sight, occasion).await?;
+        let ingest = self.ingest;
+        let observed = ingest.observe(&self.context, stored_type, sight, occasion, saw_seq).await?;
         let Some(observed) = observed else { return Ok(()) };
         self.looked.recorded += 1;
         for difference in self.differences(name, &id, &observed)? {

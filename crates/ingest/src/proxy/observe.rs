@@ -3,7 +3,7 @@
 
 use event::{
     Attribute, Content, Effect, Fact, Number, Observation, Occasion, Origin, Part, ResourceType,
-    Verdict,
+    Seq, Verdict,
 };
 use projector::{Action, Decision, Draft, ProjectorError, Stamp, View, folded};
 
@@ -21,6 +21,14 @@ pub(crate) enum Sight {
     Nobody { attribute: Attribute, value: String },
 }
 
+/// When it was seen.
+pub(crate) struct Look {
+    /// The last event before.
+    pub saw_seq: Option<Seq>,
+    /// Whether a creation is under way, which may be what was seen.
+    pub creating: bool,
+}
+
 /// What an observation brought.
 pub(crate) struct Observed {
     /// The resource.
@@ -35,6 +43,7 @@ pub(crate) fn observe(
     stored_type: ResourceType,
     sight: Sight,
     (occasion, origin): (Occasion, Option<Origin>),
+    look: &Look,
     view: &View<'_>,
     stamp: Stamp,
 ) -> Result<Decision<Option<Observed>>, ProjectorError> {
@@ -59,6 +68,14 @@ pub(crate) fn observe(
         // Gone, and we never knew of it; or it cannot be kept.
         _ => return Ok(nothing),
     };
+    let written = view.version(application, outcome.number, View::NOW)?;
+    let is_stale = match written {
+        Some(version) => Some(version.seq) > look.saw_seq,
+        None => look.creating,
+    };
+    if is_stale {
+        return Ok(nothing);
+    }
     let unsettled = view.unsettled(application, outcome.number)?;
     if !changed && unsettled.is_empty() {
         return Ok(nothing);
