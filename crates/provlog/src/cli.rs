@@ -319,7 +319,8 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
         Command::App(AppCommand::Drift { slug, client }) => {
             match questions::look(&slug, "drift", &client, output)? {
                 0 => Ok(()),
-                count => Err(Failure::Failed(format!("{count} differences"))),
+                1 => Err(Failure::Failed("the upstream differs in one place".to_owned())),
+                count => Err(Failure::Failed(format!("the upstream differs in {count} places"))),
             }
         }
         Command::App(AppCommand::Add {
