@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::claim::{Access, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded};
 use crate::clock::Timestamp;
 use crate::id::{Application, Attribute, Credential, Number, Seq};
 
@@ -78,6 +79,16 @@ pub enum Fact {
     ResourceTypeAdded(ResourceTypeAdded),
     /// Requests without a valid credential that left no event of their own.
     Unauthenticated(Unauthenticated),
+    /// An entry of a provider's log was imported.
+    Imported(Imported),
+    /// A request of an import ended.
+    ImportBatch(ImportBatch),
+    /// A question was answered.
+    Access(Access),
+    /// Evidence was added to an operation.
+    EvidenceAdded(EvidenceAdded),
+    /// A list of people was uploaded.
+    ReferenceListAdded(ReferenceListAdded),
 }
 
 /// A request on a SCIM address, and what was decided.
@@ -414,7 +425,7 @@ pub struct Part {
 /// The kinds of part. Their stored numbers are in the codec.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Content {
-    /// Path and query below the application's SCIM base, as received, with cuts.
+    /// Path and query, of a SCIM request below the application's base, as received, with cuts.
     Target(String),
     /// The received body's bytes, with cuts.
     Body(Vec<u8>),
@@ -426,6 +437,10 @@ pub enum Content {
     Flags(Vec<Flag>),
     /// What the upstream answered.
     Answer(Answer),
+    /// An imported entry: canonical JSON, in the words of Microsoft Graph.
+    Entry(Vec<u8>),
+    /// What a person added: canonical JSON.
+    Note(Vec<u8>),
 }
 
 /// Something in a request that the application's profile did not expect. It was carried out, or passed

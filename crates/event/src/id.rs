@@ -144,6 +144,8 @@ pub enum Attribute {
     DisplayName = 4,
     /// An e-mail value; compared without regard to case. A resource has any number of them.
     Email = 5,
+    /// What the provider calls somebody in its own logs; no attribute of any schema.
+    SourceId = 6,
 }
 
 impl Attribute {
@@ -155,6 +157,7 @@ impl Attribute {
             3 => Some(Attribute::ExternalId),
             4 => Some(Attribute::DisplayName),
             5 => Some(Attribute::Email),
+            6 => Some(Attribute::SourceId),
             _ => None,
         }
     }
@@ -167,6 +170,7 @@ impl Attribute {
             Attribute::ExternalId => "externalId",
             Attribute::DisplayName => "displayName",
             Attribute::Email => "emails.value",
+            Attribute::SourceId => "sourceId",
         }
     }
 }
@@ -202,7 +206,7 @@ mod tests {
     #[test]
     fn attributes_come_back_from_their_codes() {
         let known: Vec<_> = (0..=u8::MAX).filter_map(Attribute::from_code).collect();
-        assert_eq!(known.len(), 5);
+        assert_eq!(known.len(), 6);
         for attribute in known {
             assert_eq!(Attribute::from_code(attribute as u8), Some(attribute));
         }

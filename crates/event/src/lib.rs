@@ -5,6 +5,8 @@
 //! clock as a value, and [`codec`], the only place that knows how an event becomes bytes. It knows
 //! no SCIM, no store and no other crate of this workspace.
 
+mod action;
+mod claim;
 mod clock;
 pub mod codec;
 // The crate is named for its one subject, and so is the file that holds it.
@@ -15,6 +17,10 @@ mod stored {
     pub(crate) mod v1;
 }
 
+pub use action::{Action, Status};
+pub use claim::{
+    Access, CodeKind, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded, Source,
+};
 pub use clock::{Clock, Stopwatch, Timestamp};
 pub use event::{
     Answer, ApplicationAdded, BodyNote, Changes, Content, CredentialAdded, CredentialRevoked,

@@ -29,7 +29,8 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::command::{Command, Decision, Draft, Durability, Pending, Stamp};
 use crate::error::ProjectorError;
 use crate::fold::{FOLD_VERSION, fold};
-use crate::view::{Overlay, View};
+use crate::overlay::Overlay;
+use crate::view::View;
 
 /// How the committer works; nothing here changes what is stored.
 #[derive(Clone, Debug)]
@@ -580,10 +581,16 @@ fn take(
     let watch = Stopwatch::start();
     let decided = catch_unwind(AssertUnwindSafe(|| command.decide(&View::new(rows), stamp)));
     let drafts = decided.map_err(|_| Untaken::Panicked)?.map_err(Untaken::Undecided)?;
-    let is_operation = |fact: &Fact| match fact {
-        Fact::Operation(_) | Fact::Intent(_) | Fact::Observation(_) | Fact::Unauthenticated(_) => {
-            true
-        }
+    let is_daily = |fact: &Fact| match fact {
+        Fact::Operation(_)
+        | Fact::Intent(_)
+        | Fact::Observation(_)
+        | Fact::Unauthenticated(_)
+        | Fact::Imported(_)
+        | Fact::ImportBatch(_)
+        | Fact::Access(_)
+        | Fact::EvidenceAdded(_)
+        | Fact::ReferenceListAdded(_) => true,
         Fact::RecorderStarted(_)
         | Fact::RecorderStopped(_)
         | Fact::ApplicationAdded(_)
@@ -592,7 +599,7 @@ fn take(
         | Fact::CredentialRevoked(_)
         | Fact::ResourceTypeAdded(_) => false,
     };
-    let configures = drafts.iter().any(|draft| !is_operation(&draft.fact));
+    let configures = drafts.iter().any(|draft| !is_daily(&draft.fact));
     let drafts = (stamp.seq..).zip(drafts);
     let decided: Vec<Event> = drafts.map(|(seq, draft)| event_of(draft, seq, stamp)).collect();
     let decided_after = watch.elapsed();

@@ -15,18 +15,21 @@ use serde_json::{Map, Value};
 use store::ReadRows;
 use store::key::{self, Class, Set};
 
+use crate::asked;
+use crate::claim;
 use crate::error::ProjectorError;
 use crate::operation::OperationSummary;
+use crate::overlay::Overlay;
 use crate::resource;
 use crate::row::{
     self, ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Recorder, Version,
 };
 use crate::set;
-use crate::view::{Overlay, View};
+use crate::view::{Unsettled, View};
 
 /// Raised whenever rows, their keys or the fold itself change: rows of another version are made
 /// anew at start-up.
-pub const FOLD_VERSION: u32 = 4;
+pub const FOLD_VERSION: u32 = 5;
 
 /// A value whose [`folded`] form has more bytes than this is not looked up by: it has no lookup row,
 /// and to find it one must look through the resources. Of the names that have at most 1 KiB each
@@ -63,6 +66,18 @@ pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError>
             rows.put(key::resource_type(added.number), name);
         }
         Fact::Unauthenticated(_) => fold_summary(rows, event)?,
+        Fact::Imported(entry) => {
+            claim::fold_imported(rows, event, entry)?;
+            fold_changes(rows, event, (entry.number, entry.resource_type))?;
+        }
+        Fact::ImportBatch(batch) => claim::fold_import(rows, event, batch)?,
+        Fact::Access(_) => asked::fold_access(rows, event),
+        Fact::EvidenceAdded(added) => {
+            rows.put(key::evidence(added.operation, event.seq), vec![]);
+        }
+        Fact::ReferenceListAdded(added) => {
+            rows.put(key::reference_list(&added.name, event.seq), row::encode_number(added.rows));
+        }
     }
     Ok(())
 }
@@ -162,9 +177,9 @@ fn fold_operation(
         }
     }
     let is_unsettled = matches!(operation.effect, Effect::Unknown | Effect::Unverified);
-    if is_unsettled && operation.number != Number::NOBODY {
+    if is_unsettled {
         let key = key::unsettled(application, operation.number, event.seq);
-        rows.put(key, vec![operation.effect as u8]);
+        rows.put(key, Unsettled::encode(operation.effect as u8, None));
     }
     Ok(())
 }
@@ -176,7 +191,10 @@ fn fold_observation(
 ) -> Result<(), ProjectorError> {
     fold_target(rows, event, (seen.number, seen.resource_type), &seen.touches)?;
     for settled in &seen.settles {
-        rows.delete(key::unsettled(event.header.application, seen.number, *settled));
+        let key = key::unsettled(event.header.application, seen.number, *settled);
+        if let Some(&effect) = rows.get(&key)?.as_ref().and_then(|value| value.first()) {
+            rows.put(key, Unsettled::encode(effect, Some(event.seq)));
+        }
         let mut value = event.seq.to_be_bytes().to_vec();
         value.push(seen.verdict as u8);
         rows.put(key::settled(*settled), value);
@@ -198,6 +216,14 @@ fn fold_target(
             rows.put(key::by_resource(application, *number, event.seq), vec![]);
         }
     }
+    fold_changes(rows, event, (target, resource_type))
+}
+
+fn fold_changes(
+    rows: &mut Overlay<'_>,
+    event: &Event,
+    (target, resource_type): (Number, ResourceType),
+) -> Result<(), ProjectorError> {
     for part in &event.parts {
         if let Content::Changes(changes) = &part.content {
             Of { event, target, resource_type, number: part.subject }.fold(rows, changes)?;
@@ -247,6 +273,10 @@ impl Of<'_> {
             let key =
                 key::mention(application, self.resource_type, mention.attribute, &mention.folded);
             rows.put(key, row::encode_number(self.number.0));
+            if mention.attribute == Attribute::SourceId {
+                // What a provider calls somebody in its logs is no name that a client gave.
+                return Ok(());
+            }
             let mentioned = Mentioned {
                 attribute: mention.attribute,
                 value: mention.value.clone(),
@@ -423,6 +453,7 @@ fn lookup_values(state: Option<&Map<String, Value>>, attribute: Attribute) -> BT
         Attribute::Id | Attribute::UserName | Attribute::ExternalId | Attribute::DisplayName => {
             text(state, attribute).into_iter().collect()
         }
+        Attribute::SourceId => vec![],
     };
     let folded = values.into_iter().map(|value| folded(attribute, value));
     folded.filter(|value| value.len() <= LOOKUP_BYTES_MAX).collect()
@@ -432,7 +463,7 @@ fn lookup_values(state: Option<&Map<String, Value>>, attribute: Attribute) -> BT
 /// §8.7.1).
 pub fn folded(attribute: Attribute, value: &str) -> String {
     match attribute {
-        Attribute::Id | Attribute::ExternalId => value.to_owned(),
+        Attribute::Id | Attribute::ExternalId | Attribute::SourceId => value.to_owned(),
         Attribute::UserName | Attribute::DisplayName | Attribute::Email => without_case(value),
     }
 }
@@ -464,7 +495,7 @@ mod tests {
     use store::key::KeyRange;
 
     use super::*;
-    use crate::view::tests::MapRows;
+    use crate::overlay::tests::MapRows;
 
     const APP: Application = Application(3);
     const WHO: Number = Number(9);

@@ -13,24 +13,30 @@
 //! the log's end with the same fold, and [`rebuild`] makes them anew; there is no other repair.
 //! [`View`] reads rows, live or as of a seq.
 
+mod asked;
+mod claim;
 mod command;
 mod committer;
 mod error;
 mod fold;
 mod operation;
+mod overlay;
 mod rebuild;
 mod resource;
 mod row;
 mod set;
 mod view;
 
+pub use asked::{AccessSummary, ReferenceList};
+pub use claim::{Claim, ClaimFilter, Import};
 pub use command::{Decision, Draft, Durability, Stamp};
 pub use committer::{CommitError, Committer, CommitterOptions, last_recorded_at};
 pub use error::ProjectorError;
 pub use fold::{FOLD_VERSION, LOOKUP_BYTES_MAX, fold, folded};
-pub use operation::{Action, OperationSummary, Status, request_id_hash};
+pub use operation::{OperationSummary, action_of, action_seen, request_id_hash, status_of};
+pub use overlay::Overlay;
 pub use rebuild::{Rebuilt, catch_up, rebuild};
 pub use resource::apply;
 pub use row::{ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Version};
-pub use set::{Standing, Stay};
-pub use view::{Bearer, Overlay, View, seq_at, token_sha256};
+pub use set::{SetChange, Standing, Stay};
+pub use view::{Bearer, Unsettled, View, seq_at, token_sha256};

@@ -2,8 +2,8 @@
 //! without a valid credential that were only counted have one together.
 
 use event::{
-    Application, Changes, Content, Credential, Effect, Event, Fact, Lifecycle, Method, Number,
-    Observation, Operation, Part, ResourceType, Route, Seq, Timestamp,
+    Action, Application, Changes, Content, Credential, Effect, Event, Fact, Lifecycle, Method,
+    Number, Observation, Operation, Part, ResourceType, Route, Seq, Status, Timestamp,
 };
 use store::key::Class;
 
@@ -37,72 +37,46 @@ pub struct OperationSummary {
     pub request_id_hash: u64,
 }
 
-/// What was asked, in the words of Microsoft Graph.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-#[repr(u8)]
-pub enum Action {
-    /// A resource was to be made.
-    Create = 1,
-    /// A resource was to be changed.
-    Update = 2,
-    /// An account was switched off.
-    Disable = 3,
-    /// A resource was to go.
-    Delete = 4,
-    /// Everything else; reads above all.
-    Other = 5,
+/// What an observation found to have been done.
+pub fn action_seen(observation: &Observation, parts: &[Part]) -> Action {
+    let own = changes_of(observation.number, parts);
+    let (mut lifecycle, mut changes) = (None, false);
+    for one in own {
+        lifecycle = lifecycle.or(one.lifecycle);
+        changes |= !one.values.is_empty() || !one.joined.is_empty() || !one.left.is_empty();
+    }
+    match lifecycle {
+        Some(Lifecycle::Created(_)) => Action::Create,
+        Some(Lifecycle::Deleted) => Action::Delete,
+        None if disables(observation.number, parts) => Action::Disable,
+        None if changes => Action::Update,
+        None => Action::Other,
+    }
 }
 
-impl Action {
-    /// All of them.
-    pub const ALL: [Action; 5] =
-        [Action::Create, Action::Update, Action::Disable, Action::Delete, Action::Other];
-
-    /// The word in answers.
-    pub fn name(self) -> &'static str {
-        match self {
-            Action::Create => "create",
-            Action::Update => "update",
-            Action::Disable => "disable",
-            Action::Delete => "delete",
-            Action::Other => "other",
-        }
+/// What an operation with these parts asked for.
+pub fn action_of(operation: &Operation, parts: &[Part]) -> Action {
+    let on_resources = matches!(operation.route, Route::Collection | Route::Resource);
+    if !on_resources || operation.effect == Effect::Read {
+        return Action::Other;
     }
-
-    /// What an observation found to have been done.
-    pub fn seen(observation: &Observation, parts: &[Part]) -> Action {
-        let own = changes_of(observation.number, parts);
-        let (mut lifecycle, mut changes) = (None, false);
-        for one in own {
-            lifecycle = lifecycle.or(one.lifecycle);
-            changes |= !one.values.is_empty() || !one.joined.is_empty() || !one.left.is_empty();
-        }
-        match lifecycle {
-            Some(Lifecycle::Created(_)) => Action::Create,
-            Some(Lifecycle::Deleted) => Action::Delete,
-            None if disables(observation.number, parts) => Action::Disable,
-            None if changes => Action::Update,
-            None => Action::Other,
-        }
+    match operation.method {
+        Method::Post => Action::Create,
+        Method::Put | Method::Patch if disables(operation.number, parts) => Action::Disable,
+        Method::Put | Method::Patch => Action::Update,
+        Method::Delete => Action::Delete,
+        Method::Get | Method::Head | Method::Other => Action::Other,
     }
+}
 
-    /// The action of an operation with these parts.
-    pub fn of(operation: &Operation, parts: &[Part]) -> Action {
-        let on_resources = matches!(operation.route, Route::Collection | Route::Resource);
-        if !on_resources || operation.effect == Effect::Read {
-            return Action::Other;
-        }
-        match operation.method {
-            Method::Post => Action::Create,
-            Method::Put | Method::Patch if disables(operation.number, parts) => Action::Disable,
-            Method::Put | Method::Patch => Action::Update,
-            Method::Delete => Action::Delete,
-            Method::Get | Method::Head | Method::Other => Action::Other,
-        }
-    }
-
-    fn from_code(code: u8) -> Option<Action> {
-        Action::ALL.into_iter().find(|action| *action as u8 == code)
+/// How an operation ended.
+pub fn status_of(operation: &Operation) -> Status {
+    match (operation.effect, operation.status) {
+        (Effect::Skipped, _) => Status::Skipped,
+        // Nobody was told that it worked.
+        (Effect::Unknown, _) => Status::Failure,
+        (_, ..400) => Status::Success,
+        (_, _) => Status::Failure,
     }
 }
 
@@ -114,7 +88,9 @@ fn changes_of(number: Number, parts: &[Part]) -> impl Iterator<Item = &Changes> 
         | Content::Body(_)
         | Content::Detail(_)
         | Content::Flags(_)
-        | Content::Answer(_) => None,
+        | Content::Answer(_)
+        | Content::Entry(_)
+        | Content::Note(_) => None,
     })
 }
 
@@ -127,47 +103,6 @@ fn disables(number: Number, parts: &[Part]) -> bool {
             && change.old.as_deref() != Some(b"false")
             && change.new.as_deref() == Some(b"false")
     })
-}
-
-/// How an operation ended, in the words of Microsoft Graph.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-#[repr(u8)]
-pub enum Status {
-    /// It was answered as it was asked.
-    Success = 1,
-    /// It was refused.
-    Failure = 2,
-    /// It was passed over.
-    Skipped = 3,
-}
-
-impl Status {
-    /// All of them.
-    pub const ALL: [Status; 3] = [Status::Success, Status::Failure, Status::Skipped];
-
-    /// The word in answers.
-    pub fn name(self) -> &'static str {
-        match self {
-            Status::Success => "success",
-            Status::Failure => "failure",
-            Status::Skipped => "skipped",
-        }
-    }
-
-    /// The status of an operation.
-    pub fn of(operation: &Operation) -> Status {
-        match (operation.effect, operation.status) {
-            (Effect::Skipped, _) => Status::Skipped,
-            // Nobody was told that it worked.
-            (Effect::Unknown, _) => Status::Failure,
-            (_, ..400) => Status::Success,
-            (_, _) => Status::Failure,
-        }
-    }
-
-    fn from_code(code: u8) -> Option<Status> {
-        Status::ALL.into_iter().find(|status| *status as u8 == code)
-    }
 }
 
 impl OperationSummary {
@@ -193,8 +128,8 @@ impl OperationSummary {
             Fact::Operation(op) => Some(OperationSummary {
                 number: op.number,
                 resource_type: op.resource_type,
-                action: Action::of(op, &event.parts),
-                status: Status::of(op),
+                action: action_of(op, &event.parts),
+                status: status_of(op),
                 http_status: op.status,
                 ..refused
             }),
@@ -205,7 +140,7 @@ impl OperationSummary {
             Fact::Observation(seen) => Some(OperationSummary {
                 number: seen.number,
                 resource_type: seen.resource_type,
-                action: Action::seen(seen, &event.parts),
+                action: action_seen(seen, &event.parts),
                 status: Status::Success,
                 http_status: 0,
                 ..refused
@@ -218,7 +153,13 @@ impl OperationSummary {
             | Fact::ApplicationAdded(_)
             | Fact::CredentialAdded(_)
             | Fact::CredentialRevoked(_)
-            | Fact::ResourceTypeAdded(_) => None,
+            | Fact::ResourceTypeAdded(_)
+            // Claims have rows of their own, and what people did to the record is no operation.
+            | Fact::Imported(_)
+            | Fact::ImportBatch(_)
+            | Fact::Access(_)
+            | Fact::EvidenceAdded(_)
+            | Fact::ReferenceListAdded(_) => None,
         }
     }
 

@@ -8,7 +8,7 @@ use store::{RowChanges, Store, digest};
 
 use crate::error::ProjectorError;
 use crate::fold::{FOLD_VERSION, fold};
-use crate::view::Overlay;
+use crate::overlay::Overlay;
 
 /// Rows gathered before they are written.
 const ROWS_PER_PUBLISH: usize = 20_000;

@@ -19,8 +19,8 @@ use store::key::{self, KeyRange, Set};
 use store::{Direction, ReadRows};
 
 use crate::error::ProjectorError;
+use crate::overlay::Overlay;
 use crate::row;
-use crate::view::Overlay;
 
 /// A member and the event with which the present stay began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -155,23 +155,32 @@ pub(crate) fn record(
     Ok(())
 }
 
-/// What changes leave of each member that they name: since when it is one, or that it is none.
-type Changed = BTreeMap<Number, Option<Seq>>;
+/// One change of a set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SetChange {
+    /// The event that made it.
+    pub seq: Seq,
+    /// Who.
+    pub member: Number,
+    /// Whether they joined; else they left.
+    pub joined: bool,
+}
 
-/// Gathers the changes of a set after `after` up to and with `until`.
-fn gather(
+/// The changes of a set after `after` up to and with `until`, oldest first.
+pub(crate) fn changes_in(
     rows: &dyn ReadRows,
-    (application, set): (Application, Set),
+    application: Application,
+    set: Set,
     (after, until): (Option<Seq>, Seq),
-    changed: &mut Changed,
-) -> Result<(), ProjectorError> {
+) -> Result<Vec<SetChange>, ProjectorError> {
+    let mut changes = vec![];
     let mut broken = false;
     let range = key::set_changes(application, set, after, until);
     rows.scan(&range, Direction::Forward, &mut |key, value| {
-        let added = value == ADDED;
+        let joined = value == ADDED;
         match key::set_change_parts(key) {
-            Some((seq, member)) if added || value == REMOVED => {
-                changed.insert(member, added.then_some(seq));
+            Some((seq, member)) if joined || value == REMOVED => {
+                changes.push(SetChange { seq, member, joined });
                 ControlFlow::Continue(())
             }
             _ => {
@@ -180,7 +189,23 @@ fn gather(
             }
         }
     })?;
-    if broken { Err(damaged()) } else { Ok(()) }
+    if broken { Err(damaged()) } else { Ok(changes) }
+}
+
+/// What changes leave of each member that they name: since when it is one, or that it is none.
+type Changed = BTreeMap<Number, Option<Seq>>;
+
+/// Gathers the changes of a set after `after` up to and with `until`.
+fn gather(
+    rows: &dyn ReadRows,
+    (application, set): (Application, Set),
+    stretch: (Option<Seq>, Seq),
+    changed: &mut Changed,
+) -> Result<(), ProjectorError> {
+    for change in changes_in(rows, application, set, stretch)? {
+        changed.insert(change.member, change.joined.then_some(change.seq));
+    }
+    Ok(())
 }
 
 /// For each member its number and since when it is one, or [`OPEN`] when it is none any more.
@@ -339,7 +364,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::view::tests::MapRows;
+    use crate::overlay::tests::MapRows;
 
     const APP: Application = Application(1);
     const SET: Set = Set::Members(Number(1_000_000));

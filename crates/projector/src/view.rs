@@ -1,4 +1,5 @@
-//! Typed reading of rows: of a snapshot, or of a snapshot with an overlay of unpublished changes.
+//! Typed reading of rows: of a snapshot, or of a snapshot with an overlay of unpublished changes; all of
+//! them, or what was known at an earlier event.
 
 use std::ops::{ControlFlow, Range};
 
@@ -7,113 +8,23 @@ use event::{
     Application, Attribute, Credential, Effect, Number, ResourceType, Seq, Timestamp, Verdict,
 };
 use sha2::{Digest, Sha256};
-use store::key::{self, Class, KeyRange, Set};
-use store::{Direction, ReadRows, Row, RowChanges, Store, StoreError, Visit};
+use store::key::{self, Class, KeyRange, Moment, Set};
+use store::{Direction, ReadRows, Row, Store, StoreError};
 use subtle::ConstantTimeEq;
 
 use crate::error::ProjectorError;
 use crate::fold::unique;
 use crate::operation::OperationSummary;
 use crate::row::{self, ApplicationRow, CredentialRow, Gap, Mentioned, Recorder, Version};
-use crate::set::{self, Standing, Stay};
-
-/// Rows with changes over them that are not published yet.
-pub struct Overlay<'a> {
-    base: &'a dyn ReadRows,
-    changes: RowChanges,
-}
-
-impl<'a> Overlay<'a> {
-    /// An overlay without changes.
-    pub fn new(base: &'a dyn ReadRows) -> Overlay<'a> {
-        Overlay { base, changes: RowChanges::new() }
-    }
-
-    /// Sets the value of a key.
-    pub(crate) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.changes.insert(key, Some(value));
-    }
-
-    /// Removes a key.
-    pub(crate) fn delete(&mut self, key: Vec<u8>) {
-        self.changes.insert(key, None);
-    }
-
-    /// What is to be published.
-    pub fn into_changes(self) -> RowChanges {
-        self.changes
-    }
-
-    /// How many rows are to be published.
-    pub(crate) fn len(&self) -> usize {
-        self.changes.len()
-    }
-}
-
-impl ReadRows for Overlay<'_> {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.changes.get(key) {
-            Some(value) => Ok(value.clone()),
-            None => self.base.get(key),
-        }
-    }
-
-    fn scan(
-        &self,
-        range: &KeyRange,
-        direction: Direction,
-        visit: Visit<'_>,
-    ) -> Result<(), StoreError> {
-        if range.from >= range.to {
-            return Ok(());
-        }
-        let over = self.changes.range(range.from.clone()..range.to.clone());
-        // Our own changes in the scan's direction; the base's rows are merged in as they come.
-        let mut over: Box<dyn Iterator<Item = _>> = match direction {
-            Direction::Forward => Box::new(over),
-            Direction::Backward => Box::new(over.rev()),
-        };
-        let mut ahead = over.next();
-        let mut stopped = false;
-        self.base.scan(range, direction, &mut |key, value| {
-            while let Some((own_key, own_value)) = ahead {
-                let order = match direction {
-                    Direction::Forward => own_key.as_slice().cmp(key),
-                    Direction::Backward => key.cmp(own_key.as_slice()),
-                };
-                if order.is_gt() {
-                    break;
-                }
-                ahead = over.next();
-                if let Some(own_value) = own_value
-                    && visit(own_key, own_value).is_break()
-                {
-                    stopped = true;
-                    return ControlFlow::Break(());
-                }
-                if order.is_eq() {
-                    return ControlFlow::Continue(()); // ours stands in its place, or removes it
-                }
-            }
-            let flow = visit(key, value);
-            stopped = flow.is_break();
-            flow
-        })?;
-        while let (false, Some((own_key, own_value))) = (stopped, ahead) {
-            if let Some(own_value) = own_value {
-                stopped = visit(own_key, own_value).is_break();
-            }
-            ahead = over.next();
-        }
-        Ok(())
-    }
-}
+use crate::set::{self, SetChange, Standing, Stay};
 
 /// Typed access to rows. `seq` arguments ask for the state right after that event;
-/// [`View::NOW`] for the newest.
+/// [`View::NOW`] for the newest that the view knows.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     rows: &'a dyn ReadRows,
+    /// How many events the view knows.
+    size: Seq,
 }
 
 impl<'a> View<'a> {
@@ -122,7 +33,42 @@ impl<'a> View<'a> {
 
     /// Reads these rows.
     pub fn new(rows: &'a dyn ReadRows) -> View<'a> {
-        View { rows }
+        View { rows, size: Seq::MAX }
+    }
+
+    /// The same rows as they were when the log had `size` events: what came later is not seen, in
+    /// answers about any time. Configuration is seen as it is.
+    pub fn of_first(self, size: Seq) -> View<'a> {
+        View { size: self.size.min(size), ..self }
+    }
+
+    /// Whether the view knows the event at `seq`.
+    pub(crate) fn knows(&self, seq: Seq) -> bool {
+        seq < self.size
+    }
+
+    /// How many events it knows.
+    pub(crate) fn size(&self) -> Seq {
+        self.size
+    }
+
+    /// Whether it knows every event of the log.
+    fn knows_all(&self) -> bool {
+        self.size == Seq::MAX
+    }
+
+    /// The event at `seq`, or the last that the view knows before it.
+    pub(crate) fn until(&self, seq: Seq) -> Option<Seq> {
+        Some(seq.min(self.size.checked_sub(1)?))
+    }
+
+    pub(crate) fn rows(&self) -> &'a dyn ReadRows {
+        self.rows
+    }
+
+    /// The part of a range that the view knows.
+    pub(crate) fn within(&self, seqs: Range<Seq>) -> Range<Seq> {
+        seqs.start..seqs.end.min(self.size)
     }
 
     /// The application of a slug.
@@ -209,7 +155,14 @@ impl<'a> View<'a> {
         id: &str,
     ) -> Result<Option<Number>, ProjectorError> {
         let value = self.rows.get(&key::id(application, resource_type, id))?;
-        value.map(|value| row::number_of("an id", &value)).transpose()
+        let number = value.map(|value| row::number_of("an id", &value)).transpose()?;
+        match number {
+            Some(number) if !self.knows_all() => {
+                let is_known = self.version(application, number, View::NOW)?.is_some();
+                Ok(is_known.then_some(number))
+            }
+            number => Ok(number),
+        }
     }
 
     /// The living resources that have a value, which is [`folded`](crate::folded) as its attribute is
@@ -254,7 +207,32 @@ impl<'a> View<'a> {
     ) -> Result<Option<Number>, ProjectorError> {
         let key = key::mention(application, resource_type, attribute, folded);
         let value = self.rows.get(&key)?;
-        value.map(|value| row::number_of("a mention", &value)).transpose()
+        let number = value.map(|value| row::number_of("a mention", &value)).transpose()?;
+        match number {
+            Some(number) if !self.knows_all() => {
+                let is_known = self.is_mentioned(application, number)?;
+                Ok(is_known.then_some(number))
+            }
+            number => Ok(number),
+        }
+    }
+
+    /// Whether anything that the view knows concerns a number.
+    fn is_mentioned(
+        &self,
+        application: Application,
+        number: Number,
+    ) -> Result<bool, ProjectorError> {
+        if !self.by_resource(application, number, 0..Seq::MAX, 1)?.is_empty() {
+            return Ok(true);
+        }
+        let mut found = false;
+        let all = (Moment::start_of(Timestamp(i64::MIN)), Moment::END);
+        self.claims_about(application, number, all, &mut |_| {
+            found = true;
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
     }
 
     /// By what a number was first mentioned, if it was mentioned before it had a resource.
@@ -275,9 +253,33 @@ impl<'a> View<'a> {
         number: Number,
         seq: Seq,
     ) -> Result<Option<Version>, ProjectorError> {
+        let Some(seq) = self.until(seq) else { return Ok(None) };
         let range = key::versions_until(application, number, seq);
         let found = self.rows.first(&range, Direction::Forward)?;
         found.map(|(key, value)| Version::decode(&key, &value)).transpose()
+    }
+
+    /// The states of a resource at `seq` and before, newest first, until `visit` breaks off.
+    pub fn versions(
+        &self,
+        application: Application,
+        number: Number,
+        seq: Seq,
+        visit: &mut dyn FnMut(Version) -> ControlFlow<()>,
+    ) -> Result<(), ProjectorError> {
+        let Some(seq) = self.until(seq) else { return Ok(()) };
+        let range = key::versions_until(application, number, seq);
+        let mut failed = None;
+        self.rows.scan(&range, Direction::Forward, &mut |key, value| match Version::decode(
+            key, value,
+        ) {
+            Ok(version) => visit(version),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
     }
 
     /// Whether a number ever had a resource.
@@ -297,7 +299,24 @@ impl<'a> View<'a> {
         set: Set,
         seq: Seq,
     ) -> Result<Vec<Standing>, ProjectorError> {
-        set::members_at(self.rows, application, set, seq)
+        match self.until(seq) {
+            Some(seq) => set::members_at(self.rows, application, set, seq),
+            None => Ok(vec![]),
+        }
+    }
+
+    /// The changes of a set in a range of events, oldest first: who, and whether they joined.
+    pub fn set_changes(
+        &self,
+        application: Application,
+        set: Set,
+        seqs: Range<Seq>,
+    ) -> Result<Vec<SetChange>, ProjectorError> {
+        let seqs = self.within(seqs);
+        let Some(until) = seqs.end.checked_sub(1).filter(|_| !seqs.is_empty()) else {
+            return Ok(vec![]);
+        };
+        set::changes_in(self.rows, application, set, (seqs.start.checked_sub(1), until))
     }
 
     /// The stay of a member in a set.
@@ -308,7 +327,11 @@ impl<'a> View<'a> {
         member: Number,
         seq: Seq,
     ) -> Result<Option<Stay>, ProjectorError> {
-        set::stay_at(self.rows, application, set, member, seq)
+        match self.until(seq) {
+            Some(_) if self.knows_all() => set::stay_at(self.rows, application, set, member, seq),
+            Some(seq) => set::stay_at(self.rows, application, set, member, seq),
+            None => Ok(None),
+        }
     }
 
     /// The groups of a member: every stay, ended ones included, by group and newest first.
@@ -317,7 +340,12 @@ impl<'a> View<'a> {
         application: Application,
         member: Number,
     ) -> Result<Vec<Stay>, ProjectorError> {
-        set::stays_in(self.rows, &key::mirrors(application, member))
+        let mut stays = set::stays_in(self.rows, &key::mirrors(application, member))?;
+        stays.retain(|stay| self.knows(stay.start));
+        for stay in &mut stays {
+            stay.end = stay.end.filter(|end| self.knows(*end));
+        }
+        Ok(stays)
     }
 
     /// Shows the summaries of a range's operations, newest first, until `visit` breaks off.
@@ -327,22 +355,29 @@ impl<'a> View<'a> {
         visit: &mut dyn FnMut(OperationSummary) -> ControlFlow<()>,
     ) -> Result<(), ProjectorError> {
         let mut failed = None;
-        self.rows.scan(&key::operations(&seqs), Direction::Backward, &mut |key, value| {
-            let summary =
-                key::operation_seq(key).and_then(|seq| OperationSummary::decode(seq, value));
-            match summary {
-                Some(summary) => visit(summary),
-                None => {
-                    failed = Some(ProjectorError::row("an operation"));
-                    ControlFlow::Break(())
+        self.rows.scan(
+            &key::operations(&self.within(seqs)),
+            Direction::Backward,
+            &mut |key, value| {
+                let summary =
+                    key::operation_seq(key).and_then(|seq| OperationSummary::decode(seq, value));
+                match summary {
+                    Some(summary) => visit(summary),
+                    None => {
+                        failed = Some(ProjectorError::row("an operation"));
+                        ControlFlow::Break(())
+                    }
                 }
-            }
-        })?;
+            },
+        )?;
         failed.map_or(Ok(()), Err)
     }
 
     /// The summary of the operation at `seq`; `None` where another kind of event stands.
     pub fn operation(&self, seq: Seq) -> Result<Option<OperationSummary>, ProjectorError> {
+        if !self.knows(seq) {
+            return Ok(None);
+        }
         let Some(value) = self.rows.get(&key::operation(seq))? else { return Ok(None) };
         let summary = OperationSummary::decode(seq, &value);
         summary.map(Some).ok_or_else(|| ProjectorError::row("an operation"))
@@ -367,6 +402,7 @@ impl<'a> View<'a> {
 
     /// How many operations of a class are older than `before`.
     pub fn class_count_before(&self, class: Class, before: Seq) -> Result<u64, ProjectorError> {
+        let before = self.within(0..before).end;
         let last = match class {
             Class::ALL => {
                 let last = self.rows.first(&key::operations(&(0..before)), Direction::Backward)?;
@@ -391,7 +427,7 @@ impl<'a> View<'a> {
         seqs: Range<Seq>,
         limit: usize,
     ) -> Result<Vec<Seq>, ProjectorError> {
-        self.index(&key::all_by_class(class, &seqs), limit)
+        self.index(&key::all_by_class(class, &self.within(seqs)), limit)
     }
 
     /// The places of a range's operations that are on a resource or person, or concern it; newest
@@ -403,7 +439,7 @@ impl<'a> View<'a> {
         seqs: Range<Seq>,
         limit: usize,
     ) -> Result<Vec<Seq>, ProjectorError> {
-        self.index(&key::all_by_resource(application, number, &seqs), limit)
+        self.index(&key::all_by_resource(application, number, &self.within(seqs)), limit)
     }
 
     /// The places of a range's operations whose request's id has this hash, newest first, at most
@@ -414,7 +450,7 @@ impl<'a> View<'a> {
         seqs: Range<Seq>,
         limit: usize,
     ) -> Result<Vec<Seq>, ProjectorError> {
-        self.index(&key::all_by_request(request_id_hash, &seqs), limit)
+        self.index(&key::all_by_request(request_id_hash, &self.within(seqs)), limit)
     }
 
     fn index(&self, range: &KeyRange, limit: usize) -> Result<Vec<Seq>, ProjectorError> {
@@ -439,11 +475,25 @@ impl<'a> View<'a> {
         application: Application,
         number: Number,
     ) -> Result<Vec<(Seq, Effect)>, ProjectorError> {
-        self.collect(&key::all_unsettled(application, number), |key, value| {
-            let effect = [Effect::Unknown, Effect::Unverified];
-            let effect = effect.into_iter().find(|effect| value == [*effect as u8]);
-            key::last_seq(key).zip(effect).ok_or_else(|| ProjectorError::row("what is unsettled"))
-        })
+        let range = key::all_unsettled(application, number);
+        let all = self.collect(&range, Unsettled::decode)?.into_iter();
+        let is_settled = |one: &Unsettled| one.settled_by.is_some_and(|by| self.knows(by));
+        let left = all.filter(|one| self.knows(one.seq) && !is_settled(one));
+        Ok(left.map(|one| (one.seq, one.effect)).collect())
+    }
+
+    /// The operations of an application whose outcome was not known or not confirmed for some time.
+    pub fn all_unsettled(
+        &self,
+        application: Application,
+    ) -> Result<Vec<Unsettled>, ProjectorError> {
+        let range = key::all_unsettled_of(application);
+        let mut all = self.collect(&range, Unsettled::decode)?;
+        all.retain(|one| self.knows(one.seq));
+        for one in &mut all {
+            one.settled_by = one.settled_by.filter(|by| self.knows(*by));
+        }
+        Ok(all)
     }
 
     /// What a later look said of an operation, and the event of that look.
@@ -453,7 +503,11 @@ impl<'a> View<'a> {
         let (by, code) = value.split_first_chunk::<8>().ok_or_else(damaged)?;
         let verdicts = [Verdict::Confirmed, Verdict::Contradicted];
         let verdict = verdicts.into_iter().find(|verdict| code == [*verdict as u8]);
-        Ok(Some((Seq::from_be_bytes(*by), verdict.ok_or_else(damaged)?)))
+        let by = Seq::from_be_bytes(*by);
+        if !self.knows(by) {
+            return Ok(None);
+        }
+        Ok(Some((by, verdict.ok_or_else(damaged)?)))
     }
 
     /// The requests that were about to be sent on and have no outcome, oldest first.
@@ -489,6 +543,10 @@ impl<'a> View<'a> {
             let (number, since) = key::named_parts(key).ok_or_else(damaged)?;
             Ok(Bearer { number, since, until: Some(row::decode_seq("a name", until)?) })
         })?);
+        bearers.retain(|bearer| self.knows(bearer.since));
+        for bearer in &mut bearers {
+            bearer.until = bearer.until.filter(|until| self.knows(*until));
+        }
         Ok(bearers)
     }
 
@@ -503,6 +561,7 @@ impl<'a> View<'a> {
 
     /// The stretches without a recorder that were known at `seq`, oldest first.
     pub fn gaps(&self, seq: Seq) -> Result<Vec<Gap>, ProjectorError> {
+        let Some(seq) = self.until(seq) else { return Ok(vec![]) };
         self.collect(&key::gaps(seq), |_, value| row::decode("a gap", value))
     }
 
@@ -522,9 +581,19 @@ impl<'a> View<'a> {
         Ok((seq(until)?, seq(after)?))
     }
 
-    fn collect<T>(
+    pub(crate) fn collect<T>(
         &self,
         range: &KeyRange,
+        read: impl FnMut(&[u8], &[u8]) -> Result<T, ProjectorError>,
+    ) -> Result<Vec<T>, ProjectorError> {
+        self.collect_some(range, usize::MAX, read)
+    }
+
+    /// The first rows of a range, at most `limit`, which is at least 1.
+    pub(crate) fn collect_some<T>(
+        &self,
+        range: &KeyRange,
+        limit: usize,
         mut read: impl FnMut(&[u8], &[u8]) -> Result<T, ProjectorError>,
     ) -> Result<Vec<T>, ProjectorError> {
         let mut found = Vec::new();
@@ -532,7 +601,7 @@ impl<'a> View<'a> {
         self.rows.scan(range, Direction::Forward, &mut |key, value| match read(key, value) {
             Ok(item) => {
                 found.push(item);
-                ControlFlow::Continue(())
+                if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             }
             Err(error) => {
                 failed = Some(error);
@@ -540,6 +609,45 @@ impl<'a> View<'a> {
             }
         })?;
         failed.map_or(Ok(found), Err)
+    }
+}
+
+/// An operation whose outcome was not known, or not confirmed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unsettled {
+    /// Its place.
+    pub seq: Seq,
+    /// On which resource or person; nobody when that is not known either.
+    pub number: Number,
+    /// [`Effect::Unknown`] or [`Effect::Unverified`].
+    pub effect: Effect,
+    /// The later look that settled it.
+    pub settled_by: Option<Seq>,
+}
+
+impl Unsettled {
+    pub(crate) fn encode(effect: u8, settled_by: Option<Seq>) -> Vec<u8> {
+        let mut out = vec![effect];
+        out.extend(settled_by.map(Seq::to_be_bytes).into_iter().flatten());
+        out
+    }
+
+    fn decode(key: &[u8], value: &[u8]) -> Result<Unsettled, ProjectorError> {
+        let damaged = || ProjectorError::row("what is unsettled");
+        let number = key.get(5..9).and_then(|bytes| bytes.try_into().ok()).ok_or_else(damaged)?;
+        let (code, settled_by) = value.split_first().ok_or_else(damaged)?;
+        let effect = [Effect::Unknown, Effect::Unverified];
+        let effect = effect.into_iter().find(|effect| *code == *effect as u8);
+        let settled_by = match settled_by {
+            [] => None,
+            seq => Some(row::decode_seq("what is unsettled", seq)?),
+        };
+        Ok(Unsettled {
+            seq: key::last_seq(key).ok_or_else(damaged)?,
+            number: Number(u32::from_be_bytes(number)),
+            effect: effect.ok_or_else(damaged)?,
+            settled_by,
+        })
     }
 }
 
@@ -594,95 +702,4 @@ pub fn seq_at(
         }
     }
     Ok(low.checked_sub(1))
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    /// Rows in a plain map.
-    #[derive(Default)]
-    pub(crate) struct MapRows(pub(crate) BTreeMap<Vec<u8>, Vec<u8>>);
-
-    impl ReadRows for MapRows {
-        fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-            Ok(self.0.get(key).cloned())
-        }
-
-        fn scan(
-            &self,
-            range: &KeyRange,
-            direction: Direction,
-            visit: Visit<'_>,
-        ) -> Result<(), StoreError> {
-            let rows = self.0.range(range.from.clone()..range.to.clone());
-            let rows: Vec<_> = match direction {
-                Direction::Forward => rows.collect(),
-                Direction::Backward => rows.rev().collect(),
-            };
-            for (key, value) in rows {
-                if visit(key, value).is_break() {
-                    break;
-                }
-            }
-            Ok(())
-        }
-    }
-
-    /// Every small overlay over every small base reads like the map that both together make.
-    #[test]
-    fn an_overlay_reads_like_the_merged_map() {
-        let key = |index: u8| vec![1, index];
-        let range = KeyRange { from: vec![1], to: vec![2] };
-        for pattern in 0..3_u32.pow(4) * 2_u32.pow(4) {
-            let (mut base, mut merged) = (MapRows::default(), BTreeMap::new());
-            for index in 0..4 {
-                if pattern >> index & 1 == 1 {
-                    base.0.insert(key(index), vec![index]);
-                    merged.insert(key(index), vec![index]);
-                }
-            }
-            let mut overlay = Overlay::new(&base);
-            let mut rest = pattern / 16;
-            for index in 0..4 {
-                match rest % 3 {
-                    1 => {
-                        overlay.put(key(index), vec![100 + index]);
-                        merged.insert(key(index), vec![100 + index]);
-                    }
-                    2 => {
-                        overlay.delete(key(index));
-                        merged.remove(&key(index));
-                    }
-                    _ => {}
-                }
-                rest /= 3;
-            }
-            for direction in [Direction::Forward, Direction::Backward] {
-                let mut expected: Vec<_> = merged.clone().into_iter().collect();
-                if direction == Direction::Backward {
-                    expected.reverse();
-                }
-                for take in 1..=5 {
-                    let mut seen = vec![];
-                    overlay
-                        .scan(&range, direction, &mut |key, value| {
-                            seen.push((key.to_vec(), value.to_vec()));
-                            if seen.len() == take {
-                                ControlFlow::Break(())
-                            } else {
-                                ControlFlow::Continue(())
-                            }
-                        })
-                        .unwrap();
-                    assert_eq!(seen, expected[..take.min(expected.len())], "{pattern}");
-                }
-            }
-            for index in 0..4 {
-                assert_eq!(overlay.get(&key(index)).unwrap(), merged.get(&key(index)).cloned());
-            }
-        }
-    }
 }

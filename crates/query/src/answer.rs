@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
+use event::{Application, Number};
 use serde_json::{Map, Value, json};
 
 use crate::coverage::Coverage;
@@ -9,7 +10,11 @@ use crate::record::Record;
 use crate::stand::Stand;
 
 /// An answer under way to its client.
-pub(crate) struct Answer(Map<String, Value>);
+pub(crate) struct Answer {
+    body: Map<String, Value>,
+    rows: u64,
+    about: Option<(Application, Number)>,
+}
 
 impl Answer {
     /// An answer with its envelope, without rows yet.
@@ -19,18 +24,25 @@ impl Answer {
         body.insert("generatedAt".into(), record.now.to_string().into());
         body.insert("atSeq".into(), stand.at_seq.into());
         body.insert("coverage".into(), coverage.to_json());
-        body.insert("head".into(), json!({"seq": record.size.checked_sub(1)}));
-        Answer(body)
+        body.insert("head".into(), json!({"seq": record.head.checked_sub(1)}));
+        Answer { body, rows: 0, about: None }
+    }
+
+    /// Says whom or what was asked about, for the record of who asked.
+    pub(crate) fn about(mut self, application: Application, number: Number) -> Answer {
+        self.about = Some((application, number));
+        self
     }
 
     /// Adds a member beside the envelope's own.
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Answer {
-        self.0.insert(name.to_owned(), value.into());
+        self.body.insert(name.to_owned(), value.into());
         self
     }
 
     /// One page of rows; `count` is that of all pages.
-    pub(crate) fn rows(self, rows: Vec<Value>, count: u64, next: Option<String>) -> Answer {
+    pub(crate) fn rows(mut self, rows: Vec<Value>, count: u64, next: Option<String>) -> Answer {
+        self.rows = rows.len() as u64;
         let answer = self.with("rows", rows).with("rowCount", count);
         match next {
             Some(next) => answer.with("next", next),
@@ -39,14 +51,34 @@ impl Answer {
     }
 
     /// The one thing that was asked for, or null.
-    pub(crate) fn resource(self, resource: Option<Value>) -> Answer {
+    pub(crate) fn resource(mut self, resource: Option<Value>) -> Answer {
         let count = u64::from(resource.is_some());
+        self.rows = count;
         self.with("resource", resource).with("rowCount", count)
+    }
+}
+
+/// What is kept of an answer that somebody got.
+pub(crate) trait Told {
+    /// How many rows it has.
+    fn row_count(&self) -> u64;
+
+    /// Whom or what it is about.
+    fn about(&self) -> Option<(Application, Number)>;
+}
+
+impl Told for Answer {
+    fn row_count(&self) -> u64 {
+        self.rows
+    }
+
+    fn about(&self) -> Option<(Application, Number)> {
+        self.about
     }
 }
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        Json(Value::Object(self.0)).into_response()
+        Json(Value::Object(self.body)).into_response()
     }
 }

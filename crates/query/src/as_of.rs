@@ -238,7 +238,7 @@ pub fn identity_at(
             Attribute::UserName => identity.user_name = name,
             Attribute::ExternalId => identity.external_id = name,
             Attribute::DisplayName => identity.display_name = name,
-            Attribute::Id | Attribute::Email => {}
+            Attribute::Id | Attribute::Email | Attribute::SourceId => {}
         }
     }
     Ok(identity)

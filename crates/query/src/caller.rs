@@ -61,6 +61,11 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// What the caller's request leaves in an event.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// The one application that the caller may see; `None` when it is all.
     pub(crate) fn scope(&self) -> Option<Application> {
         match self.credential.role {

@@ -1,6 +1,6 @@
 //! How complete an answer is: what was not watched is said, and never reads as "nothing there".
 
-use event::{Seq, Timestamp};
+use event::{Application, Effect, Timestamp};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -9,12 +9,21 @@ use crate::stand::Stand;
 
 const BEFORE: &str = "before the record began";
 const FUTURE: &str = "in the future";
+const AFTER_KNOWN: &str = "after what was known then";
+const OUTCOME: &str = "the outcome of a forwarded request is unknown";
+const NOT_IMPORTED: &str = "no imported log";
+/// What lies between two imports is a hole when it is longer than this: a provider is silent for hours
+/// when nothing changes, and not for a day.
+const IMPORT_HOLE_MICROS: i64 = 24 * 3_600 * 1_000_000;
 
 /// A stretch that was not watched; an end that is `None` is open.
-struct Hole {
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
-    reason: &'static str,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hole {
+    pub(crate) from: Option<Timestamp>,
+    pub(crate) to: Option<Timestamp>,
+    pub(crate) reason: &'static str,
+    /// The application that it concerns; all of them when there is none.
+    pub(crate) application: Option<Application>,
 }
 
 /// The stretches of a question's time that were not watched.
@@ -26,42 +35,63 @@ impl Coverage {
         Coverage(vec![])
     }
 
-    /// Of a question about the instant of its stand.
-    pub(crate) fn at(record: &Record<'_>, stand: &Stand) -> Result<Coverage, Error> {
-        // All that are known by now: a stretch comes to light only when the next recorder starts,
-        // and a page of a list may stand on the events before that.
-        let mut holes = known(record, record.size.checked_sub(1))?;
-        holes.retain(|hole| {
-            hole.from.is_some_and(|from| from <= stand.time)
-                && hole.to.is_some_and(|to| stand.time < to)
-        });
-        let began = if stand.size == 0 { None } else { Some(record.recorded_at(0)?) };
+    /// Of a question about the instant of its stand, in some applications.
+    pub(crate) fn at(
+        record: &Record<'_>,
+        stand: &Stand,
+        applications: &[Application],
+    ) -> Result<Coverage, Error> {
+        let mut holes = recorded(record, stand, applications)?;
+        holes.retain(|hole| hole.covers(stand.time));
+        let began = began(record)?;
         if began.is_none_or(|began| stand.time < began) {
-            holes.insert(0, Hole { from: None, to: began, reason: BEFORE });
+            holes.insert(0, Hole { from: None, to: began, reason: BEFORE, application: None });
         }
-        if stand.time > stand.now {
-            holes.push(Hole { from: Some(stand.now), to: Some(stand.time), reason: FUTURE });
-        }
+        holes.extend(ahead(stand, stand.time));
         Ok(Coverage(holes))
     }
 
     /// Of a question about the stretch of its stand, or without one about the whole record.
-    pub(crate) fn between(record: &Record<'_>, stand: &Stand) -> Result<Coverage, Error> {
-        let mut holes = known(record, record.size.checked_sub(1))?;
-        holes.retain(|hole| {
-            stand.from.is_none_or(|from| hole.to.is_none_or(|end| from < end))
-                && stand.to.is_none_or(|to| hole.from.is_none_or(|begin| begin < to))
-        });
+    pub(crate) fn between(
+        record: &Record<'_>,
+        stand: &Stand,
+        applications: &[Application],
+    ) -> Result<Coverage, Error> {
+        let mut holes = recorded(record, stand, applications)?;
+        holes.retain(|hole| hole.meets(stand.from, stand.to));
         if let Some(from) = stand.from {
-            let began = if stand.size == 0 { None } else { Some(record.recorded_at(0)?) };
+            let began = began(record)?;
             if began.is_none_or(|began| from < began) {
-                holes.insert(0, Hole { from: Some(from), to: began, reason: BEFORE });
+                let hole = Hole { from: Some(from), to: began, reason: BEFORE, application: None };
+                holes.insert(0, hole);
             }
         }
-        if let Some(to) = stand.to.filter(|to| *to > stand.now) {
-            holes.push(Hole { from: Some(stand.now), to: Some(to), reason: FUTURE });
-        }
+        holes.extend(stand.to.and_then(|to| ahead(stand, to)));
         Ok(Coverage(holes))
+    }
+
+    /// Adds the stretches of which no log was imported, for a question that rests on imports; a
+    /// question about the instant of its stand, or about its stretch.
+    pub(crate) fn with_imports(
+        mut self,
+        record: &Record<'_>,
+        stand: &Stand,
+        applications: &[Application],
+        is_instant: bool,
+    ) -> Result<Coverage, Error> {
+        for application in applications {
+            let mut holes = not_imported(record, *application)?;
+            holes.retain(|hole| match is_instant {
+                true => hole.covers(stand.time),
+                false => hole.meets(stand.from, stand.to),
+            });
+            self.0.append(&mut holes);
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn holes(&self) -> &[Hole] {
+        &self.0
     }
 
     pub(crate) fn to_json(&self) -> Value {
@@ -74,11 +104,82 @@ impl Coverage {
     }
 }
 
-/// The stretches without a recorder that the events up to `head` tell of.
-fn known(record: &Record<'_>, head: Option<Seq>) -> Result<Vec<Hole>, Error> {
-    let Some(head) = head else { return Ok(vec![]) };
-    let gaps = record.view.gaps(head)?.into_iter();
-    Ok(gaps
-        .map(|gap| Hole { from: Some(gap.from), to: Some(gap.to), reason: gap.reason.name() })
-        .collect())
+impl Hole {
+    fn covers(&self, time: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= time) && self.to.is_none_or(|to| time < to)
+    }
+
+    fn meets(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> bool {
+        from.is_none_or(|from| self.to.is_none_or(|end| from < end))
+            && to.is_none_or(|to| self.from.is_none_or(|begin| begin < to))
+    }
+}
+
+fn began(record: &Record<'_>) -> Result<Option<Timestamp>, Error> {
+    Ok(if record.size == 0 { None } else { Some(record.recorded_at(0)?) })
+}
+
+/// What lies beyond the present of a question.
+fn ahead(stand: &Stand, time: Timestamp) -> Option<Hole> {
+    let reason = if stand.is_repeatable { AFTER_KNOWN } else { FUTURE };
+    let hole = Hole { from: Some(stand.now), to: Some(time), reason, application: None };
+    (time > stand.now).then_some(hole)
+}
+
+/// The stretches without a recorder, and those in which an outcome was unknown.
+fn recorded(
+    record: &Record<'_>,
+    stand: &Stand,
+    applications: &[Application],
+) -> Result<Vec<Hole>, Error> {
+    // A stretch comes to light only when the next recorder starts, and a page of a list may stand on
+    // the events before that; so all that are known by now, unless the question says what may be known.
+    let view = if stand.is_repeatable { record.view } else { record.whole };
+    let gaps = view.gaps(projector::View::NOW)?.into_iter();
+    let hole = |gap: projector::Gap| Hole {
+        from: Some(gap.from),
+        to: Some(gap.to),
+        reason: gap.reason.name(),
+        application: None,
+    };
+    let mut holes: Vec<Hole> = gaps.map(hole).collect();
+    for application in applications {
+        for one in record.view.all_unsettled(*application)? {
+            if one.effect == Effect::Unknown {
+                holes.push(Hole {
+                    from: Some(record.recorded_at(one.seq)?),
+                    to: one.settled_by.map(|seq| record.recorded_at(seq)).transpose()?,
+                    reason: OUTCOME,
+                    application: Some(*application),
+                });
+            }
+        }
+    }
+    Ok(holes)
+}
+
+/// The stretches before, between and after the imports of an application that has any.
+fn not_imported(record: &Record<'_>, application: Application) -> Result<Vec<Hole>, Error> {
+    let imports = record.view.imports(application)?;
+    // The requests of one import belong together, whatever lies between their entries.
+    let mut runs = std::collections::BTreeMap::<u64, (Timestamp, Timestamp)>::new();
+    for import in imports {
+        if let Some((first, last)) = import.span {
+            let run = runs.entry(import.run).or_insert((first, last));
+            *run = (run.0.min(first), run.1.max(last));
+        }
+    }
+    let mut spans: Vec<(Timestamp, Timestamp)> = runs.into_values().collect();
+    spans.sort_unstable();
+    let hole = |from, to| Hole { from, to, reason: NOT_IMPORTED, application: Some(application) };
+    let Some(&(begin, mut end)) = spans.first() else { return Ok(vec![]) };
+    let mut holes = vec![hole(None, Some(begin))];
+    for (first, last) in spans {
+        if first.0.saturating_sub(end.0) > IMPORT_HOLE_MICROS {
+            holes.push(hole(Some(end), Some(first)));
+        }
+        end = end.max(last);
+    }
+    holes.push(hole(Some(end), None));
+    Ok(holes)
 }

@@ -26,6 +26,8 @@ pub(crate) enum List {
     Timeline = 5,
     Tokens = 6,
     Profiles = 7,
+    Coverage = 8,
+    AccessLog = 9,
 }
 
 /// A place in a list.

@@ -86,6 +86,11 @@ pub(crate) struct Problem {
 }
 
 impl Error {
+    /// The status with which it is answered.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.kind().2
+    }
+
     /// Slug, title and status of every error: the one place.
     fn kind(&self) -> (&'static str, &'static str, StatusCode) {
         match self {

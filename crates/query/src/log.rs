@@ -10,8 +10,8 @@ use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::{ControlFlow, Range};
 
 use event::codec::decode_header;
-use event::{Application, Credential, Number, Seq};
-use projector::{Action, OperationSummary, ProjectorError, Status, View, request_id_hash};
+use event::{Action, Application, Credential, Number, Seq, Status};
+use projector::{OperationSummary, ProjectorError, View, request_id_hash};
 use store::key::Class;
 use store::{Store, StoreError};
 

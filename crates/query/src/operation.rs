@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::{
-    Application, Credential, Effect, EventId, Number, Observation, Operation, Seq, Unauthenticated,
-    Verdict,
+    Action, Application, Credential, Effect, EventId, Number, Observation, Operation, Seq, Status,
+    Unauthenticated, Verdict,
 };
-use projector::{Action, Status};
+use projector::{action_of, action_seen, status_of};
 use scim::ScimType;
 use serde_json::{Map, Value, json};
 
@@ -123,9 +123,9 @@ impl<'a> Operations<'a> {
     fn request_row(&self, shown: &Shown<'_>, operation: &Operation) -> Result<Value, Error> {
         let mut row = self.common(shown)?;
         let scim_type = ScimType::from_code(operation.scim_type).map(ScimType::as_str);
-        row["action"] = Action::of(operation, &shown.event.parts).name().into();
+        row["action"] = action_of(operation, &shown.event.parts).name().into();
         row["resourceType"] = self.types.name(operation.resource_type).into();
-        row["status"] = Status::of(operation).name().into();
+        row["status"] = status_of(operation).name().into();
         row["httpStatus"] = operation.status.into();
         row["scimType"] = scim_type.into();
         row["effect"] = operation.effect.name().into();
@@ -146,7 +146,7 @@ impl<'a> Operations<'a> {
     /// An observation is no request: nobody was answered.
     fn seen_row(&self, shown: &Shown<'_>, seen: &Observation) -> Result<Value, Error> {
         let mut row = self.common(shown)?;
-        row["action"] = Action::seen(seen, &shown.event.parts).name().into();
+        row["action"] = action_seen(seen, &shown.event.parts).name().into();
         row["resourceType"] = self.types.name(seen.resource_type).into();
         row["status"] = Status::Success.name().into();
         row["httpStatus"] = Value::Null;

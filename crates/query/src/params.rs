@@ -6,7 +6,7 @@ use event::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::instant::{self, Role};
+use crate::instant::{self, Role, Zone};
 
 const QUERY_BYTES_MAX: usize = 8 << 10;
 const LIMIT_DEFAULT: usize = 100;
@@ -54,14 +54,15 @@ impl Params {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// An instant; relative ones count from `now`.
+    /// An instant; relative ones count from `now`, and dates are those of the zone in `tz`.
     pub(crate) fn instant(
         &self,
         name: &'static str,
         role: Role,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Error> {
-        let read = |text: &str| instant::parse(text, role, now);
+        let zone = self.read_as("tz", Zone::ACCEPTED, Zone::parse)?.unwrap_or(Zone::UTC);
+        let read = |text: &str| instant::parse(text, role, now, zone);
         self.read_as(name, role.accepted(), read)
     }
 

@@ -7,15 +7,20 @@ use scim::CursorKey;
 use store::{Snapshot, Store, StoreError};
 
 /// Rows and events up to one place of the log.
+#[derive(Clone, Copy)]
 pub(crate) struct Record<'a> {
     /// The events.
     pub(crate) store: &'a Store,
     /// Seals what clients hand back.
     pub(crate) cursor_key: &'a CursorKey,
-    /// The rows.
+    /// The rows, as far as the question may know them.
     pub(crate) view: View<'a>,
-    /// How many events the rows are made of: the seq that the next one gets.
+    /// The rows, all of them.
+    pub(crate) whole: View<'a>,
+    /// How many events the question may know.
     pub(crate) size: Seq,
+    /// How many events the rows are made of: the seq that the next one gets.
+    pub(crate) head: Seq,
     /// The present, as the record has it: never before its last event.
     pub(crate) now: Timestamp,
 }
@@ -30,11 +35,18 @@ impl<'a> Record<'a> {
         cursor_key: &'a CursorKey,
     ) -> Result<Record<'a>, ProjectorError> {
         let size = snapshot.watermark()?.map_or(0, |(size, _)| size);
-        let mut record = Record { store, cursor_key, view: View::new(snapshot), size, now: clock };
+        let view = View::new(snapshot);
+        let mut record =
+            Record { store, cursor_key, view, whole: view, size, head: size, now: clock };
         if let Some(last) = size.checked_sub(1) {
             record.now = clock.max(record.recorded_at(last)?);
         }
         Ok(record)
+    }
+
+    /// The record as it was when it had `size` events.
+    pub(crate) fn of_first(&self, size: Seq) -> Record<'a> {
+        Record { view: self.view.of_first(size), size, ..*self }
     }
 
     /// The log's name.

@@ -42,7 +42,12 @@ impl<'a> Shown<'a> {
             | Fact::ApplicationAdded(_)
             | Fact::CredentialAdded(_)
             | Fact::CredentialRevoked(_)
-            | Fact::ResourceTypeAdded(_) => return None,
+            | Fact::ResourceTypeAdded(_)
+            | Fact::Imported(_)
+            | Fact::ImportBatch(_)
+            | Fact::Access(_)
+            | Fact::EvidenceAdded(_)
+            | Fact::ReferenceListAdded(_) => return None,
         };
         Some(Shown { event, what })
     }
@@ -154,7 +159,11 @@ impl<'a> Shown<'a> {
                 Content::Target(text) => target = Some(text),
                 Content::Body(bytes) => body = json_value(Some(bytes), "a body")?,
                 Content::Detail(detail) => note = note.or(detail.body.as_ref()),
-                Content::Changes(_) | Content::Flags(_) | Content::Answer(_) => {}
+                Content::Changes(_)
+                | Content::Flags(_)
+                | Content::Answer(_)
+                | Content::Entry(_)
+                | Content::Note(_) => {}
             }
         }
         let (method, note) = (self.method(operation), note.map(note_json));

@@ -20,8 +20,10 @@ pub(crate) struct Stand {
     pub(crate) question: Map<String, Value>,
     /// The instant that is asked about.
     pub(crate) time: Timestamp,
-    /// When the answer, or its first page, was made.
+    /// When the answer, or its first page, was made; with `knownAt` the instant that this names.
     pub(crate) now: Timestamp,
+    /// Whether the question says itself what may be known.
+    pub(crate) is_repeatable: bool,
     /// How many events are known.
     pub(crate) size: Seq,
     /// The last known event up to the instant.
@@ -92,6 +94,8 @@ impl Stand {
         now: Timestamp,
         time: Option<Timestamp>,
     ) -> Result<Stand, Error> {
+        let known = known_at(record, params)?;
+        let (size, now) = known.unwrap_or((size, now));
         let time = match time {
             Some(time) => time,
             None => params.instant("at", Role::At, now)?.unwrap_or(now),
@@ -105,6 +109,12 @@ impl Stand {
         let mut question = params.echo();
         for (name, value) in names {
             question.insert((*name).to_owned(), (*value).into());
+        }
+        if let Some(known) = params.get("knownAt").filter(|text| !is_seq(text)) {
+            // An instant is repeated as it was understood, a seq as it is.
+            let resolved = params.instant("knownAt", Role::At, record.now)?;
+            let resolved = resolved.map_or_else(|| known.to_owned(), |time| time.to_string());
+            question.insert("knownAt".into(), resolved.into());
         }
         let at = params.knows("at").then_some(time);
         for (name, time) in [("at", at), ("from", from), ("to", to)] {
@@ -122,6 +132,7 @@ impl Stand {
             question,
             time,
             now,
+            is_repeatable: known.is_some(),
             size,
             at_seq: record.seq_at(size, time)?,
             from,
@@ -140,6 +151,15 @@ impl Stand {
         self.seqs.start..end
     }
 
+    /// The rows of the page where all of them are at hand in a fixed order, and the cursor of the next.
+    pub(crate) fn part_of<'a, T>(&self, all: &'a [T], list: List) -> (&'a [T], Option<String>) {
+        let begin = self.after.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX));
+        let left = all.get(begin..).unwrap_or_default();
+        let page = &left[..left.len().min(self.limit)];
+        let end = begin.saturating_add(page.len());
+        (page, (end < all.len()).then(|| self.next(list, end as u64)))
+    }
+
     /// The rows of the page, where they are ordered by number.
     pub(crate) fn slice(&self) -> Slice {
         let after = self.after.map(|after| Number(u32::try_from(after).unwrap_or(u32::MAX)));
@@ -151,4 +171,29 @@ impl Stand {
         let Stand { binding, time, now, size, .. } = *self;
         Cursor { binding, time, now, size, after }.seal(list, &self.cursor_key)
     }
+}
+
+const KNOWN_AT: &str = "the seq of an event, or an instant that has passed: an RFC 3339 time, a date, or a \
+                        time before now (-90d)";
+
+/// How many events a question may know, and when the last of them was the present; `None` when the
+/// question does not say.
+fn known_at(record: &Record<'_>, params: &Params) -> Result<Option<(Seq, Timestamp)>, Error> {
+    let refused = Error::Parameter { name: "knownAt", accepts: KNOWN_AT };
+    let Some(text) = params.get("knownAt") else { return Ok(None) };
+    if is_seq(text) {
+        let seq: Option<Seq> = text.parse().ok().filter(|seq| *seq < record.head);
+        let seq = seq.ok_or(refused)?;
+        return Ok(Some((seq + 1, record.recorded_at(seq)?)));
+    }
+    let time = params.instant("knownAt", Role::At, record.now).map_err(|_| refused)?;
+    // What is recorded at this very instant may still come; then the answer would not be the same.
+    let Some(time) = time.filter(|time| *time < record.now) else {
+        return Err(Error::Parameter { name: "knownAt", accepts: KNOWN_AT });
+    };
+    Ok(Some((record.seq_at(record.head, time)?.map_or(0, |seq| seq + 1), time)))
+}
+
+fn is_seq(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }

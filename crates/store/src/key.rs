@@ -35,8 +35,18 @@
 //! | 28   | intent      | seq u64                                             | application u32      |
 //! | 29   | unsettled   | application u32, number u32, seq u64                | effect u8            |
 //! | 30   | settled     | seq u64                                             | the observation's seq u64, verdict u8 |
+//! | 31   | entry       | application u32, id of an imported entry            | seq u64              |
+//! | 32   | claim       | application u32, moment                             | summary of the entry |
+//! | 33   | claim about | application u32, number u32, moment                 | summary of the entry |
+//! | 34   | claim by code | application u32, kind u8, length u16, code, moment |                     |
+//! | 35   | claim day   | application u32, source u8, day i32, action u8, status u8 | how many entries u64 |
+//! | 36   | import      | application u32, seq u64                            | run, span            |
+//! | 37   | evidence    | the operation's seq u64, seq u64                    |                      |
+//! | 38   | reference list | name, !seq u64                                   | rows u32             |
+//! | 39   | access      | !seq u64                                            | application u32, credential u32 |
 //!
-//! `set` is `application u32, kind u8, number u32`; `class` is `application u32, credential u32,
+//! `moment` is `!occurredAt i64, !seq u64` of an imported entry: what a source claims has its own time, and
+//! the newest comes first. `set` is `application u32, kind u8, number u32`; `class` is `application u32, credential u32,
 //! status u8, action u8`. Values of persons stand only in rows whose key begins with that person's
 //! number (mentioned, version) and in the keys of id, mention, lookup, named and unique.
 //!
@@ -76,6 +86,15 @@ const SET_HEAD: u8 = 27;
 const INTENT: u8 = 28;
 const UNSETTLED: u8 = 29;
 const SETTLED: u8 = 30;
+const ENTRY: u8 = 31;
+const CLAIM: u8 = 32;
+const CLAIM_ABOUT: u8 = 33;
+const CLAIM_BY_CODE: u8 = 34;
+const CLAIM_DAY: u8 = 35;
+const IMPORT: u8 = 36;
+const EVIDENCE: u8 = 37;
+const REFERENCE_LIST: u8 = 38;
+const ACCESS: u8 = 39;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -117,7 +136,7 @@ impl KeyRange {
 pub(crate) fn scan_prefix(key: &[u8]) -> Option<&[u8]> {
     const VALUE_AT: usize = 9;
     let length = match *key.first()? {
-        VERSION | MIRROR | BY_RESOURCE | UNSETTLED => 1 + 4 + 4,
+        VERSION | MIRROR | BY_RESOURCE | UNSETTLED | CLAIM_ABOUT => 1 + 4 + 4,
         SET_CHANGE | SET_BASE | SET_PACK => 1 + 4 + 1 + 4,
         LOOKUP | NAMED => {
             let length = key.get(VALUE_AT - 2..VALUE_AT)?.try_into().ok()?;
@@ -651,6 +670,11 @@ pub fn all_unsettled(application: Application, number: Number) -> KeyRange {
     KeyRange::prefix(Key::new(UNSETTLED).app(application).u32(number.0).0)
 }
 
+/// All of those of an application.
+pub fn all_unsettled_of(application: Application) -> KeyRange {
+    KeyRange::prefix(Key::new(UNSETTLED).app(application).0)
+}
+
 /// What a later look said of an operation.
 pub fn settled(seq: Seq) -> Vec<u8> {
     Key::new(SETTLED).u64(seq).0
@@ -675,6 +699,10 @@ pub fn resource_types() -> KeyRange {
 pub fn resource_type_number(key: &[u8]) -> Option<ResourceType> {
     key.last().copied().map(ResourceType)
 }
+
+mod claim;
+
+pub use claim::*;
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use event::{Credential, ResourceType, Seq, Timestamp};
-use projector::{Action, Status, View, seq_at};
+use event::{Action, Credential, ResourceType, Seq, Status, Timestamp};
+use projector::{View, seq_at};
 use query::log::{Filter, Log};
 use query::name::Name;
 use store::Store;
@@ -99,8 +99,8 @@ impl Case {
         Ok(Filter {
             application,
             credential,
-            status: Status::ALL.into_iter().find(|one| Some(one.name()) == status),
-            action: Action::ALL.into_iter().find(|one| Some(one.name()) == action),
+            status: status.and_then(Status::from_name),
+            action: action.and_then(Action::from_name),
             resources,
             request_id: self.value("requestId").map(str::to_owned),
         })

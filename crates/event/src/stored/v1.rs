@@ -14,8 +14,10 @@ use crate::event::{
 };
 use crate::id::{Application, Credential, Number};
 
+mod claims;
 mod parts;
 
+use claims::{AccessV1, EvidenceAddedV1, ImportBatchV1, ImportedV1, ReferenceListAddedV1};
 pub(crate) use parts::{AnswerV1, ChangesV1, DetailV1, FlagV1};
 
 const OPERATION: u8 = 1;
@@ -29,6 +31,11 @@ const CREDENTIAL_REVOKED: u8 = 8;
 const INTENT: u8 = 9;
 const OBSERVATION: u8 = 10;
 const UPSTREAM_SET: u8 = 11;
+const IMPORTED: u8 = 12;
+const IMPORT_BATCH: u8 = 13;
+const ACCESS: u8 = 14;
+const EVIDENCE_ADDED: u8 = 15;
+const REFERENCE_LIST_ADDED: u8 = 16;
 
 /// What every kind's header begins with.
 #[derive(Serialize, Deserialize)]
@@ -276,6 +283,13 @@ pub(crate) fn header_to_stored(
                 last_us: requests.last.0,
             }),
         ),
+        Fact::Imported(entry) => (IMPORTED, FieldsV1::Imported(entry.into())),
+        Fact::ImportBatch(batch) => (IMPORT_BATCH, FieldsV1::ImportBatch(batch.into())),
+        Fact::Access(access) => (ACCESS, FieldsV1::Access(access.into())),
+        Fact::EvidenceAdded(added) => (EVIDENCE_ADDED, FieldsV1::EvidenceAdded(added.into())),
+        Fact::ReferenceListAdded(added) => {
+            (REFERENCE_LIST_ADDED, FieldsV1::ReferenceListAdded(added.into()))
+        }
     };
     Ok((kind, to_bytes(&HeaderV1 { common, fields })?))
 }
@@ -297,6 +311,11 @@ enum FieldsV1 {
     CredentialRevoked(CredentialRevokedV1),
     ResourceTypeAdded(ResourceTypeAddedV1),
     Unauthenticated(UnauthenticatedV1),
+    Imported(ImportedV1),
+    ImportBatch(ImportBatchV1),
+    Access(AccessV1),
+    EvidenceAdded(EvidenceAddedV1),
+    ReferenceListAdded(ReferenceListAddedV1),
 }
 
 impl Serialize for HeaderV1 {
@@ -312,6 +331,11 @@ impl Serialize for HeaderV1 {
             FieldsV1::CredentialRevoked(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ResourceTypeAdded(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::Unauthenticated(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::Imported(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::ImportBatch(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::Access(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::EvidenceAdded(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::ReferenceListAdded(fields) => (&self.common, fields).serialize(serializer),
         }
     }
 }
@@ -412,6 +436,26 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
                 last: Timestamp(requests.last_us),
             };
             (common, Fact::Unauthenticated(requests))
+        }
+        IMPORTED => {
+            let (common, fields): (CommonV1, ImportedV1) = header_fields(bytes)?;
+            (common, Fact::Imported(fields.try_into()?))
+        }
+        IMPORT_BATCH => {
+            let (common, fields): (CommonV1, ImportBatchV1) = header_fields(bytes)?;
+            (common, Fact::ImportBatch(fields.into()))
+        }
+        ACCESS => {
+            let (common, fields): (CommonV1, AccessV1) = header_fields(bytes)?;
+            (common, Fact::Access(fields.into()))
+        }
+        EVIDENCE_ADDED => {
+            let (common, fields): (CommonV1, EvidenceAddedV1) = header_fields(bytes)?;
+            (common, Fact::EvidenceAdded(fields.into()))
+        }
+        REFERENCE_LIST_ADDED => {
+            let (common, fields): (CommonV1, ReferenceListAddedV1) = header_fields(bytes)?;
+            (common, Fact::ReferenceListAdded(fields.into()))
         }
         code => return Err(unknown("kind of event", code)),
     };

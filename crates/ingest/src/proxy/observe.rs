@@ -2,10 +2,10 @@
 //! time on, and settle what was not known before.
 
 use event::{
-    Attribute, Content, Effect, Fact, Number, Observation, Occasion, Origin, Part, ResourceType,
-    Seq, Verdict,
+    Action, Attribute, Content, Effect, Fact, Number, Observation, Occasion, Origin, Part,
+    ResourceType, Seq, Verdict,
 };
-use projector::{Action, Decision, Draft, ProjectorError, Stamp, View, folded};
+use projector::{Decision, Draft, ProjectorError, Stamp, View, folded};
 
 use crate::context::Context;
 use crate::decide::{self, Intent, Seen};

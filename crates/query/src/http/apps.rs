@@ -28,7 +28,7 @@ const PROFILE: &str = "generic";
 
 /// `GET /api/v1/apps`: the applications, in the order in which they were added.
 pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
-    ask.read(|reading| {
+    ask.answer(|reading| {
         let params = reading.params(&["limit", "cursor"])?;
         let stand = Stand::of_page(&reading.record, &params, &[], List::Applications)?;
         let mut all = reading.record.view.applications()?;

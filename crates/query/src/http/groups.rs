@@ -15,7 +15,7 @@ use crate::type_names::TypeNames;
 
 /// `GET /api/v1/apps/{app}/groups/{group}`
 pub(super) async fn one(ask: Ask, names: Names<(String, String)>) -> Result<Answer, Error> {
-    ask.read(move |reading| resource::one(&reading, ResourceType::GROUP, "group", &names)).await
+    ask.answer(move |reading| resource::one(&reading, ResourceType::GROUP, "group", &names)).await
 }
 
 /// `GET /api/v1/apps/{app}/groups/{group}/members`: who was in the group, by number.
@@ -23,16 +23,16 @@ pub(super) async fn members(
     ask: Ask,
     Names((slug, name)): Names<(String, String)>,
 ) -> Result<Answer, Error> {
-    ask.read(move |reading| members_of(&reading, &slug, &name)).await
+    ask.answer(move |reading| members_of(&reading, &slug, &name)).await
 }
 
 fn members_of(reading: &Reading<'_>, slug: &str, named: &str) -> Result<Answer, Error> {
-    let record = &reading.record;
-    let row_of = reading.caller.application(&record.view, slug)?;
+    let row_of = reading.caller.application(&reading.record.view, slug)?;
     let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
-    let params = reading.params(&["at", "limit", "cursor"])?;
+    let params = reading.params(&["at", "knownAt", "tz", "limit", "cursor"])?;
     let names = [("app", slug), ("group", named)];
-    let stand = Stand::of_page(record, &params, &names, List::Members)?;
+    let stand = Stand::of_page(&reading.record, &params, &names, List::Members)?;
+    let record = &reading.record.of_first(stand.size);
     let at = stand.at_seq;
     let group = resource::named(&record.view, application, ResourceType::GROUP, named, at)?;
     let id = scim_id(&record.view, application, group.number)?;
@@ -51,8 +51,9 @@ fn members_of(reading: &Reading<'_>, slug: &str, named: &str) -> Result<Answer, 
         row(record, &types, member, start_known)
     });
     let rows = rows.collect::<Result<_, _>>()?;
-    let coverage = Coverage::at(record, &stand)?;
+    let coverage = Coverage::at(record, &stand, &[application])?;
     let answer = Answer::new(record, &stand, &coverage).with("groupId", id).with("groupName", name);
+    let answer = answer.about(application, group.number);
     Ok(resource::with_existence(answer, &group).rows(rows, page.count, next))
 }
 

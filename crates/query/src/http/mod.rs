@@ -1,6 +1,8 @@
 //! Every address of this crate, one file per subject.
 
+mod access;
 mod apps;
+mod coverage;
 mod groups;
 mod health;
 mod operations;
@@ -10,6 +12,7 @@ mod timeline;
 mod tokens;
 mod users;
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,16 +20,20 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, MatchedPath, Path};
 use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
+use event::Application;
+use projector::{Decision, Durability};
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use self::access::Asked;
 use crate::Query;
+use crate::answer::Told;
 use crate::caller::{Caller, Sender};
 use crate::error::Error;
 use crate::frame::frame;
@@ -56,6 +63,8 @@ pub fn router(query: Arc<Query>) -> Router {
         .route("/api/v1/apps/{app}/groups/{group}/members", get(groups::members))
         .route("/api/v1/apps/{app}/users/{user}/timeline", get(timeline::of_user))
         .route("/api/v1/apps/{app}/groups/{group}/timeline", get(timeline::of_group))
+        .route("/api/v1/coverage", get(coverage::list))
+        .route("/api/v1/access-log", get(access::log))
         .route("/api/v1/operations", get(operations::list))
         .route("/api/v1/operations/{id}", get(operations::one))
         .fallback(async || Error::NotFound("there is nothing at this address"))
@@ -68,6 +77,8 @@ pub fn router(query: Arc<Query>) -> Router {
 struct Ask {
     query: Arc<Query>,
     sender: Sender,
+    /// The template of the address.
+    route: String,
     uri: Uri,
 }
 
@@ -76,7 +87,9 @@ impl FromRequestParts<Arc<Query>> for Ask {
 
     async fn from_request_parts(parts: &mut Parts, query: &Arc<Query>) -> Result<Ask, Error> {
         let query = Arc::clone(query);
-        Ok(Ask { query, sender: Sender::of(parts), uri: parts.uri.clone() })
+        let route = parts.extensions.get::<MatchedPath>();
+        let route = route.map(|route| route.as_str().to_owned()).unwrap_or_default();
+        Ok(Ask { query, sender: Sender::of(parts), route, uri: parts.uri.clone() })
     }
 }
 
@@ -89,6 +102,33 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// One application, or all that the caller may see.
+    fn applications(&self, one: Option<Application>) -> Result<Vec<Application>, Error> {
+        if let Some(one) = one.or(self.caller.scope()) {
+            return Ok(vec![one]);
+        }
+        let all = self.record.view.applications()?;
+        Ok(all.into_iter().map(|row| row.number).collect())
+    }
+
+    /// The application that `app` names, when it is given.
+    fn application_in(&self, params: &Params) -> Result<Option<Application>, Error> {
+        let slug = params.get("app");
+        let row = slug.map(|slug| self.caller.application(&self.record.view, slug)).transpose()?;
+        Ok(row.map(|row| row.number))
+    }
+
+    /// What a question about one application or all is about.
+    fn asked_application(&self, one: Option<Application>) -> Application {
+        one.or(self.caller.scope()).unwrap_or(Application::RECORDER)
+    }
+
+    /// The names of all applications.
+    fn slugs(&self) -> Result<BTreeMap<Application, String>, Error> {
+        let all = self.record.view.applications()?.into_iter();
+        Ok(all.map(|row| (row.number, row.slug)).collect())
+    }
+
     /// The parameters of an address that takes `known`.
     fn params(&self, known: &'static [&'static str]) -> Result<Params, Error> {
         Params::read(self.uri, known)
@@ -96,26 +136,47 @@ impl Reading<'_> {
 }
 
 impl Ask {
-    /// Takes a snapshot, finds out who asks, and answers; off the threads that serve connections,
+    /// Answers a question, and records that it was asked before the answer leaves: nobody looks unseen.
+    async fn answer<T: Told + Send + 'static>(
+        self,
+        answer: impl FnOnce(Reading<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let query = Arc::clone(&self.query);
+        let asked = Asked::of(&self);
+        if asked.names_known_at {
+            // What was decided before a past instant is published once this is.
+            let nothing = |_: &projector::View<'_>, _| Ok(Decision { events: vec![], reply: () });
+            query.committer.submit(Durability::Appended, nothing).await?;
+        }
+        let seen = self.read(move |reading| {
+            let (origin, head) = (reading.caller.origin().clone(), reading.record.head);
+            Ok((answer(reading), origin, head))
+        });
+        let (answer, origin, head) = seen.await?;
+        asked.record(&query, origin, head, &answer).await?;
+        answer
+    }
+
+    /// Takes a snapshot, finds out who asks, and looks; off the threads that serve connections,
     /// since reading the disk waits.
     async fn read<T: Send + 'static>(
         self,
-        answer: impl FnOnce(Reading<'_>) -> Result<T, Error> + Send + 'static,
+        look: impl FnOnce(Reading<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         // Once the log is poisoned nobody knows what is true until the next start.
         self.query.committer.check()?;
         let span = tracing::Span::current();
-        let answered = spawn_blocking(move || {
+        let looked = spawn_blocking(move || {
             let _entered = span.enter();
-            let Ask { query, sender, uri } = self;
+            let Ask { query, sender, uri, .. } = self;
             let clock_shows = query.committer.clock().now();
             let store = query.committer.store();
             let snapshot = store.snapshot();
             let record = Record::new(store, &snapshot, clock_shows, &query.cursor_key)?;
             let caller = sender.authenticate(&record.view)?;
-            answer(Reading { query: &query, record, caller, uri: &uri })
+            look(Reading { query: &query, record, caller, uri: &uri })
         });
-        answered.await.map_err(|_| Error::Defect)?
+        looked.await.map_err(|_| Error::Defect)?
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use event::{Application, Credential, EventId, Number, ResourceType, Seq};
-use projector::{Action, Status, View};
+use event::{Action, Application, Credential, EventId, Number, ResourceType, Seq, Status};
+use projector::View;
 
 use super::{Ask, Names, Reading};
 use crate::answer::Answer;
@@ -22,8 +22,7 @@ const NO_OPERATION: Error = Error::NotFound("there is no such operation");
 /// `GET /api/v1/operations`: newest first. Filters read indexes and summaries; only what is shown is
 /// opened.
 pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
-    ask.read(|reading| {
-        let record = &reading.record;
+    ask.answer(|reading| {
         let params = reading.params(&[
             "app",
             "status",
@@ -33,18 +32,22 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
             "requestId",
             "from",
             "to",
+            "knownAt",
+            "tz",
             "limit",
             "cursor",
         ])?;
+        let stand = Stand::of_page(&reading.record, &params, &[], List::Operations)?;
+        let record = &reading.record.of_first(stand.size);
         let filter = filter(&reading, &params)?;
-        let stand = Stand::of_page(record, &params, &[], List::Operations)?;
         let log = Log::new(record.view, record.store);
         let page = log.page(&filter, stand.seqs_left(), stand.limit)?;
         let count = log.count(&filter, stand.seqs.clone())?;
         let last = page.rows.last().filter(|_| page.more);
         let next = last.map(|last| stand.next(List::Operations, last.seq));
         let rows = Operations::new(record)?.rows(page.rows.iter().map(|summary| summary.seq))?;
-        let coverage = Coverage::between(record, &stand)?;
+        let applications = reading.applications(filter.application)?;
+        let coverage = Coverage::between(record, &stand, &applications)?;
         Ok(Answer::new(record, &stand, &coverage).rows(rows, count, next))
     })
     .await
@@ -61,8 +64,8 @@ fn filter(reading: &Reading<'_>, params: &Params) -> Result<Filter, Error> {
         Some(name) => Some(resources(view, application, Name::parse(name))?),
         None => None,
     };
-    let status = |text: &str| Status::ALL.into_iter().find(|status| status.name() == text);
-    let action = |text: &str| Action::ALL.into_iter().find(|action| action.name() == text);
+    let status = |text: &str| Status::from_name(text);
+    let action = |text: &str| Action::from_name(text);
     let credential = |text: &str| match text {
         "none" => Some(Credential::NONE),
         // A sign is no part of a number here.
@@ -103,7 +106,7 @@ fn resources(
 
 /// `GET /api/v1/operations/{id}`: one operation whole, by event id or seq.
 pub(super) async fn one(ask: Ask, Names(id): Names<String>) -> Result<Answer, Error> {
-    ask.read(move |reading| {
+    ask.answer(move |reading| {
         let params = reading.params(&[])?;
         let record = &reading.record;
         let seq = seq_of(&reading, &id).filter(|seq| *seq < record.size).ok_or(NO_OPERATION)?;
@@ -115,6 +118,7 @@ pub(super) async fn one(ask: Ask, Names(id): Names<String>) -> Result<Answer, Er
         let stand = Stand::of_one(record, &params, &[("operation", &id)])?;
         let whole = Operations::new(record)?.whole(&shown)?;
         let answer = Answer::new(record, &stand, &Coverage::complete());
+        let answer = answer.about(event.header.application, shown.number());
         Ok(answer.resource(Some(whole.into())))
     })
     .await

@@ -12,7 +12,7 @@ use crate::stand::Stand;
 /// `GET /api/v1/profiles`: every profile with its versions, by name. They are part of the program and of
 /// its files, not of the record.
 pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
-    ask.read(|reading| {
+    ask.answer(|reading| {
         let params = reading.params(&["limit", "cursor"])?;
         let stand = Stand::of_page(&reading.record, &params, &[], List::Profiles)?;
         let all: Vec<_> = reading.query.profiles.all().collect();

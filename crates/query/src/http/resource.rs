@@ -22,13 +22,15 @@ pub(super) fn one(
     Names((slug, name)): &Names<(String, String)>,
 ) -> Result<Answer, Error> {
     let application = reading.caller.application(&reading.record.view, slug)?;
-    let params = reading.params(&["at"])?;
+    let params = reading.params(&["at", "knownAt", "tz"])?;
     let names = [("app", slug.as_str()), (what, name)];
     let stand = Stand::of_one(&reading.record, &params, &names)?;
-    let view = &reading.record.view;
+    let record = &reading.record.of_first(stand.size);
+    let view = &record.view;
     let found = named(view, application.number, resource_type, name, stand.at_seq)?;
-    let coverage = Coverage::at(&reading.record, &stand)?;
-    let answer = with_existence(Answer::new(&reading.record, &stand, &coverage), &found);
+    let coverage = Coverage::at(record, &stand, &[application.number])?;
+    let answer = with_existence(Answer::new(record, &stand, &coverage), &found);
+    let answer = answer.about(application.number, found.number);
     let base = reading.query.tenant_url(slug);
     Ok(answer.resource(match &found.existence {
         Existence::Exists(version) => Some(representation(version, &base)),

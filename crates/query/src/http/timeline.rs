@@ -1,6 +1,6 @@
 //! Everything that happened to one user or group.
 
-use event::ResourceType;
+use event::{Number, ResourceType};
 
 use super::{Ask, Names, Reading, resource};
 use crate::answer::Answer;
@@ -14,12 +14,12 @@ use crate::stand::Stand;
 
 /// `GET /api/v1/apps/{app}/users/{user}/timeline`
 pub(super) async fn of_user(ask: Ask, names: Names<(String, String)>) -> Result<Answer, Error> {
-    ask.read(move |reading| timeline(&reading, ResourceType::USER, "user", &names)).await
+    ask.answer(move |reading| timeline(&reading, ResourceType::USER, "user", &names)).await
 }
 
 /// `GET /api/v1/apps/{app}/groups/{group}/timeline`
 pub(super) async fn of_group(ask: Ask, names: Names<(String, String)>) -> Result<Answer, Error> {
-    ask.read(move |reading| timeline(&reading, ResourceType::GROUP, "group", &names)).await
+    ask.answer(move |reading| timeline(&reading, ResourceType::GROUP, "group", &names)).await
 }
 
 /// The operations on a resource, and those on others that concern it: a group that it joined or left,
@@ -31,11 +31,11 @@ fn timeline(
     what: &'static str,
     Names((slug, name)): &Names<(String, String)>,
 ) -> Result<Answer, Error> {
-    let record = &reading.record;
-    let application = reading.caller.application(&record.view, slug)?.number;
-    let params = reading.params(&["from", "to", "limit", "cursor"])?;
+    let application = reading.caller.application(&reading.record.view, slug)?.number;
+    let params = reading.params(&["from", "to", "knownAt", "tz", "limit", "cursor"])?;
     let names = [("app", slug.as_str()), (what, name)];
-    let stand = Stand::of_page(record, &params, &names, List::Timeline)?;
+    let stand = Stand::of_page(&reading.record, &params, &names, List::Timeline)?;
+    let record = &reading.record.of_first(stand.size);
     let numbers = Name::parse(name).ever(&record.view, application, resource_type)?;
     if numbers.is_empty() {
         return Err(resource::UNKNOWN);
@@ -48,6 +48,8 @@ fn timeline(
     seqs.truncate(stand.limit);
     let next = seqs.last().filter(|_| more).map(|seq| stand.next(List::Timeline, *seq));
     let rows = Operations::new(record)?.rows_about(&numbers, seqs.into_iter())?;
-    let coverage = Coverage::between(record, &stand)?;
-    Ok(Answer::new(record, &stand, &coverage).rows(rows, count, next))
+    let coverage = Coverage::between(record, &stand, &[application])?;
+    let answer = Answer::new(record, &stand, &coverage);
+    let one = numbers.first().copied().unwrap_or(Number::NOBODY);
+    Ok(answer.about(application, one).rows(rows, count, next))
 }

@@ -26,7 +26,7 @@ const SCIM_TOKENS_MAX: usize = 2;
 
 /// `GET /api/v1/tokens`: every token that was issued, without the token itself.
 pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
-    ask.read(|reading| {
+    ask.answer(|reading| {
         let params = reading.params(&["limit", "cursor"])?;
         reading.caller.clone().into_admin()?;
         let stand = Stand::of_page(&reading.record, &params, &[], List::Tokens)?;

@@ -1,6 +1,6 @@
 //! The users of an application as of an instant.
 
-use event::ResourceType;
+use event::{Number, ResourceType};
 use serde_json::{Value, json};
 
 use super::{Ask, Names, resource};
@@ -13,18 +13,18 @@ use crate::stand::Stand;
 
 /// `GET /api/v1/apps/{app}/users/{user}`
 pub(super) async fn one(ask: Ask, names: Names<(String, String)>) -> Result<Answer, Error> {
-    ask.read(move |reading| resource::one(&reading, ResourceType::USER, "user", &names)).await
+    ask.answer(move |reading| resource::one(&reading, ResourceType::USER, "user", &names)).await
 }
 
 /// `GET /api/v1/apps/{app}/users`: who had an account, by number.
 pub(super) async fn list(ask: Ask, Names(slug): Names<String>) -> Result<Answer, Error> {
-    ask.read(move |reading| {
-        let record = &reading.record;
-        let row_of = reading.caller.application(&record.view, &slug)?;
+    ask.answer(move |reading| {
+        let row_of = reading.caller.application(&reading.record.view, &slug)?;
         let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
-        let params = reading.params(&["at", "active", "limit", "cursor"])?;
+        let params = reading.params(&["at", "active", "knownAt", "tz", "limit", "cursor"])?;
         let active = params.flag("active")?;
-        let mut stand = Stand::of_page(record, &params, &[("app", &slug)], List::Users)?;
+        let mut stand = Stand::of_page(&reading.record, &params, &[("app", &slug)], List::Users)?;
+        let record = &reading.record.of_first(stand.size);
         if let Some(active) = active {
             stand.question.insert("active".into(), active.into());
         }
@@ -36,8 +36,9 @@ pub(super) async fn list(ask: Ask, Names(slug): Names<String>) -> Result<Answer,
             Ok(row(user, start_known))
         });
         let rows = rows.collect::<Result<_, Error>>()?;
-        let coverage = Coverage::at(record, &stand)?;
-        Ok(Answer::new(record, &stand, &coverage).rows(rows, page.count, next))
+        let coverage = Coverage::at(record, &stand, &[application])?;
+        let answer = Answer::new(record, &stand, &coverage);
+        Ok(answer.about(application, Number::NOBODY).rows(rows, page.count, next))
     })
     .await
 }

@@ -4,6 +4,7 @@ mod access;
 mod as_of;
 mod config;
 mod harness;
+mod known;
 mod names;
 mod operations;
 mod pages;

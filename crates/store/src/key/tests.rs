@@ -1,11 +1,15 @@
 //! Keys come back apart, sort as they should, and ranges hold what they say.
 
+use event::{CodeKind, Timestamp};
+
 use super::*;
 
 const APP: Application = Application(0x0102_0304);
 const SOMEBODY: Number = Number(9);
 const CLASS_OF_ONE: Class =
     Class { application: APP, credential: Credential(7), status: 1, action: 2 };
+
+const MOMENT: Moment = Moment { occurred_at: Timestamp(7), seq: 1 };
 
 #[test]
 fn every_kind_has_a_byte_of_its_own() {
@@ -41,6 +45,15 @@ fn every_kind_has_a_byte_of_its_own() {
         intent(1),
         unsettled(APP, SOMEBODY, 1),
         settled(1),
+        entry(APP, "x"),
+        claim(APP, MOMENT),
+        claim_about(APP, SOMEBODY, MOMENT),
+        claim_by_code(APP, CodeKind::Error, "x", MOMENT),
+        claim_day(APP, 1, 1, (1, 1)),
+        import(APP, 1),
+        evidence(1, 2),
+        reference_list("x", 1),
+        access(1),
     ];
     for (index, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key[0]), index + 1);
@@ -128,4 +141,48 @@ fn ranges_hold_what_they_say() {
     assert!(inside(&resource_types(), &resource_type(ResourceType(u8::MAX))));
     assert!(inside(&range, &key("ab")));
     assert!(!inside(&range, &key("abc")) && !inside(&range, &key("a")));
+}
+
+#[test]
+fn claims_come_newest_first_and_stretches_hold_what_they_say() {
+    let moments: Vec<Moment> = [(-5, 3), (-5, 9), (0, 1), (7, 0), (7, 8), (i64::MAX - 1, 2)]
+        .into_iter()
+        .map(|(time, seq)| Moment { occurred_at: Timestamp(time), seq })
+        .collect();
+    let keys: Vec<Vec<u8>> = moments.iter().map(|moment| claim(APP, *moment)).collect();
+    assert!(keys.is_sorted_by(|one, next| one > next));
+    for (moment, key) in moments.iter().zip(&keys) {
+        assert_eq!(claim_moment(key), Some(*moment));
+    }
+    for from in &moments {
+        for before in &moments {
+            let range = claims(APP, *from, *before);
+            for (moment, key) in moments.iter().zip(&keys) {
+                let is_in = *key >= range.from && *key < range.to;
+                assert_eq!(
+                    is_in,
+                    moment >= from && moment < before,
+                    "{moment:?} {from:?} {before:?}"
+                );
+            }
+        }
+    }
+    let all = claims(APP, Moment::start_of(Timestamp(i64::MIN)), Moment::END);
+    assert!(keys.iter().all(|key| *key >= all.from && *key < all.to));
+    let code = |text: &str| claims_by_code(APP, CodeKind::Error, text, moments[0], Moment::END);
+    let key = claim_by_code(APP, CodeKind::Error, "xy", moments[2]);
+    assert!(key >= code("xy").from && key < code("xy").to);
+    assert!(key < code("x").from || key >= code("x").to, "another code");
+}
+
+#[test]
+fn days_and_lists_come_back_apart() {
+    assert!(claim_day(APP, 1, -1, (1, 1)) < claim_day(APP, 1, 0, (1, 1)));
+    assert_eq!(claim_day_class(&claim_day(APP, 1, -1, (2, 3))), Some((2, 3)));
+    let key = reference_list("leavers", 7);
+    assert_eq!(reference_list_parts(&key), Some(("leavers", 7)));
+    let range = reference_lists("leavers", 7);
+    assert!(key >= range.from && key < range.to);
+    let later = reference_list("leavers", 8);
+    assert!(later < range.from, "a later one is not among those");
 }

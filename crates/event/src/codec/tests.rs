@@ -1,0 +1,507 @@
+//! Stored bytes against golden files, and against damage.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::*;
+
+fn origin() -> Option<Origin> {
+    Some(Origin {
+        credential: Credential(7),
+        client: Some("192.0.2.14".parse().unwrap()),
+        user_agent: "fjord-sync/1.2".into(),
+        request_id: "req-0001".into(),
+    })
+}
+
+fn event(origin: Option<Origin>, fact: Fact, parts: Vec<Part>) -> Event {
+    Event {
+        seq: 42,
+        header: Header {
+            application: Application(3),
+            recorded_at: Timestamp(1_772_442_847_120_001),
+            raw_clock: Timestamp(1_772_442_847_119_999),
+            origin,
+            fact,
+        },
+        parts,
+    }
+}
+
+fn operation() -> Operation {
+    Operation {
+        route: Route::Resource,
+        method: Method::Patch,
+        resource_type: ResourceType::GROUP,
+        number: Number(9),
+        touches: vec![Number(4), Number(5)],
+        status: 204,
+        scim_type: 0,
+        effect: Effect::Applied,
+        index: 0,
+        saw_seq: None,
+        results: None,
+        decided_after_us: 412,
+    }
+}
+
+fn path(attribute: &str) -> Path {
+    Path { schema: None, attribute: attribute.into(), element: None, sub: None }
+}
+
+fn answered(
+    name: &'static str,
+    method: Method,
+    route: Route,
+    resource_type: ResourceType,
+) -> (&'static str, Event) {
+    let operation = Operation {
+        route,
+        method,
+        resource_type,
+        number: Number::NOBODY,
+        touches: vec![],
+        status: 200,
+        effect: Effect::Read,
+        saw_seq: Some(41),
+        results: Some(2),
+        ..operation()
+    };
+    (name, event(origin(), Fact::Operation(operation), vec![]))
+}
+
+/// One event of each kind, with every field in use in one of them.
+fn samples() -> Vec<(&'static str, Event)> {
+    let part = |subject, content| Part { subject: Number(subject), content };
+    vec![
+        (
+            "operation-applied",
+            event(
+                origin(),
+                Fact::Operation(operation()),
+                vec![
+                    part(9, Content::Target("/Groups/g-1?x=1".into())),
+                    part(9, Content::Body(br#"{"schemas":[]}"#.to_vec())),
+                    part(
+                        9,
+                        Content::Changes(Changes {
+                            lifecycle: Some(Lifecycle::Created(ResourceType::GROUP)),
+                            mention: None,
+                            values: vec![
+                                ValueChange {
+                                    path: path("displayName"),
+                                    old: None,
+                                    new: Some(br#""Harbour crew""#.to_vec()),
+                                },
+                                ValueChange {
+                                    path: Path {
+                                        schema: Some("urn:example:2.0:Group".into()),
+                                        attribute: "marks".into(),
+                                        element: Some(Element::Type("work".into())),
+                                        sub: Some("value".into()),
+                                    },
+                                    old: Some(b"1".to_vec()),
+                                    new: None,
+                                },
+                            ],
+                            joined: vec![Number(4), Number(5)],
+                            left: vec![Number(6)],
+                        }),
+                    ),
+                    part(
+                        5,
+                        Content::Changes(Changes {
+                            mention: Some(Mention {
+                                attribute: Attribute::Id,
+                                value: "String id 1".into(),
+                                folded: "String id 1".into(),
+                                resource_type: ResourceType::NONE,
+                            }),
+                            ..Changes::default()
+                        }),
+                    ),
+                    part(
+                        6,
+                        Content::Changes(Changes {
+                            lifecycle: Some(Lifecycle::Deleted),
+                            ..Changes::default()
+                        }),
+                    ),
+                ],
+            ),
+        ),
+        (
+            "operation-refused",
+            event(
+                Some(Origin { client: Some("2001:db8::7".parse().unwrap()), ..origin().unwrap() }),
+                Fact::Operation(Operation {
+                    method: Method::Other,
+                    route: Route::Unknown,
+                    status: 413,
+                    scim_type: 5,
+                    effect: Effect::Rejected,
+                    touches: vec![],
+                    index: 3,
+                    ..operation()
+                }),
+                vec![part(
+                    0,
+                    Content::Detail(Detail {
+                        error: Some("the body is larger than 8388608 bytes".into()),
+                        method: Some("BREW".into()),
+                        body: Some(BodyNote {
+                            reason: "too large".into(),
+                            length_bytes: Some(9_437_184),
+                            media_type: Some("application/json".into()),
+                            line: 3,
+                            column: 7,
+                        }),
+                    }),
+                )],
+            ),
+        ),
+        (
+            "operation-read",
+            event(
+                origin(),
+                Fact::Operation(Operation {
+                    method: Method::Get,
+                    route: Route::Collection,
+                    resource_type: ResourceType::USER,
+                    status: 200,
+                    effect: Effect::Read,
+                    saw_seq: Some(41),
+                    results: Some(1),
+                    touches: vec![],
+                    ..operation()
+                }),
+                vec![],
+            ),
+        ),
+        (
+            "recorder-started",
+            event(
+                None,
+                Fact::RecorderStarted(RecorderStarted {
+                    log: 0x0123_4567_89ab,
+                    version: "0.1.0".into(),
+                    last_alive: Some(Timestamp(1_772_442_000_000_000)),
+                }),
+                vec![],
+            ),
+        ),
+        (
+            "recorder-stopped",
+            event(None, Fact::RecorderStopped(RecorderStopped { broken_requests: 3 }), vec![]),
+        ),
+        (
+            "application-added",
+            event(
+                origin(),
+                Fact::ApplicationAdded(ApplicationAdded {
+                    number: Application(3),
+                    slug: "paperboat".into(),
+                    profile: "generic".into(),
+                    settings: b"{}".to_vec(),
+                }),
+                vec![],
+            ),
+        ),
+        (
+            "credential-added",
+            event(
+                origin(),
+                Fact::CredentialAdded(CredentialAdded {
+                    number: Credential(8),
+                    role: Role::Scim,
+                    sha256: [0xa5; 32],
+                }),
+                vec![],
+            ),
+        ),
+        (
+            "resource-type-added",
+            event(
+                origin(),
+                Fact::ResourceTypeAdded(ResourceTypeAdded {
+                    number: ResourceType(3),
+                    name: "Boat".into(),
+                }),
+                vec![],
+            ),
+        ),
+        (
+            "unauthenticated",
+            event(
+                None,
+                Fact::Unauthenticated(Unauthenticated {
+                    count: 70_000,
+                    first: Timestamp(1_772_442_787_119_999),
+                    last: Timestamp(1_772_442_847_119_990),
+                }),
+                vec![],
+            ),
+        ),
+        (
+            "intent",
+            event(
+                origin(),
+                Fact::Intent(Operation { status: 0, effect: Effect::Unknown, ..operation() }),
+                vec![part(9, Content::Target("/Groups/g-1".into()))],
+            ),
+        ),
+        (
+            "operation-forwarded",
+            event(
+                origin(),
+                Fact::Operation(Operation { effect: Effect::Unverified, ..operation() }),
+                vec![part(
+                    9,
+                    Content::Answer(Answer {
+                        intent: Some(41),
+                        body: Some(br#"{"id":"g-1"}"#.to_vec()),
+                        body_note: Some(BodyNote {
+                            reason: "it is no JSON".into(),
+                            length_bytes: Some(12),
+                            media_type: Some("text/html".into()),
+                            line: 1,
+                            column: 2,
+                        }),
+                        location: Some("https://app.example/scim/v2/Groups/g-1".into()),
+                        answered_after_us: 48_200,
+                    }),
+                )],
+            ),
+        ),
+        (
+            "observation",
+            event(
+                origin(),
+                Fact::Observation(Observation {
+                    resource_type: ResourceType::GROUP,
+                    number: Number(9),
+                    touches: vec![Number(4)],
+                    occasion: Occasion::Drift,
+                    settles: vec![40, 41],
+                    verdict: Verdict::Contradicted,
+                }),
+                vec![],
+            ),
+        ),
+        (
+            "upstream-set",
+            event(
+                origin(),
+                Fact::UpstreamSet(UpstreamSet {
+                    url: "https://app.example/scim/v2".into(),
+                    token_file: "/etc/provlog/app.token".into(),
+                    ca_file: Some("/etc/provlog/ca.pem".into()),
+                    rewrites_locations: true,
+                    shows_members: false,
+                }),
+                vec![],
+            ),
+        ),
+        (
+            "imported",
+            event(
+                origin(),
+                Fact::Imported(Imported {
+                    source: Source::Provisioning,
+                    occurred_at: Timestamp(1_772_440_000_441_027),
+                    resource_type: ResourceType::USER,
+                    number: Number(9),
+                    action: Action::StagedDelete,
+                    status: Status::Warning,
+                    entry: "6f0c9e0a-2f3d-4c55-9f0e-1a2b3c4d5e01".into(),
+                    codes: vec![
+                        (CodeKind::SkipReason, "NotEffectivelyEntitled".into()),
+                        (CodeKind::Cycle, "a4d0b7c2".into()),
+                    ],
+                }),
+                vec![part(9, Content::Entry(br#"{"id":"e-1"}"#.to_vec()))],
+            ),
+        ),
+        (
+            "import-batch",
+            event(
+                origin(),
+                Fact::ImportBatch(ImportBatch {
+                    run: 0x0123_4567_89ab,
+                    span: Some((
+                        Timestamp(1_772_440_000_441_027),
+                        Timestamp(1_772_441_000_000_000),
+                    )),
+                    new: 980,
+                    known: 19,
+                    refused: 1,
+                }),
+                vec![],
+            ),
+        ),
+        (
+            "access",
+            event(
+                origin(),
+                Fact::Access(Access {
+                    route: "/api/v1/apps/{app}/groups/{group}/members".into(),
+                    exported: true,
+                    status: 200,
+                    rows: 36_000,
+                    saw_seq: Some(41),
+                    number: Number(9),
+                }),
+                vec![part(9, Content::Target("/api/v1/apps/paperboat/groups/g-1/members".into()))],
+            ),
+        ),
+        (
+            "evidence-added",
+            event(
+                origin(),
+                Fact::EvidenceAdded(EvidenceAdded { operation: 40 }),
+                vec![part(9, Content::Note(br#"{"kind":"ticket","ref":"CHG-7"}"#.to_vec()))],
+            ),
+        ),
+        (
+            "reference-list-added",
+            event(
+                origin(),
+                Fact::ReferenceListAdded(ReferenceListAdded {
+                    name: "leavers".into(),
+                    rows: 1,
+                    sha256: [0x5a; 32],
+                }),
+                vec![part(0, Content::Note(br#"[{"userName":"mira.lund"}]"#.to_vec()))],
+            ),
+        ),
+        (
+            "credential-revoked",
+            event(
+                origin(),
+                Fact::CredentialRevoked(CredentialRevoked { number: Credential(8) }),
+                vec![],
+            ),
+        ),
+        (
+            "operation-flagged",
+            event(
+                origin(),
+                Fact::Operation(operation()),
+                vec![part(
+                    9,
+                    Content::Flags(vec![
+                        Flag {
+                            kind: FlagKind::OutsideProfile,
+                            path: "urn:example:2.0:User:teamIds".into(),
+                        },
+                        Flag { kind: FlagKind::NoSchema, path: "shoeSize".into() },
+                        Flag { kind: FlagKind::NotFilterable, path: "emails".into() },
+                    ]),
+                )],
+            ),
+        ),
+        answered("operation-root", Method::Get, Route::Root, ResourceType::NONE),
+        answered("operation-search", Method::Post, Route::Search, ResourceType::USER),
+        answered("operation-bulk", Method::Post, Route::Bulk, ResourceType::NONE),
+        answered("operation-me", Method::Get, Route::Me, ResourceType::NONE),
+        (
+            "operation-mention-of-an-e-mail-value",
+            event(
+                origin(),
+                Fact::Operation(Operation {
+                    number: Number(7),
+                    touches: vec![],
+                    effect: Effect::Read,
+                    saw_seq: Some(41),
+                    results: Some(0),
+                    ..operation()
+                }),
+                vec![part(
+                    7,
+                    Content::Changes(Changes {
+                        mention: Some(Mention {
+                            attribute: Attribute::Email,
+                            value: "Mira@Fjord.test".into(),
+                            folded: "mira@fjord.test".into(),
+                            resource_type: ResourceType::USER,
+                        }),
+                        ..Changes::default()
+                    }),
+                )],
+            ),
+        ),
+    ]
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for line in bytes.chunks(32) {
+        for byte in line {
+            text.push_str(&format!("{byte:02x}"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: String = text.split_whitespace().collect();
+    (0..digits.len() / 2)
+        .map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).unwrap())
+        .collect()
+}
+
+/// The stored bytes of every kind, as files. `UPDATE_GOLDEN=1` writes them anew; what changes
+/// then is a change of the stored format and is reviewed as one.
+#[test]
+fn stored_bytes_are_those_of_the_golden_files() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/event/v1");
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    for (name, event) in samples() {
+        let file = folder.join(name).with_extension("hex");
+        if update {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&file, hex(&encode(&event).unwrap())).unwrap();
+        }
+        let golden = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(hex(&encode(&event).unwrap()), golden, "{name} encodes differently");
+        assert_eq!(decode(42, &unhex(&golden)).unwrap(), event, "{name} decodes differently");
+        assert_eq!(decode_header(&unhex(&golden)).unwrap(), event.header);
+    }
+}
+
+#[test]
+fn damaged_bytes_are_errors_and_never_panic() {
+    for (name, event) in samples() {
+        let bytes = encode(&event).unwrap();
+        for end in 0..bytes.len() {
+            assert!(decode(42, &bytes[..end]).is_err(), "{name} cut at {end}");
+        }
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= 1 << bit;
+                let _ = decode(42, &damaged);
+            }
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert!(decode(42, &longer).is_err(), "{name} with a byte too many");
+    }
+}
+
+#[test]
+fn what_could_not_be_read_back_is_not_written() {
+    let value = vec![0_u8; FIELD_BYTES_MAX - 16];
+    assert_eq!(decode_row::<Vec<u8>>(&encode_row(&value).unwrap()).unwrap(), value);
+    let value = vec![0_u8; FIELD_BYTES_MAX + 1];
+    assert!(matches!(encode_row(&value), Err(CodecError::TooLarge { .. })));
+}
+
+#[test]
+fn a_newer_version_is_named() {
+    let mut bytes = encode(&samples()[0].1).unwrap();
+    bytes[0] = 9;
+    assert!(matches!(decode(0, &bytes), Err(CodecError::Version(9))));
+    assert!(matches!(decode_row::<u8>(&[9, 1]), Err(CodecError::Version(9))));
+}

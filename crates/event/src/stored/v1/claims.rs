@@ -1,0 +1,175 @@
+//! The headers of version 1 that tell what others say.
+
+use serde::{Deserialize, Serialize};
+
+use super::unknown;
+use crate::action::{Action, Status};
+use crate::claim::{
+    Access, CodeKind, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded, Source,
+};
+use crate::clock::Timestamp;
+use crate::codec::CodecError;
+use crate::event::ResourceType;
+use crate::id::Number;
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ImportedV1 {
+    source: u8,
+    occurred_at_us: i64,
+    resource_type: u8,
+    number: u32,
+    action: u8,
+    status: u8,
+    entry: String,
+    codes: Vec<(u8, String)>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ImportBatchV1 {
+    run: u64,
+    span_us: Option<(i64, i64)>,
+    new: u32,
+    known: u32,
+    refused: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct AccessV1 {
+    route: String,
+    exported: bool,
+    status: u16,
+    rows: u64,
+    saw_seq: Option<u64>,
+    number: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct EvidenceAddedV1 {
+    operation: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ReferenceListAddedV1 {
+    name: String,
+    rows: u32,
+    sha256: [u8; 32],
+}
+
+impl From<&Imported> for ImportedV1 {
+    fn from(entry: &Imported) -> ImportedV1 {
+        ImportedV1 {
+            source: entry.source as u8,
+            occurred_at_us: entry.occurred_at.0,
+            resource_type: entry.resource_type.0,
+            number: entry.number.0,
+            action: entry.action as u8,
+            status: entry.status as u8,
+            entry: entry.entry.clone(),
+            codes: entry.codes.iter().map(|(kind, text)| (*kind as u8, text.clone())).collect(),
+        }
+    }
+}
+
+impl TryFrom<ImportedV1> for Imported {
+    type Error = CodecError;
+
+    fn try_from(stored: ImportedV1) -> Result<Imported, CodecError> {
+        Ok(Imported {
+            source: match stored.source {
+                1 => Source::Provisioning,
+                2 => Source::DirectoryAudit,
+                code => return Err(unknown("source", code)),
+            },
+            occurred_at: Timestamp(stored.occurred_at_us),
+            resource_type: ResourceType(stored.resource_type),
+            number: Number(stored.number),
+            action: Action::from_code(stored.action)
+                .ok_or_else(|| unknown("action", stored.action))?,
+            status: Status::from_code(stored.status)
+                .ok_or_else(|| unknown("status", stored.status))?,
+            entry: stored.entry,
+            codes: stored
+                .codes
+                .into_iter()
+                .map(|(code, text)| {
+                    let kind = CodeKind::from_code(code);
+                    Ok((kind.ok_or_else(|| unknown("kind of code", code))?, text))
+                })
+                .collect::<Result<_, CodecError>>()?,
+        })
+    }
+}
+
+impl From<&ImportBatch> for ImportBatchV1 {
+    fn from(batch: &ImportBatch) -> ImportBatchV1 {
+        ImportBatchV1 {
+            run: batch.run,
+            span_us: batch.span.map(|(first, last)| (first.0, last.0)),
+            new: batch.new,
+            known: batch.known,
+            refused: batch.refused,
+        }
+    }
+}
+
+impl From<ImportBatchV1> for ImportBatch {
+    fn from(stored: ImportBatchV1) -> ImportBatch {
+        ImportBatch {
+            run: stored.run,
+            span: stored.span_us.map(|(first, last)| (Timestamp(first), Timestamp(last))),
+            new: stored.new,
+            known: stored.known,
+            refused: stored.refused,
+        }
+    }
+}
+
+impl From<&Access> for AccessV1 {
+    fn from(access: &Access) -> AccessV1 {
+        AccessV1 {
+            route: access.route.clone(),
+            exported: access.exported,
+            status: access.status,
+            rows: access.rows,
+            saw_seq: access.saw_seq,
+            number: access.number.0,
+        }
+    }
+}
+
+impl From<AccessV1> for Access {
+    fn from(stored: AccessV1) -> Access {
+        Access {
+            route: stored.route,
+            exported: stored.exported,
+            status: stored.status,
+            rows: stored.rows,
+            saw_seq: stored.saw_seq,
+            number: Number(stored.number),
+        }
+    }
+}
+
+impl From<&EvidenceAdded> for EvidenceAddedV1 {
+    fn from(added: &EvidenceAdded) -> EvidenceAddedV1 {
+        EvidenceAddedV1 { operation: added.operation }
+    }
+}
+
+impl From<EvidenceAddedV1> for EvidenceAdded {
+    fn from(stored: EvidenceAddedV1) -> EvidenceAdded {
+        EvidenceAdded { operation: stored.operation }
+    }
+}
+
+impl From<&ReferenceListAdded> for ReferenceListAddedV1 {
+    fn from(added: &ReferenceListAdded) -> ReferenceListAddedV1 {
+        ReferenceListAddedV1 { name: added.name.clone(), rows: added.rows, sha256: added.sha256 }
+    }
+}
+
+impl From<ReferenceListAddedV1> for ReferenceListAdded {
+    fn from(stored: ReferenceListAddedV1) -> ReferenceListAdded {
+        ReferenceListAdded { name: stored.name, rows: stored.rows, sha256: stored.sha256 }
+    }
+}

@@ -1,0 +1,332 @@
+//! What others say, as rows: imported entries by time, by whom they are about and by code, and how many
+//! a day has. An entry changes no state that was recorded.
+
+use std::ops::ControlFlow;
+
+use event::{
+    Action, Application, CodeKind, Credential, Event, ImportBatch, Imported, Number, ResourceType,
+    Seq, Source, Status, Timestamp,
+};
+use store::key::{self, KeyRange, Moment};
+use store::{Direction, ReadRows};
+
+use crate::error::ProjectorError;
+use crate::overlay::Overlay;
+use crate::row;
+use crate::view::View;
+
+const DAY_MICROS: i64 = 86_400 * 1_000_000;
+
+/// An imported entry in short: what lists filter by, without opening the event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// When, by the source's clock, and the event that recorded it.
+    pub moment: Moment,
+    /// Whose application.
+    pub application: Application,
+    /// The resource or person.
+    pub number: Number,
+    /// The type of resource.
+    pub resource_type: ResourceType,
+    /// What was meant to be done.
+    pub action: Action,
+    /// How it ended.
+    pub status: Status,
+    /// Which log it comes from.
+    pub source: Source,
+    /// Who imported it.
+    pub credential: Credential,
+}
+
+impl Claim {
+    fn of(event: &Event, entry: &Imported) -> Claim {
+        let origin = event.header.origin.as_ref();
+        Claim {
+            moment: Moment { occurred_at: entry.occurred_at, seq: event.seq },
+            application: event.header.application,
+            number: entry.number,
+            resource_type: entry.resource_type,
+            action: entry.action,
+            status: entry.status,
+            source: entry.source,
+            credential: origin.map_or(Credential::NONE, |origin| origin.credential),
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(12);
+        out.extend_from_slice(&self.number.0.to_be_bytes());
+        out.extend_from_slice(&self.credential.0.to_be_bytes());
+        let codes = [self.resource_type.0, self.action as u8, self.status as u8, self.source as u8];
+        out.extend_from_slice(&codes);
+        out
+    }
+
+    fn decode(application: Application, key: &[u8], bytes: &[u8]) -> Option<Claim> {
+        let ([number, credential, codes], []) = bytes.as_chunks::<4>() else { return None };
+        let [resource_type, action, status, source] = *codes;
+        Some(Claim {
+            moment: key::claim_moment(key)?,
+            application,
+            number: Number(u32::from_be_bytes(*number)),
+            resource_type: ResourceType(resource_type),
+            action: Action::from_code(action)?,
+            status: Status::from_code(status)?,
+            source: [Source::Provisioning, Source::DirectoryAudit]
+                .into_iter()
+                .find(|known| *known as u8 == source)?,
+            credential: Credential(u32::from_be_bytes(*credential)),
+        })
+    }
+}
+
+/// What one request of an import brought.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Import {
+    /// The event that ended it.
+    pub seq: Seq,
+    /// What the requests of one import have in common.
+    pub run: u64,
+    /// The earliest and the latest time of its entries.
+    pub span: Option<(Timestamp, Timestamp)>,
+}
+
+pub(crate) fn fold_imported(
+    rows: &mut Overlay<'_>,
+    event: &Event,
+    entry: &Imported,
+) -> Result<(), ProjectorError> {
+    let claim = Claim::of(event, entry);
+    let (application, moment) = (claim.application, claim.moment);
+    rows.put(key::entry(application, &entry.entry), event.seq.to_be_bytes().to_vec());
+    rows.put(key::claim(application, moment), claim.encode());
+    if entry.number != Number::NOBODY {
+        rows.put(key::claim_about(application, entry.number, moment), claim.encode());
+    }
+    for (kind, code) in &entry.codes {
+        // A job has most of the entries: an index of it would find nothing faster.
+        if *kind != CodeKind::Job {
+            rows.put(key::claim_by_code(application, *kind, code, moment), vec![]);
+        }
+    }
+    let class = (entry.action as u8, entry.status as u8);
+    let key = key::claim_day(application, entry.source as u8, day(entry.occurred_at), class);
+    let count = rows.get(&key)?.map_or(Ok(0), |count| row::decode_seq("a day", &count))?;
+    rows.put(key, (count + 1).to_be_bytes().to_vec());
+    Ok(())
+}
+
+pub(crate) fn fold_import(
+    rows: &mut Overlay<'_>,
+    event: &Event,
+    batch: &ImportBatch,
+) -> Result<(), ProjectorError> {
+    let value = row::encode("an import", &(batch.run, batch.span))?;
+    rows.put(key::import(event.header.application, event.seq), value);
+    Ok(())
+}
+
+/// The day of an instant, from 1970.
+fn day(time: Timestamp) -> i32 {
+    i32::try_from(time.0.div_euclid(DAY_MICROS)).unwrap_or(i32::MAX)
+}
+
+/// Which claims; what is `None` is not asked for.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct ClaimFilter {
+    /// Those of this log.
+    pub source: Option<Source>,
+    /// Those that were to do this.
+    pub action: Option<Action>,
+    /// Those that ended so.
+    pub status: Option<Status>,
+    /// Those that were imported with this credential.
+    pub credential: Option<Credential>,
+}
+
+impl ClaimFilter {
+    /// Whether a claim is what is asked for.
+    pub fn fits(&self, claim: &Claim) -> bool {
+        self.source.is_none_or(|wanted| claim.source == wanted)
+            && self.action.is_none_or(|wanted| claim.action == wanted)
+            && self.status.is_none_or(|wanted| claim.status == wanted)
+            && self.credential.is_none_or(|wanted| claim.credential == wanted)
+    }
+}
+
+impl View<'_> {
+    /// Whether anything was imported for an application.
+    ///
+    /// # Errors
+    /// Here and in the following, when the rows cannot be read.
+    pub fn has_imports(&self, application: Application) -> Result<bool, ProjectorError> {
+        Ok(!self.some_imports(application, 1)?.is_empty())
+    }
+
+    /// What the requests of an application's imports brought, oldest first.
+    pub fn imports(&self, application: Application) -> Result<Vec<Import>, ProjectorError> {
+        self.some_imports(application, usize::MAX)
+    }
+
+    fn some_imports(
+        &self,
+        application: Application,
+        limit: usize,
+    ) -> Result<Vec<Import>, ProjectorError> {
+        let what = "an import";
+        let range = key::imports(application, 0..self.size());
+        self.collect_some(&range, limit, |key, value| {
+            let seq = key::last_seq(key).ok_or_else(|| ProjectorError::row(what))?;
+            let (run, span) = row::decode(what, value)?;
+            Ok(Import { seq, run, span })
+        })
+    }
+
+    /// The event of an imported entry.
+    pub fn entry(&self, application: Application, id: &str) -> Result<Option<Seq>, ProjectorError> {
+        let value = self.rows().get(&key::entry(application, id))?;
+        let seq = value.map(|value| row::decode_seq("an entry", &value)).transpose()?;
+        Ok(seq.filter(|seq| self.knows(*seq)))
+    }
+
+    /// Shows the claims of an application from `from` on and before `before`, newest first.
+    pub fn claims(
+        &self,
+        application: Application,
+        (from, before): (Moment, Moment),
+        visit: &mut dyn FnMut(Claim) -> ControlFlow<()>,
+    ) -> Result<(), ProjectorError> {
+        self.visit_claims(application, &key::claims(application, from, before), visit)
+    }
+
+    /// Shows the claims about one resource or person, newest first.
+    pub fn claims_about(
+        &self,
+        application: Application,
+        number: Number,
+        (from, before): (Moment, Moment),
+        visit: &mut dyn FnMut(Claim) -> ControlFlow<()>,
+    ) -> Result<(), ProjectorError> {
+        let range = key::claims_about(application, number, from, before);
+        self.visit_claims(application, &range, visit)
+    }
+
+    /// The moments of the claims with a code, newest first, at most `limit`.
+    pub fn claims_by_code(
+        &self,
+        application: Application,
+        (kind, code): (CodeKind, &str),
+        (from, before): (Moment, Moment),
+        limit: usize,
+    ) -> Result<Vec<Moment>, ProjectorError> {
+        let range = key::claims_by_code(application, kind, code, from, before);
+        let mut found = vec![];
+        let mut damaged = false;
+        self.rows().scan(&range, Direction::Forward, &mut |key, _| {
+            let Some(moment) = key::claim_moment(key) else {
+                damaged = true;
+                return ControlFlow::Break(());
+            };
+            if self.knows(moment.seq) {
+                found.push(moment);
+            }
+            if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        if damaged { Err(damaged_claim()) } else { Ok(found) }
+    }
+
+    /// The claim of a moment.
+    pub fn claim(
+        &self,
+        application: Application,
+        moment: Moment,
+    ) -> Result<Option<Claim>, ProjectorError> {
+        let key = key::claim(application, moment);
+        let Some(value) = self.rows().get(&key)?.filter(|_| self.knows(moment.seq)) else {
+            return Ok(None);
+        };
+        Claim::decode(application, &key, &value).map(Some).ok_or_else(damaged_claim)
+    }
+
+    /// How many claims of a stretch fit. Whole days are counted by their sums, save where later imports
+    /// added to them what was not known.
+    pub fn claim_count(
+        &self,
+        application: Application,
+        filter: &ClaimFilter,
+        (from, before): (Moment, Moment),
+    ) -> Result<u64, ProjectorError> {
+        let (first, last) = (day(from.occurred_at), day(before.occurred_at));
+        if filter.credential.is_some() || last <= first || !self.knows_all_imports(application)? {
+            return self.claims_between(application, filter, (from, before));
+        }
+        let start = |day: i32| Moment::start_of(Timestamp(i64::from(day) * DAY_MICROS));
+        let mut count = self.claims_between(application, filter, (from, start(first + 1)))?;
+        if last < i32::MAX {
+            count += self.claims_between(application, filter, (start(last), before))?;
+        }
+        for source in [Source::Provisioning, Source::DirectoryAudit] {
+            if filter.source.is_some_and(|wanted| wanted != source) {
+                continue;
+            }
+            let days = key::claim_days(application, source as u8, first + 1, last);
+            let counts = self.collect_some(&days, usize::MAX, |key, value| {
+                let class = key::claim_day_class(key).ok_or_else(damaged_claim)?;
+                Ok((class, row::decode_seq("a day", value)?))
+            })?;
+            let fits = |(action, status): (u8, u8)| {
+                filter.action.is_none_or(|wanted| wanted as u8 == action)
+                    && filter.status.is_none_or(|wanted| wanted as u8 == status)
+            };
+            count +=
+                counts.into_iter().filter(|(class, _)| fits(*class)).map(|(_, n)| n).sum::<u64>();
+        }
+        Ok(count)
+    }
+
+    fn claims_between(
+        &self,
+        application: Application,
+        filter: &ClaimFilter,
+        stretch: (Moment, Moment),
+    ) -> Result<u64, ProjectorError> {
+        let mut count = 0;
+        self.claims(application, stretch, &mut |claim| {
+            count += u64::from(filter.fits(&claim));
+            ControlFlow::Continue(())
+        })?;
+        Ok(count)
+    }
+
+    fn knows_all_imports(&self, application: Application) -> Result<bool, ProjectorError> {
+        let all = key::imports(application, 0..Seq::MAX);
+        let last = self.rows().first(&all, Direction::Backward)?;
+        Ok(last.and_then(|(key, _)| key::last_seq(&key)).is_none_or(|last| self.knows(last)))
+    }
+
+    fn visit_claims(
+        &self,
+        application: Application,
+        range: &KeyRange,
+        visit: &mut dyn FnMut(Claim) -> ControlFlow<()>,
+    ) -> Result<(), ProjectorError> {
+        let mut damaged = false;
+        self.rows().scan(range, Direction::Forward, &mut |key, value| match Claim::decode(
+            application,
+            key,
+            value,
+        ) {
+            Some(claim) if self.knows(claim.moment.seq) => visit(claim),
+            Some(_) => ControlFlow::Continue(()),
+            None => {
+                damaged = true;
+                ControlFlow::Break(())
+            }
+        })?;
+        if damaged { Err(damaged_claim()) } else { Ok(()) }
+    }
+}
+
+fn damaged_claim() -> ProjectorError {
+    ProjectorError::row("a claim")
+}

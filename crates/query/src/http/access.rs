@@ -1,0 +1,144 @@
+//! Who asked: every question that somebody is known to ask leaves an event.
+
+use std::ops::ControlFlow;
+
+use event::{Access, Application, Content, Credential, Fact, Number, Origin, Part, Seq};
+use projector::{AccessSummary, Decision, Draft, Durability};
+use serde_json::{Value, json};
+
+use super::Ask;
+use crate::Query;
+use crate::answer::{Answer, Told};
+use crate::coverage::Coverage;
+use crate::cursor::List;
+use crate::error::Error;
+use crate::record::Record;
+use crate::stand::Stand;
+use crate::token::holds_token;
+
+/// A longer address is cut here.
+const TARGET_BYTES_MAX: usize = 8 << 10;
+
+/// What is kept of a question.
+pub(super) struct Asked {
+    route: String,
+    target: String,
+    /// Whether the question says what may be known.
+    pub(super) names_known_at: bool,
+}
+
+impl Asked {
+    pub(super) fn of(ask: &Ask) -> Asked {
+        let mut target = ask.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+        target.truncate(target.floor_char_boundary(TARGET_BYTES_MAX));
+        if holds_token(&target) {
+            target = ask.route.clone();
+        }
+        let names_known_at = ask.uri.query().is_some_and(|query| query.contains("knownAt"));
+        Asked { route: ask.route.clone(), target, names_known_at }
+    }
+
+    /// Records the question with what came of it.
+    pub(super) async fn record<T: Told>(
+        self,
+        query: &Query,
+        origin: Origin,
+        head: Seq,
+        answer: &Result<T, Error>,
+    ) -> Result<(), Error> {
+        let (status, rows, about) = match answer {
+            Ok(answer) => (200, answer.row_count(), answer.about()),
+            Err(error) => (error.status().as_u16(), 0, None),
+        };
+        let (application, number) = about.unwrap_or((Application::RECORDER, Number::NOBODY));
+        let access = Access {
+            route: self.route,
+            exported: false,
+            status,
+            rows,
+            saw_seq: head.checked_sub(1),
+            number,
+        };
+        let part = Part { subject: number, content: Content::Target(self.target) };
+        let draft = Draft {
+            application,
+            origin: Some(origin),
+            fact: Fact::Access(access),
+            parts: vec![part],
+        };
+        let decide =
+            move |_: &projector::View<'_>, _| Ok(Decision { events: vec![draft], reply: () });
+        Ok(query.committer.submit(Durability::Appended, decide).await?)
+    }
+}
+
+/// `GET /api/v1/access-log`: who asked what, newest first.
+pub(super) async fn log(ask: Ask) -> Result<Answer, Error> {
+    ask.answer(|reading| {
+        let known = &["app", "credential", "from", "to", "knownAt", "tz", "limit", "cursor"];
+        let params = reading.params(known)?;
+        let application = reading.application_in(&params)?.or(reading.caller.scope());
+        let credential = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => text.parse().ok().map(Credential),
+            false => None,
+        };
+        let credential = params.read_as("credential", "the id of a token", credential)?;
+        let stand = Stand::of_page(&reading.record, &params, &[], List::AccessLog)?;
+        let record = &reading.record.of_first(stand.size);
+        let fits = |one: &AccessSummary| {
+            application.is_none_or(|wanted| one.application == wanted)
+                && credential.is_none_or(|wanted| one.credential == wanted)
+        };
+        let (mut count, mut page) = (0, vec![]);
+        let begin = stand.after.unwrap_or(Seq::MAX);
+        record.view.accesses(stand.seqs.clone(), &mut |one| {
+            if fits(&one) {
+                count += 1;
+                // One more than is shown tells whether there are more.
+                if one.seq < begin && page.len() <= stand.limit {
+                    page.push(one.seq);
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        let more = page.len() > stand.limit;
+        page.truncate(stand.limit);
+        let next = page.last().filter(|_| more).map(|seq| stand.next(List::AccessLog, *seq));
+        let rows = page.iter().map(|seq| row(record, *seq));
+        let rows = rows.collect::<Result<_, _>>()?;
+        let coverage = Coverage::between(record, &stand, &[])?;
+        let answer = Answer::new(record, &stand, &coverage);
+        let answer = answer.about(reading.asked_application(application), Number::NOBODY);
+        Ok(answer.rows(rows, count, next))
+    })
+    .await
+}
+
+fn row(record: &Record<'_>, seq: Seq) -> Result<Value, Error> {
+    let event = record.event(seq)?;
+    let Fact::Access(access) = &event.header.fact else { return Err(Error::Damaged("an access")) };
+    let origin = event.header.origin.clone().unwrap_or_default();
+    let credential = record.view.credential_of(origin.credential)?;
+    let application = event.header.application;
+    let slug = record.view.application_of(application)?.map(|row| row.slug);
+    let target = event.parts.iter().find_map(|part| match &part.content {
+        Content::Target(target) => Some(target.as_str()),
+        _ => None,
+    });
+    Ok(json!({
+        "seq": seq,
+        "recordedAt": event.header.recorded_at.to_string(),
+        "application": slug,
+        "actorId": origin.credential.to_string(),
+        "role": credential.map(|credential| credential.role.name()),
+        "route": access.route,
+        "target": target,
+        "status": access.status,
+        "rows": access.rows,
+        "exported": access.exported,
+        "sawSeq": access.saw_seq,
+        "sourceIp": origin.client.map(|client| client.to_string()),
+        "userAgent": origin.user_agent,
+        "requestId": origin.request_id,
+    }))
+}

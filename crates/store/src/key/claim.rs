@@ -1,0 +1,187 @@
+//! The keys of what others say: imported entries, evidence, lists, and who asked.
+
+use std::ops::Range;
+
+use event::{Application, CodeKind, Number, Seq, Timestamp};
+
+use super::{
+    ACCESS, CLAIM, CLAIM_ABOUT, CLAIM_BY_CODE, CLAIM_DAY, ENTRY, EVIDENCE, IMPORT, Key, KeyRange,
+    REFERENCE_LIST,
+};
+
+/// The place of an imported entry among the claims: the time that its source gives, and its event.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Moment {
+    /// When, by the source's clock.
+    pub occurred_at: Timestamp,
+    /// The event that recorded it.
+    pub seq: Seq,
+}
+
+impl Moment {
+    /// After everything.
+    pub const END: Moment = Moment { occurred_at: Timestamp(i64::MAX), seq: Seq::MAX };
+
+    /// Before all events of an instant.
+    pub fn start_of(time: Timestamp) -> Moment {
+        Moment { occurred_at: time, seq: 0 }
+    }
+}
+
+impl Key {
+    /// Newest first; the sign bit is turned, so that times before 1970 are older.
+    fn moment(self, moment: Moment) -> Key {
+        self.u64(!((moment.occurred_at.0 as u64) ^ (1 << 63))).u64(!moment.seq)
+    }
+
+    /// The moments from `from` on and before `before` under this prefix, newest first.
+    fn moments(self, from: Moment, before: Moment) -> KeyRange {
+        let prefix = self.0.clone();
+        // What lies before a moment comes after it.
+        let mut first = self.moment(before).0;
+        first.push(0);
+        let mut last = Key(prefix).moment(from).0;
+        last.push(0);
+        KeyRange { from: first, to: last }
+    }
+
+    /// A text with its length in front, so that no text is the beginning of another.
+    fn text(self, text: &str) -> Key {
+        let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        self.bytes(&length.to_be_bytes()).bytes(text.as_bytes())
+    }
+}
+
+/// The event of an imported entry.
+pub fn entry(application: Application, id: &str) -> Vec<u8> {
+    Key::new(ENTRY).app(application).bytes(id.as_bytes()).0
+}
+
+/// An imported entry.
+pub fn claim(application: Application, moment: Moment) -> Vec<u8> {
+    Key::new(CLAIM).app(application).moment(moment).0
+}
+
+/// The imported entries of an application in a stretch, newest first.
+pub fn claims(application: Application, from: Moment, before: Moment) -> KeyRange {
+    Key::new(CLAIM).app(application).moments(from, before)
+}
+
+/// An imported entry about a resource or person.
+pub fn claim_about(application: Application, number: Number, moment: Moment) -> Vec<u8> {
+    Key::new(CLAIM_ABOUT).app(application).u32(number.0).moment(moment).0
+}
+
+/// The imported entries about one in a stretch, newest first.
+pub fn claims_about(
+    application: Application,
+    number: Number,
+    from: Moment,
+    before: Moment,
+) -> KeyRange {
+    Key::new(CLAIM_ABOUT).app(application).u32(number.0).moments(from, before)
+}
+
+/// An imported entry that has a code.
+pub fn claim_by_code(
+    application: Application,
+    kind: CodeKind,
+    code: &str,
+    moment: Moment,
+) -> Vec<u8> {
+    Key::new(CLAIM_BY_CODE).app(application).u8(kind as u8).text(code).moment(moment).0
+}
+
+/// The imported entries that have a code in a stretch, newest first.
+pub fn claims_by_code(
+    application: Application,
+    kind: CodeKind,
+    code: &str,
+    from: Moment,
+    before: Moment,
+) -> KeyRange {
+    Key::new(CLAIM_BY_CODE).app(application).u8(kind as u8).text(code).moments(from, before)
+}
+
+/// The moment at the end of a key of a claim.
+pub fn claim_moment(key: &[u8]) -> Option<Moment> {
+    let tail = key.last_chunk::<16>()?;
+    let (time, seq) = (tail.first_chunk::<8>()?, tail.last_chunk::<8>()?);
+    let time = (!u64::from_be_bytes(*time) ^ (1 << 63)) as i64;
+    Some(Moment { occurred_at: Timestamp(time), seq: !u64::from_be_bytes(*seq) })
+}
+
+/// How many entries a day has of a source, with one action and status. Days count from 1970.
+pub fn claim_day(application: Application, source: u8, day: i32, class: (u8, u8)) -> Vec<u8> {
+    claim_day_prefix(application, source, day).u8(class.0).u8(class.1).0
+}
+
+fn claim_day_prefix(application: Application, source: u8, day: i32) -> Key {
+    Key::new(CLAIM_DAY).app(application).u8(source).u32((day as u32) ^ (1 << 31))
+}
+
+/// The counts of the days from `from` on and before `before`.
+pub fn claim_days(application: Application, source: u8, from: i32, before: i32) -> KeyRange {
+    KeyRange {
+        from: claim_day_prefix(application, source, from).0,
+        to: claim_day_prefix(application, source, before).0,
+    }
+}
+
+/// Action and status of a [`claim_day`] key.
+pub fn claim_day_class(key: &[u8]) -> Option<(u8, u8)> {
+    let [action, status] = key.last_chunk::<2>()?;
+    Some((*action, *status))
+}
+
+/// What one request of an import brought.
+pub fn import(application: Application, seq: Seq) -> Vec<u8> {
+    Key::new(IMPORT).app(application).u64(seq).0
+}
+
+/// The imports of an application in a range of events, oldest first.
+pub fn imports(application: Application, seqs: Range<Seq>) -> KeyRange {
+    KeyRange { from: import(application, seqs.start), to: import(application, seqs.end) }
+}
+
+/// Evidence of an operation.
+pub fn evidence(operation: Seq, seq: Seq) -> Vec<u8> {
+    Key::new(EVIDENCE).u64(operation).u64(seq).0
+}
+
+/// All evidence of an operation, oldest first.
+pub fn all_evidence(operation: Seq) -> KeyRange {
+    KeyRange::prefix(Key::new(EVIDENCE).u64(operation).0)
+}
+
+/// A list of people as it was uploaded by the event at `seq`.
+pub fn reference_list(name: &str, seq: Seq) -> Vec<u8> {
+    Key::new(REFERENCE_LIST).text(name).u64(!seq).0
+}
+
+/// The uploads of a list at `until` and before, newest first.
+pub fn reference_lists(name: &str, until: Seq) -> KeyRange {
+    let all = KeyRange::prefix(Key::new(REFERENCE_LIST).text(name).0);
+    KeyRange { from: reference_list(name, until), to: all.to }
+}
+
+/// All lists, by name, newest first.
+pub fn all_reference_lists() -> KeyRange {
+    KeyRange::prefix(vec![REFERENCE_LIST])
+}
+
+/// The name and the seq of a [`reference_list`] key.
+pub fn reference_list_parts(key: &[u8]) -> Option<(&str, Seq)> {
+    let (name, seq) = key.get(3..)?.split_last_chunk::<8>()?;
+    Some((str::from_utf8(name).ok()?, !u64::from_be_bytes(*seq)))
+}
+
+/// Somebody asked.
+pub fn access(seq: Seq) -> Vec<u8> {
+    Key::new(ACCESS).u64(!seq).0
+}
+
+/// Who asked, in a range of events, newest first.
+pub fn accesses(seqs: &Range<Seq>) -> KeyRange {
+    Key::new(ACCESS).newest_first(seqs)
+}
