@@ -398,6 +398,21 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// The effect of a stored number.
+    pub fn from_code(code: u8) -> Option<Effect> {
+        match code {
+            1 => Some(Effect::Applied),
+            2 => Some(Effect::NoOp),
+            3 => Some(Effect::Read),
+            4 => Some(Effect::Rejected),
+            5 => Some(Effect::Skipped),
+            6 => Some(Effect::Unknown),
+            7 => Some(Effect::Unverified),
+            8 => Some(Effect::Contradicted),
+            _ => None,
+        }
+    }
+
     /// The word in answers.
     pub fn name(self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@ use event::{
 };
 use store::key::Class;
 
-/// Numbers and codes of one operation; 45 bytes as a row.
+/// Numbers and codes of one operation; 46 bytes as a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OperationSummary {
     /// Its place in the log.
@@ -26,6 +26,8 @@ pub struct OperationSummary {
     pub action: Action,
     /// How it ended.
     pub status: Status,
+    /// What it did; none for what is no single request.
+    pub effect: Option<Effect>,
     /// The answered status.
     pub http_status: u16,
     /// How many requests it stands for: 1, save for those that were only counted; `u32::MAX` for
@@ -119,6 +121,7 @@ impl OperationSummary {
             resource_type: ResourceType::NONE,
             action: Action::Other,
             status: Status::Failure,
+            effect: None,
             http_status: 401,
             count: 1,
             ordinal,
@@ -130,6 +133,7 @@ impl OperationSummary {
                 resource_type: op.resource_type,
                 action: action_of(op, &event.parts),
                 status: status_of(op),
+                effect: Some(op.effect),
                 http_status: op.status,
                 ..refused
             }),
@@ -179,7 +183,7 @@ impl OperationSummary {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(45);
+        let mut out = Vec::with_capacity(46);
         out.extend_from_slice(&self.application.0.to_be_bytes());
         out.extend_from_slice(&self.credential.0.to_be_bytes());
         out.extend_from_slice(&self.recorded_at.0.to_be_bytes());
@@ -187,6 +191,7 @@ impl OperationSummary {
         out.push(self.resource_type.0);
         out.push(self.action as u8);
         out.push(self.status as u8);
+        out.push(self.effect.map_or(0, |effect| effect as u8));
         out.extend_from_slice(&self.http_status.to_be_bytes());
         out.extend_from_slice(&self.count.to_be_bytes());
         out.extend_from_slice(&self.ordinal.to_be_bytes());
@@ -205,6 +210,10 @@ impl OperationSummary {
             resource_type: ResourceType(u8::from_be_bytes(take(&mut rest)?)),
             action: Action::from_code(u8::from_be_bytes(take(&mut rest)?))?,
             status: Status::from_code(u8::from_be_bytes(take(&mut rest)?))?,
+            effect: match u8::from_be_bytes(take(&mut rest)?) {
+                0 => None,
+                code => Some(Effect::from_code(code)?),
+            },
             http_status: u16::from_be_bytes(take(&mut rest)?),
             count: u32::from_be_bytes(take(&mut rest)?),
             ordinal: u64::from_be_bytes(take(&mut rest)?),
@@ -242,6 +251,7 @@ mod tests {
             resource_type: ResourceType::GROUP,
             action: Action::Create,
             status: Status::Failure,
+            effect: Some(Effect::Rejected),
             http_status: 409,
             count: 70_000,
             ordinal: 4,

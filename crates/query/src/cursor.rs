@@ -28,6 +28,8 @@ pub(crate) enum List {
     Profiles = 7,
     Coverage = 8,
     AccessLog = 9,
+    Diff = 10,
+    Intervals = 11,
 }
 
 /// A place in a list.

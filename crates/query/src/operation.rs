@@ -232,7 +232,7 @@ impl<'a> Operations<'a> {
     }
 }
 
-fn change_row(path: &str, op: &str, old: Value, new: Value) -> Value {
+pub(crate) fn change_row(path: &str, op: &str, old: Value, new: Value) -> Value {
     json!({"path": path, "op": op, "oldValue": old, "newValue": new})
 }
 

@@ -126,8 +126,8 @@ impl Stand {
             let last = record.seq_at(size, Timestamp(time.0.saturating_sub(1)))?;
             Ok(last.map_or(0, |last| last + 1))
         };
-        let start = from.map_or(Ok(0), before)?;
         let end = to.map_or(Ok(size), before)?;
+        let start = from.map_or(Ok(0), before)?.min(end);
         Ok(Stand {
             question,
             time,
@@ -143,6 +143,11 @@ impl Stand {
             binding: 0,
             cursor_key: record.cursor_key.clone(),
         })
+    }
+
+    /// The last event before the stretch, and the last up to its end.
+    pub(crate) fn ends(&self) -> (Option<Seq>, Option<Seq>) {
+        (self.seqs.start.checked_sub(1), self.seqs.end.checked_sub(1))
     }
 
     /// The events of the stretch that are left for this page of a list that goes from new to old.

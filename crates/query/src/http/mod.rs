@@ -5,6 +5,7 @@ mod apps;
 mod coverage;
 mod groups;
 mod health;
+mod history;
 mod operations;
 mod profiles;
 mod resource;
@@ -61,6 +62,9 @@ pub fn router(query: Arc<Query>) -> Router {
         .route("/api/v1/apps/{app}/users/{user}", get(users::one))
         .route("/api/v1/apps/{app}/groups/{group}", get(groups::one))
         .route("/api/v1/apps/{app}/groups/{group}/members", get(groups::members))
+        .route("/api/v1/apps/{app}/groups/{group}/diff", get(history::diff))
+        .route("/api/v1/apps/{app}/groups/{group}/intervals", get(history::of_group))
+        .route("/api/v1/apps/{app}/users/{user}/intervals", get(history::of_user))
         .route("/api/v1/apps/{app}/users/{user}/timeline", get(timeline::of_user))
         .route("/api/v1/apps/{app}/groups/{group}/timeline", get(timeline::of_group))
         .route("/api/v1/coverage", get(coverage::list))

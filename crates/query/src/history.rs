@@ -1,0 +1,226 @@
+//! What happened to memberships in a stretch: differences, stays, groups of groups. Pure over the rows.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
+
+use event::{Application, Number, ResourceType, Seq};
+use projector::{ProjectorError, Standing, View};
+use store::key::Set;
+
+/// How a member's part in a group differs between the two ends of a stretch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Not a member at its beginning, and one at its end.
+    Added,
+    /// A member at its beginning, and none at its end.
+    Removed,
+    /// A member at both, and none for a while between.
+    Returned,
+    /// A member at neither, and one for a while between.
+    Passed,
+}
+
+impl Change {
+    /// The word in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Change::Added => "added",
+            Change::Removed => "removed",
+            Change::Returned => "returned",
+            Change::Passed => "passed",
+        }
+    }
+}
+
+/// A member whose part in a group changed in a stretch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Difference {
+    /// Who.
+    pub member: Number,
+    /// How.
+    pub change: Change,
+    /// The last event of the stretch with which they joined.
+    pub joined: Option<Seq>,
+    /// The last event of the stretch with which they left.
+    pub left: Option<Seq>,
+}
+
+/// Who joined and left a group in a range of events, by number.
+///
+/// # Errors
+/// Here and in the following, when the rows cannot be read.
+pub fn differences(
+    view: &View<'_>,
+    application: Application,
+    group: Number,
+    seqs: Range<Seq>,
+) -> Result<Vec<Difference>, ProjectorError> {
+    let mut first = BTreeMap::<Number, (bool, Difference)>::new();
+    for change in view.set_changes(application, Set::Members(group), seqs)? {
+        // Joins and leaves take turns, so the first tells how it was before.
+        let (_, one) = first.entry(change.member).or_insert_with(|| {
+            let member = change.member;
+            let none = Difference { member, change: Change::Passed, joined: None, left: None };
+            (!change.joined, none)
+        });
+        match change.joined {
+            true => one.joined = Some(change.seq),
+            false => one.left = Some(change.seq),
+        }
+    }
+    let differences = first.into_values().map(|(was_member, one)| {
+        let is_member = one.joined > one.left;
+        let change = match (was_member, is_member) {
+            (false, true) => Change::Added,
+            (true, false) => Change::Removed,
+            (true, true) => Change::Returned,
+            (false, false) => Change::Passed,
+        };
+        Difference { change, ..one }
+    });
+    Ok(differences.collect())
+}
+
+/// One stay of a member in a group.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Interval {
+    /// Who.
+    pub member: Number,
+    /// In which group.
+    pub group: Number,
+    /// The event with which it began.
+    pub start: Seq,
+    /// The event with which it ended; none while it lasts.
+    pub end: Option<Seq>,
+}
+
+impl Interval {
+    /// Whether the stay lasted right after some event of a range, or right before the range.
+    fn meets(&self, seqs: &Range<Seq>) -> bool {
+        self.start < seqs.end && self.end.is_none_or(|end| end >= seqs.start)
+    }
+}
+
+/// The stays in a group that meet a range of events, by member and start.
+pub fn intervals_of_group(
+    view: &View<'_>,
+    application: Application,
+    group: Number,
+    seqs: &Range<Seq>,
+) -> Result<Vec<Interval>, ProjectorError> {
+    let mut intervals = vec![];
+    let mut open = BTreeMap::<Number, Seq>::new();
+    for change in view.set_changes(application, Set::Members(group), 0..Seq::MAX)? {
+        let member = change.member;
+        if change.joined {
+            open.insert(member, change.seq);
+        } else if let Some(start) = open.remove(&member) {
+            intervals.push(Interval { member, group, start, end: Some(change.seq) });
+        }
+    }
+    let lasting = open.into_iter();
+    intervals.extend(lasting.map(|(member, start)| Interval { member, group, start, end: None }));
+    intervals.retain(|interval| interval.meets(seqs));
+    intervals.sort_unstable_by_key(|interval| (interval.member, interval.start));
+    Ok(intervals)
+}
+
+/// The stays of a member in groups that meet a range of events, by group and start.
+pub fn intervals_of_member(
+    view: &View<'_>,
+    application: Application,
+    member: Number,
+    seqs: &Range<Seq>,
+) -> Result<Vec<Interval>, ProjectorError> {
+    let stays = view.stays(application, member)?.into_iter();
+    let intervals = stays.filter_map(|stay| match stay.set {
+        Set::Members(group) => Some(Interval { member, group, start: stay.start, end: stay.end }),
+        Set::Existing(_) | Set::Active => None,
+    });
+    let mut intervals: Vec<Interval> = intervals.filter(|one| one.meets(seqs)).collect();
+    intervals.sort_unstable_by_key(|interval| (interval.group, interval.start));
+    Ok(intervals)
+}
+
+/// A member of a group, or a group of a member, with the groups between them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reached {
+    /// Who, or which group.
+    pub number: Number,
+    /// The event with which the last of the memberships began.
+    pub since: Seq,
+    /// The groups between, in the order of the walk; empty for a direct membership.
+    pub via: Vec<Number>,
+}
+
+/// The members of a group and those of the groups among them, by number: everybody once, by the
+/// shortest way. A group that contains itself is walked once.
+pub fn nested_members(
+    view: &View<'_>,
+    application: Application,
+    group: Number,
+    at: Seq,
+) -> Result<Vec<Reached>, ProjectorError> {
+    walk(group, |number, is_root| {
+        if !is_root {
+            let version = view.version(application, number, at)?;
+            let is_group = version.is_some_and(|version| {
+                version.state.is_some() && version.resource_type == ResourceType::GROUP
+            });
+            if !is_group {
+                return Ok(vec![]);
+            }
+        }
+        view.members(application, Set::Members(number), at)
+    })
+}
+
+/// The groups that somebody was a member of, and those that have one of these as a member, by number.
+pub fn nested_groups(
+    view: &View<'_>,
+    application: Application,
+    member: Number,
+    at: Seq,
+) -> Result<Vec<Reached>, ProjectorError> {
+    walk(member, |number, _| groups_of(view, application, number, at))
+}
+
+/// The groups that somebody was a direct member of, by number.
+pub fn groups_of(
+    view: &View<'_>,
+    application: Application,
+    member: Number,
+    at: Seq,
+) -> Result<Vec<Standing>, ProjectorError> {
+    let stays = view.stays(application, member)?.into_iter().filter(|stay| stay.covers(at));
+    let groups = stays.filter_map(|stay| match stay.set {
+        Set::Members(group) => Some(Standing { member: group, since: stay.start }),
+        Set::Existing(_) | Set::Active => None,
+    });
+    let mut groups: Vec<Standing> = groups.collect();
+    groups.sort_unstable_by_key(|standing| standing.member);
+    Ok(groups)
+}
+
+/// Everything that is reached from `root`, nearest first and so by the shortest way.
+fn walk(
+    root: Number,
+    next: impl Fn(Number, bool) -> Result<Vec<Standing>, ProjectorError>,
+) -> Result<Vec<Reached>, ProjectorError> {
+    let mut seen = BTreeSet::from([root]);
+    let mut reached = vec![];
+    let mut ahead = VecDeque::from([(root, vec![])]);
+    while let Some((number, via)) = ahead.pop_front() {
+        for Standing { member, since } in next(number, number == root)? {
+            if !seen.insert(member) {
+                continue;
+            }
+            reached.push(Reached { number: member, since, via: via.clone() });
+            let mut beyond = via.clone();
+            beyond.push(member);
+            ahead.push_back((member, beyond));
+        }
+    }
+    reached.sort_unstable_by_key(|one| one.number);
+    Ok(reached)
+}

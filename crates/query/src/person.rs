@@ -1,0 +1,83 @@
+//! Users and members as rows name them.
+
+use event::{Application, Number, Seq, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::as_of::identity_at;
+use crate::error::Error;
+use crate::record::Record;
+use crate::report::people::last_state;
+use crate::type_names::TypeNames;
+
+/// What somebody was called right after an event, or before they went.
+pub(crate) fn columns(
+    record: &Record<'_>,
+    application: Application,
+    number: Number,
+    at: Option<Seq>,
+) -> Result<Map<String, Value>, Error> {
+    let mut row = Map::new();
+    let identity = match at {
+        Some(at) => identity_at(&record.view, application, number, at)?,
+        None => Default::default(),
+    };
+    row.insert("userId".into(), identity.id.into());
+    row.insert("userName".into(), identity.user_name.into());
+    row.insert("externalId".into(), identity.external_id.into());
+    row.insert("displayName".into(), identity.display_name.into());
+    Ok(row)
+}
+
+/// The same with the type of a member, which may be a group; null for somebody who was never there.
+pub(crate) fn member_columns(
+    record: &Record<'_>,
+    types: &TypeNames,
+    application: Application,
+    number: Number,
+    at: Option<Seq>,
+) -> Result<Map<String, Value>, Error> {
+    let mut row = columns(record, application, number, at)?;
+    let version = match at {
+        Some(at) => last_state(&record.view, application, number, at)?,
+        None => None,
+    };
+    let kind = version.and_then(|version| types.name(version.resource_type).map(str::to_owned));
+    row.insert("memberType".into(), kind.into());
+    Ok(row)
+}
+
+/// The id and the name of a group.
+pub(crate) fn group_columns(
+    record: &Record<'_>,
+    application: Application,
+    group: Number,
+    at: Option<Seq>,
+) -> Result<Map<String, Value>, Error> {
+    let identity = match at {
+        Some(at) => identity_at(&record.view, application, group, at)?,
+        None => Default::default(),
+    };
+    let row = json!({"groupId": identity.id, "groupName": identity.display_name});
+    Ok(object(row))
+}
+
+/// Adds when and by which event something happened: `name` + `At` and `Seq`.
+pub(crate) fn insert_moment(
+    record: &Record<'_>,
+    row: &mut Map<String, Value>,
+    (at_name, seq_name): (&str, &str),
+    seq: Option<Seq>,
+) -> Result<(), Error> {
+    let at = seq.map(|seq| record.recorded_at(seq)).transpose()?;
+    row.insert(at_name.to_owned(), at.map(|at: Timestamp| at.to_string()).into());
+    row.insert(seq_name.to_owned(), seq.into());
+    Ok(())
+}
+
+/// The members of a JSON object.
+pub(crate) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}

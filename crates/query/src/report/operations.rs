@@ -1,0 +1,172 @@
+//! Operations that carry no approval, that failed last, that a drift look found, that changed one
+//! attribute.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use event::codec::decode;
+use event::{
+    Action, Application, Changes, Content, Effect, Event, Fact, Number, Occasion, Seq, Status,
+};
+use projector::{OperationSummary, ProjectorError, View};
+use store::{Store, StoreError};
+
+/// The operations of a range that are to be found by class: those of an application that ended so and
+/// asked for something that changes; newest first.
+fn writes(
+    view: &View<'_>,
+    application: Application,
+    status: Status,
+    seqs: &Range<Seq>,
+) -> Result<Vec<Seq>, ProjectorError> {
+    let mut found = vec![];
+    for (class, _) in view.classes()? {
+        let asks = Action::from_code(class.action).is_some_and(|action| action != Action::Other);
+        if class.application == application && class.status == status as u8 && asks {
+            found.append(&mut view.by_class(class, seqs.clone(), usize::MAX)?);
+        }
+    }
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(found)
+}
+
+fn summary(view: &View<'_>, seq: Seq) -> Result<OperationSummary, ProjectorError> {
+    view.operation(seq)?.ok_or(ProjectorError::Row { what: "an operation", source: None })
+}
+
+fn event(store: &Store, seq: Seq) -> Result<Event, ProjectorError> {
+    let bytes = store.event_bytes(seq)?.ok_or(StoreError::Gap { expected: seq })?;
+    decode(seq, &bytes).map_err(|source| ProjectorError::Event { seq, source })
+}
+
+/// The requests of a range that changed something and have no evidence, newest first.
+///
+/// # Errors
+/// Here and in the following, when the rows or the log cannot be read.
+pub fn unapproved(
+    view: &View<'_>,
+    application: Application,
+    seqs: &Range<Seq>,
+) -> Result<Vec<Seq>, ProjectorError> {
+    let mut found = vec![];
+    for seq in writes(view, application, Status::Success, seqs)? {
+        let is_applied = summary(view, seq)?.effect == Some(Effect::Applied);
+        if is_applied && view.evidence(seq)?.is_empty() {
+            found.push(seq);
+        }
+    }
+    Ok(found)
+}
+
+/// What looks for drift found to differ in a range, newest first.
+pub fn drifted(
+    view: &View<'_>,
+    store: &Store,
+    application: Application,
+    seqs: &Range<Seq>,
+) -> Result<Vec<Seq>, ProjectorError> {
+    let mut found = vec![];
+    for seq in writes(view, application, Status::Success, seqs)? {
+        if !summary(view, seq)?.is_observation() {
+            continue;
+        }
+        if let Fact::Observation(seen) = event(store, seq)?.header.fact
+            && seen.occasion == Occasion::Drift
+        {
+            found.push(seq);
+        }
+    }
+    Ok(found)
+}
+
+/// Somebody whose last request to change something failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Failing {
+    /// Whose.
+    pub number: Number,
+    /// The request.
+    pub seq: Seq,
+    /// How many failed since the last that did not.
+    pub failures: u64,
+}
+
+/// Whose last request to change something, among the events of a range that begins with the log,
+/// failed; the newest failure first.
+pub fn failing(
+    view: &View<'_>,
+    application: Application,
+    until: Seq,
+) -> Result<Vec<Failing>, ProjectorError> {
+    let mut seen = BTreeSet::new();
+    let mut found = vec![];
+    for seq in writes(view, application, Status::Failure, &(0..until))? {
+        let number = summary(view, seq)?.number;
+        if number == Number::NOBODY || !seen.insert(number) {
+            continue;
+        }
+        let (mut failures, mut last) = (0, None);
+        for other in view.by_resource(application, number, 0..until, usize::MAX)? {
+            let one = summary(view, other)?;
+            if one.number != number || one.action == Action::Other || one.is_observation() {
+                continue;
+            }
+            if one.status != Status::Failure {
+                break;
+            }
+            last = last.or(Some(other));
+            failures += 1;
+        }
+        if let Some(seq) = last {
+            found.push(Failing { number, seq, failures });
+        }
+    }
+    found.sort_unstable_by(|one, other| other.seq.cmp(&one.seq));
+    Ok(found)
+}
+
+/// An attribute that got another value.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Move {
+    /// Whose.
+    pub number: Number,
+    /// By which event.
+    pub seq: Seq,
+    /// The attribute's path.
+    pub path: String,
+    /// Canonical JSON before.
+    pub old: Vec<u8>,
+    /// Canonical JSON after.
+    pub new: Vec<u8>,
+}
+
+/// Where an attribute of users went from one value to another in a range, oldest first. `on` is a
+/// path, or the name of an attribute in whatever schema.
+pub fn moves(
+    view: &View<'_>,
+    store: &Store,
+    application: Application,
+    seqs: &Range<Seq>,
+    on: &str,
+) -> Result<Vec<Move>, ProjectorError> {
+    let mut found = vec![];
+    for seq in writes(view, application, Status::Success, seqs)?.into_iter().rev() {
+        if !matches!(summary(view, seq)?.action, Action::Update | Action::Disable) {
+            continue;
+        }
+        for part in event(store, seq)?.parts {
+            let Content::Changes(Changes { values, .. }) = part.content else { continue };
+            for change in values {
+                let path = change.path.to_string();
+                let is_named = change.path.attribute == on
+                    && change.path.element.is_none()
+                    && change.path.sub.is_none();
+                if let (Some(old), Some(new)) = (change.old, change.new)
+                    && (is_named || path == on)
+                {
+                    found.push(Move { number: part.subject, seq, path, old, new });
+                }
+            }
+        }
+    }
+    Ok(found)
+}

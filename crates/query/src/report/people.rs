@@ -1,0 +1,152 @@
+//! Who came, left, moved and came back.
+
+use std::ops::{ControlFlow, Range};
+
+use event::{Application, Number, ResourceType, Seq};
+use projector::{ProjectorError, Version, View};
+use store::key::Set;
+
+/// The users that were created in a range of events, in that order.
+///
+/// # Errors
+/// Here and in the following, when the rows cannot be read.
+pub fn joiners(
+    view: &View<'_>,
+    application: Application,
+    seqs: Range<Seq>,
+) -> Result<Vec<(Number, Seq)>, ProjectorError> {
+    let existing = Set::Existing(ResourceType::USER);
+    let changes = view.set_changes(application, existing, seqs)?.into_iter();
+    Ok(changes.filter(|change| change.joined).map(|change| (change.member, change.seq)).collect())
+}
+
+/// How an account ended, or was switched off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ending {
+    /// Whose.
+    pub number: Number,
+    /// By which event.
+    pub seq: Seq,
+    /// Whether it was deleted; else it was switched off.
+    pub deleted: bool,
+}
+
+/// The users that were switched off or deleted in a range of events: the first such event of each, in
+/// that order.
+pub fn leavers(
+    view: &View<'_>,
+    application: Application,
+    seqs: Range<Seq>,
+) -> Result<Vec<Ending>, ProjectorError> {
+    let mut endings = std::collections::BTreeMap::<Number, Ending>::new();
+    for set in [Set::Existing(ResourceType::USER), Set::Active] {
+        let deleted = set != Set::Active;
+        for change in view.set_changes(application, set, seqs.clone())? {
+            if change.joined {
+                continue;
+            }
+            let ending = Ending { number: change.member, seq: change.seq, deleted };
+            let first = endings.entry(change.member).or_insert(ending);
+            // Who is deleted while active leaves both sets with one event, and was deleted.
+            if ending.seq < first.seq {
+                *first = ending;
+            }
+        }
+    }
+    let mut endings: Vec<Ending> = endings.into_values().collect();
+    endings.sort_unstable_by_key(|ending| (ending.seq, ending.number));
+    Ok(endings)
+}
+
+/// A stretch in which an account was there and switched on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ActiveStay {
+    /// The event with which it began.
+    pub start: Seq,
+    /// The event with which it ended; none while it lasts.
+    pub end: Option<Seq>,
+    /// Whether that deleted the account.
+    pub deleted: bool,
+}
+
+/// Every stretch in which a user was there and active, oldest first.
+pub fn active_stays(
+    view: &View<'_>,
+    application: Application,
+    number: Number,
+) -> Result<Vec<ActiveStay>, ProjectorError> {
+    let mut states = vec![];
+    view.versions(application, number, View::NOW, &mut |version| {
+        states.push((
+            version.seq,
+            version.state.is_some() && version.active,
+            version.state.is_none(),
+        ));
+        ControlFlow::Continue(())
+    })?;
+    let mut stays: Vec<ActiveStay> = vec![];
+    let mut was_active = false;
+    for (seq, is_active, deleted) in states.into_iter().rev() {
+        match (was_active, is_active) {
+            (false, true) => stays.push(ActiveStay { start: seq, end: None, deleted: false }),
+            (true, false) => {
+                if let Some(last) = stays.last_mut() {
+                    (last.end, last.deleted) = (Some(seq), deleted);
+                }
+            }
+            (true, true) | (false, false) => {}
+        }
+        was_active = is_active;
+    }
+    Ok(stays)
+}
+
+/// A user that was switched off and became active again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reactivation {
+    /// Who.
+    pub number: Number,
+    /// The event that had switched it off.
+    pub disabled: Seq,
+    /// The event that switched it on.
+    pub reactivated: Seq,
+}
+
+/// The users that became active again in a range of events, in that order.
+pub fn reactivated(
+    view: &View<'_>,
+    application: Application,
+    seqs: Range<Seq>,
+) -> Result<Vec<Reactivation>, ProjectorError> {
+    let mut found = vec![];
+    for change in view.set_changes(application, Set::Active, seqs)? {
+        if !change.joined {
+            continue;
+        }
+        let number = change.member;
+        let stays = active_stays(view, application, number)?;
+        let before = stays.iter().rfind(|stay| stay.start < change.seq);
+        if let Some(disabled) = before.and_then(|stay| stay.end) {
+            found.push(Reactivation { number, disabled, reactivated: change.seq });
+        }
+    }
+    Ok(found)
+}
+
+/// The state of a user right after an event, or, when it was gone by then, before it went; `None`
+/// before it was there.
+pub fn last_state(
+    view: &View<'_>,
+    application: Application,
+    number: Number,
+    seq: Seq,
+) -> Result<Option<Version>, ProjectorError> {
+    let version = view.version(application, number, seq)?;
+    match version {
+        Some(Version { seq, state: None, .. }) => match seq.checked_sub(1) {
+            Some(before) => view.version(application, number, before),
+            None => Ok(None),
+        },
+        version => Ok(version),
+    }
+}
