@@ -8,6 +8,8 @@ use projector::{ProjectorError, Standing, Version, View};
 use serde_json::Value;
 use store::key::Set;
 
+use crate::history::{Reached, nested_members};
+
 /// Which rows of a list to show. Lists are ordered by number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Slice {
@@ -134,13 +136,15 @@ pub fn users_at(
     })
 }
 
-/// A direct member of a group.
+/// A member of a group.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Member {
     /// Its number.
     pub number: Number,
     /// The event with which the membership began.
     pub since: Seq,
+    /// The groups between the group and the member; none for a direct one.
+    pub via: Vec<Number>,
     /// The member's state; `None` when the group named somebody who was not there.
     pub version: Option<Version>,
     /// By which id the group names the member.
@@ -158,14 +162,36 @@ pub fn members_at(
     let Some(seq) = at else { return Ok(Page::empty()) };
     let members = view.members(application, Set::Members(group), seq)?;
     page(&members, slice, |&Standing { member, since }| {
-        let version = view.version(application, member, seq)?;
-        let version = version.filter(|version| version.state.is_some());
-        let id = match version.as_ref().and_then(Version::id) {
-            Some(id) => Some(id.to_owned()),
-            None => scim_id(view, application, member)?,
-        };
-        Ok(Member { number: member, since, version, id })
+        member_of(view, application, seq, Reached { number: member, since, via: vec![] })
     })
+}
+
+/// The members of a group that existed, and those of the groups among them.
+pub fn nested_members_at(
+    view: &View<'_>,
+    application: Application,
+    group: Number,
+    at: Option<Seq>,
+    slice: Slice,
+) -> Result<Page<Member>, ProjectorError> {
+    let Some(seq) = at else { return Ok(Page::empty()) };
+    let reached = nested_members(view, application, group, seq)?;
+    page(&reached, slice, |one| member_of(view, application, seq, one.clone()))
+}
+
+fn member_of(
+    view: &View<'_>,
+    application: Application,
+    seq: Seq,
+    Reached { number, since, via }: Reached,
+) -> Result<Member, ProjectorError> {
+    let version = view.version(application, number, seq)?;
+    let version = version.filter(|version| version.state.is_some());
+    let id = match version.as_ref().and_then(Version::id) {
+        Some(id) => Some(id.to_owned()),
+        None => scim_id(view, application, number)?,
+    };
+    Ok(Member { number, since, via, version, id })
 }
 
 /// The SCIM id of a number: that of its resource, living or deleted, or the unknown id by which it
@@ -244,13 +270,30 @@ pub fn identity_at(
     Ok(identity)
 }
 
-fn page<T>(
-    list: &[Standing],
+/// What stands in a list that is ordered by number.
+trait Numbered {
+    fn number(&self) -> Number;
+}
+
+impl Numbered for Standing {
+    fn number(&self) -> Number {
+        self.member
+    }
+}
+
+impl Numbered for Reached {
+    fn number(&self) -> Number {
+        self.number
+    }
+}
+
+fn page<T, L: Numbered>(
+    list: &[L],
     slice: Slice,
-    row: impl FnMut(&Standing) -> Result<T, ProjectorError>,
+    row: impl FnMut(&L) -> Result<T, ProjectorError>,
 ) -> Result<Page<T>, ProjectorError> {
     let begin = match slice.after {
-        Some(after) => list.partition_point(|standing| standing.member <= after),
+        Some(after) => list.partition_point(|one| one.number() <= after),
         None => 0,
     };
     let left = &list[begin..];
@@ -259,7 +302,7 @@ fn page<T>(
     Ok(Page {
         rows: shown.iter().map(row).collect::<Result<_, _>>()?,
         count: list.len() as u64,
-        next: next.map(|standing| standing.member),
+        next: next.map(Numbered::number),
     })
 }
 

@@ -70,6 +70,19 @@ impl Coverage {
         Ok(Coverage(holes))
     }
 
+    /// Whether anything in a stretch of its own was not watched.
+    pub(crate) fn over(
+        record: &Record<'_>,
+        stand: &Stand,
+        applications: &[Application],
+        (from, to): (Option<Timestamp>, Timestamp),
+    ) -> Result<bool, Error> {
+        let holes = recorded(record, stand, applications)?;
+        let began = began(record)?;
+        Ok(from.zip(began).is_some_and(|(from, began)| from < began)
+            || holes.iter().any(|hole| hole.meets(from, Some(to))))
+    }
+
     /// Adds the stretches of which no log was imported, for a question that rests on imports; a
     /// question about the instant of its stand, or about its stretch.
     pub(crate) fn with_imports(

@@ -30,6 +30,10 @@ pub(crate) enum List {
     AccessLog = 9,
     Diff = 10,
     Intervals = 11,
+    Report = 12,
+    Blame = 13,
+    Evidence = 14,
+    ReferenceLists = 15,
 }
 
 /// A place in a list.

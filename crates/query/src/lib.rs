@@ -14,6 +14,7 @@
 
 mod answer;
 pub mod as_of;
+pub mod blame;
 mod caller;
 mod coverage;
 mod cursor;
@@ -28,6 +29,7 @@ mod operation;
 mod params;
 mod person;
 mod record;
+mod reference;
 pub mod report;
 mod shown;
 mod stand;

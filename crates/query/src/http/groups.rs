@@ -1,11 +1,11 @@
 //! A group and its direct members as of an instant.
 
-use event::ResourceType;
+use event::{Application, ResourceType};
 use serde_json::{Value, json};
 
 use super::{Ask, Names, Reading, resource};
 use crate::answer::Answer;
-use crate::as_of::{Existence, Member, Page, members_at, scim_id};
+use crate::as_of::{Existence, Member, Page, members_at, nested_members_at, scim_id};
 use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
@@ -29,7 +29,8 @@ pub(super) async fn members(
 fn members_of(reading: &Reading<'_>, slug: &str, named: &str) -> Result<Answer, Error> {
     let row_of = reading.caller.application(&reading.record.view, slug)?;
     let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
-    let params = reading.params(&["at", "knownAt", "tz", "limit", "cursor"])?;
+    let params = reading.params(&["at", "nested", "knownAt", "tz", "limit", "cursor"])?;
+    let is_nested = params.flag("nested")?.unwrap_or(false);
     let names = [("app", slug), ("group", named)];
     let stand = Stand::of_page(&reading.record, &params, &names, List::Members)?;
     let record = &reading.record.of_first(stand.size);
@@ -39,8 +40,12 @@ fn members_of(reading: &Reading<'_>, slug: &str, named: &str) -> Result<Answer, 
     let (name, page) = match &group.existence {
         Existence::Exists(version) => {
             let name = version.state.as_ref().and_then(|state| state.get("displayName"));
-            let slice = stand.slice();
-            (name.cloned(), members_at(&record.view, application, group.number, at, slice)?)
+            let (view, slice) = (&record.view, stand.slice());
+            let page = match is_nested {
+                true => nested_members_at(view, application, group.number, at, slice)?,
+                false => members_at(view, application, group.number, at, slice)?,
+            };
+            (name.cloned(), page)
         }
         Existence::NotYet { .. } | Existence::Deleted { .. } => (None, Page::empty()),
     };
@@ -48,18 +53,19 @@ fn members_of(reading: &Reading<'_>, slug: &str, named: &str) -> Result<Answer, 
     let types = TypeNames::read(&record.view)?;
     let rows = page.rows.iter().map(|member| {
         let start_known = !is_proxied || !resource::was_seen(record, member.since)?;
-        row(record, &types, member, start_known)
+        row(record, &types, application, member, start_known)
     });
     let rows = rows.collect::<Result<_, _>>()?;
     let coverage = Coverage::at(record, &stand, &[application])?;
     let answer = Answer::new(record, &stand, &coverage).with("groupId", id).with("groupName", name);
-    let answer = answer.about(application, group.number);
+    let answer = answer.about(application, group.number).with("nested", is_nested);
     Ok(resource::with_existence(answer, &group).rows(rows, page.count, next))
 }
 
 fn row(
     record: &Record<'_>,
     types: &TypeNames,
+    application: Application,
     member: &Member,
     start_known: bool,
 ) -> Result<Value, Error> {
@@ -73,7 +79,8 @@ fn row(
         "userName": value("userName"),
         "displayName": value("displayName"),
         "externalId": value("externalId"),
-        "direct": true,
+        "direct": member.via.is_empty(),
+        "via": resource::via(record, application, &member.via)?,
         "memberSince": record.recorded_at(member.since)?.to_string(),
         "addedBySeq": member.since,
         "startKnown": start_known,

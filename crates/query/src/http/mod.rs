@@ -2,12 +2,16 @@
 
 mod access;
 mod apps;
+mod blame;
 mod coverage;
 mod groups;
 mod health;
 mod history;
+mod leavers;
+mod lists;
 mod operations;
 mod profiles;
+mod reports;
 mod resource;
 mod timeline;
 mod tokens;
@@ -62,15 +66,28 @@ pub fn router(query: Arc<Query>) -> Router {
         .route("/api/v1/apps/{app}/users/{user}", get(users::one))
         .route("/api/v1/apps/{app}/groups/{group}", get(groups::one))
         .route("/api/v1/apps/{app}/groups/{group}/members", get(groups::members))
+        .route("/api/v1/apps/{app}/groups/{group}/blame", get(blame::of_group))
+        .route("/api/v1/apps/{app}/users/{user}/blame", get(blame::of_user))
         .route("/api/v1/apps/{app}/groups/{group}/diff", get(history::diff))
         .route("/api/v1/apps/{app}/groups/{group}/intervals", get(history::of_group))
         .route("/api/v1/apps/{app}/users/{user}/intervals", get(history::of_user))
         .route("/api/v1/apps/{app}/users/{user}/timeline", get(timeline::of_user))
         .route("/api/v1/apps/{app}/groups/{group}/timeline", get(timeline::of_group))
+        .route("/api/v1/reports/drift", get(reports::drift))
+        .route("/api/v1/reports/failing", get(reports::failed_last))
+        .route("/api/v1/reports/joiners", get(reports::joined))
+        .route("/api/v1/reports/leavers", get(leavers::report))
+        .route("/api/v1/reports/movers", get(reports::moved))
+        .route("/api/v1/reports/orphans", get(lists::orphans))
+        .route("/api/v1/reports/overlap", get(reports::overlap))
+        .route("/api/v1/reports/reactivated", get(reports::came_back))
+        .route("/api/v1/reports/unapproved", get(reports::without_evidence))
         .route("/api/v1/coverage", get(coverage::list))
         .route("/api/v1/access-log", get(access::log))
         .route("/api/v1/operations", get(operations::list))
         .route("/api/v1/operations/{id}", get(operations::one))
+        .route("/api/v1/operations/{id}/evidence", get(lists::evidence).post(lists::add_evidence))
+        .route("/api/v1/reference-lists", get(lists::list).post(lists::add))
         .fallback(async || Error::NotFound("there is nothing at this address"))
         .method_not_allowed_fallback(async || Error::Method)
         .layer(from_fn(frame))
@@ -200,24 +217,29 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Names<T
 
 /// A small JSON body. `form` says what it looks like; serde's own words could repeat values.
 async fn read_body<T: DeserializeOwned>(body: Body, form: &str) -> Result<T, Error> {
-    let late = |_| Error::BodyLate { seconds: RECEIVE_MAX.as_secs() };
-    let bytes = timeout(RECEIVE_MAX, receive(body)).await.map_err(late)??;
+    let bytes = receive(body, BODY_BYTES_MAX).await?;
     serde_json::from_slice(&bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Error::Body(format!("the body is not {form} (line {line}, column {column})"))
     })
 }
 
-/// The bytes of a body that arrives whole. One that is longer than the bound is read no further.
-async fn receive(body: Body) -> Result<Vec<u8>, Error> {
+/// The bytes of a body that arrives whole, and in time.
+async fn receive(body: Body, bytes_max: usize) -> Result<Vec<u8>, Error> {
+    let late = |_| Error::BodyLate { seconds: RECEIVE_MAX.as_secs() };
+    timeout(RECEIVE_MAX, read_whole(body, bytes_max)).await.map_err(late)?
+}
+
+/// One that is longer than the bound is read no further.
+async fn read_whole(body: Body, bytes_max: usize) -> Result<Vec<u8>, Error> {
     let mut body = pin!(body);
     let mut bytes = Vec::new();
     while let Some(frame) = poll_fn(|task| body.as_mut().poll_frame(task)).await {
         let broken = |_| Error::Body("the body broke off before its end".into());
         // Trailers have no data and say nothing to us.
         let data = frame.map_err(broken)?.into_data().unwrap_or_default();
-        if bytes.len() + data.len() > BODY_BYTES_MAX {
-            return Err(Error::BodyTooLarge { bytes_max: BODY_BYTES_MAX });
+        if bytes.len() + data.len() > bytes_max {
+            return Err(Error::BodyTooLarge { bytes_max });
         }
         bytes.extend_from_slice(&data);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use event::{Action, Application, Credential, EventId, Number, ResourceType, Seq, Status};
+use event::{Action, Application, Credential, Event, EventId, Number, ResourceType, Seq, Status};
 use projector::View;
 
 use super::{Ask, Names, Reading};
@@ -17,7 +17,7 @@ use crate::params::Params;
 use crate::shown::Shown;
 use crate::stand::Stand;
 
-const NO_OPERATION: Error = Error::NotFound("there is no such operation");
+pub(super) const NO_OPERATION: Error = Error::NotFound("there is no such operation");
 
 /// `GET /api/v1/operations`: newest first. Filters read indexes and summaries; only what is shown is
 /// opened.
@@ -109,19 +109,27 @@ pub(super) async fn one(ask: Ask, Names(id): Names<String>) -> Result<Answer, Er
     ask.answer(move |reading| {
         let params = reading.params(&[])?;
         let record = &reading.record;
-        let seq = seq_of(&reading, &id).filter(|seq| *seq < record.size).ok_or(NO_OPERATION)?;
-        let event = record.event(seq)?;
+        let (event, number) = found(&reading, &id)?;
         let shown = Shown::of(&event).ok_or(NO_OPERATION)?;
-        if !reading.caller.may_see(event.header.application) {
-            return Err(NO_OPERATION);
-        }
         let stand = Stand::of_one(record, &params, &[("operation", &id)])?;
         let whole = Operations::new(record)?.whole(&shown)?;
         let answer = Answer::new(record, &stand, &Coverage::complete());
-        let answer = answer.about(event.header.application, shown.number());
+        let answer = answer.about(event.header.application, number);
         Ok(answer.resource(Some(whole.into())))
     })
     .await
+}
+
+/// The operation of an id that the caller may see, and whom it is about.
+pub(super) fn found(reading: &Reading<'_>, id: &str) -> Result<(Event, Number), Error> {
+    let record = &reading.record;
+    let seq = seq_of(reading, id).filter(|seq| *seq < record.size).ok_or(NO_OPERATION)?;
+    let event = record.event(seq)?;
+    let number = Shown::of(&event).ok_or(NO_OPERATION)?.number();
+    if !reading.caller.may_see(event.header.application) {
+        return Err(NO_OPERATION);
+    }
+    Ok((event, number))
 }
 
 /// The place that an event id of this log, or a plain seq, names.

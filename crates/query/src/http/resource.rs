@@ -1,7 +1,7 @@
 //! One user or group as it was at an instant.
 
 use event::{Application, Number, ResourceType, Seq};
-use projector::{Version, View};
+use projector::{ApplicationRow, Version, View};
 use serde_json::{Map, Value, json};
 
 use super::{Names, Reading};
@@ -9,7 +9,9 @@ use crate::answer::Answer;
 use crate::as_of::{Existence, Resource, resource_of, scim_id};
 use crate::coverage::Coverage;
 use crate::error::Error;
+use crate::history::nested_groups;
 use crate::name::{Found, Name};
+use crate::person::group_columns;
 use crate::record::Record;
 use crate::stand::Stand;
 use crate::type_names::core_type_name;
@@ -22,7 +24,13 @@ pub(super) fn one(
     Names((slug, name)): &Names<(String, String)>,
 ) -> Result<Answer, Error> {
     let application = reading.caller.application(&reading.record.view, slug)?;
-    let params = reading.params(&["at", "knownAt", "tz"])?;
+    let params = match resource_type {
+        ResourceType::USER => reading.params(&["at", "include", "nested", "knownAt", "tz"])?,
+        _ => reading.params(&["at", "knownAt", "tz"])?,
+    };
+    let includes_groups =
+        params.read_as("include", "groups", |text| (text == "groups").then_some(()))?;
+    let is_nested = params.flag("nested")?.unwrap_or(false);
     let names = [("app", slug.as_str()), (what, name)];
     let stand = Stand::of_one(&reading.record, &params, &names)?;
     let record = &reading.record.of_first(stand.size);
@@ -31,11 +39,56 @@ pub(super) fn one(
     let coverage = Coverage::at(record, &stand, &[application.number])?;
     let answer = with_existence(Answer::new(record, &stand, &coverage), &found);
     let answer = answer.about(application.number, found.number);
+    let answer = match (includes_groups, stand.at_seq) {
+        (None, _) => answer,
+        (Some(()), None) => answer.with("groups", json!([])).with("nested", is_nested),
+        (Some(()), Some(at)) => {
+            let groups = groups(record, &application, found.number, at, is_nested)?;
+            answer.with("groups", groups).with("nested", is_nested)
+        }
+    };
     let base = reading.query.tenant_url(slug);
     Ok(answer.resource(match &found.existence {
         Existence::Exists(version) => Some(representation(version, &base)),
         Existence::NotYet { .. } | Existence::Deleted { .. } => None,
     }))
+}
+
+/// The groups that a user was in, by number.
+fn groups(
+    record: &Record<'_>,
+    row: &ApplicationRow,
+    number: Number,
+    at: Seq,
+    is_nested: bool,
+) -> Result<Vec<Value>, Error> {
+    let application = row.number;
+    let mut reached = nested_groups(&record.view, application, number, at)?;
+    reached.retain(|one| is_nested || one.via.is_empty());
+    let rows = reached.iter().map(|one| {
+        let start_known = row.upstream.is_none() || !was_seen(record, one.since)?;
+        let mut row = group_columns(record, application, one.number, Some(at))?;
+        row.insert("direct".into(), one.via.is_empty().into());
+        row.insert("via".into(), via(record, application, &one.via)?);
+        row.insert("memberSince".into(), record.recorded_at(one.since)?.to_string().into());
+        row.insert("addedBySeq".into(), one.since.into());
+        row.insert("startKnown".into(), start_known.into());
+        Ok(row.into())
+    });
+    rows.collect()
+}
+
+/// The ids of the groups between; null when there are none.
+pub(super) fn via(
+    record: &Record<'_>,
+    application: Application,
+    groups: &[Number],
+) -> Result<Value, Error> {
+    if groups.is_empty() {
+        return Ok(Value::Null);
+    }
+    let ids = groups.iter().map(|group| scim_id(&record.view, application, *group));
+    Ok(json!(ids.collect::<Result<Vec<_>, _>>()?))
 }
 
 /// The resource that a name in an address means at an instant.

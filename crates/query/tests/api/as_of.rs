@@ -143,7 +143,8 @@ async fn members_are_shown_as_they_were_with_who_is_not_there() {
         };
         json!({
             "userId": id, "memberType": kind, "userName": name, "displayName": display,
-            "externalId": null, "direct": true, "accountActive": active, "dangling": kind.is_null(),
+            "externalId": null, "direct": true,
+            "via": null, "accountActive": active, "dangling": kind.is_null(),
         })
     };
     let with = |mut row: Value, since: &str, seq: u64| {
@@ -189,7 +190,8 @@ async fn a_member_that_was_added_after_its_deletion_dangles_under_its_last_id() 
     let added = server.append(applied(patch, vec![part(2, changes)])).await;
     let row = json!({
         "userId": "user-1", "memberType": null, "userName": null, "displayName": null,
-        "externalId": null, "direct": true, "memberSince": "2026-03-02T09:01:00.000000Z",
+        "externalId": null, "direct": true,
+            "via": null, "memberSince": "2026-03-02T09:01:00.000000Z",
         "addedBySeq": added, "startKnown": true, "accountActive": null, "dangling": true,
     });
     let members = "/api/v1/apps/paperboat/groups/group-2/members";

@@ -1,0 +1,130 @@
+//! Which event gave a resource each of its values and memberships, and which took away what it had.
+//! Pure over rows and log.
+
+use std::ops::ControlFlow;
+
+use event::codec::decode;
+use event::{Application, Changes, Content, Number, Path, Seq, ValueChange};
+use projector::{ProjectorError, View};
+use store::key::Set;
+use store::{Store, StoreError};
+
+/// Where a value comes from.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Cause {
+    /// What was set, or taken away.
+    pub what: What,
+    /// The event that did it.
+    pub seq: Seq,
+}
+
+/// What an event set or took away.
+#[derive(Clone, PartialEq, Debug)]
+pub enum What {
+    /// An attribute's value; taken away when there is no new one.
+    Value(ValueChange),
+    /// A membership in a group.
+    Membership {
+        /// The group.
+        group: Number,
+        /// Whether it began; else it ended.
+        joined: bool,
+    },
+}
+
+impl What {
+    /// The path under which it is asked for.
+    pub fn path(&self) -> String {
+        match self {
+            What::Value(change) => change.path.to_string(),
+            What::Membership { .. } => "groups".to_owned(),
+        }
+    }
+
+    /// Whether a name asks for it: its path, or the attribute in whatever schema.
+    pub fn is_named(&self, name: &str) -> bool {
+        match self {
+            What::Value(change) => change.path.attribute == name || change.path.to_string() == name,
+            What::Membership { .. } => name == "groups",
+        }
+    }
+
+    /// Whether the resource has it.
+    pub fn is_present(&self) -> bool {
+        match self {
+            What::Value(change) => change.new.is_some(),
+            What::Membership { joined, .. } => *joined,
+        }
+    }
+}
+
+/// The last cause of each value that a resource had up to an event, by path.
+///
+/// # Errors
+/// Here and in the following, when the rows or the log cannot be read.
+pub fn values(
+    view: &View<'_>,
+    store: &Store,
+    application: Application,
+    number: Number,
+    at: Seq,
+) -> Result<Vec<Cause>, ProjectorError> {
+    let mut seqs = vec![];
+    view.versions(application, number, at, &mut |version| {
+        seqs.push(version.seq);
+        ControlFlow::Continue(())
+    })?;
+    let mut causes: Vec<Cause> = vec![];
+    for seq in seqs {
+        let bytes = store.event_bytes(seq)?.ok_or(StoreError::Gap { expected: seq })?;
+        let event = decode(seq, &bytes).map_err(|source| ProjectorError::Event { seq, source })?;
+        let own = event.parts.into_iter().filter(|part| part.subject == number);
+        let values = own.filter_map(|part| match part.content {
+            Content::Changes(Changes { values, .. }) => Some(values),
+            _ => None,
+        });
+        for change in values.flatten() {
+            // The walk goes backwards: what a newer event set is not this event's any more.
+            if !causes.iter().any(|cause| replaces(cause, &change.path)) {
+                causes.push(Cause { what: What::Value(change), seq });
+            }
+        }
+    }
+    causes.sort_by_cached_key(|cause| cause.what.path());
+    Ok(causes)
+}
+
+/// Whether a cause set the value of a path, or the whole of which it is a part.
+fn replaces(cause: &Cause, path: &Path) -> bool {
+    let What::Value(ValueChange { path: set, .. }) = &cause.what else { return false };
+    let same_attribute = set.schema == path.schema && set.attribute == path.attribute;
+    let same_element = set.element.is_none() || set.element == path.element;
+    let same_sub = set.sub.is_none() || set.sub == path.sub;
+    same_attribute && same_element && same_sub
+}
+
+/// The last beginning or end of the membership in each group that somebody was in up to an event, by
+/// group.
+pub fn memberships(
+    view: &View<'_>,
+    application: Application,
+    number: Number,
+    at: Seq,
+) -> Result<Vec<Cause>, ProjectorError> {
+    let mut last = std::collections::BTreeMap::<Number, Cause>::new();
+    for stay in view.stays(application, number)? {
+        let Set::Members(group) = stay.set else { continue };
+        if stay.start > at {
+            continue;
+        }
+        let ended = stay.end.filter(|end| *end <= at);
+        let joined = ended.is_none();
+        let seq = ended.unwrap_or(stay.start);
+        let cause = Cause { what: What::Membership { group, joined }, seq };
+        let known = last.entry(group).or_insert_with(|| cause.clone());
+        if known.seq < seq {
+            *known = cause;
+        }
+    }
+    Ok(last.into_values().collect())
+}

@@ -1,0 +1,264 @@
+//! Leavers: when their accounts were switched off, against when they left.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use event::{Application, Number, Seq, Timestamp};
+use serde_json::{Map, Value};
+
+use super::Ask;
+use super::lists::people_of;
+use super::reports::Scene;
+use crate::answer::Answer;
+use crate::coverage::Coverage;
+use crate::error::Error;
+use crate::history::groups_of;
+use crate::params::Params;
+use crate::person::{group_columns, insert_moment};
+use crate::reference::Person;
+use crate::report::people::{ActiveStay, Ending, active_stays, leavers};
+
+/// An account may be open for so long after its owner left, unless the question says otherwise.
+const WITHIN_SECONDS: u64 = 24 * 3_600;
+
+/// Somebody who left, and the account that they had.
+struct Leaver {
+    application: Option<Application>,
+    number: Number,
+    subject: Option<String>,
+    terminated_at: Option<Timestamp>,
+    disabled: Option<(Seq, bool)>,
+    reactivated: Option<Seq>,
+}
+
+/// `GET /api/v1/reports/leavers`: without a list, whose account was switched off or deleted; with one,
+/// when the accounts of those who left by it were.
+pub(super) async fn report(ask: Ask) -> Result<Answer, Error> {
+    ask.answer(|reading| {
+        let known = &["app", "list", "within", "from", "to", "knownAt", "tz", "limit", "cursor"];
+        let params = reading.params(known)?;
+        let accepts = "an ISO 8601 duration such as PT24H or P1D";
+        let within = params.read_as("within", accepts, seconds_of)?.unwrap_or(WITHIN_SECONDS);
+        let scene = Scene::set(&reading, &params)?;
+        let (list_seq, all) = found(&scene, &params)?;
+        let answer = scene.answer(&all, |one| row(&scene, one, within))?;
+        Ok(match list_seq {
+            Some(seq) => answer.with("listSeq", seq),
+            None => answer,
+        })
+    })
+    .await
+}
+
+fn found(scene: &Scene<'_>, params: &Params) -> Result<(Option<Seq>, Vec<Leaver>), Error> {
+    let view = &scene.record.view;
+    let mut all = vec![];
+    let Some((list_seq, people)) = people_of(&scene.record, params)? else {
+        for application in &scene.applications {
+            for Ending { number, seq, deleted } in
+                leavers(view, *application, scene.stand.seqs.clone())?
+            {
+                let stays = active_stays(view, *application, number)?;
+                let again = stays.iter().find(|stay| stay.start > seq).map(|stay| stay.start);
+                all.push(Leaver {
+                    application: Some(*application),
+                    number,
+                    subject: None,
+                    terminated_at: None,
+                    disabled: Some((seq, deleted)),
+                    reactivated: again,
+                });
+            }
+        }
+        all.sort_by_key(|one| one.disabled);
+        return Ok((None, all));
+    };
+    let (from, to) = (scene.stand.from, scene.stand.to.unwrap_or(scene.stand.now));
+    for person in &people {
+        let Some(terminated_at) = person.terminated_at.map(Timestamp) else { continue };
+        if from.is_some_and(|from| terminated_at < from) || terminated_at >= to {
+            continue;
+        }
+        let before = all.len();
+        for application in &scene.applications {
+            for number in users_of(scene, person, *application, terminated_at)? {
+                all.push(leaver(scene, person, *application, number, terminated_at)?);
+            }
+        }
+        if all.len() == before {
+            all.push(Leaver {
+                application: None,
+                number: Number::NOBODY,
+                subject: Some(person.subject().to_owned()),
+                terminated_at: Some(terminated_at),
+                disabled: None,
+                reactivated: None,
+            });
+        }
+    }
+    Ok((Some(list_seq), all))
+}
+
+/// The users that a person had: those who bore one of the names when they left, else the last before,
+/// else the first after.
+fn users_of(
+    scene: &Scene<'_>,
+    person: &Person,
+    application: Application,
+    terminated_at: Timestamp,
+) -> Result<BTreeSet<Number>, Error> {
+    let record = &scene.record;
+    let until = scene.after();
+    let mut bearers = person.users(&record.view, application)?;
+    bearers.retain(|bearer| until.is_some_and(|until| bearer.since <= until));
+    let then = record.seq_at(record.size, terminated_at)?;
+    let bore = bearers.iter().filter(|bearer| {
+        then.is_some_and(|then| bearer.since <= then && bearer.until.is_none_or(|end| then < end))
+    });
+    let bore: BTreeSet<Number> = bore.map(|bearer| bearer.number).collect();
+    if !bore.is_empty() {
+        return Ok(bore);
+    }
+    let before = bearers.iter().filter(|bearer| then.is_some_and(|then| bearer.since <= then));
+    let last = before.max_by_key(|bearer| bearer.until);
+    let first = bearers.iter().min_by_key(|bearer| bearer.since);
+    Ok(last.or(first).map(|bearer| bearer.number).into_iter().collect())
+}
+
+fn leaver(
+    scene: &Scene<'_>,
+    person: &Person,
+    application: Application,
+    number: Number,
+    terminated_at: Timestamp,
+) -> Result<Leaver, Error> {
+    let record = &scene.record;
+    let until = scene.after().unwrap_or(0);
+    let stays = active_stays(&record.view, application, number)?;
+    let stays: Vec<ActiveStay> = stays.into_iter().filter(|stay| stay.start <= until).collect();
+    let then = record.seq_at(record.size, terminated_at)?;
+    let began = |stay: &&ActiveStay| then.is_some_and(|then| stay.start <= then);
+    let last = stays.iter().rev().find(began);
+    let ended = last.and_then(|stay| Some((stay.end.filter(|end| *end <= until)?, stay.deleted)));
+    let again = match ended {
+        Some((end, _)) => stays.iter().find(|stay| stay.start > end),
+        // Never active up to then, and active afterwards.
+        None if last.is_none() => stays.first(),
+        None => None,
+    };
+    Ok(Leaver {
+        application: Some(application),
+        number,
+        subject: Some(person.subject().to_owned()),
+        terminated_at: Some(terminated_at),
+        disabled: ended,
+        reactivated: again.map(|stay| stay.start),
+    })
+}
+
+fn row(scene: &Scene<'_>, one: &Leaver, within: u64) -> Result<Map<String, Value>, Error> {
+    let record = &scene.record;
+    let mut row = match one.application {
+        Some(application) => scene.person(application, one.number)?,
+        None => Map::from_iter(
+            ["application", "userId", "userName", "externalId", "displayName"]
+                .map(|name| (name.to_owned(), Value::Null)),
+        ),
+    };
+    let subject = one.subject.clone().map_or_else(|| row["userName"].clone(), Value::from);
+    row.insert("subject".into(), subject);
+    row.insert("terminatedAt".into(), one.terminated_at.map(|time| time.to_string()).into());
+    let seq = one.disabled.map(|(seq, _)| seq);
+    insert_moment(record, &mut row, ("disabledAt", "disabledBySeq"), seq)?;
+    let how = one.disabled.map(|(_, deleted)| if deleted { "deleted" } else { "deactivated" });
+    row.insert("how".into(), how.into());
+
+    let disabled_at = seq.map(|seq| record.recorded_at(seq)).transpose()?;
+    let lag = one.terminated_at.zip(disabled_at).map(|(terminated, disabled)| {
+        u64::try_from(disabled.0.saturating_sub(terminated.0) / 1_000_000).unwrap_or(0)
+    });
+    row.insert("lagSeconds".into(), lag.into());
+    row.insert("limitSeconds".into(), one.terminated_at.map(|_| within).into());
+    let is_within = match (one.terminated_at, one.application) {
+        (None, _) => None,
+        // Nobody to switch off.
+        (Some(_), None) => Some(true),
+        (Some(_), Some(_)) => Some(lag.is_some_and(|lag| lag <= within)),
+    };
+    row.insert("within".into(), is_within.into());
+    row.insert("remainingGroups".into(), remaining_groups(scene, one)?.into());
+    insert_moment(record, &mut row, ("reactivatedAt", "reactivatedSeq"), one.reactivated)?;
+    let (from, to) = (one.terminated_at.or(disabled_at), disabled_at.unwrap_or(scene.stand.now));
+    let holes = Coverage::over(record, &scene.stand, &scene.applications, (from, to))?;
+    row.insert("coverage".into(), if holes { "partial" } else { "complete" }.into());
+    Ok(row)
+}
+
+/// The groups that the account is in at the end, by name or id.
+fn remaining_groups(scene: &Scene<'_>, one: &Leaver) -> Result<Vec<Value>, Error> {
+    let (Some(application), Some(after)) = (one.application, scene.after()) else {
+        return Ok(vec![]);
+    };
+    let groups = groups_of(&scene.record.view, application, one.number, after)?;
+    let names = groups.into_iter().map(|group| {
+        let mut row = group_columns(&scene.record, application, group.member, Some(after))?;
+        let name = row.remove("groupName").filter(|name| !name.is_null());
+        Ok(name.or_else(|| row.remove("groupId")).unwrap_or_default())
+    });
+    names.collect()
+}
+
+/// The seconds of an ISO 8601 duration in days, hours, minutes and seconds.
+fn seconds_of(text: &str) -> Option<u64> {
+    let (days, time) = match text.strip_prefix('P')?.split_once('T') {
+        Some((days, time)) if !time.is_empty() => (days, time),
+        Some(_) => return None,
+        None => (text.strip_prefix('P')?, ""),
+    };
+    let mut total = 0_u64;
+    let mut any = false;
+    for (mut rest, units) in
+        [(days, &[('W', 604_800), ('D', 86_400)][..]), (time, &[('H', 3_600), ('M', 60), ('S', 1)])]
+    {
+        let mut smallest = Reverse(u64::MAX);
+        while !rest.is_empty() {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let unit = rest[digits..].chars().next()?;
+            let (_, seconds) = units.iter().find(|(name, _)| *name == unit)?;
+            let seconds = u64::try_from(*seconds).ok()?;
+            // From large to small, each once.
+            if Reverse(seconds) <= smallest && smallest.0 != u64::MAX {
+                return None;
+            }
+            smallest = Reverse(seconds);
+            let count: u64 = rest[..digits].parse().ok()?;
+            total = total.checked_add(count.checked_mul(seconds)?)?;
+            rest = &rest[digits + 1..];
+            any = true;
+        }
+    }
+    any.then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_counted_in_seconds() {
+        let check =
+            |text: &str, expected: Option<u64>| assert_eq!(seconds_of(text), expected, "{text}");
+        check("PT24H", Some(86_400));
+        check("P1D", Some(86_400));
+        check("P1W", Some(604_800));
+        check("P1DT2H3M4S", Some(93_784));
+        check("PT0S", Some(0));
+        for other in [
+            "", "P", "PT", "24H", "P1", "P1H", "PT1D", "P1DT", "PT1S1H", "PT1H1H", "P-1D", "P1.5D",
+            "PTé",
+        ] {
+            check(other, None);
+        }
+        check("P99999999999999999W", None);
+    }
+}

@@ -1,0 +1,270 @@
+//! Lists of people, the reports that rest on them, and evidence: what people add to the record.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use event::{
+    Application, Content, EvidenceAdded, Fact, Number, Part, ReferenceListAdded, Seq, Timestamp,
+};
+use projector::{Decision, Draft, Durability};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{Ask, Names, operations, read_body, receive, reports::Scene};
+use crate::Query;
+use crate::answer::Answer;
+use crate::as_of::{Slice, users_at};
+use crate::coverage::Coverage;
+use crate::cursor::List;
+use crate::error::Error;
+use crate::instant::{self, Role, Zone};
+use crate::params::Params;
+use crate::person::insert_moment;
+use crate::record::Record;
+use crate::reference::{Person, Roster, parse};
+use crate::stand::Stand;
+
+/// A larger upload is refused.
+const LIST_BYTES_MAX: usize = 8 << 20;
+const NAME_BYTES_MAX: usize = 63;
+const TEXT_BYTES_MAX: usize = 1_024;
+
+/// `POST /api/v1/reference-lists?name=`: keeps a list as it is now.
+pub(super) async fn add(
+    State(query): State<Arc<Query>>,
+    ask: Ask,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let asked = ask.read(|reading| {
+        let params = reading.params(&["name"])?;
+        let name = params.read_as("name", NAME, |text| is_name(text).then(|| text.to_owned()))?;
+        let name = name.ok_or(Error::Parameter { name: "name", accepts: NAME })?;
+        Ok((reading.caller.clone().into_admin()?, name))
+    });
+    let (origin, name) = asked.await?;
+    let bytes = receive(body, LIST_BYTES_MAX).await?;
+    let upload = parse(&bytes).map_err(Error::Body)?;
+    let sha256: [u8; 32] = Sha256::digest(&bytes).into();
+    let rows = u32::try_from(upload.people.len()).unwrap_or(u32::MAX);
+    let text = serde_json::to_vec(&upload.people).map_err(|_| Error::Defect)?;
+    let fact = Fact::ReferenceListAdded(ReferenceListAdded { name: name.clone(), rows, sha256 });
+    let seq = append(&query, Application::RECORDER, origin, fact, (Number::NOBODY, text)).await?;
+    let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let told = json!({
+        "name": name, "seq": seq, "rows": rows, "sha256": hex,
+        "ignoredColumns": upload.ignored_columns,
+    });
+    Ok((StatusCode::CREATED, Json(told)))
+}
+
+const NAME: &str = "a name for the list: 1 to 63 of a-z, 0-9 and -";
+
+fn is_name(text: &str) -> bool {
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// Records something that an admin adds, with what it says.
+async fn append(
+    query: &Query,
+    application: Application,
+    origin: event::Origin,
+    fact: Fact,
+    (subject, note): (Number, Vec<u8>),
+) -> Result<Seq, Error> {
+    let part = Part { subject, content: Content::Note(note) };
+    let draft = Draft { application, origin: Some(origin), fact, parts: vec![part] };
+    let decide = move |_: &projector::View<'_>, stamp: projector::Stamp| {
+        let reply = match stamp.clock_behind {
+            true => return Ok(Decision { events: vec![], reply: Err(Error::ClockBehind) }),
+            false => Ok(stamp.seq),
+        };
+        Ok(Decision { events: vec![draft], reply })
+    };
+    query.committer.submit(Durability::Synced, decide).await?
+}
+
+/// `GET /api/v1/reference-lists`: every upload, by name, newest first.
+pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
+    ask.answer(|reading| {
+        let params = reading.params(&["knownAt", "tz", "limit", "cursor"])?;
+        let stand = Stand::of_page(&reading.record, &params, &[], List::ReferenceLists)?;
+        let record = &reading.record.of_first(stand.size);
+        let all = record.view.reference_lists()?;
+        let (page, next) = stand.part_of(&all, List::ReferenceLists);
+        let rows = page.iter().map(|list| {
+            let header = record.header(list.seq)?;
+            let Fact::ReferenceListAdded(added) = &header.fact else {
+                return Err(Error::Damaged("a reference list"));
+            };
+            let hex: String = added.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+            Ok(json!({
+                "name": list.name,
+                "seq": list.seq,
+                "recordedAt": header.recorded_at.to_string(),
+                "actorId": header.origin.as_ref().map(|origin| origin.credential.to_string()),
+                "rows": list.rows,
+                "sha256": hex,
+            }))
+        });
+        let rows = rows.collect::<Result<_, _>>()?;
+        let answer = Answer::new(record, &stand, &Coverage::complete());
+        Ok(answer.rows(rows, all.len() as u64, next))
+    })
+    .await
+}
+
+/// The newest list of a name that the question knows, and the event that has it.
+pub(super) fn people_of(
+    record: &Record<'_>,
+    params: &Params,
+) -> Result<Option<(Seq, Vec<Person>)>, Error> {
+    let Some(name) = params.get("list") else { return Ok(None) };
+    let list = record.view.reference_list(name)?;
+    let list = list.ok_or(Error::NotFound("there is no reference list of that name"))?;
+    let event = record.event(list.seq)?;
+    let note = event.parts.iter().find_map(|part| match &part.content {
+        Content::Note(note) => Some(note),
+        _ => None,
+    });
+    let people = note.and_then(|note| serde_json::from_slice(note).ok());
+    Ok(Some((list.seq, people.ok_or(Error::Damaged("a reference list"))?)))
+}
+
+const NEEDS_LIST: Error =
+    Error::Parameter { name: "list", accepts: "the name of a reference list" };
+
+/// `GET /api/v1/reports/orphans`: the active users that a list does not have.
+pub(super) async fn orphans(ask: Ask) -> Result<Answer, Error> {
+    ask.answer(|reading| {
+        let known = &["app", "at", "list", "knownAt", "tz", "limit", "cursor"];
+        let params = reading.params(known)?;
+        let scene = Scene::set(&reading, &params)?;
+        let (list_seq, people) = people_of(&scene.record, &params)?.ok_or(NEEDS_LIST)?;
+        let roster = Roster::of(&people);
+        let whole = Slice { after: None, limit: usize::MAX };
+        let mut all = vec![];
+        for application in &scene.applications {
+            let (view, at) = (&scene.record.view, scene.stand.at_seq);
+            for user in users_at(view, *application, Some(true), at, whole)?.rows {
+                let state = user.version.state.as_ref();
+                if !state.is_some_and(|state| roster.has(state)) {
+                    all.push((*application, user.number, user.version.created_seq));
+                }
+            }
+        }
+        let answer = scene.answer(&all, |(application, number, created_seq)| {
+            let mut row = scene.person(*application, *number)?;
+            let names = ("createdAt", "createdSeq");
+            insert_moment(&scene.record, &mut row, names, Some(*created_seq))?;
+            Ok(row)
+        })?;
+        Ok(answer.with("listSeq", list_seq))
+    })
+    .await
+}
+
+/// What somebody adds to an operation.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Evidence {
+    kind: String,
+    #[serde(rename = "ref")]
+    reference: String,
+    url: Option<String>,
+    approved_by: Option<String>,
+    approved_at: Option<String>,
+}
+
+const EVIDENCE: &str =
+    r#"{"kind": TEXT, "ref": TEXT, "url": TEXT, "approvedBy": TEXT, "approvedAt": TIME}"#;
+
+/// `POST /api/v1/operations/{id}/evidence`
+pub(super) async fn add_evidence(
+    State(query): State<Arc<Query>>,
+    ask: Ask,
+    Names(id): Names<String>,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let asked = ask.read(move |reading| {
+        reading.params(&[])?;
+        let origin = reading.caller.clone().into_admin()?;
+        let (event, number) = operations::found(&reading, &id)?;
+        Ok((origin, event.header.application, event.seq, number))
+    });
+    let (origin, application, operation, number) = asked.await?;
+    let evidence: Evidence = read_body(body, EVIDENCE).await?;
+    let evidence = checked(evidence)?;
+    let text = serde_json::to_vec(&evidence).map_err(|_| Error::Defect)?;
+    let fact = Fact::EvidenceAdded(EvidenceAdded { operation });
+    let seq = append(&query, application, origin, fact, (number, text)).await?;
+    Ok((StatusCode::CREATED, Json(json!({"seq": seq, "operationSeq": operation}))))
+}
+
+/// Evidence within its bounds, its time in one form.
+fn checked(mut evidence: Evidence) -> Result<Evidence, Error> {
+    let Evidence { kind, reference, url, approved_by, approved_at } = &evidence;
+    let needed = [("kind", Some(kind)), ("ref", Some(reference))];
+    let others = [("url", url.as_ref()), ("approvedBy", approved_by.as_ref())];
+    for (name, text) in needed.into_iter().chain(others) {
+        if text.is_some_and(|text| text.is_empty() || text.len() > TEXT_BYTES_MAX) {
+            return Err(Error::Body(format!("`{name}` takes 1 to {TEXT_BYTES_MAX} bytes")));
+        }
+    }
+    if let Some(text) = approved_at {
+        let time = instant::parse(text, Role::At, Timestamp(0), Zone::UTC);
+        let time = time.filter(|_| !text.starts_with('-'));
+        let wrong = || Error::Body("`approvedAt` takes an RFC 3339 time or a date".into());
+        evidence.approved_at = Some(time.ok_or_else(wrong)?.to_string());
+    }
+    Ok(evidence)
+}
+
+/// `GET /api/v1/operations/{id}/evidence`: who approved it, as far as anybody said.
+pub(super) async fn evidence(ask: Ask, Names(id): Names<String>) -> Result<Answer, Error> {
+    ask.answer(move |reading| {
+        let params = reading.params(&["knownAt", "tz", "limit", "cursor"])?;
+        let stand =
+            Stand::of_page(&reading.record, &params, &[("operation", &id)], List::Evidence)?;
+        let record = &reading.record.of_first(stand.size);
+        let (event, number) = operations::found(&reading, &id)?;
+        if event.seq >= record.size {
+            return Err(operations::NO_OPERATION);
+        }
+        let all = record.view.evidence(event.seq)?;
+        let (page, next) = stand.part_of(&all, List::Evidence);
+        let rows = page.iter().map(|seq| evidence_row(record, *seq));
+        let rows = rows.collect::<Result<_, _>>()?;
+        let answer = Answer::new(record, &stand, &Coverage::complete());
+        let answer = answer.about(event.header.application, number);
+        Ok(answer.with("operationSeq", event.seq).rows(rows, all.len() as u64, next))
+    })
+    .await
+}
+
+fn evidence_row(record: &Record<'_>, seq: Seq) -> Result<Value, Error> {
+    let event = record.event(seq)?;
+    let note = event.parts.iter().find_map(|part| match &part.content {
+        Content::Note(note) => Some(note),
+        _ => None,
+    });
+    let evidence: Option<BTreeMap<String, Value>> =
+        note.and_then(|note| serde_json::from_slice(note).ok());
+    let evidence = evidence.ok_or(Error::Damaged("evidence"))?;
+    let origin = event.header.origin.as_ref();
+    let mut row = json!({
+        "seq": seq,
+        "recordedAt": event.header.recorded_at.to_string(),
+        "actorId": origin.map(|origin| origin.credential.to_string()),
+        "sourceIp": origin.and_then(|origin| origin.client).map(|client| client.to_string()),
+    });
+    for (name, value) in evidence {
+        row[name] = value;
+    }
+    Ok(row)
+}
