@@ -19,6 +19,7 @@ mod cuts;
 mod decide;
 mod discovery;
 mod http;
+pub mod import;
 mod list;
 mod members;
 mod numbers;

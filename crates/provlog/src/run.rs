@@ -185,6 +185,7 @@ impl Server {
             version: env!("CARGO_PKG_VERSION"),
             profiles,
             look: look(Arc::clone(&ingest)),
+            import: import(committer.clone()),
         };
         let router = ingest::router(ingest).merge(query::router(Arc::new(query)));
         let router = client_address::behind(router, config.trusted_proxies);
@@ -244,6 +245,27 @@ impl Server {
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         tracing::info!("stopped");
     }
+}
+
+/// Records the entries of a provider's log, and says in the words of an answer what came of them.
+fn import(committer: Committer) -> query::Import {
+    Arc::new(move |application, origin, run, body| {
+        let committer = committer.clone();
+        Box::pin(async move {
+            let done = ingest::import::import(&committer, application, origin, run, body).await;
+            let done = done.map_err(|error| with_causes(&error))?;
+            let refusals = done.refusals.iter().map(
+                |(line, refused)| json!({"line": line, "path": refused.path, "what": refused.what}),
+            );
+            Ok(json!({
+                "read": done.read,
+                "new": done.new,
+                "known": done.known,
+                "refused": done.refused,
+                "refusals": refusals.collect::<Vec<_>>(),
+            }))
+        })
+    })
 }
 
 /// Looks at an upstream, in the words of an answer.

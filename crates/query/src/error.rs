@@ -45,6 +45,8 @@ pub(crate) enum Error {
     TwoTokens,
     #[error("{0}")]
     Upstream(String),
+    #[error("{0}")]
+    Import(String),
     #[error("the clock stands far behind the last event; nothing is changed until it catches up")]
     ClockBehind,
     #[error(transparent)]
@@ -130,6 +132,9 @@ impl Error {
             Error::TwoTokens => ("two-tokens", "Two tokens already", StatusCode::CONFLICT),
             Error::Upstream(_) => {
                 ("upstream", "The application did not answer as it should", StatusCode::BAD_GATEWAY)
+            }
+            Error::Import(_) => {
+                ("import", "The import was not taken", StatusCode::SERVICE_UNAVAILABLE)
             }
             Error::ClockBehind => {
                 ("clock-behind", "Clock far behind", StatusCode::SERVICE_UNAVAILABLE)

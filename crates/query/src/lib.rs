@@ -40,7 +40,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use event::{Occasion, Origin};
+use event::{Application, Occasion, Origin};
 use projector::Committer;
 use scim::{CursorKey, Profiles};
 use serde_json::Value;
@@ -51,6 +51,19 @@ pub use token::{NoRandomBits, Token};
 /// Given a slug, who asks and why, a look at an upstream as JSON; else what went wrong.
 pub type Look = Arc<
     dyn Fn(String, Origin, Occasion) -> Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>
+        + Send
+        + Sync,
+>;
+
+/// Given an application, who imports, the number of the import and records in lines, what came of them as
+/// JSON; else what went wrong.
+pub type Import = Arc<
+    dyn Fn(
+            Application,
+            Origin,
+            u64,
+            Vec<u8>,
+        ) -> Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>
         + Send
         + Sync,
 >;
@@ -69,6 +82,8 @@ pub struct Query {
     pub version: &'static str,
     /// Looks at everything that an application's upstream has, and says what was seen.
     pub look: Look,
+    /// Records the entries of a provider's log.
+    pub import: Import,
     /// The profiles that an application can have.
     pub profiles: Arc<Profiles>,
 }

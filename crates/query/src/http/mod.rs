@@ -7,6 +7,7 @@ mod coverage;
 mod groups;
 mod health;
 mod history;
+mod imports;
 mod leavers;
 mod lists;
 mod operations;
@@ -59,6 +60,7 @@ pub fn router(query: Arc<Query>) -> Router {
         .route("/api/v1/apps", get(apps::list).post(apps::add))
         .route("/api/v1/apps/{app}/baseline", post(apps::baseline))
         .route("/api/v1/apps/{app}/drift", post(apps::drift))
+        .route("/api/v1/apps/{app}/imports", post(imports::add))
         .route("/api/v1/profiles", get(profiles::list))
         .route("/api/v1/tokens", get(tokens::list).post(tokens::add))
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))

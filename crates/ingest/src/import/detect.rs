@@ -1,0 +1,143 @@
+//! Tells the form of a file by its first bytes.
+
+use super::form::{Form, judge};
+use super::headings::Role;
+use super::rows::head_cells;
+use super::scan::{self, Opening, Scan};
+use super::split::unreadable;
+
+/// How many first bytes of a file are enough to tell its form.
+pub const HEAD_BYTES: usize = 64 * 1024;
+
+/// Why a file's form cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Undetected {
+    /// It cannot be read at all.
+    #[error("{0}")]
+    Unreadable(&'static str),
+    /// It is empty.
+    #[error("the file is empty")]
+    Empty,
+    /// It is something else.
+    #[error(
+        "this is no log of Microsoft Entra that is known. Known are {}: JSON of Microsoft Graph \
+         (`auditLogs/provisioning` or `auditLogs/directoryAudits`), the portal's JSON or CSV download, \
+         records of diagnostic settings, rows of the Log Analytics table AADProvisioningLogs",
+        Form::NAMES
+    )]
+    Unknown,
+}
+
+/// The form of the file with this name and these first bytes, of which [`HEAD_BYTES`] are enough.
+///
+/// A JSON file without any record is taken for `graph`.
+///
+/// # Errors
+///
+/// It is none of the forms.
+pub fn detect(file_name: &str, head: &[u8]) -> Result<Form, Undetected> {
+    if let Some(what) = unreadable(head) {
+        return Err(Undetected::Unreadable(what));
+    }
+    let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
+    match head.first() {
+        None => Err(Undetected::Empty),
+        Some(b'{' | b'[') => json(head),
+        Some(_) => {
+            let cells = head_cells(head).ok_or(Undetected::Unknown)?;
+            Role::of(file_name, &cells).map(|_| Form::PortalCsv).ok_or(Undetected::Unknown)
+        }
+    }
+}
+
+fn json(head: &[u8]) -> Result<Form, Undetected> {
+    let (mut rest, mut is_bare, mut is_list) = (head, true, false);
+    loop {
+        match rest.first() {
+            Some(b'[') => {
+                is_list = true;
+                rest = rest.get(1..).unwrap_or_default().trim_ascii_start();
+            }
+            Some(b'{') => match scan::opening(rest) {
+                Scan::Found(Opening::List(at)) => {
+                    (is_bare, is_list) = (false, true);
+                    rest = rest.get(at..).unwrap_or_default();
+                }
+                Scan::Found(Opening::Tables(_)) => return Ok(Form::LogAnalytics),
+                _ => break,
+            },
+            None | Some(b']') if is_list => return Ok(Form::Graph),
+            _ => return Err(Undetected::Unknown),
+        }
+    }
+    let mut members = Vec::new();
+    // Where the record is cut off or broken, what was seen before decides.
+    let _ = scan::members(rest, 0, |name, value| {
+        let text = match scan::value_end(rest, value) {
+            Scan::Found(end) => rest.get(value..end).unwrap_or_default(),
+            Scan::More | Scan::Broken => &[],
+        };
+        let text = String::from_utf8_lossy(text);
+        let name = String::from_utf8_lossy(name).into_owned();
+        members.push((name, text.trim_matches('"').to_owned()));
+        None::<()>
+    });
+    match judge(members.iter().map(|(name, text)| (name.as_str(), text.as_str()))) {
+        Some(Form::Graph) if is_bare && is_list => Ok(Form::PortalJson),
+        Some(form) => Ok(form),
+        None => Err(Undetected::Unknown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Undetected, detect};
+    use crate::import::Form;
+
+    fn check(name: &str, head: &str, form: Form) {
+        assert_eq!(detect(name, head.as_bytes()), Ok(form), "{head}");
+    }
+
+    #[test]
+    fn the_form_is_told_by_the_members_of_the_first_record() {
+        let entry = r#"{"id":"e","changeId":"c","activityDateTime":"2026-03-09T08:02:11Z"}"#;
+        check("a", &format!("{{\"@odata.context\":\"x\",\"value\":[{entry}]}}"), Form::Graph);
+        check("a", entry, Form::Graph);
+        check("a", &format!("\u{feff}\r\n [ {entry} ]"), Form::PortalJson);
+        check("a", r#"[{"id":"e","action":"Create"}]"#, Form::PortalJson);
+        let stream = r#"{"time":"t","category":"ProvisioningLogs","properties":{"id":"e"}}"#;
+        check("a", stream, Form::Stream);
+        check("a", &format!("[{{\"records\":[{stream}]}}]"), Form::Stream);
+        check("a", r#"{"tables":[{"columns":[{"na"#, Form::LogAnalytics);
+        check("a", r#"{"TenantId":"w","TimeGenerated":"t","Id":"e"}"#, Form::LogAnalytics);
+        check("a", r#"{"time":"t","category":"AuditLogs","properties":{"id":"e"}}"#, Form::Audit);
+        check("a", r#"{"value":[{"id":"e","activityDisplayName":"Export"}]}"#, Form::Audit);
+        check("a", r#"{"value":[]}"#, Form::Graph);
+    }
+
+    #[test]
+    fn a_record_that_is_cut_off_is_told_by_what_is_there() {
+        check("a", r#"{"value":[{"id":"e","jobId":"j","provisioningSteps":[{"na"#, Form::Graph);
+    }
+
+    #[test]
+    fn csv_is_told_by_its_headings() {
+        check("a", "Id,Change ID,Date (UTC),Action,Status\r\n1,2,3,4,5\r\n", Form::PortalCsv);
+        check("a", "\"Change Id\",\"Name\",\"Old Value\",\"New Value\"\n", Form::PortalCsv);
+    }
+
+    #[test]
+    fn other_files_are_refused_with_the_known_forms() {
+        for head in ["hello", "name,size\n1,2\n", "{\"name\":\"x\"}", "[1,2]", "<xml/>", "{\"a"] {
+            assert_eq!(detect("a", head.as_bytes()), Err(Undetected::Unknown), "{head}");
+        }
+        assert_eq!(detect("a", b" \n"), Err(Undetected::Empty));
+        let utf16 = [0xFF, 0xFE, b'{', 0];
+        let said = detect("a", &utf16).map_err(|error| error.to_string());
+        assert_eq!(said, Err("the file is UTF-16: save it as UTF-8".to_owned()));
+        let known = Undetected::Unknown.to_string();
+        for name in ["graph", "portal-json", "portal-csv", "stream", "log-analytics", "audit"] {
+            assert!(known.contains(&format!("`{name}`")), "{known}");
+        }
+    }
+}

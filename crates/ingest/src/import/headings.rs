@@ -1,0 +1,231 @@
+//! What the columns of the portal's three CSV files are called.
+//!
+//! The headings are documented nowhere. They are compared by their letters and digits, in any letter
+//! case, with Graph's names and with the names of the portal's own columns.
+
+/// What one of the three files holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// One row per entry.
+    Entries,
+    Steps,
+    Modified,
+}
+
+/// A member, and the headings under which it is met beside its own name.
+pub(super) struct Column {
+    /// The names from the entry, step or modified property down to the member.
+    pub place: &'static [&'static str],
+    /// Letters and digits only, in lower case.
+    headings: &'static [&'static str],
+    is_needed: bool,
+}
+
+const fn column(place: &'static [&'static str], headings: &'static [&'static str]) -> Column {
+    Column { place, headings, is_needed: false }
+}
+
+const fn needed(place: &'static [&'static str], headings: &'static [&'static str]) -> Column {
+    Column { place, headings, is_needed: true }
+}
+
+/// The member by which the files are joined.
+pub(super) const CHANGE_ID: &str = "changeId";
+const CHANGE: Column = needed(&[CHANGE_ID], &["changeid", "correlationid"]);
+
+const ENTRIES: &[Column] = &[
+    needed(&["id"], &["id", "logid", "entryid", "recordid", "provisioninglogid", "requestid"]),
+    needed(
+        &["activityDateTime"],
+        &["activitydatetime", "activitydatetimeutc", "activitydate", "date", "dateutc", "datetime"],
+    ),
+    CHANGE,
+    column(&["tenantId"], &["tenantid"]),
+    column(&["jobId"], &["jobid"]),
+    column(&["cycleId"], &["cycleid"]),
+    column(&["provisioningAction"], &["provisioningaction", "action"]),
+    column(
+        &["durationInMilliseconds"],
+        &["durationinmilliseconds", "durationms", "durationmilliseconds", "duration"],
+    ),
+    column(
+        &["provisioningStatusInfo", "status"],
+        &["provisioningstatusinfo", "provisioningstatusinfostatus", "status", "statusinfostatus"],
+    ),
+    column(
+        &["provisioningStatusInfo", "errorInformation", "errorCode"],
+        &["errorcode", "errorinformationerrorcode", "statuserrorcode", "statusinfoerrorcode"],
+    ),
+    column(
+        &["provisioningStatusInfo", "errorInformation", "reason"],
+        &["reason", "errorreason", "statusreason", "failurereason", "errorinformationreason"],
+    ),
+    column(
+        &["provisioningStatusInfo", "errorInformation", "additionalDetails"],
+        &["additionaldetails", "erroradditionaldetails", "errorinformationadditionaldetails"],
+    ),
+    column(
+        &["provisioningStatusInfo", "errorInformation", "errorCategory"],
+        &["errorcategory", "errorinformationerrorcategory"],
+    ),
+    column(
+        &["provisioningStatusInfo", "errorInformation", "recommendedAction"],
+        &["recommendedaction", "recommendation", "errorinformationrecommendedaction"],
+    ),
+    column(&["servicePrincipal", "id"], &["serviceprincipalid"]),
+    column(
+        &["servicePrincipal", "displayName"],
+        &["serviceprincipal", "serviceprincipalname", "serviceprincipaldisplayname", "application"],
+    ),
+    column(&["sourceSystem", "id"], &["sourcesystemid"]),
+    column(
+        &["sourceSystem", "displayName"],
+        &["sourcesystem", "sourcesystemname", "sourcesystemdisplayname"],
+    ),
+    column(&["sourceSystem", "details"], &["sourcesystemdetails"]),
+    column(&["targetSystem", "id"], &["targetsystemid"]),
+    column(
+        &["targetSystem", "displayName"],
+        &["targetsystem", "targetsystemname", "targetsystemdisplayname"],
+    ),
+    column(&["targetSystem", "details"], &["targetsystemdetails"]),
+    column(&["initiatedBy", "id"], &["initiatedbyid", "initiatorid"]),
+    column(
+        &["initiatedBy", "displayName"],
+        &["initiatedby", "initiatedbyname", "initiatedbydisplayname", "initiator"],
+    ),
+    column(
+        &["initiatedBy", "initiatorType"],
+        &["initiatedbytype", "initiatedbyinitiatortype", "initiatortype"],
+    ),
+    column(&["sourceIdentity", "id"], &["sourceidentityid", "sourceid", "identityid"]),
+    column(
+        &["sourceIdentity", "displayName"],
+        &["sourceidentity", "sourceidentityname", "sourceidentitydisplayname", "identity"],
+    ),
+    column(
+        &["sourceIdentity", "identityType"],
+        &["sourceidentitytype", "sourceidentityidentitytype", "identitytype"],
+    ),
+    column(&["sourceIdentity", "details"], &["sourceidentitydetails"]),
+    column(&["targetIdentity", "id"], &["targetidentityid", "targetid"]),
+    column(
+        &["targetIdentity", "displayName"],
+        &["targetidentity", "targetidentityname", "targetidentitydisplayname"],
+    ),
+    column(
+        &["targetIdentity", "identityType"],
+        &["targetidentitytype", "targetidentityidentitytype"],
+    ),
+    column(&["targetIdentity", "details"], &["targetidentitydetails"]),
+];
+
+const STEPS: &[Column] = &[
+    CHANGE,
+    needed(&["name"], &["name", "stepname", "step", "provisioningstepname"]),
+    column(&["provisioningStepType"], &["provisioningsteptype", "steptype", "type"]),
+    column(&["status"], &["status", "stepstatus", "result"]),
+    column(&["description"], &["description", "stepdescription"]),
+    column(&["details"], &["details", "stepdetails"]),
+];
+
+const MODIFIED: &[Column] = &[
+    CHANGE,
+    needed(
+        &["displayName"],
+        &[
+            "displayname",
+            "name",
+            "property",
+            "propertyname",
+            "attribute",
+            "attributename",
+            "modifiedproperty",
+            "modifiedpropertyname",
+        ],
+    ),
+    column(&["oldValue"], &["oldvalue", "old", "previousvalue"]),
+    column(&["newValue"], &["newvalue", "new", "currentvalue"]),
+];
+
+impl Role {
+    /// What a file with this name and these headings holds; nothing when it is none of the three.
+    pub(super) fn of(file_name: &str, headings: &[String]) -> Option<Role> {
+        let name = normal(file_name);
+        let has = |heading: &str| headings.iter().any(|other| normal(other) == heading);
+        let is_joined = CHANGE.headings.iter().any(|heading| has(heading));
+        if name.contains("provisioningsteps") {
+            Some(Role::Steps)
+        } else if name.contains("modifiedproperties") {
+            Some(Role::Modified)
+        } else if name.contains("provisioninglogs") {
+            Some(Role::Entries)
+        } else if is_joined && (has("oldvalue") || has("newvalue")) {
+            Some(Role::Modified)
+        } else if is_joined && (has("id") || has("action") || has("provisioningaction")) {
+            Some(Role::Entries)
+        } else if is_joined && (has("name") || has("stepname") || has("step")) {
+            Some(Role::Steps)
+        } else {
+            None
+        }
+    }
+
+    fn columns(self) -> &'static [Column] {
+        match self {
+            Role::Entries => ENTRIES,
+            Role::Steps => STEPS,
+            Role::Modified => MODIFIED,
+        }
+    }
+
+    /// For each heading its column, unless it is unknown or an earlier heading has it; else the names of
+    /// the columns that are needed and missing.
+    pub(super) fn columns_of(
+        self,
+        headings: &[String],
+    ) -> Result<Vec<Option<&'static Column>>, Vec<&'static str>> {
+        let mut taken = vec![false; self.columns().len()];
+        let found = headings.iter().map(|heading| {
+            let heading = normal(heading);
+            let mut columns = self.columns().iter().zip(&mut taken);
+            let (column, taken) =
+                columns.find(|(column, _)| column.headings.contains(&heading.as_str()))?;
+            (!std::mem::replace(taken, true)).then_some(column)
+        });
+        let found: Vec<_> = found.collect();
+        let missing = self.columns().iter().zip(&taken);
+        let missing = missing.filter(|(column, taken)| column.is_needed && !**taken);
+        let missing: Vec<_> =
+            missing.filter_map(|(column, _)| column.place.last().copied()).collect();
+        if missing.is_empty() { Ok(found) } else { Err(missing) }
+    }
+
+    /// The names of the columns that are needed.
+    pub(super) fn needs(self) -> Vec<&'static str> {
+        let needed = self.columns().iter().filter(|column| column.is_needed);
+        needed.filter_map(|column| column.place.last().copied()).collect()
+    }
+}
+
+/// The letters and digits of a heading, in lower case.
+fn normal(heading: &str) -> String {
+    heading.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ENTRIES, MODIFIED, STEPS};
+
+    #[test]
+    fn no_heading_means_two_columns() {
+        for columns in [ENTRIES, STEPS, MODIFIED] {
+            let mut headings: Vec<_> =
+                columns.iter().flat_map(|column| column.headings.iter().copied()).collect();
+            let count = headings.len();
+            headings.sort_unstable();
+            headings.dedup();
+            assert_eq!(headings.len(), count, "{headings:?}");
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! The portal's CSV download: three files joined on the change id.
+//!
+//! The entries are read in their order. Of the files of steps and modified properties only an index is
+//! in memory, 16 bytes per row; their rows are read where they stand, when their entry comes. At the
+//! end both are read once more for rows that no entry had, and for broken ones.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::io::{self, Read, Seek};
+
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
+
+use super::headings::{CHANGE_ID, Column, Role};
+use super::rows::{Row, Rows};
+use super::split::{RECORD_BYTES_MAX, Record};
+
+/// 16 bytes each; far more than the portal gives.
+const INDEX_ROWS_MAX: usize = 20_000_000;
+const STEPS_MAX: usize = 1_000;
+const MODIFIED_MAX: usize = 10_000;
+
+/// Why a download cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PortalCsvError {
+    /// A file could not be read.
+    #[error("cannot read {file}")]
+    Io {
+        /// Its name.
+        file: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is none of the three.
+    #[error("{file}: expected the headings of provisioning logs, steps or modified properties")]
+    Unknown {
+        /// Its name.
+        file: String,
+    },
+    /// A file lacks columns.
+    #[error(
+        "{file}: needs the columns {}; missing are {}",
+        needed.join(", "),
+        missing.join(", ")
+    )]
+    Columns {
+        /// Its name.
+        file: String,
+        /// All that it needs, by Graph's names.
+        needed: Vec<&'static str>,
+        /// Those that it lacks.
+        missing: Vec<&'static str>,
+    },
+    /// Two files hold the same part.
+    #[error("{file}: another file holds this part already; import one download at a time")]
+    Twice {
+        /// The second file's name.
+        file: String,
+    },
+    /// The file of the entries is missing.
+    #[error(
+        "the download's file ProvisioningLogs is missing: its steps and values have no entries"
+    )]
+    NoEntries,
+    /// A file has more rows than can be joined.
+    #[error("{file}: has more than {INDEX_ROWS_MAX} rows; export the logs as JSON")]
+    TooManyRows {
+        /// Its name.
+        file: String,
+    },
+}
+
+/// The entries of one download as JSON records in Graph's spelling, then reports of the rows that no
+/// entry had. After an error of a reader there is nothing more.
+pub struct PortalCsv<R> {
+    entries: Part<R>,
+    steps: Option<Side<R>>,
+    modified: Option<Side<R>>,
+    hasher: RandomState,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Entries,
+    Steps,
+    Modified,
+    Over,
+}
+
+/// One of the files.
+struct Part<R> {
+    /// Its place in the list of files.
+    file: usize,
+    rows: Rows<R>,
+    headings: Vec<String>,
+    columns: Vec<Option<&'static Column>>,
+    /// Where its first row after the headings begins, and the line.
+    begin: (u64, u64),
+}
+
+/// A file whose rows belong to the entries of another.
+struct Side<R> {
+    part: Part<R>,
+    index: Index,
+}
+
+impl<R: Read + Seek> PortalCsv<R> {
+    /// Reads the headings of the files of one download, named, in any order, and indexes them. The
+    /// files of steps and of modified properties may be absent.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, is none of the three, comes twice or lacks a needed column; or the file of
+    /// entries is absent.
+    pub fn new(files: Vec<(String, R)>) -> Result<PortalCsv<R>, PortalCsvError> {
+        let (mut entries, mut steps, mut modified) = (None, None, None);
+        let hasher = RandomState::new();
+        for (file, (name, reader)) in files.into_iter().enumerate() {
+            let (role, part) = Part::open(file, &name, reader)?;
+            let is_twice = match role {
+                Role::Entries => entries.replace(part).is_some(),
+                Role::Steps => steps.replace(Side::new(part, &name, &hasher)?).is_some(),
+                Role::Modified => modified.replace(Side::new(part, &name, &hasher)?).is_some(),
+            };
+            if is_twice {
+                return Err(PortalCsvError::Twice { file: name });
+            }
+        }
+        let entries = entries.ok_or(PortalCsvError::NoEntries)?;
+        Ok(PortalCsv { entries, steps, modified, hasher, phase: Phase::Entries })
+    }
+
+    /// How many bytes of the file of entries were read so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.entries.rows.read_bytes()
+    }
+
+    fn step(&mut self) -> io::Result<Option<Record>> {
+        loop {
+            let found = match self.phase {
+                Phase::Entries => self.entry()?,
+                Phase::Steps => left_over(&mut self.steps, &self.hasher)?,
+                Phase::Modified => left_over(&mut self.modified, &self.hasher)?,
+                Phase::Over => return Ok(None),
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+            let next = match self.phase {
+                Phase::Entries => (Phase::Steps, &mut self.steps),
+                Phase::Steps => (Phase::Modified, &mut self.modified),
+                Phase::Modified | Phase::Over => {
+                    self.phase = Phase::Over;
+                    continue;
+                }
+            };
+            self.phase = next.0;
+            if let Some(side) = next.1 {
+                let (offset, line) = side.part.begin;
+                side.part.rows.seek(offset, line)?;
+            }
+        }
+    }
+
+    fn entry(&mut self) -> io::Result<Option<Record>> {
+        let Some(Row { line, cells, .. }) = self.entries.rows.next_row()? else {
+            return Ok(None);
+        };
+        let text = match cells {
+            Ok(cells) => self.joined(cells)?,
+            Err(what) => Err(what),
+        };
+        Ok(Some(Record { file: self.entries.file, line, text }))
+    }
+
+    /// The entry of a row as JSON in Graph's spelling.
+    fn joined(&mut self, cells: Vec<String>) -> io::Result<Result<Box<RawValue>, String>> {
+        let mut entry = self.entries.object(cells);
+        let change = entry.get(CHANGE_ID).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mut bytes_left = RECORD_BYTES_MAX;
+        let sides = [
+            (&mut self.steps, "provisioningSteps", STEPS_MAX),
+            (&mut self.modified, "modifiedProperties", MODIFIED_MAX),
+        ];
+        for (side, name, count_max) in sides {
+            let Some(side) = side else { continue };
+            match side.rows_of(&change, &self.hasher, count_max, &mut bytes_left)? {
+                Ok(rows) => entry.insert(name.to_owned(), Value::Array(rows)),
+                Err(what) => return Ok(Err(what)),
+            };
+        }
+        let raw = to_raw_value(&entry).map_err(io::Error::from)?;
+        if raw.get().len() > RECORD_BYTES_MAX {
+            return Ok(Err(too_large()));
+        }
+        Ok(Ok(raw))
+    }
+}
+
+fn too_large() -> String {
+    format!("is larger than {RECORD_BYTES_MAX} bytes with its steps and modified properties")
+}
+
+/// The next row of a side file that no entry had, or that is broken.
+fn left_over<R: Read + Seek>(
+    side: &mut Option<Side<R>>,
+    hasher: &RandomState,
+) -> io::Result<Option<Record>> {
+    let Some(side) = side else { return Ok(None) };
+    while let Some(row) = side.part.rows.next_row()? {
+        let what = match row.cells {
+            Err(what) => what,
+            Ok(cells) => {
+                let change = side.part.change_id(&cells);
+                if side.index.was_used(hasher.hash_one(change), row.offset) {
+                    continue;
+                }
+                "no entry has the change id of this row".to_owned()
+            }
+        };
+        return Ok(Some(Record { file: side.part.file, line: row.line, text: Err(what) }));
+    }
+    Ok(None)
+}
+
+impl<R: Read + Seek> Iterator for PortalCsv<R> {
+    type Item = io::Result<Record>;
+
+    fn next(&mut self) -> Option<io::Result<Record>> {
+        let found = self.step();
+        if found.is_err() {
+            self.phase = Phase::Over;
+        }
+        found.transpose()
+    }
+}
+
+impl<R: Read + Seek> Part<R> {
+    fn open(file: usize, name: &str, reader: R) -> Result<(Role, Part<R>), PortalCsvError> {
+        let io = |source| PortalCsvError::Io { file: name.to_owned(), source };
+        let unknown = || PortalCsvError::Unknown { file: name.to_owned() };
+        let mut rows = Rows::new(reader).map_err(io)?;
+        let headings = rows.next_row().map_err(io)?.ok_or_else(unknown)?;
+        let headings = headings.cells.map_err(|_| unknown())?;
+        let role = Role::of(name, &headings).ok_or_else(unknown)?;
+        let columns = role.columns_of(&headings).map_err(|missing| PortalCsvError::Columns {
+            file: name.to_owned(),
+            needed: role.needs(),
+            missing,
+        })?;
+        let begin = rows.place();
+        Ok((role, Part { file, rows, headings, columns, begin }))
+    }
+
+    /// The cells at their places; those of unknown columns under `envelope`. An empty cell says nothing:
+    /// CSV cannot tell it from null.
+    fn object(&self, cells: Vec<String>) -> Map<String, Value> {
+        let (mut object, mut envelope) = (Map::new(), Map::new());
+        for ((cell, column), heading) in cells.into_iter().zip(&self.columns).zip(&self.headings) {
+            if cell.is_empty() {
+                continue;
+            }
+            match column {
+                Some(column) => {
+                    let (place, value) = placed(column.place, cell);
+                    put(&mut object, place, value);
+                }
+                None => {
+                    envelope.insert(heading.clone(), Value::String(cell));
+                }
+            }
+        }
+        if !envelope.is_empty() {
+            object.insert("envelope".to_owned(), Value::Object(envelope));
+        }
+        object
+    }
+
+    fn change_id<'a>(&self, cells: &'a [String]) -> &'a str {
+        let mut columns = self.columns.iter().zip(cells);
+        let found =
+            columns.find(|(column, _)| column.is_some_and(|column| column.place == [CHANGE_ID]));
+        found.map_or("", |(_, cell)| cell)
+    }
+}
+
+/// Where a cell belongs. That of a name or a status may hold the whole object around it as JSON.
+fn placed(place: &'static [&'static str], cell: String) -> (&'static [&'static str], Value) {
+    if let [above @ .., "displayName" | "status"] = place
+        && !above.is_empty()
+        && cell.starts_with('{')
+        && let Ok(whole @ Value::Object(_)) = serde_json::from_str(&cell)
+    {
+        return (above, whole);
+    }
+    (place, Value::String(cell))
+}
+
+/// Puts a value at its place. What another column put there stays.
+fn put(object: &mut Map<String, Value>, place: &[&str], value: Value) {
+    let [name, rest @ ..] = place else { return };
+    let held = object.entry(*name).or_insert_with(|| Value::Object(Map::new()));
+    let Value::Object(inner) = held else { return };
+    match value {
+        Value::Object(members) if rest.is_empty() => {
+            for (name, member) in members {
+                inner.entry(name).or_insert(member);
+            }
+        }
+        value if rest.is_empty() => *held = value,
+        value => put(inner, rest, value),
+    }
+}
+
+impl<R: Read + Seek> Side<R> {
+    fn new(mut part: Part<R>, name: &str, hasher: &RandomState) -> Result<Side<R>, PortalCsvError> {
+        let mut places = Vec::new();
+        loop {
+            let row = part.rows.next_row();
+            let row = row.map_err(|source| PortalCsvError::Io { file: name.to_owned(), source })?;
+            let Some(row) = row else { break };
+            // A broken row is reported at the end, when the file is read once more.
+            let Ok(cells) = row.cells else { continue };
+            if places.len() == INDEX_ROWS_MAX {
+                return Err(PortalCsvError::TooManyRows { file: name.to_owned() });
+            }
+            places.push((hasher.hash_one(part.change_id(&cells)), row.offset));
+        }
+        places.sort_unstable();
+        let used = vec![false; places.len()];
+        Ok(Side { part, index: Index { places, used } })
+    }
+
+    /// The rows with this change id as objects, in the order of the file; or what is wrong with them.
+    fn rows_of(
+        &mut self,
+        change: &str,
+        hasher: &RandomState,
+        count_max: usize,
+        bytes_left: &mut usize,
+    ) -> io::Result<Result<Vec<Value>, String>> {
+        let mut objects = Vec::new();
+        if change.is_empty() {
+            return Ok(Ok(objects));
+        }
+        let range = self.index.range(hasher.hash_one(change));
+        if range.len() > count_max {
+            return Ok(Err(format!("has more than {count_max} rows in another file")));
+        }
+        for at in range {
+            let Some((_, offset)) = self.index.places.get(at) else { continue };
+            self.part.rows.seek(*offset, 0)?;
+            let Some(Row { cells: Ok(cells), .. }) = self.part.rows.next_row()? else { continue };
+            if self.part.change_id(&cells) != change {
+                continue;
+            }
+            if let Some(used) = self.index.used.get_mut(at) {
+                *used = true;
+            }
+            let bytes = cells.iter().map(String::len).sum();
+            let Some(left) = bytes_left.checked_sub(bytes) else {
+                return Ok(Err(too_large()));
+            };
+            *bytes_left = left;
+            let mut object = self.part.object(cells);
+            object.remove(CHANGE_ID);
+            objects.push(Value::Object(object));
+        }
+        Ok(Ok(objects))
+    }
+}
+
+/// Where the rows of each change id begin.
+struct Index {
+    /// The change id's hash and the row's offset, in this order.
+    places: Vec<(u64, u64)>,
+    /// Whether an entry had the row.
+    used: Vec<bool>,
+}
+
+impl Index {
+    fn range(&self, hash: u64) -> std::ops::Range<usize> {
+        let begin = self.places.partition_point(|(other, _)| *other < hash);
+        let rest = self.places.get(begin..).unwrap_or_default();
+        begin..begin + rest.partition_point(|(other, _)| *other == hash)
+    }
+
+    fn was_used(&self, hash: u64, offset: u64) -> bool {
+        let at = self.places.binary_search(&(hash, offset)).ok();
+        at.and_then(|at| self.used.get(at)).is_some_and(|used| *used)
+    }
+}

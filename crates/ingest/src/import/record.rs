@@ -1,0 +1,314 @@
+//! Imported entries become events: each once, with the number of whom it is about.
+//!
+//! An entry is a claim beside the record and changes no state. Its person or resource gets a number as
+//! everybody does, at the first mention: the one whose SCIM id the entry names, else whoever the
+//! provider called so before, else whoever bears the name.
+
+use std::collections::BTreeMap;
+
+use event::{
+    Application, Attribute, Changes, CodeKind, Content, Fact, ImportBatch, Imported, Mention,
+    Number, Origin, Part, ResourceType, Timestamp,
+};
+use projector::{
+    CommitError, Committer, Decision, Draft, Durability, LOOKUP_BYTES_MAX, ProjectorError, Stamp,
+    View, folded,
+};
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use super::{Entry, Kind, Refused, understand};
+
+/// So many entries are decided at once; SCIM requests that wait meanwhile wait for a few milliseconds.
+const ENTRIES_PER_DECISION: usize = 256;
+/// So many refusals are told one by one; the others are counted.
+const REFUSALS_MAX: usize = 1_000;
+
+/// What came of the records of one request.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// How many records there were.
+    pub read: u32,
+    /// How many were recorded.
+    pub new: u32,
+    /// How many had been imported before.
+    pub known: u32,
+    /// How many could not be understood.
+    pub refused: u32,
+    /// Where, counted from 1, and why; the first thousand.
+    pub refusals: Vec<(u32, Refused)>,
+}
+
+/// Why records are not imported; those before may have been.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The log takes nothing now.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The clock stands far behind the last event, or the disk is nearly full.
+    #[error("the log takes no imports now: its clock stands behind, or its disk is nearly full")]
+    Refused,
+    /// A defect.
+    #[error("the records could not be understood because of a defect")]
+    Defect,
+}
+
+/// An entry on its way into an event.
+struct Ready {
+    entry: Entry,
+    /// The entry as canonical JSON.
+    text: Vec<u8>,
+}
+
+/// Records the entries of a body that has one record of a provider's log in each line. `run` is what the
+/// requests of one import have in common. What is known by its id is not recorded again.
+///
+/// # Errors
+/// When the log takes nothing; records before that place were imported.
+pub async fn import(
+    committer: &Committer,
+    application: Application,
+    origin: Origin,
+    run: u64,
+    body: Vec<u8>,
+) -> Result<Outcome, ImportError> {
+    let understood = spawn_blocking(move || understand_lines(&body)).await;
+    let (mut outcome, entries) = understood.map_err(|_| ImportError::Defect)?;
+    let times = || entries.iter().map(|ready| Timestamp(ready.entry.occurred_at_us));
+    let span = times().min().zip(times().max());
+    let mut left = entries.into_iter().peekable();
+    while left.peek().is_some() {
+        let some: Vec<Ready> = left.by_ref().take(ENTRIES_PER_DECISION).collect();
+        let origin = origin.clone();
+        let decide = move |view: &View<'_>, stamp: Stamp| decide(view, stamp, application, origin, some);
+        let (new, known) = committer.submit(Durability::Appended, decide).await??;
+        outcome.new += new;
+        outcome.known += known;
+    }
+    let Outcome { new, known, refused, .. } = outcome;
+    let fact = Fact::ImportBatch(ImportBatch { run, span, new, known, refused });
+    let draft = Draft { application, origin: Some(origin), fact, parts: vec![] };
+    // Synced, and so are the entries before it.
+    let decide = move |_: &View<'_>, stamp: Stamp| {
+        if stamp.clock_behind || stamp.disk_full {
+            return Ok(Decision { events: vec![], reply: Err(ImportError::Refused) });
+        }
+        Ok(Decision { events: vec![draft], reply: Ok(()) })
+    };
+    committer.submit(Durability::Synced, decide).await??;
+    Ok(outcome)
+}
+
+fn understand_lines(body: &[u8]) -> (Outcome, Vec<Ready>) {
+    let mut outcome = Outcome::default();
+    let mut entries = vec![];
+    let lines = body.split(|byte| *byte == b'\n').zip(1_u32..);
+    for (line, place) in lines.filter(|(line, _)| !line.trim_ascii().is_empty()) {
+        outcome.read += 1;
+        match understand_line(line) {
+            Ok(ready) => entries.push(ready),
+            Err(refused) => {
+                outcome.refused += 1;
+                if outcome.refusals.len() < REFUSALS_MAX {
+                    outcome.refusals.push((place, refused));
+                }
+            }
+        }
+    }
+    (outcome, entries)
+}
+
+fn understand_line(line: &[u8]) -> Result<Ready, Refused> {
+    let record: Value = serde_json::from_slice(line).map_err(|_| Refused {
+        path: String::new(),
+        what: "a JSON object in one line is expected".to_owned(),
+    })?;
+    let mut entry = understand(&record)?;
+    // Its names are sorted, and a map of JSON values has no way to fail.
+    let text = serde_json::to_vec(&std::mem::take(&mut entry.body)).unwrap_or_default();
+    Ok(Ready { entry, text })
+}
+
+type Counted = Result<(u32, u32), ImportError>;
+
+/// The events of some entries, without those that are known; and how many are new and known.
+fn decide(
+    view: &View<'_>,
+    stamp: Stamp,
+    application: Application,
+    origin: Origin,
+    entries: Vec<Ready>,
+) -> Result<Decision<Counted>, ProjectorError> {
+    if stamp.clock_behind || stamp.disk_full {
+        return Ok(Decision { events: vec![], reply: Err(ImportError::Refused) });
+    }
+    let (mut events, mut known) = (vec![], 0);
+    let mut people = People::new(view, application)?;
+    let mut ids = std::collections::BTreeSet::new();
+    for Ready { entry, text } in entries {
+        if !ids.insert(entry.id.clone()) || view.entry(application, &entry.id)?.is_some() {
+            known += 1;
+            continue;
+        }
+        let resource_type = match entry.kind {
+            Kind::User => ResourceType::USER,
+            Kind::Group => ResourceType::GROUP,
+            Kind::Other => ResourceType::NONE,
+        };
+        let (number, mut parts) = people.subject(resource_type, &entry)?;
+        parts.push(Part { subject: number, content: Content::Entry(text) });
+        let fact = Fact::Imported(Imported {
+            source: entry.source,
+            occurred_at: Timestamp(entry.occurred_at_us),
+            resource_type,
+            number,
+            action: entry.action,
+            status: entry.status,
+            codes: codes(&entry),
+            entry: entry.id,
+        });
+        events.push(Draft { application, origin: Some(origin.clone()), fact, parts });
+    }
+    let new = u32::try_from(events.len()).unwrap_or(u32::MAX);
+    Ok(Decision { events, reply: Ok((new, known)) })
+}
+
+/// What an entry is found by. A code that is too long is no code, and stands in the entry alone.
+fn codes(entry: &Entry) -> Vec<(CodeKind, String)> {
+    let all = [
+        (CodeKind::Error, &entry.error_code),
+        (CodeKind::SkipReason, &entry.skip_reason),
+        (CodeKind::Cycle, &entry.cycle_id),
+        (CodeKind::Change, &entry.change_id),
+        (CodeKind::Job, &entry.job_id),
+    ];
+    let given = all.into_iter().filter_map(|(kind, code)| Some((kind, code.clone()?)));
+    given.filter(|(_, code)| code.len() <= Imported::CODE_BYTES_MAX).collect()
+}
+
+/// Who is who within one decision.
+struct People<'a> {
+    view: &'a View<'a>,
+    application: Application,
+    next: Number,
+    /// What this decision itself mentions.
+    mentions: BTreeMap<(Attribute, ResourceType, String), Number>,
+}
+
+impl<'a> People<'a> {
+    fn new(view: &'a View<'a>, application: Application) -> Result<People<'a>, ProjectorError> {
+        let next = view.next_number(application)?;
+        Ok(People { view, application, next, mentions: BTreeMap::new() })
+    }
+
+    /// The number of whom an entry is about, and the mentions that it makes.
+    fn subject(
+        &mut self,
+        resource_type: ResourceType,
+        entry: &Entry,
+    ) -> Result<(Number, Vec<Part>), ProjectorError> {
+        if resource_type == ResourceType::NONE {
+            return Ok((Number::NOBODY, vec![]));
+        }
+        let fits = |text: &&str| !text.is_empty() && text.len() <= LOOKUP_BYTES_MAX / 3;
+        let target = entry.target_id.as_deref().filter(fits);
+        let source = entry.source_id.as_deref().filter(fits);
+        let name = match resource_type {
+            ResourceType::USER => (Attribute::UserName, entry.user_name.as_deref().filter(fits)),
+            _ => (Attribute::DisplayName, entry.source_name.as_deref().filter(fits)),
+        };
+        let by_target = match target {
+            Some(id) => match self.view.number_of_id(self.application, resource_type, id)? {
+                Some(number) => Some(number),
+                None => self.mentioned(Attribute::Id, ResourceType::NONE, id)?,
+            },
+            None => None,
+        };
+        let by_source = match source {
+            Some(id) => self.mentioned(Attribute::SourceId, resource_type, id)?,
+            None => None,
+        };
+        let mut parts = vec![];
+        let number = match by_target.or(by_source) {
+            Some(number) => number,
+            None => match self.named(resource_type, name)? {
+                Some(number) => number,
+                None => {
+                    let by = match (name, target) {
+                        ((attribute, Some(name)), _) => Some((attribute, name)),
+                        ((_, None), Some(id)) => Some((Attribute::Id, id)),
+                        ((_, None), None) => source.map(|id| (Attribute::SourceId, id)),
+                    };
+                    let Some((attribute, text)) = by else { return Ok((Number::NOBODY, vec![])) };
+                    let number = self.next;
+                    self.next = Number(number.0 + 1);
+                    parts.push(self.mention(number, attribute, resource_type, text));
+                    number
+                }
+            },
+        };
+        if let Some(id) = source
+            && by_source != Some(number)
+            && !parts.iter().any(|part| mentions(part, Attribute::SourceId))
+        {
+            parts.push(self.mention(number, Attribute::SourceId, resource_type, id));
+        }
+        Ok((number, parts))
+    }
+
+    /// Who was last mentioned so.
+    fn mentioned(
+        &self,
+        attribute: Attribute,
+        resource_type: ResourceType,
+        text: &str,
+    ) -> Result<Option<Number>, ProjectorError> {
+        let folded = folded(attribute, text);
+        if let Some(number) = self.mentions.get(&(attribute, resource_type, folded.clone())) {
+            return Ok(Some(*number));
+        }
+        self.view.mention(self.application, resource_type, attribute, &folded)
+    }
+
+    /// The one who bears a name; else whoever was mentioned so.
+    fn named(
+        &self,
+        resource_type: ResourceType,
+        (attribute, name): (Attribute, Option<&str>),
+    ) -> Result<Option<Number>, ProjectorError> {
+        let Some(name) = name else { return Ok(None) };
+        let folded = folded(attribute, name);
+        let bearers = self.view.lookup(self.application, resource_type, attribute, &folded)?;
+        match bearers.as_slice() {
+            [one] => Ok(Some(*one)),
+            // Nobody guesses among several.
+            [_, _, ..] => Ok(None),
+            [] => self.mentioned(attribute, resource_type, name),
+        }
+    }
+
+    fn mention(
+        &mut self,
+        number: Number,
+        attribute: Attribute,
+        resource_type: ResourceType,
+        text: &str,
+    ) -> Part {
+        let folded = folded(attribute, text);
+        let key_type =
+            if attribute == Attribute::Id { ResourceType::NONE } else { resource_type };
+        self.mentions.insert((attribute, key_type, folded.clone()), number);
+        let mention = Mention { attribute, value: text.to_owned(), folded, resource_type };
+        let changes = Changes { mention: Some(mention), ..Changes::default() };
+        Part { subject: number, content: Content::Changes(changes) }
+    }
+}
+
+fn mentions(part: &Part, attribute: Attribute) -> bool {
+    match &part.content {
+        Content::Changes(changes) => {
+            changes.mention.as_ref().is_some_and(|mention| mention.attribute == attribute)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,207 @@
+//! Rows of a CSV file of any size (RFC 4180), with the place of each.
+
+use std::io::{self, Read, Seek};
+use std::ops::Range;
+
+use super::window::Window;
+
+const ROW_BYTES_MAX: usize = 1024 * 1024;
+const CELLS_MAX: usize = 1_000;
+/// Rows are read here and there, so little is read at a time.
+const CHUNK_BYTES: usize = 32 * 1024;
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// A row, or what is wrong with it.
+pub(super) struct Row {
+    /// Where in the file it begins.
+    pub offset: u64,
+    /// The line in which it begins, from 1.
+    pub line: u64,
+    pub cells: Result<Vec<String>, String>,
+}
+
+pub(super) struct Rows<R> {
+    window: Window<R>,
+    /// How many cells a row has; 0 while that is not known.
+    width: usize,
+}
+
+enum Split {
+    /// The row's length with its line end.
+    Row(usize, Vec<Range<usize>>),
+    More,
+    Broken(&'static str),
+}
+
+impl<R: Read + Seek> Rows<R> {
+    /// Stands before the first row, which tells how many cells each has.
+    pub(super) fn new(reader: R) -> io::Result<Rows<R>> {
+        let mut window = Window::new(reader, CHUNK_BYTES);
+        window.more()?;
+        if window.bytes().starts_with(BYTE_ORDER_MARK) {
+            window.consume(BYTE_ORDER_MARK.len());
+        }
+        Ok(Rows { window, width: 0 })
+    }
+
+    pub(super) fn read_bytes(&self) -> u64 {
+        self.window.read_bytes()
+    }
+
+    /// Stands before the row that begins at this place.
+    pub(super) fn seek(&mut self, offset: u64, line: u64) -> io::Result<()> {
+        self.window.seek(offset, line)
+    }
+
+    /// Where the next row begins, and its line.
+    pub(super) fn place(&self) -> (u64, u64) {
+        (self.window.offset(), self.window.line())
+    }
+
+    /// The next row that is not blank. After a broken one, stands at the next line that is a row.
+    pub(super) fn next_row(&mut self) -> io::Result<Option<Row>> {
+        self.skip_blank()?;
+        if self.window.byte()?.is_none() {
+            return Ok(None);
+        }
+        let (offset, line) = self.place();
+        let cells = match self.cells()? {
+            Ok((cells, length)) => {
+                self.window.consume(length);
+                self.width = cells.len();
+                Ok(cells)
+            }
+            Err(what) => {
+                let lines = self.find_next()?;
+                Err(match lines {
+                    0 | 1 => what,
+                    more => format!("{what}; {} lines after it were passed over", more - 1),
+                })
+            }
+        };
+        Ok(Some(Row { offset, line, cells }))
+    }
+
+    fn skip_blank(&mut self) -> io::Result<()> {
+        while let Some(b'\r' | b'\n') = self.window.byte()? {
+            self.window.consume(1);
+        }
+        Ok(())
+    }
+
+    /// The row that begins here and its length, or what is wrong with it.
+    fn cells(&mut self) -> io::Result<Result<(Vec<String>, usize), String>> {
+        loop {
+            let bytes = self.window.bytes();
+            match split(bytes, self.window.is_ended()) {
+                Split::Row(length, cells) if self.width == 0 || cells.len() == self.width => {
+                    let cells = cells.into_iter().map(|cell| text(bytes, cell));
+                    let cells = cells.collect::<Option<Vec<_>>>();
+                    return Ok(match cells {
+                        Some(cells) => Ok((cells, length)),
+                        None => Err("is not UTF-8".to_owned()),
+                    });
+                }
+                Split::Row(_, cells) => {
+                    let (has, needs) = (cells.len(), self.width);
+                    return Ok(Err(format!("has {has} cells, the first row has {needs}")));
+                }
+                Split::Broken(what) => return Ok(Err(what.to_owned())),
+                Split::More if bytes.len() > ROW_BYTES_MAX => {
+                    return Ok(Err(format!("is larger than {ROW_BYTES_MAX} bytes")));
+                }
+                Split::More => {
+                    self.window.more()?;
+                }
+            }
+        }
+    }
+
+    /// Passes over lines until one begins a row, and tells how many.
+    fn find_next(&mut self) -> io::Result<u64> {
+        let mut lines = 0;
+        loop {
+            self.skip_line()?;
+            lines += 1;
+            if self.window.byte()?.is_none() || self.cells()?.is_ok() {
+                return Ok(lines);
+            }
+        }
+    }
+
+    fn skip_line(&mut self) -> io::Result<()> {
+        while self.window.byte()?.is_some() {
+            let bytes = self.window.bytes();
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            let count = end.map_or(bytes.len(), |end| end + 1);
+            self.window.consume(count);
+            if end.is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The cells of the first line of a file that may be cut off after it.
+pub(super) fn head_cells(head: &[u8]) -> Option<Vec<String>> {
+    match split(head, true) {
+        Split::Row(_, cells) => cells.into_iter().map(|cell| text(head, cell)).collect(),
+        Split::More | Split::Broken(_) => None,
+    }
+}
+
+/// Splits the row at the beginning of the bytes.
+fn split(bytes: &[u8], is_ended: bool) -> Split {
+    let mut cells = Vec::new();
+    let mut at = 0;
+    loop {
+        let begin = at;
+        if bytes.get(at) == Some(&b'"') {
+            at = match quoted_end(bytes, at + 1) {
+                Some(end) => end,
+                None if is_ended => return Split::Broken("the file ends within a quoted cell"),
+                None => return Split::More,
+            };
+        } else {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let end = rest.iter().position(|byte| matches!(byte, b',' | b'\n' | b'\r'));
+            at += end.unwrap_or(rest.len());
+        }
+        if cells.len() == CELLS_MAX {
+            return Split::Broken("has too many cells");
+        }
+        cells.push(begin..at);
+        match bytes.get(at) {
+            Some(b',') => at += 1,
+            Some(b'\n') => return Split::Row(at + 1, cells),
+            Some(b'\r') => match bytes.get(at + 1) {
+                Some(b'\n') => return Split::Row(at + 2, cells),
+                None if !is_ended => return Split::More,
+                _ => return Split::Row(at + 1, cells),
+            },
+            None if is_ended => return Split::Row(at, cells),
+            None => return Split::More,
+            Some(_) => return Split::Broken("has text after the end of a quoted cell"),
+        }
+    }
+}
+
+/// Where the quoted cell ends: after its closing quote, if what follows it is there too.
+fn quoted_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += bytes.get(at..)?.iter().position(|byte| *byte == b'"')?;
+        if bytes.get(at + 1) != Some(&b'"') {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+fn text(bytes: &[u8], cell: Range<usize>) -> Option<String> {
+    let text = str::from_utf8(bytes.get(cell)?).ok()?;
+    match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(quoted) => Some(quoted.replace("\"\"", "\"")),
+        None => Some(text.to_owned()),
+    }
+}

@@ -1,0 +1,232 @@
+//! A quick look at JSON bytes that may be cut off or broken: where a value ends, what an object is.
+
+const DEPTH_MAX: u32 = 32;
+
+/// What was found, or why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Scan<T> {
+    Found(T),
+    /// The bytes end first.
+    More,
+    /// It is no JSON, or too deep.
+    Broken,
+}
+
+pub(super) fn skip_space(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    at + rest.iter().take_while(|byte| is_space(byte)).count()
+}
+
+/// Where the text that opens here ends: after its closing quote.
+fn string_end(bytes: &[u8], at: usize) -> Scan<usize> {
+    let mut at = at + 1;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(found) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
+        else {
+            return Scan::More;
+        };
+        at += found;
+        match bytes.get(at) {
+            Some(b'"') => return Scan::Found(at + 1),
+            Some(b'\\') => at += 2,
+            _ => return Scan::Broken,
+        }
+    }
+}
+
+/// Where the value that begins here ends. Brackets and texts are matched, no more.
+pub(super) fn value_end(bytes: &[u8], mut at: usize) -> Scan<usize> {
+    // One bit for each open bracket: set for `{`.
+    let (mut depth, mut kinds) = (0_u32, 0_u64);
+    loop {
+        let Some(byte) = bytes.get(at) else { return Scan::More };
+        match byte {
+            b'"' => match string_end(bytes, at) {
+                Scan::Found(end) => at = end,
+                other => return other,
+            },
+            b'{' | b'[' if depth < DEPTH_MAX => {
+                kinds = kinds << 1 | u64::from(*byte == b'{');
+                depth += 1;
+                at += 1;
+                continue;
+            }
+            b'}' | b']' if depth > 0 && (kinds & 1 == 1) == (*byte == b'}') => {
+                kinds >>= 1;
+                depth -= 1;
+                at += 1;
+            }
+            b' ' | b'\t' | b'\r' | b'\n' | b',' | b':' if depth > 0 => {
+                at += 1;
+                continue;
+            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'+' | b'.' => {
+                let rest = bytes.get(at..).unwrap_or_default();
+                let is_part =
+                    |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+                at += rest.iter().take_while(is_part).count();
+                if at == bytes.len() {
+                    return Scan::More;
+                }
+            }
+            _ => return Scan::Broken,
+        }
+        if depth == 0 {
+            return Scan::Found(at);
+        }
+    }
+}
+
+/// A member of an object: its name as written, and where its value begins.
+pub(super) type Member<'a> = (&'a [u8], usize);
+
+/// The member after the opening brace or a comma; nothing when the object ends here.
+pub(super) fn member(bytes: &[u8], at: usize) -> Scan<Option<Member<'_>>> {
+    let at = skip_space(bytes, at);
+    match bytes.get(at) {
+        None => return Scan::More,
+        Some(b'}') => return Scan::Found(None),
+        Some(b'"') => {}
+        Some(_) => return Scan::Broken,
+    }
+    let end = match string_end(bytes, at) {
+        Scan::Found(end) => end,
+        Scan::More => return Scan::More,
+        Scan::Broken => return Scan::Broken,
+    };
+    let name = bytes.get(at + 1..end - 1).unwrap_or_default();
+    let colon = skip_space(bytes, end);
+    match bytes.get(colon) {
+        None => Scan::More,
+        Some(b':') => {
+            let value = skip_space(bytes, colon + 1);
+            if value == bytes.len() { Scan::More } else { Scan::Found(Some((name, value))) }
+        }
+        Some(_) => Scan::Broken,
+    }
+}
+
+/// Shows the members of the object that opens at `at` to `look`, until it answers. Finds its answer, or
+/// where the object ends.
+pub(super) fn members<T>(
+    bytes: &[u8],
+    at: usize,
+    mut look: impl FnMut(&[u8], usize) -> Option<T>,
+) -> Scan<Result<T, usize>> {
+    let mut at = at + 1;
+    loop {
+        let (name, value) = match member(bytes, at) {
+            Scan::Found(Some(found)) => found,
+            Scan::Found(None) => return Scan::Found(Err(skip_space(bytes, at) + 1)),
+            Scan::More => return Scan::More,
+            Scan::Broken => return Scan::Broken,
+        };
+        if let Some(answer) = look(name, value) {
+            return Scan::Found(Ok(answer));
+        }
+        let end = match value_end(bytes, value) {
+            Scan::Found(end) => skip_space(bytes, end),
+            Scan::More => return Scan::More,
+            Scan::Broken => return Scan::Broken,
+        };
+        match bytes.get(end) {
+            None => return Scan::More,
+            Some(b',') => at = end + 1,
+            Some(b'}') => return Scan::Found(Err(end + 1)),
+            Some(_) => return Scan::Broken,
+        }
+    }
+}
+
+/// What an object at the place of a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    Record,
+    /// It holds a list of records, which opens here.
+    List(usize),
+    /// It holds a list of tables, which opens here.
+    Tables(usize),
+}
+
+/// The first members of records of any form: what has one of these holds no list of records.
+const OF_RECORDS: [&[u8]; 10] = [
+    b"id",
+    b"time",
+    b"properties",
+    b"category",
+    b"activityDateTime",
+    b"TimeGenerated",
+    b"TenantId",
+    b"changeId",
+    b"resourceId",
+    b"operationName",
+];
+
+/// What the object that opens the bytes is.
+pub(super) fn opening(bytes: &[u8]) -> Scan<Opening> {
+    let found = members(bytes, 0, |name, value| {
+        let is_list = bytes.get(value) == Some(&b'[');
+        match name {
+            b"value" | b"records" if is_list => Some(Opening::List(value)),
+            b"tables" if is_list => Some(Opening::Tables(value)),
+            name => OF_RECORDS
+                .iter()
+                .any(|other| other.eq_ignore_ascii_case(name))
+                .then_some(Opening::Record),
+        }
+    });
+    match found {
+        Scan::Found(Ok(opening)) => Scan::Found(opening),
+        Scan::Found(Err(_)) | Scan::Broken => Scan::Found(Opening::Record),
+        Scan::More => Scan::More,
+    }
+}
+
+/// Whether the object that opens here is a whole record: one that has a time, as no part of a record
+/// has.
+pub(super) fn is_record(bytes: &[u8], at: usize) -> Scan<()> {
+    let mut has_time = false;
+    let end = members(bytes, at, |name, _| {
+        let times: [&[u8]; 3] = [b"activityDateTime", b"time", b"TimeGenerated"];
+        has_time |= times.iter().any(|time| time.eq_ignore_ascii_case(name));
+        None::<()>
+    });
+    match end {
+        Scan::Found(_) if has_time => Scan::Found(()),
+        Scan::Found(_) | Scan::Broken => Scan::Broken,
+        Scan::More => Scan::More,
+    }
+}
+
+/// Whether the object that opens here is a table: it names its columns.
+pub(super) fn is_table(bytes: &[u8], at: usize) -> Scan<()> {
+    let found = members(bytes, at, |name, value| {
+        (name == b"columns" && bytes.get(value) == Some(&b'[')).then_some(())
+    });
+    match found {
+        Scan::Found(Ok(())) => Scan::Found(()),
+        Scan::More => Scan::More,
+        Scan::Found(Err(_)) | Scan::Broken => Scan::Broken,
+    }
+}
+
+/// Whether the list that opens here has so many items.
+pub(super) fn is_row(bytes: &[u8], at: usize, items: usize) -> Scan<()> {
+    let (mut at, mut count) = (at + 1, 0);
+    loop {
+        at = match value_end(bytes, skip_space(bytes, at)) {
+            Scan::Found(end) => skip_space(bytes, end),
+            Scan::More => return Scan::More,
+            Scan::Broken => return Scan::Broken,
+        };
+        count += 1;
+        match bytes.get(at) {
+            None => return Scan::More,
+            Some(b',') if count < items => at += 1,
+            Some(b']') if count == items => return Scan::Found(()),
+            Some(_) => return Scan::Broken,
+        }
+    }
+}

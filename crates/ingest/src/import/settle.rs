@@ -1,0 +1,102 @@
+//! Puts what is said twice in one place.
+//!
+//! The forms say some facts again: the envelope repeats the time, old members repeat the status. What
+//! says the same as its place is dropped, what has an empty place goes there, and what disagrees with
+//! its place stays where it stood.
+
+use serde_json::{Map, Value};
+
+use super::shape::{self, Path, Shape};
+
+/// A member that repeats another.
+pub(super) struct Claim {
+    /// Its name, in any letter case.
+    pub name: &'static str,
+    /// The member of the entry that it repeats.
+    pub place: &'static str,
+    pub shape: Shape,
+    /// Whether it may stand in for a place that is empty.
+    pub fills: bool,
+}
+
+/// Settles members of the envelope in the body.
+pub(super) fn settle(
+    body: &mut Map<String, Value>,
+    envelope: &mut Map<String, Value>,
+    claims: &[Claim],
+) {
+    for claim in claims {
+        let Some((name, given)) = take(envelope, claim.name) else { continue };
+        // What cannot be read is no fact of the entry, so it is no reason to refuse it either.
+        let value = shape::value(&given, &claim.shape, false, &Path::Record);
+        let place = body.entry(claim.place).or_insert(Value::Null);
+        let settled = match value {
+            Ok(value) if place.is_null() && claim.fills => {
+                *place = value;
+                true
+            }
+            Ok(value) => value.is_null() || *place == value,
+            Err(_) => false,
+        };
+        if !settled {
+            envelope.insert(name, given);
+        }
+    }
+}
+
+/// Takes a member out, whatever its letter case.
+pub(super) fn take(members: &mut Map<String, Value>, name: &str) -> Option<(String, Value)> {
+    let found = members.keys().find(|other| other.eq_ignore_ascii_case(name))?.clone();
+    members.remove_entry(&found)
+}
+
+/// Fills what is empty in the place, unless it says otherwise; tells whether it now says all that the
+/// claim says.
+pub(super) fn covers(place: &mut Value, claim: &Value) -> bool {
+    let agrees = agrees(place, claim);
+    if agrees {
+        fill(place, claim);
+    }
+    agrees
+}
+
+fn agrees(place: &Value, claim: &Value) -> bool {
+    match (place, claim) {
+        (Value::Null, _) | (_, Value::Null) => true,
+        (Value::Object(place), Value::Object(claim)) => claim
+            .iter()
+            .all(|(name, claim)| place.get(name).is_none_or(|place| agrees(place, claim))),
+        (place, claim) => place == claim,
+    }
+}
+
+fn fill(place: &mut Value, claim: &Value) {
+    match (place, claim) {
+        (place @ Value::Null, claim) => place.clone_from(claim),
+        (Value::Object(place), Value::Object(claim)) => {
+            for (name, claim) in claim {
+                fill(place.entry(name.clone()).or_insert(Value::Null), claim);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Keeps what is left of the envelope.
+pub(super) fn keep(body: &mut Map<String, Value>, mut envelope: Map<String, Value>) {
+    if envelope.is_empty() {
+        return;
+    }
+    match body.remove("envelope") {
+        Some(Value::Object(inner)) => {
+            for (name, value) in inner {
+                envelope.entry(name).or_insert(value);
+            }
+        }
+        Some(other) => {
+            envelope.entry("envelope").or_insert(other);
+        }
+        None => {}
+    }
+    body.insert("envelope".to_owned(), Value::Object(envelope));
+}

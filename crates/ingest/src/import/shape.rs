@@ -1,0 +1,292 @@
+//! Brings an object into Graph's spelling by a table of its documented members.
+//!
+//! The forms differ in how they spell the same members: `Name` for `displayName`, `2` or `"Skipped"`
+//! for `skipped`, JSON within a text for an object. One table says how Graph spells them, and whatever
+//! else is met is read as that. Members that no table knows are kept where they stood.
+
+use serde_json::{Map, Value};
+
+use super::entry::Refused;
+use super::time;
+
+pub(super) const ID_BYTES_MAX: usize = 256;
+
+/// A documented member.
+pub(super) struct Member {
+    /// Graph's name.
+    pub name: &'static str,
+    /// Other names of it; letter case is of no account anyway.
+    pub also: &'static [&'static str],
+    pub shape: Shape,
+    pub required: bool,
+}
+
+/// What a documented member holds.
+pub(super) enum Shape {
+    /// Text. A boolean becomes `True` or `False`, as the source writes it elsewhere.
+    Text,
+    /// Text of at most so many bytes; when it is required, of at least one.
+    Key(usize),
+    /// Text, or anything else as its JSON.
+    AnyText,
+    Instant,
+    /// A whole number, which may be written as text.
+    Count,
+    /// One of these words, or its ordinal. Others are kept.
+    Word(&'static [&'static str]),
+    Object(&'static [Member]),
+    /// An object with members of any kind.
+    Free,
+    /// A list of such objects, at most so many.
+    List(&'static [Member], usize),
+}
+
+pub(super) const fn member(name: &'static str, shape: Shape) -> Member {
+    Member { name, also: &[], shape, required: false }
+}
+
+impl Member {
+    pub(super) const fn also(self, also: &'static [&'static str]) -> Member {
+        Member { also, ..self }
+    }
+
+    pub(super) const fn required(self) -> Member {
+        Member { required: true, ..self }
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+            || self.also.iter().any(|also| also.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Where in a record one stands.
+#[derive(Clone, Copy)]
+pub(super) enum Path<'a> {
+    Record,
+    Name(&'a Path<'a>, &'a str),
+    Index(&'a Path<'a>, usize),
+}
+
+impl Path<'_> {
+    pub(super) fn refused(&self, what: impl Into<String>) -> Refused {
+        Refused { path: self.text(), what: what.into() }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Path::Record => String::new(),
+            Path::Name(Path::Record, name) => (*name).to_owned(),
+            Path::Name(above, name) => format!("{}.{name}", above.text()),
+            Path::Index(above, index) => format!("{}[{index}]", above.text()),
+        }
+    }
+}
+
+/// The object with every member of the table, null when absent, and all others as they stood.
+pub(super) fn object(
+    given: &Map<String, Value>,
+    table: &'static [Member],
+    path: &Path<'_>,
+) -> Result<Map<String, Value>, Refused> {
+    let mut used = Vec::with_capacity(table.len());
+    let mut normal = Map::new();
+    for member in table {
+        let value = match find(given, member) {
+            Some((name, value)) => {
+                used.push(name);
+                self::value(value, &member.shape, member.required, &Path::Name(path, name))?
+            }
+            None if member.required => {
+                return Err(Path::Name(path, member.name).refused("is missing"));
+            }
+            None => Value::Null,
+        };
+        normal.insert(member.name.to_owned(), value);
+    }
+    for (name, value) in given {
+        // A second spelling of a member that has one keeps its name, unless the place is taken.
+        if !used.contains(&name.as_str()) && !normal.contains_key(name) {
+            normal.insert(name.clone(), value.clone());
+        }
+    }
+    Ok(normal)
+}
+
+/// Graph's own name wins; of the others the first that is not null.
+fn find<'a>(given: &'a Map<String, Value>, member: &Member) -> Option<(&'a str, &'a Value)> {
+    if let Some((name, value)) = given.get_key_value(member.name)
+        && !value.is_null()
+    {
+        return Some((name, value));
+    }
+    let mut named = given.iter().filter(|(name, _)| member.is_called(name));
+    let found = named.clone().find(|(_, value)| !value.is_null());
+    found.or_else(|| named.next()).map(|(name, value)| (name.as_str(), value))
+}
+
+/// The value in Graph's spelling.
+pub(super) fn value(
+    given: &Value,
+    shape: &Shape,
+    required: bool,
+    path: &Path<'_>,
+) -> Result<Value, Refused> {
+    if given.is_null() && !required {
+        return Ok(Value::Null);
+    }
+    match shape {
+        Shape::Text => match scalar(given) {
+            Some(text) => Ok(Value::String(text)),
+            None => Err(path.refused("expected text")),
+        },
+        Shape::Key(bytes_max) => {
+            let fits = |text: &&str| text.len() <= *bytes_max && !(required && text.is_empty());
+            match given.as_str().filter(fits) {
+                Some(text) => Ok(Value::String(text.to_owned())),
+                None => {
+                    let least = if required { "1" } else { "0" };
+                    Err(path.refused(format!("expected text of {least} to {bytes_max} bytes")))
+                }
+            }
+        }
+        Shape::AnyText => Ok(Value::String(scalar(given).unwrap_or_else(|| given.to_string()))),
+        Shape::Instant => {
+            let at = given.as_str().and_then(time::parse).and_then(time::text);
+            at.map(Value::String)
+                .ok_or_else(|| path.refused("expected an instant from 2000 to 2199"))
+        }
+        Shape::Count => match given {
+            Value::String(text) if text.trim().is_empty() => Ok(Value::Null),
+            Value::String(text) => match text.trim().parse::<serde_json::Number>() {
+                Ok(number) => Ok(Value::Number(number)),
+                Err(_) => Err(path.refused("expected a number")),
+            },
+            Value::Number(_) => Ok(given.clone()),
+            _ => Err(path.refused("expected a number")),
+        },
+        Shape::Word(words) => word(given, words, path),
+        Shape::Object(table) => nested(given, path, |given| {
+            let Value::Object(members) = given else {
+                return Err(path.refused("expected an object"));
+            };
+            Ok(Value::Object(object(members, table, path)?))
+        }),
+        Shape::Free => nested(given, path, |given| match given {
+            Value::Object(_) => Ok(given.clone()),
+            _ => Err(path.refused("expected an object")),
+        }),
+        Shape::List(table, count_max) => nested(given, path, |given| {
+            let Value::Array(items) = given else {
+                return Err(path.refused("expected a list"));
+            };
+            if items.len() > *count_max {
+                return Err(path.refused(format!("expected at most {count_max} of these")));
+            }
+            let normal = items.iter().enumerate().map(|(index, item)| {
+                let path = Path::Index(path, index);
+                let Value::Object(members) = item else {
+                    return Err(path.refused("expected an object"));
+                };
+                Ok(Value::Object(object(members, table, &path)?))
+            });
+            Ok(Value::Array(normal.collect::<Result<_, _>>()?))
+        }),
+    }
+}
+
+/// Log Analytics and CSV hold objects and lists as JSON within a text: it is parsed once more.
+fn nested(
+    given: &Value,
+    path: &Path<'_>,
+    read: impl Fn(&Value) -> Result<Value, Refused>,
+) -> Result<Value, Refused> {
+    let Value::String(text) = given else {
+        return read(given);
+    };
+    if text.trim().is_empty() {
+        return Ok(Value::Null);
+    }
+    let what = "expected an object or a list, or JSON of one within a text";
+    let parsed = serde_json::from_str(text).map_err(|_| path.refused(what))?;
+    // The text was weighed as a text; what is in it may be deeper.
+    weigh(&parsed, path)?;
+    if Value::is_null(&parsed) { Ok(Value::Null) } else { read(&parsed) }
+}
+
+fn scalar(given: &Value) -> Option<String> {
+    match given {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(true) => Some("True".to_owned()),
+        Value::Bool(false) => Some("False".to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn word(given: &Value, words: &[&str], path: &Path<'_>) -> Result<Value, Refused> {
+    let known = match given {
+        Value::Number(number) => ordinal(number.as_u64(), words),
+        Value::String(text) => words
+            .iter()
+            .find(|word| word.eq_ignore_ascii_case(text))
+            .or_else(|| ordinal(text.parse().ok(), words)),
+        _ => return Err(path.refused("expected a word or its number")),
+    };
+    Ok(known.map_or_else(|| given.clone(), |word| Value::String((*word).to_owned())))
+}
+
+fn ordinal<'a>(number: Option<u64>, words: &'a [&'a str]) -> Option<&'a &'a str> {
+    words.get(usize::try_from(number?).ok()?)
+}
+
+const RECORD_BYTES_MAX: usize = 1024 * 1024;
+const DEPTH_MAX: usize = 32;
+
+/// Refuses what is too large or too deep, before anything is made of it.
+pub(super) fn weigh(record: &Value, path: &Path<'_>) -> Result<(), Refused> {
+    match bytes(record, DEPTH_MAX) {
+        None => Err(path.refused(format!("is nested more than {DEPTH_MAX} deep"))),
+        Some(bytes) if bytes > RECORD_BYTES_MAX => {
+            Err(path.refused(format!("is larger than {RECORD_BYTES_MAX} bytes")))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// About how many bytes the value takes as text; nothing when it is deeper than `depth`.
+fn bytes(value: &Value, depth: usize) -> Option<usize> {
+    Some(match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 4,
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => {
+            let depth = depth.checked_sub(1)?;
+            let mut sum = 2;
+            for item in items {
+                sum += bytes(item, depth)? + 1;
+            }
+            sum
+        }
+        Value::Object(members) => {
+            let depth = depth.checked_sub(1)?;
+            let mut sum = 2;
+            for (name, member) in members {
+                sum += name.len() + 4 + bytes(member, depth)?;
+            }
+            sum
+        }
+    })
+}
+
+/// The member by its name, whatever the letter case.
+pub(super) fn get<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    members.get(name).or_else(|| {
+        let mut named = members.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        named.next().map(|(_, value)| value)
+    })
+}
+
+/// The same as text, if it is text that is not empty.
+pub(super) fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    get(members, name).and_then(Value::as_str).filter(|text| !text.is_empty())
+}

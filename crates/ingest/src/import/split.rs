@@ -1,0 +1,506 @@
+//! Splits a file of any size into its records.
+//!
+//! ```text
+//!  {"@odata.context": …, "value": [ R, R ]}    a page, or several one after the other
+//!  [ R, R ]                                    a bare list, or one per line
+//!  R ⏎ R ⏎                                     JSON lines, or objects one after the other
+//!  {"records": [ R, R ]}                       messages of an event hub
+//!  {"tables": [ {"columns": …, "rows": … } ]}  an answer of Log Analytics
+//! ```
+//!
+//! Lists may stand in lists. The file is read once, and no more than a few megabytes of it are in
+//! memory. A record that is no JSON is reported with the line in which it begins, and the search for
+//! the next one starts right after its first byte. What counts as a next one is
+//!
+//! * whatever opens a line in its first column, or
+//! * a whole object that has a time (`activityDateTime`, `time` or `TimeGenerated`), stands after a
+//!   comma, a bracket or a line's end and is no member's value, since no part of a record is like that;
+//!   of a table, a list with as many items as columns.
+//!
+//! So what can be lost beside the broken record is: a second broken record next to it on the same line
+//! (both are in one report), records next to it on the same line that have no time, and what is left of
+//! a table when its columns cannot be read.
+
+use std::io::{self, Read};
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::form::{Form, judge};
+use super::scan::{self, Opening, Scan};
+use super::window::Window;
+
+/// The largest record, in bytes.
+pub const RECORD_BYTES_MAX: usize = 1024 * 1024;
+const CHUNK_BYTES: usize = 256 * 1024;
+/// How deep lists of records may stand in each other.
+const FRAMES_MAX: usize = 8;
+const COLUMNS_MAX: usize = 1_000;
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// A record of a file, or a report of one that cannot be read.
+#[derive(Debug)]
+pub struct Record {
+    /// The file in which it begins: the place in the list of files, from 0; of a single file 0.
+    pub file: usize,
+    /// The line in which it begins, from 1.
+    pub line: u64,
+    /// The record as well-formed JSON of at most 1 MiB, or what is wrong with it, without its content.
+    pub text: Result<Box<RawValue>, String>,
+}
+
+/// The records of one JSON file, in its order. After an error of the reader there are no more.
+pub struct Records<R> {
+    window: Window<R>,
+    frames: Vec<Frame>,
+    form: Option<Form>,
+    /// Something was broken, so brackets that are missing or too many were reported already.
+    is_doubtful: bool,
+    is_over: bool,
+}
+
+/// What is open around a record.
+enum Frame {
+    List,
+    Tables,
+    /// Rows of a table with these columns, as JSON texts.
+    Rows(Vec<String>),
+    /// What follows a list in the object that holds it.
+    Rest,
+}
+
+enum Step {
+    Record(Record),
+    Again,
+    End,
+}
+
+impl<R: Read> Records<R> {
+    /// Begins to read. With a form, records of other forms are reported instead of given.
+    ///
+    /// # Errors
+    ///
+    /// The reader fails, or what it reads is UTF-16 or the form is CSV (`InvalidData`).
+    pub fn new(reader: R, form: Option<Form>) -> io::Result<Records<R>> {
+        if form == Some(Form::PortalCsv) {
+            let what = "CSV files of the portal are read together, as three files";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        let mut window = Window::new(reader, CHUNK_BYTES);
+        window.more()?;
+        if let Some(what) = unreadable(window.bytes()) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        Ok(Records { window, frames: Vec::new(), form, is_doubtful: false, is_over: false })
+    }
+
+    /// How many bytes of the file were read so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.window.read_bytes()
+    }
+
+    /// How much of the file is in memory.
+    #[cfg(test)]
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.window.memory_bytes()
+    }
+
+    fn step(&mut self) -> io::Result<Step> {
+        let Some(byte) = self.next_byte()? else {
+            return Ok(self.end());
+        };
+        match (self.frames.last(), byte) {
+            (Some(Frame::Rest), b',') => return self.pass_member(),
+            (Some(Frame::Rest), b'}') => self.close(),
+            (Some(Frame::Rest), _) if self.is_doubtful => {
+                self.frames.pop();
+            }
+            // Nothing is made of a comma that is missing or too many.
+            (_, b',') => self.window.consume(1),
+            (Some(Frame::List | Frame::Tables | Frame::Rows(_)), b']') => self.close(),
+            (None, b']') if self.is_doubtful => {
+                self.window.consume(1);
+                self.frames.push(Frame::Rest);
+            }
+            (None, b'}') if self.is_doubtful => self.window.consume(1),
+            (None | Some(Frame::List), b'[') if self.frames.len() < FRAMES_MAX => {
+                self.window.consume(1);
+                self.frames.push(Frame::List);
+            }
+            (None | Some(Frame::List), b'{') => return self.object(),
+            (Some(Frame::Tables), b'{') => return self.table(),
+            (Some(Frame::Rows(_)), b'[') => return self.row(),
+            _ => return self.broken("expected a record, a JSON object"),
+        }
+        Ok(Step::Again)
+    }
+
+    fn close(&mut self) {
+        self.window.consume(1);
+        self.frames.pop();
+    }
+
+    /// The next byte that is no space. Files that were joined may have byte order marks within.
+    fn next_byte(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            let spaces = scan::skip_space(self.window.bytes(), 0);
+            self.window.consume(spaces);
+            match self.window.byte()? {
+                Some(0xEF) if self.window.bytes().len() < 3 && self.window.more()? => {}
+                Some(0xEF) if self.window.bytes().starts_with(BYTE_ORDER_MARK) => {
+                    self.window.consume(BYTE_ORDER_MARK.len());
+                }
+                Some(b' ' | b'\t' | b'\r' | b'\n') => {}
+                other => return Ok(other),
+            }
+        }
+    }
+
+    fn end(&mut self) -> Step {
+        self.is_over = true;
+        if self.frames.is_empty() || self.is_doubtful {
+            return Step::End;
+        }
+        let text = Err("the file ends before its list of records does: it was cut off".to_owned());
+        Step::Record(Record { file: 0, line: self.window.line(), text })
+    }
+
+    /// Whether a thing that is not complete may be complete after more was read.
+    fn grows(&mut self) -> io::Result<bool> {
+        Ok(self.window.bytes().len() <= RECORD_BYTES_MAX && self.window.more()?)
+    }
+
+    /// A record, or an object that holds a list of records.
+    fn object(&mut self) -> io::Result<Step> {
+        let opening = loop {
+            match scan::opening(self.window.bytes()) {
+                Scan::More if self.grows()? => {}
+                Scan::Found(opening) => break opening,
+                Scan::More | Scan::Broken => break Opening::Record,
+            }
+        };
+        match opening {
+            Opening::Record => self.record(),
+            _ if self.frames.len() + 2 > FRAMES_MAX => self.broken("lists are nested too deep"),
+            Opening::List(at) => Ok(self.open(at, Frame::List)),
+            Opening::Tables(at) => Ok(self.open(at, Frame::Tables)),
+        }
+    }
+
+    fn open(&mut self, bracket_at: usize, frame: Frame) -> Step {
+        self.window.consume(bracket_at + 1);
+        self.frames.push(Frame::Rest);
+        self.frames.push(frame);
+        Step::Again
+    }
+
+    fn record(&mut self) -> io::Result<Step> {
+        let line = self.window.line();
+        let (raw, length) = match self.raw()? {
+            Ok(found) => found,
+            Err(what) => return self.broken(&what),
+        };
+        self.window.consume(length);
+        let text = match self.form {
+            Some(form) => insist(form, raw),
+            None => Ok(raw),
+        };
+        Ok(Step::Record(Record { file: 0, line, text }))
+    }
+
+    /// The value that begins here and how many bytes it takes, or what is wrong.
+    fn raw(&mut self) -> io::Result<Result<(Box<RawValue>, usize), String>> {
+        loop {
+            let bytes = self.window.bytes();
+            let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<&RawValue>();
+            match values.next() {
+                Some(Ok(raw)) if raw.get().len() <= RECORD_BYTES_MAX => {
+                    return Ok(Ok((raw.to_owned(), values.byte_offset())));
+                }
+                Some(Ok(_)) => return Ok(Err(too_large())),
+                Some(Err(error)) if error.is_eof() => {
+                    if bytes.len() > RECORD_BYTES_MAX {
+                        return Ok(Err(too_large()));
+                    }
+                    if !self.window.more()? {
+                        return Ok(Err("has no end".to_owned()));
+                    }
+                }
+                Some(Err(error)) => {
+                    let line = self.window.line() + error.line().saturating_sub(1) as u64;
+                    let column = error.column();
+                    let from = if error.line() > 1 { "of the line" } else { "of the record" };
+                    return Ok(Err(format!("is no JSON: see line {line}, byte {column} {from}")));
+                }
+                None => return Ok(Err("is empty".to_owned())),
+            }
+        }
+    }
+
+    /// A table: its columns must come before its rows.
+    fn table(&mut self) -> io::Result<Step> {
+        loop {
+            let bytes = self.window.bytes();
+            let mut columns = None;
+            let found = scan::members(bytes, 0, |name, value| match name {
+                b"columns" => {
+                    columns = Some(value);
+                    None
+                }
+                b"rows" if bytes.get(value) == Some(&b'[') => Some(value),
+                _ => None,
+            });
+            if found == Scan::More && self.grows()? {
+                continue;
+            }
+            let Scan::Found(Ok(rows_at)) = found else {
+                return self.broken("expected a table with columns and rows");
+            };
+            let bytes = self.window.bytes();
+            let names = columns
+                .and_then(|at| bytes.get(at..rows_at))
+                .and_then(column_names)
+                .filter(|names| (1..=COLUMNS_MAX).contains(&names.len()));
+            return match names {
+                Some(names) => Ok(self.open(rows_at, Frame::Rows(names))),
+                None => self.broken("the table's columns must be named before its rows"),
+            };
+        }
+    }
+
+    /// A row becomes an object with the table's columns as members.
+    fn row(&mut self) -> io::Result<Step> {
+        let line = self.window.line();
+        let (raw, length) = match self.raw()? {
+            Ok(found) => found,
+            Err(what) => return self.broken(&what),
+        };
+        let Some(Frame::Rows(columns)) = self.frames.last() else {
+            return Ok(Step::Again);
+        };
+        let text = match joined(columns, &raw) {
+            Ok(text) if text.len() <= RECORD_BYTES_MAX => {
+                RawValue::from_string(text).map_err(|_| "is no JSON".to_owned())
+            }
+            Ok(_) => Err(too_large()),
+            Err(NoRow::Cells(what)) => Err(what),
+            Err(NoRow::RowWithin) => return self.broken("has no end: another row is within it"),
+        };
+        self.window.consume(length);
+        let text = match self.form {
+            Some(form) => text.and_then(|raw| insist(form, raw)),
+            None => text,
+        };
+        Ok(Step::Record(Record { file: 0, line, text }))
+    }
+
+    /// Passes over a member that follows a list.
+    fn pass_member(&mut self) -> io::Result<Step> {
+        loop {
+            let bytes = self.window.bytes();
+            let end = match scan::member(bytes, 1) {
+                Scan::Found(Some((_, value))) => scan::value_end(bytes, value),
+                Scan::Found(None) => Scan::Found(1),
+                Scan::More => Scan::More,
+                Scan::Broken => Scan::Broken,
+            };
+            match end {
+                Scan::More if self.grows()? => {}
+                Scan::Found(end) => {
+                    self.window.consume(end);
+                    return Ok(Step::Again);
+                }
+                Scan::More | Scan::Broken if self.is_doubtful => {
+                    self.close();
+                    return Ok(Step::Again);
+                }
+                Scan::More | Scan::Broken => {
+                    return self.broken("expected a member or the end of the page");
+                }
+            }
+        }
+    }
+
+    /// Reports what begins here, and stands at the next record.
+    fn broken(&mut self, what: &str) -> io::Result<Step> {
+        let line = self.window.line();
+        let begin = self.window.offset();
+        self.is_doubtful = true;
+        self.find_next()?;
+        let passed = self.window.offset() - begin;
+        let text = Err(format!("{what}; {passed} bytes were passed over"));
+        Ok(Step::Record(Record { file: 0, line, text }))
+    }
+
+    fn find_next(&mut self) -> io::Result<()> {
+        let columns = match self.frames.last() {
+            Some(Frame::Rows(columns)) => Some(columns.len()),
+            _ => None,
+        };
+        let mut at = 1;
+        loop {
+            let bytes = self.window.bytes();
+            let rest = bytes.get(at..).unwrap_or_default();
+            let Some(found) = rest.iter().position(|byte| matches!(byte, b'{' | b'[')) else {
+                // What stands before an opening decides about it, so a little is kept.
+                let past = bytes.len().saturating_sub(CONTEXT_BYTES);
+                self.window.consume(past);
+                at = self.window.bytes().len().max(1);
+                if !self.window.more()? {
+                    let left = self.window.bytes().len();
+                    self.window.consume(left);
+                    return Ok(());
+                }
+                continue;
+            };
+            at += found;
+            match begins(bytes, at, columns) {
+                Scan::Found(()) => {
+                    let is_table = columns.is_some() && bytes.get(at) == Some(&b'{');
+                    self.window.consume(at);
+                    if is_table {
+                        // Out of the rows and of the table that holds them.
+                        self.frames.truncate(self.frames.len().saturating_sub(2));
+                    }
+                    // What was broken may have been the opening of the list itself.
+                    if !is_table && matches!(self.frames.last(), Some(Frame::Rest | Frame::Tables)) {
+                        self.frames.push(Frame::List);
+                    }
+                    return Ok(());
+                }
+                Scan::More if bytes.len() - at <= RECORD_BYTES_MAX && !self.window.is_ended() => {
+                    let past = at.saturating_sub(CONTEXT_BYTES);
+                    self.window.consume(past);
+                    at -= past;
+                    self.window.more()?;
+                }
+                Scan::More | Scan::Broken => at += 1,
+            }
+        }
+    }
+}
+
+/// How far one looks back from an opening.
+const CONTEXT_BYTES: usize = 64;
+
+const PROPERTIES: &[u8] = b"\"properties\"";
+
+/// Whether a record begins at the bracket `at`.
+fn begins(bytes: &[u8], at: usize, columns: Option<usize>) -> Scan<()> {
+    let before = bytes.get(..at).unwrap_or_default();
+    let is_object = bytes.get(at) == Some(&b'{');
+    if columns.is_none() && before.last() == Some(&b'\n') {
+        return Scan::Found(());
+    }
+    let trimmed = before.trim_ascii_end();
+    let opens_line = before.get(trimmed.len()..).is_some_and(|space| space.contains(&b'\n'));
+    let is_apart = match trimmed.last() {
+        Some(b',' | b'[' | b'}' | b']') => true,
+        Some(b':') => false,
+        _ => opens_line,
+    };
+    // An entry in an envelope is whole too, and must not pass for one without.
+    let near =
+        trimmed.get(trimmed.len().saturating_sub(PROPERTIES.len() + 4)..).unwrap_or_default();
+    if !is_apart || near.windows(PROPERTIES.len()).any(|part| part == PROPERTIES) {
+        return Scan::Broken;
+    }
+    match columns {
+        Some(columns) if !is_object => scan::is_row(bytes, at, columns),
+        // Its rows have other columns.
+        Some(_) => scan::is_table(bytes, at),
+        None if is_object => scan::is_record(bytes, at),
+        None => Scan::Broken,
+    }
+}
+
+impl<R: Read> Iterator for Records<R> {
+    type Item = io::Result<Record>;
+
+    fn next(&mut self) -> Option<io::Result<Record>> {
+        while !self.is_over {
+            match self.step() {
+                Ok(Step::Record(record)) => return Some(Ok(record)),
+                Ok(Step::Again) => {}
+                Ok(Step::End) => self.is_over = true,
+                Err(error) => {
+                    self.is_over = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Why a file that begins so cannot be read at all.
+pub(super) fn unreadable(head: &[u8]) -> Option<&'static str> {
+    match head {
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, _, ..] | [_, 0, ..] => {
+            Some("the file is UTF-16: save it as UTF-8")
+        }
+        [0x1F, 0x8B, ..] | [b'P', b'K', 3, 4, ..] => {
+            Some("the file is compressed: unpack it first")
+        }
+        _ => None,
+    }
+}
+
+fn too_large() -> String {
+    format!("is larger than {RECORD_BYTES_MAX} bytes")
+}
+
+fn insist(form: Form, raw: Box<RawValue>) -> Result<Box<RawValue>, String> {
+    let members: Vec<(String, &RawValue)> = match serde_json::from_str::<Members<'_>>(raw.get()) {
+        Ok(members) => members.into_iter().collect(),
+        Err(_) => Vec::new(),
+    };
+    let named = members.iter().map(|(name, text)| (name.as_str(), text.get().trim_matches('"')));
+    match judge(named) {
+        Some(found) if form.takes(found) => Ok(raw),
+        Some(found) => Err(format!("expected the form `{form}`, this is `{found}`")),
+        None => Err(format!("expected the form `{form}`, this is none of the forms")),
+    }
+}
+
+type Members<'a> = std::collections::BTreeMap<String, &'a RawValue>;
+
+/// The names of a table's columns, each as a JSON text.
+fn column_names(bytes: &[u8]) -> Option<Vec<String>> {
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Vec<Value>>();
+    let columns = values.next()?.ok()?;
+    let names = columns.iter().map(|column| Some(column.get("name")?.as_str()?.to_owned()));
+    names.map(|name| name.map(|name| Value::String(name).to_string())).collect()
+}
+
+/// Why a list is no row of a table.
+enum NoRow {
+    Cells(String),
+    RowWithin,
+}
+
+fn joined(columns: &[String], row: &RawValue) -> Result<String, NoRow> {
+    let cells: Result<Vec<&RawValue>, _> = serde_json::from_str(row.get());
+    let cells = cells.map_err(|_| NoRow::Cells("is no JSON".to_owned()))?;
+    // A row without its end goes on into the next ones.
+    let is_row = |cell: &&RawValue| {
+        cell.get().starts_with('[')
+            && scan::is_row(cell.get().as_bytes(), 0, columns.len()) == Scan::Found(())
+    };
+    if cells.iter().any(is_row) {
+        return Err(NoRow::RowWithin);
+    }
+    if cells.len() != columns.len() {
+        let (has, needs) = (cells.len(), columns.len());
+        return Err(NoRow::Cells(format!("the row has {has} cells, the table {needs} columns")));
+    }
+    let mut text = String::with_capacity(row.get().len() * 2);
+    for (column, cell) in columns.iter().zip(cells) {
+        text.push(if text.is_empty() { '{' } else { ',' });
+        text.push_str(column);
+        text.push(':');
+        text.push_str(cell.get());
+    }
+    text.push('}');
+    Ok(text)
+}

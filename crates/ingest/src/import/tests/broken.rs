@@ -1,0 +1,235 @@
+//! One record of a file is broken, in many ways: it is reported, and every other comes through.
+
+use proptest::prelude::*;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{JSON_FORMS, json, line_of, split, value};
+use crate::import::{Record, detect, understand};
+
+/// Where the records of a file stand in it.
+fn places(form: &str, bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
+    let text = str::from_utf8(bytes).unwrap();
+    if form == "log-analytics" {
+        #[derive(serde::Deserialize)]
+        struct Answer<'a> {
+            #[serde(borrow)]
+            tables: Vec<Table<'a>>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Table<'a> {
+            #[serde(borrow)]
+            rows: Vec<&'a RawValue>,
+        }
+        let answer: Answer<'_> = serde_json::from_str(text).unwrap();
+        let rows = answer.tables[0].rows.iter();
+        return rows
+            .map(|row| {
+                let begin = row.get().as_ptr() as usize - text.as_ptr() as usize;
+                begin..begin + row.get().len()
+            })
+            .collect();
+    }
+    let mut from = 0;
+    let place = |record: &Record| {
+        let raw = record.text.as_ref().unwrap().get();
+        let begin = from + text[from..].find(raw).unwrap();
+        from = begin + raw.len();
+        begin..from
+    };
+    split(bytes).iter().map(place).collect()
+}
+
+/// What one file is when the record at a place is replaced.
+struct Broken {
+    form: &'static str,
+    record: usize,
+    bytes: Vec<u8>,
+    whole: Vec<Value>,
+    /// In what is now the file.
+    lines: Vec<u64>,
+}
+
+fn replaced(form: &'static str, record: usize, change: impl Fn(&[u8]) -> Vec<u8>) -> Broken {
+    let bytes = json(form);
+    let places = places(form, &bytes);
+    let whole = split(&bytes).iter().map(value).collect();
+    let record = record % places.len();
+    let place = places[record].clone();
+    let new = change(&bytes[place.clone()]);
+    let mut broken = bytes[..place.start].to_vec();
+    broken.extend(&new);
+    broken.extend(&bytes[place.end..]);
+    let shift = |at: usize| if at > place.start { at + new.len() - place.len() } else { at };
+    let lines = places.iter().map(|place| line_of(&broken, shift(place.start))).collect();
+    Broken { form, record, bytes: broken, whole, lines }
+}
+
+/// Every other record comes through as it was, with its line; in the place of the broken one stands one
+/// record, which is given.
+#[track_caller]
+fn check(broken: &Broken) -> Record {
+    let mut found = split(&broken.bytes);
+    let reports: Vec<_> = found.iter().filter_map(|record| record.text.as_ref().err()).collect();
+    assert_eq!(found.len(), broken.whole.len(), "{}: {reports:?}", broken.form);
+    for (index, record) in found.iter().enumerate() {
+        assert_eq!(record.line, broken.lines[index], "{} record {index}", broken.form);
+        if index != broken.record {
+            let text = record
+                .text
+                .as_ref()
+                .unwrap_or_else(|what| panic!("{what}, not record {}", broken.record));
+            let value: Value = serde_json::from_str(text.get()).unwrap();
+            assert_eq!(value, broken.whole[index], "{} record {index}", broken.form);
+        }
+    }
+    found.swap_remove(broken.record)
+}
+
+/// Changes a needed member: of a row the cell in its column, else the member wherever the entry is.
+fn with_member(bytes: &[u8], name: &str, column: usize, change: fn(Option<&mut Value>)) -> Vec<u8> {
+    let mut record: Value = serde_json::from_slice(bytes).unwrap();
+    if let Value::Array(cells) = &mut record {
+        change(cells.get_mut(column));
+    } else {
+        let is_enveloped = record.get("properties").is_some();
+        let entry = if is_enveloped { &mut record["properties"] } else { &mut record };
+        change(entry.as_object_mut().unwrap().get_mut(name));
+    }
+    serde_json::to_vec(&record).unwrap()
+}
+
+#[test]
+fn a_record_that_lacks_what_it_needs_is_refused_and_no_other() {
+    for form in JSON_FORMS {
+        for (name, column) in [("id", 9), ("activityDateTime", 2)] {
+            for index in 0..6 {
+                let change_to_null = |value: Option<&mut Value>| *value.unwrap() = Value::Null;
+                let change_to_number = |value: Option<&mut Value>| *value.unwrap() = 5.into();
+                for change in [change_to_null, change_to_number] {
+                    let broken =
+                        replaced(form, index, |bytes| with_member(bytes, name, column, change));
+                    let refused = understand(&value(&check(&broken))).unwrap_err();
+                    let last = refused.path.rsplit('.').next().unwrap();
+                    let names = [name, if name == "id" { "Id" } else { "TimeGenerated" }];
+                    assert!(names.contains(&last), "{form}: {refused}");
+                }
+            }
+        }
+    }
+}
+
+/// Bytes that JSON is made of, and some that it is never made of.
+const BYTES: &[u8] = b"\"{}[],:\\x\n\x01\xFF 0";
+
+fn form() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(&JSON_FORMS[..])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_byte_that_is_put_into_a_record_breaks_no_other(
+        form in form(), record in 0..8_usize, at in any::<prop::sample::Index>(), which in 0..BYTES.len(),
+    ) {
+        check(&replaced(form, record, |bytes| {
+            let mut new = bytes.to_vec();
+            new.insert(1 + at.index(bytes.len() - 1), BYTES[which]);
+            new
+        }));
+    }
+
+    #[test]
+    fn a_byte_that_is_lost_from_a_record_breaks_no_other(
+        form in form(), record in 0..8_usize, at in any::<prop::sample::Index>(),
+    ) {
+        check(&replaced(form, record, |bytes| {
+            let mut new = bytes.to_vec();
+            new.remove(1 + at.index(bytes.len() - 1));
+            new
+        }));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_reported(
+        form in form(), record in 0..8_usize, at in any::<prop::sample::Index>(),
+    ) {
+        let found = check(&replaced(form, record, |bytes| {
+            let mut new = bytes.to_vec();
+            new.insert(1 + at.index(bytes.len() - 1), 0xFF);
+            new
+        }));
+        prop_assert!(found.text.is_err());
+    }
+
+    #[test]
+    fn a_record_that_was_cut_off_is_reported_and_no_other(
+        form in form(), record in 0..8_usize, at in any::<prop::sample::Index>(),
+    ) {
+        let broken = replaced(form, record, |bytes| bytes[..=at.index(bytes.len() - 1)].to_vec());
+        prop_assert!(check(&broken).text.is_err());
+    }
+
+    #[test]
+    fn of_a_file_that_was_cut_off_every_whole_record_comes_through(
+        form in form(), at in any::<prop::sample::Index>(),
+    ) {
+        let bytes = json(form);
+        let at = at.index(bytes.len());
+        let whole: Vec<Value> = split(&bytes).iter().map(value).collect();
+        let count = places(form, &bytes).iter().filter(|place| place.end <= at).count();
+        let found = split(&bytes[..at]);
+        prop_assert!((count..=count + 1).contains(&found.len()), "{found:?}");
+        for (found, whole) in found.iter().zip(&whole[..count]) {
+            prop_assert_eq!(&value(found), whole);
+        }
+        prop_assert!(found[count..].iter().all(|record| record.text.is_err()));
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(prop_oneof![
+        prop::sample::select(BYTES), any::<u8>(),
+    ], 0..200)) {
+        let _ = detect("x", &bytes);
+        if let Ok(records) = crate::import::Records::new(bytes.as_slice(), None) {
+            let count = records.map(Result::unwrap).map(|record| {
+                if let Ok(raw) = &record.text && let Ok(value) = serde_json::from_str(raw.get()) {
+                    let _ = understand(&value);
+                }
+            }).count();
+            prop_assert!(count <= bytes.len());
+        }
+        let files = ["ProvisioningLogs", "ProvisioningSteps"].map(|name| {
+            let mut file = b"Id,Date,Change Id,Name\n".to_vec();
+            file.extend(&bytes);
+            (name.to_owned(), std::io::Cursor::new(file))
+        });
+        let joined = crate::import::PortalCsv::new(files.into()).unwrap();
+        prop_assert!(joined.map(Result::unwrap).count() <= 2 * bytes.len());
+    }
+
+    #[test]
+    fn no_value_at_a_known_member_makes_it_panic(
+        form in form(), record in 0..8_usize, member in any::<prop::sample::Index>(),
+        new in prop::sample::select(&["null", "5", "-1e300", "\"\"", "\"{}\"", "\"[[]]\"", "[]", "{}", "[{}]", "true"][..]),
+    ) {
+        let records = split(&json(form));
+        let mut value = value(&records[record % records.len()]);
+        let entry = if value.get("properties").is_some() { &mut value["properties"] } else { &mut value };
+        let entry = entry.as_object_mut().unwrap();
+        let name = entry.keys().nth(member.index(entry.len())).unwrap().clone();
+        entry.insert(name.clone(), serde_json::from_str(new).unwrap());
+        match understand(&value) {
+            // What was understood is understood again as the same.
+            Ok(entry) => {
+                let again = understand(&Value::Object(entry.body.clone())).unwrap();
+                for (name, value) in &entry.body {
+                    prop_assert_eq!(again.body.get(name), Some(value), "{}", name);
+                }
+                prop_assert_eq!(again, entry);
+            }
+            Err(refused) => prop_assert!(refused.path.contains(&name), "{}", refused),
+        }
+    }
+}
