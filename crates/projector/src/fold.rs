@@ -277,13 +277,17 @@ impl Of<'_> {
                 // What a provider calls somebody in its logs is no name that a client gave.
                 return Ok(());
             }
+            let key = key::mentioned(application, self.number);
+            if rows.get(&key)?.is_some() {
+                return Ok(());
+            }
             let mentioned = Mentioned {
                 attribute: mention.attribute,
                 value: mention.value.clone(),
                 resource_type: mention.resource_type,
                 display: said_name(changes),
             };
-            rows.put(key::mentioned(application, self.number), mentioned.encode()?);
+            rows.put(key, mentioned.encode()?);
             // Whoever is only mentioned has no resource, and so no versions.
             return Ok(());
         }

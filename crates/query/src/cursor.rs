@@ -1,7 +1,7 @@
 //! Where the next page of a list begins, and on what the first one stood.
 //!
 //! ```text
-//! | version 1 | kind u8 | binding u64 | time i64 | now i64 | size u64 | after u64 |
+//! | version 2 | kind u8 | binding u64 | time i64 | now i64 | size u64 | after u64 | after time i64 |
 //! ```
 //!
 //! A cursor is bound to the question by a digest of all its filters, and pins the instant and the
@@ -13,7 +13,7 @@ use event::{LogId, Seq, Timestamp};
 use scim::CursorKey;
 use sha2::{Digest, Sha256};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The lists that have pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +34,7 @@ pub(crate) enum List {
     Blame = 13,
     Evidence = 14,
     ReferenceLists = 15,
+    Graph = 16,
 }
 
 /// A place in a list.
@@ -49,6 +50,8 @@ pub(crate) struct Cursor {
     pub(crate) size: Seq,
     /// The row after which the page begins.
     pub(crate) after: u64,
+    /// When that row happened, in a list that is ordered by time; else 0.
+    pub(crate) after_time: Timestamp,
 }
 
 impl Cursor {
@@ -59,6 +62,7 @@ impl Cursor {
         bytes.extend_from_slice(&self.now.0.to_be_bytes());
         bytes.extend_from_slice(&self.size.to_be_bytes());
         bytes.extend_from_slice(&self.after.to_be_bytes());
+        bytes.extend_from_slice(&self.after_time.0.to_be_bytes());
         key.seal(&bytes)
     }
 
@@ -66,13 +70,14 @@ impl Cursor {
     pub(crate) fn open(text: &str, key: &CursorKey) -> Option<(u8, Cursor)> {
         let bytes = key.open(text)?;
         let [VERSION, kind, rest @ ..] = bytes.as_slice() else { return None };
-        let ([binding, time, now, size, after], []) = rest.as_chunks::<8>() else { return None };
+        let ([binding, time, now, size, after, after_time], []) = rest.as_chunks::<8>() else { return None };
         let cursor = Cursor {
             binding: u64::from_be_bytes(*binding),
             time: Timestamp(i64::from_be_bytes(*time)),
             now: Timestamp(i64::from_be_bytes(*now)),
             size: Seq::from_be_bytes(*size),
             after: u64::from_be_bytes(*after),
+            after_time: Timestamp(i64::from_be_bytes(*after_time)),
         };
         Some((*kind, cursor))
     }
@@ -97,7 +102,14 @@ mod tests {
     #[test]
     fn a_cursor_reads_back_and_nothing_else_does() {
         let cursor =
-            Cursor { binding: 7, time: Timestamp(-1), now: Timestamp(2), size: 3, after: u64::MAX };
+            Cursor {
+                binding: 7,
+                time: Timestamp(-1),
+                now: Timestamp(2),
+                size: 3,
+                after: u64::MAX,
+                after_time: Timestamp(-4),
+            };
         let key = CursorKey::new([5; 32]);
         let text = cursor.seal(List::Users, &key);
         assert_eq!(Cursor::open(&text, &key), Some((List::Users as u8, cursor)));

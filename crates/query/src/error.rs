@@ -47,6 +47,15 @@ pub(crate) enum Error {
     Upstream(String),
     #[error("{0}")]
     Import(String),
+    #[error("{0}")]
+    Option(&'static str),
+    #[error("$filter: {0}")]
+    Filter(String),
+    #[error(
+        "none of the {items} entries that were looked at fits; narrow activityDateTime, or add a \
+         comparison by eq"
+    )]
+    TooWide { items: usize },
     #[error("the clock stands far behind the last event; nothing is changed until it catches up")]
     ClockBehind,
     #[error(transparent)]
@@ -133,6 +142,9 @@ impl Error {
             Error::Upstream(_) => {
                 ("upstream", "The application did not answer as it should", StatusCode::BAD_GATEWAY)
             }
+            Error::Option(_) => ("invalid-option", "Invalid query option", StatusCode::BAD_REQUEST),
+            Error::Filter(_) => ("invalid-filter", "Invalid filter", StatusCode::BAD_REQUEST),
+            Error::TooWide { .. } => ("too-wide", "Filter too wide", StatusCode::BAD_REQUEST),
             Error::Import(_) => {
                 ("import", "The import was not taken", StatusCode::SERVICE_UNAVAILABLE)
             }

@@ -1,20 +1,24 @@
 //! What every request has around it: an id, a log line, and the body of a problem.
 
+use std::sync::Arc;
+
 use axum::Json;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use event::{Origin, Stopwatch};
+use event::{Origin, Stopwatch, Timestamp};
 use serde_json::json;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::Query;
 use crate::error::Problem;
 use crate::token::holds_token;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 
 /// The id of a request: the client's when it is 1 to 128 visible ASCII characters without a token
 /// among them, else ours.
@@ -38,7 +42,11 @@ impl RequestId {
 
 /// Runs a request in its frame. Nothing that a client can choose is logged, its request id neither:
 /// that may hold a person's address.
-pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
+pub(crate) async fn frame(
+    State(query): State<Arc<Query>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let watch = Stopwatch::start();
     let id = RequestId::of(request.headers());
     let method = method_name(request.method());
@@ -47,11 +55,22 @@ pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
         None => "none".to_owned(),
     };
     request.extensions_mut().insert(id.clone());
+    let is_graph = request.uri().path().starts_with("/v1.0/");
+    let client_id = request.headers().get(CLIENT_REQUEST_ID).cloned();
 
     let span = tracing::info_span!("question", method, route);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        response = with_body(response, problem, &route, &id);
+        response = match is_graph {
+            true => {
+                let now = query.committer.clock().now();
+                with_error(response, problem, &id, client_id.as_ref(), now)
+            }
+            false => with_body(response, problem, &route, &id),
+        };
+    }
+    if let (true, Some(client_id)) = (is_graph, client_id) {
+        response.headers_mut().insert(CLIENT_REQUEST_ID, client_id);
     }
     let status = response.status().as_u16();
     let seconds = watch.elapsed().as_secs_f64();
@@ -71,6 +90,36 @@ pub(crate) async fn frame(mut request: Request, next: Next) -> Response {
     response
 }
 
+/// The body of a refusal in the shape of Microsoft Graph.
+fn with_error(
+    response: Response,
+    problem: Problem,
+    id: &RequestId,
+    client_id: Option<&HeaderValue>,
+    now: Timestamp,
+) -> Response {
+    let code = match problem.status {
+        StatusCode::UNAUTHORIZED => "InvalidAuthenticationToken",
+        StatusCode::FORBIDDEN => "Authorization_RequestDenied",
+        StatusCode::NOT_FOUND => "ResourceNotFound",
+        StatusCode::METHOD_NOT_ALLOWED => "MethodNotAllowed",
+        StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailable",
+        status if status.is_server_error() => "InternalServerError",
+        _ => "BadRequest",
+    };
+    let client_id = client_id.and_then(|id| id.to_str().ok()).filter(|id| !holds_token(id));
+    let body = json!({"error": {
+        "code": code,
+        "message": problem.detail,
+        "innerError": {
+            "date": now.to_string().split('.').next(),
+            "request-id": id.0,
+            "client-request-id": client_id.unwrap_or(&id.0),
+        },
+    }});
+    keeping_headers(response, (problem.status, Json(body)).into_response())
+}
+
 /// Keeps what the refusal says in headers, and gives it its body.
 ///
 /// `instance` is the route and not the path as it was sent: a path may name a person, and an error
@@ -87,14 +136,20 @@ fn with_body(response: Response, problem: Problem, instance: &str, id: &RequestI
     if !problem.candidates.is_empty() {
         body["candidates"] = problem.candidates.into();
     }
-    let mut told = (problem.status, Json(body)).into_response();
+    let told = (problem.status, Json(body)).into_response();
+    let mut told = keeping_headers(response, told);
+    let problem_json = HeaderValue::from_static("application/problem+json");
+    told.headers_mut().insert(CONTENT_TYPE, problem_json);
+    told
+}
+
+/// An answer with the headers of another, save those that describe its body.
+fn keeping_headers(response: Response, mut told: Response) -> Response {
     for (name, value) in response.headers() {
         if name != CONTENT_TYPE && name != axum::http::header::CONTENT_LENGTH {
             told.headers_mut().insert(name, value.clone());
         }
     }
-    let problem_json = HeaderValue::from_static("application/problem+json");
-    told.headers_mut().insert(CONTENT_TYPE, problem_json);
     told
 }
 

@@ -5,14 +5,21 @@
 //! are those of some [`Class`]es: pages are merged from the classes' indexes, and counts come from
 //! the places that those indexes hold, with two reads a class and no walk. A resource or a request
 //! has few operations: its index is walked, and what else the filter says is asked of each summary.
+//!
+//! Imported entries stand among the operations by the time that their source gives them, so a page is
+//! merged from two lists: what was recorded, in the log's order, and what is claimed, in its own.
+
+mod claims;
 
 use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::{ControlFlow, Range};
 
 use event::codec::decode_header;
-use event::{Action, Application, Credential, Number, Seq, Status};
-use projector::{OperationSummary, ProjectorError, View, request_id_hash};
-use store::key::Class;
+use event::{
+    Action, Application, CodeKind, Credential, Number, Seq, Source as ImportSource, Status, Timestamp,
+};
+use projector::{Claim, OperationSummary, ProjectorError, View, request_id_hash};
+use store::key::{Class, Moment};
 use store::{Store, StoreError};
 
 /// Which operations; what is `None` is not asked for.
@@ -30,6 +37,64 @@ pub struct Filter {
     pub resources: Option<BTreeSet<(Application, Number)>>,
     /// Those of the request with this id.
     pub request_id: Option<String>,
+    /// Imported ones of this log.
+    pub log: Option<ImportSource>,
+    /// Imported ones with this code.
+    pub code: Option<(CodeKind, String)>,
+}
+
+/// What a list is to hold: of what was recorded and of what was imported; `None` for nothing of it.
+#[derive(Clone, Default, Debug)]
+pub struct Wanted {
+    /// Requests that arrived, and what we saw at an upstream.
+    pub recorded: Option<Filter>,
+    /// Entries of a provider's log.
+    pub imported: Option<Filter>,
+}
+
+impl Wanted {
+    /// Both, by one filter. What only one of them can have leaves the other out.
+    pub fn both(filter: Filter) -> Wanted {
+        let recorded = filter.code.is_none().then(|| filter.clone());
+        let imported = filter.request_id.is_none().then_some(filter);
+        Wanted { recorded, imported }
+    }
+}
+
+/// What stands in the list of operations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Item {
+    /// What we recorded.
+    Recorded(OperationSummary),
+    /// What was imported.
+    Imported(Claim),
+}
+
+impl Item {
+    /// Its place in the list: the newest comes first.
+    pub fn moment(&self) -> Moment {
+        match self {
+            Item::Recorded(one) => Moment { occurred_at: one.recorded_at, seq: one.seq },
+            Item::Imported(claim) => claim.moment,
+        }
+    }
+}
+
+/// What a question is about: events of the record, and claims of the same time.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Stretch {
+    /// The recorded events.
+    pub seqs: Range<Seq>,
+    /// The claims, from a moment on and before one.
+    pub moments: (Moment, Moment),
+}
+
+impl Stretch {
+    /// The whole record, and all claims.
+    pub fn all() -> Stretch {
+        let start = Moment::start_of(Timestamp(i64::MIN));
+        Stretch { seqs: 0..Seq::MAX, moments: (start, Moment::END) }
+    }
 }
 
 impl Filter {
@@ -50,8 +115,8 @@ impl Filter {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Page {
     /// Newest first.
-    pub rows: Vec<OperationSummary>,
-    /// Whether older ones of the range are left.
+    pub rows: Vec<Item>,
+    /// Whether older ones of the stretch are left.
     pub more: bool,
 }
 
@@ -77,18 +142,51 @@ impl<'a> Log<'a> {
         Log { view, store }
     }
 
-    /// The newest operations of a range that fit, at most `limit`.
+    /// The newest operations of a stretch that fit, at most `limit`.
     ///
     /// # Errors
     /// Here and in the following, when the rows or the log cannot be read.
     pub fn page(
         &self,
-        filter: &Filter,
-        seqs: Range<Seq>,
+        wanted: &Wanted,
+        stretch: &Stretch,
         limit: usize,
     ) -> Result<Page, ProjectorError> {
         // One more than is shown tells whether there are more.
-        let wanted = limit.saturating_add(1);
+        let most = limit.saturating_add(1);
+        let recorded = match &wanted.recorded {
+            Some(filter) => self.recorded(filter, stretch.seqs.clone(), most)?,
+            None => vec![],
+        };
+        let claimed = match &wanted.imported {
+            Some(filter) => self.claimed(filter, stretch.moments, most)?,
+            None => vec![],
+        };
+        let mut rows = merged(recorded.into_iter().map(Item::Recorded), claimed);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        Ok(Page { rows, more })
+    }
+
+    /// How many operations of a stretch fit.
+    pub fn count(&self, wanted: &Wanted, stretch: &Stretch) -> Result<u64, ProjectorError> {
+        let mut count = 0;
+        if let Some(filter) = &wanted.recorded {
+            count += self.recorded_count(filter, stretch.seqs.clone())?;
+        }
+        if let Some(filter) = &wanted.imported {
+            count += self.claimed_count(filter, stretch.moments)?;
+        }
+        Ok(count)
+    }
+
+    /// What was recorded in a range and fits, newest first, at most `wanted`.
+    fn recorded(
+        &self,
+        filter: &Filter,
+        seqs: Range<Seq>,
+        wanted: usize,
+    ) -> Result<Vec<OperationSummary>, ProjectorError> {
         let mut rows = Vec::with_capacity(wanted.min(CHUNK_MAX));
         let mut take = |summary| {
             rows.push(summary);
@@ -112,13 +210,10 @@ impl<'a> Log<'a> {
                 })
             })?,
         }
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        Ok(Page { rows, more })
+        Ok(rows)
     }
 
-    /// How many operations of a range fit.
-    pub fn count(&self, filter: &Filter, seqs: Range<Seq>) -> Result<u64, ProjectorError> {
+    fn recorded_count(&self, filter: &Filter, seqs: Range<Seq>) -> Result<u64, ProjectorError> {
         let of_class = |class| -> Result<u64, ProjectorError> {
             let until = self.view.class_count_before(class, seqs.end)?;
             let before = match seqs.start {
@@ -147,39 +242,43 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// The places of the operations of a range that are on one of some resources or persons, or concern
-    /// one, newest first, at most `limit`.
+    /// The operations of a stretch that are on one of some resources or persons, or concern one, newest
+    /// first, at most `limit`.
     pub fn timeline(
         &self,
         application: Application,
         numbers: &BTreeSet<Number>,
-        range: Range<Seq>,
+        stretch: &Stretch,
         limit: usize,
-    ) -> Result<Vec<Seq>, ProjectorError> {
-        let mut seqs = Vec::new();
-        self.merge(timelines(application, numbers), range, &mut |seq| {
-            if seqs.len() == limit {
+    ) -> Result<Vec<Item>, ProjectorError> {
+        let mut recorded = Vec::new();
+        self.merge(timelines(application, numbers), stretch.seqs.clone(), &mut |seq| {
+            if recorded.len() == limit {
                 return Ok(ControlFlow::Break(()));
             }
-            seqs.push(seq);
+            recorded.push(Item::Recorded(self.summary(seq)?));
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok(seqs)
+        let filter = about(application, numbers);
+        let claimed = self.claimed(&filter, stretch.moments, limit)?;
+        let mut items = merged(recorded.into_iter(), claimed);
+        items.truncate(limit);
+        Ok(items)
     }
 
-    /// How many operations [`Log::timeline`] has in a range.
+    /// How many operations [`Log::timeline`] has in a stretch.
     pub fn timeline_count(
         &self,
         application: Application,
         numbers: &BTreeSet<Number>,
-        range: Range<Seq>,
+        stretch: &Stretch,
     ) -> Result<u64, ProjectorError> {
         let mut count = 0;
-        self.merge(timelines(application, numbers), range, &mut |_| {
+        self.merge(timelines(application, numbers), stretch.seqs.clone(), &mut |_| {
             count += 1;
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok(count)
+        Ok(count + self.claimed_count(&about(application, numbers), stretch.moments)?)
     }
 
     /// Where the operations of a filter stand with the least reading.
@@ -289,6 +388,20 @@ impl<'a> Log<'a> {
             decode_header(&bytes).map_err(|source| ProjectorError::Event { seq, source })?;
         Ok(header.origin.is_some_and(|origin| origin.request_id == *id))
     }
+}
+
+/// What concerns some resources or persons.
+fn about(application: Application, numbers: &BTreeSet<Number>) -> Filter {
+    let resources = numbers.iter().map(|number| (application, *number)).collect();
+    Filter { application: Some(application), resources: Some(resources), ..Filter::default() }
+}
+
+/// Two lists, newest first, as one.
+fn merged(recorded: impl Iterator<Item = Item>, claimed: Vec<Claim>) -> Vec<Item> {
+    let mut rows: Vec<Item> = recorded.chain(claimed.into_iter().map(Item::Imported)).collect();
+    // Both are in order already, which this sort makes use of.
+    rows.sort_by_key(|item| std::cmp::Reverse(item.moment()));
+    rows
 }
 
 /// The indexes of some resources or persons.

@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::{
-    Action, Application, Credential, Effect, EventId, Number, Observation, Operation, Seq, Status,
+    Action, Application, CodeKind, Credential, Effect, EventId, Imported, Number, Observation, Operation, ResourceType, Seq,
+    Status,
     Unauthenticated, Verdict,
 };
 use projector::{action_of, action_seen, status_of};
 use scim::ScimType;
 use serde_json::{Map, Value, json};
+use store::key::Moment;
 
 use crate::as_of::{Identity, identity_at, scim_id};
+use crate::entry::Entry;
 use crate::error::Error;
+use crate::join::{explained, explaining};
 use crate::record::Record;
 use crate::shown::{Shown, What, json_value};
 use crate::type_names::TypeNames;
@@ -32,6 +36,26 @@ impl<'a> Operations<'a> {
         let slugs = applications.map(|application| (application.number, application.slug));
         let types = TypeNames::read(&record.view)?;
         Ok(Operations { record, slugs: slugs.collect(), types })
+    }
+
+    /// What is shown, and on what it stands.
+    pub(crate) fn record(&self) -> &'a Record<'a> {
+        self.record
+    }
+
+    /// An application's name.
+    pub(crate) fn slug(&self, application: Application) -> Option<&str> {
+        self.slugs.get(&application).map(String::as_str)
+    }
+
+    /// A resource type's name.
+    pub(crate) fn type_name(&self, resource_type: ResourceType) -> Option<&str> {
+        self.types.name(resource_type)
+    }
+
+    /// Method and resource type.
+    pub(crate) fn name(&self, shown: &Shown<'_>) -> String {
+        shown.name(&self.types)
     }
 
     /// The rows of the operations at these places.
@@ -76,6 +100,7 @@ impl<'a> Operations<'a> {
             What::Request(operation) => self.request_row(shown, operation)?,
             What::Seen(seen) => self.seen_row(shown, seen)?,
             What::Counted(requests) => self.counted_row(shown, requests)?,
+            What::Imported(entry) => self.imported_row(shown, entry)?,
         };
         match row {
             Value::Object(row) => Ok(row),
@@ -97,6 +122,7 @@ impl<'a> Operations<'a> {
             // What we record is what we saw happen.
             "occurredAt": recorded_at,
             "recordedAt": recorded_at,
+            "source": "recorded",
             "application": self.slugs.get(&header.application),
             "operation": shown.name(&self.types),
             "resourceType": null,
@@ -173,14 +199,69 @@ impl<'a> Operations<'a> {
         Ok(row)
     }
 
+    /// What a source claims: its time, its words, and whom it names.
+    fn imported_row(&self, shown: &Shown<'_>, entry: &Imported) -> Result<Value, Error> {
+        let mut row = self.common(shown)?;
+        let said = Entry::of(shown.entry()?);
+        row["occurredAt"] = entry.occurred_at.to_string().into();
+        row["source"] = "imported".into();
+        row["log"] = entry.source.name().into();
+        row["action"] = entry.action.name().into();
+        row["resourceType"] = self.types.name(entry.resource_type).into();
+        row["status"] = entry.status.name().into();
+        row["httpStatus"] = Value::Null;
+        row["effect"] = match entry.status {
+            Status::Skipped => Effect::Skipped.name().into(),
+            Status::Success | Status::Failure | Status::Warning => Value::Null,
+        };
+        for (name, value) in [
+            ("resourceId", said.target_id()),
+            ("userName", said.user_name()),
+            ("displayName", said.display_name()),
+        ] {
+            if row[name].is_null() {
+                row[name] = value.into();
+            }
+        }
+        row["entryId"] = entry.entry.as_str().into();
+        for (name, kind) in [
+            ("jobId", CodeKind::Job),
+            ("cycleId", CodeKind::Cycle),
+            ("changeId", CodeKind::Change),
+            ("errorCode", CodeKind::Error),
+            ("skipReason", CodeKind::SkipReason),
+        ] {
+            row[name] = entry.code(kind).into();
+        }
+        row["reason"] = said.reason().into();
+        row["durationMs"] = said.duration_ms().into();
+        row["changedPaths"] = said.modified_paths().into();
+        row["actorType"] = "provider".into();
+        row["actorId"] = Value::Null;
+        row["sourceIp"] = Value::Null;
+        row["userAgent"] = Value::Null;
+        row["importedBy"] = shown.header().origin.as_ref().map(|o| o.credential.to_string()).into();
+        Ok(row)
+    }
+
     /// The row of an operation with all that belongs to it.
     pub(crate) fn whole(&self, shown: &Shown<'_>) -> Result<Map<String, Value>, Error> {
         let mut row = self.row(shown)?;
         let intent = shown.answer().and_then(|answer| answer.intent);
         let intent = intent.map(|seq| self.record.event(seq)).transpose()?;
-        row.insert("changes".into(), self.changes(shown)?.into());
-        // A request tells nothing of the steps before it; imported entries do.
-        row.insert("steps".into(), json!([]));
+        let (changes, steps) = match shown.what {
+            What::Imported(_) => {
+                let said = Entry::of(shown.entry()?);
+                let told = (said.changes(), said.steps());
+                row.insert("entry".into(), said.into_json().into());
+                told
+            }
+            // A request tells nothing of the steps before it; imported entries do.
+            What::Request(_) | What::Seen(_) | What::Counted(_) => (self.changes(shown)?, vec![]),
+        };
+        row.insert("changes".into(), changes.into());
+        row.insert("steps".into(), steps.into());
+        self.insert_joins(&mut row, shown)?;
         row.insert("request".into(), shown.request(intent.as_ref())?);
         row.insert("response".into(), shown.response()?);
         if let Some(intent) = intent {
@@ -189,7 +270,51 @@ impl<'a> Operations<'a> {
         Ok(row)
     }
 
-    fn changes(&self, shown: &Shown<'_>) -> Result<Vec<Value>, Error> {
+    /// What imported entries say of a request, or what an entry explains.
+    fn insert_joins(&self, row: &mut Map<String, Value>, shown: &Shown<'_>) -> Result<(), Error> {
+        let (record, seq) = (self.record, shown.event.seq);
+        let application = shown.header().application;
+        match shown.what {
+            What::Imported(entry) => {
+                let moment = Moment { occurred_at: entry.occurred_at, seq };
+                let claim = record.view.claim(application, moment)?;
+                let claim = claim.ok_or(Error::Damaged("a claim"))?;
+                let joined = explained(record, &claim)?;
+                let explains = joined.map(|joined| {
+                    let confidence = joined.confidence.name();
+                    json!({"seq": joined.operation, "confidence": confidence})
+                });
+                row.insert("explains".into(), explains.into());
+            }
+            What::Request(operation) => {
+                let at = (seq, shown.header().recorded_at);
+                let joined = explaining(record, application, operation.number, at)?;
+                for name in ["jobId", "cycleId", "changeId"] {
+                    row.insert(name.into(), Value::Null);
+                }
+                let mut entries = vec![];
+                for one in joined {
+                    let told = self.rows(std::iter::once(one.entry))?.pop().unwrap_or_default();
+                    for name in ["jobId", "cycleId", "changeId"] {
+                        row.insert(name.into(), told[name].clone());
+                    }
+                    entries.push(json!({
+                        "seq": one.entry,
+                        "entryId": told["entryId"],
+                        "occurredAt": told["occurredAt"],
+                        "action": told["action"],
+                        "status": told["status"],
+                        "confidence": one.confidence.name(),
+                    }));
+                }
+                row.insert("explainedBy".into(), entries.into());
+            }
+            What::Seen(_) | What::Counted(_) => {}
+        }
+        Ok(())
+    }
+
+    pub(crate) fn changes(&self, shown: &Shown<'_>) -> Result<Vec<Value>, Error> {
         let application = shown.header().application;
         let mut rows = vec![];
         for (subject, changes) in shown.changes() {

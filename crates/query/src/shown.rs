@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use event::{
-    Answer, BodyNote, Changes, Content, Detail, Event, Fact, Flag, Header, Method, Number,
+    Answer, BodyNote, Changes, Content, Detail, Event, Fact, Flag, Header, Imported, Method, Number,
     Observation, Operation, Part, Route, Unauthenticated,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 use crate::type_names::TypeNames;
@@ -26,6 +26,8 @@ pub(crate) enum What<'a> {
     Seen(&'a Observation),
     /// Requests without a valid credential that were only counted.
     Counted(&'a Unauthenticated),
+    /// An entry of a provider's log.
+    Imported(&'a Imported),
 }
 
 impl<'a> Shown<'a> {
@@ -35,6 +37,7 @@ impl<'a> Shown<'a> {
             Fact::Operation(operation) => What::Request(operation),
             Fact::Observation(seen) => What::Seen(seen),
             Fact::Unauthenticated(requests) => What::Counted(requests),
+            Fact::Imported(entry) => What::Imported(entry),
             Fact::Intent(_)
             | Fact::UpstreamSet(_)
             | Fact::RecorderStarted(_)
@@ -43,7 +46,6 @@ impl<'a> Shown<'a> {
             | Fact::CredentialAdded(_)
             | Fact::CredentialRevoked(_)
             | Fact::ResourceTypeAdded(_)
-            | Fact::Imported(_)
             | Fact::ImportBatch(_)
             | Fact::Access(_)
             | Fact::EvidenceAdded(_)
@@ -62,6 +64,7 @@ impl<'a> Shown<'a> {
             What::Request(operation) => operation.number,
             What::Seen(seen) => seen.number,
             What::Counted(_) => Number::NOBODY,
+            What::Imported(entry) => entry.number,
         }
     }
 
@@ -76,6 +79,14 @@ impl<'a> Shown<'a> {
     /// What the upstream answered to a forwarded request.
     pub(crate) fn answer(&self) -> Option<&'a Answer> {
         self.part(|content| if let Content::Answer(answer) = content { Some(answer) } else { None })
+    }
+
+    /// The imported entry, in the words of Microsoft Graph.
+    pub(crate) fn entry(&self) -> Result<Map<String, Value>, Error> {
+        let text = self
+            .part(|content| if let Content::Entry(text) = content { Some(text) } else { None });
+        let entry = text.and_then(|text| serde_json::from_slice(text).ok());
+        entry.ok_or(Error::Damaged("an imported entry"))
     }
 
     /// What the application's profile did not expect.
@@ -126,6 +137,7 @@ impl<'a> Shown<'a> {
             What::Request(operation) => operation,
             What::Seen(seen) => return format!("observation ({})", seen.occasion.name()),
             What::Counted(_) => return "unauthenticated requests".to_owned(),
+            What::Imported(entry) => return format!("imported entry ({})", entry.source.name()),
         };
         let (route, object) = (operation.route, types.name(operation.resource_type));
         let method = self.method(operation);
@@ -174,7 +186,7 @@ impl<'a> Shown<'a> {
     pub(crate) fn response(&self) -> Result<Value, Error> {
         let status = match self.what {
             What::Request(operation) => operation.status,
-            What::Seen(_) => return Ok(Value::Null),
+            What::Seen(_) | What::Imported(_) => return Ok(Value::Null),
             What::Counted(_) => crate::operation::UNAUTHENTICATED,
         };
         let error = self.detail().and_then(|detail| detail.error.as_deref());

@@ -5,11 +5,13 @@ use std::ops::Range;
 use event::{Number, Seq, Timestamp};
 use scim::CursorKey;
 use serde_json::{Map, Value};
+use store::key::Moment;
 
 use crate::as_of::Slice;
 use crate::cursor::{self, Cursor, List};
 use crate::error::Error;
 use crate::instant::Role;
+use crate::log::Stretch;
 use crate::params::Params;
 use crate::record::Record;
 
@@ -38,6 +40,7 @@ pub(crate) struct Stand {
     pub(crate) limit: usize,
     /// The row after which the page begins.
     pub(crate) after: Option<u64>,
+    after_time: Timestamp,
     binding: u64,
     cursor_key: CursorKey,
 }
@@ -70,11 +73,11 @@ impl Stand {
                 if kind != list as u8 || cursor.binding != binding {
                     return Err(Error::CursorMismatch);
                 }
-                let Cursor { time, now, size, after, .. } = cursor;
+                let Cursor { time, now, size, after, after_time, .. } = cursor;
                 // The log never gets shorter under one key, unless somebody restored an older copy.
                 let mut stand =
                     Stand::on(record, params, names, size.min(record.size), now, Some(time))?;
-                stand.after = Some(after);
+                (stand.after, stand.after_time) = (Some(after), after_time);
                 stand
             }
         };
@@ -140,6 +143,7 @@ impl Stand {
             seqs: start..end,
             limit: 1,
             after: None,
+            after_time: Timestamp(0),
             binding: 0,
             cursor_key: record.cursor_key.clone(),
         })
@@ -150,10 +154,32 @@ impl Stand {
         (self.seqs.start.checked_sub(1), self.seqs.end.checked_sub(1))
     }
 
-    /// The events of the stretch that are left for this page of a list that goes from new to old.
-    pub(crate) fn seqs_left(&self) -> Range<Seq> {
-        let end = self.after.map_or(self.seqs.end, |after| after.min(self.seqs.end));
-        self.seqs.start..end
+    /// What is asked about, whichever page it is.
+    pub(crate) fn stretch(&self) -> Stretch {
+        let from = self.from.unwrap_or(Timestamp(i64::MIN));
+        let before = self.to.map_or(Moment::END, Moment::start_of);
+        Stretch { seqs: self.seqs.clone(), moments: (Moment::start_of(from), before) }
+    }
+
+    /// What is left of it for this page of a list that goes from new to old.
+    pub(crate) fn stretch_left(&self, record: &Record<'_>) -> Result<Stretch, Error> {
+        let mut stretch = self.stretch();
+        let Some(seq) = self.after else { return Ok(stretch) };
+        let after = Moment { occurred_at: self.after_time, seq };
+        // Of what was recorded at that very time, the seq decides.
+        let until = |time: Timestamp| -> Result<Seq, Error> {
+            Ok(record.seq_at(self.size, time)?.map_or(0, |last| last + 1))
+        };
+        let earlier = until(Timestamp(after.occurred_at.0.saturating_sub(1)))?;
+        let end = seq.clamp(earlier, until(after.occurred_at)?.max(earlier));
+        stretch.seqs.end = stretch.seqs.end.min(end);
+        stretch.moments.1 = stretch.moments.1.min(after);
+        Ok(stretch)
+    }
+
+    /// The cursor of the page that begins after a moment.
+    pub(crate) fn next_after(&self, list: List, moment: Moment) -> String {
+        self.seal(list, moment.seq, moment.occurred_at)
     }
 
     /// The rows of the page where all of them are at hand in a fixed order, and the cursor of the next.
@@ -173,8 +199,12 @@ impl Stand {
 
     /// The cursor of the page that begins after a row.
     pub(crate) fn next(&self, list: List, after: u64) -> String {
+        self.seal(list, after, Timestamp(0))
+    }
+
+    fn seal(&self, list: List, after: u64, after_time: Timestamp) -> String {
         let Stand { binding, time, now, size, .. } = *self;
-        Cursor { binding, time, now, size, after }.seal(list, &self.cursor_key)
+        Cursor { binding, time, now, size, after, after_time }.seal(list, &self.cursor_key)
     }
 }
 

@@ -247,6 +247,12 @@ impl<'a> People<'a> {
                 }
             },
         };
+        if let Some(id) = target
+            && by_target.is_none()
+            && !parts.iter().any(|part| mentions(part, Attribute::Id))
+        {
+            parts.push(self.mention(number, Attribute::Id, resource_type, id));
+        }
         if let Some(id) = source
             && by_source != Some(number)
             && !parts.iter().any(|part| mentions(part, Attribute::SourceId))

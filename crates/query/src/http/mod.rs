@@ -4,6 +4,7 @@ mod access;
 mod apps;
 mod blame;
 mod coverage;
+mod graph;
 mod groups;
 mod health;
 mod history;
@@ -29,7 +30,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequestParts, MatchedPath, Path};
 use axum::http::Uri;
 use axum::http::request::Parts;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use event::Application;
 use projector::{Decision, Durability};
@@ -86,13 +87,15 @@ pub fn router(query: Arc<Query>) -> Router {
         .route("/api/v1/reports/unapproved", get(reports::without_evidence))
         .route("/api/v1/coverage", get(coverage::list))
         .route("/api/v1/access-log", get(access::log))
+        .route("/v1.0/auditLogs/provisioning", get(graph::list))
+        .route("/v1.0/auditLogs/provisioning/{id}", get(graph::one))
         .route("/api/v1/operations", get(operations::list))
         .route("/api/v1/operations/{id}", get(operations::one))
         .route("/api/v1/operations/{id}/evidence", get(lists::evidence).post(lists::add_evidence))
         .route("/api/v1/reference-lists", get(lists::list).post(lists::add))
         .fallback(async || Error::NotFound("there is nothing at this address"))
         .method_not_allowed_fallback(async || Error::Method)
-        .layer(from_fn(frame))
+        .layer(from_fn_with_state(Arc::clone(&query), frame))
         .with_state(query)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use event::{Action, Application, Credential, Event, EventId, Number, ResourceType, Seq, Status};
+use event::{Action, Application, CodeKind, Credential, Event, EventId, Number, ResourceType, Seq, Status};
 use projector::View;
 
 use super::{Ask, Names, Reading};
@@ -10,7 +10,7 @@ use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
-use crate::log::{Filter, Log};
+use crate::log::{Filter, Log, Wanted};
 use crate::name::Name;
 use crate::operation::Operations;
 use crate::params::Params;
@@ -30,6 +30,11 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
             "resource",
             "credential",
             "requestId",
+            "source",
+            "errorCode",
+            "skipReason",
+            "cycleId",
+            "changeId",
             "from",
             "to",
             "knownAt",
@@ -41,12 +46,18 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
         let record = &reading.record.of_first(stand.size);
         let filter = filter(&reading, &params)?;
         let log = Log::new(record.view, record.store);
-        let page = log.page(&filter, stand.seqs_left(), stand.limit)?;
-        let count = log.count(&filter, stand.seqs.clone())?;
-        let last = page.rows.last().filter(|_| page.more);
-        let next = last.map(|last| stand.next(List::Operations, last.seq));
-        let rows = Operations::new(record)?.rows(page.rows.iter().map(|summary| summary.seq))?;
         let applications = reading.applications(filter.application)?;
+        let mut wanted = Wanted::both(filter);
+        match params.read_as("source", "recorded or imported", kind)? {
+            Some(Kind::Recorded) => wanted.imported = None,
+            Some(Kind::Imported) => wanted.recorded = None,
+            None => {}
+        }
+        let page = log.page(&wanted, &stand.stretch_left(record)?, stand.limit)?;
+        let count = log.count(&wanted, &stand.stretch())?;
+        let last = page.rows.last().filter(|_| page.more);
+        let next = last.map(|last| stand.next_after(List::Operations, last.moment()));
+        let rows = Operations::new(record)?.rows(page.rows.iter().map(|item| item.moment().seq))?;
         let coverage = Coverage::between(record, &stand, &applications)?;
         Ok(Answer::new(record, &stand, &coverage).rows(rows, count, next))
     })
@@ -75,11 +86,45 @@ fn filter(reading: &Reading<'_>, params: &Params) -> Result<Filter, Error> {
     Ok(Filter {
         application,
         credential: params.read_as("credential", "the id of a token, or none", credential)?,
-        status: params.read_as("status", "success, failure or skipped", status)?,
-        action: params.read_as("action", "create, update, disable, delete or other", action)?,
+        status: params.read_as("status", "success, failure, skipped or warning", status)?,
+        action: params.read_as("action", "create, update, disable, delete, stagedDelete or other", action)?,
         resources,
         request_id: params.get("requestId").map(str::to_owned),
+        log: None,
+        code: code(params)?,
     })
+}
+
+/// Whether we saw it, or somebody says so.
+enum Kind {
+    Recorded,
+    Imported,
+}
+
+fn kind(text: &str) -> Option<Kind> {
+    match text {
+        "recorded" => Some(Kind::Recorded),
+        "imported" => Some(Kind::Imported),
+        _ => None,
+    }
+}
+
+/// The code of imported entries that is asked for; one at a time.
+fn code(params: &Params) -> Result<Option<(CodeKind, String)>, Error> {
+    let kinds = [
+        ("errorCode", CodeKind::Error),
+        ("skipReason", CodeKind::SkipReason),
+        ("cycleId", CodeKind::Cycle),
+        ("changeId", CodeKind::Change),
+    ];
+    let given = kinds.into_iter().filter_map(|(name, kind)| Some((name, kind, params.get(name)?)));
+    let mut given = given.collect::<Vec<_>>().into_iter();
+    let first = given.next();
+    if let Some((name, ..)) = given.next() {
+        let accepts = "its value alone: one of errorCode, skipReason, cycleId and changeId at a time";
+        return Err(Error::Parameter { name, accepts });
+    }
+    Ok(first.map(|(_, kind, text)| (kind, text.to_owned())))
 }
 
 /// Everybody and everything that ever had a name, in one application or in all.

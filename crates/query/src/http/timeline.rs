@@ -42,12 +42,15 @@ fn timeline(
     }
     let log = Log::new(record.view, record.store);
     // One more than is shown tells whether there are more.
-    let mut seqs = log.timeline(application, &numbers, stand.seqs_left(), stand.limit + 1)?;
-    let count = log.timeline_count(application, &numbers, stand.seqs.clone())?;
-    let more = seqs.len() > stand.limit;
-    seqs.truncate(stand.limit);
-    let next = seqs.last().filter(|_| more).map(|seq| stand.next(List::Timeline, *seq));
-    let rows = Operations::new(record)?.rows_about(&numbers, seqs.into_iter())?;
+    let left = stand.stretch_left(record)?;
+    let mut items = log.timeline(application, &numbers, &left, stand.limit + 1)?;
+    let count = log.timeline_count(application, &numbers, &stand.stretch())?;
+    let more = items.len() > stand.limit;
+    items.truncate(stand.limit);
+    let last = items.last().filter(|_| more);
+    let next = last.map(|last| stand.next_after(List::Timeline, last.moment()));
+    let seqs = items.iter().map(|item| item.moment().seq);
+    let rows = Operations::new(record)?.rows_about(&numbers, seqs)?;
     let coverage = Coverage::between(record, &stand, &[application])?;
     let answer = Answer::new(record, &stand, &coverage);
     let one = numbers.first().copied().unwrap_or(Number::NOBODY);

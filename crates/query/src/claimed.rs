@@ -1,0 +1,162 @@
+//! What imported entries say of somebody's account, where nothing was recorded: the state folded from
+//! their modified properties, in the order in which their source says that they happened.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use event::{Action, Application, Number, ResourceType, Seq, Status, Timestamp};
+use projector::{Claim, ProjectorError};
+use serde_json::{Map, Value};
+use store::key::{Moment, Set};
+
+use crate::entry::{Entry, truth};
+use crate::error::Error;
+use crate::record::Record;
+use crate::shown::Shown;
+
+/// An account as a provider's log tells of it.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Account {
+    /// Its id in the application.
+    pub(crate) id: Option<String>,
+    pub(crate) user_name: Option<String>,
+    pub(crate) display_name: Option<String>,
+    /// The values that were written last, by attribute as the provider writes it.
+    pub(crate) values: BTreeMap<String, String>,
+    pub(crate) active: bool,
+    /// Whether it is there, as far as the log tells.
+    pub(crate) exists: bool,
+    /// The first entry that wrote it.
+    pub(crate) created: Option<Moment>,
+    /// The last entry that wrote it.
+    pub(crate) last: Option<Moment>,
+}
+
+impl Account {
+    fn take(&mut self, claim: &Claim, entry: &Entry) {
+        if let Some(name) = entry.user_name() {
+            self.user_name = Some(name.to_owned());
+        }
+        if let Some(name) = entry.display_name() {
+            self.display_name = Some(name.to_owned());
+        }
+        if claim.status != Status::Success {
+            return;
+        }
+        if let Some(id) = entry.target_id() {
+            self.id = Some(id.to_owned());
+        }
+        self.created = self.created.or(Some(claim.moment));
+        self.last = Some(claim.moment);
+        match claim.action {
+            Action::Delete => {
+                (self.exists, self.active) = (false, false);
+                self.values.clear();
+                return;
+            }
+            Action::Create => (self.exists, self.active) = (true, true),
+            Action::Disable => (self.exists, self.active) = (true, false),
+            Action::Update => self.exists = true,
+            Action::Other | Action::StagedDelete => return,
+        }
+        for (path, _, new) in entry.modified() {
+            if path.eq_ignore_ascii_case("active") {
+                self.active = new.and_then(truth).unwrap_or(self.active);
+            }
+            match new {
+                Some(new) => self.values.insert(path.to_owned(), new.to_owned()),
+                None => self.values.remove(path),
+            };
+        }
+        if let Some(name) = self.values.get("userName") {
+            self.user_name = Some(name.clone());
+        }
+    }
+
+    /// The values as a user would show them.
+    pub(crate) fn resource(&self) -> Map<String, Value> {
+        let mut resource = Map::new();
+        resource.insert("id".into(), self.id.clone().into());
+        resource.insert("userName".into(), self.user_name.clone().into());
+        resource.insert("displayName".into(), self.display_name.clone().into());
+        for (path, value) in &self.values {
+            resource.insert(path.clone(), value.clone().into());
+        }
+        resource.insert("active".into(), self.active.into());
+        resource
+    }
+}
+
+/// Whether an application is known from imports alone: it has some, and no user was ever recorded.
+pub(crate) fn is_only_imported(
+    record: &Record<'_>,
+    application: Application,
+) -> Result<bool, Error> {
+    if !record.view.has_imports(application)? {
+        return Ok(false);
+    }
+    let users = Set::Existing(ResourceType::USER);
+    Ok(record.view.set_changes(application, users, 0..Seq::MAX)?.is_empty())
+}
+
+fn until(at: Timestamp) -> (Moment, Moment) {
+    let start = Moment::start_of(Timestamp(i64::MIN));
+    (start, Moment::start_of(Timestamp(at.0.saturating_add(1))))
+}
+
+/// The accounts of an application's users at an instant, by number.
+pub(crate) fn accounts_at(
+    record: &Record<'_>,
+    application: Application,
+    at: Timestamp,
+) -> Result<BTreeMap<Number, Account>, Error> {
+    let mut claims = vec![];
+    record.view.claims(application, until(at), &mut |claim| {
+        if claim.resource_type == ResourceType::USER && claim.number != Number::NOBODY {
+            claims.push(claim);
+        }
+        ControlFlow::Continue(())
+    })?;
+    let mut accounts = BTreeMap::<Number, Account>::new();
+    for claim in claims.iter().rev() {
+        let entry = entry_of(record, claim)?;
+        accounts.entry(claim.number).or_default().take(claim, &entry);
+    }
+    Ok(accounts)
+}
+
+/// The claims about somebody up to an instant, newest first.
+pub(crate) fn claims_until(
+    record: &Record<'_>,
+    application: Application,
+    number: Number,
+    at: Timestamp,
+) -> Result<Vec<Claim>, ProjectorError> {
+    let mut claims = vec![];
+    record.view.claims_about(application, number, until(at), &mut |claim| {
+        claims.push(claim);
+        ControlFlow::Continue(())
+    })?;
+    Ok(claims)
+}
+
+/// One account at an instant.
+pub(crate) fn account_at(
+    record: &Record<'_>,
+    application: Application,
+    number: Number,
+    at: Timestamp,
+) -> Result<Account, Error> {
+    let mut account = Account::default();
+    for claim in claims_until(record, application, number, at)?.iter().rev() {
+        account.take(claim, &entry_of(record, claim)?);
+    }
+    Ok(account)
+}
+
+/// The entry of a claim.
+pub(crate) fn entry_of(record: &Record<'_>, claim: &Claim) -> Result<Entry, Error> {
+    let event = record.event(claim.moment.seq)?;
+    let shown = Shown::of(&event).ok_or(Error::Damaged("an imported entry"))?;
+    Ok(Entry::of(shown.entry()?))
+}

@@ -1,0 +1,153 @@
+//! What an imported entry says, in the words of Microsoft Graph.
+
+use serde_json::{Map, Value, json};
+
+/// An entry as it is stored: Graph's spelling, whatever form it came in.
+pub(crate) struct Entry(Map<String, Value>);
+
+impl Entry {
+    pub(crate) fn of(body: Map<String, Value>) -> Entry {
+        Entry(body)
+    }
+
+    pub(crate) fn into_json(self) -> Map<String, Value> {
+        self.0
+    }
+
+    fn text(&self, path: &[&str]) -> Option<&str> {
+        let (first, rest) = path.split_first()?;
+        let mut value = self.0.get(*first)?;
+        for name in rest {
+            value = value.get(*name)?;
+        }
+        value.as_str().filter(|text| !text.is_empty())
+    }
+
+    pub(crate) fn target_id(&self) -> Option<&str> {
+        self.text(&["targetIdentity", "id"])
+    }
+
+    pub(crate) fn source_id(&self) -> Option<&str> {
+        self.text(&["sourceIdentity", "id"])
+    }
+
+    pub(crate) fn user_name(&self) -> Option<&str> {
+        self.text(&["sourceIdentity", "details", "UserPrincipalName"])
+    }
+
+    pub(crate) fn display_name(&self) -> Option<&str> {
+        let path = ["sourceIdentity", "displayName"];
+        self.text(&path).or_else(|| self.text(&["activityDisplayName"]))
+    }
+
+    pub(crate) fn duration_ms(&self) -> Option<u64> {
+        self.0.get("durationInMilliseconds").and_then(Value::as_u64)
+    }
+
+    /// Why it failed or was passed over, in the source's words.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        let error = ["provisioningStatusInfo", "errorInformation", "reason"];
+        let skip = || self.skip_step().and_then(|step| step.get("description")?.as_str());
+        self.text(&error).or_else(|| self.text(&["resultReason"])).or_else(skip)
+    }
+
+    fn list(&self, name: &str) -> impl Iterator<Item = &Value> {
+        self.0.get(name).and_then(Value::as_array).into_iter().flatten()
+    }
+
+    /// The steps of a name, in the order in which they happened.
+    pub(crate) fn steps_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Value> {
+        let named = move |step: &&Value| step.get("name").and_then(Value::as_str) == Some(name);
+        self.list("provisioningSteps").filter(named)
+    }
+
+    /// The step that says why nothing was written.
+    pub(crate) fn skip_step(&self) -> Option<&Value> {
+        self.steps_named("EntrySynchronizationSkip").next()
+    }
+
+    /// What the checks of scope found: their names in the entry, and what they said.
+    pub(crate) fn scope_checks(&self) -> Vec<(String, bool)> {
+        let skip = self.skip_step();
+        let steps = self.steps_named("EntrySynchronizationScoping").chain(skip);
+        let mut checks: Vec<(String, bool)> = vec![];
+        for (name, value) in steps.filter_map(|step| step.get("details")?.as_object()).flatten() {
+            let Some(text) = value.as_str() else { continue };
+            if name == "ScopeEvaluationResult" {
+                let filters: Option<Map<String, Value>> = serde_json::from_str(text).ok();
+                for (filter, result) in filters.into_iter().flatten() {
+                    if let Some(result) = result.as_bool()
+                        && !checks.iter().any(|(known, _)| *known == filter)
+                    {
+                        checks.push((filter, result));
+                    }
+                }
+                continue;
+            }
+            let Some(result) = truth(text) else { continue };
+            if !checks.iter().any(|(known, _)| known == name) {
+                checks.push((name.clone(), result));
+            }
+        }
+        checks
+    }
+
+    /// A value of any step's details.
+    pub(crate) fn detail(&self, name: &str) -> Option<&str> {
+        let mut steps = self.list("provisioningSteps");
+        steps.find_map(|step| step.get("details")?.get(name)?.as_str())
+    }
+
+    pub(crate) fn modified(&self) -> impl Iterator<Item = (&str, Option<&str>, Option<&str>)> {
+        self.list("modifiedProperties").filter_map(|one| {
+            let text = |name: &str| one.get(name).and_then(Value::as_str);
+            Some((text("displayName")?, text("oldValue"), text("newValue")))
+        })
+    }
+
+    pub(crate) fn modified_paths(&self) -> Vec<&str> {
+        let mut paths: Vec<&str> = self.modified().map(|(path, ..)| path).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        paths
+    }
+
+    /// The modified properties as rows of changes.
+    pub(crate) fn changes(&self) -> Vec<Value> {
+        let rows = self.modified().map(|(path, old, new)| {
+            let op = match (old, new) {
+                (None, _) => "add",
+                (Some(_), None) => "remove",
+                (Some(_), Some(_)) => "replace",
+            };
+            json!({"path": path, "op": op, "oldValue": old, "newValue": new})
+        });
+        rows.collect()
+    }
+
+    /// The steps as rows.
+    pub(crate) fn steps(&self) -> Vec<Value> {
+        let rows = self.list("provisioningSteps").zip(1_u32..).map(|(step, place)| {
+            json!({
+                "stepNo": place,
+                "type": step["provisioningStepType"],
+                "name": step["name"],
+                "status": step["status"],
+                "description": step["description"],
+                "details": step["details"],
+            })
+        });
+        rows.collect()
+    }
+}
+
+/// `True` or `False`, as sources write them.
+pub(crate) fn truth(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,313 @@
+//! `$filter` of the provisioning log (OData 4.01, URL conventions §5.1.1): what a filter says, whether an
+//! entry fits it, and what of it an index can answer.
+//!
+//! `parse.rs` is the grammar, `token.rs` its words, `property.rs` the table of what can be named.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::slice;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+mod parse;
+mod property;
+mod token;
+
+use property::Property;
+
+/// A filter over entries in Graph's shape. Names are resolved and both sides of every comparison are of
+/// one type.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    condition: Condition,
+}
+
+/// Why a text is no filter: where, counted in characters from 1, and what would be right there. It
+/// never repeats a value; an unknown name is repeated where it is short and plain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("position {position}: {message}")]
+pub struct FilterError {
+    /// The character at which reading stopped; one past the last where the text ended too early.
+    pub position: usize,
+    message: String,
+}
+
+/// A comparison that every fitting entry satisfies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Required<'a> {
+    /// Path in canonical spelling, such as `provisioningStatusInfo/status`. Where it begins with a list
+    /// (`provisioningSteps/name`), some element of the list satisfies the comparison.
+    pub property: &'static str,
+    /// Where the property is a free map (`sourceIdentity/details`), its key as the filter spells it;
+    /// keys have no regard to case.
+    pub key: Option<&'a str>,
+    /// How the property compares with the values.
+    pub operator: Operator,
+    /// What it is compared with: one value, or several after `in`.
+    pub values: &'a [Literal],
+}
+
+/// How two values compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// Equal to it, or to one of several; nothing but `null` equals a value that is not there.
+    Eq,
+    /// The opposite of `Eq`.
+    Ne,
+    /// A later time or a larger integer.
+    Gt,
+    /// `Gt` or equal.
+    Ge,
+    /// An earlier time or a smaller integer.
+    Lt,
+    /// `Lt` or equal.
+    Le,
+    /// The text holds the other.
+    Contains,
+    /// The text begins with the other.
+    StartsWith,
+    /// The text ends with the other.
+    EndsWith,
+}
+
+/// A value that a filter gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Literal {
+    /// Compared with regard to case.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// To the nanosecond.
+    Time(DateTime<Utc>),
+    /// What a property is that is not there.
+    Null,
+}
+
+#[derive(Clone, Debug)]
+enum Condition {
+    /// Every one holds.
+    And(Vec<Condition>),
+    /// One holds at least.
+    Or(Vec<Condition>),
+    Not(Box<Condition>),
+    Compare {
+        left: Operand,
+        operator: Operator,
+        right: Operand,
+    },
+    /// Equal to one of the values.
+    In {
+        left: Operand,
+        values: Vec<Literal>,
+    },
+    /// Some element of the list fits; every one of them where `every` is set.
+    Elements {
+        list: &'static str,
+        every: bool,
+        condition: Box<Condition>,
+    },
+    Constant(bool),
+}
+
+#[derive(Clone, Debug)]
+enum Operand {
+    /// The key belongs to a free map and only to that.
+    Property {
+        property: &'static Property,
+        key: Option<String>,
+    },
+    Literal(Literal),
+    Lower(Box<Operand>),
+    Upper(Box<Operand>),
+}
+
+/// A value at hand while an entry is looked at.
+#[derive(PartialEq)]
+enum Held<'a> {
+    Text(Cow<'a, str>),
+    Integer(i64),
+    Time(DateTime<Utc>),
+    Null,
+}
+
+impl Filter {
+    /// Reads a filter as it stands in the query once that is percent-decoded.
+    ///
+    /// At most 4 096 bytes, 200 nodes (names, values, functions, operators), 32 levels (parentheses,
+    /// functions, `not`) and 100 values after one `in`.
+    pub fn parse(text: &str) -> Result<Filter, FilterError> {
+        Ok(Filter { condition: parse::parse(text)? })
+    }
+
+    /// Whether an entry fits; its members are spelled as Graph spells them.
+    ///
+    /// A member that is missing, null or not of its property's type equals `null`, differs from every
+    /// other value, and satisfies no other comparison. Elements of a list that are no objects are
+    /// passed over.
+    pub fn fits(&self, entry: &Map<String, Value>) -> bool {
+        self.condition.holds(entry)
+    }
+
+    /// What every fitting entry satisfies: the plain comparisons that `and` joins at the top, and those
+    /// in an `any` there.
+    pub fn required(&self) -> impl Iterator<Item = Required<'_>> {
+        self.condition
+            .terms()
+            .iter()
+            .flat_map(Condition::within_any)
+            .filter_map(Condition::required)
+    }
+
+    /// Whether `required` says all: then every entry that satisfies it fits.
+    pub fn is_all_required(&self) -> bool {
+        // Two comparisons in one `any` are about one element, which `required` does not say.
+        self.condition.terms().iter().all(|term| match term.within_any() {
+            [only] => only.required().is_some(),
+            _ => false,
+        })
+    }
+}
+
+impl Condition {
+    /// What `and` joins here.
+    fn terms(&self) -> &[Condition] {
+        match self {
+            Condition::And(terms) => terms,
+            single => slice::from_ref(single),
+        }
+    }
+
+    /// What `and` joins in an `any`; anything else stands for itself.
+    fn within_any(&self) -> &[Condition] {
+        match self {
+            Condition::Elements { every: false, condition, .. } => condition.terms(),
+            other => slice::from_ref(other),
+        }
+    }
+
+    fn required(&self) -> Option<Required<'_>> {
+        let (left, operator, values) = match self {
+            Condition::Compare { left, operator, right: Operand::Literal(value) } => {
+                (left, *operator, slice::from_ref(value))
+            }
+            Condition::In { left, values } => (left, Operator::Eq, values.as_slice()),
+            _ => return None,
+        };
+        let Operand::Property { property, key } = left else {
+            return None;
+        };
+        Some(Required { property: property.path, key: key.as_deref(), operator, values })
+    }
+
+    /// Whether it holds for an entry, or for an element where it stands in `any` or `all`.
+    fn holds(&self, object: &Map<String, Value>) -> bool {
+        match self {
+            Condition::And(terms) => terms.iter().all(|term| term.holds(object)),
+            Condition::Or(terms) => terms.iter().any(|term| term.holds(object)),
+            Condition::Not(term) => !term.holds(object),
+            Condition::Compare { left, operator, right } => {
+                operator.accepts(&left.held(object), &right.held(object))
+            }
+            Condition::In { left, values } => {
+                let left = left.held(object);
+                values.iter().any(|value| left == value.held())
+            }
+            Condition::Elements { list, every, condition } => {
+                let elements = object.get(*list).and_then(Value::as_array);
+                let mut elements = elements.into_iter().flatten().filter_map(Value::as_object);
+                if *every {
+                    elements.all(|element| condition.holds(element))
+                } else {
+                    elements.any(|element| condition.holds(element))
+                }
+            }
+            Condition::Constant(value) => *value,
+        }
+    }
+}
+
+impl Operator {
+    fn accepts(self, left: &Held<'_>, right: &Held<'_>) -> bool {
+        match self {
+            Operator::Eq => left == right,
+            Operator::Ne => left != right,
+            Operator::Gt => left.order(right).is_some_and(Ordering::is_gt),
+            Operator::Ge => left.order(right).is_some_and(Ordering::is_ge),
+            Operator::Lt => left.order(right).is_some_and(Ordering::is_lt),
+            Operator::Le => left.order(right).is_some_and(Ordering::is_le),
+            Operator::Contains | Operator::StartsWith | Operator::EndsWith => {
+                let (Held::Text(left), Held::Text(right)) = (left, right) else {
+                    return false;
+                };
+                let right = right.as_ref();
+                match self {
+                    Operator::StartsWith => left.starts_with(right),
+                    Operator::EndsWith => left.ends_with(right),
+                    _ => left.contains(right),
+                }
+            }
+        }
+    }
+
+    fn is_equality(self) -> bool {
+        matches!(self, Operator::Eq | Operator::Ne)
+    }
+
+    /// The operator with its sides exchanged, where there is one.
+    fn mirrored(self) -> Operator {
+        match self {
+            Operator::Gt => Operator::Lt,
+            Operator::Ge => Operator::Le,
+            Operator::Lt => Operator::Gt,
+            Operator::Le => Operator::Ge,
+            same => same,
+        }
+    }
+}
+
+impl Operand {
+    fn held<'a>(&'a self, object: &'a Map<String, Value>) -> Held<'a> {
+        match self {
+            Operand::Property { property, key } => property.held(key.as_deref(), object),
+            Operand::Literal(value) => value.held(),
+            Operand::Lower(inner) => match inner.held(object) {
+                Held::Text(text) => Held::Text(text.to_lowercase().into()),
+                other => other,
+            },
+            Operand::Upper(inner) => match inner.held(object) {
+                Held::Text(text) => Held::Text(text.to_uppercase().into()),
+                other => other,
+            },
+        }
+    }
+}
+
+impl Literal {
+    fn held(&self) -> Held<'_> {
+        match self {
+            Literal::Text(text) => Held::Text(text.into()),
+            Literal::Integer(integer) => Held::Integer(*integer),
+            Literal::Time(time) => Held::Time(*time),
+            Literal::Null => Held::Null,
+        }
+    }
+}
+
+impl Held<'_> {
+    /// The order of two integers or two times; the grammar lets nothing else be ordered.
+    fn order(&self, other: &Held<'_>) -> Option<Ordering> {
+        match (self, other) {
+            (Held::Integer(left), Held::Integer(right)) => Some(left.cmp(right)),
+            (Held::Time(left), Held::Time(right)) => Some(left.cmp(right)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! The words of a filter, one after the other.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+
+use super::{FilterError, Literal};
+
+const FRACTION_DIGITS_MAX: usize = 9;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Token<'a> {
+    /// A keyword, a function, a path or a variable.
+    Word(&'a str),
+    /// A text, an integer or a time.
+    Literal(Literal),
+    Open,
+    Close,
+    Comma,
+    Colon,
+    End,
+}
+
+pub(super) struct Tokens<'a> {
+    text: &'a str,
+    /// Bytes read; always between characters.
+    at: usize,
+}
+
+impl<'a> Tokens<'a> {
+    pub(super) fn new(text: &'a str) -> Tokens<'a> {
+        Tokens { text, at: 0 }
+    }
+
+    /// The next word and the byte at which it begins; after the last one the end, for ever.
+    pub(super) fn next(&mut self) -> Result<(usize, Token<'a>), FilterError> {
+        self.take_while(char::is_whitespace);
+        let start = self.at;
+        let Some(first) = self.rest().chars().next() else {
+            return Ok((start, Token::End));
+        };
+        let mark = match first {
+            '(' => Token::Open,
+            ')' => Token::Close,
+            ',' => Token::Comma,
+            ':' => Token::Colon,
+            '\'' => return Ok((start, Token::Literal(Literal::Text(self.quoted()?)))),
+            '0'..='9' | '-' => return Ok((start, Token::Literal(self.bare()?))),
+            _ if first.is_alphabetic() || first == '_' => {
+                let word = self.take_while(|c| c.is_alphanumeric() || "_/.-".contains(c));
+                return Ok((start, Token::Word(word)));
+            }
+            '"' | '‘' | '’' | '“' | '”' | '`' => {
+                return Err(self.error(start, "texts stand in single quotes, as in 'create'"));
+            }
+            _ => {
+                let problem = "this character means nothing here; operators are words such as eq, and, \
+                               not, and texts stand in single quotes";
+                return Err(self.error(start, problem));
+            }
+        };
+        self.at += first.len_utf8();
+        Ok((start, mark))
+    }
+
+    /// An error at a byte of the text.
+    pub(super) fn error(&self, at: usize, message: impl Into<String>) -> FilterError {
+        let position = self.text.char_indices().take_while(|(place, _)| *place < at).count() + 1;
+        FilterError { position, message: message.into() }
+    }
+
+    /// A text, up to its closing quote; two quotes in it are one.
+    fn quoted(&mut self) -> Result<String, FilterError> {
+        let start = self.at;
+        let mut content = String::new();
+        loop {
+            self.at += 1;
+            content.push_str(self.take_while(|c| c != '\''));
+            if !self.rest().starts_with('\'') {
+                return Err(self.error(start, "this text has no closing quote"));
+            }
+            self.at += 1;
+            if !self.rest().starts_with('\'') {
+                break;
+            }
+            content.push('\'');
+        }
+        // Most likely the quote was meant to belong to the text, and what follows too.
+        if self.rest().starts_with(char::is_alphanumeric) {
+            return Err(self.error(self.at, "a space after a text, and '' for a quote inside one"));
+        }
+        Ok(content)
+    }
+
+    /// An integer or a time.
+    fn bare(&mut self) -> Result<Literal, FilterError> {
+        let start = self.at;
+        let written = self.take_while(|c| c.is_alphanumeric() || "+-.:".contains(c));
+        if let Ok(integer) = written.parse() {
+            return Ok(Literal::Integer(integer));
+        }
+        if let Some(time) = instant(written) {
+            return Ok(Literal::Time(time));
+        }
+        // An offset whose `+` arrived as a space.
+        let end = self.at + " 00:00".len();
+        if let Some(time) = self.text.get(start..end).and_then(instant) {
+            self.at = end;
+            return Ok(Literal::Time(time));
+        }
+        let problem = "expected an integer such as 1500, a date such as 2026-07-30 or a time such as \
+                       2026-07-30T08:00:00Z; a text stands in single quotes";
+        Err(self.error(start, problem))
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
+        let rest = self.rest();
+        let end = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
+        self.at += end;
+        rest.get(..end).unwrap_or_default()
+    }
+}
+
+/// The instant of an RFC 3339 time, or the first one of a date in UTC.
+pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
+    let is_date = text.len() == 10
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    if is_date {
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        return Some(date.and_time(NaiveTime::MIN).and_utc());
+    }
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    if fraction.bytes().take_while(u8::is_ascii_digit).count() > FRACTION_DIGITS_MAX {
+        return None;
+    }
+    DateTime::parse_from_rfc3339(&with_plus(text)).ok().map(|time| time.to_utc())
+}
+
+/// In a query `+` stands for a space, and few clients escape the one before an offset.
+fn with_plus(text: &str) -> Cow<'_, str> {
+    match text.len().checked_sub("+00:00".len()).and_then(|place| text.split_at_checked(place)) {
+        Some((time, offset)) => match offset.strip_prefix(' ') {
+            Some(offset) => format!("{time}+{offset}").into(),
+            None => text.into(),
+        },
+        None => text.into(),
+    }
+}

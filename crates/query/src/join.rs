@@ -1,0 +1,212 @@
+//! Which operation an imported entry explains. The join is made when it is asked for, from what is known
+//! then, so the order in which the two arrived does not matter and nothing that was answered changes.
+
+use std::ops::ControlFlow;
+
+use event::{Action, Application, Content, Event, Number, Seq, Status, Timestamp};
+use projector::{Claim, OperationSummary, ProjectorError};
+use serde_json::Value;
+use store::key::Moment;
+
+use crate::as_of::scim_id;
+use crate::entry::{Entry, truth};
+use crate::error::Error;
+use crate::record::Record;
+use crate::shown::Shown;
+
+/// A provider's entry stands this near to the request that it is about, at most.
+const APART_MICROS_MAX: i64 = 15 * 60 * 1_000_000;
+/// This near it may be certain.
+const CERTAIN_MICROS_MAX: i64 = 120 * 1_000_000;
+
+/// How sure a join is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Confidence {
+    /// The person and the time fit.
+    Possible,
+    /// The action fits too.
+    Probable,
+    /// So do the id in the application and the values that were written, within two minutes.
+    Certain,
+}
+
+impl Confidence {
+    /// The word in answers.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Confidence::Possible => "possible",
+            Confidence::Probable => "probable",
+            Confidence::Certain => "certain",
+        }
+    }
+}
+
+/// An entry and the operation that it explains.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Joined {
+    pub(crate) entry: Seq,
+    pub(crate) operation: Seq,
+    pub(crate) confidence: Confidence,
+}
+
+/// The operation that an entry explains.
+pub(crate) fn explained(record: &Record<'_>, claim: &Claim) -> Result<Option<Joined>, Error> {
+    if claim.number == Number::NOBODY || claim.action == Action::Other {
+        return Ok(None);
+    }
+    let event = record.event(claim.moment.seq)?;
+    let shown = Shown::of(&event).ok_or(Error::Damaged("an imported entry"))?;
+    let entry = Entry::of(shown.entry()?);
+    let at = claim.moment.occurred_at.0;
+    let mut best: Option<(Confidence, i64, Seq)> = None;
+    for seq in writes_near(record, claim.application, claim.number, at)? {
+        let summary = record.view.operation(seq)?;
+        let Some(summary) = summary else { continue };
+        let apart = summary.recorded_at.0.abs_diff(at);
+        let apart = i64::try_from(apart).unwrap_or(i64::MAX);
+        if apart > APART_MICROS_MAX {
+            continue;
+        }
+        let confidence = confidence(record, claim, &entry, &summary, apart)?;
+        let Some(confidence) = confidence else { continue };
+        // The surer, then the nearer, then the earlier.
+        let is_better = best.is_none_or(|(sure, near, first)| {
+            (confidence, -apart, std::cmp::Reverse(seq)) > (sure, -near, std::cmp::Reverse(first))
+        });
+        if is_better {
+            best = Some((confidence, apart, seq));
+        }
+    }
+    Ok(best.map(|(confidence, _, operation)| Joined {
+        entry: claim.moment.seq,
+        operation,
+        confidence,
+    }))
+}
+
+/// The entries that explain an operation, oldest first.
+pub(crate) fn explaining(
+    record: &Record<'_>,
+    application: Application,
+    number: Number,
+    (seq, recorded_at): (Seq, Timestamp),
+) -> Result<Vec<Joined>, Error> {
+    if number == Number::NOBODY || !record.view.has_imports(application)? {
+        return Ok(vec![]);
+    }
+    let from = Moment::start_of(Timestamp(recorded_at.0.saturating_sub(APART_MICROS_MAX)));
+    let until = recorded_at.0.saturating_add(APART_MICROS_MAX + 1);
+    let mut claims = vec![];
+    let stretch = (from, Moment::start_of(Timestamp(until)));
+    record.view.claims_about(application, number, stretch, &mut |claim| {
+        claims.push(claim);
+        ControlFlow::Continue(())
+    })?;
+    let mut found = vec![];
+    for claim in claims.iter().rev() {
+        found.extend(explained(record, claim)?.filter(|joined| joined.operation == seq));
+    }
+    Ok(found)
+}
+
+/// The requests that wanted to change somebody, around an instant.
+fn writes_near(
+    record: &Record<'_>,
+    application: Application,
+    number: Number,
+    at: i64,
+) -> Result<Vec<Seq>, Error> {
+    let size_until = |us: i64| -> Result<Seq, ProjectorError> {
+        Ok(record.seq_at(record.size, Timestamp(us))?.map_or(0, |seq| seq + 1))
+    };
+    let from = size_until(at.saturating_sub(APART_MICROS_MAX + 1))?;
+    let to = size_until(at.saturating_add(APART_MICROS_MAX))?;
+    if from >= to {
+        return Ok(vec![]);
+    }
+    let mut seqs = record.view.by_resource(application, number, from..to, usize::MAX)?;
+    let mut failed = None;
+    seqs.retain(|seq| match record.view.operation(*seq) {
+        Ok(summary) => summary.is_some_and(|one| {
+            one.number == number && one.action != Action::Other && !one.is_observation()
+        }),
+        Err(error) => {
+            failed = Some(error);
+            false
+        }
+    });
+    failed.map_or(Ok(seqs), |error| Err(error.into()))
+}
+
+fn confidence(
+    record: &Record<'_>,
+    claim: &Claim,
+    entry: &Entry,
+    summary: &OperationSummary,
+    apart: i64,
+) -> Result<Option<Confidence>, Error> {
+    let same_action = match (claim.action, summary.action) {
+        (one, other) if one == other => true,
+        // What the provider calls a change may switch off, and the other way round.
+        (Action::Update, Action::Disable) | (Action::Disable, Action::Update) => true,
+        (Action::StagedDelete, Action::Delete) => true,
+        _ => false,
+    };
+    let same_end = match claim.status {
+        Status::Success => summary.status == Status::Success,
+        Status::Failure => summary.status == Status::Failure,
+        Status::Warning => true,
+        // Nothing was written, so nothing is explained.
+        Status::Skipped => return Ok(None),
+    };
+    if !same_action || !same_end {
+        return Ok((apart <= CERTAIN_MICROS_MAX && same_end).then_some(Confidence::Possible));
+    }
+    let id = scim_id(&record.view, claim.application, claim.number)?;
+    let same_target = entry.target_id().is_some() && entry.target_id() == id.as_deref();
+    if same_target && apart <= CERTAIN_MICROS_MAX {
+        let event = record.event(summary.seq)?;
+        if agrees(entry, &event, claim.number) {
+            return Ok(Some(Confidence::Certain));
+        }
+    }
+    Ok(Some(Confidence::Probable))
+}
+
+/// Whether the values that an entry says were written are those that an event changed, as far as both
+/// name the same attributes, which they must.
+fn agrees(entry: &Entry, event: &Event, number: Number) -> bool {
+    let mut changed = std::collections::BTreeMap::<String, Option<String>>::new();
+    for part in event.parts.iter().filter(|part| part.subject == number) {
+        if let Content::Changes(changes) = &part.content {
+            for change in &changes.values {
+                let new = change.new.as_deref().and_then(|text| serde_json::from_slice(text).ok());
+                changed.insert(change.path.to_string().to_ascii_lowercase(), new.as_ref().map(text));
+            }
+        }
+    }
+    let mut agreed = 0;
+    for (path, _, new) in entry.modified() {
+        let Some(ours) = changed.get(&path.to_ascii_lowercase()) else { continue };
+        let same = match (ours.as_deref(), new) {
+            (Some(ours), Some(new)) => {
+                ours == new || truth(ours).is_some_and(|ours| Some(ours) == truth(new))
+            }
+            (None, None | Some("")) => true,
+            _ => false,
+        };
+        if !same {
+            return false;
+        }
+        agreed += 1;
+    }
+    // A deletion writes no values.
+    agreed > 0 || (changed.is_empty() && entry.modified().next().is_none())
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
