@@ -11,6 +11,8 @@ const BEFORE: &str = "before the record began";
 const FUTURE: &str = "in the future";
 const AFTER_KNOWN: &str = "after what was known then";
 const OUTCOME: &str = "the outcome of a forwarded request is unknown";
+/// What an application's answers lack when it is known from imports alone.
+pub(crate) const NO_MEMBERSHIPS: &str = "memberships are not observable: the imported log has none";
 const NOT_IMPORTED: &str = "no imported log";
 /// What lies between two imports is a hole when it is longer than this: a provider is silent for hours
 /// when nothing changes, and not for a day.
@@ -101,6 +103,12 @@ impl Coverage {
             self.0.append(&mut holes);
         }
         Ok(self)
+    }
+
+    /// Adds a hole over all of the question's time.
+    pub(crate) fn with(mut self, reason: &'static str) -> Coverage {
+        self.0.push(Hole { from: None, to: None, reason, application: None });
+        self
     }
 
     pub(crate) fn holes(&self) -> &[Hole] {

@@ -70,7 +70,9 @@ impl Cursor {
     pub(crate) fn open(text: &str, key: &CursorKey) -> Option<(u8, Cursor)> {
         let bytes = key.open(text)?;
         let [VERSION, kind, rest @ ..] = bytes.as_slice() else { return None };
-        let ([binding, time, now, size, after, after_time], []) = rest.as_chunks::<8>() else { return None };
+        let ([binding, time, now, size, after, after_time], []) = rest.as_chunks::<8>() else {
+            return None;
+        };
         let cursor = Cursor {
             binding: u64::from_be_bytes(*binding),
             time: Timestamp(i64::from_be_bytes(*time)),
@@ -101,15 +103,14 @@ mod tests {
 
     #[test]
     fn a_cursor_reads_back_and_nothing_else_does() {
-        let cursor =
-            Cursor {
-                binding: 7,
-                time: Timestamp(-1),
-                now: Timestamp(2),
-                size: 3,
-                after: u64::MAX,
-                after_time: Timestamp(-4),
-            };
+        let cursor = Cursor {
+            binding: 7,
+            time: Timestamp(-1),
+            now: Timestamp(2),
+            size: 3,
+            after: u64::MAX,
+            after_time: Timestamp(-4),
+        };
         let key = CursorKey::new([5; 32]);
         let text = cursor.seal(List::Users, &key);
         assert_eq!(Cursor::open(&text, &key), Some((List::Users as u8, cursor)));

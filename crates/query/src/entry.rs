@@ -27,8 +27,8 @@ impl Entry {
         self.text(&["targetIdentity", "id"])
     }
 
-    pub(crate) fn source_id(&self) -> Option<&str> {
-        self.text(&["sourceIdentity", "id"])
+    pub(crate) fn error_code(&self) -> Option<&str> {
+        self.text(&["provisioningStatusInfo", "errorInformation", "errorCode"])
     }
 
     pub(crate) fn user_name(&self) -> Option<&str> {

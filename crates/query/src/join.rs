@@ -181,7 +181,8 @@ fn agrees(entry: &Entry, event: &Event, number: Number) -> bool {
         if let Content::Changes(changes) = &part.content {
             for change in &changes.values {
                 let new = change.new.as_deref().and_then(|text| serde_json::from_slice(text).ok());
-                changed.insert(change.path.to_string().to_ascii_lowercase(), new.as_ref().map(text));
+                changed
+                    .insert(change.path.to_string().to_ascii_lowercase(), new.as_ref().map(text));
             }
         }
     }

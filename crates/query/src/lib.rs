@@ -39,6 +39,7 @@ mod shown;
 mod stand;
 mod token;
 mod type_names;
+mod why;
 
 use std::fmt;
 use std::pin::Pin;

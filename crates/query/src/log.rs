@@ -16,7 +16,8 @@ use std::ops::{ControlFlow, Range};
 
 use event::codec::decode_header;
 use event::{
-    Action, Application, CodeKind, Credential, Number, Seq, Source as ImportSource, Status, Timestamp,
+    Action, Application, CodeKind, Credential, Number, Seq, Source as ImportSource, Status,
+    Timestamp,
 };
 use projector::{Claim, OperationSummary, ProjectorError, View, request_id_hash};
 use store::key::{Class, Moment};

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::{
-    Action, Application, CodeKind, Credential, Effect, EventId, Imported, Number, Observation, Operation, ResourceType, Seq,
-    Status,
-    Unauthenticated, Verdict,
+    Action, Application, CodeKind, Credential, Effect, EventId, Imported, Number, Observation,
+    Operation, ResourceType, Seq, Status, Unauthenticated, Verdict,
 };
 use projector::{action_of, action_seen, status_of};
 use scim::ScimType;

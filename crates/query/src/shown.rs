@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use event::{
-    Answer, BodyNote, Changes, Content, Detail, Event, Fact, Flag, Header, Imported, Method, Number,
-    Observation, Operation, Part, Route, Unauthenticated,
+    Answer, BodyNote, Changes, Content, Detail, Event, Fact, Flag, Header, Imported, Method,
+    Number, Observation, Operation, Part, Route, Unauthenticated,
 };
 use serde_json::{Map, Value, json};
 
@@ -83,8 +83,8 @@ impl<'a> Shown<'a> {
 
     /// The imported entry, in the words of Microsoft Graph.
     pub(crate) fn entry(&self) -> Result<Map<String, Value>, Error> {
-        let text = self
-            .part(|content| if let Content::Entry(text) = content { Some(text) } else { None });
+        let text =
+            self.part(|content| if let Content::Entry(text) = content { Some(text) } else { None });
         let entry = text.and_then(|text| serde_json::from_slice(text).ok());
         entry.ok_or(Error::Damaged("an imported entry"))
     }

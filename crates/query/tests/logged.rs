@@ -66,6 +66,7 @@ async fn nothing_that_a_client_chooses_is_logged() {
         cursor_key: scim::CursorKey::new([7; 32]),
         version: "1.2.3",
         look: Arc::new(|_, _, _| Box::pin(async { Err("no upstream".to_owned()) })),
+        import: Arc::new(|_, _, _, _| Box::pin(async { Err("no importer".to_owned()) })),
         profiles: Arc::new(scim::Profiles::built_in().1),
     }));
     for path in ["/api/v1/apps/paperboat/users/ana-secret?at=ana-secret", "/ana-secret"] {

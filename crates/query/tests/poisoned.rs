@@ -34,6 +34,7 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
         cursor_key: scim::CursorKey::new([7; 32]),
         version: "1.2.3",
         look: Arc::new(|_, _, _| Box::pin(async { Err("no upstream".to_owned()) })),
+        import: Arc::new(|_, _, _, _| Box::pin(async { Err("no importer".to_owned()) })),
         profiles: Arc::new(scim::Profiles::built_in().1),
     }));
     assert_eq!(get(&router, "/readyz").await.status(), 200);

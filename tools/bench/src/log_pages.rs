@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use event::{Action, Credential, ResourceType, Seq, Status, Timestamp};
 use projector::{View, seq_at};
-use query::log::{Filter, Log};
+use query::log::{Filter, Log, Stretch, Wanted};
 use query::name::Name;
 use store::Store;
 
@@ -103,6 +103,7 @@ impl Case {
             action: action.and_then(Action::from_name),
             resources,
             request_id: self.value("requestId").map(str::to_owned),
+            ..Filter::default()
         })
     }
 }
@@ -125,19 +126,20 @@ pub fn measure_engine(
     for case in cases(filled) {
         let filter = case.filter(&view)?;
         let seqs = if case.value("from").is_some() { stretch.clone() } else { 0..size };
-        let found = log.count(&filter, seqs.clone())?;
+        let (wanted, seqs) = (Wanted::both(filter), Stretch { seqs, ..Stretch::all() });
+        let found = log.count(&wanted, &seqs)?;
         if found == 0 {
             return Err(format!("there are no operations {}", case.name).into());
         }
         let (mut page_us, mut count_us) = (Vec::new(), Vec::new());
         for _ in 0..plan.rounds {
             let mut taken = samples(plan, || {
-                log.page(&filter, seqs.clone(), LIMIT)?;
+                log.page(&wanted, &seqs, LIMIT)?;
                 Ok(())
             })?;
             page_us.push(percentile(&mut taken, 50.0) as f64 / 1e3);
             let mut taken = samples(plan, || {
-                log.count(&filter, seqs.clone())?;
+                log.count(&wanted, &seqs)?;
                 Ok(())
             })?;
             count_us.push(percentile(&mut taken, 50.0) as f64 / 1e3);

@@ -80,7 +80,8 @@ pub async fn import(
     while left.peek().is_some() {
         let some: Vec<Ready> = left.by_ref().take(ENTRIES_PER_DECISION).collect();
         let origin = origin.clone();
-        let decide = move |view: &View<'_>, stamp: Stamp| decide(view, stamp, application, origin, some);
+        let decide =
+            move |view: &View<'_>, stamp: Stamp| decide(view, stamp, application, origin, some);
         let (new, known) = committer.submit(Durability::Appended, decide).await??;
         outcome.new += new;
         outcome.known += known;
@@ -301,8 +302,7 @@ impl<'a> People<'a> {
         text: &str,
     ) -> Part {
         let folded = folded(attribute, text);
-        let key_type =
-            if attribute == Attribute::Id { ResourceType::NONE } else { resource_type };
+        let key_type = if attribute == Attribute::Id { ResourceType::NONE } else { resource_type };
         self.mentions.insert((attribute, key_type, folded.clone()), number);
         let mention = Mention { attribute, value: text.to_owned(), folded, resource_type };
         let changes = Changes { mention: Some(mention), ..Changes::default() };

@@ -363,7 +363,8 @@ impl<R: Read> Records<R> {
                         self.frames.truncate(self.frames.len().saturating_sub(2));
                     }
                     // What was broken may have been the opening of the list itself.
-                    if !is_table && matches!(self.frames.last(), Some(Frame::Rest | Frame::Tables)) {
+                    if !is_table && matches!(self.frames.last(), Some(Frame::Rest | Frame::Tables))
+                    {
                         self.frames.push(Frame::List);
                     }
                     return Ok(());

@@ -128,7 +128,8 @@ impl Asked<'_> {
     /// The recorded events and the claims of the times that can fit.
     fn stretch(&self, pushed: &Pushed) -> Result<Stretch, Error> {
         let before = |us: i64| self.size_before(Timestamp(us));
-        let end = if pushed.before_us == i64::MAX { self.record.size } else { before(pushed.before_us)? };
+        let end =
+            if pushed.before_us == i64::MAX { self.record.size } else { before(pushed.before_us)? };
         let start = if pushed.from_us == i64::MIN { 0 } else { before(pushed.from_us)?.min(end) };
         let from = Moment::start_of(Timestamp(pushed.from_us));
         let until = match pushed.before_us {

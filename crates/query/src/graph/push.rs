@@ -74,7 +74,7 @@ impl Pushed {
     /// so that a finer one is widened, and the filter itself decides at the edge.
     fn within(&mut self, operator: Operator, time: DateTime<Utc>) -> bool {
         let us = time.timestamp_micros();
-        let is_whole = time.timestamp_subsec_nanos() % 1_000 == 0;
+        let is_whole = time.timestamp_subsec_nanos().is_multiple_of(1_000);
         let next = us.saturating_add(1);
         let (from, before) = match operator {
             Operator::Eq => (us, next),

@@ -192,9 +192,8 @@ pub(super) async fn list(ask: Ask) -> Result<GraphAnswer, Error> {
         let mut after = None;
         if let Some(token) = &options.skip_token {
             let opened = Cursor::open(token, reading.record.cursor_key);
-            let opened = opened.filter(|(kind, cursor)| {
-                *kind == List::Graph as u8 && cursor.binding == binding
-            });
+            let opened = opened
+                .filter(|(kind, cursor)| *kind == List::Graph as u8 && cursor.binding == binding);
             let (_, cursor) = opened.ok_or(Error::Option(
                 "$skiptoken belongs to another question; follow @odata.nextLink unchanged",
             ))?;

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{Ask, Names, Reading, resource};
 use crate::answer::Answer;
 use crate::as_of::{Existence, Member, Page, members_at, nested_members_at, scim_id};
-use crate::coverage::Coverage;
+use crate::claimed::is_only_imported;
+use crate::coverage::{Coverage, NO_MEMBERSHIPS};
 use crate::cursor::List;
 use crate::error::Error;
 use crate::record::Record;
@@ -56,7 +57,10 @@ fn members_of(reading: &Reading<'_>, slug: &str, named: &str) -> Result<Answer, 
         row(record, &types, application, member, start_known)
     });
     let rows = rows.collect::<Result<_, _>>()?;
-    let coverage = Coverage::at(record, &stand, &[application])?;
+    let mut coverage = Coverage::at(record, &stand, &[application])?;
+    if is_only_imported(record, application)? {
+        coverage = coverage.with(NO_MEMBERSHIPS);
+    }
     let answer = Answer::new(record, &stand, &coverage).with("groupId", id).with("groupName", name);
     let answer = answer.about(application, group.number).with("nested", is_nested);
     Ok(resource::with_existence(answer, &group).rows(rows, page.count, next))

@@ -24,7 +24,8 @@ pub(super) async fn add(
     let asked = ask.read(move |reading| {
         let params = reading.params(&["run"])?;
         let accepts = "1 to 16 hexadecimal digits, the same for all requests of one import";
-        let run = |text: &str| u64::from_str_radix(text, 16).ok().filter(|_| !text.starts_with('+'));
+        let run =
+            |text: &str| u64::from_str_radix(text, 16).ok().filter(|_| !text.starts_with('+'));
         let run = params.read_as("run", accepts, run)?;
         let origin = reading.caller.clone().into_admin()?;
         let application = reading.caller.application(&reading.record.view, &slug)?.number;

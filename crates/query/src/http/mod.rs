@@ -9,6 +9,7 @@ mod groups;
 mod health;
 mod history;
 mod imports;
+mod jobs;
 mod leavers;
 mod lists;
 mod operations;
@@ -18,6 +19,7 @@ mod resource;
 mod timeline;
 mod tokens;
 mod users;
+mod why;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -70,6 +72,7 @@ pub fn router(query: Arc<Query>) -> Router {
         .route("/api/v1/apps/{app}/groups/{group}", get(groups::one))
         .route("/api/v1/apps/{app}/groups/{group}/members", get(groups::members))
         .route("/api/v1/apps/{app}/groups/{group}/blame", get(blame::of_group))
+        .route("/api/v1/apps/{app}/users/{user}/why", get(why::of_user))
         .route("/api/v1/apps/{app}/users/{user}/blame", get(blame::of_user))
         .route("/api/v1/apps/{app}/groups/{group}/diff", get(history::diff))
         .route("/api/v1/apps/{app}/groups/{group}/intervals", get(history::of_group))
@@ -85,6 +88,7 @@ pub fn router(query: Arc<Query>) -> Router {
         .route("/api/v1/reports/overlap", get(reports::overlap))
         .route("/api/v1/reports/reactivated", get(reports::came_back))
         .route("/api/v1/reports/unapproved", get(reports::without_evidence))
+        .route("/api/v1/jobs/{job}", get(jobs::one))
         .route("/api/v1/coverage", get(coverage::list))
         .route("/api/v1/access-log", get(access::log))
         .route("/v1.0/auditLogs/provisioning", get(graph::list))

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use event::{Action, Application, CodeKind, Credential, Event, EventId, Number, ResourceType, Seq, Status};
+use event::{
+    Action, Application, CodeKind, Credential, Event, EventId, Number, ResourceType, Seq, Status,
+};
 use projector::View;
 
 use super::{Ask, Names, Reading};
@@ -87,7 +89,11 @@ fn filter(reading: &Reading<'_>, params: &Params) -> Result<Filter, Error> {
         application,
         credential: params.read_as("credential", "the id of a token, or none", credential)?,
         status: params.read_as("status", "success, failure, skipped or warning", status)?,
-        action: params.read_as("action", "create, update, disable, delete, stagedDelete or other", action)?,
+        action: params.read_as(
+            "action",
+            "create, update, disable, delete, stagedDelete or other",
+            action,
+        )?,
         resources,
         request_id: params.get("requestId").map(str::to_owned),
         log: None,
@@ -121,7 +127,8 @@ fn code(params: &Params) -> Result<Option<(CodeKind, String)>, Error> {
     let mut given = given.collect::<Vec<_>>().into_iter();
     let first = given.next();
     if let Some((name, ..)) = given.next() {
-        let accepts = "its value alone: one of errorCode, skipReason, cycleId and changeId at a time";
+        let accepts =
+            "its value alone: one of errorCode, skipReason, cycleId and changeId at a time";
         return Err(Error::Parameter { name, accepts });
     }
     Ok(first.map(|(_, kind, text)| (kind, text.to_owned())))

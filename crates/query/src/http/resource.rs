@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use super::{Names, Reading};
 use crate::answer::Answer;
 use crate::as_of::{Existence, Resource, resource_of, scim_id};
-use crate::coverage::Coverage;
+use crate::claimed::{account_at, is_only_imported};
+use crate::coverage::{Coverage, NO_MEMBERSHIPS};
 use crate::error::Error;
 use crate::history::nested_groups;
 use crate::name::{Found, Name};
@@ -35,8 +36,11 @@ pub(super) fn one(
     let stand = Stand::of_one(&reading.record, &params, &names)?;
     let record = &reading.record.of_first(stand.size);
     let view = &record.view;
-    let found = named(view, application.number, resource_type, name, stand.at_seq)?;
     let coverage = Coverage::at(record, &stand, &[application.number])?;
+    if resource_type == ResourceType::USER && is_only_imported(record, application.number)? {
+        return imported(record, &stand, (application.number, name), coverage);
+    }
+    let found = named(view, application.number, resource_type, name, stand.at_seq)?;
     let answer = with_existence(Answer::new(record, &stand, &coverage), &found);
     let answer = answer.about(application.number, found.number);
     let answer = match (includes_groups, stand.at_seq) {
@@ -52,6 +56,29 @@ pub(super) fn one(
         Existence::Exists(version) => Some(representation(version, &base)),
         Existence::NotYet { .. } | Existence::Deleted { .. } => None,
     }))
+}
+
+/// A user as a provider's log tells of them, where nothing was recorded.
+fn imported(
+    record: &Record<'_>,
+    stand: &Stand,
+    (application, name): (Application, &str),
+    coverage: Coverage,
+) -> Result<Answer, Error> {
+    let numbers = Name::parse(name).ever(&record.view, application, ResourceType::USER)?;
+    let number = *numbers.last().ok_or(UNKNOWN)?;
+    let account = account_at(record, application, number, stand.time)?;
+    let coverage = coverage.with_imports(record, stand, &[application], true)?;
+    let coverage = coverage.with(NO_MEMBERSHIPS);
+    let answer = Answer::new(record, stand, &coverage).about(application, number);
+    let exists = match (account.exists, account.last) {
+        (true, _) => "yes",
+        (false, Some(_)) => "deleted",
+        (false, None) => "no",
+    };
+    let answer = answer.with("exists", exists).with("basis", "imported");
+    let answer = answer.with("existsSeq", account.last.map(|moment| moment.seq));
+    Ok(answer.resource(account.exists.then(|| account.resource().into())))
 }
 
 /// The groups that a user was in, by number.

@@ -1,14 +1,16 @@
 //! The users of an application as of an instant.
 
-use event::{Number, ResourceType};
+use event::{Application, Number, ResourceType};
 use serde_json::{Value, json};
 
 use super::{Ask, Names, resource};
 use crate::answer::Answer;
 use crate::as_of::{User, users_at};
+use crate::claimed::{Account, accounts_at, is_only_imported};
 use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
+use crate::record::Record;
 use crate::stand::Stand;
 
 /// `GET /api/v1/apps/{app}/users/{user}`
@@ -28,6 +30,9 @@ pub(super) async fn list(ask: Ask, Names(slug): Names<String>) -> Result<Answer,
         if let Some(active) = active {
             stand.question.insert("active".into(), active.into());
         }
+        if is_only_imported(record, application)? {
+            return imported(record, &stand, application, active);
+        }
         let page = users_at(&record.view, application, active, stand.at_seq, stand.slice())?;
         let next = page.next.map(|number| stand.next(List::Users, number.0.into()));
         let rows = page.rows.iter().map(|user| {
@@ -41,6 +46,39 @@ pub(super) async fn list(ask: Ask, Names(slug): Names<String>) -> Result<Answer,
         Ok(answer.about(application, Number::NOBODY).rows(rows, page.count, next))
     })
     .await
+}
+
+/// The users that a provider's log tells of, where nothing was recorded.
+fn imported(
+    record: &Record<'_>,
+    stand: &Stand,
+    application: Application,
+    active: Option<bool>,
+) -> Result<Answer, Error> {
+    let mut accounts = accounts_at(record, application, stand.time)?;
+    accounts.retain(|_, one| one.exists && active.is_none_or(|wanted| one.active == wanted));
+    let all: Vec<Account> = accounts.into_values().collect();
+    let (page, next) = stand.part_of(&all, List::Users);
+    let rows = page.iter().map(|account| {
+        let created = account.created.map(|moment| (moment.occurred_at.to_string(), moment.seq));
+        let (created_at, created_seq) = created.unzip();
+        json!({
+            "userId": account.id,
+            "userName": account.user_name,
+            "externalId": null,
+            "displayName": account.display_name,
+            "active": account.active,
+            "createdAt": created_at,
+            "createdSeq": created_seq,
+            // The first entry that was imported need not be the first that was written.
+            "startKnown": false,
+        })
+    });
+    let coverage = Coverage::at(record, stand, &[application])?;
+    let coverage = coverage.with_imports(record, stand, &[application], true)?;
+    let answer = Answer::new(record, stand, &coverage).with("basis", "imported");
+    let answer = answer.about(application, Number::NOBODY);
+    Ok(answer.rows(rows.collect(), all.len() as u64, next))
 }
 
 fn row(user: &User, start_known: bool) -> Value {

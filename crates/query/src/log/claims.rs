@@ -92,7 +92,8 @@ impl Log<'_> {
                 let moments = self.view.claims_by_code(application, code, stretch, usize::MAX)?;
                 for moment in moments {
                     let claim = self.view.claim(application, moment)?;
-                    let claim = claim.ok_or(ProjectorError::Row { what: "a claim", source: None })?;
+                    let claim =
+                        claim.ok_or(ProjectorError::Row { what: "a claim", source: None })?;
                     if take(claim).is_break() {
                         break;
                     }

@@ -120,7 +120,7 @@ pub fn failing(
             found.push(Failing { number, seq, failures });
         }
     }
-    found.sort_unstable_by(|one, other| other.seq.cmp(&one.seq));
+    found.sort_unstable_by_key(|one| std::cmp::Reverse(one.seq));
     Ok(found)
 }
 

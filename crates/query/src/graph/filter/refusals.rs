@@ -112,10 +112,7 @@ fn refusals_of_types() {
     check_refused("null eq true", "position 9: expected a value");
     check_refused("activityDateTime gt 'x'", &format!("position 21: {time}"));
     for no_time in ["+2026-7-30", "2026- 7-30", "2026-07-3é", "-026-07-30", "2026/07/30"] {
-        check_refused(
-            &format!("activityDateTime gt '{no_time}'"),
-            &format!("position 21: {time}"),
-        );
+        check_refused(&format!("activityDateTime gt '{no_time}'"), &format!("position 21: {time}"));
     }
     check_refused("activityDateTime in (5)", &format!("position 22: {time}"));
     check_refused("activityDateTime eq jobId", &format!("position 21: {time}"));

@@ -1,0 +1,168 @@
+//! Whether provisioning is alive: when the provider was last heard, and how it went.
+
+use event::{Application, CodeKind, Fact, Number, Source, Status, Timestamp};
+use serde_json::{Value, json};
+use store::key::Moment;
+
+use super::{Ask, Names, Reading};
+use crate::answer::Answer;
+use crate::claimed::entry_of;
+use crate::coverage::Coverage;
+use crate::error::Error;
+use crate::log::{Filter, Log, Stretch, Wanted};
+use crate::record::Record;
+use crate::stand::Stand;
+
+/// Providers come by so often in steady state.
+const INTERVAL_SECONDS: i64 = 2_400;
+/// Without anything for so long it is no longer late but silent.
+const SILENT_SECONDS: i64 = 24 * 3_600;
+const DAY_MICROS: i64 = 24 * 3_600 * 1_000_000;
+/// So many of the newest entries are looked through for what a job is called, and how it fares.
+const LOOKED_AT_MAX: usize = 2_000;
+
+/// `GET /api/v1/jobs/{job}`: by the application's name, or a job's id of an imported log.
+pub(super) async fn one(ask: Ask, Names(job): Names<String>) -> Result<Answer, Error> {
+    ask.answer(move |reading| {
+        let params = reading.params(&["at", "knownAt", "tz"])?;
+        let stand = Stand::of_one(&reading.record, &params, &[("job", &job)])?;
+        let record = &reading.record.of_first(stand.size);
+        let (application, slug) = application_of(&reading, record, &job)?;
+        let told = state(record, &stand, application, &slug)?;
+        let coverage = Coverage::at(record, &stand, &[application])?;
+        let answer = Answer::new(record, &stand, &coverage).about(application, Number::NOBODY);
+        Ok(answer.resource(Some(told)))
+    })
+    .await
+}
+
+fn application_of(
+    reading: &Reading<'_>,
+    record: &Record<'_>,
+    job: &str,
+) -> Result<(Application, String), Error> {
+    if let Some(row) = record.view.application(job)?
+        && reading.caller.may_see(row.number)
+    {
+        return Ok((row.number, row.slug));
+    }
+    for row in record.view.applications()? {
+        if reading.caller.may_see(row.number) && jobs_of(record, row.number)?.contains(job) {
+            return Ok((row.number, row.slug));
+        }
+    }
+    Err(Error::NotFound("there is no application of that name, and no imported job of that id"))
+}
+
+/// The jobs that an application's newest entries name.
+fn jobs_of(
+    record: &Record<'_>,
+    application: Application,
+) -> Result<std::collections::BTreeSet<String>, Error> {
+    let mut jobs = std::collections::BTreeSet::new();
+    for seq in newest_claims(record, application, Moment::END)? {
+        if let Fact::Imported(entry) = record.header(seq)?.fact {
+            jobs.extend(entry.code(CodeKind::Job).map(str::to_owned));
+        }
+    }
+    Ok(jobs)
+}
+
+fn newest_claims(
+    record: &Record<'_>,
+    application: Application,
+    before: Moment,
+) -> Result<Vec<u64>, Error> {
+    let mut seqs = vec![];
+    let stretch = (Moment::start_of(Timestamp(i64::MIN)), before);
+    record.view.claims(application, stretch, &mut |claim| {
+        seqs.push(claim.moment.seq);
+        match seqs.len() < LOOKED_AT_MAX {
+            true => std::ops::ControlFlow::Continue(()),
+            false => std::ops::ControlFlow::Break(()),
+        }
+    })?;
+    Ok(seqs)
+}
+
+fn state(
+    record: &Record<'_>,
+    stand: &Stand,
+    application: Application,
+    slug: &str,
+) -> Result<Value, Error> {
+    let log = Log::new(record.view, record.store);
+    let end = stand.at_seq.map_or(0, |seq| seq + 1);
+    let beyond = Moment::start_of(Timestamp(stand.time.0.saturating_add(1)));
+    let until = Stretch { seqs: 0..end, ..Stretch::all() };
+    let of = |filter: Filter| Wanted {
+        recorded: Some(Filter { application: Some(application), ..filter }),
+        imported: None,
+    };
+    let last = |filter: Filter| -> Result<Option<Timestamp>, Error> {
+        let page = log.page(&of(filter), &until, 1)?;
+        Ok(page.rows.first().map(|item| item.moment().occurred_at))
+    };
+    let last_request = last(Filter::default())?;
+    let last_success = last(Filter { status: Some(Status::Success), ..Filter::default() })?;
+    let mut last_write = None;
+    for action in [event::Action::Create, event::Action::Update, event::Action::Disable] {
+        last_write = last_write.max(last(Filter { action: Some(action), ..Filter::default() })?);
+    }
+    let deleted = last(Filter { action: Some(event::Action::Delete), ..Filter::default() })?;
+    last_write = last_write.max(deleted);
+
+    let day_ago = Timestamp(stand.time.0.saturating_sub(DAY_MICROS));
+    let start = record.seq_at(record.size, day_ago)?.map_or(0, |seq| seq + 1).min(end);
+    let day = Stretch { seqs: start..end, ..Stretch::all() };
+    let requests = log.count(&of(Filter::default()), &day)?;
+    let failed = Filter { status: Some(Status::Failure), ..Filter::default() };
+    let failures = log.count(&of(failed), &day)?;
+
+    let claims = newest_claims(record, application, beyond)?;
+    let mut last_entry = None;
+    let (mut jobs, mut quarantine) = (std::collections::BTreeSet::new(), Value::Null);
+    for seq in claims {
+        let header = record.header(seq)?;
+        let Fact::Imported(imported) = &header.fact else { continue };
+        last_entry = last_entry.max(Some(imported.occurred_at));
+        jobs.extend(imported.code(CodeKind::Job).map(str::to_owned));
+        if quarantine.is_null() && imported.source == Source::DirectoryAudit {
+            let moment = Moment { occurred_at: imported.occurred_at, seq };
+            if let Some(claim) = record.view.claim(application, moment)? {
+                let entry = entry_of(record, &claim)?;
+                if entry.display_name() == Some("Quarantine") {
+                    quarantine = json!({
+                        "since": imported.occurred_at.to_string(),
+                        "reason": entry.reason(),
+                        "seq": seq,
+                    });
+                }
+            }
+        }
+    }
+    let since = last_request.map(|last| stand.time.0.saturating_sub(last.0) / 1_000_000);
+    let word = match since {
+        None => "never",
+        Some(_) if !quarantine.is_null() => "quarantined",
+        Some(_) if requests > 0 && failures * 2 > requests => "failing",
+        Some(seconds) if seconds > SILENT_SECONDS => "silent",
+        Some(seconds) if seconds > INTERVAL_SECONDS => "late",
+        Some(_) => "active",
+    };
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    Ok(json!({
+        "application": slug,
+        "jobIds": jobs,
+        "state": word,
+        "lastRequestAt": time(last_request),
+        "lastSuccessAt": time(last_success),
+        "lastWriteAt": time(last_write),
+        "lastEntryAt": time(last_entry),
+        "expectedIntervalSeconds": INTERVAL_SECONDS,
+        "secondsSinceLastRequest": since,
+        "requestsInLastDay": requests,
+        "failuresInLastDay": failures,
+        "quarantine": quarantine,
+    }))
+}

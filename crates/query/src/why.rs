@@ -1,0 +1,517 @@
+//! Why somebody has an account, or has none: what the evidence at hand says of each step on the way from
+//! the provider's directory to the application.
+
+use event::{Action, Application, CodeKind, Effect, Fact, Number, Seq, Source, Status, Timestamp};
+use projector::{Claim, OperationSummary};
+use serde_json::{Value, json};
+
+use crate::claimed::{account_at, claims_until, entry_of};
+use crate::entry::Entry;
+use crate::error::Error;
+use crate::record::Record;
+use crate::why::cause::{Cause, cause_of};
+use crate::why::words::{advice_for_error, advice_for_skip, sentence_for_skip};
+
+mod cause;
+mod words;
+
+/// So many of the newest entries are read for what they tell of the checks of scope.
+const ENTRIES_READ_MAX: usize = 64;
+/// So many changes of the provider's configuration are named.
+const CONFIGURATION_MAX: usize = 5;
+
+/// What is known of a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    Yes,
+    No,
+    /// There is evidence, and it does not tell.
+    Unknown,
+    /// Nothing that we have could tell.
+    NotObservable,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            State::Yes => "yes",
+            State::No => "no",
+            State::Unknown => "unknown",
+            State::NotObservable => "notObservable",
+        }
+    }
+
+    fn of(told: Option<bool>) -> State {
+        match told {
+            Some(true) => State::Yes,
+            Some(false) => State::No,
+            None => State::NotObservable,
+        }
+    }
+}
+
+/// One step, with the events that tell of it.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Node {
+    name: &'static str,
+    state: State,
+    text: String,
+    seqs: Vec<Seq>,
+    nodes: Vec<Node>,
+}
+
+const NOT_OBSERVABLE: &str = "Not observable from here; an imported provisioning log would tell.";
+
+impl Node {
+    fn new(name: &'static str, state: State, text: impl Into<String>, seqs: &[Seq]) -> Node {
+        Node { name, state, text: text.into(), seqs: seqs.to_vec(), nodes: vec![] }
+    }
+
+    fn not_observable(name: &'static str) -> Node {
+        Node::new(name, State::NotObservable, NOT_OBSERVABLE, &[])
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "name": self.name,
+            "state": self.state.name(),
+            "text": self.text,
+            "seqs": self.seqs,
+            "nodes": self.nodes.iter().map(Node::to_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Whom and when a question is about.
+pub(crate) struct About<'a> {
+    pub(crate) record: &'a Record<'a>,
+    pub(crate) application: Application,
+    pub(crate) number: Number,
+    /// Everybody who ever bore the name that was asked for, `number` among them.
+    pub(crate) numbers: &'a [Number],
+    pub(crate) time: Timestamp,
+    pub(crate) at: Option<Seq>,
+}
+
+/// What was found.
+struct Evidence {
+    /// What the provider's log says of the person, newest first.
+    entries: Vec<(Claim, Entry, Option<String>)>,
+    /// Requests that wanted to change the person's account, newest first.
+    writes: Vec<OperationSummary>,
+    /// Lookups of the person, newest first.
+    lookups: Vec<(Seq, u32)>,
+}
+
+impl About<'_> {
+    /// The answer: a conclusion, what would have to change, and the steps.
+    pub(crate) fn answer(&self) -> Result<Value, Error> {
+        let evidence = self.evidence()?;
+        let version = match self.at {
+            Some(at) => self.record.view.version(self.application, self.number, at)?,
+            None => None,
+        };
+        let was_recorded = version.is_some();
+        let (exists, active, is_deleted) = match &version {
+            Some(version) => (version.state.is_some(), version.active, version.state.is_none()),
+            None => {
+                // Where nothing was recorded, the provider's log is the only witness.
+                let account = account_at(self.record, self.application, self.number, self.time)?;
+                (account.exists, account.active, account.last.is_some() && !account.exists)
+            }
+        };
+        let mut nodes = vec![
+            self.source(&evidence),
+            self.check(&evidence, "assigned", ASSIGNED, "assigned to the application"),
+            self.role(&evidence),
+            self.scope(&evidence),
+            self.matched(&evidence),
+        ];
+        nodes.extend(self.requested(&evidence)?);
+        nodes.push(self.still(&evidence, exists, active, is_deleted)?);
+        nodes.extend(self.configuration()?);
+
+        let mut cause = Value::Null;
+        let (conclusion, remedy) = if exists && active {
+            ("The account is there and active.".to_owned(), None)
+        } else if exists {
+            let found = cause_of(self, &evidence)?;
+            cause = found.to_json();
+            (found.conclusion(), Some(found.remedy().to_owned()))
+        } else if is_deleted {
+            ("The account was there and was deleted.".to_owned(), None)
+        } else {
+            self.why_not(&evidence)?
+        };
+        let answer = json!({
+            "exists": exists,
+            "active": exists.then_some(active),
+            "basis": if was_recorded { "recorded" } else { "imported" },
+            "conclusion": conclusion,
+            "remedy": remedy,
+            "cause": cause,
+            "nodes": nodes.iter().map(Node::to_json).collect::<Vec<_>>(),
+        });
+        Ok(answer)
+    }
+
+    fn evidence(&self) -> Result<Evidence, Error> {
+        let record = self.record;
+        let mut claims = vec![];
+        let (mut writes, mut lookups) = (vec![], vec![]);
+        let until = self.at.map_or(0, |at| at + 1);
+        for number in self.numbers {
+            claims.append(&mut claims_until(record, self.application, *number, self.time)?);
+            for seq in record.view.by_resource(self.application, *number, 0..until, usize::MAX)? {
+                let Some(summary) = record.view.operation(seq)? else { continue };
+                if summary.number != *number || summary.is_observation() {
+                    continue;
+                }
+                if summary.action != Action::Other {
+                    writes.push(summary);
+                } else if let Fact::Operation(operation) = record.header(seq)?.fact
+                    && operation.effect == Effect::Read
+                {
+                    lookups.push((seq, operation.results.unwrap_or(0)));
+                }
+            }
+        }
+        claims.retain(|claim| claim.source == Source::Provisioning);
+        claims.sort_by_key(|claim| std::cmp::Reverse(claim.moment));
+        claims.truncate(ENTRIES_READ_MAX);
+        writes.sort_by_key(|one| std::cmp::Reverse(one.seq));
+        lookups.sort_by_key(|(seq, _)| std::cmp::Reverse(*seq));
+        let mut entries = vec![];
+        for claim in claims {
+            let header = record.header(claim.moment.seq)?;
+            let skip = match &header.fact {
+                Fact::Imported(imported) => imported.code(CodeKind::SkipReason).map(str::to_owned),
+                _ => None,
+            };
+            entries.push((claim, entry_of(record, &claim)?, skip));
+        }
+        Ok(Evidence { entries, writes, lookups })
+    }
+
+    fn source(&self, evidence: &Evidence) -> Node {
+        if let Some((claim, ..)) = evidence.entries.first() {
+            let text = "The provider's log tells of the person, so its source has them.";
+            let mut node = Node::new("knownToSource", State::Yes, text, &[claim.moment.seq]);
+            node.nodes.push(self.check(evidence, "activeInSource", ACTIVE, "active in the source"));
+            return node;
+        }
+        let asked = evidence.writes.last().map(|one| one.seq);
+        let asked = asked.or(evidence.lookups.last().map(|(seq, _)| *seq));
+        match asked {
+            Some(seq) => {
+                let text = "The provider asked for them, so it knew them then.";
+                Node::new("knownToSource", State::Yes, text, &[seq])
+            }
+            None => Node::not_observable("knownToSource"),
+        }
+    }
+
+    /// What the newest entry that tells of a check says of it.
+    fn check(
+        &self,
+        evidence: &Evidence,
+        name: &'static str,
+        spellings: &[&str],
+        words: &str,
+    ) -> Node {
+        match told(evidence, spellings) {
+            Some((seq, result)) => {
+                let text = match result {
+                    true => format!("The person was {words}."),
+                    false => format!("The person was not {words}."),
+                };
+                Node::new(name, State::of(Some(result)), text, &[seq])
+            }
+            None => Node::not_observable(name),
+        }
+    }
+
+    fn role(&self, evidence: &Evidence) -> Node {
+        let mut node = match told(evidence, ROLE) {
+            Some((seq, result)) => {
+                let text = match result {
+                    true => "The person had a role that entitles to an account.",
+                    false => "The person had no role that the provider takes for an entitlement.",
+                };
+                Node::new("role", State::of(Some(result)), text, &[seq])
+            }
+            None => Node::not_observable("role"),
+        };
+        if let Some((claim, entry, _)) = evidence.entries.first()
+            && let Some(role) = entry.detail("appRoleAssignments")
+        {
+            let text = format!("Role at the source: {role}.");
+            node.nodes.push(Node::new("roleName", State::Yes, text, &[claim.moment.seq]));
+        }
+        node
+    }
+
+    fn scope(&self, evidence: &Evidence) -> Node {
+        let mut node = match told(evidence, SCOPE) {
+            Some((seq, result)) => {
+                let text = match result {
+                    true => "The scoping filters let the person pass.",
+                    false => "A scoping filter kept the person out.",
+                };
+                Node::new("scopeFilters", State::of(Some(result)), text, &[seq])
+            }
+            None => Node::not_observable("scopeFilters"),
+        };
+        let scoped = evidence.entries.iter().find(|(_, entry, _)| !entry.scope_checks().is_empty());
+        if let Some((claim, entry, _)) = scoped {
+            let known = [ACTIVE, ASSIGNED, ROLE, SCOPE].concat();
+            for (filter, result) in entry.scope_checks() {
+                if !known.iter().any(|name| name.eq_ignore_ascii_case(&filter)) {
+                    let seqs = [claim.moment.seq];
+                    let state = State::of(Some(result));
+                    node.nodes.push(Node::new("scopeFilter", state, filter, &seqs));
+                }
+            }
+        }
+        node
+    }
+
+    fn matched(&self, evidence: &Evidence) -> Node {
+        // The lookup before the first create is the provider's matching step.
+        let created = evidence.writes.iter().rev().find(|one| one.action == Action::Create);
+        let before = |seq: Seq| created.is_none_or(|created| seq < created.seq);
+        if let Some((seq, results)) = evidence.lookups.iter().find(|(seq, _)| before(*seq)) {
+            return match results {
+                0 => Node::new(
+                    "matched",
+                    State::No,
+                    "The provider looked for the account and found none.",
+                    &[*seq],
+                ),
+                _ => Node::new("matched", State::Yes, "The provider found the account.", &[*seq]),
+            };
+        }
+        for (claim, entry, _) in &evidence.entries {
+            let seqs = [claim.moment.seq];
+            if entry.steps_named("EntrySynchronizationAdd").next().is_some() {
+                let text = "By the provider's log no account matched.";
+                return Node::new("matched", State::No, text, &seqs);
+            }
+            if entry.steps_named("EntrySynchronizationUpdate").next().is_some() {
+                let text = "By the provider's log an account matched.";
+                return Node::new("matched", State::Yes, text, &seqs);
+            }
+        }
+        Node::not_observable("matched")
+    }
+
+    /// Whether a request came, how it was answered, and whether it took.
+    fn requested(&self, evidence: &Evidence) -> Result<Vec<Node>, Error> {
+        let Some(last) = evidence.writes.first() else {
+            let told = evidence.entries.iter().any(|(claim, ..)| claim.status == Status::Success);
+            let (state, text) = match told {
+                true => (
+                    State::Unknown,
+                    "No request was recorded; the provider's log says that it wrote.",
+                ),
+                false => (State::No, "No request to make or change the account arrived."),
+            };
+            return Ok(vec![Node::new("requested", state, text, &[])]);
+        };
+        let seqs = [last.seq];
+        let words = match last.action {
+            Action::Create => "to create",
+            Action::Update => "to change",
+            Action::Disable => "to switch off",
+            Action::Delete | Action::StagedDelete => "to delete",
+            Action::Other => "about",
+        };
+        let requested =
+            Node::new("requested", State::Yes, format!("The last request was {words} it."), &seqs);
+        let answered = match (last.http_status, last.status) {
+            (0, _) => Node::new("answered", State::Unknown, "No answer was heard.", &seqs),
+            (status, Status::Success) => {
+                Node::new("answered", State::Yes, format!("It was answered {status}."), &seqs)
+            }
+            (status, _) => {
+                let detail = self.refusal(last.seq)?;
+                let text = format!("It was refused with {status}{detail}");
+                Node::new("answered", State::No, text, &seqs)
+            }
+        };
+        let settled = self.record.view.settled(last.seq)?;
+        let applied = match (last.effect, settled) {
+            (Some(Effect::Applied), _) => {
+                Node::new("applied", State::Yes, "It changed the account.", &seqs)
+            }
+            (Some(Effect::NoOp), _) => Node::new(
+                "applied",
+                State::Yes,
+                "Everything was so already; nothing had to be changed.",
+                &seqs,
+            ),
+            (Some(Effect::Unknown | Effect::Unverified), Some((by, verdict))) => {
+                let confirmed = verdict == event::Verdict::Confirmed;
+                let text = match confirmed {
+                    true => "A later look confirmed it.",
+                    false => "A later look contradicts it.",
+                };
+                Node::new("applied", State::of(Some(confirmed)), text, &[last.seq, by])
+            }
+            (Some(Effect::Unknown | Effect::Unverified), None) => {
+                Node::new("applied", State::Unknown, "Nobody has looked since.", &seqs)
+            }
+            _ => Node::new("applied", State::No, "It changed nothing.", &seqs),
+        };
+        Ok(vec![requested, answered, applied])
+    }
+
+    fn refusal(&self, seq: Seq) -> Result<String, Error> {
+        let event = self.record.event(seq)?;
+        let error = event.parts.iter().find_map(|part| match &part.content {
+            event::Content::Detail(detail) => detail.error.as_deref(),
+            _ => None,
+        });
+        Ok(error.map_or_else(|| ".".to_owned(), |error| format!(": {error}")))
+    }
+
+    fn still(
+        &self,
+        evidence: &Evidence,
+        exists: bool,
+        active: bool,
+        is_deleted: bool,
+    ) -> Result<Node, Error> {
+        let by = match self.at {
+            Some(at) => self.record.view.version(self.application, self.number, at)?,
+            None => None,
+        };
+        let mut seqs: Vec<Seq> = by.map(|version| version.seq).into_iter().collect();
+        if seqs.is_empty() {
+            seqs.extend(evidence.entries.first().map(|(claim, ..)| claim.moment.seq));
+        }
+        let (state, text) = match (exists, active, is_deleted) {
+            (true, true, _) => (State::Yes, "The account is there and active."),
+            (true, false, _) => (State::No, "The account is there and switched off."),
+            (false, _, true) => (State::No, "The account is gone."),
+            (false, _, false) => (State::No, "There is no account."),
+        };
+        Ok(Node::new("stillSo", state, text, &seqs))
+    }
+
+    /// What people changed in the provider's configuration before, newest first.
+    fn configuration(&self) -> Result<Option<Node>, Error> {
+        let mut seqs = vec![];
+        let mut node = Node::new(
+            "configuration",
+            State::Yes,
+            "The provider's configuration was changed before.",
+            &[],
+        );
+        let start = store::key::Moment::start_of(Timestamp(i64::MIN));
+        let before = store::key::Moment::start_of(Timestamp(self.time.0.saturating_add(1)));
+        let mut claims = vec![];
+        self.record.view.claims(self.application, (start, before), &mut |claim| {
+            if claim.source == Source::DirectoryAudit {
+                claims.push(claim);
+            }
+            match claims.len() < CONFIGURATION_MAX {
+                true => std::ops::ControlFlow::Continue(()),
+                false => std::ops::ControlFlow::Break(()),
+            }
+        })?;
+        for claim in claims {
+            let entry = entry_of(self.record, &claim)?;
+            let what = entry.display_name().unwrap_or("Something").to_owned();
+            let text = format!("{what} at {}.", claim.moment.occurred_at);
+            node.nodes.push(Node::new("change", State::Yes, text, &[claim.moment.seq]));
+            seqs.push(claim.moment.seq);
+        }
+        node.seqs = seqs;
+        Ok((!node.nodes.is_empty()).then_some(node))
+    }
+
+    /// Why there never was an account, and what would have to change.
+    fn why_not(&self, evidence: &Evidence) -> Result<(String, Option<String>), Error> {
+        if let Some((claim, entry, skip)) = evidence.entries.first() {
+            let when = claim.moment.occurred_at;
+            match claim.status {
+                Status::Skipped => {
+                    let sentence = sentence_for_skip(skip.as_deref(), entry);
+                    let remedy = advice_for_skip(skip.as_deref(), entry);
+                    return Ok((format!("{sentence} ({when})"), Some(remedy)));
+                }
+                Status::Failure => {
+                    let code = entry.error_code().unwrap_or("an error without a code");
+                    let reason = entry.reason().map(|reason| format!(": {reason}"));
+                    let text = format!(
+                        "The provider tried at {when} and failed with {code}{}",
+                        reason.unwrap_or_else(|| ".".to_owned())
+                    );
+                    return Ok((text, Some(advice_for_error(code).to_owned())));
+                }
+                Status::Success | Status::Warning => {}
+            }
+        }
+        if let Some(last) = evidence.writes.first() {
+            let detail = self.refusal(last.seq)?;
+            let text = format!(
+                "The provider asked for it, and the last request was refused with {}{detail}",
+                last.http_status
+            );
+            let remedy = "Correct what the refusal names; the provider tries again by itself.";
+            return Ok((text, Some(remedy.to_owned())));
+        }
+        if let Some((seq, _)) = evidence.lookups.first() {
+            let when = self.record.recorded_at(*seq)?;
+            let text = format!(
+                "The provider looked for the account at {when}, found none, and sent no request to \
+                 create it: it decided against it, or has not come to it yet."
+            );
+            let remedy = "Import the provider's log: it says what kept the person out.";
+            return Ok((text, Some(remedy.to_owned())));
+        }
+        let text = "Nothing that was recorded or imported up to then tells of an attempt.";
+        let remedy = "See whether the person is assigned to the application at the provider, and \
+                      import its log.";
+        Ok((text.to_owned(), Some(remedy.to_owned())))
+    }
+}
+
+/// How the checks are spelled, in logs of different years.
+const ACTIVE: &[&str] = &["Active in the source system", "IsActive", "Active"];
+const ASSIGNED: &[&str] = &["Assigned to the application", "Assigned"];
+const ROLE: &[&str] = &[
+    "User has the required role",
+    "Group has the required role",
+    "IsEffectivelyEntitledForProvisioning",
+];
+const SCOPE: &[&str] = &[
+    "Scoping filter evaluation passed",
+    "IsInProvisioningScope",
+    "IsInProvisioningScopeDisplayName",
+    "Passed scope filter",
+];
+
+/// What the newest entry that tells of a check says.
+fn told(evidence: &Evidence, spellings: &[&str]) -> Option<(Seq, bool)> {
+    evidence.entries.iter().find_map(|(claim, entry, _)| {
+        let checks = entry.scope_checks();
+        let found = checks
+            .iter()
+            .find(|(name, _)| spellings.iter().any(|known| known.eq_ignore_ascii_case(name)));
+        found.map(|(_, result)| (claim.moment.seq, *result))
+    })
+}
+
+/// A cause is told with its events.
+impl Cause {
+    fn to_json(&self) -> Value {
+        json!({
+            "known": self.kind.is_some(),
+            "kind": self.kind.map(cause::Kind::name),
+            "seqs": self.seqs,
+            "candidates": self.candidates(),
+        })
+    }
+}

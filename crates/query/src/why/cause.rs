@@ -1,0 +1,146 @@
+//! Why an account is switched off. `active=false` looks the same whatever is behind it; only the
+//! provider's log tells the causes apart.
+
+use event::{Action, Seq, Status};
+
+use super::{About, Evidence};
+use crate::entry::{Entry, truth};
+use crate::error::Error;
+use crate::join::explained;
+use crate::report::people::active_stays;
+
+/// What a provider means by switching an account off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// The assignment to the application ended.
+    Unassigned,
+    /// A scoping filter keeps the person out.
+    FilteredOut,
+    /// The person was deleted at the source, and can be restored there.
+    SoftDeleted,
+    /// The account at the source is switched off.
+    DisabledAtSource,
+}
+
+impl Kind {
+    const ALL: [Kind; 4] =
+        [Kind::Unassigned, Kind::FilteredOut, Kind::SoftDeleted, Kind::DisabledAtSource];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Unassigned => "unassigned",
+            Kind::FilteredOut => "filteredOut",
+            Kind::SoftDeleted => "softDeleted",
+            Kind::DisabledAtSource => "disabledAtSource",
+        }
+    }
+}
+
+/// Why an account is switched off, as far as anything tells.
+pub(crate) struct Cause {
+    pub(crate) kind: Option<Kind>,
+    /// The event that switched it off, and the entry that tells why.
+    pub(crate) seqs: Vec<Seq>,
+}
+
+impl Cause {
+    /// What it can be, when nothing tells.
+    pub(crate) fn candidates(&self) -> Vec<&'static str> {
+        match self.kind {
+            Some(_) => vec![],
+            None => Kind::ALL.map(Kind::name).to_vec(),
+        }
+    }
+
+    pub(crate) fn conclusion(&self) -> String {
+        let off = "The account is switched off";
+        match self.kind {
+            Some(Kind::Unassigned) => {
+                format!("{off}: the person was no longer assigned to the application.")
+            }
+            Some(Kind::FilteredOut) => {
+                format!("{off}: the person was assigned, and fell out of a scoping filter.")
+            }
+            Some(Kind::SoftDeleted) => {
+                format!("{off}: the person was deleted at the source, and can be restored there.")
+            }
+            Some(Kind::DisabledAtSource) => {
+                format!("{off}: the person's account at the source is switched off.")
+            }
+            None => format!(
+                "{off}. Nothing tells why: the person was unassigned, filtered out, deleted at the \
+                 source, or switched off there."
+            ),
+        }
+    }
+
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self.kind {
+            Some(Kind::Unassigned) => {
+                "Assign the person, or a group that they are a direct member of, to the application."
+            }
+            Some(Kind::FilteredOut) => {
+                "Correct the attribute that the filter asks for, or the filter itself."
+            }
+            Some(Kind::SoftDeleted) => "Restore the person at the source.",
+            Some(Kind::DisabledAtSource) => "Switch the person's account at the source on.",
+            None => "Import the provider's log of that time: it tells the four causes apart.",
+        }
+    }
+}
+
+/// Finds the event that switched the account off and the entry that explains it.
+pub(super) fn cause_of(about: &About<'_>, evidence: &Evidence) -> Result<Cause, Error> {
+    let record = about.record;
+    let until = about.at.unwrap_or(0);
+    let stays = active_stays(&record.view, about.application, about.number)?;
+    let ended = stays.iter().rev().filter_map(|stay| stay.end).find(|end| *end <= until);
+    let mut seqs: Vec<Seq> = ended.into_iter().collect();
+    for (claim, entry, _) in &evidence.entries {
+        let writes = matches!(claim.action, Action::Disable | Action::Update | Action::Delete);
+        if claim.status != Status::Success || !writes {
+            continue;
+        }
+        // An entry that explains another request tells of another change.
+        let is_this = match (ended, explained(record, claim)?) {
+            (Some(ended), Some(joined)) => joined.operation == ended,
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        if !is_this {
+            continue;
+        }
+        if let Some(kind) = kind_of(entry) {
+            seqs.push(claim.moment.seq);
+            return Ok(Cause { kind: Some(kind), seqs });
+        }
+    }
+    Ok(Cause { kind: None, seqs })
+}
+
+/// What an entry that switched an account off says of the reason.
+fn kind_of(entry: &Entry) -> Option<Kind> {
+    let check = |spellings: &[&str]| {
+        let checks = entry.scope_checks();
+        let found = checks
+            .iter()
+            .find(|(name, _)| spellings.iter().any(|known| known.eq_ignore_ascii_case(name)));
+        found.map(|(_, result)| *result)
+    };
+    let is_enabled = entry.detail("accountEnabled").and_then(truth);
+    let is_gone = entry.steps_named("EntryImportDelete").next().is_some();
+    if is_gone {
+        return Some(Kind::SoftDeleted);
+    }
+    if is_enabled == Some(false) {
+        return Some(Kind::DisabledAtSource);
+    }
+    if check(super::ASSIGNED) == Some(false) {
+        return Some(Kind::Unassigned);
+    }
+    if check(super::SCOPE) == Some(false) {
+        return Some(Kind::FilteredOut);
+    }
+    // Assigned and in scope, enabled, and yet not active at the source.
+    (check(super::ACTIVE) == Some(false)).then_some(Kind::SoftDeleted)
+}
