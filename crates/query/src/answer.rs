@@ -65,6 +65,11 @@ pub(crate) trait Told {
 
     /// Whom or what it is about.
     fn about(&self) -> Option<(Application, Number)>;
+
+    /// The status with which it leaves.
+    fn status(&self) -> u16 {
+        200
+    }
 }
 
 impl Told for Answer {

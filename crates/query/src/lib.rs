@@ -21,6 +21,7 @@ mod coverage;
 mod cursor;
 mod entry;
 mod error;
+pub mod export;
 mod frame;
 mod graph;
 pub mod history;

@@ -23,6 +23,7 @@ const TARGET_BYTES_MAX: usize = 8 << 10;
 pub(super) struct Asked {
     route: String,
     target: String,
+    exported: bool,
     /// Whether the question says what may be known.
     pub(super) names_known_at: bool,
 }
@@ -35,7 +36,13 @@ impl Asked {
             target = ask.route.clone();
         }
         let names_known_at = ask.uri.query().is_some_and(|query| query.contains("knownAt"));
-        Asked { route: ask.route.clone(), target, names_known_at }
+        Asked { route: ask.route.clone(), target, exported: false, names_known_at }
+    }
+
+    /// The same for whole files of the answer to a question.
+    pub(super) fn exporting(self, target: &str) -> Asked {
+        let target = if holds_token(target) { self.target } else { target.to_owned() };
+        Asked { target, exported: true, ..self }
     }
 
     /// Records the question with what came of it.
@@ -47,13 +54,13 @@ impl Asked {
         answer: &Result<T, Error>,
     ) -> Result<(), Error> {
         let (status, rows, about) = match answer {
-            Ok(answer) => (200, answer.row_count(), answer.about()),
+            Ok(answer) => (answer.status(), answer.row_count(), answer.about()),
             Err(error) => (error.status().as_u16(), 0, None),
         };
         let (application, number) = about.unwrap_or((Application::RECORDER, Number::NOBODY));
         let access = Access {
             route: self.route,
-            exported: false,
+            exported: self.exported,
             status,
             rows,
             saw_seq: head.checked_sub(1),

@@ -4,6 +4,7 @@ mod access;
 mod apps;
 mod blame;
 mod coverage;
+mod exports;
 mod graph;
 mod groups;
 mod health;
@@ -41,6 +42,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use self::access::Asked;
+use self::exports::OfExport;
 use crate::Query;
 use crate::answer::Told;
 use crate::caller::{Caller, Sender};
@@ -56,6 +58,15 @@ const RECEIVE_MAX: Duration = Duration::from_secs(30);
 /// Everything that is served over HTTP save the SCIM addresses. What is no address is a problem
 /// with status 404, so a server merges this router with one that has no fallback.
 pub fn router(query: Arc<Query>) -> Router {
+    let face = Router::new().route("/api/v1/export", get(exports::export));
+    let face = face.with_state(Arc::clone(&query)).merge(questions(&query));
+    face.fallback(async || Error::NotFound("there is nothing at this address"))
+        .method_not_allowed_fallback(async || Error::Method)
+        .layer(from_fn_with_state(Arc::clone(&query), frame))
+}
+
+/// The questions and what configures, without the frame around them.
+fn questions(query: &Arc<Query>) -> Router {
     Router::new()
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -97,10 +108,7 @@ pub fn router(query: Arc<Query>) -> Router {
         .route("/api/v1/operations/{id}", get(operations::one))
         .route("/api/v1/operations/{id}/evidence", get(lists::evidence).post(lists::add_evidence))
         .route("/api/v1/reference-lists", get(lists::list).post(lists::add))
-        .fallback(async || Error::NotFound("there is nothing at this address"))
-        .method_not_allowed_fallback(async || Error::Method)
-        .layer(from_fn_with_state(Arc::clone(&query), frame))
-        .with_state(query)
+        .with_state(Arc::clone(query))
 }
 
 /// A question as it came, by somebody who is not known yet.
@@ -109,6 +117,8 @@ struct Ask {
     sender: Sender,
     /// The template of the address.
     route: String,
+    /// Whether it is one page of an export, which is recorded as a whole.
+    is_of_export: bool,
     uri: Uri,
 }
 
@@ -119,7 +129,8 @@ impl FromRequestParts<Arc<Query>> for Ask {
         let query = Arc::clone(query);
         let route = parts.extensions.get::<MatchedPath>();
         let route = route.map(|route| route.as_str().to_owned()).unwrap_or_default();
-        Ok(Ask { query, sender: Sender::of(parts), route, uri: parts.uri.clone() })
+        let is_of_export = parts.extensions.get::<OfExport>().is_some();
+        Ok(Ask { query, sender: Sender::of(parts), route, is_of_export, uri: parts.uri.clone() })
     }
 }
 
@@ -173,6 +184,7 @@ impl Ask {
     ) -> Result<T, Error> {
         let query = Arc::clone(&self.query);
         let asked = Asked::of(&self);
+        let is_of_export = self.is_of_export;
         if asked.names_known_at {
             // What was decided before a past instant is published once this is.
             let nothing = |_: &projector::View<'_>, _| Ok(Decision { events: vec![], reply: () });
@@ -183,7 +195,9 @@ impl Ask {
             Ok((answer(reading), origin, head))
         });
         let (answer, origin, head) = seen.await?;
-        asked.record(&query, origin, head, &answer).await?;
+        if !is_of_export {
+            asked.record(&query, origin, head, &answer).await?;
+        }
         answer
     }
 

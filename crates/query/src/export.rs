@@ -1,0 +1,212 @@
+//! Files for auditors: rows as CSV or NDJSON, in a zip or a folder, with a manifest at the end.
+//!
+//! ```text
+//!  Export::new(target, version, question)
+//!    file("members.csv", form)  row … row  finish      any number of times, one after the other
+//!  finish(envelope)                                    manifest.json, last
+//! ```
+//!
+//! Nothing is held but the row under way and a buffer of 64 KiB. What has no manifest is not whole:
+//! an export that breaks off leaves a zip without directory, or a folder without `manifest.json`.
+//! The files, and a zip of one build, have the same bytes whenever the rows are the same.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+mod check;
+pub mod columns;
+mod csv;
+mod folder;
+mod manifest;
+mod zip;
+
+pub use check::{CheckError, CheckReport, CheckedFile, Finding, check};
+pub use folder::Folder;
+pub use zip::Zip;
+
+use manifest::Written;
+
+/// Files of one export, without the manifest.
+pub const FILES_MAX: usize = 100;
+/// What is gathered before it is hashed and handed on.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// Where the files of an export go, one after the other.
+pub trait Target {
+    /// A file under way.
+    type Sink<'a>: Sink
+    where
+        Self: 'a;
+
+    /// Begins a file; the one before it is closed. The name is plain: no folder, no odd character.
+    fn create(&mut self, name: &str) -> io::Result<Self::Sink<'_>>;
+
+    /// Ends the whole, once its last file is closed.
+    fn finish(self) -> io::Result<()>;
+}
+
+/// A file under way. Dropped before it is closed, it leaves nothing that looks whole.
+pub trait Sink: Write {
+    /// Ends the file.
+    fn close(self) -> io::Result<()>;
+}
+
+/// How the rows of a file are written. UTF-8 in both.
+#[derive(Clone, Copy, Debug)]
+pub enum Form {
+    /// RFC 4180: CRLF, a header row, then one record for each row. A text that a spreadsheet would
+    /// take for a formula gets a leading `'`.
+    Csv {
+        /// The members that are shown, in order; also the header.
+        columns: &'static [&'static str],
+        /// Begins with a byte order mark, by which Excel knows the encoding.
+        bom: bool,
+    },
+    /// One JSON object with all members for each row, names sorted, each followed by LF.
+    Ndjson,
+}
+
+/// Why an export broke off. Nothing of the rows is repeated.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say it")]
+pub enum ExportError {
+    #[error(
+        "`{name}` cannot name a file of an export: use up to 64 of a-z, 0-9, `-`, `_`, `.`, a letter \
+         or digit first; `manifest.json` and names in `.part` are taken"
+    )]
+    Name { name: String },
+    #[error("`{name}` is in the export already")]
+    Repeated { name: String },
+    #[error("an export has at most {FILES_MAX} files")]
+    TooManyFiles,
+    #[error("`{name}` was not finished, so neither can the export be")]
+    Unfinished { name: String },
+    #[error("the envelope of the answer has no `{member}`")]
+    Envelope { member: &'static str },
+    #[error("`{name}` could not be written")]
+    Write { name: String, source: io::Error },
+}
+
+/// An export under way.
+#[derive(Debug)]
+pub struct Export<T> {
+    target: T,
+    generator: String,
+    question: Value,
+    files: Vec<Written>,
+    /// The file that was begun and not finished.
+    open: Option<String>,
+}
+
+impl<T: Target> Export<T> {
+    /// Begins an export of the answer to a question; `version` is that of the program.
+    pub fn new(target: T, version: &str, question: Value) -> Export<T> {
+        let generator = format!("provlog {version}");
+        Export { target, generator, question, files: vec![], open: None }
+    }
+
+    /// Begins a file. It must be finished before the next one and before the export; after any error
+    /// it cannot be.
+    pub fn file(&mut self, name: &str, form: Form) -> Result<ExportFile<'_, T>, ExportError> {
+        self.finished()?;
+        let owned = || name.to_owned();
+        if !manifest::is_plain(name) {
+            return Err(ExportError::Name { name: owned() });
+        }
+        if self.files.iter().any(|file| file.name == name) {
+            return Err(ExportError::Repeated { name: owned() });
+        }
+        if self.files.len() == FILES_MAX {
+            return Err(ExportError::TooManyFiles);
+        }
+        self.open = Some(owned());
+        let sink = self.target.create(name);
+        let sink = sink.map_err(|source| ExportError::Write { name: owned(), source })?;
+        let mut buffer = Vec::with_capacity(BUFFER_BYTES);
+        if let Form::Csv { columns, bom } = form {
+            csv::header(&mut buffer, columns, bom);
+        }
+        let written = Written { name: owned(), ..Written::default() };
+        let (files, open) = (&mut self.files, &mut self.open);
+        Ok(ExportFile { sink, form, buffer, hash: Sha256::new(), written, files, open })
+    }
+
+    /// Writes the manifest. The envelope is that of the answer: an object with `generatedAt`, `atSeq`,
+    /// `head`, `coverage` and `rowCount`; its other members are left out.
+    pub fn finish(mut self, envelope: &Value) -> Result<(), ExportError> {
+        self.finished()?;
+        let text = manifest::text(&self.generator, self.question, envelope, &self.files)?;
+        let written = self.target.create(manifest::NAME).and_then(|mut sink| {
+            sink.write_all(&text)?;
+            sink.close()
+        });
+        written
+            .and_then(|()| self.target.finish())
+            .map_err(|source| ExportError::Write { name: manifest::NAME.to_owned(), source })
+    }
+
+    fn finished(&self) -> Result<(), ExportError> {
+        match &self.open {
+            Some(name) => Err(ExportError::Unfinished { name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A file of an export under way.
+#[derive(Debug)]
+pub struct ExportFile<'a, T: Target + 'a> {
+    sink: T::Sink<'a>,
+    form: Form,
+    /// Not hashed and handed on yet.
+    buffer: Vec<u8>,
+    hash: Sha256,
+    written: Written,
+    files: &'a mut Vec<Written>,
+    open: &'a mut Option<String>,
+}
+
+impl<T: Target> ExportFile<'_, T> {
+    /// Adds a row.
+    pub fn row(&mut self, row: &Map<String, Value>) -> Result<(), ExportError> {
+        let encoded = match self.form {
+            Form::Csv { columns, .. } => csv::record(&mut self.buffer, columns, row),
+            Form::Ndjson => serde_json::to_writer(&mut self.buffer, row).map(|()| {
+                self.buffer.push(b'\n');
+                0
+            }),
+        };
+        self.written.guarded_cells += encoded.map_err(|error| self.error(error.into()))?;
+        self.written.rows += 1;
+        if self.buffer.len() >= BUFFER_BYTES { self.hand_on() } else { Ok(()) }
+    }
+
+    /// Ends the file.
+    pub fn finish(mut self) -> Result<(), ExportError> {
+        self.hand_on()?;
+        self.written.sha256 = manifest::hex(&self.hash.finalize());
+        if let Err(source) = self.sink.close() {
+            return Err(ExportError::Write { name: self.written.name, source });
+        }
+        self.files.push(self.written);
+        *self.open = None;
+        Ok(())
+    }
+
+    fn hand_on(&mut self) -> Result<(), ExportError> {
+        self.hash.update(&self.buffer);
+        self.written.bytes += self.buffer.len() as u64;
+        let handed = self.sink.write_all(&self.buffer);
+        self.buffer.clear();
+        handed.map_err(|source| self.error(source))
+    }
+
+    fn error(&self, source: io::Error) -> ExportError {
+        ExportError::Write { name: self.written.name.clone(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,300 @@
+//! Which columns the rows of each question have as CSV, by the names of their members.
+//!
+//! Files that auditors exchange have the columns of an export's file of the same name; some of those
+//! say what the answer is about, and some have nothing in them here. Every other question has the members
+//! of its rows, in the order in which the answer is documented.
+
+/// Of users, as `users.csv`.
+pub const USERS: &[&str] = &[
+    "at",
+    "atSeq",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "active",
+    "createdAt",
+    "createdSeq",
+    "deletedAt",
+    "deletedSeq",
+];
+
+/// Of members, as `members.csv`.
+pub const MEMBERS: &[&str] = &[
+    "at",
+    "atSeq",
+    "groupId",
+    "groupName",
+    "userId",
+    "memberType",
+    "userName",
+    "externalId",
+    "direct",
+    "memberSince",
+    "addedBySeq",
+    "addedBy",
+    "accountActive",
+];
+
+/// Of members through other groups too: those of `members.csv`, and the way.
+pub const NESTED_MEMBERS: &[&str] = &[
+    "at",
+    "atSeq",
+    "groupId",
+    "groupName",
+    "userId",
+    "memberType",
+    "userName",
+    "externalId",
+    "direct",
+    "memberSince",
+    "addedBySeq",
+    "addedBy",
+    "accountActive",
+    "via",
+];
+
+/// Of stays in a group, as `intervals.csv`.
+pub const INTERVALS: &[&str] = &[
+    "groupId",
+    "userId",
+    "userName",
+    "start",
+    "startSeq",
+    "end",
+    "endSeq",
+    "startKnown",
+    "endReason",
+];
+
+/// Of operations, as `operations.csv`.
+pub const OPERATIONS: &[&str] = &[
+    "seq",
+    "eventId",
+    "occurredAt",
+    "recordedAt",
+    "tenant",
+    "application",
+    "jobId",
+    "cycleId",
+    "changeId",
+    "action",
+    "operation",
+    "resourceType",
+    "resourceId",
+    "externalId",
+    "userName",
+    "displayName",
+    "groupId",
+    "groupName",
+    "status",
+    "httpStatus",
+    "scimType",
+    "errorCode",
+    "errorCategory",
+    "reason",
+    "skipReason",
+    "effect",
+    "actorType",
+    "actorId",
+    "actorName",
+    "sourceIp",
+    "userAgent",
+    "requestId",
+    "durationMs",
+    "changedPaths",
+    "evidenceRefs",
+    "eventHash",
+];
+
+/// Of what its name says.
+pub const DIFF: &[&str] = &[
+    "change",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "memberType",
+    "joinedAt",
+    "joinedSeq",
+    "leftAt",
+    "leftSeq",
+];
+
+/// Of what its name says.
+pub const BLAME: &[&str] = &[
+    "path",
+    "value",
+    "removed",
+    "setAt",
+    "setSeq",
+    "eventId",
+    "actorId",
+    "sourceIp",
+    "operation",
+    "requestId",
+    "oldValue",
+];
+
+/// Of what its name says.
+pub const EVIDENCE: &[&str] =
+    &["seq", "recordedAt", "actorId", "sourceIp", "kind", "ref", "url", "approvedBy", "approvedAt"];
+
+/// Of what its name says.
+pub const COVERAGE: &[&str] = &["application", "from", "to", "reason"];
+
+/// Of what its name says.
+pub const ACCESS_LOG: &[&str] = &[
+    "seq",
+    "recordedAt",
+    "application",
+    "actorId",
+    "role",
+    "route",
+    "target",
+    "status",
+    "rows",
+    "exported",
+    "sawSeq",
+    "sourceIp",
+    "userAgent",
+    "requestId",
+];
+
+/// Of what its name says.
+pub const APPLICATIONS: &[&str] =
+    &["application", "profile", "tenantUrl", "addedAt", "addedSeq", "upstream"];
+
+/// Of what its name says.
+pub const PROFILES: &[&str] = &["profile", "title", "versions"];
+
+/// Of what its name says.
+pub const TOKENS: &[&str] = &["id", "role", "application", "addedAt", "addedSeq", "revokedSeq"];
+
+/// Of users that were created.
+pub const JOINERS: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "active",
+    "createdAt",
+    "createdSeq",
+    "startKnown",
+];
+
+/// Of users that left, as `leavers.csv`.
+pub const LEAVERS: &[&str] = &[
+    "application",
+    "subject",
+    "userId",
+    "userName",
+    "terminatedAt",
+    "disabledAt",
+    "disabledBySeq",
+    "how",
+    "lagSeconds",
+    "limitSeconds",
+    "within",
+    "remainingGroups",
+    "reactivatedAt",
+    "coverage",
+];
+
+/// Of users whose attribute changed.
+pub const MOVERS: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "path",
+    "oldValue",
+    "newValue",
+    "changedAt",
+    "changedSeq",
+    "heldGroups",
+];
+
+/// Of users that became active again.
+pub const REACTIVATED: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "kind",
+    "disabledAt",
+    "disabledSeq",
+    "reactivatedAt",
+    "reactivatedSeq",
+];
+
+/// Of active users that no list has.
+pub const ORPHANS: &[&str] =
+    &["application", "userId", "userName", "externalId", "displayName", "createdAt", "createdSeq"];
+
+/// Of members of several groups.
+pub const OVERLAP: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "memberType",
+    "start",
+    "startSeq",
+    "end",
+    "endSeq",
+];
+
+/// Of users whose last request failed.
+pub const FAILING: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "resourceType",
+    "failedAt",
+    "failedSeq",
+    "operation",
+    "httpStatus",
+    "scimType",
+    "reason",
+    "failures",
+];
+
+/// Of uploads of lists.
+pub const REFERENCE_LISTS: &[&str] = &["name", "seq", "recordedAt", "actorId", "rows", "sha256"];
+
+/// The file and the columns of a question, by its address below `/api/v1`; `None` for what has no rows.
+pub fn of_question(path: &str) -> Option<(&'static str, &'static [&'static str])> {
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    Some(match segments.as_slice() {
+        ["apps"] => ("apps", APPLICATIONS),
+        ["apps", _, "users"] => ("users", USERS),
+        ["apps", _, "groups", _, "members"] => ("members", NESTED_MEMBERS),
+        ["apps", _, "groups", _, "diff"] => ("diff", DIFF),
+        ["apps", _, "groups" | "users", _, "intervals"] => ("intervals", INTERVALS),
+        ["apps", _, "groups" | "users", _, "blame"] => ("blame", BLAME),
+        ["operations"] | ["apps", _, "groups" | "users", _, "timeline"] => {
+            ("operations", OPERATIONS)
+        }
+        ["operations", _, "evidence"] => ("evidence", EVIDENCE),
+        ["coverage"] => ("coverage", COVERAGE),
+        ["access-log"] => ("access-log", ACCESS_LOG),
+        ["reference-lists"] => ("reference-lists", REFERENCE_LISTS),
+        ["reports", "joiners"] => ("joiners", JOINERS),
+        ["reports", "leavers"] => ("leavers", LEAVERS),
+        ["reports", "movers"] => ("movers", MOVERS),
+        ["reports", "reactivated"] => ("reactivated", REACTIVATED),
+        ["reports", "orphans"] => ("orphans", ORPHANS),
+        ["reports", "overlap"] => ("overlap", OVERLAP),
+        ["reports", "failing"] => ("failing", FAILING),
+        ["reports", "unapproved"] => ("unapproved", OPERATIONS),
+        ["reports", "drift"] => ("drift", OPERATIONS),
+        _ => return None,
+    })
+}

@@ -1,0 +1,148 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn map(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+/// The lines that are written for one row with the columns `a`, `b`, and the guarded cells.
+fn written(row: Value) -> (String, u64) {
+    let mut out = vec![];
+    let guarded = record(&mut out, &["a", "b"], &map(row)).unwrap();
+    (String::from_utf8(out).unwrap(), guarded)
+}
+
+/// Checks the bytes of a cell.
+#[track_caller]
+fn check(value: Value, cell: &str) {
+    let (text, guarded) = written(json!({"b": value, "z": "not a column"}));
+    assert_eq!(text, format!(",{cell}\r\n"), "{value}");
+    let starts_guarded = cell.trim_start_matches('"').starts_with('\'');
+    assert_eq!(guarded, u64::from(starts_guarded), "{value}");
+}
+
+#[test]
+fn values_are_cells() {
+    check(Value::Null, "");
+    check(json!(true), "true");
+    check(json!(false), "false");
+    check(json!(18_446_744_073_709_551_615_u64), "18446744073709551615");
+    check(json!(1.5), "1.5");
+    check(json!(""), r#""""#);
+    check(json!("Lund"), "Lund");
+    check(json!("Åsa 李 🛠 \u{feff}\u{0}"), "Åsa 李 🛠 \u{feff}\u{0}");
+    check(json!([]), "[]");
+    check(json!(["active", "title"]), r#""[""active"",""title""]""#);
+    check(json!([7, 1]), r#""[7,1]""#);
+    check(
+        json!({"verdict": "confirmed", "bySeq": 7}),
+        r#""{""bySeq"":7,""verdict"":""confirmed""}""#,
+    );
+}
+
+#[test]
+fn what_ends_a_cell_is_quoted() {
+    check(json!("Lund, Mira"), r#""Lund, Mira""#);
+    check(json!("Mira \"Mi\" Lund"), r#""Mira ""Mi"" Lund""#);
+    check(json!("\""), r#""""""#);
+    check(json!("one\ntwo"), "\"one\ntwo\"");
+    check(json!("one\r\ntwo"), "\"one\r\ntwo\"");
+    check(json!("one\rtwo"), "\"one\rtwo\"");
+    check(json!("a;b\tc 'd'"), "a;b\tc 'd'");
+}
+
+#[test]
+fn what_begins_a_formula_is_guarded() {
+    check(json!("=1+1"), "'=1+1");
+    check(
+        json!("=HYPERLINK(\"http://fjord.example\",\"x\")"),
+        r#""'=HYPERLINK(""http://fjord.example"",""x"")""#,
+    );
+    check(json!("+47 555 01 00"), "'+47 555 01 00");
+    check(json!("-"), "'-");
+    check(json!("@SUM(1)"), "'@SUM(1)");
+    check(json!("\t=1"), "'\t=1");
+    check(json!("\r=1"), "\"'\r=1\"");
+}
+
+#[test]
+fn what_begins_no_formula_is_not_guarded() {
+    check(json!(-1), "-1");
+    check(json!(-1.5e-7), "-1.5e-7");
+    check(json!("a=1"), "a=1");
+    check(json!("mira.lund@fjord.example"), "mira.lund@fjord.example");
+    check(json!(["=1"]), r#""[""=1""]""#);
+    check(json!({"=1": "=1"}), r#""{""=1"":""=1""}""#);
+}
+
+#[test]
+fn guarded_cells_are_counted() {
+    assert_eq!(written(json!({"a": "=1", "b": "@b"})).1, 2);
+    assert_eq!(written(json!({"a": "=1", "b": 1, "c": "=1"})).1, 1);
+}
+
+#[test]
+fn a_row_of_nothing_is_still_a_row() {
+    let mut out = vec![];
+    header(&mut out, &["only"], false);
+    record(&mut out, &["only"], &map(json!({"only": null}))).unwrap();
+    record(&mut out, &["only"], &map(json!({}))).unwrap();
+    assert_eq!(read(&out).1, [[""], [""]]);
+}
+
+#[test]
+fn a_byte_order_mark_stands_before_the_header() {
+    for (bom, expected) in [(true, "\u{feff}seq,at\r\n"), (false, "seq,at\r\n")] {
+        let mut out = vec![];
+        header(&mut out, &["seq", "at"], bom);
+        assert_eq!(out, expected.as_bytes());
+    }
+}
+
+/// The header and the records, as another reader sees them.
+fn read(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut reader = ::csv::Reader::from_reader(bytes);
+    let cells = |record: &::csv::StringRecord| record.iter().map(str::to_owned).collect();
+    let header = cells(reader.headers().unwrap());
+    (header, reader.records().map(|record| cells(&record.unwrap())).collect())
+}
+
+/// A value as a cell that was read back.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => {
+            let guard = text.chars().next().is_some_and(|first| "=+-@\t\r".contains(first));
+            format!("{}{text}", if guard { "'" } else { "" })
+        }
+        other => other.to_string(),
+    }
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[=+@a\"',\r\n\t;-]{0,6}".prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        prop::collection::vec("[=\",\n]{0,3}", 0..3).prop_map(Value::from),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn another_reader_sees_every_cell(rows in prop::collection::vec([value(), value(), value()], 0..8)) {
+        let columns = ["a", "b", "c"];
+        let mut out = vec![];
+        header(&mut out, &columns, false);
+        for row in &rows {
+            let row = columns.iter().zip(row).map(|(name, value)| ((*name).to_owned(), value.clone()));
+            record(&mut out, &columns, &row.collect()).unwrap();
+        }
+        let expected: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+        prop_assert_eq!(read(&out), (columns.map(str::to_owned).to_vec(), expected));
+    }
+}

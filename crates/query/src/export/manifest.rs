@@ -1,0 +1,129 @@
+//! The manifest of an export: what was asked, what the answer stands on, and the files.
+//!
+//! ```text
+//! {"format": 1, "generator": "provlog 0.1.0", "query": {…}, "generatedAt": "…", "atSeq": 1842,
+//!  "head": {…}, "coverage": {…}, "rowCount": 3,
+//!  "files": [{"name": "members.csv", "rows": 3, "bytes": 412, "sha256": "…", "guardedCells": 0}]}
+//! ```
+//!
+//! `bytes` and `sha256` (hexadecimal) are those of the file as it is unpacked, header and byte order
+//! mark included; `rows` does not count the header; `guardedCells` got a leading `'`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::{CheckError, ExportError, FILES_MAX};
+
+/// Name of the manifest, the last file of every export.
+pub(super) const NAME: &str = "manifest.json";
+/// What the name of a file in a folder ends in until it is whole.
+pub(super) const PART: &str = ".part";
+/// Version of the manifest.
+const FORMAT: u64 = 1;
+/// A name fits on every file system, with the ending of a part.
+const NAME_BYTES_MAX: usize = 64;
+/// Members that the envelope of an answer gives.
+const ENVELOPE: [&str; 5] = ["generatedAt", "atSeq", "head", "coverage", "rowCount"];
+
+/// What a manifest says of a file that was written.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) name: String,
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+    pub(super) guarded_cells: u64,
+}
+
+/// What a file is compared with.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+}
+
+/// Whether a file of an export can be called so on every system, in every folder.
+pub(super) fn is_plain(name: &str) -> bool {
+    let plain = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
+    };
+    name.len() <= NAME_BYTES_MAX
+        && name.bytes().all(plain)
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name != NAME
+        && !name.ends_with(PART)
+}
+
+/// How a hash is written.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The text of a manifest: indented, names sorted.
+pub(super) fn text(
+    generator: &str,
+    question: Value,
+    envelope: &Value,
+    files: &[Written],
+) -> Result<Vec<u8>, ExportError> {
+    let files = files.iter().map(|file| {
+        json!({
+            "name": file.name,
+            "rows": file.rows,
+            "bytes": file.bytes,
+            "sha256": file.sha256,
+            "guardedCells": file.guarded_cells,
+        })
+    });
+    let mut manifest = Map::new();
+    manifest.insert("format".into(), FORMAT.into());
+    manifest.insert("generator".into(), generator.into());
+    manifest.insert("query".into(), question);
+    for member in ENVELOPE {
+        let value = envelope.get(member).ok_or(ExportError::Envelope { member })?;
+        manifest.insert(member.into(), value.clone());
+    }
+    manifest.insert("files".into(), files.collect());
+    let written = |source: serde_json::Error| ExportError::Write {
+        name: NAME.to_owned(),
+        source: source.into(),
+    };
+    let mut text = serde_json::to_vec_pretty(&manifest).map_err(written)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// Reads the files that a manifest lists. Everything in it is untrusted.
+pub(super) fn read(bytes: &[u8]) -> Result<Vec<Listed>, CheckError> {
+    let wrong = |what| CheckError::Manifest { what };
+    let manifest: Value = serde_json::from_slice(bytes).map_err(|_| wrong("it is not JSON"))?;
+    match manifest.get("format").and_then(Value::as_u64) {
+        Some(FORMAT) => {}
+        Some(format) => return Err(CheckError::Format { format }),
+        None => return Err(wrong("it has no `format`")),
+    }
+    let files = manifest.get("files").and_then(Value::as_array);
+    let files = files.ok_or(wrong("it lists no `files`"))?;
+    if files.len() > FILES_MAX {
+        return Err(wrong("it lists more files than an export has"));
+    }
+    let mut names = BTreeSet::new();
+    let listed = files.iter().map(|file| {
+        let text = |member| file.get(member).and_then(Value::as_str);
+        let name = text("name").filter(|name| is_plain(name));
+        let name = name.ok_or(wrong("a file has no name that an export gives"))?;
+        if !names.insert(name) {
+            return Err(wrong("it lists a file twice"));
+        }
+        let bytes = file.get("bytes").and_then(Value::as_u64);
+        match (bytes, text("sha256")) {
+            (Some(bytes), Some(sha256)) => {
+                Ok(Listed { name: name.to_owned(), bytes, sha256: sha256.to_owned() })
+            }
+            _ => Err(wrong("a file has no `bytes` or `sha256`")),
+        }
+    });
+    listed.collect()
+}
