@@ -35,6 +35,7 @@ mod cases {
     mod crash;
     mod dialects;
     mod disk;
+    mod imports;
     mod large_groups;
     mod operation_log;
     mod profiles;

@@ -64,9 +64,18 @@ impl InProcess {
         self.send(method, path, &self.admin_token, body).await
     }
 
+    /// A request with the admin token and a body that is no JSON.
+    pub async fn admin_text(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.send_bytes(method, path, &self.admin_token, body.as_bytes().to_vec()).await
+    }
+
     /// A request with a token; `Value::Null` sends no body.
     pub async fn send(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
         let bytes = if body.is_null() { vec![] } else { body.to_string().into_bytes() };
+        self.send_bytes(method, path, token, bytes).await
+    }
+
+    async fn send_bytes(&self, method: &str, path: &str, token: &str, bytes: Vec<u8>) -> Answer {
         let request = Request::builder()
             .method(method)
             .uri(path)

@@ -1,0 +1,367 @@
+//! Imported entries: once each, joined to what was recorded, told apart where the record alone cannot,
+//! and never state.
+
+use std::path::Path;
+
+use event::Timestamp;
+use serde_json::{Value, json};
+
+use crate::harness::in_process::{InProcess, START};
+use crate::harness::server::patch;
+
+const SECOND: i64 = 1_000_000;
+
+/// A server with an application, and somebody who imports.
+struct Imports {
+    server: InProcess,
+    token: String,
+    _folder: tempfile::TempDir,
+}
+
+/// The checks of scope in an entry: active, assigned, role, filter.
+#[derive(Clone, Copy)]
+struct Scope(bool, bool, bool, bool);
+
+const IN_SCOPE: Scope = Scope(true, true, true, true);
+
+impl Imports {
+    async fn new() -> Imports {
+        let folder = tempfile::tempdir().unwrap();
+        let server = InProcess::open(&folder.path().join("data"), START).await;
+        let token = server.add_app("paperboat").await;
+        Imports { server, token, _folder: folder }
+    }
+
+    fn pass(&self, seconds: i64) {
+        let now = self.server.clock.now();
+        self.server.clock.set(Timestamp(now.0 + seconds * SECOND));
+    }
+
+    async fn scim(&self, method: &str, path: &str, body: &Value) -> Value {
+        let path = format!("/apps/paperboat/scim/v2{path}");
+        let answer = self.server.send(method, &path, &self.token, body).await;
+        assert!(answer.status < 500, "{answer:?}");
+        answer.body
+    }
+
+    async fn create(&self, name: &str) -> String {
+        let body = json!({"userName": name, "displayName": name, "active": true});
+        self.scim("POST", "/Users", &body).await["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn switch_off(&self, id: &str) {
+        let off = json!([{"op": "replace", "path": "active", "value": false}]);
+        self.scim("PATCH", &format!("/Users/{id}"), &patch(&off)).await;
+    }
+
+    async fn import(&self, records: &[Value]) -> Value {
+        let lines: Vec<String> = records.iter().map(Value::to_string).collect();
+        let path = "/api/v1/apps/paperboat/imports?run=7";
+        let answer = self.server.admin_text("POST", path, &lines.join("\n")).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    }
+
+    async fn ask(&self, path: &str) -> Value {
+        let answer = self.server.admin("GET", path, &Value::Null).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.body
+    }
+
+    async fn why(&self, user: &str) -> Value {
+        self.ask(&format!("/api/v1/apps/paperboat/users/{user}/why")).await["resource"].clone()
+    }
+
+    fn now(&self) -> String {
+        self.server.clock.now().to_string()
+    }
+}
+
+/// An entry as Graph has it.
+fn entry(id: u32, at: &str, name: &str, (action, status): (&str, &str), scope: Scope) -> Value {
+    let word = |value: bool| if value { "True" } else { "False" };
+    json!({
+        "id": format!("6f0c9e0a-2f3d-4c55-9f0e-{id:012}"),
+        "activityDateTime": at,
+        "jobId": "scim.1.2",
+        "cycleId": "cycle-1",
+        "changeId": format!("change-{id}"),
+        "provisioningAction": action,
+        "provisioningStatusInfo": {"status": status, "errorInformation": null},
+        "provisioningSteps": [
+            {"name": "EntryImportUpdate", "provisioningStepType": "import", "status": "success",
+             "description": "It came.", "details": {"accountEnabled": "True"}},
+            {"name": "EntrySynchronizationScoping", "provisioningStepType": "scoping",
+             "status": "success", "description": "Checks ran.", "details": {
+                "Active in the source system": word(scope.0),
+                "Assigned to the application": word(scope.1),
+                "User has the required role": word(scope.2),
+                "Scoping filter evaluation passed": word(scope.3),
+                "ScopeEvaluationResult":
+                    json!({"Staff.country EQUALS 'NO'": scope.3}).to_string(),
+             }},
+        ],
+        "modifiedProperties": [],
+        "servicePrincipal": {"id": "sp-1", "displayName": "Paperboat"},
+        "sourceIdentity": {"id": format!("source-{name}"), "displayName": name,
+            "identityType": "User", "details": {"UserPrincipalName": name}},
+        "targetIdentity": {"id": "", "displayName": "", "identityType":
+            "urn:ietf:params:scim:schemas:core:2.0:User", "details": {}},
+    })
+}
+
+fn disable(id: u32, at: &str, name: &str, target: &str, scope: Scope) -> Value {
+    let mut entry = entry(id, at, name, ("disable", "success"), scope);
+    entry["targetIdentity"]["id"] = target.into();
+    entry["modifiedProperties"] =
+        json!([{"displayName": "active", "oldValue": "True", "newValue": "False"}]);
+    entry
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_four_causes_of_a_switched_off_account_are_told_apart_after_an_import() {
+    let imports = Imports::new().await;
+    let mut entries = vec![];
+    for (place, (name, kind)) in [
+        ("ada@fjord.example", "unassigned"),
+        ("bo@fjord.example", "filteredOut"),
+        ("cleo@fjord.example", "softDeleted"),
+        ("dag@fjord.example", "disabledAtSource"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = imports.create(name).await;
+        imports.pass(600);
+        imports.switch_off(&id).await;
+        let at = imports.now();
+        let number = u32::try_from(place).unwrap() + 1;
+        let scope = match kind {
+            "unassigned" => Scope(true, false, false, true),
+            "filteredOut" => Scope(true, true, true, false),
+            _ => IN_SCOPE,
+        };
+        let mut told = disable(number, &at, name, &id, scope);
+        match kind {
+            "softDeleted" => told["provisioningSteps"][0]["name"] = "EntryImportDelete".into(),
+            "disabledAtSource" => {
+                told["provisioningSteps"][0]["details"]["accountEnabled"] = "False".into();
+            }
+            _ => {}
+        }
+        entries.push((name, kind, told));
+        imports.pass(600);
+    }
+    for (name, ..) in &entries {
+        let before = imports.why(&format!("userName:{name}")).await;
+        assert_eq!(before["cause"]["known"], false, "{before}");
+        let candidates = ["unassigned", "filteredOut", "softDeleted", "disabledAtSource"];
+        assert_eq!(before["cause"]["candidates"], json!(candidates));
+    }
+    let records: Vec<Value> = entries.iter().map(|(_, _, entry)| entry.clone()).collect();
+    let done = imports.import(&records).await;
+    assert_eq!((&done["read"], &done["new"], &done["known"]), (&json!(4), &json!(4), &json!(0)));
+    for (name, kind, _) in &entries {
+        let after = imports.why(&format!("userName:{name}")).await;
+        assert_eq!(after["cause"]["kind"], *kind, "{name}: {after}");
+        assert_eq!(after["active"], false);
+        assert!(after["remedy"].as_str().unwrap().len() > 10);
+        // The cause names the request and the entry that explains it.
+        let seqs = after["cause"]["seqs"].as_array().unwrap();
+        let request = imports.ask(&format!("/api/v1/operations/{}", seqs[0])).await;
+        let explained = &request["resource"]["explainedBy"][0];
+        assert_eq!(explained["confidence"], "certain", "{request}");
+        assert_eq!(explained["seq"], seqs[1]);
+        assert_eq!(request["resource"]["cycleId"], "cycle-1");
+        let entry = imports.ask(&format!("/api/v1/operations/{}", seqs[1])).await;
+        assert_eq!(entry["resource"]["explains"]["seq"], seqs[0]);
+    }
+    let again = imports.import(&records).await;
+    assert_eq!((&again["new"], &again["known"]), (&json!(0), &json!(4)), "once each");
+    imports.server.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_was_skipped_learns_why_and_what_to_do() {
+    let imports = Imports::new().await;
+    let mut skipped = entry(
+        1,
+        "2020-03-09T08:02:13Z",
+        "eir@fjord.example",
+        ("create", "skipped"),
+        Scope(true, true, false, true),
+    );
+    skipped["provisioningSteps"][0]["details"]["appRoleAssignments"] = "Default Access".into();
+    let steps = skipped["provisioningSteps"].as_array_mut().unwrap();
+    steps.push(json!({"name": "EntrySynchronizationSkip", "provisioningStepType": "processing",
+        "status": "skipped", "description": "Passed over.",
+        "details": {"SkipReason": "NotEffectivelyEntitled"}}));
+    imports.import(&[skipped]).await;
+    let why = imports.why("userName:eir@fjord.example").await;
+    assert_eq!(why["exists"], false);
+    assert!(why["conclusion"].as_str().unwrap().contains("Default Access"), "{why}");
+    assert!(why["remedy"].as_str().unwrap().contains("restart provisioning"), "{why}");
+    let state = |name: &str| {
+        let nodes = why["nodes"].as_array().unwrap();
+        nodes.iter().find(|node| node["name"] == name).unwrap()["state"].clone()
+    };
+    for (name, expected) in [
+        ("knownToSource", "yes"),
+        ("assigned", "yes"),
+        ("role", "no"),
+        ("scopeFilters", "yes"),
+        ("requested", "no"),
+        ("stillSo", "no"),
+    ] {
+        assert_eq!(state(name), expected, "{name}: {why}");
+    }
+    let skips = imports.ask("/api/v1/operations?skipReason=NotEffectivelyEntitled").await;
+    assert_eq!(skips["rowCount"], 1);
+    assert_eq!(skips["rows"][0]["occurredAt"], "2020-03-09T08:02:13.000000Z");
+    assert_eq!(skips["rows"][0]["source"], "imported");
+    imports.server.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_imports_the_scim_evidence_alone_answers() {
+    let imports = Imports::new().await;
+    let lookup = "/Users?filter=userName%20eq%20%22finn@fjord.example%22";
+    imports.scim("GET", lookup, &Value::Null).await;
+    let why = imports.why("userName:finn@fjord.example").await;
+    assert!(why["conclusion"].as_str().unwrap().contains("found none"), "{why}");
+    let matched = why["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "matched");
+    assert_eq!(matched.unwrap()["state"], "no", "the lookup before a create is the matching step");
+    let assigned = why["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "assigned");
+    assert_eq!(assigned.unwrap()["state"], "notObservable");
+
+    imports.create("gry@fjord.example").await;
+    imports.scim("POST", "/Users", &json!({"userName": "gry@fjord.example"})).await;
+    let there = imports.why("userName:gry@fjord.example").await;
+    assert_eq!(there["conclusion"], "The account is there and active.");
+    let unknown = "/api/v1/apps/paperboat/users/userName:nobody/why";
+    let unknown = imports.server.admin("GET", unknown, &Value::Null).await;
+    assert_eq!(unknown.status, 404);
+    imports.server.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_known_from_imports_alone_has_users_and_no_memberships() {
+    let imports = Imports::new().await;
+    let create = |id: u32, at: &str, name: &str| {
+        let mut told = entry(id, at, name, ("create", "success"), IN_SCOPE);
+        told["targetIdentity"]["id"] = format!("target-{name}").into();
+        told["modifiedProperties"] =
+            json!([{"displayName": "userName", "oldValue": null, "newValue": name}]);
+        told
+    };
+    let (hal, ida) = ("hal@fjord.example", "ida@fjord.example");
+    // Out of order: the source's time counts.
+    imports
+        .import(&[
+            disable(3, "2026-01-20T08:00:00Z", hal, "target-hal@fjord.example", IN_SCOPE),
+            create(2, "2026-01-12T08:00:00Z", ida),
+            create(1, "2026-01-10T08:00:00Z", hal),
+        ])
+        .await;
+    let check = async |at: &str, expected: &[(&str, bool)]| {
+        let users = imports.ask(&format!("/api/v1/apps/paperboat/users?at={at}")).await;
+        let found: Vec<_> = users["rows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| (row["userName"].as_str().unwrap(), row["active"].as_bool().unwrap()))
+            .collect();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        let mut sorted = found.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, expected, "{at}: {users}");
+        assert_eq!(users["basis"], "imported");
+        users
+    };
+    check("2026-01-09", &[]).await;
+    check("2026-01-11", &[(hal, true)]).await;
+    check("2026-01-15", &[(hal, true), (ida, true)]).await;
+    let late = check("2026-01-20T08:00:00Z", &[(hal, false), (ida, true)]).await;
+    assert_eq!(late["coverage"]["state"], "partial", "what lies after the import was not seen");
+    let one = imports.ask("/api/v1/apps/paperboat/users/userName:hal@fjord.example").await;
+    assert_eq!(one["resource"]["active"], false);
+    let gaps = one["coverage"]["gaps"].as_array().unwrap();
+    let told = gaps.iter().any(|gap| gap["reason"].as_str().unwrap().contains("memberships"));
+    assert!(told, "{one}");
+    imports.server.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_understood_is_named_and_the_rest_goes_in() {
+    let imports = Imports::new().await;
+    let good =
+        entry(1, "2026-01-10T08:00:00Z", "joy@fjord.example", ("create", "success"), IN_SCOPE);
+    let mut bad =
+        entry(2, "2026-01-10T08:00:00Z", "kai@fjord.example", ("create", "success"), IN_SCOPE);
+    bad["activityDateTime"] = "yesterday, kai@fjord.example".into();
+    let body = format!("{good}\n\nno json\n{bad}\n");
+    let path = "/api/v1/apps/paperboat/imports";
+    let done = imports.server.admin_text("POST", path, &body).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    let counts = ["read", "new", "known", "refused"].map(|name| done.body[name].as_u64().unwrap());
+    assert_eq!(counts, [3, 1, 0, 2]);
+    let refusals = done.body["refusals"].as_array().unwrap();
+    assert_eq!((&refusals[0]["line"], &refusals[1]["line"]), (&json!(3), &json!(4)));
+    assert_eq!(refusals[1]["path"], "activityDateTime");
+    assert!(!done.body.to_string().contains("kai@"), "no value is repeated: {done:?}");
+
+    // An auditor may not add to the record.
+    let body = json!({"role": "auditor"});
+    let auditor = imports.server.admin("POST", "/api/v1/tokens", &body).await;
+    let auditor = auditor.body["token"].as_str().unwrap().to_owned();
+    let refused = imports.server.send("POST", path, &auditor, &good).await;
+    assert_eq!(refused.status, 403);
+    imports.server.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_changes_no_recorded_state_and_a_rebuild_changes_no_answer() {
+    let imports = Imports::new().await;
+    let id = imports.create("lea@fjord.example").await;
+    imports.pass(60);
+    let users = "/api/v1/apps/paperboat/users?at=2026-03-02T09:20:00Z";
+    let before = imports.ask(users).await["rows"].clone();
+    let at = imports.now();
+    imports.import(&[disable(1, &at, "lea@fjord.example", &id, IN_SCOPE)]).await;
+    assert_eq!(imports.ask(users).await["rows"], before);
+    let timeline = "/api/v1/apps/paperboat/users/userName:lea@fjord.example/timeline?limit=1";
+    let first = imports.ask(timeline).await;
+    assert_eq!((&first["rowCount"], &first["rows"][0]["source"]), (&json!(2), &json!("imported")));
+    let next = first["next"].as_str().unwrap();
+    let second = imports.ask(&format!("{timeline}&cursor={next}")).await;
+    assert_eq!(second["rows"][0]["source"], "recorded");
+    assert_eq!(second["next"], Value::Null);
+
+    let questions = [
+        "/api/v1/operations?to=2026-03-02T10:00:00Z",
+        "/api/v1/apps/paperboat/users/userName:lea@fjord.example/why?at=2026-03-02T10:00:00Z",
+    ];
+    let rows = |answer: &Value| (answer["rows"].clone(), answer["resource"].clone());
+    let mut told = vec![];
+    for question in questions {
+        told.push(rows(&imports.ask(question).await));
+    }
+    let folder = imports._folder;
+    imports.server.close().await;
+    rebuild(&folder.path().join("data"));
+    let server =
+        InProcess::open(&folder.path().join("data"), Timestamp(START.0 + 3_600 * SECOND)).await;
+    for (question, told) in questions.iter().zip(told) {
+        let answer = server.admin("GET", question, &Value::Null).await;
+        assert_eq!(rows(&answer.body), told, "{question}");
+    }
+    server.close().await;
+}
+
+fn rebuild(data: &Path) {
+    let (mut out, mut err) = (vec![], vec![]);
+    let arguments = ["provlog", "rebuild", "--data", data.to_str().unwrap()].map(Into::into);
+    let code = provlog::cli::run(arguments, &mut out, &mut err);
+    assert_eq!(code, 0, "{}{}", String::from_utf8_lossy(&out), String::from_utf8_lossy(&err));
+}
