@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,16 +14,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::Service;
 
-/// The head of a request has this long to arrive; an idle connection ends then too.
+/// The head of a request has this long to arrive, that of the first from the beginning of its
+/// connection on; an idle connection ends then too.
 const HEAD_MAX: Duration = Duration::from_secs(60);
 /// A request's head may be so large; a connection takes no more memory before its request is there.
 const HEAD_BYTES_MAX: usize = 64 << 10;
-/// Between two looks at a connection that has begun to say that it speaks HTTP/2.
-const PREFACE_PAUSE: Duration = Duration::from_millis(100);
 /// Further connections wait in the operating system's queue; fewer when few files may be open.
 const CONNECTIONS_MAX: u64 = 4096;
 /// Open files that are left to the log, whatever connections there are.
@@ -78,16 +77,21 @@ pub async fn serve(
         // Answers are small and complete; waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
         let router = router.clone();
-        let service = service_fn(move |request| call(router.clone(), peer, request));
+        let asked = Arc::new(AtomicBool::new(false));
+        let service = service_fn({
+            let asked = Arc::clone(&asked);
+            move |request| {
+                asked.store(true, Ordering::Relaxed);
+                call(router.clone(), peer, request)
+            }
+        });
         let (builder, watcher) = (builder.clone(), graceful.watcher());
         let broken_requests = Arc::clone(&broken_requests);
         tokio::spawn(async move {
             let _permit = permit;
-            if !speaks(&stream).await {
-                return;
-            }
             let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-            if let Err(error) = watcher.watch(connection).await {
+            let served = until_asked(watcher.watch(connection), &asked);
+            if let Some(Err(error)) = served.await {
                 tracing::debug!(%error, "a connection broke");
                 if error.downcast_ref().is_some_and(hyper::Error::is_parse) {
                     broken_requests.fetch_add(1, Ordering::Relaxed);
@@ -102,23 +106,15 @@ pub async fn serve(
     }
 }
 
-/// Waits until a connection shows which protocol it speaks; false when it stays silent. hyper's own
-/// limit begins only then, and until then a silent connection would keep its place for ever.
-async fn speaks(stream: &TcpStream) -> bool {
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"; // RFC 9113 §3.4
-    let mut first = [0; PREFACE.len()];
-    let seen = async {
-        loop {
-            match stream.peek(&mut first).await {
-                Ok(0) | Err(_) => return false,
-                Ok(length) if length == first.len() => return true,
-                Ok(length) if !PREFACE.starts_with(&first[..length]) => return true,
-                // The beginning of the preface: the rest is about to come.
-                Ok(_) => tokio::time::sleep(PREFACE_PAUSE).await,
-            }
-        }
-    };
-    tokio::time::timeout(HEAD_MAX, seen).await.unwrap_or(false)
+/// Ends with the connection; `None` when its first request took too long. hyper's own limit begins
+/// only with the first bytes, and until then a silent connection would keep its place for ever.
+async fn until_asked<T>(connection: impl Future<Output = T>, asked: &AtomicBool) -> Option<T> {
+    let mut connection = std::pin::pin!(connection);
+    match tokio::time::timeout(HEAD_MAX, &mut connection).await {
+        Ok(ended) => Some(ended),
+        Err(_) if asked.load(Ordering::Relaxed) => Some(connection.await),
+        Err(_) => None,
+    }
 }
 
 /// How many connections may be open, so that they never take the files that the log needs. The soft
@@ -149,27 +145,62 @@ async fn call(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::AsyncWriteExt;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::Notify;
+    use tokio::time::Instant;
 
-    /// The clock stands still but for waiting, so nothing here takes its time.
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_connection_does_not_keep_its_place() {
+    /// Serves these routes for as long as the test runs.
+    async fn serving(router: Router) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let check = async |first: &[u8], expected: bool| {
-            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            let (server, _) = listener.accept().await.unwrap();
-            client.write_all(first).await.unwrap();
-            // What was written is there before the clock moves on.
-            if !first.is_empty() {
-                server.readable().await.unwrap();
-            }
-            assert_eq!(speaks(&server).await, expected, "{first:?}");
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let forever = std::future::pending();
+            serve(listener, &router, forever, HEAD_MAX, Arc::default()).await;
+        });
+        address
+    }
+
+    /// Once everything was sent the clock stands still but for waiting, so nothing takes its time.
+    #[tokio::test]
+    async fn a_connection_without_a_request_does_not_keep_its_place() {
+        let address = serving(Router::new()).await;
+        let mut clients = vec![];
+        for first in ["", "P", "PRI * HT", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "POST", "G"] {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(first.as_bytes()).await.unwrap();
+            clients.push((first, client));
+        }
+        tokio::time::pause();
+        let begun = Instant::now();
+        for (first, mut client) in clients {
+            let mut answer = vec![];
+            let ended = tokio::time::timeout(HEAD_MAX * 2, client.read_to_end(&mut answer)).await;
+            assert!(ended.is_ok(), "{first:?}");
+            assert!(begun.elapsed() < HEAD_MAX + HEAD_MAX / 10, "{first:?} {:?}", begun.elapsed());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_may_take_longer_than_it_may_take_to_arrive() {
+        static BEGUN: Notify = Notify::const_new();
+        static GOES_ON: Notify = Notify::const_new();
+        let slow = async || {
+            BEGUN.notify_one();
+            GOES_ON.notified().await;
+            "at last"
         };
-        check(b"", false).await;
-        check(b"PRI * HT", false).await;
-        check(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true).await;
-        check(b"P", false).await;
-        check(b"POST", true).await;
-        check(b"G", true).await;
+        let address = serving(Router::new().route("/", get(slow))).await;
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nHost: audit.example\r\nConnection: close\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        BEGUN.notified().await;
+        tokio::time::pause();
+        tokio::time::sleep(HEAD_MAX * 2).await;
+        GOES_ON.notify_one();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("at last"), "{answer}");
     }
 }
