@@ -334,3 +334,34 @@ fn a_key_that_everybody_can_read_is_warned_of() {
         assert_eq!(warning.is_some_and(|line| line.contains("tls.key")), warned, "{lines}");
     }
 }
+
+#[test]
+fn a_command_trusts_the_authorities_that_it_is_given() {
+    let shown = Shown::start();
+    let token = shown.data().join("admin.token");
+    let ca = shown.certificate.file.to_str().unwrap();
+    let apps = |flags: &[&str], variables: &[(&str, &str)]| {
+        let mut command = provlog();
+        command.args(["apps", "--server", &shown.server.url]).args(flags);
+        run(command.envs(variables.iter().copied()).env("PROVLOG_TOKEN_FILE", &token))
+    };
+    let check = |flags: &[&str], variables: &[(&str, &str)], code: i32, words: &str| {
+        let output = apps(flags, variables);
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains(words) && told.lines().count() <= 1, "{told}");
+    };
+    check(&["--ca-file", ca], &[], 0, "");
+    check(&[], &[("PROVLOG_CA_FILE", ca)], 0, "");
+    check(&[], &[], 1, "UnknownIssuer");
+    let other = tempfile::tempdir().unwrap();
+    let other = Certificate::issue(other.path());
+    let (other, key) = (other.file.to_str().unwrap(), other.key.to_str().unwrap());
+    check(&["--ca-file", other], &[], 1, "invalid peer certificate");
+    check(&["--ca-file", key], &[], 2, "tls.key has no certificate in it (PEM)");
+    check(&["--ca-file", "/nowhere/ca.pem"], &[], 2, "/nowhere/ca.pem cannot be read");
+    let hollow = shown.folder.path().join("hollow.pem");
+    let section = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    std::fs::write(&hollow, section).unwrap();
+    check(&["--ca-file", hollow.to_str().unwrap()], &[], 2, "hollow.pem cannot be used");
+}

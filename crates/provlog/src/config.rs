@@ -109,6 +109,10 @@ pub struct ClientConfig {
           value_parser = public_url)]
     pub server: String,
 
+    /// Certificates of the authorities to trust (PEM), instead of the public ones
+    #[arg(long, env = "PROVLOG_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+
     /// Token of the server; better handed over in the environment or as a file
     #[arg(long, env = "PROVLOG_TOKEN", hide_env_values = true)]
     pub token: Option<String>,

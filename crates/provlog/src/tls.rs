@@ -1,4 +1,5 @@
-//! TLS from PEM files: the certificate that the server shows, read again when it was renewed.
+//! TLS from PEM files: the certificate that the server shows, read again when it was renewed, and
+//! the authorities that a client trusts.
 //!
 //! No error repeats what is in a file: it may be a key.
 
@@ -12,7 +13,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{InconsistentKeys, ServerConfig};
+use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 /// Holds every chain there is, and the authorities of a system.
@@ -66,6 +67,20 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
         none if none.is_empty() => Err(unusable("has no certificate in it (PEM)")),
         certificates => Ok(certificates),
     }
+}
+
+/// The certificates of a file as authorities.
+///
+/// # Errors
+/// In one line, why the file cannot be used.
+pub(crate) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates = certificates(path)?;
+    for certificate in &certificates {
+        RootCertStore::empty().add(certificate.clone()).map_err(|error| {
+            format!("the certificate file {} cannot be used: {error}", path.display())
+        })?;
+    }
+    Ok(certificates)
 }
 
 fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, String> {
