@@ -8,6 +8,7 @@ mod harness {
     pub mod in_process;
     pub mod script;
     pub mod server;
+    pub mod tls;
     pub mod upstream;
 
     /// How often a long test repeats itself.
@@ -44,5 +45,6 @@ mod cases {
     mod schemas_from_files;
     mod scim;
     mod secrets;
+    mod tls;
     mod unrecorded;
 }

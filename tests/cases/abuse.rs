@@ -92,6 +92,19 @@ fn idle_connections_do_not_stop_the_log() {
 }
 
 #[test]
+fn a_stop_does_not_wait_for_a_silent_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    let silent = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    assert_eq!(server.admin().get("/livez").status, 200); // so the silent one was accepted too
+    server.stop();
+    drop(silent);
+    let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
+    assert!(!log.contains("connections were still open"), "{log}");
+}
+
+#[test]
 fn a_stop_does_not_wait_for_a_slow_body_and_records_it() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use serde_json::{Value, json};
 use ureq::http::Request;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// The binary under test.
 pub fn provlog() -> Command {
@@ -31,7 +32,7 @@ pub fn run(command: &mut Command) -> Output {
 /// A running server over a data folder.
 pub struct Server {
     child: Child,
-    /// `http://127.0.0.1:PORT`
+    /// `http://127.0.0.1:PORT`, or `https://…` with a certificate.
     pub url: String,
     data: PathBuf,
     log: PathBuf,
@@ -149,6 +150,12 @@ impl Server {
         self.child.wait().unwrap()
     }
 
+    /// Tells it that its files were changed.
+    pub fn hang_up(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    }
+
     /// Stops it in order.
     pub fn stop(mut self) {
         let pid = self.child.id().to_string();
@@ -198,10 +205,22 @@ pub struct Client {
 
 impl Client {
     pub fn new(base: &str, token: &str) -> Client {
+        Client::with_tls(base, token, TlsConfig::default())
+    }
+
+    /// One that trusts this certificate alone.
+    pub fn trusting(base: &str, token: &str, certificate: &[u8]) -> Client {
+        let certificate = Certificate::from_der(certificate).to_owned();
+        let roots = RootCerts::from([certificate]);
+        Client::with_tls(base, token, TlsConfig::builder().root_certs(roots).build())
+    }
+
+    fn with_tls(base: &str, token: &str, tls: TlsConfig) -> Client {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
             .timeout_global(Some(std::time::Duration::from_secs(60)))
+            .tls_config(tls)
             .build();
         Client { agent: config.into(), base: base.to_owned(), token: token.to_owned() }
     }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::cli::{Failure, with_causes};
 use crate::config::ClientConfig;
+use crate::tls;
 
 /// An answer that is longer is not read: a page has at most 1,000 rows.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
@@ -24,13 +26,19 @@ pub(crate) struct Client {
 
 impl Client {
     /// # Errors
-    /// When there is no token.
+    /// When there is no token, or the file of authorities cannot be used.
     pub(crate) fn new(config: &ClientConfig) -> Result<Client, Failure> {
-        let agent = ureq::Agent::config_builder()
+        let mut agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_MAX))
-            .timeout_global(Some(ANSWER_MAX))
-            .build();
+            .timeout_global(Some(ANSWER_MAX));
+        if let Some(path) = &config.ca_file {
+            let authorities = tls::authorities(path).map_err(Failure::Wrong)?;
+            let authorities = authorities.iter().map(|one| Certificate::from_der(one).to_owned());
+            let roots = RootCerts::from(authorities);
+            agent = agent.tls_config(TlsConfig::builder().root_certs(roots).build());
+        }
+        let agent = agent.build();
         let token = token(config)?;
         Ok(Client { agent: agent.into(), server: config.server.clone(), token })
     }

@@ -2,7 +2,7 @@
 //! configuration file (crate::settings), that over the default.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
@@ -24,9 +24,18 @@ pub struct ServeConfig {
     #[arg(long, env = "PROVLOG_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// How clients reach this server, for every absolute link [default: http://LISTEN]
+    /// How clients reach this server, for every absolute link [default: http://LISTEN, with a
+    /// certificate https://LISTEN]
     #[arg(long, env = "PROVLOG_PUBLIC_URL", value_parser = public_url)]
     pub public_url: Option<String>,
+
+    /// Certificate for TLS, with those that stand behind it after it (PEM); read again on SIGHUP
+    #[arg(long, env = "PROVLOG_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of that certificate (PEM: PKCS#8, PKCS#1 or SEC1)
+    #[arg(long, env = "PROVLOG_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
 
     /// Folder of further schemas and resource types, each a *.json file in the form in which
     /// /Schemas and /ResourceTypes show them
@@ -63,6 +72,26 @@ pub struct ServeConfig {
     pub log: String,
 }
 
+impl ServeConfig {
+    /// The files of the certificate and its key, when the server speaks TLS. That one needs the other
+    /// is no rule of clap's: each may come from the configuration file, whose settings are defaults
+    /// there.
+    ///
+    /// # Errors
+    /// When there is only one of them.
+    pub(crate) fn tls_files(&self) -> Result<Option<(&Path, &Path)>, String> {
+        let alone = |file: &Path, given: &str, missing: &str| {
+            format!("{given} is {}, but {missing} is missing: TLS needs both", file.display())
+        };
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+            (Some(certificate), None) => Err(alone(certificate, "--tls-cert", "--tls-key")),
+            (None, Some(key)) => Err(alone(key, "--tls-key", "--tls-cert")),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
 /// Form of the log lines.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LogFormat {
@@ -79,6 +108,10 @@ pub struct ClientConfig {
     #[arg(long, env = "PROVLOG_SERVER", default_value = "http://127.0.0.1:8080",
           value_parser = public_url)]
     pub server: String,
+
+    /// Certificates of the authorities to trust (PEM), instead of the public ones
+    #[arg(long, env = "PROVLOG_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
 
     /// Token of the server; better handed over in the environment or as a file
     #[arg(long, env = "PROVLOG_TOKEN", hide_env_values = true)]

@@ -20,6 +20,7 @@ pub mod run;
 mod settings;
 mod table;
 mod text;
+pub mod tls;
 
 pub use cli::run;
 

@@ -25,11 +25,13 @@ use query::{Query, Token};
 use scim::{CursorKey, Profiles, Registry};
 use serde_json::json;
 use store::{Options, Store, StoreError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli::with_causes;
 use crate::config::ServeConfig;
+use crate::tls::Tls;
 use crate::{catalog, client_address, listen};
 
 /// Requests that may wait for the committer at once.
@@ -204,10 +206,12 @@ impl Server {
         &self.committer
     }
 
-    /// Serves until `shutdown` ends, then lets the requests under way finish and closes.
+    /// Serves until `shutdown` ends, then lets the requests under way finish and closes. With `tls`
+    /// it speaks nothing else.
     pub async fn serve(
         self,
         listener: tokio::net::TcpListener,
+        tls: Option<Arc<Tls>>,
         shutdown: impl Future<Output = ()>,
     ) {
         let broken_requests = Arc::clone(&self.broken_requests);
@@ -216,7 +220,7 @@ impl Server {
             shutdown.await;
             stopping.cancel();
         };
-        listen::serve(listener, &self.router, shutdown, DRAIN_MAX, broken_requests).await;
+        listen::serve(listener, tls, &self.router, shutdown, DRAIN_MAX, broken_requests).await;
         self.close().await;
     }
 
@@ -302,11 +306,16 @@ fn look(ingest: Arc<Ingest>) -> query::Look {
 pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
     let (registry, profiles) = catalog::load(config.schemas.as_deref(), config.profiles.as_deref())
         .map_err(RunError::Config)?;
+    let tls = config.tls_files().and_then(|files| {
+        files.map(|(certificate, key)| Tls::read(certificate, key).map(Arc::new)).transpose()
+    });
+    let tls = tls.map_err(RunError::Config)?;
     // Before the log is opened: a port that is taken leaves no start in the log.
     let failed = |source| RunError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
+    let url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -314,7 +323,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
     runtime.block_on(async {
         let server = Server::open(ServerConfig {
             data: config.data.clone(),
-            public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
+            public_url: config.public_url.clone().unwrap_or_else(|| url.clone()),
             trusted_proxies: config.trusted_proxies.clone(),
             memtable_bytes: usize::try_from(config.memtable_bytes).unwrap_or(usize::MAX),
             registry,
@@ -325,10 +334,14 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
         })
         .await?;
         let shutdown = shutdown_signal()?;
+        if let Some(tls) = &tls {
+            let hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
+            tokio::spawn(renew(Arc::clone(tls), hangup));
+        }
         let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
         // Other programs wait for this line; nobody may be there to read it.
-        let _ = writeln!(io::stdout(), "provlog listening on http://{address}");
-        server.serve(listener, shutdown).await;
+        let _ = writeln!(io::stdout(), "provlog listening on {url}");
+        server.serve(listener, tls, shutdown).await;
         Ok(())
     })
 }
@@ -338,13 +351,8 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
 /// # Errors
 /// When the operating system lets nobody wait for signals.
 pub fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'static, RunError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed = |error: io::Error| RunError::System {
-        attempt: "wait for signals",
-        cause: error.to_string(),
-    };
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -352,6 +360,22 @@ pub fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'static, Ru
         }
         tracing::info!("stopping");
     })
+}
+
+fn no_signals(error: io::Error) -> RunError {
+    RunError::System { attempt: "wait for signals", cause: error.to_string() }
+}
+
+/// Reads the certificate and its key again at each hangup.
+async fn renew(tls: Arc<Tls>, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        let tls = Arc::clone(&tls);
+        match tokio::task::spawn_blocking(move || tls.read_again()).await {
+            Ok(Ok(())) => tracing::info!("the TLS certificate was read again"),
+            Ok(Err(error)) => tracing::error!(error, "the TLS certificate stays what it was"),
+            Err(error) => tracing::error!(%error, "the TLS certificate stays what it was"),
+        }
+    }
 }
 
 /// The last moment at which a recorder is known to have run before this one.

@@ -52,7 +52,7 @@ pub fn run(arguments: &ChildArguments) -> Outcome<()> {
                 let config = in_process::config(data, Clock::System, &format!("http://{address}"));
                 let server = Server::open(config).await?;
                 ready()?;
-                server.serve(listener, shutdown).await;
+                server.serve(listener, None, shutdown).await;
             }
             None => {
                 ready()?;
@@ -60,7 +60,7 @@ pub fn run(arguments: &ChildArguments) -> Outcome<()> {
                 let router = Router::new().route("/", post(empty));
                 let broken = Arc::new(AtomicU64::new(0));
                 let drain_max = Duration::from_secs(1);
-                provlog::listen::serve(listener, &router, shutdown, drain_max, broken).await;
+                provlog::listen::serve(listener, None, &router, shutdown, drain_max, broken).await;
             }
         }
         Ok(())

@@ -174,7 +174,7 @@ async fn serve(
         }
         told
     });
-    server.serve(listener, shutdown).await;
+    server.serve(listener, None, shutdown).await;
     talk.await.map_err(|error| Failure::Failed(error.to_string()))?
 }
 

@@ -40,7 +40,7 @@ impl Demo {
             let shutdown = async {
                 let _ = stopped.await;
             };
-            (address, tokio::spawn(server.serve(listener, shutdown)))
+            (address, tokio::spawn(server.serve(listener, None, shutdown)))
         });
         let token = std::fs::read_to_string(folder.path().join("admin.token")).unwrap();
         let (url, token) = (format!("http://{address}"), token.trim_end().to_owned());
