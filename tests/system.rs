@@ -36,6 +36,7 @@ mod cases {
     mod crash;
     mod dialects;
     mod disk;
+    mod graph;
     mod imports;
     mod large_groups;
     mod operation_log;

@@ -1,0 +1,374 @@
+//! The log in the shape of Microsoft Graph: read whole by Microsoft's own clients, filtered as a plain
+//! predicate would, in both orders, and refused in Graph's words.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use event::Timestamp;
+use serde_json::{Value, json};
+
+use crate::harness::in_process::{InProcess, START};
+use crate::harness::server::{Client, Server, run, user};
+use crate::harness::tls::Certificate;
+
+const CONFORMANCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/conformance");
+const LOG: &str = "/v1.0/auditLogs/provisioning";
+
+/// What a script of `tests/conformance` prints: a folder.
+fn folder(script: &str) -> String {
+    let output = run(Command::new(format!("{CONFORMANCE}/{script}")).arg("graph"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+fn entry(id: usize, at: &str, name: &str, action: &str, status: &str) -> Value {
+    let error = (status == "failure").then(|| {
+        json!({"errorCode": "EntryConflict", "errorCategory": "nonServiceFailure",
+            "reason": "It is taken.", "additionalDetails": null, "recommendedAction": null})
+    });
+    let reason = if id.is_multiple_of(2) { "NotEffectivelyEntitled" } else { "RedundantExport" };
+    let skip = json!([{"name": "EntrySynchronizationSkip", "provisioningStepType": "processing",
+        "status": "skipped", "description": "Passed over.", "details": {"SkipReason": reason}}]);
+    json!({
+        "id": format!("entry-{id}"),
+        "activityDateTime": at,
+        "jobId": "scim.1.2",
+        "cycleId": format!("cycle-{}", id / 4),
+        "changeId": format!("change-{id}"),
+        "provisioningAction": action,
+        "durationInMilliseconds": id * 100,
+        "provisioningStatusInfo": {"status": status, "errorInformation": error},
+        "provisioningSteps": if status == "skipped" { skip } else { json!([]) },
+        "modifiedProperties": [],
+        "servicePrincipal": {"id": "sp-1", "displayName": "Paper Boat"},
+        "sourceIdentity": {"id": format!("source-{name}"), "displayName": name,
+            "identityType": "User", "details": {"UserPrincipalName": name}},
+        "targetIdentity": {"id": format!("target-{name}"), "displayName": "",
+            "identityType": "urn:ietf:params:scim:schemas:core:2.0:User", "details": {}},
+    })
+}
+
+/// Entries of the spring before the record began.
+fn entries() -> Vec<Value> {
+    let actions = ["create", "update", "disable", "delete", "other", "stagedDelete"];
+    let statuses = ["success", "failure", "skipped", "warning"];
+    let of = |id: usize| {
+        let at = format!("2025-03-{:02}T08:{:02}:00Z", 1 + id / 3, id);
+        entry(id, &at, &format!("user-{}@fjord.example", id % 5), actions[id % 6], statuses[id % 4])
+    };
+    (0..24).map(of).collect()
+}
+
+fn lines(entries: &[Value]) -> String {
+    entries.iter().map(|entry| format!("{entry}\n")).collect()
+}
+
+/// A server that has recorded requests and imported entries.
+fn fill(admin: &Client, scim: &Client) -> usize {
+    for number in 0..23 {
+        scim.post("/Users", &user(&format!("user-{number}@fjord.example")));
+    }
+    scim.post("/Users", &user("user-1@fjord.example"));
+    let path = "/api/v1/apps/boat/imports";
+    let body = lines(&entries());
+    let done = admin.send("POST", path, &[], body.as_bytes()).unwrap();
+    assert_eq!(done.body["new"], 24, "{done:?}");
+    48
+}
+
+fn ids(output: &std::process::Output) -> Vec<String> {
+    let (out, err) = (&output.stdout, &output.stderr);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(err));
+    let text = String::from_utf8(out.clone()).unwrap();
+    let id = |line: &str| {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        entry["id"].as_str().unwrap().to_owned()
+    };
+    text.lines().map(id).collect()
+}
+
+/// What the server itself has, page by page over plain HTTP.
+fn whole(admin: &Client, filter: &str) -> Vec<String> {
+    let page = admin.query(LOG, &[("$top", "1000"), ("$filter", filter)]);
+    assert_eq!(page.status, 200, "{page:?}");
+    assert_eq!(page.body.get("@odata.nextLink"), None);
+    let values = page.body["value"].as_array().unwrap().iter();
+    values.map(|entry| entry["id"].as_str().unwrap().to_owned()).collect()
+}
+
+const FILTERS: [&str; 3] = [
+    "provisioningAction eq 'create' and provisioningStatusInfo/status eq 'success'",
+    "activityDateTime ge 2025-03-02 and activityDateTime lt 2025-03-06T00:00:00Z",
+    "contains(tolower(sourceIdentity/displayName), 'user-1') or id eq 'entry-7'",
+];
+
+#[test]
+fn the_graph_client_for_python_reads_the_whole_log_and_filters_it() {
+    let python = format!("{}/python", folder("venv"));
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let (scim, admin) = (server.add_app("boat"), server.admin());
+    let count = fill(&admin, &scim);
+    let read = |filter: &str| {
+        run(Command::new(&python)
+            .arg(format!("{CONFORMANCE}/graph.py"))
+            .args([&server.url, filter, "10"])
+            .env("TOKEN", &admin.token))
+    };
+    let all = ids(&read(""));
+    assert_eq!(all.len(), count);
+    assert_eq!(all, whole(&admin, "id ne ''"));
+    for filter in FILTERS {
+        let found = ids(&read(filter));
+        assert!(!found.is_empty() && found.len() < count, "{filter}");
+        assert_eq!(found, whole(&admin, filter), "{filter}");
+    }
+    let refused = read("provisioningAction eqq 'create'");
+    assert!(!refused.status.success());
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(told.starts_with("BadRequest: $filter: position 20: `eqq` is no operator"), "{told}");
+    server.stop();
+}
+
+#[test]
+fn the_graph_client_for_javascript_reads_the_whole_log_over_tls() {
+    let modules = folder("node");
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = Certificate::issue(folder.path());
+    let data = folder.path().join("data");
+    let server = Server::start_with(&data, &certificate.flags(), &[]).unwrap();
+    let token = std::fs::read_to_string(data.join("admin.token")).unwrap();
+    let admin = Client::trusting(&server.url, token.trim_end(), &certificate.trusted());
+    let added = admin.post("/api/v1/apps", &json!({"application": "boat"}));
+    let secret = added.body["secretToken"].as_str().unwrap();
+    let base = format!("{}/apps/boat/scim/v2", server.url);
+    let scim = Client::trusting(&base, secret, &certificate.trusted());
+    let count = fill(&admin, &scim);
+    let read = |filter: &str| {
+        run(Command::new("node")
+            .arg(format!("{CONFORMANCE}/graph.mjs"))
+            .args([&server.url, filter, "10"])
+            .env("TOKEN", &admin.token)
+            .env("NODE_PATH", &modules)
+            .env("NODE_EXTRA_CA_CERTS", Path::new(&certificate.file)))
+    };
+    let all = ids(&read(""));
+    assert_eq!(all.len(), count);
+    assert_eq!(all, whole(&admin, "id ne ''"));
+    for filter in FILTERS {
+        assert_eq!(ids(&read(filter)), whole(&admin, filter), "{filter}");
+    }
+    server.stop();
+}
+
+/// Asks for every page.
+async fn pages(server: &InProcess, options: &str, top: usize) -> Vec<Value> {
+    let mut path = format!("{LOG}?$top={top}&{options}");
+    let mut found = vec![];
+    loop {
+        let page = server.admin("GET", &path, &Value::Null).await;
+        assert_eq!(page.status, 200, "{path}: {page:?}");
+        found.extend(page.body["value"].as_array().unwrap().iter().cloned());
+        let Some(next) = page.body["@odata.nextLink"].as_str() else { return found };
+        // Clients spell the token as they like.
+        path = next.strip_prefix("http://audit.example").unwrap().replace("skiptoken", "skipToken");
+    }
+}
+
+type Predicate = fn(&Value) -> bool;
+
+/// Filters and what they mean, said plainly.
+const CASES: &[(&str, Predicate)] = &[
+    ("id ne ''", |_| true),
+    ("provisioningAction eq 'create'", |one| one["provisioningAction"] == "create"),
+    ("provisioningAction eq 'Create'", |_| false),
+    ("provisioningStatusInfo/status eq 'failure'", |one| {
+        one["provisioningStatusInfo"]["status"] == "failure"
+    }),
+    (
+        "provisioningAction eq 'create' and provisioningStatusInfo/status eq 'failure' and \
+         activityDateTime ge 2025-03-01",
+        |one| {
+            one["provisioningAction"] == "create"
+                && one["provisioningStatusInfo"]["status"] == "failure"
+        },
+    ),
+    ("provisioningStatusInfo/errorInformation/errorCode eq 'EntryConflict'", |one| {
+        one["provisioningStatusInfo"]["errorInformation"]["errorCode"] == "EntryConflict"
+    }),
+    ("provisioningSteps/any(s: s/details/SkipReason eq 'NotEffectivelyEntitled')", |one| {
+        one["provisioningSteps"][0]["details"]["SkipReason"] == "NotEffectivelyEntitled"
+    }),
+    (
+        "provisioningSteps/any(s: s/name eq 'EntrySynchronizationSkip') and cycleId eq 'cycle-1'",
+        |one| {
+            one["provisioningSteps"][0]["name"] == "EntrySynchronizationSkip"
+                && one["cycleId"] == "cycle-1"
+        },
+    ),
+    ("cycleId eq 'cycle-2'", |one| one["cycleId"] == "cycle-2"),
+    ("changeId eq 'change-3'", |one| one["changeId"] == "change-3"),
+    ("id eq 'entry-5'", |one| one["id"] == "entry-5"),
+    ("id eq 'entry-5' and provisioningAction eq 'create'", |_| false),
+    ("jobId eq null", |one| one["jobId"].is_null()),
+    ("jobId eq 'scim.1.2' and durationInMilliseconds gt 900", |one| {
+        one["jobId"] == "scim.1.2" && one["durationInMilliseconds"].as_i64().unwrap() > 900
+    }),
+    ("servicePrincipal/displayName eq 'boat'", |one| {
+        one["servicePrincipal"]["displayName"] == "boat"
+    }),
+    ("servicePrincipal/displayName eq 'Paper Boat'", |one| {
+        one["servicePrincipal"]["displayName"] == "Paper Boat"
+    }),
+    ("targetIdentity/id eq 'target-user-2@fjord.example'", |one| {
+        one["targetIdentity"]["id"] == "target-user-2@fjord.example"
+    }),
+    ("contains(sourceIdentity/displayName, 'user-3')", |one| {
+        one["sourceIdentity"]["displayName"].as_str().unwrap().contains("user-3")
+    }),
+    ("not (provisioningStatusInfo/status eq 'success')", |one| {
+        one["provisioningStatusInfo"]["status"] != "success"
+    }),
+    ("activityDateTime eq 2025-03-02T08:03:00Z", |one| {
+        one["activityDateTime"] == "2025-03-02T08:03:00.000000Z"
+    }),
+    (
+        "activityDateTime gt 2025-03-02T08:03:00Z and activityDateTime le 2025-03-02T08:05:00Z",
+        |one| {
+            let at = one["activityDateTime"].as_str().unwrap();
+            at > "2025-03-02T08:03:00.000000Z" && at <= "2025-03-02T08:05:00.000000Z"
+        },
+    ),
+    ("activityDateTime lt 2026-01-01 or provisioningStatusInfo/status eq 'failure'", |one| {
+        one["activityDateTime"].as_str().unwrap() < "2026"
+            || one["provisioningStatusInfo"]["status"] == "failure"
+    }),
+];
+
+async fn filled() -> (tempfile::TempDir, InProcess) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = InProcess::open(&folder.path().join("data"), START).await;
+    let token = server.add_app("boat").await;
+    for number in 0..17 {
+        let body = json!({"userName": format!("user-{}@fjord.example", number % 14)});
+        server.send("POST", "/apps/boat/scim/v2/Users", &token, &body).await;
+        if number % 3 == 0 {
+            let now = server.clock.now();
+            server.clock.set(Timestamp(now.0 + 1_000_000));
+        }
+    }
+    let path = "/api/v1/apps/boat/imports";
+    let (early, late) = (lines(&entries()[12..]), lines(&entries()[..12]));
+    for body in [early, late] {
+        assert_eq!(server.admin_text("POST", path, &body).await.status, 200);
+    }
+    (folder, server)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_finds_what_a_plain_predicate_finds_in_both_orders() {
+    let (_folder, server) = filled().await;
+    let mut all = pages(&server, "", 1000).await;
+    assert_eq!(all.len(), 17 + 24);
+    let at = |one: &Value| one["activityDateTime"].as_str().unwrap().to_owned();
+    assert!(all.is_sorted_by(|one, next| at(one) >= at(next)), "newest first");
+    for (filter, fits) in CASES {
+        let expected: Vec<&Value> = all.iter().filter(|one| fits(one)).collect();
+        let option = format!("$filter={}", crate::harness::server::encoded(filter));
+        for top in [1, 7, 1000] {
+            let found = pages(&server, &option, top).await;
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter}, {top} at a time");
+        }
+        let path = format!("{LOG}?$count=true&$top=1&{option}");
+        let counted = server.admin("GET", &path, &Value::Null).await;
+        assert_eq!(counted.body["@odata.count"], expected.len(), "{filter}");
+    }
+    all.reverse();
+    for (filter, fits) in CASES {
+        let expected: Vec<&Value> = all.iter().filter(|one| fits(one)).collect();
+        let filter = crate::harness::server::encoded(filter);
+        let option = format!("$orderby=activityDateTime&$filter={filter}");
+        let found = pages(&server, &option, 3).await;
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter}, oldest first");
+    }
+    server.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_have_every_member_and_options_are_never_ignored() {
+    let (_folder, server) = filled().await;
+    let names =
+        |one: &Value| -> BTreeSet<String> { one.as_object().unwrap().keys().cloned().collect() };
+    let all = pages(&server, "", 1000).await;
+    let first = names(&all[0]);
+    assert_eq!(first.len(), 17, "{first:?}");
+    assert!(all.iter().all(|one| names(one) == first), "recorded and imported alike");
+    let some = pages(&server, "$select=id,provisioningAction", 1000).await;
+    assert_eq!(names(&some[3]).into_iter().collect::<Vec<_>>(), ["id", "provisioningAction"]);
+    let failed = all.iter().find(|one| {
+        one["servicePrincipal"]["displayName"] == "boat"
+            && one["provisioningStatusInfo"]["status"] == "failure"
+    });
+    let error = &failed.unwrap()["provisioningStatusInfo"]["errorInformation"];
+    assert_eq!(
+        (&error["errorCode"], &error["errorCategory"]),
+        (&json!("EntryConflict"), &json!("nonServiceFailure"))
+    );
+
+    let id = all[5]["id"].as_str().unwrap();
+    let one = server.admin("GET", &format!("{LOG}/{id}"), &Value::Null).await;
+    assert_eq!(one.body["id"], id);
+    let refused = async |options: &str, expected: &str| {
+        let answer = server.admin("GET", &format!("{LOG}?{options}"), &Value::Null).await;
+        assert_eq!(
+            (answer.status, &answer.body["error"]["code"]),
+            (400, &json!("BadRequest")),
+            "{options}"
+        );
+        let message = answer.body["error"]["message"].as_str().unwrap();
+        assert!(message.contains(expected), "{options}: {message}");
+        assert!(answer.body["error"]["innerError"]["request-id"].is_string());
+    };
+    refused("$skip=3", "unknown query option").await;
+    refused("filter=x", "unknown query option").await;
+    refused("$top=0", "$top takes").await;
+    refused("$top=1001", "$top takes").await;
+    refused("$orderby=id", "$orderby takes").await;
+    refused("$select=shoeSize", "$select takes").await;
+    refused("$count=maybe", "$count takes").await;
+    refused("$top=1&$TOP=2", "more than once").await;
+    refused("$skiptoken=x", "$skiptoken belongs").await;
+    refused("$filter=id%20eq", "$filter: position").await;
+    let first = server.admin("GET", &format!("{LOG}?$top=1"), &Value::Null).await.body;
+    let token = first["@odata.nextLink"].as_str().unwrap().rsplit('=').next().unwrap().to_owned();
+    refused(&format!("$skiptoken={token}&$filter=id%20ne%20''"), "$skiptoken belongs").await;
+    let nobody = server.send("GET", LOG, "plg_nobody", &Value::Null).await;
+    assert_eq!(
+        (nobody.status, &nobody.body["error"]["code"]),
+        (401, &json!("InvalidAuthenticationToken"))
+    );
+    let missing = server.admin("GET", &format!("{LOG}/entry-99"), &Value::Null).await;
+    assert_eq!((missing.status, &missing.body["error"]["code"]), (404, &json!("ResourceNotFound")));
+    server.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_auditor_reads_the_own_application_alone() {
+    let (_folder, server) = filled().await;
+    let token = server.add_app("ferry").await;
+    server.send("POST", "/apps/ferry/scim/v2/Users", &token, &json!({"userName": "x"})).await;
+    let body = json!({"role": "app-auditor", "application": "ferry"});
+    let auditor = server.admin("POST", "/api/v1/tokens", &body).await;
+    let auditor = auditor.body["token"].as_str().unwrap().to_owned();
+    for options in
+        ["", "?$filter=id%20eq%20'entry-5'", "?$filter=servicePrincipal/displayName%20eq%20'boat'"]
+    {
+        let seen = server.send("GET", &format!("{LOG}{options}"), &auditor, &Value::Null).await;
+        let expected = usize::from(options.is_empty());
+        assert_eq!(seen.body["value"].as_array().unwrap().len(), expected, "{options}: {seen:?}");
+    }
+    let hidden = server.send("GET", &format!("{LOG}/entry-5"), &auditor, &Value::Null).await;
+    assert_eq!(hidden.status, 404);
+    server.close().await;
+}
