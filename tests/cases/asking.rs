@@ -599,3 +599,34 @@ fn what_changed_in_a_group_is_asked_in_every_way() {
     let blame = asked.text(&["blame", "--app", "paperboat", "--group", "Crew"]);
     assert!(blame.contains("displayName  Crew "), "{blame}");
 }
+
+#[test]
+fn an_operation_is_told_whole_with_its_evidence() {
+    let asked = Asked::new();
+    let mira = asked.add_user("mira");
+    let seq = asked.json(&["log"])["rows"][0]["seq"].to_string();
+    let text = asked.text(&["operation", &seq]);
+    assert!(text.starts_with(&format!("Operation {seq} (")), "{text}");
+    for part in [
+        "\n\nOperation    POST User\n".to_owned(),
+        format!("\nAbout        mira ({mira})\n"),
+        "\nStatus       success (HTTP 201)\n".to_owned(),
+        "\n\nChanges\nPath ".to_owned(),
+        "\n\nRequest\nPOST /Users\n{\n".to_owned(),
+        "\n\nResponse\n201\n".to_owned(),
+        "\n\nEvidence\nNone.\n".to_owned(),
+    ] {
+        assert!(text.contains(&part), "{part}\n{text}");
+    }
+    let ticket = ["--kind", "ticket", "--ref", "OPS-7", "--approved-by", "Ole Brandt"];
+    let added = asked.text(&[&["evidence", "add", &seq], &ticket[..]].concat());
+    assert!(added.starts_with(&format!("Evidence was added to operation {seq} (event ")));
+    let text = asked.text(&["evidence", "list", &seq]);
+    assert!(text.starts_with(&format!("Evidence of operation {seq} (event ")), "{text}");
+    let row = cells(text.lines().nth(4).unwrap());
+    assert_eq!(row[2..5], ["ticket", "OPS-7", "Ole Brandt"], "{text}");
+    assert!(asked.text(&["operation", &seq]).contains("  OPS-7  "));
+    let read = asked.json(&["operation", &seq]);
+    assert_eq!(read["resource"], asked.answer(&format!("/api/v1/operations/{seq}"))["resource"]);
+    asked.refused(&["operation", "999999"], 2, "Not found");
+}

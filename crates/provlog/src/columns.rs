@@ -156,6 +156,9 @@ pub(crate) const ACCESS_LOG: &[&str] = &[
     "requestId",
 ];
 
+pub(crate) const REFERENCE_LISTS: &[&str] =
+    &["name", "seq", "recordedAt", "actorId", "rows", "sha256"];
+
 pub(crate) const APPLICATIONS: &[&str] =
     &["application", "profile", "tenantUrl", "addedAt", "addedSeq", "upstream"];
 

@@ -1,5 +1,6 @@
 //! The questions of the command line: each is one address of the questions API.
 
+mod additions;
 mod arguments;
 mod groups;
 mod people;
@@ -8,6 +9,7 @@ mod record;
 use clap::Subcommand;
 use serde_json::{Map, Value};
 
+use self::additions::{Evidence, ReferenceList};
 pub(crate) use self::arguments::Paging;
 use self::groups::Groups;
 use self::people::People;
@@ -27,6 +29,12 @@ pub(crate) enum Question {
     Groups(Groups),
     #[command(flatten)]
     OfRecord(OfRecord),
+    /// Say why an operation was right, or read what was said
+    #[command(subcommand)]
+    Evidence(Evidence),
+    /// Lists of people that SCIM does not have, such as employees, or who left when
+    #[command(subcommand, name = "list")]
+    ReferenceList(ReferenceList),
 }
 
 /// What a question asks of the server, and how people read the answer.
@@ -96,6 +104,14 @@ pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Fai
         Question::People(question) => question.plan().carry_out(output),
         Question::Groups(question) => question.plan().carry_out(output),
         Question::OfRecord(question) => question.plan().carry_out(output),
+        Question::Evidence(Evidence::Add(evidence)) => evidence.send(output),
+        Question::Evidence(Evidence::List { id, known, paging, client }) => {
+            additions::evidence_of(id, known, paging, client).carry_out(output)
+        }
+        Question::ReferenceList(ReferenceList::Add(upload)) => upload.send(output),
+        Question::ReferenceList(ReferenceList::Ls { known, paging, client }) => {
+            additions::reference_lists(known, paging, client).carry_out(output)
+        }
     }
 }
 

@@ -10,12 +10,13 @@ mod why;
 
 use serde_json::{Map, Value};
 
-pub(crate) use self::operations::{OPERATIONS, whole_operation};
+pub(crate) use self::operations::{EVIDENCE, OPERATIONS, whole_operation};
 pub(crate) use self::people::{
     BLAME, DIFF, MEMBERS, NESTED_MEMBERS, STAYS, STAYS_OF_USER, USERS, below_diff,
 };
 pub(crate) use self::record::{
-    ACCESS_LOG, APPLICATIONS, COVERAGE, PROFILES, TOKENS, below_coverage, job, looked,
+    ACCESS_LOG, APPLICATIONS, COVERAGE, PROFILES, REFERENCE_LISTS, TOKENS, below_coverage, job,
+    looked,
 };
 pub(crate) use self::resource::resource;
 pub(crate) use self::why::why;

@@ -19,6 +19,15 @@ fn plan(arguments: &[&str]) -> Result<Plan, String> {
         Question::People(question) => question.plan(),
         Question::Groups(question) => question.plan(),
         Question::OfRecord(question) => question.plan(),
+        Question::Evidence(Evidence::List { id, known, paging, client }) => {
+            additions::evidence_of(id, known, paging, client)
+        }
+        Question::ReferenceList(ReferenceList::Ls { known, paging, client }) => {
+            additions::reference_lists(known, paging, client)
+        }
+        Question::Evidence(Evidence::Add(_)) | Question::ReferenceList(ReferenceList::Add(_)) => {
+            return Err("it adds something".to_owned());
+        }
     })
 }
 
@@ -73,6 +82,8 @@ fn every_command_asks_its_address_with_what_was_given() {
     check("coverage --app a --from -2d", "/coverage?app=a&from=-2d");
     check("access-log --credential 3 --to -1d", "/access-log?credential=3&to=-1d");
     check("job paperboat --at -1d", "/jobs/paperboat?at=-1d");
+    check("evidence list 4182 --known-at 9", "/operations/4182/evidence?knownAt=9");
+    check("list ls --known-at 9", "/reference-lists?knownAt=9");
     check("apps", "/apps");
     check("profiles", "/profiles");
 }
@@ -89,6 +100,7 @@ fn a_command_takes_what_its_question_takes_and_no_more() {
     check("users --app a --csv --json", "--json");
     check("users --app a --csv --limit 3", "--limit");
     check("operation 4182 --at -1d", "--at");
+    check("evidence add 4182 --kind ticket", "--ref");
 }
 
 #[test]
@@ -152,6 +164,8 @@ fn every_list_has_columns_for_people_and_for_programs() {
         "access-log",
         "apps",
         "profiles",
+        "evidence list 7",
+        "list ls",
     ] {
         let Ask::List(list, _) = plan(&words(line)).unwrap().ask else { panic!("{line}") };
         let shape = list.shape;

@@ -80,8 +80,8 @@ fn result(row: &Value) -> String {
     several(list(&row["changedPaths"]).iter(), PATHS_MAX)
 }
 
-/// Below an operation.
-const EVIDENCE: Shape = Shape {
+/// Of `evidence list`, and below an operation.
+pub(crate) const EVIDENCE: Shape = Shape {
     columns: &[
         Column::whole("Recorded"),
         Column::whole("Token"),

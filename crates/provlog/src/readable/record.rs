@@ -215,6 +215,31 @@ fn access(row: &Value) -> Vec<String> {
     ]
 }
 
+/// Of `list ls`.
+pub(crate) const REFERENCE_LISTS: Shape = Shape {
+    columns: &[
+        Column::text("List"),
+        Column::number("Rows"),
+        Column::whole("Uploaded"),
+        Column::number("Event"),
+        Column::whole("SHA-256"),
+    ],
+    application: None,
+    row: reference_list,
+    csv: columns::REFERENCE_LISTS,
+};
+
+/// The cells of an uploaded list.
+fn reference_list(row: &Value) -> Vec<String> {
+    vec![
+        shown(&row["name"]),
+        row["rows"].as_u64().map(count).unwrap_or_default(),
+        time(&row["recordedAt"]),
+        shown(&row["seq"]),
+        shown(&row["sha256"]),
+    ]
+}
+
 /// Whether provisioning into an application is alive; `asked` is how the question named it.
 pub(crate) fn job(asked: &str, answer: &Map<String, Value>) -> String {
     let job = answer.get("resource").unwrap_or(&Value::Null);
@@ -304,6 +329,24 @@ Time                  Application  Token  Role     Question                     
         let mut untold = row;
         untold["target"] = json!(null);
         assert_eq!(access(&untold)[4], "/api/v1/apps/{app}/users");
+    }
+
+    #[test]
+    fn an_uploaded_list_keeps_its_digest_whole() {
+        let sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+        let row = json!({"name": "staff", "seq": 977, "recordedAt": "2026-03-31T17:00:00.5Z",
+                         "rows": 1200, "sha256": sha256});
+        check(
+            &REFERENCE_LISTS,
+            std::slice::from_ref(&row),
+            &format!(
+                "\
+List    Rows  Uploaded              Event  SHA-256
+staff  1,200  2026-03-31T17:00:00Z    977  {sha256}
+"
+            ),
+        );
+        fits(&REFERENCE_LISTS, row);
     }
 
     #[test]
