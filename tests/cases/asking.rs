@@ -630,3 +630,87 @@ fn an_operation_is_told_whole_with_its_evidence() {
     assert_eq!(read["resource"], asked.answer(&format!("/api/v1/operations/{seq}"))["resource"]);
     asked.refused(&["operation", "999999"], 2, "Not found");
 }
+
+#[test]
+fn reports_are_asked_and_their_columns_are_those_of_their_rows() {
+    let asked = Asked::new();
+    let (mira, ole) = (asked.add_user("mira"), asked.add_user("ole"));
+    asked.add_group("Payers", &[mira.clone(), ole.clone()]);
+    asked.add_group("Buyers", &[mira.clone(), ole.clone()]);
+    let set = |id: &str, path: &str, value: Value| {
+        let patch = json!([{"op": "replace", "path": path, "value": value}]);
+        assert!(asked.scim.patch(&format!("/Users/{id}"), &patch).status < 300);
+    };
+    set(&mira, "title", "Cook".into());
+    set(&mira, "title", "Boatswain".into());
+    set(&mira, "active", false.into());
+    set(&mira, "active", true.into());
+    set(&ole, "active", false.into());
+    asked.scim.post("/Users", &user("mira"));
+    let file = asked.folder.path().join("hr.csv");
+    let list = "userName,terminatedAt,salary\r\nole,2026-01-31T17:00:00Z,1\r\n";
+    std::fs::write(&file, list).unwrap();
+    let added = asked.text(&["list", "add", "hr", file.to_str().unwrap()]);
+    assert!(added.starts_with("List hr is there (event "), "{added}");
+    assert!(added.contains("). Rows: 1\nColumns that no report reads: 1\nSHA-256 "), "{added}");
+
+    // What an export's file has and our rows do not.
+    let empty = [
+        "addedBy",
+        "deletedAt",
+        "deletedSeq",
+        "tenant",
+        "jobId",
+        "cycleId",
+        "changeId",
+        "groupId",
+        "groupName",
+        "errorCode",
+        "errorCategory",
+        "skipReason",
+        "actorName",
+        "evidenceRefs",
+        "eventHash",
+        "at",
+        "atSeq",
+    ];
+    let check = |line: &str, title: &str| {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let text = asked.text(&arguments);
+        assert!(text.starts_with(title), "{text}");
+        let answer = asked.json(&arguments);
+        let row = &answer["rows"][0];
+        assert!(row.is_object(), "{line}: {answer}");
+        let csv = asked.text(&[&arguments[..], &["--csv"]].concat());
+        for column in csv.lines().next().unwrap().split(',') {
+            let known = row.get(column).is_some() || empty.contains(&column);
+            assert!(known, "{line}: no row has {column}: {row}");
+        }
+        assert_eq!(csv.matches("\r\n").count() as u64, answer["rowCount"].as_u64().unwrap() + 1);
+    };
+    check("report joiners", "Joiners (event ");
+    check("report leavers", "Leavers (event ");
+    check("report leavers --list hr --within P1D", "Leavers by list hr within P1D (event ");
+    check("report movers --on title", "Movers by title (event ");
+    check("report reactivated", "Accounts that became active again (event ");
+    check("report unapproved --app paperboat", "Changes without evidence in paperboat, newest");
+    check("report orphans --list hr", "Active accounts of nobody on list hr as of 20");
+    check(
+        "report overlap --app paperboat --groups Payers,Buyers",
+        "Members at once of Payers,Buyers in paperboat (event ",
+    );
+    check("report failing", "Those whose last write failed as of 20");
+    check("users --app paperboat", "Users of paperboat");
+    check("members --app paperboat Payers --nested", "Direct and indirect members of Payers");
+    check("diff --app paperboat Payers", "Changes of the members of Payers");
+    check("intervals --app paperboat --group Payers", "Stays in Payers");
+    check("blame --app paperboat mira", "What set the values of user mira");
+    check("timeline --app paperboat mira", "Timeline of user mira");
+    check("log", "Operations, newest first");
+    check("list ls", "Reference lists (event ");
+    check("apps", "Applications (event ");
+    check("profiles", "Profiles");
+    check("token list", "Tokens (event ");
+    let drift = asked.text(&["report", "drift"]);
+    assert!(drift.starts_with("Differences at the upstream, newest first (event "), "{drift}");
+}

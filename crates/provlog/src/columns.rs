@@ -67,6 +67,21 @@ pub(crate) const INTERVALS: &[&str] = &[
     "endReason",
 ];
 
+/// Of leavers, as `leavers.csv`.
+pub(crate) const LEAVERS: &[&str] = &[
+    "subject",
+    "userName",
+    "terminatedAt",
+    "disabledAt",
+    "disabledBySeq",
+    "lagSeconds",
+    "limitSeconds",
+    "within",
+    "remainingGroups",
+    "reactivatedAt",
+    "coverage",
+];
+
 /// Of operations, as `operations.csv`.
 pub(crate) const OPERATIONS: &[&str] = &[
     "seq",
@@ -132,6 +147,77 @@ pub(crate) const BLAME: &[&str] = &[
     "operation",
     "requestId",
     "oldValue",
+];
+
+pub(crate) const JOINERS: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "active",
+    "createdAt",
+    "createdSeq",
+    "startKnown",
+];
+
+pub(crate) const MOVERS: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "path",
+    "oldValue",
+    "newValue",
+    "changedAt",
+    "changedSeq",
+    "heldGroups",
+];
+
+pub(crate) const REACTIVATED: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "kind",
+    "disabledAt",
+    "disabledSeq",
+    "reactivatedAt",
+    "reactivatedSeq",
+];
+
+pub(crate) const ORPHANS: &[&str] =
+    &["application", "userId", "userName", "externalId", "displayName", "createdAt", "createdSeq"];
+
+pub(crate) const OVERLAP: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "memberType",
+    "start",
+    "startSeq",
+    "end",
+    "endSeq",
+];
+
+pub(crate) const FAILING: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "resourceType",
+    "failedAt",
+    "failedSeq",
+    "operation",
+    "httpStatus",
+    "scimType",
+    "reason",
+    "failures",
 ];
 
 pub(crate) const EVIDENCE: &[&str] =

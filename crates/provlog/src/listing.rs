@@ -235,6 +235,7 @@ impl Pages<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::readable::sample::same;
     use serde_json::json;
 
     const MIRA: &str = "2819c223-7f76-453a-919d-413861904646";
@@ -326,6 +327,50 @@ mod tests {
         let all = record(&row, answer.as_object().unwrap(), false);
         let expected = json!({"groupId": null, "groupName": "Deck", "atSeq": 3, "at": "T"});
         assert_eq!(Value::from(all), expected);
+    }
+
+    #[test]
+    fn the_application_is_named_in_the_heading_or_in_each_row() {
+        let row = json!({"application": "paperboat", "userName": "mira.lund", "active": true,
+                         "createdAt": "2026-01-12T08:00:04.5Z", "createdSeq": 311, "userId": MIRA});
+        let answer = json!({"query": {}, "atSeq": 7, "rows": [row], "rowCount": 1,
+                            "coverage": {"state": "complete", "gaps": []}});
+        let check = |is_of_application: bool, expected: &str| {
+            let path = "/api/v1/reports/joiners".to_owned();
+            let heading = |_: &Map<String, Value>| "Joiners".to_owned();
+            let mut list = List::new(path, &readable::JOINERS, "application", heading);
+            list.is_of_application = is_of_application;
+            let pages = pages(std::slice::from_ref(&answer));
+            let (text, told) = printed(None, |output| show_table(pages, &list, output));
+            same(&text, expected);
+            assert_eq!(told, "");
+        };
+        check(
+            true,
+            &format!(
+                "\
+Joiners
+
+User name  Display name  Account  Created               Event  Id
+mira.lund                active   2026-01-12T08:00:04Z    311  {MIRA}
+
+1 row
+"
+            ),
+        );
+        check(
+            false,
+            &format!(
+                "\
+Joiners
+
+Application  User name  Display name  Account  Created               Event  Id
+paperboat    mira.lund                active   2026-01-12T08:00:04Z    311  {MIRA}
+
+1 row
+"
+            ),
+        );
     }
 
     #[test]

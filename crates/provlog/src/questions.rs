@@ -5,6 +5,7 @@ mod arguments;
 mod groups;
 mod people;
 mod record;
+mod reports;
 
 use clap::Subcommand;
 use serde_json::{Map, Value};
@@ -14,6 +15,7 @@ pub(crate) use self::arguments::Paging;
 use self::groups::Groups;
 use self::people::People;
 use self::record::OfRecord;
+use self::reports::Asked;
 use crate::cli::Failure;
 use crate::client::Client;
 use crate::config::ClientConfig;
@@ -27,6 +29,9 @@ pub(crate) enum Question {
     People(People),
     #[command(flatten)]
     Groups(Groups),
+    /// Ask about everybody: who joined, who left, who should not be there
+    #[command(subcommand)]
+    Report(Asked),
     #[command(flatten)]
     OfRecord(OfRecord),
     /// Say why an operation was right, or read what was said
@@ -103,6 +108,7 @@ pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Fai
     match question {
         Question::People(question) => question.plan().carry_out(output),
         Question::Groups(question) => question.plan().carry_out(output),
+        Question::Report(asked) => asked.plan().carry_out(output),
         Question::OfRecord(question) => question.plan().carry_out(output),
         Question::Evidence(Evidence::Add(evidence)) => evidence.send(output),
         Question::Evidence(Evidence::List { id, known, paging, client }) => {

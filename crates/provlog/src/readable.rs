@@ -3,9 +3,10 @@
 mod operations;
 mod people;
 mod record;
+mod reports;
 mod resource;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod why;
 
 use serde_json::{Map, Value};
@@ -18,6 +19,7 @@ pub(crate) use self::record::{
     ACCESS_LOG, APPLICATIONS, COVERAGE, PROFILES, REFERENCE_LISTS, TOKENS, below_coverage, job,
     looked,
 };
+pub(crate) use self::reports::{FAILING, JOINERS, LEAVERS, MOVERS, ORPHANS, OVERLAP, REACTIVATED};
 pub(crate) use self::resource::resource;
 pub(crate) use self::why::why;
 use crate::table::Column;

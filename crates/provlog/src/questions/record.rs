@@ -120,7 +120,7 @@ impl LogFilters {
 }
 
 /// What was asked for, in words and as parameters.
-fn filtered(
+pub(super) fn filtered(
     title: &str,
     parts: impl IntoIterator<Item = (&'static str, &'static str, Option<String>)>,
 ) -> (String, Parameters) {

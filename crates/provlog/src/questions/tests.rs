@@ -18,6 +18,7 @@ fn plan(arguments: &[&str]) -> Result<Plan, String> {
     Ok(match parsed.question {
         Question::People(question) => question.plan(),
         Question::Groups(question) => question.plan(),
+        Question::Report(asked) => asked.plan(),
         Question::OfRecord(question) => question.plan(),
         Question::Evidence(Evidence::List { id, known, paging, client }) => {
             additions::evidence_of(id, known, paging, client)
@@ -86,6 +87,22 @@ fn every_command_asks_its_address_with_what_was_given() {
     check("list ls --known-at 9", "/reference-lists?knownAt=9");
     check("apps", "/apps");
     check("profiles", "/profiles");
+
+    check("report joiners --from -2d --to -1d", "/reports/joiners?from=-2d&to=-1d");
+    check(
+        "report leavers --list hr --within PT4H --app a --known-at 7",
+        "/reports/leavers?list=hr&within=PT4H&app=a&knownAt=7",
+    );
+    check("report movers --on title --tz +02:00", "/reports/movers?on=title&tz=%2B02%3A00");
+    check("report reactivated --app a", "/reports/reactivated?app=a");
+    check("report unapproved", "/reports/unapproved");
+    check("report orphans --list staff --at -1d", "/reports/orphans?list=staff&at=-1d");
+    check(
+        "report overlap --app a --groups Payers,displayName:Buyers",
+        "/reports/overlap?groups=displayName%3APayers%2CdisplayName%3ABuyers&app=a",
+    );
+    check("report failing --app a --at -1d", "/reports/failing?app=a&at=-1d");
+    check("report drift --limit 7", "/reports/drift");
 }
 
 #[test]
@@ -94,6 +111,13 @@ fn a_command_takes_what_its_question_takes_and_no_more() {
         let error = plan(&words(line)).err().unwrap_or_else(|| panic!("{line}"));
         assert!(error.contains(expected), "{line}: {error}");
     };
+    check("report joiners --at -1d", "--at");
+    check("report orphans --list staff --from -1d", "--from");
+    check("report orphans", "--list");
+    check("report overlap --groups A,B", "--app");
+    check("report overlap --app a", "--groups");
+    check("report joiners --list hr", "--list");
+    check("report arrivals", "arrivals");
     check("intervals --app a", "--group");
     check("user --app a mira --nested", "--include-groups");
     check("user --app a mira --csv", "--csv");
@@ -141,6 +165,28 @@ fn headings_repeat_what_was_asked() {
         &format!(r"What set title\u{{1b}} of user mira in a {as_of}"),
     );
     check(
+        &["report", "leavers", "--list", "hr", "--within", "PT4H"],
+        stretch.clone(),
+        &format!("{} (event 1842)", of("Leavers by list hr within PT4H")),
+    );
+    let mut listed = instant.clone();
+    listed["listSeq"] = json!(977);
+    check(
+        &["report", "orphans", "--list", "staff", "--app", "a"],
+        listed,
+        &format!("Active accounts of nobody on list staff in a {as_of}, list of event 977"),
+    );
+    check(
+        &["report", "overlap", "--groups", "Payers,Buyers", "--app", "a"],
+        stretch.clone(),
+        &format!("{} (event 1842)", of("Members at once of Payers,Buyers in a")),
+    );
+    check(
+        &["report", "unapproved"],
+        stretch.clone(),
+        &format!("{}, newest first (event 1842)", of("Changes without evidence")),
+    );
+    check(
         &["access-log", "--app", "a"],
         stretch,
         &format!("{}, newest first (event 1842)", of("Questions that were asked about a")),
@@ -166,6 +212,15 @@ fn every_list_has_columns_for_people_and_for_programs() {
         "profiles",
         "evidence list 7",
         "list ls",
+        "report joiners",
+        "report leavers",
+        "report movers",
+        "report reactivated",
+        "report unapproved",
+        "report orphans --list staff",
+        "report overlap --app a --groups x,y",
+        "report failing",
+        "report drift",
     ] {
         let Ask::List(list, _) = plan(&words(line)).unwrap().ask else { panic!("{line}") };
         let shape = list.shape;

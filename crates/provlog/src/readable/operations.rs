@@ -44,7 +44,7 @@ fn operation(row: &Value) -> Vec<String> {
 }
 
 /// What an operation was about, by the name that it has for people.
-fn target(row: &Value) -> String {
+pub(super) fn target(row: &Value) -> String {
     name_of(row, &["userName", "displayName", "resourceId"])
 }
 
