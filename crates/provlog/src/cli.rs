@@ -210,10 +210,16 @@ fn run_on(
 ) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let failure = match understand(&arguments) {
-        Ok(understood) => match execute(understood, &mut Output::new(out, columns)) {
-            Ok(()) => return 0,
-            Err(failure) => failure,
-        },
+        Ok(understood) => {
+            let mut output = Output::new(out, columns);
+            let done = execute(understood, &mut output);
+            // There is nobody else to be told.
+            let _ = err.write_all(output.into_told().as_bytes());
+            match done {
+                Ok(()) => return 0,
+                Err(failure) => failure,
+            }
+        }
         Err(Misunderstood::Failure(failure)) => failure,
         Err(Misunderstood::Clap(error)) => {
             let shown = error.render().to_string();
@@ -222,7 +228,6 @@ fn run_on(
                 true => (err.write_all(shown.as_bytes()), WRONG),
                 false => (out.write_all(shown.as_bytes()), 0),
             };
-            // There is nobody else to be told.
             let _ = written;
             return code;
         }
@@ -379,7 +384,7 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
             }
         }
         Command::Token(TokenCommand::List { paging, client }) => {
-            questions::tokens(&paging, &client, output)
+            questions::tokens(paging, client, output)
         }
         Command::Token(TokenCommand::Revoke { id, client }) => {
             let path = format!("/api/v1/tokens/{}", encoded(&id));

@@ -60,6 +60,18 @@ impl Client {
         self.answer(path, request.send_json(body))
     }
 
+    /// Posts what a file has.
+    pub(crate) fn post_bytes(
+        &self,
+        path: &str,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<Map<String, Value>, Failure> {
+        let url = format!("{}{path}", self.server);
+        let request = self.agent.post(&url).header("Authorization", self.bearer());
+        self.answer(path, request.header("Content-Type", media_type).send(bytes))
+    }
+
     /// Has what stands at a path taken away.
     pub(crate) fn delete(&self, path: &str) -> Result<Map<String, Value>, Failure> {
         let url = format!("{}{path}", self.server);

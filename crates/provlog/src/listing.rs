@@ -1,4 +1,6 @@
-//! Lists: their pages one after the other, as a table or as one JSON object.
+//! Lists: their pages one after the other, as a table, as one JSON object, or as CSV.
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
@@ -6,63 +8,106 @@ use crate::cli::Failure;
 use crate::client::{Client, encoded};
 use crate::config::ClientConfig;
 use crate::output::Output;
-use crate::readable::Shape;
-use crate::table::Table;
-use crate::{readable, text};
+use crate::questions::Paging;
+use crate::readable::{self, Shape};
+use crate::table::{Column, Table};
+use crate::{csv, text};
 
 /// The most rows that the server puts on one page.
 const PAGE_ROWS_MAX: u64 = 1_000;
+/// Columns of CSV that are no members of a row where the whole answer has them once.
+const OF_THE_ANSWER: [&str; 4] = ["at", "atSeq", "groupId", "groupName"];
+
+/// Says what was asked and on what the answer stands.
+pub(crate) type Heading = Box<dyn Fn(&Map<String, Value>) -> String>;
+/// What stands below so many rows, given what `exists` speaks of and how wide a terminal is.
+pub(crate) type Below = fn(&str, u64, &Map<String, Value>, Option<usize>) -> String;
 
 /// A list and how people read it.
-pub(crate) struct List<'a> {
+pub(crate) struct List {
     /// Path and query, without what pages take.
     pub(crate) path: String,
-    /// How many rows are shown; `None` for all.
-    pub(crate) rows_max: Option<u64>,
     pub(crate) shape: &'static Shape,
+    /// Whether the heading names the application, so that no row has to.
+    pub(crate) is_of_application: bool,
     /// What `exists` in the answer speaks of.
     pub(crate) thing: &'static str,
-    /// Says what was asked and on what the answer stands.
-    pub(crate) heading: &'a dyn Fn(&Map<String, Value>) -> String,
+    pub(crate) heading: Heading,
+    pub(crate) below: Below,
+}
+
+impl List {
+    /// A list whose heading names the application, or to which none belongs.
+    pub(crate) fn new(
+        path: String,
+        shape: &'static Shape,
+        thing: &'static str,
+        heading: impl Fn(&Map<String, Value>) -> String + 'static,
+    ) -> List {
+        let (heading, below) = (Box::new(heading), readable::below as Below);
+        List { path, shape, is_of_application: true, thing, heading, below }
+    }
 }
 
 /// Asks for a list and prints it. No more than a page is held at once.
 pub(crate) fn show(
     config: &ClientConfig,
-    list: &List<'_>,
+    list: &List,
+    paging: &Paging,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let client = Client::new(config)?;
-    let pages = Pages { client: &client, path: &list.path, left: list.rows_max, next: Next::First };
-    if config.json { show_json(pages, output) } else { show_table(pages, list, output) }
+    let left = if paging.csv { None } else { paging.rows_max() };
+    let pages = Pages { client: &client, path: &list.path, left, next: Next::First };
+    match (config.json, paging.csv) {
+        (true, _) => show_json(pages, output),
+        (false, true) => show_csv(pages, list, output),
+        (false, false) => show_table(pages, list, output),
+    }
 }
 
 fn show_table(
-    mut pages: Pages<'_>,
-    list: &List<'_>,
+    pages: impl Iterator<Item = Result<Page, Failure>>,
+    list: &List,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let mut table = Table::new(list.shape.columns, output.columns);
+    let hidden = list.shape.application.filter(|_| list.is_of_application);
+    let columns = list.shape.columns.iter().enumerate();
+    let columns = columns.filter(|(place, _)| Some(*place) != hidden);
+    let columns: Vec<Column> = columns.map(|(_, column)| *column).collect();
+    let cells = |row: &Value| {
+        let mut cells = (list.shape.row)(row);
+        if let Some(hidden) = hidden.filter(|hidden| *hidden < cells.len()) {
+            cells.remove(hidden);
+        }
+        cells
+    };
+    let mut table = Table::new(&columns, output.columns);
     let (mut shown, mut last) = (0, Map::new());
-    while let Some(page) = pages.turn()? {
+    for page in pages {
+        let page = page?;
         if last.is_empty() {
             output.print(&format!("{}\n\n", (list.heading)(&page.envelope)))?;
         }
         if !page.rows.is_empty() {
             shown += page.rows.len() as u64;
-            output.print(&table.page(page.rows.iter().map(list.shape.row).collect()))?;
+            output.print(&table.page(page.rows.iter().map(cells).collect()))?;
         }
         last = page.envelope;
     }
     let space = if shown > 0 { "\n" } else { "" };
-    output.print(&format!("{space}{}", readable::footer(list.thing, shown, &last)))
+    output.print(&format!("{space}{}", (list.below)(list.thing, shown, &last, output.columns)))
 }
 
 /// One object with the rows of all pages. They come first, since only the last page knows every
 /// stretch that was not watched; an answer that breaks off is no JSON.
-fn show_json(mut pages: Pages<'_>, output: &mut Output<'_>) -> Result<(), Failure> {
+fn show_json(
+    pages: impl Iterator<Item = Result<Page, Failure>>,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let (mut question, mut last, mut rows) = (None, Map::new(), 0_u64);
-    while let Some(page) = pages.turn()? {
+    for page in pages {
+        let page = page?;
         let mut text = if last.is_empty() { "{\"rows\":[".to_owned() } else { String::new() };
         for row in &page.rows {
             if rows > 0 {
@@ -80,6 +125,48 @@ fn show_json(mut pages: Pages<'_>, output: &mut Output<'_>) -> Result<(), Failur
     last.insert("query".to_owned(), question.unwrap_or_default());
     let rest = text::json(&last.into());
     output.print(&format!("],{}\n", rest.strip_prefix('{').unwrap_or(&rest)))
+}
+
+/// A file has no place for what was not watched, so that is told beside it.
+fn show_csv(
+    pages: impl Iterator<Item = Result<Page, Failure>>,
+    list: &List,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let columns = list.shape.csv;
+    let is_terminal = output.columns.is_some();
+    let (mut text, mut last) = (csv::head(columns), Map::new());
+    for page in pages {
+        let page = page?;
+        for row in &page.rows {
+            text.push_str(&csv::record(columns, &record(row, &page.envelope, is_terminal)));
+        }
+        output.print(&text)?;
+        text.clear();
+        last = page.envelope;
+    }
+    output.tell(&readable::caution(list.thing, &last));
+    Ok(())
+}
+
+/// A row with what its answer says of all rows. A file has every text as it is; a terminal is not to
+/// be steered by one.
+fn record(row: &Value, answer: &Map<String, Value>, is_terminal: bool) -> Map<String, Value> {
+    let mut record = row.as_object().cloned().unwrap_or_default();
+    for name in OF_THE_ANSWER {
+        let value = answer.get(name).or_else(|| answer.get("query")?.get(name));
+        if let (None, Some(value)) = (record.get(name), value) {
+            record.insert(name.to_owned(), value.clone());
+        }
+    }
+    for value in record.values_mut().filter(|_| is_terminal) {
+        if let Value::String(text) = value
+            && let Cow::Owned(escaped) = text::escaped(text)
+        {
+            *text = escaped;
+        }
+    }
+    record
 }
 
 /// Where the next page begins.
@@ -102,6 +189,19 @@ struct Pages<'a> {
 struct Page {
     rows: Vec<Value>,
     envelope: Map<String, Value>,
+}
+
+impl Iterator for Pages<'_> {
+    type Item = Result<Page, Failure>;
+
+    /// The next page; none follows one that could not be had.
+    fn next(&mut self) -> Option<Result<Page, Failure>> {
+        self.turn().transpose().inspect(|page| {
+            if page.is_err() {
+                self.next = Next::Nowhere;
+            }
+        })
+    }
 }
 
 impl Pages<'_> {
@@ -129,5 +229,156 @@ impl Pages<'_> {
             Some(_) | None => Next::Nowhere,
         };
         Ok(Some(Page { rows, envelope }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::readable::sample::same;
+    use serde_json::json;
+
+    const MIRA: &str = "2819c223-7f76-453a-919d-413861904646";
+
+    fn pages(answers: &[Value]) -> impl Iterator<Item = Result<Page, Failure>> {
+        let page = |answer: &Value| {
+            let mut envelope = answer.as_object().unwrap().clone();
+            let Some(Value::Array(rows)) = envelope.remove("rows") else { panic!("no rows") };
+            Ok(Page { rows, envelope })
+        };
+        answers.iter().map(page).collect::<Vec<_>>().into_iter()
+    }
+
+    /// What is printed of an answer, and what is said beside it.
+    fn printed(
+        columns: Option<usize>,
+        show: impl FnOnce(&mut Output<'_>) -> Result<(), Failure>,
+    ) -> (String, String) {
+        let mut out = vec![];
+        let mut output = Output::new(&mut out, columns);
+        show(&mut output).unwrap();
+        let told = output.into_told();
+        (String::from_utf8(out).unwrap(), told)
+    }
+
+    fn members() -> List {
+        let path = "/api/v1/apps/paperboat/groups/7/members".to_owned();
+        List::new(path, &readable::MEMBERS, "group", |answer| {
+            format!("Members {}", readable::as_of(answer))
+        })
+    }
+
+    fn member(name: &str, seq: u64) -> Value {
+        json!({"userId": MIRA, "memberType": "User", "userName": name, "displayName": null,
+               "externalId": "a,b", "direct": true, "memberSince": "2026-01-12T08:00:04.500000Z",
+               "addedBySeq": seq, "startKnown": true, "accountActive": true, "dangling": false})
+    }
+
+    fn two_pages() -> [Value; 2] {
+        let answer = |rows: Value, gaps: Value| {
+            let state = if gaps == json!([]) { "complete" } else { "partial" };
+            json!({"query": {"at": "2026-03-31T23:59:59.999999Z"}, "atSeq": 1842, "rowCount": 2,
+                   "groupId": "7", "groupName": "Crew", "rows": rows,
+                   "coverage": {"state": state, "gaps": gaps}})
+        };
+        let gap =
+            json!([{"from": "2026-03-04T09:00:00.1Z", "to": null, "reason": "recorder killed"}]);
+        [
+            answer(json!([member("=mira", 311)]), json!([])),
+            answer(json!([member("o\u{9b}le", 12)]), gap),
+        ]
+    }
+
+    #[test]
+    fn csv_has_every_row_of_all_pages_and_its_caution_beside_it() {
+        let check = |columns: Option<usize>, name: &str| {
+            let (csv, told) =
+                printed(columns, |output| show_csv(pages(&two_pages()), &members(), output));
+            let start = "2026-03-31T23:59:59.999999Z,1842,7,Crew";
+            let since = "2026-01-12T08:00:04.500000Z";
+            let expected = format!(
+                "at,atSeq,groupId,groupName,userId,memberType,userName,externalId,direct,\
+                 memberSince,addedBySeq,addedBy,accountActive\r\n\
+                 {start},{MIRA},User,'=mira,\"a,b\",true,{since},311,,true\r\n\
+                 {start},{MIRA},User,{name},\"a,b\",true,{since},12,,true\r\n"
+            );
+            assert_eq!(csv, expected);
+            let caution = "Not everything was watched.\n\
+                           Not watched: 2026-03-04T09:00:00Z to now (recorder killed)\n";
+            assert_eq!(told, caution);
+        };
+        check(None, "o\u{9b}le");
+        check(Some(80), r"o\u{9b}le");
+    }
+
+    #[test]
+    fn csv_of_a_group_that_was_gone_says_so_beside_it() {
+        let answer = json!({"query": {}, "rows": [], "rowCount": 0, "exists": "deleted",
+                            "existsSeq": 9, "coverage": {"state": "complete", "gaps": []}});
+        let (csv, told) = printed(None, |output| show_csv(pages(&[answer]), &members(), output));
+        assert_eq!(csv.lines().count(), 1, "{csv}");
+        assert_eq!(told, "The group was deleted by event 9.\n");
+    }
+
+    #[test]
+    fn a_row_keeps_what_it_says_itself() {
+        let row = json!({"groupId": null, "groupName": "Deck"});
+        let answer = json!({"groupId": "7", "groupName": "Crew", "atSeq": 3, "query": {"at": "T"}});
+        let all = record(&row, answer.as_object().unwrap(), false);
+        let expected = json!({"groupId": null, "groupName": "Deck", "atSeq": 3, "at": "T"});
+        assert_eq!(Value::from(all), expected);
+    }
+
+    #[test]
+    fn the_application_is_named_in_the_heading_or_in_each_row() {
+        let row = json!({"application": "paperboat", "userName": "mira.lund", "active": true,
+                         "createdAt": "2026-01-12T08:00:04.5Z", "createdSeq": 311, "userId": MIRA});
+        let answer = json!({"query": {}, "atSeq": 7, "rows": [row], "rowCount": 1,
+                            "coverage": {"state": "complete", "gaps": []}});
+        let check = |is_of_application: bool, expected: &str| {
+            let path = "/api/v1/reports/joiners".to_owned();
+            let heading = |_: &Map<String, Value>| "Joiners".to_owned();
+            let mut list = List::new(path, &readable::JOINERS, "application", heading);
+            list.is_of_application = is_of_application;
+            let pages = pages(std::slice::from_ref(&answer));
+            let (text, told) = printed(None, |output| show_table(pages, &list, output));
+            same(&text, expected);
+            assert_eq!(told, "");
+        };
+        check(
+            true,
+            &format!(
+                "\
+Joiners
+
+User name  Display name  Account  Created               Event  Id
+mira.lund                active   2026-01-12T08:00:04Z    311  {MIRA}
+
+1 row
+"
+            ),
+        );
+        check(
+            false,
+            &format!(
+                "\
+Joiners
+
+Application  User name  Display name  Account  Created               Event  Id
+paperboat    mira.lund                active   2026-01-12T08:00:04Z    311  {MIRA}
+
+1 row
+"
+            ),
+        );
+    }
+
+    #[test]
+    fn all_pages_are_one_json_object() {
+        let (text, _) = printed(None, |output| show_json(pages(&two_pages()), output));
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let [first, last] = two_pages();
+        assert_eq!(value["rows"], json!([first["rows"][0], last["rows"][0]]));
+        assert_eq!(value["coverage"], last["coverage"]);
     }
 }

@@ -9,11 +9,13 @@ pub(crate) struct Output<'a> {
     out: &'a mut dyn Write,
     /// How wide the terminal is; `None` where it is none.
     pub(crate) columns: Option<usize>,
+    /// What is to be said beside the answer.
+    told: String,
 }
 
 impl<'a> Output<'a> {
     pub(crate) fn new(out: &'a mut dyn Write, columns: Option<usize>) -> Output<'a> {
-        Output { out, columns }
+        Output { out, columns, told: String::new() }
     }
 
     /// Prints at once: who follows a long answer sees each page when it comes.
@@ -26,5 +28,15 @@ impl<'a> Output<'a> {
             ErrorKind::BrokenPipe => Failure::Closed,
             _ => Failure::Failed(format!("cannot print: {error}")),
         })
+    }
+
+    /// Says lines beside the answer, once it has ended: where it is a file they are no part of it.
+    pub(crate) fn tell(&mut self, lines: &str) {
+        self.told.push_str(lines);
+    }
+
+    /// All that was to be said beside the answer.
+    pub(crate) fn into_told(self) -> String {
+        self.told
     }
 }

@@ -13,6 +13,7 @@ const WIDTH_GOOD: u16 = 24;
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
 /// A column of a table.
+#[derive(Clone, Copy)]
 pub(crate) struct Column {
     name: &'static str,
     number: bool,

@@ -1,0 +1,245 @@
+//! What people add to the record: evidence, and lists of people that SCIM does not have.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
+
+use super::Plan;
+use super::arguments::{Known, Paging, with_query};
+use crate::cli::Failure;
+use crate::client::{Client, encoded};
+use crate::config::ClientConfig;
+use crate::listing::List;
+use crate::output::Output;
+use crate::readable;
+use crate::text::{self, escaped};
+
+/// The server takes no longer list.
+const LIST_BYTES_MAX: u64 = 8 << 20;
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Evidence {
+    /// Add evidence to an operation; what was added stays
+    Add(NewEvidence),
+    /// Which evidence an operation has
+    List {
+        /// The operation: its event id, or the number of its event
+        id: String,
+        #[command(flatten)]
+        known: Known,
+        #[command(flatten)]
+        paging: Paging,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct NewEvidence {
+    /// The operation: its event id, or the number of its event
+    id: String,
+    /// What it is, such as ticket or approval
+    #[arg(long)]
+    kind: String,
+    /// By what it is found, such as the number of a ticket
+    #[arg(long = "ref", value_name = "REF")]
+    reference: String,
+    /// Where it stands
+    #[arg(long)]
+    url: Option<String>,
+    /// Who approved the change
+    #[arg(long, value_name = "NAME")]
+    approved_by: Option<String>,
+    /// When it was approved: 2026-03-31T17:00:00Z
+    #[arg(long, value_name = "TIME")]
+    approved_at: Option<String>,
+    #[command(flatten)]
+    client: ClientConfig,
+}
+
+impl NewEvidence {
+    fn path(&self) -> String {
+        format!("/api/v1/operations/{}/evidence", encoded(&self.id))
+    }
+
+    fn body(&self) -> Value {
+        let members = [
+            ("kind", Some(&self.kind)),
+            ("ref", Some(&self.reference)),
+            ("url", self.url.as_ref()),
+            ("approvedBy", self.approved_by.as_ref()),
+            ("approvedAt", self.approved_at.as_ref()),
+        ];
+        let given = members.into_iter().filter_map(|(name, value)| Some((name.into(), value?)));
+        Value::Object(given.map(|(name, value)| (name, Value::from(value.as_str()))).collect())
+    }
+
+    /// Adds it and says which event has it.
+    pub(super) fn send(self, output: &mut Output<'_>) -> Result<(), Failure> {
+        let answer = Client::new(&self.client)?.post(&self.path(), &self.body())?;
+        output.print(&added(&self.client, answer, |answer| {
+            let seq = answer.get("seq").map(text::shown).unwrap_or_default();
+            format!("Evidence was added to operation {} (event {seq}).\n", escaped(&self.id))
+        }))
+    }
+}
+
+/// Which evidence an operation has.
+pub(super) fn evidence_of(id: String, known: Known, paging: Paging, client: ClientConfig) -> Plan {
+    let path = format!("/api/v1/operations/{}/evidence", encoded(&id));
+    let path = with_query(&path, known.parameters());
+    let list = List::new(path, &readable::EVIDENCE, "operation", move |answer| {
+        format!("Evidence of operation {} {}", escaped(&id), readable::stands(answer))
+    });
+    Plan::list(list, paging, client)
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ReferenceList {
+    /// Upload a list; it takes the place of an earlier one of its name from then on
+    Add(Upload),
+    /// Which lists there are
+    Ls {
+        #[command(flatten)]
+        known: Known,
+        #[command(flatten)]
+        paging: Paging,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Upload {
+    /// Its name, by which reports take it
+    name: String,
+    /// CSV with a line of column names, or a JSON array of objects
+    file: PathBuf,
+    #[command(flatten)]
+    client: ClientConfig,
+}
+
+impl Upload {
+    fn path(&self) -> String {
+        with_query("/api/v1/reference-lists", vec![("name", Some(self.name.clone()))])
+    }
+
+    /// Uploads it and says which event has it.
+    pub(super) fn send(self, output: &mut Output<'_>) -> Result<(), Failure> {
+        let bytes = read(&self.file)?;
+        let media_type = media_type(&bytes);
+        let answer = Client::new(&self.client)?.post_bytes(&self.path(), media_type, &bytes)?;
+        output.print(&added(&self.client, answer, |answer| {
+            let member = |name: &str| answer.get(name).map(text::shown).unwrap_or_default();
+            let (rows, seq, sha256) = (member("rows"), member("seq"), member("sha256"));
+            let name = escaped(&self.name);
+            let mut told = format!("List {name} is there (event {seq}). Rows: {rows}\n");
+            match answer.get("ignoredColumns").and_then(Value::as_u64) {
+                None | Some(0) => {}
+                Some(ignored) => {
+                    told.push_str(&format!("Columns that no report reads: {ignored}\n"));
+                }
+            }
+            told + &format!("SHA-256 {sha256}\n")
+        }))
+    }
+}
+
+/// A list's bytes. A file that is too long is read no further.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = vec![];
+    let read =
+        File::open(path).and_then(|file| file.take(LIST_BYTES_MAX + 1).read_to_end(&mut bytes));
+    read.map_err(|error| Failure::Wrong(format!("cannot read {}: {error}", path.display())))?;
+    if bytes.len() as u64 > LIST_BYTES_MAX {
+        let max = LIST_BYTES_MAX >> 20;
+        return Err(Failure::Wrong(format!(
+            "{} has more than {max} MiB; give the list the columns that a report needs only",
+            path.display()
+        )));
+    }
+    Ok(bytes)
+}
+
+/// JSON begins with a bracket, which the name of a CSV column does not.
+fn media_type(bytes: &[u8]) -> &'static str {
+    match bytes.trim_ascii_start().first() {
+        Some(b'[') => "application/json",
+        Some(_) | None => "text/csv",
+    }
+}
+
+/// The lists that there are.
+pub(super) fn reference_lists(known: Known, paging: Paging, client: ClientConfig) -> Plan {
+    let path = with_query("/api/v1/reference-lists", known.parameters());
+    let list = List::new(path, &readable::REFERENCE_LISTS, "list", |answer| {
+        format!("Reference lists {}", readable::stands(answer))
+    });
+    Plan::list(list, paging, client)
+}
+
+fn added(
+    client: &ClientConfig,
+    answer: Map<String, Value>,
+    words: impl FnOnce(&Map<String, Value>) -> String,
+) -> String {
+    match client.json {
+        true => format!("{}\n", text::json(&answer.into())),
+        false => words(&answer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use serde_json::json;
+
+    #[derive(Parser)]
+    struct Add {
+        #[command(flatten)]
+        evidence: NewEvidence,
+    }
+
+    #[test]
+    fn evidence_has_what_was_given() {
+        let check = |arguments: &[&str], expected: Value| {
+            let given =
+                [&["add", "4182", "--kind", "ticket", "--ref", "OPS-7"], arguments].concat();
+            let evidence = Add::try_parse_from(given).unwrap().evidence;
+            assert_eq!(evidence.path(), "/api/v1/operations/4182/evidence");
+            assert_eq!(evidence.body(), expected);
+        };
+        check(&[], json!({"kind": "ticket", "ref": "OPS-7"}));
+        check(
+            &["--approved-by", "Ole Brandt", "--approved-at", "2026-03-31T17:00:00Z"],
+            json!({"kind": "ticket", "ref": "OPS-7", "approvedBy": "Ole Brandt",
+                   "approvedAt": "2026-03-31T17:00:00Z"}),
+        );
+        check(
+            &["--url", "https://desk.fjord.example/7"],
+            json!({"kind": "ticket", "ref": "OPS-7", "url": "https://desk.fjord.example/7"}),
+        );
+        assert!(Add::try_parse_from(["add", "4182", "--kind", "ticket"]).is_err(), "what is it?");
+    }
+
+    #[test]
+    fn a_list_is_csv_or_json_and_of_bounded_length() {
+        assert_eq!(media_type(b"\n [{\"userName\":\"mira\"}]"), "application/json");
+        assert_eq!(media_type(b"userName,terminatedAt\r\nmira,2026-03-31\r\n"), "text/csv");
+        assert_eq!(media_type(b""), "text/csv");
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hr.csv");
+        let check = |bytes: u64, is_taken: bool| {
+            File::create(&path).unwrap().set_len(bytes).unwrap();
+            assert_eq!(read(&path).is_ok(), is_taken, "{bytes}");
+        };
+        check(LIST_BYTES_MAX, true);
+        check(LIST_BYTES_MAX + 1, false);
+        assert!(read(&folder.path().join("absent")).is_err());
+    }
+}

@@ -1,0 +1,183 @@
+//! What questions have in common on the command line, and how it stands in an address.
+
+use clap::Args;
+
+use crate::client::encoded;
+
+/// By what a user or a group may be named.
+const PREFIXES: [&str; 4] = ["id:", "userName:", "externalId:", "displayName:"];
+
+/// Parameters of an address; those without a value are left out.
+pub(crate) type Parameters = Vec<(&'static str, Option<String>)>;
+
+/// The application of a question.
+#[derive(Args, Debug)]
+pub(crate) struct App {
+    /// The application, by its name in addresses
+    #[arg(long = "app", value_name = "SLUG")]
+    pub(crate) slug: String,
+}
+
+impl App {
+    /// The address of what the application has.
+    pub(crate) fn under(&self, rest: &str) -> String {
+        under(&self.slug, rest)
+    }
+}
+
+/// By what was known, and where a day begins.
+#[derive(Args, Debug)]
+pub(crate) struct Known {
+    /// Answer with only what was recorded by then: the number of an event, or an instant that has
+    /// passed
+    #[arg(long, value_name = "EVENT|TIME", allow_hyphen_values = true)]
+    known_at: Option<String>,
+    /// The zone whose days dates mean: Europe/Oslo, +02:00; UTC when it is missing
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    tz: Option<String>,
+}
+
+impl Known {
+    pub(crate) fn parameters(self) -> Parameters {
+        vec![("knownAt", self.known_at), ("tz", self.tz)]
+    }
+}
+
+/// The instant of a question.
+#[derive(Args, Debug)]
+pub(crate) struct Instant {
+    /// As of this instant: 2026-03-31T17:00:00Z, 2026-03-31 (its last instant), -90d (s, m, h, d, w);
+    /// as of now when it is missing
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    at: Option<String>,
+    #[command(flatten)]
+    known: Known,
+}
+
+impl Instant {
+    pub(crate) fn parameters(self) -> Parameters {
+        let mut parameters = vec![("at", self.at)];
+        parameters.extend(self.known.parameters());
+        parameters
+    }
+}
+
+/// The stretch of a question.
+#[derive(Args, Debug)]
+pub(crate) struct Range {
+    /// Nothing before this instant: 2026-03-31T17:00:00Z, 2026-03-31 (its start), -90d
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    from: Option<String>,
+    /// Nothing from this instant on; a date means its end
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    to: Option<String>,
+    #[command(flatten)]
+    known: Known,
+}
+
+impl Range {
+    pub(crate) fn parameters(self) -> Parameters {
+        let mut parameters = vec![("from", self.from), ("to", self.to)];
+        parameters.extend(self.known.parameters());
+        parameters
+    }
+}
+
+/// How much of a list is shown, and as what.
+#[derive(Args, Debug)]
+pub(crate) struct Paging {
+    /// Show at most so many rows
+    #[arg(long, value_name = "N", default_value_t = 100,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+    /// Show every row, page by page as they arrive; with --json still one object, whose rows are
+    /// those of all pages
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    /// Print every row as CSV; what was not watched stands on stderr
+    #[arg(long, conflicts_with_all = ["limit", "json"])]
+    pub(crate) csv: bool,
+}
+
+impl Paging {
+    /// How many rows are shown; `None` for all.
+    pub(crate) fn rows_max(&self) -> Option<u64> {
+        (!self.all).then_some(self.limit)
+    }
+}
+
+/// The address of what an application has.
+pub(crate) fn under(app: &str, rest: &str) -> String {
+    format!("/api/v1/apps/{}/{rest}", encoded(app))
+}
+
+/// Whom an argument names: a SCIM id, a name with its attribute, or else a value of `attribute`.
+pub(crate) fn named(name: &str, attribute: &str) -> String {
+    if is_uuid(name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+        name.to_owned()
+    } else {
+        format!("{attribute}:{name}")
+    }
+}
+
+/// Whom an argument names, as a segment of a path.
+pub(crate) fn segment(name: &str, attribute: &str) -> String {
+    encoded(&named(name, attribute))
+}
+
+fn is_uuid(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+        && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// A path with those parameters that have a value.
+pub(crate) fn with_query(path: &str, parameters: Parameters) -> String {
+    let mut address = path.to_owned();
+    let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    for (place, (name, value)) in given.enumerate() {
+        let sign = if place == 0 { '?' } else { '&' };
+        address.push_str(&format!("{sign}{name}={}", encoded(&value)));
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_is_an_id_a_named_attribute_or_a_name() {
+        let check = |name: &str, expected: &str| {
+            assert_eq!(segment(name, "userName"), expected, "{name}");
+        };
+        let id = "2819c223-7f76-453a-919d-413861904646";
+        check(id, id);
+        check(&id.to_uppercase(), &id.to_uppercase());
+        check("id:17", "id%3A17");
+        check("externalId:a/b", "externalId%3Aa%2Fb");
+        check("displayName:Mira Lund", "displayName%3AMira%20Lund");
+        check("userName:mira", "userName%3Amira");
+        check("mira@fjord.example", "userName%3Amira%40fjord.example");
+        // Like an id, but none.
+        check(
+            "2819c223-7f76-453a-919d-41386190464",
+            "userName%3A2819c223-7f76-453a-919d-41386190464",
+        );
+        check(
+            "2819c223-7f76-453a-919d-41386190464g",
+            "userName%3A2819c223-7f76-453a-919d-41386190464g",
+        );
+        check("urn:x", "userName%3Aurn%3Ax");
+        check("", "userName%3A");
+    }
+
+    #[test]
+    fn only_what_was_given_is_asked() {
+        let given = |value: &str| Some(value.to_owned());
+        assert_eq!(with_query("/a", vec![("at", None), ("active", None)]), "/a");
+        let both =
+            vec![("at", given("-90d")), ("x", None), ("to", given("2026-03-31T17:00:00+02:00"))];
+        assert_eq!(with_query("/a", both), "/a?at=-90d&to=2026-03-31T17%3A00%3A00%2B02%3A00");
+    }
+}

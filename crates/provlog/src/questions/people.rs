@@ -1,0 +1,167 @@
+//! Questions about users.
+
+use clap::Subcommand;
+
+use super::Plan;
+use super::arguments::{App, Instant, Paging, Range, segment, with_query};
+use crate::config::ClientConfig;
+use crate::listing::List;
+use crate::readable;
+use crate::text::escaped;
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum People {
+    /// Who had an account, or an active one
+    Users {
+        #[command(flatten)]
+        app: App,
+        /// Only accounts that were active, or only those that were not
+        #[arg(long, value_name = "true|false")]
+        active: Option<bool>,
+        #[command(flatten)]
+        instant: Instant,
+        #[command(flatten)]
+        paging: Paging,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+    /// What a user looked like
+    User {
+        #[command(flatten)]
+        app: App,
+        /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+        user: String,
+        /// Show the groups that it was in too
+        #[arg(long)]
+        include_groups: bool,
+        /// Show the groups that have one of those as a member too
+        #[arg(long, requires = "include_groups")]
+        nested: bool,
+        #[command(flatten)]
+        instant: Instant,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+    /// What happened to a user or a group, newest first
+    Timeline {
+        #[command(flatten)]
+        app: App,
+        /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+        #[arg(required_unless_present = "group", conflicts_with = "group")]
+        user: Option<String>,
+        /// The group to ask about: SCIM id, displayName:NAME or externalId:ID; any other text is a
+        /// display name
+        #[arg(long)]
+        group: Option<String>,
+        #[command(flatten)]
+        range: Range,
+        #[command(flatten)]
+        paging: Paging,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+    /// Why a user was provisioned or was not, as far as it can be seen from here
+    Why {
+        #[command(flatten)]
+        app: App,
+        /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+        user: String,
+        #[command(flatten)]
+        instant: Instant,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+    /// Which operation set each value and membership of a user, or of a group
+    Blame {
+        #[command(flatten)]
+        app: App,
+        /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+        #[arg(required_unless_present = "group", conflicts_with = "group")]
+        user: Option<String>,
+        /// The group to ask about: SCIM id, displayName:NAME or externalId:ID; any other text is a
+        /// display name
+        #[arg(long)]
+        group: Option<String>,
+        /// Only this attribute, such as title; memberships are groups
+        #[arg(long)]
+        path: Option<String>,
+        #[command(flatten)]
+        instant: Instant,
+        #[command(flatten)]
+        paging: Paging,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+}
+
+/// The user or the group that is asked about, of which clap sees to it that one is there; and by which
+/// attribute a text names it.
+fn one_of(user: Option<String>, group: Option<String>) -> (&'static str, String, &'static str) {
+    match (user, group) {
+        (_, Some(group)) => ("group", group, "displayName"),
+        (user, None) => ("user", user.unwrap_or_default(), "userName"),
+    }
+}
+
+impl People {
+    pub(super) fn plan(self) -> Plan {
+        match self {
+            People::Users { app, active, instant, paging, client } => {
+                let mut parameters = instant.parameters();
+                parameters.push(("active", active.map(|active| active.to_string())));
+                let path = with_query(&app.under("users"), parameters);
+                let who = match active {
+                    None => "Users",
+                    Some(true) => "Active users",
+                    Some(false) => "Users that are not active",
+                };
+                let list = List::new(path, &readable::USERS, "application", move |answer| {
+                    format!("{who} of {} {}", escaped(&app.slug), readable::as_of(answer))
+                });
+                Plan::list(list, paging, client)
+            }
+            People::User { app, user, include_groups, nested, instant, client } => {
+                let mut parameters = instant.parameters();
+                parameters.push(("include", include_groups.then(|| "groups".to_owned())));
+                parameters.push(("nested", nested.then(|| "true".to_owned())));
+                let path = app.under(&format!("users/{}", segment(&user, "userName")));
+                Plan::one(with_query(&path, parameters), client, move |answer, columns| {
+                    readable::resource("user", "userName", &app.slug, &user, answer, columns)
+                })
+            }
+            People::Timeline { app, user, group, range, paging, client } => {
+                let (kind, name, attribute) = one_of(user, group);
+                let path = app.under(&format!("{kind}s/{}/timeline", segment(&name, attribute)));
+                let path = with_query(&path, range.parameters());
+                let list = List::new(path, &readable::OPERATIONS, kind, move |answer| {
+                    let (name, app) = (escaped(&name), escaped(&app.slug));
+                    let stretch = readable::stretch(answer);
+                    let stands = readable::stands(answer);
+                    format!("Timeline of {kind} {name} in {app}{stretch}, newest first {stands}")
+                });
+                Plan::list(list, paging, client)
+            }
+            People::Why { app, user, instant, client } => {
+                let path = app.under(&format!("users/{}/why", segment(&user, "userName")));
+                let path = with_query(&path, instant.parameters());
+                Plan::one(path, client, move |answer, _| readable::why(&app.slug, &user, answer))
+            }
+            People::Blame { app, user, group, path: attribute, instant, paging, client } => {
+                let (kind, name, by) = one_of(user, group);
+                let path = app.under(&format!("{kind}s/{}/blame", segment(&name, by)));
+                let mut parameters = instant.parameters();
+                let what = match &attribute {
+                    Some(attribute) => format!("What set {}", escaped(attribute)),
+                    None => "What set the values".to_owned(),
+                };
+                parameters.push(("path", attribute));
+                let path = with_query(&path, parameters);
+                let list = List::new(path, &readable::BLAME, kind, move |answer| {
+                    let (name, app) = (escaped(&name), escaped(&app.slug));
+                    format!("{what} of {kind} {name} in {app} {}", readable::as_of(answer))
+                });
+                Plan::list(list, paging, client)
+            }
+        }
+    }
+}

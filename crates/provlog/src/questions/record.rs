@@ -1,0 +1,215 @@
+//! Questions about the record itself: what arrived, who looked, what was not watched.
+
+use clap::{Args, Subcommand};
+
+use super::Plan;
+use super::arguments::{Instant, Paging, Parameters, Range, with_query};
+use crate::client::encoded;
+use crate::config::ClientConfig;
+use crate::listing::List;
+use crate::readable;
+use crate::text::escaped;
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum OfRecord {
+    /// Which requests arrived and what came of them, newest first
+    Log {
+        #[command(flatten)]
+        filters: LogFilters,
+        #[command(flatten)]
+        range: Range,
+        #[command(flatten)]
+        paging: Paging,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+    /// What one operation was: what it changed, what was asked and answered, why it was right
+    Operation {
+        /// Its event id, or the number of its event
+        id: String,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+    /// Which stretches were not watched
+    Coverage {
+        /// Only this application's
+        #[arg(long, value_name = "SLUG")]
+        app: Option<String>,
+        #[command(flatten)]
+        range: Range,
+        #[command(flatten)]
+        paging: Paging,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+    /// Who read or exported the record, newest first
+    AccessLog {
+        /// Only what was asked about this application
+        #[arg(long, value_name = "SLUG")]
+        app: Option<String>,
+        /// Only what was asked with the token of this id
+        #[arg(long, value_name = "ID")]
+        credential: Option<String>,
+        #[command(flatten)]
+        range: Range,
+        #[command(flatten)]
+        paging: Paging,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+    /// Whether provisioning is alive, late or in quarantine
+    Job {
+        /// An application, by its name in addresses, or the id of a provider's job
+        job: String,
+        #[command(flatten)]
+        instant: Instant,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+    /// Which applications there are
+    Apps {
+        #[command(flatten)]
+        paging: Paging,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+    /// Which profiles an application can have
+    Profiles {
+        #[command(flatten)]
+        paging: Paging,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
+}
+
+/// Which operations a log shows.
+#[derive(Args, Debug)]
+pub(crate) struct LogFilters {
+    /// Only this application's
+    #[arg(long, value_name = "SLUG")]
+    app: Option<String>,
+    /// Only those that ended so: success, failure or skipped
+    #[arg(long)]
+    status: Option<String>,
+    /// Only those that asked for this: create, update, disable, delete or other
+    #[arg(long)]
+    action: Option<String>,
+    /// Only those on this user or group: SCIM id, or userName:NAME, externalId:ID, displayName:NAME
+    #[arg(long, value_name = "NAME")]
+    resource: Option<String>,
+    /// Only those with the token of this id, or with none
+    #[arg(long, value_name = "ID|none")]
+    credential: Option<String>,
+    /// Only those of the request that came with this id
+    #[arg(long, value_name = "ID")]
+    request_id: Option<String>,
+}
+
+impl LogFilters {
+    /// Every filter as the API calls it and as people read it.
+    fn parts(self) -> [(&'static str, &'static str, Option<String>); 6] {
+        [
+            ("app", "in", self.app),
+            ("status", "with status", self.status),
+            ("action", "with action", self.action),
+            ("resource", "on resource", self.resource),
+            ("credential", "by credential", self.credential),
+            ("requestId", "of request", self.request_id),
+        ]
+    }
+}
+
+/// What was asked for, in words and as parameters.
+pub(super) fn filtered(
+    title: &str,
+    parts: impl IntoIterator<Item = (&'static str, &'static str, Option<String>)>,
+) -> (String, Parameters) {
+    let (mut title, mut parameters) = (title.to_owned(), vec![]);
+    for (name, words, value) in parts {
+        if let Some(value) = &value {
+            title.push_str(&format!(" {words} {}", escaped(value)));
+        }
+        parameters.push((name, value));
+    }
+    (title, parameters)
+}
+
+impl OfRecord {
+    pub(super) fn plan(self) -> Plan {
+        match self {
+            OfRecord::Log { filters, range, paging, client } => {
+                let is_of_application = filters.app.is_some();
+                let (title, mut parameters) = filtered("Operations", filters.parts());
+                parameters.extend(range.parameters());
+                let path = with_query("/api/v1/operations", parameters);
+                let mut list =
+                    List::new(path, &readable::OPERATIONS, "application", move |answer| {
+                        let stretch = readable::stretch(answer);
+                        format!("{title}{stretch}, newest first {}", readable::stands(answer))
+                    });
+                list.is_of_application = is_of_application;
+                Plan::list(list, paging, client)
+            }
+            OfRecord::Operation { id, client } => {
+                let path = format!("/api/v1/operations/{}", encoded(&id));
+                let evidence = format!("{path}/evidence?limit=1000");
+                Plan::one(path, client, readable::whole_operation).beside("evidence", evidence)
+            }
+            OfRecord::Coverage { app, range, paging, client } => {
+                let (title, mut parameters) =
+                    filtered("Stretches that were not watched", [("app", "in", app)]);
+                parameters.extend(range.parameters());
+                let path = with_query("/api/v1/coverage", parameters);
+                let mut list = List::new(path, &readable::COVERAGE, "application", move |answer| {
+                    let stretch = readable::stretch(answer);
+                    format!("{title}{stretch} {}", readable::stands(answer))
+                });
+                // A hole may be that of all applications.
+                list.is_of_application = false;
+                list.below = readable::below_coverage;
+                Plan::list(list, paging, client)
+            }
+            OfRecord::AccessLog { app, credential, range, paging, client } => {
+                let is_of_application = app.is_some();
+                let parts = [("app", "about", app), ("credential", "by credential", credential)];
+                let (title, mut parameters) = filtered("Questions that were asked", parts);
+                parameters.extend(range.parameters());
+                let path = with_query("/api/v1/access-log", parameters);
+                let mut list =
+                    List::new(path, &readable::ACCESS_LOG, "application", move |answer| {
+                        let stretch = readable::stretch(answer);
+                        format!("{title}{stretch}, newest first {}", readable::stands(answer))
+                    });
+                list.is_of_application = is_of_application;
+                Plan::list(list, paging, client)
+            }
+            OfRecord::Job { job, instant, client } => {
+                let path = format!("/api/v1/jobs/{}", encoded(&job));
+                let path = with_query(&path, instant.parameters());
+                Plan::one(path, client, move |answer, _| readable::job(&job, answer))
+            }
+            OfRecord::Apps { paging, client } => {
+                let path = "/api/v1/apps".to_owned();
+                let list = List::new(path, &readable::APPLICATIONS, "application", |answer| {
+                    format!("Applications {}", readable::stands(answer))
+                });
+                Plan::list(list, paging, client)
+            }
+            OfRecord::Profiles { paging, client } => {
+                let path = "/api/v1/profiles".to_owned();
+                let list =
+                    List::new(path, &readable::PROFILES, "profile", |_| "Profiles".to_owned());
+                Plan::list(list, paging, client)
+            }
+        }
+    }
+}
+
+/// Which tokens were issued.
+pub(super) fn tokens(paging: Paging, client: ClientConfig) -> Plan {
+    let path = "/api/v1/tokens".to_owned();
+    let list = List::new(path, &readable::TOKENS, "token", |answer| {
+        format!("Tokens {}", readable::stands(answer))
+    });
+    Plan::list(list, paging, client)
+}

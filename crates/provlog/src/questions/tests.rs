@@ -1,0 +1,233 @@
+//! Which address a command asks, and what its heading says.
+
+use clap::Parser;
+use serde_json::{Value, json};
+
+use super::*;
+
+#[derive(Parser)]
+struct Provlog {
+    #[command(subcommand)]
+    question: Question,
+}
+
+/// What a command asks; the words of the refusal where it is no command.
+fn plan(arguments: &[&str]) -> Result<Plan, String> {
+    let arguments = [&["provlog"], arguments, &["--token", "t"]].concat();
+    let parsed = Provlog::try_parse_from(arguments).map_err(|error| error.to_string())?;
+    Ok(match parsed.question {
+        Question::People(question) => question.plan(),
+        Question::Groups(question) => question.plan(),
+        Question::Report(asked) => asked.plan(),
+        Question::OfRecord(question) => question.plan(),
+        Question::Evidence(Evidence::List { id, known, paging, client }) => {
+            additions::evidence_of(id, known, paging, client)
+        }
+        Question::ReferenceList(ReferenceList::Ls { known, paging, client }) => {
+            additions::reference_lists(known, paging, client)
+        }
+        Question::Evidence(Evidence::Add(_)) | Question::ReferenceList(ReferenceList::Add(_)) => {
+            return Err("it adds something".to_owned());
+        }
+    })
+}
+
+fn words(line: &str) -> Vec<&str> {
+    line.split(' ').filter(|word| !word.is_empty()).collect()
+}
+
+#[test]
+fn every_command_asks_its_address_with_what_was_given() {
+    let check = |line: &str, expected: &str| {
+        let path = match plan(&words(line)).map_err(|error| format!("{line}: {error}")).unwrap().ask
+        {
+            Ask::List(list, _) => list.path,
+            Ask::One(one) => one.path,
+        };
+        assert_eq!(path, format!("/api/v1{expected}"), "{line}");
+    };
+    check("users --app a --active true", "/apps/a/users?active=true");
+    check(
+        "users --app a --at 2026-03-31 --known-at 1900 --tz Europe/Oslo",
+        "/apps/a/users?at=2026-03-31&knownAt=1900&tz=Europe%2FOslo",
+    );
+    check("user --app a mira", "/apps/a/users/userName%3Amira");
+    check(
+        "user --app a mira --include-groups --nested --at -90d",
+        "/apps/a/users/userName%3Amira?at=-90d&include=groups&nested=true",
+    );
+    check("user --app a mira --include-groups", "/apps/a/users/userName%3Amira?include=groups");
+    check(
+        "timeline --app a mira --from -1d --tz -03:00",
+        "/apps/a/users/userName%3Amira/timeline?from=-1d&tz=-03%3A00",
+    );
+    check("timeline --app a --group Crew", "/apps/a/groups/displayName%3ACrew/timeline");
+    check("why --app a mira --at -1d", "/apps/a/users/userName%3Amira/why?at=-1d");
+    check("blame --app a mira --path title", "/apps/a/users/userName%3Amira/blame?path=title");
+    check("blame --app a --group Crew", "/apps/a/groups/displayName%3ACrew/blame");
+    check("group --app a Crew --at -1d", "/apps/a/groups/displayName%3ACrew?at=-1d");
+    check("members --app a Crew", "/apps/a/groups/displayName%3ACrew/members");
+    check("members --app a Crew --nested", "/apps/a/groups/displayName%3ACrew/members?nested=true");
+    check(
+        "diff --app a Crew --from -2d --to -1d --known-at -1h",
+        "/apps/a/groups/displayName%3ACrew/diff?from=-2d&to=-1d&knownAt=-1h",
+    );
+    check("intervals --app a --group Crew", "/apps/a/groups/displayName%3ACrew/intervals");
+    check(
+        "intervals --app a --group Crew --user mira --from -2d",
+        "/apps/a/groups/displayName%3ACrew/intervals?from=-2d&user=userName%3Amira",
+    );
+    check("intervals --app a --user mira", "/apps/a/users/userName%3Amira/intervals");
+    check("log --app a --status failure", "/operations?app=a&status=failure");
+    check("operation 4182", "/operations/4182");
+    check("coverage --app a --from -2d", "/coverage?app=a&from=-2d");
+    check("access-log --credential 3 --to -1d", "/access-log?credential=3&to=-1d");
+    check("job paperboat --at -1d", "/jobs/paperboat?at=-1d");
+    check("evidence list 4182 --known-at 9", "/operations/4182/evidence?knownAt=9");
+    check("list ls --known-at 9", "/reference-lists?knownAt=9");
+    check("apps", "/apps");
+    check("profiles", "/profiles");
+
+    check("report joiners --from -2d --to -1d", "/reports/joiners?from=-2d&to=-1d");
+    check(
+        "report leavers --list hr --within PT4H --app a --known-at 7",
+        "/reports/leavers?list=hr&within=PT4H&app=a&knownAt=7",
+    );
+    check("report movers --on title --tz +02:00", "/reports/movers?on=title&tz=%2B02%3A00");
+    check("report reactivated --app a", "/reports/reactivated?app=a");
+    check("report unapproved", "/reports/unapproved");
+    check("report orphans --list staff --at -1d", "/reports/orphans?list=staff&at=-1d");
+    check(
+        "report overlap --app a --groups Payers,displayName:Buyers",
+        "/reports/overlap?groups=displayName%3APayers%2CdisplayName%3ABuyers&app=a",
+    );
+    check("report failing --app a --at -1d", "/reports/failing?app=a&at=-1d");
+    check("report drift --limit 7", "/reports/drift");
+}
+
+#[test]
+fn a_command_takes_what_its_question_takes_and_no_more() {
+    let check = |line: &str, expected: &str| {
+        let error = plan(&words(line)).err().unwrap_or_else(|| panic!("{line}"));
+        assert!(error.contains(expected), "{line}: {error}");
+    };
+    check("report joiners --at -1d", "--at");
+    check("report orphans --list staff --from -1d", "--from");
+    check("report orphans", "--list");
+    check("report overlap --groups A,B", "--app");
+    check("report overlap --app a", "--groups");
+    check("report joiners --list hr", "--list");
+    check("report arrivals", "arrivals");
+    check("intervals --app a", "--group");
+    check("user --app a mira --nested", "--include-groups");
+    check("user --app a mira --csv", "--csv");
+    check("users --app a --csv --json", "--json");
+    check("users --app a --csv --limit 3", "--limit");
+    check("operation 4182 --at -1d", "--at");
+    check("evidence add 4182 --kind ticket", "--ref");
+}
+
+#[test]
+fn headings_repeat_what_was_asked() {
+    let check = |line: &[&str], answer: Value, expected: &str| {
+        let Ask::List(list, _) = plan(line).unwrap().ask else { panic!("{line:?}") };
+        assert_eq!((list.heading)(answer.as_object().unwrap()), expected);
+    };
+    let stretch = json!({"query": {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"},
+                         "atSeq": 1842, "groupName": "Deck & Crew"});
+    let instant = json!({"query": {"at": "2026-03-31T23:59:59.999999Z", "knownAt": "1900"},
+                         "atSeq": 1842, "groupName": "Deck & Crew"});
+    let of = |words: &str| format!("{words} from 2026-03-01T00:00:00Z before 2026-04-01T00:00:00Z");
+    let as_of = "as of 2026-03-31T23:59:59Z (event 1842), as known at event 1900";
+    check(
+        &["members", "--app", "a", "crew", "--nested"],
+        instant.clone(),
+        &format!("Direct and indirect members of Deck & Crew in a {as_of}"),
+    );
+    check(
+        &["diff", "--app", "a", "crew"],
+        stretch.clone(),
+        &format!("{} (event 1842)", of("Changes of the members of Deck & Crew in a")),
+    );
+    check(
+        &["intervals", "--app", "a", "--group", "crew", "--user", "mira"],
+        stretch.clone(),
+        &format!("{} (event 1842)", of("Stays of user mira in Deck & Crew of a")),
+    );
+    check(
+        &["intervals", "--app", "a", "--user", "mira"],
+        stretch.clone(),
+        &format!("{} (event 1842)", of("Stays of user mira in the groups of a")),
+    );
+    check(
+        &["blame", "--app", "a", "mira", "--path", "title\u{1b}"],
+        instant.clone(),
+        &format!(r"What set title\u{{1b}} of user mira in a {as_of}"),
+    );
+    check(
+        &["report", "leavers", "--list", "hr", "--within", "PT4H"],
+        stretch.clone(),
+        &format!("{} (event 1842)", of("Leavers by list hr within PT4H")),
+    );
+    let mut listed = instant.clone();
+    listed["listSeq"] = json!(977);
+    check(
+        &["report", "orphans", "--list", "staff", "--app", "a"],
+        listed,
+        &format!("Active accounts of nobody on list staff in a {as_of}, list of event 977"),
+    );
+    check(
+        &["report", "overlap", "--groups", "Payers,Buyers", "--app", "a"],
+        stretch.clone(),
+        &format!("{} (event 1842)", of("Members at once of Payers,Buyers in a")),
+    );
+    check(
+        &["report", "unapproved"],
+        stretch.clone(),
+        &format!("{}, newest first (event 1842)", of("Changes without evidence")),
+    );
+    check(
+        &["access-log", "--app", "a"],
+        stretch,
+        &format!("{}, newest first (event 1842)", of("Questions that were asked about a")),
+    );
+}
+
+#[test]
+fn every_list_has_columns_for_people_and_for_programs() {
+    let row = json!({});
+    for line in [
+        "users --app a",
+        "timeline --app a mira",
+        "blame --app a mira",
+        "members --app a crew",
+        "members --app a crew --nested",
+        "diff --app a crew",
+        "intervals --app a --group crew",
+        "intervals --app a --user mira",
+        "log",
+        "coverage",
+        "access-log",
+        "apps",
+        "profiles",
+        "evidence list 7",
+        "list ls",
+        "report joiners",
+        "report leavers",
+        "report movers",
+        "report reactivated",
+        "report unapproved",
+        "report orphans --list staff",
+        "report overlap --app a --groups x,y",
+        "report failing",
+        "report drift",
+    ] {
+        let Ask::List(list, _) = plan(&words(line)).unwrap().ask else { panic!("{line}") };
+        let shape = list.shape;
+        assert_eq!((shape.row)(&row).len(), shape.columns.len(), "{line}");
+        let mut names = shape.csv.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), shape.csv.len(), "{line}: a name stands twice");
+    }
+}

@@ -1,0 +1,450 @@
+//! Operations: as rows, and one whole.
+
+use serde_json::{Map, Value};
+
+use super::{Shape, labelled, list, name_of, sections, several, time};
+use crate::columns;
+use crate::table::{Column, Table};
+use crate::text::{count, escaped, shown};
+
+/// More changed paths than these are only counted.
+const PATHS_MAX: usize = 12;
+
+/// Of `log`, of a timeline, and of reports of operations.
+pub(crate) const OPERATIONS: Shape = Shape {
+    columns: &[
+        Column::whole("Time"),
+        Column::text("Application"),
+        Column::whole("Action"),
+        Column::whole("Status"),
+        Column::number("HTTP"),
+        Column::whole("Operation"),
+        Column::text("Target"),
+        Column::text("Reason or change"),
+        Column::number("Event"),
+    ],
+    application: Some(1),
+    row: operation,
+    csv: columns::OPERATIONS,
+};
+
+/// The cells of an operation.
+fn operation(row: &Value) -> Vec<String> {
+    vec![
+        time(&row["occurredAt"]),
+        shown(&row["application"]),
+        shown(&row["action"]),
+        shown(&row["status"]),
+        shown(&row["httpStatus"]),
+        shown(&row["operation"]),
+        target(row),
+        outcome(row),
+        shown(&row["seq"]),
+    ]
+}
+
+/// What an operation was about, by the name that it has for people.
+pub(super) fn target(row: &Value) -> String {
+    name_of(row, &["userName", "displayName", "resourceId"])
+}
+
+/// Why an operation was refused, which group it let join or leave, or which paths it changed; and what
+/// of it the application's profile did not expect.
+fn outcome(row: &Value) -> String {
+    let mut text = result(row);
+    for (place, flag) in list(&row["flags"]).iter().take(PATHS_MAX).enumerate() {
+        let words = match flag["kind"].as_str() {
+            Some("outsideProfile") => "not in the profile",
+            Some("noSchema") => "in no schema",
+            Some("notFilterable") => "not to be filtered by",
+            _ => "unexpected",
+        };
+        let separator = if text.is_empty() || place > 0 { "" } else { " " };
+        text.push_str(&format!("{separator}[{}: {words}]", shown(&flag["path"])));
+    }
+    text
+}
+
+fn result(row: &Value) -> String {
+    if let Some(requests) = row["count"].as_u64() {
+        return format!("{} requests", count(requests));
+    }
+    let reason = shown(&row["reason"]);
+    if !reason.is_empty() {
+        return reason;
+    }
+    if let Some(word) = row["membership"].as_str() {
+        let group = if row["groupName"].is_null() { "groupId" } else { "groupName" };
+        return format!("{} {}", escaped(word), shown(&row[group]));
+    }
+    several(list(&row["changedPaths"]).iter(), PATHS_MAX)
+}
+
+/// Of `evidence list`, and below an operation.
+pub(crate) const EVIDENCE: Shape = Shape {
+    columns: &[
+        Column::whole("Recorded"),
+        Column::whole("Token"),
+        Column::text("Kind"),
+        Column::text("Reference"),
+        Column::text("Approved by"),
+        Column::whole("Approved"),
+        Column::extra("URL"),
+        Column::number("Event"),
+    ],
+    application: None,
+    row: evidence,
+    csv: columns::EVIDENCE,
+};
+
+/// The cells of a piece of evidence.
+fn evidence(row: &Value) -> Vec<String> {
+    vec![
+        time(&row["recordedAt"]),
+        shown(&row["actorId"]),
+        shown(&row["kind"]),
+        shown(&row["ref"]),
+        shown(&row["approvedBy"]),
+        time(&row["approvedAt"]),
+        shown(&row["url"]),
+        shown(&row["seq"]),
+    ]
+}
+
+const CHANGES: [Column; 4] = [
+    Column::text("Path"),
+    Column::whole("Op"),
+    Column::text("Old value"),
+    Column::text("New value"),
+];
+const CHANGES_OF_SEVERAL: [Column; 5] = [
+    Column::text("Path"),
+    Column::whole("Op"),
+    Column::text("Old value"),
+    Column::text("New value"),
+    Column::whole("Of"),
+];
+const STEPS: [Column; 5] = [
+    Column::number("No"),
+    Column::whole("Type"),
+    Column::text("Name"),
+    Column::whole("Status"),
+    Column::text("Description"),
+];
+
+/// An operation with all that belongs to it; the answer has its evidence beside it.
+pub(crate) fn whole_operation(answer: &Map<String, Value>, columns: Option<usize>) -> String {
+    let one = answer.get("resource").unwrap_or(&Value::Null);
+    let heading = format!("Operation {} ({})\n", shown(&one["seq"]), shown(&one["eventId"]));
+    let evidence = answer.get("evidence").unwrap_or(&Value::Null);
+    sections([
+        heading,
+        head(one),
+        titled("Changes", changes(one, columns)),
+        titled("Steps", steps(&one["steps"], columns)),
+        titled("Request", sent(&one["request"])),
+        titled("Response", answered(&one["response"])),
+        titled("Evidence", all_evidence(evidence, columns)),
+    ])
+}
+
+fn titled(title: &str, text: String) -> String {
+    if text.is_empty() { text } else { format!("{title}\n{text}") }
+}
+
+/// What it was, who did it, when, and what came of it.
+fn head(one: &Value) -> String {
+    let member = |name: &str| shown(&one[name]);
+    let with = |text: String, name: &str, words: &str| match &one[name] {
+        Value::Null => text,
+        value => format!("{text} ({words}{})", shown(value)),
+    };
+    let about = match (target(one), member("resourceId")) {
+        (name, id) if id.is_empty() || name == id => name,
+        (name, id) => format!("{name} ({id})"),
+    };
+    let actor = match member("actorType").as_str() {
+        "" | "none" => "without a valid token".to_owned(),
+        kind => format!("{kind} {}", member("actorId")),
+    };
+    let requests = one["count"].as_u64().map(count).unwrap_or_default();
+    let took = one["durationMs"].as_f64().map(|ms| format!("{ms} ms")).unwrap_or_default();
+    let settled = &one["settled"];
+    let settled = match settled["bySeq"].is_number() {
+        true => format!("{} by event {}", shown(&settled["verdict"]), shown(&settled["bySeq"])),
+        false => String::new(),
+    };
+    labelled(&[
+        ("Operation", member("operation")),
+        ("Application", member("application")),
+        ("About", about),
+        ("Action", member("action")),
+        ("Status", with(member("status"), "httpStatus", "HTTP ")),
+        ("Effect", member("effect")),
+        ("Reason", with(member("reason"), "scimType", "")),
+        ("Requests", requests),
+        ("Occurred", time(&one["occurredAt"])),
+        ("Recorded", time(&one["recordedAt"])),
+        ("Took", took),
+        ("By", actor),
+        ("From", member("sourceIp")),
+        ("Client", member("userAgent")),
+        ("Request id", with(member("requestId"), "index", "part ")),
+        ("Job", member("jobId")),
+        ("Cycle", member("cycleId")),
+        ("Change", member("changeId")),
+        ("Settled", settled),
+        ("Explained by", linked(&one["explainedBy"])),
+        ("Explains", linked(&one["explains"])),
+    ])
+}
+
+/// The events to which an operation is joined, and how surely.
+fn linked(links: &Value) -> String {
+    let links = list(links).iter().map(|link| {
+        let seq = if link["seq"].is_null() { shown(link) } else { shown(&link["seq"]) };
+        let confidence = match link["confidence"].as_str() {
+            Some(confidence) => format!(" ({})", escaped(confidence)),
+            None => String::new(),
+        };
+        let entry = match link["entryId"].as_str() {
+            Some(entry) => format!(", entry {}", escaped(entry)),
+            None => String::new(),
+        };
+        format!("event {seq}{entry}{confidence}")
+    });
+    links.collect::<Vec<_>>().join("; ")
+}
+
+/// The paths that changed. An operation on one resource can change others.
+fn changes(one: &Value, columns: Option<usize>) -> String {
+    let rows = list(&one["changes"]);
+    let of_several = rows.iter().any(|row| row["resourceId"].is_string());
+    let cells = rows.iter().map(|row| {
+        let mut cells = vec![
+            shown(&row["path"]),
+            shown(&row["op"]),
+            shown(&row["oldValue"]),
+            shown(&row["newValue"]),
+        ];
+        if of_several {
+            let own = if row["resourceId"].is_string() { row } else { one };
+            cells.push(shown(&own["resourceId"]));
+        }
+        cells
+    });
+    let names = if of_several { &CHANGES_OF_SEVERAL[..] } else { &CHANGES[..] };
+    table(names, cells.collect(), columns)
+}
+
+fn steps(rows: &Value, columns: Option<usize>) -> String {
+    let cells = list(rows).iter().enumerate().map(|(place, row)| {
+        vec![
+            (place + 1).to_string(),
+            name_of(row, &["type", "provisioningStepType"]),
+            shown(&row["name"]),
+            shown(&row["status"]),
+            shown(&row["description"]),
+        ]
+    });
+    table(&STEPS, cells.collect(), columns)
+}
+
+fn sent(request: &Value) -> String {
+    if request.is_null() {
+        return String::new();
+    }
+    let line = format!("{} {}\n", shown(&request["method"]), shown(&request["target"]));
+    line + &body(request)
+}
+
+fn answered(response: &Value) -> String {
+    if response.is_null() {
+        return String::new();
+    }
+    let error = shown(&response["error"]);
+    let error = if error.is_empty() { error } else { format!(": {error}") };
+    format!("{}{error}\n{}", shown(&response["status"]), body(response))
+}
+
+/// A body over several lines, or why there is none.
+fn body(message: &Value) -> String {
+    let mut text = String::new();
+    if !message["body"].is_null() {
+        let pretty = serde_json::to_string_pretty(&message["body"]).unwrap_or_default();
+        for line in pretty.lines() {
+            text.push_str(&format!("{}\n", escaped(line)));
+        }
+    }
+    let note = &message["bodyNote"];
+    if note.is_object() {
+        let length = note["lengthBytes"].as_u64().map(|bytes| format!(", {} bytes", count(bytes)));
+        let length = length.unwrap_or_default();
+        text.push_str(&format!("(the body was not kept: {}{length})\n", shown(&note["reason"])));
+    }
+    text
+}
+
+fn all_evidence(answer: &Value, columns: Option<usize>) -> String {
+    let rows = list(&answer["rows"]);
+    if rows.is_empty() {
+        return "None.\n".to_owned();
+    }
+    let cells = rows.iter().map(EVIDENCE.row).collect();
+    let mut text = table(EVIDENCE.columns, cells, columns);
+    if answer["next"].is_string() {
+        text.push_str("`provlog evidence list` has more.\n");
+    }
+    text
+}
+
+/// A table, or nothing where there are no rows.
+fn table(names: &[Column], cells: Vec<Vec<String>>, columns: Option<usize>) -> String {
+    if cells.is_empty() { String::new() } else { Table::new(names, columns).page(cells) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{GROUP_ID, USER_ID, check, fits, same};
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_operation_tells_why_not_or_what_changed() {
+        let check = |row: Value, expected: &str| assert_eq!(outcome(&row), expected, "{row}");
+        check(json!({"reason": null, "changedPaths": ["active", "title"]}), "active, title");
+        check(json!({"reason": "no\nsuch group", "changedPaths": []}), r"no\nsuch group");
+        check(json!({"count": 1200, "changedPaths": []}), "1,200 requests");
+        let paths: Vec<String> = (0..1_014).map(|place| format!("a{place}")).collect();
+        let text = outcome(&json!({"reason": null, "changedPaths": paths}));
+        assert!(text.ends_with("a10, a11 and 1,002 more"), "{text}");
+        let joined =
+            json!({"membership": "joined", "groupName": "Crew", "changedPaths": ["members"]});
+        check(joined, "joined Crew");
+        check(json!({"membership": "left", "groupName": null, "groupId": "7"}), "left 7");
+        assert_eq!(
+            target(&json!({"userName": "mira", "displayName": "M", "resourceId": "26"})),
+            "mira"
+        );
+        let group = json!({"userName": null, "displayName": "Crew", "resourceId": "7"});
+        assert_eq!(target(&group), "Crew");
+        assert_eq!(target(&json!({"userName": null, "resourceId": "26"})), "26");
+        assert_eq!(target(&json!({"resourceId": null})), "");
+    }
+
+    #[test]
+    fn evidence_is_a_row() {
+        let row = json!({"seq": 4190, "recordedAt": "2026-03-31T17:00:00.5Z", "actorId": "3",
+                         "kind": "ticket", "ref": "OPS-7", "url": "https://desk.fjord.example/7",
+                         "approvedBy": "Ole Brandt", "approvedAt": "2026-03-30T08:00:00Z"});
+        check(&EVIDENCE, std::slice::from_ref(&row), "\
+Recorded              Token  Kind    Reference  Approved by  Approved              URL                           Event
+2026-03-31T17:00:00Z  3      ticket  OPS-7      Ole Brandt   2026-03-30T08:00:00Z  https://desk.fjord.example/7   4190
+");
+        fits(&EVIDENCE, row);
+    }
+
+    fn whole() -> Value {
+        json!({
+            "seq": 4182, "eventId": "0198c1b2-7d3e-8a4f-9b5c-6d7e8f9a0b1c",
+            "occurredAt": "2026-03-31T17:00:00.5Z", "recordedAt": "2026-03-31T17:00:00.5Z",
+            "application": "paperboat", "operation": "PATCH Group", "action": "update",
+            "status": "success", "httpStatus": 204, "scimType": null, "reason": null,
+            "effect": "applied", "resourceType": "Group", "resourceId": GROUP_ID,
+            "userName": null, "displayName": "Crew", "externalId": null, "actorType": "token",
+            "actorId": "3", "sourceIp": "192.0.2.14", "userAgent": "idp/1.0",
+            "requestId": "r-1", "index": null, "durationMs": 1.25, "changedPaths": ["members"],
+            "jobId": null, "cycleId": "c-7", "changeId": "h-9", "steps": [],
+            "explainedBy": [{"seq": 4190, "entryId": "e-1", "confidence": "certain"}],
+            "changes": [
+                {"path": "members", "op": "add", "oldValue": null, "newValue": USER_ID},
+                {"path": "displayName", "op": "replace", "oldValue": "Crew", "newValue": "Deck"},
+            ],
+            "request": {"method": "PATCH", "target": "/Groups/7\u{9b}",
+                        "body": {"a": ["x\u{9b}"]}, "bodyNote": null},
+            "response": {"status": 204, "error": null},
+        })
+    }
+
+    fn told(one: Value, evidence: Value) -> String {
+        let answer = json!({"resource": one, "evidence": {"rows": evidence}});
+        whole_operation(answer.as_object().unwrap(), None)
+    }
+
+    #[test]
+    fn an_operation_is_told_whole() {
+        let expected = format!(
+            r#"Operation 4182 (0198c1b2-7d3e-8a4f-9b5c-6d7e8f9a0b1c)
+
+Operation     PATCH Group
+Application   paperboat
+About         Crew ({GROUP_ID})
+Action        update
+Status        success (HTTP 204)
+Effect        applied
+Occurred      2026-03-31T17:00:00Z
+Recorded      2026-03-31T17:00:00Z
+Took          1.25 ms
+By            token 3
+From          192.0.2.14
+Client        idp/1.0
+Request id    r-1
+Cycle         c-7
+Change        h-9
+Explained by  event 4190, entry e-1 (certain)
+
+Changes
+Path         Op       Old value  New value
+members      add                 {USER_ID}
+displayName  replace  Crew       Deck
+
+Request
+PATCH /Groups/7\u{{9b}}
+{{
+  "a": [
+    "x\u{{9b}}"
+  ]
+}}
+
+Response
+204
+
+Evidence
+None.
+"#
+        );
+        let text = told(whole(), json!([]));
+        same(&text, &expected);
+    }
+
+    #[test]
+    fn what_an_operation_did_to_others_names_them() {
+        let mut one = whole();
+        one["operation"] = "DELETE User".into();
+        one["resourceId"] = USER_ID.into();
+        one["changes"] = json!([
+            {"path": "active", "op": "remove", "oldValue": true, "newValue": null},
+            {"path": "members", "op": "remove", "oldValue": USER_ID, "newValue": null,
+             "resourceId": GROUP_ID},
+        ]);
+        one["steps"] = json!([{"type": "export", "name": "Export", "status": "failure",
+                               "description": "it answered 409"}]);
+        one["request"] = json!({"method": "DELETE", "target": "/Users/7", "body": null,
+                                "bodyNote": {"reason": "too large", "lengthBytes": 9_000_000}});
+        one["actorType"] = "none".into();
+        let evidence = json!([{"seq": 4190, "recordedAt": "2026-03-31T17:00:00.5Z",
+                               "kind": "ticket", "ref": "OPS-7"}]);
+        let text = told(one, evidence);
+        let has = |start: &str, end: &str| {
+            let found = text.lines().any(|line| line.starts_with(start) && line.ends_with(end));
+            assert!(found, "{start} … {end} in\n{text}");
+        };
+        has("active   remove  true", USER_ID);
+        has("members  remove", GROUP_ID);
+        has(" 1  export  Export  failure  it answered 409", "");
+        let note = "DELETE /Users/7\n(the body was not kept: too large, 9,000,000 bytes)\n";
+        assert!(text.contains(note), "{text}");
+        has("By            without a valid token", "");
+        assert!(text.contains("\nEvidence\nRecorded ") && text.contains("OPS-7"), "{text}");
+    }
+}

@@ -1,0 +1,414 @@
+//! Users, members and their stays in groups, as tables.
+
+use serde_json::{Map, Value};
+
+use super::{Shape, activity, below, list, name_of, since, time};
+use crate::columns;
+use crate::table::{Column, Table};
+use crate::text::{count, shown};
+
+/// Of `users`.
+pub(crate) const USERS: Shape = Shape {
+    columns: &[
+        Column::text("User name"),
+        Column::extra("Display name"),
+        Column::whole("Account"),
+        Column::whole("Created"),
+        Column::number("Event"),
+        Column::whole("Id"),
+    ],
+    application: None,
+    row: user,
+    csv: columns::USERS,
+};
+
+/// The cells of a user.
+fn user(row: &Value) -> Vec<String> {
+    let active = row["active"].as_bool().map(activity).unwrap_or_default();
+    vec![
+        shown(&row["userName"]),
+        shown(&row["displayName"]),
+        active.to_owned(),
+        since(row, "createdAt"),
+        shown(&row["createdSeq"]),
+        shown(&row["userId"]),
+    ]
+}
+
+/// Of `members`.
+pub(crate) const MEMBERS: Shape = Shape {
+    columns: &[
+        Column::text("User name"),
+        Column::extra("Display name"),
+        Column::whole("Account"),
+        Column::whole("Member since"),
+        Column::number("Event"),
+        Column::whole("Id"),
+    ],
+    application: None,
+    row: member,
+    csv: columns::MEMBERS,
+};
+
+/// The cells of a member.
+fn member(row: &Value) -> Vec<String> {
+    let account = match (&row["dangling"], &row["accountActive"]) {
+        // The group names somebody whom no event created.
+        (Value::Bool(true), _) => "unknown".to_owned(),
+        (_, Value::Bool(active)) => activity(*active).to_owned(),
+        _ => shown(&row["memberType"]).to_lowercase(),
+    };
+    vec![
+        shown(&row["userName"]),
+        shown(&row["displayName"]),
+        account,
+        since(row, "memberSince"),
+        shown(&row["addedBySeq"]),
+        shown(&row["userId"]),
+    ]
+}
+
+/// Of `members --nested`. Groups have no user name.
+pub(crate) const NESTED_MEMBERS: Shape = Shape {
+    columns: &[
+        Column::text("Name"),
+        Column::whole("Account"),
+        Column::whole("Member"),
+        Column::whole("Since"),
+        Column::number("Event"),
+        Column::whole("Id"),
+    ],
+    application: None,
+    row: nested_member,
+    csv: columns::NESTED_MEMBERS,
+};
+
+/// The cells of a member, direct or not.
+fn nested_member(row: &Value) -> Vec<String> {
+    let mut cells = member(row);
+    cells.splice(..2, [name_of(row, &["userName", "displayName"])]);
+    cells.insert(2, way(row));
+    cells
+}
+
+/// Whether somebody is in a group themselves, or through how many others.
+pub(super) fn way(row: &Value) -> String {
+    match (&row["direct"], list(&row["via"]).len()) {
+        (Value::Bool(true), _) => "direct".to_owned(),
+        (_, 0) => "indirect".to_owned(),
+        (_, 1) => "via 1 group".to_owned(),
+        (_, groups) => format!("via {} groups", count(groups as u64)),
+    }
+}
+
+/// Of `diff`.
+pub(crate) const DIFF: Shape = Shape {
+    columns: &[
+        Column::whole("Change"),
+        Column::text("Name"),
+        Column::whole("Joined"),
+        Column::number("Event"),
+        Column::whole("Left"),
+        Column::number("Event"),
+        Column::whole("Id"),
+    ],
+    application: None,
+    row: difference,
+    csv: columns::DIFF,
+};
+
+/// The cells of a member that came or went.
+fn difference(row: &Value) -> Vec<String> {
+    vec![
+        shown(&row["change"]),
+        name_of(row, &["userName", "displayName"]),
+        time(&row["joinedAt"]),
+        shown(&row["joinedSeq"]),
+        time(&row["leftAt"]),
+        shown(&row["leftSeq"]),
+        shown(&row["userId"]),
+    ]
+}
+
+/// What stands below the members that came or went: the group's own attributes that changed, and whether
+/// it was there.
+pub(crate) fn below_diff(
+    thing: &str,
+    rows_shown: u64,
+    answer: &Map<String, Value>,
+    columns: Option<usize>,
+) -> String {
+    let mut text = String::new();
+    let attributes = answer.get("attributes").map(list).unwrap_or_default();
+    if !attributes.is_empty() {
+        let names = [Column::whole("Attribute"), Column::text("Before"), Column::text("After")];
+        let cells = attributes
+            .iter()
+            .map(|row| vec![shown(&row["path"]), shown(&row["oldValue"]), shown(&row["newValue"])]);
+        text.push_str(&Table::new(&names, columns).page(cells.collect()));
+        text.push('\n');
+    }
+    let was_there = |name: &str| answer.get(name).and_then(Value::as_bool);
+    text.push_str(match (was_there("existedBefore"), was_there("existsAfter")) {
+        (Some(false), Some(true)) => "The group was not there before; it is at the end.\n",
+        (Some(true), Some(false)) => "The group was there before; it is not at the end.\n",
+        (Some(false), Some(false)) => "The group was there neither before nor at the end.\n",
+        _ => "",
+    });
+    text + &below(thing, rows_shown, answer, columns)
+}
+
+/// Of `intervals` in one group.
+pub(crate) const STAYS: Shape = Shape {
+    columns: &[
+        Column::text("User name"),
+        Column::whole("From"),
+        Column::number("Event"),
+        Column::whole("To"),
+        Column::number("Event"),
+        Column::whole("End"),
+        Column::whole("Id"),
+    ],
+    application: None,
+    row: stay_of_member,
+    csv: columns::INTERVALS,
+};
+
+/// Of `intervals` of one user in all groups.
+pub(crate) const STAYS_OF_USER: Shape = Shape {
+    columns: &[
+        Column::text("Group"),
+        Column::whole("From"),
+        Column::number("Event"),
+        Column::whole("To"),
+        Column::number("Event"),
+        Column::whole("End"),
+        Column::whole("Id"),
+    ],
+    application: None,
+    row: stay_in_group,
+    csv: columns::INTERVALS,
+};
+
+fn stay_of_member(row: &Value) -> Vec<String> {
+    stay(row, "userName", "userId")
+}
+
+fn stay_in_group(row: &Value) -> Vec<String> {
+    stay(row, "groupName", "groupId")
+}
+
+/// The cells of a stay.
+fn stay(row: &Value, name: &str, id: &str) -> Vec<String> {
+    let end = match row["endReason"].as_str() {
+        Some("removed") => "removed".to_owned(),
+        Some("groupDeleted") => "group gone".to_owned(),
+        Some("userDeleted") => "user gone".to_owned(),
+        Some(_) => shown(&row["endReason"]),
+        None => "lasts".to_owned(),
+    };
+    vec![
+        shown(&row[name]),
+        since(row, "start"),
+        shown(&row["startSeq"]),
+        time(&row["end"]),
+        shown(&row["endSeq"]),
+        end,
+        shown(&row[id]),
+    ]
+}
+
+/// Of `blame`.
+pub(crate) const BLAME: Shape = Shape {
+    columns: &[
+        Column::text("Path"),
+        Column::text("Value"),
+        Column::extra("Value before"),
+        Column::whole("Set"),
+        Column::whole("Operation"),
+        Column::whole("Token"),
+        Column::whole("From"),
+        Column::number("Event"),
+    ],
+    application: None,
+    row: blamed,
+    csv: columns::BLAME,
+};
+
+/// The cells of a value and of what set it.
+fn blamed(row: &Value) -> Vec<String> {
+    let value = |value: &Value| match value["groupName"].is_null() {
+        true if value["groupId"].is_string() => shown(&value["groupId"]),
+        true => shown(value),
+        false => shown(&value["groupName"]),
+    };
+    let now = if row["removed"] == true { "(removed)".to_owned() } else { value(&row["value"]) };
+    vec![
+        shown(&row["path"]),
+        now,
+        value(&row["oldValue"]),
+        time(&row["setAt"]),
+        shown(&row["operation"]),
+        shown(&row["actorId"]),
+        shown(&row["sourceIp"]),
+        shown(&row["setSeq"]),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{GROUP_ID, USER_ID, check, fits, same};
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn members_that_are_no_accounts_say_what_they_are() {
+        let account = |row: Value| member(&row)[2].clone();
+        assert_eq!(account(json!({"accountActive": false, "dangling": false})), "inactive");
+        let group = json!({"memberType": "Group", "accountActive": null, "dangling": false});
+        assert_eq!(account(group), "group");
+        assert_eq!(account(json!({"accountActive": null, "dangling": true})), "unknown");
+    }
+
+    #[test]
+    fn indirect_members_say_through_how_many_groups() {
+        let row = |direct: bool, via: Value| {
+            json!({"userId": USER_ID, "memberType": "User", "userName": "mira.lund",
+                   "displayName": "Mira Lund", "direct": direct, "via": via,
+                   "memberSince": "2026-01-12T08:00:04.5Z", "addedBySeq": 311,
+                   "startKnown": true, "accountActive": true, "dangling": false})
+        };
+        let group = json!({"userId": GROUP_ID, "memberType": "Group", "userName": null,
+                           "displayName": "Crew", "direct": true, "via": null,
+                           "memberSince": "2026-01-12T08:00:04.5Z", "addedBySeq": 12,
+                           "startKnown": false, "accountActive": null, "dangling": false});
+        let rows = [row(true, json!(null)), row(false, json!([GROUP_ID])), group];
+        check(
+            &NESTED_MEMBERS,
+            &rows,
+            &format!(
+                "\
+Name       Account  Member       Since                    Event  Id
+mira.lund  active   direct       2026-01-12T08:00:04Z       311  {USER_ID}
+mira.lund  active   via 1 group  2026-01-12T08:00:04Z       311  {USER_ID}
+Crew       group    direct       by 2026-01-12T08:00:04Z     12  {GROUP_ID}
+"
+            ),
+        );
+        let ids: Vec<&str> = vec![GROUP_ID; 9];
+        fits(&NESTED_MEMBERS, row(false, json!(ids)));
+        assert_eq!(way(&row(false, json!(ids))), "via 9 groups");
+    }
+
+    #[test]
+    fn a_diff_tells_what_came_and_went_and_what_the_group_was() {
+        let row = json!({"change": "returned", "userId": USER_ID, "userName": "mira.lund",
+                         "displayName": "Mira Lund", "externalId": null, "memberType": "User",
+                         "joinedAt": "2026-01-12T08:00:04.5Z", "joinedSeq": 311,
+                         "leftAt": "2026-01-11T08:00:04.5Z", "leftSeq": 290});
+        check(
+            &DIFF,
+            std::slice::from_ref(&row),
+            &format!(
+                "\
+Change    Name       Joined                Event  Left                  Event  Id
+returned  mira.lund  2026-01-12T08:00:04Z    311  2026-01-11T08:00:04Z    290  {USER_ID}
+"
+            ),
+        );
+        fits(&DIFF, row);
+
+        let told = |answer: Value| below_diff("group", 0, answer.as_object().unwrap(), None);
+        let mut answer = json!({"rowCount": 0, "coverage": {"state": "complete", "gaps": []},
+                                "attributes": [], "existedBefore": true, "existsAfter": true});
+        assert_eq!(told(answer.clone()), "0 rows\n");
+        answer["attributes"] = json!([
+            {"path": "displayName", "oldValue": "Crew", "newValue": "Deck crew"},
+            {"path": "externalId", "oldValue": null, "newValue": "26"},
+        ]);
+        answer["existedBefore"] = false.into();
+        same(
+            &told(answer.clone()),
+            "\
+Attribute    Before  After
+displayName  Crew    Deck crew
+externalId           26
+
+The group was not there before; it is at the end.
+0 rows
+",
+        );
+        answer["attributes"] = json!([]);
+        answer["existsAfter"] = false.into();
+        let gone = "The group was there neither before nor at the end.\n0 rows\n";
+        assert_eq!(told(answer), gone);
+    }
+
+    #[test]
+    fn a_stay_says_when_and_how_it_ended() {
+        let row = |end: Value, reason: Value| {
+            json!({"groupId": GROUP_ID, "groupName": "Crew", "userId": USER_ID,
+                   "userName": "mira.lund", "memberType": "User",
+                   "start": "2026-01-12T08:00:04.5Z", "startSeq": 311, "startKnown": true,
+                   "end": end, "endSeq": if reason.is_null() { json!(null) } else { json!(977) },
+                   "endReason": reason})
+        };
+        let end = json!("2026-02-03T14:21:40.1Z");
+        let rows = [
+            row(end.clone(), json!("removed")),
+            row(end.clone(), json!("groupDeleted")),
+            row(end.clone(), json!("userDeleted")),
+            row(json!(null), json!(null)),
+        ];
+        check(
+            &STAYS,
+            &rows,
+            &format!(
+                "\
+User name  From                  Event  To                    Event  End         Id
+mira.lund  2026-01-12T08:00:04Z    311  2026-02-03T14:21:40Z    977  removed     {USER_ID}
+mira.lund  2026-01-12T08:00:04Z    311  2026-02-03T14:21:40Z    977  group gone  {USER_ID}
+mira.lund  2026-01-12T08:00:04Z    311  2026-02-03T14:21:40Z    977  user gone   {USER_ID}
+mira.lund  2026-01-12T08:00:04Z    311                               lasts       {USER_ID}
+"
+            ),
+        );
+        check(
+            &STAYS_OF_USER,
+            &rows[3..],
+            &format!(
+                "\
+Group  From                  Event  To  Event  End    Id
+Crew   2026-01-12T08:00:04Z    311             lasts  {GROUP_ID}
+"
+            ),
+        );
+        fits(&STAYS, row(end, json!("groupDeleted")));
+    }
+
+    #[test]
+    fn blame_names_the_operation_behind_each_value() {
+        let row = |path: &str, value: Value, removed: bool, old: Value| {
+            json!({"path": path, "value": value, "removed": removed,
+                   "setAt": "2026-01-12T08:00:04.5Z", "setSeq": 311, "eventId": USER_ID,
+                   "actorId": "3", "sourceIp": "192.0.2.14", "operation": "PATCH User",
+                   "requestId": USER_ID, "oldValue": old})
+        };
+        let rows = [
+            row("title", json!("Boatswain"), false, json!("Cook")),
+            row("nickName", json!(null), true, json!("Mi")),
+            row("active", json!(true), false, json!(null)),
+            row("groups", json!({"groupId": GROUP_ID, "groupName": "Crew"}), false, json!(null)),
+            row("groups", json!({"groupId": GROUP_ID, "groupName": null}), false, json!(null)),
+        ];
+        check(&BLAME, &rows, "\
+Path      Value                                 Value before  Set                   Operation   Token  From        Event
+title     Boatswain                             Cook          2026-01-12T08:00:04Z  PATCH User  3      192.0.2.14    311
+nickName  (removed)                             Mi            2026-01-12T08:00:04Z  PATCH User  3      192.0.2.14    311
+active    true                                                2026-01-12T08:00:04Z  PATCH User  3      192.0.2.14    311
+groups    Crew                                                2026-01-12T08:00:04Z  PATCH User  3      192.0.2.14    311
+groups    70b6ea2e-1c45-4c9e-9d2a-5f0c8a3e9b11                2026-01-12T08:00:04Z  PATCH User  3      192.0.2.14    311
+");
+        fits(&BLAME, rows[0].clone());
+    }
+}
