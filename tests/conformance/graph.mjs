@@ -3,8 +3,9 @@
 //   graph.mjs BASE_URL FILTER PAGE_SIZE     FILTER may be empty; the token is in TOKEN
 //
 // Prints one JSON object a line: what the client made of each entry. A refusal ends with exit code 1 and
-// its code and message in one line on stderr. BASE_URL is https: the client sends its token nowhere
-// else. NODE_PATH is what tests/conformance/node prints; NODE_EXTRA_CA_CERTS is the certificate to trust.
+// its code and message in one line on stderr. BASE_URL is https and its host that of the server's own
+// links: the client sends its token nowhere else. NODE_PATH is what tests/conformance/node prints,
+// NODE_EXTRA_CA_CERTS the certificate to trust.
 import { createRequire } from "node:module";
 const require = createRequire(import.meta.url); // what is imported is not looked for in NODE_PATH
 const { Client, GraphError, PageIterator } = require("@microsoft/microsoft-graph-client");
