@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::client::{Client, encoded};
 use crate::config::{ClientConfig, ServeConfig};
+use crate::export::Export;
+use crate::import::Import;
 use crate::output::Output;
 use crate::questions::{self, Paging, Question};
 use crate::run::{RunError, serve as run_server};
@@ -34,6 +36,10 @@ enum Command {
     Serve(Box<ServeConfig>),
     #[command(flatten)]
     Ask(Question),
+    /// Bring in files of a provider's own logs; what was imported before is known by its id
+    Import(Import),
+    /// Write the whole answer of a question into a zip with a manifest, or check such a zip
+    Export(Export),
     /// Configure applications of a running server
     #[command(subcommand)]
     App(AppCommand),
@@ -319,6 +325,8 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
             output.print(&text.unwrap_or_default())
         }
         Command::Ask(question) => questions::ask(question, output),
+        Command::Import(import) => import.send(output),
+        Command::Export(export) => export.run(output),
         Command::App(AppCommand::Baseline { slug, client }) => {
             questions::look(&slug, "baseline", &client, output).map(|_| ())
         }

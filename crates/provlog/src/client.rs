@@ -1,5 +1,6 @@
 //! Requests to a running server.
 
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -70,6 +71,21 @@ impl Client {
         let url = format!("{}{path}", self.server);
         let request = self.agent.post(&url).header("Authorization", self.bearer());
         self.answer(path, request.header("Content-Type", media_type).send(bytes))
+    }
+
+    /// Copies what stands at a path, whatever its size, and says how many bytes that were.
+    pub(crate) fn download(&self, path: &str, out: &mut dyn Write) -> Result<u64, Failure> {
+        let url = format!("{}{path}", self.server);
+        let sent = self.agent.get(&url).header("Authorization", self.bearer()).call();
+        let sent = match sent {
+            Ok(response) if response.status().is_success() => response,
+            refused => {
+                self.answer(path, refused)?;
+                return Ok(0);
+            }
+        };
+        let copied = std::io::copy(&mut sent.into_body().into_reader(), out);
+        copied.map_err(|error| Failure::Failed(format!("the answer broke off: {error}")))
     }
 
     /// Has what stands at a path taken away.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use query::export;
 use serde_json::{Map, Value};
 
 use crate::cli::Failure;
@@ -11,7 +12,7 @@ use crate::output::Output;
 use crate::questions::Paging;
 use crate::readable::{self, Shape};
 use crate::table::{Column, Table};
-use crate::{csv, text};
+use crate::text;
 
 /// The most rows that the server puts on one page.
 const PAGE_ROWS_MAX: u64 = 1_000;
@@ -135,11 +136,11 @@ fn show_csv(
 ) -> Result<(), Failure> {
     let columns = list.shape.csv;
     let is_terminal = output.columns.is_some();
-    let (mut text, mut last) = (csv::head(columns), Map::new());
+    let (mut text, mut last) = (export::csv_head(columns), Map::new());
     for page in pages {
         let page = page?;
         for row in &page.rows {
-            text.push_str(&csv::record(columns, &record(row, &page.envelope, is_terminal)));
+            text.push_str(&export::csv_record(columns, &record(row, &page.envelope, is_terminal)));
         }
         output.print(&text)?;
         text.clear();

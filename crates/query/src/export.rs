@@ -28,6 +28,21 @@ pub use zip::Zip;
 
 use manifest::Written;
 
+/// The names of columns as a line of CSV, as an export writes it.
+pub fn csv_head(columns: &[&str]) -> String {
+    let mut out = vec![];
+    csv::header(&mut out, columns, false);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// A row as a line of CSV, as an export writes it.
+pub fn csv_record(columns: &[&str], row: &Map<String, Value>) -> String {
+    let mut out = vec![];
+    // Memory takes everything, and JSON values are texts.
+    let _ = csv::record(&mut out, columns, row);
+    String::from_utf8(out).unwrap_or_default()
+}
+
 /// Files of one export, without the manifest.
 pub const FILES_MAX: usize = 100;
 /// What is gathered before it is hashed and handed on.

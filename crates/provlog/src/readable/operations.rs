@@ -1,9 +1,9 @@
 //! Operations: as rows, and one whole.
 
+use query::export::columns;
 use serde_json::{Map, Value};
 
 use super::{Shape, labelled, list, name_of, sections, several, time};
-use crate::columns;
 use crate::table::{Column, Table};
 use crate::text::{count, escaped, shown};
 

@@ -1,9 +1,9 @@
 //! Users, members and their stays in groups, as tables.
 
+use query::export::columns;
 use serde_json::{Map, Value};
 
 use super::{Shape, activity, below, list, name_of, since, time};
-use crate::columns;
 use crate::table::{Column, Table};
 use crate::text::{count, shown};
 

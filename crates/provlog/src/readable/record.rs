@@ -1,11 +1,11 @@
 //! What is configured, what was not watched, who looked, and whether provisioning is alive.
 
+use query::export::columns;
 use serde_json::{Map, Value};
 
 use super::{
     Shape, as_of, counted, end_of_one, ends, labelled, list, sections, several, time, yes_or_no,
 };
-use crate::columns;
 use crate::table::{Column, Table};
 use crate::text::{count, escaped, shown, span};
 

@@ -1,10 +1,10 @@
 //! The rows of reports, as tables.
 
+use query::export::columns;
 use serde_json::Value;
 
 use super::operations::target;
 use super::{Shape, activity, list, name_of, since, time};
-use crate::columns;
 use crate::table::Column;
 use crate::text::{count, shown, span};
 

@@ -67,6 +67,21 @@ pub const INTERVALS: &[&str] = &[
     "endReason",
 ];
 
+/// Of leavers, as `leavers.csv`.
+pub const LEAVERS: &[&str] = &[
+    "subject",
+    "userName",
+    "terminatedAt",
+    "disabledAt",
+    "disabledBySeq",
+    "lagSeconds",
+    "limitSeconds",
+    "within",
+    "remainingGroups",
+    "reactivatedAt",
+    "coverage",
+];
+
 /// Of operations, as `operations.csv`.
 pub const OPERATIONS: &[&str] = &[
     "seq",
@@ -137,6 +152,83 @@ pub const BLAME: &[&str] = &[
 ];
 
 /// Of what its name says.
+pub const JOINERS: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "active",
+    "createdAt",
+    "createdSeq",
+    "startKnown",
+];
+
+/// Of what its name says.
+pub const MOVERS: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "path",
+    "oldValue",
+    "newValue",
+    "changedAt",
+    "changedSeq",
+    "heldGroups",
+];
+
+/// Of what its name says.
+pub const REACTIVATED: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "kind",
+    "disabledAt",
+    "disabledSeq",
+    "reactivatedAt",
+    "reactivatedSeq",
+];
+
+/// Of what its name says.
+pub const ORPHANS: &[&str] =
+    &["application", "userId", "userName", "externalId", "displayName", "createdAt", "createdSeq"];
+
+/// Of what its name says.
+pub const OVERLAP: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "memberType",
+    "start",
+    "startSeq",
+    "end",
+    "endSeq",
+];
+
+/// Of what its name says.
+pub const FAILING: &[&str] = &[
+    "application",
+    "userId",
+    "userName",
+    "externalId",
+    "displayName",
+    "resourceType",
+    "failedAt",
+    "failedSeq",
+    "operation",
+    "httpStatus",
+    "scimType",
+    "reason",
+    "failures",
+];
+
+/// Of what its name says.
 pub const EVIDENCE: &[&str] =
     &["seq", "recordedAt", "actorId", "sourceIp", "kind", "ref", "url", "approvedBy", "approvedAt"];
 
@@ -162,6 +254,9 @@ pub const ACCESS_LOG: &[&str] = &[
 ];
 
 /// Of what its name says.
+pub const REFERENCE_LISTS: &[&str] = &["name", "seq", "recordedAt", "actorId", "rows", "sha256"];
+
+/// Of what its name says.
 pub const APPLICATIONS: &[&str] =
     &["application", "profile", "tenantUrl", "addedAt", "addedSeq", "upstream"];
 
@@ -170,104 +265,6 @@ pub const PROFILES: &[&str] = &["profile", "title", "versions"];
 
 /// Of what its name says.
 pub const TOKENS: &[&str] = &["id", "role", "application", "addedAt", "addedSeq", "revokedSeq"];
-
-/// Of users that were created.
-pub const JOINERS: &[&str] = &[
-    "application",
-    "userId",
-    "userName",
-    "externalId",
-    "displayName",
-    "active",
-    "createdAt",
-    "createdSeq",
-    "startKnown",
-];
-
-/// Of users that left, as `leavers.csv`.
-pub const LEAVERS: &[&str] = &[
-    "application",
-    "subject",
-    "userId",
-    "userName",
-    "terminatedAt",
-    "disabledAt",
-    "disabledBySeq",
-    "how",
-    "lagSeconds",
-    "limitSeconds",
-    "within",
-    "remainingGroups",
-    "reactivatedAt",
-    "coverage",
-];
-
-/// Of users whose attribute changed.
-pub const MOVERS: &[&str] = &[
-    "application",
-    "userId",
-    "userName",
-    "externalId",
-    "displayName",
-    "path",
-    "oldValue",
-    "newValue",
-    "changedAt",
-    "changedSeq",
-    "heldGroups",
-];
-
-/// Of users that became active again.
-pub const REACTIVATED: &[&str] = &[
-    "application",
-    "userId",
-    "userName",
-    "externalId",
-    "displayName",
-    "kind",
-    "disabledAt",
-    "disabledSeq",
-    "reactivatedAt",
-    "reactivatedSeq",
-];
-
-/// Of active users that no list has.
-pub const ORPHANS: &[&str] =
-    &["application", "userId", "userName", "externalId", "displayName", "createdAt", "createdSeq"];
-
-/// Of members of several groups.
-pub const OVERLAP: &[&str] = &[
-    "application",
-    "userId",
-    "userName",
-    "externalId",
-    "displayName",
-    "memberType",
-    "start",
-    "startSeq",
-    "end",
-    "endSeq",
-];
-
-/// Of users whose last request failed.
-pub const FAILING: &[&str] = &[
-    "application",
-    "userId",
-    "userName",
-    "externalId",
-    "displayName",
-    "resourceType",
-    "failedAt",
-    "failedSeq",
-    "operation",
-    "httpStatus",
-    "scimType",
-    "reason",
-    "failures",
-];
-
-/// Of uploads of lists.
-pub const REFERENCE_LISTS: &[&str] = &["name", "seq", "recordedAt", "actorId", "rows", "sha256"];
 
 /// The file and the columns of a question, by its address below `/api/v1`; `None` for what has no rows.
 pub fn of_question(path: &str) -> Option<(&'static str, &'static [&'static str])> {

@@ -1,0 +1,97 @@
+//! `provlog export`: the whole answer of a question as a zip, and whether one is still as it was made.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use query::export::{Finding, check};
+
+use crate::cli::Failure;
+use crate::client::{Client, encoded};
+use crate::config::ClientConfig;
+use crate::output::Output;
+use crate::text::escaped;
+
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    /// The address of a list below /api/v1, such as "apps/paperboat/users?at=2026-03-31"
+    #[arg(required_unless_present = "check", conflicts_with = "check")]
+    question: Option<String>,
+    /// Where the zip goes; it must not be there yet
+    #[arg(long, value_name = "FILE", required_unless_present = "check")]
+    out: Option<PathBuf>,
+    /// How rows are written
+    #[arg(long, value_enum, default_value = "csv")]
+    format: Format,
+    /// Begin CSV with a mark by which Excel knows the encoding
+    #[arg(long)]
+    bom: bool,
+    /// Compare an export, zip or folder, with its manifest instead; exit code 1 when it differs
+    #[arg(long, value_name = "PATH")]
+    check: Option<PathBuf>,
+    #[command(flatten)]
+    client: ClientConfig,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Format {
+    Csv,
+    Ndjson,
+}
+
+impl Export {
+    pub(crate) fn run(self, output: &mut Output<'_>) -> Result<(), Failure> {
+        if let Some(path) = &self.check {
+            return checked(path, output);
+        }
+        let (Some(question), Some(out)) = (&self.question, &self.out) else {
+            return Err(Failure::Wrong("an export takes a question and --out".to_owned()));
+        };
+        let format = match self.format {
+            Format::Csv => "csv",
+            Format::Ndjson => "ndjson",
+        };
+        let path = format!(
+            "/api/v1/export?question={}&format={format}&bom={}",
+            encoded(question),
+            self.bom
+        );
+        let client = Client::new(&self.client)?;
+        let wrong = |error: io::Error| {
+            Failure::Wrong(format!("{} cannot be written: {error}", out.display()))
+        };
+        let mut file = OpenOptions::new().write(true).create_new(true).open(out).map_err(wrong)?;
+        let copied = client.download(&path, &mut file);
+        let copied = copied.and_then(|bytes| file.flush().map(|()| bytes).map_err(wrong));
+        match copied {
+            Ok(bytes) => output.print(&format!(
+                "{} has {bytes} bytes; provlog export --check compares it with its manifest\n",
+                escaped(&out.display().to_string())
+            )),
+            Err(failure) => {
+                // Half an export is none.
+                let _ = std::fs::remove_file(out);
+                Err(failure)
+            }
+        }
+    }
+}
+
+fn checked(path: &std::path::Path, output: &mut Output<'_>) -> Result<(), Failure> {
+    let report = check(path).map_err(|error| Failure::Wrong(error.to_string()))?;
+    for file in &report.files {
+        let word = match file.finding {
+            Finding::Same => "same",
+            Finding::Missing => "missing",
+            Finding::Differs => "differs",
+            Finding::Repeated => "is there twice",
+            Finding::NotListed => "is not in the manifest",
+        };
+        output.print(&format!("{}: {word}\n", escaped(&file.name)))?;
+    }
+    match report.is_sound() {
+        true => Ok(()),
+        false => Err(Failure::Failed("the export is not as it was made".to_owned())),
+    }
+}
