@@ -138,7 +138,18 @@ impl Server {
         let response = router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        Reply { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        Reply { status, headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+    }
+
+    /// The bytes of an answer that is no text.
+    pub async fn get_bytes(&self, path: &str) -> Vec<u8> {
+        let token = &self.admin;
+        let request = Request::get(path).header("authorization", format!("Bearer {token}"));
+        let router = &self.running.as_ref().unwrap().1;
+        let request = request.body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()
     }
 
     pub async fn get_as(&self, path: &str, token: &str) -> Reply {

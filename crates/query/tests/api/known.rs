@@ -149,3 +149,111 @@ async fn every_question_is_recorded_with_who_asked() {
         own["rows"].as_array().unwrap().iter().map(|row| &row["application"]).collect();
     assert_eq!(routes, [&json!("paperboat"), &json!("paperboat")], "only what concerns it");
 }
+
+/// Every question, with what is needed to be answered.
+const ALL: [&str; 32] = [
+    "apps",
+    "profiles",
+    "tokens",
+    "apps/paperboat/users",
+    "apps/paperboat/users/user-1?include=groups&nested=true",
+    "apps/paperboat/users/user-1/timeline",
+    "apps/paperboat/users/user-1/intervals",
+    "apps/paperboat/users/user-1/blame",
+    "apps/paperboat/users/user-1/why",
+    "apps/paperboat/groups/group-9",
+    "apps/paperboat/groups/group-9/members?nested=true",
+    "apps/paperboat/groups/group-9/diff",
+    "apps/paperboat/groups/group-9/intervals",
+    "apps/paperboat/groups/group-9/blame",
+    "apps/paperboat/groups/group-9/timeline",
+    "operations",
+    "operations/4",
+    "operations/4/evidence",
+    "coverage",
+    "access-log",
+    "jobs/paperboat",
+    "reference-lists",
+    "reports/drift",
+    "reports/failing",
+    "reports/joiners",
+    "reports/leavers",
+    "reports/movers",
+    "reports/orphans?list=staff",
+    "reports/overlap?app=paperboat&groups=group-9,group-9",
+    "reports/reactivated",
+    "reports/unapproved",
+    "export?question=apps/paperboat/users",
+];
+
+#[tokio::test]
+async fn every_address_leaves_one_event_of_who_asked() {
+    let server = Server::with_application().await;
+    server.user(1, None).await;
+    server.group(9, &[1]).await;
+    let staff = json!([{"userName": "somebody"}]);
+    let path = "/api/v1/reference-lists?name=staff";
+    assert_eq!(server.post(path, &server.admin, staff).await.status, 201);
+    let graph = ["/v1.0/auditLogs/provisioning", "/v1.0/auditLogs/provisioning?$top=1"];
+    let all = ALL.map(|path| format!("/api/v1/{path}"));
+    for path in all.iter().map(String::as_str).chain(graph) {
+        let before = server.ask("/api/v1/access-log?limit=1").await["rowCount"].as_u64().unwrap();
+        let reply = server.get(path).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text);
+        let log = server.ask("/api/v1/access-log?limit=2").await;
+        // The question before, this one, and the one that tells of both.
+        assert_eq!(log["rowCount"].as_u64().unwrap(), before + 2, "{path}");
+        let told = &log["rows"][0];
+        assert_eq!(
+            (&told["status"], &told["exported"]),
+            (&json!(200), &json!(path.contains("export?")))
+        );
+        let last = path.split(['?', '/']).next_back().unwrap();
+        assert!(told["target"].as_str().unwrap().contains(last), "{path}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn an_export_has_the_rows_that_are_shown_and_is_recorded_once() {
+    let server = Server::with_application().await;
+    for number in 1..=7 {
+        server.user(number, Some(number % 2 == 0)).await;
+    }
+    let question = "apps/paperboat/users?active=true";
+    let shown = server.ask(&format!("/api/v1/{question}")).await["rows"].clone();
+    let before = server.ask("/api/v1/access-log").await["rowCount"].as_u64().unwrap();
+    let export = async |format: &str| {
+        let question = question.replace('?', "%3F").replace('=', "%3D");
+        let path = format!("/api/v1/export?question={question}&format={format}");
+        let bytes = server.get_bytes(&path).await;
+        zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap()
+    };
+    let read = |zip: &mut zip::ZipArchive<std::io::Cursor<Vec<u8>>>, name: &str| {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut zip.by_name(name).unwrap(), &mut text).unwrap();
+        text
+    };
+    let mut lines = export("ndjson").await;
+    let rows = read(&mut lines, "users.ndjson");
+    let rows: Vec<Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(json!(rows), shown);
+    let mut table = export("csv").await;
+    let text = read(&mut table, "users.csv");
+    assert_eq!(text.lines().count(), 1 + 3, "{text}");
+    assert!(text.lines().nth(1).unwrap().contains("u2@northwind.test"), "{text}");
+    let manifest: Value = serde_json::from_str(&read(&mut table, "manifest.json")).unwrap();
+    assert_eq!((&manifest["rowCount"], &manifest["files"][0]["rows"]), (&json!(3), &json!(3)));
+    let log = server.ask("/api/v1/access-log").await;
+    assert_eq!(
+        log["rowCount"].as_u64().unwrap(),
+        before + 1 + 2,
+        "two exports, and the question before"
+    );
+    assert_eq!((&log["rows"][0]["exported"], &log["rows"][0]["rows"]), (&json!(true), &json!(3)));
+    for wrong in ["apps/paperboat", "operations/3", "x", "../v1/apps", ""] {
+        let refused = server.refused(&format!("/api/v1/export?question={wrong}")).await;
+        assert_eq!(refused.0, 400, "{wrong}");
+    }
+    let unknown = server.get("/api/v1/export?question=apps/ferry/users").await;
+    assert_eq!(unknown.status, 404, "{}", unknown.text);
+}
