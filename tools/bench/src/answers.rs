@@ -2,6 +2,7 @@
 
 use event::Clock;
 
+use crate::explanations;
 use crate::figures::percentile;
 use crate::folder::Copy;
 use crate::in_process::InProcess;
@@ -44,6 +45,7 @@ pub fn measure(
         rows.push(Row::new(name, "µs", &user_us).compared());
     }
     rows.extend(log_pages::measure(plan, filled, &open, runtime)?);
+    rows.extend(explanations::measure(plan, filled, &open, runtime)?);
     runtime.block_on(open.close());
     Ok(rows)
 }

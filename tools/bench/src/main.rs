@@ -13,6 +13,7 @@ mod bodies;
 mod child;
 mod compare;
 mod engine;
+mod explanations;
 mod figures;
 mod folder;
 mod in_process;

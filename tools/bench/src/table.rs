@@ -39,6 +39,11 @@ impl Goal {
         Goal { of_ratio: false, at_least: false, must, aim }
     }
 
+    /// The value is at least so much.
+    pub const fn at_least(must: f64, aim: f64) -> Goal {
+        Goal { of_ratio: false, at_least: true, must, aim }
+    }
+
     fn verdict(&self, judged: f64) -> &'static str {
         let meets = |goal: f64| if self.at_least { judged >= goal } else { judged <= goal };
         match (meets(self.aim), meets(self.must)) {

@@ -1,0 +1,165 @@
+//! What changed, who did it, why; the log in Graph's shape; and imports. Whole answers, the router called
+//! in process, with the record of who asked: the engine takes less than these.
+
+use event::{Stopwatch, Timestamp};
+use serde_json::json;
+
+use crate::figures::percentile;
+use crate::in_process::{self, InProcess, Message};
+use crate::log_pages::answer;
+use crate::play::Filled;
+use crate::questions::samples;
+use crate::random::Random;
+use crate::table::{Goal, Row};
+use crate::workload::DAY_US;
+use crate::{Outcome, Plan};
+
+/// So many entries are imported in a round, in requests of so many.
+const IMPORTED: usize = 20_000;
+const PER_REQUEST: usize = 2_000;
+
+/// Measures on an open copy of the filled store.
+pub fn measure(
+    plan: &Plan,
+    filled: &Filled,
+    open: &InProcess,
+    runtime: &tokio::runtime::Runtime,
+) -> Outcome<Vec<Row>> {
+    let (slug, _) = filled.applications.first().ok_or("no application")?;
+    let (group, members) = filled.groups.first().ok_or("no group")?;
+    let mut random = Random::new(plan.seed);
+    let app = format!("/api/v1/apps/{slug}");
+    let mut user = || -> Outcome<String> {
+        let (user, _) = random.pick(&filled.users).ok_or("no users")?;
+        Ok(user.to_string())
+    };
+    let log = "/v1.0/auditLogs/provisioning?$top=50&$filter=";
+    let from = Timestamp(filled.end_us - 80 * DAY_US).to_string();
+    let one = format!("{log}provisioningStatusInfo/status%20eq%20'failure'");
+    let three = format!(
+        "{one}%20and%20provisioningAction%20eq%20'create'%20and%20activityDateTime%20ge%20{from}"
+    );
+    let mut rows = Vec::new();
+    let mut measured =
+        |name: &str, goal: Option<Goal>, ask: &mut dyn FnMut() -> Outcome<String>| {
+            let mut p50_us = Vec::new();
+            for _ in 0..plan.rounds {
+                let mut taken = samples(plan, || answer(open, runtime, ask()?))?;
+                p50_us.push(percentile(&mut taken, 50.0) as f64 / 1e3);
+            }
+            let row = Row::new(format!("{name}, HTTP answer"), "µs", &p50_us).compared();
+            rows.push(match goal {
+                Some(goal) => row.with_goal(goal),
+                None => row,
+            });
+            Outcome::Ok(())
+        };
+    let of = format!("the largest group ({members} members)");
+    measured(&format!("what changed in {of} in 30 days"), None, &mut || {
+        Ok(format!("{app}/groups/{group}/diff?from=-30d&limit=100"))
+    })?;
+    measured(&format!("one user's stays in {of}"), None, &mut || {
+        Ok(format!("{app}/groups/{group}/intervals?user={}", user()?))
+    })?;
+    measured("all stays of a user", None, &mut || {
+        Ok(format!("{app}/users/{}/intervals", user()?))
+    })?;
+    measured("blame of a user", None, &mut || Ok(format!("{app}/users/{}/blame", user()?)))?;
+    measured("why a user has an account", Some(Goal::at_most(5_000.0, 5_000.0)), &mut || {
+        Ok(format!("{app}/users/{}/why", user()?))
+    })?;
+    measured("Graph page of 50 under one filter", Some(Goal::at_most(500.0, 200.0)), &mut || {
+        Ok(one.clone())
+    })?;
+    measured(
+        "Graph page of 50 under three filters",
+        Some(Goal::at_most(1_000.0, 1_000.0)),
+        &mut || Ok(three.clone()),
+    )?;
+    rows.push(imported(plan, filled, open, runtime)?);
+    Ok(rows)
+}
+
+/// Entries a second, as Graph has them, into an application of their own.
+fn imported(
+    plan: &Plan,
+    filled: &Filled,
+    open: &InProcess,
+    runtime: &tokio::runtime::Runtime,
+) -> Outcome<Row> {
+    runtime.block_on(open.add_application("imported"))?;
+    let mut per_second = Vec::new();
+    for round in 0..plan.rounds {
+        let bodies: Vec<Vec<u8>> = (0..IMPORTED / PER_REQUEST)
+            .map(|request| body(filled, (round * IMPORTED + request * PER_REQUEST) as u64))
+            .collect();
+        let watch = Stopwatch::start();
+        for body in bodies {
+            let message = Message {
+                method: "POST",
+                target: format!("/api/v1/apps/imported/imports?run={round:x}"),
+                token: open.admin_token.clone(),
+                request_id: None,
+                body,
+            };
+            let (status, text) = runtime.block_on(in_process::send(open.router(), message))?;
+            if status != 200 || !String::from_utf8_lossy(&text).contains("\"refused\":0") {
+                return Err(format!("an import answers {status}").into());
+            }
+        }
+        per_second.push(IMPORTED as f64 / watch.elapsed().as_secs_f64());
+    }
+    let row = Row::new("imported entries, in process", "/s", &per_second).compared();
+    Ok(row.with_goal(Goal::at_least(20_000.0, 60_000.0)))
+}
+
+fn body(filled: &Filled, first: u64) -> Vec<u8> {
+    let mut body = Vec::new();
+    for number in first..first + PER_REQUEST as u64 {
+        let at = Timestamp(filled.end_us - (number as i64) * 1_000_000);
+        let person = number % 5_000;
+        let name = format!("person-{person}@fjord.example");
+        let skipped = number.is_multiple_of(3);
+        let entry = json!({
+            "id": format!("entry-{number}"),
+            "activityDateTime": at.to_string(),
+            "tenantId": "1b7e2f90-4c1d-4e8a-9a55-0f6d3c2b1a00",
+            "jobId": "scim.1b7e2f904c1d4e8a9a550f6d3c2b1a00.c0a8d6f1",
+            "cycleId": format!("cycle-{}", number / 5_000),
+            "changeId": format!("change-{number}"),
+            "provisioningAction": if skipped { "other" } else { "update" },
+            "durationInMilliseconds": 92,
+            "provisioningStatusInfo":
+                {"status": if skipped { "skipped" } else { "success" }, "errorInformation": null},
+            "provisioningSteps": [
+                {"name": "EntryImportUpdate", "provisioningStepType": "import", "status": "success",
+                 "description": "It arrived as a change.", "details": {"objectId": format!("source-{person}"),
+                 "accountEnabled": "True", "displayName": name, "IsSoftDeleted": "False",
+                 "appRoleAssignments": "Member"}},
+                {"name": "EntrySynchronizationScoping", "provisioningStepType": "scoping",
+                 "status": "success", "description": "Checks ran.", "details": {
+                 "Active in the source system": "True", "Assigned to the application": "True",
+                 "User has the required role": "True", "Scoping filter evaluation passed": "True",
+                 "ScopeEvaluationResult": "{}"}},
+                {"name": if skipped { "EntrySynchronizationSkip" } else { "EntryExportUpdate" },
+                 "provisioningStepType": "export", "status": if skipped { "skipped" } else { "success" },
+                 "description": "Done.", "details": if skipped { json!({"SkipReason": "RedundantExport"}) }
+                 else { json!({"title": "Mate", "ReportableIdentifier": name}) }},
+            ],
+            "modifiedProperties": if skipped { json!([]) }
+                else { json!([{"displayName": "title", "oldValue": "Hand", "newValue": "Mate"}]) },
+            "servicePrincipal": {"id": "e3b0a9d8", "displayName": "Harborboard"},
+            "sourceSystem": {"id": "b1c2d3e4", "displayName": "Microsoft Entra ID", "details": {}},
+            "targetSystem": {"id": "c2d3e4f5", "displayName": "customappsso", "details": {}},
+            "initiatedBy": {"id": "", "displayName": "Azure AD Provisioning Service",
+                "initiatorType": "system"},
+            "sourceIdentity": {"id": format!("source-{person}"), "displayName": name,
+                "identityType": "User", "details": {"UserPrincipalName": name}},
+            "targetIdentity": {"id": format!("target-{person}"), "displayName": "",
+                "identityType": "urn:ietf:params:scim:schemas:core:2.0:User", "details": {}},
+        });
+        body.extend_from_slice(entry.to_string().as_bytes());
+        body.push(b'\n');
+    }
+    body
+}
