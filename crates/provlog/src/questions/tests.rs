@@ -79,6 +79,10 @@ fn every_command_asks_its_address_with_what_was_given() {
     );
     check("intervals --app a --user mira", "/apps/a/users/userName%3Amira/intervals");
     check("log --app a --status failure", "/operations?app=a&status=failure");
+    check(
+        "log --source imported --error-code E --skip-reason S --cycle-id c --change-id h",
+        "/operations?source=imported&errorCode=E&skipReason=S&cycleId=c&changeId=h",
+    );
     check("operation 4182", "/operations/4182");
     check("coverage --app a --from -2d", "/coverage?app=a&from=-2d");
     check("access-log --credential 3 --to -1d", "/access-log?credential=3&to=-1d");
