@@ -235,3 +235,20 @@ fn every_list_has_columns_for_people_and_for_programs() {
         assert_eq!(names.len(), shape.csv.len(), "{line}: a name stands twice");
     }
 }
+
+#[test]
+fn rows_name_the_application_unless_the_heading_does() {
+    let check = |line: &str, expected: bool| {
+        let Ask::List(list, _) = plan(&words(line)).unwrap().ask else { panic!("{line}") };
+        assert_eq!(list.is_of_application, expected, "{line}");
+    };
+    check("log --status failure", false);
+    check("log --app a", true);
+    check("timeline --app a mira", true);
+    check("access-log --credential 3", false);
+    check("access-log --app a", true);
+    check("report leavers --list hr", false);
+    check("report leavers --list hr --app a", true);
+    // A stretch that was not watched can be that of all applications.
+    check("coverage --app a", false);
+}
