@@ -15,7 +15,7 @@ pub(crate) enum OfRecord {
     /// Which requests arrived and what came of them, newest first
     Log {
         #[command(flatten)]
-        filters: LogFilters,
+        filters: Box<LogFilters>,
         #[command(flatten)]
         range: Range,
         #[command(flatten)]
@@ -103,11 +103,26 @@ pub(crate) struct LogFilters {
     /// Only those of the request that came with this id
     #[arg(long, value_name = "ID")]
     request_id: Option<String>,
+    /// Only what was recorded here, or only entries of imported logs
+    #[arg(long, value_name = "recorded|imported")]
+    source: Option<String>,
+    /// Only imported entries with this error code
+    #[arg(long, value_name = "CODE")]
+    error_code: Option<String>,
+    /// Only imported entries with this skip reason
+    #[arg(long, value_name = "REASON")]
+    skip_reason: Option<String>,
+    /// Only imported entries of this cycle of the provider
+    #[arg(long, value_name = "ID")]
+    cycle_id: Option<String>,
+    /// Only imported entries of this change of the provider
+    #[arg(long, value_name = "ID")]
+    change_id: Option<String>,
 }
 
 impl LogFilters {
     /// Every filter as the API calls it and as people read it.
-    fn parts(self) -> [(&'static str, &'static str, Option<String>); 6] {
+    fn parts(self) -> [(&'static str, &'static str, Option<String>); 11] {
         [
             ("app", "in", self.app),
             ("status", "with status", self.status),
@@ -115,6 +130,11 @@ impl LogFilters {
             ("resource", "on resource", self.resource),
             ("credential", "by credential", self.credential),
             ("requestId", "of request", self.request_id),
+            ("source", "that were", self.source),
+            ("errorCode", "with error code", self.error_code),
+            ("skipReason", "with skip reason", self.skip_reason),
+            ("cycleId", "of cycle", self.cycle_id),
+            ("changeId", "of change", self.change_id),
         ]
     }
 }

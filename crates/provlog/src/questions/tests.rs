@@ -79,6 +79,10 @@ fn every_command_asks_its_address_with_what_was_given() {
     );
     check("intervals --app a --user mira", "/apps/a/users/userName%3Amira/intervals");
     check("log --app a --status failure", "/operations?app=a&status=failure");
+    check(
+        "log --source imported --error-code E --skip-reason S --cycle-id c --change-id h",
+        "/operations?source=imported&errorCode=E&skipReason=S&cycleId=c&changeId=h",
+    );
     check("operation 4182", "/operations/4182");
     check("coverage --app a --from -2d", "/coverage?app=a&from=-2d");
     check("access-log --credential 3 --to -1d", "/access-log?credential=3&to=-1d");
@@ -230,4 +234,21 @@ fn every_list_has_columns_for_people_and_for_programs() {
         names.dedup();
         assert_eq!(names.len(), shape.csv.len(), "{line}: a name stands twice");
     }
+}
+
+#[test]
+fn rows_name_the_application_unless_the_heading_does() {
+    let check = |line: &str, expected: bool| {
+        let Ask::List(list, _) = plan(&words(line)).unwrap().ask else { panic!("{line}") };
+        assert_eq!(list.is_of_application, expected, "{line}");
+    };
+    check("log --status failure", false);
+    check("log --app a", true);
+    check("timeline --app a mira", true);
+    check("access-log --credential 3", false);
+    check("access-log --app a", true);
+    check("report leavers --list hr", false);
+    check("report leavers --list hr --app a", true);
+    // A stretch that was not watched can be that of all applications.
+    check("coverage --app a", false);
 }

@@ -164,8 +164,10 @@ fn head(one: &Value) -> String {
         (name, id) => format!("{name} ({id})"),
     };
     let actor = match member("actorType").as_str() {
+        // What is no request was asked by nobody.
+        "" | "none" if one["request"].is_null() => String::new(),
         "" | "none" => "without a valid token".to_owned(),
-        kind => format!("{kind} {}", member("actorId")),
+        kind => format!("{kind} {}", member("actorId")).trim_end().to_owned(),
     };
     let requests = one["count"].as_u64().map(count).unwrap_or_default();
     let took = one["durationMs"].as_f64().map(|ms| format!("{ms} ms")).unwrap_or_default();
@@ -182,6 +184,8 @@ fn head(one: &Value) -> String {
         ("Status", with(member("status"), "httpStatus", "HTTP ")),
         ("Effect", member("effect")),
         ("Reason", with(member("reason"), "scimType", "")),
+        ("Error code", member("errorCode")),
+        ("Skip reason", member("skipReason")),
         ("Requests", requests),
         ("Occurred", time(&one["occurredAt"])),
         ("Recorded", time(&one["recordedAt"])),
@@ -190,6 +194,7 @@ fn head(one: &Value) -> String {
         ("From", member("sourceIp")),
         ("Client", member("userAgent")),
         ("Request id", with(member("requestId"), "index", "part ")),
+        ("Log entry", member("entryId")),
         ("Job", member("jobId")),
         ("Cycle", member("cycleId")),
         ("Change", member("changeId")),
@@ -201,8 +206,13 @@ fn head(one: &Value) -> String {
 
 /// The events to which an operation is joined, and how surely.
 fn linked(links: &Value) -> String {
-    let links = list(links).iter().map(|link| {
-        let seq = if link["seq"].is_null() { shown(link) } else { shown(&link["seq"]) };
+    // A request can have several entries, an entry has one request.
+    let links = match links {
+        Value::Object(_) => std::slice::from_ref(links),
+        links => list(links),
+    };
+    let links = links.iter().map(|link| {
+        let seq = shown(&link["seq"]);
         let confidence = match link["confidence"].as_str() {
             Some(confidence) => format!(" ({})", escaped(confidence)),
             None => String::new(),
@@ -446,5 +456,27 @@ None.
         assert!(text.contains(note), "{text}");
         has("By            without a valid token", "");
         assert!(text.contains("\nEvidence\nRecorded ") && text.contains("OPS-7"), "{text}");
+    }
+
+    #[test]
+    fn an_imported_entry_names_the_request_that_it_explains() {
+        let mut one = whole();
+        for name in ["request", "response", "httpStatus", "actorId", "sourceIp", "explainedBy"] {
+            one[name] = json!(null);
+        }
+        one["actorType"] = "provider".into();
+        one["entryId"] = "e-1".into();
+        one["errorCode"] = "SystemForCrossDomainIdentityManagementConflict".into();
+        one["explains"] = json!({"seq": 4100, "confidence": "probable"});
+        let text = told(one.clone(), json!([]));
+        let has = |line: &str| assert!(text.lines().any(|one| one == line), "{line} in\n{text}");
+        has("Log entry    e-1");
+        has("Error code   SystemForCrossDomainIdentityManagementConflict");
+        has("Explains     event 4100 (probable)");
+        has("By           provider");
+        assert!(!text.contains("\nRequest\n"), "{text}");
+        // A look at an upstream is nobody's request either.
+        one["actorType"] = "none".into();
+        assert!(!told(one, json!([])).contains("\nBy "));
     }
 }

@@ -252,6 +252,7 @@ pub(crate) fn job(asked: &str, answer: &Map<String, Value>) -> String {
         Some("late") => "late: the next request is overdue".to_owned(),
         Some("silent") => "silent: no request has arrived for long".to_owned(),
         Some("failing") => "failing: requests arrive, and fail".to_owned(),
+        Some("quarantined") => "quarantined: the provider has all but stopped".to_owned(),
         Some("never") => "never: no request has ever arrived".to_owned(),
         _ => shown(&job["state"]),
     };

@@ -19,9 +19,13 @@ pub(crate) fn why(app: &str, asked: &str, answer: &Map<String, Value>) -> String
     };
     let mut tree = String::new();
     branches(&resource["nodes"], "", true, &mut tree);
+    let basis = match resource["basis"].as_str() {
+        Some("imported") => "This rests on imported logs alone, not on what was recorded here.\n",
+        _ => "",
+    };
     sections([
         heading,
-        sentence("", "conclusion"),
+        sentence("", "conclusion") + basis,
         tree,
         sentence("What to do: ", "remedy"),
         caution("user", answer),
@@ -55,11 +59,14 @@ fn line(node: &Value) -> String {
         Some("notObservable") => ('·', "not observable from here"),
         Some(_) | None => ('?', "unknown"),
     };
-    let mut line = format!("{mark} {}: {word}", shown(&node["name"]));
     let told = shown(&node["text"]);
-    if !told.is_empty() {
-        line.push_str(&format!(" – {told}"));
-    }
+    // A text that begins with the mark's word says it already.
+    let told = match told.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)) {
+        true => told,
+        false if told.is_empty() => word.to_owned(),
+        false => format!("{word} – {told}"),
+    };
+    let mut line = format!("{mark} {}: {told}", shown(&node["name"]));
     let seqs = list(&node["seqs"]);
     if !seqs.is_empty() {
         let word = if seqs.len() == 1 { "event" } else { "events" };
@@ -86,6 +93,9 @@ mod tests {
                 "nodes": [
                     {"name": "In scope", "state": "notObservable", "text": "", "seqs": [],
                      "nodes": []},
+                    {"name": "Matched", "state": "notObservable",
+                     "text": "Not observable from here; a log would tell.", "seqs": [],
+                     "nodes": []},
                     {"name": "Exported", "state": "no", "text": "refused with 409",
                      "seqs": [1801], "nodes": [
                         {"name": "Unique", "state": "no", "text": "the user name is taken",
@@ -104,6 +114,7 @@ mod tests {
 mira.lund was not provisioned: the create was refused.
 
 · In scope: not observable from here
+· Matched: Not observable from here; a log would tell.
 ✗ Exported: no – refused with 409 (event 1801)
   ├─ ✗ Unique: no – the user name is taken (events 12, 13)
   │  └─ ✓ Other account: yes – active (event 12)
@@ -122,12 +133,14 @@ The user was not there yet; event 1900 created it.
         let gaps = json!([{"from": null, "to": null, "reason": "no imported log"}]);
         let answer = json!({
             "query": {}, "atSeq": null, "coverage": {"state": "partial", "gaps": gaps},
-            "resource": {"conclusion": "Nothing is known.", "remedy": null, "nodes": []},
+            "resource": {"conclusion": "Nothing is known.", "remedy": null, "nodes": [],
+                         "basis": "imported"},
         });
         let expected = "\
 Why user ole in paperboat as of now (before the first event)
 
 Nothing is known.
+This rests on imported logs alone, not on what was recorded here.
 
 Not everything was watched.
 Not watched: the beginning to now (no imported log)
