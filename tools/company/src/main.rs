@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use company::{Plan, Played, Question, Reason, Why, ask, ask_why, import};
+use company::{Plan, Played, Question, Reason, Why, ask, ask_why, import, table};
 use event::{Clock, Stopwatch, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 use provlog::run::{Server, ServerConfig, shutdown_signal};
@@ -227,21 +227,21 @@ fn tell_why(url: &str, token: &str, played: &Played) -> Result<(), Failure> {
         let app = why.app.slug();
         match why.at {
             None => print(&format!(
-                "\n{number}. {} accounts in {app} were switched off on {off_at}, by the same request. Why?\n   \
-                 active=false looks the same whatever is behind it. Without the provider's log the \
-                 answer says what it can be.\n",
+                "\n{number}. Why were these {} accounts in {app} switched off on {off_at}?\n   \
+                 The requests were the same, active=false: they tell what it can be, and the identity \
+                 provider's log tells what it was.\n",
                 whys.len()
             ))?,
             Some(at) => print(&format!(
                 "\n{number}. Why did {} have no account in {app} on {at}?\n   \
-                 Years before the recorder: what was kept of the provider's log is the only witness.\n",
+                 That was years before there was a recorder: what was kept of the provider's log \
+                 tells.\n",
                 why.user_name
             ))?,
         }
         let ask = |why: &Why| ask_why(why, url, token).map_err(failed);
         if why.at.is_none() {
-            print(&format!("\n> GET {}\n", why.path()))?;
-            print(&company::table(&[(why, &ask(why)?)]))?;
+            tell_answers(&whys, &ask)?;
         }
         let read = import(why.app, &why.log, url, token).map_err(failed)?;
         print(&format!(
@@ -251,16 +251,25 @@ fn tell_why(url: &str, token: &str, played: &Played) -> Result<(), Failure> {
             read.new,
             read.refused
         ))?;
-        print("\n")?;
-        let mut answers = vec![];
-        for why in whys {
-            print(&format!("> GET {}\n", why.path()))?;
-            answers.push((why, ask(why)?));
-        }
-        let answers: Vec<(&Why, &_)> = answers.iter().map(|(why, answer)| (*why, answer)).collect();
-        print(&company::table(&answers))?;
+        tell_answers(&whys, &ask)?;
     }
     Ok(())
+}
+
+/// Asks and prints; the first one's path stands for all of them.
+fn tell_answers(
+    whys: &[&Why],
+    ask: &impl Fn(&Why) -> Result<serde_json::Value, Failure>,
+) -> Result<(), Failure> {
+    let Some(first) = whys.first() else { return Ok(()) };
+    let more = match whys.len() - 1 {
+        0 => String::new(),
+        others => format!("   # and {others} more"),
+    };
+    let answers = whys.iter().map(|why| Ok((*why, ask(why)?)));
+    let answers = answers.collect::<Result<Vec<_>, Failure>>()?;
+    let answers: Vec<(&Why, &_)> = answers.iter().map(|(why, answer)| (*why, answer)).collect();
+    print(&format!("\n> GET {}{more}\n{}", first.path(), table(&answers)))
 }
 
 /// A question as one would type it.

@@ -72,21 +72,36 @@ impl Why {
 pub fn table(answers: &[(&Why, &Value)]) -> String {
     let mut text = String::new();
     let mut gaps = BTreeSet::new();
-    for (why, answer) in answers {
-        let told = |name: &str| answer["resource"][name].as_str();
-        let cause = cause(answer);
-        text.push_str(&format!("{}  {cause}\n", why.user_name));
-        if let Some(conclusion) = told("conclusion") {
-            text.push_str(&format!("    {conclusion}\n"));
-        }
-        if let Some(remedy) = told("remedy") {
-            let remedy = remedy.strip_prefix("To do: ").unwrap_or(remedy);
-            text.push_str(&format!("    To do: {remedy}\n"));
-        }
+    let width = answers.iter().map(|(why, _)| why.user_name.len()).max().unwrap_or_default();
+    let mut answers = answers.iter().peekable();
+    while let Some((why, answer)) = answers.next() {
+        let line = format!("{:<width$}  {}", why.user_name, cause(answer));
+        text.push_str(&format!("{}\n", line.trim_end()));
         gaps.extend(unwatched(answer));
+        // What is the same for several is told once, below the last of them.
+        let words = conclusion(answer);
+        if answers.peek().is_none_or(|(_, next)| conclusion(next) != words) {
+            text.push_str(&words);
+        }
     }
     text.extend(gaps);
     text
+}
+
+/// What is concluded, the filters that kept the person out, and what would have to change, as lines.
+fn conclusion(answer: &Value) -> String {
+    let told = |name: &str| answer["resource"][name].as_str();
+    let conclusion = told("conclusion").map(|words| format!("    {words}\n"));
+    let remedy = told("remedy")
+        .map(|words| format!("    To do: {}\n", words.strip_prefix("To do: ").unwrap_or(words)));
+    let nodes = |nodes: &Value| nodes.as_array().cloned().unwrap_or_default();
+    let filters = nodes(&answer["resource"]["nodes"]).into_iter();
+    let filters = filters.flat_map(|node| nodes(&node["nodes"])).filter_map(|node| {
+        let is_failed = node["name"] == "scopeFilter" && node["state"] == "no";
+        is_failed
+            .then(|| format!("    Not passed: {}\n", node["text"].as_str().unwrap_or_default()))
+    });
+    conclusion.into_iter().chain(filters).chain(remedy).collect()
 }
 
 /// The cause for which an account is switched off, or those that it may be; empty text where there is
@@ -108,8 +123,9 @@ fn cause(answer: &Value) -> String {
 fn unwatched(answer: &Value) -> Vec<String> {
     let gaps = answer["coverage"]["gaps"].as_array().into_iter().flatten();
     let line = |gap: &Value| {
-        let from = gap["from"].as_str().unwrap_or("the beginning");
-        let to = gap["to"].as_str().unwrap_or("now");
+        let time = |name: &str| Some(format!("{}Z", gap[name].as_str()?.get(..19)?));
+        let from = time("from").unwrap_or_else(|| "the beginning".to_owned());
+        let to = time("to").unwrap_or_else(|| "now".to_owned());
         let reason = gap["reason"].as_str().unwrap_or_default();
         format!("Not watched: {from} to {to} ({reason})\n")
     };

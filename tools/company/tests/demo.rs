@@ -209,12 +209,13 @@ fn the_providers_log_tells_why_accounts_are_off_that_were_switched_off_by_the_sa
         let last = jostle.iter().rev().find(|row| {
             row["userName"] == json!(why.user_name) && row["operation"] == "PATCH User"
         });
-        let id = last.unwrap()["operationId"].as_str().unwrap().to_owned();
+        let id = last.unwrap()["eventId"].as_str().unwrap().to_owned();
         let operation = demo.get(&format!("/api/v1/operations/{id}"));
-        bodies.insert(operation["resource"]["changes"].to_string());
+        bodies.insert(operation["resource"]["request"]["body"].to_string());
         assert_eq!(cause(&answer(why)), (None, words.to_vec()), "{why:?}");
     }
     assert_eq!(bodies.len(), 1, "{bodies:?}");
+    assert!(bodies.iter().all(|body| body.contains("\"path\":\"active\"")), "{bodies:?}");
 
     let imported = import(off[0].app, &off[0].log, &demo.url, &demo.token).unwrap();
     assert!(imported.read > 50 && imported.new == imported.read, "{imported:?}");
@@ -230,7 +231,10 @@ fn the_providers_log_tells_why_accounts_are_off_that_were_switched_off_by_the_sa
         assert_eq!(why.expected, Reason::Off(kind));
         let answered = answer(why);
         assert_eq!(cause(&answered), (Some(word), vec![]), "{answered:#}");
-        assert!(table(&[(why, &answered)]).starts_with(&format!("{}  {word}\n", why.user_name)));
+        let told = table(&[(why, &answered)]);
+        assert!(told.starts_with(&format!("{}  {word}\n", why.user_name)), "{told}");
+        let filter = "Not passed: Employees.department NOT EQUALS 'Consultants'";
+        assert_eq!(told.contains(filter), kind == Cause::FilteredOut, "{told}");
     }
 
     let [passed_over] = passed_over[..] else { panic!("{passed_over:?}") };
