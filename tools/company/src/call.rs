@@ -82,7 +82,7 @@ pub(crate) fn call(step: &Step, book: &Book, random: &mut Random) -> Option<Call
             let mut body = body(values);
             let status = match refusal {
                 Refusal::BadValue => {
-                    body["active"] = "Enabled".into();
+                    body["active"] = mapping::BAD_ACTIVE.into();
                     400
                 }
                 Refusal::Taken => 409,
@@ -93,7 +93,7 @@ pub(crate) fn call(step: &Step, book: &Book, random: &mut Random) -> Option<Call
         Step::ReadDeleted { person } => {
             Call::new("GET", "GET User", format!("/Users/{}", book.deleted_id(*person)?), 404)
         }
-        Step::PatchUser { person, edits } => {
+        Step::PatchUser { person, edits, .. } => {
             let operations = edits.iter().map(operation).collect();
             Call::new("PATCH", "PATCH User", user(person)?, 200).with(patch(operations)).sets(
                 edits.iter().filter_map(|edit| match edit {
@@ -156,7 +156,7 @@ pub(crate) fn note(step: &Step, call: &Call, answer: &Value, at: Timestamp, book
             concerned = Some(*person);
         }
         Step::CreateRefused { person, .. } | Step::ReadUser { person } => concerned = Some(*person),
-        Step::PatchUser { person, edits } => {
+        Step::PatchUser { person, edits, .. } => {
             for edit in edits {
                 match edit {
                     Edit::Active(active) => book.user_switched(*person, *active, at),

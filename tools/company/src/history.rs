@@ -1,7 +1,6 @@
 //! What happens at the company: who comes, moves, marries, goes and comes back, in order of time.
 //!
-//! Most of it is drawn by lot. A few people are not: the questions of the demo are about three of
-//! them.
+//! Most of it is drawn by lot. A few people are not: the questions of the demo are about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +9,7 @@ use event::Timestamp;
 use crate::Plan;
 use crate::calendar::{Calendar, HOUR_US, MINUTE_US, SECOND_US, after};
 use crate::company::{ALTERNATES, App, Department, Group, GroupKind, OFFICES, Person, groups};
+use crate::entra::Cause;
 use crate::mapping;
 use crate::names::{FAMILY, GIVEN, Name};
 use crate::random::Random;
@@ -47,6 +47,11 @@ pub(crate) enum What {
     },
     Resume {
         person: usize,
+    },
+    /// Somebody is no longer assigned to an application, and otherwise as before.
+    Unassign {
+        person: usize,
+        app: App,
     },
     Enter {
         person: usize,
@@ -103,7 +108,13 @@ pub(crate) struct Story {
     pub(crate) social_leaver: usize,
     pub(crate) left_at: Timestamp,
     pub(crate) day_after: Timestamp,
+    /// Whose accounts in [`OFF_APP`] are switched off in one hour, each for another cause.
+    pub(crate) switched_off: Vec<(usize, Cause)>,
+    pub(crate) off_at: Timestamp,
 }
+
+/// The application of those whose accounts are switched off for the four causes.
+pub(crate) const OFF_APP: App = App::Jostle;
 
 /// A company's history.
 pub(crate) struct History {
@@ -483,7 +494,7 @@ impl Writer {
         What::Become { person, now: Box::new(now.clone()) }
     }
 
-    /// The three whom the questions are about, and one who has a namesake: (working day, time of day,
+    /// Those whom the questions are about, and one who has a namesake: (working day, time of day,
     /// what).
     fn story(&mut self, calendar: &Calendar) -> (Story, Vec<(usize, i64, What)>) {
         let reserved = |writer: &mut Writer, department, given, family| {
@@ -539,6 +550,12 @@ impl Writer {
         let left_us = 16 * HOUR_US + 45 * MINUTE_US;
         told.push((place, left_us, What::Leave { person: social_leaver }));
 
+        let (off_place, off_us) = (calendar.place(870), 12 * HOUR_US + 50 * MINUTE_US);
+        let switched_off = self.switched_off(morning);
+        for (person, cause) in &switched_off {
+            told.push((off_place, off_us, self.switch_off(*person, *cause)));
+        }
+
         let story = Story {
             approvers,
             approver,
@@ -548,7 +565,43 @@ impl Writer {
             social_leaver,
             left_at: after(calendar.workdays[place], left_us),
             day_after: after(calendar.workdays[place], crate::calendar::DAY_US),
+            switched_off,
+            off_at: after(calendar.workdays[off_place], off_us),
         };
         (story, told)
+    }
+
+    /// Four who are there from the beginning, one for each cause for which an account is switched off.
+    fn switched_off(&mut self, morning: Timestamp) -> Vec<(usize, Cause)> {
+        let names = [
+            (("Ottilie", "ottilie"), ("Ferreira", "ferreira")),
+            (("Bram", "bram"), ("Szymański", "szymanski")),
+            (("Noor", "noor"), ("Hallgrímsdóttir", "hallgrimsdottir")),
+            (("Ciarán", "ciaran"), ("Nyström", "nystrom")),
+        ];
+        let mut people = vec![];
+        for ((given, family), cause) in names.into_iter().zip(Cause::ALL) {
+            let person = self.hire_named(Department::Logistics, given, family);
+            self.available.remove(&person);
+            let join = What::Join { person, trouble: None };
+            self.changes.push(Change { at: morning, what: join });
+            people.push((person, cause));
+        }
+        people
+    }
+
+    /// What happens to somebody, so that their account in [`OFF_APP`] is switched off for a cause.
+    fn switch_off(&mut self, person: usize, cause: Cause) -> What {
+        match cause {
+            Cause::Unassigned => What::Unassign { person, app: OFF_APP },
+            Cause::FilteredOut => {
+                let now = &mut self.now[person];
+                now.department = Department::Consultants;
+                "Contractor".clone_into(&mut now.title);
+                What::Become { person, now: Box::new(now.clone()) }
+            }
+            Cause::SoftDeleted => What::Leave { person },
+            Cause::DisabledAtSource => What::Suspend { person },
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! An invented company whose provisioning history is played into provlog, through its real SCIM
 //! router: what `tools/demo` shows, and a long history for tests.
 //!
-//! [`play`] invents and plays; [`ask`] asks the [`Question`]s of a running server. A [`Plan`] decides
-//! everything that an answer says, save the ids that the server draws.
+//! [`play`] invents and plays; [`ask`](fn@ask) asks the [`Question`]s of a running server, and
+//! [`ask_why`] why accounts are as they are, before and after an [`import`] of the provider's log. A
+//! [`Plan`] decides everything that an answer says, save the ids that the server draws.
 //!
 //! ```text
 //!  history   who comes, moves, marries, goes      (a seed)
@@ -10,6 +11,8 @@
 //!  mapping   what of a person goes where          as the profile of the application lists it
 //!  play      call ─▶ router ─▶ status as scripted ─▶ book
 //!  questions what the book expects of the answers
+//!  entra     the log that the provider keeps       a file for each application
+//!  why       what nothing but that log can tell
 //! ```
 //!
 //! Stories that every history has:
@@ -25,6 +28,11 @@
 //! - An old mapping of the title is left in place in Jostle for the first days. What it writes is
 //!   flagged, until somebody takes it out.
 //! - The recorder is stopped for an upgrade, and killed when nobody looks.
+//! - Four people's accounts are switched off in Jostle by the same request in the same hour: one was
+//!   unassigned, one filtered out, one deleted at the source, one disabled there. The provider's log
+//!   tells which.
+//! - Long before the recorder, in 2020, somebody with the role Default Access got no account in
+//!   Hootsuite. The provider's log of that time is all that is left of it.
 //! - A token is changed in an application before it is changed at the identity provider.
 
 mod ask;
@@ -32,6 +40,7 @@ mod book;
 mod calendar;
 mod call;
 mod company;
+mod entra;
 mod history;
 mod mapping;
 mod names;
@@ -39,13 +48,16 @@ mod play;
 mod provider;
 mod questions;
 mod random;
+mod why;
 
-pub use ask::ask;
+pub use ask::{AskError, Imported, ask, ask_why, import};
 pub use book::Operation;
 pub use calendar::Ending;
 pub use company::App;
+pub use entra::Cause;
 pub use play::{PlayError, Played, play};
 pub use questions::{Expected, Gap, Question};
+pub use why::{Reason, Why, table};
 
 use event::Timestamp;
 

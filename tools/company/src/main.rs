@@ -1,5 +1,5 @@
-//! The demo: a company's history in a new log, three questions of an audit with their answers, and
-//! a server to ask more of.
+//! The demo: a company's history in a new log, five questions of an audit with their answers, and a
+//! server to ask more of.
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use company::{Plan, Played, Question, ask};
+use company::{Plan, Played, Question, Reason, Why, ask, ask_why, import, table};
 use event::{Clock, Stopwatch, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 use provlog::run::{Server, ServerConfig, shutdown_signal};
@@ -23,7 +23,7 @@ const HEADCOUNT: usize = 250;
 const MEMTABLE_BYTES: usize = 64 << 20;
 const DISK_RESERVE_BYTES: u64 = 512 << 20;
 
-/// Plays an invented company's provisioning history into a new log, answers three questions of an
+/// Plays an invented company's provisioning history into a new log, answers five questions of an
 /// audit, and serves it until Ctrl-C.
 #[derive(Parser, Debug)]
 #[command(name = "demo", version, about, max_term_width = 100)]
@@ -192,6 +192,7 @@ fn tell(data: &Path, url: &str, played: &Played, once: bool) -> Result<(), Failu
             ask(question, url, token.trim_end(), &[])
         ))?;
     }
+    tell_why(url, token.trim_end(), played)?;
     if once {
         return Ok(());
     }
@@ -211,6 +212,64 @@ fn tell(data: &Path, url: &str, played: &Played, once: bool) -> Result<(), Failu
         played.tidied_at.to_utc().format("%Y-%m-%d"),
         data.display()
     ))
+}
+
+/// Asks why accounts are switched off or were never made, before the provider's log is imported and
+/// after.
+fn tell_why(url: &str, token: &str, played: &Played) -> Result<(), Failure> {
+    let failed = |error: company::AskError| Failure::Failed(with_causes(&error));
+    let is_off = |why: &&Why| matches!(why.expected, Reason::Off(_));
+    let (off, passed_over): (Vec<&Why>, Vec<&Why>) = played.whys.iter().partition(is_off);
+    let first = played.questions.len() + 1;
+    let groups = [(off, played.off_at.as_str()), (passed_over, "")];
+    for (number, (whys, off_at)) in (first..).zip(groups) {
+        let Some(why) = whys.first() else { continue };
+        let app = why.app.slug();
+        match why.at {
+            None => print(&format!(
+                "\n{number}. Why were these {} accounts in {app} switched off on {off_at}?\n   \
+                 The requests were the same, active=false: they tell what it can be, and the identity \
+                 provider's log tells what it was.\n",
+                whys.len()
+            ))?,
+            Some(at) => print(&format!(
+                "\n{number}. Why did {} have no account in {app} on {at}?\n   \
+                 That was years before there was a recorder: what was kept of the provider's log \
+                 tells.\n",
+                why.user_name
+            ))?,
+        }
+        let ask = |why: &Why| ask_why(why, url, token).map_err(failed);
+        if why.at.is_none() {
+            tell_answers(&whys, &ask)?;
+        }
+        let read = import(why.app, &why.log, url, token).map_err(failed)?;
+        print(&format!(
+            "\n> POST /api/v1/apps/{app}/imports < {}\n{} entries, {} new, {} refused\n",
+            why.log.display(),
+            read.read,
+            read.new,
+            read.refused
+        ))?;
+        tell_answers(&whys, &ask)?;
+    }
+    Ok(())
+}
+
+/// Asks and prints; the first one's path stands for all of them.
+fn tell_answers(
+    whys: &[&Why],
+    ask: &impl Fn(&Why) -> Result<serde_json::Value, Failure>,
+) -> Result<(), Failure> {
+    let Some(first) = whys.first() else { return Ok(()) };
+    let more = match whys.len() - 1 {
+        0 => String::new(),
+        others => format!("   # and {others} more"),
+    };
+    let answers = whys.iter().map(|why| Ok((*why, ask(why)?)));
+    let answers = answers.collect::<Result<Vec<_>, Failure>>()?;
+    let answers: Vec<(&Why, &_)> = answers.iter().map(|(why, answer)| (*why, answer)).collect();
+    print(&format!("\n> GET {}{more}\n{}", first.path(), table(&answers)))
 }
 
 /// A question as one would type it.

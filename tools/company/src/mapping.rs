@@ -25,6 +25,8 @@ pub(crate) type Values = Vec<(Attribute, String)>;
 
 pub(crate) const USER_NAME: Attribute = Attribute::Simple("userName");
 pub(crate) const EXTERNAL_ID: Attribute = Attribute::Simple("externalId");
+/// What a broken mapping makes of `active`: neither true nor false.
+pub(crate) const BAD_ACTIVE: &str = "Enabled";
 const WORK_EMAIL: Attribute = Attribute::Element("emails", "work", "value");
 
 /// The attribute that nobody expects any more, and the application into which it is still mapped.

@@ -16,13 +16,15 @@ use store::StoreError;
 use tower::ServiceExt;
 
 use crate::book::{Book, Operation};
-use crate::calendar::{Calendar, Down, Ending, SECOND_US, after};
+use crate::calendar::{Calendar, Down, Ending, SECOND_US, after, date};
 use crate::call::{Call, call, note};
 use crate::company::{App, Group};
+use crate::entra::{self, Log};
 use crate::history::{self, History};
 use crate::provider::{self, Cycle, Step};
 use crate::questions::{Gap, Question, questions};
 use crate::random::Random;
+use crate::why::{Why, whys};
 use crate::{DAYS_MIN, Plan};
 
 /// What the identity provider calls itself.
@@ -81,6 +83,10 @@ pub enum PlayError {
 pub struct Played {
     /// The questions to ask of it.
     pub questions: Vec<Question>,
+    /// What it can answer only when the provider's log has been imported.
+    pub whys: Vec<Why>,
+    /// When four accounts were switched off for different causes: a date.
+    pub off_at: String,
     /// The stretches without a recorder, oldest first.
     pub gaps: Vec<Gap>,
     /// Every SCIM request, by application and in the order of its answers.
@@ -139,6 +145,7 @@ pub fn play(
         tokens: vec![],
         last: calendar.start,
         books: Default::default(),
+        logs: App::ALL.map(|app| Log::new(app, plan.seed)),
         queues: Default::default(),
         gaps: vec![],
         done: 0,
@@ -157,6 +164,8 @@ struct Player<'a, F> {
     /// The time of the last request.
     last: Timestamp,
     books: [Book; 4],
+    /// What the provider writes down itself.
+    logs: [Log; 4],
     /// What each application's provisioning has still to deliver.
     queues: [VecDeque<Step>; 4],
     gaps: Vec<Gap>,
@@ -196,7 +205,7 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
                 }
             }
             let until = downs.front().map_or(self.plan.end, |down| down.from);
-            self.deliver(&running, cycle.at, until).await?;
+            self.deliver(&running, history, cycle.at, until).await?;
         }
         running.clock.set(self.plan.end);
         running.close().await;
@@ -204,13 +213,15 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
         let killed = self.gaps.iter().find(|gap| gap.ending == Ending::Killed);
         let questions = questions(history, &self.books, killed)
             .ok_or_else(|| PlayError::Script("somebody of the story has no account".to_owned()))?;
+        let whys = self.write_logs(history)?;
+        let off_at = date(history.story.off_at);
         let operations = App::ALL.into_iter().zip(self.books);
         let operations = operations.map(|(app, book)| (app.slug(), book.operations)).collect();
         let people = history.people.len();
         let carried = |group: &&Group| App::ALL.iter().any(|app| app.carries(group));
         let groups = history.groups.iter().filter(carried).count();
         let (gaps, tidied_at) = (self.gaps, history.tidied_at);
-        Ok(Played { questions, gaps, operations, people, groups, tidied_at })
+        Ok(Played { questions, whys, off_at, gaps, operations, people, groups, tidied_at })
     }
 
     /// Ends the recorder as a stretch begins, and starts it where the stretch ends.
@@ -231,6 +242,20 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
         self.gaps.push(Gap { from, to: down.to, ending: down.ending });
         self.last = down.to;
         self.open(down.to).await
+    }
+
+    /// Writes the provider's log into files of the folder: what can be asked then.
+    fn write_logs(&self, history: &History) -> Result<Vec<Why>, PlayError> {
+        let failed = |source| PlayError::System { attempt: "write the provider's log", source };
+        let folder = self.folder.join("entra");
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        let file = |app: App| folder.join(app.slug()).with_extension("ndjson");
+        for (app, log) in App::ALL.into_iter().zip(&self.logs) {
+            std::fs::write(file(app), log.text()).map_err(failed)?;
+        }
+        let old = folder.join(format!("{}-2020.ndjson", entra::PASSED_OVER_APP.slug()));
+        std::fs::write(&old, entra::log_of_2020(self.plan.seed)).map_err(failed)?;
+        Ok(whys(history, file, old))
     }
 
     async fn open(&self, time: Timestamp) -> Result<Running, PlayError> {
@@ -292,10 +317,12 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
     async fn deliver(
         &mut self,
         running: &Running,
+        history: &History,
         begin: Timestamp,
         until: Timestamp,
     ) -> Result<(), PlayError> {
         self.last = self.last.max(begin);
+        self.logs.iter_mut().for_each(Log::begin_cycle);
         while self.queues.iter().any(|queue| !queue.is_empty()) {
             let at = after(self.last, self.random.between(SECOND_US / 3, 2 * SECOND_US));
             if at >= until {
@@ -331,6 +358,7 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
                     return Err(PlayError::Script(words));
                 }
                 note(&step, &call, &answer, at, book);
+                self.logs[app as usize].note(&step, &history.people, book, &answer, at);
                 self.done += 1;
             }
             (self.progress)(self.done, self.total);

@@ -8,6 +8,7 @@ use event::Timestamp;
 use crate::Plan;
 use crate::calendar::{Calendar, Down};
 use crate::company::{App, Group, GroupKind, Matching, Person};
+use crate::entra::Cause;
 use crate::history::{Change, History, Trouble, TroubleKind, What};
 use crate::mapping::{self, Attribute, Values, mapped};
 use crate::random::Random;
@@ -45,6 +46,8 @@ pub(crate) enum Step {
     PatchUser {
         person: usize,
         edits: Vec<Edit>,
+        /// Why the account is switched off by it. The request does not say.
+        cause: Option<Cause>,
     },
     DeleteUser {
         person: usize,
@@ -161,6 +164,7 @@ impl Directory {
             | What::Return { .. }
             | What::Suspend { .. }
             | What::Resume { .. }
+            | What::Unassign { .. }
             | What::Enter { .. }
             | What::Exit { .. }
             | What::NewGroup { .. }
@@ -277,8 +281,14 @@ impl Lane {
                     self.update(directory, *person, before);
                 }
             }
-            What::Leave { person } | What::Suspend { person } => self.switch(*person, false),
-            What::Resume { person } => self.switch(*person, true),
+            What::Leave { person } => self.switch(*person, Some(Cause::SoftDeleted)),
+            What::Suspend { person } => self.switch(*person, Some(Cause::DisabledAtSource)),
+            What::Resume { person } => self.switch(*person, None),
+            What::Unassign { person, app } => {
+                if *app == self.app {
+                    self.switch(*person, Some(Cause::Unassigned));
+                }
+            }
             What::Delete { person } => self.delete(*person),
             What::Return { person } => self.provision(directory, *person),
             What::Enter { person, group } => {
@@ -402,11 +412,11 @@ impl Lane {
             // What is not mapped here does not change anything here.
             if !edits.is_empty() {
                 self.users.push(Step::ReadUser { person });
-                self.users.push(Step::PatchUser { person, edits });
+                self.users.push(Step::PatchUser { person, edits, cause: None });
             }
             self.move_groups(directory, person, before);
         } else if served && linked {
-            self.switch(person, false);
+            self.switch(person, Some(Cause::FilteredOut));
             let groups: Vec<usize> = self.members.keys().copied().collect();
             groups.into_iter().for_each(|group| self.remove_member(group, person));
         } else if serves && linked {
@@ -414,7 +424,7 @@ impl Lane {
             self.users.push(Step::ReadUser { person });
             let mut edits = vec![Edit::Active(true)];
             edits.extend(self.all_edits(now));
-            self.users.push(Step::PatchUser { person, edits });
+            self.users.push(Step::PatchUser { person, edits, cause: None });
             self.linked.insert(person, true);
             self.add_to_groups(directory, person);
         } else if serves {
@@ -447,13 +457,15 @@ impl Lane {
         }
     }
 
-    /// Switches an account off or on.
-    fn switch(&mut self, person: usize, active: bool) {
+    /// Switches an account off for a cause, or on.
+    fn switch(&mut self, person: usize, cause: Option<Cause>) {
+        let active = cause.is_none();
         let Some(is_active) = self.linked.get_mut(&person) else { return };
         if *is_active != active {
             *is_active = active;
             self.users.push(Step::ReadUser { person });
-            self.users.push(Step::PatchUser { person, edits: vec![Edit::Active(active)] });
+            let edits = vec![Edit::Active(active)];
+            self.users.push(Step::PatchUser { person, edits, cause });
         }
     }
 

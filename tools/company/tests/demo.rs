@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 
-use company::{App, Ending, Expected, Gap, Plan, Played, ask, play};
+use company::{
+    App, Cause, Ending, Expected, Gap, Plan, Played, Reason, Why, ask, ask_why, import, play, table,
+};
 use event::{Clock, Timestamp};
 use provlog::run::{Server, ServerConfig};
 use serde_json::{Value, json};
@@ -181,6 +183,67 @@ fn the_questions_are_answered_with_the_facts_of_the_script() {
     assert!(expected.contains("hakon.vaisanen@fjordlight.example"), "{expected:?}");
     assert_eq!(gap.ending, Ending::Killed);
     assert_eq!(answered["coverage"]["gaps"], json!([shown(gap)]));
+    demo.stop();
+}
+
+/// What an answer says of the cause: its word, or the words of those that it may be.
+fn cause(answer: &Value) -> (Option<&str>, Vec<&str>) {
+    let cause = &answer["resource"]["cause"];
+    let candidates = cause["candidates"].as_array().unwrap().iter();
+    (cause["kind"].as_str(), candidates.filter_map(Value::as_str).collect())
+}
+
+#[test]
+fn the_providers_log_tells_why_accounts_are_off_that_were_switched_off_by_the_same_request() {
+    let demo = Demo::start(1);
+    let answer = |why: &Why| ask_why(why, &demo.url, &demo.token).unwrap();
+    let is_off = |why: &&Why| matches!(why.expected, Reason::Off(_));
+    let (off, passed_over): (Vec<&Why>, Vec<&Why>) = demo.played.whys.iter().partition(is_off);
+    let words = ["unassigned", "filteredOut", "softDeleted", "disabledAtSource"];
+    assert_eq!(off.len(), words.len());
+
+    // The application was told the same of all four.
+    let jostle = demo.log(App::Jostle);
+    let mut bodies = BTreeSet::new();
+    for why in &off {
+        let last = jostle.iter().rev().find(|row| {
+            row["userName"] == json!(why.user_name) && row["operation"] == "PATCH User"
+        });
+        let id = last.unwrap()["eventId"].as_str().unwrap().to_owned();
+        let operation = demo.get(&format!("/api/v1/operations/{id}"));
+        bodies.insert(operation["resource"]["request"]["body"].to_string());
+        assert_eq!(cause(&answer(why)), (None, words.to_vec()), "{why:?}");
+    }
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+    assert!(bodies.iter().all(|body| body.contains("\"path\":\"active\"")), "{bodies:?}");
+
+    let imported = import(off[0].app, &off[0].log, &demo.url, &demo.token).unwrap();
+    assert!(imported.read > 50 && imported.new == imported.read, "{imported:?}");
+    assert_eq!(imported.refused, 0);
+    let expected = [
+        ("ottilie.ferreira", Cause::Unassigned, "unassigned"),
+        ("bram.szymanski", Cause::FilteredOut, "filteredOut"),
+        ("noor.hallgrimsdottir", Cause::SoftDeleted, "softDeleted"),
+        ("ciaran.nystrom", Cause::DisabledAtSource, "disabledAtSource"),
+    ];
+    for (why, (local, kind, word)) in off.iter().zip(expected) {
+        assert_eq!(why.user_name, format!("{local}@fjordlight.example"));
+        assert_eq!(why.expected, Reason::Off(kind));
+        let answered = answer(why);
+        assert_eq!(cause(&answered), (Some(word), vec![]), "{answered:#}");
+        let told = table(&[(why, &answered)]);
+        assert!(told.starts_with(&format!("{}  {word}\n", why.user_name)), "{told}");
+        let filter = "Not passed: Employees.department NOT EQUALS 'Consultants'";
+        assert_eq!(told.contains(filter), kind == Cause::FilteredOut, "{told}");
+    }
+
+    let [passed_over] = passed_over[..] else { panic!("{passed_over:?}") };
+    assert_eq!(passed_over.expected, Reason::DefaultAccess);
+    let imported = import(passed_over.app, &passed_over.log, &demo.url, &demo.token).unwrap();
+    assert_eq!((imported.read, imported.new, imported.refused), (2, 2, 0));
+    let told = table(&[(passed_over, &answer(passed_over))]);
+    assert!(told.contains("they had the role Default Access alone"), "{told}");
+    assert!(told.contains("To do: Assign a role other than Default Access"), "{told}");
     demo.stop();
 }
 
