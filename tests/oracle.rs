@@ -3,18 +3,42 @@
 
 use std::collections::BTreeMap;
 
-use event::{Content, Element, Event, Fact, Lifecycle, Number, ResourceType, Seq, ValueChange};
+use event::{
+    Content, Element, Event, Fact, Lifecycle, Mention, Number, ResourceType, Seq, ValueChange,
+};
 use serde_json::{Map, Value};
+
+pub mod known;
+pub mod members;
+pub mod operations;
+pub mod questions;
+pub mod reports;
+pub mod resources;
+
+/// A resource right after some event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    pub kind: ResourceType,
+    pub attributes: Map<String, Value>,
+    /// Whether it was last said to be active; new ones are.
+    pub active: bool,
+    /// The event that created it.
+    pub created: Seq,
+    /// The event that changed it last.
+    pub version: Seq,
+}
 
 /// All resources of one application right after some event.
 #[derive(Clone, Default, Debug, PartialEq)]
 pub struct World {
-    /// Resources that exist, by number: type and attributes.
-    pub resources: BTreeMap<Number, (ResourceType, Map<String, Value>)>,
+    /// Resources that exist, by number.
+    pub resources: BTreeMap<Number, Resource>,
+    /// Resources that were deleted: as they were before, and the event that deleted them.
+    pub gone: BTreeMap<Number, (Resource, Seq)>,
     /// Members by group, with the event since which they are.
     pub members: BTreeMap<Number, BTreeMap<Number, Seq>>,
-    /// Whether a resource was last said to be active; new ones are.
-    active: BTreeMap<Number, bool>,
+    /// By which word somebody was first mentioned.
+    pub mentions: BTreeMap<Number, Mention>,
 }
 
 impl World {
@@ -30,21 +54,34 @@ impl World {
         world
     }
 
-    fn apply(&mut self, event: &Event) {
-        let Fact::Operation(_) = &event.header.fact else { return };
+    /// Takes one event of the application in.
+    pub fn apply(&mut self, event: &Event) {
+        let Fact::Operation(operation) = &event.header.fact else { return };
         for part in &event.parts {
             let Content::Changes(changes) = &part.content else { continue };
             let number = part.subject;
-            if let Some(Lifecycle::Created(resource_type)) = changes.lifecycle {
-                self.resources.insert(number, (resource_type, Map::new()));
+            if let Some(mention) = &changes.mention {
+                self.mentions.insert(number, mention.clone());
+                continue;
             }
-            if let Some((_, attributes)) = self.resources.get_mut(&number) {
+            if let Some(Lifecycle::Created(kind)) = changes.lifecycle {
+                let attributes = Map::new();
+                let (created, version) = (event.seq, event.seq);
+                let new = Resource { kind, attributes, active: true, created, version };
+                assert!(self.resources.insert(number, new).is_none(), "created twice");
+            }
+            let before = self.resources.get(&number).cloned();
+            if let Some(resource) = self.resources.get_mut(&number) {
                 for change in &changes.values {
-                    *attributes = with(attributes, change);
+                    resource.attributes = with(&resource.attributes, change);
                 }
-                let said = attributes.get("active").and_then(Value::as_bool);
-                let before = self.active.get(&number).copied().unwrap_or(true);
-                self.active.insert(number, said.unwrap_or(before));
+                let said = resource.attributes.get("active").and_then(Value::as_bool);
+                resource.active = said.unwrap_or(resource.active);
+                // A group that lost a member because that was deleted was changed by nobody.
+                let members_changed = !changes.joined.is_empty() || !changes.left.is_empty();
+                if !changes.values.is_empty() || (members_changed && number == operation.number) {
+                    resource.version = event.seq;
+                }
             }
             let members = self.members.entry(number).or_default();
             for joined in &changes.joined {
@@ -55,17 +92,28 @@ impl World {
             }
             if changes.lifecycle == Some(Lifecycle::Deleted) {
                 assert!(self.resources.remove(&number).is_some(), "deleted twice");
+                self.gone.insert(number, (before.expect("it was there"), event.seq));
             }
         }
     }
 
     /// The numbers of the users; all, or those that are active or not.
     pub fn users(&self, active: Option<bool>) -> Vec<Number> {
-        let users = self.resources.iter().filter(|(number, (kind, _))| {
-            let is_active = self.active.get(number).copied().unwrap_or(true);
-            *kind == ResourceType::USER && active.is_none_or(|active| active == is_active)
+        let users = self.resources.iter().filter(|(_, resource)| {
+            resource.kind == ResourceType::USER && active.is_none_or(|is| is == resource.active)
         });
         users.map(|(number, _)| *number).collect()
+    }
+
+    /// The members of a group, with the event since which they are.
+    pub fn members_of(&self, group: Number) -> BTreeMap<Number, Seq> {
+        self.members.get(&group).cloned().unwrap_or_default()
+    }
+
+    /// A resource as it is, or as it was last before its deletion.
+    pub fn is_or_was(&self, number: Number) -> Option<&Resource> {
+        let gone = self.gone.get(&number).map(|(resource, _)| resource);
+        self.resources.get(&number).or(gone)
     }
 }
 

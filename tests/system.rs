@@ -5,6 +5,7 @@
 //! sets them.
 
 mod harness {
+    pub mod history;
     pub mod in_process;
     pub mod script;
     pub mod server;
@@ -43,6 +44,7 @@ mod cases {
     mod profiles;
     mod proxy;
     mod public_client;
+    mod questions;
     mod schemas_from_files;
     mod scim;
     mod secrets;

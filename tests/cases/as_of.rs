@@ -11,203 +11,12 @@ use query::as_of::{self, Existence, Slice};
 use query::name::{Found, Name};
 use serde_json::{Map, Value, json};
 
+use crate::harness::history::{Player, Step, step};
 use crate::harness::in_process::{InProcess, START};
 use crate::harness::repetitions;
-use crate::harness::server::patch;
 use crate::oracle::World;
 
 const WHOLE: Slice = Slice { after: None, limit: usize::MAX };
-
-/// One step of a history. Indices choose among what exists by then, so most steps do something;
-/// names come from a small pool, so deleted ones are created again.
-#[derive(Clone, Debug)]
-enum Step {
-    CreateUser {
-        name: u8,
-        active: Option<bool>,
-    },
-    CreateGroup {
-        name: u8,
-        members: Vec<u8>,
-    },
-    Delete {
-        resource: u8,
-    },
-    Set {
-        resource: u8,
-        attribute: u8,
-        value: u8,
-    },
-    Emails {
-        resource: u8,
-        emails: Vec<(u8, u8)>,
-    },
-    Join {
-        group: u8,
-        members: Vec<u8>,
-    },
-    Leave {
-        group: u8,
-        members: Vec<u8>,
-    },
-    Members {
-        group: u8,
-        members: Vec<u8>,
-    },
-    JoinUnknown {
-        group: u8,
-        name: u8,
-    },
-    Lookup {
-        name: u8,
-    },
-    /// The next events get a later time. Without one they tie.
-    Pass {
-        micros: i64,
-    },
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let few = || prop::collection::vec(0..12_u8, 0..4);
-    prop_oneof![
-        4 => (0..6_u8, any::<Option<bool>>())
-            .prop_map(|(name, active)| Step::CreateUser { name, active }),
-        2 => (0..3_u8, few()).prop_map(|(name, members)| Step::CreateGroup { name, members }),
-        2 => any::<u8>().prop_map(|resource| Step::Delete { resource }),
-        5 => (any::<u8>(), 0..5_u8, 0..3_u8)
-            .prop_map(|(resource, attribute, value)| Step::Set { resource, attribute, value }),
-        2 => (any::<u8>(), prop::collection::vec((0..3_u8, 0..3_u8), 0..3))
-            .prop_map(|(resource, emails)| Step::Emails { resource, emails }),
-        4 => (any::<u8>(), few()).prop_map(|(group, members)| Step::Join { group, members }),
-        3 => (any::<u8>(), few()).prop_map(|(group, members)| Step::Leave { group, members }),
-        1 => (any::<u8>(), few()).prop_map(|(group, members)| Step::Members { group, members }),
-        1 => (any::<u8>(), 0..3_u8).prop_map(|(group, name)| Step::JoinUnknown { group, name }),
-        1 => (0..6_u8).prop_map(|name| Step::Lookup { name }),
-        3 => prop_oneof![Just(1), 1..1000_i64, 1..5_000_000_i64]
-            .prop_map(|micros| Step::Pass { micros }),
-    ]
-}
-
-/// Plays steps against a server and remembers the ids that it gave.
-struct Player<'a> {
-    server: &'a InProcess,
-    token: String,
-    /// Type and id, living and deleted: requests for deleted ones belong into a history too.
-    ids: Vec<(&'static str, String)>,
-}
-
-impl Player<'_> {
-    async fn send(&mut self, method: &str, path: &str, body: &Value) -> Value {
-        let path = format!("/apps/boat/scim/v2{path}");
-        let answer = self.server.send(method, &path, &self.token, body).await;
-        assert!(answer.status < 500, "{method} {path}: {answer:?}");
-        answer.body
-    }
-
-    fn pick(&self, kind: Option<&str>, index: u8) -> Option<&(&'static str, String)> {
-        let fitting: Vec<_> =
-            self.ids.iter().filter(|(found, _)| kind.is_none_or(|kind| kind == *found)).collect();
-        let index = usize::from(index).checked_rem(fitting.len())?;
-        Some(fitting[index])
-    }
-
-    fn members(&self, members: &[u8]) -> Value {
-        let ids = members.iter().filter_map(|index| self.pick(None, *index));
-        ids.map(|(_, id)| json!({ "value": id })).collect()
-    }
-
-    async fn create(&mut self, kind: &'static str, body: Value) {
-        let created = self.send("POST", &format!("/{kind}"), &body).await;
-        if let Some(id) = created["id"].as_str() {
-            self.ids.push((kind, id.to_owned()));
-        }
-    }
-
-    async fn patch(&mut self, kind: Option<&str>, index: u8, operation: Value) {
-        if let Some((kind, id)) = self.pick(kind, index).cloned() {
-            self.send("PATCH", &format!("/{kind}/{id}"), &patch(&json!([operation]))).await;
-        }
-    }
-
-    async fn play(&mut self, step: &Step) {
-        match step {
-            Step::CreateUser { name, active } => {
-                let mut body = json!({ "userName": format!("user-{name}") });
-                if let Some(active) = active {
-                    body["active"] = json!(active);
-                }
-                self.create("Users", body).await;
-            }
-            Step::CreateGroup { name, members } => {
-                let members = self.members(members);
-                let body = json!({"displayName": format!("group-{name}"), "members": members});
-                self.create("Groups", body).await;
-            }
-            Step::Delete { resource } => {
-                if let Some((kind, id)) = self.pick(None, *resource).cloned() {
-                    self.send("DELETE", &format!("/{kind}/{id}"), &Value::Null).await;
-                }
-            }
-            Step::Set { resource, attribute, value } => {
-                let (path, value) = match attribute {
-                    0 => ("active", json!(*value == 0)),
-                    1 => ("title", json!(format!("title-{value}"))),
-                    2 => ("name.givenName", json!(format!("name-{value}"))),
-                    3 => ("userName", json!(format!("User-{value}"))),
-                    _ => (
-                        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
-                        json!(format!("department-{value}")),
-                    ),
-                };
-                let operation = json!({"op": "replace", "path": path, "value": value});
-                self.patch(Some("Users"), *resource, operation).await;
-            }
-            Step::Emails { resource, emails } => {
-                let emails: Value = emails
-                    .iter()
-                    .map(|(kind, value)| match kind {
-                        0 => json!({"value": format!("{value}@fjord.example")}),
-                        1 => json!({"type": "work", "value": format!("{value}@fjord.example")}),
-                        _ => json!({"type": "home", "value": format!("{value}@fjord.example")}),
-                    })
-                    .collect();
-                let operation = json!({"op": "replace", "path": "emails", "value": emails});
-                self.patch(Some("Users"), *resource, operation).await;
-            }
-            Step::Join { group, members } => {
-                let operation =
-                    json!({"op": "add", "path": "members", "value": self.members(members)});
-                self.patch(Some("Groups"), *group, operation).await;
-            }
-            Step::Leave { group, members } => {
-                let operation =
-                    json!({"op": "remove", "path": "members", "value": self.members(members)});
-                self.patch(Some("Groups"), *group, operation).await;
-            }
-            Step::Members { group, members } => {
-                let operation =
-                    json!({"op": "replace", "path": "members", "value": self.members(members)});
-                self.patch(Some("Groups"), *group, operation).await;
-            }
-            Step::JoinUnknown { group, name } => {
-                let stranger = format!("stranger-{name}");
-                let operation = json!({"op": "add", "path": "members", "value": stranger});
-                if let Some((kind, id)) = self.pick(Some("Groups"), *group).cloned() {
-                    let twice = patch(&json!([operation, operation]));
-                    self.send("PATCH", &format!("/{kind}/{id}"), &twice).await;
-                }
-            }
-            Step::Lookup { name } => {
-                let path = format!("/Users?filter=userName%20eq%20%22user-{name}%22");
-                self.send("GET", &path, &Value::Null).await;
-            }
-            Step::Pass { micros } => {
-                let now = self.server.clock.now();
-                self.server.clock.set(Timestamp(now.0 + micros));
-            }
-        }
-    }
-}
 
 const BOAT: Application = Application(1);
 
@@ -219,7 +28,7 @@ fn compare_at(view: &View<'_>, events: &[Event], ids: &[(&str, String)], at: Opt
         let found: Vec<Number> = page.rows.iter().map(|user| user.number).collect();
         assert_eq!(found, world.users(active), "users, active {active:?}, at {at:?}");
         for user in &page.rows {
-            let (_, attributes) = &world.resources[&user.number];
+            let attributes = &world.resources[&user.number].attributes;
             assert_eq!(user.version.state.as_ref(), Some(attributes), "{} at {at:?}", user.number);
         }
     }
@@ -231,7 +40,7 @@ fn compare_at(view: &View<'_>, events: &[Event], ids: &[(&str, String)], at: Opt
         let expected = world.resources.get(&resource.number);
         match &resource.existence {
             Existence::Exists(version) => {
-                let expected = expected.map(|(_, attributes)| attributes);
+                let expected = expected.map(|expected| &expected.attributes);
                 assert_eq!(version.state.as_ref(), expected, "{id} at {at:?}");
             }
             Existence::NotYet { created_seq } => {
@@ -268,7 +77,7 @@ fn compare_names_at(view: &View<'_>, world: &World, at: Option<Seq>) {
         let bearers: Vec<Number> = world
             .resources
             .iter()
-            .filter(|(_, (kind, attributes))| *kind == resource_type && bears(attributes))
+            .filter(|(_, one)| one.kind == resource_type && bears(&one.attributes))
             .map(|(number, _)| *number)
             .collect();
         let name = Name { attribute, value: &value };
@@ -285,8 +94,7 @@ fn compare_names_at(view: &View<'_>, world: &World, at: Option<Seq>) {
 async fn compare(steps: &[Step]) {
     let folder = tempfile::tempdir().unwrap();
     let server = InProcess::open(&folder.path().join("data"), START).await;
-    let token = server.add_app("boat").await;
-    let mut player = Player { server: &server, token, ids: vec![] };
+    let mut player = Player::new(&server, "boat").await;
     for step in steps {
         player.play(step).await;
     }
@@ -340,7 +148,7 @@ async fn compare(steps: &[Step]) {
         let expected: Vec<_> = world
             .users(Some(true))
             .iter()
-            .map(|number| names(&Value::Object(world.resources[number].1.clone())))
+            .map(|number| names(&Value::Object(world.resources[number].attributes.clone())))
             .collect();
         assert_eq!(found, expected);
     }
@@ -372,8 +180,7 @@ fn answers_about_any_moment_are_those_of_a_naive_fold() {
 async fn answers_across_bases_are_those_of_a_naive_fold() {
     let folder = tempfile::tempdir().unwrap();
     let server = InProcess::open(&folder.path().join("data"), START).await;
-    let token = server.add_app("boat").await;
-    let mut player = Player { server: &server, token, ids: vec![] };
+    let mut player = Player::new(&server, "boat").await;
     player.create("Groups", json!({"displayName": "crew"})).await;
     for index in 0..300 {
         player.create("Users", json!({"userName": format!("user-{index}")})).await;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::harness::in_process::InProcess;
 use crate::harness::server::{Answer, Client, Server, group, user};
-use crate::oracle::World;
+use crate::oracle::{self, World};
 
 const CLIENTS: usize = 64;
 const MEMBERS_EACH: usize = 10;
@@ -228,12 +228,13 @@ async fn twenty_sessions_on_shared_groups_end_in_the_fold_of_the_events() {
     }
 
     let world = World::at(&events, Application(1), events.last().map(|event| event.seq));
-    let id_of =
-        |number: &Number| -> Option<&str> { world.resources.get(number)?.1.get("id")?.as_str() };
+    let id_of = |number: &Number| -> Option<&str> {
+        world.resources.get(number)?.attributes.get("id")?.as_str()
+    };
     let mut users = listed(&server, &scim.token, "Users").await;
     let mut shown_groups = listed(&server, &scim.token, "Groups").await;
     let mut names = BTreeSet::new();
-    for (number, (kind, attributes)) in &world.resources {
+    for (number, oracle::Resource { kind, attributes, .. }) in &world.resources {
         let id = id_of(number).unwrap();
         let shown = match *kind {
             ResourceType::USER => users.remove(id),

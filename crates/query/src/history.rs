@@ -175,14 +175,26 @@ pub fn nested_members(
     })
 }
 
-/// The groups that somebody was a member of, and those that have one of these as a member, by number.
+/// The groups that somebody was a member of, and those that have one of these as a member, by number;
+/// each with the way that [`nested_members`] of that group gives for the member.
 pub fn nested_groups(
     view: &View<'_>,
     application: Application,
     member: Number,
     at: Seq,
 ) -> Result<Vec<Reached>, ProjectorError> {
-    walk(member, |number, _| groups_of(view, application, number, at))
+    let above = walk(member, |number, _| groups_of(view, application, number, at))?;
+    let mut reached = vec![];
+    for group in above {
+        if group.via.is_empty() {
+            reached.push(group);
+            continue;
+        }
+        let members = nested_members(view, application, group.number, at)?;
+        let own = members.into_iter().find(|one| one.number == member);
+        reached.extend(own.map(|own| Reached { number: group.number, ..own }));
+    }
+    Ok(reached)
 }
 
 /// The groups that somebody was a direct member of, by number.
@@ -212,10 +224,15 @@ fn walk(
     let mut ahead = VecDeque::from([(root, vec![])]);
     while let Some((number, via)) = ahead.pop_front() {
         for Standing { member, since } in next(number, number == root)? {
-            if !seen.insert(member) {
+            // A group may be its own member; what only leads back to it does not make it one.
+            let is_own = member == root && via.is_empty();
+            if !is_own && !seen.insert(member) {
                 continue;
             }
             reached.push(Reached { number: member, since, via: via.clone() });
+            if is_own {
+                continue;
+            }
             let mut beyond = via.clone();
             beyond.push(member);
             ahead.push_back((member, beyond));

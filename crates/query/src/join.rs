@@ -202,7 +202,8 @@ fn agrees(entry: &Entry, event: &Event, number: Number) -> bool {
         agreed += 1;
     }
     // A deletion writes no values.
-    agreed > 0 || (changed.is_empty() && entry.modified().next().is_none())
+    let is_gone = changed.values().all(Option::is_none);
+    agreed > 0 || (is_gone && entry.modified().next().is_none())
 }
 
 fn text(value: &Value) -> String {

@@ -3,7 +3,7 @@
 use event::{Application, Number, Seq, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::as_of::identity_at;
+use crate::as_of::{Identity, identity_at, scim_id};
 use crate::error::Error;
 use crate::record::Record;
 use crate::report::people::last_state;
@@ -55,7 +55,8 @@ pub(crate) fn group_columns(
 ) -> Result<Map<String, Value>, Error> {
     let identity = match at {
         Some(at) => identity_at(&record.view, application, group, at)?,
-        None => Default::default(),
+        // Its id is the same before it was there.
+        None => Identity { id: scim_id(&record.view, application, group)?, ..Identity::default() },
     };
     let row = json!({"groupId": identity.id, "groupName": identity.display_name});
     Ok(object(row))

@@ -320,14 +320,14 @@ impl About<'_> {
         };
         let seqs = [last.seq];
         let words = match last.action {
-            Action::Create => "to create",
-            Action::Update => "to change",
-            Action::Disable => "to switch off",
-            Action::Delete | Action::StagedDelete => "to delete",
-            Action::Other => "about",
+            Action::Create => "to create it",
+            Action::Update => "to change it",
+            Action::Disable => "to switch it off",
+            Action::Delete | Action::StagedDelete => "to delete it",
+            Action::Other => "about it",
         };
         let requested =
-            Node::new("requested", State::Yes, format!("The last request was {words} it."), &seqs);
+            Node::new("requested", State::Yes, format!("The last request was {words}."), &seqs);
         let answered = match (last.http_status, last.status) {
             (0, _) => Node::new("answered", State::Unknown, "No answer was heard.", &seqs),
             (status, Status::Success) => {

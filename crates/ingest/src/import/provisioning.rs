@@ -164,7 +164,8 @@ fn settle_status(
     let mut place = body.remove("provisioningStatusInfo").unwrap_or_default();
     if let Some((name, given)) = take(body, STATUS_INFO) {
         let claim = old_status(&given, &Path::Name(&Path::Record, &name))?;
-        let agrees = place.get("status") == claim.get("status") || place.is_null();
+        let status = place.get("status").unwrap_or(&Value::Null);
+        let agrees = status.is_null() || claim.get("status") == Some(status);
         if !(agrees && covers(&mut place, &claim)) {
             body.insert(name, given);
         }

@@ -185,18 +185,31 @@ pub(super) fn opening(bytes: &[u8]) -> Scan<Opening> {
 }
 
 /// Whether the object that opens here is a whole record: one that has a time, as no part of a record
-/// has.
-pub(super) fn is_record(bytes: &[u8], at: usize) -> Scan<()> {
-    let mut has_time = false;
+/// has but the entry in its envelope.
+pub(super) fn is_record(bytes: &[u8], at: usize, is_in_envelope: bool) -> Scan<()> {
+    let (mut has_time, mut is_envelope) = (false, false);
     let end = members(bytes, at, |name, _| {
         let times: [&[u8]; 3] = [b"activityDateTime", b"time", b"TimeGenerated"];
         has_time |= times.iter().any(|time| time.eq_ignore_ascii_case(name));
+        is_envelope |= name.eq_ignore_ascii_case(b"properties");
         None::<()>
     });
     match end {
-        Scan::Found(_) if has_time => Scan::Found(()),
+        Scan::Found(_) if has_time && (is_envelope || !is_in_envelope) => Scan::Found(()),
         Scan::Found(_) | Scan::Broken => Scan::Broken,
         Scan::More => Scan::More,
+    }
+}
+
+/// Whether what opens here is a line of its own: it is broken, or nothing but a comma follows it.
+pub(super) fn is_line(bytes: &[u8], at: usize) -> Scan<()> {
+    let Scan::Found(end) = value_end(bytes, at) else {
+        return Scan::Found(());
+    };
+    let rest = bytes.get(end..).unwrap_or_default();
+    match rest.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b',')) {
+        Some(b'\n') | None => Scan::Found(()),
+        Some(_) => Scan::Broken,
     }
 }
 

@@ -12,14 +12,16 @@
 //! memory. A record that is no JSON is reported with the line in which it begins, and the search for
 //! the next one starts right after its first byte. What counts as a next one is
 //!
-//! * whatever opens a line in its first column, or
+//! * an object or a list in the first column that takes whole lines, or none that is whole, when the
+//!   broken one was in the first column too, or
 //! * a whole object that has a time (`activityDateTime`, `time` or `TimeGenerated`), stands after a
 //!   comma, a bracket or a line's end and is no member's value, since no part of a record is like that;
 //!   of a table, a list with as many items as columns.
 //!
 //! So what can be lost beside the broken record is: a second broken record next to it on the same line
-//! (both are in one report), records next to it on the same line that have no time, and what is left of
-//! a table when its columns cannot be read.
+//! (both are in one report), records next to it on the same line that have no time, the record before
+//! one that lost its opening brace (it looks as if it ended too soon), and what is left of a table when
+//! its columns cannot be read.
 
 use std::io::{self, Read};
 
@@ -54,6 +56,9 @@ pub struct Records<R> {
     window: Window<R>,
     frames: Vec<Frame>,
     form: Option<Form>,
+    /// The columns of the rows that ended last, while their table is open: if they ended too soon, they
+    /// go on.
+    ended_rows: Option<Vec<String>>,
     /// Something was broken, so brackets that are missing or too many were reported already.
     is_doubtful: bool,
     is_over: bool,
@@ -91,7 +96,14 @@ impl<R: Read> Records<R> {
         if let Some(what) = unreadable(window.bytes()) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
-        Ok(Records { window, frames: Vec::new(), form, is_doubtful: false, is_over: false })
+        Ok(Records {
+            window,
+            frames: Vec::new(),
+            form,
+            ended_rows: None,
+            is_doubtful: false,
+            is_over: false,
+        })
     }
 
     /// How many bytes of the file were read so far.
@@ -113,6 +125,10 @@ impl<R: Read> Records<R> {
             (Some(Frame::Rest), b',') => return self.pass_member(),
             (Some(Frame::Rest), b'}') => self.close(),
             (Some(Frame::Rest), _) if self.is_doubtful => {
+                self.frames.pop();
+            }
+            // What had no end may have taken the list's.
+            (Some(Frame::List | Frame::Tables | Frame::Rows(_)), b'}') if self.is_doubtful => {
                 self.frames.pop();
             }
             // Nothing is made of a comma that is missing or too many.
@@ -137,7 +153,10 @@ impl<R: Read> Records<R> {
 
     fn close(&mut self) {
         self.window.consume(1);
-        self.frames.pop();
+        self.ended_rows = match self.frames.pop() {
+            Some(Frame::Rows(columns)) => Some(columns),
+            _ => None,
+        };
     }
 
     /// The next byte that is no space. Files that were joined may have byte order marks within.
@@ -200,12 +219,72 @@ impl<R: Read> Records<R> {
             Ok(found) => found,
             Err(what) => return self.broken(&what),
         };
+        if self.is_suspect(length)? {
+            if holds_record(raw.get().as_bytes()) {
+                return self.broken("has no end: another record is within it");
+            }
+            if self.is_in_page() && !self.is_doubtful {
+                return self.broken("has no end: it takes the end of its list");
+            }
+        }
+        if self.goes_on(length)? {
+            return self.broken("ends too soon: what follows is no record");
+        }
         self.window.consume(length);
         let text = match self.form {
             Some(form) => insist(form, raw),
             None => Ok(raw),
         };
         Ok(Step::Record(Record { file: 0, line, text }))
+    }
+
+    fn is_in_page(&self) -> bool {
+        matches!(self.frames.as_slice(), [Frame::Rest, Frame::List])
+    }
+
+    /// Whether the record of this length may have taken its list's end for its own, and with it the
+    /// records up to there. Then what follows it is not what follows an item; where lists stand in
+    /// lists, even that may be.
+    fn is_suspect(&mut self, length: usize) -> io::Result<bool> {
+        if !matches!(self.frames.last(), Some(Frame::List)) {
+            return Ok(false);
+        }
+        loop {
+            let after = scan::skip_space(self.window.bytes(), length);
+            match self.window.bytes().get(after).copied() {
+                Some(b',' | b']') => return Ok(self.frames.len() > 2),
+                None if self.grows()? => {}
+                _ => return Ok(true),
+            }
+        }
+    }
+
+    /// Whether a brace too many ended the record of this length: what follows is more of an object.
+    /// Beside lists, the next line is another matter.
+    fn goes_on(&mut self, length: usize) -> io::Result<bool> {
+        let is_in_list = matches!(self.frames.last(), Some(Frame::List));
+        loop {
+            let bytes = self.window.bytes();
+            let after = scan::skip_space(bytes, length);
+            let passed = bytes.get(length..after).unwrap_or_default();
+            let is_same_line = !passed.contains(&b'\n');
+            let member = match bytes.get(after) {
+                Some(b',') => scan::member(bytes, after + 1),
+                Some(b'}' | b'"') if is_in_list || is_same_line => return Ok(true),
+                Some(b']' | b'{' | b'[' | 0xEF) => return Ok(false),
+                Some(_) => return Ok(is_same_line),
+                None => Scan::More,
+            };
+            if member == Scan::Broken {
+                return Ok(false);
+            }
+            if member != Scan::More {
+                return Ok(is_in_list || is_same_line);
+            }
+            if !self.grows()? {
+                return Ok(false);
+            }
+        }
     }
 
     /// The value that begins here and how many bytes it takes, or what is wrong.
@@ -283,7 +362,10 @@ impl<R: Read> Records<R> {
                 RawValue::from_string(text).map_err(|_| "is no JSON".to_owned())
             }
             Ok(_) => Err(too_large()),
-            Err(NoRow::Cells(what)) => Err(what),
+            Err(NoRow::Cells(what)) => {
+                self.is_doubtful = true;
+                Err(what)
+            }
             Err(NoRow::RowWithin) => return self.broken("has no end: another row is within it"),
         };
         self.window.consume(length);
@@ -326,6 +408,9 @@ impl<R: Read> Records<R> {
         let line = self.window.line();
         let begin = self.window.offset();
         self.is_doubtful = true;
+        if let Some(columns) = self.ended_rows.take() {
+            self.frames.push(Frame::Rows(columns));
+        }
         self.find_next()?;
         let passed = self.window.offset() - begin;
         let text = Err(format!("{what}; {passed} bytes were passed over"));
@@ -333,9 +418,10 @@ impl<R: Read> Records<R> {
     }
 
     fn find_next(&mut self) -> io::Result<()> {
-        let columns = match self.frames.last() {
-            Some(Frame::Rows(columns)) => Some(columns.len()),
-            _ => None,
+        let layout = match self.frames.last() {
+            Some(Frame::Rows(columns)) => Layout::Rows(columns.len()),
+            _ if self.window.is_at_line_start() => Layout::Lines,
+            _ => Layout::Anywhere,
         };
         let mut at = 1;
         loop {
@@ -354,9 +440,10 @@ impl<R: Read> Records<R> {
                 continue;
             };
             at += found;
-            match begins(bytes, at, columns) {
+            match begins(bytes, at, layout) {
                 Scan::Found(()) => {
-                    let is_table = columns.is_some() && bytes.get(at) == Some(&b'{');
+                    let is_table =
+                        matches!(layout, Layout::Rows(_)) && bytes.get(at) == Some(&b'{');
                     self.window.consume(at);
                     if is_table {
                         // Out of the rows and of the table that holds them.
@@ -384,14 +471,22 @@ impl<R: Read> Records<R> {
 /// How far one looks back from an opening.
 const CONTEXT_BYTES: usize = 64;
 
-const PROPERTIES: &[u8] = b"\"properties\"";
+/// Where the records of a list are found.
+#[derive(Clone, Copy)]
+enum Layout {
+    Anywhere,
+    /// The broken record opened a line, so others do too.
+    Lines,
+    /// Rows of so many cells.
+    Rows(usize),
+}
 
 /// Whether a record begins at the bracket `at`.
-fn begins(bytes: &[u8], at: usize, columns: Option<usize>) -> Scan<()> {
+fn begins(bytes: &[u8], at: usize, layout: Layout) -> Scan<()> {
     let before = bytes.get(..at).unwrap_or_default();
     let is_object = bytes.get(at) == Some(&b'{');
-    if columns.is_none() && before.last() == Some(&b'\n') {
-        return Scan::Found(());
+    if matches!(layout, Layout::Lines) && before.last() == Some(&b'\n') {
+        return scan::is_line(bytes, at);
     }
     let trimmed = before.trim_ascii_end();
     let opens_line = before.get(trimmed.len()..).is_some_and(|space| space.contains(&b'\n'));
@@ -400,19 +495,21 @@ fn begins(bytes: &[u8], at: usize, columns: Option<usize>) -> Scan<()> {
         Some(b':') => false,
         _ => opens_line,
     };
-    // An entry in an envelope is whole too, and must not pass for one without.
-    let near =
-        trimmed.get(trimmed.len().saturating_sub(PROPERTIES.len() + 4)..).unwrap_or_default();
-    if !is_apart || near.windows(PROPERTIES.len()).any(|part| part == PROPERTIES) {
-        return Scan::Broken;
-    }
-    match columns {
-        Some(columns) if !is_object => scan::is_row(bytes, at, columns),
+    match layout {
+        _ if !is_apart => Scan::Broken,
+        Layout::Rows(cells) if !is_object => scan::is_row(bytes, at, cells),
         // Its rows have other columns.
-        Some(_) => scan::is_table(bytes, at),
-        None if is_object => scan::is_record(bytes, at),
-        None => Scan::Broken,
+        Layout::Rows(_) => scan::is_table(bytes, at),
+        // An entry in an envelope is whole too, and must not pass for one without.
+        _ if is_object => scan::is_record(bytes, at, is_in_envelope(trimmed)),
+        _ => Scan::Broken,
     }
+}
+
+fn is_in_envelope(before: &[u8]) -> bool {
+    const MEMBER: &[u8] = b"\"properties\"";
+    let near = before.get(before.len().saturating_sub(MEMBER.len() + 4)..).unwrap_or_default();
+    near.windows(MEMBER.len()).any(|part| part == MEMBER)
 }
 
 impl<R: Read> Iterator for Records<R> {
@@ -432,6 +529,18 @@ impl<R: Read> Iterator for Records<R> {
         }
         None
     }
+}
+
+/// Whether there is a record among the items of a list within this record.
+fn holds_record(record: &[u8]) -> bool {
+    let is_item = |at: usize| {
+        let before = record.get(..at).unwrap_or_default().trim_ascii_end();
+        matches!(before.last(), Some(b',' | b'['))
+    };
+    let opens = record.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'{');
+    opens
+        .map(|(at, _)| at)
+        .any(|at| is_item(at) && scan::is_record(record, at, false) == Scan::Found(()))
 }
 
 /// Why a file that begins so cannot be read at all.

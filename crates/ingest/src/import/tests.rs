@@ -24,7 +24,7 @@ const CSV_FILES: [&str; 3] = [
 const CSV_ENTRIES: usize = 2;
 
 fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/import").join(name)
 }
 
 fn data(name: &str) -> Vec<u8> {

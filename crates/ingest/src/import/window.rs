@@ -12,6 +12,7 @@ pub(super) struct Window<R> {
     ended: bool,
     /// Line in which one stands, from 1.
     line: u64,
+    is_at_line_start: bool,
     /// Of the file, up to the buffer's end.
     read_bytes: u64,
 }
@@ -19,7 +20,16 @@ pub(super) struct Window<R> {
 impl<R: Read> Window<R> {
     pub(super) fn new(reader: R, chunk_bytes: usize) -> Window<R> {
         let buffer = Vec::new();
-        Window { reader, buffer, start: 0, chunk_bytes, ended: false, line: 1, read_bytes: 0 }
+        Window {
+            reader,
+            buffer,
+            start: 0,
+            chunk_bytes,
+            ended: false,
+            line: 1,
+            is_at_line_start: true,
+            read_bytes: 0,
+        }
     }
 
     /// What was read and not consumed.
@@ -70,12 +80,20 @@ impl<R: Read> Window<R> {
     pub(super) fn consume(&mut self, count: usize) {
         let passed = self.bytes().get(..count).unwrap_or(self.bytes());
         let (lines, count) = (newlines(passed), passed.len());
+        if let Some(last) = passed.last() {
+            self.is_at_line_start = *last == b'\n';
+        }
         self.line += lines;
         self.start += count;
     }
 
     pub(super) fn line(&self) -> u64 {
         self.line
+    }
+
+    /// Whether nothing but what was consumed as a line's end stands before.
+    pub(super) fn is_at_line_start(&self) -> bool {
+        self.is_at_line_start
     }
 
     pub(super) fn is_ended(&self) -> bool {

@@ -59,7 +59,8 @@ fn found(scene: &Scene<'_>, params: &Params) -> Result<(Option<Seq>, Vec<Leaver>
                 leavers(view, *application, scene.stand.seqs.clone())?
             {
                 let stays = active_stays(view, *application, number)?;
-                let again = stays.iter().find(|stay| stay.start > seq).map(|stay| stay.start);
+                let within = |start: Seq| start > seq && start < scene.stand.seqs.end;
+                let again = stays.iter().map(|stay| stay.start).find(|start| within(*start));
                 all.push(Leaver {
                     application: Some(*application),
                     number,

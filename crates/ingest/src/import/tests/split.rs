@@ -84,6 +84,45 @@ fn a_broken_record_within_a_list_is_reported_and_no_other() {
 }
 
 #[test]
+fn a_record_that_lost_its_end_does_not_take_others_with_it() {
+    // Its inner list goes on into the records after it, and takes the end of the page for its own.
+    let cut = r#"{"id":"x","time":"t","steps":[{"name":"n"}"#;
+    let page = format!("{{\"value\":[{cut},{A},{B}]}}");
+    check(&page, &[(1, "!another record"), (1, "a"), (1, "b")]);
+    check(&format!("{page}\n{A}"), &[(1, "!another record"), (1, "a"), (1, "b"), (2, "a")]);
+    // The last one of a page takes nothing but the ends, and is not whole either.
+    let page = format!("{{\"value\":[{A},{cut}]}}");
+    check(&format!("{page}\n{{\"value\":[{B}]}}"), &[(1, "a"), (1, "!end of its list"), (2, "b")]);
+    check(&page, &[(1, "a"), (1, "!end of its list")]);
+    let page = format!("{{\"value\":[{cut},{A},{B}]}}");
+    check(
+        &format!("[{page},\n{{\"value\":[{A}]}}]"),
+        &[(1, "!another record"), (1, "a"), (1, "b"), (2, "a")],
+    );
+}
+
+#[test]
+fn a_record_that_ends_too_soon_is_not_taken_for_whole() {
+    let short = r#"{"id":"x","time":"t"},"steps":[]}"#;
+    check(&format!("[{A},{short},{B}]"), &[(1, "a"), (1, "!ends too soon"), (1, "b")]);
+    check(&format!("{A}\n{short}\n{B}"), &[(1, "a"), (2, "!ends too soon"), (3, "b")]);
+    check(&format!("[{A}5,{B}]"), &[(1, "!ends too soon"), (1, "b")]);
+    // It looks the same when the next one lost its opening brace.
+    check(&format!("[{A},{},{B}]", &B[1..]), &[(1, "!ends too soon"), (1, "b")]);
+    // What stands on a line of its own is no part of the record before.
+    check(&format!("{A}\n,\"x\":1\n{B}"), &[(1, "a"), (2, "!expected a record"), (3, "b")]);
+    check(&format!("[{A}\nx\n,{B}]"), &[(1, "a"), (2, "!expected a record"), (3, "b")]);
+}
+
+#[test]
+fn a_line_that_was_broken_in_two_is_no_line_of_records() {
+    let halves = r#"{"id":"x","time":"t","steps":[
+{"name":"n"},{"name":"m"}],"more":
+{"id":"y"}}"#;
+    check(&format!("{A}\n{}\n{B}", halves.replace("[\n", "[x\n")), &[(1, "a"), (2, "!"), (5, "b")]);
+}
+
+#[test]
 fn a_part_of_a_broken_record_is_never_taken_for_a_record() {
     // The inner entry is whole; without its envelope it would be taken for another.
     let inner = r#"{"id":"x","activityDateTime":"t"}"#;
@@ -214,7 +253,8 @@ fn a_reader_that_fails_ends_the_records() {
             Err(io::Error::other("gone"))
         }
     }
-    let text = format!("{A}\n{}", " ".repeat(300 * 1024));
+    // The record before the failure is not sure to have ended, so it is not given.
+    let text = format!("{A}\n{B}\n{}", " ".repeat(300 * 1024));
     let mut records = Records::new(text.as_bytes().chain(Fails), None).unwrap();
     assert!(records.next().unwrap().unwrap().text.is_ok());
     assert!(records.next().unwrap().is_err());

@@ -1,0 +1,330 @@
+//! Random histories: what can happen in an application, and somebody who lets it happen.
+
+use event::{Seq, Timestamp};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::in_process::InProcess;
+use super::server::patch;
+use crate::oracle::reports::Termination;
+
+const DAY_MICROS: i64 = 86_400_000_000;
+const DEPARTMENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
+
+/// One step of a history. Indices choose among what exists by then, so most steps do something;
+/// names come from a small pool, so deleted ones are created again.
+#[derive(Clone, Debug)]
+pub enum Step {
+    CreateUser {
+        name: u8,
+        active: Option<bool>,
+    },
+    CreateGroup {
+        name: u8,
+        members: Vec<u8>,
+    },
+    Delete {
+        resource: u8,
+    },
+    Set {
+        resource: u8,
+        attribute: u8,
+        value: u8,
+    },
+    Emails {
+        resource: u8,
+        emails: Vec<(u8, u8)>,
+    },
+    Join {
+        group: u8,
+        members: Vec<u8>,
+    },
+    Leave {
+        group: u8,
+        members: Vec<u8>,
+    },
+    Members {
+        group: u8,
+        members: Vec<u8>,
+    },
+    JoinUnknown {
+        group: u8,
+        name: u8,
+    },
+    Lookup {
+        name: u8,
+    },
+    /// Takes the title or the department away.
+    Unset {
+        resource: u8,
+        attribute: u8,
+    },
+    /// Switches a user off or on.
+    Switch {
+        resource: u8,
+        active: bool,
+    },
+    /// Deletes a user and creates one of the same name.
+    Recreate {
+        resource: u8,
+    },
+    Rename {
+        group: u8,
+        name: u8,
+    },
+    /// Makes a group the member of a group: of itself too, and in circles.
+    Nest {
+        group: u8,
+        member: u8,
+    },
+    /// A create that is refused and names somebody.
+    Refused {
+        name: u8,
+    },
+    /// Evidence for one of the events so far, if that is an operation.
+    Approve {
+        event: u16,
+    },
+    /// Uploads the list of those who left, under the one name that there is.
+    List {
+        left: Vec<(u8, u8, i8)>,
+    },
+    /// The next events get a later time. Without one they tie.
+    Pass {
+        micros: i64,
+    },
+}
+
+pub fn step() -> impl Strategy<Value = Step> {
+    let few = || prop::collection::vec(0..12_u8, 0..4);
+    prop_oneof![
+        5 => (0..6_u8, any::<Option<bool>>())
+            .prop_map(|(name, active)| Step::CreateUser { name, active }),
+        3 => (0..3_u8, few()).prop_map(|(name, members)| Step::CreateGroup { name, members }),
+        2 => any::<u8>().prop_map(|resource| Step::Delete { resource }),
+        8 => (any::<u8>(), 0..8_u8, 0..3_u8)
+            .prop_map(|(resource, attribute, value)| Step::Set { resource, attribute, value }),
+        2 => (any::<u8>(), prop::collection::vec((0..3_u8, 0..3_u8), 0..3))
+            .prop_map(|(resource, emails)| Step::Emails { resource, emails }),
+        4 => (any::<u8>(), few()).prop_map(|(group, members)| Step::Join { group, members }),
+        3 => (any::<u8>(), few()).prop_map(|(group, members)| Step::Leave { group, members }),
+        1 => (any::<u8>(), few()).prop_map(|(group, members)| Step::Members { group, members }),
+        1 => (any::<u8>(), 0..3_u8).prop_map(|(group, name)| Step::JoinUnknown { group, name }),
+        1 => (0..6_u8).prop_map(|name| Step::Lookup { name }),
+        1 => (any::<u8>(), 0..2_u8)
+            .prop_map(|(resource, attribute)| Step::Unset { resource, attribute }),
+        3 => (any::<u8>(), any::<bool>())
+            .prop_map(|(resource, active)| Step::Switch { resource, active }),
+        1 => any::<u8>().prop_map(|resource| Step::Recreate { resource }),
+        1 => (any::<u8>(), 0..3_u8).prop_map(|(group, name)| Step::Rename { group, name }),
+        6 => (any::<u8>(), any::<u8>()).prop_map(|(group, member)| Step::Nest { group, member }),
+        1 => (0..6_u8).prop_map(|name| Step::Refused { name }),
+        1 => any::<u16>().prop_map(|event| Step::Approve { event }),
+        1 => prop::collection::vec((0..3_u8, 0..6_u8, any::<i8>()), 0..4)
+            .prop_map(|left| Step::List { left }),
+        4 => prop_oneof![
+            Just(1),
+            1..1000_i64,
+            1..5_000_000_i64,
+            (1..7_i64).prop_map(|halves| halves * DAY_MICROS / 2),
+        ]
+        .prop_map(|micros| Step::Pass { micros }),
+    ]
+}
+
+/// Plays steps against a server and remembers the ids that it gave.
+pub struct Player<'a> {
+    server: &'a InProcess,
+    app: &'static str,
+    token: String,
+    /// Type and id, living and deleted: requests for deleted ones belong into a history too.
+    pub ids: Vec<(&'static str, String)>,
+    /// The lists that were uploaded, each with its event.
+    pub lists: Vec<(Seq, Vec<Termination>)>,
+}
+
+impl<'a> Player<'a> {
+    /// Adds the application in which the steps will happen.
+    pub async fn new(server: &'a InProcess, app: &'static str) -> Player<'a> {
+        let token = server.add_app(app).await;
+        Player { server, app, token, ids: vec![], lists: vec![] }
+    }
+
+    async fn send(&mut self, method: &str, path: &str, body: &Value) -> Value {
+        let path = format!("/apps/{}/scim/v2{path}", self.app);
+        let answer = self.server.send(method, &path, &self.token, body).await;
+        assert!(answer.status < 500, "{method} {path}: {answer:?}");
+        answer.body
+    }
+
+    fn pick(&self, kind: Option<&str>, index: u8) -> Option<&(&'static str, String)> {
+        let fitting: Vec<_> =
+            self.ids.iter().filter(|(found, _)| kind.is_none_or(|kind| kind == *found)).collect();
+        let index = usize::from(index).checked_rem(fitting.len())?;
+        Some(fitting[index])
+    }
+
+    fn members(&self, members: &[u8]) -> Value {
+        let ids = members.iter().filter_map(|index| self.pick(None, *index));
+        ids.map(|(_, id)| json!({ "value": id })).collect()
+    }
+
+    pub async fn create(&mut self, kind: &'static str, body: Value) {
+        let created = self.send("POST", &format!("/{kind}"), &body).await;
+        if let Some(id) = created["id"].as_str() {
+            self.ids.push((kind, id.to_owned()));
+        }
+    }
+
+    async fn patch(&mut self, kind: Option<&str>, index: u8, operation: Value) {
+        if let Some((kind, id)) = self.pick(kind, index).cloned() {
+            self.send("PATCH", &format!("/{kind}/{id}"), &patch(&json!([operation]))).await;
+        }
+    }
+
+    /// Uploads who left around now.
+    async fn upload(&mut self, left: &[(u8, u8, i8)]) {
+        let now = self.server.clock.now();
+        let list: Vec<Termination> = left
+            .iter()
+            .map(|(attribute, name, hours)| {
+                let (attribute, value) = match attribute {
+                    0 => ("userName", format!("user-{name}")),
+                    1 => ("externalId", format!("external-{name}")),
+                    _ => ("email", format!("{name}@fjord.example")),
+                };
+                let at = Timestamp(now.0 + i64::from(*hours) * DAY_MICROS / 24);
+                Termination { attribute, value, at }
+            })
+            .collect();
+        let rows = list.iter().map(|left| {
+            let mut row = json!({ "terminatedAt": left.at.to_string() });
+            row[left.attribute] = left.value.as_str().into();
+            row
+        });
+        let body = rows.collect();
+        let answer = self.server.admin("POST", "/api/v1/reference-lists?name=left", &body).await;
+        if let Some(seq) = answer.body["seq"].as_u64() {
+            self.lists.push((seq, list));
+        }
+    }
+
+    pub async fn play(&mut self, step: &Step) {
+        match step {
+            Step::CreateUser { name, active } => {
+                let mut body = json!({ "userName": format!("user-{name}") });
+                if let Some(active) = active {
+                    body["active"] = json!(active);
+                }
+                self.create("Users", body).await;
+            }
+            Step::CreateGroup { name, members } => {
+                let members = self.members(members);
+                let body = json!({"displayName": format!("group-{name}"), "members": members});
+                self.create("Groups", body).await;
+            }
+            Step::Delete { resource } => {
+                if let Some((kind, id)) = self.pick(None, *resource).cloned() {
+                    self.send("DELETE", &format!("/{kind}/{id}"), &Value::Null).await;
+                }
+            }
+            Step::Set { resource, attribute, value } => {
+                let (path, value) = match attribute {
+                    0 => ("active", json!(*value == 0)),
+                    1 => ("title", json!(format!("title-{value}"))),
+                    2 => ("name.givenName", json!(format!("name-{value}"))),
+                    3 => ("userName", json!(format!("User-{value}"))),
+                    4 => ("externalId", json!(format!("external-{value}"))),
+                    _ => (DEPARTMENT, json!(format!("department-{value}"))),
+                };
+                let operation = json!({"op": "replace", "path": path, "value": value});
+                self.patch(Some("Users"), *resource, operation).await;
+            }
+            Step::Emails { resource, emails } => {
+                let emails: Value = emails
+                    .iter()
+                    .map(|(kind, value)| match kind {
+                        0 => json!({"value": format!("{value}@fjord.example")}),
+                        1 => json!({"type": "work", "value": format!("{value}@fjord.example")}),
+                        _ => json!({"type": "home", "value": format!("{value}@fjord.example")}),
+                    })
+                    .collect();
+                let operation = json!({"op": "replace", "path": "emails", "value": emails});
+                self.patch(Some("Users"), *resource, operation).await;
+            }
+            Step::Join { group, members } => {
+                let operation =
+                    json!({"op": "add", "path": "members", "value": self.members(members)});
+                self.patch(Some("Groups"), *group, operation).await;
+            }
+            Step::Leave { group, members } => {
+                let operation =
+                    json!({"op": "remove", "path": "members", "value": self.members(members)});
+                self.patch(Some("Groups"), *group, operation).await;
+            }
+            Step::Members { group, members } => {
+                let operation =
+                    json!({"op": "replace", "path": "members", "value": self.members(members)});
+                self.patch(Some("Groups"), *group, operation).await;
+            }
+            Step::JoinUnknown { group, name } => {
+                let stranger = format!("stranger-{name}");
+                let operation = json!({"op": "add", "path": "members", "value": stranger});
+                if let Some((kind, id)) = self.pick(Some("Groups"), *group).cloned() {
+                    let twice = patch(&json!([operation, operation]));
+                    self.send("PATCH", &format!("/{kind}/{id}"), &twice).await;
+                }
+            }
+            Step::Lookup { name } => {
+                let path = format!("/Users?filter=userName%20eq%20%22user-{name}%22");
+                self.send("GET", &path, &Value::Null).await;
+            }
+            Step::Unset { resource, attribute } => {
+                let path = if *attribute == 0 { "title" } else { DEPARTMENT };
+                let operation = json!({"op": "remove", "path": path});
+                self.patch(Some("Users"), *resource, operation).await;
+            }
+            Step::Switch { resource, active } => {
+                let operation = json!({"op": "replace", "path": "active", "value": active});
+                self.patch(Some("Users"), *resource, operation).await;
+            }
+            Step::Recreate { resource } => {
+                if let Some((kind, id)) = self.pick(Some("Users"), *resource).cloned() {
+                    let path = format!("/{kind}/{id}");
+                    let user = self.send("GET", &path, &Value::Null).await;
+                    self.send("DELETE", &path, &Value::Null).await;
+                    if user["userName"].is_string() {
+                        self.create(kind, json!({ "userName": user["userName"] })).await;
+                    }
+                }
+            }
+            Step::Rename { group, name } => {
+                let name = format!("group-{name}");
+                let operation = json!({"op": "replace", "path": "displayName", "value": name});
+                self.patch(Some("Groups"), *group, operation).await;
+            }
+            Step::Nest { group, member } => {
+                if let Some((_, id)) = self.pick(Some("Groups"), *member) {
+                    let value = json!([{ "value": id }]);
+                    let operation = json!({"op": "add", "path": "members", "value": value});
+                    self.patch(Some("Groups"), *group, operation).await;
+                }
+            }
+            Step::Refused { name } => {
+                let body = json!({"userName": format!("user-{name}"), "emails": "none"});
+                self.create("Users", body).await;
+            }
+            Step::Approve { event } => {
+                let size = self.server.server.committer().store().log_size().unwrap();
+                let path = format!("/api/v1/operations/{}/evidence", u64::from(*event) % size);
+                let body = json!({"kind": "ticket", "ref": format!("CHG-{event}")});
+                self.server.admin("POST", &path, &body).await;
+            }
+            Step::List { left } => self.upload(left).await,
+            Step::Pass { micros } => {
+                let now = self.server.clock.now();
+                self.server.clock.set(Timestamp(now.0 + micros));
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Who was a member of what, and since when: at an instant, over a stretch.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use event::{Application, Lifecycle, Number, ResourceType, Seq};
+use serde_json::{Map, Value, json};
+
+use super::World;
+use super::known::Known;
+use super::questions::{Asked, Expected};
+use super::resources::{
+    Found, changes_of, existence, found, group_name, id_of, identity, runs, type_name, value,
+    via_ids,
+};
+
+/// How a member is in a group.
+pub struct Reached {
+    /// The groups between them, from the asked one's direct member down to the one that holds the
+    /// member; empty for a direct one.
+    pub via: Vec<Number>,
+    /// The event since which the last of those groups, or the asked one, holds the member.
+    pub since: Seq,
+}
+
+/// The members of a group; with `nested` those of its member groups too, breadth first.
+pub fn reached(world: &World, group: Number, nested: bool) -> BTreeMap<Number, Reached> {
+    let mut found = BTreeMap::new();
+    let mut paths = VecDeque::from([vec![]]);
+    while let Some(via) = paths.pop_front() {
+        let holder = via.last().copied().unwrap_or(group);
+        for (member, since) in world.members_of(holder) {
+            // What leads back to the asked group does not make that a member of itself.
+            let is_round = member == group && !via.is_empty();
+            if is_round || found.contains_key(&member) {
+                continue;
+            }
+            found.insert(member, Reached { via: via.clone(), since });
+            if nested && member != group {
+                paths.push_back([via.clone(), vec![member]].concat());
+            }
+        }
+    }
+    found
+}
+
+/// The groups that hold somebody.
+pub fn groups_of(world: &World, member: Number, nested: bool) -> Vec<(Number, Reached)> {
+    let groups = world.members.keys();
+    groups
+        .filter_map(|group| Some((*group, reached(world, *group, nested).remove(&member)?)))
+        .collect()
+}
+
+/// `GET /apps/{app}/groups/{group}/members`
+pub fn members(known: &Known<'_>, asked: &Asked) -> Expected {
+    let (application, at) = (known.application("boat"), asked.at_count(known));
+    let group = match found(known, application, ResourceType::GROUP, &asked.group, at) {
+        Found::One(group) => group,
+        other => return Expected::refused(known, application, other),
+    };
+    let world = known.world(application, at);
+    let mut rows = vec![];
+    for (member, Reached { via, since }) in reached(world, group, asked.nested) {
+        let resource = world.resources.get(&member);
+        let user = resource.filter(|resource| resource.kind == ResourceType::USER);
+        rows.push(json!({
+            "userId": id_of(known, application, member),
+            "memberType": resource.and_then(|resource| type_name(resource.kind)),
+            "userName": value(resource, "userName"),
+            "displayName": value(resource, "displayName"),
+            "externalId": value(resource, "externalId"),
+            "direct": via.is_empty(),
+            "via": via_ids(known, application, &via),
+            "memberSince": known.time(since),
+            "addedBySeq": since,
+            "startKnown": true,
+            "accountActive": user.map(|user| user.active),
+            "dangling": resource.is_none(),
+        }));
+    }
+    let (exists, seq) = existence(known, application, group, at);
+    Expected::rows(rows)
+        .with("exists", exists)
+        .with("existsSeq", seq)
+        .with("groupId", id_of(known, application, group))
+        .with("groupName", value(world.resources.get(&group), "displayName"))
+        .with("nested", asked.nested)
+}
+
+/// One time in a group.
+pub struct Stay {
+    pub group: Number,
+    pub member: Number,
+    pub start: Seq,
+    /// The event that ended it, and why.
+    pub end: Option<(Seq, &'static str)>,
+}
+
+/// All stays of an application, in the order in which they began.
+pub fn stays(known: &Known<'_>, application: Application) -> Vec<Stay> {
+    let mut stays: Vec<Stay> = vec![];
+    for event in known.events_of(application) {
+        let ended = |number: Number| {
+            changes_of(event).any(|(subject, changes)| {
+                subject == number && changes.lifecycle == Some(Lifecycle::Deleted)
+            })
+        };
+        for (group, changes) in changes_of(event) {
+            for member in &changes.joined {
+                stays.push(Stay { group, member: *member, start: event.seq, end: None });
+            }
+            for stay in &mut stays {
+                let is_open = stay.group == group && stay.end.is_none();
+                if is_open && changes.left.contains(&stay.member) {
+                    let reason = match (ended(group), ended(stay.member)) {
+                        (true, _) => "groupDeleted",
+                        (false, true) => "userDeleted",
+                        (false, false) => "removed",
+                    };
+                    stay.end = Some((event.seq, reason));
+                }
+            }
+        }
+    }
+    stays
+}
+
+/// Whether what lasted from one event to another was so before a stretch or began in it.
+pub fn meets((before, end): (usize, usize), start: Seq, until: Option<Seq>) -> bool {
+    (start as usize) < end && until.is_none_or(|until| until as usize >= before)
+}
+
+/// The user columns and `memberType`: at the end of the stretch, or as they were last.
+fn member_columns(
+    known: &Known<'_>,
+    application: Application,
+    member: Number,
+    end: usize,
+) -> Map<String, Value> {
+    let mut row = identity(known, application, member, end);
+    let resource = known.world(application, end).is_or_was(member);
+    row.insert("memberType".into(), resource.and_then(|one| type_name(one.kind)).into());
+    row
+}
+
+/// `GET /apps/{app}/groups/{group}/diff`
+pub fn diff(known: &Known<'_>, asked: &Asked) -> Expected {
+    let application = known.application("boat");
+    let (start, end) = asked.stretch(known);
+    let group = match found(known, application, ResourceType::GROUP, &asked.group, end) {
+        Found::One(group) => group,
+        other => return Expected::refused(known, application, other),
+    };
+    let (before, after) = (known.world(application, start), known.world(application, end));
+    let (had, has) = (before.members_of(group), after.members_of(group));
+    let (mut joined, mut left) = (BTreeMap::new(), BTreeMap::new());
+    for event in known.events()[start..end].iter() {
+        for (subject, changes) in changes_of(event) {
+            if subject == group && event.header.application == application {
+                joined.extend(changes.joined.iter().map(|member| (*member, event.seq)));
+                left.extend(changes.left.iter().map(|member| (*member, event.seq)));
+            }
+        }
+    }
+    let all: BTreeSet<Number> = [had.keys(), has.keys()].into_iter().flatten().copied().collect();
+    let all: BTreeSet<Number> = all.into_iter().chain(joined.keys().copied()).collect();
+    let mut rows = vec![];
+    for member in all {
+        let change = match (had.contains_key(&member), has.contains_key(&member)) {
+            (false, true) => "added",
+            (true, false) => "removed",
+            (true, true) if left.contains_key(&member) => "returned",
+            (true, true) => continue,
+            (false, false) => "passed",
+        };
+        let mut row = member_columns(known, application, member, end);
+        row.insert("change".into(), change.into());
+        for (place, at, seq) in [(&joined, "joinedAt", "joinedSeq"), (&left, "leftAt", "leftSeq")] {
+            let last = place.get(&member).copied();
+            row.insert(at.into(), last.map(|last| known.time(last)).into());
+            row.insert(seq.into(), last.into());
+        }
+        rows.push(row.into());
+    }
+    let (existed, exists) = (before.resources.get(&group), after.resources.get(&group));
+    let names = [existed, exists].into_iter().flatten();
+    let names: BTreeSet<&String> = names.flat_map(|one| one.attributes.keys()).collect();
+    let mut attributes = vec![];
+    for name in names {
+        let (old, new) = (value(existed, name), value(exists, name));
+        if old != new {
+            let op = match (&old, &new) {
+                (Value::Null, _) => "add",
+                (_, Value::Null) => "remove",
+                _ => "replace",
+            };
+            attributes.push(json!({"path": name, "op": op, "oldValue": old, "newValue": new}));
+        }
+    }
+    Expected::rows(rows)
+        .with("groupId", id_of(known, application, group))
+        .with("groupName", group_name(after, group))
+        .with("attributes", attributes)
+        .with("existedBefore", existed.is_some())
+        .with("existsAfter", exists.is_some())
+}
+
+/// `GET /apps/{app}/groups/{group}/intervals` and `GET /apps/{app}/users/{user}/intervals`
+pub fn intervals(known: &Known<'_>, asked: &Asked, kind: ResourceType) -> Expected {
+    let application = known.application("boat");
+    let stretch = asked.stretch(known);
+    let is_group = kind == ResourceType::GROUP;
+    let (name, other) = match is_group {
+        true => (&asked.group, (ResourceType::USER, &asked.other_user)),
+        false => (&asked.user, (ResourceType::GROUP, &asked.other_group)),
+    };
+    let one = match found(known, application, kind, name, stretch.1) {
+        Found::One(one) => one,
+        refused => return Expected::refused(known, application, refused),
+    };
+    let other = match other.1.as_ref().map(|id| found(known, application, other.0, id, stretch.1)) {
+        None => None,
+        Some(Found::One(other)) => Some(other),
+        Some(refused) => return Expected::refused(known, application, refused),
+    };
+    let mut fitting = vec![];
+    for stay in stays(known, application) {
+        let (own, their) = match is_group {
+            true => (stay.group, stay.member),
+            false => (stay.member, stay.group),
+        };
+        if own == one
+            && other.is_none_or(|other| other == their)
+            && meets(stretch, stay.start, stay.end.map(|(seq, _)| seq))
+        {
+            fitting.push((their, stay));
+        }
+    }
+    fitting.sort_by_key(|(their, stay)| (*their, stay.start));
+    let world = known.world(application, stretch.1);
+    let rows = fitting.into_iter().map(|(_, stay)| {
+        let mut row = member_columns(known, application, stay.member, stretch.1);
+        row.insert("groupId".into(), id_of(known, application, stay.group));
+        row.insert("groupName".into(), group_name(world, stay.group));
+        row.insert("start".into(), known.time(stay.start).into());
+        row.insert("startSeq".into(), stay.start.into());
+        row.insert("startKnown".into(), true.into());
+        row.insert("end".into(), stay.end.map(|(seq, _)| known.time(seq)).into());
+        row.insert("endSeq".into(), stay.end.map(|(seq, _)| seq).into());
+        row.insert("endReason".into(), stay.end.map(|(_, reason)| reason).into());
+        Value::Object(row)
+    });
+    Expected::rows(rows.collect())
+}
+
+/// `GET /reports/overlap`
+pub fn overlap(known: &Known<'_>, asked: &Asked) -> Expected {
+    let application = known.application("boat");
+    let stretch = asked.stretch(known);
+    let mut groups = vec![];
+    for name in &asked.groups {
+        match found(known, application, ResourceType::GROUP, name, stretch.1) {
+            Found::One(group) => groups.push(group),
+            refused => return Expected::refused(known, application, refused),
+        }
+    }
+    let all = stays(known, application);
+    let members: BTreeSet<Number> = all.iter().map(|stay| stay.member).collect();
+    let mut rows = vec![];
+    for member in members {
+        let in_all = |count: usize| {
+            let world = known.world(application, count);
+            groups.iter().all(|group| world.members_of(*group).contains_key(&member))
+        };
+        for (since, until) in runs(known, in_all) {
+            // The first of so many events that made it so is the one before the count.
+            let (start, end) = (since as Seq - 1, until.map(|until| until as Seq - 1));
+            if !meets(stretch, start, end) {
+                continue;
+            }
+            let mut row = member_columns(known, application, member, stretch.1);
+            row.insert("application".into(), known.slug(application).into());
+            row.insert("start".into(), known.time(start).into());
+            row.insert("startSeq".into(), start.into());
+            row.insert("end".into(), end.map(|end| known.time(end)).into());
+            row.insert("endSeq".into(), end.into());
+            rows.push(row.into());
+        }
+    }
+    Expected::rows(rows)
+}

@@ -1,0 +1,255 @@
+//! Requests as answers show them, and which of them a question is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use event::{
+    Application, Content, Credential, Effect, Event, Fact, Method, Number, Operation, ResourceType,
+    Route, Seq,
+};
+use serde_json::{Map, Value, json};
+
+use super::known::Known;
+use super::questions::{Asked, Expected};
+use super::resources::{changes_of, ever, group_name, id_of, identity, type_name};
+
+/// The SCIM error keywords by their stored numbers (RFC 7644 §3.12); 0 is none.
+const SCIM_TYPES: [&str; 9] = [
+    "",
+    "invalidFilter",
+    "tooMany",
+    "uniqueness",
+    "mutability",
+    "invalidSyntax",
+    "invalidPath",
+    "noTarget",
+    "invalidValue",
+];
+
+fn operation_of(event: &Event) -> Option<&Operation> {
+    match &event.header.fact {
+        Fact::Operation(operation) => Some(operation),
+        _ => None,
+    }
+}
+
+/// Method and type of resource.
+pub fn operation_name(event: &Event) -> Option<String> {
+    let operation = operation_of(event)?;
+    let name = type_name(operation.resource_type).expect("users and groups only");
+    Some(format!("{} {name}", operation.method.name()))
+}
+
+/// Whether it asked for a change.
+fn is_write(operation: &Operation) -> bool {
+    let methods = [Method::Post, Method::Put, Method::Patch, Method::Delete];
+    let routes = [Route::Collection, Route::Resource];
+    methods.contains(&operation.method)
+        && routes.contains(&operation.route)
+        && operation.effect != Effect::Read
+}
+
+fn has_failed(operation: &Operation) -> bool {
+    operation.status >= 400
+}
+
+fn action(event: &Event, operation: &Operation) -> &'static str {
+    let switched_off = changes_of(event).any(|(subject, changes)| {
+        subject == operation.number
+            && changes.values.iter().any(|change| {
+                change.path.to_string() == "active"
+                    && change.old.as_deref() != Some(b"false")
+                    && change.new.as_deref() == Some(b"false")
+            })
+    });
+    match operation.method {
+        _ if !is_write(operation) => "other",
+        Method::Post => "create",
+        Method::Delete => "delete",
+        _ if switched_off => "disable",
+        _ => "update",
+    }
+}
+
+fn reason(event: &Event) -> Option<&str> {
+    event.parts.iter().find_map(|part| match &part.content {
+        Content::Detail(detail) => detail.error.as_deref(),
+        _ => None,
+    })
+}
+
+fn scim_type(operation: &Operation) -> Option<&'static str> {
+    let code = usize::from(operation.scim_type);
+    (code > 0).then(|| SCIM_TYPES[code])
+}
+
+/// The row of an operation.
+pub fn row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
+    let operation = operation_of(event).expect("an operation");
+    let application = event.header.application;
+    let origin = event.header.origin.clone().expect("a request has an origin");
+    let mut paths = BTreeSet::new();
+    for (_, changes) in changes_of(event) {
+        paths.extend(changes.values.iter().map(|change| change.path.to_string()));
+        if !changes.joined.is_empty() || !changes.left.is_empty() {
+            paths.insert("members".to_owned());
+        }
+    }
+    let flags = event.parts.iter().find_map(|part| match &part.content {
+        Content::Flags(flags) => Some(flags.clone()),
+        _ => None,
+    });
+    let flags = flags.unwrap_or_default();
+    let flags = flags.iter().map(|flag| json!({"kind": flag.kind.name(), "path": flag.path}));
+    let is_known = origin.credential != Credential::NONE;
+    let row = json!({
+        "seq": event.seq,
+        "eventId": known.event_id(event.seq),
+        "occurredAt": known.time(event.seq),
+        "recordedAt": known.time(event.seq),
+        "application": known.slug(application),
+        "source": "recorded",
+        "action": action(event, operation),
+        "operation": operation_name(event),
+        "resourceType": type_name(operation.resource_type),
+        "status": if has_failed(operation) { "failure" } else { "success" },
+        "httpStatus": operation.status,
+        "scimType": scim_type(operation),
+        "reason": reason(event),
+        "effect": operation.effect.name(),
+        "actorType": if is_known { "token" } else { "none" },
+        "actorId": is_known.then(|| origin.credential.to_string()),
+        "sourceIp": origin.client.map(|client| client.to_string()),
+        "userAgent": origin.user_agent,
+        "requestId": origin.request_id,
+        "index": operation.index,
+        "durationMs": f64::from(operation.decided_after_us) / 1e3,
+        "results": operation.results,
+        "sawSeq": operation.saw_seq,
+        "changedPaths": paths,
+        "flags": flags.collect::<Vec<_>>(),
+    });
+    let Value::Object(mut row) = row else { unreachable!() };
+    let mut who = Map::new();
+    if operation.number != Number::NOBODY {
+        who = identity(known, application, operation.number, event.seq as usize + 1);
+    }
+    for (from, to) in [
+        ("userId", "resourceId"),
+        ("userName", "userName"),
+        ("externalId", "externalId"),
+        ("displayName", "displayName"),
+    ] {
+        row.insert(to.into(), who.remove(from).unwrap_or_default());
+    }
+    row
+}
+
+/// The operations of a stretch, newest first.
+fn operations<'a>(
+    known: &Known<'a>,
+    asked: &Asked,
+    applications: &[Application],
+) -> Vec<&'a Event> {
+    let (start, end) = asked.stretch(known);
+    let events = known.events()[start..end].iter().rev();
+    let fits = |event: &&Event| applications.contains(&event.header.application);
+    events.filter(fits).filter(|event| operation_of(event).is_some()).collect()
+}
+
+/// `GET /operations`
+pub fn list(known: &Known<'_>, asked: &Asked) -> Expected {
+    let events = operations(known, asked, &known.applications(asked.app)).into_iter();
+    Expected::rows(events.map(|event| row(known, event).into()).collect())
+}
+
+/// `GET /reports/unapproved`
+pub fn unapproved(known: &Known<'_>, asked: &Asked) -> Expected {
+    let approved: BTreeSet<Seq> = known
+        .events()
+        .iter()
+        .filter_map(|event| match &event.header.fact {
+            Fact::EvidenceAdded(added) => Some(added.operation),
+            _ => None,
+        })
+        .collect();
+    let mut rows = vec![];
+    for event in operations(known, asked, &known.applications(asked.app)) {
+        let operation = operation_of(event).expect("an operation");
+        let took_effect = is_write(operation) && operation.effect == Effect::Applied;
+        if took_effect && !approved.contains(&event.seq) {
+            rows.push(row(known, event).into());
+        }
+    }
+    Expected::rows(rows)
+}
+
+/// `GET /apps/{app}/users/{user}/timeline` and that of a group.
+pub fn timeline(known: &Known<'_>, asked: &Asked, kind: ResourceType) -> Expected {
+    let application = known.application("boat");
+    let name = if kind == ResourceType::USER { &asked.user } else { &asked.group };
+    let numbers = ever(known, application, kind, name);
+    if numbers.is_empty() {
+        return Expected::not_found();
+    }
+    let mut rows = vec![];
+    for event in operations(known, asked, &[application]) {
+        let operation = operation_of(event).expect("an operation");
+        let mut concerned = operation.touches.iter().chain([&operation.number]);
+        if !concerned.any(|number| numbers.contains(number)) {
+            continue;
+        }
+        let mut row = row(known, event);
+        let moved = changes_of(event).find_map(|(group, changes)| {
+            let is_in = |list: &[Number]| list.iter().any(|member| numbers.contains(member));
+            match (is_in(&changes.joined), is_in(&changes.left)) {
+                (true, _) => Some(("joined", group)),
+                (false, true) => Some(("left", group)),
+                (false, false) => None,
+            }
+        });
+        let group = moved.map(|(_, group)| group);
+        let world = known.world(application, event.seq as usize + 1);
+        row.insert("membership".into(), moved.map(|(word, _)| word).into());
+        let id = group.map(|group| id_of(known, application, group));
+        row.insert("groupId".into(), id.unwrap_or_default());
+        row.insert("groupName".into(), group.map(|group| group_name(world, group)).into());
+        rows.push(row.into());
+    }
+    Expected::rows(rows)
+}
+
+/// `GET /reports/failing`
+pub fn failing(known: &Known<'_>, asked: &Asked) -> Expected {
+    let at = asked.at_count(known);
+    let mut writes: BTreeMap<(Application, Number), Vec<&Event>> = BTreeMap::new();
+    for event in &known.events()[..at] {
+        let Some(operation) = operation_of(event) else { continue };
+        if is_write(operation) && operation.number != Number::NOBODY {
+            let key = (event.header.application, operation.number);
+            writes.entry(key).or_default().push(event);
+        }
+    }
+    let mut rows = vec![];
+    for ((application, number), events) in writes {
+        let failed = |event: &&&Event| operation_of(event).is_some_and(has_failed);
+        let failures = events.iter().rev().take_while(failed).count();
+        let last = *events.last().expect("at least one");
+        let operation = operation_of(last).expect("an operation");
+        if failures == 0 || !known.applications(asked.app).contains(&application) {
+            continue;
+        }
+        let mut row = identity(known, application, number, at);
+        row.insert("application".into(), known.slug(application).into());
+        row.insert("resourceType".into(), type_name(operation.resource_type).into());
+        row.insert("failedAt".into(), known.time(last.seq).into());
+        row.insert("failedSeq".into(), last.seq.into());
+        row.insert("operation".into(), operation_name(last).into());
+        row.insert("httpStatus".into(), operation.status.into());
+        row.insert("scimType".into(), scim_type(operation).into());
+        row.insert("reason".into(), reason(last).into());
+        row.insert("failures".into(), failures.into());
+        rows.push((last.seq, row.into()));
+    }
+    rows.sort_by_key(|(seq, _): &(Seq, Value)| std::cmp::Reverse(*seq));
+    Expected::rows(rows.into_iter().map(|(_, row)| row).collect())
+}

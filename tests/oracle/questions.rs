@@ -1,0 +1,336 @@
+//! The questions: their addresses, and which function of the oracle answers each.
+
+use event::{Application, ResourceType, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::known::Known;
+use super::reports::Termination;
+use super::resources::{Found, id_of};
+use super::{members, operations, reports, resources};
+
+/// A question that is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Users,
+    User,
+    Group,
+    Members,
+    UserTimeline,
+    GroupTimeline,
+    Operations,
+    Diff,
+    GroupIntervals,
+    UserIntervals,
+    Joiners,
+    Leavers,
+    LeaversOfList,
+    Movers,
+    Reactivated,
+    Blame,
+    Unapproved,
+    Overlap,
+    Failing,
+    Coverage,
+}
+
+/// How a question says when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    At,
+    Stretch,
+}
+
+/// What the test needs to know of a question.
+pub struct Shape {
+    pub kind: Kind,
+    /// Whether the server answers it yet. One that is off is not asked.
+    pub on: bool,
+    pub when: When,
+    /// Whether it is a list with `limit` and `cursor`.
+    pub has_pages: bool,
+}
+
+const fn shape(kind: Kind, on: bool, when: When, has_pages: bool) -> Shape {
+    Shape { kind, on, when, has_pages }
+}
+
+/// Every question, once.
+pub const SHAPES: [Shape; 20] = [
+    shape(Kind::Users, true, When::At, true),
+    shape(Kind::User, true, When::At, false),
+    shape(Kind::Group, true, When::At, false),
+    shape(Kind::Members, true, When::At, true),
+    shape(Kind::UserTimeline, true, When::Stretch, true),
+    shape(Kind::GroupTimeline, true, When::Stretch, true),
+    shape(Kind::Operations, true, When::Stretch, true),
+    shape(Kind::Diff, true, When::Stretch, true),
+    shape(Kind::GroupIntervals, true, When::Stretch, true),
+    shape(Kind::UserIntervals, true, When::Stretch, true),
+    shape(Kind::Joiners, true, When::Stretch, true),
+    shape(Kind::Leavers, true, When::Stretch, true),
+    shape(Kind::LeaversOfList, true, When::Stretch, true),
+    shape(Kind::Movers, true, When::Stretch, true),
+    shape(Kind::Reactivated, true, When::Stretch, true),
+    shape(Kind::Blame, true, When::At, true),
+    shape(Kind::Unapproved, true, When::Stretch, true),
+    shape(Kind::Overlap, true, When::Stretch, true),
+    shape(Kind::Failing, true, When::At, true),
+    shape(Kind::Coverage, true, When::Stretch, true),
+];
+
+/// Whether `members` takes `nested` and says `via`, and `users/{user}` takes `include=groups`, yet.
+pub const NESTED: bool = true;
+
+/// The parameters of one question; those that it does not take stay as they are.
+#[derive(Clone, Default, Debug)]
+pub struct Asked {
+    pub app: Option<&'static str>,
+    pub at: Option<Timestamp>,
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+    pub known_at: Option<String>,
+    /// In the address; the same for `group`.
+    pub user: String,
+    pub group: String,
+    /// To narrow the intervals; the same for `other_group`.
+    pub other_user: Option<String>,
+    pub other_group: Option<String>,
+    pub groups: Vec<String>,
+    pub active: Option<bool>,
+    pub nested: bool,
+    pub include_groups: bool,
+    pub on: Option<&'static str>,
+    pub path: Option<&'static str>,
+    pub within_seconds: Option<i64>,
+}
+
+impl Asked {
+    /// How many of the known events the state that is asked about rests on.
+    pub fn at_count(&self, known: &Known<'_>) -> usize {
+        known.through(self.at.unwrap_or(known.now))
+    }
+
+    /// The events of the stretch: from which count on, and before which.
+    pub fn stretch(&self, known: &Known<'_>) -> (usize, usize) {
+        let start = self.from.map_or(0, |from| known.before(from));
+        (start, self.to.map_or(known.size, |to| known.before(to)))
+    }
+}
+
+/// An answer as it must be.
+#[derive(Debug)]
+pub struct Expected {
+    pub status: u16,
+    /// Members of the answer; what is not named here may be anything.
+    pub members: Map<String, Value>,
+    /// Whether the order of the rows is said.
+    pub is_ordered: bool,
+    /// Rows with such a path may be anything.
+    pub without: Option<&'static str>,
+    /// A column that may have any value.
+    pub open: Option<&'static str>,
+}
+
+impl Expected {
+    pub fn answer() -> Expected {
+        Expected { status: 200, members: Map::new(), is_ordered: true, without: None, open: None }
+    }
+
+    pub fn rows(rows: Vec<Value>) -> Expected {
+        let count = rows.len();
+        Expected::answer().with("rows", rows).with("rowCount", count)
+    }
+
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Expected {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn unordered(mut self) -> Expected {
+        self.is_ordered = false;
+        self
+    }
+
+    pub fn open(mut self, column: &'static str) -> Expected {
+        self.open = Some(column);
+        self
+    }
+
+    pub fn without_rows_of(mut self, path: &'static str) -> Expected {
+        self.members.remove("rowCount");
+        self.without = Some(path);
+        self
+    }
+
+    /// As long as nothing is nested.
+    fn without_via(mut self) -> Expected {
+        self.members.remove("nested");
+        for row in self.members.get_mut("rows").and_then(Value::as_array_mut).into_iter().flatten()
+        {
+            if let Some(row) = row.as_object_mut() {
+                row.remove("via");
+            }
+        }
+        self
+    }
+
+    pub fn not_found() -> Expected {
+        Expected { status: 404, ..Expected::answer() }.with("type", "/problems/not-found")
+    }
+
+    /// The refusal of a name that means nobody, or several.
+    pub fn refused(known: &Known<'_>, application: Application, found: Found) -> Expected {
+        match found {
+            Found::Nobody => Expected::not_found(),
+            Found::One(_) => unreachable!("it means one"),
+            Found::Several(numbers) => {
+                let ids = numbers.iter().map(|number| id_of(known, application, *number));
+                let ids: Vec<Value> = ids.collect();
+                Expected { status: 400, ..Expected::answer() }
+                    .with("type", "/problems/ambiguous-name")
+                    .with("candidates", ids)
+            }
+        }
+    }
+}
+
+/// The address of a question, without `limit` and `cursor`.
+pub fn address(shape: &Shape, asked: &Asked) -> String {
+    let Asked { user, group, .. } = asked;
+    let app = "/apps/boat";
+    let path = match shape.kind {
+        Kind::Users => format!("{app}/users"),
+        Kind::User => format!("{app}/users/{user}"),
+        Kind::Group => format!("{app}/groups/{group}"),
+        Kind::Members => format!("{app}/groups/{group}/members"),
+        Kind::UserTimeline => format!("{app}/users/{user}/timeline"),
+        Kind::GroupTimeline => format!("{app}/groups/{group}/timeline"),
+        Kind::Operations => "/operations".to_owned(),
+        Kind::Diff => format!("{app}/groups/{group}/diff"),
+        Kind::GroupIntervals => format!("{app}/groups/{group}/intervals"),
+        Kind::UserIntervals => format!("{app}/users/{user}/intervals"),
+        Kind::Joiners => "/reports/joiners".to_owned(),
+        Kind::Leavers | Kind::LeaversOfList => "/reports/leavers".to_owned(),
+        Kind::Movers => "/reports/movers".to_owned(),
+        Kind::Reactivated => "/reports/reactivated".to_owned(),
+        Kind::Blame => format!("{app}/users/{user}/blame"),
+        Kind::Unapproved => "/reports/unapproved".to_owned(),
+        Kind::Overlap => "/reports/overlap".to_owned(),
+        Kind::Failing => "/reports/failing".to_owned(),
+        Kind::Coverage => "/coverage".to_owned(),
+    };
+    let mut parameters = vec![];
+    let mut add = |name: &str, value: Option<String>| {
+        parameters.extend(value.map(|value| format!("{name}={value}")));
+    };
+    match shape.when {
+        When::At => add("at", asked.at.map(|time| time.to_string())),
+        When::Stretch => {
+            add("from", asked.from.map(|time| time.to_string()));
+            add("to", asked.to.map(|time| time.to_string()));
+        }
+    }
+    add("knownAt", asked.known_at.clone());
+    let app = asked.app.map(str::to_owned);
+    let nested = asked.nested.then(|| "true".to_owned());
+    match shape.kind {
+        Kind::Users => add("active", asked.active.map(|active| active.to_string())),
+        Kind::User => {
+            add("include", asked.include_groups.then(|| "groups".to_owned()));
+            add("nested", nested.filter(|_| asked.include_groups));
+        }
+        Kind::Members => add("nested", nested),
+        Kind::GroupIntervals => add("user", asked.other_user.clone()),
+        Kind::UserIntervals => add("group", asked.other_group.clone()),
+        Kind::Movers => {
+            add("app", app);
+            add("on", asked.on.map(str::to_owned));
+        }
+        Kind::LeaversOfList => {
+            add("app", app);
+            add("list", Some("left".to_owned()));
+            add("within", asked.within_seconds.map(|seconds| format!("PT{seconds}S")));
+        }
+        Kind::Blame => add("path", asked.path.map(str::to_owned)),
+        Kind::Overlap => {
+            add("app", Some("boat".to_owned()));
+            add("groups", Some(asked.groups.join(",")));
+        }
+        Kind::Operations
+        | Kind::Joiners
+        | Kind::Leavers
+        | Kind::Reactivated
+        | Kind::Unapproved
+        | Kind::Failing
+        | Kind::Coverage => add("app", app),
+        Kind::Group | Kind::UserTimeline | Kind::GroupTimeline | Kind::Diff => {}
+    }
+    match parameters.is_empty() {
+        true => format!("/api/v1{path}"),
+        false => format!("/api/v1{path}?{}", parameters.join("&")),
+    }
+}
+
+/// The answer to a question; `None` where its shape does not say what is right. `list` is the one that
+/// was uploaded under the name `left`, when that is known.
+pub fn expected(
+    shape: &Shape,
+    known: &Known<'_>,
+    asked: &Asked,
+    list: Option<&[Termination]>,
+) -> Option<Expected> {
+    let expected = match shape.kind {
+        Kind::Users => resources::users(known, asked),
+        Kind::User => resources::one(known, asked, ResourceType::USER),
+        Kind::Group => resources::one(known, asked, ResourceType::GROUP),
+        Kind::Members => members::members(known, asked),
+        Kind::UserTimeline => operations::timeline(known, asked, ResourceType::USER),
+        Kind::GroupTimeline => operations::timeline(known, asked, ResourceType::GROUP),
+        Kind::Operations => operations::list(known, asked),
+        Kind::Diff => members::diff(known, asked),
+        Kind::GroupIntervals => members::intervals(known, asked, ResourceType::GROUP),
+        Kind::UserIntervals => members::intervals(known, asked, ResourceType::USER),
+        Kind::Joiners => reports::joiners(known, asked),
+        Kind::Leavers => reports::leavers(known, asked),
+        Kind::LeaversOfList => reports::leavers_of(known, asked, list?)?,
+        Kind::Movers => reports::movers(known, asked),
+        Kind::Reactivated => reports::reactivated(known, asked),
+        Kind::Blame => resources::blame(known, asked),
+        Kind::Unapproved => operations::unapproved(known, asked),
+        Kind::Overlap => members::overlap(known, asked),
+        Kind::Failing => operations::failing(known, asked),
+        Kind::Coverage => coverage(known, asked),
+    };
+    if expected.status != 200 {
+        return Some(expected);
+    }
+    let expected = if NESTED { expected } else { expected.without_via() };
+    let (coverage, count) = match shape.when {
+        When::At => {
+            let at = asked.at.unwrap_or(known.now);
+            (
+                known.coverage_at(at),
+                (at < known.now || known.is_repeatable).then(|| known.through(at)),
+            )
+        }
+        When::Stretch => (
+            known.coverage_between(asked.from, asked.to),
+            known.is_repeatable.then_some(known.size),
+        ),
+    };
+    let expected = expected.with("coverage", coverage);
+    // What nobody bounds stands at the end of the log, where the questions themselves are.
+    Some(match count {
+        Some(count) => expected.with("atSeq", count.checked_sub(1)),
+        None => expected,
+    })
+}
+
+/// `GET /coverage`, of a recorder that never stopped and applications without imports.
+fn coverage(known: &Known<'_>, asked: &Asked) -> Expected {
+    let mut rows = known.gaps_between(asked.from, asked.to);
+    for row in &mut rows {
+        row["application"] = json!(null);
+    }
+    Expected::rows(rows)
+}

@@ -1,0 +1,371 @@
+//! Users and groups as they were: who bears a name, what they are called, what they look like.
+
+use std::collections::BTreeSet;
+
+use event::{
+    Application, Attribute, Changes, Content, Credential, Event, Fact, Number, ResourceType, Seq,
+};
+use serde_json::{Map, Value, json};
+
+use super::known::Known;
+use super::members::{Reached, groups_of};
+use super::operations::operation_name;
+use super::questions::{Asked, Expected};
+use super::{Resource, World};
+
+/// Whom a name in an address means.
+pub enum Found {
+    Nobody,
+    One(Number),
+    Several(Vec<Number>),
+}
+
+/// Somebody who bore a name: from one count of events on, to another.
+struct Bearer {
+    number: Number,
+    since: usize,
+    until: Option<usize>,
+}
+
+/// Whom `id`, `userName:…`, `externalId:…` or `displayName:…` means after the first `at` events.
+pub fn found(
+    known: &Known<'_>,
+    application: Application,
+    kind: ResourceType,
+    name: &str,
+    at: usize,
+) -> Found {
+    let Some((attribute, value)) = name.split_once(':') else {
+        let number = number_of_id(known.last(application), kind, name);
+        return number.map_or(Found::Nobody, Found::One);
+    };
+    let bearers = bearers(known, application, kind, attribute, value);
+    let then = bearers
+        .iter()
+        .filter(|bearer| bearer.since <= at && bearer.until.is_none_or(|until| at < until));
+    let then: BTreeSet<Number> = then.map(|bearer| bearer.number).collect();
+    if then.len() > 1 {
+        return Found::Several(then.into_iter().collect());
+    }
+    let before = bearers.iter().filter(|bearer| bearer.since <= at);
+    let last_before = before.max_by_key(|bearer| bearer.until).map(|bearer| bearer.number);
+    let first_after = bearers.iter().min_by_key(|bearer| bearer.since).map(|bearer| bearer.number);
+    let one = then.first().copied().or(last_before).or(first_after);
+    one.map_or(Found::Nobody, Found::One)
+}
+
+/// Everybody who ever bore a name, and whom it only mentions.
+pub fn ever(
+    known: &Known<'_>,
+    application: Application,
+    kind: ResourceType,
+    name: &str,
+) -> BTreeSet<Number> {
+    let Some((attribute, value)) = name.split_once(':') else {
+        return number_of_id(known.last(application), kind, name).into_iter().collect();
+    };
+    let bearers = bearers(known, application, kind, attribute, value);
+    let mut numbers: BTreeSet<Number> = bearers.iter().map(|bearer| bearer.number).collect();
+    for event in known.events_of(application) {
+        let Fact::Operation(operation) = &event.header.fact else { continue };
+        for (number, changes) in changes_of(event) {
+            if let Some(mention) = &changes.mention
+                && operation.resource_type == kind
+                && mention.attribute.name() == attribute
+                && same(attribute, &mention.value, value)
+            {
+                numbers.insert(number);
+            }
+        }
+    }
+    numbers
+}
+
+fn number_of_id(world: &World, kind: ResourceType, id: &str) -> Option<Number> {
+    let gone = world.gone.iter().map(|(number, (resource, _))| (number, resource));
+    let all = world.resources.iter().chain(gone);
+    let mut fitting =
+        all.filter(|(_, resource)| resource.kind == kind && resource.attributes["id"] == id);
+    fitting.next().map(|(number, _)| *number)
+}
+
+fn bearers(
+    known: &Known<'_>,
+    application: Application,
+    kind: ResourceType,
+    attribute: &str,
+    value: &str,
+) -> Vec<Bearer> {
+    let bears = |world: &World, number: Number| {
+        let resource = world.resources.get(&number).filter(|resource| resource.kind == kind);
+        let text = resource.and_then(|resource| resource.attributes.get(attribute)?.as_str());
+        text.is_some_and(|text| same(attribute, text, value))
+    };
+    let last = known.last(application);
+    let mut bearers = vec![];
+    for number in last.resources.keys().chain(last.gone.keys()) {
+        let runs = runs(known, |count| bears(known.world(application, count), *number));
+        for (since, until) in runs {
+            bearers.push(Bearer { number: *number, since, until });
+        }
+    }
+    bearers
+}
+
+/// The maximal runs of counts at which something was so: from the first to before the second.
+pub fn runs(known: &Known<'_>, is: impl Fn(usize) -> bool) -> Vec<(usize, Option<usize>)> {
+    let mut runs: Vec<(usize, Option<usize>)> = vec![];
+    let mut was = false;
+    for count in 0..=known.size {
+        let now = is(count);
+        match (was, now) {
+            (false, true) => runs.push((count, None)),
+            (true, false) => runs.last_mut().expect("it began").1 = Some(count),
+            _ => {}
+        }
+        was = now;
+    }
+    runs
+}
+
+fn same(attribute: &str, one: &str, other: &str) -> bool {
+    match attribute {
+        "externalId" => one == other,
+        _ => one.to_lowercase() == other.to_lowercase(),
+    }
+}
+
+/// The changes of an event, with whose they are.
+pub fn changes_of(event: &Event) -> impl Iterator<Item = (Number, &Changes)> {
+    event.parts.iter().filter_map(|part| match &part.content {
+        Content::Changes(changes) => Some((part.subject, changes)),
+        _ => None,
+    })
+}
+
+/// An attribute of the resource's own schema, or null.
+pub fn value(resource: Option<&Resource>, name: &str) -> Value {
+    resource.and_then(|resource| resource.attributes.get(name).cloned()).unwrap_or(Value::Null)
+}
+
+/// The SCIM id of a number: that of its resource, or the unknown id by which it was mentioned.
+pub fn id_of(known: &Known<'_>, application: Application, number: Number) -> Value {
+    let last = known.last(application);
+    match (last.is_or_was(number), last.mentions.get(&number)) {
+        (Some(resource), _) => value(Some(resource), "id"),
+        (None, Some(mention)) if mention.attribute == Attribute::Id => {
+            mention.value.as_str().into()
+        }
+        (None, _) => Value::Null,
+    }
+}
+
+/// The columns userId, userName, externalId, displayName: as they were after the first `at` events,
+/// or when the resource was deleted by then before that; of somebody who was never there the name by
+/// which they were mentioned.
+pub fn identity(
+    known: &Known<'_>,
+    application: Application,
+    number: Number,
+    at: usize,
+) -> Map<String, Value> {
+    let world = known.world(application, at);
+    let resource = world.is_or_was(number);
+    let mut row = Map::new();
+    row.insert("userId".into(), id_of(known, application, number));
+    for name in ["userName", "externalId", "displayName"] {
+        let mention =
+            world.mentions.get(&number).filter(|mention| mention.attribute.name() == name);
+        let mentioned = mention.map(|mention| Value::from(mention.value.as_str()));
+        let said = if resource.is_some() { None } else { mentioned };
+        row.insert(name.into(), said.unwrap_or_else(|| value(resource, name)));
+    }
+    row
+}
+
+/// The name of a type of resource.
+pub fn type_name(kind: ResourceType) -> Option<&'static str> {
+    match kind {
+        ResourceType::USER => Some("User"),
+        ResourceType::GROUP => Some("Group"),
+        _ => None,
+    }
+}
+
+/// What a group is called, or was last before its deletion.
+pub fn group_name(world: &World, group: Number) -> Value {
+    value(world.is_or_was(group), "displayName")
+}
+
+/// `exists` and `existsSeq`.
+pub fn existence(
+    known: &Known<'_>,
+    application: Application,
+    number: Number,
+    at: usize,
+) -> (&'static str, Seq) {
+    let world = known.world(application, at);
+    if let Some(resource) = world.resources.get(&number) {
+        return ("yes", resource.created);
+    }
+    match world.gone.get(&number) {
+        Some((_, seq)) => ("deleted", *seq),
+        None => ("no", known.last(application).is_or_was(number).expect("it came later").created),
+    }
+}
+
+/// `GET /apps/{app}/users`
+pub fn users(known: &Known<'_>, asked: &Asked) -> Expected {
+    let (application, at) = (known.application("boat"), asked.at_count(known));
+    let world = known.world(application, at);
+    let rows = world.users(asked.active).into_iter().map(|number| {
+        let resource = &world.resources[&number];
+        let mut row = identity(known, application, number, at);
+        row.insert("active".into(), resource.active.into());
+        row.insert("createdAt".into(), known.time(resource.created).into());
+        row.insert("createdSeq".into(), resource.created.into());
+        row.insert("startKnown".into(), true.into());
+        Value::Object(row)
+    });
+    Expected::rows(rows.collect())
+}
+
+/// `GET /apps/{app}/users/{user}` and `GET /apps/{app}/groups/{group}`
+pub fn one(known: &Known<'_>, asked: &Asked, kind: ResourceType) -> Expected {
+    let (application, at) = (known.application("boat"), asked.at_count(known));
+    let name = if kind == ResourceType::USER { &asked.user } else { &asked.group };
+    let number = match found(known, application, kind, name, at) {
+        Found::One(number) => number,
+        other => return Expected::refused(known, application, other),
+    };
+    let world = known.world(application, at);
+    let resource = world.resources.get(&number);
+    let (exists, seq) = existence(known, application, number, at);
+    let whole = resource.map(|resource| representation(known, application, resource));
+    let expected = Expected::answer()
+        .with("exists", exists)
+        .with("existsSeq", seq)
+        .with("resource", whole)
+        .with("rowCount", u64::from(resource.is_some()));
+    if kind != ResourceType::USER || !asked.include_groups {
+        return expected;
+    }
+    let groups = groups_of(world, number, asked.nested).into_iter().map(|(group, reached)| {
+        let Reached { via, since } = reached;
+        json!({
+            "groupId": id_of(known, application, group),
+            "groupName": group_name(world, group),
+            "direct": via.is_empty(),
+            "via": via_ids(known, application, &via),
+            "memberSince": known.time(since),
+            "addedBySeq": since,
+            "startKnown": true,
+        })
+    });
+    let groups: Vec<Value> = groups.collect();
+    expected.with("groups", groups)
+}
+
+/// `via`: null for what is direct.
+pub fn via_ids(known: &Known<'_>, application: Application, via: &[Number]) -> Value {
+    if via.is_empty() {
+        return Value::Null;
+    }
+    via.iter().map(|group| id_of(known, application, *group)).collect()
+}
+
+/// In the words of SCIM, without members and groups.
+fn representation(known: &Known<'_>, application: Application, resource: &Resource) -> Value {
+    let name = type_name(resource.kind).expect("users and groups only");
+    let mut schemas = vec![format!("urn:ietf:params:scim:schemas:core:2.0:{name}")];
+    let keys = resource.attributes.keys();
+    schemas.extend(keys.filter(|key| key.starts_with("urn:")).cloned());
+    let (slug, id) = (known.slug(application), value(Some(resource), "id"));
+    let id = id.as_str().expect("an id is a text");
+    let mut whole = resource.attributes.clone();
+    whole.insert("schemas".into(), schemas.into());
+    let meta = json!({
+        "resourceType": name,
+        "created": known.time(resource.created),
+        "lastModified": known.time(resource.version),
+        "location": format!("http://audit.example/apps/{slug}/scim/v2/{name}s/{id}"),
+        "version": format!("W/\"{}\"", resource.version),
+    });
+    whole.insert("meta".into(), meta);
+    whole.into()
+}
+
+/// `GET /apps/{app}/users/{user}/blame`
+pub fn blame(known: &Known<'_>, asked: &Asked) -> Expected {
+    let (application, at) = (known.application("boat"), asked.at_count(known));
+    let number = match found(known, application, ResourceType::USER, &asked.user, at) {
+        Found::One(number) => number,
+        other => return Expected::refused(known, application, other),
+    };
+    // What somebody had who was deleted by then.
+    let deleted = known.world(application, at).gone.get(&number);
+    let at = deleted.map_or(at, |(_, seq)| *seq as usize);
+    let fits = |path: &str, attribute: &str| {
+        asked.path.is_none_or(|asked| asked == path || asked == attribute)
+    };
+    // What was said last of each path, and of each group.
+    let mut rows = std::collections::BTreeMap::new();
+    for event in known.events_of(application).filter(|event| event.seq < at as Seq) {
+        for (subject, changes) in changes_of(event) {
+            if subject == number && changes.mention.is_none() {
+                for change in &changes.values {
+                    let path = change.path.to_string();
+                    // How the elements of a list are told apart can change with the list.
+                    let is_list = change.path.attribute == "emails";
+                    if !is_list && fits(&path, &change.path.attribute) {
+                        let json = |text: &Option<Vec<u8>>| -> Value {
+                            let text = text.as_ref();
+                            text.map_or(Value::Null, |text| serde_json::from_slice(text).unwrap())
+                        };
+                        let said = (json(&change.new), change.new.is_none(), json(&change.old));
+                        rows.insert((path.clone(), Number(0)), set_row(known, event, &path, said));
+                    }
+                }
+            }
+            if !fits("groups", "groups") {
+                continue;
+            }
+            let id = id_of(known, application, subject);
+            let name = group_name(known.world(application, at), subject);
+            let group = json!({"groupId": id, "groupName": name});
+            let key = ("groups".to_owned(), subject);
+            if changes.joined.contains(&number) {
+                let said = (group.clone(), false, Value::Null);
+                rows.insert(key.clone(), set_row(known, event, "groups", said));
+            }
+            if changes.left.contains(&number) {
+                rows.insert(key, set_row(known, event, "groups", (Value::Null, true, group)));
+            }
+        }
+    }
+    Expected::rows(rows.into_values().collect()).unordered().without_rows_of("emails")
+}
+
+fn set_row(
+    known: &Known<'_>,
+    event: &Event,
+    path: &str,
+    (value, removed, old): (Value, bool, Value),
+) -> Value {
+    let origin = event.header.origin.clone().unwrap_or_default();
+    let actor = (origin.credential != Credential::NONE).then(|| origin.credential.to_string());
+    json!({
+        "path": path,
+        "value": value,
+        "removed": removed,
+        "setAt": known.time(event.seq),
+        "setSeq": event.seq,
+        "eventId": known.event_id(event.seq),
+        "actorType": if actor.is_some() { "token" } else { "none" },
+        "actorId": actor,
+        "sourceIp": origin.client.map(|client| client.to_string()),
+        "operation": operation_name(event),
+        "requestId": origin.request_id,
+        "oldValue": old,
+    })
+}
