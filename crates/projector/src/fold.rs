@@ -25,7 +25,8 @@ use crate::row::{
     self, ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Recorder, Version,
 };
 use crate::set;
-use crate::view::{Unsettled, View};
+use crate::unsettled::Unsettled;
+use crate::view::View;
 
 /// Raised whenever rows, their keys or the fold itself change: rows of another version are made
 /// anew at start-up.

@@ -25,6 +25,7 @@ mod rebuild;
 mod resource;
 mod row;
 mod set;
+mod unsettled;
 mod view;
 
 pub use asked::{AccessSummary, ReferenceList};
@@ -39,4 +40,5 @@ pub use rebuild::{Rebuilt, catch_up, rebuild};
 pub use resource::apply;
 pub use row::{ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Version};
 pub use set::{SetChange, Standing, Stay};
-pub use view::{Bearer, Unsettled, View, seq_at, token_sha256};
+pub use unsettled::Unsettled;
+pub use view::{Bearer, View, seq_at, token_sha256};

@@ -4,9 +4,7 @@
 use std::ops::{ControlFlow, Range};
 
 use event::codec::decode_header;
-use event::{
-    Application, Attribute, Credential, Effect, Number, ResourceType, Seq, Timestamp, Verdict,
-};
+use event::{Application, Attribute, Credential, Number, ResourceType, Seq, Timestamp};
 use sha2::{Digest, Sha256};
 use store::key::{self, Class, KeyRange, Moment, Set};
 use store::{Direction, ReadRows, Row, Store, StoreError};
@@ -319,6 +317,13 @@ impl<'a> View<'a> {
         set::changes_in(self.rows, application, set, (seqs.start.checked_sub(1), until))
     }
 
+    /// Whether a set ever had a member.
+    pub fn had_members(&self, application: Application, set: Set) -> Result<bool, ProjectorError> {
+        let Some(until) = self.until(View::NOW) else { return Ok(false) };
+        let changes = key::set_changes(application, set, None, until);
+        Ok(self.rows.first(&changes, Direction::Forward)?.is_some())
+    }
+
     /// The stay of a member in a set.
     pub fn stay(
         &self,
@@ -469,47 +474,6 @@ impl<'a> View<'a> {
         if damaged { Err(ProjectorError::row("an index")) } else { Ok(seqs) }
     }
 
-    /// The operations on a resource or person whose outcome is not known or not confirmed, oldest first.
-    pub fn unsettled(
-        &self,
-        application: Application,
-        number: Number,
-    ) -> Result<Vec<(Seq, Effect)>, ProjectorError> {
-        let range = key::all_unsettled(application, number);
-        let all = self.collect(&range, Unsettled::decode)?.into_iter();
-        let is_settled = |one: &Unsettled| one.settled_by.is_some_and(|by| self.knows(by));
-        let left = all.filter(|one| self.knows(one.seq) && !is_settled(one));
-        Ok(left.map(|one| (one.seq, one.effect)).collect())
-    }
-
-    /// The operations of an application whose outcome was not known or not confirmed for some time.
-    pub fn all_unsettled(
-        &self,
-        application: Application,
-    ) -> Result<Vec<Unsettled>, ProjectorError> {
-        let range = key::all_unsettled_of(application);
-        let mut all = self.collect(&range, Unsettled::decode)?;
-        all.retain(|one| self.knows(one.seq));
-        for one in &mut all {
-            one.settled_by = one.settled_by.filter(|by| self.knows(*by));
-        }
-        Ok(all)
-    }
-
-    /// What a later look said of an operation, and the event of that look.
-    pub fn settled(&self, seq: Seq) -> Result<Option<(Seq, Verdict)>, ProjectorError> {
-        let Some(value) = self.rows.get(&key::settled(seq))? else { return Ok(None) };
-        let damaged = || ProjectorError::row("what was settled");
-        let (by, code) = value.split_first_chunk::<8>().ok_or_else(damaged)?;
-        let verdicts = [Verdict::Confirmed, Verdict::Contradicted];
-        let verdict = verdicts.into_iter().find(|verdict| code == [*verdict as u8]);
-        let by = Seq::from_be_bytes(*by);
-        if !self.knows(by) {
-            return Ok(None);
-        }
-        Ok(Some((by, verdict.ok_or_else(damaged)?)))
-    }
-
     /// The requests that were about to be sent on and have no outcome, oldest first.
     pub fn intents(&self) -> Result<Vec<Seq>, ProjectorError> {
         self.collect(&key::intents(), |key, _| {
@@ -609,45 +573,6 @@ impl<'a> View<'a> {
             }
         })?;
         failed.map_or(Ok(found), Err)
-    }
-}
-
-/// An operation whose outcome was not known, or not confirmed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Unsettled {
-    /// Its place.
-    pub seq: Seq,
-    /// On which resource or person; nobody when that is not known either.
-    pub number: Number,
-    /// [`Effect::Unknown`] or [`Effect::Unverified`].
-    pub effect: Effect,
-    /// The later look that settled it.
-    pub settled_by: Option<Seq>,
-}
-
-impl Unsettled {
-    pub(crate) fn encode(effect: u8, settled_by: Option<Seq>) -> Vec<u8> {
-        let mut out = vec![effect];
-        out.extend(settled_by.map(Seq::to_be_bytes).into_iter().flatten());
-        out
-    }
-
-    fn decode(key: &[u8], value: &[u8]) -> Result<Unsettled, ProjectorError> {
-        let damaged = || ProjectorError::row("what is unsettled");
-        let number = key.get(5..9).and_then(|bytes| bytes.try_into().ok()).ok_or_else(damaged)?;
-        let (code, settled_by) = value.split_first().ok_or_else(damaged)?;
-        let effect = [Effect::Unknown, Effect::Unverified];
-        let effect = effect.into_iter().find(|effect| *code == *effect as u8);
-        let settled_by = match settled_by {
-            [] => None,
-            seq => Some(row::decode_seq("what is unsettled", seq)?),
-        };
-        Ok(Unsettled {
-            seq: key::last_seq(key).ok_or_else(damaged)?,
-            number: Number(u32::from_be_bytes(number)),
-            effect: effect.ok_or_else(damaged)?,
-            settled_by,
-        })
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use event::{Action, Application, Number, ResourceType, Seq, Status, Timestamp};
+use event::{Action, Application, Number, ResourceType, Status, Timestamp};
 use projector::{Claim, ProjectorError};
 use serde_json::{Map, Value};
 use store::key::{Moment, Set};
@@ -96,7 +96,7 @@ pub(crate) fn is_only_imported(
         return Ok(false);
     }
     let users = Set::Existing(ResourceType::USER);
-    Ok(record.view.set_changes(application, users, 0..Seq::MAX)?.is_empty())
+    Ok(!record.view.had_members(application, users)?)
 }
 
 fn until(at: Timestamp) -> (Moment, Moment) {

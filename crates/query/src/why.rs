@@ -423,7 +423,7 @@ impl About<'_> {
         for claim in claims {
             let entry = entry_of(self.record, &claim)?;
             let what = entry.display_name().unwrap_or("Something").to_owned();
-            let text = format!("{what} at {}.", claim.moment.occurred_at);
+            let text = format!("{what} at {}.", second(claim.moment.occurred_at));
             node.nodes.push(Node::new("change", State::Yes, text, &[claim.moment.seq]));
             seqs.push(claim.moment.seq);
         }
@@ -434,7 +434,7 @@ impl About<'_> {
     /// Why there never was an account, and what would have to change.
     fn why_not(&self, evidence: &Evidence) -> Result<(String, Option<String>), Error> {
         if let Some((claim, entry, skip)) = evidence.entries.first() {
-            let when = claim.moment.occurred_at;
+            let when = second(claim.moment.occurred_at);
             match claim.status {
                 Status::Skipped => {
                     let sentence = sentence_for_skip(skip.as_deref(), entry);
@@ -463,7 +463,7 @@ impl About<'_> {
             return Ok((text, Some(remedy.to_owned())));
         }
         if let Some((seq, _)) = evidence.lookups.first() {
-            let when = self.record.recorded_at(*seq)?;
+            let when = second(self.record.recorded_at(*seq)?);
             let text = format!(
                 "The provider looked for the account at {when}, found none, and sent no request to \
                  create it: it decided against it, or has not come to it yet."
@@ -476,6 +476,12 @@ impl About<'_> {
                       import its log.";
         Ok((text.to_owned(), Some(remedy.to_owned())))
     }
+}
+
+/// An instant as a sentence has it: to the second.
+fn second(time: Timestamp) -> String {
+    let text = time.to_string();
+    text.split_once('.').map_or(text.clone(), |(second, _)| format!("{second}Z"))
 }
 
 /// How the checks are spelled, in logs of different years.

@@ -159,11 +159,14 @@ fn resources(
 /// `GET /api/v1/operations/{id}`: one operation whole, by event id or seq.
 pub(super) async fn one(ask: Ask, Names(id): Names<String>) -> Result<Answer, Error> {
     ask.answer(move |reading| {
-        let params = reading.params(&[])?;
-        let record = &reading.record;
+        let params = reading.params(&["knownAt", "tz"])?;
+        let stand = Stand::of_one(&reading.record, &params, &[("operation", &id)])?;
+        let record = &reading.record.of_first(stand.size);
         let (event, number) = found(&reading, &id)?;
+        if event.seq >= record.size {
+            return Err(NO_OPERATION);
+        }
         let shown = Shown::of(&event).ok_or(NO_OPERATION)?;
-        let stand = Stand::of_one(record, &params, &[("operation", &id)])?;
         let whole = Operations::new(record)?.whole(&shown)?;
         let answer = Answer::new(record, &stand, &Coverage::complete());
         let answer = answer.about(event.header.application, number);
