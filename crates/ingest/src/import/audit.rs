@@ -75,14 +75,15 @@ const CLAIMS: &[Claim] = &[
     Claim { name: "operationName", place: "activityDisplayName", shape: Shape::Text, fills: true },
 ];
 
-pub(super) fn entry(lifted: Lifted<'_>) -> Result<Entry, Refused> {
+pub(super) fn entry(mut lifted: Lifted) -> Result<Entry, Refused> {
     let category = shape::text(&lifted.entry, "category");
     if !category.is_some_and(|category| category.eq_ignore_ascii_case(CATEGORY)) {
-        let path = lifted.member.map_or_else(|| "category".into(), |at| format!("{at}.category"));
+        let path =
+            lifted.member.map_or_else(|| "category".to_owned(), |at| format!("{at}.category"));
         return Err(Refused { path, what: format!("expected `{CATEGORY}`") });
     }
-    let mut body = lifted.normal(ENTRY)?;
-    let mut envelope = lifted.envelope;
+    lifted.normalize(ENTRY)?;
+    let Lifted { entry: mut body, mut envelope, .. } = lifted;
     settle(&mut body, &mut envelope, CLAIMS);
     keep(&mut body, envelope);
     let entry = typed(&body)?;

@@ -6,12 +6,11 @@
 //!  Log Analytics        the entry's members as columns beside the envelope's
 //! ```
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
 use super::entry::{Entry, Refused};
 use super::form::{Form, judge};
+use super::settle::take;
 use super::shape::{self, Member, Path, Shape};
 use super::{audit, provisioning};
 
@@ -25,9 +24,9 @@ use super::{audit, provisioning};
 ///
 /// The record is none of the forms, is larger than 1 MiB, deeper than 32, lacks its id or its time, or
 /// one of its documented members holds what cannot be read.
-pub fn understand(record: &Value) -> Result<Entry, Refused> {
+pub fn understand(record: Value) -> Result<Entry, Refused> {
     let path = Path::Record;
-    shape::weigh(record, &path)?;
+    shape::weigh(&record, &path)?;
     let Value::Object(members) = record else {
         return Err(path.refused("expected a JSON object"));
     };
@@ -36,7 +35,7 @@ pub fn understand(record: &Value) -> Result<Entry, Refused> {
         Some(Form::Graph | Form::PortalJson) => provisioning::entry(Lifted::bare(members)),
         Some(Form::Stream) => enveloped(members),
         Some(Form::LogAnalytics) => row(members),
-        Some(Form::Audit) if shape::get(members, "properties").is_some() => enveloped(members),
+        Some(Form::Audit) if shape::get(&members, "properties").is_some() => enveloped(members),
         Some(Form::Audit) => audit::entry(Lifted::bare(members)),
         Some(Form::PortalCsv) | None => Err(path.refused(
             "expected an entry of the provisioning log or of the directory audit log, as Graph, the \
@@ -46,74 +45,62 @@ pub fn understand(record: &Value) -> Result<Entry, Refused> {
 }
 
 /// An entry out of its envelope.
-pub(super) struct Lifted<'a> {
-    pub entry: Cow<'a, Map<String, Value>>,
+pub(super) struct Lifted {
+    pub entry: Map<String, Value>,
     /// The envelope's other members.
     pub envelope: Map<String, Value>,
-    /// The member of the record in which the entry stands.
-    pub member: Option<&'a str>,
+    /// The member of the record in which the entry stood.
+    pub member: Option<String>,
 }
 
-impl<'a> Lifted<'a> {
-    fn bare(members: &'a Map<String, Value>) -> Lifted<'a> {
-        Lifted { entry: Cow::Borrowed(members), envelope: Map::new(), member: None }
+impl Lifted {
+    fn bare(entry: Map<String, Value>) -> Lifted {
+        Lifted { entry, envelope: Map::new(), member: None }
     }
 
-    /// The entry with the members of the table.
-    pub(super) fn normal(&self, table: &'static [Member]) -> Result<Map<String, Value>, Refused> {
-        match self.member {
-            None => shape::object(&self.entry, table, &Path::Record),
-            Some(name) => shape::object(&self.entry, table, &Path::Name(&Path::Record, name)),
+    /// Gives the entry the members of the table.
+    pub(super) fn normalize(&mut self, table: &'static [Member]) -> Result<(), Refused> {
+        match &self.member {
+            None => shape::object(&mut self.entry, table, &Path::Record),
+            Some(name) => shape::object(&mut self.entry, table, &Path::Name(&Path::Record, name)),
         }
     }
 }
 
-fn enveloped(members: &Map<String, Value>) -> Result<Entry, Refused> {
+fn enveloped(mut envelope: Map<String, Value>) -> Result<Entry, Refused> {
     let here = Path::Record;
-    let category = shape::text(members, "category").unwrap_or("");
+    let category = shape::text(&envelope, "category").unwrap_or("");
     let is_audit = category.eq_ignore_ascii_case("AuditLogs");
     if !is_audit && !category.eq_ignore_ascii_case("ProvisioningLogs") {
-        return Err(Path::Name(&here, "category").refused(expected_category()));
+        let what = "expected `ProvisioningLogs`, or `AuditLogs` for the directory audit log";
+        return Err(Path::Name(&here, "category").refused(what));
     }
     // Another product of the same maker writes records of the same category.
-    if let Some(resource) = shape::text(members, "resourceId")
+    if let Some(resource) = shape::text(&envelope, "resourceId")
         && !resource.to_ascii_lowercase().contains("microsoft.aadiam")
     {
         let path = Path::Name(&here, "resourceId");
         return Err(path.refused("expected a resource of the provider Microsoft.aadiam"));
     }
-    let held = |(name, _): &(&String, &Value)| name.eq_ignore_ascii_case("properties");
-    let Some((member, held)) = members.iter().find(held) else {
+    let Some((member, mut held)) = take(&mut envelope, "properties") else {
         return Err(Path::Name(&here, "properties").refused("is missing"));
     };
-    let Value::Object(entry) = shape::value(held, &Shape::Free, true, &Path::Name(&here, member))?
-    else {
-        return Err(Path::Name(&here, member).refused("expected an object"));
+    shape::value(&mut held, &Shape::Free, true, &Path::Name(&here, &member))?;
+    let Value::Object(entry) = held else {
+        return Err(Path::Name(&here, &member).refused("expected an object"));
     };
-    let mut envelope = members.clone();
-    envelope.remove(member);
-    let lifted = Lifted { entry: Cow::Owned(entry), envelope, member: Some(member) };
+    let lifted = Lifted { entry, envelope, member: Some(member) };
     if is_audit { audit::entry(lifted) } else { provisioning::entry(lifted) }
 }
 
-fn expected_category() -> &'static str {
-    "expected `ProvisioningLogs`, or `AuditLogs` for the directory audit log"
-}
-
-/// The name of a table of Log Analytics, and the columns of it that hold the entry.
-const TABLE: &str = "AADProvisioningLogs";
-
-fn row(members: &Map<String, Value>) -> Result<Entry, Refused> {
-    if shape::text(members, "Type").is_some_and(|table| !table.eq_ignore_ascii_case(TABLE)) {
+fn row(members: Map<String, Value>) -> Result<Entry, Refused> {
+    const TABLE: &str = "AADProvisioningLogs";
+    if shape::text(&members, "Type").is_some_and(|table| !table.eq_ignore_ascii_case(TABLE)) {
         let path = Path::Name(&Path::Record, "Type");
-        return Err(path.refused("expected a row of the table AADProvisioningLogs"));
+        return Err(path.refused(format!("expected a row of the table {TABLE}")));
     }
-    let (mut entry, mut envelope) = (Map::new(), Map::new());
-    for (name, value) in members {
-        let side = if is_of_entry(name) { &mut entry } else { &mut envelope };
-        side.insert(name.clone(), value.clone());
-    }
-    provisioning::entry(Lifted { entry: Cow::Owned(entry), envelope, member: None })
+    let (entry, envelope) = members.into_iter().partition(|(name, _)| is_of_entry(name));
+    provisioning::entry(Lifted { entry, envelope, member: None })
 }
 
 /// Two columns have names that mislead: `TenantId` is the workspace, `SourceSystem` the collector.

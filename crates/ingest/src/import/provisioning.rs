@@ -105,11 +105,11 @@ pub(super) fn knows(column: &str) -> bool {
         || is(STATUS_INFO)
 }
 
-pub(super) fn entry(lifted: Lifted<'_>) -> Result<Entry, Refused> {
-    let mut body = lifted.normal(ENTRY)?;
-    let mut envelope = lifted.envelope;
+pub(super) fn entry(mut lifted: Lifted) -> Result<Entry, Refused> {
+    lifted.normalize(ENTRY)?;
+    let Lifted { entry: mut body, mut envelope, member } = lifted;
     // In a row of Log Analytics this is the workspace, which says nothing of the entry.
-    let workspace = if lifted.member.is_none() { take(&mut envelope, "tenantId") } else { None };
+    let workspace = if member.is_none() { take(&mut envelope, "tenantId") } else { None };
     settle_action(&mut body);
     settle_status(&mut body, &mut envelope)?;
     settle(&mut body, &mut envelope, CLAIMS);
@@ -164,16 +164,14 @@ fn settle_status(
     let mut place = body.remove("provisioningStatusInfo").unwrap_or_default();
     if let Some((name, given)) = take(body, STATUS_INFO) {
         let claim = old_status(&given, &Path::Name(&Path::Record, &name))?;
-        let status = place.get("status").unwrap_or(&Value::Null);
-        let agrees = status.is_null() || claim.get("status") == Some(status);
-        if !(agrees && covers(&mut place, &claim)) {
+        if !covers(&mut place, &claim) {
             body.insert(name, given);
         }
     }
     if let Some((name, given)) = take(envelope, "resultType") {
-        let word = shape::value(&given, &Shape::Word(RESULTS), false, &Path::Record);
-        let claim = word.map(|word| status_info(word, Value::Null)).unwrap_or_default();
-        if claim.is_null() || !covers(&mut place, &claim) {
+        let mut word = given.clone();
+        let is_read = shape::value(&mut word, &Shape::Word(RESULTS), false, &Path::Record).is_ok();
+        if !is_read || !covers(&mut place, &status_info(word, Value::Null)) {
             envelope.insert(name, given);
         }
     }
@@ -183,10 +181,9 @@ fn settle_status(
         let mut error = Map::new();
         error.insert("errorCode".to_owned(), code.into());
         error.insert("reason".to_owned(), reason.into());
-        if let Ok(claim) = shape::object(&error, ERROR, &Path::Record)
-            && (code.is_some() || reason.is_some())
-            && covers(&mut place, &status_info(Value::Null, Value::Object(claim)))
-        {
+        let is_said = code.is_some() || reason.is_some();
+        shape::object(&mut error, ERROR, &Path::Record)?;
+        if is_said && covers(&mut place, &status_info(Value::Null, Value::Object(error))) {
             let _ = take(envelope, "resultSignature");
             let _ = take(envelope, "resultDescription");
         }
@@ -198,11 +195,13 @@ fn settle_status(
 /// What the old `statusInfo` says, in the shape of `provisioningStatusInfo`.
 fn old_status(given: &Value, path: &Path<'_>) -> Result<Value, Refused> {
     const OLD: &[Member] = &[member("status", Shape::Word(RESULTS))];
-    let Value::Object(mut said) = shape::value(given, &Shape::Object(OLD), false, path)? else {
+    let mut said = given.clone();
+    shape::value(&mut said, &Shape::Object(OLD), false, path)?;
+    let Value::Object(mut error) = said else {
         return Ok(Value::Null);
     };
-    let status = said.remove("status").unwrap_or_default();
-    let mut error = shape::object(&said, ERROR, path)?;
+    let status = error.remove("status").unwrap_or_default();
+    shape::object(&mut error, ERROR, path)?;
     error.retain(|name, _| ERROR.iter().any(|member| member.name == name));
     let is_empty = error.values().all(Value::is_null);
     let error = if is_empty { Value::Null } else { Value::Object(error) };

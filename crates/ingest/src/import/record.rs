@@ -124,7 +124,7 @@ fn understand_line(line: &[u8]) -> Result<Ready, Refused> {
         path: String::new(),
         what: "a JSON object in one line is expected".to_owned(),
     })?;
-    let mut entry = understand(&record)?;
+    let mut entry = understand(record)?;
     // Its names are sorted, and a map of JSON values has no way to fail.
     let text = serde_json::to_vec(&std::mem::take(&mut entry.body)).unwrap_or_default();
     Ok(Ready { entry, text })

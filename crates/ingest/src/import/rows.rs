@@ -8,7 +8,7 @@ use super::window::Window;
 const ROW_BYTES_MAX: usize = 1024 * 1024;
 const CELLS_MAX: usize = 1_000;
 /// Rows are read here and there, so little is read at a time.
-const CHUNK_BYTES: usize = 32 * 1024;
+const CHUNK_BYTES: usize = 8 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// A row, or what is wrong with it.

@@ -27,17 +27,15 @@ pub(super) fn settle(
 ) {
     for claim in claims {
         let Some((name, given)) = take(envelope, claim.name) else { continue };
+        let mut value = given.clone();
         // What cannot be read is no fact of the entry, so it is no reason to refuse it either.
-        let value = shape::value(&given, &claim.shape, false, &Path::Record);
+        let is_read = shape::value(&mut value, &claim.shape, false, &Path::Record).is_ok();
         let place = body.entry(claim.place).or_insert(Value::Null);
-        let settled = match value {
-            Ok(value) if place.is_null() && claim.fills => {
-                *place = value;
-                true
-            }
-            Ok(value) => value.is_null() || *place == value,
-            Err(_) => false,
-        };
+        let settled =
+            is_read && (value.is_null() || *place == value || (place.is_null() && claim.fills));
+        if settled && place.is_null() {
+            *place = value;
+        }
         if !settled {
             envelope.insert(name, given);
         }

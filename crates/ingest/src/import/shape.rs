@@ -83,135 +83,145 @@ impl Path<'_> {
     }
 }
 
-/// The object with every member of the table, null when absent, and all others as they stood.
+/// Gives the object every member of the table, null when absent, and leaves all others as they stand.
+/// What is in Graph's spelling already is not touched.
 pub(super) fn object(
-    given: &Map<String, Value>,
+    given: &mut Map<String, Value>,
     table: &'static [Member],
     path: &Path<'_>,
-) -> Result<Map<String, Value>, Refused> {
-    let mut used = Vec::with_capacity(table.len());
-    let mut normal = Map::new();
+) -> Result<(), Refused> {
     for member in table {
-        let value = match find(given, member) {
-            Some((name, value)) => {
-                used.push(name);
-                self::value(value, &member.shape, member.required, &Path::Name(path, name))?
-            }
-            None if member.required => {
-                return Err(Path::Name(path, member.name).refused("is missing"));
-            }
-            None => Value::Null,
-        };
-        normal.insert(member.name.to_owned(), value);
-    }
-    for (name, value) in given {
-        // A second spelling of a member that has one keeps its name, unless the place is taken.
-        if !used.contains(&name.as_str()) && !normal.contains_key(name) {
-            normal.insert(name.clone(), value.clone());
+        let Member { name, shape, required, .. } = member;
+        // Graph's own name wins; of the others the first that is not null.
+        if let Some(held) = given.get_mut(*name)
+            && !held.is_null()
+        {
+            value(held, shape, *required, &Path::Name(path, name))?;
+            continue;
         }
+        let mut others =
+            given.iter().filter(|(other, held)| !held.is_null() && member.is_called(other));
+        let other = others.next().map(|(other, _)| other.clone());
+        let Some((other, mut held)) = other.and_then(|other| given.remove_entry(&other)) else {
+            if *required {
+                let null = given.keys().find(|other| member.is_called(other));
+                let what = if null.is_some() { "is null" } else { "is missing" };
+                return Err(Path::Name(path, null.map_or(name, String::as_str)).refused(what));
+            }
+            given.entry(*name).or_insert(Value::Null);
+            continue;
+        };
+        value(&mut held, shape, *required, &Path::Name(path, &other))?;
+        given.insert((*name).to_owned(), held);
     }
-    Ok(normal)
+    Ok(())
 }
 
-/// Graph's own name wins; of the others the first that is not null.
-fn find<'a>(given: &'a Map<String, Value>, member: &Member) -> Option<(&'a str, &'a Value)> {
-    if let Some((name, value)) = given.get_key_value(member.name)
-        && !value.is_null()
-    {
-        return Some((name, value));
-    }
-    let mut named = given.iter().filter(|(name, _)| member.is_called(name));
-    let found = named.clone().find(|(_, value)| !value.is_null());
-    found.or_else(|| named.next()).map(|(name, value)| (name.as_str(), value))
-}
-
-/// The value in Graph's spelling.
+/// Brings the value into Graph's spelling.
 pub(super) fn value(
-    given: &Value,
+    given: &mut Value,
     shape: &Shape,
     required: bool,
     path: &Path<'_>,
-) -> Result<Value, Refused> {
-    if given.is_null() && !required {
-        return Ok(Value::Null);
+) -> Result<(), Refused> {
+    if given.is_null() {
+        return if required { Err(path.refused("is null")) } else { Ok(()) };
     }
     match shape {
-        Shape::Text => match scalar(given) {
-            Some(text) => Ok(Value::String(text)),
-            None => Err(path.refused("expected text")),
-        },
-        Shape::Key(bytes_max) => {
-            let fits = |text: &&str| text.len() <= *bytes_max && !(required && text.is_empty());
-            match given.as_str().filter(fits) {
-                Some(text) => Ok(Value::String(text.to_owned())),
-                None => {
-                    let least = if required { "1" } else { "0" };
-                    Err(path.refused(format!("expected text of {least} to {bytes_max} bytes")))
-                }
+        Shape::Text => {
+            if !given.is_string() {
+                let text = scalar(given).ok_or_else(|| path.refused("expected text"))?;
+                *given = Value::String(text);
             }
         }
-        Shape::AnyText => Ok(Value::String(scalar(given).unwrap_or_else(|| given.to_string()))),
+        Shape::Key(bytes_max) => {
+            let least = usize::from(required);
+            if !given.as_str().is_some_and(|text| (least..=*bytes_max).contains(&text.len())) {
+                return Err(path.refused(format!("expected text of {least} to {bytes_max} bytes")));
+            }
+        }
+        Shape::AnyText => {
+            if !given.is_string() {
+                let text = scalar(given).unwrap_or_else(|| given.to_string());
+                *given = Value::String(text);
+            }
+        }
         Shape::Instant => {
             let at = given.as_str().and_then(time::parse).and_then(time::text);
-            at.map(Value::String)
-                .ok_or_else(|| path.refused("expected an instant from 2000 to 2199"))
+            let at = at.ok_or_else(|| path.refused("expected an instant from 2000 to 2199"))?;
+            *given = Value::String(at);
         }
         Shape::Count => match given {
-            Value::String(text) if text.trim().is_empty() => Ok(Value::Null),
+            Value::String(text) if text.trim().is_empty() => *given = Value::Null,
             Value::String(text) => match text.trim().parse::<serde_json::Number>() {
-                Ok(number) => Ok(Value::Number(number)),
-                Err(_) => Err(path.refused("expected a number")),
+                Ok(number) => *given = Value::Number(number),
+                Err(_) => return Err(path.refused("expected a number")),
             },
-            Value::Number(_) => Ok(given.clone()),
-            _ => Err(path.refused("expected a number")),
+            Value::Number(_) => {}
+            _ => return Err(path.refused("expected a number")),
         },
-        Shape::Word(words) => word(given, words, path),
-        Shape::Object(table) => nested(given, path, |given| {
-            let Value::Object(members) = given else {
+        Shape::Word(words) => word(given, words, path)?,
+        Shape::Object(table) => {
+            unfold(given, path)?;
+            if let Value::Object(members) = given {
+                object(members, table, path)?;
+            } else if !given.is_null() {
                 return Err(path.refused("expected an object"));
-            };
-            Ok(Value::Object(object(members, table, path)?))
-        }),
-        Shape::Free => nested(given, path, |given| match given {
-            Value::Object(_) => Ok(given.clone()),
-            _ => Err(path.refused("expected an object")),
-        }),
-        Shape::List(table, count_max) => nested(given, path, |given| {
-            let Value::Array(items) = given else {
-                return Err(path.refused("expected a list"));
-            };
-            if items.len() > *count_max {
-                return Err(path.refused(format!("expected at most {count_max} of these")));
             }
-            let normal = items.iter().enumerate().map(|(index, item)| {
-                let path = Path::Index(path, index);
-                let Value::Object(members) = item else {
-                    return Err(path.refused("expected an object"));
-                };
-                Ok(Value::Object(object(members, table, &path)?))
-            });
-            Ok(Value::Array(normal.collect::<Result<_, _>>()?))
-        }),
+        }
+        Shape::Free => {
+            unfold(given, path)?;
+            if !given.is_object() && !given.is_null() {
+                return Err(path.refused("expected an object"));
+            }
+        }
+        Shape::List(table, count_max) => {
+            unfold(given, path)?;
+            if let Value::Array(items) = given {
+                list(items, table, *count_max, path)?;
+            } else if !given.is_null() {
+                return Err(path.refused("expected a list"));
+            }
+        }
     }
+    Ok(())
+}
+
+fn list(
+    items: &mut [Value],
+    table: &'static [Member],
+    count_max: usize,
+    path: &Path<'_>,
+) -> Result<(), Refused> {
+    if items.len() > count_max {
+        return Err(path.refused(format!("expected at most {count_max} of these")));
+    }
+    for (index, item) in items.iter_mut().enumerate() {
+        let path = Path::Index(path, index);
+        let Value::Object(members) = item else {
+            return Err(path.refused("expected an object"));
+        };
+        object(members, table, &path)?;
+    }
+    Ok(())
 }
 
 /// Log Analytics and CSV hold objects and lists as JSON within a text: it is parsed once more.
-fn nested(
-    given: &Value,
-    path: &Path<'_>,
-    read: impl Fn(&Value) -> Result<Value, Refused>,
-) -> Result<Value, Refused> {
-    let Value::String(text) = given else {
-        return read(given);
-    };
+fn unfold(given: &mut Value, path: &Path<'_>) -> Result<(), Refused> {
+    let Value::String(text) = given else { return Ok(()) };
     if text.trim().is_empty() {
-        return Ok(Value::Null);
+        *given = Value::Null;
+        return Ok(());
     }
     let what = "expected an object or a list, or JSON of one within a text";
-    let parsed = serde_json::from_str(text).map_err(|_| path.refused(what))?;
+    let parsed: Value = serde_json::from_str(text).map_err(|_| path.refused(what))?;
     // The text was weighed as a text; what is in it may be deeper.
     weigh(&parsed, path)?;
-    if Value::is_null(&parsed) { Ok(Value::Null) } else { read(&parsed) }
+    if parsed.is_string() {
+        return Err(path.refused(what));
+    }
+    *given = parsed;
+    Ok(())
 }
 
 fn scalar(given: &Value) -> Option<String> {
@@ -224,16 +234,20 @@ fn scalar(given: &Value) -> Option<String> {
     }
 }
 
-fn word(given: &Value, words: &[&str], path: &Path<'_>) -> Result<Value, Refused> {
+fn word(given: &mut Value, words: &[&str], path: &Path<'_>) -> Result<(), Refused> {
     let known = match given {
         Value::Number(number) => ordinal(number.as_u64(), words),
+        Value::String(text) if words.contains(&text.as_str()) => return Ok(()),
         Value::String(text) => words
             .iter()
             .find(|word| word.eq_ignore_ascii_case(text))
             .or_else(|| ordinal(text.parse().ok(), words)),
         _ => return Err(path.refused("expected a word or its number")),
     };
-    Ok(known.map_or_else(|| given.clone(), |word| Value::String((*word).to_owned())))
+    if let Some(word) = known {
+        *given = Value::String((*word).to_owned());
+    }
+    Ok(())
 }
 
 fn ordinal<'a>(number: Option<u64>, words: &'a [&'a str]) -> Option<&'a &'a str> {

@@ -215,6 +215,10 @@ impl<R: Read> Records<R> {
 
     fn record(&mut self) -> io::Result<Step> {
         let line = self.window.line();
+        // Where every line may be another beginning, each must cost little.
+        if self.is_doubtful && scan::value_end(self.window.bytes(), 0) == Scan::Broken {
+            return self.broken("is no JSON or nested too deep");
+        }
         let (raw, length) = match self.raw()? {
             Ok(found) => found,
             Err(what) => return self.broken(&what),
@@ -223,7 +227,7 @@ impl<R: Read> Records<R> {
             if holds_record(raw.get().as_bytes()) {
                 return self.broken("has no end: another record is within it");
             }
-            if self.is_in_page() && !self.is_doubtful {
+            if self.is_in_page() && !self.is_doubtful && self.takes_end(raw.get(), length) {
                 return self.broken("has no end: it takes the end of its list");
             }
         }
@@ -236,6 +240,14 @@ impl<R: Read> Records<R> {
             None => Ok(raw),
         };
         Ok(Step::Record(Record { file: 0, line, text }))
+    }
+
+    /// Whether a record of a page that no comma and no bracket follows took the page's end: another
+    /// page follows, or the record ends as a page does. Else the file was cut right after it.
+    fn takes_end(&self, record: &str, length: usize) -> bool {
+        let is_last = scan::skip_space(self.window.bytes(), length) == self.window.bytes().len();
+        let within = record.strip_suffix('}').unwrap_or(record).trim_ascii_end();
+        !is_last || within.ends_with(']') || record.contains("\"@odata.")
     }
 
     fn is_in_page(&self) -> bool {

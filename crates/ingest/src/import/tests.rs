@@ -53,7 +53,7 @@ fn value(record: &Record) -> Value {
 }
 
 fn entries(records: &[Record]) -> Vec<Entry> {
-    records.iter().map(|record| understand(&value(record)).unwrap()).collect()
+    records.iter().map(|record| understand(value(record)).unwrap()).collect()
 }
 
 /// The line of a place in a file.

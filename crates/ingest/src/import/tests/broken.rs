@@ -115,7 +115,7 @@ fn a_record_that_lacks_what_it_needs_is_refused_and_no_other() {
                 for change in [change_to_null, change_to_number] {
                     let broken =
                         replaced(form, index, |bytes| with_member(bytes, name, column, change));
-                    let refused = understand(&value(&check(&broken)[0])).unwrap_err();
+                    let refused = understand(value(&check(&broken)[0])).unwrap_err();
                     let last = refused.path.rsplit('.').next().unwrap();
                     let names = [name, if name == "id" { "Id" } else { "TimeGenerated" }];
                     assert!(names.contains(&last), "{form}: {refused}");
@@ -185,13 +185,16 @@ proptest! {
         let bytes = json(form);
         let at = at.index(bytes.len());
         let whole: Vec<Value> = split(&bytes).iter().map(value).collect();
-        let count = places(form, &bytes).iter().filter(|place| place.end <= at).count();
+        // Of one that ends with the file, nobody can say whether it would have gone on.
+        let count = places(form, &bytes).iter().filter(|place| place.end < at).count();
         let found = split(&bytes[..at]);
-        prop_assert!((count..=count + 1).contains(&found.len()), "{found:?}");
+        prop_assert!((count..=count + 2).contains(&found.len()), "{found:?}");
         for (found, whole) in found.iter().zip(&whole[..count]) {
             prop_assert_eq!(&value(found), whole);
         }
-        prop_assert!(found[count..].iter().all(|record| record.text.is_err()));
+        if let Some(last) = found.get(count).filter(|last| last.text.is_ok()) {
+            prop_assert_eq!(&value(last), &whole[count]);
+        }
     }
 
     #[test]
@@ -202,7 +205,7 @@ proptest! {
         if let Ok(records) = crate::import::Records::new(bytes.as_slice(), None) {
             let count = records.map(Result::unwrap).map(|record| {
                 if let Ok(raw) = &record.text && let Ok(value) = serde_json::from_str(raw.get()) {
-                    let _ = understand(&value);
+                    let _ = understand(value);
                 }
             }).count();
             prop_assert!(count <= bytes.len());
@@ -227,10 +230,10 @@ proptest! {
         let entry = entry.as_object_mut().unwrap();
         let name = entry.keys().nth(member.index(entry.len())).unwrap().clone();
         entry.insert(name.clone(), serde_json::from_str(new).unwrap());
-        match understand(&value) {
+        match understand(value) {
             // What was understood is understood again as the same.
             Ok(entry) => {
-                let again = understand(&Value::Object(entry.body.clone())).unwrap();
+                let again = understand(Value::Object(entry.body.clone())).unwrap();
                 for (name, value) in &entry.body {
                     prop_assert_eq!(again.body.get(name), Some(value), "{}", name);
                 }

@@ -15,7 +15,7 @@ fn found(files: &[(&str, &str)]) -> Vec<(usize, u64, String)> {
     let records = open(files).unwrap().map(Result::unwrap);
     let show = |record: crate::import::Record| match &record.text {
         Ok(_) => {
-            let steps = understand(&value(&record)).unwrap().step_names.join(" ");
+            let steps = understand(value(&record)).unwrap().step_names.join(" ");
             (record.file, record.line, steps)
         }
         Err(what) => (record.file, record.line, format!("!{what}")),
@@ -61,6 +61,25 @@ fn broken_rows_are_reported_and_no_others() {
         (1, 2, "!has text after the end of a quoted cell".to_owned()),
     ];
     assert_eq!(found(&files), expected);
+}
+
+#[test]
+fn a_row_that_goes_on_over_broken_lines_is_one_report() {
+    let logs = "Id,Date,Change Id\n1,\"over\nsome\nlines\"x,c\n2,2026-03-09T08:02:12Z,c2\n";
+    let what = "has text after the end of a quoted cell; 2 lines after it were passed over";
+    let expected = [(0, 2, format!("!{what}")), (0, 5, String::new())];
+    assert_eq!(found(&[("ProvisioningLogs", logs)]), expected);
+}
+
+#[test]
+fn of_two_columns_for_one_member_the_first_counts_and_the_second_is_unknown() {
+    let logs =
+        "Id,Date,Change Id,Action,Provisioning Action\n1,2026-03-09T08:02:11Z,c,Create,Delete\n";
+    let records: Vec<_> =
+        open(&[("ProvisioningLogs", logs)]).unwrap().map(Result::unwrap).collect();
+    let found = entries(&records);
+    assert_eq!(found[0].body["provisioningAction"], "create");
+    assert_eq!(found[0].body["envelope"], serde_json::json!({"Provisioning Action": "Delete"}));
 }
 
 #[test]
@@ -130,7 +149,7 @@ fn bytes_break_no_other_entry() {
                 let found = join(&files);
                 let ids: Vec<_> = found.iter().filter(|record| record.text.is_ok()).collect();
                 for entry in whole.iter().filter(|entry| entry.change_id != change) {
-                    let same = ids.iter().filter_map(|record| understand(&value(record)).ok());
+                    let same = ids.iter().filter_map(|record| understand(value(record)).ok());
                     let same = same.filter(|found| found == entry).count();
                     assert_eq!(same, 1, "{} byte {byte} at {at} of {file}", entry.id);
                 }

@@ -59,7 +59,7 @@ fn the_same_facts_give_the_same_typed_members_in_every_form() {
 fn a_body_is_itself_an_entry_that_says_the_same() {
     for form in JSON_FORMS.into_iter().chain(["portal-csv"]) {
         for entry in read(form) {
-            assert_eq!(understand(&Value::Object(entry.body.clone())), Ok(entry), "{form}");
+            assert_eq!(understand(Value::Object(entry.body.clone())), Ok(entry), "{form}");
         }
     }
 }

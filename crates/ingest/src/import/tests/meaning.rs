@@ -6,7 +6,7 @@ use crate::import::{Action, Entry, Kind, Status, understand};
 
 /// An entry in Graph's form with these members besides the two that are needed.
 fn entry(members: Value) -> Entry {
-    understand(&record(members)).unwrap()
+    understand(record(members)).unwrap()
 }
 
 fn record(members: Value) -> Value {
@@ -21,7 +21,7 @@ fn record(members: Value) -> Value {
 
 #[track_caller]
 fn check_refused(record: &Value, path: &str, what: &str) {
-    let refused = understand(record).unwrap_err();
+    let refused = understand(record.clone()).unwrap_err();
     assert_eq!(refused.path, path);
     assert!(refused.what.contains(what), "{refused}");
 }
@@ -35,7 +35,7 @@ fn without_an_id_or_a_time_a_record_is_refused() {
     );
     check_refused(&json!({"changeId": "c", "id": "e"}), "activityDateTime", "missing");
     check_refused(&record(json!({"id": ""})), "id", "1 to 256 bytes");
-    check_refused(&record(json!({"id": null})), "id", "1 to 256 bytes");
+    check_refused(&record(json!({"id": null})), "id", "is null");
     check_refused(&record(json!({"id": 5})), "id", "1 to 256 bytes");
     check_refused(&record(json!({"id": "x".repeat(257)})), "id", "1 to 256 bytes");
     assert_eq!(entry(json!({"id": "x".repeat(256)})).id.len(), 256);
@@ -76,7 +76,7 @@ fn a_refusal_never_repeats_a_value() {
     for member in
         ["activityDateTime", "provisioningSteps", "durationInMilliseconds", "sourceIdentity"]
     {
-        let refused = understand(&record(json!({member: secret}))).unwrap_err();
+        let refused = understand(record(json!({member: secret}))).unwrap_err();
         assert_eq!(refused.path, member);
         assert!(!refused.to_string().contains("tuva"), "{refused}");
     }
@@ -176,7 +176,7 @@ fn the_old_members_stand_in_and_stay_only_when_they_say_something_else() {
 
 #[test]
 fn the_envelope_fills_what_the_entry_does_not_say() {
-    let found = understand(&json!({
+    let found = understand(json!({
         "time": "2026-03-09T08:02:11.000Z",
         "category": "ProvisioningLogs",
         "tenantId": "t",
@@ -200,27 +200,34 @@ fn the_envelope_fills_what_the_entry_does_not_say() {
 
 #[test]
 fn the_envelope_never_overrules_the_entry() {
-    let found = understand(&json!({
+    let found = understand(json!({
         "time": "2026-03-09T09:00:00Z",
         "category": "ProvisioningLogs",
         "resultType": "Failure",
         "identity": "tuva.lie@fjord.example",
+        "tenantId": "other",
+        "durationMs": 7,
+        "correlationId": "other",
         "properties": {
             "id": "e",
+            "tenantId": "t",
+            "durationInMilliseconds": 5,
+            "changeId": "c",
             "activityDateTime": "2026-03-09T08:02:11Z",
             "provisioningStatusInfo": {"status": "success"},
         },
     }))
     .unwrap();
     assert_eq!((found.status, found.id.as_str()), (Status::Success, "e"));
-    for name in ["time", "resultType", "identity"] {
+    assert_eq!((found.duration_ms, found.change_id.as_deref()), (Some(5), Some("c")));
+    for name in ["time", "resultType", "identity", "tenantId", "durationMs", "correlationId"] {
         assert!(found.body["envelope"].get(name).is_some(), "{name}");
     }
 }
 
 #[test]
 fn a_row_names_the_workspace_and_the_collector_which_are_not_the_tenant_and_the_source() {
-    let found = understand(&json!({
+    let found = understand(json!({
         "TenantId": "workspace",
         "AADTenantId": "tenant",
         "SourceSystem": "Azure AD",
@@ -232,6 +239,8 @@ fn a_row_names_the_workspace_and_the_collector_which_are_not_the_tenant_and_the_
     assert_eq!(found.body["sourceSystem"], Value::Null);
     let envelope = json!({"SourceSystem": "Azure AD", "TenantId": "workspace"});
     assert_eq!(found.body["envelope"], envelope);
+    let row = json!({"TenantId": "workspace", "TimeGenerated": "2026-03-09T08:02:11Z", "Id": "e"});
+    assert_eq!(understand(row).unwrap().body["tenantId"], Value::Null);
 }
 
 #[test]
@@ -298,4 +307,6 @@ fn a_second_spelling_of_a_member_stays_where_it_stood() {
         entry(json!({"servicePrincipal": {"id": "a", "Id": "b", "Name": "n", "crew": [1]}}));
     let expected = json!({"id": "a", "Id": "b", "displayName": "n", "crew": [1]});
     assert_eq!(found.body["servicePrincipal"], expected);
+    let found = entry(json!({"servicePrincipal": {"id": null, "Id": "b"}}));
+    assert_eq!(found.body["servicePrincipal"], json!({"id": "b", "displayName": null}));
 }

@@ -127,6 +127,12 @@ fn a_part_of_a_broken_record_is_never_taken_for_a_record() {
     // The inner entry is whole; without its envelope it would be taken for another.
     let inner = r#"{"id":"x","activityDateTime":"t"}"#;
     check(&format!("[{{\"time\":\"t\"x,\"properties\":{inner}}},{B}]"), &[(1, "!"), (1, "b")]);
+    let comma = format!("[{{\"time\":\"t\",\"properties\":,{inner}}},{B}]");
+    check(&comma, &[(1, "!"), (1, "b")]);
+    // A record with its own envelope is none, even there.
+    let other = r#"{"id":"y","time":"t","properties":{}}"#;
+    let cut = format!("[{{\"time\":\"t\",\"properties\":,{other},{B}]");
+    check(&cut, &[(1, "!"), (1, "y"), (1, "b")]);
     // The inner object lost its end, so it runs into the members of the outer one.
     check(&format!("[{{\"s\":{{\"id\":\"x\",\"time\":\"t\"}},{B}]"), &[(1, "!"), (1, "b")]);
 }
@@ -138,6 +144,8 @@ fn a_row_with_too_few_cells_or_broken_ones_is_reported_and_no_other() {
     check(&format!("{open}[\"x\",,2],[\"b\",2]]}}]}}"), &[(1, "a"), (1, "!"), (1, "b")]);
     // A row without its end is not one with the next row as its last cell.
     check(&format!("{open}[\"x\",[\"b\",2]]}}]}}"), &[(1, "a"), (1, "!another row"), (1, "b")]);
+    // A bracket that is the wrong way round ends the rows, and they go on.
+    check(&format!("{open}]\"x\",1],[\"b\",2]]}}]}}"), &[(1, "a"), (1, "!"), (1, "b")]);
     // The next table has other columns.
     let next = r#"{"columns":[{"name":"n"},{"name":"id"}],"rows":[[2,"b"]]}"#;
     check(&format!("{open}[\"x\",,]]}},{next}]}}"), &[(1, "a"), (1, "!"), (1, "b")]);
@@ -243,6 +251,10 @@ fn what_is_nested_without_end_does_not_take_long() {
     check(&text, &[(1, "!")]);
     let text = format!("[x{}", "{\"a\":".repeat(800_000));
     check(&text, &[(1, "!")]);
+    // Here each line may.
+    let lines = 300_000;
+    assert_eq!(found(&"{\"a\":\n".repeat(lines)).len(), lines);
+    assert_eq!(found(&"[{\"a\":\n".repeat(lines)).len(), 1);
 }
 
 #[test]
