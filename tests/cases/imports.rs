@@ -365,3 +365,74 @@ fn rebuild(data: &Path) {
     let code = provlog::cli::run(arguments, &mut out, &mut err);
     assert_eq!(code, 0, "{}{}", String::from_utf8_lossy(&out), String::from_utf8_lossy(&err));
 }
+
+/// The files of each form, as they are exported.
+const FORMS: [(&str, &[&str]); 6] = [
+    ("graph", &["graph.json"]),
+    ("portal-json", &["portal-json.json"]),
+    (
+        "portal-csv",
+        &[
+            "portal-csv.ProvisioningLogs.csv",
+            "portal-csv.ProvisioningLogs_ModifiedProperties.csv",
+            "portal-csv.ProvisioningLogs_ProvisioningSteps.csv",
+        ],
+    ),
+    ("stream", &["stream.json"]),
+    ("log-analytics", &["log-analytics.json"]),
+    ("audit", &["audit.json"]),
+];
+
+#[test]
+fn each_form_is_imported_once_by_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = crate::harness::server::Server::start(&folder.path().join("data"));
+    let token = folder.path().join("data/admin.token");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/import");
+    for (form, files) in FORMS {
+        server.add_app(form);
+        let import = |files: &[std::path::PathBuf]| {
+            let mut arguments =
+                vec!["provlog".into(), "import".into(), "--app".into(), form.into()];
+            arguments.extend(files.iter().map(|file| file.clone().into_os_string()));
+            arguments.extend(["--json", "--server", &server.url, "--token-file"].map(Into::into));
+            arguments.push(token.clone().into_os_string());
+            let (mut out, mut err) = (vec![], vec![]);
+            let code = provlog::run(arguments, &mut out, &mut err);
+            let told: Value = serde_json::from_slice(&out)
+                .unwrap_or_else(|_| panic!("{form}: {}", String::from_utf8_lossy(&err)));
+            (code, told)
+        };
+        let paths: Vec<_> = files.iter().map(|file| data.join(file)).collect();
+        let (code, first) = import(&paths);
+        assert_eq!((code, &first["refused"]), (0, &json!(0)), "{form}: {first}");
+        let read = first["read"].as_u64().unwrap();
+        assert!(read >= 3 && first["new"] == read, "{form}: {first}");
+        let (_, again) = import(&paths);
+        assert_eq!((&again["new"], &again["known"]), (&json!(0), &json!(read)), "{form}: {again}");
+
+        // One record is broken: it is named with its file and line, and the others go in.
+        if form == "graph" {
+            server.add_app("broken");
+            let text = std::fs::read_to_string(&paths[0]).unwrap();
+            let place = text.match_indices("\"activityDateTime\"").nth(1).unwrap().0;
+            let broken = format!("{}\"activityDateTime\" 7{}", &text[..place], &text[place + 18..]);
+            let file = folder.path().join("broken.json");
+            std::fs::write(&file, broken).unwrap();
+            let mut arguments: Vec<std::ffi::OsString> =
+                ["provlog", "import", "--app", "broken"].map(Into::into).to_vec();
+            arguments.push(file.clone().into_os_string());
+            arguments.extend(["--server", &server.url, "--token-file"].map(Into::into));
+            arguments.push(token.clone().into_os_string());
+            let (mut out, mut err) = (vec![], vec![]);
+            assert_eq!(provlog::run(arguments, &mut out, &mut err), 1);
+            let told = String::from_utf8(out).unwrap();
+            let line =
+                1 + text[..text[..place].rfind("\n    {").unwrap() + 1].matches('\n').count();
+            let expected = format!("{read} read: {} new, 0 known, 1 refused", read - 1);
+            assert!(told.starts_with(&expected), "{told}");
+            assert!(told.contains(&format!("{}:{line}: ", file.display())), "{line}: {told}");
+        }
+    }
+    server.stop();
+}
