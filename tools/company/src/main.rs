@@ -205,11 +205,15 @@ fn tell(data: &Path, url: &str, played: &Played, once: bool) -> Result<(), Failu
          provlog log --app howspace --status failure               # what was refused, and why\n\
          provlog members --app hootsuite Approvers                 # the same group today\n\
          provlog users --app jostle --active false --at -30d       # switched off a month ago\n\
-         provlog log --app jostle --action create --to {}  # [what the profile does not expect]\n\n\
+         provlog log --app jostle --action create --to {}  # [what the profile does not expect]\n\
+         provlog import --app howspace {}\n\
+         provlog log --app howspace --source imported              # what the provider itself says\n\
+         provlog report leavers --app hootsuite --from -30d        # whose accounts ended, and when\n\n\
          Serving on {url}. Ctrl-C stops the server; the log stays in {}.\n",
         programs.display(),
         absolute(&path).display(),
         played.tidied_at.to_utc().format("%Y-%m-%d"),
+        absolute(&data.join("entra/howspace.ndjson")).display(),
         data.display()
     ))
 }
