@@ -366,6 +366,75 @@ fn rebuild(data: &Path) {
     assert_eq!(code, 0, "{}{}", String::from_utf8_lossy(&out), String::from_utf8_lossy(&err));
 }
 
+/// What was imported later is not known earlier, whatever its own time, and whether or not its import
+/// came to an end.
+#[tokio::test(flavor = "multi_thread")]
+async fn later_imports_change_no_answer_about_what_was_known() {
+    let imports = Imports::new().await;
+    let told = |id: u32, at: &str, name: &str| {
+        let mut told = entry(id, at, name, ("create", "success"), IN_SCOPE);
+        told["targetIdentity"]["id"] = format!("target-{name}").into();
+        told
+    };
+    imports.import(&[told(1, "2026-01-10T08:00:00Z", "una@fjord.example")]).await;
+    let known = imports.server.events().len() - 1;
+    imports.pass(60);
+    let app = "/api/v1/apps/paperboat";
+    let questions = [
+        "/api/v1/operations?app=paperboat&".to_owned(),
+        "/api/v1/operations?from=2026-01-01&to=2026-02-01&".to_owned(),
+        "/api/v1/operations?cycleId=cycle-1&".to_owned(),
+        "/api/v1/coverage?".to_owned(),
+        format!("{app}/users?at=2026-01-20&"),
+        format!("{app}/users/userName:una@fjord.example/why?"),
+        format!("{app}/users/userName:una@fjord.example/timeline?"),
+    ];
+    let ask = async |question: &str| {
+        let mut answer = imports.ask(&format!("{question}knownAt={known}")).await;
+        for name in ["generatedAt", "head"] {
+            answer.as_object_mut().unwrap().remove(name);
+        }
+        answer
+    };
+    let mut before = vec![];
+    for question in &questions {
+        before.push(ask(question).await);
+    }
+    assert_eq!((&before[1]["rowCount"], &before[4]["rowCount"]), (&json!(1), &json!(1)));
+
+    // An import that was broken off: the entry is there, and nothing says that it ended.
+    let events = imports.server.events();
+    let first = events.iter().find(|one| matches!(one.header.fact, event::Fact::Imported(_)));
+    let mut draft = first.unwrap().clone();
+    if let event::Fact::Imported(entry) = &mut draft.header.fact {
+        entry.entry = "broken-off".into();
+        entry.occurred_at.0 += 86_400 * SECOND;
+    }
+    let draft = projector::Draft {
+        application: draft.header.application,
+        origin: draft.header.origin,
+        fact: draft.header.fact,
+        parts: draft.parts,
+    };
+    let decide = move |_: &projector::View<'_>, _| {
+        Ok(projector::Decision { events: vec![draft], reply: () })
+    };
+    let durability = projector::Durability::Appended;
+    imports.server.server.committer().submit(durability, decide).await.unwrap();
+    for (question, told) in questions.iter().zip(&before) {
+        assert_eq!(ask(question).await, *told, "{question}");
+    }
+    let all = imports.ask("/api/v1/operations?from=2026-01-01&to=2026-02-01").await;
+    assert_eq!((&all["rowCount"], all["rows"].as_array().unwrap().len()), (&json!(2), 2));
+
+    imports.import(&[told(2, "2026-01-05T08:00:00Z", "una@fjord.example")]).await;
+    imports.import(&[told(3, "2026-01-09T08:00:00Z", "vår@fjord.example")]).await;
+    for (question, told) in questions.iter().zip(&before) {
+        assert_eq!(ask(question).await, *told, "{question}");
+    }
+    imports.server.close().await;
+}
+
 /// The files of each form, as they are exported.
 const FORMS: [(&str, &[&str]); 6] = [
     ("graph", &["graph.json"]),

@@ -100,6 +100,9 @@ pub(crate) fn fold_imported(
     let (application, moment) = (claim.application, claim.moment);
     rows.put(key::entry(application, &entry.entry), event.seq.to_be_bytes().to_vec());
     rows.put(key::claim(application, moment), claim.encode());
+    let first = claim_head(rows, application)?.map_or(event.seq, |(first, _)| first);
+    let head = [first, event.seq].map(Seq::to_be_bytes).concat();
+    rows.put(key::claim_head(application), head);
     if entry.number != Number::NOBODY {
         rows.put(key::claim_about(application, entry.number, moment), claim.encode());
     }
@@ -124,6 +127,18 @@ pub(crate) fn fold_import(
     let value = row::encode("an import", &(batch.run, batch.span))?;
     rows.put(key::import(event.header.application, event.seq), value);
     Ok(())
+}
+
+/// Where the first and the last claim of an application were recorded.
+fn claim_head(
+    rows: &dyn ReadRows,
+    application: Application,
+) -> Result<Option<(Seq, Seq)>, ProjectorError> {
+    let Some(value) = rows.get(&key::claim_head(application))? else { return Ok(None) };
+    match value.as_chunks::<8>() {
+        ([first, last], []) => Ok(Some((Seq::from_be_bytes(*first), Seq::from_be_bytes(*last)))),
+        _ => Err(damaged_claim()),
+    }
 }
 
 /// The day of an instant, from 1970.
@@ -160,22 +175,15 @@ impl View<'_> {
     /// # Errors
     /// Here and in the following, when the rows cannot be read.
     pub fn has_imports(&self, application: Application) -> Result<bool, ProjectorError> {
-        Ok(!self.some_imports(application, 1)?.is_empty())
+        let head = claim_head(self.rows(), application)?;
+        Ok(head.is_some_and(|(first, _)| self.knows(first)))
     }
 
     /// What the requests of an application's imports brought, oldest first.
     pub fn imports(&self, application: Application) -> Result<Vec<Import>, ProjectorError> {
-        self.some_imports(application, usize::MAX)
-    }
-
-    fn some_imports(
-        &self,
-        application: Application,
-        limit: usize,
-    ) -> Result<Vec<Import>, ProjectorError> {
         let what = "an import";
         let range = key::imports(application, 0..self.size());
-        self.collect_some(&range, limit, |key, value| {
+        self.collect(&range, |key, value| {
             let seq = key::last_seq(key).ok_or_else(|| ProjectorError::row(what))?;
             let (run, span) = row::decode(what, value)?;
             Ok(Import { seq, run, span })
@@ -270,7 +278,7 @@ impl View<'_> {
                 continue;
             }
             let days = key::claim_days(application, source as u8, first + 1, last);
-            let counts = self.collect_some(&days, usize::MAX, |key, value| {
+            let counts = self.collect(&days, |key, value| {
                 let class = key::claim_day_class(key).ok_or_else(damaged_claim)?;
                 Ok((class, row::decode_seq("a day", value)?))
             })?;
@@ -299,9 +307,9 @@ impl View<'_> {
     }
 
     fn knows_all_imports(&self, application: Application) -> Result<bool, ProjectorError> {
-        let all = key::imports(application, 0..Seq::MAX);
-        let last = self.rows().first(&all, Direction::Backward)?;
-        Ok(last.and_then(|(key, _)| key::last_seq(&key)).is_none_or(|last| self.knows(last)))
+        // An import that was broken off has claims and no end, so the claims themselves are asked.
+        let head = claim_head(self.rows(), application)?;
+        Ok(head.is_none_or(|(_, last)| self.knows(last)))
     }
 
     fn visit_claims(

@@ -548,16 +548,6 @@ impl<'a> View<'a> {
     pub(crate) fn collect<T>(
         &self,
         range: &KeyRange,
-        read: impl FnMut(&[u8], &[u8]) -> Result<T, ProjectorError>,
-    ) -> Result<Vec<T>, ProjectorError> {
-        self.collect_some(range, usize::MAX, read)
-    }
-
-    /// The first rows of a range, at most `limit`, which is at least 1.
-    pub(crate) fn collect_some<T>(
-        &self,
-        range: &KeyRange,
-        limit: usize,
         mut read: impl FnMut(&[u8], &[u8]) -> Result<T, ProjectorError>,
     ) -> Result<Vec<T>, ProjectorError> {
         let mut found = Vec::new();
@@ -565,7 +555,7 @@ impl<'a> View<'a> {
         self.rows.scan(range, Direction::Forward, &mut |key, value| match read(key, value) {
             Ok(item) => {
                 found.push(item);
-                if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                ControlFlow::Continue(())
             }
             Err(error) => {
                 failed = Some(error);

@@ -92,6 +92,13 @@ impl Entry {
         checks
     }
 
+    /// What a check of scope said, which logs of different years spell differently.
+    pub(crate) fn check(&self, spellings: &[&str]) -> Option<bool> {
+        let checks = self.scope_checks();
+        let is_named = |name: &str| spellings.iter().any(|one| one.eq_ignore_ascii_case(name));
+        checks.iter().find(|(name, _)| is_named(name)).map(|(_, result)| *result)
+    }
+
     /// A value of any step's details.
     pub(crate) fn detail(&self, name: &str) -> Option<&str> {
         let mut steps = self.list("provisioningSteps");

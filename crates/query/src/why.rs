@@ -501,13 +501,8 @@ const SCOPE: &[&str] = &[
 
 /// What the newest entry that tells of a check says.
 fn told(evidence: &Evidence, spellings: &[&str]) -> Option<(Seq, bool)> {
-    evidence.entries.iter().find_map(|(claim, entry, _)| {
-        let checks = entry.scope_checks();
-        let found = checks
-            .iter()
-            .find(|(name, _)| spellings.iter().any(|known| known.eq_ignore_ascii_case(name)));
-        found.map(|(_, result)| (claim.moment.seq, *result))
-    })
+    let mut entries = evidence.entries.iter();
+    entries.find_map(|(claim, entry, _)| Some((claim.moment.seq, entry.check(spellings)?)))
 }
 
 /// A cause is told with its events.

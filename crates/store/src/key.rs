@@ -44,6 +44,7 @@
 //! | 37   | evidence    | the operation's seq u64, seq u64                    |                      |
 //! | 38   | reference list | name, !seq u64                                   | rows u32             |
 //! | 39   | access      | !seq u64                                            | application u32, credential u32 |
+//! | 40   | claim head  | application u32                                     | first and last seq u64 of its claims |
 //!
 //! `moment` is `!occurredAt i64, !seq u64` of an imported entry: what a source claims has its own time, and
 //! the newest comes first. `set` is `application u32, kind u8, number u32`; `class` is `application u32, credential u32,
@@ -95,6 +96,7 @@ const IMPORT: u8 = 36;
 const EVIDENCE: u8 = 37;
 const REFERENCE_LIST: u8 = 38;
 const ACCESS: u8 = 39;
+const CLAIM_HEAD: u8 = 40;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -650,36 +652,6 @@ pub fn gaps(until: Seq) -> KeyRange {
     KeyRange { from: all.from, to: until.checked_add(1).map_or(all.to, gap) }
 }
 
-/// A request that was about to be sent on, and whose outcome is not recorded yet.
-pub fn intent(seq: Seq) -> Vec<u8> {
-    Key::new(INTENT).u64(seq).0
-}
-
-/// All of those, oldest first.
-pub fn intents() -> KeyRange {
-    KeyRange::prefix(vec![INTENT])
-}
-
-/// An operation on a resource or person whose outcome is not known, or not confirmed.
-pub fn unsettled(application: Application, number: Number, seq: Seq) -> Vec<u8> {
-    Key::new(UNSETTLED).app(application).u32(number.0).u64(seq).0
-}
-
-/// All of those on one, oldest first.
-pub fn all_unsettled(application: Application, number: Number) -> KeyRange {
-    KeyRange::prefix(Key::new(UNSETTLED).app(application).u32(number.0).0)
-}
-
-/// All of those of an application.
-pub fn all_unsettled_of(application: Application) -> KeyRange {
-    KeyRange::prefix(Key::new(UNSETTLED).app(application).0)
-}
-
-/// What a later look said of an operation.
-pub fn settled(seq: Seq) -> Vec<u8> {
-    Key::new(SETTLED).u64(seq).0
-}
-
 /// The seq at the end of a key of an intent or of what is unsettled.
 pub fn last_seq(key: &[u8]) -> Option<Seq> {
     Some(u64::from_be_bytes(*key.last_chunk::<8>()?))
@@ -701,8 +673,10 @@ pub fn resource_type_number(key: &[u8]) -> Option<ResourceType> {
 }
 
 mod claim;
+mod outcome;
 
 pub use claim::*;
+pub use outcome::*;
 
 #[cfg(test)]
 mod tests;

@@ -267,12 +267,13 @@ pub const PROFILES: &[&str] = &["profile", "title", "versions"];
 pub const TOKENS: &[&str] = &["id", "role", "application", "addedAt", "addedSeq", "revokedSeq"];
 
 /// The file and the columns of a question, by its address below `/api/v1`; `None` for what has no rows.
-pub fn of_question(path: &str) -> Option<(&'static str, &'static [&'static str])> {
+pub fn of_question(path: &str, is_nested: bool) -> Option<(&'static str, &'static [&'static str])> {
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     Some(match segments.as_slice() {
         ["apps"] => ("apps", APPLICATIONS),
         ["apps", _, "users"] => ("users", USERS),
-        ["apps", _, "groups", _, "members"] => ("members", NESTED_MEMBERS),
+        ["apps", _, "groups", _, "members"] if is_nested => ("members", NESTED_MEMBERS),
+        ["apps", _, "groups", _, "members"] => ("members", MEMBERS),
         ["apps", _, "groups", _, "diff"] => ("diff", DIFF),
         ["apps", _, "groups" | "users", _, "intervals"] => ("intervals", INTERVALS),
         ["apps", _, "groups" | "users", _, "blame"] => ("blame", BLAME),

@@ -120,13 +120,6 @@ pub(super) fn cause_of(about: &About<'_>, evidence: &Evidence) -> Result<Cause, 
 
 /// What an entry that switched an account off says of the reason.
 fn kind_of(entry: &Entry) -> Option<Kind> {
-    let check = |spellings: &[&str]| {
-        let checks = entry.scope_checks();
-        let found = checks
-            .iter()
-            .find(|(name, _)| spellings.iter().any(|known| known.eq_ignore_ascii_case(name)));
-        found.map(|(_, result)| *result)
-    };
     let is_enabled = entry.detail("accountEnabled").and_then(truth);
     let is_gone = entry.steps_named("EntryImportDelete").next().is_some();
     if is_gone {
@@ -135,12 +128,12 @@ fn kind_of(entry: &Entry) -> Option<Kind> {
     if is_enabled == Some(false) {
         return Some(Kind::DisabledAtSource);
     }
-    if check(super::ASSIGNED) == Some(false) {
+    if entry.check(super::ASSIGNED) == Some(false) {
         return Some(Kind::Unassigned);
     }
-    if check(super::SCOPE) == Some(false) {
+    if entry.check(super::SCOPE) == Some(false) {
         return Some(Kind::FilteredOut);
     }
     // Assigned and in scope, enabled, and yet not active at the source.
-    (check(super::ACTIVE) == Some(false)).then_some(Kind::SoftDeleted)
+    (entry.check(super::ACTIVE) == Some(false)).then_some(Kind::SoftDeleted)
 }

@@ -5,19 +5,11 @@ use crate::entry::Entry;
 /// The role that providers once took for no entitlement.
 const DEFAULT_ACCESS: &str = "Default Access";
 
-fn check(entry: &Entry, spellings: &[&str]) -> Option<bool> {
-    let checks = entry.scope_checks();
-    let found = checks
-        .iter()
-        .find(|(name, _)| spellings.iter().any(|known| known.eq_ignore_ascii_case(name)));
-    found.map(|(_, result)| *result)
-}
-
 /// Whether the person had the role Default Access alone, which entitled to nothing until 2020.
 fn is_default_access(entry: &Entry) -> bool {
     let role = entry.detail("appRoleAssignments");
     let has_it = role.is_some_and(|role| role.trim().eq_ignore_ascii_case(DEFAULT_ACCESS));
-    has_it && check(entry, super::ROLE) != Some(true)
+    has_it && entry.check(super::ROLE) != Some(true)
 }
 
 /// Why somebody was passed over, as a sentence.
@@ -57,7 +49,7 @@ fn entitlement(entry: &Entry) -> String {
         (super::ROLE, "they had no role that entitles to an account"),
         (super::SCOPE, "a scoping filter kept them out"),
     ];
-    let failed = told.into_iter().filter(|(names, _)| check(entry, names) == Some(false));
+    let failed = told.into_iter().filter(|(names, _)| entry.check(names) == Some(false));
     let failed: Vec<&str> = failed.map(|(_, words)| words).collect();
     match failed.as_slice() {
         [] => {
@@ -84,7 +76,7 @@ pub(super) fn advice_for_skip(reason: Option<&str>, entry: &Entry) -> String {
                 (super::ROLE, "assign a role that entitles to an account"),
                 (super::SCOPE, "correct the filter, or the attribute that it asks for"),
             ];
-            let failed = told.into_iter().filter(|(names, _)| check(entry, names) == Some(false));
+            let failed = told.into_iter().filter(|(names, _)| entry.check(names) == Some(false));
             let failed: Vec<&str> = failed.map(|(_, words)| words).collect();
             match failed.as_slice() {
                 [] => "Unassign the person and assign them again; the assignment may be damaged."

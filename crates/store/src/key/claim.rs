@@ -5,8 +5,8 @@ use std::ops::Range;
 use event::{Application, CodeKind, Number, Seq, Timestamp};
 
 use super::{
-    ACCESS, CLAIM, CLAIM_ABOUT, CLAIM_BY_CODE, CLAIM_DAY, ENTRY, EVIDENCE, IMPORT, Key, KeyRange,
-    REFERENCE_LIST,
+    ACCESS, CLAIM, CLAIM_ABOUT, CLAIM_BY_CODE, CLAIM_DAY, CLAIM_HEAD, ENTRY, EVIDENCE, IMPORT, Key,
+    KeyRange, REFERENCE_LIST,
 };
 
 /// The place of an imported entry among the claims: the time that its source gives, and its event.
@@ -55,6 +55,11 @@ impl Key {
 /// The event of an imported entry.
 pub fn entry(application: Application, id: &str) -> Vec<u8> {
     Key::new(ENTRY).app(application).bytes(id.as_bytes()).0
+}
+
+/// Where the first and the last claim of an application were recorded.
+pub fn claim_head(application: Application) -> Vec<u8> {
+    Key::new(CLAIM_HEAD).app(application).0
 }
 
 /// An imported entry.

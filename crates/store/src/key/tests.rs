@@ -54,6 +54,7 @@ fn every_kind_has_a_byte_of_its_own() {
         evidence(1, 2),
         reference_list("x", 1),
         access(1),
+        claim_head(APP),
     ];
     for (index, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key[0]), index + 1);

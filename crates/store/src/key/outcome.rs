@@ -1,0 +1,35 @@
+//! The keys of requests that were sent on: what was intended, and what became of it.
+
+use event::{Application, Number, Seq};
+
+use super::{INTENT, Key, KeyRange, SETTLED, UNSETTLED};
+
+/// A request that was about to be sent on, and whose outcome is not recorded yet.
+pub fn intent(seq: Seq) -> Vec<u8> {
+    Key::new(INTENT).u64(seq).0
+}
+
+/// All of those, oldest first.
+pub fn intents() -> KeyRange {
+    KeyRange::prefix(vec![INTENT])
+}
+
+/// An operation on a resource or person whose outcome is not known, or not confirmed.
+pub fn unsettled(application: Application, number: Number, seq: Seq) -> Vec<u8> {
+    Key::new(UNSETTLED).app(application).u32(number.0).u64(seq).0
+}
+
+/// All of those on one, oldest first.
+pub fn all_unsettled(application: Application, number: Number) -> KeyRange {
+    KeyRange::prefix(Key::new(UNSETTLED).app(application).u32(number.0).0)
+}
+
+/// All of those of an application.
+pub fn all_unsettled_of(application: Application) -> KeyRange {
+    KeyRange::prefix(Key::new(UNSETTLED).app(application).0)
+}
+
+/// What a later look said of an operation.
+pub fn settled(seq: Seq) -> Vec<u8> {
+    Key::new(SETTLED).u64(seq).0
+}
