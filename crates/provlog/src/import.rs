@@ -2,7 +2,11 @@
 
 use std::fs::File;
 use std::io::{BufReader, IsTerminal, Read, Seek, SeekFrom, stderr};
+use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,6 +22,8 @@ use crate::text::{self, escaped};
 
 /// A request has at most so many bytes, and with one more record less than what the server takes.
 const PIECE_BYTES_MAX: usize = 4 << 20;
+/// So many broken records are told together; a file may hold nothing else.
+const BROKEN_MAX: usize = 1_000;
 /// Of a broken file so many records are named; the others are counted.
 const REFUSALS_SHOWN_MAX: usize = 100;
 
@@ -60,16 +66,27 @@ impl Import {
         let path = format!("/api/v1/apps/{}/imports?run={run:x}", encoded(&self.app));
         let total = self.files.iter().filter_map(|file| file.metadata().ok()).map(|one| one.len());
         let bar = bar(total.sum(), self.client.json);
-        let mut sender =
-            Sender { client, path, piece: vec![], places: vec![], counts: Counts::default() };
-        let sent = match forms.first() {
-            Some(Form::PortalCsv) => self.send_csv(&mut sender, &bar),
-            _ => self.send_json(&mut sender, &bar),
-        };
+        // The next piece is read while the server works on one.
+        let (pieces, waiting) = mpsc::sync_channel(1);
+        let (read, counts, sent) = thread::scope(|scope| {
+            let sending = scope.spawn(|| {
+                let mut counts = Counts::default();
+                let sent =
+                    waiting.into_iter().try_for_each(|piece| counts.send(piece, &client, &path));
+                (counts, sent)
+            });
+            let mut gathering = Gathering { pieces, piece: Piece::default() };
+            let read = match forms.first() {
+                Some(Form::PortalCsv) => self.read_csv(&mut gathering, &bar),
+                _ => self.read_json(&mut gathering, &bar),
+            };
+            let _ = gathering.hand_over(); // the sender says what was wrong
+            drop(gathering);
+            let (counts, sent) = sending.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (read, counts, sent)
+        });
         bar.finish_and_clear();
-        let ended = sent.and_then(|()| sender.flush());
-        let counts = sender.counts;
-        if let Err(failure) = ended {
+        if let Err(failure) = sent.and(read) {
             // What was imported so far stays, and an import that is repeated takes it for known.
             output.tell(&format!("{} entries were imported before.\n", counts.new));
             return Err(failure);
@@ -106,7 +123,7 @@ impl Import {
         Ok(forms)
     }
 
-    fn send_csv(&self, sender: &mut Sender, bar: &ProgressBar) -> Result<(), Failure> {
+    fn read_csv(&self, gathering: &mut Gathering, bar: &ProgressBar) -> Result<(), Failure> {
         let mut files = vec![];
         for path in &self.files {
             files.push((name(path), BufReader::new(open(path)?)));
@@ -115,13 +132,17 @@ impl Import {
             PortalCsv::new(files).map_err(|error| Failure::Wrong(error.to_string()))?;
         while let Some(record) = records.next() {
             let first = self.files.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
-            sender.take(record.map_err(|error| unreadable(first, &error))?, None)?;
+            let record = record.map_err(|error| unreadable(first, &error))?;
+            let file = record.file;
+            if gathering.take(record, file).is_break() {
+                break;
+            }
             bar.set_position(records.bytes_read());
         }
         Ok(())
     }
 
-    fn send_json(&self, sender: &mut Sender, bar: &ProgressBar) -> Result<(), Failure> {
+    fn read_json(&self, gathering: &mut Gathering, bar: &ProgressBar) -> Result<(), Failure> {
         let mut before = 0;
         for (place, path) in self.files.iter().enumerate() {
             let mut file = open(path)?;
@@ -130,7 +151,10 @@ impl Import {
             let mut records =
                 Records::new(file, self.format).map_err(|error| unreadable(path, &error))?;
             while let Some(record) = records.next() {
-                sender.take(record.map_err(|error| unreadable(path, &error))?, Some(place))?;
+                let record = record.map_err(|error| unreadable(path, &error))?;
+                if gathering.take(record, place).is_break() {
+                    return Ok(());
+                }
                 bar.set_position(before + records.bytes_read());
             }
             before += length;
@@ -200,74 +224,90 @@ fn bar(total_bytes: u64, quiet: bool) -> ProgressBar {
     bar
 }
 
-/// Gathers records and sends them.
-struct Sender {
-    client: Client,
-    path: String,
-    piece: Vec<u8>,
-    /// File and line of each record of the piece.
+/// Records that are sent together.
+#[derive(Default)]
+struct Piece {
+    /// One record in each line.
+    lines: Vec<u8>,
+    /// File and line of each.
     places: Vec<(usize, u64)>,
-    counts: Counts,
+    /// What is no record.
+    broken: Vec<Refusal>,
 }
 
-impl Sender {
-    fn take(&mut self, record: Record, file: Option<usize>) -> Result<(), Failure> {
-        let file = file.unwrap_or(record.file);
+/// Gathers records into pieces.
+struct Gathering {
+    pieces: SyncSender<Piece>,
+    piece: Piece,
+}
+
+impl Gathering {
+    /// Breaks off when nobody sends any more.
+    fn take(&mut self, record: Record, file: usize) -> ControlFlow<()> {
         match record.text {
-            Err(what) => {
-                self.counts.read += 1;
-                self.refuse(file, record.line, what);
-            }
+            Err(what) => self.piece.broken.push(Refusal { file, line: record.line, what }),
             Ok(text) => {
                 // A record stands in one line; within its texts there is no line's end.
                 let flat = text.get().bytes().map(|byte| match byte {
                     b'\n' | b'\r' => b' ',
                     byte => byte,
                 });
-                self.piece.extend(flat);
-                self.piece.push(b'\n');
-                self.places.push((file, record.line));
+                self.piece.lines.extend(flat);
+                self.piece.lines.push(b'\n');
+                self.piece.places.push((file, record.line));
             }
         }
-        if self.piece.len() >= PIECE_BYTES_MAX { self.flush() } else { Ok(()) }
+        let is_full =
+            self.piece.lines.len() >= PIECE_BYTES_MAX || self.piece.broken.len() >= BROKEN_MAX;
+        if is_full { self.hand_over() } else { ControlFlow::Continue(()) }
     }
 
-    fn refuse(&mut self, file: usize, line: u64, what: String) {
-        self.counts.refused += 1;
-        if self.counts.refusals.len() < REFUSALS_SHOWN_MAX {
-            self.counts.refusals.push(Refusal { file, line, what });
+    fn hand_over(&mut self) -> ControlFlow<()> {
+        let piece = std::mem::take(&mut self.piece);
+        match self.pieces.send(piece) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+}
+
+impl Counts {
+    fn refuse(&mut self, refusal: Refusal) {
+        self.refused += 1;
+        if self.refusals.len() < REFUSALS_SHOWN_MAX {
+            self.refusals.push(refusal);
         }
     }
 
-    fn flush(&mut self) -> Result<(), Failure> {
-        if self.places.is_empty() {
+    /// Sends a piece and counts what came of it.
+    fn send(&mut self, piece: Piece, client: &Client, path: &str) -> Result<(), Failure> {
+        let Piece { lines, places, broken } = piece;
+        self.read += broken.len() as u64;
+        broken.into_iter().for_each(|refusal| self.refuse(refusal));
+        if places.is_empty() {
             return Ok(());
         }
-        let answer = self.client.post_bytes(&self.path, "application/x-ndjson", &self.piece)?;
+        let answer = client.post_bytes(path, "application/x-ndjson", &lines)?;
         let count = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
-        self.counts.read += count("read");
-        self.counts.new += count("new");
-        self.counts.known += count("known");
-        let refused = count("refused");
-        let refusals = answer.get("refusals").and_then(Value::as_array).cloned();
-        let refusals = refusals.unwrap_or_default();
-        let told = refusals.len() as u64;
-        for refusal in &refusals {
-            let (file, line) = self.place(refusal.get("line"));
-            self.refuse(file, line, refusal_text(refusal.as_object()));
+        self.read += count("read");
+        self.new += count("new");
+        self.known += count("known");
+        let refusals = answer.get("refusals").and_then(Value::as_array);
+        let refusals = refusals.map(Vec::as_slice).unwrap_or_default();
+        for refusal in refusals {
+            let (file, line) = place(&places, refusal.get("line"));
+            self.refuse(Refusal { file, line, what: refusal_text(refusal.as_object()) });
         }
-        self.counts.refused += refused.saturating_sub(told);
-        self.piece.clear();
-        self.places.clear();
+        self.refused += count("refused").saturating_sub(refusals.len() as u64);
         Ok(())
     }
+}
 
-    /// Where a record of the piece stands in its file.
-    fn place(&self, line: Option<&Value>) -> (usize, u64) {
-        let line = line.and_then(Value::as_u64).unwrap_or_default();
-        let place = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
-        place.and_then(|place| self.places.get(place)).copied().unwrap_or_default()
-    }
+/// Where a record of a piece stands in its file.
+fn place(places: &[(usize, u64)], line: Option<&Value>) -> (usize, u64) {
+    let line = line.and_then(Value::as_u64).unwrap_or_default();
+    let place = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
+    place.and_then(|place| places.get(place)).copied().unwrap_or_default()
 }
 
 fn refusal_text(refusal: Option<&Map<String, Value>>) -> String {

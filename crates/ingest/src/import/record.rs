@@ -5,6 +5,8 @@
 //! provider called so before, else whoever bears the name.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use event::{
     Application, Attribute, Changes, CodeKind, Content, Fact, ImportBatch, Imported, Mention,
@@ -15,7 +17,7 @@ use projector::{
     View, folded,
 };
 use serde_json::Value;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{Entry, Kind, Refused, understand};
 
@@ -37,6 +39,26 @@ pub struct Outcome {
     pub refused: u32,
     /// Where, counted from 1, and why; the first thousand.
     pub refusals: Vec<(u32, Refused)>,
+}
+
+impl Outcome {
+    fn refuse(&mut self, line: u32, refused: Refused) {
+        self.refused += 1;
+        if self.refusals.len() < REFUSALS_MAX {
+            self.refusals.push((line, refused));
+        }
+    }
+
+    /// Adds what came of later lines.
+    fn add(&mut self, later: Outcome) {
+        let Outcome { read, new, known, refused, refusals } = later;
+        self.read += read;
+        self.new += new;
+        self.known += known;
+        self.refused += refused;
+        let left = REFUSALS_MAX.saturating_sub(self.refusals.len());
+        self.refusals.extend(refusals.into_iter().take(left));
+    }
 }
 
 /// Why records are not imported; those before may have been.
@@ -72,16 +94,26 @@ pub async fn import(
     run: u64,
     body: Vec<u8>,
 ) -> Result<Outcome, ImportError> {
-    let understood = spawn_blocking(move || understand_lines(&body)).await;
-    let (mut outcome, entries) = understood.map_err(|_| ImportError::Defect)?;
-    let times = || entries.iter().map(|ready| Timestamp(ready.entry.occurred_at_us));
-    let span = times().min().zip(times().max());
-    let mut left = entries.into_iter().peekable();
-    while left.peek().is_some() {
-        let some: Vec<Ready> = left.by_ref().take(ENTRIES_PER_DECISION).collect();
+    let body = Arc::new(body);
+    let mut chunks = chunks(&body).into_iter();
+    let mut next = chunks.next().map(|chunk| understanding(&body, chunk));
+    let mut outcome = Outcome::default();
+    let mut span: Option<(Timestamp, Timestamp)> = None;
+    while let Some(understood) = next {
+        let (found, entries) = understood.await.map_err(|_| ImportError::Defect)?;
+        // The next lines are read while the committer works.
+        next = chunks.next().map(|chunk| understanding(&body, chunk));
+        outcome.add(found);
+        for at in entries.iter().map(|ready| Timestamp(ready.entry.occurred_at_us)) {
+            let (first, last) = span.unwrap_or((at, at));
+            span = Some((first.min(at), last.max(at)));
+        }
+        if entries.is_empty() {
+            continue;
+        }
         let origin = origin.clone();
         let decide =
-            move |view: &View<'_>, stamp: Stamp| decide(view, stamp, application, origin, some);
+            move |view: &View<'_>, stamp: Stamp| decide(view, stamp, application, origin, entries);
         let (new, known) = committer.submit(Durability::Appended, decide).await??;
         outcome.new += new;
         outcome.known += known;
@@ -100,20 +132,43 @@ pub async fn import(
     Ok(outcome)
 }
 
-fn understand_lines(body: &[u8]) -> (Outcome, Vec<Ready>) {
+/// Some lines of a body, and the number of the first, from 1.
+struct Chunk {
+    bytes: Range<usize>,
+    first: u32,
+}
+
+/// The lines of a body, as many together as are decided at once.
+fn chunks(body: &[u8]) -> Vec<Chunk> {
+    let mut chunks = vec![];
+    let (mut start, mut end, mut first) = (0, 0, 1);
+    for (line, place) in body.split_inclusive(|byte| *byte == b'\n').zip(1_u32..) {
+        end += line.len();
+        if (place + 1 - first) as usize == ENTRIES_PER_DECISION {
+            chunks.push(Chunk { bytes: start..end, first });
+            (start, first) = (end, place + 1);
+        }
+    }
+    if start < end {
+        chunks.push(Chunk { bytes: start..end, first });
+    }
+    chunks
+}
+
+fn understanding(body: &Arc<Vec<u8>>, chunk: Chunk) -> JoinHandle<(Outcome, Vec<Ready>)> {
+    let body = Arc::clone(body);
+    spawn_blocking(move || understand_lines(&body[chunk.bytes], chunk.first))
+}
+
+fn understand_lines(lines: &[u8], first: u32) -> (Outcome, Vec<Ready>) {
     let mut outcome = Outcome::default();
     let mut entries = vec![];
-    let lines = body.split(|byte| *byte == b'\n').zip(1_u32..);
+    let lines = lines.split(|byte| *byte == b'\n').zip(first..);
     for (line, place) in lines.filter(|(line, _)| !line.trim_ascii().is_empty()) {
         outcome.read += 1;
         match understand_line(line) {
             Ok(ready) => entries.push(ready),
-            Err(refused) => {
-                outcome.refused += 1;
-                if outcome.refusals.len() < REFUSALS_MAX {
-                    outcome.refusals.push((place, refused));
-                }
-            }
+            Err(refused) => outcome.refuse(place, refused),
         }
     }
     (outcome, entries)
