@@ -23,8 +23,7 @@
 //! The value of a row is one version byte and bincode; rows are made anew from the log when their
 //! form changes, so they carry no history of versions.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Answer, Changes, Content, Detail, Event, Flag, Header, Part};
 use crate::id::{Number, Seq};
@@ -92,9 +91,9 @@ fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
     Ok(bytes)
 }
 
-fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
     let (value, used) =
-        bincode::serde::decode_from_slice(bytes, config()).map_err(CodecError::Decode)?;
+        bincode::serde::borrow_decode_from_slice(bytes, config()).map_err(CodecError::Decode)?;
     if used == bytes.len() { Ok(value) } else { Err(CodecError::Length) }
 }
 
@@ -237,11 +236,11 @@ pub fn encode_row<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
     Ok(out)
 }
 
-/// The value that [`encode_row`] wrote.
+/// The value that [`encode_row`] wrote. It may borrow texts and bytes.
 ///
 /// # Errors
 /// [`CodecError`] when the bytes are damaged.
-pub fn decode_row<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+pub fn decode_row<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
     match bytes.split_first() {
         Some((&ROW_VERSION, rest)) => from_bytes(rest),
         Some((version, _)) => Err(CodecError::Version(*version)),
@@ -249,7 +248,7 @@ pub fn decode_row<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     }
 }
 
-pub(crate) fn header_fields<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+pub(crate) fn header_fields<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
     from_bytes(bytes)
 }
 

@@ -5,6 +5,7 @@ use event::{
     Application, Attribute, Credential, Number, ResourceType, Role, Seq, Timestamp, UpstreamSet,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use store::key;
 
@@ -172,39 +173,38 @@ pub struct Version {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredVersion {
+struct StoredVersion<'a> {
     resource_type: u8,
     created_seq: Seq,
     created_at: Timestamp,
     modified_at: Timestamp,
     active: bool,
     /// Canonical JSON.
-    state: Option<Vec<u8>>,
+    #[serde(borrow)]
+    state: Option<&'a [u8]>,
 }
 
 impl Version {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, ProjectorError> {
+        // A map of JSON values has no way to fail, and its names are sorted.
+        let state = self.state.as_ref().map(|state| serde_json::to_vec(state).unwrap_or_default());
         let stored = StoredVersion {
             resource_type: self.resource_type.0,
             created_seq: self.created_seq,
             created_at: self.created_at,
             modified_at: self.modified_at,
             active: self.active,
-            // A map of JSON values has no way to fail, and its names are sorted.
-            state: self.state.as_ref().map(|state| serde_json::to_vec(state).unwrap_or_default()),
+            state: state.as_deref(),
         };
         encode_row(&stored).map_err(ProjectorError::undecodable("a version"))
     }
 
     pub(crate) fn decode(key: &[u8], bytes: &[u8]) -> Result<Version, ProjectorError> {
         let what = "a version";
-        let stored: StoredVersion = decode_row(bytes).map_err(ProjectorError::undecodable(what))?;
-        let state = match stored.state {
-            None => None,
-            Some(text) => {
-                Some(serde_json::from_slice(&text).map_err(|_| ProjectorError::row(what))?)
-            }
-        };
+        let stored: StoredVersion<'_> =
+            decode_row(bytes).map_err(ProjectorError::undecodable(what))?;
+        let state = stored.state.map(serde_json::from_slice).transpose();
+        let state = state.map_err(|_| ProjectorError::row(what))?;
         Ok(Version {
             seq: key::version_seq(key).ok_or_else(|| ProjectorError::row(what))?,
             resource_type: ResourceType(stored.resource_type),
@@ -216,9 +216,61 @@ impl Version {
         })
     }
 
+    /// What the resource is called in a state; nothing once it was deleted.
+    pub(crate) fn identity(bytes: &[u8]) -> Result<Option<Identity>, ProjectorError> {
+        let what = "a version";
+        let stored: StoredVersion<'_> =
+            decode_row(bytes).map_err(ProjectorError::undecodable(what))?;
+        let identity = stored.state.map(Identity::of).transpose();
+        identity.map_err(|_| ProjectorError::row(what))
+    }
+
     /// The SCIM id, while the resource exists.
     pub fn id(&self) -> Option<&str> {
         self.state.as_ref()?.get("id")?.as_str()
+    }
+}
+
+/// What a resource is called; the other attributes of its state are passed over.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Identity {
+    /// The SCIM id.
+    pub id: Option<String>,
+    /// `userName`
+    pub user_name: Option<String>,
+    /// `externalId`
+    pub external_id: Option<String>,
+    /// `displayName`
+    pub display_name: Option<String>,
+}
+
+/// In a schema of its own a resource type may have other values than texts under these names.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawIdentity<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    user_name: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    external_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    display_name: Option<&'a RawValue>,
+}
+
+impl Identity {
+    fn of(state: &[u8]) -> Result<Identity, serde_json::Error> {
+        let raw: RawIdentity<'_> = serde_json::from_slice(state)?;
+        let text = |value: Option<&RawValue>| {
+            let text = value.map(RawValue::get).filter(|text| text.starts_with('"'));
+            text.map(serde_json::from_str).transpose()
+        };
+        Ok(Identity {
+            id: text(raw.id)?,
+            user_name: text(raw.user_name)?,
+            external_id: text(raw.external_id)?,
+            display_name: text(raw.display_name)?,
+        })
     }
 }
 

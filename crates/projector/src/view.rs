@@ -13,7 +13,9 @@ use subtle::ConstantTimeEq;
 use crate::error::ProjectorError;
 use crate::fold::unique;
 use crate::operation::OperationSummary;
-use crate::row::{self, ApplicationRow, CredentialRow, Gap, Mentioned, Recorder, Version};
+use crate::row::{
+    self, ApplicationRow, CredentialRow, Gap, Identity, Mentioned, Recorder, Version,
+};
 use crate::set::{self, SetChange, Standing, Stay};
 
 /// Typed access to rows. `seq` arguments ask for the state right after that event;
@@ -255,6 +257,27 @@ impl<'a> View<'a> {
         let range = key::versions_until(application, number, seq);
         let found = self.rows.first(&range, Direction::Forward)?;
         found.map(|(key, value)| Version::decode(&key, &value)).transpose()
+    }
+
+    /// What a resource was called right after the event at `seq`, or when it was deleted by then, before
+    /// that; `None` for what was not there yet.
+    pub fn identity(
+        &self,
+        application: Application,
+        number: Number,
+        seq: Seq,
+    ) -> Result<Option<Identity>, ProjectorError> {
+        let Some(seq) = self.until(seq) else { return Ok(None) };
+        let range = key::versions_until(application, number, seq);
+        let (mut found, mut looked_at) = (Ok(None), 0);
+        self.rows.scan(&range, Direction::Forward, &mut |_, value| {
+            looked_at += 1;
+            found = Version::identity(value);
+            // Before a deletion there is a state.
+            let is_found = !matches!(found, Ok(None)) || looked_at == 2;
+            if is_found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        found
     }
 
     /// The states of a resource at `seq` and before, newest first, until `visit` breaks off.

@@ -4,8 +4,7 @@
 //! was nothing.
 
 use event::{Application, Attribute, Number, ResourceType, Seq};
-use projector::{ProjectorError, Standing, Version, View};
-use serde_json::Value;
+use projector::{Identity, ProjectorError, Standing, Version, View};
 use store::key::Set;
 
 use crate::history::{Reached, nested_members};
@@ -201,33 +200,10 @@ pub fn scim_id(
     application: Application,
     number: Number,
 ) -> Result<Option<String>, ProjectorError> {
-    let mut version = view.version(application, number, View::NOW)?;
-    if let Some(Version { seq, state: None, .. }) = version {
-        version = match seq.checked_sub(1) {
-            Some(before) => view.version(application, number, before)?,
-            None => None,
-        };
-    }
-    if let Some(id) = version.as_ref().and_then(Version::id) {
-        return Ok(Some(id.to_owned()));
-    }
-    Ok(match view.mentioned(application, number)? {
-        Some(mentioned) if mentioned.attribute == Attribute::Id => Some(mentioned.value),
-        Some(_) | None => None,
+    Ok(match view.identity(application, number, View::NOW)? {
+        Some(identity) => identity.id,
+        None => mentioned_identity(view, application, number)?.id,
     })
-}
-
-/// What a resource or person was called.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Identity {
-    /// The SCIM id.
-    pub id: Option<String>,
-    /// `userName`
-    pub user_name: Option<String>,
-    /// `externalId`
-    pub external_id: Option<String>,
-    /// `displayName`
-    pub display_name: Option<String>,
 }
 
 /// What a resource was called right after an event, or when that event deleted it, before; of somebody
@@ -241,30 +217,32 @@ pub fn identity_at(
     if number == Number::NOBODY {
         return Ok(Identity::default());
     }
-    let mut version = view.version(application, number, seq)?;
-    if let Some(Version { seq: deleted, state: None, .. }) = version {
-        version = match deleted.checked_sub(1) {
-            Some(before) => view.version(application, number, before)?,
-            None => None,
-        };
+    if let Some(identity) = view.identity(application, number, seq)? {
+        return Ok(identity);
     }
-    if let Some(state) = version.and_then(|version| version.state) {
-        let text = |name: &str| state.get(name).and_then(Value::as_str).map(str::to_owned);
-        return Ok(Identity {
-            id: text("id"),
-            user_name: text("userName"),
-            external_id: text("externalId"),
-            display_name: text("displayName"),
-        });
-    }
-    let mut identity = Identity { id: scim_id(view, application, number)?, ..Identity::default() };
+    let mentioned = mentioned_identity(view, application, number)?;
+    Ok(match view.identity(application, number, View::NOW)? {
+        // An id is the same before and after.
+        Some(later) => Identity { id: later.id, ..mentioned },
+        None => mentioned,
+    })
+}
+
+/// The name under which somebody was mentioned who was not there.
+fn mentioned_identity(
+    view: &View<'_>,
+    application: Application,
+    number: Number,
+) -> Result<Identity, ProjectorError> {
+    let mut identity = Identity::default();
     if let Some(mentioned) = view.mentioned(application, number)? {
         let name = Some(mentioned.value);
         match mentioned.attribute {
+            Attribute::Id => identity.id = name,
             Attribute::UserName => identity.user_name = name,
             Attribute::ExternalId => identity.external_id = name,
             Attribute::DisplayName => identity.display_name = name,
-            Attribute::Id | Attribute::Email | Attribute::SourceId => {}
+            Attribute::Email | Attribute::SourceId => {}
         }
     }
     Ok(identity)

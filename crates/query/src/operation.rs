@@ -6,12 +6,12 @@ use event::{
     Action, Application, CodeKind, Credential, Effect, EventId, Imported, Number, Observation,
     Operation, ResourceType, Seq, Status, Unauthenticated, Verdict,
 };
-use projector::{action_of, action_seen, status_of};
+use projector::{Identity, action_of, action_seen, status_of};
 use scim::ScimType;
 use serde_json::{Map, Value, json};
 use store::key::Moment;
 
-use crate::as_of::{Identity, identity_at, scim_id};
+use crate::as_of::{identity_at, scim_id};
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::join::{explained, explaining};
@@ -348,7 +348,11 @@ impl<'a> Operations<'a> {
         Ok(rows)
     }
 
-    fn id_of(&self, application: Application, number: Number) -> Result<Option<String>, Error> {
+    pub(crate) fn id_of(
+        &self,
+        application: Application,
+        number: Number,
+    ) -> Result<Option<String>, Error> {
         if number == Number::NOBODY {
             return Ok(None);
         }

@@ -1,9 +1,10 @@
 //! Users and members as rows name them.
 
 use event::{Application, Number, Seq, Timestamp};
+use projector::Identity;
 use serde_json::{Map, Value, json};
 
-use crate::as_of::{Identity, identity_at, scim_id};
+use crate::as_of::{identity_at, scim_id};
 use crate::error::Error;
 use crate::record::Record;
 use crate::report::people::last_state;

@@ -1,15 +1,22 @@
 //! What stands among the operations, as a `provisioningObjectSummary` of Microsoft Graph v1.0. Every
 //! member is there; what SCIM does not tell is null.
+//!
+//! An entry is written out as it stands. Only where a filter looks into it, or some members of it are
+//! asked for, it becomes a map first.
 
-use event::{Credential, EventId, Observation, Operation, Seq, Status};
-use projector::{action_of, action_seen, status_of};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use event::{Content, Credential, Event, EventId, Observation, Operation, Seq, Status};
+use projector::{Identity, action_of, action_seen, status_of};
 use scim::ScimType;
-use serde_json::{Map, Value, json};
+use serde::ser::{Error as _, Serialize, Serializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
-use crate::as_of::{Identity, identity_at};
+use crate::as_of::identity_at;
 use crate::error::Error;
 use crate::operation::{Operations, UNAUTHENTICATED};
-use crate::person::object;
 use crate::shown::{Shown, What};
 
 /// Shows items of the log as Graph does.
@@ -17,109 +24,271 @@ pub(crate) struct Entries<'a> {
     operations: &'a Operations<'a>,
 }
 
+/// One entry.
+pub(crate) enum Entry {
+    /// What was recorded.
+    Recorded(Box<Summary>),
+    /// What was imported, as JSON.
+    Imported(Vec<u8>),
+}
+
+/// Of an imported entry this is ours: what its form said around it.
+const ENVELOPE: &str = "envelope";
+
+impl Entry {
+    /// The members as a filter looks at them.
+    pub(crate) fn members(&self) -> Result<Map<String, Value>, Error> {
+        match self {
+            Entry::Recorded(summary) => match serde_json::to_value(summary) {
+                Ok(Value::Object(members)) => Ok(members),
+                Ok(_) | Err(_) => Err(Error::Defect),
+            },
+            Entry::Imported(text) => {
+                let mut members: Map<String, Value> =
+                    serde_json::from_slice(text).map_err(|_| DAMAGED)?;
+                members.remove(ENVELOPE);
+                Ok(members)
+            }
+        }
+    }
+}
+
+const DAMAGED: Error = Error::Damaged("an imported entry");
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Entry::Recorded(summary) => summary.serialize(serializer),
+            Entry::Imported(text) => {
+                let members = serde_json::from_slice::<BTreeMap<Cow<'_, str>, &RawValue>>(text);
+                let mut members = members.map_err(|_| S::Error::custom(DAMAGED))?;
+                members.remove(ENVELOPE);
+                members.serialize(serializer)
+            }
+        }
+    }
+}
+
+/// A `provisioningObjectSummary`.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Summary {
+    id: String,
+    activity_date_time: String,
+    tenant_id: (),
+    job_id: (),
+    cycle_id: (),
+    change_id: String,
+    provisioning_action: &'static str,
+    duration_in_milliseconds: Option<u32>,
+    provisioning_status_info: StatusInfo,
+    provisioning_steps: [Step; 1],
+    modified_properties: Vec<Modified>,
+    service_principal: System,
+    source_system: DetailedSystem,
+    target_system: DetailedSystem,
+    initiated_by: Initiator,
+    source_identity: ProvisionedIdentity,
+    target_identity: ProvisionedIdentity,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusInfo {
+    status: &'static str,
+    error_information: Option<ErrorInformation>,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorInformation {
+    error_code: &'static str,
+    error_category: &'static str,
+    reason: Option<String>,
+    additional_details: Option<&'static str>,
+    recommended_action: &'static str,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Step {
+    name: &'static str,
+    provisioning_step_type: &'static str,
+    status: &'static str,
+    description: String,
+    details: Nothing,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Modified {
+    display_name: String,
+    old_value: Option<String>,
+    new_value: Option<String>,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct System {
+    id: Option<String>,
+    display_name: Option<String>,
+}
+
+#[derive(serde::Serialize)]
+struct DetailedSystem {
+    #[serde(flatten)]
+    system: System,
+    details: Nothing,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Initiator {
+    id: Option<String>,
+    display_name: Option<String>,
+    initiator_type: &'static str,
+}
+
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProvisionedIdentity {
+    id: String,
+    display_name: String,
+    identity_type: Option<String>,
+    details: Nothing,
+}
+
+/// An object without members.
+#[derive(serde::Serialize)]
+struct Nothing {}
+
 impl<'a> Entries<'a> {
     pub(crate) fn new(operations: &'a Operations<'a>) -> Entries<'a> {
         Entries { operations }
     }
 
     /// The entry of the event at `seq`.
-    pub(crate) fn entry(&self, seq: Seq) -> Result<Map<String, Value>, Error> {
-        let event = self.operations.record().event(seq)?;
+    pub(crate) fn entry(&self, seq: Seq) -> Result<Entry, Error> {
+        let mut event = self.operations.record().event(seq)?;
         let shown = Shown::of(&event).ok_or(Error::Damaged("an operation"))?;
-        match shown.what {
+        let facts = match shown.what {
+            What::Request(operation) => Facts::of_request(&shown, operation),
+            What::Seen(seen) => Facts::of_look(&shown, seen),
+            What::Counted(_) => Facts::of_counted(),
             What::Imported(_) => {
-                let mut entry = shown.entry()?;
-                entry.remove("envelope");
-                Ok(entry)
+                return imported(&mut event).map(Entry::Imported).ok_or(DAMAGED);
             }
-            What::Request(operation) => {
-                let facts = Facts::of_request(&shown, operation);
-                self.recorded(&shown, &facts)
-            }
-            What::Seen(seen) => self.recorded(&shown, &Facts::of_look(&shown, seen)),
-            What::Counted(_) => self.recorded(&shown, &Facts::of_counted()),
-        }
+        };
+        Ok(Entry::Recorded(Box::new(self.recorded(&shown, &facts)?)))
     }
 
-    fn recorded(&self, shown: &Shown<'_>, facts: &Facts) -> Result<Map<String, Value>, Error> {
+    fn recorded(&self, shown: &Shown<'_>, facts: &Facts) -> Result<Summary, Error> {
         let record = self.operations.record();
         let (header, seq) = (shown.header(), shown.event.seq);
         let id = EventId::new(record.log(), seq).to_string();
         let application = header.application;
         let identity = identity_at(&record.view, application, shown.number(), seq)?;
-        let slug = self.operations.slug(application);
+        let Identity { id: resource_id, user_name, external_id, display_name } = identity;
         let kind = facts.resource_type.and_then(|kind| self.operations.type_name(kind));
-        let origin = header.origin.clone().unwrap_or_default();
-        let token = (origin.credential != Credential::NONE).then(|| origin.credential.to_string());
-        let reason = shown.detail().and_then(|detail| detail.error.as_deref());
-        let name = identity.user_name.as_deref().or(identity.display_name.as_deref());
-        let step = json!({
-            "name": facts.step,
-            "provisioningStepType": facts.step_type,
-            "status": facts.status.name(),
-            "description": self.operations.name(shown),
-            "details": {},
-        });
-        Ok(object(json!({
-            "id": id,
-            "activityDateTime": header.recorded_at.to_string(),
-            "tenantId": null,
-            "jobId": null,
-            "cycleId": null,
-            "changeId": id,
-            "provisioningAction": facts.action,
-            "durationInMilliseconds": facts.duration_ms,
-            "provisioningStatusInfo": {
-                "status": facts.status.name(),
-                "errorInformation": facts.error(reason),
+        let origin = header.origin.as_ref();
+        let token = origin.map(|origin| origin.credential);
+        let token = token.filter(|token| *token != Credential::NONE).map(|token| token.to_string());
+        let reason = shown.detail().and_then(|detail| detail.error.clone());
+        let status = facts.status.name();
+        let target = || System {
+            id: Some(application.0.to_string()),
+            display_name: self.operations.slug(application).map(str::to_owned),
+        };
+        Ok(Summary {
+            activity_date_time: header.recorded_at.to_string(),
+            tenant_id: (),
+            job_id: (),
+            cycle_id: (),
+            change_id: id.clone(),
+            id,
+            provisioning_action: facts.action,
+            duration_in_milliseconds: facts.duration_ms,
+            provisioning_status_info: StatusInfo { status, error_information: facts.error(reason) },
+            provisioning_steps: [Step {
+                name: facts.step,
+                provisioning_step_type: facts.step_type,
+                status,
+                description: self.operations.name(shown),
+                details: Nothing {},
+            }],
+            modified_properties: self.modified(shown)?,
+            service_principal: target(),
+            source_system: DetailedSystem {
+                system: System {
+                    id: token.clone(),
+                    display_name: Some(origin.map_or("", |origin| &origin.user_agent).to_owned()),
+                },
+                details: Nothing {},
             },
-            "provisioningSteps": [step],
-            "modifiedProperties": self.modified(shown)?,
-            "servicePrincipal": {"id": application.0.to_string(), "displayName": slug},
-            "sourceSystem": {"id": token, "displayName": origin.user_agent, "details": {}},
-            "targetSystem": {"id": application.0.to_string(), "displayName": slug, "details": {}},
-            "initiatedBy": {
-                "id": token,
-                "displayName": token.as_ref().map(|token| format!("token {token}")),
-                "initiatorType": if facts.is_look { "system" } else { "application" },
+            target_system: DetailedSystem { system: target(), details: Nothing {} },
+            initiated_by: Initiator {
+                display_name: token.as_ref().map(|token| format!("token {token}")),
+                id: token,
+                initiator_type: if facts.is_look { "system" } else { "application" },
             },
-            "sourceIdentity": source_identity(&identity, name, kind),
-            "targetIdentity": {
-                "id": identity.id.as_deref().unwrap_or_default(),
-                "displayName": identity.display_name.as_deref().unwrap_or_default(),
-                "identityType":
-                    kind.map(|kind| format!("urn:ietf:params:scim:schemas:core:2.0:{kind}")),
-                "details": {},
+            source_identity: ProvisionedIdentity {
+                id: external_id.unwrap_or_default(),
+                display_name: user_name.or(display_name.clone()).unwrap_or_default(),
+                identity_type: kind.map(str::to_owned),
+                details: Nothing {},
             },
-        })))
+            target_identity: ProvisionedIdentity {
+                id: resource_id.unwrap_or_default(),
+                display_name: display_name.unwrap_or_default(),
+                identity_type: kind
+                    .map(|kind| format!("urn:ietf:params:scim:schemas:core:2.0:{kind}")),
+                details: Nothing {},
+            },
+        })
     }
 
     /// What changed, as texts: that is how Graph has it.
-    fn modified(&self, shown: &Shown<'_>) -> Result<Vec<Value>, Error> {
-        let text = |value: &Value| match value {
-            Value::Null => Value::Null,
-            Value::Bool(true) => "True".into(),
-            Value::Bool(false) => "False".into(),
-            Value::String(text) => text.as_str().into(),
-            other => other.to_string().into(),
-        };
-        let rows = self.operations.changes(shown)?.into_iter().map(|change| {
-            json!({
-                "displayName": change["path"],
-                "oldValue": text(&change["oldValue"]),
-                "newValue": text(&change["newValue"]),
-            })
-        });
-        Ok(rows.collect())
+    fn modified(&self, shown: &Shown<'_>) -> Result<Vec<Modified>, Error> {
+        let application = shown.header().application;
+        let mut rows = vec![];
+        for (_, changes) in shown.changes() {
+            for change in &changes.values {
+                rows.push(Modified {
+                    display_name: change.path.to_string(),
+                    old_value: change.old.as_deref().map(text).transpose()?.flatten(),
+                    new_value: change.new.as_deref().map(text).transpose()?.flatten(),
+                });
+            }
+            for (members, joined) in [(&changes.joined, true), (&changes.left, false)] {
+                for member in members {
+                    let id = self.operations.id_of(application, *member)?;
+                    let (old_value, new_value) = if joined { (None, id) } else { (id, None) };
+                    let display_name = "members".to_owned();
+                    rows.push(Modified { display_name, old_value, new_value });
+                }
+            }
+        }
+        Ok(rows)
     }
 }
 
-fn source_identity(identity: &Identity, name: Option<&str>, kind: Option<&str>) -> Value {
-    json!({
-        "id": identity.external_id.as_deref().unwrap_or_default(),
-        "displayName": name.unwrap_or_default(),
-        "identityType": kind,
-        "details": {},
+/// The JSON of an imported entry.
+fn imported(event: &mut Event) -> Option<Vec<u8>> {
+    event.parts.iter_mut().find_map(|part| match &mut part.content {
+        Content::Entry(text) => Some(std::mem::take(text)),
+        _ => None,
+    })
+}
+
+/// A stored value, which is canonical JSON, as a text; none for null.
+fn text(json: &[u8]) -> Result<Option<String>, Error> {
+    let damaged = Error::Damaged("a changed value");
+    Ok(match json {
+        b"null" => None,
+        b"true" => Some("True".to_owned()),
+        b"false" => Some("False".to_owned()),
+        [b'"', ..] => Some(serde_json::from_slice(json).map_err(|_| damaged)?),
+        other => Some(std::str::from_utf8(other).map_err(|_| damaged)?.to_owned()),
     })
 }
 
@@ -188,18 +357,15 @@ impl Facts {
         }
     }
 
-    /// Null unless it failed.
-    fn error(&self, reason: Option<&str>) -> Value {
-        if self.status != Status::Failure {
-            return Value::Null;
-        }
-        let (code, advice) = error_code(self.http_status);
-        json!({
-            "errorCode": code,
-            "errorCategory": "nonServiceFailure",
-            "reason": reason,
-            "additionalDetails": self.scim_type,
-            "recommendedAction": advice,
+    /// Nothing unless it failed.
+    fn error(&self, reason: Option<String>) -> Option<ErrorInformation> {
+        let (error_code, recommended_action) = error_code(self.http_status);
+        (self.status == Status::Failure).then_some(ErrorInformation {
+            error_code,
+            error_category: "nonServiceFailure",
+            reason,
+            additional_details: self.scim_type,
+            recommended_action,
         })
     }
 }

@@ -1,10 +1,9 @@
 //! The next entries that fit a filter, in the order of their time.
 
 use event::{Seq, Timestamp};
-use serde_json::{Map, Value};
 use store::key::Moment;
 
-use super::entry::Entries;
+use super::entry::{Entries, Entry};
 use super::filter::Filter;
 use super::push::{Pushed, event_of, everything, push};
 use crate::error::Error;
@@ -29,7 +28,7 @@ pub(crate) struct Asked<'a> {
 
 /// One page of entries.
 pub(crate) struct Page {
-    pub(crate) entries: Vec<Map<String, Value>>,
+    pub(crate) entries: Vec<Entry>,
     /// The place of the last entry, when there is a next page.
     pub(crate) next: Option<Moment>,
 }
@@ -50,7 +49,7 @@ impl Asked<'_> {
         limit: usize,
     ) -> Result<Page, Error> {
         let pushed = self.pushed()?;
-        let mut found: Vec<(Moment, Map<String, Value>)> = vec![];
+        let mut found: Vec<(Moment, Option<Entry>)> = vec![];
         let (mut looked_at, mut place) = (0, after);
         // A page that an index answers whole is read in one go.
         let is_exact = pushed.is_exact && pushed.only.is_none();
@@ -61,11 +60,16 @@ impl Asked<'_> {
                 if found.len() > limit {
                     break;
                 }
-                let entry = entries.entry(moment.seq)?;
-                if is_exact || self.filter.is_none_or(|filter| filter.fits(&entry)) {
-                    found.push((*moment, entry));
-                }
                 looked_at += 1;
+                if is_exact && found.len() == limit {
+                    // It only tells that there is a next page.
+                    found.push((*moment, None));
+                    continue;
+                }
+                let entry = entries.entry(moment.seq)?;
+                if is_exact || self.fits(&entry)? {
+                    found.push((*moment, Some(entry)));
+                }
             }
             place = moments.last().copied().or(place);
             if found.len() > limit || !more {
@@ -75,14 +79,21 @@ impl Asked<'_> {
                 if found.is_empty() {
                     return Err(Error::TooWide { items: LOOKED_AT_MAX });
                 }
-                let entries = found.into_iter().map(|(_, entry)| entry).collect();
+                let entries = found.into_iter().filter_map(|(_, entry)| entry).collect();
                 return Ok(Page { entries, next: place });
             }
         }
         let more = found.len() > limit;
         found.truncate(limit);
         let next = found.last().filter(|_| more).map(|(moment, _)| *moment);
-        Ok(Page { entries: found.into_iter().map(|(_, entry)| entry).collect(), next })
+        Ok(Page { entries: found.into_iter().filter_map(|(_, entry)| entry).collect(), next })
+    }
+
+    fn fits(&self, entry: &Entry) -> Result<bool, Error> {
+        match self.filter {
+            Some(filter) => Ok(filter.fits(&entry.members()?)),
+            None => Ok(true),
+        }
     }
 
     /// How many entries fit.
@@ -95,8 +106,7 @@ impl Asked<'_> {
         loop {
             let (moments, more) = self.moments(&pushed, place, CHUNK)?;
             for moment in &moments {
-                let entry = entries.entry(moment.seq)?;
-                count += u64::from(self.filter.is_none_or(|filter| filter.fits(&entry)));
+                count += u64::from(self.fits(&entries.entry(moment.seq)?)?);
             }
             looked_at += moments.len();
             place = moments.last().copied();

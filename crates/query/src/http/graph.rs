@@ -1,10 +1,12 @@
 //! `/v1.0/auditLogs/provisioning`: the log in the shape of Microsoft Graph, with Graph's query options
 //! and errors.
 
-use axum::Json;
 use axum::extract::Query as Pairs;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use event::{Application, Number};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use store::key::Moment;
 
@@ -12,7 +14,7 @@ use super::{Ask, Names, Reading};
 use crate::answer::Told;
 use crate::cursor::{self, Cursor, List};
 use crate::error::Error;
-use crate::graph::entry::Entries;
+use crate::graph::entry::{Entries, Entry};
 use crate::graph::filter::Filter;
 use crate::graph::page::Asked;
 use crate::operation::Operations;
@@ -42,9 +44,9 @@ const MEMBERS: [&str; 17] = [
     "targetIdentity",
 ];
 
-/// An answer in Graph's shape.
+/// An answer in Graph's shape, written out.
 pub(super) struct GraphAnswer {
-    body: Map<String, Value>,
+    body: Vec<u8>,
     rows: u64,
     about: Option<(Application, Number)>,
 }
@@ -61,7 +63,37 @@ impl Told for GraphAnswer {
 
 impl IntoResponse for GraphAnswer {
     fn into_response(self) -> Response {
-        Json(Value::Object(self.body)).into_response()
+        let json = HeaderValue::from_static("application/json");
+        ([(CONTENT_TYPE, json)], self.body).into_response()
+    }
+}
+
+/// A page as it is written.
+#[derive(Serialize)]
+struct Body {
+    #[serde(rename = "@odata.context")]
+    context: String,
+    #[serde(rename = "@odata.count", skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
+    #[serde(rename = "@odata.nextLink", skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    value: Vec<Selected>,
+}
+
+/// An entry, or some members of it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Selected {
+    Whole(Entry),
+    Members(Map<String, Value>),
+}
+
+impl Selected {
+    fn of(entry: Entry, members: Option<&[&str]>) -> Result<Selected, Error> {
+        let Some(wanted) = members else { return Ok(Selected::Whole(entry)) };
+        let mut members = entry.members()?;
+        members.retain(|name, _| wanted.contains(&name.as_str()));
+        Ok(Selected::Members(members))
     }
 }
 
@@ -207,28 +239,22 @@ pub(super) async fn list(ask: Ask) -> Result<GraphAnswer, Error> {
         let asked = Asked { record: &record, scope, filter: filter.as_ref(), ascending };
         let page = asked.page(&entries, after, top)?;
 
-        let mut body = Map::new();
         let base = &reading.query.public_url;
-        let context = format!("{base}/v1.0/$metadata#auditLogs/provisioning");
-        body.insert("@odata.context".into(), context.into());
-        if counts {
-            body.insert("@odata.count".into(), asked.count(&entries)?.into());
-        }
-        if let Some(Moment { occurred_at, seq }) = page.next {
+        let next = page.next.map(|Moment { occurred_at, seq }| {
             let now = reading.record.now;
             let next =
                 Cursor { binding, time: now, now, size, after: seq, after_time: occurred_at };
-            let token = next.seal(List::Graph, reading.record.cursor_key);
-            body.insert("@odata.nextLink".into(), options.next(base, &token).into());
-        }
-        let rows = page.entries.len() as u64;
-        let values = page.entries.into_iter().map(|mut entry| {
-            if let Some(members) = &members {
-                entry.retain(|name, _| members.contains(&name.as_str()));
-            }
-            Value::from(entry)
+            options.next(base, &next.seal(List::Graph, reading.record.cursor_key))
         });
-        body.insert("value".into(), values.collect());
+        let rows = page.entries.len() as u64;
+        let value = page.entries.into_iter().map(|entry| Selected::of(entry, members.as_deref()));
+        let body = Body {
+            context: format!("{base}/v1.0/$metadata#auditLogs/provisioning"),
+            count: if counts { Some(asked.count(&entries)?) } else { None },
+            next,
+            value: value.collect::<Result<_, _>>()?,
+        };
+        let body = serde_json::to_vec(&body).map_err(|_| Error::Damaged("an imported entry"))?;
         let about = scope.map(|scope| (scope, Number::NOBODY));
         Ok(GraphAnswer { body, rows, about })
     })
@@ -245,7 +271,7 @@ pub(super) async fn one(ask: Ask, Names(id): Names<String>) -> Result<GraphAnswe
         let scope = reading.caller.scope();
         let asked = Asked { record, scope, filter: None, ascending: false };
         let seq = asked.one(&id)?.ok_or(Error::NotFound("the log has no entry of that id"))?;
-        let mut body = Entries::new(&operations).entry(seq)?;
+        let mut body = Entries::new(&operations).entry(seq)?.members()?;
         if let Some(members) = &members {
             body.retain(|name, _| members.contains(&name.as_str()));
         }
@@ -253,6 +279,7 @@ pub(super) async fn one(ask: Ask, Names(id): Names<String>) -> Result<GraphAnswe
         let context = format!("{base}/v1.0/$metadata#auditLogs/provisioning/$entity");
         body.insert("@odata.context".into(), context.into());
         let header = record.header(seq)?;
+        let body = serde_json::to_vec(&body).map_err(|_| Error::Defect)?;
         Ok(GraphAnswer { body, rows: 1, about: Some((header.application, Number::NOBODY)) })
     })
     .await
