@@ -192,6 +192,11 @@ fn reports_are_asked_and_their_columns_are_those_of_their_rows() {
     check("apps", "Applications (event ");
     check("profiles", "Profiles");
     check("token list", "Tokens (event ");
+    // The report is about all applications, so each row of its file names one.
+    let csv = asked.text(&["report", "leavers", "--csv"]);
+    let lines: Vec<&str> = csv.split_terminator("\r\n").collect();
+    assert!(lines[0].ends_with(",reactivatedAt,coverage,application"), "{csv}");
+    assert!(lines[1..].iter().all(|line| line.ends_with(",complete,paperboat")), "{csv}");
     let drift = asked.text(&["report", "drift"]);
     assert!(drift.starts_with("Differences at the upstream, newest first (event "), "{drift}");
 }

@@ -80,7 +80,7 @@ pub(crate) const NESTED_MEMBERS: Shape = Shape {
     ],
     application: None,
     row: nested_member,
-    csv: columns::NESTED_MEMBERS,
+    csv: columns::MEMBERS,
 };
 
 /// The cells of a member, direct or not.

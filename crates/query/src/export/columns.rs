@@ -1,7 +1,7 @@
 //! Which columns the rows of each question have as CSV, by the names of their members.
 //!
 //! Files that auditors exchange have the columns of an export's file of the same name; some of those
-//! say what the answer is about, and some have nothing in them here. Every other question has the members
+//! say what the answer is about, and some have nothing in them here; what we add comes last. Every other question has the members
 //! of its rows, in the order in which the answer is documented.
 
 /// Of users, as `users.csv`.
@@ -19,25 +19,8 @@ pub const USERS: &[&str] = &[
     "deletedSeq",
 ];
 
-/// Of members, as `members.csv`.
+/// Of members, as `members.csv`; and, last, the groups between where others than direct ones are asked for.
 pub const MEMBERS: &[&str] = &[
-    "at",
-    "atSeq",
-    "groupId",
-    "groupName",
-    "userId",
-    "memberType",
-    "userName",
-    "externalId",
-    "direct",
-    "memberSince",
-    "addedBySeq",
-    "addedBy",
-    "accountActive",
-];
-
-/// Of members through other groups too: those of `members.csv`, and the way.
-pub const NESTED_MEMBERS: &[&str] = &[
     "at",
     "atSeq",
     "groupId",
@@ -67,7 +50,7 @@ pub const INTERVALS: &[&str] = &[
     "endReason",
 ];
 
-/// Of leavers, as `leavers.csv`.
+/// Of leavers, as `leavers.csv`; and, last, the application, of which a report may have several.
 pub const LEAVERS: &[&str] = &[
     "subject",
     "userName",
@@ -80,6 +63,7 @@ pub const LEAVERS: &[&str] = &[
     "remainingGroups",
     "reactivatedAt",
     "coverage",
+    "application",
 ];
 
 /// Of operations, as `operations.csv`.
@@ -267,12 +251,11 @@ pub const PROFILES: &[&str] = &["profile", "title", "versions"];
 pub const TOKENS: &[&str] = &["id", "role", "application", "addedAt", "addedSeq", "revokedSeq"];
 
 /// The file and the columns of a question, by its address below `/api/v1`; `None` for what has no rows.
-pub fn of_question(path: &str, is_nested: bool) -> Option<(&'static str, &'static [&'static str])> {
+pub fn of_question(path: &str) -> Option<(&'static str, &'static [&'static str])> {
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     Some(match segments.as_slice() {
         ["apps"] => ("apps", APPLICATIONS),
         ["apps", _, "users"] => ("users", USERS),
-        ["apps", _, "groups", _, "members"] if is_nested => ("members", NESTED_MEMBERS),
         ["apps", _, "groups", _, "members"] => ("members", MEMBERS),
         ["apps", _, "groups", _, "diff"] => ("diff", DIFF),
         ["apps", _, "groups" | "users", _, "intervals"] => ("intervals", INTERVALS),

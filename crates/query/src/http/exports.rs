@@ -129,8 +129,7 @@ impl Question {
     fn parse(text: &str) -> Option<Question> {
         let below = text.strip_prefix("/api/v1/").unwrap_or(text).trim_start_matches('/');
         let (path, parameters) = below.split_once('?').unwrap_or((below, ""));
-        let is_nested = parameters.split('&').any(|pair| pair == "nested=true");
-        let file = of_question(path, is_nested)?;
+        let file = of_question(path)?;
         let paging = |pair: &&str| {
             let name = pair.split('=').next().unwrap_or_default();
             !matches!(name, "limit" | "cursor" | "")
