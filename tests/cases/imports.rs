@@ -435,6 +435,29 @@ async fn later_imports_change_no_answer_about_what_was_known() {
     imports.server.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_of_an_application_known_from_imports_alone_have_no_members() {
+    let imports = Imports::new().await;
+    let mut told = entry(1, "2026-01-10T08:00:00Z", "Deck crew", ("create", "success"), IN_SCOPE);
+    told["sourceIdentity"]["identityType"] = "Group".into();
+    told["targetIdentity"] = json!({"id": "target-crew", "displayName": "", "identityType":
+        "urn:ietf:params:scim:schemas:core:2.0:Group", "details": {}});
+    imports.import(&[told]).await;
+    let groups = imports.ask("/api/v1/apps/paperboat/groups?at=2026-01-11").await;
+    assert_eq!((&groups["basis"], &groups["rowCount"]), (&json!("imported"), &json!(1)));
+    let row = &groups["rows"][0];
+    assert_eq!(
+        (&row["groupId"], &row["displayName"]),
+        (&json!("target-crew"), &json!("Deck crew"))
+    );
+    assert_eq!((&row["memberCount"], &row["startKnown"]), (&Value::Null, &json!(false)));
+    let gaps = groups["coverage"]["gaps"].to_string();
+    assert!(gaps.contains("memberships are not observable"), "{groups}");
+    let before = imports.ask("/api/v1/apps/paperboat/groups?at=2026-01-09").await;
+    assert_eq!(before["rowCount"], 0);
+    imports.server.close().await;
+}
+
 /// The files of each form, as they are exported.
 const FORMS: [(&str, &[&str]); 6] = [
     ("graph", &["graph.json"]),

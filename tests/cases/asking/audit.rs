@@ -182,6 +182,7 @@ fn reports_are_asked_and_their_columns_are_those_of_their_rows() {
     );
     check("report failing", "Those whose last write failed as of 20");
     check("users --app paperboat", "Users of paperboat");
+    check("groups --app paperboat", "Groups of paperboat as of 20");
     check("members --app paperboat Payers --nested", "Direct and indirect members of Payers");
     check("diff --app paperboat Payers", "Changes of the members of Payers");
     check("intervals --app paperboat --group Payers", "Stays in Payers");

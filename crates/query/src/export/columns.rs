@@ -19,6 +19,18 @@ pub const USERS: &[&str] = &[
     "deletedSeq",
 ];
 
+/// Of groups, as `groups.csv`.
+pub const GROUPS: &[&str] = &[
+    "at",
+    "atSeq",
+    "groupId",
+    "displayName",
+    "externalId",
+    "memberCount",
+    "createdAt",
+    "createdSeq",
+];
+
 /// Of members, as `members.csv`; and, last, the groups between, where nested members are asked for.
 pub const MEMBERS: &[&str] = &[
     "at",
@@ -278,6 +290,7 @@ pub fn of_question(path: &str) -> Option<Exported> {
     Some(match segments.as_slice() {
         ["apps"] => rows("apps", APPLICATIONS),
         ["apps", _, "users"] => rows("users", USERS),
+        ["apps", _, "groups"] => rows("groups", GROUPS),
         ["apps", _, "groups", _, "members"] => rows("members", MEMBERS),
         ["apps", _, "groups", _, "diff"] => rows("diff", DIFF),
         ["apps", _, "groups" | "users", _, "intervals"] => rows("intervals", INTERVALS),

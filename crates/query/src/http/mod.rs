@@ -80,6 +80,7 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
         .route("/api/v1/apps/{app}/users", get(users::list))
         .route("/api/v1/apps/{app}/users/{user}", get(users::one))
+        .route("/api/v1/apps/{app}/groups", get(groups::list))
         .route("/api/v1/apps/{app}/groups/{group}", get(groups::one))
         .route("/api/v1/apps/{app}/groups/{group}/members", get(groups::members))
         .route("/api/v1/apps/{app}/groups/{group}/blame", get(blame::of_group))
