@@ -64,6 +64,19 @@ impl Entry {
         self.text(&path).or_else(|| self.text(&["activityDisplayName"]))
     }
 
+    /// What was done, in an audit log's words.
+    pub(crate) fn activity(&self) -> Option<&str> {
+        self.text(&["activityDisplayName"])
+    }
+
+    /// What an audit log says beside its members.
+    pub(crate) fn audit_detail(&self, key: &str) -> Option<&str> {
+        self.list("additionalDetails").find_map(|detail| {
+            let is_key = detail.get("key")?.as_str()?.eq_ignore_ascii_case(key);
+            detail.get("value")?.as_str().filter(|text| is_key && !text.is_empty())
+        })
+    }
+
     pub(crate) fn duration_ms(&self) -> Option<u64> {
         self.0.get("durationInMilliseconds").and_then(Value::as_u64)
     }

@@ -80,6 +80,7 @@ fn every_command_asks_its_address_with_what_was_given() {
     );
     check("intervals --app a --user mira", "/apps/a/users/userName%3Amira/intervals");
     check("log --app a --status failure", "/operations?app=a&status=failure");
+    check("log --log directoryAudit", "/operations?log=directoryAudit");
     check(
         "log --source imported --error-code E --skip-reason S --cycle-id c --change-id h",
         "/operations?source=imported&errorCode=E&skipReason=S&cycleId=c&changeId=h",
