@@ -37,6 +37,7 @@ mod cases {
     mod crash;
     mod dialects;
     mod disk;
+    mod exports;
     mod graph;
     mod imports;
     mod large_groups;

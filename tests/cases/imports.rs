@@ -435,6 +435,139 @@ async fn later_imports_change_no_answer_about_what_was_known() {
     imports.server.close().await;
 }
 
+/// An entry of the audit log about the job itself.
+fn of_the_job(id: u32, at: &str, activity: &str, details: &[(&str, &str)]) -> Value {
+    let details = details.iter().map(|(key, value)| json!({"key": key, "value": value}));
+    json!({
+        "id": format!("Sync_{id}"), "activityDateTime": at, "category": "ProvisioningManagement",
+        "activityDisplayName": activity, "result": "success", "resultReason": "",
+        "initiatedBy": {"app": null, "user": {"id": "admin-1", "displayName": "Ada Moe"}},
+        "targetResources": [{"id": "sp-1", "displayName": "Paperboat", "type": "ServicePrincipal",
+            "modifiedProperties": [{"displayName": "SyncAll", "oldValue": null, "newValue": "true"}]}],
+        "additionalDetails": details.collect::<Vec<_>>(),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quarantine_lasts_until_something_ends_it() {
+    let imports = Imports::new().await;
+    let id = imports.create("nora@fjord.example").await;
+    let mut number = 0;
+    let mut told = async |activity: &str, details: &[(&str, &str)]| {
+        imports.pass(60);
+        number += 1;
+        imports.import(&[of_the_job(number, &imports.now(), activity, details)]).await;
+        imports.now()
+    };
+    let job = async || imports.ask("/api/v1/jobs/paperboat").await["resource"].clone();
+    let free = async || {
+        let job = job().await;
+        assert_eq!((&job["state"], &job["quarantine"]), (&json!("active"), &Value::Null));
+    };
+    told("Update attribute mappings or scope", &[("ErrorCode", "None")]).await;
+    free().await;
+
+    // Whatever the activity is called, kept up once, for another reason.
+    let since = told(" QUARANTINE", &[("Details", "The credentials are refused.")]).await;
+    let code = "EncounteredEscrowProportionThreshold";
+    told("Synchronization rule action", &[("ErrorCode", code)]).await;
+    let one = job().await;
+    assert_eq!(
+        (&one["state"], &one["quarantine"]["since"]),
+        (&json!("quarantined"), &json!(since))
+    );
+    assert_eq!(one["quarantine"]["reason"], code);
+    let seq = &one["quarantine"]["seq"];
+    let first = imports.ask(&format!("/api/v1/operations/{seq}")).await["resource"].clone();
+    assert_eq!((&first["occurredAt"], &first["actorName"]), (&json!(since), &json!("Ada Moe")));
+    assert_eq!(
+        first["changes"],
+        json!([{"path": "SyncAll", "op": "add", "oldValue": null,
+                                         "newValue": "true"}])
+    );
+
+    // Neither a failure nor other settings end it; a restart does.
+    let failed = ("create", "failure");
+    let at = imports.now();
+    imports.import(&[entry(1, &at, "nora@fjord.example", failed, IN_SCOPE)]).await;
+    told("Update provisioning setting or credentials", &[]).await;
+    assert_eq!(job().await["state"], "quarantined");
+    told("Enable/restart provisioning configuration", &[]).await;
+    free().await;
+    // What the provider says that it wrote does.
+    told("Quarantine", &[]).await;
+    assert_eq!(job().await["state"], "quarantined");
+    imports.pass(60);
+    let done = ("update", "success");
+    imports.import(&[entry(2, &imports.now(), "nora@fjord.example", done, IN_SCOPE)]).await;
+    free().await;
+    // So does what it wrote here; what it reads is only a try.
+    told("Quarantine", &[]).await;
+    imports.pass(60);
+    imports.scim("GET", &format!("/Users/{id}"), &Value::Null).await;
+    assert_eq!(job().await["state"], "quarantined");
+    imports.switch_off(&id).await;
+    free().await;
+    imports.server.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_two_logs_are_told_apart() {
+    let imports = Imports::new().await;
+    imports.create("pia@fjord.example").await;
+    let at = "2026-03-01T08:00:00Z";
+    let done = ("update", "success");
+    imports
+        .import(&[
+            entry(1, at, "pia@fjord.example", done, IN_SCOPE),
+            of_the_job(1, at, "Update attribute mappings or scope", &[]),
+            of_the_job(2, "2026-02-01T08:00:00Z", "Add provisioning configuration", &[]),
+        ])
+        .await;
+    let count = async |query: &str| {
+        let answer = imports.ask(&format!("/api/v1/operations?{query}")).await;
+        let rows = answer["rows"].as_array().unwrap().len();
+        assert_eq!(answer["rowCount"], rows, "{query}");
+        for row in answer["rows"].as_array().unwrap() {
+            let log = row["log"].as_str();
+            assert!(log.is_none_or(|log| query.contains(&format!("log={log}"))), "{query}: {row}");
+        }
+        rows
+    };
+    assert_eq!(count("log=provisioning").await, 1);
+    assert_eq!(count("log=directoryAudit").await, 2);
+    assert_eq!(count("log=directoryAudit&app=paperboat&from=2026-02-15").await, 1);
+    assert_eq!(count("log=directoryAudit&source=recorded").await, 0, "no log has what we recorded");
+    let refused = imports.server.admin("GET", "/api/v1/operations?log=audits", &Value::Null).await;
+    assert_eq!(refused.status, 400);
+    let told = refused.body["detail"].as_str().unwrap();
+    assert_eq!(told, "parameter `log` takes provisioning or directoryAudit");
+    imports.server.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_of_an_application_known_from_imports_alone_have_no_members() {
+    let imports = Imports::new().await;
+    let mut told = entry(1, "2026-01-10T08:00:00Z", "Deck crew", ("create", "success"), IN_SCOPE);
+    told["sourceIdentity"]["identityType"] = "Group".into();
+    told["targetIdentity"] = json!({"id": "target-crew", "displayName": "", "identityType":
+        "urn:ietf:params:scim:schemas:core:2.0:Group", "details": {}});
+    imports.import(&[told]).await;
+    let groups = imports.ask("/api/v1/apps/paperboat/groups?at=2026-01-11").await;
+    assert_eq!((&groups["basis"], &groups["rowCount"]), (&json!("imported"), &json!(1)));
+    let row = &groups["rows"][0];
+    assert_eq!(
+        (&row["groupId"], &row["displayName"]),
+        (&json!("target-crew"), &json!("Deck crew"))
+    );
+    assert_eq!((&row["memberCount"], &row["startKnown"]), (&Value::Null, &json!(false)));
+    let gaps = groups["coverage"]["gaps"].to_string();
+    assert!(gaps.contains("memberships are not observable"), "{groups}");
+    let before = imports.ask("/api/v1/apps/paperboat/groups?at=2026-01-09").await;
+    assert_eq!(before["rowCount"], 0);
+    imports.server.close().await;
+}
+
 /// The files of each form, as they are exported.
 const FORMS: [(&str, &[&str]); 6] = [
     ("graph", &["graph.json"]),

@@ -13,6 +13,7 @@ use super::{members, operations, reports, resources};
 pub enum Kind {
     Users,
     User,
+    Groups,
     Group,
     Members,
     UserTimeline,
@@ -55,9 +56,10 @@ const fn shape(kind: Kind, on: bool, when: When, has_pages: bool) -> Shape {
 }
 
 /// Every question, once.
-pub const SHAPES: [Shape; 20] = [
+pub const SHAPES: [Shape; 21] = [
     shape(Kind::Users, true, When::At, true),
     shape(Kind::User, true, When::At, false),
+    shape(Kind::Groups, true, When::At, true),
     shape(Kind::Group, true, When::At, false),
     shape(Kind::Members, true, When::At, true),
     shape(Kind::UserTimeline, true, When::Stretch, true),
@@ -201,6 +203,7 @@ pub fn address(shape: &Shape, asked: &Asked) -> String {
     let path = match shape.kind {
         Kind::Users => format!("{app}/users"),
         Kind::User => format!("{app}/users/{user}"),
+        Kind::Groups => format!("{app}/groups"),
         Kind::Group => format!("{app}/groups/{group}"),
         Kind::Members => format!("{app}/groups/{group}/members"),
         Kind::UserTimeline => format!("{app}/users/{user}/timeline"),
@@ -263,7 +266,7 @@ pub fn address(shape: &Shape, asked: &Asked) -> String {
         | Kind::Unapproved
         | Kind::Failing
         | Kind::Coverage => add("app", app),
-        Kind::Group | Kind::UserTimeline | Kind::GroupTimeline | Kind::Diff => {}
+        Kind::Groups | Kind::Group | Kind::UserTimeline | Kind::GroupTimeline | Kind::Diff => {}
     }
     match parameters.is_empty() {
         true => format!("/api/v1{path}"),
@@ -282,6 +285,7 @@ pub fn expected(
     let expected = match shape.kind {
         Kind::Users => resources::users(known, asked),
         Kind::User => resources::one(known, asked, ResourceType::USER),
+        Kind::Groups => resources::groups(known, asked),
         Kind::Group => resources::one(known, asked, ResourceType::GROUP),
         Kind::Members => members::members(known, asked),
         Kind::UserTimeline => operations::timeline(known, asked, ResourceType::USER),

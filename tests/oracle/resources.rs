@@ -230,6 +230,25 @@ pub fn users(known: &Known<'_>, asked: &Asked) -> Expected {
     Expected::rows(rows.collect())
 }
 
+/// `GET /apps/{app}/groups`
+pub fn groups(known: &Known<'_>, asked: &Asked) -> Expected {
+    let (application, at) = (known.application("boat"), asked.at_count(known));
+    let world = known.world(application, at);
+    let all = world.resources.iter().filter(|(_, one)| one.kind == ResourceType::GROUP);
+    let rows = all.map(|(number, group)| {
+        json!({
+            "groupId": value(Some(group), "id"),
+            "displayName": value(Some(group), "displayName"),
+            "externalId": value(Some(group), "externalId"),
+            "memberCount": world.members_of(*number).len(),
+            "createdAt": known.time(group.created),
+            "createdSeq": group.created,
+            "startKnown": true,
+        })
+    });
+    Expected::rows(rows.collect())
+}
+
 /// `GET /apps/{app}/users/{user}` and `GET /apps/{app}/groups/{group}`
 pub fn one(known: &Known<'_>, asked: &Asked, kind: ResourceType) -> Expected {
     let (application, at) = (known.application("boat"), asked.at_count(known));

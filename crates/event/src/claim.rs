@@ -79,6 +79,11 @@ pub enum Source {
 }
 
 impl Source {
+    /// The log of a word in answers.
+    pub fn from_name(name: &str) -> Option<Source> {
+        [Source::Provisioning, Source::DirectoryAudit].into_iter().find(|one| one.name() == name)
+    }
+
     /// The word in answers.
     pub fn name(self) -> &'static str {
         match self {

@@ -299,9 +299,9 @@ mod tests {
             let since = "2026-01-12T08:00:04.500000Z";
             let expected = format!(
                 "at,atSeq,groupId,groupName,userId,memberType,userName,externalId,direct,\
-                 memberSince,addedBySeq,addedBy,accountActive\r\n\
-                 {start},{MIRA},User,'=mira,\"a,b\",true,{since},311,,true\r\n\
-                 {start},{MIRA},User,{name},\"a,b\",true,{since},12,,true\r\n"
+                 memberSince,addedBySeq,addedBy,accountActive,via\r\n\
+                 {start},{MIRA},User,'=mira,\"a,b\",true,{since},311,,true,\r\n\
+                 {start},{MIRA},User,{name},\"a,b\",true,{since},12,,true,\r\n"
             );
             assert_eq!(csv, expected);
             let caution = "Not everything was watched.\n\

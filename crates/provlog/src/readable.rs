@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::operations::{EVIDENCE, OPERATIONS, whole_operation};
 pub(crate) use self::people::{
-    BLAME, DIFF, MEMBERS, NESTED_MEMBERS, STAYS, STAYS_OF_USER, USERS, below_diff,
+    BLAME, DIFF, GROUPS, MEMBERS, NESTED_MEMBERS, STAYS, STAYS_OF_USER, USERS, below_diff,
 };
 pub(crate) use self::record::{
     ACCESS_LOG, APPLICATIONS, COVERAGE, PROFILES, REFERENCE_LISTS, TOKENS, below_coverage, job,

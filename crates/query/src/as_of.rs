@@ -129,10 +129,48 @@ pub fn users_at(
         }
     };
     page(&users, slice, |user| {
-        let version = view.version(application, user.member, seq)?;
-        let version = version.filter(|version| version.state.is_some());
-        Ok(User { number: user.member, version: version.ok_or_else(missing_version)? })
+        let version = version_at(view, application, user.member, seq)?;
+        Ok(User { number: user.member, version })
     })
+}
+
+/// A group that existed.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Group {
+    /// Its number.
+    pub number: Number,
+    /// Its state; never that of a deleted one.
+    pub version: Version,
+    /// How many direct members it had.
+    pub member_count: u64,
+}
+
+/// The groups that existed.
+pub fn groups_at(
+    view: &View<'_>,
+    application: Application,
+    at: Option<Seq>,
+    slice: Slice,
+) -> Result<Page<Group>, ProjectorError> {
+    let Some(seq) = at else { return Ok(Page::empty()) };
+    let groups = view.members(application, Set::Existing(ResourceType::GROUP), seq)?;
+    page(&groups, slice, |group| {
+        let number = group.member;
+        let members = view.members(application, Set::Members(number), seq)?;
+        let version = version_at(view, application, number, seq)?;
+        Ok(Group { number, version, member_count: members.len() as u64 })
+    })
+}
+
+/// The state of a resource that existed.
+fn version_at(
+    view: &View<'_>,
+    application: Application,
+    number: Number,
+    seq: Seq,
+) -> Result<Version, ProjectorError> {
+    let version = view.version(application, number, seq)?;
+    version.filter(|version| version.state.is_some()).ok_or_else(missing_version)
 }
 
 /// A member of a group.

@@ -104,15 +104,17 @@ fn until(at: Timestamp) -> (Moment, Moment) {
     (start, Moment::start_of(Timestamp(at.0.saturating_add(1))))
 }
 
-/// The accounts of an application's users at an instant, by number.
+/// The accounts of an application's users at an instant, by number; or its groups, for which the same is
+/// told.
 pub(crate) fn accounts_at(
     record: &Record<'_>,
     application: Application,
+    resource_type: ResourceType,
     at: Timestamp,
 ) -> Result<BTreeMap<Number, Account>, Error> {
     let mut claims = vec![];
     record.view.claims(application, until(at), &mut |claim| {
-        if claim.resource_type == ResourceType::USER && claim.number != Number::NOBODY {
+        if claim.resource_type == resource_type && claim.number != Number::NOBODY {
             claims.push(claim);
         }
         ControlFlow::Continue(())

@@ -35,6 +35,7 @@ pub(crate) enum List {
     Evidence = 14,
     ReferenceLists = 15,
     Graph = 16,
+    Groups = 17,
 }
 
 /// A place in a list.

@@ -31,6 +31,30 @@ impl Entry {
         self.text(&["provisioningStatusInfo", "errorInformation", "errorCode"])
     }
 
+    pub(crate) fn error_category(&self) -> Option<&str> {
+        self.text(&["provisioningStatusInfo", "errorInformation", "errorCategory"])
+    }
+
+    pub(crate) fn tenant_id(&self) -> Option<&str> {
+        self.text(&["tenantId"])
+    }
+
+    /// Id and name of who did it at the provider: a service, or in an audit log a person.
+    pub(crate) fn initiator(&self) -> (Option<&str>, Option<&str>) {
+        let first = |paths: &[&[&str]]| {
+            paths.iter().find_map(|path| self.text(&[&["initiatedBy"], *path].concat()))
+        };
+        let ids: [&[&str]; 4] =
+            [&["id"], &["user", "id"], &["app", "servicePrincipalId"], &["app", "appId"]];
+        let names: [&[&str]; 4] = [
+            &["displayName"],
+            &["user", "displayName"],
+            &["user", "userPrincipalName"],
+            &["app", "displayName"],
+        ];
+        (first(&ids), first(&names))
+    }
+
     pub(crate) fn user_name(&self) -> Option<&str> {
         self.text(&["sourceIdentity", "details", "UserPrincipalName"])
     }
@@ -38,6 +62,19 @@ impl Entry {
     pub(crate) fn display_name(&self) -> Option<&str> {
         let path = ["sourceIdentity", "displayName"];
         self.text(&path).or_else(|| self.text(&["activityDisplayName"]))
+    }
+
+    /// What was done, in an audit log's words.
+    pub(crate) fn activity(&self) -> Option<&str> {
+        self.text(&["activityDisplayName"])
+    }
+
+    /// What an audit log says beside its members.
+    pub(crate) fn audit_detail(&self, key: &str) -> Option<&str> {
+        self.list("additionalDetails").find_map(|detail| {
+            let is_key = detail.get("key")?.as_str()?.eq_ignore_ascii_case(key);
+            detail.get("value")?.as_str().filter(|text| is_key && !text.is_empty())
+        })
     }
 
     pub(crate) fn duration_ms(&self) -> Option<u64> {
@@ -106,14 +143,18 @@ impl Entry {
     }
 
     pub(crate) fn modified(&self) -> impl Iterator<Item = (&str, Option<&str>, Option<&str>)> {
-        self.list("modifiedProperties").filter_map(|one| {
-            let text = |name: &str| one.get(name).and_then(Value::as_str);
-            Some((text("displayName")?, text("oldValue"), text("newValue")))
-        })
+        self.list("modifiedProperties").filter_map(modification)
+    }
+
+    /// What was modified in the words of either log: an audit entry says it of each of its targets.
+    fn shown_modified(&self) -> impl Iterator<Item = (&str, Option<&str>, Option<&str>)> {
+        let targets = self.list("targetResources");
+        let of_targets = targets.filter_map(|target| target.get("modifiedProperties")?.as_array());
+        self.modified().chain(of_targets.flatten().filter_map(modification))
     }
 
     pub(crate) fn modified_paths(&self) -> Vec<&str> {
-        let mut paths: Vec<&str> = self.modified().map(|(path, ..)| path).collect();
+        let mut paths: Vec<&str> = self.shown_modified().map(|(path, ..)| path).collect();
         paths.sort_unstable();
         paths.dedup();
         paths
@@ -121,7 +162,7 @@ impl Entry {
 
     /// The modified properties as rows of changes.
     pub(crate) fn changes(&self) -> Vec<Value> {
-        let rows = self.modified().map(|(path, old, new)| {
+        let rows = self.shown_modified().map(|(path, old, new)| {
             let op = match (old, new) {
                 (None, _) => "add",
                 (Some(_), None) => "remove",
@@ -146,6 +187,12 @@ impl Entry {
         });
         rows.collect()
     }
+}
+
+/// The path of a modified property, and its value before and after.
+fn modification(one: &Value) -> Option<(&str, Option<&str>, Option<&str>)> {
+    let text = |name: &str| one.get(name).and_then(Value::as_str);
+    Some((text("displayName")?, text("oldValue"), text("newValue")))
 }
 
 /// `True` or `False`, as sources write them.

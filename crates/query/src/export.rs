@@ -195,6 +195,9 @@ impl<T: Target> ExportFile<'_, T> {
         };
         self.written.guarded_cells += encoded.map_err(|error| self.error(error.into()))?;
         self.written.rows += 1;
+        if let Some(seq) = row.get("seq").and_then(Value::as_u64) {
+            self.written.add_seqs((seq, seq));
+        }
         if self.buffer.len() >= BUFFER_BYTES { self.hand_on() } else { Ok(()) }
     }
 

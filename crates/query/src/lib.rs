@@ -33,6 +33,7 @@ pub mod name;
 mod operation;
 mod params;
 mod person;
+mod quarantine;
 mod record;
 mod reference;
 pub mod report;

@@ -56,7 +56,8 @@ pub struct Wanted {
 impl Wanted {
     /// Both, by one filter. What only one of them can have leaves the other out.
     pub fn both(filter: Filter) -> Wanted {
-        let recorded = filter.code.is_none().then(|| filter.clone());
+        let is_of_any = filter.code.is_none() && filter.log.is_none();
+        let recorded = is_of_any.then(|| filter.clone());
         let imported = filter.request_id.is_none().then_some(filter);
         Wanted { recorded, imported }
     }

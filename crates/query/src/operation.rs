@@ -232,11 +232,15 @@ impl<'a> Operations<'a> {
         ] {
             row[name] = entry.code(kind).into();
         }
+        row["tenant"] = said.tenant_id().into();
+        row["errorCategory"] = said.error_category().into();
         row["reason"] = said.reason().into();
         row["durationMs"] = said.duration_ms().into();
         row["changedPaths"] = said.modified_paths().into();
+        let (actor_id, actor_name) = said.initiator();
         row["actorType"] = "provider".into();
-        row["actorId"] = Value::Null;
+        row["actorId"] = actor_id.into();
+        row["actorName"] = actor_name.into();
         row["sourceIp"] = Value::Null;
         row["userAgent"] = Value::Null;
         row["importedBy"] = shown.header().origin.as_ref().map(|o| o.credential.to_string()).into();

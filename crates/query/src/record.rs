@@ -49,6 +49,11 @@ impl<'a> Record<'a> {
         Record { view: self.view.of_first(size), size, ..*self }
     }
 
+    /// The record as it was when it had `size` events and `now` was the present.
+    pub(crate) fn as_of_then(&self, size: Seq, now: Timestamp) -> Record<'a> {
+        Record { head: size, now, ..self.of_first(size) }
+    }
+
     /// The log's name.
     pub(crate) fn log(&self) -> LogId {
         self.store.log_id()

@@ -182,6 +182,7 @@ fn reports_are_asked_and_their_columns_are_those_of_their_rows() {
     );
     check("report failing", "Those whose last write failed as of 20");
     check("users --app paperboat", "Users of paperboat");
+    check("groups --app paperboat", "Groups of paperboat as of 20");
     check("members --app paperboat Payers --nested", "Direct and indirect members of Payers");
     check("diff --app paperboat Payers", "Changes of the members of Payers");
     check("intervals --app paperboat --group Payers", "Stays in Payers");
@@ -192,6 +193,11 @@ fn reports_are_asked_and_their_columns_are_those_of_their_rows() {
     check("apps", "Applications (event ");
     check("profiles", "Profiles");
     check("token list", "Tokens (event ");
+    // The report is about all applications, so each row of its file names one.
+    let csv = asked.text(&["report", "leavers", "--csv"]);
+    let lines: Vec<&str> = csv.split_terminator("\r\n").collect();
+    assert!(lines[0].ends_with(",reactivatedAt,coverage,application"), "{csv}");
+    assert!(lines[1..].iter().all(|line| line.ends_with(",complete,paperboat")), "{csv}");
     let drift = asked.text(&["report", "drift"]);
     assert!(drift.starts_with("Differences at the upstream, newest first (event "), "{drift}");
 }

@@ -1,9 +1,9 @@
 //! An invented company whose provisioning history is played into provlog, through its real SCIM
 //! router: what `tools/demo` shows, and a long history for tests.
 //!
-//! [`play`] invents and plays; [`ask`](fn@ask) asks the [`Question`]s of a running server, and
-//! [`ask_why`] why accounts are as they are, before and after an [`import`] of the provider's log. A
-//! [`Plan`] decides everything that an answer says, save the ids that the server draws.
+//! [`play`] invents and plays; [`ask`](fn@ask) asks a running server the [`Question`]s, and [`Why`]
+//! accounts are as they are, before and after an import of the provider's log. A [`Plan`] decides
+//! everything that an answer says, save the ids that the server draws.
 //!
 //! ```text
 //!  history   who comes, moves, marries, goes      (a seed)
@@ -50,7 +50,7 @@ mod questions;
 mod random;
 mod why;
 
-pub use ask::{AskError, Imported, ask, ask_why, import};
+pub use ask::{Refused, answer, ask};
 pub use book::Operation;
 pub use calendar::Ending;
 pub use company::App;

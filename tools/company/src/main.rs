@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use company::{Plan, Played, Question, Reason, Why, ask, ask_why, import, table};
+use company::{Plan, Played, Reason, Why, answer, ask, table};
 use event::{Clock, Stopwatch, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 use provlog::run::{Server, ServerConfig, shutdown_signal};
@@ -188,8 +188,8 @@ fn tell(data: &Path, url: &str, played: &Played, once: bool) -> Result<(), Failu
             "\n{number}. {}\n   {}\n\n$ {}\n{}",
             question.words,
             question.remark,
-            command(question),
-            ask(question, url, token.trim_end(), &[])
+            typed(&question.command),
+            ask(&question.command, url, token.trim_end(), &[])
         ))?;
     }
     tell_why(url, token.trim_end(), played)?;
@@ -221,7 +221,6 @@ fn tell(data: &Path, url: &str, played: &Played, once: bool) -> Result<(), Failu
 /// Asks why accounts are switched off or were never made, before the provider's log is imported and
 /// after.
 fn tell_why(url: &str, token: &str, played: &Played) -> Result<(), Failure> {
-    let failed = |error: company::AskError| Failure::Failed(with_causes(&error));
     let is_off = |why: &&Why| matches!(why.expected, Reason::Off(_));
     let (off, passed_over): (Vec<&Why>, Vec<&Why>) = played.whys.iter().partition(is_off);
     let first = played.questions.len() + 1;
@@ -243,43 +242,34 @@ fn tell_why(url: &str, token: &str, played: &Played) -> Result<(), Failure> {
                 why.user_name
             ))?,
         }
-        let ask = |why: &Why| ask_why(why, url, token).map_err(failed);
         if why.at.is_none() {
-            tell_answers(&whys, &ask)?;
+            tell_answers(&whys, url, token)?;
         }
-        let read = import(why.app, &why.log, url, token).map_err(failed)?;
-        print(&format!(
-            "\n> POST /api/v1/apps/{app}/imports < {}\n{} entries, {} new, {} refused\n",
-            why.log.display(),
-            read.read,
-            read.new,
-            read.refused
-        ))?;
-        tell_answers(&whys, &ask)?;
+        let import = why.import();
+        print(&format!("\n$ {}\n{}", typed(&import), ask(&import, url, token, &[])))?;
+        tell_answers(&whys, url, token)?;
     }
     Ok(())
 }
 
-/// Asks and prints; the first one's path stands for all of them.
-fn tell_answers(
-    whys: &[&Why],
-    ask: &impl Fn(&Why) -> Result<serde_json::Value, Failure>,
-) -> Result<(), Failure> {
+/// Asks, and prints the answers in short; the first one's command stands for all of them.
+fn tell_answers(whys: &[&Why], url: &str, token: &str) -> Result<(), Failure> {
     let Some(first) = whys.first() else { return Ok(()) };
     let more = match whys.len() - 1 {
         0 => String::new(),
         others => format!("   # and {others} more"),
     };
-    let answers = whys.iter().map(|why| Ok((*why, ask(why)?)));
-    let answers = answers.collect::<Result<Vec<_>, Failure>>()?;
-    let answers: Vec<(&Why, &_)> = answers.iter().map(|(why, answer)| (*why, answer)).collect();
-    print(&format!("\n> GET {}{more}\n{}", first.path(), table(&answers)))
+    let answers = whys.iter().map(|why| answer(&why.command(), url, token));
+    let answers = answers.collect::<Result<Vec<_>, company::Refused>>();
+    let answers = answers.map_err(|refused| Failure::Failed(refused.printed))?;
+    let answers: Vec<(&Why, &_)> = whys.iter().copied().zip(&answers).collect();
+    print(&format!("\n$ {}{more}\n{}", typed(&first.command()), table(&answers)))
 }
 
-/// A question as one would type it.
-fn command(question: &Question) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._@:".contains(&byte);
-    let quoted = question.arguments.iter().map(|argument| {
+/// A command as one would type it.
+fn typed(command: &[String]) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._@:/".contains(&byte);
+    let quoted = command.iter().map(|argument| {
         if argument.bytes().all(plain) { argument.clone() } else { format!("\"{argument}\"") }
     });
     format!("provlog {}", quoted.collect::<Vec<String>>().join(" "))

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use event::Timestamp;
 
+use crate::ask::command;
 use crate::book::{Book, Operation};
 use crate::calendar::{Ending, date};
 use crate::company::App;
@@ -17,7 +18,7 @@ pub struct Question {
     /// What to look at in the answer.
     pub remark: String,
     /// The arguments of `provlog` that ask it, with names as people know them.
-    pub arguments: Vec<String>,
+    pub command: Vec<String>,
     /// What the answer must show.
     pub expected: Expected,
 }
@@ -53,7 +54,6 @@ pub(crate) fn questions(
 ) -> Option<Vec<Question>> {
     let book = |app: App| &books[app as usize];
     let (story, people) = (&history.story, &history.people);
-    let words = |text: &[&str]| text.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
     let day_end = |day: Timestamp| Timestamp(day.0 + crate::calendar::DAY_US - 1);
 
     let hootsuite = book(App::Hootsuite);
@@ -63,7 +63,7 @@ pub(crate) fn questions(
     let first = Question {
         words: format!("Who was in {group} of hootsuite on {day}?"),
         remark: format!("{leaver} is on the list; the account was switched off and deleted since."),
-        arguments: words(&["members", "--app", "hootsuite", group, "--at", &day]),
+        command: command(&["members", "--app", "hootsuite", group, "--at", &day]),
         expected: Expected::Members(members),
     };
 
@@ -81,13 +81,13 @@ pub(crate) fn questions(
         remark: "Refused, made, renamed, switched off, deleted, and made again under another id. \
                  In brackets stands what the profile of the application does not expect."
             .to_owned(),
-        arguments: words(&["timeline", "--app", "howspace", &user_name]),
+        command: command(&["timeline", "--app", "howspace", &user_name]),
         expected: Expected::Timeline(howspace.timeline(returner)),
     };
 
     let leaver = &people[story.social_leaver];
     let day = date(story.day_after);
-    let users = words(&["users", "--app", "hootsuite", "--active", "true", "--at", &day]);
+    let users = command(&["users", "--app", "hootsuite", "--active", "true", "--at", &day]);
     let active = hootsuite.active_at(day_end(story.day_after));
     let left = story.left_at.to_utc().format("%Y-%m-%d at %H:%M UTC");
     let third = Question {
@@ -100,7 +100,7 @@ pub(crate) fn questions(
              says so instead of looking certain.",
             leaver.user_name()
         ),
-        arguments: users,
+        command: users,
         expected: Expected::UsersUnwatched(active, killed?.clone()),
     };
     Some(vec![first, second, third])

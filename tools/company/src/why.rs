@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::ask::command;
 use crate::company::App;
 use crate::entra::{Cause, PASSED_OVER, PASSED_OVER_APP};
 use crate::history::{History, OFF_APP};
@@ -59,11 +60,16 @@ pub(crate) fn whys(
 }
 
 impl Why {
-    /// The path that asks it.
-    pub fn path(&self) -> String {
-        let (app, user_name) = (self.app.slug(), &self.user_name);
-        let at = self.at.map(|at| format!("?at={at}")).unwrap_or_default();
-        format!("/api/v1/apps/{app}/users/userName:{user_name}/why{at}")
+    /// The arguments of `provlog` that ask it.
+    pub fn command(&self) -> Vec<String> {
+        let mut words = vec!["why", "--app", self.app.slug(), &self.user_name];
+        words.extend(self.at.into_iter().flat_map(|at| ["--at", at]));
+        command(&words)
+    }
+
+    /// The arguments of `provlog` that import the provider's log.
+    pub fn import(&self) -> Vec<String> {
+        command(&["import", "--app", self.app.slug(), &self.log.to_string_lossy()])
     }
 }
 

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 
-use company::{
-    App, Cause, Ending, Expected, Gap, Plan, Played, Reason, Why, ask, ask_why, import, play, table,
-};
+use company::{App, Cause, Ending, Expected, Gap, Plan, Played, Reason, Why, answer, play, table};
 use event::{Clock, Timestamp};
 use provlog::run::{Server, ServerConfig};
 use serde_json::{Value, json};
@@ -47,6 +45,11 @@ impl Demo {
         let token = std::fs::read_to_string(folder.path().join("admin.token")).unwrap();
         let (url, token) = (format!("http://{address}"), token.trim_end().to_owned());
         Demo { played, url, token, runtime, stop, served, _folder: folder }
+    }
+
+    /// The answer to a command.
+    fn answer(&self, command: &[String]) -> Value {
+        answer(command, &self.url, &self.token).unwrap()
     }
 
     fn get(&self, path: &str) -> Value {
@@ -148,9 +151,7 @@ fn shown(gap: &Gap) -> Value {
 fn the_questions_are_answered_with_the_facts_of_the_script() {
     let demo = Demo::start(1);
     let [members, timeline, unwatched] = &demo.played.questions[..] else { panic!("three") };
-    let answer = |question| -> Value {
-        serde_json::from_str(&ask(question, &demo.url, &demo.token, &["--json"])).unwrap()
-    };
+    let answer = |question: &company::Question| demo.answer(&question.command);
 
     let Expected::Members(expected) = &members.expected else { panic!("{members:?}") };
     let answered = answer(members);
@@ -196,7 +197,7 @@ fn cause(answer: &Value) -> (Option<&str>, Vec<&str>) {
 #[test]
 fn the_providers_log_tells_why_accounts_are_off_that_were_switched_off_by_the_same_request() {
     let demo = Demo::start(1);
-    let answer = |why: &Why| ask_why(why, &demo.url, &demo.token).unwrap();
+    let answer = |why: &Why| demo.answer(&why.command());
     let is_off = |why: &&Why| matches!(why.expected, Reason::Off(_));
     let (off, passed_over): (Vec<&Why>, Vec<&Why>) = demo.played.whys.iter().partition(is_off);
     let words = ["unassigned", "filteredOut", "softDeleted", "disabledAtSource"];
@@ -217,9 +218,9 @@ fn the_providers_log_tells_why_accounts_are_off_that_were_switched_off_by_the_sa
     assert_eq!(bodies.len(), 1, "{bodies:?}");
     assert!(bodies.iter().all(|body| body.contains("\"path\":\"active\"")), "{bodies:?}");
 
-    let imported = import(off[0].app, &off[0].log, &demo.url, &demo.token).unwrap();
-    assert!(imported.read > 50 && imported.new == imported.read, "{imported:?}");
-    assert_eq!(imported.refused, 0);
+    let imported = demo.answer(&off[0].import());
+    let read = imported["read"].as_u64().unwrap();
+    assert!(read > 50 && imported["new"] == read && imported["refused"] == 0, "{imported}");
     let expected = [
         ("ottilie.ferreira", Cause::Unassigned, "unassigned"),
         ("bram.szymanski", Cause::FilteredOut, "filteredOut"),
@@ -239,8 +240,9 @@ fn the_providers_log_tells_why_accounts_are_off_that_were_switched_off_by_the_sa
 
     let [passed_over] = passed_over[..] else { panic!("{passed_over:?}") };
     assert_eq!(passed_over.expected, Reason::DefaultAccess);
-    let imported = import(passed_over.app, &passed_over.log, &demo.url, &demo.token).unwrap();
-    assert_eq!((imported.read, imported.new, imported.refused), (2, 2, 0));
+    let imported = demo.answer(&passed_over.import());
+    let counts = ["read", "new", "refused"].map(|name| imported[name].as_u64().unwrap());
+    assert_eq!(counts, [2, 2, 0]);
     let told = table(&[(passed_over, &answer(passed_over))]);
     assert!(told.contains("they had the role Default Access alone"), "{told}");
     assert!(told.contains("To do: Assign a role other than Default Access"), "{told}");

@@ -11,6 +11,18 @@ use crate::text::escaped;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Groups {
+    /// Which groups there were, and how many members each had
+    #[command(name = "groups")]
+    Every {
+        #[command(flatten)]
+        app: App,
+        #[command(flatten)]
+        instant: Instant,
+        #[command(flatten)]
+        paging: Paging,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
     /// What a group looked like
     Group {
         #[command(flatten)]
@@ -75,6 +87,13 @@ pub(crate) enum Groups {
 impl Groups {
     pub(super) fn plan(self) -> Plan {
         match self {
+            Groups::Every { app, instant, paging, client } => {
+                let path = with_query(&app.under("groups"), instant.parameters());
+                let list = List::new(path, &readable::GROUPS, "application", move |answer| {
+                    format!("Groups of {} {}", escaped(&app.slug), readable::as_of(answer))
+                });
+                Plan::list(list, paging, client)
+            }
             Groups::Group { app, group, instant, client } => {
                 let path = app.under(&format!("groups/{}", segment(&group, "displayName")));
                 let path = with_query(&path, instant.parameters());

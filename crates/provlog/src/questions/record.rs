@@ -106,6 +106,9 @@ pub(crate) struct LogFilters {
     /// Only what was recorded here, or only entries of imported logs
     #[arg(long, value_name = "recorded|imported")]
     source: Option<String>,
+    /// Only imported entries of this log
+    #[arg(long, value_name = "provisioning|directoryAudit")]
+    log: Option<String>,
     /// Only imported entries with this error code
     #[arg(long, value_name = "CODE")]
     error_code: Option<String>,
@@ -122,7 +125,7 @@ pub(crate) struct LogFilters {
 
 impl LogFilters {
     /// Every filter as the API calls it and as people read it.
-    fn parts(self) -> [(&'static str, &'static str, Option<String>); 11] {
+    fn parts(self) -> [(&'static str, &'static str, Option<String>); 12] {
         [
             ("app", "in", self.app),
             ("status", "with status", self.status),
@@ -131,6 +134,7 @@ impl LogFilters {
             ("credential", "by credential", self.credential),
             ("requestId", "of request", self.request_id),
             ("source", "that were", self.source),
+            ("log", "of log", self.log),
             ("errorCode", "with error code", self.error_code),
             ("skipReason", "with skip reason", self.skip_reason),
             ("cycleId", "of cycle", self.cycle_id),

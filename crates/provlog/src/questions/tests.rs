@@ -65,6 +65,7 @@ fn every_command_asks_its_address_with_what_was_given() {
     check("why --app a mira --at -1d", "/apps/a/users/userName%3Amira/why?at=-1d");
     check("blame --app a mira --path title", "/apps/a/users/userName%3Amira/blame?path=title");
     check("blame --app a --group Crew", "/apps/a/groups/displayName%3ACrew/blame");
+    check("groups --app a --at -1d --known-at 9", "/apps/a/groups?at=-1d&knownAt=9");
     check("group --app a Crew --at -1d", "/apps/a/groups/displayName%3ACrew?at=-1d");
     check("members --app a Crew", "/apps/a/groups/displayName%3ACrew/members");
     check("members --app a Crew --nested", "/apps/a/groups/displayName%3ACrew/members?nested=true");
@@ -79,6 +80,7 @@ fn every_command_asks_its_address_with_what_was_given() {
     );
     check("intervals --app a --user mira", "/apps/a/users/userName%3Amira/intervals");
     check("log --app a --status failure", "/operations?app=a&status=failure");
+    check("log --log directoryAudit", "/operations?log=directoryAudit");
     check(
         "log --source imported --error-code E --skip-reason S --cycle-id c --change-id h",
         "/operations?source=imported&errorCode=E&skipReason=S&cycleId=c&changeId=h",
@@ -202,6 +204,7 @@ fn every_list_has_columns_for_people_and_for_programs() {
     let row = json!({});
     for line in [
         "users --app a",
+        "groups --app a",
         "timeline --app a mira",
         "blame --app a mira",
         "members --app a crew",

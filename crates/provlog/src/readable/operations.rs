@@ -167,7 +167,7 @@ fn head(one: &Value) -> String {
         // What is no request was asked by nobody.
         "" | "none" if one["request"].is_null() => String::new(),
         "" | "none" => "without a valid token".to_owned(),
-        kind => format!("{kind} {}", member("actorId")).trim_end().to_owned(),
+        kind => format!("{kind} {}", name_of(one, &["actorName", "actorId"])).trim_end().to_owned(),
     };
     let requests = one["count"].as_u64().map(count).unwrap_or_default();
     let took = one["durationMs"].as_f64().map(|ms| format!("{ms} ms")).unwrap_or_default();
@@ -475,6 +475,8 @@ None.
         has("Explains     event 4100 (probable)");
         has("By           provider");
         assert!(!text.contains("\nRequest\n"), "{text}");
+        one["actorName"] = "Ada Moe".into();
+        assert!(told(one.clone(), json!([])).contains("\nBy           provider Ada Moe\n"));
         // A look at an upstream is nobody's request either.
         one["actorType"] = "none".into();
         assert!(!told(one, json!([])).contains("\nBy "));

@@ -1,4 +1,4 @@
-//! Users, members and their stays in groups, as tables.
+//! Users, groups, members and their stays in groups, as tables.
 
 use query::export::columns;
 use serde_json::{Map, Value};
@@ -32,6 +32,31 @@ fn user(row: &Value) -> Vec<String> {
         since(row, "createdAt"),
         shown(&row["createdSeq"]),
         shown(&row["userId"]),
+    ]
+}
+
+/// Of `groups`.
+pub(crate) const GROUPS: Shape = Shape {
+    columns: &[
+        Column::text("Name"),
+        Column::number("Members"),
+        Column::whole("Created"),
+        Column::number("Event"),
+        Column::whole("Id"),
+    ],
+    application: None,
+    row: group,
+    csv: columns::GROUPS,
+};
+
+/// The cells of a group.
+fn group(row: &Value) -> Vec<String> {
+    vec![
+        shown(&row["displayName"]),
+        row["memberCount"].as_u64().map(count).unwrap_or_default(),
+        since(row, "createdAt"),
+        shown(&row["createdSeq"]),
+        shown(&row["groupId"]),
     ]
 }
 
@@ -80,7 +105,7 @@ pub(crate) const NESTED_MEMBERS: Shape = Shape {
     ],
     application: None,
     row: nested_member,
-    csv: columns::NESTED_MEMBERS,
+    csv: columns::MEMBERS,
 };
 
 /// The cells of a member, direct or not.
@@ -268,6 +293,27 @@ mod tests {
         let group = json!({"memberType": "Group", "accountActive": null, "dangling": false});
         assert_eq!(account(group), "group");
         assert_eq!(account(json!({"accountActive": null, "dangling": true})), "unknown");
+    }
+
+    #[test]
+    fn groups_say_how_many_members_they_have() {
+        let row = |count: Value, known: bool| {
+            json!({"groupId": GROUP_ID, "displayName": "Crew", "externalId": null,
+                   "memberCount": count, "createdAt": "2026-01-12T08:00:04.5Z", "createdSeq": 311,
+                   "startKnown": known})
+        };
+        check(
+            &GROUPS,
+            &[row(json!(33_012), true), row(json!(null), false)],
+            &format!(
+                "\
+Name  Members  Created                  Event  Id
+Crew   33,012  2026-01-12T08:00:04Z       311  {GROUP_ID}
+Crew           by 2026-01-12T08:00:04Z    311  {GROUP_ID}
+"
+            ),
+        );
+        fits(&GROUPS, row(json!(33_012), true));
     }
 
     #[test]

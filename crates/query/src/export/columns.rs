@@ -1,8 +1,8 @@
 //! Which columns the rows of each question have as CSV, by the names of their members.
 //!
 //! Files that auditors exchange have the columns of an export's file of the same name; some of those
-//! say what the answer is about, and some have nothing in them here. Every other question has the members
-//! of its rows, in the order in which the answer is documented.
+//! say what the answer is about, and some have nothing in them here; what we add comes last. Every
+//! other question has the members of its rows, in the order in which the answer is documented.
 
 /// Of users, as `users.csv`.
 pub const USERS: &[&str] = &[
@@ -19,25 +19,20 @@ pub const USERS: &[&str] = &[
     "deletedSeq",
 ];
 
-/// Of members, as `members.csv`.
-pub const MEMBERS: &[&str] = &[
+/// Of groups, as `groups.csv`.
+pub const GROUPS: &[&str] = &[
     "at",
     "atSeq",
     "groupId",
-    "groupName",
-    "userId",
-    "memberType",
-    "userName",
+    "displayName",
     "externalId",
-    "direct",
-    "memberSince",
-    "addedBySeq",
-    "addedBy",
-    "accountActive",
+    "memberCount",
+    "createdAt",
+    "createdSeq",
 ];
 
-/// Of members through other groups too: those of `members.csv`, and the way.
-pub const NESTED_MEMBERS: &[&str] = &[
+/// Of members, as `members.csv`; and, last, the groups between, where nested members are asked for.
+pub const MEMBERS: &[&str] = &[
     "at",
     "atSeq",
     "groupId",
@@ -67,7 +62,7 @@ pub const INTERVALS: &[&str] = &[
     "endReason",
 ];
 
-/// Of leavers, as `leavers.csv`.
+/// Of leavers, as `leavers.csv`; and, last, the application, of which a report may have several.
 pub const LEAVERS: &[&str] = &[
     "subject",
     "userName",
@@ -80,6 +75,7 @@ pub const LEAVERS: &[&str] = &[
     "remainingGroups",
     "reactivatedAt",
     "coverage",
+    "application",
 ];
 
 /// Of operations, as `operations.csv`.
@@ -121,6 +117,15 @@ pub const OPERATIONS: &[&str] = &[
     "evidenceRefs",
     "eventHash",
 ];
+
+/// Of the steps of imported entries, as `steps.csv`.
+pub const STEPS: &[&str] =
+    &["seq", "changeId", "stepNo", "type", "name", "status", "description", "details"];
+
+/// Of what operations changed, as `changes.csv`; and, last, the resource that it changed in: a deletion
+/// ends memberships in others.
+pub const CHANGES: &[&str] =
+    &["seq", "changeId", "path", "op", "oldValue", "newValue", "redacted", "resourceId"];
 
 /// Of what its name says.
 pub const DIFF: &[&str] = &[
@@ -266,33 +271,45 @@ pub const PROFILES: &[&str] = &["profile", "title", "versions"];
 /// Of what its name says.
 pub const TOKENS: &[&str] = &["id", "role", "application", "addedAt", "addedSeq", "revokedSeq"];
 
-/// The file and the columns of a question, by its address below `/api/v1`; `None` for what has no rows.
-pub fn of_question(path: &str, is_nested: bool) -> Option<(&'static str, &'static [&'static str])> {
+/// As what the answer of a question is exported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Exported {
+    /// The name of the file that has the rows, without its ending.
+    pub name: &'static str,
+    /// The columns of that file.
+    pub columns: &'static [&'static str],
+    /// Whether the rows are operations, whose steps and changes have files of their own beside it.
+    pub are_operations: bool,
+}
+
+/// As what a question is exported, by its address below `/api/v1`; `None` for what has no rows.
+pub fn of_question(path: &str) -> Option<Exported> {
+    let rows = |name, columns| Exported { name, columns, are_operations: false };
+    let operations = |name| Exported { name, columns: OPERATIONS, are_operations: true };
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     Some(match segments.as_slice() {
-        ["apps"] => ("apps", APPLICATIONS),
-        ["apps", _, "users"] => ("users", USERS),
-        ["apps", _, "groups", _, "members"] if is_nested => ("members", NESTED_MEMBERS),
-        ["apps", _, "groups", _, "members"] => ("members", MEMBERS),
-        ["apps", _, "groups", _, "diff"] => ("diff", DIFF),
-        ["apps", _, "groups" | "users", _, "intervals"] => ("intervals", INTERVALS),
-        ["apps", _, "groups" | "users", _, "blame"] => ("blame", BLAME),
-        ["operations"] | ["apps", _, "groups" | "users", _, "timeline"] => {
-            ("operations", OPERATIONS)
-        }
-        ["operations", _, "evidence"] => ("evidence", EVIDENCE),
-        ["coverage"] => ("coverage", COVERAGE),
-        ["access-log"] => ("access-log", ACCESS_LOG),
-        ["reference-lists"] => ("reference-lists", REFERENCE_LISTS),
-        ["reports", "joiners"] => ("joiners", JOINERS),
-        ["reports", "leavers"] => ("leavers", LEAVERS),
-        ["reports", "movers"] => ("movers", MOVERS),
-        ["reports", "reactivated"] => ("reactivated", REACTIVATED),
-        ["reports", "orphans"] => ("orphans", ORPHANS),
-        ["reports", "overlap"] => ("overlap", OVERLAP),
-        ["reports", "failing"] => ("failing", FAILING),
-        ["reports", "unapproved"] => ("unapproved", OPERATIONS),
-        ["reports", "drift"] => ("drift", OPERATIONS),
+        ["apps"] => rows("apps", APPLICATIONS),
+        ["apps", _, "users"] => rows("users", USERS),
+        ["apps", _, "groups"] => rows("groups", GROUPS),
+        ["apps", _, "groups", _, "members"] => rows("members", MEMBERS),
+        ["apps", _, "groups", _, "diff"] => rows("diff", DIFF),
+        ["apps", _, "groups" | "users", _, "intervals"] => rows("intervals", INTERVALS),
+        ["apps", _, "groups" | "users", _, "blame"] => rows("blame", BLAME),
+        ["apps", _, "groups" | "users", _, "timeline"] => operations("operations"),
+        ["operations"] => operations("operations"),
+        ["operations", _, "evidence"] => rows("evidence", EVIDENCE),
+        ["coverage"] => rows("coverage", COVERAGE),
+        ["access-log"] => rows("access-log", ACCESS_LOG),
+        ["reference-lists"] => rows("reference-lists", REFERENCE_LISTS),
+        ["reports", "joiners"] => rows("joiners", JOINERS),
+        ["reports", "leavers"] => rows("leavers", LEAVERS),
+        ["reports", "movers"] => rows("movers", MOVERS),
+        ["reports", "reactivated"] => rows("reactivated", REACTIVATED),
+        ["reports", "orphans"] => rows("orphans", ORPHANS),
+        ["reports", "overlap"] => rows("overlap", OVERLAP),
+        ["reports", "failing"] => rows("failing", FAILING),
+        ["reports", "unapproved"] => operations("unapproved"),
+        ["reports", "drift"] => operations("drift"),
         _ => return None,
     })
 }

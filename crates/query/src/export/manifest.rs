@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! {"format": 1, "generator": "provlog 0.1.0", "query": {…}, "generatedAt": "…", "atSeq": 1842,
-//!  "head": {…}, "coverage": {…}, "rowCount": 3,
-//!  "files": [{"name": "members.csv", "rows": 3, "bytes": 412, "sha256": "…", "guardedCells": 0}]}
+//!  "head": {…}, "coverage": {…}, "rowCount": 3, "seqs": {"first": 311, "last": 977},
+//!  "files": [{"name": "operations.csv", "rows": 3, "bytes": 412, "sha256": "…", "guardedCells": 0,
+//!             "seqs": {"first": 311, "last": 977}}]}
 //! ```
 //!
 //! `bytes` and `sha256` (hexadecimal) are those of the file as it is unpacked, header and byte order
-//! mark included; `rows` does not count the header; `guardedCells` got a leading `'`.
+//! mark included; `rows` does not count the header; `guardedCells` got a leading `'`. `seqs` is the
+//! range of the events that rows are: the least and the greatest `seq` of a file, and of all files;
+//! null where no row has one.
 
 use std::collections::BTreeSet;
 
@@ -34,6 +37,16 @@ pub(super) struct Written {
     pub(super) bytes: u64,
     pub(super) sha256: String,
     pub(super) guarded_cells: u64,
+    /// The least and the greatest `seq` of its rows.
+    pub(super) seqs: Option<(u64, u64)>,
+}
+
+impl Written {
+    /// Takes in the events of a row, or of another file.
+    pub(super) fn add_seqs(&mut self, seqs: (u64, u64)) {
+        let (first, last) = self.seqs.unwrap_or(seqs);
+        self.seqs = Some((first.min(seqs.0), last.max(seqs.1)));
+    }
 }
 
 /// What a file is compared with.
@@ -68,6 +81,10 @@ pub(super) fn text(
     envelope: &Value,
     files: &[Written],
 ) -> Result<Vec<u8>, ExportError> {
+    let range =
+        |seqs: Option<(u64, u64)>| seqs.map(|(first, last)| json!({"first": first, "last": last}));
+    let mut all = Written::default();
+    files.iter().filter_map(|file| file.seqs).for_each(|seqs| all.add_seqs(seqs));
     let files = files.iter().map(|file| {
         json!({
             "name": file.name,
@@ -75,6 +92,7 @@ pub(super) fn text(
             "bytes": file.bytes,
             "sha256": file.sha256,
             "guardedCells": file.guarded_cells,
+            "seqs": range(file.seqs),
         })
     });
     let mut manifest = Map::new();
@@ -85,6 +103,7 @@ pub(super) fn text(
         let value = envelope.get(member).ok_or(ExportError::Envelope { member })?;
         manifest.insert(member.into(), value.clone());
     }
+    manifest.insert("seqs".into(), range(all.seqs).into());
     manifest.insert("files".into(), files.collect());
     let written = |source: serde_json::Error| ExportError::Write {
         name: NAME.to_owned(),

@@ -113,7 +113,8 @@ fn the_manifest_says_what_was_asked_and_what_the_files_are() {
     let files = unzipped(&zipped());
     let listed = |(name, bytes): &(String, Vec<u8>), guarded: u64| {
         let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
-        json!({"name": name, "rows": ROWS, "bytes": bytes.len(), "sha256": digest, "guardedCells": guarded})
+        json!({"name": name, "rows": ROWS, "bytes": bytes.len(), "sha256": digest,
+               "guardedCells": guarded, "seqs": {"first": 0, "last": ROWS - 1}})
     };
     let expected = json!({
         "format": 1,
@@ -124,9 +125,31 @@ fn the_manifest_says_what_was_asked_and_what_the_files_are() {
         "head": {"seq": 1900},
         "coverage": {"state": "complete", "gaps": []},
         "rowCount": ROWS,
+        "seqs": {"first": 0, "last": ROWS - 1},
         "files": [listed(&files[0], ROWS / 4), listed(&files[1], 0)],
     });
     assert_eq!(serde_json::from_slice::<Value>(&files[2].1).unwrap(), expected);
+}
+
+#[test]
+fn the_manifest_names_the_events_that_the_rows_are() {
+    let mut bytes = vec![];
+    let mut export = Export::new(Zip::new(&mut bytes), "0.1.0", json!({}));
+    for (name, seqs) in [("one", &[7, 9, 3][..]), ("two", &[4]), ("none", &[])] {
+        let mut file = export.file(&format!("{name}.ndjson"), Form::Ndjson).unwrap();
+        file.row(json!({"bySeq": 99}).as_object().unwrap()).unwrap();
+        for seq in seqs {
+            file.row(json!({"seq": seq}).as_object().unwrap()).unwrap();
+        }
+        file.finish().unwrap();
+    }
+    export.finish(&envelope()).unwrap();
+    let manifest: Value = serde_json::from_slice(&unzipped(&bytes)[3].1).unwrap();
+    let of_files: Vec<&Value> =
+        manifest["files"].as_array().unwrap().iter().map(|file| &file["seqs"]).collect();
+    let range = |first, last| json!({"first": first, "last": last});
+    assert_eq!(of_files, [&range(3, 9), &range(4, 4), &Value::Null]);
+    assert_eq!(manifest["seqs"], range(3, 9));
 }
 
 #[test]

@@ -1,4 +1,10 @@
 //! The whole answer of a question as files: a zip with CSV or NDJSON and a manifest, as it is made.
+//!
+//! Operations have their steps and changes in files of their own. A zip is written one file after the
+//! other, so the pages of the question are read again for each, as of the event and the instant of the
+//! first page; of what a file has no more is held than a page and one operation.
+
+mod details;
 
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -12,7 +18,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
-use event::{Application, Number};
+use event::{Application, Number, Seq, Timestamp};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -22,10 +28,11 @@ use tower::ServiceExt;
 use super::access::Asked;
 use super::{Ask, questions};
 use crate::Query;
-use crate::answer::Told;
+use crate::answer;
 use crate::error::Error;
-use crate::export::columns::of_question;
+use crate::export::columns::{CHANGES, Exported, STEPS, of_question};
 use crate::export::{Export, ExportError, Form, Zip};
+use crate::instant::{self, Role, Zone};
 use crate::params::Params;
 
 /// Rows that are asked for at a time.
@@ -37,7 +44,52 @@ const PIECES_MAX: usize = 8;
 
 /// Marks the requests of an export: the export is recorded once, not page by page.
 #[derive(Clone, Copy)]
-pub(super) struct OfExport;
+pub(super) struct OfExport {
+    /// On what the first page stood; `None` for the first itself.
+    pub(super) first: Option<First>,
+}
+
+/// On what the first page of an export stood, and all others do.
+#[derive(Clone, Copy)]
+pub(super) struct First {
+    /// How many events there were.
+    pub(super) size: Seq,
+    /// When it was made.
+    pub(super) now: Timestamp,
+}
+
+impl First {
+    fn of(page: &Map<String, Value>) -> Option<First> {
+        let now = page.get("generatedAt")?.as_str()?;
+        let now = instant::parse(now, Role::At, Timestamp(0), Zone::UTC)?;
+        Some(First { size: page.get("head")?["seq"].as_u64().map_or(0, |seq| seq + 1), now })
+    }
+}
+
+/// What of a question's rows a file has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Rows,
+    Steps,
+    Changes,
+}
+
+/// How files are written.
+#[derive(Clone, Copy)]
+struct Writing {
+    is_csv: bool,
+    bom: bool,
+}
+
+impl Writing {
+    /// The name and the form of a file.
+    fn of(self, name: &str, columns: &'static [&'static str]) -> (String, Form) {
+        match self.is_csv {
+            true => (format!("{name}.csv"), Form::Csv { columns, bom: self.bom }),
+            false => (format!("{name}.ndjson"), Form::Ndjson),
+        }
+    }
+}
 
 /// `GET /api/v1/export?question=&format=`: `question` is the address of a list below `/api/v1`, with its
 /// parameters.
@@ -50,38 +102,34 @@ pub(super) async fn export(
     let accepts = "the address of a list below /api/v1, such as apps/paperboat/users?at=2026-03-31";
     let needed = Error::Parameter { name: "question", accepts };
     let question = params.read_as("question", accepts, Question::parse)?.ok_or(needed)?;
-    let (name, columns) = question.file;
-    let with_bom = params.flag("bom")?.unwrap_or(false);
+    let name = question.exported.name;
+    let bom = params.flag("bom")?.unwrap_or(false);
     let is_csv = params.read_as("format", "csv or ndjson", |text| match text {
         "csv" => Some(true),
         "ndjson" => Some(false),
         _ => None,
     })?;
-    let (form, file) = match is_csv.unwrap_or(true) {
-        true => (Form::Csv { columns, bom: with_bom }, format!("{name}.csv")),
-        false => (Form::Ndjson, format!("{name}.ndjson")),
-    };
+    let writing = Writing { is_csv: is_csv.unwrap_or(true), bom };
     let asked = Asked::of(&ask).exporting(&question.target);
     let seen = ask.read(|reading| Ok((reading.caller.origin().clone(), reading.record.head)));
     let (origin, head) = seen.await?;
 
     let headers = request.headers().clone();
-    let mut pages = Pages { router: questions(&query), headers, question, next: None };
-    let first = match pages.next().await? {
-        Page::Answer(first) => first,
+    let mut pages = Pages { router: questions(&query), headers, question, next: None, first: None };
+    let page = match pages.next().await? {
+        Page::Answer(page) => page,
         Page::Refused(refusal) => {
-            let told = Exported { rows: 0, status: refusal.status().as_u16() };
+            let told = Told { rows: 0, status: refusal.status().as_u16() };
             asked.record(&query, origin, head, &Ok(told)).await?;
             return Ok(refusal);
         }
     };
-    let rows = first.get("rowCount").and_then(Value::as_u64).unwrap_or(0);
-    asked.record(&query, origin, head, &Ok(Exported { rows, status: 200 })).await?;
+    let rows = count_of(&page);
+    asked.record(&query, origin, head, &Ok(Told { rows, status: 200 })).await?;
 
     let (sender, pieces) = mpsc::channel(PIECES_MAX);
-    let version = query.version;
     spawn_blocking(move || {
-        let written = write(first, &mut pages, version, (form, &file), Pipe(sender.clone()));
+        let written = write(&query, page, &mut pages, writing, Pipe(sender.clone()));
         if let Err(error) = written {
             tracing::warn!(%error, "an export broke off");
             // Without the end of the zip, and with a broken body, nobody takes it for whole.
@@ -99,12 +147,12 @@ pub(super) async fn export(
 }
 
 /// What is kept of an export.
-struct Exported {
+struct Told {
     rows: u64,
     status: u16,
 }
 
-impl Told for Exported {
+impl answer::Told for Told {
     fn row_count(&self) -> u64 {
         self.rows
     }
@@ -122,15 +170,14 @@ impl Told for Exported {
 struct Question {
     /// Path and parameters, from `/api/v1` on, without those of paging.
     target: String,
-    file: (&'static str, &'static [&'static str]),
+    exported: Exported,
 }
 
 impl Question {
     fn parse(text: &str) -> Option<Question> {
         let below = text.strip_prefix("/api/v1/").unwrap_or(text).trim_start_matches('/');
         let (path, parameters) = below.split_once('?').unwrap_or((below, ""));
-        let is_nested = parameters.split('&').any(|pair| pair == "nested=true");
-        let file = of_question(path, is_nested)?;
+        let exported = of_question(path)?;
         let paging = |pair: &&str| {
             let name = pair.split('=').next().unwrap_or_default();
             !matches!(name, "limit" | "cursor" | "")
@@ -139,7 +186,7 @@ impl Question {
         let target = format!("/api/v1/{path}?{}", kept.join("&"));
         // What is no address is no question.
         target.parse::<Uri>().ok()?;
-        Some(Question { target, file })
+        Some(Question { target, exported })
     }
 }
 
@@ -149,6 +196,7 @@ struct Pages {
     headers: axum::http::HeaderMap,
     question: Question,
     next: Option<String>,
+    first: Option<First>,
 }
 
 enum Page {
@@ -164,7 +212,7 @@ impl Pages {
         }
         let mut request = Request::get(target).body(Body::empty()).map_err(|_| Error::Defect)?;
         *request.headers_mut() = self.headers.clone();
-        request.extensions_mut().insert(OfExport);
+        request.extensions_mut().insert(OfExport { first: self.first });
         let Ok(response) = self.router.clone().oneshot(request).await;
         if !response.status().is_success() {
             return Ok(Page::Refused(response));
@@ -175,8 +223,23 @@ impl Pages {
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .ok_or(Error::Defect)?;
         self.next = page.get("next").and_then(Value::as_str).map(str::to_owned);
+        if self.first.is_none() {
+            self.first = Some(First::of(&page).ok_or(Error::Defect)?);
+        }
         Ok(Page::Answer(page))
     }
+
+    /// The next page, or the first again after the last one. Waits, so only where that is no harm.
+    fn turn(&mut self) -> Result<Map<String, Value>, Broken> {
+        match Handle::current().block_on(self.next()) {
+            Ok(Page::Answer(page)) => Ok(page),
+            Ok(Page::Refused(_)) | Err(_) => Err(Broken::Page),
+        }
+    }
+}
+
+fn count_of(page: &Map<String, Value>) -> u64 {
+    page.get("rowCount").and_then(Value::as_u64).unwrap_or(0)
 }
 
 /// Why an export broke off.
@@ -186,46 +249,65 @@ enum Broken {
     Export(#[from] ExportError),
     #[error("a page could not be made")]
     Page,
-    #[error("{written} rows were written, and the answer has {counted}")]
-    Count { written: u64, counted: u64 },
+    #[error(transparent)]
+    Details(#[from] Error),
+    #[error("{rows} rows were read, and the answer has {counted}")]
+    Count { rows: u64, counted: u64 },
 }
 
 fn write(
-    mut page: Map<String, Value>,
+    query: &Query,
+    first: Map<String, Value>,
     pages: &mut Pages,
-    version: &str,
-    (form, file): (Form, &str),
+    writing: Writing,
     pipe: Pipe,
 ) -> Result<(), Broken> {
-    let question = page.get("query").cloned().unwrap_or_default();
+    let exported = pages.question.exported;
+    let question = first.get("query").cloned().unwrap_or_default();
     let told = serde_json::json!({"question": pages.question.target, "query": question});
-    let mut export = Export::new(Zip::new(pipe), version, told);
-    let mut out = export.file(file, form)?;
-    let mut written = 0;
-    loop {
-        let Some(Value::Array(rows)) = page.remove("rows") else { return Err(Broken::Page) };
-        for row in rows {
-            let Value::Object(mut row) = row else { return Err(Broken::Page) };
-            if matches!(form, Form::Csv { .. }) {
-                add_whereabouts(&mut row, &page);
+    let mut export = Export::new(Zip::new(pipe), query.version, told);
+    let mut files = vec![(Part::Rows, exported.name, exported.columns)];
+    if exported.are_operations {
+        files.push((Part::Steps, "steps", STEPS));
+        files.push((Part::Changes, "changes", CHANGES));
+    }
+    let (mut page, mut envelope) = (Some(first), Map::new());
+    for (part, name, columns) in files {
+        let (name, form) = writing.of(name, columns);
+        let mut out = export.file(&name, form)?;
+        let mut read = 0;
+        loop {
+            let mut one = page.take().map_or_else(|| pages.turn(), Ok)?;
+            let Some(Value::Array(rows)) = one.remove("rows") else { return Err(Broken::Page) };
+            read += rows.len() as u64;
+            let rows = rows.into_iter().map(|row| match row {
+                Value::Object(row) => Ok(row),
+                _ => Err(Broken::Page),
+            });
+            let rows = rows.collect::<Result<Vec<_>, _>>()?;
+            match exported.are_operations {
+                true => details::write(query, &one, part, rows, &mut |row| Ok(out.row(&row)?))?,
+                false => {
+                    for mut row in rows {
+                        if writing.is_csv {
+                            add_whereabouts(&mut row, &one);
+                        }
+                        out.row(&row)?;
+                    }
+                }
             }
-            out.row(&row)?;
-            written += 1;
+            envelope = one;
+            if pages.next.is_none() {
+                break;
+            }
         }
-        if pages.next.is_none() {
-            break;
-        }
-        match Handle::current().block_on(pages.next()) {
-            Ok(Page::Answer(next)) => page = next,
-            Ok(Page::Refused(_)) | Err(_) => return Err(Broken::Page),
+        out.finish()?;
+        let counted = count_of(&envelope);
+        if read != counted {
+            return Err(Broken::Count { rows: read, counted });
         }
     }
-    out.finish()?;
-    let counted = page.get("rowCount").and_then(Value::as_u64).unwrap_or(0);
-    if written != counted {
-        return Err(Broken::Count { written, counted });
-    }
-    Ok(export.finish(&page.into())?)
+    Ok(export.finish(&envelope.into())?)
 }
 
 /// What a file's row says of the whole answer, for a file is read without it.

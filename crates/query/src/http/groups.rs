@@ -1,12 +1,14 @@
-//! A group and its direct members as of an instant.
+//! Groups and their direct members as of an instant.
 
-use event::{Application, ResourceType};
+use event::{Application, Number, ResourceType};
 use serde_json::{Value, json};
 
 use super::{Ask, Names, Reading, resource};
 use crate::answer::Answer;
-use crate::as_of::{Existence, Member, Page, members_at, nested_members_at, scim_id};
-use crate::claimed::is_only_imported;
+use crate::as_of::{
+    Existence, Group, Member, Page, groups_at, members_at, nested_members_at, scim_id,
+};
+use crate::claimed::{Account, accounts_at, is_only_imported};
 use crate::coverage::{Coverage, NO_MEMBERSHIPS};
 use crate::cursor::List;
 use crate::error::Error;
@@ -17,6 +19,73 @@ use crate::type_names::TypeNames;
 /// `GET /api/v1/apps/{app}/groups/{group}`
 pub(super) async fn one(ask: Ask, names: Names<(String, String)>) -> Result<Answer, Error> {
     ask.answer(move |reading| resource::one(&reading, ResourceType::GROUP, "group", &names)).await
+}
+
+/// `GET /api/v1/apps/{app}/groups`: which groups there were, by number.
+pub(super) async fn list(ask: Ask, Names(slug): Names<String>) -> Result<Answer, Error> {
+    ask.answer(move |reading| {
+        let row_of = reading.caller.application(&reading.record.view, &slug)?;
+        let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
+        let params = reading.params(&["at", "knownAt", "tz", "limit", "cursor"])?;
+        let stand = Stand::of_page(&reading.record, &params, &[("app", &slug)], List::Groups)?;
+        let record = &reading.record.of_first(stand.size);
+        if is_only_imported(record, application)? {
+            return imported(record, &stand, application);
+        }
+        let page = groups_at(&record.view, application, stand.at_seq, stand.slice())?;
+        let next = page.next.map(|number| stand.next(List::Groups, number.0.into()));
+        let rows = page.rows.iter().map(|group| {
+            let created_seq = group.version.created_seq;
+            let start_known = !is_proxied || !resource::was_seen(record, created_seq)?;
+            Ok(group_row(group, start_known))
+        });
+        let rows = rows.collect::<Result<_, Error>>()?;
+        let coverage = Coverage::at(record, &stand, &[application])?;
+        let answer = Answer::new(record, &stand, &coverage);
+        Ok(answer.about(application, Number::NOBODY).rows(rows, page.count, next))
+    })
+    .await
+}
+
+fn group_row(group: &Group, start_known: bool) -> Value {
+    let version = &group.version;
+    let value = |name: &str| version.state.as_ref().and_then(|state| state.get(name));
+    json!({
+        "groupId": version.id(),
+        "displayName": value("displayName"),
+        "externalId": value("externalId"),
+        "memberCount": group.member_count,
+        "createdAt": version.created_at.to_string(),
+        "createdSeq": version.created_seq,
+        "startKnown": start_known,
+    })
+}
+
+/// The groups that a provider's log tells of, where nothing was recorded; not who was in them.
+fn imported(record: &Record<'_>, stand: &Stand, application: Application) -> Result<Answer, Error> {
+    let groups = accounts_at(record, application, ResourceType::GROUP, stand.time)?;
+    let all: Vec<Account> = groups.into_values().filter(|one| one.exists).collect();
+    let (page, next) = stand.part_of(&all, List::Groups);
+    let rows = page.iter().map(|group| {
+        let created = group.created.map(|moment| (moment.occurred_at.to_string(), moment.seq));
+        let (created_at, created_seq) = created.unzip();
+        json!({
+            "groupId": group.id,
+            "displayName": group.display_name,
+            "externalId": null,
+            "memberCount": null,
+            "createdAt": created_at,
+            "createdSeq": created_seq,
+            // The first entry that was imported need not be the first that was written.
+            "startKnown": false,
+        })
+    });
+    let coverage = Coverage::at(record, stand, &[application])?;
+    let coverage = coverage.with_imports(record, stand, &[application], true)?;
+    let coverage = coverage.with(NO_MEMBERSHIPS);
+    let answer = Answer::new(record, stand, &coverage).with("basis", "imported");
+    let answer = answer.about(application, Number::NOBODY);
+    Ok(answer.rows(rows.collect(), all.len() as u64, next))
 }
 
 /// `GET /api/v1/apps/{app}/groups/{group}/members`: who was in the group, by number.

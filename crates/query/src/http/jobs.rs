@@ -1,15 +1,15 @@
 //! Whether provisioning is alive: when the provider was last heard, and how it went.
 
-use event::{Application, CodeKind, Fact, Number, Source, Status, Timestamp};
+use event::{Action, Application, CodeKind, Fact, Number, Status, Timestamp};
 use serde_json::{Value, json};
 use store::key::Moment;
 
 use super::{Ask, Names, Reading};
 use crate::answer::Answer;
-use crate::claimed::entry_of;
 use crate::coverage::Coverage;
 use crate::error::Error;
-use crate::log::{Filter, Log, Stretch, Wanted};
+use crate::log::{Filter, Item, Log, Stretch, Wanted};
+use crate::quarantine::quarantine;
 use crate::record::Record;
 use crate::stand::Stand;
 
@@ -17,8 +17,10 @@ use crate::stand::Stand;
 const INTERVAL_SECONDS: i64 = 2_400;
 /// Without anything for so long it is no longer late but silent.
 const SILENT_SECONDS: i64 = 24 * 3_600;
+/// So many looks at an upstream in a row hide the request before them.
+const LOOKS_MAX: usize = 100;
 const DAY_MICROS: i64 = 24 * 3_600 * 1_000_000;
-/// So many of the newest entries are looked through for what a job is called, and how it fares.
+/// So many of the newest entries are looked through for what a job is called.
 const LOOKED_AT_MAX: usize = 2_000;
 
 /// `GET /api/v1/jobs/{job}`: by the application's name, or a job's id of an imported log.
@@ -100,17 +102,21 @@ fn state(
         imported: None,
     };
     let last = |filter: Filter| -> Result<Option<Timestamp>, Error> {
-        let page = log.page(&of(filter), &until, 1)?;
-        Ok(page.rows.first().map(|item| item.moment().occurred_at))
+        let page = log.page(&of(filter), &until, LOOKS_MAX)?;
+        // Looks of our own at an upstream stand among the requests, and are none.
+        let is_request =
+            |item: &&Item| matches!(item, Item::Recorded(one) if !one.is_observation());
+        Ok(page.rows.iter().find(is_request).map(|item| item.moment().occurred_at))
     };
     let last_request = last(Filter::default())?;
     let last_success = last(Filter { status: Some(Status::Success), ..Filter::default() })?;
-    let mut last_write = None;
-    for action in [event::Action::Create, event::Action::Update, event::Action::Disable] {
-        last_write = last_write.max(last(Filter { action: Some(action), ..Filter::default() })?);
+    let (mut last_write, mut last_written) = (None, None);
+    for action in [Action::Create, Action::Update, Action::Disable, Action::Delete] {
+        let of_action = Filter { action: Some(action), ..Filter::default() };
+        last_write = last_write.max(last(of_action.clone())?);
+        last_written =
+            last_written.max(last(Filter { status: Some(Status::Success), ..of_action })?);
     }
-    let deleted = last(Filter { action: Some(event::Action::Delete), ..Filter::default() })?;
-    last_write = last_write.max(deleted);
 
     let day_ago = Timestamp(stand.time.0.saturating_sub(DAY_MICROS));
     let start = record.seq_at(record.size, day_ago)?.map_or(0, |seq| seq + 1).min(end);
@@ -121,30 +127,20 @@ fn state(
 
     let claims = newest_claims(record, application, beyond)?;
     let mut last_entry = None;
-    let (mut jobs, mut quarantine) = (std::collections::BTreeSet::new(), Value::Null);
+    let mut jobs = std::collections::BTreeSet::new();
     for seq in claims {
         let header = record.header(seq)?;
         let Fact::Imported(imported) = &header.fact else { continue };
         last_entry = last_entry.max(Some(imported.occurred_at));
         jobs.extend(imported.code(CodeKind::Job).map(str::to_owned));
-        if quarantine.is_null() && imported.source == Source::DirectoryAudit {
-            let moment = Moment { occurred_at: imported.occurred_at, seq };
-            if let Some(claim) = record.view.claim(application, moment)? {
-                let entry = entry_of(record, &claim)?;
-                if entry.display_name() == Some("Quarantine") {
-                    quarantine = json!({
-                        "since": imported.occurred_at.to_string(),
-                        "reason": entry.reason(),
-                        "seq": seq,
-                    });
-                }
-            }
-        }
     }
+    // A provider tries on more and more seldom; what it then writes is the end of it.
+    let quarantine = quarantine(record, application, beyond)?
+        .filter(|quarantine| last_written.is_none_or(|written| written < quarantine.last));
     let since = last_request.map(|last| stand.time.0.saturating_sub(last.0) / 1_000_000);
     let word = match since {
         None => "never",
-        Some(_) if !quarantine.is_null() => "quarantined",
+        Some(_) if quarantine.is_some() => "quarantined",
         Some(_) if requests > 0 && failures * 2 > requests => "failing",
         Some(seconds) if seconds > SILENT_SECONDS => "silent",
         Some(seconds) if seconds > INTERVAL_SECONDS => "late",
@@ -163,6 +159,8 @@ fn state(
         "secondsSinceLastRequest": since,
         "requestsInLastDay": requests,
         "failuresInLastDay": failures,
-        "quarantine": quarantine,
+        "quarantine": quarantine.map(|one| {
+            json!({"since": one.since.to_string(), "reason": one.reason, "seq": one.seq})
+        }),
     }))
 }

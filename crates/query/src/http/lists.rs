@@ -8,7 +8,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use event::{
-    Application, Content, EvidenceAdded, Fact, Number, Part, ReferenceListAdded, Seq, Timestamp,
+    Application, Content, Event, EvidenceAdded, Fact, Number, Part, ReferenceListAdded, Seq,
+    Timestamp,
 };
 use projector::{Decision, Draft, Durability};
 use serde::{Deserialize, Serialize};
@@ -247,15 +248,26 @@ pub(super) async fn evidence(ask: Ask, Names(id): Names<String>) -> Result<Answe
     .await
 }
 
-fn evidence_row(record: &Record<'_>, seq: Seq) -> Result<Value, Error> {
-    let event = record.event(seq)?;
+/// What an event says as evidence.
+fn said(event: &Event) -> Result<BTreeMap<String, Value>, Error> {
     let note = event.parts.iter().find_map(|part| match &part.content {
         Content::Note(note) => Some(note),
         _ => None,
     });
-    let evidence: Option<BTreeMap<String, Value>> =
-        note.and_then(|note| serde_json::from_slice(note).ok());
-    let evidence = evidence.ok_or(Error::Damaged("evidence"))?;
+    let evidence = note.and_then(|note| serde_json::from_slice(note).ok());
+    evidence.ok_or(Error::Damaged("evidence"))
+}
+
+/// The references of all evidence of an operation, oldest first.
+pub(super) fn evidence_refs(record: &Record<'_>, operation: Seq) -> Result<Vec<Value>, Error> {
+    let refs = record.view.evidence(operation)?.into_iter();
+    let refs = refs.map(|seq| Ok(said(&record.event(seq)?)?.remove("ref").unwrap_or_default()));
+    refs.collect()
+}
+
+fn evidence_row(record: &Record<'_>, seq: Seq) -> Result<Value, Error> {
+    let event = record.event(seq)?;
+    let evidence = said(&event)?;
     let origin = event.header.origin.as_ref();
     let mut row = json!({
         "seq": seq,

@@ -80,6 +80,7 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
         .route("/api/v1/apps/{app}/users", get(users::list))
         .route("/api/v1/apps/{app}/users/{user}", get(users::one))
+        .route("/api/v1/apps/{app}/groups", get(groups::list))
         .route("/api/v1/apps/{app}/groups/{group}", get(groups::one))
         .route("/api/v1/apps/{app}/groups/{group}/members", get(groups::members))
         .route("/api/v1/apps/{app}/groups/{group}/blame", get(blame::of_group))
@@ -117,8 +118,8 @@ struct Ask {
     sender: Sender,
     /// The template of the address.
     route: String,
-    /// Whether it is one page of an export, which is recorded as a whole.
-    is_of_export: bool,
+    /// Set for a page of an export, which is recorded as a whole.
+    of_export: Option<OfExport>,
     uri: Uri,
 }
 
@@ -129,8 +130,8 @@ impl FromRequestParts<Arc<Query>> for Ask {
         let query = Arc::clone(query);
         let route = parts.extensions.get::<MatchedPath>();
         let route = route.map(|route| route.as_str().to_owned()).unwrap_or_default();
-        let is_of_export = parts.extensions.get::<OfExport>().is_some();
-        Ok(Ask { query, sender: Sender::of(parts), route, is_of_export, uri: parts.uri.clone() })
+        let of_export = parts.extensions.get::<OfExport>().copied();
+        Ok(Ask { query, sender: Sender::of(parts), route, of_export, uri: parts.uri.clone() })
     }
 }
 
@@ -184,7 +185,7 @@ impl Ask {
     ) -> Result<T, Error> {
         let query = Arc::clone(&self.query);
         let asked = Asked::of(&self);
-        let is_of_export = self.is_of_export;
+        let is_of_export = self.of_export.is_some();
         if asked.names_known_at {
             // What was decided before a past instant is published once this is.
             let nothing = |_: &projector::View<'_>, _| Ok(Decision { events: vec![], reply: () });
@@ -212,12 +213,15 @@ impl Ask {
         let span = tracing::Span::current();
         let looked = spawn_blocking(move || {
             let _entered = span.enter();
-            let Ask { query, sender, uri, .. } = self;
+            let Ask { query, sender, uri, of_export, .. } = self;
             let clock_shows = query.committer.clock().now();
             let store = query.committer.store();
             let snapshot = store.snapshot();
-            let record = Record::new(store, &snapshot, clock_shows, &query.cursor_key)?;
+            let mut record = Record::new(store, &snapshot, clock_shows, &query.cursor_key)?;
             let caller = sender.authenticate(&record.view)?;
+            if let Some(first) = of_export.and_then(|page| page.first) {
+                record = record.as_of_then(first.size, first.now);
+            }
             look(Reading { query: &query, record, caller, uri: &uri })
         });
         looked.await.map_err(|_| Error::Defect)?

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use event::{
-    Action, Application, CodeKind, Credential, Event, EventId, Number, ResourceType, Seq, Status,
+    Action, Application, CodeKind, Credential, Event, EventId, Number, ResourceType, Seq,
+    Source as ImportSource, Status,
 };
 use projector::View;
 
@@ -33,6 +34,7 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
             "credential",
             "requestId",
             "source",
+            "log",
             "errorCode",
             "skipReason",
             "cycleId",
@@ -96,7 +98,7 @@ fn filter(reading: &Reading<'_>, params: &Params) -> Result<Filter, Error> {
         )?,
         resources,
         request_id: params.get("requestId").map(str::to_owned),
-        log: None,
+        log: params.read_as("log", "provisioning or directoryAudit", ImportSource::from_name)?,
         code: code(params)?,
     })
 }

@@ -55,7 +55,7 @@ fn imported(
     application: Application,
     active: Option<bool>,
 ) -> Result<Answer, Error> {
-    let mut accounts = accounts_at(record, application, stand.time)?;
+    let mut accounts = accounts_at(record, application, ResourceType::USER, stand.time)?;
     accounts.retain(|_, one| one.exists && active.is_none_or(|wanted| one.active == wanted));
     let all: Vec<Account> = accounts.into_values().collect();
     let (page, next) = stand.part_of(&all, List::Users);

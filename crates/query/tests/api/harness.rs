@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::response::Response;
 use event::{
     Application, Attribute, Changes, Clock, Content, CredentialAdded, Detail, Effect, Fact, LogId,
     Mention, Number, Operation, Origin, Part, Path, RecorderStarted, ResourceType, Role, Route,
@@ -141,15 +142,20 @@ impl Server {
         Reply { status, headers, text: String::from_utf8_lossy(&bytes).into_owned() }
     }
 
-    /// The bytes of an answer that is no text.
-    pub async fn get_bytes(&self, path: &str) -> Vec<u8> {
+    /// An answer whose body nobody has read yet.
+    pub async fn begin(&self, path: &str) -> Response {
         let token = &self.admin;
         let request = Request::get(path).header("authorization", format!("Bearer {token}"));
         let router = &self.running.as_ref().unwrap().1;
         let request = request.body(Body::empty()).unwrap();
         let response = router.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
-        to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()
+        response
+    }
+
+    /// The bytes of an answer that is no text.
+    pub async fn get_bytes(&self, path: &str) -> Vec<u8> {
+        to_bytes(self.begin(path).await.into_body(), usize::MAX).await.unwrap().to_vec()
     }
 
     pub async fn get_as(&self, path: &str, token: &str) -> Reply {

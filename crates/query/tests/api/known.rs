@@ -13,12 +13,13 @@ fn lasting(mut answer: Value) -> Value {
     answer
 }
 
-const QUESTIONS: [&str; 9] = [
+const QUESTIONS: [&str; 10] = [
     "/api/v1/apps/paperboat/users?",
     "/api/v1/apps/paperboat/users?active=true&",
     "/api/v1/apps/paperboat/users/user-1?",
     "/api/v1/apps/paperboat/users/userName:u1@northwind.test?",
     "/api/v1/apps/paperboat/users/user-1/timeline?",
+    "/api/v1/apps/paperboat/groups?",
     "/api/v1/apps/paperboat/groups/group-9?",
     "/api/v1/apps/paperboat/groups/group-9/members?",
     "/api/v1/operations?",
@@ -151,7 +152,7 @@ async fn every_question_is_recorded_with_who_asked() {
 }
 
 /// Every question, with what is needed to be answered.
-const ALL: [&str; 32] = [
+const ALL: [&str; 33] = [
     "apps",
     "profiles",
     "tokens",
@@ -161,6 +162,7 @@ const ALL: [&str; 32] = [
     "apps/paperboat/users/user-1/intervals",
     "apps/paperboat/users/user-1/blame",
     "apps/paperboat/users/user-1/why",
+    "apps/paperboat/groups",
     "apps/paperboat/groups/group-9",
     "apps/paperboat/groups/group-9/members?nested=true",
     "apps/paperboat/groups/group-9/diff",

@@ -3,6 +3,7 @@
 mod access;
 mod as_of;
 mod config;
+mod exports;
 mod harness;
 mod known;
 mod names;
