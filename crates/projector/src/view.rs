@@ -18,6 +18,23 @@ use crate::row::{
 };
 use crate::set::{self, SetChange, Standing, Stay};
 
+/// So many of a resource's newest states are looked at before one is looked for.
+const NEWEST_WALKED_MAX: usize = 4;
+
+/// What is known of a resource's names at an event.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Named {
+    /// It was called so.
+    So(Identity),
+    /// It was created later; its id is the same before.
+    Later {
+        /// The SCIM id.
+        id: Option<String>,
+    },
+    /// There is no such resource.
+    Never,
+}
+
 /// Typed access to rows. `seq` arguments ask for the state right after that event;
 /// [`View::NOW`] for the newest that the view knows.
 #[derive(Clone, Copy)]
@@ -260,24 +277,46 @@ impl<'a> View<'a> {
     }
 
     /// What a resource was called right after the event at `seq`, or when it was deleted by then, before
-    /// that; `None` for what was not there yet.
-    pub fn identity(
+    /// that.
+    pub fn named(
         &self,
         application: Application,
         number: Number,
         seq: Seq,
-    ) -> Result<Option<Identity>, ProjectorError> {
-        let Some(seq) = self.until(seq) else { return Ok(None) };
-        let range = key::versions_until(application, number, seq);
-        let (mut found, mut looked_at) = (Ok(None), 0);
-        self.rows.scan(&range, Direction::Forward, &mut |_, value| {
-            looked_at += 1;
-            found = Version::identity(value);
-            // Before a deletion there is a state.
-            let is_found = !matches!(found, Ok(None)) || looked_at == 2;
-            if is_found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    ) -> Result<Named, ProjectorError> {
+        let Some(last) = self.until(View::NOW) else { return Ok(Named::Never) };
+        // Most states that are asked for are among the newest, and who has none at all is found out too.
+        let mut later = vec![];
+        let (mut found, mut steps) = (None, 0);
+        let range = key::versions_until(application, number, last);
+        self.rows.scan(&range, Direction::Forward, &mut |key, value| {
+            match key::version_seq(key) {
+                Some(made) if made > seq => later = value.to_vec(),
+                _ => found = Version::identity(value).transpose(),
+            }
+            steps += 1;
+            if found.is_some() || steps == NEWEST_WALKED_MAX {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         })?;
-        found
+        if found.is_none() && steps == NEWEST_WALKED_MAX {
+            let range = key::versions_until(application, number, seq);
+            self.rows.scan(&range, Direction::Forward, &mut |_, value| {
+                found = Version::identity(value).transpose();
+                // Before a deletion there is a state.
+                if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+        }
+        match found {
+            Some(identity) => identity.map(Named::So),
+            None if later.is_empty() => Ok(Named::Never),
+            None => {
+                let identity = Version::identity(&later)?;
+                Ok(Named::Later { id: identity.and_then(|identity| identity.id) })
+            }
+        }
     }
 
     /// The states of a resource at `seq` and before, newest first, until `visit` breaks off.
@@ -399,6 +438,18 @@ impl<'a> View<'a> {
             },
         )?;
         failed.map_or(Ok(()), Err)
+    }
+
+    /// The summaries of the operations at these places, each of which must be one.
+    pub fn operations_at(&self, seqs: &[Seq]) -> Result<Vec<OperationSummary>, ProjectorError> {
+        let keys: Vec<Vec<u8>> = seqs.iter().map(|seq| key::operation(*seq)).collect();
+        let values = self.rows.get_all(&keys)?;
+        let summaries = seqs.iter().zip(values).map(|(seq, value)| {
+            let value = value.filter(|_| self.knows(*seq));
+            let summary = value.and_then(|value| OperationSummary::decode(*seq, &value));
+            summary.ok_or_else(|| ProjectorError::row("an operation"))
+        });
+        summaries.collect()
     }
 
     /// The summary of the operation at `seq`; `None` where another kind of event stands.

@@ -4,7 +4,7 @@
 //! was nothing.
 
 use event::{Application, Attribute, Number, ResourceType, Seq};
-use projector::{Identity, ProjectorError, Standing, Version, View};
+use projector::{Identity, Named, ProjectorError, Standing, Version, View};
 use store::key::Set;
 
 use crate::history::{Reached, nested_members};
@@ -238,9 +238,10 @@ pub fn scim_id(
     application: Application,
     number: Number,
 ) -> Result<Option<String>, ProjectorError> {
-    Ok(match view.identity(application, number, View::NOW)? {
-        Some(identity) => identity.id,
-        None => mentioned_identity(view, application, number)?.id,
+    Ok(match view.named(application, number, View::NOW)? {
+        Named::So(identity) => identity.id,
+        Named::Later { id } => id,
+        Named::Never => mentioned_identity(view, application, number)?.id,
     })
 }
 
@@ -255,14 +256,11 @@ pub fn identity_at(
     if number == Number::NOBODY {
         return Ok(Identity::default());
     }
-    if let Some(identity) = view.identity(application, number, seq)? {
-        return Ok(identity);
-    }
-    let mentioned = mentioned_identity(view, application, number)?;
-    Ok(match view.identity(application, number, View::NOW)? {
-        // An id is the same before and after.
-        Some(later) => Identity { id: later.id, ..mentioned },
-        None => mentioned,
+    let mentioned = || mentioned_identity(view, application, number);
+    Ok(match view.named(application, number, seq)? {
+        Named::So(identity) => identity,
+        Named::Later { id } => Identity { id, ..mentioned()? },
+        Named::Never => mentioned()?,
     })
 }
 

@@ -201,7 +201,18 @@ impl<'a> Log<'a> {
                 if dense {
                     left = self.walk(filter, left, wanted, &mut take)?;
                 }
-                self.merge(classes, left, &mut |seq| Ok(take(self.summary(seq)?)))?;
+                let (mut seqs, missing) = (vec![], wanted.saturating_sub(rows.len()));
+                if missing > 0 {
+                    self.merge(classes, left, &mut |seq| {
+                        seqs.push(seq);
+                        let is_full = seqs.len() == missing;
+                        Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+                    })?;
+                }
+                // In pieces, for an ascending page asks for a whole stretch.
+                for some in seqs.chunks(CHUNK_MAX) {
+                    rows.append(&mut self.view.operations_at(some)?);
+                }
             }
             Sources::Few(few) => self.merge(few, seqs, &mut |seq| {
                 let summary = self.summary(seq)?;

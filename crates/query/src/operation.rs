@@ -59,8 +59,9 @@ impl<'a> Operations<'a> {
 
     /// The rows of the operations at these places.
     pub(crate) fn rows(&self, seqs: impl Iterator<Item = Seq>) -> Result<Vec<Value>, Error> {
-        let rows = seqs.map(|seq| {
-            let event = self.record.event(seq)?;
+        let seqs: Vec<Seq> = seqs.collect();
+        let rows = self.record.events(&seqs).map(|event| {
+            let event = event?;
             let shown = Shown::of(&event).ok_or(Error::Damaged("an operation"))?;
             Ok(self.row(&shown)?.into())
         });
@@ -74,14 +75,15 @@ impl<'a> Operations<'a> {
         numbers: &BTreeSet<Number>,
         seqs: impl Iterator<Item = Seq>,
     ) -> Result<Vec<Value>, Error> {
-        let rows = seqs.map(|seq| {
-            let event = self.record.event(seq)?;
+        let seqs: Vec<Seq> = seqs.collect();
+        let rows = self.record.events(&seqs).map(|event| {
+            let event = event?;
             let shown = Shown::of(&event).ok_or(Error::Damaged("an operation"))?;
             let mut row = self.row(&shown)?;
             let (word, group) = match shown.membership(numbers) {
                 Some((word, group)) => {
                     let application = event.header.application;
-                    (Some(word), identity_at(&self.record.view, application, group, seq)?)
+                    (Some(word), identity_at(&self.record.view, application, group, event.seq)?)
                 }
                 None => (None, Identity::default()),
             };

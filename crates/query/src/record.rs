@@ -6,6 +6,9 @@ use projector::{ProjectorError, View, seq_at};
 use scim::CursorKey;
 use store::{Snapshot, Store, StoreError};
 
+/// So many events are read at a time: an event may have some megabytes.
+const EVENTS_TOGETHER: usize = 16;
+
 /// Rows and events up to one place of the log.
 #[derive(Clone, Copy)]
 pub(crate) struct Record<'a> {
@@ -72,6 +75,23 @@ impl<'a> Record<'a> {
     /// A whole event.
     pub(crate) fn event(&self, seq: Seq) -> Result<Event, ProjectorError> {
         decode(seq, &self.bytes(seq)?).map_err(|source| ProjectorError::Event { seq, source })
+    }
+
+    /// Whole events, in the order of their seqs as given; read as they are taken, some at a time.
+    pub(crate) fn events(
+        &self,
+        seqs: &[Seq],
+    ) -> impl Iterator<Item = Result<Event, ProjectorError>> {
+        seqs.chunks(EVENTS_TOGETHER).flat_map(|some| {
+            let mut events = Vec::with_capacity(some.len());
+            let read = self.store.read_events(some, |seq, bytes| {
+                let event = decode(seq, bytes);
+                events.push(event.map_err(|source| ProjectorError::Event { seq, source }));
+                Ok::<(), StoreError>(())
+            });
+            events.extend(read.err().map(|error| Err(error.into())));
+            events
+        })
     }
 
     /// The last of the first `size` events that was recorded at `time` or before.

@@ -36,6 +36,14 @@ pub trait ReadRows {
     /// When the store cannot be read.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// The values of some keys, in their order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn get_all(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        keys.iter().map(|key| self.get(key)).collect()
+    }
+
     /// Shows the rows of a range in order until `visit` breaks off.
     ///
     /// # Errors
@@ -93,6 +101,17 @@ impl ReadRows for Snapshot<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.store.rows_read.fetch_add(1, Ordering::Relaxed);
         self.rocks.get_cf(&self.store.rows_family(), key).map_err(StoreError::rocks("read a row"))
+    }
+
+    /// They are looked for together, which is quicker than one by one.
+    fn get_all(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.store.rows_read.fetch_add(keys.len() as u64, Ordering::Relaxed);
+        let mut options = ReadOptions::default();
+        options.set_snapshot(&self.rocks);
+        let family = self.store.rows_family();
+        let found = self.store.db.batched_multi_get_cf_opt(&family, keys, false, &options);
+        let values = found.into_iter().map(|value| Ok(value?.map(|value| value.to_vec())));
+        values.collect::<Result<_, _>>().map_err(StoreError::rocks("read rows"))
     }
 
     fn scan(

@@ -178,12 +178,22 @@ pub fn measure(
 
 /// Asks a question of the administrator that is answered.
 pub fn answer(open: &InProcess, runtime: &tokio::runtime::Runtime, target: String) -> Outcome<()> {
+    answered(open, runtime, target, 200)
+}
+
+/// Asks a question of the administrator that is answered with a status.
+pub fn answered(
+    open: &InProcess,
+    runtime: &tokio::runtime::Runtime,
+    target: String,
+    expected: u16,
+) -> Outcome<()> {
     let asked = target.clone();
     let token = open.admin_token.clone();
     let message = Message { method: "GET", target, token, request_id: None, body: vec![] };
     let (status, body) = runtime.block_on(in_process::send(open.router(), message))?;
-    match status {
-        200 => Ok(()),
-        _ => Err(format!("{asked} answers {status}: {}", String::from_utf8_lossy(&body)).into()),
+    if status == expected {
+        return Ok(());
     }
+    Err(format!("{asked} answers {status}: {}", String::from_utf8_lossy(&body)).into())
 }

@@ -167,9 +167,13 @@ impl<'a> Entries<'a> {
         Entries { operations }
     }
 
-    /// The entry of the event at `seq`.
-    pub(crate) fn entry(&self, seq: Seq) -> Result<Entry, Error> {
-        let mut event = self.operations.record().event(seq)?;
+    /// The entries of the events at these places, read as they are taken.
+    pub(crate) fn read(&self, seqs: &[Seq]) -> impl Iterator<Item = Result<Entry, Error>> {
+        self.operations.record().events(seqs).map(|event| self.entry(event?))
+    }
+
+    /// The entry of an event.
+    pub(crate) fn entry(&self, mut event: Event) -> Result<Entry, Error> {
         let shown = Shown::of(&event).ok_or(Error::Damaged("an operation"))?;
         let facts = match shown.what {
             What::Request(operation) => Facts::of_request(&shown, operation),

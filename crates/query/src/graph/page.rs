@@ -33,6 +33,10 @@ pub(crate) struct Page {
     pub(crate) next: Option<Moment>,
 }
 
+fn seqs_of(moments: &[Moment]) -> Vec<Seq> {
+    moments.iter().map(|moment| moment.seq).collect()
+}
+
 impl Asked<'_> {
     fn pushed(&self) -> Result<Pushed, Error> {
         match self.filter {
@@ -49,26 +53,21 @@ impl Asked<'_> {
         limit: usize,
     ) -> Result<Page, Error> {
         let pushed = self.pushed()?;
-        let mut found: Vec<(Moment, Option<Entry>)> = vec![];
+        let mut found: Vec<(Moment, Entry)> = vec![];
         let (mut looked_at, mut place) = (0, after);
         // A page that an index answers whole is read in one go.
         let is_exact = pushed.is_exact && pushed.only.is_none();
         let chunk = if is_exact { limit + 1 } else { CHUNK.max(limit) };
         loop {
             let (moments, more) = self.moments(&pushed, place, chunk)?;
-            for moment in &moments {
+            for (moment, entry) in moments.iter().zip(entries.read(&seqs_of(&moments))) {
+                let entry = entry?;
+                looked_at += 1;
+                if is_exact || self.fits(&entry)? {
+                    found.push((*moment, entry));
+                }
                 if found.len() > limit {
                     break;
-                }
-                looked_at += 1;
-                if is_exact && found.len() == limit {
-                    // It only tells that there is a next page.
-                    found.push((*moment, None));
-                    continue;
-                }
-                let entry = entries.entry(moment.seq)?;
-                if is_exact || self.fits(&entry)? {
-                    found.push((*moment, Some(entry)));
                 }
             }
             place = moments.last().copied().or(place);
@@ -79,14 +78,14 @@ impl Asked<'_> {
                 if found.is_empty() {
                     return Err(Error::TooWide { items: LOOKED_AT_MAX });
                 }
-                let entries = found.into_iter().filter_map(|(_, entry)| entry).collect();
+                let entries = found.into_iter().map(|(_, entry)| entry).collect();
                 return Ok(Page { entries, next: place });
             }
         }
         let more = found.len() > limit;
         found.truncate(limit);
         let next = found.last().filter(|_| more).map(|(moment, _)| *moment);
-        Ok(Page { entries: found.into_iter().filter_map(|(_, entry)| entry).collect(), next })
+        Ok(Page { entries: found.into_iter().map(|(_, entry)| entry).collect(), next })
     }
 
     fn fits(&self, entry: &Entry) -> Result<bool, Error> {
@@ -105,8 +104,8 @@ impl Asked<'_> {
         let (mut count, mut place, mut looked_at) = (0, None, 0);
         loop {
             let (moments, more) = self.moments(&pushed, place, CHUNK)?;
-            for moment in &moments {
-                count += u64::from(self.fits(&entries.entry(moment.seq)?)?);
+            for entry in entries.read(&seqs_of(&moments)) {
+                count += u64::from(self.fits(&entry?)?);
             }
             looked_at += moments.len();
             place = moments.last().copied();

@@ -271,7 +271,7 @@ pub(super) async fn one(ask: Ask, Names(id): Names<String>) -> Result<GraphAnswe
         let scope = reading.caller.scope();
         let asked = Asked { record, scope, filter: None, ascending: false };
         let seq = asked.one(&id)?.ok_or(Error::NotFound("the log has no entry of that id"))?;
-        let mut body = Entries::new(&operations).entry(seq)?.members()?;
+        let mut body = Entries::new(&operations).entry(record.event(seq)?)?.members()?;
         if let Some(members) = &members {
             body.retain(|name, _| members.contains(&name.as_str()));
         }
