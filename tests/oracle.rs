@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 
 use event::{
-    Content, Element, Event, Fact, Lifecycle, Mention, Number, ResourceType, Seq, ValueChange,
+    Attribute, Content, Element, Event, Fact, Lifecycle, Mention, Number, ResourceType, Seq,
+    ValueChange,
 };
 use serde_json::{Map, Value};
 
+pub mod detail;
+pub mod imports;
 pub mod known;
 pub mod members;
 pub mod operations;
@@ -56,12 +59,20 @@ impl World {
 
     /// Takes one event of the application in.
     pub fn apply(&mut self, event: &Event) {
-        let Fact::Operation(operation) = &event.header.fact else { return };
+        let target = match &event.header.fact {
+            Fact::Operation(operation) => operation.number,
+            // Changes nothing, and may name somebody.
+            Fact::Imported(entry) => entry.number,
+            _ => return,
+        };
         for part in &event.parts {
             let Content::Changes(changes) = &part.content else { continue };
             let number = part.subject;
             if let Some(mention) = &changes.mention {
-                self.mentions.insert(number, mention.clone());
+                // What a provider calls somebody in its log is no name that a client gave.
+                if mention.attribute != Attribute::SourceId {
+                    self.mentions.entry(number).or_insert(mention.clone());
+                }
                 continue;
             }
             if let Some(Lifecycle::Created(kind)) = changes.lifecycle {
@@ -79,7 +90,7 @@ impl World {
                 resource.active = said.unwrap_or(resource.active);
                 // A group that lost a member because that was deleted was changed by nobody.
                 let members_changed = !changes.joined.is_empty() || !changes.left.is_empty();
-                if !changes.values.is_empty() || (members_changed && number == operation.number) {
+                if !changes.values.is_empty() || (members_changed && number == target) {
                     resource.version = event.seq;
                 }
             }

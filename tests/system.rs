@@ -6,6 +6,7 @@
 
 mod harness {
     pub mod history;
+    pub mod imports;
     pub mod in_process;
     pub mod script;
     pub mod server;

@@ -4,6 +4,7 @@ use event::{Seq, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::imports::{Seed, Sent, record, seed};
 use super::in_process::InProcess;
 use super::server::patch;
 use crate::oracle::reports::Termination;
@@ -89,6 +90,14 @@ pub enum Step {
     List {
         left: Vec<(u8, u8, i8)>,
     },
+    /// Entries of the provider's log, and those of the import before again.
+    Import {
+        /// Into the application of which nothing else is known.
+        elsewhere: bool,
+        run: u8,
+        again: bool,
+        entries: Vec<Seed>,
+    },
     /// The next events get a later time. Without one they tie.
     Pass {
         micros: i64,
@@ -122,6 +131,10 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => any::<u16>().prop_map(|event| Step::Approve { event }),
         1 => prop::collection::vec((0..3_u8, 0..6_u8, any::<i8>()), 0..4)
             .prop_map(|left| Step::List { left }),
+        4 => (any::<bool>(), 1..4_u8, any::<bool>(), prop::collection::vec(seed(), 1..5))
+            .prop_map(|(elsewhere, run, again, entries)| {
+                Step::Import { elsewhere, run, again, entries }
+            }),
         4 => prop_oneof![
             Just(1),
             1..1000_i64,
@@ -141,20 +154,62 @@ pub struct Player<'a> {
     pub ids: Vec<(&'static str, String)>,
     /// The lists that were uploaded, each with its event.
     pub lists: Vec<(Seq, Vec<Termination>)>,
+    sent: Vec<Sent>,
+    /// What was imported: every record, and which of them last.
+    records: Vec<Value>,
+    last_records: Vec<Value>,
 }
 
 impl<'a> Player<'a> {
     /// Adds the application in which the steps will happen.
     pub async fn new(server: &'a InProcess, app: &'static str) -> Player<'a> {
         let token = server.add_app(app).await;
-        Player { server, app, token, ids: vec![], lists: vec![] }
+        let (ids, lists, sent) = (vec![], vec![], vec![]);
+        Player { server, app, token, ids, lists, sent, records: vec![], last_records: vec![] }
     }
 
     async fn send(&mut self, method: &str, path: &str, body: &Value) -> Value {
-        let path = format!("/apps/{}/scim/v2{path}", self.app);
-        let answer = self.server.send(method, &path, &self.token, body).await;
-        assert!(answer.status < 500, "{method} {path}: {answer:?}");
+        let target = format!("/apps/{}/scim/v2{path}", self.app);
+        let answer = self.server.send(method, &target, &self.token, body).await;
+        assert!(answer.status < 500, "{method} {target}: {answer:?}");
+        if let Some(rest) = path.strip_prefix("/Users").filter(|_| method != "GET") {
+            let of_answer = answer.body["id"].as_str();
+            let id = rest.strip_prefix('/').or(of_answer).map(str::to_owned);
+            let before = self.sent.iter().find(|sent| id.is_some() && sent.id == id);
+            let name = body["userName"].as_str().map(str::to_owned);
+            let name = name.or(before.and_then(|sent| sent.name.clone()));
+            self.sent.push(Sent {
+                at: self.server.clock.now(),
+                method: method.to_owned(),
+                id,
+                name,
+                status: answer.status,
+                written: Sent::written(body),
+            });
+        }
         answer.body
+    }
+
+    /// Imports entries: each is recorded once, however often it is sent.
+    async fn import(&mut self, run: u8, again: bool, entries: &[Seed]) {
+        let now = self.server.clock.now();
+        let first = self.records.len();
+        let new: Vec<Value> = entries
+            .iter()
+            .zip(first..)
+            .map(|(seed, id)| record(seed, id, now, &self.sent))
+            .collect();
+        let mut sent = if again { self.last_records.clone() } else { vec![] };
+        let known = sent.len();
+        sent.extend(new.iter().cloned());
+        let lines: Vec<String> = sent.iter().map(Value::to_string).collect();
+        let path = format!("/api/v1/apps/{}/imports?run={run}", self.app);
+        let answer = self.server.admin_text("POST", &path, &lines.join("\n")).await;
+        let told = ["new", "known", "refused"].map(|name| answer.body[name].as_u64());
+        let wanted = [new.len(), known, 0].map(|count| Some(count as u64));
+        assert_eq!(told, wanted, "{answer:?}");
+        self.records.extend(new.iter().cloned());
+        self.last_records = new;
     }
 
     fn pick(&self, kind: Option<&str>, index: u8) -> Option<&(&'static str, String)> {
@@ -321,6 +376,7 @@ impl<'a> Player<'a> {
                 self.server.admin("POST", &path, &body).await;
             }
             Step::List { left } => self.upload(left).await,
+            Step::Import { run, again, entries, .. } => self.import(*run, *again, entries).await,
             Step::Pass { micros } => {
                 let now = self.server.clock.now();
                 self.server.clock.set(Timestamp(now.0 + micros));

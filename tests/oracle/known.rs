@@ -138,20 +138,15 @@ impl<'a> Known<'a> {
         self.recorded(seq).to_string()
     }
 
-    /// The `coverage` of a question about an instant.
-    pub fn coverage_at(&self, time: Timestamp) -> Value {
+    /// What was not watched at an instant.
+    pub fn gaps_at(&self, time: Timestamp) -> Vec<Value> {
         let began = self.recorded(0);
         let mut gaps = vec![];
         if time < began {
             gaps.push(gap(None, Some(began), "before the record began"));
         }
         gaps.extend(self.ahead(time));
-        coverage(gaps)
-    }
-
-    /// The `coverage` of a question about a stretch.
-    pub fn coverage_between(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> Value {
-        coverage(self.gaps_between(from, to))
+        gaps
     }
 
     /// What was not watched of a stretch.
@@ -170,11 +165,13 @@ impl<'a> Known<'a> {
     }
 }
 
-fn gap(from: Option<Timestamp>, to: Option<Timestamp>, reason: &str) -> Value {
+/// A stretch that was not watched.
+pub fn gap(from: Option<Timestamp>, to: Option<Timestamp>, reason: &str) -> Value {
     let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
     json!({"from": text(from), "to": text(to), "reason": reason})
 }
 
-fn coverage(gaps: Vec<Value>) -> Value {
+/// The `coverage` of an answer.
+pub fn coverage(gaps: Vec<Value>) -> Value {
     json!({"state": if gaps.is_empty() { "complete" } else { "partial" }, "gaps": gaps})
 }

@@ -8,6 +8,7 @@ use event::{
 };
 use serde_json::{Map, Value, json};
 
+use super::imports;
 use super::known::Known;
 use super::questions::{Asked, Expected};
 use super::resources::{changes_of, ever, group_name, id_of, identity, type_name};
@@ -25,7 +26,8 @@ const SCIM_TYPES: [&str; 9] = [
     "invalidValue",
 ];
 
-fn operation_of(event: &Event) -> Option<&Operation> {
+/// The request of an event.
+pub fn operation_of(event: &Event) -> Option<&Operation> {
     match &event.header.fact {
         Fact::Operation(operation) => Some(operation),
         _ => None,
@@ -40,7 +42,7 @@ pub fn operation_name(event: &Event) -> Option<String> {
 }
 
 /// Whether it asked for a change.
-fn is_write(operation: &Operation) -> bool {
+pub fn is_write(operation: &Operation) -> bool {
     let methods = [Method::Post, Method::Put, Method::Patch, Method::Delete];
     let routes = [Route::Collection, Route::Resource];
     methods.contains(&operation.method)
@@ -48,11 +50,12 @@ fn is_write(operation: &Operation) -> bool {
         && operation.effect != Effect::Read
 }
 
-fn has_failed(operation: &Operation) -> bool {
+pub fn has_failed(operation: &Operation) -> bool {
     operation.status >= 400
 }
 
-fn action(event: &Event, operation: &Operation) -> &'static str {
+/// What a request asked for, in Graph's word.
+pub fn recorded_action(event: &Event, operation: &Operation) -> &'static str {
     let switched_off = changes_of(event).any(|(subject, changes)| {
         subject == operation.number
             && changes.values.iter().any(|change| {
@@ -108,7 +111,7 @@ pub fn row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
         "recordedAt": known.time(event.seq),
         "application": known.slug(application),
         "source": "recorded",
-        "action": action(event, operation),
+        "action": recorded_action(event, operation),
         "operation": operation_name(event),
         "resourceType": type_name(operation.resource_type),
         "status": if has_failed(operation) { "failure" } else { "success" },
@@ -156,10 +159,45 @@ fn operations<'a>(
     events.filter(fits).filter(|event| operation_of(event).is_some()).collect()
 }
 
+/// What was recorded and what was imported of a stretch, newest first: entries by the time that their
+/// source gives them.
+fn all<'a>(known: &Known<'a>, asked: &Asked, applications: &[Application]) -> Vec<&'a Event> {
+    let mut events = operations(known, asked, applications);
+    for application in applications {
+        events.extend(imports::entries(known, *application).into_iter().filter(|event| {
+            let time = imports::occurred(event);
+            asked.from.is_none_or(|from| from <= time) && asked.to.is_none_or(|to| time < to)
+        }));
+    }
+    events.sort_by_key(|event| std::cmp::Reverse((imports::occurred(event), event.seq)));
+    events
+}
+
+/// The row of what was recorded or imported.
+pub fn any_row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
+    match imports::imported_of(event) {
+        Some(_) => imports::row(known, event),
+        None => row(known, event),
+    }
+}
+
 /// `GET /operations`
 pub fn list(known: &Known<'_>, asked: &Asked) -> Expected {
-    let events = operations(known, asked, &known.applications(asked.app)).into_iter();
-    Expected::rows(events.map(|event| row(known, event).into()).collect())
+    let applications = known.applications(asked.app);
+    let mut events = all(known, asked, &applications);
+    if let Some(name) = &asked.resource {
+        events.retain(|event| {
+            let application = event.header.application;
+            let number = operation_of(event).map_or(imports::number_of(event), |one| one.number);
+            let kinds = [ResourceType::USER, ResourceType::GROUP];
+            kinds.into_iter().any(|kind| ever(known, application, kind, name).contains(&number))
+        });
+    }
+    let rows = events.into_iter().map(|event| any_row(known, event));
+    let fits = |row: &Map<String, Value>| {
+        asked.filters.iter().all(|(name, value)| row.get(*name) == Some(&value.as_str().into()))
+    };
+    Expected::rows(rows.filter(fits).map(Value::from).collect())
 }
 
 /// `GET /reports/unapproved`
@@ -184,21 +222,23 @@ pub fn unapproved(known: &Known<'_>, asked: &Asked) -> Expected {
 }
 
 /// `GET /apps/{app}/users/{user}/timeline` and that of a group.
-pub fn timeline(known: &Known<'_>, asked: &Asked, kind: ResourceType) -> Expected {
-    let application = known.application("boat");
+pub fn timeline(known: &Known<'_>, asked: &Asked, kind: ResourceType, slug: &str) -> Expected {
+    let application = known.application(slug);
     let name = if kind == ResourceType::USER { &asked.user } else { &asked.group };
     let numbers = ever(known, application, kind, name);
     if numbers.is_empty() {
         return Expected::not_found();
     }
     let mut rows = vec![];
-    for event in operations(known, asked, &[application]) {
-        let operation = operation_of(event).expect("an operation");
-        let mut concerned = operation.touches.iter().chain([&operation.number]);
-        if !concerned.any(|number| numbers.contains(number)) {
+    for event in all(known, asked, &[application]) {
+        let concerned = match operation_of(event) {
+            Some(operation) => [operation.touches.clone(), vec![operation.number]].concat(),
+            None => vec![imports::number_of(event)],
+        };
+        if !concerned.iter().any(|number| numbers.contains(number)) {
             continue;
         }
-        let mut row = row(known, event);
+        let mut row = any_row(known, event);
         let moved = changes_of(event).find_map(|(group, changes)| {
             let is_in = |list: &[Number]| list.iter().any(|member| numbers.contains(member));
             match (is_in(&changes.joined), is_in(&changes.left)) {

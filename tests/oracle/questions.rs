@@ -1,12 +1,12 @@
 //! The questions: their addresses, and which function of the oracle answers each.
 
-use event::{Application, ResourceType, Timestamp};
+use event::{Application, ResourceType, Seq, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::known::Known;
+use super::known::{Known, coverage};
 use super::reports::Termination;
 use super::resources::{Found, id_of};
-use super::{members, operations, reports, resources};
+use super::{detail, imports, members, operations, reports, resources};
 
 /// A question that is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +32,10 @@ pub enum Kind {
     Overlap,
     Failing,
     Coverage,
+    ImportedUsers,
+    ImportedUser,
+    ImportedTimeline,
+    Operation,
 }
 
 /// How a question says when.
@@ -39,6 +43,8 @@ pub enum Kind {
 pub enum When {
     At,
     Stretch,
+    /// Not at all: it is about one event.
+    Never,
 }
 
 /// What the test needs to know of a question.
@@ -55,8 +61,8 @@ const fn shape(kind: Kind, on: bool, when: When, has_pages: bool) -> Shape {
     Shape { kind, on, when, has_pages }
 }
 
-/// Every question, once.
-pub const SHAPES: [Shape; 21] = [
+/// Every question.
+pub const SHAPES: [Shape; 26] = [
     shape(Kind::Users, true, When::At, true),
     shape(Kind::User, true, When::At, false),
     shape(Kind::Groups, true, When::At, true),
@@ -78,6 +84,12 @@ pub const SHAPES: [Shape; 21] = [
     shape(Kind::Overlap, true, When::Stretch, true),
     shape(Kind::Failing, true, When::At, true),
     shape(Kind::Coverage, true, When::Stretch, true),
+    shape(Kind::ImportedUsers, true, When::At, true),
+    shape(Kind::ImportedUser, true, When::At, false),
+    shape(Kind::ImportedTimeline, true, When::Stretch, true),
+    shape(Kind::Operation, true, When::Never, false),
+    // With imports there is more to tell of operations than of anything else.
+    shape(Kind::Operations, true, When::Stretch, true),
 ];
 
 /// Whether `members` takes `nested` and says `via`, and `users/{user}` takes `include=groups`, yet.
@@ -104,6 +116,11 @@ pub struct Asked {
     pub on: Option<&'static str>,
     pub path: Option<&'static str>,
     pub within_seconds: Option<i64>,
+    /// What the list of operations is narrowed to; and by whom they are about.
+    pub filters: Vec<(&'static str, String)>,
+    pub resource: Option<String>,
+    /// One event.
+    pub event: Seq,
 }
 
 impl Asked {
@@ -131,11 +148,14 @@ pub struct Expected {
     pub without: Option<&'static str>,
     /// A column that may have any value.
     pub open: Option<&'static str>,
+    /// What the answer rests on and was not watched, beside what the record itself lacks.
+    pub gaps: Vec<Value>,
 }
 
 impl Expected {
     pub fn answer() -> Expected {
-        Expected { status: 200, members: Map::new(), is_ordered: true, without: None, open: None }
+        let (members, gaps) = (Map::new(), vec![]);
+        Expected { status: 200, members, is_ordered: true, without: None, open: None, gaps }
     }
 
     pub fn rows(rows: Vec<Value>) -> Expected {
@@ -150,6 +170,11 @@ impl Expected {
 
     pub fn unordered(mut self) -> Expected {
         self.is_ordered = false;
+        self
+    }
+
+    pub fn with_gaps(mut self, gaps: Vec<Value>) -> Expected {
+        self.gaps = gaps;
         self
     }
 
@@ -221,6 +246,10 @@ pub fn address(shape: &Shape, asked: &Asked) -> String {
         Kind::Overlap => "/reports/overlap".to_owned(),
         Kind::Failing => "/reports/failing".to_owned(),
         Kind::Coverage => "/coverage".to_owned(),
+        Kind::ImportedUsers => "/apps/raft/users".to_owned(),
+        Kind::ImportedUser => format!("/apps/raft/users/{user}"),
+        Kind::ImportedTimeline => format!("/apps/raft/users/{user}/timeline"),
+        Kind::Operation => format!("/operations/{}", asked.event),
     };
     let mut parameters = vec![];
     let mut add = |name: &str, value: Option<String>| {
@@ -232,12 +261,15 @@ pub fn address(shape: &Shape, asked: &Asked) -> String {
             add("from", asked.from.map(|time| time.to_string()));
             add("to", asked.to.map(|time| time.to_string()));
         }
+        When::Never => {}
     }
     add("knownAt", asked.known_at.clone());
     let app = asked.app.map(str::to_owned);
     let nested = asked.nested.then(|| "true".to_owned());
     match shape.kind {
-        Kind::Users => add("active", asked.active.map(|active| active.to_string())),
+        Kind::Users | Kind::ImportedUsers => {
+            add("active", asked.active.map(|active| active.to_string()))
+        }
         Kind::User => {
             add("include", asked.include_groups.then(|| "groups".to_owned()));
             add("nested", nested.filter(|_| asked.include_groups));
@@ -259,14 +291,27 @@ pub fn address(shape: &Shape, asked: &Asked) -> String {
             add("app", Some("boat".to_owned()));
             add("groups", Some(asked.groups.join(",")));
         }
-        Kind::Operations
-        | Kind::Joiners
+        Kind::Operations => {
+            add("app", app);
+            add("resource", asked.resource.clone());
+            for (name, value) in &asked.filters {
+                add(name, Some(value.clone()));
+            }
+        }
+        Kind::Joiners
         | Kind::Leavers
         | Kind::Reactivated
         | Kind::Unapproved
         | Kind::Failing
         | Kind::Coverage => add("app", app),
-        Kind::Groups | Kind::Group | Kind::UserTimeline | Kind::GroupTimeline | Kind::Diff => {}
+        Kind::Groups
+        | Kind::Group
+        | Kind::UserTimeline
+        | Kind::GroupTimeline
+        | Kind::Diff
+        | Kind::ImportedUser
+        | Kind::ImportedTimeline
+        | Kind::Operation => {}
     }
     match parameters.is_empty() {
         true => format!("/api/v1{path}"),
@@ -288,8 +333,8 @@ pub fn expected(
         Kind::Groups => resources::groups(known, asked),
         Kind::Group => resources::one(known, asked, ResourceType::GROUP),
         Kind::Members => members::members(known, asked),
-        Kind::UserTimeline => operations::timeline(known, asked, ResourceType::USER),
-        Kind::GroupTimeline => operations::timeline(known, asked, ResourceType::GROUP),
+        Kind::UserTimeline => operations::timeline(known, asked, ResourceType::USER, "boat"),
+        Kind::GroupTimeline => operations::timeline(known, asked, ResourceType::GROUP, "boat"),
         Kind::Operations => operations::list(known, asked),
         Kind::Diff => members::diff(known, asked),
         Kind::GroupIntervals => members::intervals(known, asked, ResourceType::GROUP),
@@ -303,26 +348,30 @@ pub fn expected(
         Kind::Unapproved => operations::unapproved(known, asked),
         Kind::Overlap => members::overlap(known, asked),
         Kind::Failing => operations::failing(known, asked),
-        Kind::Coverage => coverage(known, asked),
+        Kind::Coverage => coverage_list(known, asked),
+        Kind::ImportedUsers => imports::users(known, asked),
+        Kind::ImportedUser => imports::user(known, asked),
+        Kind::ImportedTimeline => operations::timeline(known, asked, ResourceType::USER, "raft"),
+        Kind::Operation => detail::operation(known, asked),
     };
     if expected.status != 200 {
         return Some(expected);
     }
     let expected = if NESTED { expected } else { expected.without_via() };
-    let (coverage, count) = match shape.when {
+    let (mut gaps, count) = match shape.when {
         When::At => {
             let at = asked.at.unwrap_or(known.now);
-            (
-                known.coverage_at(at),
-                (at < known.now || known.is_repeatable).then(|| known.through(at)),
-            )
+            let is_fixed = at < known.now || known.is_repeatable;
+            (known.gaps_at(at), is_fixed.then(|| known.through(at)))
         }
-        When::Stretch => (
-            known.coverage_between(asked.from, asked.to),
-            known.is_repeatable.then_some(known.size),
-        ),
+        When::Stretch => {
+            let gaps = known.gaps_between(asked.from, asked.to);
+            (gaps, known.is_repeatable.then_some(known.size))
+        }
+        When::Never => (vec![], known.is_repeatable.then_some(known.size)),
     };
-    let expected = expected.with("coverage", coverage);
+    gaps.extend(expected.gaps.iter().cloned());
+    let expected = expected.with("coverage", coverage(gaps));
     // What nobody bounds stands at the end of the log, where the questions themselves are.
     Some(match count {
         Some(count) => expected.with("atSeq", count.checked_sub(1)),
@@ -330,11 +379,22 @@ pub fn expected(
     })
 }
 
-/// `GET /coverage`, of a recorder that never stopped and applications without imports.
-fn coverage(known: &Known<'_>, asked: &Asked) -> Expected {
-    let mut rows = known.gaps_between(asked.from, asked.to);
+fn rows_of(gaps: &[Value], slug: Option<&str>) -> Vec<Value> {
+    let mut rows = gaps.to_vec();
     for row in &mut rows {
-        row["application"] = json!(null);
+        row["application"] = json!(slug);
     }
-    Expected::rows(rows)
+    rows
+}
+
+/// `GET /coverage`, of a recorder that never stopped.
+fn coverage_list(known: &Known<'_>, asked: &Asked) -> Expected {
+    let mut rows = rows_of(&known.gaps_between(asked.from, asked.to), None);
+    let mut holes = vec![];
+    for application in known.applications(asked.app) {
+        let gaps = imports::holes_between(known, application, asked);
+        rows.extend(rows_of(&gaps, Some(known.slug(application))));
+        holes.extend(gaps);
+    }
+    Expected::rows(rows).unordered().with_gaps(holes)
 }

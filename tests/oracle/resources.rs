@@ -61,16 +61,24 @@ pub fn ever(
     kind: ResourceType,
     name: &str,
 ) -> BTreeSet<Number> {
-    let Some((attribute, value)) = name.split_once(':') else {
-        return number_of_id(known.last(application), kind, name).into_iter().collect();
+    let (attribute, value) = name.split_once(':').unwrap_or(("id", name));
+    let mut numbers: BTreeSet<Number> = match attribute {
+        "id" => number_of_id(known.last(application), kind, name).into_iter().collect(),
+        _ => bearers(known, application, kind, attribute, value)
+            .iter()
+            .map(|bearer| bearer.number)
+            .collect(),
     };
-    let bearers = bearers(known, application, kind, attribute, value);
-    let mut numbers: BTreeSet<Number> = bearers.iter().map(|bearer| bearer.number).collect();
     for event in known.events_of(application) {
-        let Fact::Operation(operation) = &event.header.fact else { continue };
+        let about = match &event.header.fact {
+            Fact::Operation(operation) => operation.resource_type,
+            Fact::Imported(entry) => entry.resource_type,
+            _ => continue,
+        };
         for (number, changes) in changes_of(event) {
             if let Some(mention) = &changes.mention
-                && operation.resource_type == kind
+                // An id is unique whatever it is of.
+                && (about == kind || attribute == "id")
                 && mention.attribute.name() == attribute
                 && same(attribute, &mention.value, value)
             {
@@ -130,7 +138,7 @@ pub fn runs(known: &Known<'_>, is: impl Fn(usize) -> bool) -> Vec<(usize, Option
 
 fn same(attribute: &str, one: &str, other: &str) -> bool {
     match attribute {
-        "externalId" => one == other,
+        "externalId" | "id" => one == other,
         _ => one.to_lowercase() == other.to_lowercase(),
     }
 }

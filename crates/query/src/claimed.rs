@@ -19,14 +19,16 @@ use crate::shown::Shown;
 pub(crate) struct Account {
     /// Its id in the application.
     pub(crate) id: Option<String>,
-    pub(crate) user_name: Option<String>,
-    pub(crate) display_name: Option<String>,
+    user_name: Option<String>,
+    display_name: Option<String>,
     /// The values that were written last, by attribute as the provider writes it.
     pub(crate) values: BTreeMap<String, String>,
     pub(crate) active: bool,
     /// Whether it is there, as far as the log tells.
     pub(crate) exists: bool,
-    /// The first entry that wrote it.
+    /// Whether an entry ever took it away.
+    pub(crate) was_deleted: bool,
+    /// The first entry that wrote it, since it was taken away.
     pub(crate) created: Option<Moment>,
     /// The last entry that wrote it.
     pub(crate) last: Option<Moment>,
@@ -46,19 +48,22 @@ impl Account {
         if let Some(id) = entry.target_id() {
             self.id = Some(id.to_owned());
         }
-        self.created = self.created.or(Some(claim.moment));
-        self.last = Some(claim.moment);
         match claim.action {
             Action::Delete => {
                 (self.exists, self.active) = (false, false);
+                (self.created, self.last) = (None, Some(claim.moment));
+                self.was_deleted = true;
                 self.values.clear();
                 return;
             }
             Action::Create => (self.exists, self.active) = (true, true),
             Action::Disable => (self.exists, self.active) = (true, false),
             Action::Update => self.exists = true,
+            // What wrote nothing made no account, and took none away.
             Action::Other | Action::StagedDelete => return,
         }
+        self.created = self.created.or(Some(claim.moment));
+        self.last = Some(claim.moment);
         for (path, _, new) in entry.modified() {
             if path.eq_ignore_ascii_case("active") {
                 self.active = new.and_then(truth).unwrap_or(self.active);
@@ -68,17 +73,27 @@ impl Account {
                 None => self.values.remove(path),
             };
         }
-        if let Some(name) = self.values.get("userName") {
-            self.user_name = Some(name.clone());
-        }
+    }
+
+    /// What was written goes before what the source calls them.
+    fn called<'a>(&'a self, path: &str, at_source: &'a Option<String>) -> Option<&'a str> {
+        self.values.get(path).or(at_source.as_ref()).map(String::as_str)
+    }
+
+    pub(crate) fn user_name(&self) -> Option<&str> {
+        self.called("userName", &self.user_name)
+    }
+
+    pub(crate) fn display_name(&self) -> Option<&str> {
+        self.called("displayName", &self.display_name)
     }
 
     /// The values as a user would show them.
     pub(crate) fn resource(&self) -> Map<String, Value> {
         let mut resource = Map::new();
         resource.insert("id".into(), self.id.clone().into());
-        resource.insert("userName".into(), self.user_name.clone().into());
-        resource.insert("displayName".into(), self.display_name.clone().into());
+        resource.insert("userName".into(), self.user_name().into());
+        resource.insert("displayName".into(), self.display_name().into());
         for (path, value) in &self.values {
             resource.insert(path.clone(), value.clone().into());
         }

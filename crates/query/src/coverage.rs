@@ -193,7 +193,11 @@ fn not_imported(record: &Record<'_>, application: Application) -> Result<Vec<Hol
     let mut spans: Vec<(Timestamp, Timestamp)> = runs.into_values().collect();
     spans.sort_unstable();
     let hole = |from, to| Hole { from, to, reason: NOT_IMPORTED, application: Some(application) };
-    let Some(&(begin, mut end)) = spans.first() else { return Ok(vec![]) };
+    let Some(&(begin, mut end)) = spans.first() else {
+        // Of an import that has not come to its end nobody knows what it leaves out.
+        let has_begun = record.view.has_imports(application)?;
+        return Ok(if has_begun { vec![hole(None, None)] } else { vec![] });
+    };
     let mut holes = vec![hole(None, Some(begin))];
     for (first, last) in spans {
         if first.0.saturating_sub(end.0) > IMPORT_HOLE_MICROS {

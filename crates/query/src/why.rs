@@ -117,7 +117,7 @@ impl About<'_> {
             None => {
                 // Where nothing was recorded, the provider's log is the only witness.
                 let account = account_at(self.record, self.application, self.number, self.time)?;
-                (account.exists, account.active, account.last.is_some() && !account.exists)
+                (account.exists, account.active, account.was_deleted && !account.exists)
             }
         };
         let mut nodes = vec![

@@ -71,7 +71,7 @@ fn imported(record: &Record<'_>, stand: &Stand, application: Application) -> Res
         let (created_at, created_seq) = created.unzip();
         json!({
             "groupId": group.id,
-            "displayName": group.display_name,
+            "displayName": group.display_name(),
             "externalId": null,
             "memberCount": null,
             "createdAt": created_at,

@@ -71,13 +71,13 @@ fn imported(
     let coverage = coverage.with_imports(record, stand, &[application], true)?;
     let coverage = coverage.with(NO_MEMBERSHIPS);
     let answer = Answer::new(record, stand, &coverage).about(application, number);
-    let exists = match (account.exists, account.last) {
-        (true, _) => "yes",
-        (false, Some(_)) => "deleted",
-        (false, None) => "no",
+    let (exists, moment) = match (account.exists, account.was_deleted) {
+        (true, _) => ("yes", account.created),
+        (false, true) => ("deleted", account.last),
+        (false, false) => ("no", None),
     };
     let answer = answer.with("exists", exists).with("basis", "imported");
-    let answer = answer.with("existsSeq", account.last.map(|moment| moment.seq));
+    let answer = answer.with("existsSeq", moment.map(|moment| moment.seq));
     Ok(answer.resource(account.exists.then(|| account.resource().into())))
 }
 

@@ -64,9 +64,9 @@ fn imported(
         let (created_at, created_seq) = created.unzip();
         json!({
             "userId": account.id,
-            "userName": account.user_name,
+            "userName": account.user_name(),
             "externalId": null,
-            "displayName": account.display_name,
+            "displayName": account.display_name(),
             "active": account.active,
             "createdAt": created_at,
             "createdSeq": created_seq,

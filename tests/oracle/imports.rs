@@ -1,0 +1,483 @@
+//! Entries of a provider's log: what they claim, which request each explains, and what is known of an
+//! application that nothing else tells of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use event::{
+    Action, Application, Content, Event, Fact, Imported, Number, ResourceType, Seq, Source, Status,
+    Timestamp,
+};
+use serde_json::{Map, Value, json};
+
+use super::known::{Known, gap};
+use super::operations::{has_failed, is_write, operation_of, recorded_action};
+use super::questions::{Asked, Expected};
+use super::resources::{changes_of, ever, id_of, identity, type_name};
+
+const SECOND: i64 = 1_000_000;
+
+pub fn imported_of(event: &Event) -> Option<&Imported> {
+    match &event.header.fact {
+        Fact::Imported(entry) => Some(entry),
+        _ => None,
+    }
+}
+
+/// The entry itself, in Graph's words.
+pub fn said(event: &Event) -> Value {
+    let text = event.parts.iter().find_map(|part| match &part.content {
+        Content::Entry(text) => Some(text),
+        _ => None,
+    });
+    serde_json::from_slice(text.expect("an entry has its text")).expect("JSON")
+}
+
+/// The entries of an application by the time that their source gives them; of one time, as they came.
+pub fn entries<'a>(known: &Known<'a>, application: Application) -> Vec<&'a Event> {
+    let all = known.events_of(application);
+    let mut entries: Vec<&Event> = all.filter(|event| imported_of(event).is_some()).collect();
+    entries.sort_by_key(|event| (occurred(event), event.seq));
+    entries
+}
+
+/// The entries up to an instant.
+pub fn entries_until<'a>(
+    known: &Known<'a>,
+    application: Application,
+    time: Timestamp,
+) -> Vec<&'a Event> {
+    let mut entries = entries(known, application);
+    entries.retain(|event| occurred(event) <= time);
+    entries
+}
+
+pub fn occurred(event: &Event) -> Timestamp {
+    imported_of(event).map_or(event.header.recorded_at, |entry| entry.occurred_at)
+}
+
+pub fn number_of(event: &Event) -> Number {
+    imported_of(event).map_or(Number::NOBODY, |entry| entry.number)
+}
+
+/// A text of an entry that is not empty.
+pub fn text<'a>(said: &'a Value, path: &str) -> Option<&'a str> {
+    said.pointer(path).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+fn steps(said: &Value) -> Vec<Value> {
+    said["provisioningSteps"].as_array().cloned().unwrap_or_default()
+}
+
+type Modified = (String, Option<String>, Option<String>);
+
+/// Path, old and new value of what was written.
+pub fn written(said: &Value) -> Vec<Modified> {
+    modified(&said["modifiedProperties"])
+}
+
+/// The same, and what an audit entry says of its targets.
+pub fn shown_modified(said: &Value) -> Vec<Modified> {
+    let targets = said["targetResources"].as_array().cloned().unwrap_or_default();
+    let of_targets = targets.iter().flat_map(|target| modified(&target["modifiedProperties"]));
+    written(said).into_iter().chain(of_targets).collect()
+}
+
+fn modified(list: &Value) -> Vec<Modified> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let all = list.as_array().cloned().unwrap_or_default();
+    let one = |one: &Value| {
+        let path = text(&one["displayName"])?;
+        Some((path, text(&one["oldValue"]), text(&one["newValue"])))
+    };
+    all.iter().filter_map(one).collect()
+}
+
+/// The row of an entry among the operations.
+pub fn row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
+    let entry = imported_of(event).expect("an entry");
+    let said = said(event);
+    let origin = event.header.origin.clone().expect("somebody imported it");
+    let is_audit = entry.source == Source::DirectoryAudit;
+    let log = if is_audit { "directoryAudit" } else { "provisioning" };
+    let status = match (is_audit, text(&said, "/result")) {
+        (true, result) => result,
+        (false, _) => text(&said, "/provisioningStatusInfo/status"),
+    };
+    let action = text(&said, "/provisioningAction").unwrap_or("other");
+    let error = "/provisioningStatusInfo/errorInformation";
+    let skip_step =
+        steps(&said).into_iter().find(|step| step["name"] == "EntrySynchronizationSkip");
+    let reason = text(&said, &format!("{error}/reason")).or(text(&said, "/resultReason"));
+    let reason = reason.map(str::to_owned).or_else(|| {
+        let description = skip_step.as_ref()?["description"].as_str()?;
+        Some(description.to_owned())
+    });
+    let change = if is_audit { "/correlationId" } else { "/changeId" };
+    let paths: BTreeSet<String> =
+        shown_modified(&said).into_iter().map(|(path, ..)| path).collect();
+    let by = |paths: &[&str]| {
+        paths.iter().find_map(|path| text(&said, &format!("/initiatedBy{path}"))).map(str::to_owned)
+    };
+    let row = json!({
+        "seq": event.seq,
+        "eventId": known.event_id(event.seq),
+        "occurredAt": entry.occurred_at.to_string(),
+        "recordedAt": known.time(event.seq),
+        "source": "imported",
+        "log": log,
+        "application": known.slug(event.header.application),
+        "operation": format!("imported entry ({log})"),
+        "resourceType": type_name(entry.resource_type),
+        "action": action,
+        "status": status,
+        "httpStatus": null,
+        "scimType": null,
+        "effect": (status == Some("skipped")).then_some("skipped"),
+        "reason": reason,
+        "actorType": "provider",
+        "actorId": by(&["/id", "/user/id", "/app/servicePrincipalId", "/app/appId"]),
+        "actorName": by(&[
+            "/displayName",
+            "/user/displayName",
+            "/user/userPrincipalName",
+            "/app/displayName",
+        ]),
+        "importedBy": origin.credential.to_string(),
+        "sourceIp": null,
+        "userAgent": null,
+        "requestId": origin.request_id,
+        "index": null,
+        "durationMs": said["durationInMilliseconds"],
+        "results": null,
+        "sawSeq": null,
+        "changedPaths": paths,
+        "flags": [],
+        "entryId": said["id"],
+        "jobId": said["jobId"],
+        "cycleId": said["cycleId"],
+        "changeId": text(&said, change),
+        "tenant": text(&said, "/tenantId"),
+        "errorCode": text(&said, &format!("{error}/errorCode")),
+        "errorCategory": text(&said, &format!("{error}/errorCategory")),
+        "skipReason": skip_step.map(|step| step["details"]["SkipReason"].clone()),
+    });
+    let Value::Object(mut row) = row else { unreachable!() };
+    let application = event.header.application;
+    let mut who = Map::new();
+    if entry.number != Number::NOBODY {
+        who = identity(known, application, entry.number, event.seq as usize + 1);
+    }
+    let called = text(&said, "/sourceIdentity/displayName").or(text(&said, "/activityDisplayName"));
+    for (from, to, claimed) in [
+        ("userId", "resourceId", text(&said, "/targetIdentity/id")),
+        ("userName", "userName", text(&said, "/sourceIdentity/details/UserPrincipalName")),
+        ("externalId", "externalId", None),
+        ("displayName", "displayName", called),
+    ] {
+        // What the record calls them goes before what the source does.
+        let recorded = who.remove(from).filter(|value| !value.is_null());
+        row.insert(to.into(), recorded.unwrap_or(claimed.into()));
+    }
+    row
+}
+
+/// The request that an entry explains, and how sure that is.
+pub fn explained(known: &Known<'_>, event: &Event) -> Option<(Seq, &'static str)> {
+    let entry = imported_of(event)?;
+    if entry.number == Number::NOBODY || entry.action == Action::Other {
+        return None;
+    }
+    let mut best: Option<(u8, i64, Seq)> = None;
+    for request in known.events_of(event.header.application) {
+        let Some(operation) = operation_of(request) else { continue };
+        let apart = request.header.recorded_at.0 - entry.occurred_at.0;
+        let apart = apart.abs();
+        if operation.number != entry.number || !is_write(operation) || apart > 900 * SECOND {
+            continue;
+        }
+        let ends_fit = match entry.status {
+            Status::Success => !has_failed(operation),
+            Status::Failure => has_failed(operation),
+            Status::Warning => true,
+            // Nothing was written, so there is nothing to explain.
+            Status::Skipped => continue,
+        };
+        let action = recorded_action(request, operation);
+        let changes = ["update", "disable"];
+        let word = entry.action.name();
+        let actions_fit = action == word
+            || (changes.contains(&action) && changes.contains(&word))
+            || (action == "delete" && word == "stagedDelete");
+        let is_near = apart <= 120 * SECOND;
+        let sure = match (ends_fit, actions_fit, is_near) {
+            (false, ..) => continue,
+            (true, false, false) => continue,
+            (true, false, true) => 1,
+            (true, true, _) if is_near && is_certain(known, event, request) => 3,
+            (true, true, _) => 2,
+        };
+        // The surer, then the nearer, then the earlier.
+        let is_better =
+            best.is_none_or(|(most, least, _)| sure > most || (sure == most && apart < least));
+        if is_better {
+            best = Some((sure, apart, request.seq));
+        }
+    }
+    let (sure, _, seq) = best?;
+    Some((seq, ["", "possible", "probable", "certain"][usize::from(sure)]))
+}
+
+/// Whether id and values agree.
+fn is_certain(known: &Known<'_>, entry: &Event, request: &Event) -> bool {
+    let said = said(entry);
+    let number = number_of(entry);
+    let id = id_of(known, entry.header.application, number);
+    if text(&said, "/targetIdentity/id") != id.as_str() || id.is_null() {
+        return false;
+    }
+    let mut changed = BTreeMap::new();
+    for (_, changes) in changes_of(request).filter(|(subject, _)| *subject == number) {
+        for change in &changes.values {
+            let new = change.new.as_ref().map(|new| {
+                let new: Value = serde_json::from_slice(new).expect("JSON");
+                new.as_str().map_or(new.to_string(), str::to_owned)
+            });
+            changed.insert(change.path.to_string().to_lowercase(), new);
+        }
+    }
+    let written = written(&said);
+    let both: Vec<bool> = written
+        .iter()
+        .filter_map(|(path, _, new)| {
+            let ours = changed.get(&path.to_lowercase())?;
+            // Providers write True and False.
+            let boolean = |text: &String| match text.to_lowercase().as_str() {
+                "true" | "false" => text.to_lowercase(),
+                _ => text.clone(),
+            };
+            Some(ours.as_ref().map(boolean) == new.as_ref().map(boolean))
+        })
+        .collect();
+    let is_gone = changed.values().all(Option::is_none);
+    match both.is_empty() {
+        true => is_gone && written.is_empty(),
+        false => both.iter().all(|same| *same),
+    }
+}
+
+/// The entries that explain a request, oldest first.
+pub fn explaining<'a>(known: &Known<'a>, request: &Event) -> Vec<(&'a Event, &'static str)> {
+    let entries = entries(known, request.header.application).into_iter();
+    let of_it = entries.filter_map(|entry| {
+        let (seq, confidence) = explained(known, entry)?;
+        (seq == request.seq).then_some((entry, confidence))
+    });
+    of_it.collect()
+}
+
+/// An account as the log of a provider tells of it.
+#[derive(Clone, Default)]
+pub struct Account {
+    values: BTreeMap<String, String>,
+    id: Option<String>,
+    /// What the source calls them, where nothing else was written.
+    user_name: Option<String>,
+    display_name: Option<String>,
+    pub is_there: bool,
+    pub was_deleted: bool,
+    pub active: bool,
+    /// The entry that wrote it first, and the last that wrote it or took it away.
+    created: Option<(Timestamp, Seq)>,
+    deleted: Option<Seq>,
+}
+
+impl Account {
+    /// The account of somebody, folded from what was written up to an instant.
+    pub fn at(
+        known: &Known<'_>,
+        application: Application,
+        number: Number,
+        time: Timestamp,
+    ) -> Account {
+        let mut account = Account::default();
+        for event in entries_until(known, application, time) {
+            if number_of(event) == number {
+                account.take(event);
+            }
+        }
+        account
+    }
+
+    fn take(&mut self, event: &Event) {
+        let (entry, said) = (imported_of(event).expect("an entry"), said(event));
+        let owned = |path| text(&said, path).map(str::to_owned);
+        self.user_name =
+            owned("/sourceIdentity/details/UserPrincipalName").or(self.user_name.take());
+        self.display_name = owned("/sourceIdentity/displayName").or(self.display_name.take());
+        let writes = [Action::Create, Action::Update, Action::Disable];
+        if entry.status != Status::Success {
+            return;
+        }
+        self.id = owned("/targetIdentity/id").or(self.id.take());
+        if entry.action == Action::Delete {
+            (self.is_there, self.active) = (false, false);
+            (self.created, self.deleted) = (None, Some(event.seq));
+            self.was_deleted = true;
+            self.values.clear();
+        }
+        if !writes.contains(&entry.action) {
+            return;
+        }
+        self.is_there = true;
+        self.created = self.created.or(Some((entry.occurred_at, event.seq)));
+        if entry.action != Action::Update {
+            self.active = entry.action == Action::Create;
+        }
+        for (path, _, new) in written(&said) {
+            match (path.as_str(), new.as_deref()) {
+                ("active", Some("True")) => self.active = true,
+                ("active", Some("False")) => self.active = false,
+                _ => {}
+            }
+            match new {
+                Some(new) => self.values.insert(path, new),
+                None => self.values.remove(&path),
+            };
+        }
+    }
+
+    fn value(&self, name: &str, else_called: &Option<String>) -> Value {
+        self.values.get(name).or(else_called.as_ref()).cloned().into()
+    }
+
+    fn resource(&self) -> Value {
+        let mut resource: Map<String, Value> =
+            self.values.iter().map(|(path, value)| (path.clone(), value.clone().into())).collect();
+        resource.insert("id".into(), self.id.clone().into());
+        resource.insert("userName".into(), self.value("userName", &self.user_name));
+        resource.insert("displayName".into(), self.value("displayName", &self.display_name));
+        resource.insert("active".into(), self.active.into());
+        resource.into()
+    }
+}
+
+/// Whether nothing but imports is known of an application.
+fn is_only_imported(known: &Known<'_>, application: Application) -> bool {
+    let last = known.last(application);
+    let resources = last.resources.values().chain(last.gone.values().map(|(gone, _)| gone));
+    let has_users = resources.into_iter().any(|one| one.kind == ResourceType::USER);
+    !has_users && !entries(known, application).is_empty()
+}
+
+/// `GET /apps/{app}/users` of an application that nothing else tells of.
+pub fn users(known: &Known<'_>, asked: &Asked) -> Expected {
+    let application = known.application("raft");
+    if !is_only_imported(known, application) {
+        return Expected::rows(vec![]);
+    }
+    let time = asked.at.unwrap_or(known.now);
+    let of_users = entries_until(known, application, time).into_iter().filter(|event| {
+        imported_of(event).is_some_and(|entry| entry.resource_type == ResourceType::USER)
+    });
+    let numbers: BTreeSet<Number> =
+        of_users.map(number_of).filter(|number| *number != Number::NOBODY).collect();
+    let mut rows = vec![];
+    for number in numbers {
+        let account = Account::at(known, application, number, time);
+        if !account.is_there || asked.active.is_some_and(|active| active != account.active) {
+            continue;
+        }
+        let (created_at, created_seq) = account.created.expect("it was written");
+        rows.push(json!({
+            "userId": account.id,
+            "userName": account.value("userName", &account.user_name),
+            "externalId": account.values.get("externalId"),
+            "displayName": account.value("displayName", &account.display_name),
+            "active": account.active,
+            "createdAt": created_at.to_string(),
+            "createdSeq": created_seq,
+            "startKnown": false,
+        }));
+    }
+    let holes = holes_at(known, application, time);
+    Expected::rows(rows).with("basis", "imported").with_gaps(holes)
+}
+
+/// `GET /apps/{app}/users/{user}` of an application that nothing else tells of.
+pub fn user(known: &Known<'_>, asked: &Asked) -> Expected {
+    let application = known.application("raft");
+    let numbers = ever(known, application, ResourceType::USER, &asked.user);
+    let Some(number) = numbers.last() else { return Expected::not_found() };
+    let time = asked.at.unwrap_or(known.now);
+    let account = Account::at(known, application, *number, time);
+    let (exists, seq) = match (account.is_there, account.was_deleted) {
+        (true, _) => ("yes", account.created.map(|(_, seq)| seq)),
+        (false, true) => ("deleted", account.deleted),
+        (false, false) => ("no", None),
+    };
+    let mut holes = holes_at(known, application, time);
+    holes.push(gap(None, None, "memberships are not observable: the imported log has none"));
+    Expected::answer()
+        .with("exists", exists)
+        .with("existsSeq", seq)
+        .with("basis", "imported")
+        .with("resource", account.is_there.then(|| account.resource()))
+        .with("rowCount", u64::from(account.is_there))
+        .with_gaps(holes)
+}
+
+type Hole = (Option<Timestamp>, Option<Timestamp>);
+
+/// The stretches of which no log was imported: before, between and after the imports. What lies
+/// between two is one when it is longer than a day.
+pub fn holes(known: &Known<'_>, application: Application) -> Vec<Hole> {
+    let mut spans: BTreeMap<u64, (Timestamp, Timestamp)> = BTreeMap::new();
+    for event in known.events_of(application) {
+        if let Fact::ImportBatch(batch) = &event.header.fact
+            && let Some((first, last)) = batch.span
+        {
+            let span = spans.entry(batch.run).or_insert((first, last));
+            *span = (span.0.min(first), span.1.max(last));
+        }
+    }
+    if spans.is_empty() {
+        // Of an import that has not come to its end nobody knows what it leaves out.
+        let is_empty = entries(known, application).is_empty();
+        return if is_empty { vec![] } else { vec![(None, None)] };
+    }
+    let begin = spans.values().map(|(first, _)| *first).min();
+    let end = spans.values().map(|(_, last)| *last).max();
+    let mut holes = vec![(None, begin)];
+    // An instant from which on nothing is covered until the next import begins.
+    for (_, last) in spans.values() {
+        let is_covered = spans.values().any(|(from, to)| from <= last && last < to);
+        let next = spans.values().map(|(first, _)| *first).filter(|first| first > last).min();
+        if let Some(next) = next.filter(|next| !is_covered && next.0 - last.0 > 86_400 * SECOND) {
+            holes.push((Some(*last), Some(next)));
+        }
+    }
+    holes.push((end, None));
+    holes.sort_unstable();
+    holes.dedup();
+    holes
+}
+
+const NOT_IMPORTED: &str = "no imported log";
+
+/// The holes at an instant.
+pub fn holes_at(known: &Known<'_>, application: Application, time: Timestamp) -> Vec<Value> {
+    let covers =
+        |(from, to): &Hole| from.is_none_or(|from| from <= time) && to.is_none_or(|to| time < to);
+    let holes = holes(known, application).into_iter().filter(covers);
+    holes.map(|(from, to)| gap(from, to, NOT_IMPORTED)).collect()
+}
+
+/// The holes of a stretch.
+pub fn holes_between(known: &Known<'_>, application: Application, asked: &Asked) -> Vec<Value> {
+    let meets = |(from, to): &Hole| {
+        let begins = asked.to.is_none_or(|end| from.is_none_or(|from| from < end));
+        begins && asked.from.is_none_or(|begin| to.is_none_or(|to| begin < to))
+    };
+    let holes = holes(known, application).into_iter().filter(meets);
+    holes.map(|(from, to)| gap(from, to, NOT_IMPORTED)).collect()
+}
