@@ -638,3 +638,25 @@ fn each_form_is_imported_once_by_the_command_line() {
     }
     server.stop();
 }
+
+/// An import may give somebody who was known before another id. What was known before the import had no
+/// such id.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_an_import_tells_was_not_known_before_it() {
+    let imports = Imports::new().await;
+    imports.create("mira").await;
+    let before = imports.ask("/api/v1/operations?limit=1").await["atSeq"].as_u64().unwrap();
+    let path = |known: u64| format!("/api/v1/apps/paperboat/users/elsewhere-1/why?knownAt={known}");
+    let status = async |known| {
+        let answer = imports.server.admin("GET", &path(known), &Value::Null).await;
+        (answer.status, answer.body["detail"].clone())
+    };
+    imports.pass(3600);
+    let earlier = status(before).await;
+    assert_eq!(earlier.0, 404);
+    let told = disable(1, &imports.now(), "mira", "elsewhere-1", IN_SCOPE);
+    assert_eq!(imports.import(&[told]).await["new"], 1);
+    let after = imports.ask("/api/v1/operations?limit=1").await["atSeq"].as_u64().unwrap();
+    assert_eq!(status(after).await.0, 200, "the import told who that is");
+    assert_eq!(status(before).await, earlier);
+}

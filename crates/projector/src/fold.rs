@@ -30,7 +30,7 @@ use crate::view::View;
 
 /// Raised whenever rows, their keys or the fold itself change: rows of another version are made
 /// anew at start-up.
-pub const FOLD_VERSION: u32 = 5;
+pub const FOLD_VERSION: u32 = 6;
 
 /// A value whose [`folded`] form has more bytes than this is not looked up by: it has no lookup row,
 /// and to find it one must look through the resources. Of the names that have at most 1 KiB each
@@ -273,7 +273,11 @@ impl Of<'_> {
         if let Some(mention) = &changes.mention {
             let key =
                 key::mention(application, self.resource_type, mention.attribute, &mention.folded);
-            rows.put(key, row::encode_number(self.number.0));
+            let before = rows.get(&key)?.map(|value| row::decode_holder(&value)).transpose()?;
+            // Since when somebody is known by a name does not change when the name is said again.
+            if before.is_none_or(|(number, _)| number != self.number) {
+                rows.put(key, row::encode_holder(self.number, self.seq()));
+            }
             if mention.attribute == Attribute::SourceId {
                 // What a provider calls somebody in its logs is no name that a client gave.
                 return Ok(());
@@ -288,7 +292,7 @@ impl Of<'_> {
                 resource_type: mention.resource_type,
                 display: said_name(changes),
             };
-            rows.put(key, mentioned.encode()?);
+            rows.put(key, mentioned.encode(self.seq())?);
             // Whoever is only mentioned has no resource, and so no versions.
             return Ok(());
         }

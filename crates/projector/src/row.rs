@@ -289,6 +289,7 @@ pub struct Mentioned {
 
 #[derive(Serialize, Deserialize)]
 struct StoredMentioned {
+    seq: Seq,
     attribute: u8,
     value: String,
     resource_type: u8,
@@ -296,8 +297,10 @@ struct StoredMentioned {
 }
 
 impl Mentioned {
-    pub(crate) fn encode(&self) -> Result<Vec<u8>, ProjectorError> {
+    /// As the event at `seq` said it.
+    pub(crate) fn encode(&self, seq: Seq) -> Result<Vec<u8>, ProjectorError> {
         let stored = StoredMentioned {
+            seq,
             attribute: self.attribute as u8,
             value: self.value.clone(),
             resource_type: self.resource_type.0,
@@ -306,16 +309,18 @@ impl Mentioned {
         encode("a mention", &stored)
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Mentioned, ProjectorError> {
+    /// The mention, and the event that made it.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<(Mentioned, Seq), ProjectorError> {
         let what = "a mention";
         let stored: StoredMentioned = decode(what, bytes)?;
-        Ok(Mentioned {
+        let mentioned = Mentioned {
             attribute: Attribute::from_code(stored.attribute)
                 .ok_or_else(|| ProjectorError::row(what))?,
             value: stored.value,
             resource_type: ResourceType(stored.resource_type),
             display: stored.display,
-        })
+        };
+        Ok((mentioned, stored.seq))
     }
 }
 
@@ -390,13 +395,13 @@ pub(crate) fn number_of(what: &'static str, bytes: &[u8]) -> Result<Number, Proj
     decode_number(what, bytes).map(Number)
 }
 
-/// Who holds a unique value, and since when, as a row's value.
+/// Who holds a unique value, or was mentioned by a name, and since when, as a row's value.
 pub(crate) fn encode_holder(number: Number, since: Seq) -> Vec<u8> {
     [&number.0.to_be_bytes()[..], &since.to_be_bytes()].concat()
 }
 
 pub(crate) fn decode_holder(bytes: &[u8]) -> Result<(Number, Seq), ProjectorError> {
-    let what = "a unique value";
+    let what = "a name";
     let (number, since) =
         bytes.split_first_chunk::<4>().ok_or_else(|| ProjectorError::row(what))?;
     Ok((Number(u32::from_be_bytes(*number)), decode_seq(what, since)?))

@@ -6,7 +6,7 @@ use std::ops::{ControlFlow, Range};
 use event::codec::decode_header;
 use event::{Application, Attribute, Credential, Number, ResourceType, Seq, Timestamp};
 use sha2::{Digest, Sha256};
-use store::key::{self, Class, KeyRange, Moment, Set};
+use store::key::{self, Class, KeyRange, Set};
 use store::{Direction, ReadRows, Row, Store, StoreError};
 use subtle::ConstantTimeEq;
 
@@ -224,32 +224,8 @@ impl<'a> View<'a> {
     ) -> Result<Option<Number>, ProjectorError> {
         let key = key::mention(application, resource_type, attribute, folded);
         let value = self.rows.get(&key)?;
-        let number = value.map(|value| row::number_of("a mention", &value)).transpose()?;
-        match number {
-            Some(number) if !self.knows_all() => {
-                let is_known = self.is_mentioned(application, number)?;
-                Ok(is_known.then_some(number))
-            }
-            number => Ok(number),
-        }
-    }
-
-    /// Whether anything that the view knows concerns a number.
-    fn is_mentioned(
-        &self,
-        application: Application,
-        number: Number,
-    ) -> Result<bool, ProjectorError> {
-        if !self.by_resource(application, number, 0..Seq::MAX, 1)?.is_empty() {
-            return Ok(true);
-        }
-        let mut found = false;
-        let all = (Moment::start_of(Timestamp(i64::MIN)), Moment::END);
-        self.claims_about(application, number, all, &mut |_| {
-            found = true;
-            ControlFlow::Break(())
-        })?;
-        Ok(found)
+        let holder = value.map(|value| row::decode_holder(&value)).transpose()?;
+        Ok(holder.filter(|(_, since)| self.knows(*since)).map(|(number, _)| number))
     }
 
     /// By what a number was first mentioned, if it was mentioned before it had a resource.
@@ -259,7 +235,8 @@ impl<'a> View<'a> {
         number: Number,
     ) -> Result<Option<Mentioned>, ProjectorError> {
         let value = self.rows.get(&key::mentioned(application, number))?;
-        value.map(|value| Mentioned::decode(&value)).transpose()
+        let mentioned = value.map(|value| Mentioned::decode(&value)).transpose()?;
+        Ok(mentioned.filter(|(_, seq)| self.knows(*seq)).map(|(mentioned, _)| mentioned))
     }
 
     /// The state of a resource right after the event at `seq`; its `state` is `None` when it was
