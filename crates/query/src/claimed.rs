@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use event::{Action, Application, Number, ResourceType, Status, Timestamp};
+use event::{Action, Application, Number, ResourceType, Source, Status, Timestamp};
 use projector::{Claim, ProjectorError};
 use serde_json::{Map, Value};
 use store::key::{Moment, Set};
@@ -36,6 +36,10 @@ pub(crate) struct Account {
 
 impl Account {
     fn take(&mut self, claim: &Claim, entry: &Entry) {
+        // The audit log tells of people at the provider, and of no account.
+        if claim.source != Source::Provisioning {
+            return;
+        }
         if let Some(name) = entry.user_name() {
             self.user_name = Some(name.to_owned());
         }

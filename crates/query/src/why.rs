@@ -111,7 +111,8 @@ impl About<'_> {
             Some(at) => self.record.view.version(self.application, self.number, at)?,
             None => None,
         };
-        let was_recorded = version.is_some();
+        // What no entry tells of stands on the record, though nothing may have been made.
+        let is_recorded = version.is_some() || evidence.entries.is_empty();
         let (exists, active, is_deleted) = match &version {
             Some(version) => (version.state.is_some(), version.active, version.state.is_none()),
             None => {
@@ -146,7 +147,7 @@ impl About<'_> {
         let answer = json!({
             "exists": exists,
             "active": exists.then_some(active),
-            "basis": if was_recorded { "recorded" } else { "imported" },
+            "basis": if is_recorded { "recorded" } else { "imported" },
             "conclusion": conclusion,
             "remedy": remedy,
             "cause": cause,

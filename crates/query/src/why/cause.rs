@@ -97,7 +97,12 @@ pub(super) fn cause_of(about: &About<'_>, evidence: &Evidence) -> Result<Cause, 
     let ended = stays.iter().rev().filter_map(|stay| stay.end).find(|end| *end <= until);
     let mut seqs: Vec<Seq> = ended.into_iter().collect();
     for (claim, entry, _) in &evidence.entries {
-        let writes = matches!(claim.action, Action::Disable | Action::Update | Action::Delete);
+        let writes = match claim.action {
+            Action::Disable | Action::Update | Action::Delete => true,
+            // An account that was never on was made so.
+            Action::Create => ended.is_none(),
+            Action::StagedDelete | Action::Other => false,
+        };
         if claim.status != Status::Success || !writes {
             continue;
         }
