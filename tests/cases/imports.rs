@@ -660,3 +660,45 @@ async fn an_id_that_an_import_tells_was_not_known_before_it() {
     assert_eq!(status(after).await.0, 200, "the import told who that is");
     assert_eq!(status(before).await, earlier);
 }
+
+/// Who was only looked for stands on the record alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_why_without_imports_stands_on_the_record() {
+    let imports = Imports::new().await;
+    imports.scim("GET", "/Users?filter=userName%20eq%20%22ole%22", &Value::Null).await;
+    let why = imports.why("userName:ole").await;
+    assert_eq!((&why["basis"], &why["exists"]), (&json!("recorded"), &json!(false)));
+}
+
+/// An account that was made switched off has the cause that the entry of its creation tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_was_never_on_has_a_cause() {
+    let imports = Imports::new().await;
+    let body = json!({"userName": "nils", "displayName": "nils", "active": false});
+    let id = imports.scim("POST", "/Users", &body).await["id"].as_str().unwrap().to_owned();
+    let mut told = entry(1, &imports.now(), "nils", ("create", "success"), IN_SCOPE);
+    told["targetIdentity"]["id"] = id.as_str().into();
+    told["provisioningSteps"][0]["details"]["accountEnabled"] = "False".into();
+    assert_eq!(imports.why(&id).await["cause"]["kind"], Value::Null);
+    assert_eq!(imports.import(&[told]).await["new"], 1);
+    assert_eq!(imports.why(&id).await["cause"]["kind"], "disabledAtSource");
+}
+
+/// Somebody whom only imports tell of, and who was renamed at the source, is found by both names.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_renamed_at_the_source_is_found_by_both_names() {
+    let imports = Imports::new().await;
+    let mut before = entry(1, &imports.now(), "ida.berg", ("create", "success"), IN_SCOPE);
+    imports.pass(60);
+    let mut after = entry(2, &imports.now(), "ida.lund", ("update", "success"), IN_SCOPE);
+    for entry in [&mut before, &mut after] {
+        entry["sourceIdentity"]["id"] = "source-1".into();
+        entry["targetIdentity"]["id"] = "target-1".into();
+    }
+    assert_eq!(imports.import(&[before, after]).await["new"], 2);
+    for name in ["ida.berg", "ida.lund"] {
+        let path = format!("/api/v1/apps/paperboat/users/userName:{name}");
+        let found = imports.ask(&path).await;
+        assert_eq!(found["resource"]["userName"], "ida.lund", "{name}: {found}");
+    }
+}

@@ -286,7 +286,15 @@ impl<'a> People<'a> {
         };
         let mut parts = vec![];
         let number = match by_target.or(by_source) {
-            Some(number) => number,
+            Some(number) => {
+                // Whoever was renamed at the source is found by both names.
+                if let (attribute, Some(name)) = name
+                    && self.is_unheard(resource_type, attribute, name)?
+                {
+                    parts.push(self.mention(number, attribute, resource_type, name));
+                }
+                number
+            }
             None => match self.named(resource_type, name)? {
                 Some(number) => number,
                 None => {
@@ -347,6 +355,18 @@ impl<'a> People<'a> {
             [_, _, ..] => Ok(None),
             [] => self.mentioned(attribute, resource_type, name),
         }
+    }
+
+    /// Whether nobody bears a name or was mentioned by it.
+    fn is_unheard(
+        &self,
+        resource_type: ResourceType,
+        attribute: Attribute,
+        name: &str,
+    ) -> Result<bool, ProjectorError> {
+        let folded = folded(attribute, name);
+        let bearers = self.view.lookup(self.application, resource_type, attribute, &folded)?;
+        Ok(bearers.is_empty() && self.mentioned(attribute, resource_type, name)?.is_none())
     }
 
     fn mention(
