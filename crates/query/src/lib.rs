@@ -23,7 +23,7 @@ mod entry;
 mod error;
 pub mod export;
 mod frame;
-mod graph;
+pub mod graph;
 pub mod history;
 mod http;
 mod instant;

@@ -155,6 +155,40 @@ pub fn measure_engine(
     Ok(pages)
 }
 
+/// Pages in Graph's shape, with the 50 events opened and written out, over the rows and the log themselves.
+pub fn measure_graph(plan: &Plan, filled: &Filled, store: &Store) -> Outcome<Vec<Row>> {
+    let snapshot = store.snapshot();
+    let goals = [Goal::at_most(500.0, 200.0), Goal::at_most(1_000.0, 1_000.0)];
+    let mut rows = Vec::new();
+    for ((name, filter), goal) in graph_filters(filled).into_iter().zip(goals) {
+        let page = || query::graph::newest(store, &snapshot, &filter, LIMIT);
+        // A page that is not full would be a cheaper one.
+        let times = b"\"activityDateTime\"";
+        if page()?.windows(times.len()).filter(|text| text == times).count() != LIMIT {
+            return Err(format!("there are no {LIMIT} entries under {name}").into());
+        }
+        let mut p50_us = Vec::new();
+        for _ in 0..plan.rounds {
+            let mut taken = samples(plan, || {
+                page()?;
+                Ok(())
+            })?;
+            p50_us.push(percentile(&mut taken, 50.0) as f64 / 1e3);
+        }
+        let row = Row::new(format!("Graph page of {LIMIT} under {name}"), "µs", &p50_us);
+        rows.push(row.compared().with_goal(goal));
+    }
+    Ok(rows)
+}
+
+/// What Graph pages are asked for: one filter, and three.
+pub fn graph_filters(filled: &Filled) -> [(&'static str, String); 2] {
+    let one = "provisioningStatusInfo/status eq 'failure'";
+    let from = Timestamp(filled.end_us - 80 * DAY_US);
+    let more = format!("provisioningAction eq 'create' and activityDateTime ge {from}");
+    [("one filter", one.to_owned()), ("three filters", format!("{one} and {more}"))]
+}
+
 /// The whole answers: page, count and coverage, with the 50 events opened and written out.
 pub fn measure(
     plan: &Plan,

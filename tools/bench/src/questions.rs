@@ -106,6 +106,7 @@ pub fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
     }
     rows.push(moments(plan, filled, &store, &asking, size)?);
     rows.extend(log_pages::measure_engine(plan, filled, &store, view, size)?);
+    rows.extend(log_pages::measure_graph(plan, filled, &store)?);
     Ok(rows)
 }
 
