@@ -48,7 +48,7 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
         ])?;
         let stand = Stand::of_page(&reading.record, &params, &[], List::Operations)?;
         let record = &reading.record.of_first(stand.size);
-        let filter = filter(&reading, &params)?;
+        let filter = filter(&reading, &record.view, &params)?;
         let log = Log::new(record.view, record.store);
         let applications = reading.applications(filter.application)?;
         let mut wanted = Wanted::both(filter);
@@ -68,9 +68,8 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
     .await
 }
 
-/// What is asked for, within what the caller may see.
-fn filter(reading: &Reading<'_>, params: &Params) -> Result<Filter, Error> {
-    let view = &reading.record.view;
+/// What is asked for, within what the caller may see; `view` is what the answer may know.
+fn filter(reading: &Reading<'_>, view: &View<'_>, params: &Params) -> Result<Filter, Error> {
     let application = match params.get("app") {
         Some(slug) => Some(reading.caller.application(view, slug)?.number),
         None => reading.caller.scope(),
