@@ -11,8 +11,8 @@
 //! | 5    | token       | SHA-256 of the token                                | credential u32       |
 //! | 6    | numbers     | application u32                                     | highest number given u32 |
 //! | 7    | id          | application u32, type u8, SCIM id                   | number u32           |
-//! | 8    | mention     | application u32, type u8, attribute u8, folded value | number u32          |
-//! | 9    | mentioned   | application u32, number u32                         | attribute, value     |
+//! | 8    | mention     | application u32, type u8, attribute u8, folded value | number u32, since seq u64 |
+//! | 9    | mentioned   | application u32, number u32                         | seq, attribute, value |
 //! | 10   | lookup      | application u32, type u8, attribute u8, length u16, folded value, number u32 | since seq u64 |
 //! | 11   | version     | application u32, number u32, !seq u64               | the resource         |
 //! | 12   | set change  | set, seq u64, member u32                            | added or removed, counts |
