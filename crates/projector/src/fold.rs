@@ -30,7 +30,7 @@ use crate::view::View;
 
 /// Raised whenever rows, their keys or the fold itself change: rows of another version are made
 /// anew at start-up.
-pub const FOLD_VERSION: u32 = 6;
+pub const FOLD_VERSION: u32 = 7;
 
 /// A value whose [`folded`] form has more bytes than this is not looked up by: it has no lookup row,
 /// and to find it one must look through the resources. Of the names that have at most 1 KiB each
@@ -271,12 +271,17 @@ impl Of<'_> {
             rows.put(key::numbers(application), row::encode_number(self.number.0));
         }
         if let Some(mention) = &changes.mention {
-            let key =
-                key::mention(application, self.resource_type, mention.attribute, &mention.folded);
+            let (kind, attribute, folded) =
+                (self.resource_type, mention.attribute, &mention.folded);
+            let key = key::mention(application, kind, attribute, folded);
             let before = rows.get(&key)?.map(|value| row::decode_holder(&value)).transpose()?;
             // Since when somebody is known by a name does not change when the name is said again.
             if before.is_none_or(|(number, _)| number != self.number) {
                 rows.put(key, row::encode_holder(self.number, self.seq()));
+                if let Some((number, since)) = before {
+                    let key = key::mention_before(application, kind, attribute, folded, since);
+                    rows.put(key, row::encode_number(number.0));
+                }
             }
             if mention.attribute == Attribute::SourceId {
                 // What a provider calls somebody in its logs is no name that a client gave.

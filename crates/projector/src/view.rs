@@ -224,8 +224,35 @@ impl<'a> View<'a> {
     ) -> Result<Option<Number>, ProjectorError> {
         let key = key::mention(application, resource_type, attribute, folded);
         let value = self.rows.get(&key)?;
-        let holder = value.map(|value| row::decode_holder(&value)).transpose()?;
-        Ok(holder.filter(|(_, since)| self.knows(*since)).map(|(number, _)| number))
+        match value.map(|value| row::decode_holder(&value)).transpose()? {
+            None => Ok(None),
+            Some((number, since)) if self.knows(since) => Ok(Some(number)),
+            Some(_) => {
+                let all = self.mentions(application, resource_type, attribute, folded)?;
+                Ok(all.first().copied())
+            }
+        }
+    }
+
+    /// All numbers under which somebody was mentioned so, the last first: a name can outlive whom it
+    /// meant.
+    pub fn mentions(
+        &self,
+        application: Application,
+        resource_type: ResourceType,
+        attribute: Attribute,
+        folded: &str,
+    ) -> Result<Vec<Number>, ProjectorError> {
+        let last = self.rows.get(&key::mention(application, resource_type, attribute, folded))?;
+        let Some(last) = last else { return Ok(vec![]) };
+        let range = key::mentions_before(application, resource_type, attribute, folded);
+        let before = self.collect(&range, |key, number| {
+            let number = row::number_of("a mention", number)?;
+            Ok(key::mention_since(key, &range).map(|since| (number, since)))
+        })?;
+        let all = std::iter::once(row::decode_holder(&last)?).chain(before.into_iter().flatten());
+        let known = all.filter(|(_, since)| self.knows(*since));
+        Ok(known.map(|(number, _)| number).collect())
     }
 
     /// By what a number was first mentioned, if it was mentioned before it had a resource.

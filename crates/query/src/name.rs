@@ -74,7 +74,7 @@ impl<'a> Name<'a> {
         Ok(found.map_or(Found::Nobody, Found::One))
     }
 
-    /// Everybody who ever bore this name, and whom it only mentioned: somebody who was looked for, or
+    /// Everybody who ever bore this name, and everybody whom it only mentioned: somebody who was looked for, or
     /// whose creation was refused.
     pub fn ever(
         self,
@@ -89,19 +89,9 @@ impl<'a> Name<'a> {
             let bearers = self.bearers(view, application, resource_type)?;
             numbers.extend(bearers.iter().map(|bearer| bearer.number));
         }
-        numbers.extend(self.mentioned(view, application, resource_type)?);
-        Ok(numbers)
-    }
-
-    /// The number under which somebody of this name was last mentioned without being there.
-    pub fn mentioned(
-        self,
-        view: &View<'_>,
-        application: Application,
-        resource_type: ResourceType,
-    ) -> Result<Option<Number>, ProjectorError> {
         let folded = folded(self.attribute, self.value);
-        view.mention(application, resource_type, self.attribute, &folded)
+        numbers.extend(view.mentions(application, resource_type, self.attribute, &folded)?);
+        Ok(numbers)
     }
 
     fn bearers(

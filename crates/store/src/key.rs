@@ -45,11 +45,12 @@
 //! | 38   | reference list | name, !seq u64                                   | rows u32             |
 //! | 39   | access      | !seq u64                                            | application u32, credential u32 |
 //! | 40   | claim head  | application u32                                     | first and last seq u64 of its claims |
+//! | 41   | mention before | as lookup, !since seq u64                        | number u32           |
 //!
 //! `moment` is `!occurredAt i64, !seq u64` of an imported entry: what a source claims has its own time, and
 //! the newest comes first. `set` is `application u32, kind u8, number u32`; `class` is `application u32, credential u32,
 //! status u8, action u8`. Values of persons stand only in rows whose key begins with that person's
-//! number (mentioned, version) and in the keys of id, mention, lookup, named and unique.
+//! number (mentioned, version) and in the keys of id, mention, mention before, lookup, named and unique.
 //!
 //! The log's key is the seq alone: u64, big-endian.
 
@@ -97,6 +98,7 @@ const EVIDENCE: u8 = 37;
 const REFERENCE_LIST: u8 = 38;
 const ACCESS: u8 = 39;
 const CLAIM_HEAD: u8 = 40;
+const MENTION_BEFORE: u8 = 41;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -319,13 +321,48 @@ pub fn mention(
     attribute: Attribute,
     folded: &str,
 ) -> Vec<u8> {
-    let resource_type = if attribute == Attribute::Id { ResourceType::NONE } else { resource_type };
     Key::new(MENTION)
         .app(application)
-        .u8(resource_type.0)
+        .u8(mentioned_type(resource_type, attribute).0)
         .u8(attribute as u8)
         .bytes(folded.as_bytes())
         .0
+}
+
+fn mentioned_type(resource_type: ResourceType, attribute: Attribute) -> ResourceType {
+    if attribute == Attribute::Id { ResourceType::NONE } else { resource_type }
+}
+
+/// A number under which somebody was mentioned from `since` on, until another one was.
+pub fn mention_before(
+    application: Application,
+    resource_type: ResourceType,
+    attribute: Attribute,
+    folded: &str,
+    since: Seq,
+) -> Vec<u8> {
+    let resource_type = mentioned_type(resource_type, attribute);
+    let prefix = lookup_prefix(MENTION_BEFORE, application, resource_type, attribute, folded);
+    prefix.u64(!since).0
+}
+
+/// All rows of [`mention_before`] of a value, newest first.
+pub fn mentions_before(
+    application: Application,
+    resource_type: ResourceType,
+    attribute: Attribute,
+    folded: &str,
+) -> KeyRange {
+    let resource_type = mentioned_type(resource_type, attribute);
+    let prefix = lookup_prefix(MENTION_BEFORE, application, resource_type, attribute, folded);
+    KeyRange::prefix(prefix.0)
+}
+
+/// The beginning of a [`mention_before`] key that was found in its range. `None` for that of another
+/// value, whose length the field does not hold.
+pub fn mention_since(key: &[u8], range: &KeyRange) -> Option<Seq> {
+    let since = key.strip_prefix(&range.from[..])?;
+    Some(!u64::from_be_bytes(since.try_into().ok()?))
 }
 
 /// By what a number was first mentioned.

@@ -1,6 +1,6 @@
 //! Users and groups by what they are called, at an instant.
 
-use event::{Attribute, Changes, Mention, Method, ResourceType};
+use event::{Attribute, Changes, Mention, Method, ResourceType, Seq};
 use serde_json::json;
 
 use crate::harness::{MINUTE, Server, applied, change, operation, part};
@@ -154,18 +154,49 @@ async fn an_operation_stands_in_a_timeline_once() {
     assert_eq!(seqs.len(), 5);
 }
 
-#[tokio::test]
-async fn somebody_who_was_never_created_has_a_timeline_too() {
-    let server = Server::with_application().await;
+/// A request to create Ole that is refused.
+async fn refuse(server: &Server, number: u32) -> Seq {
     let mention = Mention {
         attribute: Attribute::UserName,
         value: "Ole@northwind.test".into(),
         folded: "ole@northwind.test".into(),
         resource_type: ResourceType::USER,
     };
-    let refused = operation(Method::Post, ResourceType::USER, 1, 400);
+    let refused = operation(Method::Post, ResourceType::USER, number, 400);
     let changes = Changes { mention: Some(mention), ..Changes::default() };
-    let seq = server.append(applied(refused, vec![part(1, changes)])).await;
+    server.append(applied(refused, vec![part(number, changes)])).await
+}
+
+/// Whoever was mentioned by a name may be created under another one; the name then means somebody else,
+/// and what it meant before is not forgotten.
+#[tokio::test]
+async fn a_name_that_was_only_mentioned_means_all_of_whom_it_was_said() {
+    let server = Server::with_application().await;
+    let first = refuse(&server, 1).await;
+    let created = server.user(1, None).await;
+    let path = "/api/v1/operations?resource=userName:ole@northwind.test";
+    let before = format!("{path}&knownAt={created}");
+    assert_eq!(seqs_of(&server.ask(&before).await), [created, first]);
+    let second = refuse(&server, 2).await;
+    assert_eq!(seqs_of(&server.ask(path).await), [second, created, first]);
+    assert_eq!(seqs_of(&server.ask(&before).await), [created, first], "it was known then");
+}
+
+#[tokio::test]
+async fn operations_on_a_name_know_the_names_that_were_known() {
+    let server = Server::with_application().await;
+    let created = server.user(1, None).await;
+    rename(&server, 1, "u1@northwind.test", "mira@northwind.test").await;
+    let path = "/api/v1/operations?resource=userName:mira@northwind.test";
+    assert_eq!(seqs_of(&server.ask(path).await), [created + 1, created]);
+    let before = server.ask(&format!("{path}&knownAt={created}")).await;
+    assert_eq!(seqs_of(&before), [0; 0], "nobody was called so");
+}
+
+#[tokio::test]
+async fn somebody_who_was_never_created_has_a_timeline_too() {
+    let server = Server::with_application().await;
+    let seq = refuse(&server, 1).await;
     let timeline = "/api/v1/apps/paperboat/users/userName:ole@northwind.test/timeline";
     let answer = server.ask(timeline).await;
     assert_eq!(seqs_of(&answer), [seq]);
