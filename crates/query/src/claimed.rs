@@ -32,6 +32,8 @@ pub(crate) struct Account {
     pub(crate) created: Option<Moment>,
     /// The last entry that wrote it.
     pub(crate) last: Option<Moment>,
+    /// The entry that switched it off, while it is.
+    pub(crate) off: Option<Moment>,
 }
 
 impl Account {
@@ -56,13 +58,14 @@ impl Account {
             Action::Delete => {
                 (self.exists, self.active) = (false, false);
                 (self.created, self.last) = (None, Some(claim.moment));
-                self.was_deleted = true;
+                (self.was_deleted, self.off) = (true, None);
                 self.values.clear();
                 return;
             }
             Action::Create => (self.exists, self.active) = (true, true),
             Action::Disable => (self.exists, self.active) = (true, false),
-            Action::Update => self.exists = true,
+            // Of whom the log told nothing before, somebody made an account, which is active at first.
+            Action::Update => (self.exists, self.active) = (true, self.active || !self.exists),
             // What wrote nothing made no account, and took none away.
             Action::Other | Action::StagedDelete => return,
         }
@@ -77,6 +80,7 @@ impl Account {
                 None => self.values.remove(path),
             };
         }
+        self.off = if self.active { None } else { self.off.or(Some(claim.moment)) };
     }
 
     /// What was written goes before what the source calls them.

@@ -4,7 +4,7 @@ use event::{Application, Number, Seq, Timestamp};
 use projector::Identity;
 use serde_json::{Map, Value, json};
 
-use crate::as_of::{identity_at, scim_id};
+use crate::as_of::identity_at;
 use crate::error::Error;
 use crate::record::Record;
 use crate::report::people::last_state;
@@ -18,15 +18,23 @@ pub(crate) fn columns(
     at: Option<Seq>,
 ) -> Result<Map<String, Value>, Error> {
     let mut row = Map::new();
-    let identity = match at {
-        Some(at) => identity_at(&record.view, application, number, at)?,
-        None => Default::default(),
-    };
+    let identity = identity(record, application, number, at)?;
     row.insert("userId".into(), identity.id.into());
     row.insert("userName".into(), identity.user_name.into());
     row.insert("externalId".into(), identity.external_id.into());
     row.insert("displayName".into(), identity.display_name.into());
     Ok(row)
+}
+
+/// What is known of somebody before the first event is what is known right after it: the log begins with
+/// its recorder, and the id is the same before it was there.
+fn identity(
+    record: &Record<'_>,
+    application: Application,
+    number: Number,
+    at: Option<Seq>,
+) -> Result<Identity, Error> {
+    Ok(identity_at(&record.view, application, number, at.unwrap_or(0))?)
 }
 
 /// The same with the type of a member, which may be a group; null for somebody who was never there.
@@ -54,11 +62,7 @@ pub(crate) fn group_columns(
     group: Number,
     at: Option<Seq>,
 ) -> Result<Map<String, Value>, Error> {
-    let identity = match at {
-        Some(at) => identity_at(&record.view, application, group, at)?,
-        // Its id is the same before it was there.
-        None => Identity { id: scim_id(&record.view, application, group)?, ..Identity::default() },
-    };
+    let identity = identity(record, application, group, at)?;
     let row = json!({"groupId": identity.id, "groupName": identity.display_name});
     Ok(object(row))
 }

@@ -17,6 +17,7 @@ mod words;
 
 /// So many of the newest entries are read for what they tell of the checks of scope.
 const ENTRIES_READ_MAX: usize = 64;
+const NOT_MODIFIED: u16 = 304;
 /// So many changes of the provider's configuration are named.
 const CONFIGURATION_MAX: usize = 5;
 
@@ -113,11 +114,13 @@ impl About<'_> {
         };
         // What no entry tells of stands on the record, though nothing may have been made.
         let is_recorded = version.is_some() || evidence.entries.is_empty();
+        let mut off = None;
         let (exists, active, is_deleted) = match &version {
             Some(version) => (version.state.is_some(), version.active, version.state.is_none()),
             None => {
                 // Where nothing was recorded, the provider's log is the only witness.
                 let account = account_at(self.record, self.application, self.number, self.time)?;
+                off = account.off;
                 (account.exists, account.active, account.was_deleted && !account.exists)
             }
         };
@@ -136,7 +139,7 @@ impl About<'_> {
         let (conclusion, remedy) = if exists && active {
             ("The account is there and active.".to_owned(), None)
         } else if exists {
-            let found = cause_of(self, &evidence)?;
+            let found = cause_of(self, &evidence, off)?;
             cause = found.to_json();
             (found.conclusion(), Some(found.remedy().to_owned()))
         } else if is_deleted {
@@ -173,7 +176,10 @@ impl About<'_> {
                 } else if let Fact::Operation(operation) = record.header(seq)?.fact
                     && operation.effect == Effect::Read
                 {
-                    lookups.push((seq, operation.results.unwrap_or(0)));
+                    // Who is as the client knew them is not shown, and is there.
+                    let is_unchanged = operation.status == NOT_MODIFIED;
+                    let results = operation.results.unwrap_or(0) + u32::from(is_unchanged);
+                    lookups.push((seq, results));
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! Whether provisioning is alive: when the provider was last heard, and how it went.
 
-use event::{Action, Application, CodeKind, Fact, Number, Status, Timestamp};
+use std::ops::ControlFlow;
+
+use event::{Action, Application, CodeKind, Credential, Fact, Number, Role, Status, Timestamp};
 use serde_json::{Value, json};
 use store::key::Moment;
 
@@ -17,8 +19,8 @@ use crate::stand::Stand;
 const INTERVAL_SECONDS: i64 = 2_400;
 /// Without anything for so long it is no longer late but silent.
 const SILENT_SECONDS: i64 = 24 * 3_600;
-/// So many looks at an upstream in a row hide the request before them.
-const LOOKS_MAX: usize = 100;
+/// Operations are looked through so many at a time.
+const PAGE: usize = 256;
 const DAY_MICROS: i64 = 24 * 3_600 * 1_000_000;
 /// So many of the newest entries are looked through for what a job is called.
 const LOOKED_AT_MAX: usize = 2_000;
@@ -80,11 +82,51 @@ fn newest_claims(
     record.view.claims(application, stretch, &mut |claim| {
         seqs.push(claim.moment.seq);
         match seqs.len() < LOOKED_AT_MAX {
-            true => std::ops::ControlFlow::Continue(()),
-            false => std::ops::ControlFlow::Break(()),
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
         }
     })?;
     Ok(seqs)
+}
+
+/// Whose requests count: those with a token of the application, and those that were refused for they had
+/// none. Others look at an upstream.
+fn senders(record: &Record<'_>, application: Application) -> Result<Vec<Filter>, Error> {
+    let of = |credential, status| Filter {
+        application: Some(application),
+        credential: Some(credential),
+        status,
+        ..Filter::default()
+    };
+    let tokens = record.view.credentials()?.into_iter();
+    let tokens = tokens.filter(|one| one.application == application && one.role == Role::Scim);
+    let mut senders: Vec<Filter> = tokens.map(|token| of(token.number, None)).collect();
+    senders.push(of(Credential::NONE, Some(Status::Failure)));
+    Ok(senders)
+}
+
+/// Shows when the requests among some operations were recorded, newest first, until `visit` breaks off.
+/// What was seen at an upstream when a request read it stands beside that request, and is none.
+fn requests_of(
+    log: &Log<'_>,
+    wanted: &Wanted,
+    stretch: &Stretch,
+    visit: &mut dyn FnMut(Timestamp) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    let mut left = stretch.clone();
+    loop {
+        let page = log.page(wanted, &left, PAGE)?;
+        for item in &page.rows {
+            let is_request = matches!(item, Item::Recorded(one) if !one.is_observation());
+            if is_request && visit(item.moment().occurred_at).is_break() {
+                return Ok(());
+            }
+        }
+        match page.rows.last().filter(|_| page.more) {
+            Some(last) => left.seqs.end = last.moment().seq,
+            None => return Ok(()),
+        }
+    }
 }
 
 fn state(
@@ -97,33 +139,48 @@ fn state(
     let end = stand.at_seq.map_or(0, |seq| seq + 1);
     let beyond = Moment::start_of(Timestamp(stand.time.0.saturating_add(1)));
     let until = Stretch { seqs: 0..end, ..Stretch::all() };
-    let of = |filter: Filter| Wanted {
-        recorded: Some(Filter { application: Some(application), ..filter }),
-        imported: None,
+    let of = |filter: &Filter| Wanted { recorded: Some(filter.clone()), imported: None };
+    let senders = senders(record, application)?;
+    let row = record.view.application_of(application)?;
+    let is_proxied = row.is_some_and(|row| row.upstream.is_some());
+    let last = |action: Option<Action>, status: Option<Status>| {
+        let mut last = None;
+        for sender in &senders {
+            if sender.status.is_some_and(|only| status.is_some_and(|status| status != only)) {
+                continue;
+            }
+            let filter = Filter { action, status: sender.status.or(status), ..sender.clone() };
+            requests_of(&log, &of(&filter), &until, &mut |time| {
+                last = last.max(Some(time));
+                ControlFlow::Break(())
+            })?;
+        }
+        Ok::<_, Error>(last)
     };
-    let last = |filter: Filter| -> Result<Option<Timestamp>, Error> {
-        let page = log.page(&of(filter), &until, LOOKS_MAX)?;
-        // Looks of our own at an upstream stand among the requests, and are none.
-        let is_request =
-            |item: &&Item| matches!(item, Item::Recorded(one) if !one.is_observation());
-        Ok(page.rows.iter().find(is_request).map(|item| item.moment().occurred_at))
-    };
-    let last_request = last(Filter::default())?;
-    let last_success = last(Filter { status: Some(Status::Success), ..Filter::default() })?;
+    let success = Some(Status::Success);
+    let (last_request, last_success) = (last(None, None)?, last(None, success)?);
     let (mut last_write, mut last_written) = (None, None);
     for action in [Action::Create, Action::Update, Action::Disable, Action::Delete] {
-        let of_action = Filter { action: Some(action), ..Filter::default() };
-        last_write = last_write.max(last(of_action.clone())?);
-        last_written =
-            last_written.max(last(Filter { status: Some(Status::Success), ..of_action })?);
+        last_write = last_write.max(last(Some(action), None)?);
+        last_written = last_written.max(last(Some(action), success)?);
     }
 
     let day_ago = Timestamp(stand.time.0.saturating_sub(DAY_MICROS));
     let start = record.seq_at(record.size, day_ago)?.map_or(0, |seq| seq + 1).min(end);
     let day = Stretch { seqs: start..end, ..Stretch::all() };
-    let requests = log.count(&of(Filter::default()), &day)?;
-    let failed = Filter { status: Some(Status::Failure), ..Filter::default() };
-    let failures = log.count(&of(failed), &day)?;
+    let (mut requests, mut failures) = (0, 0);
+    for sender in &senders {
+        if is_proxied {
+            requests_of(&log, &of(sender), &day, &mut |_| {
+                requests += 1;
+                ControlFlow::Continue(())
+            })?;
+        } else {
+            requests += log.count(&of(sender), &day)?;
+        }
+        let failed = Filter { status: Some(Status::Failure), ..sender.clone() };
+        failures += log.count(&of(&failed), &day)?;
+    }
 
     let claims = newest_claims(record, application, beyond)?;
     let mut last_entry = None;

@@ -3,6 +3,8 @@
 
 use event::{Action, Seq, Status};
 
+use store::key::Moment;
+
 use super::{About, Evidence};
 use crate::entry::{Entry, truth};
 use crate::error::Error;
@@ -89,14 +91,24 @@ impl Cause {
     }
 }
 
-/// Finds the event that switched the account off and the entry that explains it.
-pub(super) fn cause_of(about: &About<'_>, evidence: &Evidence) -> Result<Cause, Error> {
+/// Finds the event that switched the account off and the entry that explains it. `off` is the entry that
+/// did so where nothing was recorded: what was written before tells of another time.
+pub(super) fn cause_of(
+    about: &About<'_>,
+    evidence: &Evidence,
+    off: Option<Moment>,
+) -> Result<Cause, Error> {
     let record = about.record;
     let until = about.at.unwrap_or(0);
     let stays = active_stays(&record.view, about.application, about.number)?;
     let ended = stays.iter().rev().filter_map(|stay| stay.end).find(|end| *end <= until);
     let mut seqs: Vec<Seq> = ended.into_iter().collect();
-    for (claim, entry, _) in &evidence.entries {
+    let since = evidence.entries.iter().filter(|(claim, ..)| Some(claim.moment) >= off);
+    let mut entries: Vec<_> = since.collect();
+    if off.is_some() {
+        entries.reverse();
+    }
+    for (claim, entry, _) in entries {
         let writes = match claim.action {
             Action::Disable | Action::Update | Action::Delete => true,
             // An account that was never on was made so.

@@ -9,3 +9,4 @@ mod known;
 mod names;
 mod operations;
 mod pages;
+mod upstream;

@@ -1,0 +1,55 @@
+//! What was seen at an upstream, in the answers to what is asked of requests.
+
+use event::{Effect, Fact, Method, Observation, Occasion, ResourceType, Seq, Verdict};
+use serde_json::json;
+
+use crate::harness::{
+    MINUTE, PAPERBOAT, Server, applied, created, draft, numbers, operation, part, set,
+};
+
+/// User 1 was there when somebody looked, and its client finds it unchanged.
+async fn seen() -> (Server, Seq) {
+    let server = Server::start().await;
+    let upstream = json!({"url": "http://127.0.0.1:9", "tokenFile": "/nowhere"});
+    let new = json!({"application": "paperboat", "upstream": upstream});
+    assert_eq!(server.post("/api/v1/apps", &server.admin, new).await.status, 201);
+    let values = vec![
+        set("id", json!("user-1")),
+        set("userName", json!("u1@northwind.test")),
+        set("active", json!(true)),
+    ];
+    let changes = created(ResourceType::USER, values, &[]);
+    let look = Observation {
+        resource_type: ResourceType::USER,
+        number: numbers(&[1])[0],
+        touches: vec![],
+        occasion: Occasion::Baseline,
+        settles: vec![],
+        verdict: Verdict::None,
+    };
+    server.append(draft(PAPERBOAT, Fact::Observation(look), vec![part(1, changes)])).await;
+    server.pass(MINUTE);
+    let mut read = operation(Method::Get, ResourceType::USER, 1, 304);
+    (read.effect, read.results) = (Effect::Read, Some(0));
+    let read = server.append(applied(read, vec![])).await;
+    (server, read)
+}
+
+#[tokio::test]
+async fn an_account_that_is_as_its_client_knew_it_was_found() {
+    let (server, read) = seen().await;
+    let why = server.ask("/api/v1/apps/paperboat/users/user-1/why").await;
+    let nodes = why["resource"]["nodes"].as_array().unwrap();
+    let matched = nodes.iter().find(|node| node["name"] == "matched").unwrap();
+    assert_eq!((&matched["state"], &matched["seqs"]), (&json!("yes"), &json!([read])));
+}
+
+#[tokio::test]
+async fn a_look_is_no_request() {
+    let (server, _) = seen().await;
+    let job = server.ask("/api/v1/jobs/paperboat").await["resource"].clone();
+    assert_eq!((&job["requestsInLastDay"], &job["failuresInLastDay"]), (&json!(1), &json!(0)));
+    assert_eq!(job["lastRequestAt"], "2026-03-02T09:01:00.000000Z");
+    assert_eq!(job["lastSuccessAt"], job["lastRequestAt"]);
+    assert_eq!(job["lastWriteAt"], json!(null), "what was seen was written by nobody that we know");
+}
