@@ -11,12 +11,15 @@ use serde_json::{Map, Value};
 
 pub mod detail;
 pub mod imports;
+pub mod jobs;
 pub mod known;
 pub mod members;
 pub mod operations;
 pub mod questions;
+pub mod record;
 pub mod reports;
 pub mod resources;
+pub mod why;
 
 /// A resource right after some event.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +66,7 @@ impl World {
             Fact::Operation(operation) => operation.number,
             // Changes nothing, and may name somebody.
             Fact::Imported(entry) => entry.number,
+            Fact::Observation(seen) => seen.number,
             _ => return,
         };
         for part in &event.parts {

@@ -8,6 +8,7 @@ mod harness {
     pub mod history;
     pub mod imports;
     pub mod in_process;
+    pub mod listing;
     pub mod script;
     pub mod server;
     pub mod tls;

@@ -2,19 +2,23 @@
 //! oracle; asked again, after more happened or after the rows were made anew, it is the same; and
 //! answers to different questions agree with each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
 
 use event::{Seq, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::harness::history::{Player, Step, step};
 use crate::harness::in_process::{InProcess, START};
 use crate::harness::repetitions;
 use crate::oracle::known::{History, Known};
-use crate::oracle::questions::{Asked, Expected, Kind, NESTED, SHAPES, Shape, address, expected};
+use crate::oracle::questions::{
+    Asked, Expected, Kind, NESTED, SHAPES, Shape, Texts, address, expected,
+};
+use crate::oracle::record::{access_of, target_of};
 use crate::oracle::reports::Termination;
 
 /// After the last step the clock goes on by so much, so that what the questions leave in the log is
@@ -158,15 +162,21 @@ impl Asking<'_> {
         }
     }
 
-    /// An event to ask about; of eight seven stand among the operations.
+    /// An event to ask about; of eight six stand among the operations, and one has evidence.
     fn event(&self, pick: &Pick) -> Seq {
         let events = &self.history.events;
         let is_shown = |event: &&event::Event| {
             matches!(event.header.fact, event::Fact::Operation(_) | event::Fact::Imported(_))
         };
         let shown: Vec<Seq> = events.iter().filter(is_shown).map(|event| event.seq).collect();
+        let approved = events.iter().filter_map(|event| match &event.header.fact {
+            event::Fact::EvidenceAdded(added) => Some(added.operation),
+            _ => None,
+        });
+        let approved: Vec<Seq> = approved.collect();
         match pick.what % 8 {
             0 => Seq::from(pick.event) % (events.len() as Seq + 1),
+            1 if !approved.is_empty() => approved[usize::from(pick.event) % approved.len()],
             _ => shown[usize::from(pick.event) % shown.len()],
         }
     }
@@ -181,7 +191,8 @@ impl Asking<'_> {
         let user_id = one(&self.users, user).cloned().unwrap_or("nobody".to_owned());
         let group_id = one(&self.groups, group).cloned().unwrap_or("nothing".to_owned());
         // What is known from imports alone has other ids than those that we gave.
-        let is_foreign = matches!(shape.kind, Kind::ImportedUser | Kind::ImportedTimeline);
+        let is_foreign =
+            matches!(shape.kind, Kind::ImportedUser | Kind::ImportedTimeline | Kind::ImportedWhy);
         let name = |id: String, prefix: &str, value: String| match pick.name {
             0 => format!("{prefix}:{value}"),
             1 if is_foreign || pick.flags[2] => format!("target-{}", user % 9),
@@ -221,9 +232,17 @@ impl Asking<'_> {
             resource: None,
             filters: filters(pick.what),
             event: self.event(pick),
+            credential: pick.flags[1].then(|| (pick.what % 12).to_string()),
+            job: (*one(&["boat", "boat", "raft", "punt", "scim.0"], pick.what)?).to_owned(),
         };
         let resource = if pick.flags[1] { asked.user.clone() } else { asked.group.clone() };
-        let asked = Asked { resource: pick.flags[2].then_some(resource), ..asked };
+        let mut asked = Asked { resource: pick.flags[2].then_some(resource), ..asked };
+        if shape.kind == Kind::Accesses && !known.is_repeatable {
+            // The questions of this test are asked at the present, and are no part of the history.
+            let now = self.history.now;
+            asked.to = Some(asked.to.map_or(now, |to| to.min(now)));
+            asked.from = asked.from.map(|from| from.min(now));
+        }
         Some((known, asked))
     }
 
@@ -237,17 +256,36 @@ impl Asking<'_> {
     async fn check(&self, shape: &Shape, pick: &Pick) -> Checked<Option<Answered>> {
         let Some((known, asked)) = self.asked(shape, pick) else { return Ok(None) };
         let list = self.lists.iter().rfind(|(seq, _)| *seq < known.size as Seq);
-        let list = list.map(|(_, list)| &list[..]);
+        let list = list.map(|(seq, list)| (*seq, &list[..]));
         let Some(expected) = expected(shape, &known, &asked, list) else { return Ok(None) };
         let bare = address(shape, &asked);
         let path = if shape.has_pages { with(&bare, "limit=1000") } else { bare.clone() };
+        let size = self.server.server.committer().store().log_size().unwrap();
         let (status, answer) = self.get(&path).await;
         compare(&path, (status, &answer), &expected, &asked)?;
+        self.check_access(&path, (status, &answer), size)?;
         if status == 200 && shape.has_pages && pick.flags[0] {
             self.check_pages(&bare, &answer).await?;
         }
         let is_lasting = asked.known_at.is_some() && status == 200;
         Ok(is_lasting.then(|| Answered { path, lasting: lasting(answer) }))
+    }
+
+    /// A question leaves one event: who asked what, and how many rows came back.
+    fn check_access(&self, path: &str, (status, answer): (u16, &Value), size: Seq) -> Checked<()> {
+        let left = self.server.events_from(size);
+        let [event] = &left[..] else { return Err(format!("{path}\nleft {} events", left.len())) };
+        let shown = match answer["rows"].as_array() {
+            Some(rows) => rows.len() as u64,
+            None => answer["rowCount"].as_u64().unwrap_or(0),
+        };
+        let access = access_of(event);
+        let kept = access.map(|access| (access.status, access.rows, target_of(event)));
+        let wanted = Some((status, shown, Some(path)));
+        match kept == wanted {
+            true => Ok(()),
+            false => Err(format!("{path}\nis kept as {kept:?}, and not as {wanted:?}")),
+        }
     }
 
     /// The pages of a list are the list.
@@ -434,13 +472,21 @@ fn compare(
     if status != expected.status {
         return Err(format!("{path}\nis answered {status}, not {}:\n{answer:#}", expected.status));
     }
+    let mut answer = answer.clone();
+    if let Some(texts) = &expected.texts {
+        check_texts(path, &mut answer["resource"], texts)?;
+    }
+    let answer = &answer;
     for (name, value) in expected.members.iter().filter(|(name, _)| *name != "rows") {
         let (got, value) = match name.as_str() {
             "coverage" => (&in_order(answer[name].clone()), &in_order(value.clone())),
             _ => (&answer[name], value),
         };
         if got != value {
-            return Err(format!("{path}\n`{name}` is\n{got:#}\nand must be\n{value:#}"));
+            let different = differences(&members(got), &members(value));
+            return Err(format!(
+                "{path}\n`{name}` is\n{got:#}\nand must be\n{value:#}\n{different}"
+            ));
         }
     }
     if status != 200 {
@@ -474,34 +520,60 @@ fn compare(
     Ok(())
 }
 
+/// Takes the texts of an answer in sentences off, so that the rest can be compared.
+fn check_texts(path: &str, told: &mut Value, texts: &Texts) -> Checked<()> {
+    fn take(place: &mut Value, name: &str) -> Option<String> {
+        let text = place.as_object_mut()?.remove(name)?;
+        text.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+    fn take_all(nodes: &mut Value) -> bool {
+        let mut nodes = nodes.as_array_mut().into_iter().flatten();
+        nodes.all(|node| take(node, "text").is_some() && take_all(&mut node["nodes"]))
+    }
+    if !take_all(&mut told["nodes"]) {
+        return Err(format!("{path}\nhas a step without a text:\n{told:#}"));
+    }
+    let conclusion = take(told, "conclusion").unwrap_or_default();
+    let has_all = texts.concluding.iter().all(|word| conclusion.contains(word));
+    let remedy = take(told, "remedy");
+    if conclusion.is_empty() || !has_all || remedy.is_some() != texts.has_remedy {
+        return Err(format!("{path}\nconcludes {conclusion:?}, {remedy:?}; must be {texts:?}"));
+    }
+    Ok(())
+}
+
+fn members(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
+}
+
+/// In which members two objects differ, a line each.
+fn differences(got: &Map<String, Value>, wanted: &Map<String, Value>) -> String {
+    let names: BTreeSet<&String> = got.keys().chain(wanted.keys()).collect();
+    let different = names.into_iter().filter(|name| got.get(*name) != wanted.get(*name));
+    let lines = different.map(|name| {
+        let text =
+            |row: &Map<String, Value>| row.get(name).map_or("missing".into(), Value::to_string);
+        format!("  {name}: {}, must be {}", text(got), text(wanted))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Compares rows, and says of the first that differ in which members.
 fn same_rows(path: &str, got: &[Value], wanted: &[Value]) -> Checked<()> {
     if got == wanted {
         return Ok(());
     }
     let place = got.iter().zip(wanted).take_while(|(got, wanted)| got == wanted).count();
-    let empty = serde_json::Map::new();
-    let of = |rows: &[Value]| -> BTreeMap<String, Value> {
-        let row = rows.get(place).and_then(Value::as_object).unwrap_or(&empty);
-        row.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
-    };
-    let (one, other) = (of(got), of(wanted));
-    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-    let different: Vec<String> = names
-        .into_iter()
-        .filter(|name| one.get(*name) != other.get(*name))
-        .map(|name| {
-            let text = |row: &BTreeMap<String, Value>| {
-                row.get(name).map_or("missing".to_owned(), Value::to_string)
-            };
-            format!("  {name}: {}, must be {}", text(&one), text(&other))
-        })
-        .collect();
+    let of = |rows: &[Value]| rows.get(place).map(members).unwrap_or_default();
+    let different = differences(&of(got), &of(wanted));
     let (got, wanted) = (json!(got), json!(wanted));
-    Err(format!(
-        "{path}\nrow {place} differs\n{}\nrows\n{got:#}\nmust be\n{wanted:#}",
-        different.join("\n")
-    ))
+    Err(format!("{path}\nrow {place} differs\n{different}\nrows\n{got:#}\nmust be\n{wanted:#}"))
+}
+
+/// Who plays a step.
+fn player<'a, 'b>(players: &'a mut [&'a mut Player<'b>], step: &Step) -> &'a mut Player<'b> {
+    let mut players = players.iter_mut();
+    players.find(|player| player.app == step.application()).expect("somebody plays it")
 }
 
 fn is_on(kind: Kind) -> bool {
@@ -512,19 +584,21 @@ fn is_on(kind: Kind) -> bool {
 async fn compare_all(steps: &[Step], more: &[Step], picks: &[Pick]) -> Checked<()> {
     let folder = tempfile::tempdir().unwrap();
     let server = InProcess::open(&folder.path().join("data"), START).await;
-    let checked = compare_with(&server, steps, more, picks).await;
+    let checked = compare_with(&server, folder.path(), steps, more, picks).await;
     server.close().await;
     checked
 }
 
 async fn compare_with(
     server: &InProcess,
+    folder: &Path,
     steps: &[Step],
     more: &[Step],
     picks: &[Pick],
 ) -> Checked<()> {
     let mut kite = Player::new(server, "kite").await;
     let mut raft = Player::new(server, "raft").await;
+    let mut punt = Player::proxied(server, "punt", folder).await;
     let mut boat = Player::new(server, "boat").await;
     let begin = server.server.committer().store().log_size().unwrap() - 1;
     let (early, late) = steps.split_at(steps.len() / 2);
@@ -532,16 +606,14 @@ async fn compare_with(
     boat.play(&Step::CreateUser { name: 0, active: None }).await;
     boat.play(&Step::CreateGroup { name: 0, members: vec![0] }).await;
     for step in early {
-        let elsewhere = matches!(step, Step::Import { elsewhere: true, .. });
-        if elsewhere { raft.play(step).await } else { boat.play(step).await }
+        player(&mut [&mut boat, &mut raft, &mut punt], step).play(step).await;
     }
     // What happens elsewhere belongs into no answer about the boat, and into every one about all.
     let active = Some(true);
     kite.play(&Step::CreateUser { name: 1, active }).await;
     kite.play(&Step::CreateGroup { name: 1, members: vec![0] }).await;
     for step in late {
-        let elsewhere = matches!(step, Step::Import { elsewhere: true, .. });
-        if elsewhere { raft.play(step).await } else { boat.play(step).await }
+        player(&mut [&mut boat, &mut raft, &mut punt], step).play(step).await;
     }
     kite.play(&Step::Switch { resource: 0, active: false }).await;
     let now = Timestamp(server.clock.now().0 + REST_MICROS);
@@ -575,8 +647,7 @@ async fn compare_with(
         }
     }
     for step in more {
-        let elsewhere = matches!(step, Step::Import { elsewhere: true, .. });
-        if elsewhere { raft.play(step).await } else { boat.play(step).await }
+        player(&mut [&mut boat, &mut raft, &mut punt], step).play(step).await;
     }
     asking.check_again(&answered, "after more happened").await?;
     let rebuilt = projector::rebuild(server.server.committer().store(), |_, _| ()).unwrap();

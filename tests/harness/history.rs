@@ -1,11 +1,14 @@
 //! Random histories: what can happen in an application, and somebody who lets it happen.
 
+use std::path::Path;
+
 use event::{Seq, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::imports::{Seed, Sent, record, seed};
 use super::in_process::InProcess;
+use super::listing::Upstream;
 use super::server::patch;
 use crate::oracle::reports::Termination;
 
@@ -98,6 +101,16 @@ pub enum Step {
         again: bool,
         entries: Vec<Seed>,
     },
+    /// What is behind the proxy changes by itself, and somebody looks.
+    Look {
+        baseline: bool,
+        changes: Vec<(u8, u8)>,
+    },
+    /// A question, by one who may ask all and by one who may ask of this application alone.
+    Ask {
+        what: u8,
+        as_admin: bool,
+    },
     /// The next events get a later time. Without one they tie.
     Pass {
         micros: i64,
@@ -128,13 +141,16 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => (any::<u8>(), 0..3_u8).prop_map(|(group, name)| Step::Rename { group, name }),
         6 => (any::<u8>(), any::<u8>()).prop_map(|(group, member)| Step::Nest { group, member }),
         1 => (0..6_u8).prop_map(|name| Step::Refused { name }),
-        1 => any::<u16>().prop_map(|event| Step::Approve { event }),
+        2 => any::<u16>().prop_map(|event| Step::Approve { event }),
         1 => prop::collection::vec((0..3_u8, 0..6_u8, any::<i8>()), 0..4)
             .prop_map(|left| Step::List { left }),
-        4 => (any::<bool>(), 1..4_u8, any::<bool>(), prop::collection::vec(seed(), 1..5))
+        7 => (any::<bool>(), 1..4_u8, any::<bool>(), prop::collection::vec(seed(), 1..5))
             .prop_map(|(elsewhere, run, again, entries)| {
                 Step::Import { elsewhere, run, again, entries }
             }),
+        3 => (any::<bool>(), prop::collection::vec((0..4_u8, 0..6_u8), 0..4))
+            .prop_map(|(baseline, changes)| Step::Look { baseline, changes }),
+        2 => (any::<u8>(), any::<bool>()).prop_map(|(what, as_admin)| Step::Ask { what, as_admin }),
         4 => prop_oneof![
             Just(1),
             1..1000_i64,
@@ -145,11 +161,26 @@ pub fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+impl Step {
+    /// The application in which it happens.
+    pub fn application(&self) -> &'static str {
+        match self {
+            Step::Look { .. } => "punt",
+            Step::Import { elsewhere: true, .. } => "raft",
+            _ => "boat",
+        }
+    }
+}
+
 /// Plays steps against a server and remembers the ids that it gave.
 pub struct Player<'a> {
     server: &'a InProcess,
-    app: &'static str,
+    pub app: &'static str,
     token: String,
+    /// May ask about this application.
+    auditor: String,
+    /// What is behind it.
+    upstream: Option<Upstream>,
     /// Type and id, living and deleted: requests for deleted ones belong into a history too.
     pub ids: Vec<(&'static str, String)>,
     /// The lists that were uploaded, each with its event.
@@ -164,8 +195,52 @@ impl<'a> Player<'a> {
     /// Adds the application in which the steps will happen.
     pub async fn new(server: &'a InProcess, app: &'static str) -> Player<'a> {
         let token = server.add_app(app).await;
+        Player::of(server, app, token, None).await
+    }
+
+    /// The same with an application that is a proxy; `folder` has the upstream's token.
+    pub async fn proxied(server: &'a InProcess, app: &'static str, folder: &Path) -> Player<'a> {
+        let upstream = Upstream::start().await;
+        let file = folder.join("upstream.token");
+        std::fs::write(&file, "any").unwrap();
+        let new = json!({"application": app,
+            "upstream": {"url": upstream.url, "tokenFile": file}});
+        let added = server.admin("POST", "/api/v1/apps", &new).await;
+        let token = added.body["secretToken"].as_str().unwrap().to_owned();
+        Player::of(server, app, token, Some(upstream)).await
+    }
+
+    async fn of(
+        server: &'a InProcess,
+        app: &'static str,
+        token: String,
+        upstream: Option<Upstream>,
+    ) -> Player<'a> {
+        let new = json!({"role": "app-auditor", "application": app});
+        let added = server.admin("POST", "/api/v1/tokens", &new).await;
+        let auditor = added.body["token"].as_str().unwrap().to_owned();
         let (ids, lists, sent) = (vec![], vec![], vec![]);
-        Player { server, app, token, ids, lists, sent, records: vec![], last_records: vec![] }
+        let (records, last_records) = (vec![], vec![]);
+        Player { server, app, token, auditor, upstream, ids, lists, sent, records, last_records }
+    }
+
+    async fn ask(&self, what: u8, as_admin: bool) {
+        let app = self.app;
+        let path = match what % 8 {
+            0 => format!("apps/{app}/users?limit=3"),
+            1 => format!("apps/{app}/users/userName:user-{}", what / 8),
+            2 => format!("apps/{app}/groups/displayName:group-{}/members", what / 8),
+            3 => "operations".to_owned(),
+            4 => format!("operations/{what}"),
+            5 => "reports/joiners?limit=none".to_owned(),
+            6 => format!("operations?app={app}"),
+            _ => format!("access-log?app={app}"),
+        };
+        let path = format!("/api/v1/{path}");
+        match as_admin {
+            true => self.server.admin("GET", &path, &Value::Null).await,
+            false => self.server.send("GET", &path, &self.auditor, &Value::Null).await,
+        };
     }
 
     async fn send(&mut self, method: &str, path: &str, body: &Value) -> Value {
@@ -372,10 +447,23 @@ impl<'a> Player<'a> {
             Step::Approve { event } => {
                 let size = self.server.server.committer().store().log_size().unwrap();
                 let path = format!("/api/v1/operations/{}/evidence", u64::from(*event) % size);
-                let body = json!({"kind": "ticket", "ref": format!("CHG-{event}")});
+                let mut body = json!({"kind": "ticket", "ref": format!("CHG-{event}")});
+                if event % 2 == 0 {
+                    body["approvedBy"] = json!("Mira Ness");
+                    body["approvedAt"] = json!("2026-03-01T08:00:00.000000Z");
+                }
                 self.server.admin("POST", &path, &body).await;
             }
             Step::List { left } => self.upload(left).await,
+            Step::Look { baseline, changes } => {
+                let Some(upstream) = &self.upstream else { return };
+                upstream.change(changes);
+                let how = if *baseline { "baseline" } else { "drift" };
+                let path = format!("/api/v1/apps/{}/{how}", self.app);
+                let answer = self.server.admin("POST", &path, &Value::Null).await;
+                assert_eq!(answer.status, 200, "{answer:?}");
+            }
+            Step::Ask { what, as_admin } => self.ask(*what, *as_admin).await,
             Step::Import { run, again, entries, .. } => self.import(*run, *again, entries).await,
             Step::Pass { micros } => {
                 let now = self.server.clock.now();

@@ -59,7 +59,7 @@ pub fn seed() -> impl Strategy<Value = Seed> {
     let request = prop_oneof![2 => any::<u8>().prop_map(Some), 1 => Just(None)];
     let modified = prop::collection::vec((0..5_u8, 0..4_u8), 0..3);
     let what = (0..12_u8, 0..8_u8, 0..5_u8, any::<u8>(), 0..6_u8, 0..6_u8);
-    let rest = (modified, 0..3_u8, 0..12_u8);
+    let rest = (modified, 0..3_u8, 0..10_u8);
     (request, 0..9_u8, time, what, rest).prop_map(|(request, name, time, what, rest)| {
         let (twist, action, status, scope, skip, step) = what;
         let (modified, cycle, kind) = rest;
@@ -234,6 +234,9 @@ fn steps(seed: &Seed, status: &str) -> Vec<Value> {
     if seed.step < 3 {
         imported.insert("accountEnabled".into(), word(seed.step != 0).into());
     }
+    if let Some(role) = ["Default Access", "Crew"].get(usize::from(seed.twist)) {
+        imported.insert("appRoleAssignments".into(), (*role).into());
+    }
     let mut steps = vec![json!({
         "name": import[usize::from(seed.step % 3)], "provisioningStepType": "import",
         "status": "success", "description": "It came.", "details": imported,
@@ -279,7 +282,8 @@ fn steps(seed: &Seed, status: &str) -> Vec<Value> {
 
 /// What somebody did to the provider's configuration.
 fn audit(seed: &Seed, id: usize, at: &str) -> Value {
-    let what = ["Quarantine", "Update attribute mappings", "Restart provisioning"];
+    let what =
+        ["Quarantine", "Update attribute mappings or scope", "Restart provisioning configuration"];
     json!({
         "id": format!("Sync_{id:012}"),
         "category": "ProvisioningManagement",

@@ -6,7 +6,7 @@ use std::path::Path;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use event::{Clock, Event, Timestamp};
+use event::{Clock, Event, Seq, Timestamp};
 use provlog::run::{Server, ServerConfig};
 use serde_json::{Value, json};
 use store::StoreError;
@@ -97,11 +97,16 @@ impl InProcess {
 
     /// Every event of the log, decoded.
     pub fn events(&self) -> Vec<Event> {
+        self.events_from(0)
+    }
+
+    /// The events of the log from one on, decoded.
+    pub fn events_from(&self, seq: Seq) -> Vec<Event> {
         let mut events = Vec::new();
         self.server
             .committer()
             .store()
-            .scan_log(0, |seq, bytes| {
+            .scan_log(seq, |seq, bytes| {
                 events.push(event::codec::decode(seq, bytes).unwrap());
                 Ok::<_, StoreError>(ControlFlow::Continue(()))
             })

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::imports;
 use super::known::Known;
-use super::operations::{any_row, operation_of};
+use super::operations::{any_row, observation_of, operation_of};
 use super::questions::{Asked, Expected};
 use super::resources::{changes_of, id_of};
 
@@ -14,10 +14,20 @@ pub fn operation(known: &Known<'_>, asked: &Asked) -> Expected {
     let Some(event) = known.events().get(asked.event as usize) else {
         return Expected::not_found();
     };
-    let whole = match (operation_of(event), imports::imported_of(event)) {
-        (Some(_), _) => request(known, event),
-        (_, Some(_)) => entry(known, event),
-        (None, None) => return Expected::not_found(),
+    let whole = if operation_of(event).is_some() {
+        request(known, event)
+    } else if let Some(seen) = observation_of(event) {
+        let mut row = any_row(known, event);
+        let changes = changes(known, event.header.application, event, seen.number);
+        row.insert("changes".into(), changes.into());
+        row.insert("steps".into(), json!([]));
+        row.insert("request".into(), Value::Null);
+        row.insert("response".into(), Value::Null);
+        row
+    } else if imports::imported_of(event).is_some() {
+        entry(known, event)
+    } else {
+        return Expected::not_found();
     };
     Expected::answer().with("resource", whole).with("rowCount", 1)
 }

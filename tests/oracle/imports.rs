@@ -286,6 +286,8 @@ pub struct Account {
     pub is_there: bool,
     pub was_deleted: bool,
     pub active: bool,
+    /// The entry that switched it off, while it is.
+    pub off: Option<(Timestamp, Seq)>,
     /// The entry that wrote it first, and the last that wrote it or took it away.
     created: Option<(Timestamp, Seq)>,
     deleted: Option<Seq>,
@@ -322,12 +324,14 @@ impl Account {
         if entry.action == Action::Delete {
             (self.is_there, self.active) = (false, false);
             (self.created, self.deleted) = (None, Some(event.seq));
-            self.was_deleted = true;
+            (self.was_deleted, self.off) = (true, None);
             self.values.clear();
         }
         if !writes.contains(&entry.action) {
             return;
         }
+        // The log may begin after the account, which was active at first.
+        self.active = self.active || !self.is_there;
         self.is_there = true;
         self.created = self.created.or(Some((entry.occurred_at, event.seq)));
         if entry.action != Action::Update {
@@ -344,6 +348,8 @@ impl Account {
                 None => self.values.remove(&path),
             };
         }
+        let off = (entry.occurred_at, event.seq);
+        self.off = if self.active { None } else { self.off.or(Some(off)) };
     }
 
     fn value(&self, name: &str, else_called: &Option<String>) -> Value {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::{
-    Application, Content, Credential, Effect, Event, Fact, Method, Number, Operation, ResourceType,
-    Route, Seq,
+    Application, Content, Credential, Effect, Event, Fact, Lifecycle, Method, Number, Observation,
+    Occasion, Operation, ResourceType, Route, Seq,
 };
 use serde_json::{Map, Value, json};
 
@@ -34,6 +34,23 @@ pub fn operation_of(event: &Event) -> Option<&Operation> {
     }
 }
 
+/// What was seen at an upstream.
+pub fn observation_of(event: &Event) -> Option<&Observation> {
+    match &event.header.fact {
+        Fact::Observation(seen) => Some(seen),
+        _ => None,
+    }
+}
+
+/// Whom an event that stands among the operations is about.
+fn number_of(event: &Event) -> Number {
+    match (operation_of(event), observation_of(event)) {
+        (Some(operation), _) => operation.number,
+        (_, Some(seen)) => seen.number,
+        (None, None) => imports::number_of(event),
+    }
+}
+
 /// Method and type of resource.
 pub fn operation_name(event: &Event) -> Option<String> {
     let operation = operation_of(event)?;
@@ -56,20 +73,37 @@ pub fn has_failed(operation: &Operation) -> bool {
 
 /// What a request asked for, in Graph's word.
 pub fn recorded_action(event: &Event, operation: &Operation) -> &'static str {
-    let switched_off = changes_of(event).any(|(subject, changes)| {
-        subject == operation.number
+    match operation.method {
+        _ if !is_write(operation) => "other",
+        Method::Post => "create",
+        Method::Delete => "delete",
+        _ if switches_off(event) => "disable",
+        _ => "update",
+    }
+}
+
+/// Whether the resource that an event is about became inactive by it.
+fn switches_off(event: &Event) -> bool {
+    let number = number_of(event);
+    changes_of(event).any(|(subject, changes)| {
+        subject == number
             && changes.values.iter().any(|change| {
                 change.path.to_string() == "active"
                     && change.old.as_deref() != Some(b"false")
                     && change.new.as_deref() == Some(b"false")
             })
-    });
-    match operation.method {
-        _ if !is_write(operation) => "other",
-        Method::Post => "create",
-        Method::Delete => "delete",
-        _ if switched_off => "disable",
-        _ => "update",
+    })
+}
+
+/// What happened behind our back, in Graph's word.
+fn seen_action(event: &Event, seen: &Observation) -> &'static str {
+    let mut own = changes_of(event).filter(|(subject, _)| *subject == seen.number);
+    match own.find_map(|(_, changes)| changes.lifecycle) {
+        Some(Lifecycle::Created(_)) => "create",
+        Some(Lifecycle::Deleted) => "delete",
+        None if switches_off(event) => "disable",
+        // Who is as they were leaves no event.
+        None => "update",
     }
 }
 
@@ -85,11 +119,10 @@ fn scim_type(operation: &Operation) -> Option<&'static str> {
     (code > 0).then(|| SCIM_TYPES[code])
 }
 
-/// The row of an operation.
+/// The row of a request, or of what was seen at an upstream.
 pub fn row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
-    let operation = operation_of(event).expect("an operation");
     let application = event.header.application;
-    let origin = event.header.origin.clone().expect("a request has an origin");
+    let origin = event.header.origin.clone().expect("somebody asked or looked");
     let mut paths = BTreeSet::new();
     for (_, changes) in changes_of(event) {
         paths.extend(changes.values.iter().map(|change| change.path.to_string()));
@@ -111,30 +144,52 @@ pub fn row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
         "recordedAt": known.time(event.seq),
         "application": known.slug(application),
         "source": "recorded",
-        "action": recorded_action(event, operation),
-        "operation": operation_name(event),
-        "resourceType": type_name(operation.resource_type),
-        "status": if has_failed(operation) { "failure" } else { "success" },
-        "httpStatus": operation.status,
-        "scimType": scim_type(operation),
         "reason": reason(event),
-        "effect": operation.effect.name(),
         "actorType": if is_known { "token" } else { "none" },
         "actorId": is_known.then(|| origin.credential.to_string()),
         "sourceIp": origin.client.map(|client| client.to_string()),
         "userAgent": origin.user_agent,
         "requestId": origin.request_id,
-        "index": operation.index,
-        "durationMs": f64::from(operation.decided_after_us) / 1e3,
-        "results": operation.results,
-        "sawSeq": operation.saw_seq,
         "changedPaths": paths,
         "flags": flags.collect::<Vec<_>>(),
     });
     let Value::Object(mut row) = row else { unreachable!() };
-    let mut who = Map::new();
-    if operation.number != Number::NOBODY {
-        who = identity(known, application, operation.number, event.seq as usize + 1);
+    let own = match (operation_of(event), observation_of(event)) {
+        (Some(operation), _) => json!({
+            "action": recorded_action(event, operation),
+            "operation": operation_name(event),
+            "resourceType": type_name(operation.resource_type),
+            "status": if has_failed(operation) { "failure" } else { "success" },
+            "httpStatus": operation.status,
+            "scimType": scim_type(operation),
+            "effect": operation.effect.name(),
+            "index": operation.index,
+            "durationMs": f64::from(operation.decided_after_us) / 1e3,
+            "results": operation.results,
+            "sawSeq": operation.saw_seq,
+        }),
+        (_, Some(seen)) => json!({
+            "action": seen_action(event, seen),
+            "operation": format!("observation ({})", seen.occasion.name()),
+            "resourceType": type_name(seen.resource_type),
+            "status": "success",
+            "httpStatus": null,
+            "scimType": null,
+            "effect": "applied",
+            "index": null,
+            "durationMs": null,
+            "results": null,
+            "sawSeq": null,
+            // Of these applications no outcome is ever unknown.
+            "settles": [],
+            "verdict": null,
+        }),
+        (None, None) => unreachable!("neither asked nor seen"),
+    };
+    row.extend(own.as_object().cloned().expect("an object"));
+    let (mut who, number) = (Map::new(), number_of(event));
+    if number != Number::NOBODY {
+        who = identity(known, application, number, event.seq as usize + 1);
     }
     for (from, to) in [
         ("userId", "resourceId"),
@@ -147,22 +202,20 @@ pub fn row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
     row
 }
 
-/// The operations of a stretch, newest first.
-fn operations<'a>(
-    known: &Known<'a>,
-    asked: &Asked,
-    applications: &[Application],
-) -> Vec<&'a Event> {
+/// The requests of a stretch and what was seen at upstreams, newest first.
+fn recorded<'a>(known: &Known<'a>, asked: &Asked, applications: &[Application]) -> Vec<&'a Event> {
     let (start, end) = asked.stretch(known);
     let events = known.events()[start..end].iter().rev();
     let fits = |event: &&Event| applications.contains(&event.header.application);
-    events.filter(fits).filter(|event| operation_of(event).is_some()).collect()
+    let is_shown =
+        |event: &&Event| operation_of(event).is_some() || observation_of(event).is_some();
+    events.filter(fits).filter(is_shown).collect()
 }
 
 /// What was recorded and what was imported of a stretch, newest first: entries by the time that their
 /// source gives them.
 fn all<'a>(known: &Known<'a>, asked: &Asked, applications: &[Application]) -> Vec<&'a Event> {
-    let mut events = operations(known, asked, applications);
+    let mut events = recorded(known, asked, applications);
     for application in applications {
         events.extend(imports::entries(known, *application).into_iter().filter(|event| {
             let time = imports::occurred(event);
@@ -187,8 +240,7 @@ pub fn list(known: &Known<'_>, asked: &Asked) -> Expected {
     let mut events = all(known, asked, &applications);
     if let Some(name) = &asked.resource {
         events.retain(|event| {
-            let application = event.header.application;
-            let number = operation_of(event).map_or(imports::number_of(event), |one| one.number);
+            let (application, number) = (event.header.application, number_of(event));
             let kinds = [ResourceType::USER, ResourceType::GROUP];
             kinds.into_iter().any(|kind| ever(known, application, kind, name).contains(&number))
         });
@@ -211,14 +263,22 @@ pub fn unapproved(known: &Known<'_>, asked: &Asked) -> Expected {
         })
         .collect();
     let mut rows = vec![];
-    for event in operations(known, asked, &known.applications(asked.app)) {
-        let operation = operation_of(event).expect("an operation");
+    for event in recorded(known, asked, &known.applications(asked.app)) {
+        let Some(operation) = operation_of(event) else { continue };
         let took_effect = is_write(operation) && operation.effect == Effect::Applied;
         if took_effect && !approved.contains(&event.seq) {
             rows.push(row(known, event).into());
         }
     }
     Expected::rows(rows)
+}
+
+/// `GET /reports/drift`
+pub fn drift(known: &Known<'_>, asked: &Asked) -> Expected {
+    let events = recorded(known, asked, &known.applications(asked.app)).into_iter();
+    let drifted = events
+        .filter(|event| observation_of(event).is_some_and(|seen| seen.occasion == Occasion::Drift));
+    Expected::rows(drifted.map(|event| row(known, event).into()).collect())
 }
 
 /// `GET /apps/{app}/users/{user}/timeline` and that of a group.
@@ -233,7 +293,7 @@ pub fn timeline(known: &Known<'_>, asked: &Asked, kind: ResourceType, slug: &str
     for event in all(known, asked, &[application]) {
         let concerned = match operation_of(event) {
             Some(operation) => [operation.touches.clone(), vec![operation.number]].concat(),
-            None => vec![imports::number_of(event)],
+            None => vec![number_of(event)],
         };
         if !concerned.iter().any(|number| numbers.contains(number)) {
             continue;

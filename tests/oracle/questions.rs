@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::known::{Known, coverage};
 use super::reports::Termination;
 use super::resources::{Found, id_of};
-use super::{detail, imports, members, operations, reports, resources};
+use super::{detail, imports, jobs, members, operations, record, reports, resources, why};
 
 /// A question that is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +36,13 @@ pub enum Kind {
     ImportedUser,
     ImportedTimeline,
     Operation,
+    Why,
+    ImportedWhy,
+    Evidence,
+    Orphans,
+    Drift,
+    Accesses,
+    Job,
 }
 
 /// How a question says when.
@@ -62,7 +69,7 @@ const fn shape(kind: Kind, on: bool, when: When, has_pages: bool) -> Shape {
 }
 
 /// Every question.
-pub const SHAPES: [Shape; 26] = [
+pub const SHAPES: [Shape; 34] = [
     shape(Kind::Users, true, When::At, true),
     shape(Kind::User, true, When::At, false),
     shape(Kind::Groups, true, When::At, true),
@@ -90,6 +97,15 @@ pub const SHAPES: [Shape; 26] = [
     shape(Kind::Operation, true, When::Never, false),
     // With imports there is more to tell of operations than of anything else.
     shape(Kind::Operations, true, When::Stretch, true),
+    shape(Kind::Why, true, When::At, false),
+    // It has the most branches.
+    shape(Kind::Why, true, When::At, false),
+    shape(Kind::ImportedWhy, true, When::At, false),
+    shape(Kind::Evidence, true, When::Never, true),
+    shape(Kind::Orphans, true, When::At, true),
+    shape(Kind::Drift, true, When::Stretch, true),
+    shape(Kind::Accesses, true, When::Stretch, true),
+    shape(Kind::Job, true, When::At, false),
 ];
 
 /// Whether `members` takes `nested` and says `via`, and `users/{user}` takes `include=groups`, yet.
@@ -121,6 +137,9 @@ pub struct Asked {
     pub resource: Option<String>,
     /// One event.
     pub event: Seq,
+    /// A token's id.
+    pub credential: Option<String>,
+    pub job: String,
 }
 
 impl Asked {
@@ -150,12 +169,30 @@ pub struct Expected {
     pub open: Option<&'static str>,
     /// What the answer rests on and was not watched, beside what the record itself lacks.
     pub gaps: Vec<Value>,
+    /// What the texts of an answer have to say, where it has any; the rest of them may be anything.
+    pub texts: Option<Texts>,
+}
+
+/// Of an answer in sentences.
+#[derive(Debug)]
+pub struct Texts {
+    /// Stands in the conclusion.
+    pub concluding: Vec<String>,
+    /// Whether it says what would have to change.
+    pub has_remedy: bool,
 }
 
 impl Expected {
     pub fn answer() -> Expected {
-        let (members, gaps) = (Map::new(), vec![]);
-        Expected { status: 200, members, is_ordered: true, without: None, open: None, gaps }
+        Expected {
+            status: 200,
+            members: Map::new(),
+            is_ordered: true,
+            without: None,
+            open: None,
+            gaps: vec![],
+            texts: None,
+        }
     }
 
     pub fn rows(rows: Vec<Value>) -> Expected {
@@ -175,6 +212,11 @@ impl Expected {
 
     pub fn with_gaps(mut self, gaps: Vec<Value>) -> Expected {
         self.gaps = gaps;
+        self
+    }
+
+    pub fn saying(mut self, concluding: Vec<String>, has_remedy: bool) -> Expected {
+        self.texts = Some(Texts { concluding, has_remedy });
         self
     }
 
@@ -250,6 +292,13 @@ pub fn address(shape: &Shape, asked: &Asked) -> String {
         Kind::ImportedUser => format!("/apps/raft/users/{user}"),
         Kind::ImportedTimeline => format!("/apps/raft/users/{user}/timeline"),
         Kind::Operation => format!("/operations/{}", asked.event),
+        Kind::Why => format!("{app}/users/{user}/why"),
+        Kind::ImportedWhy => format!("/apps/raft/users/{user}/why"),
+        Kind::Evidence => format!("/operations/{}/evidence", asked.event),
+        Kind::Orphans => "/reports/orphans".to_owned(),
+        Kind::Drift => "/reports/drift".to_owned(),
+        Kind::Accesses => "/access-log".to_owned(),
+        Kind::Job => format!("/jobs/{}", asked.job),
     };
     let mut parameters = vec![];
     let mut add = |name: &str, value: Option<String>| {
@@ -298,11 +347,20 @@ pub fn address(shape: &Shape, asked: &Asked) -> String {
                 add(name, Some(value.clone()));
             }
         }
+        Kind::Orphans => {
+            add("app", app);
+            add("list", Some("left".to_owned()));
+        }
+        Kind::Accesses => {
+            add("app", app);
+            add("credential", asked.credential.clone());
+        }
         Kind::Joiners
         | Kind::Leavers
         | Kind::Reactivated
         | Kind::Unapproved
         | Kind::Failing
+        | Kind::Drift
         | Kind::Coverage => add("app", app),
         Kind::Groups
         | Kind::Group
@@ -311,7 +369,11 @@ pub fn address(shape: &Shape, asked: &Asked) -> String {
         | Kind::Diff
         | Kind::ImportedUser
         | Kind::ImportedTimeline
-        | Kind::Operation => {}
+        | Kind::Operation
+        | Kind::Why
+        | Kind::ImportedWhy
+        | Kind::Evidence
+        | Kind::Job => {}
     }
     match parameters.is_empty() {
         true => format!("/api/v1{path}"),
@@ -319,13 +381,13 @@ pub fn address(shape: &Shape, asked: &Asked) -> String {
     }
 }
 
-/// The answer to a question; `None` where its shape does not say what is right. `list` is the one that
-/// was uploaded under the name `left`, when that is known.
+/// The answer to a question; `None` where its shape does not say what is right. `list` is the newest one
+/// that was uploaded under the name `left`, when any is known, with its event.
 pub fn expected(
     shape: &Shape,
     known: &Known<'_>,
     asked: &Asked,
-    list: Option<&[Termination]>,
+    list: Option<(Seq, &[Termination])>,
 ) -> Option<Expected> {
     let expected = match shape.kind {
         Kind::Users => resources::users(known, asked),
@@ -341,7 +403,7 @@ pub fn expected(
         Kind::UserIntervals => members::intervals(known, asked, ResourceType::USER),
         Kind::Joiners => reports::joiners(known, asked),
         Kind::Leavers => reports::leavers(known, asked),
-        Kind::LeaversOfList => reports::leavers_of(known, asked, list?)?,
+        Kind::LeaversOfList => reports::leavers_of(known, asked, list?.1)?,
         Kind::Movers => reports::movers(known, asked),
         Kind::Reactivated => reports::reactivated(known, asked),
         Kind::Blame => resources::blame(known, asked),
@@ -353,6 +415,13 @@ pub fn expected(
         Kind::ImportedUser => imports::user(known, asked),
         Kind::ImportedTimeline => operations::timeline(known, asked, ResourceType::USER, "raft"),
         Kind::Operation => detail::operation(known, asked),
+        Kind::Why => why::why(known, asked, "boat"),
+        Kind::ImportedWhy => why::why(known, asked, "raft"),
+        Kind::Evidence => record::evidence(known, asked),
+        Kind::Orphans => reports::orphans(known, asked, list),
+        Kind::Drift => operations::drift(known, asked),
+        Kind::Accesses => record::accesses(known, asked),
+        Kind::Job => jobs::job(known, asked),
     };
     if expected.status != 200 {
         return Some(expected);

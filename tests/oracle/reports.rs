@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::World;
 use super::known::Known;
+use super::operations::observation_of;
 use super::questions::{Asked, Expected};
 use super::resources::{changes_of, group_name, id_of, identity, runs};
 
@@ -71,7 +72,8 @@ pub fn joiners(known: &Known<'_>, asked: &Asked) -> Expected {
             "active": state(world, turn.number),
             "createdAt": known.time(turn.seq),
             "createdSeq": turn.seq,
-            "startKnown": true,
+            // Who was seen at an upstream may have been there before.
+            "startKnown": observation_of(&known.events()[turn.seq as usize]).is_none(),
         });
         insert(&mut row, new);
         rows.push(row.into());
@@ -268,6 +270,26 @@ pub fn leavers_of(known: &Known<'_>, asked: &Asked, list: &[Termination]) -> Opt
         }
     }
     Some(Expected::rows(rows).open("coverage"))
+}
+
+/// `GET /reports/orphans`; `list` is the newest one, which the event `seq` has.
+pub fn orphans(known: &Known<'_>, asked: &Asked, list: Option<(Seq, &[Termination])>) -> Expected {
+    let Some((seq, list)) = list else { return Expected::not_found() };
+    let at = asked.at_count(known);
+    let mut rows = vec![];
+    for application in known.applications(asked.app) {
+        let world = known.world(application, at);
+        for number in world.users(Some(true)) {
+            if list.iter().any(|person| person.is_of(world, number)) {
+                continue;
+            }
+            let created = world.resources[&number].created;
+            let mut row = columns(known, application, number, at);
+            insert(&mut row, json!({"createdAt": known.time(created), "createdSeq": created}));
+            rows.push(row.into());
+        }
+    }
+    Expected::rows(rows).with("listSeq", seq)
 }
 
 /// `GET /reports/movers`

@@ -182,8 +182,8 @@ pub fn identity(
     let mut row = Map::new();
     row.insert("userId".into(), id_of(known, application, number));
     for name in ["userName", "externalId", "displayName"] {
-        let mention =
-            world.mentions.get(&number).filter(|mention| mention.attribute.name() == name);
+        let mention = known.last(application).mentions.get(&number);
+        let mention = mention.filter(|mention| mention.attribute.name() == name);
         let mentioned = mention.map(|mention| Value::from(mention.value.as_str()));
         let said = if resource.is_some() { None } else { mentioned };
         row.insert(name.into(), said.unwrap_or_else(|| value(resource, name)));
