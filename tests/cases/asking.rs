@@ -2,11 +2,9 @@
 
 mod audit;
 
-use std::process::Output;
-
 use serde_json::{Value, json};
 
-use crate::harness::server::{Client, Server, group, provlog, run, user};
+use crate::harness::server::{Client, Server, group, user};
 
 /// A server with two applications; people ask about the first.
 struct Asked {
@@ -24,16 +22,9 @@ impl Asked {
         Asked { server, scim, folder }
     }
 
-    fn command(&self, arguments: &[&str]) -> Output {
-        let token = self.folder.path().join("data/admin.token");
-        let mut command = provlog();
-        command.env("PROVLOG_SERVER", &self.server.url).env("PROVLOG_TOKEN_FILE", token);
-        run(command.args(arguments))
-    }
-
     /// What a command prints.
     fn text(&self, arguments: &[&str]) -> String {
-        let output = self.command(arguments);
+        let output = self.server.command(arguments);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert!(output.stderr.is_empty(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
@@ -51,7 +42,7 @@ impl Asked {
     }
 
     fn refused(&self, arguments: &[&str], code: i32, words: &str) {
-        let output = self.command(arguments);
+        let output = self.server.command(arguments);
         assert_eq!(output.status.code(), Some(code), "{output:?}");
         let line = std::str::from_utf8(&output.stderr).unwrap();
         assert!(line.contains(words), "{line}");
@@ -156,7 +147,7 @@ fn users_are_paged_to_the_end_and_never_act_on_a_terminal() {
     assert!(all.ends_with("\n\n12 rows\n"), "{all}");
     assert_eq!(all.matches(" of the boat").count(), 11, "{all}");
 
-    let raw = asked.command(&["users", "--app", "paperboat", "--json", "--limit", "1"]);
+    let raw = asked.server.command(&["users", "--app", "paperboat", "--json", "--limit", "1"]);
     let raw = String::from_utf8(raw.stdout).unwrap();
     assert!(!raw.trim_end().contains(char::is_control), "{raw:?}");
     let read: Value = serde_json::from_str(&raw).unwrap();
@@ -400,7 +391,7 @@ fn users_and_groups_are_asked_about_by_name() {
 
     // Display names are not unique: the refusal's one line names whom it may mean.
     let other = asked.add_group("Deck & Crew", &[]);
-    let output = asked.command(&["members", "--app", "paperboat", "Deck & Crew"]);
+    let output = asked.server.command(&["members", "--app", "paperboat", "Deck & Crew"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let line = String::from_utf8(output.stderr).unwrap();
     assert_eq!(line.lines().count(), 1, "{line}");
@@ -486,7 +477,7 @@ fn csv_has_every_row_and_says_beside_it_what_was_not_watched() {
     let crew = asked.add_group("Crew", &[mira]);
     let csv = asked.text(&["members", "--app", "paperboat", "Crew", "--csv"]);
     assert!(csv.lines().nth(1).unwrap().contains(&format!(",{crew},Crew,")), "{csv}");
-    let output = asked.command(&["users", "--app", "paperboat", "--csv", "--at", "-90d"]);
+    let output = asked.server.command(&["users", "--app", "paperboat", "--csv", "--at", "-90d"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(output.stdout, format!("{head}\r\n").into_bytes());
     let told = String::from_utf8(output.stderr).unwrap();

@@ -28,13 +28,7 @@ fn an_application_and_tokens_are_added_to_a_running_server() {
     assert_eq!(token.lines().count(), 1);
     assert_eq!(std::fs::metadata(&token_file).unwrap().permissions().mode() & 0o777, 0o600);
 
-    let command = |arguments: &[&str]| {
-        run(provlog()
-            .args(arguments)
-            .env("PROVLOG_SERVER", &server.url)
-            .env("PROVLOG_TOKEN_FILE", &token_file))
-    };
-    let added = command(&["app", "add", "paperboat", "--profile", "generic", "--json"]);
+    let added = server.command(&["app", "add", "paperboat", "--profile", "generic", "--json"]);
     let added: Value = serde_json::from_slice(&added.stdout).unwrap();
     assert_eq!(added["application"], "paperboat");
     assert_eq!(added["tenantUrl"], format!("{}/apps/paperboat/scim/v2", server.url));
@@ -42,13 +36,13 @@ fn an_application_and_tokens_are_added_to_a_running_server() {
         Client::new(added["tenantUrl"].as_str().unwrap(), added["secretToken"].as_str().unwrap());
     assert_eq!(scim.post("/Users", &user("mira")).status, 201);
 
-    let readable = command(&["app", "add", "second"]);
+    let readable = server.command(&["app", "add", "second"]);
     assert!(text(&readable.stdout).contains("Secret token  plg_"), "{readable:?}");
-    refused(&command(&["app", "add", "second"]), 2, "already there");
-    refused(&command(&["app", "add", "Not A Slug"]), 2, "application");
-    refused(&command(&["app", "add", "third", "--profile", "nope"]), 2, "profile");
+    refused(&server.command(&["app", "add", "second"]), 2, "already there");
+    refused(&server.command(&["app", "add", "Not A Slug"]), 2, "application");
+    refused(&server.command(&["app", "add", "third", "--profile", "nope"]), 2, "profile");
 
-    let auditor = command(&["token", "add", "--role", "auditor", "--json"]);
+    let auditor = server.command(&["token", "add", "--role", "auditor", "--json"]);
     let auditor: Value = serde_json::from_slice(&auditor.stdout).unwrap();
     assert_eq!(auditor["role"], "auditor");
     let auditor = Client::new(&server.url, auditor["token"].as_str().unwrap());
@@ -56,7 +50,8 @@ fn an_application_and_tokens_are_added_to_a_running_server() {
     let body = serde_json::json!({"application": "fourth"});
     assert_eq!(auditor.post("/api/v1/apps", &body).status, 403);
     // A second secret token while the first still works: rotation.
-    let second = command(&["token", "add", "--role", "scim", "--app", "paperboat", "--json"]);
+    let second =
+        server.command(&["token", "add", "--role", "scim", "--app", "paperboat", "--json"]);
     let second: Value = serde_json::from_slice(&second.stdout).unwrap();
     let second = scim.with_token(second["token"].as_str().unwrap());
     assert_eq!(second.get("/Users").body["totalResults"], 1);

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::process::Output;
 
 use event::Clock;
 use serde_json::{Value, json};
 
-use crate::harness::server::{Client, Server, group, provlog, run, user};
+use crate::harness::server::{Client, Server, group, user};
 
 /// A server, and the folder into which its answers are exported.
 struct Exports {
@@ -26,15 +25,8 @@ impl Exports {
         Exports { server, scim, folder }
     }
 
-    fn command(&self, arguments: &[&str]) -> Output {
-        let token = self.folder.path().join("data/admin.token");
-        let mut command = provlog();
-        command.env("PROVLOG_SERVER", &self.server.url).env("PROVLOG_TOKEN_FILE", token);
-        run(command.args(arguments))
-    }
-
     fn text(&self, arguments: &[&str]) -> String {
-        let output = self.command(arguments);
+        let output = self.server.command(arguments);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     }

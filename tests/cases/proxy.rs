@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::harness::server::{Client, Server, group, provlog, run, user};
+use crate::harness::server::{Client, Server, group, run, user};
 use crate::harness::upstream::{Line, Scim2Server, Tls};
 
 /// An application of a recorder that sends everything on.
@@ -34,13 +34,6 @@ impl Proxied {
         let slug = self.slug;
         let path = format!("/api/v1/operations?app={slug}&resource={id}&limit=1");
         self.server.admin().get(&path).body["rows"][0].clone()
-    }
-
-    fn command(&self, folder: &Path, arguments: &[&str]) -> Output {
-        let mut command = provlog();
-        command.env("PROVLOG_SERVER", &self.server.url);
-        command.env("PROVLOG_TOKEN_FILE", folder.join("recorder/admin.token"));
-        run(command.args(arguments))
     }
 }
 
@@ -154,7 +147,7 @@ fn after_a_baseline_the_record_is_what_the_application_has() {
         assert_eq!(direct.post("/Groups", &body).status, 201);
     }
     let proxied = Proxied::start(folder.path(), &upstream.url, "any", false);
-    let output = proxied.command(folder.path(), &["app", "baseline", "boat"]);
+    let output = proxied.server.command(&["app", "baseline", "boat"]);
     assert!(output.status.success(), "{output:?}");
     same(&proxied, &direct);
     // Since when somebody was there, or a member, is not known: they were there already.
@@ -163,7 +156,7 @@ fn after_a_baseline_the_record_is_what_the_application_has() {
     let members = proxied.rows("apps/boat/groups/displayName:Deck/members");
     assert_eq!(members.len(), 120);
     assert!(members.iter().all(|row| row["startKnown"] == false), "{:?}", members[0]);
-    let again = proxied.command(folder.path(), &["app", "drift", "boat"]);
+    let again = proxied.server.command(&["app", "drift", "boat"]);
     assert_eq!(again.status.code(), Some(0), "{again:?}");
 
     // Through the proxy, in words that PATCH has for it.
@@ -186,14 +179,14 @@ fn after_a_baseline_the_record_is_what_the_application_has() {
     let changed = direct.patch(&format!("/Users/{}", ids[9]), &by_hand);
     assert!(changed.status < 300, "{}", changed.text);
     assert_eq!(direct.delete(&format!("/Users/{}", ids[410])).status, 204);
-    let drift = proxied.command(folder.path(), &["app", "drift", "boat"]);
+    let drift = proxied.server.command(&["app", "drift", "boat"]);
     assert_eq!(drift.status.code(), Some(1), "{drift:?}");
     let table = String::from_utf8(drift.stdout).unwrap();
     let line = |id: &str| table.lines().find(|line| line.contains(id)).unwrap_or_default();
     assert!(line(&ids[9]).contains("displayName") && line(&ids[9]).contains("By hand"), "{table}");
     assert!(line(&ids[410]).contains("the resource"), "{table}");
     same(&proxied, &direct);
-    assert_eq!(proxied.command(folder.path(), &["app", "drift", "boat"]).status.code(), Some(0));
+    assert_eq!(proxied.server.command(&["app", "drift", "boat"]).status.code(), Some(0));
 }
 
 /// The checks of scim2-tester by their outcome.

@@ -93,6 +93,14 @@ impl Server {
         Client::new(&self.url, token.trim_end())
     }
 
+    /// Runs a command of ours against this server, with the first admin token.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = provlog();
+        command.env("PROVLOG_SERVER", &self.url);
+        command.env("PROVLOG_TOKEN_FILE", self.data.join("admin.token"));
+        run(command.args(arguments))
+    }
+
     /// A client that provisions into a new application.
     pub fn add_app(&self, slug: &str) -> Client {
         self.add_app_with(slug, json!({}))
