@@ -150,7 +150,7 @@ pub fn step() -> impl Strategy<Value = Step> {
             }),
         3 => (any::<bool>(), prop::collection::vec((0..4_u8, 0..6_u8), 0..4))
             .prop_map(|(baseline, changes)| Step::Look { baseline, changes }),
-        2 => (any::<u8>(), any::<bool>()).prop_map(|(what, as_admin)| Step::Ask { what, as_admin }),
+        4 => (any::<u8>(), any::<bool>()).prop_map(|(what, as_admin)| Step::Ask { what, as_admin }),
         4 => prop_oneof![
             Just(1),
             1..1000_i64,

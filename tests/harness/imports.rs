@@ -231,8 +231,8 @@ pub fn record(seed: &Seed, id: usize, now: Timestamp, sent: &[Sent]) -> Value {
 fn steps(seed: &Seed, status: &str) -> Vec<Value> {
     let import = ["EntryImportAdd", "EntryImportUpdate", "EntryImportDelete"];
     let mut imported = Map::new();
-    if seed.step < 3 {
-        imported.insert("accountEnabled".into(), word(seed.step != 0).into());
+    if seed.step < 4 {
+        imported.insert("accountEnabled".into(), word(seed.skip % 3 != 0).into());
     }
     if let Some(role) = ["Default Access", "Crew"].get(usize::from(seed.twist)) {
         imported.insert("appRoleAssignments".into(), (*role).into());
