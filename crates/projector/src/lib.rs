@@ -41,4 +41,4 @@ pub use resource::apply;
 pub use row::{ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, Version};
 pub use set::{SetChange, Standing, Stay};
 pub use unsettled::Unsettled;
-pub use view::{Bearer, Named, View, seq_at, token_sha256};
+pub use view::{Bearer, Named, Order, View, seq_at, token_sha256};

@@ -20,6 +20,8 @@ use crate::set::{self, SetChange, Standing, Stay};
 
 /// So many of a resource's newest states are looked at before one is looked for.
 const NEWEST_WALKED_MAX: usize = 4;
+/// Of operations in a row so many summaries are read at once.
+const SUMMARIES_READ_TOGETHER: usize = 16;
 
 /// What is known of a resource's names at an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -536,10 +538,50 @@ impl<'a> View<'a> {
         self.index(&key::all_by_request(request_id_hash, &self.within(seqs)), limit)
     }
 
+    /// Shows the summaries of the same, until `visit` breaks off.
+    pub fn operations_of(
+        &self,
+        application: Application,
+        number: Number,
+        seqs: Range<Seq>,
+        order: Order,
+        visit: &mut dyn FnMut(OperationSummary) -> ControlFlow<()>,
+    ) -> Result<(), ProjectorError> {
+        // The keys of an index go from new to old.
+        let direction = match order {
+            Order::NewestFirst => Direction::Forward,
+            Order::OldestFirst => Direction::Backward,
+        };
+        let mut left = self.within(seqs);
+        loop {
+            let range = key::all_by_resource(application, number, &left);
+            let chunk = self.index_in(&range, direction, SUMMARIES_READ_TOGETHER)?;
+            let Some(last) = chunk.last() else { return Ok(()) };
+            match order {
+                Order::NewestFirst => left.end = *last,
+                Order::OldestFirst => left.start = *last + 1,
+            }
+            for summary in self.operations_at(&chunk)? {
+                if visit(summary).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
     fn index(&self, range: &KeyRange, limit: usize) -> Result<Vec<Seq>, ProjectorError> {
+        self.index_in(range, Direction::Forward, limit)
+    }
+
+    fn index_in(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Seq>, ProjectorError> {
         let mut seqs = Vec::new();
         let mut damaged = false;
-        self.rows.scan(range, Direction::Forward, &mut |key, _| {
+        self.rows.scan(range, direction, &mut |key, _| {
             if seqs.len() == limit {
                 return ControlFlow::Break(());
             }
@@ -642,6 +684,15 @@ impl<'a> View<'a> {
         })?;
         failed.map_or(Ok(found), Err)
     }
+}
+
+/// In which order something is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// From the present into the past.
+    NewestFirst,
+    /// From the beginning on.
+    OldestFirst,
 }
 
 /// Who had a value of those that are looked up by.

@@ -1,8 +1,10 @@
 //! Why somebody has an account, or has none: what the evidence at hand says of each step on the way from
 //! the provider's directory to the application.
 
+use std::ops::{ControlFlow, Range};
+
 use event::{Action, Application, CodeKind, Effect, Fact, Number, Seq, Source, Status, Timestamp};
-use projector::{Claim, OperationSummary};
+use projector::{Claim, OperationSummary, Order};
 use serde_json::{Value, json};
 
 use crate::claimed::{account_at, claims_until, entry_of};
@@ -17,6 +19,8 @@ mod words;
 
 /// So many of the newest entries are read for what they tell of the checks of scope.
 const ENTRIES_READ_MAX: usize = 64;
+/// So many of the requests on somebody, and of those that concern them, are looked through from either end.
+const WALKED_MAX: usize = 4_096;
 const NOT_MODIFIED: u16 = 304;
 /// So many changes of the provider's configuration are named.
 const CONFIGURATION_MAX: usize = 5;
@@ -98,10 +102,18 @@ pub(crate) struct About<'a> {
 struct Evidence {
     /// What the provider's log says of the person, newest first.
     entries: Vec<(Claim, Entry, Option<String>)>,
-    /// Requests that wanted to change the person's account, newest first.
-    writes: Vec<OperationSummary>,
-    /// Lookups of the person, newest first.
-    lookups: Vec<(Seq, u32)>,
+    requests: Requests,
+}
+
+/// What the requests about somebody tell, without reading them all.
+#[derive(Default)]
+struct Requests {
+    /// The first and the last that wanted to change the person's account.
+    first_write: Option<Seq>,
+    last_write: Option<OperationSummary>,
+    first_lookup: Option<Seq>,
+    /// The last lookup before the account was to be made: the provider's matching step. How many it found.
+    matching: Option<(Seq, u32)>,
 }
 
 impl About<'_> {
@@ -162,32 +174,12 @@ impl About<'_> {
     fn evidence(&self) -> Result<Evidence, Error> {
         let record = self.record;
         let mut claims = vec![];
-        let (mut writes, mut lookups) = (vec![], vec![]);
-        let until = self.at.map_or(0, |at| at + 1);
         for number in self.numbers {
             claims.append(&mut claims_until(record, self.application, *number, self.time)?);
-            for seq in record.view.by_resource(self.application, *number, 0..until, usize::MAX)? {
-                let Some(summary) = record.view.operation(seq)? else { continue };
-                if summary.number != *number || summary.is_observation() {
-                    continue;
-                }
-                if summary.action != Action::Other {
-                    writes.push(summary);
-                } else if let Fact::Operation(operation) = record.header(seq)?.fact
-                    && operation.effect == Effect::Read
-                {
-                    // Who is as the client knew them is not shown, and is there.
-                    let is_unchanged = operation.status == NOT_MODIFIED;
-                    let results = operation.results.unwrap_or(0) + u32::from(is_unchanged);
-                    lookups.push((seq, results));
-                }
-            }
         }
         claims.retain(|claim| claim.source == Source::Provisioning);
         claims.sort_by_key(|claim| std::cmp::Reverse(claim.moment));
         claims.truncate(ENTRIES_READ_MAX);
-        writes.sort_by_key(|one| std::cmp::Reverse(one.seq));
-        lookups.sort_by_key(|(seq, _)| std::cmp::Reverse(*seq));
         let mut entries = vec![];
         for claim in claims {
             let header = record.header(claim.moment.seq)?;
@@ -197,7 +189,76 @@ impl About<'_> {
             };
             entries.push((claim, entry_of(record, &claim)?, skip));
         }
-        Ok(Evidence { entries, writes, lookups })
+        Ok(Evidence { entries, requests: self.requests()? })
+    }
+
+    fn requests(&self) -> Result<Requests, Error> {
+        let until = self.at.map_or(0, |at| at + 1);
+        let is_write = |one: &OperationSummary| one.action != Action::Other;
+        let is_lookup = |one: &OperationSummary| one.effect == Some(Effect::Read);
+        let (mut found, mut created) = (Requests::default(), None::<Seq>);
+        for number in self.numbers {
+            let (mut first_write, mut first_lookup, mut first_create) = (None, None, None);
+            self.walk(*number, 0..until, Order::OldestFirst, &mut |one| {
+                if is_lookup(&one) {
+                    first_lookup = first_lookup.or(Some(one.seq));
+                } else if is_write(&one) {
+                    first_write = first_write.or(Some(one.seq));
+                    first_create = Some(one.seq).filter(|_| one.action == Action::Create);
+                }
+                first_create.is_some()
+            })?;
+            found.first_write = found.first_write.into_iter().chain(first_write).min();
+            found.first_lookup = found.first_lookup.into_iter().chain(first_lookup).min();
+            created = created.into_iter().chain(first_create).min();
+        }
+        for number in self.numbers {
+            let newest = |end: Seq, fits: &dyn Fn(&OperationSummary) -> bool| {
+                let mut newest = None;
+                self.walk(*number, 0..end, Order::NewestFirst, &mut |one| {
+                    newest = Some(one).filter(|one| fits(one));
+                    newest.is_some()
+                })?;
+                Ok::<_, Error>(newest)
+            };
+            let write = newest(until, &is_write)?;
+            let is_later = |one: &OperationSummary| {
+                found.last_write.as_ref().is_none_or(|last| last.seq < one.seq)
+            };
+            if write.as_ref().is_some_and(is_later) {
+                found.last_write = write;
+            }
+            let lookup = newest(created.unwrap_or(until), &is_lookup)?.map(|one| one.seq);
+            if let Some(seq) = lookup
+                && found.matching.is_none_or(|(last, _)| last < seq)
+                && let Fact::Operation(operation) = self.record.header(seq)?.fact
+            {
+                // Who is as the client knew them is not shown, and is there.
+                let is_unchanged = operation.status == NOT_MODIFIED;
+                let results = operation.results.unwrap_or(0) + u32::from(is_unchanged);
+                found.matching = Some((seq, results));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Walks along the requests on somebody until one is enough.
+    fn walk(
+        &self,
+        number: Number,
+        seqs: Range<Seq>,
+        order: Order,
+        is_enough: &mut dyn FnMut(OperationSummary) -> bool,
+    ) -> Result<(), Error> {
+        let mut walked = 0;
+        Ok(self.record.view.operations_of(self.application, number, seqs, order, &mut |one| {
+            walked += 1;
+            let is_own = one.number == number && !one.is_observation();
+            match (is_own && is_enough(one)) || walked == WALKED_MAX {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })?)
     }
 
     fn source(&self, evidence: &Evidence) -> Node {
@@ -207,9 +268,8 @@ impl About<'_> {
             node.nodes.push(self.check(evidence, "activeInSource", ACTIVE, "active in the source"));
             return node;
         }
-        let asked = evidence.writes.last().map(|one| one.seq);
-        let asked = asked.or(evidence.lookups.last().map(|(seq, _)| *seq));
-        match asked {
+        let Requests { first_write, first_lookup, .. } = evidence.requests;
+        match first_write.or(first_lookup) {
             Some(seq) => {
                 let text = "The provider asked for them, so it knew them then.";
                 Node::new("knownToSource", State::Yes, text, &[seq])
@@ -284,18 +344,15 @@ impl About<'_> {
     }
 
     fn matched(&self, evidence: &Evidence) -> Node {
-        // The lookup before the first create is the provider's matching step.
-        let created = evidence.writes.iter().rev().find(|one| one.action == Action::Create);
-        let before = |seq: Seq| created.is_none_or(|created| seq < created.seq);
-        if let Some((seq, results)) = evidence.lookups.iter().find(|(seq, _)| before(*seq)) {
+        if let Some((seq, results)) = evidence.requests.matching {
             return match results {
                 0 => Node::new(
                     "matched",
                     State::No,
                     "The provider looked for the account and found none.",
-                    &[*seq],
+                    &[seq],
                 ),
-                _ => Node::new("matched", State::Yes, "The provider found the account.", &[*seq]),
+                _ => Node::new("matched", State::Yes, "The provider found the account.", &[seq]),
             };
         }
         for (claim, entry, _) in &evidence.entries {
@@ -314,7 +371,7 @@ impl About<'_> {
 
     /// Whether a request came, how it was answered, and whether it took.
     fn requested(&self, evidence: &Evidence) -> Result<Vec<Node>, Error> {
-        let Some(last) = evidence.writes.first() else {
+        let Some(last) = &evidence.requests.last_write else {
             let told = evidence.entries.iter().any(|(claim, ..)| claim.status == Status::Success);
             let (state, text) = match told {
                 true => (
@@ -423,8 +480,8 @@ impl About<'_> {
                 claims.push(claim);
             }
             match claims.len() < CONFIGURATION_MAX {
-                true => std::ops::ControlFlow::Continue(()),
-                false => std::ops::ControlFlow::Break(()),
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
             }
         })?;
         for claim in claims {
@@ -460,7 +517,7 @@ impl About<'_> {
                 Status::Success | Status::Warning => {}
             }
         }
-        if let Some(last) = evidence.writes.first() {
+        if let Some(last) = &evidence.requests.last_write {
             let detail = self.refusal(last.seq)?;
             let text = format!(
                 "The provider asked for it, and the last request was refused with {}{detail}",
@@ -469,8 +526,8 @@ impl About<'_> {
             let remedy = "Correct what the refusal names; the provider tries again by itself.";
             return Ok((text, Some(remedy.to_owned())));
         }
-        if let Some((seq, _)) = evidence.lookups.first() {
-            let when = second(self.record.recorded_at(*seq)?);
+        if let Some((seq, _)) = evidence.requests.matching {
+            let when = second(self.record.recorded_at(seq)?);
             let text = format!(
                 "The provider looked for the account at {when}, found none, and sent no request to \
                  create it: it decided against it, or has not come to it yet."

@@ -1,6 +1,8 @@
 //! Why an account is switched off. `active=false` looks the same whatever is behind it; only the
 //! provider's log tells the causes apart.
 
+use std::ops::ControlFlow;
+
 use event::{Action, Seq, Status};
 
 use store::key::Moment;
@@ -9,7 +11,6 @@ use super::{About, Evidence};
 use crate::entry::{Entry, truth};
 use crate::error::Error;
 use crate::join::explained;
-use crate::report::people::active_stays;
 
 /// What a provider means by switching an account off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,8 +101,19 @@ pub(super) fn cause_of(
 ) -> Result<Cause, Error> {
     let record = about.record;
     let until = about.at.unwrap_or(0);
-    let stays = active_stays(&record.view, about.application, about.number)?;
-    let ended = stays.iter().rev().filter_map(|stay| stay.end).find(|end| *end <= until);
+    let (mut ended, mut was_active) = (None, false);
+    record.view.versions(about.application, about.number, until, &mut |version| {
+        was_active = version.state.is_some() && version.active;
+        match was_active {
+            true => ControlFlow::Break(()),
+            false => {
+                ended = Some(version.seq);
+                ControlFlow::Continue(())
+            }
+        }
+    })?;
+    // An account that was never on was not switched off either.
+    let ended = ended.filter(|_| was_active);
     let mut seqs: Vec<Seq> = ended.into_iter().collect();
     let since = evidence.entries.iter().filter(|(claim, ..)| Some(claim.moment) >= off);
     let mut entries: Vec<_> = since.collect();
