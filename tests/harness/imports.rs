@@ -232,7 +232,7 @@ fn steps(seed: &Seed, status: &str) -> Vec<Value> {
     let import = ["EntryImportAdd", "EntryImportUpdate", "EntryImportDelete"];
     let mut imported = Map::new();
     if seed.step < 4 {
-        imported.insert("accountEnabled".into(), word(seed.skip % 3 != 0).into());
+        imported.insert("accountEnabled".into(), word(!seed.skip.is_multiple_of(3)).into());
     }
     if let Some(role) = ["Default Access", "Crew"].get(usize::from(seed.twist)) {
         imported.insert("appRoleAssignments".into(), (*role).into());
