@@ -19,8 +19,6 @@ mod words;
 
 /// So many of the newest entries are read for what they tell of the checks of scope.
 const ENTRIES_READ_MAX: usize = 64;
-/// So many of the requests on somebody, and of those that concern them, are looked through from either end.
-const WALKED_MAX: usize = 4_096;
 const NOT_MODIFIED: u16 = 304;
 /// So many changes of the provider's configuration are named.
 const CONFIGURATION_MAX: usize = 5;
@@ -250,11 +248,9 @@ impl About<'_> {
         order: Order,
         is_enough: &mut dyn FnMut(OperationSummary) -> bool,
     ) -> Result<(), Error> {
-        let mut walked = 0;
         Ok(self.record.view.operations_of(self.application, number, seqs, order, &mut |one| {
-            walked += 1;
             let is_own = one.number == number && !one.is_observation();
-            match (is_own && is_enough(one)) || walked == WALKED_MAX {
+            match is_own && is_enough(one) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }

@@ -341,9 +341,8 @@ pub fn mention_before(
     folded: &str,
     since: Seq,
 ) -> Vec<u8> {
-    let resource_type = mentioned_type(resource_type, attribute);
-    let prefix = lookup_prefix(MENTION_BEFORE, application, resource_type, attribute, folded);
-    prefix.u64(!since).0
+    let prefix = mentions_before(application, resource_type, attribute, folded).from;
+    Key(prefix).u64(!since).0
 }
 
 /// All rows of [`mention_before`] of a value, newest first.
