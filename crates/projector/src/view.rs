@@ -6,22 +6,23 @@ use std::ops::{ControlFlow, Range};
 use event::codec::decode_header;
 use event::{Application, Attribute, Credential, Number, ResourceType, Seq, Timestamp};
 use sha2::{Digest, Sha256};
-use store::key::{self, Class, KeyRange, Set};
+use store::key::{self, KeyRange, Set};
 use store::{Direction, ReadRows, Row, Store, StoreError};
 use subtle::ConstantTimeEq;
 
 use crate::error::ProjectorError;
 use crate::fold::unique;
-use crate::operation::OperationSummary;
 use crate::row::{
     self, ApplicationRow, CredentialRow, Gap, Identity, Mentioned, Recorder, Version,
 };
 use crate::set::{self, SetChange, Standing, Stay};
 
+mod operations;
+
+pub use operations::Order;
+
 /// So many of a resource's newest states are looked at before one is looked for.
 const NEWEST_WALKED_MAX: usize = 4;
-/// Of operations in a row so many summaries are read at once.
-const SUMMARIES_READ_TOGETHER: usize = 16;
 
 /// What is known of a resource's names at an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -421,179 +422,6 @@ impl<'a> View<'a> {
         Ok(stays)
     }
 
-    /// Shows the summaries of a range's operations, newest first, until `visit` breaks off.
-    pub fn operations(
-        &self,
-        seqs: Range<Seq>,
-        visit: &mut dyn FnMut(OperationSummary) -> ControlFlow<()>,
-    ) -> Result<(), ProjectorError> {
-        let mut failed = None;
-        self.rows.scan(
-            &key::operations(&self.within(seqs)),
-            Direction::Backward,
-            &mut |key, value| {
-                let summary =
-                    key::operation_seq(key).and_then(|seq| OperationSummary::decode(seq, value));
-                match summary {
-                    Some(summary) => visit(summary),
-                    None => {
-                        failed = Some(ProjectorError::row("an operation"));
-                        ControlFlow::Break(())
-                    }
-                }
-            },
-        )?;
-        failed.map_or(Ok(()), Err)
-    }
-
-    /// The summaries of the operations at these places, each of which must be one.
-    pub fn operations_at(&self, seqs: &[Seq]) -> Result<Vec<OperationSummary>, ProjectorError> {
-        let keys: Vec<Vec<u8>> = seqs.iter().map(|seq| key::operation(*seq)).collect();
-        let values = self.rows.get_all(&keys)?;
-        let summaries = seqs.iter().zip(values).map(|(seq, value)| {
-            let value = value.filter(|_| self.knows(*seq));
-            let summary = value.and_then(|value| OperationSummary::decode(*seq, &value));
-            summary.ok_or_else(|| ProjectorError::row("an operation"))
-        });
-        summaries.collect()
-    }
-
-    /// The summary of the operation at `seq`; `None` where another kind of event stands.
-    pub fn operation(&self, seq: Seq) -> Result<Option<OperationSummary>, ProjectorError> {
-        if !self.knows(seq) {
-            return Ok(None);
-        }
-        let Some(value) = self.rows.get(&key::operation(seq))? else { return Ok(None) };
-        let summary = OperationSummary::decode(seq, &value);
-        summary.map(Some).ok_or_else(|| ProjectorError::row("an operation"))
-    }
-
-    /// The classes that have operations, and how many.
-    pub fn classes(&self) -> Result<Vec<(Class, u64)>, ProjectorError> {
-        let what = "a class";
-        let mut classes = self.collect(&key::classes(), |key, value| {
-            let class = key::class_parts(key).ok_or_else(|| ProjectorError::row(what))?;
-            Ok((class, row::decode_seq(what, value)?))
-        })?;
-        classes.retain(|(class, _)| *class != Class::ALL);
-        Ok(classes)
-    }
-
-    /// How many operations a class has, or with [`Class::ALL`] the log.
-    pub fn class_count(&self, class: Class) -> Result<u64, ProjectorError> {
-        let count = self.rows.get(&key::class(class))?;
-        count.map_or(Ok(0), |count| row::decode_seq("a class", &count))
-    }
-
-    /// How many operations of a class are older than `before`.
-    pub fn class_count_before(&self, class: Class, before: Seq) -> Result<u64, ProjectorError> {
-        let before = self.within(0..before).end;
-        let last = match class {
-            Class::ALL => {
-                let last = self.rows.first(&key::operations(&(0..before)), Direction::Backward)?;
-                let Some((key, value)) = last else { return Ok(0) };
-                let summary =
-                    key::operation_seq(&key).and_then(|seq| OperationSummary::decode(seq, &value));
-                return summary
-                    .map(|one| one.ordinal)
-                    .ok_or_else(|| ProjectorError::row("an operation"));
-            }
-            class => {
-                self.rows.first(&key::all_by_class(class, &(0..before)), Direction::Forward)?
-            }
-        };
-        last.map_or(Ok(0), |(_, place)| row::decode_seq("a class", &place))
-    }
-
-    /// The places of a class's operations in a range, newest first, at most `limit`.
-    pub fn by_class(
-        &self,
-        class: Class,
-        seqs: Range<Seq>,
-        limit: usize,
-    ) -> Result<Vec<Seq>, ProjectorError> {
-        self.index(&key::all_by_class(class, &self.within(seqs)), limit)
-    }
-
-    /// The places of a range's operations that are on a resource or person, or concern it; newest
-    /// first, at most `limit`.
-    pub fn by_resource(
-        &self,
-        application: Application,
-        number: Number,
-        seqs: Range<Seq>,
-        limit: usize,
-    ) -> Result<Vec<Seq>, ProjectorError> {
-        self.index(&key::all_by_resource(application, number, &self.within(seqs)), limit)
-    }
-
-    /// The places of a range's operations whose request's id has this hash, newest first, at most
-    /// `limit`.
-    pub fn by_request(
-        &self,
-        request_id_hash: u64,
-        seqs: Range<Seq>,
-        limit: usize,
-    ) -> Result<Vec<Seq>, ProjectorError> {
-        self.index(&key::all_by_request(request_id_hash, &self.within(seqs)), limit)
-    }
-
-    /// Shows the summaries of the same, until `visit` breaks off.
-    pub fn operations_of(
-        &self,
-        application: Application,
-        number: Number,
-        seqs: Range<Seq>,
-        order: Order,
-        visit: &mut dyn FnMut(OperationSummary) -> ControlFlow<()>,
-    ) -> Result<(), ProjectorError> {
-        // The keys of an index go from new to old.
-        let direction = match order {
-            Order::NewestFirst => Direction::Forward,
-            Order::OldestFirst => Direction::Backward,
-        };
-        let mut left = self.within(seqs);
-        loop {
-            let range = key::all_by_resource(application, number, &left);
-            let chunk = self.index_in(&range, direction, SUMMARIES_READ_TOGETHER)?;
-            let Some(last) = chunk.last() else { return Ok(()) };
-            match order {
-                Order::NewestFirst => left.end = *last,
-                Order::OldestFirst => left.start = *last + 1,
-            }
-            for summary in self.operations_at(&chunk)? {
-                if visit(summary).is_break() {
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    fn index(&self, range: &KeyRange, limit: usize) -> Result<Vec<Seq>, ProjectorError> {
-        self.index_in(range, Direction::Forward, limit)
-    }
-
-    fn index_in(
-        &self,
-        range: &KeyRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<Seq>, ProjectorError> {
-        let mut seqs = Vec::new();
-        let mut damaged = false;
-        self.rows.scan(range, direction, &mut |key, _| {
-            if seqs.len() == limit {
-                return ControlFlow::Break(());
-            }
-            match key::index_seq(key) {
-                Some(seq) => seqs.push(seq),
-                None => damaged = true,
-            }
-            if damaged { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        if damaged { Err(ProjectorError::row("an index")) } else { Ok(seqs) }
-    }
-
     /// The requests that were about to be sent on and have no outcome, oldest first.
     pub fn intents(&self) -> Result<Vec<Seq>, ProjectorError> {
         self.collect(&key::intents(), |key, _| {
@@ -684,15 +512,6 @@ impl<'a> View<'a> {
         })?;
         failed.map_or(Ok(found), Err)
     }
-}
-
-/// In which order something is shown.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Order {
-    /// From the present into the past.
-    NewestFirst,
-    /// From the beginning on.
-    OldestFirst,
 }
 
 /// Who had a value of those that are looked up by.

@@ -154,6 +154,28 @@ async fn an_operation_stands_in_a_timeline_once() {
     assert_eq!(seqs.len(), 5);
 }
 
+/// What concerns somebody does not hide the last request on them.
+#[tokio::test]
+async fn why_knows_the_last_request_behind_many_on_groups() {
+    let server = Server::with_application().await;
+    let created = server.user(1, None).await;
+    server.group(3, &[]).await;
+    for turn in 0..100 {
+        let mut patch = operation(Method::Patch, ResourceType::GROUP, 3, 204);
+        patch.touches = crate::harness::numbers(&[1]);
+        let member = crate::harness::numbers(&[1]);
+        let changes = match turn % 2 {
+            0 => Changes { joined: member, ..Changes::default() },
+            _ => Changes { left: member, ..Changes::default() },
+        };
+        server.append(applied(patch, vec![part(3, changes)])).await;
+    }
+    let why = server.ask("/api/v1/apps/paperboat/users/user-1/why").await;
+    let nodes = why["resource"]["nodes"].as_array().unwrap();
+    let requested = nodes.iter().find(|node| node["name"] == "requested").unwrap();
+    assert_eq!((&requested["state"], &requested["seqs"]), (&json!("yes"), &json!([created])));
+}
+
 /// A request to create Ole that is refused.
 async fn refuse(server: &Server, number: u32) -> Seq {
     let mention = Mention {

@@ -1,6 +1,6 @@
 //! Keys come back apart, sort as they should, and ranges hold what they say.
 
-use event::{CodeKind, Timestamp};
+use event::{Attribute, CodeKind, Timestamp};
 
 use super::*;
 
