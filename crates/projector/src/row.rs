@@ -225,6 +225,12 @@ impl Version {
         identity.map_err(|_| ProjectorError::row(what))
     }
 
+    pub(crate) fn is_deletion(bytes: &[u8]) -> Result<bool, ProjectorError> {
+        let stored: StoredVersion<'_> =
+            decode_row(bytes).map_err(ProjectorError::undecodable("a version"))?;
+        Ok(stored.state.is_none())
+    }
+
     /// The SCIM id, while the resource exists.
     pub fn id(&self) -> Option<&str> {
         self.state.as_ref()?.get("id")?.as_str()

@@ -349,6 +349,35 @@ impl<'a> View<'a> {
         failed.map_or(Ok(()), Err)
     }
 
+    /// The events at `seq` and before that made a state of a resource, newest first.
+    pub fn version_seqs(
+        &self,
+        application: Application,
+        number: Number,
+        seq: Seq,
+    ) -> Result<Vec<Seq>, ProjectorError> {
+        let Some(seq) = self.until(seq) else { return Ok(vec![]) };
+        self.collect(&key::versions_until(application, number, seq), |key, _| {
+            key::version_seq(key).ok_or_else(|| ProjectorError::row("a version"))
+        })
+    }
+
+    /// Whether the event at `seq` deleted a resource.
+    pub fn was_deleted_by(
+        &self,
+        application: Application,
+        number: Number,
+        seq: Seq,
+    ) -> Result<bool, ProjectorError> {
+        if !self.knows(seq) {
+            return Ok(false);
+        }
+        // Of most events there is no such row, which costs no read of a block.
+        let row = self.rows.get(&key::version(application, number, seq))?;
+        let is_deletion = row.map(|row| Version::is_deletion(&row)).transpose()?;
+        Ok(is_deletion.unwrap_or(false))
+    }
+
     /// Whether a number ever had a resource.
     pub fn was_resource(
         &self,
@@ -414,7 +443,21 @@ impl<'a> View<'a> {
         application: Application,
         member: Number,
     ) -> Result<Vec<Stay>, ProjectorError> {
-        let mut stays = set::stays_in(self.rows, &key::mirrors(application, member))?;
+        self.known_stays(&key::mirrors(application, member))
+    }
+
+    /// The same of one group.
+    pub fn stays_in(
+        &self,
+        application: Application,
+        member: Number,
+        group: Number,
+    ) -> Result<Vec<Stay>, ProjectorError> {
+        self.known_stays(&key::mirrors_in(application, member, Set::Members(group)))
+    }
+
+    fn known_stays(&self, range: &KeyRange) -> Result<Vec<Stay>, ProjectorError> {
+        let mut stays = set::stays_in(self.rows, range)?;
         stays.retain(|stay| self.knows(stay.start));
         for stay in &mut stays {
             stay.end = stay.end.filter(|end| self.knows(*end));

@@ -1,26 +1,26 @@
 //! Which event gave a resource each of its values and memberships, and which took away what it had.
 //! Pure over rows and log.
 
-use std::ops::ControlFlow;
+use std::collections::BTreeMap;
 
-use event::codec::decode;
 use event::{Application, Changes, Content, Number, Path, Seq, ValueChange};
-use projector::{ProjectorError, View};
+use projector::ProjectorError;
 use store::key::Set;
-use store::{Store, StoreError};
+
+use crate::record::Record;
 
 /// Where a value comes from.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Cause {
+pub(crate) struct Cause {
     /// What was set, or taken away.
-    pub what: What,
+    pub(crate) what: What,
     /// The event that did it.
-    pub seq: Seq,
+    pub(crate) seq: Seq,
 }
 
 /// What an event set or took away.
 #[derive(Clone, PartialEq, Debug)]
-pub enum What {
+pub(crate) enum What {
     /// An attribute's value; taken away when there is no new one.
     Value(ValueChange),
     /// A membership in a group.
@@ -34,7 +34,7 @@ pub enum What {
 
 impl What {
     /// The path under which it is asked for.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         match self {
             What::Value(change) => change.path.to_string(),
             What::Membership { .. } => "groups".to_owned(),
@@ -42,7 +42,7 @@ impl What {
     }
 
     /// Whether a name asks for it: its path, or the attribute in whatever schema.
-    pub fn is_named(&self, name: &str) -> bool {
+    pub(crate) fn is_named(&self, name: &str) -> bool {
         match self {
             What::Value(change) => change.path.attribute == name || change.path.to_string() == name,
             What::Membership { .. } => name == "groups",
@@ -50,7 +50,7 @@ impl What {
     }
 
     /// Whether the resource has it.
-    pub fn is_present(&self) -> bool {
+    pub(crate) fn is_present(&self) -> bool {
         match self {
             What::Value(change) => change.new.is_some(),
             What::Membership { joined, .. } => *joined,
@@ -62,22 +62,17 @@ impl What {
 ///
 /// # Errors
 /// Here and in the following, when the rows or the log cannot be read.
-pub fn values(
-    view: &View<'_>,
-    store: &Store,
+pub(crate) fn values(
+    record: &Record<'_>,
     application: Application,
     number: Number,
     at: Seq,
 ) -> Result<Vec<Cause>, ProjectorError> {
-    let mut seqs = vec![];
-    view.versions(application, number, at, &mut |version| {
-        seqs.push(version.seq);
-        ControlFlow::Continue(())
-    })?;
+    let seqs = record.view.version_seqs(application, number, at)?;
     let mut causes: Vec<Cause> = vec![];
-    for seq in seqs {
-        let bytes = store.event_bytes(seq)?.ok_or(StoreError::Gap { expected: seq })?;
-        let event = decode(seq, &bytes).map_err(|source| ProjectorError::Event { seq, source })?;
+    for event in record.events(&seqs) {
+        let event = event?;
+        let seq = event.seq;
         let own = event.parts.into_iter().filter(|part| part.subject == number);
         let values = own.filter_map(|part| match part.content {
             Content::Changes(Changes { values, .. }) => Some(values),
@@ -105,14 +100,14 @@ fn replaces(cause: &Cause, path: &Path) -> bool {
 
 /// The last beginning or end of the membership in each group that somebody was in up to an event, by
 /// group.
-pub fn memberships(
-    view: &View<'_>,
+pub(crate) fn memberships(
+    record: &Record<'_>,
     application: Application,
     number: Number,
     at: Seq,
 ) -> Result<Vec<Cause>, ProjectorError> {
-    let mut last = std::collections::BTreeMap::<Number, Cause>::new();
-    for stay in view.stays(application, number)? {
+    let mut last = BTreeMap::<Number, Cause>::new();
+    for stay in record.view.stays(application, number)? {
         let Set::Members(group) = stay.set else { continue };
         if stay.start > at {
             continue;

@@ -125,15 +125,19 @@ pub fn intervals_of_group(
     Ok(intervals)
 }
 
-/// The stays of a member in groups that meet a range of events, by group and start.
+/// The stays of a member in one group, or in all, that meet a range of events, by group and start.
 pub fn intervals_of_member(
     view: &View<'_>,
     application: Application,
     member: Number,
+    group: Option<Number>,
     seqs: &Range<Seq>,
 ) -> Result<Vec<Interval>, ProjectorError> {
-    let stays = view.stays(application, member)?.into_iter();
-    let intervals = stays.filter_map(|stay| match stay.set {
+    let stays = match group {
+        Some(group) => view.stays_in(application, member, group)?,
+        None => view.stays(application, member)?,
+    };
+    let intervals = stays.into_iter().filter_map(|stay| match stay.set {
         Set::Members(group) => Some(Interval { member, group, start: stay.start, end: stay.end }),
         Set::Existing(_) | Set::Active => None,
     });

@@ -14,7 +14,7 @@
 
 mod answer;
 pub mod as_of;
-pub mod blame;
+mod blame;
 mod caller;
 mod claimed;
 mod coverage;

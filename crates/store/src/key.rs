@@ -419,8 +419,13 @@ pub fn mirrors_until(application: Application, member: Number, set: Set, seq: Se
     KeyRange { from: mirror(application, member, set, seq), to: all.to }
 }
 
-/// The stays of a member in the members of any resource, by resource; the one that lasts comes first,
-/// then those that are over, newest first.
+/// All stays of a member in a set: the one that lasts comes first, then those that are over, newest
+/// first.
+pub fn mirrors_in(application: Application, member: Number, set: Set) -> KeyRange {
+    KeyRange::prefix(mirror_open(application, member, set))
+}
+
+/// The stays of a member in the members of any resource, by resource, each as [`mirrors_in`] has them.
 pub fn mirrors(application: Application, member: Number) -> KeyRange {
     let (kind, _) = Set::Members(Number::NOBODY).codes();
     KeyRange::prefix(Key::new(MIRROR).app(application).u32(member.0).u8(kind).0)

@@ -325,6 +325,7 @@ mod tests {
         for number in numbers {
             let set = Set::Members(number);
             check(&key::mirrors(APP, number));
+            check(&key::mirrors_in(APP, number, set));
             for seq in (0..10).chain([Seq::MAX]) {
                 check(&key::versions_until(APP, number, seq));
                 check(&key::set_bases(APP, set, seq));

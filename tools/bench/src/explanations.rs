@@ -3,12 +3,12 @@
 //! of it, the frame of HTTP) is measured between, and taken off.
 
 use event::{Stopwatch, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::figures::percentile;
 use crate::in_process::{self, InProcess, Message};
 use crate::log_pages::{answer, answered, graph_filters};
-use crate::play::Filled;
+use crate::play::{Filled, request_id};
 use crate::questions::samples;
 use crate::random::Random;
 use crate::table::{Goal, Row};
@@ -17,9 +17,11 @@ use crate::{Outcome, Plan};
 /// So many entries are imported in a round, in requests of so many.
 const IMPORTED: usize = 20_000;
 const PER_REQUEST: usize = 2_000;
-/// What changed is asked of so many hours, when the workload has so many operations.
-const DIFF_HOURS: u64 = 30 * 24;
-const DIFF_OPERATIONS: u64 = 1_000_000;
+/// What changed is asked of the last so many requests: in a larger workload more happens in a day.
+const DIFF_REQUESTS: u64 = 350_000;
+/// A larger workload has the same users, and more happens to each. What happened to a user is asked now,
+/// and as it was known when this many requests had come: the same answer out of a larger log.
+const EARLIER_REQUESTS: u64 = 1_000_000;
 
 /// Measures on an open copy of the filled store.
 pub fn measure(
@@ -29,13 +31,9 @@ pub fn measure(
     runtime: &tokio::runtime::Runtime,
 ) -> Outcome<Vec<Row>> {
     let (slug, _) = filled.applications.first().ok_or("no application")?;
-    let (group, members) = filled.groups.first().ok_or("no group")?;
+    let (group, _) = filled.groups.first().ok_or("no group")?;
     let mut random = Random::new(plan.seed);
     let app = format!("/api/v1/apps/{slug}");
-    let mut user = || -> Outcome<String> {
-        let (user, _) = random.pick(&filled.users).ok_or("no users")?;
-        Ok(user.to_string())
-    };
     let log = "/v1.0/auditLogs/provisioning?$top=50&$filter=";
     let nothing = "/v1.0/auditLogs/provisioning/nothing";
     let (mut rows, mut nothing_us) = (Vec::new(), Vec::new());
@@ -59,23 +57,36 @@ pub fn measure(
             });
             Outcome::Ok(())
         };
-    let of = format!("the largest group ({members} members)");
-    // In a larger workload as much happens in fewer days.
-    let hours = DIFF_HOURS * DIFF_OPERATIONS / filled.operations.max(DIFF_OPERATIONS);
-    let name = format!("what changed in {of} in 30 days of a million requests");
-    measured(&name, None, &mut || {
-        Ok(format!("{app}/groups/{group}/diff?from=-{hours}h&limit=100"))
-    })?;
-    measured(&format!("one user's stays in {of}"), None, &mut || {
-        Ok(format!("{app}/groups/{group}/intervals?user={}", user()?))
-    })?;
-    measured("all stays of a user", None, &mut || {
-        Ok(format!("{app}/users/{}/intervals", user()?))
-    })?;
-    measured("blame of a user", None, &mut || Ok(format!("{app}/users/{}/blame", user()?)))?;
-    measured("why a user has an account", Some(Goal::at_most(5_000.0, 5_000.0)), &mut || {
-        Ok(format!("{app}/users/{}/why", user()?))
-    })?;
+    let name = "what changed in the largest group in the last 350,000 requests";
+    let since = came(open, runtime, filled.operations.saturating_sub(DIFF_REQUESTS))?;
+    measured(name, None, &mut || Ok(format!("{app}/groups/{group}/diff?from={since}&limit=100")))?;
+    let earlier = came(open, runtime, EARLIER_REQUESTS.min(filled.operations) - 1)?;
+    let why = Goal::at_most(5_000.0, 5_000.0);
+    for earlier in [None, Some(earlier)] {
+        let when = if earlier.is_some() { "as known after a million requests" } else { "now" };
+        let then = |name: &str| {
+            let then = earlier.as_ref().map(|time| format!("{name}={time}&knownAt={time}"));
+            then.unwrap_or_default()
+        };
+        let (to, at) = (then("to"), then("at"));
+        // Who bears the name now may then have had an account with another id.
+        let mut user = || -> Outcome<String> {
+            let (id, name) = random.pick(&filled.users).ok_or("no users")?;
+            Ok(if earlier.is_some() { format!("userName:{name}") } else { id.to_string() })
+        };
+        measured(&format!("one user's stays in the largest group, {when}"), None, &mut || {
+            Ok(format!("{app}/groups/{group}/intervals?user={}&{to}", user()?))
+        })?;
+        measured(&format!("all stays of a user, {when}"), None, &mut || {
+            Ok(format!("{app}/users/{}/intervals?{to}", user()?))
+        })?;
+        measured(&format!("blame of a user, {when}"), None, &mut || {
+            Ok(format!("{app}/users/{}/blame?{at}", user()?))
+        })?;
+        measured(&format!("why a user has an account, {when}"), Some(why), &mut || {
+            Ok(format!("{app}/users/{}/why?{at}", user()?))
+        })?;
+    }
     for (name, filter) in graph_filters(filled) {
         let target = format!("{log}{}", filter.replace(' ', "%20"));
         measured(&format!("Graph page of 50 under {name}"), None, &mut || Ok(target.clone()))?;
@@ -83,6 +94,21 @@ pub fn measure(
     rows.push(Row::new("nothing, HTTP answer", "µs", &nothing_us).compared());
     rows.push(imported(plan, filled, open, runtime)?);
     Ok(rows)
+}
+
+/// When the request of a number came.
+fn came(open: &InProcess, runtime: &tokio::runtime::Runtime, number: u64) -> Outcome<String> {
+    let message = Message {
+        method: "GET",
+        target: format!("/api/v1/operations?requestId={}", request_id(number)),
+        token: open.admin_token.clone(),
+        request_id: None,
+        body: vec![],
+    };
+    let (status, body) = runtime.block_on(in_process::send(open.router(), message))?;
+    let answer: Value = serde_json::from_slice(&body)?;
+    let came = answer["rows"][0]["recordedAt"].as_str().map(str::to_owned);
+    came.ok_or_else(|| format!("request {number} is not found, {status}").into())
 }
 
 /// Entries a second, as Graph has them, into an application of their own.

@@ -32,7 +32,7 @@ struct Case {
 /// Every filter alone, some together, and none.
 fn cases(filled: &Filled) -> Vec<Case> {
     let slug = filled.applications.first().map_or("", |(slug, _)| slug);
-    let user = filled.users.first().map(|(id, _)| id.to_string()).unwrap_or_default();
+    let group = filled.groups.first().map(|(id, _)| id.to_string()).unwrap_or_default();
     let case = |name, filters: &[(&'static str, &str)]| {
         let filters = filters.iter().map(|(name, value)| (*name, (*value).to_owned()));
         Case { name, filters: filters.collect() }
@@ -43,7 +43,7 @@ fn cases(filled: &Filled) -> Vec<Case> {
         case("of an application", &[("app", slug)]),
         case("of failures", &[("status", "failure")]),
         case("of an action", &[("action", "disable")]),
-        case("of a resource", &[("resource", &user)]),
+        case("of the largest group", &[("resource", &group)]),
         case("of a credential", &[("credential", "2")]),
         case("of a request id", &[("requestId", &filled.request_id)]),
         case("of two days, 80 days back", &[("from", &from), ("to", &to)]),

@@ -186,7 +186,8 @@ fn remembered(
     })
 }
 
-fn request_id(number: u64) -> String {
+/// The id that the workload gives to the request of a number.
+pub fn request_id(number: u64) -> String {
     format!("bench-{number}")
 }
 

@@ -11,8 +11,10 @@ use crate::error::ProjectorError;
 use crate::operation::OperationSummary;
 use crate::row;
 
-/// Of operations in a row so many summaries are read at once.
-const SUMMARIES_READ_TOGETHER: usize = 16;
+/// Of operations in a row so many summaries are read at once: two, then twice as many each time. Most
+/// who look want the first few.
+const SUMMARIES_READ_FIRST: usize = 2;
+const SUMMARIES_READ_MAX: usize = 64;
 
 /// In which order something is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -156,9 +158,11 @@ impl View<'_> {
             Order::OldestFirst => Direction::Backward,
         };
         let mut left = self.within(seqs);
+        let mut together = SUMMARIES_READ_FIRST;
         loop {
             let range = key::all_by_resource(application, number, &left);
-            let chunk = self.index_in(&range, direction, SUMMARIES_READ_TOGETHER)?;
+            let chunk = self.index_in(&range, direction, together)?;
+            together = (together * 2).min(SUMMARIES_READ_MAX);
             let Some(last) = chunk.last() else { return Ok(()) };
             match order {
                 Order::NewestFirst => left.end = *last,

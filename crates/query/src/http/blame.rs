@@ -1,6 +1,8 @@
 //! Why a user has each value and membership: the event, the credential, the address, the time.
 
-use event::ResourceType;
+use std::collections::{BTreeMap, BTreeSet};
+
+use event::{ResourceType, Seq};
 use serde_json::{Map, Value};
 
 use super::{Ask, Names, Reading, resource};
@@ -47,14 +49,17 @@ fn blame(
     };
     let mut causes = vec![];
     if let Some(until) = until {
-        causes = values(view, record.store, application, found.number, until)?;
-        causes.append(&mut memberships(view, application, found.number, until)?);
+        causes = values(record, application, found.number, until)?;
+        causes.append(&mut memberships(record, application, found.number, until)?);
     }
     if let Some(path) = params.get("path") {
         causes.retain(|cause| cause.what.is_named(path));
     }
     let (page, next) = stand.part_of(&causes, List::Blame);
-    let operations = Operations::new(record)?;
+    // One event gives a user most of its values.
+    let seqs: BTreeSet<Seq> = page.iter().map(|cause| cause.seq).collect();
+    let operations = Operations::new(record)?.rows(seqs.iter().copied())?;
+    let operations: BTreeMap<Seq, Value> = seqs.into_iter().zip(operations).collect();
     let rows = page.iter().map(|Cause { what, seq }| {
         let (old, new) = match what {
             What::Value(change) => (
@@ -71,9 +76,9 @@ fn blame(
         row.insert("value".into(), new);
         row.insert("oldValue".into(), old);
         row.insert("removed".into(), (!what.is_present()).into());
-        row.insert("setAt".into(), record.recorded_at(*seq)?.to_string().into());
+        let operation = operations.get(seq).ok_or(Error::Damaged("an operation"))?;
+        row.insert("setAt".into(), operation["recordedAt"].clone());
         row.insert("setSeq".into(), (*seq).into());
-        let operation = operations.rows(std::iter::once(*seq))?.pop().unwrap_or_default();
         for name in ["eventId", "operation", "actorType", "actorId", "sourceIp", "requestId"] {
             row.insert(name.into(), operation[name].clone());
         }

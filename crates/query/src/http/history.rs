@@ -1,5 +1,8 @@
 //! What happened to the members of a group, and to the groups of a user, in a stretch.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use event::{Application, Number, ResourceType, Seq};
 use serde_json::{Map, Value};
 
@@ -129,60 +132,67 @@ fn intervals(
     let other_type = if is_group { ResourceType::USER } else { ResourceType::GROUP };
     let other = params.get(other).map(|name| find(other_type, name)).transpose()?;
     let view = &record.view;
-    let all = match (is_group, &other) {
-        (true, None) => intervals_of_group(view, application, found.number, &stand.seqs)?,
-        (true, Some(user)) => {
-            let mut all = intervals_of_member(view, application, user.number, &stand.seqs)?;
-            all.retain(|interval| interval.group == found.number);
-            all
-        }
-        (false, other) => {
-            let mut all = intervals_of_member(view, application, found.number, &stand.seqs)?;
-            all.retain(|one| other.as_ref().is_none_or(|other| other.number == one.group));
-            all
-        }
+    let other = other.map(|other| other.number);
+    let (member, group) = match is_group {
+        true => (other, Some(found.number)),
+        false => (Some(found.number), other),
+    };
+    let all = match member {
+        Some(member) => intervals_of_member(view, application, member, group, &stand.seqs)?,
+        None => intervals_of_group(view, application, found.number, &stand.seqs)?,
     };
     let types = TypeNames::read(view)?;
     let (page, next) = stand.part_of(&all, List::Intervals);
+    // The same few groups, or the one member, stand in every row.
+    let (mut groups, mut members) = (Columns::new(), Columns::new());
     let rows = page.iter().map(|one| {
         let start_known = !is_proxied || !resource::was_seen(record, one.start)?;
-        interval_row(record, &types, application, one, (after, start_known))
+        let mut row =
+            once(&mut groups, one.group, |group| group_columns(record, application, group, after))?;
+        row.append(&mut once(&mut members, one.member, |member| {
+            member_columns(record, &types, application, member, after)
+        })?);
+        insert_stay(record, &mut row, application, one, start_known)?;
+        Ok(row.into())
     });
-    let rows = rows.collect::<Result<_, _>>()?;
+    let rows = rows.collect::<Result<_, Error>>()?;
     let coverage = Coverage::between(record, &stand, &[application])?;
     let answer = Answer::new(record, &stand, &coverage).about(application, found.number);
     Ok(answer.rows(rows, all.len() as u64, next))
 }
 
-fn interval_row(
+type Columns = BTreeMap<Number, Map<String, Value>>;
+
+/// The columns that name somebody, read when they are first needed.
+fn once(
+    known: &mut Columns,
+    number: Number,
+    read: impl FnOnce(Number) -> Result<Map<String, Value>, Error>,
+) -> Result<Map<String, Value>, Error> {
+    Ok(match known.entry(number) {
+        Entry::Occupied(known) => known.get().clone(),
+        Entry::Vacant(free) => free.insert(read(number)?).clone(),
+    })
+}
+
+/// Adds when a stay began and ended, and how.
+fn insert_stay(
     record: &Record<'_>,
-    types: &TypeNames,
+    row: &mut Map<String, Value>,
     application: Application,
     one: &Interval,
-    (after, start_known): (Option<Seq>, bool),
-) -> Result<Value, Error> {
-    let mut row = group_columns(record, application, one.group, after)?;
-    row.append(&mut member_columns(record, types, application, one.member, after)?);
-    insert_moment(record, &mut row, ("start", "startSeq"), Some(one.start))?;
+    start_known: bool,
+) -> Result<(), Error> {
+    insert_moment(record, row, ("start", "startSeq"), Some(one.start))?;
     row.insert("startKnown".into(), start_known.into());
-    insert_moment(record, &mut row, ("end", "endSeq"), one.end)?;
+    insert_moment(record, row, ("end", "endSeq"), one.end)?;
+    let view = &record.view;
     let reason = match one.end {
         None => None,
-        Some(end) if ended(record, application, one.group, end)? => Some("groupDeleted"),
-        Some(end) if ended(record, application, one.member, end)? => Some("userDeleted"),
+        Some(end) if view.was_deleted_by(application, one.group, end)? => Some("groupDeleted"),
+        Some(end) if view.was_deleted_by(application, one.member, end)? => Some("userDeleted"),
         Some(_) => Some("removed"),
     };
     row.insert("endReason".into(), reason.into());
-    Ok(row.into())
-}
-
-/// Whether an event deleted a resource.
-fn ended(
-    record: &Record<'_>,
-    application: Application,
-    number: Number,
-    seq: Seq,
-) -> Result<bool, Error> {
-    let resource = record.view.version(application, number, seq)?;
-    Ok(resource.is_some_and(|version| version.seq == seq && version.state.is_none()))
+    Ok(())
 }
