@@ -30,7 +30,7 @@ use crate::view::View;
 
 /// Raised whenever rows, their keys or the fold itself change: rows of another version are made
 /// anew at start-up.
-pub const FOLD_VERSION: u32 = 7;
+pub const FOLD_VERSION: u32 = 8;
 
 /// A value whose [`folded`] form has more bytes than this is not looked up by: it has no lookup row,
 /// and to find it one must look through the resources. Of the names that have at most 1 KiB each
@@ -211,11 +211,12 @@ fn fold_target(
     touches: &[Number],
 ) -> Result<(), ProjectorError> {
     fold_summary(rows, event)?;
-    for number in touches.iter().chain([&target]) {
-        if *number != Number::NOBODY {
-            let application = event.header.application;
-            rows.put(key::by_resource(application, *number, event.seq), vec![]);
-        }
+    let (application, seq) = (event.header.application, event.seq);
+    let concerned: BTreeSet<Number> = touches.iter().copied().chain([target]).collect();
+    for number in concerned.into_iter().filter(|number| *number != Number::NOBODY) {
+        let before = View::new(rows).places_before(application, number, seq)?;
+        let places = before.with(number == target);
+        rows.put(key::by_resource(application, number, seq), places.encode());
     }
     fold_changes(rows, event, (target, resource_type))
 }

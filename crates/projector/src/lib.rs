@@ -38,7 +38,9 @@ pub use operation::{OperationSummary, action_of, action_seen, request_id_hash, s
 pub use overlay::Overlay;
 pub use rebuild::{Rebuilt, catch_up, rebuild};
 pub use resource::apply;
-pub use row::{ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, Version};
+pub use row::{
+    ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, Places, Version,
+};
 pub use set::{SetChange, Standing, Stay};
 pub use unsettled::Unsettled;
 pub use view::{Bearer, Named, Order, View, seq_at, token_sha256};

@@ -3,8 +3,9 @@
 //!
 //! Application, credential, status and action have few values, so the operations of a filter on them
 //! are those of some [`Class`]es: pages are merged from the classes' indexes, and counts come from
-//! the places that those indexes hold, with two reads a class and no walk. A resource or a request
-//! has few operations: its index is walked, and what else the filter says is asked of each summary.
+//! the places that those indexes hold, with two reads a class and no walk. A resource's index holds
+//! places too. What else a filter of it says, and what is asked of a request, is asked of each summary
+//! that its index leads to.
 //!
 //! Imported entries stand among the operations by the time that their source gives them, so a page is
 //! merged from two lists: what was recorded, in the log's order, and what is claimed, in its own.
@@ -19,7 +20,7 @@ use event::{
     Action, Application, CodeKind, Credential, Number, Seq, Source as ImportSource, Status,
     Timestamp,
 };
-use projector::{Claim, OperationSummary, ProjectorError, View, request_id_hash};
+use projector::{Claim, OperationSummary, Places, ProjectorError, View, request_id_hash};
 use store::key::{Class, Moment};
 use store::{Store, StoreError};
 
@@ -245,6 +246,9 @@ impl<'a> Log<'a> {
                 })
                 .sum(),
             Sources::Few(few) => {
+                if let Some(count) = self.count_by_places(filter, &seqs)? {
+                    return Ok(count);
+                }
                 let mut count = 0;
                 self.merge(few, seqs, &mut |seq| {
                     count += u64::from(self.fits(filter, &self.summary(seq)?)?);
@@ -253,6 +257,37 @@ impl<'a> Log<'a> {
                 Ok(count)
             }
         }
+    }
+
+    /// How many operations of a range are on the resources of a filter; `None` when it asks for more.
+    fn count_by_places(
+        &self,
+        filter: &Filter,
+        seqs: &Range<Seq>,
+    ) -> Result<Option<u64>, ProjectorError> {
+        let Filter { application, credential, status, action, resources, request_id, .. } = filter;
+        let is_more =
+            credential.is_some() || status.is_some() || action.is_some() || request_id.is_some();
+        let Some(resources) = resources.as_ref().filter(|_| !is_more) else { return Ok(None) };
+        let mut count = 0;
+        for (of, number) in resources {
+            if application.is_none_or(|wanted| wanted == *of) {
+                count += self.places(*of, *number, seqs, |places| places.own)?;
+            }
+        }
+        Ok(Some(count))
+    }
+
+    fn places(
+        &self,
+        application: Application,
+        number: Number,
+        seqs: &Range<Seq>,
+        which: fn(&Places) -> u64,
+    ) -> Result<u64, ProjectorError> {
+        let before = |seq| self.view.places_before(application, number, seq);
+        let (until, before) = (before(seqs.end)?, before(seqs.start)?);
+        Ok(which(&until).saturating_sub(which(&before)))
     }
 
     /// The operations of a stretch that are on one of some resources or persons, or concern one, newest
@@ -287,10 +322,19 @@ impl<'a> Log<'a> {
         stretch: &Stretch,
     ) -> Result<u64, ProjectorError> {
         let mut count = 0;
-        self.merge(timelines(application, numbers), stretch.seqs.clone(), &mut |_| {
-            count += 1;
-            Ok(ControlFlow::Continue(()))
-        })?;
+        match numbers.first() {
+            Some(number) if numbers.len() == 1 => {
+                let places = |places: &Places| places.concerned;
+                count = self.places(application, *number, &stretch.seqs, places)?;
+            }
+            // One operation may concern several of them.
+            Some(_) | None => {
+                self.merge(timelines(application, numbers), stretch.seqs.clone(), &mut |_| {
+                    count += 1;
+                    Ok(ControlFlow::Continue(()))
+                })?;
+            }
+        }
         Ok(count + self.claimed_count(&about(application, numbers), stretch.moments)?)
     }
 

@@ -27,7 +27,7 @@
 //! | 20   | set pack    | set, seq u64                                        | changes since the last base or pack |
 //! | 21   | class       | class                                               | how many operations it has u64 |
 //! | 22   | by class    | class, !seq u64                                     | the operation's place in it u64 |
-//! | 23   | by resource | application u32, number u32, !seq u64               |                      |
+//! | 23   | by resource | application u32, number u32, !seq u64               | the operation's places u64, u64 |
 //! | 24   | by request  | hash of the request id u64, !seq u64                |                      |
 //! | 25   | named       | as lookup, !since seq u64                           | until seq u64        |
 //! | 26   | unique      | application u32, type u8, attribute u8, folded value | number u32, since seq u64 |

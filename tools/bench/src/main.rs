@@ -235,8 +235,10 @@ fn filled(
         && let Some(filled) = Filled::read(&plan.folder)?
     {
         if filled.seed == plan.seed && filled.operations / 10 == operations / 10 {
-            // Its rows may have been made anew since.
-            Store::open_existing(&plan.store(), &Options::default())?.compact()?;
+            // Its rows may be of an earlier fold.
+            let store = Store::open_existing(&plan.store(), &Options::default())?;
+            projector::catch_up(&store, |_, _| ())?;
+            store.compact()?;
             return Ok(filled);
         }
         return Err("the folder holds another workload; name another with --data".into());

@@ -9,7 +9,7 @@ use store::key::{self, Class, KeyRange};
 use super::View;
 use crate::error::ProjectorError;
 use crate::operation::OperationSummary;
-use crate::row;
+use crate::row::{self, Places};
 
 /// Of operations in a row so many summaries are read at once: two, then twice as many each time. Most
 /// who look want the first few.
@@ -130,6 +130,18 @@ impl View<'_> {
         limit: usize,
     ) -> Result<Vec<Seq>, ProjectorError> {
         self.index(&key::all_by_resource(application, number, &self.within(seqs)), limit)
+    }
+
+    /// How many operations on a resource or person, or concerning it, are older than `before`.
+    pub fn places_before(
+        &self,
+        application: Application,
+        number: Number,
+        before: Seq,
+    ) -> Result<Places, ProjectorError> {
+        let older = key::all_by_resource(application, number, &self.within(0..before));
+        let last = self.rows.first(&older, Direction::Forward)?;
+        last.map_or(Ok(Places::default()), |(_, places)| Places::decode(&places))
     }
 
     /// The places of a range's operations whose request's id has this hash, newest first, at most

@@ -2,13 +2,13 @@
 //! attribute.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use event::codec::decode;
 use event::{
     Action, Application, Changes, Content, Effect, Event, Fact, Number, Occasion, Seq, Status,
 };
-use projector::{OperationSummary, ProjectorError, View};
+use projector::{OperationSummary, Order, ProjectorError, View};
 use store::{Store, StoreError};
 
 /// The operations of a range that are to be found by class: those of an application that ended so and
@@ -105,17 +105,17 @@ pub fn failing(
             continue;
         }
         let (mut failures, mut last) = (0, None);
-        for other in view.by_resource(application, number, 0..until, usize::MAX)? {
-            let one = summary(view, other)?;
+        view.operations_of(application, number, 0..until, Order::NewestFirst, &mut |one| {
             if one.number != number || one.action == Action::Other || one.is_observation() {
-                continue;
+                return ControlFlow::Continue(());
             }
             if one.status != Status::Failure {
-                break;
+                return ControlFlow::Break(());
             }
-            last = last.or(Some(other));
+            last = last.or(Some(one.seq));
             failures += 1;
-        }
+            ControlFlow::Continue(())
+        })?;
         if let Some(seq) = last {
             found.push(Failing { number, seq, failures });
         }

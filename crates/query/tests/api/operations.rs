@@ -356,3 +356,49 @@ async fn a_list_names_the_gaps_of_its_stretch() {
     assert_eq!(answer["query"]["from"], "2026-03-02T00:00:00.000000Z");
     assert_eq!(answer["query"]["to"], "2026-03-02T09:25:00.000000Z");
 }
+
+/// A page of a group's operations costs as much when it has many: they are counted by their places.
+#[tokio::test]
+async fn a_page_of_one_resource_reads_as_much_of_many_operations_as_of_few() {
+    let server = Server::with_application().await;
+    server.user(1, None).await;
+    server.group(2, &[]).await;
+    let pages = [
+        "/api/v1/operations?resource=group-2&limit=5",
+        "/api/v1/apps/paperboat/groups/group-2/timeline?limit=5",
+    ];
+    let (mut counts, mut costs) = (vec![], vec![]);
+    for round in 1..=40 {
+        // Joins and leaves take turns; the user is concerned, and the group is asked.
+        let is_join = round % 2 == 1;
+        let members = numbers(&[1]);
+        let changes = match is_join {
+            true => Changes { joined: members, ..Changes::default() },
+            false => Changes { left: members, ..Changes::default() },
+        };
+        let mut patch = operation(Method::Patch, ResourceType::GROUP, 2, 204);
+        patch.touches = numbers(&[1]);
+        server.append(applied(patch, vec![part(2, changes)])).await;
+        if round != 10 && round != 40 {
+            continue;
+        }
+        let store = server.committer().store();
+        for page in pages {
+            let before = store.rows_read();
+            let answer = server.ask(page).await;
+            costs.push(store.rows_read() - before);
+            counts.push(answer["rowCount"].as_u64().unwrap());
+        }
+    }
+    assert_eq!(counts, [11, 11, 41, 41]);
+    let few: u64 = costs[..2].iter().sum();
+    let many: u64 = costs[2..].iter().sum();
+    // Which blocks of an index are read ahead, and so how many rows, changes a little.
+    assert!(many <= few + 20, "{costs:?}");
+
+    // The user was made once, and concerned by the rest.
+    let own = server.ask("/api/v1/operations?resource=user-1").await;
+    assert_eq!(own["rowCount"], 1);
+    let all = server.ask("/api/v1/apps/paperboat/users/user-1/timeline").await;
+    assert_eq!(all["rowCount"], 41);
+}
