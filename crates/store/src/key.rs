@@ -46,6 +46,7 @@
 //! | 39   | access      | !seq u64                                            | application u32, credential u32 |
 //! | 40   | claim head  | application u32                                     | first and last seq u64 of its claims |
 //! | 41   | mention before | as lookup, !since seq u64                        | number u32           |
+//! | 42   | resource places | application u32, number u32                      | the places of its last operation |
 //!
 //! `moment` is `!occurredAt i64, !seq u64` of an imported entry: what a source claims has its own time, and
 //! the newest comes first. `set` is `application u32, kind u8, number u32`; `class` is `application u32, credential u32,
@@ -99,6 +100,7 @@ const REFERENCE_LIST: u8 = 38;
 const ACCESS: u8 = 39;
 const CLAIM_HEAD: u8 = 40;
 const MENTION_BEFORE: u8 = 41;
+const RESOURCE_PLACES: u8 = 42;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -492,6 +494,11 @@ pub fn all_by_class(class: Class, seqs: &Range<Seq>) -> KeyRange {
 /// An operation on a resource or person, or one that concerns it.
 pub fn by_resource(application: Application, number: Number, seq: Seq) -> Vec<u8> {
     Key::new(BY_RESOURCE).app(application).u32(number.0).u64(!seq).0
+}
+
+/// How many operations concern a resource or person.
+pub fn resource_places(application: Application, number: Number) -> Vec<u8> {
+    Key::new(RESOURCE_PLACES).app(application).u32(number.0).0
 }
 
 /// The operations of a range that concern a resource or person, newest first.

@@ -56,6 +56,7 @@ fn every_kind_has_a_byte_of_its_own() {
         access(1),
         claim_head(APP),
         mention_before(APP, ResourceType::USER, Attribute::Id, "x", 1),
+        resource_places(APP, SOMEBODY),
     ];
     for (index, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key[0]), index + 1);
