@@ -47,12 +47,27 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         if !is_trusted(address) {
             break;
         }
-        match hop.trim().parse() {
-            Ok(earlier) => address = earlier,
-            Err(_) => break, // "unknown" and the like: the last known address stands
+        match address_of(hop) {
+            Some(earlier) => address = earlier,
+            None => break, // "unknown" and the like: the last known address stands
         }
     }
     address
+}
+
+/// The address of one hop. Some proxies write the port behind it, an IPv6 address in brackets then, and
+/// some put all of it in quotes.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim();
+    let hop = hop.strip_prefix('"').and_then(|hop| hop.strip_suffix('"')).unwrap_or(hop).trim();
+    if let Ok(address) = hop.parse() {
+        return Some(address);
+    }
+    if let Ok(address) = hop.parse::<SocketAddr>() {
+        return Some(address.ip());
+    }
+    let bare = hop.strip_prefix('[')?.strip_suffix(']')?;
+    bare.parse().ok().map(IpAddr::V6)
 }
 
 #[cfg(test)]
@@ -79,5 +94,16 @@ mod tests {
         check("10.0.0.1", &["unknown"], "10.0.0.1");
         check("10.0.0.1", &[], "10.0.0.1");
         check("::1", &["2001:db8::7"], "2001:db8::7");
+        check("10.0.0.1", &["198.51.100.7:5678"], "198.51.100.7");
+        check("10.0.0.1", &["203.0.113.9:1, 198.51.100.7:2, 10.0.0.2:3"], "198.51.100.7");
+        check("10.0.0.1", &["[2001:db8::7]:443"], "2001:db8::7");
+        check("10.0.0.1", &["[2001:db8::7]"], "2001:db8::7");
+        check("10.0.0.1", &["\"[2001:db8::7]:443\""], "2001:db8::7");
+        check("10.0.0.1", &[" \"198.51.100.7\" "], "198.51.100.7");
+        for odd in
+            ["198.51.100.7:", "198.51.100.7:99999", "[198.51.100.7]", "[::1", "::1]:1", "\"", "[]"]
+        {
+            check("10.0.0.1", &[odd], "10.0.0.1");
+        }
     }
 }
