@@ -30,7 +30,9 @@ mod cases {
     mod append_failure;
     mod as_of;
     mod asking;
+    mod authority;
     mod bounds;
+    mod clock;
     mod command_line;
     mod concurrency;
     mod configuration;
@@ -43,6 +45,7 @@ mod cases {
     mod graph;
     mod imports;
     mod large_groups;
+    mod offline_token;
     mod operation_log;
     mod profiles;
     mod proxy;
@@ -51,6 +54,7 @@ mod cases {
     mod schemas_from_files;
     mod scim;
     mod secrets;
+    mod strangers;
     mod tls;
     mod unrecorded;
 }

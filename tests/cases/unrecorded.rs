@@ -68,8 +68,8 @@ fn every_request_leaves_exactly_one_operation_event() {
         (&anonymous, "POST", "/Users", good.as_bytes(), 401),
         (&wrong, "POST", "/Users", good.as_bytes(), 401),
         (&foreign, "GET", "/Users", b"", 401),
-        (&unknown_app, "GET", "/Users", b"", 404),
-        (&unknown_app, "BREW", "/Users", b"", 404),
+        (&unknown_app, "GET", "/Users", b"", 401),
+        (&unknown_app, "BREW", "/Users", b"", 401),
         (&scim, "DELETE", &one, b"", 204),
         (&scim, "DELETE", &one, b"", 404),
     ];

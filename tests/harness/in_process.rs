@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use event::{Clock, Event, Seq, Timestamp};
-use provlog::run::{Server, ServerConfig};
+use provlog::run::{RunError, Server, ServerConfig};
 use serde_json::{Value, json};
 use store::StoreError;
 use tower::ServiceExt;
@@ -33,6 +33,15 @@ pub struct Answer {
 impl InProcess {
     /// Opens the log of a folder with a clock that stands at `time`.
     pub async fn open(data: &Path, time: Timestamp) -> InProcess {
+        InProcess::try_open(data, time, false).await.unwrap()
+    }
+
+    /// The same, with a clock that is accepted or not; the server's words when it does not come up.
+    pub async fn try_open(
+        data: &Path,
+        time: Timestamp,
+        accept_clock: bool,
+    ) -> Result<InProcess, RunError> {
         let clock = Clock::manual(time);
         let (registry, profiles) = scim::Profiles::built_in();
         let server = Server::open(ServerConfig {
@@ -44,13 +53,14 @@ impl InProcess {
             profiles,
             disk_reserve_bytes: 0,
             clock: clock.clone(),
-            accept_clock: false,
+            accept_clock,
+            clock_ahead_days_max: 365,
+            upstream_secrets: data.parent().map(Path::to_owned),
         })
-        .await
-        .unwrap();
+        .await?;
         let router = server.router();
         let admin_token = std::fs::read_to_string(data.join("admin.token")).unwrap();
-        InProcess { server, clock, router, admin_token: admin_token.trim_end().to_owned() }
+        Ok(InProcess { server, clock, router, admin_token: admin_token.trim_end().to_owned() })
     }
 
     /// Adds an application and returns its secret token.

@@ -69,6 +69,8 @@ impl Server {
         let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            // Tests have the tokens of upstreams beside the data folder; a flag says otherwise.
+            .env("PROVLOG_UPSTREAM_SECRETS", data.parent().unwrap())
             .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
+/// The first instant of the year 10000.
+const WRITABLE_END_US: i64 = 253_402_300_800_000_000;
+
 /// Microseconds since 1970-01-01T00:00:00Z, without leap seconds.
 #[derive(
     Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize,
@@ -23,6 +26,17 @@ impl Timestamp {
         } else {
             DateTime::<Utc>::MAX_UTC
         })
+    }
+
+    /// Whether it lies in the years 1970 to 9999, which every form of date on the wire can write.
+    pub fn is_writable(self) -> bool {
+        (0..WRITABLE_END_US).contains(&self.0)
+    }
+
+    /// The instant as a `Date` header has it (RFC 9110 §5.6.7); `None` for what such a date cannot say.
+    pub fn to_http_date(self) -> Option<String> {
+        let format = "%a, %d %b %Y %H:%M:%S GMT";
+        self.is_writable().then(|| self.to_utc().format(format).to_string())
     }
 
     /// The microseconds from `earlier` to this instant; negative when this one is earlier.
@@ -44,31 +58,68 @@ pub enum Clock {
     /// The machine's wall clock.
     System,
     /// A clock that stands where it was put; for tests and for made histories.
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<ManualClock>),
+}
+
+/// The hands of a manual clock, in microseconds.
+#[derive(Debug)]
+pub struct ManualClock {
+    wall: AtomicI64,
+    running: AtomicI64,
 }
 
 impl Clock {
     /// A manual clock that stands at `start`.
     pub fn manual(start: Timestamp) -> Clock {
-        Clock::Manual(Arc::new(AtomicI64::new(start.0)))
+        let hand = || AtomicI64::new(start.0);
+        Clock::Manual(Arc::new(ManualClock { wall: hand(), running: hand() }))
     }
 
-    /// What the clock shows. It may go backwards: the wall clock can be set.
+    /// What the clock shows. It may go backwards or jump ahead: the wall clock can be set.
     #[allow(clippy::disallowed_methods)] // the one place that may ask
     pub fn now(&self) -> Timestamp {
+        let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         match self {
             Clock::System => match SystemTime::now().duration_since(UNIX_EPOCH) {
-                Ok(since) => Timestamp(since.as_micros() as i64),
-                Err(before) => Timestamp(-(before.duration().as_micros() as i64)),
+                Ok(since) => Timestamp(micros(since)),
+                Err(before) => Timestamp(-micros(before.duration())),
             },
-            Clock::Manual(micros) => Timestamp(micros.load(Ordering::SeqCst)),
+            Clock::Manual(hands) => Timestamp(hands.wall.load(Ordering::SeqCst)),
         }
     }
 
-    /// Puts a manual clock to `time`; a system clock cannot be put.
+    /// Microseconds for which the machine has run, times of suspension included. Setting the wall
+    /// clock does not change it, so the two together tell whether somebody did.
+    pub fn running_us(&self) -> i64 {
+        match self {
+            Clock::System => {
+                let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+                now.tv_sec.saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1_000)
+            }
+            Clock::Manual(hands) => hands.running.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Lets time pass until a manual clock stands at `time`; a system clock cannot be put.
     pub fn set(&self, time: Timestamp) {
-        if let Clock::Manual(micros) = self {
-            micros.store(time.0, Ordering::SeqCst);
+        if let Clock::Manual(hands) = self {
+            let before = hands.wall.swap(time.0, Ordering::SeqCst);
+            hands.running.fetch_add(time.0.saturating_sub(before), Ordering::SeqCst);
+        }
+    }
+
+    /// The same, unless it stands there or later already.
+    pub fn advance_to(&self, time: Timestamp) {
+        if let Clock::Manual(hands) = self {
+            hands.wall.fetch_max(time.0, Ordering::SeqCst);
+            hands.running.fetch_max(time.0, Ordering::SeqCst);
+        }
+    }
+
+    /// Puts a manual clock to `time` without letting time pass, as somebody sets a wall clock.
+    pub fn jump(&self, time: Timestamp) {
+        if let Clock::Manual(hands) = self {
+            hands.wall.store(time.0, Ordering::SeqCst);
         }
     }
 }
@@ -118,6 +169,30 @@ mod tests {
         let clock = Clock::manual(Timestamp(5));
         let same = clock.clone();
         clock.set(Timestamp(3));
-        assert_eq!(same.now(), Timestamp(3));
+        assert_eq!((same.now(), same.running_us()), (Timestamp(3), 3));
+        clock.jump(Timestamp(50));
+        assert_eq!((same.now(), same.running_us()), (Timestamp(50), 3), "no time has passed");
+        clock.set(Timestamp(60));
+        assert_eq!((same.now(), same.running_us()), (Timestamp(60), 13));
+    }
+
+    #[test]
+    fn the_machine_runs_whatever_its_wall_clock_shows() {
+        let before = Clock::System.running_us();
+        assert!(before > 0 && Clock::System.running_us() >= before);
+    }
+
+    #[test]
+    fn dates_are_written_as_http_has_them_and_others_not_at_all() {
+        let check = |micros, expected: Option<&str>| {
+            assert_eq!(Timestamp(micros).to_http_date().as_deref(), expected, "{micros}");
+        };
+        check(784_111_777_000_000, Some("Sun, 06 Nov 1994 08:49:37 GMT"));
+        check(0, Some("Thu, 01 Jan 1970 00:00:00 GMT"));
+        check(-1, None);
+        check(WRITABLE_END_US - 1, Some("Fri, 31 Dec 9999 23:59:59 GMT"));
+        for micros in [WRITABLE_END_US, i64::MAX, i64::MIN] {
+            check(micros, None);
+        }
     }
 }

@@ -21,7 +21,7 @@ pub use action::{Action, Status};
 pub use claim::{
     Access, CodeKind, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded, Source,
 };
-pub use clock::{Clock, Stopwatch, Timestamp};
+pub use clock::{Clock, ManualClock, Stopwatch, Timestamp};
 pub use event::{
     Answer, ApplicationAdded, BodyNote, Changes, Content, CredentialAdded, CredentialRevoked,
     Detail, Effect, Element, Event, Fact, Flag, FlagKind, Header, Lifecycle, Mention, Method,

@@ -18,6 +18,7 @@ use store::key::Set;
 
 use crate::conditions::Conditions;
 use crate::context::Context;
+use crate::http::clock_refusal;
 use crate::members::MemberChanges;
 use crate::numbers::{Numbers, Said};
 use crate::outcome::{Body, Outcome, Reply, Stop, Written};
@@ -121,9 +122,9 @@ pub(crate) fn decide(
         numbers,
         decided_elsewhere: false,
     };
-    let decided = match stamp.clock_behind {
-        true => deciding.clock_behind(intent),
-        false => deciding.carry_out(intent),
+    let decided = match stamp.clock_fault {
+        Some(fault) => deciding.refuse(intent, clock_refusal(fault)),
+        None => deciding.carry_out(intent),
     };
     deciding.outcome(decided)
 }
@@ -428,7 +429,8 @@ impl Deciding<'_> {
         Ok(outcome)
     }
 
-    fn clock_behind(&mut self, intent: Intent) -> Result<Outcome, Stop> {
+    /// Refuses a write that was not looked at, and says whom it concerned.
+    fn refuse(&mut self, intent: Intent, error: ScimError) -> Result<Outcome, Stop> {
         let id = match &intent {
             Intent::Create(_) => None,
             Intent::Replace { id, .. } | Intent::Patch { id, .. } | Intent::Delete { id } => {
@@ -437,9 +439,7 @@ impl Deciding<'_> {
             Intent::Refused { id, .. } => id.as_deref(),
         };
         let number = self.whom(id, None)?;
-        let detail = "the server's clock stands more than a minute behind its last event; \
-                      nothing is changed until it has caught up";
-        Err(Stop::Refused(ScimError::new(503, None, detail), number))
+        Err(Stop::Refused(error, number))
     }
 
     /// Whom a refused request concerned.

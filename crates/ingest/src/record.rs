@@ -9,6 +9,9 @@ use scim::ScimType;
 
 use crate::outcome::Outcome;
 
+/// A longer path and query of a request without a valid credential is stored cut.
+const STRANGER_BYTES_MAX: usize = 256;
+
 /// What is known of a request before anything is decided about it.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
@@ -46,6 +49,21 @@ pub(crate) enum ReceivedBody {
 }
 
 impl Arrival {
+    /// Cuts what somebody chose who has no valid credential.
+    pub(crate) fn cut_for_stranger(&mut self) {
+        let end = self.target.floor_char_boundary(STRANGER_BYTES_MAX);
+        self.target.truncate(end);
+    }
+
+    /// How many bytes of the head the event stores as the sender chose them.
+    pub(crate) fn chosen_bytes(&self) -> usize {
+        let method = self.method_name.as_deref().unwrap_or_default();
+        [self.target.as_str(), &self.origin.user_agent, &self.origin.request_id, method]
+            .iter()
+            .map(|text| text.len())
+            .sum()
+    }
+
     /// The event of this request with this outcome.
     pub(crate) fn into_draft(self, outcome: &Outcome) -> Draft {
         let subject = outcome.number;

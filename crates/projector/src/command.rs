@@ -3,6 +3,7 @@
 use event::{Application, Fact, LogId, Origin, Part, Seq, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::clock_guard::ClockFault;
 use crate::committer::CommitError;
 use crate::error::ProjectorError;
 use crate::view::View;
@@ -27,8 +28,8 @@ pub struct Stamp {
     pub recorded_at: Timestamp,
     /// What the clock shows.
     pub raw_clock: Timestamp,
-    /// The clock stands so far behind the last event that no change may be recorded with it.
-    pub clock_behind: bool,
+    /// Why the clock is not believed: no change may be recorded then.
+    pub clock_fault: Option<ClockFault>,
     /// So little of the disk is free that what is left must do for the record itself.
     pub disk_full: bool,
 }

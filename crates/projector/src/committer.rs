@@ -15,9 +15,9 @@
 //! known only after the store was opened again, so nothing more is decided or shown until then.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -26,10 +26,12 @@ use event::{Clock, Event, Fact, Header, Seq, Stopwatch, Timestamp};
 use store::{RowChanges, Snapshot, Store, StoreError};
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::clock_guard::ClockGuard;
 use crate::command::{Command, Decision, Draft, Durability, Pending, Stamp};
 use crate::error::ProjectorError;
 use crate::fold::{FOLD_VERSION, fold};
 use crate::overlay::Overlay;
+use crate::strangers::Strangers;
 use crate::view::View;
 
 /// How the committer works; nothing here changes what is stored.
@@ -48,8 +50,6 @@ pub struct CommitterOptions {
 /// A batch ends here, so that its first reply does not wait for ever.
 const BATCH_COMMANDS_MAX: usize = 512;
 const BATCH_BYTES_MAX: usize = 16 << 20;
-/// A clock further behind the last event than this is not believed.
-const CLOCK_BEHIND_MAX_US: i64 = 60_000_000;
 /// Unsynced events are at most this old.
 const SYNC_AFTER: Duration = Duration::from_secs(1);
 /// The kept file is written at most this often under load, and this often when idle.
@@ -79,19 +79,32 @@ pub enum CommitError {
 
 /// Hands commands to the committer's thread. Cheap to clone.
 #[derive(Clone)]
-pub struct Committer {
+pub struct Committer(Arc<Handle>);
+
+/// The thread ends when this is gone.
+struct Handle {
     queue: Sender<Message>,
     shared: Arc<Shared>,
 }
 
 struct Shared {
     store: Arc<Store>,
-    clock: Clock,
+    clock: ClockGuard,
     poisoned: AtomicBool,
     disk_free_bytes: AtomicU64,
     /// Counts the batches that configured something.
     configurations: AtomicU64,
     permits: Arc<Semaphore>,
+    strangers: Strangers,
+}
+
+/// A committer that may have ended.
+pub(crate) struct WeakCommitter(Weak<Handle>);
+
+impl WeakCommitter {
+    pub(crate) fn upgrade(self) -> Option<Committer> {
+        self.0.upgrade().map(Committer)
+    }
 }
 
 enum Message {
@@ -117,17 +130,17 @@ impl Committer {
         }
         let shared = Arc::new(Shared {
             store: Arc::clone(&store),
-            clock: options.clock.clone(),
+            clock: ClockGuard::new(options.clock, options.accept_clock),
             poisoned: AtomicBool::new(false),
             disk_free_bytes: AtomicU64::new(store.disk_free_bytes()?),
             configurations: AtomicU64::new(0),
             permits: Arc::new(Semaphore::new(options.commands_max)),
+            strangers: Strangers::default(),
         });
         let (queue, waiting) = channel();
         let writer = Writer {
             store,
             shared: Arc::clone(&shared),
-            accept_clock: options.accept_clock,
             disk_reserve_bytes: options.disk_reserve_bytes,
             disk_asked_at: Stopwatch::start(),
             disk_warned: false,
@@ -148,7 +161,7 @@ impl Committer {
                 path: "the log".into(),
                 source,
             })?;
-        Ok((Committer { queue, shared }, thread))
+        Ok((Committer(Arc::new(Handle { queue, shared })), thread))
     }
 
     /// Queues a decision and waits for its reply, which leaves after its events are appended (and
@@ -163,14 +176,14 @@ impl Committer {
         decide: impl FnOnce(&View<'_>, Stamp) -> Result<Decision<R>, ProjectorError> + Send + 'static,
     ) -> Result<R, CommitError> {
         self.check()?;
-        let permit = Arc::clone(&self.shared.permits)
+        let permit = Arc::clone(&self.0.shared.permits)
             .acquire_owned()
             .await
             .map_err(|_| CommitError::Stopped)?;
         let (sender, receiver) = oneshot::channel();
         let pending =
             Pending { durability, decide: Some(decide), reply: None, sender, _permit: permit };
-        self.queue.send(Message::Command(Box::new(pending))).map_err(|_| CommitError::Stopped)?;
+        self.0.queue.send(Message::Command(Box::new(pending))).map_err(|_| CommitError::Stopped)?;
         receiver.await.map_err(|_| CommitError::Stopped)?
     }
 
@@ -179,7 +192,7 @@ impl Committer {
     /// # Errors
     /// [`CommitError::Poisoned`] once an append or publish has failed.
     pub fn check(&self) -> Result<(), CommitError> {
-        if self.shared.poisoned.load(Ordering::SeqCst) {
+        if self.0.shared.poisoned.load(Ordering::SeqCst) {
             Err(CommitError::Poisoned)
         } else {
             Ok(())
@@ -188,29 +201,42 @@ impl Committer {
 
     /// Bytes that were free on the disk when it was last asked, a second ago at most under load.
     pub fn disk_free_bytes(&self) -> u64 {
-        self.shared.disk_free_bytes.load(Ordering::Relaxed)
+        self.0.shared.disk_free_bytes.load(Ordering::Relaxed)
     }
 
     /// Changes after every publish of events that configured something. What is read from a snapshot
     /// that was taken after this was asked holds as long as the answer stays the same.
     pub fn configuration(&self) -> u64 {
-        self.shared.configurations.load(Ordering::SeqCst)
+        self.0.shared.configurations.load(Ordering::SeqCst)
     }
 
     /// The store behind it, for reading.
     pub fn store(&self) -> &Arc<Store> {
-        &self.shared.store
+        &self.0.shared.store
     }
 
-    /// The clock that stamps events.
+    /// The clock that stamps events, as it is, believed or not.
     pub fn clock(&self) -> &Clock {
-        &self.shared.clock
+        self.0.shared.clock.clock()
+    }
+
+    /// The present, as far as the clock is believed: what it shows, unless it jumped ahead.
+    pub fn now(&self) -> Timestamp {
+        self.0.shared.clock.now()
+    }
+
+    pub(crate) fn strangers(&self) -> &Strangers {
+        &self.0.shared.strangers
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakCommitter {
+        WeakCommitter(Arc::downgrade(&self.0))
     }
 
     /// Finishes what waits, makes everything durable and ends the thread.
     pub async fn stop(&self) {
         let (sender, done) = oneshot::channel();
-        if self.queue.send(Message::Stop(sender)).is_ok() {
+        if self.0.queue.send(Message::Stop(sender)).is_ok() {
             let _ = done.await;
         }
     }
@@ -231,7 +257,6 @@ pub fn last_recorded_at(store: &Store) -> Result<Timestamp, ProjectorError> {
 struct Writer {
     store: Arc<Store>,
     shared: Arc<Shared>,
-    accept_clock: bool,
     disk_reserve_bytes: u64,
     disk_asked_at: Stopwatch,
     disk_warned: bool,
@@ -369,14 +394,13 @@ impl Writer {
     }
 
     fn stamp(&self, events_before: usize) -> Stamp {
-        let raw_clock = self.shared.clock.now();
-        let behind = self.last_recorded_at.micros_since(raw_clock) > CLOCK_BEHIND_MAX_US;
+        let seen = self.shared.clock.see(self.last_recorded_at);
         Stamp {
             log: self.store.log_id(),
             seq: self.next_seq + events_before as Seq,
-            recorded_at: raw_clock.max(self.last_recorded_at),
-            raw_clock,
-            clock_behind: behind && !self.accept_clock && self.last_recorded_at.0 != i64::MIN,
+            recorded_at: seen.time.max(self.last_recorded_at),
+            raw_clock: seen.raw,
+            clock_fault: seen.fault,
             disk_full: self.disk_free_bytes() < self.disk_reserve_bytes,
         }
     }

@@ -14,7 +14,9 @@
 //! [`View`] reads rows, live or as of a seq.
 
 mod asked;
+mod authority;
 mod claim;
+mod clock_guard;
 mod command;
 mod committer;
 mod error;
@@ -25,11 +27,14 @@ mod rebuild;
 mod resource;
 mod row;
 mod set;
+mod strangers;
 mod unsettled;
 mod view;
 
 pub use asked::{AccessSummary, ReferenceList};
+pub use authority::Revoked;
 pub use claim::{Claim, ClaimFilter, Import};
+pub use clock_guard::ClockFault;
 pub use command::{Decision, Draft, Durability, Stamp};
 pub use committer::{CommitError, Committer, CommitterOptions, last_recorded_at};
 pub use error::ProjectorError;

@@ -126,12 +126,17 @@ impl<'a> View<'a> {
         Ok(Application(last + 1))
     }
 
-    /// The credential of a token that a client presents.
+    /// The credential of a token that a client presents, as long as it counts.
     pub fn credential(&self, token: &str) -> Result<Option<CredentialRow>, ProjectorError> {
+        Ok(self.issued(token)?.filter(|one| one.revoked_seq.is_none()))
+    }
+
+    /// The credential of a token that a client presents, revoked or not.
+    pub fn issued(&self, token: &str) -> Result<Option<CredentialRow>, ProjectorError> {
         let presented = token_sha256(token);
         let Some(number) = self.rows.get(&key::token(&presented))? else { return Ok(None) };
         let number = Credential(row::decode_number("a token", &number)?);
-        let credential = self.credential_of(number)?.filter(|one| one.revoked_seq.is_none());
+        let credential = self.credential_of(number)?;
         // The row was found by the digest; this comparison tells nothing by the time it takes.
         Ok(credential.filter(|credential| credential.sha256.ct_eq(&presented).into()))
     }

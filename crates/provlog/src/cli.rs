@@ -43,7 +43,7 @@ enum Command {
     /// Configure applications of a running server
     #[command(subcommand)]
     App(AppCommand),
-    /// Issue tokens of a running server
+    /// Issue tokens of a running server, or of a stopped one
     #[command(subcommand)]
     Token(TokenCommand),
     /// Look at the settings of the server
@@ -149,6 +149,13 @@ enum TokenCommand {
         /// The application it is limited to (roles app-auditor and scim)
         #[arg(long)]
         app: Option<String>,
+        /// Write into the log of this folder; the server must be stopped. For a server that nobody can
+        /// sign in to
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// With --data: go on although the clock stands far ahead of the last event
+        #[arg(long, requires = "data")]
+        accept_clock: bool,
         #[command(flatten)]
         client: ClientConfig,
     },
@@ -369,14 +376,17 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
             ];
             output.print(&with_secret(&client, &lines, answer))
         }
-        Command::Token(TokenCommand::Add { role, app, client }) => {
+        Command::Token(TokenCommand::Add { role, app, data: Some(data), accept_clock, client }) => {
+            let answer = offline::add_token(&data, role.name(), app, accept_clock)?;
+            output.print(&with_secret(&client, &TOKEN_LINES, answer))
+        }
+        Command::Token(TokenCommand::Add { role, app, data: None, client, .. }) => {
             let mut body = serde_json::json!({ "role": role.name() });
             if let Some(app) = app {
                 body["application"] = app.into();
             }
             let answer = Client::new(&client)?.post("/api/v1/tokens", &body)?;
-            let lines = [("Role", "role"), ("Id", "id"), ("Token", "token")];
-            output.print(&with_secret(&client, &lines, answer))
+            output.print(&with_secret(&client, &TOKEN_LINES, answer))
         }
         Command::App(AppCommand::Rotate { slug, client }) => {
             let body = serde_json::json!({ "role": RoleName::Scim.name(), "application": slug });
@@ -409,6 +419,9 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
         Command::Digest { data } => offline::digest(&data, output),
     }
 }
+
+/// What is shown of a new token.
+const TOKEN_LINES: [(&str, &str); 3] = [("Role", "role"), ("Id", "id"), ("Token", "token")];
 
 /// A path as the server can use it, whose folder may be another one.
 fn absolute(path: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {

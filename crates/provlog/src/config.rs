@@ -9,6 +9,9 @@ use ipnet::IpNet;
 
 use crate::logging;
 
+/// A clock that stands more days ahead of the last event is most likely wrong.
+pub(crate) const CLOCK_AHEAD_DAYS_MAX: u64 = 365;
+
 /// Settings of `provlog serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ServeConfig {
@@ -59,9 +62,18 @@ pub struct ServeConfig {
     #[arg(long, env = "PROVLOG_DISK_RESERVE_BYTES", default_value_t = 512 << 20)]
     pub disk_reserve_bytes: u64,
 
-    /// Go on although the clock stands more than a minute behind the last event
+    /// Go on although the clock stands more than a minute behind the last event, or far ahead of it
     #[arg(long, env = "PROVLOG_ACCEPT_CLOCK")]
     pub accept_clock: bool,
+
+    /// A start is refused when the clock stands more days than this ahead of the last event
+    #[arg(long, env = "PROVLOG_CLOCK_AHEAD_DAYS_MAX", default_value_t = CLOCK_AHEAD_DAYS_MAX)]
+    pub clock_ahead_days_max: u64,
+
+    /// Folder of the tokens and certificates of upstreams; files elsewhere are not read
+    /// [default: the data folder]
+    #[arg(long, env = "PROVLOG_UPSTREAM_SECRETS", value_name = "FOLDER")]
+    pub upstream_secrets: Option<PathBuf>,
 
     /// Form of the log lines on stderr
     #[arg(long, env = "PROVLOG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]

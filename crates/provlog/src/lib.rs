@@ -20,6 +20,7 @@ mod questions;
 mod readable;
 pub mod run;
 mod settings;
+pub mod start;
 mod table;
 mod text;
 pub mod tls;

@@ -52,12 +52,15 @@ pub async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
+        // It panics when the clock shows what a date cannot say; the router adds the header.
+        .auto_date_header(false)
         // A client that hangs up after its request must not get the request dropped before the
         // router has seen it: what arrived is recorded.
         .half_close(true);
     builder
         .http2()
         .timer(TokioTimer::new())
+        .auto_date_header(false)
         .keep_alive_interval(HEAD_MAX)
         .max_header_list_size(HEAD_BYTES_MAX as u32);
     let graceful = GracefulShutdown::new();

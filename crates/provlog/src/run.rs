@@ -11,26 +11,26 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
-use event::{
-    Application, Clock, CredentialAdded, Fact, RecorderStarted, RecorderStopped, Role, Stopwatch,
-    Timestamp,
-};
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::DATE;
+use axum::middleware::{self, Next};
+use event::{Clock, CredentialAdded, Fact, RecorderStopped, Role, Stopwatch, Timestamp};
 use ingest::{Catalog, Ingest};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use projector::{
-    CommitError, Committer, CommitterOptions, Decision, Draft, Durability, ProjectorError,
-};
+use projector::{CommitError, Committer, CommitterOptions, Decision, Durability, ProjectorError};
 use query::{Query, Token};
 use scim::{CursorKey, Profiles, Registry};
 use serde_json::json;
-use store::{Options, Store, StoreError};
+use store::{Options, SecretFolder, Store, StoreError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli::with_causes;
 use crate::config::ServeConfig;
+use crate::start::{self, ClockError, last_alive, own, started};
 use crate::tls::Tls;
 use crate::{catalog, client_address, listen};
 
@@ -63,6 +63,9 @@ pub enum RunError {
     /// The log cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The clock cannot be right, or is most likely wrong.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// The rows cannot be brought to the log's end.
     #[error(transparent)]
     Projector(#[from] ProjectorError),
@@ -109,8 +112,12 @@ pub struct ServerConfig {
     pub disk_reserve_bytes: u64,
     /// The clock that stamps events.
     pub clock: Clock,
-    /// Go on with a clock that stands far behind.
+    /// Go on with a clock that stands far behind the last event, or far ahead of it.
     pub accept_clock: bool,
+    /// So many days ahead is far.
+    pub clock_ahead_days_max: u64,
+    /// Folder of the tokens and certificates of upstreams; the data folder without one.
+    pub upstream_secrets: Option<PathBuf>,
 }
 
 /// An open log with everything that serves it. It records its start when it is opened, and its
@@ -150,6 +157,10 @@ impl Server {
         );
 
         let last_alive = last_alive(&store)?;
+        let accepted_days = (!config.accept_clock).then_some(config.clock_ahead_days_max);
+        start::check_clock(config.clock.now(), last_alive, accepted_days)?;
+        let secrets = config.upstream_secrets.as_deref().unwrap_or(&config.data);
+        let secrets = SecretFolder::new(secrets, &config.data);
         let store = Arc::new(store);
         let options = CommitterOptions {
             clock: config.clock,
@@ -171,6 +182,7 @@ impl Server {
             config.public_url.clone(),
             catalog,
             cursor_key.clone(),
+            secrets.clone(),
             tasks.clone(),
             stopping.clone(),
         );
@@ -188,9 +200,11 @@ impl Server {
             profiles,
             look: look(Arc::clone(&ingest)),
             import: import(committer.clone()),
+            secrets,
         };
         let router = ingest::router(ingest).merge(query::router(Arc::new(query)));
         let router = client_address::behind(router, config.trusted_proxies);
+        let router = dated(router, committer.clone());
         tokio::spawn(keep_metrics_small(stopping.clone()));
         let broken_requests = Arc::new(AtomicU64::new(0));
         Ok(Server { router, committer, thread, tasks, stopping, broken_requests })
@@ -232,14 +246,11 @@ impl Server {
             tracing::warn!("requests were still under way");
         }
         let broken_requests = self.broken_requests.load(Ordering::Relaxed);
+        let mut last = self.committer.take_counted_strangers();
+        last.push(own(Fact::RecorderStopped(RecorderStopped { broken_requests })));
         let stopped = self
             .committer
-            .submit(Durability::Synced, move |_, _| {
-                Ok(Decision {
-                    events: vec![own(Fact::RecorderStopped(RecorderStopped { broken_requests }))],
-                    reply: (),
-                })
-            })
+            .submit(Durability::Synced, move |_, _| Ok(Decision { events: last, reply: () }))
             .await;
         if let Err(error) = stopped {
             tracing::error!(%error, "the stop could not be recorded");
@@ -331,6 +342,8 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
             disk_reserve_bytes: config.disk_reserve_bytes,
             clock: Clock::System,
             accept_clock: config.accept_clock,
+            clock_ahead_days_max: config.clock_ahead_days_max,
+            upstream_secrets: config.upstream_secrets.clone(),
         })
         .await?;
         let shutdown = shutdown_signal()?;
@@ -378,17 +391,20 @@ async fn renew(tls: Arc<Tls>, mut hangup: Signal) {
     }
 }
 
-/// The last moment at which a recorder is known to have run before this one.
-fn last_alive(store: &Store) -> Result<Option<Timestamp>, ProjectorError> {
-    if store.log_size()? == 0 {
-        return Ok(None);
-    }
-    let recorded = projector::last_recorded_at(store)?;
-    Ok(Some(store.last_alive().map_or(recorded, |alive| alive.max(recorded))))
-}
-
-fn own(fact: Fact) -> Draft {
-    Draft { application: Application::RECORDER, origin: None, fact, parts: vec![] }
+/// The same routes, whose answers say when they were made (RFC 9110 §6.6.1). The library that speaks
+/// HTTP would do it, and panics when the clock shows what a date cannot say.
+fn dated(router: Router, committer: Committer) -> Router {
+    router.layer(middleware::from_fn(move |request: Request, next: Next| {
+        let now = committer.now();
+        async move {
+            let mut response = next.run(request).await;
+            let date = now.to_http_date().and_then(|date| HeaderValue::from_str(&date).ok());
+            if let Some(date) = date {
+                response.headers_mut().entry(DATE).or_insert(date);
+            }
+            response
+        }
+    }))
 }
 
 async fn record_start(
@@ -397,13 +413,7 @@ async fn record_start(
 ) -> Result<(), CommitError> {
     committer
         .submit(Durability::Synced, move |_, stamp| {
-            let fact = Fact::RecorderStarted(RecorderStarted {
-                log: stamp.log.get(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                // A clock that was set back must not make the gap end before it begins.
-                last_alive: last_alive.map(|alive| alive.min(stamp.recorded_at)),
-            });
-            Ok(Decision { events: vec![own(fact)], reply: () })
+            Ok(Decision { events: vec![own(started(stamp, last_alive))], reply: () })
         })
         .await
 }

@@ -36,24 +36,16 @@ impl Sender {
         }
     }
 
-    /// Who that is, provided that they may ask here at all.
-    pub(crate) fn authenticate(&self, view: &View<'_>) -> Result<Caller, Error> {
+    /// Who that is, whether or not they may ask here.
+    pub(crate) fn identify(&self, view: &View<'_>) -> Result<Caller, Error> {
         let token = self.token.as_deref().ok_or(Error::Unauthenticated)?;
-        let credential = view.credential(token)?.ok_or(Error::Unauthenticated)?;
-        match credential.role {
-            Role::Admin | Role::Auditor | Role::AppAuditor => {}
-            Role::Scim => {
-                return Err(Error::Forbidden(
-                    "this token provisions over SCIM; questions take one of an auditor",
-                ));
-            }
-        }
+        let credential = view.issued(token)?.ok_or(Error::Unauthenticated)?;
         let origin = Origin { credential: credential.number, ..self.origin.clone() };
         Ok(Caller { credential, origin })
     }
 }
 
-/// Somebody who may ask.
+/// Somebody whose token is one of ours.
 #[derive(Clone)]
 pub(crate) struct Caller {
     credential: CredentialRow,
@@ -61,9 +53,26 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Whether the caller may ask here at all.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.credential.role {
+            _ if self.credential.revoked_seq.is_some() => Err(Error::Unauthenticated),
+            Role::Admin | Role::Auditor | Role::AppAuditor => Ok(()),
+            Role::Scim => Err(Error::Forbidden(
+                "this token provisions over SCIM; questions take one of an auditor",
+            )),
+        }
+    }
+
     /// What the caller's request leaves in an event.
     pub(crate) fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// Whose application the caller's token is, the recorder's when it is no single one, and what the
+    /// request leaves in an event.
+    pub(crate) fn into_parts(self) -> (Application, Origin) {
+        (self.credential.application, self.origin)
     }
 
     /// The one application that the caller may see; `None` when it is all.

@@ -3,8 +3,9 @@
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use projector::{CommitError, ProjectorError};
+use projector::{ClockFault, CommitError, ProjectorError};
 
+use crate::issue::IssueError;
 use crate::token::NoRandomBits;
 
 /// A question that is not answered. No text repeats a value that somebody sent; names of parameters
@@ -41,8 +42,12 @@ pub(crate) enum Error {
     SlugTaken,
     #[error("the token that asks cannot be taken back; ask with another one")]
     OwnToken,
-    #[error("the application has two valid tokens already; take one back first")]
-    TwoTokens,
+    #[error(
+        "this is the last token of an admin: issue another one first, for without any nobody could"
+    )]
+    LastAdmin,
+    #[error(transparent)]
+    Issue(#[from] IssueError),
     #[error("{0}")]
     Upstream(String),
     #[error("{0}")]
@@ -56,8 +61,8 @@ pub(crate) enum Error {
          comparison by eq"
     )]
     TooWide { items: usize },
-    #[error("the clock stands far behind the last event; nothing is changed until it catches up")]
-    ClockBehind,
+    #[error(transparent)]
+    Clock(#[from] ClockFault),
     #[error(transparent)]
     Commit(#[from] CommitError),
     #[error(transparent)]
@@ -102,6 +107,11 @@ impl Error {
         self.kind().2
     }
 
+    /// Whether it says that the caller may not ask for this.
+    pub(crate) fn is_denial(&self) -> bool {
+        matches!(self, Error::Unauthenticated | Error::Forbidden(_))
+    }
+
     /// Slug, title and status of every error: the one place.
     fn kind(&self) -> (&'static str, &'static str, StatusCode) {
         match self {
@@ -138,7 +148,16 @@ impl Error {
             Error::BodyLate { .. } => ("body-late", "Body too slow", StatusCode::REQUEST_TIMEOUT),
             Error::SlugTaken => ("name-taken", "Name taken", StatusCode::CONFLICT),
             Error::OwnToken => ("token-in-use", "Token in use", StatusCode::CONFLICT),
-            Error::TwoTokens => ("two-tokens", "Two tokens already", StatusCode::CONFLICT),
+            Error::LastAdmin => ("last-admin", "Last admin", StatusCode::CONFLICT),
+            Error::Issue(IssueError::TwoTokens) => {
+                ("two-tokens", "Two tokens already", StatusCode::CONFLICT)
+            }
+            Error::Issue(IssueError::NoApplication) => {
+                ("not-found", "Not found", StatusCode::NOT_FOUND)
+            }
+            Error::Issue(
+                IssueError::Role | IssueError::NeedsApplication | IssueError::TakesNoApplication,
+            ) => ("invalid-body", "Invalid body", StatusCode::BAD_REQUEST),
             Error::Upstream(_) => {
                 ("upstream", "The application did not answer as it should", StatusCode::BAD_GATEWAY)
             }
@@ -148,8 +167,11 @@ impl Error {
             Error::Import(_) => {
                 ("import", "The import was not taken", StatusCode::SERVICE_UNAVAILABLE)
             }
-            Error::ClockBehind => {
+            Error::Clock(ClockFault::Behind) => {
                 ("clock-behind", "Clock far behind", StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Error::Clock(ClockFault::Ahead) => {
+                ("clock-ahead", "Clock jumped ahead", StatusCode::SERVICE_UNAVAILABLE)
             }
             Error::Commit(CommitError::Poisoned | CommitError::Stopped) => {
                 ("unavailable", "Not available", StatusCode::SERVICE_UNAVAILABLE)

@@ -63,7 +63,7 @@ pub(crate) async fn frame(
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = match is_graph {
             true => {
-                let now = query.committer.clock().now();
+                let now = query.committer.now();
                 with_error(response, problem, &id, client_id.as_ref(), now)
             }
             false => with_body(response, problem, &route, &id),

@@ -27,6 +27,7 @@ pub mod graph;
 pub mod history;
 mod http;
 mod instant;
+mod issue;
 mod join;
 pub mod log;
 pub mod name;
@@ -51,8 +52,10 @@ use event::{Application, Occasion, Origin};
 use projector::Committer;
 use scim::{CursorKey, Profiles};
 use serde_json::Value;
+use store::SecretFolder;
 
 pub use http::router;
+pub use issue::{Issue, IssueError};
 pub use token::{NoRandomBits, Token};
 
 /// Given a slug, who asks and why, a look at an upstream as JSON; else what went wrong.
@@ -93,6 +96,8 @@ pub struct Query {
     pub import: Import,
     /// The profiles that an application can have.
     pub profiles: Arc<Profiles>,
+    /// The folder of the tokens and certificates of upstreams.
+    pub secrets: SecretFolder,
 }
 
 impl Query {

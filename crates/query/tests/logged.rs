@@ -68,6 +68,7 @@ async fn nothing_that_a_client_chooses_is_logged() {
         look: Arc::new(|_, _, _| Box::pin(async { Err("no upstream".to_owned()) })),
         import: Arc::new(|_, _, _, _| Box::pin(async { Err("no importer".to_owned()) })),
         profiles: Arc::new(scim::Profiles::built_in().1),
+        secrets: store::SecretFolder::new(folder.path(), folder.path()),
     }));
     for path in ["/api/v1/apps/paperboat/users/ana-secret?at=ana-secret", "/ana-secret"] {
         let request = Request::get(path)

@@ -36,6 +36,7 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
         look: Arc::new(|_, _, _| Box::pin(async { Err("no upstream".to_owned()) })),
         import: Arc::new(|_, _, _, _| Box::pin(async { Err("no importer".to_owned()) })),
         profiles: Arc::new(scim::Profiles::built_in().1),
+        secrets: store::SecretFolder::new(folder.path(), folder.path()),
     }));
     assert_eq!(get(&router, "/readyz").await.status(), 200);
     assert_eq!(get(&router, "/api/v1/apps").await.status(), 401, "an empty log has no tokens");

@@ -22,9 +22,11 @@ mod log;
 mod open;
 mod rows;
 mod secret;
+mod secret_folder;
 
 pub use error::StoreError;
 pub use kept::Kept;
 pub use open::{Options, Store};
 pub use rows::{Direction, ReadRows, Row, RowChanges, Snapshot, Visit, digest};
 pub use secret::secret_file;
+pub use secret_folder::{SECRET_FILE_BYTES_MAX, SecretFileError, SecretFolder};

@@ -99,7 +99,7 @@ fn every_refusal_has_its_status_its_keyword_and_a_reason() {
     check("stranger", &stranger, 401, None, "token");
     assert!(stranger.header("www-authenticate").starts_with("Bearer "));
     let elsewhere = Client::new(&scim.base().replace("boat", "ghost"), &scim.token);
-    check("no application", &elsewhere.get("/Users"), 404, None, "tenant URL");
+    check("no application", &elsewhere.get("/Users"), 401, None, "tenant URL");
     let many: Value = (0..1_001).map(|_| json!({"method": "DELETE", "path": "/Users/x"})).collect();
     check("bulk", &scim.post("/Bulk", &bulk(&many)), 413, None, "1000");
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Router;
 use event::{Clock, Stopwatch, Timestamp};
@@ -197,9 +196,7 @@ type Played = (Vec<(Resource, Uuid)>, BTreeMap<u16, u64>);
 async fn play_queue(player: Arc<Player>, queue: Vec<Request>) -> Outcome<Played> {
     let (mut made, mut seen) = (Vec::new(), BTreeMap::new());
     for request in queue {
-        if let Clock::Manual(micros) = &player.clock {
-            micros.fetch_max(request.at.0, Ordering::SeqCst);
-        }
+        player.clock.advance_to(request.at);
         let (message, makes, expected) = message(&player, &request);
         let sent = message.method;
         let (status, bytes) = send(player.router.clone(), message).await?;

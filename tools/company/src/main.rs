@@ -154,6 +154,8 @@ async fn serve(
         disk_reserve_bytes: DISK_RESERVE_BYTES,
         clock: Clock::System,
         accept_clock: false,
+        clock_ahead_days_max: 365,
+        upstream_secrets: None,
     });
     let server = server.await.map_err(failed)?;
     let signal = shutdown_signal().map_err(failed)?;

@@ -273,6 +273,8 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
                 disk_reserve_bytes: 0,
                 clock: clock.clone(),
                 accept_clock: false,
+                clock_ahead_days_max: 365,
+                upstream_secrets: None,
             };
             match Server::open(config).await {
                 Ok(server) => {

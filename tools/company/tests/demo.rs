@@ -93,6 +93,8 @@ async fn open(data: &Path) -> Server {
         disk_reserve_bytes: 0,
         clock: Clock::manual(END),
         accept_clock: false,
+        clock_ahead_days_max: 365,
+        upstream_secrets: None,
     });
     opened.await.unwrap()
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::http::header::{self, HeaderMap};
 use event::{
-    Answer, BodyNote, Content, Effect, Fact, Method, Number, Occasion, Part, ResourceType, Route,
-    Seq, UpstreamSet,
+    Answer, BodyNote, Content, Credential, Effect, Fact, Method, Number, Occasion, Part,
+    ResourceType, Route, Seq, UpstreamSet,
 };
 use projector::{CommitError, Decision, Draft, Durability};
 use scim::{Bounds, Filter, ScimError};
@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::cuts;
 use crate::decide::Intent;
 use crate::http::understand::intent as intent_of;
-use crate::http::{Ingest, defect, disk_full, is_read, unavailable};
+use crate::http::{Ingest, clock_refusal, defect, disk_full, is_read, revoked, unavailable};
 use crate::list::lookup;
 use crate::outcome::{Body, Outcome, Reply};
 use crate::proxy::derive::{self, Forwarded};
@@ -92,13 +92,17 @@ async fn record_intent(
     forward: &Forward,
 ) -> Result<Result<Seq, (Reply, &'static str)>, CommitError> {
     let (copy, context) = (arrival.clone(), forward.context.clone());
-    let id = forward.address.id.clone();
+    let (id, credential) = (forward.address.id.clone(), arrival.origin.credential);
     let decided = ingest
         .committer
-        .submit(Durability::Synced, move |view, stamp| {
+        .submit_for(credential, Durability::Synced, move |authority, view, stamp| {
             let stored_type = copy.resource_type;
-            if stamp.disk_full || stamp.clock_behind {
-                let error = if stamp.disk_full { disk_full() } else { clock_behind() };
+            let fault = match (authority, stamp.clock_fault) {
+                (Err(_), _) => Some(revoked()),
+                (Ok(()), _) if stamp.disk_full => Some(disk_full()),
+                (Ok(()), fault) => fault.map(clock_refusal),
+            };
+            if let Some(error) = fault {
                 let outcome = Outcome::refused(error, stored_type, Number::NOBODY);
                 let event = copy.into_draft(&outcome);
                 return Ok(Decision { events: vec![event], reply: Err(outcome.reply) });
@@ -162,8 +166,12 @@ impl Told {
             (true, _) if status == 404 => self.gone(&arrival),
             _ => vec![],
         };
-        let effect =
+        let recorded =
             self.record(ingest, arrival.clone(), answer, status, parsed, is_partial).await?;
+        let effect = match recorded {
+            Ok(effect) => effect,
+            Err(refused) => return Ok((refused, Effect::Rejected.name())),
+        };
         for (stored_type, sight) in sights {
             let occasion = (Occasion::Read, Some(arrival.origin.clone()));
             ingest.observe(&self.context, stored_type, sight, occasion, self.saw_seq).await?;
@@ -283,7 +291,8 @@ impl Told {
         }
     }
 
-    /// Records the operation with its answer.
+    /// Records the operation with its answer; what the client gets instead, when it may not have that
+    /// any more.
     async fn record(
         &self,
         ingest: &Arc<Ingest>,
@@ -292,8 +301,9 @@ impl Told {
         status: u16,
         parsed: Option<Value>,
         is_partial: bool,
-    ) -> Result<&'static str, CommitError> {
+    ) -> Result<Result<&'static str, Reply>, CommitError> {
         let (context, upstream) = (self.context.clone(), Arc::clone(&self.upstream));
+        let credential = arrival.origin.credential;
         let id = self.address.id.clone();
         let read = is_read(arrival.method, arrival.route);
         let stored_type = arrival.resource_type;
@@ -308,7 +318,13 @@ impl Told {
         let durability = if read { Durability::Appended } else { Durability::Synced };
         ingest
             .committer
-            .submit(durability, move |view, stamp| {
+            .submit_for(credential, durability, move |authority, view, stamp| {
+                // A write happened, whatever became of the token since; it was looked at by the intent.
+                if read && authority.is_err() {
+                    let outcome = Outcome::refused(revoked(), stored_type, Number::NOBODY);
+                    let event = arrival.into_draft(&outcome);
+                    return Ok(Decision { events: vec![event], reply: Err(outcome.reply) });
+                }
                 let outcome = match intent {
                     Some(intent) => {
                         let forwarded = Forwarded {
@@ -343,7 +359,7 @@ impl Told {
                 let mut event = arrival.into_draft(&outcome);
                 let subject = outcome.number;
                 event.parts.push(Part { subject, content: Content::Answer(answer) });
-                Ok(Decision { events: vec![event], reply: effect })
+                Ok(Decision { events: vec![event], reply: Ok(effect) })
             })
             .await
     }
@@ -436,8 +452,12 @@ impl Ingest {
         }
         let look = Look { saw_seq, creating: self.under_way.is_busy(application, None) };
         let context = context.clone();
+        let credential = occasion.1.as_ref().map_or(Credential::NONE, |origin| origin.credential);
         self.committer
-            .submit(Durability::Appended, move |view, stamp| {
+            .submit_for(credential, Durability::Appended, move |authority, view, stamp| {
+                if authority.is_err() {
+                    return Ok(Decision { events: vec![], reply: None });
+                }
                 observe(&context, stored_type, sight, occasion, &look, view, stamp)
             })
             .await
@@ -511,11 +531,5 @@ fn plain(status: u16, effect: Effect, stored_type: ResourceType, number: Number)
 fn sent_and_unrecorded() -> ScimError {
     let detail = "the request was sent to the application, and what became of it could not be \
                   recorded; the server must be started again";
-    ScimError::new(503, None, detail)
-}
-
-fn clock_behind() -> ScimError {
-    let detail = "the server's clock stands more than a minute behind its last event; nothing is \
-                  sent on until it has caught up";
     ScimError::new(503, None, detail)
 }

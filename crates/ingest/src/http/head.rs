@@ -61,11 +61,41 @@ fn method(name: &str) -> (Method, Option<String>) {
     }
 }
 
-/// The token of an `Authorization: Bearer` header (RFC 6750 §2.1).
-pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once([' ', '\t'])?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+/// What a request says of who sends it.
+pub(crate) enum Presented {
+    /// Nothing.
+    Nothing,
+    /// Something else than `Bearer` and a token (RFC 6750 §2.1).
+    NoBearer,
+    /// A token, which may be anybody's.
+    Token(String),
+}
+
+impl Presented {
+    pub(crate) fn of(headers: &HeaderMap) -> Presented {
+        let Some(value) = headers.get(AUTHORIZATION) else { return Presented::Nothing };
+        let pair = value.to_str().ok().and_then(|value| value.split_once([' ', '\t']));
+        match pair {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                Presented::Token(token.trim().to_owned())
+            }
+            Some(_) | None => Presented::NoBearer,
+        }
+    }
+
+    pub(crate) fn token(&self) -> Option<&str> {
+        match self {
+            Presented::Token(token) => Some(token),
+            Presented::Nothing | Presented::NoBearer => None,
+        }
+    }
+
+    pub(crate) fn into_token(self) -> Option<String> {
+        match self {
+            Presented::Token(token) => Some(token),
+            Presented::Nothing | Presented::NoBearer => None,
+        }
+    }
 }
 
 /// Everything that may be a token in the head, well-formed or not, so that it can be cut elsewhere.
@@ -106,8 +136,11 @@ mod tests {
 
     #[test]
     fn tokens_are_taken_from_bearer_headers_alone() {
+        assert!(matches!(Presented::of(&HeaderMap::new()), Presented::Nothing));
         let check = |value: &[u8], expected: Option<&str>| {
-            assert_eq!(bearer_token(&headers("authorization", value)).as_deref(), expected);
+            let presented = Presented::of(&headers("authorization", value));
+            assert_eq!(presented.token(), expected);
+            assert_eq!(matches!(presented, Presented::NoBearer), expected.is_none());
         };
         check(b"Bearer abc", Some("abc"));
         check(b"bearer  abc ", Some("abc"));
@@ -115,6 +148,8 @@ mod tests {
         check(b"Basic abc", None);
         check(b"Bearer", None);
         check(b"Bearer \xff", None);
+        check(b"plg_0123", None);
+        check(b"", None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use event::{Credential, Role, Timestamp};
+use event::{Application, Credential, Role, Timestamp};
 use projector::{ProjectorError, View, token_sha256};
 
 use crate::context::Context;
@@ -12,11 +12,20 @@ use crate::http::Ingest;
 /// So many are remembered; a server has a few tokens, so more are a sign of something odd.
 const REMEMBERED_MAX: usize = 1_024;
 
-/// The application of an address, and the credential when it is one of that application.
+/// The application of an address, and the client when its token is one of that application.
 #[derive(Clone)]
 pub(super) struct Identified {
-    pub context: Option<Context>,
-    pub credential: Option<Credential>,
+    /// The recorder, when the address names none.
+    pub application: Application,
+    /// `None` for a stranger.
+    pub client: Option<Client>,
+}
+
+/// A client of an application.
+#[derive(Clone)]
+pub(super) struct Client {
+    pub context: Context,
+    pub credential: Credential,
 }
 
 /// Those that were found, as long as nothing is configured. Strangers are not remembered.
@@ -45,7 +54,7 @@ impl Identities {
         let found = (remembered.configuration == configuration)
             .then(|| remembered.found.get(presented).cloned())?;
         found.filter(|found| {
-            found.context.as_ref().is_none_or(|context| context.profile_times.contains(&now.0))
+            found.client.as_ref().is_none_or(|one| one.context.profile_times.contains(&now.0))
         })
     }
 
@@ -75,7 +84,7 @@ impl Ingest {
             return Ok(identified);
         }
         let identified = Arc::new(self.look_up(slug, token, now)?);
-        if let (Some(presented), Some(_)) = (presented, identified.credential) {
+        if let (Some(presented), Some(_)) = (presented, &identified.client) {
             self.identities.put(configuration, presented, Arc::clone(&identified));
         }
         Ok(identified)
@@ -83,7 +92,9 @@ impl Ingest {
 
     /// The application of a slug as it is configured now.
     pub(crate) fn context_of(&self, slug: &str) -> Result<Option<Context>, ProjectorError> {
-        Ok(self.look_up(slug, None, self.now())?.context)
+        let snapshot = self.committer.store().snapshot();
+        let row = View::new(&snapshot).application(slug)?;
+        Ok(row.and_then(|row| Context::of(&row, &self.public_url, &self.catalog, self.now())))
     }
 
     fn look_up(
@@ -94,21 +105,19 @@ impl Ingest {
     ) -> Result<Identified, ProjectorError> {
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
-        let Some(row) = view.application(slug)? else {
-            return Ok(Identified { context: None, credential: None });
-        };
-        let credential = match token {
-            None => None,
-            Some(token) => view.credential(token)?,
-        };
-        let credential = credential
-            .filter(|found| found.role == Role::Scim && found.application == row.number)
-            .map(|found| found.number);
-        Ok(Identified {
-            // No application has a profile that is not there: one is not opened or added with it.
-            context: Context::of(&row, &self.public_url, &self.catalog, now),
-            credential,
-        })
+        let row = view.application(slug)?;
+        // Looked for whatever the address names, and the context made for clients alone, so that a
+        // stranger learns nothing by the time that it takes.
+        let credential = token.map(|token| view.credential(token)).transpose()?.flatten();
+        let application = row.as_ref().map_or(Application::RECORDER, |row| row.number);
+        let credential =
+            credential.filter(|found| found.role == Role::Scim && found.application == application);
+        // No application has a profile that is not there: one is not opened or added with it.
+        let client = row.zip(credential).and_then(|(row, credential)| {
+            let context = Context::of(&row, &self.public_url, &self.catalog, now)?;
+            Some(Client { context, credential: credential.number })
+        });
+        Ok(Identified { application, client })
     }
 }
 
@@ -122,12 +131,10 @@ mod tests {
     fn what_is_remembered_is_forgotten_when_something_is_configured() {
         let identities = Identities::default();
         let presented = |slug: &str| (slug.to_owned(), [7; 32]);
-        let found = Arc::new(Identified { context: None, credential: Some(Credential(3)) });
+        let found = Arc::new(Identified { application: Application(3), client: None });
         identities.put(1, presented("boat"), Arc::clone(&found));
-        assert_eq!(
-            identities.get(1, &presented("boat"), NOW).unwrap().credential,
-            Some(Credential(3))
-        );
+        let again = identities.get(1, &presented("boat"), NOW).unwrap();
+        assert_eq!(again.application, Application(3));
         assert!(identities.get(1, &presented("kite"), NOW).is_none());
         assert!(identities.get(1, &("boat".to_owned(), [8; 32]), NOW).is_none(), "another token");
         assert!(identities.get(2, &presented("boat"), NOW).is_none(), "configured since");

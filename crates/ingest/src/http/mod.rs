@@ -20,8 +20,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
 use event::{Method, Number, ResourceType, Route, Stopwatch};
-use projector::{CommitError, Committer, Decision, Draft, Durability, ProjectorError, View};
+use projector::{
+    ClockFault, CommitError, Committer, Decision, Draft, Durability, ProjectorError, View,
+};
 use scim::{CursorKey, ScimError};
+use store::SecretFolder;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -58,7 +61,6 @@ pub struct Ingest {
     catalog: Arc<Catalog>,
     cursor_key: CursorKey,
     tasks: TaskTracker,
-    stopping: CancellationToken,
     reception: Reception,
     rates: Rates,
     identities: Identities,
@@ -70,27 +72,27 @@ impl Ingest {
     /// A service provider whose addresses begin with `public_url` (without a slash at the end) and
     /// whose requests run as tasks of `tasks`: when those have ended, every request that arrived is
     /// recorded. Once `stopping` is cancelled, bodies that are still on their way are refused.
-    /// `cursor_key` seals the cursors of its lists.
+    /// `cursor_key` seals the cursors of its lists; `secrets` has the tokens of upstreams.
     pub fn new(
         committer: Committer,
         public_url: String,
         catalog: Catalog,
         cursor_key: CursorKey,
+        secrets: SecretFolder,
         tasks: TaskTracker,
         stopping: CancellationToken,
     ) -> Ingest {
-        let reception = Reception::new(stopping.clone());
+        let reception = Reception::new(stopping);
         Ingest {
             committer,
             public_url,
             catalog: Arc::new(catalog),
             cursor_key,
             tasks,
-            stopping,
             reception,
             rates: Rates::default(),
             identities: Identities::default(),
-            upstreams: Upstreams::default(),
+            upstreams: Upstreams::new(secrets),
             under_way: UnderWay::default(),
         }
     }
@@ -266,13 +268,14 @@ impl Ingest {
         let authenticated = arrival.origin.credential != event::Credential::NONE;
         let durability =
             if authenticated && !is_read { Durability::Synced } else { Durability::Appended };
+        let credential = arrival.origin.credential;
         self.committer
-            .submit(durability, move |view, stamp| {
+            .submit_for(credential, durability, move |authority, view, stamp| {
+                let refused =
+                    |error| Outcome::refused(error, arrival.resource_type, Number::NOBODY);
                 let outcome = match asked {
-                    _ if stamp.disk_full => {
-                        let resource_type = arrival.resource_type;
-                        Outcome::refused(disk_full(), resource_type, Number::NOBODY)
-                    }
+                    _ if authority.is_err() => refused(revoked()),
+                    _ if stamp.disk_full => refused(disk_full()),
                     Asked::Answered(outcome) | Asked::Read(outcome, None) => *outcome,
                     Asked::Read(mut outcome, Some((context, missed))) => {
                         let resource_type = outcome.resource_type;
@@ -342,6 +345,17 @@ async fn work<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
 
 fn defect() -> ScimError {
     ScimError::new(500, None, "the server failed because of a defect; its log says more")
+}
+
+fn revoked() -> ScimError {
+    let detail = "the secret token was taken back while the request was on its way; nothing of it \
+                  was carried out";
+    ScimError::new(401, None, detail)
+}
+
+/// What a change is answered with while the clock is not believed.
+pub(crate) fn clock_refusal(fault: ClockFault) -> ScimError {
+    ScimError::new(503, None, fault.to_string())
 }
 
 fn disk_full() -> ScimError {

@@ -1,47 +1,21 @@
-//! How many requests are carried out in a second, and how many unauthenticated ones are worth an event
-//! of their own.
+//! How many requests are carried out in a second.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use event::{Application, Stopwatch, Timestamp, Unauthenticated};
-
-/// So many unauthenticated requests a second and application leave an event each; what comes above is
-/// counted, and each such second leaves one event with the count. Otherwise whoever knows the address
-/// could fill the disk.
-pub(crate) const UNAUTHENTICATED_PER_SECOND_MAX: u32 = 50;
-const SECOND: Duration = Duration::from_secs(1);
+use event::{Application, Stopwatch};
 
 /// What was seen of each application lately. Bounded by the number of applications.
 #[derive(Default)]
 pub(crate) struct Rates {
     buckets: Mutex<BTreeMap<Application, Bucket>>,
-    windows: Mutex<BTreeMap<Application, Window>>,
 }
 
 /// Permissions that fill up with time, at most those of one second.
 struct Bucket {
     level: f64,
     filled: Stopwatch,
-}
-
-struct Window {
-    began: Stopwatch,
-    recorded: u32,
-    counted: Option<Unauthenticated>,
-}
-
-/// What becomes of an unauthenticated request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Admission {
-    /// It leaves an event of its own.
-    Recorded,
-    /// It is counted.
-    Counted {
-        /// It is the first that is; somebody has to record the count when the second is over.
-        first: bool,
-    },
 }
 
 impl Rates {
@@ -64,43 +38,9 @@ impl Rates {
         bucket.level -= 1.0;
         Ok(())
     }
-
-    /// Counts an unauthenticated request.
-    pub(crate) fn admit(&self, application: Application, now: Timestamp) -> Admission {
-        let mut windows = lock(&self.windows);
-        let window = windows.entry(application).or_insert_with(|| Window {
-            began: Stopwatch::start(),
-            recorded: 0,
-            counted: None,
-        });
-        if window.began.elapsed() >= SECOND {
-            window.began = Stopwatch::start();
-            window.recorded = 0;
-        }
-        if window.recorded < UNAUTHENTICATED_PER_SECOND_MAX {
-            window.recorded += 1;
-            return Admission::Recorded;
-        }
-        match &mut window.counted {
-            Some(counted) => {
-                counted.count += 1;
-                counted.last = now;
-                Admission::Counted { first: false }
-            }
-            None => {
-                window.counted = Some(Unauthenticated { count: 1, first: now, last: now });
-                Admission::Counted { first: true }
-            }
-        }
-    }
-
-    /// What was counted since the last call.
-    pub(crate) fn counted(&self, application: Application) -> Option<Unauthenticated> {
-        lock(&self.windows).get_mut(&application)?.counted.take()
-    }
 }
 
-/// A panic while these were held leaves no half-made state.
+/// A panic while this was held leaves no half-made state.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -109,6 +49,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
     const APP: Application = Application(1);
 
     #[test]
@@ -120,27 +61,5 @@ mod tests {
         let wait = rates.take(APP, 1).unwrap_err();
         assert!(wait > Duration::ZERO && wait <= SECOND, "{wait:?}");
         assert_eq!(rates.take(Application(2), 1), Ok(()), "applications do not share");
-    }
-
-    #[test]
-    fn what_comes_too_fast_is_counted_once() {
-        let rates = Rates::default();
-        let mut counted = 0;
-        let mut firsts = 0;
-        for time in 0..200 {
-            match rates.admit(APP, Timestamp(time)) {
-                Admission::Recorded => {}
-                Admission::Counted { first } => {
-                    counted += 1;
-                    firsts += u32::from(first);
-                }
-            }
-        }
-        let summary = rates.counted(APP).unwrap();
-        assert_eq!((summary.count, firsts), (counted, 1));
-        assert!(counted >= 100, "{counted}");
-        assert_eq!(summary.last, Timestamp(199));
-        assert_eq!(rates.counted(APP), None);
-        assert_eq!(rates.counted(Application(2)), None);
     }
 }

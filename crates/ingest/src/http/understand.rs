@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::request::Parts;
-use event::{Application, BodyNote, Fact, Method, Number, ResourceType, Route, Timestamp};
-use projector::{Decision, Draft, Durability, ProjectorError, View};
+use event::{Application, BodyNote, Method, Number, ResourceType, Route, Timestamp};
+use projector::{ProjectorError, View};
 use scim::{Bounds, Resource, ScimError, SearchRequest, Selection};
 use serde_json::Value;
 
@@ -17,9 +17,9 @@ use crate::cuts;
 use crate::decide::{Intent, New, Write};
 use crate::http::bulk::Bulk;
 use crate::http::forward::Forward;
-use crate::http::rate::Admission;
+use crate::http::head::Presented;
 use crate::http::{
-    Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Understood, Weight, body, defect, head,
+    Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Understood, Weight, body, defect, identity,
     is_read, work,
 };
 use crate::outcome::{Outcome, Reply};
@@ -44,30 +44,36 @@ impl Ingest {
             let outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
             Understood::One(Asked::Answered(Box::new(outcome)))
         };
-        let token = head::bearer_token(&parts.headers);
+        let presented = Presented::of(&parts.headers);
         let identified = {
             let this = Arc::clone(self);
-            let (slug, token) = (address.slug.clone(), token.clone());
+            let (slug, token) = (address.slug.clone(), presented.token().map(str::to_owned));
             work(Weight::Light, move || this.identify(&slug, token.as_deref())).await
         };
         let identified = match identified {
             Ok(identified) => identified,
             Err(error) => return refuse(arrival, error),
         };
-        let context = identified.context.as_ref();
-        if let Some(context) = context {
-            arrival.application = context.application;
-        }
-        let (Some(context), Some(credential)) = (context, identified.credential) else {
-            let (reason, error) = stranger(context.is_some(), token.is_some());
+        arrival.application = identified.application;
+        let Some(identity::Client { context, credential }) = &identified.client else {
+            let error = stranger(&presented);
+            arrival.cut_for_stranger();
+            let bytes = arrival.chosen_bytes();
             // A poisoned log answers 503 to everybody, and the committer says so.
-            if self.committer.check().is_ok() && self.count_stranger(arrival.application) {
+            if self.committer.check().is_ok()
+                && !self.committer.admits_stranger(arrival.application, bytes)
+            {
                 return Understood::Counted(Reply::error(&error));
             }
+            let reason = match arrival.application {
+                Application::RECORDER => "the application is unknown",
+                _ => "the request was not authenticated",
+            };
             arrival.body = body::describe_unread(&parts.headers, reason);
             return refuse(arrival, error);
         };
-        arrival.origin.credential = credential;
+        let token = presented.into_token();
+        arrival.origin.credential = *credential;
 
         let per_second = context.settings.requests_per_second_max;
         if let Err(wait) = self.rates.take(context.application, per_second) {
@@ -115,47 +121,6 @@ impl Ingest {
         match understood {
             Ok(understood) => understood,
             Err(error) => refuse(arrival, error),
-        }
-    }
-
-    /// Whether a request without a valid credential is only counted.
-    fn count_stranger(self: &Arc<Self>, application: Application) -> bool {
-        match self.rates.admit(application, self.now()) {
-            Admission::Recorded => false,
-            Admission::Counted { first } => {
-                metrics::counter!("provlog_unauthenticated_counted_total").increment(1);
-                if first {
-                    let this = Arc::clone(self);
-                    self.tasks.spawn(async move { this.record_strangers(application).await });
-                }
-                true
-            }
-        }
-    }
-
-    /// Records what was counted when its second is over.
-    async fn record_strangers(&self, application: Application) {
-        let second = tokio::time::sleep(Duration::from_secs(1));
-        tokio::select! {
-            () = second => {}
-            () = self.stopping.cancelled() => {}
-        }
-        let Some(counted) = self.rates.counted(application) else { return };
-        let count = counted.count;
-        let event = Draft {
-            application,
-            origin: None,
-            fact: Fact::Unauthenticated(counted),
-            parts: vec![],
-        };
-        let recorded = self
-            .committer
-            .submit(Durability::Appended, move |_, _| {
-                Ok(Decision { events: vec![event], reply: () })
-            })
-            .await;
-        if let Err(error) = recorded {
-            tracing::error!(app = application.0, count, %error, "a count could not be recorded");
         }
     }
 
@@ -311,7 +276,7 @@ impl Ingest {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.committer.clock().now()
+        self.committer.now()
     }
 }
 
@@ -374,18 +339,21 @@ pub(super) fn selection(address: &Address) -> Result<Selection, ScimError> {
     Ok(named(address, &["attributes", "excludedattributes"])?.selection)
 }
 
-/// What somebody is told who is not known here, and why the body was not read.
-fn stranger(application_known: bool, token_sent: bool) -> (&'static str, ScimError) {
-    if !application_known {
-        let detail = "no application has this address: check the tenant URL that is configured at \
-                      the identity provider";
-        return ("the application is unknown", ScimError::not_found(detail));
-    }
-    let detail = match token_sent {
-        false => "the Authorization header with the application's secret token is missing",
-        true => "the secret token is not one of this application",
+/// What somebody is told who is not known here. It depends on the request alone and not on what there
+/// is: whether an address names an application is nobody's business who has no token of it.
+fn stranger(presented: &Presented) -> ScimError {
+    let what = match presented {
+        Presented::Nothing => "the Authorization header is missing",
+        Presented::NoBearer => {
+            "the Authorization header holds no Bearer token (`Bearer`, a space, the secret token)"
+        }
+        Presented::Token(_) => "the token is not a secret token of an application at this address",
     };
-    ("the request was not authenticated", ScimError::new(401, None, detail))
+    let detail = format!(
+        "{what}: check the tenant URL and the secret token that are configured at the identity \
+         provider"
+    );
+    ScimError::new(401, None, detail)
 }
 
 fn too_fast(arrival: &Arrival, per_second: u32, wait: Duration) -> Outcome {

@@ -13,8 +13,8 @@ use event::{
     Number, Origin, Part, ResourceType, Timestamp,
 };
 use projector::{
-    CommitError, Committer, Decision, Draft, Durability, LOOKUP_BYTES_MAX, ProjectorError, Stamp,
-    View, folded,
+    CommitError, Committer, Decision, Draft, Durability, LOOKUP_BYTES_MAX, ProjectorError, Revoked,
+    Stamp, View, folded,
 };
 use serde_json::Value;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -67,9 +67,12 @@ pub enum ImportError {
     /// The log takes nothing now.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// The clock stands far behind the last event, or the disk is nearly full.
-    #[error("the log takes no imports now: its clock stands behind, or its disk is nearly full")]
+    /// The clock is not believed, or the disk is nearly full.
+    #[error("the log takes no imports now: its clock is wrong, or its disk is nearly full")]
     Refused,
+    /// The credential that imports was revoked meanwhile.
+    #[error(transparent)]
+    Revoked(#[from] Revoked),
     /// A defect.
     #[error("the records could not be understood because of a defect")]
     Defect,
@@ -99,6 +102,7 @@ pub async fn import(
     let mut next = chunks.next().map(|chunk| understanding(&body, chunk));
     let mut outcome = Outcome::default();
     let mut span: Option<(Timestamp, Timestamp)> = None;
+    let credential = origin.credential;
     while let Some(understood) = next {
         let (found, entries) = understood.await.map_err(|_| ImportError::Defect)?;
         // The next lines are read while the committer works.
@@ -113,8 +117,11 @@ pub async fn import(
         }
         let origin = origin.clone();
         let decide =
-            move |view: &View<'_>, stamp: Stamp| decide(view, stamp, application, origin, entries);
-        let (new, known) = committer.submit(Durability::Appended, decide).await??;
+            move |authority: Result<(), Revoked>, view: &View<'_>, stamp: Stamp| match authority {
+                Ok(()) => decide(view, stamp, application, origin, entries),
+                Err(revoked) => refusal(revoked.into()),
+            };
+        let (new, known) = committer.submit_for(credential, Durability::Appended, decide).await??;
         outcome.new += new;
         outcome.known += known;
     }
@@ -122,14 +129,17 @@ pub async fn import(
     let fact = Fact::ImportBatch(ImportBatch { run, span, new, known, refused });
     let draft = Draft { application, origin: Some(origin), fact, parts: vec![] };
     // Synced, and so are the entries before it.
-    let decide = move |_: &View<'_>, stamp: Stamp| {
-        if stamp.clock_behind || stamp.disk_full {
-            return Ok(Decision { events: vec![], reply: Err(ImportError::Refused) });
-        }
-        Ok(Decision { events: vec![draft], reply: Ok(()) })
+    let decide = move |authority: Result<(), Revoked>, _: &View<'_>, stamp: Stamp| match authority {
+        Err(revoked) => refusal(revoked.into()),
+        Ok(()) if stamp.clock_fault.is_some() || stamp.disk_full => refusal(ImportError::Refused),
+        Ok(()) => Ok(Decision { events: vec![draft], reply: Ok(()) }),
     };
-    committer.submit(Durability::Synced, decide).await??;
+    committer.submit_for(credential, Durability::Synced, decide).await??;
     Ok(outcome)
+}
+
+fn refusal<T>(error: ImportError) -> Result<Decision<Result<T, ImportError>>, ProjectorError> {
+    Ok(Decision { events: vec![], reply: Err(error) })
 }
 
 /// Some lines of a body, and the number of the first, from 1.
@@ -195,7 +205,7 @@ fn decide(
     origin: Origin,
     entries: Vec<Ready>,
 ) -> Result<Decision<Counted>, ProjectorError> {
-    if stamp.clock_behind || stamp.disk_full {
+    if stamp.clock_fault.is_some() || stamp.disk_full {
         return Ok(Decision { events: vec![], reply: Err(ImportError::Refused) });
     }
     let (mut events, mut known) = (vec![], 0);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use event::{Content, Lifecycle, Number, Occasion, Origin, ResourceType, Seq, UpstreamSet};
-use projector::{CommitError, ProjectorError, View};
+use projector::{CommitError, ProjectorError, Revoked, View};
 use scim::Bounds;
 use serde_json::Value;
 use store::key::Set;
@@ -70,6 +70,9 @@ pub enum LookError {
     /// What was seen cannot be recorded.
     #[error("what was seen cannot be recorded")]
     Commit(#[from] CommitError),
+    /// The credential that asked for it was revoked meanwhile.
+    #[error(transparent)]
+    Revoked(#[from] Revoked),
     /// The record cannot be read.
     #[error("the record cannot be read")]
     Read(#[from] ProjectorError),
@@ -158,6 +161,7 @@ impl Look<'_> {
     }
 
     async fn get(&self, path: &str) -> Result<(u16, Option<Value>), LookError> {
+        self.check_authority()?;
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/scim+json"));
         let upstreams = &self.ingest.upstreams;
@@ -166,6 +170,12 @@ impl Look<'_> {
             Broken::NotSent(words) | Broken::Unknown(words) => LookError::Broken(words),
         })?;
         Ok((status, scim::parse_json(&body, &Bounds::default()).ok()))
+    }
+
+    /// A look may take long, and ends with the token of whoever asked for it.
+    fn check_authority(&self) -> Result<(), LookError> {
+        let snapshot = self.ingest.committer.store().snapshot();
+        Ok(View::new(&snapshot).authority(self.origin.credential)??)
     }
 
     /// The ids that the record has and the list has not.

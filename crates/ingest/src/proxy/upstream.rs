@@ -1,7 +1,7 @@
 //! The application behind us: one request there and its answer back.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use hyper_util::rt::TokioExecutor;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use store::SecretFolder;
 
 /// An answer with a larger body is not relayed.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
@@ -25,9 +26,6 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// A connection that was not used for so long is closed.
 const IDLE_MAX: Duration = Duration::from_secs(60);
-/// A token is shorter.
-const TOKEN_BYTES_MAX: usize = 16 << 10;
-
 /// Headers that belong to one connection (RFC 9110 §7.6.1), and those that are ours to say. Of
 /// `accept-encoding` nothing is sent on: a compressed answer could not be recorded.
 const NOT_SENT: [HeaderName; 14] = [
@@ -68,20 +66,55 @@ pub(crate) enum Broken {
 
 type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
 
-/// Connections to upstreams, kept alive; by the file of the authorities that are trusted.
-#[derive(Default)]
-pub(crate) struct Upstreams(Mutex<HashMap<Option<String>, Arc<HttpClient>>>);
+/// Connections to upstreams, kept alive, and the folder that has their tokens.
+pub(crate) struct Upstreams {
+    /// By the file of the authorities that are trusted.
+    clients: Mutex<HashMap<Option<String>, Arc<HttpClient>>>,
+    secrets: SecretFolder,
+}
 
 impl Upstreams {
-    fn client(&self, ca_file: Option<&str>) -> Result<Arc<HttpClient>, String> {
-        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Upstreams whose tokens and certificates stand in a folder.
+    pub(crate) fn new(secrets: SecretFolder) -> Upstreams {
+        Upstreams { clients: Mutex::default(), secrets }
+    }
+
+    async fn client(&self, ca_file: Option<&str>) -> Result<Arc<HttpClient>, String> {
         let key = ca_file.map(str::to_owned);
-        if let Some(client) = clients.get(&key) {
-            return Ok(Arc::clone(client));
+        let known = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(client) = known {
+            return Ok(client);
         }
-        let client = Arc::new(client(ca_file.map(Path::new))?);
-        clients.insert(key, Arc::clone(&client));
-        Ok(client)
+        let authorities = match ca_file {
+            None => None,
+            Some(file) => Some((file, self.read("certificate", file).await?)),
+        };
+        let client = Arc::new(client(authorities)?);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(clients.entry(key).or_insert(client)))
+    }
+
+    /// A secret file's bytes, read where nobody's request waits for the disk.
+    async fn read(&self, what: &str, file: &str) -> Result<Vec<u8>, String> {
+        let (secrets, path) = (self.secrets.clone(), PathBuf::from(file));
+        let bytes = tokio::task::spawn_blocking(move || secrets.read(&path)).await;
+        let unusable = |why: String| format!("the upstream's {what} file {file} {why}");
+        let bytes = bytes.map_err(|_| unusable("cannot be read".to_owned()))?;
+        bytes.map_err(|error| unusable(error.to_string()))
+    }
+
+    /// `Bearer` and the token of a file. No error repeats what is in it.
+    async fn token(&self, file: &str) -> Result<HeaderValue, String> {
+        let unusable = || format!("the upstream's token file {file} holds no token");
+        let bytes = self.read("token", file).await?;
+        let token = str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
+        if token.is_empty() {
+            return Err(unusable());
+        }
+        let mut value =
+            HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unusable())?;
+        value.set_sensitive(true);
+        Ok(value)
     }
 
     /// Sends a request to an upstream: `target` is the path below its base, and the query. The file of
@@ -95,8 +128,8 @@ impl Upstreams {
         body: Vec<u8>,
     ) -> Result<Answered, Broken> {
         let not_sent = Broken::NotSent;
-        let token = token(&upstream.token_file).await.map_err(not_sent)?;
-        let client = self.client(upstream.ca_file.as_deref()).map_err(not_sent)?;
+        let token = self.token(&upstream.token_file).await.map_err(not_sent)?;
+        let client = self.client(upstream.ca_file.as_deref()).await.map_err(not_sent)?;
         let uri: Uri = format!("{}{target}", upstream.url)
             .parse()
             .map_err(|_| not_sent("the address cannot be sent on".to_owned()))?;
@@ -172,39 +205,20 @@ async fn read(body: Body) -> Result<Bytes, String> {
     }
 }
 
-/// `Bearer` and the token of a file. No error repeats what is in it.
-async fn token(file: &str) -> Result<HeaderValue, String> {
-    let unreadable = |why: &str| format!("the upstream's token file {file} {why}");
-    let text = tokio::task::spawn_blocking({
-        let file = file.to_owned();
-        move || std::fs::read_to_string(file)
-    });
-    let text = text.await.map_err(|_| unreadable("cannot be read"))?;
-    let text = text.map_err(|error| unreadable(&format!("cannot be read: {}", error.kind())))?;
-    let token = text.trim();
-    if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
-        return Err(unreadable("holds no token"));
-    }
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-        .map_err(|_| unreadable("holds no token"))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-fn client(ca_file: Option<&Path>) -> Result<HttpClient, String> {
+/// A client that trusts the authorities of a file, by its name and bytes; those of the system without.
+fn client(authorities: Option<(&str, Vec<u8>)>) -> Result<HttpClient, String> {
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(CONNECT_MAX));
     connector.set_nodelay(true);
     connector.enforce_http(false);
     let provider = rustls::crypto::ring::default_provider();
-    let builder = match ca_file {
+    let builder = match authorities {
         None => HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(provider)
             .map_err(|error| format!("the system's certificates cannot be read: {error}"))?,
-        Some(path) => {
-            let unusable = |why: String| format!("the certificate file {} {why}", path.display());
-            let certificates = CertificateDer::pem_file_iter(path)
-                .map_err(|error| unusable(format!("cannot be read: {error}")))?;
+        Some((file, pem)) => {
+            let unusable = |why: String| format!("the upstream's certificate file {file} {why}");
+            let certificates = CertificateDer::pem_slice_iter(&pem);
             let mut roots = RootCertStore::empty();
             for certificate in certificates {
                 let certificate =

@@ -3,6 +3,7 @@
 use std::sync::mpsc::Receiver;
 
 use super::*;
+use crate::clock_guard::ClockFault;
 use event::{
     Application, Changes, Content, Effect, Method, Number, Operation, Part, RecorderStopped,
     ResourceType, Route,
@@ -164,13 +165,13 @@ async fn recorded_time_never_goes_back_and_a_clock_far_behind_is_told() {
     one(&committer).await.unwrap();
     clock.set(Timestamp(START.0 - 60_000_000));
     let stamp = one(&committer).await.unwrap();
-    assert_eq!((stamp.recorded_at, stamp.clock_behind), (START, false));
+    assert_eq!((stamp.recorded_at, stamp.clock_fault), (START, None));
     assert_eq!(stamp.raw_clock, clock.now());
     clock.set(Timestamp(START.0 - 60_000_001));
-    assert!(one(&committer).await.unwrap().clock_behind);
+    assert!(one(&committer).await.unwrap().clock_fault.is_some());
     clock.set(Timestamp(START.0 + 1));
     let stamp = one(&committer).await.unwrap();
-    assert_eq!((stamp.recorded_at, stamp.clock_behind), (clock.now(), false));
+    assert_eq!((stamp.recorded_at, stamp.clock_fault), (clock.now(), None));
 }
 
 #[tokio::test]
@@ -185,5 +186,8 @@ async fn a_start_goes_on_behind_the_last_event() {
     clock.set(Timestamp(0));
     let (committer, _) = Committer::start(store, options(&clock)).unwrap();
     let stamp = one(&committer).await.unwrap();
-    assert_eq!((stamp.seq, stamp.recorded_at, stamp.clock_behind), (1, START, true));
+    assert_eq!(
+        (stamp.seq, stamp.recorded_at, stamp.clock_fault),
+        (1, START, Some(ClockFault::Behind))
+    );
 }

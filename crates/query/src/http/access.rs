@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use event::{Access, Application, Content, Credential, Fact, Number, Origin, Part, Seq};
-use projector::{AccessSummary, Decision, Draft, Durability};
+use projector::{AccessSummary, Decision, Draft, Durability, Revoked};
 use serde_json::{Value, json};
 
 use super::Ask;
@@ -67,15 +67,22 @@ impl Asked {
             number,
         };
         let part = Part { subject: number, content: Content::Target(self.target) };
-        let draft = Draft {
-            application,
-            origin: Some(origin),
-            fact: Fact::Access(access),
-            parts: vec![part],
+        let credential = origin.credential;
+        let decide = move |authority: Result<(), Revoked>, _: &projector::View<'_>, _| {
+            let (access, reply) = match authority {
+                Ok(()) => (access, Ok(())),
+                // Nothing is shown to whoever lost the right to see it while we looked.
+                Err(Revoked) => {
+                    let error = Error::Unauthenticated;
+                    let status = error.status().as_u16();
+                    (Access { status, rows: 0, exported: false, ..access }, Err(error))
+                }
+            };
+            let (origin, fact) = (Some(origin), Fact::Access(access));
+            let event = Draft { application, origin, fact, parts: vec![part] };
+            Ok(Decision { events: vec![event], reply })
         };
-        let decide =
-            move |_: &projector::View<'_>, _| Ok(Decision { events: vec![draft], reply: () });
-        Ok(query.committer.submit(Durability::Appended, decide).await?)
+        query.committer.submit_for(credential, Durability::Appended, decide).await?
     }
 }
 

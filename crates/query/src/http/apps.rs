@@ -1,17 +1,20 @@
 //! Applications: which there are, and a new one.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use event::{ApplicationAdded, CredentialAdded, Fact, Occasion, Role, UpstreamSet};
-use projector::{Decision, Draft, Durability};
+use event::{ApplicationAdded, CredentialAdded, Fact, Occasion, Origin, Role, UpstreamSet};
+use projector::{Decision, Draft, Stamp, View};
 use scim::Settings;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::task::spawn_blocking;
 
+use super::admin::refusal;
 use super::{Ask, Names, read_body};
 use crate::Query;
 use crate::answer::Answer;
@@ -87,26 +90,24 @@ pub(super) async fn add(
     ask: Ask,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Error> {
-    let admin = ask.read(|reading| {
-        reading.params(&[])?;
-        reading.caller.into_admin()
-    });
-    let origin = admin.await?;
+    let (admin, ()) = ask.admin(|reading| reading.params(&[]).map(|_| ())).await?;
     let form = r#"{"application": TEXT, "profile": TEXT, "settings": {…}, "upstream": {…}}"#;
     let new: NewApplication = read_body(body, form).await?;
     let (profile, settings) = check(&query, &new)?;
-    let upstream = new.upstream.as_ref().map(upstream).transpose()?;
+    let upstream = match &new.upstream {
+        None => None,
+        Some(new) => Some(upstream(&query, new).await?),
+    };
 
     let token = Token::generate()?;
     let sha256 = token.sha256();
     let slug = new.application.clone();
-    let decide = move |view: &projector::View<'_>, stamp: projector::Stamp| {
-        let refused = |error| Ok(Decision { events: vec![], reply: Err(error) });
+    let decide = move |origin: Origin, view: &View<'_>, stamp: Stamp| {
         if view.application(&slug)?.is_some() {
-            return refused(Error::SlugTaken);
+            return refusal(Error::SlugTaken);
         }
-        if stamp.clock_behind {
-            return refused(Error::ClockBehind);
+        if let Some(fault) = stamp.clock_fault {
+            return refusal(fault.into());
         }
         let number = view.next_application()?;
         let added = ApplicationAdded { number, slug, profile, settings };
@@ -119,7 +120,7 @@ pub(super) async fn add(
         events.push(Fact::CredentialAdded(credential));
         Ok(Decision { events: events.into_iter().map(draft).collect(), reply: Ok(()) })
     };
-    query.committer.submit(Durability::Synced, decide).await??;
+    query.decide(admin, decide).await?;
     let answer = json!({
         "application": new.application,
         "tenantUrl": query.tenant_url(&new.application),
@@ -153,16 +154,19 @@ async fn look(
     occasion: Occasion,
 ) -> Result<Json<Value>, Error> {
     let name = slug.clone();
-    let asked = ask.read(move |reading| {
+    let asked = ask.admin(move |reading| {
         reading.params(&[])?;
-        let origin = reading.caller.clone().into_admin()?;
-        reading.caller.application(&reading.record.view, &name)?;
-        Ok(origin)
+        reading.caller.application(&reading.record.view, &name).map(|_| ())
     });
-    let origin = asked.await?;
-    let mut answer = (query.look)(slug.clone(), origin, occasion).await.map_err(Error::Upstream)?;
+    let (admin, ()) = asked.await?;
+    let looked = (query.look)(slug.clone(), admin.origin().clone(), occasion).await;
+    // Whatever came of it is for somebody who may still ask.
+    let decide = move |_, _: &View<'_>, _| {
+        Ok(Decision { events: vec![], reply: looked.map_err(Error::Upstream) })
+    };
+    let mut answer = query.decide(admin, decide).await?;
     answer["application"] = slug.into();
-    answer["generatedAt"] = query.committer.clock().now().to_string().into();
+    answer["generatedAt"] = query.committer.now().to_string().into();
     Ok(Json(answer))
 }
 
@@ -192,7 +196,7 @@ fn check(query: &Query, new: &NewApplication) -> Result<(String, Vec<u8>), Error
 }
 
 /// An upstream that can be as it is asked for. Whether it answers is not asked: it may be down.
-fn upstream(new: &NewUpstream) -> Result<UpstreamSet, Error> {
+async fn upstream(query: &Query, new: &NewUpstream) -> Result<UpstreamSet, Error> {
     let url = new.url.trim_end_matches('/');
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let is_base = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['?', '#', ' ', '@']));
@@ -206,6 +210,13 @@ fn upstream(new: &NewUpstream) -> Result<UpstreamSet, Error> {
     if !is_path(&new.token_file) || !new.ca_file.as_deref().is_none_or(is_path) {
         let detail = "`upstream.tokenFile` and `upstream.caFile` take absolute paths on the server";
         return Err(Error::Body(detail.into()));
+    }
+    let files = [("tokenFile", Some(&new.token_file)), ("caFile", new.ca_file.as_ref())];
+    for (name, file) in files {
+        let Some(file) = file else { continue };
+        let (secrets, path) = (query.secrets.clone(), PathBuf::from(file));
+        let read = spawn_blocking(move || secrets.read(&path)).await.map_err(|_| Error::Defect)?;
+        read.map_err(|error| Error::Body(format!("the file of `upstream.{name}` {error}")))?;
     }
     Ok(UpstreamSet {
         url: url.to_owned(),

@@ -11,11 +11,12 @@ use event::{
     Application, Content, Event, EvidenceAdded, Fact, Number, Part, ReferenceListAdded, Seq,
     Timestamp,
 };
-use projector::{Decision, Draft, Durability};
+use projector::{Decision, Draft, Stamp, View};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::admin::{Admin, refusal};
 use super::{Ask, Names, operations, read_body, receive, reports::Scene};
 use crate::Query;
 use crate::answer::Answer;
@@ -41,20 +42,19 @@ pub(super) async fn add(
     ask: Ask,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Error> {
-    let asked = ask.read(|reading| {
+    let asked = ask.admin(|reading| {
         let params = reading.params(&["name"])?;
         let name = params.read_as("name", NAME, |text| is_name(text).then(|| text.to_owned()))?;
-        let name = name.ok_or(Error::Parameter { name: "name", accepts: NAME })?;
-        Ok((reading.caller.clone().into_admin()?, name))
+        name.ok_or(Error::Parameter { name: "name", accepts: NAME })
     });
-    let (origin, name) = asked.await?;
+    let (admin, name) = asked.await?;
     let bytes = receive(body, LIST_BYTES_MAX).await?;
     let upload = parse(&bytes).map_err(Error::Body)?;
     let sha256: [u8; 32] = Sha256::digest(&bytes).into();
     let rows = u32::try_from(upload.people.len()).unwrap_or(u32::MAX);
     let text = serde_json::to_vec(&upload.people).map_err(|_| Error::Defect)?;
     let fact = Fact::ReferenceListAdded(ReferenceListAdded { name: name.clone(), rows, sha256 });
-    let seq = append(&query, Application::RECORDER, origin, fact, (Number::NOBODY, text)).await?;
+    let seq = append(&query, Application::RECORDER, admin, fact, (Number::NOBODY, text)).await?;
     let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     let told = json!({
         "name": name, "seq": seq, "rows": rows, "sha256": hex,
@@ -74,20 +74,19 @@ fn is_name(text: &str) -> bool {
 async fn append(
     query: &Query,
     application: Application,
-    origin: event::Origin,
+    admin: Admin,
     fact: Fact,
     (subject, note): (Number, Vec<u8>),
 ) -> Result<Seq, Error> {
     let part = Part { subject, content: Content::Note(note) };
-    let draft = Draft { application, origin: Some(origin), fact, parts: vec![part] };
-    let decide = move |_: &projector::View<'_>, stamp: projector::Stamp| {
-        let reply = match stamp.clock_behind {
-            true => return Ok(Decision { events: vec![], reply: Err(Error::ClockBehind) }),
-            false => Ok(stamp.seq),
-        };
-        Ok(Decision { events: vec![draft], reply })
+    let decide = move |origin, _: &View<'_>, stamp: Stamp| {
+        if let Some(fault) = stamp.clock_fault {
+            return refusal(fault.into());
+        }
+        let event = Draft { application, origin: Some(origin), fact, parts: vec![part] };
+        Ok(Decision { events: vec![event], reply: Ok(stamp.seq) })
     };
-    query.committer.submit(Durability::Synced, decide).await?
+    query.decide(admin, decide).await
 }
 
 /// `GET /api/v1/reference-lists`: every upload, by name, newest first.
@@ -192,18 +191,17 @@ pub(super) async fn add_evidence(
     Names(id): Names<String>,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Error> {
-    let asked = ask.read(move |reading| {
+    let asked = ask.admin(move |reading| {
         reading.params(&[])?;
-        let origin = reading.caller.clone().into_admin()?;
-        let (event, number) = operations::found(&reading, &id)?;
-        Ok((origin, event.header.application, event.seq, number))
+        let (event, number) = operations::found(reading, &id)?;
+        Ok((event.header.application, event.seq, number))
     });
-    let (origin, application, operation, number) = asked.await?;
+    let (admin, (application, operation, number)) = asked.await?;
     let evidence: Evidence = read_body(body, EVIDENCE).await?;
     let evidence = checked(evidence)?;
     let text = serde_json::to_vec(&evidence).map_err(|_| Error::Defect)?;
     let fact = Fact::EvidenceAdded(EvidenceAdded { operation });
-    let seq = append(&query, application, origin, fact, (number, text)).await?;
+    let seq = append(&query, application, admin, fact, (number, text)).await?;
     Ok((StatusCode::CREATED, Json(json!({"seq": seq, "operationSeq": operation}))))
 }
 

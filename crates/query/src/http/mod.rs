@@ -1,6 +1,7 @@
 //! Every address of this crate, one file per subject.
 
 mod access;
+mod admin;
 mod apps;
 mod blame;
 mod coverage;
@@ -42,6 +43,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use self::access::Asked;
+use self::admin::Attempt;
 use self::exports::OfExport;
 use crate::Query;
 use crate::answer::Told;
@@ -210,21 +212,41 @@ impl Ask {
     ) -> Result<T, Error> {
         // Once the log is poisoned nobody knows what is true until the next start.
         self.query.committer.check()?;
-        let span = tracing::Span::current();
+        let (span, query) = (tracing::Span::current(), Arc::clone(&self.query));
+        let attempt = Attempt::of(&self);
         let looked = spawn_blocking(move || {
             let _entered = span.enter();
-            let Ask { query, sender, uri, of_export, .. } = self;
-            let clock_shows = query.committer.clock().now();
-            let store = query.committer.store();
-            let snapshot = store.snapshot();
-            let mut record = Record::new(store, &snapshot, clock_shows, &query.cursor_key)?;
-            let caller = sender.authenticate(&record.view)?;
-            if let Some(first) = of_export.and_then(|page| page.first) {
-                record = record.as_of_then(first.size, first.now);
-            }
-            look(Reading { query: &query, record, caller, uri: &uri })
+            let mut known = None;
+            let seen = self.look(&mut known, look);
+            (seen, known)
         });
-        looked.await.map_err(|_| Error::Defect)?
+        let (seen, known) = looked.await.map_err(|_| Error::Defect)?;
+        if let (Err(error), Some(caller)) = (&seen, known)
+            && error.is_denial()
+        {
+            attempt.record(&query, caller, error.status().as_u16()).await?;
+        }
+        seen
+    }
+
+    /// Looks over one snapshot; `known` becomes who asks, as soon as that is known.
+    fn look<T>(
+        self,
+        known: &mut Option<Caller>,
+        look: impl FnOnce(Reading<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Ask { query, sender, uri, of_export, .. } = self;
+        let clock_shows = query.committer.now();
+        let store = query.committer.store();
+        let snapshot = store.snapshot();
+        let mut record = Record::new(store, &snapshot, clock_shows, &query.cursor_key)?;
+        let caller = sender.identify(&record.view)?;
+        *known = Some(caller.clone());
+        caller.check()?;
+        if let Some(first) = of_export.and_then(|page| page.first) {
+            record = record.as_of_then(first.size, first.now);
+        }
+        look(Reading { query: &query, record, caller, uri: &uri })
     }
 }
 

@@ -7,22 +7,21 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
-use event::{Application, Credential, CredentialAdded, CredentialRevoked, Fact, Role};
-use projector::{CredentialRow, Decision, Draft, Durability};
+use event::{Credential, CredentialRevoked, Fact, Origin, Role};
+use projector::{CredentialRow, Decision, Draft, Stamp, View};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::admin::refusal;
 use super::{Ask, Names, read_body};
 use crate::Query;
 use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
+use crate::issue::Issue;
 use crate::stand::Stand;
 use crate::token::Token;
-
-/// An identity provider changes its token while the old one still works; there is no use for a third.
-const SCIM_TOKENS_MAX: usize = 2;
 
 /// `GET /api/v1/tokens`: every token that was issued, without the token itself.
 pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
@@ -57,39 +56,37 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
     .await
 }
 
-/// `DELETE /api/v1/tokens/{id}`: takes a token back. It is refused from the next request on; doing it
-/// again changes nothing.
+/// `DELETE /api/v1/tokens/{id}`: takes a token back. It is refused from the next decision on; doing it
+/// again changes nothing. Neither a clock that is wrong nor a full disk keeps a token valid.
 pub(super) async fn revoke(
     State(query): State<Arc<Query>>,
     ask: Ask,
     Names(id): Names<String>,
 ) -> Result<Json<Value>, Error> {
-    let origin = ask.read(|reading| {
-        reading.params(&[])?;
-        reading.caller.into_admin()
-    });
-    let origin = origin.await?;
+    let (admin, ()) = ask.admin(|reading| reading.params(&[]).map(|_| ())).await?;
     let unknown = || Error::NotFound("there is no such token; see /api/v1/tokens");
     let number = Credential(id.parse().map_err(|_| unknown())?);
-    let decide = move |view: &projector::View<'_>, stamp: projector::Stamp| {
-        let refused = |error| Ok(Decision { events: vec![], reply: Err(error) });
-        let Some(credential) = view.credential_of(number)? else { return refused(unknown()) };
-        // Whoever does that may be left with none that can undo it.
-        if origin.credential == number {
-            return refused(Error::OwnToken);
-        }
+    let decide = move |origin: Origin, view: &View<'_>, stamp: Stamp| {
+        let Some(credential) = view.credential_of(number)? else { return refusal(unknown()) };
         if let Some(seq) = credential.revoked_seq {
             return Ok(Decision { events: vec![], reply: Ok((credential.role, seq)) });
         }
-        if stamp.clock_behind {
-            return refused(Error::ClockBehind);
+        let is_admin = |one: &CredentialRow| one.role == Role::Admin && one.revoked_seq.is_none();
+        if is_admin(&credential)
+            && view.credentials()?.iter().filter(|one| is_admin(one)).count() < 2
+        {
+            return refusal(Error::LastAdmin);
+        }
+        // Whoever does that may be left with none that can undo it.
+        if origin.credential == number {
+            return refusal(Error::OwnToken);
         }
         let fact = Fact::CredentialRevoked(CredentialRevoked { number });
         let application = credential.application;
         let event = Draft { application, origin: Some(origin), fact, parts: vec![] };
         Ok(Decision { events: vec![event], reply: Ok((credential.role, stamp.seq)) })
     };
-    let (role, seq) = query.committer.submit(Durability::Synced, decide).await??;
+    let (role, seq) = query.decide(admin, decide).await?;
     Ok(Json(json!({"id": number.to_string(), "role": role.name(), "revokedSeq": seq})))
 }
 
@@ -106,70 +103,27 @@ pub(super) async fn add(
     ask: Ask,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Error> {
-    let admin = ask.read(|reading| {
-        reading.params(&[])?;
-        reading.caller.into_admin()
-    });
-    let origin = admin.await?;
+    let (admin, ()) = ask.admin(|reading| reading.params(&[]).map(|_| ())).await?;
     let new: NewToken = read_body(body, r#"{"role": TEXT, "application": TEXT}"#).await?;
-    let role = role(&new)?;
+    let issue = Issue::new(&new.role, new.application)?;
 
     let token = Token::generate()?;
     let sha256 = token.sha256();
-    let slug = new.application.clone();
-    let decide = move |view: &projector::View<'_>, stamp: projector::Stamp| {
-        let refused = |error| Ok(Decision { events: vec![], reply: Err(error) });
-        let application = match &slug {
-            None => Application::RECORDER,
-            Some(slug) => match view.application(slug)? {
-                Some(application) => application.number,
-                None => return refused(Error::NotFound("there is no such application")),
-            },
-        };
-        let is_like = |one: &CredentialRow| {
-            let valid = one.revoked_seq.is_none();
-            valid && one.role == Role::Scim && one.application == application
-        };
-        if role == Role::Scim
-            && view.credentials()?.iter().filter(|one| is_like(one)).count() >= SCIM_TOKENS_MAX
-        {
-            return refused(Error::TwoTokens);
+    let asked = issue.clone();
+    let decide = move |origin, view: &View<'_>, stamp: Stamp| {
+        if let Some(fault) = stamp.clock_fault {
+            return refusal(fault.into());
         }
-        if stamp.clock_behind {
-            return refused(Error::ClockBehind);
-        }
-        let number = view.next_credential()?;
-        let fact = Fact::CredentialAdded(CredentialAdded { number, role, sha256 });
-        let event = Draft { application, origin: Some(origin), fact, parts: vec![] };
-        Ok(Decision { events: vec![event], reply: Ok(number) })
+        Ok(match asked.decide(view, Some(origin), sha256)? {
+            Ok((number, event)) => Decision { events: vec![event], reply: Ok(number) },
+            Err(error) => Decision { events: vec![], reply: Err(error.into()) },
+        })
     };
-    let number = query.committer.submit(Durability::Synced, decide).await??;
+    let number = query.decide(admin, decide).await?;
     let mut answer =
-        json!({"token": token.as_str(), "id": number.to_string(), "role": role.name()});
-    if let Some(slug) = new.application {
+        json!({"token": token.as_str(), "id": number.to_string(), "role": issue.role()});
+    if let Some(slug) = issue.application() {
         answer["application"] = slug.into();
     }
     Ok((StatusCode::CREATED, Json(answer)))
-}
-
-/// The role that is asked for, when it goes with what is said of an application.
-fn role(new: &NewToken) -> Result<Role, Error> {
-    let role = match new.role.as_str() {
-        "admin" => Role::Admin,
-        "auditor" => Role::Auditor,
-        "app-auditor" => Role::AppAuditor,
-        "scim" => Role::Scim,
-        _ => {
-            return Err(Error::Body("`role` takes admin, auditor, app-auditor or scim".into()));
-        }
-    };
-    let limited = match role {
-        Role::Admin | Role::Auditor => false,
-        Role::AppAuditor | Role::Scim => true,
-    };
-    match (limited, &new.application) {
-        (true, None) => Err(Error::Body("a token of that role needs an `application`".into())),
-        (false, Some(_)) => Err(Error::Body("a token of that role takes no `application`".into())),
-        (true, Some(_)) | (false, None) => Ok(role),
-    }
 }

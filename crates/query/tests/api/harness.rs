@@ -29,7 +29,7 @@ pub struct Server {
     pub admin: String,
     // All that holds a committer, and its thread; `None` only while it is dropped.
     running: Option<(Committer, Router, JoinHandle<()>)>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// RocksDB must be closed before the program ends, and the committer's thread holds it.
@@ -88,11 +88,12 @@ impl Server {
             look: Arc::new(|_, _, _| Box::pin(async { Err("no upstream".to_owned()) })),
             import: Arc::new(|_, _, _, _| Box::pin(async { Err("no importer".to_owned()) })),
             profiles: Arc::new(scim::Profiles::built_in().1),
+            secrets: store::SecretFolder::new(folder.path(), folder.path()),
         }));
         let token = Token::generate().unwrap();
         let admin = token.as_str().to_owned();
         let running = Some((committer, router, thread));
-        let server = Server { clock, admin, running, _folder: folder };
+        let server = Server { clock, admin, running, folder };
         server.restarted(None).await;
         let sha256 = token.sha256();
         let number = event::Credential(1);
@@ -127,6 +128,13 @@ impl Server {
             })
             .await
             .unwrap()
+    }
+
+    /// A file in the folder of the log.
+    pub fn file(&self, name: &str, text: &str) -> std::path::PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
     }
 
     /// Moves the clock on.

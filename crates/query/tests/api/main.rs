@@ -2,6 +2,7 @@
 
 mod access;
 mod as_of;
+mod authority;
 mod config;
 mod exports;
 mod harness;

@@ -10,7 +10,7 @@ use crate::harness::{
 /// User 1 was there when somebody looked, and its client finds it unchanged.
 async fn seen() -> (Server, Seq) {
     let server = Server::start().await;
-    let upstream = json!({"url": "http://127.0.0.1:9", "tokenFile": "/nowhere"});
+    let upstream = json!({"url": "http://127.0.0.1:9", "tokenFile": server.file("up.token", "t")});
     let new = json!({"application": "paperboat", "upstream": upstream});
     assert_eq!(server.post("/api/v1/apps", &server.admin, new).await.status, 201);
     let values = vec![
@@ -52,4 +52,32 @@ async fn a_look_is_no_request() {
     assert_eq!(job["lastRequestAt"], "2026-03-02T09:01:00.000000Z");
     assert_eq!(job["lastSuccessAt"], job["lastRequestAt"]);
     assert_eq!(job["lastWriteAt"], json!(null), "what was seen was written by nobody that we know");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_secret_of_an_upstream_is_refused() {
+    let server = Server::start().await;
+    let good = server.file("up.token", "t");
+    server.file("admin.token", "plg_mine");
+    let folder = good.parent().unwrap();
+    for (file, words) in [
+        (folder.join("admin.token"), "is a file of the log itself"),
+        (folder.join("db/CURRENT"), "is a file of the log itself"),
+        (folder.join("absent"), "cannot be read"),
+        ("/dev/zero".into(), "must lie in the folder"),
+        (folder.join(".."), "must lie in the folder"),
+        (folder.join("db/../.."), "must lie in the folder"),
+        (server.file("large", &"x".repeat((16 << 10) + 1)), "is larger than 16384 bytes"),
+        ("up.token".into(), "absolute paths"),
+    ] {
+        let upstream = json!({"url": "http://127.0.0.1:9", "tokenFile": file});
+        let trusting = json!({"url": "http://127.0.0.1:9", "tokenFile": good, "caFile": file});
+        for upstream in [upstream, trusting] {
+            let new = json!({"application": "paperboat", "upstream": upstream});
+            let reply = server.post("/api/v1/apps", &server.admin, new).await;
+            assert_eq!((reply.status.as_u16(), reply.problem()), (400, "invalid-body".into()));
+            let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains(words), "{file:?}: {detail}");
+        }
+    }
 }

@@ -31,7 +31,7 @@ pub(super) fn write(
     // One snapshot a page: held for a whole export, it would keep the disk from being tidied.
     let store = query.committer.store();
     let snapshot = store.snapshot();
-    let record = Record::new(store, &snapshot, query.committer.clock().now(), &query.cursor_key);
+    let record = Record::new(store, &snapshot, query.committer.now(), &query.cursor_key);
     // Without an instant of its own a list of operations stands after the last event that it knows.
     let size = page.get("atSeq").and_then(Value::as_u64).map_or(0, |seq| seq + 1);
     let record = record.map_err(Error::from)?.of_first(size);

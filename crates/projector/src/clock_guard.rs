@@ -1,0 +1,162 @@
+//! Whether the clock is believed.
+//!
+//! One event with a time far ahead would make every later one wait for that time. So the wall clock is
+//! compared with the time for which the machine has run, which nobody can set:
+//!
+//! ```text
+//!  the wall clock shows                          events are stamped with      changes
+//!  within 60 s of what was to be expected        what it shows                go on
+//!  more than 60 s ahead of that                  what was to be expected      are refused
+//!  more than 60 s behind the last event          the last event's time        are refused
+//! ```
+//!
+//! Small steps are believed one after the other: clocks are corrected. What the clock showed stands in
+//! every event beside its time.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use event::{Clock, Timestamp};
+
+/// A clock further behind the last event than this is not believed.
+const BEHIND_MAX_US: i64 = 60_000_000;
+/// Nor one that is further ahead of what was to be expected.
+const AHEAD_MAX_US: i64 = 60_000_000;
+
+/// Why no change may be recorded with the clock as it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ClockFault {
+    /// It stands far behind the last event.
+    #[error(
+        "the server's clock stands more than a minute behind its last event; nothing is changed \
+         until it has caught up"
+    )]
+    Behind,
+    /// It was set ahead while the server ran.
+    #[error(
+        "the server's clock jumped ahead by more than a minute; nothing is changed until it is set \
+         back, or the server is started again with the clock as it is"
+    )]
+    Ahead,
+}
+
+/// What is made of a look at the clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Seen {
+    /// What it shows.
+    pub raw: Timestamp,
+    /// What is believed.
+    pub time: Timestamp,
+    pub fault: Option<ClockFault>,
+}
+
+/// Remembers what the clock showed when it was last believed.
+pub(crate) struct ClockGuard {
+    clock: Clock,
+    /// Go on with a clock that stands far behind.
+    accept_behind: bool,
+    /// The wall clock less the time for which the machine had run.
+    offset_us: AtomicI64,
+}
+
+impl ClockGuard {
+    /// Believes what the clock shows now.
+    pub(crate) fn new(clock: Clock, accept_behind: bool) -> ClockGuard {
+        let offset_us = clock.now().0.saturating_sub(clock.running_us());
+        ClockGuard { clock, accept_behind, offset_us: AtomicI64::new(offset_us) }
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The present as far as the clock is believed; it may lie behind the last event.
+    pub(crate) fn now(&self) -> Timestamp {
+        let (raw, expected) = self.look();
+        if is_ahead(raw, expected) { expected } else { raw }
+    }
+
+    /// Looks at the clock for an event after one that was recorded at `last`, and believes small steps.
+    pub(crate) fn see(&self, last: Timestamp) -> Seen {
+        let (raw, expected) = self.look();
+        if is_ahead(raw, expected) {
+            return Seen { raw, time: expected, fault: Some(ClockFault::Ahead) };
+        }
+        let is_behind = last.micros_since(raw) > BEHIND_MAX_US && last.0 != i64::MIN;
+        if is_behind && !self.accept_behind {
+            return Seen { raw, time: raw, fault: Some(ClockFault::Behind) };
+        }
+        let offset_us = raw.0.saturating_sub(self.clock.running_us());
+        self.offset_us.store(offset_us, Ordering::SeqCst);
+        Seen { raw, time: raw, fault: None }
+    }
+
+    /// What the clock shows, and what it was to be expected to show.
+    fn look(&self) -> (Timestamp, Timestamp) {
+        let offset_us = self.offset_us.load(Ordering::SeqCst);
+        (self.clock.now(), Timestamp(self.clock.running_us().saturating_add(offset_us)))
+    }
+}
+
+fn is_ahead(raw: Timestamp, expected: Timestamp) -> bool {
+    raw.micros_since(expected) > AHEAD_MAX_US
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp(1_772_442_847_000_000);
+    const MINUTE_US: i64 = 60_000_000;
+    const YEARS_US: i64 = 50 * 365 * 24 * 60 * MINUTE_US;
+
+    fn after(micros: i64) -> Timestamp {
+        Timestamp(START.0 + micros)
+    }
+
+    #[test]
+    fn a_jump_ahead_is_not_believed_and_small_steps_are() {
+        let clock = Clock::manual(START);
+        let guard = ClockGuard::new(clock.clone(), false);
+        let check = |last: Timestamp, time: Timestamp, fault: Option<ClockFault>| {
+            let raw = clock.now();
+            assert_eq!(guard.see(last), Seen { raw, time, fault });
+        };
+        clock.set(after(YEARS_US));
+        check(START, after(YEARS_US), None);
+        let base = YEARS_US;
+        clock.jump(after(base + MINUTE_US));
+        check(after(base), after(base + MINUTE_US), None);
+        clock.jump(after(base + 2 * MINUTE_US));
+        check(after(base), after(base + 2 * MINUTE_US), None);
+
+        let ahead = Some(ClockFault::Ahead);
+        let at = base + 2 * MINUTE_US;
+        for jump in [MINUTE_US + 1, YEARS_US, 180 * YEARS_US, i64::MAX / 2] {
+            clock.jump(Timestamp(after(at).0.saturating_add(jump)));
+            check(after(at), after(at), ahead);
+            assert_eq!(guard.now(), after(at));
+        }
+        // Time goes on meanwhile, and the clock is set right again.
+        clock.jump(after(at + 10 * MINUTE_US));
+        clock.set(after(at + 15 * MINUTE_US));
+        check(after(at), after(at + 5 * MINUTE_US), ahead);
+        clock.jump(after(at + 5 * MINUTE_US));
+        check(after(at), after(at + 5 * MINUTE_US), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_is_believed_again_when_it_has_caught_up() {
+        let clock = Clock::manual(START);
+        let guard = ClockGuard::new(clock.clone(), false);
+        clock.jump(after(-5 * MINUTE_US));
+        assert_eq!(guard.see(START).fault, Some(ClockFault::Behind));
+        clock.set(after(-MINUTE_US));
+        assert_eq!(guard.see(START).fault, None);
+        // Before anything was recorded there is nothing to be behind.
+        let guard = ClockGuard::new(clock.clone(), false);
+        clock.jump(Timestamp(-1));
+        assert_eq!(guard.see(Timestamp(i64::MIN)).fault, None);
+        let accepting = ClockGuard::new(clock.clone(), true);
+        assert_eq!(accepting.see(START), Seen { raw: clock.now(), time: clock.now(), fault: None });
+    }
+}

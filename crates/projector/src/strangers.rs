@@ -1,0 +1,192 @@
+//! What requests without a valid credential may put into the log. Whoever knows the address can send
+//! them, so both their number and their bytes are bounded; what comes above is counted, and a summary
+//! says how many there were.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use event::{Application, Fact, Stopwatch, Timestamp, Unauthenticated};
+
+use crate::command::{Decision, Draft, Durability};
+use crate::committer::Committer;
+
+/// So many of an application leave an event each within a second.
+const EVENTS_PER_SECOND_MAX: u32 = 50;
+/// So many bytes of an application within a day (UTC): 4 MiB, some thousands of events.
+const BYTES_PER_DAY_MAX: u64 = 4 << 20;
+/// What an event takes on disk beside what its sender chose: header, rows and indexes.
+const EVENT_BYTES: u64 = 512;
+/// Above the rate there is one summary for each second, above the day's bytes for each minute.
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY_US: i64 = 24 * 3_600 * 1_000_000;
+
+/// What was seen of each application lately; the recorder stands for all addresses that name none.
+/// Bounded by the number of applications.
+#[derive(Default)]
+pub(crate) struct Strangers(Mutex<BTreeMap<Application, Seen>>);
+
+struct Seen {
+    second: Stopwatch,
+    recorded: u32,
+    day: i64,
+    day_bytes: u64,
+    counted: Option<Unauthenticated>,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Admission {
+    /// It leaves an event of its own.
+    Recorded,
+    /// It is counted. The first that is says after how long the count is to be recorded.
+    Counted { record_after: Option<Duration> },
+}
+
+impl Strangers {
+    /// `bytes` is the length of what the sender chose and the event would store.
+    fn admit(&self, application: Application, bytes: usize, now: Timestamp) -> Admission {
+        let day = now.0.div_euclid(DAY_US);
+        let mut all = lock(&self.0);
+        let seen = all.entry(application).or_insert_with(|| Seen {
+            second: Stopwatch::start(),
+            recorded: 0,
+            day,
+            day_bytes: 0,
+            counted: None,
+        });
+        if seen.second.elapsed() >= SECOND {
+            seen.second = Stopwatch::start();
+            seen.recorded = 0;
+        }
+        if seen.day != day {
+            seen.day = day;
+            seen.day_bytes = 0;
+        }
+        let day_bytes = seen.day_bytes.saturating_add(bytes as u64 + EVENT_BYTES);
+        let day_is_full = day_bytes > BYTES_PER_DAY_MAX;
+        if seen.recorded < EVENTS_PER_SECOND_MAX && !day_is_full {
+            seen.recorded += 1;
+            seen.day_bytes = day_bytes;
+            return Admission::Recorded;
+        }
+        if let Some(counted) = &mut seen.counted {
+            counted.count += 1;
+            counted.last = now;
+            return Admission::Counted { record_after: None };
+        }
+        seen.counted = Some(Unauthenticated { count: 1, first: now, last: now });
+        let record_after = Some(if day_is_full { MINUTE } else { SECOND });
+        Admission::Counted { record_after }
+    }
+
+    fn take(&self, application: Application) -> Option<Unauthenticated> {
+        lock(&self.0).get_mut(&application)?.counted.take()
+    }
+
+    fn take_all(&self) -> Vec<(Application, Unauthenticated)> {
+        let mut all = lock(&self.0);
+        let taken = all.iter_mut().filter_map(|(one, seen)| Some((*one, seen.counted.take()?)));
+        taken.collect()
+    }
+}
+
+/// A panic while this was held leaves no half-made state.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn summary(application: Application, counted: Unauthenticated) -> Draft {
+    Draft { application, origin: None, fact: Fact::Unauthenticated(counted), parts: vec![] }
+}
+
+impl Committer {
+    /// Whether a request of an application that is refused for want of a valid credential leaves an
+    /// event of its own. Otherwise it is counted here, and the count is recorded within a minute.
+    /// `bytes` is the length of what the sender chose and the event would store. Must be called on a
+    /// Tokio runtime.
+    pub fn admits_stranger(&self, application: Application, bytes: usize) -> bool {
+        let now = self.now();
+        let record_after = match self.strangers().admit(application, bytes, now) {
+            Admission::Recorded => return true,
+            Admission::Counted { record_after } => record_after,
+        };
+        metrics::counter!("provlog_unauthenticated_counted_total").increment(1);
+        if let Some(after) = record_after {
+            // A committer that has stopped must not be held open by a count that it took already.
+            let committer = self.downgrade();
+            tokio::spawn(async move {
+                tokio::time::sleep(after).await;
+                if let Some(committer) = committer.upgrade() {
+                    committer.record_strangers(application).await;
+                }
+            });
+        }
+        false
+    }
+
+    /// The summaries of what was counted and is not recorded yet, for the last decision of a process.
+    pub fn take_counted_strangers(&self) -> Vec<Draft> {
+        let counted = self.strangers().take_all().into_iter();
+        counted.map(|(application, counted)| summary(application, counted)).collect()
+    }
+
+    async fn record_strangers(&self, application: Application) {
+        let Some(counted) = self.strangers().take(application) else { return };
+        let count = counted.count;
+        let event = summary(application, counted);
+        let decide = move |_: &crate::View<'_>, _| Ok(Decision { events: vec![event], reply: () });
+        if let Err(error) = self.submit(Durability::Appended, decide).await {
+            tracing::error!(app = application.0, count, %error, "a count could not be recorded");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APP: Application = Application(1);
+    const NOON: Timestamp = Timestamp(20_000 * DAY_US + DAY_US / 2);
+
+    #[test]
+    fn what_comes_too_fast_is_counted_once() {
+        let strangers = Strangers::default();
+        let (mut counted, mut firsts) = (0, 0);
+        for time in 0..200 {
+            match strangers.admit(APP, 100, Timestamp(time)) {
+                Admission::Recorded => {}
+                Admission::Counted { record_after } => {
+                    counted += 1;
+                    firsts += u32::from(record_after == Some(SECOND));
+                }
+            }
+        }
+        let summary = strangers.take(APP).unwrap();
+        assert_eq!((summary.count, firsts), (counted, 1));
+        assert!(counted >= 100, "{counted}");
+        assert_eq!(summary.last, Timestamp(199));
+        assert_eq!(strangers.take(APP), None);
+        assert_eq!(strangers.take(Application(2)), None);
+    }
+
+    #[test]
+    fn a_day_has_so_many_bytes_for_each_application() {
+        let strangers = Strangers::default();
+        let large = BYTES_PER_DAY_MAX as usize / 2;
+        assert_eq!(strangers.admit(APP, large, NOON), Admission::Recorded);
+        let minute = Admission::Counted { record_after: Some(MINUTE) };
+        assert_eq!(strangers.admit(APP, large, NOON), minute, "the second half and two headers");
+        assert_eq!(strangers.admit(APP, 100, NOON), Admission::Recorded, "a small one has room");
+        assert_eq!(strangers.admit(Application(2), large, NOON), Admission::Recorded);
+        let last = Timestamp(NOON.0 + DAY_US / 2 - 1);
+        assert_eq!(strangers.admit(APP, large, last), Admission::Counted { record_after: None });
+        let next = Timestamp(last.0 + 1);
+        assert_eq!(strangers.admit(APP, large, next), Admission::Recorded, "another day");
+        let counted = strangers.take_all();
+        let expected = Unauthenticated { count: 2, first: NOON, last };
+        assert_eq!(counted, [(APP, expected)]);
+        assert_eq!(strangers.take_all(), []);
+    }
+}
