@@ -30,7 +30,7 @@ pub struct Resource {
     pub active: bool,
     /// The event that created it.
     pub created: Seq,
-    /// The event that changed it last.
+    /// The event that changed it, or who its members are, last.
     pub version: Seq,
 }
 
@@ -62,13 +62,11 @@ impl World {
 
     /// Takes one event of the application in.
     pub fn apply(&mut self, event: &Event) {
-        let target = match &event.header.fact {
-            Fact::Operation(operation) => operation.number,
-            // Changes nothing, and may name somebody.
-            Fact::Imported(entry) => entry.number,
-            Fact::Observation(seen) => seen.number,
+        // An imported entry changes nothing, and may name somebody.
+        match &event.header.fact {
+            Fact::Operation(_) | Fact::Imported(_) | Fact::Observation(_) => {}
             _ => return,
-        };
+        }
         for part in &event.parts {
             let Content::Changes(changes) = &part.content else { continue };
             let number = part.subject;
@@ -92,9 +90,9 @@ impl World {
                 }
                 let said = resource.attributes.get("active").and_then(Value::as_bool);
                 resource.active = said.unwrap_or(resource.active);
-                // A group that lost a member because that was deleted was changed by nobody.
-                let members_changed = !changes.joined.is_empty() || !changes.left.is_empty();
-                if !changes.values.is_empty() || (members_changed && number == target) {
+                // Members count, also one who left by being deleted.
+                let counts = [changes.values.len(), changes.joined.len(), changes.left.len()];
+                if counts != [0; 3] {
                     resource.version = event.seq;
                 }
             }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use scim::{
     AttrPath, Bounds, Change, ChangePath, Element, Filter, JsonErrorKind, PatchPath, Registry,
     Resource, ResourceType, ScimError, ScimType, Settings, apply_patch, canonical, diff, fold,
-    parse_bulk, parse_json, parse_patch, settle,
+    parse_bulk, parse_json, parse_patch, settle, without_mark,
 };
 use serde_json::{Map, Value, json};
 
@@ -278,7 +278,7 @@ pub fn bulk(bytes: &[u8]) {
 /// no JSON or beyond the bounds.
 pub fn json_bounds(bytes: &[u8]) {
     let bounds = Bounds::default();
-    let whole = serde_json::from_slice::<Value>(bytes);
+    let whole = serde_json::from_slice::<Value>(without_mark(bytes));
     match parse_json(bytes, &bounds) {
         Ok(value) => {
             let (values, depth) = size(&value);
@@ -294,7 +294,7 @@ pub fn json_bounds(bytes: &[u8]) {
             };
             let (values, depth) = size(&whole);
             match error.kind {
-                JsonErrorKind::Syntax => panic!("is JSON"),
+                JsonErrorKind::Syntax | JsonErrorKind::NotUtf8 => panic!("is JSON"),
                 JsonErrorKind::TooDeep => {
                     assert!(depth > bounds.depth_max || repeats_a_name(bytes), "is not so deep");
                 }

@@ -64,10 +64,19 @@ impl Address {
     }
 
     /// The parameters of the query, decoded, in their order.
+    ///
+    /// A client that writes a space as `%20` anywhere means a plus by `+` everywhere (RFC 3986); any
+    /// other encodes forms, where `+` is a space.
     pub(crate) fn parameters(&self) -> Vec<(String, String)> {
-        let parameters = self.query.split('&').filter(|one| !one.is_empty());
+        let decode = match self.query.contains("%20") {
+            true => percent_decode_path,
+            false => percent_decode,
+        };
+        let (flag, rest) = split_flag(&self.query);
+        let parameters = std::iter::once(flag).chain(rest.split('&'));
+        let parameters = parameters.filter(|one| !one.is_empty());
         let parameters = parameters.map(|one| one.split_once('=').unwrap_or((one, "")));
-        parameters.map(|(name, value)| (percent_decode(name), percent_decode(value))).collect()
+        parameters.map(|(name, value)| (decode(name), decode(value))).collect()
     }
 
     fn route(&mut self, segments: &[&str], registry: &Registry) {
@@ -122,8 +131,16 @@ impl Address {
     }
 }
 
+/// The flag that a tenant URL ends in, and the query that a client glued to it by a second question
+/// mark: `?aadOptscim062020?filter=…`. Anywhere else a question mark is a character of the query (RFC
+/// 3986 §3.4).
+fn split_flag(query: &str) -> (&str, &str) {
+    let end = query.find(['=', '&', '?']).filter(|at| query[*at..].starts_with('?'));
+    end.map_or(("", query), |at| (&query[..at], &query[at + 1..]))
+}
+
 /// As in a query, but `+` is itself in a path.
-fn percent_decode_path(segment: &str) -> String {
+pub(crate) fn percent_decode_path(segment: &str) -> String {
     percent_decode(&segment.replace('+', "%2B"))
 }
 
@@ -189,6 +206,47 @@ mod tests {
         assert_eq!(one.target, "/Users/7?x=a%20b");
         assert_eq!(one.parameters(), [("x".to_owned(), "a b".to_owned())]);
         assert_eq!(one.of_operation("Users", registry).route, Route::Root);
+    }
+
+    fn parameters(query: &str) -> Vec<(String, String)> {
+        Address::parse("/apps/boat/scim/v2/Users", Some(query), Registry::core()).parameters()
+    }
+
+    #[track_caller]
+    fn check_parameters(query: &str, expected: &[(&str, &str)]) {
+        let expected = expected.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        assert_eq!(parameters(query), expected.collect::<Vec<(String, String)>>(), "{query}");
+    }
+
+    #[test]
+    fn a_plus_is_a_plus_where_a_space_is_written_otherwise() {
+        let found = [("filter", "userName eq \"mira+lund@x.example\"")];
+        check_parameters("filter=userName%20eq%20%22mira+lund@x.example%22", &found);
+        check_parameters("filter=userName%20eq%20%22mira%2Blund@x.example%22", &found);
+        check_parameters("filter=userName+eq+%22mira%2Blund@x.example%22", &found);
+        check_parameters("filter=userName+eq+%22mira%2blund@x.example%22", &found);
+        check_parameters(
+            "filter=meta.created%20gt%20%222026-01-01T00:00:00+00:00%22&count=1",
+            &[("filter", "meta.created gt \"2026-01-01T00:00:00+00:00\""), ("count", "1")],
+        );
+        // The rule is one for the whole query.
+        check_parameters("a+b=c+d&x=%20", &[("a+b", "c+d"), ("x", " ")]);
+        check_parameters("a+b=c+d&x=%2520", &[("a b", "c d"), ("x", "%20")]);
+        check_parameters("a=1+2", &[("a", "1 2")]);
+    }
+
+    #[test]
+    fn a_query_may_be_glued_to_the_flag_of_a_tenant_url() {
+        let glued = [("aadOptscim062020", ""), ("filter", "id pr"), ("count", "1")];
+        check_parameters("aadOptscim062020?filter=id%20pr&count=1", &glued);
+        check_parameters("aadOptscim062020&filter=id%20pr&count=1", &glued);
+        check_parameters("?filter=id+pr", &[("filter", "id pr")]);
+        check_parameters("flag?", &[("flag", "")]);
+        // Elsewhere it is a character like others.
+        check_parameters("filter=a?b&c?d=e", &[("filter", "a?b"), ("c?d", "e")]);
+        check_parameters("flag&a?filter=x", &[("flag", ""), ("a?filter", "x")]);
+        check_parameters("flag?a?b=c", &[("flag", ""), ("a?b", "c")]);
+        check_parameters("flag=1?filter=x", &[("flag", "1?filter=x")]);
     }
 
     #[test]

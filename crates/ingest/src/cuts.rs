@@ -148,7 +148,9 @@ impl Scanner<'_> {
                 let from = self.at;
                 let text = self.string();
                 // JSON within a text, say: what it holds cannot be told from here.
-                if text.contains(['{', '"', ':', '=']) && self.secrets.names(&text) {
+                let is_opaque = text.contains(['{', '"', ':', '=']);
+                let names_member = of_members && is_member_name(&text);
+                if is_opaque && (names_member || self.secrets.names(&text)) {
                     self.cuts.push((from..self.at, b"null".to_vec()));
                 }
             }

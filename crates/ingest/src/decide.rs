@@ -629,6 +629,17 @@ mod tests {
             let text = c.to_string();
             assert_eq!(folded(Attribute::UserName, &text), scim::fold(&text), "{c:?}");
         }
+        // What Unicode composes out of several characters: every letter with every mark, and with two.
+        for letter in "aBcEiIkoSuUyZÆßſςÅɪάΙᾳᵹ가\u{1100}\u{1161}".chars() {
+            for mark in ('\u{300}'..='\u{36f}').chain(['\u{3099}', '\u{1161}', '\u{11a8}']) {
+                for last in ["", "\u{308}", "\u{323}", "\u{345}", "\u{315}A"] {
+                    let text = format!("{letter}{mark}{last}");
+                    let form = folded(Attribute::DisplayName, &text);
+                    assert_eq!(form, scim::fold(&text), "{text:?}");
+                    assert_eq!(scim::fold(&form), form, "{text:?}");
+                }
+            }
+        }
         assert_eq!(folded(Attribute::ExternalId, "Ab"), "Ab");
     }
 }

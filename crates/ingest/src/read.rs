@@ -96,12 +96,13 @@ impl Reading<'_> {
         if let Err(error) = self.conditions.check_match(&etag) {
             return Ok(Outcome::refused(error, stored_type, living.number));
         }
-        let known = self.conditions.is_known(&etag);
+        let registry = self.context.registry();
+        let projection = Projection::of(&self.request.selection, living.resource_type, registry);
+        // The version says nothing of what is derived from other resources.
+        let known =
+            self.conditions.is_known(&etag) && !renderer.shows_derived(&living, &projection);
         let mut reply = Reply::empty(if known { 304 } else { 200 });
         if !known {
-            let registry = self.context.registry();
-            let projection =
-                Projection::of(&self.request.selection, living.resource_type, registry);
             reply.body = Body::Json(renderer.bytes(&living, &projection)?);
         }
         reply.headers = vec![

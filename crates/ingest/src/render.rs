@@ -2,10 +2,11 @@
 
 use event::{Attribute, Content, Number, Part, ResourceType, Seq};
 use projector::{Mentioned, ProjectorError, Version, View};
-use scim::Projection;
+use scim::{EmptyMembers, Projection};
 use serde_json::{Map, Value, json};
 use store::key::Set;
 
+use crate::catalog::Reference;
 use crate::context::Context;
 
 /// The weak entity tag of a state (RFC 7644 §3.14).
@@ -97,8 +98,15 @@ impl<'a> Renderer<'a> {
             return Ok(out.len() <= end_max);
         }
         let set = Set::Members(living.number);
+        let members = self.view.members(self.context.application, set, self.seq)?;
+        if members.is_empty() && self.context.settings.empty_members == EmptyMembers::Show {
+            // Some clients take a group without the attribute for one whose members they know.
+            out.pop();
+            out.extend_from_slice(br#","members":[]}"#);
+            return Ok(out.len() <= end_max);
+        }
         let mut any = false;
-        for standing in self.view.members(self.context.application, set, self.seq)? {
+        for standing in members {
             if out.len() > end_max {
                 return Ok(false);
             }
@@ -122,6 +130,26 @@ impl<'a> Renderer<'a> {
             out.extend_from_slice(b"]}");
         }
         Ok(out.len() <= end_max)
+    }
+
+    /// Whether the projection shows something of a resource that follows from other ones, such as the
+    /// names of members: it can change while the version does not.
+    pub(crate) fn shows_derived(&self, living: &Living<'_>, projection: &Projection) -> bool {
+        let references = self.context.catalog.references(living.version.resource_type);
+        let is_set = |reference: &&Reference| {
+            let state = living.version.state.as_ref();
+            let holder = match &reference.schema {
+                None => state,
+                Some(urn) => state.and_then(|state| state.get(urn)?.as_object()),
+            };
+            holder.is_some_and(|holder| holder.contains_key(&reference.attribute))
+        };
+        projection.shows("groups")
+            || (self.has_members(living) && projection.shows_beside(None, "members", "value"))
+            || references
+                .iter()
+                .filter(is_set)
+                .any(|one| projection.shows_beside(one.schema.as_deref(), &one.attribute, "value"))
     }
 
     /// The resource as a tree, for filters and sorting.

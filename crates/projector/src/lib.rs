@@ -28,6 +28,7 @@ mod resource;
 mod row;
 mod set;
 mod strangers;
+mod text;
 mod unsettled;
 mod view;
 
@@ -38,7 +39,7 @@ pub use clock_guard::ClockFault;
 pub use command::{Decision, Draft, Durability, Stamp};
 pub use committer::{CommitError, Committer, CommitterOptions, last_recorded_at};
 pub use error::ProjectorError;
-pub use fold::{FOLD_VERSION, LOOKUP_BYTES_MAX, fold, folded};
+pub use fold::{FOLD_VERSION, fold};
 pub use operation::{OperationSummary, action_of, action_seen, request_id_hash, status_of};
 pub use overlay::Overlay;
 pub use rebuild::{Rebuilt, catch_up, rebuild};
@@ -47,5 +48,6 @@ pub use row::{
     ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, Places, Version,
 };
 pub use set::{SetChange, Standing, Stay};
+pub use text::{LOOKUP_BYTES_MAX, folded};
 pub use unsettled::Unsettled;
 pub use view::{Bearer, Named, Order, View, seq_at, token_sha256};

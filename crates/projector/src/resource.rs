@@ -4,7 +4,7 @@ use event::{Element, Path, ValueChange};
 use serde_json::{Map, Value};
 
 use crate::error::ProjectorError;
-use crate::fold::without_case;
+use crate::text::case_folded;
 
 /// The state after the changes. Absent and empty are the same (RFC 7643 §2.5), so what becomes
 /// empty goes. A change of a place that is not there makes the place.
@@ -86,7 +86,7 @@ fn is_named(candidate: &Value, element: &Element) -> bool {
     match element {
         // `type` is not caseExact (RFC 7643 §8.7.1), and the difference compares it so.
         Element::Type(name) => {
-            text("type").is_some_and(|text| without_case(text) == without_case(name))
+            text("type").is_some_and(|text| case_folded(text) == case_folded(name))
         }
         Element::Value(name) => text("value") == Some(name),
     }

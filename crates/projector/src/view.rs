@@ -200,13 +200,41 @@ impl<'a> View<'a> {
         attribute: Attribute,
         folded: &str,
     ) -> Result<Vec<Number>, ProjectorError> {
-        if unique(resource_type, attribute) {
-            let holder = self.holder(application, resource_type, attribute, folded)?;
-            return Ok(holder.into_iter().map(|(number, _)| number).collect());
+        let all = self.holders(application, resource_type, attribute, folded)?;
+        Ok(all.into_iter().map(|(number, _)| number).collect())
+    }
+
+    /// Who has a value, and since when. Of those of which there is one, its holder comes first.
+    fn holders(
+        &self,
+        application: Application,
+        resource_type: ResourceType,
+        attribute: Attribute,
+        folded: &str,
+    ) -> Result<Vec<(Number, Seq)>, ProjectorError> {
+        if !unique(resource_type, attribute) {
+            return self.sharers(application, resource_type, attribute, folded);
         }
+        let holder = self.holder(application, resource_type, attribute, folded)?;
+        let Some(holder) = holder else { return Ok(vec![]) };
+        let mut all = vec![holder];
+        all.append(&mut self.sharers(application, resource_type, attribute, folded)?);
+        Ok(all)
+    }
+
+    /// Who has a value, and since when, by number; of those of which there is one, who has it beside
+    /// its holder.
+    pub(crate) fn sharers(
+        &self,
+        application: Application,
+        resource_type: ResourceType,
+        attribute: Attribute,
+        folded: &str,
+    ) -> Result<Vec<(Number, Seq)>, ProjectorError> {
         let range = key::lookups(application, resource_type, attribute, folded);
-        self.collect(&range, |key, _| {
-            key::lookup_number(key).ok_or_else(|| ProjectorError::row("a lookup"))
+        self.collect(&range, |key, since| {
+            let number = key::lookup_number(key).ok_or_else(|| ProjectorError::row("a lookup"))?;
+            Ok((number, row::decode_seq("a lookup", since)?))
         })
     }
 
@@ -487,17 +515,9 @@ impl<'a> View<'a> {
         folded: &str,
     ) -> Result<Vec<Bearer>, ProjectorError> {
         let damaged = || ProjectorError::row("a lookup");
-        let mut bearers = if unique(resource_type, attribute) {
-            let holder = self.holder(application, resource_type, attribute, folded)?;
-            let holder = holder.map(|(number, since)| Bearer { number, since, until: None });
-            holder.into_iter().collect()
-        } else {
-            let range = key::lookups(application, resource_type, attribute, folded);
-            self.collect(&range, |key, since| {
-                let number = key::lookup_number(key).ok_or_else(damaged)?;
-                Ok(Bearer { number, since: row::decode_seq("a lookup", since)?, until: None })
-            })?
-        };
+        let holders = self.holders(application, resource_type, attribute, folded)?.into_iter();
+        let holders = holders.map(|(number, since)| Bearer { number, since, until: None });
+        let mut bearers: Vec<Bearer> = holders.collect();
         let range = key::names(application, resource_type, attribute, folded);
         bearers.append(&mut self.collect(&range, |key, until| {
             let (number, since) = key::named_parts(key).ok_or_else(damaged)?;

@@ -42,7 +42,8 @@ pub struct BulkOperation {
     pub bulk_id: Option<String>,
     /// Entity tag that the resource must have.
     pub version: Option<String>,
-    /// The body; there for all but DELETE, unless there is a problem, until it is resolved.
+    /// The body; there for all but DELETE, unless there is a problem, until it is resolved. That of a
+    /// PATCH is an object, also where the client sent the list of operations alone.
     pub data: Option<Value>,
     /// Why this operation fails without being tried; the others are not concerned.
     pub problem: Option<ScimError>,
@@ -77,7 +78,7 @@ pub struct Resolved {
 ///
 /// 400 `invalidSyntax` if the body is no object, or `Operations` no list of at least one object (to
 /// ask for nothing is a mistake of the client, as in a PATCH); 400 `invalidValue` for a
-/// `failOnErrors` that is no integer from 1; 413 above `operations_max`. Whatever else is wrong with one operation is
+/// `failOnErrors` that is no integer from 0, which is no limit; 413 above `operations_max`. Whatever else is wrong with one operation is
 /// its own [`BulkOperation::problem`].
 ///
 /// Takes the body: a large one should not stand in memory twice.
@@ -86,8 +87,10 @@ pub fn parse_bulk(body: Value, operations_max: usize) -> Result<BulkRequest, Sci
     let fail_on_errors = match get(&body, "failOnErrors") {
         None => None,
         Some(value) => match value.as_u64() {
-            Some(count) if count > 0 => Some(usize::try_from(count).unwrap_or(usize::MAX)),
-            _ => return Err(ScimError::invalid_value("failOnErrors must be an integer from 1")),
+            // Clients that want everything to be tried say so by 0, though the RFC begins at 1.
+            Some(0) => None,
+            Some(count) => Some(usize::try_from(count).unwrap_or(usize::MAX)),
+            None => return Err(ScimError::invalid_value("failOnErrors must be an integer from 0")),
         },
     };
     let mut taken = HashSet::new();
@@ -180,7 +183,13 @@ impl BulkOperation {
         });
         // What DELETE comes with is not read.
         let takes_data = verb != Some(BulkMethod::Delete);
-        let data = data.filter(|_| takes_data);
+        // RFC 7644 §3.7 shows the operations of a PATCH alone, without the object around them.
+        let data = data.filter(|_| takes_data).map(|data| match data {
+            list @ Value::Array(_) if verb == Some(BulkMethod::Patch) => {
+                Value::Object(Map::from_iter([("Operations".to_owned(), list)]))
+            }
+            data => data,
+        });
         if takes_data && data.is_none() {
             refuse(ScimError::invalid_syntax("POST, PUT and PATCH need data"));
         }

@@ -13,9 +13,9 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::filter::fold;
 use crate::json::canonical;
 use crate::schema::is_urn;
+use crate::text::fold;
 
 /// Where a change is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

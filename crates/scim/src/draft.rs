@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use crate::error::ScimError;
 use crate::filter::{CompareOp, Filter};
 use crate::limits::{Budget, check_length, check_parts};
+use crate::member::Member;
 use crate::patch::MemberOperation;
 use crate::path::{AttrPath, PatchPath};
-use crate::resource::Member;
 use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType, is_urn};
 use crate::settings::{PatchMiss, Settings};
 use crate::value::{
@@ -136,10 +136,12 @@ impl<'a> Draft<'a> {
         if self.is_members(path) {
             return self.set_members(mode, path, filter, value);
         }
+        if let (false, Some(filter)) = (attribute.multi_valued, filter) {
+            return self.set_selected(mode, path, attribute, filter, value);
+        }
         match (attribute.multi_valued, part) {
             (true, None) if filter.is_none() => self.set_list(mode, path, attribute, value),
             (true, _) => self.set_elements(mode, path, attribute, filter, value),
-            (false, _) if filter.is_some() => Err(no_list(path)),
             (false, Some(part)) => {
                 let value = read(&self.reading, path, part, value)?;
                 self.set_parts(path, vec![(part.name.as_str(), value)])
@@ -193,6 +195,10 @@ impl<'a> Draft<'a> {
             self.reading.pass_over(|| path.to_string());
             return Ok(None);
         };
+        // What a resource is follows from what it holds: a client that adds an extension says so first.
+        if path.schema.is_none() && path.attribute == "schemas" {
+            return Ok(None);
+        }
         let part = path.sub.as_deref().map(|sub| attribute.sub(sub));
         for one in std::iter::once(attribute).chain(part.flatten()) {
             match one.mutability {
@@ -324,9 +330,7 @@ impl<'a> Draft<'a> {
             None if attribute.kind != Kind::Complex => return Err(no_parts(path)),
             None if is_clearing(value) => {
                 let (Mode::Replace, Some(filter)) = (mode, filter) else { return Ok(()) };
-                let found = self.remove_elements(&whole, attribute, filter)?;
-                let is_error = !found && self.reading.settings.patch_miss == PatchMiss::Error;
-                return if is_error { Err(no_match(&whole)) } else { Ok(()) };
+                return self.remove_elements(&whole, attribute, filter);
             }
             None => read_parts(&self.reading, path, attribute, value)?,
         };
@@ -383,6 +387,63 @@ impl<'a> Draft<'a> {
             drop_emptied(&mut list, &matching, &mut primary);
         }
         self.put_list(&whole, attribute, list, primary)
+    }
+
+    /// `add` and `replace` of a single complex attribute, or of a part of it, if its value matches. A
+    /// value that does not match gives way to the one that the filter describes, as
+    /// [`Settings::patch_miss`] says: there is room for one alone.
+    fn set_selected(
+        &mut self,
+        mode: Mode,
+        path: &AttrPath,
+        attribute: &Attribute,
+        filter: &Filter,
+        value: &Value,
+    ) -> Result<(), ScimError> {
+        if attribute.kind != Kind::Complex {
+            return Err(no_list(path));
+        }
+        let whole = path.with_sub(None);
+        let value = match value.as_array().map(Vec::as_slice) {
+            Some([only]) => only,
+            _ => value,
+        };
+        let parts = match path.sub.as_deref().and_then(|sub| attribute.sub(sub)) {
+            Some(part) => vec![(part.name.as_str(), read(&self.reading, path, part, value)?)],
+            None if is_clearing(value) => {
+                return match mode {
+                    Mode::Add => Ok(()),
+                    Mode::Replace => self.remove_matching(&whole, attribute, filter),
+                };
+            }
+            None => read_parts(&self.reading, path, attribute, value)?,
+        };
+        if self.matches_filter(&whole, attribute, filter)? {
+            return self.set_parts(path, parts);
+        }
+        if mode == Mode::Replace && self.reading.settings.patch_miss == PatchMiss::Error {
+            return Err(no_match(&whole));
+        }
+        let mut object =
+            self.values_of(filter, &whole, attribute).ok_or_else(|| no_match(&whole))?;
+        // Clearing a part of a value that is not there leaves nothing to do.
+        if parts.iter().any(|(_, value)| value.is_some()) {
+            merge_parts(&mut object, parts);
+            self.put(&whole, Some(Value::Object(object)));
+        }
+        Ok(())
+    }
+
+    /// Whether the value of a single attribute matches a filter.
+    fn matches_filter(
+        &mut self,
+        path: &AttrPath,
+        attribute: &Attribute,
+        filter: &Filter,
+    ) -> Result<bool, ScimError> {
+        let list: Vec<Value> = self.get(path).cloned().into_iter().collect();
+        self.budget.filter(&list, Some(filter))?;
+        Ok(list.iter().any(|value| filter.matches_element(Some(attribute), value)))
     }
 
     /// What an element must hold to match a filter made of `eq` alone; `None` for other filters, and
@@ -459,13 +520,15 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn has(&self, path: &AttrPath) -> bool {
+    fn get(&self, path: &AttrPath) -> Option<&Value> {
         match &path.schema {
-            None => self.attributes.contains_key(&path.attribute),
-            Some(urn) => {
-                self.attributes.get(urn).is_some_and(|one| one.get(&path.attribute).is_some())
-            }
+            None => self.attributes.get(&path.attribute),
+            Some(urn) => self.attributes.get(urn)?.get(&path.attribute),
         }
+    }
+
+    fn has(&self, path: &AttrPath) -> bool {
+        self.get(path).is_some()
     }
 
     fn take(&mut self, path: &AttrPath) -> Option<Value> {

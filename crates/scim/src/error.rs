@@ -171,9 +171,10 @@ impl From<JsonError> for ScimError {
     fn from(error: JsonError) -> ScimError {
         let detail = format!("the body cannot be read: {error}");
         match error.kind {
-            JsonErrorKind::Syntax | JsonErrorKind::TooDeep | JsonErrorKind::DuplicateName => {
-                ScimError::invalid_syntax(detail)
-            }
+            JsonErrorKind::Syntax
+            | JsonErrorKind::NotUtf8
+            | JsonErrorKind::TooDeep
+            | JsonErrorKind::DuplicateName => ScimError::invalid_syntax(detail),
             JsonErrorKind::TooMany => ScimError::too_large(detail),
         }
     }

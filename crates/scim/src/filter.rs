@@ -3,17 +3,20 @@
 use std::cmp::Ordering;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use crate::error::ScimError;
+use crate::member::Member;
 use crate::path::AttrPath;
-use crate::resource::Member;
 use crate::schema::{Attribute, Kind, Registry, ResourceType};
+use crate::text::fold;
 use crate::value::instant;
 
 mod lookup;
+mod number;
 mod parse;
 
+pub use number::Numeral;
 pub(crate) use parse::parse_bracket;
 
 /// A filter. Attribute paths are resolved and literals brought to the type of their attribute, so that
@@ -88,7 +91,7 @@ impl CompareOp {
 #[expect(missing_docs, reason = "the names are those of JSON")]
 pub enum Literal {
     String(Text),
-    Number(Number),
+    Number(Numeral),
     Boolean(bool),
     /// Equal to being unassigned.
     Null,
@@ -99,7 +102,7 @@ impl Literal {
     pub fn to_json(&self) -> Value {
         match self {
             Literal::String(text) => Value::String(text.as_str().to_owned()),
-            Literal::Number(number) => Value::Number(number.clone()),
+            Literal::Number(number) => Value::Number(number.as_number().clone()),
             Literal::Boolean(value) => Value::Bool(*value),
             Literal::Null => Value::Null,
         }
@@ -126,27 +129,6 @@ impl From<String> for Text {
     fn from(written: String) -> Text {
         Text { folded: fold(&written), instant: instant(&written), written }
     }
-}
-
-/// The form in which texts are compared where the schema does not set `caseExact`: every character in
-/// lower, then upper, then lower case (Unicode, without regard to a language), each by itself, so that
-/// the form of a prefix is a prefix of the form. Texts have one form if they differ only in case, also
-/// where cases are not pairs: `ς` and `σ`, `ſ` and `s`, `ß` and `SS`.
-///
-/// The form may be longer than the text, and is its own form.
-pub fn fold(text: &str) -> String {
-    let mut form = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_ascii() {
-            form.push(c.to_ascii_lowercase());
-            continue;
-        }
-        // Lower case first: `ẞ` is upper case as it is, but its lower case is `SS` in upper case.
-        for upper in c.to_lowercase().flat_map(char::to_uppercase) {
-            form.extend(upper.to_lowercase());
-        }
-    }
-    form
 }
 
 impl Filter {
@@ -293,11 +275,7 @@ fn compare(attribute: Option<&Attribute>, op: CompareOp, value: &Value, literal:
             op.is_equality() && op.accepts(value.cmp(literal))
         }
         (Value::Number(value), Literal::Number(literal)) => {
-            let ordering = match (value.as_i64(), literal.as_i64()) {
-                (Some(value), Some(literal)) => Some(value.cmp(&literal)),
-                _ => value.as_f64().partial_cmp(&literal.as_f64()),
-            };
-            ordering.is_some_and(|ordering| op.accepts(ordering))
+            op.accepts(literal.compare(value).reverse())
         }
         _ => op == CompareOp::Ne,
     }

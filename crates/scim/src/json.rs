@@ -44,8 +44,10 @@ pub struct JsonError {
 /// What is wrong with a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonErrorKind {
-    /// Not JSON, not UTF-8, or something after the end of the value.
+    /// Not JSON, or something after the end of the value.
     Syntax,
+    /// Not UTF-8, in which JSON is exchanged (RFC 8259 §8.1).
+    NotUtf8,
     /// Objects and arrays nested deeper than allowed.
     TooDeep,
     /// More values than allowed.
@@ -58,6 +60,7 @@ impl fmt::Display for JsonErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             JsonErrorKind::Syntax => "invalid JSON",
+            JsonErrorKind::NotUtf8 => "the text is not UTF-8",
             JsonErrorKind::TooDeep => "JSON nested too deep",
             JsonErrorKind::TooMany => "more values than are read",
             JsonErrorKind::DuplicateName => "a name that occurs twice in one object",
@@ -65,12 +68,30 @@ impl fmt::Display for JsonErrorKind {
     }
 }
 
+/// The text without a byte order mark at its beginning, which some clients send and a reader may pass
+/// over (RFC 8259 §8.1).
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 /// Reads one JSON value of at most `depth_max` nested objects and arrays (126 at the most) and at most
 /// `values_max` values; what exceeds them is not read. `operations_max` is for [`crate::parse_patch`].
 ///
 /// Duplicate names are refused because readers disagree about which one counts; ASCII case is
 /// ignored in that, since attribute names are case-insensitive (RFC 7643 §2.1).
+///
+/// A byte order mark at the beginning is passed over.
 pub fn parse_json(bytes: &[u8], bounds: &Bounds) -> Result<Value, JsonError> {
+    let bytes = without_mark(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        JsonError {
+            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+            column: 1 + before.len() - line_start,
+            kind: JsonErrorKind::NotUtf8,
+        }
+    })?;
     let refusal = Cell::new(JsonErrorKind::Syntax);
     let values_left = Cell::new(bounds.values_max);
     let seed = Seed {
@@ -78,7 +99,7 @@ pub fn parse_json(bytes: &[u8], bounds: &Bounds) -> Result<Value, JsonError> {
         values_left: &values_left,
         refusal: &refusal,
     };
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     seed.deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|error| JsonError {
@@ -238,11 +259,26 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_passed_over_and_other_encodings_are_named() {
+        check(b"\xef\xbb\xbf{\"a\": 1}", Ok(r#"{"a":1}"#));
+        check(b"\xef\xbb\xbf\xef\xbb\xbf{}", Err(JsonErrorKind::Syntax));
+        check(b"{\"a\": \xef\xbb\xbf1}", Err(JsonErrorKind::Syntax));
+        let place = |bytes: &[u8]| {
+            let error = parse_json(bytes, &Bounds::default()).unwrap_err();
+            (error.kind, error.line, error.column)
+        };
+        let latin_1 = b"{\"a\": 1,\n \"name\": \"J\xfcrgen\"}";
+        assert_eq!(place(latin_1), (JsonErrorKind::NotUtf8, 2, 12));
+        assert_eq!(place(b"\xff\xfe{\0}\0"), (JsonErrorKind::NotUtf8, 1, 1));
+        assert_eq!(place(b"\"\xc3"), (JsonErrorKind::NotUtf8, 1, 2), "cut off in a character");
+    }
+
+    #[test]
     fn refuses() {
         check(b"", Err(JsonErrorKind::Syntax));
         check(b"{} {}", Err(JsonErrorKind::Syntax));
         check(b"{\"secret\": }", Err(JsonErrorKind::Syntax));
-        check(b"\"secret\xff\"", Err(JsonErrorKind::Syntax));
+        check(b"\"secret\xff\"", Err(JsonErrorKind::NotUtf8));
         check(b"1e999", Err(JsonErrorKind::Syntax));
         check(br#"{"secret":1,"SECRET":2}"#, Err(JsonErrorKind::DuplicateName));
         check(br#"[{"a":{"secret":1,"secret":2}}]"#, Err(JsonErrorKind::DuplicateName));

@@ -31,6 +31,7 @@ mod error;
 mod filter;
 mod json;
 mod limits;
+mod member;
 mod patch;
 mod path;
 mod precondition;
@@ -41,6 +42,7 @@ mod schema;
 mod search;
 mod settings;
 mod sort;
+mod text;
 mod value;
 
 pub use bulk::{
@@ -49,9 +51,10 @@ pub use bulk::{
 pub use cursor::CursorKey;
 pub use diff::{Change, ChangePath, Element, diff, settle};
 pub use error::{ScimError, ScimType};
-pub use filter::{CompareOp, Filter, Literal, Text, fold};
-pub use json::{Bounds, JsonError, JsonErrorKind, canonical, parse_json};
+pub use filter::{CompareOp, Filter, Literal, Numeral, Text};
+pub use json::{Bounds, JsonError, JsonErrorKind, canonical, parse_json, without_mark};
 pub use limits::{ELEMENTS_MAX, LOOKED_AT_MAX, MEMBERS_MAX, RESOURCE_BYTES_MAX};
+pub use member::{Member, MemberId, check_member_id};
 pub use patch::{
     MemberOperation, PATCH_URN, PatchOp, PatchOperation, Patched, apply_patch, parse_patch,
 };
@@ -59,11 +62,14 @@ pub use path::{AttrPath, PatchPath};
 pub use precondition::EntityTags;
 pub use profile::{Profile, ProfileVersion, Profiles};
 pub use projection::Projection;
-pub use resource::{Member, Resource, check_immutable, check_schemas};
+pub use resource::{Resource, check_immutable, check_schemas};
 pub use schema::{
     Attribute, FileError, Kind, Mutability, Registry, RegistryError, ResourceType, Returned,
     Schema, Uniqueness,
 };
 pub use search::{SearchRequest, Selection};
-pub use settings::{FilterOnDiscovery, OmittedActive, PatchMiss, PatchResponse, Settings};
+pub use settings::{
+    EmptyMembers, FilterOnDiscovery, MemberIds, OmittedActive, PatchMiss, PatchResponse, Settings,
+};
 pub use sort::{Sort, SortKey};
+pub use text::fold;

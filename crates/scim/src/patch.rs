@@ -8,8 +8,9 @@ use crate::draft::{Draft, Mode};
 use crate::error::ScimError;
 use crate::filter::Filter;
 use crate::limits::check_size;
+use crate::member::Member;
 use crate::path::PatchPath;
-use crate::resource::{Member, check_immutable, validate};
+use crate::resource::{check_immutable, validate};
 use crate::schema::{Registry, ResourceType};
 use crate::settings::Settings;
 

@@ -30,10 +30,11 @@ use chrono::{NaiveDate, NaiveTime};
 use serde_json::{Map, Value};
 
 use crate::diff::{Change, Element};
-use crate::filter::{Filter, fold};
+use crate::filter::Filter;
 use crate::path::AttrPath;
 use crate::schema::{FileError, Registry, ResourceType, Schema};
 use crate::settings::Settings;
+use crate::text::fold;
 
 mod file;
 
@@ -168,12 +169,21 @@ impl ProfileVersion {
     }
 
     /// The choices of an application with its own over those of the profile. Both were checked when they
-    /// were configured; what cannot be read any more counts as not set.
+    /// were configured; one of them that cannot be read any more counts as not set, and the others stay.
     pub fn settings(&self, own: &[u8]) -> Settings {
         let own: Map<String, Value> = serde_json::from_slice(own).unwrap_or_default();
-        let mut all = self.settings.clone();
-        all.extend(own);
-        serde_json::from_value(Value::Object(all)).unwrap_or_default()
+        let (mut all, mut settings) = (Map::new(), Settings::default());
+        for (name, value) in self.settings.iter().chain(&own) {
+            let before = all.insert(name.clone(), value.clone());
+            match serde_json::from_value(Value::Object(all.clone())) {
+                Ok(read) => settings = read,
+                Err(_) => {
+                    all.remove(name);
+                    all.extend(before.map(|before| (name.clone(), before)));
+                }
+            }
+        }
+        settings
     }
 
     /// Whether resources of a type are served: all but groups, which a profile may be without.

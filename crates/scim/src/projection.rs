@@ -99,6 +99,20 @@ impl Projection {
         core.any(|(name, rule)| name.eq_ignore_ascii_case(attribute) && shown(rule))
     }
 
+    /// Whether anything of a complex attribute but one part would be shown. Names are in schema spelling;
+    /// `schema` is the URN of an extension.
+    pub fn shows_beside(&self, schema: Option<&str>, attribute: &str, part: &str) -> bool {
+        let rules = match schema {
+            None => Some(&self.core),
+            Some(urn) => self.extensions.get(urn),
+        };
+        match rules.and_then(|rules| rules.get(attribute)) {
+            None | Some(Rule::Nothing) => false,
+            Some(Rule::All) => true,
+            Some(Rule::Parts(parts)) => parts.iter().any(|one| one != part),
+        }
+    }
+
     fn keep(&self, rule: Option<&Rule>, value: &mut Value) -> bool {
         match rule {
             None => self.unknown,
@@ -243,6 +257,28 @@ mod tests {
         assert!(projection.shows(ENT) || !resource.contains_key(ENT), "{selection:?}");
         assert!(!projection.shows("members"), "a user has none");
         Value::Object(resource)
+    }
+
+    #[test]
+    fn what_is_shown_beside_a_part() {
+        let registry = Registry::core();
+        let rt = registry.resource_type("User").unwrap();
+        let check = |selection: Selection, expected: [bool; 3]| {
+            let projection = Projection::of(&selection, rt, registry);
+            let got = [
+                projection.shows_beside(None, "groups", "value"),
+                projection.shows_beside(Some(ENT), "manager", "value"),
+                projection.shows_beside(None, "members", "value"),
+            ];
+            assert_eq!(got, expected, "{selection:?}");
+        };
+        let manager = format!("{ENT}:manager");
+        check(Selection::Default, [true, true, false]);
+        check(Selection::Only(names(&["groups.value", "userName"])), [false, false, false]);
+        check(Selection::Only(names(&["groups.value", &manager])), [false, true, false]);
+        check(Selection::Only(names(&["manager.value", "groups.$ref"])), [true, false, false]);
+        check(Selection::Without(names(&["groups", "manager.displayName"])), [false, true, false]);
+        check(Selection::Without(names(&[ENT])), [true, false, false]);
     }
 
     /// What is shown beside `schemas` and `id`.

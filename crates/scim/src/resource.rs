@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::draft::{Draft, Mode};
 use crate::error::ScimError;
-use crate::limits::{Budget, check_size};
+use crate::limits::check_size;
+use crate::member::Member;
 use crate::patch::MemberOperation;
 use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType};
 use crate::settings::Settings;
-use crate::value::{LOOKUP_BYTES_MAX, check_primary, is_kept, wrong};
+use crate::value::{check_primary, is_kept};
 
 /// What a client wrote of one resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,99 +25,6 @@ pub struct Resource {
     /// What no schema has and was passed over: names as the client wrote them, cut at 256 bytes, after
     /// their attribute if they are parts of one; the first 64.
     pub unknown: BTreeSet<String>,
-}
-
-/// One member of a group.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Member {
-    /// The SCIM id of the member, as the client wrote it.
-    pub value: String,
-    /// The resource type, if the client said it.
-    pub kind: Option<String>,
-    /// The name that the client said. Of a member that exists it counts for nothing: its own name does.
-    pub display: Option<String>,
-}
-
-impl Member {
-    /// As in a body.
-    pub fn to_json(&self) -> Value {
-        let mut out = json!({"value": self.value});
-        for (name, text) in [("type", &self.kind), ("display", &self.display)] {
-            if let Some(text) = text {
-                out[name] = text.as_str().into();
-            }
-        }
-        out
-    }
-
-    pub(crate) fn path() -> AttrPath {
-        AttrPath { schema: None, attribute: "members".to_owned(), sub: None }
-    }
-
-    /// Whether a path is that of members, or of something in them.
-    pub(crate) fn is_at(path: &AttrPath) -> bool {
-        path.schema.is_none() && path.attribute == "members"
-    }
-
-    /// Reads a list of members, or a single one; each an object with `value` or the bare id. Repeated
-    /// ones count once, where they first occur.
-    pub(crate) fn read_list(value: &Value, budget: &mut Budget) -> Result<Vec<Member>, ScimError> {
-        let given = match value {
-            Value::Null => [].as_slice(),
-            Value::Object(object) if object.is_empty() => [].as_slice(),
-            Value::Array(items) => items,
-            single => std::slice::from_ref(single),
-        };
-        budget.members(given.len())?;
-        let mut seen = std::collections::HashSet::with_capacity(given.len());
-        let mut members = Vec::with_capacity(given.len());
-        for item in given {
-            let member = Member::read(item)?;
-            if seen.insert(member.value.clone()) {
-                members.push(member);
-            }
-        }
-        Ok(members)
-    }
-
-    fn read(item: &Value) -> Result<Member, ScimError> {
-        let path = Member::path();
-        let (value, kind, display) = match item {
-            Value::String(_) => (Some(item), None, None),
-            Value::Object(object) => {
-                let get = |wanted: &str| {
-                    let mut entries = object.iter();
-                    let found = entries.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-                    found.map(|(_, value)| value).filter(|one| !one.is_null())
-                };
-                // Some clients call it as a group calls its own name.
-                (get("value"), get("type"), get("display").or_else(|| get("displayName")))
-            }
-            _ => return Err(wrong(&path, "a list of objects with a value")),
-        };
-        let text = |sub: &str, value: &Value| match value {
-            Value::String(text) if text.len() > LOOKUP_BYTES_MAX => {
-                Err(wrong(&path.with_sub(Some(sub)), &format!("at most {LOOKUP_BYTES_MAX} bytes")))
-            }
-            Value::String(text) => Ok(text.clone()),
-            _ => Err(wrong(&path.with_sub(Some(sub)), "a string")),
-        };
-        let value = value.map(|value| text("value", value)).transpose()?;
-        let kind = kind.map(|kind| text("type", kind)).transpose()?;
-        match value {
-            Some(value) if !value.is_empty() => {
-                let display = display.and_then(Value::as_str);
-                let display =
-                    display.filter(|text| !text.is_empty() && text.len() <= LOOKUP_BYTES_MAX);
-                Ok(Member {
-                    value,
-                    kind: kind.filter(|kind| !kind.is_empty()),
-                    display: display.map(str::to_owned),
-                })
-            }
-            _ => Err(wrong(&path.with_sub(Some("value")), "the id of the member")),
-        }
-    }
 }
 
 impl Resource {
@@ -271,6 +179,8 @@ fn get<'a>(attributes: &'a Map<String, Value>, path: &AttrPath) -> Option<&'a Va
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
     use crate::error::ScimType;
 
     const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";

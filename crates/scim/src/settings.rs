@@ -28,6 +28,10 @@ pub struct Settings {
     pub filter_on_discovery: FilterOnDiscovery,
     /// Whether the body of a write must say in `schemas` what it is (RFC 7643 §3, RFC 7644 §3.5.2).
     pub require_schemas: bool,
+    /// Whether a member's id must be written as it was given (RFC 7643 §3.1, `id` is caseExact).
+    pub member_ids: MemberIds,
+    /// What an answer says of a group that has no members (RFC 7643 §2.5 leaves both).
+    pub empty_members: EmptyMembers,
     /// Units of requests that clients of the application may spend in a second, on average; 0 is no
     /// limit.
     pub requests_per_second_max: u32,
@@ -45,6 +49,8 @@ impl Settings {
             unique_group_names: false,
             filter_on_discovery: FilterOnDiscovery::Ignore,
             require_schemas: false,
+            member_ids: MemberIds::AnyCase,
+            empty_members: EmptyMembers::Show,
             requests_per_second_max: 0,
         }
     }
@@ -55,6 +61,7 @@ impl Settings {
             patch_miss: PatchMiss::Error,
             lenient_booleans: false,
             require_schemas: true,
+            member_ids: MemberIds::Exact,
             ..Settings::generic()
         }
     }
@@ -109,6 +116,26 @@ pub enum FilterOnDiscovery {
     Refuse,
 }
 
+/// How a member's id is compared with those of resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberIds {
+    /// A UUID that differs in case alone from that of a resource is that one.
+    AnyCase,
+    /// Character by character.
+    Exact,
+}
+
+/// What an answer says of a group that has no members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmptyMembers {
+    /// `"members": []`.
+    Show,
+    /// Nothing.
+    Omit,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,7 +146,8 @@ mod tests {
         assert_eq!(from_value::<Settings>(json!({})).unwrap(), Settings::generic());
         assert_eq!(
             from_value::<Settings>(
-                json!({"patch_miss": "error", "lenient_booleans": false, "require_schemas": true})
+                json!({"patch_miss": "error", "lenient_booleans": false, "require_schemas": true,
+                    "member_ids": "exact"})
             )
             .unwrap(),
             Settings::strict()

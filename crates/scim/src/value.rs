@@ -8,12 +8,12 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::error::ScimError;
-use crate::filter::fold;
 use crate::json::canonical;
 use crate::limits::check_length;
 use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Mutability};
 use crate::settings::Settings;
+use crate::text::fold;
 
 /// So many names of what no schema has are noted of one request.
 const UNKNOWN_MAX: usize = 64;
@@ -192,13 +192,29 @@ fn read_one(
     if is_unassigned(value) {
         return Ok(None);
     }
-    if let Value::Array(items) = value {
-        return match items.as_slice() {
+    match value {
+        Value::Array(items) => match items.as_slice() {
             [only] => read_one(reading, path, attribute, only),
             _ => Err(wrong(path, "a single value")),
-        };
+        },
+        Value::Object(object) => match wrapped(object) {
+            Some(inner) => read_one(reading, path, attribute, inner),
+            None => read_simple(reading, path, attribute, value).map(Some),
+        },
+        simple => read_simple(reading, path, attribute, simple).map(Some),
     }
-    read_simple(reading, path, attribute, value).map(Some)
+}
+
+/// The value that an object stands for where the attribute is simple: Entra ID's old PATCH form is
+/// `[{"$ref": null, "value": "False"}]`. An object that says anything else stands for no value.
+fn wrapped(object: &Map<String, Value>) -> Option<&Value> {
+    let is = |name: &str, wanted: &str| name.eq_ignore_ascii_case(wanted);
+    let said_beside = |name: &str| is(name, "$ref") || is(name, "type");
+    let (values, rest): (Vec<_>, Vec<_>) = object.iter().partition(|(name, _)| is(name, "value"));
+    match values.as_slice() {
+        [(_, value)] if rest.iter().all(|(name, _)| said_beside(name)) => Some(value),
+        _ => None,
+    }
 }
 
 fn read_simple(
@@ -224,7 +240,8 @@ fn read_simple(
         (Kind::Decimal, Value::Number(_)) => Ok(value.clone()),
         (Kind::Decimal, _) => Err(wrong(path, "a number")),
         // Templates written by administrators often forget the quotes around keys of a database.
-        (Kind::String, Value::Number(number)) if is_top(path, "externalId") => {
+        // One that is no integer, or is too large for one, is not the text that the client wrote any more.
+        (Kind::String, Value::Number(number)) if is_top(path, "externalId") && !number.is_f64() => {
             Ok(Value::String(number.to_string()))
         }
         (_, Value::String(text)) => {

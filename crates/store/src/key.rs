@@ -30,7 +30,7 @@
 //! | 23   | by resource | application u32, number u32, !seq u64               | the operation's places u64, u64 |
 //! | 24   | by request  | hash of the request id u64, !seq u64                |                      |
 //! | 25   | named       | as lookup, !since seq u64                           | until seq u64        |
-//! | 26   | unique      | application u32, type u8, attribute u8, folded value | number u32, since seq u64 |
+//! | 26   | unique      | application u32, type u8, attribute u8, folded value | number u32, since seq u64; further holders have a lookup |
 //! | 27   | set head    | set                                                 | counts after the last change |
 //! | 28   | intent      | seq u64                                             | application u32      |
 //! | 29   | unsettled   | application u32, number u32, seq u64                | effect u8            |

@@ -204,9 +204,7 @@ fn what_only_the_server_writes() {
 
         let named = format!("{ENT}:manager.displayName");
         let reference = format!("{ENT}:manager.$ref");
-        for target in
-            ["id", "meta", "meta.version", "schemas", "groups", "groups.value", &named, &reference]
-        {
+        for target in ["id", "meta", "meta.version", "groups", "groups.value", &named, &reference] {
             for operation in [
                 json!({"op": "add", "path": target, "value": "x"}),
                 json!({"op": "replace", "path": target, "value": "x"}),
@@ -215,6 +213,12 @@ fn what_only_the_server_writes() {
                 let refused = scim.patch(&path, &json!([operation]));
                 check_refused(&refused, 400, Some("mutability"));
             }
+        }
+        // What a resource is follows from what it holds: clients announce an extension by it.
+        for op in ["add", "replace", "remove"] {
+            let operation = json!({"op": op, "path": "schemas", "value": ["urn:x:2.0:Y"]});
+            let patched = scim.patch(&path, &json!([operation]));
+            assert_eq!((patched.status, &patched.body), (200, &created.body), "no change");
         }
         // Without a path it is what the client read before.
         let mut whole = sent.clone();

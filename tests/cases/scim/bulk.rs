@@ -277,6 +277,43 @@ fn fail_on_errors_stops_after_so_many_and_records_the_rest_as_skipped() {
 }
 
 #[test]
+fn no_limit_of_errors_is_said_by_leaving_it_out_or_by_0() {
+    served(|scim| {
+        for (round, fail) in [json!(null), json!(0)].into_iter().enumerate() {
+            let (bad, good) = (json!({}), user(&format!("user-{round}")));
+            let operations = [post("/Users", "a", &bad), post("/Users", "b", &bad)];
+            let operations = [operations.as_slice(), &[post("/Users", "c", &good)]].concat();
+            let body = json!({"Operations": operations, "failOnErrors": fail});
+            let answer = scim.post("/Bulk", &body);
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let results = answer.body["Operations"].as_array().unwrap().clone();
+            assert_eq!(statuses(&results), ["400", "400", "201"], "{fail}");
+        }
+    });
+}
+
+/// RFC 7644 §3.7 shows the operations of a PATCH without the object around them.
+#[test]
+fn the_operations_of_a_patch_may_stand_alone_in_a_bulk_request() {
+    served(|scim| {
+        let id = scim.post("/Users", &user("mira")).id();
+        let path = format!("/Users/{id}");
+        let patch = |data: Value| json!({"method": "PATCH", "path": path, "data": data});
+        let off = json!([
+            {"op": "replace", "path": "active", "value": false},
+            {"op": "replace", "path": "password", "value": "sesame-2"},
+        ]);
+        let crew = post("/Groups", "crew", &json!({"displayName": "Crew"}));
+        let results = results(scim, &json!([patch(off), patch(json!([])), crew]));
+        assert_eq!(statuses(&results), ["200", "400", "201"], "{results:?}");
+        assert_eq!(scim.get(&path).body["active"], false);
+        // Alone, it is no body of a PATCH.
+        let alone = json!([{"op": "replace", "path": "active", "value": true}]).to_string();
+        assert_eq!(scim.send("PATCH", &path, &[], alone.as_bytes()).unwrap().status, 400);
+    });
+}
+
+#[test]
 fn a_request_that_is_no_bulk_request_is_refused_whole() {
     served(|scim| {
         let check = |body: Value, status: u16, scim_type: Option<&str>, named: &str| {
@@ -291,7 +328,7 @@ fn a_request_that_is_no_bulk_request_is_refused_whole() {
         check(json!([]), 400, Some("invalidSyntax"), "object");
         check(json!({"Operations": []}), 400, Some("invalidSyntax"), "Operations");
         check(json!({"Operations": [7]}), 400, Some("invalidSyntax"), "Operations[0]");
-        check(with(json!(0)), 400, Some("invalidValue"), "failOnErrors");
+        check(with(json!(-1)), 400, Some("invalidValue"), "failOnErrors");
         check(with(json!("x")), 400, Some("invalidValue"), "failOnErrors");
         // Too much: the limits are named, as they are announced.
         let config = scim.get("/ServiceProviderConfig").body["bulk"].clone();

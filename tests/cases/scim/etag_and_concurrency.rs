@@ -69,7 +69,9 @@ fn a_version_moves_with_each_effective_change_and_only_then() {
 fn a_reader_who_has_the_version_gets_304() {
     served(|scim| {
         let created = scim.post("/Users", &user("mira"));
-        let (path, etag) = (format!("/Users/{}", created.id()), created.header("etag").to_owned());
+        let (address, etag) =
+            (format!("/Users/{}", created.id()), created.header("etag").to_owned());
+        let path = format!("{address}?excludedAttributes=groups");
         let check = |tags: &str, status: u16| {
             for method in ["GET", "HEAD"] {
                 let answer = send(scim, method, &path, ("if-none-match", tags), &Value::Null);
@@ -87,11 +89,110 @@ fn a_reader_who_has_the_version_gets_304() {
         check("W/\"7\"", 200);
         check("\"nothing\", W/\"0\"", 200);
         let title = json!([{"op": "add", "path": "title", "value": "Clerk"}]);
-        scim.patch(&path, &title);
+        scim.patch(&address, &title);
         let answer = send(scim, "GET", &path, ("if-none-match", &etag), &Value::Null);
         assert_eq!((answer.status, &answer.body["title"]), (200, &json!("Clerk")));
         let gone = send(scim, "GET", "/Users/absent", ("if-none-match", "*"), &Value::Null);
         assert_eq!(gone.status, 404);
+    });
+}
+
+/// A version stands for what is the resource's own, so an answer that shows more is always given.
+#[test]
+fn what_follows_from_other_resources_is_never_answered_304() {
+    served(|scim| {
+        let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        let boss = scim.post("/Users", &user("boss")).id();
+        let mut led = user("mira");
+        led[enterprise] = json!({"manager": {"value": boss}});
+        let mira = scim.post("/Users", &led).id();
+        let members = json!({"displayName": "Crew", "members": [{"value": mira}]});
+        let crew = scim.post("/Groups", &members).id();
+        let check = |path: String, status: u16| {
+            let etag = scim.get(&path).header("etag").to_owned();
+            for tags in [etag.as_str(), "*"] {
+                let answer = send(scim, "GET", &path, ("if-none-match", tags), &Value::Null);
+                assert_eq!(answer.status, status, "{path} {tags}");
+            }
+        };
+        for (parameters, status) in [
+            ("", 200),
+            ("?attributes=groups", 200),
+            ("?attributes=groups.display", 200),
+            ("?excludedAttributes=groups", 200),
+            ("?attributes=manager", 200),
+            ("?attributes=manager.displayName", 200),
+            ("?attributes=manager.value", 304),
+            ("?attributes=userName", 304),
+            ("?excludedAttributes=groups,manager", 304),
+        ] {
+            check(format!("/Users/{mira}{parameters}"), status);
+        }
+        check(format!("/Users/{boss}?excludedAttributes=groups"), 304);
+        for (parameters, status) in [
+            ("", 200),
+            ("?attributes=members", 200),
+            ("?attributes=members.display", 200),
+            ("?attributes=members.value", 304),
+            ("?attributes=displayName", 304),
+            ("?excludedAttributes=members", 304),
+        ] {
+            check(format!("/Groups/{crew}{parameters}"), status);
+        }
+        // The names of a member and of a manager change without moving a version.
+        let read = |path: String| scim.get(&path);
+        let before = [read(format!("/Groups/{crew}")), read(format!("/Users/{mira}"))];
+        for (id, name) in [(&mira, "Mira Lund"), (&boss, "The Boss")] {
+            let rename = json!([{"op": "replace", "path": "displayName", "value": name}]);
+            assert_eq!(scim.patch(&format!("/Users/{id}"), &rename).status, 200);
+        }
+        let etag = before[0].header("etag");
+        let group =
+            send(scim, "GET", &format!("/Groups/{crew}"), ("if-none-match", etag), &Value::Null);
+        assert_eq!((group.status, group.header("etag")), (200, etag));
+        assert_eq!(group.body["members"][0]["display"], "Mira Lund");
+        let shown = read(format!("/Users/{mira}")).body;
+        assert_eq!(shown[enterprise]["manager"]["displayName"], "The Boss");
+    });
+}
+
+#[test]
+fn the_version_of_a_group_counts_who_its_members_are() {
+    served(|scim| {
+        let mira = scim.post("/Users", &user("mira")).id();
+        let ole = scim.post("/Users", &user("ole")).id();
+        let both = json!([{"value": mira}, {"value": ole}]);
+        let crew = scim.post("/Groups", &json!({"displayName": "Crew", "members": both})).id();
+        let idle = scim.post("/Groups", &group("Idle")).id();
+        let path = format!("/Groups/{crew}");
+        let (before, other) = (scim.get(&path), scim.get(&format!("/Groups/{idle}")));
+        assert_eq!(scim.delete(&format!("/Users/{mira}")).status, 204);
+        let after = scim.get(&path);
+        assert_ne!(after.header("etag"), before.header("etag"));
+        let meta = |answer: &Answer, name: &str| answer.body["meta"][name].clone();
+        assert_eq!(meta(&after, "version"), after.header("etag"));
+        assert!(meta(&after, "lastModified").as_str() > meta(&before, "lastModified").as_str());
+        assert_eq!(meta(&after, "created"), meta(&before, "created"));
+        assert_eq!(after.body["members"].as_array().unwrap().len(), 1);
+        assert_eq!(scim.get(&format!("/Groups/{idle}")).header("etag"), other.header("etag"));
+        for tag in ["", "?attributes=members.value", "?attributes=displayName"] {
+            let path = format!("{path}{tag}");
+            let old = ("if-none-match", before.header("etag"));
+            assert_eq!(send(scim, "GET", &path, old, &Value::Null).status, 200, "{path}");
+        }
+        // Who read the group before the departure has not seen it.
+        let rename = patch(&json!([{"op": "replace", "path": "displayName", "value": "Deck"}]));
+        let late = send(scim, "PATCH", &path, ("if-match", before.header("etag")), &rename);
+        assert_eq!(late.status, 412);
+        let listed = scim.get("/Groups?filter=displayName%20eq%20%22Crew%22").body;
+        assert_eq!(listed["Resources"][0]["meta"], after.body["meta"]);
+        // The last one leaves; a group that is gone has no version to move.
+        assert_eq!(scim.delete(&format!("/Users/{ole}")).status, 204);
+        let empty = scim.get(&path);
+        assert_ne!(empty.header("etag"), after.header("etag"));
+        assert_eq!(empty.body["members"], json!([]));
+        assert_eq!(scim.delete(&path).status, 204);
+        assert_eq!(scim.get(&path).status, 404);
     });
 }
 

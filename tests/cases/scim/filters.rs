@@ -411,6 +411,23 @@ fn forms_that_clients_send() {
                 let found = scim.get(&format!("/Users?filter={query}"));
                 assert_eq!(harbour.names(&found.body), "olga", "{query}");
             }
+            // A tenant URL that ends in a flag, and the query that was glued to it.
+            let found = scim.get("/Users?aadOptscim062020?filter=userName%20eq%20%22olga%22");
+            assert_eq!(harbour.names(&found.body), "olga");
+            // Where a space is written as `%20`, a plus is a plus.
+            for query in ["nickName%20eq%20%22a+b%22", "nickName%20eq%20%22a%2Bb%22"] {
+                let found = scim.get(&format!("/Users?filter={query}"));
+                assert_eq!(harbour.names(&found.body), "olga", "{query}");
+            }
+            let none = scim.get("/Users?filter=nickName+eq+%22a+b%22");
+            assert_eq!(harbour.names(&none.body), "");
+            for (query, status) in [
+                ("meta.created%20gt%20%222026-01-01T00:00:00+00:00%22", 200),
+                ("meta.created+gt+%222026-01-01T00:00:00%2B00:00%22", 200),
+                ("meta.created+gt+%222026-01-01T00:00:00+00:00%22", 400),
+            ] {
+                assert_eq!(scim.get(&format!("/Users?filter={query}")).status, status, "{query}");
+            }
             // Nothing to filter by.
             for query in ["?filter=", "?filter=+", "?filter", ""] {
                 let found = scim.get(&format!("/Users{query}"));
@@ -449,6 +466,9 @@ fn what_is_no_filter() {
             "\"userName\" pr",
             "userName eq (\"olga\")",
             "ñame pr",
+            "userName eq 'olga'",
+            "userName eq \u{201c}olga\u{201d}",
+            "externalId eq '007'",
         ] {
             harbour.refused(filter);
         }

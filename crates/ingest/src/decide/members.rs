@@ -1,13 +1,16 @@
 //! Whom a write makes members, and whom no longer.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use event::{Attribute, Number};
 use projector::{ProjectorError, View};
-use scim::{Member, MemberOperation, ScimError};
+use scim::{Member, MemberId, MemberIds, MemberOperation, ScimError};
+use uuid::Uuid;
 
 use super::Deciding;
+use crate::address::percent_decode_path;
 use crate::members::{
     COMPARED_MEMBERS_MAX, MemberChanges, PendingMembers, terms, too_many_compared,
 };
@@ -17,11 +20,14 @@ use crate::render::Renderer;
 
 /// Members of one request that no resource has.
 const UNKNOWN_MEMBERS_MAX: usize = 1_000;
+/// A UUID in the form in which ids are made, with its hyphens.
+const UUID_BYTES: usize = 36;
 
 impl Deciding<'_> {
     /// The number of a member's id; an id that no resource has is a mention.
-    pub(super) fn member_number(&mut self, member: &Member) -> Result<Number, ProjectorError> {
-        match self.known_member(&member.value)? {
+    pub(super) fn member_number(&mut self, member: &Member) -> Result<Number, Stop> {
+        let id = self.member_id(&member.value)?;
+        match self.known_member(&id)? {
             Some(number) => Ok(number),
             None => {
                 let name = member.kind.as_deref().unwrap_or_default();
@@ -29,9 +35,30 @@ impl Deciding<'_> {
                     resource_type: self.context.catalog.stored_type(name),
                     display: member.display.as_deref(),
                 };
-                self.numbers.mention(Attribute::Id, &member.value, &said)
+                Ok(self.numbers.mention(Attribute::Id, &id, &said)?)
             }
         }
+    }
+
+    /// The id that a member's value is, or is the address of: ours, or the upstream's where there is one.
+    fn member_id<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, ScimError> {
+        let upstream = self.context.upstream.as_ref().map(|upstream| upstream.url.as_str());
+        for base_url in [self.context.base_url.as_str()].into_iter().chain(upstream) {
+            match MemberId::of(text, base_url, self.context.registry()) {
+                MemberId::Id(id) => return Ok(id.into()),
+                MemberId::Addressed(id) => {
+                    let id = percent_decode_path(id);
+                    scim::check_member_id(&id)?;
+                    return Ok(id.into());
+                }
+                MemberId::Elsewhere => {}
+            }
+        }
+        if self.decided_elsewhere {
+            return Ok(text.into());
+        }
+        let detail = "a member is named by its id, or by its address below this application's base";
+        Err(ScimError::invalid_value(detail))
     }
 
     /// A request cannot make up numbers without end.
@@ -44,13 +71,30 @@ impl Deciding<'_> {
     }
 
     fn known_member(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
+        if let Some(number) = self.number_of_id(id)? {
+            return Ok(Some(number));
+        }
+        // What reads UUIDs writes them in its own case (RFC 9562 §4).
+        let in_any_case = self.context.settings.member_ids == MemberIds::AnyCase;
+        if in_any_case && id.len() == UUID_BYTES && Uuid::try_parse(id).is_ok() {
+            for other in [id.to_ascii_lowercase(), id.to_ascii_uppercase()] {
+                if let Some(number) = self.number_of_id(&other)? {
+                    return Ok(Some(number));
+                }
+            }
+        }
+        self.numbers.unborn(Attribute::Id, id)
+    }
+
+    /// The resource of an id, of whatever type, living or deleted.
+    fn number_of_id(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
         for resource_type in self.context.catalog.known_types() {
             let application = self.context.application;
             if let Some(number) = self.view.number_of_id(application, resource_type, id)? {
                 return Ok(Some(number));
             }
         }
-        self.numbers.unborn(Attribute::Id, id)
+        Ok(None)
     }
 
     /// Plays member operations in their order over the members as they are now. A change of a few
@@ -64,18 +108,24 @@ impl Deciding<'_> {
         let mut known: BTreeMap<Number, Member> = BTreeMap::new();
         let renderer = Renderer { view: self.view, context: self.context, seq: View::NOW };
         let mut compared = 0;
+        // What is wrong with a member is a refusal that concerns the group.
+        let at = |stop: Stop| match stop {
+            Stop::Refused(error, _) => Stop::Refused(error, group),
+            failed @ Stop::Failed(_) => failed,
+        };
         for operation in operations {
             match operation {
                 MemberOperation::Add(members) => {
                     for member in members {
-                        let number = self.member_number(member)?;
+                        let number = self.member_number(member).map_err(at)?;
                         self.check_unknown(group)?;
                         pending.set(number, true)?;
                     }
                 }
                 MemberOperation::Remove(ids) => {
                     for id in ids {
-                        if let Some(number) = self.known_member(id)? {
+                        let id = self.member_id(id).map_err(|error| at(error.into()))?;
+                        if let Some(number) = self.known_member(&id)? {
                             pending.set(number, false)?;
                         }
                     }
@@ -90,7 +140,7 @@ impl Deciding<'_> {
                         pending.set(number, false)?;
                     }
                     for member in members {
-                        let number = self.member_number(member)?;
+                        let number = self.member_number(member).map_err(at)?;
                         self.check_unknown(group)?;
                         pending.set(number, true)?;
                     }

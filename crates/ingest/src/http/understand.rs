@@ -148,7 +148,8 @@ impl Ingest {
             let stored = describe("the media type is not JSON".to_owned(), 0, 0);
             return (stored, Err(ScimError::new(415, None, detail)));
         }
-        match scim::parse_json(&bytes, &Bounds::default()) {
+        let json = scim::without_mark(&bytes);
+        match scim::parse_json(json, &Bounds::default()) {
             Err(error) => (
                 describe(error.kind.to_string(), error.line, error.column),
                 Err(ScimError::from(error)),
@@ -164,7 +165,7 @@ impl Ingest {
                 (describe("it is no object".to_owned(), 0, 0), Ok(Some(value)))
             }
             Ok(value) => {
-                let cut = cuts::cut_body(&bytes, self.catalog.secrets());
+                let cut = cuts::cut_body(json, self.catalog.secrets());
                 let holds_token = token.is_some_and(|token| cuts::holds(&cut, token.as_bytes()));
                 let stored = if holds_token {
                     describe("it repeats the token of the request".to_owned(), 0, 0)

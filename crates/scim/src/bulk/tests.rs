@@ -30,7 +30,8 @@ fn envelope() {
     check(json!({"operations": [one]}), Ok(None));
     check(json!({"Operations": [one], "FAILONERRORS": 3, "schemas": "x"}), Ok(Some(3)));
     check(json!({"Operations": [one], "failOnErrors": null}), Ok(None));
-    for bad in [json!(0), json!(-1), json!(1.5), json!("secret"), json!(true)] {
+    check(json!({"Operations": [one], "failOnErrors": 0}), Ok(None));
+    for bad in [json!(-1), json!(-0.5), json!("0"), json!(1.5), json!("secret"), json!(true)] {
         check(json!({"Operations": [one], "failOnErrors": bad}), value);
     }
     for bad in [
@@ -68,6 +69,27 @@ fn operations() {
         (delete.verb, &delete.data, &delete.problem),
         (Some(BulkMethod::Delete), &None, &None)
     );
+}
+
+#[test]
+fn the_operations_of_a_patch_may_stand_alone() {
+    let bulk = read(json!([
+        {"method": "PATCH", "path": "/Users/1", "data": [
+            {"op": "replace", "path": "active", "value": false},
+            {"op": "remove", "path": "members[value eq \"bulkId:q\"]"},
+        ]},
+        {"method": "PUT", "path": "/Users/1", "data": [{"op": "replace"}]},
+        {"method": "PATCH", "path": "/Users/1", "data": []},
+    ]));
+    let [list, put, empty] = bulk.operations.as_slice() else { panic!("three operations") };
+    assert_eq!(list.references(), ["q"]);
+    let resolved = list.clone().resolve(&|_| Some("u-1".to_owned()));
+    let operations = crate::parse_patch(resolved.data.unwrap(), 10).unwrap();
+    assert_eq!(operations[0].path.as_deref(), Some("active"));
+    assert_eq!(operations[1].path.as_deref(), Some("members[value eq \"u-1\"]"));
+    assert_eq!(put.data, Some(json!([{"op": "replace"}])));
+    let refused = crate::parse_patch(empty.data.clone().unwrap(), 10).unwrap_err();
+    assert_eq!(refused.status, 400);
 }
 
 #[test]

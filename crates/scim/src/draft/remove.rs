@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
-use super::{Draft, drop_emptied, members_are_values, no_list};
+use super::{Draft, drop_emptied, members_are_values, no_list, no_match};
 use crate::error::ScimError;
 use crate::filter::Filter;
+use crate::member::{Member, check_member_id};
 use crate::patch::MemberOperation;
 use crate::path::{AttrPath, PatchPath};
-use crate::resource::Member;
-use crate::schema::Attribute;
+use crate::schema::{Attribute, Kind};
+use crate::settings::PatchMiss;
 use crate::value::{identity, read_selection};
 
 impl Draft<'_> {
@@ -78,8 +79,19 @@ impl Draft<'_> {
                     Ok(())
                 }
             },
-            (_, Some(_)) if !attribute.multi_valued => Err(no_list(path)),
-            (None, Some(filter)) => self.remove_elements(path, attribute, filter).map(|_| ()),
+            (_, Some(_)) if !attribute.multi_valued && attribute.kind != Kind::Complex => {
+                Err(no_list(path))
+            }
+            (None, Some(filter)) if !attribute.multi_valued => {
+                self.remove_matching(path, attribute, filter)
+            }
+            (Some(part), Some(filter)) if !attribute.multi_valued => {
+                let whole = path.with_sub(None);
+                let found = self.matches_filter(&whole, attribute, filter)?;
+                self.check_found(&whole, found)?;
+                if found { self.set_parts(path, vec![(part.name.as_str(), None)]) } else { Ok(()) }
+            }
+            (None, Some(filter)) => self.remove_elements(path, attribute, filter),
             (Some(part), _) if !attribute.multi_valued => {
                 self.set_parts(path, vec![(part.name.as_str(), None)])
             }
@@ -92,6 +104,9 @@ impl Draft<'_> {
                         filter.is_none_or(|one| one.matches_element(Some(attribute), &list[index]))
                     })
                     .collect();
+                if filter.is_some() {
+                    self.check_found(&whole, !matching.is_empty())?;
+                }
                 for &index in &matching {
                     if let Value::Object(element) = &mut list[index] {
                         element.remove(&part.name);
@@ -122,6 +137,7 @@ impl Draft<'_> {
             (Some(filter), _) => match values_equal(filter) {
                 Some(values) => {
                     self.budget.members(values.len())?;
+                    values.iter().try_for_each(|value| check_member_id(value))?;
                     MemberOperation::Remove(values)
                 }
                 None => MemberOperation::RemoveMatching(filter.clone()),
@@ -139,20 +155,44 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Removes the elements that match; gives whether there were any.
+    /// Refuses a filter that matched nothing, where the settings want that (RFC 7644 §3.12, `noTarget`).
+    /// Members are another thing: a removal of one that is sent again must succeed.
+    fn check_found(&self, path: &AttrPath, found: bool) -> Result<(), ScimError> {
+        match self.reading.settings.patch_miss {
+            PatchMiss::Error if !found => Err(no_match(path)),
+            PatchMiss::Error | PatchMiss::Create => Ok(()),
+        }
+    }
+
+    /// Removes the value of a single attribute if it matches.
+    pub(super) fn remove_matching(
+        &mut self,
+        path: &AttrPath,
+        attribute: &Attribute,
+        filter: &Filter,
+    ) -> Result<(), ScimError> {
+        let found = self.matches_filter(path, attribute, filter)?;
+        self.check_found(path, found)?;
+        if found {
+            self.put(path, None);
+        }
+        Ok(())
+    }
+
+    /// Removes the elements that match.
     pub(super) fn remove_elements(
         &mut self,
         path: &AttrPath,
         attribute: &Attribute,
         filter: &Filter,
-    ) -> Result<bool, ScimError> {
+    ) -> Result<(), ScimError> {
         let mut list = self.take_list(path);
         self.budget.filter(&list, Some(filter))?;
         let before = list.len();
         list.retain(|element| !filter.matches_element(Some(attribute), element));
         let found = list.len() < before;
         self.put(path, (!list.is_empty()).then_some(Value::Array(list)));
-        Ok(found)
+        self.check_found(path, found)
     }
 
     /// Removes the elements that agree with one of the selection in everything it says.
@@ -207,7 +247,9 @@ fn values_equal(filter: &Filter) -> Option<Vec<String>> {
     terms
         .iter()
         .map(|term| match term.as_equality() {
-            Some((path, value)) if path.attribute == "value" => Some(value.to_owned()),
+            Some((path, value)) if path.attribute == "value" || path.attribute == "$ref" => {
+                Some(value.to_owned())
+            }
             _ => None,
         })
         .collect()

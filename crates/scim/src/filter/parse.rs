@@ -1,8 +1,6 @@
 //! The grammar of filters, by recursive descent.
 
-use serde_json::Number;
-
-use super::{CompareOp, Filter, Literal};
+use super::{CompareOp, Filter, Literal, Numeral};
 use crate::error::ScimError;
 use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType, is_name};
@@ -11,6 +9,10 @@ use crate::value::instant;
 const LENGTH_BYTES_MAX: usize = 8 * 1024;
 const TERMS_MAX: usize = 1_000;
 const DEPTH_MAX: usize = 32;
+/// What shells, languages and word processors put around a text in the place of `"`. A value that began
+/// with one would be looked for with it, and never be found.
+const OTHER_QUOTES: [char; 17] =
+    ['\'', '`', '´', '‘', '’', '‚', '‛', '“', '”', '„', '‟', '«', '»', '‹', '›', '＂', '＇'];
 
 pub(super) fn parse(
     text: &str,
@@ -242,8 +244,16 @@ impl<'a> Parser<'a> {
     }
 
     fn written(&mut self) -> Result<Written, ScimError> {
-        self.skip_space();
+        let space = self.take_while(char::is_whitespace);
+        // After a space that was decoded, a plus before a digit begins the number of a telephone.
+        let digits = self.rest().strip_prefix('+').filter(|_| !space.is_empty());
+        if !digits.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+            self.skip_space();
+        }
         let rest = self.rest();
+        if rest.starts_with(OTHER_QUOTES) {
+            return Err(self.error("a text stands in double quotes (\"), and in no others"));
+        }
         if !rest.starts_with('"') {
             let word = self.take_while(|c| !c.is_whitespace() && !"()[]\"".contains(c));
             return if word.is_empty() {
@@ -360,9 +370,9 @@ fn typed(attribute: &Attribute, op: CompareOp, written: Written) -> Result<Liter
         Kind::Integer | Kind::Decimal if !op.is_equality() && !op.is_ordering() => {
             Err("numbers cannot be searched as text")
         }
-        Kind::Integer | Kind::Decimal => match text.parse::<Number>() {
-            Ok(number) => Ok(Literal::Number(number)),
-            Err(_) => Err("expected a number"),
+        Kind::Integer | Kind::Decimal => match Numeral::parse(&text) {
+            Some(number) => Ok(Literal::Number(number)),
+            None => Err("expected a number"),
         },
         Kind::Binary if op.is_ordering() => Err("binary values have no order"),
         Kind::DateTime if (op.is_equality() || op.is_ordering()) && instant(&text).is_none() => {
@@ -382,9 +392,9 @@ fn untyped(written: Written) -> Literal {
             "true" => Literal::Boolean(true),
             "false" => Literal::Boolean(false),
             "null" => Literal::Null,
-            _ => match text.parse::<Number>() {
-                Ok(number) => Literal::Number(number),
-                Err(_) => Literal::String(text.into()),
+            _ => match Numeral::parse(&text) {
+                Some(number) => Literal::Number(number),
+                None => Literal::String(text.into()),
             },
         },
     }
@@ -412,6 +422,19 @@ mod tests {
         check_refused("userName is \"secret\"", "expected one of eq");
         check_refused("userName eq", "expected a value");
         check_refused("userName eq \"secret", "closing quote");
+        for text in [
+            "userName eq '007'",
+            "userName eq \u{201c}secret\u{201d}",
+            "userName eq \u{2018}secret\u{2019}",
+            "userName eq `secret`",
+            "active eq 'true'",
+            "nobody eq 'secret'",
+            "emails[type eq 'work']",
+            "emails[type eq \"work\"].value eq 'secret'",
+            "title pr and not (userName sw «secret»)",
+        ] {
+            check_refused(text, "double quotes (\")");
+        }
         check_refused("userName eq \"\\x secret\"", "no JSON string");
         check_refused("userName eq \"secret\" title pr", "character 22");
         check_refused("(userName pr", "expected `)`");

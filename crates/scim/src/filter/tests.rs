@@ -16,6 +16,7 @@ fn resource() -> Map<String, Value> {
             {"type": "home", "value": "asa@home.example"},
         ],
         "roles": [{"value": "7", "primary": true}],
+        "phoneNumbers": [{"value": "+4755501"}],
         "meta": {"created": "2026-03-01T10:00:00Z", "version": "W/\"1842\""},
         "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {
             "department": "Pilots", "manager": {"value": "u-7"},
@@ -51,6 +52,9 @@ fn texts() {
     check(r#"externalId eq "JDOE""#, false);
     check("externalId eq jdoe", true);
     check("EXTERNALID+eq+jdoe", true);
+    check("phoneNumbers.value eq +4755501", true);
+    check("phoneNumbers.value+eq+4755501", false);
+    check("phoneNumbers.value eq \"+4755501\"", true);
     check(r#"meta.version eq "W/\"1842\"""#, true);
 }
 
@@ -132,6 +136,82 @@ fn members() {
     check(r#"value sw "u-" and type ne "User"]"#, false);
     check(r#"value eq "U-1"]"#, false);
     check("display pr]", false);
+}
+
+#[test]
+fn texts_in_either_normal_form() {
+    let registry = Registry::core();
+    let rt = registry.resource_type("User").unwrap();
+    let composed = "J\u{fc}rgen@x.example";
+    let decomposed = "ju\u{308}rgen@x.example";
+    for name in [composed, decomposed] {
+        let user = json!({"userName": name, "externalId": name, "emails": [{"value": name}]});
+        let user = user.as_object().unwrap();
+        let check = |text: String, expected: bool| {
+            let filter = Filter::parse(&text, Some(rt), registry).unwrap();
+            assert_eq!(filter.matches(rt, registry, user), expected, "{text} {name}");
+        };
+        for other in [composed, decomposed] {
+            for attribute in ["userName", "emails.value"] {
+                for op in ["eq", "sw", "co", "ew", "ge", "le"] {
+                    check(format!("{attribute} {op} \"{other}\""), true);
+                }
+                check(format!("{attribute} ne \"{other}\""), false);
+                check(format!("{attribute} gt \"{other}\""), false);
+            }
+            // The client's own name of somebody is compared as it is (caseExact).
+            check(format!("externalId eq \"{other}\""), name == other);
+        }
+        for (text, expected) in [
+            ("userName sw \"J\u{fc}\"", true),
+            ("userName sw \"ju\u{308}\"", true),
+            ("userName co \"\u{fc}RG\"", true),
+            ("userName co \"u\u{308}r\"", true),
+            ("userName ew \"\u{fc}rgen@x.example\"", true),
+            // A letter with a mark is another letter.
+            ("userName sw \"ju\"", false),
+        ] {
+            check(text.to_owned(), expected);
+        }
+    }
+}
+
+#[test]
+fn integers_are_compared_exactly() {
+    let schema = r#"{"id":"urn:x:Device","attributes":[
+        {"name":"serial","type":"integer"},{"name":"weight","type":"decimal"}]}"#;
+    let rt = r#"{"name":"Device","endpoint":"/Devices","schema":"urn:x:Device"}"#;
+    let registry = Registry::parse(&[schema], &[rt]).unwrap();
+    let rt = &registry.resource_types()[0];
+    let check = |stored: &Value, text: &str, expected: bool| {
+        let filter = Filter::parse(text, Some(rt), &registry).unwrap();
+        let device = stored.as_object().unwrap();
+        assert_eq!(filter.matches(rt, &registry, device), expected, "{text} of {stored}");
+    };
+    for (stored, others) in [
+        ("9007199254740993", ["9007199254740992", "9007199254740994"]),
+        ("9223372036854775808", ["9223372036854775807", "9223372036854775809"]),
+        ("18446744073709551615", ["18446744073709551614", "18446744073709551616"]),
+        ("-9223372036854775808", ["-9223372036854775809", "-9223372036854775807"]),
+        ("7", ["6.999999999999999999", "7.000000000000000001"]),
+    ] {
+        let device: Value = serde_json::from_str(&format!(r#"{{"serial":{stored}}}"#)).unwrap();
+        let [less, more] = others;
+        for (op, of_less, of_equal, of_more) in [
+            ("eq", false, true, false),
+            ("ne", true, false, true),
+            ("gt", true, false, false),
+            ("ge", true, true, false),
+            ("lt", false, false, true),
+            ("le", false, true, true),
+        ] {
+            check(&device, &format!("serial {op} {less}"), of_less);
+            check(&device, &format!("serial {op} {stored}"), of_equal);
+            check(&device, &format!("serial {op} {more}"), of_more);
+        }
+    }
+    check(&json!({"weight": 0.1}), "weight eq 0.10", true);
+    check(&json!({"weight": 2.5}), "weight lt 25e-1", false);
 }
 
 #[test]

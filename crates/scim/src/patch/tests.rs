@@ -178,7 +178,10 @@ fn filtered_parts() {
             check(op(&format!("emails[{shape}].value"), json!("secret")), Err(ScimType::NoTarget));
         }
         check(op(r#"emails[type eq "other"].value"#, json!("")), Ok(json!({})));
-        check(op(r#"title[value eq "secret"]"#, json!("x")), Err(ScimType::InvalidPath));
+        for path in [r#"title[value eq "secret"]"#, r#"active[value eq "true"]"#] {
+            check(op(path, json!("x")), Err(ScimType::InvalidPath));
+            check(remove(path), Err(ScimType::InvalidPath));
+        }
     }
     let strict = Settings { patch_miss: PatchMiss::Error, ..Settings::generic() };
     let path = r#"emails[type eq "other"].value"#;
@@ -200,6 +203,177 @@ fn filtered_parts() {
         add(path, json!("o@x")),
         Ok(json!({"emails": [work(), home(), {"type": "other", "value": "o@x"}]})),
     );
+}
+
+/// The enterprise extension with this manager.
+fn managed(manager: Value) -> Value {
+    json!({ENT: {"department": "Galley", "manager": manager}})
+}
+
+#[test]
+fn a_filter_selects_the_one_value_of_a_single_attribute() {
+    let unmanaged = json!({ENT: {"department": "Galley"}});
+    for path in [
+        "manager".to_owned(),
+        "MANAGER".to_owned(),
+        format!("{ENT}:manager"),
+        format!("{}:Manager", ENT.to_lowercase()),
+    ] {
+        let found = format!(r#"{path}[Value EQ "u-1"]"#);
+        let missed = format!(r#"{path}[value eq "u-2"]"#);
+        check(remove(&found), Ok(unmanaged.clone()));
+        check(remove(&format!("{found}.value")), Ok(unmanaged.clone()));
+        check(replace(&found, json!(null)), Ok(unmanaged.clone()));
+        for op in [add, replace] {
+            check(
+                op(&format!("{found}.VALUE"), json!("u-3")),
+                Ok(managed(json!({"value": "u-3"}))),
+            );
+            check(op(&found, json!("u-3")), Ok(managed(json!({"value": "u-3"}))));
+            check(op(&found, json!([{"value": "u-3"}])), Ok(managed(json!({"value": "u-3"}))));
+            // What is read-only is refused, as without a filter.
+            check(op(&format!("{found}.displayName"), json!("Al")), Err(ScimType::Mutability));
+            // What does not match gives way to what the filter describes.
+            check(
+                op(&format!("{missed}.value"), json!("u-3")),
+                Ok(managed(json!({"value": "u-3"}))),
+            );
+            check(op(&missed, json!({})), Ok(json!({})));
+            check(op(&format!("{missed}.value"), json!("")), Ok(json!({})));
+        }
+        check(remove(&missed), Ok(json!({})));
+        check(remove(&format!("{missed}.value")), Ok(json!({})));
+        check(replace(&missed, json!(null)), Ok(json!({})));
+        check(add(&missed, json!(null)), Ok(json!({})));
+        let strict = Settings::strict();
+        for operations in [
+            remove(&missed),
+            remove(&format!("{missed}.value")),
+            replace(&missed, json!("secret")),
+            replace(&missed, json!(null)),
+            replace(&format!("{missed}.value"), json!("secret")),
+        ] {
+            check_with(&strict, operations, Err(ScimType::NoTarget));
+        }
+        check_with(&strict, remove(&found), Ok(unmanaged.clone()));
+        check(remove(&format!("{path}[value is 1]")), Err(ScimType::InvalidFilter));
+    }
+    check(
+        json!([
+            {"op": "Remove", "path": "manager[value eq \"u-1\"]"},
+            {"op": "Replace", "path": "active", "value": "False"},
+        ]),
+        Ok(json!({ENT: {"department": "Galley"}, "active": false})),
+    );
+    check(
+        replace(r#"name[givenName eq "bo"].familyName"#, json!("Aa")),
+        Ok(json!({"name": {"givenName": "Bo", "familyName": "Aa"}})),
+    );
+    check(
+        replace(r#"name[givenName eq "Al"].familyName"#, json!("Aa")),
+        Ok(json!({"name": {"givenName": "Al", "familyName": "Aa"}})),
+    );
+    check(
+        remove(r#"name[givenName eq "Bo"].givenName"#),
+        Ok(json!({"name": {"familyName": "Ek"}})),
+    );
+    check(
+        replace(r#"name[givenName sw "A" or familyName pr].givenName"#, json!("Al")),
+        Ok(json!({"name": {"givenName": "Al", "familyName": "Ek"}})),
+    );
+    check(replace(r#"name[givenName sw "A"].givenName"#, json!("secret")), Err(ScimType::NoTarget));
+    // Nothing is there that could match.
+    check(remove("name[middleName pr].givenName"), Ok(json!({})));
+    check(remove(r#"shoe[size eq "1"]"#), Ok(json!({})));
+}
+
+#[test]
+fn a_removal_that_finds_nothing_is_told_where_the_settings_want_that() {
+    let strict = Settings { patch_miss: PatchMiss::Error, ..Settings::generic() };
+    for path in [
+        r#"emails[type eq "zz"]"#,
+        r#"emails[type eq "zz"].value"#,
+        r#"roles[value eq "chef"]"#,
+        r#"roles[value eq "chef"].display"#,
+    ] {
+        check_with(&strict, remove(path), Err(ScimType::NoTarget));
+        check(remove(path), Ok(json!({})));
+    }
+    check_with(&strict, remove(r#"emails[type eq "work"]"#), Ok(json!({"emails": [home()]})));
+    // The element is there, and that is what the filter is for.
+    check_with(&strict, remove(r#"emails[type eq "work"].display"#), Ok(json!({})));
+    // Without a filter nothing is missed: what is not there is removed.
+    for path in ["nickName", "roles", "roles.value", "name.middleName"] {
+        check_with(&strict, remove(path), Ok(json!({})));
+    }
+    // A removal of members that is sent again must succeed.
+    for path in [r#"members[value eq "u-1"]"#, r#"members[value eq "u-1" and type eq "User"]"#] {
+        assert!(run("Group", &strict, &json!({"displayName": "Crew"}), &remove(path)).is_ok());
+    }
+}
+
+#[test]
+fn an_object_with_nothing_but_a_value_stands_for_it() {
+    let off = json!({"active": false});
+    for value in [
+        json!([{"$ref": null, "value": "False"}]),
+        json!({"$ref": null, "value": "False"}),
+        json!({"VALUE": false}),
+        json!([{"value": false, "type": "Boolean"}]),
+        json!({"value": [false]}),
+    ] {
+        check(replace("active", value.clone()), Ok(off.clone()));
+        check(json!([{"op": "Replace", "value": {"active": value}}]), Ok(off.clone()));
+    }
+    check(replace("title", json!({"value": "Mate"})), Ok(json!({"title": "Mate"})));
+    check(
+        replace("name.givenName", json!([{"$ref": null, "value": "Al"}])),
+        Ok(json!({"name": {"givenName": "Al", "familyName": "Ek"}})),
+    );
+    check(
+        replace(r#"emails[type eq "home"].value"#, json!([{"$ref": null, "value": "n@x"}])),
+        Ok(json!({"emails": [work(), {"type": "home", "value": "n@x"}]})),
+    );
+    check(
+        replace(&format!("{ENT}:department"), json!({"$ref": null, "value": "Deck"})),
+        Ok(json!({ENT: {"department": "Deck", "manager": {"value": "u-1"}}})),
+    );
+    for empty in [json!({"value": null}), json!([{"$ref": null, "value": ""}])] {
+        check(replace("title", empty.clone()), Ok(json!({"title": null})));
+        check(replace("userName", empty), Err(ScimType::InvalidValue));
+    }
+    // Whatever says more, or nothing, is no value; nor are two of them.
+    for wrong in [
+        json!({"value": "secret", "display": "x"}),
+        json!({"$ref": "secret"}),
+        json!({"type": "secret"}),
+        json!([{"value": "secret"}, {"value": "secret"}]),
+        json!({"value": {"x": "secret"}}),
+    ] {
+        check(replace("title", wrong), Err(ScimType::InvalidValue));
+    }
+    check_with(
+        &Settings::strict(),
+        replace("active", json!([{"value": "False"}])),
+        Err(ScimType::InvalidValue),
+    );
+}
+
+#[test]
+fn schemas_are_passed_over_also_where_a_path_names_them() {
+    let urn = "urn:ietf:params:scim:schemas:core:2.0:User:schemas";
+    for path in ["schemas", "SCHEMAS", urn] {
+        for op in ["add", "replace", "remove"] {
+            let operations = json!([
+                {"op": op, "path": path, "value": [ENT]},
+                {"op": "replace", "path": "title", "value": "Mate"},
+            ]);
+            check(operations.clone(), Ok(json!({"title": "Mate"})));
+            check_with(&Settings::strict(), operations, Ok(json!({"title": "Mate"})));
+        }
+        check(remove(path), Ok(json!({})));
+        check(remove(&format!(r#"{path}[value eq "{ENT}"]"#)), Ok(json!({})));
+    }
 }
 
 #[test]
@@ -289,7 +463,7 @@ fn remove_values() {
 
 #[test]
 fn what_may_not_be_written() {
-    for path in ["userName", "id", "meta", "groups", "schemas", "meta.version"] {
+    for path in ["userName", "id", "meta", "groups", "meta.version"] {
         check(remove(path), Err(ScimType::Mutability));
     }
     for path in
@@ -366,7 +540,16 @@ fn values_are_checked() {
     check_with(&Settings::strict(), replace("active", json!("True")), Err(ScimType::InvalidValue));
     check(replace("title", json!(["Mate"])), Ok(json!({"title": "Mate"})));
     check(replace("title", json!(["secret", "secret"])), Err(ScimType::InvalidValue));
-    check(replace("title", json!(7)), Err(ScimType::InvalidValue));
+    // A text is a text; what templates forget the quotes of is the client's own name of somebody.
+    for number in [json!(7), json!(-7), json!(7.5), json!(u64::MAX)] {
+        check(replace("title", number.clone()), Err(ScimType::InvalidValue));
+        check(replace("userName", number.clone()), Err(ScimType::InvalidValue));
+        let kept = json!({"externalId": number.to_string()});
+        let whole = !number.is_f64();
+        let expected = if whole { Ok(kept) } else { Err(ScimType::InvalidValue) };
+        check(replace("externalId", number), expected);
+    }
+    check(replace("externalId", json!(1e20)), Err(ScimType::InvalidValue));
     check(replace("name", json!("secret")), Err(ScimType::InvalidValue));
     check(replace("userName", long(1025)), Err(ScimType::InvalidValue));
     check(replace("title", long(65_537)), Err(ScimType::InvalidValue));
@@ -506,6 +689,42 @@ fn members() {
     );
     check_members(add("members", json!([{"display": "x"}])), Err(ScimType::InvalidValue));
     check_members(add("members", json!([""])), Err(ScimType::InvalidValue));
+    let text = r#"[{"value":"a"}]"#;
+    for no_id in [
+        json!(text),
+        json!([text]),
+        json!([{"value": text}]),
+        json!([{"value": "a"}, {"value": " b"}]),
+        json!({"value": "a\n"}),
+        json!({"$ref": text}),
+        json!("null"),
+    ] {
+        check_members(add("members", no_id.clone()), Err(ScimType::InvalidValue));
+        check_members(replace("members", no_id.clone()), Err(ScimType::InvalidValue));
+        check_members(
+            json!([{"op": "remove", "path": "members", "value": no_id}]),
+            Err(ScimType::InvalidValue),
+        );
+        check_members(
+            json!([{"op": "add", "value": {"members": no_id}}]),
+            Err(ScimType::InvalidValue),
+        );
+    }
+    for path in [r#"members[value eq "[{}]"]"#, r#"members[value eq " a"]"#] {
+        check_members(remove(path), Err(ScimType::InvalidValue));
+    }
+    check_members(
+        add("members", json!([{"$ref": "../Users/a"}, {"$REF": "../Users/b", "value": null}])),
+        Ok(vec![MemberOperation::Add(vec![one("../Users/a"), one("../Users/b")])]),
+    );
+    check_members(
+        add("members", json!([{"$ref": "../Users/b", "value": "a"}])),
+        Ok(vec![MemberOperation::Add(vec![one("a")])]),
+    );
+    check_members(
+        remove(r#"members[$ref eq "../Users/a"]"#),
+        Ok(vec![MemberOperation::Remove(ids(&["../Users/a"]))]),
+    );
     check_members(add("members", json!(["x".repeat(1025)])), Err(ScimType::InvalidValue));
     check_members(remove("displayName"), Err(ScimType::Mutability));
 }

@@ -11,10 +11,11 @@ use toml::Spanned;
 use toml::value::Datetime;
 
 use super::{Listed, Profile, ProfileVersion, Profiles, Rules};
-use crate::filter::{CompareOp, Filter, Literal, fold};
+use crate::filter::{CompareOp, Filter, Literal};
 use crate::path::{AttrPath, PatchPath};
 use crate::schema::{FileError, Registry, ResourceType, check_files};
 use crate::settings::Settings;
+use crate::text::fold;
 
 const NAME_BYTES_MAX: usize = 63;
 const VERSIONS_MAX: usize = 64;

@@ -131,6 +131,28 @@ fn settings_are_the_profiles_under_the_applications_own() {
     assert_eq!(profiles.get("generic").unwrap().versions()[0].settings(b""), Settings::generic());
 }
 
+#[test]
+fn a_setting_that_cannot_be_read_leaves_the_others_as_they_are() {
+    let (_, profiles) = Profiles::built_in();
+    let strict = at(&profiles, "strict", "2026-11-20");
+    let limited = Settings { requests_per_second_max: 7, ..Settings::strict() };
+    for unreadable in [
+        r#""patch_miss": "guess""#,
+        r#""lenient_booleans": "yes""#,
+        r#""no_setting_any_more": true"#,
+        r#""requests_per_second_max": -1, "patch_miss": null"#,
+    ] {
+        let own = format!(r#"{{{unreadable}, "unique_group_names": true}}"#);
+        let expected = Settings { unique_group_names: true, ..Settings::strict() };
+        assert_eq!(strict.settings(own.as_bytes()), expected, "{own}");
+    }
+    let around = br#"{"a": 1, "requests_per_second_max": 7, "zzz": {}}"#;
+    assert_eq!(strict.settings(around), limited);
+    for unreadable in ["", "[]", "null", "{", r#"{"patch_miss""#] {
+        assert_eq!(strict.settings(unreadable.as_bytes()), Settings::strict(), "{unreadable}");
+    }
+}
+
 const PAPERBOAT: &str = r#"
 name = "paperboat"
 title = "Paperboat"

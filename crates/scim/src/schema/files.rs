@@ -9,7 +9,7 @@ use super::{
     Attribute, Mutability, Registry, RegistryError, ResourceType, Returned, Schema, Uniqueness,
     extensions_from_wire, is_name, is_urn,
 };
-use crate::resource::Member;
+use crate::member::Member;
 
 const FILES_MAX: usize = 64;
 const FILE_BYTES_MAX: usize = 1024 * 1024;

@@ -48,6 +48,12 @@ pub enum Difference {
     /// A `replace` with nothing whose filter matches nothing leaves nothing to do; RFC 7644 §3.5.2.3
     /// asks for `noTarget`, as theirs says, and as ours does where an application wants the letter.
     ClearedMiss,
+    /// A `remove` whose filter matches nothing: RFC 7644 §3.12, `noTarget` where an application wants the
+    /// letter; theirs has nothing to do.
+    RemovedMiss,
+    /// A filter on a single complex attribute selects its value, as clients send it; theirs takes
+    /// filters for lists alone, which RFC 7644 §3.5.2 does not say.
+    FilterOnSingle,
     /// A path that names what no schema has: RFC 7644 §3.12, `noTarget` where an application wants the
     /// letter; theirs passes it over.
     UnknownPath,
@@ -85,6 +91,8 @@ impl Difference {
             Difference::ReplacedElement => "replaced element",
             Difference::TwoPrimaries => "two primaries",
             Difference::ClearedMiss => "cleared on a miss",
+            Difference::RemovedMiss => "removed on a miss",
+            Difference::FilterOnSingle => "filter on a single value",
             Difference::UnknownPath => "unknown path",
             Difference::Whole => "whole",
             Difference::UnknownUnassigned => "unknown is unassigned",
@@ -160,6 +168,9 @@ pub fn of_patch(step: &Step<'_>, ours: &Outcome, theirs: &Outcome) -> Option<Dif
     if unknown && *theirs == Err("invalidFilter".to_owned()) {
         return Some(Difference::UnknownInFilter);
     }
+    if pieces.filter.is_some() && pieces.attribute == "name" && theirs.is_err() {
+        return Some(Difference::FilterOnSingle);
+    }
     match (ours, theirs) {
         (Err(ours), Err(theirs)) => of_keywords(ours, theirs),
         (Ok(_), Err(theirs)) => match theirs.as_str() {
@@ -209,7 +220,11 @@ pub fn of_patch(step: &Step<'_>, ours: &Outcome, theirs: &Outcome) -> Option<Dif
                 }
                 "noTarget" if !step.create && step.state.outcome() == theirs.clone().ok()? => {
                     let names_nothing = path.is_some_and(|path| path.contains("shoe"));
-                    names_nothing.then_some(Difference::UnknownPath)
+                    let misses = op == "remove" && pieces.filter.is_some();
+                    match names_nothing {
+                        true => Some(Difference::UnknownPath),
+                        false => misses.then_some(Difference::RemovedMiss),
+                    }
                 }
                 _ => None,
             }

@@ -1,0 +1,78 @@
+//! The form in which names are compared: in the keys of rows, and wherever the fold looks for an element.
+
+use std::borrow::Cow;
+
+use event::Attribute;
+use icu_normalizer::ComposingNormalizerBorrowed;
+
+/// A value whose [`folded`] form has more bytes than this is not looked up by: it has no lookup row,
+/// and to find it one must look through the resources. Of the names that have at most 1 KiB each
+/// (`userName`, `externalId`, `displayName`) every one has its row, for the form of a text is at most
+/// three times as long. The bound is on the folded form, so that spellings that are equal in it either
+/// all have a row or none has.
+pub const LOOKUP_BYTES_MAX: usize = 3 * 1_024;
+
+/// A looked-up value as it is compared: ids exactly, names without regard to case and to how Unicode
+/// composes their letters (RFC 7643 §3.1, §8.7.1, RFC 7644 §5).
+pub fn folded(attribute: Attribute, value: &str) -> String {
+    match attribute {
+        Attribute::Id | Attribute::ExternalId | Attribute::SourceId => value.to_owned(),
+        Attribute::UserName | Attribute::DisplayName | Attribute::Email => case_folded(value),
+    }
+}
+
+/// A text as texts are compared without regard to case: in NFC, letter by letter to lower, upper and
+/// lower case, so that every pair of letters that are one another's other case comes together (ẞ, ß and
+/// SS, ς and Σ), and that in NFC again.
+pub(crate) fn case_folded(text: &str) -> String {
+    const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let composed = NFC.normalize(text);
+    let letters = composed.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase);
+    let form: String = letters.flat_map(char::to_lowercase).collect();
+    match NFC.normalize(&form) {
+        Cow::Borrowed(_) => form,
+        Cow::Owned(composed) => composed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use icu_normalizer::DecomposingNormalizerBorrowed;
+
+    use super::*;
+
+    /// A name of 1 KiB, the most that decide lets through, always has its row: uniqueness rests on it.
+    /// What is composed is never longer than what it is composed of, so the bound on each letter's
+    /// decomposed form is one on every text's.
+    #[test]
+    fn the_form_of_a_text_is_at_most_three_times_as_long() {
+        let (composing, decomposing) =
+            (ComposingNormalizerBorrowed::new_nfc(), DecomposingNormalizerBorrowed::new_nfd());
+        for c in '\0'..=char::MAX {
+            let text = c.to_string();
+            let form = case_folded(&text);
+            assert_eq!(case_folded(&form), form, "{c:?} folds further");
+            let parts = decomposing.normalize(&text);
+            let letters = parts.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase);
+            let largest: String = letters.flat_map(char::to_lowercase).collect();
+            let largest = decomposing.normalize(&largest);
+            assert!(largest.len() * 1_024 <= c.len_utf8() * LOOKUP_BYTES_MAX, "{c:?}");
+            assert!(form.len() <= largest.len(), "{c:?}");
+            assert!(composing.normalize(&largest).len() <= largest.len(), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_one_in_either_normal_form_and_ids_are_not() {
+        let (composed, decomposed) = ("J\u{fc}rgen", "ju\u{308}rgen");
+        for attribute in [Attribute::UserName, Attribute::DisplayName, Attribute::Email] {
+            assert_eq!(folded(attribute, composed), folded(attribute, decomposed));
+        }
+        for attribute in [Attribute::Id, Attribute::ExternalId, Attribute::SourceId] {
+            assert_eq!(folded(attribute, decomposed), decomposed);
+        }
+    }
+}
