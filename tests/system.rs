@@ -42,6 +42,7 @@ mod cases {
     mod dialects;
     mod disk;
     mod exports;
+    mod fairness;
     mod graph;
     mod imports;
     mod large_groups;

@@ -58,12 +58,15 @@ pub struct Decision<R> {
 
 /// A waiting decision with the reply's type hidden.
 pub(crate) trait Command: Send {
+    /// In whose lane it waits.
+    fn application(&self) -> Application;
     fn durability(&self) -> Durability;
     fn decide(&mut self, view: &View<'_>, stamp: Stamp) -> Result<Vec<Draft>, ProjectorError>;
     fn finish(self: Box<Self>, outcome: Result<(), CommitError>);
 }
 
 pub(crate) struct Pending<D, R> {
+    pub application: Application,
     pub durability: Durability,
     pub decide: Option<D>,
     pub reply: Option<R>,
@@ -77,6 +80,10 @@ where
     D: FnOnce(&View<'_>, Stamp) -> Result<Decision<R>, ProjectorError> + Send,
     R: Send,
 {
+    fn application(&self) -> Application {
+        self.application
+    }
+
     fn durability(&self) -> Durability {
         self.durability
     }

@@ -1,4 +1,4 @@
-//! The one writer. Commands wait in a queue; a thread of its own takes all that wait as one batch:
+//! The one writer. Commands wait in a queue; a thread of its own takes what waits as one batch:
 //! decides each in order, folds it, appends the batch's events in one synced write, publishes the
 //! rows in another, and lets the replies leave.
 //!
@@ -14,15 +14,16 @@
 //! An append or publish that fails poisons the committer: whether the events are in the log is
 //! known only after the store was opened again, so nothing more is decided or shown until then.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use event::codec::{decode, decode_header, encode};
-use event::{Clock, Event, Fact, Header, Seq, Stopwatch, Timestamp};
+use event::{Application, Clock, Event, Fact, Header, Seq, Stopwatch, Timestamp};
 use store::{RowChanges, Snapshot, Store, StoreError};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -31,6 +32,7 @@ use crate::command::{Command, Decision, Draft, Durability, Pending, Stamp};
 use crate::error::ProjectorError;
 use crate::fold::{FOLD_VERSION, fold};
 use crate::overlay::Overlay;
+use crate::queue::Queue;
 use crate::strangers::Strangers;
 use crate::view::View;
 
@@ -41,7 +43,7 @@ pub struct CommitterOptions {
     pub clock: Clock,
     /// Go on although the clock stands far behind the last event.
     pub accept_clock: bool,
-    /// Commands that may wait or be in work; further ones wait before they are taken.
+    /// Commands of one application that may wait or be in work; further ones wait before they are taken.
     pub commands_max: usize,
     /// When less of the disk is free, decide is told so.
     pub disk_reserve_bytes: u64,
@@ -50,6 +52,8 @@ pub struct CommitterOptions {
 /// A batch ends here, so that its first reply does not wait for ever.
 const BATCH_COMMANDS_MAX: usize = 512;
 const BATCH_BYTES_MAX: usize = 16 << 20;
+/// And once deciding has taken so long: whoever comes now is to wait for little more.
+const BATCH_MAX: Duration = Duration::from_millis(50);
 /// Unsynced events are at most this old.
 const SYNC_AFTER: Duration = Duration::from_secs(1);
 /// The kept file is written at most this often under load, and this often when idle.
@@ -79,7 +83,11 @@ pub enum CommitError {
 
 /// Hands commands to the committer's thread. Cheap to clone.
 #[derive(Clone)]
-pub struct Committer(Arc<Handle>);
+pub struct Committer {
+    handle: Arc<Handle>,
+    /// In whose lane its commands wait.
+    application: Application,
+}
 
 /// The thread ends when this is gone.
 struct Handle {
@@ -94,7 +102,9 @@ struct Shared {
     disk_free_bytes: AtomicU64,
     /// Counts the batches that configured something.
     configurations: AtomicU64,
-    permits: Arc<Semaphore>,
+    commands_max: usize,
+    /// How many commands each application may still have queued. Bounded by their number.
+    permits: Mutex<BTreeMap<Application, Arc<Semaphore>>>,
     strangers: Strangers,
 }
 
@@ -103,7 +113,8 @@ pub(crate) struct WeakCommitter(Weak<Handle>);
 
 impl WeakCommitter {
     pub(crate) fn upgrade(self) -> Option<Committer> {
-        self.0.upgrade().map(Committer)
+        let handle = self.0.upgrade()?;
+        Some(Committer { handle, application: Application::RECORDER })
     }
 }
 
@@ -134,7 +145,8 @@ impl Committer {
             poisoned: AtomicBool::new(false),
             disk_free_bytes: AtomicU64::new(store.disk_free_bytes()?),
             configurations: AtomicU64::new(0),
-            permits: Arc::new(Semaphore::new(options.commands_max)),
+            commands_max: options.commands_max,
+            permits: Mutex::default(),
             strangers: Strangers::default(),
         });
         let (queue, waiting) = channel();
@@ -161,7 +173,22 @@ impl Committer {
                 path: "the log".into(),
                 source,
             })?;
-        Ok((Committer(Arc::new(Handle { queue, shared })), thread))
+        let handle = Arc::new(Handle { queue, shared });
+        Ok((Committer { handle, application: Application::RECORDER }, thread))
+    }
+
+    /// The same committer for commands of one application. They wait in a lane of their own, and the
+    /// lanes take turns, so that costly requests of one application hold up no other.
+    pub fn of(&self, application: Application) -> Committer {
+        Committer { handle: Arc::clone(&self.handle), application }
+    }
+
+    fn permits(&self) -> Arc<Semaphore> {
+        let shared = &self.handle.shared;
+        // A panic while this was held leaves no half-made state.
+        let mut permits = shared.permits.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Semaphore::new(shared.commands_max));
+        Arc::clone(permits.entry(self.application).or_insert_with(new))
     }
 
     /// Queues a decision and waits for its reply, which leaves after its events are appended (and
@@ -176,14 +203,20 @@ impl Committer {
         decide: impl FnOnce(&View<'_>, Stamp) -> Result<Decision<R>, ProjectorError> + Send + 'static,
     ) -> Result<R, CommitError> {
         self.check()?;
-        let permit = Arc::clone(&self.0.shared.permits)
-            .acquire_owned()
-            .await
-            .map_err(|_| CommitError::Stopped)?;
+        let permit = self.permits().acquire_owned().await.map_err(|_| CommitError::Stopped)?;
         let (sender, receiver) = oneshot::channel();
-        let pending =
-            Pending { durability, decide: Some(decide), reply: None, sender, _permit: permit };
-        self.0.queue.send(Message::Command(Box::new(pending))).map_err(|_| CommitError::Stopped)?;
+        let pending = Pending {
+            application: self.application,
+            durability,
+            decide: Some(decide),
+            reply: None,
+            sender,
+            _permit: permit,
+        };
+        self.handle
+            .queue
+            .send(Message::Command(Box::new(pending)))
+            .map_err(|_| CommitError::Stopped)?;
         receiver.await.map_err(|_| CommitError::Stopped)?
     }
 
@@ -192,7 +225,7 @@ impl Committer {
     /// # Errors
     /// [`CommitError::Poisoned`] once an append or publish has failed.
     pub fn check(&self) -> Result<(), CommitError> {
-        if self.0.shared.poisoned.load(Ordering::SeqCst) {
+        if self.handle.shared.poisoned.load(Ordering::SeqCst) {
             Err(CommitError::Poisoned)
         } else {
             Ok(())
@@ -201,42 +234,42 @@ impl Committer {
 
     /// Bytes that were free on the disk when it was last asked, a second ago at most under load.
     pub fn disk_free_bytes(&self) -> u64 {
-        self.0.shared.disk_free_bytes.load(Ordering::Relaxed)
+        self.handle.shared.disk_free_bytes.load(Ordering::Relaxed)
     }
 
     /// Changes after every publish of events that configured something. What is read from a snapshot
     /// that was taken after this was asked holds as long as the answer stays the same.
     pub fn configuration(&self) -> u64 {
-        self.0.shared.configurations.load(Ordering::SeqCst)
+        self.handle.shared.configurations.load(Ordering::SeqCst)
     }
 
     /// The store behind it, for reading.
     pub fn store(&self) -> &Arc<Store> {
-        &self.0.shared.store
+        &self.handle.shared.store
     }
 
     /// The clock that stamps events, as it is, believed or not.
     pub fn clock(&self) -> &Clock {
-        self.0.shared.clock.clock()
+        self.handle.shared.clock.clock()
     }
 
     /// The present, as far as the clock is believed: what it shows, unless it jumped ahead.
     pub fn now(&self) -> Timestamp {
-        self.0.shared.clock.now()
+        self.handle.shared.clock.now()
     }
 
     pub(crate) fn strangers(&self) -> &Strangers {
-        &self.0.shared.strangers
+        &self.handle.shared.strangers
     }
 
     pub(crate) fn downgrade(&self) -> WeakCommitter {
-        WeakCommitter(Arc::downgrade(&self.0))
+        WeakCommitter(Arc::downgrade(&self.handle))
     }
 
     /// Finishes what waits, makes everything durable and ends the thread.
     pub async fn stop(&self) {
         let (sender, done) = oneshot::channel();
-        if self.0.queue.send(Message::Stop(sender)).is_ok() {
+        if self.handle.queue.send(Message::Stop(sender)).is_ok() {
             let _ = done.await;
         }
     }
@@ -275,13 +308,16 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, waiting: &Receiver<Message>) {
+        let mut queue = Queue::default();
+        let mut stop = None;
         loop {
-            let mut commands = Vec::new();
-            let mut stop = None;
-            let mut next = match waiting.recv_timeout(self.until_next_chore()) {
-                Ok(message) => Some(message),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => break,
+            let mut next = match queue.is_empty() {
+                true => match waiting.recv_timeout(self.until_next_chore()) {
+                    Ok(message) => Some(message),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => break,
+                },
+                false => waiting.try_recv().ok(),
             };
             if next.is_some() {
                 // Whoever is about to queue a command gets the chance: on a busy machine the first one
@@ -291,17 +327,20 @@ impl Writer {
             }
             while let Some(message) = next {
                 match message {
-                    Message::Command(command) => commands.push(command),
+                    Message::Command(command) => queue.push(command),
                     Message::Stop(sender) => stop = Some(sender),
                 }
-                if commands.len() >= BATCH_COMMANDS_MAX || stop.is_some() {
-                    break;
-                }
-                next = waiting.try_recv().ok();
+                next = if stop.is_none() { waiting.try_recv().ok() } else { None };
             }
-            self.batches(commands);
-            if let Some(done) = stop {
+            if stop.is_some() {
+                while !queue.is_empty() {
+                    self.next_batch(&mut queue);
+                }
                 self.close();
+            } else if !queue.is_empty() {
+                self.next_batch(&mut queue);
+            }
+            if let Some(done) = stop {
                 let _ = done.send(());
                 break;
             }
@@ -311,25 +350,22 @@ impl Writer {
         }
     }
 
-    /// Runs the commands in as many batches as their bytes ask for.
-    fn batches(&mut self, commands: Vec<Box<dyn Command>>) {
-        let mut commands = commands.into_iter().peekable();
-        while commands.peek().is_some() {
-            if self.shared.poisoned.load(Ordering::SeqCst) {
-                commands.by_ref().for_each(|command| command.finish(Err(CommitError::Poisoned)));
-                return;
+    /// Runs one batch of the commands that wait, or refuses all when nothing can be written any more.
+    fn next_batch(&mut self, queue: &mut Queue) {
+        if self.shared.poisoned.load(Ordering::SeqCst) {
+            queue.take_all().for_each(|command| command.finish(Err(CommitError::Poisoned)));
+            return;
+        }
+        let mut finished = Vec::new();
+        let outcome = match self.batch(queue, &mut finished) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.poison(&error);
+                Err(CommitError::Poisoned)
             }
-            let mut finished = Vec::new();
-            let outcome = match self.batch(&mut commands, &mut finished) {
-                Ok(()) => Ok(()),
-                Err(error) => {
-                    self.poison(&error);
-                    Err(CommitError::Poisoned)
-                }
-            };
-            for command in finished {
-                command.finish(outcome);
-            }
+        };
+        for command in finished {
+            command.finish(outcome);
         }
     }
 
@@ -337,7 +373,7 @@ impl Writer {
     /// fold go to `finished`, whatever happens then; the others are refused at once, each alone.
     fn batch(
         &mut self,
-        commands: &mut impl Iterator<Item = Box<dyn Command>>,
+        queue: &mut Queue,
         finished: &mut Vec<Box<dyn Command>>,
     ) -> Result<(), ProjectorError> {
         let store = Arc::clone(&self.store);
@@ -348,10 +384,16 @@ impl Writer {
         let mut sync = false;
         let mut configures = false;
         let mut spent = Spent::default();
-        while bytes < BATCH_BYTES_MAX {
-            let Some(mut command) = commands.next() else { break };
+        let (batch, mut commands, mut taken_after) = (Stopwatch::start(), 0, Duration::ZERO);
+        while bytes < BATCH_BYTES_MAX && commands < BATCH_COMMANDS_MAX && taken_after < BATCH_MAX {
+            let Some(mut command) = queue.pop() else { break };
+            commands += 1;
             let stamp = self.stamp(events.len());
-            match take(command.as_mut(), stamp, &mut overlay, &mut spent) {
+            let taken = take(command.as_mut(), stamp, &mut overlay, &mut spent);
+            let now = batch.elapsed();
+            queue.spend(command.application(), now - taken_after);
+            taken_after = now;
+            match taken {
                 Ok(taken) => {
                     sync |= command.durability() == Durability::Synced;
                     configures |= taken.configures;

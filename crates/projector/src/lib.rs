@@ -23,6 +23,7 @@ mod error;
 mod fold;
 mod operation;
 mod overlay;
+mod queue;
 mod rebuild;
 mod resource;
 mod row;

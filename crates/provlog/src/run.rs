@@ -34,8 +34,8 @@ use crate::start::{self, ClockError, last_alive, own, started};
 use crate::tls::Tls;
 use crate::{catalog, client_address, listen};
 
-/// Requests that may wait for the committer at once.
-const COMMANDS_MAX: usize = 1024;
+/// Requests of one application that may wait for the committer at once.
+const COMMANDS_MAX: usize = 512;
 /// Requests under way get this long to end when the server stops.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// Samples of histograms are counted this often.

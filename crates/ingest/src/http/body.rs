@@ -1,18 +1,20 @@
 //! The body of a request, bounded in bytes and time.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
-use event::BodyNote;
+use event::{Application, BodyNote};
 use scim::ScimError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::cuts;
 use crate::http::BODY_BYTES_MAX;
+use crate::http::budget::{Budget, Held};
 use crate::record::ReceivedBody;
 
 /// A body that takes longer to arrive is refused.
@@ -30,25 +32,33 @@ pub(crate) struct Received {
     pub share: Option<Share>,
 }
 
-/// Bodies that are being received, or wait to be carried out, have together so many bytes; further
-/// ones wait.
+/// Bodies that are being received, or wait to be carried out, have together so many bytes beside one of
+/// each application; further ones wait.
 const BODIES_BYTES_MAX: usize = 64 << 20;
-/// So much of a body is received before it needs a share of those.
+/// So much of a body is received before it is charged.
 const UNSHARED_BYTES_MAX: usize = 16 << 10;
 /// What is made of large bodies that are carried out at once comes together to about so many bytes;
 /// further ones wait.
 const WORK_BYTES_MAX: usize = 96 << 20;
 /// Smaller bodies do not wait behind large ones.
 const SMALL_BYTES_MAX: usize = 64 << 10;
+/// So many large bodies of one application are carried out at once, or wait with those of others.
+const LARGE_AT_ONCE: usize = 2;
 
-/// The part of [`WORK_BYTES_MAX`] that a request has until it is answered.
-pub(crate) type Share = OwnedSemaphorePermit;
+/// The part of [`WORK_BYTES_MAX`] that a request has until it is answered, and its place among those of
+/// its application.
+pub(crate) struct Share {
+    _bytes: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
+}
 
 /// The memory that bodies may take while they arrive and while they are carried out, and the end of
 /// receiving at a stop.
 pub(crate) struct Reception {
-    bytes: Semaphore,
+    bytes: Budget,
     work: Arc<Semaphore>,
+    /// Who may wait for [`WORK_BYTES_MAX`]. Bounded by the number of applications.
+    places: Mutex<BTreeMap<Application, Arc<Semaphore>>>,
     stopping: CancellationToken,
 }
 
@@ -56,26 +66,36 @@ impl Reception {
     /// Receives until `stopping` is cancelled; what is still under way then is refused.
     pub(crate) fn new(stopping: CancellationToken) -> Reception {
         Reception {
-            bytes: Semaphore::new(BODIES_BYTES_MAX),
+            bytes: Budget::new(BODIES_BYTES_MAX),
             work: Arc::new(Semaphore::new(WORK_BYTES_MAX)),
+            places: Mutex::default(),
             stopping,
         }
     }
 
     /// Waits until there is memory to carry a body out.
-    async fn share(&self, bytes: &[u8]) -> Option<Share> {
+    async fn share(&self, application: Application, bytes: &[u8]) -> Option<Share> {
         if bytes.len() <= SMALL_BYTES_MAX {
             return None;
         }
+        let places = {
+            // A panic while this was held leaves no half-made state.
+            let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            let new = || Arc::new(Semaphore::new(LARGE_AT_ONCE));
+            Arc::clone(places.entry(application).or_insert_with(new))
+        };
         let share = memory_bytes(bytes).min(WORK_BYTES_MAX);
-        // The semaphore is never closed.
-        Arc::clone(&self.work).acquire_many_owned(share as u32).await.ok()
+        // The semaphores are never closed.
+        let place = places.acquire_owned().await.ok()?;
+        let bytes = Arc::clone(&self.work).acquire_many_owned(share as u32).await.ok()?;
+        Some(Share { _bytes: bytes, _place: place })
     }
 }
 
-/// Receives the body, or says what is to be recorded and answered instead.
+/// Receives the body of a request of an application, or says what is to be recorded and answered instead.
 pub(crate) async fn receive(
     reception: &Reception,
+    application: Application,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Received, (BodyNote, ScimError)> {
@@ -104,7 +124,7 @@ pub(crate) async fn receive(
         None if chunked => BODY_BYTES_MAX,
         None => 0,
     };
-    let collecting = collect(reception, share, body, &mut bytes);
+    let collecting = collect(reception, application, share, body, &mut bytes);
     let collected = tokio::select! {
         collected = tokio::time::timeout(RECEIVE_MAX, collecting) => collected,
         () = reception.stopping.cancelled() => {
@@ -115,7 +135,7 @@ pub(crate) async fn receive(
     };
     match collected {
         Ok(Ok((length, held))) if length <= BODY_BYTES_MAX => {
-            let share = reception.share(&bytes).await;
+            let share = reception.share(application, &bytes).await;
             drop(held);
             Ok(Received { bytes, media_type, share })
         }
@@ -147,15 +167,16 @@ fn memory_bytes(bytes: &[u8]) -> usize {
     COPIES * bytes.len() + OBJECT_BYTES * objects
 }
 
-/// Reads up to the bound into `bytes` and returns how long the body is, as far as it was read, and its
-/// share of the memory. A body waits for that only when it turns out to be large: clients that announce
-/// much and send nothing keep nobody else waiting.
+/// Reads up to the bound into `bytes` and returns how long the body is, as far as it was read, and the
+/// memory that it holds. A body is charged for what has arrived once that is much: clients that announce
+/// much and send nothing, or little at a time, keep nobody else waiting.
 async fn collect<'r>(
     reception: &'r Reception,
+    application: Application,
     share: usize,
     body: Body,
     bytes: &mut Vec<u8>,
-) -> Result<(usize, Option<SemaphorePermit<'r>>), ()> {
+) -> Result<(usize, Option<Held<'r>>), ()> {
     let mut body = std::pin::pin!(body);
     let mut length = 0_usize;
     let mut held = None;
@@ -167,10 +188,13 @@ async fn collect<'r>(
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(), // trailers say nothing to us
         };
         length += data.len();
-        if length > UNSHARED_BYTES_MAX && held.is_none() {
-            // The semaphore is never closed.
-            held = reception.bytes.acquire_many(share.max(length) as u32).await.ok();
-            bytes.reserve_exact(share.saturating_sub(bytes.len()));
+        if length > UNSHARED_BYTES_MAX {
+            let held = held.get_or_insert_with(|| {
+                // Address space alone: a page counts once something is written there.
+                bytes.reserve_exact(share.saturating_sub(bytes.len()));
+                reception.bytes.begin(application)
+            });
+            held.grow(length.min(BODY_BYTES_MAX)).await;
         }
         if length <= BODY_BYTES_MAX {
             bytes.extend_from_slice(&data);
@@ -218,6 +242,8 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
 mod tests {
     use super::*;
 
+    const APP: Application = Application(1);
+
     #[test]
     fn json_goes_by_two_names_with_or_without_a_charset() {
         let check = |text: Option<&str>, expected| assert_eq!(is_json(text), expected);
@@ -257,17 +283,22 @@ mod tests {
     async fn a_body_that_does_not_come_is_refused_in_time() {
         let reception = Reception::new(CancellationToken::new());
         let headers = HeaderMap::from_iter([(CONTENT_LENGTH, "5".parse().unwrap())]);
-        let (note, error) = receive(&reception, &headers, Body::new(Silent)).await.err().unwrap();
+        let (note, error) =
+            receive(&reception, APP, &headers, Body::new(Silent)).await.err().unwrap();
         assert_eq!((note.length_bytes, error.status), (Some(5), 408));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_small_body_does_not_wait_behind_large_ones() {
         let reception = Reception::new(CancellationToken::new());
-        let _taken = reception.bytes.acquire_many(BODIES_BYTES_MAX as u32).await.unwrap();
+        let taken = [reception.bytes.begin(APP), reception.bytes.begin(APP)];
+        taken[1].grow(BODIES_BYTES_MAX / 4).await;
         let check = async |length: usize| {
             let body = Body::from(vec![b' '; length]);
-            receive(&reception, &HeaderMap::new(), body).await.err().map(|(_, error)| error.status)
+            receive(&reception, APP, &HeaderMap::new(), body)
+                .await
+                .err()
+                .map(|(_, error)| error.status)
         };
         assert_eq!(check(UNSHARED_BYTES_MAX).await, None);
         assert_eq!(check(UNSHARED_BYTES_MAX + 1).await, Some(408), "it waits for its share");
@@ -278,7 +309,7 @@ mod tests {
         let reception = Reception::new(CancellationToken::new());
         let check = async |coding: &'static str, expected: Option<u16>| {
             let headers = HeaderMap::from_iter([(CONTENT_ENCODING, coding.parse().unwrap())]);
-            let received = receive(&reception, &headers, Body::from("{}")).await;
+            let received = receive(&reception, APP, &headers, Body::from("{}")).await;
             assert_eq!(received.err().map(|(_, error)| error.status), expected, "{coding}");
         };
         check("gzip", Some(415)).await;
@@ -289,7 +320,7 @@ mod tests {
     async fn a_body_at_the_bound_is_taken_and_one_above_is_not() {
         let reception = Reception::new(CancellationToken::new());
         let check = async |length: usize| {
-            receive(&reception, &HeaderMap::new(), Body::from(vec![b' '; length])).await
+            receive(&reception, APP, &HeaderMap::new(), Body::from(vec![b' '; length])).await
         };
         assert_eq!(check(BODY_BYTES_MAX).await.ok().map(|r| r.bytes.len()), Some(BODY_BYTES_MAX));
         let (note, error) = check(BODY_BYTES_MAX + 1).await.err().unwrap();

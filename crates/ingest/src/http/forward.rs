@@ -95,6 +95,7 @@ async fn record_intent(
     let (id, credential) = (forward.address.id.clone(), arrival.origin.credential);
     let decided = ingest
         .committer
+        .of(arrival.application)
         .submit_for(credential, Durability::Synced, move |authority, view, stamp| {
             let stored_type = copy.resource_type;
             let fault = match (authority, stamp.clock_fault) {
@@ -318,6 +319,7 @@ impl Told {
         let durability = if read { Durability::Appended } else { Durability::Synced };
         ingest
             .committer
+            .of(arrival.application)
             .submit_for(credential, durability, move |authority, view, stamp| {
                 // A write happened, whatever became of the token since; it was looked at by the intent.
                 if read && authority.is_err() {
@@ -404,6 +406,7 @@ impl Told {
         };
         ingest
             .committer
+            .of(arrival.application)
             .submit(Durability::Synced, move |view, stamp| {
                 let stored_type = arrival.resource_type;
                 // Whom it concerned is found as for a refusal: by id, or by the userName.
@@ -454,6 +457,7 @@ impl Ingest {
         let context = context.clone();
         let credential = occasion.1.as_ref().map_or(Credential::NONE, |origin| origin.credential);
         self.committer
+            .of(application)
             .submit_for(credential, Durability::Appended, move |authority, view, stamp| {
                 if authority.is_err() {
                     return Ok(Decision { events: vec![], reply: None });

@@ -2,6 +2,7 @@
 //! by without an event.
 
 mod body;
+mod budget;
 mod bulk;
 mod forward;
 mod head;
@@ -270,6 +271,7 @@ impl Ingest {
             if authenticated && !is_read { Durability::Synced } else { Durability::Appended };
         let credential = arrival.origin.credential;
         self.committer
+            .of(arrival.application)
             .submit_for(credential, durability, move |authority, view, stamp| {
                 let refused =
                     |error| Outcome::refused(error, arrival.resource_type, Number::NOBODY);

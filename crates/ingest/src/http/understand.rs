@@ -80,13 +80,14 @@ impl Ingest {
             arrival.body = body::describe_unread(&parts.headers, "there were too many requests");
             return Understood::One(Asked::Answered(Box::new(too_fast(arrival, per_second, wait))));
         }
-        let mut received = match body::receive(&self.reception, &parts.headers, body).await {
-            Ok(received) => received,
-            Err((note, error)) => {
-                arrival.body = ReceivedBody::Described(note);
-                return refuse(arrival, error);
-            }
-        };
+        let mut received =
+            match body::receive(&self.reception, context.application, &parts.headers, body).await {
+                Ok(received) => received,
+                Err((note, error)) => {
+                    arrival.body = ReceivedBody::Described(note);
+                    return refuse(arrival, error);
+                }
+            };
         *share = received.share.take();
         let conditions = match Conditions::of(&parts.headers) {
             Ok(conditions) => conditions,

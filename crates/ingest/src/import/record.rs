@@ -97,6 +97,8 @@ pub async fn import(
     run: u64,
     body: Vec<u8>,
 ) -> Result<Outcome, ImportError> {
+    // Thousands of entries wait with the application's requests, and hold up no other's.
+    let committer = committer.of(application);
     let body = Arc::new(body);
     let mut chunks = chunks(&body).into_iter();
     let mut next = chunks.next().map(|chunk| understanding(&body, chunk));

@@ -191,3 +191,40 @@ async fn a_start_goes_on_behind_the_last_event() {
         (1, START, Some(ClockFault::Behind))
     );
 }
+
+#[tokio::test]
+async fn costly_commands_of_one_application_do_not_keep_another_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let (committer, _) = Committer::start(store(folder.path()), options(&clock)).unwrap();
+    let (go, gate) = channel::<()>();
+    let order = Arc::new(Mutex::new(vec![]));
+    // The first command waits in decide until the others are queued.
+    let first = committer.submit(Durability::Appended, move |_, _| {
+        let _ = gate.recv();
+        Ok(Decision { events: vec![], reply: () })
+    });
+    let submit = |application: Application, costs: Duration| {
+        let (committer, order) = (committer.of(application), Arc::clone(&order));
+        async move {
+            let decide = move |_: &View<'_>, _| {
+                let watch = Stopwatch::start();
+                while watch.elapsed() < costs {
+                    std::hint::spin_loop();
+                }
+                order.lock().unwrap().push(application.0);
+                Ok(Decision { events: vec![], reply: () })
+            };
+            committer.submit(Durability::Appended, decide).await.unwrap();
+        }
+    };
+    let costly = || submit(Application(1), Duration::from_millis(20));
+    let cheap = || submit(Application(2), Duration::ZERO);
+    tokio::join!(
+        biased;
+        async { first.await.unwrap() },
+        costly(), costly(), costly(), costly(), costly(), cheap(), cheap(),
+        async { go.send(()).unwrap() },
+    );
+    assert_eq!(*order.lock().unwrap(), [1, 2, 2, 1, 1, 1, 1]);
+}
