@@ -13,7 +13,7 @@
 //! Small steps are believed one after the other: clocks are corrected. What the clock showed stands in
 //! every event beside its time.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use event::{Clock, Timestamp};
 
@@ -56,13 +56,16 @@ pub(crate) struct ClockGuard {
     accept_behind: bool,
     /// The wall clock less the time for which the machine had run.
     offset_us: AtomicI64,
+    /// Whether it was not believed when it was last seen: a log line tells of each change.
+    is_faulty: AtomicBool,
 }
 
 impl ClockGuard {
     /// Believes what the clock shows now.
     pub(crate) fn new(clock: Clock, accept_behind: bool) -> ClockGuard {
         let offset_us = clock.now().0.saturating_sub(clock.running_us());
-        ClockGuard { clock, accept_behind, offset_us: AtomicI64::new(offset_us) }
+        let offset_us = AtomicI64::new(offset_us);
+        ClockGuard { clock, accept_behind, offset_us, is_faulty: AtomicBool::new(false) }
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -77,6 +80,17 @@ impl ClockGuard {
 
     /// Looks at the clock for an event after one that was recorded at `last`, and believes small steps.
     pub(crate) fn see(&self, last: Timestamp) -> Seen {
+        let seen = self.judge(last);
+        if self.is_faulty.swap(seen.fault.is_some(), Ordering::Relaxed) != seen.fault.is_some() {
+            match seen.fault {
+                Some(fault) => tracing::warn!(shows = %seen.raw, believed = %seen.time, "{fault}"),
+                None => tracing::info!(shows = %seen.raw, "the clock is believed again"),
+            }
+        }
+        seen
+    }
+
+    fn judge(&self, last: Timestamp) -> Seen {
         let (raw, expected) = self.look();
         if is_ahead(raw, expected) {
             return Seen { raw, time: expected, fault: Some(ClockFault::Ahead) };
