@@ -39,6 +39,7 @@ mod cases {
     mod conformance;
     mod coverage;
     mod crash;
+    mod damage;
     mod dialects;
     mod disk;
     mod exports;
@@ -55,6 +56,7 @@ mod cases {
     mod schemas_from_files;
     mod scim;
     mod secrets;
+    mod starts;
     mod strangers;
     mod tls;
     mod unrecorded;

@@ -50,3 +50,40 @@ fn a_failed_append_is_503_shows_nothing_and_goes_on_after_a_restart() {
     assert_eq!(scim.post("/Users", &user(&failed_name)).status, 201);
     server.stop();
 }
+
+/// A panic ends the committer's thread: nothing may look as if somebody could still write.
+#[test]
+fn a_committer_that_panics_is_not_ready_and_its_log_decides_after_a_restart() {
+    for place in ["append", "publish", "chores"] {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let failpoint = format!("{place}=20*off->panic");
+        let variables = [("FAILPOINTS", failpoint.as_str())];
+        let server = Server::start_with(&data, &[], &variables).unwrap();
+        let scim = server.add_app("boat");
+        let admin = server.admin();
+        let mut created = vec![];
+        let failed = loop {
+            assert!(created.len() < 100, "{place}: a panic was answered as a success");
+            let user_name = format!("user-{}", created.len());
+            let answer = scim.post("/Users", &user(&user_name));
+            if answer.status != 201 {
+                break answer;
+            }
+            created.push(answer.id());
+        };
+        assert_eq!(failed.status, 503, "{place}");
+        assert_eq!(admin.get("/readyz").status, 503, "{place}");
+        assert_eq!(admin.get("/livez").status, 200, "{place}");
+        assert_eq!(admin.get("/api/v1/operations").status, 503, "{place}");
+        assert!(admin.get("/metrics").text.contains("provlog_poisoned 1"), "{place}");
+        server.kill();
+
+        let server = Server::start(&data);
+        let scim = Client::new(&format!("{}/apps/boat/scim/v2", server.url), &scim.token);
+        for id in &created {
+            assert_eq!(scim.get(&format!("/Users/{id}")).status, 200, "{place}");
+        }
+        server.stop();
+    }
+}

@@ -52,6 +52,7 @@ impl InProcess {
             registry,
             profiles,
             disk_reserve_bytes: 0,
+            scrub_bytes_per_second: 0,
             clock: clock.clone(),
             accept_clock,
             clock_ahead_days_max: 365,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use event::{Application, Fact, ResourceType, ResourceTypeAdded};
 use projector::{CommitError, Committer, Decision, Draft, Durability, ProjectorError, View};
 use scim::{Attribute, Kind, Profiles, Projection, Registry, Selection};
+use store::ReadRows;
 
 use crate::cuts::Secrets;
 
@@ -53,16 +54,8 @@ impl Catalog {
         registry: Registry,
         profiles: Arc<Profiles>,
     ) -> Result<Catalog, CatalogError> {
-        for row in View::new(&committer.store().snapshot()).applications()? {
-            if profiles.get(&row.profile).is_none() {
-                return Err(CatalogError::NoProfile {
-                    application: row.slug,
-                    profile: row.profile,
-                });
-            }
-        }
-        let names: Vec<String> =
-            registry.resource_types().iter().map(|one| one.name.clone()).collect();
+        Catalog::check(&committer.store().snapshot(), &registry, &profiles)?;
+        let names = names(&registry);
         let numbered = committer
             .submit(Durability::Synced, move |view, _| {
                 let known = view.resource_types()?;
@@ -77,6 +70,28 @@ impl Catalog {
             .await?;
         let (numbers, known) = numbered.ok_or(CatalogError::NoNumberLeft)?;
         Ok(Catalog::of(registry, profiles, &numbers, known))
+    }
+
+    /// Whether these can be served with what the log has, before anything is recorded.
+    ///
+    /// # Errors
+    /// As [`Catalog::open`], but for what only writing can tell.
+    pub fn check(
+        rows: &dyn ReadRows,
+        registry: &Registry,
+        profiles: &Profiles,
+    ) -> Result<(), CatalogError> {
+        let view = View::new(rows);
+        for row in view.applications()? {
+            if profiles.get(&row.profile).is_none() {
+                return Err(CatalogError::NoProfile {
+                    application: row.slug,
+                    profile: row.profile,
+                });
+            }
+        }
+        number(&names(registry), view.resource_types()?).ok_or(CatalogError::NoNumberLeft)?;
+        Ok(())
     }
 
     fn of(
@@ -190,6 +205,10 @@ pub enum CatalogError {
     /// Types keep their numbers for ever, also when their file is gone.
     #[error("this log has had 253 further resource types; there are no numbers for more")]
     NoNumberLeft,
+}
+
+fn names(registry: &Registry) -> Vec<String> {
+    registry.resource_types().iter().map(|one| one.name.clone()).collect()
 }
 
 /// The number of each name, and the events that give the new ones; none when the numbers do not suffice.

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use event::codec::{decode, decode_header, encode};
 use event::{Application, Clock, Event, Fact, Header, Seq, Stopwatch, Timestamp};
-use store::{RowChanges, Snapshot, Store, StoreError};
+use store::{RowChanges, Snapshot, Store, StoreError, with_causes};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock_guard::ClockGuard;
@@ -72,6 +72,15 @@ pub enum CommitError {
     /// An append or publish failed; nothing is decided until the process is started again.
     #[error("the log cannot be written; the server must be started again")]
     Poisoned,
+    /// A row that was needed cannot be read; nothing is decided or shown until the rows were made anew.
+    #[error(
+        "the rows are damaged: stop the server and run `provlog rebuild --data DIR`, which makes them \
+         anew from the log"
+    )]
+    RowsDamaged,
+    /// The log cannot be written because a file of it is damaged.
+    #[error("the log is damaged: restore the data folder from a backup")]
+    LogDamaged,
     /// This command could not be decided: a defect, or a row that cannot be read. It is refused,
     /// nothing of it is stored, the others go on.
     #[error("the request could not be decided because of a defect")]
@@ -115,6 +124,19 @@ impl WeakCommitter {
     pub(crate) fn upgrade(self) -> Option<Committer> {
         let handle = self.0.upgrade()?;
         Some(Committer { handle, application: Application::RECORDER })
+    }
+}
+
+impl Shared {
+    fn check(&self) -> Result<(), CommitError> {
+        if self.store.needs_rebuild() {
+            Err(CommitError::RowsDamaged)
+        } else if self.poisoned.load(Ordering::SeqCst) {
+            let log_damaged = self.store.damage().log.is_some();
+            Err(if log_damaged { CommitError::LogDamaged } else { CommitError::Poisoned })
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -168,11 +190,7 @@ impl Committer {
         let thread = std::thread::Builder::new()
             .name("committer".into())
             .spawn(move || writer.run(&waiting))
-            .map_err(|source| StoreError::File {
-                attempt: "start the committer for",
-                path: "the log".into(),
-                source,
-            })?;
+            .map_err(ProjectorError::Thread)?;
         let handle = Arc::new(Handle { queue, shared });
         Ok((Committer { handle, application: Application::RECORDER }, thread))
     }
@@ -213,23 +231,22 @@ impl Committer {
             sender,
             _permit: permit,
         };
-        self.handle
-            .queue
-            .send(Message::Command(Box::new(pending)))
-            .map_err(|_| CommitError::Stopped)?;
-        receiver.await.map_err(|_| CommitError::Stopped)?
+        self.handle.queue.send(Message::Command(Box::new(pending))).map_err(|_| self.ended())?;
+        receiver.await.map_err(|_| self.ended())?
+    }
+
+    /// Why nobody answers any more.
+    fn ended(&self) -> CommitError {
+        self.check().err().unwrap_or(CommitError::Stopped)
     }
 
     /// Whether events can be written, as far as is known.
     ///
     /// # Errors
-    /// [`CommitError::Poisoned`] once an append or publish has failed.
+    /// [`CommitError::Poisoned`] or [`CommitError::LogDamaged`] once an append or publish has failed, and
+    /// [`CommitError::RowsDamaged`] once a row could not be read that was needed.
     pub fn check(&self) -> Result<(), CommitError> {
-        if self.handle.shared.poisoned.load(Ordering::SeqCst) {
-            Err(CommitError::Poisoned)
-        } else {
-            Ok(())
-        }
+        self.handle.shared.check()
     }
 
     /// Bytes that were free on the disk when it was last asked, a second ago at most under load.
@@ -344,7 +361,7 @@ impl Writer {
                 let _ = done.send(());
                 break;
             }
-            if let Err(error) = self.chores() {
+            if let Err(error) = unwound(|| self.chores()) {
                 self.poison(&error);
             }
         }
@@ -352,16 +369,16 @@ impl Writer {
 
     /// Runs one batch of the commands that wait, or refuses all when nothing can be written any more.
     fn next_batch(&mut self, queue: &mut Queue) {
-        if self.shared.poisoned.load(Ordering::SeqCst) {
-            queue.take_all().for_each(|command| command.finish(Err(CommitError::Poisoned)));
+        if let Err(why) = self.shared.check() {
+            queue.take_all().for_each(|command| command.finish(Err(why)));
             return;
         }
         let mut finished = Vec::new();
-        let outcome = match self.batch(queue, &mut finished) {
+        let outcome = match unwound(|| self.batch(queue, &mut finished)) {
             Ok(()) => Ok(()),
             Err(error) => {
                 self.poison(&error);
-                Err(CommitError::Poisoned)
+                Err(self.shared.check().err().unwrap_or(CommitError::Poisoned))
             }
         };
         for command in finished {
@@ -403,26 +420,31 @@ impl Writer {
                     finished.push(command);
                 }
                 Err(Untaken::Unfolded(error)) => {
-                    tracing::error!(error = with_cause(&error), "a command could not be folded");
+                    tracing::error!(error = with_causes(&error), "a command could not be folded");
                     command.finish(Err(CommitError::Defect));
                     overlay = folded(&snapshot, &events)?;
                 }
                 Err(Untaken::Undecided(error)) => {
-                    tracing::error!(error = with_cause(&error), "a command could not be decided");
+                    tracing::error!(error = with_causes(&error), "a command could not be decided");
                     command.finish(Err(CommitError::Defect));
                 }
                 Err(Untaken::Panicked) => {
                     tracing::error!("a command panicked in decide and was refused");
                     command.finish(Err(CommitError::Defect));
                 }
-                Err(Untaken::FoldPanicked) => {
+                Err(Untaken::FoldPanicked { seq }) => {
                     finished.push(command);
-                    return Err(ProjectorError::row("a panicking fold"));
+                    return Err(ProjectorError::FoldPanicked { seq });
                 }
             }
         }
         let changes = overlay.into_changes();
         drop(snapshot);
+        if self.store.needs_rebuild() {
+            // Whoever looked for a row got an error instead of it, and may have decided something else.
+            finished.drain(..).for_each(|command| command.finish(Err(CommitError::RowsDamaged)));
+            return Ok(());
+        }
         let watch = Stopwatch::start();
         self.append(&events, sync)?;
         spent.append = watch.elapsed();
@@ -483,6 +505,7 @@ impl Writer {
         if events.is_empty() {
             return Ok(());
         }
+        fail::fail_point!("publish");
         let size = self.next_seq + events.len() as Seq;
         self.store.publish(changes, size, FOLD_VERSION)?;
         self.next_seq = size;
@@ -503,7 +526,8 @@ impl Writer {
         let free_bytes = match self.store.disk_free_bytes() {
             Ok(free_bytes) => free_bytes,
             Err(error) => {
-                tracing::warn!(%error, "the free space of the disk is not known");
+                let error = with_causes(&error);
+                tracing::warn!(error, "the free space of the disk is not known");
                 return;
             }
         };
@@ -530,8 +554,9 @@ impl Writer {
     }
 
     fn chores(&mut self) -> Result<(), ProjectorError> {
+        fail::fail_point!("chores");
         self.ask_disk();
-        if self.shared.poisoned.load(Ordering::SeqCst) {
+        if self.shared.check().is_err() {
             // Nothing is vouched for any more; the kept file stays as it is.
             self.kept_at = Stopwatch::start();
             self.unsynced_since = None;
@@ -542,19 +567,30 @@ impl Writer {
             self.synced = self.next_seq;
             self.unsynced_since = None;
         }
-        // The old kept file still stands and vouches for less; the next turn tries again.
-        if self.until_next_chore().is_zero()
-            && let Err(error) = self.keep()
-        {
-            tracing::warn!(error = with_cause(&error), "the kept file could not be replaced");
-            self.kept_at = Stopwatch::start();
+        if self.until_next_chore().is_zero() {
+            match self.keep() {
+                Ok(()) => {}
+                // Whoever writes there too has a log of its own: one of the two must not go on.
+                Err(error @ StoreError::NotAlone { .. }) => return Err(error.into()),
+                // The old kept file still stands and vouches for less; the next turn tries again.
+                Err(error) => {
+                    tracing::warn!(
+                        error = with_causes(&error),
+                        "the kept file could not be replaced"
+                    );
+                    self.kept_at = Stopwatch::start();
+                }
+            }
         }
         if self.flushed_at.elapsed() >= FLUSH_AFTER {
             if self.next_seq > self.flushed {
                 // What is not flushed is folded at the next start: slower, and nothing worse.
                 match self.store.flush(false) {
                     Ok(()) => self.flushed = self.next_seq,
-                    Err(error) => tracing::warn!(%error, "the memtables could not be flushed"),
+                    Err(error) => {
+                        let error = with_causes(&error);
+                        tracing::warn!(error, "the memtables could not be flushed");
+                    }
                 }
             }
             self.flushed_at = Stopwatch::start();
@@ -562,7 +598,7 @@ impl Writer {
         Ok(())
     }
 
-    fn keep(&mut self) -> Result<(), ProjectorError> {
+    fn keep(&mut self) -> Result<(), StoreError> {
         let alive = self.shared.clock.now().max(self.last_recorded_at);
         self.store.keep(self.synced, alive)?;
         self.kept = self.synced;
@@ -572,7 +608,7 @@ impl Writer {
 
     /// The last act of a process that stops in order.
     fn close(&mut self) {
-        if self.shared.poisoned.load(Ordering::SeqCst) {
+        if self.shared.check().is_err() {
             return;
         }
         let closed = self.store.sync().map_err(ProjectorError::from).and_then(|()| {
@@ -586,8 +622,26 @@ impl Writer {
     }
 
     fn poison(&self, error: &ProjectorError) {
-        tracing::error!(error = with_cause(error), "the log is poisoned; start the server again");
+        tracing::error!(error = with_causes(error), "the log is poisoned; start the server again");
         self.shared.poisoned.store(true, Ordering::SeqCst);
+    }
+}
+
+/// A panic outside of decide and fold is a failed append, publish or chore: what the log holds is not
+/// known then.
+fn unwound(work: impl FnOnce() -> Result<(), ProjectorError>) -> Result<(), ProjectorError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(ProjectorError::CommitterPanicked))
+}
+
+impl Drop for Writer {
+    /// Whatever else ends the thread: nobody is there to write any more.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(
+                "the committer panicked and the log is poisoned; start the server again"
+            );
+            self.shared.poisoned.store(true, Ordering::SeqCst);
+        }
     }
 }
 
@@ -600,7 +654,7 @@ enum Untaken {
     /// Decide panicked.
     Panicked,
     /// The fold panicked: a defect that would come back at every start.
-    FoldPanicked,
+    FoldPanicked { seq: Seq },
 }
 
 /// What one command brings into the batch.
@@ -680,7 +734,7 @@ fn take(
     let encoded_after = watch.elapsed();
     for event in &decided {
         catch_unwind(AssertUnwindSafe(|| fold(rows, event)))
-            .map_err(|_| Untaken::FoldPanicked)?
+            .map_err(|_| Untaken::FoldPanicked { seq: event.seq })?
             .map_err(Untaken::Unfolded)?;
     }
     spent.decide += decided_after;
@@ -702,13 +756,6 @@ fn folded<'a>(
         fold(&mut rows, &event)?;
     }
     Ok(rows)
-}
-
-fn with_cause(error: &ProjectorError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }
 
 fn event_of(draft: Draft, seq: Seq, stamp: Stamp) -> Event {

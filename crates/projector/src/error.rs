@@ -12,7 +12,7 @@ pub enum ProjectorError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A row is not what the fold writes.
-    #[error("a row of {what} is damaged: `provlog rebuild` makes the rows anew from the log")]
+    #[error("a row of {what} is damaged: stop the server and run `provlog rebuild --data DIR`")]
     Row {
         /// Which kind of row.
         what: &'static str,
@@ -20,6 +20,30 @@ pub enum ProjectorError {
         #[source]
         source: Option<CodecError>,
     },
+    /// A row that the fold made is too large to be stored.
+    #[error("a row of {what} cannot be encoded")]
+    RowEncoding {
+        /// Which kind of row.
+        what: &'static str,
+        /// What the codec found.
+        #[source]
+        source: CodecError,
+    },
+    /// A value that stands in an event is no JSON.
+    #[error("a value in an event's changes is no JSON")]
+    Value(#[source] serde_json::Error),
+    /// The fold panicked: a defect, which would come back at every start.
+    #[error("the fold of event {seq} ended in a panic")]
+    FoldPanicked {
+        /// The event's place in the log.
+        seq: Seq,
+    },
+    /// The committer panicked while it wrote.
+    #[error("the committer ended in a panic")]
+    CommitterPanicked,
+    /// The committer's thread cannot be started.
+    #[error("cannot start the committer's thread")]
+    Thread(#[source] std::io::Error),
     /// An event cannot be decoded.
     #[error("event {seq} cannot be read")]
     Event {
@@ -29,8 +53,20 @@ pub enum ProjectorError {
         #[source]
         source: CodecError,
     },
+    /// A scrub stopped at the log.
+    #[error("the log cannot be read from about event {seq} on")]
+    Scrub {
+        /// How many events were read before.
+        seq: Seq,
+        /// What stopped it.
+        #[source]
+        source: Box<ProjectorError>,
+    },
     /// The rows claim events that the log does not have.
-    #[error("the rows stand at {rows} events and the log ends after {log}: the folder is damaged")]
+    #[error(
+        "the log is damaged: its rows were made of {rows} events, and it ends after {log}. \
+         Restore the data folder from a backup"
+    )]
     RowsAhead {
         /// Events that the rows were made of.
         rows: Seq,
@@ -40,11 +76,34 @@ pub enum ProjectorError {
 }
 
 impl ProjectorError {
+    /// Whether rows are what cannot be read: they can be made anew.
+    pub fn is_of_rows(&self) -> bool {
+        match self {
+            ProjectorError::Row { .. }
+            | ProjectorError::Store(
+                StoreError::RowsUnreadable { .. } | StoreError::WatermarkDamaged,
+            ) => true,
+            ProjectorError::Store(_)
+            | ProjectorError::RowEncoding { .. }
+            | ProjectorError::Value(_)
+            | ProjectorError::FoldPanicked { .. }
+            | ProjectorError::CommitterPanicked
+            | ProjectorError::Thread(_)
+            | ProjectorError::Event { .. }
+            | ProjectorError::Scrub { .. }
+            | ProjectorError::RowsAhead { .. } => false,
+        }
+    }
+
     pub(crate) fn row(what: &'static str) -> ProjectorError {
         ProjectorError::Row { what, source: None }
     }
 
     pub(crate) fn undecodable(what: &'static str) -> impl Fn(CodecError) -> ProjectorError {
         move |source| ProjectorError::Row { what, source: Some(source) }
+    }
+
+    pub(crate) fn encoding(what: &'static str) -> impl Fn(CodecError) -> ProjectorError {
+        move |source| ProjectorError::RowEncoding { what, source }
     }
 }

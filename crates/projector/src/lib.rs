@@ -27,6 +27,7 @@ mod queue;
 mod rebuild;
 mod resource;
 mod row;
+mod scrub;
 mod set;
 mod strangers;
 mod text;
@@ -48,6 +49,7 @@ pub use resource::apply;
 pub use row::{
     ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, Places, Version,
 };
+pub use scrub::{Scrubbed, scrub};
 pub use set::{SetChange, Standing, Stay};
 pub use text::{LOOKUP_BYTES_MAX, folded};
 pub use unsettled::Unsettled;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use event::codec::decode;
 use event::{Seq, Stopwatch};
-use store::{RowChanges, Store, digest};
+use store::{RowChanges, Store, digest, with_causes};
 
 use crate::error::ProjectorError;
 use crate::fold::{FOLD_VERSION, fold};
@@ -71,32 +71,40 @@ fn check_log(store: &Store) -> Result<(), ProjectorError> {
 }
 
 /// What a rebuild found.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Rebuilt {
+    /// Why the rows that were there could not be read, in one line.
+    pub damage: Option<String>,
+
     /// Events folded.
     pub events: Seq,
     /// Seconds that the folding took.
     pub seconds: f64,
-    /// Digest of the rows that were there, brought to the log's end.
-    pub digest_before: [u8; 32],
+    /// Digest of the rows that were there, brought to the log's end; none of rows that could not be
+    /// read.
+    pub digest_before: Option<[u8; 32]>,
     /// Digest of the rows that were made anew.
     pub digest_after: [u8; 32],
     /// Whether both were made by the same version of the fold, so that the digests must be equal.
     pub same_fold: bool,
 }
 
-/// Makes all rows anew from the log and compares them with those that were there.
+/// Makes all rows anew from the log and compares them with those that were there, as far as they can
+/// be read: no row is needed.
 ///
 /// # Errors
-/// As [`catch_up`]. A log that cannot be read whole leaves the rows as they were.
+/// As [`catch_up`], but for rows that cannot be read. A log that cannot be read whole leaves the rows
+/// as they were.
 pub fn rebuild(
     store: &Store,
     mut progress: impl FnMut(Seq, Seq),
 ) -> Result<Rebuilt, ProjectorError> {
-    let same_fold =
-        store.snapshot().watermark()?.is_none_or(|(_, version)| version == FOLD_VERSION);
-    catch_up(store, &mut progress)?;
-    let digest_before = digest(&store.snapshot())?;
+    let before = digest_now(store, &mut progress);
+    let (digest_before, same_fold, damage) = match before {
+        Ok((digest, same_fold)) => (Some(digest), same_fold, None),
+        Err(error) if error.is_of_rows() => (None, true, Some(with_causes(&error))),
+        Err(error) => return Err(error),
+    };
     check_log(store)?;
     store.clear_rows()?;
     let watch = Stopwatch::start();
@@ -104,7 +112,18 @@ pub fn rebuild(
     let seconds = watch.elapsed().as_secs_f64();
     let digest_after = digest(&store.snapshot())?;
     store.flush(true)?;
-    Ok(Rebuilt { events, seconds, digest_before, digest_after, same_fold })
+    Ok(Rebuilt { damage, events, seconds, digest_before, digest_after, same_fold })
+}
+
+/// The digest of the rows once they stand at the log's end, and whether they were of this fold.
+fn digest_now(
+    store: &Store,
+    progress: impl FnMut(Seq, Seq),
+) -> Result<([u8; 32], bool), ProjectorError> {
+    let watermark = store.snapshot().watermark()?;
+    catch_up(store, progress)?;
+    let same_fold = watermark.is_none_or(|(_, version)| version == FOLD_VERSION);
+    Ok((digest(&store.snapshot())?, same_fold))
 }
 
 #[cfg(test)]
@@ -181,11 +200,11 @@ mod tests {
         catch_up(&store, |_, _| ()).unwrap();
         let good = rebuild(&store, |_, _| ()).unwrap();
         assert_eq!((good.events, good.same_fold), (9, true));
-        assert_eq!(good.digest_before, good.digest_after);
+        assert_eq!(good.digest_before, Some(good.digest_after));
         let stray = [(key::slug("no-such"), Some(vec![0, 0, 0, 1]))];
         store.publish(&stray.into(), 9, FOLD_VERSION).unwrap();
         let bad = rebuild(&store, |_, _| ()).unwrap();
-        assert_ne!(bad.digest_before, bad.digest_after);
+        assert_ne!(bad.digest_before, Some(bad.digest_after));
         assert_eq!(bad.digest_after, good.digest_after);
     }
 

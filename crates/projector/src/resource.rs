@@ -18,9 +18,7 @@ pub fn apply(
     for change in changes {
         let new = match &change.new {
             None => None,
-            Some(text) => Some(
-                serde_json::from_slice(text).map_err(|_| ProjectorError::row("a changed value"))?,
-            ),
+            Some(text) => Some(serde_json::from_slice(text).map_err(ProjectorError::Value)?),
         };
         match &change.path.schema {
             None => set_attribute(state, &change.path, new),

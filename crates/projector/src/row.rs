@@ -65,7 +65,7 @@ impl ApplicationRow {
                 shows_members: set.shows_members,
             }),
         };
-        encode_row(&stored).map_err(ProjectorError::undecodable("an application"))
+        encode_row(&stored).map_err(ProjectorError::encoding("an application"))
     }
 
     pub(crate) fn decode(number: Application, bytes: &[u8]) -> Result<Self, ProjectorError> {
@@ -128,7 +128,7 @@ impl CredentialRow {
             added_seq: self.added_seq,
             revoked_seq: self.revoked_seq,
         };
-        encode_row(&stored).map_err(ProjectorError::undecodable("a credential"))
+        encode_row(&stored).map_err(ProjectorError::encoding("a credential"))
     }
 
     pub(crate) fn decode(number: Credential, bytes: &[u8]) -> Result<Self, ProjectorError> {
@@ -224,7 +224,7 @@ impl Version {
             active: self.active,
             state: state.as_deref(),
         };
-        encode_row(&stored).map_err(ProjectorError::undecodable("a version"))
+        encode_row(&stored).map_err(ProjectorError::encoding("a version"))
     }
 
     pub(crate) fn decode(key: &[u8], bytes: &[u8]) -> Result<Version, ProjectorError> {
@@ -399,7 +399,7 @@ pub(crate) fn encode<T: Serialize>(
     what: &'static str,
     value: &T,
 ) -> Result<Vec<u8>, ProjectorError> {
-    encode_row(value).map_err(ProjectorError::undecodable(what))
+    encode_row(value).map_err(ProjectorError::encoding(what))
 }
 
 pub(crate) fn decode<T: serde::de::DeserializeOwned>(

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
+use store::with_causes;
 
 use crate::client::{Client, encoded};
 use crate::config::{ClientConfig, ServeConfig};
@@ -49,8 +50,19 @@ enum Command {
     /// Look at the settings of the server
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Make all rows anew from the log and compare them; the server must be stopped
+    /// Make all rows anew from the log and compare them with those that were there, as far as they can
+    /// be read; the server must be stopped
     Rebuild {
+        /// Folder of the log
+        #[arg(long, env = "PROVLOG_DATA", default_value = "data")]
+        data: PathBuf,
+        /// Make a new folder from the log alone, and leave the old one as it is: for a database that
+        /// does not open
+        #[arg(long, value_name = "NEW")]
+        into: Option<PathBuf>,
+    },
+    /// Read the whole log and all rows, and tell what is damaged; the server must be stopped
+    Scrub {
         /// Folder of the log
         #[arg(long, env = "PROVLOG_DATA", default_value = "data")]
         data: PathBuf,
@@ -319,6 +331,7 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
     match command {
         Command::Serve(config) => {
             logging::init(&config.log, config.log_format).map_err(Failure::Wrong)?;
+            offline::private_files();
             run_server(&config).map_err(|error| match error {
                 RunError::Config(message) => Failure::Wrong(message),
                 error => Failure::Failed(with_causes(&error)),
@@ -415,7 +428,11 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
                 }
             })
         }
-        Command::Rebuild { data } => offline::rebuild(&data, output),
+        Command::Rebuild { data, into } => match into {
+            Some(into) => offline::rebuild_into(&data, &into, output),
+            None => offline::rebuild(&data, output),
+        },
+        Command::Scrub { data } => offline::scrub(&data, output),
         Command::Digest { data } => offline::digest(&data, output),
     }
 }
@@ -453,15 +470,4 @@ fn with_secret(
         text.push_str(&format!("{label:<14}{value}\n"));
     }
     text + "\nThe token is shown this once; the server keeps only its digest.\n"
-}
-
-/// An error and its causes in one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
 }

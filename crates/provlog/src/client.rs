@@ -4,9 +4,10 @@ use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use store::with_causes;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use crate::cli::{Failure, with_causes};
+use crate::cli::Failure;
 use crate::config::ClientConfig;
 use crate::tls;
 

@@ -62,6 +62,10 @@ pub struct ServeConfig {
     #[arg(long, env = "PROVLOG_DISK_RESERVE_BYTES", default_value_t = 512 << 20)]
     pub disk_reserve_bytes: u64,
 
+    /// How fast the log and the rows are read in the background, to find damage; 0 for not at all
+    #[arg(long, env = "PROVLOG_SCRUB_BYTES_PER_SECOND", default_value_t = 4 << 20)]
+    pub scrub_bytes_per_second: u64,
+
     /// Go on although the clock stands more than a minute behind the last event, or far ahead of it
     #[arg(long, env = "PROVLOG_ACCEPT_CLOCK")]
     pub accept_clock: bool,

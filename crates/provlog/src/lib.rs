@@ -19,6 +19,7 @@ mod output;
 mod questions;
 mod readable;
 pub mod run;
+mod scrub;
 mod settings;
 pub mod start;
 mod table;

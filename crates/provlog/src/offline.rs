@@ -1,16 +1,17 @@
 //! Commands on a data folder that no server has open.
 
 use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 use event::{Clock, Credential, Fact, RecorderStopped, Seq, Timestamp};
-use projector::{Committer, CommitterOptions, Decision, Durability, Stamp, View};
+use projector::{Committer, CommitterOptions, Decision, Durability, Rebuilt, Stamp, View};
 use query::{Issue, Token};
 use serde_json::{Map, Value};
-use store::{Options, Store};
+use store::{Options, Store, with_causes};
 
-use crate::cli::{Failure, with_causes};
+use crate::cli::Failure;
 use crate::config::CLOCK_AHEAD_DAYS_MAX;
 use crate::output::Output;
 use crate::start::{check_clock, last_alive, own, started};
@@ -23,27 +24,81 @@ pub(crate) fn digest(data: &Path, output: &mut Output<'_>) -> Result<(), Failure
     output.print(&format!("{}\n", hex(&digest)))
 }
 
-/// Makes the rows anew and compares them with those that were there.
+/// Makes the rows anew and compares them with those that were there, where those can be read.
 pub(crate) fn rebuild(data: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
-    let store = open(data)?;
+    private_files();
+    let opened = Store::open_for_rebuild(data, &Options::default()).map_err(failed)?;
+    let (store, discarded) = opened;
     let rebuilt = projector::rebuild(&store, progress()).map_err(failed)?;
-    let rate = rebuilt.events as f64 / rebuilt.seconds.max(1e-9);
-    let (before, after) = (hex(&rebuilt.digest_before), hex(&rebuilt.digest_after));
-    output.print(&format!(
-        "events         {}\nevents/s       {rate:.0}\ndigest before  {before}\ndigest after   {after}\n",
-        rebuilt.events
-    ))?;
-    if !rebuilt.same_fold {
-        return output.print("The rows were of another fold version; they are made anew.\n");
-    }
-    if before != after {
-        return Err(Failure::Failed(
+    let damage = discarded.map(|error| with_causes(&error)).or(rebuilt.damage.clone());
+    let before = rebuilt.digest_before.filter(|_| damage.is_none());
+    print_rebuilt(&rebuilt, before, output)?;
+    match (damage, before) {
+        (Some(damage), _) => output.print(&format!(
+            "The rows that were there could not be read ({damage}). They are made anew.\n"
+        )),
+        (None, _) if !rebuilt.same_fold => {
+            output.print("The rows were of another fold version; they are made anew.\n")
+        }
+        (None, before) if before != Some(rebuilt.digest_after) => Err(Failure::Failed(
             "the rows were not what the log says; they are made anew now. \
              Keep a copy of the folder and report this"
                 .to_owned(),
-        ));
+        )),
+        (None, _) => output.print("The rows were exactly what the log says.\n"),
     }
-    output.print("The rows were exactly what the log says.\n")
+}
+
+/// Makes a new folder of the log alone, with rows of its own.
+pub(crate) fn rebuild_into(
+    data: &Path,
+    into: &Path,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    private_files();
+    store::salvage(data, into, &Options::default()).map_err(failed)?;
+    let store = open(into)?;
+    let rebuilt = projector::rebuild(&store, progress()).map_err(failed)?;
+    print_rebuilt(&rebuilt, None, output)?;
+    output.print(&format!(
+        "{} has the whole log and new rows. The rows of {} were not looked at; it is as it was.\n",
+        into.display(),
+        data.display()
+    ))
+}
+
+fn print_rebuilt(
+    rebuilt: &Rebuilt,
+    before: Option<[u8; 32]>,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let rate = rebuilt.events as f64 / rebuilt.seconds.max(1e-9);
+    let before = before.map_or("not read".to_owned(), |digest| hex(&digest));
+    output.print(&format!(
+        "events         {}\nevents/s       {rate:.0}\ndigest before  {before}\ndigest after   {}\n",
+        rebuilt.events,
+        hex(&rebuilt.digest_after)
+    ))
+}
+
+/// Reads everything and tells what is damaged.
+pub(crate) fn scrub(data: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
+    let store = open(data)?;
+    let done = projector::scrub(&store, |_| ControlFlow::Continue(()));
+    output.print(&format!("events         {}\nrows           {}\n", done.events, done.rows))?;
+    match (&done.log, &done.damaged_rows) {
+        (None, None) => output.print("Everything can be read.\n"),
+        (Some(log), None) => Err(failed(log)),
+        (None, Some(rows)) => Err(failed(rows)),
+        (Some(log), Some(rows)) => {
+            Err(Failure::Failed(format!("{}; and {}", with_causes(log), with_causes(rows))))
+        }
+    }
+}
+
+/// Whatever this process makes from now on is its user's alone to read: what RocksDB makes too.
+pub(crate) fn private_files() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }
 
 /// Issues a token in the log of a server that is stopped, and returns what the server would have
@@ -111,6 +166,7 @@ async fn record(
 }
 
 fn open(data: &Path) -> Result<Store, Failure> {
+    private_files();
     Store::open_existing(data, &Options::default()).map_err(failed)
 }
 

@@ -1,9 +1,7 @@
 //! The running server: open, bring the rows to the log's end, listen, and stop in order.
 
-use std::fs;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,13 +21,13 @@ use projector::{CommitError, Committer, CommitterOptions, Decision, Durability, 
 use query::{Query, Token};
 use scim::{CursorKey, Profiles, Registry};
 use serde_json::json;
-use store::{Options, SecretFolder, Store, StoreError};
+use store::{Options, SecretFolder, Store, StoreError, with_causes};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::cli::with_causes;
 use crate::config::ServeConfig;
+use crate::scrub::Scrub;
 use crate::start::{self, ClockError, last_alive, own, started};
 use crate::tls::Tls;
 use crate::{catalog, client_address, listen};
@@ -110,6 +108,8 @@ pub struct ServerConfig {
     pub profiles: Profiles,
     /// When less of the disk is free, requests are refused.
     pub disk_reserve_bytes: u64,
+    /// How fast the log and the rows are read in the background; 0 for not at all.
+    pub scrub_bytes_per_second: u64,
     /// The clock that stamps events.
     pub clock: Clock,
     /// Go on with a clock that stands far behind the last event, or far ahead of it.
@@ -127,6 +127,7 @@ pub struct Server {
     committer: Committer,
     thread: JoinHandle<()>,
     tasks: TaskTracker,
+    scrub: Option<Scrub>,
     stopping: CancellationToken,
     broken_requests: Arc<AtomicU64>,
 }
@@ -141,6 +142,16 @@ impl Server {
         let options = Options { memtable_bytes: config.memtable_bytes, ..Options::default() };
         let random = getrandom::u64().map_err(no_random)?;
         let store = Store::open(&config.data, &options, random)?;
+        if let Some(torn) = store.torn_end() {
+            tracing::warn!(
+                file = %torn.path.display(),
+                offset = torn.offset,
+                bytes = torn.bytes,
+                events = store.log_size()?,
+                "the write-ahead log ended in a record that is not whole: what was written last may be \
+                 missing, at most the second before the recorder ended"
+            );
+        }
         let mut fresh = [0; 32];
         getrandom::fill(&mut fresh).map_err(no_random)?;
         let cursor_key = CursorKey::new(store::secret_file(&config.data, fresh)?);
@@ -161,6 +172,9 @@ impl Server {
         start::check_clock(config.clock.now(), last_alive, accepted_days)?;
         let secrets = config.upstream_secrets.as_deref().unwrap_or(&config.data);
         let secrets = SecretFolder::new(secrets, &config.data);
+        let profiles = Arc::new(config.profiles);
+        // Before the start is recorded: what is missing here leaves no start in the log.
+        Catalog::check(&store.snapshot(), &config.registry, &profiles)?;
         let store = Arc::new(store);
         let options = CommitterOptions {
             clock: config.clock,
@@ -170,27 +184,34 @@ impl Server {
         };
         let (committer, thread) = Committer::start(store, options)?;
         record_start(&committer, last_alive).await?;
-        make_admin_token(&committer, &config.data).await?;
-
-        let profiles = Arc::new(config.profiles);
-        let catalog = Catalog::open(&committer, config.registry, Arc::clone(&profiles)).await?;
-
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
-        let ingest = Ingest::new(
-            committer.clone(),
-            config.public_url.clone(),
-            catalog,
-            cursor_key.clone(),
-            secrets.clone(),
-            tasks.clone(),
-            stopping.clone(),
-        );
-        let ingest = Arc::new(ingest);
-        let unsettled = ingest.settle_intents().await?;
-        if unsettled > 0 {
-            tracing::warn!(unsettled, "requests were on their way when the recorder ended");
-        }
+        let started = async {
+            make_admin_token(&committer, &config.data).await?;
+            let catalog = Catalog::open(&committer, config.registry, Arc::clone(&profiles)).await?;
+            let ingest = Arc::new(Ingest::new(
+                committer.clone(),
+                config.public_url.clone(),
+                catalog,
+                cursor_key.clone(),
+                secrets.clone(),
+                tasks.clone(),
+                stopping.clone(),
+            ));
+            let unsettled = ingest.settle_intents().await?;
+            if unsettled > 0 {
+                tracing::warn!(unsettled, "requests were on their way when the recorder ended");
+            }
+            Ok::<_, RunError>(ingest)
+        };
+        let ingest = match started.await {
+            Ok(ingest) => ingest,
+            Err(error) => {
+                // Its start is on record, and without its stop it would read as one that was killed.
+                record_stop(&committer, thread, 0).await;
+                return Err(error);
+            }
+        };
         let query = Query {
             committer: committer.clone(),
             public_url: config.public_url,
@@ -207,7 +228,12 @@ impl Server {
         let router = dated(router, committer.clone());
         tokio::spawn(keep_metrics_small(stopping.clone()));
         let broken_requests = Arc::new(AtomicU64::new(0));
-        Ok(Server { router, committer, thread, tasks, stopping, broken_requests })
+        let scrub = Scrub::start(Arc::clone(committer.store()), config.scrub_bytes_per_second);
+        let scrub = scrub.unwrap_or_else(|error| {
+            tracing::error!(error = with_causes(&error), "nothing is read in the background");
+            None
+        });
+        Ok(Server { router, committer, thread, tasks, scrub, stopping, broken_requests })
     }
 
     /// All routes, to be called in process.
@@ -245,19 +271,11 @@ impl Server {
         if tokio::time::timeout(DRAIN_MAX, self.tasks.wait()).await.is_err() {
             tracing::warn!("requests were still under way");
         }
-        let broken_requests = self.broken_requests.load(Ordering::Relaxed);
-        let mut last = self.committer.take_counted_strangers();
-        last.push(own(Fact::RecorderStopped(RecorderStopped { broken_requests })));
-        let stopped = self
-            .committer
-            .submit(Durability::Synced, move |_, _| Ok(Decision { events: last, reply: () }))
-            .await;
-        if let Err(error) = stopped {
-            tracing::error!(%error, "the stop could not be recorded");
+        if let Some(scrub) = self.scrub {
+            let _ = tokio::task::spawn_blocking(|| scrub.stop()).await;
         }
-        self.committer.stop().await;
-        let thread = self.thread;
-        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        let broken_requests = self.broken_requests.load(Ordering::Relaxed);
+        record_stop(&self.committer, self.thread, broken_requests).await;
         tracing::info!("stopped");
     }
 }
@@ -340,18 +358,28 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
             registry,
             profiles,
             disk_reserve_bytes: config.disk_reserve_bytes,
+            scrub_bytes_per_second: config.scrub_bytes_per_second,
             clock: Clock::System,
             accept_clock: config.accept_clock,
             clock_ahead_days_max: config.clock_ahead_days_max,
             upstream_secrets: config.upstream_secrets.clone(),
         })
         .await?;
-        let shutdown = shutdown_signal()?;
-        if let Some(tls) = &tls {
-            let hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
-            tokio::spawn(renew(Arc::clone(tls), hangup));
-        }
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+        let prepared = || {
+            let shutdown = shutdown_signal()?;
+            if let Some(tls) = &tls {
+                let hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
+                tokio::spawn(renew(Arc::clone(tls), hangup));
+            }
+            Ok((shutdown, tokio::net::TcpListener::from_std(listener).map_err(failed)?))
+        };
+        let (shutdown, listener) = match prepared() {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                server.close().await;
+                return Err(error);
+            }
+        };
         // Other programs wait for this line; nobody may be there to read it.
         let _ = writeln!(io::stdout(), "provlog listening on {url}");
         server.serve(listener, tls, shutdown).await;
@@ -418,6 +446,20 @@ async fn record_start(
         .await
 }
 
+/// The last events of this run; afterwards everything is durable and the committer has ended.
+async fn record_stop(committer: &Committer, thread: JoinHandle<()>, broken_requests: u64) {
+    let mut last = committer.take_counted_strangers();
+    last.push(own(Fact::RecorderStopped(RecorderStopped { broken_requests })));
+    let stopped = committer
+        .submit(Durability::Synced, move |_, _| Ok(Decision { events: last, reply: () }))
+        .await;
+    if let Err(error) = stopped {
+        tracing::error!(error = with_causes(&error), "the stop could not be recorded");
+    }
+    committer.stop().await;
+    let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+}
+
 /// Without any credential nobody could configure anything: the first start makes an admin token.
 async fn make_admin_token(committer: &Committer, data: &Path) -> Result<(), RunError> {
     let no_credential = |view: &projector::View<'_>| -> Result<bool, ProjectorError> {
@@ -432,7 +474,7 @@ async fn make_admin_token(committer: &Committer, data: &Path) -> Result<(), RunE
     let token = Token::generate().map_err(no_random)?;
     // The file comes first: a token that is in the log and nowhere else would help nobody.
     let path = data.join("admin.token");
-    write_secret(&path, token.as_str())
+    store::replace_file(&path, format!("{}\n", token.as_str()).as_bytes())
         .map_err(|source| RunError::AdminToken { path: path.clone(), source })?;
     let sha256 = token.sha256();
     committer
@@ -444,17 +486,6 @@ async fn make_admin_token(committer: &Committer, data: &Path) -> Result<(), RunE
         .await?;
     tracing::info!(path = %path.display(), "wrote the first admin token");
     Ok(())
-}
-
-/// Replaces a file that only its owner may read, durably.
-fn write_secret(path: &Path, text: &str) -> io::Result<()> {
-    let part = path.with_extension("part");
-    let _ = fs::remove_file(&part); // left by a start that was killed
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()?;
-    fs::rename(&part, path)?;
-    path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
 }
 
 fn no_random(error: impl std::fmt::Display) -> RunError {
@@ -507,6 +538,11 @@ fn render_metrics(committer: Committer) -> Arc<dyn Fn() -> String + Send + Sync>
         metrics::gauge!("provlog_store_bytes").set(committer.store().size_bytes() as f64);
         metrics::counter!("provlog_rows_read_total").absolute(committer.store().rows_read());
         metrics::counter!("provlog_rows_written_total").absolute(committer.store().rows_written());
+        let damage = committer.store().damage();
+        for (part, found) in [("log", &damage.log), ("rows", &damage.rows)] {
+            let damaged = if found.is_some() { 1.0 } else { 0.0 };
+            metrics::gauge!("provlog_damaged", "part" => part).set(damaged);
+        }
         let poisoned = if committer.check().is_err() { 1.0 } else { 0.0 };
         metrics::gauge!("provlog_poisoned").set(poisoned);
         registry.map(PrometheusHandle::render).unwrap_or_default()

@@ -4,6 +4,7 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use projector::{ClockFault, CommitError, ProjectorError};
+use store::with_causes;
 
 use crate::issue::IssueError;
 use crate::token::NoRandomBits;
@@ -173,9 +174,12 @@ impl Error {
             Error::Clock(ClockFault::Ahead) => {
                 ("clock-ahead", "Clock jumped ahead", StatusCode::SERVICE_UNAVAILABLE)
             }
-            Error::Commit(CommitError::Poisoned | CommitError::Stopped) => {
-                ("unavailable", "Not available", StatusCode::SERVICE_UNAVAILABLE)
-            }
+            Error::Commit(
+                CommitError::Poisoned
+                | CommitError::RowsDamaged
+                | CommitError::LogDamaged
+                | CommitError::Stopped,
+            ) => ("unavailable", "Not available", StatusCode::SERVICE_UNAVAILABLE),
             Error::Commit(CommitError::Defect)
             | Error::Read(_)
             | Error::Damaged(_)
@@ -189,8 +193,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (slug, title, status) = self.kind();
         if status == StatusCode::INTERNAL_SERVER_ERROR {
-            let cause = std::error::Error::source(&self).map(ToString::to_string);
-            tracing::error!(error = %self, cause, "a question could not be answered");
+            tracing::error!(error = with_causes(&self), "a question could not be answered");
         }
         let mut response = status.into_response();
         if status == StatusCode::UNAUTHORIZED {

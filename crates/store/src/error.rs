@@ -1,5 +1,6 @@
-//! What can go wrong with the files.
+//! What can go wrong with the files, and the words for it.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use event::{LogId, Seq};
@@ -21,9 +22,29 @@ pub enum StoreError {
     Locked {
         /// The data folder.
         folder: PathBuf,
-        /// RocksDB's own words.
-        #[source]
-        source: rocksdb::Error,
+    },
+    /// The folder that was locked at the start is not there any more, or somebody else wrote the kept
+    /// file.
+    #[error(
+        "{} is not this process's alone any more: it was moved, or another process writes there. \
+         Stop both, and keep the one whose log goes further", folder.display()
+    )]
+    NotAlone {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// Others than the owner can get at the folder, and it cannot be helped from here.
+    #[error(
+        "{} is open to others (mode {mode:04o}) and {why}: run `chmod -R go-rwx {}` as its owner, or \
+         use a folder that holds nothing else", folder.display(), folder.display()
+    )]
+    NotPrivate {
+        /// The data folder.
+        folder: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// Why its mode was left alone.
+        why: &'static str,
     },
     /// A file beside the database could not be read or written.
     #[error("cannot {attempt} {}", path.display())]
@@ -50,6 +71,17 @@ pub enum StoreError {
         /// The newest version that this program reads.
         known: u32,
     },
+    /// The data was written by a program from before the first release.
+    #[error(
+        "the data has format {found}, this program reads format {known} alone: go on with the program \
+         that wrote it, or begin a new log in an empty folder"
+    )]
+    Older {
+        /// The version found.
+        found: u32,
+        /// The oldest version that this program reads.
+        known: u32,
+    },
     /// The log ends before the place up to which it was known to be synced.
     #[error(
         "the log is damaged: it ends after {found} events, but {kept} were synced before. \
@@ -61,16 +93,82 @@ pub enum StoreError {
         /// Events that the kept file vouches for.
         kept: Seq,
     },
+    /// The rows, or their files, cannot be read. They can be made anew of the log.
+    #[error(
+        "the rows are damaged (cannot {attempt}): stop the server and run `provlog rebuild --data \
+         DIR`, which makes them anew from the log"
+    )]
+    RowsUnreadable {
+        /// What was tried.
+        attempt: &'static str,
+        /// RocksDB's own words.
+        #[source]
+        source: rocksdb::Error,
+    },
+    /// The watermark is not what a publish writes.
+    #[error(
+        "the rows are damaged (their watermark): stop the server and run `provlog rebuild --data \
+         DIR`, which makes them anew from the log"
+    )]
+    WatermarkDamaged,
+    /// An event, or a file of the log, cannot be read.
+    #[error(
+        "the log is damaged (cannot {attempt}): restore the data folder from a backup; \
+         `provlog scrub --data DIR` names the first event that cannot be read"
+    )]
+    LogUnreadable {
+        /// What was tried.
+        attempt: &'static str,
+        /// RocksDB's own words.
+        #[source]
+        source: rocksdb::Error,
+    },
+    /// A new folder is asked for where something is.
+    #[error("{} is there already: name a folder that is not", path.display())]
+    Taken {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The database's own list of its files is damaged or gone. The files may be whole.
+    #[error(
+        "the database does not open: run `provlog rebuild --data {} --into NEW`, which makes a new \
+         folder from the log's own files, where they can be read", folder.display()
+    )]
+    DatabaseDamaged {
+        /// The data folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A record of the write-ahead log is not whole, and no crash leaves it so.
+    #[error(
+        "the log is damaged: {} has a record at byte {offset} that is not whole, and it was synced or \
+         the machine has run ever since. Restore the data folder from a backup", path.display()
+    )]
+    WalDamaged {
+        /// Which file.
+        path: PathBuf,
+        /// Where the record begins.
+        offset: u64,
+    },
     /// The kept file is gone although the log is not empty.
     #[error(
-        "{} is missing although the log holds {found} events: the data folder is damaged. \
-         Restore it from a backup", path.display()
+        "{} is missing although there is a log: the data folder is damaged, and nothing vouches for \
+         the end of the log. Restore it from a backup", path.display()
     )]
     KeptMissing {
         /// Where it should be.
         path: PathBuf,
-        /// Events found.
-        found: Seq,
+    },
+    /// The kept file is not what was written.
+    #[error(
+        "the kept file {} is damaged, so nothing vouches for the end of the log. Restore it from a \
+         backup, with the database of the same moment", path.display()
+    )]
+    KeptDamaged {
+        /// Where it is.
+        path: PathBuf,
     },
     /// The kept file belongs to another log.
     #[error("the kept file names log {kept}, the database is log {found}: the folder is mixed up")]
@@ -107,7 +205,9 @@ pub enum StoreError {
         found: usize,
     },
     /// The log has no event where one must be.
-    #[error("the log has a gap: event {expected} is missing")]
+    #[error(
+        "the log is damaged: event {expected} is missing. Restore the data folder from a backup"
+    )]
     Gap {
         /// The missing place.
         expected: Seq,
@@ -118,4 +218,15 @@ impl StoreError {
     pub(crate) fn rocks(attempt: &'static str) -> impl Fn(rocksdb::Error) -> StoreError {
         move |source| StoreError::Rocks { attempt, source }
     }
+}
+
+/// An error and all its causes in one line: what a log line and a refused command say.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
 }

@@ -2,7 +2,9 @@
 //!
 //! | version | since | change                                                     |
 //! |---------|-------|------------------------------------------------------------|
-//! | 1       | 0.1.0 | first form; may still change until 0.1.0 is released        |
+//! | 1       | 0.1.0 | first form; not read any more                               |
+//! | 2       | 0.1.0 | the kept file has a checksum and names the run of the        |
+//! |         |       | system; may still change until 0.1.0 is released            |
 //!
 //! The version covers the families, the log's key and the kept file. Events carry a version byte of
 //! their own, and rows are made anew when the fold version differs.
@@ -11,8 +13,8 @@ use event::LogId;
 
 use crate::error::StoreError;
 
-/// The version that this program writes, and the newest that it reads.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The version that this program writes, and the only one that it reads: nothing older was released.
+pub(crate) const FORMAT_VERSION: u32 = 2;
 
 /// Where the record stands in the family `default`.
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
@@ -34,6 +36,9 @@ pub(crate) fn decode(record: &[u8]) -> Result<LogId, StoreError> {
     if version > FORMAT_VERSION {
         return Err(StoreError::Newer { found: version, known: FORMAT_VERSION });
     }
+    if version < FORMAT_VERSION {
+        return Err(StoreError::Older { found: version, known: FORMAT_VERSION });
+    }
     let log = <[u8; 8]>::try_from(&record[4..]).map_err(|_| damaged())?;
     Ok(LogId::from_random(u64::from_be_bytes(log)))
 }
@@ -43,12 +48,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_record_round_trips_and_newer_ones_are_refused() {
+    fn the_record_round_trips_and_older_and_newer_ones_are_refused() {
         let log = LogId::from_random(0x1234_5678_9abc);
         let mut record = encode(log);
         assert_eq!(decode(&record).unwrap(), log);
-        record[3] = 2;
-        assert!(matches!(decode(&record), Err(StoreError::Newer { found: 2, known: 1 })));
+        record[3] = FORMAT_VERSION as u8 + 1;
+        assert!(matches!(decode(&record), Err(StoreError::Newer { found: 3, known: 2 })));
+        record[3] = FORMAT_VERSION as u8 - 1;
+        assert!(matches!(decode(&record), Err(StoreError::Older { found: 1, known: 2 })));
         assert!(decode(&record[..3]).is_err());
         assert!(decode(&encode(log)[..11]).is_err());
     }

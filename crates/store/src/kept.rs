@@ -4,23 +4,36 @@
 //! file, replaced whole after a sync, is what notices. Its text:
 //!
 //! ```text
-//! provlog kept 1
+//! provlog kept 2
 //! log 0123456789abcde
 //! size 1842
 //! alive 1772442847120001
-//! end
+//! boot 6f1d3c0a9b7e4d52a1c08e4f5b2d7a90
+//! crc32c 89abcdef
 //! ```
 //!
 //! `size` is the number of events that were synced, `alive` the microseconds since 1970 at which
-//! the recorder was last known to run.
+//! the recorder was last known to run, `boot` names the run of the operating system in which that was,
+//! or is `unknown`. The last line has the checksum of the lines before it.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use event::{LogId, Seq, Timestamp};
 
 use crate::error::StoreError;
+use crate::folder::{file_error, replace_file};
+
+/// How the first line begins in every version; the version follows.
+const FIRST_WORDS: &str = "provlog kept ";
+/// The version of the file's form that is written and read.
+const VERSION: u32 = 2;
+/// More than the file ever has.
+const BYTES_MAX: u64 = 1024;
+/// Where Linux names its run.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// What the kept file says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +44,14 @@ pub struct Kept {
     pub size: Seq,
     /// When the recorder was last known to run.
     pub alive: Timestamp,
+    /// In which run of the operating system that was, where it tells.
+    pub boot: Option<u128>,
+}
+
+/// Names this run of the operating system: after a loss of power there is another one.
+pub(crate) fn boot_id() -> Option<u128> {
+    let text = fs::read_to_string(BOOT_ID).ok()?;
+    u128::from_str_radix(&text.trim_end().replace('-', ""), 16).ok()
 }
 
 impl Kept {
@@ -42,69 +63,131 @@ impl Kept {
     /// Reads the file; `None` when there is none.
     pub(crate) fn read(folder: &Path) -> Result<Option<Kept>, StoreError> {
         let path = Kept::path(folder);
-        match fs::read_to_string(&path) {
-            Ok(text) => Kept::parse(&text).map(Some).ok_or_else(|| StoreError::Damaged {
-                what: format!("the kept file {}", path.display()),
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(StoreError::File { attempt: "read", path, source }),
+        let mut text = Vec::new();
+        // Whatever was put in its place: no link is followed, nothing is waited for.
+        let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
+        let opened = OpenOptions::new().read(true).custom_flags(flags as i32).open(&path);
+        match opened.and_then(|file| file.take(BYTES_MAX).read_to_end(&mut text)) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(file_error("read", &path)(source)),
+        }
+        let text = String::from_utf8(text).unwrap_or_default();
+        match version(&text) {
+            Some(found) if found < VERSION => Err(StoreError::Older { found, known: VERSION }),
+            Some(found) if found > VERSION => Err(StoreError::Newer { found, known: VERSION }),
+            Some(_) | None => Kept::parse(&text).map(Some).ok_or(StoreError::KeptDamaged { path }),
         }
     }
 
     /// Replaces the file: after return it survives a loss of power, before that the old one does.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), StoreError> {
         let path = Kept::path(folder);
-        let part = folder.join("kept.part");
-        let replace = || -> io::Result<()> {
-            let mut file = File::create(&part)?;
-            file.write_all(self.to_text().as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&part, &path)?;
-            File::open(folder)?.sync_all()
-        };
-        replace().map_err(|source| StoreError::File {
-            attempt: "write",
-            path: path.clone(),
-            source,
-        })
+        replace_file(&path, self.to_text().as_bytes()).map_err(file_error("write", &path))
     }
 
     fn to_text(self) -> String {
-        format!(
-            "provlog kept 1\nlog {}\nsize {}\nalive {}\nend\n",
+        let boot = self.boot.map_or("unknown".to_owned(), |boot| format!("{boot:032x}"));
+        let text = format!(
+            "{FIRST_WORDS}{VERSION}\nlog {}\nsize {}\nalive {}\nboot {boot}\n",
             self.log, self.size, self.alive.0
-        )
+        );
+        format!("{text}crc32c {:08x}\n", crc32c::crc32c(text.as_bytes()))
     }
 
     fn parse(text: &str) -> Option<Kept> {
-        let rest = text.strip_prefix("provlog kept 1\nlog ")?;
+        let (_, rest) = text.split_once("\nlog ")?;
         let (log, rest) = rest.split_once("\nsize ")?;
         let (size, rest) = rest.split_once("\nalive ")?;
-        let alive = rest.strip_suffix("\nend\n")?;
-        Some(Kept {
+        let (alive, rest) = rest.split_once("\nboot ")?;
+        let (boot, _) = rest.split_once("\ncrc32c ")?;
+        let kept = Kept {
             log: log.parse().ok()?,
             size: size.parse().ok()?,
             alive: Timestamp(alive.parse().ok()?),
-        })
+            boot: match boot {
+                "unknown" => None,
+                boot => Some(u128::from_str_radix(boot, 16).ok()?),
+            },
+        };
+        // There is one way to write it, the checksum included: whatever reads otherwise is damage.
+        (kept.to_text() == text).then_some(kept)
     }
+}
+
+/// The version of a whole file: version 1 had no checksum, every later one ends with it.
+fn version(text: &str) -> Option<u32> {
+    let (version, _) = text.strip_prefix(FIRST_WORDS)?.split_once('\n')?;
+    let version = version.parse().ok()?;
+    let whole = if version == 1 {
+        text.ends_with("\nend\n")
+    } else {
+        let lines = text.len().checked_sub("crc32c 01234567\n".len())?;
+        let (lines, last) = text.split_at_checked(lines)?;
+        last == format!("crc32c {:08x}\n", crc32c::crc32c(lines.as_bytes()))
+    };
+    whole.then_some(version)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
+    fn kept() -> Kept {
+        Kept { log: LogId::from_random(77), size: 1842, alive: Timestamp(-5), boot: Some(7) }
+    }
+
     #[test]
-    fn the_file_round_trips_and_a_cut_one_is_damage() {
+    fn the_file_round_trips() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Kept::read(folder.path()).unwrap(), None);
-        let kept = Kept { log: LogId::from_random(77), size: 1842, alive: Timestamp(-5) };
-        kept.write(folder.path()).unwrap();
-        assert_eq!(Kept::read(folder.path()).unwrap(), Some(kept));
-
-        let text = kept.to_text();
-        for end in 0..text.len() {
-            fs::write(Kept::path(folder.path()), &text[..end]).unwrap();
-            assert!(matches!(Kept::read(folder.path()), Err(StoreError::Damaged { .. })));
+        for kept in [kept(), Kept { boot: None, ..kept() }] {
+            kept.write(folder.path()).unwrap();
+            assert_eq!(Kept::read(folder.path()).unwrap(), Some(kept));
         }
+        assert!(boot_id().is_some(), "Linux tells");
+    }
+
+    #[test]
+    fn a_cut_a_flipped_bit_and_a_byte_too_many_are_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |bytes: &[u8], what: &str| {
+            fs::write(Kept::path(folder.path()), bytes).unwrap();
+            let read = Kept::read(folder.path());
+            assert!(matches!(read, Err(StoreError::KeptDamaged { .. })), "{what}: {read:?}");
+        };
+        let text = kept().to_text().into_bytes();
+        for end in 0..text.len() {
+            check(&text[..end], "cut");
+        }
+        for bit in 0..text.len() * 8 {
+            let mut flipped = text.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            check(&flipped, &format!("bit {bit}"));
+        }
+        check(&[&text[..], b"\n"].concat(), "one byte more");
+        check(&vec![b'x'; 5000], "something else");
+    }
+
+    #[test]
+    fn other_forms_are_named_as_such_and_no_link_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Kept::path(folder.path());
+        let older = "provlog kept 1\nlog 0123456789abcde\nsize 3\nalive 7\nend\n";
+        fs::write(&path, older).unwrap();
+        let error = Kept::read(folder.path()).unwrap_err();
+        assert!(matches!(error, StoreError::Older { found: 1, known: 2 }), "{error}");
+
+        let newer = "provlog kept 3\nheads 7\n";
+        let newer = format!("{newer}crc32c {:08x}\n", crc32c::crc32c(newer.as_bytes()));
+        fs::write(&path, newer).unwrap();
+        let error = Kept::read(folder.path()).unwrap_err();
+        assert!(matches!(error, StoreError::Newer { found: 3, known: 2 }), "{error}");
+
+        fs::remove_file(&path).unwrap();
+        symlink("/dev/zero", &path).unwrap();
+        assert!(matches!(Kept::read(folder.path()), Err(StoreError::File { .. })));
     }
 }

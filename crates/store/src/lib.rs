@@ -14,19 +14,28 @@
 //! [`key`] has every key of the rows on one page. The crate stores and finds bytes; what a row
 //! means is the projector's business.
 
+mod damage;
 mod error;
+mod folder;
 mod format;
 mod kept;
 pub mod key;
 mod log;
 mod open;
 mod rows;
+mod salvage;
+mod scrub;
 mod secret;
 mod secret_folder;
+mod wal;
 
-pub use error::StoreError;
+pub use damage::Damage;
+pub use error::{StoreError, with_causes};
+pub use folder::replace_file;
 pub use kept::Kept;
 pub use open::{Options, Store};
 pub use rows::{Direction, ReadRows, Row, RowChanges, Snapshot, Visit, digest};
+pub use salvage::salvage;
 pub use secret::secret_file;
 pub use secret_folder::{SECRET_FILE_BYTES_MAX, SecretFileError, SecretFolder};
+pub use wal::TornEnd;

@@ -1,13 +1,15 @@
 //! The log: events in order, appended once and never touched again.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 
 use event::Seq;
-use rocksdb::{Direction, IteratorMode, ReadOptions, WriteBatch, WriteOptions};
+use rocksdb::{DB, Direction, IteratorMode, ReadOptions, WriteBatch, WriteOptions};
 
 use crate::error::StoreError;
 use crate::key;
-use crate::open::Store;
+use crate::open::{LOG_FAMILY, Store};
+use crate::wal::Note;
 
 impl Store {
     /// Appends events in one write. With `sync`, they survive a loss of power when this returns;
@@ -17,14 +19,26 @@ impl Store {
     /// When RocksDB cannot write. Whether the events are in the log is then known only after the
     /// store was opened again.
     pub fn append(&self, events: &[(Seq, Vec<u8>)], sync: bool) -> Result<(), StoreError> {
+        let Some((first, _)) = events.first() else { return Ok(()) };
         let family = self.log_family();
         let mut batch = WriteBatch::default();
+        let synced = self.synced.load(Ordering::Relaxed);
+        let note = Note { first: *first, count: events.len() as u64, synced };
+        // First, so that it is found without reading the events.
+        batch.put_log_data(note.encode());
         for (seq, bytes) in events {
             batch.put_cf(&family, key::log(*seq), bytes);
         }
         let mut options = WriteOptions::default();
         options.set_sync(sync);
-        self.db.write_opt(batch, &options).map_err(StoreError::rocks("append to the log"))
+        self.db.write_opt(batch, &options).map_err(self.write_failed("append to the log"))?;
+        let size = note.first + note.count;
+        self.appended.store(size, Ordering::Relaxed);
+        if sync {
+            // One write-ahead log: what was appended before is synced with it.
+            self.synced.store(size, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Makes everything that was appended survive a loss of power.
@@ -32,7 +46,10 @@ impl Store {
     /// # Errors
     /// When the operating system cannot.
     pub fn sync(&self) -> Result<(), StoreError> {
-        self.db.flush_wal(true).map_err(StoreError::rocks("sync the log"))
+        let appended = self.appended.load(Ordering::Relaxed);
+        self.db.flush_wal(true).map_err(self.write_failed("sync the log"))?;
+        self.synced.fetch_max(appended, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The stored bytes of one event.
@@ -41,7 +58,7 @@ impl Store {
     /// When RocksDB cannot read.
     pub fn event_bytes(&self, seq: Seq) -> Result<Option<Vec<u8>>, StoreError> {
         let family = self.log_family();
-        self.db.get_cf(&family, key::log(seq)).map_err(StoreError::rocks("read an event"))
+        self.db.get_cf(&family, key::log(seq)).map_err(self.log_failed("read an event"))
     }
 
     /// Shows the stored bytes of some events, in the order in which they are named. They are looked for
@@ -57,7 +74,7 @@ impl Store {
         let keys: Vec<_> = seqs.iter().map(|seq| key::log(*seq)).collect();
         let found = self.db.batched_multi_get_cf(&self.log_family(), &keys, false);
         for (seq, bytes) in seqs.iter().zip(found) {
-            let bytes = bytes.map_err(StoreError::rocks("read an event"))?;
+            let bytes = bytes.map_err(self.log_failed("read an event"))?;
             visit(*seq, &bytes.ok_or(StoreError::Gap { expected: *seq })?)?;
         }
         Ok(())
@@ -70,24 +87,9 @@ impl Store {
     pub fn scan_log<E: From<StoreError>>(
         &self,
         from: Seq,
-        mut visit: impl FnMut(Seq, &[u8]) -> Result<ControlFlow<()>, E>,
+        visit: impl FnMut(Seq, &[u8]) -> Result<ControlFlow<()>, E>,
     ) -> Result<(), E> {
-        let family = self.log_family();
-        let mut options = ReadOptions::default();
-        options.set_readahead_size(4 << 20);
-        let start = key::log(from);
-        let mode = IteratorMode::From(&start, Direction::Forward);
-        for (expected, entry) in (from..).zip(self.db.iterator_cf_opt(&family, options, mode)) {
-            let (key, bytes) = entry.map_err(StoreError::rocks("scan the log"))?;
-            let seq = seq_of(&key)?;
-            if seq != expected {
-                return Err(StoreError::Gap { expected }.into());
-            }
-            if visit(seq, &bytes)?.is_break() {
-                break;
-            }
-        }
-        Ok(())
+        scan(&self.db, from, visit)
     }
 
     /// How many events the log holds: the seq that the next one gets.
@@ -99,14 +101,41 @@ impl Store {
         match self.db.iterator_cf(&family, IteratorMode::End).next() {
             None => Ok(0),
             Some(entry) => {
-                let (key, _) = entry.map_err(StoreError::rocks("find the end of the log"))?;
+                let (key, _) = entry.map_err(self.log_failed("find the end of the log"))?;
                 Ok(seq_of(&key)? + 1)
             }
         }
     }
 }
 
-fn seq_of(key: &[u8]) -> Result<Seq, StoreError> {
+/// [`Store::scan_log`] of a database that may be open without its rows.
+pub(crate) fn scan<E: From<StoreError>>(
+    db: &DB,
+    from: Seq,
+    mut visit: impl FnMut(Seq, &[u8]) -> Result<ControlFlow<()>, E>,
+) -> Result<(), E> {
+    let Some(family) = db.cf_handle(LOG_FAMILY) else {
+        return Err(StoreError::Damaged { what: "the database (it has no log)".into() }.into());
+    };
+    let mut options = ReadOptions::default();
+    options.set_readahead_size(4 << 20);
+    let start = key::log(from);
+    let mode = IteratorMode::From(&start, Direction::Forward);
+    for (expected, entry) in (from..).zip(db.iterator_cf_opt(&family, options, mode)) {
+        let failed = |source| StoreError::LogUnreadable { attempt: "scan the log", source };
+        let (key, bytes) = entry.map_err(failed)?;
+        let seq = seq_of(&key)?;
+        if seq != expected {
+            return Err(StoreError::Gap { expected }.into());
+        }
+        if visit(seq, &bytes)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn seq_of(key: &[u8]) -> Result<Seq, StoreError> {
     let bytes =
         key.try_into().map_err(|_| StoreError::Damaged { what: "a key of the log".into() })?;
     Ok(Seq::from_be_bytes(bytes))

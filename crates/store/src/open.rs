@@ -1,10 +1,12 @@
 //! Opens the folder of a log, with the options on which the promises rest, and refuses a damaged one.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::error::Error;
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use event::{LogId, Seq, Timestamp};
 use rocksdb::{
@@ -13,12 +15,17 @@ use rocksdb::{
     FlushOptions, SliceTransform,
 };
 
+use crate::damage::Found;
 use crate::error::StoreError;
+use crate::folder::{Folder, file_error};
 use crate::format::{self, FORMAT_KEY};
-use crate::kept::Kept;
+use crate::kept::{self, Kept};
 use crate::key;
+use crate::log::scan;
+use crate::salvage;
+use crate::wal::{self, TornEnd};
 
-const LOG_FAMILY: &str = "log";
+pub(crate) const LOG_FAMILY: &str = "log";
 pub(crate) const ROWS_FAMILY: &str = "rows";
 
 /// How the files are handled; no option changes what is stored.
@@ -40,11 +47,19 @@ impl Default for Options {
 pub struct Store {
     pub(crate) db: DB,
     pub(crate) row_options: rocksdb::Options,
-    folder: PathBuf,
     log: LogId,
+    /// What the kept file must hold as long as nobody else writes it.
+    kept: Mutex<Option<Kept>>,
     last_alive: Option<Timestamp>,
+    torn_end: Option<TornEnd>,
+    pub(crate) found: Found,
+    /// How many events were appended, and how many of them are known to be synced.
+    pub(crate) appended: AtomicU64,
+    pub(crate) synced: AtomicU64,
     pub(crate) rows_read: AtomicU64,
     pub(crate) rows_written: AtomicU64,
+    /// Last, so that the database is closed before another process gets the folder.
+    folder: Folder,
 }
 
 impl Store {
@@ -55,50 +70,82 @@ impl Store {
     /// When another process has the folder, when it was written by a newer program, and when the
     /// log is shorter than the kept file vouches for or does not belong to it.
     pub fn open(folder: &Path, options: &Options, random: u64) -> Result<Store, StoreError> {
-        let file =
-            |attempt| move |source| StoreError::File { attempt, path: folder.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(file("create"))?;
+        Store::open_with(folder, options, random, true)
+    }
+
+    /// A new log of this name, in a folder of its own.
+    pub(crate) fn create(
+        folder: &Path,
+        options: &Options,
+        log: LogId,
+    ) -> Result<Store, StoreError> {
+        Store::open_with(folder, options, log.get(), true)
+    }
+
+    fn open_with(
+        folder: &Path,
+        options: &Options,
+        random: u64,
+        compacts: bool,
+    ) -> Result<Store, StoreError> {
+        let locked = Folder::open(folder)?;
         let kept = Kept::read(folder)?;
         let path = folder.join("db");
-        let fresh = !path.join("CURRENT").exists();
-        if let (true, Some(kept)) = (fresh, kept) {
-            return Err(StoreError::LogMissing { kept: kept.log });
+        if !path.join("CURRENT").exists() {
+            // A first start that was killed leaves no tables; whoever opened a database over some
+            // would have RocksDB remove them.
+            if holds_tables(&path) {
+                let source = "its file CURRENT is missing".into();
+                return Err(StoreError::DatabaseDamaged { folder: folder.to_owned(), source });
+            }
+            if let Some(kept) = kept {
+                return Err(StoreError::LogMissing { kept: kept.log });
+            }
         }
+        let torn_end = wal::check(&path, kept.as_ref())?;
+        check_manifest(&path)
+            .map_err(|source| StoreError::DatabaseDamaged { folder: folder.to_owned(), source })?;
 
-        let family_options = family_options(options);
-        let row_options = row_options(&family_options);
+        let log_options = family_options(options);
+        let row_options = row_options(&log_options);
         let families = [
-            (rocksdb::DEFAULT_COLUMN_FAMILY_NAME, family_options.clone()),
-            (LOG_FAMILY, family_options),
+            (rocksdb::DEFAULT_COLUMN_FAMILY_NAME, log_options.clone()),
+            (LOG_FAMILY, log_options),
             (ROWS_FAMILY, row_options.clone()),
         ]
-        .map(|(name, options)| ColumnFamilyDescriptor::new(name, options));
-        let db = DB::open_cf_descriptors(&db_options()?, &path, families).map_err(|source| {
-            if source.to_string().contains("LOCK") {
-                StoreError::Locked { folder: folder.to_owned(), source }
-            } else {
-                StoreError::Rocks { attempt: "open the database", source }
-            }
-        })?;
+        .map(|(name, mut options)| {
+            options.set_disable_auto_compactions(!compacts);
+            ColumnFamilyDescriptor::new(name, options)
+        });
+        let db = DB::open_cf_descriptors(&db_options()?, &path, families)
+            .map_err(|source| cannot_open(folder, options, kept.as_ref(), source))?;
 
         let mut store = Store {
             db,
             row_options,
-            folder: folder.to_owned(),
             log: LogId::from_random(random),
+            kept: Mutex::new(kept),
             last_alive: kept.map(|kept| kept.alive),
+            torn_end,
+            found: Found::default(),
+            appended: AtomicU64::new(0),
+            synced: AtomicU64::new(0),
             rows_read: AtomicU64::new(0),
             rows_written: AtomicU64::new(0),
+            folder: locked,
         };
         let size = store.log_size()?;
-        let record =
-            store.db.get(FORMAT_KEY).map_err(StoreError::rocks("read the format record"))?;
+        // RocksDB has written everything that it recovered into tables, and those are synced.
+        store.appended.store(size, Ordering::Relaxed);
+        store.synced.store(size, Ordering::Relaxed);
+        let damaged = |source| StoreError::DatabaseDamaged { folder: folder.to_owned(), source };
+        let record = store.db.get(FORMAT_KEY).map_err(|source| damaged(source.into()))?;
         match record {
             Some(record) => store.log = format::decode(&record)?,
             None => match kept {
                 Some(kept) => return Err(StoreError::LogMissing { kept: kept.log }),
                 None if size > 0 => {
-                    return Err(StoreError::Damaged { what: "the format record".into() });
+                    return Err(damaged("its format record is missing".into()));
                 }
                 None => store.write_format()?,
             },
@@ -111,7 +158,7 @@ impl Store {
                 return Err(StoreError::Truncated { found: size, kept: kept.size });
             }
             None if size > 0 => {
-                return Err(StoreError::KeptMissing { path: Kept::path(folder), found: size });
+                return Err(StoreError::KeptMissing { path: Kept::path(folder) });
             }
             Some(_) | None => {}
         }
@@ -123,10 +170,40 @@ impl Store {
     /// # Errors
     /// As [`Store::open`], and [`StoreError::NoLog`].
     pub fn open_existing(folder: &Path, options: &Options) -> Result<Store, StoreError> {
-        if !folder.join("db/CURRENT").exists() && !Kept::path(folder).exists() {
-            return Err(StoreError::NoLog { folder: folder.to_owned() });
-        }
+        Store::check_existing(folder)?;
         Store::open(folder, options, 0)
+    }
+
+    /// The same to make the rows anew: rows that cannot be read are no obstacle. When the database
+    /// does not open because of them they are given up, and the error that it was is handed out too.
+    /// RocksDB does not compact by itself meanwhile, so it meets no damage in the middle of a rebuild.
+    ///
+    /// # Errors
+    /// As [`Store::open_existing`], and when the log cannot be read whole.
+    pub fn open_for_rebuild(
+        folder: &Path,
+        options: &Options,
+    ) -> Result<(Store, Option<StoreError>), StoreError> {
+        Store::check_existing(folder)?;
+        match Store::open_with(folder, options, 0, false) {
+            Err(damage @ StoreError::RowsUnreadable { .. }) => {
+                let locked = Folder::open(folder)?;
+                salvage::discard_rows(&folder.join("db"), options)?;
+                drop(locked);
+                Ok((Store::open_with(folder, options, 0, false)?, Some(damage)))
+            }
+            opened => Ok((opened?, None)),
+        }
+    }
+
+    fn check_existing(folder: &Path) -> Result<(), StoreError> {
+        let database = folder.join("db");
+        let there = database.join("CURRENT").exists() || Kept::path(folder).exists();
+        if there || holds_tables(&database) {
+            Ok(())
+        } else {
+            Err(StoreError::NoLog { folder: folder.to_owned() })
+        }
     }
 
     fn write_format(&self) -> Result<(), StoreError> {
@@ -142,6 +219,12 @@ impl Store {
         self.log
     }
 
+    /// What the end of the log may miss since the recorder that had it before ended: nothing that was
+    /// known to be synced.
+    pub fn torn_end(&self) -> Option<&TornEnd> {
+        self.torn_end.as_ref()
+    }
+
     /// When the recorder that had this log before was last known to run.
     pub fn last_alive(&self) -> Option<Timestamp> {
         self.last_alive
@@ -150,9 +233,19 @@ impl Store {
     /// Replaces the kept file: `size` events are synced, and the recorder runs at `alive`.
     ///
     /// # Errors
-    /// When the file cannot be written; the old one then still stands.
+    /// When the file cannot be written; the old one then still stands. And [`StoreError::NotAlone`]
+    /// when the folder was moved, or the file is not what this process wrote last: then another one
+    /// writes there too, and this one must not go on.
     pub fn keep(&self, size: Seq, alive: Timestamp) -> Result<(), StoreError> {
-        Kept { log: self.log, size, alive }.write(&self.folder)
+        self.folder.check()?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if Kept::read(self.folder.path()).ok().flatten() != *kept {
+            return Err(self.folder.not_alone());
+        }
+        let next = Kept { log: self.log, size, alive, boot: kept::boot_id() };
+        next.write(self.folder.path())?;
+        *kept = Some(next);
+        Ok(())
     }
 
     /// Starts writing the memtables of all families to disk, so that a restart has less to fold.
@@ -176,10 +269,8 @@ impl Store {
     /// # Errors
     /// When the operating system does not tell.
     pub fn disk_free_bytes(&self) -> Result<u64, StoreError> {
-        let stat = rustix::fs::statvfs(&self.folder).map_err(|error| StoreError::File {
-            attempt: "ask for the free space of",
-            path: self.folder.clone(),
-            source: error.into(),
+        let stat = rustix::fs::statvfs(self.folder.path()).map_err(|error| {
+            file_error("ask for the free space of", self.folder.path())(error.into())
         })?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
@@ -244,9 +335,73 @@ impl Store {
     }
 }
 
+/// Whether files of a database are there that hold more than nothing.
+fn holds_tables(database: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(database) else { return false };
+    entries.filter_map(Result::ok).any(|entry| {
+        let path = entry.path();
+        path.extension().is_some_and(|extension| extension == "sst" || extension == "log")
+    })
+}
+
+/// The list of the database's tables is read by RocksDB with the same code as its write-ahead log,
+/// and some flipped bits keep that code busy for ever. So it is looked at here first.
+pub(crate) fn check_manifest(database: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let current = match fs::read(database.join("CURRENT")) {
+        Ok(current) => current,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let name = std::str::from_utf8(&current).ok().and_then(|text| text.strip_suffix('\n'));
+    let Some(name) = name.filter(|name| name.starts_with("MANIFEST-") && !name.contains('/'))
+    else {
+        return Err("its file CURRENT names no list of tables".into());
+    };
+    match wal::is_whole(&database.join(name)) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!("its file {name} has a record that is not whole").into()),
+        Err(error) => Err(format!("its file {name} cannot be read: {error}").into()),
+    }
+}
+
+/// Why the database does not open. Another program than ours, such as RocksDB's own tools, may have it
+/// without having the folder; what else is wrong with its lock is told in RocksDB's own words.
+/// When the log is whole without the rows, the rows are what is wrong.
+fn cannot_open(
+    folder: &Path,
+    options: &Options,
+    kept: Option<&Kept>,
+    source: rocksdb::Error,
+) -> StoreError {
+    let words = source.to_string();
+    let taken = ["Resource temporarily unavailable", "lock hold by current process"];
+    if words.contains("LOCK") && taken.iter().any(|taken| words.contains(taken)) {
+        return StoreError::Locked { folder: folder.to_owned() };
+    }
+    if words.contains("LOCK") {
+        return StoreError::Rocks { attempt: "open the database", source };
+    }
+    let database = folder.join("db");
+    let size = salvage::open_log(&database, options, &database).ok().and_then(|log| {
+        let mut size = 0;
+        let whole = scan::<StoreError>(&log, 0, |seq, _| {
+            size = seq + 1;
+            Ok(ControlFlow::Continue(()))
+        });
+        whole.ok().map(|()| size)
+    });
+    match (size, kept) {
+        (Some(size), Some(kept)) if size >= kept.size => {
+            StoreError::RowsUnreadable { attempt: "open their tables", source }
+        }
+        // Perhaps the list of the tables is an old one, and RocksDB would remove what it does not name.
+        _ => StoreError::DatabaseDamaged { folder: folder.to_owned(), source: source.into() },
+    }
+}
+
 /// Options of the database. Each of the first three is load-bearing: without it a killed process or
 /// a loss of power leaves rows ahead of the log, or refuses to open a log that is whole.
-fn db_options() -> Result<rocksdb::Options, StoreError> {
+pub(crate) fn db_options() -> Result<rocksdb::Options, StoreError> {
     let mut options = rocksdb::Options::default();
     // Rows and log go to disk together, so rows on disk never stand on events that are lost.
     options.set_atomic_flush(true);
@@ -267,7 +422,7 @@ fn db_options() -> Result<rocksdb::Options, StoreError> {
     Ok(options)
 }
 
-fn family_options(options: &Options) -> rocksdb::Options {
+pub(crate) fn family_options(options: &Options) -> rocksdb::Options {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(&Cache::new_lru_cache(options.cache_bytes));
     // Smaller ones were tried: rows that are read here and there were found no sooner.
@@ -299,7 +454,7 @@ fn family_options(options: &Options) -> rocksdb::Options {
 
 /// Rows are read in short scans that find one row, like the newest version of a resource: filters on
 /// what all keys of such a scan begin with spare it the files that hold none of them.
-fn row_options(family: &rocksdb::Options) -> rocksdb::Options {
+pub(crate) fn row_options(family: &rocksdb::Options) -> rocksdb::Options {
     let mut rows = family.clone();
     rows.set_prefix_extractor(SliceTransform::create(
         "provlog.scan-prefix.1",
@@ -311,9 +466,6 @@ fn row_options(family: &rocksdb::Options) -> rocksdb::Options {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::ops::ControlFlow;
-
     use super::*;
     use crate::rows::{Direction, ReadRows, RowChanges};
 
@@ -346,6 +498,53 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let _first = open(folder.path()).unwrap();
         assert!(matches!(open(folder.path()), Err(StoreError::Locked { .. })));
+        // RocksDB's own lock is on a file that can be removed.
+        fs::remove_file(folder.path().join("db/LOCK")).unwrap();
+        assert!(matches!(open(folder.path()), Err(StoreError::Locked { .. })));
+    }
+
+    #[test]
+    fn another_program_on_the_database_is_told_from_a_refused_permission() {
+        let folder = tempfile::tempdir().unwrap();
+        filled(folder.path(), 1);
+        let families = [rocksdb::DEFAULT_COLUMN_FAMILY_NAME, LOG_FAMILY, ROWS_FAMILY];
+        let options = rocksdb::Options::default();
+        let other = DB::open_cf(&options, folder.path().join("db"), families).unwrap();
+        assert!(matches!(open(folder.path()), Err(StoreError::Locked { .. })));
+        drop(other);
+        drop(open(folder.path()).unwrap());
+    }
+
+    #[test]
+    fn what_rocksdb_cannot_open_is_not_said_to_be_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        filled(folder.path(), 1);
+        let lock = folder.path().join("db/LOCK");
+        fs::remove_file(&lock).unwrap();
+        fs::create_dir(&lock).unwrap();
+        let Err(error) = open(folder.path()) else { panic!("a folder is no lock") };
+        let words = crate::with_causes(&error);
+        assert!(!words.contains("another process"), "{words}");
+        assert!(words.contains("LOCK"), "{words}");
+    }
+
+    #[test]
+    fn a_kept_file_that_somebody_else_wrote_is_noticed_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        filled(folder.path(), 3);
+        let store = open(folder.path()).unwrap();
+        store.keep(3, Timestamp(8)).unwrap();
+        store.keep(3, Timestamp(9)).unwrap();
+        let path = Kept::path(folder.path());
+        let theirs = Kept { log: store.log_id(), size: 4, alive: Timestamp(9), boot: None };
+        theirs.write(folder.path()).unwrap();
+        assert!(matches!(store.keep(3, Timestamp(10)), Err(StoreError::NotAlone { .. })));
+        assert_eq!(Kept::read(folder.path()).unwrap(), Some(theirs));
+        fs::write(&path, "x").unwrap();
+        assert!(matches!(store.keep(3, Timestamp(10)), Err(StoreError::NotAlone { .. })));
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(store.keep(3, Timestamp(10)), Err(StoreError::NotAlone { .. })));
+        assert!(!path.exists());
     }
 
     #[test]
@@ -359,10 +558,54 @@ mod tests {
         };
         check(&|folder| fs::remove_file(folder.join("kept")).unwrap(), "is missing although");
         check(&|folder| fs::remove_dir_all(folder.join("db")).unwrap(), "the database is gone");
+        let list = |folder: &Path| {
+            let current = fs::read_to_string(folder.join("db/CURRENT")).unwrap();
+            folder.join("db").join(current.trim_end())
+        };
+        check(&|folder| fs::remove_file(folder.join("db/CURRENT")).unwrap(), "--into NEW");
+        check(&|folder| fs::write(folder.join("db/CURRENT"), "").unwrap(), "--into NEW");
+        let other = "MANIFEST-000009\n";
+        check(&|folder| fs::write(folder.join("db/CURRENT"), other).unwrap(), "--into NEW");
+        check(&|folder| fs::remove_file(list(folder)).unwrap(), "--into NEW");
+        let flipped = |byte: usize, bit: u8| {
+            move |folder: &Path| {
+                let mut bytes = fs::read(list(folder)).unwrap();
+                bytes[byte] ^= 1 << bit;
+                fs::write(list(folder), bytes).unwrap();
+            }
+        };
+        // The kind of the second record, made into one that RocksDB would go on reading for ever.
+        check(&flipped(46 + 6, 2), "--into NEW");
+        for byte in [0, 4, 5, 6, 20, 60] {
+            check(&flipped(byte, 1), "--into NEW");
+        }
+        let list = |folder: &Path| {
+            let current = fs::read_to_string(folder.join("db/CURRENT")).unwrap();
+            folder.join("db").join(current.trim_end())
+        };
+        check(&|folder| fs::remove_file(folder.join("db/CURRENT")).unwrap(), "--into NEW");
+        check(&|folder| fs::write(folder.join("db/CURRENT"), "").unwrap(), "--into NEW");
+        check(
+            &|folder| fs::write(folder.join("db/CURRENT"), "MANIFEST-000009\n").unwrap(),
+            "--into NEW",
+        );
+        check(&|folder| fs::remove_file(list(folder)).unwrap(), "--into NEW");
+        let flipped = |byte: usize, bit: u8| {
+            move |folder: &Path| {
+                let mut bytes = fs::read(list(folder)).unwrap();
+                bytes[byte] ^= 1 << bit;
+                fs::write(list(folder), bytes).unwrap();
+            }
+        };
+        // The second record: its kind made into one that RocksDB would go on reading for ever.
+        check(&flipped(46 + 6, 2), "--into NEW");
+        for byte in [0, 4, 5, 6, 20, 60] {
+            check(&flipped(byte, 1), "--into NEW");
+        }
         let size = |size: Seq, log: u64| {
             move |folder: &Path| {
                 let log = LogId::from_random(log);
-                Kept { log, size, alive: Timestamp(0) }.write(folder).unwrap();
+                Kept { log, size, alive: Timestamp(0), boot: None }.write(folder).unwrap();
             }
         };
         check(&size(4, 99), "ends after 3 events, but 4 were synced");

@@ -100,7 +100,9 @@ impl<'a> Snapshot<'a> {
 impl ReadRows for Snapshot<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.store.rows_read.fetch_add(1, Ordering::Relaxed);
-        self.rocks.get_cf(&self.store.rows_family(), key).map_err(StoreError::rocks("read a row"))
+        self.rocks
+            .get_cf(&self.store.rows_family(), key)
+            .map_err(self.store.rows_failed("read a row"))
     }
 
     /// They are looked for together, which is quicker than one by one.
@@ -111,7 +113,7 @@ impl ReadRows for Snapshot<'_> {
         let family = self.store.rows_family();
         let found = self.store.db.batched_multi_get_cf_opt(&family, keys, false, &options);
         let values = found.into_iter().map(|value| Ok(value?.map(|value| value.to_vec())));
-        values.collect::<Result<_, _>>().map_err(StoreError::rocks("read rows"))
+        values.collect::<Result<_, _>>().map_err(self.store.rows_failed("read rows"))
     }
 
     fn scan(
@@ -153,7 +155,7 @@ impl ReadRows for Snapshot<'_> {
             }
         }
         // An iterator that is at no row either came to an end or could not read.
-        rows.status().map_err(StoreError::rocks("scan rows"))?;
+        rows.status().map_err(self.store.rows_failed("scan rows"))?;
         self.idle[usize::from(within_prefix)].replace(Some(rows));
         // Once a scan: a shared counter that every row touches would be felt.
         self.store.rows_read.fetch_add(shown, Ordering::Relaxed);
@@ -191,7 +193,7 @@ impl Store {
         batch.put_cf(&family, key::watermark(), watermark);
         let mut options = WriteOptions::default();
         options.disable_wal(true);
-        self.db.write_opt(batch, &options).map_err(StoreError::rocks("publish rows"))?;
+        self.db.write_opt(batch, &options).map_err(self.write_failed("publish rows"))?;
         self.rows_written.fetch_add(changes.len() as u64 + 1, Ordering::Relaxed);
         Ok(())
     }
@@ -214,9 +216,8 @@ impl Store {
 /// When the rows cannot be read.
 pub(crate) fn watermark(rows: &dyn ReadRows) -> Result<Option<(Seq, u32)>, StoreError> {
     let Some(value) = rows.get(&key::watermark())? else { return Ok(None) };
-    let damaged = || StoreError::Damaged { what: "the watermark".into() };
-    let seq = value.first_chunk::<8>().ok_or_else(damaged)?;
-    let version = <[u8; 4]>::try_from(&value[8..]).map_err(|_| damaged())?;
+    let seq = value.first_chunk::<8>().ok_or(StoreError::WatermarkDamaged)?;
+    let version = <[u8; 4]>::try_from(&value[8..]).map_err(|_| StoreError::WatermarkDamaged)?;
     Ok(Some((Seq::from_be_bytes(*seq), u32::from_be_bytes(version))))
 }
 

@@ -3,12 +3,12 @@
 //! It is no part of the record: without it, what was signed before is not accepted any more, and
 //! nothing else is lost. So it is made anew when it is missing.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use crate::error::StoreError;
+use crate::folder::{file_error, replace_file};
 
 /// Where the key stands in the data folder.
 const NAME: &str = "cursor.key";
@@ -25,29 +25,11 @@ pub fn secret_file(data: &Path, fresh: [u8; 32]) -> Result<[u8; 32], StoreError>
             .try_into()
             .map_err(|bytes: Vec<u8>| StoreError::SecretLength { path, found: bytes.len() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create(data, &path, &fresh).map_err(|source| StoreError::File {
-                attempt: "write",
-                path,
-                source,
-            })?;
+            replace_file(&path, &fresh).map_err(file_error("write", &path))?;
             Ok(fresh)
         }
         Err(source) => Err(StoreError::File { attempt: "read", path, source }),
     }
-}
-
-fn create(data: &Path, path: &Path, key: &[u8; 32]) -> io::Result<()> {
-    let part = data.join("cursor.key.part");
-    match fs::remove_file(&part) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {} // a start that was killed may have left one
-    }
-    // Only the owner may read it, from its first byte on.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-    file.write_all(key)?;
-    file.sync_all()?;
-    fs::rename(&part, path)?;
-    File::open(data)?.sync_all()
 }
 
 #[cfg(test)]

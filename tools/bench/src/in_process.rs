@@ -94,6 +94,7 @@ pub fn config(data: &Path, clock: Clock, public_url: &str) -> ServerConfig {
         registry,
         profiles,
         disk_reserve_bytes: 512 << 20,
+        scrub_bytes_per_second: 0,
         clock,
         // The workload lies in the past, or in the future of a machine whose clock is wrong.
         accept_clock: true,

@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use event::Clock;
-use store::{Options, Store};
+use store::{Options, Store, with_causes};
 
 use crate::child::ChildArguments;
 use crate::machine::{Busy, Machine};
@@ -288,14 +288,4 @@ fn count(text: &str) -> Result<u64, String> {
     let number: u64 = digits.parse().map_err(|_| "it must look like 20k, 1M or 1500")?;
     let number = number.checked_mul(times).filter(|number| *number >= 5_000);
     number.ok_or_else(|| "the workload needs 5k operations at least".to_owned())
-}
-
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
 }

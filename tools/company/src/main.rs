@@ -13,6 +13,7 @@ use company::{Plan, Played, Reason, Why, answer, ask, table};
 use event::{Clock, Stopwatch, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 use provlog::run::{Server, ServerConfig, shutdown_signal};
+use store::with_causes;
 
 /// Stands in a folder that a demo made, and may replace.
 const MARKER: &str = "made-by-demo";
@@ -152,6 +153,7 @@ async fn serve(
         registry,
         profiles,
         disk_reserve_bytes: DISK_RESERVE_BYTES,
+        scrub_bytes_per_second: 0,
         clock: Clock::System,
         accept_clock: false,
         clock_ahead_days_max: 365,
@@ -325,15 +327,4 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
-}
-
-/// An error and its causes in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
 }

@@ -271,6 +271,7 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
                 registry,
                 profiles,
                 disk_reserve_bytes: 0,
+                scrub_bytes_per_second: 0,
                 clock: clock.clone(),
                 accept_clock: false,
                 clock_ahead_days_max: 365,

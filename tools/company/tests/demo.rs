@@ -91,6 +91,7 @@ async fn open(data: &Path) -> Server {
         registry,
         profiles,
         disk_reserve_bytes: 0,
+        scrub_bytes_per_second: 0,
         clock: Clock::manual(END),
         accept_clock: false,
         clock_ahead_days_max: 365,

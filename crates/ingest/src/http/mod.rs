@@ -25,7 +25,7 @@ use projector::{
     ClockFault, CommitError, Committer, Decision, Draft, Durability, ProjectorError, View,
 };
 use scim::{CursorKey, ScimError};
-use store::SecretFolder;
+use store::{SecretFolder, with_causes};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -323,7 +323,7 @@ enum Weight {
 
 /// Runs something that reads the store or a body, and survives a panic in it: the request then fails
 /// as a defect and is recorded as such.
-async fn work<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
+async fn work<T: Send + 'static, E: std::error::Error + Send + 'static>(
     weight: Weight,
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, ScimError> {
@@ -335,7 +335,8 @@ async fn work<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
     match ran {
         Ok(Ok(Ok(value))) => Ok(value),
         Ok(Ok(Err(error))) => {
-            tracing::error!(error = %error, "a request could not be understood");
+            let error = with_causes(&error);
+            tracing::error!(error, "a request could not be understood");
             Err(defect())
         }
         Ok(Err(_)) | Err(_) => {
@@ -370,6 +371,13 @@ fn unavailable(error: CommitError) -> ScimError {
         CommitError::Poisoned => {
             "the request could not be recorded, so it was not carried out; the server must be \
              started again"
+        }
+        CommitError::LogDamaged => {
+            "the request could not be recorded, so it was not carried out: the server's log is damaged"
+        }
+        CommitError::RowsDamaged => {
+            "the request could not be decided, so it was not carried out: the server's rows are \
+             damaged; stop it and run `provlog rebuild`"
         }
         CommitError::Defect => "the request could not be decided because of a defect",
         CommitError::Stopped => "the server is stopping; ask again later",

@@ -9,6 +9,7 @@ use event::{Application, BodyNote, Method, Number, ResourceType, Route, Timestam
 use projector::{ProjectorError, View};
 use scim::{Bounds, Resource, ScimError, SearchRequest, Selection};
 use serde_json::Value;
+use store::with_causes;
 
 use crate::address::Address;
 use crate::conditions::Conditions;
@@ -267,7 +268,7 @@ impl Ingest {
                 Asked::Read(Box::new(outcome), missed.map(|missed| (context.clone(), missed)))
             }
             Err(error) => {
-                tracing::error!(error = %error, "a read failed");
+                tracing::error!(error = with_causes(&error), "a read failed");
                 let name = address.resource_type.as_deref();
                 let resource_type =
                     name.map_or(ResourceType::NONE, |name| context.catalog.stored_type(name));

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioExecutor;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
-use store::SecretFolder;
+use store::{SecretFolder, with_causes};
 
 /// An answer with a larger body is not relayed.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
@@ -147,7 +147,7 @@ impl Upstreams {
         let watch = Stopwatch::start();
         let answering = async {
             let response = client.request(request).await.map_err(|error| {
-                let words = words(&error);
+                let words = with_causes(&error);
                 if error.is_connect() { Broken::NotSent(words) } else { Broken::Unknown(words) }
             })?;
             let (head, incoming) = response.into_parts();
@@ -177,23 +177,15 @@ fn relayed(status: StatusCode) -> u16 {
     if status.is_informational() { 502 } else { status.as_u16() }
 }
 
-fn words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
-}
-
 async fn read(body: Body) -> Result<Bytes, String> {
     let mut body = std::pin::pin!(body);
     let mut bytes = Vec::new();
     loop {
         match std::future::poll_fn(|task| body.as_mut().poll_frame(task)).await {
             None => return Ok(bytes.into()),
-            Some(Err(error)) => return Err(format!("its answer broke off: {}", words(&error))),
+            Some(Err(error)) => {
+                return Err(format!("its answer broke off: {}", with_causes(&error)));
+            }
             Some(Ok(frame)) => {
                 let data = frame.into_data().unwrap_or_default();
                 if bytes.len() + data.len() > ANSWER_BYTES_MAX {

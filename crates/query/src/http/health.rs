@@ -21,6 +21,7 @@ pub(super) async fn ready(
     RawQuery(parameters): RawQuery,
 ) -> impl IntoResponse {
     let log = query.committer.check().is_ok();
+    let damage = query.committer.store().damage();
     let store = Arc::clone(query.committer.store());
     // Rows stand at the log's end before the committer runs, and with it whenever it is not
     // poisoned; comparing the two here would find every batch between append and publish.
@@ -32,7 +33,15 @@ pub(super) async fn ready(
     let verbose = parameters.is_some_and(|text| text.split('&').any(is_verbose));
     let text = if verbose {
         let (version, free) = (query.version, query.committer.disk_free_bytes() >> 20);
-        let (log, rows) = (word(log), word(rows));
+        // In our own words, without a path: whoever asks has no token.
+        let log = match &damage.log {
+            Some(_) => "damaged: restore the data folder from a backup; the server's log says more",
+            None => word(log),
+        };
+        let rows = match &damage.rows {
+            Some(_) => "damaged: stop the server and run `provlog rebuild`",
+            None => word(rows),
+        };
         format!("log: {log}\nrows: {rows}\ndisk: {free} MiB free\nversion: {version}\n")
     } else {
         (if ready { "ok" } else { "not ready" }).to_owned()

@@ -1,0 +1,242 @@
+//! The data folder itself: who has it, who may read it, and how a small file in it is replaced.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::error::StoreError;
+
+/// What others than the owner may do.
+const OTHERS: u32 = 0o077;
+/// What the data folder holds when it holds nothing else than ours, the files `*.part` aside. A file
+/// system has its `lost+found` at its root.
+const OURS: [&str; 5] = ["db", "kept", "cursor.key", "admin.token", "lost+found"];
+
+/// A data folder that this process has locked.
+///
+/// The lock is on the folder and not on a file in it: a file can be removed, and whoever comes next
+/// would lock another one of the same name. It ends with the process, however that ends.
+pub(crate) struct Folder {
+    path: PathBuf,
+    handle: File,
+    /// Device and inode: which folder it is, whatever the path leads to later.
+    identity: (u64, u64),
+}
+
+impl Folder {
+    /// Locks the folder, which is made when it is missing, and takes it from others' sight.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`], [`StoreError::NotPrivate`], and what the operating system refuses.
+    pub(crate) fn open(path: &Path) -> Result<Folder, StoreError> {
+        let failed = file_error("create", path);
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        let folder = Folder::lock(path)?;
+        folder.make_private()?;
+        Ok(folder)
+    }
+
+    /// Locks a folder that is there and changes nothing in it.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`], and what the operating system refuses.
+    pub(crate) fn lock(path: &Path) -> Result<Folder, StoreError> {
+        let handle = File::open(path).map_err(file_error("open", path))?;
+        match flock(&handle, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                return Err(StoreError::Locked { folder: path.to_owned() });
+            }
+            Err(error) => return Err(file_error("lock", path)(error.into())),
+        }
+        let metadata = handle.metadata().map_err(file_error("look at", path))?;
+        Ok(Folder { path: path.to_owned(), handle, identity: identity(&metadata) })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the path still leads to the folder that is locked.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAlone`].
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        let found = fs::metadata(&self.path).ok();
+        match found {
+            Some(metadata) if identity(&metadata) == self.identity => Ok(()),
+            Some(_) | None => Err(self.not_alone()),
+        }
+    }
+
+    pub(crate) fn not_alone(&self) -> StoreError {
+        StoreError::NotAlone { folder: self.path.clone() }
+    }
+
+    /// Takes the folder and our files in it from the sight of others. A folder in which others keep
+    /// things is not ours to close.
+    fn make_private(&self) -> Result<(), StoreError> {
+        let metadata = self.handle.metadata().map_err(file_error("look at", &self.path))?;
+        let mode = metadata.mode() & 0o7777;
+        let refuse = |why| StoreError::NotPrivate { folder: self.path.clone(), mode, why };
+        if mode & OTHERS != 0 {
+            if !self.holds_only_ours()? {
+                return Err(refuse("holds other files than ours"));
+            }
+            let private = Permissions::from_mode(mode & 0o700);
+            self.handle.set_permissions(private).map_err(|_| refuse("is somebody else's"))?;
+        }
+        let database = self.path.join("db");
+        let tables = match fs::read_dir(&database) {
+            Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).collect(),
+            Err(_) => vec![],
+        };
+        let beside = OURS.iter().map(|name| self.path.join(name));
+        for path in beside.chain(tables) {
+            // What is not there, and what is a link, has no mode of its own to take back.
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            let mode = metadata.mode() & 0o7777;
+            if (metadata.is_file() || path == database) && mode & OTHERS != 0 {
+                let private = Permissions::from_mode(mode & 0o700);
+                fs::set_permissions(&path, private).map_err(file_error("make private", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn holds_only_ours(&self) -> Result<bool, StoreError> {
+        let failed = file_error("look into", &self.path);
+        for entry in fs::read_dir(&self.path).map_err(&failed)? {
+            let name = entry.map_err(&failed)?.file_name();
+            let ours = name.to_str().is_some_and(|name| {
+                OURS.contains(&name) || name.ends_with(".part") || name.starts_with("db.")
+            });
+            if !ours {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+pub(crate) fn file_error<'a>(
+    attempt: &'static str,
+    path: &'a Path,
+) -> impl Fn(io::Error) -> StoreError + 'a {
+    move |source| StoreError::File { attempt, path: path.to_owned(), source }
+}
+
+/// Replaces a small file that only its owner may read: after return the new one survives a loss of
+/// power, before that the old one does. It is written beside its place as `NAME.part`; a file or link
+/// of that name is removed, and never written through.
+///
+/// # Errors
+/// When the operating system cannot; the old file then still stands.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = Path::new(&part);
+    match fs::remove_file(part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {} // a process that was killed may have left one
+    }
+    // `create_new` follows no link, and only the owner may read it, from its first byte on.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(part, path)?;
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        Some(_) | None => File::open(".")?.sync_all(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_folder_and_our_files_in_it_are_taken_from_others_sight() {
+        let around = tempfile::tempdir().unwrap();
+        let data = around.path().join("data");
+        fs::create_dir_all(data.join("db")).unwrap();
+        for name in ["kept", "cursor.key", "admin.token", "db/000007.sst"] {
+            fs::write(data.join(name), "x").unwrap();
+            fs::set_permissions(data.join(name), Permissions::from_mode(0o644)).unwrap();
+        }
+        for given in [0o755, 0o750, 0o707, 0o711] {
+            fs::set_permissions(&data, Permissions::from_mode(given)).unwrap();
+            drop(Folder::open(&data).unwrap());
+            assert_eq!(mode(&data), 0o700, "{given:o}");
+        }
+        assert_eq!(mode(&data.join("db")), 0o700);
+        for name in ["kept", "cursor.key", "admin.token", "db/000007.sst"] {
+            assert_eq!(mode(&data.join(name)), 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_with_other_files_is_refused_with_the_command_and_left_alone() {
+        let around = tempfile::tempdir().unwrap();
+        let data = around.path().join("data");
+        fs::create_dir(&data).unwrap();
+        fs::write(data.join("letters.txt"), "x").unwrap();
+        fs::set_permissions(&data, Permissions::from_mode(0o1777)).unwrap();
+        let Err(error) = Folder::open(&data) else { panic!("a shared folder was closed") };
+        assert!(error.to_string().contains("chmod -R go-rwx"), "{error}");
+        assert!(error.to_string().contains("1777"), "{error}");
+        assert_eq!(mode(&data), 0o1777);
+        // Closed to others it may hold what it likes.
+        fs::set_permissions(&data, Permissions::from_mode(0o700)).unwrap();
+        Folder::open(&data).unwrap();
+    }
+
+    #[test]
+    fn the_lock_is_on_the_folder_and_a_folder_that_was_moved_is_noticed() {
+        let around = tempfile::tempdir().unwrap();
+        let data = around.path().join("data");
+        let first = Folder::open(&data).unwrap();
+        assert!(matches!(Folder::open(&data), Err(StoreError::Locked { .. })));
+        first.check().unwrap();
+        fs::rename(&data, around.path().join("moved")).unwrap();
+        assert!(matches!(first.check(), Err(StoreError::NotAlone { .. })));
+        let second = Folder::open(&data).unwrap();
+        assert!(matches!(first.check(), Err(StoreError::NotAlone { .. })));
+        second.check().unwrap();
+        drop(first);
+        Folder::open(&around.path().join("moved")).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_replaced_without_following_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("kept"), folder.path().join("other"));
+        fs::write(&other, "theirs").unwrap();
+        for _ in 0..2 {
+            symlink(&other, folder.path().join("kept.part")).unwrap();
+            replace_file(&path, b"ours").unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"ours");
+            assert_eq!(fs::read(&other).unwrap(), b"theirs");
+            assert_eq!(mode(&path), 0o600);
+        }
+        // A dangling one makes no file where it points.
+        symlink(folder.path().join("absent"), folder.path().join("kept.part")).unwrap();
+        replace_file(&path, b"again").unwrap();
+        assert!(!folder.path().join("absent").exists());
+    }
+}

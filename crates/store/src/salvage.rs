@@ -1,0 +1,410 @@
+//! What is left to do with a database that does not open as a whole: the rows are a cache and can go,
+//! and the log can be read without them.
+
+use std::fs::{self, File};
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use event::Seq;
+use rocksdb::{ColumnFamilyDescriptor, DB, DBRecoveryMode};
+
+use crate::error::StoreError;
+use crate::folder::{Folder, file_error};
+use crate::kept::Kept;
+use crate::log::scan;
+use crate::open::{
+    LOG_FAMILY, Options, ROWS_FAMILY, Store, check_manifest, db_options, family_options,
+    row_options,
+};
+use crate::wal;
+
+/// Events are copied in appends of so many bytes.
+const COPY_BYTES: usize = 4 << 20;
+
+/// The families without the rows.
+fn families(options: &Options) -> Vec<ColumnFamilyDescriptor> {
+    [rocksdb::DEFAULT_COLUMN_FAMILY_NAME, LOG_FAMILY]
+        .map(|name| ColumnFamilyDescriptor::new(name, family_options(options)))
+        .into()
+}
+
+/// Opens the log alone, and only to read it: the files of the rows are not looked at. RocksDB's own
+/// log lines go to `scratch`, so that nothing is written into the database's folder.
+pub(crate) fn open_log(
+    database: &Path,
+    options: &Options,
+    scratch: &Path,
+) -> Result<DB, rocksdb::Error> {
+    let mut read_only = rocksdb::Options::default();
+    read_only.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    read_only.set_db_log_dir(scratch);
+    DB::open_cf_descriptors_read_only(&read_only, database, families(options), false)
+}
+
+/// Gives the rows up in a database that does not open because of them. The log is read whole before:
+/// rows go only when there is something to make them of.
+pub(crate) fn discard_rows(database: &Path, options: &Options) -> Result<(), StoreError> {
+    let mut lenient = db_options()?;
+    // Tables that cannot be read are left aside, as long as nobody asks for them.
+    lenient.set_paranoid_checks(false);
+    let mut log = family_options(options);
+    let mut rows = row_options(&log);
+    log.set_disable_auto_compactions(true);
+    rows.set_disable_auto_compactions(true);
+    let families = [
+        (rocksdb::DEFAULT_COLUMN_FAMILY_NAME, log.clone()),
+        (LOG_FAMILY, log),
+        (ROWS_FAMILY, rows),
+    ]
+    .map(|(name, options)| ColumnFamilyDescriptor::new(name, options));
+    let attempt = StoreError::rocks("open the database without its rows");
+    let db = DB::open_cf_descriptors(&lenient, database, families).map_err(attempt)?;
+    scan::<StoreError>(&db, 0, |_, _| Ok(ControlFlow::Continue(())))?;
+    // The next open makes the family again, empty.
+    db.drop_cf(ROWS_FAMILY).map_err(StoreError::rocks("clear the rows"))
+}
+
+/// Makes a new data folder `into` that has the log of the folder `from` and no rows yet, and returns
+/// how many events that are. Nothing in `from` is changed, and none of its rows is read; where the
+/// database's own list of its files is damaged, the log is read from the files that are there.
+///
+/// # Errors
+/// When `into` is there already, when another process has `from`, and when the log is not whole up to
+/// the end that the kept file vouches for: then there is nothing to make a folder of.
+pub fn salvage(from: &Path, into: &Path, options: &Options) -> Result<Seq, StoreError> {
+    let _locked = Folder::lock(from)?;
+    let kept =
+        Kept::read(from)?.ok_or_else(|| StoreError::KeptMissing { path: Kept::path(from) })?;
+    if fs::symlink_metadata(into).is_ok() {
+        return Err(StoreError::Taken { path: into.to_owned() });
+    }
+    // Made beside its place: whatever stands at `into` in the end is whole.
+    let mut part = into.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    if let Err(error) = fs::remove_dir_all(&part)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(file_error("remove", &part)(error)); // left by a run that was killed
+    }
+    let scratch = part.join("salvage");
+    let copied = copy(from, &kept, &part, &scratch, options);
+    let done = copied.and_then(|size| {
+        fs::remove_dir_all(&scratch).map_err(file_error("remove", &scratch))?;
+        fs::rename(&part, into).map_err(file_error("name", into))?;
+        let around = into.parent().filter(|path| !path.as_os_str().is_empty());
+        let around = around.unwrap_or(Path::new("."));
+        let synced = File::open(around).and_then(|folder| folder.sync_all());
+        synced.map_err(file_error("sync", around))?;
+        Ok(size)
+    });
+    if done.is_err() {
+        let _ = fs::remove_dir_all(&part); // half a copy helps nobody
+    }
+    done
+}
+
+fn copy(
+    from: &Path,
+    kept: &Kept,
+    part: &Path,
+    scratch: &Path,
+    options: &Options,
+) -> Result<Seq, StoreError> {
+    let database = from.join("db");
+    let store = Store::create(part, options, kept.log)?;
+    fs::create_dir(scratch).map_err(file_error("create", scratch))?;
+    if let Some(torn) = wal::look(&database, Some(kept))? {
+        // A power loss left it, and RocksDB would have to guess at it: a copy is cut, not the original.
+        if torn.needs_cutting {
+            return copy_repaired(&database, scratch, Some(&torn), kept, &store, options);
+        }
+    }
+    let whole = check_manifest(&database);
+    match whole.map(|()| open_log(&database, options, scratch)) {
+        Ok(Ok(log)) => copy_events(&log, kept, &store),
+        // The list of the files is no use. What the files hold is sorted out in a copy of the folder.
+        Ok(Err(_)) | Err(_) => copy_repaired(&database, scratch, None, kept, &store, options),
+    }
+}
+
+/// The same from a copy of the files whose list RocksDB makes anew from what each of them says.
+/// Tables that were compacted and not removed yet only say the same things twice.
+fn copy_repaired(
+    database: &Path,
+    scratch: &Path,
+    torn: Option<&wal::Torn>,
+    kept: &Kept,
+    store: &Store,
+    options: &Options,
+) -> Result<Seq, StoreError> {
+    let copy = scratch.join("db");
+    fs::create_dir(&copy).map_err(file_error("create", &copy))?;
+    let entries = fs::read_dir(database).map_err(file_error("look into", database))?;
+    for entry in entries {
+        let path = entry.map_err(file_error("look into", database))?.path();
+        let Some(name) = path.file_name() else { continue };
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let linked = match extension {
+            // A table never changes, so a second name is as good as a copy.
+            Some("sst") => fs::hard_link(&path, copy.join(name))
+                .or_else(|_| fs::copy(&path, copy.join(name)).map(|_| ())),
+            Some("log") => fs::copy(&path, copy.join(name)).map(|_| ()),
+            _ => continue,
+        };
+        linked.map_err(file_error("copy", &path))?;
+    }
+    if let Some(torn) = torn {
+        torn.cut(&copy)?;
+    }
+    let mut repair = rocksdb::Options::default();
+    repair.set_db_log_dir(scratch);
+    repair.create_if_missing(true);
+    let repaired = DB::repair(&repair, &copy);
+    repaired.map_err(StoreError::rocks("list the database's files anew"))?;
+    let log = open_log(&copy, options, scratch);
+    copy_events(&log.map_err(StoreError::rocks("open the log alone"))?, kept, store)
+}
+
+/// Copies the log event by event, from the first one without a gap to the end.
+fn copy_events(log: &DB, kept: &Kept, store: &Store) -> Result<Seq, StoreError> {
+    let mut events: Vec<(Seq, Vec<u8>)> = vec![];
+    let (mut size, mut bytes) = (0, 0);
+    scan::<StoreError>(log, 0, |seq, event| {
+        events.push((seq, event.to_vec()));
+        bytes += event.len();
+        size = seq + 1;
+        if bytes >= COPY_BYTES {
+            store.append(&events, false)?;
+            events.clear();
+            bytes = 0;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    store.append(&events, false)?;
+    if size < kept.size {
+        return Err(StoreError::Truncated { found: size, kept: kept.size });
+    }
+    store.flush(true)?;
+    store.sync()?;
+    store.keep(size, kept.alive)?;
+    Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use event::{LogId, Timestamp};
+
+    use super::*;
+    use crate::key;
+    use crate::rows::{ReadRows, RowChanges};
+
+    const EVENTS: Seq = 150;
+
+    /// A log with rows, most of both in tables and some events in the write-ahead log alone, as a
+    /// killed process leaves it.
+    fn killed(folder: &Path) -> PathBuf {
+        let live = folder.join("live");
+        let store = Store::open(&live, &Options::default(), 7).unwrap();
+        store.keep(0, Timestamp(0)).unwrap();
+        for seq in 0..EVENTS {
+            let text = format!("event {seq}").repeat(20);
+            store.append(&[(seq, text.clone().into_bytes())], seq % 3 > 0).unwrap();
+            let rows: RowChanges = [(key::operation(seq), Some(text.into_bytes()))].into();
+            store.publish(&rows, seq + 1, 1).unwrap();
+            if seq % 60 == 59 {
+                store.flush(true).unwrap();
+            }
+        }
+        store.sync().unwrap();
+        store.keep(EVENTS, Timestamp(9)).unwrap();
+        let left = folder.join("left");
+        fs::create_dir_all(left.join("db")).unwrap();
+        let files = store.db.live_files().unwrap().into_iter();
+        let listed = files.map(|file| format!("{} {}\n", file.column_family_name, file.name));
+        fs::write(left.join("db/tables.txt"), listed.collect::<String>()).unwrap();
+        fs::copy(live.join("kept"), left.join("kept")).unwrap();
+        for entry in fs::read_dir(live.join("db")).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), left.join("db").join(entry.file_name())).unwrap();
+        }
+        left
+    }
+
+    /// The tables of a family, as the database said before it was killed.
+    fn tables(data: &Path, family: &str) -> Vec<PathBuf> {
+        let listed = fs::read_to_string(data.join("db/tables.txt")).unwrap();
+        let named = listed.lines().filter_map(|line| line.strip_prefix(family));
+        named.map(|name| data.join("db").join(name.trim_start_matches([' ', '/']))).collect()
+    }
+
+    fn events(store: &Store) -> Seq {
+        let mut next = 0;
+        store
+            .scan_log(0, |seq, bytes| {
+                assert_eq!(bytes, format!("event {seq}").repeat(20).as_bytes());
+                next = seq + 1;
+                Ok::<_, StoreError>(ControlFlow::Continue(()))
+            })
+            .unwrap();
+        next
+    }
+
+    #[test]
+    fn a_new_folder_is_made_of_the_log_whatever_else_is_damaged() {
+        let check = |harm: &dyn Fn(&Path), what: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let left = killed(folder.path());
+            harm(&left);
+            let into = folder.path().join("new");
+            assert_eq!(salvage(&left, &into, &Options::default()).unwrap(), EVENTS, "{what}");
+            let store = Store::open_existing(&into, &Options::default()).unwrap();
+            assert_eq!((events(&store), store.log_id()), (EVENTS, LogId::from_random(7)), "{what}");
+            assert_eq!(store.last_alive(), Some(Timestamp(9)));
+            assert_eq!(store.snapshot().watermark().unwrap(), None);
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "no scraps: {what}");
+            assert_eq!(fs::read_dir(&into).unwrap().count(), 2, "the database and the kept file");
+        };
+        check(&|_| (), "nothing");
+        check(&|data| fs::remove_file(data.join("db/CURRENT")).unwrap(), "no CURRENT");
+        let list = |data: &Path| {
+            let current = fs::read_to_string(data.join("db/CURRENT")).unwrap();
+            data.join("db").join(current.trim_end())
+        };
+        check(&|data| fs::remove_file(list(data)).unwrap(), "no list");
+        check(&|data| fs::write(list(data), "x").unwrap(), "a list of something else");
+        let rows = |data: &Path| tables(data, ROWS_FAMILY);
+        check(&|data| fs::remove_file(&rows(data)[0]).unwrap(), "a table of rows is gone");
+        check(&|data| fs::write(&rows(data)[0], "").unwrap(), "an empty table of rows");
+        check(
+            &|data| {
+                fs::remove_file(list(data)).unwrap();
+                fs::write(&rows(data)[0], "x").unwrap();
+            },
+            "both",
+        );
+    }
+
+    #[test]
+    fn a_log_that_is_not_whole_makes_no_folder() {
+        let check = |harm: &dyn Fn(&Path), expected: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let left = killed(folder.path());
+            harm(&left);
+            let into = folder.path().join("new");
+            let error = salvage(&left, &into, &Options::default()).unwrap_err();
+            let words = crate::with_causes(&error);
+            assert!(words.contains(expected), "{expected}: {words}");
+            assert!(!into.exists() && !folder.path().join("new.part").exists());
+        };
+        let log = |data: &Path| tables(data, LOG_FAMILY);
+        let list = |data: &Path| {
+            let current = fs::read_to_string(data.join("db/CURRENT")).unwrap();
+            data.join("db").join(current.trim_end())
+        };
+        check(&|data| fs::remove_file(&log(data)[0]).unwrap(), "the log is damaged");
+        check(
+            &|data| {
+                fs::remove_file(&log(data)[0]).unwrap();
+                fs::remove_file(list(data)).unwrap();
+            },
+            "the log is damaged",
+        );
+        check(
+            &|data| {
+                let mut bytes = fs::read(&log(data)[0]).unwrap();
+                bytes[100] ^= 1;
+                fs::write(&log(data)[0], bytes).unwrap();
+            },
+            "the log is damaged",
+        );
+        check(&|data| fs::remove_file(data.join("kept")).unwrap(), "kept");
+        check(
+            &|data| {
+                for path in wal::files(&data.join("db")).unwrap() {
+                    fs::remove_file(path).unwrap();
+                }
+            },
+            "the log is damaged: it ends after 120 events, but 150 were synced",
+        );
+
+        let folder = tempfile::tempdir().unwrap();
+        let left = killed(folder.path());
+        let error = salvage(&left, &left, &Options::default()).unwrap_err();
+        assert!(matches!(error, StoreError::Taken { .. }), "{error}");
+    }
+
+    #[test]
+    fn rows_that_cannot_be_opened_are_told_from_the_log_and_given_up() {
+        let check = |harm: &dyn Fn(&Path)| {
+            let folder = tempfile::tempdir().unwrap();
+            let left = killed(folder.path());
+            harm(&tables(&left, ROWS_FAMILY)[0]);
+            let Err(error) = Store::open_existing(&left, &Options::default()) else {
+                panic!("it opened")
+            };
+            assert!(matches!(error, StoreError::RowsUnreadable { .. }), "{error:?}");
+            assert!(error.to_string().contains("`provlog rebuild --data DIR`"), "{error}");
+            let (store, damage) = Store::open_for_rebuild(&left, &Options::default()).unwrap();
+            assert!(matches!(damage, Some(StoreError::RowsUnreadable { .. })));
+            assert_eq!(events(&store), EVENTS);
+            assert_eq!(store.snapshot().watermark().unwrap(), None);
+            drop(store);
+            assert_eq!(events(&Store::open_existing(&left, &Options::default()).unwrap()), EVENTS);
+        };
+        check(&|table| fs::remove_file(table).unwrap());
+        check(&|table| fs::write(table, "").unwrap());
+        check(&|table| {
+            let bytes = fs::read(table).unwrap();
+            fs::write(table, &bytes[..bytes.len() - 1]).unwrap();
+        });
+    }
+
+    #[test]
+    fn a_row_that_is_needed_and_one_that_is_only_looked_at_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = killed(folder.path());
+        for table in tables(&left, ROWS_FAMILY) {
+            let mut bytes = fs::read(&table).unwrap();
+            bytes[100] ^= 1;
+            fs::write(&table, bytes).unwrap();
+        }
+        let store = Store::open_existing(&left, &Options::default()).unwrap();
+        assert_eq!(
+            store.scrub_log(0, EVENTS, usize::MAX, |_, _| Ok::<_, StoreError>(())).unwrap(),
+            EVENTS
+        );
+        let error = store.scrub_rows(&[], usize::MAX).unwrap_err();
+        assert!(matches!(error, StoreError::RowsUnreadable { .. }), "{error}");
+        assert!(!store.needs_rebuild());
+        store.snapshot().get(&key::operation(3)).unwrap_err();
+        assert!(store.needs_rebuild());
+        let damage = store.damage();
+        assert!(damage.rows.is_some_and(|words| words.contains("rows are damaged")));
+        assert_eq!(damage.log, None);
+    }
+
+    #[test]
+    fn a_scrub_goes_on_where_it_stopped_and_names_a_missing_event() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_existing(&killed(folder.path()), &Options::default()).unwrap();
+        let (mut next, mut pieces) = (0, 0);
+        while next < EVENTS {
+            next = store.scrub_log(next, EVENTS, 5_000, |_, _| Ok::<_, StoreError>(())).unwrap();
+            pieces += 1;
+        }
+        assert!(pieces > 5, "{pieces}");
+        let error = store.scrub_log(0, EVENTS + 1, usize::MAX, |_, _| Ok::<_, StoreError>(()));
+        assert!(matches!(error, Err(StoreError::Gap { expected: EVENTS })));
+        let (mut from, mut seen) = (vec![], 0);
+        loop {
+            let (next, rows, _) = store.scrub_rows(&from, 5_000).unwrap();
+            seen += rows;
+            let Some(next) = next else { break };
+            assert!(next > from);
+            from = next;
+        }
+        assert!(seen > 0);
+    }
+}

@@ -1,0 +1,154 @@
+//! What a start does with the folder that it finds, and what a start that fails leaves behind.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::harness::server::{Client, Server, provlog, run, user};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// The reasons of all gaps.
+fn gaps(server: &Server) -> Vec<String> {
+    let coverage = server.admin().get("/api/v1/operations").body["coverage"].clone();
+    let gaps = coverage["gaps"].as_array().unwrap().clone();
+    gaps.iter().map(|gap| gap["reason"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_folder_that_others_can_read_is_closed_to_them() {
+    let around = tempfile::tempdir().unwrap();
+    let data = around.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+    let server = Server::start(&data);
+    server.add_app("boat").post("/Users", &user("mira"));
+    server.stop();
+    assert_eq!(mode(&data), 0o700);
+    let tables: Vec<_> =
+        fs::read_dir(data.join("db")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(tables.iter().any(|path| path.extension().is_some_and(|one| one == "sst")));
+    for path in &tables {
+        assert_eq!(mode(path) & 0o077, 0, "{}", path.display());
+    }
+    // As a copy that was made with other tools comes back.
+    fs::set_permissions(&data, Permissions::from_mode(0o775)).unwrap();
+    for path in tables.iter().chain([&data.join("admin.token"), &data.join("db")]) {
+        let more = mode(path) | 0o055;
+        fs::set_permissions(path, Permissions::from_mode(more)).unwrap();
+    }
+    Server::start(&data).stop();
+    assert_eq!((mode(&data), mode(&data.join("db"))), (0o700, 0o700));
+    assert_eq!(mode(&data.join("admin.token")), 0o600);
+
+    let shared = around.path().join("shared");
+    fs::create_dir(&shared).unwrap();
+    fs::set_permissions(&shared, Permissions::from_mode(0o755)).unwrap();
+    fs::write(shared.join("letter.txt"), "x").unwrap();
+    let Err(refused) = Server::start_with(&shared, &[], &[]) else { panic!("it started") };
+    assert!(refused.contains("run `chmod -R go-rwx"), "{refused}");
+    assert_eq!((mode(&shared), fs::read_dir(&shared).unwrap().count()), (0o755, 1));
+}
+
+#[test]
+fn a_second_server_is_refused_though_the_lock_file_of_the_database_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    let scim = server.add_app("boat");
+    for remove in [false, true] {
+        if remove {
+            fs::remove_file(data.join("db/LOCK")).unwrap();
+        }
+        let Err(refused) = Server::start_with(&data, &[], &[]) else { panic!("it started") };
+        assert!(refused.contains("is in use by another process"), "{refused}");
+        for command in ["digest", "rebuild"] {
+            let output = run(provlog().arg(command).arg("--data").arg(&data));
+            assert_eq!(output.status.code(), Some(1));
+            let words = String::from_utf8(output.stderr).unwrap();
+            assert!(words.contains("is in use by another process"), "{words}");
+        }
+    }
+    assert_eq!(scim.post("/Users", &user("mira")).status, 201);
+    server.stop();
+}
+
+#[test]
+fn a_folder_that_is_moved_away_from_a_running_server_stops_it_writing() {
+    let around = tempfile::tempdir().unwrap();
+    let data = around.path().join("data");
+    let server = Server::start(&data);
+    let scim = server.add_app("boat");
+    let admin = server.admin();
+    fs::rename(&data, around.path().join("moved")).unwrap();
+    let other = Server::start(&data);
+    // The kept file is due a second after a write: until then the move is not noticed.
+    while scim.post("/Users", &user("mira")).status != 503 {
+        std::thread::yield_now();
+    }
+    assert_eq!(admin.get("/readyz").status, 503);
+    assert!(server.log_lines().contains("is not this process's alone any more"));
+    server.kill();
+    other.stop();
+    // Both logs are whole.
+    Server::start(&data).stop();
+    Server::start(&around.path().join("moved")).stop();
+}
+
+const PROFILE: &str = r#"name = "paperboat"
+title = "Paperboat"
+[[versions]]
+[versions.users]
+attributes = ["userName"]
+"#;
+
+#[test]
+fn a_start_that_fails_reads_later_as_no_killed_recorder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, profiles) = (folder.path().join("data"), folder.path().join("profiles"));
+    fs::create_dir(&profiles).unwrap();
+    fs::write(profiles.join("paperboat.toml"), PROFILE).unwrap();
+    let flags = ["--profiles", profiles.to_str().unwrap()];
+    let server = Server::start_with(&data, &flags, &[]).unwrap();
+    let body = json!({"application": "boat", "profile": "paperboat"});
+    assert_eq!(server.admin().post("/api/v1/apps", &body).status, 201);
+    server.stop();
+    let size = || {
+        let text = fs::read_to_string(data.join("kept")).unwrap();
+        let size = text.lines().find_map(|line| line.strip_prefix("size ")).unwrap();
+        size.parse::<u64>().unwrap()
+    };
+    let before = size();
+    let Err(refused) = Server::start_with(&data, &[], &[]) else { panic!("it started") };
+    assert!(refused.contains("has the profile paperboat"), "{refused}");
+    assert_eq!(size(), before);
+
+    let server = Server::start_with(&data, &flags, &[]).unwrap();
+    assert_eq!(gaps(&server), ["recorder stopped"]);
+    server.stop();
+}
+
+#[test]
+fn a_start_that_fails_after_it_was_recorded_records_its_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    // Where the first token should stand there is a folder with something in it.
+    fs::create_dir_all(data.join("admin.token/full")).unwrap();
+    fs::set_permissions(&data, Permissions::from_mode(0o700)).unwrap();
+    let Err(refused) = Server::start_with(&data, &[], &[]) else { panic!("it started") };
+    assert!(refused.contains("admin.token: "), "the cause is told: {refused}");
+    fs::remove_dir_all(data.join("admin.token")).unwrap();
+    let server = Server::start(&data);
+    assert_eq!(gaps(&server), ["recorder stopped"]);
+    server.stop();
+
+    // The first token is made once.
+    let scim = Server::start(&data);
+    let token = fs::read_to_string(data.join("admin.token")).unwrap();
+    assert_eq!(Client::new(&scim.url, token.trim()).get("/api/v1/apps").status, 200);
+    scim.stop();
+}
