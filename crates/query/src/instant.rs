@@ -6,6 +6,8 @@ use chrono::{
 use chrono_tz::Tz;
 use event::Timestamp;
 
+use crate::duration;
+
 /// For what an instant stands; it decides what a date means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
@@ -121,20 +123,7 @@ fn of_date(date: NaiveDate, role: Role, zone: Zone) -> Option<Timestamp> {
 }
 
 fn relative(back: &str, now: Timestamp) -> Option<Timestamp> {
-    let (unit_at, unit) = back.char_indices().last()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        'w' => 7 * 86_400,
-        _ => return None,
-    };
-    let count = &back[..unit_at];
-    if !count.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let micros = count.parse::<i64>().ok()?.checked_mul(seconds * 1_000_000)?;
+    let micros = i64::try_from(duration::seconds(back)?).ok()?.checked_mul(1_000_000)?;
     Some(Timestamp(now.0.checked_sub(micros)?))
 }
 

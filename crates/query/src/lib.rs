@@ -19,6 +19,7 @@ mod caller;
 mod claimed;
 mod coverage;
 mod cursor;
+mod duration;
 mod entry;
 mod error;
 pub mod export;

@@ -87,7 +87,7 @@ const REPORTS: &[Report] = &[
             Parameter {
                 name: "within",
                 value_name: "DURATION",
-                help: "How soon an account has to be off, such as PT24H, which it is when missing",
+                help: "How soon an account has to be off, such as 24h, which it is when missing",
                 words: "within",
                 is_required: false,
                 read: str::to_owned,
