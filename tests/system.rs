@@ -45,6 +45,8 @@ mod cases {
     mod exports;
     mod fairness;
     mod graph;
+    mod import_edges;
+    mod import_files;
     mod imports;
     mod large_groups;
     mod offline_token;

@@ -207,9 +207,11 @@ pub fn record(seed: &Seed, id: usize, now: Timestamp, sent: &[Sent]) -> Value {
     let kind = if is_group { "Group" } else { "User" };
     let called = if is_group { format!("group-{}", seed.name % 4) } else { name.clone() };
     let mut source = json!({"UserPrincipalName": name});
-    if is_group {
+    // Logs of some years name the person in a step alone.
+    if is_group || [6, 7].contains(&seed.twist) {
         source = json!({});
     }
+    let steps = steps(seed, status, (&called, target.as_deref()));
     json!({
         "id": format!("6f0c9e0a-2f3d-4c55-9f0e-{id:012}"),
         "activityDateTime": at,
@@ -219,7 +221,7 @@ pub fn record(seed: &Seed, id: usize, now: Timestamp, sent: &[Sent]) -> Value {
         "provisioningAction": action,
         "durationInMilliseconds": 100 + id,
         "provisioningStatusInfo": {"status": status, "errorInformation": error},
-        "provisioningSteps": steps(seed, status),
+        "provisioningSteps": steps,
         "modifiedProperties": modified,
         "sourceIdentity": {"id": format!("source-{called}"), "displayName": format!("{called} Ness"),
             "identityType": kind, "details": source},
@@ -228,7 +230,7 @@ pub fn record(seed: &Seed, id: usize, now: Timestamp, sent: &[Sent]) -> Value {
     })
 }
 
-fn steps(seed: &Seed, status: &str) -> Vec<Value> {
+fn steps(seed: &Seed, status: &str, (called, target): (&str, Option<&str>)) -> Vec<Value> {
     let import = ["EntryImportAdd", "EntryImportUpdate", "EntryImportDelete"];
     let mut imported = Map::new();
     if seed.step < 4 {
@@ -236,6 +238,9 @@ fn steps(seed: &Seed, status: &str) -> Vec<Value> {
     }
     if let Some(role) = ["Default Access", "Crew"].get(usize::from(seed.twist)) {
         imported.insert("appRoleAssignments".into(), (*role).into());
+    }
+    if seed.twist == 6 {
+        imported.insert("userPrincipalName".into(), called.into());
     }
     let mut steps = vec![json!({
         "name": import[usize::from(seed.step % 3)], "provisioningStepType": "import",
@@ -257,6 +262,22 @@ fn steps(seed: &Seed, status: &str) -> Vec<Value> {
     steps.extend(details.map(|details| {
         json!({"name": "EntrySynchronizationScoping", "provisioningStepType": "scoping",
             "status": "success", "description": "Checks ran.", "details": details})
+    }));
+    if seed.twist == 7 {
+        steps.push(json!({"name": "EntryExportUpdate", "provisioningStepType": "export",
+            "status": "success", "description": "", "details": {"ReportableIdentifier": called}}));
+    }
+    // The account was looked for in the application, and found or not.
+    let there = match (seed.step, target) {
+        (4, _) => Some(json!({})),
+        (5, Some(id)) => Some(json!({"id": id, "title": "seen", "active": bit(6)})),
+        (5, None) => Some(json!({"userName": called})),
+        _ => None,
+    };
+    steps.extend(there.map(|details| {
+        let name = ["EntryImport", "EntryImportByMatchingProperty"][usize::from(seed.status % 2)];
+        json!({"name": name, "provisioningStepType": "matching", "status": "success",
+            "description": "It was looked for.", "details": details})
     }));
     let matched = ["EntrySynchronizationAdd", "EntrySynchronizationUpdate"];
     if let Some(name) = matched.get(usize::from(seed.skip)) {

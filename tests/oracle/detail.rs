@@ -77,8 +77,8 @@ fn request(known: &Known<'_>, event: &Event) -> Map<String, Value> {
         _ => imports::explaining(known, event),
     };
     for name in ["jobId", "cycleId", "changeId"] {
-        let last = joined.last().and_then(|(entry, _)| any_row(known, entry).remove(name));
-        row.insert(name.into(), last.unwrap_or_default());
+        let surest = joined.first().and_then(|(entry, _)| any_row(known, entry).remove(name));
+        row.insert(name.into(), surest.unwrap_or_default());
     }
     let joined = joined.into_iter().map(|(entry, confidence)| {
         let told = any_row(known, entry);

@@ -68,6 +68,64 @@ fn steps(said: &Value) -> Vec<Value> {
     said["provisioningSteps"].as_array().cloned().unwrap_or_default()
 }
 
+/// What the source read in the application: the details of the last step of matching that found something,
+/// else the bare id of an account that it found nothing to change of.
+fn read_there(said: &Value) -> Option<Map<String, Value>> {
+    let told = |details: &Map<String, Value>| {
+        ["id", "userName", "externalId", "active"].iter().any(|name| {
+            details.get(*name).and_then(Value::as_str).is_some_and(|text| !text.is_empty())
+        })
+    };
+    let found = steps(said).into_iter().filter(|step| {
+        step["provisioningStepType"] == "matching"
+            && step["status"] == "success"
+            && step["name"].as_str().is_some_and(|name| name.starts_with("EntryImport"))
+    });
+    let mut found = found.filter_map(|step| step["details"].as_object().cloned());
+    if let Some(details) = found.rfind(told) {
+        return Some(details);
+    }
+    let is_redundant = steps(said).iter().any(|step| {
+        step["name"] == "EntrySynchronizationSkip"
+            && step["details"]["SkipReason"] == "RedundantExport"
+    });
+    let id = text(said, "/targetIdentity/id").filter(|_| is_redundant)?;
+    Some(Map::from_iter([("id".to_owned(), id.into())]))
+}
+
+/// Whether the source saw the account.
+pub fn was_seen(said: &Value) -> bool {
+    read_there(said).is_some()
+}
+
+/// The id of the account in the application.
+fn target(said: &Value) -> Option<String> {
+    let of_target = text(said, "/targetIdentity/id").map(str::to_owned);
+    of_target.or_else(|| read_there(said)?.get("id")?.as_str().map(str::to_owned))
+}
+
+/// What the source calls a person: in the identity, else in a step, else as it was written.
+fn called(said: &Value) -> Option<String> {
+    let of_steps = |name: &str| {
+        steps(said).iter().find_map(|step| {
+            let text = step["details"][name].as_str()?;
+            (!text.is_empty()).then(|| text.to_owned())
+        })
+    };
+    if let Some(name) = text(said, "/sourceIdentity/details/UserPrincipalName") {
+        return Some(name.to_owned());
+    }
+    if text(said, "/sourceIdentity/identityType") != Some("User") {
+        return None;
+    }
+    let written = written(said).into_iter().find(|(path, ..)| path == "userName");
+    let written = written.and_then(|(_, _, new)| new).filter(|name| !name.is_empty());
+    of_steps("userPrincipalName")
+        .or(written)
+        .or_else(|| of_steps("userName"))
+        .or_else(|| of_steps("ReportableIdentifier"))
+}
+
 type Modified = (String, Option<String>, Option<String>);
 
 /// Path, old and new value of what was written.
@@ -169,10 +227,10 @@ pub fn row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
     }
     let called = text(&said, "/sourceIdentity/displayName").or(text(&said, "/activityDisplayName"));
     for (from, to, claimed) in [
-        ("userId", "resourceId", text(&said, "/targetIdentity/id")),
-        ("userName", "userName", text(&said, "/sourceIdentity/details/UserPrincipalName")),
+        ("userId", "resourceId", target(&said)),
+        ("userName", "userName", self::called(&said)),
         ("externalId", "externalId", None),
-        ("displayName", "displayName", called),
+        ("displayName", "displayName", called.map(str::to_owned)),
     ] {
         // What the record calls them goes before what the source does.
         let recorded = who.remove(from).filter(|value| !value.is_null());
@@ -185,6 +243,12 @@ pub fn row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
 pub fn explained(known: &Known<'_>, event: &Event) -> Option<(Seq, &'static str)> {
     let entry = imported_of(event)?;
     if entry.number == Number::NOBODY || entry.action == Action::Other {
+        return None;
+    }
+    let told = target(&said(event));
+    let id = id_of(known, event.header.application, entry.number);
+    // It is about another account of the same person.
+    if told.as_deref().is_some_and(|told| id.as_str().is_some_and(|id| id != told)) {
         return None;
     }
     let mut best: Option<(u8, i64, Seq)> = None;
@@ -232,7 +296,7 @@ fn is_certain(known: &Known<'_>, entry: &Event, request: &Event) -> bool {
     let said = said(entry);
     let number = number_of(entry);
     let id = id_of(known, entry.header.application, number);
-    if text(&said, "/targetIdentity/id") != id.as_str() || id.is_null() {
+    if target(&said).as_deref() != id.as_str() || id.is_null() {
         return false;
     }
     let mut changed = BTreeMap::new();
@@ -265,14 +329,19 @@ fn is_certain(known: &Known<'_>, entry: &Event, request: &Event) -> bool {
     }
 }
 
-/// The entries that explain a request, oldest first.
+/// The entries that explain a request: the surest first, of equally sure ones the newest.
 pub fn explaining<'a>(known: &Known<'a>, request: &Event) -> Vec<(&'a Event, &'static str)> {
     let entries = entries(known, request.header.application).into_iter();
     let of_it = entries.filter_map(|entry| {
         let (seq, confidence) = explained(known, entry)?;
         (seq == request.seq).then_some((entry, confidence))
     });
-    of_it.collect()
+    let mut of_it: Vec<_> = of_it.collect();
+    of_it.reverse();
+    let rank =
+        |confidence| ["certain", "probable", "possible"].iter().position(|one| *one == confidence);
+    of_it.sort_by_key(|(_, confidence)| rank(*confidence));
+    of_it
 }
 
 /// An account as the log of a provider tells of it.
@@ -313,14 +382,40 @@ impl Account {
     fn take(&mut self, event: &Event) {
         let (entry, said) = (imported_of(event).expect("an entry"), said(event));
         let owned = |path| text(&said, path).map(str::to_owned);
-        self.user_name =
-            owned("/sourceIdentity/details/UserPrincipalName").or(self.user_name.take());
+        if entry.source != Source::Provisioning {
+            return;
+        }
+        self.user_name = called(&said).or(self.user_name.take());
         self.display_name = owned("/sourceIdentity/displayName").or(self.display_name.take());
+        if let Some(mut there) = read_there(&said) {
+            self.id = there
+                .remove("id")
+                .and_then(|id| id.as_str().map(str::to_owned))
+                .or(target(&said))
+                .or(self.id.take());
+            // Whoever was not known counts as active.
+            self.active = self.active || !self.is_there;
+            self.is_there = true;
+            self.created = self.created.or(Some((entry.occurred_at, event.seq)));
+            self.deleted = None;
+            match there.remove("active").as_ref().and_then(Value::as_str) {
+                Some("True") => self.active = true,
+                Some("False") => self.active = false,
+                _ => {}
+            }
+            for (path, value) in there {
+                if let Some(value) = value.as_str() {
+                    self.values.insert(path, value.to_owned());
+                }
+            }
+            let off = (entry.occurred_at, event.seq);
+            self.off = if self.active { None } else { self.off.or(Some(off)) };
+        }
         let writes = [Action::Create, Action::Update, Action::Disable];
         if entry.status != Status::Success {
             return;
         }
-        self.id = owned("/targetIdentity/id").or(self.id.take());
+        self.id = target(&said).or(self.id.take());
         if entry.action == Action::Delete {
             (self.is_there, self.active) = (false, false);
             (self.created, self.deleted) = (None, Some(event.seq));
@@ -427,6 +522,7 @@ pub fn user(known: &Known<'_>, asked: &Asked) -> Expected {
         .with("exists", exists)
         .with("existsSeq", seq)
         .with("basis", "imported")
+        .with("startKnown", false)
         .with("resource", account.is_there.then(|| account.resource()))
         .with("rowCount", u64::from(account.is_there))
         .with_gaps(holes)

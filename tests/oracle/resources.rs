@@ -75,10 +75,11 @@ pub fn ever(
             Fact::Imported(entry) => entry.resource_type,
             _ => continue,
         };
+        let is_of_a_client = matches!(event.header.fact, Fact::Operation(_));
         for (number, changes) in changes_of(event) {
             if let Some(mention) = &changes.mention
-                // An id is unique whatever it is of.
-                && (about == kind || attribute == "id")
+                // A group's list of members does not say of what an id is.
+                && (about == kind || (attribute == "id" && is_of_a_client))
                 && mention.attribute.name() == attribute
                 && same(attribute, &mention.value, value)
             {

@@ -235,6 +235,9 @@ fn matched(evidence: &Evidence<'_>) -> Value {
         return node("matched", word(is_there), &[lookup.seq], vec![]);
     }
     for event in &evidence.entries {
+        if imports::was_seen(&imports::said(event)) {
+            return node("matched", "yes", &[event.seq], vec![]);
+        }
         for (step, state) in
             [("EntrySynchronizationAdd", "no"), ("EntrySynchronizationUpdate", "yes")]
         {
@@ -293,6 +296,16 @@ fn cause_of(
     if let Some(since) = since {
         entries.retain(|event| (imports::occurred(event), event.seq) >= since);
         entries.reverse();
+    }
+    if off.is_some() {
+        let how_sure = |event: &&Event| {
+            let sure = imports::explained(known, event).map(|(_, confidence)| confidence);
+            ["certain", "probable", "possible"]
+                .iter()
+                .position(|one| Some(*one) == sure)
+                .unwrap_or(3)
+        };
+        entries.sort_by_key(how_sure);
     }
     for event in entries {
         let entry = imports::imported_of(event).expect("an entry");

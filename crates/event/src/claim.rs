@@ -41,6 +41,8 @@ pub enum CodeKind {
     Change = 4,
     /// The provider's job.
     Job = 5,
+    /// The application at the provider, by the id of its service principal.
+    ServicePrincipal = 6,
 }
 
 impl CodeKind {
@@ -52,6 +54,7 @@ impl CodeKind {
             3 => Some(CodeKind::Cycle),
             4 => Some(CodeKind::Change),
             5 => Some(CodeKind::Job),
+            6 => Some(CodeKind::ServicePrincipal),
             _ => None,
         }
     }
@@ -66,6 +69,15 @@ impl Imported {
         let found = self.codes.iter().find(|(one, _)| *one == kind);
         found.map(|(_, text)| text.as_str())
     }
+}
+
+/// Which application at the provider the event's application is: entries of its logs about another one
+/// are kept out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServicePrincipalSet {
+    /// The id of its service principal, at most [`Imported::CODE_BYTES_MAX`] bytes; none when that is not
+    /// known any more.
+    pub id: Option<String>,
 }
 
 /// A log of a provider.

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::claim::{Access, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded};
+use crate::claim::{
+    Access, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded, ServicePrincipalSet,
+};
 use crate::clock::Timestamp;
 use crate::id::{Application, Attribute, Credential, Number, Seq};
 
@@ -71,6 +73,8 @@ pub enum Fact {
     ApplicationAdded(ApplicationAdded),
     /// Where the requests of an application are sent on to.
     UpstreamSet(UpstreamSet),
+    /// Which application at the provider an application is.
+    ServicePrincipalSet(ServicePrincipalSet),
     /// A token was issued.
     CredentialAdded(CredentialAdded),
     /// A token was taken back.

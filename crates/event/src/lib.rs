@@ -19,7 +19,8 @@ mod stored {
 
 pub use action::{Action, Status};
 pub use claim::{
-    Access, CodeKind, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded, Source,
+    Access, CodeKind, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded,
+    ServicePrincipalSet, Source,
 };
 pub use clock::{Clock, ManualClock, Stopwatch, Timestamp};
 pub use event::{

@@ -1,42 +1,435 @@
-//! Entries of Microsoft Entra's logs, out of every form in which they are exported.
+//! Imported entries become events: each once, with the number of whom it is about.
+//!
+//! An entry is a claim beside the record and changes no state. Its person or resource gets a number as
+//! everybody does, at the first mention: the one whose SCIM id the entry names, else whoever the
+//! provider called so before, else whoever bears the name.
 //!
 //! ```text
-//!  files ──▶ detect       which form
-//!            Records      JSON of any size becomes records, broken ones reported     split, scan
-//!            PortalCsv    the portal's three CSV files become such records too       rows, headings
-//!  record ─▶ understand   one normal form for all of them
-//!            forms        out of the envelope
-//!            shape        into Graph's spelling, by a table of members
-//!            settle       what is said twice goes to one place
-//!            provisioning, audit   the typed members
+//!  body ─▶ dates      which of day and month is first, of all lines
+//!          principal  which lines are of this application
+//!          decide     256 entries at a time: those that are not known become events
 //! ```
-//!
-//! Nothing here knows a store or a server. What is read is untrusted: sizes, depths and counts are
-//! bounded, and no message repeats what a record holds.
 
-mod audit;
-mod detect;
-mod entry;
-mod form;
-mod forms;
-mod headings;
-mod portal_csv;
-mod provisioning;
-mod record;
-mod rows;
-mod scan;
-mod settle;
-mod shape;
-mod split;
-#[cfg(test)]
-mod tests;
-mod time;
-mod window;
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
 
-pub use detect::{HEAD_BYTES, Undetected, detect};
-pub use entry::{Action, Entry, Kind, Modified, Refused, Source, Status};
-pub use form::{Form, NoSuchForm};
-pub use forms::understand;
-pub use portal_csv::{PortalCsv, PortalCsvError};
-pub use record::{ImportError, Outcome, import};
-pub use split::{RECORD_BYTES_MAX, Record, Records};
+use entra_log::{DateOrder, Dates, Entry, Kind, Refused, Undecided, understand};
+use event::{
+    Application, CodeKind, Content, Fact, ImportBatch, Imported, Origin, Part, ResourceType,
+    ServicePrincipalSet, Timestamp,
+};
+use projector::{
+    CommitError, Committer, Decision, Draft, Durability, ProjectorError, Revoked, Stamp, View,
+};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use people::People;
+pub use principal::Principal;
+use principal::choose;
+
+mod people;
+mod principal;
+
+/// So many entries are decided at once; SCIM requests that wait meanwhile wait for a few milliseconds.
+const ENTRIES_PER_DECISION: usize = 256;
+/// So many refusals are told one by one; the others are counted.
+const REFUSALS_MAX: usize = 1_000;
+
+/// An entry that is further ahead of the clock has a wrong time: ours and the provider's clock differ by
+/// less.
+const AHEAD_MICROS_MAX: i64 = 86_400 * 1_000_000;
+
+/// How the records of one request are to be taken.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What the requests of one import have in common.
+    pub run: u64,
+    /// Whether day or month is first in dates with slashes; found out from the request's own records
+    /// when it is not given.
+    pub dates: Option<DateOrder>,
+    /// The id of the service principal whose entries are this application's; the one that the application
+    /// knows for its own when it is not given.
+    pub service_principal: Option<String>,
+    /// Whether to list the entries of other applications one by one.
+    pub lists_others: bool,
+    /// Look at the records and record nothing.
+    pub is_check: bool,
+}
+
+/// What came of the records of one request.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// How many records there were.
+    pub read: u32,
+    /// How many were recorded.
+    pub new: u32,
+    /// How many had been imported before.
+    pub known: u32,
+    /// How many could not be understood.
+    pub refused: u32,
+    /// Where, counted from 1, and why; the first thousand.
+    pub refusals: Vec<(u32, Refused)>,
+    /// How many are no entries of the provider's provisioning or audit log.
+    pub passed_over: u32,
+    /// How many are entries of other applications, which were kept out.
+    pub of_others: u32,
+    /// Those of them that were asked for, the first thousand: the line, the entry's id and its service
+    /// principal's.
+    pub others: Vec<(u32, String, String)>,
+    /// The service principals of those that were kept out; of a check, of all entries.
+    pub principals: Vec<Principal>,
+    /// Of a check: the service principals whose entries were imported before.
+    pub before: Vec<String>,
+    /// The application's own service principal, when it is known by now.
+    pub own: Option<String>,
+}
+
+impl Outcome {
+    fn refuse(&mut self, line: u32, refused: Refused) {
+        self.refused += 1;
+        if self.refusals.len() < REFUSALS_MAX {
+            self.refusals.push((line, refused));
+        }
+    }
+
+    /// Adds what came of later lines.
+    fn add(&mut self, later: Outcome) {
+        let Outcome { read, refused, refusals, passed_over, .. } = later;
+        self.read += read;
+        self.refused += refused;
+        self.passed_over += passed_over;
+        let left = REFUSALS_MAX.saturating_sub(self.refusals.len());
+        self.refusals.extend(refusals.into_iter().take(left));
+    }
+
+    /// Keeps out what is of another application than `own`.
+    fn keep_out(&mut self, entries: &mut Vec<Ready>, own: &str, lists: bool) {
+        entries.retain(|ready| {
+            let Some(principal) = ready.principal.as_ref().filter(|one| one.id != own) else {
+                return true;
+            };
+            self.of_others += 1;
+            principal::count(&mut self.principals, principal, 1);
+            if lists && self.others.len() < REFUSALS_MAX {
+                self.others.push((ready.line, ready.entry.id.clone(), principal.id.clone()));
+            }
+            false
+        });
+    }
+}
+
+/// Why records are not imported; those before may have been.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The log takes nothing now.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The clock is not believed, or the disk is nearly full.
+    #[error("the log takes no imports now: its clock is wrong, or its disk is nearly full")]
+    Refused,
+    /// The credential that imports was revoked meanwhile.
+    #[error(transparent)]
+    Revoked(#[from] Revoked),
+    /// Day and month cannot be told apart.
+    #[error(transparent)]
+    Dates(#[from] Undecided),
+    /// Several applications of the provider are in the records, and none of them is known for this one.
+    #[error(
+        "the records are of several applications at the provider, and which of them is this one is not \
+         known: {}; choose one with `servicePrincipal`", principal::list(.0)
+    )]
+    Several(Vec<Principal>),
+    /// The application is another one at the provider.
+    #[error("the application has another service principal; it is changed with its settings")]
+    NotOwn,
+    /// A defect.
+    #[error("the records could not be understood because of a defect")]
+    Defect,
+}
+
+/// An entry on its way into an event.
+struct Ready {
+    line: u32,
+    entry: Entry,
+    /// The application at the provider that it is of.
+    principal: Option<Principal>,
+    /// The entry as canonical JSON.
+    text: Vec<u8>,
+}
+
+/// Records the entries of a body that has one record of a provider's log in each line. What is known by
+/// its id is not recorded again.
+///
+/// # Errors
+/// When the records do not tell what has to be known of all of them, before any is recorded; or when the
+/// log takes nothing: records before that place were imported.
+pub async fn import(
+    committer: &Committer,
+    application: Application,
+    origin: Origin,
+    options: Options,
+    body: Vec<u8>,
+) -> Result<Outcome, ImportError> {
+    // Thousands of entries wait with the application's requests, and hold up no other's.
+    let committer = &committer.of(application);
+    let body = Arc::new(body);
+    let dates = match options.dates {
+        Some(dates) => Some(dates),
+        None => dates_of(&body).await?,
+    };
+    let now = committer.clock().now();
+    let mut chunks = chunks(&body).into_iter();
+    let understanding = |chunk| understanding(&body, chunk, dates, now);
+    let mut outcome = Outcome::default();
+    let look = move |view: &View<'_>, _: Stamp| {
+        let own = view.application_of(application)?.and_then(|row| row.service_principal);
+        Ok(Decision { events: vec![], reply: own })
+    };
+    let known = committer.submit(Durability::Appended, look).await?;
+    if known.is_some() && options.service_principal.is_some() && known != options.service_principal
+    {
+        return Err(ImportError::NotOwn);
+    }
+    outcome.own = known.clone();
+    let mut waiting = VecDeque::new();
+    if known.is_none() || options.is_check {
+        // Which application the records are of is decided from all of them.
+        for chunk in chunks.by_ref() {
+            let (found, entries) = understanding(chunk).await.map_err(|_| ImportError::Defect)?;
+            outcome.add(found);
+            waiting.push_back(entries);
+        }
+        let choice = choose(committer, application, waiting.make_contiguous(), &options).await?;
+        if options.is_check {
+            (outcome.principals, outcome.before) = (choice.principals, choice.before);
+            return Ok(outcome);
+        }
+        outcome.own = choice.decided()?;
+        if let Some(own) = outcome.own.clone() {
+            let fact = Fact::ServicePrincipalSet(ServicePrincipalSet { id: Some(own) });
+            record(committer, application, &origin, fact, Durability::Appended).await?;
+        }
+    }
+    let credential = origin.credential;
+    let mut next = chunks.next().map(&understanding);
+    let mut span: Option<(Timestamp, Timestamp)> = None;
+    loop {
+        let mut entries = match (waiting.pop_front(), next.take()) {
+            (Some(entries), left) => {
+                next = left;
+                entries
+            }
+            (None, Some(understood)) => {
+                let (found, entries) = understood.await.map_err(|_| ImportError::Defect)?;
+                // The next lines are read while the committer works.
+                next = chunks.next().map(&understanding);
+                outcome.add(found);
+                entries
+            }
+            (None, None) => break,
+        };
+        if let Some(own) = outcome.own.clone() {
+            outcome.keep_out(&mut entries, &own, options.lists_others);
+        }
+        for at in entries.iter().map(|ready| Timestamp(ready.entry.occurred_at_us)) {
+            let (first, last) = span.unwrap_or((at, at));
+            span = Some((first.min(at), last.max(at)));
+        }
+        if entries.is_empty() {
+            continue;
+        }
+        let origin = origin.clone();
+        let decide =
+            move |authority: Result<(), Revoked>, view: &View<'_>, stamp: Stamp| match authority {
+                Ok(()) => decide(view, stamp, application, origin, entries),
+                Err(revoked) => refusal(revoked.into()),
+            };
+        let (new, known) = committer.submit_for(credential, Durability::Appended, decide).await??;
+        outcome.new += new;
+        outcome.known += known;
+    }
+    let Outcome { new, known, refused, .. } = outcome;
+    let fact = Fact::ImportBatch(ImportBatch { run: options.run, span, new, known, refused });
+    // Synced, and so are the entries before it.
+    record(committer, application, &origin, fact, Durability::Synced).await?;
+    Ok(outcome)
+}
+
+/// Records one fact, unless the log takes nothing now.
+async fn record(
+    committer: &Committer,
+    application: Application,
+    origin: &Origin,
+    fact: Fact,
+    durability: Durability,
+) -> Result<(), ImportError> {
+    let draft = Draft { application, origin: Some(origin.clone()), fact, parts: vec![] };
+    let decide = move |authority: Result<(), Revoked>, _: &View<'_>, stamp: Stamp| match authority {
+        Err(revoked) => refusal(revoked.into()),
+        Ok(()) if stamp.clock_fault.is_some() || stamp.disk_full => refusal(ImportError::Refused),
+        Ok(()) => Ok(Decision { events: vec![draft], reply: Ok(()) }),
+    };
+    committer.submit_for(origin.credential, durability, decide).await?
+}
+
+fn refusal<T>(error: ImportError) -> Result<Decision<Result<T, ImportError>>, ProjectorError> {
+    Ok(Decision { events: vec![], reply: Err(error) })
+}
+
+/// Whether day or month is first in the dates of a body.
+async fn dates_of(body: &Arc<Vec<u8>>) -> Result<Option<DateOrder>, ImportError> {
+    let body = Arc::clone(body);
+    let told = spawn_blocking(move || {
+        let mut dates = Dates::default();
+        for line in body.split(|byte| *byte == b'\n') {
+            if let Ok(record) = serde_json::from_slice::<&RawValue>(line) {
+                dates.add(record);
+            }
+        }
+        dates.order()
+    });
+    Ok(told.await.map_err(|_| ImportError::Defect)??)
+}
+
+/// Some lines of a body, and the number of the first, from 1.
+struct Chunk {
+    bytes: Range<usize>,
+    first: u32,
+}
+
+/// The lines of a body, as many together as are decided at once.
+fn chunks(body: &[u8]) -> Vec<Chunk> {
+    let mut chunks = vec![];
+    let (mut start, mut end, mut first) = (0, 0, 1);
+    for (line, place) in body.split_inclusive(|byte| *byte == b'\n').zip(1_u32..) {
+        end += line.len();
+        if (place + 1 - first) as usize == ENTRIES_PER_DECISION {
+            chunks.push(Chunk { bytes: start..end, first });
+            (start, first) = (end, place + 1);
+        }
+    }
+    if start < end {
+        chunks.push(Chunk { bytes: start..end, first });
+    }
+    chunks
+}
+
+fn understanding(
+    body: &Arc<Vec<u8>>,
+    chunk: Chunk,
+    dates: Option<DateOrder>,
+    now: Timestamp,
+) -> JoinHandle<(Outcome, Vec<Ready>)> {
+    let body = Arc::clone(body);
+    spawn_blocking(move || understand_lines(&body[chunk.bytes], chunk.first, dates, now))
+}
+
+fn understand_lines(
+    lines: &[u8],
+    first: u32,
+    dates: Option<DateOrder>,
+    now: Timestamp,
+) -> (Outcome, Vec<Ready>) {
+    let mut outcome = Outcome::default();
+    let mut entries = vec![];
+    let lines = lines.split(|byte| *byte == b'\n').zip(first..);
+    for (text, line) in lines.filter(|(text, _)| !text.trim_ascii().is_empty()) {
+        outcome.read += 1;
+        match understand_line(text, line, dates, now) {
+            Ok(Some(ready)) => entries.push(ready),
+            Ok(None) => outcome.passed_over += 1,
+            Err(refused) => outcome.refuse(line, refused),
+        }
+    }
+    (outcome, entries)
+}
+
+/// The entry of a line; nothing when it is one of another log.
+fn understand_line(
+    text: &[u8],
+    line: u32,
+    dates: Option<DateOrder>,
+    now: Timestamp,
+) -> Result<Option<Ready>, Refused> {
+    let record: Value = serde_json::from_slice(text).map_err(|_| Refused {
+        path: String::new(),
+        what: "a JSON object in one line is expected".to_owned(),
+    })?;
+    let Some(mut entry) = understand(record, dates)? else { return Ok(None) };
+    if entry.occurred_at_us > now.0.saturating_add(AHEAD_MICROS_MAX) {
+        return Err(Refused {
+            path: "activityDateTime".to_owned(),
+            what: "is more than a day ahead of the server's clock".to_owned(),
+        });
+    }
+    let principal = Principal::of(&entry.body);
+    // Its names are sorted, and a map of JSON values has no way to fail.
+    let text = serde_json::to_vec(&std::mem::take(&mut entry.body)).unwrap_or_default();
+    Ok(Some(Ready { line, entry, principal, text }))
+}
+
+type Counted = Result<(u32, u32), ImportError>;
+
+/// The events of some entries, without those that are known; and how many are new and known.
+fn decide(
+    view: &View<'_>,
+    stamp: Stamp,
+    application: Application,
+    origin: Origin,
+    entries: Vec<Ready>,
+) -> Result<Decision<Counted>, ProjectorError> {
+    if stamp.clock_fault.is_some() || stamp.disk_full {
+        return Ok(Decision { events: vec![], reply: Err(ImportError::Refused) });
+    }
+    let (mut events, mut known) = (vec![], 0);
+    let mut people = People::new(view, application)?;
+    let mut ids = std::collections::BTreeSet::new();
+    for Ready { entry, principal, text, .. } in entries {
+        if !ids.insert(entry.id.clone()) || view.entry(application, &entry.id)?.is_some() {
+            known += 1;
+            continue;
+        }
+        let resource_type = type_of(&entry);
+        let (number, mut parts) = people.subject(resource_type, &entry)?;
+        parts.push(Part { subject: number, content: Content::Entry(text) });
+        let fact = Fact::Imported(Imported {
+            source: entry.source,
+            occurred_at: Timestamp(entry.occurred_at_us),
+            resource_type,
+            number,
+            action: entry.action,
+            status: entry.status,
+            codes: codes(&entry, principal),
+            entry: entry.id,
+        });
+        events.push(Draft { application, origin: Some(origin.clone()), fact, parts });
+    }
+    let new = u32::try_from(events.len()).unwrap_or(u32::MAX);
+    Ok(Decision { events, reply: Ok((new, known)) })
+}
+
+fn type_of(entry: &Entry) -> ResourceType {
+    match entry.kind {
+        Kind::User => ResourceType::USER,
+        Kind::Group => ResourceType::GROUP,
+        Kind::Other => ResourceType::NONE,
+    }
+}
+
+/// What an entry is found by. A code that is too long is no code, and stands in the entry alone.
+fn codes(entry: &Entry, principal: Option<Principal>) -> Vec<(CodeKind, String)> {
+    let principal = principal.map(|principal| principal.id);
+    let all = [
+        (CodeKind::Error, &entry.error_code),
+        (CodeKind::SkipReason, &entry.skip_reason),
+        (CodeKind::Cycle, &entry.cycle_id),
+        (CodeKind::Change, &entry.change_id),
+        (CodeKind::Job, &entry.job_id),
+        (CodeKind::ServicePrincipal, &principal),
+    ];
+    let given = all.into_iter().filter_map(|(kind, code)| Some((kind, code.clone()?)));
+    given.filter(|(_, code)| code.len() <= Imported::CODE_BYTES_MAX).collect()
+}

@@ -248,16 +248,14 @@ impl Query<'_> {
     fn members_called(&self, id: &str) -> Result<Vec<Number>, Stop> {
         let application = self.context.application;
         let mut numbers = Vec::new();
+        let folded = folded(Attribute::Id, id);
         for stored in self.context.catalog.known_types() {
             numbers.extend(self.view.number_of_id(application, stored, id)?);
+            numbers.extend(self.view.mention(application, stored, Attribute::Id, &folded)?);
         }
-        let folded = folded(Attribute::Id, id);
-        numbers.extend(self.view.mention(
-            application,
-            ResourceType::NONE,
-            Attribute::Id,
-            &folded,
-        )?);
+        // What was mentioned without a type is found under each.
+        numbers.sort_unstable();
+        numbers.dedup();
         Ok(numbers)
     }
 

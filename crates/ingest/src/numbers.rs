@@ -85,7 +85,6 @@ impl<'a> Numbers<'a> {
         attribute: Attribute,
         value: &str,
     ) -> Result<Option<Number>, ProjectorError> {
-        let application = self.context.application;
         let folded = folded(attribute, value);
         let own = self.mentions.iter().find(|part| match &part.content {
             Content::Changes(Changes { mention: Some(mention), .. }) => {
@@ -96,7 +95,31 @@ impl<'a> Numbers<'a> {
         if let Some(part) = own {
             return Ok(Some(part.subject));
         }
-        match self.view.mention(application, self.stored_type, attribute, &folded)? {
+        self.unborn_of(self.stored_type, attribute, &folded)
+    }
+
+    /// The same by the id of a member, which may be of any type.
+    pub(crate) fn unborn_member(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
+        if let Some(number) = self.unborn(Attribute::Id, id)? {
+            return Ok(Some(number));
+        }
+        let folded = folded(Attribute::Id, id);
+        for resource_type in self.context.catalog.known_types() {
+            if let Some(number) = self.unborn_of(resource_type, Attribute::Id, &folded)? {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
+    }
+
+    fn unborn_of(
+        &self,
+        resource_type: ResourceType,
+        attribute: Attribute,
+        folded: &str,
+    ) -> Result<Option<Number>, ProjectorError> {
+        let application = self.context.application;
+        match self.view.mention(application, resource_type, attribute, folded)? {
             Some(number) if !self.view.was_resource(application, number)? => Ok(Some(number)),
             Some(_) | None => Ok(None),
         }

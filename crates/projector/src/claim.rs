@@ -11,8 +11,9 @@ use store::key::{self, KeyRange, Moment};
 use store::{Direction, ReadRows};
 
 use crate::error::ProjectorError;
+use crate::fold::change_application;
 use crate::overlay::Overlay;
-use crate::row;
+use crate::row::{self, ApplicationRow};
 use crate::view::View;
 
 const DAY_MICROS: i64 = 86_400 * 1_000_000;
@@ -107,9 +108,13 @@ pub(crate) fn fold_imported(
         rows.put(key::claim_about(application, entry.number, moment), claim.encode());
     }
     for (kind, code) in &entry.codes {
-        // A job has most of the entries: an index of it would find nothing faster.
-        if *kind != CodeKind::Job {
-            rows.put(key::claim_by_code(application, *kind, code, moment), vec![]);
+        match kind {
+            // These have most of the entries: an index of them would find nothing faster.
+            CodeKind::Job => {}
+            CodeKind::ServicePrincipal => note_principal(rows, application, code)?,
+            CodeKind::Error | CodeKind::SkipReason | CodeKind::Cycle | CodeKind::Change => {
+                rows.put(key::claim_by_code(application, *kind, code, moment), vec![]);
+            }
         }
     }
     let class = (entry.action as u8, entry.status as u8);
@@ -117,6 +122,20 @@ pub(crate) fn fold_imported(
     let count = rows.get(&key)?.map_or(Ok(0), |count| row::decode_seq("a day", &count))?;
     rows.put(key, (count + 1).to_be_bytes().to_vec());
     Ok(())
+}
+
+/// Remembers that entries of a service principal were imported.
+fn note_principal(
+    rows: &mut Overlay<'_>,
+    application: Application,
+    id: &str,
+) -> Result<(), ProjectorError> {
+    let Some(row) = View::new(rows).application_of(application)? else { return Ok(()) };
+    let known = &row.imported_principals;
+    if known.len() == ApplicationRow::PRINCIPALS_MAX || known.iter().any(|one| one == id) {
+        return Ok(());
+    }
+    change_application(rows, application, |row| row.imported_principals.push(id.to_owned()))
 }
 
 pub(crate) fn fold_import(

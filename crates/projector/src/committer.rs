@@ -715,6 +715,7 @@ fn take(
         | Fact::RecorderStopped(_)
         | Fact::ApplicationAdded(_)
         | Fact::UpstreamSet(_)
+        | Fact::ServicePrincipalSet(_)
         | Fact::CredentialAdded(_)
         | Fact::CredentialRevoked(_)
         | Fact::ResourceTypeAdded(_) => false,

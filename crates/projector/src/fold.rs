@@ -49,6 +49,11 @@ pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError>
         }
         Fact::Observation(seen) => fold_observation(rows, event, seen)?,
         Fact::UpstreamSet(set) => fold_upstream(rows, event, set)?,
+        Fact::ServicePrincipalSet(set) => {
+            change_application(rows, event.header.application, |row| {
+                row.service_principal.clone_from(&set.id);
+            })?;
+        }
         Fact::RecorderStarted(started) => fold_started(rows, event, started)?,
         Fact::RecorderStopped(_) => {
             rows.put(key::recorder(), row::encode("the recorder", &Recorder::Stopped)?);
@@ -108,6 +113,8 @@ fn fold_application(
         added_at: event.header.recorded_at,
         added_seq: event.seq,
         upstream: None,
+        service_principal: None,
+        imported_principals: vec![],
     };
     rows.put(key::application(added.number), application.encode()?);
     rows.put(key::slug(&added.slug), row::encode_number(added.number.0));
@@ -138,9 +145,18 @@ fn fold_upstream(
     event: &Event,
     set: &UpstreamSet,
 ) -> Result<(), ProjectorError> {
-    if let Some(mut application) = View::new(rows).application_of(event.header.application)? {
-        application.upstream = Some(set.clone());
-        rows.put(key::application(application.number), application.encode()?);
+    change_application(rows, event.header.application, |row| row.upstream = Some(set.clone()))
+}
+
+/// Changes what is configured of an application that was added.
+pub(crate) fn change_application(
+    rows: &mut Overlay<'_>,
+    application: Application,
+    change: impl FnOnce(&mut ApplicationRow),
+) -> Result<(), ProjectorError> {
+    if let Some(mut row) = View::new(rows).application_of(application)? {
+        change(&mut row);
+        rows.put(key::application(application), row.encode()?);
     }
     Ok(())
 }
@@ -269,9 +285,13 @@ impl Of<'_> {
             rows.put(key::numbers(application), row::encode_number(self.number.0));
         }
         if let Some(mention) = &changes.mention {
-            let (kind, attribute) = (self.resource_type, mention.attribute);
+            let attribute = mention.attribute;
             // Not the form that stands in the event: how names are compared has changed since some.
             let folded = &folded(attribute, &mention.value);
+            // A provider's log says of what an id is; a group's list of members does not.
+            let is_untyped =
+                attribute == Attribute::Id && !matches!(self.event.header.fact, Fact::Imported(_));
+            let kind = if is_untyped { ResourceType::NONE } else { self.resource_type };
             let key = key::mention(application, kind, attribute, folded);
             let before = rows.get(&key)?.map(|value| row::decode_holder(&value)).transpose()?;
             // Since when somebody is known by a name does not change when the name is said again.

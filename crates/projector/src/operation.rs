@@ -152,6 +152,7 @@ impl OperationSummary {
             // What became of it is an operation of its own.
             Fact::Intent(_)
             | Fact::UpstreamSet(_)
+            | Fact::ServicePrincipalSet(_)
             | Fact::RecorderStarted(_)
             | Fact::RecorderStopped(_)
             | Fact::ApplicationAdded(_)

@@ -28,6 +28,11 @@ pub struct ApplicationRow {
     pub added_seq: Seq,
     /// Where its requests are sent on to; without one they are carried out here.
     pub upstream: Option<UpstreamSet>,
+    /// Which application it is at its provider, by the id of the service principal there.
+    pub service_principal: Option<String>,
+    /// The service principals whose log entries were imported; the first
+    /// [`ApplicationRow::PRINCIPALS_MAX`].
+    pub imported_principals: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,6 +43,8 @@ struct StoredApplication {
     added_at: Timestamp,
     added_seq: Seq,
     upstream: Option<StoredUpstream>,
+    service_principal: Option<String>,
+    imported_principals: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,6 +57,9 @@ struct StoredUpstream {
 }
 
 impl ApplicationRow {
+    /// More than one is met only where somebody changed which is its own.
+    pub const PRINCIPALS_MAX: usize = 16;
+
     pub(crate) fn encode(&self) -> Result<Vec<u8>, ProjectorError> {
         let stored = StoredApplication {
             slug: self.slug.clone(),
@@ -64,6 +74,8 @@ impl ApplicationRow {
                 rewrites_locations: set.rewrites_locations,
                 shows_members: set.shows_members,
             }),
+            service_principal: self.service_principal.clone(),
+            imported_principals: self.imported_principals.clone(),
         };
         encode_row(&stored).map_err(ProjectorError::encoding("an application"))
     }
@@ -85,6 +97,8 @@ impl ApplicationRow {
                 rewrites_locations: stored.rewrites_locations,
                 shows_members: stored.shows_members,
             }),
+            service_principal: stored.service_principal,
+            imported_principals: stored.imported_principals,
         })
     }
 }

@@ -250,7 +250,8 @@ impl<'a> View<'a> {
         value.map(|value| row::decode_holder(&value)).transpose()
     }
 
-    /// The number under which somebody without a resource was last mentioned.
+    /// The number under which somebody without a resource was last mentioned. An id that was mentioned
+    /// without a type may be of any; of one that was mentioned with another type, nobody is found.
     pub fn mention(
         &self,
         application: Application,
@@ -258,16 +259,18 @@ impl<'a> View<'a> {
         attribute: Attribute,
         folded: &str,
     ) -> Result<Option<Number>, ProjectorError> {
-        let key = key::mention(application, resource_type, attribute, folded);
-        let value = self.rows.get(&key)?;
-        match value.map(|value| row::decode_holder(&value)).transpose()? {
-            None => Ok(None),
-            Some((number, since)) if self.knows(since) => Ok(Some(number)),
-            Some(_) => {
-                let all = self.mentions(application, resource_type, attribute, folded)?;
-                Ok(all.first().copied())
-            }
+        let mut last: Option<(Seq, Number)> = None;
+        for kind in kinds_of_mention(resource_type, attribute) {
+            let key = key::mention(application, kind, attribute, folded);
+            let value = self.rows.get(&key)?;
+            let found = match value.map(|value| row::decode_holder(&value)).transpose()? {
+                None => None,
+                Some((number, since)) if self.knows(since) => Some((since, number)),
+                Some(_) => self.mentions_of(application, kind, attribute, folded)?.first().copied(),
+            };
+            last = last.max(found);
         }
+        Ok(last.map(|(_, number)| number))
     }
 
     /// All numbers under which somebody was mentioned so, the last first: a name can outlive whom it
@@ -279,6 +282,22 @@ impl<'a> View<'a> {
         attribute: Attribute,
         folded: &str,
     ) -> Result<Vec<Number>, ProjectorError> {
+        let mut all = vec![];
+        for kind in kinds_of_mention(resource_type, attribute) {
+            all.extend(self.mentions_of(application, kind, attribute, folded)?);
+        }
+        all.sort_by_key(|(since, _)| std::cmp::Reverse(*since));
+        Ok(all.into_iter().map(|(_, number)| number).collect())
+    }
+
+    /// Those of one type, and since when, the last first.
+    fn mentions_of(
+        &self,
+        application: Application,
+        resource_type: ResourceType,
+        attribute: Attribute,
+        folded: &str,
+    ) -> Result<Vec<(Seq, Number)>, ProjectorError> {
         let last = self.rows.get(&key::mention(application, resource_type, attribute, folded))?;
         let Some(last) = last else { return Ok(vec![]) };
         let range = key::mentions_before(application, resource_type, attribute, folded);
@@ -288,7 +307,7 @@ impl<'a> View<'a> {
         })?;
         let all = std::iter::once(row::decode_holder(&last)?).chain(before.into_iter().flatten());
         let known = all.filter(|(_, since)| self.knows(*since));
-        Ok(known.map(|(number, _)| number).collect())
+        Ok(known.map(|(number, since)| (since, number)).collect())
     }
 
     /// By what a number was first mentioned, if it was mentioned before it had a resource.
@@ -591,6 +610,16 @@ pub struct Bearer {
     pub since: Seq,
     /// The event that took it; `None` while it is theirs.
     pub until: Option<Seq>,
+}
+
+/// Under which types a mention may stand: an id also without one.
+fn kinds_of_mention(
+    resource_type: ResourceType,
+    attribute: Attribute,
+) -> impl Iterator<Item = ResourceType> {
+    let untyped = (attribute == Attribute::Id && resource_type != ResourceType::NONE)
+        .then_some(ResourceType::NONE);
+    std::iter::once(resource_type).chain(untyped)
 }
 
 /// The digest under which a token is stored. Tokens are 256 random bits, so one round suffices.

@@ -112,6 +112,17 @@ enum AppCommand {
         #[command(flatten)]
         client: ClientConfig,
     },
+    /// Change what is known of an application
+    Set {
+        /// The application
+        slug: String,
+        /// Which application it is at its provider, by the id of the service principal (enterprise
+        /// application): imports keep the log entries of others out
+        #[arg(long, value_name = "ID")]
+        service_principal: String,
+        #[command(flatten)]
+        client: ClientConfig,
+    },
     /// List what the upstream of an application has, and take it over
     Baseline {
         /// The application
@@ -347,6 +358,19 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
         Command::Ask(question) => questions::ask(question, output),
         Command::Import(import) => import.send(output),
         Command::Export(export) => export.run(output),
+        Command::App(AppCommand::Set { slug, service_principal, client }) => {
+            let path = format!("/api/v1/apps/{}", encoded(&slug));
+            let body = serde_json::json!({"servicePrincipal": service_principal});
+            let answer = Client::new(&client)?.patch(&path, &body)?;
+            output.print(&match client.json {
+                true => format!("{}\n", text::json(&answer.into())),
+                false => format!(
+                    "Imports into {} keep out what is not of {}.\n",
+                    text::escaped(&slug),
+                    text::escaped(&service_principal)
+                ),
+            })
+        }
         Command::App(AppCommand::Baseline { slug, client }) => {
             questions::look(&slug, "baseline", &client, output).map(|_| ())
         }

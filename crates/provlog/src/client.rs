@@ -62,6 +62,13 @@ impl Client {
         self.answer(path, request.send_json(body))
     }
 
+    /// Changes what stands at a path.
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> Result<Map<String, Value>, Failure> {
+        let url = format!("{}{path}", self.server);
+        let request = self.agent.patch(&url).header("Authorization", self.bearer());
+        self.answer(path, request.send_json(body))
+    }
+
     /// Posts what a file has.
     pub(crate) fn post_bytes(
         &self,

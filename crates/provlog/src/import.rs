@@ -1,17 +1,19 @@
 //! `provlog import`: files of a provider's log, of any size, split into records and sent in pieces.
+//!
+//! Each file stands for itself: one that cannot be read is named, and the others go in. A file is read
+//! twice: first for what must be known of all of it before anything goes in, then to send it.
 
-use std::fs::File;
-use std::io::{BufReader, IsTerminal, Read, Seek, SeekFrom, stderr};
+use std::io::{IsTerminal, stderr};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, SyncSender};
+use std::path::PathBuf;
+use std::sync::mpsc;
 use std::thread;
 
 use clap::Args;
+use entra_log::{DateOrder, Dates, Form, PortalCsv, PortalCsvError, Record, Records, TableCsv};
 use indicatif::{ProgressBar, ProgressStyle};
-use ingest::import::{Form, HEAD_BYTES, PortalCsv, Record, Records, detect};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::cli::Failure;
@@ -19,13 +21,11 @@ use crate::client::{Client, encoded};
 use crate::config::ClientConfig;
 use crate::output::Output;
 use crate::text::{self, escaped};
+use files::{Source, shown};
+use pieces::{Counts, Gathering, Piece, Place, Principal};
 
-/// A request has at most so many bytes, and with one more record less than what the server takes.
-const PIECE_BYTES_MAX: usize = 4 << 20;
-/// So many broken records are told together; a file may hold nothing else.
-const BROKEN_MAX: usize = 1_000;
-/// Of a broken file so many records are named; the others are counted.
-const REFUSALS_SHOWN_MAX: usize = 100;
+mod files;
+mod pieces;
 
 #[derive(Args, Debug)]
 pub(crate) struct Import {
@@ -35,180 +35,418 @@ pub(crate) struct Import {
     /// Which form the files have; found out when it is missing
     #[arg(long, value_name = "FORM")]
     format: Option<Form>,
-    /// The files; the three of the portal's CSV download belong together
+    /// Whether the day or the month is first in dates such as 05/10/2026: dmy or mdy; found out from all
+    /// dates of a file when it is missing
+    #[arg(long, value_name = "ORDER")]
+    dates: Option<DateOrder>,
+    /// The id of the service principal (enterprise application) whose entries are this application's; it
+    /// is kept for later imports
+    #[arg(long, value_name = "ID")]
+    service_principal: Option<String>,
+    /// List the entries of other applications, which are kept out, one by one
+    #[arg(long)]
+    list_others: bool,
+    /// The files, also compressed with gzip; the three of the portal's CSV download belong together; `-` is
+    /// the standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
     client: ClientConfig,
 }
 
-/// What came of the records.
-#[derive(Default)]
-struct Counts {
-    read: u64,
-    new: u64,
-    known: u64,
-    refused: u64,
-    refusals: Vec<Refusal>,
+/// Files that are imported together: one, or those of a CSV download.
+struct Unit(Vec<usize>);
+
+/// Why a unit is not imported, or not to its end.
+enum Stop {
+    /// Something is wrong with one of its files.
+    File(usize, String),
+    /// Something is wrong with all of it.
+    Unit(String),
+    /// The server takes nothing, or nobody sends any more.
+    Failed(Failure),
+    Broken,
 }
 
-struct Refusal {
-    file: usize,
-    line: u64,
-    what: String,
+/// What must be known of a unit before anything of it goes in.
+#[derive(Default)]
+struct Survey {
+    dates: Option<DateOrder>,
+    service_principal: Option<String>,
+}
+
+/// An import under way.
+struct Run<'a> {
+    asked: &'a Import,
+    client: &'a Client,
+    path: String,
+    sources: Vec<Option<Source>>,
+    bar: ProgressBar,
+    /// Whether the server knows which service principal is the application's own.
+    knows_own: bool,
+    /// While it does not: those whose entries are imported.
+    met: Vec<Principal>,
 }
 
 impl Import {
     pub(crate) fn send(self, output: &mut Output<'_>) -> Result<(), Failure> {
-        let forms = self.forms()?;
         let client = Client::new(&self.client)?;
-        let run = Uuid::new_v4().as_u64_pair().0;
-        let path = format!("/api/v1/apps/{}/imports?run={run:x}", encoded(&self.app));
-        let total = self.files.iter().filter_map(|file| file.metadata().ok()).map(|one| one.len());
-        let bar = bar(total.sum(), self.client.json);
+        let number = Uuid::new_v4().as_u64_pair().0;
+        let path = format!("/api/v1/apps/{}/imports?run={number:x}", encoded(&self.app));
+        let known = client.post_bytes(&format!("{path}&check=true"), NDJSON, b"")?;
+        let knows_own = known.get("servicePrincipal").is_some_and(Value::is_string);
+
+        let mut failed: Vec<(usize, String)> = vec![];
+        let mut sources: Vec<Option<Source>> = vec![];
+        for (place, path) in self.files.iter().enumerate() {
+            let opened = Source::open(path, self.format);
+            sources.push(opened.map_err(|what| failed.push((place, what))).ok());
+        }
+        let total_bytes = sources.iter().flatten().map(|source| source.bytes).sum();
+        let bar = bar(total_bytes, self.client.json);
+        let mut run =
+            Run { asked: &self, client: &client, path, sources, bar, knows_own, met: vec![] };
         // The next piece is read while the server works on one.
-        let (pieces, waiting) = mpsc::sync_channel(1);
-        let (read, counts, sent) = thread::scope(|scope| {
+        let (pieces, waiting) = mpsc::sync_channel::<Piece>(1);
+        let (stopped, counts, sent) = thread::scope(|scope| {
             let sending = scope.spawn(|| {
                 let mut counts = Counts::default();
-                let sent =
-                    waiting.into_iter().try_for_each(|piece| counts.send(piece, &client, &path));
+                let sent = waiting.into_iter().try_for_each(|piece| counts.send(piece, &client));
                 (counts, sent)
             });
-            let mut gathering = Gathering { pieces, piece: Piece::default() };
-            let read = match forms.first() {
-                Some(Form::PortalCsv) => self.read_csv(&mut gathering, &bar),
-                _ => self.read_json(&mut gathering, &bar),
+            let mut sink = |piece| match pieces.send(piece) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
             };
-            let _ = gathering.hand_over(); // the sender says what was wrong
-            drop(gathering);
+            let stopped = run.import_all(&mut failed, &mut sink);
+            drop(pieces);
             let (counts, sent) = sending.join().unwrap_or_else(|panic| resume_unwind(panic));
-            (read, counts, sent)
+            (stopped, counts, sent)
         });
-        bar.finish_and_clear();
-        if let Err(failure) = sent.and(read) {
+        run.bar.finish_and_clear();
+        if let Err(failure) = sent.and(stopped) {
             // What was imported so far stays, and an import that is repeated takes it for known.
             output.tell(&format!("{} entries were imported before.\n", counts.new));
             return Err(failure);
         }
-        output.print(&self.told(&counts))?;
-        match counts.refused {
-            0 => Ok(()),
-            1 => Err(Failure::Failed("one record was refused".to_owned())),
-            count => Err(Failure::Failed(format!("{count} records were refused"))),
+        failed.sort_unstable();
+        if let ([(place, what)], 1) = (failed.as_slice(), self.files.len()) {
+            return Err(Failure::Wrong(format!("{}: {what}", self.shown(*place))));
         }
-    }
-
-    /// The form of each file; CSV and JSON do not go together.
-    fn forms(&self) -> Result<Vec<Form>, Failure> {
-        let mut forms = vec![];
-        for path in &self.files {
-            let mut head = vec![];
-            let file = open(path)?;
-            let read = file.take(HEAD_BYTES as u64).read_to_end(&mut head);
-            read.map_err(|error| unreadable(path, &error))?;
-            let form = match self.format {
-                Some(form) => form,
-                None => detect(&name(path), &head)
-                    .map_err(|error| Failure::Wrong(format!("{}: {error}", path.display())))?,
-            };
-            forms.push(form);
-        }
-        let is_csv = |form: &Form| *form == Form::PortalCsv;
-        if forms.iter().any(is_csv) && !forms.iter().all(is_csv) {
-            let told =
-                "the portal's CSV files are imported by themselves, without JSON beside them";
-            return Err(Failure::Wrong(told.to_owned()));
-        }
-        Ok(forms)
-    }
-
-    fn read_csv(&self, gathering: &mut Gathering, bar: &ProgressBar) -> Result<(), Failure> {
-        let mut files = vec![];
-        for path in &self.files {
-            files.push((name(path), BufReader::new(open(path)?)));
-        }
-        let mut records =
-            PortalCsv::new(files).map_err(|error| Failure::Wrong(error.to_string()))?;
-        while let Some(record) = records.next() {
-            let first = self.files.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
-            let record = record.map_err(|error| unreadable(first, &error))?;
-            let file = record.file;
-            if gathering.take(record, file).is_break() {
-                break;
+        output.print(&self.told(&counts, &failed))?;
+        let files = match failed.len() {
+            0 => None,
+            count if count == self.files.len() => {
+                return Err(Failure::Wrong("none of the files was imported".to_owned()));
             }
-            bar.set_position(records.bytes_read());
-        }
-        Ok(())
-    }
-
-    fn read_json(&self, gathering: &mut Gathering, bar: &ProgressBar) -> Result<(), Failure> {
-        let mut before = 0;
-        for (place, path) in self.files.iter().enumerate() {
-            let mut file = open(path)?;
-            let length = file.seek(SeekFrom::End(0)).unwrap_or(0);
-            file.rewind().map_err(|error| unreadable(path, &error))?;
-            let mut records =
-                Records::new(file, self.format).map_err(|error| unreadable(path, &error))?;
-            while let Some(record) = records.next() {
-                let record = record.map_err(|error| unreadable(path, &error))?;
-                if gathering.take(record, place).is_break() {
-                    return Ok(());
-                }
-                bar.set_position(before + records.bytes_read());
-            }
-            before += length;
-        }
-        Ok(())
-    }
-
-    fn told(&self, counts: &Counts) -> String {
-        let place = |file: usize| match self.files.get(file) {
-            Some(path) => path.display().to_string(),
-            None => String::new(),
+            count => Some(format!("{count} of {} files were not imported", self.files.len())),
         };
+        let records = match counts.refused {
+            0 => None,
+            1 => Some("one record was refused".to_owned()),
+            count => Some(format!("{count} records were refused")),
+        };
+        let wrong: Vec<String> = files.into_iter().chain(records).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(Failure::Failed(wrong.join(", "))) }
+    }
+
+    fn shown(&self, place: usize) -> String {
+        self.files.get(place).map(shown).unwrap_or_default()
+    }
+
+    fn told(&self, counts: &Counts, failed: &[(usize, String)]) -> String {
         if self.client.json {
-            let refusals = counts
-                .refusals
-                .iter()
-                .map(|one| json!({"file": place(one.file), "line": one.line, "what": one.what}));
-            let told = json!({
-                "application": self.app,
-                "read": counts.read,
-                "new": counts.new,
-                "known": counts.known,
-                "refused": counts.refused,
-                "refusals": refusals.collect::<Vec<_>>(),
-            });
-            return format!("{}\n", text::json(&told));
+            return format!("{}\n", text::json(&self.told_json(counts, failed)));
         }
         let mut told = format!(
-            "{} read: {} new, {} known, {} refused\n",
+            "{} read: {} new, {} known, {} refused",
             counts.read, counts.new, counts.known, counts.refused
         );
-        for one in &counts.refusals {
-            let line = format!("{}:{}: {}", place(one.file), one.line, one.what);
-            told.push_str(&escaped(&line));
-            told.push('\n');
+        for (what, count) in
+            [("of other applications", counts.of_others), ("passed over", counts.passed_over)]
+        {
+            if count > 0 {
+                told.push_str(&format!(", {what}: {count}"));
+            }
+        }
+        told.push('\n');
+        let at = |(file, line): Place| format!("{}:{line}", self.shown(file));
+        let mut lines = vec![];
+        for (file, what) in failed {
+            lines.push(format!("{}: {what}", self.shown(*file)));
+        }
+        for one in &counts.principals {
+            let name = one.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+            lines.push(format!("kept out of {}{name}: {}", one.id, one.entries));
+        }
+        for (place, entry, principal) in &counts.others {
+            lines.push(format!("{}: entry {entry} of {principal}", at(*place)));
+        }
+        for (place, what) in &counts.refusals {
+            lines.push(format!("{}: {what}", at(*place)));
         }
         let left = counts.refused.saturating_sub(counts.refusals.len() as u64);
         if left > 0 {
-            told.push_str(&format!("and {left} more\n"));
+            lines.push(format!("and {left} more"));
+        }
+        for line in lines {
+            told.push_str(&escaped(&line));
+            told.push('\n');
         }
         told
     }
+
+    fn told_json(&self, counts: &Counts, failed: &[(usize, String)]) -> Value {
+        let refusals = counts.refusals.iter().map(
+            |((file, line), what)| json!({"file": self.shown(*file), "line": line, "what": what}),
+        );
+        let principals = counts.principals.iter().map(|one| {
+            json!({"servicePrincipal": one.id, "displayName": one.name, "entries": one.entries})
+        });
+        let others = counts.others.iter().map(|((file, line), entry, principal)| {
+            json!({"file": self.shown(*file), "line": line, "entryId": entry,
+                "servicePrincipal": principal})
+        });
+        let files =
+            failed.iter().map(|(file, what)| json!({"file": self.shown(*file), "what": what}));
+        json!({
+            "application": self.app,
+            "read": counts.read,
+            "new": counts.new,
+            "known": counts.known,
+            "refused": counts.refused,
+            "refusals": refusals.collect::<Vec<_>>(),
+            "passedOver": counts.passed_over,
+            "ofOtherApplications": counts.of_others,
+            "otherApplications": principals.collect::<Vec<_>>(),
+            "others": others.collect::<Vec<_>>(),
+            "failedFiles": files.collect::<Vec<_>>(),
+        })
+    }
 }
 
-fn open(path: &Path) -> Result<File, Failure> {
-    File::open(path).map_err(|error| unreadable(path, &error))
+const NDJSON: &str = "application/x-ndjson";
+const FLAG: &str = "--dates dmy or --dates mdy";
+
+type Sink<'a> = &'a mut dyn FnMut(Piece) -> ControlFlow<()>;
+
+impl Run<'_> {
+    /// Imports unit after unit. What is wrong with a file is added to `failed`.
+    fn import_all(
+        &mut self,
+        failed: &mut Vec<(usize, String)>,
+        sink: Sink<'_>,
+    ) -> Result<(), Failure> {
+        for Unit(mut files) in self.units() {
+            loop {
+                match self.import(&files, sink) {
+                    Ok(()) => break,
+                    Err(Stop::Failed(failure)) => return Err(failure),
+                    // The sender says what was wrong.
+                    Err(Stop::Broken) => return Ok(()),
+                    Err(Stop::Unit(what)) => {
+                        failed.extend(files.iter().map(|file| (*file, what.clone())));
+                        break;
+                    }
+                    Err(Stop::File(file, what)) => {
+                        failed.push((file, what));
+                        // Of a download the other files may still say something.
+                        files.retain(|one| *one != file);
+                        if files.is_empty() {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The files that belong together.
+    fn units(&self) -> Vec<Unit> {
+        let (mut units, mut portal) = (vec![], vec![]);
+        for (place, source) in self.sources.iter().enumerate() {
+            match source.as_ref().map(|source| source.form) {
+                None => {}
+                Some(Form::PortalCsv) => portal.push(place),
+                Some(_) => units.push(Unit(vec![place])),
+            }
+        }
+        if !portal.is_empty() {
+            units.push(Unit(portal));
+        }
+        units
+    }
+
+    fn import(&mut self, files: &[usize], sink: Sink<'_>) -> Result<(), Stop> {
+        let survey = self.survey(files)?;
+        let mut path = self.path.clone();
+        if let Some(dates) = survey.dates {
+            path.push_str(&format!("&dates={dates}"));
+        }
+        if let Some(id) = &survey.service_principal {
+            path.push_str(&format!("&servicePrincipal={}", encoded(id)));
+        }
+        if self.asked.list_others {
+            path.push_str("&list=others");
+        }
+        self.gather(files, &path, sink)?;
+        self.knows_own |= survey.service_principal.is_some();
+        Ok(())
+    }
+
+    /// Hands the records over in pieces for an address.
+    fn gather(&self, files: &[usize], path: &str, sink: Sink<'_>) -> Result<(), Stop> {
+        let mut gathering = Gathering::new(sink, path);
+        self.each_record(files, &mut |file, record| match gathering.take(file, record) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Stop::Broken),
+        })?;
+        match gathering.hand_over() {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Stop::Broken),
+        }
+    }
+
+    fn survey(&mut self, files: &[usize]) -> Result<Survey, Stop> {
+        let mut survey = Survey {
+            dates: self.asked.dates,
+            service_principal: self.asked.service_principal.clone(),
+        };
+        if survey.dates.is_none() {
+            let mut dates = Dates::default();
+            self.each_record(files, &mut |_, record| {
+                if let Ok(text) = &record.text {
+                    dates.add(text);
+                }
+                Ok(())
+            })?;
+            let order = dates.order();
+            survey.dates = order.map_err(|error| {
+                Stop::Unit(error.to_string().replace("`dates`, dmy or mdy", FLAG))
+            })?;
+        }
+        if survey.service_principal.is_none() && !self.knows_own {
+            survey.service_principal = self.own_of(files, survey.dates)?;
+        }
+        Ok(survey)
+    }
+
+    /// Which of the service principals of the files is the application's own, as the server finds out by
+    /// comparing their entries with what it recorded; nothing when there is but one, and it is the one
+    /// of earlier imports.
+    fn own_of(
+        &mut self,
+        files: &[usize],
+        dates: Option<DateOrder>,
+    ) -> Result<Option<String>, Stop> {
+        let mut path = format!("{}&check=true", self.path);
+        if let Some(dates) = dates {
+            path.push_str(&format!("&dates={dates}"));
+        }
+        let (mut all, mut before): (Vec<Principal>, Vec<Principal>) = (vec![], vec![]);
+        let mut failure = None;
+        let mut sink = |piece: Piece| match piece.post(self.client) {
+            Ok(answer) => {
+                for answer in answer.iter() {
+                    Principal::add(&mut all, answer);
+                    Principal::add_before(&mut before, answer);
+                }
+                ControlFlow::Continue(())
+            }
+            Err(refused) => {
+                failure = Some(refused);
+                ControlFlow::Break(())
+            }
+        };
+        let gathered = self.gather(files, &path, &mut sink);
+        if let Some(failure) = failure {
+            return Err(Stop::Failed(failure));
+        }
+        gathered?;
+        let joined: Vec<&Principal> = all.iter().filter(|one| one.joined > 0).collect();
+        if let [one] = joined.as_slice() {
+            return Ok(Some(one.id.clone()));
+        }
+        for one in before.into_iter().chain(self.met.iter().cloned()) {
+            Principal::add_one(&mut all, Principal { entries: 0, ..one });
+        }
+        if all.len() > 1 {
+            return Err(Stop::Unit(several(&mut all)));
+        }
+        self.met = all;
+        Ok(None)
+    }
+
+    /// Shows each record of files that belong together, with the place of its file.
+    fn each_record(
+        &self,
+        files: &[usize],
+        visit: &mut dyn FnMut(usize, Record) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let of = |place: &usize| Some((*place, self.sources.get(*place)?.as_ref()?));
+        let sources: Vec<(usize, &Source)> = files.iter().filter_map(of).collect();
+        let Some((first, source)) = sources.first() else { return Ok(()) };
+        let unreadable =
+            |error: std::io::Error| Stop::File(*first, format!("cannot be read: {error}"));
+        self.bar.set_length(source.bytes);
+        match source.form {
+            Form::PortalCsv => {
+                let mut readers = vec![];
+                for (_, source) in &sources {
+                    readers.push((source.name.clone(), source.reader().map_err(unreadable)?));
+                }
+                let named = |error: PortalCsvError| {
+                    let name = error.file();
+                    let wrong = sources.iter().find(|(_, one)| Some(one.name.as_str()) == name);
+                    Stop::File(wrong.map_or(*first, |(place, _)| *place), error.to_string())
+                };
+                for record in PortalCsv::new(readers).map_err(named)? {
+                    let record = record.map_err(unreadable)?;
+                    let file = sources.get(record.file).map_or(*first, |(place, _)| *place);
+                    visit(file, record)?;
+                }
+            }
+            Form::LogAnalyticsCsv => {
+                let table = TableCsv::new(source.reader().map_err(unreadable)?);
+                let mut table = table.map_err(|error| Stop::File(*first, error.to_string()))?;
+                while let Some(record) = table.next() {
+                    visit(*first, record.map_err(unreadable)?)?;
+                    self.bar.set_position(table.bytes_read());
+                }
+            }
+            Form::Graph | Form::PortalJson | Form::Stream | Form::LogAnalytics | Form::Audit => {
+                let reader = source.reader().map_err(unreadable)?;
+                let mut records = Records::new(reader, self.asked.format).map_err(unreadable)?;
+                while let Some(record) = records.next() {
+                    visit(*first, record.map_err(unreadable)?)?;
+                    self.bar.set_position(records.bytes_read());
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::Wrong(format!("{} cannot be read: {error}", path.display()))
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+/// Why a file of several applications is not imported, with those that it is of.
+fn several(all: &mut [Principal]) -> String {
+    all.sort_by_key(|one| std::cmp::Reverse(one.entries));
+    let shown = all.iter().take(20).map(|one| {
+        let name = one.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+        match one.entries {
+            0 => format!("{}{name}: imported before", one.id),
+            entries => format!("{}{name}: {entries} entries", one.id),
+        }
+    });
+    let mut shown: Vec<String> = shown.collect();
+    if all.len() > shown.len() {
+        shown.push(format!("and {} more", all.len() - shown.len()));
+    }
+    format!(
+        "it is of several applications at the provider, and which of them is this one is not known. Choose \
+         one with --service-principal ID: {}",
+        shown.join(", ")
+    )
 }
 
 /// A bar for a person who waits; nothing where nobody looks.
@@ -222,101 +460,4 @@ fn bar(total_bytes: u64, quiet: bool) -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-/// Records that are sent together.
-#[derive(Default)]
-struct Piece {
-    /// One record in each line.
-    lines: Vec<u8>,
-    /// File and line of each.
-    places: Vec<(usize, u64)>,
-    /// What is no record.
-    broken: Vec<Refusal>,
-}
-
-/// Gathers records into pieces.
-struct Gathering {
-    pieces: SyncSender<Piece>,
-    piece: Piece,
-}
-
-impl Gathering {
-    /// Breaks off when nobody sends any more.
-    fn take(&mut self, record: Record, file: usize) -> ControlFlow<()> {
-        match record.text {
-            Err(what) => self.piece.broken.push(Refusal { file, line: record.line, what }),
-            Ok(text) => {
-                // A record stands in one line; within its texts there is no line's end.
-                let flat = text.get().bytes().map(|byte| match byte {
-                    b'\n' | b'\r' => b' ',
-                    byte => byte,
-                });
-                self.piece.lines.extend(flat);
-                self.piece.lines.push(b'\n');
-                self.piece.places.push((file, record.line));
-            }
-        }
-        let is_full =
-            self.piece.lines.len() >= PIECE_BYTES_MAX || self.piece.broken.len() >= BROKEN_MAX;
-        if is_full { self.hand_over() } else { ControlFlow::Continue(()) }
-    }
-
-    fn hand_over(&mut self) -> ControlFlow<()> {
-        let piece = std::mem::take(&mut self.piece);
-        match self.pieces.send(piece) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        }
-    }
-}
-
-impl Counts {
-    fn refuse(&mut self, refusal: Refusal) {
-        self.refused += 1;
-        if self.refusals.len() < REFUSALS_SHOWN_MAX {
-            self.refusals.push(refusal);
-        }
-    }
-
-    /// Sends a piece and counts what came of it.
-    fn send(&mut self, piece: Piece, client: &Client, path: &str) -> Result<(), Failure> {
-        let Piece { lines, places, broken } = piece;
-        self.read += broken.len() as u64;
-        broken.into_iter().for_each(|refusal| self.refuse(refusal));
-        if places.is_empty() {
-            return Ok(());
-        }
-        let answer = client.post_bytes(path, "application/x-ndjson", &lines)?;
-        let count = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
-        self.read += count("read");
-        self.new += count("new");
-        self.known += count("known");
-        let refusals = answer.get("refusals").and_then(Value::as_array);
-        let refusals = refusals.map(Vec::as_slice).unwrap_or_default();
-        for refusal in refusals {
-            let (file, line) = place(&places, refusal.get("line"));
-            self.refuse(Refusal { file, line, what: refusal_text(refusal.as_object()) });
-        }
-        self.refused += count("refused").saturating_sub(refusals.len() as u64);
-        Ok(())
-    }
-}
-
-/// Where a record of a piece stands in its file.
-fn place(places: &[(usize, u64)], line: Option<&Value>) -> (usize, u64) {
-    let line = line.and_then(Value::as_u64).unwrap_or_default();
-    let place = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
-    place.and_then(|place| places.get(place)).copied().unwrap_or_default()
-}
-
-fn refusal_text(refusal: Option<&Map<String, Value>>) -> String {
-    let text = |name: &str| {
-        let value = refusal.and_then(|refusal| refusal.get(name));
-        value.and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
-    match text("path") {
-        path if path.is_empty() => text("what"),
-        path => format!("{path}: {}", text("what")),
-    }
 }

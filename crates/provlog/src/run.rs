@@ -14,11 +14,12 @@ use axum::http::HeaderValue;
 use axum::http::header::DATE;
 use axum::middleware::{self, Next};
 use event::{Clock, CredentialAdded, Fact, RecorderStopped, Role, Stopwatch, Timestamp};
+use ingest::import::{self, ImportError};
 use ingest::{Catalog, Ingest};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projector::{CommitError, Committer, CommitterOptions, Decision, Durability, ProjectorError};
-use query::{Query, Token};
+use query::{ImportFailure, ImportRequest, Query, Token};
 use scim::{CursorKey, Profiles, Registry};
 use serde_json::json;
 use store::{Options, SecretFolder, Store, StoreError, with_causes};
@@ -282,20 +283,53 @@ impl Server {
 
 /// Records the entries of a provider's log, and says in the words of an answer what came of them.
 fn import(committer: Committer) -> query::Import {
-    Arc::new(move |application, origin, run, body| {
+    Arc::new(move |request: ImportRequest| {
         let committer = committer.clone();
         Box::pin(async move {
-            let done = ingest::import::import(&committer, application, origin, run, body).await;
-            let done = done.map_err(|error| with_causes(&error))?;
+            let ImportRequest { application, origin, body, .. } = request;
+            let options = import::Options {
+                run: request.run,
+                dates: request.dates,
+                service_principal: request.service_principal,
+                lists_others: request.lists_others,
+                is_check: request.is_check,
+            };
+            let done = import::import(&committer, application, origin, options, body).await;
+            let done = done.map_err(|error| match &error {
+                ImportError::Several(all) => {
+                    let ids = all.iter().map(|one| one.id.clone()).collect();
+                    ImportFailure::Records(error.to_string(), ids)
+                }
+                ImportError::Dates(_) | ImportError::NotOwn => {
+                    ImportFailure::Records(error.to_string(), vec![])
+                }
+                ImportError::Commit(_)
+                | ImportError::Refused
+                | ImportError::Revoked(_)
+                | ImportError::Defect => ImportFailure::Log(with_causes(&error)),
+            })?;
             let refusals = done.refusals.iter().map(
                 |(line, refused)| json!({"line": line, "path": refused.path, "what": refused.what}),
             );
+            let principals = done.principals.iter().map(|one| {
+                json!({"servicePrincipal": one.id, "displayName": one.name, "entries": one.entries,
+                    "joined": one.joined})
+            });
+            let others = done.others.iter().map(|(line, entry, principal)| {
+                json!({"line": line, "entryId": entry, "servicePrincipal": principal})
+            });
             Ok(json!({
                 "read": done.read,
                 "new": done.new,
                 "known": done.known,
                 "refused": done.refused,
                 "refusals": refusals.collect::<Vec<_>>(),
+                "passedOver": done.passed_over,
+                "ofOtherApplications": done.of_others,
+                "otherApplications": principals.collect::<Vec<_>>(),
+                "others": others.collect::<Vec<_>>(),
+                "servicePrincipal": done.own,
+                "importedServicePrincipals": done.before,
             }))
         })
     })

@@ -1,5 +1,6 @@
 //! What imported entries say of somebody's account, where nothing was recorded: the state folded from
-//! their modified properties, in the order in which their source says that they happened.
+//! their modified properties, in the order in which their source says that they happened. What an entry
+//! saw in the application is an account too, though nobody was seen to make it.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -28,9 +29,9 @@ pub(crate) struct Account {
     pub(crate) exists: bool,
     /// Whether an entry ever took it away.
     pub(crate) was_deleted: bool,
-    /// The first entry that wrote it, since it was taken away.
+    /// The first entry that wrote it or saw it, since it was taken away.
     pub(crate) created: Option<Moment>,
-    /// The last entry that wrote it.
+    /// The last entry that wrote it or saw it.
     pub(crate) last: Option<Moment>,
     /// The entry that switched it off, while it is.
     pub(crate) off: Option<Moment>,
@@ -48,6 +49,7 @@ impl Account {
         if let Some(name) = entry.display_name() {
             self.display_name = Some(name.to_owned());
         }
+        self.take_seen(claim, entry);
         if claim.status != Status::Success {
             return;
         }
@@ -79,6 +81,27 @@ impl Account {
                 Some(new) => self.values.insert(path.to_owned(), new.to_owned()),
                 None => self.values.remove(path),
             };
+        }
+        self.off = if self.active { None } else { self.off.or(Some(claim.moment)) };
+    }
+
+    /// What was seen in the application before the entry wrote anything, or though it wrote nothing.
+    fn take_seen(&mut self, claim: &Claim, entry: &Entry) {
+        let Some(seen) = entry.seen() else { return };
+        if let Some(id) = seen.id {
+            self.id = Some(id.to_owned());
+        }
+        // Whoever was not known before counts as active until an entry says otherwise.
+        self.active = self.active || !self.exists;
+        self.exists = true;
+        self.created = self.created.or(Some(claim.moment));
+        self.last = Some(claim.moment);
+        for (path, value) in seen.values {
+            if path.eq_ignore_ascii_case("active") {
+                self.active = truth(value).unwrap_or(self.active);
+            } else {
+                self.values.insert(path.to_owned(), value.to_owned());
+            }
         }
         self.off = if self.active { None } else { self.off.or(Some(claim.moment)) };
     }

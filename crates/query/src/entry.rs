@@ -1,5 +1,7 @@
-//! What an imported entry says, in the words of Microsoft Graph.
+//! What an imported entry says, in the words of Microsoft Graph. What may stand in several places of it is
+//! found by `entra_log::said`, which read it when it was imported.
 
+use entra_log::said::{self, Seen};
 use serde_json::{Map, Value, json};
 
 /// An entry as it is stored: Graph's spelling, whatever form it came in.
@@ -24,7 +26,17 @@ impl Entry {
     }
 
     pub(crate) fn target_id(&self) -> Option<&str> {
-        self.text(&["targetIdentity", "id"])
+        said::target_id(&self.0)
+    }
+
+    /// The account that the source saw in the application before it did anything.
+    pub(crate) fn seen(&self) -> Option<Seen<'_>> {
+        said::seen(&self.0)
+    }
+
+    /// The parts that could not be read, as flags.
+    pub(crate) fn flags(&self) -> Vec<Value> {
+        said::irregular(&self.0).map(|path| json!({"kind": "irregular", "path": path})).collect()
     }
 
     pub(crate) fn error_code(&self) -> Option<&str> {
@@ -56,12 +68,11 @@ impl Entry {
     }
 
     pub(crate) fn user_name(&self) -> Option<&str> {
-        self.text(&["sourceIdentity", "details", "UserPrincipalName"])
+        said::user_name(&self.0)
     }
 
     pub(crate) fn display_name(&self) -> Option<&str> {
-        let path = ["sourceIdentity", "displayName"];
-        self.text(&path).or_else(|| self.text(&["activityDisplayName"]))
+        said::source_name(&self.0).or_else(|| self.text(&["activityDisplayName"]))
     }
 
     /// What was done, in an audit log's words.

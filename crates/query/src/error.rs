@@ -53,6 +53,8 @@ pub(crate) enum Error {
     Upstream(String),
     #[error("{0}")]
     Import(String),
+    #[error("{detail}")]
+    Records { detail: String, candidates: Vec<String> },
     #[error("{0}")]
     Option(&'static str),
     #[error("$filter: {0}")]
@@ -168,6 +170,9 @@ impl Error {
             Error::Import(_) => {
                 ("import", "The import was not taken", StatusCode::SERVICE_UNAVAILABLE)
             }
+            Error::Records { .. } => {
+                ("unclear-import", "The import is not clear", StatusCode::BAD_REQUEST)
+            }
             Error::Clock(ClockFault::Behind) => {
                 ("clock-behind", "Clock far behind", StatusCode::SERVICE_UNAVAILABLE)
             }
@@ -205,7 +210,7 @@ impl IntoResponse for Error {
         }
         let detail = self.to_string();
         let candidates = match self {
-            Error::Ambiguous { candidates } => candidates,
+            Error::Ambiguous { candidates } | Error::Records { candidates, .. } => candidates,
             _ => vec![],
         };
         let problem = Problem { slug, title, status, detail, candidates };

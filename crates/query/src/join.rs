@@ -84,7 +84,7 @@ pub(crate) fn explained(record: &Record<'_>, claim: &Claim) -> Result<Option<Joi
     }))
 }
 
-/// The entries that explain an operation, oldest first.
+/// The entries that explain an operation: the surest first, of equally sure ones the newest.
 pub(crate) fn explaining(
     record: &Record<'_>,
     application: Application,
@@ -103,9 +103,11 @@ pub(crate) fn explaining(
         ControlFlow::Continue(())
     })?;
     let mut found = vec![];
-    for claim in claims.iter().rev() {
+    for claim in &claims {
         found.extend(explained(record, claim)?.filter(|joined| joined.operation == seq));
     }
+    // Stable, and the claims come newest first.
+    found.sort_by_key(|joined| std::cmp::Reverse(joined.confidence));
     Ok(found)
 }
 
@@ -145,6 +147,13 @@ fn confidence(
     summary: &OperationSummary,
     apart: i64,
 ) -> Result<Option<Confidence>, Error> {
+    let id = scim_id(&record.view, claim.application, claim.number)?;
+    if let (Some(told), Some(id)) = (entry.target_id(), &id)
+        && told != id
+    {
+        // It is about another account, be it the same person's.
+        return Ok(None);
+    }
     let same_action = match (claim.action, summary.action) {
         (one, other) if one == other => true,
         // What the provider calls a change may switch off, and the other way round.
@@ -162,7 +171,6 @@ fn confidence(
     if !same_action || !same_end {
         return Ok((apart <= CERTAIN_MICROS_MAX && same_end).then_some(Confidence::Possible));
     }
-    let id = scim_id(&record.view, claim.application, claim.number)?;
     let same_target = entry.target_id().is_some() && entry.target_id() == id.as_deref();
     if same_target && apart <= CERTAIN_MICROS_MAX {
         let event = record.event(summary.seq)?;

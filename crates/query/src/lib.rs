@@ -49,6 +49,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use entra_log::DateOrder;
 use event::{Application, Occasion, Origin};
 use projector::Committer;
 use scim::{CursorKey, Profiles};
@@ -66,15 +67,37 @@ pub type Look = Arc<
         + Sync,
 >;
 
-/// Given an application, who imports, the number of the import and records in lines, what came of them as
-/// JSON; else what went wrong.
+/// What is to be imported.
+pub struct ImportRequest {
+    /// The application that the log is about.
+    pub application: Application,
+    /// Who imports.
+    pub origin: Origin,
+    /// What the requests of one import have in common.
+    pub run: u64,
+    /// Whether day or month is first in dates that can be read both ways.
+    pub dates: Option<DateOrder>,
+    /// The service principal whose entries are the application's.
+    pub service_principal: Option<String>,
+    /// Whether to list the entries of other applications.
+    pub lists_others: bool,
+    /// Look and record nothing.
+    pub is_check: bool,
+    /// Records in lines.
+    pub body: Vec<u8>,
+}
+
+/// Why nothing more is imported.
+pub enum ImportFailure {
+    /// The records do not tell what has to be known of them; and the ids among which one can choose.
+    Records(String, Vec<String>),
+    /// The log takes nothing.
+    Log(String),
+}
+
+/// Records the entries of a provider's log, and says as JSON what came of them.
 pub type Import = Arc<
-    dyn Fn(
-            Application,
-            Origin,
-            u64,
-            Vec<u8>,
-        ) -> Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>
+    dyn Fn(ImportRequest) -> Pin<Box<dyn Future<Output = Result<Value, ImportFailure>> + Send>>
         + Send
         + Sync,
 >;

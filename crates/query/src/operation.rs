@@ -238,6 +238,7 @@ impl<'a> Operations<'a> {
         row["errorCategory"] = said.error_category().into();
         row["reason"] = said.reason().into();
         row["durationMs"] = said.duration_ms().into();
+        row["flags"] = said.flags().into();
         row["changedPaths"] = said.modified_paths().into();
         let (actor_id, actor_name) = said.initiator();
         row["actorType"] = "provider".into();
@@ -298,9 +299,11 @@ impl<'a> Operations<'a> {
                     row.insert(name.into(), Value::Null);
                 }
                 let mut entries = vec![];
-                for one in joined {
+                for (place, one) in joined.into_iter().enumerate() {
                     let told = self.rows(std::iter::once(one.entry))?.pop().unwrap_or_default();
-                    for name in ["jobId", "cycleId", "changeId"] {
+                    // The surest is believed.
+                    for name in ["jobId", "cycleId", "changeId"].into_iter().filter(|_| place == 0)
+                    {
                         row.insert(name.into(), told[name].clone());
                     }
                     entries.push(json!({

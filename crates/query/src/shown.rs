@@ -40,6 +40,7 @@ impl<'a> Shown<'a> {
             Fact::Imported(entry) => What::Imported(entry),
             Fact::Intent(_)
             | Fact::UpstreamSet(_)
+            | Fact::ServicePrincipalSet(_)
             | Fact::RecorderStarted(_)
             | Fact::RecorderStopped(_)
             | Fact::ApplicationAdded(_)

@@ -353,6 +353,10 @@ impl About<'_> {
         }
         for (claim, entry, _) in &evidence.entries {
             let seqs = [claim.moment.seq];
+            if entry.seen().is_some() {
+                let text = "By the provider's log the account was seen in the application.";
+                return Node::new("matched", State::Yes, text, &seqs);
+            }
             if entry.steps_named("EntrySynchronizationAdd").next().is_some() {
                 let text = "By the provider's log no account matched.";
                 return Node::new("matched", State::No, text, &seqs);

@@ -34,7 +34,9 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
         cursor_key: scim::CursorKey::new([7; 32]),
         version: "1.2.3",
         look: Arc::new(|_, _, _| Box::pin(async { Err("no upstream".to_owned()) })),
-        import: Arc::new(|_, _, _, _| Box::pin(async { Err("no importer".to_owned()) })),
+        import: Arc::new(|_| {
+            Box::pin(async { Err(query::ImportFailure::Log("no importer".into())) })
+        }),
         profiles: Arc::new(scim::Profiles::built_in().1),
         secrets: store::SecretFolder::new(folder.path(), folder.path()),
     }));

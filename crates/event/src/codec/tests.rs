@@ -303,6 +303,16 @@ fn samples() -> Vec<(&'static str, Event)> {
             ),
         ),
         (
+            "service-principal-set",
+            event(
+                origin(),
+                Fact::ServicePrincipalSet(ServicePrincipalSet {
+                    id: Some("5e9d4c3b-2a19-4087-b6a5-9c8d7e6f5a4b".into()),
+                }),
+                vec![],
+            ),
+        ),
+        (
             "imported",
             event(
                 origin(),

@@ -17,7 +17,10 @@ use crate::id::{Application, Credential, Number};
 mod claims;
 mod parts;
 
-use claims::{AccessV1, EvidenceAddedV1, ImportBatchV1, ImportedV1, ReferenceListAddedV1};
+use claims::{
+    AccessV1, EvidenceAddedV1, ImportBatchV1, ImportedV1, ReferenceListAddedV1,
+    ServicePrincipalSetV1,
+};
 pub(crate) use parts::{AnswerV1, ChangesV1, DetailV1, FlagV1};
 
 const OPERATION: u8 = 1;
@@ -36,6 +39,7 @@ const IMPORT_BATCH: u8 = 13;
 const ACCESS: u8 = 14;
 const EVIDENCE_ADDED: u8 = 15;
 const REFERENCE_LIST_ADDED: u8 = 16;
+const SERVICE_PRINCIPAL_SET: u8 = 17;
 
 /// What every kind's header begins with.
 #[derive(Serialize, Deserialize)]
@@ -290,6 +294,9 @@ pub(crate) fn header_to_stored(
         Fact::ReferenceListAdded(added) => {
             (REFERENCE_LIST_ADDED, FieldsV1::ReferenceListAdded(added.into()))
         }
+        Fact::ServicePrincipalSet(set) => {
+            (SERVICE_PRINCIPAL_SET, FieldsV1::ServicePrincipalSet(set.into()))
+        }
     };
     Ok((kind, to_bytes(&HeaderV1 { common, fields })?))
 }
@@ -316,6 +323,7 @@ enum FieldsV1 {
     Access(AccessV1),
     EvidenceAdded(EvidenceAddedV1),
     ReferenceListAdded(ReferenceListAddedV1),
+    ServicePrincipalSet(ServicePrincipalSetV1),
 }
 
 impl Serialize for HeaderV1 {
@@ -336,6 +344,7 @@ impl Serialize for HeaderV1 {
             FieldsV1::Access(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::EvidenceAdded(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ReferenceListAdded(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::ServicePrincipalSet(fields) => (&self.common, fields).serialize(serializer),
         }
     }
 }
@@ -456,6 +465,10 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
         REFERENCE_LIST_ADDED => {
             let (common, fields): (CommonV1, ReferenceListAddedV1) = header_fields(bytes)?;
             (common, Fact::ReferenceListAdded(fields.into()))
+        }
+        SERVICE_PRINCIPAL_SET => {
+            let (common, fields): (CommonV1, ServicePrincipalSetV1) = header_fields(bytes)?;
+            (common, Fact::ServicePrincipalSet(fields.into()))
         }
         code => return Err(unknown("kind of event", code)),
     };

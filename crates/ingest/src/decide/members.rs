@@ -83,7 +83,7 @@ impl Deciding<'_> {
                 }
             }
         }
-        self.numbers.unborn(Attribute::Id, id)
+        self.numbers.unborn_member(id)
     }
 
     /// The resource of an id, of whatever type, living or deleted.

@@ -7,7 +7,10 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use event::{ApplicationAdded, CredentialAdded, Fact, Occasion, Origin, Role, UpstreamSet};
+use event::{
+    ApplicationAdded, CredentialAdded, Fact, Imported, Number, Occasion, Origin, Role,
+    ServicePrincipalSet, UpstreamSet,
+};
 use projector::{Decision, Draft, Stamp, View};
 use scim::Settings;
 use serde::Deserialize;
@@ -54,6 +57,27 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
         });
         let answer = Answer::new(&reading.record, &stand, &Coverage::complete());
         Ok(answer.rows(rows.collect(), count, next))
+    })
+    .await
+}
+
+/// `GET /api/v1/apps/{app}`: one application as it is configured now.
+pub(super) async fn one(ask: Ask, Names(slug): Names<String>) -> Result<Answer, Error> {
+    ask.answer(move |reading| {
+        let params = reading.params(&[])?;
+        let stand = Stand::of_one(&reading.record, &params, &[("app", &slug)])?;
+        let one = reading.caller.application(&reading.record.view, &slug)?;
+        let told = json!({
+            "application": one.slug,
+            "profile": one.profile,
+            "tenantUrl": reading.query.tenant_url(&one.slug),
+            "addedAt": one.added_at.to_string(),
+            "addedSeq": one.added_seq,
+            "upstream": one.upstream.as_ref().map(|upstream| upstream.url.as_str()),
+            "servicePrincipal": one.service_principal,
+        });
+        let answer = Answer::new(&reading.record, &stand, &Coverage::complete());
+        Ok(answer.about(one.number, Number::NOBODY).resource(Some(told)))
     })
     .await
 }
@@ -127,6 +151,47 @@ pub(super) async fn add(
         "secretToken": token.as_str(),
     });
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Change {
+    /// An explicit null takes it away.
+    service_principal: Option<String>,
+}
+
+/// `PATCH /api/v1/apps/{app}`: says which application at its provider an application is. The logs of others
+/// are kept out from then on.
+pub(super) async fn change(
+    State(query): State<Arc<Query>>,
+    ask: Ask,
+    Names(slug): Names<String>,
+    body: Body,
+) -> Result<Json<Value>, Error> {
+    let name = slug.clone();
+    let asked = ask.admin(move |reading| {
+        reading.params(&[])?;
+        Ok(reading.caller.application(&reading.record.view, &name)?.number)
+    });
+    let (admin, application) = asked.await?;
+    let form = r#"{"servicePrincipal": TEXT or null}"#;
+    let Change { service_principal: id } = read_body(body, form).await?;
+    if !id.as_ref().is_none_or(|id| (1..=Imported::CODE_BYTES_MAX).contains(&id.len())) {
+        let detail =
+            "`servicePrincipal` takes the id of a service principal, 1 to 256 bytes, or null";
+        return Err(Error::Body(detail.into()));
+    }
+    let answer = json!({"application": slug, "servicePrincipal": id});
+    let decide = move |origin: Origin, _: &View<'_>, stamp: Stamp| {
+        if let Some(fault) = stamp.clock_fault {
+            return refusal(fault.into());
+        }
+        let fact = Fact::ServicePrincipalSet(ServicePrincipalSet { id });
+        let draft = Draft { application, origin: Some(origin), fact, parts: vec![] };
+        Ok(Decision { events: vec![draft], reply: Ok(()) })
+    };
+    query.decide(admin, decide).await?;
+    Ok(Json(answer))
 }
 
 /// `POST /api/v1/apps/{app}/baseline`: lists what the upstream has and takes it over.

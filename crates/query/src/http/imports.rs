@@ -9,13 +9,17 @@ use projector::{Decision, View};
 use serde_json::Value;
 
 use super::{Ask, Names, receive};
-use crate::Query;
 use crate::error::Error;
+use crate::{ImportFailure, ImportRequest, Query};
 
 /// A larger body is refused; an import is sent in several.
 const IMPORT_BYTES_MAX: usize = 8 << 20;
 
-/// `POST /api/v1/apps/{app}/imports?run=`: one record in each line, in any of the JSON forms.
+/// Ids of service principals are far shorter.
+const ID_BYTES_MAX: usize = 256;
+
+/// `POST /api/v1/apps/{app}/imports?run=&dates=&servicePrincipal=&list=&check=`: one record in each line, in
+/// any of the JSON forms.
 pub(super) async fn add(
     State(query): State<Arc<Query>>,
     ask: Ask,
@@ -23,21 +27,41 @@ pub(super) async fn add(
     body: Body,
 ) -> Result<Json<Value>, Error> {
     let asked = ask.admin(move |reading| {
-        let params = reading.params(&["run"])?;
+        let params = reading.params(&["run", "dates", "servicePrincipal", "list", "check"])?;
         let accepts = "1 to 16 hexadecimal digits, the same for all requests of one import";
         let run =
             |text: &str| u64::from_str_radix(text, 16).ok().filter(|_| !text.starts_with('+'));
         let run = params.read_as("run", accepts, run)?;
+        let dates = params.read_as("dates", "dmy or mdy", |text| text.parse().ok())?;
+        let accepts = "the id of a service principal, 1 to 256 bytes";
+        let id = |text: &str| (1..=ID_BYTES_MAX).contains(&text.len()).then(|| text.to_owned());
+        let service_principal = params.read_as("servicePrincipal", accepts, id)?;
+        let list = params.read_as("list", "others", |text| (text == "others").then_some(()))?;
+        let is_check = params.flag("check")?.unwrap_or(false);
         let application = reading.caller.application(&reading.record.view, &slug)?.number;
         // Without a name for the import, a request is one of its own.
-        Ok((application, run.unwrap_or(reading.record.head)))
+        let run = run.unwrap_or(reading.record.head);
+        Ok((application, run, dates, service_principal, list.is_some(), is_check))
     });
-    let (admin, (application, run)) = asked.await?;
+    let (admin, (application, run, dates, service_principal, lists_others, is_check)) =
+        asked.await?;
     let body = receive(body, IMPORT_BYTES_MAX).await?;
-    let done = (query.import)(application, admin.origin().clone(), run, body).await;
-    // Whatever came of it is for somebody who may still ask.
-    let decide = move |_, _: &View<'_>, _| {
-        Ok(Decision { events: vec![], reply: done.map_err(Error::Import) })
+    let origin = admin.origin().clone();
+    let request = ImportRequest {
+        application,
+        origin,
+        run,
+        dates,
+        service_principal,
+        lists_others,
+        is_check,
+        body,
     };
+    let done = (query.import)(request).await.map_err(|failure| match failure {
+        ImportFailure::Records(detail, candidates) => Error::Records { detail, candidates },
+        ImportFailure::Log(detail) => Error::Import(detail),
+    });
+    // Whatever came of it is for somebody who may still ask.
+    let decide = move |_, _: &View<'_>, _| Ok(Decision { events: vec![], reply: done });
     query.decide(admin, decide).await.map(Json)
 }

@@ -74,6 +74,7 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/api/v1/apps", get(apps::list).post(apps::add))
+        .route("/api/v1/apps/{app}", get(apps::one).patch(apps::change))
         .route("/api/v1/apps/{app}/baseline", post(apps::baseline))
         .route("/api/v1/apps/{app}/drift", post(apps::drift))
         .route("/api/v1/apps/{app}/imports", post(imports::add))

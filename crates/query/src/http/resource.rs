@@ -76,7 +76,8 @@ fn imported(
         (false, true) => ("deleted", account.last),
         (false, false) => ("no", None),
     };
-    let answer = answer.with("exists", exists).with("basis", "imported");
+    // Whoever the log tells of may have been there before it begins.
+    let answer = answer.with("exists", exists).with("basis", "imported").with("startKnown", false);
     let answer = answer.with("existsSeq", moment.map(|moment| moment.seq));
     Ok(answer.resource(account.exists.then(|| account.resource().into())))
 }

@@ -115,12 +115,17 @@ pub(super) fn cause_of(
     // An account that was never on was not switched off either.
     let ended = ended.filter(|_| was_active);
     let mut seqs: Vec<Seq> = ended.into_iter().collect();
-    let since = evidence.entries.iter().filter(|(claim, ..)| Some(claim.moment) >= off);
-    let mut entries: Vec<_> = since.collect();
+    let mut entries = vec![];
+    for one in evidence.entries.iter().filter(|(claim, ..)| Some(claim.moment) >= off) {
+        let joined = if ended.is_some() { explained(record, &one.0)? } else { None };
+        entries.push((one, joined));
+    }
     if off.is_some() {
         entries.reverse();
     }
-    for (claim, entry, _) in entries {
+    // The surest is believed, of equally sure ones the newest.
+    entries.sort_by_key(|(_, joined)| std::cmp::Reverse(joined.map(|joined| joined.confidence)));
+    for ((claim, entry, _), joined) in entries {
         let writes = match claim.action {
             Action::Disable | Action::Update | Action::Delete => true,
             // An account that was never on was made so.
@@ -131,7 +136,7 @@ pub(super) fn cause_of(
             continue;
         }
         // An entry that explains another request tells of another change.
-        let is_this = match (ended, explained(record, claim)?) {
+        let is_this = match (ended, joined) {
             (Some(ended), Some(joined)) => joined.operation == ended,
             (Some(_), None) => false,
             (None, _) => true,

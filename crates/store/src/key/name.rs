@@ -4,8 +4,8 @@ use event::{Application, Attribute, Number, ResourceType, Seq};
 
 use super::{Key, KeyRange, LOOKUP, MENTION, MENTION_BEFORE, MENTIONED, NAMED, UNIQUE};
 
-/// The number under which somebody without a resource was last mentioned. A mention by id says
-/// nothing of a type.
+/// The number under which somebody without a resource was last mentioned. An id may be mentioned
+/// without a type.
 pub fn mention(
     application: Application,
     resource_type: ResourceType,
@@ -14,14 +14,10 @@ pub fn mention(
 ) -> Vec<u8> {
     Key::new(MENTION)
         .app(application)
-        .u8(mentioned_type(resource_type, attribute).0)
+        .u8(resource_type.0)
         .u8(attribute as u8)
         .bytes(folded.as_bytes())
         .0
-}
-
-fn mentioned_type(resource_type: ResourceType, attribute: Attribute) -> ResourceType {
-    if attribute == Attribute::Id { ResourceType::NONE } else { resource_type }
 }
 
 /// A number under which somebody was mentioned from `since` on, until another one was.
@@ -43,7 +39,6 @@ pub fn mentions_before(
     attribute: Attribute,
     folded: &str,
 ) -> KeyRange {
-    let resource_type = mentioned_type(resource_type, attribute);
     let prefix = lookup_prefix(MENTION_BEFORE, application, resource_type, attribute, folded);
     KeyRange::prefix(prefix.0)
 }

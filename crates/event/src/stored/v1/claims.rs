@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::unknown;
 use crate::action::{Action, Status};
 use crate::claim::{
-    Access, CodeKind, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded, Source,
+    Access, CodeKind, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded,
+    ServicePrincipalSet, Source,
 };
 use crate::clock::Timestamp;
 use crate::codec::CodecError;
@@ -46,6 +47,23 @@ pub(crate) struct AccessV1 {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct EvidenceAddedV1 {
     operation: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ServicePrincipalSetV1 {
+    id: Option<String>,
+}
+
+impl From<&ServicePrincipalSet> for ServicePrincipalSetV1 {
+    fn from(set: &ServicePrincipalSet) -> ServicePrincipalSetV1 {
+        ServicePrincipalSetV1 { id: set.id.clone() }
+    }
+}
+
+impl From<ServicePrincipalSetV1> for ServicePrincipalSet {
+    fn from(stored: ServicePrincipalSetV1) -> ServicePrincipalSet {
+        ServicePrincipalSet { id: stored.id }
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -86,7 +86,9 @@ fn insert_told(record: &Record<'_>, row: &mut Row, seq: Seq) -> Result<(), Error
         |one: &projector::OperationSummary| one.action != Action::Other && !one.is_observation();
     if let Some(one) = summary.filter(is_write) {
         let at = (seq, one.recorded_at);
-        for joined in explaining(record, one.application, one.number, at)? {
+        // The surest is believed.
+        let joined = explaining(record, one.application, one.number, at)?;
+        if let Some(joined) = joined.first() {
             let event = record.event(joined.entry)?;
             let shown = Shown::of(&event).ok_or(DAMAGED)?;
             let Fact::Imported(entry) = &event.header.fact else { return Err(DAMAGED) };

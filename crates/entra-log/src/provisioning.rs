@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::entry::{Action, Entry, Kind, Modified, Refused, Source, Status};
+use super::dates::DateOrder;
+use super::entry::{Action, Entry, Modified, Refused, Source, Status};
 use super::forms::Lifted;
+use super::said::{self, objects};
 use super::settle::{Claim, covers, keep, settle, take};
-use super::shape::{self, ID_BYTES_MAX, Member, Path, Shape, member};
+use super::shape::{self, ID_BYTES_MAX, Member, Path, Reading, Shape, get, member};
 use super::time;
 
 const STEPS_MAX: usize = 1_000;
@@ -25,7 +27,8 @@ const NAME: Member = member("displayName", Shape::Text).also(&["Name"]);
 
 const ENTRY: &[Member] = &[
     member("id", Shape::Key(ID_BYTES_MAX)).required(),
-    member("activityDateTime", Shape::Instant).also(&["TimeGenerated"]).required(),
+    // The envelope may say it instead.
+    member("activityDateTime", Shape::Instant).also(&["TimeGenerated"]).readable(),
     member("tenantId", Shape::Text).also(&["AADTenantId"]),
     member("jobId", Shape::Key(ID_BYTES_MAX)),
     member("cycleId", Shape::Key(ID_BYTES_MAX)),
@@ -86,7 +89,14 @@ const STATUS_INFO: &str = "statusInfo";
 const CLAIMS: &[Claim] = &[
     // Of other categories it is a user's name, so it never stands in for the id.
     Claim { name: "identity", place: "id", shape: Shape::Text, fills: false },
-    Claim { name: "time", place: "activityDateTime", shape: Shape::Instant, fills: false },
+    Claim {
+        name: "activityDateTime",
+        place: "activityDateTime",
+        shape: Shape::Instant,
+        fills: true,
+    },
+    Claim { name: "TimeGenerated", place: "activityDateTime", shape: Shape::Instant, fills: true },
+    Claim { name: "time", place: "activityDateTime", shape: Shape::Instant, fills: true },
     Claim { name: "tenantId", place: "tenantId", shape: Shape::Text, fills: true },
     Claim {
         name: "correlationId",
@@ -105,17 +115,47 @@ pub(super) fn knows(column: &str) -> bool {
         || is(STATUS_INFO)
 }
 
-pub(super) fn entry(mut lifted: Lifted) -> Result<Entry, Refused> {
-    lifted.normalize(ENTRY)?;
-    let Lifted { entry: mut body, mut envelope, member } = lifted;
+/// Members that an entry of this log has and no record of another log, sign-in or audit.
+const MARKS: [&str; 8] = [
+    "provisioningAction",
+    "provisioningSteps",
+    "provisioningStatusInfo",
+    STATUS_INFO,
+    "changeId",
+    "cycleId",
+    "sourceIdentity",
+    "targetIdentity",
+];
+
+/// Whether a record without an envelope looks like an entry of this log: it says something under a
+/// member that no other log has. A table of several logs has all columns in each row, most of them empty.
+pub(super) fn is_like(members: &Map<String, Value>) -> bool {
+    let says = |name: &str| match get(members, name) {
+        None | Some(Value::Null) => false,
+        Some(Value::String(text)) => !text.trim().is_empty(),
+        Some(_) => true,
+    };
+    // Older entries have the action alone, beside their time.
+    let is_action = |text: &str| {
+        ACTIONS.iter().any(|word| word.eq_ignore_ascii_case(text)) || text.starts_with("Entry")
+    };
+    let acts = || shape::text(members, "action").is_some_and(is_action) && says("activityDateTime");
+    MARKS.iter().any(|mark| says(mark)) || acts()
+}
+
+pub(super) fn entry(mut lifted: Lifted, dates: Option<DateOrder>) -> Result<Entry, Refused> {
+    let mut reading = Reading::of(dates);
+    lifted.normalize(ENTRY, &mut reading)?;
+    let mut body = std::mem::take(&mut lifted.entry);
+    let mut envelope = std::mem::take(&mut lifted.envelope);
     // In a row of Log Analytics this is the workspace, which says nothing of the entry.
-    let workspace = if member.is_none() { take(&mut envelope, "tenantId") } else { None };
+    let workspace = if lifted.member.is_none() { take(&mut envelope, "tenantId") } else { None };
     settle_action(&mut body);
-    settle_status(&mut body, &mut envelope)?;
-    settle(&mut body, &mut envelope, CLAIMS);
+    settle_status(&mut body, &mut envelope, &mut reading)?;
+    settle(&mut body, &mut envelope, CLAIMS, &reading);
     envelope.extend(workspace);
-    keep(&mut body, envelope);
-    let entry = typed(&body)?;
+    keep(&mut body, envelope, reading.irregular);
+    let entry = typed(&body).map_err(|refused| lifted.placed(refused))?;
     Ok(Entry { body, ..entry })
 }
 
@@ -160,18 +200,20 @@ pub(super) fn action_of_event(event: &str) -> &'static str {
 fn settle_status(
     body: &mut Map<String, Value>,
     envelope: &mut Map<String, Value>,
+    reading: &mut Reading,
 ) -> Result<(), Refused> {
     let mut place = body.remove("provisioningStatusInfo").unwrap_or_default();
     if let Some((name, given)) = take(body, STATUS_INFO) {
-        let claim = old_status(&given, &Path::Name(&Path::Record, &name))?;
-        if !covers(&mut place, &claim) {
+        let claim = old_status(&given, &Path::Name(&Path::Record, &name), reading);
+        if !claim.is_some_and(|claim| covers(&mut place, &claim)) {
             body.insert(name, given);
         }
     }
     if let Some((name, given)) = take(envelope, "resultType") {
         let mut word = given.clone();
-        let is_read = shape::value(&mut word, &Shape::Word(RESULTS), false, &Path::Record).is_ok();
-        if !is_read || !covers(&mut place, &status_info(word, Value::Null)) {
+        let words = Shape::Word(RESULTS);
+        let read = shape::value(&mut word, &words, false, &Path::Record, reading);
+        if read.is_err() || !covers(&mut place, &status_info(word, Value::Null)) {
             envelope.insert(name, given);
         }
     }
@@ -182,7 +224,7 @@ fn settle_status(
         error.insert("errorCode".to_owned(), code.into());
         error.insert("reason".to_owned(), reason.into());
         let is_said = code.is_some() || reason.is_some();
-        shape::object(&mut error, ERROR, &Path::Record)?;
+        shape::object(&mut error, ERROR, &Path::Record, reading)?;
         if is_said && covers(&mut place, &status_info(Value::Null, Value::Object(error))) {
             let _ = take(envelope, "resultSignature");
             let _ = take(envelope, "resultDescription");
@@ -192,20 +234,27 @@ fn settle_status(
     Ok(())
 }
 
-/// What the old `statusInfo` says, in the shape of `provisioningStatusInfo`.
-fn old_status(given: &Value, path: &Path<'_>) -> Result<Value, Refused> {
-    const OLD: &[Member] = &[member("status", Shape::Word(RESULTS))];
+/// What the old `statusInfo` says, in the shape of `provisioningStatusInfo`; nothing when it cannot be
+/// read.
+fn old_status(given: &Value, path: &Path<'_>, reading: &mut Reading) -> Option<Value> {
+    const OLD: &[Member] = &[
+        member("status", Shape::Word(RESULTS)),
+        member("errorCode", Shape::Text),
+        member("reason", Shape::Text),
+        member("additionalDetails", Shape::Text),
+        member("errorCategory", Shape::Word(CATEGORIES)),
+        member("recommendedAction", Shape::Text),
+    ];
     let mut said = given.clone();
-    shape::value(&mut said, &Shape::Object(OLD), false, path)?;
+    shape::value(&mut said, &Shape::Object(OLD), false, path, reading).ok()?;
     let Value::Object(mut error) = said else {
-        return Ok(Value::Null);
+        return Some(Value::Null);
     };
     let status = error.remove("status").unwrap_or_default();
-    shape::object(&mut error, ERROR, path)?;
     error.retain(|name, _| ERROR.iter().any(|member| member.name == name));
     let is_empty = error.values().all(Value::is_null);
     let error = if is_empty { Value::Null } else { Value::Object(error) };
-    Ok(status_info(status, error))
+    Some(status_info(status, error))
 }
 
 fn status_info(status: Value, error: Value) -> Value {
@@ -215,128 +264,40 @@ fn status_info(status: Value, error: Value) -> Value {
 
 /// Reads the typed members off the body, which itself is left out.
 fn typed(body: &Map<String, Value>) -> Result<Entry, Refused> {
-    let steps = objects(body, "provisioningSteps");
-    let modified: Vec<Modified> = objects(body, "modifiedProperties").map(modified).collect();
-    let source = Identity::of(body, "sourceIdentity");
-    let target = Identity::of(body, "targetIdentity");
     let status = body.get("provisioningStatusInfo").and_then(Value::as_object);
     let status_word = status.and_then(|status| shape::text(status, "status"));
     let error = status.and_then(|status| status.get("errorInformation")).and_then(Value::as_object);
     let error_code = error.and_then(|error| shape::text(error, "errorCode"));
-    let kinds = [source.kind, source.detail("odatatype"), target.kind];
-    let kind = kinds.into_iter().flatten().map(kind_of).find(|kind| *kind != Kind::Other);
-    let kind = kind.unwrap_or(Kind::Other);
-    let imported_id = || detail_of_steps(steps.clone(), "objectId");
-    let at = body.get("activityDateTime").and_then(Value::as_str).and_then(time::parse);
+    let steps = objects(body, "provisioningSteps");
     Ok(Entry {
         source: Source::Provisioning,
         id: shape::text(body, "id").unwrap_or_default().to_owned(),
-        occurred_at_us: at.ok_or_else(|| Path::Record.refused("expected an instant"))?,
+        occurred_at_us: occurred_at_us(body)?,
         action: shape::text(body, "provisioningAction").map_or(Action::Other, action_of),
         status: status_word.map_or(Status::Warning, status_of),
         error_code: error_code.filter(|code| *code != "None").map(str::to_owned),
-        skip_reason: skip_reason(steps.clone()).map(str::to_owned),
-        step_names: steps.clone().map(|step| owned(step, "name").unwrap_or_default()).collect(),
+        skip_reason: said::skip_reason(body).map(str::to_owned),
+        step_names: steps.map(|step| owned(step, "name").unwrap_or_default()).collect(),
         job_id: owned(body, "jobId"),
         cycle_id: owned(body, "cycleId"),
         change_id: owned(body, "changeId"),
         duration_ms: body.get("durationInMilliseconds").and_then(whole_ms),
-        kind,
-        source_id: source
-            .id
-            .or_else(|| source.detail("id"))
-            .or_else(imported_id)
-            .map(str::to_owned),
-        source_name: source.name.or_else(|| source.detail("DisplayName")).map(str::to_owned),
-        user_name: user_name(&source, kind, steps.clone(), &modified),
-        target_id: target.id.map(str::to_owned),
-        modified,
+        kind: said::kind(body),
+        source_id: said::source_id(body).map(str::to_owned),
+        source_name: said::source_name(body).map(str::to_owned),
+        user_name: said::user_name(body).map(str::to_owned),
+        target_id: said::target_id(body).map(str::to_owned),
+        modified: objects(body, "modifiedProperties").map(modified).collect(),
         body: Map::new(),
     })
 }
 
-/// The name by which the user signs in.
-///
-/// First what the source says of the person: the principal name in the identity, else in the import
-/// step; it is the same in every form, and it is what an administrator searches by. Then what the
-/// application was given as `userName`, which is what its own record knows. `ReportableIdentifier` is
-/// last: it is whatever the connector thinks fit to show, which may be an external id.
-fn user_name<'a>(
-    source: &Identity<'a>,
-    kind: Kind,
-    steps: impl Iterator<Item = &'a Map<String, Value>> + Clone,
-    modified: &[Modified],
-) -> Option<String> {
-    if let Some(name) = source.detail("UserPrincipalName") {
-        return Some(name.to_owned());
-    }
-    if kind != Kind::User {
-        // Of a group these would be the names of the group.
-        return None;
-    }
-    let written = || {
-        let mut names = modified.iter().filter(|value| value.path.eq_ignore_ascii_case("userName"));
-        names.next().and_then(|value| value.new.as_deref()).filter(|name| !name.is_empty())
-    };
-    detail_of_steps(steps.clone(), "userPrincipalName")
-        .or_else(written)
-        .or_else(|| detail_of_steps(steps.clone(), "userName"))
-        .or_else(|| detail_of_steps(steps, "ReportableIdentifier"))
-        .map(str::to_owned)
-}
-
-/// An object in one of the systems.
-struct Identity<'a> {
-    id: Option<&'a str>,
-    name: Option<&'a str>,
-    kind: Option<&'a str>,
-    details: Option<&'a Map<String, Value>>,
-}
-
-impl<'a> Identity<'a> {
-    fn of(body: &'a Map<String, Value>, name: &str) -> Identity<'a> {
-        let members = body.get(name).and_then(Value::as_object);
-        let text = |name: &str| members.and_then(|members| shape::text(members, name));
-        Identity {
-            id: text("id"),
-            name: text("displayName"),
-            kind: text("identityType"),
-            details: details(members),
-        }
-    }
-
-    fn detail(&self, name: &str) -> Option<&'a str> {
-        self.details.and_then(|details| shape::text(details, name))
-    }
-}
-
-fn details(members: Option<&Map<String, Value>>) -> Option<&Map<String, Value>> {
-    members?.get("details")?.as_object()
-}
-
-/// The first that a step says under this name.
-fn detail_of_steps<'a>(
-    mut steps: impl Iterator<Item = &'a Map<String, Value>>,
-    name: &str,
-) -> Option<&'a str> {
-    steps.find_map(|step| details(Some(step)).and_then(|details| shape::text(details, name)))
-}
-
-/// A decision to do nothing is explained in its own step only.
-fn skip_reason<'a>(steps: impl Iterator<Item = &'a Map<String, Value>> + Clone) -> Option<&'a str> {
-    let is_skip = |step: &&Map<String, Value>| {
-        shape::text(step, "name").is_some_and(|name| name == "EntrySynchronizationSkip")
-    };
-    detail_of_steps(steps.clone().filter(is_skip), "SkipReason")
-        .or_else(|| detail_of_steps(steps, "SkipReason"))
-}
-
-pub(super) fn objects<'a>(
-    body: &'a Map<String, Value>,
-    name: &str,
-) -> impl Iterator<Item = &'a Map<String, Value>> + Clone + use<'a> {
-    let items = body.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    items.iter().filter_map(Value::as_object)
+/// When it happened, of a body in Graph's spelling.
+pub(super) fn occurred_at_us(body: &Map<String, Value>) -> Result<i64, Refused> {
+    let at = body.get("activityDateTime").and_then(Value::as_str);
+    let path = Path::Name(&Path::Record, "activityDateTime");
+    let at = at.ok_or_else(|| path.refused("is missing"))?;
+    time::parse(at, None).map_err(|error| path.refused(error.text()))
 }
 
 pub(super) fn modified(members: &Map<String, Value>) -> Modified {
@@ -380,17 +341,5 @@ fn status_of(word: &str) -> Status {
         "failure" => Status::Failure,
         "skipped" => Status::Skipped,
         _ => Status::Warning,
-    }
-}
-
-/// `User`, `Group`, or a schema address that ends in one of these.
-pub(super) fn kind_of(text: &str) -> Kind {
-    let last = text.rsplit([':', '.']).next().unwrap_or(text);
-    if last.eq_ignore_ascii_case("user") {
-        Kind::User
-    } else if last.eq_ignore_ascii_case("group") {
-        Kind::Group
-    } else {
-        Kind::Other
     }
 }

@@ -4,14 +4,13 @@
 
 use serde_json::{Map, Value};
 
+use super::dates::DateOrder;
 use super::entry::{Action, Entry, Kind, Refused, Source, Status};
 use super::forms::Lifted;
-use super::provisioning::{
-    MODIFIED, action_of, action_of_event, kind_of, modified, objects, owned,
-};
+use super::provisioning::{MODIFIED, action_of, action_of_event, modified, occurred_at_us, owned};
+use super::said::{kind_of, objects};
 use super::settle::{Claim, keep, settle};
-use super::shape::{self, ID_BYTES_MAX, Member, Path, Shape, member};
-use super::time;
+use super::shape::{self, ID_BYTES_MAX, Member, Path, Reading, Shape, member};
 
 const CATEGORY: &str = "ProvisioningManagement";
 const TARGETS_MAX: usize = 1_000;
@@ -22,7 +21,7 @@ const RESULTS: &[&str] = &["success", "failure", "timeout"];
 
 const ENTRY: &[Member] = &[
     member("id", Shape::Key(ID_BYTES_MAX)).required(),
-    member("activityDateTime", Shape::Instant).required(),
+    member("activityDateTime", Shape::Instant).readable(),
     member("category", Shape::Text),
     member("correlationId", Shape::Key(ID_BYTES_MAX)),
     member("result", Shape::Word(RESULTS)),
@@ -65,7 +64,13 @@ const DETAIL: &[Member] = &[member("key", Shape::Text), member("value", Shape::A
 
 /// Members of the envelope that repeat one of the entry.
 const CLAIMS: &[Claim] = &[
-    Claim { name: "time", place: "activityDateTime", shape: Shape::Instant, fills: false },
+    Claim {
+        name: "activityDateTime",
+        place: "activityDateTime",
+        shape: Shape::Instant,
+        fills: true,
+    },
+    Claim { name: "time", place: "activityDateTime", shape: Shape::Instant, fills: true },
     Claim {
         name: "correlationId",
         place: "correlationId",
@@ -75,19 +80,23 @@ const CLAIMS: &[Claim] = &[
     Claim { name: "operationName", place: "activityDisplayName", shape: Shape::Text, fills: true },
 ];
 
-pub(super) fn entry(mut lifted: Lifted) -> Result<Entry, Refused> {
+/// The entry; nothing when it is of another category.
+pub(super) fn entry(
+    mut lifted: Lifted,
+    dates: Option<DateOrder>,
+) -> Result<Option<Entry>, Refused> {
     let category = shape::text(&lifted.entry, "category");
     if !category.is_some_and(|category| category.eq_ignore_ascii_case(CATEGORY)) {
-        let path =
-            lifted.member.map_or_else(|| "category".to_owned(), |at| format!("{at}.category"));
-        return Err(Refused { path, what: format!("expected `{CATEGORY}`") });
+        return Ok(None);
     }
-    lifted.normalize(ENTRY)?;
-    let Lifted { entry: mut body, mut envelope, .. } = lifted;
-    settle(&mut body, &mut envelope, CLAIMS);
-    keep(&mut body, envelope);
-    let entry = typed(&body)?;
-    Ok(Entry { body, ..entry })
+    let mut reading = Reading::of(dates);
+    lifted.normalize(ENTRY, &mut reading)?;
+    let (mut body, mut envelope) =
+        (std::mem::take(&mut lifted.entry), std::mem::take(&mut lifted.envelope));
+    settle(&mut body, &mut envelope, CLAIMS, &reading);
+    keep(&mut body, envelope, reading.irregular);
+    let entry = typed(&body).map_err(|refused| lifted.placed(refused))?;
+    Ok(Some(Entry { body, ..entry }))
 }
 
 /// Reads the typed members off the body, which itself is left out.
@@ -106,11 +115,10 @@ fn typed(body: &Map<String, Value>) -> Result<Entry, Refused> {
         return Err(Path::Name(&Path::Record, "targetResources").refused(what));
     }
     let of_object = |name: &str| object.and_then(|object| owned(object, name));
-    let at = body.get("activityDateTime").and_then(Value::as_str).and_then(time::parse);
     Ok(Entry {
         source: Source::DirectoryAudit,
         id: owned(body, "id").unwrap_or_default(),
-        occurred_at_us: at.ok_or_else(|| Path::Record.refused("expected an instant"))?,
+        occurred_at_us: occurred_at_us(body)?,
         action: event.map_or(Action::Other, |event| action_of(action_of_event(event))),
         status: match shape::text(body, "result") {
             Some("success") if is_skip => Status::Skipped,

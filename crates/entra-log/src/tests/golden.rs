@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{JSON_FORMS, csv_files, entries, join, json, path, split};
-use crate::import::{Entry, Form, detect, understand};
+use super::{JSON_FORMS, csv_files, entries, join, json, path, split, understand};
+use crate::{Entry, Form, detect};
 
 fn read(form: &str) -> Vec<Entry> {
     if form == "portal-csv" { entries(&join(&csv_files())) } else { entries(&split(&json(form))) }

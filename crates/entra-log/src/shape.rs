@@ -3,11 +3,15 @@
 //! The forms differ in how they spell the same members: `Name` for `displayName`, `2` or `"Skipped"`
 //! for `skipped`, JSON within a text for an object. One table says how Graph spells them, and whatever
 //! else is met is read as that. Members that no table knows are kept where they stood.
+//!
+//! A member that does not have its documented shape costs nothing but itself: a column that was cut off,
+//! say. It is kept as text under `irregular`, and its place is null.
 
 use serde_json::{Map, Value};
 
+use super::dates::DateOrder;
 use super::entry::Refused;
-use super::time;
+use super::time::{self, NotRead};
 
 pub(super) const ID_BYTES_MAX: usize = 256;
 
@@ -18,7 +22,17 @@ pub(super) struct Member {
     /// Other names of it; letter case is of no account anyway.
     pub also: &'static [&'static str],
     pub shape: Shape,
-    pub required: bool,
+    pub need: Need,
+}
+
+/// Whether there is no entry without a member.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// The entry goes in without it.
+    Optional,
+    /// It may stand elsewhere; but what cannot be read refuses the entry.
+    Readable,
+    Required,
 }
 
 /// What a documented member holds.
@@ -42,7 +56,7 @@ pub(super) enum Shape {
 }
 
 pub(super) const fn member(name: &'static str, shape: Shape) -> Member {
-    Member { name, also: &[], shape, required: false }
+    Member { name, also: &[], shape, need: Need::Optional }
 }
 
 impl Member {
@@ -51,12 +65,11 @@ impl Member {
     }
 
     pub(super) const fn required(self) -> Member {
-        Member { required: true, ..self }
+        Member { need: Need::Required, ..self }
     }
 
-    fn is_called(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
-            || self.also.iter().any(|also| also.eq_ignore_ascii_case(name))
+    pub(super) const fn readable(self) -> Member {
+        Member { need: Need::Readable, ..self }
     }
 }
 
@@ -73,7 +86,7 @@ impl Path<'_> {
         Refused { path: self.text(), what: what.into() }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Path::Record => String::new(),
             Path::Name(Path::Record, name) => (*name).to_owned(),
@@ -83,38 +96,106 @@ impl Path<'_> {
     }
 }
 
+/// What is known while a record is read, and what of it has no documented shape.
+#[derive(Default)]
+pub(super) struct Reading {
+    /// The order of day and month in the file.
+    pub dates: Option<DateOrder>,
+    /// Parts that could not be read, as text, by their place in the entry.
+    pub irregular: Map<String, Value>,
+}
+
+impl Reading {
+    pub(super) fn of(dates: Option<DateOrder>) -> Reading {
+        Reading { dates, irregular: Map::new() }
+    }
+
+    /// Keeps what does not have its shape as it came.
+    fn keep(&mut self, path: &Path<'_>, given: Value) {
+        let text = match given {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        self.irregular.insert(path.text(), Value::String(text));
+    }
+}
+
 /// Gives the object every member of the table, null when absent, and leaves all others as they stand.
 /// What is in Graph's spelling already is not touched.
 pub(super) fn object(
     given: &mut Map<String, Value>,
     table: &'static [Member],
     path: &Path<'_>,
+    reading: &mut Reading,
 ) -> Result<(), Refused> {
-    for member in table {
-        let Member { name, shape, required, .. } = member;
+    unwrap_open(given);
+    for Member { name, also, shape, need } in table {
         // Graph's own name wins; of the others the first that is not null.
-        if let Some(held) = given.get_mut(*name)
-            && !held.is_null()
-        {
-            value(held, shape, *required, &Path::Name(path, name))?;
-            continue;
-        }
-        let mut others =
-            given.iter().filter(|(other, held)| !held.is_null() && member.is_called(other));
-        let other = others.next().map(|(other, _)| other.clone());
+        let is_called = |other: &str| {
+            name.eq_ignore_ascii_case(other)
+                || also.iter().any(|also| also.eq_ignore_ascii_case(other))
+        };
+        let own = given.get(*name).filter(|held| !held.is_null()).map(|_| (*name).to_owned());
+        let other = own.or_else(|| {
+            let mut others =
+                given.iter().filter(|(other, held)| !held.is_null() && is_called(other));
+            others.next().map(|(other, _)| other.clone())
+        });
         let Some((other, mut held)) = other.and_then(|other| given.remove_entry(&other)) else {
-            if *required {
-                let null = given.keys().find(|other| member.is_called(other));
+            if *need == Need::Required {
+                let null = given.keys().find(|other| is_called(other));
                 let what = if null.is_some() { "is null" } else { "is missing" };
                 return Err(Path::Name(path, null.map_or(name, String::as_str)).refused(what));
             }
             given.entry(*name).or_insert(Value::Null);
             continue;
         };
-        value(&mut held, shape, *required, &Path::Name(path, &other))?;
+        let is_required = *need == Need::Required;
+        let read = value(&mut held, shape, is_required, &Path::Name(path, &other), reading);
+        match read {
+            Ok(()) => {}
+            Err(_) if *need == Need::Optional => {
+                reading.keep(&Path::Name(path, name), std::mem::take(&mut held));
+            }
+            Err(refused) => return Err(refused),
+        }
         given.insert((*name).to_owned(), held);
     }
     Ok(())
+}
+
+/// Libraries that read Graph wrap what their types do not name in a member of this name, and so the
+/// whole of an object without named members.
+const OPEN: [&str; 2] = ["AdditionalProperties", "AdditionalData"];
+
+/// Takes what is wrapped out of its wrapper. What another member of the name contradicts stays there.
+pub(super) fn unwrap_open(given: &mut Map<String, Value>) {
+    let mut left = Map::new();
+    // A wrapper may hold another, as deep as a record may be.
+    for _ in 0..DEPTH_MAX {
+        let wrapper = given.iter().find(|(name, held)| {
+            OPEN.iter().any(|open| open.eq_ignore_ascii_case(name))
+                && (held.is_object() || held.is_null())
+        });
+        let Some(name) = wrapper.map(|(name, _)| name.clone()) else { break };
+        let Some(Value::Object(inner)) = given.remove(&name) else { continue };
+        let mut contradicted = Map::new();
+        for (member, value) in inner {
+            match get(given, &member) {
+                None | Some(Value::Null) => {
+                    given.insert(member, value);
+                }
+                Some(held) if *held == value => {}
+                Some(_) => {
+                    contradicted.insert(member, value);
+                }
+            }
+        }
+        if !contradicted.is_empty() {
+            left.insert(name, Value::Object(contradicted));
+        }
+    }
+    given.extend(left);
 }
 
 /// Brings the value into Graph's spelling.
@@ -123,6 +204,7 @@ pub(super) fn value(
     shape: &Shape,
     required: bool,
     path: &Path<'_>,
+    reading: &mut Reading,
 ) -> Result<(), Refused> {
     if given.is_null() {
         return if required { Err(path.refused("is null")) } else { Ok(()) };
@@ -147,9 +229,13 @@ pub(super) fn value(
             }
         }
         Shape::Instant => {
-            let at = given.as_str().and_then(time::parse).and_then(time::text);
-            let at = at.ok_or_else(|| path.refused("expected an instant from 2000 to 2199"))?;
-            *given = Value::String(at);
+            let at = match given {
+                Value::String(text) => time::parse(text, reading.dates),
+                Value::Number(number) => time::of_number(number).ok_or(NotRead::NoInstant),
+                _ => Err(NotRead::NoInstant),
+            };
+            let at = at.and_then(|at_us| time::text(at_us).ok_or(NotRead::NoInstant));
+            *given = Value::String(at.map_err(|error| path.refused(error.text()))?);
         }
         Shape::Count => match given {
             Value::String(text) if text.trim().is_empty() => *given = Value::Null,
@@ -163,22 +249,32 @@ pub(super) fn value(
         Shape::Word(words) => word(given, words, path)?,
         Shape::Object(table) => {
             unfold(given, path)?;
+            // Documented as a list here and there: with one object in it, it means that object.
+            if let Value::Array(items) = given
+                && let [one @ Value::Object(_)] = items.as_slice()
+            {
+                let one = one.clone();
+                reading.keep(path, std::mem::replace(given, one));
+            }
             if let Value::Object(members) = given {
-                object(members, table, path)?;
+                object(members, table, path, reading)?;
             } else if !given.is_null() {
                 return Err(path.refused("expected an object"));
             }
         }
         Shape::Free => {
             unfold(given, path)?;
-            if !given.is_object() && !given.is_null() {
+            if let Value::Object(members) = given {
+                unwrap_open(members);
+            } else if !given.is_null() {
                 return Err(path.refused("expected an object"));
             }
         }
         Shape::List(table, count_max) => {
             unfold(given, path)?;
+            unroll(given);
             if let Value::Array(items) = given {
-                list(items, table, *count_max, path)?;
+                list(items, table, *count_max, path, reading)?;
             } else if !given.is_null() {
                 return Err(path.refused("expected a list"));
             }
@@ -187,22 +283,41 @@ pub(super) fn value(
     Ok(())
 }
 
+/// PowerShell writes a list of one as that one, and old versions any list as an object that counts it.
+fn unroll(given: &mut Value) {
+    let Value::Object(members) = given else { return };
+    let is_counted = members.len() == 2 && get(members, "Count").is_some_and(Value::is_u64);
+    let is_empty = members.is_empty();
+    let items = match members.get_mut("value") {
+        Some(Value::Array(items)) if is_counted => std::mem::take(items),
+        _ if is_empty => vec![],
+        _ => vec![given.take()],
+    };
+    *given = Value::Array(items);
+}
+
 fn list(
-    items: &mut [Value],
+    items: &mut Vec<Value>,
     table: &'static [Member],
     count_max: usize,
     path: &Path<'_>,
+    reading: &mut Reading,
 ) -> Result<(), Refused> {
     if items.len() > count_max {
         return Err(path.refused(format!("expected at most {count_max} of these")));
     }
-    for (index, item) in items.iter_mut().enumerate() {
+    let mut read = Vec::with_capacity(items.len());
+    for (index, item) in items.drain(..).enumerate() {
         let path = Path::Index(path, index);
-        let Value::Object(members) = item else {
-            return Err(path.refused("expected an object"));
-        };
-        object(members, table, &path)?;
+        match item {
+            Value::Object(mut members) => {
+                object(&mut members, table, &path, reading)?;
+                read.push(Value::Object(members));
+            }
+            other => reading.keep(&path, other),
+        }
     }
+    *items = read;
     Ok(())
 }
 

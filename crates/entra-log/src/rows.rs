@@ -1,4 +1,7 @@
 //! Rows of a CSV file of any size (RFC 4180), with the place of each.
+//!
+//! Cells are separated by a comma, a semicolon or a tab: by what the first line says (`sep=;`, as Excel
+//! writes it), else by what gives the first row the most cells.
 
 use std::io::{self, Read, Seek};
 use std::ops::Range;
@@ -22,6 +25,7 @@ pub(super) struct Row {
 
 pub(super) struct Rows<R> {
     window: Window<R>,
+    separator: u8,
     /// How many cells a row has; 0 while that is not known.
     width: usize,
 }
@@ -37,11 +41,11 @@ impl<R: Read + Seek> Rows<R> {
     /// Stands before the first row, which tells how many cells each has.
     pub(super) fn new(reader: R) -> io::Result<Rows<R>> {
         let mut window = Window::new(reader, CHUNK_BYTES);
-        window.more()?;
-        if window.bytes().starts_with(BYTE_ORDER_MARK) {
-            window.consume(BYTE_ORDER_MARK.len());
-        }
-        Ok(Rows { window, width: 0 })
+        // The first row is looked at whole, for it says how its cells are separated.
+        while window.more()? && !has_row(window.bytes()) && window.bytes().len() < HEAD_BYTES_MAX {}
+        let head = head(window.bytes(), window.is_ended());
+        window.consume(head.skipped);
+        Ok(Rows { window, separator: head.separator, width: 0 })
     }
 
     pub(super) fn read_bytes(&self) -> u64 {
@@ -93,7 +97,7 @@ impl<R: Read + Seek> Rows<R> {
     fn cells(&mut self) -> io::Result<Result<(Vec<String>, usize), String>> {
         loop {
             let bytes = self.window.bytes();
-            match split(bytes, self.window.is_ended()) {
+            match split(bytes, self.window.is_ended(), self.separator) {
                 Split::Row(length, cells) if self.width == 0 || cells.len() == self.width => {
                     let cells = cells.into_iter().map(|cell| text(bytes, cell));
                     let cells = cells.collect::<Option<Vec<_>>>();
@@ -143,16 +147,60 @@ impl<R: Read + Seek> Rows<R> {
     }
 }
 
-/// The cells of the first line of a file that may be cut off after it.
-pub(super) fn head_cells(head: &[u8]) -> Option<Vec<String>> {
-    match split(head, true) {
-        Split::Row(_, cells) => cells.into_iter().map(|cell| text(head, cell)).collect(),
+/// The cells of the first row of a file that may be cut off after it.
+pub(super) fn head_cells(bytes: &[u8]) -> Option<Vec<String>> {
+    let head = head(bytes, true);
+    let bytes = bytes.get(head.skipped..).unwrap_or_default();
+    let bytes = bytes.trim_ascii_start();
+    match split(bytes, true, head.separator) {
+        Split::Row(_, cells) => cells.into_iter().map(|cell| text(bytes, cell)).collect(),
         Split::More | Split::Broken(_) => None,
     }
 }
 
+/// A first row has at most so many bytes to say how its cells are separated.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+const SEPARATORS: [u8; 3] = *b",;\t";
+
+/// What the first bytes of a file say of its rows.
+struct Head {
+    separator: u8,
+    /// So many bytes stand before the first row.
+    skipped: usize,
+}
+
+fn has_row(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().contains(&b'\n')
+}
+
+fn head(bytes: &[u8], is_ended: bool) -> Head {
+    let mut skipped = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let rest = bytes.get(skipped..).unwrap_or_default();
+    let line_end = rest.iter().position(|byte| *byte == b'\n');
+    let line = rest.get(..line_end.unwrap_or(rest.len())).unwrap_or_default();
+    let said = match line.trim_ascii_end() {
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator]
+        | [b'"', b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator, b'"'] => Some(*separator),
+        // A tab at the end is no space.
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'='] if line.get(4) == Some(&b'\t') => Some(b'\t'),
+        _ => None,
+    };
+    if let Some(separator) = said.filter(|separator| SEPARATORS.contains(separator)) {
+        skipped += line_end.map_or(rest.len(), |end| end + 1);
+        return Head { separator, skipped };
+    }
+    let row = rest.trim_ascii_start();
+    let cells = |separator: u8| match split(row, is_ended, separator) {
+        Split::Row(_, cells) => cells.len(),
+        Split::More | Split::Broken(_) => 0,
+    };
+    // Of equally many the first: a file of one column has no separator.
+    let most = SEPARATORS.into_iter().rev().max_by_key(|separator| cells(*separator));
+    Head { separator: most.unwrap_or(b','), skipped }
+}
+
 /// Splits the row at the beginning of the bytes.
-fn split(bytes: &[u8], is_ended: bool) -> Split {
+fn split(bytes: &[u8], is_ended: bool, separator: u8) -> Split {
     let mut cells = Vec::new();
     let mut at = 0;
     loop {
@@ -165,7 +213,8 @@ fn split(bytes: &[u8], is_ended: bool) -> Split {
             };
         } else {
             let rest = bytes.get(at..).unwrap_or_default();
-            let end = rest.iter().position(|byte| matches!(byte, b',' | b'\n' | b'\r'));
+            let is_end = |byte: &u8| *byte == separator || matches!(byte, b'\n' | b'\r');
+            let end = rest.iter().position(is_end);
             at += end.unwrap_or(rest.len());
         }
         if cells.len() == CELLS_MAX {
@@ -173,7 +222,7 @@ fn split(bytes: &[u8], is_ended: bool) -> Split {
         }
         cells.push(begin..at);
         match bytes.get(at) {
-            Some(b',') => at += 1,
+            Some(byte) if *byte == separator => at += 1,
             Some(b'\n') => return Split::Row(at + 1, cells),
             Some(b'\r') => match bytes.get(at + 1) {
                 Some(b'\n') => return Split::Row(at + 2, cells),
@@ -203,5 +252,48 @@ fn text(bytes: &[u8], cell: Range<usize>) -> Option<String> {
     match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         Some(quoted) => Some(quoted.replace("\"\"", "\"")),
         None => Some(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::{Rows, head_cells};
+
+    /// The rows of a file, its cells with bars between them.
+    fn rows(file: &str) -> Vec<(u64, String)> {
+        let mut rows = Rows::new(Cursor::new(file.as_bytes().to_vec())).unwrap();
+        let mut found = vec![];
+        while let Some(row) = rows.next_row().unwrap() {
+            found.push((row.line, row.cells.unwrap().join("|")));
+        }
+        found
+    }
+
+    fn expected(first: u64) -> Vec<(u64, String)> {
+        vec![(first, "a|b c|d".to_owned()), (first + 1, "1|2;3,4|5".to_owned())]
+    }
+
+    #[test]
+    fn the_separator_is_told_by_the_first_row() {
+        for separator in [",", ";", "\t"] {
+            let file =
+                format!("a{separator}b c{separator}d\n1{separator}\"2;3,4\"{separator}5\r\n");
+            assert_eq!(rows(&file), expected(1), "{separator:?}");
+            assert_eq!(rows(&format!("\u{feff}{file}")), expected(1), "{separator:?}");
+            assert_eq!(head_cells(file.as_bytes()).unwrap(), ["a", "b c", "d"]);
+            let said = format!("\u{feff}sep={separator}\r\n{file}");
+            assert_eq!(rows(&said), expected(2), "{separator:?}");
+            assert_eq!(head_cells(said.as_bytes()).unwrap(), ["a", "b c", "d"]);
+        }
+        // What is said goes before what is counted.
+        assert_eq!(rows("\"sep=;\"\na;b,c,d\n"), [(2, "a|b,c,d".to_owned())]);
+    }
+
+    #[test]
+    fn a_separator_within_quotes_separates_nothing() {
+        assert_eq!(rows("\"a;b;c;d\",e\n"), [(1, "a;b;c;d|e".to_owned())]);
+        assert_eq!(rows("alone\nother\n"), [(1, "alone".to_owned()), (2, "other".to_owned())]);
     }
 }

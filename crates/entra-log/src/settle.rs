@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::shape::{self, Path, Shape};
+use super::shape::{self, Path, Reading, Shape};
 
 /// A member that repeats another.
 pub(super) struct Claim {
@@ -24,12 +24,15 @@ pub(super) fn settle(
     body: &mut Map<String, Value>,
     envelope: &mut Map<String, Value>,
     claims: &[Claim],
+    reading: &Reading,
 ) {
     for claim in claims {
         let Some((name, given)) = take(envelope, claim.name) else { continue };
         let mut value = given.clone();
         // What cannot be read is no fact of the entry, so it is no reason to refuse it either.
-        let is_read = shape::value(&mut value, &claim.shape, false, &Path::Record).is_ok();
+        let mut apart = Reading::of(reading.dates);
+        let read = shape::value(&mut value, &claim.shape, false, &Path::Record, &mut apart);
+        let is_read = read.is_ok() && apart.irregular.is_empty();
         let place = body.entry(claim.place).or_insert(Value::Null);
         let settled =
             is_read && (value.is_null() || *place == value || (place.is_null() && claim.fills));
@@ -80,21 +83,30 @@ fn fill(place: &mut Value, claim: &Value) {
     }
 }
 
-/// Keeps what is left of the envelope.
-pub(super) fn keep(body: &mut Map<String, Value>, mut envelope: Map<String, Value>) {
-    if envelope.is_empty() {
+/// Keeps what is left of the envelope, and the parts that could not be read.
+pub(super) fn keep(
+    body: &mut Map<String, Value>,
+    envelope: Map<String, Value>,
+    irregular: Map<String, Value>,
+) {
+    keep_under("envelope", body, envelope);
+    keep_under("irregular", body, irregular);
+}
+
+fn keep_under(place: &str, body: &mut Map<String, Value>, mut kept: Map<String, Value>) {
+    if kept.is_empty() {
         return;
     }
-    match body.remove("envelope") {
+    match body.remove(place) {
         Some(Value::Object(inner)) => {
             for (name, value) in inner {
-                envelope.entry(name).or_insert(value);
+                kept.entry(name).or_insert(value);
             }
         }
         Some(other) => {
-            envelope.entry("envelope").or_insert(other);
+            kept.entry(place).or_insert(other);
         }
         None => {}
     }
-    body.insert("envelope".to_owned(), Value::Object(envelope));
+    body.insert(place.to_owned(), Value::Object(kept));
 }

@@ -208,6 +208,34 @@ impl Role {
     }
 }
 
+/// The column by which the CSV download of Log Analytics is known; its heading names a zone too.
+pub(super) const TIME_GENERATED: &str = "TimeGenerated";
+
+/// Whether these are the columns of a table of Log Analytics.
+pub(super) fn is_table(headings: &[String]) -> bool {
+    headings.iter().any(|heading| without_zone(heading).0.eq_ignore_ascii_case(TIME_GENERATED))
+}
+
+/// A heading without the zone that Log Analytics names in it, and that zone: `TimeGenerated [UTC]`.
+pub(super) fn without_zone(heading: &str) -> (&str, Option<&str>) {
+    let zoned = heading.trim().strip_suffix(']').and_then(|rest| rest.rsplit_once(" ["));
+    zoned.map_or((heading.trim(), None), |(name, zone)| (name, Some(zone)))
+}
+
+/// So many headings are shown in a message, each with so many characters.
+const SHOWN_MAX: usize = 20;
+const SHOWN_CHARS_MAX: usize = 40;
+
+/// The headings of a file, for a message that says what was not among them.
+pub(super) fn shown(headings: &[String]) -> String {
+    let cut = |heading: &String| heading.chars().take(SHOWN_CHARS_MAX).collect::<String>();
+    let mut shown: Vec<String> = headings.iter().take(SHOWN_MAX).map(cut).collect();
+    if let Some(more) = headings.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
+        shown.push(format!("and {more} more"));
+    }
+    shown.join(", ")
+}
+
 /// The letters and digits of a heading, in lower case.
 fn normal(heading: &str) -> String {
     heading.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()

@@ -3,11 +3,11 @@
 use std::io::{self, Read};
 
 use super::{JSON_FORMS, json, line_of, split};
-use crate::import::{Form, Records};
+use crate::{Form, Records};
 
 /// Of each record its line and its id, or `!` and what is reported.
 fn found(text: &str) -> Vec<(u64, String)> {
-    let show = |record: crate::import::Record| match record.text {
+    let show = |record: crate::Record| match record.text {
         Ok(raw) => {
             let value: serde_json::Value = serde_json::from_str(raw.get()).unwrap();
             (record.line, value["id"].as_str().unwrap_or("?").to_owned())

@@ -11,7 +11,7 @@ use std::io::{self, Read, Seek};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
-use super::headings::{CHANGE_ID, Column, Role};
+use super::headings::{CHANGE_ID, Column, Role, shown};
 use super::rows::{Row, Rows};
 use super::split::{RECORD_BYTES_MAX, Record};
 
@@ -32,14 +32,18 @@ pub enum PortalCsvError {
         source: io::Error,
     },
     /// A file is none of the three.
-    #[error("{file}: expected the headings of provisioning logs, steps or modified properties")]
+    #[error(
+        "{file}: expected the headings of provisioning logs, steps or modified properties; found are {found}"
+    )]
     Unknown {
         /// Its name.
         file: String,
+        /// Its headings, the first of them.
+        found: String,
     },
     /// A file lacks columns.
     #[error(
-        "{file}: needs the columns {}; missing are {}",
+        "{file}: needs the columns {}; missing are {}; found are {found}",
         needed.join(", "),
         missing.join(", ")
     )]
@@ -50,6 +54,8 @@ pub enum PortalCsvError {
         needed: Vec<&'static str>,
         /// Those that it lacks.
         missing: Vec<&'static str>,
+        /// Its headings, the first of them.
+        found: String,
     },
     /// Two files hold the same part.
     #[error("{file}: another file holds this part already; import one download at a time")]
@@ -68,6 +74,20 @@ pub enum PortalCsvError {
         /// Its name.
         file: String,
     },
+}
+
+impl PortalCsvError {
+    /// The name of the file that is wrong; nothing when one is missing.
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            PortalCsvError::Io { file, .. }
+            | PortalCsvError::Unknown { file, .. }
+            | PortalCsvError::Columns { file, .. }
+            | PortalCsvError::Twice { file }
+            | PortalCsvError::TooManyRows { file } => Some(file),
+            PortalCsvError::NoEntries => None,
+        }
+    }
 }
 
 /// The entries of one download as JSON records in Graph's spelling, then reports of the rows that no
@@ -239,15 +259,19 @@ impl<R: Read + Seek> Iterator for PortalCsv<R> {
 impl<R: Read + Seek> Part<R> {
     fn open(file: usize, name: &str, reader: R) -> Result<(Role, Part<R>), PortalCsvError> {
         let io = |source| PortalCsvError::Io { file: name.to_owned(), source };
-        let unknown = || PortalCsvError::Unknown { file: name.to_owned() };
+        let unknown = |headings: &[String]| PortalCsvError::Unknown {
+            file: name.to_owned(),
+            found: shown(headings),
+        };
         let mut rows = Rows::new(reader).map_err(io)?;
-        let headings = rows.next_row().map_err(io)?.ok_or_else(unknown)?;
-        let headings = headings.cells.map_err(|_| unknown())?;
-        let role = Role::of(name, &headings).ok_or_else(unknown)?;
+        let headings = rows.next_row().map_err(io)?.ok_or_else(|| unknown(&[]))?;
+        let headings = headings.cells.map_err(|_| unknown(&[]))?;
+        let role = Role::of(name, &headings).ok_or_else(|| unknown(&headings))?;
         let columns = role.columns_of(&headings).map_err(|missing| PortalCsvError::Columns {
             file: name.to_owned(),
             needed: role.needs(),
             missing,
+            found: shown(&headings),
         })?;
         let begin = rows.place();
         Ok((role, Part { file, rows, headings, columns, begin }))

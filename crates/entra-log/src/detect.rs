@@ -1,7 +1,7 @@
 //! Tells the form of a file by its first bytes.
 
 use super::form::{Form, judge};
-use super::headings::Role;
+use super::headings::{Role, is_table, shown};
 use super::rows::head_cells;
 use super::scan::{self, Opening, Scan};
 use super::split::unreadable;
@@ -18,11 +18,21 @@ pub enum Undetected {
     /// It is empty.
     #[error("the file is empty")]
     Empty,
+    /// It is a table of something else.
+    #[error(
+        "its headings are none that are known. Looked for were those of the portal's files (id, \
+         activityDateTime and changeId; changeId and name; changeId and displayName) and of Log Analytics \
+         (TimeGenerated, Id); found are {found}"
+    )]
+    Headings {
+        /// Its headings, the first of them.
+        found: String,
+    },
     /// It is something else.
     #[error(
         "this is no log of Microsoft Entra that is known. Known are {}: JSON of Microsoft Graph \
          (`auditLogs/provisioning` or `auditLogs/directoryAudits`), the portal's JSON or CSV download, \
-         records of diagnostic settings, rows of the Log Analytics table AADProvisioningLogs",
+         records of diagnostic settings, rows of the Log Analytics table AADProvisioningLogs as JSON or CSV",
         Form::NAMES
     )]
     Unknown,
@@ -45,7 +55,14 @@ pub fn detect(file_name: &str, head: &[u8]) -> Result<Form, Undetected> {
         Some(b'{' | b'[') => json(head),
         Some(_) => {
             let cells = head_cells(head).ok_or(Undetected::Unknown)?;
-            Role::of(file_name, &cells).map(|_| Form::PortalCsv).ok_or(Undetected::Unknown)
+            if is_table(&cells) {
+                return Ok(Form::LogAnalyticsCsv);
+            }
+            match Role::of(file_name, &cells) {
+                Some(_) => Ok(Form::PortalCsv),
+                None if cells.len() > 1 => Err(Undetected::Headings { found: shown(&cells) }),
+                None => Err(Undetected::Unknown),
+            }
         }
     }
 }
@@ -82,9 +99,15 @@ fn json(head: &[u8]) -> Result<Form, Undetected> {
         members.push((name, text.trim_matches('"').to_owned()));
         None::<()>
     });
+    // The first record may be one of another log, which is passed over: those have a time too.
+    let is_logged = members.iter().any(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        name == "time" || name == "timegenerated" || name.ends_with("datetime")
+    });
     match judge(members.iter().map(|(name, text)| (name.as_str(), text.as_str()))) {
         Some(Form::Graph) if is_bare && is_list => Ok(Form::PortalJson),
         Some(form) => Ok(form),
+        None if is_logged => Ok(Form::Graph),
         None => Err(Undetected::Unknown),
     }
 }
@@ -92,7 +115,7 @@ fn json(head: &[u8]) -> Result<Form, Undetected> {
 #[cfg(test)]
 mod tests {
     use super::{Undetected, detect};
-    use crate::import::Form;
+    use crate::Form;
 
     fn check(name: &str, head: &str, form: Form) {
         assert_eq!(detect(name, head.as_bytes()), Ok(form), "{head}");
@@ -113,6 +136,7 @@ mod tests {
         check("a", r#"{"time":"t","category":"AuditLogs","properties":{"id":"e"}}"#, Form::Audit);
         check("a", r#"{"value":[{"id":"e","activityDisplayName":"Export"}]}"#, Form::Audit);
         check("a", r#"{"value":[]}"#, Form::Graph);
+        check("a", r#"[{"id":"s","createdDateTime":"t","appId":"a"}]"#, Form::Graph);
     }
 
     #[test]
@@ -124,13 +148,23 @@ mod tests {
     fn csv_is_told_by_its_headings() {
         check("a", "Id,Change ID,Date (UTC),Action,Status\r\n1,2,3,4,5\r\n", Form::PortalCsv);
         check("a", "\"Change Id\",\"Name\",\"Old Value\",\"New Value\"\n", Form::PortalCsv);
+        check("a", "\u{feff}sep=;\nId;Change ID;Date (UTC);Action\n", Form::PortalCsv);
+        check("a", "Id\tChange ID\tDate (UTC)\tAction\n", Form::PortalCsv);
+        let table = "TenantId,TimeGenerated [UTC],Id,Category\n";
+        check("AADProvisioningLogs.csv", table, Form::LogAnalyticsCsv);
     }
 
     #[test]
     fn other_files_are_refused_with_the_known_forms() {
-        for head in ["hello", "name,size\n1,2\n", "{\"name\":\"x\"}", "[1,2]", "<xml/>", "{\"a"] {
+        for head in ["hello", "{\"name\":\"x\"}", "[1,2]", "<xml/>", "{\"a"] {
             assert_eq!(detect("a", head.as_bytes()), Err(Undetected::Unknown), "{head}");
         }
+        let headings = detect("a", b"Zeitpunkt;Vorgang\n1;2\n").map_err(|error| error.to_string());
+        let said = headings.unwrap_err();
+        assert!(
+            said.contains("changeId") && said.ends_with("found are Zeitpunkt, Vorgang"),
+            "{said}"
+        );
         assert_eq!(detect("a", b" \n"), Err(Undetected::Empty));
         let utf16 = [0xFF, 0xFE, b'{', 0];
         let said = detect("a", &utf16).map_err(|error| error.to_string());

@@ -2,8 +2,8 @@
 
 use std::io::Cursor;
 
-use super::{CSV_ENTRIES, csv_files, entries, join, value};
-use crate::import::{PortalCsv, PortalCsvError, understand};
+use super::{CSV_ENTRIES, csv_files, entries, join, understand, value};
+use crate::{PortalCsv, PortalCsvError};
 
 fn open(files: &[(&str, &str)]) -> Result<PortalCsv<Cursor<Vec<u8>>>, PortalCsvError> {
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
@@ -13,7 +13,7 @@ fn open(files: &[(&str, &str)]) -> Result<PortalCsv<Cursor<Vec<u8>>>, PortalCsvE
 /// Of each record its file and line, and the names of its steps or what is reported.
 fn found(files: &[(&str, &str)]) -> Vec<(usize, u64, String)> {
     let records = open(files).unwrap().map(Result::unwrap);
-    let show = |record: crate::import::Record| match &record.text {
+    let show = |record: crate::Record| match &record.text {
         Ok(_) => {
             let steps = understand(value(&record)).unwrap().step_names.join(" ");
             (record.file, record.line, steps)
@@ -111,11 +111,12 @@ fn what_is_no_download_is_refused_with_what_is_needed() {
     assert_eq!(
         refused(&[("ProvisioningLogs.csv", "Id,Action\n")]),
         "ProvisioningLogs.csv: needs the columns id, activityDateTime, changeId; missing are \
-         activityDateTime, changeId"
+         activityDateTime, changeId; found are Id, Action"
     );
     assert_eq!(
         refused(&[("x_ProvisioningSteps.csv", "Change Id,Status\n"), ("l", LOGS)]),
-        "x_ProvisioningSteps.csv: needs the columns changeId, name; missing are name"
+        "x_ProvisioningSteps.csv: needs the columns changeId, name; missing are name; found are Change Id, \
+         Status"
     );
     assert!(refused(&[("ProvisioningSteps", STEPS)]).contains("ProvisioningLogs is missing"));
     assert!(refused(&[("l", LOGS), ("again", LOGS)]).starts_with("again: another file"));

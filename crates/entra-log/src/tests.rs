@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{Entry, PortalCsv, Record, Records, understand};
+use super::{DateOrder, Entry, PortalCsv, Record, Records, Refused};
 
 const JSON_FORMS: [&str; 5] = ["graph", "portal-json", "stream", "log-analytics", "audit"];
 
@@ -22,6 +22,12 @@ const CSV_FILES: [&str; 3] = [
     "portal-csv.ProvisioningLogs.csv",
 ];
 const CSV_ENTRIES: usize = 2;
+
+/// What a record says that is an entry; dates with slashes have the month first.
+fn understand(record: Value) -> Result<Entry, Refused> {
+    let found = super::understand(record, Some(DateOrder::MonthFirst));
+    found.map(|entry| entry.expect("an entry"))
+}
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/import").join(name)

@@ -16,6 +16,8 @@ pub enum Form {
     Stream,
     /// Rows of the table `AADProvisioningLogs` of Log Analytics.
     LogAnalytics,
+    /// The same rows as its CSV download.
+    LogAnalyticsCsv,
     /// The directory audit log, from Graph or diagnostic settings.
     Audit,
 }
@@ -27,15 +29,15 @@ pub struct NoSuchForm;
 
 impl Form {
     /// The names of all forms, for messages.
-    pub const NAMES: &'static str =
-        "`graph`, `portal-json`, `portal-csv`, `stream`, `log-analytics` and `audit`";
+    pub const NAMES: &'static str = "`graph`, `portal-json`, `portal-csv`, `stream`, `log-analytics`, `log-analytics-csv` and `audit`";
 
-    const ALL: [Form; 6] = [
+    const ALL: [Form; 7] = [
         Form::Graph,
         Form::PortalJson,
         Form::PortalCsv,
         Form::Stream,
         Form::LogAnalytics,
+        Form::LogAnalyticsCsv,
         Form::Audit,
     ];
 
@@ -47,13 +49,18 @@ impl Form {
             Form::PortalCsv => "portal-csv",
             Form::Stream => "stream",
             Form::LogAnalytics => "log-analytics",
+            Form::LogAnalyticsCsv => "log-analytics-csv",
             Form::Audit => "audit",
         }
     }
 
     /// Whether a record of the form `found` may stand in a file of this form.
     pub(super) fn takes(self, found: Form) -> bool {
-        let family = |form| if form == Form::PortalJson { Form::Graph } else { form };
+        let family = |form| match form {
+            Form::PortalJson => Form::Graph,
+            Form::LogAnalyticsCsv => Form::LogAnalytics,
+            form => form,
+        };
         family(self) == family(found)
     }
 }

@@ -1,0 +1,183 @@
+//! Whether `05/10/2026` is a day in May or in October: one order for a whole file, decided from all of
+//! its dates before the first entry goes in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::shape::get;
+use super::time;
+
+/// What is first in a date whose year is last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DateOrder {
+    /// The day: `25/10/2026`.
+    DayFirst,
+    /// The month: `10/25/2026`.
+    MonthFirst,
+}
+
+/// No order has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the order of dates is `dmy` or `mdy`")]
+pub struct NoSuchOrder;
+
+impl DateOrder {
+    /// The name, as it is given to `--dates`.
+    pub fn name(self) -> &'static str {
+        match self {
+            DateOrder::DayFirst => "dmy",
+            DateOrder::MonthFirst => "mdy",
+        }
+    }
+}
+
+impl fmt::Display for DateOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for DateOrder {
+    type Err = NoSuchOrder;
+
+    fn from_str(name: &str) -> Result<DateOrder, NoSuchOrder> {
+        let all = [DateOrder::DayFirst, DateOrder::MonthFirst];
+        all.into_iter().find(|order| order.name() == name).ok_or(NoSuchOrder)
+    }
+}
+
+/// Why the order of a file's dates is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Undecided {
+    /// Every date can be read both ways.
+    #[error(
+        "each of its dates can be read with the day or with the month first, as 05/10/2026 can: say which \
+         with `dates`, dmy or mdy"
+    )]
+    Open,
+    /// Some have the day first, others the month.
+    #[error(
+        "some of its dates have the day first and others the month: say which to believe with `dates`, \
+         dmy or mdy; the others are refused"
+    )]
+    Both,
+}
+
+/// What the dates of a file tell of their order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dates {
+    day_first: bool,
+    month_first: bool,
+    /// There is one that can be read both ways.
+    is_open: bool,
+}
+
+impl Dates {
+    /// Adds what the times of a record tell. What is no record tells nothing.
+    pub fn add(&mut self, record: &RawValue) {
+        // Most files have no such date; of theirs nothing is parsed.
+        if !has_slashed(record.get().as_bytes()) {
+            return;
+        }
+        let Ok(Value::Object(members)) = serde_json::from_str(record.get()) else { return };
+        self.add_members(&members);
+        match get(&members, "properties") {
+            Some(Value::Object(inner)) => self.add_members(inner),
+            Some(Value::String(text)) => {
+                if let Ok(Value::Object(inner)) = serde_json::from_str(text) {
+                    self.add_members(&inner);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn add_members(&mut self, members: &Map<String, Value>) {
+        let times = ["activityDateTime", "TimeGenerated", "time"];
+        let texts = times.iter().filter_map(|name| get(members, name)?.as_str());
+        for (first, second) in texts.filter_map(time::slashed) {
+            match (first > 12, second > 12) {
+                (true, false) => self.day_first = true,
+                (false, true) => self.month_first = true,
+                // Of the seventh day of the seventh month both readings are one.
+                (false, false) => self.is_open |= first != second,
+                (true, true) => {}
+            }
+        }
+    }
+
+    /// The order of the file's dates; nothing when none of them needs one.
+    ///
+    /// # Errors
+    ///
+    /// They do not tell, or contradict each other.
+    pub fn order(self) -> Result<Option<DateOrder>, Undecided> {
+        match (self.day_first, self.month_first) {
+            (true, true) => Err(Undecided::Both),
+            (true, false) => Ok(Some(DateOrder::DayFirst)),
+            (false, true) => Ok(Some(DateOrder::MonthFirst)),
+            (false, false) if self.is_open => Err(Undecided::Open),
+            (false, false) => Ok(None),
+        }
+    }
+}
+
+/// Whether a digit, a slash (or the escape of one) or a dash, and a digit stand next to each other and
+/// four digits follow: as in no ISO date, where the year is first.
+fn has_slashed(bytes: &[u8]) -> bool {
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let separators = bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'/' | b'-'));
+    separators.map(|(at, _)| at + 1).any(|at| (at..at + 4).all(digit))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::to_raw_value;
+    use serde_json::{Value, json};
+
+    use super::{DateOrder, Dates, Undecided};
+
+    fn order(times: &[&str]) -> Result<Option<DateOrder>, Undecided> {
+        of_records(&times.iter().map(|time| json!({"TimeGenerated": time})).collect::<Vec<_>>())
+    }
+
+    fn of_records(records: &[Value]) -> Result<Option<DateOrder>, Undecided> {
+        let mut dates = Dates::default();
+        records.iter().for_each(|record| dates.add(&to_raw_value(record).unwrap()));
+        dates.order()
+    }
+
+    #[test]
+    fn one_date_decides_for_all() {
+        let day = Ok(Some(DateOrder::DayFirst));
+        assert_eq!(order(&["05/10/2026 08:00:00", "25/10/2026 08:00:00"]), day);
+        assert_eq!(order(&["25/10/2026 08:00:00", "05/10/2026 08:00:00"]), day);
+        let month = Ok(Some(DateOrder::MonthFirst));
+        assert_eq!(order(&["5/10/2026, 8:00:00 AM", "5/25/2026, 8:00:00 AM"]), month);
+        assert_eq!(order(&["05/10/2026 08:00:00"]), Err(Undecided::Open));
+        let both = ["05/25/2026 08:00:00", "25/05/2026 08:00:00"];
+        assert_eq!(order(&both), Err(Undecided::Both));
+    }
+
+    #[test]
+    fn dates_of_one_reading_need_no_order() {
+        let one = ["2026-10-05T08:00:00Z", "2026/10/05 08:00:00", "5.10.2026 08:00:00"];
+        assert_eq!(order(&one), Ok(None));
+        assert_eq!(order(&["07/07/2026 08:00:00"]), Ok(None));
+        assert_eq!(order(&[]), Ok(None));
+    }
+
+    #[test]
+    fn only_the_times_of_a_record_tell() {
+        let time = "05/10/2026 08:00:00";
+        let hired = json!({"TimeGenerated": time, "note": "25/10/2026 08:00:00"});
+        assert_eq!(of_records(&[hired]), Err(Undecided::Open));
+        let inner = json!({"time": time, "properties": {"activityDateTime": "25/10/2026 08:00"}});
+        assert_eq!(of_records(&[inner]), Ok(Some(DateOrder::DayFirst)));
+        let text = json!({"properties": "{\"activityDateTime\":\"10\\/25\\/2026 08:00\"}"});
+        assert_eq!(of_records(&[text]), Ok(Some(DateOrder::MonthFirst)));
+    }
+}

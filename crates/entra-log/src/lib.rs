@@ -1,0 +1,48 @@
+//! Entries of Microsoft Entra's logs, out of every form in which they are exported.
+//!
+//! ```text
+//!  files ──▶ detect       which form
+//!            Records      JSON of any size becomes records, broken ones reported     split, scan
+//!            PortalCsv    the portal's three CSV files become such records too       rows, headings
+//!            TableCsv     so does the CSV download of Log Analytics
+//!            Dates        whether their dates have the day or the month first
+//!  record ─▶ understand   one normal form for all of them
+//!            forms        out of the envelope
+//!            shape        into Graph's spelling, by a table of members
+//!            settle       what is said twice goes to one place
+//!            provisioning, audit   the typed members
+//!            said         what a body says of people, accounts and applications, wherever it stands
+//! ```
+//!
+//! Nothing here knows a store or a server. What is read is untrusted: sizes, depths and counts are
+//! bounded, and no message repeats what a record holds.
+
+mod audit;
+mod dates;
+mod detect;
+mod entry;
+mod form;
+mod forms;
+mod headings;
+mod portal_csv;
+mod provisioning;
+mod rows;
+pub mod said;
+mod scan;
+mod settle;
+mod shape;
+mod split;
+mod table_csv;
+#[cfg(test)]
+mod tests;
+mod time;
+mod window;
+
+pub use dates::{DateOrder, Dates, NoSuchOrder, Undecided};
+pub use detect::{HEAD_BYTES, Undetected, detect};
+pub use entry::{Action, Entry, Kind, Modified, Refused, Source, Status};
+pub use form::{Form, NoSuchForm};
+pub use forms::understand;
+pub use portal_csv::{PortalCsv, PortalCsvError};
+pub use split::{RECORD_BYTES_MAX, Record, Records};
+pub use table_csv::{TableCsv, TableCsvError};

@@ -1,0 +1,222 @@
+//! What the body of an entry says of a person, an account and an application. It says so in one of
+//! several places; whoever asks looks in all of them, here.
+
+use serde_json::{Map, Value};
+
+use super::entry::Kind;
+use super::shape::text;
+
+/// An application at the source: what provisions into ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServicePrincipal<'a> {
+    /// Its id, never empty.
+    pub id: &'a str,
+    /// Its display name.
+    pub name: Option<&'a str>,
+}
+
+/// An account that the source saw in the application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// Its id there.
+    pub id: Option<&'a str>,
+    /// Its attributes there, as far as they were told.
+    pub values: Vec<(&'a str, &'a str)>,
+}
+
+/// The service principal that an entry is about, of either log.
+pub fn service_principal(body: &Map<String, Value>) -> Option<ServicePrincipal<'_>> {
+    let object = |name: &str| body.get(name).and_then(Value::as_object);
+    if let Some(own) = object("servicePrincipal")
+        && let Some(id) = text(own, "id")
+    {
+        return Some(ServicePrincipal { id, name: text(own, "displayName") });
+    }
+    if let Some(details) = details(object("targetSystem"))
+        && let Some(id) = text(details, "ServicePrincipalId")
+    {
+        return Some(ServicePrincipal { id, name: text(details, "ServicePrincipalDisplayName") });
+    }
+    // In the audit log it is one of the targets.
+    let is_one = |target: &&Map<String, Value>| {
+        text(target, "type").is_some_and(|kind| kind.eq_ignore_ascii_case("ServicePrincipal"))
+    };
+    let target = objects(body, "targetResources").find(is_one)?;
+    Some(ServicePrincipal { id: text(target, "id")?, name: text(target, "displayName") })
+}
+
+/// The places of the parts that could not be read and are kept as text.
+pub fn irregular(body: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let parts = body.get("irregular").and_then(Value::as_object);
+    parts.into_iter().flatten().map(|(place, _)| place.as_str())
+}
+
+/// What kind of object an entry of the provisioning log is about.
+pub fn kind(body: &Map<String, Value>) -> Kind {
+    let (source, target) = (Identity::source(body), Identity::target(body));
+    let said = [source.kind, source.detail("odatatype"), target.kind];
+    let mut kinds = said.into_iter().flatten().map(kind_of);
+    if let Some(kind) = kinds.find(|kind| *kind != Kind::Other) {
+        return kind;
+    }
+    let is_silent = said.iter().all(Option::is_none);
+    // Where nobody says what it is, only a person signs in.
+    let signs_in = || source.detail("UserPrincipalName").or(of_steps(body, "userPrincipalName"));
+    if is_silent && signs_in().is_some() { Kind::User } else { Kind::Other }
+}
+
+/// The name by which the user of an entry of the provisioning log signs in.
+///
+/// First what the source says of the person: the principal name in the identity, else in a step that read
+/// the object; it is the same in every form, and it is what an administrator searches by. Then what the
+/// application was given as `userName`, which is what its own record knows, and what it was seen to have.
+/// `ReportableIdentifier` and the value that accounts are matched by are last: they are whatever the
+/// connector thinks fit to show, which may be an external id.
+pub fn user_name(body: &Map<String, Value>) -> Option<&str> {
+    if let Some(name) = Identity::source(body).detail("UserPrincipalName") {
+        return Some(name);
+    }
+    if kind(body) != Kind::User {
+        // Of a group these would be the names of the group.
+        return None;
+    }
+    let written = || {
+        let is_name = |one: &&Map<String, Value>| {
+            text(one, "displayName").is_some_and(|path| path.eq_ignore_ascii_case("userName"))
+        };
+        objects(body, "modifiedProperties").find(is_name).and_then(|one| text(one, "newValue"))
+    };
+    of_steps(body, "userPrincipalName")
+        .or_else(written)
+        .or_else(|| of_steps(body, "userName"))
+        .or_else(|| of_steps(body, "ReportableIdentifier"))
+        .or_else(|| of_steps(body, "JoiningProperty"))
+        .or_else(|| of_steps(body, "MatchingProperty"))
+}
+
+/// The object's display name in the source system.
+pub fn source_name(body: &Map<String, Value>) -> Option<&str> {
+    let source = Identity::source(body);
+    source.name.or_else(|| source.detail("DisplayName"))
+}
+
+/// The object's id in the source system.
+pub fn source_id(body: &Map<String, Value>) -> Option<&str> {
+    let source = Identity::source(body);
+    source.id.or_else(|| source.detail("id")).or_else(|| of_steps(body, "objectId"))
+}
+
+/// The object's id in the application.
+pub fn target_id(body: &Map<String, Value>) -> Option<&str> {
+    Identity::target(body).id.or_else(|| matched(body).and_then(|step| text(step, "id")))
+}
+
+/// The account that the source saw in the application before it did anything: a step read it there, or
+/// the source found that both sides agree already. What it wrote is another matter.
+pub fn seen(body: &Map<String, Value>) -> Option<Seen<'_>> {
+    let id = Identity::target(body).id;
+    if let Some(found) = matched(body) {
+        let values = found.iter().filter(|(name, _)| !NO_ATTRIBUTES.contains(&name.as_str()));
+        let values = values.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+        return Some(Seen { id: text(found, "id").or(id), values: values.collect() });
+    }
+    let is_redundant = skip_reason(body) == Some("RedundantExport");
+    (is_redundant && id.is_some()).then_some(Seen { id, values: vec![] })
+}
+
+/// Why the source wrote nothing. Its own step explains it; an old one said so elsewhere.
+pub fn skip_reason(body: &Map<String, Value>) -> Option<&str> {
+    let mut steps = objects(body, "provisioningSteps");
+    let skip = steps.find(|step| text(step, "name") == Some("EntrySynchronizationSkip"));
+    let skip = details(skip).and_then(|details| text(details, "SkipReason"));
+    skip.or_else(|| of_steps(body, "SkipReason"))
+}
+
+/// Of the details of a step that read an account, what is no attribute of it.
+const NO_ATTRIBUTES: [&str; 4] =
+    ["id", "ReportableIdentifier", "JoiningProperty", "MatchingProperty"];
+
+/// The details of the last step that read the object in the application, and found it.
+fn matched(body: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    let found = objects(body, "provisioningSteps").filter(|step| {
+        let name = text(step, "name").unwrap_or_default();
+        let is_by = ["EntryImportByMatchingProperty", "EntryImportByJoiningProperty"]
+            .iter()
+            .any(|by| name.eq_ignore_ascii_case(by));
+        let reads_target = match text(step, "provisioningStepType") {
+            Some("matching") => is_by || name.eq_ignore_ascii_case("EntryImport"),
+            Some("import") => false,
+            _ => is_by,
+        };
+        reads_target && text(step, "status").is_none_or(|status| status == "success")
+    });
+    let told = found.filter_map(|step| details(Some(step)));
+    // Who was looked for and not found has none of these.
+    told.filter(|details| {
+        ["id", "userName", "externalId", "active"].iter().any(|name| text(details, name).is_some())
+    })
+    .last()
+}
+
+/// An object in one of the systems.
+struct Identity<'a> {
+    id: Option<&'a str>,
+    name: Option<&'a str>,
+    kind: Option<&'a str>,
+    details: Option<&'a Map<String, Value>>,
+}
+
+impl<'a> Identity<'a> {
+    fn source(body: &'a Map<String, Value>) -> Identity<'a> {
+        Identity::of(body, "sourceIdentity")
+    }
+
+    fn target(body: &'a Map<String, Value>) -> Identity<'a> {
+        Identity::of(body, "targetIdentity")
+    }
+
+    fn of(body: &'a Map<String, Value>, name: &str) -> Identity<'a> {
+        let members = body.get(name).and_then(Value::as_object);
+        let of_members = |name: &str| members.and_then(|members| text(members, name));
+        Identity {
+            id: of_members("id"),
+            name: of_members("displayName"),
+            kind: of_members("identityType"),
+            details: details(members),
+        }
+    }
+
+    fn detail(&self, name: &str) -> Option<&'a str> {
+        self.details.and_then(|details| text(details, name))
+    }
+}
+
+fn details(members: Option<&Map<String, Value>>) -> Option<&Map<String, Value>> {
+    members?.get("details")?.as_object()
+}
+
+/// The first that a step says under this name.
+fn of_steps<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    let mut steps = objects(body, "provisioningSteps");
+    steps.find_map(|step| details(Some(step)).and_then(|details| text(details, name)))
+}
+
+pub(super) fn objects<'a>(
+    body: &'a Map<String, Value>,
+    name: &str,
+) -> impl Iterator<Item = &'a Map<String, Value>> + Clone + use<'a> {
+    let items = body.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    items.iter().filter_map(Value::as_object)
+}
+
+/// `User`, `Group`, or a schema address that ends in one of these.
+pub(super) fn kind_of(text: &str) -> Kind {
+    let last = text.rsplit([':', '.']).next().unwrap_or(text);
+    if last.eq_ignore_ascii_case("user") {
+        Kind::User
+    } else if last.eq_ignore_ascii_case("group") {
+        Kind::Group
+    } else {
+        Kind::Other
+    }
+}

@@ -1,0 +1,161 @@
+//! Who is who among the entries of one decision.
+
+use std::collections::BTreeMap;
+
+use entra_log::Entry;
+use event::{Application, Attribute, Changes, Content, Mention, Number, Part, ResourceType};
+use projector::{LOOKUP_BYTES_MAX, ProjectorError, View, folded};
+
+/// Who is who within one decision.
+pub(super) struct People<'a> {
+    view: &'a View<'a>,
+    application: Application,
+    next: Number,
+    /// What this decision itself mentions.
+    mentions: BTreeMap<(Attribute, ResourceType, String), Number>,
+}
+
+impl<'a> People<'a> {
+    pub(super) fn new(
+        view: &'a View<'a>,
+        application: Application,
+    ) -> Result<People<'a>, ProjectorError> {
+        let next = view.next_number(application)?;
+        Ok(People { view, application, next, mentions: BTreeMap::new() })
+    }
+
+    /// The number of whom an entry is about, and the mentions that it makes.
+    pub(super) fn subject(
+        &mut self,
+        resource_type: ResourceType,
+        entry: &Entry,
+    ) -> Result<(Number, Vec<Part>), ProjectorError> {
+        if resource_type == ResourceType::NONE {
+            return Ok((Number::NOBODY, vec![]));
+        }
+        let fits = |text: &&str| !text.is_empty() && text.len() <= LOOKUP_BYTES_MAX / 3;
+        let target = entry.target_id.as_deref().filter(fits);
+        let source = entry.source_id.as_deref().filter(fits);
+        let name = match resource_type {
+            ResourceType::USER => (Attribute::UserName, entry.user_name.as_deref().filter(fits)),
+            _ => (Attribute::DisplayName, entry.source_name.as_deref().filter(fits)),
+        };
+        let by_target = match target {
+            Some(id) => match self.view.number_of_id(self.application, resource_type, id)? {
+                Some(number) => Some(number),
+                None => self.mentioned(Attribute::Id, resource_type, id)?,
+            },
+            None => None,
+        };
+        let by_source = match source {
+            Some(id) => self.mentioned(Attribute::SourceId, resource_type, id)?,
+            None => None,
+        };
+        let mut parts = vec![];
+        let number = match by_target.or(by_source) {
+            Some(number) => {
+                // Whoever was renamed at the source is found by both names.
+                if let (attribute, Some(name)) = name
+                    && self.is_unheard(resource_type, attribute, name)?
+                {
+                    parts.push(self.mention(number, attribute, resource_type, name));
+                }
+                number
+            }
+            None => match self.named(resource_type, name)? {
+                Some(number) => number,
+                None => {
+                    let by = match (name, target) {
+                        ((attribute, Some(name)), _) => Some((attribute, name)),
+                        ((_, None), Some(id)) => Some((Attribute::Id, id)),
+                        ((_, None), None) => source.map(|id| (Attribute::SourceId, id)),
+                    };
+                    let Some((attribute, text)) = by else { return Ok((Number::NOBODY, vec![])) };
+                    let number = self.next;
+                    self.next = Number(number.0 + 1);
+                    parts.push(self.mention(number, attribute, resource_type, text));
+                    number
+                }
+            },
+        };
+        if let Some(id) = target
+            && by_target.is_none()
+            && !parts.iter().any(|part| mentions(part, Attribute::Id))
+        {
+            parts.push(self.mention(number, Attribute::Id, resource_type, id));
+        }
+        if let Some(id) = source
+            && by_source != Some(number)
+            && !parts.iter().any(|part| mentions(part, Attribute::SourceId))
+        {
+            parts.push(self.mention(number, Attribute::SourceId, resource_type, id));
+        }
+        Ok((number, parts))
+    }
+
+    /// Who was last mentioned so.
+    fn mentioned(
+        &self,
+        attribute: Attribute,
+        resource_type: ResourceType,
+        text: &str,
+    ) -> Result<Option<Number>, ProjectorError> {
+        let folded = folded(attribute, text);
+        if let Some(number) = self.mentions.get(&(attribute, resource_type, folded.clone())) {
+            return Ok(Some(*number));
+        }
+        self.view.mention(self.application, resource_type, attribute, &folded)
+    }
+
+    /// The one who bears a name; else whoever was mentioned so.
+    fn named(
+        &self,
+        resource_type: ResourceType,
+        (attribute, name): (Attribute, Option<&str>),
+    ) -> Result<Option<Number>, ProjectorError> {
+        let Some(name) = name else { return Ok(None) };
+        let folded = folded(attribute, name);
+        let bearers = self.view.lookup(self.application, resource_type, attribute, &folded)?;
+        match bearers.as_slice() {
+            [one] => Ok(Some(*one)),
+            // Nobody guesses among several.
+            [_, _, ..] => Ok(None),
+            [] => self.mentioned(attribute, resource_type, name),
+        }
+    }
+
+    /// Whether nobody bears a name or was mentioned by it.
+    fn is_unheard(
+        &self,
+        resource_type: ResourceType,
+        attribute: Attribute,
+        name: &str,
+    ) -> Result<bool, ProjectorError> {
+        let folded = folded(attribute, name);
+        let bearers = self.view.lookup(self.application, resource_type, attribute, &folded)?;
+        Ok(bearers.is_empty() && self.mentioned(attribute, resource_type, name)?.is_none())
+    }
+
+    fn mention(
+        &mut self,
+        number: Number,
+        attribute: Attribute,
+        resource_type: ResourceType,
+        text: &str,
+    ) -> Part {
+        let folded = folded(attribute, text);
+        self.mentions.insert((attribute, resource_type, folded.clone()), number);
+        let mention = Mention { attribute, value: text.to_owned(), folded, resource_type };
+        let changes = Changes { mention: Some(mention), ..Changes::default() };
+        Part { subject: number, content: Content::Changes(changes) }
+    }
+}
+
+fn mentions(part: &Part, attribute: Attribute) -> bool {
+    match &part.content {
+        Content::Changes(changes) => {
+            changes.mention.as_ref().is_some_and(|mention| mention.attribute == attribute)
+        }
+        _ => false,
+    }
+}

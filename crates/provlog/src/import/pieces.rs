@@ -1,0 +1,206 @@
+//! Records on their way: gathered into pieces that the server takes, and what it says came of them.
+
+use std::ops::ControlFlow;
+
+use entra_log::Record;
+use serde_json::{Map, Value};
+
+use crate::cli::Failure;
+use crate::client::Client;
+
+/// A request has at most so many bytes, and with one more record less than what the server takes.
+const PIECE_BYTES_MAX: usize = 4 << 20;
+/// So many broken records are told together; a file may hold nothing else.
+const BROKEN_MAX: usize = 1_000;
+/// Of a broken file so many records are named; the others are counted. The same of entries of others.
+const SHOWN_MAX: usize = 100;
+const OTHERS_SHOWN_MAX: usize = 10_000;
+
+/// A record in one of the files: the place among the files, and the line, from 1.
+pub(super) type Place = (usize, u64);
+
+/// Records that are sent together.
+#[derive(Default)]
+pub(super) struct Piece {
+    /// Where it is sent to.
+    path: String,
+    /// One record in each line.
+    lines: Vec<u8>,
+    places: Vec<Place>,
+    /// What is no record.
+    broken: Vec<(Place, String)>,
+}
+
+/// Gathers records into pieces.
+pub(super) struct Gathering<'a> {
+    /// Takes a piece; breaks off when nobody sends any more.
+    sink: &'a mut dyn FnMut(Piece) -> ControlFlow<()>,
+    path: &'a str,
+    piece: Piece,
+}
+
+impl<'a> Gathering<'a> {
+    /// Gathers pieces for an address.
+    pub(super) fn new(
+        sink: &'a mut dyn FnMut(Piece) -> ControlFlow<()>,
+        path: &'a str,
+    ) -> Gathering<'a> {
+        Gathering { sink, path, piece: Piece::default() }
+    }
+
+    /// Takes a record of a file. Breaks off when nobody sends any more.
+    pub(super) fn take(&mut self, file: usize, record: Record) -> ControlFlow<()> {
+        let place = (file, record.line);
+        match record.text {
+            Err(what) => self.piece.broken.push((place, what)),
+            Ok(text) => {
+                // A record stands in one line; within its texts there is no line's end.
+                let flat = text.get().bytes().map(|byte| match byte {
+                    b'\n' | b'\r' => b' ',
+                    byte => byte,
+                });
+                self.piece.lines.extend(flat);
+                self.piece.lines.push(b'\n');
+                self.piece.places.push(place);
+            }
+        }
+        let is_full =
+            self.piece.lines.len() >= PIECE_BYTES_MAX || self.piece.broken.len() >= BROKEN_MAX;
+        if is_full { self.hand_over() } else { ControlFlow::Continue(()) }
+    }
+
+    /// Hands over what was gathered.
+    pub(super) fn hand_over(&mut self) -> ControlFlow<()> {
+        let piece = std::mem::take(&mut self.piece);
+        (self.sink)(Piece { path: self.path.to_owned(), ..piece })
+    }
+}
+
+impl Piece {
+    /// Posts the records, and answers what the server says of them; nothing when there are none.
+    pub(super) fn post(&self, client: &Client) -> Result<Option<Map<String, Value>>, Failure> {
+        if self.places.is_empty() {
+            return Ok(None);
+        }
+        client.post_bytes(&self.path, super::NDJSON, &self.lines).map(Some)
+    }
+}
+
+/// An application at the provider, and how many entries of it were met.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Principal {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    pub(super) entries: u64,
+    /// How many of them tell of a request that the server recorded.
+    pub(super) joined: u64,
+}
+
+impl Principal {
+    /// Those of a server's answer.
+    fn read(answer: &Map<String, Value>) -> impl Iterator<Item = Principal> {
+        let all = answer.get("otherApplications").and_then(Value::as_array);
+        all.into_iter().flatten().map(|one| Principal {
+            id: one["servicePrincipal"].as_str().unwrap_or_default().to_owned(),
+            name: one["displayName"].as_str().map(str::to_owned),
+            entries: one["entries"].as_u64().unwrap_or_default(),
+            joined: one["joined"].as_u64().unwrap_or_default(),
+        })
+    }
+
+    /// One whose entries were imported before.
+    fn before(id: &str) -> Principal {
+        Principal { id: id.to_owned(), name: None, entries: 0, joined: 0 }
+    }
+
+    /// Adds those of a server's answer to others.
+    pub(super) fn add(all: &mut Vec<Principal>, answer: &Map<String, Value>) {
+        Principal::read(answer).for_each(|one| Principal::add_one(all, one));
+    }
+
+    /// Adds those that a server's answer says to have been imported before.
+    pub(super) fn add_before(all: &mut Vec<Principal>, answer: &Map<String, Value>) {
+        let ids = answer.get("importedServicePrincipals").and_then(Value::as_array);
+        let ids = ids.into_iter().flatten().filter_map(Value::as_str);
+        ids.for_each(|id| Principal::add_one(all, Principal::before(id)));
+    }
+
+    pub(super) fn add_one(all: &mut Vec<Principal>, one: Principal) {
+        match all.iter_mut().find(|known| known.id == one.id) {
+            Some(known) => {
+                known.entries += one.entries;
+                known.joined += one.joined;
+            }
+            None => all.push(one),
+        }
+    }
+}
+
+/// What came of the records.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) read: u64,
+    pub(super) new: u64,
+    pub(super) known: u64,
+    pub(super) refused: u64,
+    pub(super) passed_over: u64,
+    pub(super) of_others: u64,
+    pub(super) refusals: Vec<(Place, String)>,
+    pub(super) principals: Vec<Principal>,
+    /// Entries of others that were asked for: entry and service principal.
+    pub(super) others: Vec<(Place, String, String)>,
+}
+
+impl Counts {
+    fn refuse(&mut self, place: Place, what: String) {
+        self.refused += 1;
+        if self.refusals.len() < SHOWN_MAX {
+            self.refusals.push((place, what));
+        }
+    }
+
+    /// Sends a piece and counts what came of it.
+    pub(super) fn send(&mut self, mut piece: Piece, client: &Client) -> Result<(), Failure> {
+        self.read += piece.broken.len() as u64;
+        for (place, what) in std::mem::take(&mut piece.broken) {
+            self.refuse(place, what);
+        }
+        let Some(answer) = piece.post(client)? else { return Ok(()) };
+        let count = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
+        self.read += count("read");
+        self.new += count("new");
+        self.known += count("known");
+        self.passed_over += count("passedOver");
+        self.of_others += count("ofOtherApplications");
+        Principal::add(&mut self.principals, &answer);
+        let list = |name: &str| answer.get(name).and_then(Value::as_array).into_iter().flatten();
+        for other in list("others").take(OTHERS_SHOWN_MAX.saturating_sub(self.others.len())) {
+            let text = |name: &str| other[name].as_str().unwrap_or_default().to_owned();
+            let place = place(&piece.places, other.get("line"));
+            self.others.push((place, text("entryId"), text("servicePrincipal")));
+        }
+        let mut told = 0;
+        for refusal in list("refusals") {
+            told += 1;
+            let place = place(&piece.places, refusal.get("line"));
+            self.refuse(place, refusal_text(refusal));
+        }
+        self.refused += count("refused").saturating_sub(told);
+        Ok(())
+    }
+}
+
+/// Where a record of a piece stands in its file.
+fn place(places: &[Place], line: Option<&Value>) -> Place {
+    let line = line.and_then(Value::as_u64).unwrap_or_default();
+    let place = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
+    place.and_then(|place| places.get(place)).copied().unwrap_or_default()
+}
+
+fn refusal_text(refusal: &Value) -> String {
+    let text = |name: &str| refusal[name].as_str().unwrap_or_default().to_owned();
+    match text("path") {
+        path if path.is_empty() => text("what"),
+        path => format!("{path}: {}", text("what")),
+    }
+}
