@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::cuts;
 use crate::decide::{Intent, Write};
 use crate::http::understand::{intent, selection};
-use crate::http::{Asked, Ingest, TARGET_BYTES_MAX};
+use crate::http::{Asked, Ingest, TARGET_BYTES_MAX, ambiguous};
 use crate::outcome::{Body, Outcome, Reply};
 use crate::record::{Arrival, ReceivedBody};
 
@@ -157,6 +157,9 @@ impl Carrying<'_> {
         operation: &BulkOperation,
         data: Option<Value>,
     ) -> Result<Write, ScimError> {
+        if ambiguous::has_dot_segment(&address.target) {
+            return Err(ambiguous::dot_segment());
+        }
         let resource_type = self.context.resource_type(arrival.resource_type);
         let writable = matches!(address.route, event::Route::Collection | event::Route::Resource);
         let Some(resource_type) = resource_type.filter(|_| writable) else {

@@ -1,6 +1,7 @@
 //! SCIM over HTTP (RFC 7644 §3): one handler for every address and method, so that nothing can pass
 //! by without an event.
 
+mod ambiguous;
 mod body;
 mod budget;
 mod bulk;

@@ -20,8 +20,8 @@ use crate::http::bulk::Bulk;
 use crate::http::forward::Forward;
 use crate::http::head::Presented;
 use crate::http::{
-    Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Understood, Weight, body, defect, identity,
-    is_read, work,
+    Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Understood, Weight, ambiguous, body, defect,
+    identity, is_read, work,
 };
 use crate::outcome::{Outcome, Reply};
 use crate::read::Reading;
@@ -81,6 +81,10 @@ impl Ingest {
             arrival.body = body::describe_unread(&parts.headers, "there were too many requests");
             return Understood::One(Asked::Answered(Box::new(too_fast(arrival, per_second, wait))));
         }
+        if let Some(error) = ambiguous::in_head(parts, &address) {
+            arrival.body = body::describe_unread(&parts.headers, "the request was refused before");
+            return refuse(arrival, error);
+        }
         let mut received =
             match body::receive(&self.reception, context.application, &parts.headers, body).await {
                 Ok(received) => received,
@@ -98,13 +102,19 @@ impl Ingest {
         let (resource_type, method) = (arrival.resource_type, arrival.method);
         let context = context.clone();
         if let Some(upstream) = context.upstream.clone() {
-            let bytes = received.bytes.clone();
+            let (bytes, media_type) = (received.bytes.clone(), received.media_type.clone());
             let parsing = move || Ok::<_, ProjectorError>(this.parse(received, token.as_deref()));
             let (stored, parsed) = match work(Weight::Heavy, parsing).await {
                 Ok(parsed) => parsed,
                 Err(error) => return refuse(arrival, error),
             };
             arrival.body = stored;
+            let value = parsed.as_ref().ok().and_then(Option::as_ref);
+            let registry = self.catalog.registry();
+            let media_type = media_type.as_deref();
+            if let Some(error) = ambiguous::in_forwarded(&address, registry, media_type, value) {
+                return refuse(arrival, error);
+            }
             let (method, headers) = (parts.method.clone(), parts.headers.clone());
             let forward = Forward { context, upstream, address, method, headers, bytes, parsed };
             return Understood::Forward(Box::new(forward));
