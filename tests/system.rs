@@ -5,6 +5,7 @@
 //! sets them.
 
 mod harness {
+    pub mod habits;
     pub mod history;
     pub mod imports;
     pub mod in_process;
@@ -62,4 +63,5 @@ mod cases {
     mod strangers;
     mod tls;
     mod unrecorded;
+    mod upstream_habits;
 }

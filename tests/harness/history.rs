@@ -459,7 +459,7 @@ impl<'a> Player<'a> {
                 let Some(upstream) = &self.upstream else { return };
                 upstream.change(changes);
                 let how = if *baseline { "baseline" } else { "drift" };
-                let path = format!("/api/v1/apps/{}/{how}", self.app);
+                let path = format!("/api/v1/apps/{}/{how}?acceptShrink=true", self.app);
                 let answer = self.server.admin("POST", &path, &Value::Null).await;
                 assert_eq!(answer.status, 200, "{answer:?}");
             }

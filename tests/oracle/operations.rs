@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use event::{
     Application, Content, Credential, Effect, Event, Fact, Lifecycle, Method, Number, Observation,
-    Occasion, Operation, ResourceType, Route, Seq,
+    Occasion, Operation, ResourceType, Route, Seq, Verdict,
 };
 use serde_json::{Map, Value, json};
 
@@ -276,8 +276,13 @@ pub fn unapproved(known: &Known<'_>, asked: &Asked) -> Expected {
 /// `GET /reports/drift`
 pub fn drift(known: &Known<'_>, asked: &Asked) -> Expected {
     let events = recorded(known, asked, &known.applications(asked.app)).into_iter();
-    let drifted = events
-        .filter(|event| observation_of(event).is_some_and(|seen| seen.occasion == Occasion::Drift));
+    // A read that confirms what nobody knew to have happened differs from nothing; one that shows what
+    // is new, or refutes what was believed, does.
+    let differs = |seen: &Observation| {
+        seen.occasion == Occasion::Drift
+            || (seen.occasion == Occasion::Read && seen.verdict != Verdict::Confirmed)
+    };
+    let drifted = events.filter(|event| observation_of(event).is_some_and(differs));
     Expected::rows(drifted.map(|event| row(known, event).into()).collect())
 }
 

@@ -65,6 +65,9 @@ pub enum Fact {
     /// The state of a resource at the upstream, as it was seen. It holds from here on and says nothing
     /// of earlier times.
     Observation(Observation),
+    /// Everything that an upstream has was listed, or was to be. What of it was new to us stands in
+    /// observations before this event.
+    Listed(Listed),
     /// The recorder began to watch.
     RecorderStarted(RecorderStarted),
     /// The recorder stopped in order. A killed recorder leaves no such event.
@@ -139,6 +142,44 @@ pub struct Observation {
     pub settles: Vec<Seq>,
     /// Whether those did what they were to do.
     pub verdict: Verdict,
+}
+
+/// A listing of everything that an upstream has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// Why it was listed.
+    pub occasion: Occasion,
+    /// How far what was seen is all that there is.
+    pub extent: Extent,
+    /// How many resources were seen that the record could take.
+    pub seen: u64,
+    /// How many it could not: their ids cannot be told.
+    pub refused: u64,
+}
+
+/// How far a listing shows all that an upstream has.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Extent {
+    /// All of it, as far as the upstream says.
+    Whole = 1,
+    /// It contradicts itself, shows what cannot be taken, or lacks more of what the record has than is
+    /// believed.
+    Incomplete = 2,
+    /// It came to no end, and says nothing.
+    Failed = 3,
+}
+
+impl Extent {
+    /// The extent of a stored number.
+    pub fn from_code(code: u8) -> Option<Extent> {
+        match code {
+            1 => Some(Extent::Whole),
+            2 => Some(Extent::Incomplete),
+            3 => Some(Extent::Failed),
+            _ => None,
+        }
+    }
 }
 
 /// Why somebody looked at the upstream.
@@ -452,7 +493,7 @@ pub enum Content {
     Changes(Changes),
     /// Words about the request that are no received bytes.
     Detail(Detail),
-    /// What the application's profile did not expect of the request; never empty.
+    /// What was not to be expected of the request, or of what was seen; never empty.
     Flags(Vec<Flag>),
     /// What the upstream answered.
     Answer(Answer),
@@ -462,8 +503,8 @@ pub enum Content {
     Note(Vec<u8>),
 }
 
-/// Something in a request that the application's profile did not expect. It was carried out, or passed
-/// over, nevertheless.
+/// Something in a request that the application's profile did not expect, or in what an upstream showed
+/// that our schema does not allow. It was carried out, kept, or passed over, nevertheless.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Flag {
     /// What is unusual.
@@ -482,6 +523,10 @@ pub enum FlagKind {
     NoSchema = 2,
     /// The profile does not list the attribute among those that are filtered by.
     NotFilterable = 3,
+    /// An upstream shows a value that the schema does not allow: it went into the state as it is.
+    SchemaViolation = 4,
+    /// An upstream shows a value that is too large to be kept: nothing of it is.
+    TooLarge = 5,
 }
 
 impl FlagKind {
@@ -491,6 +536,8 @@ impl FlagKind {
             FlagKind::OutsideProfile => "outsideProfile",
             FlagKind::NoSchema => "noSchema",
             FlagKind::NotFilterable => "notFilterable",
+            FlagKind::SchemaViolation => "schemaViolation",
+            FlagKind::TooLarge => "tooLarge",
         }
     }
 }

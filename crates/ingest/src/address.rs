@@ -20,6 +20,9 @@ pub(crate) struct Address {
     pub resource_type: Option<String>,
     /// The last segment: a resource's id, or one resource type or schema.
     pub id: Option<String>,
+    /// The same as it was sent, where that is another text: some clients send ids as they are, and what
+    /// looks encoded is the id itself.
+    pub raw_id: Option<String>,
 }
 
 const PREFIX: &str = "/apps/";
@@ -55,6 +58,7 @@ impl Address {
             route: Route::Unknown,
             resource_type: None,
             id: None,
+            raw_id: None,
         };
         // One trailing slash is forgiven: some clients join their addresses with one.
         let trimmed = path.strip_suffix('/').unwrap_or(path);
@@ -91,7 +95,9 @@ impl Address {
                 [search] if search.eq_ignore_ascii_case(".search") => self.route = Route::Search,
                 [id] => {
                     self.route = Route::Resource;
-                    self.id = Some(percent_decode_path(id));
+                    let decoded = percent_decode_path(id);
+                    self.raw_id = (decoded != *id).then(|| (*id).to_owned());
+                    self.id = Some(decoded);
                 }
                 _ => return,
             }
@@ -169,6 +175,21 @@ mod tests {
         check("/apps/boat/scim/v2/ServiceConfiguration", Route::ServiceProviderConfig, None, None);
         check("/apps/boat/scim/v2/Cabins", Route::Unknown, None, None);
         check("/apps/boat/scim/v2//Users", Route::Unknown, None, None);
+    }
+
+    #[test]
+    fn an_id_is_decoded_and_kept_as_it_was_sent() {
+        let check = |sent: &str, id: &str, raw: Option<&str>| {
+            let address = address(&format!("/apps/boat/scim/v2/Users/{sent}"));
+            assert_eq!(address.id.as_deref(), Some(id), "{sent}");
+            assert_eq!(address.raw_id.as_deref(), raw, "{sent}");
+        };
+        check("7", "7", None);
+        check("a+b,c=d", "a+b,c=d", None);
+        check("a%3Db", "a=b", Some("a%3Db"));
+        check("a%253Db", "a%3Db", Some("a%253Db"));
+        check("a%2Fb", "a/b", Some("a%2Fb"));
+        check("%C3%B8%20", "ø ", Some("%C3%B8%20"));
     }
 
     #[test]

@@ -31,4 +31,4 @@ mod render;
 
 pub use catalog::{Catalog, CatalogError};
 pub use http::{Ingest, router};
-pub use proxy::look::{Difference, LookError, Looked};
+pub use proxy::look::{Difference, LookError, Looked, Problem};

@@ -8,9 +8,11 @@
 //!             observe        what a read shows, a baseline or a comparison: observations
 //! ```
 
+pub(crate) mod coding;
 pub(crate) mod derive;
 pub(crate) mod look;
 pub(crate) mod observe;
+pub(crate) mod pages;
 pub(crate) mod rewrite;
 pub(crate) mod under_way;
 pub(crate) mod upstream;

@@ -705,6 +705,7 @@ fn take(
         Fact::Operation(_)
         | Fact::Intent(_)
         | Fact::Observation(_)
+        | Fact::Listed(_)
         | Fact::Unauthenticated(_)
         | Fact::Imported(_)
         | Fact::ImportBatch(_)

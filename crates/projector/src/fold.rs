@@ -18,6 +18,7 @@ use store::key::{self, Class, Set};
 use crate::asked;
 use crate::claim;
 use crate::error::ProjectorError;
+use crate::listing;
 use crate::operation::OperationSummary;
 use crate::overlay::Overlay;
 use crate::resource;
@@ -48,6 +49,7 @@ pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError>
             rows.put(key::intent(event.seq), row::encode_number(event.header.application.0));
         }
         Fact::Observation(seen) => fold_observation(rows, event, seen)?,
+        Fact::Listed(listed) => listing::fold_listed(rows, event, listed)?,
         Fact::UpstreamSet(set) => fold_upstream(rows, event, set)?,
         Fact::ServicePrincipalSet(set) => {
             change_application(rows, event.header.application, |row| {
@@ -752,6 +754,53 @@ mod tests {
             fold(&mut rows, &changed(2, "title", None, Some(Lifecycle::Deleted))).unwrap();
             assert_eq!(lookups(&rows).len(), 0);
         }
+    }
+
+    /// Creates, renames or deletes a user at an upstream, which keeps no name unique.
+    fn called(seq: Seq, number: u32, name: Option<&str>, lifecycle: Option<Lifecycle>) -> Event {
+        let mut event = changed(seq, "userName", name.map(Value::from), lifecycle);
+        event.parts[0].subject = Number(number);
+        if let Fact::Operation(operation) = &mut event.header.fact {
+            operation.number = Number(number);
+        }
+        event
+    }
+
+    #[test]
+    fn a_name_is_taken_away_from_its_own_holder_alone() {
+        let base = MapRows::default();
+        let mut rows = Overlay::new(&base);
+        let created = Some(Lifecycle::Created(ResourceType::USER));
+        let deleted = Some(Lifecycle::Deleted);
+        let mut check = |event: Event, bo: &[u32], li: &[u32]| {
+            fold(&mut rows, &event).unwrap();
+            for (name, expected) in [("bo", bo), ("li", li)] {
+                let view = View::new(&rows);
+                let kind = (ResourceType::USER, Attribute::UserName);
+                let found = view.lookup(APP, kind.0, kind.1, name).unwrap();
+                let found: Vec<u32> = found.into_iter().map(|number| number.0).collect();
+                assert_eq!(found, expected, "{name} at {}", event.seq);
+            }
+        };
+        check(called(0, 1, Some("Bo"), created), &[1], &[]);
+        // Gone unseen, and there again as another.
+        check(called(1, 2, Some("bo"), created), &[1, 2], &[]);
+        check(called(2, 1, None, deleted), &[2], &[]);
+        check(called(3, 3, Some("BO"), created), &[2, 3], &[]);
+        check(called(4, 4, Some("li"), created), &[2, 3], &[4]);
+        check(called(5, 4, Some("bo"), None), &[2, 3, 4], &[]);
+        check(called(6, 4, Some("li"), None), &[2, 3], &[4]);
+        check(called(7, 2, None, deleted), &[3], &[4]);
+        check(called(8, 3, None, deleted), &[], &[4]);
+
+        let view = View::new(&rows);
+        let bearers = view.bearers(APP, ResourceType::USER, Attribute::UserName, "bo").unwrap();
+        let mut stays: Vec<_> =
+            bearers.into_iter().map(|one| (one.number.0, one.since, one.until)).collect();
+        stays.sort_unstable();
+        let expected = [(1, 0, Some(2)), (2, 1, Some(7)), (3, 3, Some(8)), (4, 5, Some(6))];
+        assert_eq!(stays, expected);
+        assert_eq!(lookups(&rows), Vec::<Vec<u8>>::new(), "no row is left behind");
     }
 
     #[test]

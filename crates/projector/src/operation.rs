@@ -151,6 +151,7 @@ impl OperationSummary {
             }),
             // What became of it is an operation of its own.
             Fact::Intent(_)
+            | Fact::Listed(_)
             | Fact::UpstreamSet(_)
             | Fact::ServicePrincipalSet(_)
             | Fact::RecorderStarted(_)

@@ -123,18 +123,25 @@ enum AppCommand {
         #[command(flatten)]
         client: ClientConfig,
     },
-    /// List what the upstream of an application has, and take it over
+    /// List what the upstream of an application has, and take it over; exit code 1 when the list is
+    /// incomplete
     Baseline {
         /// The application
         slug: String,
+        /// Believe that more than a quarter of what the record has is gone
+        #[arg(long)]
+        accept_shrink: bool,
         #[command(flatten)]
         client: ClientConfig,
     },
     /// Compare what the upstream of an application has with the record, and record what is seen; exit
-    /// code 1 when something differs
+    /// code 1 when something differs or the list is incomplete
     Drift {
         /// The application
         slug: String,
+        /// Believe that more than a quarter of what the record has is gone
+        #[arg(long)]
+        accept_shrink: bool,
         #[command(flatten)]
         client: ClientConfig,
     },
@@ -371,15 +378,11 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
                 ),
             })
         }
-        Command::App(AppCommand::Baseline { slug, client }) => {
-            questions::look(&slug, "baseline", &client, output).map(|_| ())
+        Command::App(AppCommand::Baseline { slug, accept_shrink, client }) => {
+            questions::look((&slug, "baseline"), accept_shrink, &client, output)
         }
-        Command::App(AppCommand::Drift { slug, client }) => {
-            match questions::look(&slug, "drift", &client, output)? {
-                0 => Ok(()),
-                1 => Err(Failure::Failed("the upstream differs in one place".to_owned())),
-                count => Err(Failure::Failed(format!("the upstream differs in {count} places"))),
-            }
+        Command::App(AppCommand::Drift { slug, accept_shrink, client }) => {
+            questions::look((&slug, "drift"), accept_shrink, &client, output)
         }
         Command::App(AppCommand::Add {
             slug,

@@ -121,21 +121,33 @@ pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Fai
     }
 }
 
-/// Has the server look at an upstream, and prints what it saw. Gives the number of differences.
+/// Has the server look at an upstream, and prints what it saw. Fails when what was seen is not all that
+/// there is, and when a look for drift found any.
 pub(crate) fn look(
-    slug: &str,
-    what: &str,
+    (slug, what): (&str, &str),
+    accept_shrink: bool,
     client: &ClientConfig,
     output: &mut Output<'_>,
-) -> Result<u64, Failure> {
-    let path = arguments::under(slug, what);
+) -> Result<(), Failure> {
+    let mut path = arguments::under(slug, what);
+    if accept_shrink {
+        path.push_str("?acceptShrink=true");
+    }
     let answer = Client::new(client)?.post(&path, &Value::Null)?;
-    let count = answer.get("rowCount").and_then(Value::as_u64).unwrap_or_default();
     output.print(&match client.json {
-        true => format!("{}\n", text::json(&answer.into())),
+        true => format!("{}\n", text::json(&answer.clone().into())),
         false => readable::looked(slug, what, &answer, output.columns),
     })?;
-    Ok(count)
+    if answer.get("incomplete") == Some(&Value::Bool(true)) {
+        let words = "the upstream's list is incomplete, so not all that it has is known";
+        return Err(Failure::Failed(words.to_owned()));
+    }
+    match answer.get("rowCount").and_then(Value::as_u64).unwrap_or_default() {
+        _ if what == "baseline" => Ok(()),
+        0 => Ok(()),
+        1 => Err(Failure::Failed("the upstream differs in one place".to_owned())),
+        count => Err(Failure::Failed(format!("the upstream differs in {count} places"))),
+    }
 }
 
 /// Prints the tokens that were issued.

@@ -15,7 +15,7 @@ use axum::http::header::DATE;
 use axum::middleware::{self, Next};
 use event::{Clock, CredentialAdded, Fact, RecorderStopped, Role, Stopwatch, Timestamp};
 use ingest::import::{self, ImportError};
-use ingest::{Catalog, Ingest};
+use ingest::{Catalog, Ingest, LookError};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projector::{CommitError, Committer, CommitterOptions, Decision, Durability, ProjectorError};
@@ -303,10 +303,13 @@ fn import(committer: Committer) -> query::Import {
                 ImportError::Dates(_) | ImportError::NotOwn => {
                     ImportFailure::Records(error.to_string(), vec![])
                 }
-                ImportError::Commit(_)
-                | ImportError::Refused
-                | ImportError::Revoked(_)
-                | ImportError::Defect => ImportFailure::Log(with_causes(&error)),
+                // The same records would fail again.
+                ImportError::Commit(CommitError::Defect) | ImportError::Defect => {
+                    ImportFailure::Records(with_causes(&error), vec![])
+                }
+                ImportError::Commit(_) | ImportError::Refused | ImportError::Revoked(_) => {
+                    ImportFailure::Log(with_causes(&error))
+                }
             })?;
             let refusals = done.refusals.iter().map(
                 |(line, refused)| json!({"line": line, "path": refused.path, "what": refused.what}),
@@ -337,11 +340,25 @@ fn import(committer: Committer) -> query::Import {
 
 /// Looks at an upstream, in the words of an answer.
 fn look(ingest: Arc<Ingest>) -> query::Look {
-    Arc::new(move |slug, origin, occasion| {
+    Arc::new(move |request| {
         let ingest = Arc::clone(&ingest);
         Box::pin(async move {
-            let looked = ingest.look(&slug, origin, occasion).await;
-            let looked = looked.map_err(|error| with_causes(&error))?;
+            let query::LookRequest { slug, origin, occasion, accept_shrink } = request;
+            let looked = ingest.look(&slug, origin, occasion, accept_shrink).await;
+            let looked = looked.map_err(|error| match error {
+                // Of a revoked token whoever asked is told, whatever stands here.
+                LookError::NoUpstream | LookError::Revoked(_) => {
+                    query::LookFailure::Request(with_causes(&error))
+                }
+                LookError::Broken(_) | LookError::Answer { .. } | LookError::NoLists { .. } => {
+                    query::LookFailure::Upstream(with_causes(&error))
+                }
+                LookError::Commit(error) => query::LookFailure::Commit(error),
+                LookError::Read(error) => query::LookFailure::Read(error),
+            })?;
+            let problems = looked.problems.iter();
+            let problems = problems
+                .map(|one| json!({"resourceType": one.resource_type, "detail": one.detail}));
             let differences = looked.differences.iter().map(|one| {
                 json!({
                     "resourceType": one.resource_type,
@@ -353,6 +370,11 @@ fn look(ingest: Arc<Ingest>) -> query::Look {
             });
             Ok(json!({
                 "seen": looked.seen,
+                "refused": looked.refused,
+                "flagged": looked.flagged,
+                "notServed": looked.not_served,
+                "incomplete": !looked.problems.is_empty(),
+                "problems": problems.collect::<Vec<_>>(),
                 "recorded": looked.recorded,
                 "rowCount": looked.differences.len(),
                 "more": looked.more,

@@ -11,6 +11,7 @@ const BEFORE: &str = "before the record began";
 const FUTURE: &str = "in the future";
 const AFTER_KNOWN: &str = "after what was known then";
 const OUTCOME: &str = "the outcome of a forwarded request is unknown";
+const NOT_LISTED: &str = "the application did not list all that it has";
 /// What an application's answers lack when it is known from imports alone.
 pub(crate) const NO_MEMBERSHIPS: &str = "memberships are not observable: the imported log has none";
 const NOT_IMPORTED: &str = "no imported log";
@@ -147,7 +148,8 @@ fn ahead(stand: &Stand, time: Timestamp) -> Option<Hole> {
     (time > stand.now).then_some(hole)
 }
 
-/// The stretches without a recorder, and those in which an outcome was unknown.
+/// The stretches without a recorder, those in which an outcome was unknown, and those in which an
+/// upstream had not shown all that it has.
 fn recorded(
     record: &Record<'_>,
     stand: &Stand,
@@ -176,7 +178,28 @@ fn recorded(
             }
         }
     }
+    for application in applications {
+        // Between two whole listings, and before the first one, requests tell what there is.
+        let mut since = None;
+        for listing in record.view.listings(*application)? {
+            let at = record.recorded_at(listing.seq)?;
+            match (listing.is_whole, since) {
+                (false, None) => since = Some(at),
+                (true, Some(from)) => {
+                    holes.push(not_listed(*application, from, Some(at)));
+                    since = None;
+                }
+                (false, Some(_)) | (true, None) => {}
+            }
+        }
+        holes.extend(since.map(|from| not_listed(*application, from, None)));
+    }
     Ok(holes)
+}
+
+/// A stretch between a listing of an upstream that was not whole and the next that was.
+fn not_listed(application: Application, from: Timestamp, to: Option<Timestamp>) -> Hole {
+    Hole { from: Some(from), to, reason: NOT_LISTED, application: Some(application) }
 }
 
 /// The stretches before, between and after the imports of an application that has any.

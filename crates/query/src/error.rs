@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use projector::{ClockFault, CommitError, ProjectorError};
 use store::with_causes;
 
+use crate::LookFailure;
 use crate::issue::IssueError;
 use crate::token::NoRandomBits;
 
@@ -51,6 +52,8 @@ pub(crate) enum Error {
     Issue(#[from] IssueError),
     #[error("{0}")]
     Upstream(String),
+    #[error("{0}")]
+    NoUpstream(String),
     #[error("{0}")]
     Import(String),
     #[error("{detail}")]
@@ -164,6 +167,9 @@ impl Error {
             Error::Upstream(_) => {
                 ("upstream", "The application did not answer as it should", StatusCode::BAD_GATEWAY)
             }
+            Error::NoUpstream(_) => {
+                ("no-upstream", "The application has no upstream", StatusCode::CONFLICT)
+            }
             Error::Option(_) => ("invalid-option", "Invalid query option", StatusCode::BAD_REQUEST),
             Error::Filter(_) => ("invalid-filter", "Invalid filter", StatusCode::BAD_REQUEST),
             Error::TooWide { .. } => ("too-wide", "Filter too wide", StatusCode::BAD_REQUEST),
@@ -190,6 +196,18 @@ impl Error {
             | Error::Damaged(_)
             | Error::Random(_)
             | Error::Defect => ("internal", "Internal error", StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+}
+
+impl Error {
+    /// Why there is no look at an upstream.
+    pub(crate) fn of_look(failure: LookFailure) -> Error {
+        match failure {
+            LookFailure::Request(words) => Error::NoUpstream(words),
+            LookFailure::Upstream(words) => Error::Upstream(words),
+            LookFailure::Commit(error) => Error::Commit(error),
+            LookFailure::Read(error) => Error::Read(error),
         }
     }
 }

@@ -51,7 +51,7 @@ use std::sync::Arc;
 
 use entra_log::DateOrder;
 use event::{Application, Occasion, Origin};
-use projector::Committer;
+use projector::{CommitError, Committer, ProjectorError};
 use scim::{CursorKey, Profiles};
 use serde_json::Value;
 use store::SecretFolder;
@@ -60,9 +60,35 @@ pub use http::router;
 pub use issue::{Issue, IssueError};
 pub use token::{NoRandomBits, Token};
 
-/// Given a slug, who asks and why, a look at an upstream as JSON; else what went wrong.
+/// A look at everything that an upstream has.
+#[derive(Clone, Debug)]
+pub struct LookRequest {
+    /// The application's slug.
+    pub slug: String,
+    /// Who asks.
+    pub origin: Origin,
+    /// Why.
+    pub occasion: Occasion,
+    /// Whether it is believed that a large part of what the record has is gone.
+    pub accept_shrink: bool,
+}
+
+/// Why there is no answer to a [`LookRequest`].
+#[derive(Debug)]
+pub enum LookFailure {
+    /// The request asks for what cannot be: the client's mistake.
+    Request(String),
+    /// The application behind us is at fault.
+    Upstream(String),
+    /// The log takes nothing, for this reason.
+    Commit(CommitError),
+    /// The rows cannot be read.
+    Read(ProjectorError),
+}
+
+/// What a look brought, as JSON; else what went wrong.
 pub type Look = Arc<
-    dyn Fn(String, Origin, Occasion) -> Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>
+    dyn Fn(LookRequest) -> Pin<Box<dyn Future<Output = Result<Value, LookFailure>> + Send>>
         + Send
         + Sync,
 >;

@@ -39,6 +39,7 @@ impl<'a> Shown<'a> {
             Fact::Unauthenticated(requests) => What::Counted(requests),
             Fact::Imported(entry) => What::Imported(entry),
             Fact::Intent(_)
+            | Fact::Listed(_)
             | Fact::UpstreamSet(_)
             | Fact::ServicePrincipalSet(_)
             | Fact::RecorderStarted(_)

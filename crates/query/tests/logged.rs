@@ -65,7 +65,9 @@ async fn nothing_that_a_client_chooses_is_logged() {
         metrics: Arc::new(String::new),
         cursor_key: scim::CursorKey::new([7; 32]),
         version: "1.2.3",
-        look: Arc::new(|_, _, _| Box::pin(async { Err("no upstream".to_owned()) })),
+        look: Arc::new(|_| {
+            Box::pin(async { Err(query::LookFailure::Request("no upstream".to_owned())) })
+        }),
         import: Arc::new(|_| {
             Box::pin(async { Err(query::ImportFailure::Log("no importer".into())) })
         }),

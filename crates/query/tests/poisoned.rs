@@ -33,7 +33,9 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
         metrics: Arc::new(String::new),
         cursor_key: scim::CursorKey::new([7; 32]),
         version: "1.2.3",
-        look: Arc::new(|_, _, _| Box::pin(async { Err("no upstream".to_owned()) })),
+        look: Arc::new(|_| {
+            Box::pin(async { Err(query::LookFailure::Request("no upstream".to_owned())) })
+        }),
         import: Arc::new(|_| {
             Box::pin(async { Err(query::ImportFailure::Log("no importer".into())) })
         }),

@@ -19,6 +19,9 @@ use crate::value::{
 };
 
 mod remove;
+mod shown;
+
+pub use shown::ShownResource;
 
 /// How a value meets what is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub(crate) enum Mode {
 pub(crate) struct Draft<'a> {
     rt: &'a ResourceType,
     registry: &'a Registry,
-    reading: Reading<'a>,
+    pub(crate) reading: Reading<'a>,
     pub(crate) attributes: Map<String, Value>,
     pub(crate) members: Vec<MemberOperation>,
     budget: Budget,
@@ -49,9 +52,19 @@ impl<'a> Draft<'a> {
         Draft { rt, registry, reading, attributes, members, budget }
     }
 
+    /// A draft of what somebody else keeps.
+    pub(crate) fn shown(
+        rt: &'a ResourceType,
+        registry: &'a Registry,
+        settings: &'a Settings,
+    ) -> Draft<'a> {
+        let reading = Reading::shown(settings, registry);
+        Draft { reading, ..Draft::new(rt, registry, settings, Map::new()) }
+    }
+
     /// The attributes and the changes of members, and what was passed over because no schema has it.
     pub(crate) fn into_parts(self) -> (Map<String, Value>, Vec<MemberOperation>, BTreeSet<String>) {
-        (self.attributes, self.members, self.reading.into_unknown())
+        (self.attributes, self.members, self.reading.into_notes().0)
     }
 
     /// Merges each entry of an object as if its name were a path, except that what cannot be written is
@@ -79,8 +92,10 @@ impl<'a> Draft<'a> {
             PatchPath::Filtered { .. } => true,
         });
         for (path, value) in wholes.into_iter().chain(parts) {
-            if self.may_write(&path) {
-                self.set(mode, &path, value)?;
+            if self.may_write(&path)
+                && let Err(error) = self.set(mode, &path, value)
+            {
+                self.keep(&path, value, error)?;
             }
         }
         Ok(())
@@ -236,6 +251,10 @@ impl<'a> Draft<'a> {
         if filter.is_some() || path.sub.is_some() {
             return Err(members_are_values());
         }
+        if self.reading.keeps_misfits() {
+            self.show_members(path, value);
+            return Ok(());
+        }
         let members = Member::read_list(value, &mut self.budget)?;
         match mode {
             Mode::Add if members.is_empty() => {}
@@ -280,6 +299,8 @@ impl<'a> Draft<'a> {
         if list.is_empty() {
             // What was read has no two elements that are the same, and at most one that is primary.
             let primary = given.iter().position(is_primary);
+            // What somebody else keeps has as many as it has.
+            let primary = primary.filter(|_| !self.reading.keeps_misfits());
             return self.put_distinct(path, attribute, given, primary);
         }
         let mut places = collapse(attribute, &mut list);
@@ -507,7 +528,7 @@ impl<'a> Draft<'a> {
         primary: Option<usize>,
     ) -> Result<(), ScimError> {
         new_primary(&mut list, primary);
-        check_primary(path, &list)?;
+        check_primary(path, &list).or_else(|error| self.reading.tolerate(path, error))?;
         let value = (!list.is_empty()).then_some(Value::Array(list));
         self.store(path, attribute, value)
     }

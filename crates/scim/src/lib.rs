@@ -50,6 +50,7 @@ pub use bulk::{
 };
 pub use cursor::CursorKey;
 pub use diff::{Change, ChangePath, Element, diff, settle};
+pub use draft::ShownResource;
 pub use error::{ScimError, ScimType};
 pub use filter::{CompareOp, Filter, Literal, Numeral, Text};
 pub use json::{Bounds, JsonError, JsonErrorKind, canonical, parse_json, without_mark};
@@ -73,3 +74,4 @@ pub use settings::{
 };
 pub use sort::{Sort, SortKey};
 pub use text::fold;
+pub use value::{Misfits, id_text};

@@ -62,7 +62,15 @@ impl Member {
         Ok(members)
     }
 
+    /// Reads one of a client.
     fn read(item: &Value) -> Result<Member, ScimError> {
+        let member = Member::read_any(item)?;
+        check_member_id(&member.value)?;
+        Ok(member)
+    }
+
+    /// Reads one whose id, which may be empty, has any form.
+    pub(crate) fn read_any(item: &Value) -> Result<Member, ScimError> {
         let path = Member::path();
         let (value, address, kind, display) = match item {
             Value::String(_) => (Some(item), None, None, None),
@@ -91,7 +99,6 @@ impl Member {
             (None, None) => String::new(),
         };
         let kind = kind.map(|kind| text("type", kind)).transpose()?;
-        check_member_id(&value)?;
         let display = display.and_then(Value::as_str);
         let display = display.filter(|text| !text.is_empty() && text.len() <= LOOKUP_BYTES_MAX);
         Ok(Member {

@@ -116,39 +116,47 @@ pub(crate) fn validate(
     registry: &Registry,
     attributes: &Map<String, Value>,
 ) -> Result<(), ScimError> {
-    each_attribute(rt, registry, |path, attribute| {
-        let value = get(attributes, path);
-        let expected = match &path.schema {
-            None => true,
-            Some(urn) => attributes.contains_key(urn) || rt.extension(urn) == Some(true),
-        };
-        // A name of nothing but white space is none (RFC 7643 §4.1.1 wants it non-empty).
-        let is_blank = value.and_then(Value::as_str).is_some_and(|text| text.trim().is_empty());
-        if (value.is_none() || is_blank) && attribute.required && expected {
-            return Err(ScimError::invalid_value(format!("{path} is required")));
-        }
-        let elements = match value {
-            Some(Value::Array(list)) => list.as_slice(),
-            Some(single) => std::slice::from_ref(single),
-            None => [].as_slice(),
-        };
-        check_primary(path, elements)?;
-        if attribute.kind == Kind::Complex {
-            // What only the server writes is not the client's to miss.
-            let required = |one: &&Attribute| one.required && is_kept(one);
-            for part in attribute.sub_attributes.iter().filter(required) {
-                if elements.iter().any(|one| one.get(&part.name).is_none()) {
-                    let path = path.with_sub(Some(&part.name));
-                    return Err(ScimError::invalid_value(format!("{path} is required")));
-                }
+    each_attribute(rt, registry, |path, attribute| validate_one(rt, attributes, path, attribute))
+}
+
+/// The same of one attribute.
+pub(crate) fn validate_one(
+    rt: &ResourceType,
+    attributes: &Map<String, Value>,
+    path: &AttrPath,
+    attribute: &Attribute,
+) -> Result<(), ScimError> {
+    let value = get(attributes, path);
+    let expected = match &path.schema {
+        None => true,
+        Some(urn) => attributes.contains_key(urn) || rt.extension(urn) == Some(true),
+    };
+    // A name of nothing but white space is none (RFC 7643 §4.1.1 wants it non-empty).
+    let is_blank = value.and_then(Value::as_str).is_some_and(|text| text.trim().is_empty());
+    if (value.is_none() || is_blank) && attribute.required && expected {
+        return Err(ScimError::invalid_value(format!("{path} is required")));
+    }
+    let elements = match value {
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(single) => std::slice::from_ref(single),
+        None => [].as_slice(),
+    };
+    check_primary(path, elements)?;
+    if attribute.kind == Kind::Complex {
+        // What only the server writes is not the client's to miss.
+        let required = |one: &&Attribute| one.required && is_kept(one);
+        for part in attribute.sub_attributes.iter().filter(required) {
+            if elements.iter().any(|one| one.get(&part.name).is_none()) {
+                let path = path.with_sub(Some(&part.name));
+                return Err(ScimError::invalid_value(format!("{path} is required")));
             }
         }
-        Ok(())
-    })
+    }
+    Ok(())
 }
 
 /// Visits the attributes that clients may write, except members.
-fn each_attribute(
+pub(crate) fn each_attribute(
     rt: &ResourceType,
     registry: &Registry,
     mut visit: impl FnMut(&AttrPath, &Attribute) -> Result<(), ScimError>,

@@ -166,6 +166,15 @@ impl Registry {
         }
     }
 
+    /// Whether an attribute of this name, or a part of one, is never given out.
+    pub(crate) fn is_secret(&self, name: &str) -> bool {
+        let attributes = self.schemas.iter().flat_map(|schema| &schema.attributes);
+        let mut all = attributes.flat_map(|one| std::iter::once(one).chain(&one.sub_attributes));
+        all.any(|one| {
+            one.mutability == Mutability::WriteOnly && one.name.eq_ignore_ascii_case(name)
+        })
+    }
+
     /// The one extension that has an attribute of this name, of resources of one type or of any; none
     /// if several have.
     pub(crate) fn extension_with(&self, rt: Option<&ResourceType>, name: &str) -> Option<&str> {

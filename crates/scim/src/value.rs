@@ -11,7 +11,7 @@ use crate::error::ScimError;
 use crate::json::canonical;
 use crate::limits::check_length;
 use crate::path::AttrPath;
-use crate::schema::{Attribute, Kind, Mutability};
+use crate::schema::{Attribute, Kind, Mutability, Registry};
 use crate::settings::Settings;
 use crate::text::fold;
 
@@ -21,34 +21,122 @@ const UNKNOWN_MAX: usize = 64;
 const UNKNOWN_BYTES_MAX: usize = 256;
 /// One text of any attribute.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
+/// Around a text in JSON.
+const QUOTES_BYTES: usize = 2;
 /// One text by which resources are looked up: it becomes part of keys.
 pub(crate) const LOOKUP_BYTES_MAX: usize = 1024;
 const LOOKED_UP: [&str; 3] = ["userName", "externalId", "displayName"];
+
+/// What of a resource that somebody else keeps does not fit the schema. Paths, cut at 256 bytes; the
+/// first 64 of each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Misfits {
+    /// Kept as they are shown.
+    pub kept: BTreeSet<String>,
+    /// Too large to be kept, so nothing of them is.
+    pub left_out: BTreeSet<String>,
+}
 
 /// How values are read, and what of them was passed over because no schema has it.
 pub(crate) struct Reading<'a> {
     pub(crate) settings: &'a Settings,
     unknown: RefCell<BTreeSet<String>>,
+    /// Of a resource that somebody else keeps, what does not fit; a client's is refused instead.
+    misfits: Option<(&'a Registry, RefCell<Misfits>)>,
 }
 
 impl<'a> Reading<'a> {
     pub(crate) fn new(settings: &'a Settings) -> Reading<'a> {
-        Reading { settings, unknown: RefCell::default() }
+        Reading { settings, unknown: RefCell::default(), misfits: None }
+    }
+
+    /// Reads what somebody else keeps: nothing of it is refused.
+    pub(crate) fn shown(settings: &'a Settings, registry: &'a Registry) -> Reading<'a> {
+        Reading { misfits: Some((registry, RefCell::default())), ..Reading::new(settings) }
+    }
+
+    /// Whether what does not fit is kept.
+    pub(crate) fn keeps_misfits(&self) -> bool {
+        self.misfits.is_some()
+    }
+
+    /// Notes that what stands at a path does not fit and is kept; a client's is refused with `error`.
+    pub(crate) fn tolerate(&self, path: &AttrPath, error: ScimError) -> Result<(), ScimError> {
+        match self.keeps_misfits() {
+            true => {
+                self.note_kept(path);
+                Ok(())
+            }
+            false => Err(error),
+        }
+    }
+
+    /// Notes that what stands at a path does not fit and is kept.
+    pub(crate) fn note_kept(&self, path: &AttrPath) {
+        if let Some((_, misfits)) = &self.misfits {
+            note(&mut misfits.borrow_mut().kept, || path.to_string());
+        }
+    }
+
+    /// The value as it is, if what does not fit is kept and it is not too large for that.
+    pub(crate) fn keep(
+        &self,
+        path: &AttrPath,
+        value: &Value,
+        error: ScimError,
+    ) -> Result<Option<Value>, ScimError> {
+        let Some((registry, misfits)) = &self.misfits else { return Err(error) };
+        let mut misfits = misfits.borrow_mut();
+        if canonical(value).len() > VALUE_BYTES_MAX + QUOTES_BYTES {
+            note(&mut misfits.left_out, || path.to_string());
+            return Ok(None);
+        }
+        note(&mut misfits.kept, || path.to_string());
+        let mut value = value.clone();
+        if matches!(value, Value::Array(_) | Value::Object(_)) {
+            drop_secrets(registry, &mut value);
+        }
+        Ok(Some(value))
+    }
+
+    /// Notes that what stands at a path is too large to be kept.
+    pub(crate) fn leave_out(&self, path: &AttrPath) {
+        if let Some((_, misfits)) = &self.misfits {
+            note(&mut misfits.borrow_mut().left_out, || path.to_string());
+        }
     }
 
     /// Notes the name of something that no schema has; it is the client's text, so it is cut.
     pub(crate) fn pass_over(&self, name: impl FnOnce() -> String) {
-        let mut unknown = self.unknown.borrow_mut();
-        if unknown.len() < UNKNOWN_MAX {
-            let mut name = name();
-            name.truncate(name.floor_char_boundary(UNKNOWN_BYTES_MAX));
-            unknown.insert(name);
-        }
+        note(&mut self.unknown.borrow_mut(), name);
     }
 
-    /// What was passed over.
-    pub(crate) fn into_unknown(self) -> BTreeSet<String> {
-        self.unknown.into_inner()
+    /// What was passed over, and what does not fit.
+    pub(crate) fn into_notes(self) -> (BTreeSet<String>, Misfits) {
+        let misfits = self.misfits.map(|(_, misfits)| misfits.into_inner()).unwrap_or_default();
+        (self.unknown.into_inner(), misfits)
+    }
+}
+
+/// Takes out what has the name of an attribute that is never given out, wherever it stands: of a value
+/// that does not fit, nobody knows what its parts are.
+fn drop_secrets(registry: &Registry, value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            object.retain(|name, _| !registry.is_secret(name));
+            object.values_mut().for_each(|part| drop_secrets(registry, part));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| drop_secrets(registry, item)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Notes a name, as long as there are few.
+fn note(names: &mut BTreeSet<String>, name: impl FnOnce() -> String) {
+    if names.len() < UNKNOWN_MAX {
+        let mut name = name();
+        name.truncate(name.floor_char_boundary(UNKNOWN_BYTES_MAX));
+        names.insert(name);
     }
 }
 
@@ -106,7 +194,7 @@ pub(crate) fn read_list(
     value: &Value,
 ) -> Result<Vec<Value>, ScimError> {
     let list = read_selection(reading, path, attribute, value)?;
-    check_primary(path, &list)?;
+    check_primary(path, &list).or_else(|error| reading.tolerate(&path.with_sub(None), error))?;
     Ok(list)
 }
 
@@ -121,7 +209,7 @@ pub(crate) fn read_selection(
         Value::Array(items) => items.as_slice(),
         single => std::slice::from_ref(single),
     };
-    check_length(path, given.len())?;
+    check_length(path, given.len()).or_else(|error| reading.tolerate(path, error))?;
     let mut list = Vec::with_capacity(given.len());
     for item in given {
         list.extend(read_one(reading, path, attribute, item)?);
@@ -156,6 +244,8 @@ pub(crate) fn read_parts<'a>(
                 }
                 let Some(part) = part.filter(|part| is_kept(part)) else { continue };
                 let path = path.with_sub(Some(&part.name));
+                let id = id_of(reading, attribute, part, value);
+                let value = id.as_ref().unwrap_or(value);
                 parts.push((part.name.as_str(), read(reading, &path, part, value)?));
             }
             Ok(parts)
@@ -172,6 +262,30 @@ pub(crate) fn read_parts<'a>(
             let value = read(reading, &path, part, simple)?;
             Ok(vec![(part.name.as_str(), value)])
         }
+    }
+}
+
+/// The id in a reference to a resource (RFC 7643 §2.4: its parts are `value` and `$ref`) that somebody
+/// else keeps as a number.
+fn id_of(
+    reading: &Reading<'_>,
+    attribute: &Attribute,
+    part: &Attribute,
+    value: &Value,
+) -> Option<Value> {
+    let refers = part.name == "value" && attribute.sub("$ref").is_some();
+    let is_number = value.is_number() && reading.keeps_misfits() && refers;
+    is_number.then(|| id_text(value)).flatten().map(Value::String)
+}
+
+/// The text of an id: itself, or the decimal text of an integer. None of anything else, of an empty
+/// text, and of a number that is no integer or beyond 64 bits: its digits are not told exactly
+/// (RFC 8259 §6).
+pub fn id_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => (!text.is_empty()).then(|| text.clone()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -195,13 +309,26 @@ fn read_one(
     match value {
         Value::Array(items) => match items.as_slice() {
             [only] => read_one(reading, path, attribute, only),
-            _ => Err(wrong(path, "a single value")),
+            _ => reading.keep(path, value, wrong(path, "a single value")),
         },
         Value::Object(object) => match wrapped(object) {
             Some(inner) => read_one(reading, path, attribute, inner),
-            None => read_simple(reading, path, attribute, value).map(Some),
+            None => read_or_keep(reading, path, attribute, value),
         },
-        simple => read_simple(reading, path, attribute, simple).map(Some),
+        simple => read_or_keep(reading, path, attribute, simple),
+    }
+}
+
+/// Reads a simple value; one that does not fit is kept where that is asked for.
+fn read_or_keep(
+    reading: &Reading<'_>,
+    path: &AttrPath,
+    attribute: &Attribute,
+    value: &Value,
+) -> Result<Option<Value>, ScimError> {
+    match read_simple(reading, path, attribute, value) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => reading.keep(path, value, error),
     }
 }
 

@@ -47,6 +47,7 @@
 //! | 40   | claim head  | application u32                                     | first and last seq u64 of its claims |
 //! | 41   | mention before | as lookup, !since seq u64                        | number u32           |
 //! | 42   | resource places | application u32, number u32                      | the places of its last operation |
+//! | 43   | listing     | application u32, seq u64                            | whole or not u8      |
 //!
 //! `moment` is `!occurredAt i64, !seq u64` of an imported entry: what a source claims has its own time, and
 //! the newest comes first. `set` is `application u32, kind u8, number u32`; `class` is `application u32, credential u32,
@@ -101,6 +102,7 @@ const ACCESS: u8 = 39;
 const CLAIM_HEAD: u8 = 40;
 const MENTION_BEFORE: u8 = 41;
 const RESOURCE_PLACES: u8 = 42;
+const LISTING: u8 = 43;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -289,6 +289,19 @@ fn samples() -> Vec<(&'static str, Event)> {
             ),
         ),
         (
+            "listed",
+            event(
+                origin(),
+                Fact::Listed(Listed {
+                    occasion: Occasion::Baseline,
+                    extent: Extent::Incomplete,
+                    seen: 250,
+                    refused: 2,
+                }),
+                vec![],
+            ),
+        ),
+        (
             "upstream-set",
             event(
                 origin(),
@@ -406,6 +419,8 @@ fn samples() -> Vec<(&'static str, Event)> {
                         },
                         Flag { kind: FlagKind::NoSchema, path: "shoeSize".into() },
                         Flag { kind: FlagKind::NotFilterable, path: "emails".into() },
+                        Flag { kind: FlagKind::SchemaViolation, path: "active".into() },
+                        Flag { kind: FlagKind::TooLarge, path: "title".into() },
                     ]),
                 )],
             ),

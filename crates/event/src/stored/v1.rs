@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::codec::{CodecError, header_fields};
 use crate::event::{
-    ApplicationAdded, CredentialAdded, CredentialRevoked, Effect, Fact, Header, Method,
-    Observation, Occasion, Operation, Origin, RecorderStarted, RecorderStopped, ResourceType,
-    ResourceTypeAdded, Role, Route, Unauthenticated, UpstreamSet, Verdict,
+    ApplicationAdded, CredentialAdded, CredentialRevoked, Effect, Extent, Fact, Header, Listed,
+    Method, Observation, Occasion, Operation, Origin, RecorderStarted, RecorderStopped,
+    ResourceType, ResourceTypeAdded, Role, Route, Unauthenticated, UpstreamSet, Verdict,
 };
 use crate::id::{Application, Credential, Number};
 
@@ -40,6 +40,7 @@ const ACCESS: u8 = 14;
 const EVIDENCE_ADDED: u8 = 15;
 const REFERENCE_LIST_ADDED: u8 = 16;
 const SERVICE_PRINCIPAL_SET: u8 = 17;
+const LISTED: u8 = 18;
 
 /// What every kind's header begins with.
 #[derive(Serialize, Deserialize)]
@@ -84,6 +85,14 @@ struct ObservationV1 {
     occasion: u8,
     settles: Vec<u64>,
     verdict: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ListedV1 {
+    occasion: u8,
+    extent: u8,
+    seen: u64,
+    refused: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -287,6 +296,15 @@ pub(crate) fn header_to_stored(
                 last_us: requests.last.0,
             }),
         ),
+        Fact::Listed(listed) => (
+            LISTED,
+            FieldsV1::Listed(ListedV1 {
+                occasion: listed.occasion as u8,
+                extent: listed.extent as u8,
+                seen: listed.seen,
+                refused: listed.refused,
+            }),
+        ),
         Fact::Imported(entry) => (IMPORTED, FieldsV1::Imported(entry.into())),
         Fact::ImportBatch(batch) => (IMPORT_BATCH, FieldsV1::ImportBatch(batch.into())),
         Fact::Access(access) => (ACCESS, FieldsV1::Access(access.into())),
@@ -310,6 +328,7 @@ pub(crate) struct HeaderV1 {
 enum FieldsV1 {
     Operation(OperationV1),
     Observation(ObservationV1),
+    Listed(ListedV1),
     UpstreamSet(UpstreamSetV1),
     RecorderStarted(RecorderStartedV1),
     RecorderStopped(RecorderStoppedV1),
@@ -331,6 +350,7 @@ impl Serialize for HeaderV1 {
         match &self.fields {
             FieldsV1::Operation(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::Observation(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::Listed(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::UpstreamSet(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::RecorderStarted(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::RecorderStopped(fields) => (&self.common, fields).serialize(serializer),
@@ -366,12 +386,7 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
                 resource_type: ResourceType(seen.resource_type),
                 number: Number(seen.number),
                 touches: numbers_from_stored(seen.touches),
-                occasion: match seen.occasion {
-                    1 => Occasion::Baseline,
-                    2 => Occasion::Read,
-                    3 => Occasion::Drift,
-                    code => return Err(unknown("occasion", code)),
-                },
+                occasion: occasion_from_stored(seen.occasion)?,
                 settles: seen.settles,
                 verdict: match seen.verdict {
                     0 => Verdict::None,
@@ -446,6 +461,17 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
             };
             (common, Fact::Unauthenticated(requests))
         }
+        LISTED => {
+            let (common, listed): (CommonV1, ListedV1) = header_fields(bytes)?;
+            let fact = Fact::Listed(Listed {
+                occasion: occasion_from_stored(listed.occasion)?,
+                extent: Extent::from_code(listed.extent)
+                    .ok_or_else(|| unknown("extent", listed.extent))?,
+                seen: listed.seen,
+                refused: listed.refused,
+            });
+            (common, fact)
+        }
         IMPORTED => {
             let (common, fields): (CommonV1, ImportedV1) = header_fields(bytes)?;
             (common, Fact::Imported(fields.try_into()?))
@@ -473,6 +499,15 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
         code => return Err(unknown("kind of event", code)),
     };
     common_from_stored(common, fact)
+}
+
+fn occasion_from_stored(code: u8) -> Result<Occasion, CodecError> {
+    Ok(match code {
+        1 => Occasion::Baseline,
+        2 => Occasion::Read,
+        3 => Occasion::Drift,
+        code => return Err(unknown("occasion", code)),
+    })
 }
 
 fn operation_from_stored(op: OperationV1) -> Result<Operation, CodecError> {

@@ -1,6 +1,6 @@
 //! What was decided elsewhere: the state follows what an upstream did, and nothing is refused.
 
-use event::{Number, ResourceType};
+use event::{Flag, Number, ResourceType};
 use projector::{ProjectorError, Stamp, View};
 use scim::{MemberOperation, Resource, ScimError, Selection};
 use serde_json::Map;
@@ -29,6 +29,10 @@ pub(crate) struct Seen {
     pub id: String,
     /// Its attributes, and its members if they are shown.
     pub resource: Resource,
+    /// Whether those are all of its members; else others are as they were.
+    pub members_are_all: bool,
+    /// What of it our schema does not allow.
+    pub misfits: Vec<Flag>,
     /// Whether attributes that it does not show are not there; else they are as they were.
     pub is_whole: bool,
 }
@@ -85,7 +89,7 @@ impl<'a> Deciding<'a> {
 
 impl Deciding<'_> {
     fn take_over(&mut self, seen: Seen) -> Result<Outcome, Stop> {
-        let Seen { id, resource, is_whole } = seen;
+        let Seen { id, resource, members_are_all, misfits, is_whole } = seen;
         let application = self.context.application;
         let number = self.view.number_of_id(application, self.stored_type, &id)?;
         let version = match number {
@@ -94,7 +98,8 @@ impl Deciding<'_> {
         };
         let living = number.zip(version.filter(|version| self.is_living(version)));
         let Some((number, version)) = living else {
-            return self.create(New::as_seen(self.context, self.resource_type, id, resource));
+            let new = New::as_seen(self.context, self.resource_type, id, resource);
+            return Ok(self.create(new)?.flagged(misfits));
         };
         let target = Target::of(number, version);
         let mut attributes = resource.attributes;
@@ -103,9 +108,14 @@ impl Deciding<'_> {
             merged.append(&mut attributes);
             attributes = merged;
         }
-        let members: Vec<_> = resource.members.map(MemberOperation::Replace).into_iter().collect();
+        let operation = match members_are_all {
+            true => MemberOperation::Replace,
+            false => MemberOperation::Add,
+        };
+        let members: Vec<_> = resource.members.map(operation).into_iter().collect();
         let sent = scim::diff(&Map::new(), &attributes);
         let flags = self.context.flags(self.resource_type, &sent, resource.unknown);
-        self.change(target, attributes, &members, Answer::Nothing, |_| flags)
+        let outcome = self.change(target, attributes, &members, Answer::Nothing, |_| flags)?;
+        Ok(outcome.flagged(misfits))
     }
 }

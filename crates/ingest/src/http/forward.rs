@@ -8,8 +8,8 @@ use event::{
     Answer, BodyNote, Content, Credential, Effect, Fact, Method, Number, Occasion, Part,
     ResourceType, Route, Seq, UpstreamSet,
 };
-use projector::{CommitError, Decision, Draft, Durability};
-use scim::{Bounds, Filter, ScimError};
+use projector::{CommitError, Decision, Draft, Durability, View};
+use scim::{Filter, ScimError};
 use serde_json::Value;
 
 use crate::address::Address;
@@ -45,8 +45,9 @@ pub(super) struct Forward {
 pub(super) async fn carry_out(
     ingest: &Arc<Ingest>,
     mut arrival: Arrival,
-    forward: Forward,
+    mut forward: Forward,
 ) -> (Reply, &'static str) {
+    ingest.settle_id(&forward.context, arrival.resource_type, &mut forward.address);
     let unrecorded = |error: CommitError| (Reply::error(&unavailable(error)), "unrecorded");
     let is_write = !is_read(arrival.method, arrival.route);
     let write = match is_write {
@@ -144,12 +145,10 @@ impl Told {
         arrival: Arrival,
         answered: Answered,
     ) -> Result<(Reply, &'static str), CommitError> {
-        let Answered { status, mut headers, body, after_us } = answered;
-        let parsed = match body.is_empty() {
-            true => None,
-            false => scim::parse_json(&body, &Bounds::default()).ok(),
-        };
-        let answer = self.answer(ingest, &arrival, &headers, &body, parsed.as_ref(), after_us);
+        let read = answered.json();
+        let answer = self.answer(ingest, &arrival, &answered, &read);
+        let parsed = read.ok().flatten().map(|(value, _)| value);
+        let Answered { status, mut headers, body, .. } = answered;
         let relayed = if self.upstream.rewrites_locations {
             let rewrite = Rewrite { from: &self.upstream.url, to: &self.context.base_url };
             rewrite.headers(&mut headers);
@@ -186,40 +185,38 @@ impl Told {
         &self,
         ingest: &Ingest,
         arrival: &Arrival,
-        headers: &HeaderMap,
-        body: &Bytes,
-        parsed: Option<&Value>,
-        after_us: u32,
+        answered: &Answered,
+        read: &Result<Option<(Value, Bytes)>, String>,
     ) -> Answer {
-        let text =
-            |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+        let body = &answered.body;
         let note = |reason: &str| BodyNote {
-            reason: reason.to_owned(),
+            reason: format!("it {reason}"),
             length_bytes: Some(body.len() as u64),
-            media_type: text(header::CONTENT_TYPE).map(|text| text.chars().take(128).collect()),
+            media_type: answered.media_type(),
             line: 0,
             column: 0,
         };
         let is_long = body.len() > READ_BODY_BYTES_MAX && is_read(arrival.method, arrival.route);
-        let (kept, body_note) = match parsed {
-            None if body.is_empty() => (None, None),
-            None => (None, Some(note("it is no JSON"))),
-            Some(_) if is_long => (None, Some(note("it answers a read and is long"))),
-            Some(value) if !value.is_object() => (None, Some(note("it is no object"))),
-            Some(value) if cuts::json_holds_token(value) => {
-                (None, Some(note("it holds a secret token")))
+        let (kept, body_note) = match read {
+            Ok(None) => (None, None),
+            Err(words) => (None, Some(note(words))),
+            Ok(Some(_)) if is_long => (None, Some(note("answers a read and is long"))),
+            Ok(Some((value, _))) if !value.is_object() => (None, Some(note("is no object"))),
+            Ok(Some((value, _))) if cuts::json_holds_token(value) => {
+                (None, Some(note("holds a secret token")))
             }
-            Some(_) => {
-                let cut = cuts::cut_body(body, ingest.catalog.secrets()).into_owned();
+            Ok(Some((_, text))) => {
+                let cut = cuts::cut_body(text, ingest.catalog.secrets()).into_owned();
                 (Some(cut), None)
             }
         };
+        let location = answered.headers.get(header::LOCATION).and_then(|one| one.to_str().ok());
         Answer {
             intent: self.intent,
             body: kept,
             body_note,
-            location: text(header::LOCATION).map(str::to_owned),
-            answered_after_us: after_us,
+            location: location.map(str::to_owned),
+            answered_after_us: answered.after_us,
         }
     }
 
@@ -427,6 +424,21 @@ impl Told {
 }
 
 impl Ingest {
+    /// Takes the id of an address as it was sent, where the record knows that one and not the decoded.
+    fn settle_id(&self, context: &Context, stored_type: ResourceType, address: &mut Address) {
+        let Address { id: Some(id), raw_id: Some(raw), .. } = address else { return };
+        let snapshot = self.committer.store().snapshot();
+        let view = View::new(&snapshot);
+        let is_known = |id: &str| {
+            // Rows that cannot be read are found by whoever decides.
+            let number = view.number_of_id(context.application, stored_type, id);
+            number.is_ok_and(|number| number.is_some())
+        };
+        if !is_known(id) && is_known(raw) {
+            id.clone_from(raw);
+        }
+    }
+
     /// The last event that is recorded by now.
     pub(crate) fn last_seq(&self) -> Option<Seq> {
         let watermark = self.committer.store().snapshot().watermark().ok().flatten();

@@ -20,8 +20,8 @@ use crate::http::bulk::Bulk;
 use crate::http::forward::Forward;
 use crate::http::head::Presented;
 use crate::http::{
-    Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Understood, Weight, ambiguous, body, defect,
-    identity, is_read, work,
+    Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Understood, Weight, ambiguous, body,
+    defect, identity, is_read, work,
 };
 use crate::outcome::{Outcome, Reply};
 use crate::read::Reading;

@@ -1,14 +1,19 @@
 //! What a forwarded request did, from the upstream's answer or, where that says too little, from the
 //! request.
 
-use event::{Effect, Method, Number, ResourceType, UpstreamSet};
+use std::collections::BTreeSet;
+
+use event::{Effect, Flag, FlagKind, Method, Number, ResourceType, UpstreamSet};
 use projector::{ProjectorError, Stamp, View};
-use scim::{Resource, ScimError, ScimType, Settings};
+use scim::{ScimError, ScimType, Settings, ShownResource};
 use serde_json::Value;
 
 use crate::context::Context;
 use crate::decide::{self, Intent, Seen};
 use crate::outcome::{Outcome, Reply};
+
+/// A longer id is not told from others: ids become part of keys.
+const ID_BYTES_MAX: usize = 1 << 10;
 
 /// A forwarded write and its answer.
 pub(crate) struct Forwarded<'a> {
@@ -82,7 +87,8 @@ pub(crate) fn outcome(
     Ok(outcome)
 }
 
-/// A resource in an answer; none when it is none, or not one of this type.
+/// A resource in an answer, taken as it is shown: what our schema does not allow is kept and flagged.
+/// None when it is none, not one of a type that we know, or has no id that can be told.
 pub(crate) fn seen(
     context: &Context,
     upstream: &UpstreamSet,
@@ -91,13 +97,24 @@ pub(crate) fn seen(
     is_whole: bool,
 ) -> Option<Seen> {
     let resource_type = context.catalog.resource_type(stored_type)?;
-    let id = answer.get("id")?.as_str().filter(|id| !id.is_empty())?.to_owned();
+    let id = id(answer)?;
     // Whatever the application's own choices are, the upstream's answer is read as leniently as can be.
     let settings = Settings::generic();
-    let mut resource = Resource::read(resource_type, context.registry(), &settings, answer).ok()?;
+    let ShownResource { mut resource, misfits, members_are_all } =
+        ShownResource::read(resource_type, context.registry(), &settings, answer)?;
     let has_members = context.catalog.has_members(stored_type);
     if has_members && is_whole && upstream.shows_members {
         resource.members.get_or_insert_default();
     }
-    Some(Seen { id, resource, is_whole })
+    let flags =
+        |kind, paths: BTreeSet<String>| paths.into_iter().map(move |path| Flag { kind, path });
+    let kept = flags(FlagKind::SchemaViolation, misfits.kept);
+    let misfits = kept.chain(flags(FlagKind::TooLarge, misfits.left_out)).collect();
+    Some(Seen { id, resource, members_are_all, misfits, is_whole })
+}
+
+/// The id of a resource in an answer: a text, or an integer's decimal text. None of other values, and of
+/// longer ones than a resource is looked up by.
+fn id(answer: &Value) -> Option<String> {
+    scim::id_text(answer.get("id")?).filter(|id| id.len() <= ID_BYTES_MAX)
 }

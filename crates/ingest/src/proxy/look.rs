@@ -1,12 +1,13 @@
 //! A look at everything that an upstream has: to begin with, or to compare.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use event::{Content, Lifecycle, Number, Occasion, Origin, ResourceType, Seq, UpstreamSet};
-use projector::{CommitError, ProjectorError, Revoked, View};
-use scim::Bounds;
+use event::{
+    Content, Extent, Fact, Lifecycle, Number, Occasion, Origin, ResourceType, Seq, UpstreamSet,
+};
+use projector::{CommitError, Decision, Draft, Durability, ProjectorError, Revoked, View};
 use serde_json::Value;
 use store::key::Set;
 
@@ -14,25 +15,46 @@ use crate::context::Context;
 use crate::http::Ingest;
 use crate::proxy::derive;
 use crate::proxy::observe::{Observed, Sight};
-use crate::proxy::upstream::{Answered, Broken};
+use crate::proxy::pages::{PAGE, Page, Pages};
+use crate::proxy::upstream::Broken;
 
-const PAGE: u64 = 100;
-/// More resources of one type are not listed: an upstream that never ends would never let go of us.
-const RESOURCES_MAX: u64 = 5_000_000;
+/// More problems are not named.
+const PROBLEMS_MAX: usize = 32;
 /// More differences are counted and not shown.
 const DIFFERENCES_MAX: usize = 10_000;
+/// Of what the record has of one type, a listing may lack one resource, and this part (1/4) of all.
+/// Where it lacks more, something else is more likely than that so many are gone: another tenant's
+/// token, a filter, half a migration.
+const SHRINK_PART: u64 = 4;
 
 /// What a look brought.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Looked {
     /// How many resources there are, by the name of their type.
     pub seen: BTreeMap<String, u64>,
+    /// How many of them could not be recorded, by the name of their type.
+    pub refused: BTreeMap<String, u64>,
+    /// How many of them our schema does not allow, by the name of their type; recorded as they are.
+    pub flagged: BTreeMap<String, u64>,
+    /// The types that the upstream does not have.
+    pub not_served: Vec<String>,
+    /// Why what was seen is not all that there is. None when it is, as far as the upstream says.
+    pub problems: Vec<Problem>,
     /// How many observations were recorded: one for each resource that was not as we knew it.
     pub recorded: u64,
     /// Where it was not.
     pub differences: Vec<Difference>,
     /// Whether there are more than those.
     pub more: bool,
+}
+
+/// Why a listing does not show all that there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The name of the type that was listed.
+    pub resource_type: String,
+    /// What is wrong with the list, or with what is in it.
+    pub detail: String,
 }
 
 /// One thing that was not as the record had it.
@@ -60,12 +82,22 @@ pub enum LookError {
     #[error("the upstream cannot be reached: {0}")]
     Broken(String),
     /// It answered something else than a list.
-    #[error("the upstream answered {status} to {path}, and no list of resources")]
+    #[error("the upstream answered {status} to {path}, and no list of resources: {why}")]
     Answer {
         /// The status.
         status: u16,
         /// The path below its base.
         path: String,
+        /// What is wrong with the answer.
+        why: String,
+    },
+    /// It has a list of nothing.
+    #[error(
+        "the upstream answered {status} to the list of every type, so nothing was learnt of it"
+    )]
+    NoLists {
+        /// The last status.
+        status: u16,
     },
     /// What was seen cannot be recorded.
     #[error("what was seen cannot be recorded")]
@@ -83,13 +115,25 @@ struct Look<'a> {
     context: Context,
     upstream: Arc<UpstreamSet>,
     occasion: Occasion,
+    accept_shrink: bool,
     origin: Origin,
     looked: Looked,
 }
 
+/// What an upstream has of one type.
+struct Listed {
+    resource_type: ResourceType,
+    name: String,
+    endpoint: String,
+    /// The last event before it was listed.
+    since: Option<Seq>,
+    pages: Pages,
+}
+
 impl Ingest {
     /// Lists everything that an application's upstream has, users first, and records what is not as we
-    /// knew it; what we knew and is not there any more, too.
+    /// knew it; what we knew and is not there any more, too, unless that is more than is believed
+    /// without `accept_shrink`. An event says how far the listing shows all that there is.
     ///
     /// # Errors
     /// [`LookError`]; what was seen until then is recorded.
@@ -98,78 +142,243 @@ impl Ingest {
         slug: &str,
         origin: Origin,
         occasion: Occasion,
+        accept_shrink: bool,
     ) -> Result<Looked, LookError> {
         let context = self.context_of(slug)?.ok_or(LookError::NoUpstream)?;
         let upstream = context.upstream.clone().ok_or(LookError::NoUpstream)?;
         let looked = Looked::default();
-        let mut look = Look { ingest: self, context, upstream, occasion, origin, looked };
-        let mut types: Vec<_> = look.context.stored_types().collect();
-        // Members are known before the groups that they are in.
-        types.sort_by_key(|stored| look.context.catalog.has_members(*stored));
-        for stored_type in types {
-            look.all(stored_type).await?;
-        }
-        Ok(look.looked)
+        let ingest = self;
+        let mut look = Look { ingest, context, upstream, occasion, accept_shrink, origin, looked };
+        let result = look.everything().await;
+        let extent = match &result {
+            Ok(()) if look.looked.problems.is_empty() => Extent::Whole,
+            Ok(()) => Extent::Incomplete,
+            Err(LookError::Broken(_) | LookError::Answer { .. } | LookError::NoLists { .. }) => {
+                Extent::Failed
+            }
+            // It says nothing of the upstream.
+            Err(
+                LookError::Commit(_)
+                | LookError::Revoked(_)
+                | LookError::Read(_)
+                | LookError::NoUpstream,
+            ) => return result.map(|()| look.looked),
+        };
+        look.record(extent).await?;
+        result.map(|()| look.looked)
     }
 }
 
 impl Look<'_> {
-    async fn all(&mut self, stored_type: ResourceType) -> Result<(), LookError> {
-        let Some(resource_type) = self.context.resource_type(stored_type) else { return Ok(()) };
-        let (name, endpoint) = (resource_type.name.clone(), resource_type.endpoint.clone());
-        let mut ids = BTreeSet::new();
-        let mut start = 1;
+    async fn everything(&mut self) -> Result<(), LookError> {
+        let mut types: Vec<_> = self.context.stored_types().collect();
+        // Members are known before the groups that they are in.
+        types.sort_by_key(|stored| self.context.catalog.has_members(*stored));
+        let mut refused_with = None;
+        for stored_type in types {
+            let status = self.all(stored_type).await?;
+            refused_with = refused_with.or(status);
+        }
+        match refused_with {
+            Some(status) if self.looked.seen.is_empty() => Err(LookError::NoLists { status }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lists one type. Gives the status by which the upstream says that it does not have it.
+    async fn all(&mut self, stored_type: ResourceType) -> Result<Option<u16>, LookError> {
+        let Some(resource_type) = self.context.resource_type(stored_type) else { return Ok(None) };
+        let mut listed = Listed {
+            resource_type: stored_type,
+            name: resource_type.name.clone(),
+            endpoint: resource_type.endpoint.clone(),
+            since: self.ingest.last_seq(),
+            pages: Pages::default(),
+        };
         loop {
+            let (start, endpoint) = (listed.pages.start(), &listed.endpoint);
             let path = format!("{endpoint}?startIndex={start}&count={PAGE}");
             let saw_seq = self.ingest.last_seq();
-            let (status, body) = self.get(&path).await?;
-            // Not every application has every type.
+            let (status, read) = self.get(&path).await?;
             if start == 1 && matches!(status, 404 | 501) {
-                return Ok(());
+                self.not_listed(&listed, status)?;
+                return Ok(Some(status));
             }
-            let wrong = || LookError::Answer { status, path: path.clone() };
-            let list = body.filter(|_| status == 200).ok_or_else(wrong)?;
-            let total = list.get("totalResults").and_then(Value::as_u64).ok_or_else(wrong)?;
-            let shown = list.get("Resources").and_then(Value::as_array);
-            let shown = shown.cloned().unwrap_or_default();
-            let count = shown.len() as u64;
-            for one in shown {
-                let seen = derive::seen(&self.context, &self.upstream, stored_type, &one, true);
-                if let Some(seen) = seen {
-                    let id = seen.id.clone();
-                    ids.insert(id.clone());
-                    let sight = Sight::Resource(Box::new(seen));
-                    self.observe(stored_type, &name, id, sight, saw_seq).await?;
-                }
-            }
-            start += count;
-            if count == 0 || start > total || start > RESOURCES_MAX {
+            let page = read.and_then(|value| match (status, value.as_ref().and_then(Page::of)) {
+                (200, Some(page)) => Ok(page),
+                (200, None) if value.is_none() => Err("it is empty".to_owned()),
+                (200, None) => Err("it is JSON, and no ListResponse".to_owned()),
+                (300..400, _) => Err("redirects are not followed".to_owned()),
+                _ => Err("a list is answered with 200".to_owned()),
+            });
+            let page = match page {
+                Ok(page) => page,
+                // Beyond the end some have an error instead of an empty page.
+                Err(_) if listed.pages.has_all() && matches!(status, 400 | 404 | 416) => break,
+                Err(why) => return Err(LookError::Answer { status, path, why }),
+            };
+            let ids = self.see(&listed, &page, saw_seq).await?;
+            if !listed.pages.take(&page, ids) {
                 break;
             }
         }
-        self.looked.seen.insert(name.clone(), ids.len() as u64);
-        for id in self.unseen(stored_type, &ids)? {
-            // It may have come since its page was read, so it is asked for by itself.
-            let saw_seq = self.ingest.last_seq();
-            let (status, _) = self.get(&format!("{endpoint}/{}", encoded(&id))).await?;
-            if status == 404 {
-                let sight = Sight::Gone { id: id.clone() };
-                self.observe(stored_type, &name, id, sight, saw_seq).await?;
+        if let Some(detail) = listed.pages.problem() {
+            self.problem(&listed, format!("the list is not whole: {detail}"));
+        }
+        let refused = listed.pages.untold;
+        if refused > 0 {
+            let (app, name) = (self.context.application.0, &listed.name);
+            tracing::warn!(
+                app,
+                name,
+                refused,
+                "an upstream shows resources whose ids cannot be told"
+            );
+            self.refuse(&listed, refused, "has no id of 1 to 1,024 bytes");
+        }
+        self.looked.seen.insert(listed.name.clone(), listed.pages.ids.len() as u64);
+        self.unseen(&listed).await?;
+        Ok(None)
+    }
+
+    /// Takes note of a type that is not listed. Where the record has some of it, that says nothing of
+    /// them.
+    fn not_listed(&mut self, listed: &Listed, status: u16) -> Result<(), LookError> {
+        let (known, _) = self.recorded(listed)?;
+        match known {
+            0 => self.looked.not_served.push(listed.name.clone()),
+            known => {
+                let detail = format!(
+                    "the upstream answered {status} to the list, and the record has {known} of them"
+                );
+                self.problem(listed, detail);
             }
         }
         Ok(())
     }
 
-    async fn get(&self, path: &str) -> Result<(u16, Option<Value>), LookError> {
+    /// Records what a page shows, and gives the ids.
+    async fn see(
+        &mut self,
+        listed: &Listed,
+        page: &Page,
+        saw_seq: Option<Seq>,
+    ) -> Result<Vec<Option<String>>, LookError> {
+        let mut ids = Vec::with_capacity(page.shown.len());
+        for one in &page.shown {
+            let seen = derive::seen(&self.context, &self.upstream, listed.resource_type, one, true);
+            let id = seen.as_ref().map(|seen| seen.id.clone());
+            let is_new = id.as_ref().is_some_and(|id| !listed.pages.ids.contains(id));
+            ids.push(id.clone());
+            let (Some(seen), Some(id), true) = (seen, id, is_new) else { continue };
+            if !seen.misfits.is_empty() {
+                *self.looked.flagged.entry(listed.name.clone()).or_default() += 1;
+            }
+            let sight = Sight::Resource(Box::new(seen));
+            match self.observe(listed.resource_type, &listed.name, id, sight, saw_seq).await {
+                // One that cannot be decided keeps nobody from seeing the others.
+                Err(LookError::Commit(CommitError::Defect)) => {
+                    self.refuse(listed, 1, "could not be recorded because of a defect");
+                }
+                done => done?,
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Asks for what the record has and the list has not: it may have come since its page was read.
+    async fn unseen(&mut self, listed: &Listed) -> Result<(), LookError> {
+        let (known, unseen) = self.recorded(listed)?;
+        let missing = unseen.len() as u64;
+        if !self.accept_shrink && missing > 1 && missing.saturating_mul(SHRINK_PART) > known {
+            let detail = format!(
+                "{missing} of the {known} that the record has are not in the list, which is more \
+                 than a quarter; none of them is taken to be gone without --accept-shrink"
+            );
+            self.problem(listed, detail);
+            return Ok(());
+        }
+        let (mut unlisted, mut untold) = (0_u64, 0_u64);
+        for (id, since) in unseen {
+            let saw_seq = self.ingest.last_seq();
+            let path = format!("{}/{}", listed.endpoint, encoded(&id));
+            let (status, read) = self.get(&path).await?;
+            let shown = read.ok().flatten().filter(|_| status == 200);
+            let shown = shown.and_then(|one| {
+                derive::seen(&self.context, &self.upstream, listed.resource_type, &one, true)
+            });
+            let (stored_type, name) = (listed.resource_type, &listed.name);
+            match shown {
+                Some(seen) if seen.id == id => {
+                    // What came while the pages were read need not be on any.
+                    unlisted += u64::from(Some(since) <= listed.since);
+                    let sight = Sight::Resource(Box::new(seen));
+                    self.observe(stored_type, name, id, sight, saw_seq).await?;
+                }
+                _ if status == 404 => {
+                    let sight = Sight::Gone { id: id.clone() };
+                    self.observe(stored_type, name, id, sight, saw_seq).await?;
+                }
+                _ => untold += 1,
+            }
+        }
+        if unlisted > 0 {
+            self.problem(listed, format!("{unlisted} that are there are not in the list"));
+        }
+        if untold > 0 {
+            let detail = format!(
+                "{untold} that the record has are not in the list, and the upstream does not say \
+                 whether they are there"
+            );
+            self.problem(listed, detail);
+        }
+        Ok(())
+    }
+
+    /// Counts resources that are not recorded, and says why.
+    fn refuse(&mut self, listed: &Listed, count: u64, why: &str) {
+        *self.looked.refused.entry(listed.name.clone()).or_default() += count;
+        self.problem(listed, format!("{count} not recorded, because each {why}"));
+    }
+
+    fn problem(&mut self, listed: &Listed, detail: String) {
+        if self.looked.problems.len() < PROBLEMS_MAX {
+            let resource_type = listed.name.clone();
+            self.looked.problems.push(Problem { resource_type, detail });
+        }
+    }
+
+    /// Records how far what was seen is all that there is.
+    async fn record(&self, extent: Extent) -> Result<(), CommitError> {
+        let sum = |counts: &BTreeMap<String, u64>| counts.values().sum();
+        let (seen, refused) = (sum(&self.looked.seen), sum(&self.looked.refused));
+        let event = Draft {
+            application: self.context.application,
+            origin: Some(self.origin.clone()),
+            fact: Fact::Listed(event::Listed { occasion: self.occasion, extent, seen, refused }),
+            parts: vec![],
+        };
+        let commit = move |_: &View<'_>, _| Ok(Decision { events: vec![event], reply: () });
+        self.ingest.committer.submit(Durability::Synced, commit).await
+    }
+
+    /// The status of an answer, and its body as JSON, or why it is none.
+    async fn get(&self, path: &str) -> Result<(u16, Result<Option<Value>, String>), LookError> {
         self.check_authority()?;
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/scim+json"));
         let upstreams = &self.ingest.upstreams;
         let sent = upstreams.send(&self.upstream, Method::GET, path, &headers, vec![]).await;
-        let Answered { status, body, .. } = sent.map_err(|broken| match broken {
+        let answered = sent.map_err(|broken| match broken {
             Broken::NotSent(words) | Broken::Unknown(words) => LookError::Broken(words),
         })?;
-        Ok((status, scim::parse_json(&body, &Bounds::default()).ok()))
+        let media_type = answered.media_type();
+        let read = answered.json().map(|read| read.map(|(value, _)| value));
+        let read = read.map_err(|words| match media_type {
+            Some(media_type) => format!("its body, {media_type}, {words}"),
+            None => format!("its body {words}"),
+        });
+        Ok((answered.status, read))
     }
 
     /// A look may take long, and ends with the token of whoever asked for it.
@@ -178,23 +387,24 @@ impl Look<'_> {
         Ok(View::new(&snapshot).authority(self.origin.credential)??)
     }
 
-    /// The ids that the record has and the list has not.
-    fn unseen(
-        &self,
-        stored_type: ResourceType,
-        ids: &BTreeSet<String>,
-    ) -> Result<Vec<String>, LookError> {
+    /// How many resources of a type the record has, and those that are not in the list, with the event
+    /// that created each.
+    fn recorded(&self, listed: &Listed) -> Result<(u64, Vec<(String, Seq)>), LookError> {
         let snapshot = self.ingest.committer.store().snapshot();
         let view = View::new(&snapshot);
         let application = self.context.application;
-        let existing = view.members(application, Set::Existing(stored_type), View::NOW)?;
+        let existing = Set::Existing(listed.resource_type);
+        let existing = view.members(application, existing, View::NOW)?;
         let mut unseen = Vec::new();
-        for standing in existing {
+        for standing in &existing {
             let version = view.version(application, standing.member, View::NOW)?;
-            let id = version.as_ref().and_then(|version| version.id());
-            unseen.extend(id.filter(|id| !ids.contains(*id)).map(str::to_owned));
+            if let Some(version) = version
+                && let Some(id) = version.id().filter(|id| !listed.pages.ids.contains(*id))
+            {
+                unseen.push((id.to_owned(), version.created_seq));
+            }
         }
-        Ok(unseen)
+        Ok((existing.len() as u64, unseen))
     }
 
     async fn observe(

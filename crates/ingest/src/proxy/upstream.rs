@@ -17,17 +17,24 @@ use hyper_util::rt::TokioExecutor;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use scim::Bounds;
+use serde_json::Value;
 use store::{SecretFolder, with_causes};
+
+use crate::proxy::coding::{self, Unread};
 
 /// An answer with a larger body is not relayed.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
+/// A page of groups with all of their members is more than one request may hold.
+const ANSWER_BOUNDS: Bounds = Bounds { depth_max: 32, values_max: 2_000_000, operations_max: 0 };
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// From sending a request to the end of its answer. Identity providers wait about as long.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// A connection that was not used for so long is closed.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// Headers that belong to one connection (RFC 9110 §7.6.1), and those that are ours to say. Of
-/// `accept-encoding` nothing is sent on: a compressed answer could not be recorded.
+/// `accept-encoding` nothing is sent on: whatever comes compressed nevertheless must be read to be
+/// recorded. [`is_sent`] has those of which there is no constant.
 const NOT_SENT: [HeaderName; 14] = [
     header::CONNECTION,
     header::PROXY_AUTHENTICATE,
@@ -50,7 +57,10 @@ pub(crate) struct Answered {
     pub status: u16,
     /// Without those of the connection.
     pub headers: HeaderMap,
+    /// Without its content codings, if they could be taken off.
     pub body: Bytes,
+    /// Why not, to follow "it".
+    pub unread: Option<String>,
     /// From sending to the end of the answer.
     pub after_us: u32,
 }
@@ -136,9 +146,9 @@ impl Upstreams {
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
+        let connection = of_connection(headers);
         for (name, value) in headers {
-            let forwarded = name.as_str().starts_with("x-forwarded-");
-            if !NOT_SENT.contains(name) && !forwarded && name != "keep-alive" {
+            if is_sent(name, &connection) && !says_where_from(name) {
                 request.headers_mut().append(name, value.clone());
             }
         }
@@ -159,17 +169,88 @@ impl Upstreams {
             let seconds = ANSWER_MAX.as_secs();
             Broken::Unknown(format!("it did not answer within {seconds} seconds"))
         })??;
-        Ok(Answered {
-            status: relayed(status),
-            headers: headers
-                .into_iter()
-                .filter_map(|(name, value)| Some((name?, value)))
-                .filter(|(name, _)| !NOT_SENT.contains(name) && name != "keep-alive")
-                .collect(),
-            body,
-            after_us: watch.elapsed_us(),
-        })
+        let after_us = watch.elapsed_us();
+        let connection = of_connection(&headers);
+        let mut relayed_headers = HeaderMap::new();
+        for (name, value) in headers.iter().filter(|(name, _)| is_sent(name, &connection)) {
+            relayed_headers.append(name, value.clone());
+        }
+        let (body, unread) = decoded(&mut relayed_headers, body).await?;
+        let (status, headers) = (relayed(status), relayed_headers);
+        Ok(Answered { status, headers, body, unread, after_us })
     }
+}
+
+impl Answered {
+    /// The body as JSON, and the bytes that are JSON; none when it is empty. Else why it is none, to
+    /// follow "it".
+    pub(crate) fn json(&self) -> Result<Option<(Value, Bytes)>, String> {
+        if let Some(words) = &self.unread {
+            return Err(words.clone());
+        }
+        let text = self.body.slice_ref(scim::without_mark(&self.body));
+        if text.is_empty() {
+            return Ok(None);
+        }
+        match scim::parse_json(&text, &ANSWER_BOUNDS) {
+            Ok(value) => Ok(Some((value, text))),
+            Err(error) => Err(format!("is no JSON that can be read: {error}")),
+        }
+    }
+
+    /// The media type of the body, cut at 128 characters.
+    pub(crate) fn media_type(&self) -> Option<String> {
+        let value = self.headers.get(header::CONTENT_TYPE)?;
+        Some(value.to_str().ok()?.chars().take(128).collect())
+    }
+}
+
+/// The headers that a message's `Connection` names: they are of that connection alone and end with it
+/// (RFC 9110 §7.6.1).
+fn of_connection(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(header::CONNECTION).into_iter();
+    let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let names = values.iter().flat_map(|value| value.split(','));
+    names.map(|name| name.trim().to_lowercase()).collect()
+}
+
+/// Whether a header goes from one side to the other.
+fn is_sent(name: &HeaderName, of_connection: &[String]) -> bool {
+    let is_of_hop = matches!(name.as_str(), "keep-alive" | "proxy-connection" | "http2-settings");
+    !NOT_SENT.contains(name)
+        && !is_of_hop
+        && !of_connection.iter().any(|named| named == name.as_str())
+}
+
+/// Whether a header says where a request came from, or which address it had, before it came to us:
+/// some applications believe such a header rather than the request's own line.
+fn says_where_from(name: &HeaderName) -> bool {
+    ["x-forwarded-", "x-original-", "x-rewrite-"]
+        .iter()
+        .any(|prefix| name.as_str().starts_with(prefix))
+}
+
+/// Takes the content codings off an answer; as it came, and why, when they cannot be.
+async fn decoded(headers: &mut HeaderMap, body: Bytes) -> Result<(Bytes, Option<String>), Broken> {
+    let codings = coding::codings(headers);
+    if codings.is_empty() || body.is_empty() {
+        return Ok((body, None));
+    }
+    let raw = body.clone();
+    let decoding = move || coding::decoded(&raw, &codings, ANSWER_BYTES_MAX);
+    match tokio::task::spawn_blocking(decoding).await {
+        Ok(Ok(decoded)) => {
+            headers.remove(header::CONTENT_ENCODING);
+            Ok((decoded, None))
+        }
+        Ok(Err(Unread::Unreadable(words))) => Ok((body, Some(words))),
+        Ok(Err(Unread::TooLarge)) => Err(Broken::Unknown(too_large())),
+        Err(_) => Ok((body, Some("could not be decoded because of a defect".to_owned()))),
+    }
+}
+
+fn too_large() -> String {
+    format!("its answer has more than {ANSWER_BYTES_MAX} bytes")
 }
 
 /// A status that says something of the connection alone is not to be relayed as one of the request.
@@ -189,7 +270,7 @@ async fn read(body: Body) -> Result<Bytes, String> {
             Some(Ok(frame)) => {
                 let data = frame.into_data().unwrap_or_default();
                 if bytes.len() + data.len() > ANSWER_BYTES_MAX {
-                    return Err(format!("its answer has more than {ANSWER_BYTES_MAX} bytes"));
+                    return Err(too_large());
                 }
                 bytes.extend_from_slice(&data);
             }
@@ -235,4 +316,45 @@ fn client(authorities: Option<(&str, Vec<u8>)>) -> Result<HttpClient, String> {
         .pool_idle_timeout(IDLE_MAX)
         .pool_timer(hyper_util::rt::TokioTimer::new())
         .build(connector))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_one_connection_end_with_it() {
+        let headers = |all: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in all {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            headers
+        };
+        let all = headers(&[
+            ("connection", "close, X-Foo"),
+            ("connection", " x-bar ,,"),
+            ("x-foo", "1"),
+            ("x-bar", "2"),
+            ("x-baz", "3"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("upgrade", "h2c"),
+            ("http2-settings", "AAMAAABkAAQAAP__"),
+            ("content-type", "application/scim+json"),
+        ]);
+        let connection = of_connection(&all);
+        let sent = all.keys().filter(|name| is_sent(name, &connection));
+        let sent: Vec<&str> = sent.map(HeaderName::as_str).collect();
+        assert_eq!(sent, ["x-baz", "content-type"]);
+    }
+
+    #[test]
+    fn no_other_address_than_its_own_is_told_of_a_request() {
+        let said = |name: &'static str| says_where_from(&HeaderName::from_static(name));
+        for name in ["x-forwarded-for", "x-original-url", "x-original-uri", "x-rewrite-url"] {
+            assert!(said(name), "{name}");
+        }
+        assert!(!said("x-request-id") && !said("if-match"));
+    }
 }

@@ -57,6 +57,8 @@ fn outcome(row: &Value) -> String {
             Some("outsideProfile") => "not in the profile",
             Some("noSchema") => "in no schema",
             Some("notFilterable") => "not to be filtered by",
+            Some("schemaViolation") => "not as the schema allows",
+            Some("tooLarge") => "too large to keep",
             _ => "unexpected",
         };
         let separator = if text.is_empty() || place > 0 { "" } else { " " };

@@ -120,6 +120,23 @@ pub(crate) fn looked(
         seen.join(", "),
         escaped(slug)
     );
+    for (member, words) in [
+        ("refused", "not recorded, because they cannot be told"),
+        ("flagged", "kept as they are, although their schema does not allow it"),
+    ] {
+        for (name, number) in answer.get(member).and_then(Value::as_object).into_iter().flatten() {
+            let name = name.to_lowercase();
+            let name = escaped(&name);
+            text.push_str(&format!("{} {name} resources {words}\n", shown(number)));
+        }
+    }
+    for name in answer.get("notServed").map(list).unwrap_or_default() {
+        text.push_str(&format!("it has no list of {} resources\n", shown(name).to_lowercase()));
+    }
+    for problem in answer.get("problems").map(list).unwrap_or_default() {
+        let (name, detail) = (shown(&problem["resourceType"]), shown(&problem["detail"]));
+        text.push_str(&format!("incomplete: {}: {detail}\n", name.to_lowercase()));
+    }
     let rows = answer.get("rows").map(list).unwrap_or_default();
     if what == "drift" && !rows.is_empty() {
         let cell = |value: &Value| match value {

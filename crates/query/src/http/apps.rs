@@ -19,13 +19,13 @@ use tokio::task::spawn_blocking;
 
 use super::admin::refusal;
 use super::{Ask, Names, read_body};
-use crate::Query;
 use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
 use crate::stand::Stand;
 use crate::token::Token;
+use crate::{LookRequest, Query};
 
 const SLUG_BYTES_MAX: usize = 63;
 const URL_BYTES_MAX: usize = 2_048;
@@ -194,7 +194,7 @@ pub(super) async fn change(
     Ok(Json(answer))
 }
 
-/// `POST /api/v1/apps/{app}/baseline`: lists what the upstream has and takes it over.
+/// `POST /api/v1/apps/{app}/baseline?acceptShrink=`: lists what the upstream has and takes it over.
 pub(super) async fn baseline(
     state: State<Arc<Query>>,
     ask: Ask,
@@ -220,14 +220,18 @@ async fn look(
 ) -> Result<Json<Value>, Error> {
     let name = slug.clone();
     let asked = ask.admin(move |reading| {
-        reading.params(&[])?;
-        reading.caller.application(&reading.record.view, &name).map(|_| ())
+        let accept_shrink = reading.params(&["acceptShrink"])?.flag("acceptShrink")?;
+        reading.caller.application(&reading.record.view, &name)?;
+        Ok(accept_shrink.unwrap_or(false))
     });
-    let (admin, ()) = asked.await?;
-    let looked = (query.look)(slug.clone(), admin.origin().clone(), occasion).await;
+    let (admin, accept_shrink) = asked.await?;
+    query.committer.check()?;
+    let origin = admin.origin().clone();
+    let request = LookRequest { slug: slug.clone(), origin, occasion, accept_shrink };
+    let looked = (query.look)(request).await;
     // Whatever came of it is for somebody who may still ask.
     let decide = move |_, _: &View<'_>, _| {
-        Ok(Decision { events: vec![], reply: looked.map_err(Error::Upstream) })
+        Ok(Decision { events: vec![], reply: looked.map_err(Error::of_look) })
     };
     let mut answer = query.decide(admin, decide).await?;
     answer["application"] = slug.into();

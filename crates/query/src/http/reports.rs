@@ -229,7 +229,7 @@ pub(super) async fn without_evidence(ask: Ask) -> Result<Answer, Error> {
     .await
 }
 
-/// `GET /api/v1/reports/drift`: where looks at upstreams found them to differ from the record.
+/// `GET /api/v1/reports/drift`: where looks and reads found upstreams to differ from the record.
 pub(super) async fn drift(ask: Ask) -> Result<Answer, Error> {
     ask.answer(|reading| {
         let scene = Scene::set(&reading, &reading.params(STRETCH)?)?;

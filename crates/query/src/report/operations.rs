@@ -1,4 +1,4 @@
-//! Operations that carry no approval, that failed last, that a drift look found, that changed one
+//! Operations that carry no approval, that failed last, that differ from the record, that changed one
 //! attribute.
 
 use std::collections::BTreeSet;
@@ -7,6 +7,7 @@ use std::ops::{ControlFlow, Range};
 use event::codec::decode;
 use event::{
     Action, Application, Changes, Content, Effect, Event, Fact, Number, Occasion, Seq, Status,
+    Verdict,
 };
 use projector::{OperationSummary, Order, ProjectorError, View};
 use store::{Store, StoreError};
@@ -58,7 +59,9 @@ pub fn unapproved(
     Ok(found)
 }
 
-/// What looks for drift found to differ in a range, newest first.
+/// What was found to differ from the record in a range, newest first: by looks for drift, and by reads,
+/// as far as those do not only confirm what was asked for and not known to have happened. A baseline
+/// differs from nothing: there is no record before it.
 pub fn drifted(
     view: &View<'_>,
     store: &Store,
@@ -71,7 +74,11 @@ pub fn drifted(
             continue;
         }
         if let Fact::Observation(seen) = event(store, seq)?.header.fact
-            && seen.occasion == Occasion::Drift
+            && match seen.occasion {
+                Occasion::Baseline => false,
+                Occasion::Read => seen.verdict != Verdict::Confirmed,
+                Occasion::Drift => true,
+            }
         {
             found.push(seq);
         }

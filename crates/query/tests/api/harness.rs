@@ -85,7 +85,9 @@ impl Server {
             metrics: Arc::new(|| "provlog_up 1\n".into()),
             cursor_key: scim::CursorKey::new([7; 32]),
             version: "1.2.3",
-            look: Arc::new(|_, _, _| Box::pin(async { Err("no upstream".to_owned()) })),
+            look: Arc::new(|_| {
+                Box::pin(async { Err(query::LookFailure::Request("no upstream".to_owned())) })
+            }),
             import: Arc::new(|_| {
                 Box::pin(async { Err(query::ImportFailure::Log("no importer".into())) })
             }),

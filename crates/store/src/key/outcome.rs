@@ -2,7 +2,7 @@
 
 use event::{Application, Number, Seq};
 
-use super::{INTENT, Key, KeyRange, SETTLED, UNSETTLED};
+use super::{INTENT, Key, KeyRange, LISTING, SETTLED, UNSETTLED};
 
 /// A request that was about to be sent on, and whose outcome is not recorded yet.
 pub fn intent(seq: Seq) -> Vec<u8> {
@@ -27,6 +27,16 @@ pub fn all_unsettled(application: Application, number: Number) -> KeyRange {
 /// All of those of an application.
 pub fn all_unsettled_of(application: Application) -> KeyRange {
     KeyRange::prefix(Key::new(UNSETTLED).app(application).0)
+}
+
+/// A listing of an upstream that said another thing than the one before it.
+pub fn listing(application: Application, seq: Seq) -> Vec<u8> {
+    Key::new(LISTING).app(application).u64(seq).0
+}
+
+/// All of those, oldest first.
+pub fn listings(application: Application) -> KeyRange {
+    KeyRange::prefix(Key::new(LISTING).app(application).0)
 }
 
 /// What a later look said of an operation.

@@ -241,6 +241,8 @@ impl TryFrom<FlagV1> for Flag {
             1 => FlagKind::OutsideProfile,
             2 => FlagKind::NoSchema,
             3 => FlagKind::NotFilterable,
+            4 => FlagKind::SchemaViolation,
+            5 => FlagKind::TooLarge,
             code => return Err(unknown("kind of flag", code)),
         };
         Ok(Flag { kind, path: stored.path })

@@ -1,0 +1,247 @@
+//! The pages of a listing (RFC 7644 §3.4.2.4), and whether they are all that there is. Of what an
+//! upstream says about its pages nothing is believed that they do not bear out: pages are read until one
+//! is empty or brings nothing new.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// More resources of one type are not listed: an upstream that never ends would never let go of us.
+const RESOURCES_MAX: u64 = 5_000_000;
+/// How many are asked for at once.
+pub(crate) const PAGE: u64 = 100;
+
+/// One page, as it is shown.
+pub(crate) struct Page {
+    /// How many resources there are, as the upstream says.
+    pub total: Option<u64>,
+    /// The resources.
+    pub shown: Vec<Value>,
+}
+
+impl Page {
+    /// The page in an answer; none if it is no list.
+    pub(crate) fn of(answer: &Value) -> Option<Page> {
+        let total = answer.get("totalResults").and_then(|total| match total {
+            Value::String(text) => text.parse().ok(),
+            other => other.as_u64(),
+        });
+        let shown = match answer.get("Resources") {
+            Some(Value::Array(shown)) => shown.clone(),
+            // RFC 7644 §3.4.2: an empty list may do without.
+            None | Some(Value::Null) if total.is_some() => vec![],
+            _ => return None,
+        };
+        Some(Page { total, shown })
+    }
+}
+
+/// The pages of one listing so far.
+#[derive(Default)]
+pub(crate) struct Pages {
+    /// The ids that were shown.
+    pub ids: BTreeSet<String>,
+    /// How many resources were shown whose ids cannot be told.
+    pub untold: u64,
+    /// How many resources were shown, each as often as it was.
+    shown: u64,
+    total: Option<u64>,
+    /// Pages with resources that cannot be told apart by their ids.
+    untold_pages: BTreeSet<[u8; 32]>,
+    has_repeated: bool,
+    problem: Option<String>,
+}
+
+impl Pages {
+    /// The place of the first resource of the next page, from 1.
+    pub(crate) fn start(&self) -> u64 {
+        self.shown + 1
+    }
+
+    /// Whether as many were shown as there are to be.
+    pub(crate) fn has_all(&self) -> bool {
+        self.total.is_some_and(|total| self.distinct() >= total)
+    }
+
+    fn distinct(&self) -> u64 {
+        self.ids.len() as u64 + self.untold
+    }
+
+    /// Takes the next page with the ids of its resources; says whether to go on.
+    pub(crate) fn take(&mut self, page: &Page, ids: Vec<Option<String>>) -> bool {
+        if page.shown.is_empty() {
+            // Of what lies beyond its end, an upstream may say that it has nothing.
+            if self.shown == 0 {
+                self.total = page.total;
+            }
+            return false;
+        }
+        let untold = ids.iter().filter(|id| id.is_none()).count() as u64;
+        let digest = || Sha256::digest(scim::canonical(&Value::Array(page.shown.clone()))).into();
+        let is_new_untold = untold > 0 && self.untold_pages.insert(digest());
+        let before = self.ids.len();
+        self.ids.extend(ids.into_iter().flatten());
+        if self.ids.len() == before && !is_new_untold {
+            self.has_repeated = true;
+            return false;
+        }
+        self.shown += page.shown.len() as u64;
+        self.untold += if is_new_untold { untold } else { 0 };
+        if let Some(total) = page.total {
+            if total < self.distinct() {
+                let words = "it shows more than its totalResults says".to_owned();
+                self.problem.get_or_insert(words);
+            } else if self.total.is_some_and(|before| total < before) {
+                let words =
+                    "its totalResults fell while its pages were read, so some may have been \
+                             passed over"
+                        .to_owned();
+                self.problem.get_or_insert(words);
+            }
+            self.total = Some(total);
+        }
+        if self.shown >= RESOURCES_MAX {
+            let words = format!("it shows {RESOURCES_MAX} and more; the rest was not read");
+            self.problem.get_or_insert(words);
+            return false;
+        }
+        true
+    }
+
+    /// Why these are not, or may not be, all that there is; to follow "the list:".
+    pub(crate) fn problem(&self) -> Option<String> {
+        if self.problem.is_some() {
+            return self.problem.clone();
+        }
+        let distinct = self.distinct();
+        match self.total {
+            Some(total) if distinct < total => Some(format!(
+                "it shows {distinct} of the {total} that its totalResults says{}",
+                if self.has_repeated { ", and then the same again" } else { "" }
+            )),
+            Some(_) => None,
+            None if self.has_repeated && distinct >= PAGE => {
+                Some("it has no totalResults, and shows the same again for every page".to_owned())
+            }
+            None => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// An upstream that has so many users and answers a page by `page`: total, first, count.
+    fn list(page: impl Fn(u64) -> (Option<u64>, std::ops::Range<u64>)) -> (usize, Option<String>) {
+        let mut pages = Pages::default();
+        for _ in 0..1_000 {
+            let (total, range) = page(pages.start());
+            let shown: Vec<Value> = range.map(|id| json!({"id": id.to_string()})).collect();
+            let ids = shown.iter().map(|one| scim::id_text(&one["id"])).collect();
+            if !pages.take(&Page { total, shown }, ids) {
+                return (pages.ids.len(), pages.problem());
+            }
+        }
+        panic!("it does not end");
+    }
+
+    #[track_caller]
+    fn check(
+        page: impl Fn(u64) -> (Option<u64>, std::ops::Range<u64>),
+        seen: usize,
+        problem: Option<&str>,
+    ) {
+        let (got, why) = list(page);
+        assert_eq!(got, seen);
+        match (why.as_deref(), problem) {
+            (None, None) => {}
+            (Some(why), Some(problem)) => assert!(why.contains(problem), "{why}"),
+            (why, problem) => panic!("{why:?} is not {problem:?}"),
+        }
+    }
+
+    fn cut(start: u64, count: u64, all: u64) -> std::ops::Range<u64> {
+        start..(start + count).min(all + 1).max(start)
+    }
+
+    #[test]
+    fn pages_are_read_until_one_is_empty_or_repeats() {
+        check(|start| (Some(250), cut(start, 100, 250)), 250, None);
+        check(|start| (Some(200), cut(start, 100, 200)), 200, None);
+        check(|_| (Some(0), 1..1), 0, None);
+        // Fewer than were asked for on each page, and no word of how many there are.
+        check(|start| (Some(25), cut(start, 7, 25)), 25, None);
+        check(|start| (None, cut(start, 100, 250)), 250, None);
+        // Everything at once, whatever is asked for.
+        check(|_| (Some(150), 1..151), 150, None);
+        check(|_| (None, 1..51), 50, None);
+        // Beyond the end it has none at all.
+        check(|start| (Some(if start > 150 { 0 } else { 150 }), cut(start, 100, 150)), 150, None);
+        // More come while the pages are read.
+        check(|start| (Some(if start == 1 { 100 } else { 150 }), cut(start, 100, 150)), 150, None);
+    }
+
+    #[test]
+    fn a_total_that_the_pages_contradict_is_a_problem() {
+        let more = Some("more than its totalResults");
+        check(|start| (Some(100), cut(start, 100, 150)), 150, more);
+        let of_the_page = |start| {
+            let page = cut(start, 100, 150);
+            (Some(page.end - page.start), page)
+        };
+        check(of_the_page, 150, more);
+        check(|start| (Some(0), cut(start, 100, 3)), 3, more);
+        check(|_| (Some(150), 1..101), 100, Some("100 of the 150"));
+        check(|start| (Some(150), cut(start, 100, 120)), 120, Some("120 of the 150"));
+        check(|_| (Some(5), 1..1), 0, Some("0 of the 5"));
+        check(|_| (None, 1..101), 100, Some("same again"));
+        // One went, and another one slipped onto the page before.
+        let fell = |start| match start {
+            1 => (Some(150), 1..101),
+            101 => (Some(149), 102..151),
+            _ => (Some(149), 0..0),
+        };
+        check(fell, 149, Some("fell"));
+        // The same on two pages, and another one on none.
+        let overlaps = |start| match start {
+            1 => (Some(150), 1..101),
+            101 => (Some(150), 100..150),
+            _ => (Some(150), 0..0),
+        };
+        check(overlaps, 149, Some("149 of the 150"));
+    }
+
+    #[test]
+    fn what_has_no_id_ends_too() {
+        let mut pages = Pages::default();
+        let page = |name: &str| Page { total: Some(3), shown: vec![json!({"userName": name})] };
+        assert!(pages.take(&page("a"), vec![None]));
+        assert!(pages.take(&page("b"), vec![None]));
+        assert!(!pages.take(&page("a"), vec![None]));
+        assert_eq!(pages.untold, 2);
+        assert!(pages.problem().is_some_and(|why| why.contains("2 of the 3")));
+    }
+
+    #[test]
+    fn a_list_has_resources_or_says_that_there_are_none() {
+        let total = |answer: Value| Page::of(&answer).map(|page| (page.total, page.shown.len()));
+        assert_eq!(total(json!({"totalResults": 1, "Resources": [{}]})), Some((Some(1), 1)));
+        assert_eq!(total(json!({"totalResults": "1", "Resources": [{}]})), Some((Some(1), 1)));
+        assert_eq!(total(json!({"Resources": []})), Some((None, 0)));
+        assert_eq!(total(json!({"totalResults": 0})), Some((Some(0), 0)));
+        assert_eq!(total(json!({"totalResults": -1, "Resources": []})), Some((None, 0)));
+        for other in [
+            json!({}),
+            json!({"status": "ok"}),
+            json!([]),
+            json!({"Resources": {}}),
+            json!({"totalResults": 1, "Resources": "x"}),
+        ] {
+            assert_eq!(total(other.clone()), None, "{other}");
+        }
+    }
+}
