@@ -6,7 +6,8 @@ use std::fmt::Write;
 use serde_json::Value;
 
 /// A text without characters that would do something instead of being shown: controls, line and
-/// paragraph separators, and marks that reorder a line. They are spelled out.
+/// paragraph separators, marks that reorder a line, and characters that take no room, with which two
+/// names look like one. They are spelled out.
 pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains(acts) {
         return text.into();
@@ -31,8 +32,10 @@ pub(crate) fn json(value: &Value) -> String {
     let mut shown = String::with_capacity(text.len() + 16);
     for char in text.chars() {
         if acts(char) {
-            // Such a character stands in a string; all of them are in the basic plane.
-            let _ = write!(shown, "\\u{:04x}", u32::from(char));
+            // Such a character stands in a string.
+            for unit in char.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
         } else {
             shown.push(char);
         }
@@ -43,7 +46,10 @@ pub(crate) fn json(value: &Value) -> String {
 fn acts(char: char) -> bool {
     char.is_control()
         || matches!(char,
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// An instant of an answer, which is in UTC, to the second.

@@ -4,12 +4,19 @@
 //! |------------------|------------------------------------------------------------------------|
 //! | null, or absent  | nothing                                                                |
 //! | empty text       | `""`, for the readers that can tell it from nothing                    |
-//! | text             | as it is; with a leading `'` where it could be taken for a formula     |
+//! | text             | as it is; with a `'` before whatever could be taken for a formula      |
 //! | number, boolean  | as in JSON                                                             |
-//! | array, object    | compact JSON, names sorted                                             |
+//! | array, object    | compact JSON, names sorted; with the same `'`                          |
+//!
+//! A formula begins with `=`, `+`, `-` or `@`, or their full-width forms. It could begin at the start of a
+//! cell, behind blanks, quotes and invisible characters, and behind a `;`, a tab or an end of line within
+//! it: a spreadsheet that separates by another character than we do sees a cell beginning there.
+//! A cell that itself begins with a tab or an end of line gets a leading `'` too.
 //!
 //! An array of texts is JSON too: joined, a text that holds the separator would read as two, and its
 //! first text could begin a formula, which a `[` cannot.
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
@@ -38,16 +45,19 @@ pub(super) fn record(
         match row.get(*column) {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) if text.is_empty() => out.extend_from_slice(b"\"\""),
-            Some(Value::String(text)) if begins_formula(text) => {
-                guarded += 1;
-                quote_if_needed(out, &format!("'{text}"));
+            Some(Value::String(text)) => {
+                let text = guard(text);
+                guarded += u64::from(matches!(text, Cow::Owned(_)));
+                quote_if_needed(out, &text);
             }
-            Some(Value::String(text)) => quote_if_needed(out, text),
             Some(plain @ (Value::Bool(_) | Value::Number(_))) => {
                 serde_json::to_writer(&mut *out, plain)?;
             }
             Some(nested @ (Value::Array(_) | Value::Object(_))) => {
-                quote_if_needed(out, &serde_json::to_string(nested)?);
+                let text = serde_json::to_string(nested)?;
+                let text = guard(&text);
+                guarded += u64::from(matches!(text, Cow::Owned(_)));
+                quote_if_needed(out, &text);
             }
         }
     }
@@ -59,13 +69,35 @@ pub(super) fn record(
     Ok(guarded)
 }
 
-/// Whether a spreadsheet could calculate it.
-fn begins_formula(text: &str) -> bool {
-    text.starts_with(['=', '+', '-', '@', '\t', '\r'])
+/// A text in which a spreadsheet finds nothing to calculate.
+fn guard(text: &str) -> Cow<'_, str> {
+    let ends_cell = |c: char| matches!(c, ';' | '\t' | '\r' | '\n');
+    let mut out = String::new();
+    let (mut copied, mut begins) = (0, true);
+    if text.starts_with(|c| c != ';' && ends_cell(c)) {
+        out.push('\'');
+    }
+    for (at, c) in text.char_indices() {
+        let is_sign = "=+-@\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}".contains(c);
+        if begins && is_sign {
+            out.push_str(&text[copied..at]);
+            out.push('\'');
+            copied = at;
+        }
+        let is_passed_over = c.is_whitespace() || c == '"' || is_invisible(c);
+        begins = ends_cell(c) || (begins && !is_sign && is_passed_over);
+    }
+    if out.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(out + &text[copied..]) }
+}
+
+/// Whether a character takes no room.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn quote_if_needed(out: &mut Vec<u8>, text: &str) {
-    if !text.contains(['"', ',', '\r', '\n']) {
+    if !text.contains(['"', ',', ';', '\t', '\r', '\n']) {
         out.extend_from_slice(text.as_bytes());
         return;
     }

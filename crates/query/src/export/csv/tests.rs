@@ -50,7 +50,8 @@ fn what_ends_a_cell_is_quoted() {
     check(json!("one\ntwo"), "\"one\ntwo\"");
     check(json!("one\r\ntwo"), "\"one\r\ntwo\"");
     check(json!("one\rtwo"), "\"one\rtwo\"");
-    check(json!("a;b\tc 'd'"), "a;b\tc 'd'");
+    check(json!("a;b\tc 'd'"), "\"a;b\tc 'd'\"");
+    check(json!("a 'd'"), "a 'd'");
 }
 
 #[test]
@@ -63,8 +64,23 @@ fn what_begins_a_formula_is_guarded() {
     check(json!("+47 555 01 00"), "'+47 555 01 00");
     check(json!("-"), "'-");
     check(json!("@SUM(1)"), "'@SUM(1)");
-    check(json!("\t=1"), "'\t=1");
-    check(json!("\r=1"), "\"'\r=1\"");
+    check(json!("\t=1"), "\"'\t'=1\"");
+    check(json!("\r=1"), "\"'\r'=1\"");
+    check(json!("\nx"), "\"'\nx\"");
+    check(json!("\u{ff1d}1"), "'\u{ff1d}1");
+}
+
+#[test]
+fn what_begins_a_formula_for_another_separator_is_guarded() {
+    let check = |value: Value, cell: &str| {
+        assert_eq!(written(json!({"b": value})), (format!(",{cell}\r\n"), 1));
+    };
+    check(json!("a;=1+1;-2"), "\"a;'=1+1;'-2\"");
+    check(json!("a\t@x"), "\"a\t'@x\"");
+    check(json!("a\n+1"), "\"a\n'+1\"");
+    check(json!("a; \"=1\""), "\"a; \"\"'=1\"\"\"");
+    check(json!(" \u{200b}=1"), " \u{200b}'=1");
+    check(json!(["a;=1"]), "\"[\"\"a;'=1\"\"]\"");
 }
 
 #[test]
@@ -109,15 +125,27 @@ fn read(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
     (header, reader.records().map(|record| cells(&record.unwrap())).collect())
 }
 
+/// A text with `'` before every sign at whose left there is nothing, or nothing that shows.
+fn guarded(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        let before = out.rsplit([';', '\t', '\r', '\n']).next().unwrap();
+        let shows = |c: char| !c.is_whitespace() && c != '"' && !is_invisible(c);
+        if "=+-@\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}".contains(c) && !before.contains(shows) {
+            out.push('\'');
+        }
+        out.push(c);
+    }
+    if text.starts_with(['\t', '\r', '\n']) { format!("'{out}") } else { out }
+}
+
 /// A value as a cell that was read back.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => {
-            let guard = text.chars().next().is_some_and(|first| "=+-@\t\r".contains(first));
-            format!("{}{text}", if guard { "'" } else { "" })
-        }
-        other => other.to_string(),
+        Value::String(text) => guarded(text),
+        other if other.is_number() => other.to_string(),
+        other => guarded(&other.to_string()),
     }
 }
 
