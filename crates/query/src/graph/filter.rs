@@ -74,7 +74,7 @@ pub enum Operator {
 /// A value that a filter gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Literal {
-    /// Compared with regard to case.
+    /// Compared with regard to case; the word of an enumeration stands in its own spelling.
     Text(String),
     /// A whole number.
     Integer(i64),
@@ -137,7 +137,12 @@ impl Filter {
     /// At most 4 096 bytes, 200 nodes (names, values, functions, operators), 32 levels (parentheses,
     /// functions, `not`) and 100 values after one `in`.
     pub fn parse(text: &str) -> Result<Filter, FilterError> {
-        Ok(Filter { condition: parse::parse(text)? })
+        Ok(Filter { condition: parse::parse(text, false)? })
+    }
+
+    /// The same where `action` and `statusInfo` of the beta stand for their successors in v1.0 too.
+    pub fn parse_beta(text: &str) -> Result<Filter, FilterError> {
+        Ok(Filter { condition: parse::parse(text, true)? })
     }
 
     /// Whether an entry fits; its members are spelled as Graph spells them.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::property::{self, Kind};
+use super::property::{self, Enumeration, Kind};
 use super::token::{Token, Tokens, instant};
 use super::{Condition, FilterError, Literal, Operand, Operator};
 
@@ -14,15 +14,25 @@ const IN_VALUES_MAX: usize = 100;
 /// An unknown name that is longer is not repeated.
 const NAME_BYTES_MAX: usize = 40;
 
-pub(super) fn parse(text: &str) -> Result<Condition, FilterError> {
+/// Reads a filter; `is_beta` tells whether the names of the beta stand for those of v1.0.
+pub(super) fn parse(text: &str, is_beta: bool) -> Result<Condition, FilterError> {
     let mut tokens = Tokens::new(text);
     if text.len() > TEXT_BYTES_MAX {
         let problem = format!("a filter has at most {TEXT_BYTES_MAX} bytes, and this is beyond");
         return Err(tokens.error(text.floor_char_boundary(TEXT_BYTES_MAX), problem));
     }
     let (start, token) = tokens.next()?;
-    let mut parser =
-        Parser { tokens, start, token, depth: 0, nodes: 0, lambda: None, is_value_expected: false };
+    let mut parser = Parser {
+        tokens,
+        start,
+        token,
+        depth: 0,
+        nodes: 0,
+        lambda: None,
+        is_value_expected: false,
+        is_beta,
+        typed: vec![],
+    };
     let parsed = parser.disjunction()?;
     let condition = parser.condition(parsed)?;
     match parser.token {
@@ -43,6 +53,9 @@ struct Parser<'a> {
     lambda: Option<Lambda<'a>>,
     /// Whether the token stands where values mostly stand, so that a word there may be a person's.
     is_value_expected: bool,
+    is_beta: bool,
+    /// Where typed literals began, and of which enumeration they are.
+    typed: Vec<(usize, &'static Enumeration)>,
 }
 
 #[derive(Clone, Copy)]
@@ -104,7 +117,7 @@ impl<'a> Parser<'a> {
         let is_operand = matches!(left.tree, Tree::Operand(_));
         let word = match self.token {
             Token::Word(word) => word,
-            Token::Literal(_) | Token::Open if is_operand => {
+            Token::Literal(_) | Token::Typed(..) | Token::Open if is_operand => {
                 return Err(self.error(format!("an operator is missing here; use {OPERATORS}")));
             }
             _ => return Ok(left),
@@ -174,7 +187,9 @@ impl<'a> Parser<'a> {
             true => (right, operator.mirrored(), left),
             false => (left, operator, right),
         };
+        let right_start = right.0;
         let right = self.of_kind(kind(&left.1), right)?;
+        let right = self.of_words(&left.1, right_start, right)?;
         let left = left.1;
         let problem = match (kind(&left), kind(&right)) {
             _ if operator.is_equality() => None,
@@ -210,6 +225,36 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// A literal beside a property that has an enumeration: in the spelling of its words, and of no other
+    /// enumeration's type.
+    fn of_words(
+        &self,
+        left: &Operand,
+        start: usize,
+        right: Operand,
+    ) -> Result<Operand, FilterError> {
+        let words = match left {
+            Operand::Property { property, .. } => property.words,
+            _ => None,
+        };
+        if let Some((_, typed)) = self.typed.iter().find(|(place, _)| *place == start)
+            && words != Some(*typed)
+        {
+            let problem = match words {
+                Some(words) => format!("expected a word of {}", words.name),
+                None => "this property has no such type; a text stands in single quotes".to_owned(),
+            };
+            return Err(self.error_at(start, problem));
+        }
+        Ok(match (words, right) {
+            (Some(words), Operand::Literal(Literal::Text(text))) => {
+                let word = words.word(&text).map(str::to_owned);
+                Operand::Literal(Literal::Text(word.unwrap_or(text)))
+            }
+            (_, right) => right,
+        })
+    }
+
     /// What follows the left side of `in`.
     fn membership(&mut self, left: Parsed) -> Result<Parsed, FilterError> {
         let Tree::Operand(operand) = left.tree else {
@@ -226,12 +271,15 @@ impl<'a> Parser<'a> {
             let start = self.start;
             let literal = match self.take()? {
                 Token::Literal(literal) => literal,
+                Token::Typed(words, word) => {
+                    self.typed.push((start, words));
+                    Literal::Text(word.to_owned())
+                }
                 Token::Word(word) if word.eq_ignore_ascii_case("null") => Literal::Null,
                 _ => return Err(self.error_at(start, expected(wanted))),
             };
-            if let Operand::Literal(value) =
-                self.of_kind(wanted, (start, Operand::Literal(literal)))?
-            {
+            let value = self.of_kind(wanted, (start, Operand::Literal(literal)))?;
+            if let Operand::Literal(value) = self.of_words(&operand, start, value)? {
                 values.push(value);
             }
             if self.token != Token::Comma {
@@ -273,11 +321,15 @@ impl<'a> Parser<'a> {
         let is_value_expected = self.is_value_expected;
         let word = match self.token {
             Token::Word(word) => word,
-            Token::Literal(_) => "",
+            Token::Literal(_) | Token::Typed(..) => "",
             _ => return Err(self.error("expected a property, a function or a value")),
         };
         let tree = match self.take_node()? {
             Token::Literal(literal) => Tree::Operand(Operand::Literal(literal)),
+            Token::Typed(words, word) => {
+                self.typed.push((start, words));
+                Tree::Operand(Operand::Literal(Literal::Text(word.to_owned())))
+            }
             _ if self.token == Token::Open => self.call(start, word, is_value_expected)?,
             _ => match word.to_ascii_lowercase().as_str() {
                 "true" => Tree::Condition(Condition::Constant(true)),
@@ -300,9 +352,10 @@ impl<'a> Parser<'a> {
             let is_variable = first.eq_ignore_ascii_case(lambda.variable);
             is_variable.then(|| Cow::Owned(format!("{}/{rest}", lambda.list)))
         };
+        let of_beta = if self.is_beta { property::of_beta(word) } else { None };
         let path = match self.lambda {
             Some(lambda) => below_variable(lambda),
-            None => Some(Cow::Borrowed(word)),
+            None => Some(Cow::Borrowed(of_beta.unwrap_or(word))),
         };
         let found = path.as_deref().and_then(property::find);
         let problem = match (found, &path) {
@@ -367,6 +420,12 @@ impl<'a> Parser<'a> {
         self.is_value_expected = true;
         let right = self.text(&usage)?;
         self.expect(Token::Close, &usage)?;
+        // The words of an enumeration have no case of their own.
+        let of_words = |operand: &Operand| matches!(operand, Operand::Property { property, .. } if property.words.is_some());
+        let (left, right) = match of_words(&left) || of_words(&right) {
+            true => (Operand::Lower(Box::new(left)), Operand::Lower(Box::new(right))),
+            false => (left, right),
+        };
         Ok(Tree::Condition(Condition::Compare { left, operator, right }))
     }
 

@@ -26,6 +26,84 @@ impl fmt::Display for Kind {
     }
 }
 
+/// A set of words that the schema names. They are compared without regard to case: Graph itself spells
+/// them in several ways.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Enumeration {
+    /// Its type, without the namespace.
+    pub(super) name: &'static str,
+    /// In the order of their numbers, from 0.
+    words: &'static [&'static str],
+}
+
+/// What stands before the name of a type.
+const NAMESPACE: &str = "microsoft.graph.";
+
+static ACTION: Enumeration = Enumeration {
+    name: "provisioningAction",
+    words: &[
+        "other",
+        "create",
+        "delete",
+        "disable",
+        "update",
+        "stagedDelete",
+        "unknownFutureValue",
+    ],
+};
+static RESULT: Enumeration = Enumeration {
+    name: "provisioningResult",
+    words: &["success", "failure", "skipped", "warning", "unknownFutureValue"],
+};
+static STEP_TYPE: Enumeration = Enumeration {
+    name: "provisioningStepType",
+    words: &[
+        "import",
+        "scoping",
+        "matching",
+        "processing",
+        "referenceResolution",
+        "export",
+        "unknownFutureValue",
+    ],
+};
+static ERROR_CATEGORY: Enumeration = Enumeration {
+    name: "provisioningStatusErrorCategory",
+    words: &["failure", "nonServiceFailure", "success", "unknownFutureValue"],
+};
+static INITIATOR_TYPE: Enumeration = Enumeration {
+    name: "initiatorType",
+    words: &["user", "application", "system", "unknownFutureValue"],
+};
+
+impl Enumeration {
+    /// The enumeration of a type such as `microsoft.graph.provisioningResult`.
+    pub(super) fn of_type(name: &str) -> Option<&'static Enumeration> {
+        let (namespace, name) = name.split_at_checked(NAMESPACE.len())?;
+        if !namespace.eq_ignore_ascii_case(NAMESPACE) {
+            return None;
+        }
+        let all = [&ACTION, &RESULT, &STEP_TYPE, &ERROR_CATEGORY, &INITIATOR_TYPE];
+        all.into_iter().find(|one| one.name.eq_ignore_ascii_case(name))
+    }
+
+    /// A word in its own spelling.
+    pub(super) fn word(&self, text: &str) -> Option<&'static str> {
+        self.words.iter().find(|word| word.eq_ignore_ascii_case(text)).copied()
+    }
+
+    /// The word of a typed literal: itself, or its number.
+    pub(super) fn literal(&self, text: &str) -> Option<&'static str> {
+        let numbered = text.parse::<usize>().ok().and_then(|number| self.words.get(number));
+        self.word(text).or(numbered.copied())
+    }
+
+    /// All words, for the text of a refusal.
+    pub(super) fn choices(&self) -> String {
+        self.words.join(", ")
+    }
+}
+
 /// A property with a value of its own.
 #[derive(Debug)]
 pub(super) struct Property {
@@ -37,10 +115,16 @@ pub(super) struct Property {
     is_map: bool,
     /// Whether it belongs to the elements of the list with which its path begins.
     pub(super) of_list: bool,
+    /// The words that its text is one of.
+    pub(super) words: Option<&'static Enumeration>,
 }
 
 const fn value(path: &'static str, kind: Kind) -> Property {
-    Property { path, kind, is_map: false, of_list: false }
+    Property { path, kind, is_map: false, of_list: false, words: None }
+}
+
+const fn word(path: &'static str, words: &'static Enumeration) -> Property {
+    Property { words: Some(words), ..text(path) }
 }
 
 const fn text(path: &'static str) -> Property {
@@ -65,11 +149,11 @@ static PROPERTIES: &[Property] = &[
     text("jobId"),
     text("cycleId"),
     text("changeId"),
-    text("provisioningAction"),
+    word("provisioningAction", &ACTION),
     value("durationInMilliseconds", Kind::Integer),
-    text("provisioningStatusInfo/status"),
+    word("provisioningStatusInfo/status", &RESULT),
     text("provisioningStatusInfo/errorInformation/errorCode"),
-    text("provisioningStatusInfo/errorInformation/errorCategory"),
+    word("provisioningStatusInfo/errorInformation/errorCategory", &ERROR_CATEGORY),
     text("provisioningStatusInfo/errorInformation/reason"),
     text("provisioningStatusInfo/errorInformation/additionalDetails"),
     text("provisioningStatusInfo/errorInformation/recommendedAction"),
@@ -83,7 +167,7 @@ static PROPERTIES: &[Property] = &[
     map("targetSystem/details"),
     text("initiatedBy/id"),
     text("initiatedBy/displayName"),
-    text("initiatedBy/initiatorType"),
+    word("initiatedBy/initiatorType", &INITIATOR_TYPE),
     text("sourceIdentity/id"),
     text("sourceIdentity/displayName"),
     text("sourceIdentity/identityType"),
@@ -93,8 +177,8 @@ static PROPERTIES: &[Property] = &[
     text("targetIdentity/identityType"),
     map("targetIdentity/details"),
     of_list(text("provisioningSteps/name")),
-    of_list(text("provisioningSteps/provisioningStepType")),
-    of_list(text("provisioningSteps/status")),
+    of_list(word("provisioningSteps/provisioningStepType", &STEP_TYPE)),
+    of_list(word("provisioningSteps/status", &RESULT)),
     of_list(text("provisioningSteps/description")),
     of_list(map("provisioningSteps/details")),
     of_list(text("modifiedProperties/displayName")),
@@ -113,7 +197,10 @@ impl Property {
             None => found,
         };
         let held = match self.kind {
-            Kind::Text => found.and_then(Value::as_str).map(|text| Held::Text(text.into())),
+            Kind::Text => found.and_then(Value::as_str).map(|text| {
+                let word = self.words.and_then(|words| words.word(text));
+                Held::Text(word.unwrap_or(text).into())
+            }),
             Kind::Integer => found.and_then(Value::as_i64).map(Held::Integer),
             Kind::Time => found
                 .and_then(Value::as_str)
@@ -135,6 +222,22 @@ fn keyed<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
 /// The list of a name in any case.
 pub(super) fn list(name: &str) -> Option<&'static str> {
     LISTS.into_iter().find(|list| list.eq_ignore_ascii_case(name))
+}
+
+/// What the beta of Graph calls some properties, and their path in v1.0.
+const BETA: [(&str, &str); 7] = [
+    ("action", "provisioningAction"),
+    ("statusInfo/status", "provisioningStatusInfo/status"),
+    ("statusInfo/errorCode", "provisioningStatusInfo/errorInformation/errorCode"),
+    ("statusInfo/errorCategory", "provisioningStatusInfo/errorInformation/errorCategory"),
+    ("statusInfo/reason", "provisioningStatusInfo/errorInformation/reason"),
+    ("statusInfo/additionalDetails", "provisioningStatusInfo/errorInformation/additionalDetails"),
+    ("statusInfo/recommendedAction", "provisioningStatusInfo/errorInformation/recommendedAction"),
+];
+
+/// The path in v1.0 of a path in the beta.
+pub(super) fn of_beta(path: &str) -> Option<&'static str> {
+    BETA.iter().find(|(beta, _)| beta.eq_ignore_ascii_case(path)).map(|(_, path)| *path)
 }
 
 /// The property of a path in any case, and the key if it is a free map.

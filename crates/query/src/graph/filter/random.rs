@@ -51,6 +51,16 @@ const STEPS: (&str, &[&str]) = (
 );
 const MODIFIED: (&str, &[&str]) = ("modifiedProperties", &["displayName", "oldValue", "newValue"]);
 
+/// The fields whose texts are words of an enumeration, which have no case.
+const WORDS: [&str; 6] = [
+    "provisioningAction",
+    "provisioningStatusInfo/status",
+    "provisioningStatusInfo/errorInformation/errorCategory",
+    "initiatedBy/initiatorType",
+    "provisioningStepType",
+    "status",
+];
+
 /// A value; times in nanoseconds since 1970.
 #[derive(Clone, Debug, PartialEq)]
 enum Plain {
@@ -103,10 +113,17 @@ fn holds(tree: &Tree, values: &Values, lists: &BTreeMap<&'static str, Vec<Values
         Tree::Compare(left, operator, right) => {
             compares(&value(left, values), operator, &value(right, values))
         }
-        Tree::Function(name, left, right) => match (value(left, values), value(right, values)) {
-            (Some(Plain::Text(left)), Some(Plain::Text(right))) => tests(name, &left, &right),
-            _ => false,
-        },
+        Tree::Function(name, left, right) => {
+            let is_word = |term: &Term| matches!(term, Term::Field(field) if WORDS.contains(field));
+            let has_no_case = is_word(left) || is_word(right);
+            match (value(left, values), value(right, values)) {
+                (Some(Plain::Text(left)), Some(Plain::Text(right))) => match has_no_case {
+                    true => tests(name, &left.to_lowercase(), &right.to_lowercase()),
+                    false => tests(name, &left, &right),
+                },
+                _ => false,
+            }
+        }
         Tree::In(left, list) => list.contains(&value(left, values)),
         Tree::Any(list, term) => {
             lists[list].iter().filter(|element| holds(term, element, lists)).count() > 0

@@ -343,3 +343,56 @@ fn what_an_index_can_answer_is_told() {
     check_required("modifiedProperties/any()", "");
     check_required("true", "");
 }
+
+#[test]
+fn words_of_enumerations_have_no_case_and_may_say_their_type() {
+    for (filter, expected) in [
+        ("provisioningAction eq 'Create'", true),
+        ("provisioningAction ne 'CREATE'", false),
+        ("provisioningAction in ('Update','CREATE')", true),
+        ("contains(provisioningAction, 'CREA')", true),
+        ("startswith(provisioningAction, 'Cre')", true),
+        ("tolower(provisioningAction) eq 'create'", true),
+        ("provisioningStatusInfo/status eq microsoft.graph.provisioningResult'failure'", true),
+        ("provisioningStatusInfo/status eq Microsoft.Graph.ProvisioningResult'Failure'", true),
+        ("microsoft.graph.provisioningResult'failure' eq provisioningStatusInfo/status", true),
+        ("provisioningStatusInfo/status eq microsoft.graph.provisioningResult'1'", true),
+        ("provisioningStatusInfo/status ne microsoft.graph.provisioningResult'success'", true),
+        ("provisioningAction in (microsoft.graph.provisioningAction'create','x')", true),
+        ("initiatedBy/initiatorType eq 'System'", true),
+        ("provisioningSteps/any(s: s/status eq microsoft.graph.provisioningResult'SKIPPED')", true),
+        ("provisioningSteps/any(s: s/provisioningStepType eq 'Processing')", true),
+        ("provisioningStatusInfo/errorInformation/errorCategory eq 'NonServiceFailure'", true),
+        // Other texts keep their case.
+        ("jobId eq 'SCIM.tenant-1.7'", false),
+    ] {
+        check(filter, expected);
+    }
+    let refused = |text: &str, expected: &str| {
+        let error = Filter::parse(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    };
+    refused(
+        "provisioningStatusInfo/status eq microsoft.graph.provisioningResult'nope'",
+        "success, failure",
+    );
+    refused("provisioningStatusInfo/status eq microsoft.graph.colour'red'", "no type of literals");
+    refused(
+        "provisioningAction eq microsoft.graph.provisioningResult'failure'",
+        "a word of provisioningAction",
+    );
+    refused("jobId eq microsoft.graph.provisioningResult'failure'", "no such type");
+    refused(
+        "provisioningAction in (microsoft.graph.initiatorType'user')",
+        "a word of provisioningAction",
+    );
+}
+
+#[test]
+fn the_beta_s_names_are_those_of_their_successors() {
+    let fits = |text: &str| Filter::parse_beta(text).unwrap().fits(&entry());
+    assert!(fits("action eq 'Create' and statusInfo/status eq 'Failure'"));
+    assert!(fits("statusInfo/errorCode eq 'DuplicateTargetEntries'"));
+    assert!(fits("provisioningAction eq 'create'"));
+    assert!(Filter::parse("action eq 'Create'").is_err());
+}

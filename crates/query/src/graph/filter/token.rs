@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
+use super::property::Enumeration;
 use super::{FilterError, Literal};
 
 const FRACTION_DIGITS_MAX: usize = 9;
@@ -14,6 +15,8 @@ pub(super) enum Token<'a> {
     Word(&'a str),
     /// A text, an integer or a time.
     Literal(Literal),
+    /// A word of an enumeration behind the name of its type, `microsoft.graph.provisioningResult'failure'`.
+    Typed(&'static Enumeration, &'static str),
     Open,
     Close,
     Comma,
@@ -48,6 +51,9 @@ impl<'a> Tokens<'a> {
             '0'..='9' | '-' => return Ok((start, Token::Literal(self.bare()?))),
             _ if first.is_alphabetic() || first == '_' => {
                 let word = self.take_while(|c| c.is_alphanumeric() || "_/.-".contains(c));
+                if self.rest().starts_with('\'') && word.contains('.') {
+                    return Ok((start, self.typed(start, word)?));
+                }
                 return Ok((start, Token::Word(word)));
             }
             '"' | '‘' | '’' | '“' | '”' | '`' => {
@@ -90,6 +96,24 @@ impl<'a> Tokens<'a> {
             return Err(self.error(self.at, "a space after a text, and '' for a quote inside one"));
         }
         Ok(content)
+    }
+
+    /// A literal behind the name of its type.
+    fn typed(&mut self, start: usize, name: &str) -> Result<Token<'a>, FilterError> {
+        let Some(words) = Enumeration::of_type(name) else {
+            let problem = "no type of literals is called so; those are the enumerations such as \
+                           microsoft.graph.provisioningResult";
+            return Err(self.error(start, problem));
+        };
+        let quote = self.at;
+        let text = self.quoted()?;
+        match words.literal(&text) {
+            Some(word) => Ok(Token::Typed(words, word)),
+            None => {
+                let problem = format!("{} has the words {}", words.name, words.choices());
+                Err(self.error(quote, problem))
+            }
+        }
     }
 
     /// An integer or a time.
