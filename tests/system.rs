@@ -31,6 +31,7 @@ mod cases {
     mod append_failure;
     mod as_of;
     mod asking;
+    mod audience;
     mod authority;
     mod bounds;
     mod clock;
@@ -56,6 +57,7 @@ mod cases {
     mod proxy;
     mod public_client;
     mod questions;
+    mod refused_creates;
     mod schemas_from_files;
     mod scim;
     mod secrets;

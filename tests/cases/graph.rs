@@ -182,7 +182,8 @@ type Predicate = fn(&Value) -> bool;
 const CASES: &[(&str, Predicate)] = &[
     ("id ne ''", |_| true),
     ("provisioningAction eq 'create'", |one| one["provisioningAction"] == "create"),
-    ("provisioningAction eq 'Create'", |_| false),
+    ("provisioningAction eq 'Create'", |one| one["provisioningAction"] == "create"),
+    ("provisioningAction eq 'created'", |_| false),
     ("provisioningStatusInfo/status eq 'failure'", |one| {
         one["provisioningStatusInfo"]["status"] == "failure"
     }),
@@ -370,5 +371,74 @@ async fn an_app_auditor_reads_the_own_application_alone() {
     }
     let hidden = server.send("GET", &format!("{LOG}/entry-5"), &auditor, &Value::Null).await;
     assert_eq!(hidden.status, 404);
+    server.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_spelling_of_the_address_is_served_and_the_rest_refused_as_graph_does() {
+    let (_folder, server) = filled().await;
+    let get = async |path: &str| server.admin("GET", path, &Value::Null).await;
+    let whole = get(LOG).await.body;
+    let first = whole["value"][0]["id"].as_str().unwrap().to_owned();
+    for path in [
+        format!("{LOG}/"),
+        "/v1.0/auditlogs/provisioning".to_owned(),
+        "/v1.0/AuditLogs/Provisioning/".to_owned(),
+    ] {
+        let answer = get(&path).await;
+        assert_eq!((answer.status, &answer.body["value"]), (200, &whole["value"]), "{path}");
+    }
+    for path in [format!("{LOG}/{first}/"), format!("{LOG}('{first}')")] {
+        assert_eq!(get(&path).await.body["id"], first.as_str(), "{path}");
+    }
+
+    let beta = get("/beta/auditlogs/provisioning?$top=2").await.body;
+    assert!(beta["@odata.context"].as_str().unwrap().contains("/beta/$metadata#auditLogs"));
+    let next = beta["@odata.nextLink"].as_str().unwrap();
+    let (_, next) = next.split_once("audit.example").unwrap();
+    assert!(next.starts_with("/beta/auditLogs/provisioning?"), "{next}");
+    assert_eq!(get(next).await.body["value"][0]["id"], whole["value"][2]["id"]);
+    let entry = &beta["value"][0];
+    assert_eq!(entry["statusInfo"]["status"], entry["provisioningStatusInfo"]["status"]);
+    let action = entry["provisioningAction"].as_str().unwrap();
+    assert!(entry["action"].as_str().unwrap().eq_ignore_ascii_case(action));
+    assert!(whole["value"][0].get("action").is_none(), "v1.0 has no such member");
+    let some = get("/beta/auditLogs/provisioning?$select=action,statusInfo&$top=1").await.body;
+    assert_eq!(some["value"][0].as_object().unwrap().len(), 2);
+
+    let count = async |path: &str| {
+        let answer = get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.body.as_u64().unwrap_or_else(|| panic!("{path}: {answer:?}"))
+    };
+    let all = whole["value"].as_array().unwrap().len() as u64;
+    assert_eq!(count(&format!("{LOG}/$count")).await, all);
+    let failed = |words: &str| format!("$filter=provisioningStatusInfo/status%20eq%20{words}");
+    let plain = count(&format!("{LOG}/$count?{}", failed("'failure'"))).await;
+    assert!(plain > 0 && plain < all);
+    for words in ["'Failure'", "microsoft.graph.provisioningResult'failure'"] {
+        assert_eq!(count(&format!("{LOG}/$count?{}", failed(words))).await, plain, "{words}");
+    }
+    let beta = "/beta/auditLogs/provisioning/$count?$filter=statusInfo/status%20eq%20'Failure'";
+    assert_eq!(count(beta).await, plain);
+    assert_eq!(get(&format!("{LOG}/$count?$top=1")).await.status, 400);
+
+    for (path, method, status, code) in [
+        ("/v1.0/users", "GET", 404, "ResourceNotFound"),
+        ("/v1.0", "GET", 404, "ResourceNotFound"),
+        ("/v1.0/", "GET", 404, "ResourceNotFound"),
+        ("/beta/auditLogs/signIns", "GET", 404, "ResourceNotFound"),
+        ("/v1.0/auditLogs/provisioning/a/b", "GET", 404, "ResourceNotFound"),
+        ("/v1.0/$batch", "POST", 404, "ResourceNotFound"),
+        (LOG, "POST", 405, "MethodNotAllowed"),
+        ("/beta/auditlogs/provisioning/", "DELETE", 405, "MethodNotAllowed"),
+    ] {
+        let answer = server.admin(method, path, &Value::Null).await;
+        assert_eq!(
+            (answer.status, &answer.body["error"]["code"]),
+            (status, &json!(code)),
+            "{path}"
+        );
+    }
     server.close().await;
 }

@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::server::{Server, patch};
+use crate::harness::server::{Answer, Client, Server, patch};
+use crate::harness::upstream::Answering;
 
 const PASSWORD: &str = "hunter2-Zx9-secret";
 const EMAIL: &str = "planted.person@fjord.example";
@@ -159,6 +160,276 @@ fn the_stored_body_is_what_was_received_with_cuts() {
     let expected = json!({"userName": "mira", "PASSWORD": null, "unheardOf": {"x": [1, 2]}});
     assert_eq!(stored("stored-1"), expected);
     assert_eq!(stored("stored-2")["Operations"][0]["value"][0]["display"], json!(null));
+}
+
+/// Tokens in every spelling, planted at every address and in everything that a client chooses: in no
+/// stored byte, no answer, no log line and no metric.
+#[test]
+fn tokens_planted_at_every_entrance_are_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start_with(&data, &["--log", "debug"], &[]).unwrap();
+    let scim = server.add_app("boat");
+    let admin = server.admin();
+    let user = scim.post("/Users", &json!({"userName": "mira"})).id();
+    let group = scim.post("/Groups", &json!({"displayName": "Crew"})).id();
+    let operation = admin.rows("/api/v1/operations")[0]["seq"].to_string();
+    // One for each place, so that what is found tells where it came in.
+    let mut digits = 0_u64;
+    let mut planted: Vec<(String, String)> = vec![];
+    let mut plant = |place: &str, spelling: usize| {
+        digits += 1;
+        let token = format!("plg_{digits:064x}");
+        planted.push((place.to_owned(), format!("{digits:064x}")));
+        match spelling {
+            0 => token,
+            1 => token.to_uppercase(),
+            2 => token.replacen('p', "%70", 1),
+            3 => token.replacen('p', "%2570", 1),
+            _ => token.replacen("pl", "\\u0070\\u006c", 1),
+        }
+    };
+    let told = |answer: &Answer| format!("{} {:?}", answer.text, answer.headers);
+    let mut answers = vec![];
+
+    // Every address of the questions, as its source lists them.
+    let routes = include_str!("../../crates/query/src/http/mod.rs");
+    let routes: Vec<&str> =
+        routes.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(routes.len() > 30, "{routes:?}");
+    let parameters = [
+        "app",
+        "at",
+        "name",
+        "list",
+        "resource",
+        "filter",
+        "$filter",
+        "$select",
+        "question",
+        "cursor",
+        "knownAt",
+        "token",
+        "userName",
+        "plg",
+        "on",
+        "groups",
+        "requestId",
+        "errorCode",
+    ];
+    for route in &routes {
+        let filled = |app: &str, user: &str, group: &str, id: &str| {
+            route
+                .replace("{app}", app)
+                .replace("{user}", user)
+                .replace("{group}", group)
+                .replace("{id}", id)
+                .replace("{job}", app)
+                .replace("{*rest}", id)
+        };
+        let real = filled("boat", &user, &group, &operation);
+        for spelling in 0..4 {
+            let mut one = || plant(route, spelling);
+            let (token, agent, id) = (one(), one(), one());
+            let odd = filled(&token, &token, &token, &token);
+            let headers = [
+                ("user-agent", agent.as_str()),
+                ("x-request-id", id.as_str()),
+                ("client-request-id", id.as_str()),
+            ];
+            answers.push(told(&admin.send("GET", &odd, &headers, b"").unwrap()));
+            // A token that the cut at 256 bytes would leave half of.
+            let late = format!("{}{}", "a".repeat(220), one());
+            let headers = [("user-agent", late.as_str())];
+            answers.push(told(&admin.send("GET", &real, &headers, b"").unwrap()));
+        }
+        for (place, name) in parameters.iter().enumerate() {
+            let token = plant(&format!("{route}?{name}"), place % 4);
+            let value = match *name {
+                "$filter" => format!("id%20eq%20'{token}'"),
+                "question" => format!("apps/boat/users%3Fat%3D{token}"),
+                _ => token,
+            };
+            answers.push(told(&admin.get(&format!("{real}?{name}={value}"))));
+        }
+        for spelling in [0, 1, 4] {
+            let token = plant(&format!("POST {route}"), spelling);
+            for body in [
+                format!("{{\"kind\":\"ticket\",\"ref\":\"{token}\",\"url\":\"{token}\"}}"),
+                format!(
+                    "{{\"application\":\"{token}\",\"profile\":\"{token}\",\"role\":\"{token}\"}}"
+                ),
+                format!("userName,email\n{token},{token}\n"),
+                format!(
+                    "{{\"id\":\"{token}\",\"activityDateTime\":\"2026-01-01T00:00:00Z\",\
+                     \"changeId\":\"{token}\",\"sourceIdentity\":{{\"id\":\"{token}\",\
+                     \"identityType\":\"User\",\"details\":{{\"UserPrincipalName\":\"{token}\"}}}}}}"
+                ),
+            ] {
+                for path in [real.clone(), format!("{real}?name=staff"), format!("{real}?run=7")] {
+                    // An address that takes no body closes the connection, so the next takes its own.
+                    let fresh = admin.with_token(&admin.token);
+                    let answer = fresh.send("POST", &path, &[], body.as_bytes());
+                    answers.push(told(&answer.unwrap()));
+                }
+            }
+        }
+    }
+    // SCIM, where the body of a write goes into the state.
+    for spelling in 0..5 {
+        let mut one = || plant("SCIM", spelling);
+        let bodies = [
+            format!("{{\"userName\":\"{}\"}}", one()),
+            format!("{{\"userName\":\"a{spelling}\",\"title\":\"{}\"}}", one()),
+            format!("{{\"userName\":\"b{spelling}\",\"{}\":1}}", one()),
+            format!(
+                "{{\"userName\":\"c{spelling}\",\"emails\":[{{\"type\":\"{}\",\"value\":\"x\"}}]}}",
+                one()
+            ),
+        ];
+        for body in &bodies {
+            answers.push(told(&scim.send("POST", "/Users", &[], body.as_bytes()).unwrap()));
+            let path = format!("/Users/{user}");
+            let patch = format!(
+                "{{\"schemas\":[\"urn:ietf:params:scim:api:messages:2.0:PatchOp\"],\"Operations\":\
+                 [{{\"op\":\"replace\",\"value\":{body}}}]}}"
+            );
+            answers.push(told(&scim.send("PATCH", &path, &[], patch.as_bytes()).unwrap()));
+        }
+        let (agent, id, media) = (one(), one(), one());
+        let headers = [("user-agent", &*agent), ("x-request-id", &*id), ("content-type", &*media)];
+        let target = format!("/Users/{}?filter={}&x={}", one(), one(), one());
+        if !target.contains('\\') {
+            answers.push(told(&scim.send("GET", &target, &headers, b"{}").unwrap()));
+        }
+    }
+
+    let metrics = admin.get("/metrics").text;
+    let lines = server.log_lines();
+    server.stop();
+    let mut files = vec![];
+    each_file(&data, &mut |path, bytes| files.push((path.to_owned(), bytes.to_ascii_lowercase())));
+    for (place, digits) in &planted {
+        let holds = |text: &str| text.to_lowercase().contains(digits.as_str());
+        assert!(!holds(&metrics), "{place}: a metric");
+        assert!(!holds(&lines), "{place}: a log line");
+        if let Some(answer) = answers.iter().find(|answer| holds(answer)) {
+            panic!("{place}: an answer: {answer}");
+        }
+        for (path, bytes) in &files {
+            let found = bytes.windows(digits.len()).any(|at| at == digits.as_bytes());
+            assert!(!found, "{place}: {}", path.display());
+        }
+    }
+}
+
+/// A password within a text of JSON is no more stored than one outside.
+#[test]
+fn passwords_within_texts_are_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    let scim = server.add_app("boat");
+    let admin = server.admin();
+    let inner = json!({"password": PASSWORD, "shoe": 41}).to_string();
+    let texts = [
+        inner.clone(),
+        json!({"a": inner}).to_string(),
+        inner.replace("password", "Pass\\u0077ord"),
+        format!("x=1&password={PASSWORD}"),
+        format!("[{{\"path\":\"password\",\"value\":\"{PASSWORD}\"}}]"),
+    ];
+    for (place, text) in texts.iter().enumerate() {
+        let body = json!({"userName": format!("u{place}"), "title": text});
+        let id = scim.post("/Users", &body).id();
+        let operations = json!([{"op": "replace", "path": "nickName", "value": text}]);
+        assert_eq!(scim.patch(&format!("/Users/{id}"), &operations).status, 200);
+        let stored = admin.get(&format!("/api/v1/apps/boat/users/{id}")).text;
+        assert!(!stored.contains(PASSWORD), "{text}: {stored}");
+    }
+    // What only sounds like one stays.
+    let name = "Password: reset team";
+    let id = scim.post("/Groups", &json!({"displayName": name})).id();
+    let stored = admin.get(&format!("/api/v1/apps/boat/groups/{id}")).body["resource"].clone();
+    assert_eq!(stored["displayName"], name);
+    let evidence = json!({"kind": "ticket", "ref": format!("password={PASSWORD}")});
+    assert_eq!(admin.post("/api/v1/operations/4/evidence", &evidence).status, 201);
+    for row in admin.rows("/api/v1/operations") {
+        let detail = admin.get(&format!("/api/v1/operations/{}", row["seq"])).text;
+        assert!(!detail.contains(PASSWORD), "{detail}");
+    }
+    assert!(admin.get(&format!("/api/v1/operations?password={PASSWORD}")).status == 400);
+    server.stop();
+    each_file(&data, &mut |path, bytes| {
+        let found = bytes.windows(PASSWORD.len()).any(|at| at == PASSWORD.as_bytes());
+        assert!(!found, "{}", path.display());
+    });
+}
+
+/// An upstream may repeat its own token, and the password that it got.
+#[test]
+fn what_an_upstream_repeats_is_neither_stored_nor_handed_on() {
+    const TOKEN: &str = "upstream-token-Qx7";
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let upstream = Answering::start(|asked| {
+        let given = asked.header("authorization").to_owned();
+        assert!(given.ends_with(TOKEN), "{given}");
+        let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+        let escaped = given.replace('u', "%75");
+        match asked.method.as_str() {
+            "POST" if body["userName"] == "weak" => {
+                let detail = format!("{given}: the password {} is too weak", body["password"]);
+                (400, json!({"detail": detail, "scimType": "invalidValue"}).to_string())
+            }
+            "POST" => (
+                201,
+                json!({"id": "u-1", "userName": body["userName"], "title": given,
+                "nickName": body["password"], "displayName": escaped})
+                .to_string(),
+            ),
+            _ => (200, json!({"id": "u-1", "userName": "mira", "title": escaped}).to_string()),
+        }
+    });
+    let server = Server::start_with(&data, &["--log", "debug"], &[]).unwrap();
+    let file = folder.path().join("data").join("boat.token");
+    fs::write(&file, TOKEN).unwrap();
+    let added = server.admin().post(
+        "/api/v1/apps",
+        &json!({"application": "boat", "upstream": {"url": upstream.url, "tokenFile": file}}),
+    );
+    let text = |name: &str| added.body[name].as_str().unwrap().to_owned();
+    let scim = Client::new(&text("tenantUrl"), &text("secretToken"));
+    let schema = "urn:ietf:params:scim:schemas:core:2.0:User";
+    let person = |name: &str| json!({"schemas": [schema], "userName": name, "password": PASSWORD});
+    let mut answers = vec![];
+    for name in ["mira", "weak"] {
+        answers.push(scim.post("/Users", &person(name)).text);
+    }
+    answers.push(scim.get("/Users/u-1").text);
+    // A password that is the name too is none: what was made is on record.
+    let same = json!({"schemas": [schema], "userName": "ole.berg", "password": "ole.berg"});
+    assert_eq!(scim.post("/Users", &same).body["userName"], "ole.berg");
+    let admin = server.admin();
+    for row in admin.rows("/api/v1/operations") {
+        answers.push(admin.get(&format!("/api/v1/operations/{}", row["seq"])).text);
+    }
+    answers.push(admin.get("/api/v1/apps/boat/users/u-1").text);
+    answers.push(server.log_lines());
+    for answer in &answers {
+        assert!(!answer.contains(TOKEN) && !answer.contains(PASSWORD), "{answer}");
+        assert!(!answer.contains("%75pstream"), "{answer}");
+    }
+    server.stop();
+    each_file(&data, &mut |path, bytes| {
+        if path == file {
+            return;
+        }
+        for secret in [TOKEN, PASSWORD, &TOKEN[1..]] {
+            let found = bytes.windows(secret.len()).any(|at| at == secret.as_bytes());
+            assert!(!found, "{} holds {secret}", path.display());
+        }
+    });
 }
 
 fn each_file(folder: &Path, visit: &mut dyn FnMut(&Path, &[u8])) {

@@ -20,7 +20,7 @@ pub struct InProcess {
     pub server: Server,
     pub clock: Clock,
     router: Router,
-    admin_token: String,
+    pub admin_token: String,
 }
 
 /// An answer of a server in this process.

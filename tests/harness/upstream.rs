@@ -185,3 +185,73 @@ fn pump(mut from: TcpStream, mut to: TcpStream, may: impl Fn() -> bool) {
     let _ = from.shutdown(Shutdown::Both);
     let _ = to.shutdown(Shutdown::Both);
 }
+
+/// A request that an [`Answering`] server got.
+pub struct Asked {
+    pub method: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Asked {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(one, _)| one.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value)
+    }
+}
+
+/// A server that answers what a test wants, one request after the other.
+pub struct Answering {
+    /// Its address.
+    pub url: String,
+}
+
+impl Answering {
+    /// `answer` gives the status and the body, which is JSON.
+    pub fn start(mut answer: impl FnMut(&Asked) -> (u16, String) + Send + 'static) -> Answering {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let Ok(mut client) = client else { return };
+                let Some(asked) = asked(&mut client) else { continue };
+                let (status, body) = answer(&asked);
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-type: application/scim+json\r\n\
+                     content-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
+                let _ = client.write_all(head.as_bytes()).and(client.write_all(body.as_bytes()));
+            }
+        });
+        Answering { url }
+    }
+}
+
+/// Reads one request of HTTP/1.1.
+fn asked(client: &mut TcpStream) -> Option<Asked> {
+    let mut bytes = vec![];
+    let end = loop {
+        let mut buffer = [0; 4 << 10];
+        let count = client.read(&mut buffer).ok().filter(|count| *count > 0)?;
+        bytes.extend_from_slice(&buffer[..count]);
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end;
+        }
+    };
+    let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
+    let mut lines = head.split("\r\n");
+    let mut first = lines.next()?.split(' ');
+    let method = first.next()?.to_owned();
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let headers: Vec<_> =
+        headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let mut body = bytes.split_off(end + 4);
+    let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length: usize = length.map_or(0, |(_, length)| length.parse().unwrap());
+    let have = body.len();
+    body.resize(length, 0);
+    client.read_exact(&mut body[have..]).ok()?;
+    Some(Asked { method, headers, body })
+}

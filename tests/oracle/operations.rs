@@ -114,6 +114,16 @@ fn reason(event: &Event) -> Option<&str> {
     })
 }
 
+/// The id and the name of whoever bears the name that a refused create asked for.
+fn name_holder(known: &Known<'_>, event: &Event) -> (Value, Value) {
+    let operation = operation_of(event).expect("a request");
+    let holder = operation.touches.first().filter(|_| operation.status == 409);
+    let Some(holder) = holder else { return (Value::Null, Value::Null) };
+    let told = identity(known, event.header.application, *holder, event.seq as usize + 1);
+    let name = if told["userName"].is_null() { "displayName" } else { "userName" };
+    (told["userId"].clone(), told[name].clone())
+}
+
 fn scim_type(operation: &Operation) -> Option<&'static str> {
     let code = usize::from(operation.scim_type);
     (code > 0).then(|| SCIM_TYPES[code])
@@ -352,6 +362,9 @@ pub fn failing(known: &Known<'_>, asked: &Asked) -> Expected {
         row.insert("httpStatus".into(), operation.status.into());
         row.insert("scimType".into(), scim_type(operation).into());
         row.insert("reason".into(), reason(last).into());
+        let (id, name) = name_holder(known, last);
+        row.insert("holderId".into(), id);
+        row.insert("holderName".into(), name);
         row.insert("failures".into(), failures.into());
         rows.push((last.seq, row.into()));
     }

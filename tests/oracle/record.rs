@@ -1,6 +1,6 @@
 //! What people did with the record: what they added to it, and what they asked.
 
-use event::{Access, Content, Event, Fact, Seq};
+use event::{Access, Application, Content, Event, Fact, Seq};
 use serde_json::{Map, Value, json};
 
 use super::imports::imported_of;
@@ -70,7 +70,13 @@ pub fn accesses(known: &Known<'_>, asked: &Asked) -> Expected {
         let origin = origin.expect("somebody asked");
         let credential = origin.credential.to_string();
         let is_by = asked.credential.as_ref().is_none_or(|wanted| *wanted == credential);
-        if wanted.is_some_and(|wanted| wanted != application) || !is_by {
+        let is_shown = |wanted: Application| {
+            let was_there = known.events()[..event.seq as usize].iter().any(|event| {
+                matches!(&event.header.fact, Fact::ApplicationAdded(added) if added.number == wanted)
+            });
+            wanted == application || (access.all_applications && was_there)
+        };
+        if !wanted.is_none_or(is_shown) || !is_by {
             continue;
         }
         let role = known.events().iter().find_map(|event| match &event.header.fact {
@@ -83,6 +89,7 @@ pub fn accesses(known: &Known<'_>, asked: &Asked) -> Expected {
             "seq": event.seq,
             "recordedAt": known.time(event.seq),
             "application": slug,
+            "allApplications": access.all_applications,
             "actorId": credential,
             "role": role.map(|role| role.name()),
             "route": access.route,

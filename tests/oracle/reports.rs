@@ -180,6 +180,7 @@ pub fn leavers_of(known: &Known<'_>, asked: &Asked, list: &[Termination]) -> Opt
             continue;
         }
         let mut is_anywhere = false;
+        let latest = asked.to.map_or(known.now, |to| to.min(known.now));
         for application in known.applications(asked.app) {
             // The active stays of all accounts of the person, up to the end of the stretch.
             let mut stays = vec![];
@@ -242,7 +243,12 @@ pub fn leavers_of(known: &Known<'_>, asked: &Asked, list: &[Termination]) -> Opt
                 "how": how,
                 "lagSeconds": lag,
                 "limitSeconds": limit,
-                "within": lag.is_some_and(|lag| lag <= limit),
+                "within": match lag {
+                    Some(lag) => Some(lag <= limit),
+                    // There is time left to switch it off.
+                    None if left.at.0 + limit * 1_000_000 > latest.0 => None,
+                    None => Some(false),
+                },
                 "remainingGroups": remaining(known, application, number, end),
                 "reactivatedAt": back.as_ref().map(|back| known.time(back.seq)),
             "reactivatedSeq": back.map(|back| back.seq),

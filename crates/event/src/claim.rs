@@ -135,6 +135,9 @@ pub struct Access {
     pub saw_seq: Option<Seq>,
     /// The person or resource that was asked about.
     pub number: Number,
+    /// Whether all applications that the log had by then were asked about. Otherwise it was the event's
+    /// own application, and none where that is the recorder.
+    pub all_applications: bool,
 }
 
 /// Somebody said why an operation was right: a ticket, an approval. What it says is a part,

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use event::secret;
 use scim::{Mutability, Registry};
 use serde_json::Value;
 
@@ -25,10 +26,6 @@ const SECRET_PARAMETERS: [&str; 5] = ["token", "secret", "authorization", "apike
 /// How members' display names are spelled by clients, in lower case.
 const MEMBER_NAMES: [&str; 2] = ["display", "displayname"];
 
-/// What our tokens begin with, and how many hexadecimal digits follow.
-const TOKEN_PREFIX: &[u8] = b"plg_";
-const TOKEN_DIGITS: usize = 64;
-
 impl Secrets {
     /// Every attribute of these schemas that is never given out.
     pub(crate) fn of(registry: &Registry) -> Secrets {
@@ -44,6 +41,11 @@ impl Secrets {
         let mut marks: Vec<String> = names.iter().map(|name| squashed(name)).collect();
         marks.extend([PASSWORD, MEMBER].map(str::to_owned));
         Secrets { names, marks }
+    }
+
+    /// The names of these attributes.
+    pub(crate) fn attribute_names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
     }
 
     /// Whether there may be anything to cut in a text of JSON: whether it contains a word that says
@@ -150,7 +152,8 @@ impl Scanner<'_> {
                 // JSON within a text, say: what it holds cannot be told from here.
                 let is_opaque = text.contains(['{', '"', ':', '=']);
                 let names_member = of_members && is_member_name(&text);
-                if is_opaque && (names_member || self.secrets.names(&text)) {
+                let names = |text: &str| self.secrets.names(text);
+                if is_opaque && (names_member || names(&text) || names(&secret::plain(&text))) {
                     self.cuts.push((from..self.at, b"null".to_vec()));
                 }
             }
@@ -327,49 +330,57 @@ fn cut_quoted(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The text with `null` for everything of the shape of our tokens.
-pub(crate) fn cut_tokens(text: &str) -> Cow<'_, str> {
-    let mut out = String::new();
-    let mut from = 0;
-    while let Some(place) = find_token(&text.as_bytes()[from..]) {
-        out.push_str(&text[from..from + place.start]);
-        out.push_str("null");
-        from += place.end;
+/// A shorter secret of a request is not looked for in what is answered to it.
+const SECRET_BYTES_MIN: usize = 4;
+
+/// The secrets that a request's body gives, such as a password, so that they can be kept out of what
+/// an upstream answers. One that the body shows elsewhere too, as a userName say, is none.
+pub(crate) fn secrets_of(body: &Value, secrets: &Secrets) -> Vec<String> {
+    let (mut hidden, mut shown) = (vec![], vec![]);
+    sort_texts(body, false, secrets, &mut hidden, &mut shown);
+    hidden.retain(|secret: &String| {
+        secret.len() >= SECRET_BYTES_MIN && !shown.iter().any(|text| text.contains(secret.as_str()))
+    });
+    hidden
+}
+
+/// Tells the texts of secret attributes from all others.
+fn sort_texts<'a>(
+    value: &'a Value,
+    is_secret: bool,
+    secrets: &Secrets,
+    hidden: &mut Vec<String>,
+    shown: &mut Vec<&'a str>,
+) {
+    match value {
+        Value::String(text) if is_secret => hidden.push(text.clone()),
+        Value::String(text) => shown.push(text),
+        Value::Array(items) => {
+            items.iter().for_each(|item| sort_texts(item, is_secret, secrets, hidden, shown));
+        }
+        Value::Object(members) => {
+            let path = members.iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("path"));
+            let path = path.and_then(|(_, path)| path.as_str()).unwrap_or_default();
+            for (name, value) in members {
+                let is_value = name.trim().eq_ignore_ascii_case("value");
+                let named = secrets.names(name) || (is_value && secrets.names(path));
+                sort_texts(value, is_secret || named, secrets, hidden, shown);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-    if from == 0 { Cow::Borrowed(text) } else { Cow::Owned(out + &text[from..]) }
 }
 
-/// Whether some bytes hold others.
-pub(crate) fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
-    let Some(first) = wanted.first() else { return false };
-    // Most places differ in the first byte already.
-    bytes.windows(wanted.len()).any(|at| at[0] == *first && at == wanted)
-}
-
-/// Whether a text holds something of the shape of our tokens.
-pub(crate) fn holds_token(text: &str) -> bool {
-    find_token(text.as_bytes()).is_some()
-}
-
-/// Whether any text of a JSON value does.
+/// Whether any text of a JSON value holds a token of ours.
 pub(crate) fn json_holds_token(value: &Value) -> bool {
     match value {
-        Value::String(text) => holds_token(text),
+        Value::String(text) => secret::holds_token(text),
         Value::Array(items) => items.iter().any(json_holds_token),
         Value::Object(object) => {
-            object.iter().any(|(name, value)| holds_token(name) || json_holds_token(value))
+            object.iter().any(|(name, value)| secret::holds_token(name) || json_holds_token(value))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
-}
-
-fn find_token(bytes: &[u8]) -> Option<Range<usize>> {
-    let length = TOKEN_PREFIX.len() + TOKEN_DIGITS;
-    let place = bytes.windows(length).position(|window| {
-        let (prefix, digits) = window.split_at(TOKEN_PREFIX.len());
-        prefix.eq_ignore_ascii_case(TOKEN_PREFIX) && digits.iter().all(u8::is_ascii_hexdigit)
-    })?;
-    Some(place..place + length)
 }
 
 /// Path and query with their cuts, at most `bytes_max` long. `presented` are the tokens that the
@@ -384,7 +395,7 @@ pub(crate) fn cut_target(
         None => (target, None),
         Some((path, query)) => (path, Some(query)),
     };
-    let mut out = cut_piece(path, presented).into_owned();
+    let mut out = secret::cut(path, presented).into_owned();
     if let Some(query) = query {
         out.push('?');
         for (index, parameters) in query.split('&').enumerate() {
@@ -405,16 +416,6 @@ pub(crate) fn cut_target(
     out
 }
 
-/// A piece of an address without tokens, be they written plainly or with escapes.
-fn cut_piece<'a>(piece: &'a str, presented: &[String]) -> Cow<'a, str> {
-    let plain = percent_decode(piece);
-    let mut cut = cut_tokens(&plain).into_owned();
-    for token in presented.iter().filter(|token| !token.is_empty()) {
-        cut = cut.replace(token, "null");
-    }
-    if cut == plain { Cow::Borrowed(piece) } else { Cow::Owned(percent_encode(&cut)) }
-}
-
 fn cut_parameter<'a>(parameter: &'a str, secrets: &Secrets, presented: &[String]) -> Cow<'a, str> {
     let (name, value) = match parameter.split_once('=') {
         Some((name, value)) => (name, value),
@@ -425,9 +426,9 @@ fn cut_parameter<'a>(parameter: &'a str, secrets: &Secrets, presented: &[String]
         || words(&plain_name).any(|word| SECRET_PARAMETERS.contains(&word.as_str()))
         || secrets.names(&plain_value);
     if is_secret && !value.is_empty() {
-        return Cow::Owned(format!("{}=null", cut_piece(name, presented)));
+        return Cow::Owned(format!("{}=null", secret::cut(name, presented)));
     }
-    cut_piece(parameter, presented)
+    secret::cut(parameter, presented)
 }
 
 /// `%XX` and `+` of a query as the text they stand for; what is no UTF-8 becomes U+FFFD.
@@ -542,6 +543,7 @@ mod tests {
             r#"{"path":"urn:x:1:api_key","value":"hunter2"}"#,
             r#"{"urn:x:1:Api_Key":"hunter2","newPassword":"hunter2","pass_word":"hunter2"}"#,
             r#"{"op":"replace","value":"{\"password\":\"hunter2\"}"}"#,
+            r#"{"op":"replace","value":"{\"pass\\u0077ord\":\"hunter2\"}"}"#,
             r#"[{"name":"password","value":"hunter2"}]"#,
             r#"{"op":"password","value":"hunter2"}"#,
         ] {
@@ -559,14 +561,29 @@ mod tests {
         let escaped = token.replace('p', "%70");
         let target = |text: &str| cut_target(text, &secrets(), &["Presented".into()], 200);
         assert_eq!(target(&format!("/Users/{token}")), "/Users/null");
-        assert!(!target(&format!("/Users/{escaped}?x=1")).contains("0a0a"));
+        assert_eq!(target(&format!("/Users/{escaped}?x=1")), "/Users/null?x=1");
+        let twice = escaped.replace('%', "%25");
+        assert_eq!(target(&format!("/Users/{twice}?x={twice}")), "/Users/null?x=null");
         assert!(!target(&format!("/Users?filter=userName eq \"{token}\"")).contains("0a0a"));
         assert_eq!(target("/Users/Presented"), "/Users/null");
-        assert_eq!(cut_tokens(&format!("a {token} b {token}")), "a null b null");
-        assert!(matches!(cut_tokens("plg_0123"), Cow::Borrowed("plg_0123")));
         assert!(json_holds_token(&serde_json::json!({"a": [{"b": token}]})));
         assert!(json_holds_token(&serde_json::json!({ token: 1 })));
         assert!(!json_holds_token(&serde_json::json!({"a": "plg_"})));
+    }
+
+    #[test]
+    fn a_request_tells_its_secrets() {
+        let check = |body: Value, expected: &[&str]| {
+            assert_eq!(secrets_of(&body, &secrets()), expected, "{body}");
+        };
+        check(serde_json::json!({"userName": "mira", "password": "hunter2"}), &["hunter2"]);
+        check(serde_json::json!({"userName": "mira", "password": "mira"}), &[]);
+        check(serde_json::json!({"userName": "mira@x.example", "PassWord": "mira"}), &[]);
+        check(serde_json::json!({"password": "abc"}), &[]);
+        let patch = serde_json::json!({"Operations": [
+            {"op": "replace", "path": "password", "value": "hunter2"},
+            {"op": "add", "value": {"Password": ["hunter3"], "title": "x"}}]});
+        check(patch, &["hunter2", "hunter3"]);
     }
 
     #[test]

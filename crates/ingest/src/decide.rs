@@ -20,15 +20,19 @@ use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::http::clock_refusal;
 use crate::members::MemberChanges;
-use crate::numbers::{Numbers, Said};
+use crate::numbers::{Names, Numbers};
 use crate::outcome::{Body, Outcome, Reply, Stop, Written};
 use crate::read::no_such;
 use crate::render::etag;
 
 mod elsewhere;
 mod members;
+mod whom;
 
-pub(crate) use elsewhere::{Seen, assume, take_over};
+pub(crate) use elsewhere::{Seen, assume, refused, take_over};
+
+/// RFC 7644 §3.12: a name is taken.
+const CONFLICT: u16 = 409;
 
 /// A parsed write.
 pub(crate) struct Write {
@@ -52,7 +56,7 @@ pub(crate) enum Intent {
     /// DELETE
     Delete { id: String },
     /// It was refused before it came here; what remains is to find out whom it concerned.
-    Refused { error: ScimError, id: Option<String>, user_name: Option<String> },
+    Refused { error: ScimError, id: Option<String>, names: Names },
 }
 
 /// A resource that is to be created. All that follows from the request alone was made of it in the
@@ -120,6 +124,7 @@ pub(crate) fn decide(
         conditions,
         selection,
         numbers,
+        holders: vec![],
         decided_elsewhere: false,
     };
     let decided = match stamp.clock_fault {
@@ -140,6 +145,12 @@ impl Deciding<'_> {
                 // members of a refused write are not: nothing of it happened.
                 let mentions = self.numbers.mentions.into_iter();
                 outcome.changes = mentions.filter(|part| part.subject == number).collect();
+                if outcome.reply.status == CONFLICT {
+                    outcome.touches = self.holders;
+                    outcome.touches.retain(|holder| *holder != number);
+                    outcome.touches.sort_unstable();
+                    outcome.touches.dedup();
+                }
                 Ok(outcome)
             }
             Err(Stop::Failed(error)) => Err(error),
@@ -165,6 +176,8 @@ struct Deciding<'a> {
     conditions: Conditions,
     selection: Selection,
     numbers: Numbers<'a>,
+    /// Who bears the name that a refused create asked for.
+    holders: Vec<Number>,
     /// It happened at an upstream: what may be and what may not was decided there.
     decided_elsewhere: bool,
 }
@@ -192,8 +205,8 @@ impl Deciding<'_> {
             Intent::Replace { id, resource } => self.replace(&id, resource),
             Intent::Patch { id, operations } => self.patch(&id, &operations),
             Intent::Delete { id } => self.delete(&id),
-            Intent::Refused { error, id, user_name } => self
-                .whom(id.as_deref(), user_name.as_deref())
+            Intent::Refused { error, id, names } => self
+                .whom(id.as_deref(), &names)
                 .and_then(|number| Err(Stop::Refused(error, number))),
         }
     }
@@ -205,7 +218,10 @@ impl Deciding<'_> {
             if let Some(holder) = taken.first() {
                 return match self.left_behind(*holder, &new.state)? {
                     Some(target) => self.reactivate(target, new.state, new.flags),
-                    None => Err(Stop::Refused(taken_error(), *holder)),
+                    None => {
+                        let number = self.meant_for(&self.names_of(&new.state))?;
+                        Err(Stop::Refused(taken_error(), number))
+                    }
                 };
             }
         }
@@ -431,30 +447,8 @@ impl Deciding<'_> {
 
     /// Refuses a write that was not looked at, and says whom it concerned.
     fn refuse(&mut self, intent: Intent, error: ScimError) -> Result<Outcome, Stop> {
-        let id = match &intent {
-            Intent::Create(_) => None,
-            Intent::Replace { id, .. } | Intent::Patch { id, .. } | Intent::Delete { id } => {
-                Some(id.as_str())
-            }
-            Intent::Refused { id, .. } => id.as_deref(),
-        };
-        let number = self.whom(id, None)?;
+        let number = self.whom_of(&intent)?;
         Err(Stop::Refused(error, number))
-    }
-
-    /// Whom a refused request concerned.
-    fn whom(&mut self, id: Option<&str>, user_name: Option<&str>) -> Result<Number, Stop> {
-        if let Some(id) = id {
-            let number = self.view.number_of_id(self.context.application, self.stored_type, id)?;
-            return Ok(number.unwrap_or(Number::NOBODY));
-        }
-        match user_name {
-            None => Ok(Number::NOBODY),
-            Some(name) => match self.holders(Attribute::UserName, name)?.first() {
-                Some(holder) => Ok(*holder),
-                None => Ok(self.numbers.mention(Attribute::UserName, name, &Said::default())?),
-            },
-        }
     }
 
     fn holders(&self, attribute: Attribute, value: &str) -> Result<Vec<Number>, ProjectorError> {
@@ -463,7 +457,7 @@ impl Deciding<'_> {
     }
 
     fn check_group_name(
-        &self,
+        &mut self,
         attributes: &Map<String, Value>,
         own: Option<Number>,
     ) -> Result<(), Stop> {
@@ -473,35 +467,15 @@ impl Deciding<'_> {
         }
         let Some(name) = text(attributes, Attribute::DisplayName) else { return Ok(()) };
         let holders = self.holders(Attribute::DisplayName, name)?;
-        match holders.into_iter().find(|holder| Some(*holder) != own) {
-            None => Ok(()),
-            Some(holder) => {
-                let detail = "displayName is taken by another group of this application";
-                Err(Stop::Refused(ScimError::uniqueness(detail), own.unwrap_or(holder)))
-            }
+        if holders.iter().all(|holder| Some(*holder) == own) {
+            return Ok(());
         }
-    }
-
-    /// A create takes over the number of an earlier mention, while no resource has had it.
-    fn number_for(&mut self, attributes: &Map<String, Value>) -> Result<Number, ProjectorError> {
-        for attribute in [Attribute::UserName, Attribute::ExternalId, Attribute::DisplayName] {
-            if attribute == Attribute::DisplayName && self.stored_type != ResourceType::GROUP {
-                continue; // two people may have one name
-            }
-            if let Some(value) = text(attributes, attribute)
-                && let Some(number) = self.numbers.unborn(attribute, value)?
-            {
-                return Ok(number);
-            }
-        }
-        for email in attributes.get("emails").and_then(Value::as_array).into_iter().flatten() {
-            if let Some(value) = email.get("value").and_then(Value::as_str)
-                && let Some(number) = self.numbers.unborn(Attribute::Email, value)?
-            {
-                return Ok(number);
-            }
-        }
-        Ok(self.numbers.fresh())
+        let number = match own {
+            Some(own) => own,
+            None => self.meant_for(&self.names_of(attributes))?,
+        };
+        let detail = "displayName is taken by another group of this application";
+        Err(Stop::Refused(ScimError::uniqueness(detail), number))
     }
 
     fn target(&self, id: &str) -> Result<Target, Stop> {

@@ -10,14 +10,13 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use event::{Attribute, Flag, FlagKind, Number, ResourceType, Seq, Stopwatch, Timestamp};
+use event::{Attribute, Flag, FlagKind, Number, ResourceType, Seq, Stopwatch, Timestamp, secret};
 use projector::{View, folded};
 use scim::{CursorKey, Filter, Projection, ScimError, ScimType, SearchRequest, Sort, SortKey};
 use serde_json::Value;
 use store::key::Set;
 
 use crate::context::Context;
-use crate::cuts::holds_token;
 use crate::list::cursor::{Candidate, Cursor, Next};
 use crate::list::plan::{Index, Plan};
 use crate::members::terms;
@@ -156,7 +155,7 @@ impl Query<'_> {
 
     fn filter(&self) -> Result<Option<Filter>, Stop> {
         let Some(text) = &self.request.filter else { return Ok(None) };
-        if holds_token(text) {
+        if secret::holds_token(text) {
             // A lookup that finds nobody mentions its literal, and a token is no mention.
             return Err(ScimError::invalid_filter("the filter holds a secret token").into());
         }

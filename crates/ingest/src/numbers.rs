@@ -6,6 +6,7 @@
 
 use event::{Attribute, Changes, Content, Mention, Number, Part, Path, ResourceType, ValueChange};
 use projector::{ProjectorError, View, folded};
+use serde_json::{Map, Value};
 
 use crate::context::Context;
 use crate::list::Missed;
@@ -37,6 +38,41 @@ pub(crate) struct Said<'a> {
     pub resource_type: ResourceType,
     /// The name for people.
     pub display: Option<&'a str>,
+}
+
+/// What a create calls whom it is for. Longer names than can be looked up are passed over.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Names {
+    /// The userName of a person, the displayName of a group.
+    pub name: Option<(Attribute, String)>,
+    /// The client's own name for them.
+    pub external_id: Option<String>,
+}
+
+impl Names {
+    const BYTES_MAX: usize = 1 << 10;
+
+    /// The names in a body, well-formed or not.
+    pub(crate) fn of(stored_type: ResourceType, body: &Value) -> Names {
+        body.as_object().map(|body| Names::of_members(stored_type, body)).unwrap_or_default()
+    }
+
+    /// The names among the attributes of a resource.
+    pub(crate) fn of_members(stored_type: ResourceType, members: &Map<String, Value>) -> Names {
+        let text = |attribute: Attribute| {
+            let mut all = members.iter();
+            let (_, value) = all.find(|(name, _)| name.eq_ignore_ascii_case(attribute.name()))?;
+            let fits = |text: &&str| (1..=Names::BYTES_MAX).contains(&text.len());
+            value.as_str().filter(fits).map(str::to_owned)
+        };
+        let named_by = match stored_type {
+            ResourceType::USER => Some(Attribute::UserName),
+            ResourceType::GROUP => Some(Attribute::DisplayName),
+            _ => None,
+        };
+        let name = named_by.and_then(|attribute| Some((attribute, text(attribute)?)));
+        Names { name, external_id: text(Attribute::ExternalId) }
+    }
 }
 
 fn display_change(display: &str) -> ValueChange {
@@ -125,6 +161,30 @@ impl<'a> Numbers<'a> {
         }
     }
 
+    /// The number of whoever is called by all of these names without having a resource, the surest name
+    /// first; nobody without any name. Those by which they are not known yet are mentioned.
+    pub(crate) fn mention_all(
+        &mut self,
+        names: &[(Attribute, &str)],
+    ) -> Result<Number, ProjectorError> {
+        let mut number = None;
+        for (attribute, value) in names {
+            if number.is_none() {
+                number = self.unborn(*attribute, value)?;
+            }
+        }
+        if names.is_empty() {
+            return Ok(Number::NOBODY);
+        }
+        let number = number.unwrap_or_else(|| self.fresh());
+        for (attribute, value) in names {
+            if self.unborn(*attribute, value)? != Some(number) {
+                self.push(number, *attribute, value, &Said::default());
+            }
+        }
+        Ok(number)
+    }
+
     /// The number of whoever is called so without having a resource; a new one at the first mention,
     /// and after the resource that was mentioned so has come and gone. `said` is what
     /// else the client tells of them.
@@ -137,14 +197,18 @@ impl<'a> Numbers<'a> {
         if let Some(number) = self.unborn(attribute, value)? {
             return Ok(number);
         }
-        let folded = folded(attribute, value);
         let number = self.fresh();
+        self.push(number, attribute, value, said);
+        Ok(number)
+    }
+
+    fn push(&mut self, number: Number, attribute: Attribute, value: &str, said: &Said<'_>) {
+        let folded = folded(attribute, value);
         let resource_type = said.resource_type;
         let mention = Mention { attribute, value: value.to_owned(), folded, resource_type };
         let values = said.display.map(display_change).into_iter().collect();
         let changes = Changes { mention: Some(mention), values, ..Changes::default() };
         self.mentions.push(Part { subject: number, content: Content::Changes(changes) });
-        Ok(number)
     }
 }
 

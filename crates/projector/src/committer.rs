@@ -23,7 +23,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use event::codec::{decode, decode_header, encode};
-use event::{Application, Clock, Event, Fact, Header, Seq, Stopwatch, Timestamp};
+use event::{Application, Clock, Event, Fact, Header, Seq, Stopwatch, Timestamp, secret};
 use store::{RowChanges, Snapshot, Store, StoreError, with_causes};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -31,6 +31,7 @@ use crate::clock_guard::ClockGuard;
 use crate::command::{Command, Decision, Draft, Durability, Pending, Stamp};
 use crate::error::ProjectorError;
 use crate::fold::{FOLD_VERSION, fold};
+use crate::gate::Gate;
 use crate::overlay::Overlay;
 use crate::queue::Queue;
 use crate::strangers::Strangers;
@@ -111,6 +112,7 @@ struct Shared {
     disk_free_bytes: AtomicU64,
     /// Counts the batches that configured something.
     configurations: AtomicU64,
+    gate: Gate,
     commands_max: usize,
     /// How many commands each application may still have queued. Bounded by their number.
     permits: Mutex<BTreeMap<Application, Arc<Semaphore>>>,
@@ -167,6 +169,7 @@ impl Committer {
             poisoned: AtomicBool::new(false),
             disk_free_bytes: AtomicU64::new(store.disk_free_bytes()?),
             configurations: AtomicU64::new(0),
+            gate: Gate::default(),
             commands_max: options.commands_max,
             permits: Mutex::default(),
             strangers: Strangers::default(),
@@ -258,6 +261,11 @@ impl Committer {
     /// that was taken after this was asked holds as long as the answer stays the same.
     pub fn configuration(&self) -> u64 {
         self.handle.shared.configurations.load(Ordering::SeqCst)
+    }
+
+    /// What keeps secrets out of the log.
+    pub fn gate(&self) -> &Gate {
+        &self.handle.shared.gate
     }
 
     /// The store behind it, for reading.
@@ -406,7 +414,8 @@ impl Writer {
             let Some(mut command) = queue.pop() else { break };
             commands += 1;
             let stamp = self.stamp(events.len());
-            let taken = take(command.as_mut(), stamp, &mut overlay, &mut spent);
+            let gate = &self.shared.gate;
+            let taken = take(command.as_mut(), stamp, gate, &mut overlay, &mut spent);
             let now = batch.elapsed();
             queue.spend(command.application(), now - taken_after);
             taken_after = now;
@@ -695,12 +704,14 @@ impl Spent {
 fn take(
     command: &mut dyn Command,
     stamp: Stamp,
+    gate: &Gate,
     rows: &mut Overlay<'_>,
     spent: &mut Spent,
 ) -> Result<Taken, Untaken> {
     let watch = Stopwatch::start();
     let decided = catch_unwind(AssertUnwindSafe(|| command.decide(&View::new(rows), stamp)));
-    let drafts = decided.map_err(|_| Untaken::Panicked)?.map_err(Untaken::Undecided)?;
+    let mut drafts = decided.map_err(|_| Untaken::Panicked)?.map_err(Untaken::Undecided)?;
+    drafts.iter_mut().for_each(|draft| gate.pass(draft));
     let is_daily = |fact: &Fact| match fact {
         Fact::Operation(_)
         | Fact::Intent(_)
@@ -731,6 +742,10 @@ fn take(
         let seq = event.seq;
         let encoded = encode(event)
             .map_err(|source| Untaken::Undecided(ProjectorError::Event { seq, source }))?;
+        // The gate looks at every text that it knows of; a text that it does not is a defect.
+        if secret::stands_in(&encoded, &[]) {
+            return Err(Untaken::Undecided(ProjectorError::Secret { seq }));
+        }
         events.push((seq, encoded));
     }
     let encoded_after = watch.elapsed();

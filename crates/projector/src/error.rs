@@ -62,6 +62,12 @@ pub enum ProjectorError {
         #[source]
         source: Box<ProjectorError>,
     },
+    /// An event would hold a secret token where nobody thought of one.
+    #[error("event {seq} would hold a secret token, and is not stored")]
+    Secret {
+        /// The place that it would have had.
+        seq: Seq,
+    },
     /// The rows claim events that the log does not have.
     #[error(
         "the log is damaged: its rows were made of {rows} events, and it ends after {log}. \
@@ -91,6 +97,7 @@ impl ProjectorError {
             | ProjectorError::Thread(_)
             | ProjectorError::Event { .. }
             | ProjectorError::Scrub { .. }
+            | ProjectorError::Secret { .. }
             | ProjectorError::RowsAhead { .. } => false,
         }
     }

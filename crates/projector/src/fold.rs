@@ -43,6 +43,19 @@ pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError>
     if rows.get(&second)?.is_none() {
         rows.put(second, event.seq.to_be_bytes().to_vec());
     }
+    let application = event.header.application;
+    let is_indexed = matches!(
+        event.header.fact,
+        Fact::Operation(_)
+            | Fact::Intent(_)
+            | Fact::Observation(_)
+            | Fact::Unauthenticated(_)
+            | Fact::Imported(_)
+            | Fact::Access(_)
+    );
+    if application != Application::RECORDER && !is_indexed {
+        rows.put(key::change(application, event.seq), vec![]);
+    }
     match &event.header.fact {
         Fact::Operation(operation) => fold_operation(rows, event, operation)?,
         Fact::Intent(_) => {
@@ -73,12 +86,12 @@ pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError>
             fold_changes(rows, event, (entry.number, entry.resource_type))?;
         }
         Fact::ImportBatch(batch) => claim::fold_import(rows, event, batch)?,
-        Fact::Access(_) => asked::fold_access(rows, event),
+        Fact::Access(access) => asked::fold_access(rows, event, access),
         Fact::EvidenceAdded(added) => {
             rows.put(key::evidence(added.operation, event.seq), vec![]);
         }
         Fact::ReferenceListAdded(added) => {
-            rows.put(key::reference_list(&added.name, event.seq), row::encode_number(added.rows));
+            asked::fold_reference_list(rows, event, added);
         }
     }
     Ok(())

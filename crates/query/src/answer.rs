@@ -1,8 +1,8 @@
 //! The envelope of every answer: what was asked, what the answer stands on, how complete it is.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
-use event::{Application, Number};
+use axum::{Extension, Json};
+use event::{Application, Number, Seq, secret};
 use serde_json::{Map, Value, json};
 
 use crate::coverage::Coverage;
@@ -14,21 +14,33 @@ pub(crate) struct Answer {
     body: Map<String, Value>,
     rows: u64,
     about: Option<(Application, Number)>,
+    size: Seq,
+}
+
+/// What an export has to know of a page and the page itself does not say to everybody.
+#[derive(Clone, Copy)]
+pub(crate) struct PageOf {
+    /// Whom or what it is about.
+    pub(crate) about: Option<(Application, Number)>,
+    /// How many events there were.
+    pub(crate) size: Seq,
 }
 
 impl Answer {
     /// An answer with its envelope, without rows yet.
     pub(crate) fn new(record: &Record<'_>, stand: &Stand, coverage: &Coverage) -> Answer {
         let mut body = Map::new();
-        body.insert("query".into(), stand.question.clone().into());
+        body.insert("query".into(), repeated(&stand.question).into());
         body.insert("generatedAt".into(), record.now.to_string().into());
-        body.insert("atSeq".into(), stand.at_seq.into());
+        let (at_seq, head) = stand.told;
+        body.insert("atSeq".into(), at_seq.into());
         body.insert("coverage".into(), coverage.to_json());
-        body.insert("head".into(), json!({"seq": record.head.checked_sub(1)}));
-        Answer { body, rows: 0, about: None }
+        body.insert("head".into(), json!({"seq": head}));
+        Answer { body, rows: 0, about: None, size: record.head }
     }
 
-    /// Says whom or what was asked about, for the record of who asked.
+    /// Says whom or what was asked about, for the record of who asked: a resource or person of an
+    /// application, the application, or with the recorder all of them.
     pub(crate) fn about(mut self, application: Application, number: Number) -> Answer {
         self.about = Some((application, number));
         self
@@ -58,12 +70,24 @@ impl Answer {
     }
 }
 
+/// A question as an answer repeats it: without tokens that do not belong there.
+fn repeated(question: &Map<String, Value>) -> Map<String, Value> {
+    let pairs = question.iter().map(|(name, value)| {
+        let value = match value {
+            Value::String(text) => Value::String(secret::cut(text, &[]).into_owned()),
+            other => other.clone(),
+        };
+        (name.clone(), value)
+    });
+    pairs.collect()
+}
+
 /// What is kept of an answer that somebody got.
 pub(crate) trait Told {
     /// How many rows it has.
     fn row_count(&self) -> u64;
 
-    /// Whom or what it is about.
+    /// Whom or what it is about; all applications where that is the recorder.
     fn about(&self) -> Option<(Application, Number)>;
 
     /// The status with which it leaves.
@@ -84,6 +108,7 @@ impl Told for Answer {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        Json(Value::Object(self.body)).into_response()
+        let page = PageOf { about: self.about, size: self.size };
+        (Extension(page), Json(Value::Object(self.body))).into_response()
     }
 }

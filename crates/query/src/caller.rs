@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
-use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, USER_AGENT};
+use axum::http::header::{AUTHORIZATION, HeaderName, USER_AGENT};
 use axum::http::request::Parts;
-use event::{Application, Credential, Origin, Role};
+use event::{Application, Credential, Origin, Role, head};
 use projector::{ApplicationRow, CredentialRow, View};
 
 use crate::error::Error;
@@ -25,12 +24,14 @@ impl Sender {
     pub(crate) fn of(parts: &Parts) -> Sender {
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let request_id = parts.extensions.get::<RequestId>();
+        let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let user_agent = parts.headers.get(USER_AGENT).map(|value| value.as_bytes());
         Sender {
-            token: bearer(&parts.headers),
+            token: text(AUTHORIZATION).and_then(head::bearer_token).map(str::to_owned),
             origin: Origin {
                 credential: Credential::NONE,
-                client: address.map(|address| address.0.ip()),
-                user_agent: user_agent(&parts.headers),
+                client: address.map(|address| address.0.ip().to_canonical()),
+                user_agent: head::user_agent(user_agent.unwrap_or_default()),
                 request_id: request_id.map(|id| id.0.clone()).unwrap_or_default(),
             },
         }
@@ -104,17 +105,4 @@ impl Caller {
             }
         }
     }
-}
-
-/// The token of `Authorization: Bearer …` (RFC 6750 §2.1); the scheme in any case.
-fn bearer(headers: &HeaderMap) -> Option<String> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
-}
-
-fn user_agent(headers: &HeaderMap) -> String {
-    let sent = headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let mut text = sent.unwrap_or_default().into_owned();
-    text.truncate(text.floor_char_boundary(Origin::USER_AGENT_BYTES_MAX));
-    text
 }

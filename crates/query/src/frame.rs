@@ -8,14 +8,13 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use event::{Origin, Stopwatch, Timestamp};
+use event::{Stopwatch, Timestamp, head, secret};
 use serde_json::json;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::Query;
 use crate::error::Problem;
-use crate::token::holds_token;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
@@ -28,12 +27,7 @@ pub(crate) struct RequestId(pub(crate) String);
 impl RequestId {
     fn of(headers: &HeaderMap) -> RequestId {
         let sent = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
-        let fits = |id: &&str| {
-            (1..=Origin::REQUEST_ID_BYTES_MAX).contains(&id.len())
-                && id.bytes().all(|byte| byte.is_ascii_graphic())
-                && !holds_token(id)
-        };
-        match sent.filter(fits) {
+        match sent.and_then(head::request_id) {
             Some(id) => RequestId(id.to_owned()),
             None => RequestId(Uuid::new_v4().to_string()),
         }
@@ -55,8 +49,9 @@ pub(crate) async fn frame(
         None => "none".to_owned(),
     };
     request.extensions_mut().insert(id.clone());
-    let is_graph = request.uri().path().starts_with("/v1.0/");
+    let is_graph = is_graph(request.uri().path());
     let client_id = request.headers().get(CLIENT_REQUEST_ID).cloned();
+    let client_id = client_id.filter(|id| !secret::stands_in(id.as_bytes(), &[]));
 
     let span = tracing::info_span!("question", method, route);
     let mut response = next.run(request).instrument(span.clone()).await;
@@ -90,6 +85,12 @@ pub(crate) async fn frame(
     response
 }
 
+/// Whether an address is below a version of Microsoft Graph.
+fn is_graph(path: &str) -> bool {
+    let version = path.trim_start_matches('/').split('/').next();
+    matches!(version, Some("v1.0" | "beta"))
+}
+
 /// The body of a refusal in the shape of Microsoft Graph.
 fn with_error(
     response: Response,
@@ -107,7 +108,7 @@ fn with_error(
         status if status.is_server_error() => "InternalServerError",
         _ => "BadRequest",
     };
-    let client_id = client_id.and_then(|id| id.to_str().ok()).filter(|id| !holds_token(id));
+    let client_id = client_id.and_then(|id| id.to_str().ok());
     let body = json!({"error": {
         "code": code,
         "message": problem.detail,

@@ -18,6 +18,54 @@ pub struct Name<'a> {
 const PREFIXES: [Attribute; 4] =
     [Attribute::Id, Attribute::UserName, Attribute::ExternalId, Attribute::DisplayName];
 
+/// The names of a list with commas between them. One that has a comma stands in double quotes, with or
+/// without what it begins with inside them (`displayName:"A, B"`); two quotes are one. None when a quote
+/// is not closed, or something follows it.
+pub fn parted(text: &str) -> Option<Vec<String>> {
+    let mut names = vec![];
+    let mut rest = text;
+    loop {
+        let prefix = PREFIXES.iter().map(|attribute| attribute.name());
+        let prefix = prefix.filter(|name| rest.starts_with(&format!("{name}:\""))).max();
+        let (before, quoted) = rest.split_at(prefix.map_or(0, |prefix| prefix.len() + 1));
+        let mut name = before.to_owned();
+        if let Some(mut inside) = quoted.strip_prefix('"') {
+            loop {
+                let (text, after) = inside.split_once('"')?;
+                name.push_str(text);
+                match after.strip_prefix('"') {
+                    Some(after) => {
+                        name.push('"');
+                        inside = after;
+                    }
+                    None => {
+                        rest = after;
+                        break;
+                    }
+                }
+            }
+        } else {
+            let (text, _) = rest.split_once(',').unwrap_or((rest, ""));
+            name = text.to_owned();
+            rest = &rest[text.len()..];
+        }
+        names.push(name);
+        match rest.strip_prefix(',') {
+            Some(after) => rest = after,
+            None => return rest.is_empty().then_some(names),
+        }
+    }
+}
+
+/// The same the other way round.
+pub fn joined(names: &[String]) -> String {
+    let quoted = names.iter().map(|name| match name.contains([',', '"']) {
+        true => format!("\"{}\"", name.replace('"', "\"\"")),
+        false => name.clone(),
+    });
+    quoted.collect::<Vec<_>>().join(",")
+}
+
 /// Who bears a name at an instant.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Found {
@@ -108,6 +156,25 @@ impl<'a> Name<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_with_commas_are_quoted() {
+        let check = |text: &str, expected: &[&str]| {
+            assert_eq!(parted(text).unwrap(), expected, "{text}");
+            let names: Vec<String> = expected.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(parted(&joined(&names)).unwrap(), names);
+        };
+        check("g-1,displayName:Crew", &["g-1", "displayName:Crew"]);
+        check(r#""displayName:A, B",g-1"#, &["displayName:A, B", "g-1"]);
+        check(r#"displayName:"A, B",displayName:"C""#, &["displayName:A, B", "displayName:C"]);
+        check(r#"displayName:"a ""b"", c",x"#, &["displayName:a \"b\", c", "x"]);
+        check(r#"displayName:12" pipes,x"#, &["displayName:12\" pipes", "x"]);
+        check("a,,b", &["a", "", "b"]);
+        check("", &[""]);
+        for text in ["\"a,b", "\"a\"b", "displayName:\"a"] {
+            assert_eq!(parted(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_known_prefix_before_the_first_colon_says_what_kind_of_name_it_is() {

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::{
-    Action, Application, CodeKind, Credential, Effect, EventId, Imported, Number, Observation,
-    Operation, ResourceType, Seq, Status, Unauthenticated, Verdict,
+    Action, Application, CodeKind, Credential, Effect, Event, EventId, Fact, Imported, Number,
+    Observation, Operation, ResourceType, Seq, Status, Unauthenticated, Verdict,
 };
-use projector::{Identity, action_of, action_seen, status_of};
+use projector::{Identity, ProjectorError, action_of, action_seen, status_of};
 use scim::ScimType;
 use serde_json::{Map, Value, json};
 use store::key::Moment;
@@ -22,11 +22,25 @@ use crate::type_names::TypeNames;
 /// What every counted request was answered.
 pub(crate) const UNAUTHENTICATED: u16 = 401;
 
+/// RFC 7644 §3.12: a name is taken.
+const CONFLICT: u16 = 409;
+
 /// Shows operations; what they have in common is read once.
 pub(crate) struct Operations<'a> {
     record: &'a Record<'a>,
     slugs: BTreeMap<Application, String>,
     types: TypeNames,
+}
+
+/// Whose the name is that a refused request asked for, as they were called then.
+pub(crate) fn name_holder(
+    record: &Record<'_>,
+    event: &Event,
+) -> Result<Option<Identity>, ProjectorError> {
+    let Fact::Operation(operation) = &event.header.fact else { return Ok(None) };
+    let is_clash = operation.status == CONFLICT && operation.effect == Effect::Rejected;
+    let Some(holder) = operation.touches.first().filter(|_| is_clash) else { return Ok(None) };
+    identity_at(&record.view, event.header.application, *holder, event.seq).map(Some)
 }
 
 impl<'a> Operations<'a> {
@@ -160,6 +174,10 @@ impl<'a> Operations<'a> {
         row["durationMs"] = (f64::from(operation.decided_after_us) / 1e3).into();
         row["results"] = operation.results.into();
         row["sawSeq"] = operation.saw_seq.into();
+        if let Some(holder) = name_holder(self.record, shown.event)? {
+            row["holderId"] = holder.id.into();
+            row["holderName"] = holder.user_name.or(holder.display_name).into();
+        }
         if shown.answer().is_some() {
             row["forwarded"] = true.into();
             row["settled"] = match self.record.view.settled(shown.event.seq)? {

@@ -1,7 +1,7 @@
 //! The record as one answer sees it: one snapshot of the rows and the events under it.
 
 use event::codec::{decode, decode_header};
-use event::{Event, Header, LogId, Seq, Timestamp};
+use event::{Application, Event, Header, LogId, Seq, Timestamp};
 use projector::{ProjectorError, View, seq_at};
 use scim::CursorKey;
 use store::{Snapshot, Store, StoreError};
@@ -26,6 +26,8 @@ pub(crate) struct Record<'a> {
     pub(crate) head: Seq,
     /// The present, as the record has it: never before its last event.
     pub(crate) now: Timestamp,
+    /// The one application whose events the answer may tell of; `None` when it is all.
+    pub(crate) scope: Option<Application>,
 }
 
 impl<'a> Record<'a> {
@@ -39,8 +41,16 @@ impl<'a> Record<'a> {
     ) -> Result<Record<'a>, ProjectorError> {
         let size = snapshot.watermark()?.map_or(0, |(size, _)| size);
         let view = View::new(snapshot);
-        let mut record =
-            Record { store, cursor_key, view, whole: view, size, head: size, now: clock };
+        let mut record = Record {
+            store,
+            cursor_key,
+            view,
+            whole: view,
+            size,
+            head: size,
+            now: clock,
+            scope: None,
+        };
         if let Some(last) = size.checked_sub(1) {
             record.now = clock.max(record.recorded_at(last)?);
         }
@@ -55,6 +65,15 @@ impl<'a> Record<'a> {
     /// The record as it was when it had `size` events and `now` was the present.
     pub(crate) fn as_of_then(&self, size: Seq, now: Timestamp) -> Record<'a> {
         Record { head: size, now, ..self.of_first(size) }
+    }
+
+    /// The last of the first `size` events that an answer may tell of. Whoever sees one application alone
+    /// is told the last of its own, for the others' would say how busy they are.
+    pub(crate) fn last_told(&self, size: Seq) -> Result<Option<Seq>, ProjectorError> {
+        match self.scope {
+            None => Ok(size.checked_sub(1)),
+            Some(application) => self.whole.of_first(size).last_of(application),
+        }
     }
 
     /// The log's name.

@@ -30,6 +30,8 @@ pub(crate) struct Stand {
     pub(crate) size: Seq,
     /// The last known event up to the instant.
     pub(crate) at_seq: Option<Seq>,
+    /// The same, and the last event of all, as the answer tells them to whoever asks.
+    pub(crate) told: (Option<Seq>, Option<Seq>),
     /// The beginning of the stretch that is asked about, when there is one.
     pub(crate) from: Option<Timestamp>,
     /// The end of the stretch, which does not belong to it.
@@ -97,7 +99,12 @@ impl Stand {
         now: Timestamp,
         time: Option<Timestamp>,
     ) -> Result<Stand, Error> {
-        let known = known_at(record, params)?;
+        let is_later_page = time.is_some();
+        // A later page knows what the first knew: a relative `knownAt` would name another instant now.
+        let known = match is_later_page {
+            true => params.get("knownAt").map(|_| (size, now)),
+            false => known_at(record, params)?,
+        };
         let (size, now) = known.unwrap_or((size, now));
         let time = match time {
             Some(time) => time,
@@ -113,11 +120,9 @@ impl Stand {
         for (name, value) in names {
             question.insert((*name).to_owned(), (*value).into());
         }
-        if let Some(known) = params.get("knownAt").filter(|text| !is_seq(text)) {
+        if params.get("knownAt").is_some_and(|text| !is_seq(text)) {
             // An instant is repeated as it was understood, a seq as it is.
-            let resolved = params.instant("knownAt", Role::At, record.now)?;
-            let resolved = resolved.map_or_else(|| known.to_owned(), |time| time.to_string());
-            question.insert("knownAt".into(), resolved.into());
+            question.insert("knownAt".into(), now.to_string().into());
         }
         let at = params.knows("at").then_some(time);
         for (name, time) in [("at", at), ("from", from), ("to", to)] {
@@ -129,6 +134,9 @@ impl Stand {
             let last = record.seq_at(size, Timestamp(time.0.saturating_sub(1)))?;
             Ok(last.map_or(0, |last| last + 1))
         };
+        let at_seq = record.seq_at(size, time)?;
+        let told_at = record.last_told(at_seq.map_or(0, |seq| seq + 1))?;
+        let told = (told_at, record.last_told(record.head)?);
         let end = to.map_or(Ok(size), before)?;
         let start = from.map_or(Ok(0), before)?.min(end);
         Ok(Stand {
@@ -137,7 +145,8 @@ impl Stand {
             now,
             is_repeatable: known.is_some(),
             size,
-            at_seq: record.seq_at(size, time)?,
+            at_seq,
+            told,
             from,
             to,
             seqs: start..end,
@@ -217,7 +226,10 @@ fn known_at(record: &Record<'_>, params: &Params) -> Result<Option<(Seq, Timesta
     let refused = Error::Parameter { name: "knownAt", accepts: KNOWN_AT };
     let Some(text) = params.get("knownAt") else { return Ok(None) };
     if is_seq(text) {
-        let seq: Option<Seq> = text.parse().ok().filter(|seq| *seq < record.head);
+        // Whoever is told the last event of their application cannot find out how many there are.
+        let last = record.last_told(record.head)?;
+        let seq: Option<Seq> =
+            text.parse().ok().filter(|seq| last.is_some_and(|last| *seq <= last));
         let seq = seq.ok_or(refused)?;
         return Ok(Some((seq + 1, record.recorded_at(seq)?)));
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::claimed::{account_at, claims_until, entry_of};
 use crate::entry::Entry;
 use crate::error::Error;
+use crate::operation::name_holder;
 use crate::record::Record;
 use crate::why::cause::{Cause, cause_of};
 use crate::why::words::{advice_for_error, advice_for_skip, sentence_for_skip};
@@ -436,7 +437,16 @@ impl About<'_> {
             event::Content::Detail(detail) => detail.error.as_deref(),
             _ => None,
         });
-        Ok(error.map_or_else(|| ".".to_owned(), |error| format!(": {error}")))
+        let mut text = error.map_or_else(|| ".".to_owned(), |error| format!(": {error}"));
+        if let Some(holder) = name_holder(self.record, &event)?
+            && let Some(name) = holder.user_name.or(holder.display_name)
+        {
+            text.push_str(&format!("; the name belongs to {name}"));
+            if let Some(external_id) = holder.external_id {
+                text.push_str(&format!(" (externalId {external_id})"));
+            }
+        }
+        Ok(text)
     }
 
     fn still(

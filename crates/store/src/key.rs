@@ -42,12 +42,13 @@
 //! | 35   | claim day   | application u32, source u8, day i32, action u8, status u8 | how many entries u64 |
 //! | 36   | import      | application u32, seq u64                            | run, span            |
 //! | 37   | evidence    | the operation's seq u64, seq u64                    |                      |
-//! | 38   | reference list | name, !seq u64                                   | rows u32             |
-//! | 39   | access      | !seq u64                                            | application u32, credential u32 |
+//! | 38   | reference list | name, !seq u64                                   | rows u32, application u32 |
+//! | 39   | access      | !seq u64                                            | application u32, credential u32, all applications u32 |
 //! | 40   | claim head  | application u32                                     | first and last seq u64 of its claims |
 //! | 41   | mention before | as lookup, !since seq u64                        | number u32           |
 //! | 42   | resource places | application u32, number u32                      | the places of its last operation |
-//! | 43   | listing     | application u32, seq u64                            | whole or not u8      |
+//! | 43   | change      | application u32, !seq u64                           |                      |
+//! | 44   | listing     | application u32, seq u64                            | whole or not u8      |
 //!
 //! `moment` is `!occurredAt i64, !seq u64` of an imported entry: what a source claims has its own time, and
 //! the newest comes first. `set` is `application u32, kind u8, number u32`; `class` is `application u32, credential u32,
@@ -102,7 +103,8 @@ const ACCESS: u8 = 39;
 const CLAIM_HEAD: u8 = 40;
 const MENTION_BEFORE: u8 = 41;
 const RESOURCE_PLACES: u8 = 42;
-const LISTING: u8 = 43;
+const CHANGE: u8 = 43;
+const LISTING: u8 = 44;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -486,6 +488,16 @@ pub fn class_parts(key: &[u8]) -> Option<Class> {
 /// An operation of a class.
 pub fn by_class(class: Class, seq: Seq) -> Vec<u8> {
     Key::new(BY_CLASS).class(class).u64(!seq).0
+}
+
+/// An event of an application that is no operation and no question, and that answers may rest on.
+pub fn change(application: Application, seq: Seq) -> Vec<u8> {
+    Key::new(CHANGE).app(application).u64(!seq).0
+}
+
+/// Those of a range of events, newest first.
+pub fn changes(application: Application, seqs: &Range<Seq>) -> KeyRange {
+    Key::new(CHANGE).app(application).newest_first(seqs)
 }
 
 /// The operations of a class in a range, newest first.

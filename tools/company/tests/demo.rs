@@ -287,6 +287,36 @@ fn the_log_holds_what_the_script_says_and_shows_when_nobody_watched() {
     demo.stop();
 }
 
+/// A refused create belongs to the person whom it was meant for, and not to whose name it asked for.
+#[test]
+fn those_are_failing_whose_last_create_was_refused() {
+    let demo = Demo::start(1);
+    let (mut last, mut refused) = (BTreeMap::<String, u64>::new(), 0);
+    for row in demo.log(App::Howspace).iter().filter(|row| row["operation"] == "POST User") {
+        let operation = demo.get(&format!("/api/v1/operations/{}", row["seq"]));
+        let body = &operation["resource"]["request"]["body"];
+        let external_id = body["externalId"].as_str().unwrap().to_owned();
+        let status = row["httpStatus"].as_u64().unwrap();
+        refused += usize::from(status == 409);
+        last.insert(external_id, status);
+    }
+    let expected: BTreeSet<&str> =
+        last.iter().filter(|(_, status)| **status >= 400).map(|(name, _)| name.as_str()).collect();
+    assert!(refused > 0);
+    let failing = demo.get("/api/v1/reports/failing?app=howspace");
+    let rows = failing["rows"].as_array().unwrap();
+    let named: BTreeSet<&str> =
+        rows.iter().map(|row| row["externalId"].as_str().unwrap()).collect();
+    assert_eq!((named, rows.len()), (expected, last.values().filter(|one| **one >= 400).count()));
+    for row in rows {
+        assert_eq!((&row["userId"], &row["httpStatus"]), (&Value::Null, &json!(409)), "{row}");
+        assert!(row["holderId"].is_string() && row["holderName"].is_string(), "{row}");
+    }
+    let rows = demo.get("/api/v1/reports/failing")["rows"].clone();
+    assert!(rows.as_array().unwrap().iter().all(|row| row["userId"].is_null()), "{rows}");
+    demo.stop();
+}
+
 #[test]
 fn nothing_is_flagged_but_a_mapping_by_hand_and_one_that_was_left_in_place() {
     let demo = Demo::start(5);

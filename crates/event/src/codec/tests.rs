@@ -373,6 +373,7 @@ fn samples() -> Vec<(&'static str, Event)> {
                     rows: 36_000,
                     saw_seq: Some(41),
                     number: Number(9),
+                    all_applications: false,
                 }),
                 vec![part(9, Content::Target("/api/v1/apps/paperboat/groups/g-1/members".into()))],
             ),

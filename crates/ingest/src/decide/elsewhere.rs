@@ -23,6 +23,22 @@ pub(crate) fn assume(
     follow(context, stored_type, view, stamp, |deciding| deciding.carry_out(intent))
 }
 
+/// What an upstream refused: whom it was meant for, and who bears the name that it asks for, as far as we
+/// know.
+pub(crate) fn refused(
+    context: &Context,
+    stored_type: ResourceType,
+    intent: &Intent,
+    error: ScimError,
+    view: &View<'_>,
+    stamp: Stamp,
+) -> Result<Outcome, ProjectorError> {
+    follow(context, stored_type, view, stamp, |deciding| {
+        let number = deciding.whom_of(intent)?;
+        Err(Stop::Refused(error, number))
+    })
+}
+
 /// A resource as an upstream shows it.
 pub(crate) struct Seen {
     /// Its id there, which is its id here.
@@ -82,6 +98,7 @@ impl<'a> Deciding<'a> {
             conditions: Conditions::default(),
             selection: Selection::Default,
             numbers: Numbers::new(view, context, stored_type)?,
+            holders: vec![],
             decided_elsewhere: true,
         })
     }

@@ -7,12 +7,11 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
-use event::{Application, BodyNote};
+use event::{Application, BodyNote, secret};
 use scim::ScimError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::cuts;
 use crate::http::BODY_BYTES_MAX;
 use crate::http::budget::{Budget, Held};
 use crate::record::ReceivedBody;
@@ -233,7 +232,7 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
 fn media_type(headers: &HeaderMap) -> Option<String> {
     // Without its parameters: they say nothing that we use, and could say anything.
     let essence = headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim();
-    let text = cuts::cut_tokens(essence);
+    let text = secret::cut(essence, &[]);
     // A header value that `to_str` takes is ASCII, so any byte is a boundary.
     Some(text[..text.len().min(MEDIA_TYPE_BYTES_MAX)].to_owned())
 }

@@ -1,12 +1,13 @@
 //! Requests that are sent on to the application behind us, and recorded with what it answered.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::http::header::{self, HeaderMap};
+use axum::http::header::{self, HeaderMap, HeaderValue};
 use event::{
     Answer, BodyNote, Content, Credential, Effect, Fact, Method, Number, Occasion, Part,
-    ResourceType, Route, Seq, UpstreamSet,
+    ResourceType, Route, Seq, UpstreamSet, secret,
 };
 use projector::{CommitError, Decision, Draft, Durability, View};
 use scim::{Filter, ScimError};
@@ -19,6 +20,7 @@ use crate::decide::Intent;
 use crate::http::understand::intent as intent_of;
 use crate::http::{Ingest, clock_refusal, defect, disk_full, is_read, revoked, unavailable};
 use crate::list::lookup;
+use crate::numbers::Names;
 use crate::outcome::{Body, Outcome, Reply};
 use crate::proxy::derive::{self, Forwarded};
 use crate::proxy::observe::{Look, Observed, Sight, observe};
@@ -73,7 +75,11 @@ pub(super) async fn carry_out(
     let Forward { context, upstream, address, method, headers, bytes, parsed } = forward;
     let saw_seq = ingest.last_seq();
     let sent = ingest.upstreams.send(&upstream, method, &address.target, &headers, bytes).await;
-    let told = Told { context, upstream, address, parsed, intent, saw_seq };
+    let secrets = match &parsed {
+        Ok(Some(body)) => cuts::secrets_of(body, ingest.catalog.secrets()),
+        Ok(None) | Err(_) => vec![],
+    };
+    let told = Told { context, upstream, address, parsed, secrets, intent, saw_seq };
     let (reply, effect) = match sent {
         Ok(answered) => told.answered(ingest, arrival, answered).await,
         Err(broken) => told.broken(ingest, arrival, broken).await,
@@ -133,6 +139,8 @@ struct Told {
     upstream: Arc<UpstreamSet>,
     address: Address,
     parsed: Result<Option<Value>, ScimError>,
+    /// What the request's body gives as a password, which the answer may repeat.
+    secrets: Vec<String>,
     intent: Option<Seq>,
     /// The last event before it was sent.
     saw_seq: Option<Seq>,
@@ -145,6 +153,7 @@ impl Told {
         arrival: Arrival,
         answered: Answered,
     ) -> Result<(Reply, &'static str), CommitError> {
+        let answered = self.without_secrets(ingest, answered);
         let read = answered.json();
         let answer = self.answer(ingest, &arrival, &answered, &read);
         let parsed = read.ok().flatten().map(|(value, _)| value);
@@ -180,6 +189,21 @@ impl Told {
         Ok((reply, effect))
     }
 
+    /// An answer that repeats neither a token of ours, nor the upstream's, nor the request's password: not
+    /// in the record, and not for the client.
+    fn without_secrets(&self, ingest: &Ingest, answered: Answered) -> Answered {
+        let mut known = ingest.committer.gate().known();
+        known.extend(self.secrets.iter().cloned());
+        let Answered { status, mut headers, body, unread, after_us } = answered;
+        for value in headers.values_mut() {
+            if let Ok(Cow::Owned(cut)) = value.to_str().map(|text| secret::cut(text, &known)) {
+                *value = HeaderValue::from_str(&cut).unwrap_or(HeaderValue::from_static("null"));
+            }
+        }
+        let cut = body_without(&body, &known);
+        Answered { status, headers, body: cut.map_or(body, Bytes::from), unread, after_us }
+    }
+
     /// What is kept of an answer.
     fn answer(
         &self,
@@ -202,9 +226,6 @@ impl Told {
             Err(words) => (None, Some(note(words))),
             Ok(Some(_)) if is_long => (None, Some(note("answers a read and is long"))),
             Ok(Some((value, _))) if !value.is_object() => (None, Some(note("is no object"))),
-            Ok(Some((value, _))) if cuts::json_holds_token(value) => {
-                (None, Some(note("holds a secret token")))
-            }
             Ok(Some((_, text))) => {
                 let cut = cuts::cut_body(text, ingest.catalog.secrets()).into_owned();
                 (Some(cut), None)
@@ -387,11 +408,11 @@ impl Told {
         // A read that broke changed nothing, whatever became of it.
         let effect = if read { Effect::Rejected } else { effect };
         let error = ScimError::new(status, None, detail);
-        let user_name = match (&self.parsed, arrival.route) {
+        let names = match (&self.parsed, arrival.route) {
             (Ok(Some(body)), Route::Collection) if arrival.method == Method::Post => {
-                crate::http::understand::user_name_of(body)
+                Names::of(arrival.resource_type, body)
             }
-            _ => None,
+            _ => Names::default(),
         };
         let (context, id) = (self.context.clone(), self.address.id.clone());
         let answer = Answer {
@@ -407,7 +428,7 @@ impl Told {
             .submit(Durability::Synced, move |view, stamp| {
                 let stored_type = arrival.resource_type;
                 // Whom it concerned is found as for a refusal: by id, or by the userName.
-                let intent = Intent::Refused { error: error.clone(), id, user_name };
+                let intent = Intent::Refused { error: error.clone(), id, names };
                 let mut outcome =
                     crate::decide::assume(&context, stored_type, intent, view, stamp)?;
                 outcome.reply = Reply::error(&error);
@@ -523,6 +544,21 @@ impl Ingest {
                 .await?;
         }
         Ok(count)
+    }
+}
+
+/// A body without some secrets, when it holds one.
+fn body_without(body: &[u8], known: &[String]) -> Option<Vec<u8>> {
+    let begin = body.trim_ascii_start();
+    if begin.starts_with(b"{") || begin.starts_with(b"[") {
+        return match secret::cut_json(body, known) {
+            Cow::Owned(cut) => Some(cut),
+            Cow::Borrowed(_) => None,
+        };
+    }
+    match secret::cut(std::str::from_utf8(body).ok()?, known) {
+        Cow::Owned(cut) => Some(cut.into_bytes()),
+        Cow::Borrowed(_) => None,
     }
 }
 

@@ -85,6 +85,8 @@ impl Ingest {
         stopping: CancellationToken,
     ) -> Ingest {
         let reception = Reception::new(stopping);
+        let upstreams = Upstreams::new(secrets, committer.clone());
+        catalog.secrets().attribute_names().for_each(|name| committer.gate().add_name(name));
         Ingest {
             committer,
             public_url,
@@ -94,7 +96,7 @@ impl Ingest {
             reception,
             rates: Rates::default(),
             identities: Identities::default(),
-            upstreams: Upstreams::new(secrets),
+            upstreams,
             under_way: UnderWay::default(),
         }
     }

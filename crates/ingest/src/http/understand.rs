@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::request::Parts;
-use event::{Application, BodyNote, Method, Number, ResourceType, Route, Timestamp};
+use event::{Application, BodyNote, Method, Number, ResourceType, Route, Timestamp, secret};
 use projector::{ProjectorError, View};
 use scim::{Bounds, Resource, ScimError, SearchRequest, Selection};
 use serde_json::Value;
@@ -23,6 +23,7 @@ use crate::http::{
     Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Understood, Weight, ambiguous, body,
     defect, identity, is_read, work,
 };
+use crate::numbers::Names;
 use crate::outcome::{Outcome, Reply};
 use crate::read::Reading;
 use crate::record::{Arrival, ReceivedBody};
@@ -178,7 +179,8 @@ impl Ingest {
             }
             Ok(value) => {
                 let cut = cuts::cut_body(json, self.catalog.secrets());
-                let holds_token = token.is_some_and(|token| cuts::holds(&cut, token.as_bytes()));
+                let token = token.filter(|token| !token.is_empty()).map(|token| [token.to_owned()]);
+                let holds_token = token.is_some_and(|token| secret::stands_in(&cut, &token));
                 let stored = if holds_token {
                     describe("it repeats the token of the request".to_owned(), 0, 0)
                 } else {
@@ -388,8 +390,9 @@ pub(super) fn intent(
     parsed: Result<Option<Value>, ScimError>,
 ) -> Intent {
     let refused = |error: ScimError, id: Option<String>, body: Option<&Value>| {
-        let user_name = body.and_then(user_name_of).filter(|_| resource_type.name == "User");
-        Intent::Refused { error, id, user_name }
+        let stored_type = context.catalog.stored_type(&resource_type.name);
+        let names = body.map(|body| Names::of(stored_type, body)).unwrap_or_default();
+        Intent::Refused { error, id, names }
     };
     if method == Method::Delete {
         return Intent::Delete { id: id.unwrap_or_default() };
@@ -424,13 +427,4 @@ pub(super) fn intent(
             Err(error) => refused(error, id, None),
         },
     }
-}
-
-/// The userName of a body that was refused, as long as it can be told and looked up.
-pub(super) fn user_name_of(body: &Value) -> Option<String> {
-    const LOOKED_UP_BYTES_MAX: usize = 1 << 10;
-    let (_, name) =
-        body.as_object()?.iter().find(|(name, _)| name.eq_ignore_ascii_case("userName"))?;
-    let name = name.as_str()?;
-    (!name.is_empty() && name.len() <= LOOKED_UP_BYTES_MAX).then(|| name.to_owned())
 }

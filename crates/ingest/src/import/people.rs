@@ -51,12 +51,16 @@ impl<'a> People<'a> {
             Some(id) => self.mentioned(Attribute::SourceId, resource_type, id)?,
             None => None,
         };
+        // The client's own name for somebody, which a refused create may have told first.
+        let external_id = external_id_of(entry).filter(fits);
+        let external = (Attribute::ExternalId, external_id);
+        let by_external = self.named(resource_type, external)?;
         let mut parts = vec![];
-        let number = match by_target.or(by_source) {
+        let number = match by_target.or(by_external).or(by_source) {
             Some(number) => {
                 // Whoever was renamed at the source is found by both names.
                 if let (attribute, Some(name)) = name
-                    && self.is_unheard(resource_type, attribute, name)?
+                    && self.is_unheard(resource_type, (attribute, name), number)?
                 {
                     parts.push(self.mention(number, attribute, resource_type, name));
                 }
@@ -83,6 +87,11 @@ impl<'a> People<'a> {
             && !parts.iter().any(|part| mentions(part, Attribute::Id))
         {
             parts.push(self.mention(number, Attribute::Id, resource_type, id));
+        }
+        if let (attribute, Some(external_id)) = external
+            && by_external.is_none()
+        {
+            parts.push(self.mention(number, attribute, resource_type, external_id));
         }
         if let Some(id) = source
             && by_source != Some(number)
@@ -124,16 +133,17 @@ impl<'a> People<'a> {
         }
     }
 
-    /// Whether nobody bears a name or was mentioned by it.
+    /// Whether nobody bears a name and this number was not mentioned by it last.
     fn is_unheard(
         &self,
         resource_type: ResourceType,
-        attribute: Attribute,
-        name: &str,
+        (attribute, name): (Attribute, &str),
+        number: Number,
     ) -> Result<bool, ProjectorError> {
         let folded = folded(attribute, name);
         let bearers = self.view.lookup(self.application, resource_type, attribute, &folded)?;
-        Ok(bearers.is_empty() && self.mentioned(attribute, resource_type, name)?.is_none())
+        let last = self.mentioned(attribute, resource_type, name)?;
+        Ok(bearers.is_empty() && last != Some(number))
     }
 
     fn mention(
@@ -149,6 +159,13 @@ impl<'a> People<'a> {
         let changes = Changes { mention: Some(mention), ..Changes::default() };
         Part { subject: number, content: Content::Changes(changes) }
     }
+}
+
+/// The externalId that an entry writes, or was to write.
+fn external_id_of(entry: &Entry) -> Option<&str> {
+    let mut modified = entry.modified.iter();
+    let one = modified.find(|one| one.path.eq_ignore_ascii_case(Attribute::ExternalId.name()))?;
+    one.new.as_deref().map(|text| text.trim_matches('"'))
 }
 
 fn mentions(part: &Part, attribute: Attribute) -> bool {

@@ -53,12 +53,14 @@ pub(crate) fn outcome(
         outcome
     };
     if status >= 400 {
-        let mut outcome = plain(Effect::Rejected);
         let scim_type = forwarded.answer.and_then(|answer| answer.get("scimType")?.as_str());
         let scim_type = scim_type.and_then(ScimType::parse);
         // The upstream's own words may quote values; they stand in the stored answer.
         let detail = "the application refused it; its words are in the answer";
-        outcome.error = Some(ScimError::new(status, scim_type, detail));
+        let error = ScimError::new(status, scim_type, detail);
+        let mut outcome =
+            decide::refused(context, stored_type, &forwarded.intent, error, view, stamp)?;
+        outcome.reply = Reply::empty(status);
         return Ok(outcome);
     }
     let seen = match forwarded.answer {

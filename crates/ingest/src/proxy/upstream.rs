@@ -14,6 +14,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use projector::Committer;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -81,12 +82,14 @@ pub(crate) struct Upstreams {
     /// By the file of the authorities that are trusted.
     clients: Mutex<HashMap<Option<String>, Arc<HttpClient>>>,
     secrets: SecretFolder,
+    /// Its gate is told the upstreams' tokens, which their answers could repeat.
+    committer: Committer,
 }
 
 impl Upstreams {
     /// Upstreams whose tokens and certificates stand in a folder.
-    pub(crate) fn new(secrets: SecretFolder) -> Upstreams {
-        Upstreams { clients: Mutex::default(), secrets }
+    pub(crate) fn new(secrets: SecretFolder, committer: Committer) -> Upstreams {
+        Upstreams { clients: Mutex::default(), secrets, committer }
     }
 
     async fn client(&self, ca_file: Option<&str>) -> Result<Arc<HttpClient>, String> {
@@ -139,6 +142,9 @@ impl Upstreams {
     ) -> Result<Answered, Broken> {
         let not_sent = Broken::NotSent;
         let token = self.token(&upstream.token_file).await.map_err(not_sent)?;
+        if let Some(token) = token.to_str().ok().and_then(event::head::bearer_token) {
+            self.committer.gate().withhold(token);
+        }
         let client = self.client(upstream.ca_file.as_deref()).await.map_err(not_sent)?;
         let uri: Uri = format!("{}{target}", upstream.url)
             .parse()

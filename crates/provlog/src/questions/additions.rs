@@ -118,13 +118,17 @@ pub(crate) struct Upload {
     name: String,
     /// CSV with a line of column names, or a JSON array of objects
     file: PathBuf,
+    /// The application that it belongs to; without one it is for the whole server
+    #[arg(long, value_name = "SLUG")]
+    app: Option<String>,
     #[command(flatten)]
     client: ClientConfig,
 }
 
 impl Upload {
     fn path(&self) -> String {
-        with_query("/api/v1/reference-lists", vec![("name", Some(self.name.clone()))])
+        let parameters = vec![("name", Some(self.name.clone())), ("app", self.app.clone())];
+        with_query("/api/v1/reference-lists", parameters)
     }
 
     /// Uploads it and says which event has it.

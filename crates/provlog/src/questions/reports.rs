@@ -10,6 +10,7 @@ use crate::config::ClientConfig;
 use crate::listing::List;
 use crate::readable::{self, Shape};
 use crate::text::shown;
+use query::name::{joined, parted};
 
 /// A report as it can be asked for.
 struct Report {
@@ -157,7 +158,7 @@ const REPORTS: &[Report] = &[
                 name: "groups",
                 value_name: "GROUP,GROUP",
                 help: "2 to 10 groups: SCIM ids, displayName:NAME or externalId:ID; any other texts \
-                       are display names",
+                       are display names, in double quotes where they have a comma",
                 words: "of",
                 is_required: true,
                 read: groups,
@@ -186,8 +187,10 @@ const REPORTS: &[Report] = &[
 
 /// Groups that are parted by commas.
 fn groups(text: &str) -> String {
-    let groups: Vec<String> = text.split(',').map(|group| named(group, "displayName")).collect();
-    groups.join(",")
+    // What cannot be parted the server refuses, and says why.
+    let Some(groups) = parted(text) else { return text.to_owned() };
+    let groups: Vec<String> = groups.iter().map(|group| named(group, "displayName")).collect();
+    joined(&groups)
 }
 
 impl Report {

@@ -72,6 +72,10 @@ fn result(row: &Value) -> String {
         return format!("{} requests", count(requests));
     }
     let reason = shown(&row["reason"]);
+    let holder = shown(&row["holderName"]);
+    if !reason.is_empty() && !holder.is_empty() {
+        return format!("{reason}; the name belongs to {holder}");
+    }
     if !reason.is_empty() {
         return reason;
     }

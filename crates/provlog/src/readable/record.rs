@@ -218,9 +218,13 @@ pub(crate) const ACCESS_LOG: Shape = Shape {
 /// The cells of a question that somebody asked.
 fn access(row: &Value) -> Vec<String> {
     let question = if row["target"].is_string() { "target" } else { "route" };
+    let application = match row["allApplications"].as_bool() {
+        Some(true) => "all".to_owned(),
+        Some(false) | None => shown(&row["application"]),
+    };
     vec![
         time(&row["recordedAt"]),
-        shown(&row["application"]),
+        application,
         shown(&row["actorId"]),
         shown(&row["role"]),
         shown(&row[question]),
@@ -334,7 +338,8 @@ paperboat    2026-03-04T09:00:00Z  now                   no imported log
     #[test]
     fn who_looked_is_a_row() {
         let row = json!({"seq": 4190, "recordedAt": "2026-03-31T17:00:00.5Z",
-                         "application": "paperboat", "actorId": "3", "role": "auditor",
+                         "application": "paperboat", "allApplications": false,
+                         "actorId": "3", "role": "auditor",
                          "route": "/api/v1/apps/{app}/users",
                          "target": "/api/v1/apps/paperboat/users?at=2026-03-31", "status": 200,
                          "rows": 1200, "exported": false, "sawSeq": 4189,
@@ -346,13 +351,15 @@ Time                  Application  Token  Role     Question                     
         fits(&ACCESS_LOG, row.clone());
         let mut untold = row;
         untold["target"] = json!(null);
-        assert_eq!(access(&untold)[4], "/api/v1/apps/{app}/users");
+        untold["allApplications"] = json!(true);
+        let cells = access(&untold);
+        assert_eq!([&cells[1], &cells[4]], ["all", "/api/v1/apps/{app}/users"]);
     }
 
     #[test]
     fn an_uploaded_list_keeps_its_digest_whole() {
         let sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
-        let row = json!({"name": "staff", "seq": 977, "recordedAt": "2026-03-31T17:00:00.5Z",
+        let row = json!({"name": "staff", "application": null, "seq": 977, "recordedAt": "2026-03-31T17:00:00.5Z",
                          "rows": 1200, "sha256": sha256});
         check(
             &REFERENCE_LISTS,

@@ -221,7 +221,11 @@ pub(crate) const FAILING: Shape = Shape {
 };
 
 fn failing(row: &Value) -> Vec<String> {
-    let reason = name_of(row, &["reason", "scimType"]);
+    let mut reason = name_of(row, &["reason", "scimType"]);
+    let holder = name_of(row, &["holderName", "holderId"]);
+    if !holder.is_empty() {
+        reason.push_str(&format!("; the name belongs to {holder}"));
+    }
     let target = match target(row) {
         name if name.is_empty() => name_of(row, &["externalId", "userId"]),
         name => name,
@@ -390,12 +394,15 @@ mira.lund  2026-01-12T08:00:04Z    311  lasts                        {USER_ID}
         let row = user(json!({"resourceType": "User", "failedAt": LEFT, "failedSeq": 977,
                               "operation": "POST User", "httpStatus": 409,
                               "scimType": "uniqueness", "reason": "the user name is taken",
-                              "failures": 1200}));
+                              "holderId": null, "holderName": null, "failures": 1200}));
         check(&FAILING, std::slice::from_ref(&row), "\
 Application  Target     Failed                Operation  HTTP  Failures  Reason                  Event
 paperboat    mira.lund  2026-02-03T14:21:40Z  POST User   409     1,200  the user name is taken    977
 ");
         fits(&FAILING, row.clone());
+        let mut clash = row.clone();
+        clash["holderName"] = json!("ole.berg");
+        assert_eq!(failing(&clash)[6], "the user name is taken; the name belongs to ole.berg");
         let mut untold = row;
         for name in ["userName", "displayName", "reason"] {
             untold[name] = json!(null);

@@ -230,6 +230,8 @@ pub const FAILING: &[&str] = &[
     "httpStatus",
     "scimType",
     "reason",
+    "holderId",
+    "holderName",
     "failures",
 ];
 
@@ -245,6 +247,7 @@ pub const ACCESS_LOG: &[&str] = &[
     "seq",
     "recordedAt",
     "application",
+    "allApplications",
     "actorId",
     "role",
     "route",
@@ -259,7 +262,8 @@ pub const ACCESS_LOG: &[&str] = &[
 ];
 
 /// Of what its name says.
-pub const REFERENCE_LISTS: &[&str] = &["name", "seq", "recordedAt", "actorId", "rows", "sha256"];
+pub const REFERENCE_LISTS: &[&str] =
+    &["name", "application", "seq", "recordedAt", "actorId", "rows", "sha256"];
 
 /// Of what its name says.
 pub const APPLICATIONS: &[&str] =

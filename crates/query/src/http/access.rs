@@ -2,8 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use event::{Access, Application, Content, Credential, Fact, Number, Origin, Part, Seq};
-use projector::{AccessSummary, Decision, Draft, Durability, Revoked};
+use axum::extract::Query as Pairs;
+use axum::http::Uri;
+use event::{Access, Application, Content, Credential, Fact, Number, Origin, Part, Seq, secret};
+use projector::{AccessSummary, ApplicationRow, Decision, Draft, Durability, Revoked};
 use serde_json::{Value, json};
 
 use super::Ask;
@@ -14,7 +16,6 @@ use crate::cursor::List;
 use crate::error::Error;
 use crate::record::Record;
 use crate::stand::Stand;
-use crate::token::holds_token;
 
 /// A longer address is cut here.
 const TARGET_BYTES_MAX: usize = 8 << 10;
@@ -30,19 +31,14 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn of(ask: &Ask) -> Asked {
-        let mut target = ask.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-        target.truncate(target.floor_char_boundary(TARGET_BYTES_MAX));
-        if holds_token(&target) {
-            target = ask.route.clone();
-        }
-        let names_known_at = ask.uri.query().is_some_and(|query| query.contains("knownAt"));
-        Asked { route: ask.route.clone(), target, exported: false, names_known_at }
+        let target = ask.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+        let (route, names_known_at) = (ask.route.clone(), names_known_at(&ask.uri));
+        Asked { route, target: kept(&target, TARGET_BYTES_MAX), exported: false, names_known_at }
     }
 
     /// The same for whole files of the answer to a question.
     pub(super) fn exporting(self, target: &str) -> Asked {
-        let target = if holds_token(target) { self.target } else { target.to_owned() };
-        Asked { target, exported: true, ..self }
+        Asked { target: kept(target, TARGET_BYTES_MAX), exported: true, ..self }
     }
 
     /// Records the question with what came of it.
@@ -57,6 +53,7 @@ impl Asked {
             Ok(answer) => (answer.status(), answer.row_count(), answer.about()),
             Err(error) => (error.status().as_u16(), 0, None),
         };
+        let all_applications = about.is_some_and(|(one, _)| one == Application::RECORDER);
         let (application, number) = about.unwrap_or((Application::RECORDER, Number::NOBODY));
         let access = Access {
             route: self.route,
@@ -65,6 +62,7 @@ impl Asked {
             rows,
             saw_seq: head.checked_sub(1),
             number,
+            all_applications,
         };
         let part = Part { subject: number, content: Content::Target(self.target) };
         let credential = origin.credential;
@@ -75,7 +73,8 @@ impl Asked {
                 Err(Revoked) => {
                     let error = Error::Unauthenticated;
                     let status = error.status().as_u16();
-                    (Access { status, rows: 0, exported: false, ..access }, Err(error))
+                    let denied = Access { status, rows: 0, exported: false, ..access };
+                    (Access { all_applications: false, ..denied }, Err(error))
                 }
             };
             let (origin, fact) = (Some(origin), Fact::Access(access));
@@ -84,6 +83,20 @@ impl Asked {
         };
         query.committer.submit_for(credential, Durability::Appended, decide).await?
     }
+}
+
+/// What is kept of an address: without tokens, and then cut.
+pub(super) fn kept(target: &str, bytes_max: usize) -> String {
+    let mut kept = secret::cut(target, &[]).into_owned();
+    kept.truncate(kept.floor_char_boundary(bytes_max));
+    kept
+}
+
+/// Whether a query has the parameter `knownAt`, however its name is written.
+fn names_known_at(uri: &Uri) -> bool {
+    let pairs = Pairs::<Vec<(String, String)>>::try_from_uri(uri);
+    // What cannot be read is refused later; until then it may name it.
+    pairs.map_or(true, |pairs| pairs.0.iter().any(|(name, _)| name == "knownAt"))
 }
 
 /// `GET /api/v1/access-log`: who asked what, newest first.
@@ -99,8 +112,13 @@ pub(super) async fn log(ask: Ask) -> Result<Answer, Error> {
         let credential = params.read_as("credential", "the id of a token", credential)?;
         let stand = Stand::of_page(&reading.record, &params, &[], List::AccessLog)?;
         let record = &reading.record.of_first(stand.size);
+        let wanted = application.map(|number| record.view.application_of(number)).transpose()?;
+        // Whoever asked about all applications was shown each that there was.
+        let shows = |one: &AccessSummary, wanted: &ApplicationRow| {
+            one.application == wanted.number || (one.all_applications && wanted.added_seq < one.seq)
+        };
         let fits = |one: &AccessSummary| {
-            application.is_none_or(|wanted| one.application == wanted)
+            wanted.as_ref().is_none_or(|wanted| wanted.as_ref().is_some_and(|row| shows(one, row)))
                 && credential.is_none_or(|wanted| one.credential == wanted)
         };
         let (mut count, mut page) = (0, vec![]);
@@ -135,6 +153,12 @@ fn row(record: &Record<'_>, seq: Seq) -> Result<Value, Error> {
     let credential = record.view.credential_of(origin.credential)?;
     let application = event.header.application;
     let slug = record.view.application_of(application)?.map(|row| row.slug);
+    // What somebody asked of all applications may name people of others, and its rows count theirs.
+    let is_own = record.scope.is_none_or(|scope| scope == application);
+    let saw_seq = match access.saw_seq {
+        Some(saw) => record.last_told(saw + 1)?,
+        None => None,
+    };
     let target = event.parts.iter().find_map(|part| match &part.content {
         Content::Target(target) => Some(target.as_str()),
         _ => None,
@@ -143,16 +167,50 @@ fn row(record: &Record<'_>, seq: Seq) -> Result<Value, Error> {
         "seq": seq,
         "recordedAt": event.header.recorded_at.to_string(),
         "application": slug,
+        "allApplications": access.all_applications,
         "actorId": origin.credential.to_string(),
         "role": credential.map(|credential| credential.role.name()),
         "route": access.route,
-        "target": target,
+        "target": target.filter(|_| is_own),
         "status": access.status,
-        "rows": access.rows,
+        "rows": is_own.then_some(access.rows),
         "exported": access.exported,
-        "sawSeq": access.saw_seq,
+        "sawSeq": saw_seq,
         "sourceIp": origin.client.map(|client| client.to_string()),
         "userAgent": origin.user_agent,
         "requestId": origin.request_id,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_instant_is_seen_however_its_name_is_written() {
+        let check = |query: &str, expected: bool| {
+            assert_eq!(
+                names_known_at(&format!("/x?{query}").parse().unwrap()),
+                expected,
+                "{query}"
+            );
+        };
+        check("at=1&knownAt=2", true);
+        check("known%41t=2", true);
+        check("%6bnown%41%74=2", true);
+        check("knownAt", true);
+        check("a=knownAt", false);
+        check("knownat=2", false);
+        assert!(!names_known_at(&"/knownAt".parse().unwrap()));
+    }
+
+    #[test]
+    fn addresses_lose_tokens_before_they_are_cut() {
+        let token = format!("plg_{}", "0a".repeat(32));
+        let kept = |target: &str| kept(target, TARGET_BYTES_MAX);
+        assert_eq!(kept(&format!("/x?a={token}&b=%70{}", &token[1..])), "/x?a=null&b=null");
+        let late = format!("/x?{}{token}", "a".repeat(TARGET_BYTES_MAX - 40));
+        assert!(kept(&late).ends_with("anull"));
+        assert_eq!(kept(&"a".repeat(9_000)).len(), TARGET_BYTES_MAX);
+    }
 }

@@ -6,11 +6,11 @@
 use event::{Access, Application, Content, Fact, Number, Origin, Part};
 use projector::{Decision, Draft, Durability, ProjectorError, Stamp, View};
 
+use super::access::kept;
 use super::{Ask, Reading};
 use crate::Query;
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::token::holds_token;
 
 /// A longer address of an attempt is stored cut.
 const TARGET_BYTES_MAX: usize = 256;
@@ -85,13 +85,8 @@ pub(super) struct Attempt {
 
 impl Attempt {
     pub(super) fn of(ask: &Ask) -> Attempt {
-        let mut target = ask.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-        // Looked for before it is cut: half a token is one too many.
-        if holds_token(&target) {
-            target = ask.route.clone();
-        }
-        target.truncate(target.floor_char_boundary(TARGET_BYTES_MAX));
-        Attempt { route: ask.route.clone(), target }
+        let target = ask.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+        Attempt { route: ask.route.clone(), target: kept(&target, TARGET_BYTES_MAX) }
     }
 
     /// Records an attempt of somebody whose token is known and does not allow it. Those of one
@@ -121,6 +116,7 @@ impl Attempt {
             rows: 0,
             saw_seq: None,
             number: Number::NOBODY,
+            all_applications: false,
         };
         let part = Part { subject: Number::NOBODY, content: Content::Target(self.target) };
         let (origin, fact) = (Some(origin), Fact::Access(access));

@@ -56,6 +56,7 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
             })
         });
         let answer = Answer::new(&reading.record, &stand, &Coverage::complete());
+        let answer = answer.about(reading.asked_application(None), Number::NOBODY);
         Ok(answer.rows(rows.collect(), count, next))
     })
     .await

@@ -18,7 +18,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
-use event::{Application, Number, Seq, Timestamp};
+use event::{Application, Number, Seq, Timestamp, secret};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -28,7 +28,7 @@ use tower::ServiceExt;
 use super::access::Asked;
 use super::{Ask, questions};
 use crate::Query;
-use crate::answer;
+use crate::answer::{self, PageOf};
 use crate::error::Error;
 use crate::export::columns::{CHANGES, Exported, STEPS, of_question};
 use crate::export::{Export, ExportError, Form, Zip};
@@ -59,10 +59,10 @@ pub(super) struct First {
 }
 
 impl First {
-    fn of(page: &Map<String, Value>) -> Option<First> {
+    fn of(page: &Map<String, Value>, size: Seq) -> Option<First> {
         let now = page.get("generatedAt")?.as_str()?;
         let now = instant::parse(now, Role::At, Timestamp(0), Zone::UTC)?;
-        Some(First { size: page.get("head")?["seq"].as_u64().map_or(0, |seq| seq + 1), now })
+        Some(First { size, now })
     }
 }
 
@@ -115,17 +115,24 @@ pub(super) async fn export(
     let (origin, head) = seen.await?;
 
     let headers = request.headers().clone();
-    let mut pages = Pages { router: questions(&query), headers, question, next: None, first: None };
+    let mut pages = Pages {
+        router: questions(&query),
+        headers,
+        question,
+        next: None,
+        first: None,
+        about: None,
+    };
     let page = match pages.next().await? {
         Page::Answer(page) => page,
         Page::Refused(refusal) => {
-            let told = Told { rows: 0, status: refusal.status().as_u16() };
+            let told = Told { rows: 0, status: refusal.status().as_u16(), about: None };
             asked.record(&query, origin, head, &Ok(told)).await?;
             return Ok(refusal);
         }
     };
     let rows = count_of(&page);
-    asked.record(&query, origin, head, &Ok(Told { rows, status: 200 })).await?;
+    asked.record(&query, origin, head, &Ok(Told { rows, status: 200, about: pages.about })).await?;
 
     let (sender, pieces) = mpsc::channel(PIECES_MAX);
     spawn_blocking(move || {
@@ -150,6 +157,7 @@ pub(super) async fn export(
 struct Told {
     rows: u64,
     status: u16,
+    about: Option<(Application, Number)>,
 }
 
 impl answer::Told for Told {
@@ -158,7 +166,7 @@ impl answer::Told for Told {
     }
 
     fn about(&self) -> Option<(Application, Number)> {
-        None
+        self.about
     }
 
     fn status(&self) -> u16 {
@@ -197,6 +205,8 @@ struct Pages {
     question: Question,
     next: Option<String>,
     first: Option<First>,
+    /// What the pages are about.
+    about: Option<(Application, Number)>,
 }
 
 enum Page {
@@ -217,6 +227,7 @@ impl Pages {
         if !response.status().is_success() {
             return Ok(Page::Refused(response));
         }
+        let told = response.extensions().get::<PageOf>().copied().ok_or(Error::Defect)?;
         let bytes = to_bytes(response.into_body(), PAGE_BYTES_MAX).await;
         let page: Map<String, Value> = bytes
             .ok()
@@ -224,7 +235,8 @@ impl Pages {
             .ok_or(Error::Defect)?;
         self.next = page.get("next").and_then(Value::as_str).map(str::to_owned);
         if self.first.is_none() {
-            self.first = Some(First::of(&page).ok_or(Error::Defect)?);
+            self.first = Some(First::of(&page, told.size).ok_or(Error::Defect)?);
+            self.about = told.about;
         }
         Ok(Page::Answer(page))
     }
@@ -264,7 +276,8 @@ fn write(
 ) -> Result<(), Broken> {
     let exported = pages.question.exported;
     let question = first.get("query").cloned().unwrap_or_default();
-    let told = serde_json::json!({"question": pages.question.target, "query": question});
+    let asked = secret::cut(&pages.question.target, &[]);
+    let told = serde_json::json!({"question": asked, "query": question});
     let mut export = Export::new(Zip::new(pipe), query.version, told);
     let mut files = vec![(Part::Rows, exported.name, exported.columns)];
     if exported.are_operations {

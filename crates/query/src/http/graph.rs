@@ -1,16 +1,20 @@
-//! `/v1.0/auditLogs/provisioning`: the log in the shape of Microsoft Graph, with Graph's query options
-//! and errors.
+//! `/v1.0/auditLogs/provisioning` and `/beta/auditLogs/provisioning`: the log in the shape of Microsoft
+//! Graph, with Graph's query options and errors.
+//!
+//! Graph takes addresses in any case, with a slash at their end, and a key in parentheses; so all below
+//! `/v1.0` and `/beta` comes here, and what is nothing there is refused in Graph's form.
 
-use axum::extract::Query as Pairs;
-use axum::http::HeaderValue;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Query as Pairs};
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use event::{Application, Number};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::key::Moment;
 
-use super::{Ask, Names, Reading};
+use super::{Ask, Reading};
 use crate::answer::Told;
 use crate::cursor::{self, Cursor, List};
 use crate::error::Error;
@@ -21,7 +25,107 @@ use crate::operation::Operations;
 
 const TOP_DEFAULT: usize = 100;
 const TOP_MAX: usize = 1_000;
-const PATH: &str = "/v1.0/auditLogs/provisioning";
+/// The address of the log below the version, by segments, in lower case.
+const LOG: [&str; 2] = ["auditlogs", "provisioning"];
+
+/// A version of Graph's interface.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Version {
+    V1,
+    Beta,
+}
+
+impl Version {
+    fn name(self) -> &'static str {
+        match self {
+            Version::V1 => "v1.0",
+            Version::Beta => "beta",
+        }
+    }
+
+    /// The log's address, and the template under which questions to it are recorded.
+    fn path(self) -> &'static str {
+        match self {
+            Version::V1 => "/v1.0/auditLogs/provisioning",
+            Version::Beta => "/beta/auditLogs/provisioning",
+        }
+    }
+
+    /// The members of an entry.
+    fn members(self) -> impl Iterator<Item = &'static str> {
+        let own: &[&str] = match self {
+            Version::V1 => &[],
+            Version::Beta => &BETA_MEMBERS,
+        };
+        MEMBERS.iter().chain(own).copied()
+    }
+}
+
+/// What an address below a version names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Named {
+    List,
+    Count,
+    One(String),
+    Nothing,
+}
+
+impl Named {
+    /// `path` is what follows the version, unescaped.
+    fn of(path: &str) -> Named {
+        let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+        let is = |place: usize, word: &str| {
+            segments.get(place).is_some_and(|text| text.eq_ignore_ascii_case(word))
+        };
+        if !is(0, LOG[0]) {
+            return Named::Nothing;
+        }
+        // OData's own way to write a key: `provisioning('…')`.
+        let keyed = segments.get(1).and_then(|segment| {
+            let (log, rest) = segment.split_at_checked(LOG[1].len())?;
+            let key = rest.strip_prefix("('")?.strip_suffix("')")?;
+            (log.eq_ignore_ascii_case(LOG[1]) && !key.is_empty()).then(|| key.replace("''", "'"))
+        });
+        match (segments.len(), keyed) {
+            (2, Some(key)) => Named::One(key),
+            (2, None) if is(1, LOG[1]) => Named::List,
+            (3, None) if is(1, LOG[1]) && is(2, "$count") => Named::Count,
+            (3, None) if is(1, LOG[1]) && !segments[2].starts_with('$') => {
+                Named::One(segments[2].to_owned())
+            }
+            _ => Named::Nothing,
+        }
+    }
+}
+
+/// All that is asked of a version of Graph.
+pub(super) async fn any(
+    version: Version,
+    method: Method,
+    below: Result<Path<String>, PathRejection>,
+    mut ask: Ask,
+) -> Result<Response, Error> {
+    // What cannot be unescaped names nothing.
+    let named = below.map_or(Named::Nothing, |Path(below)| Named::of(&below));
+    if named == Named::Nothing {
+        return Err(Error::NotFound(
+            "of Microsoft Graph there is auditLogs/provisioning here, with /$count and /{id} below it",
+        ));
+    }
+    if method != Method::GET && method != Method::HEAD {
+        return Err(Error::Method);
+    }
+    ask.route = match named {
+        Named::One(_) => format!("{}/{{id}}", version.path()),
+        Named::Count => format!("{}/$count", version.path()),
+        Named::List | Named::Nothing => version.path().to_owned(),
+    };
+    match named {
+        Named::One(id) => one(version, ask, id).await.map(IntoResponse::into_response),
+        Named::Count => count(version, ask).await.map(IntoResponse::into_response),
+        Named::List | Named::Nothing => list(version, ask).await.map(IntoResponse::into_response),
+    }
+}
 
 /// The members of a `provisioningObjectSummary`.
 const MEMBERS: [&str; 17] = [
@@ -44,9 +148,41 @@ const MEMBERS: [&str; 17] = [
     "targetIdentity",
 ];
 
+/// The further members of an entry of the beta: what those of v1.0 were called before.
+const BETA_MEMBERS: [&str; 2] = ["action", "statusInfo"];
+
+/// Adds the members of the beta to those of v1.0.
+fn add_beta(members: &mut Map<String, Value>) {
+    let upper_first = |word: &str| {
+        let mut chars = word.chars();
+        chars.next().map(|first| first.to_ascii_uppercase().to_string() + chars.as_str())
+    };
+    let action = members.get("provisioningAction").and_then(Value::as_str).and_then(upper_first);
+    let said = members.get("provisioningStatusInfo");
+    let status = said.and_then(|said| said.get("status")).cloned().unwrap_or_default();
+    let error = said.and_then(|said| said.get("errorInformation")).and_then(Value::as_object);
+    let mut info = Map::new();
+    info.insert("status".into(), status);
+    if let Some(error) = error {
+        info.insert("@odata.type".into(), "#microsoft.graph.statusDetails".into());
+        for (name, value) in error {
+            let value = match (name.as_str(), value.as_str()) {
+                ("errorCategory", Some(word)) => upper_first(word).into(),
+                _ => value.clone(),
+            };
+            info.insert(name.clone(), value);
+        }
+    } else {
+        info.insert("@odata.type".into(), "#microsoft.graph.statusBase".into());
+    }
+    members.insert("action".into(), action.into());
+    members.insert("statusInfo".into(), info.into());
+}
+
 /// An answer in Graph's shape, written out.
 pub(super) struct GraphAnswer {
     body: Vec<u8>,
+    media_type: &'static str,
     rows: u64,
     about: Option<(Application, Number)>,
 }
@@ -63,8 +199,8 @@ impl Told for GraphAnswer {
 
 impl IntoResponse for GraphAnswer {
     fn into_response(self) -> Response {
-        let json = HeaderValue::from_static("application/json");
-        ([(CONTENT_TYPE, json)], self.body).into_response()
+        let media_type = HeaderValue::from_static(self.media_type);
+        ([(CONTENT_TYPE, media_type)], self.body).into_response()
     }
 }
 
@@ -89,12 +225,28 @@ enum Selected {
 }
 
 impl Selected {
-    fn of(entry: Entry, members: Option<&[&str]>) -> Result<Selected, Error> {
-        let Some(wanted) = members else { return Ok(Selected::Whole(entry)) };
-        let mut members = entry.members()?;
-        members.retain(|name, _| wanted.contains(&name.as_str()));
-        Ok(Selected::Members(members))
+    fn of(version: Version, entry: Entry, wanted: Option<&[&str]>) -> Result<Selected, Error> {
+        if version == Version::V1 && wanted.is_none() {
+            return Ok(Selected::Whole(entry));
+        }
+        Ok(Selected::Members(members_of(version, &entry, wanted)?))
     }
+}
+
+/// The members of an entry, or some of them.
+fn members_of(
+    version: Version,
+    entry: &Entry,
+    wanted: Option<&[&str]>,
+) -> Result<Map<String, Value>, Error> {
+    let mut members = entry.members()?;
+    if version == Version::Beta {
+        add_beta(&mut members);
+    }
+    if let Some(wanted) = wanted {
+        members.retain(|name, _| wanted.contains(&name.as_str()));
+    }
+    Ok(members)
 }
 
 /// The query options, understood.
@@ -158,20 +310,28 @@ impl Options {
     }
 
     /// The members that are asked for; all of them when there is no such option.
-    fn members(&self) -> Result<Option<Vec<&'static str>>, Error> {
+    fn members(&self, version: Version) -> Result<Option<Vec<&'static str>>, Error> {
         let Some(text) = &self.select else { return Ok(None) };
-        let member = |name: &str| {
-            MEMBERS.into_iter().find(|member| member.eq_ignore_ascii_case(name.trim()))
-        };
+        let member =
+            |name: &str| version.members().find(|member| member.eq_ignore_ascii_case(name.trim()));
         let members: Option<Vec<&'static str>> = text.split(',').map(member).collect();
         members.map(Some).ok_or(Error::Option(
             "$select takes members of provisioningObjectSummary, with commas between them",
         ))
     }
 
+    fn filter(&self, version: Version) -> Result<Option<Filter>, Error> {
+        let Some(text) = &self.filter else { return Ok(None) };
+        let filter = match version {
+            Version::V1 => Filter::parse(text),
+            Version::Beta => Filter::parse_beta(text),
+        };
+        filter.map(Some).map_err(|error| Error::Filter(error.to_string()))
+    }
+
     /// The address of the next page.
-    fn next(&self, base: &str, token: &str) -> String {
-        let mut url = format!("{base}{PATH}?");
+    fn next(&self, version: Version, base: &str, token: &str) -> String {
+        let mut url = format!("{base}{}?", version.path());
         let kept = [
             ("$filter", &self.filter),
             ("$orderby", &self.order),
@@ -206,13 +366,12 @@ fn escaped(text: &str) -> String {
 }
 
 /// `GET /v1.0/auditLogs/provisioning`
-pub(super) async fn list(ask: Ask) -> Result<GraphAnswer, Error> {
-    ask.answer(|reading| {
+async fn list(version: Version, ask: Ask) -> Result<GraphAnswer, Error> {
+    ask.answer(move |reading| {
         let options = Options::read(&reading)?;
         let (top, ascending) = (options.top()?, options.is_ascending()?);
-        let (counts, members) = (options.counts()?, options.members()?);
-        let filter = options.filter.as_deref().map(Filter::parse).transpose();
-        let filter = filter.map_err(|error| Error::Filter(error.to_string()))?;
+        let (counts, members) = (options.counts()?, options.members(version)?);
+        let filter = options.filter(version)?;
 
         // The token is bound to filter and order, and pins what the first page knew.
         let parts = [
@@ -244,43 +403,120 @@ pub(super) async fn list(ask: Ask) -> Result<GraphAnswer, Error> {
             let now = reading.record.now;
             let next =
                 Cursor { binding, time: now, now, size, after: seq, after_time: occurred_at };
-            options.next(base, &next.seal(List::Graph, reading.record.cursor_key))
+            options.next(version, base, &next.seal(List::Graph, reading.record.cursor_key))
         });
         let rows = page.entries.len() as u64;
-        let value = page.entries.into_iter().map(|entry| Selected::of(entry, members.as_deref()));
+        let value =
+            page.entries.into_iter().map(|entry| Selected::of(version, entry, members.as_deref()));
         let body = Body {
-            context: format!("{base}/v1.0/$metadata#auditLogs/provisioning"),
+            context: format!("{base}/{}/$metadata#auditLogs/provisioning", version.name()),
             count: if counts { Some(asked.count(&entries)?) } else { None },
             next,
             value: value.collect::<Result<_, _>>()?,
         };
         let body = serde_json::to_vec(&body).map_err(|_| Error::Damaged("an imported entry"))?;
-        let about = scope.map(|scope| (scope, Number::NOBODY));
-        Ok(GraphAnswer { body, rows, about })
+        let about = Some((reading.asked_application(None), Number::NOBODY));
+        Ok(GraphAnswer { body, media_type: JSON, rows, about })
+    })
+    .await
+}
+
+const JSON: &str = "application/json";
+
+/// `GET /v1.0/auditLogs/provisioning/$count`: how many entries fit, as a plain number (OData 4.01, URL
+/// conventions §4.8).
+async fn count(version: Version, ask: Ask) -> Result<GraphAnswer, Error> {
+    ask.answer(move |reading| {
+        let options = Options::read(&reading)?;
+        let Options { order: None, top: None, skip_token: None, count: None, select: None, .. } =
+            &options
+        else {
+            return Err(Error::Option("/$count takes $filter alone"));
+        };
+        let filter = options.filter(version)?;
+        let operations = Operations::new(&reading.record)?;
+        let scope = reading.caller.scope();
+        let record = &reading.record;
+        let asked = Asked { record, scope, filter: filter.as_ref(), ascending: false };
+        let count = asked.count(&Entries::new(&operations))?;
+        let about = Some((reading.asked_application(None), Number::NOBODY));
+        let body = count.to_string().into_bytes();
+        Ok(GraphAnswer { body, media_type: "text/plain", rows: 1, about })
     })
     .await
 }
 
 /// `GET /v1.0/auditLogs/provisioning/{id}`
-pub(super) async fn one(ask: Ask, Names(id): Names<String>) -> Result<GraphAnswer, Error> {
+async fn one(version: Version, ask: Ask, id: String) -> Result<GraphAnswer, Error> {
     ask.answer(move |reading| {
         let options = Options::read(&reading)?;
-        let members = options.members()?;
+        let members = options.members(version)?;
         let record = &reading.record;
         let operations = Operations::new(record)?;
         let scope = reading.caller.scope();
         let asked = Asked { record, scope, filter: None, ascending: false };
         let seq = asked.one(&id)?.ok_or(Error::NotFound("the log has no entry of that id"))?;
-        let mut body = Entries::new(&operations).entry(record.event(seq)?)?.members()?;
-        if let Some(members) = &members {
-            body.retain(|name, _| members.contains(&name.as_str()));
-        }
-        let base = &reading.query.public_url;
-        let context = format!("{base}/v1.0/$metadata#auditLogs/provisioning/$entity");
+        let entry = Entries::new(&operations).entry(record.event(seq)?)?;
+        let mut body = members_of(version, &entry, members.as_deref())?;
+        let (base, version) = (&reading.query.public_url, version.name());
+        let context = format!("{base}/{version}/$metadata#auditLogs/provisioning/$entity");
         body.insert("@odata.context".into(), context.into());
         let header = record.header(seq)?;
         let body = serde_json::to_vec(&body).map_err(|_| Error::Defect)?;
-        Ok(GraphAnswer { body, rows: 1, about: Some((header.application, Number::NOBODY)) })
+        let about = Some((header.application, Number::NOBODY));
+        Ok(GraphAnswer { body, media_type: JSON, rows: 1, about })
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_the_log_are_known_in_every_spelling() {
+        let check = |path: &str, expected: Named| assert_eq!(Named::of(path), expected, "{path}");
+        for path in ["auditLogs/provisioning", "auditlogs/provisioning/", "AUDITLOGS/Provisioning"]
+        {
+            check(path, Named::List);
+            check(&format!("{}/$count", path.trim_end_matches('/')), Named::Count);
+            check(&format!("{}/$COUNT/", path.trim_end_matches('/')), Named::Count);
+            check(&format!("{}/7", path.trim_end_matches('/')), Named::One("7".into()));
+        }
+        check("auditLogs/provisioning('7''x')", Named::One("7'x".into()));
+        for path in [
+            "",
+            "/",
+            "users",
+            "auditLogs",
+            "auditLogs/signIns",
+            "auditLogs/provisioning/7/8",
+            "auditLogs/provisioning('')",
+            "auditLogs/provisioning/$ref",
+            "auditLogs//provisioning",
+            "x/auditLogs/provisioning",
+        ] {
+            check(path, Named::Nothing);
+        }
+    }
+
+    #[test]
+    fn the_beta_has_its_former_members_too() {
+        let entry = |error: Value| {
+            let said = serde_json::json!({"status": "failure", "errorInformation": error});
+            let entry = serde_json::json!({"provisioningAction": "stagedDelete", "provisioningStatusInfo": said});
+            let Value::Object(mut members) = entry else { unreachable!() };
+            add_beta(&mut members);
+            (members["action"].clone(), members["statusInfo"].clone())
+        };
+        let error = serde_json::json!({"errorCode": "E", "errorCategory": "nonServiceFailure"});
+        let (action, info) = entry(error);
+        assert_eq!(action, "StagedDelete");
+        let expected = serde_json::json!({"@odata.type": "#microsoft.graph.statusDetails",
+            "status": "failure", "errorCode": "E", "errorCategory": "NonServiceFailure"});
+        assert_eq!(info, expected);
+        let expected =
+            serde_json::json!({"@odata.type": "#microsoft.graph.statusBase", "status": "failure"});
+        assert_eq!(entry(Value::Null).1, expected);
+    }
 }

@@ -29,6 +29,8 @@ struct Leaver {
     terminated_at: Option<Timestamp>,
     disabled: Option<(Seq, bool)>,
     reactivated: Option<Seq>,
+    /// Whether the account was never active, up to the end of the question.
+    never_active: bool,
 }
 
 /// `GET /api/v1/reports/leavers`: without a list, whose account was switched off or deleted; with one,
@@ -54,7 +56,7 @@ pub(super) async fn report(ask: Ask) -> Result<Answer, Error> {
 fn found(scene: &Scene<'_>, params: &Params) -> Result<(Option<Seq>, Vec<Leaver>), Error> {
     let view = &scene.record.view;
     let mut all = vec![];
-    let Some((list_seq, people)) = people_of(&scene.record, params)? else {
+    let Some(list) = people_of(&scene.record, params, scene.one)? else {
         for application in &scene.applications {
             for Ending { number, seq, deleted } in
                 leavers(view, *application, scene.stand.seqs.clone())?
@@ -69,6 +71,7 @@ fn found(scene: &Scene<'_>, params: &Params) -> Result<(Option<Seq>, Vec<Leaver>
                     terminated_at: None,
                     disabled: Some((seq, deleted)),
                     reactivated: again,
+                    never_active: false,
                 });
             }
         }
@@ -76,7 +79,7 @@ fn found(scene: &Scene<'_>, params: &Params) -> Result<(Option<Seq>, Vec<Leaver>
         return Ok((None, all));
     };
     let (from, to) = (scene.stand.from, scene.stand.to.unwrap_or(scene.stand.now));
-    for person in &people {
+    for person in &list.people {
         let Some(terminated_at) = person.terminated_at.map(Timestamp) else { continue };
         if from.is_some_and(|from| terminated_at < from) || terminated_at >= to {
             continue;
@@ -87,7 +90,7 @@ fn found(scene: &Scene<'_>, params: &Params) -> Result<(Option<Seq>, Vec<Leaver>
                 all.push(leaver(scene, person, *application, number, terminated_at)?);
             }
         }
-        if all.len() == before {
+        if all.len() == before && list.shows_strangers {
             all.push(Leaver {
                 application: None,
                 number: Number::NOBODY,
@@ -95,10 +98,11 @@ fn found(scene: &Scene<'_>, params: &Params) -> Result<(Option<Seq>, Vec<Leaver>
                 terminated_at: Some(terminated_at),
                 disabled: None,
                 reactivated: None,
+                never_active: true,
             });
         }
     }
-    Ok((Some(list_seq), all))
+    Ok((Some(list.seq), all))
 }
 
 /// The users that a person had: those who bore one of the names when they left, else the last before,
@@ -155,6 +159,7 @@ fn leaver(
         terminated_at: Some(terminated_at),
         disabled: ended,
         reactivated: again.map(|stay| stay.start),
+        never_active: stays.is_empty(),
     })
 }
 
@@ -181,11 +186,20 @@ fn row(scene: &Scene<'_>, one: &Leaver, within: u64) -> Result<Map<String, Value
     });
     row.insert("lagSeconds".into(), lag.into());
     row.insert("limitSeconds".into(), one.terminated_at.map(|_| within).into());
-    let is_within = match (one.terminated_at, one.application) {
-        (None, _) => None,
+    let is_within = match (one.terminated_at, one.application, lag) {
+        (None, ..) => None,
         // Nobody to switch off.
-        (Some(_), None) => Some(true),
-        (Some(_), Some(_)) => Some(lag.is_some_and(|lag| lag <= within)),
+        (Some(_), None, _) => Some(true),
+        (Some(_), Some(_), Some(lag)) => Some(lag <= within),
+        // It was never on.
+        (Some(_), Some(_), None) if one.never_active => Some(true),
+        (Some(terminated), Some(_), None) => {
+            let within_us = i64::try_from(within).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+            let deadline = Timestamp(terminated.0.saturating_add(within_us));
+            let end = scene.stand.to.map_or(scene.stand.now, |to| to.min(scene.stand.now));
+            // It may still be switched off in time.
+            if deadline > end { None } else { Some(false) }
+        }
     };
     row.insert("within".into(), is_within.into());
     row.insert("remainingGroups".into(), remaining_groups(scene, one)?.into());

@@ -36,25 +36,28 @@ const LIST_BYTES_MAX: usize = 8 << 20;
 const NAME_BYTES_MAX: usize = 63;
 const TEXT_BYTES_MAX: usize = 1_024;
 
-/// `POST /api/v1/reference-lists?name=`: keeps a list as it is now.
+/// `POST /api/v1/reference-lists?name=&app=`: keeps a list as it is now, of an application or for the
+/// whole server.
 pub(super) async fn add(
     State(query): State<Arc<Query>>,
     ask: Ask,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let asked = ask.admin(|reading| {
-        let params = reading.params(&["name"])?;
+        let params = reading.params(&["name", "app"])?;
         let name = params.read_as("name", NAME, |text| is_name(text).then(|| text.to_owned()))?;
-        name.ok_or(Error::Parameter { name: "name", accepts: NAME })
+        let name = name.ok_or(Error::Parameter { name: "name", accepts: NAME })?;
+        let application = reading.application_in(&params)?.unwrap_or(Application::RECORDER);
+        Ok((name, application))
     });
-    let (admin, name) = asked.await?;
+    let (admin, (name, application)) = asked.await?;
     let bytes = receive(body, LIST_BYTES_MAX).await?;
     let upload = parse(&bytes).map_err(Error::Body)?;
     let sha256: [u8; 32] = Sha256::digest(&bytes).into();
     let rows = u32::try_from(upload.people.len()).unwrap_or(u32::MAX);
     let text = serde_json::to_vec(&upload.people).map_err(|_| Error::Defect)?;
     let fact = Fact::ReferenceListAdded(ReferenceListAdded { name: name.clone(), rows, sha256 });
-    let seq = append(&query, Application::RECORDER, admin, fact, (Number::NOBODY, text)).await?;
+    let seq = append(&query, application, admin, fact, (Number::NOBODY, text)).await?;
     let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     let told = json!({
         "name": name, "seq": seq, "rows": rows, "sha256": hex,
@@ -95,7 +98,9 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
         let params = reading.params(&["knownAt", "tz", "limit", "cursor"])?;
         let stand = Stand::of_page(&reading.record, &params, &[], List::ReferenceLists)?;
         let record = &reading.record.of_first(stand.size);
-        let all = record.view.reference_lists()?;
+        let mut all = record.view.reference_lists()?;
+        all.retain(|list| reading.caller.may_see(list.application));
+        let slugs = reading.slugs()?;
         let (page, next) = stand.part_of(&all, List::ReferenceLists);
         let rows = page.iter().map(|list| {
             let header = record.header(list.seq)?;
@@ -105,6 +110,7 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
             let hex: String = added.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
             Ok(json!({
                 "name": list.name,
+                "application": slugs.get(&list.application),
                 "seq": list.seq,
                 "recordedAt": header.recorded_at.to_string(),
                 "actorId": header.origin.as_ref().map(|origin| origin.credential.to_string()),
@@ -119,13 +125,24 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
     .await
 }
 
-/// The newest list of a name that the question knows, and the event that has it.
+/// A list that a question names.
+pub(super) struct NamedList {
+    /// The event that has it.
+    pub(super) seq: Seq,
+    pub(super) people: Vec<Person>,
+    /// Whether the caller may see who is on it and has no account.
+    pub(super) shows_strangers: bool,
+}
+
+/// The newest list of a name that the question knows: of its application, or for the whole server. Of
+/// the latter whoever sees one application alone is shown those who have an account there.
 pub(super) fn people_of(
     record: &Record<'_>,
     params: &Params,
-) -> Result<Option<(Seq, Vec<Person>)>, Error> {
+    application: Option<Application>,
+) -> Result<Option<NamedList>, Error> {
     let Some(name) = params.get("list") else { return Ok(None) };
-    let list = record.view.reference_list(name)?;
+    let list = record.view.reference_list(name, record.scope.or(application))?;
     let list = list.ok_or(Error::NotFound("there is no reference list of that name"))?;
     let event = record.event(list.seq)?;
     let note = event.parts.iter().find_map(|part| match &part.content {
@@ -133,7 +150,9 @@ pub(super) fn people_of(
         _ => None,
     });
     let people = note.and_then(|note| serde_json::from_slice(note).ok());
-    Ok(Some((list.seq, people.ok_or(Error::Damaged("a reference list"))?)))
+    let people = people.ok_or(Error::Damaged("a reference list"))?;
+    let shows_strangers = record.scope.is_none_or(|scope| scope == list.application);
+    Ok(Some(NamedList { seq: list.seq, people, shows_strangers }))
 }
 
 const NEEDS_LIST: Error =
@@ -145,8 +164,8 @@ pub(super) async fn orphans(ask: Ask) -> Result<Answer, Error> {
         let known = &["app", "at", "list", "knownAt", "tz", "limit", "cursor"];
         let params = reading.params(known)?;
         let scene = Scene::set(&reading, &params)?;
-        let (list_seq, people) = people_of(&scene.record, &params)?.ok_or(NEEDS_LIST)?;
-        let roster = Roster::of(&people);
+        let list = people_of(&scene.record, &params, scene.one)?.ok_or(NEEDS_LIST)?;
+        let roster = Roster::of(&list.people);
         let whole = Slice { after: None, limit: usize::MAX };
         let mut all = vec![];
         for application in &scene.applications {
@@ -164,7 +183,7 @@ pub(super) async fn orphans(ask: Ask) -> Result<Answer, Error> {
             insert_moment(&scene.record, &mut row, names, Some(*created_seq))?;
             Ok(row)
         })?;
-        Ok(answer.with("listSeq", list_seq))
+        Ok(answer.with("listSeq", list.seq))
     })
     .await
 }

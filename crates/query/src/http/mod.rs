@@ -31,11 +31,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, MatchedPath, Path};
-use axum::http::Uri;
 use axum::http::request::Parts;
+use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{MethodRouter, any, delete, get, post};
 use event::Application;
 use projector::{Decision, Durability};
 use serde::de::DeserializeOwned;
@@ -45,6 +46,7 @@ use tokio::time::timeout;
 use self::access::Asked;
 use self::admin::Attempt;
 use self::exports::OfExport;
+use self::graph::Version;
 use crate::Query;
 use crate::answer::Told;
 use crate::caller::{Caller, Sender};
@@ -106,13 +108,22 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/jobs/{job}", get(jobs::one))
         .route("/api/v1/coverage", get(coverage::list))
         .route("/api/v1/access-log", get(access::log))
-        .route("/v1.0/auditLogs/provisioning", get(graph::list))
-        .route("/v1.0/auditLogs/provisioning/{id}", get(graph::one))
+        .route("/v1.0", graph_of(Version::V1))
+        .route("/v1.0/{*rest}", graph_of(Version::V1))
+        .route("/beta", graph_of(Version::Beta))
+        .route("/beta/{*rest}", graph_of(Version::Beta))
         .route("/api/v1/operations", get(operations::list))
         .route("/api/v1/operations/{id}", get(operations::one))
         .route("/api/v1/operations/{id}/evidence", get(lists::evidence).post(lists::add_evidence))
         .route("/api/v1/reference-lists", get(lists::list).post(lists::add))
         .with_state(Arc::clone(query))
+}
+
+/// All that is asked of a version of Microsoft Graph.
+fn graph_of(version: Version) -> MethodRouter<Arc<Query>> {
+    any(move |method: Method, below: Result<Path<String>, PathRejection>, ask: Ask| {
+        graph::any(version, method, below, ask)
+    })
 }
 
 /// A question as it came, by somebody who is not known yet.
@@ -247,6 +258,7 @@ impl Ask {
         if let Some(first) = of_export.and_then(|page| page.first) {
             record = record.as_of_then(first.size, first.now);
         }
+        record.scope = caller.scope();
         look(Reading { query: &query, record, caller, uri: &uri })
     }
 }

@@ -50,7 +50,8 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
         let record = &reading.record.of_first(stand.size);
         let filter = filter(&reading, &record.view, &params)?;
         let log = Log::new(record.view, record.store);
-        let applications = reading.applications(filter.application)?;
+        let application = filter.application;
+        let applications = reading.applications(application)?;
         let mut wanted = Wanted::both(filter);
         match params.read_as("source", "recorded or imported", kind)? {
             Some(Kind::Recorded) => wanted.imported = None,
@@ -63,7 +64,9 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
         let next = last.map(|last| stand.next_after(List::Operations, last.moment()));
         let rows = Operations::new(record)?.rows(page.rows.iter().map(|item| item.moment().seq))?;
         let coverage = Coverage::between(record, &stand, &applications)?;
-        Ok(Answer::new(record, &stand, &coverage).rows(rows, count, next))
+        let answer = Answer::new(record, &stand, &coverage);
+        let answer = answer.about(reading.asked_application(application), Number::NOBODY);
+        Ok(answer.rows(rows, count, next))
     })
     .await
 }

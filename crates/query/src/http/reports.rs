@@ -10,6 +10,7 @@ use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
 use crate::history::groups_of;
+use crate::name::parted;
 use crate::operation::Operations;
 use crate::params::Params;
 use crate::person::{columns, group_columns, insert_moment, member_columns};
@@ -34,6 +35,8 @@ pub(super) struct Scene<'a> {
     slugs: std::collections::BTreeMap<Application, String>,
     types: TypeNames,
     application: Application,
+    /// The application that the question names.
+    pub(super) one: Option<Application>,
     is_stretch: bool,
 }
 
@@ -47,6 +50,7 @@ impl<'a> Scene<'a> {
             slugs: reading.slugs()?,
             types: TypeNames::read(&record.view)?,
             application: reading.asked_application(one),
+            one,
             is_stretch: !params.knows("at"),
             record,
             stand,
@@ -257,7 +261,8 @@ pub(super) async fn failed_last(ask: Ask) -> Result<Answer, Error> {
             insert_moment(&scene.record, &mut row, ("failedAt", "failedSeq"), Some(seq))?;
             row.insert("failures".into(), failures.into());
             let operation = operations.rows(std::iter::once(seq))?.pop().unwrap_or_default();
-            for name in ["resourceType", "operation", "httpStatus", "scimType", "reason"] {
+            let told = ["resourceType", "operation", "httpStatus", "scimType", "reason"];
+            for name in told.into_iter().chain(["holderId", "holderName"]) {
                 row.insert(name.into(), operation[name].clone());
             }
             Ok(row)
@@ -275,14 +280,16 @@ pub(super) async fn overlap(ask: Ask) -> Result<Answer, Error> {
         let application = reading.application_in(&params)?;
         let application =
             application.ok_or(needed("app", "the application that has the groups"))?;
-        let accepts = "2 to 10 groups by id or name, with commas between them";
-        let names: Vec<&str> = params.get("groups").unwrap_or_default().split(',').collect();
+        let accepts = "2 to 10 groups by id or name, with commas between them; a name with a comma in \
+                       double quotes";
+        let names = parted(params.get("groups").unwrap_or_default());
+        let names = names.ok_or(needed("groups", accepts))?;
         if !GROUPS.contains(&names.len()) || names.iter().any(|name| name.is_empty()) {
             return Err(needed("groups", accepts));
         }
         let scene = Scene::set(&reading, &params)?;
         let view = &scene.record.view;
-        let group = |name: &&str| -> Result<Number, Error> {
+        let group = |name: &String| -> Result<Number, Error> {
             let kind = ResourceType::GROUP;
             Ok(resource::named(view, application, kind, name, scene.after())?.number)
         };

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
-use event::{Credential, CredentialRevoked, Fact, Origin, Role};
+use event::{Application, Credential, CredentialRevoked, Fact, Number, Origin, Role};
 use projector::{CredentialRow, Decision, Draft, Stamp, View};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -51,6 +51,7 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
             })
         });
         let answer = Answer::new(&reading.record, &stand, &Coverage::complete());
+        let answer = answer.about(Application::RECORDER, Number::NOBODY);
         Ok(answer.rows(rows.collect(), count, next))
     })
     .await

@@ -148,7 +148,11 @@ async fn every_question_is_recorded_with_who_asked() {
     let own = server.get_as("/api/v1/access-log", &auditor).await.json();
     let routes: Vec<_> =
         own["rows"].as_array().unwrap().iter().map(|row| &row["application"]).collect();
-    assert_eq!(routes, [&json!("paperboat"), &json!("paperboat")], "only what concerns it");
+    // Its own questions, and those that were about all applications.
+    let (all, one) = (&Value::Null, &json!("paperboat"));
+    assert_eq!(routes, [all, all, all, one, one]);
+    let row = &own["rows"][0];
+    assert_eq!((&row["allApplications"], &row["target"]), (&json!(true), &Value::Null));
 }
 
 /// Every question, with what is needed to be answered.

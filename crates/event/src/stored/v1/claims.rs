@@ -42,6 +42,7 @@ pub(crate) struct AccessV1 {
     rows: u64,
     saw_seq: Option<u64>,
     number: u32,
+    all_applications: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -151,6 +152,7 @@ impl From<&Access> for AccessV1 {
             rows: access.rows,
             saw_seq: access.saw_seq,
             number: access.number.0,
+            all_applications: access.all_applications,
         }
     }
 }
@@ -164,6 +166,7 @@ impl From<AccessV1> for Access {
             rows: stored.rows,
             saw_seq: stored.saw_seq,
             number: Number(stored.number),
+            all_applications: stored.all_applications,
         }
     }
 }

@@ -1,0 +1,451 @@
+//! The gate that everything passes before it is stored: no token of ours, no secret that is known as
+//! such, no value that a text itself calls a password.
+//!
+//! Whoever makes a draft cuts what they know of; the gate goes by the texts alone, after whatever
+//! decoding made them, so that an entrance that nobody thought of stays closed. It changes texts, and
+//! never numbers, codes or the shape of a draft.
+
+use std::borrow::Cow;
+use std::sync::{PoisonError, RwLock};
+
+use event::{
+    Answer, BodyNote, Changes, Content, Detail, Element, Fact, Mention, Path, ValueChange, secret,
+};
+use serde_json::Value;
+
+use crate::command::Draft;
+
+/// The secrets that are known as such: the newest are kept.
+const KNOWN_MAX: usize = 256;
+/// Texts of JSON within texts of JSON are looked through so deep.
+const TEXTS_DEEP_MAX: usize = 4;
+/// In any compound it says that a value is secret.
+const PASSWORD: &str = "password";
+/// Words in the names of query parameters that carry secrets by custom (RFC 6750 §2.3).
+const PARAMETERS: [&str; 6] = ["token", "secret", "authorization", "apikey", "key", PASSWORD];
+/// Members of an object of JSON that say what its values are of, and those values.
+const NAMING: [&str; 4] = ["displayname", "name", "path", "attribute"];
+const NAMED: [&str; 3] = ["value", "oldvalue", "newvalue"];
+
+/// What must not be stored. It has no `Debug`: it holds secrets.
+#[derive(Default)]
+pub struct Gate {
+    /// Names of attributes that are secret beside `password`: letters and digits in lower case.
+    names: RwLock<Vec<String>>,
+    known: RwLock<Vec<String>>,
+}
+
+impl Gate {
+    /// Keeps the values of attributes of this name out of the record, wherever a text names them.
+    pub fn add_name(&self, name: &str) {
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        let name = squashed(name);
+        if !name.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+
+    /// Keeps a secret out of the record, such as the token of an upstream, which it may repeat. One of
+    /// less than [`secret::KNOWN_BYTES_MIN`] bytes is passed over.
+    pub fn withhold(&self, secret: &str) {
+        if secret.len() < secret::KNOWN_BYTES_MIN || self.known().iter().any(|one| one == secret) {
+            return;
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|one| one != secret);
+        if known.len() >= KNOWN_MAX {
+            known.remove(0);
+        }
+        known.push(secret.to_owned());
+    }
+
+    /// The secrets that are known as such.
+    pub fn known(&self) -> Vec<String> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Cuts every secret out of a draft.
+    pub(crate) fn pass(&self, draft: &mut Draft) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        Passing { known: &known, names: &names }.draft(draft);
+    }
+}
+
+struct Passing<'a> {
+    known: &'a [String],
+    names: &'a [String],
+}
+
+impl Passing<'_> {
+    fn draft(&self, draft: &mut Draft) {
+        if let Some(origin) = &mut draft.origin {
+            self.text(&mut origin.user_agent);
+            self.text(&mut origin.request_id);
+        }
+        match &mut draft.fact {
+            Fact::Access(access) => self.text(&mut access.route),
+            Fact::Imported(entry) => {
+                self.text(&mut entry.entry);
+                entry.codes.iter_mut().for_each(|(_, code)| self.text(code));
+            }
+            Fact::ReferenceListAdded(list) => self.text(&mut list.name),
+            Fact::ApplicationAdded(added) => self.json(&mut added.settings),
+            Fact::UpstreamSet(set) => {
+                self.text(&mut set.url);
+                self.text(&mut set.token_file);
+                set.ca_file.iter_mut().for_each(|file| self.text(file));
+            }
+            _ => {} // numbers, codes and names of ours
+        }
+        for part in &mut draft.parts {
+            self.content(&mut part.content);
+        }
+    }
+
+    fn content(&self, content: &mut Content) {
+        match content {
+            Content::Target(target) => self.address(target),
+            // The names in it were looked at when it was cut.
+            Content::Body(json) => self.strings(json),
+            Content::Changes(Changes { mention, values, .. }) => {
+                if let Some(Mention { value, folded, .. }) = mention {
+                    self.text(value);
+                    self.text(folded);
+                }
+                for ValueChange { path, old, new } in values {
+                    self.path(path);
+                    old.iter_mut().chain(new).for_each(|value| self.json(value));
+                }
+            }
+            Content::Detail(Detail { error, method, body, .. }) => {
+                error.iter_mut().chain(method).for_each(|text| self.text(text));
+                body.iter_mut().for_each(|note| self.note(note));
+            }
+            Content::Flags(flags) => flags.iter_mut().for_each(|flag| self.text(&mut flag.path)),
+            Content::Answer(Answer { body, body_note, location, .. }) => {
+                body.iter_mut().for_each(|body| self.strings(body));
+                body_note.iter_mut().for_each(|note| self.note(note));
+                location.iter_mut().for_each(|location| self.address(location));
+            }
+            Content::Entry(json) | Content::Note(json) => self.json(json),
+        }
+    }
+
+    fn path(&self, path: &mut Path) {
+        let Path { schema, attribute, element, sub } = path;
+        self.text(attribute);
+        schema.iter_mut().chain(sub).for_each(|text| self.text(text));
+        if let Some(Element::Type(text) | Element::Value(text)) = element {
+            self.text(text);
+        }
+    }
+
+    fn note(&self, note: &mut BodyNote) {
+        self.text(&mut note.reason);
+        note.media_type.iter_mut().for_each(|text| self.text(text));
+    }
+
+    fn text(&self, text: &mut String) {
+        replace(text, |text| secret::cut(text, self.known));
+        if let Some(cut) = self.without_named(text, 0) {
+            *text = cut;
+        }
+    }
+
+    /// Tokens and known secrets in the strings of a text of JSON.
+    fn strings(&self, json: &mut Vec<u8>) {
+        if let Cow::Owned(cut) = secret::cut_json(json, self.known) {
+            *json = cut;
+        }
+    }
+
+    /// The same, and what its strings name.
+    fn json(&self, json: &mut Vec<u8>) {
+        self.strings(json);
+        let Ok(text) = std::str::from_utf8(json) else { return };
+        if !self.may_name(text) {
+            return;
+        }
+        let Ok(mut value) = serde_json::from_str::<Value>(text) else { return };
+        if self.hide(&mut value, 0) {
+            *json = value.to_string().into_bytes();
+        }
+    }
+
+    /// Path and query: the values of parameters that carry secrets, and all else of a text.
+    fn address(&self, address: &mut String) {
+        replace(address, |address| secret::cut(address, self.known));
+        let Some((path, query)) = address.split_once('?') else { return };
+        let is_secret = |parameter: &str| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let (name, plain) = (secret::plain(name), secret::plain(value));
+            let words = || name.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase);
+            !value.is_empty()
+                && value != "null"
+                && (self.is_name(&name)
+                    || words().any(|word| PARAMETERS.contains(&word.as_str()))
+                    || self.without_named(&plain, 0).is_some())
+        };
+        if !query.split('&').any(is_secret) {
+            return;
+        }
+        let parameters = query.split('&').map(|parameter| match is_secret(parameter) {
+            true => format!("{}=null", parameter.split('=').next().unwrap_or_default()),
+            false => parameter.to_owned(),
+        });
+        *address = format!("{path}?{}", parameters.collect::<Vec<_>>().join("&"));
+    }
+
+    /// Whether an attribute of this name, or of this path, is secret.
+    fn is_name(&self, name: &str) -> bool {
+        let name = squashed(name);
+        name.ends_with(PASSWORD) || self.names.iter().any(|one| name.ends_with(one.as_str()))
+    }
+
+    /// Whether a text may say something of the value of a secret attribute.
+    fn may_name(&self, text: &str) -> bool {
+        if !text.contains(['{', '[', '=', ':']) {
+            return false;
+        }
+        let squashed = squashed(text);
+        text.contains("\\u")
+            || squashed.contains(PASSWORD)
+            || self.names.iter().any(|name| squashed.contains(name.as_str()))
+    }
+
+    /// A text without the values that it itself calls secret: a text of JSON, or `password=…`. None
+    /// when there are none.
+    fn without_named(&self, text: &str, depth: usize) -> Option<String> {
+        if depth >= TEXTS_DEEP_MAX || !self.may_name(text) {
+            return None;
+        }
+        if text.trim_start().starts_with(['{', '[', '"'])
+            && let Ok(mut value) = serde_json::from_str::<Value>(text)
+        {
+            return self.hide(&mut value, depth).then(|| value.to_string());
+        }
+        self.without_assigned(text)
+    }
+
+    /// A text that is no JSON, up to where it gives a secret attribute a value: behind `=`, or behind a
+    /// colon after a quoted name. A mere colon is prose: "Password: admins".
+    fn without_assigned(&self, text: &str) -> Option<String> {
+        for (at, sign) in text.match_indices(['=', ':']) {
+            let before = text[..at].trim_end();
+            let name = before.trim_end_matches(['"', '\'', '\\']);
+            if sign == ":" && name.len() == before.len() {
+                continue;
+            }
+            let begin = name
+                .char_indices()
+                .rev()
+                .take_while(|(_, c)| c.is_alphanumeric() || "-_.$:".contains(*c))
+                .last();
+            let name = begin.map_or("", |(begin, _)| &name[begin..]);
+            let rest = text[at + 1..].trim();
+            if self.is_name(name) && !rest.is_empty() && !rest.starts_with("null") {
+                return Some(format!("{}null", &text[..=at]));
+            }
+        }
+        None
+    }
+
+    /// Cuts within a value of JSON; whether there was something to cut.
+    fn hide(&self, value: &mut Value, depth: usize) -> bool {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+            Value::String(text) => match self.without_named(text, depth + 1) {
+                Some(cut) => {
+                    *text = cut;
+                    true
+                }
+                None => false,
+            },
+            Value::Array(items) => {
+                items.iter_mut().fold(false, |hidden, one| self.hide(one, depth) | hidden)
+            }
+            Value::Object(members) => {
+                let names_secret = members.iter().any(|(name, value)| {
+                    NAMING.contains(&name.to_lowercase().as_str())
+                        && value.as_str().is_some_and(|text| self.is_name(text))
+                });
+                let mut hidden = false;
+                for (name, value) in members {
+                    let is_named = names_secret && NAMED.contains(&name.to_lowercase().as_str());
+                    if is_named || self.is_name(name) {
+                        hidden |= !value.is_null();
+                        *value = Value::Null;
+                    } else {
+                        hidden |= self.hide(value, depth);
+                    }
+                }
+                hidden
+            }
+        }
+    }
+}
+
+fn replace(text: &mut String, cut: impl FnOnce(&str) -> Cow<'_, str>) {
+    if let Cow::Owned(cut) = cut(text) {
+        *text = cut;
+    }
+}
+
+/// The letters and digits of a text, in lower case.
+fn squashed(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use event::{Access, Application, FlagKind, Number, Origin, Part};
+
+    use super::*;
+
+    const UPSTREAM: &str = "upstream-token-1";
+
+    fn gate() -> Gate {
+        let gate = Gate::default();
+        gate.withhold(UPSTREAM);
+        gate.withhold("short");
+        gate.add_name("pin-code");
+        gate
+    }
+
+    /// What becomes of a text in one place of a draft.
+    fn check(content: Content, expected: Content) {
+        let fact = Fact::EvidenceAdded(event::EvidenceAdded { operation: 0 });
+        let parts = vec![Part { subject: Number::NOBODY, content }];
+        let mut draft = Draft { application: Application::RECORDER, origin: None, fact, parts };
+        gate().pass(&mut draft);
+        assert_eq!(draft.parts[0].content, expected);
+    }
+
+    fn value(json: &str) -> Content {
+        let path = Path { schema: None, attribute: "title".into(), element: None, sub: None };
+        let values = vec![ValueChange { path, old: None, new: Some(json.as_bytes().to_vec()) }];
+        Content::Changes(Changes { values, ..Changes::default() })
+    }
+
+    #[test]
+    fn what_a_text_calls_a_password_is_cut_from_values() {
+        let changed = |json: &str, expected: &str| check(value(json), value(expected));
+        let same = |json: &str| check(value(json), value(json));
+        changed(r#""{\"password\":\"hunter2\",\"x\":1}""#, r#""{\"password\":null,\"x\":1}""#);
+        changed(r#""{\"pass\\u0077ord\":\"hunter2\"}""#, r#""{\"password\":null}""#);
+        changed(r#""[{\"newPassword\":[\"a\"]}]""#, r#""[{\"newPassword\":null}]""#);
+        changed(
+            r#""{\"a\":\"{\\\"Password\\\":\\\"x\\\"}\"}""#,
+            r#""{\"a\":\"{\\\"Password\\\":null}\"}""#,
+        );
+        changed(r#""{\"PIN-code\":1234}""#, r#""{\"PIN-code\":null}""#);
+        changed(r#"{"type":"{\"password\":\"x\"}"}"#, r#"{"type":"{\"password\":null}"}"#);
+        changed(r#""a=1&password=hunter2 b""#, r#""a=1&password=null""#);
+        changed(r#""{\"password\": \"hunter2\",}""#, r#""{\"password\":null""#);
+        changed(
+            r#""[{\"path\":\"password\",\"value\":\"x\"}]""#,
+            r#""[{\"path\":\"password\",\"value\":null}]""#,
+        );
+        same(r#""Password: admins""#);
+        same(r#""Password admins [1]""#);
+        same(r#""{\"passwordless\":true}""#);
+        same(r#""password=""#);
+        same(r#""{\"password\":null}""#);
+    }
+
+    #[test]
+    fn no_place_of_a_draft_keeps_a_secret() {
+        let token = format!("plg_{}", "0a".repeat(32));
+        let escaped = token.replacen('p', "%70", 1);
+        let text = |text: &str| format!("a {text} {UPSTREAM}");
+        let json = serde_json::json!({ "a": text(&token), "b": 7 }).to_string().into_bytes();
+        let note = BodyNote {
+            reason: text(&token),
+            length_bytes: None,
+            media_type: Some(text(&escaped)),
+            line: 0,
+            column: 0,
+        };
+        let path = Path {
+            schema: Some(text(&token)),
+            attribute: text(&token),
+            element: Some(Element::Value(text(&token))),
+            sub: Some(text(&token)),
+        };
+        let mention = Mention {
+            attribute: event::Attribute::UserName,
+            value: text(&token),
+            folded: text(&token),
+            resource_type: event::ResourceType::NONE,
+        };
+        let values = vec![ValueChange { path, old: Some(json.clone()), new: Some(json.clone()) }];
+        let contents = [
+            Content::Target(format!("/Users/{escaped}?a={token}&access_token=abcdefgh")),
+            Content::Body(json.clone()),
+            Content::Changes(Changes { mention: Some(mention), values, ..Changes::default() }),
+            Content::Detail(Detail {
+                error: Some(text(&token)),
+                method: Some(text(&token)),
+                body: Some(note.clone()),
+            }),
+            Content::Flags(vec![event::Flag { kind: FlagKind::NoSchema, path: text(&token) }]),
+            Content::Answer(Answer {
+                intent: None,
+                body: Some(json.clone()),
+                body_note: Some(note),
+                location: Some(format!("https://x.example/{token}?password=abcdefgh")),
+                answered_after_us: 0,
+            }),
+            Content::Entry(json.clone()),
+            Content::Note(json),
+        ];
+        let parts = contents.map(|content| Part { subject: Number::NOBODY, content }).to_vec();
+        let origin =
+            Origin { user_agent: text(&token), request_id: text(&token), ..Origin::default() };
+        let access = Access {
+            route: text(&token),
+            exported: false,
+            status: 200,
+            rows: 0,
+            saw_seq: None,
+            number: Number::NOBODY,
+            all_applications: true,
+        };
+        let mut draft = Draft {
+            application: Application::RECORDER,
+            origin: Some(origin),
+            fact: Fact::Access(access),
+            parts,
+        };
+        gate().pass(&mut draft);
+        let shown = format!("{draft:?}");
+        let bytes: Vec<u8> = draft.parts.iter().flat_map(bytes_of).collect();
+        let bytes = String::from_utf8(bytes).unwrap();
+        for secret in [&token[10..], &escaped, UPSTREAM, "abcdefgh"] {
+            assert!(!shown.contains(secret), "{shown}");
+            assert!(!bytes.contains(secret), "{bytes}");
+        }
+        assert!(bytes.contains(r#""b":7"#), "{bytes}");
+    }
+
+    fn bytes_of(part: &Part) -> Vec<u8> {
+        match &part.content {
+            Content::Body(json) | Content::Entry(json) | Content::Note(json) => json.clone(),
+            Content::Answer(answer) => answer.body.clone().unwrap(),
+            Content::Changes(changes) => changes.values[0].new.clone().unwrap(),
+            _ => vec![],
+        }
+    }
+
+    #[test]
+    fn entries_lose_the_values_of_secret_properties() {
+        let entry = |new: &str| {
+            let text = format!(
+                r#"{{"modifiedProperties":[{{"displayName":"password","newValue":{new}}}]}}"#
+            );
+            Content::Entry(text.into_bytes())
+        };
+        check(entry(r#""hunter2""#), entry("null"));
+    }
+}

@@ -1,0 +1,201 @@
+//! A create that is refused belongs to whom it was meant for, and not to whoever bears the name that it
+//! asked for.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::harness::in_process::{InProcess, START};
+use crate::harness::server::{Client, Server};
+use crate::harness::upstream::Answering;
+
+struct Boat {
+    server: InProcess,
+    token: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Boat {
+    async fn new() -> Boat {
+        let folder = tempfile::tempdir().unwrap();
+        let server = InProcess::open(&folder.path().join("data"), START).await;
+        let token = server.add_app("boat").await;
+        Boat { server, token, _folder: folder }
+    }
+
+    async fn post(&self, resource: &str, body: Value) -> u16 {
+        let path = format!("/apps/boat/scim/v2/{resource}");
+        self.server.send("POST", &path, &self.token, &body).await.status
+    }
+
+    async fn user(&self, name: &str, external_id: Option<&str>) -> u16 {
+        let mut body = json!({"userName": name});
+        if let Some(external_id) = external_id {
+            body["externalId"] = external_id.into();
+        }
+        self.post("Users", body).await
+    }
+
+    async fn ask(&self, path: &str) -> Value {
+        let answer = self.server.admin("GET", path, &Value::Null).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.body
+    }
+
+    /// The externalId and userName of each whose last request failed, and whose the name is.
+    async fn failing(&self) -> Vec<[Value; 3]> {
+        let rows = self.ask("/api/v1/reports/failing").await["rows"].clone();
+        let rows = rows.as_array().unwrap().clone();
+        rows.iter()
+            .map(|row| [&row["externalId"], &row["userName"], &row["holderName"]].map(Clone::clone))
+            .collect()
+    }
+
+    /// What `why` says of the answer to the last request about somebody.
+    async fn answered(&self, user: &str) -> String {
+        let why = self.ask(&format!("/api/v1/apps/boat/users/{user}/why")).await;
+        let nodes = why["resource"]["nodes"].as_array().unwrap().clone();
+        let node = nodes.iter().find(|node| node["name"] == "answered");
+        node.map_or_else(|| panic!("{why}"), |node| node["text"].as_str().unwrap().to_owned())
+    }
+
+    async fn import(&self, source_id: &str, name: &str, external_id: &str) {
+        let entry = json!({
+            "id": format!("c-{source_id}-{external_id}"),
+            "activityDateTime": self.server.clock.now().to_string(),
+            "provisioningAction": "create",
+            "provisioningStatusInfo": {"status": "failure", "errorInformation":
+                {"errorCode": "EntryConflict", "reason": "The name is taken."}},
+            "modifiedProperties": [
+                {"displayName": "userName", "oldValue": null, "newValue": "eli@tern.example"},
+                {"displayName": "externalId", "oldValue": null, "newValue": external_id},
+            ],
+            "sourceIdentity": {"id": source_id, "identityType": "User",
+                "details": {"UserPrincipalName": name}},
+            "targetIdentity": {"id": ""},
+        });
+        let path = "/api/v1/apps/boat/imports?run=7";
+        let answer = self.server.admin_text("POST", path, &entry.to_string()).await;
+        assert_eq!((answer.status, &answer.body["new"]), (200, &json!(1)), "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_s_own_name_tells_whom_a_refused_create_was_meant_for() {
+    let boat = Boat::new().await;
+    assert_eq!(boat.user("eli@tern.example", Some("e-1")).await, 201);
+    assert_eq!(boat.user("eli@tern.example", Some("e-2")).await, 409);
+    let other = [json!("e-2"), Value::Null, json!("eli@tern.example")];
+    assert_eq!(boat.failing().await, [other]);
+    let text = boat.answered("externalId:e-2").await;
+    assert!(
+        text.contains("409") && text.contains("the name belongs to eli@tern.example"),
+        "{text}"
+    );
+    let own = boat.answered("userName:eli@tern.example").await;
+    assert!(own.contains("201"), "{own}");
+
+    // The provider tells how that person is called at the source.
+    boat.import("e-2", "eli.ext@tern.example", "e-2").await;
+    let text = boat.answered("userName:eli.ext@tern.example").await;
+    assert!(text.contains("409"), "{text}");
+
+    // Made under another name, nobody is failing.
+    assert_eq!(boat.user("eli.ext@tern.example", Some("e-2")).await, 201);
+    assert_eq!(boat.failing().await, Vec::<[Value; 3]>::new());
+    let text = boat.answered("userName:eli.ext@tern.example").await;
+    assert!(text.contains("201"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_before_the_refusal_joins_too() {
+    let boat = Boat::new().await;
+    assert_eq!(boat.user("eli@tern.example", Some("e-1")).await, 201);
+    boat.import("s-9", "eli.ext@tern.example", "e-2").await;
+    assert_eq!(boat.user("eli@tern.example", Some("e-2")).await, 409);
+    let text = boat.answered("userName:eli.ext@tern.example").await;
+    assert!(text.contains("409"), "{text}");
+    assert_eq!(boat.user("eli.ext@tern.example", Some("e-2")).await, 201);
+    assert_eq!(boat.failing().await, Vec::<[Value; 3]>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_refusal_belongs_to_without_a_clash() {
+    let boat = Boat::new().await;
+    // The same account again: it was meant for its owner.
+    assert_eq!(boat.user("mira", Some("m-1")).await, 201);
+    assert_eq!(boat.user("mira", Some("m-1")).await, 409);
+    assert_eq!(boat.failing().await, [[json!("m-1"), json!("mira"), Value::Null]]);
+    // Renamed at the source and sent as new: still theirs, though the name is somebody else's.
+    assert_eq!(boat.user("ole", Some("o-1")).await, 201);
+    assert_eq!(boat.user("ole", Some("m-1")).await, 409);
+    assert_eq!(boat.failing().await, [[json!("m-1"), json!("mira"), json!("ole")]]);
+    // Without an externalId nothing disproves the name.
+    assert_eq!(boat.user("ole", None).await, 409);
+    assert_eq!(boat.failing().await[0], [json!("o-1"), json!("ole"), Value::Null]);
+    // Refused for another reason, and made later: one and the same by either name.
+    let bad = json!({"userName": "lena", "externalId": "l-1", "active": {"no": 1}});
+    assert_eq!(boat.post("Users", bad).await, 400);
+    let text = boat.answered("userName:lena").await;
+    assert!(text.contains("400") && !text.contains("belongs"), "{text}");
+    assert!(boat.answered("externalId:l-1").await.contains("400"));
+    assert_eq!(boat.user("lena.l", Some("l-1")).await, 201);
+    assert_eq!(boat.failing().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_of_one_name_are_told_apart_too() {
+    let boat = Boat::new().await;
+    let settings = json!({"application": "kite", "settings": {"unique_group_names": true}});
+    let added = boat.server.admin("POST", "/api/v1/apps", &settings).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    let token = added.body["secretToken"].as_str().unwrap();
+    let post = async |external_id: &str| {
+        let body = json!({"displayName": "Crew", "externalId": external_id});
+        boat.server.send("POST", "/apps/kite/scim/v2/Groups", token, &body).await.status
+    };
+    assert_eq!((post("g-1").await, post("g-2").await), (201, 409));
+    let rows = boat.ask("/api/v1/reports/failing?app=kite").await["rows"].clone();
+    assert_eq!(rows[0]["externalId"], "g-2");
+    assert_eq!(rows[0]["holderName"], "Crew");
+}
+
+/// What the application behind the proxy refuses belongs to whom it was meant for as well.
+#[test]
+fn the_same_through_the_proxy() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut made = 0;
+    let upstream = Answering::start(move |request| match (request.method.as_str(), made) {
+        ("POST", 0) => {
+            made += 1;
+            let mut user: Value = serde_json::from_slice(&request.body).unwrap();
+            user["id"] = "u-1".into();
+            (201, user.to_string())
+        }
+        ("POST", _) => (409, json!({"detail": "taken", "scimType": "uniqueness"}).to_string()),
+        _ => (404, json!({"detail": "no such user"}).to_string()),
+    });
+    let server = Server::start(&folder.path().join("data"));
+    let file = folder.path().join("data").join("boat.token");
+    fs::write(&file, "upstream-secret-1\n").unwrap();
+    let added = server.admin().post(
+        "/api/v1/apps",
+        &json!({"application": "boat", "upstream": {"url": upstream.url, "tokenFile": file}}),
+    );
+    assert_eq!(added.status, 201, "{}", added.text);
+    let text = |name: &str| added.body[name].as_str().unwrap().to_owned();
+    let scim = Client::new(&text("tenantUrl"), &text("secretToken"));
+    let eli = |external_id: &str| {
+        let schema = "urn:ietf:params:scim:schemas:core:2.0:User";
+        json!({"schemas": [schema], "userName": "eli@tern.example", "externalId": external_id})
+    };
+    assert_eq!(scim.post("/Users", &eli("e-1")).status, 201);
+    assert_eq!(scim.post("/Users", &eli("e-2")).status, 409);
+    let rows = server.admin().rows("/api/v1/reports/failing");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(rows[0]["externalId"], "e-2", "{rows:?}");
+    assert_eq!(
+        (&rows[0]["holderId"], &rows[0]["holderName"]),
+        (&json!("u-1"), &json!("eli@tern.example"))
+    );
+}
