@@ -11,10 +11,11 @@ use query::as_of::{self, Existence, Slice};
 use query::name::{Found, Name};
 use serde_json::{Map, Value, json};
 
-use crate::harness::history::{Player, Step, step};
+use crate::harness::history::{Player, Step, group_name, step};
 use crate::harness::in_process::{InProcess, START};
 use crate::harness::repetitions;
 use crate::oracle::World;
+use crate::oracle::resources::comparable;
 
 const WHOLE: Slice = Slice { after: None, limit: usize::MAX };
 
@@ -67,12 +68,11 @@ fn compare_at(view: &View<'_>, events: &[Event], ids: &[(&str, String)], at: Opt
 fn compare_names_at(view: &View<'_>, world: &World, at: Option<Seq>) {
     let names =
         (0..6).map(|name| (ResourceType::USER, Attribute::UserName, format!("user-{name}")));
-    let groups =
-        (0..3).map(|name| (ResourceType::GROUP, Attribute::DisplayName, format!("group-{name}")));
+    let groups = (0..3).map(|name| (ResourceType::GROUP, Attribute::DisplayName, group_name(name)));
     for (resource_type, attribute, value) in names.chain(groups) {
         let bears = |attributes: &Map<String, Value>| {
             let found = attributes.get(attribute.name()).and_then(Value::as_str);
-            found.is_some_and(|found| found.eq_ignore_ascii_case(&value))
+            found.is_some_and(|found| comparable(found) == comparable(&value))
         };
         let bearers: Vec<Number> = world
             .resources

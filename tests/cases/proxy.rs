@@ -443,6 +443,41 @@ fn addresses_are_ours_or_the_applications_as_it_is_set() {
     assert!(body["meta"]["location"].as_str().unwrap().starts_with(behind.base()), "{body}");
 }
 
+/// Where an application answers a change of members with nothing, the request is read as it reads it.
+#[test]
+fn a_member_is_who_the_application_takes_it_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Server::start(&folder.path().join("upstream"));
+    let behind = upstream.add_app("boat");
+    let proxied = Proxied::start(folder.path(), behind.base(), &behind.token, false);
+    let id = proxied.app.post("/Users", &user("mira")).id();
+    let path = format!("/Groups/{}", proxied.app.post("/Groups", &group("Crew")).id());
+    let change = |op: &str, value: Value| {
+        let operations = json!([{"op": op, "path": "members", "value": value}]);
+        proxied.app.patch(&path, &operations).status
+    };
+    let members = || {
+        let rows = proxied.rows(&format!("apps/boat{}/members", path.replace('G', "g")));
+        rows.iter().map(|row| row["userId"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for value in [
+        json!([{"value": id.to_uppercase()}]),
+        json!([{"$ref": format!("../Users/{id}")}]),
+        json!([{"$ref": format!("{}/Users/{id}", behind.base())}]),
+    ] {
+        assert_eq!(change("add", value.clone()), 204, "{value}");
+        assert_eq!(members(), [id.as_str()], "{value}");
+        assert_eq!(change("remove", value.clone()), 204, "{value}");
+        assert_eq!(members(), [""; 0], "{value}");
+    }
+    // What the application refuses changes nothing here.
+    assert_eq!(change("add", json!([id])), 204);
+    for value in [json!(json!([{"value": id}]).to_string()), json!([format!(" {id}")])] {
+        assert_eq!(change("replace", value.clone()), 400, "{value}");
+        assert_eq!(members(), [id.as_str()], "{value}");
+    }
+}
+
 #[test]
 fn what_an_application_refuses_is_relayed_as_it_is() {
     let folder = tempfile::tempdir().unwrap();

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Map, Value, json};
 
-use crate::harness::history::{Player, Step, step};
+use crate::harness::history::{Player, Step, group_name, step};
 use crate::harness::in_process::{InProcess, START};
 use crate::harness::repetitions;
 use crate::oracle::known::{History, Known};
@@ -219,7 +219,7 @@ impl Asking<'_> {
                 0 => name(user_id, "externalId", format!("external-{}", user % 3)),
                 _ => name(user_id, "userName", format!("user-{}", user % 9)),
             },
-            group: name(group_id, "displayName", format!("Group-{}", group % 3)),
+            group: name(group_id, "displayName", group_name(group % 3).to_uppercase()),
             other_user: one(&self.users, other_user).filter(|_| pick.flags[0]).cloned(),
             other_group: one(&self.groups, other_group).filter(|_| pick.flags[0]).cloned(),
             groups: groups.into_iter().cloned().collect(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::imports::{Seed, Sent, record, seed};
 use super::in_process::InProcess;
 use super::listing::Upstream;
-use super::server::patch;
+use super::server::{encoded, patch};
 use crate::oracle::reports::Termination;
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -115,6 +115,11 @@ pub enum Step {
     Pass {
         micros: i64,
     },
+}
+
+/// What the groups of histories are called: by a letter that Unicode can write in two ways.
+pub fn group_name(number: u8) -> String {
+    format!("gr\u{fc}pp-{number}")
 }
 
 pub fn step() -> impl Strategy<Value = Step> {
@@ -229,7 +234,10 @@ impl<'a> Player<'a> {
         let path = match what % 8 {
             0 => format!("apps/{app}/users?limit=3"),
             1 => format!("apps/{app}/users/userName:user-{}", what / 8),
-            2 => format!("apps/{app}/groups/displayName:group-{}/members", what / 8),
+            2 => {
+                let name = encoded(&group_name(what / 8));
+                format!("apps/{app}/groups/displayName:{name}/members")
+            }
             3 => "operations".to_owned(),
             4 => format!("operations/{what}"),
             5 => "reports/joiners?limit=none".to_owned(),
@@ -350,7 +358,7 @@ impl<'a> Player<'a> {
             }
             Step::CreateGroup { name, members } => {
                 let members = self.members(members);
-                let body = json!({"displayName": format!("group-{name}"), "members": members});
+                let body = json!({"displayName": group_name(*name), "members": members});
                 self.create("Groups", body).await;
             }
             Step::Delete { resource } => {
@@ -429,7 +437,8 @@ impl<'a> Player<'a> {
                 }
             }
             Step::Rename { group, name } => {
-                let name = format!("group-{name}");
+                // The same name as Unicode decomposes it.
+                let name = group_name(*name).replace('\u{fc}', "u\u{308}");
                 let operation = json!({"op": "replace", "path": "displayName", "value": name});
                 self.patch(Some("Groups"), *group, operation).await;
             }

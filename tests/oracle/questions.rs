@@ -266,6 +266,7 @@ impl Expected {
 /// The address of a question, without `limit` and `cursor`.
 pub fn address(shape: &Shape, asked: &Asked) -> String {
     let Asked { user, group, .. } = asked;
+    let group = group.replace('\u{dc}', "%C3%9C");
     let app = "/apps/boat";
     let path = match shape.kind {
         Kind::Users => format!("{app}/users"),

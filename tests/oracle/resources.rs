@@ -140,8 +140,13 @@ pub fn runs(known: &Known<'_>, is: impl Fn(usize) -> bool) -> Vec<(usize, Option
 fn same(attribute: &str, one: &str, other: &str) -> bool {
     match attribute {
         "externalId" | "id" => one == other,
-        _ => one.to_lowercase() == other.to_lowercase(),
+        _ => comparable(one) == comparable(other),
     }
+}
+
+/// A name without its case, and with the one letter composed that histories spell in two ways.
+pub fn comparable(name: &str) -> String {
+    name.to_lowercase().replace("u\u{308}", "\u{fc}")
 }
 
 /// The changes of an event, with whose they are.

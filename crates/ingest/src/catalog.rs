@@ -5,11 +5,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use event::{Application, Fact, ResourceType, ResourceTypeAdded};
-use projector::{CommitError, Committer, Decision, Draft, Durability, ProjectorError, View};
+use projector::{
+    ApplicationRow, CommitError, Committer, Decision, Draft, Durability, ProjectorError, Version,
+    View,
+};
 use scim::{Attribute, Kind, Profiles, Projection, Registry, Selection};
 use store::ReadRows;
 
 use crate::cuts::Secrets;
+
+/// So many accounts with the name of another one are told of at a start.
+const REPORTED_MAX: usize = 20;
 
 /// Schemas and resource types with what is derived from them once.
 pub struct Catalog {
@@ -54,7 +60,12 @@ impl Catalog {
         registry: Registry,
         profiles: Arc<Profiles>,
     ) -> Result<Catalog, CatalogError> {
-        Catalog::check(&committer.store().snapshot(), &registry, &profiles)?;
+        let snapshot = committer.store().snapshot();
+        Catalog::check(&snapshot, &registry, &profiles)?;
+        for row in View::new(&snapshot).applications()? {
+            report_shared_names(&View::new(&snapshot), &row)?;
+        }
+        drop(snapshot);
         let names = names(&registry);
         let numbered = committer
             .submit(Durability::Synced, move |view, _| {
@@ -243,6 +254,27 @@ fn number(
         numbers.push(stored);
     }
     Some((numbers, events))
+}
+
+/// Tells the operator of accounts whose userName another one holds: by ids, which name nobody.
+fn report_shared_names(view: &View<'_>, row: &ApplicationRow) -> Result<(), ProjectorError> {
+    let sharing = view.sharing_a_name(row.number)?;
+    if sharing.is_empty() {
+        return Ok(());
+    }
+    let mut ids = Vec::new();
+    for number in sharing.iter().take(REPORTED_MAX) {
+        let version = view.version(row.number, *number, View::NOW)?;
+        ids.extend(version.as_ref().and_then(Version::id).map(str::to_owned));
+    }
+    let count = sharing.len();
+    tracing::warn!(
+        app = row.number.0,
+        count,
+        ids = ids.join(" "),
+        "these accounts have the userName of another one; the older one holds it"
+    );
+    Ok(())
 }
 
 fn references(registry: &Registry, resource_type: &scim::ResourceType) -> Vec<Reference> {

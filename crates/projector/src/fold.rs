@@ -638,6 +638,11 @@ mod tests {
             assert!(lasting.by_ref().map(|bearer| bearer.number).eq(expected.iter().copied()));
             let keys = lookups(&rows).len();
             assert_eq!(keys, expected.len().saturating_sub(1), "one row each");
+            let mut sharing = view.sharing_a_name(APP).unwrap();
+            let mut others = expected.get(1..).unwrap_or_default().to_vec();
+            sharing.sort_unstable();
+            others.sort_unstable();
+            assert_eq!(sharing, others, "all but the holder");
             bearers.into_iter().map(|one| (one.number, one.since, one.until)).collect::<Vec<_>>()
         };
         check(first, Some("J\u{dc}RGEN"), created, &[first]);

@@ -222,6 +222,15 @@ impl<'a> View<'a> {
         Ok(all)
     }
 
+    /// The users whose userName another one holds, by name: they came by it at an upstream, or before
+    /// names were compared as they are now.
+    pub fn sharing_a_name(&self, application: Application) -> Result<Vec<Number>, ProjectorError> {
+        let range = key::all_lookups(application, ResourceType::USER, Attribute::UserName);
+        self.collect(&range, |key, _| {
+            key::lookup_number(key).ok_or_else(|| ProjectorError::row("a lookup"))
+        })
+    }
+
     /// Who has a value, and since when, by number; of those of which there is one, who has it beside
     /// its holder.
     pub(crate) fn sharers(

@@ -123,6 +123,8 @@ fn a_member_is_named_by_its_id_or_its_address() {
             format!("members[value eq \"{}\"]", id.to_uppercase()),
             format!("members[value eq \"{location}\"]"),
             format!("members[$ref eq \"{location}\"]"),
+            format!("members[type eq \"User\" and value eq \"{}\"]", id.to_uppercase()),
+            format!("members[type eq \"User\" and $ref eq \"../Users/{id}\"]"),
         ] {
             assert_eq!(patch_one(scim, &path, "add", &json!([id])).status, 204);
             assert_eq!(scim.patch(&path, &json!([{"op": "remove", "path": filter}])).status, 204);

@@ -13,6 +13,7 @@ mod etag_and_concurrency;
 mod filters;
 mod http_surface;
 mod members;
+mod names;
 mod patch;
 mod projection;
 mod put;

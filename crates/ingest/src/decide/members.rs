@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 
 use event::{Attribute, Number};
 use projector::{ProjectorError, View};
-use scim::{Member, MemberId, MemberIds, MemberOperation, ScimError};
+use scim::{Filter, Member, MemberId, MemberIds, MemberOperation, ScimError};
 use uuid::Uuid;
 
 use super::Deciding;
@@ -71,19 +71,36 @@ impl Deciding<'_> {
     }
 
     fn known_member(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
-        if let Some(number) = self.number_of_id(id)? {
-            return Ok(Some(number));
+        match self.number_of_id(&self.id_in_its_case(id)?)? {
+            Some(number) => Ok(Some(number)),
+            None => self.numbers.unborn_member(id),
         }
-        // What reads UUIDs writes them in its own case (RFC 9562 §4).
+    }
+
+    /// The id as its resource has it, where it is a UUID that differs from that in case alone, and the
+    /// settings allow that: what reads UUIDs writes them in its own case (RFC 9562 §4).
+    fn id_in_its_case<'t>(&self, id: &'t str) -> Result<Cow<'t, str>, ProjectorError> {
         let in_any_case = self.context.settings.member_ids == MemberIds::AnyCase;
-        if in_any_case && id.len() == UUID_BYTES && Uuid::try_parse(id).is_ok() {
+        let is_uuid = id.len() == UUID_BYTES && Uuid::try_parse(id).is_ok();
+        if in_any_case && is_uuid && self.number_of_id(id)?.is_none() {
             for other in [id.to_ascii_lowercase(), id.to_ascii_uppercase()] {
-                if let Some(number) = self.number_of_id(&other)? {
-                    return Ok(Some(number));
+                if self.number_of_id(&other)?.is_some() {
+                    return Ok(other.into());
                 }
             }
         }
-        self.numbers.unborn_member(id)
+        Ok(id.into())
+    }
+
+    /// A filter over members with the ids that their resources have.
+    fn filter_by_ids(&self, filter: &Filter) -> Result<Filter, Stop> {
+        let mut stop = None;
+        let filter = filter.with_member_ids(&mut |text| {
+            let id = self.member_id(text).map_err(Stop::from);
+            let id = id.and_then(|id| Ok(self.id_in_its_case(&id)?.into_owned()));
+            id.map_err(|error| stop.get_or_insert(error)).ok()
+        });
+        stop.map_or(Ok(filter), Err)
     }
 
     /// The resource of an id, of whatever type, living or deleted.
@@ -146,6 +163,7 @@ impl Deciding<'_> {
                     }
                 }
                 MemberOperation::RemoveMatching(filter) => {
+                    let filter = &self.filter_by_ids(filter).map_err(at)?;
                     let all = pending.all()?;
                     compared += all.len().saturating_mul(terms(filter));
                     if compared > COMPARED_MEMBERS_MAX {

@@ -56,6 +56,33 @@ impl Filter {
         found
     }
 
+    /// A filter over members with the ids that `id_of` gives for those it names; `$ref` becomes the id
+    /// that it is the address of. What is compared otherwise than by `eq` and `ne` stays.
+    pub fn with_member_ids(&self, id_of: &mut dyn FnMut(&str) -> Option<String>) -> Filter {
+        match self {
+            Filter::And(terms) => {
+                Filter::And(terms.iter().map(|term| term.with_member_ids(id_of)).collect())
+            }
+            Filter::Or(terms) => {
+                Filter::Or(terms.iter().map(|term| term.with_member_ids(id_of)).collect())
+            }
+            Filter::Not(term) => Filter::Not(Box::new(term.with_member_ids(id_of))),
+            Filter::Compare { path, op, value: Literal::String(text) }
+                if op.is_equality() && ["value", "$ref"].contains(&path.attribute.as_str()) =>
+            {
+                match id_of(text.as_str()) {
+                    None => self.clone(),
+                    Some(id) => Filter::Compare {
+                        path: AttrPath { attribute: "value".to_owned(), ..path.clone() },
+                        op: *op,
+                        value: Literal::String(id.into()),
+                    },
+                }
+            }
+            Filter::Compare { .. } | Filter::Present(_) | Filter::ValuePath { .. } => self.clone(),
+        }
+    }
+
     /// Visits what must hold for all of it to hold.
     fn each_required<'a>(&'a self, visit: &mut dyn FnMut(&'a Filter)) {
         match self {

@@ -94,6 +94,16 @@ pub fn lookups(
     KeyRange::prefix(lookup_prefix(LOOKUP, application, resource_type, attribute, folded).0)
 }
 
+/// All lookups of an attribute, whatever the value.
+pub fn all_lookups(
+    application: Application,
+    resource_type: ResourceType,
+    attribute: Attribute,
+) -> KeyRange {
+    let key = Key::new(LOOKUP).app(application).u8(resource_type.0).u8(attribute as u8);
+    KeyRange::prefix(key.0)
+}
+
 /// The living resource that has this value, of an attribute of which no two have the same: a row that
 /// is found without a scan. It takes the place of the [`lookup`] row.
 pub fn unique(
