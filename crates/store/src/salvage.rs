@@ -22,13 +22,6 @@ use crate::wal;
 /// Events are copied in appends of so many bytes.
 const COPY_BYTES: usize = 4 << 20;
 
-/// The families without the rows.
-fn families(options: &Options) -> Vec<ColumnFamilyDescriptor> {
-    [rocksdb::DEFAULT_COLUMN_FAMILY_NAME, LOG_FAMILY]
-        .map(|name| ColumnFamilyDescriptor::new(name, family_options(options)))
-        .into()
-}
-
 /// Opens the log alone, and only to read it: the files of the rows are not looked at. RocksDB's own
 /// log lines go to `scratch`, so that nothing is written into the database's folder.
 pub(crate) fn open_log(
@@ -36,10 +29,29 @@ pub(crate) fn open_log(
     options: &Options,
     scratch: &Path,
 ) -> Result<DB, rocksdb::Error> {
-    let mut read_only = rocksdb::Options::default();
-    read_only.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
-    read_only.set_db_log_dir(scratch);
-    DB::open_cf_descriptors_read_only(&read_only, database, families(options), false)
+    let family = family_options(options);
+    open_read_only(database, scratch, &family, rocksdb::Options::default())
+}
+
+/// The same without what only speeds reading up, and without the tables that cannot be opened: a
+/// table of the log that is left out is noticed when its events are read.
+fn open_bare_log(database: &Path, scratch: &Path) -> Result<DB, rocksdb::Error> {
+    let mut lenient = rocksdb::Options::default();
+    lenient.set_paranoid_checks(false);
+    open_read_only(database, scratch, &rocksdb::Options::default(), lenient)
+}
+
+fn open_read_only(
+    database: &Path,
+    scratch: &Path,
+    family: &rocksdb::Options,
+    mut options: rocksdb::Options,
+) -> Result<DB, rocksdb::Error> {
+    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    options.set_db_log_dir(scratch);
+    let families = [rocksdb::DEFAULT_COLUMN_FAMILY_NAME, LOG_FAMILY]
+        .map(|name| ColumnFamilyDescriptor::new(name, family.clone()));
+    DB::open_cf_descriptors_read_only(&options, database, families, false)
 }
 
 /// Gives the rows up in a database that does not open because of them. The log is read whole before:
@@ -118,14 +130,14 @@ fn copy(
     if let Some(torn) = wal::look(&database, Some(kept))? {
         // A power loss left it, and RocksDB would have to guess at it: a copy is cut, not the original.
         if torn.needs_cutting {
-            return copy_repaired(&database, scratch, Some(&torn), kept, &store, options);
+            return copy_repaired(&database, scratch, Some(&torn), kept, &store);
         }
     }
     let whole = check_manifest(&database);
     match whole.map(|()| open_log(&database, options, scratch)) {
         Ok(Ok(log)) => copy_events(&log, kept, &store),
         // The list of the files is no use. What the files hold is sorted out in a copy of the folder.
-        Ok(Err(_)) | Err(_) => copy_repaired(&database, scratch, None, kept, &store, options),
+        Ok(Err(_)) | Err(_) => copy_repaired(&database, scratch, None, kept, &store),
     }
 }
 
@@ -137,7 +149,6 @@ fn copy_repaired(
     torn: Option<&wal::Torn>,
     kept: &Kept,
     store: &Store,
-    options: &Options,
 ) -> Result<Seq, StoreError> {
     let copy = scratch.join("db");
     fs::create_dir(&copy).map_err(file_error("create", &copy))?;
@@ -163,7 +174,7 @@ fn copy_repaired(
     repair.create_if_missing(true);
     let repaired = DB::repair(&repair, &copy);
     repaired.map_err(StoreError::rocks("list the database's files anew"))?;
-    let log = open_log(&copy, options, scratch);
+    let log = open_bare_log(&copy, scratch);
     copy_events(&log.map_err(StoreError::rocks("open the log alone"))?, kept, store)
 }
 
