@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use event::{
-    Application, Changes, Clock, Content, Effect, Fact, Lifecycle, Method, Number, Operation, Part,
-    ResourceType, Route, Timestamp,
+    Application, Changes, Clock, Content, Credential, Effect, Fact, Lifecycle, Method, Number,
+    Operation, Origin, Part, ResourceType, Route, Timestamp,
 };
 use projector::{Committer, CommitterOptions, Decision, Draft, Durability, View};
 use store::key::Set;
@@ -26,7 +26,8 @@ fn draft(group: u32, created: bool, joined: std::ops::Range<u32>) -> Draft {
         method: Method::Patch,
         resource_type: ResourceType::GROUP,
         number: Number(group),
-        touches: vec![],
+        // As a request's: members that it adds are found by what was asked of them too.
+        touches: joined.clone().map(Number).collect(),
         status: 204,
         scim_type: 0,
         effect: Effect::Applied,
@@ -37,11 +38,18 @@ fn draft(group: u32, created: bool, joined: std::ops::Range<u32>) -> Draft {
     };
     let changes = Changes {
         lifecycle: created.then_some(Lifecycle::Created(ResourceType::GROUP)),
-        joined: joined.map(Number).collect(),
+        joined: joined.clone().map(Number).collect(),
         ..Changes::default()
     };
     let part = Part { subject: Number(group), content: Content::Changes(changes) };
-    Draft { application: APP, origin: None, fact: Fact::Operation(operation), parts: vec![part] }
+    let origin = Origin {
+        credential: Credential(2),
+        client: None,
+        user_agent: "crew/1".into(),
+        request_id: format!("{group}-{joined:?}"),
+    };
+    let fact = Fact::Operation(operation);
+    Draft { application: APP, origin: Some(origin), fact, parts: vec![part] }
 }
 
 /// What an event cost, in a batch of its own.
