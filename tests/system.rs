@@ -1,8 +1,8 @@
 //! Tests of the whole system: the real binary over real sockets, killed for real, and the router
 //! in process where a manual clock is needed.
 //!
-//! `PROVLOG_TEST_KILLS`, `PROVLOG_TEST_HISTORIES` set how long the long tests are; `tools/test`
-//! sets them.
+//! `PROVLOG_TEST_KILLS`, `PROVLOG_TEST_HISTORIES`, `PROVLOG_TEST_OVERLOAD` set how long the long tests
+//! are; `tools/test` sets them.
 
 mod harness {
     pub mod habits;
@@ -13,6 +13,7 @@ mod harness {
     pub mod script;
     pub mod server;
     pub mod tls;
+    pub mod unread;
     pub mod upstream;
 
     /// How often a long test repeats itself.
@@ -53,6 +54,7 @@ mod cases {
     mod large_groups;
     mod offline_token;
     mod operation_log;
+    mod overload;
     mod profiles;
     mod proxy;
     mod public_client;

@@ -86,6 +86,8 @@ pub enum Fact {
     ResourceTypeAdded(ResourceTypeAdded),
     /// Requests without a valid credential that left no event of their own.
     Unauthenticated(Unauthenticated),
+    /// Connections were closed, or kept waiting, for want of room.
+    ConnectionsRefused(ConnectionsRefused),
     /// An entry of a provider's log was imported.
     Imported(Imported),
     /// A request of an import ended.
@@ -317,6 +319,18 @@ pub struct Unauthenticated {
     /// What the clock showed at the first of them. It is not made to keep the log's order.
     pub first: Timestamp,
     /// What the clock showed at the last of them.
+    pub last: Timestamp,
+}
+
+/// Connections that were closed, or kept waiting, for want of room: a request that was on its way on one
+/// of them may have left no event. The event's `application` is the recorder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectionsRefused {
+    /// How often that was so.
+    pub count: u64,
+    /// What the clock showed the first time. It is not made to keep the log's order.
+    pub first: Timestamp,
+    /// What the clock showed the last time.
     pub last: Timestamp,
 }
 

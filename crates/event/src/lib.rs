@@ -26,10 +26,10 @@ pub use claim::{
 };
 pub use clock::{Clock, ManualClock, Stopwatch, Timestamp};
 pub use event::{
-    Answer, ApplicationAdded, BodyNote, Changes, Content, CredentialAdded, CredentialRevoked,
-    Detail, Effect, Element, Event, Extent, Fact, Flag, FlagKind, Header, Lifecycle, Listed,
-    Mention, Method, Observation, Occasion, Operation, Origin, Part, Path, RecorderStarted,
-    RecorderStopped, ResourceType, ResourceTypeAdded, Role, Route, Unauthenticated, UpstreamSet,
-    ValueChange, Verdict,
+    Answer, ApplicationAdded, BodyNote, Changes, ConnectionsRefused, Content, CredentialAdded,
+    CredentialRevoked, Detail, Effect, Element, Event, Extent, Fact, Flag, FlagKind, Header,
+    Lifecycle, Listed, Mention, Method, Observation, Occasion, Operation, Origin, Part, Path,
+    RecorderStarted, RecorderStopped, ResourceType, ResourceTypeAdded, Role, Route,
+    Unauthenticated, UpstreamSet, ValueChange, Verdict,
 };
 pub use id::{Application, Attribute, Credential, EventId, LogId, Number, Seq};

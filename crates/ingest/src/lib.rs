@@ -30,5 +30,5 @@ mod record;
 mod render;
 
 pub use catalog::{Catalog, CatalogError};
-pub use http::{Ingest, router};
+pub use http::{Ingest, Shared, router};
 pub use proxy::look::{Difference, LookError, Looked, Problem};

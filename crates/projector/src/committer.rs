@@ -718,6 +718,7 @@ fn take(
         | Fact::Observation(_)
         | Fact::Listed(_)
         | Fact::Unauthenticated(_)
+        | Fact::ConnectionsRefused(_)
         | Fact::Imported(_)
         | Fact::ImportBatch(_)
         | Fact::Access(_)

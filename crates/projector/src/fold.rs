@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use event::{
     Answer, Application, ApplicationAdded, Attribute, Changes, Content, CredentialAdded,
     CredentialRevoked, Effect, Event, Fact, Lifecycle, Number, Observation, Operation,
-    RecorderStarted, ResourceType, Seq, UpstreamSet,
+    RecorderStarted, ResourceType, Seq, Timestamp, UpstreamSet,
 };
 use serde_json::{Map, Value};
 use store::ReadRows;
@@ -81,6 +81,12 @@ pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError>
             rows.put(key::resource_type(added.number), name);
         }
         Fact::Unauthenticated(_) => fold_summary(rows, event)?,
+        Fact::ConnectionsRefused(refused) => {
+            // The last one was refused at that instant, so the stretch holds it.
+            let to = Timestamp(refused.last.max(refused.first).0.saturating_add(1));
+            let gap = Gap { from: refused.first, to, reason: GapReason::Refused };
+            rows.put(key::gap(event.seq), row::encode("a gap", &gap)?);
+        }
         Fact::Imported(entry) => {
             claim::fold_imported(rows, event, entry)?;
             fold_changes(rows, event, (entry.number, entry.resource_type))?;
@@ -557,8 +563,8 @@ mod tests {
     use std::ops::ControlFlow;
 
     use event::{
-        Effect, Header, Method, Part, Path, ResourceTypeAdded, Route, Timestamp, Unauthenticated,
-        ValueChange,
+        ConnectionsRefused, Effect, Header, Method, Part, Path, ResourceTypeAdded, Route,
+        Unauthenticated, ValueChange,
     };
     use serde_json::json;
     use store::Direction;
@@ -834,6 +840,22 @@ mod tests {
         let expected = [(3, "Boat"), (4, "Berth"), (255, "Överlast")];
         let expected = expected.map(|(number, name)| (ResourceType(number), name.to_owned()));
         assert_eq!(View::new(&rows).resource_types().unwrap(), expected);
+    }
+
+    #[test]
+    fn refused_connections_are_a_gap() {
+        let base = MapRows::default();
+        let mut rows = Overlay::new(&base);
+        for (seq, first, last) in [(3, 100, 200), (4, 300, 300), (5, 500, 400)] {
+            let (first, last) = (Timestamp(first), Timestamp(last));
+            let fact = Fact::ConnectionsRefused(ConnectionsRefused { count: 7, first, last });
+            fold(&mut rows, &event_of(seq, Application::RECORDER, fact, vec![])).unwrap();
+        }
+        let gaps = View::new(&rows).gaps(View::NOW).unwrap();
+        let gaps: Vec<_> = gaps.iter().map(|gap| (gap.from.0, gap.to.0, gap.reason)).collect();
+        let refused = GapReason::Refused;
+        assert_eq!(gaps, [(100, 201, refused), (300, 301, refused), (500, 501, refused)]);
+        assert_eq!(View::new(&rows).gaps(3).unwrap().len(), 1, "known from its event on");
     }
 
     #[test]

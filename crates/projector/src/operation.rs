@@ -160,6 +160,7 @@ impl OperationSummary {
             | Fact::CredentialAdded(_)
             | Fact::CredentialRevoked(_)
             | Fact::ResourceTypeAdded(_)
+            | Fact::ConnectionsRefused(_)
             // Claims have rows of their own, and what people did to the record is no operation.
             | Fact::Imported(_)
             | Fact::ImportBatch(_)

@@ -372,24 +372,26 @@ impl Mentioned {
     }
 }
 
-/// A stretch of time without a recorder.
+/// A stretch of time that was not watched, or not by all means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Gap {
-    /// When the recorder was last known to run.
+    /// When the recorder was last known to run, or first refused a connection.
     pub from: Timestamp,
-    /// When it ran again.
+    /// When it ran again, or had refused the last one.
     pub to: Timestamp,
-    /// Why it did not run.
+    /// Why it is one.
     pub reason: GapReason,
 }
 
-/// Why the recorder did not run.
+/// Why a stretch was not watched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum GapReason {
-    /// It was stopped in order.
+    /// The recorder was stopped in order.
     Stopped,
     /// It was killed, or lost its power.
     Killed,
+    /// It closed connections, or kept them waiting, for want of room.
+    Refused,
 }
 
 impl GapReason {
@@ -398,6 +400,7 @@ impl GapReason {
         match self {
             GapReason::Stopped => "recorder stopped",
             GapReason::Killed => "recorder killed",
+            GapReason::Refused => "connections refused",
         }
     }
 }

@@ -1,56 +1,121 @@
 //! Accepts connections, with or without TLS, and hands their requests to the router.
 
+mod answer;
+mod connection;
+mod refusals;
+mod room;
+mod socket;
+
 use std::error::Error;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::HttpBody;
 use axum::extract::ConnectInfo;
-use axum::http::Request;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{Request, StatusCode, Version};
+use axum::response::Response;
+use budget::{Budget, Counted};
+use event::Clock;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::GracefulConnection;
+use ipnet::IpNet;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use self::answer::{Answer, RequestBody};
+use self::connection::{Connection, Verdict};
+use self::room::Room;
+use self::socket::Socket;
 use crate::tls::Tls;
 
-/// The head of a request has this long to arrive, that of the first from the beginning of its
-/// connection on, TLS included; an idle connection ends then too.
-const HEAD_MAX: Duration = Duration::from_secs(60);
+pub(crate) use self::refusals::Refusals;
+
+/// A connection without a request under way is closed after this: the head of a request has so long to
+/// arrive, that of the first from the beginning of its connection on, TLS included.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+/// An answer of which its client reads nothing for so long is cut, and its connection with it.
+const UNREAD_MAX: Duration = Duration::from_secs(30);
+/// An idle connection has so long to take leave (HTTP/2 says goodbye and waits for an answer).
+const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// A request's head may be so large; a connection takes no more memory before its request is there.
 const HEAD_BYTES_MAX: usize = 64 << 10;
-/// Further connections wait in the operating system's queue; fewer when few files may be open.
+/// Requests of one HTTP/2 connection that are under way at once.
+const STREAMS_MAX: u32 = 100;
+/// Streams that a client gave up before they were looked at; more of them end its connection.
+const RESETS_MAX: usize = 20;
+/// A further request of a connection is looked at once no more of the answers before it wait for their
+/// reader. More in HTTP/2, where answers do not wait for each other.
+const UNREAD_BYTES_MAX: usize = 16 << 10;
+const UNREAD_BYTES_MAX_HTTP2: usize = 256 << 10;
+/// Further connections take the place of those that say nothing; fewer when few files may be open.
 const CONNECTIONS_MAX: u64 = 4096;
 /// Open files that are left to the log, whatever connections there are.
 const FILES_RESERVED: u64 = 256;
+/// Connections that wait in the operating system's queue; it may have a lower limit of its own.
+const BACKLOG_MAX: i32 = 4096;
 /// After a failed accept, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What is served, and within which bounds.
+pub struct Serving {
+    pub(crate) router: Router,
+    pub(crate) tls: Option<Arc<Tls>>,
+    /// Networks of proxies: their addresses stand for many clients.
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) budget: Budget,
+    /// What was closed or kept waiting for want of room is noted here.
+    pub(crate) refusals: Arc<Refusals>,
+    /// Requests that break before they are requests, an unreadable head or a TLS handshake that fails,
+    /// are counted here.
+    pub(crate) broken_requests: Arc<AtomicU64>,
+}
+
+impl Serving {
+    /// A router without TLS and without proxies before it.
+    pub fn new(router: Router, clock: Clock) -> Serving {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Serving {
+            router,
+            tls: None,
+            trusted_proxies: vec![],
+            budget: Budget::new(processors),
+            refusals: Arc::new(Refusals::new(clock)),
+            broken_requests: Arc::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serving").field("budget", &self.budget).finish_non_exhaustive()
+    }
+}
+
 /// Serves until `shutdown` ends; then takes no further connection and gives the open ones
-/// `drain_max` to finish what is under way. Requests that break before they are requests, an
-/// unreadable head or a TLS handshake that fails, are counted in `broken_requests`.
+/// `drain_max` to finish what is under way.
 pub async fn serve(
     listener: TcpListener,
-    tls: Option<Arc<Tls>>,
-    router: &Router,
+    serving: Serving,
     shutdown: impl Future<Output = ()>,
     drain_max: Duration,
-    broken_requests: Arc<AtomicU64>,
 ) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
+        .header_read_timeout(IDLE_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         // It panics when the clock shows what a date cannot say; the router adds the header.
         .auto_date_header(false)
@@ -61,19 +126,21 @@ pub async fn serve(
         .http2()
         .timer(TokioTimer::new())
         .auto_date_header(false)
-        .keep_alive_interval(HEAD_MAX)
+        .keep_alive_interval(IDLE_MAX)
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_pending_accept_reset_streams(RESETS_MAX)
         .max_header_list_size(HEAD_BYTES_MAX as u32);
-    let graceful = GracefulShutdown::new();
-    let closing = CancellationToken::new();
-    let permits = Arc::new(Semaphore::new(connections_max()));
-    let mut shutdown = std::pin::pin!(shutdown);
+    let Serving { router, tls, trusted_proxies, budget, refusals, broken_requests } = serving;
+    let room = Arc::new(Room::new(connections_max(), trusted_proxies, refusals));
+    let (closing, cutting) = (CancellationToken::new(), CancellationToken::new());
+    let connections = TaskTracker::new();
+    // Without this the queue of what is not accepted yet is short, and whoever finds it full tries again
+    // only a second later.
+    let _ = rustix::net::listen(&listener, BACKLOG_MAX);
+    let mut shutdown = pin!(shutdown);
     loop {
-        let accepted = async {
-            let permit = Arc::clone(&permits).acquire_owned().await;
-            (listener.accept().await, permit)
-        };
-        let (accepted, permit) = tokio::select! {
-            accepted = accepted => accepted,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
         };
         let (stream, peer) = match accepted {
@@ -84,35 +151,40 @@ pub async fn serve(
                 continue;
             }
         };
-        // Answers are small and complete; waiting for more to send would only delay them.
-        let _ = stream.set_nodelay(true);
-        let router = router.clone();
-        let asked = Arc::new(AtomicBool::new(false));
+        let place = tokio::select! {
+            place = room.enter(peer.ip()) => place,
+            () = &mut shutdown => break,
+        };
+        let Some(place) = place else { continue };
+        let connection = Arc::clone(&place.connection);
+        let socket = Socket::new(stream, Arc::clone(&connection));
         let service = service_fn({
-            let asked = Arc::clone(&asked);
+            let (router, budget) = (router.clone(), budget.clone());
+            let connection = Arc::clone(&connection);
             move |request| {
-                asked.store(true, Ordering::Relaxed);
-                call(router.clone(), peer, request)
+                call(router.clone(), budget.clone(), Arc::clone(&connection), peer, request)
             }
         });
-        let (builder, watcher, closing) = (builder.clone(), graceful.watcher(), closing.clone());
+        let (builder, closing, cutting) = (builder.clone(), closing.clone(), cutting.clone());
         let acceptor = tls.as_deref().map(Tls::acceptor);
         let broken_requests = Arc::clone(&broken_requests);
-        tokio::spawn(async move {
-            let _permit = permit;
+        connections.spawn(async move {
+            let _place = place;
+            let farewell = CancellationToken::new();
             let served = async {
                 let Some(acceptor) = acceptor else {
-                    let connection = builder.serve_connection(TokioIo::new(stream), service);
-                    return watcher.watch(connection.into_owned()).await;
+                    let served = builder.serve_connection(TokioIo::new(socket), service);
+                    return ended(pin!(served), &closing, &farewell).await;
                 };
-                let handshake = acceptor.accept(stream);
+                let handshake = acceptor.accept(socket);
                 let Some(stream) = closing.run_until_cancelled(handshake).await else {
                     return Ok(());
                 };
-                let connection = builder.serve_connection(TokioIo::new(stream?), service);
-                watcher.watch(connection.into_owned()).await
+                let served = builder.serve_connection(TokioIo::new(stream?), service);
+                ended(pin!(served), &closing, &farewell).await
             };
-            if let Some(Err(error)) = until_asked(served, &asked).await {
+            let served = cutting.run_until_cancelled(bounded(served, &connection, &farewell));
+            if let Some(Some(Err(error))) = served.await {
                 tracing::debug!(%error, "a connection broke");
                 if is_broken(&*error) {
                     broken_requests.fetch_add(1, Ordering::Relaxed);
@@ -123,20 +195,59 @@ pub async fn serve(
     }
     drop(listener);
     closing.cancel();
-    if tokio::time::timeout(drain_max, graceful.shutdown()).await.is_err() {
+    connections.close();
+    if tokio::time::timeout(drain_max, connections.wait()).await.is_err() {
         tracing::warn!("connections were still open and are cut");
+        cutting.cancel();
+        connections.wait().await;
     }
 }
 
-/// Ends with the connection; `None` when its first request took too long. hyper's own limit begins
-/// only with the first bytes, and until then a silent connection would keep its place for ever.
-async fn until_asked<T>(connection: impl Future<Output = T>, asked: &AtomicBool) -> Option<T> {
-    let mut connection = std::pin::pin!(connection);
-    match tokio::time::timeout(HEAD_MAX, &mut connection).await {
-        Ok(ended) => Some(ended),
-        Err(_) if asked.load(Ordering::Relaxed) => Some(connection.await),
-        Err(_) => None,
+/// Serves a connection to its end; at a stop, or when it is idle, no further request is taken on it.
+async fn ended<C: GracefulConnection>(
+    mut connection: Pin<&mut C>,
+    closing: &CancellationToken,
+    farewell: &CancellationToken,
+) -> C::Output {
+    tokio::select! {
+        ended = &mut connection => return ended,
+        () = closing.cancelled() => {}
+        () = farewell.cancelled() => {}
     }
+    connection.as_mut().graceful_shutdown();
+    connection.await
+}
+
+/// Ends with the connection; `None` when it was cut: idle, unread, or to make room for another.
+async fn bounded<T>(
+    served: impl Future<Output = T>,
+    connection: &Connection,
+    farewell: &CancellationToken,
+) -> Option<T> {
+    let mut served = pin!(served);
+    loop {
+        let look_again = match connection.judge() {
+            Verdict::Fine(until) => until,
+            Verdict::Idle => {
+                count_cut("idle");
+                farewell.cancel();
+                return tokio::time::timeout(FAREWELL_MAX, served).await.ok();
+            }
+            Verdict::Unread => {
+                count_cut("unread");
+                return None;
+            }
+        };
+        tokio::select! {
+            ended = &mut served => return Some(ended),
+            () = connection.evicted.cancelled() => return None,
+            () = tokio::time::sleep_until(look_again) => {}
+        }
+    }
+}
+
+fn count_cut(reason: &'static str) {
+    metrics::counter!("provlog_connections_cut_total", "reason" => reason).increment(1);
 }
 
 /// Whether what came was wrong, and not only missing: no HTTP, or before HTTP no TLS.
@@ -162,14 +273,54 @@ fn connections_max() -> usize {
     usize::try_from(connections).unwrap_or(usize::MAX)
 }
 
+/// Hands a request to the router, once the answers before it on its connection were read.
 async fn call(
     mut router: Router,
+    budget: Budget,
+    connection: Arc<Connection>,
     peer: SocketAddr,
     request: Request<Incoming>,
-) -> Result<axum::response::Response, std::convert::Infallible> {
-    let mut request = request.map(Body::new);
+) -> Result<Response, std::convert::Infallible> {
+    let answer = Answer::begin(&connection);
+    let is_http2 = request.version() == Version::HTTP_2;
+    connection.drained(if is_http2 { UNREAD_BYTES_MAX_HTTP2 } else { UNREAD_BYTES_MAX }).await;
+    let authorization = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
+    let owner = budget.owner(authorization);
+    let shows_token = authorization.is_some() && !is_open(request.uri().path());
+    let body_of = Arc::clone(&connection);
+    let mut request = request.map(|body| axum::body::Body::new(RequestBody::new(body, body_of)));
     request.extensions_mut().insert(ConnectInfo(peer));
-    router.call(request).await
+    request.extensions_mut().insert(owner);
+    let mut response = router.call(request).await?;
+    if shows_token && is_known(response.status()) {
+        connection.answered_known();
+    }
+    let share = match response.extensions_mut().remove::<Counted>() {
+        Some(Counted(share)) => share,
+        None => {
+            let bytes = response.body().size_hint().lower();
+            Arc::new(budget.take(owner, usize::try_from(bytes).unwrap_or(usize::MAX)))
+        }
+    };
+    Ok(response.map(|body| answer.body(body, share)))
+}
+
+/// Whether an address answers everybody alike, so that its answer says nothing of a token.
+fn is_open(path: &str) -> bool {
+    ["/livez", "/readyz", "/metrics", "/openapi.json"].contains(&path)
+}
+
+/// Whether an answer is one to a valid token. Strangers are told no more than that they are.
+fn is_known(status: StatusCode) -> bool {
+    !status.is_server_error()
+        && ![
+            StatusCode::UNAUTHORIZED,
+            StatusCode::FORBIDDEN,
+            StatusCode::NOT_FOUND,
+            StatusCode::METHOD_NOT_ALLOWED,
+            StatusCode::TOO_MANY_REQUESTS,
+        ]
+        .contains(&status)
 }
 
 #[cfg(test)]
@@ -193,10 +344,8 @@ mod tests {
     async fn serving(router: Router, tls: Option<Arc<Tls>>) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            let forever = std::future::pending();
-            serve(listener, tls, &router, forever, HEAD_MAX, Arc::default()).await;
-        });
+        let serving = Serving { tls, ..Serving::new(router, Clock::System) };
+        tokio::spawn(serve(listener, serving, std::future::pending(), IDLE_MAX));
         address
     }
 
@@ -250,9 +399,9 @@ mod tests {
         let begun = Instant::now();
         for (first, mut client) in clients {
             let mut answer = vec![];
-            let ended = tokio::time::timeout(HEAD_MAX * 2, client.read_to_end(&mut answer)).await;
+            let ended = tokio::time::timeout(IDLE_MAX * 2, client.read_to_end(&mut answer)).await;
             assert!(ended.is_ok(), "{first:?}");
-            assert!(begun.elapsed() < HEAD_MAX + HEAD_MAX / 10, "{first:?} {:?}", begun.elapsed());
+            assert!(begun.elapsed() < IDLE_MAX + IDLE_MAX / 10, "{first:?} {:?}", begun.elapsed());
         }
     }
 
@@ -271,7 +420,7 @@ mod tests {
         client.write_all(request).await.unwrap();
         BEGUN.notified().await;
         tokio::time::pause();
-        tokio::time::sleep(HEAD_MAX * 2).await;
+        tokio::time::sleep(IDLE_MAX * 2).await;
         GOES_ON.notify_one();
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();

@@ -13,7 +13,10 @@ use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::DATE;
 use axum::middleware::{self, Next};
-use event::{Clock, CredentialAdded, Fact, RecorderStopped, Role, Stopwatch, Timestamp};
+use budget::Budget;
+use event::{
+    Clock, ConnectionsRefused, CredentialAdded, Fact, RecorderStopped, Role, Stopwatch, Timestamp,
+};
 use ingest::import::{self, ImportError};
 use ingest::{Catalog, Ingest, LookError};
 use ipnet::IpNet;
@@ -28,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::ServeConfig;
+use crate::listen::{Refusals, Serving};
 use crate::scrub::Scrub;
 use crate::start::{self, ClockError, last_alive, own, started};
 use crate::tls::Tls;
@@ -35,8 +39,9 @@ use crate::{catalog, client_address, listen};
 
 /// Requests of one application that may wait for the committer at once.
 const COMMANDS_MAX: usize = 512;
-/// Requests under way get this long to end when the server stops.
-const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// Connections get this long to end when the server stops, and then the requests under way as long
+/// again.
+const DRAIN_MAX: Duration = Duration::from_secs(8);
 /// Samples of histograms are counted this often.
 const METRICS_AFTER: Duration = Duration::from_secs(5);
 /// Where append durations are counted, in seconds.
@@ -131,6 +136,9 @@ pub struct Server {
     scrub: Option<Scrub>,
     stopping: CancellationToken,
     broken_requests: Arc<AtomicU64>,
+    trusted_proxies: Vec<IpNet>,
+    budget: Budget,
+    refusals: Arc<Refusals>,
 }
 
 impl Server {
@@ -185,6 +193,8 @@ impl Server {
         };
         let (committer, thread) = Committer::start(store, options)?;
         record_start(&committer, last_alive).await?;
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let budget = Budget::new(processors);
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
         let started = async {
@@ -196,8 +206,11 @@ impl Server {
                 catalog,
                 cursor_key.clone(),
                 secrets.clone(),
-                tasks.clone(),
-                stopping.clone(),
+                ingest::Shared {
+                    budget: budget.clone(),
+                    tasks: tasks.clone(),
+                    stopping: stopping.clone(),
+                },
             ));
             let unsettled = ingest.settle_intents().await?;
             if unsettled > 0 {
@@ -216,7 +229,8 @@ impl Server {
         let query = Query {
             committer: committer.clone(),
             public_url: config.public_url,
-            metrics: render_metrics(committer.clone()),
+            metrics: render_metrics(committer.clone(), budget.clone()),
+            budget: budget.clone(),
             cursor_key,
             version: env!("CARGO_PKG_VERSION"),
             profiles,
@@ -225,16 +239,30 @@ impl Server {
             secrets,
         };
         let router = ingest::router(ingest).merge(query::router(Arc::new(query)));
-        let router = client_address::behind(router, config.trusted_proxies);
+        let trusted_proxies = config.trusted_proxies;
+        let router = client_address::behind(router, trusted_proxies.clone());
         let router = dated(router, committer.clone());
         tokio::spawn(keep_metrics_small(stopping.clone()));
-        let broken_requests = Arc::new(AtomicU64::new(0));
+        let refusals = Arc::new(Refusals::new(committer.clock().clone()));
+        tasks.spawn(record_refusals(committer.clone(), Arc::clone(&refusals), stopping.clone()));
+        let broken_requests = Arc::default();
         let scrub = Scrub::start(Arc::clone(committer.store()), config.scrub_bytes_per_second);
         let scrub = scrub.unwrap_or_else(|error| {
             tracing::error!(error = with_causes(&error), "nothing is read in the background");
             None
         });
-        Ok(Server { router, committer, thread, tasks, scrub, stopping, broken_requests })
+        Ok(Server {
+            router,
+            committer,
+            thread,
+            tasks,
+            scrub,
+            stopping,
+            broken_requests,
+            trusted_proxies,
+            budget,
+            refusals,
+        })
     }
 
     /// All routes, to be called in process.
@@ -255,13 +283,20 @@ impl Server {
         tls: Option<Arc<Tls>>,
         shutdown: impl Future<Output = ()>,
     ) {
-        let broken_requests = Arc::clone(&self.broken_requests);
+        let serving = Serving {
+            router: self.router.clone(),
+            tls,
+            trusted_proxies: self.trusted_proxies.clone(),
+            budget: self.budget.clone(),
+            refusals: Arc::clone(&self.refusals),
+            broken_requests: Arc::clone(&self.broken_requests),
+        };
         let stopping = self.stopping.clone();
         let shutdown = async move {
             shutdown.await;
             stopping.cancel();
         };
-        listen::serve(listener, tls, &self.router, shutdown, DRAIN_MAX, broken_requests).await;
+        listen::serve(listener, serving, shutdown, DRAIN_MAX).await;
         self.close().await;
     }
 
@@ -274,6 +309,9 @@ impl Server {
         }
         if let Some(scrub) = self.scrub {
             let _ = tokio::task::spawn_blocking(|| scrub.stop()).await;
+        }
+        if let Some(refused) = self.refusals.take() {
+            record_refused(&self.committer, refused).await;
         }
         let broken_requests = self.broken_requests.load(Ordering::Relaxed);
         record_stop(&self.committer, self.thread, broken_requests).await;
@@ -336,6 +374,32 @@ fn import(committer: Committer) -> query::Import {
             }))
         })
     })
+}
+
+/// Records each stretch in which connections were refused, as soon as it has ended.
+async fn record_refusals(
+    committer: Committer,
+    refusals: Arc<Refusals>,
+    stopping: CancellationToken,
+) {
+    while let Some(refused) = refusals.ended(&stopping).await {
+        record_refused(&committer, refused).await;
+    }
+}
+
+async fn record_refused(committer: &Committer, refused: ConnectionsRefused) {
+    let recorded = committer
+        .submit(Durability::Synced, move |_, _| {
+            let fact = Fact::ConnectionsRefused(refused);
+            Ok(Decision { events: vec![own(fact)], reply: () })
+        })
+        .await;
+    if let Err(error) = recorded {
+        tracing::error!(
+            error = with_causes(&error),
+            "that connections were refused could not be recorded"
+        );
+    }
 }
 
 /// Looks at an upstream, in the words of an answer.
@@ -587,7 +651,7 @@ async fn keep_metrics_small(stopping: CancellationToken) {
     }
 }
 
-fn render_metrics(committer: Committer) -> Arc<dyn Fn() -> String + Send + Sync> {
+fn render_metrics(committer: Committer, budget: Budget) -> Arc<dyn Fn() -> String + Send + Sync> {
     let registry = metrics_registry();
     Arc::new(move || {
         metrics::gauge!("provlog_disk_free_bytes").set(committer.disk_free_bytes() as f64);
@@ -599,6 +663,8 @@ fn render_metrics(committer: Committer) -> Arc<dyn Fn() -> String + Send + Sync>
             let damaged = if found.is_some() { 1.0 } else { 0.0 };
             metrics::gauge!("provlog_damaged", "part" => part).set(damaged);
         }
+        metrics::gauge!("provlog_answers_unread_bytes").set(budget.bytes() as f64);
+        metrics::gauge!("provlog_exports_under_way").set(budget.exports() as f64);
         let poisoned = if committer.check().is_err() { 1.0 } else { 0.0 };
         metrics::gauge!("provlog_poisoned").set(poisoned);
         registry.map(PrometheusHandle::render).unwrap_or_default()

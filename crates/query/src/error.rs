@@ -3,6 +3,7 @@
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use budget::Full;
 use projector::{ClockFault, CommitError, ProjectorError};
 use store::with_causes;
 
@@ -77,6 +78,10 @@ pub(crate) enum Error {
     Damaged(&'static str),
     #[error(transparent)]
     Random(#[from] NoRandomBits),
+    #[error(transparent)]
+    Full(#[from] Full),
+    #[error("{}; wait until one has ended", exports(*.0))]
+    Exports(Full),
     #[error("the answer could not be made because of a defect")]
     Defect,
 }
@@ -84,6 +89,14 @@ pub(crate) enum Error {
 /// A name, where it can be repeated.
 fn quoted(name: Option<&str>) -> String {
     name.map(|name| format!(" `{name}`")).unwrap_or_default()
+}
+
+/// How many exports are under way.
+fn exports(full: Full) -> String {
+    match full {
+        Full::Owner => format!("this token has {} exports under way", budget::OWNER_EXPORTS_MAX),
+        Full::All => format!("{} exports are under way", budget::EXPORTS_MAX),
+    }
 }
 
 /// The names that a question takes.
@@ -179,6 +192,12 @@ impl Error {
             Error::Records { .. } => {
                 ("unclear-import", "The import is not clear", StatusCode::BAD_REQUEST)
             }
+            Error::Full(full) | Error::Exports(full) => match full {
+                Full::Owner => {
+                    ("too-many-at-once", "Too many at once", StatusCode::TOO_MANY_REQUESTS)
+                }
+                Full::All => ("busy", "Too busy", StatusCode::SERVICE_UNAVAILABLE),
+            },
             Error::Clock(ClockFault::Behind) => {
                 ("clock-behind", "Clock far behind", StatusCode::SERVICE_UNAVAILABLE)
             }
@@ -223,7 +242,10 @@ impl IntoResponse for Error {
             let realm = HeaderValue::from_static(r#"Bearer realm="provlog""#);
             response.headers_mut().insert(WWW_AUTHENTICATE, realm);
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Error::Full(_) | Error::Exports(_) = self {
+            let seconds = HeaderValue::from(Full::RETRY_AFTER_S);
+            response.headers_mut().insert(RETRY_AFTER, seconds);
+        } else if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("30"));
         }
         let detail = self.to_string();

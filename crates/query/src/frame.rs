@@ -3,20 +3,25 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use budget::{Counted, Owner};
 use event::{Stopwatch, Timestamp, head, secret};
 use serde_json::json;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::Query;
-use crate::error::Problem;
+use crate::error::{Error, Problem};
+use crate::intake;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What the metrics count for before they are written out.
+const METRICS_BYTES: usize = 32 << 10;
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 
 /// The id of a request: the client's when it is 1 to 128 visible ASCII characters without a token
@@ -54,7 +59,7 @@ pub(crate) async fn frame(
     let client_id = client_id.filter(|id| !secret::stands_in(id.as_bytes(), &[]));
 
     let span = tracing::info_span!("question", method, route);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = bounded(&query, request, next).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = match is_graph {
             true => {
@@ -91,6 +96,39 @@ fn is_graph(path: &str) -> bool {
     matches!(version, Some("v1.0" | "beta"))
 }
 
+/// Runs a request within the memory that all share. Its body has a share while it arrives and is carried
+/// out; a question waits until its answer may be made, and hands its share on with the answer.
+async fn bounded(query: &Query, request: Request, next: Next) -> Response {
+    let owner = request.extensions().get::<Owner>().copied().unwrap_or_default();
+    let mut share = None;
+    if let Some(bytes) = unmade_bytes(&request) {
+        match query.budget.reserve(owner, bytes).await {
+            Ok(reserved) => share = Some(reserved),
+            Err(full) => return Error::Full(full).into_response(),
+        }
+    }
+    let (head, body) = request.into_parts();
+    let (body, _held) = intake::within(&query.budget, body);
+    let mut response = next.run(Request::from_parts(head, body)).await;
+    if let Some(mut share) = share {
+        let bytes = response.body().size_hint().lower();
+        share.made(usize::try_from(bytes).unwrap_or(usize::MAX));
+        response.extensions_mut().insert(Counted(Arc::new(share)));
+    }
+    response
+}
+
+/// What the answer to a request counts for before it is made; `None` when it is short, or an export,
+/// which has a place of its own.
+fn unmade_bytes(request: &Request) -> Option<usize> {
+    match request.uri().path() {
+        "/metrics" => Some(METRICS_BYTES),
+        "/livez" | "/readyz" | "/api/v1/export" => None,
+        _ if request.method() == Method::GET => Some(budget::UNMADE_BYTES),
+        _ => None,
+    }
+}
+
 /// The body of a refusal in the shape of Microsoft Graph.
 fn with_error(
     response: Response,
@@ -105,6 +143,7 @@ fn with_error(
         StatusCode::NOT_FOUND => "ResourceNotFound",
         StatusCode::METHOD_NOT_ALLOWED => "MethodNotAllowed",
         StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailable",
+        StatusCode::TOO_MANY_REQUESTS => "TooManyRequests",
         status if status.is_server_error() => "InternalServerError",
         _ => "BadRequest",
     };

@@ -28,6 +28,7 @@ pub mod graph;
 pub mod history;
 mod http;
 mod instant;
+mod intake;
 mod issue;
 mod join;
 pub mod log;
@@ -49,6 +50,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use budget::Budget;
 use entra_log::DateOrder;
 use event::{Application, Occasion, Origin};
 use projector::{CommitError, Committer, ProjectorError};
@@ -136,6 +138,8 @@ pub struct Query {
     pub public_url: String,
     /// The metrics as Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// The memory that questions and their answers share with everything else.
+    pub budget: Budget,
     /// Seals the cursors of lists.
     pub cursor_key: CursorKey,
     /// Version of the program.

@@ -48,6 +48,7 @@ impl<'a> Shown<'a> {
             | Fact::CredentialAdded(_)
             | Fact::CredentialRevoked(_)
             | Fact::ResourceTypeAdded(_)
+            | Fact::ConnectionsRefused(_)
             | Fact::ImportBatch(_)
             | Fact::Access(_)
             | Fact::EvidenceAdded(_)

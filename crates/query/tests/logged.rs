@@ -63,6 +63,7 @@ async fn nothing_that_a_client_chooses_is_logged() {
         committer,
         public_url: "https://provlog.test".into(),
         metrics: Arc::new(String::new),
+        budget: budget::Budget::new(2),
         cursor_key: scim::CursorKey::new([7; 32]),
         version: "1.2.3",
         look: Arc::new(|_| {

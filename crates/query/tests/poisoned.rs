@@ -31,6 +31,7 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
         committer: committer.clone(),
         public_url: "https://provlog.test".into(),
         metrics: Arc::new(String::new),
+        budget: budget::Budget::new(2),
         cursor_key: scim::CursorKey::new([7; 32]),
         version: "1.2.3",
         look: Arc::new(|_| {

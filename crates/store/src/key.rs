@@ -22,7 +22,7 @@
 //! | 15   | operation   | seq u64                                             | summary              |
 //! | 16   | second      | seconds since 1970 i64                              | first seq u64        |
 //! | 17   | recorder    |                                                     | running or stopped   |
-//! | 18   | gap         | seq u64 of the start that ended it                  | from, to, reason     |
+//! | 18   | gap         | seq u64 of the event that told of it                | from, to, reason     |
 //! | 19   | resource type | type u8                                           | name                 |
 //! | 20   | set pack    | set, seq u64                                        | changes since the last base or pack |
 //! | 21   | class       | class                                               | how many operations it has u64 |

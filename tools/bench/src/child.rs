@@ -4,8 +4,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,6 +11,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::routing::post;
 use event::Clock;
+use provlog::listen;
 use provlog::run::Server;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -58,9 +57,9 @@ pub fn run(arguments: &ChildArguments) -> Outcome<()> {
                 ready()?;
                 let empty = async |_body: Bytes| StatusCode::NO_CONTENT;
                 let router = Router::new().route("/", post(empty));
-                let broken = Arc::new(AtomicU64::new(0));
                 let drain_max = Duration::from_secs(1);
-                provlog::listen::serve(listener, None, &router, shutdown, drain_max, broken).await;
+                let serving = listen::Serving::new(router, Clock::System);
+                listen::serve(listener, serving, shutdown, drain_max).await;
             }
         }
         Ok(())

@@ -243,6 +243,18 @@ fn samples() -> Vec<(&'static str, Event)> {
             ),
         ),
         (
+            "connections-refused",
+            event(
+                None,
+                Fact::ConnectionsRefused(ConnectionsRefused {
+                    count: 4_100,
+                    first: Timestamp(1_772_442_787_119_999),
+                    last: Timestamp(1_772_442_847_119_990),
+                }),
+                vec![],
+            ),
+        ),
+        (
             "intent",
             event(
                 origin(),

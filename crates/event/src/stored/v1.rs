@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::codec::{CodecError, header_fields};
 use crate::event::{
-    ApplicationAdded, CredentialAdded, CredentialRevoked, Effect, Extent, Fact, Header, Listed,
-    Method, Observation, Occasion, Operation, Origin, RecorderStarted, RecorderStopped,
-    ResourceType, ResourceTypeAdded, Role, Route, Unauthenticated, UpstreamSet, Verdict,
+    ApplicationAdded, ConnectionsRefused, CredentialAdded, CredentialRevoked, Effect, Extent, Fact,
+    Header, Listed, Method, Observation, Occasion, Operation, Origin, RecorderStarted,
+    RecorderStopped, ResourceType, ResourceTypeAdded, Role, Route, Unauthenticated, UpstreamSet,
+    Verdict,
 };
 use crate::id::{Application, Credential, Number};
 
@@ -41,6 +42,7 @@ const EVIDENCE_ADDED: u8 = 15;
 const REFERENCE_LIST_ADDED: u8 = 16;
 const SERVICE_PRINCIPAL_SET: u8 = 17;
 const LISTED: u8 = 18;
+const CONNECTIONS_REFUSED: u8 = 19;
 
 /// What every kind's header begins with.
 #[derive(Serialize, Deserialize)]
@@ -140,6 +142,13 @@ struct CredentialRevokedV1 {
 struct ResourceTypeAddedV1 {
     number: u8,
     name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ConnectionsRefusedV1 {
+    count: u64,
+    first_us: i64,
+    last_us: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -305,6 +314,14 @@ pub(crate) fn header_to_stored(
                 refused: listed.refused,
             }),
         ),
+        Fact::ConnectionsRefused(refused) => (
+            CONNECTIONS_REFUSED,
+            FieldsV1::ConnectionsRefused(ConnectionsRefusedV1 {
+                count: refused.count,
+                first_us: refused.first.0,
+                last_us: refused.last.0,
+            }),
+        ),
         Fact::Imported(entry) => (IMPORTED, FieldsV1::Imported(entry.into())),
         Fact::ImportBatch(batch) => (IMPORT_BATCH, FieldsV1::ImportBatch(batch.into())),
         Fact::Access(access) => (ACCESS, FieldsV1::Access(access.into())),
@@ -337,6 +354,7 @@ enum FieldsV1 {
     CredentialRevoked(CredentialRevokedV1),
     ResourceTypeAdded(ResourceTypeAddedV1),
     Unauthenticated(UnauthenticatedV1),
+    ConnectionsRefused(ConnectionsRefusedV1),
     Imported(ImportedV1),
     ImportBatch(ImportBatchV1),
     Access(AccessV1),
@@ -359,6 +377,7 @@ impl Serialize for HeaderV1 {
             FieldsV1::CredentialRevoked(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ResourceTypeAdded(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::Unauthenticated(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::ConnectionsRefused(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::Imported(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ImportBatch(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::Access(fields) => (&self.common, fields).serialize(serializer),
@@ -471,6 +490,15 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
                 refused: listed.refused,
             });
             (common, fact)
+        }
+        CONNECTIONS_REFUSED => {
+            let (common, refused): (CommonV1, ConnectionsRefusedV1) = header_fields(bytes)?;
+            let refused = ConnectionsRefused {
+                count: refused.count,
+                first: Timestamp(refused.first_us),
+                last: Timestamp(refused.last_us),
+            };
+            (common, Fact::ConnectionsRefused(refused))
         }
         IMPORTED => {
             let (common, fields): (CommonV1, ImportedV1) = header_fields(bytes)?;

@@ -1,19 +1,16 @@
 //! The body of a request, bounded in bytes and time.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use budget::{Budget, Held, Work};
 use event::{Application, BodyNote, secret};
 use scim::ScimError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::http::BODY_BYTES_MAX;
-use crate::http::budget::{Budget, Held};
 use crate::record::ReceivedBody;
 
 /// A body that takes longer to arrive is refused.
@@ -28,66 +25,34 @@ pub(crate) struct Received {
     pub bytes: Vec<u8>,
     pub media_type: Option<String>,
     /// To be kept until the request is answered.
-    pub share: Option<Share>,
+    pub share: Option<Work>,
 }
 
-/// Bodies that are being received, or wait to be carried out, have together so many bytes beside one of
-/// each application; further ones wait.
-const BODIES_BYTES_MAX: usize = 64 << 20;
 /// So much of a body is received before it is charged.
 const UNSHARED_BYTES_MAX: usize = 16 << 10;
-/// What is made of large bodies that are carried out at once comes together to about so many bytes;
-/// further ones wait.
-const WORK_BYTES_MAX: usize = 96 << 20;
 /// Smaller bodies do not wait behind large ones.
 const SMALL_BYTES_MAX: usize = 64 << 10;
-/// So many large bodies of one application are carried out at once, or wait with those of others.
-const LARGE_AT_ONCE: usize = 2;
 
-/// The part of [`WORK_BYTES_MAX`] that a request has until it is answered, and its place among those of
-/// its application.
-pub(crate) struct Share {
-    _bytes: OwnedSemaphorePermit,
-    _place: OwnedSemaphorePermit,
-}
-
-/// The memory that bodies may take while they arrive and while they are carried out, and the end of
-/// receiving at a stop.
+/// The memory that bodies of all interfaces may take while they arrive and while they are carried out,
+/// and the end of receiving at a stop.
 pub(crate) struct Reception {
-    bytes: Budget,
-    work: Arc<Semaphore>,
-    /// Who may wait for [`WORK_BYTES_MAX`]. Bounded by the number of applications.
-    places: Mutex<BTreeMap<Application, Arc<Semaphore>>>,
+    budget: Budget,
     stopping: CancellationToken,
 }
 
 impl Reception {
     /// Receives until `stopping` is cancelled; what is still under way then is refused.
-    pub(crate) fn new(stopping: CancellationToken) -> Reception {
-        Reception {
-            bytes: Budget::new(BODIES_BYTES_MAX),
-            work: Arc::new(Semaphore::new(WORK_BYTES_MAX)),
-            places: Mutex::default(),
-            stopping,
-        }
+    pub(crate) fn new(budget: Budget, stopping: CancellationToken) -> Reception {
+        Reception { budget, stopping }
     }
 
     /// Waits until there is memory to carry a body out.
-    async fn share(&self, application: Application, bytes: &[u8]) -> Option<Share> {
+    async fn share(&self, application: Application, bytes: &[u8]) -> Option<Work> {
         if bytes.len() <= SMALL_BYTES_MAX {
             return None;
         }
-        let places = {
-            // A panic while this was held leaves no half-made state.
-            let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-            let new = || Arc::new(Semaphore::new(LARGE_AT_ONCE));
-            Arc::clone(places.entry(application).or_insert_with(new))
-        };
-        let share = memory_bytes(bytes).min(WORK_BYTES_MAX);
-        // The semaphores are never closed.
-        let place = places.acquire_owned().await.ok()?;
-        let bytes = Arc::clone(&self.work).acquire_many_owned(share as u32).await.ok()?;
-        Some(Share { _bytes: bytes, _place: place })
+        let objects = bytes.iter().filter(|byte| **byte == b'{').count();
+        Some(self.budget.work(application, bytes.len(), objects).await)
     }
 }
 
@@ -157,25 +122,16 @@ pub(crate) async fn receive(
     }
 }
 
-/// What a body comes to in memory, roughly: its text stands there several times on its way into the
-/// log, and an object takes far more than its text.
-fn memory_bytes(bytes: &[u8]) -> usize {
-    const COPIES: usize = 6;
-    const OBJECT_BYTES: usize = 640;
-    let objects = bytes.iter().filter(|byte| **byte == b'{').count();
-    COPIES * bytes.len() + OBJECT_BYTES * objects
-}
-
 /// Reads up to the bound into `bytes` and returns how long the body is, as far as it was read, and the
 /// memory that it holds. A body is charged for what has arrived once that is much: clients that announce
 /// much and send nothing, or little at a time, keep nobody else waiting.
-async fn collect<'r>(
-    reception: &'r Reception,
+async fn collect(
+    reception: &Reception,
     application: Application,
     share: usize,
     body: Body,
     bytes: &mut Vec<u8>,
-) -> Result<(usize, Option<Held<'r>>), ()> {
+) -> Result<(usize, Option<Held>), ()> {
     let mut body = std::pin::pin!(body);
     let mut length = 0_usize;
     let mut held = None;
@@ -191,7 +147,7 @@ async fn collect<'r>(
             let held = held.get_or_insert_with(|| {
                 // Address space alone: a page counts once something is written there.
                 bytes.reserve_exact(share.saturating_sub(bytes.len()));
-                reception.bytes.begin(application)
+                reception.budget.body(application)
             });
             held.grow(length.min(BODY_BYTES_MAX)).await;
         }
@@ -280,7 +236,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_is_refused_in_time() {
-        let reception = Reception::new(CancellationToken::new());
+        let reception = Reception::new(Budget::new(2), CancellationToken::new());
         let headers = HeaderMap::from_iter([(CONTENT_LENGTH, "5".parse().unwrap())]);
         let (note, error) =
             receive(&reception, APP, &headers, Body::new(Silent)).await.err().unwrap();
@@ -289,9 +245,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_small_body_does_not_wait_behind_large_ones() {
-        let reception = Reception::new(CancellationToken::new());
-        let taken = [reception.bytes.begin(APP), reception.bytes.begin(APP)];
-        taken[1].grow(BODIES_BYTES_MAX / 4).await;
+        let reception = Reception::new(Budget::new(2), CancellationToken::new());
+        let taken = [reception.budget.body(APP), reception.budget.body(APP)];
+        taken[1].grow(budget::BODIES_BYTES_MAX / 4).await;
         let check = async |length: usize| {
             let body = Body::from(vec![b' '; length]);
             receive(&reception, APP, &HeaderMap::new(), body)
@@ -305,7 +261,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_compressed_body_is_refused_unread() {
-        let reception = Reception::new(CancellationToken::new());
+        let reception = Reception::new(Budget::new(2), CancellationToken::new());
         let check = async |coding: &'static str, expected: Option<u16>| {
             let headers = HeaderMap::from_iter([(CONTENT_ENCODING, coding.parse().unwrap())]);
             let received = receive(&reception, APP, &headers, Body::from("{}")).await;
@@ -317,7 +273,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_at_the_bound_is_taken_and_one_above_is_not() {
-        let reception = Reception::new(CancellationToken::new());
+        let reception = Reception::new(Budget::new(2), CancellationToken::new());
         let check = async |length: usize| {
             receive(&reception, APP, &HeaderMap::new(), Body::from(vec![b' '; length])).await
         };

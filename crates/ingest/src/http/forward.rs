@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::header::{self, HeaderMap, HeaderValue};
+use budget::Owner;
 use event::{
     Answer, BodyNote, Content, Credential, Effect, Fact, Method, Number, Occasion, Part,
     ResourceType, Route, Seq, UpstreamSet, secret,
@@ -38,6 +39,8 @@ pub(super) struct Forward {
     pub address: Address,
     pub method: axum::http::Method,
     pub headers: HeaderMap,
+    /// Whose the answer is.
+    pub owner: Owner,
     pub bytes: Vec<u8>,
     pub parsed: Result<Option<Value>, ScimError>,
 }
@@ -72,9 +75,11 @@ pub(super) async fn carry_out(
             Err(error) => return unrecorded(error),
         }
     };
-    let Forward { context, upstream, address, method, headers, bytes, parsed } = forward;
+    let Forward { context, upstream, address, method, headers, owner, bytes, parsed } = forward;
     let saw_seq = ingest.last_seq();
-    let sent = ingest.upstreams.send(&upstream, method, &address.target, &headers, bytes).await;
+    let room = (&ingest.budget, owner);
+    let sent =
+        ingest.upstreams.send(&upstream, method, &address.target, &headers, bytes, room).await;
     let secrets = match &parsed {
         Ok(Some(body)) => cuts::secrets_of(body, ingest.catalog.secrets()),
         Ok(None) | Err(_) => vec![],
@@ -157,7 +162,8 @@ impl Told {
         let read = answered.json();
         let answer = self.answer(ingest, &arrival, &answered, &read);
         let parsed = read.ok().flatten().map(|(value, _)| value);
-        let Answered { status, mut headers, body, .. } = answered;
+        // What it takes of the memory is counted here until it is counted as the answer that it becomes.
+        let Answered { status, mut headers, body, share: _share, .. } = answered;
         let relayed = if self.upstream.rewrites_locations {
             let rewrite = Rewrite { from: &self.upstream.url, to: &self.context.base_url };
             rewrite.headers(&mut headers);
@@ -194,14 +200,14 @@ impl Told {
     fn without_secrets(&self, ingest: &Ingest, answered: Answered) -> Answered {
         let mut known = ingest.committer.gate().known();
         known.extend(self.secrets.iter().cloned());
-        let Answered { status, mut headers, body, unread, after_us } = answered;
+        let Answered { status, mut headers, body, unread, share, after_us } = answered;
         for value in headers.values_mut() {
             if let Ok(Cow::Owned(cut)) = value.to_str().map(|text| secret::cut(text, &known)) {
                 *value = HeaderValue::from_str(&cut).unwrap_or(HeaderValue::from_static("null"));
             }
         }
         let cut = body_without(&body, &known);
-        Answered { status, headers, body: cut.map_or(body, Bytes::from), unread, after_us }
+        Answered { status, headers, body: cut.map_or(body, Bytes::from), unread, share, after_us }
     }
 
     /// What is kept of an answer.

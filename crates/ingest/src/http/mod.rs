@@ -3,7 +3,6 @@
 
 mod ambiguous;
 mod body;
-mod budget;
 mod bulk;
 mod forward;
 mod head;
@@ -21,6 +20,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
+use budget::{Budget, Counted, Owner};
 use event::{Method, Number, ResourceType, Route, Stopwatch};
 use projector::{
     ClockFault, CommitError, Committer, Decision, Draft, Durability, ProjectorError, View,
@@ -62,6 +62,7 @@ pub struct Ingest {
     public_url: String,
     catalog: Arc<Catalog>,
     cursor_key: CursorKey,
+    pub(crate) budget: Budget,
     tasks: TaskTracker,
     reception: Reception,
     rates: Rates,
@@ -70,10 +71,19 @@ pub struct Ingest {
     under_way: UnderWay,
 }
 
+/// What the service provider shares with the rest of the server.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// Bodies and answers take their memory from it.
+    pub budget: Budget,
+    /// Requests run as its tasks: when those have ended, every request that arrived is recorded.
+    pub tasks: TaskTracker,
+    /// Once it is cancelled, bodies that are still on their way are refused.
+    pub stopping: CancellationToken,
+}
+
 impl Ingest {
-    /// A service provider whose addresses begin with `public_url` (without a slash at the end) and
-    /// whose requests run as tasks of `tasks`: when those have ended, every request that arrived is
-    /// recorded. Once `stopping` is cancelled, bodies that are still on their way are refused.
+    /// A service provider whose addresses begin with `public_url` (without a slash at the end).
     /// `cursor_key` seals the cursors of its lists; `secrets` has the tokens of upstreams.
     pub fn new(
         committer: Committer,
@@ -81,10 +91,10 @@ impl Ingest {
         catalog: Catalog,
         cursor_key: CursorKey,
         secrets: SecretFolder,
-        tasks: TaskTracker,
-        stopping: CancellationToken,
+        shared: Shared,
     ) -> Ingest {
-        let reception = Reception::new(stopping);
+        let Shared { budget, tasks, stopping } = shared;
+        let reception = Reception::new(budget.clone(), stopping);
         let upstreams = Upstreams::new(secrets, committer.clone());
         catalog.secrets().attribute_names().for_each(|name| committer.gate().add_name(name));
         Ingest {
@@ -92,6 +102,7 @@ impl Ingest {
             public_url,
             catalog: Arc::new(catalog),
             cursor_key,
+            budget,
             tasks,
             reception,
             rates: Rates::default(),
@@ -143,6 +154,20 @@ enum Understood {
     Counted(Reply),
 }
 
+/// What a request has of the memory that all requests share.
+#[derive(Default)]
+struct Shares {
+    /// Until it is answered.
+    body: Option<budget::Work>,
+    /// Until its answer is written.
+    answer: Option<budget::Share>,
+}
+
+/// Whose the answer to a request is.
+fn owner(parts: &axum::http::request::Parts) -> Owner {
+    parts.extensions.get::<Owner>().copied().unwrap_or_default()
+}
+
 impl Ingest {
     async fn serve(self: Arc<Self>, request: Request) -> Response {
         let watch = Stopwatch::start();
@@ -154,8 +179,8 @@ impl Ingest {
         let request_id = arrival.origin.request_id.clone();
         let route = arrival.route;
 
-        let mut share = None;
-        let understood = self.understand(&mut arrival, &mut share, &parts, address, body).await;
+        let mut shares = Shares::default();
+        let understood = self.understand(&mut arrival, &mut shares, &parts, address, body).await;
         let understood_after = watch.elapsed();
         let (application, resource_type) = (arrival.application, arrival.resource_type);
         let (reply, effect) = match understood {
@@ -167,7 +192,7 @@ impl Ingest {
         let recorded_after = watch.elapsed();
         let (reply, relayed) = relayed(reply);
         let (reply, body) = self.write_out(reply).await;
-        drop(share);
+        let Shares { body: _body, answer } = shares;
         let elapsed = watch.elapsed();
         count_stages([
             ("understand", understood_after),
@@ -191,10 +216,16 @@ impl Ingest {
             duration_ms = elapsed.as_secs_f64() * 1e3,
             "scim request"
         );
-        match relayed {
+        let mut response = match relayed {
             Some((headers, body)) => to_relayed(reply.status, headers, body, &request_id),
             None => to_response(reply, body, &request_id, method),
+        };
+        if let Some(mut share) = answer {
+            let bytes = http_body::Body::size_hint(response.body()).lower();
+            share.made(usize::try_from(bytes).unwrap_or(usize::MAX));
+            response.extensions_mut().insert(Counted(Arc::new(share)));
         }
+        response
     }
 
     /// Records one event for what was asked, and answers once it is written.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::request::Parts;
+use budget::Full;
 use event::{Application, BodyNote, Method, Number, ResourceType, Route, Timestamp, secret};
 use projector::{ProjectorError, View};
 use scim::{Bounds, Resource, ScimError, SearchRequest, Selection};
@@ -20,8 +21,8 @@ use crate::http::bulk::Bulk;
 use crate::http::forward::Forward;
 use crate::http::head::Presented;
 use crate::http::{
-    Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Understood, Weight, ambiguous, body,
-    defect, identity, is_read, work,
+    Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Shares, Understood, Weight, ambiguous,
+    body, defect, identity, is_read, owner, work,
 };
 use crate::numbers::Names;
 use crate::outcome::{Outcome, Reply};
@@ -32,12 +33,12 @@ use crate::record::{Arrival, ReceivedBody};
 const LIGHT_BYTES_MAX: usize = 16 << 10;
 
 impl Ingest {
-    /// Everything before the committer: application, credential, body, meaning. `share` is what
-    /// the body may take of the memory, until the request is answered.
+    /// Everything before the committer: application, credential, body, meaning. `shares` is what body
+    /// and answer take of the memory.
     pub(super) async fn understand(
         self: &Arc<Self>,
         arrival: &mut Arrival,
-        share: &mut Option<body::Share>,
+        shares: &mut Shares,
         parts: &Parts,
         address: Address,
         body: Body,
@@ -94,7 +95,7 @@ impl Ingest {
                     return refuse(arrival, error);
                 }
             };
-        *share = received.share.take();
+        shares.body = received.share.take();
         let conditions = match Conditions::of(&parts.headers) {
             Ok(conditions) => conditions,
             Err(error) => return refuse(arrival, error),
@@ -117,8 +118,20 @@ impl Ingest {
                 return refuse(arrival, error);
             }
             let (method, headers) = (parts.method.clone(), parts.headers.clone());
-            let forward = Forward { context, upstream, address, method, headers, bytes, parsed };
+            let owner = owner(parts);
+            let forward =
+                Forward { context, upstream, address, method, headers, owner, bytes, parsed };
             return Understood::Forward(Box::new(forward));
+        }
+        if is_list(method, address.route) {
+            match self.budget.reserve(owner(parts), budget::UNMADE_BYTES).await {
+                Ok(share) => shares.answer = Some(share),
+                Err(full) => {
+                    let reason = "too many answers were being made or read";
+                    arrival.body = body::describe_unread(&parts.headers, reason);
+                    return Understood::One(Asked::Answered(Box::new(no_room(arrival, full))));
+                }
+            }
         }
         let weight = weight(&received, method, address.route);
         let parsing = move || {
@@ -297,7 +310,15 @@ impl Ingest {
 
 /// How much work it is to understand a request, and to answer it if it is a read.
 fn weight(received: &body::Received, method: Method, route: Route) -> Weight {
-    let is_list = match route {
+    match received.bytes.len() > LIGHT_BYTES_MAX || is_list(method, route) {
+        true => Weight::Heavy,
+        false => Weight::Light,
+    }
+}
+
+/// Whether a request asks for any number of resources.
+fn is_list(method: Method, route: Route) -> bool {
+    match route {
         Route::Collection | Route::Root => is_read(method, route),
         Route::Search => true,
         Route::Unknown
@@ -307,10 +328,6 @@ fn weight(received: &body::Received, method: Method, route: Route) -> Weight {
         | Route::Schemas
         | Route::Bulk
         | Route::Me => false,
-    };
-    match received.bytes.len() > LIGHT_BYTES_MAX || is_list {
-        true => Weight::Heavy,
-        false => Weight::Light,
     }
 }
 
@@ -377,6 +394,14 @@ fn too_fast(arrival: &Arrival, per_second: u32, wait: Duration) -> Outcome {
     let mut outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
     let seconds = wait.as_secs_f64().ceil().max(1.0);
     outcome.reply.headers.push(("retry-after", format!("{seconds}")));
+    outcome
+}
+
+/// The refusal of a list for which there is no memory.
+fn no_room(arrival: &Arrival, full: Full) -> Outcome {
+    let error = ScimError::new(full.status(), None, full.to_string());
+    let mut outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
+    outcome.reply.headers.push(("retry-after", Full::RETRY_AFTER_S.to_string()));
     outcome
 }
 

@@ -368,7 +368,8 @@ impl Look<'_> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/scim+json"));
         let upstreams = &self.ingest.upstreams;
-        let sent = upstreams.send(&self.upstream, Method::GET, path, &headers, vec![]).await;
+        let room = (&self.ingest.budget, budget::Owner::SERVER);
+        let sent = upstreams.send(&self.upstream, Method::GET, path, &headers, vec![], room).await;
         let answered = sent.map_err(|broken| match broken {
             Broken::NotSent(words) | Broken::Unknown(words) => LookError::Broken(words),
         })?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, Request, StatusCode, Uri};
+use budget::{Budget, Owner, Share};
 use event::{Stopwatch, UpstreamSet};
 use http_body::Body as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -28,6 +29,10 @@ use crate::proxy::coding::{self, Unread};
 const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// A page of groups with all of their members is more than one request may hold.
 const ANSWER_BOUNDS: Bounds = Bounds { depth_max: 32, values_max: 2_000_000, operations_max: 0 };
+/// So much of an answer is read before it needs a share of the memory of answers.
+const UNSHARED_BYTES_MAX: usize = 256 << 10;
+/// What an answer comes to in memory while it is understood, in its own lengths.
+const COPIES: usize = 3;
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// From sending a request to the end of its answer. Identity providers wait about as long.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
@@ -64,6 +69,8 @@ pub(crate) struct Answered {
     pub unread: Option<String>,
     /// From sending to the end of the answer.
     pub after_us: u32,
+    /// What a large body takes of the memory.
+    pub share: Option<Share>,
 }
 
 /// Why there is no answer.
@@ -139,6 +146,7 @@ impl Upstreams {
         target: &str,
         headers: &HeaderMap,
         body: Vec<u8>,
+        room: (&Budget, Owner),
     ) -> Result<Answered, Broken> {
         let not_sent = Broken::NotSent;
         let token = self.token(&upstream.token_file).await.map_err(not_sent)?;
@@ -167,11 +175,11 @@ impl Upstreams {
                 if error.is_connect() { Broken::NotSent(words) } else { Broken::Unknown(words) }
             })?;
             let (head, incoming) = response.into_parts();
-            let body = read(Body::new(incoming)).await.map_err(Broken::Unknown)?;
-            Ok((head.status, head.headers, body))
+            let (body, share) = read(Body::new(incoming), room).await.map_err(Broken::Unknown)?;
+            Ok((head.status, head.headers, body, share))
         };
         let answered = tokio::time::timeout(ANSWER_MAX, answering).await;
-        let (status, headers, body) = answered.map_err(|_| {
+        let (status, headers, body, share) = answered.map_err(|_| {
             let seconds = ANSWER_MAX.as_secs();
             Broken::Unknown(format!("it did not answer within {seconds} seconds"))
         })??;
@@ -183,7 +191,7 @@ impl Upstreams {
         }
         let (body, unread) = decoded(&mut relayed_headers, body).await?;
         let (status, headers) = (relayed(status), relayed_headers);
-        Ok(Answered { status, headers, body, unread, after_us })
+        Ok(Answered { status, headers, body, unread, share, after_us })
     }
 }
 
@@ -264,12 +272,19 @@ fn relayed(status: StatusCode) -> u16 {
     if status.is_informational() { 502 } else { status.as_u16() }
 }
 
-async fn read(body: Body) -> Result<Bytes, String> {
+/// Reads an answer. One that turns out to be large waits until there is memory for it and for what is
+/// made of it: it may be relayed to a client that does not read.
+async fn read(body: Body, room: (&Budget, Owner)) -> Result<(Bytes, Option<Share>), String> {
+    let (budget, owner) = room;
+    let announced = body.size_hint().upper();
+    let announced = announced.and_then(|bytes| usize::try_from(bytes).ok());
+    let bytes_max = announced.unwrap_or(ANSWER_BYTES_MAX).min(ANSWER_BYTES_MAX);
     let mut body = std::pin::pin!(body);
     let mut bytes = Vec::new();
+    let mut share = None;
     loop {
         match std::future::poll_fn(|task| body.as_mut().poll_frame(task)).await {
-            None => return Ok(bytes.into()),
+            None => return Ok((bytes.into(), share)),
             Some(Err(error)) => {
                 return Err(format!("its answer broke off: {}", with_causes(&error)));
             }
@@ -277,6 +292,10 @@ async fn read(body: Body) -> Result<Bytes, String> {
                 let data = frame.into_data().unwrap_or_default();
                 if bytes.len() + data.len() > ANSWER_BYTES_MAX {
                     return Err(too_large());
+                }
+                if bytes.len() + data.len() > UNSHARED_BYTES_MAX && share.is_none() {
+                    let reserved = budget.reserve_bytes(owner, COPIES * bytes_max).await;
+                    share = Some(reserved.map_err(|full| format!("there is no room: {full}"))?);
                 }
                 bytes.extend_from_slice(&data);
             }

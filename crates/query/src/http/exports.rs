@@ -6,9 +6,10 @@
 
 mod details;
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -18,9 +19,9 @@ use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
+use budget::Owner;
 use event::{Application, Number, Seq, Timestamp, secret};
 use serde_json::{Map, Value};
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tower::ServiceExt;
@@ -39,8 +40,10 @@ use crate::params::Params;
 const PAGE_ROWS: usize = 1_000;
 /// An answer has at most so many bytes a page.
 const PAGE_BYTES_MAX: usize = 256 << 20;
-/// Pieces that wait for a slow client; then the export waits too.
-const PIECES_MAX: usize = 8;
+/// Pieces that wait for a slow client, each of what was made at a time; then the export waits too.
+const PIECES_MAX: usize = 1;
+/// Rows that are written before others have their turn on the thread.
+const ROWS_AT_ONCE: usize = 50;
 
 /// Marks the requests of an export: the export is recorded once, not page by page.
 #[derive(Clone, Copy)]
@@ -113,6 +116,15 @@ pub(super) async fn export(
     let asked = Asked::of(&ask).exporting(&question.target);
     let seen = ask.read(|reading| Ok((reading.caller.origin().clone(), reading.record.head)));
     let (origin, head) = seen.await?;
+    let owner = request.extensions().get::<Owner>().copied().unwrap_or_default();
+    let place = match query.budget.export(owner) {
+        Ok(place) => place,
+        Err(full) => {
+            let refused: Result<Told, Error> = Err(Error::Exports(full));
+            asked.record(&query, origin, head, &refused).await?;
+            return Err(Error::Exports(full));
+        }
+    };
 
     let headers = request.headers().clone();
     let mut pages = Pages {
@@ -135,12 +147,13 @@ pub(super) async fn export(
     asked.record(&query, origin, head, &Ok(Told { rows, status: 200, about: pages.about })).await?;
 
     let (sender, pieces) = mpsc::channel(PIECES_MAX);
-    spawn_blocking(move || {
-        let written = write(&query, page, &mut pages, writing, Pipe(sender.clone()));
-        if let Err(error) = written {
+    let pipe = Pipe { sender: sender.clone(), written: Arc::default() };
+    tokio::spawn(async move {
+        let _place = place;
+        if let Err(error) = write(&query, page, &mut pages, writing, pipe).await {
             tracing::warn!(%error, "an export broke off");
             // Without the end of the zip, and with a broken body, nobody takes it for whole.
-            let _ = sender.blocking_send(Err(io::Error::other("the export broke off")));
+            let _ = sender.send(Err(io::Error::other("the export broke off"))).await;
         }
     });
     let mut response = Body::new(Pieces(pieces)).into_response();
@@ -241,9 +254,9 @@ impl Pages {
         Ok(Page::Answer(page))
     }
 
-    /// The next page, or the first again after the last one. Waits, so only where that is no harm.
-    fn turn(&mut self) -> Result<Map<String, Value>, Broken> {
-        match Handle::current().block_on(self.next()) {
+    /// The next page, or the first again after the last one.
+    async fn turn(&mut self) -> Result<Map<String, Value>, Broken> {
+        match self.next().await {
             Ok(Page::Answer(page)) => Ok(page),
             Ok(Page::Refused(_)) | Err(_) => Err(Broken::Page),
         }
@@ -261,14 +274,18 @@ enum Broken {
     Export(#[from] ExportError),
     #[error("a page could not be made")]
     Page,
+    #[error("its reader has gone")]
+    Gone,
     #[error(transparent)]
     Details(#[from] Error),
     #[error("{rows} rows were read, and the answer has {counted}")]
     Count { rows: u64, counted: u64 },
 }
 
-fn write(
-    query: &Query,
+/// Writes the files. Rows are made, written and let go before anybody waits for the reader, so that a
+/// slow one holds no thread, and of the memory a few pieces of the zip.
+async fn write(
+    query: &Arc<Query>,
     first: Map<String, Value>,
     pages: &mut Pages,
     writing: Writing,
@@ -278,7 +295,7 @@ fn write(
     let question = first.get("query").cloned().unwrap_or_default();
     let asked = secret::cut(&pages.question.target, &[]);
     let told = serde_json::json!({"question": asked, "query": question});
-    let mut export = Export::new(Zip::new(pipe), query.version, told);
+    let mut export = Export::new(Zip::new(pipe.clone()), query.version, told);
     let mut files = vec![(Part::Rows, exported.name, exported.columns)];
     if exported.are_operations {
         files.push((Part::Steps, "steps", STEPS));
@@ -290,24 +307,33 @@ fn write(
         let mut out = export.file(&name, form)?;
         let mut read = 0;
         loop {
-            let mut one = page.take().map_or_else(|| pages.turn(), Ok)?;
+            let mut one = match page.take() {
+                Some(first) => first,
+                None => pages.turn().await?,
+            };
             let Some(Value::Array(rows)) = one.remove("rows") else { return Err(Broken::Page) };
             read += rows.len() as u64;
             let rows = rows.into_iter().map(|row| match row {
                 Value::Object(row) => Ok(row),
                 _ => Err(Broken::Page),
             });
-            let rows = rows.collect::<Result<Vec<_>, _>>()?;
-            match exported.are_operations {
-                true => details::write(query, &one, part, rows, &mut |row| Ok(out.row(&row)?))?,
-                false => {
-                    for mut row in rows {
-                        if writing.is_csv {
-                            add_whereabouts(&mut row, &one);
-                        }
-                        out.row(&row)?;
+            let mut rows = rows.collect::<Result<VecDeque<_>, _>>()?;
+            while !rows.is_empty() {
+                let made = match exported.are_operations {
+                    true => details_of(query, &one, part, &mut rows).await?,
+                    false => std::mem::take(&mut rows).into(),
+                };
+                for (index, mut row) in made.into_iter().enumerate() {
+                    if writing.is_csv && !exported.are_operations {
+                        add_whereabouts(&mut row, &one);
+                    }
+                    out.row(&row)?;
+                    // Others are served on this thread too.
+                    if index % ROWS_AT_ONCE == ROWS_AT_ONCE - 1 {
+                        tokio::task::yield_now().await;
                     }
                 }
+                pipe.hand_on().await?;
             }
             envelope = one;
             if pages.next.is_none() {
@@ -315,12 +341,33 @@ fn write(
             }
         }
         out.finish()?;
+        pipe.hand_on().await?;
         let counted = count_of(&envelope);
         if read != counted {
             return Err(Broken::Count { rows: read, counted });
         }
     }
-    Ok(export.finish(&envelope.into())?)
+    export.finish(&envelope.into())?;
+    pipe.hand_on().await
+}
+
+/// What a file has of the next operations of a page; reading the disk waits, so where that is no harm.
+async fn details_of(
+    query: &Arc<Query>,
+    page: &Map<String, Value>,
+    part: Part,
+    rows: &mut VecDeque<Map<String, Value>>,
+) -> Result<Vec<Map<String, Value>>, Broken> {
+    // Without an instant of its own a list of operations stands after the last event that it knows.
+    let size = page.get("atSeq").and_then(Value::as_u64).map_or(0, |seq| seq + 1);
+    let (query, mut taken) = (Arc::clone(query), std::mem::take(rows));
+    let making = spawn_blocking(move || {
+        let made = details::next(&query, size, part, &mut taken)?;
+        Ok::<_, Broken>((made, taken))
+    });
+    let (made, rest) = making.await.map_err(|_| Broken::Page)??;
+    *rows = rest;
+    Ok(made)
 }
 
 /// What a file's row says of the whole answer, for a file is read without it.
@@ -341,14 +388,32 @@ fn add_whereabouts(row: &mut Map<String, Value>, page: &Map<String, Value>) {
     }
 }
 
-/// Where the writer's bytes go.
-struct Pipe(mpsc::Sender<io::Result<Bytes>>);
+/// Where the writer's bytes go: they are gathered, and handed on when the reader has room.
+#[derive(Clone)]
+struct Pipe {
+    sender: mpsc::Sender<io::Result<Bytes>>,
+    written: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Pipe {
+    fn written(&self) -> MutexGuard<'_, Vec<u8>> {
+        // A panic while it was held leaves no half-made state.
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands on what was gathered, once the reader has room for it.
+    async fn hand_on(&self) -> Result<(), Broken> {
+        let gathered = std::mem::take(&mut *self.written());
+        if gathered.is_empty() {
+            return Ok(());
+        }
+        self.sender.send(Ok(gathered.into())).await.map_err(|_| Broken::Gone)
+    }
+}
 
 impl Write for Pipe {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let piece = Bytes::copy_from_slice(bytes);
-        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-        self.0.blocking_send(Ok(piece)).map_err(gone)?;
+        self.written().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -83,6 +83,7 @@ impl Server {
             committer: committer.clone(),
             public_url: "https://provlog.test".into(),
             metrics: Arc::new(|| "provlog_up 1\n".into()),
+            budget: budget::Budget::new(2),
             cursor_key: scim::CursorKey::new([7; 32]),
             version: "1.2.3",
             look: Arc::new(|_| {

@@ -1,6 +1,8 @@
 //! What an export says of operations that no list shows: in their rows the evidence and what imported
 //! entries tell of a request, beside them their steps and changes.
 
+use std::collections::VecDeque;
+
 use event::{Action, Fact, Seq};
 use serde_json::{Map, Value};
 
@@ -20,23 +22,26 @@ const DAMAGED: Error = Error::Damaged("an operation");
 
 type Row = Map<String, Value>;
 
-/// Writes what a file has of the operations of a page.
-pub(super) fn write(
+/// Rows that are made at a time, unless one operation has more.
+const ROWS_MAX: usize = 1_000;
+
+/// What a file has of the next operations of a page, until it is enough; those that it is made of are
+/// taken from `rows`. `size` is how many events the page stands on.
+pub(super) fn next(
     query: &Query,
-    page: &Row,
+    size: Seq,
     part: Part,
-    rows: Vec<Row>,
-    out: &mut dyn FnMut(Row) -> Result<(), Broken>,
-) -> Result<(), Broken> {
-    // One snapshot a page: held for a whole export, it would keep the disk from being tidied.
+    rows: &mut VecDeque<Row>,
+) -> Result<Vec<Row>, Broken> {
+    let mut made = vec![];
+    // One snapshot each time: held for a whole export, it would keep the disk from being tidied.
     let store = query.committer.store();
     let snapshot = store.snapshot();
     let record = Record::new(store, &snapshot, query.committer.now(), &query.cursor_key);
-    // Without an instant of its own a list of operations stands after the last event that it knows.
-    let size = page.get("atSeq").and_then(Value::as_u64).map_or(0, |seq| seq + 1);
     let record = record.map_err(Error::from)?.of_first(size);
     let operations = Operations::new(&record)?;
-    for mut row in rows {
+    while made.len() < ROWS_MAX {
+        let Some(mut row) = rows.pop_front() else { break };
         let seq = row.get("seq").and_then(Value::as_u64).ok_or(DAMAGED)?;
         let is_recorded = row.get("source").is_some_and(|source| source == "recorded");
         match part {
@@ -44,7 +49,7 @@ pub(super) fn write(
                 insert_told(&record, &mut row, seq)?;
                 insert_group(&mut row);
                 row.insert("evidenceRefs".into(), evidence_refs(&record, seq)?.into());
-                out(row)?;
+                made.push(row);
             }
             // A request tells nothing of the steps before it.
             Part::Steps if is_recorded => {}
@@ -69,12 +74,12 @@ pub(super) fn write(
                         let own = || row.get("resourceId").cloned().unwrap_or_default();
                         one.entry("resourceId").or_insert_with(own);
                     }
-                    out(one)?;
+                    made.push(one);
                 }
             }
         }
     }
-    Ok(())
+    Ok(made)
 }
 
 /// Adds what imported entries tell of a request. The change is named in any case, as Graph names it:

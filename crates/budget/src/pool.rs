@@ -6,13 +6,17 @@
 //! one application sends, another one's bodies arrive.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use event::Application;
 use tokio::sync::Notify;
 
 /// The pool, and who takes of it.
-pub(crate) struct Budget {
+#[derive(Clone)]
+pub(crate) struct Pool(Arc<Inner>);
+
+struct Inner {
     books: Mutex<Books>,
     /// Something was given back.
     freed: Notify,
@@ -35,35 +39,37 @@ struct Bodies {
     pool_bytes: usize,
 }
 
-/// What one body takes, until this is dropped.
-pub(crate) struct Held<'b> {
-    budget: &'b Budget,
+/// What one body takes of the memory, until this is dropped.
+#[derive(Debug)]
+pub struct Held {
+    pool: Pool,
     application: Application,
     body: u64,
 }
 
-impl Budget {
+impl Pool {
     /// A pool of so many bytes.
-    pub(crate) fn new(pool_bytes_max: usize) -> Budget {
-        Budget { books: Mutex::default(), freed: Notify::new(), pool_bytes_max }
+    pub(crate) fn new(pool_bytes_max: usize) -> Pool {
+        let (books, freed) = (Mutex::default(), Notify::new());
+        Pool(Arc::new(Inner { books, freed, pool_bytes_max }))
     }
 
     /// Begins a body that takes nothing yet.
-    pub(crate) fn begin(&self, application: Application) -> Held<'_> {
+    pub(crate) fn begin(&self, application: Application) -> Held {
         let mut books = self.books();
         let body = books.next;
         books.next += 1;
         books.applications.entry(application).or_default().bytes.insert(body, 0);
-        Held { budget: self, application, body }
+        Held { pool: self.clone(), application, body }
     }
 
     /// A panic while this was held leaves no half-made state.
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether there is room for a body to grow to `to` bytes; then it does.
-    fn grows(&self, held: &Held<'_>, to: usize) -> bool {
+    fn grows(&self, held: &Held, to: usize) -> bool {
         let mut books = self.books();
         let Books { applications, pool_bytes, .. } = &mut *books;
         let Some(bodies) = applications.get_mut(&held.application) else { return true };
@@ -72,7 +78,8 @@ impl Budget {
         let more = to.saturating_sub(*bytes);
         if !is_oldest {
             let of_application = bodies.pool_bytes + more;
-            if of_application > self.pool_bytes_max / 4 || *pool_bytes + more > self.pool_bytes_max
+            if of_application > self.0.pool_bytes_max / 4
+                || *pool_bytes + more > self.0.pool_bytes_max
             {
                 return false;
             }
@@ -84,15 +91,21 @@ impl Budget {
     }
 }
 
-impl Held<'_> {
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").finish_non_exhaustive()
+    }
+}
+
+impl Held {
     /// Waits until there is room for `to` bytes.
-    pub(crate) async fn grow(&self, to: usize) {
+    pub async fn grow(&self, to: usize) {
         loop {
-            let freed = self.budget.freed.notified();
+            let freed = self.pool.0.freed.notified();
             let mut freed = std::pin::pin!(freed);
             // Before looking: what is given back in between must not be missed.
             freed.as_mut().enable();
-            if self.budget.grows(self, to) {
+            if self.pool.grows(self, to) {
                 return;
             }
             freed.await;
@@ -100,9 +113,9 @@ impl Held<'_> {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for Held {
     fn drop(&mut self) {
-        let mut books = self.budget.books();
+        let mut books = self.pool.books();
         let Books { applications, pool_bytes, .. } = &mut *books;
         if let Some(bodies) = applications.get_mut(&self.application) {
             let was_oldest = bodies.bytes.keys().next() == Some(&self.body);
@@ -117,7 +130,7 @@ impl Drop for Held<'_> {
             }
         }
         drop(books);
-        self.budget.freed.notify_waiters();
+        self.pool.0.freed.notify_waiters();
     }
 }
 
@@ -129,20 +142,20 @@ mod tests {
 
     const POOL: usize = 400;
 
-    async fn fits(held: &Held<'_>, to: usize) -> bool {
+    async fn fits(held: &Held, to: usize) -> bool {
         tokio::time::timeout(Duration::from_secs(1), held.grow(to)).await.is_ok()
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_application_cannot_take_the_room_of_another() {
-        let budget = Budget::new(POOL);
+        let pool = Pool::new(POOL);
         let (one, other) = (Application(1), Application(2));
-        let oldest = budget.begin(one);
+        let oldest = pool.begin(one);
         assert!(fits(&oldest, 1_000).await, "it has room of its own");
-        let (second, third) = (budget.begin(one), budget.begin(one));
+        let (second, third) = (pool.begin(one), pool.begin(one));
         assert!(fits(&second, 60).await && fits(&third, 40).await);
         assert!(!fits(&third, 41).await, "a quarter of the pool");
-        let elsewhere = [budget.begin(other), budget.begin(other)];
+        let elsewhere = [pool.begin(other), pool.begin(other)];
         assert!(fits(&elsewhere[0], 1_000).await && fits(&elsewhere[1], 100).await);
 
         drop(oldest);
@@ -152,23 +165,23 @@ mod tests {
         assert!(fits(&third, 1_000).await);
         drop(third);
         drop(elsewhere);
-        let books = budget.books();
+        let books = pool.books();
         assert_eq!((books.pool_bytes, books.applications.len()), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_pool_is_bounded_and_what_waits_goes_on() {
-        let budget = Budget::new(POOL);
+        let pool = Pool::new(POOL);
         let mut held = vec![];
         for application in 1..=5 {
-            let oldest = budget.begin(Application(application));
-            let next = budget.begin(Application(application));
+            let oldest = pool.begin(Application(application));
+            let next = pool.begin(Application(application));
             assert_eq!(fits(&next, 100).await, application <= 4);
             held.push((oldest, next));
         }
         let (_, waiting) = held.last().unwrap();
         let (grown, ()) =
-            tokio::join!(fits(waiting, 100), async { drop(budget.begin(Application(9))) });
+            tokio::join!(fits(waiting, 100), async { drop(pool.begin(Application(9))) });
         assert!(!grown, "nothing of the pool was given back");
         let (oldest, next) = held.pop().unwrap();
         let given = held.remove(0);

@@ -1,0 +1,331 @@
+//! What is known of one connection: whether it moves, whom it waits for, and what it may be closed for.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{IDLE_MAX, UNREAD_MAX};
+
+/// A connection is looked at this often at least: what it waits for may have begun since.
+const LOOK_AFTER: Duration = Duration::from_secs(5);
+
+/// A connection on which bytes moved so lately is not closed to make room: what is on its way there may
+/// not have been looked at yet. One whose client does not read has less time.
+const SILENT_GRACE: Duration = Duration::from_millis(500);
+const UNREAD_GRACE: Duration = Duration::from_millis(100);
+
+/// How little is lost when a connection is closed; the least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Standing {
+    /// A valid token was shown on it.
+    is_known: bool,
+    /// Its client reads what it asked for.
+    reads: bool,
+    /// When bytes last moved on it.
+    moved: Instant,
+}
+
+/// One connection, shared by its socket, its requests and its answers.
+pub(super) struct Connection {
+    /// From where it came, as connections are counted.
+    pub(super) block: IpAddr,
+    state: Mutex<State>,
+    /// Answers were written, so that further requests may be answered.
+    written: Notify,
+    /// Cancelled when it is closed to make room.
+    pub(super) evicted: CancellationToken,
+    /// A request with a valid token was answered on it.
+    is_known: AtomicBool,
+}
+
+struct State {
+    /// Bytes came or left.
+    moved: Instant,
+    /// Since when the socket takes nothing.
+    blocked: Option<Instant>,
+    /// Since when no request is under way.
+    idle: Instant,
+    /// Answers under way, from the head of their request until their last byte is written.
+    answers: BTreeMap<u64, AnswerState>,
+    next: u64,
+    /// Requests whose body has not come yet.
+    awaited: usize,
+    /// Bytes of answers that were handed to the connection and not written yet.
+    unread_bytes: usize,
+}
+
+struct AnswerState {
+    /// When bytes of it were last handed over or written.
+    moved: Instant,
+    unread_bytes: usize,
+}
+
+/// What is to be done with a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// Look again then.
+    Fine(Instant),
+    /// No request was under way for too long.
+    Idle,
+    /// Its client does not read what it asked for.
+    Unread,
+}
+
+impl Connection {
+    pub(super) fn new(block: IpAddr) -> Connection {
+        let now = Instant::now();
+        Connection {
+            block,
+            state: Mutex::new(State {
+                moved: now,
+                blocked: None,
+                idle: now,
+                answers: BTreeMap::new(),
+                next: 0,
+                awaited: 0,
+                unread_bytes: 0,
+            }),
+            written: Notify::new(),
+            evicted: CancellationToken::new(),
+            is_known: AtomicBool::new(false),
+        }
+    }
+
+    /// Bytes came in.
+    pub(super) fn received(&self) {
+        self.state().moved = Instant::now();
+    }
+
+    /// Bytes went out.
+    pub(super) fn sent(&self) {
+        let mut state = self.state();
+        state.moved = Instant::now();
+        state.blocked = None;
+    }
+
+    /// The socket takes no bytes now.
+    pub(super) fn blocked(&self) {
+        let mut state = self.state();
+        if state.blocked.is_none() {
+            state.blocked = Some(Instant::now());
+        }
+    }
+
+    pub(super) fn answered_known(&self) {
+        self.is_known.store(true, Ordering::Relaxed);
+    }
+
+    /// A request begins; the number of its answer.
+    pub(super) fn begin(&self) -> u64 {
+        let mut state = self.state();
+        let number = state.next;
+        state.next += 1;
+        let answer = AnswerState { moved: Instant::now(), unread_bytes: 0 };
+        state.answers.insert(number, answer);
+        number
+    }
+
+    /// An answer has left, or was given up.
+    pub(super) fn end(&self, number: u64) {
+        let mut state = self.state();
+        state.answers.remove(&number);
+        if state.answers.is_empty() {
+            state.idle = Instant::now();
+        }
+    }
+
+    /// Bytes of an answer are handed to the connection.
+    pub(super) fn handed(&self, number: u64, bytes: usize) {
+        let mut state = self.state();
+        state.unread_bytes += bytes;
+        if let Some(answer) = state.answers.get_mut(&number) {
+            // What was handed over while nothing waited waits from now on.
+            if answer.unread_bytes == 0 {
+                answer.moved = Instant::now();
+            }
+            answer.unread_bytes += bytes;
+        }
+    }
+
+    /// Those bytes were written, or dropped.
+    pub(super) fn wrote(&self, number: u64, bytes: usize) {
+        let mut state = self.state();
+        state.unread_bytes = state.unread_bytes.saturating_sub(bytes);
+        if let Some(answer) = state.answers.get_mut(&number) {
+            answer.moved = Instant::now();
+            answer.unread_bytes = answer.unread_bytes.saturating_sub(bytes);
+        }
+        drop(state);
+        self.written.notify_waiters();
+    }
+
+    /// A request begins or ceases to wait for more of its body.
+    pub(super) fn awaits(&self, does: bool) {
+        let mut state = self.state();
+        state.awaited = if does { state.awaited + 1 } else { state.awaited.saturating_sub(1) };
+    }
+
+    /// Waits until at most so many bytes of answers are still to be written.
+    pub(super) async fn drained(&self, bytes_max: usize) {
+        loop {
+            let mut written = std::pin::pin!(self.written.notified());
+            written.as_mut().enable();
+            if self.state().unread_bytes <= bytes_max {
+                return;
+            }
+            written.await;
+        }
+    }
+
+    /// What is to be done with it.
+    pub(super) fn judge(&self) -> Verdict {
+        let state = self.state();
+        let now = Instant::now();
+        let waiting = state.answers.values().filter(|answer| answer.unread_bytes > 0);
+        let unread = waiting.map(|answer| answer.moved).chain(state.blocked).min();
+        let unread = unread.map(|since| since + UNREAD_MAX);
+        let idle = state.answers.is_empty().then(|| state.idle + IDLE_MAX);
+        if unread.is_some_and(|until| until <= now) {
+            Verdict::Unread
+        } else if idle.is_some_and(|until| until <= now) {
+            Verdict::Idle
+        } else {
+            let again = now + LOOK_AFTER;
+            Verdict::Fine(unread.into_iter().chain(idle).fold(again, Instant::min))
+        }
+    }
+
+    /// How little is lost when it is closed; `None` while a request is being carried out, or when bytes
+    /// moved lately.
+    pub(super) fn expendable(&self) -> Option<Standing> {
+        let state = self.state();
+        let is_unread = state.unread_bytes > 0 || state.blocked.is_some();
+        let is_worked_on = state.answers.len() > state.awaited && !is_unread;
+        let grace = if is_unread { UNREAD_GRACE } else { SILENT_GRACE };
+        let is_young = state.moved.elapsed() < grace;
+        if is_worked_on || is_young || self.evicted.is_cancelled() {
+            return None;
+        }
+        let is_known = self.is_known.load(Ordering::Relaxed);
+        Some(Standing { is_known, reads: !is_unread, moved: state.moved })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while it was held leaves no half-made state.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+    use tokio::time::advance;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn connection() -> Arc<Connection> {
+        Arc::new(Connection::new(Ipv4Addr::LOCALHOST.into()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_without_a_request_is_idle_whatever_moves_on_it() {
+        let connection = connection();
+        advance(IDLE_MAX - SECOND).await;
+        connection.received(); // the answer to a PING
+        assert_eq!(connection.judge(), Verdict::Fine(Instant::now() + SECOND));
+        advance(SECOND).await;
+        assert_eq!(connection.judge(), Verdict::Idle);
+        let answer = connection.begin();
+        advance(IDLE_MAX * 2).await;
+        assert!(matches!(connection.judge(), Verdict::Fine(_)), "a request may take its time");
+        connection.end(answer);
+        advance(IDLE_MAX - SECOND).await;
+        assert!(matches!(connection.judge(), Verdict::Fine(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_must_move_whatever_others_do() {
+        let connection = connection();
+        let (read, unread) = (connection.begin(), connection.begin());
+        connection.handed(read, 100);
+        connection.handed(unread, 100);
+        for _ in 0..UNREAD_MAX.as_secs() - 1 {
+            advance(SECOND).await;
+            connection.wrote(read, 10);
+            connection.handed(read, 10);
+            connection.received();
+            assert!(matches!(connection.judge(), Verdict::Fine(_)));
+        }
+        advance(SECOND).await;
+        assert_eq!(connection.judge(), Verdict::Unread);
+        connection.wrote(unread, 10);
+        assert!(matches!(connection.judge(), Verdict::Fine(_)), "it moves again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_takes_nothing_is_not_kept() {
+        let connection = connection();
+        let _answer = connection.begin();
+        connection.blocked();
+        advance(UNREAD_MAX - SECOND).await;
+        connection.blocked(); // is asked again and again
+        assert!(matches!(connection.judge(), Verdict::Fine(_)));
+        advance(SECOND).await;
+        assert_eq!(connection.judge(), Verdict::Unread);
+        connection.sent();
+        assert!(matches!(connection.judge(), Verdict::Fine(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_carried_out_is_not_closed_to_make_room() {
+        let connection = connection();
+        assert_eq!(connection.expendable(), None, "it has only begun");
+        let moved = Instant::now();
+        advance(SILENT_GRACE).await;
+        let silent = Standing { is_known: false, reads: true, moved };
+        assert_eq!(connection.expendable(), Some(silent), "it is idle");
+        let answer = connection.begin();
+        assert_eq!(connection.expendable(), None, "a request is being carried out");
+        connection.awaits(true);
+        assert_eq!(connection.expendable(), Some(silent), "its body does not come");
+        connection.awaits(false);
+        connection.handed(answer, 1);
+        let unread = Standing { reads: false, ..silent };
+        assert_eq!(connection.expendable(), Some(unread), "its answer is not read");
+        connection.answered_known();
+        let known = Standing { is_known: true, ..unread };
+        assert_eq!(connection.expendable(), Some(known));
+        assert!(unread < silent && silent < known, "the least first");
+        connection.sent();
+        advance(UNREAD_GRACE).await;
+        assert!(connection.expendable().is_some(), "an unread one has less time");
+        connection.evicted.cancel();
+        assert_eq!(connection.expendable(), None, "it is being closed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn further_requests_wait_for_the_reader_of_the_answers_before() {
+        let connection = connection();
+        let answer = connection.begin();
+        connection.handed(answer, 100);
+        connection.drained(100).await;
+        let waits = tokio::spawn({
+            let connection = Arc::clone(&connection);
+            async move { connection.drained(50).await }
+        });
+        tokio::task::yield_now().await;
+        connection.wrote(answer, 40);
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished());
+        connection.wrote(answer, 40);
+        waits.await.unwrap();
+    }
+}

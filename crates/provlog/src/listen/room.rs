@@ -1,0 +1,273 @@
+//! How many connections may be open, in all and from one address, and which one is closed to make room
+//! for another.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio::sync::Notify;
+
+use super::connection::Connection;
+use super::refusals::Refusals;
+
+/// So many connections may be closing beyond those that may be open: a newcomer does not wait until the
+/// one that gives way is gone. They are within the open files that are left to the log.
+const CLOSING_MAX: usize = 128;
+/// When there is nothing to close, one looks again after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// A client has one network of so many bits in IPv6, so that is what is counted.
+const IPV6_PREFIX_BITS: u32 = 64;
+
+/// The places for connections.
+pub(super) struct Room {
+    all_max: usize,
+    one_max: usize,
+    /// Proxies: many clients have one address there.
+    trusted: Vec<IpNet>,
+    places: Mutex<Places>,
+    freed: Notify,
+    refusals: Arc<Refusals>,
+}
+
+#[derive(Default)]
+struct Places {
+    next: u64,
+    taken: HashMap<u64, Arc<Connection>>,
+    /// How many of those are told to close.
+    closing: usize,
+    /// How many others there are from each address.
+    counts: HashMap<IpAddr, usize>,
+}
+
+/// A connection's place, until this is dropped.
+pub(super) struct Place {
+    room: Arc<Room>,
+    number: u64,
+    pub(super) connection: Arc<Connection>,
+}
+
+impl Room {
+    /// Room for `all_max` connections, a quarter of them from one address unless it is a trusted
+    /// proxy's.
+    pub(super) fn new(all_max: usize, trusted: Vec<IpNet>, refusals: Arc<Refusals>) -> Room {
+        let one_max = (all_max / 4).max(all_max.min(64));
+        let (places, freed) = (Mutex::default(), Notify::new());
+        Room { all_max, one_max, trusted, places, freed, refusals }
+    }
+
+    /// A place for a connection from an address, once there is one: when all are taken, the one that
+    /// matters least is closed. `None` when the address has its part, and all of that is in use.
+    pub(super) async fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+        let peer = peer.to_canonical();
+        let one_max = match self.trusted.iter().any(|network| network.contains(&peer)) {
+            true => self.all_max,
+            false => self.one_max,
+        };
+        let block = block(peer);
+        loop {
+            let mut freed = std::pin::pin!(self.freed.notified());
+            freed.as_mut().enable();
+            {
+                let mut places = self.places();
+                let own = places.counts.get(&block).copied().unwrap_or(0);
+                let (is_own_full, open) = (own >= one_max, places.taken.len() - places.closing);
+                let has_room = !is_own_full && open < self.all_max;
+                if has_room && places.closing < CLOSING_MAX {
+                    return Some(self.take(&mut places, block));
+                }
+                if !has_room {
+                    let among = is_own_full.then_some(block);
+                    let gives_way = places.close_least(among);
+                    drop(places);
+                    self.refusals.note();
+                    if gives_way {
+                        count(if is_own_full { "address" } else { "all" });
+                        continue;
+                    }
+                    if is_own_full {
+                        count("address");
+                        return None;
+                    }
+                }
+            }
+            let _ = tokio::time::timeout(LOOK_AGAIN, freed).await;
+        }
+    }
+
+    /// How many are open.
+    #[cfg(test)]
+    fn taken(&self) -> usize {
+        self.places().taken.len()
+    }
+
+    fn take(self: &Arc<Self>, places: &mut Places, block: IpAddr) -> Place {
+        let connection = Arc::new(Connection::new(block));
+        let number = places.next;
+        places.next += 1;
+        places.taken.insert(number, Arc::clone(&connection));
+        *places.counts.entry(block).or_default() += 1;
+        metrics::gauge!("provlog_connections").set(places.taken.len() as f64);
+        Place { room: Arc::clone(self), number, connection }
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        // A panic while it was held leaves no half-made state.
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Places {
+    /// Closes the connection that can best be spared, of one address or of all: first those without a
+    /// valid token, of those the ones that do not read, of those the one on which nothing moved for
+    /// longest. Whether there is one.
+    fn close_least(&mut self, among: Option<IpAddr>) -> bool {
+        let all = self.taken.values();
+        let own = all.filter(|one| among.is_none_or(|block| one.block == block));
+        let spare = own.filter_map(|one| Some((one.expendable()?, one)));
+        let least = spare.min_by_key(|(standing, _)| *standing).map(|(_, one)| Arc::clone(one));
+        let Some(least) = least else { return false };
+        least.evicted.cancel();
+        self.closing += 1;
+        self.leave(least.block);
+        true
+    }
+
+    fn leave(&mut self, block: IpAddr) {
+        if let Some(count) = self.counts.get_mut(&block) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&block);
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut places = self.room.places();
+        places.taken.remove(&self.number);
+        match self.connection.evicted.is_cancelled() {
+            true => places.closing -= 1,
+            false => places.leave(self.connection.block),
+        }
+        metrics::gauge!("provlog_connections").set(places.taken.len() as f64);
+        drop(places);
+        self.room.freed.notify_waiters();
+    }
+}
+
+fn count(limit: &'static str) {
+    metrics::counter!("provlog_connections_refused_total", "limit" => limit).increment(1);
+}
+
+/// What counts as one address.
+fn block(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(_) => peer,
+        IpAddr::V6(address) => {
+            let kept = u128::MAX << (128 - IPV6_PREFIX_BITS);
+            Ipv6Addr::from_bits(address.to_bits() & kept).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_millis(500);
+
+    use event::Clock;
+
+    fn room(all_max: usize) -> Arc<Room> {
+        let trusted = vec!["10.0.0.0/8".parse().unwrap()];
+        Arc::new(Room::new(all_max, trusted, Arc::new(Refusals::new(Clock::System))))
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    /// Takes a place; where another has to give way, closes it as its task would.
+    async fn enter(room: &Arc<Room>, peer: &str, open: &mut Vec<Place>) -> Option<u64> {
+        let entering = tokio::spawn({
+            let (room, peer) = (Arc::clone(room), address(peer));
+            async move { room.enter(peer).await }
+        });
+        loop {
+            tokio::time::advance(Duration::from_millis(1)).await;
+            tokio::task::yield_now().await;
+            open.retain(|place| !place.connection.evicted.is_cancelled());
+            if entering.is_finished() {
+                let place = entering.await.unwrap()?;
+                let number = place.number;
+                open.push(place);
+                return Some(number);
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_connection_that_matters_least_gives_way() {
+        let room = room(128);
+        let mut open = vec![];
+        for index in 0..128 {
+            let peer = format!("192.0.2.{}", index / 4);
+            enter(&room, &peer, &mut open).await.unwrap();
+        }
+        open[0].connection.answered_known();
+        open[1].connection.begin();
+        tokio::time::advance(GRACE * 2).await;
+        open[2].connection.received();
+        tokio::time::advance(GRACE * 2).await;
+        let expected = (3..128).chain([2, 0]);
+        for (given_up, index) in expected.zip(0..) {
+            let before: Vec<u64> = open.iter().map(|place| place.number).collect();
+            let peer = format!("203.0.113.{}", index % 100);
+            let number = enter(&room, &peer, &mut open).await.unwrap();
+            // The newcomers are at work, so they stay.
+            open.last().unwrap().connection.begin();
+            let after: Vec<u64> = open.iter().map(|place| place.number).collect();
+            let gone: Vec<&u64> = before.iter().filter(|one| !after.contains(one)).collect();
+            assert_eq!(gone, [&given_up], "for {number}");
+            assert_eq!(room.taken(), 128);
+        }
+        assert!(room.refusals.take().is_some_and(|refused| refused.count >= 127));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_address_cannot_have_every_place() {
+        let room = room(400);
+        let check = async |peers: &[&str], expected: usize| {
+            let mut open = vec![];
+            for index in 0..400 {
+                enter(&room, peers[index % peers.len()], &mut open).await.unwrap();
+                tokio::time::advance(GRACE * 2).await;
+            }
+            assert_eq!(room.taken(), expected, "{peers:?}");
+            let other = enter(&room, "198.51.100.7", &mut open).await;
+            assert!(other.is_some(), "{peers:?}");
+        };
+        check(&["192.0.2.1"], 100).await;
+        check(&["192.0.2.1", "::ffff:192.0.2.1"], 100).await;
+        check(&["2001:db8::1", "2001:db8::ffff"], 100).await;
+        check(&["2001:db8:0:1::1", "2001:db8:0:2::1"], 200).await;
+        check(&["10.0.0.1"], 400).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_whose_connections_are_all_at_work_is_refused() {
+        let room = room(400);
+        let mut open = vec![];
+        for _ in 0..100 {
+            enter(&room, "192.0.2.1", &mut open).await.unwrap();
+            open.last().unwrap().connection.begin();
+        }
+        assert_eq!(room.refusals.take(), None);
+        assert!(enter(&room, "192.0.2.1", &mut open).await.is_none());
+        assert!(room.refusals.take().is_some());
+        assert!(enter(&room, "192.0.2.2", &mut open).await.is_some());
+    }
+}
