@@ -15,9 +15,10 @@ use super::{IDLE_MAX, UNREAD_MAX};
 /// A connection is looked at this often at least: what it waits for may have begun since.
 const LOOK_AFTER: Duration = Duration::from_secs(5);
 
-/// A connection on which bytes moved so lately is not closed to make room: what is on its way there may
-/// not have been looked at yet. One whose client does not read has less time.
-const SILENT_GRACE: Duration = Duration::from_millis(500);
+/// A connection that has come so lately is not closed to make room: what was sent on it may not have been
+/// looked at yet. One whose client does not read has less time. What moves on it gives no more: else
+/// whoever sends a byte now and then would keep every place.
+const SILENT_GRACE: Duration = Duration::from_millis(250);
 const UNREAD_GRACE: Duration = Duration::from_millis(100);
 
 /// How little is lost when a connection is closed; the least first.
@@ -45,6 +46,7 @@ pub(super) struct Connection {
 }
 
 struct State {
+    opened: Instant,
     /// Bytes came or left.
     moved: Instant,
     /// Since when the socket takes nothing.
@@ -66,6 +68,17 @@ struct AnswerState {
     unread_bytes: usize,
 }
 
+/// Whether a connection may be closed to make room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Use {
+    /// A request is being carried out on it, or it is being closed already.
+    Needed,
+    /// It has only come.
+    Young,
+    /// It may.
+    Spare(Standing),
+}
+
 /// What is to be done with a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
@@ -83,6 +96,7 @@ impl Connection {
         Connection {
             block,
             state: Mutex::new(State {
+                opened: now,
                 moved: now,
                 blocked: None,
                 idle: now,
@@ -201,19 +215,20 @@ impl Connection {
         }
     }
 
-    /// How little is lost when it is closed; `None` while a request is being carried out, or when bytes
-    /// moved lately.
-    pub(super) fn expendable(&self) -> Option<Standing> {
+    /// Whether it may be closed to make room, and how little is lost by it.
+    pub(super) fn in_use(&self) -> Use {
         let state = self.state();
         let is_unread = state.unread_bytes > 0 || state.blocked.is_some();
         let is_worked_on = state.answers.len() > state.awaited && !is_unread;
         let grace = if is_unread { UNREAD_GRACE } else { SILENT_GRACE };
-        let is_young = state.moved.elapsed() < grace;
-        if is_worked_on || is_young || self.evicted.is_cancelled() {
-            return None;
+        if is_worked_on || self.evicted.is_cancelled() {
+            return Use::Needed;
+        }
+        if state.opened.elapsed() < grace {
+            return Use::Young;
         }
         let is_known = self.is_known.load(Ordering::Relaxed);
-        Some(Standing { is_known, reads: !is_unread, moved: state.moved })
+        Use::Spare(Standing { is_known, reads: !is_unread, moved: state.moved })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -287,28 +302,32 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_carried_out_is_not_closed_to_make_room() {
         let connection = connection();
-        assert_eq!(connection.expendable(), None, "it has only begun");
+        assert_eq!(connection.in_use(), Use::Young);
         let moved = Instant::now();
+        advance(UNREAD_GRACE).await;
+        assert_eq!(connection.in_use(), Use::Young);
+        connection.blocked();
+        let unread = Standing { is_known: false, reads: false, moved };
+        assert_eq!(connection.in_use(), Use::Spare(unread), "who does not read has less time");
+        connection.sent();
         advance(SILENT_GRACE).await;
-        let silent = Standing { is_known: false, reads: true, moved };
-        assert_eq!(connection.expendable(), Some(silent), "it is idle");
+        connection.received();
+        let silent = Standing { is_known: false, reads: true, moved: Instant::now() };
+        assert_eq!(connection.in_use(), Use::Spare(silent), "it is idle, whatever moves");
         let answer = connection.begin();
-        assert_eq!(connection.expendable(), None, "a request is being carried out");
+        assert_eq!(connection.in_use(), Use::Needed, "a request is being carried out");
         connection.awaits(true);
-        assert_eq!(connection.expendable(), Some(silent), "its body does not come");
+        assert_eq!(connection.in_use(), Use::Spare(silent), "its body does not come");
         connection.awaits(false);
         connection.handed(answer, 1);
         let unread = Standing { reads: false, ..silent };
-        assert_eq!(connection.expendable(), Some(unread), "its answer is not read");
+        assert_eq!(connection.in_use(), Use::Spare(unread), "its answer is not read");
         connection.answered_known();
         let known = Standing { is_known: true, ..unread };
-        assert_eq!(connection.expendable(), Some(known));
+        assert_eq!(connection.in_use(), Use::Spare(known));
         assert!(unread < silent && silent < known, "the least first");
-        connection.sent();
-        advance(UNREAD_GRACE).await;
-        assert!(connection.expendable().is_some(), "an unread one has less time");
         connection.evicted.cancel();
-        assert_eq!(connection.expendable(), None, "it is being closed");
+        assert_eq!(connection.in_use(), Use::Needed, "it is being closed");
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::Notify;
 
-use super::connection::Connection;
+use super::connection::{Connection, Use};
 use super::refusals::Refusals;
 
 /// So many connections may be closing beyond those that may be open: a newcomer does not wait until the
@@ -39,6 +39,14 @@ struct Places {
     closing: usize,
     /// How many others there are from each address.
     counts: HashMap<IpAddr, usize>,
+}
+
+/// What became of the wish to close one.
+enum Closed {
+    One,
+    /// Some may be closed in a moment.
+    SomeYoung,
+    AllNeeded,
 }
 
 /// A connection's place, until this is dropped.
@@ -79,16 +87,20 @@ impl Room {
                 }
                 if !has_room {
                     let among = is_own_full.then_some(block);
-                    let gives_way = places.close_least(among);
+                    let closed = places.close_least(among);
                     drop(places);
                     self.refusals.note();
-                    if gives_way {
-                        count(if is_own_full { "address" } else { "all" });
-                        continue;
-                    }
-                    if is_own_full {
-                        count("address");
-                        return None;
+                    match closed {
+                        Closed::One => {
+                            count(if is_own_full { "address" } else { "all" });
+                            continue;
+                        }
+                        // Others must not wait for an address that has its part.
+                        Closed::AllNeeded if is_own_full => {
+                            count("address");
+                            return None;
+                        }
+                        Closed::AllNeeded | Closed::SomeYoung => {}
                     }
                 }
             }
@@ -121,17 +133,30 @@ impl Room {
 impl Places {
     /// Closes the connection that can best be spared, of one address or of all: first those without a
     /// valid token, of those the ones that do not read, of those the one on which nothing moved for
-    /// longest. Whether there is one.
-    fn close_least(&mut self, among: Option<IpAddr>) -> bool {
+    /// longest.
+    fn close_least(&mut self, among: Option<IpAddr>) -> Closed {
         let all = self.taken.values();
         let own = all.filter(|one| among.is_none_or(|block| one.block == block));
-        let spare = own.filter_map(|one| Some((one.expendable()?, one)));
-        let least = spare.min_by_key(|(standing, _)| *standing).map(|(_, one)| Arc::clone(one));
-        let Some(least) = least else { return false };
+        let (mut least, mut some_young) = (None, false);
+        for one in own {
+            match one.in_use() {
+                Use::Needed => {}
+                Use::Young => some_young = true,
+                Use::Spare(standing) => {
+                    if least.is_none_or(|(before, _)| standing < before) {
+                        least = Some((standing, one));
+                    }
+                }
+            }
+        }
+        let Some((_, least)) = least else {
+            return if some_young { Closed::SomeYoung } else { Closed::AllNeeded };
+        };
+        let least = Arc::clone(least);
         least.evicted.cancel();
         self.closing += 1;
         self.leave(least.block);
-        true
+        Closed::One
     }
 
     fn leave(&mut self, block: IpAddr) {
