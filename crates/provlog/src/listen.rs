@@ -284,6 +284,10 @@ async fn call(
     let answer = Answer::begin(&connection);
     let is_http2 = request.version() == Version::HTTP_2;
     connection.drained(if is_http2 { UNREAD_BYTES_MAX_HTTP2 } else { UNREAD_BYTES_MAX }).await;
+    if connection.has_unread() {
+        // Requests that come all at once must not keep the thread from other connections.
+        tokio::task::yield_now().await;
+    }
     let authorization = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
     let owner = budget.owner(authorization);
     let shows_token = authorization.is_some() && !is_open(request.uri().path());

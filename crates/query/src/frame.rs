@@ -100,13 +100,16 @@ fn is_graph(path: &str) -> bool {
 /// out; a question waits until its answer may be made, and hands its share on with the answer.
 async fn bounded(query: &Query, request: Request, next: Next) -> Response {
     let owner = request.extensions().get::<Owner>().copied().unwrap_or_default();
-    let mut share = None;
-    if let Some(bytes) = unmade_bytes(&request) {
-        match query.budget.reserve(owner, bytes).await {
-            Ok(reserved) => share = Some(reserved),
-            Err(full) => return Error::Full(full).into_response(),
-        }
-    }
+    let budget = &query.budget;
+    let reserved = match Answered::by(&request) {
+        Answered::Short => Ok(None),
+        Answered::AtOnce(bytes) => budget.reserve_bytes(owner, bytes).await.map(Some),
+        Answered::AfterWork => budget.reserve(owner, budget::UNMADE_BYTES).await.map(Some),
+    };
+    let share = match reserved {
+        Ok(share) => share,
+        Err(full) => return Error::Full(full).into_response(),
+    };
     let (head, body) = request.into_parts();
     let (body, _held) = intake::within(&query.budget, body);
     let mut response = next.run(Request::from_parts(head, body)).await;
@@ -118,14 +121,24 @@ async fn bounded(query: &Query, request: Request, next: Next) -> Response {
     response
 }
 
-/// What the answer to a request counts for before it is made; `None` when it is short, or an export,
-/// which has a place of its own.
-fn unmade_bytes(request: &Request) -> Option<usize> {
-    match request.uri().path() {
-        "/metrics" => Some(METRICS_BYTES),
-        "/livez" | "/readyz" | "/api/v1/export" => None,
-        _ if request.method() == Method::GET => Some(budget::UNMADE_BYTES),
-        _ => None,
+/// What an answer takes before it is there.
+enum Answered {
+    /// It is short, or an export, which has a place of its own.
+    Short,
+    /// So many bytes.
+    AtOnce(usize),
+    /// Nobody knows how many, and work.
+    AfterWork,
+}
+
+impl Answered {
+    fn by(request: &Request) -> Answered {
+        match request.uri().path() {
+            "/metrics" => Answered::AtOnce(METRICS_BYTES),
+            "/livez" | "/readyz" | "/api/v1/export" => Answered::Short,
+            _ if request.method() == Method::GET => Answered::AfterWork,
+            _ => Answered::Short,
+        }
     }
 }
 

@@ -24,6 +24,8 @@ const UNREAD_GRACE: Duration = Duration::from_millis(100);
 /// How little is lost when a connection is closed; the least first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Standing {
+    /// A request is under way on it.
+    works: bool,
     /// A valid token was shown on it.
     is_known: bool,
     /// Its client reads what it asked for.
@@ -71,7 +73,7 @@ struct AnswerState {
 /// Whether a connection may be closed to make room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Use {
-    /// A request is being carried out on it, or it is being closed already.
+    /// A request is being carried out on it, after one with a valid token, or it is being closed already.
     Needed,
     /// It has only come.
     Young,
@@ -185,6 +187,11 @@ impl Connection {
         state.awaited = if does { state.awaited + 1 } else { state.awaited.saturating_sub(1) };
     }
 
+    /// Whether answers wait to be written.
+    pub(super) fn has_unread(&self) -> bool {
+        self.state().unread_bytes > 0
+    }
+
     /// Waits until at most so many bytes of answers are still to be written.
     pub(super) async fn drained(&self, bytes_max: usize) {
         loop {
@@ -221,14 +228,15 @@ impl Connection {
         let is_unread = state.unread_bytes > 0 || state.blocked.is_some();
         let is_worked_on = state.answers.len() > state.awaited && !is_unread;
         let grace = if is_unread { UNREAD_GRACE } else { SILENT_GRACE };
-        if is_worked_on || self.evicted.is_cancelled() {
+        let is_known = self.is_known.load(Ordering::Relaxed);
+        if is_worked_on && is_known || self.evicted.is_cancelled() {
             return Use::Needed;
         }
         if state.opened.elapsed() < grace {
             return Use::Young;
         }
-        let is_known = self.is_known.load(Ordering::Relaxed);
-        Use::Spare(Standing { is_known, reads: !is_unread, moved: state.moved })
+        let reads = !is_unread;
+        Use::Spare(Standing { works: is_worked_on, is_known, reads, moved: state.moved })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -307,15 +315,16 @@ mod tests {
         advance(UNREAD_GRACE).await;
         assert_eq!(connection.in_use(), Use::Young);
         connection.blocked();
-        let unread = Standing { is_known: false, reads: false, moved };
+        let unread = Standing { works: false, is_known: false, reads: false, moved };
         assert_eq!(connection.in_use(), Use::Spare(unread), "who does not read has less time");
         connection.sent();
         advance(SILENT_GRACE).await;
         connection.received();
-        let silent = Standing { is_known: false, reads: true, moved: Instant::now() };
+        let silent = Standing { reads: true, moved: Instant::now(), ..unread };
         assert_eq!(connection.in_use(), Use::Spare(silent), "it is idle, whatever moves");
         let answer = connection.begin();
-        assert_eq!(connection.in_use(), Use::Needed, "a request is being carried out");
+        let works = Standing { works: true, ..silent };
+        assert_eq!(connection.in_use(), Use::Spare(works), "a stranger's request is carried out");
         connection.awaits(true);
         assert_eq!(connection.in_use(), Use::Spare(silent), "its body does not come");
         connection.awaits(false);
@@ -325,7 +334,9 @@ mod tests {
         connection.answered_known();
         let known = Standing { is_known: true, ..unread };
         assert_eq!(connection.in_use(), Use::Spare(known));
-        assert!(unread < silent && silent < known, "the least first");
+        assert!(unread < silent && silent < known && known < works, "the least first");
+        connection.wrote(answer, 1);
+        assert_eq!(connection.in_use(), Use::Needed, "a request is being carried out");
         connection.evicted.cancel();
         assert_eq!(connection.in_use(), Use::Needed, "it is being closed");
     }

@@ -6,9 +6,13 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::Query;
+
+/// Who writes the metrics out.
+static METRICS: Semaphore = Semaphore::const_new(1);
 
 /// The process serves requests. Looks at nothing, so a full or slow disk does not get it killed.
 pub(super) async fn live() -> &'static str {
@@ -55,5 +59,10 @@ fn is_verbose(parameter: &str) -> bool {
 
 /// The metrics in Prometheus' text form.
 pub(super) async fn metrics(State(query): State<Arc<Query>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], (query.metrics)())
+    // Anybody may ask, as often as they like: one text at a time is written, and where it holds nobody
+    // up. The semaphore is never closed.
+    let turn = METRICS.acquire().await;
+    let text = spawn_blocking(move || (query.metrics)()).await;
+    drop(turn);
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text.unwrap_or_default())
 }
