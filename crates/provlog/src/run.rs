@@ -27,7 +27,7 @@ use scim::{CursorKey, Profiles, Registry};
 use serde_json::json;
 use store::{Options, SecretFolder, Store, StoreError, with_causes};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::config::ServeConfig;
@@ -135,6 +135,9 @@ pub struct Server {
     tasks: TaskTracker,
     scrub: Option<Scrub>,
     stopping: CancellationToken,
+    /// Tasks of ours hold the committer, and with it the folder: they end with a server that is dropped
+    /// without an orderly stop, too.
+    _stops_tasks: DropGuard,
     broken_requests: Arc<AtomicU64>,
     trusted_proxies: Vec<IpNet>,
     budget: Budget,
@@ -257,6 +260,7 @@ impl Server {
             thread,
             tasks,
             scrub,
+            _stops_tasks: stopping.clone().drop_guard(),
             stopping,
             broken_requests,
             trusted_proxies,
