@@ -83,6 +83,12 @@ impl World {
                 let new = Resource { kind, attributes, active: true, created, version };
                 assert!(self.resources.insert(number, new).is_none(), "created twice");
             }
+            if changes.lifecycle == Some(Lifecycle::Restored) {
+                // The same account again, with nothing left of what was recorded before.
+                let (mut again, _) = self.gone.remove(&number).expect("it was gone");
+                (again.attributes, again.version) = (Map::new(), event.seq);
+                assert!(self.resources.insert(number, again).is_none(), "it was never gone");
+            }
             let before = self.resources.get(&number).cloned();
             if let Some(resource) = self.resources.get_mut(&number) {
                 for change in &changes.values {

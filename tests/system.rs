@@ -12,6 +12,7 @@ mod harness {
     pub mod listing;
     pub mod script;
     pub mod server;
+    pub mod stub;
     pub mod tls;
     pub mod unread;
     pub mod upstream;
@@ -57,6 +58,8 @@ mod cases {
     mod overload;
     mod profiles;
     mod proxy;
+    mod proxy_doubt;
+    mod proxy_read_back;
     mod public_client;
     mod questions;
     mod refused_creates;

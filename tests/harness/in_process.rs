@@ -57,6 +57,7 @@ impl InProcess {
             accept_clock,
             clock_ahead_days_max: 365,
             upstream_secrets: data.parent().map(Path::to_owned),
+            read_back_after: vec![],
         })
         .await?;
         let router = server.router();

@@ -229,6 +229,9 @@ impl Client {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
+            // A redirect is an answer like any other.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .timeout_global(Some(std::time::Duration::from_secs(60)))
             .tls_config(tls)
             .build();

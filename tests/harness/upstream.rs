@@ -47,11 +47,12 @@ impl Scim2Server {
         Client::new(&self.url, "any")
     }
 
-    /// How many requests it logged.
-    pub fn requests(&self) -> usize {
+    /// How many requests it logged that were no GET: of those some are the recorder's own.
+    pub fn writes(&self) -> usize {
         read(&self.log)
             .lines()
             .filter(|line| line.contains("\" HTTP/1.1") || line.contains(" HTTP/1.1\""))
+            .filter(|line| !line.contains("GET /"))
             .count()
     }
 }

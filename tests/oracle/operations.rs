@@ -101,7 +101,8 @@ fn seen_action(event: &Event, seen: &Observation) -> &'static str {
     match own.find_map(|(_, changes)| changes.lifecycle) {
         Some(Lifecycle::Created(_)) => "create",
         Some(Lifecycle::Deleted) => "delete",
-        None if switches_off(event) => "disable",
+        Some(Lifecycle::Restored) | None if switches_off(event) => "disable",
+        Some(Lifecycle::Restored) => "update",
         // Who is as they were leaves no event.
         None => "update",
     }
@@ -290,7 +291,8 @@ pub fn drift(known: &Known<'_>, asked: &Asked) -> Expected {
     // is new, or refutes what was believed, does.
     let differs = |seen: &Observation| {
         seen.occasion == Occasion::Drift
-            || (seen.occasion == Occasion::Read && seen.verdict != Verdict::Confirmed)
+            || (matches!(seen.occasion, Occasion::Read | Occasion::ReadBack)
+                && seen.verdict != Verdict::Confirmed)
     };
     let drifted = events.filter(|event| observation_of(event).is_some_and(differs));
     Expected::rows(drifted.map(|event| row(known, event).into()).collect())

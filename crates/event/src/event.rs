@@ -194,6 +194,8 @@ pub enum Occasion {
     Read = 2,
     /// A listing of everything, to compare.
     Drift = 3,
+    /// The recorder read it by itself, because the answer to a write left its outcome in doubt.
+    ReadBack = 4,
 }
 
 impl Occasion {
@@ -203,6 +205,7 @@ impl Occasion {
             Occasion::Baseline => "baseline",
             Occasion::Read => "read",
             Occasion::Drift => "drift",
+            Occasion::ReadBack => "read-back",
         }
     }
 }
@@ -573,13 +576,16 @@ pub struct Changes {
     pub left: Vec<Number>,
 }
 
-/// The two ends of a resource's life.
+/// The ends of a resource's life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lifecycle {
     /// The resource began, with this type.
     Created(ResourceType),
     /// The resource ended.
     Deleted,
+    /// The resource was on record as deleted and is there: the same one, for an id is never given to
+    /// another (RFC 7643 §3.1). The changes hold its whole state, as at a creation.
+    Restored,
 }
 
 /// The word by which a person without a resource was named: the literal of a lookup that found

@@ -45,6 +45,12 @@ impl Address {
         Address::below(self.slug.clone(), path, query, registry)
     }
 
+    /// Takes the path and query of a recorded request apart, which begin below the base.
+    pub(crate) fn of_target(target: &str, registry: &Registry) -> Address {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Address::below(String::new(), path, query, registry)
+    }
+
     fn below(slug: String, path: &str, query: &str, registry: &Registry) -> Address {
         let target = match query {
             "" if path.is_empty() => "/".to_owned(),

@@ -185,6 +185,19 @@ impl<'a> Numbers<'a> {
         Ok(number)
     }
 
+    /// Says of a number without a resource that it is called so too, unless somebody else is.
+    pub(crate) fn call(
+        &mut self,
+        number: Number,
+        attribute: Attribute,
+        value: &str,
+    ) -> Result<(), ProjectorError> {
+        if self.unborn(attribute, value)?.is_none() {
+            self.push(number, attribute, value, &Said::default());
+        }
+        Ok(())
+    }
+
     /// The number of whoever is called so without having a resource; a new one at the first mention,
     /// and after the resource that was mentioned so has come and gone. `said` is what
     /// else the client tells of them.

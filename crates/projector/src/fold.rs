@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use event::{
     Answer, Application, ApplicationAdded, Attribute, Changes, Content, CredentialAdded,
-    CredentialRevoked, Effect, Event, Fact, Lifecycle, Number, Observation, Operation,
-    RecorderStarted, ResourceType, Seq, Timestamp, UpstreamSet,
+    CredentialRevoked, Event, Fact, Lifecycle, Number, Observation, Operation, RecorderStarted,
+    ResourceType, Seq, Timestamp, UpstreamSet,
 };
 use serde_json::{Map, Value};
 use store::ReadRows;
@@ -27,7 +27,7 @@ use crate::row::{
 };
 use crate::set;
 use crate::text::{LOOKUP_BYTES_MAX, folded};
-use crate::unsettled::Unsettled;
+use crate::unsettled::{fold_doubt, fold_settled};
 use crate::view::View;
 
 /// Raised whenever rows, their keys or the fold itself change: rows of another version are made
@@ -200,7 +200,6 @@ fn fold_operation(
     event: &Event,
     operation: &Operation,
 ) -> Result<(), ProjectorError> {
-    let application = event.header.application;
     let target = (operation.number, operation.resource_type);
     fold_target(rows, event, target, &operation.touches)?;
     for part in &event.parts {
@@ -208,11 +207,7 @@ fn fold_operation(
             rows.delete(key::intent(*intent));
         }
     }
-    let is_unsettled = matches!(operation.effect, Effect::Unknown | Effect::Unverified);
-    if is_unsettled {
-        let key = key::unsettled(application, operation.number, event.seq);
-        rows.put(key, Unsettled::encode(operation.effect as u8, None));
-    }
+    fold_doubt(rows, event, operation);
     Ok(())
 }
 
@@ -222,16 +217,7 @@ fn fold_observation(
     seen: &Observation,
 ) -> Result<(), ProjectorError> {
     fold_target(rows, event, (seen.number, seen.resource_type), &seen.touches)?;
-    for settled in &seen.settles {
-        let key = key::unsettled(event.header.application, seen.number, *settled);
-        if let Some(&effect) = rows.get(&key)?.as_ref().and_then(|value| value.first()) {
-            rows.put(key, Unsettled::encode(effect, Some(event.seq)));
-        }
-        let mut value = event.seq.to_be_bytes().to_vec();
-        value.push(seen.verdict as u8);
-        rows.put(key::settled(*settled), value);
-    }
-    Ok(())
+    fold_settled(rows, event, seen)
 }
 
 /// What operations and observations have in common: their place in the indexes, and their changes.
@@ -358,10 +344,11 @@ impl Of<'_> {
         changes: &Changes,
     ) -> Result<(), ProjectorError> {
         let (application, now) = (self.application(), self.event.header.recorded_at);
-        // A number belongs to one resource ever, so there is nothing before its creation.
+        // A number belongs to one resource ever, so there is nothing before its creation. One that is
+        // there again is the same resource: created when it was, and from its whole state on.
         let before = match changes.lifecycle {
             Some(Lifecycle::Created(_)) => None,
-            Some(Lifecycle::Deleted) | None => {
+            Some(Lifecycle::Deleted | Lifecycle::Restored) | None => {
                 View::new(rows).version(application, self.number, View::NOW)?
             }
         };

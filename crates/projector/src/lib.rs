@@ -56,5 +56,5 @@ pub use row::{
 pub use scrub::{Scrubbed, scrub};
 pub use set::{SetChange, Standing, Stay};
 pub use text::{LOOKUP_BYTES_MAX, folded};
-pub use unsettled::Unsettled;
+pub use unsettled::{Doubt, Settled};
 pub use view::{Bearer, Named, Order, View, seq_at, token_sha256};

@@ -50,7 +50,8 @@ pub fn action_seen(observation: &Observation, parts: &[Part]) -> Action {
     match lifecycle {
         Some(Lifecycle::Created(_)) => Action::Create,
         Some(Lifecycle::Deleted) => Action::Delete,
-        None if disables(observation.number, parts) => Action::Disable,
+        Some(Lifecycle::Restored) | None if disables(observation.number, parts) => Action::Disable,
+        Some(Lifecycle::Restored) => Action::Update,
         None if changes => Action::Update,
         None => Action::Other,
     }
@@ -76,7 +77,7 @@ pub fn status_of(operation: &Operation) -> Status {
     match (operation.effect, operation.status) {
         (Effect::Skipped, _) => Status::Skipped,
         // Nobody was told that it worked.
-        (Effect::Unknown, _) => Status::Failure,
+        (Effect::Unknown, _) | (Effect::Unverified, 300..) => Status::Failure,
         (_, ..400) => Status::Success,
         (_, _) => Status::Failure,
     }

@@ -1,90 +1,205 @@
-//! Operations whose outcome was not known, or not confirmed, and what later looks said of them.
+//! Operations whose outcome is in doubt, and what later looks said of them.
+//!
+//! A doubt is an operation whose answer never came ([`Effect::Unknown`]) or did not show what it did
+//! ([`Effect::Unverified`]), and a forwarded deletion: some applications acknowledge one and only
+//! switch the account off.
 
-use event::{Application, Effect, Number, Seq, Verdict};
+use event::{
+    Application, Changes, Content, Effect, Event, Method, Number, Observation, Operation, Seq,
+    Timestamp, Verdict,
+};
 use store::key;
 
 use crate::error::ProjectorError;
-use crate::row;
+use crate::overlay::Overlay;
 use crate::view::View;
 
-/// An operation whose outcome was not known, or not confirmed.
+/// An operation whose outcome was in doubt for some time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Unsettled {
+pub struct Doubt {
     /// Its place.
     pub seq: Seq,
     /// On which resource or person; nobody when that is not known either.
     pub number: Number,
-    /// [`Effect::Unknown`] or [`Effect::Unverified`].
+    /// What was recorded of it.
     pub effect: Effect,
-    /// The later look that settled it.
-    pub settled_by: Option<Seq>,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// How it was settled.
+    pub settled: Option<Settled>,
 }
 
-impl Unsettled {
-    pub(crate) fn encode(effect: u8, settled_by: Option<Seq>) -> Vec<u8> {
-        let mut out = vec![effect];
-        out.extend(settled_by.map(Seq::to_be_bytes).into_iter().flatten());
+/// What a later look said of an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settled {
+    /// The observation.
+    pub by: Seq,
+    /// What it says; nothing where the state is known again and the operation's part in it is not.
+    pub verdict: Verdict,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// Whether it found something else than what was on record.
+    pub changed: bool,
+}
+
+impl Doubt {
+    /// The doubt that an operation leaves, if it leaves any.
+    fn of(event: &Event, operation: &Operation) -> Option<Doubt> {
+        let is_forwarded =
+            event.parts.iter().any(|part| matches!(part.content, Content::Answer(_)));
+        let is_in_doubt = match operation.effect {
+            Effect::Unknown | Effect::Unverified => true,
+            Effect::Applied | Effect::NoOp => is_forwarded && operation.method == Method::Delete,
+            Effect::Read | Effect::Rejected | Effect::Skipped | Effect::Contradicted => false,
+        };
+        is_in_doubt.then_some(Doubt {
+            seq: event.seq,
+            number: operation.number,
+            effect: operation.effect,
+            at: event.header.recorded_at,
+            settled: None,
+        })
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut out = self.number.0.to_be_bytes().to_vec();
+        out.push(self.effect as u8);
+        out.extend(self.at.0.to_be_bytes());
+        if let Some(settled) = &self.settled {
+            out.extend(settled.by.to_be_bytes());
+            out.push(settled.verdict as u8);
+            out.push(u8::from(settled.changed));
+            out.extend(settled.at.0.to_be_bytes());
+        }
         out
     }
 
-    fn decode(key: &[u8], value: &[u8]) -> Result<Unsettled, ProjectorError> {
-        let damaged = || ProjectorError::row("what is unsettled");
-        let number = key.get(5..9).and_then(|bytes| bytes.try_into().ok()).ok_or_else(damaged)?;
-        let (code, settled_by) = value.split_first().ok_or_else(damaged)?;
-        let effect = [Effect::Unknown, Effect::Unverified];
-        let effect = effect.into_iter().find(|effect| *code == *effect as u8);
-        let settled_by = match settled_by {
+    fn decode(seq: Seq, value: &[u8]) -> Option<Doubt> {
+        let (number, rest) = value.split_first_chunk()?;
+        let ([effect], rest) = rest.split_first_chunk()?;
+        let (at, rest) = rest.split_first_chunk()?;
+        let settled = match rest {
             [] => None,
-            seq => Some(row::decode_seq("what is unsettled", seq)?),
+            rest => {
+                let (by, rest) = rest.split_first_chunk()?;
+                let ([verdict, changed], rest) = rest.split_first_chunk()?;
+                let verdicts = [Verdict::None, Verdict::Confirmed, Verdict::Contradicted];
+                let verdict = verdicts.into_iter().find(|one| *one as u8 == *verdict)?;
+                let at = Timestamp(i64::from_be_bytes(rest.try_into().ok()?));
+                let changed = *changed != 0;
+                Some(Settled { by: Seq::from_be_bytes(*by), verdict, at, changed })
+            }
         };
-        Ok(Unsettled {
-            seq: key::last_seq(key).ok_or_else(damaged)?,
-            number: Number(u32::from_be_bytes(number)),
-            effect: effect.ok_or_else(damaged)?,
-            settled_by,
+        Some(Doubt {
+            seq,
+            number: Number(u32::from_be_bytes(*number)),
+            effect: Effect::from_code(*effect)?,
+            at: Timestamp(i64::from_be_bytes(*at)),
+            settled,
         })
     }
 }
 
+/// Keeps the doubt that an operation leaves.
+pub(crate) fn fold_doubt(rows: &mut Overlay<'_>, event: &Event, operation: &Operation) {
+    if let Some(doubt) = Doubt::of(event, operation) {
+        let application = event.header.application;
+        rows.put(key::unsettled(application, doubt.number, doubt.seq), vec![]);
+        rows.put(key::doubt(doubt.seq), doubt.encode());
+    }
+}
+
+/// Settles what an observation settles.
+pub(crate) fn fold_settled(
+    rows: &mut Overlay<'_>,
+    event: &Event,
+    seen: &Observation,
+) -> Result<(), ProjectorError> {
+    let application = event.header.application;
+    let changed = event.parts.iter().any(|part| match &part.content {
+        Content::Changes(Changes { mention, .. }) => mention.is_none(),
+        _ => false,
+    });
+    for seq in &seen.settles {
+        let Some(mut doubt) = View::new(rows).doubt(*seq)? else { continue };
+        let at = event.header.recorded_at;
+        doubt.settled = Some(Settled { by: event.seq, verdict: seen.verdict, at, changed });
+        rows.put(key::doubt(*seq), doubt.encode());
+        rows.delete(key::unsettled(application, doubt.number, *seq));
+        rows.put(key::settled(application, event.seq, *seq), vec![]);
+    }
+    Ok(())
+}
+
 impl View<'_> {
-    /// The operations on a resource or person whose outcome is not known or not confirmed, oldest first.
+    /// The operations on a resource or person that are in doubt now, oldest first.
+    ///
+    /// # Errors
+    /// Here and in the following, when the rows cannot be read.
     pub fn unsettled(
         &self,
         application: Application,
         number: Number,
-    ) -> Result<Vec<(Seq, Effect)>, ProjectorError> {
-        let range = key::all_unsettled(application, number);
-        let all = self.collect(&range, Unsettled::decode)?.into_iter();
-        let is_settled = |one: &Unsettled| one.settled_by.is_some_and(|by| self.knows(by));
-        let left = all.filter(|one| self.knows(one.seq) && !is_settled(one));
-        Ok(left.map(|one| (one.seq, one.effect)).collect())
+    ) -> Result<Vec<Doubt>, ProjectorError> {
+        self.doubts_in(&key::all_unsettled(application, number))
     }
 
-    /// The operations of an application whose outcome was not known or not confirmed for some time.
-    pub fn all_unsettled(
+    /// The operations of an application that are in doubt, or were until some observation after the event
+    /// `since`: all that are needed for what was known of the time after it.
+    pub fn doubts(
         &self,
         application: Application,
-    ) -> Result<Vec<Unsettled>, ProjectorError> {
-        let range = key::all_unsettled_of(application);
-        let mut all = self.collect(&range, Unsettled::decode)?;
-        all.retain(|one| self.knows(one.seq));
-        for one in &mut all {
-            one.settled_by = one.settled_by.filter(|by| self.knows(*by));
-        }
-        Ok(all)
+        since: Option<Seq>,
+    ) -> Result<Vec<Doubt>, ProjectorError> {
+        let by = since.map_or(0, |seq| seq.saturating_add(1)).min(self.size());
+        let mut doubts = self.doubts_in(&key::all_unsettled_of(application))?;
+        doubts.extend(self.doubts_in(&key::settled_since(application, by))?);
+        doubts.retain(|doubt| self.knows(doubt.seq));
+        doubts.sort_by_key(|doubt| doubt.seq);
+        Ok(doubts)
     }
 
     /// What a later look said of an operation, and the event of that look.
     pub fn settled(&self, seq: Seq) -> Result<Option<(Seq, Verdict)>, ProjectorError> {
-        let Some(value) = self.rows().get(&key::settled(seq))? else { return Ok(None) };
-        let damaged = || ProjectorError::row("what was settled");
-        let (by, code) = value.split_first_chunk::<8>().ok_or_else(damaged)?;
-        let verdicts = [Verdict::Confirmed, Verdict::Contradicted];
-        let verdict = verdicts.into_iter().find(|verdict| code == [*verdict as u8]);
-        let by = Seq::from_be_bytes(*by);
-        if !self.knows(by) {
-            return Ok(None);
+        let settled = self.doubt(seq)?.and_then(|doubt| doubt.settled);
+        Ok(settled.map(|settled| (settled.by, settled.verdict)))
+    }
+
+    /// The doubt that an operation left.
+    fn doubt(&self, seq: Seq) -> Result<Option<Doubt>, ProjectorError> {
+        let Some(value) = self.rows().get(&key::doubt(seq))? else { return Ok(None) };
+        let mut doubt = Doubt::decode(seq, &value).ok_or_else(|| ProjectorError::row("a doubt"))?;
+        doubt.settled = doubt.settled.filter(|settled| self.knows(settled.by));
+        Ok(Some(doubt))
+    }
+
+    fn doubts_in(&self, range: &key::KeyRange) -> Result<Vec<Doubt>, ProjectorError> {
+        let damaged = || ProjectorError::row("what is unsettled");
+        let seqs = self.collect(range, |key, _| key::last_seq(key).ok_or_else(damaged))?;
+        let doubts = seqs.into_iter().map(|seq| self.doubt(seq)?.ok_or_else(damaged));
+        doubts.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doubt_round_trips() {
+        let open = Doubt {
+            seq: 7,
+            number: Number(u32::MAX),
+            effect: Effect::Unverified,
+            at: Timestamp(-5),
+            settled: None,
+        };
+        let verdict = Verdict::Contradicted;
+        let settled = Settled { by: 9, verdict, at: Timestamp(8), changed: true };
+        for doubt in [open, Doubt { settled: Some(settled), ..open }] {
+            let bytes = doubt.encode();
+            assert_eq!(Doubt::decode(7, &bytes), Some(doubt));
+            assert_eq!(Doubt::decode(7, &bytes[..bytes.len() - 1]), None);
         }
-        Ok(Some((by, verdict.ok_or_else(damaged)?)))
     }
 }

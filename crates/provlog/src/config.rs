@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
@@ -11,6 +12,9 @@ use crate::logging;
 
 /// A clock that stands more days ahead of the last event is most likely wrong.
 pub(crate) const CLOCK_AHEAD_DAYS_MAX: u64 = 365;
+/// Replicas of an application lag by seconds; a minute is long for one, and short for who waits.
+const READ_BACK_AFTER_MS: [u64; 3] = [0, 5_000, 60_000];
+const READ_BACK_AFTER_MS_MAX: u64 = 24 * 3_600_000;
 
 /// Settings of `provlog serve`.
 #[derive(Args, Clone, Debug)]
@@ -78,6 +82,11 @@ pub struct ServeConfig {
     /// [default: the data folder]
     #[arg(long, env = "PROVLOG_UPSTREAM_SECRETS", value_name = "FOLDER")]
     pub upstream_secrets: Option<PathBuf>,
+    /// When a resource at an application's own SCIM server is read back after a write that was left in
+    /// doubt, in milliseconds from its answer; only the last look may say that it did not happen
+    #[arg(long, env = "PROVLOG_READ_BACK_AFTER_MS", value_delimiter = ',',
+          default_values_t = READ_BACK_AFTER_MS, value_parser = clap::value_parser!(u64).range(..=READ_BACK_AFTER_MS_MAX))]
+    pub read_back_after_ms: Vec<u64>,
 
     /// Form of the log lines on stderr
     #[arg(long, env = "PROVLOG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
@@ -89,6 +98,13 @@ pub struct ServeConfig {
 }
 
 impl ServeConfig {
+    /// The same as durations, ascending.
+    pub(crate) fn read_back_after(&self) -> Vec<Duration> {
+        let mut after: Vec<u64> = self.read_back_after_ms.clone();
+        after.sort_unstable();
+        after.into_iter().map(Duration::from_millis).collect()
+    }
+
     /// The files of the certificate and its key, when the server speaks TLS. That one needs the other
     /// is no rule of clap's: each may come from the configuration file, whose settings are defaults
     /// there.

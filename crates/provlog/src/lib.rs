@@ -16,6 +16,7 @@ mod listing;
 mod logging;
 mod offline;
 mod output;
+mod peer;
 mod questions;
 mod readable;
 pub mod run;

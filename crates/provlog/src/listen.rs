@@ -38,6 +38,7 @@ use self::answer::{Answer, RequestBody};
 use self::connection::{Connection, Verdict};
 use self::room::Room;
 use self::socket::Socket;
+use crate::peer::Peer;
 use crate::tls::Tls;
 
 pub(crate) use self::refusals::Refusals;
@@ -157,12 +158,13 @@ pub async fn serve(
         };
         let Some(place) = place else { continue };
         let connection = Arc::clone(&place.connection);
-        let socket = Socket::new(stream, Arc::clone(&connection));
+        let (socket, client) = Socket::new(stream, Arc::clone(&connection));
         let service = service_fn({
             let (router, budget) = (router.clone(), budget.clone());
             let connection = Arc::clone(&connection);
             move |request| {
-                call(router.clone(), budget.clone(), Arc::clone(&connection), peer, request)
+                let client = client.clone();
+                call(router.clone(), budget.clone(), Arc::clone(&connection), client, peer, request)
             }
         });
         let (builder, closing, cutting) = (builder.clone(), closing.clone(), cutting.clone());
@@ -278,6 +280,7 @@ async fn call(
     mut router: Router,
     budget: Budget,
     connection: Arc<Connection>,
+    client: Peer,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response, std::convert::Infallible> {
@@ -294,6 +297,9 @@ async fn call(
     let body_of = Arc::clone(&connection);
     let mut request = request.map(|body| axum::body::Body::new(RequestBody::new(body, body_of)));
     request.extensions_mut().insert(ConnectInfo(peer));
+    // What waits or takes long asks whether anybody still wants it.
+    let has_left: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || client.has_left());
+    request.extensions_mut().insert(has_left);
     request.extensions_mut().insert(owner);
     let mut response = router.call(request).await?;
     if shows_token && is_known(response.status()) {

@@ -124,6 +124,8 @@ pub struct ServerConfig {
     pub clock_ahead_days_max: u64,
     /// Folder of the tokens and certificates of upstreams; the data folder without one.
     pub upstream_secrets: Option<PathBuf>,
+    /// When a resource at an upstream is read back whose write was left in doubt; ascending.
+    pub read_back_after: Vec<Duration>,
 }
 
 /// An open log with everything that serves it. It records its start when it is opened, and its
@@ -203,7 +205,7 @@ impl Server {
         let started = async {
             make_admin_token(&committer, &config.data).await?;
             let catalog = Catalog::open(&committer, config.registry, Arc::clone(&profiles)).await?;
-            let ingest = Arc::new(Ingest::new(
+            let ingest = Ingest::new(
                 committer.clone(),
                 config.public_url.clone(),
                 catalog,
@@ -214,11 +216,13 @@ impl Server {
                     tasks: tasks.clone(),
                     stopping: stopping.clone(),
                 },
-            ));
+            );
+            let ingest = Arc::new(ingest.reading_back(config.read_back_after));
             let unsettled = ingest.settle_intents().await?;
             if unsettled > 0 {
                 tracing::warn!(unsettled, "requests were on their way when the recorder ended");
             }
+            ingest.resume_read_backs()?;
             Ok::<_, RunError>(ingest)
         };
         let ingest = match started.await {
@@ -487,6 +491,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
             accept_clock: config.accept_clock,
             clock_ahead_days_max: config.clock_ahead_days_max,
             upstream_secrets: config.upstream_secrets.clone(),
+            read_back_after: config.read_back_after(),
         })
         .await?;
         let prepared = || {

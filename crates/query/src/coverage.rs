@@ -1,6 +1,7 @@
 //! How complete an answer is: what was not watched is said, and never reads as "nothing there".
 
-use event::{Application, Effect, Timestamp};
+use event::{Application, Effect, Seq, Timestamp};
+use projector::Doubt;
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -12,6 +13,8 @@ const FUTURE: &str = "in the future";
 const AFTER_KNOWN: &str = "after what was known then";
 const OUTCOME: &str = "the outcome of a forwarded request is unknown";
 const NOT_LISTED: &str = "the application did not list all that it has";
+const UNVERIFIED: &str = "the answer to a forwarded request does not show what it did";
+const REFUTED: &str = "a later look refuted what a forwarded request was answered";
 /// What an application's answers lack when it is known from imports alone.
 pub(crate) const NO_MEMBERSHIPS: &str = "memberships are not observable: the imported log has none";
 const NOT_IMPORTED: &str = "no imported log";
@@ -44,7 +47,7 @@ impl Coverage {
         stand: &Stand,
         applications: &[Application],
     ) -> Result<Coverage, Error> {
-        let mut holes = recorded(record, stand, applications)?;
+        let mut holes = recorded(record, stand, applications, stand.at_seq)?;
         holes.retain(|hole| hole.covers(stand.time));
         let began = began(record)?;
         if began.is_none_or(|began| stand.time < began) {
@@ -60,7 +63,8 @@ impl Coverage {
         stand: &Stand,
         applications: &[Application],
     ) -> Result<Coverage, Error> {
-        let mut holes = recorded(record, stand, applications)?;
+        let since = stand.from.and(stand.seqs.start.checked_sub(1));
+        let mut holes = recorded(record, stand, applications, since)?;
         holes.retain(|hole| hole.meets(stand.from, stand.to));
         if let Some(from) = stand.from {
             let began = began(record)?;
@@ -80,7 +84,11 @@ impl Coverage {
         applications: &[Application],
         (from, to): (Option<Timestamp>, Timestamp),
     ) -> Result<bool, Error> {
-        let holes = recorded(record, stand, applications)?;
+        let since = match from {
+            Some(from) => record.seq_at(record.size, from)?,
+            None => None,
+        };
+        let holes = recorded(record, stand, applications, since)?;
         let began = began(record)?;
         Ok(from.zip(began).is_some_and(|(from, began)| from < began)
             || holes.iter().any(|hole| hole.meets(from, Some(to))))
@@ -148,12 +156,13 @@ fn ahead(stand: &Stand, time: Timestamp) -> Option<Hole> {
     (time > stand.now).then_some(hole)
 }
 
-/// The stretches without a recorder, those in which an outcome was unknown, and those in which an
-/// upstream had not shown all that it has.
+/// The stretches without a recorder, those in which an outcome was in doubt, and those in which an
+/// upstream had not shown all that it has; of doubts none that had ended by the event `since`.
 fn recorded(
     record: &Record<'_>,
     stand: &Stand,
     applications: &[Application],
+    since: Option<Seq>,
 ) -> Result<Vec<Hole>, Error> {
     // A stretch comes to light only when the next recorder starts, and a page of a list may stand on
     // the events before that; so all that are known by now, unless the question says what may be known.
@@ -167,15 +176,14 @@ fn recorded(
     };
     let mut holes: Vec<Hole> = gaps.map(hole).collect();
     for application in applications {
-        for one in record.view.all_unsettled(*application)? {
-            if one.effect == Effect::Unknown {
-                holes.push(Hole {
-                    from: Some(record.recorded_at(one.seq)?),
-                    to: one.settled_by.map(|seq| record.recorded_at(seq)).transpose()?,
-                    reason: OUTCOME,
-                    application: Some(*application),
-                });
-            }
+        for doubt in record.view.doubts(*application, since)? {
+            let Some(reason) = reason(&doubt) else { continue };
+            holes.push(Hole {
+                from: Some(doubt.at),
+                to: doubt.settled.map(|settled| settled.at),
+                reason,
+                application: Some(*application),
+            });
         }
     }
     for application in applications {
@@ -200,6 +208,20 @@ fn recorded(
 /// A stretch between a listing of an upstream that was not whole and the next that was.
 fn not_listed(application: Application, from: Timestamp, to: Option<Timestamp>) -> Hole {
     Hole { from: Some(from), to, reason: NOT_LISTED, application: Some(application) }
+}
+
+/// Why the record cannot be relied on while an outcome was in doubt; none where a later look found it to
+/// have been right.
+fn reason(doubt: &Doubt) -> Option<&'static str> {
+    let was_right = doubt.settled.map(|settled| !settled.changed);
+    match (doubt.effect, was_right) {
+        (_, Some(true)) => None,
+        (Effect::Unknown, _) => Some(OUTCOME),
+        (Effect::Unverified, _) => Some(UNVERIFIED),
+        // What was acknowledged is believed until a look refutes it.
+        (_, Some(false)) => Some(REFUTED),
+        (_, None) => None,
+    }
 }
 
 /// The stretches before, between and after the imports of an application that has any.

@@ -391,7 +391,7 @@ pub(crate) fn change_row(path: &str, op: &str, old: Value, new: Value) -> Value 
     json!({"path": path, "op": op, "oldValue": old, "newValue": new})
 }
 
-fn verdict_name(verdict: Verdict) -> &'static str {
+pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::None => "none",
         Verdict::Confirmed => "confirmed",

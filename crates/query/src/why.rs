@@ -3,7 +3,9 @@
 
 use std::ops::{ControlFlow, Range};
 
-use event::{Action, Application, CodeKind, Effect, Fact, Number, Seq, Source, Status, Timestamp};
+use event::{
+    Action, Application, CodeKind, Effect, Fact, Number, Seq, Source, Status, Timestamp, Verdict,
+};
 use projector::{Claim, OperationSummary, Order};
 use serde_json::{Value, json};
 
@@ -16,6 +18,7 @@ use crate::why::cause::{Cause, cause_of};
 use crate::why::words::{advice_for_error, advice_for_skip, sentence_for_skip};
 
 mod cause;
+mod unfulfilled;
 mod words;
 
 /// So many of the newest entries are read for what they tell of the checks of scope.
@@ -393,12 +396,21 @@ impl About<'_> {
         };
         let requested =
             Node::new("requested", State::Yes, format!("The last request was {words}."), &seqs);
-        let answered = match (last.http_status, last.status) {
-            (0, _) => Node::new("answered", State::Unknown, "No answer was heard.", &seqs),
-            (status, Status::Success) => {
+        let answered = match (last.effect, last.http_status, last.status) {
+            (Some(Effect::Skipped), ..) => {
+                Node::new("answered", State::No, "The client left before it was sent on.", &seqs)
+            }
+            (Some(Effect::Unknown), ..) | (_, 0, _) => {
+                Node::new("answered", State::Unknown, "No answer was heard.", &seqs)
+            }
+            (Some(Effect::Unverified), status, _) => {
+                let text = format!("It was answered {status}, which does not show what was done.");
+                Node::new("answered", State::Unknown, text, &seqs)
+            }
+            (_, status, Status::Success) => {
                 Node::new("answered", State::Yes, format!("It was answered {status}."), &seqs)
             }
-            (status, _) => {
+            (_, status, _) => {
                 let detail = self.refusal(last.seq)?;
                 let text = format!("It was refused with {status}{detail}");
                 Node::new("answered", State::No, text, &seqs)
@@ -406,6 +418,10 @@ impl About<'_> {
         };
         let settled = self.record.view.settled(last.seq)?;
         let applied = match (last.effect, settled) {
+            (Some(Effect::Applied), Some((by, Verdict::Contradicted))) => {
+                let text = "It was acknowledged, and a later look contradicts it.";
+                Node::new("applied", State::No, text, &[last.seq, by])
+            }
             (Some(Effect::Applied), _) => {
                 Node::new("applied", State::Yes, "It changed the account.", &seqs)
             }
@@ -416,12 +432,12 @@ impl About<'_> {
                 &seqs,
             ),
             (Some(Effect::Unknown | Effect::Unverified), Some((by, verdict))) => {
-                let confirmed = verdict == event::Verdict::Confirmed;
-                let text = match confirmed {
-                    true => "A later look confirmed it.",
-                    false => "A later look contradicts it.",
+                let (state, text) = match verdict {
+                    Verdict::Confirmed => (State::Yes, "A later look confirmed it."),
+                    Verdict::Contradicted => (State::No, "A later look contradicts it."),
+                    Verdict::None => (State::Unknown, "A later look does not tell."),
                 };
-                Node::new("applied", State::of(Some(confirmed)), text, &[last.seq, by])
+                Node::new("applied", state, text, &[last.seq, by])
             }
             (Some(Effect::Unknown | Effect::Unverified), None) => {
                 Node::new("applied", State::Unknown, "Nobody has looked since.", &seqs)
@@ -528,12 +544,7 @@ impl About<'_> {
             }
         }
         if let Some(last) = &evidence.requests.last_write {
-            let detail = self.refusal(last.seq)?;
-            let text = format!(
-                "The provider asked for it, and the last request was refused with {}{detail}",
-                last.http_status
-            );
-            let remedy = "Correct what the refusal names; the provider tries again by itself.";
+            let (text, remedy) = self.unfulfilled(last)?;
             return Ok((text, Some(remedy.to_owned())));
         }
         if let Some((seq, _)) = evidence.requests.matching {

@@ -33,8 +33,8 @@
 //! | 26   | unique      | application u32, type u8, attribute u8, folded value | number u32, since seq u64; further holders have a lookup |
 //! | 27   | set head    | set                                                 | counts after the last change |
 //! | 28   | intent      | seq u64                                             | application u32      |
-//! | 29   | unsettled   | application u32, number u32, seq u64                | effect u8            |
-//! | 30   | settled     | seq u64                                             | the observation's seq u64, verdict u8 |
+//! | 29   | unsettled   | application u32, number u32, seq u64                |                      |
+//! | 30   | doubt       | seq u64                                             | number u32, effect u8, when i64; settled: the observation's seq u64, verdict u8, changed u8, when i64 |
 //! | 31   | entry       | application u32, id of an imported entry            | seq u64              |
 //! | 32   | claim       | application u32, moment                             | summary of the entry |
 //! | 33   | claim about | application u32, number u32, moment                 | summary of the entry |
@@ -49,6 +49,7 @@
 //! | 42   | resource places | application u32, number u32                      | the places of its last operation |
 //! | 43   | change      | application u32, !seq u64                           |                      |
 //! | 44   | listing     | application u32, seq u64                            | whole or not u8      |
+//! | 45   | settled     | application u32, the observation's seq u64, seq u64 |                      |
 //!
 //! `moment` is `!occurredAt i64, !seq u64` of an imported entry: what a source claims has its own time, and
 //! the newest comes first. `set` is `application u32, kind u8, number u32`; `class` is `application u32, credential u32,
@@ -90,7 +91,7 @@ const UNIQUE: u8 = 26;
 const SET_HEAD: u8 = 27;
 const INTENT: u8 = 28;
 const UNSETTLED: u8 = 29;
-const SETTLED: u8 = 30;
+const DOUBT: u8 = 30;
 const ENTRY: u8 = 31;
 const CLAIM: u8 = 32;
 const CLAIM_ABOUT: u8 = 33;
@@ -105,6 +106,7 @@ const MENTION_BEFORE: u8 = 41;
 const RESOURCE_PLACES: u8 = 42;
 const CHANGE: u8 = 43;
 const LISTING: u8 = 44;
+const SETTLED: u8 = 45;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -100,6 +100,7 @@ pub fn config(data: &Path, clock: Clock, public_url: &str) -> ServerConfig {
         accept_clock: true,
         clock_ahead_days_max: 365,
         upstream_secrets: None,
+        read_back_after: vec![],
     }
 }
 

@@ -158,6 +158,7 @@ async fn serve(
         accept_clock: false,
         clock_ahead_days_max: 365,
         upstream_secrets: None,
+        read_back_after: vec![],
     });
     let server = server.await.map_err(failed)?;
     let signal = shutdown_signal().map_err(failed)?;

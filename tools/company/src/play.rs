@@ -276,6 +276,7 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
                 accept_clock: false,
                 clock_ahead_days_max: 365,
                 upstream_secrets: None,
+                read_back_after: vec![],
             };
             match Server::open(config).await {
                 Ok(server) => {

@@ -96,6 +96,7 @@ async fn open(data: &Path) -> Server {
         accept_clock: false,
         clock_ahead_days_max: 365,
         upstream_secrets: None,
+        read_back_after: vec![],
     });
     opened.await.unwrap()
 }

@@ -314,6 +314,32 @@ fn samples() -> Vec<(&'static str, Event)> {
             ),
         ),
         (
+            "observation-restored",
+            event(
+                None,
+                Fact::Observation(Observation {
+                    resource_type: ResourceType::USER,
+                    number: Number(9),
+                    touches: vec![],
+                    occasion: Occasion::ReadBack,
+                    settles: vec![40],
+                    verdict: Verdict::Contradicted,
+                }),
+                vec![part(
+                    9,
+                    Content::Changes(Changes {
+                        lifecycle: Some(Lifecycle::Restored),
+                        values: vec![ValueChange {
+                            path: path("active"),
+                            old: None,
+                            new: Some(b"false".to_vec()),
+                        }],
+                        ..Changes::default()
+                    }),
+                )],
+            ),
+        ),
+        (
             "upstream-set",
             event(
                 origin(),

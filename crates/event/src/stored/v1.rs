@@ -534,6 +534,7 @@ fn occasion_from_stored(code: u8) -> Result<Occasion, CodecError> {
         1 => Occasion::Baseline,
         2 => Occasion::Read,
         3 => Occasion::Drift,
+        4 => Occasion::ReadBack,
         code => return Err(unknown("occasion", code)),
     })
 }

@@ -1,15 +1,18 @@
 //! What was decided elsewhere: the state follows what an upstream did, and nothing is refused.
 
-use event::{Flag, Number, ResourceType};
-use projector::{ProjectorError, Stamp, View};
+use event::{Attribute, Changes, Content, Flag, Lifecycle, Number, Part, ResourceType, Seq};
+use projector::{Doubt, ProjectorError, Stamp, Version, View};
 use scim::{MemberOperation, Resource, ScimError, Selection};
 use serde_json::Map;
+use store::key::Set;
 
 use super::{Answer, Deciding, Intent, New, Target};
 use crate::conditions::Conditions;
 use crate::context::Context;
-use crate::numbers::Numbers;
-use crate::outcome::{Outcome, Stop};
+use crate::members::MemberChanges;
+use crate::numbers::{Numbers, Said};
+use crate::outcome::{Outcome, Reply, Stop};
+use crate::proxy::asked::Asked;
 
 /// What a write that an upstream accepted makes of the state as we know it. Whether it may be is not
 /// for us to say, so nothing is refused but what cannot be applied.
@@ -65,6 +68,49 @@ pub(crate) fn take_over(
     follow(context, stored_type, view, stamp, |deciding| deciding.take_over(seen))
 }
 
+/// The number of whom a write is about whose outcome is in doubt: of its id, of who bears its name, or of a
+/// mention; with the mentions that are new. Whatever is seen of them later, is then seen of this number.
+/// `id` is that of the address, or the one that the answer to a POST shows.
+pub(crate) fn whom(
+    context: &Context,
+    asked: &Asked,
+    id: Option<&str>,
+    view: &View<'_>,
+) -> Result<(Number, Vec<Part>), ProjectorError> {
+    let (application, stored_type) = (context.application, asked.stored_type);
+    if let Some(id) = id
+        && let Some(number) = view.number_of_id(application, stored_type, id)?
+    {
+        return Ok((number, vec![]));
+    }
+    let names = asked.names.iter().map(|(attribute, value)| (*attribute, value.as_str()));
+    if let (None, Some((Attribute::UserName, name))) = (id, names.clone().next()) {
+        let folded = projector::folded(Attribute::UserName, name);
+        let holders = view.lookup(application, stored_type, Attribute::UserName, &folded)?;
+        if let Some(holder) = holders.first() {
+            return Ok((*holder, vec![]));
+        }
+    }
+    let mut numbers = Numbers::new(view, context, stored_type)?;
+    let names: Vec<_> = id.map(|id| (Attribute::Id, id)).into_iter().chain(names).collect();
+    let mut number = None;
+    for (attribute, value) in &names {
+        number = match number {
+            None => numbers.unborn(*attribute, value)?,
+            known => known,
+        };
+    }
+    let number = match (number, names.first()) {
+        (Some(number), _) => number,
+        (None, Some((attribute, value))) => numbers.mention(*attribute, value, &Said::default())?,
+        (None, None) => return Ok((Number::NOBODY, vec![])),
+    };
+    for (attribute, value) in names {
+        numbers.call(number, attribute, value)?;
+    }
+    Ok((number, numbers.mentions))
+}
+
 fn follow(
     context: &Context,
     stored_type: ResourceType,
@@ -113,11 +159,15 @@ impl Deciding<'_> {
             Some(number) => self.view.version(application, number, View::NOW)?,
             None => None,
         };
-        let living = number.zip(version.filter(|version| self.is_living(version)));
-        let Some((number, version)) = living else {
+        let own = |version: &Version| version.resource_type == self.stored_type;
+        let Some((number, version)) = number.zip(version.filter(own)) else {
             let new = New::as_seen(self.context, self.resource_type, id, resource);
             return Ok(self.create(new)?.flagged(misfits));
         };
+        if version.state.is_none() {
+            let new = New::as_seen(self.context, self.resource_type, id, resource);
+            return Ok(self.restore(number, version.seq, new)?.flagged(misfits));
+        }
         let target = Target::of(number, version);
         let mut attributes = resource.attributes;
         if !is_whole {
@@ -134,5 +184,59 @@ impl Deciding<'_> {
         let flags = self.context.flags(self.resource_type, &sent, resource.unknown);
         let outcome = self.change(target, attributes, &members, Answer::Nothing, |_| flags)?;
         Ok(outcome.flagged(misfits))
+    }
+
+    /// A resource that was on record as deleted, by the event at `deleted`, is there. It keeps its number:
+    /// an id is never given to another resource (RFC 7643 §3.1).
+    fn restore(&mut self, number: Number, deleted: Seq, new: New) -> Result<Outcome, Stop> {
+        let New { values, members, flags, .. } = new;
+        let application = self.context.application;
+        let shows_members = !members.is_empty();
+        let mut joined = vec![];
+        for member in members {
+            joined.push(self.member_number(&member)?);
+        }
+        let mut groups = vec![];
+        let doubts = self.view.unsettled(application, number)?;
+        if doubts.iter().any(|doubt: &Doubt| doubt.seq == deleted) {
+            // The deletion that was acknowledged did not happen, so what followed from it did not either.
+            for stay in self.view.stays(application, number)? {
+                if let (Set::Members(group), Some(end)) = (stay.set, stay.end)
+                    && end == deleted
+                    && group != number
+                    && self.is_there(group)?
+                {
+                    groups.push(group);
+                }
+            }
+            let before = deleted.checked_sub(1);
+            if let (false, Some(before)) = (shows_members, before) {
+                for standing in self.view.members(application, Set::Members(number), before)? {
+                    let member = self.view.version(application, standing.member, View::NOW)?;
+                    if member.is_none_or(|version| version.state.is_some()) {
+                        joined.push(standing.member);
+                    }
+                }
+            }
+        }
+        joined.sort_unstable();
+        joined.dedup();
+        let members = MemberChanges { joined, left: vec![] };
+        let lifecycle = Some(Lifecycle::Restored);
+        let mut outcome =
+            self.applied(Reply::empty(200), number, lifecycle, values, members).flagged(flags);
+        for group in groups {
+            let changes = Changes { joined: vec![number], ..Changes::default() };
+            outcome.changes.push(Part { subject: group, content: Content::Changes(changes) });
+            outcome.touches.push(group);
+        }
+        outcome.touches.sort_unstable();
+        outcome.touches.dedup();
+        Ok(outcome)
+    }
+
+    fn is_there(&self, number: Number) -> Result<bool, ProjectorError> {
+        let version = self.view.version(self.context.application, number, View::NOW)?;
+        Ok(version.is_some_and(|version| version.state.is_some()))
     }
 }

@@ -74,6 +74,12 @@ impl Deciding<'_> {
         &mut self,
         attributes: &Map<String, Value>,
     ) -> Result<Number, ProjectorError> {
+        if self.decided_elsewhere
+            && let Some(id) = text(attributes, Attribute::Id)
+            && let Some(number) = self.numbers.unborn(Attribute::Id, id)?
+        {
+            return Ok(number);
+        }
         for attribute in [Attribute::ExternalId, Attribute::UserName, Attribute::DisplayName] {
             if attribute == Attribute::DisplayName && self.stored_type != ResourceType::GROUP {
                 continue; // two people may have one name

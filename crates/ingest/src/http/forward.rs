@@ -7,11 +7,11 @@ use axum::body::Bytes;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use budget::Owner;
 use event::{
-    Answer, BodyNote, Content, Credential, Effect, Fact, Method, Number, Occasion, Part,
-    ResourceType, Route, Seq, UpstreamSet, secret,
+    Answer, BodyNote, Content, Effect, Fact, Number, Occasion, Part, ResourceType, Route, Seq,
+    UpstreamSet, secret,
 };
 use projector::{CommitError, Decision, Draft, Durability, View};
-use scim::{Filter, ScimError};
+use scim::{Filter, ScimError, ScimType};
 use serde_json::Value;
 
 use crate::address::Address;
@@ -19,16 +19,24 @@ use crate::context::Context;
 use crate::cuts;
 use crate::decide::Intent;
 use crate::http::understand::intent as intent_of;
-use crate::http::{Ingest, clock_refusal, defect, disk_full, is_read, revoked, unavailable};
+use crate::http::{
+    Client, Ingest, clock_refusal, defect, disk_full, is_read, revoked, unavailable,
+};
 use crate::list::lookup;
 use crate::numbers::Names;
 use crate::outcome::{Body, Outcome, Reply};
+use crate::proxy::asked::Asked;
 use crate::proxy::derive::{self, Forwarded};
-use crate::proxy::observe::{Look, Observed, Sight, observe};
+use crate::proxy::effect::{self, Shown};
+use crate::proxy::observe::Sight;
 use crate::proxy::rewrite::Rewrite;
+use crate::proxy::settle::no_answer;
 use crate::proxy::upstream::{Answered, Broken};
+use crate::proxy::{probe, under_way};
 use crate::record::{Arrival, ReceivedBody};
 
+/// What is answered to whom nobody hears, and may still hear.
+const UNSENT: u16 = 503;
 /// A longer answer to a read is only described: most of them are lists, again and again.
 const READ_BODY_BYTES_MAX: usize = 64 << 10;
 
@@ -46,22 +54,33 @@ pub(super) struct Forward {
 }
 
 /// Sends the request on and records what became of it: for a write an intent, synced before anything is
-/// sent; then one operation event, before the answer is relayed.
+/// sent; then one operation event, before the answer is relayed. A write that had to wait for others, and
+/// whose client has left by then, is not sent.
 pub(super) async fn carry_out(
     ingest: &Arc<Ingest>,
     mut arrival: Arrival,
     mut forward: Forward,
+    client: &Client,
 ) -> (Reply, &'static str) {
     ingest.settle_id(&forward.context, arrival.resource_type, &mut forward.address);
     let unrecorded = |error: CommitError| (Reply::error(&unavailable(error)), "unrecorded");
     let is_write = !is_read(arrival.method, arrival.route);
-    let write = match is_write {
-        true => {
-            let id = forward.address.id.as_deref();
-            Some(ingest.under_way.begin(arrival.application, id).await)
-        }
-        false => None,
+    let body = forward.parsed.as_ref().ok().and_then(Option::as_ref);
+    let asked = match is_write {
+        true => Asked::all(&forward.context, &forward.address, arrival.method, body),
+        false => vec![],
     };
+    let mut write = None;
+    if is_write {
+        let (began, has_waited) = begin(ingest, &arrival, &forward, &asked).await;
+        // A client may close its own half at once and listen on; who left while others were served
+        // does not.
+        if has_waited && client.has_left() {
+            let skipped = record_skipped(ingest, arrival, &forward).await;
+            return skipped.unwrap_or_else(unrecorded);
+        }
+        write = Some(began);
+    }
     let intent = if !is_write {
         None
     } else {
@@ -84,7 +103,7 @@ pub(super) async fn carry_out(
         Ok(Some(body)) => cuts::secrets_of(body, ingest.catalog.secrets()),
         Ok(None) | Err(_) => vec![],
     };
-    let told = Told { context, upstream, address, parsed, secrets, intent, saw_seq };
+    let told = Told { context, upstream, address, parsed, secrets, asked, intent, saw_seq };
     let (reply, effect) = match sent {
         Ok(answered) => told.answered(ingest, arrival, answered).await,
         Err(broken) => told.broken(ingest, arrival, broken).await,
@@ -95,6 +114,62 @@ pub(super) async fn carry_out(
     });
     drop(write);
     (reply, effect)
+}
+
+/// Waits for the writes of the same resource; whether there were any.
+async fn begin(
+    ingest: &Ingest,
+    arrival: &Arrival,
+    forward: &Forward,
+    asked: &[Asked],
+) -> (under_way::Write, bool) {
+    let (under_way, application) = (&ingest.under_way, arrival.application);
+    match (&forward.address.id, asked) {
+        (Some(id), _) => {
+            if !under_way.is_busy(application, id) {
+                return (under_way.begin(application, id).await, false);
+            }
+            let waiting = metrics::gauge!("provlog_forwarded_writes_waiting");
+            waiting.increment(1.0);
+            let began = under_way.begin(application, id).await;
+            waiting.decrement(1.0);
+            (began, true)
+        }
+        (None, [one]) => (under_way.begin_creation(application, &one.names), false),
+        (None, _) => (under_way.begin_creation(application, &[]), false),
+    }
+}
+
+/// Records a write that was not sent, for nobody waits for its answer any more.
+async fn record_skipped(
+    ingest: &Arc<Ingest>,
+    arrival: Arrival,
+    forward: &Forward,
+) -> Result<(Reply, &'static str), CommitError> {
+    let (context, id) = (forward.context.clone(), forward.address.id.clone());
+    let names = match (&forward.parsed, arrival.route) {
+        (Ok(Some(body)), Route::Collection) => Names::of(arrival.resource_type, body),
+        _ => Names::default(),
+    };
+    ingest
+        .committer
+        .of(arrival.application)
+        .submit(Durability::Synced, move |view, stamp| {
+            let stored_type = arrival.resource_type;
+            let detail = "the client left before the request could be sent on";
+            let error = ScimError::new(UNSENT, None, detail);
+            let whom = Intent::Refused { error: error.clone(), id, names };
+            let mut outcome = crate::decide::assume(&context, stored_type, whom, view, stamp)?;
+            outcome.reply = Reply::error(&error);
+            outcome.error = Some(error);
+            outcome.effect = Effect::Skipped;
+            let mut event = arrival.into_draft(&outcome);
+            let content = Content::Answer(no_answer(None));
+            event.parts.push(Part { subject: outcome.number, content });
+            let reply = (outcome.reply, outcome.effect.name());
+            Ok(Decision { events: vec![event], reply })
+        })
+        .await
 }
 
 /// Records that a write is about to be sent; else what the client gets instead.
@@ -146,6 +221,8 @@ struct Told {
     parsed: Result<Option<Value>, ScimError>,
     /// What the request's body gives as a password, which the answer may repeat.
     secrets: Vec<String>,
+    /// What a write asks for.
+    asked: Vec<Asked>,
     intent: Option<Seq>,
     /// The last event before it was sent.
     saw_seq: Option<Seq>,
@@ -160,10 +237,13 @@ impl Told {
     ) -> Result<(Reply, &'static str), CommitError> {
         let answered = self.without_secrets(ingest, answered);
         let read = answered.json();
+        let is_empty = matches!(read, Ok(None));
         let answer = self.answer(ingest, &arrival, &answered, &read);
         let parsed = read.ok().flatten().map(|(value, _)| value);
         // What it takes of the memory is counted here until it is counted as the answer that it becomes.
         let Answered { status, mut headers, body, share: _share, .. } = answered;
+        let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+        let location = location.map(str::to_owned);
         let relayed = if self.upstream.rewrites_locations {
             let rewrite = Rewrite { from: &self.upstream.url, to: &self.context.base_url };
             rewrite.headers(&mut headers);
@@ -177,21 +257,28 @@ impl Told {
             ["attributes", "excludedattributes"].contains(&name.to_lowercase().as_str())
         });
         let sights = match (read, &parsed) {
-            (true, Some(value)) if status < 300 => self.sights(&arrival, value, !is_partial),
-            (true, _) if status == 404 => self.gone(&arrival),
+            (true, Some(value)) if (200..300).contains(&status) => {
+                self.sights(&arrival, value, !is_partial)
+            }
+            (true, _) if status == 404 => self.gone(ingest, &arrival, parsed.as_ref()),
             _ => vec![],
         };
-        let recorded =
-            self.record(ingest, arrival.clone(), answer, status, parsed, is_partial).await?;
-        let effect = match recorded {
-            Ok(effect) => effect,
+        let answered = Heard { answer, status, parsed, is_empty, location, is_whole: !is_partial };
+        let origin = arrival.origin.clone();
+        let (effect, seq, reads_back) = match self.record(ingest, arrival, answered).await? {
+            Ok(recorded) => recorded,
             Err(refused) => return Ok((refused, Effect::Rejected.name())),
         };
         for (stored_type, sight) in sights {
-            let occasion = (Occasion::Read, Some(arrival.origin.clone()));
-            ingest.observe(&self.context, stored_type, sight, occasion, self.saw_seq).await?;
+            let occasion = (Occasion::Read, Some(origin.clone()));
+            let context = &self.context;
+            ingest.observe(context, stored_type, sight, occasion, self.saw_seq, true).await?;
         }
-        let reply = Reply { status, headers: vec![], body: Body::Relayed(headers, relayed) };
+        if reads_back {
+            ingest.read_back(&self.context, self.asked, seq);
+        }
+        let body = Body::Relayed(headers, relayed);
+        let reply = Reply { status: relayed_status(status), headers: vec![], body };
         Ok((reply, effect))
     }
 
@@ -306,41 +393,70 @@ impl Told {
         }
     }
 
-    /// What a 404 says of the resource of the address.
-    fn gone(&self, arrival: &Arrival) -> Vec<(ResourceType, Sight)> {
+    /// What a 404 says of the resource of the address. One that is no error of SCIM may come from a
+    /// balancer or a wrong path, so whether the resource is gone is asked again.
+    fn gone(
+        &self,
+        ingest: &Arc<Ingest>,
+        arrival: &Arrival,
+        parsed: Option<&Value>,
+    ) -> Vec<(ResourceType, Sight)> {
+        let stored_type = arrival.resource_type;
         match (&self.address.id, arrival.route) {
+            (Some(id), Route::Resource) if probe::is_error(parsed) => {
+                vec![(stored_type, Sight::Gone { id: id.clone() })]
+            }
             (Some(id), Route::Resource) => {
-                vec![(arrival.resource_type, Sight::Gone { id: id.clone() })]
+                let snapshot = ingest.committer.store().snapshot();
+                let number =
+                    View::new(&snapshot).number_of_id(self.context.application, stored_type, id);
+                if let Ok(Some(_)) = number {
+                    ingest.confirm(&self.context, stored_type, id);
+                }
+                vec![]
             }
             _ => vec![],
         }
     }
 
-    /// Records the operation with its answer; what the client gets instead, when it may not have that
-    /// any more.
+    /// Records the operation with its answer: its effect, its place, and whether what it was about is to be
+    /// read back; what the client gets instead, when it may not have that any more.
     async fn record(
         &self,
         ingest: &Arc<Ingest>,
         arrival: Arrival,
-        answer: Answer,
-        status: u16,
-        parsed: Option<Value>,
-        is_partial: bool,
-    ) -> Result<Result<&'static str, Reply>, CommitError> {
-        let (context, upstream) = (self.context.clone(), Arc::clone(&self.upstream));
+        heard: Heard,
+    ) -> Result<Result<(&'static str, Seq, bool), Reply>, CommitError> {
         let credential = arrival.origin.credential;
-        let id = self.address.id.clone();
+        let (context, id) = (self.context.clone(), self.address.id.clone());
         let read = is_read(arrival.method, arrival.route);
         let stored_type = arrival.resource_type;
         let resource_type = context.catalog.resource_type(stored_type);
-        let intent = match (read, resource_type, arrival.route) {
-            (false, Some(resource_type), Route::Collection | Route::Resource) => {
-                let asked = self.parsed.clone();
-                Some(intent_of(&context, resource_type, arrival.method, id.clone(), asked))
+        let Heard { answer, status, parsed, is_empty, location, is_whole } = heard;
+        let shown = match read {
+            true => Shown::Nothing,
+            false => effect::shown(
+                &context,
+                &self.upstream,
+                (stored_type, id.as_deref()),
+                (is_empty, parsed.as_ref()),
+                location.as_deref(),
+                is_whole,
+            ),
+        };
+        let meaning = effect::meaning(arrival.method, status, &shown);
+        let write = match (self.asked.as_slice(), resource_type, arrival.route) {
+            ([asked], Some(resource_type), Route::Collection | Route::Resource) if !read => {
+                let parsed = self.parsed.clone();
+                let intent = intent_of(&context, resource_type, arrival.method, id.clone(), parsed);
+                Some((intent, asked.clone()))
             }
             _ => None,
         };
+        let scim_type = parsed.as_ref().and_then(|answer| answer.get("scimType")?.as_str());
+        let scim_type = scim_type.and_then(ScimType::parse);
         let durability = if read { Durability::Appended } else { Durability::Synced };
+        let status = relayed_status(status);
         ingest
             .committer
             .of(arrival.application)
@@ -351,19 +467,11 @@ impl Told {
                     let event = arrival.into_draft(&outcome);
                     return Ok(Decision { events: vec![event], reply: Err(outcome.reply) });
                 }
-                let outcome = match intent {
-                    Some(intent) => {
-                        let forwarded = Forwarded {
-                            context: &context,
-                            upstream: &upstream,
-                            stored_type,
-                            method: arrival.method,
-                            id: id.as_deref(),
-                            intent,
-                            status,
-                            answer: parsed.as_ref(),
-                            is_partial,
-                        };
+                let outcome = match write {
+                    Some((intent, asked)) => {
+                        let (context, asked) = (&context, &asked);
+                        let forwarded =
+                            Forwarded { context, asked, intent, status, meaning, shown, scim_type };
                         derive::outcome(forwarded, view, stamp)?
                     }
                     None if read => {
@@ -376,16 +484,23 @@ impl Told {
                         let reply = Reply::empty(status);
                         Outcome::read(reply, stored_type, number, stamp.seq.checked_sub(1), results)
                     }
-                    None if status >= 400 => {
-                        plain(status, Effect::Rejected, stored_type, Number::NOBODY)
+                    // Of several resources, or of none that is known.
+                    None => {
+                        let effect = match meaning.effect {
+                            Effect::Rejected => Effect::Rejected,
+                            _ => Effect::Unverified,
+                        };
+                        plain(status, effect, stored_type, Number::NOBODY)
                     }
-                    None => plain(status, Effect::Unverified, stored_type, Number::NOBODY),
                 };
                 let effect = outcome.effect.name();
                 let mut event = arrival.into_draft(&outcome);
                 let subject = outcome.number;
                 event.parts.push(Part { subject, content: Content::Answer(answer) });
-                Ok(Decision { events: vec![event], reply: Ok(effect) })
+                let reads_back =
+                    !read && (meaning.reads_back || outcome.effect == Effect::Unverified);
+                let reply = Ok((effect, stamp.seq, reads_back));
+                Ok(Decision { events: vec![event], reply })
             })
             .await
     }
@@ -415,20 +530,15 @@ impl Told {
         let effect = if read { Effect::Rejected } else { effect };
         let error = ScimError::new(status, None, detail);
         let names = match (&self.parsed, arrival.route) {
-            (Ok(Some(body)), Route::Collection) if arrival.method == Method::Post => {
+            (Ok(Some(body)), Route::Collection) if arrival.method == event::Method::Post => {
                 Names::of(arrival.resource_type, body)
             }
             _ => Names::default(),
         };
+        let asked = self.asked.first().filter(|_| self.asked.len() == 1).cloned();
         let (context, id) = (self.context.clone(), self.address.id.clone());
-        let answer = Answer {
-            intent: self.intent,
-            body: None,
-            body_note: None,
-            location: None,
-            answered_after_us: 0,
-        };
-        ingest
+        let answer = no_answer(self.intent);
+        let recorded = ingest
             .committer
             .of(arrival.application)
             .submit(Durability::Synced, move |view, stamp| {
@@ -437,6 +547,12 @@ impl Told {
                 let intent = Intent::Refused { error: error.clone(), id, names };
                 let mut outcome =
                     crate::decide::assume(&context, stored_type, intent, view, stamp)?;
+                if let (Effect::Unknown, Some(asked)) = (effect, &asked) {
+                    // Or by any other name, so that whoever is seen later is known to be them.
+                    let id = asked.id.as_deref();
+                    (outcome.number, outcome.changes) =
+                        crate::decide::whom(&context, asked, id, view)?;
+                }
                 outcome.reply = Reply::error(&error);
                 outcome.error = Some(error);
                 outcome.effect = effect;
@@ -444,9 +560,14 @@ impl Told {
                 let mut event = arrival.into_draft(&outcome);
                 let subject = outcome.number;
                 event.parts.push(Part { subject, content: Content::Answer(answer) });
-                Ok(Decision { events: vec![event], reply: (reply, effect.name()) })
+                Ok(Decision { events: vec![event], reply: (reply, stamp.seq) })
             })
-            .await
+            .await?;
+        let (reply, seq) = recorded;
+        if effect == Effect::Unknown {
+            ingest.read_back(&self.context, self.asked, seq);
+        }
+        Ok((reply, effect.name()))
     }
 }
 
@@ -465,92 +586,24 @@ impl Ingest {
             id.clone_from(raw);
         }
     }
+}
 
-    /// The last event that is recorded by now.
-    pub(crate) fn last_seq(&self) -> Option<Seq> {
-        let watermark = self.committer.store().snapshot().watermark().ok().flatten();
-        watermark.and_then(|(next, _)| next.checked_sub(1))
-    }
+/// What was heard of a request.
+struct Heard {
+    answer: Answer,
+    /// The answer's own.
+    status: u16,
+    parsed: Option<Value>,
+    is_empty: bool,
+    /// As the upstream wrote it.
+    location: Option<String>,
+    /// Whether it shows all attributes of what it shows.
+    is_whole: bool,
+}
 
-    /// Records what was seen, if it says anything new or settles anything. `saw_seq` is the last event
-    /// before the look: what was written since, or is being written, is newer than what was seen, and a
-    /// later look will tell.
-    pub(crate) async fn observe(
-        &self,
-        context: &Context,
-        stored_type: ResourceType,
-        sight: Sight,
-        occasion: (Occasion, Option<event::Origin>),
-        saw_seq: Option<Seq>,
-    ) -> Result<Option<Observed>, CommitError> {
-        let application = context.application;
-        let id = match &sight {
-            Sight::Resource(seen) => Some(seen.id.as_str()),
-            Sight::Gone { id } => Some(id.as_str()),
-            Sight::Nobody { .. } => None,
-        };
-        if self.under_way.is_busy(application, id) {
-            return Ok(None);
-        }
-        let look = Look { saw_seq, creating: self.under_way.is_busy(application, None) };
-        let context = context.clone();
-        let credential = occasion.1.as_ref().map_or(Credential::NONE, |origin| origin.credential);
-        self.committer
-            .of(application)
-            .submit_for(credential, Durability::Appended, move |authority, view, stamp| {
-                if authority.is_err() {
-                    return Ok(Decision { events: vec![], reply: None });
-                }
-                observe(&context, stored_type, sight, occasion, &look, view, stamp)
-            })
-            .await
-    }
-
-    /// Records an unknown outcome for each write that was about to be sent when the recorder ended.
-    ///
-    /// # Errors
-    /// When those cannot be read or recorded.
-    pub async fn settle_intents(&self) -> Result<u64, CommitError> {
-        let open = self
-            .committer
-            .submit(Durability::Appended, |view, _| {
-                Ok(Decision { events: vec![], reply: view.intents()? })
-            })
-            .await?;
-        let count = open.len() as u64;
-        for seq in open {
-            let store = self.committer.store();
-            let bytes = store.event_bytes(seq).ok().flatten().unwrap_or_default();
-            let Ok(intent) = event::codec::decode(seq, &bytes) else {
-                tracing::error!(seq, "an intent cannot be read");
-                continue;
-            };
-            let Fact::Intent(operation) = intent.header.fact else { continue };
-            let target =
-                intent.parts.into_iter().filter(|part| matches!(part.content, Content::Target(_)));
-            let mut parts: Vec<Part> = target.collect();
-            let answer = Answer {
-                intent: Some(seq),
-                body: None,
-                body_note: None,
-                location: None,
-                answered_after_us: 0,
-            };
-            parts.push(Part { subject: operation.number, content: Content::Answer(answer) });
-            let event = Draft {
-                application: intent.header.application,
-                origin: intent.header.origin,
-                fact: Fact::Operation(operation),
-                parts,
-            };
-            self.committer
-                .submit(Durability::Synced, move |_, _| {
-                    Ok(Decision { events: vec![event], reply: () })
-                })
-                .await?;
-        }
-        Ok(count)
-    }
+/// A status that says something of the connection alone is not to be relayed as one of the request.
+fn relayed_status(status: u16) -> u16 {
+    if status < 200 { 502 } else { status }
 }
 
 /// A body without some secrets, when it holds one.

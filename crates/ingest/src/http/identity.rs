@@ -97,6 +97,17 @@ impl Ingest {
         Ok(row.and_then(|row| Context::of(&row, &self.public_url, &self.catalog, self.now())))
     }
 
+    /// The context of an application's number; none where nothing stands behind it.
+    pub(crate) fn context_of_proxied(
+        &self,
+        application: Application,
+    ) -> Result<Option<Context>, ProjectorError> {
+        let snapshot = self.committer.store().snapshot();
+        let row = View::new(&snapshot).application_of(application)?;
+        let row = row.filter(|row| row.upstream.is_some());
+        Ok(row.and_then(|row| Context::of(&row, &self.public_url, &self.catalog, self.now())))
+    }
+
     fn look_up(
         &self,
         slug: &str,

@@ -42,6 +42,7 @@ use crate::http::rate::Rates;
 use crate::list::Missed;
 use crate::numbers;
 use crate::outcome::{self, Outcome, Reply, Written};
+use crate::proxy::read_back::ReadBacks;
 use crate::proxy::under_way::UnderWay;
 use crate::proxy::upstream::Upstreams;
 use crate::record::Arrival;
@@ -63,12 +64,14 @@ pub struct Ingest {
     catalog: Arc<Catalog>,
     cursor_key: CursorKey,
     pub(crate) budget: Budget,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stopping: CancellationToken,
     reception: Reception,
     rates: Rates,
     identities: Identities,
     pub(crate) upstreams: Upstreams,
-    under_way: UnderWay,
+    pub(crate) under_way: UnderWay,
+    pub(crate) read_backs: ReadBacks,
 }
 
 /// What the service provider shares with the rest of the server.
@@ -94,7 +97,7 @@ impl Ingest {
         shared: Shared,
     ) -> Ingest {
         let Shared { budget, tasks, stopping } = shared;
-        let reception = Reception::new(budget.clone(), stopping);
+        let reception = Reception::new(budget.clone(), stopping.clone());
         let upstreams = Upstreams::new(secrets, committer.clone());
         catalog.secrets().attribute_names().for_each(|name| committer.gate().add_name(name));
         Ingest {
@@ -104,12 +107,20 @@ impl Ingest {
             cursor_key,
             budget,
             tasks,
+            stopping,
             reception,
             rates: Rates::default(),
             identities: Identities::default(),
             upstreams,
             under_way: UnderWay::default(),
+            read_backs: ReadBacks::new(vec![]),
         }
+    }
+
+    /// The same, which reads back what the answer of an upstream leaves in doubt: after each of these,
+    /// ascending, from the answer on.
+    pub fn reading_back(self, after: Vec<Duration>) -> Ingest {
+        Ingest { read_backs: ReadBacks::new(after), ..self }
     }
 }
 
@@ -125,10 +136,29 @@ pub fn router(ingest: Arc<Ingest>) -> Router {
 /// The request runs in a task of its own: a client that hangs up must not take the record with it.
 async fn handle(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
     let served = Arc::clone(&ingest);
-    let task = ingest.tasks.spawn(async move { served.serve(request).await });
+    // A stream that the client resets ends this future; of a connection the listener knows.
+    let gone = CancellationToken::new();
+    let _going = gone.clone().drop_guard();
+    let client = Client { gone, has_left: request.extensions().get::<HasLeft>().cloned() };
+    let task = ingest.tasks.spawn(async move { served.serve(request, &client).await });
     match task.await {
         Ok(response) => response,
         Err(_panicked) => to_response(Reply::error(&defect()), None, "", Method::Get),
+    }
+}
+
+/// Whether the client of a connection has left. The listener puts it into the request's extensions.
+type HasLeft = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Whoever waits for the answer to a request.
+struct Client {
+    gone: CancellationToken,
+    has_left: Option<HasLeft>,
+}
+
+impl Client {
+    fn has_left(&self) -> bool {
+        self.gone.is_cancelled() || self.has_left.as_ref().is_some_and(|has_left| has_left())
     }
 }
 
@@ -169,7 +199,7 @@ fn owner(parts: &axum::http::request::Parts) -> Owner {
 }
 
 impl Ingest {
-    async fn serve(self: Arc<Self>, request: Request) -> Response {
+    async fn serve(self: Arc<Self>, request: Request, client: &Client) -> Response {
         let watch = Stopwatch::start();
         let (parts, body) = request.into_parts();
         let registry = self.catalog.registry();
@@ -186,7 +216,9 @@ impl Ingest {
         let (reply, effect) = match understood {
             Understood::One(asked) => self.record(arrival, asked).await,
             Understood::Bulk(bulk) => (bulk::carry_out(&self, &arrival, *bulk).await, "bulk"),
-            Understood::Forward(forward) => forward::carry_out(&self, arrival, *forward).await,
+            Understood::Forward(forward) => {
+                forward::carry_out(&self, arrival, *forward, client).await
+            }
             Understood::Counted(reply) => (reply, "counted"),
         };
         let recorded_after = watch.elapsed();

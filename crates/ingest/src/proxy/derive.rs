@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use event::{Effect, Flag, FlagKind, Method, Number, ResourceType, UpstreamSet};
+use event::{Effect, Flag, FlagKind, Number, ResourceType, UpstreamSet};
 use projector::{ProjectorError, Stamp, View};
 use scim::{ScimError, ScimType, Settings, ShownResource};
 use serde_json::Value;
@@ -11,6 +11,8 @@ use serde_json::Value;
 use crate::context::Context;
 use crate::decide::{self, Intent, Seen};
 use crate::outcome::{Outcome, Reply};
+use crate::proxy::asked::Asked;
+use crate::proxy::effect::{Meaning, Shown, State};
 
 /// A longer id is not told from others: ids become part of keys.
 const ID_BYTES_MAX: usize = 1 << 10;
@@ -18,19 +20,15 @@ const ID_BYTES_MAX: usize = 1 << 10;
 /// A forwarded write and its answer.
 pub(crate) struct Forwarded<'a> {
     pub context: &'a Context,
-    pub upstream: &'a UpstreamSet,
-    pub stored_type: ResourceType,
-    pub method: Method,
-    /// The id of the address.
-    pub id: Option<&'a str>,
+    pub asked: &'a Asked,
     /// What the request asks for, as if it were to be carried out here.
     pub intent: Intent,
-    /// The answer's status.
+    /// The status that the client gets.
     pub status: u16,
-    /// The answer's body, if it is JSON.
-    pub answer: Option<&'a Value>,
-    /// Whether the answer shows only some attributes.
-    pub is_partial: bool,
+    pub meaning: Meaning,
+    pub shown: Shown,
+    /// The error's kind in the answer.
+    pub scim_type: Option<ScimType>,
 }
 
 /// What the write did to the upstream's state, as far as that can be told.
@@ -39,49 +37,48 @@ pub(crate) fn outcome(
     view: &View<'_>,
     stamp: Stamp,
 ) -> Result<Outcome, ProjectorError> {
-    let Forwarded { context, upstream, stored_type, method, status, .. } = forwarded;
-    let number = match forwarded.id {
-        Some(id) => view.number_of_id(context.application, stored_type, id)?,
-        None => None,
-    };
-    let plain = |effect: Effect| {
+    let Forwarded { context, asked, intent, status, meaning, shown, scim_type } = forwarded;
+    let stored_type = asked.stored_type;
+    let plain = |effect: Effect, number: Number| {
         let error = ScimError::new(status, None, "");
-        let mut outcome = Outcome::refused(error, stored_type, number.unwrap_or(Number::NOBODY));
+        let mut outcome = Outcome::refused(error, stored_type, number);
         outcome.reply = Reply::empty(status);
         outcome.effect = effect;
         outcome.error = None;
         outcome
     };
-    if status >= 400 {
-        let scim_type = forwarded.answer.and_then(|answer| answer.get("scimType")?.as_str());
-        let scim_type = scim_type.and_then(ScimType::parse);
+    if meaning.effect == Effect::Rejected {
         // The upstream's own words may quote values; they stand in the stored answer.
         let detail = "the application refused it; its words are in the answer";
         let error = ScimError::new(status, scim_type, detail);
-        let mut outcome =
-            decide::refused(context, stored_type, &forwarded.intent, error, view, stamp)?;
+        let mut outcome = decide::refused(context, stored_type, &intent, error, view, stamp)?;
         outcome.reply = Reply::empty(status);
         return Ok(outcome);
     }
-    let seen = match forwarded.answer {
-        Some(answer) if method != Method::Delete => {
-            seen(context, upstream, stored_type, answer, !forwarded.is_partial)
-        }
-        Some(_) | None => None,
+    let made = match &shown {
+        Shown::Id(id) => Some(id.clone()),
+        Shown::Resource(seen) => Some(seen.id.clone()),
+        Shown::Nothing | Shown::Other => None,
     };
-    let mut outcome = match seen {
-        Some(seen) => decide::take_over(context, stored_type, seen, view, stamp)?,
-        // Who was created without a word of it is known when somebody reads it.
-        None if method == Method::Post => plain(Effect::Unverified),
-        None => {
-            let assumed = decide::assume(context, stored_type, forwarded.intent, view, stamp)?;
-            match assumed.effect {
-                Effect::Applied if method == Method::Delete => assumed,
-                Effect::Applied => Outcome { effect: Effect::Unverified, ..assumed },
-                Effect::NoOp => assumed,
-                // We did not know of it, or read the request otherwise than the application did.
-                _ => plain(Effect::Unverified),
-            }
+    let decided = match (meaning.state, shown) {
+        (State::Shown, Shown::Resource(seen)) => {
+            Some(decide::take_over(context, stored_type, *seen, view, stamp)?)
+        }
+        (State::Assumed, _) => Some(decide::assume(context, stored_type, intent, view, stamp)?),
+        (State::Shown | State::Kept, _) => None,
+    };
+    let is_certain = meaning.effect == Effect::Applied;
+    let mut outcome = match decided {
+        Some(decided) if matches!(decided.effect, Effect::Applied | Effect::NoOp) => {
+            let effect = if is_certain { decided.effect } else { meaning.effect };
+            Outcome { effect, ..decided }
+        }
+        // Nothing is assumed; or we did not know of it, or read the request otherwise than the
+        // application did.
+        Some(_) | None => {
+            let id = asked.id.as_deref().or(made.as_deref());
+            let (number, mentions) = decide::whom(context, asked, id, view)?;
+            Outcome { changes: mentions, ..plain(meaning.effect, number) }
         }
     };
     outcome.reply = Reply::empty(status);

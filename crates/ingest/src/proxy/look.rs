@@ -16,6 +16,7 @@ use crate::http::Ingest;
 use crate::proxy::derive;
 use crate::proxy::observe::{Observed, Sight};
 use crate::proxy::pages::{PAGE, Page, Pages};
+use crate::proxy::probe::{Probe, Said};
 use crate::proxy::upstream::Broken;
 
 /// More problems are not named.
@@ -149,6 +150,7 @@ impl Ingest {
         let looked = Looked::default();
         let ingest = self;
         let mut look = Look { ingest, context, upstream, occasion, accept_shrink, origin, looked };
+        let began = look.ingest.last_seq();
         let result = look.everything().await;
         let extent = match &result {
             Ok(()) if look.looked.problems.is_empty() => Extent::Whole,
@@ -164,12 +166,27 @@ impl Ingest {
                 | LookError::NoUpstream,
             ) => return result.map(|()| look.looked),
         };
+        if extent == Extent::Whole {
+            look.settle(began).await?;
+        }
         look.record(extent).await?;
         result.map(|()| look.looked)
     }
 }
 
 impl Look<'_> {
+    /// Settles what is still in doubt once everything was listed.
+    async fn settle(&self, began: Option<Seq>) -> Result<(), CommitError> {
+        let context = &self.context;
+        let is_listed = |stored: &ResourceType| {
+            let resource_type = context.resource_type(*stored);
+            resource_type.is_some_and(|one| self.looked.seen.contains_key(&one.name))
+        };
+        let listed = context.stored_types().filter(is_listed).collect();
+        let occasion = (self.occasion, self.origin.clone());
+        self.ingest.settle_rest(context, listed, occasion, began).await
+    }
+
     async fn everything(&mut self) -> Result<(), LookError> {
         let mut types: Vec<_> = self.context.stored_types().collect();
         // Members are known before the groups that they are in.
@@ -300,26 +317,23 @@ impl Look<'_> {
         }
         let (mut unlisted, mut untold) = (0_u64, 0_u64);
         for (id, since) in unseen {
+            self.check_authority()?;
             let saw_seq = self.ingest.last_seq();
-            let path = format!("{}/{}", listed.endpoint, encoded(&id));
-            let (status, read) = self.get(&path).await?;
-            let shown = read.ok().flatten().filter(|_| status == 200);
-            let shown = shown.and_then(|one| {
-                derive::seen(&self.context, &self.upstream, listed.resource_type, &one, true)
-            });
             let (stored_type, name) = (listed.resource_type, &listed.name);
-            match shown {
-                Some(seen) if seen.id == id => {
+            let (ingest, context) = (self.ingest, &self.context);
+            let probe = Probe { ingest, context, upstream: &self.upstream, stored_type };
+            match probe.by_id(&id).await {
+                Said::There(seen) => {
                     // What came while the pages were read need not be on any.
                     unlisted += u64::from(Some(since) <= listed.since);
-                    let sight = Sight::Resource(Box::new(seen));
+                    let sight = Sight::Resource(seen);
                     self.observe(stored_type, name, id, sight, saw_seq).await?;
                 }
-                _ if status == 404 => {
+                Said::NotThere => {
                     let sight = Sight::Gone { id: id.clone() };
                     self.observe(stored_type, name, id, sight, saw_seq).await?;
                 }
-                _ => untold += 1,
+                Said::Nothing | Said::Later(_) => untold += 1,
             }
         }
         if unlisted > 0 {
@@ -418,7 +432,8 @@ impl Look<'_> {
     ) -> Result<(), LookError> {
         let occasion = (self.occasion, Some(self.origin.clone()));
         let ingest = self.ingest;
-        let observed = ingest.observe(&self.context, stored_type, sight, occasion, saw_seq).await?;
+        let observed =
+            ingest.observe(&self.context, stored_type, sight, occasion, saw_seq, true).await?;
         let Some(observed) = observed else { return Ok(()) };
         self.looked.recorded += 1;
         for difference in self.differences(name, &id, &observed)? {
@@ -448,7 +463,7 @@ impl Look<'_> {
         for part in own {
             let Content::Changes(changes) = &part.content else { continue };
             match changes.lifecycle {
-                Some(Lifecycle::Created(_)) => {
+                Some(Lifecycle::Created(_) | Lifecycle::Restored) => {
                     push("", Value::Null, "there".into());
                     continue;
                 }
@@ -479,8 +494,4 @@ impl Look<'_> {
         }
         Ok(found)
     }
-}
-
-fn encoded(id: &str) -> String {
-    crate::cuts::percent_encode(id)
 }

@@ -1,15 +1,21 @@
 //! What is seen of the upstream's state becomes observations: events that set the state from their own
-//! time on, and settle what was not known before.
+//! time on, and settle what was in doubt before.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use event::{
-    Action, Attribute, Content, Effect, Fact, Number, Observation, Occasion, Origin, Part,
-    ResourceType, Seq, Verdict,
+    Action, Attribute, Content, Credential, Effect, Fact, Lifecycle, Number, Observation, Occasion,
+    Origin, Part, ResourceType, Seq, Verdict,
 };
-use projector::{Decision, Draft, ProjectorError, Stamp, View, folded};
+use projector::{
+    CommitError, Decision, Doubt, Draft, Durability, ProjectorError, Stamp, View, folded,
+};
 
 use crate::context::Context;
 use crate::decide::{self, Intent, Seen};
+use crate::http::Ingest;
 use crate::outcome::Outcome;
+use crate::proxy::asked::Asked;
 
 /// Something that was seen.
 pub(crate) enum Sight {
@@ -21,12 +27,36 @@ pub(crate) enum Sight {
     Nobody { attribute: Attribute, value: String },
 }
 
-/// When it was seen.
+impl Sight {
+    /// By what whoever was seen, or was not, may have been mentioned.
+    pub(crate) fn names(&self) -> Vec<(Attribute, String)> {
+        match self {
+            Sight::Gone { id } => vec![(Attribute::Id, id.clone())],
+            Sight::Nobody { attribute, value } => vec![(*attribute, value.clone())],
+            Sight::Resource(seen) => {
+                let name = |attribute: Attribute| {
+                    let value = seen.resource.attributes.get(attribute.name())?.as_str()?;
+                    Some((attribute, value.to_owned()))
+                };
+                let names = [Attribute::UserName, Attribute::ExternalId, Attribute::DisplayName];
+                let names = names.into_iter().filter_map(name);
+                std::iter::once((Attribute::Id, seen.id.clone())).chain(names).collect()
+            }
+        }
+    }
+}
+
+/// How it was seen.
 pub(crate) struct Look {
-    /// The last event before.
+    /// The last event before. What is newer was not seen.
     pub saw_seq: Option<Seq>,
     /// Whether a creation is under way, which may be what was seen.
     pub creating: bool,
+    /// Whether it may say that a write did not happen. Replicas lag, so an early look may not.
+    pub may_contradict: bool,
+    /// Of the changes in doubt whose request is on record, whether what was seen is as they wanted; none
+    /// where that cannot be told.
+    pub fulfilled: BTreeMap<Seq, Option<bool>>,
 }
 
 /// What an observation brought.
@@ -35,6 +65,26 @@ pub(crate) struct Observed {
     pub number: Number,
     /// What of it was new to us.
     pub parts: Vec<Part>,
+}
+
+/// The numbers under which whoever is called so was mentioned, and has no resource.
+pub(crate) fn mentioned(
+    context: &Context,
+    stored_type: ResourceType,
+    names: &[(Attribute, String)],
+    view: &View<'_>,
+) -> Result<BTreeSet<Number>, ProjectorError> {
+    let mut numbers = BTreeSet::new();
+    for (attribute, value) in names {
+        let folded = folded(*attribute, value);
+        let number = view.mention(context.application, stored_type, *attribute, &folded)?;
+        if let Some(number) = number
+            && !view.was_resource(context.application, number)?
+        {
+            numbers.insert(number);
+        }
+    }
+    Ok(numbers)
 }
 
 /// Decides an observation. What says nothing new and settles nothing leaves no event.
@@ -48,60 +98,73 @@ pub(crate) fn observe(
     stamp: Stamp,
 ) -> Result<Decision<Option<Observed>>, ProjectorError> {
     let application = context.application;
-    let is_gone = matches!(sight, Sight::Gone { .. });
+    let mentioned = mentioned(context, stored_type, &sight.names(), view)?;
+    let what = What::of(&sight);
     let outcome = match sight {
         Sight::Resource(seen) => decide::take_over(context, stored_type, *seen, view, stamp)?,
         Sight::Gone { id } => {
+            let number = view.number_of_id(application, stored_type, &id)?;
             let intent = Intent::Delete { id };
-            decide::assume(context, stored_type, intent, view, stamp)?
+            let gone = decide::assume(context, stored_type, intent, view, stamp)?;
+            match gone.effect {
+                Effect::Applied => gone,
+                // It was on record as gone, or was never a resource.
+                _ => nothing(stored_type, number.or(mentioned.first().copied())),
+            }
         }
-        Sight::Nobody { attribute, value } => {
-            let folded = folded(attribute, &value);
-            let number = view.mention(application, stored_type, attribute, &folded)?;
-            nothing(stored_type, number.unwrap_or(Number::NOBODY))
-        }
+        Sight::Nobody { .. } => nothing(stored_type, mentioned.first().copied()),
     };
     let nothing = Decision { events: vec![], reply: None };
     let changed = match outcome.effect {
         Effect::Applied => true,
         Effect::NoOp => false,
-        // Gone, and we never knew of it; or it cannot be kept.
+        // It cannot be kept.
         _ => return Ok(nothing),
     };
+    if outcome.number == Number::NOBODY {
+        return Ok(nothing);
+    }
     let written = view.version(application, outcome.number, View::NOW)?;
-    let is_stale = match written {
+    let is_stale = match &written {
         Some(version) => Some(version.seq) > look.saw_seq,
         None => look.creating,
     };
     if is_stale {
         return Ok(nothing);
     }
-    let unsettled = view.unsettled(application, outcome.number)?;
-    if !changed && unsettled.is_empty() {
+    let mut doubts = view.unsettled(application, outcome.number)?;
+    for number in mentioned.into_iter().filter(|number| *number != outcome.number) {
+        doubts.append(&mut view.unsettled(application, number)?);
+    }
+    doubts.retain(|doubt| Some(doubt.seq) <= look.saw_seq);
+    let judging = Judging {
+        view,
+        look,
+        what,
+        outcome: &outcome,
+        changed,
+        written_seq: written.map(|one| one.seq),
+    };
+    let mut verdicts = BTreeMap::<Seq, Verdict>::new();
+    for doubt in &doubts {
+        if let Some(verdict) = judging.verdict(doubt)? {
+            verdicts.insert(doubt.seq, verdict);
+        }
+    }
+    let confirms = verdicts.values().any(|verdict| *verdict == Verdict::Confirmed);
+    let contradicts = verdicts.values().any(|verdict| *verdict == Verdict::Contradicted);
+    let is_early = !look.may_contradict && (contradicts || !confirms);
+    if is_early || (!changed && verdicts.is_empty()) {
         return Ok(nothing);
     }
-    let verdict = match unsettled.last() {
-        None => Verdict::None,
-        Some((seq, effect)) => {
-            let summary = view.operation(*seq)?;
-            let deletes = summary.is_some_and(|summary| summary.action == Action::Delete);
-            let happened = match effect {
-                // What was not known to have happened shows, or does not.
-                Effect::Unknown if deletes => is_gone,
-                Effect::Unknown => changed && !is_gone,
-                // What was taken to have happened is as we took it, or is not.
-                _ => !changed,
-            };
-            if happened { Verdict::Confirmed } else { Verdict::Contradicted }
-        }
-    };
-    let seen = Observation {
-        resource_type: stored_type,
-        number: outcome.number,
-        touches: outcome.touches,
-        occasion,
-        settles: unsettled.into_iter().map(|(seq, _)| seq).collect(),
-        verdict,
+    let is_believed = |doubt: &Doubt| doubt.effect != Effect::Unknown;
+    let refuted = doubts.iter().any(|doubt| {
+        is_believed(doubt) && verdicts.get(&doubt.seq) == Some(&Verdict::Contradicted)
+    });
+    // One event for each verdict; the changes go with those that they come from.
+    let order = match refuted {
+        true => [Verdict::Contradicted, Verdict::Confirmed, Verdict::None],
+        false => [Verdict::Confirmed, Verdict::Contradicted, Verdict::None],
     };
     let mut parts = outcome.changes;
     let observed = Observed { number: outcome.number, parts: parts.clone() };
@@ -109,12 +172,189 @@ pub(crate) fn observe(
         let content = Content::Flags(outcome.flags);
         parts.push(Part { subject: outcome.number, content });
     }
-    let event = Draft { application, origin, fact: Fact::Observation(seen), parts };
-    Ok(Decision { events: vec![event], reply: Some(observed) })
+    let mut touches = outcome.touches;
+    let mut events = vec![];
+    for verdict in order {
+        let of = verdicts.iter().filter(|(_, one)| **one == verdict);
+        let settles: Vec<Seq> = of.map(|(seq, _)| *seq).collect();
+        if !settles.is_empty() {
+            let parts = std::mem::take(&mut parts);
+            let touches = std::mem::take(&mut touches);
+            events.push((settles, verdict, touches, parts));
+        }
+    }
+    if events.is_empty() {
+        events.push((vec![], Verdict::None, touches, parts));
+    }
+    let events = events.into_iter().map(|(settles, verdict, touches, parts)| {
+        let number = outcome.number;
+        let resource_type = stored_type;
+        let seen = Observation { resource_type, number, touches, occasion, settles, verdict };
+        Draft { application, origin: origin.clone(), fact: Fact::Observation(seen), parts }
+    });
+    Ok(Decision { events: events.collect(), reply: Some(observed) })
 }
 
-fn nothing(stored_type: ResourceType, number: Number) -> Outcome {
+impl Ingest {
+    /// The last event that is recorded by now.
+    pub(crate) fn last_seq(&self) -> Option<Seq> {
+        let watermark = self.committer.store().snapshot().watermark().ok().flatten();
+        watermark.and_then(|(next, _)| next.checked_sub(1))
+    }
+
+    /// Records what was seen, if it says anything new or settles anything. `saw_seq` is the last event
+    /// before the look: what was written since, or is being written, is newer than what was seen, and a
+    /// later look will tell.
+    pub(crate) async fn observe(
+        &self,
+        context: &Context,
+        stored_type: ResourceType,
+        sight: Sight,
+        occasion: (Occasion, Option<Origin>),
+        saw_seq: Option<Seq>,
+        may_contradict: bool,
+    ) -> Result<Option<Observed>, CommitError> {
+        let application = context.application;
+        let id = match &sight {
+            Sight::Resource(seen) => Some(seen.id.as_str()),
+            Sight::Gone { id } => Some(id.as_str()),
+            Sight::Nobody { .. } => None,
+        };
+        if id.is_some_and(|id| self.under_way.is_busy(application, id)) {
+            return Ok(None);
+        }
+        let names = sight.names();
+        // A read-back looks for somebody in particular; of whoever else shows up nobody knows who made
+        // them.
+        let names = Some(names.as_slice()).filter(|_| occasion.0 == Occasion::ReadBack);
+        let creating = self.under_way.is_creating(application, names);
+        let fulfilled = self.fulfilled(context, stored_type, &sight).unwrap_or_default();
+        let look = Look { saw_seq, creating, may_contradict, fulfilled };
+        let context = context.clone();
+        let credential = occasion.1.as_ref().map_or(Credential::NONE, |origin| origin.credential);
+        self.committer
+            .of(application)
+            .submit_for(credential, Durability::Appended, move |authority, view, stamp| {
+                if authority.is_err() {
+                    return Ok(Decision { events: vec![], reply: None });
+                }
+                observe(&context, stored_type, sight, occasion, &look, view, stamp)
+            })
+            .await
+    }
+
+    /// Of the changes in doubt of a resource whether it is as they wanted, where that can be told.
+    fn fulfilled(
+        &self,
+        context: &Context,
+        stored_type: ResourceType,
+        sight: &Sight,
+    ) -> Result<BTreeMap<Seq, Option<bool>>, ProjectorError> {
+        let mut fulfilled = BTreeMap::new();
+        let Sight::Resource(seen) = sight else { return Ok(fulfilled) };
+        let store = self.committer.store();
+        let snapshot = store.snapshot();
+        let view = View::new(&snapshot);
+        let number = view.number_of_id(context.application, stored_type, &seen.id)?;
+        let mut numbers = mentioned(context, stored_type, &sight.names(), &view)?;
+        numbers.extend(number);
+        for number in numbers {
+            for doubt in view.unsettled(context.application, number)? {
+                if let Some(asked) = Asked::recorded_with_body(context, store, doubt.seq) {
+                    fulfilled.insert(doubt.seq, asked.is_fulfilled_by(context, seen));
+                }
+            }
+        }
+        Ok(fulfilled)
+    }
+}
+
+/// What was seen, without its values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// A resource; whole or in part.
+    There {
+        is_whole: bool,
+    },
+    Gone,
+    Nobody,
+}
+
+impl What {
+    fn of(sight: &Sight) -> What {
+        match sight {
+            Sight::Resource(seen) => What::There { is_whole: seen.is_whole },
+            Sight::Gone { .. } => What::Gone,
+            Sight::Nobody { .. } => What::Nobody,
+        }
+    }
+}
+
+/// All that tells whether a write in doubt happened.
+struct Judging<'a> {
+    view: &'a View<'a>,
+    look: &'a Look,
+    what: What,
+    outcome: &'a Outcome,
+    changed: bool,
+    /// When the resource was last written before.
+    written_seq: Option<Seq>,
+}
+
+impl Judging<'_> {
+    /// Whether a write in doubt happened; none when that cannot be told.
+    fn verdict(&self, doubt: &Doubt) -> Result<Option<Verdict>, ProjectorError> {
+        let action = self.view.operation(doubt.seq)?.map(|summary| summary.action);
+        let happened = match action {
+            Some(Action::Delete) => match self.what {
+                What::Gone => Some(true),
+                What::There { .. } => Some(false),
+                What::Nobody => None,
+            },
+            Some(Action::Create) => self.was_created(doubt),
+            Some(Action::Update | Action::Disable) => match self.what {
+                // Something later ended it, and what it was like before nobody can say.
+                What::Gone if !self.changed && self.written_seq > Some(doubt.seq) => {
+                    return Ok(Some(Verdict::None));
+                }
+                What::Gone => Some(false),
+                What::There { is_whole } => match self.look.fulfilled.get(&doubt.seq) {
+                    Some(fulfilled) => *fulfilled,
+                    // What was asked for is not on record; what changed must have come from it.
+                    None if !is_whole => None,
+                    None if doubt.effect == Effect::Unknown => Some(self.changed),
+                    None => Some(!self.changed),
+                },
+                What::Nobody => None,
+            },
+            Some(Action::StagedDelete | Action::Other) | None => None,
+        };
+        Ok(happened.map(|happened| match happened {
+            true => Verdict::Confirmed,
+            false => Verdict::Contradicted,
+        }))
+    }
+
+    fn was_created(&self, doubt: &Doubt) -> Option<bool> {
+        let began = self.outcome.changes.iter().any(|part| match &part.content {
+            Content::Changes(changes) => {
+                matches!(changes.lifecycle, Some(Lifecycle::Created(_) | Lifecycle::Restored))
+            }
+            _ => false,
+        });
+        match self.what {
+            // The application answered that it is there, though it was before.
+            What::There { .. } => Some(began || doubt.effect != Effect::Unknown),
+            What::Gone => Some(false),
+            // A resource that was seen is not gone because a lookup does not find it.
+            What::Nobody => self.written_seq.is_none().then_some(false),
+        }
+    }
+}
+
+fn nothing(stored_type: ResourceType, number: Option<Number>) -> Outcome {
     let reply = crate::outcome::Reply::empty(200);
+    let number = number.unwrap_or(Number::NOBODY);
     let mut outcome = Outcome::read(reply, stored_type, number, None, 0);
     outcome.effect = Effect::NoOp;
     outcome

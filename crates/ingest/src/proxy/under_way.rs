@@ -4,49 +4,105 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use event::Application;
+use event::{Application, Attribute};
+use projector::folded;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 /// From so many entries on those that nobody uses are thrown away.
 const ENTRIES_MAX: usize = 1_024;
 
-/// An application and a SCIM id; the empty id stands for all that are being created.
+/// An application and a SCIM id.
 type Key = (Application, String);
+
+/// A creation: of whom, by their names as they are compared; of anybody when there are none.
+type Creation = (Application, Vec<(Attribute, String)>);
 
 /// The writes that were sent on and are not recorded yet.
 #[derive(Default)]
-pub(crate) struct UnderWay(Mutex<HashMap<Key, Arc<AsyncMutex<()>>>>);
+pub(crate) struct UnderWay {
+    writes: Mutex<HashMap<Key, Arc<AsyncMutex<()>>>>,
+    creations: Arc<Mutex<Creations>>,
+}
+
+#[derive(Default)]
+struct Creations {
+    next: u64,
+    all: HashMap<u64, Creation>,
+}
 
 /// A write that is under way as long as this lives.
 pub(crate) struct Write {
-    _counted: Arc<AsyncMutex<()>>,
+    _counted: Option<Arc<AsyncMutex<()>>>,
     _alone: Option<OwnedMutexGuard<()>>,
+    _creation: Option<Begun>,
+}
+
+struct Begun(Arc<Mutex<Creations>>, u64);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let mut creations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        creations.all.remove(&self.1);
+    }
+}
+
+fn compared(names: &[(Attribute, String)]) -> Vec<(Attribute, String)> {
+    let names = names.iter();
+    names.map(|(attribute, value)| (*attribute, folded(*attribute, value))).collect()
 }
 
 impl UnderWay {
-    /// Begins a write. Answers to two writes of one resource could be recorded in another order than the
-    /// upstream carried them out in, so the second waits; creations do not wait for one another.
-    pub(crate) async fn begin(&self, application: Application, id: Option<&str>) -> Write {
-        let key = (application, id.unwrap_or_default().to_owned());
+    /// Begins a write of a resource. Answers to two writes of one could be recorded in another order than
+    /// the upstream carried them out in, so the second waits.
+    pub(crate) async fn begin(&self, application: Application, id: &str) -> Write {
+        let key = (application, id.to_owned());
         let lock = {
-            let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut entries = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
             if entries.len() >= ENTRIES_MAX {
                 entries.retain(|_, lock| Arc::strong_count(lock) > 1);
             }
             Arc::clone(entries.entry(key).or_default())
         };
-        let alone = match id {
-            Some(_) => Some(Arc::clone(&lock).lock_owned().await),
-            None => None,
-        };
-        Write { _counted: lock, _alone: alone }
+        let alone = Some(Arc::clone(&lock).lock_owned().await);
+        Write { _counted: Some(lock), _alone: alone, _creation: None }
     }
 
-    /// Whether a resource is being written, or with no id, whether any is being created.
-    pub(crate) fn is_busy(&self, application: Application, id: Option<&str>) -> bool {
-        let key = (application, id.unwrap_or_default().to_owned());
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Begins the creation of somebody; creations do not wait for one another. With no names it may be
+    /// of anybody.
+    pub(crate) fn begin_creation(
+        &self,
+        application: Application,
+        names: &[(Attribute, String)],
+    ) -> Write {
+        let mut creations = self.creations.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = creations.next;
+        creations.next += 1;
+        creations.all.insert(own, (application, compared(names)));
+        let begun = Begun(Arc::clone(&self.creations), own);
+        Write { _counted: None, _alone: None, _creation: Some(begun) }
+    }
+
+    /// Whether a resource is being written.
+    pub(crate) fn is_busy(&self, application: Application, id: &str) -> bool {
+        let key = (application, id.to_owned());
+        let entries = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
         entries.get(&key).is_some_and(|lock| Arc::strong_count(lock) > 1)
+    }
+
+    /// Whether somebody is being created who may bear one of these names; anybody, without names.
+    pub(crate) fn is_creating(
+        &self,
+        application: Application,
+        names: Option<&[(Attribute, String)]>,
+    ) -> bool {
+        let names = names.map(compared);
+        let creations = self.creations.lock().unwrap_or_else(PoisonError::into_inner);
+        creations.all.values().any(|(of, created)| {
+            let may_be = names.as_ref().is_none_or(|names| {
+                created.is_empty() || created.iter().any(|name| names.contains(name))
+            });
+            *of == application && may_be
+        })
     }
 }
 
@@ -59,20 +115,38 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_write_to_a_resource_at_a_time() {
         let (under_way, app) = (UnderWay::default(), Application(1));
-        let first = under_way.begin(app, Some("a")).await;
-        let creations = (under_way.begin(app, None).await, under_way.begin(app, None).await);
-        let other = under_way.begin(app, Some("b")).await;
-        let elsewhere = under_way.begin(Application(2), Some("a")).await;
-        let second = tokio::time::timeout(Duration::from_secs(1), under_way.begin(app, Some("a")));
+        let first = under_way.begin(app, "a").await;
+        let other = under_way.begin(app, "b").await;
+        let elsewhere = under_way.begin(Application(2), "a").await;
+        let second = tokio::time::timeout(Duration::from_secs(1), under_way.begin(app, "a"));
         assert!(second.await.is_err(), "it waits");
-        assert!(under_way.is_busy(app, Some("a")) && under_way.is_busy(app, None));
-        drop((first, creations));
-        assert!(!under_way.is_busy(app, Some("a")) && !under_way.is_busy(app, None));
-        assert!(under_way.is_busy(app, Some("b")), "that one still is");
-        drop((other, elsewhere, under_way.begin(app, Some("a")).await));
+        assert!(under_way.is_busy(app, "a"));
+        drop(first);
+        assert!(!under_way.is_busy(app, "a"));
+        assert!(under_way.is_busy(app, "b"), "that one still is");
+        drop((other, elsewhere, under_way.begin(app, "a").await));
         for number in 0..3 * ENTRIES_MAX {
-            under_way.begin(app, Some(&number.to_string())).await;
+            under_way.begin(app, &number.to_string()).await;
         }
-        assert!(under_way.0.lock().unwrap().len() <= ENTRIES_MAX);
+        assert!(under_way.writes.lock().unwrap().len() <= ENTRIES_MAX);
+    }
+
+    #[test]
+    fn a_creation_may_be_of_whoever_bears_one_of_its_names() {
+        let (under_way, app) = (UnderWay::default(), Application(1));
+        let mira = [(Attribute::UserName, "Mira".to_owned())];
+        let ole = [(Attribute::UserName, "ole".to_owned())];
+        let both = [(Attribute::ExternalId, "7".to_owned()), mira[0].clone()];
+        let first = under_way.begin_creation(app, &mira);
+        let is_creating = |names: &[(Attribute, String)]| under_way.is_creating(app, Some(names));
+        assert!(is_creating(&[(Attribute::UserName, "MIRA".to_owned())]) && is_creating(&both));
+        assert!(!is_creating(&ole) && under_way.is_creating(app, None));
+        assert!(!under_way.is_creating(Application(2), None));
+        let of_anybody = under_way.begin_creation(app, &[]);
+        assert!(is_creating(&ole) && is_creating(&[]));
+        drop(of_anybody);
+        assert!(!is_creating(&ole) && is_creating(&mira));
+        drop(first);
+        assert!(!is_creating(&mira) && !under_way.is_creating(app, None));
     }
 }

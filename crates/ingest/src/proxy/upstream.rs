@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use axum::http::{Method, Request, StatusCode, Uri};
+use axum::http::{Method, Request, Uri};
 use budget::{Budget, Owner, Share};
 use event::{Stopwatch, UpstreamSet};
 use http_body::Body as _;
@@ -190,7 +190,7 @@ impl Upstreams {
             relayed_headers.append(name, value.clone());
         }
         let (body, unread) = decoded(&mut relayed_headers, body).await?;
-        let (status, headers) = (relayed(status), relayed_headers);
+        let (status, headers) = (status.as_u16(), relayed_headers);
         Ok(Answered { status, headers, body, unread, share, after_us })
     }
 }
@@ -265,11 +265,6 @@ async fn decoded(headers: &mut HeaderMap, body: Bytes) -> Result<(Bytes, Option<
 
 fn too_large() -> String {
     format!("its answer has more than {ANSWER_BYTES_MAX} bytes")
-}
-
-/// A status that says something of the connection alone is not to be relayed as one of the request.
-fn relayed(status: StatusCode) -> u16 {
-    if status.is_informational() { 502 } else { status.as_u16() }
 }
 
 /// Reads an answer. One that turns out to be large waits until there is memory for it and for what is

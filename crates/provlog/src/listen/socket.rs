@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::connection::Connection;
+use crate::peer::{Peer, Stream};
 
 /// So much of what a client does not read the operating system holds of one connection. It says that
 /// there is room again once a third is free, so less than that is no progress.
@@ -16,16 +17,18 @@ const SEND_BYTES_MAX: usize = 128 << 10;
 
 /// The socket of a connection.
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     connection: Arc<Connection>,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, connection: Arc<Connection>) -> Socket {
+    /// With whoever is at its other end.
+    pub(super) fn new(stream: TcpStream, connection: Arc<Connection>) -> (Socket, Peer) {
         // Answers are small and complete; waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
         let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BYTES_MAX);
-        Socket { stream, connection }
+        let (stream, peer) = Stream::new(stream);
+        (Socket { stream, connection }, peer)
     }
 
     fn told(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {

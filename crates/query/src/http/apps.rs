@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -18,16 +19,18 @@ use serde_json::{Map, Value, json};
 use tokio::task::spawn_blocking;
 
 use super::admin::refusal;
-use super::{Ask, Names, read_body};
+use super::{Ask, HasLeft, Names, read_body};
 use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
 use crate::stand::Stand;
 use crate::token::Token;
-use crate::{LookRequest, Query};
+use crate::{LookFailure, LookRequest, Query};
 
 const SLUG_BYTES_MAX: usize = 63;
+/// A look goes on for so long after whoever asked has left.
+const LEFT_AFTER: Duration = Duration::from_secs(1);
 const URL_BYTES_MAX: usize = 2_048;
 /// Of an application that names none.
 const PROFILE: &str = "generic";
@@ -220,6 +223,7 @@ async fn look(
     occasion: Occasion,
 ) -> Result<Json<Value>, Error> {
     let name = slug.clone();
+    let has_left = ask.has_left.clone();
     let asked = ask.admin(move |reading| {
         let accept_shrink = reading.params(&["acceptShrink"])?.flag("acceptShrink")?;
         reading.caller.application(&reading.record.view, &name)?;
@@ -229,7 +233,13 @@ async fn look(
     query.committer.check()?;
     let origin = admin.origin().clone();
     let request = LookRequest { slug: slug.clone(), origin, occasion, accept_shrink };
-    let looked = (query.look)(request).await;
+    // What was seen until its asker left is recorded.
+    let looked = tokio::select! {
+        looked = (query.look)(request) => looked,
+        () = left(has_left) => {
+            Err(LookFailure::Request("nobody waits for the answer any more".to_owned()))
+        }
+    };
     // Whatever came of it is for somebody who may still ask.
     let decide = move |_, _: &View<'_>, _| {
         Ok(Decision { events: vec![], reply: looked.map_err(Error::of_look) })
@@ -238,6 +248,14 @@ async fn look(
     answer["application"] = slug.into();
     answer["generatedAt"] = query.committer.now().to_string().into();
     Ok(Json(answer))
+}
+
+/// Ends once whoever asked has left.
+async fn left(has_left: Option<HasLeft>) {
+    let Some(has_left) = has_left else { return std::future::pending().await };
+    while !has_left() {
+        tokio::time::sleep(LEFT_AFTER).await;
+    }
 }
 
 /// The profile and the settings' text of a new application that can be as it is asked for.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use event::{ResourceType, Seq};
+use event::{ResourceType, Seq, Verdict};
 use serde_json::{Map, Value};
 
 use super::{Ask, Names, Reading, resource};
@@ -12,7 +12,7 @@ use crate::blame::{Cause, What, memberships, values};
 use crate::coverage::Coverage;
 use crate::cursor::List;
 use crate::error::Error;
-use crate::operation::Operations;
+use crate::operation::{Operations, verdict_name};
 use crate::person::group_columns;
 use crate::shown::json_value;
 use crate::stand::Stand;
@@ -58,9 +58,19 @@ fn blame(
     let (page, next) = stand.part_of(&causes, List::Blame);
     // One event gives a user most of its values.
     let seqs: BTreeSet<Seq> = page.iter().map(|cause| cause.seq).collect();
-    let operations = Operations::new(record)?.rows(seqs.iter().copied())?;
-    let operations: BTreeMap<Seq, Value> = seqs.into_iter().zip(operations).collect();
+    let read = Operations::new(record)?;
+    let operations = read.rows(seqs.iter().copied())?;
+    let mut operations: BTreeMap<Seq, Value> = seqs.into_iter().zip(operations).collect();
+    // What a look found of a request whose outcome was in doubt, that request did.
+    let behind: BTreeMap<Seq, Seq> = operations
+        .iter()
+        .filter(|(_, row)| row["verdict"] == verdict_name(Verdict::Confirmed))
+        .filter_map(|(seq, row)| Some((*seq, row["settles"].as_array()?.last()?.as_u64()?)))
+        .collect();
+    let requests = read.rows(behind.values().copied())?;
+    operations.extend(behind.values().copied().zip(requests));
     let rows = page.iter().map(|Cause { what, seq }| {
+        let seq = behind.get(seq).unwrap_or(seq);
         let (old, new) = match what {
             What::Value(change) => (
                 json_value(change.old.as_deref(), "a changed value")?,

@@ -135,7 +135,12 @@ struct Ask {
     /// Set for a page of an export, which is recorded as a whole.
     of_export: Option<OfExport>,
     uri: Uri,
+    /// Whether whoever asked has left, where the listener knows it.
+    has_left: Option<HasLeft>,
 }
+
+/// What the listener puts into the request's extensions.
+type HasLeft = Arc<dyn Fn() -> bool + Send + Sync>;
 
 impl FromRequestParts<Arc<Query>> for Ask {
     type Rejection = Error;
@@ -145,7 +150,9 @@ impl FromRequestParts<Arc<Query>> for Ask {
         let route = parts.extensions.get::<MatchedPath>();
         let route = route.map(|route| route.as_str().to_owned()).unwrap_or_default();
         let of_export = parts.extensions.get::<OfExport>().copied();
-        Ok(Ask { query, sender: Sender::of(parts), route, of_export, uri: parts.uri.clone() })
+        let has_left = parts.extensions.get::<HasLeft>().cloned();
+        let (sender, uri) = (Sender::of(parts), parts.uri.clone());
+        Ok(Ask { query, sender, route, of_export, uri, has_left })
     }
 }
 

@@ -76,7 +76,7 @@ pub fn drifted(
         if let Fact::Observation(seen) = event(store, seq)?.header.fact
             && match seen.occasion {
                 Occasion::Baseline => false,
-                Occasion::Read => seen.verdict != Verdict::Confirmed,
+                Occasion::Read | Occasion::ReadBack => seen.verdict != Verdict::Confirmed,
                 Occasion::Drift => true,
             }
         {

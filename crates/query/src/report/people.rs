@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use event::{Application, Number, ResourceType, Seq};
+use event::{Application, Number, ResourceType, Seq, Verdict};
 use projector::{ProjectorError, Version, View};
 use store::key::Set;
 
@@ -16,8 +16,25 @@ pub fn joiners(
     seqs: Range<Seq>,
 ) -> Result<Vec<(Number, Seq)>, ProjectorError> {
     let existing = Set::Existing(ResourceType::USER);
-    let changes = view.set_changes(application, existing, seqs)?.into_iter();
-    Ok(changes.filter(|change| change.joined).map(|change| (change.member, change.seq)).collect())
+    let mut joiners = vec![];
+    for change in view.set_changes(application, existing, seqs)? {
+        let is_new = || {
+            // An account that was only taken to be gone did not come.
+            let version = view.version(application, change.member, change.seq)?;
+            let created = version.map(|version| version.created_seq);
+            Ok::<_, ProjectorError>(created == Some(change.seq))
+        };
+        if change.joined && is_new()? {
+            joiners.push((change.member, change.seq));
+        }
+    }
+    Ok(joiners)
+}
+
+/// Whether a deletion was acknowledged, and a later look found the account there.
+fn was_refuted(view: &View<'_>, seq: Seq) -> Result<bool, ProjectorError> {
+    let settled = view.settled(seq)?;
+    Ok(settled.is_some_and(|(_, verdict)| verdict == Verdict::Contradicted))
 }
 
 /// How an account ended, or was switched off.
@@ -45,6 +62,7 @@ pub fn leavers(
             if change.joined {
                 continue;
             }
+            let deleted = deleted && !was_refuted(view, change.seq)?;
             let ending = Ending { number: change.member, seq: change.seq, deleted };
             let first = endings.entry(change.member).or_insert(ending);
             // Who is deleted while active leaves both sets with one event, and was deleted.
@@ -90,6 +108,7 @@ pub fn active_stays(
         match (was_active, is_active) {
             (false, true) => stays.push(ActiveStay { start: seq, end: None, deleted: false }),
             (true, false) => {
+                let deleted = deleted && !was_refuted(view, seq)?;
                 if let Some(last) = stays.last_mut() {
                     (last.end, last.deleted) = (Some(seq), deleted);
                 }

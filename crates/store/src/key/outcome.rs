@@ -2,7 +2,7 @@
 
 use event::{Application, Number, Seq};
 
-use super::{INTENT, Key, KeyRange, LISTING, SETTLED, UNSETTLED};
+use super::{DOUBT, INTENT, Key, KeyRange, LISTING, SETTLED, UNSETTLED};
 
 /// A request that was about to be sent on, and whose outcome is not recorded yet.
 pub fn intent(seq: Seq) -> Vec<u8> {
@@ -14,7 +14,7 @@ pub fn intents() -> KeyRange {
     KeyRange::prefix(vec![INTENT])
 }
 
-/// An operation on a resource or person whose outcome is not known, or not confirmed.
+/// An operation on a resource or person whose outcome is in doubt and not settled yet.
 pub fn unsettled(application: Application, number: Number, seq: Seq) -> Vec<u8> {
     Key::new(UNSETTLED).app(application).u32(number.0).u64(seq).0
 }
@@ -39,7 +39,18 @@ pub fn listings(application: Application) -> KeyRange {
     KeyRange::prefix(Key::new(LISTING).app(application).0)
 }
 
-/// What a later look said of an operation.
-pub fn settled(seq: Seq) -> Vec<u8> {
-    Key::new(SETTLED).u64(seq).0
+/// An operation whose outcome was in doubt, and how that was settled.
+pub fn doubt(seq: Seq) -> Vec<u8> {
+    Key::new(DOUBT).u64(seq).0
+}
+
+/// An operation that the observation at `by` settled.
+pub fn settled(application: Application, by: Seq, seq: Seq) -> Vec<u8> {
+    Key::new(SETTLED).app(application).u64(by).u64(seq).0
+}
+
+/// All of those that observations from `by` on settled.
+pub fn settled_since(application: Application, by: Seq) -> KeyRange {
+    let from = Key::new(SETTLED).app(application).u64(by).0;
+    KeyRange { from, ..KeyRange::prefix(Key::new(SETTLED).app(application).0) }
 }

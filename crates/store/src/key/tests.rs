@@ -44,7 +44,7 @@ fn every_kind_has_a_byte_of_its_own() {
         set_head(APP, members),
         intent(1),
         unsettled(APP, SOMEBODY, 1),
-        settled(1),
+        doubt(1),
         entry(APP, "x"),
         claim(APP, MOMENT),
         claim_about(APP, SOMEBODY, MOMENT),
@@ -57,6 +57,8 @@ fn every_kind_has_a_byte_of_its_own() {
         claim_head(APP),
         mention_before(APP, ResourceType::USER, Attribute::Id, "x", 1),
         resource_places(APP, SOMEBODY),
+        listing(APP, 1),
+        settled(APP, 2, 1),
     ];
     for (index, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key[0]), index + 1);
@@ -91,6 +93,7 @@ fn parts_come_back_out_of_keys() {
     assert_eq!(index_seq(&by_class(CLASS_OF_ONE, 82)), Some(82));
     assert_eq!(last_seq(&intent(84)), Some(84));
     assert_eq!(last_seq(&unsettled(APP, SOMEBODY, 85)), Some(85));
+    assert_eq!(last_seq(&settled(APP, 87, 86)), Some(86));
     let key = named(APP, ResourceType::USER, Attribute::UserName, "x", (SOMEBODY, 83));
     assert_eq!(named_parts(&key), Some((SOMEBODY, 83)));
     assert_eq!(resource_type_number(&resource_type(ResourceType(5))), Some(ResourceType(5)));

@@ -78,6 +78,7 @@ impl From<&Changes> for ChangesV1 {
             None => (0, changes.mention.as_ref().map_or(0, |mention| mention.resource_type.0)),
             Some(Lifecycle::Created(resource_type)) => (1, resource_type.0),
             Some(Lifecycle::Deleted) => (2, 0),
+            Some(Lifecycle::Restored) => (3, 0),
         };
         ChangesV1 {
             lifecycle,
@@ -153,6 +154,7 @@ impl TryFrom<ChangesV1> for Changes {
                 0 => None,
                 1 => Some(Lifecycle::Created(ResourceType(stored.resource_type))),
                 2 => Some(Lifecycle::Deleted),
+                3 => Some(Lifecycle::Restored),
                 code => return Err(unknown("lifecycle", code)),
             },
             mention,

@@ -1,0 +1,141 @@
+//! One resource asked for at the upstream, by its id or by a name, and what the answer says of it.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use event::{Attribute, ResourceType, UpstreamSet};
+use projector::folded;
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::cuts::percent_encode;
+use crate::decide::Seen;
+use crate::http::Ingest;
+use crate::proxy::derive;
+use crate::proxy::upstream::Answered;
+
+/// Of an answer that is an error (RFC 7644 §3.12).
+const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+
+/// What the upstream says of one resource.
+pub(crate) enum Said {
+    /// It is there, and like this.
+    There(Box<Seen>),
+    /// There is none.
+    NotThere,
+    /// Nothing: no answer, or one that is about something else.
+    Nothing,
+    /// Nothing, and it wants to be asked again no earlier than after this.
+    Later(Duration),
+}
+
+/// An upstream and one type of resource there.
+pub(crate) struct Probe<'a> {
+    pub ingest: &'a Ingest,
+    pub context: &'a Context,
+    pub upstream: &'a UpstreamSet,
+    pub stored_type: ResourceType,
+}
+
+impl Probe<'_> {
+    /// Asks for the resource of an id. A 404 says that there is none when it is an error of SCIM, or when
+    /// a list by that id is empty: a balancer or a wrong path answers 404 too.
+    pub(crate) async fn by_id(&self, id: &str) -> Said {
+        let Some(endpoint) = self.endpoint() else { return Said::Nothing };
+        let (status, body) = match self.get(&format!("{endpoint}/{}", percent_encode(id))).await {
+            Ok(answer) => answer,
+            Err(said) => return said,
+        };
+        match status {
+            200 => {
+                let seen = body.and_then(|body| self.seen(&body));
+                match seen.filter(|seen| seen.id == id) {
+                    Some(seen) => Said::There(Box::new(seen)),
+                    None => Said::Nothing,
+                }
+            }
+            404 if is_error(body.as_ref()) => Said::NotThere,
+            404 => match self.list(Attribute::Id, id).await {
+                Ok(Some(all)) if all.is_empty() => Said::NotThere,
+                Ok(_) => Said::Nothing,
+                Err(said) => said,
+            },
+            _ => Said::Nothing,
+        }
+    }
+
+    /// Asks for whoever is called so. Nobody is, when the list is empty.
+    pub(crate) async fn by_name(&self, attribute: Attribute, value: &str) -> Said {
+        let all = match self.list(attribute, value).await {
+            Ok(Some(all)) => all,
+            Ok(None) => return Said::Nothing,
+            Err(said) => return said,
+        };
+        let is_empty = all.is_empty();
+        let bears = |seen: &Seen| {
+            let text = seen.resource.attributes.get(attribute.name()).and_then(Value::as_str);
+            text.is_some_and(|text| folded(attribute, text) == folded(attribute, value))
+        };
+        let mut bearers = all.iter().filter_map(|one| self.seen(one)).filter(bears);
+        match (bearers.next(), bearers.next()) {
+            (Some(seen), None) => Said::There(Box::new(seen)),
+            (None, _) if is_empty => Said::NotThere,
+            // The filter was not understood, or several are called so.
+            _ => Said::Nothing,
+        }
+    }
+
+    fn endpoint(&self) -> Option<&str> {
+        self.context.resource_type(self.stored_type).map(|one| one.endpoint.as_str())
+    }
+
+    fn seen(&self, body: &Value) -> Option<Seen> {
+        derive::seen(self.context, self.upstream, self.stored_type, body, true)
+    }
+
+    /// The resources that have a value; none when the answer is no list.
+    async fn list(&self, attribute: Attribute, value: &str) -> Result<Option<Vec<Value>>, Said> {
+        let Some(endpoint) = self.endpoint() else { return Ok(None) };
+        let filter = format!("{} eq {}", attribute.name(), Value::from(value));
+        let (status, body) =
+            self.get(&format!("{endpoint}?filter={}", percent_encode(&filter))).await?;
+        let Some(body) = body.filter(|_| status == 200) else { return Ok(None) };
+        let total = body.get("totalResults").and_then(Value::as_u64);
+        let shown = body.get("Resources").and_then(Value::as_array).cloned().unwrap_or_default();
+        // RFC 7644 §3.4.2: `totalResults` is required, `Resources` only when it is not 0.
+        Ok(total.filter(|total| *total == 0 || !shown.is_empty()).map(|_| shown))
+    }
+
+    async fn get(&self, path: &str) -> Result<(u16, Option<Value>), Said> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/scim+json"));
+        let upstreams = &self.ingest.upstreams;
+        let room = (&self.ingest.budget, budget::Owner::SERVER);
+        let sent = upstreams.send(self.upstream, Method::GET, path, &headers, vec![], room).await;
+        let answered: Answered = sent.map_err(|_| Said::Nothing)?;
+        if let (429 | 503, Some(after)) = (answered.status, self.retry_after(&answered.headers)) {
+            return Err(Said::Later(after));
+        }
+        let read = answered.json().ok().flatten();
+        Ok((answered.status, read.map(|(value, _)| value)))
+    }
+
+    /// RFC 9110 §10.2.3: seconds, or a date.
+    fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
+        let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+        if let Ok(seconds) = text.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+        let now = self.ingest.committer.clock().now();
+        let after = date.timestamp_micros().saturating_sub(now.0);
+        Some(Duration::from_micros(u64::try_from(after).unwrap_or(0)))
+    }
+}
+
+/// Whether a body is an error of SCIM.
+pub(crate) fn is_error(body: Option<&Value>) -> bool {
+    let schemas = body.and_then(|body| body.get("schemas")?.as_array());
+    let mut schemas = schemas.into_iter().flatten().filter_map(Value::as_str);
+    schemas.any(|urn| urn.eq_ignore_ascii_case(ERROR_URN))
+}

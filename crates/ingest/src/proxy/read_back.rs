@@ -1,0 +1,357 @@
+//! Read-backs: where the answer to a write left its outcome in doubt, the recorder reads the resource
+//! itself, at once and again later, until the doubt is settled.
+//!
+//! ```text
+//!  forward ─▶ read_back(doubt) ─▶ one task for each resource, after 0, 5 and 60 s:
+//!                                   a turn of the application; probe; observe
+//!                                 settled: it ends; else it tries again, and the last try may contradict
+//! ```
+//!
+//! What is in doubt is on record, so nothing is lost when a read-back ends early: an orderly stop cuts them
+//! all, and a start begins those again that are still needed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use event::{Application, Attribute, Method, Number, Occasion, ResourceType, Seq, Verdict};
+use projector::{Decision, Durability, View, folded};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::context::Context;
+use crate::http::Ingest;
+use crate::proxy::asked::Asked;
+use crate::proxy::observe::Sight;
+use crate::proxy::probe::{Probe, Said};
+use crate::proxy::settle::{happened, settling};
+
+/// Read-backs of one application that are asked at once.
+const AT_ONCE_MAX: usize = 2;
+/// Resources of one application that are being read back. Of others the doubt stays, and coverage says so.
+pub(super) const WAITING_MAX: usize = 1_000;
+/// Who wants to be left alone for longer is not asked at all.
+const LATER_MAX: Duration = Duration::from_secs(3_600);
+/// While a write of the resource is on its way nothing that is seen of it counts.
+const BUSY_AFTER: Duration = Duration::from_secs(1);
+/// A read-back that was put off more often ends.
+const PUT_OFF_MAX: u32 = 120;
+
+/// The read-backs that are under way, of all applications.
+pub(crate) struct ReadBacks {
+    /// When to look, from the answer on; ascending. Only the last look may say that a write did not
+    /// happen.
+    after: Vec<Duration>,
+    lines: Mutex<HashMap<Application, Line>>,
+}
+
+/// Those of one application.
+struct Line {
+    turns: Arc<Semaphore>,
+    /// It wants to be left alone until then.
+    not_before: Option<Instant>,
+    waiting: HashMap<Target, Wanted>,
+}
+
+/// What is read back.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Target {
+    Id(ResourceType, String),
+    Name(ResourceType, Attribute, String),
+    /// Several resources, or none that is known: of one request.
+    Request(Seq),
+}
+
+/// What a read-back is for.
+#[derive(Clone, Default)]
+struct Wanted {
+    /// Grows when another write asks for the same: the looks begin anew.
+    round: u64,
+    /// The operations in doubt.
+    doubts: BTreeSet<Seq>,
+    asked: Arc<Vec<Asked>>,
+}
+
+/// What a look came to.
+enum Looked {
+    Settled,
+    Open,
+    PutOff(Duration),
+}
+
+impl ReadBacks {
+    pub(crate) fn new(after: Vec<Duration>) -> ReadBacks {
+        ReadBacks { after, lines: Mutex::default() }
+    }
+
+    fn with<T>(&self, application: Application, work: impl FnOnce(&mut Line) -> T) -> T {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = lines.entry(application).or_insert_with(|| Line {
+            turns: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+            not_before: None,
+            waiting: HashMap::new(),
+        });
+        work(line)
+    }
+
+    /// Adds what is wanted; whether a task of its own is needed for it.
+    fn add(&self, application: Application, target: &Target, wanted: Wanted) -> bool {
+        self.with(application, |line| {
+            if let Some(known) = line.waiting.get_mut(target) {
+                known.round += 1;
+                known.doubts.extend(wanted.doubts);
+                known.asked = wanted.asked;
+                return false;
+            }
+            if line.waiting.len() >= WAITING_MAX {
+                metrics::counter!("provlog_read_backs_total", "outcome" => "dropped").increment(1);
+                return false;
+            }
+            line.waiting.insert(target.clone(), wanted);
+            true
+        })
+    }
+
+    fn wanted(&self, application: Application, target: &Target) -> Wanted {
+        self.with(application, |line| line.waiting.get(target).cloned()).unwrap_or_default()
+    }
+
+    /// Ends a read-back, unless another write asked for it since `round`.
+    fn end(&self, application: Application, target: &Target, round: u64) -> bool {
+        self.with(application, |line| {
+            let is_done = line.waiting.get(target).is_none_or(|wanted| wanted.round == round);
+            if is_done {
+                line.waiting.remove(target);
+            }
+            is_done
+        })
+    }
+}
+
+impl Ingest {
+    /// Reads back what an operation in doubt was about.
+    pub(crate) fn read_back(self: &Arc<Self>, context: &Context, asked: Vec<Asked>, doubt: Seq) {
+        let doubts = BTreeSet::from([doubt]);
+        self.begin_read_back(context, asked, doubts);
+    }
+
+    /// Looks once whether a resource is there, where what a client read does not say it.
+    pub(crate) fn confirm(
+        self: &Arc<Self>,
+        context: &Context,
+        stored_type: ResourceType,
+        id: &str,
+    ) {
+        let asked = Asked::of(Method::Get, stored_type, Some(id), None);
+        self.begin_read_back(context, vec![asked], BTreeSet::new());
+    }
+
+    fn begin_read_back(
+        self: &Arc<Self>,
+        context: &Context,
+        asked: Vec<Asked>,
+        doubts: BTreeSet<Seq>,
+    ) {
+        let target = match (asked.as_slice(), doubts.first()) {
+            ([one], doubt) => match (&one.id, one.names.first(), doubt) {
+                (Some(id), ..) => Target::Id(one.stored_type, id.clone()),
+                (None, Some((attribute, value)), _) => {
+                    Target::Name(one.stored_type, *attribute, folded(*attribute, value))
+                }
+                (None, None, _) => return,
+            },
+            ([], _) | (_, None) => return,
+            (_, Some(doubt)) => Target::Request(*doubt),
+        };
+        if self.read_backs.after.is_empty() || self.stopping.is_cancelled() {
+            return;
+        }
+        let wanted = Wanted { round: 0, doubts, asked: Arc::new(asked) };
+        if !self.read_backs.add(context.application, &target, wanted) {
+            return;
+        }
+        let (this, context) = (Arc::clone(self), context.clone());
+        self.tasks.spawn(async move {
+            let stopping = this.stopping.clone();
+            // What is cut is begun again at the next start.
+            let settled = stopping.run_until_cancelled(this.look_until_settled(&context, &target));
+            let outcome = match settled.await {
+                Some(true) => "settled",
+                Some(false) => "open",
+                None => "cut",
+            };
+            metrics::counter!("provlog_read_backs_total", "outcome" => outcome).increment(1);
+        });
+    }
+
+    /// Whether the doubts were settled.
+    async fn look_until_settled(&self, context: &Context, target: &Target) -> bool {
+        let (application, backs) = (context.application, &self.read_backs);
+        let mut wanted = backs.wanted(application, target);
+        let (mut began, mut look, mut put_off) = (Instant::now(), 0, 0);
+        loop {
+            let last = backs.after.len().saturating_sub(1);
+            // Without a doubt there is nothing to wait for.
+            let is_last = look >= last || wanted.doubts.is_empty();
+            let due = began + backs.after.get(look).copied().unwrap_or_default();
+            let turn = self.turn(application, due).await;
+            let now = backs.wanted(application, target);
+            let looked = match now.round == wanted.round {
+                true => self.look_back(context, &wanted, is_last).await,
+                false => Looked::Open,
+            };
+            drop(turn);
+            let done = match looked {
+                Looked::Settled => Some(true),
+                Looked::PutOff(after) if after > LATER_MAX || put_off >= PUT_OFF_MAX => Some(false),
+                Looked::PutOff(after) => {
+                    put_off += 1;
+                    // The same look again, later.
+                    let earliest = Instant::now() + after;
+                    tokio::time::sleep_until(earliest).await;
+                    None
+                }
+                Looked::Open if is_last && now.round == wanted.round => Some(false),
+                Looked::Open => {
+                    look += 1;
+                    None
+                }
+            };
+            if let Some(settled) = done
+                && backs.end(application, target, wanted.round)
+            {
+                return settled;
+            }
+            let now = backs.wanted(application, target);
+            if now.round != wanted.round {
+                (began, look) = (Instant::now(), 0);
+                wanted = now;
+            }
+        }
+    }
+
+    /// Waits until `due`, until the application may be asked again, and for a turn.
+    async fn turn(
+        &self,
+        application: Application,
+        due: Instant,
+    ) -> Option<tokio::sync::OwnedSemaphorePermit> {
+        tokio::time::sleep_until(due).await;
+        let turns = self.read_backs.with(application, |line| Arc::clone(&line.turns));
+        let turn = turns.acquire_owned().await.ok();
+        loop {
+            let until = self.read_backs.with(application, |line| line.not_before);
+            match until.filter(|until| *until > Instant::now()) {
+                None => return turn,
+                Some(until) => tokio::time::sleep_until(until).await,
+            }
+        }
+    }
+
+    /// Looks at everything that was asked for, and records what it finds.
+    async fn look_back(&self, context: &Context, wanted: &Wanted, is_last: bool) -> Looked {
+        let mut is_all_said = true;
+        let before = self.last_seq();
+        for asked in wanted.asked.iter() {
+            let saw_seq = self.last_seq();
+            let sight = match self.probe(context, asked).await {
+                Ok(Some(sight)) => sight,
+                Ok(None) => {
+                    is_all_said = false;
+                    continue;
+                }
+                Err(after) => {
+                    let until = Instant::now() + after.min(LATER_MAX);
+                    let set = |line: &mut Line| line.not_before = line.not_before.max(Some(until));
+                    self.read_backs.with(context.application, set);
+                    return Looked::PutOff(after);
+                }
+            };
+            let is_busy = match &asked.id {
+                Some(id) => self.under_way.is_busy(context.application, id),
+                None => self.under_way.is_creating(context.application, Some(&asked.names)),
+            };
+            if is_busy {
+                return Looked::PutOff(BUSY_AFTER);
+            }
+            let occasion = (Occasion::ReadBack, None);
+            let stored_type = asked.stored_type;
+            let observed =
+                self.observe(context, stored_type, sight, occasion, saw_seq, is_last).await;
+            if let Err(error) = observed {
+                tracing::warn!(%error, app = context.application.0, "a read-back is not recorded");
+                return Looked::Open;
+            }
+        }
+        if is_all_said && !self.are_settled(&wanted.doubts) {
+            self.settle_request(context, wanted, before, is_last).await;
+        }
+        match self.are_settled(&wanted.doubts) {
+            true => Looked::Settled,
+            false => Looked::Open,
+        }
+    }
+
+    /// What the upstream says of whom a write was about; none when it says nothing. It fails with how long
+    /// the upstream wants to be left alone.
+    async fn probe(&self, context: &Context, asked: &Asked) -> Result<Option<Sight>, Duration> {
+        let Some(upstream) = context.upstream.clone() else { return Ok(None) };
+        let stored_type = asked.stored_type;
+        let probe = Probe { ingest: self, context, upstream: &upstream, stored_type };
+        if let Some(id) = &asked.id {
+            return match probe.by_id(id).await {
+                Said::There(seen) => Ok(Some(Sight::Resource(seen))),
+                Said::NotThere => Ok(Some(Sight::Gone { id: id.clone() })),
+                Said::Nothing => Ok(None),
+                Said::Later(after) => Err(after),
+            };
+        }
+        let mut nobody = None;
+        for (attribute, value) in &asked.names {
+            match probe.by_name(*attribute, value).await {
+                Said::There(seen) => return Ok(Some(Sight::Resource(seen))),
+                Said::NotThere => {
+                    let (attribute, value) = (*attribute, value.clone());
+                    nobody.get_or_insert(Sight::Nobody { attribute, value });
+                }
+                Said::Nothing => return Ok(None),
+                Said::Later(after) => return Err(after),
+            }
+        }
+        Ok(nobody)
+    }
+
+    fn are_settled(&self, doubts: &BTreeSet<Seq>) -> bool {
+        let snapshot = self.committer.store().snapshot();
+        let view = View::new(&snapshot);
+        doubts.iter().all(|seq| matches!(view.settled(*seq), Ok(Some(_))))
+    }
+
+    /// Settles a request for several resources, once each of them was seen or was not there.
+    async fn settle_request(
+        &self,
+        context: &Context,
+        wanted: &Wanted,
+        saw_seq: Option<Seq>,
+        is_last: bool,
+    ) {
+        let (context, wanted, app) = (context.clone(), wanted.clone(), context.application.0);
+        let committer = self.committer.of(context.application);
+        let settled = committer.submit(Durability::Appended, move |view, _| {
+            let verdict = happened(&context, &wanted.asked, view)?;
+            let mut events = vec![];
+            for doubt in view.unsettled(context.application, Number::NOBODY)? {
+                let is_own = wanted.doubts.contains(&doubt.seq) && Some(doubt.seq) <= saw_seq;
+                if is_own && (is_last || verdict == Verdict::Confirmed) {
+                    let whom = (Number::NOBODY, ResourceType::NONE);
+                    let occasion = (Occasion::ReadBack, None);
+                    events.push(settling(&context, whom, doubt.seq, verdict, occasion));
+                }
+            }
+            Ok(Decision { events, reply: () })
+        });
+        if let Err(error) = settled.await {
+            tracing::warn!(%error, app, "a read-back is not recorded");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What is left to settle when a recorder starts, and when everything was listed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use event::{
+    Action, Answer, Content, Fact, Method, Number, Observation, Occasion, Origin, Part,
+    ResourceType, Seq, Verdict,
+};
+use projector::{CommitError, Decision, Draft, Durability, ProjectorError, View, folded};
+
+use crate::context::Context;
+use crate::http::Ingest;
+use crate::proxy::asked::Asked;
+use crate::proxy::read_back::WAITING_MAX;
+
+impl Ingest {
+    /// Records an unknown outcome for each write that was about to be sent when the recorder ended.
+    ///
+    /// # Errors
+    /// When those cannot be read or recorded.
+    pub async fn settle_intents(&self) -> Result<u64, CommitError> {
+        let open = self
+            .committer
+            .submit(Durability::Appended, |view, _| {
+                Ok(Decision { events: vec![], reply: view.intents()? })
+            })
+            .await?;
+        let count = open.len() as u64;
+        for seq in open {
+            let store = self.committer.store();
+            let bytes = store.event_bytes(seq).ok().flatten().unwrap_or_default();
+            let Ok(intent) = event::codec::decode(seq, &bytes) else {
+                tracing::error!(seq, "an intent cannot be read");
+                continue;
+            };
+            let application = intent.header.application;
+            let context = self.context_of_proxied(application).ok().flatten();
+            let asked = context.as_ref().map(|context| Asked::of_event(context, &intent));
+            let asked: Option<[Asked; 1]> = asked.and_then(|asked| asked.try_into().ok());
+            let Fact::Intent(mut operation) = intent.header.fact else { continue };
+            let target =
+                intent.parts.into_iter().filter(|part| matches!(part.content, Content::Target(_)));
+            let mut parts: Vec<Part> = target.collect();
+            let origin = intent.header.origin;
+            self.committer
+                .submit(Durability::Synced, move |view, _| {
+                    if let (Some(context), Some([asked])) = (&context, &asked) {
+                        let id = asked.id.as_deref();
+                        let (number, mut mentions) = crate::decide::whom(context, asked, id, view)?;
+                        operation.number = number;
+                        parts.append(&mut mentions);
+                    }
+                    let subject = operation.number;
+                    parts.push(Part { subject, content: Content::Answer(no_answer(Some(seq))) });
+                    let fact = Fact::Operation(operation);
+                    let event = Draft { application, origin, fact, parts };
+                    Ok(Decision { events: vec![event], reply: () })
+                })
+                .await?;
+        }
+        Ok(count)
+    }
+
+    /// Begins the read-backs again that the last stop cut.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn resume_read_backs(self: &Arc<Self>) -> Result<(), ProjectorError> {
+        let applications = {
+            let snapshot = self.committer.store().snapshot();
+            View::new(&snapshot).applications()?
+        };
+        for row in applications.into_iter().filter(|row| row.upstream.is_some()) {
+            let Some(context) = self.context_of_proxied(row.number)? else { continue };
+            let doubts = {
+                let snapshot = self.committer.store().snapshot();
+                View::new(&snapshot).doubts(row.number, Some(View::NOW))?
+            };
+            let open = doubts.into_iter().filter(|doubt| doubt.settled.is_none());
+            for doubt in open.take(WAITING_MAX) {
+                let asked = Asked::recorded(&context, self.committer.store(), doubt.seq);
+                self.read_back(&context, asked, doubt.seq);
+            }
+        }
+        Ok(())
+    }
+
+    /// Settles what a listing of everything leaves in doubt: a creation of somebody who is not there did not
+    /// happen, and of a request for several resources, or for none that is known, the record now knows how
+    /// things stand. `listed` are the types that were listed to their end, `saw_seq` the last event before.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub(crate) async fn settle_rest(
+        &self,
+        context: &Context,
+        listed: BTreeSet<ResourceType>,
+        (occasion, origin): (Occasion, Origin),
+        saw_seq: Option<Seq>,
+    ) -> Result<(), CommitError> {
+        let open = {
+            let snapshot = self.committer.store().snapshot();
+            let doubts = View::new(&snapshot).doubts(context.application, Some(View::NOW));
+            doubts.unwrap_or_default()
+        };
+        let open = open.into_iter().filter(|doubt| doubt.settled.is_none());
+        for doubt in open.filter(|doubt| Some(doubt.seq) <= saw_seq) {
+            let asked = Asked::recorded(context, self.committer.store(), doubt.seq);
+            let is_listed = |one: &Asked| listed.contains(&one.stored_type);
+            let names: Vec<_> = asked.iter().flat_map(|one| one.names.iter().cloned()).collect();
+            let is_busy = self.under_way.is_creating(context.application, Some(&names));
+            if is_busy || !asked.iter().all(is_listed) {
+                continue;
+            }
+            let (context, origin) = (context.clone(), Some(origin.clone()));
+            let committer = self.committer.of(context.application);
+            let settled = committer.submit(Durability::Appended, move |view, _| {
+                let nothing = Decision { events: vec![], reply: () };
+                if view.settled(doubt.seq)?.is_some() {
+                    return Ok(nothing);
+                }
+                let verdict = match doubt.number {
+                    Number::NOBODY => happened(&context, &asked, view)?,
+                    number => {
+                        let summary = view.operation(doubt.seq)?;
+                        let creates =
+                            summary.is_some_and(|summary| summary.action == Action::Create);
+                        if !creates || view.was_resource(context.application, number)? {
+                            return Ok(nothing);
+                        }
+                        Verdict::Contradicted
+                    }
+                };
+                let stored_type = match asked.as_slice() {
+                    [one] => one.stored_type,
+                    _ => ResourceType::NONE,
+                };
+                let whom = (doubt.number, stored_type);
+                let event = settling(&context, whom, doubt.seq, verdict, (occasion, origin));
+                Ok(Decision { events: vec![event], reply: () })
+            });
+            settled.await?;
+        }
+        Ok(())
+    }
+}
+
+/// What is kept of an answer that did not come.
+pub(crate) fn no_answer(intent: Option<Seq>) -> Answer {
+    Answer { intent, body: None, body_note: None, location: None, answered_after_us: 0 }
+}
+
+/// Whether the writes of one request show in the state as it is known now; nothing where that of one of
+/// them cannot be told.
+pub(crate) fn happened(
+    context: &Context,
+    asked: &[Asked],
+    view: &View<'_>,
+) -> Result<Verdict, ProjectorError> {
+    let mut verdict = if asked.is_empty() { Verdict::None } else { Verdict::Confirmed };
+    for one in asked {
+        let is_there = match &one.id {
+            Some(id) => {
+                let number = view.number_of_id(context.application, one.stored_type, id)?;
+                let version = match number {
+                    Some(number) => view.version(context.application, number, View::NOW)?,
+                    None => None,
+                };
+                version.is_some_and(|version| version.state.is_some())
+            }
+            None if one.names.is_empty() => {
+                verdict = Verdict::None;
+                continue;
+            }
+            None => {
+                let mut holders = vec![];
+                for (attribute, value) in &one.names {
+                    let folded = folded(*attribute, value);
+                    let (app, kind) = (context.application, one.stored_type);
+                    holders.append(&mut view.lookup(app, kind, *attribute, &folded)?);
+                }
+                !holders.is_empty()
+            }
+        };
+        if is_there == (one.method == Method::Delete) {
+            return Ok(Verdict::Contradicted);
+        }
+        if matches!(one.method, Method::Put | Method::Patch) {
+            // It is there; whether it was changed so is another question.
+            verdict = Verdict::None;
+        }
+    }
+    Ok(verdict)
+}
+
+/// An observation that settles an operation and shows nothing else.
+pub(crate) fn settling(
+    context: &Context,
+    (number, resource_type): (Number, ResourceType),
+    doubt: Seq,
+    verdict: Verdict,
+    (occasion, origin): (Occasion, Option<Origin>),
+) -> Draft {
+    let (touches, settles) = (vec![], vec![doubt]);
+    let seen = Observation { resource_type, number, touches, occasion, settles, verdict };
+    let application = context.application;
+    Draft { application, origin, fact: Fact::Observation(seen), parts: vec![] }
+}
