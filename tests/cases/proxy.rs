@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use crate::cases::proxy_doubt::NEVER;
 use crate::harness::server::{Client, Server, group, run, user};
 use crate::harness::upstream::{Line, Scim2Server, Tls};
 
@@ -20,7 +21,9 @@ struct Proxied {
 
 impl Proxied {
     fn start(folder: &Path, upstream: &str, token: &str, keep_locations: bool) -> Proxied {
-        let server = Server::start(&folder.join("recorder"));
+        // What is in doubt is settled by what these tests read, and by nothing else.
+        let flags = ["--read-back-after-ms", NEVER];
+        let server = Server::start_with(&folder.join("recorder"), &flags, &[]).unwrap();
         let app = add(&server, folder, "boat", upstream, token, keep_locations);
         Proxied { server, app, slug: "boat" }
     }

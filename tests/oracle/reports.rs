@@ -66,6 +66,10 @@ pub fn joiners(known: &Known<'_>, asked: &Asked) -> Expected {
     let stretch = asked.stretch(known);
     let mut rows = vec![];
     for turn in turns(known, asked, stretch).iter().filter(|turn| turn.before.is_none()) {
+        let then = known.world(turn.application, turn.seq as usize);
+        if then.gone.contains_key(&turn.number) {
+            continue; // it was taken to be gone, and is the same account
+        }
         let mut row = columns(known, turn.application, turn.number, stretch.1);
         let world = known.world(turn.application, stretch.1);
         let new = json!({

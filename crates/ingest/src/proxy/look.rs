@@ -329,11 +329,14 @@ impl Look<'_> {
                     let sight = Sight::Resource(seen);
                     self.observe(stored_type, name, id, sight, saw_seq).await?;
                 }
-                Said::NotThere => {
+                // The list that was just read confirms it, when it is whole.
+                said if matches!(said, Said::NotThere)
+                    || (matches!(said, Said::NotFound) && listed.pages.problem().is_none()) =>
+                {
                     let sight = Sight::Gone { id: id.clone() };
                     self.observe(stored_type, name, id, sight, saw_seq).await?;
                 }
-                Said::Nothing | Said::Later(_) => untold += 1,
+                _ => untold += 1,
             }
         }
         if unlisted > 0 {

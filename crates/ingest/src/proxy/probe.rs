@@ -23,6 +23,8 @@ pub(crate) enum Said {
     There(Box<Seen>),
     /// There is none.
     NotThere,
+    /// There is none by a 404 that is no error of SCIM and that no list confirms.
+    NotFound,
     /// Nothing: no answer, or one that is about something else.
     Nothing,
     /// Nothing, and it wants to be asked again no earlier than after this.
@@ -42,7 +44,9 @@ impl Probe<'_> {
     /// a list by that id is empty: a balancer or a wrong path answers 404 too.
     pub(crate) async fn by_id(&self, id: &str) -> Said {
         let Some(endpoint) = self.endpoint() else { return Said::Nothing };
-        let (status, body) = match self.get(&format!("{endpoint}/{}", percent_encode(id))).await {
+        // A slash in an id is part of it.
+        let segment = percent_encode(id).replace('/', "%2F");
+        let (status, body) = match self.get(&format!("{endpoint}/{segment}")).await {
             Ok(answer) => answer,
             Err(said) => return said,
         };
@@ -57,7 +61,7 @@ impl Probe<'_> {
             404 if is_error(body.as_ref()) => Said::NotThere,
             404 => match self.list(Attribute::Id, id).await {
                 Ok(Some(all)) if all.is_empty() => Said::NotThere,
-                Ok(_) => Said::Nothing,
+                Ok(_) => Said::NotFound,
                 Err(said) => said,
             },
             _ => Said::Nothing,

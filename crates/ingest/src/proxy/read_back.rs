@@ -302,7 +302,7 @@ impl Ingest {
             return match probe.by_id(id).await {
                 Said::There(seen) => Ok(Some(Sight::Resource(seen))),
                 Said::NotThere => Ok(Some(Sight::Gone { id: id.clone() })),
-                Said::Nothing => Ok(None),
+                Said::NotFound | Said::Nothing => Ok(None),
                 Said::Later(after) => Err(after),
             };
         }
@@ -314,7 +314,7 @@ impl Ingest {
                     let (attribute, value) = (*attribute, value.clone());
                     nobody.get_or_insert(Sight::Nobody { attribute, value });
                 }
-                Said::Nothing => return Ok(None),
+                Said::NotFound | Said::Nothing => return Ok(None),
                 Said::Later(after) => return Err(after),
             }
         }

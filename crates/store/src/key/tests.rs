@@ -57,6 +57,7 @@ fn every_kind_has_a_byte_of_its_own() {
         claim_head(APP),
         mention_before(APP, ResourceType::USER, Attribute::Id, "x", 1),
         resource_places(APP, SOMEBODY),
+        change(APP, 1),
         listing(APP, 1),
         settled(APP, 2, 1),
     ];
