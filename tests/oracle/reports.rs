@@ -356,14 +356,15 @@ pub fn reactivated(known: &Known<'_>, asked: &Asked) -> Expected {
     let mut rows = vec![];
     for turn in turns(known, asked, stretch) {
         let Turn { application, number, seq, before, after } = turn;
-        if (before, after) != (Some(false), Some(true)) {
+        // Back is also who was gone for a while.
+        if before == Some(true) || after != Some(true) {
             continue;
         }
         let before = turns(known, asked, (0, seq as usize)).into_iter().rev();
         let mut of_them = before.filter(|turn| turn.number == number);
-        let off = of_them.find(|turn| turn.application == application && turn.after == Some(false));
-        // Who was never active before was not disabled.
-        let Some(off) = off.filter(|off| off.before == Some(true)) else { continue };
+        // Who was never active before did not come back.
+        let off = of_them.find(|turn| turn.application == application && turn.before == Some(true));
+        let Some(off) = off else { continue };
         let mut row = columns(known, application, number, stretch.1);
         let back = json!({
             "kind": "reactivated",

@@ -120,12 +120,18 @@ pub fn active_stays(
     Ok(stays)
 }
 
-/// A user that was switched off and became active again.
+/// Whether an event showed that an acknowledged deletion had done nothing: whoever was taken to be gone
+/// meanwhile never was.
+fn refutes(view: &View<'_>, seq: Seq, deletion: Seq) -> Result<bool, ProjectorError> {
+    Ok(view.settled(deletion)? == Some((seq, Verdict::Contradicted)))
+}
+
+/// A user that was switched off, or gone, and became active again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reactivation {
     /// Who.
     pub number: Number,
-    /// The event that had switched it off.
+    /// The event that had switched it off or deleted it.
     pub disabled: Seq,
     /// The event that switched it on.
     pub reactivated: Seq,
@@ -145,7 +151,9 @@ pub fn reactivated(
         let number = change.member;
         let stays = active_stays(view, application, number)?;
         let before = stays.iter().rfind(|stay| stay.start < change.seq);
-        if let Some(disabled) = before.and_then(|stay| stay.end) {
+        if let Some(disabled) = before.and_then(|stay| stay.end)
+            && !refutes(view, change.seq, disabled)?
+        {
             found.push(Reactivation { number, disabled, reactivated: change.seq });
         }
     }
