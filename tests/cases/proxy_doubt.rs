@@ -291,6 +291,26 @@ fn a_deletion_that_only_switched_the_account_off_is_refuted() {
     let then = format!("apps/boat/users/u1?at={known}");
     assert_eq!(proxied.ask(&then)["coverage"]["state"], "partial", "it was wrong then");
     assert_eq!(now["coverage"]["state"], "complete");
+
+    proxied.stub.answer(there(true));
+    assert_eq!(proxied.app.get("/Users/u1").status, 200);
+    let back = proxied.rows(&format!("reports/reactivated?app=boat&from={began}"));
+    assert_eq!(back.len(), 1, "switched on again: {back:?}");
+}
+
+#[test]
+fn whose_deletion_did_nothing_has_neither_left_nor_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let proxied = Proxied::start(folder.path(), NEVER, with_mira(Reply::empty(204)));
+    assert_eq!(proxied.baseline().status, 200);
+    let began = proxied.rows("operations?app=boat")[0]["recordedAt"].as_str().unwrap().to_owned();
+    assert_eq!(proxied.app.delete("/Users/u1").status, 204);
+    let report = |name: &str| proxied.rows(&format!("reports/{name}?app=boat&from={began}")).len();
+    assert_eq!(proxied.user("u1")["exists"], "deleted");
+    assert_eq!((report("leavers"), report("reactivated")), (1, 0), "as it was acknowledged");
+    assert_eq!(proxied.app.get("/Users/u1").status, 200);
+    assert_eq!(proxied.user("u1")["exists"], "yes");
+    assert_eq!((report("leavers"), report("reactivated")), (0, 0));
 }
 
 #[test]

@@ -37,6 +37,19 @@ fn was_refuted(view: &View<'_>, seq: Seq) -> Result<bool, ProjectorError> {
     Ok(settled.is_some_and(|(_, verdict)| verdict == Verdict::Contradicted))
 }
 
+/// Whether a deletion was acknowledged, and a later look found the account there and switched on: nothing
+/// had happened to it.
+fn did_nothing(
+    view: &View<'_>,
+    application: Application,
+    number: Number,
+    seq: Seq,
+) -> Result<bool, ProjectorError> {
+    let Some((by, Verdict::Contradicted)) = view.settled(seq)? else { return Ok(false) };
+    let found = view.version(application, number, by)?;
+    Ok(found.is_some_and(|version| version.state.is_some() && version.active))
+}
+
 /// How an account ended, or was switched off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ending {
@@ -59,7 +72,7 @@ pub fn leavers(
     for set in [Set::Existing(ResourceType::USER), Set::Active] {
         let deleted = set != Set::Active;
         for change in view.set_changes(application, set, seqs.clone())? {
-            if change.joined {
+            if change.joined || did_nothing(view, application, change.member, change.seq)? {
                 continue;
             }
             let deleted = deleted && !was_refuted(view, change.seq)?;
@@ -107,6 +120,7 @@ pub fn active_stays(
     for (seq, is_active, deleted) in states.into_iter().rev() {
         match (was_active, is_active) {
             (false, true) => stays.push(ActiveStay { start: seq, end: None, deleted: false }),
+            (true, false) if did_nothing(view, application, number, seq)? => continue,
             (true, false) => {
                 let deleted = deleted && !was_refuted(view, seq)?;
                 if let Some(last) = stays.last_mut() {
@@ -118,12 +132,6 @@ pub fn active_stays(
         was_active = is_active;
     }
     Ok(stays)
-}
-
-/// Whether an event showed that an acknowledged deletion had done nothing: whoever was taken to be gone
-/// meanwhile never was.
-fn refutes(view: &View<'_>, seq: Seq, deletion: Seq) -> Result<bool, ProjectorError> {
-    Ok(view.settled(deletion)? == Some((seq, Verdict::Contradicted)))
 }
 
 /// A user that was switched off, or gone, and became active again.
@@ -151,9 +159,7 @@ pub fn reactivated(
         let number = change.member;
         let stays = active_stays(view, application, number)?;
         let before = stays.iter().rfind(|stay| stay.start < change.seq);
-        if let Some(disabled) = before.and_then(|stay| stay.end)
-            && !refutes(view, change.seq, disabled)?
-        {
+        if let Some(disabled) = before.and_then(|stay| stay.end) {
             found.push(Reactivation { number, disabled, reactivated: change.seq });
         }
     }
