@@ -2,7 +2,7 @@
 //!
 //! A secret may be written with escapes: those of addresses (RFC 3986 §2.1), those of JSON texts (RFC
 //! 8259 §7), one inside the other. So a text is read character by character through up to
-//! [`LAYERS`] layers of escapes, and what is cut is what stands in the text, escapes and all. What was
+//! `LAYERS` layers of escapes, and what is cut is what stands in the text, escapes and all. What was
 //! coded otherwise, in base64 say, is not found.
 
 use std::borrow::Cow;
