@@ -73,6 +73,17 @@ impl<'a> Writer<'a> {
         !space.is_empty()
     }
 
+    /// A bare `+47…` behind a space that was decoded keeps its `+`: passes that space over.
+    fn telephone_number(&mut self) -> bool {
+        let number = self.rest.trim_start_matches(char::is_whitespace);
+        let digits = number.strip_prefix('+').filter(|_| number.len() < self.rest.len());
+        let is_one = digits.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        if is_one {
+            self.rest = number;
+        }
+        is_one
+    }
+
     fn take(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
         let end = self.rest.find(|c| !wanted(c)).unwrap_or(self.rest.len());
         let (taken, rest) = self.rest.split_at(end);
@@ -189,7 +200,7 @@ impl<'a> Writer<'a> {
         if op == "pr" {
             return Some(());
         }
-        if !self.space() {
+        if !self.telephone_number() && !self.space() {
             self.found.push(Leniency::NoSpace);
         }
         self.out.push(' ');
