@@ -45,6 +45,8 @@ pub struct World {
     pub members: BTreeMap<Number, BTreeMap<Number, Seq>>,
     /// By which word somebody was first mentioned.
     pub mentions: BTreeMap<Number, Mention>,
+    /// By which externalId somebody was first mentioned.
+    pub own_names: BTreeMap<Number, String>,
 }
 
 impl World {
@@ -74,6 +76,9 @@ impl World {
                 // What a provider calls somebody in its log is no name that a client gave.
                 if mention.attribute != Attribute::SourceId {
                     self.mentions.entry(number).or_insert(mention.clone());
+                }
+                if mention.attribute == Attribute::ExternalId {
+                    self.own_names.entry(number).or_insert(mention.value.clone());
                 }
                 continue;
             }

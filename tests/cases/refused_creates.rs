@@ -24,8 +24,7 @@ impl Boat {
     }
 
     async fn post(&self, resource: &str, body: Value) -> u16 {
-        let path = format!("/apps/boat/scim/v2/{resource}");
-        self.server.send("POST", &path, &self.token, &body).await.status
+        self.send("POST", resource, body).await
     }
 
     async fn user(&self, name: &str, external_id: Option<&str>) -> u16 {
@@ -34,6 +33,17 @@ impl Boat {
             body["externalId"] = external_id.into();
         }
         self.post("Users", body).await
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Value) -> u16 {
+        let path = format!("/apps/boat/scim/v2/{path}");
+        self.server.send(method, &path, &self.token, &body).await.status
+    }
+
+    async fn user_id(&self, body: Value) -> String {
+        let answer = self.server.send("POST", "/apps/boat/scim/v2/Users", &self.token, &body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.body["id"].as_str().unwrap().to_owned()
     }
 
     async fn ask(&self, path: &str) -> Value {
@@ -141,6 +151,137 @@ async fn whom_a_refusal_belongs_to_without_a_clash() {
     assert!(boat.answered("externalId:l-1").await.contains("400"));
     assert_eq!(boat.user("lena.l", Some("l-1")).await, 201);
     assert_eq!(boat.failing().await.len(), 2);
+}
+
+/// Two people whom the provider gives one name, who are told apart by the client's own names for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_externalid_is_another_person_though_nobody_has_an_account() {
+    let boat = Boat::new().await;
+    let bad = |external_id: &str| json!({"userName": "sol@tern.example", "externalId": external_id, "active": {"no": 1}});
+    // As clients do: they look first, and that names somebody.
+    let looked = "/apps/boat/scim/v2/Users?filter=userName%20eq%20%22sol@tern.example%22";
+    assert_eq!(boat.server.send("GET", looked, &boat.token, &Value::Null).await.status, 200);
+    assert_eq!(boat.post("Users", bad("s-1")).await, 400);
+    assert_eq!(boat.post("Users", bad("s-2")).await, 400);
+    let row = |external_id: &str, name: Value| [json!(external_id), name, Value::Null];
+    let (one, other) = (row("s-1", json!("sol@tern.example")), row("s-2", Value::Null));
+    assert_eq!(boat.failing().await, [other, one.clone()]);
+    // The second gets the account, and the first was still refused.
+    assert_eq!(boat.user("sol@tern.example", Some("s-2")).await, 201);
+    assert_eq!(boat.failing().await, [one]);
+    assert!(boat.answered("externalId:s-1").await.contains("400"));
+    assert!(boat.answered("externalId:s-2").await.contains("201"));
+    // So for a third, of whom nothing was heard before.
+    assert_eq!(
+        boat.post("Users", json!({"userName": "kai", "externalId": "k-1", "active": {}})).await,
+        201
+    );
+    assert_eq!(
+        boat.post("Users", json!({"userName": "kai.l", "externalId": "k-2", "active": {"no": 1}}))
+            .await,
+        400
+    );
+    assert_eq!(boat.user("kai.l", Some("k-3")).await, 201);
+    assert!(boat.answered("externalId:k-2").await.contains("400"));
+}
+
+/// A body that is refused for one reason still says whom it was for, in whatever form.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_names_of_a_refused_body_are_read_as_those_of_an_accepted_one() {
+    const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+    let boat = Boat::new().await;
+    assert_eq!(boat.user("eli@tern.example", Some("1")).await, 201);
+    let name = "eli@tern.example";
+    for (external_id, mut body) in [
+        ("2", json!({"userName": name, "externalId": 2})),
+        ("3", json!({"userName": name, "EXTERNALID": [{"$ref": null, "value": "3"}]})),
+        ("4", json!({format!("{USER}:userName"): name, format!("{USER}:externalId"): "4"})),
+        ("5", json!({USER: {"userName": name, "externalId": "5"}})),
+    ] {
+        body["active"] = json!({"no": 1});
+        assert_eq!(boat.post("Users", body.clone()).await, 400, "{body}");
+        let [own, _, _] = boat.failing().await.remove(0);
+        assert_eq!(own, external_id, "{body}");
+    }
+    // What can be no name is not that of the one who bears the userName either.
+    for own in [json!("x".repeat(1_025)), json!("x".repeat(70_000)), json!(1.5), json!(["6", "7"])]
+    {
+        let body = json!({"userName": name, "externalId": own});
+        assert_eq!(boat.post("Users", body).await, 400);
+    }
+    assert_eq!(boat.failing().await.len(), 4);
+    assert!(boat.answered("externalId:1").await.contains("201"));
+    // Nor is it in vain that a parameter is wrong and not the body.
+    let body = json!({"userName": "ida", "externalId": "8"});
+    let query = "Users?attributes=id&excludedAttributes=id";
+    assert_eq!(boat.post(query, body).await, 400);
+    assert!(boat.answered("externalId:8").await.contains("400"));
+}
+
+/// Operations of a Bulk request are requests like others, also those that are not carried out.
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_of_a_bulk_request_belong_to_whom_they_were_meant_for() {
+    let boat = Boat::new().await;
+    assert_eq!(boat.user("eli@tern.example", Some("e-1")).await, 201);
+    let post = |bulk_id: Option<&str>, name: &str, external_id: &str| {
+        let data = json!({"userName": name, "externalId": external_id});
+        json!({"method": "POST", "path": "/Users", "bulkId": bulk_id, "data": data})
+    };
+    let mut lost = post(Some("c"), "ole@tern.example", "e-4");
+    lost["data"]["title"] = json!("bulkId:gone");
+    let operations = [
+        post(Some("a"), "eli@tern.example", "e-2"),
+        post(None, "mo@tern.example", "e-3"),
+        lost,
+        post(Some("d"), "ann@tern.example", "e-5"),
+        json!({"method": "DELETE", "path": "/Users", "data": {}}),
+    ];
+    let body = json!({"Operations": operations, "failOnErrors": 3});
+    assert_eq!(boat.post("Bulk", body).await, 200);
+    for (external_id, told) in [
+        ("e-2", "the name belongs to eli@tern.example"),
+        ("e-3", "needs a bulkId"),
+        ("e-4", "bulkId"),
+        ("e-5", "failOnErrors"),
+    ] {
+        let text = boat.answered(&format!("externalId:{external_id}")).await;
+        assert!(text.contains(told), "{text}");
+        assert!(external_id == "e-2" || !text.contains("belongs"), "{text}");
+    }
+    assert!(boat.answered("externalId:e-1").await.contains("201"));
+    let own = async || boat.failing().await.iter().map(|[own, ..]| own.clone()).collect::<Vec<_>>();
+    assert_eq!(own().await, ["e-4", "e-3", "e-2"]);
+    // What was passed over says nothing of whether the failure goes on.
+    let first = json!({"method": "DELETE", "path": "/Users", "data": {}});
+    let body = json!({"Operations": [first, post(Some("a"), "mo@tern.example", "e-3")], "failOnErrors": 1});
+    assert_eq!(boat.post("Bulk", body).await, 200);
+    assert_eq!(own().await, ["e-4", "e-3", "e-2"]);
+}
+
+/// Who gets an account otherwise than by a create is not failing any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_takes_over_the_name_of_a_refused_create_ends_it() {
+    let boat = Boat::new().await;
+    let id = boat.user_id(json!({"userName": "eli@tern.example", "externalId": "e-1"})).await;
+    let other = boat.user_id(json!({"userName": "eli2@tern.example"})).await;
+    for own in ["e-2", "e-3"] {
+        assert_eq!(boat.user("eli@tern.example", Some(own)).await, 409);
+    }
+    assert_eq!(boat.failing().await.len(), 2);
+    let before = boat.server.clock.now().to_string();
+    boat.server.clock.set(event::Timestamp(boat.server.clock.now().0 + 1_000_000));
+    let patch =
+        |own: &str| json!({"Operations": [{"op": "replace", "path": "externalId", "value": own}]});
+    assert_eq!(boat.send("PATCH", &format!("Users/{id}"), patch("e-2")).await, 200);
+    let [own, _, _] = boat.failing().await.remove(0);
+    assert_eq!(own, "e-3");
+    assert_eq!(boat.send("PATCH", &format!("Users/{other}"), patch("e-3")).await, 200);
+    assert_eq!(boat.failing().await, Vec::<[Value; 3]>::new());
+    let then = boat.ask(&format!("/api/v1/reports/failing?at={before}")).await;
+    assert_eq!(then["rows"].as_array().unwrap().len(), 2, "{then}");
+    // That the account is deleted is no failure.
+    assert_eq!(boat.send("DELETE", &format!("Users/{other}"), Value::Null).await, 204);
+    assert_eq!(boat.failing().await, Vec::<[Value; 3]>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

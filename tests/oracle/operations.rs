@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::imports;
 use super::known::Known;
 use super::questions::{Asked, Expected};
-use super::resources::{changes_of, ever, group_name, id_of, identity, type_name};
+use super::resources::{changes_of, ever, got_account, group_name, id_of, identity, type_name};
 
 /// The SCIM error keywords by their stored numbers (RFC 7644 §3.12); 0 is none.
 const SCIM_TYPES: [&str; 9] = [
@@ -341,7 +341,8 @@ pub fn failing(known: &Known<'_>, asked: &Asked) -> Expected {
     let mut writes: BTreeMap<(Application, Number), Vec<&Event>> = BTreeMap::new();
     for event in &known.events()[..at] {
         let Some(operation) = operation_of(event) else { continue };
-        if is_write(operation) && operation.number != Number::NOBODY {
+        let is_carried_out = is_write(operation) && operation.effect != Effect::Skipped;
+        if is_carried_out && operation.number != Number::NOBODY {
             let key = (event.header.application, operation.number);
             writes.entry(key).or_default().push(event);
         }
@@ -352,7 +353,10 @@ pub fn failing(known: &Known<'_>, asked: &Asked) -> Expected {
         let failures = events.iter().rev().take_while(failed).count();
         let last = *events.last().expect("at least one");
         let operation = operation_of(last).expect("an operation");
-        if failures == 0 || !known.applications(asked.app).contains(&application) {
+        let is_asked = known.applications(asked.app).contains(&application);
+        let kind = operation.resource_type;
+        let whom = (kind, number);
+        if failures == 0 || !is_asked || got_account(known, application, whom, (last.seq, at)) {
             continue;
         }
         let mut row = identity(known, application, number, at);

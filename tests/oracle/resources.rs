@@ -137,6 +137,26 @@ pub fn runs(known: &Known<'_>, is: impl Fn(usize) -> bool) -> Vec<(usize, Option
     runs
 }
 
+/// Whether another account took the name over, by the first `at` events, of somebody who had none after the
+/// event `seq`: their externalId, or where none is known, the word by which they were first mentioned.
+pub fn got_account(
+    known: &Known<'_>,
+    application: Application,
+    (kind, number): (ResourceType, Number),
+    (seq, at): (Seq, usize),
+) -> bool {
+    let last = known.last(application);
+    if known.world(application, seq as usize + 1).is_or_was(number).is_some() {
+        return false;
+    }
+    let said = last.mentions.get(&number);
+    let said = said.map(|mention| (mention.attribute.name(), mention.value.as_str()));
+    let own = last.own_names.get(&number).map(|own| ("externalId", own.as_str()));
+    let Some((attribute, value)) = own.or(said) else { return false };
+    let all = bearers(known, application, kind, attribute, value);
+    all.iter().any(|one| one.number != number && one.since > seq as usize + 1 && one.since <= at)
+}
+
 fn same(attribute: &str, one: &str, other: &str) -> bool {
     match attribute {
         "externalId" | "id" => one == other,
@@ -191,6 +211,8 @@ pub fn identity(
         let mention = known.last(application).mentions.get(&number);
         let mention = mention.filter(|mention| mention.attribute.name() == name);
         let mentioned = mention.map(|mention| Value::from(mention.value.as_str()));
+        let own = known.last(application).own_names.get(&number).filter(|_| name == "externalId");
+        let mentioned = own.map(|own| Value::from(own.as_str())).or(mentioned);
         let said = if resource.is_some() { None } else { mentioned };
         row.insert(name.into(), said.unwrap_or_else(|| value(resource, name)));
     }

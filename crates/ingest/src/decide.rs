@@ -55,8 +55,16 @@ pub(crate) enum Intent {
     Patch { id: String, operations: Vec<PatchOperation> },
     /// DELETE
     Delete { id: String },
-    /// It was refused before it came here; what remains is to find out whom it concerned.
-    Refused { error: ScimError, id: Option<String>, names: Names },
+    /// It was refused, or passed over, before it came here; what remains is to find out whom it
+    /// concerned.
+    Refused { error: ScimError, effect: Effect, id: Option<String>, names: Names },
+}
+
+impl Intent {
+    /// A write that was refused as soon as it was read. `names` are those of what it was to create.
+    pub(crate) fn refused(error: ScimError, id: Option<String>, names: Names) -> Intent {
+        Intent::Refused { error, effect: Effect::Rejected, id, names }
+    }
 }
 
 /// A resource that is to be created. All that follows from the request alone was made of it in the
@@ -125,6 +133,7 @@ pub(crate) fn decide(
         selection,
         numbers,
         holders: vec![],
+        refused_as: Effect::Rejected,
         decided_elsewhere: false,
     };
     let decided = match stamp.clock_fault {
@@ -141,6 +150,7 @@ impl Deciding<'_> {
             Ok(outcome) => Ok(outcome),
             Err(Stop::Refused(error, number)) => {
                 let mut outcome = Outcome::refused(error, stored_type, number);
+                outcome.effect = self.refused_as;
                 // The userName of a refused create is mentioned, and that is a fact even so. Unknown
                 // members of a refused write are not: nothing of it happened.
                 let mentions = self.numbers.mentions.into_iter();
@@ -178,6 +188,8 @@ struct Deciding<'a> {
     numbers: Numbers<'a>,
     /// Who bears the name that a refused create asked for.
     holders: Vec<Number>,
+    /// What is said of a write that was not carried out.
+    refused_as: Effect,
     /// It happened at an upstream: what may be and what may not was decided there.
     decided_elsewhere: bool,
 }
@@ -205,9 +217,13 @@ impl Deciding<'_> {
             Intent::Replace { id, resource } => self.replace(&id, resource),
             Intent::Patch { id, operations } => self.patch(&id, &operations),
             Intent::Delete { id } => self.delete(&id),
-            Intent::Refused { error, id, names } => self
-                .whom(id.as_deref(), &names)
-                .and_then(|number| Err(Stop::Refused(error, number))),
+            Intent::Refused { error, effect, id, names } => {
+                let number = self.whom(id.as_deref(), &names)?;
+                // It was not for its name that it was refused.
+                self.holders.clear();
+                self.refused_as = effect;
+                Err(Stop::Refused(error, number))
+            }
         }
     }
 

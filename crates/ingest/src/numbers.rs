@@ -46,33 +46,74 @@ pub(crate) struct Names {
     /// The userName of a person, the displayName of a group.
     pub name: Option<(Attribute, String)>,
     /// The client's own name for them.
-    pub external_id: Option<String>,
+    pub external_id: OwnName,
+}
+
+/// An externalId.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) enum OwnName {
+    /// None was given.
+    #[default]
+    None,
+    Given(String),
+    /// One was given by which nobody can be looked up: too long, or no text. It is nobody's whom we know.
+    Unusable,
+}
+
+impl OwnName {
+    pub(crate) fn as_deref(&self) -> Option<&str> {
+        match self {
+            OwnName::Given(text) => Some(text),
+            OwnName::None | OwnName::Unusable => None,
+        }
+    }
 }
 
 impl Names {
     const BYTES_MAX: usize = 1 << 10;
 
-    /// The names in a body, well-formed or not.
-    pub(crate) fn of(stored_type: ResourceType, body: &Value) -> Names {
-        body.as_object().map(|body| Names::of_members(stored_type, body)).unwrap_or_default()
+    /// The names in a body that was refused, read as they are in one that is not: in any case, with a URN,
+    /// in an object around the value.
+    pub(crate) fn of(context: &Context, stored_type: ResourceType, body: &Value) -> Names {
+        let Some(resource_type) = context.catalog.resource_type(stored_type) else {
+            return Names::default();
+        };
+        let registry = context.registry();
+        let read = scim::ShownResource::read(resource_type, registry, &context.settings, body);
+        let Some(read) = read else { return Names::default() };
+        let mut names = Names::of_attributes(stored_type, &read.resource.attributes);
+        if read.misfits.left_out.contains(Attribute::ExternalId.name()) {
+            names.external_id = OwnName::Unusable;
+        }
+        names
     }
 
     /// The names among the attributes of a resource.
-    pub(crate) fn of_members(stored_type: ResourceType, members: &Map<String, Value>) -> Names {
-        let text = |attribute: Attribute| {
-            let mut all = members.iter();
-            let (_, value) = all.find(|(name, _)| name.eq_ignore_ascii_case(attribute.name()))?;
-            let fits = |text: &&str| (1..=Names::BYTES_MAX).contains(&text.len());
-            value.as_str().filter(fits).map(str::to_owned)
-        };
+    pub(crate) fn of_attributes(
+        stored_type: ResourceType,
+        attributes: &Map<String, Value>,
+    ) -> Names {
+        let fits = |text: &&str| (1..=Names::BYTES_MAX).contains(&text.len());
+        let text = |value: &Value| value.as_str().filter(fits).map(str::to_owned);
         let named_by = match stored_type {
             ResourceType::USER => Some(Attribute::UserName),
             ResourceType::GROUP => Some(Attribute::DisplayName),
             _ => None,
         };
-        let name = named_by.and_then(|attribute| Some((attribute, text(attribute)?)));
-        Names { name, external_id: text(Attribute::ExternalId) }
+        let name = named_by.and_then(|one| Some((one, text(attributes.get(one.name())?)?)));
+        let external_id = match attributes.get(Attribute::ExternalId.name()) {
+            None => OwnName::None,
+            Some(value) => text(value).map_or(OwnName::Unusable, OwnName::Given),
+        };
+        Names { name, external_id }
     }
+}
+
+/// Whom a create was meant for that made nothing.
+pub(crate) struct Meant {
+    pub number: Number,
+    /// Who bears the name that it asks for.
+    pub holders: Vec<Number>,
 }
 
 fn display_change(display: &str) -> ValueChange {
@@ -161,21 +202,78 @@ impl<'a> Numbers<'a> {
         }
     }
 
-    /// The number of whoever is called by all of these names without having a resource, the surest name
-    /// first; nobody without any name. Those by which they are not known yet are mentioned.
+    /// Whom a refused create was meant for. The client's own name for them goes first: whoever bears the
+    /// name that it asks for may be somebody else, and a living account whose externalId differs is.
+    pub(crate) fn meant_for(&mut self, names: &Names) -> Result<Meant, ProjectorError> {
+        let (application, stored_type) = (self.context.application, self.stored_type);
+        let lookup = |attribute: Attribute, value: &str| {
+            let folded = folded(attribute, value);
+            self.view.lookup(application, stored_type, attribute, &folded)
+        };
+        let holders = match &names.name {
+            Some((attribute, value)) => lookup(*attribute, value)?,
+            None => vec![],
+        };
+        let external_id = names.external_id.as_deref();
+        if let Some(external_id) = external_id {
+            let same = lookup(Attribute::ExternalId, external_id)?;
+            let by_both = same.iter().find(|number| holders.contains(number));
+            if let Some(number) = by_both.or(same.first()) {
+                return Ok(Meant { number: *number, holders });
+            }
+        }
+        for holder in &holders {
+            let version = self.view.version(application, *holder, View::NOW)?;
+            let state = version.and_then(|version| version.state).unwrap_or_default();
+            let has_own = state.contains_key(Attribute::ExternalId.name());
+            // None of them has the externalId that was given.
+            if !has_own || names.external_id == OwnName::None {
+                return Ok(Meant { number: *holder, holders });
+            }
+        }
+        let name = names.name.as_ref().filter(|_| holders.is_empty());
+        let name = name.map(|(attribute, value)| (*attribute, value.as_str()));
+        let given = external_id.map(|text| (Attribute::ExternalId, text)).into_iter().chain(name);
+        let number = self.mention_all(&given.collect::<Vec<_>>(), &names.external_id)?;
+        Ok(Meant { number, holders })
+    }
+
+    /// The number of whoever is known by one of these names without having a resource; the surest name
+    /// comes first. Who is known by another externalId than the one that was given is somebody else,
+    /// whatever they are called besides.
+    pub(crate) fn unborn_called(
+        &self,
+        names: &[(Attribute, &str)],
+        external_id: &OwnName,
+    ) -> Result<Option<Number>, ProjectorError> {
+        for (attribute, value) in names {
+            let Some(number) = self.unborn(*attribute, value)? else { continue };
+            let is_sure = matches!(attribute, Attribute::Id | Attribute::ExternalId);
+            if is_sure || *external_id == OwnName::None || !self.has_own_name(number)? {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether an externalId is known of a number that has no resource.
+    fn has_own_name(&self, number: Number) -> Result<bool, ProjectorError> {
+        let mentioned = self.view.mentioned(self.context.application, number)?;
+        Ok(mentioned.is_some_and(|mentioned| mentioned.external_id.is_some()))
+    }
+
+    /// The number of whoever is called by all of these names without having a resource, as
+    /// [`Numbers::unborn_called`] finds them; nobody without any name. Those by which they are not known yet
+    /// are mentioned.
     pub(crate) fn mention_all(
         &mut self,
         names: &[(Attribute, &str)],
+        external_id: &OwnName,
     ) -> Result<Number, ProjectorError> {
-        let mut number = None;
-        for (attribute, value) in names {
-            if number.is_none() {
-                number = self.unborn(*attribute, value)?;
-            }
-        }
         if names.is_empty() {
             return Ok(Number::NOBODY);
         }
+        let number = self.unborn_called(names, external_id)?;
         let number = number.unwrap_or_else(|| self.fresh());
         for (attribute, value) in names {
             if self.unborn(*attribute, value)? != Some(number) {
@@ -183,19 +281,6 @@ impl<'a> Numbers<'a> {
             }
         }
         Ok(number)
-    }
-
-    /// Says of a number without a resource that it is called so too, unless somebody else is.
-    pub(crate) fn call(
-        &mut self,
-        number: Number,
-        attribute: Attribute,
-        value: &str,
-    ) -> Result<(), ProjectorError> {
-        if self.unborn(attribute, value)?.is_none() {
-            self.push(number, attribute, value, &Said::default());
-        }
-        Ok(())
     }
 
     /// The number of whoever is called so without having a resource; a new one at the first mention,

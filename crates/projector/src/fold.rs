@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use event::{
     Answer, Application, ApplicationAdded, Attribute, Changes, Content, CredentialAdded,
-    CredentialRevoked, Event, Fact, Lifecycle, Number, Observation, Operation, RecorderStarted,
-    ResourceType, Seq, Timestamp, UpstreamSet,
+    CredentialRevoked, Event, Fact, Lifecycle, Mention, Number, Observation, Operation,
+    RecorderStarted, ResourceType, Seq, Timestamp, UpstreamSet,
 };
 use serde_json::{Map, Value};
 use store::ReadRows;
@@ -313,19 +313,8 @@ impl Of<'_> {
                 // What a provider calls somebody in its logs is no name that a client gave.
                 return Ok(());
             }
-            let key = key::mentioned(application, self.number);
-            if rows.get(&key)?.is_some() {
-                return Ok(());
-            }
-            let mentioned = Mentioned {
-                attribute: mention.attribute,
-                value: mention.value.clone(),
-                resource_type: mention.resource_type,
-                display: said_name(changes),
-            };
-            rows.put(key, mentioned.encode(self.seq())?);
             // Whoever is only mentioned has no resource, and so no versions.
-            return Ok(());
+            return self.fold_mentioned(rows, mention, said_name(changes));
         }
         let members = Set::Members(self.number);
         set::record(rows, application, members, self.seq(), &changes.joined, &changes.left)?;
@@ -335,6 +324,37 @@ impl Of<'_> {
         if changes.lifecycle.is_some() || !changes.values.is_empty() || members_changed {
             self.fold_version(rows, changes)?;
         }
+        Ok(())
+    }
+
+    /// By what somebody was first mentioned stays, and so does the first externalId.
+    fn fold_mentioned(
+        &self,
+        rows: &mut Overlay<'_>,
+        mention: &Mention,
+        display: Option<String>,
+    ) -> Result<(), ProjectorError> {
+        let key = key::mentioned(self.application(), self.number);
+        let before = rows.get(&key)?.map(|value| Mentioned::decode(&value)).transpose()?;
+        let is_own_name = mention.attribute == Attribute::ExternalId;
+        let external_id = is_own_name.then(|| (mention.value.clone(), self.seq()));
+        let (mentioned, since) = match before {
+            Some((before, _)) if external_id.is_none() || before.external_id.is_some() => {
+                return Ok(());
+            }
+            Some((before, since)) => (Mentioned { external_id, ..before }, since),
+            None => {
+                let mentioned = Mentioned {
+                    attribute: mention.attribute,
+                    value: mention.value.clone(),
+                    resource_type: mention.resource_type,
+                    display,
+                    external_id,
+                };
+                (mentioned, self.seq())
+            }
+        };
+        rows.put(key, mentioned.encode(since)?);
         Ok(())
     }
 

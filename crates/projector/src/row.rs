@@ -322,7 +322,7 @@ impl Identity {
     }
 }
 
-/// By what a number was first mentioned.
+/// By what a number was first mentioned, and by the client's own name for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mentioned {
     /// What kind of name it was.
@@ -333,6 +333,8 @@ pub struct Mentioned {
     pub resource_type: ResourceType,
     /// The name for people that the client gave.
     pub display: Option<String>,
+    /// The first externalId by which it was mentioned, then or later, and the event that did so.
+    pub external_id: Option<(String, Seq)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -342,6 +344,7 @@ struct StoredMentioned {
     value: String,
     resource_type: u8,
     display: Option<String>,
+    external_id: Option<(String, Seq)>,
 }
 
 impl Mentioned {
@@ -353,6 +356,7 @@ impl Mentioned {
             value: self.value.clone(),
             resource_type: self.resource_type.0,
             display: self.display.clone(),
+            external_id: self.external_id.clone(),
         };
         encode("a mention", &stored)
     }
@@ -367,6 +371,7 @@ impl Mentioned {
             value: stored.value,
             resource_type: ResourceType(stored.resource_type),
             display: stored.display,
+            external_id: stored.external_id,
         };
         Ok((mentioned, stored.seq))
     }

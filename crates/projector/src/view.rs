@@ -327,7 +327,11 @@ impl<'a> View<'a> {
     ) -> Result<Option<Mentioned>, ProjectorError> {
         let value = self.rows.get(&key::mentioned(application, number))?;
         let mentioned = value.map(|value| Mentioned::decode(&value)).transpose()?;
-        Ok(mentioned.filter(|(_, seq)| self.knows(*seq)).map(|(mentioned, _)| mentioned))
+        let known = mentioned.filter(|(_, seq)| self.knows(*seq));
+        Ok(known.map(|(mut mentioned, _)| {
+            mentioned.external_id = mentioned.external_id.filter(|(_, seq)| self.knows(*seq));
+            mentioned
+        }))
     }
 
     /// The state of a resource right after the event at `seq`; its `state` is `None` when it was

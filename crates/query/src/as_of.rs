@@ -272,13 +272,13 @@ fn mentioned_identity(
 ) -> Result<Identity, ProjectorError> {
     let mut identity = Identity::default();
     if let Some(mentioned) = view.mentioned(application, number)? {
+        identity.external_id = mentioned.external_id.map(|(external_id, _)| external_id);
         let name = Some(mentioned.value);
         match mentioned.attribute {
             Attribute::Id => identity.id = name,
             Attribute::UserName => identity.user_name = name,
-            Attribute::ExternalId => identity.external_id = name,
             Attribute::DisplayName => identity.display_name = name,
-            Attribute::Email | Attribute::SourceId => {}
+            Attribute::ExternalId | Attribute::Email | Attribute::SourceId => {}
         }
     }
     Ok(identity)

@@ -398,7 +398,8 @@ impl About<'_> {
             Node::new("requested", State::Yes, format!("The last request was {words}."), &seqs);
         let answered = match (last.effect, last.http_status, last.status) {
             (Some(Effect::Skipped), ..) => {
-                Node::new("answered", State::No, "The client left before it was sent on.", &seqs)
+                let text = format!("It was passed over{}", self.refusal(last.seq)?);
+                Node::new("answered", State::No, text, &seqs)
             }
             (Some(Effect::Unknown), ..) | (_, 0, _) => {
                 Node::new("answered", State::Unknown, "No answer was heard.", &seqs)

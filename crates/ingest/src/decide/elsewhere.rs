@@ -1,6 +1,8 @@
 //! What was decided elsewhere: the state follows what an upstream did, and nothing is refused.
 
-use event::{Attribute, Changes, Content, Flag, Lifecycle, Number, Part, ResourceType, Seq};
+use event::{
+    Attribute, Changes, Content, Effect, Flag, Lifecycle, Number, Part, ResourceType, Seq,
+};
 use projector::{Doubt, ProjectorError, Stamp, Version, View};
 use scim::{MemberOperation, Resource, ScimError, Selection};
 use serde_json::Map;
@@ -10,7 +12,7 @@ use super::{Answer, Deciding, Intent, New, Target};
 use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::members::MemberChanges;
-use crate::numbers::{Numbers, Said};
+use crate::numbers::{Names, Numbers, OwnName};
 use crate::outcome::{Outcome, Reply, Stop};
 use crate::proxy::asked::Asked;
 
@@ -83,31 +85,19 @@ pub(crate) fn whom(
     {
         return Ok((number, vec![]));
     }
-    let names = asked.names.iter().map(|(attribute, value)| (*attribute, value.as_str()));
-    if let (None, Some((Attribute::UserName, name))) = (id, names.clone().next()) {
-        let folded = projector::folded(Attribute::UserName, name);
-        let holders = view.lookup(application, stored_type, Attribute::UserName, &folded)?;
-        if let Some(holder) = holders.first() {
-            return Ok((*holder, vec![]));
-        }
-    }
+    let own = asked.names.iter().find(|(attribute, _)| *attribute == Attribute::ExternalId);
+    let name = asked.names.iter().find(|(attribute, _)| *attribute != Attribute::ExternalId);
+    let external_id =
+        own.map_or(OwnName::None, |(_, external_id)| OwnName::Given(external_id.clone()));
     let mut numbers = Numbers::new(view, context, stored_type)?;
-    let names: Vec<_> = id.map(|id| (Attribute::Id, id)).into_iter().chain(names).collect();
-    let mut number = None;
-    for (attribute, value) in &names {
-        number = match number {
-            None => numbers.unborn(*attribute, value)?,
-            known => known,
-        };
-    }
-    let number = match (number, names.first()) {
-        (Some(number), _) => number,
-        (None, Some((attribute, value))) => numbers.mention(*attribute, value, &Said::default())?,
-        (None, None) => return Ok((Number::NOBODY, vec![])),
+    let number = match id {
+        None => numbers.meant_for(&Names { name: name.cloned(), external_id })?.number,
+        Some(id) => {
+            let names = own.into_iter().chain(name).map(|(one, value)| (*one, value.as_str()));
+            let names: Vec<_> = [(Attribute::Id, id)].into_iter().chain(names).collect();
+            numbers.mention_all(&names, &external_id)?
+        }
     };
-    for (attribute, value) in names {
-        numbers.call(number, attribute, value)?;
-    }
     Ok((number, numbers.mentions))
 }
 
@@ -145,6 +135,7 @@ impl<'a> Deciding<'a> {
             selection: Selection::Default,
             numbers: Numbers::new(view, context, stored_type)?,
             holders: vec![],
+            refused_as: Effect::Rejected,
             decided_elsewhere: true,
         })
     }

@@ -1,11 +1,11 @@
 //! Whom a request is about that made nothing, and who it is that a create makes an account for.
 
 use event::{Attribute, Number, ResourceType};
-use projector::{ProjectorError, View};
+use projector::ProjectorError;
 use serde_json::{Map, Value};
 
 use super::{Deciding, Intent, text};
-use crate::numbers::Names;
+use crate::numbers::{Meant, Names};
 use crate::outcome::Stop;
 
 impl Deciding<'_> {
@@ -33,39 +33,14 @@ impl Deciding<'_> {
     }
 
     pub(super) fn names_of(&self, state: &Map<String, Value>) -> Names {
-        Names::of_members(self.stored_type, state)
+        Names::of_attributes(self.stored_type, state)
     }
 
-    /// Whom a refused create was meant for. The client's own name for them goes first: whoever bears the
-    /// userName that it asks for may be somebody else, and a living account whose externalId differs is.
-    /// Who bears the name is told beside it.
+    /// Whom a refused create was meant for. Who bears the name that it asks for is told beside it.
     pub(super) fn meant_for(&mut self, names: &Names) -> Result<Number, ProjectorError> {
-        let holders = match &names.name {
-            Some((attribute, value)) => self.holders(*attribute, value)?,
-            None => vec![],
-        };
-        self.holders.clone_from(&holders);
-        if let Some(external_id) = &names.external_id {
-            let same = self.holders(Attribute::ExternalId, external_id)?;
-            let by_both = same.iter().find(|number| holders.contains(number));
-            if let Some(number) = by_both.or(same.first()) {
-                return Ok(*number);
-            }
-        }
-        for holder in &holders {
-            let version = self.view.version(self.context.application, *holder, View::NOW)?;
-            let state = version.and_then(|version| version.state).unwrap_or_default();
-            let theirs = text(&state, Attribute::ExternalId);
-            let differs = theirs.zip(names.external_id.as_deref());
-            if differs.is_none_or(|(theirs, asked)| theirs == asked) {
-                return Ok(*holder);
-            }
-        }
-        let name = names.name.as_ref().filter(|_| holders.is_empty());
-        let name = name.map(|(attribute, value)| (*attribute, value.as_str()));
-        let external_id = names.external_id.as_deref();
-        let given = external_id.map(|text| (Attribute::ExternalId, text)).into_iter().chain(name);
-        self.numbers.mention_all(&given.collect::<Vec<_>>())
+        let Meant { number, holders } = self.numbers.meant_for(names)?;
+        self.holders = holders;
+        Ok(number)
     }
 
     /// A create takes over the number of an earlier mention, while no resource has had it; that of the
@@ -74,29 +49,21 @@ impl Deciding<'_> {
         &mut self,
         attributes: &Map<String, Value>,
     ) -> Result<Number, ProjectorError> {
-        if self.decided_elsewhere
-            && let Some(id) = text(attributes, Attribute::Id)
-            && let Some(number) = self.numbers.unborn(Attribute::Id, id)?
-        {
-            return Ok(number);
-        }
-        for attribute in [Attribute::ExternalId, Attribute::UserName, Attribute::DisplayName] {
-            if attribute == Attribute::DisplayName && self.stored_type != ResourceType::GROUP {
-                continue; // two people may have one name
-            }
-            if let Some(value) = text(attributes, attribute)
-                && let Some(number) = self.numbers.unborn(attribute, value)?
-            {
-                return Ok(number);
-            }
-        }
-        for email in attributes.get("emails").and_then(Value::as_array).into_iter().flatten() {
-            if let Some(value) = email.get("value").and_then(Value::as_str)
-                && let Some(number) = self.numbers.unborn(Attribute::Email, value)?
-            {
-                return Ok(number);
-            }
-        }
-        Ok(self.numbers.fresh())
+        let id = text(attributes, Attribute::Id).filter(|_| self.decided_elsewhere);
+        let id = id.map(|id| (Attribute::Id, id));
+        let named =
+            [Attribute::ExternalId, Attribute::UserName, Attribute::DisplayName].into_iter();
+        // Two people may have one displayName.
+        let names_one = |one: &Attribute| {
+            *one != Attribute::DisplayName || self.stored_type == ResourceType::GROUP
+        };
+        let named = named.filter(names_one).filter_map(|one| Some((one, text(attributes, one)?)));
+        let emails = attributes.get("emails").and_then(Value::as_array).into_iter().flatten();
+        let emails = emails.filter_map(|email| email.get("value").and_then(Value::as_str));
+        let emails = emails.map(|email| (Attribute::Email, email));
+        let names: Vec<_> = id.into_iter().chain(named).chain(emails).collect();
+        let external_id = self.names_of(attributes).external_id;
+        let number = self.numbers.unborn_called(&names, &external_id)?;
+        Ok(number.unwrap_or_else(|| self.numbers.fresh()))
     }
 }

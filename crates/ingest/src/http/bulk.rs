@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::{Effect, Method, Number, ResourceType};
-use scim::{BulkMethod, BulkOperation, BulkRequest, PatchOp, PatchOperation, ScimError};
+use scim::{BulkMethod, BulkOperation, BulkRequest, PatchOp, PatchOperation, ScimError, Selection};
 use serde_json::{Map, Value, json};
 
 use crate::address::Address;
@@ -18,7 +18,7 @@ use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::cuts;
 use crate::decide::{Intent, Write};
-use crate::http::understand::{intent, selection};
+use crate::http::understand::{intent, refusal, selection};
 use crate::http::{Asked, Ingest, TARGET_BYTES_MAX, ambiguous};
 use crate::outcome::{Body, Outcome, Reply};
 use crate::record::{Arrival, ReceivedBody};
@@ -110,21 +110,29 @@ impl Carrying<'_> {
         let operation = &self.operations[place];
         let address = self.address.of_operation(&resolved.path, self.context.registry());
         let arrival = self.arrival_of(place, operation, &address, resolved.data.as_ref());
-        let refuse = |error| {
-            let outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
-            Asked::Answered(Box::new(outcome))
-        };
         // Only what is still to be made can be waited for.
         let never = resolved.unresolved.iter().find(|bulk_id| !self.is_coming(bulk_id));
         let is_post = operation.verb == Some(BulkMethod::Post);
-        let asked = if let Some(problem) = &operation.problem {
-            refuse(problem.clone())
-        } else if never.is_some() || (!is_post && !resolved.unresolved.is_empty()) {
-            refuse(unresolvable())
-        } else {
-            match self.understand(&arrival, &address, operation, resolved.data) {
-                Ok(write) => Asked::Write(Box::new(write)),
-                Err(error) => refuse(error),
+        let is_lost = never.is_some() || (!is_post && !resolved.unresolved.is_empty());
+        let problem = operation.problem.clone().or_else(|| is_lost.then(unresolvable));
+        let prepared = match problem {
+            Some(problem) => Err(problem),
+            None => self.prepare(&arrival, &address, operation),
+        };
+        let asked = match prepared {
+            Ok((resource_type, conditions, selection)) => {
+                let (context, method, id) = (self.context, arrival.method, address.id.clone());
+                Asked::Write(Box::new(Write {
+                    context: context.clone(),
+                    resource_type: arrival.resource_type,
+                    intent: intent(context, resource_type, method, id, Ok(resolved.data)),
+                    conditions,
+                    selection,
+                }))
+            }
+            Err(error) => {
+                let whom = (address.id.clone(), resolved.data.as_ref());
+                self.refuse(&arrival, whom, error, Effect::Rejected)
             }
         };
         let arrival_type = arrival.resource_type;
@@ -150,13 +158,13 @@ impl Carrying<'_> {
         self.makers.get(bulk_id).is_some_and(|place| !self.done.contains_key(place))
     }
 
-    fn understand(
+    /// What an operation needs besides its data, if it can be carried out.
+    fn prepare(
         &self,
         arrival: &Arrival,
         address: &Address,
         operation: &BulkOperation,
-        data: Option<Value>,
-    ) -> Result<Write, ScimError> {
+    ) -> Result<(&scim::ResourceType, Conditions, Selection), ScimError> {
         if ambiguous::has_dot_segment(&address.target) {
             return Err(ambiguous::dot_segment());
         }
@@ -169,15 +177,33 @@ impl Carrying<'_> {
             let detail = "this method cannot be used on this path";
             return Err(ScimError::new(405, None, detail));
         }
-        let context = self.context;
-        let id = address.id.clone();
-        Ok(Write {
+        let conditions = Conditions::of_version(operation.version.as_deref())?;
+        Ok((resource_type, conditions, selection(address)?))
+    }
+
+    /// The refusal of an operation as such: it is decided whom it concerned, and nothing else.
+    fn refuse(
+        &self,
+        arrival: &Arrival,
+        (id, data): (Option<String>, Option<&Value>),
+        error: ScimError,
+        effect: Effect,
+    ) -> Asked {
+        let (context, resource_type) = (self.context, arrival.resource_type);
+        if context.resource_type(resource_type).is_none() {
+            let mut outcome = Outcome::refused(error, resource_type, Number::NOBODY);
+            outcome.effect = effect;
+            return Asked::Answered(Box::new(outcome));
+        }
+        let whom = (id, data);
+        let intent = refusal(context, resource_type, arrival.method, whom, error, effect);
+        Asked::Write(Box::new(Write {
             context: context.clone(),
-            resource_type: arrival.resource_type,
-            conditions: Conditions::of_version(operation.version.as_deref())?,
-            selection: selection(address)?,
-            intent: intent(context, resource_type, arrival.method, id, Ok(data)),
-        })
+            resource_type,
+            intent,
+            conditions: Conditions::default(),
+            selection: Selection::Default,
+        }))
     }
 
     /// The arrival of one operation: as if it had come alone.
@@ -221,9 +247,9 @@ impl Carrying<'_> {
         let arrival = self.arrival_of(place, operation, &address, operation.data.as_ref());
         let detail = "not carried out: the request's failOnErrors was reached before";
         let error = ScimError::new(424, None, detail);
-        let mut outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
-        outcome.effect = Effect::Skipped;
-        self.ingest.record(arrival, Asked::Answered(Box::new(outcome))).await;
+        let whom = (address.id.clone(), operation.data.as_ref());
+        let asked = self.refuse(&arrival, whom, error, Effect::Skipped);
+        self.ingest.record(arrival, asked).await;
     }
 
     /// Adds what was held back when a resource was made, now that the rest of the circle exists. If it
@@ -248,12 +274,12 @@ impl Carrying<'_> {
                 context: self.context.clone(),
                 resource_type: arrival.resource_type,
                 conditions: Conditions::default(),
-                selection: scim::Selection::Default,
+                selection: Selection::Default,
                 intent: Intent::Patch { id, operations: vec![add] },
             }))
         } else {
-            let outcome = Outcome::refused(unresolvable(), arrival.resource_type, Number::NOBODY);
-            Asked::Answered(Box::new(outcome))
+            let whom = (Some(id), None);
+            self.refuse(&arrival, whom, unresolvable(), Effect::Rejected)
         };
         let (mut reply, _) = self.ingest.record(arrival, asked).await;
         if let Some(done) = self.done.get_mut(&place) {

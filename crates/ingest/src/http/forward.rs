@@ -148,7 +148,9 @@ async fn record_skipped(
 ) -> Result<(Reply, &'static str), CommitError> {
     let (context, id) = (forward.context.clone(), forward.address.id.clone());
     let names = match (&forward.parsed, arrival.route) {
-        (Ok(Some(body)), Route::Collection) => Names::of(arrival.resource_type, body),
+        (Ok(Some(body)), Route::Collection) => {
+            Names::of(&forward.context, arrival.resource_type, body)
+        }
         _ => Names::default(),
     };
     ingest
@@ -158,7 +160,7 @@ async fn record_skipped(
             let stored_type = arrival.resource_type;
             let detail = "the client left before the request could be sent on";
             let error = ScimError::new(UNSENT, None, detail);
-            let whom = Intent::Refused { error: error.clone(), id, names };
+            let whom = Intent::refused(error.clone(), id, names);
             let mut outcome = crate::decide::assume(&context, stored_type, whom, view, stamp)?;
             outcome.reply = Reply::error(&error);
             outcome.error = Some(error);
@@ -531,7 +533,7 @@ impl Told {
         let error = ScimError::new(status, None, detail);
         let names = match (&self.parsed, arrival.route) {
             (Ok(Some(body)), Route::Collection) if arrival.method == event::Method::Post => {
-                Names::of(arrival.resource_type, body)
+                Names::of(&self.context, arrival.resource_type, body)
             }
             _ => Names::default(),
         };
@@ -544,7 +546,7 @@ impl Told {
             .submit(Durability::Synced, move |view, stamp| {
                 let stored_type = arrival.resource_type;
                 // Whom it concerned is found as for a refusal: by id, or by the userName.
-                let intent = Intent::Refused { error: error.clone(), id, names };
+                let intent = Intent::refused(error.clone(), id, names);
                 let mut outcome =
                     crate::decide::assume(&context, stored_type, intent, view, stamp)?;
                 if let (Effect::Unknown, Some(asked)) = (effect, &asked) {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::request::Parts;
 use budget::Full;
-use event::{Application, BodyNote, Method, Number, ResourceType, Route, Timestamp, secret};
+use event::{
+    Application, BodyNote, Effect, Method, Number, ResourceType, Route, Timestamp, secret,
+};
 use projector::{ProjectorError, View};
 use scim::{Bounds, Resource, ScimError, SearchRequest, Selection};
 use serde_json::Value;
@@ -257,8 +259,18 @@ impl Ingest {
                 let Some(resource_type) = context.resource_type(stored_type) else {
                     return Err(ScimError::not_found("no such resource type"));
                 };
-                let selection = selection(&address)?;
-                let intent = intent(&context, resource_type, method, address.id, parsed);
+                let (selection, intent) = match selection(&address) {
+                    Ok(selection) => {
+                        (selection, intent(&context, resource_type, method, address.id, parsed))
+                    }
+                    Err(error) => {
+                        let body = parsed.ok().flatten();
+                        let whom = (address.id, body.as_ref());
+                        let effect = Effect::Rejected;
+                        let refused = refusal(&context, stored_type, method, whom, error, effect);
+                        (Selection::Default, refused)
+                    }
+                };
                 let write =
                     Write { context, resource_type: stored_type, intent, conditions, selection };
                 Ok(Understood::One(Asked::Write(Box::new(write))))
@@ -405,8 +417,23 @@ fn no_room(arrival: &Arrival, full: Full) -> Outcome {
     outcome
 }
 
+/// A write that is refused, or passed over, without being looked at. The event shall say whom it concerned: of a create, it
+/// is the body that tells.
+pub(super) fn refusal(
+    context: &Context,
+    stored_type: ResourceType,
+    method: Method,
+    (id, body): (Option<String>, Option<&Value>),
+    error: ScimError,
+    effect: Effect,
+) -> Intent {
+    let created = body.filter(|_| method == Method::Post);
+    let names = created.map(|body| Names::of(context, stored_type, body)).unwrap_or_default();
+    Intent::Refused { error, effect, id, names }
+}
+
 /// Turns method and body into what the client wants to happen. What is wrong with the body is
-/// carried along: the event shall say whom a refused request concerned.
+/// carried along.
 pub(super) fn intent(
     context: &Context,
     resource_type: &scim::ResourceType,
@@ -416,8 +443,7 @@ pub(super) fn intent(
 ) -> Intent {
     let refused = |error: ScimError, id: Option<String>, body: Option<&Value>| {
         let stored_type = context.catalog.stored_type(&resource_type.name);
-        let names = body.map(|body| Names::of(stored_type, body)).unwrap_or_default();
-        Intent::Refused { error, id, names }
+        refusal(context, stored_type, method, (id, body), error, Effect::Rejected)
     };
     if method == Method::Delete {
         return Intent::Delete { id: id.unwrap_or_default() };

@@ -6,10 +6,10 @@ use std::ops::{ControlFlow, Range};
 
 use event::codec::decode;
 use event::{
-    Action, Application, Changes, Content, Effect, Event, Fact, Number, Occasion, Seq, Status,
-    Verdict,
+    Action, Application, Attribute, Changes, Content, Effect, Event, Fact, Number, Occasion,
+    ResourceType, Seq, Status, Verdict,
 };
-use projector::{OperationSummary, Order, ProjectorError, View};
+use projector::{OperationSummary, Order, ProjectorError, View, folded};
 use store::{Store, StoreError};
 
 /// The operations of a range that are to be found by class: those of an application that ended so and
@@ -98,7 +98,8 @@ pub struct Failing {
 }
 
 /// Whose last request to change something, among the events of a range that begins with the log,
-/// failed; the newest failure first.
+/// failed; the newest failure first. Not who was refused a create and got an account later all the same,
+/// since one that was there already took their name over.
 pub fn failing(
     view: &View<'_>,
     application: Application,
@@ -113,22 +114,47 @@ pub fn failing(
         }
         let (mut failures, mut last) = (0, None);
         view.operations_of(application, number, 0..until, Order::NewestFirst, &mut |one| {
-            if one.number != number || one.action == Action::Other || one.is_observation() {
+            // What was passed over neither failed nor mended anything.
+            let says_nothing = one.action == Action::Other || one.status == Status::Skipped;
+            if one.number != number || says_nothing || one.is_observation() {
                 return ControlFlow::Continue(());
             }
             if one.status != Status::Failure {
                 return ControlFlow::Break(());
             }
-            last = last.or(Some(one.seq));
+            last = last.or(Some((one.seq, one.resource_type)));
             failures += 1;
             ControlFlow::Continue(())
         })?;
-        if let Some(seq) = last {
+        if let Some((seq, kind)) = last
+            && !got_account(view, application, (kind, number), (seq, until))?
+        {
             found.push(Failing { number, seq, failures });
         }
     }
     found.sort_unstable_by_key(|one| std::cmp::Reverse(one.seq));
     Ok(found)
+}
+
+/// Whether an account took the name over, after the event at `seq` and before `until`, of somebody who had
+/// none then: the surest name by which requests called them.
+fn got_account(
+    view: &View<'_>,
+    application: Application,
+    (kind, number): (ResourceType, Number),
+    (seq, until): (Seq, Seq),
+) -> Result<bool, ProjectorError> {
+    if view.version(application, number, seq)?.is_some() {
+        return Ok(false);
+    }
+    let Some(mentioned) = view.mentioned(application, number)? else { return Ok(false) };
+    let (attribute, value) = match mentioned.external_id {
+        Some((external_id, _)) => (Attribute::ExternalId, external_id),
+        None => (mentioned.attribute, mentioned.value),
+    };
+    let folded = folded(attribute, &value);
+    let bearers = view.bearers(application, kind, attribute, &folded)?;
+    Ok(bearers.iter().any(|one| one.number != number && (seq..until).contains(&one.since)))
 }
 
 /// An attribute that got another value.

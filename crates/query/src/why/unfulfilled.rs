@@ -36,9 +36,11 @@ impl About<'_> {
                 (text, look)
             }
             (Some(Effect::Skipped), _) => {
-                let text = "The provider asked for it, and left before the request could be sent to \
-                            the application.";
-                (text.to_owned(), retried)
+                let detail = self.refusal(last.seq)?;
+                (
+                    format!("The provider asked for it, and the request was passed over{detail}"),
+                    retried,
+                )
             }
             _ if last.status == Status::Success => {
                 let text =
