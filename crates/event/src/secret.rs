@@ -90,23 +90,43 @@ fn end_of_string(json: &[u8], at: usize) -> usize {
 
 /// The first secret from a place on.
 fn find(bytes: &[u8], from: usize, known: &[String]) -> Option<Range<usize>> {
-    (from..bytes.len()).find_map(|start| {
-        let byte = bytes[start];
-        let is_escape = byte == b'%' || byte == b'\\';
-        let token = match is_escape || byte == b'p' || byte == b'P' {
-            true => token_at(bytes, start),
-            false => None,
-        };
+    // Every text is looked through, and nearly nowhere may one begin.
+    let mut begins = [false; 256];
+    let firsts = known.iter().filter_map(|secret| secret.as_bytes().first());
+    for byte in firsts.chain(b"pP%\\") {
+        begins[usize::from(*byte)] = true;
+    }
+    let mut start = from;
+    loop {
+        let rest = bytes.get(start..)?;
+        start += rest.iter().position(|byte| begins[usize::from(*byte)])?;
+        let token = if may_be_token(bytes, start) { token_at(bytes, start) } else { None };
         let end = token.or_else(|| {
-            let mut known = known.iter().map(String::as_bytes);
-            known.find_map(|secret| {
-                let first = secret.first();
-                let may_begin = first.is_some_and(|first| is_escape || *first == byte);
-                if may_begin { known_at(bytes, start, secret) } else { None }
-            })
-        })?;
-        Some(start..end)
-    })
+            let byte = bytes[start];
+            let may_begin = |secret: &&String| {
+                is_escape(byte) || secret.as_bytes().first().is_some_and(|first| *first == byte)
+            };
+            let mut known = known.iter().filter(may_begin);
+            known.find_map(|secret| known_at(bytes, start, secret.as_bytes()))
+        });
+        if let Some(end) = end {
+            return Some(start..end);
+        }
+        start += 1;
+    }
+}
+
+/// Whether a byte may be the first of an escape.
+fn is_escape(byte: u8) -> bool {
+    matches!(byte, b'%' | b'\\')
+}
+
+/// Whether the first two characters of a token may stand at a place.
+fn may_be_token(bytes: &[u8], start: usize) -> bool {
+    let may_be = |at: usize, letter: u8| {
+        bytes.get(at).is_some_and(|byte| is_escape(*byte) || byte.eq_ignore_ascii_case(&letter))
+    };
+    may_be(start, b'p') && (is_escape(bytes[start]) || may_be(start + 1, b'l'))
 }
 
 /// The end of the token that begins at a place.
@@ -144,7 +164,10 @@ fn known_at(bytes: &[u8], start: usize, secret: &[u8]) -> Option<usize> {
 
 /// One byte of what a text says, and where the next one begins, read through some layers of escapes.
 fn read(bytes: &[u8], at: usize, layers: usize) -> Option<(u8, usize)> {
-    let Some(inner) = layers.checked_sub(1) else { return Some((*bytes.get(at)?, at + 1)) };
+    let first = *bytes.get(at)?;
+    let Some(inner) = layers.checked_sub(1).filter(|_| is_escape(first)) else {
+        return Some((first, at + 1));
+    };
     let (byte, after) = read(bytes, at, inner)?;
     let escaped = match byte {
         b'%' => hex(bytes, after, inner, 2),

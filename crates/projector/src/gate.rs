@@ -208,10 +208,9 @@ impl Passing<'_> {
         if !text.contains(['{', '[', '=', ':']) {
             return false;
         }
-        let squashed = squashed(text);
         text.contains("\\u")
-            || squashed.contains(PASSWORD)
-            || self.names.iter().any(|name| squashed.contains(name.as_str()))
+            || holds(text, PASSWORD)
+            || self.names.iter().any(|name| holds(text, name))
     }
 
     /// A text without the values that it itself calls secret: a text of JSON, or `password=…`. None
@@ -292,6 +291,34 @@ fn replace(text: &mut String, cut: impl FnOnce(&str) -> Cow<'_, str>) {
     }
 }
 
+/// Whether [`squashed`] of a text has a squashed word in it. Every text of JSON is asked, so nothing is
+/// made of one.
+fn holds(text: &str, word: &str) -> bool {
+    let first = word.bytes().next().unwrap_or_default();
+    // These are what other characters too become in lower case: the Kelvin sign and an I with a dot.
+    if !first.is_ascii() || matches!(first, b'k' | b'i') {
+        return squashed(text).contains(word);
+    }
+    let begins = |at: usize| {
+        let chars = text.get(at..).unwrap_or_default().chars();
+        let mut plain = chars.filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+        word.chars().all(|wanted| plain.next() == Some(wanted))
+    };
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(found) = bytes
+        .get(at..)
+        .and_then(|rest| rest.iter().position(|byte| byte.to_ascii_lowercase() == first))
+    {
+        at += found;
+        if begins(at) {
+            return true;
+        }
+        at += 1;
+    }
+    word.is_empty()
+}
+
 /// The letters and digits of a text, in lower case.
 fn squashed(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
@@ -326,6 +353,38 @@ mod tests {
         let path = Path { schema: None, attribute: "title".into(), element: None, sub: None };
         let values = vec![ValueChange { path, old: None, new: Some(json.as_bytes().to_vec()) }];
         Content::Changes(Changes { values, ..Changes::default() })
+    }
+
+    #[test]
+    fn a_word_is_found_as_in_the_squashed_text() {
+        let texts = [
+            "",
+            "p",
+            "password",
+            "pass.word",
+            "P-A S\u{2}S word",
+            "ppassword",
+            "passpassword",
+            "passwor",
+            "passwort",
+            "xPassWordx",
+            "pass\u{301}word",
+            "paſsword",
+            "ÅPASSWORD",
+            "pin code",
+            "PINİcode",
+            "p\u{130}ncode",
+            "\u{212a}ey",
+            "k.e.y",
+            "épée",
+            "É-p É e",
+            "PAS\u{17f}WORD",
+            "pass{\"word",
+        ];
+        let words = ["password", "pincode", "key", "icode", "épée", "p", "1", "word"];
+        for (text, word) in texts.iter().flat_map(|text| words.map(|word| (text, word))) {
+            assert_eq!(holds(text, word), squashed(text).contains(word), "{text:?} {word}");
+        }
     }
 
     #[test]
