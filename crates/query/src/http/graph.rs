@@ -6,7 +6,7 @@
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query as Pairs};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use event::{Application, Number};
@@ -80,10 +80,12 @@ impl Named {
         if !is(0, LOG[0]) {
             return Named::Nothing;
         }
-        // OData's own way to write a key: `provisioning('…')`.
+        // OData's own ways to write a key: `provisioning('…')` and `provisioning(id='…')`.
         let keyed = segments.get(1).and_then(|segment| {
             let (log, rest) = segment.split_at_checked(LOG[1].len())?;
-            let key = rest.strip_prefix("('")?.strip_suffix("')")?;
+            let rest = rest.strip_prefix('(')?;
+            let key = rest.strip_prefix("id=").unwrap_or(rest);
+            let key = key.strip_prefix('\'')?.strip_suffix("')")?;
             (log.eq_ignore_ascii_case(LOG[1]) && !key.is_empty()).then(|| key.replace("''", "'"))
         });
         match (segments.len(), keyed) {
@@ -113,7 +115,7 @@ pub(super) async fn any(
         ));
     }
     if method != Method::GET && method != Method::HEAD {
-        return Err(Error::Method);
+        return Ok(([(ALLOW, "GET, HEAD")], Error::Method).into_response());
     }
     ask.route = match named {
         Named::One(_) => format!("{}/{{id}}", version.path()),
@@ -265,13 +267,15 @@ impl Options {
         let pairs = Pairs::<Vec<(String, String)>>::try_from_uri(reading.uri);
         let mut options = Options::default();
         for (name, value) in pairs.map_err(|_| Error::Defect)?.0 {
-            let place = match name.to_ascii_lowercase().as_str() {
-                "$filter" => &mut options.filter,
-                "$orderby" => &mut options.order,
-                "$top" => &mut options.top,
-                "$skiptoken" => &mut options.skip_token,
-                "$count" => &mut options.count,
-                "$select" => &mut options.select,
+            // The mark before a name may be left out (OData 4.01, URL conventions §5).
+            let name = name.to_ascii_lowercase();
+            let place = match name.strip_prefix('$').unwrap_or(&name) {
+                "filter" => &mut options.filter,
+                "orderby" => &mut options.order,
+                "top" => &mut options.top,
+                "skiptoken" => &mut options.skip_token,
+                "count" => &mut options.count,
+                "select" => &mut options.select,
                 _ => return Err(Error::Option(UNKNOWN)),
             };
             if place.replace(value).is_some() {
@@ -484,6 +488,7 @@ mod tests {
             check(&format!("{}/7", path.trim_end_matches('/')), Named::One("7".into()));
         }
         check("auditLogs/provisioning('7''x')", Named::One("7'x".into()));
+        check("auditLogs/provisioning(id='7')/", Named::One("7".into()));
         for path in [
             "",
             "/",
@@ -492,6 +497,8 @@ mod tests {
             "auditLogs/signIns",
             "auditLogs/provisioning/7/8",
             "auditLogs/provisioning('')",
+            "auditLogs/provisioning(id=7)",
+            "auditLogs/provisioning(changeId='7')",
             "auditLogs/provisioning/$ref",
             "auditLogs//provisioning",
             "x/auditLogs/provisioning",

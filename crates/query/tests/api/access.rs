@@ -131,6 +131,13 @@ async fn refusals_are_problems() {
     allowed.sort_unstable();
     assert_eq!((reply.status.as_u16(), allowed), (405, vec!["GET", "HEAD", "POST"]));
     assert_eq!(reply.problem(), "method-not-allowed");
+    // RFC 9110 §15.5.6: a 405 says what is allowed, in Graph's form too.
+    let request = Request::post("/v1.0/auditLogs/provisioning");
+    let reply = server.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(
+        (reply.status.as_u16(), &reply.headers["allow"]),
+        (405, &"GET, HEAD".parse().unwrap())
+    );
 }
 
 #[tokio::test]

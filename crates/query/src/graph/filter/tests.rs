@@ -213,6 +213,9 @@ fn a_date_is_its_first_instant_and_times_are_exact() {
     check("activityDateTime eq 2026-07-30T06:45:27.1234567-01:30", true);
     check("activityDateTime eq '2026-07-30T10:15:27.1234567+02:00'", true);
     check("activityDateTime ge '2026-07-30'", true);
+    check("activityDateTime gt 2026-07-30T08:15Z", true);
+    check("activityDateTime lt 2026-07-30T10:16+02:00", true);
+    check("activityDateTime lt 2026-07-30T10:15 02:00", false);
     check("'2026-07-31' gt activityDateTime", true);
     check("activityDateTime in (2026-07-30, '2026-07-30T08:15:27.1234567Z')", true);
     check("activityDateTime in (2026-07-30)", false);

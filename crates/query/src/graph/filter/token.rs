@@ -164,7 +164,17 @@ pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     if fraction.bytes().take_while(u8::is_ascii_digit).count() > FRACTION_DIGITS_MAX {
         return None;
     }
-    DateTime::parse_from_rfc3339(&with_plus(text)).ok().map(|time| time.to_utc())
+    DateTime::parse_from_rfc3339(&with_seconds(&with_plus(text))).ok().map(|time| time.to_utc())
+}
+
+/// A time of OData may leave its seconds out, as in `2026-07-30T08:00Z` (ABNF, `timeOfDayValue`).
+fn with_seconds(text: &str) -> Cow<'_, str> {
+    match text.split_at_checked("2026-07-30T08:00".len()) {
+        Some((minute, zone)) if zone.starts_with(['Z', 'z', '+', '-']) => {
+            format!("{minute}:00{zone}").into()
+        }
+        _ => text.into(),
+    }
 }
 
 /// In a query `+` stands for a space, and few clients escape the one before an offset.
