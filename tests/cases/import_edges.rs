@@ -81,6 +81,84 @@ async fn entries_of_other_applications_are_kept_out() {
     imports.server.close().await;
 }
 
+/// What names its application by a display name alone, or not at all, is not taken for an entry of this
+/// one when others are told beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_that_name_no_service_principal_are_doubted_beside_others() {
+    let imports = Imports::new().await;
+    let own = |id: &str| of("sp-a", id, "2026-02-14T08:02:11Z", "create", "tw-1");
+    let with = |id: &str, principal: Value| {
+        let mut entry = own(id);
+        entry["servicePrincipal"] = principal;
+        entry
+    };
+    let name = |id: &str, name: &str| with(id, json!({"displayName": name}));
+    let others =
+        |done: &Value| -> Vec<Value> { done["otherApplications"].as_array().unwrap().to_vec() };
+    // Two names, and nobody knows which is meant; chosen by name, one goes in.
+    let names = [name("n-1", "App sp-a"), name("n-2", "App sp-b"), with("n-3", json!("App sp-b"))];
+    let (status, refused) = post(&imports, "", &names).await;
+    assert_eq!(
+        (status, &refused["candidates"]),
+        (400, &json!(["App sp-b", "App sp-a"])),
+        "{refused}"
+    );
+    imports.server.add_app("raft").await;
+    let raft = async |records: &[Value]| {
+        let lines: Vec<String> = records.iter().map(Value::to_string).collect();
+        let path = "/api/v1/apps/raft/imports?servicePrincipal=app%20sp-a";
+        imports.server.admin_text("POST", path, &lines.join("\n")).await.body
+    };
+    let done = raft(&names).await;
+    assert_eq!(counts(&done), [3, 1, 0, 0, 0, 2], "{done}");
+    assert_eq!(
+        others(&done),
+        [json!({"servicePrincipal": null, "displayName": "App sp-b",
+        "entries": 2, "joined": 0})]
+    );
+    // An id goes with the name.
+    let ids = [own("n-4"), of("sp-b", "n-5", "2026-02-14T08:02:11Z", "create", "gp-1")];
+    assert_eq!(counts(&raft(&ids).await), [2, 1, 0, 0, 0, 1]);
+
+    // Chosen by id, in other letters: the name beside the id tells whose the name is.
+    let mixed =
+        [name("m-1", "App sp-b"), name("m-2", "App sp-a"), own("m-3"), with("m-4", Value::Null)];
+    let (_, done) = post(&imports, "&servicePrincipal=SP-A&list=others", &mixed).await;
+    assert_eq!(counts(&done), [4, 2, 0, 0, 0, 2], "{done}");
+    let kept_out: Vec<_> = done["others"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["entryId"].clone(), one["servicePrincipal"].clone()))
+        .collect();
+    assert_eq!(kept_out, [(json!("m-1"), json!("App sp-b")), (json!("m-4"), Value::Null)]);
+    // Without anything of others they are believed.
+    for alone in
+        [[name("a-1", "App sp-b"), name("a-2", "App sp-b")], [own("a-3"), with("a-4", Value::Null)]]
+    {
+        let (_, done) = post(&imports, "&servicePrincipal=sp-a", &alone).await;
+        assert_eq!(counts(&done), [2, 2, 0, 0, 0, 0], "{done}");
+    }
+    let names = [name("b-1", "App sp-b"), name("b-2", "App sp-c")];
+    assert_eq!(counts(&post(&imports, "", &names).await.1), [2, 0, 0, 0, 0, 2]);
+    imports.server.close().await;
+}
+
+/// The same entry in other letters is known.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_is_known_by_its_id_in_both_letter_cases() {
+    let imports = Imports::new().await;
+    let id = "6f0c9e0a-2f3d-4c55-9f0e-1a2b3c4d5e10";
+    for (id, expected) in
+        [(id.to_uppercase(), [1, 1, 0, 0, 0, 0]), (id.to_owned(), [1, 0, 1, 0, 0, 0])]
+    {
+        let (_, done) =
+            post(&imports, "", &[of("sp-a", &id, "2026-02-14T08:02:11Z", "create", "1")]).await;
+        assert_eq!(counts(&done), expected, "{id}");
+    }
+    imports.server.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_learns_from_entries_that_tell_of_its_requests() {
     let imports = Imports::new().await;

@@ -223,3 +223,46 @@ fn other_separators_and_headings_are_told() {
     }
     setting.server.stop();
 }
+
+/// What PowerShell and spreadsheets make of a log: cells that hold the name of a type, a line of its own for
+/// the type, rows of nothing, headings once more, and cells beyond the last heading.
+#[test]
+fn files_that_went_through_other_programs_say_what_they_still_know() {
+    let setting = Setting::new();
+    setting.server.add_app("raft");
+    const TYPE: &str = "Microsoft.Graph.PowerShell.Models.MicrosoftGraphProvisionedIdentity";
+    let exported = format!(
+        "#TYPE Microsoft.Graph.PowerShell.Models.MicrosoftGraphProvisioningObjectSummary\r\n\
+         \"ActivityDateTime\",\"ChangeId\",\"Id\",\"ProvisioningAction\",\"SourceIdentity\",\"ServicePrincipal\"\r\n\
+         \"14.02.2026 08:02:11\",\"c1\",\"p1\",\"create\",\"{TYPE}\",\"{TYPE}\"\r\n"
+    );
+    let exported = setting.file("entries.csv", exported);
+    let ended = setting.import("raft", &["--service-principal", "SP-A"], &[&exported]);
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (0, "1 read: 1 new, 0 known, 0 refused\n"),
+        "{}",
+        ended.err
+    );
+    let log = setting.run(&["log", "--app", "raft", "--json"], &[]);
+    let log: Value = serde_json::from_str(&log.out).unwrap();
+    let row = &log["rows"][0];
+    assert_eq!((&row["displayName"], &row["status"]), (&Value::Null, &json!("warning")), "{row}");
+    let places: Vec<_> =
+        row["flags"].as_array().unwrap().iter().map(|flag| &flag["path"]).collect();
+    assert_eq!(places, ["servicePrincipal.displayName", "sourceIdentity.displayName"]);
+
+    let row = |id: &str| format!("{id};2026-02-14T08:02:11Z;c-{id};sp-a;;;\n");
+    let head = "Id;Date (UTC);Change ID;Service Principal ID\n";
+    let table =
+        format!("\u{feff}{head}{}\u{feff}{head}{}{}", row("x1"), row("x2"), ";;;\n".repeat(3_000));
+    let table = setting.file("ProvisioningLogs.csv", table);
+    let ended = setting.import("raft", &[], &[&table]);
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (0, "2 read: 2 new, 0 known, 0 refused\n"),
+        "{}",
+        ended.err
+    );
+    setting.server.stop();
+}

@@ -1,6 +1,7 @@
 //! An entry of the directory audit log, category `ProvisioningManagement`.
 //!
-//! It alone knows that an administrator changed the scope, the mappings or the credentials.
+//! It alone knows that an administrator changed the scope, the mappings or the credentials. Graph and
+//! diagnostic settings tell of it, and the table `AuditLogs` of Log Analytics.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +13,7 @@ use super::said::{kind_of, objects};
 use super::settle::{Claim, keep, settle};
 use super::shape::{self, ID_BYTES_MAX, Member, Path, Reading, Shape, member};
 
-const CATEGORY: &str = "ProvisioningManagement";
+pub(super) const CATEGORY: &str = "ProvisioningManagement";
 const TARGETS_MAX: usize = 1_000;
 const DETAILS_MAX: usize = 1_000;
 const MODIFIED_MAX: usize = 10_000;
@@ -20,7 +21,7 @@ const MODIFIED_MAX: usize = 10_000;
 const RESULTS: &[&str] = &["success", "failure", "timeout"];
 
 const ENTRY: &[Member] = &[
-    member("id", Shape::Key(ID_BYTES_MAX)).required(),
+    member("id", Shape::Id(ID_BYTES_MAX)).required(),
     member("activityDateTime", Shape::Instant).readable(),
     member("category", Shape::Text),
     member("correlationId", Shape::Key(ID_BYTES_MAX)),
@@ -28,7 +29,7 @@ const ENTRY: &[Member] = &[
     member("resultReason", Shape::Text),
     member("activityDisplayName", Shape::Text),
     member("loggedByService", Shape::Text),
-    member("operationType", Shape::Text),
+    member("operationType", Shape::Text).also(&["AADOperationType"]),
     member("initiatedBy", Shape::Object(INITIATOR)),
     member("targetResources", Shape::List(TARGET, TARGETS_MAX)),
     member("additionalDetails", Shape::List(DETAIL, DETAILS_MAX)),
@@ -71,6 +72,7 @@ const CLAIMS: &[Claim] = &[
         fills: true,
     },
     Claim { name: "time", place: "activityDateTime", shape: Shape::Instant, fills: true },
+    Claim { name: "TimeGenerated", place: "activityDateTime", shape: Shape::Instant, fills: true },
     Claim {
         name: "correlationId",
         place: "correlationId",
@@ -79,6 +81,12 @@ const CLAIMS: &[Claim] = &[
     },
     Claim { name: "operationName", place: "activityDisplayName", shape: Shape::Text, fills: true },
 ];
+
+/// Whether a column of Log Analytics holds a member of the entry.
+pub(super) fn knows(column: &str) -> bool {
+    let is = |name: &&str| name.eq_ignore_ascii_case(column);
+    ENTRY.iter().any(|member| is(&member.name) || member.also.iter().any(&is))
+}
 
 /// The entry; nothing when it is of another category.
 pub(super) fn entry(

@@ -3,7 +3,7 @@
 //! ```text
 //!  Graph, portal JSON   the entry itself
 //!  diagnostic stream    the entry under `properties`, an envelope around it
-//!  Log Analytics        the entry's members as columns beside the envelope's
+//!  Log Analytics        the entry's members as columns beside the envelope's, of either log
 //! ```
 
 use serde_json::{Map, Value};
@@ -131,10 +131,17 @@ fn row(members: Map<String, Value>, dates: Option<DateOrder>) -> Result<Option<E
     let is_said = |name: &str, expected: &str| {
         shape::text(&members, name).map(|found| found.eq_ignore_ascii_case(expected))
     };
-    let table = is_said("Type", "AADProvisioningLogs");
-    let category = is_said("Category", "ProvisioningLogs");
     // The rows of several tables may stand together, each with the columns of all.
-    if table == Some(false) || category == Some(false) {
+    let table = is_said("Type", "AADProvisioningLogs");
+    let is_audit = match is_said("Type", "AuditLogs") {
+        Some(is_audit) => is_audit,
+        None => is_said("Category", audit::CATEGORY) == Some(true),
+    };
+    if is_audit {
+        let (entry, envelope) = members.into_iter().partition(|(name, _)| audit::knows(name));
+        return audit::entry(Lifted { entry, envelope, member: None }, dates);
+    }
+    if table == Some(false) || is_said("Category", "ProvisioningLogs") == Some(false) {
         return Ok(None);
     }
     if table.is_none() && !provisioning::is_like(&members) {

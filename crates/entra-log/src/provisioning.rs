@@ -26,7 +26,7 @@ const INITIATORS: &[&str] = &["user", "application", "system"];
 const NAME: Member = member("displayName", Shape::Text).also(&["Name"]);
 
 const ENTRY: &[Member] = &[
-    member("id", Shape::Key(ID_BYTES_MAX)).required(),
+    member("id", Shape::Id(ID_BYTES_MAX)).required(),
     // The envelope may say it instead.
     member("activityDateTime", Shape::Instant).also(&["TimeGenerated"]).readable(),
     member("tenantId", Shape::Text).also(&["AADTenantId"]),

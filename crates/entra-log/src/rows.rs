@@ -1,7 +1,9 @@
 //! Rows of a CSV file of any size (RFC 4180), with the place of each.
 //!
 //! Cells are separated by a comma, a semicolon or a tab: by what the first line says (`sep=;`, as Excel
-//! writes it), else by what gives the first row the most cells.
+//! writes it), else by what gives the first row the most cells. A first line in which PowerShell names a
+//! type is passed over. So are rows of empty cells, which spreadsheets leave at the end, and the headings of
+//! files that were joined; empty cells beyond the last heading are none.
 
 use std::io::{self, Read, Seek};
 use std::ops::Range;
@@ -26,8 +28,8 @@ pub(super) struct Row {
 pub(super) struct Rows<R> {
     window: Window<R>,
     separator: u8,
-    /// How many cells a row has; 0 while that is not known.
-    width: usize,
+    /// The first row, which tells how many cells each has; empty while it was not read.
+    headings: Vec<String>,
 }
 
 enum Split {
@@ -45,7 +47,7 @@ impl<R: Read + Seek> Rows<R> {
         while window.more()? && !has_row(window.bytes()) && window.bytes().len() < HEAD_BYTES_MAX {}
         let head = head(window.bytes(), window.is_ended());
         window.consume(head.skipped);
-        Ok(Rows { window, separator: head.separator, width: 0 })
+        Ok(Rows { window, separator: head.separator, headings: vec![] })
     }
 
     pub(super) fn read_bytes(&self) -> u64 {
@@ -62,28 +64,46 @@ impl<R: Read + Seek> Rows<R> {
         (self.window.offset(), self.window.line())
     }
 
-    /// The next row that is not blank. After a broken one, stands at the next line that is a row.
+    /// The next row that is not blank and does not repeat the first. After a broken one, stands at the
+    /// next line that is a row.
     pub(super) fn next_row(&mut self) -> io::Result<Option<Row>> {
-        self.skip_blank()?;
-        if self.window.byte()?.is_none() {
-            return Ok(None);
+        loop {
+            self.skip_blank()?;
+            if self.window.byte()?.is_none() {
+                return Ok(None);
+            }
+            let (offset, line) = self.place();
+            let cells = match self.cells()? {
+                Ok((cells, length)) => {
+                    self.window.consume(length);
+                    if self.says_nothing(&cells) {
+                        continue;
+                    }
+                    if self.headings.is_empty() {
+                        self.headings.clone_from(&cells);
+                    }
+                    Ok(cells)
+                }
+                Err(what) => {
+                    let lines = self.find_next()?;
+                    Err(match lines {
+                        0 | 1 => what,
+                        more => format!("{what}; {} lines after it were passed over", more - 1),
+                    })
+                }
+            };
+            return Ok(Some(Row { offset, line, cells }));
         }
-        let (offset, line) = self.place();
-        let cells = match self.cells()? {
-            Ok((cells, length)) => {
-                self.window.consume(length);
-                self.width = cells.len();
-                Ok(cells)
-            }
-            Err(what) => {
-                let lines = self.find_next()?;
-                Err(match lines {
-                    0 | 1 => what,
-                    more => format!("{what}; {} lines after it were passed over", more - 1),
-                })
-            }
-        };
-        Ok(Some(Row { offset, line, cells }))
+    }
+
+    /// Whether a row behind the first has nothing in its cells, or the headings once more.
+    fn says_nothing(&self, cells: &[String]) -> bool {
+        !self.headings.is_empty()
+            && (cells.iter().all(|cell| cell.trim().is_empty())
+                || cells
+                    .iter()
+                    .zip(&self.headings)
+                    .all(|(cell, heading)| bare(cell) == bare(heading)))
     }
 
     fn skip_blank(&mut self) -> io::Result<()> {
@@ -98,7 +118,10 @@ impl<R: Read + Seek> Rows<R> {
         loop {
             let bytes = self.window.bytes();
             match split(bytes, self.window.is_ended(), self.separator) {
-                Split::Row(length, cells) if self.width == 0 || cells.len() == self.width => {
+                Split::Row(length, mut cells) if self.fits(&cells) => {
+                    if !self.headings.is_empty() {
+                        cells.truncate(self.headings.len());
+                    }
                     let cells = cells.into_iter().map(|cell| text(bytes, cell));
                     let cells = cells.collect::<Option<Vec<_>>>();
                     return Ok(match cells {
@@ -107,7 +130,7 @@ impl<R: Read + Seek> Rows<R> {
                     });
                 }
                 Split::Row(_, cells) => {
-                    let (has, needs) = (cells.len(), self.width);
+                    let (has, needs) = (cells.len(), self.headings.len());
                     return Ok(Err(format!("has {has} cells, the first row has {needs}")));
                 }
                 Split::Broken(what) => return Ok(Err(what.to_owned())),
@@ -119,6 +142,13 @@ impl<R: Read + Seek> Rows<R> {
                 }
             }
         }
+    }
+
+    /// Whether a row has as many cells as the first, and empty ones beyond at most.
+    fn fits(&self, cells: &[Range<usize>]) -> bool {
+        let width = self.headings.len();
+        let beyond = cells.get(width..);
+        width == 0 || beyond.is_some_and(|beyond| beyond.iter().all(Range::is_empty))
     }
 
     /// Passes over lines until one begins a row, and tells how many.
@@ -161,6 +191,8 @@ pub(super) fn head_cells(bytes: &[u8]) -> Option<Vec<String>> {
 /// A first row has at most so many bytes to say how its cells are separated.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const SEPARATORS: [u8; 3] = *b",;\t";
+/// How Windows PowerShell begins a CSV file of objects.
+const TYPE_LINE: &[u8] = b"#TYPE ";
 
 /// What the first bytes of a file say of its rows.
 struct Head {
@@ -169,12 +201,23 @@ struct Head {
     skipped: usize,
 }
 
+/// A cell without the byte order mark with which each of the files that were joined may begin.
+fn bare(cell: &str) -> &str {
+    cell.trim_start_matches('\u{feff}').trim_matches('"')
+}
+
 fn has_row(bytes: &[u8]) -> bool {
-    bytes.trim_ascii_start().contains(&b'\n')
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii_start();
+    let lines = if bytes.starts_with(TYPE_LINE) { 2 } else { 1 };
+    bytes.iter().filter(|byte| **byte == b'\n').nth(lines - 1).is_some()
 }
 
 fn head(bytes: &[u8], is_ended: bool) -> Head {
     let mut skipped = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let rest = bytes.get(skipped..).unwrap_or_default();
+    if rest.starts_with(TYPE_LINE) {
+        skipped += rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
+    }
     let rest = bytes.get(skipped..).unwrap_or_default();
     let line_end = rest.iter().position(|byte| *byte == b'\n');
     let line = rest.get(..line_end.unwrap_or(rest.len())).unwrap_or_default();
@@ -289,6 +332,27 @@ mod tests {
         }
         // What is said goes before what is counted.
         assert_eq!(rows("\"sep=;\"\na;b,c,d\n"), [(2, "a|b,c,d".to_owned())]);
+    }
+
+    #[test]
+    fn rows_that_say_nothing_are_passed_over() {
+        let expected = [(1, "a|b".to_owned()), (2, "1|2".to_owned()), (8, "3|4".to_owned())];
+        let file = "a;b\n1;2;;\n;\n;;;\n \t;\na;b\n\u{feff}\"a\";b\n3;4\n;\n";
+        assert_eq!(rows(file), expected);
+        // What stands beyond the last heading is no cell of the row's.
+        let mut broken = Rows::new(Cursor::new(b"a;b\n1;2;3\n".to_vec())).unwrap();
+        broken.next_row().unwrap();
+        let told = broken.next_row().unwrap().unwrap().cells.unwrap_err();
+        assert_eq!(told, "has 3 cells, the first row has 2");
+    }
+
+    #[test]
+    fn the_line_of_a_type_is_no_row() {
+        let file =
+            "#TYPE Microsoft.Graph.PowerShell.Models.MicrosoftGraphThing\r\n\"a\",\"b\"\r\n1,2\r\n";
+        assert_eq!(rows(file), [(2, "a|b".to_owned()), (3, "1|2".to_owned())]);
+        assert_eq!(head_cells(file.as_bytes()).unwrap(), ["a", "b"]);
+        assert_eq!(rows("#TYPE x"), []);
     }
 
     #[test]

@@ -4,13 +4,13 @@
 use serde_json::{Map, Value};
 
 use super::entry::Kind;
-use super::shape::text;
+use super::shape::{is_type_name, text};
 
-/// An application at the source: what provisions into ours.
+/// An application at the source: what provisions into ours. It has an id, a name or both, neither empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServicePrincipal<'a> {
-    /// Its id, never empty.
-    pub id: &'a str,
+    /// Its id.
+    pub id: Option<&'a str>,
     /// Its display name.
     pub name: Option<&'a str>,
 }
@@ -27,22 +27,34 @@ pub struct Seen<'a> {
 /// The service principal that an entry is about, of either log.
 pub fn service_principal(body: &Map<String, Value>) -> Option<ServicePrincipal<'_>> {
     let object = |name: &str| body.get(name).and_then(Value::as_object);
-    if let Some(own) = object("servicePrincipal")
-        && let Some(id) = text(own, "id")
-    {
-        return Some(ServicePrincipal { id, name: text(own, "displayName") });
-    }
-    if let Some(details) = details(object("targetSystem"))
-        && let Some(id) = text(details, "ServicePrincipalId")
-    {
-        return Some(ServicePrincipal { id, name: text(details, "ServicePrincipalDisplayName") });
-    }
+    let own = object("servicePrincipal");
+    let details = details(object("targetSystem"));
     // In the audit log it is one of the targets.
     let is_one = |target: &&Map<String, Value>| {
         text(target, "type").is_some_and(|kind| kind.eq_ignore_ascii_case("ServicePrincipal"))
     };
-    let target = objects(body, "targetResources").find(is_one)?;
-    Some(ServicePrincipal { id: text(target, "id")?, name: text(target, "displayName") })
+    let target = objects(body, "targetResources").find(is_one);
+    let id = said(own, "id")
+        .or_else(|| said(details, "ServicePrincipalId"))
+        .or_else(|| said(target, "id"));
+    let name = said(own, "displayName")
+        .or_else(|| said(details, "ServicePrincipalDisplayName"))
+        .or_else(|| said(target, "displayName"))
+        .or_else(|| plain_name(body));
+    (id.is_some() || name.is_some()).then_some(ServicePrincipal { id, name })
+}
+
+fn said<'a>(members: Option<&'a Map<String, Value>>, name: &str) -> Option<&'a str> {
+    members.and_then(|members| text(members, name))
+}
+
+/// What stands in the place of the service principal as a text of its own; what was an object or a list
+/// names nobody.
+fn plain_name(body: &Map<String, Value>) -> Option<&str> {
+    let irregular = body.get("irregular").and_then(Value::as_object)?;
+    let name = text(irregular, "servicePrincipal").map(str::trim)?;
+    let is_plain = !name.starts_with(['{', '[', '@']) && !is_type_name(name);
+    (is_plain && !name.is_empty()).then_some(name)
 }
 
 /// The places of the parts that could not be read and are kept as text.

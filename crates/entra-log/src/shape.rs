@@ -41,6 +41,8 @@ pub(super) enum Shape {
     Text,
     /// Text of at most so many bytes; when it is required, of at least one.
     Key(usize),
+    /// The same; a UUID in lower case, so that an entry has one id whoever wrote it down.
+    Id(usize),
     /// Text, or anything else as its JSON.
     AnyText,
     Instant,
@@ -198,6 +200,28 @@ pub(super) fn unwrap_open(given: &mut Map<String, Value>) {
     given.extend(left);
 }
 
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// Whether a text is what PowerShell writes in place of a value that it does not write out: the name of
+/// its type.
+pub(super) fn is_type_name(text: &str) -> bool {
+    let begins = |any: &[&str]| any.iter().any(|begin| text.starts_with(begin));
+    let is_name = text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_name
+        && (begins(&[
+            "Microsoft.Graph.",
+            "Microsoft.Open.",
+            "System.Collections.",
+            "System.Management.",
+        ]) || ["System.Object", "System.Object[]", "System.String[]"].contains(&text))
+}
+
 /// Brings the value into Graph's spelling.
 pub(super) fn value(
     given: &mut Value,
@@ -209,6 +233,9 @@ pub(super) fn value(
     if given.is_null() {
         return if required { Err(path.refused("is null")) } else { Ok(()) };
     }
+    if given.as_str().is_some_and(is_type_name) {
+        return Err(path.refused("expected a value, and this is the name of its type"));
+    }
     match shape {
         Shape::Text => {
             if !given.is_string() {
@@ -216,10 +243,18 @@ pub(super) fn value(
                 *given = Value::String(text);
             }
         }
-        Shape::Key(bytes_max) => {
+        Shape::Key(bytes_max) | Shape::Id(bytes_max) => {
             let least = usize::from(required);
-            if !given.as_str().is_some_and(|text| (least..=*bytes_max).contains(&text.len())) {
+            let fits = |text: &&mut String| (least..=*bytes_max).contains(&text.len());
+            let text = match given {
+                Value::String(text) => Some(text).filter(fits),
+                _ => None,
+            };
+            let Some(text) = text else {
                 return Err(path.refused(format!("expected text of {least} to {bytes_max} bytes")));
+            };
+            if matches!(shape, Shape::Id(_)) && is_uuid(text) {
+                text.make_ascii_lowercase();
             }
         }
         Shape::AnyText => {
@@ -229,6 +264,17 @@ pub(super) fn value(
             }
         }
         Shape::Instant => {
+            // Windows PowerShell wraps a date that it decorates: `{"value": "/Date(ms)/", "DateTime": …}`.
+            if let Value::Object(members) = given
+                && let Some(value) = get(members, "value").cloned()
+            {
+                *given = value;
+            }
+            // An empty cell says nothing.
+            if given.as_str().is_some_and(|text| text.trim().is_empty()) {
+                *given = Value::Null;
+                return if required { Err(path.refused("is null")) } else { Ok(()) };
+            }
             let at = match given {
                 Value::String(text) => time::parse(text, reading.dates),
                 Value::Number(number) => time::of_number(number).ok_or(NotRead::NoInstant),

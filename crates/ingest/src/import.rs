@@ -28,7 +28,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use people::People;
 pub use principal::Principal;
-use principal::choose;
+use principal::{Applications, choose};
 
 mod people;
 mod principal;
@@ -50,8 +50,8 @@ pub struct Options {
     /// Whether day or month is first in dates with slashes; found out from the request's own records
     /// when it is not given.
     pub dates: Option<DateOrder>,
-    /// The id of the service principal whose entries are this application's; the one that the application
-    /// knows for its own when it is not given.
+    /// The service principal whose entries are this application's, by its id or its display name; the one
+    /// that the application knows for its own when it is not given.
     pub service_principal: Option<String>,
     /// Whether to list the entries of other applications one by one.
     pub lists_others: bool,
@@ -77,11 +77,11 @@ pub struct Outcome {
     /// How many are entries of other applications, which were kept out.
     pub of_others: u32,
     /// Those of them that were asked for, the first thousand: the line, the entry's id and its service
-    /// principal's.
-    pub others: Vec<(u32, String, String)>,
+    /// principal's id, else its name.
+    pub others: Vec<(u32, String, Option<String>)>,
     /// The service principals of those that were kept out; of a check, of all entries.
     pub principals: Vec<Principal>,
-    /// Of a check: the service principals whose entries were imported before.
+    /// Of a check: the service principals whose entries were imported before, by id, else by name.
     pub before: Vec<String>,
     /// The application's own service principal, when it is known by now.
     pub own: Option<String>,
@@ -105,19 +105,16 @@ impl Outcome {
         self.refusals.extend(refusals.into_iter().take(left));
     }
 
-    /// Keeps out what is of another application than `own`.
-    fn keep_out(&mut self, entries: &mut Vec<Ready>, own: &str, lists: bool) {
-        entries.retain(|ready| {
-            let Some(principal) = ready.principal.as_ref().filter(|one| one.id != own) else {
-                return true;
-            };
-            self.of_others += 1;
-            principal::count(&mut self.principals, principal, 1);
-            if lists && self.others.len() < REFUSALS_MAX {
-                self.others.push((ready.line, ready.entry.id.clone(), principal.id.clone()));
-            }
-            false
-        });
+    /// Keeps an entry out, which is of another application.
+    fn keep_out(&mut self, ready: &Ready, lists: bool) {
+        self.of_others += 1;
+        let unnamed = Principal::unnamed();
+        let of = ready.principal.as_ref().unwrap_or(&unnamed);
+        principal::count(&mut self.principals, of);
+        if lists && self.others.len() < REFUSALS_MAX {
+            let of = of.key().map(str::to_owned);
+            self.others.push((ready.line, ready.entry.id.clone(), of));
+        }
     }
 }
 
@@ -189,7 +186,8 @@ pub async fn import(
         Ok(Decision { events: vec![], reply: own })
     };
     let known = committer.submit(Durability::Appended, look).await?;
-    if known.is_some() && options.service_principal.is_some() && known != options.service_principal
+    if let (Some(known), Some(given)) = (&known, &options.service_principal)
+        && !known.eq_ignore_ascii_case(given)
     {
         return Err(ImportError::NotOwn);
     }
@@ -216,6 +214,9 @@ pub async fn import(
     let credential = origin.credential;
     let mut next = chunks.next().map(&understanding);
     let mut span: Option<(Timestamp, Timestamp)> = None;
+    let mut applications = Applications::default();
+    // Of which application these are is told by all the others.
+    let (mut doubtful, mut is_whole): (Vec<Ready>, bool) = (vec![], false);
     loop {
         let mut entries = match (waiting.pop_front(), next.take()) {
             (Some(entries), left) => {
@@ -229,10 +230,27 @@ pub async fn import(
                 outcome.add(found);
                 entries
             }
-            (None, None) => break,
+            (None, None) if doubtful.is_empty() => break,
+            (None, None) => {
+                is_whole = true;
+                doubtful.drain(..doubtful.len().min(ENTRIES_PER_DECISION)).collect()
+            }
         };
         if let Some(own) = outcome.own.clone() {
-            outcome.keep_out(&mut entries, &own, options.lists_others);
+            for ready in std::mem::take(&mut entries) {
+                let of = ready.principal.as_ref();
+                let is_own = if is_whole {
+                    Some(applications.is_of(of, &own))
+                } else {
+                    applications.add(of);
+                    Applications::tells(of, &own)
+                };
+                match is_own {
+                    Some(true) => entries.push(ready),
+                    Some(false) => outcome.keep_out(&ready, options.lists_others),
+                    None => doubtful.push(ready),
+                }
+            }
         }
         for at in entries.iter().map(|ready| Timestamp(ready.entry.occurred_at_us)) {
             let (first, last) = span.unwrap_or((at, at));
@@ -421,7 +439,7 @@ fn type_of(entry: &Entry) -> ResourceType {
 
 /// What an entry is found by. A code that is too long is no code, and stands in the entry alone.
 fn codes(entry: &Entry, principal: Option<Principal>) -> Vec<(CodeKind, String)> {
-    let principal = principal.map(|principal| principal.id);
+    let principal = principal.and_then(|principal| principal.id.or(principal.name));
     let all = [
         (CodeKind::Error, &entry.error_code),
         (CodeKind::SkipReason, &entry.skip_reason),

@@ -39,8 +39,8 @@ pub(crate) struct Import {
     /// dates of a file when it is missing
     #[arg(long, value_name = "ORDER")]
     dates: Option<DateOrder>,
-    /// The id of the service principal (enterprise application) whose entries are this application's; it
-    /// is kept for later imports
+    /// The service principal (enterprise application) whose entries are this application's, by its id, or by
+    /// its display name where a log has no ids; it is kept for later imports
     #[arg(long, value_name = "ID")]
     service_principal: Option<String>,
     /// List the entries of other applications, which are kept out, one by one
@@ -176,11 +176,11 @@ impl Import {
             lines.push(format!("{}: {what}", self.shown(*file)));
         }
         for one in &counts.principals {
-            let name = one.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-            lines.push(format!("kept out of {}{name}: {}", one.id, one.entries));
+            lines.push(format!("kept out of {}: {}", one.shown(), one.entries));
         }
         for (place, entry, principal) in &counts.others {
-            lines.push(format!("{}: entry {entry} of {principal}", at(*place)));
+            let of = principal.as_deref().unwrap_or("no application that is named");
+            lines.push(format!("{}: entry {entry} of {of}", at(*place)));
         }
         for (place, what) in &counts.refusals {
             lines.push(format!("{}: {what}", at(*place)));
@@ -366,7 +366,7 @@ impl Run<'_> {
         gathered?;
         let joined: Vec<&Principal> = all.iter().filter(|one| one.joined > 0).collect();
         if let [one] = joined.as_slice() {
-            return Ok(Some(one.id.clone()));
+            return Ok(one.key().map(str::to_owned));
         }
         for one in before.into_iter().chain(self.met.iter().cloned()) {
             Principal::add_one(&mut all, Principal { entries: 0, ..one });
@@ -431,12 +431,9 @@ impl Run<'_> {
 /// Why a file of several applications is not imported, with those that it is of.
 fn several(all: &mut [Principal]) -> String {
     all.sort_by_key(|one| std::cmp::Reverse(one.entries));
-    let shown = all.iter().take(20).map(|one| {
-        let name = one.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-        match one.entries {
-            0 => format!("{}{name}: imported before", one.id),
-            entries => format!("{}{name}: {entries} entries", one.id),
-        }
+    let shown = all.iter().take(20).map(|one| match one.entries {
+        0 => format!("{}: imported before", one.shown()),
+        entries => format!("{}: {entries} entries", one.shown()),
     });
     let mut shown: Vec<String> = shown.collect();
     if all.len() > shown.len() {

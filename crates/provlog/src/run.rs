@@ -343,8 +343,8 @@ fn import(committer: Committer) -> query::Import {
             let done = import::import(&committer, application, origin, options, body).await;
             let done = done.map_err(|error| match &error {
                 ImportError::Several(all) => {
-                    let ids = all.iter().map(|one| one.id.clone()).collect();
-                    ImportFailure::Records(error.to_string(), ids)
+                    let keys = all.iter().filter_map(|one| one.key().map(str::to_owned)).collect();
+                    ImportFailure::Records(error.to_string(), keys)
                 }
                 ImportError::Dates(_) | ImportError::NotOwn => {
                     ImportFailure::Records(error.to_string(), vec![])

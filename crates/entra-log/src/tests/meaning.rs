@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::understand;
 use crate::said::{Seen, ServicePrincipal, irregular, seen, service_principal};
-use crate::{Action, Entry, Kind, Status};
+use crate::{Action, Entry, Kind, Source, Status};
 
 /// An entry in Graph's form with these members besides the two that are needed.
 fn entry(members: Value) -> Entry {
@@ -483,7 +483,7 @@ fn what_the_source_saw_in_the_application_is_told() {
 
 #[test]
 fn the_service_principal_stands_in_one_of_three_places() {
-    let expected = Some(ServicePrincipal { id: "sp-a", name: Some("A") });
+    let expected = Some(ServicePrincipal { id: Some("sp-a"), name: Some("A") });
     for members in [
         json!({"servicePrincipal": {"Id": "sp-a", "Name": "A"}, "targetSystem": {"details":
             {"ServicePrincipalId": "sp-b"}}}),
@@ -498,4 +498,97 @@ fn the_service_principal_stands_in_one_of_three_places() {
             {"type": "ServicePrincipal", "id": "sp-a", "displayName": "A"}]}));
     assert_eq!(service_principal(&audit.unwrap().body), expected);
     assert_eq!(service_principal(&entry(json!({"servicePrincipal": {"id": ""}})).body), None);
+}
+
+#[test]
+fn a_service_principal_may_be_told_by_its_name_alone() {
+    let of = |given: Value| {
+        let entry = entry(json!({"servicePrincipal": given}));
+        service_principal(&entry.body).map(|found| {
+            assert_eq!(found.id, None);
+            found.name.unwrap().to_owned()
+        })
+    };
+    assert_eq!(of(json!({"id": "", "displayName": "A"})).as_deref(), Some("A"));
+    assert_eq!(of(json!("  App A ")).as_deref(), Some("App A"));
+    for nobody in [
+        json!("@{DisplayName=A; Id=sp-a}"),
+        json!("Microsoft.Graph.PowerShell.Models.MicrosoftGraphProvisioningServicePrincipal"),
+        json!("System.Object[]"),
+        json!([{"id": "sp-a"}, {"id": "sp-b"}]),
+        json!("{\"id\": \"sp"),
+        Value::Null,
+    ] {
+        assert_eq!(of(nobody.clone()), None, "{nobody}");
+    }
+}
+
+#[test]
+fn the_name_of_a_type_is_no_value() {
+    const TYPE: &str = "Microsoft.Graph.PowerShell.Models.MicrosoftGraphProvisionedIdentity";
+    let found = entry(json!({
+        "sourceIdentity": {"displayName": TYPE, "identityType": "User"},
+        "provisioningStatusInfo": {"status": "Microsoft.Graph.PowerShell.Models.MicrosoftGraphX"},
+        "modifiedProperties": "System.Object[]",
+        "jobId": "System.Collections.Generic.Dictionary`2[System.String,System.Object]",
+    }));
+    assert_eq!((found.source_name, found.status, found.job_id), (None, Status::Warning, None));
+    let places: Vec<&str> = irregular(&found.body).collect();
+    let expected = [
+        "jobId",
+        "modifiedProperties",
+        "provisioningStatusInfo.status",
+        "sourceIdentity.displayName",
+    ];
+    assert_eq!(places, expected);
+    let named = entry(json!({"sourceIdentity": {"displayName": "System Operators"}}));
+    assert_eq!(named.source_name.as_deref(), Some("System Operators"));
+}
+
+#[test]
+fn an_id_is_one_in_both_letter_cases() {
+    let id = "6F0C9E0A-2F3D-4C55-9F0E-1A2B3C4D5E10";
+    let found = entry(json!({"id": id, "changeId": id}));
+    assert_eq!((found.id.as_str(), &found.body["id"]), (&*id.to_lowercase(), &json!(found.id)));
+    assert_eq!(found.change_id.as_deref(), Some(id));
+    let other = entry(json!({"id": "Sync_ABC"}));
+    assert_eq!(other.id, "Sync_ABC", "of what is no UUID nobody knows");
+}
+
+#[test]
+fn a_date_may_be_wrapped_and_an_empty_one_stands_elsewhere() {
+    let at = 1_789_372_931_000_000;
+    let wrapped = json!({"value": "/Date(1789372931000)/", "DisplayHint": 2, "DateTime": "Monday"});
+    assert_eq!(entry(json!({"activityDateTime": wrapped})).occurred_at_us, at);
+    let enveloped = json!({"time": "2026-09-14T08:02:11Z", "category": "ProvisioningLogs",
+        "properties": {"id": "e", "activityDateTime": " ", "changeId": "c"}});
+    assert_eq!(understand(enveloped).unwrap().occurred_at_us, at);
+    check_refused(&record(json!({"activityDateTime": ""})), "activityDateTime", "missing");
+    check_refused(&record(json!({"activityDateTime": {"a": 1}})), "activityDateTime", "instant");
+}
+
+#[test]
+fn both_logs_stand_in_tables_of_log_analytics() {
+    let row = json!({"TenantId": "workspace", "SourceSystem": "Azure AD", "Type": "AuditLogs",
+        "TimeGenerated": "2026-09-14T08:02:11Z", "Id": "Sync_1", "Category": "ProvisioningManagement",
+        "OperationName": "Quarantine", "AADOperationType": "Update", "Result": "success", "DurationMs": 0,
+        "CorrelationId": "c-1", "LoggedByService": "Account Provisioning", "InitiatedBy": "{}",
+        "AdditionalDetails": "[{\"key\":\"ErrorCode\",\"value\":\"None\"}]",
+        "TargetResources": "[{\"id\":\"sp-a\",\"type\":\"ServicePrincipal\",\"displayName\":\"A\"}]"});
+    let found = understand(row.clone()).unwrap();
+    assert_eq!((found.source, found.id.as_str()), (Source::DirectoryAudit, "Sync_1"));
+    assert_eq!(found.occurred_at_us, 1_789_372_931_000_000);
+    assert_eq!(found.body["activityDisplayName"], "Quarantine");
+    assert_eq!(found.body["operationType"], "Update");
+    assert_eq!(found.body["envelope"]["TenantId"], "workspace");
+    assert_eq!(service_principal(&found.body).unwrap().id, Some("sp-a"));
+    // A download may leave the table's name out; what is of another category is passed over.
+    let with = |name: &str, value: Value| {
+        let mut row = row.clone();
+        row[name] = value;
+        crate::understand(row, None).unwrap()
+    };
+    assert!(with("Type", Value::Null).is_some());
+    assert_eq!(with("Category", json!("UserManagement")), None);
+    assert_eq!(with("Type", json!("SigninLogs")), None);
 }

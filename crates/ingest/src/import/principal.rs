@@ -1,6 +1,7 @@
 //! Which application at the provider the entries are of. A log of a whole tenant tells of all of them, and
 //! only the entries of this one may tell of it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::ControlFlow;
 
@@ -22,9 +23,9 @@ const APART_MICROS_MAX: i64 = 120 * 1_000_000;
 /// An application at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// The id of its service principal, 1 to 256 bytes.
-    pub id: String,
-    /// Its display name there.
+    /// The id of its service principal, 1 to 256 bytes; nothing where no entry tells it.
+    pub id: Option<String>,
+    /// Its display name there, 1 to 256 bytes; nothing, and no id either, for entries that name none.
     pub name: Option<String>,
     /// How many of the entries are of it.
     pub entries: u64,
@@ -37,22 +38,40 @@ impl Principal {
     /// The service principal that an entry is of, with no entries counted.
     pub(super) fn of(body: &Map<String, Value>) -> Option<Principal> {
         let found = service_principal(body)?;
-        let is_id = found.id.len() <= event::Imported::CODE_BYTES_MAX;
-        let name = found.name.map(str::to_owned);
-        is_id.then(|| Principal { id: found.id.to_owned(), name, entries: 0, joined: 0 })
+        let fits = |text: &&str| text.len() <= event::Imported::CODE_BYTES_MAX;
+        let owned = |text: Option<&str>| text.filter(fits).map(str::to_owned);
+        let (id, name) = (owned(found.id), owned(found.name));
+        (id.is_some() || name.is_some()).then_some(Principal { id, name, entries: 0, joined: 0 })
+    }
+
+    /// The one whose entries name none.
+    pub(super) fn unnamed() -> Principal {
+        Principal { id: None, name: None, entries: 0, joined: 0 }
+    }
+
+    /// What it is chosen by: its id, else its name.
+    pub fn key(&self) -> Option<&str> {
+        self.id.as_deref().or(self.name.as_deref())
+    }
+
+    /// Whether it is the one that somebody chose by its id or its name.
+    fn is(&self, chosen: &str) -> bool {
+        self.id.iter().chain(&self.name).any(|text| text.eq_ignore_ascii_case(chosen))
     }
 }
 
-/// The ids with their names and numbers of entries, for a message.
+/// The applications with their numbers of entries, for a message.
 pub(super) fn list(principals: &[Principal]) -> String {
     let mut text = String::new();
     for one in principals.iter().take(20) {
         let comma = if text.is_empty() { "" } else { ", " };
-        let name = one.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+        let name = one.id.as_ref().and(one.name.as_ref());
+        let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
+        let key = one.key().unwrap_or("entries that name none");
         // Text has no way to fail.
         let _ = match one.entries {
-            0 => write!(text, "{comma}{}{name}: imported before", one.id),
-            entries => write!(text, "{comma}{}{name}: {entries} entries", one.id),
+            0 => write!(text, "{comma}{key}{name}: imported before"),
+            entries => write!(text, "{comma}{key}{name}: {entries} entries"),
         };
     }
     if let Some(more) = principals.len().checked_sub(20).filter(|more| *more > 0) {
@@ -62,15 +81,117 @@ pub(super) fn list(principals: &[Principal]) -> String {
 }
 
 /// Counts an entry of a service principal.
-pub(super) fn count(principals: &mut Vec<Principal>, of: &Principal, entries: u64) {
+pub(super) fn count(principals: &mut Vec<Principal>, of: &Principal) {
     let is_full = principals.len() == PRINCIPALS_MAX;
-    match principals.iter_mut().find(|one| one.id == of.id) {
-        Some(one) => {
-            one.entries += entries;
-            one.name = one.name.take().or_else(|| of.name.clone());
-        }
+    match principals.iter_mut().find(|one| (&one.id, one.key()) == (&of.id, of.key())) {
+        Some(one) => one.entries += 1,
         None if is_full => {}
-        None => principals.push(Principal { entries, ..of.clone() }),
+        None => principals.push(Principal { entries: 1, ..of.clone() }),
+    }
+}
+
+/// The applications that the entries of one request are of. Ids and names have no letter case.
+#[derive(Default)]
+pub(super) struct Applications {
+    all: Vec<Principal>,
+    /// Where those with an id stand among all.
+    by_id: BTreeMap<String, usize>,
+    /// Where the one of a name stands; nothing when several have the name.
+    by_name: BTreeMap<String, Option<usize>>,
+    /// Entries that tell a name alone.
+    of_names: BTreeMap<String, Principal>,
+}
+
+impl Applications {
+    pub(super) fn add(&mut self, of: Option<&Principal>) {
+        let Some(of) = of else { return };
+        let Some(id) = &of.id else {
+            let Some(name) = &of.name else { return };
+            let is_full = self.of_names.len() == PRINCIPALS_MAX;
+            match self.of_names.get_mut(&name.to_ascii_lowercase()) {
+                Some(one) => one.entries += 1,
+                None if is_full => {}
+                None => {
+                    let one = Principal { entries: 1, ..of.clone() };
+                    self.of_names.insert(name.to_ascii_lowercase(), one);
+                }
+            }
+            return;
+        };
+        let place = match self.by_id.get(&id.to_ascii_lowercase()) {
+            Some(place) => *place,
+            None if self.all.len() == PRINCIPALS_MAX => return,
+            None => {
+                self.all.push(of.clone());
+                self.by_id.insert(id.to_ascii_lowercase(), self.all.len() - 1);
+                self.all.len() - 1
+            }
+        };
+        let Some(one) = self.all.get_mut(place) else { return };
+        one.entries += 1;
+        let Some(name) = &of.name else { return };
+        one.name.get_or_insert_with(|| name.clone());
+        let named = self.by_name.entry(name.to_ascii_lowercase()).or_insert(Some(place));
+        if *named != Some(place) {
+            *named = None;
+        }
+    }
+
+    /// The one with an id that has this name.
+    fn named(&self, name: &str) -> Option<usize> {
+        self.by_name.get(&name.to_ascii_lowercase()).copied().flatten()
+    }
+
+    /// All of them: those of a name alone count for the one that has this name beside its id.
+    pub(super) fn all(&self) -> Vec<Principal> {
+        let mut all = self.all.clone();
+        for (name, of) in &self.of_names {
+            match self.named(name).and_then(|place| all.get_mut(place)) {
+                Some(one) => one.entries += of.entries,
+                None => all.push(of.clone()),
+            }
+        }
+        all
+    }
+
+    /// Where the one that an entry names stands among all.
+    fn place(&self, of: &Principal) -> Option<usize> {
+        match (&of.id, &of.name) {
+            (Some(id), _) => self.by_id.get(&id.to_ascii_lowercase()).copied(),
+            (None, Some(name)) => self.named(name),
+            (None, None) => None,
+        }
+    }
+
+    /// Where it stands in what [`Applications::all`] gave.
+    fn place_in(&self, all: &[Principal], of: &Principal) -> Option<usize> {
+        let is_it = |one: &Principal| {
+            one.id.is_none() && of.id.is_none() && one.is(of.key().unwrap_or_default())
+        };
+        self.place(of).or_else(|| all.iter().position(is_it))
+    }
+
+    /// Whether an entry is of the application that was chosen, as far as it alone tells.
+    pub(super) fn tells(of: Option<&Principal>, own: &str) -> Option<bool> {
+        let of = of?;
+        // The name beside an id may be missing, and an application may be chosen by its name.
+        let is_whole = of.id.is_some() && of.name.is_some();
+        if of.is(own) { Some(true) } else { is_whole.then_some(false) }
+    }
+
+    /// Whether it is, after all entries were added. What names none, or by a name that no id goes with,
+    /// is believed as long as nothing else is of another application.
+    pub(super) fn is_of(&self, of: Option<&Principal>, own: &str) -> bool {
+        if let Some(is_own) = Applications::tells(of, own) {
+            return is_own;
+        }
+        if let Some(one) = of.and_then(|of| self.all.get(self.place(of)?)) {
+            return one.is(own);
+        }
+        let is_alone =
+            |one: &Principal| one.id.is_none() && self.all.is_empty() && self.of_names.len() == 1;
+        let is_of_id = of.is_some_and(|of| of.id.is_some());
+        !is_of_id && self.all().iter().all(|one| one.is(own) || is_alone(one))
     }
 }
 
@@ -78,7 +199,7 @@ pub(super) fn count(principals: &mut Vec<Principal>, of: &Principal, entries: u6
 pub(super) struct Choice {
     pub(super) principals: Vec<Principal>,
     given: Option<String>,
-    /// Those whose entries were imported before.
+    /// Those whose entries were imported before, by id, else by name.
     pub(super) before: Vec<String>,
 }
 
@@ -91,12 +212,12 @@ impl Choice {
         let mut joined = self.principals.iter().filter(|one| one.joined > 0);
         let (first, second) = (joined.next(), joined.next());
         if let (Some(own), None) = (first, second) {
-            return Ok(Some(own.id.clone()));
+            return Ok(own.key().map(str::to_owned));
         }
         let mut all = self.principals;
-        for id in self.before {
-            if !all.iter().any(|one| one.id == id) {
-                all.push(Principal { id, name: None, entries: 0, joined: 0 });
+        for key in self.before {
+            if !all.iter().any(|one| one.is(&key)) {
+                all.push(Principal { name: Some(key), ..Principal::unnamed() });
             }
         }
         if all.len() > 1 { Err(ImportError::Several(all)) } else { Ok(None) }
@@ -119,15 +240,15 @@ pub(super) async fn choose(
     entries: &[Vec<Ready>],
     options: &Options,
 ) -> Result<Choice, ImportError> {
-    let mut principals: Vec<Principal> = vec![];
+    let mut applications = Applications::default();
+    entries.iter().flatten().for_each(|ready| applications.add(ready.principal.as_ref()));
+    let mut principals = applications.all();
     let mut compared: Vec<Compared> = vec![];
-    let mut taken: Vec<usize> = vec![];
+    let mut taken: Vec<usize> = vec![0; principals.len()];
     for ready in entries.iter().flatten() {
         let Some(of) = &ready.principal else { continue };
-        count(&mut principals, of, 1);
-        let Some(principal) = principals.iter().position(|one| one.id == of.id) else { continue };
+        let Some(principal) = applications.place_in(&principals, of) else { continue };
         let writes = !matches!(ready.entry.action, Action::Other | Action::StagedDelete);
-        taken.resize(principals.len(), 0);
         let Some(taken) = taken.get_mut(principal) else { continue };
         if let Some(target) = &ready.entry.target_id
             && ready.entry.status == Status::Success

@@ -87,9 +87,11 @@ impl Piece {
 }
 
 /// An application at the provider, and how many entries of it were met.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(super) struct Principal {
-    pub(super) id: String,
+    /// The id of its service principal; nothing where no entry tells it.
+    pub(super) id: Option<String>,
+    /// Its display name; nothing, and no id either, for entries that name none.
     pub(super) name: Option<String>,
     pub(super) entries: u64,
     /// How many of them tell of a request that the server recorded.
@@ -101,16 +103,33 @@ impl Principal {
     fn read(answer: &Map<String, Value>) -> impl Iterator<Item = Principal> {
         let all = answer.get("otherApplications").and_then(Value::as_array);
         all.into_iter().flatten().map(|one| Principal {
-            id: one["servicePrincipal"].as_str().unwrap_or_default().to_owned(),
+            id: one["servicePrincipal"].as_str().map(str::to_owned),
             name: one["displayName"].as_str().map(str::to_owned),
             entries: one["entries"].as_u64().unwrap_or_default(),
             joined: one["joined"].as_u64().unwrap_or_default(),
         })
     }
 
-    /// One whose entries were imported before.
-    fn before(id: &str) -> Principal {
-        Principal { id: id.to_owned(), name: None, entries: 0, joined: 0 }
+    /// What it is chosen by: its id, else its name.
+    pub(super) fn key(&self) -> Option<&str> {
+        self.id.as_deref().or(self.name.as_deref())
+    }
+
+    fn is(&self, key: Option<&str>) -> bool {
+        let key = key.unwrap_or_default();
+        match self.key() {
+            Some(_) => self.id.iter().chain(&self.name).any(|text| text.eq_ignore_ascii_case(key)),
+            None => key.is_empty(),
+        }
+    }
+
+    /// What it is called in what is told of it.
+    pub(super) fn shown(&self) -> String {
+        match (&self.id, &self.name) {
+            (Some(id), Some(name)) => format!("{id} ({name})"),
+            (Some(one), None) | (None, Some(one)) => one.clone(),
+            (None, None) => "what names no application".to_owned(),
+        }
     }
 
     /// Adds those of a server's answer to others.
@@ -118,15 +137,22 @@ impl Principal {
         Principal::read(answer).for_each(|one| Principal::add_one(all, one));
     }
 
-    /// Adds those that a server's answer says to have been imported before.
+    /// Adds those that a server's answer says to have been imported before, by id, else by name.
     pub(super) fn add_before(all: &mut Vec<Principal>, answer: &Map<String, Value>) {
-        let ids = answer.get("importedServicePrincipals").and_then(Value::as_array);
-        let ids = ids.into_iter().flatten().filter_map(Value::as_str);
-        ids.for_each(|id| Principal::add_one(all, Principal::before(id)));
+        let keys = answer.get("importedServicePrincipals").and_then(Value::as_array);
+        let keys = keys.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+        keys.for_each(|key| {
+            Principal::add_one(all, Principal { name: Some(key), ..Principal::default() });
+        });
     }
 
+    /// Adds one; what is known by a name alone is the one that has the name beside its id.
     pub(super) fn add_one(all: &mut Vec<Principal>, one: Principal) {
-        match all.iter_mut().find(|known| known.id == one.id) {
+        let is_it = |known: &Principal| match (&known.id, &one.id) {
+            (Some(id), Some(other)) => id.eq_ignore_ascii_case(other),
+            _ => known.is(one.key()) || one.is(known.key()),
+        };
+        match all.iter_mut().find(|known| is_it(known)) {
             Some(known) => {
                 known.entries += one.entries;
                 known.joined += one.joined;
@@ -147,8 +173,8 @@ pub(super) struct Counts {
     pub(super) of_others: u64,
     pub(super) refusals: Vec<(Place, String)>,
     pub(super) principals: Vec<Principal>,
-    /// Entries of others that were asked for: entry and service principal.
-    pub(super) others: Vec<(Place, String, String)>,
+    /// Entries of others that were asked for: entry and service principal, by its id, else its name.
+    pub(super) others: Vec<(Place, String, Option<String>)>,
 }
 
 impl Counts {
@@ -175,9 +201,9 @@ impl Counts {
         Principal::add(&mut self.principals, &answer);
         let list = |name: &str| answer.get(name).and_then(Value::as_array).into_iter().flatten();
         for other in list("others").take(OTHERS_SHOWN_MAX.saturating_sub(self.others.len())) {
-            let text = |name: &str| other[name].as_str().unwrap_or_default().to_owned();
-            let place = place(&piece.places, other.get("line"));
-            self.others.push((place, text("entryId"), text("servicePrincipal")));
+            let entry = other["entryId"].as_str().unwrap_or_default().to_owned();
+            let of = other["servicePrincipal"].as_str().map(str::to_owned);
+            self.others.push((place(&piece.places, other.get("line")), entry, of));
         }
         let mut told = 0;
         for refusal in list("refusals") {
