@@ -88,8 +88,10 @@ impl Case {
         if let Some(id) = self.value("resource") {
             let mut found = BTreeSet::new();
             for application in view.applications()? {
-                let numbers = Name::parse(id).ever(view, application.number, ResourceType::USER)?;
-                found.extend(numbers.into_iter().map(|number| (application.number, number)));
+                for resource_type in [ResourceType::USER, ResourceType::GROUP] {
+                    let numbers = Name::parse(id).ever(view, application.number, resource_type)?;
+                    found.extend(numbers.into_iter().map(|number| (application.number, number)));
+                }
             }
             resources = Some(found);
         }
