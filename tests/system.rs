@@ -58,6 +58,7 @@ mod cases {
     mod overload;
     mod profiles;
     mod proxy;
+    mod proxy_answers;
     mod proxy_doubt;
     mod proxy_read_back;
     mod public_client;

@@ -12,14 +12,14 @@ use crate::harness::server::{Answer, Client, Server, user};
 const INCOMPLETE: &str = "the application did not list all that it has";
 
 /// A recorder before an application with habits.
-struct Before {
-    server: Server,
-    app: Client,
+pub struct Before {
+    pub server: Server,
+    pub app: Client,
     _folder: tempfile::TempDir,
 }
 
 impl Before {
-    fn start(upstream: &Upstream) -> Before {
+    pub fn start(upstream: &Upstream) -> Before {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(&folder.path().join("recorder"));
         let app = add(&server, folder.path(), "boat", &upstream.url);
@@ -32,7 +32,7 @@ impl Before {
 
     /// A look that comes to its end.
     #[track_caller]
-    fn looked(&self, how: &str) -> Value {
+    pub fn looked(&self, how: &str) -> Value {
         let answer = self.look(how);
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.body
@@ -60,13 +60,13 @@ impl Before {
     }
 
     /// The newest operation.
-    fn last(&self) -> Value {
+    pub fn last(&self) -> Value {
         let rows = self.server.admin().get("/api/v1/operations?app=boat&limit=1").body;
         rows["rows"][0].clone()
     }
 
     #[track_caller]
-    fn check_coverage(&self, incomplete: bool) {
+    pub fn check_coverage(&self, incomplete: bool) {
         let coverage = self.users().body["coverage"].clone();
         let reasons: Vec<&str> = coverage["gaps"]
             .as_array()
@@ -96,7 +96,7 @@ fn named(id: Value, name: &str) -> Value {
     user
 }
 
-fn crew(count: u64) -> Vec<Value> {
+pub fn crew(count: u64) -> Vec<Value> {
     (1..=count).map(|n| named(json!(format!("u{n}")), &format!("u{n}@fjord.example"))).collect()
 }
 
@@ -521,7 +521,7 @@ fn what_comes_compressed_or_with_a_mark_is_read() {
 }
 
 /// A request with a target as it is, which no client library lets through.
-fn raw(client: &Client, line: &str, headers: &str) -> u16 {
+pub fn raw(client: &Client, line: &str, headers: &str) -> u16 {
     use std::io::Read;
     let base = client.base().trim_start_matches("http://");
     let (address, path) = base.split_once('/').unwrap();

@@ -58,6 +58,15 @@ pub(crate) struct Seen {
     pub is_whole: bool,
 }
 
+impl Seen {
+    /// The same as a part of the resource, which says nothing of what it does not show.
+    pub(crate) fn in_part(mut self) -> Seen {
+        self.is_whole = false;
+        self.resource.members = self.resource.members.filter(|members| !members.is_empty());
+        self
+    }
+}
+
 /// What a resource that was seen at an upstream makes of the state as we know it: created if we did not
 /// know of it, changed to be what was seen, or nothing.
 pub(crate) fn take_over(
@@ -165,6 +174,13 @@ impl Deciding<'_> {
             let mut merged = target.attributes.clone();
             merged.append(&mut attributes);
             attributes = merged;
+        }
+        // Who does not show whether an account is active does not say that it no longer is or was.
+        if self.stored_type == ResourceType::USER
+            && let (false, Some(active)) =
+                (attributes.contains_key("active"), target.attributes.get("active"))
+        {
+            attributes.insert("active".to_owned(), active.clone());
         }
         let operation = match members_are_all {
             true => MemberOperation::Replace,

@@ -87,6 +87,30 @@ pub(super) fn in_forwarded(
         .then(dot_segment)
 }
 
+/// Whether another server may take an id, decoded once, for the id of another resource: it decodes once
+/// more, cuts it at what ends a path or a segment, drops empty segments, or passes over what is not seen.
+pub(super) fn hides_another(id: &str) -> bool {
+    let is_unseen = |letter: char| {
+        letter.is_control()
+            || matches!(
+                letter,
+                '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{fffd}'
+            )
+    };
+    let ends = |letter: char| matches!(letter, '/' | '\\' | ';' | '?' | '#');
+    id.trim() != id
+        || id.chars().any(|letter| is_unseen(letter) || ends(letter))
+        || decode(id.as_bytes()) != id.as_bytes()
+}
+
+/// Why a write of such a resource is refused that is not on record.
+pub(super) fn id() -> ScimError {
+    refusal(
+        "the id in the path may be read as that of another resource, and none of this id is on record; \
+         if it is so, read the resource first, or list everything by a baseline",
+    )
+}
+
 pub(super) fn dot_segment() -> ScimError {
     refusal("the path has a segment that is `.` or `..`, plain or encoded; send it without")
 }
@@ -274,6 +298,35 @@ mod tests {
         }
         for path in ["/Users/1", "/Users/1/", "/Users/a%2Fb", "/Devices/1", "/Users/1/x", "", "/"] {
             check(path, false);
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_another_one_for_others_is_found() {
+        for id in [
+            "u1;x=1",
+            "u1;",
+            "u1/",
+            "/u1",
+            "u1\\",
+            "u1?x",
+            "u1#",
+            "%75%31",
+            "%u0075",
+            " u1",
+            "u1\t",
+            "u1\0",
+            "u1\u{a0}",
+            "\u{feff}u1",
+            "u\u{200b}1",
+            "u1\u{fffd}",
+        ] {
+            assert!(hides_another(id), "{id:?}");
+        }
+        for id in
+            ["u1", "a b", "mira+lund@fjord.example", "cn=bo,ou=x", "50%", "100%25x", "ø", "a.json"]
+        {
+            assert_eq!(hides_another(id), id == "100%25x", "{id:?}");
         }
     }
 

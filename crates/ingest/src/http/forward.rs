@@ -11,7 +11,7 @@ use event::{
     UpstreamSet, secret,
 };
 use projector::{CommitError, Decision, Draft, Durability, View};
-use scim::{Filter, ScimError, ScimType};
+use scim::{ScimError, ScimType};
 use serde_json::Value;
 
 use crate::address::Address;
@@ -20,19 +20,18 @@ use crate::cuts;
 use crate::decide::Intent;
 use crate::http::understand::intent as intent_of;
 use crate::http::{
-    Client, Ingest, clock_refusal, defect, disk_full, is_read, revoked, unavailable,
+    Asked as Understood, Client, Ingest, ambiguous, clock_refusal, defect, disk_full, is_read,
+    revoked, unavailable,
 };
-use crate::list::lookup;
 use crate::numbers::Names;
 use crate::outcome::{Body, Outcome, Reply};
-use crate::proxy::asked::Asked;
+use crate::proxy::asked::{Asked, asks_for_active};
 use crate::proxy::derive::{self, Forwarded};
-use crate::proxy::effect::{self, Shown};
-use crate::proxy::observe::Sight;
+use crate::proxy::effect::{self, Doubted, Shown};
 use crate::proxy::rewrite::Rewrite;
 use crate::proxy::settle::no_answer;
+use crate::proxy::under_way;
 use crate::proxy::upstream::{Answered, Broken};
-use crate::proxy::{probe, under_way};
 use crate::record::{Arrival, ReceivedBody};
 
 /// What is answered to whom nobody hears, and may still hear.
@@ -64,12 +63,17 @@ pub(super) async fn carry_out(
 ) -> (Reply, &'static str) {
     ingest.settle_id(&forward.context, arrival.resource_type, &mut forward.address);
     let unrecorded = |error: CommitError| (Reply::error(&unavailable(error)), "unrecorded");
-    let is_write = !is_read(arrival.method, arrival.route);
+    let is_write = !is_safe(&arrival);
     let body = forward.parsed.as_ref().ok().and_then(Option::as_ref);
     let asked = match is_write {
         true => Asked::all(&forward.context, &forward.address, arrival.method, body),
         false => vec![],
     };
+    if ingest.reads_otherwise(&forward.context, &asked) {
+        let error = ambiguous::id();
+        let outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
+        return ingest.record(arrival, Understood::Answered(Box::new(outcome))).await;
+    }
     let mut write = None;
     if is_write {
         let (began, has_waited) = begin(ingest, &arrival, &forward, &asked).await;
@@ -216,10 +220,10 @@ async fn record_intent(
 }
 
 /// What is known of a request once it was sent.
-struct Told {
-    context: Context,
-    upstream: Arc<UpstreamSet>,
-    address: Address,
+pub(super) struct Told {
+    pub context: Context,
+    pub upstream: Arc<UpstreamSet>,
+    pub address: Address,
     parsed: Result<Option<Value>, ScimError>,
     /// What the request's body gives as a password, which the answer may repeat.
     secrets: Vec<String>,
@@ -253,14 +257,15 @@ impl Told {
         } else {
             body
         };
-        let read = is_read(arrival.method, arrival.route);
+        let reads = is_read(arrival.method, arrival.route);
         let parameters = self.address.parameters();
         let is_partial = parameters.iter().any(|(name, _)| {
             ["attributes", "excludedattributes"].contains(&name.to_lowercase().as_str())
         });
-        let sights = match (read, &parsed) {
-            (true, Some(value)) if (200..300).contains(&status) => {
-                self.sights(&arrival, value, !is_partial)
+        let sights = match (reads, &parsed) {
+            // Others show a part, or the state of something else (RFC 9110 §15.3).
+            (true, Some(value)) if matches!(status, 200 | 203) => {
+                self.sights(ingest, &arrival, value, !is_partial)
             }
             (true, _) if status == 404 => self.gone(ingest, &arrival, parsed.as_ref()),
             _ => vec![],
@@ -276,8 +281,11 @@ impl Told {
             let context = &self.context;
             ingest.observe(context, stored_type, sight, occasion, self.saw_seq, true).await?;
         }
-        if reads_back {
-            ingest.read_back(&self.context, self.asked, seq);
+        match Doubted::of(&self.asked, reads_back, status) {
+            Doubted::Outcome => ingest.read_back(&self.context, self.asked, seq),
+            Doubted::Denial => ingest.check_later(&self.context, self.asked),
+            Doubted::Whom(stored_type, id) => ingest.confirm(&self.context, stored_type, &id),
+            Doubted::Nothing => {}
         }
         let body = Body::Relayed(headers, relayed);
         let reply = Reply { status: relayed_status(status), headers: vec![], body };
@@ -299,6 +307,12 @@ impl Told {
         Answered { status, headers, body: cut.map_or(body, Bytes::from), unread, share, after_us }
     }
 
+    /// Whether the request is to switch an account on or off.
+    fn asks_for_active(&self, method: event::Method) -> bool {
+        let body = self.parsed.as_ref().ok().and_then(Option::as_ref);
+        body.is_some_and(|body| asks_for_active(method, body))
+    }
+
     /// What is kept of an answer.
     fn answer(
         &self,
@@ -315,7 +329,7 @@ impl Told {
             line: 0,
             column: 0,
         };
-        let is_long = body.len() > READ_BODY_BYTES_MAX && is_read(arrival.method, arrival.route);
+        let is_long = body.len() > READ_BODY_BYTES_MAX && is_safe(arrival);
         let (kept, body_note) = match read {
             Ok(None) => (None, None),
             Err(words) => (None, Some(note(words))),
@@ -336,91 +350,6 @@ impl Told {
         }
     }
 
-    /// The resources that the answer to a read shows.
-    fn sights(
-        &self,
-        arrival: &Arrival,
-        value: &Value,
-        is_whole: bool,
-    ) -> Vec<(ResourceType, Sight)> {
-        let is_list = match arrival.route {
-            Route::Collection | Route::Root | Route::Search => true,
-            Route::Resource => false,
-            _ => return vec![],
-        };
-        let empty = Vec::new();
-        let shown = match is_list {
-            true => value.get("Resources").and_then(Value::as_array).unwrap_or(&empty),
-            false => std::slice::from_ref(value),
-        };
-        let sights: Vec<_> = shown
-            .iter()
-            .filter_map(|one| {
-                let stored_type = self.type_of(arrival, one);
-                let seen = derive::seen(&self.context, &self.upstream, stored_type, one, is_whole)?;
-                Some((stored_type, Sight::Resource(Box::new(seen))))
-            })
-            .collect();
-        match sights.is_empty() && is_list {
-            true => self.nobody(arrival, value),
-            false => sights,
-        }
-    }
-
-    fn type_of(&self, arrival: &Arrival, shown: &Value) -> ResourceType {
-        if arrival.resource_type != ResourceType::NONE {
-            return arrival.resource_type;
-        }
-        let name = shown.pointer("/meta/resourceType").and_then(Value::as_str);
-        name.map_or(ResourceType::NONE, |name| self.context.catalog.stored_type(name))
-    }
-
-    /// Whom a lookup found nobody for.
-    fn nobody(&self, arrival: &Arrival, value: &Value) -> Vec<(ResourceType, Sight)> {
-        let stored_type = arrival.resource_type;
-        let resource_type = self.context.catalog.resource_type(stored_type);
-        let parameters = self.address.parameters();
-        let filter = parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case("filter"));
-        let is_empty = value.get("totalResults").and_then(Value::as_u64) == Some(0);
-        let (Some((_, text)), Some(resource_type), true) = (filter, resource_type, is_empty) else {
-            return vec![];
-        };
-        let parsed = Filter::parse(text, Some(resource_type), self.context.registry()).ok();
-        match parsed.as_ref().and_then(lookup) {
-            Some(missed) => {
-                let (attribute, value) = (missed.attribute, missed.value);
-                vec![(stored_type, Sight::Nobody { attribute, value })]
-            }
-            None => vec![],
-        }
-    }
-
-    /// What a 404 says of the resource of the address. One that is no error of SCIM may come from a
-    /// balancer or a wrong path, so whether the resource is gone is asked again.
-    fn gone(
-        &self,
-        ingest: &Arc<Ingest>,
-        arrival: &Arrival,
-        parsed: Option<&Value>,
-    ) -> Vec<(ResourceType, Sight)> {
-        let stored_type = arrival.resource_type;
-        match (&self.address.id, arrival.route) {
-            (Some(id), Route::Resource) if probe::is_error(parsed) => {
-                vec![(stored_type, Sight::Gone { id: id.clone() })]
-            }
-            (Some(id), Route::Resource) => {
-                let snapshot = ingest.committer.store().snapshot();
-                let number =
-                    View::new(&snapshot).number_of_id(self.context.application, stored_type, id);
-                if let Ok(Some(_)) = number {
-                    ingest.confirm(&self.context, stored_type, id);
-                }
-                vec![]
-            }
-            _ => vec![],
-        }
-    }
-
     /// Records the operation with its answer: its effect, its place, and whether what it was about is to be
     /// read back; what the client gets instead, when it may not have that any more.
     async fn record(
@@ -431,7 +360,7 @@ impl Told {
     ) -> Result<Result<(&'static str, Seq, bool), Reply>, CommitError> {
         let credential = arrival.origin.credential;
         let (context, id) = (self.context.clone(), self.address.id.clone());
-        let read = is_read(arrival.method, arrival.route);
+        let read = is_safe(&arrival);
         let stored_type = arrival.resource_type;
         let resource_type = context.catalog.resource_type(stored_type);
         let Heard { answer, status, parsed, is_empty, location, is_whole } = heard;
@@ -440,11 +369,20 @@ impl Told {
             false => effect::shown(
                 &context,
                 &self.upstream,
-                (stored_type, id.as_deref()),
+                &effect::Wanted {
+                    stored_type,
+                    id: id.as_deref(),
+                    asks_for_active: self.asks_for_active(arrival.method),
+                    is_whole,
+                },
                 (is_empty, parsed.as_ref()),
                 location.as_deref(),
-                is_whole,
             ),
+        };
+        let shown = match (arrival.method, &id) {
+            // Of whom it took away nothing is known.
+            (event::Method::Delete, None) => Shown::Other,
+            _ => shown,
         };
         let meaning = effect::meaning(arrival.method, status, &shown);
         let write = match (self.asked.as_slice(), resource_type, arrival.route) {
@@ -527,7 +465,7 @@ impl Told {
                 (504, Effect::Unknown, detail)
             }
         };
-        let read = is_read(arrival.method, arrival.route);
+        let read = is_safe(&arrival);
         // A read that broke changed nothing, whatever became of it.
         let effect = if read { Effect::Rejected } else { effect };
         let error = ScimError::new(status, None, detail);
@@ -590,6 +528,22 @@ impl Ingest {
     }
 }
 
+impl Ingest {
+    /// Whether a write names a resource that the record does not know, by an id that another server may
+    /// take for the id of another resource.
+    fn reads_otherwise(&self, context: &Context, asked: &[Asked]) -> bool {
+        let snapshot = self.committer.store().snapshot();
+        let view = View::new(&snapshot);
+        asked.iter().any(|one| {
+            let id = one.id.as_deref().filter(|id| ambiguous::hides_another(id));
+            id.is_some_and(|id| {
+                let number = view.number_of_id(context.application, one.stored_type, id);
+                !matches!(number, Ok(Some(_)))
+            })
+        })
+    }
+}
+
 /// What was heard of a request.
 struct Heard {
     answer: Answer,
@@ -601,6 +555,12 @@ struct Heard {
     location: Option<String>,
     /// Whether it shows all attributes of what it shows.
     is_whole: bool,
+}
+
+/// Whether a request changes nothing, by its method (RFC 9110 §9.2.1) or because it is a search.
+fn is_safe(arrival: &Arrival) -> bool {
+    let name = arrival.method_name.as_deref();
+    is_read(arrival.method, arrival.route) || matches!(name, Some("OPTIONS" | "TRACE"))
 }
 
 /// A status that says something of the connection alone is not to be relayed as one of the request.

@@ -8,6 +8,7 @@ mod forward;
 mod head;
 mod identity;
 mod rate;
+mod shown;
 mod understand;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

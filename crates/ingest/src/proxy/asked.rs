@@ -37,9 +37,9 @@ impl Asked {
         id: Option<&str>,
         body: Option<&Value>,
     ) -> Asked {
-        let id = id.filter(|_| method != Method::Post).map(str::to_owned);
-        let names = match (method, body) {
-            (Method::Post, Some(body)) => names(stored_type, body),
+        let id = id.map(str::to_owned);
+        let names = match (method, &id, body) {
+            (Method::Post, None, Some(body)) => names(stored_type, body),
             _ => vec![],
         };
         Asked { method, stored_type, id, names, body: None }
@@ -140,7 +140,17 @@ impl Asked {
             _ => return None,
         };
         let new = scim::settle(&old, attributes);
-        if !scim::diff(&old, &new).is_empty() {
+        let mut differ = scim::diff(&old, &new);
+        if !old.contains_key("active") {
+            // Whoever never shows whether an account is switched off does not say that it is not.
+            let before = differ.len();
+            differ
+                .retain(|change| change.path.schema.is_some() || change.path.attribute != "active");
+            if differ.is_empty() && before > 0 {
+                return None;
+            }
+        }
+        if !differ.is_empty() {
             return Some(false);
         }
         if members.is_empty() {
@@ -150,6 +160,31 @@ impl Asked {
         Some(is_as_after(there, &members, |filter, member| {
             filter.matches_member(resource_type, registry, member)
         }))
+    }
+}
+
+/// Whether a write says whether an account is to be active. A creation that only repeats that a new
+/// account is does not.
+pub(crate) fn asks_for_active(method: Method, body: &Value) -> bool {
+    let named = |value: &Value, wanted: &str| {
+        let mut members = value.as_object().into_iter().flatten();
+        members.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.clone())
+    };
+    match method {
+        Method::Post => named(body, "active").is_some_and(|active| active != Value::Bool(true)),
+        Method::Put => named(body, "active").is_some(),
+        Method::Patch => {
+            let operations = named(body, "Operations").unwrap_or_default();
+            let mut operations = operations.as_array().into_iter().flatten();
+            operations.any(|operation| {
+                let path = named(operation, "path");
+                let path = path.as_ref().and_then(Value::as_str).unwrap_or_default();
+                let name = path.rsplit(':').next().unwrap_or_default().trim();
+                let inside = named(operation, "value").and_then(|value| named(&value, "active"));
+                name.eq_ignore_ascii_case("active") || inside.is_some()
+            })
+        }
+        _ => false,
     }
 }
 

@@ -3,17 +3,19 @@
 
 use std::collections::BTreeSet;
 
-use event::{Effect, Flag, FlagKind, Number, ResourceType, UpstreamSet};
-use projector::{ProjectorError, Stamp, View};
+use event::{Attribute, Effect, Flag, FlagKind, Method, Number, ResourceType, UpstreamSet};
+use projector::{ProjectorError, Stamp, View, folded};
 use scim::{ScimError, ScimType, Settings, ShownResource};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::context::Context;
 use crate::decide::{self, Intent, Seen};
 use crate::outcome::{Outcome, Reply};
 use crate::proxy::asked::Asked;
-use crate::proxy::effect::{Meaning, Shown, State};
+use crate::proxy::effect::{self, Meaning, Shown, State};
 
+/// Messages of the protocol name a schema below this; no resource does (RFC 7644 §8.2).
+const MESSAGE_URN: &str = "urn:ietf:params:scim:api:messages:";
 /// A longer id is not told from others: ids become part of keys.
 const ID_BYTES_MAX: usize = 1 << 10;
 
@@ -55,6 +57,10 @@ pub(crate) fn outcome(
         outcome.reply = Reply::empty(status);
         return Ok(outcome);
     }
+    let (meaning, shown) = match is_about_another(context, asked, &shown, view)? {
+        true => (effect::DOUBT, Shown::Other),
+        false => (meaning, shown),
+    };
     let made = match &shown {
         Shown::Id(id) => Some(id.clone()),
         Shown::Resource(seen) => Some(seen.id.clone()),
@@ -86,8 +92,40 @@ pub(crate) fn outcome(
     Ok(outcome)
 }
 
+/// Whether the answer to a POST shows a resource that the record has already and that bears none of the
+/// names that were asked for: it was not made by this request, and is not whom it was for.
+fn is_about_another(
+    context: &Context,
+    asked: &Asked,
+    shown: &Shown,
+    view: &View<'_>,
+) -> Result<bool, ProjectorError> {
+    let (id, attributes) = match shown {
+        Shown::Id(id) => (id, None),
+        Shown::Resource(seen) => (&seen.id, Some(&seen.resource.attributes)),
+        Shown::Nothing | Shown::Other => return Ok(false),
+    };
+    if asked.method != Method::Post || asked.id.is_some() || asked.names.is_empty() {
+        return Ok(false);
+    }
+    let number = view.number_of_id(context.application, asked.stored_type, id)?;
+    let version = match number {
+        Some(number) => view.version(context.application, number, View::NOW)?,
+        None => None,
+    };
+    let Some(recorded) = version.and_then(|version| version.state) else { return Ok(false) };
+    let attributes = attributes.unwrap_or(&recorded);
+    let bears = |(attribute, value): &(Attribute, String)| {
+        let text = attributes.get(attribute.name()).and_then(Value::as_str);
+        text.is_some_and(|text| folded(*attribute, text) == folded(*attribute, value))
+    };
+    Ok(!asked.names.iter().any(bears))
+}
+
 /// A resource in an answer, taken as it is shown: what our schema does not allow is kept and flagged.
-/// None when it is none, not one of a type that we know, or has no id that can be told.
+/// None when it is none, is of another type or of none that we know, or has no id that can be told. One
+/// without what its schema requires of every resource (RFC 7643 §2.2) is not shown as a whole, whatever
+/// was asked for.
 pub(crate) fn seen(
     context: &Context,
     upstream: &UpstreamSet,
@@ -96,11 +134,12 @@ pub(crate) fn seen(
     is_whole: bool,
 ) -> Option<Seen> {
     let resource_type = context.catalog.resource_type(stored_type)?;
-    let id = id(answer)?;
+    let id = id(answer).filter(|_| may_be(context, resource_type, answer))?;
     // Whatever the application's own choices are, the upstream's answer is read as leniently as can be.
     let settings = Settings::generic();
     let ShownResource { mut resource, misfits, members_are_all } =
         ShownResource::read(resource_type, context.registry(), &settings, answer)?;
+    let is_whole = is_whole && shows_required(context, resource_type, &resource.attributes);
     let has_members = context.catalog.has_members(stored_type);
     if has_members && is_whole && upstream.shows_members {
         resource.members.get_or_insert_default();
@@ -110,6 +149,40 @@ pub(crate) fn seen(
     let kept = flags(FlagKind::SchemaViolation, misfits.kept);
     let misfits = kept.chain(flags(FlagKind::TooLarge, misfits.left_out)).collect();
     Some(Seen { id, resource, members_are_all, misfits, is_whole })
+}
+
+/// Whether what an answer shows may be a resource of a type: it is no message of the protocol, and says of
+/// itself that it is of this type, or of none that we know (RFC 7643 §3, §3.1).
+fn may_be(context: &Context, resource_type: &scim::ResourceType, answer: &Value) -> bool {
+    let schemas = answer.get("schemas").and_then(Value::as_array).into_iter().flatten();
+    let schemas: Vec<&str> = schemas.filter_map(Value::as_str).collect();
+    if schemas.iter().any(|urn| urn.to_ascii_lowercase().starts_with(MESSAGE_URN)) {
+        return false;
+    }
+    let types = context.registry().resource_types();
+    let said = answer.pointer("/meta/resourceType").and_then(Value::as_str);
+    if let Some(said) = said
+        && let Some(said) = types.iter().find(|one| one.name.eq_ignore_ascii_case(said))
+    {
+        return said.name == resource_type.name;
+    }
+    let names = |one: &scim::ResourceType| {
+        let mut own = std::iter::once(&one.schema).chain(one.extensions.iter().map(|(urn, _)| urn));
+        own.any(|own| schemas.iter().any(|urn| urn.eq_ignore_ascii_case(own)))
+    };
+    names(resource_type) || !types.iter().any(names)
+}
+
+/// Whether a resource has what its type's own schema requires.
+fn shows_required(
+    context: &Context,
+    resource_type: &scim::ResourceType,
+    attributes: &Map<String, Value>,
+) -> bool {
+    let schema = context.registry().schema(&resource_type.schema);
+    let attributes_of = schema.map(|schema| schema.attributes.iter()).into_iter().flatten();
+    let mut required = attributes_of.filter(|one| one.required && one.name != "id");
+    required.all(|one| attributes.contains_key(&one.name))
 }
 
 /// The id of a resource in an answer: a text, or an integer's decimal text. None of other values, and of

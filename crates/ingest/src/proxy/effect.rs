@@ -8,16 +8,14 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::decide::Seen;
+use crate::proxy::asked::Asked;
 use crate::proxy::derive;
-
-/// Messages of the protocol name a schema below this; no resource does (RFC 7644 §8.2).
-const MESSAGE_URN: &str = "urn:ietf:params:scim:api:messages:";
 
 /// What the body and the headers of an answer show.
 pub(crate) enum Shown {
     /// There is no body, and no address of a resource.
     Nothing,
-    /// An id, and nothing else of the resource.
+    /// An id, and not all that tells what became of the resource.
     Id(String),
     /// A resource: that of the address, or that which a POST made.
     Resource(Box<Seen>),
@@ -47,9 +45,13 @@ pub(crate) enum State {
     Kept,
 }
 
+/// What an answer means that shows nothing of what was asked.
+pub(crate) const DOUBT: Meaning =
+    Meaning { effect: Effect::Unverified, state: State::Kept, reads_back: true };
+
 /// The table. `status` is the answer's own; RFC 9110 §15 tells its classes apart.
 pub(crate) fn meaning(method: Method, status: u16, shown: &Shown) -> Meaning {
-    let doubt = |state| Meaning { effect: Effect::Unverified, state, reads_back: true };
+    let doubt = |state| Meaning { state, ..DOUBT };
     let believed = |state, reads_back| Meaning { effect: Effect::Applied, state, reads_back };
     match (method, status, shown) {
         (_, 400.., _) => {
@@ -64,22 +66,65 @@ pub(crate) fn meaning(method: Method, status: u16, shown: &Shown) -> Meaning {
         // Accepted is not done (RFC 9110 §15.3.3), whatever is shown beside it.
         (Method::Put | Method::Patch, 202, _) => doubt(State::Assumed),
         (Method::Post, 202, _) => doubt(State::Kept),
-        (_, _, Shown::Resource(_)) => believed(State::Shown, false),
-        (Method::Put | Method::Patch, _, Shown::Nothing | Shown::Id(_)) => doubt(State::Assumed),
-        (_, _, Shown::Nothing | Shown::Id(_) | Shown::Other) => doubt(State::Kept),
+        (Method::Post | Method::Put | Method::Patch, 200 | 201 | 203, Shown::Resource(_)) => {
+            believed(State::Shown, false)
+        }
+        // A part of something (206), the state of several (207), or a change to an earlier answer (226)
+        // is not the resource, whatever it looks like.
+        (Method::Put | Method::Patch, _, Shown::Nothing | Shown::Id(_) | Shown::Resource(_)) => {
+            doubt(State::Assumed)
+        }
+        _ => doubt(State::Kept),
     }
 }
 
-/// What an answer shows to a write of the resource `id`, or with none to a POST. `location` is the
-/// answer's header of this name.
+/// What of a write is to be looked at after its answer.
+pub(crate) enum Doubted {
+    Nothing,
+    /// What it did.
+    Outcome,
+    /// That it did nothing: whoever failed may have done it before, or passes on that somebody behind
+    /// them failed (RFC 9110 §15.6).
+    Denial,
+    /// Whether there is anybody of this id: a write of somebody who is on record was answered with that
+    /// there is nobody.
+    Whom(ResourceType, String),
+}
+
+impl Doubted {
+    pub(crate) fn of(asked: &[Asked], reads_back: bool, status: u16) -> Doubted {
+        match (asked, status) {
+            _ if reads_back => Doubted::Outcome,
+            ([one], 404 | 410) => match &one.id {
+                Some(id) => Doubted::Whom(one.stored_type, id.clone()),
+                None => Doubted::Nothing,
+            },
+            ([_], 500 | 502..) => Doubted::Denial,
+            _ => Doubted::Nothing,
+        }
+    }
+}
+
+/// What was written.
+pub(crate) struct Wanted<'a> {
+    pub stored_type: ResourceType,
+    /// None of a POST.
+    pub id: Option<&'a str>,
+    /// Whether it switches an account on or off, which many applications never show.
+    pub asks_for_active: bool,
+    /// Whether all attributes were to be shown.
+    pub is_whole: bool,
+}
+
+/// What an answer shows to a write. `location` is the answer's header of this name.
 pub(crate) fn shown(
     context: &Context,
     upstream: &UpstreamSet,
-    (stored_type, id): (ResourceType, Option<&str>),
+    wanted: &Wanted<'_>,
     (is_empty, body): (bool, Option<&Value>),
     location: Option<&str>,
-    is_whole: bool,
 ) -> Shown {
+    let Wanted { stored_type, id, asks_for_active, is_whole } = *wanted;
     if is_empty {
         let located = location.filter(|_| id.is_none());
         return located
@@ -87,13 +132,6 @@ pub(crate) fn shown(
             .map_or(Shown::Nothing, Shown::Id);
     }
     let Some(body) = body.and_then(Value::as_object) else { return Shown::Other };
-    let mut schemas = body.get("schemas").and_then(Value::as_array).into_iter().flatten();
-    let is_message = |urn: &Value| {
-        urn.as_str().is_some_and(|urn| urn.to_ascii_lowercase().starts_with(MESSAGE_URN))
-    };
-    if schemas.any(is_message) {
-        return Shown::Other;
-    }
     let seen = derive::seen(context, upstream, stored_type, &Value::Object(body.clone()), is_whole);
     let Some(seen) = seen.filter(|seen| id.is_none_or(|id| seen.id == id)) else {
         return Shown::Other;
@@ -105,9 +143,14 @@ pub(crate) fn shown(
     let says_nothing =
         seen.resource.attributes.keys().all(|name| of_every_resource.contains(&name.as_str()));
     let shows_members = body.keys().any(|name| name.eq_ignore_ascii_case("members"));
-    match says_nothing && !shows_members {
-        true => Shown::Other,
-        false => Shown::Resource(Box::new(seen)),
+    if says_nothing && !shows_members {
+        return Shown::Other;
+    }
+    let is_silent = asks_for_active && !seen.resource.attributes.contains_key("active");
+    match seen.is_whole && !is_silent {
+        true => Shown::Resource(Box::new(seen)),
+        // What was asked for may be among what is left out.
+        false => Shown::Id(seen.id),
     }
 }
 
@@ -167,6 +210,8 @@ mod tests {
         }
         for method in [Post, Put, Patch] {
             check(method, &[200, 201, 203], &[resource()], (Applied, State::Shown, false));
+            let kept = if method == Post { State::Kept } else { State::Assumed };
+            check(method, &[202, 206, 207, 208, 226], &[resource()], (Unverified, kept, true));
         }
         for method in [Put, Patch] {
             let silent = [nothing(), id()];

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use event::{
@@ -12,17 +13,22 @@ use serde_json::Value;
 use store::key::Set;
 
 use crate::context::Context;
+use crate::decide::Seen;
 use crate::http::Ingest;
 use crate::proxy::derive;
-use crate::proxy::observe::{Observed, Sight};
-use crate::proxy::pages::{PAGE, Page, Pages};
-use crate::proxy::probe::{Probe, Said};
+use crate::proxy::observe::{Observed, Sight, shows_less};
+use crate::proxy::pages::{Page, Pages};
+use crate::proxy::probe::{Probe, Said, retry_after};
 use crate::proxy::upstream::Broken;
 
 /// More problems are not named.
 const PROBLEMS_MAX: usize = 32;
 /// More differences are counted and not shown.
 const DIFFERENCES_MAX: usize = 10_000;
+/// Who wants to be asked again later than this, or more often than that many times in a row, is not
+/// waited for.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAITS_MAX: u32 = 5;
 /// Of what the record has of one type, a listing may lack one resource, and this part (1/4) of all.
 /// Where it lacks more, something else is more likely than that so many are gone: another tenant's
 /// token, a filter, half a migration.
@@ -214,7 +220,7 @@ impl Look<'_> {
         };
         loop {
             let (start, endpoint) = (listed.pages.start(), &listed.endpoint);
-            let path = format!("{endpoint}?startIndex={start}&count={PAGE}");
+            let path = format!("{endpoint}?{}", listed.pages.query());
             let saw_seq = self.ingest.last_seq();
             let (status, read) = self.get(&path).await?;
             if start == 1 && matches!(status, 404 | 501) {
@@ -249,9 +255,10 @@ impl Look<'_> {
                 app,
                 name,
                 refused,
-                "an upstream shows resources whose ids cannot be told"
+                "an upstream shows resources of other types, or whose ids cannot be told"
             );
-            self.refuse(&listed, refused, "has no id of 1 to 1,024 bytes");
+            let why = "has no id of 1 to 1,024 bytes, or says that it is of another type";
+            self.refuse(&listed, refused, why);
         }
         self.looked.seen.insert(listed.name.clone(), listed.pages.ids.len() as u64);
         self.unseen(&listed).await?;
@@ -288,6 +295,7 @@ impl Look<'_> {
             let is_new = id.as_ref().is_some_and(|id| !listed.pages.ids.contains(id));
             ids.push(id.clone());
             let (Some(seen), Some(id), true) = (seen, id, is_new) else { continue };
+            let seen = self.whole(listed, seen, one).await?;
             if !seen.misfits.is_empty() {
                 *self.looked.flagged.entry(listed.name.clone()).or_default() += 1;
             }
@@ -301,6 +309,40 @@ impl Look<'_> {
             }
         }
         Ok(ids)
+    }
+
+    /// A resource of a list as the application shows it alone, where the list shows less of it than the
+    /// record has.
+    async fn whole(&self, listed: &Listed, seen: Seen, shown: &Value) -> Result<Seen, LookError> {
+        let shows_less = {
+            let snapshot = self.ingest.committer.store().snapshot();
+            let view = View::new(&snapshot);
+            shows_less(&self.context, listed.resource_type, (&seen.id, shown), &view)?
+        };
+        if !shows_less {
+            return Ok(seen);
+        }
+        match self.by_id(listed.resource_type, &seen.id).await? {
+            Said::There(alone) => Ok(*alone),
+            _ => Ok(seen.in_part()),
+        }
+    }
+
+    /// What the upstream says of one resource; again, when it wants to be asked later.
+    async fn by_id(&self, stored_type: ResourceType, id: &str) -> Result<Said, LookError> {
+        let (ingest, context) = (self.ingest, &self.context);
+        let probe = Probe { ingest, context, upstream: &self.upstream, stored_type };
+        let mut waits = 0;
+        loop {
+            self.check_authority()?;
+            match probe.by_id(id).await {
+                Said::Later(after) if after <= WAIT_MAX && waits < WAITS_MAX => {
+                    waits += 1;
+                    tokio::time::sleep(after).await;
+                }
+                said => return Ok(said),
+            }
+        }
     }
 
     /// Asks for what the record has and the list has not: it may have come since its page was read.
@@ -317,12 +359,9 @@ impl Look<'_> {
         }
         let (mut unlisted, mut untold) = (0_u64, 0_u64);
         for (id, since) in unseen {
-            self.check_authority()?;
             let saw_seq = self.ingest.last_seq();
             let (stored_type, name) = (listed.resource_type, &listed.name);
-            let (ingest, context) = (self.ingest, &self.context);
-            let probe = Probe { ingest, context, upstream: &self.upstream, stored_type };
-            match probe.by_id(&id).await {
+            match self.by_id(stored_type, &id).await? {
                 Said::There(seen) => {
                     // What came while the pages were read need not be on any.
                     unlisted += u64::from(Some(since) <= listed.since);
@@ -381,15 +420,25 @@ impl Look<'_> {
 
     /// The status of an answer, and its body as JSON, or why it is none.
     async fn get(&self, path: &str) -> Result<(u16, Result<Option<Value>, String>), LookError> {
-        self.check_authority()?;
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/scim+json"));
         let upstreams = &self.ingest.upstreams;
         let room = (&self.ingest.budget, budget::Owner::SERVER);
-        let sent = upstreams.send(&self.upstream, Method::GET, path, &headers, vec![], room).await;
-        let answered = sent.map_err(|broken| match broken {
-            Broken::NotSent(words) | Broken::Unknown(words) => LookError::Broken(words),
-        })?;
+        let mut waits = 0;
+        let answered = loop {
+            self.check_authority()?;
+            let sent = upstreams.send(&self.upstream, Method::GET, path, &headers, vec![], room);
+            let answered = sent.await.map_err(|broken| match broken {
+                Broken::NotSent(words) | Broken::Unknown(words) => LookError::Broken(words),
+            })?;
+            match retry_after(&answered, self.ingest.committer.clock().now()) {
+                Some(after) if after <= WAIT_MAX && waits < WAITS_MAX => {
+                    waits += 1;
+                    tokio::time::sleep(after).await;
+                }
+                _ => break answered,
+            }
+        };
         let media_type = answered.media_type();
         let read = answered.json().map(|read| read.map(|(value, _)| value));
         let read = read.map_err(|words| match media_type {

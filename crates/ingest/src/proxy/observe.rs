@@ -10,6 +10,8 @@ use event::{
 use projector::{
     CommitError, Decision, Doubt, Draft, Durability, ProjectorError, Stamp, View, folded,
 };
+use serde_json::Value;
+use store::key::Set;
 
 use crate::context::Context;
 use crate::decide::{self, Intent, Seen};
@@ -85,6 +87,31 @@ pub(crate) fn mentioned(
         }
     }
     Ok(numbers)
+}
+
+/// Whether a list shows less of a resource than the record has of it: many applications list a few
+/// attributes and show the others only to who asks for the resource itself. What is shown to be empty is
+/// shown.
+pub(crate) fn shows_less(
+    context: &Context,
+    stored_type: ResourceType,
+    (id, shown): (&str, &Value),
+    view: &View<'_>,
+) -> Result<bool, ProjectorError> {
+    let application = context.application;
+    let Some(number) = view.number_of_id(application, stored_type, id)? else { return Ok(false) };
+    let version = view.version(application, number, View::NOW)?;
+    let Some(state) = version.and_then(|version| version.state) else { return Ok(false) };
+    let of_every_resource = ["id", "schemas", "meta", "active"];
+    let is_shown = |wanted: &str| {
+        let mut names = shown.as_object().into_iter().flatten().map(|(name, _)| name);
+        of_every_resource.contains(&wanted) || names.any(|name| name.eq_ignore_ascii_case(wanted))
+    };
+    let has_members = || view.members(application, Set::Members(number), View::NOW);
+    Ok(!state.keys().all(|name| is_shown(name))
+        || (context.catalog.has_members(stored_type)
+            && !is_shown("members")
+            && !has_members()?.is_empty()))
 }
 
 /// Decides an observation. What says nothing new and settles nothing leaves no event.
@@ -327,6 +354,8 @@ impl Judging<'_> {
                 },
                 What::Nobody => None,
             },
+            // What it does only the application knows; how things stand is known again.
+            Some(Action::Other) if self.what != What::Nobody => return Ok(Some(Verdict::None)),
             Some(Action::StagedDelete | Action::Other) | None => None,
         };
         Ok(happened.map(|happened| match happened {

@@ -7,10 +7,15 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::cuts::percent_encode;
+use crate::proxy::probe::is_error;
+
 /// More resources of one type are not listed: an upstream that never ends would never let go of us.
 const RESOURCES_MAX: u64 = 5_000_000;
+/// A longer cursor is not sent back.
+const CURSOR_BYTES_MAX: usize = 4 << 10;
 /// How many are asked for at once.
-pub(crate) const PAGE: u64 = 100;
+const PAGE: u64 = 100;
 
 /// One page, as it is shown.
 pub(crate) struct Page {
@@ -18,11 +23,16 @@ pub(crate) struct Page {
     pub total: Option<u64>,
     /// The resources.
     pub shown: Vec<Value>,
+    /// What the next page is asked for by, where pages have no places (RFC 9865 §2).
+    pub next: Option<String>,
 }
 
 impl Page {
     /// The page in an answer; none if it is no list.
     pub(crate) fn of(answer: &Value) -> Option<Page> {
+        if is_error(answer) {
+            return None;
+        }
         let total = answer.get("totalResults").and_then(|total| match total {
             Value::String(text) => text.parse().ok(),
             other => other.as_u64(),
@@ -33,7 +43,9 @@ impl Page {
             None | Some(Value::Null) if total.is_some() => vec![],
             _ => return None,
         };
-        Some(Page { total, shown })
+        let next = answer.get("nextCursor").and_then(Value::as_str);
+        let next = next.filter(|text| (1..=CURSOR_BYTES_MAX).contains(&text.len()));
+        Some(Page { total, shown, next: next.map(str::to_owned) })
     }
 }
 
@@ -47,6 +59,8 @@ pub(crate) struct Pages {
     /// How many resources were shown, each as often as it was.
     shown: u64,
     total: Option<u64>,
+    /// The cursor of the next page.
+    next: Option<String>,
     /// Pages with resources that cannot be told apart by their ids.
     untold_pages: BTreeSet<[u8; 32]>,
     has_repeated: bool,
@@ -57,6 +71,14 @@ impl Pages {
     /// The place of the first resource of the next page, from 1.
     pub(crate) fn start(&self) -> u64 {
         self.shown + 1
+    }
+
+    /// The parameters that ask for the next page.
+    pub(crate) fn query(&self) -> String {
+        match &self.next {
+            Some(cursor) => format!("cursor={}&count={PAGE}", percent_encode(cursor)),
+            None => format!("startIndex={}&count={PAGE}", self.start()),
+        }
     }
 
     /// Whether as many were shown as there are to be.
@@ -77,6 +99,7 @@ impl Pages {
             }
             return false;
         }
+        let by_cursor = std::mem::replace(&mut self.next, page.next.clone()).is_some();
         let untold = ids.iter().filter(|id| id.is_none()).count() as u64;
         let digest = || Sha256::digest(scim::canonical(&Value::Array(page.shown.clone()))).into();
         let is_new_untold = untold > 0 && self.untold_pages.insert(digest());
@@ -106,7 +129,8 @@ impl Pages {
             self.problem.get_or_insert(words);
             return false;
         }
-        true
+        // The last page has no cursor of a next one.
+        !by_cursor || self.next.is_some()
     }
 
     /// Why these are not, or may not be, all that there is; to follow "the list:".
@@ -121,7 +145,7 @@ impl Pages {
                 if self.has_repeated { ", and then the same again" } else { "" }
             )),
             Some(_) => None,
-            None if self.has_repeated && distinct >= PAGE => {
+            None if self.has_repeated && (distinct >= PAGE || self.next.is_some()) => {
                 Some("it has no totalResults, and shows the same again for every page".to_owned())
             }
             None => None,
@@ -142,7 +166,7 @@ mod tests {
             let (total, range) = page(pages.start());
             let shown: Vec<Value> = range.map(|id| json!({"id": id.to_string()})).collect();
             let ids = shown.iter().map(|one| scim::id_text(&one["id"])).collect();
-            if !pages.take(&Page { total, shown }, ids) {
+            if !pages.take(&Page { total, shown, next: None }, ids) {
                 return (pages.ids.len(), pages.problem());
             }
         }
@@ -216,9 +240,34 @@ mod tests {
     }
 
     #[test]
+    fn cursors_lead_to_the_last_page() {
+        let page = |ids: &[u64], next: Option<&str>| {
+            let shown: Vec<Value> = ids.iter().map(|id| json!({"id": id.to_string()})).collect();
+            let answer = json!({"Resources": shown, "nextCursor": next});
+            let ids = ids.iter().map(|id| Some(id.to_string())).collect();
+            (Page::of(&answer).unwrap(), ids)
+        };
+        let take = |pages: &mut Pages, (page, ids): (Page, _)| pages.take(&page, ids);
+        let mut pages = Pages::default();
+        assert!(take(&mut pages, page(&[1, 2], Some("b c"))));
+        assert_eq!(pages.query(), "cursor=b%20c&count=100");
+        assert!(take(&mut pages, page(&[3, 4], Some("d"))));
+        assert!(!take(&mut pages, page(&[5], None)));
+        assert_eq!((pages.ids.len(), pages.problem()), (5, None));
+        // It has cursors, and passes over those that are sent back.
+        let mut pages = Pages::default();
+        assert!(take(&mut pages, page(&[1, 2], Some("b"))));
+        assert!(!take(&mut pages, page(&[1, 2], Some("b"))));
+        assert!(pages.problem().is_some_and(|why| why.contains("same again")));
+    }
+
+    #[test]
     fn what_has_no_id_ends_too() {
         let mut pages = Pages::default();
-        let page = |name: &str| Page { total: Some(3), shown: vec![json!({"userName": name})] };
+        let page = |name: &str| {
+            let shown = vec![json!({"userName": name})];
+            Page { total: Some(3), shown, next: None }
+        };
         assert!(pages.take(&page("a"), vec![None]));
         assert!(pages.take(&page("b"), vec![None]));
         assert!(!pages.take(&page("a"), vec![None]));
@@ -240,6 +289,7 @@ mod tests {
             json!([]),
             json!({"Resources": {}}),
             json!({"totalResults": 1, "Resources": "x"}),
+            json!({"totalResults": 0, "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"]}),
         ] {
             assert_eq!(total(other.clone()), None, "{other}");
         }

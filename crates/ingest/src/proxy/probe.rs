@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use event::{Attribute, ResourceType, UpstreamSet};
+use event::{Attribute, ResourceType, Timestamp, UpstreamSet};
 use projector::folded;
 use serde_json::Value;
 
@@ -16,6 +16,9 @@ use crate::proxy::upstream::Answered;
 
 /// Of an answer that is an error (RFC 7644 §3.12).
 const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+
+/// Who asks to be asked again at once, or at a time that is past, is not asked more often than this.
+const LATER_MIN: Duration = Duration::from_secs(1);
 
 /// What the upstream says of one resource.
 pub(crate) enum Said {
@@ -58,7 +61,7 @@ impl Probe<'_> {
                     None => Said::Nothing,
                 }
             }
-            404 if is_error(body.as_ref()) => Said::NotThere,
+            404 if is_not_found(body.as_ref()) => Said::NotThere,
             404 => match self.list(Attribute::Id, id).await {
                 Ok(Some(all)) if all.is_empty() => Said::NotThere,
                 Ok(_) => Said::NotFound,
@@ -103,7 +106,9 @@ impl Probe<'_> {
         let filter = format!("{} eq {}", attribute.name(), Value::from(value));
         let (status, body) =
             self.get(&format!("{endpoint}?filter={}", percent_encode(&filter))).await?;
-        let Some(body) = body.filter(|_| status == 200) else { return Ok(None) };
+        let Some(body) = body.filter(|body| status == 200 && !is_error(body)) else {
+            return Ok(None);
+        };
         let total = body.get("totalResults").and_then(Value::as_u64);
         let shown = body.get("Resources").and_then(Value::as_array).cloned().unwrap_or_default();
         // RFC 7644 §3.4.2: `totalResults` is required, `Resources` only when it is not 0.
@@ -117,29 +122,68 @@ impl Probe<'_> {
         let room = (&self.ingest.budget, budget::Owner::SERVER);
         let sent = upstreams.send(self.upstream, Method::GET, path, &headers, vec![], room).await;
         let answered: Answered = sent.map_err(|_| Said::Nothing)?;
-        if let (429 | 503, Some(after)) = (answered.status, self.retry_after(&answered.headers)) {
+        if let Some(after) = retry_after(&answered, self.ingest.committer.clock().now()) {
             return Err(Said::Later(after));
         }
         let read = answered.json().ok().flatten();
         Ok((answered.status, read.map(|(value, _)| value)))
     }
+}
 
-    /// RFC 9110 §10.2.3: seconds, or a date.
-    fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
-        let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-        if let Ok(seconds) = text.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
-        let now = self.ingest.committer.clock().now();
-        let after = date.timestamp_micros().saturating_sub(now.0);
-        Some(Duration::from_micros(u64::try_from(after).unwrap_or(0)))
+/// How long whoever answered wants to be left alone (RFC 9110 §10.2.3): seconds, or a date.
+pub(crate) fn retry_after(answered: &Answered, now: Timestamp) -> Option<Duration> {
+    let text = answered
+        .headers
+        .get(header::RETRY_AFTER)
+        .filter(|_| matches!(answered.status, 429 | 503))?;
+    let text = text.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds).max(LATER_MIN));
     }
+    let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+    let after = date.timestamp_micros().saturating_sub(now.0);
+    Some(Duration::from_micros(u64::try_from(after).unwrap_or(0)).max(LATER_MIN))
+}
+
+/// Whether the body of a 404 is an error of SCIM that says the same. One that has another status inside
+/// passes on what went wrong elsewhere.
+pub(crate) fn is_not_found(body: Option<&Value>) -> bool {
+    let Some(body) = body else { return false };
+    let is_status = match body.get("status") {
+        None | Some(Value::Null) => true,
+        Some(Value::String(text)) => text.trim() == "404",
+        Some(other) => other.as_u64() == Some(404),
+    };
+    is_status && is_error(body)
 }
 
 /// Whether a body is an error of SCIM.
-pub(crate) fn is_error(body: Option<&Value>) -> bool {
-    let schemas = body.and_then(|body| body.get("schemas")?.as_array());
+pub(crate) fn is_error(body: &Value) -> bool {
+    let schemas = body.get("schemas").and_then(Value::as_array);
     let mut schemas = schemas.into_iter().flatten().filter_map(Value::as_str);
     schemas.any(|urn| urn.eq_ignore_ascii_case(ERROR_URN))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_404_is_believed_that_says_the_same_inside() {
+        let check = |body: Value, expected: bool| {
+            assert_eq!(is_not_found(Some(&body)), expected, "{body}");
+        };
+        for status in [json!("404"), json!(404), json!(" 404 "), Value::Null] {
+            check(json!({"schemas": [ERROR_URN], "status": status}), true);
+        }
+        check(json!({"schemas": [ERROR_URN.to_uppercase()]}), true);
+        for status in [json!("500"), json!(503), json!("not found"), json!(false)] {
+            check(json!({"schemas": [ERROR_URN], "status": status}), false);
+        }
+        check(json!({"status": "404"}), false);
+        check(json!({"schemas": ERROR_URN, "status": "404"}), false);
+        assert!(!is_not_found(None));
+    }
 }

@@ -69,7 +69,16 @@ struct Wanted {
     round: u64,
     /// The operations in doubt.
     doubts: BTreeSet<Seq>,
+    /// Whether it is looked at only once, when what was under way has come to its end; of no use where
+    /// something is in doubt.
+    is_late: bool,
     asked: Arc<Vec<Asked>>,
+}
+
+impl Wanted {
+    fn of(asked: Vec<Asked>) -> Wanted {
+        Wanted { asked: Arc::new(asked), ..Wanted::default() }
+    }
 }
 
 /// What a look came to.
@@ -100,6 +109,7 @@ impl ReadBacks {
             if let Some(known) = line.waiting.get_mut(target) {
                 known.round += 1;
                 known.doubts.extend(wanted.doubts);
+                known.is_late |= wanted.is_late;
                 known.asked = wanted.asked;
                 return false;
             }
@@ -132,7 +142,13 @@ impl Ingest {
     /// Reads back what an operation in doubt was about.
     pub(crate) fn read_back(self: &Arc<Self>, context: &Context, asked: Vec<Asked>, doubt: Seq) {
         let doubts = BTreeSet::from([doubt]);
-        self.begin_read_back(context, asked, doubts);
+        self.begin_read_back(context, Wanted { doubts, ..Wanted::of(asked) });
+    }
+
+    /// Looks once, and late, at what a write was about that the application says it did not carry out,
+    /// though it may have.
+    pub(crate) fn check_later(self: &Arc<Self>, context: &Context, asked: Vec<Asked>) {
+        self.begin_read_back(context, Wanted { is_late: true, ..Wanted::of(asked) });
     }
 
     /// Looks once whether a resource is there, where what a client read does not say it.
@@ -143,16 +159,11 @@ impl Ingest {
         id: &str,
     ) {
         let asked = Asked::of(Method::Get, stored_type, Some(id), None);
-        self.begin_read_back(context, vec![asked], BTreeSet::new());
+        self.begin_read_back(context, Wanted::of(vec![asked]));
     }
 
-    fn begin_read_back(
-        self: &Arc<Self>,
-        context: &Context,
-        asked: Vec<Asked>,
-        doubts: BTreeSet<Seq>,
-    ) {
-        let target = match (asked.as_slice(), doubts.first()) {
+    fn begin_read_back(self: &Arc<Self>, context: &Context, wanted: Wanted) {
+        let target = match (wanted.asked.as_slice(), wanted.doubts.first()) {
             ([one], doubt) => match (&one.id, one.names.first(), doubt) {
                 (Some(id), ..) => Target::Id(one.stored_type, id.clone()),
                 (None, Some((attribute, value)), _) => {
@@ -166,7 +177,6 @@ impl Ingest {
         if self.read_backs.after.is_empty() || self.stopping.is_cancelled() {
             return;
         }
-        let wanted = Wanted { round: 0, doubts, asked: Arc::new(asked) };
         if !self.read_backs.add(context.application, &target, wanted) {
             return;
         }
@@ -188,9 +198,13 @@ impl Ingest {
     async fn look_until_settled(&self, context: &Context, target: &Target) -> bool {
         let (application, backs) = (context.application, &self.read_backs);
         let mut wanted = backs.wanted(application, target);
-        let (mut began, mut look, mut put_off) = (Instant::now(), 0, 0);
+        let last = backs.after.len().saturating_sub(1);
+        let first = |wanted: &Wanted| match wanted.is_late && wanted.doubts.is_empty() {
+            true => last,
+            false => 0,
+        };
+        let (mut began, mut look, mut put_off) = (Instant::now(), first(&wanted), 0);
         loop {
-            let last = backs.after.len().saturating_sub(1);
             // Without a doubt there is nothing to wait for.
             let is_last = look >= last || wanted.doubts.is_empty();
             let due = began + backs.after.get(look).copied().unwrap_or_default();
@@ -224,7 +238,7 @@ impl Ingest {
             }
             let now = backs.wanted(application, target);
             if now.round != wanted.round {
-                (began, look) = (Instant::now(), 0);
+                (began, look) = (Instant::now(), first(&now));
                 wanted = now;
             }
         }

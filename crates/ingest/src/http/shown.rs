@@ -1,0 +1,135 @@
+//! What the answer to a forwarded read shows of the application's state.
+
+use std::sync::Arc;
+
+use event::{ResourceType, Route};
+use projector::View;
+use scim::Filter;
+use serde_json::Value;
+
+use crate::decide::Seen;
+use crate::http::Ingest;
+use crate::http::forward::Told;
+use crate::list::lookup;
+use crate::proxy::observe::{Sight, shows_less};
+use crate::proxy::{derive, probe};
+use crate::record::Arrival;
+
+impl Told {
+    /// The resources that the answer to a read shows.
+    pub(super) fn sights(
+        &self,
+        ingest: &Arc<Ingest>,
+        arrival: &Arrival,
+        value: &Value,
+        is_whole: bool,
+    ) -> Vec<(ResourceType, Sight)> {
+        let is_list = match arrival.route {
+            Route::Collection | Route::Root | Route::Search => true,
+            Route::Resource => false,
+            _ => return vec![],
+        };
+        let empty = Vec::new();
+        let shown = match is_list {
+            true => value.get("Resources").and_then(Value::as_array).unwrap_or(&empty),
+            false => std::slice::from_ref(value),
+        };
+        let sights: Vec<_> = shown
+            .iter()
+            .filter_map(|one| {
+                let stored_type = self.type_of(arrival, one);
+                let seen = derive::seen(&self.context, &self.upstream, stored_type, one, is_whole)?;
+                // An answer about somebody else is none to this question.
+                let is_asked_for =
+                    is_list || self.address.id.as_ref().is_none_or(|id| *id == seen.id);
+                let seen = match is_list && is_whole {
+                    true => self.whole(ingest, stored_type, (seen, one), shown.len() == 1),
+                    false => seen,
+                };
+                is_asked_for.then(|| (stored_type, Sight::Resource(Box::new(seen))))
+            })
+            .collect();
+        match sights.is_empty() && is_list {
+            true => self.nobody(arrival, value),
+            false => sights,
+        }
+    }
+
+    /// A resource of a list, in part where the list shows less of it than the record has. Who was looked up
+    /// `alone` is asked for then; a whole page of them would be many questions.
+    fn whole(
+        &self,
+        ingest: &Arc<Ingest>,
+        stored_type: ResourceType,
+        (seen, shown): (Seen, &Value),
+        alone: bool,
+    ) -> Seen {
+        let shows_less = {
+            let snapshot = ingest.committer.store().snapshot();
+            let view = View::new(&snapshot);
+            shows_less(&self.context, stored_type, (&seen.id, shown), &view)
+        };
+        // Rows that cannot be read are found by whoever decides.
+        if !shows_less.unwrap_or_default() {
+            return seen;
+        }
+        if alone {
+            ingest.confirm(&self.context, stored_type, &seen.id);
+        }
+        seen.in_part()
+    }
+
+    fn type_of(&self, arrival: &Arrival, shown: &Value) -> ResourceType {
+        if arrival.resource_type != ResourceType::NONE {
+            return arrival.resource_type;
+        }
+        let name = shown.pointer("/meta/resourceType").and_then(Value::as_str);
+        name.map_or(ResourceType::NONE, |name| self.context.catalog.stored_type(name))
+    }
+
+    /// Whom a lookup found nobody for.
+    fn nobody(&self, arrival: &Arrival, value: &Value) -> Vec<(ResourceType, Sight)> {
+        let stored_type = arrival.resource_type;
+        let resource_type = self.context.catalog.resource_type(stored_type);
+        let parameters = self.address.parameters();
+        let filter = parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case("filter"));
+        let is_empty = value.get("totalResults").and_then(Value::as_u64) == Some(0);
+        let (Some((_, text)), Some(resource_type), true) = (filter, resource_type, is_empty) else {
+            return vec![];
+        };
+        let parsed = Filter::parse(text, Some(resource_type), self.context.registry()).ok();
+        match parsed.as_ref().and_then(lookup) {
+            Some(missed) => {
+                let (attribute, value) = (missed.attribute, missed.value);
+                vec![(stored_type, Sight::Nobody { attribute, value })]
+            }
+            None => vec![],
+        }
+    }
+
+    /// What a 404 says of the resource of the address. One that is no error of SCIM may come from a
+    /// balancer or a wrong path, so whether the resource is gone is asked again.
+    pub(super) fn gone(
+        &self,
+        ingest: &Arc<Ingest>,
+        arrival: &Arrival,
+        parsed: Option<&Value>,
+    ) -> Vec<(ResourceType, Sight)> {
+        let stored_type = arrival.resource_type;
+        match (&self.address.id, arrival.route) {
+            (Some(id), Route::Resource) if probe::is_not_found(parsed) => {
+                vec![(stored_type, Sight::Gone { id: id.clone() })]
+            }
+            (Some(id), Route::Resource) => {
+                let snapshot = ingest.committer.store().snapshot();
+                let number =
+                    View::new(&snapshot).number_of_id(self.context.application, stored_type, id);
+                if let Ok(Some(_)) = number {
+                    ingest.confirm(&self.context, stored_type, id);
+                }
+                vec![]
+            }
+            _ => vec![],
+        }
+    }
+}

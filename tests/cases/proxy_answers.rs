@@ -1,0 +1,318 @@
+//! Answers of an application that show a part, or something else than was asked for, and answers that deny
+//! what was done: what they leave open is in doubt, and what they say of others is not believed.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use event::Stopwatch;
+use serde_json::{Value, json};
+
+use crate::cases::proxy_doubt::{NEVER, Proxied, list};
+use crate::cases::upstream_habits::{Before, crew, raw};
+use crate::harness::habits::{Said, Upstream};
+use crate::harness::stub::{Reply, Request};
+
+const AT_ONCE: &str = "0,1,2";
+
+fn mira() -> Value {
+    json!({"id": "u1", "userName": "mira@fjord.example", "active": true, "displayName": "Mira",
+        "emails": [{"value": "mira@fjord.example", "type": "work"}]})
+}
+
+fn ole() -> Value {
+    json!({"id": "u2", "userName": "ole@fjord.example", "active": true})
+}
+
+/// An application that has Mira and Ole and lists them rightly; all else is answered with `reply`.
+fn answering(reply: Reply) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
+    move |request| match (request.method.as_str(), request.target.as_str()) {
+        ("GET", target) if target.starts_with("/Users?startIndex=1&") => {
+            Reply::json(200, &list(&[mira(), ole()]))
+        }
+        ("GET", target) if target.starts_with("/Users?") => Reply::json(200, &list(&[])),
+        ("GET", target) if target.starts_with("/Groups?") => Reply::json(200, &list(&[])),
+        _ => reply.clone(),
+    }
+}
+
+fn switch_off() -> Value {
+    json!([{"op": "replace", "path": "active", "value": false}])
+}
+
+/// The record has Mira as she is, whatever was answered.
+#[track_caller]
+fn check_mira(proxied: &Proxied, active: bool, why: &str) {
+    let mut known = proxied.user("u1")["resource"].clone();
+    let known = known.as_object_mut().unwrap();
+    known.retain(|name, _| !["meta", "schemas"].contains(&name.as_str()));
+    let mut expected = mira();
+    expected["active"] = json!(active);
+    assert_eq!(Value::from(known.clone()), expected, "{why}");
+}
+
+/// Waits until the record has it so.
+fn wait(what: &str, is_so: impl Fn() -> bool) {
+    let watch = Stopwatch::start();
+    while !is_so() {
+        assert!(watch.elapsed() < Duration::from_secs(30), "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn an_answer_that_shows_a_part_says_nothing_of_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::empty(500)));
+    assert_eq!(proxied.baseline().status, 200);
+    let mut off = mira();
+    off["active"] = json!(false);
+    let name = json!({"id": "u1", "userName": "mira@fjord.example"});
+    for (target, status, body) in [
+        ("/Users/u1", 200, json!({"id": "u1", "active": false})),
+        ("/Users/u1", 200, name.clone()),
+        ("/Users/u1?attributes=userName", 200, name.clone()),
+        ("/Users/u1?excludedAttributes=active", 200, name.clone()),
+        ("/Users/u1", 206, off.clone()),
+        ("/Users/u1", 207, off.clone()),
+        ("/Users/u1", 226, off),
+    ] {
+        let why = format!("{target} {status} {body}");
+        proxied.stub.answer(answering(Reply::json(status, &body)));
+        assert_eq!(proxied.app.patch(target, &switch_off()).status, status, "{why}");
+        let row = proxied.last_write();
+        assert_eq!(row["effect"], "unverified", "{why}");
+        check_mira(&proxied, false, &why);
+        assert_eq!(proxied.user("u1")["coverage"]["state"], "partial", "{why}");
+        // Who never shows whether an account is active does not deny that it was switched off.
+        proxied.stub.answer(answering(Reply::json(200, &name)));
+        assert_eq!(proxied.app.get("/Users/u1?attributes=userName").status, 200);
+        check_mira(&proxied, false, &why);
+        proxied.stub.answer(answering(Reply::json(200, &mira())));
+        assert_eq!(proxied.app.get("/Users/u1").status, 200);
+        assert_eq!(proxied.settled(&row)["verdict"], "contradicted", "{why}");
+        check_mira(&proxied, true, &why);
+    }
+}
+
+#[test]
+fn an_answer_about_something_else_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::empty(500)));
+    assert_eq!(proxied.baseline().status, 200);
+    let group = "urn:ietf:params:scim:schemas:core:2.0:Group";
+    let error = "urn:ietf:params:scim:api:messages:2.0:Error";
+    let others = [
+        json!({"id": "u1", "displayName": "Deck", "meta": {"resourceType": "Group"}}),
+        json!({"id": "u1", "displayName": "Deck", "schemas": [group]}),
+        json!({"id": "u1", "userName": "x", "schemas": [error], "status": "500"}),
+        json!({"id": "u2", "userName": "ole@fjord.example", "active": false}),
+    ];
+    for body in &others {
+        let why = body.to_string();
+        proxied.stub.answer(answering(Reply::json(200, body)));
+        assert_eq!(proxied.app.get("/Users/u1").status, 200);
+        check_mira(&proxied, true, &why);
+        assert_eq!(proxied.user("u2")["resource"]["active"], true, "{why}");
+        assert_eq!(proxied.app.patch("/Users/u1", &switch_off()).status, 200);
+        assert_eq!(proxied.last_write()["effect"], "unverified", "{why}");
+        check_mira(&proxied, true, &why);
+    }
+    // Ole was there before, and bears none of the names of whom the POST is for.
+    let new = json!({"userName": "liv@fjord.example", "externalId": "7"});
+    for body in [others[0].clone(), ole()] {
+        proxied.stub.answer(answering(Reply::json(201, &body)));
+        assert_eq!(proxied.app.post("/Users", &new).status, 201);
+        assert_eq!(proxied.last_write()["effect"], "unverified", "{body}");
+        assert_eq!(proxied.rows("apps/boat/users").len(), 2, "{body}");
+    }
+    // A part of a user is not one without the rest.
+    for reply in [
+        Reply::json(200, &json!({"id": "u1"})),
+        Reply::json(200, &json!({"id": "u1", "active": true})),
+        Reply::json(206, &json!({"id": "u1", "userName": "mira@fjord.example"})),
+    ] {
+        proxied.stub.answer(answering(reply.clone()));
+        assert!(proxied.app.get("/Users/u1").status < 300);
+        check_mira(&proxied, true, &format!("{reply:?}"));
+    }
+}
+
+#[test]
+fn a_404_with_another_status_inside_deletes_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let schemas = json!(["urn:ietf:params:scim:api:messages:2.0:Error"]);
+    let inside = Reply::json(404, &json!({"schemas": schemas, "status": "503"}));
+    let proxied = Proxied::start(folder.path(), AT_ONCE, answering(inside));
+    assert_eq!(proxied.baseline().status, 200);
+    assert_eq!(proxied.app.get("/Users/u1").status, 404);
+    check_mira(&proxied, true, "something else was not found");
+    proxied.stub.answer(answering(Reply::error(404)));
+    assert_eq!(proxied.app.get("/Users/u1").status, 404);
+    assert_eq!(proxied.user("u1")["exists"], "deleted");
+}
+
+#[test]
+fn who_is_denied_is_looked_for() {
+    for status in [404, 410] {
+        let folder = tempfile::tempdir().unwrap();
+        let proxied = Proxied::start(folder.path(), AT_ONCE, answering(Reply::error(404)));
+        assert_eq!(proxied.baseline().status, 200);
+        let gone = Mutex::new(status);
+        proxied.stub.answer(move |request| match request.method.as_str() {
+            "GET" => answering(Reply::error(404))(request),
+            _ => Reply::error(*gone.lock().unwrap()),
+        });
+        assert_eq!(proxied.app.delete("/Users/u1").status, status);
+        assert_eq!(proxied.last_write()["effect"], "rejected");
+        wait("Mira is gone", || proxied.user("u1")["exists"] == "deleted");
+        assert_eq!(proxied.user("u2")["exists"], "yes");
+    }
+}
+
+#[test]
+fn a_failure_may_have_done_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let proxied = Proxied::start(folder.path(), AT_ONCE, answering(Reply::empty(500)));
+    assert_eq!(proxied.baseline().status, 200);
+    let mut off = mira();
+    off["active"] = json!(false);
+    proxied.stub.answer(move |request| match request.method.as_str() {
+        "GET" => answering(Reply::json(200, &off))(request),
+        _ => Reply::text(504, "text/html", "<html>Gateway Timeout</html>"),
+    });
+    assert_eq!(proxied.app.patch("/Users/u1", &switch_off()).status, 504);
+    assert_eq!(proxied.last_write()["effect"], "rejected");
+    wait("Mira is off", || proxied.user("u1")["resource"]["active"] == false);
+}
+
+#[test]
+fn what_names_nobody_is_settled_by_a_listing() {
+    let folder = tempfile::tempdir().unwrap();
+    let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::empty(204)));
+    assert_eq!(proxied.baseline().status, 200);
+    let asked = proxied.app.send("OPTIONS", "/Users/u1", &[], b"").unwrap();
+    assert_eq!(asked.status, 204);
+    assert_eq!(proxied.user("u1")["coverage"]["state"], "complete", "it asks, and changes nothing");
+    assert_eq!(proxied.app.delete("/Users").status, 204);
+    let row = proxied.last_write();
+    assert_eq!(row["effect"], "unverified", "whom it took away is not known");
+    assert_eq!(proxied.user("u1")["coverage"]["state"], "partial");
+    assert_eq!(proxied.baseline().status, 200);
+    assert_eq!(proxied.settled(&row)["verdict"], "none");
+    assert_eq!(proxied.user("u1")["coverage"]["state"], "complete");
+}
+
+#[test]
+fn a_method_of_the_applications_own_leaves_no_doubt_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let proxied = Proxied::start(folder.path(), AT_ONCE, answering(Reply::json(200, &mira())));
+    assert_eq!(proxied.baseline().status, 200);
+    assert_eq!(proxied.app.send("LOCK", "/Users/u1", &[], b"").unwrap().status, 200);
+    assert_eq!(proxied.settled(&proxied.last_write())["verdict"], "none");
+    assert_eq!(proxied.user("u1")["coverage"]["state"], "complete");
+}
+
+#[test]
+fn a_write_by_an_id_that_others_read_otherwise_is_not_sent() {
+    let mut odd = crew(2);
+    odd[1]["id"] = json!("a;b/c");
+    let upstream = Upstream::start(move |heard| match heard.method.as_str() {
+        "GET" => Said::of_users(heard, &odd),
+        _ => Said::empty(204),
+    });
+    let before = Before::start(&upstream);
+    for line in [
+        "DELETE /Users/u1;x=1",
+        "DELETE /Users/u1%3Bx=1",
+        "PATCH /Users/u1%2F",
+        "PUT /Users/%2Fu1",
+        "DELETE /Users/u1%5C",
+        "DELETE /Users/u1%3Fx",
+        "DELETE /Users/u1%23",
+        "DELETE /Users/u1%00",
+        "DELETE /Users/u1%20",
+        "DELETE /Users/%2575%2531",
+        "DELETE /Users/%EF%BB%BFu1",
+        "DELETE /Users/a%3Bb%2Fc",
+    ] {
+        assert_eq!(raw(&before.app, line, ""), 400, "{line}");
+        assert_eq!(before.last()["effect"], "rejected", "{line}");
+    }
+    let path = json!({"Operations": [{"method": "DELETE", "path": "/Users/u1;x"}]});
+    assert_eq!(before.app.post("/Bulk", &path).status, 400);
+    assert_eq!(upstream.heard().len(), 0);
+    // What is on record under such an id is nobody else.
+    before.looked("baseline");
+    assert_eq!(raw(&before.app, "DELETE /Users/a%3Bb%2Fc", ""), 204);
+    assert_eq!(raw(&before.app, "DELETE /Users/u1;x=1", ""), 400);
+}
+
+#[test]
+fn a_list_may_have_cursors_and_may_ask_to_wait() {
+    let is_first = Mutex::new(true);
+    let upstream = Upstream::start(move |heard| {
+        if heard.path() != "/Users" {
+            return Said::list(0, &[]);
+        }
+        if std::mem::take(&mut *is_first.lock().unwrap()) {
+            return Said::empty(429).with("retry-after", "1");
+        }
+        let start = heard.number("cursor").unwrap_or(0);
+        let crew = crew(5);
+        let shown: Vec<Value> = crew.iter().skip(start as usize).take(2).cloned().collect();
+        let next = Some((start + 2).to_string()).filter(|_| start + 2 < 5);
+        Said::json(200, &json!({"Resources": shown, "nextCursor": next}))
+    });
+    let before = Before::start(&upstream);
+    let looked = before.looked("baseline");
+    assert_eq!((&looked["seen"]["User"], &looked["incomplete"]), (&json!(5), &json!(false)));
+    before.check_coverage(false);
+}
+
+#[test]
+fn a_list_of_users_takes_no_group_for_one() {
+    let group = "urn:ietf:params:scim:schemas:core:2.0:Group";
+    let upstream = Upstream::start(move |heard| {
+        let mut all = crew(2);
+        all.push(json!({"id": "g1", "displayName": "Deck", "schemas": [group]}));
+        Said::of_users(heard, &all)
+    });
+    let before = Before::start(&upstream);
+    let looked = before.looked("baseline");
+    assert_eq!(looked["seen"]["User"], 2);
+    assert_eq!(looked["refused"]["User"], 1);
+    before.check_coverage(true);
+}
+
+#[test]
+fn a_list_that_shows_less_than_the_resource_takes_nothing_away() {
+    let alone = Mutex::new(mira());
+    let folder = tempfile::tempdir().unwrap();
+    let part = json!({"id": "u1", "userName": "mira@fjord.example", "active": true});
+    let proxied = Proxied::start(folder.path(), AT_ONCE, move |request: &Request| {
+        match (request.method.as_str(), request.target.as_str()) {
+            ("PUT", _) => {
+                *alone.lock().unwrap() = part.clone();
+                Reply::json(200, &part)
+            }
+            ("GET", "/Users/u1") => Reply::json(200, &alone.lock().unwrap()),
+            ("GET", target) if target.starts_with("/Users?startIndex=1&") => {
+                Reply::json(200, &list(std::slice::from_ref(&part)))
+            }
+            _ => Reply::json(200, &list(&[])),
+        }
+    });
+    assert_eq!(proxied.app.get("/Users/u1").status, 200);
+    assert_eq!(proxied.baseline().status, 200);
+    check_mira(&proxied, true, "what the list lacks, the resource has");
+    assert_eq!(proxied.app.get("/Users?startIndex=1&count=9").status, 200);
+    wait("it was asked for", || {
+        proxied.stub.seen().iter().filter(|one| *one == "GET /Users/u1").count() == 3
+    });
+    check_mira(&proxied, true, "what the list lacks, the resource has");
+    // What the resource lacks as well is gone.
+    proxied.app.put("/Users/u1", &mira());
+    let drift = proxied.server.admin().post("/api/v1/apps/boat/drift", &Value::Null);
+    assert_eq!(drift.status, 200);
+    assert!(proxied.user("u1")["resource"].get("displayName").is_none());
+}
