@@ -9,12 +9,14 @@
 //! size 1842
 //! alive 1772442847120001
 //! boot 6f1d3c0a9b7e4d52a1c08e4f5b2d7a90
+//! manifest 5 1739
 //! crc32c 89abcdef
 //! ```
 //!
 //! `size` is the number of events that were synced, `alive` the microseconds since 1970 at which
 //! the recorder was last known to run, `boot` names the run of the operating system in which that was,
-//! or is `unknown`. The last line has the checksum of the lines before it.
+//! or is `unknown`. `manifest` has number and length of the database's list of its files, or is `unknown`.
+//! The last line has the checksum of the lines before it.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
@@ -25,6 +27,7 @@ use event::{LogId, Seq, Timestamp};
 
 use crate::error::StoreError;
 use crate::folder::{file_error, replace_file};
+use crate::manifest::Manifest;
 
 /// How the first line begins in every version; the version follows.
 const FIRST_WORDS: &str = "provlog kept ";
@@ -46,6 +49,8 @@ pub struct Kept {
     pub alive: Timestamp,
     /// In which run of the operating system that was, where it tells.
     pub boot: Option<u128>,
+    /// The database's list of its files, as far as it was synced; none before the database was opened.
+    pub manifest: Option<Manifest>,
 }
 
 /// Names this run of the operating system: after a loss of power there is another one.
@@ -88,8 +93,11 @@ impl Kept {
 
     fn to_text(self) -> String {
         let boot = self.boot.map_or("unknown".to_owned(), |boot| format!("{boot:032x}"));
+        let manifest = self.manifest.map_or("unknown".to_owned(), |manifest| {
+            format!("{} {}", manifest.number, manifest.bytes)
+        });
         let text = format!(
-            "{FIRST_WORDS}{VERSION}\nlog {}\nsize {}\nalive {}\nboot {boot}\n",
+            "{FIRST_WORDS}{VERSION}\nlog {}\nsize {}\nalive {}\nboot {boot}\nmanifest {manifest}\n",
             self.log, self.size, self.alive.0
         );
         format!("{text}crc32c {:08x}\n", crc32c::crc32c(text.as_bytes()))
@@ -100,7 +108,8 @@ impl Kept {
         let (log, rest) = rest.split_once("\nsize ")?;
         let (size, rest) = rest.split_once("\nalive ")?;
         let (alive, rest) = rest.split_once("\nboot ")?;
-        let (boot, _) = rest.split_once("\ncrc32c ")?;
+        let (boot, rest) = rest.split_once("\nmanifest ")?;
+        let (manifest, _) = rest.split_once("\ncrc32c ")?;
         let kept = Kept {
             log: log.parse().ok()?,
             size: size.parse().ok()?,
@@ -108,6 +117,13 @@ impl Kept {
             boot: match boot {
                 "unknown" => None,
                 boot => Some(u128::from_str_radix(boot, 16).ok()?),
+            },
+            manifest: match manifest {
+                "unknown" => None,
+                manifest => {
+                    let (number, bytes) = manifest.split_once(' ')?;
+                    Some(Manifest { number: number.parse().ok()?, bytes: bytes.parse().ok()? })
+                }
             },
         };
         // There is one way to write it, the checksum included: whatever reads otherwise is damage.
@@ -136,14 +152,16 @@ mod tests {
     use super::*;
 
     fn kept() -> Kept {
-        Kept { log: LogId::from_random(77), size: 1842, alive: Timestamp(-5), boot: Some(7) }
+        let manifest = Some(Manifest { number: 5, bytes: 1739 });
+        let log = LogId::from_random(77);
+        Kept { log, size: 1842, alive: Timestamp(-5), boot: Some(7), manifest }
     }
 
     #[test]
     fn the_file_round_trips() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Kept::read(folder.path()).unwrap(), None);
-        for kept in [kept(), Kept { boot: None, ..kept() }] {
+        for kept in [kept(), Kept { boot: None, manifest: None, ..kept() }] {
             kept.write(folder.path()).unwrap();
             assert_eq!(Kept::read(folder.path()).unwrap(), Some(kept));
         }

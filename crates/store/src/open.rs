@@ -1,8 +1,6 @@
 //! Opens the folder of a log, with the options on which the promises rest, and refuses a damaged one.
 
-use std::error::Error;
 use std::fs;
-use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +12,7 @@ use rocksdb::{
     ColumnFamilyDescriptor, CompactOptions, DB, DBCompressionType, DBRecoveryMode, Env,
     FlushOptions, SliceTransform,
 };
+use rustix::io::Errno;
 
 use crate::damage::Found;
 use crate::error::StoreError;
@@ -22,6 +21,7 @@ use crate::format::{self, FORMAT_KEY};
 use crate::kept::{self, Kept};
 use crate::key;
 use crate::log::scan;
+use crate::manifest::{self, Manifest};
 use crate::salvage;
 use crate::wal::{self, TornEnd};
 
@@ -103,7 +103,7 @@ impl Store {
             }
         }
         let torn_end = wal::check(&path, kept.as_ref())?;
-        check_manifest(&path)
+        manifest::check(&path, kept.and_then(|kept| kept.manifest))
             .map_err(|source| StoreError::DatabaseDamaged { folder: folder.to_owned(), source })?;
 
         let log_options = family_options(options);
@@ -160,7 +160,8 @@ impl Store {
             None if size > 0 => {
                 return Err(StoreError::KeptMissing { path: Kept::path(folder) });
             }
-            Some(_) | None => {}
+            Some(_) => store.keep_manifest()?,
+            None => {}
         }
         Ok(store)
     }
@@ -239,13 +240,33 @@ impl Store {
     pub fn keep(&self, size: Seq, alive: Timestamp) -> Result<(), StoreError> {
         self.folder.check()?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if Kept::read(self.folder.path()).ok().flatten() != *kept {
-            return Err(self.folder.not_alone());
+        match Kept::read(self.folder.path()) {
+            Ok(found) if found == *kept => {}
+            Err(error) if is_shortage(&error) => return Err(error),
+            Ok(_) | Err(_) => return Err(self.folder.not_alone()),
         }
-        let next = Kept { log: self.log, size, alive, boot: kept::boot_id() };
+        let manifest = Some(self.manifest(kept.and_then(|kept| kept.manifest))?);
+        let next = Kept { log: self.log, size, alive, boot: kept::boot_id(), manifest };
         next.write(self.folder.path())?;
         *kept = Some(next);
         Ok(())
+    }
+
+    /// Replaces the list of files that the kept file names by the one that this opening began. What else
+    /// it says stays: nothing was recorded yet.
+    fn keep_manifest(&self) -> Result<(), StoreError> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(before) = *kept else { return Ok(()) };
+        let next = Kept { manifest: Some(self.manifest(before.manifest)?), ..before };
+        next.write(self.folder.path())?;
+        *kept = Some(next);
+        Ok(())
+    }
+
+    fn manifest(&self, known: Option<Manifest>) -> Result<Manifest, StoreError> {
+        let database = self.folder.path().join("db");
+        manifest::synced(&database, known)
+            .map_err(file_error("read the list of files in", &database))
     }
 
     /// Starts writing the memtables of all families to disk, so that a restart has less to fold.
@@ -335,6 +356,14 @@ impl Store {
     }
 }
 
+/// Whether a file could not be read because the process has no room for it now. That says nothing of the
+/// file.
+fn is_shortage(error: &StoreError) -> bool {
+    let StoreError::File { source, .. } = error else { return false };
+    let number = source.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(number, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR))
+}
+
 /// Whether files of a database are there that hold more than nothing.
 fn holds_tables(database: &Path) -> bool {
     let Ok(entries) = fs::read_dir(database) else { return false };
@@ -342,26 +371,6 @@ fn holds_tables(database: &Path) -> bool {
         let path = entry.path();
         path.extension().is_some_and(|extension| extension == "sst" || extension == "log")
     })
-}
-
-/// The list of the database's tables is read by RocksDB with the same code as its write-ahead log,
-/// and some flipped bits keep that code busy for ever. So it is looked at here first.
-pub(crate) fn check_manifest(database: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let current = match fs::read(database.join("CURRENT")) {
-        Ok(current) => current,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    let name = std::str::from_utf8(&current).ok().and_then(|text| text.strip_suffix('\n'));
-    let Some(name) = name.filter(|name| name.starts_with("MANIFEST-") && !name.contains('/'))
-    else {
-        return Err("its file CURRENT names no list of tables".into());
-    };
-    match wal::is_whole(&database.join(name)) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(format!("its file {name} has a record that is not whole").into()),
-        Err(error) => Err(format!("its file {name} cannot be read: {error}").into()),
-    }
 }
 
 /// Why the database does not open. Another program than ours, such as RocksDB's own tools, may have it
@@ -536,7 +545,8 @@ mod tests {
         store.keep(3, Timestamp(8)).unwrap();
         store.keep(3, Timestamp(9)).unwrap();
         let path = Kept::path(folder.path());
-        let theirs = Kept { log: store.log_id(), size: 4, alive: Timestamp(9), boot: None };
+        let (log, alive) = (store.log_id(), Timestamp(9));
+        let theirs = Kept { log, size: 4, alive, boot: None, manifest: None };
         theirs.write(folder.path()).unwrap();
         assert!(matches!(store.keep(3, Timestamp(10)), Err(StoreError::NotAlone { .. })));
         assert_eq!(Kept::read(folder.path()).unwrap(), Some(theirs));
@@ -579,33 +589,11 @@ mod tests {
         for byte in [0, 4, 5, 6, 20, 60] {
             check(&flipped(byte, 1), "--into NEW");
         }
-        let list = |folder: &Path| {
-            let current = fs::read_to_string(folder.join("db/CURRENT")).unwrap();
-            folder.join("db").join(current.trim_end())
-        };
-        check(&|folder| fs::remove_file(folder.join("db/CURRENT")).unwrap(), "--into NEW");
-        check(&|folder| fs::write(folder.join("db/CURRENT"), "").unwrap(), "--into NEW");
-        check(
-            &|folder| fs::write(folder.join("db/CURRENT"), "MANIFEST-000009\n").unwrap(),
-            "--into NEW",
-        );
-        check(&|folder| fs::remove_file(list(folder)).unwrap(), "--into NEW");
-        let flipped = |byte: usize, bit: u8| {
-            move |folder: &Path| {
-                let mut bytes = fs::read(list(folder)).unwrap();
-                bytes[byte] ^= 1 << bit;
-                fs::write(list(folder), bytes).unwrap();
-            }
-        };
-        // The second record: its kind made into one that RocksDB would go on reading for ever.
-        check(&flipped(46 + 6, 2), "--into NEW");
-        for byte in [0, 4, 5, 6, 20, 60] {
-            check(&flipped(byte, 1), "--into NEW");
-        }
         let size = |size: Seq, log: u64| {
             move |folder: &Path| {
                 let log = LogId::from_random(log);
-                Kept { log, size, alive: Timestamp(0), boot: None }.write(folder).unwrap();
+                let kept = Kept { log, size, alive: Timestamp(0), boot: None, manifest: None };
+                kept.write(folder).unwrap();
             }
         };
         check(&size(4, 99), "ends after 3 events, but 4 were synced");

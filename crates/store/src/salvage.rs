@@ -14,10 +14,9 @@ use crate::folder::{Folder, file_error};
 use crate::kept::Kept;
 use crate::log::scan;
 use crate::open::{
-    LOG_FAMILY, Options, ROWS_FAMILY, Store, check_manifest, db_options, family_options,
-    row_options,
+    LOG_FAMILY, Options, ROWS_FAMILY, Store, db_options, family_options, row_options,
 };
-use crate::wal;
+use crate::{manifest, wal};
 
 /// Events are copied in appends of so many bytes.
 const COPY_BYTES: usize = 4 << 20;
@@ -133,12 +132,16 @@ fn copy(
             return copy_repaired(&database, scratch, Some(&torn), kept, &store);
         }
     }
-    let whole = check_manifest(&database);
-    match whole.map(|()| open_log(&database, options, scratch)) {
-        Ok(Ok(log)) => copy_events(&log, kept, &store),
-        // The list of the files is no use. What the files hold is sorted out in a copy of the folder.
-        Ok(Err(_)) | Err(_) => copy_repaired(&database, scratch, None, kept, &store),
-    }
+    let listed = manifest::check(&database, kept.manifest).ok();
+    let listed = listed.and_then(|()| open_log(&database, options, scratch).ok());
+    let failed = match listed.map(|log| copy_events(&log, kept, &store)) {
+        Some(Ok(size)) => return Ok(size),
+        Some(Err(error)) => Some(error),
+        None => None,
+    };
+    // The list of the files is no use. What the files hold is sorted out in a copy of the folder.
+    let repaired = copy_repaired(&database, scratch, None, kept, &store);
+    repaired.map_err(|error| failed.unwrap_or(error))
 }
 
 /// The same from a copy of the files whose list RocksDB makes anew from what each of them says.
@@ -295,6 +298,68 @@ mod tests {
             },
             "both",
         );
+    }
+
+    /// RocksDB would open what is left as an older list, and remove the tables that it does not name.
+    #[test]
+    fn a_list_of_files_without_its_end_is_refused_before_anything_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = killed(folder.path());
+        let current = fs::read_to_string(left.join("db/CURRENT")).unwrap();
+        let list = left.join("db").join(current.trim_end());
+        let whole = fs::read(&list).unwrap();
+        let names = || {
+            let entries = fs::read_dir(left.join("db")).unwrap();
+            let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+            names.retain(|name| name.to_str().unwrap().ends_with(['t', 'g']));
+            names.sort();
+            names
+        };
+        let before = names();
+        assert!(before.len() > 4, "{before:?}");
+        for bytes in (0..whole.len()).step_by(7).chain([whole.len() - 1]) {
+            fs::write(&list, &whole[..bytes]).unwrap();
+            let Err(error) = Store::open_existing(&left, &Options::default()) else {
+                panic!("{bytes} of {} bytes were opened", whole.len());
+            };
+            assert!(error.to_string().contains("--into NEW"), "{bytes}: {error}");
+            assert_eq!(names(), before, "{bytes}");
+        }
+        // Nor does an older list with its name count.
+        fs::write(&list, &whole).unwrap();
+        let mut kept = Kept::read(&left).unwrap().unwrap();
+        let manifest = kept.manifest.unwrap();
+        assert_eq!(manifest.bytes, whole.len() as u64);
+        let newer = manifest::Manifest { number: manifest.number + 1, bytes: 1 };
+        Kept { manifest: Some(newer), ..kept }.write(&left).unwrap();
+        assert!(Store::open_existing(&left, &Options::default()).is_err());
+        // Where nothing was known of the list, the files still say more than it does.
+        kept.manifest = None;
+        kept.write(&left).unwrap();
+        for (turn, bytes) in (whole.len() / 3..whole.len()).step_by(97).enumerate() {
+            fs::write(&list, &whole[..bytes]).unwrap();
+            let into = folder.path().join(format!("new-{turn}"));
+            assert_eq!(salvage(&left, &into, &Options::default()).unwrap(), EVENTS, "{bytes}");
+        }
+    }
+
+    /// A start makes a new list, and a kept file that names it, before anything is recorded.
+    #[test]
+    fn the_list_that_an_opening_begins_is_kept_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = killed(folder.path());
+        let before = Kept::read(&left).unwrap().unwrap();
+        let store = Store::open_existing(&left, &Options::default()).unwrap();
+        let after = Kept::read(&left).unwrap().unwrap();
+        assert!(after.manifest.unwrap().number > before.manifest.unwrap().number);
+        assert_eq!(Kept { manifest: before.manifest, ..after }, before, "nothing else");
+        store.flush(true).unwrap();
+        store.append(&[(EVENTS, vec![1])], true).unwrap();
+        store.flush(true).unwrap();
+        store.keep(EVENTS + 1, Timestamp(10)).unwrap();
+        let grown = Kept::read(&left).unwrap().unwrap().manifest.unwrap();
+        assert_eq!(grown.number, after.manifest.unwrap().number);
+        assert!(grown.bytes > after.manifest.unwrap().bytes);
     }
 
     #[test]

@@ -376,7 +376,8 @@ mod tests {
 
     fn kept(same_run: bool) -> Kept {
         let boot = kept::boot_id().map(|boot| if same_run { boot } else { !boot });
-        Kept { log: LogId::from_random(7), size: 0, alive: Timestamp(0), boot }
+        let log = LogId::from_random(7);
+        Kept { log, size: 0, alive: Timestamp(0), boot, manifest: None }
     }
 
     fn database(wal: &Path) -> &Path {
