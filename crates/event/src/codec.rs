@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Answer, Changes, Content, Detail, Event, Flag, Header, Part};
 use crate::id::{Number, Seq};
+use crate::secret;
 use crate::stored::v1;
 
 /// Why bytes are not an event or a row.
@@ -83,7 +84,14 @@ fn config() -> impl bincode::config::Config {
 }
 
 fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    let bytes = bincode::serde::encode_to_vec(value, config()).map_err(CodecError::Encode)?;
+    to_bytes_as(value, config())
+}
+
+fn to_bytes_as<T: Serialize>(
+    value: &T,
+    config: impl bincode::config::Config,
+) -> Result<Vec<u8>, CodecError> {
+    let bytes = bincode::serde::encode_to_vec(value, config).map_err(CodecError::Encode)?;
     // bincode itself knows the limit when it decodes only.
     if bytes.len() > FIELD_BYTES_MAX {
         return Err(CodecError::TooLarge { bytes: bytes.len() });
@@ -102,7 +110,22 @@ fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> 
 /// # Errors
 /// When a field is larger than 64 MiB: nothing is written that cannot be read back.
 pub fn encode(event: &Event) -> Result<Vec<u8>, CodecError> {
-    let (kind, header) = v1::header_to_stored(&event.header, to_bytes)?;
+    encode_as(event, config())
+}
+
+/// Whether a text of an event holds a token of ours; `encoded` are its stored bytes.
+///
+/// They are looked through first, and as a whole, so that no text can be forgotten. There a length may
+/// look like a digit, and two texts side by side like one. So what is found is looked for again where
+/// every length begins with a zero byte.
+pub fn holds_token(event: &Event, encoded: &[u8]) -> bool {
+    let apart = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
+    secret::stands_in(encoded, &[])
+        && encode_as(event, apart).map_or(true, |apart| secret::stands_in(&apart, &[]))
+}
+
+fn encode_as(event: &Event, config: impl bincode::config::Config) -> Result<Vec<u8>, CodecError> {
+    let (kind, header) = v1::header_to_stored(&event.header, |header| to_bytes_as(header, config))?;
     let mut out = Vec::with_capacity(256);
     out.push(EVENT_VERSION);
     out.push(kind);
@@ -115,20 +138,20 @@ pub fn encode(event: &Event) -> Result<Vec<u8>, CodecError> {
             Content::Target(text) => (PART_TARGET, text.as_bytes()),
             Content::Body(bytes) => (PART_BODY, bytes),
             Content::Changes(changes) => {
-                encoded = to_bytes(&v1::ChangesV1::from(changes))?;
+                encoded = to_bytes_as(&v1::ChangesV1::from(changes), config)?;
                 (PART_CHANGES, &encoded)
             }
             Content::Detail(detail) => {
-                encoded = to_bytes(&v1::DetailV1::from(detail))?;
+                encoded = to_bytes_as(&v1::DetailV1::from(detail), config)?;
                 (PART_DETAIL, &encoded)
             }
             Content::Flags(flags) => {
                 let flags: Vec<v1::FlagV1> = flags.iter().map(v1::FlagV1::from).collect();
-                encoded = to_bytes(&flags)?;
+                encoded = to_bytes_as(&flags, config)?;
                 (PART_FLAGS, &encoded)
             }
             Content::Answer(answer) => {
-                encoded = to_bytes(&v1::AnswerV1::from(answer))?;
+                encoded = to_bytes_as(&v1::AnswerV1::from(answer), config)?;
                 (PART_ANSWER, &encoded)
             }
             Content::Entry(json) => (PART_ENTRY, json),

@@ -23,6 +23,9 @@ pub(crate) struct Secrets {
 /// Words in the names of query parameters that carry secrets by custom (RFC 6750 §2.3).
 const SECRET_PARAMETERS: [&str; 5] = ["token", "secret", "authorization", "apikey", "key"];
 
+/// What passwords are called besides, as `unicodePwd` in a directory; in lower case.
+const OTHER_NAMES: [&str; 5] = ["passwd", "pwd", "unicodepwd", "userpwd", "passphrase"];
+
 /// How members' display names are spelled by clients, in lower case.
 const MEMBER_NAMES: [&str; 2] = ["display", "displayname"];
 
@@ -36,6 +39,7 @@ impl Secrets {
         let hidden = all.filter(|attribute| attribute.mutability == Mutability::WriteOnly);
         let mut names: Vec<String> =
             hidden.map(|attribute| attribute.name.to_lowercase()).collect();
+        names.extend(OTHER_NAMES.map(str::to_owned));
         names.sort_unstable();
         names.dedup();
         let mut marks: Vec<String> = names.iter().map(|name| squashed(name)).collect();
@@ -104,6 +108,12 @@ fn is_member_name(key: &str) -> bool {
     words(key).any(|word| MEMBER_NAMES.contains(&word.as_str()))
 }
 
+/// Whether a text may hold names and values of its own, as JSON within a text does: what is in it cannot
+/// be told from outside.
+fn is_opaque(text: &str) -> bool {
+    text.contains(['{', '"', ':', '=', '<'])
+}
+
 /// The body with its cuts. `json` must be JSON text that was parsed before, which bounds its depth.
 pub(crate) fn cut_body<'a>(json: &'a [u8], secrets: &Secrets) -> Cow<'a, [u8]> {
     if !secrets.may_be_in(json) {
@@ -149,11 +159,11 @@ impl Scanner<'_> {
             Some(b'"') => {
                 let from = self.at;
                 let text = self.string();
-                // JSON within a text, say: what it holds cannot be told from here.
-                let is_opaque = text.contains(['{', '"', ':', '=']);
                 let names_member = of_members && is_member_name(&text);
                 let names = |text: &str| self.secrets.names(text);
-                if is_opaque && (names_member || names(&text) || names(&secret::plain(&text))) {
+                if is_opaque(&text)
+                    && (names_member || names(&text) || names(&secret::plain(&text)))
+                {
                     self.cuts.push((from..self.at, b"null".to_vec()));
                 }
             }
@@ -176,7 +186,12 @@ impl Scanner<'_> {
             [path, name.as_deref()].into_iter().flatten().any(|path| self.secrets.names(path));
         let path_is_members = path.is_some_and(is_members);
         while self.more(b'}') {
+            let key_from = self.at;
             let key = self.string().to_lowercase();
+            // The name of an attribute, or a path, says what its value is, and has none itself.
+            if key.contains(['{', '=', '<']) && self.secrets.names(&key) {
+                self.cuts.push((key_from..self.at, b"\"null\"".to_vec()));
+            }
             self.space();
             self.at += 1; // the colon
             self.space();
@@ -485,6 +500,26 @@ mod tests {
     fn unchanged(body: &str) {
         check(body, body);
         assert!(matches!(cut_body(body.as_bytes(), &secrets()), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn names_that_hold_a_value_are_cut_too_and_other_words_for_passwords_count() {
+        for (body, expected) in [
+            (r#"{"{\"password\":\"x\"}":1,"b":2}"#, r#"{"null":null,"b":2}"#),
+            (r#"{"password=x":1}"#, r#"{"null":null}"#),
+            (
+                r#"{"unicodePwd":"x","a":{"Pwd":"x","pwdLastSet":7}}"#,
+                r#"{"unicodePwd":null,"a":{"Pwd":null,"pwdLastSet":7}}"#,
+            ),
+            (r#"{"a":"<passphrase>x</passphrase>"}"#, r#"{"a":null}"#),
+            (
+                r#"{"path":"urn:x:2.0:User:passwd","value":"x"}"#,
+                r#"{"path":"urn:x:2.0:User:passwd","value":null}"#,
+            ),
+        ] {
+            let cut = cut_body(body.as_bytes(), &secrets());
+            assert_eq!(std::str::from_utf8(&cut).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -12,6 +12,10 @@
 //!
 //! Small steps are believed one after the other: clocks are corrected. What the clock showed stands in
 //! every event beside its time.
+//!
+//! Nothing is to be expected of a clock that stood behind the last event from the start on: it is wrong,
+//! as that of a machine is which has not asked for the time yet. Then the first time counts that is not
+//! behind, and at most a year ahead of the last event, as at a start.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -21,6 +25,10 @@ use event::{Clock, Timestamp};
 const BEHIND_MAX_US: i64 = 60_000_000;
 /// Nor one that is further ahead of what was to be expected.
 const AHEAD_MAX_US: i64 = 60_000_000;
+/// Nor one that is further ahead of the last event, where nothing was to be expected.
+const FIRST_AHEAD_MAX_US: i64 = 365 * 24 * 3_600 * 1_000_000;
+/// The offset of a clock that was never believed.
+const NEVER_US: i64 = i64::MIN;
 
 /// Why no change may be recorded with the clock as it stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -54,16 +62,20 @@ pub(crate) struct ClockGuard {
     clock: Clock,
     /// Go on with a clock that stands far behind.
     accept_behind: bool,
-    /// The wall clock less the time for which the machine had run.
+    /// The wall clock less the time for which the machine had run; [`NEVER_US`] before it was believed.
     offset_us: AtomicI64,
     /// Whether it was not believed when it was last seen: a log line tells of each change.
     is_faulty: AtomicBool,
 }
 
 impl ClockGuard {
-    /// Believes what the clock shows now.
-    pub(crate) fn new(clock: Clock, accept_behind: bool) -> ClockGuard {
-        let offset_us = clock.now().0.saturating_sub(clock.running_us());
+    /// Believes what the clock shows now, unless it stands behind the `last` event.
+    pub(crate) fn new(clock: Clock, accept_behind: bool, last: Timestamp) -> ClockGuard {
+        let raw = clock.now();
+        let offset_us = match is_behind(raw, last) && !accept_behind {
+            true => NEVER_US,
+            false => raw.0.saturating_sub(clock.running_us()),
+        };
         let offset_us = AtomicI64::new(offset_us);
         ClockGuard { clock, accept_behind, offset_us, is_faulty: AtomicBool::new(false) }
     }
@@ -75,7 +87,7 @@ impl ClockGuard {
     /// The present as far as the clock is believed; it may lie behind the last event.
     pub(crate) fn now(&self) -> Timestamp {
         let (raw, expected) = self.look();
-        if is_ahead(raw, expected) { expected } else { raw }
+        expected.filter(|expected| is_ahead(raw, *expected)).unwrap_or(raw)
     }
 
     /// Looks at the clock for an event after one that was recorded at `last`, and believes small steps.
@@ -92,11 +104,14 @@ impl ClockGuard {
 
     fn judge(&self, last: Timestamp) -> Seen {
         let (raw, expected) = self.look();
-        if is_ahead(raw, expected) {
-            return Seen { raw, time: expected, fault: Some(ClockFault::Ahead) };
+        let ahead = match expected {
+            Some(expected) => is_ahead(raw, expected).then_some(expected),
+            None => (raw.micros_since(last) > FIRST_AHEAD_MAX_US).then_some(last),
+        };
+        if let Some(time) = ahead {
+            return Seen { raw, time, fault: Some(ClockFault::Ahead) };
         }
-        let is_behind = last.micros_since(raw) > BEHIND_MAX_US && last.0 != i64::MIN;
-        if is_behind && !self.accept_behind {
+        if is_behind(raw, last) && !self.accept_behind {
             return Seen { raw, time: raw, fault: Some(ClockFault::Behind) };
         }
         let offset_us = raw.0.saturating_sub(self.clock.running_us());
@@ -104,11 +119,19 @@ impl ClockGuard {
         Seen { raw, time: raw, fault: None }
     }
 
-    /// What the clock shows, and what it was to be expected to show.
-    fn look(&self) -> (Timestamp, Timestamp) {
-        let offset_us = self.offset_us.load(Ordering::SeqCst);
-        (self.clock.now(), Timestamp(self.clock.running_us().saturating_add(offset_us)))
+    /// What the clock shows, and what it was to be expected to show, if anything was.
+    fn look(&self) -> (Timestamp, Option<Timestamp>) {
+        let expected = match self.offset_us.load(Ordering::SeqCst) {
+            NEVER_US => None,
+            offset_us => Some(Timestamp(self.clock.running_us().saturating_add(offset_us))),
+        };
+        (self.clock.now(), expected)
     }
+}
+
+fn is_behind(raw: Timestamp, last: Timestamp) -> bool {
+    // Before anything was recorded there is nothing to be behind.
+    last.micros_since(raw) > BEHIND_MAX_US && last.0 != i64::MIN
 }
 
 fn is_ahead(raw: Timestamp, expected: Timestamp) -> bool {
@@ -130,7 +153,7 @@ mod tests {
     #[test]
     fn a_jump_ahead_is_not_believed_and_small_steps_are() {
         let clock = Clock::manual(START);
-        let guard = ClockGuard::new(clock.clone(), false);
+        let guard = ClockGuard::new(clock.clone(), false, START);
         let check = |last: Timestamp, time: Timestamp, fault: Option<ClockFault>| {
             let raw = clock.now();
             assert_eq!(guard.see(last), Seen { raw, time, fault });
@@ -161,16 +184,41 @@ mod tests {
     #[test]
     fn a_clock_that_is_behind_is_believed_again_when_it_has_caught_up() {
         let clock = Clock::manual(START);
-        let guard = ClockGuard::new(clock.clone(), false);
+        let guard = ClockGuard::new(clock.clone(), false, START);
         clock.jump(after(-5 * MINUTE_US));
         assert_eq!(guard.see(START).fault, Some(ClockFault::Behind));
         clock.set(after(-MINUTE_US));
         assert_eq!(guard.see(START).fault, None);
         // Before anything was recorded there is nothing to be behind.
-        let guard = ClockGuard::new(clock.clone(), false);
+        let guard = ClockGuard::new(clock.clone(), false, Timestamp(i64::MIN));
         clock.jump(Timestamp(-1));
         assert_eq!(guard.see(Timestamp(i64::MIN)).fault, None);
-        let accepting = ClockGuard::new(clock.clone(), true);
+        let accepting = ClockGuard::new(clock.clone(), true, START);
         assert_eq!(accepting.see(START), Seen { raw: clock.now(), time: clock.now(), fault: None });
+    }
+
+    /// A machine that asks for the time after the recorder began: it needs no second start.
+    #[test]
+    fn a_clock_that_was_behind_from_the_start_on_is_believed_once_it_is_set() {
+        for wrong in [after(-2 * MINUTE_US), after(-YEARS_US), Timestamp(0)] {
+            for right in [after(0), after(MINUTE_US), after(300 * 24 * 60 * MINUTE_US)] {
+                let clock = Clock::manual(wrong);
+                let guard = ClockGuard::new(clock.clone(), false, START);
+                assert_eq!(guard.see(START).fault, Some(ClockFault::Behind), "{wrong}");
+                clock.jump(right);
+                assert_eq!(guard.see(START), Seen { raw: right, time: right, fault: None });
+                // From here on it is a clock like any other.
+                clock.jump(Timestamp(right.0 + 2 * MINUTE_US));
+                let seen = guard.see(right);
+                assert_eq!((seen.time, seen.fault), (right, Some(ClockFault::Ahead)));
+            }
+        }
+        let clock = Clock::manual(Timestamp(0));
+        let guard = ClockGuard::new(clock.clone(), false, START);
+        clock.jump(after(YEARS_US));
+        let seen = guard.see(START);
+        assert_eq!((seen.time, seen.fault), (START, Some(ClockFault::Ahead)));
+        clock.jump(after(0));
+        assert_eq!(guard.see(START).fault, None);
     }
 }

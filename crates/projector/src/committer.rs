@@ -22,8 +22,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use event::codec::{decode, decode_header, encode};
-use event::{Application, Clock, Event, Fact, Header, Seq, Stopwatch, Timestamp, secret};
+use event::codec::{decode, decode_header, encode, holds_token};
+use event::{Application, Clock, Event, Fact, Header, Seq, Stopwatch, Timestamp};
 use store::{RowChanges, Snapshot, Store, StoreError, with_causes};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -165,7 +165,7 @@ impl Committer {
         }
         let shared = Arc::new(Shared {
             store: Arc::clone(&store),
-            clock: ClockGuard::new(options.clock, options.accept_clock),
+            clock: ClockGuard::new(options.clock, options.accept_clock, last_recorded_at),
             poisoned: AtomicBool::new(false),
             disk_free_bytes: AtomicU64::new(store.disk_free_bytes()?),
             configurations: AtomicU64::new(0),
@@ -553,13 +553,15 @@ impl Writer {
     }
 
     fn until_next_chore(&self) -> Duration {
-        let left = |watch: &Stopwatch, after: Duration| after.saturating_sub(watch.elapsed());
-        let keep_after = if self.synced > self.kept { KEEP_AFTER } else { KEEP_IDLE };
-        let keep = left(&self.kept_at, keep_after);
         match &self.unsynced_since {
-            Some(since) => keep.min(left(since, SYNC_AFTER)),
-            None => keep,
+            Some(since) => self.until_next_keep().min(SYNC_AFTER.saturating_sub(since.elapsed())),
+            None => self.until_next_keep(),
         }
+    }
+
+    fn until_next_keep(&self) -> Duration {
+        let keep_after = if self.synced > self.kept { KEEP_AFTER } else { KEEP_IDLE };
+        keep_after.saturating_sub(self.kept_at.elapsed())
     }
 
     fn chores(&mut self) -> Result<(), ProjectorError> {
@@ -571,12 +573,15 @@ impl Writer {
             self.unsynced_since = None;
             return Ok(());
         }
-        if self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_AFTER) {
+        // The kept file says until when the recorder watched: what it recorded until then must not be
+        // lost with the power.
+        let keeps = self.until_next_keep().is_zero();
+        if self.unsynced_since.is_some_and(|since| keeps || since.elapsed() >= SYNC_AFTER) {
             self.store.sync()?;
             self.synced = self.next_seq;
             self.unsynced_since = None;
         }
-        if self.until_next_chore().is_zero() {
+        if keeps {
             match self.keep() {
                 Ok(()) => {}
                 // Whoever writes there too has a log of its own: one of the two must not go on.
@@ -622,8 +627,10 @@ impl Writer {
         }
         let closed = self.store.sync().map_err(ProjectorError::from).and_then(|()| {
             self.synced = self.next_seq;
+            let flushed = self.store.flush(true);
+            // Behind it, so that the kept file knows of the tables.
             self.keep()?;
-            Ok(self.store.flush(true)?)
+            Ok(flushed?)
         });
         if let Err(error) = closed {
             self.poison(&error);
@@ -744,7 +751,7 @@ fn take(
         let encoded = encode(event)
             .map_err(|source| Untaken::Undecided(ProjectorError::Event { seq, source }))?;
         // The gate looks at every text that it knows of; a text that it does not is a defect.
-        if secret::stands_in(&encoded, &[]) {
+        if holds_token(event, &encoded) {
             return Err(Untaken::Undecided(ProjectorError::Secret { seq }));
         }
         events.push((seq, encoded));

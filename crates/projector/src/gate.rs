@@ -26,6 +26,8 @@ const PARAMETERS: [&str; 6] = ["token", "secret", "authorization", "apikey", "ke
 /// Members of an object of JSON that say what its values are of, and those values.
 const NAMING: [&str; 4] = ["displayname", "name", "path", "attribute"];
 const NAMED: [&str; 3] = ["value", "oldvalue", "newvalue"];
+/// What compares an attribute with a value in a filter.
+const OPERATORS: [&str; 9] = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"];
 
 /// What must not be stored. It has no `Debug`: it holds secrets.
 #[derive(Default)]
@@ -84,7 +86,10 @@ impl Passing<'_> {
             self.text(&mut origin.request_id);
         }
         match &mut draft.fact {
-            Fact::Access(access) => self.text(&mut access.route),
+            Fact::Access(access) => {
+                self.address(&mut access.route);
+                self.text(&mut access.route);
+            }
             Fact::Imported(entry) => {
                 self.text(&mut entry.entry);
                 entry.codes.iter_mut().for_each(|(_, code)| self.text(code));
@@ -176,50 +181,91 @@ impl Passing<'_> {
     /// Path and query: the values of parameters that carry secrets, and all else of a text.
     fn address(&self, address: &mut String) {
         replace(address, |address| secret::cut(address, self.known));
-        let Some((path, query)) = address.split_once('?') else { return };
-        let is_secret = |parameter: &str| {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let (name, plain) = (secret::plain(name), secret::plain(value));
-            let words = || name.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase);
-            !value.is_empty()
-                && value != "null"
-                && (self.is_name(&name)
-                    || words().any(|word| PARAMETERS.contains(&word.as_str()))
-                    || self.without_named(&plain, 0).is_some())
+        let (path, query) = match address.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (address.as_str(), None),
         };
-        if !query.split('&').any(is_secret) {
-            return;
-        }
-        let parameters = query.split('&').map(|parameter| match is_secret(parameter) {
-            true => format!("{}=null", parameter.split('=').next().unwrap_or_default()),
-            false => parameter.to_owned(),
+        let segments = path.split('/').map(|segment| match self.names_within(segment) {
+            true => "null",
+            false => segment,
         });
-        *address = format!("{path}?{}", parameters.collect::<Vec<_>>().join("&"));
+        let mut cut = segments.collect::<Vec<_>>().join("/");
+        if let Some(query) = query {
+            let parameters = query.split('&').map(|parameter| match self.is_secret(parameter) {
+                true => format!("{}=null", parameter.split('=').next().unwrap_or_default()),
+                false => parameter.to_owned(),
+            });
+            cut = format!("{cut}?{}", parameters.collect::<Vec<_>>().join("&"));
+        }
+        *address = cut;
+    }
+
+    /// Whether a parameter of a query carries a secret.
+    fn is_secret(&self, parameter: &str) -> bool {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let name = secret::plain(name);
+        let mut words = name.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase);
+        !value.is_empty()
+            && value != "null"
+            && (self.is_name(&name)
+                || words.any(|word| PARAMETERS.contains(&word.as_str()))
+                || self.names_within(value))
+    }
+
+    /// Whether a piece of an address gives a secret attribute a value, or compares it with one.
+    fn names_within(&self, piece: &str) -> bool {
+        let plain = secret::plain(&piece.replace('+', " "));
+        self.without_named(&plain, 0).is_some() || self.compares(&plain)
+    }
+
+    /// Whether a text is a filter over a secret attribute (RFC 7644 §3.4.2.2).
+    fn compares(&self, text: &str) -> bool {
+        let mut words = text.split_whitespace().peekable();
+        while let Some(word) = words.next() {
+            let operator = words.peek().map(|word| word.to_lowercase()).unwrap_or_default();
+            // An operand; in a filter over values the path before the bracket counts as well.
+            let mut names = word.split(['(', '[', '"']).filter(|name| !name.is_empty());
+            if OPERATORS.contains(&operator.as_str()) && names.any(|name| self.is_name(name)) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether an attribute of this name, or of this path, is secret.
     fn is_name(&self, name: &str) -> bool {
         let name = squashed(name);
+        // The value of one, and one of several.
+        let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let name = name.strip_suffix("value").unwrap_or(name);
         name.ends_with(PASSWORD) || self.names.iter().any(|one| name.ends_with(one.as_str()))
     }
 
     /// Whether a text may say something of the value of a secret attribute.
     fn may_name(&self, text: &str) -> bool {
-        if !text.contains(['{', '[', '=', ':']) {
+        if !text.contains(['{', '[', '=', ':', '>']) {
             return false;
         }
-        text.contains("\\u")
-            || holds(text, PASSWORD)
-            || self.names.iter().any(|name| holds(text, name))
+        let names =
+            |text: &str| holds(text, PASSWORD) || self.names.iter().any(|name| holds(text, name));
+        text.contains("\\u") || names(text) || (text.contains('%') && names(&secret::plain(text)))
     }
 
     /// A text without the values that it itself calls secret: a text of JSON, or `password=…`. None
-    /// when there are none.
+    /// when there are none. Where only the escapes of addresses hide a name, what is left is without them.
     fn without_named(&self, text: &str, depth: usize) -> Option<String> {
-        if depth >= TEXTS_DEEP_MAX || !self.may_name(text) {
+        self.without_said(text, depth).or_else(|| {
+            let plain = text.contains('%').then(|| secret::plain(text))?;
+            self.without_said(&plain, depth)
+        })
+    }
+
+    fn without_said(&self, text: &str, depth: usize) -> Option<String> {
+        if !self.may_name(text) {
             return None;
         }
-        if text.trim_start().starts_with(['{', '[', '"'])
+        if depth < TEXTS_DEEP_MAX
+            && text.trim_start().starts_with(['{', '[', '"'])
             && let Ok(mut value) = serde_json::from_str::<Value>(text)
         {
             return self.hide(&mut value, depth).then(|| value.to_string());
@@ -227,10 +273,11 @@ impl Passing<'_> {
         self.without_assigned(text)
     }
 
-    /// A text that is no JSON, up to where it gives a secret attribute a value: behind `=`, or behind a
-    /// colon after a quoted name. A mere colon is prose: "Password: admins".
+    /// A text that is no JSON, or JSON too deep within texts, up to where it gives a secret attribute a
+    /// value: behind `=`, behind a colon after a quoted name, or behind a tag of XML. A mere colon is
+    /// prose: "Password: admins".
     fn without_assigned(&self, text: &str) -> Option<String> {
-        for (at, sign) in text.match_indices(['=', ':']) {
+        for (at, sign) in text.match_indices(['=', ':', '>']) {
             let before = text[..at].trim_end();
             let name = before.trim_end_matches(['"', '\'', '\\']);
             if sign == ":" && name.len() == before.len() {
@@ -241,7 +288,11 @@ impl Passing<'_> {
                 .rev()
                 .take_while(|(_, c)| c.is_alphanumeric() || "-_.$:".contains(*c))
                 .last();
-            let name = begin.map_or("", |(begin, _)| &name[begin..]);
+            let begin = begin.map_or(name.len(), |(begin, _)| begin);
+            if sign == ">" && !name[..begin].ends_with('<') {
+                continue;
+            }
+            let name = &name[begin..];
             let rest = text[at + 1..].trim();
             if self.is_name(name) && !rest.is_empty() && !rest.starts_with("null") {
                 return Some(format!("{}null", &text[..=at]));
@@ -270,6 +321,16 @@ impl Passing<'_> {
                         && value.as_str().is_some_and(|text| self.is_name(text))
                 });
                 let mut hidden = false;
+                // A name can be a text of JSON too.
+                let names: Vec<_> = members.keys().cloned().collect();
+                for name in names {
+                    if let Some(cut) = self.without_named(&name, depth + 1)
+                        && let Some(value) = members.remove(&name)
+                    {
+                        members.insert(cut, value);
+                        hidden = true;
+                    }
+                }
                 for (name, value) in members {
                     let is_named = names_secret && NAMED.contains(&name.to_lowercase().as_str());
                     if is_named || self.is_name(name) {
@@ -406,11 +467,57 @@ mod tests {
             r#""[{\"path\":\"password\",\"value\":\"x\"}]""#,
             r#""[{\"path\":\"password\",\"value\":null}]""#,
         );
+        changed(r#""user=1&pass%77ord=hunter2""#, r#""user=1&password=null""#);
+        changed(r#""<u password='hunter2'/>""#, r#""<u password=null""#);
+        changed(r#""<x:Password>hunter2</x:Password>""#, r#""<x:Password>null""#);
+        changed(r#""a=1 password2=hunter2""#, r#""a=1 password2=null""#);
+        changed(r#""user.password.value=hunter2""#, r#""user.password.value=null""#);
+        changed(r#"{"{\"password\":\"hunter2\"}":1}"#, r#"{"{\"password\":null}":1}"#);
+        same(r#""a <b> Password > x""#);
+        same(r#""{\"passwordPolicies\":\"none\"}""#);
+        same(r#""100%25 = all""#);
         same(r#""Password: admins""#);
         same(r#""Password admins [1]""#);
         same(r#""{\"passwordless\":true}""#);
         same(r#""password=""#);
         same(r#""{\"password\":null}""#);
+    }
+
+    /// Each text within a text needs its quotes escaped once more; however deep, the name is read.
+    #[test]
+    fn texts_within_texts_are_looked_through_at_any_depth() {
+        let mut text = serde_json::json!({ "password": "hunter2" }).to_string();
+        for depth in 0..9 {
+            let json = serde_json::json!(text).to_string().into_bytes();
+            let fact = Fact::EvidenceAdded(event::EvidenceAdded { operation: 0 });
+            let content = Content::Note(json);
+            let parts = vec![Part { subject: Number::NOBODY, content }];
+            let mut draft = Draft { application: Application::RECORDER, origin: None, fact, parts };
+            gate().pass(&mut draft);
+            let stored = String::from_utf8(bytes_of(&draft.parts[0])).unwrap();
+            assert!(
+                stored.contains("password") && !stored.contains("hunter2"),
+                "{depth}: {stored}"
+            );
+            text = serde_json::json!({ "a": text }).to_string();
+        }
+    }
+
+    #[test]
+    fn addresses_lose_what_they_give_to_secret_attributes_and_compare_with_them() {
+        let target = |text: &str| Content::Target(text.to_owned());
+        let changed = |text: &str, expected: &str| check(target(text), target(expected));
+        let same = |text: &str| check(target(text), target(text));
+        changed("/Users/password=hunter2", "/Users/null");
+        changed("/Users;pass%77ord=hunter2/x?a=1", "/null/x?a=1");
+        changed("/x?$filter=password%20eq%20'hunter2'&a=1", "/x?$filter=null&a=1");
+        changed("/x?filter=not+(a:Password+SW+%22h%22)", "/x?filter=null");
+        changed("/x?filter=password%5Bvalue%20eq%20%22h%22%5D", "/x?filter=null");
+        changed("/x?filter=emails%5Bpassword%20eq%20%22h%22%5D", "/x?filter=null");
+        changed("/x?q=pin-code%3D1234", "/x?q=null");
+        same("/x?filter=userName%20eq%20%22password%22");
+        same("/Users/a=b?filter=title%20eq%20%22Password%20desk%22");
+        same("/api/v1/apps/boat/groups/Password%20admins");
     }
 
     #[test]

@@ -42,6 +42,65 @@ async fn what_cannot_be_stored_refuses_its_command_alone() {
     assert_eq!(committer.store().log_size().unwrap(), 1);
 }
 
+/// Where two texts stand side by side, the length of the second may look like a digit between them.
+#[tokio::test]
+async fn texts_that_look_like_a_token_only_side_by_side_are_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let (committer, _) = Committer::start(store(folder.path()), options(&clock)).unwrap();
+    let submit = |user_agent: String, request_id: String| {
+        let origin = event::Origin { user_agent, request_id, ..event::Origin::default() };
+        let draft = Draft { origin: Some(origin), ..stopped() };
+        committer.submit(Durability::Synced, |_, _| Ok(Decision { events: vec![draft], reply: () }))
+    };
+    for length in (b'0'..=b'9').chain(b'a'..=b'f').map(usize::from) {
+        let agent = format!("plg_{}", "0".repeat(15));
+        submit(agent.clone(), "0".repeat(length)).await.unwrap();
+        let seq = committer.store().log_size().unwrap() - 1;
+        let stored = committer.store().event_bytes(seq).unwrap().unwrap();
+        assert!(event::secret::stands_in(&stored, &[]), "{length}: or nothing is shown here");
+        let origin = decode(seq, &stored).unwrap().header.origin.unwrap();
+        assert_eq!((origin.user_agent, origin.request_id.len()), (agent, length));
+    }
+    committer.stop().await;
+}
+
+/// After a loss of power the kept file says until when the recorder watched: nothing that it recorded
+/// until then may be lost.
+#[tokio::test]
+async fn what_was_recorded_before_the_kept_time_is_synced() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let (committer, _) = Committer::start(store(folder.path()), options(&clock)).unwrap();
+    let kept = || {
+        let text = std::fs::read_to_string(folder.path().join("kept")).unwrap();
+        let number = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.parse::<i64>().unwrap()
+        };
+        (number("size "), number("alive "))
+    };
+    let (mut events, mut keeps, mut before) = (0, 0, kept());
+    while keeps < 3 {
+        clock.set(Timestamp(START.0 + events));
+        // Now and then one is synced, and so the oldest of the others is never a second old.
+        let durability = if events % 20 == 0 { Durability::Synced } else { Durability::Appended };
+        let append = |_: &View<'_>, _| Ok(Decision { events: vec![stopped()], reply: () });
+        committer.submit(durability, append).await.unwrap();
+        events += 1;
+        let found = kept();
+        if found != before {
+            keeps += 1;
+            before = found;
+            let (size, alive) = found;
+            // The event of this number is recorded so many microseconds after the start, so those
+            // before it were recorded by then.
+            assert!(size >= alive - START.0, "{size} synced, alive {} us", alive - START.0);
+        }
+    }
+    committer.stop().await;
+}
+
 /// A change of a group's members: two parts, so that the first is folded before the second fails.
 fn members_of(groups: [u32; 2], member: u32) -> Draft {
     let operation = Operation {
