@@ -3,7 +3,7 @@
 use event::{Method, Route};
 use scim::Registry;
 
-use crate::cuts::percent_decode;
+use crate::cuts::{percent_bytes, percent_decode};
 
 /// A SCIM address, taken apart.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -82,11 +82,24 @@ impl Address {
             true => percent_decode_path,
             false => percent_decode,
         };
+        self.encoded().map(|(name, value)| (decode(name), decode(value))).collect()
+    }
+
+    /// Whether a parameter of this name stands for bytes that are no UTF-8: another text would be read than
+    /// was meant (RFC 3986 §2.5).
+    pub(crate) fn is_garbled(&self, wanted: &str) -> bool {
+        let is_text = |text: &str| std::str::from_utf8(&percent_bytes(text)).is_ok();
+        let mut wanted =
+            self.encoded().filter(|(name, _)| percent_decode(name).eq_ignore_ascii_case(wanted));
+        wanted.any(|(_, value)| !is_text(value))
+    }
+
+    /// The parameters of the query as they were sent.
+    fn encoded(&self) -> impl Iterator<Item = (&str, &str)> {
         let (flag, rest) = split_flag(&self.query);
         let parameters = std::iter::once(flag).chain(rest.split('&'));
         let parameters = parameters.filter(|one| !one.is_empty());
-        let parameters = parameters.map(|one| one.split_once('=').unwrap_or((one, "")));
-        parameters.map(|(name, value)| (decode(name), decode(value))).collect()
+        parameters.map(|one| one.split_once('=').unwrap_or((one, "")))
     }
 
     fn route(&mut self, segments: &[&str], registry: &Registry) {
@@ -260,6 +273,21 @@ mod tests {
         check_parameters("a+b=c+d&x=%20", &[("a+b", "c+d"), ("x", " ")]);
         check_parameters("a+b=c+d&x=%2520", &[("a b", "c d"), ("x", "%20")]);
         check_parameters("a=1+2", &[("a", "1 2")]);
+    }
+
+    #[test]
+    fn a_parameter_in_another_encoding_is_told() {
+        let check = |query: &str, expected: bool| {
+            let path = "/apps/boat/scim/v2/Users";
+            let address = Address::parse(path, Some(query), Registry::core());
+            assert_eq!(address.is_garbled("filter"), expected, "{query}");
+        };
+        check("filter=userName%20eq%20%22j%FCrgen%22", true);
+        check("count=1&FILTER=%22j%fcrgen%22", true);
+        check("flag?filter=%C3", true);
+        check("filter=userName%20eq%20%22j%C3%BCrgen%22", false);
+        check("other=%FC&filter=%25FC", false);
+        check("", false);
     }
 
     #[test]

@@ -448,6 +448,11 @@ fn cut_parameter<'a>(parameter: &'a str, secrets: &Secrets, presented: &[String]
 
 /// `%XX` and `+` of a query as the text they stand for; what is no UTF-8 becomes U+FFFD.
 pub(crate) fn percent_decode(text: &str) -> String {
+    String::from_utf8_lossy(&percent_bytes(text)).into_owned()
+}
+
+/// The bytes that `%XX` and `+` of a query stand for.
+pub(crate) fn percent_bytes(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -468,7 +473,7 @@ pub(crate) fn percent_decode(text: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    out
 }
 
 pub(crate) fn percent_encode(text: &str) -> String {

@@ -6,20 +6,24 @@
 mod cursor;
 mod plan;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use event::{Attribute, Flag, FlagKind, Number, ResourceType, Seq, Stopwatch, Timestamp, secret};
 use projector::{View, folded};
-use scim::{CursorKey, Filter, Projection, ScimError, ScimType, SearchRequest, Sort, SortKey};
+use scim::{
+    CursorKey, Filter, MemberId, Projection, ScimError, ScimType, SearchRequest, Sort, SortKey,
+};
 use serde_json::Value;
 use store::key::Set;
 
+use crate::address::percent_decode_path;
 use crate::context::Context;
 use crate::list::cursor::{Candidate, Cursor, Next};
 use crate::list::plan::{Index, Plan};
-use crate::members::terms;
+use crate::members::{id_in_its_case, terms};
 use crate::outcome::Stop;
 use crate::render::{Living, Load, Renderer};
 
@@ -159,7 +163,24 @@ impl Query<'_> {
             // A lookup that finds nobody mentions its literal, and a token is no mention.
             return Err(ScimError::invalid_filter("the filter holds a secret token").into());
         }
-        Ok(Some(Filter::parse(text, self.scope(), self.context.registry())?))
+        let filter = Filter::parse(text, self.scope(), self.context.registry())?;
+        self.by_member_ids(&filter).map(Some)
+    }
+
+    /// The filter with the ids that members have, where it names them as members may be named: by an address
+    /// below the application's base, or in another case.
+    fn by_member_ids(&self, filter: &Filter) -> Result<Filter, Stop> {
+        let mut failed = None;
+        let filter = filter.with_ids_of_members(&mut |text| {
+            let id = match MemberId::of(text, &self.context.base_url, self.context.registry()) {
+                MemberId::Id(id) => id.to_owned(),
+                MemberId::Addressed(id) => percent_decode_path(id),
+                MemberId::Elsewhere => return None,
+            };
+            let id = id_in_its_case(self.view, self.context, &id).map(Cow::into_owned);
+            id.map_err(|error| failed.get_or_insert(error)).ok()
+        });
+        failed.map_or(Ok(filter), |error| Err(error.into()))
     }
 
     fn sort(&self) -> Result<Option<Sort>, Stop> {

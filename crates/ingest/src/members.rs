@@ -1,17 +1,55 @@
-//! A group's members while the operations of one request are played over them.
+//! Who a member's id is, and a group's members while the operations of one request are played over them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use event::Number;
-use projector::View;
-use scim::{Filter, ScimError};
+use projector::{ProjectorError, View};
+use scim::{Filter, MemberIds, ScimError};
 use store::key::Set;
+use uuid::Uuid;
 
 use crate::context::Context;
 use crate::outcome::Stop;
 
 /// Members that the filters and whole replacements of one request look at, all operations together.
 pub(crate) const COMPARED_MEMBERS_MAX: usize = 200_000;
+
+/// A UUID in the form in which ids are made, with its hyphens.
+const UUID_BYTES: usize = 36;
+
+/// The resource of a member's id, of whatever type, living or deleted.
+pub(crate) fn number_of_id(
+    view: &View<'_>,
+    context: &Context,
+    id: &str,
+) -> Result<Option<Number>, ProjectorError> {
+    for resource_type in context.catalog.known_types() {
+        if let Some(number) = view.number_of_id(context.application, resource_type, id)? {
+            return Ok(Some(number));
+        }
+    }
+    Ok(None)
+}
+
+/// A member's id as its resource has it, where it is a UUID that differs from that in case alone, and the
+/// settings allow that: what reads UUIDs writes them in its own case (RFC 9562 §4).
+pub(crate) fn id_in_its_case<'t>(
+    view: &View<'_>,
+    context: &Context,
+    id: &'t str,
+) -> Result<Cow<'t, str>, ProjectorError> {
+    let in_any_case = context.settings.member_ids == MemberIds::AnyCase;
+    let is_uuid = id.len() == UUID_BYTES && Uuid::try_parse(id).is_ok();
+    if in_any_case && is_uuid && number_of_id(view, context, id)?.is_none() {
+        for other in [id.to_ascii_lowercase(), id.to_ascii_uppercase()] {
+            if number_of_id(view, context, &other)?.is_some() {
+                return Ok(other.into());
+            }
+        }
+    }
+    Ok(id.into())
+}
 
 /// What a write makes of the members: who joins, who leaves.
 #[derive(Default)]

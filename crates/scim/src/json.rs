@@ -92,6 +92,10 @@ pub fn parse_json(bytes: &[u8], bounds: &Bounds) -> Result<Value, JsonError> {
             kind: JsonErrorKind::NotUtf8,
         }
     })?;
+    // No JSON holds a NUL, and that of UTF-16 and UTF-32 without a mark has one where it begins.
+    if bytes.iter().take(2).any(|byte| *byte == 0) {
+        return Err(JsonError { line: 1, column: 1, kind: JsonErrorKind::NotUtf8 });
+    }
     let refusal = Cell::new(JsonErrorKind::Syntax);
     let values_left = Cell::new(bounds.values_max);
     let seed = Seed {
@@ -270,6 +274,9 @@ mod tests {
         let latin_1 = b"{\"a\": 1,\n \"name\": \"J\xfcrgen\"}";
         assert_eq!(place(latin_1), (JsonErrorKind::NotUtf8, 2, 12));
         assert_eq!(place(b"\xff\xfe{\0}\0"), (JsonErrorKind::NotUtf8, 1, 1));
+        for utf_16 in [b"{\0}\0".as_slice(), b"\0{\0}", b"\0\0\0{"] {
+            assert_eq!(place(utf_16), (JsonErrorKind::NotUtf8, 1, 1));
+        }
         assert_eq!(place(b"\"\xc3"), (JsonErrorKind::NotUtf8, 1, 2), "cut off in a character");
     }
 

@@ -110,17 +110,26 @@ impl Member {
 }
 
 /// Refuses what is no id, nor the address of one: nothing, a list or object of JSON in a text, a text
-/// that was put in quotes twice, control characters, white space around it. Kept as the id of a member
+/// that was put in quotes twice, control characters and those that are not seen, white space around it. Kept as the id of a member
 /// that no resource has, it would hide that the member who was meant is still there, or is not. 400
 /// `invalidValue`.
 pub fn check_member_id(text: &str) -> Result<(), ScimError> {
     let is_json = text.starts_with(['[', '{', '"']) || ["null", "true", "false"].contains(&text);
     let is_padded = text.trim() != text;
-    if text.is_empty() || is_json || is_padded || text.contains(char::is_control) {
+    if text.is_empty() || is_json || is_padded || text.contains(is_unseen) {
         let detail = "the id of the member, as its resource has it";
         return Err(wrong(&Member::path().with_sub(Some("value")), detail));
     }
     Ok(())
+}
+
+/// Whether a character is a control or a format character: it takes no room, and what is copied out of a
+/// document or a table may hold it.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}')
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// What a member's `value` or `$ref` names.
@@ -136,14 +145,18 @@ pub enum MemberId<'a> {
 
 impl<'a> MemberId<'a> {
     /// Tells ids from addresses. `base_url` is that of the application, without a slash at its end; an
-    /// address is whole, or relative to that base or to one of its resources (RFC 7643 §2.3.7). Scheme,
+    /// address is whole, begins with the path of that base, or is relative to it or to one of its resources
+    /// (RFC 7643 §2.3.7, RFC 3986 §4.2). Scheme,
     /// host and the resource type's part of the path are compared in any case.
     pub fn of(text: &'a str, base_url: &str, registry: &Registry) -> MemberId<'a> {
         let has_scheme = text.contains("://");
         let below = match text.get(..base_url.len()) {
             Some(head) if head.eq_ignore_ascii_case(base_url) => &text[base_url.len()..],
             _ if has_scheme => return MemberId::Elsewhere,
-            _ => text.strip_prefix("..").unwrap_or(text),
+            _ => match strip_prefix_in_any_case(text, path_of(base_url)) {
+                Some(below) if below.starts_with('/') => below,
+                _ => text.strip_prefix("..").unwrap_or(text),
+            },
         };
         let path = below.strip_prefix('/').unwrap_or(below);
         match path.split_once('/') {
@@ -161,6 +174,17 @@ impl<'a> MemberId<'a> {
             }
         }
     }
+}
+
+/// The path of an absolute URL, beginning with its slash; nothing of one without a path.
+fn path_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find('/').map_or("", |at| &rest[at..])
+}
+
+fn strip_prefix_in_any_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let head = text.get(..prefix.len())?;
+    (!prefix.is_empty() && head.eq_ignore_ascii_case(prefix)).then(|| &text[prefix.len()..])
 }
 
 #[cfg(test)]
@@ -182,6 +206,10 @@ mod tests {
             "u\0-1",
             "u\u{7f}",
             "u-1\u{85}",
+            "u-1\u{200b}",
+            "\u{feff}u-1",
+            "\u{200e}u-1",
+            "u\u{ad}-1",
             r#"[{"value":"u-1"}]"#,
             r#"{"value":"u-1"}"#,
             r#"["u-1"]"#,
@@ -210,6 +238,8 @@ mod tests {
             "HTTPS://LOG.example/apps/boat/scim/v2/users/u-1",
             "https://log.example/apps/boat/scim/v2/Groups/u-1/",
             "../Users/u-1",
+            "/apps/boat/scim/v2/Users/u-1",
+            "/APPS/boat/scim/v2/users/u-1",
             "/Users/u-1",
             "Users/u-1",
             "groups/u-1",

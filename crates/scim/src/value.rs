@@ -221,7 +221,8 @@ pub(crate) fn read_selection(
 }
 
 /// Reads the parts that an object names of a complex attribute, `None` for those it clears. A simple
-/// value stands for the part called `value`.
+/// value stands for the part called `value`; but not a text that holds a list or object of JSON, which was
+/// encoded twice: it says what the parts are, and would take the place of all of them.
 pub(crate) fn read_parts<'a>(
     reading: &Reading<'_>,
     path: &AttrPath,
@@ -251,6 +252,9 @@ pub(crate) fn read_parts<'a>(
             Ok(parts)
         }
         simple => {
+            if is_json_in_text(simple) && !reading.keeps_misfits() {
+                return Err(wrong(path, "JSON, and not a text that holds JSON"));
+            }
             let Some(part) = attribute.sub("value") else {
                 return if is_unassigned(simple) {
                     Ok(Vec::new())
@@ -263,6 +267,12 @@ pub(crate) fn read_parts<'a>(
             Ok(vec![(part.name.as_str(), value)])
         }
     }
+}
+
+fn is_json_in_text(value: &Value) -> bool {
+    let text = value.as_str().map(str::trim).filter(|text| text.starts_with(['[', '{']));
+    let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    text.is_some_and(is_json)
 }
 
 /// The id in a reference to a resource (RFC 7643 §2.4: its parts are `value` and `$ref`) that somebody

@@ -39,6 +39,8 @@ fn what_is_no_id_is_refused_and_changes_nothing() {
             "a\u{0}b",
             "null",
             " ",
+            &format!("{id}\u{200b}"),
+            &format!("\u{feff}{id}"),
             "https://other.example/scim/v2/Users/7",
             "../Boats/7",
         ] {
@@ -62,6 +64,9 @@ fn what_is_no_id_is_refused_and_changes_nothing() {
                 }
             }
             let path_of = format!("members[value eq {}]", json!(text));
+            let removal = json!([{"op": "remove", "path": path_of}]);
+            check_refused(&scim.patch(&path, &removal), 400, Some("invalidValue"));
+            let path_of = format!("members[type eq \"User\" and value eq {}]", json!(text));
             let removal = json!([{"op": "remove", "path": path_of}]);
             check_refused(&scim.patch(&path, &removal), 400, Some("invalidValue"));
         }
@@ -89,6 +94,7 @@ fn a_member_is_named_by_its_id_or_its_address() {
             json!({"value": location.to_owned() + "/"}),
             json!({"$ref": format!("../Users/{id}")}),
             json!({"$ref": format!("/Users/{id}")}),
+            json!({"$ref": &location[location.find("/apps/").unwrap()..]}),
             json!({"value": format!("Users/{id}")}),
             json!({"value": id.to_uppercase()}),
             json!({"$ref": format!("../Users/{}", id.to_uppercase())}),
@@ -130,6 +136,21 @@ fn a_member_is_named_by_its_id_or_its_address() {
             assert_eq!(scim.patch(&path, &json!([{"op": "remove", "path": filter}])).status, 204);
             assert_eq!(members(scim, &path), [""; 0], "{filter}");
         }
+        // Groups are looked for by the same names of a member.
+        assert_eq!(patch_one(scim, &path, "replace", &json!([id])).status, 204);
+        for filter in [
+            format!("members.value eq \"{}\"", id.to_uppercase()),
+            format!("members eq \"{location}\""),
+            format!("members.$ref eq \"../Users/{}\"", id.to_uppercase()),
+            format!("members[value eq \"{}\" and type eq \"User\"]", id.to_uppercase()),
+            format!("displayName pr and members[value eq \"{location}\"]"),
+            format!("not (members.value ne \"{}\")", id.to_uppercase()),
+        ] {
+            let body = json!({"filter": format!("{filter} and id eq \"{}\"", crew.id())});
+            let found = scim.post("/Groups/.search", &body);
+            assert_eq!(found.body["totalResults"], 1, "{filter}: {found:?}");
+        }
+        assert_eq!(patch_one(scim, &path, "replace", &json!([])).status, 204);
         let group_ref = json!([{"$ref": nested.header("location")}]);
         assert_eq!(patch_one(scim, &path, "add", &group_ref).status, 204);
         assert_eq!(members(scim, &path), [nested.id()]);
@@ -144,6 +165,8 @@ fn to_the_letter_an_id_in_another_case_is_another_one() {
         let crew = json!({"displayName": "Crew", "members": [{"value": id}]});
         let path = format!("/Groups/{}", scim.post("/Groups", &crew).id());
         assert_eq!(patch_one(scim, &path, "remove", &json!([id.to_uppercase()])).status, 204);
+        let filter = json!({"filter": format!("members.value eq \"{}\"", id.to_uppercase())});
+        assert_eq!(scim.post("/Groups/.search", &filter).body["totalResults"], 0);
         assert_eq!(members(scim, &path), [id]);
     });
 }

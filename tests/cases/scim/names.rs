@@ -138,6 +138,15 @@ fn a_body_is_json_in_utf_8_with_or_without_a_mark() {
         let utf_16 = [b"\xfe\xff".as_slice(), &utf_16].concat();
         let refused = scim.send("POST", "/Users", &[], &utf_16).unwrap();
         assert!(refused.body["detail"].as_str().unwrap().contains("not UTF-8"), "{refused:?}");
+        let twice = [b"\xef\xbb\xbf", marked.as_slice()].concat();
+        check_refused(
+            &scim.send("POST", "/Users", &[], &twice).unwrap(),
+            400,
+            Some("invalidSyntax"),
+        );
+        // In a query too: looked for as it is read, it would not be found.
+        let latin_1 = scim.get("/Users?filter=userName%20eq%20%22j%FCrgen%22");
+        check_refused(&latin_1, 400, Some("invalidFilter"));
         let mark_alone = scim.send("POST", "/Users", &[], b"\xef\xbb\xbf").unwrap();
         check_refused(&mark_alone, 400, Some("invalidSyntax"));
     });

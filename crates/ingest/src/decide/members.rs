@@ -6,13 +6,13 @@ use std::collections::btree_map::Entry;
 
 use event::{Attribute, Number};
 use projector::{ProjectorError, View};
-use scim::{Filter, Member, MemberId, MemberIds, MemberOperation, ScimError};
-use uuid::Uuid;
+use scim::{Filter, Member, MemberId, MemberOperation, ScimError};
 
 use super::Deciding;
 use crate::address::percent_decode_path;
 use crate::members::{
-    COMPARED_MEMBERS_MAX, MemberChanges, PendingMembers, terms, too_many_compared,
+    COMPARED_MEMBERS_MAX, MemberChanges, PendingMembers, id_in_its_case, number_of_id, terms,
+    too_many_compared,
 };
 use crate::numbers::Said;
 use crate::outcome::Stop;
@@ -20,8 +20,6 @@ use crate::render::Renderer;
 
 /// Members of one request that no resource has.
 const UNKNOWN_MEMBERS_MAX: usize = 1_000;
-/// A UUID in the form in which ids are made, with its hyphens.
-const UUID_BYTES: usize = 36;
 
 impl Deciding<'_> {
     /// The number of a member's id; an id that no resource has is a mention.
@@ -45,7 +43,8 @@ impl Deciding<'_> {
         let upstream = self.context.upstream.as_ref().map(|upstream| upstream.url.as_str());
         for base_url in [self.context.base_url.as_str()].into_iter().chain(upstream) {
             match MemberId::of(text, base_url, self.context.registry()) {
-                MemberId::Id(id) => return Ok(id.into()),
+                MemberId::Id(id) if self.decided_elsewhere => return Ok(id.into()),
+                MemberId::Id(id) => return scim::check_member_id(id).map(|()| id.into()),
                 MemberId::Addressed(id) => {
                     let id = percent_decode_path(id);
                     scim::check_member_id(&id)?;
@@ -71,25 +70,11 @@ impl Deciding<'_> {
     }
 
     fn known_member(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
-        match self.number_of_id(&self.id_in_its_case(id)?)? {
+        let id_there = id_in_its_case(self.view, self.context, id)?;
+        match number_of_id(self.view, self.context, &id_there)? {
             Some(number) => Ok(Some(number)),
             None => self.numbers.unborn_member(id),
         }
-    }
-
-    /// The id as its resource has it, where it is a UUID that differs from that in case alone, and the
-    /// settings allow that: what reads UUIDs writes them in its own case (RFC 9562 §4).
-    fn id_in_its_case<'t>(&self, id: &'t str) -> Result<Cow<'t, str>, ProjectorError> {
-        let in_any_case = self.context.settings.member_ids == MemberIds::AnyCase;
-        let is_uuid = id.len() == UUID_BYTES && Uuid::try_parse(id).is_ok();
-        if in_any_case && is_uuid && self.number_of_id(id)?.is_none() {
-            for other in [id.to_ascii_lowercase(), id.to_ascii_uppercase()] {
-                if self.number_of_id(&other)?.is_some() {
-                    return Ok(other.into());
-                }
-            }
-        }
-        Ok(id.into())
     }
 
     /// A filter over members with the ids that their resources have.
@@ -97,21 +82,11 @@ impl Deciding<'_> {
         let mut stop = None;
         let filter = filter.with_member_ids(&mut |text| {
             let id = self.member_id(text).map_err(Stop::from);
-            let id = id.and_then(|id| Ok(self.id_in_its_case(&id)?.into_owned()));
+            let id =
+                id.and_then(|id| Ok(id_in_its_case(self.view, self.context, &id)?.into_owned()));
             id.map_err(|error| stop.get_or_insert(error)).ok()
         });
         stop.map_or(Ok(filter), Err)
-    }
-
-    /// The resource of an id, of whatever type, living or deleted.
-    fn number_of_id(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
-        for resource_type in self.context.catalog.known_types() {
-            let application = self.context.application;
-            if let Some(number) = self.view.number_of_id(application, resource_type, id)? {
-                return Ok(Some(number));
-            }
-        }
-        Ok(None)
     }
 
     /// Plays member operations in their order over the members as they are now. A change of a few

@@ -177,7 +177,7 @@ impl Ingest {
             return (stored, Err(ScimError::new(415, None, detail)));
         }
         let json = scim::without_mark(&bytes);
-        match scim::parse_json(json, &Bounds::default()) {
+        match scim::parse_json(&bytes, &Bounds::default()) {
             Err(error) => (
                 describe(error.kind.to_string(), error.line, error.column),
                 Err(ScimError::from(error)),
@@ -357,6 +357,10 @@ struct Asking {
 fn request_of(address: &Address) -> Result<SearchRequest, ScimError> {
     match address.route {
         Route::Collection | Route::Root => {
+            if address.is_garbled("filter") {
+                let detail = "the filter is no UTF-8 when its percent-encoding is decoded";
+                return Err(ScimError::invalid_filter(detail));
+            }
             let parameters = address.parameters();
             SearchRequest::from_parameters(
                 parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())),

@@ -1,6 +1,7 @@
 //! What an index can do for a filter.
 
 use super::{CompareOp, Filter, Literal};
+use crate::member::Member;
 use crate::path::AttrPath;
 
 impl Filter {
@@ -74,6 +75,38 @@ impl Filter {
                     None => self.clone(),
                     Some(id) => Filter::Compare {
                         path: AttrPath { attribute: "value".to_owned(), ..path.clone() },
+                        op: *op,
+                        value: Literal::String(id.into()),
+                    },
+                }
+            }
+            Filter::Compare { .. } | Filter::Present(_) | Filter::ValuePath { .. } => self.clone(),
+        }
+    }
+
+    /// The same of a filter over resources: what it compares with the `value` or `$ref` of members.
+    pub fn with_ids_of_members(&self, id_of: &mut dyn FnMut(&str) -> Option<String>) -> Filter {
+        match self {
+            Filter::And(terms) => {
+                Filter::And(terms.iter().map(|term| term.with_ids_of_members(id_of)).collect())
+            }
+            Filter::Or(terms) => {
+                Filter::Or(terms.iter().map(|term| term.with_ids_of_members(id_of)).collect())
+            }
+            Filter::Not(term) => Filter::Not(Box::new(term.with_ids_of_members(id_of))),
+            Filter::ValuePath { path, filter } if Member::is_at(path) => Filter::ValuePath {
+                path: path.clone(),
+                filter: Box::new(filter.with_member_ids(id_of)),
+            },
+            Filter::Compare { path, op, value: Literal::String(text) }
+                if Member::is_at(path)
+                    && op.is_equality()
+                    && matches!(path.sub.as_deref(), Some("value" | "$ref")) =>
+            {
+                match id_of(text.as_str()) {
+                    None => self.clone(),
+                    Some(id) => Filter::Compare {
+                        path: path.with_sub(Some("value")),
                         op: *op,
                         value: Literal::String(id.into()),
                     },

@@ -11,8 +11,12 @@ const TERMS_MAX: usize = 1_000;
 const DEPTH_MAX: usize = 32;
 /// What shells, languages and word processors put around a text in the place of `"`. A value that began
 /// with one would be looked for with it, and never be found.
-const OTHER_QUOTES: [char; 17] =
-    ['\'', '`', '´', '‘', '’', '‚', '‛', '“', '”', '„', '‟', '«', '»', '‹', '›', '＂', '＇'];
+const OTHER_QUOTES: [char; 32] = [
+    '\'', '`', '´', '‘', '’', '‚', '‛', '“', '”', '„', '‟', '«', '»', '‹', '›', '＂', '＇', '｀',
+    '′', '″', 'ʺ', '〝', '〞', '〟', '「', '」', '『', '』', '｢', '｣', '❝', '❞',
+];
+/// A quote that was encoded once more than it was decoded.
+const ENCODED_QUOTES: [&str; 6] = ["%22", "%27", "&quot;", "&#34;", "&apos;", "&#39;"];
 
 pub(super) fn parse(
     text: &str,
@@ -251,7 +255,8 @@ impl<'a> Parser<'a> {
             self.skip_space();
         }
         let rest = self.rest();
-        if rest.starts_with(OTHER_QUOTES) {
+        let is_encoded = ENCODED_QUOTES.iter().any(|quote| rest.starts_with(quote));
+        if rest.starts_with(OTHER_QUOTES) || is_encoded {
             return Err(self.error("a text stands in double quotes (\"), and in no others"));
         }
         if !rest.starts_with('"') {
@@ -427,6 +432,10 @@ mod tests {
             "userName eq \u{201c}secret\u{201d}",
             "userName eq \u{2018}secret\u{2019}",
             "userName eq `secret`",
+            "userName eq \u{300c}secret\u{300d}",
+            "userName eq \u{2033}secret\u{2033}",
+            "userName eq %22secret%22",
+            "userName eq &quot;secret&quot;",
             "active eq 'true'",
             "nobody eq 'secret'",
             "emails[type eq 'work']",

@@ -205,6 +205,29 @@ fn filtered_parts() {
     );
 }
 
+/// What a client encoded twice would take the place of every element, and be none.
+#[test]
+fn a_text_that_holds_json_is_no_element() {
+    let list = json!([{"type": "work", "value": "secret@x.example"}]);
+    for text in [list.to_string(), list[0].to_string(), format!(" {list}\n")] {
+        for path in ["emails", "emails[type eq \"work\"]", "manager", &format!("{ENT}:manager")] {
+            for op in ["add", "replace"] {
+                for value in [json!(text), json!([text])] {
+                    let operation = json!([{"op": op, "path": path, "value": value}]);
+                    check(operation, Err(ScimType::InvalidValue));
+                }
+            }
+        }
+        let selected = json!([{"op": "remove", "path": "emails", "value": text}]);
+        check(selected, Err(ScimType::InvalidValue));
+        check(json!([{"op": "replace", "value": {"emails": text}}]), Err(ScimType::InvalidValue));
+    }
+    // A text is one, if it only looks so, and where the client says that it is the value.
+    check(replace("emails", json!("[bo")), Ok(json!({"emails": [{"value": "[bo"}]})));
+    let said = json!([{"op": "replace", "path": "emails", "value": [{"value": "{}"}]}]);
+    check(said, Ok(json!({"emails": [{"value": "{}"}]})));
+}
+
 /// The enterprise extension with this manager.
 fn managed(manager: Value) -> Value {
     json!({ENT: {"department": "Galley", "manager": manager}})
