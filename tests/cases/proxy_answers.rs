@@ -72,6 +72,7 @@ fn an_answer_that_shows_a_part_says_nothing_of_the_rest() {
         ("/Users/u1", 200, name.clone()),
         ("/Users/u1?attributes=userName", 200, name.clone()),
         ("/Users/u1?excludedAttributes=active", 200, name.clone()),
+        ("/Users/u1", 200, json!({"id": "u1", "userName": "mira@fjord.example", "active": "off"})),
         ("/Users/u1", 206, off.clone()),
         ("/Users/u1", 207, off.clone()),
         ("/Users/u1", 226, off),
@@ -92,6 +93,51 @@ fn an_answer_that_shows_a_part_says_nothing_of_the_rest() {
         assert_eq!(proxied.settled(&row)["verdict"], "contradicted", "{why}");
         check_mira(&proxied, true, &why);
     }
+}
+
+#[test]
+fn an_answer_without_members_takes_nobody_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let deck = |members: Value| json!({"id": "g1", "displayName": "Deck", "members": members});
+    let (one, two) = (json!([{"value": "u1"}]), json!([{"value": "u1"}, {"value": "u2"}]));
+    let silent = json!({"id": "g1", "displayName": "Deck"});
+    let behind = |shown: Value, reply: Value| {
+        move |request: &Request| match (request.method.as_str(), request.target.as_str()) {
+            ("GET", "/Groups/g1") => Reply::json(200, &shown),
+            ("GET", target) if target.starts_with("/Groups?startIndex=1&") => {
+                Reply::json(200, &list(std::slice::from_ref(&shown)))
+            }
+            ("GET", _) => answering(Reply::error(404))(request),
+            _ => Reply::json(200, &reply),
+        }
+    };
+    let start = behind(deck(one.clone()), Value::Null);
+    let proxied = Proxied::start(folder.path(), NEVER, start);
+    assert_eq!(proxied.baseline().status, 200);
+    let members = || {
+        let rows = proxied.rows("apps/boat/groups/g1/members");
+        let mut ids: Vec<String> =
+            rows.iter().map(|row| row["userId"].as_str().unwrap().to_owned()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let add = json!([{"op": "add", "path": "members", "value": [{"value": "u2"}]}]);
+    for reply in [silent.clone(), deck(Value::Null)] {
+        proxied.stub.answer(behind(deck(two.clone()), reply.clone()));
+        assert_eq!(proxied.app.patch("/Groups/g1", &add).status, 200);
+        let row = proxied.last_write();
+        assert_eq!(row["effect"], "unverified", "{reply}");
+        assert_eq!(members(), ["u1", "u2"], "{reply}");
+        assert_eq!(proxied.app.get("/Groups/g1").status, 200);
+        assert_eq!(proxied.settled(&row)["verdict"], "confirmed", "{reply}");
+    }
+    let mut renamed = silent;
+    renamed["displayName"] = json!("Galley");
+    proxied.stub.answer(behind(deck(two), renamed));
+    let rename = json!([{"op": "replace", "path": "displayName", "value": "Galley"}]);
+    assert_eq!(proxied.app.patch("/Groups/g1", &rename).status, 200);
+    assert_eq!(proxied.last_write()["effect"], "applied");
+    assert_eq!(members(), ["u1", "u2"]);
 }
 
 #[test]
@@ -142,7 +188,7 @@ fn a_404_with_another_status_inside_deletes_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let schemas = json!(["urn:ietf:params:scim:api:messages:2.0:Error"]);
     let inside = Reply::json(404, &json!({"schemas": schemas, "status": "503"}));
-    let proxied = Proxied::start(folder.path(), AT_ONCE, answering(inside));
+    let proxied = Proxied::start(folder.path(), NEVER, answering(inside));
     assert_eq!(proxied.baseline().status, 200);
     assert_eq!(proxied.app.get("/Users/u1").status, 404);
     check_mira(&proxied, true, "something else was not found");

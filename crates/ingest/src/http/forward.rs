@@ -25,7 +25,7 @@ use crate::http::{
 };
 use crate::numbers::Names;
 use crate::outcome::{Body, Outcome, Reply};
-use crate::proxy::asked::{Asked, asks_for_active};
+use crate::proxy::asked::{Asked, AsksFor};
 use crate::proxy::derive::{self, Forwarded};
 use crate::proxy::effect::{self, Doubted, Shown};
 use crate::proxy::rewrite::Rewrite;
@@ -307,10 +307,9 @@ impl Told {
         Answered { status, headers, body: cut.map_or(body, Bytes::from), unread, share, after_us }
     }
 
-    /// Whether the request is to switch an account on or off.
-    fn asks_for_active(&self, method: event::Method) -> bool {
+    fn asks_for(&self, method: event::Method) -> AsksFor {
         let body = self.parsed.as_ref().ok().and_then(Option::as_ref);
-        body.is_some_and(|body| asks_for_active(method, body))
+        body.map(|body| AsksFor::of(method, body)).unwrap_or_default()
     }
 
     /// What is kept of an answer.
@@ -372,7 +371,7 @@ impl Told {
                 &effect::Wanted {
                     stored_type,
                     id: id.as_deref(),
-                    asks_for_active: self.asks_for_active(arrival.method),
+                    asks_for: self.asks_for(arrival.method),
                     is_whole,
                 },
                 (is_empty, parsed.as_ref()),

@@ -141,7 +141,7 @@ impl Asked {
         };
         let new = scim::settle(&old, attributes);
         let mut differ = scim::diff(&old, &new);
-        if !old.contains_key("active") {
+        if !old.get("active").is_some_and(Value::is_boolean) {
             // Whoever never shows whether an account is switched off does not say that it is not.
             let before = differ.len();
             differ
@@ -163,29 +163,57 @@ impl Asked {
     }
 }
 
-/// Whether a write says whether an account is to be active. A creation that only repeats that a new
-/// account is does not.
-pub(crate) fn asks_for_active(method: Method, body: &Value) -> bool {
-    let named = |value: &Value, wanted: &str| {
-        let mut members = value.as_object().into_iter().flatten();
-        members.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.clone())
-    };
-    match method {
-        Method::Post => named(body, "active").is_some_and(|active| active != Value::Bool(true)),
-        Method::Put => named(body, "active").is_some(),
-        Method::Patch => {
-            let operations = named(body, "Operations").unwrap_or_default();
-            let mut operations = operations.as_array().into_iter().flatten();
-            operations.any(|operation| {
-                let path = named(operation, "path");
-                let path = path.as_ref().and_then(Value::as_str).unwrap_or_default();
-                let name = path.rsplit(':').next().unwrap_or_default().trim();
-                let inside = named(operation, "value").and_then(|value| named(&value, "active"));
-                name.eq_ignore_ascii_case("active") || inside.is_some()
-            })
+/// What a write asks for that many applications leave out of their answers.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct AsksFor {
+    /// Whether an account is to be active. A creation that only repeats that a new one is does not ask.
+    pub active: bool,
+    /// Who is to be a member.
+    pub members: bool,
+}
+
+impl AsksFor {
+    /// Of a method and the body that was sent.
+    pub(crate) fn of(method: Method, body: &Value) -> AsksFor {
+        match method {
+            Method::Post => AsksFor {
+                active: named(body, "active").is_some_and(|active| *active != Value::Bool(true)),
+                members: named(body, "members").is_some_and(|members| {
+                    !members.is_null() && members.as_array().is_none_or(|all| !all.is_empty())
+                }),
+            },
+            Method::Put => AsksFor {
+                active: named(body, "active").is_some(),
+                members: named(body, "members").is_some(),
+            },
+            Method::Patch => {
+                let operations = named(body, "Operations").and_then(Value::as_array);
+                let mut asks = AsksFor::default();
+                for operation in operations.into_iter().flatten() {
+                    let path = named(operation, "path").and_then(Value::as_str).unwrap_or_default();
+                    // `URN:name[filter].sub`
+                    let path = path.split('[').next().unwrap_or_default();
+                    let name = path.rsplit(':').next().unwrap_or_default();
+                    let name = name.split('.').next().unwrap_or_default().trim();
+                    let value = named(operation, "value");
+                    let sets = |wanted: &str| {
+                        name.eq_ignore_ascii_case(wanted)
+                            || value.is_some_and(|value| named(value, wanted).is_some())
+                    };
+                    asks.active |= sets("active");
+                    asks.members |= sets("members");
+                }
+                asks
+            }
+            Method::Get | Method::Head | Method::Delete | Method::Other => AsksFor::default(),
         }
-        _ => false,
     }
+}
+
+/// A member of an object, whatever the case of its name.
+fn named<'a>(value: &'a Value, wanted: &str) -> Option<&'a Value> {
+    let mut members = value.as_object().into_iter().flatten();
+    members.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
 }
 
 /// The event that has what a recorded operation was sent with: its intent, or itself.
@@ -282,6 +310,34 @@ mod tests {
         for odd in [json!([]), json!({"userName": 7}), json!({"userName": ""})] {
             assert!(Asked::of(Method::Post, ResourceType::USER, None, Some(&odd)).names.is_empty());
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_found_however_it_is_written() {
+        let check = |method, body: Value, active: bool, members: bool| {
+            assert_eq!(AsksFor::of(method, &body), AsksFor { active, members }, "{body}");
+        };
+        check(Method::Post, json!({"userName": "mira", "active": true}), false, false);
+        check(Method::Post, json!({"userName": "mira", "ACTIVE": "False"}), true, false);
+        check(Method::Post, json!({"displayName": "Deck", "members": []}), false, false);
+        check(
+            Method::Post,
+            json!({"displayName": "Deck", "members": [{"value": "1"}]}),
+            false,
+            true,
+        );
+        check(Method::Put, json!({"active": true}), true, false);
+        check(Method::Put, json!({"members": []}), false, true);
+        let patch =
+            |path: &str, value: Value| json!({"operations": [{"Path": path, "Value": value}]});
+        check(Method::Patch, patch("Active", json!(false)), true, false);
+        check(Method::Patch, patch("urn:x:2.0:User:active", json!(false)), true, false);
+        check(Method::Patch, patch("", json!({"active": "False"})), true, false);
+        check(Method::Patch, patch("members[value eq \"urn:x\"]", Value::Null), false, true);
+        check(Method::Patch, patch("members.value", Value::Null), false, true);
+        check(Method::Patch, patch("title", json!("Mate")), false, false);
+        check(Method::Patch, json!({"Operations": {"path": "active"}}), false, false);
+        check(Method::Delete, json!({"active": false}), false, false);
     }
 
     #[test]

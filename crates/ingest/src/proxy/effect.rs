@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::decide::Seen;
-use crate::proxy::asked::Asked;
+use crate::proxy::asked::{Asked, AsksFor};
 use crate::proxy::derive;
 
 /// What the body and the headers of an answer show.
@@ -110,8 +110,7 @@ pub(crate) struct Wanted<'a> {
     pub stored_type: ResourceType,
     /// None of a POST.
     pub id: Option<&'a str>,
-    /// Whether it switches an account on or off, which many applications never show.
-    pub asks_for_active: bool,
+    pub asks_for: AsksFor,
     /// Whether all attributes were to be shown.
     pub is_whole: bool,
 }
@@ -124,7 +123,7 @@ pub(crate) fn shown(
     (is_empty, body): (bool, Option<&Value>),
     location: Option<&str>,
 ) -> Shown {
-    let Wanted { stored_type, id, asks_for_active, is_whole } = *wanted;
+    let Wanted { stored_type, id, asks_for, is_whole } = *wanted;
     if is_empty {
         let located = location.filter(|_| id.is_none());
         return located
@@ -133,7 +132,7 @@ pub(crate) fn shown(
     }
     let Some(body) = body.and_then(Value::as_object) else { return Shown::Other };
     let seen = derive::seen(context, upstream, stored_type, &Value::Object(body.clone()), is_whole);
-    let Some(seen) = seen.filter(|seen| id.is_none_or(|id| seen.id == id)) else {
+    let Some(mut seen) = seen.filter(|seen| id.is_none_or(|id| seen.id == id)) else {
         return Shown::Other;
     };
     let of_every_resource = ["id", "schemas", "meta", "externalId"];
@@ -142,16 +141,24 @@ pub(crate) fn shown(
     }
     let says_nothing =
         seen.resource.attributes.keys().all(|name| of_every_resource.contains(&name.as_str()));
-    let shows_members = body.keys().any(|name| name.eq_ignore_ascii_case("members"));
+    let mut members = body.iter().filter(|(name, _)| name.eq_ignore_ascii_case("members"));
+    let shows_members = members.any(|(_, members)| !members.is_null());
     if says_nothing && !shows_members {
         return Shown::Other;
     }
-    let is_silent = asks_for_active && !seen.resource.attributes.contains_key("active");
-    match seen.is_whole && !is_silent {
-        true => Shown::Resource(Box::new(seen)),
+    let active = seen.resource.attributes.get("active");
+    let has_members = context.catalog.has_members(stored_type);
+    let is_silent = (asks_for.active && !active.is_some_and(Value::is_boolean))
+        || (asks_for.members && has_members && !shows_members);
+    if !seen.is_whole || is_silent {
         // What was asked for may be among what is left out.
-        false => Shown::Id(seen.id),
+        return Shown::Id(seen.id);
     }
+    if !shows_members {
+        // To show them after each write is dear, so many leave them out then.
+        seen.resource.members = None;
+    }
+    Shown::Resource(Box::new(seen))
 }
 
 /// The id at the end of an address of a resource of this type.
