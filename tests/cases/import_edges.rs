@@ -144,6 +144,40 @@ async fn entries_that_name_no_service_principal_are_doubted_beside_others() {
     imports.server.close().await;
 }
 
+/// What the provider keeps out of its own log is no value: nobody is called so, and no two people are one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_is_kept_back_is_no_value() {
+    let imports = Imports::new().await;
+    let create = |name: &str, at: &str| {
+        let written =
+            |path: &str, new: &str| json!({"displayName": path, "oldValue": null, "newValue": new});
+        json!({"id": format!("{name}-{at}"), "activityDateTime": at, "provisioningAction": "create",
+            "provisioningStatusInfo": {"status": "success"},
+            "sourceIdentity": {"id": format!("s-{name}"), "identityType": "User",
+                "details": {"UserPrincipalName": format!("{name}@tern.example")}},
+            "modifiedProperties": [written("userName", "[Redact]"), written("externalId", "[Redact]"),
+                written("title", &format!("Title of {name}"))]})
+    };
+    let mut later = create("wren", "2026-02-16T08:00:00Z");
+    later["provisioningAction"] = "update".into();
+    later["modifiedProperties"] =
+        json!([{"displayName": "title", "oldValue": "[Redact]", "newValue": "[Redact]"}]);
+    let entries =
+        [create("wren", "2026-02-14T08:00:00Z"), create("ilse", "2026-02-15T08:00:00Z"), later];
+    assert_eq!(counts(&post(&imports, "", &entries).await.1), [3, 3, 0, 0, 0, 0]);
+    let users = imports.ask("/api/v1/apps/paperboat/users").await;
+    let names: Vec<_> =
+        users["rows"].as_array().unwrap().iter().map(|row| &row["userName"]).collect();
+    assert_eq!(names, ["wren@tern.example", "ilse@tern.example"]);
+    let title = async |user: &str| {
+        let path = format!("/api/v1/apps/paperboat/users/userName:{user}@tern.example");
+        imports.ask(&path).await["resource"]["title"].clone()
+    };
+    assert_eq!(title("ilse").await, "Title of ilse");
+    assert_eq!(title("wren").await, Value::Null, "which took the place of the other is not told");
+    imports.server.close().await;
+}
+
 /// The same entry in other letters is known.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_is_known_by_its_id_in_both_letter_cases() {

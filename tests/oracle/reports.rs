@@ -215,14 +215,18 @@ pub fn leavers_of(known: &Known<'_>, asked: &Asked, list: &[Termination]) -> Opt
             let is_theirs = |number: &&Number| {
                 (0..=end).any(|count| left.is_of(known.world(application, count), **number))
             };
-            if numbers.filter(is_theirs).count() > 1 {
-                return None;
-            }
+            let numbers: Vec<Number> = numbers.filter(is_theirs).copied().collect();
+            let [only] = numbers.as_slice() else { return None };
+            let is_never_on = stays.is_empty();
             stays.retain(|(start, ..)| *start <= left.at);
             stays.sort_unstable();
             let covers = |stop: Option<Seq>| stop.is_none_or(|seq| known.recorded(seq) > left.at);
             let covering = stays.iter().rev().find(|(.., stop)| covers(*stop));
-            let (_, _, number, stop) = *covering.or(stays.last())?;
+            let (number, stop) = match covering.or(stays.last()) {
+                Some((_, _, number, stop)) => (*number, *stop),
+                None if is_never_on => (*only, None),
+                None => return None,
+            };
             let lag = stop.map(|seq| known.recorded(seq).micros_since(left.at).max(0) / 1_000_000);
             let how = stop.map(|seq| {
                 let world = known.world(application, seq as usize + 1);
@@ -249,6 +253,8 @@ pub fn leavers_of(known: &Known<'_>, asked: &Asked, list: &[Termination]) -> Opt
                 "limitSeconds": limit,
                 "within": match lag {
                     Some(lag) => Some(lag <= limit),
+                    // Nothing had to be switched off.
+                    None if is_never_on => Some(true),
                     // There is time left to switch it off.
                     None if left.at.0 + limit * 1_000_000 > latest.0 => None,
                     None => Some(false),

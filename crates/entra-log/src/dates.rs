@@ -95,6 +95,16 @@ impl Dates {
         }
     }
 
+    /// The same of a line of a file.
+    pub fn add_line(&mut self, line: &[u8]) {
+        // To see that a line is a record costs more than to see that it has no such date.
+        if has_slashed(line)
+            && let Ok(record) = serde_json::from_slice::<&RawValue>(line)
+        {
+            self.add(record);
+        }
+    }
+
     fn add_members(&mut self, members: &Map<String, Value>) {
         let times = ["activityDateTime", "TimeGenerated", "time"];
         let texts = times.iter().filter_map(|name| get(members, name)?.as_str());
@@ -179,5 +189,12 @@ mod tests {
         assert_eq!(of_records(&[inner]), Ok(Some(DateOrder::DayFirst)));
         let text = json!({"properties": "{\"activityDateTime\":\"10\\/25\\/2026 08:00\"}"});
         assert_eq!(of_records(&[text]), Ok(Some(DateOrder::MonthFirst)));
+        let mut lines = Dates::default();
+        for line in
+            [r#"{"time": "13/10/2026 08:00""#, r#"{"time": "10\/25\/2026 08:00"}"#, "", "\u{ff}"]
+        {
+            lines.add_line(line.as_bytes());
+        }
+        assert_eq!(lines.order(), Ok(Some(DateOrder::MonthFirst)));
     }
 }

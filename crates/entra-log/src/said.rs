@@ -57,6 +57,14 @@ fn plain_name(body: &Map<String, Value>) -> Option<&str> {
     (is_plain && !name.is_empty()).then_some(name)
 }
 
+/// What stands in place of a value that the source keeps out of its own log.
+pub const REDACTED: &str = "[Redact]";
+
+/// A value that the source tells; nothing when it keeps it back.
+pub fn told(value: &str) -> Option<&str> {
+    (value != REDACTED).then_some(value)
+}
+
 /// The places of the parts that could not be read and are kept as text.
 pub fn irregular(body: &Map<String, Value>) -> impl Iterator<Item = &str> {
     let parts = body.get("irregular").and_then(Value::as_object);
@@ -96,7 +104,8 @@ pub fn user_name(body: &Map<String, Value>) -> Option<&str> {
         let is_name = |one: &&Map<String, Value>| {
             text(one, "displayName").is_some_and(|path| path.eq_ignore_ascii_case("userName"))
         };
-        objects(body, "modifiedProperties").find(is_name).and_then(|one| text(one, "newValue"))
+        let one = objects(body, "modifiedProperties").find(is_name);
+        one.and_then(|one| text(one, "newValue")).and_then(told)
     };
     of_steps(body, "userPrincipalName")
         .or_else(written)
@@ -129,7 +138,8 @@ pub fn seen(body: &Map<String, Value>) -> Option<Seen<'_>> {
     let id = Identity::target(body).id;
     if let Some(found) = matched(body) {
         let values = found.iter().filter(|(name, _)| !NO_ATTRIBUTES.contains(&name.as_str()));
-        let values = values.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+        let values = values
+            .filter_map(|(name, value)| Some((name.as_str(), value.as_str().and_then(told)?)));
         return Some(Seen { id: text(found, "id").or(id), values: values.collect() });
     }
     let is_redundant = skip_reason(body) == Some("RedundantExport");
@@ -210,7 +220,8 @@ fn details(members: Option<&Map<String, Value>>) -> Option<&Map<String, Value>> 
 /// The first that a step says under this name.
 fn of_steps<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     let mut steps = objects(body, "provisioningSteps");
-    steps.find_map(|step| details(Some(step)).and_then(|details| text(details, name)))
+    let said = |step| details(Some(step)).and_then(|details| text(details, name));
+    steps.find_map(|step| said(step).and_then(told))
 }
 
 pub(super) fn objects<'a>(

@@ -39,9 +39,9 @@ pub(super) enum Need {
 pub(super) enum Shape {
     /// Text. A boolean becomes `True` or `False`, as the source writes it elsewhere.
     Text,
-    /// Text of at most so many bytes; when it is required, of at least one.
+    /// Text of at most so many bytes, or a number; when it is required, of at least one.
     Key(usize),
-    /// The same; a UUID in lower case, so that an entry has one id whoever wrote it down.
+    /// Text alone; a UUID in lower case, so that an entry has one id whoever wrote it down.
     Id(usize),
     /// Text, or anything else as its JSON.
     AnyText,
@@ -246,6 +246,9 @@ pub(super) fn value(
         Shape::Key(bytes_max) | Shape::Id(bytes_max) => {
             let least = usize::from(required);
             let fits = |text: &&mut String| (least..=*bytes_max).contains(&text.len());
+            if let (Shape::Key(_), Value::Number(number)) = (shape, &*given) {
+                *given = Value::String(number.to_string());
+            }
             let text = match given {
                 Value::String(text) => Some(text).filter(fits),
                 _ => None,

@@ -114,6 +114,14 @@ mod tests {
         check("a\u{1b}[2Jb", r"a\u{1b}[2Jb");
         check("a\r\n\tb", r"a\r\n\tb");
         check("\u{9b}31m\u{7f}", r"\u{9b}31m\u{7f}");
+        // With these, two names look like one.
+        check("mira\u{200b}\u{feff}", r"mira\u{200b}\u{feff}");
+        check(
+            "a\u{ad}\u{200d}\u{2060}\u{fe0f}\u{e0041}",
+            r"a\u{ad}\u{200d}\u{2060}\u{fe0f}\u{e0041}",
+        );
+        check("\u{3164}\u{115f}\u{2800}\u{180e}", r"\u{3164}\u{115f}\u{2800}\u{180e}");
+        check("\u{61c}\u{200f}\u{2067}x", r"\u{61c}\u{200f}\u{2067}x");
         check("\u{202e}gpj.exe\u{2066}\u{2028}", r"\u{202e}gpj.exe\u{2066}\u{2028}");
     }
 

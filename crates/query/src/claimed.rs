@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use entra_log::said::told;
 use event::{Action, Application, Number, ResourceType, Source, Status, Timestamp};
 use projector::{Claim, ProjectorError};
 use serde_json::{Map, Value};
@@ -77,7 +78,8 @@ impl Account {
             if path.eq_ignore_ascii_case("active") {
                 self.active = new.and_then(truth).unwrap_or(self.active);
             }
-            match new {
+            // A value that is kept back took the place of one that was told.
+            match new.and_then(told) {
                 Some(new) => self.values.insert(path.to_owned(), new.to_owned()),
                 None => self.values.remove(path),
             };

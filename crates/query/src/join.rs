@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 
+use entra_log::said::told;
 use event::{Action, Application, Content, Event, Number, Seq, Status, Timestamp};
 use projector::{Claim, OperationSummary, ProjectorError};
 use serde_json::Value;
@@ -196,6 +197,10 @@ fn agrees(entry: &Entry, event: &Event, number: Number) -> bool {
     }
     let mut agreed = 0;
     for (path, _, new) in entry.modified() {
+        // What is kept back agrees with nothing and contradicts nothing.
+        if new.is_some_and(|new| told(new).is_none()) {
+            continue;
+        }
         let Some(ours) = changed.get(&path.to_ascii_lowercase()) else { continue };
         let same = match (ours.as_deref(), new) {
             (Some(ours), Some(new)) => {

@@ -39,6 +39,7 @@ fn without_an_id_or_a_time_a_record_is_refused() {
     check_refused(&record(json!({"id": ""})), "id", "1 to 256 bytes");
     check_refused(&record(json!({"id": null})), "id", "is null");
     check_refused(&record(json!({"id": 5})), "id", "1 to 256 bytes");
+    assert_eq!(entry(json!({"targetIdentity": {"id": 7}})).target_id.as_deref(), Some("7"));
     check_refused(&record(json!({"id": "x".repeat(257)})), "id", "1 to 256 bytes");
     assert_eq!(entry(json!({"id": "x".repeat(256)})).id.len(), 256);
     for time in
@@ -591,4 +592,20 @@ fn both_logs_stand_in_tables_of_log_analytics() {
     assert!(with("Type", Value::Null).is_some());
     assert_eq!(with("Category", json!("UserManagement")), None);
     assert_eq!(with("Type", json!("SigninLogs")), None);
+}
+
+#[test]
+fn a_value_that_is_kept_back_names_nobody() {
+    let found = entry(json!({
+        "sourceIdentity": {"id": "s", "identityType": "User"},
+        "provisioningSteps": [
+            {"name": "EntryImportAdd", "details": {"userPrincipalName": "[Redact]"}},
+            {"name": "EntryImport", "provisioningStepType": "matching", "status": "success",
+                "details": {"id": "tw-1", "userName": "[Redact]", "active": "True"}}],
+        "modifiedProperties": [{"displayName": "userName", "oldValue": null, "newValue": "[Redact]"}],
+    }));
+    assert_eq!(found.user_name, None);
+    let account = Seen { id: Some("tw-1"), values: vec![("active", "True")] };
+    assert_eq!(seen(&found.body), Some(account));
+    assert_eq!(found.modified[0].new.as_deref(), Some("[Redact]"), "what was written is shown");
 }

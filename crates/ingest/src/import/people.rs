@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use entra_log::Entry;
+use entra_log::said::told;
 use event::{Application, Attribute, Changes, Content, Mention, Number, Part, ResourceType};
 use projector::{LOOKUP_BYTES_MAX, ProjectorError, View, folded};
 
@@ -161,11 +162,11 @@ impl<'a> People<'a> {
     }
 }
 
-/// The externalId that an entry writes, or was to write.
+/// The externalId that an entry writes, or was to write, if it tells it.
 fn external_id_of(entry: &Entry) -> Option<&str> {
     let mut modified = entry.modified.iter();
     let one = modified.find(|one| one.path.eq_ignore_ascii_case(Attribute::ExternalId.name()))?;
-    one.new.as_deref().map(|text| text.trim_matches('"'))
+    one.new.as_deref().and_then(told).map(|text| text.trim_matches('"'))
 }
 
 fn mentions(part: &Part, attribute: Attribute) -> bool {

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use entra_log::said::REDACTED;
 use event::{Action, Fact, Seq};
 use serde_json::{Map, Value};
 
@@ -16,8 +17,6 @@ use crate::operation::Operations;
 use crate::record::Record;
 use crate::shown::{Shown, What};
 
-/// What Microsoft Entra writes in place of a value that it was told to keep out of its log.
-const REDACTED: &str = "[Redact]";
 const DAMAGED: Error = Error::Damaged("an operation");
 
 type Row = Map<String, Value>;
