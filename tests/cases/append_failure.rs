@@ -2,6 +2,8 @@
 
 #![cfg(feature = "failpoints")]
 
+use serde_json::json;
+
 use crate::harness::server::{Client, Server, user};
 
 #[test]
@@ -11,6 +13,11 @@ fn a_failed_append_is_503_shows_nothing_and_goes_on_after_a_restart() {
     let variables = [("FAILPOINTS", "append=20*off->return")];
     let server = Server::start_with(&data, &[], &variables).unwrap();
     let scim = server.add_app("boat");
+    let token = folder.path().join("app.token");
+    std::fs::write(&token, "any").unwrap();
+    let upstream = json!({"url": "http://127.0.0.1:9/scim", "tokenFile": token});
+    let proxied = json!({"application": "ship", "upstream": upstream});
+    assert_eq!(server.admin().post("/api/v1/apps", &proxied).status, 201);
     let mut created = vec![];
     let failed = loop {
         assert!(created.len() < 100, "a failed append was answered as a success");
@@ -33,6 +40,10 @@ fn a_failed_append_is_503_shows_nothing_and_goes_on_after_a_restart() {
     let admin = server.admin();
     assert_eq!(admin.get("/api/v1/operations").status, 503);
     assert_eq!(admin.get("/api/v1/apps/boat/users").status, 503);
+    for how in ["drift", "baseline"] {
+        let looked = admin.post(&format!("/api/v1/apps/ship/{how}"), &serde_json::Value::Null);
+        assert_eq!(looked.status, 503, "{how}: {}", looked.text);
+    }
     assert_eq!(admin.get("/readyz").status, 503);
     assert_eq!(admin.get("/livez").status, 200);
     let metrics = admin.get("/metrics");

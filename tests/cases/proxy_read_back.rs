@@ -263,6 +263,35 @@ fn what_cannot_be_looked_up_is_settled_by_a_baseline() {
 
 /// One request at a time is sent on for one resource; who waits for it may leave.
 #[test]
+fn an_answer_to_a_token_that_was_revoked_meanwhile_is_not_for_its_bearer() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate: Arc<(Mutex<bool>, Condvar)> = Arc::default();
+    let held = Arc::clone(&gate);
+    let proxied = Proxied::start(folder.path(), NEVER, move |_| {
+        let opened = held.0.lock().unwrap();
+        drop(held.1.wait_while(opened, |opened| !*opened).unwrap());
+        Reply::json(200, &mira())
+    });
+    let admin = proxied.server.admin();
+    let issued = admin.post("/api/v1/tokens", &json!({"role": "scim", "application": "boat"}));
+    let second = proxied.app.with_token(issued.body["token"].as_str().unwrap());
+    let reading = std::thread::spawn(move || second.get("/Users/u1"));
+    while proxied.stub.seen().is_empty() {
+        std::thread::yield_now();
+    }
+    let revoked = admin.delete(&format!("/api/v1/tokens/{}", issued.body["id"].as_str().unwrap()));
+    assert_eq!(revoked.status, 200);
+    *gate.0.lock().unwrap() = true;
+    gate.1.notify_all();
+    let answer = reading.join().unwrap();
+    assert_eq!(answer.status, 401);
+    assert!(!answer.text.contains("mira@fjord.example"), "{}", answer.text);
+    let rows = proxied.rows("operations?app=boat");
+    assert_eq!(rows.len(), 1, "what it showed is not taken over for its sake: {rows:?}");
+    assert_eq!((&rows[0]["effect"], &rows[0]["httpStatus"]), (&json!("rejected"), &json!(401)));
+}
+
+#[test]
 fn what_was_not_sent_when_its_client_left_is_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let gate: Arc<(Mutex<bool>, Condvar)> = Arc::default();

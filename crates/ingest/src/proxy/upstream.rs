@@ -189,7 +189,7 @@ impl Upstreams {
         for (name, value) in headers.iter().filter(|(name, _)| is_sent(name, &connection)) {
             relayed_headers.append(name, value.clone());
         }
-        let (body, unread) = decoded(&mut relayed_headers, body).await?;
+        let (body, unread, share) = decoded(&mut relayed_headers, (body, share), room).await?;
         let (status, headers) = (status.as_u16(), relayed_headers);
         Ok(Answered { status, headers, body, unread, share, after_us })
     }
@@ -244,22 +244,47 @@ fn says_where_from(name: &HeaderName) -> bool {
         .any(|prefix| name.as_str().starts_with(prefix))
 }
 
-/// Takes the content codings off an answer; as it came, and why, when they cannot be.
-async fn decoded(headers: &mut HeaderMap, body: Bytes) -> Result<(Bytes, Option<String>), Broken> {
+/// Takes the content codings off an answer; as it came, and why, when they cannot be. A small answer may
+/// come to a large one, which needs memory as if it had come so.
+async fn decoded(
+    headers: &mut HeaderMap,
+    (body, mut share): (Bytes, Option<Share>),
+    (budget, owner): (&Budget, Owner),
+) -> Result<(Bytes, Option<String>, Option<Share>), Broken> {
     let codings = coding::codings(headers);
     if codings.is_empty() || body.is_empty() {
-        return Ok((body, None));
+        return Ok((body, None, share));
     }
-    let raw = body.clone();
-    let decoding = move || coding::decoded(&raw, &codings, ANSWER_BYTES_MAX);
-    match tokio::task::spawn_blocking(decoding).await {
+    let decode = |bytes_max: usize| {
+        let (raw, codings) = (body.clone(), codings.clone());
+        tokio::task::spawn_blocking(move || coding::decoded(&raw, &codings, bytes_max))
+    };
+    let mut read = decode(UNSHARED_BYTES_MAX).await;
+    if matches!(read, Ok(Err(Unread::TooLarge))) {
+        // Who holds some and waits for more could wait for ever.
+        drop(share.take());
+        let reserved = budget.reserve_bytes(owner, COPIES * ANSWER_BYTES_MAX).await;
+        let mut reserved =
+            reserved.map_err(|full| Broken::Unknown(format!("there is no room: {full}")))?;
+        read = decode(ANSWER_BYTES_MAX).await;
+        let length = match &read {
+            Ok(Ok(decoded)) => decoded.len(),
+            _ => body.len(),
+        };
+        reserved.made(COPIES * length);
+        share = Some(reserved);
+    }
+    match read {
         Ok(Ok(decoded)) => {
             headers.remove(header::CONTENT_ENCODING);
-            Ok((decoded, None))
+            Ok((decoded, None, share))
         }
-        Ok(Err(Unread::Unreadable(words))) => Ok((body, Some(words))),
+        Ok(Err(Unread::Unreadable(words))) => Ok((body, Some(words), share)),
         Ok(Err(Unread::TooLarge)) => Err(Broken::Unknown(too_large())),
-        Err(_) => Ok((body, Some("could not be decoded because of a defect".to_owned()))),
+        Err(_) => {
+            let words = "could not be decoded because of a defect".to_owned();
+            Ok((body, Some(words), share))
+        }
     }
 }
 
@@ -341,6 +366,35 @@ fn client(authorities: Option<(&str, Vec<u8>)>) -> Result<HttpClient, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_small_answer_that_comes_to_a_large_one_needs_room() {
+        use std::io::Write;
+        let gzip = |length: usize| {
+            let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
+            encoder.write_all(&vec![b' '; length]).unwrap();
+            Bytes::from(encoder.finish().unwrap())
+        };
+        let budget = Budget::new(2);
+        let owner = Owner::default();
+        let decode = async |length: usize| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            let room = (&budget, owner);
+            let decoded = decoded(&mut headers, (gzip(length), None), room).await;
+            decoded.map(|(body, _, share)| (body.len(), share.is_some()))
+        };
+        let large = 2 * UNSHARED_BYTES_MAX;
+        assert_eq!(decode(100).await, Ok((100, false)));
+        assert_eq!(decode(large).await, Ok((large, true)));
+        let _all = budget.take(owner, usize::MAX / 2);
+        assert_eq!(decode(100).await, Ok((100, false)));
+        let refused = decode(large).await;
+        assert!(
+            matches!(&refused, Err(Broken::Unknown(why)) if why.contains("no room")),
+            "{refused:?}"
+        );
+    }
 
     #[test]
     fn headers_of_one_connection_end_with_it() {
