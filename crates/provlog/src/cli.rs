@@ -117,7 +117,8 @@ enum AppCommand {
         /// The application
         slug: String,
         /// Which application it is at its provider, by the id of the service principal (enterprise
-        /// application): imports keep the log entries of others out
+        /// application), or by its display name where logs have no ids: imports keep the log entries of
+        /// others out
         #[arg(long, value_name = "ID")]
         service_principal: String,
         #[command(flatten)]

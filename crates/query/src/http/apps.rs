@@ -181,8 +181,7 @@ pub(super) async fn change(
     let form = r#"{"servicePrincipal": TEXT or null}"#;
     let Change { service_principal: id } = read_body(body, form).await?;
     if !id.as_ref().is_none_or(|id| (1..=Imported::CODE_BYTES_MAX).contains(&id.len())) {
-        let detail =
-            "`servicePrincipal` takes the id of a service principal, 1 to 256 bytes, or null";
+        let detail = "`servicePrincipal` takes the id of a service principal, or its display name, 1 to 256 bytes, or null";
         return Err(Error::Body(detail.into()));
     }
     let answer = json!({"application": slug, "servicePrincipal": id});

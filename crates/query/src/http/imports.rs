@@ -33,7 +33,7 @@ pub(super) async fn add(
             |text: &str| u64::from_str_radix(text, 16).ok().filter(|_| !text.starts_with('+'));
         let run = params.read_as("run", accepts, run)?;
         let dates = params.read_as("dates", "dmy or mdy", |text| text.parse().ok())?;
-        let accepts = "the id of a service principal, 1 to 256 bytes";
+        let accepts = "the id of a service principal, or its display name, 1 to 256 bytes";
         let id = |text: &str| (1..=ID_BYTES_MAX).contains(&text.len()).then(|| text.to_owned());
         let service_principal = params.read_as("servicePrincipal", accepts, id)?;
         let list = params.read_as("list", "others", |text| (text == "others").then_some(()))?;

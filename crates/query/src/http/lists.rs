@@ -120,6 +120,7 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
         });
         let rows = rows.collect::<Result<_, _>>()?;
         let answer = Answer::new(record, &stand, &Coverage::complete());
+        let answer = answer.about(reading.asked_application(None), Number::NOBODY);
         Ok(answer.rows(rows, all.len() as u64, next))
     })
     .await
