@@ -129,6 +129,24 @@ async fn an_import_before_the_refusal_joins_too() {
     assert_eq!(boat.failing().await, Vec::<[Value; 3]>::new());
 }
 
+/// Somebody who left and came back: the provider has a new person of the old name.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_about_another_externalid_is_not_about_the_one_who_bears_the_name() {
+    let boat = Boat::new().await;
+    let id = boat.user_id(json!({"userName": "eli@tern.example", "externalId": "e-1"})).await;
+    boat.import("s-2", "eli@tern.example", "e-2").await;
+    let imported = async |user: &str| {
+        let path = format!("/api/v1/operations?app=boat&resource={user}&source=imported");
+        boat.ask(&path).await["rowCount"].clone()
+    };
+    assert_eq!(imported(&id).await, 0);
+    assert_eq!(imported("externalId:e-2").await, 1);
+    assert_eq!(boat.user("eli@tern.example", Some("e-2")).await, 409);
+    let [own, ..] = boat.failing().await.remove(0);
+    assert_eq!(own, "e-2");
+    assert!(boat.answered("externalId:e-1").await.contains("201"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whom_a_refusal_belongs_to_without_a_clash() {
     let boat = Boat::new().await;

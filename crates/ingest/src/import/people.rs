@@ -67,7 +67,7 @@ impl<'a> People<'a> {
                 }
                 number
             }
-            None => match self.named(resource_type, name)? {
+            None => match self.called(resource_type, name, external_id)? {
                 Some(number) => number,
                 None => {
                     let by = match (name, target) {
@@ -132,6 +132,34 @@ impl<'a> People<'a> {
             [_, _, ..] => Ok(None),
             [] => self.mentioned(attribute, resource_type, name),
         }
+    }
+
+    /// The same by a name that is not the client's own. Who has another externalId than the one given, of
+    /// which nothing is known, is somebody else.
+    fn called(
+        &self,
+        resource_type: ResourceType,
+        name: (Attribute, Option<&str>),
+        external_id: Option<&str>,
+    ) -> Result<Option<Number>, ProjectorError> {
+        let found = self.named(resource_type, name)?;
+        let (Some(number), Some(_)) = (found, external_id) else { return Ok(found) };
+        Ok(if self.has_own_name(number)? { None } else { found })
+    }
+
+    /// Whether an externalId is known of a number: its account's, or one by which it was mentioned.
+    fn has_own_name(&self, number: Number) -> Result<bool, ProjectorError> {
+        let own = Attribute::ExternalId;
+        let mut mentions = self.mentions.iter();
+        if mentions.any(|((attribute, ..), whom)| *attribute == own && *whom == number) {
+            return Ok(true);
+        }
+        let version = self.view.version(self.application, number, View::NOW)?;
+        if let Some(state) = version.and_then(|version| version.state) {
+            return Ok(state.contains_key(own.name()));
+        }
+        let mentioned = self.view.mentioned(self.application, number)?;
+        Ok(mentioned.is_some_and(|mentioned| mentioned.external_id.is_some()))
     }
 
     /// Whether nobody bears a name and this number was not mentioned by it last.
