@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use caseless::fold;
 use scim::{
     AttrPath, Bounds, Change, ChangePath, Element, Filter, JsonErrorKind, PatchPath, Registry,
-    Resource, ResourceType, ScimError, ScimType, Settings, apply_patch, canonical, diff, fold,
+    Resource, ResourceType, ScimError, ScimType, Settings, apply_patch, canonical, diff,
     parse_bulk, parse_json, parse_patch, settle, without_mark,
 };
 use serde_json::{Map, Value, json};

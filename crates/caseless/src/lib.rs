@@ -1,4 +1,5 @@
-//! The form in which texts are compared: letter case and the normal form of Unicode.
+//! The form in which texts are compared: letter case and the normal form of Unicode. Filters and sorting
+//! judge by it, and the keys of rows hold it, so that both agree on which names are one.
 
 use std::borrow::Cow;
 

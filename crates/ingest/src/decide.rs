@@ -606,30 +606,3 @@ fn value_changes(changes: Vec<Change>) -> Vec<ValueChange> {
     });
     changes.collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The words of SCIM and the rows must agree on which names are one: the first judges filters,
-    /// the second uniqueness.
-    #[test]
-    fn filters_and_rows_fold_names_alike() {
-        for c in '\0'..=char::MAX {
-            let text = c.to_string();
-            assert_eq!(folded(Attribute::UserName, &text), scim::fold(&text), "{c:?}");
-        }
-        // What Unicode composes out of several characters: every letter with every mark, and with two.
-        for letter in "aBcEiIkoSuUyZÆßſςÅɪάΙᾳᵹ가\u{1100}\u{1161}".chars() {
-            for mark in ('\u{300}'..='\u{36f}').chain(['\u{3099}', '\u{1161}', '\u{11a8}']) {
-                for last in ["", "\u{308}", "\u{323}", "\u{345}", "\u{315}A"] {
-                    let text = format!("{letter}{mark}{last}");
-                    let form = folded(Attribute::DisplayName, &text);
-                    assert_eq!(form, scim::fold(&text), "{text:?}");
-                    assert_eq!(scim::fold(&form), form, "{text:?}");
-                }
-            }
-        }
-        assert_eq!(folded(Attribute::ExternalId, "Ab"), "Ab");
-    }
-}

@@ -4,7 +4,6 @@ use event::{Element, Path, ValueChange};
 use serde_json::{Map, Value};
 
 use crate::error::ProjectorError;
-use crate::text::case_folded;
 
 /// The state after the changes. Absent and empty are the same (RFC 7643 §2.5), so what becomes
 /// empty goes. A change of a place that is not there makes the place.
@@ -84,7 +83,7 @@ fn is_named(candidate: &Value, element: &Element) -> bool {
     match element {
         // `type` is not caseExact (RFC 7643 §8.7.1), and the difference compares it so.
         Element::Type(name) => {
-            text("type").is_some_and(|text| case_folded(text) == case_folded(name))
+            text("type").is_some_and(|text| caseless::fold(text) == caseless::fold(name))
         }
         Element::Value(name) => text("value") == Some(name),
     }

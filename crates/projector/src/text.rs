@@ -1,9 +1,6 @@
 //! The form in which names are compared: in the keys of rows, and wherever the fold looks for an element.
 
-use std::borrow::Cow;
-
 use event::Attribute;
-use icu_normalizer::ComposingNormalizerBorrowed;
 
 /// A value whose [`folded`] form has more bytes than this is not looked up by: it has no lookup row,
 /// and to find it one must look through the resources. Of the names that have at most 1 KiB each
@@ -17,30 +14,13 @@ pub const LOOKUP_BYTES_MAX: usize = 3 * 1_024;
 pub fn folded(attribute: Attribute, value: &str) -> String {
     match attribute {
         Attribute::Id | Attribute::ExternalId | Attribute::SourceId => value.to_owned(),
-        Attribute::UserName | Attribute::DisplayName | Attribute::Email => case_folded(value),
-    }
-}
-
-/// A text as texts are compared without regard to case: in NFC, letter by letter to lower, upper and
-/// lower case, so that every pair of letters that are one another's other case comes together (ẞ, ß and
-/// SS, ς and Σ), and that in NFC again.
-pub(crate) fn case_folded(text: &str) -> String {
-    const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
-    }
-    let composed = NFC.normalize(text);
-    let letters = composed.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase);
-    let form: String = letters.flat_map(char::to_lowercase).collect();
-    match NFC.normalize(&form) {
-        Cow::Borrowed(_) => form,
-        Cow::Owned(composed) => composed,
+        Attribute::UserName | Attribute::DisplayName | Attribute::Email => caseless::fold(value),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use icu_normalizer::DecomposingNormalizerBorrowed;
+    use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
     use super::*;
 
@@ -53,8 +33,8 @@ mod tests {
             (ComposingNormalizerBorrowed::new_nfc(), DecomposingNormalizerBorrowed::new_nfd());
         for c in '\0'..=char::MAX {
             let text = c.to_string();
-            let form = case_folded(&text);
-            assert_eq!(case_folded(&form), form, "{c:?} folds further");
+            let form = caseless::fold(&text);
+            assert_eq!(caseless::fold(&form), form, "{c:?} folds further");
             let parts = decomposing.normalize(&text);
             let letters = parts.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase);
             let largest: String = letters.flat_map(char::to_lowercase).collect();

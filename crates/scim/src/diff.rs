@@ -11,11 +11,11 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use caseless::fold;
 use serde_json::{Map, Value};
 
 use crate::json::canonical;
 use crate::schema::is_urn;
-use crate::text::fold;
 
 /// Where a change is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

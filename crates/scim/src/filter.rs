@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use caseless::fold;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
@@ -9,7 +10,6 @@ use crate::error::ScimError;
 use crate::member::Member;
 use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Registry, ResourceType};
-use crate::text::fold;
 use crate::value::instant;
 
 mod lookup;

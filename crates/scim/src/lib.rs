@@ -42,7 +42,6 @@ mod schema;
 mod search;
 mod settings;
 mod sort;
-mod text;
 mod value;
 
 pub use bulk::{
@@ -73,5 +72,4 @@ pub use settings::{
     EmptyMembers, FilterOnDiscovery, MemberIds, OmittedActive, PatchMiss, PatchResponse, Settings,
 };
 pub use sort::{Sort, SortKey};
-pub use text::fold;
 pub use value::{Misfits, id_text};

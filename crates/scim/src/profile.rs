@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use caseless::fold;
 use chrono::{NaiveDate, NaiveTime};
 use serde_json::{Map, Value};
 
@@ -34,7 +35,6 @@ use crate::filter::Filter;
 use crate::path::AttrPath;
 use crate::schema::{FileError, Registry, ResourceType, Schema};
 use crate::settings::Settings;
-use crate::text::fold;
 
 mod file;
 

@@ -2,13 +2,13 @@
 
 use std::cmp::Ordering;
 
+use caseless::fold;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Number, Value};
 
 use crate::error::ScimError;
 use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType};
-use crate::text::fold;
 use crate::value::{instant, is_primary, is_unassigned};
 
 /// By which attribute, and in which direction.

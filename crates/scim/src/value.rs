@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
+use caseless::fold;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 
@@ -13,7 +14,6 @@ use crate::limits::check_length;
 use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Mutability, Registry};
 use crate::settings::Settings;
-use crate::text::fold;
 
 /// So many names of what no schema has are noted of one request.
 const UNKNOWN_MAX: usize = 64;

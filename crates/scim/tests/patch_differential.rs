@@ -11,12 +11,13 @@ use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use caseless::fold;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use scim::{
     AttrPath, Filter, Member, MemberOperation, PatchMiss, Registry, Resource, ResourceType,
-    Settings, apply_patch, fold, parse_patch,
+    Settings, apply_patch, parse_patch,
 };
 use serde_json::{Map, Value, json};
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use caseless::fold;
 use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -15,7 +16,6 @@ use crate::filter::{CompareOp, Filter, Literal};
 use crate::path::{AttrPath, PatchPath};
 use crate::schema::{FileError, Registry, ResourceType, check_files};
 use crate::settings::Settings;
-use crate::text::fold;
 
 const NAME_BYTES_MAX: usize = 63;
 const VERSIONS_MAX: usize = 64;
