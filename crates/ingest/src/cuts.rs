@@ -59,8 +59,11 @@ impl Secrets {
         if text.contains('\\') {
             return true;
         }
-        let squashed = squashed(text);
-        self.marks.iter().any(|mark| squashed.contains(mark.as_str()))
+        let marked = |text: &str| {
+            let squashed = squashed(text);
+            self.marks.iter().any(|mark| squashed.contains(mark.as_str()))
+        };
+        marked(text) || (text.contains('%') && marked(&secret::plain(text)))
     }
 
     /// Whether a text contains the name of a secret as a word of its own, or `password` in any
@@ -512,6 +515,7 @@ mod tests {
         for (body, expected) in [
             (r#"{"{\"password\":\"x\"}":1,"b":2}"#, r#"{"null":null,"b":2}"#),
             (r#"{"password=x":1}"#, r#"{"null":null}"#),
+            (r#"{"title":"a=1&pa%73%73word=x","b":"100%"}"#, r#"{"title":null,"b":"100%"}"#),
             (
                 r#"{"unicodePwd":"x","a":{"Pwd":"x","pwdLastSet":7}}"#,
                 r#"{"unicodePwd":null,"a":{"Pwd":null,"pwdLastSet":7}}"#,

@@ -29,6 +29,7 @@ pub(crate) fn rebuild(data: &Path, output: &mut Output<'_>) -> Result<(), Failur
     private_files();
     let opened = Store::open_for_rebuild(data, &Options::default()).map_err(failed)?;
     let (store, discarded) = opened;
+    tell_torn_end(&store);
     let rebuilt = projector::rebuild(&store, progress()).map_err(failed)?;
     let damage = discarded.map(|error| with_causes(&error)).or(rebuilt.damage.clone());
     let before = rebuilt.digest_before.filter(|_| damage.is_none());
@@ -167,7 +168,21 @@ async fn record(
 
 fn open(data: &Path) -> Result<Store, Failure> {
     private_files();
-    Store::open_existing(data, &Options::default()).map_err(failed)
+    let store = Store::open_existing(data, &Options::default()).map_err(failed)?;
+    tell_torn_end(&store);
+    Ok(store)
+}
+
+/// Says what the end of the log may miss: the next start finds nothing of it any more.
+fn tell_torn_end(store: &Store) {
+    let Some(torn) = store.torn_end() else { return };
+    let _ = writeln!(
+        std::io::stderr(),
+        "the write-ahead log {} ended in a record that is not whole, at byte {}: what was written last \
+         may be missing, at most the second before the recorder ended",
+        torn.path.display(),
+        torn.offset
+    );
 }
 
 fn failed(error: impl std::error::Error) -> Failure {
