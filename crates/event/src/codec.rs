@@ -25,7 +25,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Answer, Changes, Content, Detail, Event, Flag, Header, Part};
+use crate::content::{Answer, Changes, Content, Detail, Flag, Part};
+use crate::event::{Event, Header};
 use crate::id::{Number, Seq};
 use crate::secret;
 use crate::stored::v1;

@@ -9,6 +9,7 @@ mod action;
 mod claim;
 mod clock;
 pub mod codec;
+mod content;
 // The crate is named for its one subject, and so is the file that holds it.
 #[allow(clippy::module_inception)]
 mod event;
@@ -25,11 +26,14 @@ pub use claim::{
     ServicePrincipalSet, Source,
 };
 pub use clock::{Clock, ManualClock, Stopwatch, Timestamp};
+pub use content::{
+    Answer, BodyNote, Changes, Content, Detail, Element, Flag, FlagKind, Lifecycle, Mention, Part,
+    Path, ValueChange,
+};
 pub use event::{
-    Answer, ApplicationAdded, BodyNote, Changes, ConnectionsRefused, Content, CredentialAdded,
-    CredentialRevoked, Detail, Effect, Element, Event, Extent, Fact, Flag, FlagKind, Header,
-    Lifecycle, Listed, Mention, Method, Observation, Occasion, Operation, Origin, Part, Path,
+    ApplicationAdded, ConnectionsRefused, CredentialAdded, CredentialRevoked, Effect, Event,
+    Extent, Fact, Header, Listed, Method, Observation, Occasion, Operation, Origin,
     RecorderStarted, RecorderStopped, ResourceType, ResourceTypeAdded, Role, Route,
-    Unauthenticated, UpstreamSet, ValueChange, Verdict,
+    Unauthenticated, UpstreamSet, Verdict,
 };
 pub use id::{Application, Attribute, Credential, EventId, LogId, Number, Seq};

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{numbers_from_stored, numbers_to_stored, unknown};
 use crate::codec::CodecError;
-use crate::event::{
+use crate::content::{
     Answer, BodyNote, Changes, Detail, Element, Flag, FlagKind, Lifecycle, Mention, Path,
-    ResourceType, ValueChange,
+    ValueChange,
 };
+use crate::event::ResourceType;
 use crate::id::Attribute;
 
 #[derive(Serialize, Deserialize)]
