@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::cases::proxy_doubt::{NEVER, Proxied, list};
 use crate::cases::upstream_habits::{Before, crew, raw};
 use crate::harness::habits::{Said, Upstream};
+use crate::harness::server::patch;
 use crate::harness::stub::{Reply, Request};
 
 const AT_ONCE: &str = "0,1,2";
@@ -256,6 +257,30 @@ fn a_method_of_the_applications_own_leaves_no_doubt_for_ever() {
     assert_eq!(proxied.app.send("LOCK", "/Users/u1", &[], b"").unwrap().status, 200);
     assert_eq!(proxied.settled(&proxied.last_write())["verdict"], "none");
     assert_eq!(proxied.user("u1")["coverage"]["state"], "complete");
+}
+
+#[test]
+fn a_request_that_was_not_kept_is_not_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::empty(204)));
+    assert_eq!(proxied.baseline().status, 200);
+    let twice =
+        br#"{"Operations": [{"op": "replace", "path": "active", "value": 1, "value": false}]}"#;
+    let json: &[(&str, &str)] = &[("content-type", "application/scim+json")];
+    let text: &[(&str, &str)] = &[("content-type", "text/plain")];
+    let plain = patch(&switch_off()).to_string();
+    for (headers, body) in [(json, twice.as_slice()), (text, plain.as_bytes())] {
+        proxied.stub.answer(answering(Reply::empty(204)));
+        assert_eq!(proxied.app.send("PATCH", "/Users/u1", headers, body).unwrap().status, 204);
+        let row = proxied.last_write();
+        assert_eq!(row["effect"], "unverified");
+        let mut off = mira();
+        off["active"] = json!(false);
+        proxied.stub.answer(answering(Reply::json(200, &off)));
+        assert_eq!(proxied.app.get("/Users/u1").status, 200);
+        assert_eq!(proxied.settled(&row)["verdict"], "none");
+        check_mira(&proxied, false, "the application did it");
+    }
 }
 
 #[test]

@@ -347,10 +347,9 @@ impl Judging<'_> {
                 What::Gone => Some(false),
                 What::There { is_whole } => match self.look.fulfilled.get(&doubt.seq) {
                     Some(fulfilled) => *fulfilled,
-                    // What was asked for is not on record; what changed must have come from it.
                     None if !is_whole => None,
-                    None if doubt.effect == Effect::Unknown => Some(self.changed),
-                    None => Some(!self.changed),
+                    // What was asked for is not on record, so nobody can tell.
+                    None => return Ok(Some(Verdict::None)),
                 },
                 What::Nobody => None,
             },
