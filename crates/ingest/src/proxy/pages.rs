@@ -97,6 +97,10 @@ impl Pages {
             if self.shown == 0 {
                 self.total = page.total;
             }
+            if page.next.is_some() && self.total.is_none() {
+                let words = "it has no totalResults, and an empty page before its last".to_owned();
+                self.problem.get_or_insert(words);
+            }
             return false;
         }
         let by_cursor = std::mem::replace(&mut self.next, page.next.clone()).is_some();
@@ -259,6 +263,10 @@ mod tests {
         assert!(take(&mut pages, page(&[1, 2], Some("b"))));
         assert!(!take(&mut pages, page(&[1, 2], Some("b"))));
         assert!(pages.problem().is_some_and(|why| why.contains("same again")));
+        let mut pages = Pages::default();
+        assert!(take(&mut pages, page(&[1, 2], Some("b"))));
+        assert!(!take(&mut pages, page(&[], Some("c"))));
+        assert!(pages.problem().is_some_and(|why| why.contains("empty page")));
     }
 
     #[test]
