@@ -6,6 +6,7 @@
 //!            PortalCsv    the portal's three CSV files become such records too       rows, headings
 //!            TableCsv     so does the CSV download of Log Analytics
 //!            Dates        whether their dates have the day or the month first
+//!            service_principal_id   which application they mostly name     peek
 //!  record ─▶ understand   one normal form for all of them
 //!            forms        out of the envelope
 //!            shape        into Graph's spelling, by a table of members
@@ -24,6 +25,7 @@ mod entry;
 mod form;
 mod forms;
 mod headings;
+mod peek;
 mod portal_csv;
 mod provisioning;
 mod rows;
@@ -43,6 +45,7 @@ pub use detect::{HEAD_BYTES, Undetected, detect};
 pub use entry::{Action, Entry, Kind, Modified, Refused, Source, Status};
 pub use form::{Form, NoSuchForm};
 pub use forms::understand;
+pub use peek::service_principal_id;
 pub use portal_csv::{PortalCsv, PortalCsvError};
 pub use split::{RECORD_BYTES_MAX, Record, Records};
 pub use table_csv::{TableCsv, TableCsvError};

@@ -11,8 +11,12 @@ use std::sync::mpsc;
 use std::thread;
 
 use clap::Args;
-use entra_log::{DateOrder, Dates, Form, PortalCsv, PortalCsvError, Record, Records, TableCsv};
+use entra_log::{
+    DateOrder, Dates, Form, PortalCsv, PortalCsvError, Record, Records, TableCsv,
+    service_principal_id,
+};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -84,6 +88,8 @@ struct Run<'a> {
     bar: ProgressBar,
     /// Whether the server knows which service principal is the application's own.
     knows_own: bool,
+    /// Those whose entries were imported before.
+    before: Vec<Principal>,
     /// While it does not: those whose entries are imported.
     met: Vec<Principal>,
 }
@@ -96,6 +102,8 @@ impl Import {
         let known = client.post_bytes(&format!("{path}&check=true"), NDJSON, b"")?;
         let knows_own = known.get("servicePrincipal").is_some_and(Value::is_string);
 
+        let mut before = vec![];
+        Principal::add_before(&mut before, &known);
         let mut failed: Vec<(usize, String)> = vec![];
         let mut sources: Vec<Option<Source>> = vec![];
         for (place, path) in self.files.iter().enumerate() {
@@ -104,8 +112,16 @@ impl Import {
         }
         let total_bytes = sources.iter().flatten().map(|source| source.bytes).sum();
         let bar = bar(total_bytes, self.client.json);
-        let mut run =
-            Run { asked: &self, client: &client, path, sources, bar, knows_own, met: vec![] };
+        let mut run = Run {
+            asked: &self,
+            client: &client,
+            path,
+            sources,
+            bar,
+            knows_own,
+            before,
+            met: vec![],
+        };
         // The next piece is read while the server works on one.
         let (pieces, waiting) = mpsc::sync_channel::<Piece>(1);
         let (stopped, counts, sent) = thread::scope(|scope| {
@@ -313,23 +329,38 @@ impl Run<'_> {
             dates: self.asked.dates,
             service_principal: self.asked.service_principal.clone(),
         };
-        if survey.dates.is_none() {
+        let needs_own = survey.service_principal.is_none() && !self.knows_own;
+        let mut only = Only::default();
+        if survey.dates.is_none() || needs_own {
             let mut dates = Dates::default();
             self.each_record(files, &mut |_, record| {
                 if let Ok(text) = &record.text {
                     dates.add(text);
+                    only.add(text);
                 }
                 Ok(())
             })?;
-            let order = dates.order();
-            survey.dates = order.map_err(|error| {
-                Stop::Unit(error.to_string().replace("`dates`, dmy or mdy", FLAG))
-            })?;
+            if survey.dates.is_none() {
+                survey.dates = dates.order().map_err(|error| {
+                    Stop::Unit(error.to_string().replace("`dates`, dmy or mdy", FLAG))
+                })?;
+            }
         }
-        if survey.service_principal.is_none() && !self.knows_own {
+        if needs_own && !self.is_known_alone(only) {
             survey.service_principal = self.own_of(files, survey.dates)?;
         }
         Ok(survey)
+    }
+
+    /// Whether all records are of one service principal, and no other was met before: then nothing is to be
+    /// chosen, and the server need not look at them first.
+    fn is_known_alone(&mut self, only: Only) -> bool {
+        let Some(id) = only.id.filter(|_| !only.is_unsure) else { return false };
+        if !self.before.iter().chain(&self.met).all(|one| one.is(Some(&id))) {
+            return false;
+        }
+        self.met = vec![Principal { id: Some(id), ..Principal::default() }];
+        true
     }
 
     /// Which of the service principals of the files is the application's own, as the server finds out by
@@ -425,6 +456,26 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The service principal that all records name, as far as that is seen without reading their entries.
+#[derive(Default)]
+struct Only {
+    id: Option<String>,
+    is_unsure: bool,
+}
+
+impl Only {
+    fn add(&mut self, record: &RawValue) {
+        if self.is_unsure {
+            return;
+        }
+        match (service_principal_id(record), &self.id) {
+            (Some(id), None) => self.id = Some(id),
+            (Some(id), Some(known)) if known.eq_ignore_ascii_case(&id) => {}
+            (Some(_), Some(_)) | (None, _) => self.is_unsure = true,
+        }
     }
 }
 

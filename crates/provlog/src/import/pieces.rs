@@ -115,7 +115,8 @@ impl Principal {
         self.id.as_deref().or(self.name.as_deref())
     }
 
-    fn is(&self, key: Option<&str>) -> bool {
+    /// Whether it is what is chosen so.
+    pub(super) fn is(&self, key: Option<&str>) -> bool {
         let key = key.unwrap_or_default();
         match self.key() {
             Some(_) => self.id.iter().chain(&self.name).any(|text| text.eq_ignore_ascii_case(key)),
