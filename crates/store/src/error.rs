@@ -131,6 +131,14 @@ pub enum StoreError {
         /// The path.
         path: PathBuf,
     },
+    /// A new folder is asked for within the one that it is made of.
+    #[error("{} is within {}: name a folder beside it", path.display(), folder.display())]
+    Inside {
+        /// The path.
+        path: PathBuf,
+        /// The data folder.
+        folder: PathBuf,
+    },
     /// The database's own list of its files is damaged or gone. The files may be whole.
     #[error(
         "the database does not open: run `provlog rebuild --data {} --into NEW`, which makes a new \

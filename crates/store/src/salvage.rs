@@ -87,18 +87,19 @@ pub fn salvage(from: &Path, into: &Path, options: &Options) -> Result<Seq, Store
     let _locked = Folder::lock(from)?;
     let kept =
         Kept::read(from)?.ok_or_else(|| StoreError::KeptMissing { path: Kept::path(from) })?;
+    // Without a slash at its end.
+    let into = &into.components().collect::<PathBuf>();
     if fs::symlink_metadata(into).is_ok() {
         return Err(StoreError::Taken { path: into.to_owned() });
+    }
+    if is_inside(into, from) {
+        return Err(StoreError::Inside { path: into.to_owned(), folder: from.to_owned() });
     }
     // Made beside its place: whatever stands at `into` in the end is whole.
     let mut part = into.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
-    if let Err(error) = fs::remove_dir_all(&part)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(file_error("remove", &part)(error)); // left by a run that was killed
-    }
+    remove_part(&part)?;
     let scratch = part.join("salvage");
     let copied = copy(from, &kept, &part, &scratch, options);
     let done = copied.and_then(|size| {
@@ -114,6 +115,33 @@ pub fn salvage(from: &Path, into: &Path, options: &Options) -> Result<Seq, Store
         let _ = fs::remove_dir_all(&part); // half a copy helps nobody
     }
     done
+}
+
+/// Whether a path that is not there yet leads into a folder, by whatever name.
+fn is_inside(path: &Path, folder: &Path) -> bool {
+    let Ok(folder) = fs::canonicalize(folder) else { return false };
+    let mut around = path.ancestors().skip(1);
+    let there = around.find_map(|around| {
+        let around = if around.as_os_str().is_empty() { Path::new(".") } else { around };
+        fs::canonicalize(around).ok()
+    });
+    there.is_some_and(|around| around.starts_with(folder))
+}
+
+/// Removes what a run that was killed left, and nothing else.
+fn remove_part(part: &Path) -> Result<(), StoreError> {
+    let entries = match fs::read_dir(part) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(file_error("look into", part)(error)),
+    };
+    for entry in entries {
+        let name = entry.map_err(file_error("look into", part))?.file_name();
+        if !["db", "kept", "kept.part", "salvage"].iter().any(|ours| name == *ours) {
+            return Err(StoreError::Taken { path: part.to_owned() });
+        }
+    }
+    fs::remove_dir_all(part).map_err(file_error("remove", part))
 }
 
 fn copy(
@@ -409,6 +437,30 @@ mod tests {
         let left = killed(folder.path());
         let error = salvage(&left, &left, &Options::default()).unwrap_err();
         assert!(matches!(error, StoreError::Taken { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_new_folder_is_no_part_of_the_old_one_and_takes_nobodys_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = killed(folder.path());
+        std::os::unix::fs::symlink(&left, folder.path().join("link")).unwrap();
+        for inside in ["left/new", "left/db/new", "left/a/b/new", "link/new"] {
+            let into = folder.path().join(inside);
+            let error = salvage(&left, &into, &Options::default()).unwrap_err();
+            assert!(matches!(error, StoreError::Inside { .. }), "{inside}: {error}");
+            assert!(!into.exists() && !left.join("a").exists());
+        }
+        // A folder of that name is not ours to remove, unless a run that was killed left it.
+        let into = folder.path().join("new");
+        fs::create_dir(folder.path().join("new.part")).unwrap();
+        fs::write(folder.path().join("new.part/letter.txt"), "x").unwrap();
+        let error = salvage(&left, &into, &Options::default()).unwrap_err();
+        assert!(error.to_string().contains("new.part is there already"), "{error}");
+        fs::rename(folder.path().join("new.part/letter.txt"), folder.path().join("new.part/kept"))
+            .unwrap();
+        let into = PathBuf::from(format!("{}/", into.display()));
+        assert_eq!(salvage(&left, &into, &Options::default()).unwrap(), EVENTS);
+        assert!(into.join("kept").exists() && !folder.path().join("new.part").exists());
     }
 
     #[test]
