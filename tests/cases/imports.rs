@@ -428,6 +428,7 @@ async fn later_imports_change_no_answer_about_what_was_known() {
         origin: draft.header.origin,
         fact: draft.header.fact,
         parts: draft.parts,
+        passed: vec![],
     };
     let decide = move |_: &projector::View<'_>, _| {
         Ok(projector::Decision { events: vec![draft], reply: () })

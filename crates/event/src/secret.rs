@@ -13,6 +13,10 @@ const PREFIX: &[u8] = b"plg_";
 const DIGITS: usize = 64;
 /// A token at the end of a text that was cut short is known by this many digits.
 const DIGITS_AT_END: usize = 16;
+/// The byte of the prefix that few texts have.
+const PREFIX_MARK: u8 = b'_';
+/// What begins an escape.
+const ESCAPES: [u8; 2] = [b'%', b'\\'];
 /// So often may a character be escaped again.
 const LAYERS: usize = 3;
 /// What stands where a secret stood.
@@ -25,7 +29,7 @@ pub const KNOWN_BYTES_MIN: usize = 8;
 pub fn cut<'a>(text: &'a str, known: &[String]) -> Cow<'a, str> {
     let mut out = String::new();
     let mut from = 0;
-    while let Some(place) = find(text.as_bytes(), from, known) {
+    for place in Search::new(text.as_bytes(), known) {
         out.push_str(&text[from..place.start]);
         out.push_str(CUT);
         from = place.end;
@@ -35,7 +39,7 @@ pub fn cut<'a>(text: &'a str, known: &[String]) -> Cow<'a, str> {
 
 /// The same for the strings of a JSON text, so that JSON remains; numbers stay as they are.
 pub fn cut_json<'a>(json: &'a [u8], known: &[String]) -> Cow<'a, [u8]> {
-    if find(json, 0, known).is_none() {
+    if !stands_in(json, known) {
         return Cow::Borrowed(json);
     }
     let mut out = Vec::with_capacity(json.len());
@@ -72,7 +76,7 @@ pub fn holds_token(text: &str) -> bool {
 
 /// Whether some bytes hold a token, or one of the `known` secrets.
 pub fn stands_in(bytes: &[u8], known: &[String]) -> bool {
-    find(bytes, 0, known).is_some()
+    Search::new(bytes, known).next().is_some()
 }
 
 /// The end of a string of JSON that begins at `at`, behind its quote.
@@ -88,45 +92,182 @@ fn end_of_string(json: &[u8], at: usize) -> usize {
     json.len()
 }
 
-/// The first secret from a place on.
-fn find(bytes: &[u8], from: usize, known: &[String]) -> Option<Range<usize>> {
-    // Every text is looked through, and nearly nowhere may one begin.
-    let mut begins = [false; 256];
-    let firsts = known.iter().filter_map(|secret| secret.as_bytes().first());
-    for byte in firsts.chain(b"pP%\\") {
-        begins[usize::from(*byte)] = true;
-    }
-    let mut start = from;
-    loop {
-        let rest = bytes.get(start..)?;
-        start += rest.iter().position(|byte| begins[usize::from(*byte)])?;
-        let token = if may_be_token(bytes, start) { token_at(bytes, start) } else { None };
-        let end = token.or_else(|| {
-            let byte = bytes[start];
-            let may_begin = |secret: &&String| {
-                is_escape(byte) || secret.as_bytes().first().is_some_and(|first| *first == byte)
-            };
-            let mut known = known.iter().filter(may_begin);
-            known.find_map(|secret| known_at(bytes, start, secret.as_bytes()))
-        });
-        if let Some(end) = end {
-            return Some(start..end);
+/// So much of a text is read at once; its end may go on in the next stretch.
+const STRETCH_BYTES: usize = 8 << 10;
+/// So many bytes may stand for one, through all layers: six (`\u0070`) for each.
+const ESCAPE_BYTES_MAX: usize = 6_usize.pow(LAYERS as u32);
+/// How a secret begins: what does not begin so is none, and nearly everything does not.
+const BEGIN_BYTES: usize = KNOWN_BYTES_MIN;
+/// Where there are more escapes, many of them may stand for one byte.
+const BYTES_PER_ESCAPE_MIN: usize = 32;
+/// So much is read behind a stretch, for what begins at its end.
+const BEHIND_BYTES: usize = (BEGIN_BYTES + 1) * ESCAPE_BYTES_MAX;
+
+/// Finds the secrets of a text, the first of those that overlap, in time that grows with its length
+/// whatever stands in it.
+///
+/// A secret may begin anywhere, within an escape too, so every place is looked at, stretch by stretch. Where
+/// escapes are few, each is read when it is met. Where they are many, the stretch is read backwards, so that what
+/// a place says through one layer is known when it is read through the next.
+struct Search<'a> {
+    bytes: &'a [u8],
+    known: &'a [String],
+    /// Which bytes begin a secret, and which are the second of one.
+    first: [bool; 256],
+    second: [bool; 256],
+    /// Which bytes may begin a secret, escapes among them.
+    begins: [bool; 256],
+    /// The next place to look at.
+    at: usize,
+    /// What the places of the stretch say; empty where escapes are few.
+    said: Vec<Said>,
+    stretch: Range<usize>,
+}
+
+/// What a place of a text says through each number of layers, and in how many bytes.
+#[derive(Clone, Copy)]
+struct Said([(u8, u8); LAYERS + 1]);
+
+impl<'a> Search<'a> {
+    fn new(bytes: &'a [u8], known: &'a [String]) -> Search<'a> {
+        let (mut first, mut second) = ([false; 256], [false; 256]);
+        let secrets = known.iter().map(String::as_bytes);
+        for secret in secrets.chain([PREFIX, &PREFIX.to_ascii_uppercase()]) {
+            match secret {
+                [] => {}
+                [one] => {
+                    first[usize::from(*one)] = true;
+                    second = [true; 256];
+                }
+                [one, two, ..] => {
+                    first[usize::from(*one)] = true;
+                    second[usize::from(*two)] = true;
+                }
+            }
         }
-        start += 1;
+        let mut begins = first;
+        for escape in ESCAPES {
+            begins[usize::from(escape)] = true;
+        }
+        Search { bytes, known, first, second, begins, at: 0, said: vec![], stretch: 0..0 }
+    }
+
+    /// Reads the stretch that begins at the next place, or passes it over when no secret begins there.
+    fn read_on(&mut self) {
+        let end = self.bytes.len().min(self.at + STRETCH_BYTES);
+        let seen = self.bytes.len().min(end + BEHIND_BYTES);
+        self.stretch = self.at..end;
+        self.said.clear();
+        let bytes = &self.bytes[self.at..seen];
+        if !ESCAPES.iter().any(|escape| bytes.contains(escape)) {
+            if !self.may_begin_in(bytes) {
+                self.at = end;
+            }
+            return;
+        }
+        let escapes = bytes.iter().filter(|byte| is_escape(**byte)).count();
+        if escapes <= bytes.len() / BYTES_PER_ESCAPE_MIN {
+            return;
+        }
+        self.said.resize(bytes.len(), Said([(0, 1); LAYERS + 1]));
+        for (at, byte) in bytes.iter().enumerate().rev() {
+            let mut here = [(*byte, 1); LAYERS + 1];
+            if is_escape(*byte) {
+                for layers in 1..=LAYERS {
+                    let (byte, length) = here[layers - 1];
+                    let inner = |at: usize| {
+                        let (byte, length) = self.said.get(at)?.0[layers - 1];
+                        Some((byte, at + usize::from(length)))
+                    };
+                    here[layers] = match unescaped(byte, at + usize::from(length), inner) {
+                        // As long as `ESCAPE_BYTES_MAX` says, so it fits.
+                        Some((byte, after)) => (byte, (after - at) as u8),
+                        None => (byte, length),
+                    };
+                }
+            }
+            self.said[at] = Said(here);
+        }
+    }
+
+    /// Whether a secret may begin among bytes that hold no escapes: all of its first bytes are there.
+    fn may_begin_in(&self, bytes: &[u8]) -> bool {
+        let is_there = |secret: &String| {
+            let mut begin = secret.as_bytes().iter().take(BEGIN_BYTES);
+            !secret.is_empty() && begin.all(|byte| bytes.contains(byte))
+        };
+        bytes.contains(&PREFIX_MARK) || self.known.iter().any(is_there)
+    }
+
+    /// What a place says through all layers, and where the next one begins.
+    fn said(&self, at: usize) -> Option<(u8, usize)> {
+        if self.said.is_empty() {
+            return read(self.bytes, at, LAYERS);
+        }
+        let (byte, length) = self.said.get(at - self.stretch.start)?.0[LAYERS];
+        Some((byte, at + usize::from(length)))
+    }
+
+    /// The end of the secret that begins at a place.
+    fn end(&self, start: usize) -> Option<usize> {
+        let (one, after) = self.said(start)?;
+        if !self.first[usize::from(one)] {
+            return None;
+        }
+        let (mut begin, mut length, mut next) = ([one; BEGIN_BYTES], 1, after);
+        while length < BEGIN_BYTES
+            && let Some((byte, after)) = self.said(next)
+        {
+            if length == 1 && !self.second[usize::from(byte)] {
+                return None;
+            }
+            begin[length] = byte;
+            length += 1;
+            next = after;
+        }
+        let begin = &begin[..length];
+        let is_token = begin.split_at_checked(PREFIX.len()).is_some_and(|(prefix, digits)| {
+            prefix.eq_ignore_ascii_case(PREFIX) && digits.iter().all(u8::is_ascii_hexdigit)
+        });
+        let token = if is_token { token_at(self.bytes, start) } else { None };
+        token.or_else(|| {
+            let known = self.known.iter().map(String::as_bytes);
+            let mut known = known.filter(|secret| {
+                let length = secret.len().min(BEGIN_BYTES);
+                length > 0 && begin.get(..length) == secret.get(..length)
+            });
+            known.find_map(|secret| known_at(self.bytes, start, secret))
+        })
     }
 }
 
-/// Whether a byte may be the first of an escape.
-fn is_escape(byte: u8) -> bool {
-    matches!(byte, b'%' | b'\\')
+impl Iterator for Search<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        while self.at < self.bytes.len() {
+            if self.at >= self.stretch.end {
+                self.read_on();
+                continue;
+            }
+            let mut rest = self.bytes[self.at..self.stretch.end].iter();
+            let Some(start) = rest.position(|byte| self.begins[usize::from(*byte)]) else {
+                self.at = self.stretch.end;
+                continue;
+            };
+            let start = self.at + start;
+            let end = self.end(start);
+            self.at = end.unwrap_or(start + 1);
+            if let Some(end) = end {
+                return Some(start..end);
+            }
+        }
+        None
+    }
 }
 
-/// Whether the first two characters of a token may stand at a place.
-fn may_be_token(bytes: &[u8], start: usize) -> bool {
-    let may_be = |at: usize, letter: u8| {
-        bytes.get(at).is_some_and(|byte| is_escape(*byte) || byte.eq_ignore_ascii_case(&letter))
-    };
-    may_be(start, b'p') && (is_escape(bytes[start]) || may_be(start + 1, b'l'))
+fn is_escape(byte: u8) -> bool {
+    ESCAPES.contains(&byte)
 }
 
 /// The end of the token that begins at a place.
@@ -169,23 +310,35 @@ fn read(bytes: &[u8], at: usize, layers: usize) -> Option<(u8, usize)> {
         return Some((first, at + 1));
     };
     let (byte, after) = read(bytes, at, inner)?;
-    let escaped = match byte {
-        b'%' => hex(bytes, after, inner, 2),
-        b'\\' => match read(bytes, after, inner) {
-            Some((b'u' | b'U', digits)) => hex(bytes, digits, inner, 4),
-            Some((quoted @ (b'\\' | b'"' | b'/'), after)) => Some((quoted, after)),
-            Some(_) | None => None,
+    Some(unescaped(byte, after, |at| read(bytes, at, inner)).unwrap_or((byte, after)))
+}
+
+/// What an escape stands for that begins with a byte, and where it ends; `inner` reads what follows.
+fn unescaped(
+    byte: u8,
+    after: usize,
+    inner: impl Fn(usize) -> Option<(u8, usize)>,
+) -> Option<(u8, usize)> {
+    match byte {
+        b'%' => hex(after, inner, 2),
+        b'\\' => match inner(after)? {
+            (b'u' | b'U', digits) => hex(digits, inner, 4),
+            (quoted @ (b'\\' | b'"' | b'/'), after) => Some((quoted, after)),
+            _ => None,
         },
         _ => None,
-    };
-    Some(escaped.unwrap_or((byte, after)))
+    }
 }
 
 /// The byte that some hexadecimal digits stand for.
-fn hex(bytes: &[u8], at: usize, layers: usize, digits: usize) -> Option<(u8, usize)> {
+fn hex(
+    at: usize,
+    inner: impl Fn(usize) -> Option<(u8, usize)>,
+    digits: usize,
+) -> Option<(u8, usize)> {
     let (mut value, mut at) = (0_u32, at);
     for _ in 0..digits {
-        let (byte, after) = read(bytes, at, layers)?;
+        let (byte, after) = inner(at)?;
         value = value * 16 + char::from(byte).to_digit(16)?;
         at = after;
     }
@@ -230,6 +383,62 @@ mod tests {
             assert_eq!(cut(&format!("a é{written}, b"), &[]), "a énull, b", "{written}");
             assert_eq!(cut(&format!("\\{written}{written}0"), &[]).matches("null").count(), 2);
         }
+    }
+
+    /// The search as it is meant, with no thought of time.
+    fn cut_slowly(text: &str, known: &[String]) -> String {
+        let (mut out, mut at, mut from) = (String::new(), 0, 0);
+        while at < text.len() {
+            let known = known.iter().map(String::as_bytes);
+            let end = token_at(text.as_bytes(), at)
+                .or_else(|| known.clone().find_map(|secret| known_at(text.as_bytes(), at, secret)));
+            if let Some(end) = end {
+                out.push_str(&text[from..at]);
+                out.push_str("null");
+                (at, from) = (end, end);
+            } else {
+                at += 1;
+            }
+        }
+        out + &text[from..]
+    }
+
+    #[test]
+    fn texts_of_any_length_are_searched_at_every_place() {
+        const PIECES: [&str; 26] = [
+            "%", "\\", "u", "U", "0", "7", "5", "c", "2", "p", "P", "l", "g", "_", "\"", "/",
+            "%70", "\\u0070", "plg_", "5f", "%25", "\\\\", "é", "12345678", "secr", "\\u005c",
+        ];
+        let known = ["12345678", "secr%\\u00", "plg_0a0a", "7"].map(str::to_owned);
+        let token = token();
+        // A linear congruential generator (Knuth, MMIX), of which the upper bits are taken.
+        let mut state = 1_u64;
+        let mut draw = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as usize % below
+        };
+        let mut cuts = 0;
+        for round in 0..1_500 {
+            let mut text = String::new();
+            // Some are longer than what is read at once, and some of those have a long end without escapes.
+            let pieces = if round % 250 == 0 { 5_000 } else { 30 };
+            for _ in 0..draw(pieces) {
+                text.push_str(PIECES[draw(PIECES.len())]);
+                if draw(50) == 0 {
+                    text.push_str(&token[..draw(token.len() + 1)]);
+                }
+            }
+            if round % 500 == 0 {
+                text.push_str(&"x".repeat(2 * STRETCH_BYTES - draw(100)));
+                text.push_str(&percent(&token));
+            }
+            for known in [&known[..], &known[..3], &[]] {
+                let expected = cut_slowly(&text, known);
+                cuts += usize::from(expected != text);
+                assert_eq!(cut(&text, known), expected, "{text}");
+            }
+        }
+        assert!(cuts > 500, "{cuts} texts held a secret");
     }
 
     #[test]

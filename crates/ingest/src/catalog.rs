@@ -246,6 +246,7 @@ fn number(
                         origin: None,
                         fact: Fact::ResourceTypeAdded(added),
                         parts: vec![],
+                        passed: vec![],
                     });
                     number
                 }

@@ -283,7 +283,8 @@ async fn record(
     fact: Fact,
     durability: Durability,
 ) -> Result<(), ImportError> {
-    let draft = Draft { application, origin: Some(origin.clone()), fact, parts: vec![] };
+    let draft =
+        Draft { application, origin: Some(origin.clone()), fact, parts: vec![], passed: vec![] };
     let decide = move |authority: Result<(), Revoked>, _: &View<'_>, stamp: Stamp| match authority {
         Err(revoked) => refusal(revoked.into()),
         Ok(()) if stamp.clock_fault.is_some() || stamp.disk_full => refusal(ImportError::Refused),
@@ -418,7 +419,13 @@ fn decide(
             codes: codes(&entry, principal),
             entry: entry.id,
         });
-        events.push(Draft { application, origin: Some(origin.clone()), fact, parts });
+        events.push(Draft {
+            application,
+            origin: Some(origin.clone()),
+            fact,
+            parts,
+            passed: vec![],
+        });
     }
     let new = u32::try_from(events.len()).unwrap_or(u32::MAX);
     Ok(Decision { events, reply: Ok((new, known)) })

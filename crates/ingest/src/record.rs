@@ -4,7 +4,7 @@ use event::{
     Application, BodyNote, Content, Detail, Fact, Method, Number, Operation, Origin, Part,
     ResourceType, Route, Stopwatch,
 };
-use projector::Draft;
+use projector::{Draft, Passed};
 use scim::ScimType;
 
 use crate::outcome::Outcome;
@@ -43,7 +43,7 @@ pub(crate) enum ReceivedBody {
     /// There was none.
     None,
     /// The bytes, with cuts.
-    Stored(Vec<u8>),
+    Stored(Passed),
     /// Only a description.
     Described(BodyNote),
 }
@@ -96,9 +96,10 @@ impl Arrival {
             method: self.method_name,
             body: None,
         };
+        let mut passed = vec![];
         match self.body {
             ReceivedBody::None => {}
-            ReceivedBody::Stored(bytes) => parts.push(part(Content::Body(bytes))),
+            ReceivedBody::Stored(body) => passed.push((subject, body)),
             ReceivedBody::Described(note) => detail.body = Some(note),
         }
         parts.extend(outcome.changes.iter().cloned());
@@ -113,6 +114,7 @@ impl Arrival {
             origin: Some(self.origin),
             fact: Fact::Operation(operation),
             parts,
+            passed,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What waits for the committer: a decision to be made, and whoever wants its reply.
 
-use event::{Application, Fact, LogId, Origin, Part, Seq, Timestamp};
+use event::{Application, Fact, LogId, Number, Origin, Part, Seq, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::clock_guard::ClockFault;
 use crate::committer::CommitError;
 use crate::error::ProjectorError;
+use crate::gate::Passed;
 use crate::view::View;
 
 /// Whether a decision's events must survive a loss of power before the reply leaves.
@@ -45,6 +46,8 @@ pub struct Draft {
     pub fact: Fact,
     /// What was sent and what it changed.
     pub parts: Vec<Part>,
+    /// Parts that have passed the gate before, and whose they are. A body comes right behind the address.
+    pub passed: Vec<(Number, Passed)>,
 }
 
 /// What decide returns: the events to store and what the client gets once they are.

@@ -23,7 +23,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use event::codec::{decode, decode_header, encode, holds_token};
-use event::{Application, Clock, Event, Fact, Header, Seq, Stopwatch, Timestamp};
+use event::{Application, Clock, Content, Event, Fact, Header, Part, Seq, Stopwatch, Timestamp};
 use store::{RowChanges, Snapshot, Store, StoreError, with_causes};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -741,19 +741,13 @@ fn take(
         | Fact::ResourceTypeAdded(_) => false,
     };
     let configures = drafts.iter().any(|draft| !is_daily(&draft.fact));
-    let drafts = (stamp.seq..).zip(drafts);
-    let decided: Vec<Event> = drafts.map(|(seq, draft)| event_of(draft, seq, stamp)).collect();
     let decided_after = watch.elapsed();
     // All are encoded before the first is folded: what cannot be stored leaves nothing behind.
-    let mut events = Vec::with_capacity(decided.len());
-    for event in &decided {
-        let seq = event.seq;
-        let encoded = encode(event)
-            .map_err(|source| Untaken::Undecided(ProjectorError::Event { seq, source }))?;
-        // The gate looks at every text that it knows of; a text that it does not is a defect.
-        if holds_token(event, &encoded) {
-            return Err(Untaken::Undecided(ProjectorError::Secret { seq }));
-        }
+    let mut decided = Vec::with_capacity(drafts.len());
+    let mut events = Vec::with_capacity(drafts.len());
+    for (seq, draft) in (stamp.seq..).zip(drafts) {
+        let (event, encoded) = event_of(draft, seq, stamp).map_err(Untaken::Undecided)?;
+        decided.push(event);
         events.push((seq, encoded));
     }
     let encoded_after = watch.elapsed();
@@ -783,18 +777,30 @@ fn folded<'a>(
     Ok(rows)
 }
 
-fn event_of(draft: Draft, seq: Seq, stamp: Stamp) -> Event {
-    Event {
-        seq,
-        header: Header {
-            application: draft.application,
-            recorded_at: stamp.recorded_at,
-            raw_clock: stamp.raw_clock,
-            origin: draft.origin,
-            fact: draft.fact,
-        },
-        parts: draft.parts,
+/// The event of a draft that has passed the gate, and its bytes.
+fn event_of(draft: Draft, seq: Seq, stamp: Stamp) -> Result<(Event, Vec<u8>), ProjectorError> {
+    let Draft { application, origin, fact, parts, passed } = draft;
+    let Stamp { recorded_at, raw_clock, .. } = stamp;
+    let header = Header { application, recorded_at, raw_clock, origin, fact };
+    let mut event = Event { seq, header, parts };
+    let encoded =
+        |event: &Event| encode(event).map_err(|source| ProjectorError::Event { seq, source });
+    let bytes = encoded(&event)?;
+    // The gate looks at every text that it knows of; a text that it does not is a defect.
+    if holds_token(&event, &bytes) {
+        return Err(ProjectorError::Secret { seq });
     }
+    if passed.is_empty() {
+        return Ok((event, bytes));
+    }
+    let behind = |part: &Part| !matches!(part.content, Content::Target(_));
+    let place = event.parts.iter().position(behind).unwrap_or(event.parts.len());
+    let passed = passed
+        .into_iter()
+        .map(|(subject, passed)| Part { subject, content: passed.into_content() });
+    event.parts.splice(place..place, passed);
+    let bytes = encoded(&event)?;
+    Ok((event, bytes))
 }
 
 #[cfg(test)]

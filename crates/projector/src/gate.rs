@@ -4,8 +4,12 @@
 //! Whoever makes a draft cuts what they know of; the gate goes by the texts alone, after whatever
 //! decoding made them, so that an entrance that nobody thought of stays closed. It changes texts, and
 //! never numbers, codes or the shape of a draft.
+//!
+//! The committer passes every draft, and nothing else makes events. Deciding waits meanwhile, so what is long
+//! passes before, in the task of its request: [`Gate::passed`] makes a [`Passed`], and only the gate can.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use event::{
@@ -35,6 +39,22 @@ pub struct Gate {
     /// Names of attributes that are secret beside `password`: letters and digits in lower case.
     names: RwLock<Vec<String>>,
     known: RwLock<Vec<String>>,
+    /// Counts what it came to know.
+    learnt: AtomicU64,
+}
+
+/// What a part holds after it has passed the gate.
+#[derive(Clone, Debug)]
+pub struct Passed {
+    content: Content,
+    /// What the gate knew then. It passes again when the gate knows more by the time it is stored.
+    learnt: u64,
+}
+
+impl Passed {
+    pub(crate) fn into_content(self) -> Content {
+        self.content
+    }
 }
 
 impl Gate {
@@ -44,6 +64,7 @@ impl Gate {
         let name = squashed(name);
         if !name.is_empty() && !names.contains(&name) {
             names.push(name);
+            self.learnt.fetch_add(1, Ordering::SeqCst);
         }
     }
 
@@ -59,6 +80,7 @@ impl Gate {
             known.remove(0);
         }
         known.push(secret.to_owned());
+        self.learnt.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The secrets that are known as such.
@@ -66,11 +88,32 @@ impl Gate {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What a part may hold of this: every secret is cut. It takes time that grows with the length, in the
+    /// thread that asks.
+    pub fn passed(&self, mut content: Content) -> Passed {
+        // Before looking: what it learns meanwhile counts as not known.
+        let learnt = self.learnt.load(Ordering::SeqCst);
+        self.passing(|passing| passing.content(&mut content));
+        Passed { content, learnt }
+    }
+
     /// Cuts every secret out of a draft.
     pub(crate) fn pass(&self, draft: &mut Draft) {
+        let learnt = self.learnt.load(Ordering::SeqCst);
+        self.passing(|passing| {
+            passing.draft(draft);
+            let passed = draft.passed.iter_mut().map(|(_, passed)| passed);
+            passed.filter(|passed| passed.learnt != learnt).for_each(|passed| {
+                passing.content(&mut passed.content);
+                passed.learnt = learnt;
+            });
+        });
+    }
+
+    fn passing(&self, pass: impl FnOnce(Passing<'_>)) {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        Passing { known: &known, names: &names }.draft(draft);
+        pass(Passing { known: &known, names: &names });
     }
 }
 
@@ -161,7 +204,9 @@ impl Passing<'_> {
     /// Tokens and known secrets in the strings of a text of JSON.
     fn strings(&self, json: &mut Vec<u8>) {
         if let Cow::Owned(cut) = secret::cut_json(json, self.known) {
-            *json = cut;
+            // What holds a token outside of its strings is no JSON, and nothing of it can be kept.
+            let is_clean = !secret::stands_in(&cut, &[]);
+            *json = if is_clean { cut } else { b"null".to_vec() };
         }
     }
 
@@ -292,9 +337,12 @@ impl Passing<'_> {
             if sign == ">" && !name[..begin].ends_with('<') {
                 continue;
             }
-            let name = &name[begin..];
-            let rest = text[at + 1..].trim();
-            if self.is_name(name) && !rest.is_empty() && !rest.starts_with("null") {
+            if !self.is_name(&name[begin..]) {
+                continue;
+            }
+            // From the front alone: each look at the end would cost as much as the whole text.
+            let rest = text[at + 1..].trim_start();
+            if !rest.is_empty() && !rest.starts_with("null") {
                 return Some(format!("{}null", &text[..=at]));
             }
         }
@@ -405,7 +453,8 @@ mod tests {
     fn check(content: Content, expected: Content) {
         let fact = Fact::EvidenceAdded(event::EvidenceAdded { operation: 0 });
         let parts = vec![Part { subject: Number::NOBODY, content }];
-        let mut draft = Draft { application: Application::RECORDER, origin: None, fact, parts };
+        let mut draft =
+            Draft { application: Application::RECORDER, origin: None, fact, parts, passed: vec![] };
         gate().pass(&mut draft);
         assert_eq!(draft.parts[0].content, expected);
     }
@@ -480,6 +529,9 @@ mod tests {
         same(r#""Password admins [1]""#);
         same(r#""{\"passwordless\":true}""#);
         same(r#""password=""#);
+        // As long as it takes when each sign is looked at once.
+        let signs = format!("\"passwords {}{}\"", "=".repeat(200_000), " ".repeat(200_000));
+        same(&signs);
         same(r#""{\"password\":null}""#);
     }
 
@@ -492,7 +544,13 @@ mod tests {
             let fact = Fact::EvidenceAdded(event::EvidenceAdded { operation: 0 });
             let content = Content::Note(json);
             let parts = vec![Part { subject: Number::NOBODY, content }];
-            let mut draft = Draft { application: Application::RECORDER, origin: None, fact, parts };
+            let mut draft = Draft {
+                application: Application::RECORDER,
+                origin: None,
+                fact,
+                parts,
+                passed: vec![],
+            };
             gate().pass(&mut draft);
             let stored = String::from_utf8(bytes_of(&draft.parts[0])).unwrap();
             assert!(
@@ -583,6 +641,7 @@ mod tests {
             origin: Some(origin),
             fact: Fact::Access(access),
             parts,
+            passed: vec![],
         };
         gate().pass(&mut draft);
         let shown = format!("{draft:?}");
@@ -602,6 +661,28 @@ mod tests {
             Content::Changes(changes) => changes.values[0].new.clone().unwrap(),
             _ => vec![],
         }
+    }
+
+    #[test]
+    fn what_passed_before_passes_again_when_more_is_known() {
+        let gate = gate();
+        let body = |text: &str| Content::Body(format!("{{\"a\":\"{text}\"}}").into_bytes());
+        let stored = |passed: Vec<Passed>| {
+            let passed = passed.into_iter().map(|passed| (Number::NOBODY, passed)).collect();
+            let fact = Fact::EvidenceAdded(event::EvidenceAdded { operation: 0 });
+            let application = Application::RECORDER;
+            let mut draft = Draft { application, origin: None, fact, parts: vec![], passed };
+            gate.pass(&mut draft);
+            let passed = draft.passed.into_iter();
+            passed.map(|(_, passed)| passed.into_content()).collect::<Vec<_>>()
+        };
+        let passed = [body("x upstream-token-1"), body("x upstream-token-2")];
+        let passed = passed.map(|content| gate.passed(content)).to_vec();
+        assert_eq!(stored(passed.clone()), [body("x null"), body("x upstream-token-2")]);
+        gate.withhold("upstream-token-2");
+        assert_eq!(stored(passed), [body("x null"), body("x null")]);
+        let broken = Content::Body(format!("plg_{}", "0a".repeat(32)).into_bytes());
+        assert_eq!(stored(vec![gate.passed(broken)]), [Content::Body(b"null".to_vec())]);
     }
 
     #[test]

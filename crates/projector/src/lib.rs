@@ -44,7 +44,7 @@ pub use command::{Decision, Draft, Durability, Stamp};
 pub use committer::{CommitError, Committer, CommitterOptions, last_recorded_at};
 pub use error::ProjectorError;
 pub use fold::{FOLD_VERSION, fold};
-pub use gate::Gate;
+pub use gate::{Gate, Passed};
 pub use listing::Listing;
 pub use operation::{OperationSummary, action_of, action_seen, request_id_hash, status_of};
 pub use overlay::Overlay;

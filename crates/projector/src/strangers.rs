@@ -98,7 +98,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn summary(application: Application, counted: Unauthenticated) -> Draft {
-    Draft { application, origin: None, fact: Fact::Unauthenticated(counted), parts: vec![] }
+    Draft {
+        application,
+        origin: None,
+        fact: Fact::Unauthenticated(counted),
+        parts: vec![],
+        passed: vec![],
+    }
 }
 
 impl Committer {

@@ -49,7 +49,7 @@ fn draft(group: u32, created: bool, joined: std::ops::Range<u32>) -> Draft {
         request_id: format!("{group}-{joined:?}"),
     };
     let fact = Fact::Operation(operation);
-    Draft { application: APP, origin: Some(origin), fact, parts: vec![part] }
+    Draft { application: APP, origin: Some(origin), fact, parts: vec![part], passed: vec![] }
 }
 
 /// What an event cost, in a batch of its own.

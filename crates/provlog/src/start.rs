@@ -70,7 +70,7 @@ pub(crate) fn started(stamp: Stamp, last_alive: Option<Timestamp>) -> Fact {
 
 /// An event of the recorder itself.
 pub(crate) fn own(fact: Fact) -> Draft {
-    Draft { application: Application::RECORDER, origin: None, fact, parts: vec![] }
+    Draft { application: Application::RECORDER, origin: None, fact, parts: vec![], passed: vec![] }
 }
 
 #[cfg(test)]

@@ -92,6 +92,6 @@ impl Issue {
         }
         let number = view.next_credential()?;
         let fact = Fact::CredentialAdded(CredentialAdded { number, role: self.role, sha256 });
-        Ok(Ok((number, Draft { application, origin, fact, parts: vec![] })))
+        Ok(Ok((number, Draft { application, origin, fact, parts: vec![], passed: vec![] })))
     }
 }

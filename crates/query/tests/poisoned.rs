@@ -52,6 +52,7 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
         origin: None,
         fact: event::Fact::RecorderStopped(event::RecorderStopped { broken_requests: 0 }),
         parts: vec![],
+        passed: vec![],
     };
     let decide = |_: &projector::View<'_>, _| Ok(Decision { events: vec![stopped], reply: () });
     committer.submit(Durability::Synced, decide).await.unwrap_err();

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use event::{Effect, Method, Number, ResourceType};
+use event::{Content, Effect, Method, Number, ResourceType};
 use scim::{BulkMethod, BulkOperation, BulkRequest, PatchOp, PatchOperation, ScimError, Selection};
 use serde_json::{Map, Value, json};
 
@@ -225,7 +225,8 @@ impl Carrying<'_> {
         };
         let body = data.map(|data| {
             let text = scim::canonical(data);
-            ReceivedBody::Stored(cuts::cut_body(&text, catalog.secrets()).into_owned())
+            let cut = cuts::cut_body(&text, catalog.secrets()).into_owned();
+            ReceivedBody::Stored(self.ingest.committer.gate().passed(Content::Body(cut)))
         });
         Arrival {
             route: address.route,

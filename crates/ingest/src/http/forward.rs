@@ -207,12 +207,12 @@ async fn record_intent(
             };
             let number = number.unwrap_or(Number::NOBODY);
             let outcome = plain(0, Effect::Unknown, stored_type, number);
-            let Draft { application, origin, fact, parts } = copy.into_draft(&outcome);
+            let Draft { application, origin, fact, parts, passed } = copy.into_draft(&outcome);
             let fact = match fact {
                 Fact::Operation(operation) => Fact::Intent(operation),
                 other => other,
             };
-            let event = Draft { application, origin, fact, parts };
+            let event = Draft { application, origin, fact, parts, passed };
             Ok(Decision { events: vec![event], reply: Ok(stamp.seq) })
         })
         .await?;

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use budget::Full;
 use event::{
-    Application, BodyNote, Effect, Method, Number, ResourceType, Route, Timestamp, secret,
+    Application, BodyNote, Content, Effect, Method, Number, ResourceType, Route, Timestamp, secret,
 };
 use projector::{ProjectorError, View};
 use scim::{Bounds, Resource, ScimError, SearchRequest, Selection};
@@ -199,7 +199,9 @@ impl Ingest {
                 let stored = if holds_token {
                     describe("it repeats the token of the request".to_owned(), 0, 0)
                 } else {
-                    ReceivedBody::Stored(cut.into_owned())
+                    // Here, where it holds nobody up, and not where decisions wait for it.
+                    let cut = Content::Body(cut.into_owned());
+                    ReceivedBody::Stored(self.committer.gate().passed(cut))
                 };
                 (stored, Ok(Some(value)))
             }

@@ -413,6 +413,7 @@ impl Look<'_> {
             origin: Some(self.origin.clone()),
             fact: Fact::Listed(event::Listed { occasion: self.occasion, extent, seen, refused }),
             parts: vec![],
+            passed: vec![],
         };
         let commit = move |_: &View<'_>, _| Ok(Decision { events: vec![event], reply: () });
         self.ingest.committer.submit(Durability::Synced, commit).await

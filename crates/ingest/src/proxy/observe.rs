@@ -217,7 +217,13 @@ pub(crate) fn observe(
         let number = outcome.number;
         let resource_type = stored_type;
         let seen = Observation { resource_type, number, touches, occasion, settles, verdict };
-        Draft { application, origin: origin.clone(), fact: Fact::Observation(seen), parts }
+        Draft {
+            application,
+            origin: origin.clone(),
+            fact: Fact::Observation(seen),
+            parts,
+            passed: vec![],
+        }
     });
     Ok(Decision { events: events.collect(), reply: Some(observed) })
 }

@@ -54,7 +54,7 @@ impl Ingest {
                     let subject = operation.number;
                     parts.push(Part { subject, content: Content::Answer(no_answer(Some(seq))) });
                     let fact = Fact::Operation(operation);
-                    let event = Draft { application, origin, fact, parts };
+                    let event = Draft { application, origin, fact, parts, passed: vec![] };
                     Ok(Decision { events: vec![event], reply: () })
                 })
                 .await?;
@@ -205,5 +205,5 @@ pub(crate) fn settling(
     let (touches, settles) = (vec![], vec![doubt]);
     let seen = Observation { resource_type, number, touches, occasion, settles, verdict };
     let application = context.application;
-    Draft { application, origin, fact: Fact::Observation(seen), parts: vec![] }
+    Draft { application, origin, fact: Fact::Observation(seen), parts: vec![], passed: vec![] }
 }

@@ -123,7 +123,7 @@ fn members_of(groups: [u32; 2], member: u32) -> Draft {
     };
     let parts = groups.map(part).into();
     let fact = Fact::Operation(operation);
-    Draft { application: Application(1), origin: None, fact, parts }
+    Draft { application: Application(1), origin: None, fact, parts, passed: vec![] }
 }
 
 #[tokio::test]
@@ -188,6 +188,7 @@ fn stopped() -> Draft {
         origin: None,
         fact: Fact::RecorderStopped(RecorderStopped { broken_requests: 0 }),
         parts: vec![],
+        passed: vec![],
     }
 }
 

@@ -78,7 +78,7 @@ impl Asked {
                 }
             };
             let (origin, fact) = (Some(origin), Fact::Access(access));
-            let event = Draft { application, origin, fact, parts: vec![part] };
+            let event = Draft { application, origin, fact, parts: vec![part], passed: vec![] };
             Ok(Decision { events: vec![event], reply })
         };
         query.committer.submit_for(credential, Durability::Appended, decide).await?

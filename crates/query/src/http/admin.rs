@@ -120,6 +120,6 @@ impl Attempt {
         };
         let part = Part { subject: Number::NOBODY, content: Content::Target(self.target) };
         let (origin, fact) = (Some(origin), Fact::Access(access));
-        Draft { application, origin, fact, parts: vec![part] }
+        Draft { application, origin, fact, parts: vec![part], passed: vec![] }
     }
 }

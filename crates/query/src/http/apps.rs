@@ -141,8 +141,13 @@ pub(super) async fn add(
         let added = ApplicationAdded { number, slug, profile, settings };
         let credential =
             CredentialAdded { number: view.next_credential()?, role: Role::Scim, sha256 };
-        let draft =
-            |fact| Draft { application: number, origin: Some(origin.clone()), fact, parts: vec![] };
+        let draft = |fact| Draft {
+            application: number,
+            origin: Some(origin.clone()),
+            fact,
+            parts: vec![],
+            passed: vec![],
+        };
         let mut events = vec![Fact::ApplicationAdded(added)];
         events.extend(upstream.map(Fact::UpstreamSet));
         events.push(Fact::CredentialAdded(credential));
@@ -190,7 +195,8 @@ pub(super) async fn change(
             return refusal(fault.into());
         }
         let fact = Fact::ServicePrincipalSet(ServicePrincipalSet { id });
-        let draft = Draft { application, origin: Some(origin), fact, parts: vec![] };
+        let draft =
+            Draft { application, origin: Some(origin), fact, parts: vec![], passed: vec![] };
         Ok(Decision { events: vec![draft], reply: Ok(()) })
     };
     query.decide(admin, decide).await?;

@@ -86,7 +86,8 @@ async fn append(
         if let Some(fault) = stamp.clock_fault {
             return refusal(fault.into());
         }
-        let event = Draft { application, origin: Some(origin), fact, parts: vec![part] };
+        let event =
+            Draft { application, origin: Some(origin), fact, parts: vec![part], passed: vec![] };
         Ok(Decision { events: vec![event], reply: Ok(stamp.seq) })
     };
     query.decide(admin, decide).await

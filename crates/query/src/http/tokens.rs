@@ -84,7 +84,8 @@ pub(super) async fn revoke(
         }
         let fact = Fact::CredentialRevoked(CredentialRevoked { number });
         let application = credential.application;
-        let event = Draft { application, origin: Some(origin), fact, parts: vec![] };
+        let event =
+            Draft { application, origin: Some(origin), fact, parts: vec![], passed: vec![] };
         Ok(Decision { events: vec![event], reply: Ok((credential.role, stamp.seq)) })
     };
     let (role, seq) = query.decide(admin, decide).await?;

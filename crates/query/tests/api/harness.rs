@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::response::Response;
+use budget::Budget;
 use event::{
     Application, Attribute, Changes, Clock, Content, CredentialAdded, Detail, Effect, Fact, LogId,
     Mention, Number, Operation, Origin, Part, Path, RecorderStarted, ResourceType, Role, Route,
@@ -27,6 +28,7 @@ pub const MINUTE: i64 = 60_000_000;
 pub struct Server {
     pub clock: Clock,
     pub admin: String,
+    pub budget: Budget,
     // All that holds a committer, and its thread; `None` only while it is dropped.
     running: Option<(Committer, Router, JoinHandle<()>)>,
     folder: tempfile::TempDir,
@@ -79,11 +81,12 @@ impl Server {
             disk_reserve_bytes: 0,
         };
         let (committer, thread) = Committer::start(store, options).unwrap();
+        let budget = Budget::new(2);
         let router = router(Arc::new(Query {
             committer: committer.clone(),
             public_url: "https://provlog.test".into(),
             metrics: Arc::new(|| "provlog_up 1\n".into()),
-            budget: budget::Budget::new(2),
+            budget: budget.clone(),
             cursor_key: scim::CursorKey::new([7; 32]),
             version: "1.2.3",
             look: Arc::new(|_| {
@@ -98,7 +101,7 @@ impl Server {
         let token = Token::generate().unwrap();
         let admin = token.as_str().to_owned();
         let running = Some((committer, router, thread));
-        let server = Server { clock, admin, running, folder };
+        let server = Server { clock, admin, budget, running, folder };
         server.restarted(None).await;
         let sha256 = token.sha256();
         let number = event::Credential(1);
@@ -311,5 +314,5 @@ pub fn draft(application: Application, fact: Fact, parts: Vec<Part>) -> Draft {
         user_agent: "harness".into(),
         request_id: "req-0".into(),
     };
-    Draft { application, origin: Some(origin), fact, parts }
+    Draft { application, origin: Some(origin), fact, parts, passed: vec![] }
 }
