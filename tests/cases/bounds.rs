@@ -1,9 +1,13 @@
 //! Every bound of docs/scim.md from above: the answer and its reason, the memory that it takes to say
 //! no, and that the server goes on. What is just below a bound is tested where it is carried out.
 
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+
 use serde_json::{Value, json};
 
 use crate::harness::server::{Answer, Client, Server, bulk, encoded, group, patch, user};
+use crate::harness::unread::http2_posts;
 
 /// No single request may take more than this.
 const GROWTH_MAX: u64 = 64 << 20;
@@ -393,4 +397,41 @@ fn bodies_at_once_share_their_memory() {
     // 64 MiB of what arrives, 96 MiB of what is carried out, and what belongs to neither.
     assert!(growth < 4 * GROWTH_MAX, "48 bodies of 8 MiB take {} MiB", growth >> 20);
     bounded.stop();
+}
+
+/// Small bodies do not wait for memory; there are only so many of them at once.
+#[test]
+fn small_bodies_at_once_are_so_many() {
+    const CONNECTIONS: usize = 120;
+    const STREAMS: u32 = 60;
+    let bounded = Bounded::start();
+    let address = bounded.server.url.trim_start_matches("http://").parse().unwrap();
+    let text = json!({"userName": "x", "title": "x".repeat(15 << 10)}).to_string();
+    let ask = http2_posts("/apps/boat/scim/v2/Users", &bounded.scim.token, STREAMS, &text);
+    bounded.server.forget_memory_peak();
+    let before = bounded.server.memory_bytes();
+    let connect = |_| TcpStream::connect::<SocketAddr>(address).unwrap();
+    let mut held: Vec<TcpStream> = (0..CONNECTIONS).map(connect).collect();
+    std::thread::scope(|scope| {
+        for stream in &mut held {
+            scope.spawn(|| stream.write_all(&ask).unwrap());
+        }
+    });
+    let other = bounded.server.add_app("kite");
+    assert_eq!(other.post("/Users", &user("mira")).status, 201, "others are answered");
+    while !has_operations(&bounded.server, CONNECTIONS * STREAMS as usize) {
+        assert_eq!(other.get("/Users?count=1").status, 200);
+    }
+    let growth = bounded.server.memory_bytes().saturating_sub(before);
+    assert!(growth < 3 * GROWTH_MAX, "7,200 bodies of 15 KiB take {} MiB", growth >> 20);
+    bounded.stop();
+}
+
+/// Whether the log has so many events by now.
+fn has_operations(server: &Server, count: usize) -> bool {
+    let metrics = server.admin().get("/metrics").text;
+    let appended = metrics.lines().find_map(|line| {
+        line.strip_prefix("provlog_events_appended_total ")?.parse::<usize>().ok()
+    });
+    appended.unwrap() > count
 }

@@ -62,21 +62,46 @@ pub fn get(path: &str, token: &str) -> Vec<u8> {
 
 /// The beginning of an HTTP/2 connection with streams that ask, and a window in which no answer fits.
 pub fn http2(path: &str, token: &str, streams: u32) -> Vec<u8> {
+    // GET from the static table (RFC 7541, appendix A).
+    requests((0x82, 1), path, token, streams, None)
+}
+
+/// The same with a body on each stream, all of them within the connection's window of 1 MiB, and with
+/// room for short answers.
+pub fn http2_posts(path: &str, token: &str, streams: u32, body: &str) -> Vec<u8> {
+    assert!(streams as usize * body.len() < 1 << 20);
+    requests((0x83, 1 << 16), path, token, streams, Some(body))
+}
+
+fn requests(
+    (method, window): (u8, u32),
+    path: &str,
+    token: &str,
+    streams: u32,
+    body: Option<&str>,
+) -> Vec<u8> {
     const SETTINGS: u8 = 4;
     const HEADERS: u8 = 1;
+    const DATA: u8 = 0;
+    const END_STREAM: u8 = 1;
+    const END_HEADERS: u8 = 4;
     const INITIAL_WINDOW_SIZE: [u8; 2] = [0, 4];
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    let window = [&INITIAL_WINDOW_SIZE[..], &1_u32.to_be_bytes()].concat();
+    let window = [&INITIAL_WINDOW_SIZE[..], &window.to_be_bytes()].concat();
     frame(&mut bytes, SETTINGS, 0, 0, &window);
-    // GET and http from the static table (RFC 7541, appendix A); the rest as literals.
-    let mut head = vec![0x82, 0x86];
+    // http from the static table; the rest as literals.
+    let mut head = vec![method, 0x86];
     literal(&mut head, &[0x04], path);
     literal(&mut head, &[0x01], "audit.example");
     if !token.is_empty() {
         literal(&mut head, &[0x0f, 0x08], &format!("Bearer {token}"));
     }
-    for index in 0..streams {
-        frame(&mut bytes, HEADERS, 0x05, 2 * index + 1, &head);
+    for stream in (0..streams).map(|index| 2 * index + 1) {
+        let ends = if body.is_none() { END_STREAM } else { 0 };
+        frame(&mut bytes, HEADERS, END_HEADERS | ends, stream, &head);
+        if let Some(body) = body {
+            frame(&mut bytes, DATA, END_STREAM, stream, body.as_bytes());
+        }
     }
     bytes
 }

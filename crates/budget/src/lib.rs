@@ -3,6 +3,7 @@
 //! the exports under way.
 //!
 //! ```text
+//!  Budget::request(owner)   before a request is looked at; it counts until it was carried out
 //!  Budget::body, work       while a body arrives, and while it is carried out
 //!  Budget::reserve(owner)   before a large answer is made; waits, then refuses
 //!    Share::made(bytes)     it is made: the work is done, the bytes stay counted
@@ -13,6 +14,7 @@
 //! The limits of one owner are far below those of all, so that nobody can use up what others need.
 
 mod pool;
+mod requests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -20,12 +22,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use event::Application;
+use event::{Application, head};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use self::pool::Pool;
+use self::requests::Requests;
 
 pub use self::pool::Held;
+pub use self::requests::{OWNER_REQUESTS_MAX, UnderWay};
 
 /// Bodies that are being received, or wait to be carried out, have together so many bytes beside one of
 /// each application; further ones wait.
@@ -61,6 +65,7 @@ struct Inner {
     /// So that owners are told apart without keeping tokens, and nobody can choose to collide.
     hasher: RandomState,
     making_max: usize,
+    requests: Requests,
     bodies: Pool,
     work: Arc<Semaphore>,
     /// Who may wait for the work. Bounded by the number of applications.
@@ -138,10 +143,16 @@ impl Budget {
             freed: Notify::new(),
             hasher: RandomState::new(),
             making_max: (2 * processors).clamp(4, 32),
+            requests: Requests::default(),
             bodies: Pool::new(BODIES_BYTES_MAX),
             work: Arc::new(Semaphore::new(WORK_BYTES_MAX)),
             places: Mutex::default(),
         }))
+    }
+
+    /// Begins a request, once fewer than [`OWNER_REQUESTS_MAX`] of its owner are under way.
+    pub async fn request(&self, owner: Owner) -> UnderWay {
+        self.0.requests.begin(owner).await
     }
 
     /// A body of an application that begins to arrive and takes nothing yet. Bodies of questions are
@@ -165,11 +176,12 @@ impl Budget {
         Work { _bytes: bytes, _place: place }
     }
 
-    /// Whose an answer to a request with this `Authorization` is.
+    /// Whose an answer to a request with this `Authorization` is: the token's, however the header is spelled.
     pub fn owner(&self, authorization: Option<&[u8]>) -> Owner {
-        match authorization {
+        let text = authorization.and_then(|bytes| str::from_utf8(bytes).ok());
+        match text.and_then(head::bearer_token) {
             // Even numbers are those that have names.
-            Some(bytes) => Owner(self.0.hasher.hash_one(bytes) | 1),
+            Some(token) => Owner(self.0.hasher.hash_one(token) | 1),
             None => Owner::STRANGERS,
         }
     }
@@ -197,7 +209,7 @@ impl Budget {
     /// Counts an answer that is there already.
     pub fn take(&self, owner: Owner, bytes: usize) -> Share {
         self.change(owner, |used| used.bytes += bytes);
-        Share { budget: self.clone(), owner, bytes, is_making: false }
+        Share::new(self, owner, bytes, false)
     }
 
     /// A place for an export.
@@ -274,7 +286,7 @@ impl Budget {
             used.bytes += bytes;
             used.making += made;
         });
-        Ok(Share { budget: self.clone(), owner, bytes, is_making })
+        Ok(Share::new(self, owner, bytes, is_making))
     }
 
     fn change(&self, owner: Owner, change: impl Fn(&mut Used)) {
@@ -349,20 +361,26 @@ fn refused(full: Full, what: &'static str) -> Full {
 pub struct Share {
     budget: Budget,
     owner: Owner,
-    bytes: usize,
-    is_making: bool,
+    /// Its bytes, and whether it is being made.
+    counted: Mutex<(usize, bool)>,
 }
 
 impl Share {
+    fn new(budget: &Budget, owner: Owner, bytes: usize, is_making: bool) -> Share {
+        Share { budget: budget.clone(), owner, counted: Mutex::new((bytes, is_making)) }
+    }
+
     /// The answer is made, and has so many bytes. More than was reserved is counted all the same: it is
     /// there.
-    pub fn made(&mut self, bytes: usize) {
-        let (before, making) = (self.bytes, usize::from(self.is_making));
+    pub fn made(&self, bytes: usize) {
+        // A panic while this was held leaves no half-made state.
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, making) = (counted.0, usize::from(counted.1));
         self.budget.free(self.owner, |used| {
             used.bytes = used.bytes + bytes - before;
             used.making -= making;
         });
-        (self.bytes, self.is_making) = (bytes, false);
+        *counted = (bytes, false);
     }
 }
 
@@ -372,7 +390,8 @@ impl Drop for Share {
     }
 }
 
-/// The share of an answer, handed on with its response as an extension.
+/// The share of an answer, handed on as an extension: of its request to whatever makes it, so that it counts
+/// as long as it is made, whether or not anybody waits for it; of its response to whatever writes it.
 #[derive(Clone, Debug)]
 pub struct Counted(pub Arc<Share>);
 
@@ -407,13 +426,17 @@ mod tests {
 
     const MIB: usize = 1 << 20;
 
+    fn bearer(budget: &Budget, token: &str) -> Owner {
+        budget.owner(Some(format!("Bearer {token}").as_bytes()))
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_one_owner_does_not_read_leaves_room_for_others() {
         let budget = Budget::new(64);
-        let (one, other) = (budget.owner(Some(b"one")), budget.owner(Some(b"other")));
+        let (one, other) = (bearer(&budget, "one"), bearer(&budget, "other"));
         let mut unread = vec![];
         for _ in 0..3 {
-            let mut share = budget.reserve(one, UNMADE_BYTES).await.unwrap();
+            let share = budget.reserve(one, UNMADE_BYTES).await.unwrap();
             share.made(17 * MIB);
             unread.push(share);
         }
@@ -434,7 +457,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn all_owners_together_are_bounded() {
         let budget = Budget::new(1);
-        let owner = |index: usize| budget.owner(Some(&[index as u8]));
+        let owner = |index: usize| bearer(&budget, &index.to_string());
         let making: Vec<_> =
             (0..2).map(|index| budget.try_reserve(owner(index), MIB, true)).collect();
         assert!(making.iter().all(Result::is_ok));
@@ -452,7 +475,7 @@ mod tests {
     #[test]
     fn exports_are_bounded_by_token_and_in_all() {
         let budget = Budget::new(2);
-        let owner = |index: usize| budget.owner(Some(&[index as u8]));
+        let owner = |index: usize| bearer(&budget, &index.to_string());
         let mut exports = vec![];
         for index in 0..EXPORTS_MAX / OWNER_EXPORTS_MAX {
             for _ in 0..OWNER_EXPORTS_MAX {
@@ -470,7 +493,17 @@ mod tests {
     fn whoever_shows_no_token_is_a_stranger() {
         let budget = Budget::new(2);
         assert_eq!(budget.owner(None), Owner::STRANGERS);
-        assert_ne!(budget.owner(Some(b"")), Owner::STRANGERS);
-        assert_eq!(budget.owner(Some(b"a")), budget.owner(Some(b"a")));
+        assert_eq!(budget.owner(Some(b"Basic abc")), Owner::STRANGERS);
+        assert_eq!(budget.owner(Some(b"Bearer \xff")), Owner::STRANGERS);
+    }
+
+    #[test]
+    fn a_token_is_one_owner_however_it_is_presented() {
+        let budget = Budget::new(2);
+        let one = bearer(&budget, "a");
+        for spelled in ["bearer a", "BEARER a", "Bearer   a ", "Bearer\ta"] {
+            assert_eq!(budget.owner(Some(spelled.as_bytes())), one, "{spelled}");
+        }
+        assert_ne!(bearer(&budget, "b"), one);
     }
 }

@@ -282,7 +282,7 @@ async fn call(
     connection: Arc<Connection>,
     client: Peer,
     peer: SocketAddr,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response, std::convert::Infallible> {
     let answer = Answer::begin(&connection);
     let is_http2 = request.version() == Version::HTTP_2;
@@ -293,7 +293,13 @@ async fn call(
     }
     let authorization = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
     let owner = budget.owner(authorization);
-    let shows_token = authorization.is_some() && !is_open(request.uri().path());
+    let is_open = is_open(request.uri().path());
+    let shows_token = authorization.is_some() && !is_open;
+    if !is_open {
+        // Whoever asks how the server is does not wait for others without a token.
+        let under_way = budget.request(owner).await;
+        request.extensions_mut().insert(under_way);
+    }
     let body_of = Arc::clone(&connection);
     let mut request = request.map(|body| axum::body::Body::new(RequestBody::new(body, body_of)));
     request.extensions_mut().insert(ConnectInfo(peer));

@@ -107,16 +107,19 @@ async fn bounded(query: &Query, request: Request, next: Next) -> Response {
         Answered::AfterWork => budget.reserve(owner, budget::UNMADE_BYTES).await.map(Some),
     };
     let share = match reserved {
-        Ok(share) => share,
+        Ok(share) => share.map(|share| Counted(Arc::new(share))),
         Err(full) => return Error::Full(full).into_response(),
     };
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    if let Some(share) = &share {
+        head.extensions.insert(share.clone());
+    }
     let (body, _held) = intake::within(&query.budget, body);
     let mut response = next.run(Request::from_parts(head, body)).await;
-    if let Some(mut share) = share {
+    if let Some(share) = share {
         let bytes = response.body().size_hint().lower();
-        share.made(usize::try_from(bytes).unwrap_or(usize::MAX));
-        response.extensions_mut().insert(Counted(Arc::new(share)));
+        share.0.made(usize::try_from(bytes).unwrap_or(usize::MAX));
+        response.extensions_mut().insert(share);
     }
     response
 }

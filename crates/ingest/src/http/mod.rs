@@ -46,7 +46,7 @@ use crate::outcome::{self, Outcome, Reply, Written};
 use crate::proxy::read_back::ReadBacks;
 use crate::proxy::under_way::UnderWay;
 use crate::proxy::upstream::Upstreams;
-use crate::record::Arrival;
+use crate::record::{Arrival, ReceivedBody};
 use crate::render::{Living, Renderer};
 
 /// A larger body is refused.
@@ -216,7 +216,11 @@ impl Ingest {
         let (application, resource_type) = (arrival.application, arrival.resource_type);
         let (reply, effect) = match understood {
             Understood::One(asked) => self.record(arrival, asked).await,
-            Understood::Bulk(bulk) => (bulk::carry_out(&self, &arrival, *bulk).await, "bulk"),
+            Understood::Bulk(bulk) => {
+                // Each operation stores its own part of it.
+                arrival.body = ReceivedBody::None;
+                (bulk::carry_out(&self, &arrival, *bulk).await, "bulk")
+            }
             Understood::Forward(forward) => {
                 forward::carry_out(&self, arrival, *forward, client).await
             }
@@ -253,7 +257,7 @@ impl Ingest {
             Some((headers, body)) => to_relayed(reply.status, headers, body, &request_id),
             None => to_response(reply, body, &request_id, method),
         };
-        if let Some(mut share) = answer {
+        if let Some(share) = answer {
             let bytes = http_body::Body::size_hint(response.body()).lower();
             share.made(usize::try_from(bytes).unwrap_or(usize::MAX));
             response.extensions_mut().insert(Counted(Arc::new(share)));

@@ -264,7 +264,7 @@ async fn decoded(
         // Who holds some and waits for more could wait for ever.
         drop(share.take());
         let reserved = budget.reserve_bytes(owner, COPIES * ANSWER_BYTES_MAX).await;
-        let mut reserved =
+        let reserved =
             reserved.map_err(|full| Broken::Unknown(format!("there is no room: {full}")))?;
         read = decode(ANSWER_BYTES_MAX).await;
         let length = match &read {

@@ -37,6 +37,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, delete, get, post};
+use budget::{Counted, UnderWay};
 use event::Application;
 use projector::{Decision, Durability};
 use serde::de::DeserializeOwned;
@@ -137,6 +138,8 @@ struct Ask {
     uri: Uri,
     /// Whether whoever asked has left, where the listener knows it.
     has_left: Option<HasLeft>,
+    /// What it takes of what all requests share, until it was answered: also when nobody waits any more.
+    _kept: (Option<UnderWay>, Option<Counted>),
 }
 
 /// What the listener puts into the request's extensions.
@@ -152,7 +155,8 @@ impl FromRequestParts<Arc<Query>> for Ask {
         let of_export = parts.extensions.get::<OfExport>().copied();
         let has_left = parts.extensions.get::<HasLeft>().cloned();
         let (sender, uri) = (Sender::of(parts), parts.uri.clone());
-        Ok(Ask { query, sender, route, of_export, uri, has_left })
+        let _kept = (parts.extensions.get().cloned(), parts.extensions.get().cloned());
+        Ok(Ask { query, sender, route, of_export, uri, has_left, _kept })
     }
 }
 

@@ -1,15 +1,20 @@
 //! Whose word counts when something is decided, and what attempts of others leave.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::task::Poll;
 
 use axum::body::{Body, Bytes};
 use axum::http::Request;
-use event::{Credential, Fact, Timestamp};
+use event::{Application, Credential, CredentialRevoked, Fact, Timestamp};
+use projector::{Decision, Durability};
 use serde_json::{Value, json};
 use tower::{ServiceExt, service_fn};
 
-use crate::harness::{Reply, START, Server};
+use crate::harness::{Reply, START, Server, draft};
 
 /// A token of a role, and its id.
 async fn issue(server: &Server, body: Value) -> (String, String) {
@@ -174,4 +179,75 @@ async fn attempts_are_counted_above_a_rate() {
         })
         .sum();
     assert!(counted > 0 && recorded + counted >= 1_000, "{recorded} {counted}");
+}
+
+/// Runs a test on one thread, beside one that looks things up: what is looked up waits in a line.
+fn in_line(test: impl Future<Output = ()>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.max_blocking_threads(1).enable_all().build().unwrap().block_on(test);
+}
+
+/// Lets something go on as far as it comes without waiting.
+async fn begun<T>(work: &mut (impl Future<Output = T> + Unpin)) {
+    poll_fn(|task| {
+        assert!(std::pin::Pin::new(&mut *work).poll(task).is_pending(), "it waits");
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// What was looked up for a token is not shown to it once it is taken back.
+#[test]
+fn a_token_that_is_taken_back_while_its_question_is_answered_is_told_nothing() {
+    in_line(async {
+        let server = Server::with_application().await;
+        let (token, id) = issue(&server, json!({"role": "auditor"})).await;
+        assert_eq!(server.get_as("/api/v1/apps", &token).await.status, 200);
+
+        let (go, gate) = channel::<()>();
+        let hold = move |_: &projector::View<'_>, _| {
+            gate.recv().unwrap();
+            Ok(Decision { events: vec![], reply: () })
+        };
+        let mut holding = pin!(server.committer().submit(Durability::Appended, hold));
+        begun(&mut holding).await;
+        let revoked = CredentialRevoked { number: Credential(id.parse().unwrap()) };
+        let revoked = draft(Application::RECORDER, Fact::CredentialRevoked(revoked), vec![]);
+        let mut revoking = pin!(server.append(revoked));
+        begun(&mut revoking).await;
+        let mut asking = pin!(server.get_as("/api/v1/apps", &token));
+        begun(&mut asking).await;
+        // Behind the look of the question, which therefore saw a valid token.
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+        begun(&mut asking).await;
+
+        go.send(()).unwrap();
+        let ((), _, reply) = {
+            let (held, seq, reply) = tokio::join!(holding, revoking, asking);
+            (held.unwrap(), seq, reply)
+        };
+        assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (401, "unauthenticated"));
+        assert!(!reply.text.contains("paperboat"), "{}", reply.text);
+        let row = server.ask("/api/v1/access-log?limit=1").await["rows"][0].clone();
+        assert_eq!((&row["status"], &row["actorId"]), (&json!(401), &json!(id)), "{row}");
+    });
+}
+
+/// A client that gives its question up makes no room for another one as long as it is worked on.
+#[test]
+fn a_question_that_nobody_waits_for_counts_until_it_was_answered() {
+    in_line(async {
+        let server = Server::start().await;
+        let (go, gate) = channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || gate.recv().unwrap());
+        {
+            let mut asking = pin!(server.get_as("/api/v1/apps", &server.admin));
+            begun(&mut asking).await;
+        }
+        assert_eq!(server.budget.bytes(), budget::UNMADE_BYTES);
+        go.send(()).unwrap();
+        busy.await.unwrap();
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+        assert_eq!(server.budget.bytes(), 0);
+    });
 }
