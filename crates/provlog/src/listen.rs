@@ -52,6 +52,9 @@ const UNREAD_MAX: Duration = Duration::from_secs(30);
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// A request's head may be so large; a connection takes no more memory before its request is there.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+/// The heads of requests that are under way on one connection may have together so much beside this for each.
+const HEADS_BYTES_MAX: usize = 256 << 10;
+const HEAD_BYTES_FREE: usize = 4 << 10;
 /// Requests of one HTTP/2 connection that are under way at once.
 const STREAMS_MAX: u32 = 100;
 /// Streams that a client gave up before they were looked at; more of them end its connection.
@@ -161,10 +164,12 @@ pub async fn serve(
         let (socket, client) = Socket::new(stream, Arc::clone(&connection));
         let service = service_fn({
             let (router, budget) = (router.clone(), budget.clone());
-            let connection = Arc::clone(&connection);
+            let (connection, broken) = (Arc::clone(&connection), Arc::clone(&broken_requests));
             move |request| {
-                let client = client.clone();
-                call(router.clone(), budget.clone(), Arc::clone(&connection), client, peer, request)
+                let (router, budget, broken) =
+                    (router.clone(), budget.clone(), Arc::clone(&broken));
+                let (connection, client) = (Arc::clone(&connection), client.clone());
+                call(router, budget, broken, connection, client, peer, request)
             }
         });
         let (builder, closing, cutting) = (builder.clone(), closing.clone(), cutting.clone());
@@ -279,12 +284,21 @@ fn connections_max() -> usize {
 async fn call(
     mut router: Router,
     budget: Budget,
+    broken_requests: Arc<AtomicU64>,
     connection: Arc<Connection>,
     client: Peer,
     peer: SocketAddr,
     mut request: Request<Incoming>,
 ) -> Result<Response, std::convert::Infallible> {
-    let answer = Answer::begin(&connection);
+    let answer = Answer::begin(&connection, head_bytes(&request));
+    if connection.has_too_large_heads() {
+        // RFC 6585 §5.
+        let mut response = Response::new(axum::body::Body::empty());
+        *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        broken_requests.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("provlog_broken_requests_total").increment(1);
+        return Ok(response);
+    }
     let is_http2 = request.version() == Version::HTTP_2;
     connection.drained(if is_http2 { UNREAD_BYTES_MAX_HTTP2 } else { UNREAD_BYTES_MAX }).await;
     if connection.has_unread() {
@@ -319,6 +333,13 @@ async fn call(
         }
     };
     Ok(response.map(|body| answer.body(body, share)))
+}
+
+/// How much of a request is its head.
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
+    fields + request.uri().path_and_query().map_or(0, |target| target.as_str().len())
 }
 
 /// Whether an address answers everybody alike, so that its answer says nothing of a token.

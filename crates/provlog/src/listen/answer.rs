@@ -24,8 +24,9 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn begin(connection: &Arc<Connection>) -> Arc<Answer> {
-        let number = connection.begin();
+    /// Of a request with a head of so many bytes.
+    pub(super) fn begin(connection: &Arc<Connection>, head_bytes: usize) -> Arc<Answer> {
+        let number = connection.begin(head_bytes);
         Arc::new(Answer { connection: Arc::clone(connection), number, share: Mutex::default() })
     }
 

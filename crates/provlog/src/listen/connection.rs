@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{IDLE_MAX, UNREAD_MAX};
+use super::{HEAD_BYTES_FREE, HEADS_BYTES_MAX, IDLE_MAX, UNREAD_MAX};
 
 /// A connection is looked at this often at least: what it waits for may have begun since.
 const LOOK_AFTER: Duration = Duration::from_secs(5);
@@ -65,6 +65,8 @@ struct State {
 }
 
 struct AnswerState {
+    /// What the head of its request takes of the memory beyond what each may take.
+    head_bytes: usize,
     /// When bytes of it were last handed over or written.
     moved: Instant,
     unread_bytes: usize,
@@ -137,12 +139,13 @@ impl Connection {
         self.is_known.store(true, Ordering::Relaxed);
     }
 
-    /// A request begins; the number of its answer.
-    pub(super) fn begin(&self) -> u64 {
+    /// A request begins with a head of so many bytes; the number of its answer.
+    pub(super) fn begin(&self, head_bytes: usize) -> u64 {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
-        let answer = AnswerState { moved: Instant::now(), unread_bytes: 0 };
+        let head_bytes = head_bytes.saturating_sub(HEAD_BYTES_FREE);
+        let answer = AnswerState { head_bytes, moved: Instant::now(), unread_bytes: 0 };
         state.answers.insert(number, answer);
         number
     }
@@ -185,6 +188,14 @@ impl Connection {
     pub(super) fn awaits(&self, does: bool) {
         let mut state = self.state();
         state.awaited = if does { state.awaited + 1 } else { state.awaited.saturating_sub(1) };
+    }
+
+    /// Whether the heads of the requests under way take more than a connection may have. Bodies and answers
+    /// wait for memory; a head is there before anybody can be asked.
+    pub(super) fn has_too_large_heads(&self) -> bool {
+        let state = self.state();
+        let heads = state.answers.values().map(|answer| answer.head_bytes);
+        state.answers.len() > 1 && heads.sum::<usize>() > HEADS_BYTES_MAX
     }
 
     /// Whether answers wait to be written.
@@ -266,7 +277,7 @@ mod tests {
         assert_eq!(connection.judge(), Verdict::Fine(Instant::now() + SECOND));
         advance(SECOND).await;
         assert_eq!(connection.judge(), Verdict::Idle);
-        let answer = connection.begin();
+        let answer = connection.begin(0);
         advance(IDLE_MAX * 2).await;
         assert!(matches!(connection.judge(), Verdict::Fine(_)), "a request may take its time");
         connection.end(answer);
@@ -274,10 +285,26 @@ mod tests {
         assert!(matches!(connection.judge(), Verdict::Fine(_)));
     }
 
+    #[tokio::test]
+    async fn large_heads_are_few_at_once() {
+        let connection = connection();
+        for _ in 0..99 {
+            connection.begin(HEAD_BYTES_FREE);
+        }
+        assert!(!connection.has_too_large_heads(), "usual ones are many");
+        let large = connection.begin(HEADS_BYTES_MAX + HEAD_BYTES_FREE);
+        assert!(!connection.has_too_large_heads());
+        let too_large = connection.begin(HEAD_BYTES_FREE + 1);
+        assert!(connection.has_too_large_heads());
+        connection.end(large);
+        assert!(!connection.has_too_large_heads());
+        connection.end(too_large);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_answer_must_move_whatever_others_do() {
         let connection = connection();
-        let (read, unread) = (connection.begin(), connection.begin());
+        let (read, unread) = (connection.begin(0), connection.begin(0));
         connection.handed(read, 100);
         connection.handed(unread, 100);
         for _ in 0..UNREAD_MAX.as_secs() - 1 {
@@ -296,7 +323,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_socket_that_takes_nothing_is_not_kept() {
         let connection = connection();
-        let _answer = connection.begin();
+        let _answer = connection.begin(0);
         connection.blocked();
         advance(UNREAD_MAX - SECOND).await;
         connection.blocked(); // is asked again and again
@@ -322,7 +349,7 @@ mod tests {
         connection.received();
         let silent = Standing { reads: true, moved: Instant::now(), ..unread };
         assert_eq!(connection.in_use(), Use::Spare(silent), "it is idle, whatever moves");
-        let answer = connection.begin();
+        let answer = connection.begin(0);
         let works = Standing { works: true, ..silent };
         assert_eq!(connection.in_use(), Use::Spare(works), "a stranger's request is carried out");
         connection.awaits(true);
@@ -344,7 +371,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn further_requests_wait_for_the_reader_of_the_answers_before() {
         let connection = connection();
-        let answer = connection.begin();
+        let answer = connection.begin(0);
         connection.handed(answer, 100);
         connection.drained(100).await;
         let waits = tokio::spawn({

@@ -243,7 +243,7 @@ mod tests {
             enter(&room, &peer, &mut open).await.unwrap();
         }
         open[0].connection.answered_known();
-        open[1].connection.begin();
+        open[1].connection.begin(0);
         tokio::time::advance(GRACE * 2).await;
         open[2].connection.received();
         tokio::time::advance(GRACE * 2).await;
@@ -253,7 +253,7 @@ mod tests {
             let peer = format!("203.0.113.{}", index % 100);
             let number = enter(&room, &peer, &mut open).await.unwrap();
             // The newcomers are at work, so they stay.
-            open.last().unwrap().connection.begin();
+            open.last().unwrap().connection.begin(0);
             let after: Vec<u64> = open.iter().map(|place| place.number).collect();
             let gone: Vec<&u64> = before.iter().filter(|one| !after.contains(one)).collect();
             assert_eq!(gone, [&given_up], "for {number}");
@@ -288,7 +288,7 @@ mod tests {
         let mut open = vec![];
         for _ in 0..100 {
             enter(&room, "192.0.2.1", &mut open).await.unwrap();
-            open.last().unwrap().connection.begin();
+            open.last().unwrap().connection.begin(0);
             open.last().unwrap().connection.answered_known();
         }
         assert_eq!(room.refusals.take(), None);
