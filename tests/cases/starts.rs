@@ -1,8 +1,9 @@
 //! What a start does with the folder that it finds, and what a start that fails leaves behind.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::json;
 
@@ -52,6 +53,54 @@ fn a_folder_that_others_can_read_is_closed_to_them() {
     let Err(refused) = Server::start_with(&shared, &[], &[]) else { panic!("it started") };
     assert!(refused.contains("run `chmod -R go-rwx"), "{refused}");
     assert_eq!((mode(&shared), fs::read_dir(&shared).unwrap().count()), (0o755, 1));
+}
+
+/// At whatever place a process runs out of files, it says so, and nothing of the folder is called damaged
+/// or given up.
+#[test]
+fn a_process_that_may_open_few_files_calls_nothing_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    server.add_app("boat").post("/Users", &user("mira"));
+    server.stop();
+    let digest = run(provlog().arg("digest").arg("--data").arg(&data));
+    assert_eq!(digest.status.code(), Some(0), "{digest:?}");
+    let mut refused = 0;
+    for files in 3..40 {
+        for command in ["digest", "rebuild"] {
+            let limited = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+            let mut limited_run = Command::new("sh");
+            limited_run.arg("-c").arg(limited).arg(provlog().get_program());
+            let output = run(limited_run.arg(command).arg("--data").arg(&data));
+            let words = String::from_utf8_lossy(&output.stderr);
+            assert!(!words.contains("damaged"), "{command} with {files} files: {words}");
+            refused += usize::from(words.contains("Too many open files"));
+        }
+    }
+    assert!(refused > 10, "{refused}");
+    let after = run(provlog().arg("digest").arg("--data").arg(&data));
+    assert_eq!(after.stdout, digest.stdout);
+}
+
+/// A link to the database of another folder is no second database.
+#[test]
+fn a_folder_that_leads_to_the_database_of_another_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data);
+    let scim = server.add_app("boat");
+    let other = folder.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::set_permissions(&other, Permissions::from_mode(0o700)).unwrap();
+    symlink(data.join("db"), other.join("db")).unwrap();
+    fs::copy(data.join("kept"), other.join("kept")).unwrap();
+    fs::remove_file(data.join("db/LOCK")).unwrap();
+    let Err(refused) = Server::start_with(&other, &[], &[]) else { panic!("two write one log") };
+    assert!(refused.contains("is in use by another process"), "{refused}");
+    assert_eq!(scim.post("/Users", &user("mira")).status, 201);
+    server.stop();
+    Server::start(&data).stop();
 }
 
 #[test]

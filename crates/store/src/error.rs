@@ -1,9 +1,11 @@
 //! What can go wrong with the files, and the words for it.
 
 use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 
 use event::{LogId, Seq};
+use rustix::io::Errno;
 
 /// A failed attempt on the files of a log.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +57,7 @@ pub enum StoreError {
         path: PathBuf,
         /// The operating system's words.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The folder holds no log, and one was expected.
     #[error("{} holds no log; `provlog serve` makes one at its first start", folder.display())]
@@ -226,6 +228,35 @@ impl StoreError {
     pub(crate) fn rocks(attempt: &'static str) -> impl Fn(rocksdb::Error) -> StoreError {
         move |source| StoreError::Rocks { attempt, source }
     }
+}
+
+/// What the operating system says when a file cannot be opened or written for reasons that lie outside of
+/// it: no room, no permission. It says nothing of what is in the file.
+const HINDRANCES: [Errno; 9] = [
+    Errno::MFILE,
+    Errno::NFILE,
+    Errno::NOMEM,
+    Errno::INTR,
+    Errno::NOSPC,
+    Errno::DQUOT,
+    Errno::ROFS,
+    Errno::ACCESS,
+    Errno::PERM,
+];
+
+/// Whether an attempt failed for reasons that lie outside of the file.
+pub(crate) fn is_hindered(error: &io::Error) -> bool {
+    let number = error.raw_os_error().map(Errno::from_raw_os_error);
+    number.is_some_and(|number| HINDRANCES.contains(&number))
+}
+
+/// The same of what RocksDB failed with, which has the words alone.
+pub(crate) fn is_rocksdb_hindered(error: &rocksdb::Error) -> bool {
+    let words = error.to_string();
+    HINDRANCES.iter().any(|number| {
+        let hindrance = io::Error::from(*number).to_string();
+        words.contains(hindrance.split(" (os error").next().unwrap_or(&hindrance))
+    })
 }
 
 /// An error and all its causes in one line: what a log line and a refused command say.

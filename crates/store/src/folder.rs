@@ -19,12 +19,39 @@ const OURS: [&str; 5] = ["db", "kept", "cursor.key", "admin.token", "lost+found"
 /// A data folder that this process has locked.
 ///
 /// The lock is on the folder and not on a file in it: a file can be removed, and whoever comes next
-/// would lock another one of the same name. It ends with the process, however that ends.
+/// would lock another one of the same name. The folder of the database has one too, for another data
+/// folder may lead to it by a link. They end with the process, however that ends.
 pub(crate) struct Folder {
+    data: Locked,
+    database: Option<Locked>,
+}
+
+struct Locked {
     path: PathBuf,
     handle: File,
     /// Device and inode: which folder it is, whatever the path leads to later.
     identity: (u64, u64),
+}
+
+impl Locked {
+    /// `data` is the data folder that is in use when this one is.
+    fn new(path: &Path, data: &Path) -> Result<Locked, StoreError> {
+        let handle = File::open(path).map_err(file_error("open", path))?;
+        match flock(&handle, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                return Err(StoreError::Locked { folder: data.to_owned() });
+            }
+            Err(error) => return Err(file_error("lock", path)(error.into())),
+        }
+        let metadata = handle.metadata().map_err(file_error("look at", path))?;
+        Ok(Locked { path: path.to_owned(), handle, identity: identity(&metadata) })
+    }
+
+    /// Whether the path still leads here.
+    fn is_there(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|metadata| identity(&metadata) == self.identity)
+    }
 }
 
 impl Folder {
@@ -33,11 +60,16 @@ impl Folder {
     /// # Errors
     /// [`StoreError::Locked`], [`StoreError::NotPrivate`], and what the operating system refuses.
     pub(crate) fn open(path: &Path) -> Result<Folder, StoreError> {
-        let failed = file_error("create", path);
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        let private = |path: &Path| DirBuilder::new().recursive(true).mode(0o700).create(path);
+        private(path).map_err(file_error("create", path))?;
         let folder = Folder::lock(path)?;
         folder.make_private()?;
-        Ok(folder)
+        if folder.database.is_some() {
+            return Ok(folder);
+        }
+        // Where it cannot be made, as where a file is in its place, RocksDB says so.
+        let _ = private(&path.join("db"));
+        Folder::with_database(folder.data)
     }
 
     /// Locks a folder that is there and changes nothing in it.
@@ -45,58 +77,55 @@ impl Folder {
     /// # Errors
     /// [`StoreError::Locked`], and what the operating system refuses.
     pub(crate) fn lock(path: &Path) -> Result<Folder, StoreError> {
-        let handle = File::open(path).map_err(file_error("open", path))?;
-        match flock(&handle, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                return Err(StoreError::Locked { folder: path.to_owned() });
-            }
-            Err(error) => return Err(file_error("lock", path)(error.into())),
-        }
-        let metadata = handle.metadata().map_err(file_error("look at", path))?;
-        Ok(Folder { path: path.to_owned(), handle, identity: identity(&metadata) })
+        Folder::with_database(Locked::new(path, path)?)
+    }
+
+    fn with_database(data: Locked) -> Result<Folder, StoreError> {
+        let path = data.path.join("db");
+        let database = path.is_dir().then(|| Locked::new(&path, &data.path)).transpose()?;
+        Ok(Folder { data, database })
     }
 
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.data.path
     }
 
-    /// Whether the path still leads to the folder that is locked.
+    /// Whether the path still leads to the folder that is locked, and to its database.
     ///
     /// # Errors
     /// [`StoreError::NotAlone`].
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        let found = fs::metadata(&self.path).ok();
-        match found {
-            Some(metadata) if identity(&metadata) == self.identity => Ok(()),
-            Some(_) | None => Err(self.not_alone()),
+        match self.data.is_there() && self.database.as_ref().is_none_or(Locked::is_there) {
+            true => Ok(()),
+            false => Err(self.not_alone()),
         }
     }
 
     pub(crate) fn not_alone(&self) -> StoreError {
-        StoreError::NotAlone { folder: self.path.clone() }
+        StoreError::NotAlone { folder: self.data.path.clone() }
     }
 
     /// Takes the folder and our files in it from the sight of others. A folder in which others keep
     /// things is not ours to close.
     fn make_private(&self) -> Result<(), StoreError> {
-        let metadata = self.handle.metadata().map_err(file_error("look at", &self.path))?;
+        let metadata =
+            self.data.handle.metadata().map_err(file_error("look at", &self.data.path))?;
         let mode = metadata.mode() & 0o7777;
-        let refuse = |why| StoreError::NotPrivate { folder: self.path.clone(), mode, why };
+        let refuse = |why| StoreError::NotPrivate { folder: self.data.path.clone(), mode, why };
         if mode & OTHERS != 0 {
             if !self.holds_only_ours()? {
                 return Err(refuse("holds other files than ours"));
             }
             let private = Permissions::from_mode(mode & 0o700);
-            self.handle.set_permissions(private).map_err(|_| refuse("is somebody else's"))?;
+            self.data.handle.set_permissions(private).map_err(|_| refuse("is somebody else's"))?;
         }
-        let database = self.path.join("db");
+        let database = self.data.path.join("db");
         let tables = match fs::read_dir(&database) {
             Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).collect(),
             Err(_) => vec![],
         };
-        let beside = OURS.iter().map(|name| self.path.join(name));
+        let beside = OURS.iter().map(|name| self.data.path.join(name));
         for path in beside.chain(tables) {
             // What is not there, and what is a link, has no mode of its own to take back.
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
@@ -110,8 +139,8 @@ impl Folder {
     }
 
     fn holds_only_ours(&self) -> Result<bool, StoreError> {
-        let failed = file_error("look into", &self.path);
-        for entry in fs::read_dir(&self.path).map_err(&failed)? {
+        let failed = file_error("look into", &self.data.path);
+        for entry in fs::read_dir(&self.data.path).map_err(&failed)? {
             let name = entry.map_err(&failed)?.file_name();
             let ours = name.to_str().is_some_and(|name| {
                 OURS.contains(&name) || name.ends_with(".part") || name.starts_with("db.")
@@ -149,15 +178,15 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {} // a process that was killed may have left one
     }
+    // Opened before anything is done: behind the rename nothing must fail for want of room.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new(".")))?;
     // `create_new` follows no link, and only the owner may read it, from its first byte on.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(part, path)?;
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        Some(_) | None => File::open(".")?.sync_all(),
-    }
+    folder.sync_all()
 }
 
 #[cfg(test)]
@@ -220,6 +249,25 @@ mod tests {
         second.check().unwrap();
         drop(first);
         Folder::open(&around.path().join("moved")).unwrap();
+    }
+
+    #[test]
+    fn a_database_is_in_one_folder_alone() {
+        let around = tempfile::tempdir().unwrap();
+        let (data, other) = (around.path().join("data"), around.path().join("other"));
+        let first = Folder::open(&data).unwrap();
+        fs::create_dir(&other).unwrap();
+        symlink(data.join("db"), other.join("db")).unwrap();
+        for locked in [Folder::open(&other), Folder::lock(&other)] {
+            assert!(matches!(locked, Err(StoreError::Locked { .. })));
+        }
+        first.check().unwrap();
+        fs::rename(data.join("db"), data.join("db.old")).unwrap();
+        assert!(matches!(first.check(), Err(StoreError::NotAlone { .. })));
+        fs::create_dir(data.join("db")).unwrap();
+        assert!(matches!(first.check(), Err(StoreError::NotAlone { .. })));
+        drop(first);
+        drop(Folder::open(&data).unwrap());
     }
 
     #[test]

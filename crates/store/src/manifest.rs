@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::error::is_hindered;
 use crate::wal;
 
 /// What every name of a list begins with; a number follows.
@@ -45,7 +46,7 @@ pub(crate) fn synced(database: &Path, known: Option<Manifest>) -> io::Result<Man
 /// A record in the middle of it is looked at here too: some flipped bits keep RocksDB busy for ever.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with it; an [`io::Error`] when it could not be read.
 pub(crate) fn check(
     database: &Path,
     known: Option<Manifest>,
@@ -68,6 +69,7 @@ pub(crate) fn check(
             }
             Some(_) | None => Ok(()),
         },
+        Err(error) if is_hindered(&error) => Err(error.into()),
         Err(error) => Err(format!("its file {name} cannot be read: {error}").into()),
     }
 }

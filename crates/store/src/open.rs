@@ -1,6 +1,7 @@
 //! Opens the folder of a log, with the options on which the promises rest, and refuses a damaged one.
 
 use std::fs;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,10 +13,9 @@ use rocksdb::{
     ColumnFamilyDescriptor, CompactOptions, DB, DBCompressionType, DBRecoveryMode, Env,
     FlushOptions, SliceTransform,
 };
-use rustix::io::Errno;
 
 use crate::damage::Found;
-use crate::error::StoreError;
+use crate::error::{StoreError, is_hindered, is_rocksdb_hindered};
 use crate::folder::{Folder, file_error};
 use crate::format::{self, FORMAT_KEY};
 use crate::kept::{self, Kept};
@@ -103,8 +103,15 @@ impl Store {
             }
         }
         let torn_end = wal::check(&path, kept.as_ref())?;
-        manifest::check(&path, kept.and_then(|kept| kept.manifest))
-            .map_err(|source| StoreError::DatabaseDamaged { folder: folder.to_owned(), source })?;
+        manifest::check(&path, kept.and_then(|kept| kept.manifest)).map_err(|source| {
+            match source.downcast::<io::Error>() {
+                Ok(source) if is_hindered(&source) => {
+                    file_error("read the list of files in", &path)(*source)
+                }
+                Ok(source) => StoreError::DatabaseDamaged { folder: folder.to_owned(), source },
+                Err(source) => StoreError::DatabaseDamaged { folder: folder.to_owned(), source },
+            }
+        })?;
 
         let log_options = family_options(options);
         let row_options = row_options(&log_options);
@@ -242,14 +249,16 @@ impl Store {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match Kept::read(self.folder.path()) {
             Ok(found) if found == *kept => {}
-            Err(error) if is_shortage(&error) => return Err(error),
+            Err(StoreError::File { attempt, path, source }) if is_hindered(&source) => {
+                return Err(StoreError::File { attempt, path, source });
+            }
             Ok(_) | Err(_) => return Err(self.folder.not_alone()),
         }
         let manifest = Some(self.manifest(kept.and_then(|kept| kept.manifest))?);
-        let next = Kept { log: self.log, size, alive, boot: kept::boot_id(), manifest };
-        next.write(self.folder.path())?;
-        *kept = Some(next);
-        Ok(())
+        self.write_kept(
+            Kept { log: self.log, size, alive, boot: kept::boot_id(), manifest },
+            &mut kept,
+        )
     }
 
     /// Replaces the list of files that the kept file names by the one that this opening began. What else
@@ -257,10 +266,18 @@ impl Store {
     fn keep_manifest(&self) -> Result<(), StoreError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(before) = *kept else { return Ok(()) };
-        let next = Kept { manifest: Some(self.manifest(before.manifest)?), ..before };
-        next.write(self.folder.path())?;
-        *kept = Some(next);
-        Ok(())
+        let manifest = Some(self.manifest(before.manifest)?);
+        self.write_kept(Kept { manifest, ..before }, &mut kept)
+    }
+
+    fn write_kept(&self, next: Kept, kept: &mut Option<Kept>) -> Result<(), StoreError> {
+        let written = next.write(self.folder.path());
+        // It may stand in its place although it is not known to survive a loss of power.
+        if written.is_ok() || Kept::read(self.folder.path()).is_ok_and(|found| found == Some(next))
+        {
+            *kept = Some(next);
+        }
+        written
     }
 
     fn manifest(&self, known: Option<Manifest>) -> Result<Manifest, StoreError> {
@@ -356,14 +373,6 @@ impl Store {
     }
 }
 
-/// Whether a file could not be read because the process has no room for it now. That says nothing of the
-/// file.
-fn is_shortage(error: &StoreError) -> bool {
-    let StoreError::File { source, .. } = error else { return false };
-    let number = source.raw_os_error().map(Errno::from_raw_os_error);
-    matches!(number, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR))
-}
-
 /// Whether files of a database are there that hold more than nothing.
 fn holds_tables(database: &Path) -> bool {
     let Ok(entries) = fs::read_dir(database) else { return false };
@@ -374,7 +383,8 @@ fn holds_tables(database: &Path) -> bool {
 }
 
 /// Why the database does not open. Another program than ours, such as RocksDB's own tools, may have it
-/// without having the folder; what else is wrong with its lock is told in RocksDB's own words.
+/// without having the folder; what else is wrong with its lock is told in RocksDB's own words, and so is
+/// what lies outside of the files, such as a full disk.
 /// When the log is whole without the rows, the rows are what is wrong.
 fn cannot_open(
     folder: &Path,
@@ -387,7 +397,7 @@ fn cannot_open(
     if words.contains("LOCK") && taken.iter().any(|taken| words.contains(taken)) {
         return StoreError::Locked { folder: folder.to_owned() };
     }
-    if words.contains("LOCK") {
+    if words.contains("LOCK") || is_rocksdb_hindered(&source) {
         return StoreError::Rocks { attempt: "open the database", source };
     }
     let database = folder.join("db");
