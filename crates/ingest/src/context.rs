@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use event::{Application, Flag, FlagKind, ResourceType, Timestamp, UpstreamSet};
 use projector::ApplicationRow;
-use scim::{Change, ProfileVersion, Registry, Schema, ScimError, Settings};
+use scim::{AttrPath, Change, MemberId, ProfileVersion, Registry, Schema, ScimError, Settings};
 use serde_json::{Map, Value};
 
+use crate::address::percent_decode_path;
 use crate::catalog::Catalog;
 
 /// More of them say nothing new.
@@ -94,6 +95,39 @@ impl Context {
                 let detail =
                     format!("{path} is required by the profile {name} of this application");
                 Err(ScimError::invalid_value(detail))
+            }
+        }
+    }
+
+    /// Puts ids in the place of the addresses by which a client's attributes refer to resources of ours, such
+    /// as a manager (RFC 7643 §2.4: such an attribute has the parts `value` and `$ref`). Other addresses
+    /// stay as they were sent.
+    pub(crate) fn settle_references(
+        &self,
+        resource_type: &scim::ResourceType,
+        attributes: &mut Map<String, Value>,
+    ) {
+        let registry = self.registry();
+        let settle = |schema: Option<&str>, name: &str, value: &mut Value| {
+            let path = AttrPath {
+                schema: schema.map(str::to_owned),
+                attribute: name.to_owned(),
+                sub: None,
+            };
+            let attribute = registry.attribute(Some(resource_type), &path);
+            if attribute.is_some_and(|one| one.sub("$ref").is_some())
+                && let Some(text) = value.get("value").and_then(Value::as_str)
+                && let MemberId::Addressed(id) = MemberId::of(text, &self.base_url, registry)
+            {
+                value["value"] = percent_decode_path(id).into();
+            }
+        };
+        for (name, value) in attributes.iter_mut() {
+            match value {
+                Value::Object(parts) if resource_type.extension(name).is_some() => {
+                    parts.iter_mut().for_each(|(part, value)| settle(Some(name), part, value));
+                }
+                value => settle(None, name, value),
             }
         }
     }

@@ -350,7 +350,7 @@ impl Deciding<'_> {
 
     fn patch(&mut self, id: &str, operations: &[PatchOperation]) -> Result<Outcome, Stop> {
         let target = self.target(id)?;
-        let patched = scim::apply_patch(
+        let mut patched = scim::apply_patch(
             self.resource_type,
             self.context.registry(),
             &self.context.settings,
@@ -358,6 +358,7 @@ impl Deciding<'_> {
             operations,
         )
         .map_err(|error| Stop::Refused(error, target.number))?;
+        self.context.settle_references(self.resource_type, &mut patched.attributes);
         let required = |state| self.context.check_required(self.resource_type, state);
         // What was missing before is not for this request to bring.
         if required(&target.attributes).is_ok() && !self.decided_elsewhere {

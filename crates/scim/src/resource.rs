@@ -267,7 +267,7 @@ mod tests {
                 "id": "u-1", "schemas": ["urn:x"], "meta": {"version": "1"}, "groups": [{"value": "g"}],
                 "password": "secret", "shoeSize": 44, "urn:x": {"y": 1}, "members": ["u-2"], "a b": 1,
                 "title": null, "nickName": "", "roles": [], "name": {}, "emails": [null, {}, {"value": ""}],
-                ENT: {"manager": {"displayName": "Al", "$ref": "x"}, "department": null, "shoe": 1},
+                ENT: {"manager": {"displayName": "Al"}, "department": null, "shoe": 1},
                 "department": "Galley", "manager.value": "u-7", "costCenter": ["7"],
             }),
             Ok(json!({})),
@@ -284,7 +284,14 @@ mod tests {
                 Ok(json!({ENT: {"manager": {"value": "u-7"}}})),
             );
         }
-        for cleared in [json!(""), json!({"value": ""}), json!([])] {
+        for manager in [json!({"$REF": "u-7"}), json!({"displayName": "Al", "$ref": "u-7"})] {
+            check(
+                json!({ENT: {"manager": manager}}),
+                Ok(json!({ENT: {"manager": {"value": "u-7"}}})),
+            );
+        }
+        let cleared = [json!({"$ref": "u-7", "value": ""}), json!({"$ref": ""})];
+        for cleared in [json!(""), json!({"value": ""}), json!([])].into_iter().chain(cleared) {
             check(json!({ENT: {"manager": cleared}}), Ok(json!({})));
         }
         check(

@@ -238,6 +238,12 @@ pub(crate) fn read_parts<'a>(
         },
         Value::Object(object) => {
             let mut parts = Vec::with_capacity(object.len());
+            if !reading.keeps_misfits()
+                && let Some((part, address)) = address_alone(attribute, object)
+            {
+                let path = path.with_sub(Some(&part.name));
+                parts.push((part.name.as_str(), read(reading, &path, part, address)?));
+            }
             for (name, value) in object {
                 let part = attribute.sub(name);
                 if part.is_none() {
@@ -273,6 +279,21 @@ fn is_json_in_text(value: &Value) -> bool {
     let text = value.as_str().map(str::trim).filter(|text| text.starts_with(['[', '{']));
     let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     text.is_some_and(is_json)
+}
+
+/// The part `value` of a reference to a resource, and its `$ref`, which stands for it where the client names
+/// the resource by nothing else.
+fn address_alone<'a, 'v>(
+    attribute: &'a Attribute,
+    object: &'v Map<String, Value>,
+) -> Option<(&'a Attribute, &'v Value)> {
+    let part = attribute.sub("value").filter(|part| is_kept(part))?;
+    attribute.sub("$ref")?;
+    let said = |wanted: &str| {
+        object.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+    };
+    let address = said("$ref").filter(|address| !is_unassigned(address))?;
+    said("value").is_none().then_some((part, address))
 }
 
 /// The id in a reference to a resource (RFC 7643 §2.4: its parts are `value` and `$ref`) that somebody

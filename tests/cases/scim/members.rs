@@ -157,6 +157,37 @@ fn a_member_is_named_by_its_id_or_its_address() {
     });
 }
 
+/// A manager is referred to like a member.
+#[test]
+fn a_manager_is_named_by_the_id_or_the_address() {
+    const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    served(|scim| {
+        let boss = scim.post("/Users", &user("boss"));
+        let (id, location) = (boss.id(), boss.header("location").to_owned());
+        for form in [
+            json!({"$ref": location}),
+            json!({"$ref": format!("../Users/{id}"), "displayName": "Boss"}),
+            json!({"value": location}),
+            json!(location),
+            json!({"value": id, "$ref": "https://other.example/Users/7"}),
+        ] {
+            let mut body = user("mira");
+            body[ENT] = json!({"manager": form});
+            let made = scim.post("/Users", &body);
+            assert_eq!(made.body[ENT]["manager"]["value"], id.as_str(), "{form}: {made:?}");
+            assert_eq!(made.body[ENT]["manager"]["displayName"], "boss");
+            let path = format!("/Users/{}", made.id());
+            let unset = json!([{"op": "remove", "path": "manager"}]);
+            assert_eq!(scim.patch(&path, &unset).body.get(ENT), None);
+            let set = json!([{"op": "replace", "path": format!("{ENT}:manager"), "value": form}]);
+            let patched = scim.patch(&path, &set).body;
+            assert_eq!(patched[ENT]["manager"]["value"], id.as_str(), "{form}: {patched}");
+            assert_eq!(scim.put(&path, &body).body[ENT]["manager"]["value"], id.as_str());
+            assert_eq!(scim.delete(&path).status, 204);
+        }
+    });
+}
+
 /// An id is caseExact (RFC 7643 §3.1), and so to the letter another case names somebody else.
 #[test]
 fn to_the_letter_an_id_in_another_case_is_another_one() {

@@ -460,8 +460,10 @@ pub(super) fn intent(
         Err(error) => return refused(error, id, None),
     };
     let read = || {
-        let resource = Resource::read(resource_type, context.registry(), &context.settings, &body)?;
+        let (registry, settings) = (context.registry(), &context.settings);
+        let mut resource = Resource::read(resource_type, registry, settings, &body)?;
         context.check_required(resource_type, &resource.attributes)?;
+        context.settle_references(resource_type, &mut resource.attributes);
         Ok(resource)
     };
     let id_or_empty = id.clone().unwrap_or_default();
