@@ -32,7 +32,7 @@ use crate::view::View;
 
 /// Raised whenever rows, their keys or the fold itself change: rows of another version are made
 /// anew at start-up.
-pub const FOLD_VERSION: u32 = 10;
+pub const FOLD_VERSION: u32 = 11;
 
 /// Applies one event to the rows.
 ///
