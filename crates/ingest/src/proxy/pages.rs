@@ -25,6 +25,8 @@ pub(crate) struct Page {
     pub shown: Vec<Value>,
     /// What the next page is asked for by, where pages have no places (RFC 9865 §2).
     pub next: Option<String>,
+    /// Whether it has a cursor of a next page that cannot be sent back.
+    pub is_cut: bool,
 }
 
 impl Page {
@@ -43,9 +45,15 @@ impl Page {
             None | Some(Value::Null) if total.is_some() => vec![],
             _ => return None,
         };
-        let next = answer.get("nextCursor").and_then(Value::as_str);
-        let next = next.filter(|text| (1..=CURSOR_BYTES_MAX).contains(&text.len()));
-        Some(Page { total, shown, next: next.map(str::to_owned) })
+        let (next, is_cut) = match answer.get("nextCursor") {
+            None | Some(Value::Null | Value::Bool(false)) => (None, false),
+            Some(Value::String(text)) if text.is_empty() => (None, false),
+            Some(Value::String(text)) if text.len() <= CURSOR_BYTES_MAX => {
+                (Some(text.clone()), false)
+            }
+            Some(_) => (None, true),
+        };
+        Some(Page { total, shown, next, is_cut })
     }
 }
 
@@ -92,6 +100,13 @@ impl Pages {
 
     /// Takes the next page with the ids of its resources; says whether to go on.
     pub(crate) fn take(&mut self, page: &Page, ids: Vec<Option<String>>) -> bool {
+        if page.is_cut {
+            let words = format!(
+                "it has a nextCursor that is no text of up to {CURSOR_BYTES_MAX} bytes, so what \
+                 follows was not read"
+            );
+            self.problem.get_or_insert(words);
+        }
         if page.shown.is_empty() {
             // Of what lies beyond its end, an upstream may say that it has nothing.
             if self.shown == 0 {
@@ -170,7 +185,7 @@ mod tests {
             let (total, range) = page(pages.start());
             let shown: Vec<Value> = range.map(|id| json!({"id": id.to_string()})).collect();
             let ids = shown.iter().map(|one| scim::id_text(&one["id"])).collect();
-            if !pages.take(&Page { total, shown, next: None }, ids) {
+            if !pages.take(&Page { total, shown, next: None, is_cut: false }, ids) {
                 return (pages.ids.len(), pages.problem());
             }
         }
@@ -270,11 +285,37 @@ mod tests {
     }
 
     #[test]
+    fn a_cursor_that_cannot_be_sent_back_is_no_end() {
+        let page = |id: u64, next: Value| {
+            let answer = json!({"Resources": [{"id": id.to_string()}], "nextCursor": next});
+            (Page::of(&answer).unwrap(), vec![Some(id.to_string())])
+        };
+        let longest = "c".repeat(CURSOR_BYTES_MAX);
+        let ends = [Value::Null, json!(""), json!(false)];
+        let cut = [json!(format!("{longest}c")), json!(7), json!(0), json!(["d"]), json!({"a": 1})];
+        let all = ends.iter().map(|end| (end, false)).chain(cut.iter().map(|cut| (cut, true)));
+        for (next, is_problem) in all {
+            let mut pages = Pages::default();
+            let (first, ids) = page(1, json!(longest));
+            assert!(pages.take(&first, ids));
+            let (last, ids) = page(2, next.clone());
+            assert!(!pages.take(&last, ids), "{next}");
+            let why = pages.problem();
+            assert_eq!(why.is_some_and(|why| why.contains("nextCursor")), is_problem, "{next}");
+            // And where it is the first of all.
+            let mut pages = Pages::default();
+            let (first, ids) = page(1, next.clone());
+            pages.take(&first, ids);
+            assert_eq!(pages.problem().is_some(), is_problem, "{next}");
+        }
+    }
+
+    #[test]
     fn what_has_no_id_ends_too() {
         let mut pages = Pages::default();
         let page = |name: &str| {
             let shown = vec![json!({"userName": name})];
-            Page { total: Some(3), shown, next: None }
+            Page { total: Some(3), shown, next: None, is_cut: false }
         };
         assert!(pages.take(&page("a"), vec![None]));
         assert!(pages.take(&page("b"), vec![None]));
