@@ -40,15 +40,20 @@ fn switch_off() -> Value {
     json!([{"op": "replace", "path": "active", "value": false}])
 }
 
+/// A user as the record has them.
+#[track_caller]
+fn recorded(proxied: &Proxied, id: &str) -> Value {
+    let mut known = proxied.user(id)["resource"].clone();
+    known.as_object_mut().unwrap().retain(|name, _| !["meta", "schemas"].contains(&name.as_str()));
+    known
+}
+
 /// The record has Mira as she is, whatever was answered.
 #[track_caller]
 fn check_mira(proxied: &Proxied, active: bool, why: &str) {
-    let mut known = proxied.user("u1")["resource"].clone();
-    let known = known.as_object_mut().unwrap();
-    known.retain(|name, _| !["meta", "schemas"].contains(&name.as_str()));
     let mut expected = mira();
     expected["active"] = json!(active);
-    assert_eq!(Value::from(known.clone()), expected, "{why}");
+    assert_eq!(recorded(proxied, "u1"), expected, "{why}");
 }
 
 /// Waits until the record has it so.
@@ -68,7 +73,19 @@ fn an_answer_that_shows_a_part_says_nothing_of_the_rest() {
     let mut off = mira();
     off["active"] = json!(false);
     let name = json!({"id": "u1", "userName": "mira@fjord.example"});
+    let without = |name: &str| {
+        let mut shown = off.clone();
+        shown.as_object_mut().unwrap().remove(name);
+        shown
+    };
+    let mut untyped = off.clone();
+    untyped["emails"] = json!([{"value": "mira@fjord.example"}]);
+    let few = json!({"id": "u1", "userName": "mira@fjord.example", "active": false});
     for (target, status, body) in [
+        ("/Users/u1", 200, few),
+        ("/Users/u1", 200, without("emails")),
+        ("/Users/u1", 203, without("displayName")),
+        ("/Users/u1", 200, untyped),
         ("/Users/u1", 200, json!({"id": "u1", "active": false})),
         ("/Users/u1", 200, name.clone()),
         ("/Users/u1?attributes=userName", 200, name.clone()),
@@ -76,7 +93,7 @@ fn an_answer_that_shows_a_part_says_nothing_of_the_rest() {
         ("/Users/u1", 200, json!({"id": "u1", "userName": "mira@fjord.example", "active": "off"})),
         ("/Users/u1", 206, off.clone()),
         ("/Users/u1", 207, off.clone()),
-        ("/Users/u1", 226, off),
+        ("/Users/u1", 226, off.clone()),
     ] {
         let why = format!("{target} {status} {body}");
         proxied.stub.answer(answering(Reply::json(status, &body)));
@@ -94,6 +111,199 @@ fn an_answer_that_shows_a_part_says_nothing_of_the_rest() {
         assert_eq!(proxied.settled(&row)["verdict"], "contradicted", "{why}");
         check_mira(&proxied, true, &why);
     }
+}
+
+#[test]
+fn what_a_write_takes_away_is_rightly_missing_from_its_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::empty(500)));
+    assert_eq!(proxied.baseline().status, 200);
+    let answer = |shown: &Value| proxied.stub.answer(answering(Reply::json(200, shown)));
+    let mut known = mira();
+    let check = |known: &Value, effect: &str| {
+        let row = proxied.last_write();
+        assert_eq!(row["effect"], effect, "{known}");
+        assert_eq!(&recorded(&proxied, "u1"), known);
+        let is_certain = effect != "unverified";
+        let state = if is_certain { "complete" } else { "partial" };
+        assert_eq!(proxied.user("u1")["coverage"]["state"], state, "{known}");
+        row
+    };
+    known.as_object_mut().unwrap().remove("displayName");
+    answer(&known);
+    let remove = json!([{"op": "remove", "path": "displayName"}]);
+    assert_eq!(proxied.app.patch("/Users/u1", &remove).status, 200);
+    check(&known, "applied");
+    // What is shown to be empty is not left out.
+    known["active"] = json!(false);
+    let mut empty = known.clone();
+    empty["emails"] = json!([]);
+    known.as_object_mut().unwrap().remove("emails");
+    answer(&empty);
+    assert_eq!(proxied.app.patch("/Users/u1", &switch_off()).status, 200);
+    check(&known, "applied");
+    known["active"] = json!(true);
+    answer(&known);
+    assert_eq!(proxied.app.put("/Users/u1", &mira()).status, 200);
+    known = mira();
+    let row = check(&known, "unverified");
+    known.as_object_mut().unwrap().remove("emails");
+    known.as_object_mut().unwrap().remove("displayName");
+    answer(&known);
+    assert_eq!(proxied.app.get("/Users/u1").status, 200);
+    assert_eq!(proxied.settled(&row)["verdict"], "contradicted");
+    // It never shows what it was sent, and so be it: nothing else is in doubt for that.
+    known["active"] = json!(false);
+    answer(&known);
+    assert_eq!(proxied.app.patch("/Users/u1", &switch_off()).status, 200);
+    check(&known, "applied");
+    known["title"] = json!("Mate");
+    answer(&known);
+    assert_eq!(proxied.app.put("/Users/u1", &known).status, 200);
+    check(&known, "applied");
+    known.as_object_mut().unwrap().remove("title");
+    answer(&known);
+    assert_eq!(proxied.app.put("/Users/u1", &known).status, 200);
+    check(&known, "applied");
+}
+
+#[test]
+fn what_a_creation_is_answered_without_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::empty(500)));
+    assert_eq!(proxied.baseline().status, 200);
+    let new = json!({"userName": "liv@fjord.example", "displayName": "Liv", "password": "xyzzy-1",
+        "emails": [{"value": "liv@fjord.example", "type": "work"}]});
+    let shown = json!({"id": "u3", "userName": "liv@fjord.example"});
+    proxied.stub.answer(answering(Reply::json(201, &shown)));
+    assert_eq!(proxied.app.post("/Users", &new).status, 201);
+    let row = proxied.last_write();
+    assert_eq!(row["effect"], "unverified");
+    let mut whole = new.clone();
+    whole["id"] = json!("u3");
+    whole.as_object_mut().unwrap().remove("password");
+    proxied.stub.answer(answering(Reply::json(200, &whole)));
+    assert_eq!(proxied.app.get("/Users/u3").status, 200);
+    assert_eq!(proxied.settled(&row)["verdict"], "confirmed");
+    assert_eq!(recorded(&proxied, "u3"), whole);
+    assert_eq!(proxied.user("u3")["coverage"]["state"], "complete");
+    // Nobody shows a password, and an account is active unless it says otherwise.
+    let (mut ann, mut said) = (new, whole);
+    ann["userName"] = json!("ann@fjord.example");
+    said["userName"] = json!("ann@fjord.example");
+    said["id"] = json!("u4");
+    proxied.stub.answer(answering(Reply::json(201, &said)));
+    assert_eq!(proxied.app.post("/Users", &ann).status, 201);
+    assert_eq!(proxied.last_write()["effect"], "applied");
+    assert_eq!(recorded(&proxied, "u4"), said);
+}
+
+#[test]
+fn a_part_of_an_attribute_says_nothing_of_its_other_parts() {
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let whole = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", enterprise],
+        "id": "u1", "userName": "mira@fjord.example", "active": true,
+        "name": {"givenName": "Mira", "familyName": "Lund"},
+        "emails": [{"value": "mira@fjord.example", "type": "work", "primary": true}],
+        enterprise: {"department": "Deck", "manager": {"value": "u9"}},
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::json(200, &whole)));
+    assert_eq!(proxied.app.get("/Users/u1").status, 200);
+    let known = recorded(&proxied, "u1");
+    for name in ["name", "emails", enterprise] {
+        assert!(known.get(name).is_some(), "{known}");
+    }
+    let with = |name: &str, value: Value| {
+        let mut shown = json!({"id": "u1", "userName": "mira@fjord.example", "active": true});
+        shown[name] = value;
+        shown
+    };
+    let parts = [
+        ("name.familyName", with("name", json!({"familyName": "Lund"}))),
+        ("emails.value", with("emails", json!([{"value": "mira@fjord.example"}]))),
+        ("department", with(enterprise, json!({"department": "Deck"}))),
+        ("manager", with(enterprise, json!({"manager": {"value": "u9"}}))),
+        ("name", with("name", json!({"formatted": "Mira Lund"}))),
+    ];
+    for (name, part) in parts {
+        proxied.stub.answer({
+            let (one, all) = (part.clone(), list(std::slice::from_ref(&part)));
+            move |request: &Request| {
+                let is_one = request.target.starts_with("/Users/u1");
+                Reply::json(200, if is_one { &one } else { &all })
+            }
+        });
+        let mut expected = known.clone();
+        if let Some(formatted) = part.pointer("/name/formatted") {
+            expected["name"]["formatted"] = formatted.clone();
+        }
+        let search = json!({"attributes": [name]});
+        assert_eq!(proxied.app.get(&format!("/Users/u1?attributes={name}")).status, 200);
+        assert_eq!(recorded(&proxied, "u1"), expected, "{name}: one");
+        assert_eq!(proxied.app.get(&format!("/Users?attributes={name}")).status, 200);
+        assert_eq!(recorded(&proxied, "u1"), expected, "{name}: a list");
+        assert_eq!(proxied.app.post("/Users/.search", &search).status, 200);
+        assert_eq!(recorded(&proxied, "u1"), expected, "{name}: a search");
+        assert_eq!(proxied.app.get("/Users?startIndex=1").status, 200);
+        assert_eq!(recorded(&proxied, "u1"), expected, "{name}: a list that shows less");
+    }
+    // What a part shows is so.
+    let other = with("name", json!({"familyName": "Berg"}));
+    proxied.stub.answer(answering(Reply::json(200, &other)));
+    assert_eq!(proxied.app.get("/Users/u1?attributes=name.familyName").status, 200);
+    let name = recorded(&proxied, "u1")["name"].clone();
+    assert_eq!((&name["givenName"], &name["familyName"]), (&json!("Mira"), &json!("Berg")));
+}
+
+#[test]
+fn who_is_seen_in_part_after_a_deletion_is_there_with_the_rest() {
+    let part = json!({"id": "u1", "userName": "mira@fjord.example"});
+    let as_one = |shown: Value| {
+        move |request: &Request| match (request.method.as_str(), request.target.as_str()) {
+            ("GET", "/Users/u1") => Reply::error(500),
+            ("GET", target) if target.starts_with("/Users?filter=") => {
+                Reply::json(200, &list(std::slice::from_ref(&shown)))
+            }
+            ("GET", target) if target.starts_with("/Users/u1?") => Reply::json(200, &shown),
+            _ => answering(Reply::empty(204))(request),
+        }
+    };
+    for target in ["/Users/u1?attributes=userName", "/Users?filter=userName%20sw%20%22mira%22"] {
+        let folder = tempfile::tempdir().unwrap();
+        let proxied = Proxied::start(folder.path(), AT_ONCE, as_one(part.clone()));
+        assert_eq!(proxied.baseline().status, 200);
+        assert_eq!(proxied.app.delete("/Users/u1").status, 204);
+        let row = proxied.last_write();
+        assert_eq!(proxied.user("u1")["exists"], "deleted");
+        let looks = || proxied.stub.seen().iter().filter(|one| *one == "GET /Users/u1").count();
+        wait("it was looked at", || looks() == 3);
+        assert_eq!(proxied.app.get(target).status, 200);
+        assert_eq!(proxied.settled(&row)["verdict"], "contradicted", "{target}");
+        check_mira(&proxied, true, target);
+        // What the part leaves open is asked for.
+        wait("it was asked for", || looks() >= 4);
+        let mut off = mira();
+        off["active"] = json!(false);
+        let whole = off.clone();
+        proxied.stub.answer(move |request: &Request| {
+            let is_one = request.method == "GET" && request.target == "/Users/u1";
+            if is_one { Reply::json(200, &whole) } else { Reply::empty(500) }
+        });
+        assert_eq!(proxied.app.get("/Users/u1").status, 200);
+        check_mira(&proxied, false, target);
+    }
+}
+
+#[test]
+fn a_deletion_that_is_answered_with_a_part_takes_nothing_else_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = json!({"id": "u1", "userName": "mira@fjord.example", "active": false});
+    let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::json(200, &part)));
+    assert_eq!(proxied.baseline().status, 200);
+    assert_eq!(proxied.app.delete("/Users/u1").status, 200);
+    check_mira(&proxied, false, "it was switched off");
 }
 
 #[test]
@@ -381,8 +591,11 @@ fn a_list_that_shows_less_than_the_resource_takes_nothing_away() {
         proxied.stub.seen().iter().filter(|one| *one == "GET /Users/u1").count() == 3
     });
     check_mira(&proxied, true, "what the list lacks, the resource has");
-    // What the resource lacks as well is gone.
+    // What was asked for and is not shown is not gone for that, but because the resource lacks it as well.
     proxied.app.put("/Users/u1", &mira());
+    let row = proxied.last_write();
+    assert_eq!(row["effect"], "unverified");
+    assert_eq!(proxied.settled(&row)["verdict"], "contradicted");
     let drift = proxied.server.admin().post("/api/v1/apps/boat/drift", &Value::Null);
     assert_eq!(drift.status, 200);
     assert!(proxied.user("u1")["resource"].get("displayName").is_none());

@@ -301,7 +301,11 @@ fn what_was_not_sent_when_its_client_left_is_skipped() {
             let opened = held.0.lock().unwrap();
             drop(held.1.wait_while(opened, |opened| !*opened).unwrap());
         }
-        Reply::json(200, &mira())
+        let mut shown = mira();
+        if let Some(title) = request.body.pointer("/Operations/0/value") {
+            shown["title"] = title.clone();
+        }
+        Reply::json(200, &shown)
     });
     let body = |title: &str| patch(&json!([{"op": "replace", "path": "title", "value": title}]));
     let address = proxied.server.url.trim_start_matches("http://").to_owned();

@@ -29,7 +29,7 @@ mod elsewhere;
 mod members;
 mod whom;
 
-pub(crate) use elsewhere::{Seen, assume, refused, take_over, whom};
+pub(crate) use elsewhere::{Seen, assume, refused, take_over, wanted, whom};
 
 /// RFC 7644 §3.12: a name is taken.
 const CONFLICT: u16 = 409;

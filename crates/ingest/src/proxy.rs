@@ -5,6 +5,7 @@
 //!             upstream       the request, and the answer as it came
 //!             effect         what the answer means: the one table
 //!             derive         the answer, or the request where there is no body, becomes changes
+//!             parts          what an answer leaves open that shows less than there should be
 //!             http/forward   outcome     one operation event; then the answer is relayed
 //!             read_back      what it leaves in doubt is read again, until that is settled
 //!             observe        what a read shows, a baseline or a comparison: observations
@@ -17,6 +18,7 @@ pub(crate) mod effect;
 pub(crate) mod look;
 pub(crate) mod observe;
 pub(crate) mod pages;
+pub(crate) mod parts;
 pub(crate) mod probe;
 pub(crate) mod read_back;
 pub(crate) mod rewrite;

@@ -5,7 +5,7 @@ use event::{
 };
 use projector::{Doubt, ProjectorError, Stamp, Version, View};
 use scim::{MemberOperation, Resource, ScimError, Selection};
-use serde_json::Map;
+use serde_json::{Map, Value};
 use store::key::Set;
 
 use super::{Answer, Deciding, Intent, New, Target};
@@ -15,6 +15,7 @@ use crate::members::MemberChanges;
 use crate::numbers::{Names, Numbers, OwnName};
 use crate::outcome::{Outcome, Reply, Stop};
 use crate::proxy::asked::Asked;
+use crate::proxy::parts;
 
 /// What a write that an upstream accepted makes of the state as we know it. Whether it may be is not
 /// for us to say, so nothing is refused but what cannot be applied.
@@ -65,6 +66,39 @@ impl Seen {
         self.resource.members = self.resource.members.filter(|members| !members.is_empty());
         self
     }
+}
+
+/// The attributes that a resource should have once a write of it was carried out: `known` are those that it
+/// has on record. A PUT leaves what it sends, a POST adds to what there is, and of a request that we cannot
+/// read nobody can say what it takes away.
+pub(crate) fn wanted(
+    context: &Context,
+    stored_type: ResourceType,
+    intent: &Intent,
+    known: Option<&Map<String, Value>>,
+) -> Map<String, Value> {
+    let mut wanted = known.cloned().unwrap_or_default();
+    wanted.remove("id");
+    match intent {
+        Intent::Create(new) => {
+            wanted.extend(new.state.clone());
+            // That of an account which does not come to be: the application gives its own.
+            wanted.remove("id");
+        }
+        Intent::Replace { resource, .. } => wanted.clone_from(&resource.attributes),
+        Intent::Patch { operations, .. } => {
+            let (registry, settings) = (context.registry(), &context.settings);
+            if let Some(resource_type) = context.resource_type(stored_type)
+                && let Ok(mut patched) =
+                    scim::apply_patch(resource_type, registry, settings, &wanted, operations)
+            {
+                context.settle_references(resource_type, &mut patched.attributes);
+                wanted = patched.attributes;
+            }
+        }
+        Intent::Delete { .. } | Intent::Refused { .. } => {}
+    }
+    wanted
 }
 
 /// What a resource that was seen at an upstream makes of the state as we know it: created if we did not
@@ -152,7 +186,7 @@ impl<'a> Deciding<'a> {
 
 impl Deciding<'_> {
     fn take_over(&mut self, seen: Seen) -> Result<Outcome, Stop> {
-        let Seen { id, resource, members_are_all, misfits, is_whole } = seen;
+        let Seen { id, mut resource, members_are_all, misfits, is_whole } = seen;
         let application = self.context.application;
         let number = self.view.number_of_id(application, self.stored_type, &id)?;
         let version = match number {
@@ -165,15 +199,16 @@ impl Deciding<'_> {
             return Ok(self.create(new)?.flagged(misfits));
         };
         if version.state.is_none() {
+            if !is_whole && let Some(before) = parts::known(self.view, application, number)? {
+                resource.attributes = parts::merge(&before, resource.attributes);
+            }
             let new = New::as_seen(self.context, self.resource_type, id, resource);
             return Ok(self.restore(number, version.seq, new)?.flagged(misfits));
         }
         let target = Target::of(number, version);
         let mut attributes = resource.attributes;
         if !is_whole {
-            let mut merged = target.attributes.clone();
-            merged.append(&mut attributes);
-            attributes = merged;
+            attributes = parts::merge(&target.attributes, attributes);
         }
         // Who does not show whether an account is active does not say that it no longer is or was.
         if self.stored_type == ResourceType::USER

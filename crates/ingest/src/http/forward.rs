@@ -258,10 +258,7 @@ impl Told {
             body
         };
         let reads = is_read(arrival.method, arrival.route);
-        let parameters = self.address.parameters();
-        let is_partial = parameters.iter().any(|(name, _)| {
-            ["attributes", "excludedattributes"].contains(&name.to_lowercase().as_str())
-        });
+        let is_partial = self.asks_for_a_part(arrival.route);
         let sights = match (reads, &parsed) {
             // Others show a part, or the state of something else (RFC 9110 §15.3).
             (true, Some(value)) if matches!(status, 200 | 203) => {
@@ -305,6 +302,20 @@ impl Told {
         }
         let cut = body_without(&body, &known);
         Answered { status, headers, body: cut.map_or(body, Bytes::from), unread, share, after_us }
+    }
+
+    /// Whether the query, or the body of a search (RFC 7644 §3.4.3), says which attributes to show.
+    fn asks_for_a_part(&self, route: Route) -> bool {
+        let selects = |name: &str| {
+            ["attributes", "excludedattributes"].contains(&name.to_ascii_lowercase().as_str())
+        };
+        let body = self.parsed.as_ref().ok().and_then(Option::as_ref).and_then(Value::as_object);
+        let mut body = body.filter(|_| route == Route::Search).into_iter().flatten();
+        self.address.parameters().iter().any(|(name, _)| selects(name))
+            || body.any(|(name, value)| {
+                let is_empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+                selects(name) && !is_empty
+            })
     }
 
     fn asks_for(&self, method: event::Method) -> AsksFor {
@@ -409,8 +420,16 @@ impl Told {
                 let outcome = match write {
                     Some((intent, asked)) => {
                         let (context, asked) = (&context, &asked);
-                        let forwarded =
-                            Forwarded { context, asked, intent, status, meaning, shown, scim_type };
+                        let forwarded = Forwarded {
+                            context,
+                            asked,
+                            intent,
+                            status,
+                            meaning,
+                            shown,
+                            answer: parsed.as_ref(),
+                            scim_type,
+                        };
                         derive::outcome(forwarded, view, stamp)?
                     }
                     None if read => {

@@ -11,7 +11,7 @@ use crate::decide::Seen;
 use crate::http::Ingest;
 use crate::http::forward::Told;
 use crate::list::lookup;
-use crate::proxy::observe::{Sight, shows_less};
+use crate::proxy::observe::{Sight, is_back_in_part, shows_less};
 use crate::proxy::{derive, probe};
 use crate::record::Arrival;
 
@@ -46,6 +46,9 @@ impl Told {
                     true => self.whole(ingest, stored_type, (seen, one), shown.len() == 1),
                     false => seen,
                 };
+                if is_asked_for && self.is_back_in_part(ingest, stored_type, &seen) {
+                    ingest.confirm(&self.context, stored_type, &seen.id);
+                }
                 is_asked_for.then(|| (stored_type, Sight::Resource(Box::new(seen))))
             })
             .collect();
@@ -67,7 +70,7 @@ impl Told {
         let shows_less = {
             let snapshot = ingest.committer.store().snapshot();
             let view = View::new(&snapshot);
-            shows_less(&self.context, stored_type, (&seen.id, shown), &view)
+            shows_less(&self.context, stored_type, (&seen, shown), &view)
         };
         // Rows that cannot be read are found by whoever decides.
         if !shows_less.unwrap_or_default() {
@@ -77,6 +80,17 @@ impl Told {
             ingest.confirm(&self.context, stored_type, &seen.id);
         }
         seen.in_part()
+    }
+
+    /// Whether a part shows somebody who is on record as deleted.
+    fn is_back_in_part(&self, ingest: &Ingest, stored_type: ResourceType, seen: &Seen) -> bool {
+        if seen.is_whole {
+            return false;
+        }
+        let snapshot = ingest.committer.store().snapshot();
+        let view = View::new(&snapshot);
+        // Rows that cannot be read are found by whoever decides.
+        is_back_in_part(&self.context, stored_type, seen, &view).unwrap_or_default()
     }
 
     fn type_of(&self, arrival: &Arrival, shown: &Value) -> ResourceType {

@@ -13,6 +13,7 @@ use crate::decide::{self, Intent, Seen};
 use crate::outcome::{Outcome, Reply};
 use crate::proxy::asked::Asked;
 use crate::proxy::effect::{self, Meaning, Shown, State};
+use crate::proxy::parts;
 
 /// Messages of the protocol name a schema below this; no resource does (RFC 7644 §8.2).
 const MESSAGE_URN: &str = "urn:ietf:params:scim:api:messages:";
@@ -29,6 +30,8 @@ pub(crate) struct Forwarded<'a> {
     pub status: u16,
     pub meaning: Meaning,
     pub shown: Shown,
+    /// The body of the answer.
+    pub answer: Option<&'a Value>,
     /// The error's kind in the answer.
     pub scim_type: Option<ScimType>,
 }
@@ -39,7 +42,7 @@ pub(crate) fn outcome(
     view: &View<'_>,
     stamp: Stamp,
 ) -> Result<Outcome, ProjectorError> {
-    let Forwarded { context, asked, intent, status, meaning, shown, scim_type } = forwarded;
+    let Forwarded { context, asked, intent, status, meaning, shown, answer, scim_type } = forwarded;
     let stored_type = asked.stored_type;
     let plain = |effect: Effect, number: Number| {
         let error = ScimError::new(status, None, "");
@@ -59,7 +62,7 @@ pub(crate) fn outcome(
     }
     let (meaning, shown) = match is_about_another(context, asked, &shown, view)? {
         true => (effect::DOUBT, Shown::Other),
-        false => (meaning, shown),
+        false => as_far_as_it_shows((context, asked, &intent), (meaning, shown), answer, view)?,
     };
     let made = match &shown {
         Shown::Id(id) => Some(id.clone()),
@@ -90,6 +93,40 @@ pub(crate) fn outcome(
     outcome.reply = Reply::empty(status);
     outcome.error = None;
     Ok(outcome)
+}
+
+/// What an answer means that shows less of a resource than it should have after the write: a part, which
+/// says nothing of the rest. What the write takes away is rightly missing.
+fn as_far_as_it_shows(
+    (context, asked, intent): (&Context, &Asked, &Intent),
+    (meaning, shown): (Meaning, Shown),
+    answer: Option<&Value>,
+    view: &View<'_>,
+) -> Result<(Meaning, Shown), ProjectorError> {
+    let (mut seen, answer) = match (meaning.state, shown, answer) {
+        (State::Shown, Shown::Resource(seen), Some(answer)) => (seen, answer),
+        (_, shown, _) => return Ok((meaning, shown)),
+    };
+    let number = view.number_of_id(context.application, asked.stored_type, &seen.id)?;
+    let known = match number {
+        Some(number) => parts::known(view, context.application, number)?,
+        None => None,
+    };
+    let wanted = decide::wanted(context, asked.stored_type, intent, known.as_ref());
+    if !parts::lacks(context, asked.stored_type, &wanted, (&seen, answer)) {
+        return Ok((meaning, Shown::Resource(seen)));
+    }
+    match asked.method {
+        // It is read back anyway.
+        Method::Delete => Ok((meaning, Shown::Resource(Box::new(seen.in_part())))),
+        Method::Put | Method::Patch if known.is_some() => {
+            let attributes = std::mem::take(&mut seen.resource.attributes);
+            seen.resource.attributes = parts::merge(&wanted, attributes);
+            let doubt = Meaning { state: State::Shown, ..effect::DOUBT };
+            Ok((doubt, Shown::Resource(seen)))
+        }
+        _ => Ok((effect::DOUBT, Shown::Id(seen.id))),
+    }
 }
 
 /// Whether the answer to a POST shows a resource that the record has already and that bears none of the

@@ -317,7 +317,7 @@ impl Look<'_> {
         let shows_less = {
             let snapshot = self.ingest.committer.store().snapshot();
             let view = View::new(&snapshot);
-            shows_less(&self.context, listed.resource_type, (&seen.id, shown), &view)?
+            shows_less(&self.context, listed.resource_type, (&seen, shown), &view)?
         };
         if !shows_less {
             return Ok(seen);

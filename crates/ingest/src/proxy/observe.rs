@@ -18,6 +18,7 @@ use crate::decide::{self, Intent, Seen};
 use crate::http::Ingest;
 use crate::outcome::Outcome;
 use crate::proxy::asked::Asked;
+use crate::proxy::parts;
 
 /// Something that was seen.
 pub(crate) enum Sight {
@@ -89,29 +90,40 @@ pub(crate) fn mentioned(
     Ok(numbers)
 }
 
-/// Whether a list shows less of a resource than the record has of it: many applications list a few
-/// attributes and show the others only to who asks for the resource itself. What is shown to be empty is
-/// shown.
+/// Whether a list shows less of a resource than the record has of it, or had before it was deleted: many
+/// applications list a few attributes and show the others only to who asks for the resource itself.
 pub(crate) fn shows_less(
     context: &Context,
     stored_type: ResourceType,
-    (id, shown): (&str, &Value),
+    (seen, shown): (&Seen, &Value),
     view: &View<'_>,
 ) -> Result<bool, ProjectorError> {
     let application = context.application;
-    let Some(number) = view.number_of_id(application, stored_type, id)? else { return Ok(false) };
-    let version = view.version(application, number, View::NOW)?;
-    let Some(state) = version.and_then(|version| version.state) else { return Ok(false) };
-    let of_every_resource = ["id", "schemas", "meta", "active"];
-    let is_shown = |wanted: &str| {
-        let mut names = shown.as_object().into_iter().flatten().map(|(name, _)| name);
-        of_every_resource.contains(&wanted) || names.any(|name| name.eq_ignore_ascii_case(wanted))
-    };
+    let number = view.number_of_id(application, stored_type, &seen.id)?;
+    let Some(number) = number else { return Ok(false) };
+    let Some(known) = parts::known(view, application, number)? else { return Ok(false) };
+    let mut names = shown.as_object().into_iter().flatten().map(|(name, _)| name);
+    let shows_members = names.any(|name| name.eq_ignore_ascii_case("members"));
     let has_members = || view.members(application, Set::Members(number), View::NOW);
-    Ok(!state.keys().all(|name| is_shown(name))
+    Ok(parts::lacks(context, stored_type, &known, (seen, shown))
         || (context.catalog.has_members(stored_type)
-            && !is_shown("members")
+            && !shows_members
             && !has_members()?.is_empty()))
+}
+
+/// Whether a resource that is on record as deleted was seen in part: it is there, and how it is now the
+/// part does not say.
+pub(crate) fn is_back_in_part(
+    context: &Context,
+    stored_type: ResourceType,
+    seen: &Seen,
+    view: &View<'_>,
+) -> Result<bool, ProjectorError> {
+    let application = context.application;
+    let number = view.number_of_id(application, stored_type, &seen.id)?;
+    let Some(number) = number.filter(|_| !seen.is_whole) else { return Ok(false) };
+    let version = view.version(application, number, View::NOW)?;
+    Ok(version.is_some_and(|version| version.state.is_none()))
 }
 
 /// Decides an observation. What says nothing new and settles nothing leaves no event.
