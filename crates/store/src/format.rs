@@ -4,7 +4,9 @@
 //! |---------|-------|------------------------------------------------------------|
 //! | 1       | 0.1.0 | first form; not read any more                               |
 //! | 2       | 0.1.0 | the kept file has a checksum and names the run of the        |
-//! |         |       | system; may still change until 0.1.0 is released            |
+//! |         |       | system; since it also names the database's list of its      |
+//! |         |       | files, one without that line is read as well; may still     |
+//! |         |       | change until 0.1.0 is released                              |
 //!
 //! The version covers the families, the log's key and the kept file. Events carry a version byte of
 //! their own, and rows are made anew when the fold version differs.

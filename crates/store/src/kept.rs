@@ -15,7 +15,8 @@
 //!
 //! `size` is the number of events that were synced, `alive` the microseconds since 1970 at which
 //! the recorder was last known to run, `boot` names the run of the operating system in which that was,
-//! or is `unknown`. `manifest` has number and length of the database's list of its files, or is `unknown`.
+//! or is `unknown`. `manifest` has number and length of the database's list of its files, or is `unknown`;
+//! it came later, and a file without this line is read as one in which it is unknown.
 //! The last line has the checksum of the lines before it.
 
 use std::fs::{self, OpenOptions};
@@ -92,12 +93,17 @@ impl Kept {
     }
 
     fn to_text(self) -> String {
-        let boot = self.boot.map_or("unknown".to_owned(), |boot| format!("{boot:032x}"));
         let manifest = self.manifest.map_or("unknown".to_owned(), |manifest| {
             format!("{} {}", manifest.number, manifest.bytes)
         });
+        self.ended(&format!("manifest {manifest}\n"))
+    }
+
+    /// The text with these lines before that of the checksum.
+    fn ended(self, last: &str) -> String {
+        let boot = self.boot.map_or("unknown".to_owned(), |boot| format!("{boot:032x}"));
         let text = format!(
-            "{FIRST_WORDS}{VERSION}\nlog {}\nsize {}\nalive {}\nboot {boot}\nmanifest {manifest}\n",
+            "{FIRST_WORDS}{VERSION}\nlog {}\nsize {}\nalive {}\nboot {boot}\n{last}",
             self.log, self.size, self.alive.0
         );
         format!("{text}crc32c {:08x}\n", crc32c::crc32c(text.as_bytes()))
@@ -108,8 +114,11 @@ impl Kept {
         let (log, rest) = rest.split_once("\nsize ")?;
         let (size, rest) = rest.split_once("\nalive ")?;
         let (alive, rest) = rest.split_once("\nboot ")?;
-        let (boot, rest) = rest.split_once("\nmanifest ")?;
-        let (manifest, _) = rest.split_once("\ncrc32c ")?;
+        let (rest, _) = rest.split_once("\ncrc32c ")?;
+        let (boot, manifest) = match rest.split_once("\nmanifest ") {
+            Some((boot, manifest)) => (boot, Some(manifest)),
+            None => (rest, None),
+        };
         let kept = Kept {
             log: log.parse().ok()?,
             size: size.parse().ok()?,
@@ -119,15 +128,21 @@ impl Kept {
                 boot => Some(u128::from_str_radix(boot, 16).ok()?),
             },
             manifest: match manifest {
-                "unknown" => None,
-                manifest => {
+                None | Some("unknown") => None,
+                Some(manifest) => {
                     let (number, bytes) = manifest.split_once(' ')?;
                     Some(Manifest { number: number.parse().ok()?, bytes: bytes.parse().ok()? })
                 }
             },
         };
+        let written = if manifest.is_some() { kept.to_text() } else { kept.ended("") };
         // There is one way to write it, the checksum included: whatever reads otherwise is damage.
-        (kept.to_text() == text).then_some(kept)
+        (written == text).then_some(kept)
+    }
+
+    /// Whether the system has not been started anew since it was written, as far as it tells.
+    pub(crate) fn is_of_this_run(&self) -> bool {
+        self.boot.is_some() && self.boot == boot_id()
     }
 }
 
@@ -169,6 +184,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_from_before_the_list_was_noted_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        for boot in ["6f1d3c0a9b7e4d52a1c08e4f5b2d7a90", "unknown"] {
+            let log = LogId::from_random(77);
+            let text = format!("provlog kept 2\nlog {log}\nsize 1842\nalive -5\nboot {boot}\n");
+            let text = format!("{text}crc32c {:08x}\n", crc32c::crc32c(text.as_bytes()));
+            fs::write(Kept::path(folder.path()), text).unwrap();
+            let boot = u128::from_str_radix(boot, 16).ok();
+            let expected = Kept { boot, manifest: None, ..kept() };
+            assert_eq!(Kept::read(folder.path()).unwrap(), Some(expected));
+        }
+    }
+
+    #[test]
     fn a_cut_a_flipped_bit_and_a_byte_too_many_are_damage() {
         let folder = tempfile::tempdir().unwrap();
         let check = |bytes: &[u8], what: &str| {
@@ -176,16 +205,18 @@ mod tests {
             let read = Kept::read(folder.path());
             assert!(matches!(read, Err(StoreError::KeptDamaged { .. })), "{what}: {read:?}");
         };
-        let text = kept().to_text().into_bytes();
-        for end in 0..text.len() {
-            check(&text[..end], "cut");
+        for text in [kept().to_text(), kept().ended("")] {
+            let text = text.into_bytes();
+            for end in 0..text.len() {
+                check(&text[..end], "cut");
+            }
+            for bit in 0..text.len() * 8 {
+                let mut flipped = text.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                check(&flipped, &format!("bit {bit}"));
+            }
+            check(&[&text[..], b"\n"].concat(), "one byte more");
         }
-        for bit in 0..text.len() * 8 {
-            let mut flipped = text.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            check(&flipped, &format!("bit {bit}"));
-        }
-        check(&[&text[..], b"\n"].concat(), "one byte more");
         check(&vec![b'x'; 5000], "something else");
     }
 

@@ -102,8 +102,7 @@ impl Store {
                 return Err(StoreError::LogMissing { kept: kept.log });
             }
         }
-        let torn_end = wal::check(&path, kept.as_ref())?;
-        manifest::check(&path, kept.and_then(|kept| kept.manifest)).map_err(|source| {
+        let torn_list = manifest::look(&path, kept.as_ref()).map_err(|source| {
             match source.downcast::<io::Error>() {
                 Ok(source) if is_hindered(&source) => {
                     file_error("read the list of files in", &path)(*source)
@@ -112,6 +111,11 @@ impl Store {
                 Err(source) => StoreError::DatabaseDamaged { folder: folder.to_owned(), source },
             }
         })?;
+        // Nothing is cut before both have been looked at.
+        let torn_end = wal::check(&path, kept.as_ref())?;
+        if let Some(torn) = torn_list {
+            torn.cut()?;
+        }
 
         let log_options = family_options(options);
         let row_options = row_options(&log_options);

@@ -160,8 +160,8 @@ fn copy(
             return copy_repaired(&database, scratch, Some(&torn), kept, &store);
         }
     }
-    let listed = manifest::check(&database, kept.manifest).ok();
-    let listed = listed.and_then(|()| open_log(&database, options, scratch).ok());
+    let listed = manifest::look(&database, Some(kept)).is_ok_and(|torn| torn.is_none());
+    let listed = listed.then(|| open_log(&database, options, scratch).ok()).flatten();
     let failed = match listed.map(|log| copy_events(&log, kept, &store)) {
         Some(Ok(size)) => return Ok(size),
         Some(Err(error)) => Some(error),

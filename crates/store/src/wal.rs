@@ -27,7 +27,7 @@ use event::Seq;
 
 use crate::error::StoreError;
 use crate::folder::file_error;
-use crate::kept::{self, Kept};
+use crate::kept::Kept;
 
 const BLOCK_BYTES: usize = 32 << 10;
 const HEADER_BYTES: usize = 7;
@@ -166,7 +166,7 @@ pub(crate) fn look(database: &Path, kept: Option<&Kept>) -> Result<Option<Torn>,
     // The broken record has an event at least, and all of its events stand before those behind it.
     let lost = found.end.or(found.first_after.map(|first| first.saturating_sub(1)));
     let synced = lost.is_some_and(|lost| found.synced_after > lost);
-    let same_run = kept.is_some_and(|kept| kept.boot.is_some() && kept.boot == kept::boot_id());
+    let same_run = kept.is_some_and(Kept::is_of_this_run);
     if synced || (same_run && (found.whole_after || !cut)) {
         return Err(StoreError::WalDamaged { path, offset });
     }
@@ -174,7 +174,8 @@ pub(crate) fn look(database: &Path, kept: Option<&Kept>) -> Result<Option<Torn>,
     Ok(Some(Torn { end, behind, needs_cutting: found.whole_after || !cut }))
 }
 
-fn shorten(path: &Path, bytes: u64) -> Result<(), StoreError> {
+/// Ends a file after so many bytes, for good.
+pub(crate) fn shorten(path: &Path, bytes: u64) -> Result<(), StoreError> {
     let shorten = || -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(path)?;
         file.set_len(bytes)?;
@@ -201,13 +202,32 @@ pub(crate) fn files(database: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Whether every record of a file in the same form is whole, save one that the end of the file cuts.
-/// The list of the database's tables is such a file.
+/// What a file in the same form ends in when its last record is not whole. The list of the database's
+/// tables is such a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ending {
+    /// Every record is whole.
+    Whole,
+    /// The end of the file cuts the last record, which begins here.
+    Cut(u64),
+    /// From this byte on there is no whole record, and what is there is not only cut.
+    Torn(u64),
+    /// A record that is not whole has others behind it.
+    Damaged,
+}
+
+/// How a file in the same form ends.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(crate) fn is_whole(path: &Path) -> io::Result<bool> {
-    Ok(read(path)?.broken.is_none_or(|broken| broken.cut))
+pub(crate) fn ending(path: &Path) -> io::Result<Ending> {
+    let found = read(path)?;
+    Ok(match found.broken {
+        None => Ending::Whole,
+        Some(_) if found.whole_after => Ending::Damaged,
+        Some(Broken { offset, cut: true }) => Ending::Cut(offset),
+        Some(Broken { offset, cut: false }) => Ending::Torn(offset),
+    })
 }
 
 fn read(path: &Path) -> io::Result<Found> {
@@ -350,6 +370,7 @@ mod tests {
     use event::{LogId, Timestamp};
 
     use super::*;
+    use crate::kept;
     use crate::open::{Options, Store};
 
     /// The files of a log as a killed process leaves them: eleven appends of which the sixth spans
@@ -414,7 +435,7 @@ mod tests {
         let manifest =
             manifest.into_iter().find(|path| path.to_str().unwrap().contains("MANIFEST"));
         let manifest = manifest.unwrap();
-        assert!(is_whole(&manifest).unwrap());
+        assert_eq!(ending(&manifest).unwrap(), Ending::Whole);
     }
 
     /// Every bit of every header, and some of the payloads: a record behind the broken one proves it,
