@@ -1,6 +1,7 @@
 //! What is left to do with a database that does not open as a whole: the rows are a cache and can go,
 //! and the log can be read without them.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::ops::ControlFlow;
@@ -20,6 +21,10 @@ use crate::{manifest, wal};
 
 /// Events are copied in appends of so many bytes.
 const COPY_BYTES: usize = 4 << 20;
+/// Where a run keeps what it needs beside its copy until that is whole.
+const SCRATCH: &str = "salvage";
+/// What a run makes in its folder.
+const PART_NAMES: [&str; 4] = ["db", "kept", "kept.part", SCRATCH];
 
 /// Opens the log alone, and only to read it: the files of the rows are not looked at. RocksDB's own
 /// log lines go to `scratch`, so that nothing is written into the database's folder.
@@ -99,9 +104,18 @@ pub fn salvage(from: &Path, into: &Path, options: &Options) -> Result<Seq, Store
     let mut part = into.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
+    if fs::canonicalize(&part)
+        .is_ok_and(|part| fs::canonicalize(from).is_ok_and(|from| part == from))
+    {
+        return Err(StoreError::Taken { path: part });
+    }
     remove_part(&part)?;
-    let scratch = part.join("salvage");
-    let copied = copy(from, &kept, &part, &scratch, options);
+    let scratch = part.join(SCRATCH);
+    let copied = match Store::create(&part, options, kept.log) {
+        // Another run has begun in the same place since: it is not ours to remove.
+        Err(error @ StoreError::Locked { .. }) => return Err(error),
+        created => created.and_then(|store| copy(from, &kept, store, &scratch, options)),
+    };
     let done = copied.and_then(|size| {
         fs::remove_dir_all(&scratch).map_err(file_error("remove", &scratch))?;
         fs::rename(&part, into).map_err(file_error("name", into))?;
@@ -128,18 +142,25 @@ fn is_inside(path: &Path, folder: &Path) -> bool {
     there.is_some_and(|around| around.starts_with(folder))
 }
 
-/// Removes what a run that was killed left, and nothing else.
+/// Removes what a run that was killed left, and nothing else: no folder that this process or another one
+/// has, the one that is read among them, and none that a server may have written.
 fn remove_part(part: &Path) -> Result<(), StoreError> {
-    let entries = match fs::read_dir(part) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(file_error("look into", part)(error)),
-    };
-    for entry in entries {
-        let name = entry.map_err(file_error("look into", part))?.file_name();
-        if !["db", "kept", "kept.part", "salvage"].iter().any(|ours| name == *ours) {
-            return Err(StoreError::Taken { path: part.to_owned() });
+    let _locked = match Folder::lock(part) {
+        Err(StoreError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(());
         }
+        locked => locked?,
+    };
+    let taken = || StoreError::Taken { path: part.to_owned() };
+    let entries = fs::read_dir(part).map_err(file_error("look into", part))?;
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name()));
+    let names: Vec<_> = names.collect::<Result<_, _>>().map_err(file_error("look into", part))?;
+    let is_ours = |name: &OsString| PART_NAMES.iter().any(|ours| name == *ours);
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    // The kept file is written last, while what the run needs beside its copy is still there. Without
+    // that it is a whole data folder, whoever made it.
+    if !names.iter().all(is_ours) || (has("kept") && !has(SCRATCH)) {
+        return Err(taken());
     }
     fs::remove_dir_all(part).map_err(file_error("remove", part))
 }
@@ -147,12 +168,11 @@ fn remove_part(part: &Path) -> Result<(), StoreError> {
 fn copy(
     from: &Path,
     kept: &Kept,
-    part: &Path,
+    store: Store,
     scratch: &Path,
     options: &Options,
 ) -> Result<Seq, StoreError> {
     let database = from.join("db");
-    let store = Store::create(part, options, kept.log)?;
     fs::create_dir(scratch).map_err(file_error("create", scratch))?;
     if let Some(torn) = wal::look(&database, Some(kept))? {
         // A power loss left it, and RocksDB would have to guess at it: a copy is cut, not the original.
@@ -452,15 +472,73 @@ mod tests {
         }
         // A folder of that name is not ours to remove, unless a run that was killed left it.
         let into = folder.path().join("new");
-        fs::create_dir(folder.path().join("new.part")).unwrap();
-        fs::write(folder.path().join("new.part/letter.txt"), "x").unwrap();
-        let error = salvage(&left, &into, &Options::default()).unwrap_err();
-        assert!(error.to_string().contains("new.part is there already"), "{error}");
-        fs::rename(folder.path().join("new.part/letter.txt"), folder.path().join("new.part/kept"))
-            .unwrap();
+        let part = folder.path().join("new.part");
+        fs::create_dir(&part).unwrap();
+        fs::write(part.join("letter.txt"), "x").unwrap();
+        let refused = |what: &str| {
+            let error = salvage(&left, &into, &Options::default()).unwrap_err();
+            assert!(error.to_string().contains("new.part is there already"), "{what}: {error}");
+        };
+        refused("a letter");
+        fs::rename(part.join("letter.txt"), part.join("kept")).unwrap();
+        fs::create_dir(part.join("db")).unwrap();
+        refused("a whole data folder");
+        assert!(part.join("kept").exists() && part.join("db").exists());
+        fs::create_dir(part.join("salvage")).unwrap();
         let into = PathBuf::from(format!("{}/", into.display()));
         assert_eq!(salvage(&left, &into, &Options::default()).unwrap(), EVENTS);
         assert!(into.join("kept").exists() && !folder.path().join("new.part").exists());
+    }
+
+    /// The folder in which the new one is made has the name of the old one, or is where another run is at
+    /// work: both are locked, and locked by nobody else.
+    #[test]
+    fn a_folder_that_is_in_use_is_not_removed_whatever_its_name_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = killed(folder.path());
+        let named = folder.path().join("new.part");
+        fs::rename(&left, &named).unwrap();
+        let into = folder.path().join("new");
+        let size = || Store::open_existing(&named, &Options::default()).map(|store| events(&store));
+        for scratch in [false, true] {
+            // Whatever else it may look like.
+            if scratch {
+                fs::create_dir(named.join("salvage")).unwrap();
+            }
+            let error = salvage(&named, &into, &Options::default()).unwrap_err();
+            assert!(matches!(error, StoreError::Taken { .. }), "{error}");
+            assert_eq!(size().unwrap(), EVENTS);
+        }
+        fs::remove_dir(named.join("salvage")).unwrap();
+        std::os::unix::fs::symlink(&named, folder.path().join("other.part")).unwrap();
+        let error = salvage(&named, &folder.path().join("other"), &Options::default()).unwrap_err();
+        assert!(matches!(error, StoreError::Taken { .. }), "{error}");
+        assert_eq!(size().unwrap(), EVENTS);
+        // A folder with the same database by a link has it too.
+        let linked = folder.path().join("linked.part");
+        fs::create_dir(&linked).unwrap();
+        std::os::unix::fs::symlink(named.join("db"), linked.join("db")).unwrap();
+        let error =
+            salvage(&named, &folder.path().join("linked"), &Options::default()).unwrap_err();
+        assert!(matches!(error, StoreError::Locked { .. }), "{error}");
+        assert_eq!(size().unwrap(), EVENTS);
+
+        let second = folder.path().join("second");
+        fs::create_dir(&second).unwrap();
+        let second = killed(&second);
+        let at_work = Store::create(
+            &folder.path().join("third.part"),
+            &Options::default(),
+            LogId::from_random(9),
+        );
+        let at_work = at_work.unwrap();
+        fs::create_dir(folder.path().join("third.part/salvage")).unwrap();
+        let third = folder.path().join("third");
+        let error = salvage(&second, &third, &Options::default()).unwrap_err();
+        assert!(matches!(error, StoreError::Locked { .. }), "{error}");
+        at_work.append(&[(0, vec![1])], true).unwrap();
+        drop(at_work);
+        assert_eq!(salvage(&second, &third, &Options::default()).unwrap(), EVENTS);
     }
 
     #[test]
