@@ -83,3 +83,32 @@ async fn a_start_far_ahead_needs_to_be_accepted() {
     assert_eq!(server.events().len(), before + 2, "the stop before, and this start");
     server.close().await;
 }
+
+/// A machine without the time that is given a wrong one: what the kept file says must not make the next
+/// start believe it, nor hide that nobody was watching.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_never_believed_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    for (turn, ahead) in [366 * DAY_US, YEARS_US, 7_000 * 365 * DAY_US].into_iter().enumerate() {
+        let data = folder.path().join(format!("data-{turn}"));
+        InProcess::open(&data, START).await.close().await;
+        let server = InProcess::open(&data, after(-2 * DAY_US)).await;
+        server.clock.jump(after(ahead));
+        server.close().await;
+
+        let refused = InProcess::try_open(&data, after(ahead), false).await.err();
+        let words = refused.map(|refused| refused.to_string()).unwrap_or_default();
+        assert!(words.contains("--accept-clock"), "its clock is still wrong: {words:?}");
+
+        let server = InProcess::open(&data, after(3 * DAY_US)).await;
+        let asked = server.admin("GET", "/api/v1/operations", &Value::Null).await;
+        let gaps = asked.body["coverage"]["gaps"].as_array().unwrap();
+        let unwatched = json!({
+            "from": START.to_string(),
+            "to": after(3 * DAY_US).to_string(),
+            "reason": "recorder stopped",
+        });
+        assert!(gaps.contains(&unwatched), "{gaps:?}");
+        server.close().await;
+    }
+}

@@ -64,6 +64,8 @@ pub(crate) struct ClockGuard {
     accept_behind: bool,
     /// The wall clock less the time for which the machine had run; [`NEVER_US`] before it was believed.
     offset_us: AtomicI64,
+    /// The last event at the start. It is still the last time that was believed as long as the clock never was.
+    last: Timestamp,
     /// Whether it was not believed when it was last seen: a log line tells of each change.
     is_faulty: AtomicBool,
 }
@@ -77,7 +79,7 @@ impl ClockGuard {
             false => raw.0.saturating_sub(clock.running_us()),
         };
         let offset_us = AtomicI64::new(offset_us);
-        ClockGuard { clock, accept_behind, offset_us, is_faulty: AtomicBool::new(false) }
+        ClockGuard { clock, accept_behind, offset_us, last, is_faulty: AtomicBool::new(false) }
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -87,7 +89,7 @@ impl ClockGuard {
     /// The present as far as the clock is believed; it may lie behind the last event.
     pub(crate) fn now(&self) -> Timestamp {
         let (raw, expected) = self.look();
-        expected.filter(|expected| is_ahead(raw, *expected)).unwrap_or(raw)
+        too_far(raw, expected, self.last).unwrap_or(raw)
     }
 
     /// Looks at the clock for an event after one that was recorded at `last`, and believes small steps.
@@ -104,11 +106,7 @@ impl ClockGuard {
 
     fn judge(&self, last: Timestamp) -> Seen {
         let (raw, expected) = self.look();
-        let ahead = match expected {
-            Some(expected) => is_ahead(raw, expected).then_some(expected),
-            None => (raw.micros_since(last) > FIRST_AHEAD_MAX_US).then_some(last),
-        };
-        if let Some(time) = ahead {
+        if let Some(time) = too_far(raw, expected, last) {
             return Seen { raw, time, fault: Some(ClockFault::Ahead) };
         }
         if is_behind(raw, last) && !self.accept_behind {
@@ -134,8 +132,13 @@ fn is_behind(raw: Timestamp, last: Timestamp) -> bool {
     last.micros_since(raw) > BEHIND_MAX_US && last.0 != i64::MIN
 }
 
-fn is_ahead(raw: Timestamp, expected: Timestamp) -> bool {
-    raw.micros_since(expected) > AHEAD_MAX_US
+/// What is believed instead of a clock that stands too far ahead; nothing when it does not.
+fn too_far(raw: Timestamp, expected: Option<Timestamp>, last: Timestamp) -> Option<Timestamp> {
+    let (believed, ahead_max_us) = match expected {
+        Some(expected) => (expected, AHEAD_MAX_US),
+        None => (last, FIRST_AHEAD_MAX_US),
+    };
+    (raw.micros_since(believed) > ahead_max_us).then_some(believed)
 }
 
 #[cfg(test)]
@@ -205,20 +208,27 @@ mod tests {
                 let clock = Clock::manual(wrong);
                 let guard = ClockGuard::new(clock.clone(), false, START);
                 assert_eq!(guard.see(START).fault, Some(ClockFault::Behind), "{wrong}");
+                assert_eq!(guard.now(), wrong, "it is no later");
                 clock.jump(right);
+                assert_eq!(guard.now(), right);
                 assert_eq!(guard.see(START), Seen { raw: right, time: right, fault: None });
                 // From here on it is a clock like any other.
                 clock.jump(Timestamp(right.0 + 2 * MINUTE_US));
                 let seen = guard.see(right);
                 assert_eq!((seen.time, seen.fault), (right, Some(ClockFault::Ahead)));
+                assert_eq!(guard.now(), right);
             }
         }
-        let clock = Clock::manual(Timestamp(0));
-        let guard = ClockGuard::new(clock.clone(), false, START);
-        clock.jump(after(YEARS_US));
-        let seen = guard.see(START);
-        assert_eq!((seen.time, seen.fault), (START, Some(ClockFault::Ahead)));
-        clock.jump(after(0));
-        assert_eq!(guard.see(START).fault, None);
+        for wrong in [after(366 * 24 * 60 * MINUTE_US), after(YEARS_US), Timestamp(i64::MAX)] {
+            let clock = Clock::manual(Timestamp(0));
+            let guard = ClockGuard::new(clock.clone(), false, START);
+            clock.jump(wrong);
+            assert_eq!(guard.now(), START, "whoever asks before an event is told the same");
+            let seen = guard.see(START);
+            assert_eq!((seen.time, seen.fault), (START, Some(ClockFault::Ahead)));
+            assert_eq!(guard.now(), START);
+            clock.jump(after(0));
+            assert_eq!(guard.see(START).fault, None);
+        }
     }
 }

@@ -14,7 +14,7 @@ use store::{Options, Store, with_causes};
 use crate::cli::Failure;
 use crate::config::CLOCK_AHEAD_DAYS_MAX;
 use crate::output::Output;
-use crate::start::{check_clock, last_alive, own, started};
+use crate::start::{LastAlive, check_clock, last_alive, own, started};
 
 /// Brings the rows to the log's end and prints their digest.
 pub(crate) fn digest(data: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
@@ -137,7 +137,7 @@ pub(crate) fn add_token(
 async fn record(
     store: Store,
     now: Timestamp,
-    last_alive: Option<Timestamp>,
+    last_alive: Option<LastAlive>,
     issue: Issue,
     sha256: [u8; 32],
 ) -> Result<Credential, Failure> {

@@ -14,9 +14,7 @@ use axum::http::HeaderValue;
 use axum::http::header::DATE;
 use axum::middleware::{self, Next};
 use budget::Budget;
-use event::{
-    Clock, ConnectionsRefused, CredentialAdded, Fact, RecorderStopped, Role, Stopwatch, Timestamp,
-};
+use event::{Clock, ConnectionsRefused, CredentialAdded, Fact, RecorderStopped, Role, Stopwatch};
 use ingest::import::{self, ImportError};
 use ingest::{Catalog, Ingest, LookError};
 use ipnet::IpNet;
@@ -33,7 +31,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::ServeConfig;
 use crate::listen::{Refusals, Serving};
 use crate::scrub::Scrub;
-use crate::start::{self, ClockError, last_alive, own, started};
+use crate::start::{self, ClockError, LastAlive, last_alive, own, started};
 use crate::tls::Tls;
 use crate::{catalog, client_address, listen};
 
@@ -566,7 +564,7 @@ fn dated(router: Router, committer: Committer) -> Router {
 
 async fn record_start(
     committer: &Committer,
-    last_alive: Option<Timestamp>,
+    last_alive: Option<LastAlive>,
 ) -> Result<(), CommitError> {
     committer
         .submit(Durability::Synced, move |_, stamp| {

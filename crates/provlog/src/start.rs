@@ -6,6 +6,8 @@ use projector::{Draft, ProjectorError, Stamp};
 use store::Store;
 
 const DAY_US: i64 = 24 * 3_600 * 1_000_000;
+/// A clock that goes back by no more than this was corrected.
+const CORRECTED_MAX_US: i64 = 60_000_000;
 
 /// A clock with which nothing is recorded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -31,40 +33,67 @@ pub enum ClockError {
     },
 }
 
+/// What is known of when a recorder ran before this one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct LastAlive {
+    /// When the last event was recorded.
+    pub recorded_at: Timestamp,
+    /// The time in the kept file, which is noted without an event; never before `recorded_at`.
+    pub alive: Timestamp,
+}
+
 /// Refuses a clock that is far ahead of the last moment at which a recorder ran, when only so many days
 /// are accepted, and one that shows what cannot be.
+///
+/// A time in the kept file that is itself so far ahead of the last event vouches for no clock: it was
+/// noted by one that nobody had to accept.
 pub(crate) fn check_clock(
     shows: Timestamp,
-    last_alive: Option<Timestamp>,
+    last: Option<LastAlive>,
     days_max: Option<u64>,
 ) -> Result<(), ClockError> {
     if !shows.is_writable() {
         return Err(ClockError::Unwritable { shows });
     }
-    let (Some(last_alive), Some(days_max)) = (last_alive, days_max) else { return Ok(()) };
+    let (Some(last), Some(days_max)) = (last, days_max) else { return Ok(()) };
     let most_us = i64::try_from(days_max).unwrap_or(i64::MAX).saturating_mul(DAY_US);
-    match shows.micros_since(last_alive) > most_us {
+    let is_far = |time: Timestamp, from: Timestamp| time.micros_since(from) > most_us;
+    let last_alive = match is_far(last.alive, last.recorded_at) {
+        true => last.recorded_at,
+        false => last.alive,
+    };
+    match is_far(shows, last_alive) {
         true => Err(ClockError::Ahead { shows, last_alive, days_max }),
         false => Ok(()),
     }
 }
 
-/// The last moment at which a recorder is known to have run before this one.
-pub(crate) fn last_alive(store: &Store) -> Result<Option<Timestamp>, ProjectorError> {
+/// When a recorder is known to have run before this one; none in an empty log.
+pub(crate) fn last_alive(store: &Store) -> Result<Option<LastAlive>, ProjectorError> {
     if store.log_size()? == 0 {
         return Ok(None);
     }
-    let recorded = projector::last_recorded_at(store)?;
-    Ok(Some(store.last_alive().map_or(recorded, |alive| alive.max(recorded))))
+    let recorded_at = projector::last_recorded_at(store)?;
+    let alive = store.last_alive().map_or(recorded_at, |alive| alive.max(recorded_at));
+    Ok(Some(LastAlive { recorded_at, alive }))
 }
 
 /// The start of a recorder.
-pub(crate) fn started(stamp: Stamp, last_alive: Option<Timestamp>) -> Fact {
+///
+/// A time in the kept file that is ahead of the start was noted by a clock that was wrong then or is
+/// wrong now. From then on nobody knows for how long the recorder ran, so the gap begins with the last
+/// event. A clock is corrected by little now and then; that makes the gap empty and no longer.
+pub(crate) fn started(stamp: Stamp, last: Option<LastAlive>) -> Fact {
+    let from = |last: LastAlive| match last.alive.micros_since(stamp.recorded_at) > CORRECTED_MAX_US
+    {
+        true => last.recorded_at,
+        false => last.alive,
+    };
     Fact::RecorderStarted(RecorderStarted {
         log: stamp.log.get(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        // A clock that was set back must not make the gap end before it begins.
-        last_alive: last_alive.map(|alive| alive.min(stamp.recorded_at)),
+        // It must not end before it begins.
+        last_alive: last.map(|last| from(last).min(stamp.recorded_at)),
     })
 }
 
@@ -77,28 +106,81 @@ pub(crate) fn own(fact: Fact) -> Draft {
 mod tests {
     use super::*;
 
+    const LAST: Timestamp = Timestamp(1_772_442_847_000_000);
+
+    fn after(micros: i64) -> Timestamp {
+        Timestamp(LAST.0.saturating_add(micros))
+    }
+
+    /// The last event at [`LAST`], and a kept file written so much later.
+    fn alive(micros: i64) -> Option<LastAlive> {
+        Some(LastAlive { recorded_at: LAST, alive: after(micros) })
+    }
+
     #[test]
     fn a_clock_far_ahead_needs_to_be_accepted_and_one_that_cannot_be_is_refused() {
-        let last = Timestamp(1_772_442_847_000_000);
-        let after = |micros: i64| Timestamp(last.0.saturating_add(micros));
-        let check = |shows, last_alive, days_max| check_clock(shows, last_alive, days_max);
         let year = Some(365);
-        assert_eq!(check(after(365 * DAY_US), Some(last), year), Ok(()));
-        let shows = after(365 * DAY_US + 1);
-        let ahead = ClockError::Ahead { shows, last_alive: last, days_max: 365 };
-        assert_eq!(check(shows, Some(last), year), Err(ahead));
-        assert_eq!(check(shows, Some(last), None), Ok(()), "accepted");
-        assert_eq!(check(shows, Some(last), Some(u64::MAX)), Ok(()));
-        assert_eq!(check(shows, None, year), Ok(()), "a new log");
-        assert_eq!(check(after(-3_600_000_000), Some(last), year), Ok(()), "seen by each event");
+        for days in [0, 1, 365] {
+            let last = alive(days * DAY_US);
+            assert_eq!(check_clock(after((days + 365) * DAY_US), last, year), Ok(()));
+            let shows = after((days + 365) * DAY_US + 1);
+            let last_alive = after(days * DAY_US);
+            let ahead = ClockError::Ahead { shows, last_alive, days_max: 365 };
+            assert_eq!(check_clock(shows, last, year), Err(ahead));
+            assert_eq!(check_clock(shows, last, None), Ok(()), "accepted");
+            assert_eq!(check_clock(shows, last, Some(u64::MAX)), Ok(()));
+        }
+        let shows = after(366 * DAY_US);
+        assert_eq!(check_clock(shows, None, year), Ok(()), "a new log");
+        assert_eq!(
+            check_clock(after(-3_600_000_000), alive(0), year),
+            Ok(()),
+            "seen by each event"
+        );
         for shows in [Timestamp(-1), Timestamp(i64::MIN), Timestamp(i64::MAX)] {
             for days_max in [year, None] {
-                assert_eq!(
-                    check(shows, Some(last), days_max),
-                    Err(ClockError::Unwritable { shows })
-                );
+                let refused = check_clock(shows, alive(0), days_max);
+                assert_eq!(refused, Err(ClockError::Unwritable { shows }));
                 assert!(!ClockError::Unwritable { shows }.to_string().is_empty());
             }
+        }
+    }
+
+    #[test]
+    fn a_kept_time_far_ahead_of_the_last_event_vouches_for_no_clock() {
+        let year = Some(365);
+        for kept in [365 * DAY_US + 1, 50 * 365 * DAY_US, i64::MAX] {
+            for shows in [after(366 * DAY_US), after(50 * 365 * DAY_US)] {
+                let ahead = ClockError::Ahead { shows, last_alive: LAST, days_max: 365 };
+                assert_eq!(check_clock(shows, alive(kept), year), Err(ahead));
+                assert_eq!(check_clock(shows, alive(kept), None), Ok(()), "accepted");
+            }
+            assert_eq!(check_clock(after(3 * DAY_US), alive(kept), year), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_gap_begins_where_a_clock_that_can_be_right_last_said_so() {
+        let gap = |kept: i64, started_at: i64| {
+            let stamp = Stamp {
+                log: event::LogId::from_random(7),
+                seq: 9,
+                recorded_at: after(started_at),
+                raw_clock: after(started_at),
+                clock_fault: None,
+                disk_full: false,
+            };
+            let Fact::RecorderStarted(started) = started(stamp, alive(kept)) else { panic!() };
+            started.last_alive
+        };
+        assert_eq!(gap(5 * DAY_US, 8 * DAY_US), Some(after(5 * DAY_US)));
+        // The clock was corrected while nobody ran, or between the two.
+        for back in [0, 1, CORRECTED_MAX_US] {
+            assert_eq!(gap(8 * DAY_US, 8 * DAY_US - back), Some(after(8 * DAY_US - back)));
+        }
+        // It was wrong before, or is now.
+        for kept in [3 * DAY_US + CORRECTED_MAX_US + 1, 50 * 365 * DAY_US, i64::MAX] {
+            assert_eq!(gap(kept, 3 * DAY_US), Some(LAST), "{kept}");
         }
     }
 }
