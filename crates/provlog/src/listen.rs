@@ -2,6 +2,7 @@
 
 mod answer;
 mod connection;
+mod head;
 mod refusals;
 mod room;
 mod socket;
@@ -18,8 +19,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::ConnectInfo;
-use axum::http::header::AUTHORIZATION;
-use axum::http::{Request, StatusCode, Version};
+use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE};
+use axum::http::{HeaderValue, Request, StatusCode, Version};
 use axum::response::Response;
 use budget::{Budget, Counted};
 use event::Clock;
@@ -36,6 +37,7 @@ use tower::Service;
 
 use self::answer::{Answer, RequestBody};
 use self::connection::{Connection, Verdict};
+use self::head::Fault;
 use self::room::Room;
 use self::socket::Socket;
 use crate::peer::Peer;
@@ -52,7 +54,8 @@ const UNREAD_MAX: Duration = Duration::from_secs(30);
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// A request's head may be so large; a connection takes no more memory before its request is there.
 const HEAD_BYTES_MAX: usize = 64 << 10;
-/// The heads of requests that are under way on one connection may have together so much beside this for each.
+/// The heads of requests that are under way on one connection may take together so much memory beside
+/// this for each.
 const HEADS_BYTES_MAX: usize = 256 << 10;
 const HEAD_BYTES_FREE: usize = 4 << 10;
 /// Requests of one HTTP/2 connection that are under way at once.
@@ -290,16 +293,18 @@ async fn call(
     peer: SocketAddr,
     mut request: Request<Incoming>,
 ) -> Result<Response, std::convert::Infallible> {
-    let answer = Answer::begin(&connection, head_bytes(&request));
+    let is_http2 = request.version() == Version::HTTP_2;
+    let mut fault = head::fault(&request);
+    let head_bytes = if fault.is_none() { head::bytes(&request) } else { 0 };
+    let answer = Answer::begin(&connection, head_bytes);
     if connection.has_too_large_heads() {
-        // RFC 6585 §5.
-        let mut response = Response::new(axum::body::Body::empty());
-        *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        fault = fault.or(Some(Fault::Heads));
+    }
+    if let Some(fault) = fault {
         broken_requests.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("provlog_broken_requests_total").increment(1);
-        return Ok(response);
+        return Ok(refusal(fault, is_http2));
     }
-    let is_http2 = request.version() == Version::HTTP_2;
     connection.drained(if is_http2 { UNREAD_BYTES_MAX_HTTP2 } else { UNREAD_BYTES_MAX }).await;
     if connection.has_unread() {
         // Requests that come all at once must not keep the thread from other connections.
@@ -335,11 +340,17 @@ async fn call(
     Ok(response.map(|body| answer.body(body, share)))
 }
 
-/// How much of a request is its head.
-fn head_bytes(request: &Request<Incoming>) -> usize {
-    let fields = request.headers().iter();
-    let fields = fields.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
-    fields + request.uri().path_and_query().map_or(0, |target| target.as_str().len())
+/// The answer to what is no request. In HTTP/1 its connection ends with it: whatever follows may be no
+/// request either.
+fn refusal(fault: Fault, is_http2: bool) -> Response {
+    let mut response = Response::new(axum::body::Body::from(fault.words()));
+    *response.status_mut() = fault.status();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    if !is_http2 {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Whether an address answers everybody alike, so that its answer says nothing of a token.
@@ -366,9 +377,11 @@ mod tests {
     use std::path::Path;
 
     use axum::routing::get;
+    use hyper::client::conn::http2::{SendRequest, handshake};
     use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
-    use tokio::sync::Notify;
+    use tokio::sync::{Notify, Semaphore};
+    use tokio::task::JoinSet;
     use tokio::time::Instant;
     use tokio_rustls::TlsConnector;
 
@@ -440,6 +453,111 @@ mod tests {
             assert!(ended.is_ok(), "{first:?}");
             assert!(begun.elapsed() < IDLE_MAX + IDLE_MAX / 10, "{first:?} {:?}", begun.elapsed());
         }
+    }
+
+    /// Requests with so many fields, each of a name of its own and without a value.
+    fn with_fields(count: usize) -> Request<axum::body::Body> {
+        let head = Request::get("http://audit.example/");
+        let head = (0..count).fold(head, |head, index| head.header(format!("{index:x}"), ""));
+        head.body(axum::body::Body::empty()).unwrap()
+    }
+
+    /// An HTTP/2 connection whose requests are answered while the test runs.
+    async fn http2(address: SocketAddr) -> SendRequest<axum::body::Body> {
+        let client = TokioIo::new(TcpStream::connect(address).await.unwrap());
+        let (sender, connection) = handshake(TokioExecutor::new(), client).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    }
+
+    #[tokio::test]
+    async fn a_head_has_so_many_fields() {
+        let address = serving(Router::new().route("/", get("here")), None).await;
+        let mut sender = http2(address).await;
+        for (count, status) in [(head::FIELDS_MAX, 200), (head::FIELDS_MAX + 1, 431), (1_800, 431)]
+        {
+            let response = sender.send_request(with_fields(count)).await.unwrap();
+            assert_eq!(response.status().as_u16(), status, "{count} fields in HTTP/2");
+        }
+        for (count, status) in [(head::FIELDS_MAX, 200), (head::FIELDS_MAX + 1, 431)] {
+            let fields = (1..count).map(|index| format!("{index:x}:\r\n")).collect::<String>();
+            let text = format!("GET / HTTP/1.1\r\nHost: audit.example\r\n{fields}\r\n");
+            assert_eq!(answered(address, text.as_bytes()).await, Some(status), "{count} fields");
+        }
+    }
+
+    /// The memory that heads take is mostly not their text.
+    #[tokio::test]
+    async fn many_heads_of_many_small_fields_are_few_at_once() {
+        const REQUESTS: usize = 60;
+        static GO_ON: Semaphore = Semaphore::const_new(0);
+        let slow = async || GO_ON.acquire().await.map(|_| ()).is_ok().to_string();
+        let address = serving(Router::new().route("/", get(slow)), None).await;
+        let mut sender = http2(address).await;
+        let mut answers = JoinSet::new();
+        for _ in 0..REQUESTS {
+            let answer = sender.send_request(with_fields(head::FIELDS_MAX));
+            answers.spawn(async move { answer.await.unwrap().status().as_u16() });
+        }
+        let held =
+            HEADS_BYTES_MAX / (head::bytes(&with_fields(head::FIELDS_MAX)) - HEAD_BYTES_FREE);
+        assert!((10..REQUESTS).contains(&held), "{held}");
+        for _ in held..REQUESTS {
+            let refused = tokio::time::timeout(UNREAD_MAX, answers.join_next()).await;
+            assert_eq!(refused.expect("it is held").unwrap().unwrap(), 431);
+        }
+        GO_ON.add_permits(REQUESTS);
+        while let Some(answered) = answers.join_next().await {
+            assert_eq!(answered.unwrap(), 200);
+        }
+        assert_eq!(sender.send_request(with_fields(1)).await.unwrap().status(), 200, "it goes on");
+    }
+
+    /// The status of the answer to what is sent on a connection of its own.
+    async fn answered(address: SocketAddr, text: &[u8]) -> Option<u16> {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(text).await.unwrap();
+        let mut head = [0; 12];
+        client.read_exact(&mut head).await.unwrap();
+        str::from_utf8(&head).ok()?.split(' ').nth(1)?.parse().ok()
+    }
+
+    #[tokio::test]
+    async fn a_request_has_one_host() {
+        let router = Router::new().route("/", get("here"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = Serving::new(router, Clock::System);
+        let broken = Arc::clone(&serving.broken_requests);
+        tokio::spawn(serve(listener, serving, std::future::pending(), IDLE_MAX));
+        let host = "Host: audit.example\r\n";
+        let two = format!("{host}{host}");
+        let mut expected = 0;
+        for (target, fields, status) in [
+            ("/ HTTP/1.1", host, 200),
+            ("/ HTTP/1.1", "host:\r\n", 200),
+            ("http://audit.example/ HTTP/1.1", host, 200),
+            ("/ HTTP/1.0", "", 200),
+            ("/ HTTP/1.1", "", 400),
+            ("/ HTTP/1.1", "Hosts: audit.example\r\n", 400),
+            ("http://audit.example/ HTTP/1.1", "", 400),
+            ("/ HTTP/1.1", &two, 400),
+            ("/ HTTP/1.0", &two, 400),
+            ("/ HTTP/1.1", "Host: audit.example\r\nHOST:\r\n", 400),
+            ("/ HTTP/1.1", "Host: a b\r\n", 400),
+            ("/ HTTP/1.1", "Host: mira@audit.example\r\n", 400),
+        ] {
+            let text = format!("GET {target}\r\n{fields}\r\n");
+            assert_eq!(answered(address, text.as_bytes()).await, Some(status), "{target} {fields}");
+            expected += u64::from(status == 400);
+            assert_eq!(broken.load(Ordering::Relaxed), expected, "{target} {fields}");
+        }
+        // What follows on the connection of such a request is not looked at.
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("connection: close") && answer.contains("one Host"), "{answer}");
     }
 
     #[tokio::test]

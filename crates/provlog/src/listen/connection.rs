@@ -195,7 +195,7 @@ impl Connection {
     pub(super) fn has_too_large_heads(&self) -> bool {
         let state = self.state();
         let heads = state.answers.values().map(|answer| answer.head_bytes);
-        state.answers.len() > 1 && heads.sum::<usize>() > HEADS_BYTES_MAX
+        heads.sum::<usize>() > HEADS_BYTES_MAX
     }
 
     /// Whether answers wait to be written.
@@ -292,11 +292,14 @@ mod tests {
             connection.begin(HEAD_BYTES_FREE);
         }
         assert!(!connection.has_too_large_heads(), "usual ones are many");
-        let large = connection.begin(HEADS_BYTES_MAX + HEAD_BYTES_FREE);
+        const LARGE: usize = 64 << 10;
+        let mut large: Vec<u64> = (0..HEADS_BYTES_MAX / LARGE)
+            .map(|_| connection.begin(LARGE + HEAD_BYTES_FREE))
+            .collect();
         assert!(!connection.has_too_large_heads());
         let too_large = connection.begin(HEAD_BYTES_FREE + 1);
         assert!(connection.has_too_large_heads());
-        connection.end(large);
+        connection.end(large.remove(0));
         assert!(!connection.has_too_large_heads());
         connection.end(too_large);
     }
