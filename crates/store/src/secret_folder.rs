@@ -3,9 +3,10 @@
 //! Their paths come over the API, so a path is not believed: it must lead to a plain file within one
 //! folder, and to none of the log's own. Nothing here waits for whoever might write into a pipe.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A larger file is not read.
@@ -31,7 +32,7 @@ pub enum SecretFileError {
         /// The folder.
         folder: PathBuf,
     },
-    /// It belongs to the log.
+    /// It belongs to the log, perhaps by another name.
     #[error("is a file of the log itself")]
     Own,
     /// It is a folder, a pipe, a device or a socket.
@@ -40,6 +41,18 @@ pub enum SecretFileError {
     /// It is larger than [`SECRET_FILE_BYTES_MAX`].
     #[error("is larger than {SECRET_FILE_BYTES_MAX} bytes")]
     TooLarge,
+    /// A token is asked for, and nothing but space is there.
+    #[error("is empty: it takes the token, alone in its line")]
+    Empty,
+    /// A token is asked for, and more lines than one are there.
+    #[error("has more than one line: it takes the token, alone in its line")]
+    Lines,
+    /// A token is asked for, and bytes that are no UTF-8 are there.
+    #[error("is no text in UTF-8: it takes the token, alone in its line")]
+    NotText,
+    /// A token is asked for, and characters are there that none has.
+    #[error("has characters that no token has: only visible ones of ASCII, without spaces")]
+    NotToken,
     /// The operating system does not let us.
     #[error("cannot be read: {0}")]
     Unreadable(io::ErrorKind),
@@ -74,9 +87,8 @@ impl SecretFolder {
             return Err(outside());
         }
         let data = fs::canonicalize(&self.data)?;
-        let own = path.strip_prefix(&data).ok().and_then(|below| below.iter().next());
-        let own = own.map(|name| name.to_string_lossy().into_owned());
-        if own.is_some_and(|name| OWN_NAMES.contains(&name.split('.').next().unwrap_or_default())) {
+        let below = path.strip_prefix(&data).ok().and_then(|below| below.iter().next());
+        if below.is_some_and(is_own) {
             return Err(SecretFileError::Own);
         }
         // Before it is opened, for opening a device can do something; and again after, for it may have
@@ -88,11 +100,60 @@ impl SecretFolder {
         let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
         let flags = i32::try_from(flags.bits()).unwrap_or_default();
         let file = OpenOptions::new().read(true).custom_flags(flags).open(&path)?;
-        if !is_plain(file.metadata()?) {
+        let metadata = file.metadata()?;
+        if metadata.nlink() > 1 && is_linked_in(&data, (metadata.dev(), metadata.ino()))? {
+            return Err(SecretFileError::Own);
+        }
+        if !is_plain(metadata) {
             return Err(SecretFileError::NotPlain);
         }
         bounded(file)
     }
+
+    /// The token in a file: one line, with whatever space around it. RFC 6750 §2.1 has yet fewer
+    /// characters; what an application takes as its token is sent to it.
+    ///
+    /// # Errors
+    /// As [`SecretFolder::read`], and when it holds something else.
+    pub fn read_token(&self, path: &Path) -> Result<String, SecretFileError> {
+        let bytes = self.read(path)?;
+        let text = str::from_utf8(&bytes).map_err(|_| SecretFileError::NotText)?;
+        match text.trim() {
+            "" => Err(SecretFileError::Empty),
+            token if token.contains(['\n', '\r']) => Err(SecretFileError::Lines),
+            token if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Err(SecretFileError::NotToken)
+            }
+            token => Ok(token.to_owned()),
+        }
+    }
+}
+
+/// Whether a name of the log's own in the data folder leads to this file, by device and inode.
+fn is_linked_in(data: &Path, file: (u64, u64)) -> io::Result<bool> {
+    let mut entries: Vec<_> = fs::read_dir(data)?.collect();
+    entries.retain(|entry| entry.as_ref().is_ok_and(|entry| is_own(&entry.file_name())));
+    match fs::read_dir(data.join("db")) {
+        Ok(tables) => entries.extend(tables),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    for entry in entries {
+        match entry?.metadata() {
+            Ok(metadata) if (metadata.dev(), metadata.ino()) == file => return Ok(true),
+            Ok(_) => {}
+            // Tables come and go.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a name in the data folder is the log's own.
+fn is_own(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    OWN_NAMES.contains(&name.split('.').next().unwrap_or_default())
 }
 
 /// Reads a file as far as it may be long; what it says of its own length is not believed.
@@ -166,6 +227,63 @@ mod tests {
         assert_eq!(secrets.read(&link("inside", &data.join("up.token"))).unwrap(), b"secret\n");
         link("folder", &elsewhere);
         assert_eq!(refused(&secrets, &data.join("folder/token")), outside);
+    }
+
+    /// A second name of a file is no other file; two names of one secret are.
+    #[test]
+    fn a_hard_link_to_a_file_of_the_log_is_one() {
+        let root = tempfile::tempdir().unwrap();
+        let (data, secret) = (root.path().join("data"), root.path().join("secret"));
+        fs::create_dir_all(data.join("db")).unwrap();
+        fs::create_dir(&secret).unwrap();
+        for (folder, place) in [(&data, "in the data folder"), (&secret, "in one of its own")] {
+            let secrets = SecretFolder::new(folder, &data);
+            for own in ["admin.token", "cursor.key", "kept", "db/000007.log", "db/000008.sst"] {
+                fs::write(data.join(own), "x").unwrap();
+                let link = folder.join("up.token");
+                fs::hard_link(data.join(own), &link).unwrap();
+                assert_eq!(
+                    refused(&secrets, &link),
+                    "is a file of the log itself",
+                    "{own} {place}"
+                );
+                fs::remove_file(&link).unwrap();
+            }
+            fs::write(folder.join("up.token"), "t").unwrap();
+            fs::hard_link(folder.join("up.token"), folder.join("again.token")).unwrap();
+            assert_eq!(secrets.read(&folder.join("again.token")).unwrap(), b"t", "{place}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_one_line() {
+        let root = tempfile::tempdir().unwrap();
+        let secrets = SecretFolder::new(root.path(), root.path());
+        let read = |bytes: &[u8]| {
+            let path = root.path().join("up.token");
+            fs::write(&path, bytes).unwrap();
+            secrets.read_token(&path).map_err(|error| error.to_string())
+        };
+        for text in ["t0k.en-_~+/==", "t0k.en-_~+/==\n", " \tt0k.en-_~+/==\r\n\n"] {
+            assert_eq!(read(text.as_bytes()).as_deref(), Ok("t0k.en-_~+/=="), "{text:?}");
+        }
+        for (bytes, words) in [
+            (&b""[..], "is empty"),
+            (b" \r\n\n", "is empty"),
+            (b"one\ntwo", "more than one line"),
+            (b"one\r\ntwo\n", "more than one line"),
+            (b"one\rtwo\n", "more than one line"),
+            (b"\xff\xfet\0", "no text in UTF-8"),
+            (b"caf\xe9", "no text in UTF-8"),
+            ("caf\u{e9}".as_bytes(), "no token has"),
+            ("\u{feff}token".as_bytes(), "no token has"),
+            (b"one two", "no token has"),
+            (b"one\0", "no token has"),
+        ] {
+            let error = read(bytes).unwrap_err();
+            assert!(error.contains(words), "{bytes:?}: {error}");
+            assert!(!error.contains("one two"), "no text says what is in it");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The application behind us: one request there and its answer back.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use scim::Bounds;
 use serde_json::Value;
-use store::{SecretFolder, with_causes};
+use store::{SecretFileError, SecretFolder, with_causes};
 
 use crate::proxy::coding::{self, Unread};
 
@@ -107,32 +107,33 @@ impl Upstreams {
         }
         let authorities = match ca_file {
             None => None,
-            Some(file) => Some((file, self.read("certificate", file).await?)),
+            Some(file) => Some((file, self.read("certificate", file, SecretFolder::read).await?)),
         };
         let client = Arc::new(client(authorities)?);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(clients.entry(key).or_insert(client)))
     }
 
-    /// A secret file's bytes, read where nobody's request waits for the disk.
-    async fn read(&self, what: &str, file: &str) -> Result<Vec<u8>, String> {
+    /// What is in a secret file, read where nobody's request waits for the disk.
+    async fn read<T: Send + 'static>(
+        &self,
+        what: &str,
+        file: &str,
+        read: impl FnOnce(&SecretFolder, &Path) -> Result<T, SecretFileError> + Send + 'static,
+    ) -> Result<T, String> {
         let (secrets, path) = (self.secrets.clone(), PathBuf::from(file));
-        let bytes = tokio::task::spawn_blocking(move || secrets.read(&path)).await;
+        let read = tokio::task::spawn_blocking(move || read(&secrets, &path)).await;
         let unusable = |why: String| format!("the upstream's {what} file {file} {why}");
-        let bytes = bytes.map_err(|_| unusable("cannot be read".to_owned()))?;
-        bytes.map_err(|error| unusable(error.to_string()))
+        let read = read.map_err(|_| unusable("cannot be read".to_owned()))?;
+        read.map_err(|error| unusable(error.to_string()))
     }
 
     /// `Bearer` and the token of a file. No error repeats what is in it.
     async fn token(&self, file: &str) -> Result<HeaderValue, String> {
-        let unusable = || format!("the upstream's token file {file} holds no token");
-        let bytes = self.read("token", file).await?;
-        let token = str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
-        if token.is_empty() {
-            return Err(unusable());
-        }
+        let token = self.read("token", file, SecretFolder::read_token).await?;
+        let value = HeaderValue::from_str(&format!("Bearer {token}"));
         let mut value =
-            HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unusable())?;
+            value.map_err(|_| format!("the upstream's token file {file} holds no token"))?;
         value.set_sensitive(true);
         Ok(value)
     }

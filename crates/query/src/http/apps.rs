@@ -308,7 +308,12 @@ async fn upstream(query: &Query, new: &NewUpstream) -> Result<UpstreamSet, Error
     for (name, file) in files {
         let Some(file) = file else { continue };
         let (secrets, path) = (query.secrets.clone(), PathBuf::from(file));
-        let read = spawn_blocking(move || secrets.read(&path)).await.map_err(|_| Error::Defect)?;
+        let is_token = name == "tokenFile";
+        let read = spawn_blocking(move || match is_token {
+            true => secrets.read_token(&path).map(|_| ()),
+            false => secrets.read(&path).map(|_| ()),
+        });
+        let read = read.await.map_err(|_| Error::Defect)?;
         read.map_err(|error| Error::Body(format!("the file of `upstream.{name}` {error}")))?;
     }
     Ok(UpstreamSet {

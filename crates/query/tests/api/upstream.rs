@@ -81,3 +81,37 @@ async fn a_file_that_is_no_secret_of_an_upstream_is_refused() {
         }
     }
 }
+
+/// What would fail with the first request is said when it is configured.
+#[tokio::test]
+async fn a_file_without_one_token_is_refused() {
+    let server = Server::start().await;
+    for (text, words) in [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ("one\ntwo\n", "more than one line"),
+        ("one two", "no token has"),
+    ] {
+        let upstream =
+            json!({"url": "http://127.0.0.1:9", "tokenFile": server.file("up.token", text)});
+        let new = json!({"application": "paperboat", "upstream": upstream});
+        let reply = server.post("/api/v1/apps", &server.admin, new).await;
+        assert_eq!((reply.status.as_u16(), reply.problem()), (400, "invalid-body".into()));
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("`upstream.tokenFile`") && detail.contains(words), "{detail}");
+    }
+    let file = server.file("up.token", "t");
+    std::fs::write(&file, b"\xff\xfe").unwrap();
+    let upstream = json!({"url": "http://127.0.0.1:9", "tokenFile": file});
+    let new = json!({"application": "paperboat", "upstream": upstream});
+    let reply = server.post("/api/v1/apps", &server.admin, new).await;
+    assert!(reply.text.contains("no text in UTF-8"), "{}", reply.text);
+    let own = server.file("admin.token", "plg_mine");
+    let link = own.with_file_name("linked.token");
+    std::fs::hard_link(&own, &link).unwrap();
+    let upstream = json!({"url": "http://127.0.0.1:9", "tokenFile": link});
+    let new = json!({"application": "paperboat", "upstream": upstream});
+    let reply = server.post("/api/v1/apps", &server.admin, new).await;
+    assert_eq!(reply.status.as_u16(), 400);
+    assert!(reply.text.contains("is a file of the log itself"), "{}", reply.text);
+}
