@@ -139,7 +139,8 @@ impl Answered {
         match request.uri().path() {
             "/metrics" => Answered::AtOnce(METRICS_BYTES),
             "/livez" | "/readyz" | "/api/v1/export" => Answered::Short,
-            _ if request.method() == Method::GET => Answered::AfterWork,
+            // What HEAD asks for is made whole, too, to say how long it is.
+            _ if matches!(*request.method(), Method::GET | Method::HEAD) => Answered::AfterWork,
             _ => Answered::Short,
         }
     }

@@ -197,5 +197,6 @@ fn seq_of(reading: &Reading<'_>, id: &str) -> Option<Seq> {
         let (log, seq) = id.parts()?;
         return (log == reading.record.log()).then_some(seq);
     }
-    id.bytes().all(|byte| byte.is_ascii_digit()).then(|| id.parse().ok())?
+    // A number has one name: no sign, and no zeros before it.
+    id.parse().ok().filter(|seq: &Seq| seq.to_string() == id)
 }

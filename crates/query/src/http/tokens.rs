@@ -67,6 +67,9 @@ pub(super) async fn revoke(
     let (admin, ()) = ask.admin(|reading| reading.params(&[]).map(|_| ())).await?;
     let unknown = || Error::NotFound("there is no such token; see /api/v1/tokens");
     let number = Credential(id.parse().map_err(|_| unknown())?);
+    if number.to_string() != id {
+        return Err(unknown()); // a number has one name
+    }
     let decide = move |origin: Origin, view: &View<'_>, stamp: Stamp| {
         let Some(credential) = view.credential_of(number)? else { return refusal(unknown()) };
         if let Some(seq) = credential.revoked_seq {

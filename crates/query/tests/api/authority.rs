@@ -233,21 +233,54 @@ fn a_token_that_is_taken_back_while_its_question_is_answered_is_told_nothing() {
     });
 }
 
-/// A client that gives its question up makes no room for another one as long as it is worked on.
+/// A client that gives its question up makes no room for another one as long as it is worked on; nor does
+/// one that asks how long the answer is.
 #[test]
 fn a_question_that_nobody_waits_for_counts_until_it_was_answered() {
-    in_line(async {
-        let server = Server::start().await;
-        let (go, gate) = channel::<()>();
-        let busy = tokio::task::spawn_blocking(move || gate.recv().unwrap());
-        {
-            let mut asking = pin!(server.get_as("/api/v1/apps", &server.admin));
-            begun(&mut asking).await;
+    for method in ["GET", "HEAD"] {
+        for path in ["/api/v1/apps", "/api/v1/operations", "/v1.0/auditLogs/provisioning"] {
+            in_line(async {
+                let server = Server::start().await;
+                let (go, gate) = channel::<()>();
+                let busy = tokio::task::spawn_blocking(move || gate.recv().unwrap());
+                let ask = || {
+                    let request = Request::builder().method(method).uri(path);
+                    let token = format!("Bearer {}", server.admin);
+                    request.header("authorization", token).body(Body::empty()).unwrap()
+                };
+                {
+                    let mut asking = pin!(server.send(ask()));
+                    begun(&mut asking).await;
+                }
+                assert_eq!(server.budget.bytes(), budget::UNMADE_BYTES, "{method} {path}");
+                go.send(()).unwrap();
+                busy.await.unwrap();
+                tokio::task::spawn_blocking(|| ()).await.unwrap();
+                assert_eq!(server.budget.bytes(), 0, "{method} {path}");
+                let reply = server.send(ask()).await;
+                assert_eq!(
+                    (reply.status, reply.text.is_empty()),
+                    (200.try_into().unwrap(), method == "HEAD")
+                );
+            });
         }
-        assert_eq!(server.budget.bytes(), budget::UNMADE_BYTES);
-        go.send(()).unwrap();
-        busy.await.unwrap();
-        tokio::task::spawn_blocking(|| ()).await.unwrap();
-        assert_eq!(server.budget.bytes(), 0);
-    });
+    }
+}
+
+/// `+1` and `01` are read as 1 by a number's own reading.
+#[tokio::test]
+async fn a_number_in_an_address_has_one_name() {
+    let server = Server::start().await;
+    let (_, id) = issue(&server, json!({"role": "admin"})).await;
+    for other in [
+        format!("+{id}"),
+        format!("%2B{id}"),
+        format!("0{id}"),
+        format!("00{id}"),
+        format!("-{id}"),
+    ] {
+        assert_eq!(revoke(&server, &server.admin, &other).await.status, 404, "{other}");
+        assert_eq!(server.get(&format!("/api/v1/operations/{other}")).await.status, 404, "{other}");
+    }
+    assert_eq!(revoke(&server, &server.admin, &id).await.status, 200);
 }
