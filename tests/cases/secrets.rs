@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use event::secret::holds_token;
 use serde_json::{Value, json};
 
 use crate::harness::server::{Answer, Client, Server, patch};
@@ -321,6 +322,96 @@ fn tokens_planted_at_every_entrance_are_nowhere() {
             assert!(!found, "{place}: {}", path.display());
         }
     }
+}
+
+/// A token in more escapes than are looked through comes to light when they are taken out for a name in the
+/// same text: no request fails for it, and each leaves its event.
+#[test]
+fn tokens_in_many_layers_of_escapes_cost_no_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let token = format!("plg_{}", "0a".repeat(32));
+    let layered = move |layers: usize| {
+        let once = token.replacen('p', "%70", 1);
+        let token = (1..layers).fold(once, |text, _| text.replacen('%', "%25", 1));
+        format!("{token};pass%77ord=x")
+    };
+    let shown = layered(4);
+    let upstream = Answering::start(move |asked| {
+        let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+        let name = body["userName"].as_str().unwrap_or("u4");
+        let said = json!({"id": name, "userName": name, "displayName": shown, "title": shown});
+        (if asked.method == "POST" { 201 } else { 200 }, said.to_string())
+    });
+    let server = Server::start_with(&data, &["--log", "debug"], &[]).unwrap();
+    let scim = server.add_app("boat");
+    let file = data.join("ferry.token");
+    fs::write(&file, "upstream-token-Qx7").unwrap();
+    let admin = server.admin();
+    let ferry =
+        json!({"application": "ferry", "upstream": {"url": upstream.url, "tokenFile": file}});
+    let added = admin.post("/api/v1/apps", &ferry).body;
+    let text = |name: &str| added[name].as_str().unwrap().to_owned();
+    let ferry = Client::new(&text("tenantUrl"), &text("secretToken"));
+    let user = scim.post("/Users", &json!({"userName": "mira"})).id();
+    let operations = || admin.rows("/api/v1/operations");
+    let before = operations().len();
+    let mut sent = 0;
+    let mut check = |expected: u16, answer: Answer| {
+        assert_eq!(answer.status, expected, "{}", answer.text);
+        assert!(!holds_token(&answer.text), "{}", answer.text);
+        sent += 1;
+    };
+    for layers in 4..=6 {
+        let text = layered(layers);
+        let headers = [("user-agent", text.as_str()), ("x-request-id", text.as_str())];
+        let stranger = scim.with_token("");
+        check(401, stranger.send("GET", "/Users", &headers, b"").unwrap());
+        check(200, scim.send("GET", "/Users", &headers, b"").unwrap());
+        check(404, scim.get(&format!("/Users/{text}")));
+        check(200, scim.get(&format!("/Users?x={text}")));
+        check(200, scim.query("/Users", &[("filter", &format!("userName eq \"{text}\""))]));
+        let person = |name: String| json!({"userName": name, "displayName": text, "title": text});
+        check(201, scim.post("/Users", &person(format!("u{layers}"))));
+        let named = json!([{"op": "replace", "path": "displayName", "value": text}]);
+        check(200, scim.patch(&format!("/Users/{user}"), &named));
+        check(201, scim.post("/Groups", &json!({"displayName": text})));
+        // The answer of an upstream, with what was sent to it.
+        let answer = ferry.post("/Users", &person(format!("u{layers}")));
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        let answer = ferry.get("/Users/u4");
+        assert_eq!(answer.status, 200, "{}", answer.text);
+
+        let asked = admin.send("GET", "/api/v1/apps", &headers, b"").unwrap();
+        assert_eq!(asked.status, 200, "{}", asked.text);
+        let refused = admin.with_token(&scim.token).send("GET", "/api/v1/apps", &headers, b"");
+        assert_eq!(refused.unwrap().status, 403);
+        let asked = admin.get(&format!("/api/v1/operations?requestId={text}"));
+        assert_eq!(asked.status, 200, "{}", asked.text);
+        let evidence = json!({"kind": "ticket", "ref": text});
+        let of = format!("/api/v1/operations/{}/evidence", operations()[0]["seq"]);
+        assert_eq!(admin.post(&of, &evidence).status, 201);
+        let principal = admin.send(
+            "PATCH",
+            "/api/v1/apps/boat",
+            &[],
+            json!({"servicePrincipal": text}).to_string().as_bytes(),
+        );
+        assert_eq!(principal.unwrap().status, 400, "it would be no name of anything");
+    }
+    let rows = operations();
+    let of_boat = rows.iter().filter(|row| row["application"] == "boat").count();
+    assert_eq!(of_boat, before + sent);
+    for row in rows {
+        let detail = admin.get(&format!("/api/v1/operations/{}", row["seq"])).text;
+        assert!(!holds_token(&detail), "{detail}");
+    }
+    let attempts = admin.rows("/api/v1/access-log").into_iter().filter(|row| row["status"] == 403);
+    assert_eq!(attempts.count(), 3);
+    assert!(!admin.get("/metrics").text.contains("provlog_tokens_cut_late_total"));
+    let lines = server.log_lines();
+    assert!(!lines.contains("could not be") && !lines.contains("panicked"), "{lines}");
+    server.stop();
 }
 
 /// A password within a text of JSON is no more stored than one outside.

@@ -7,24 +7,33 @@
 //!
 //! The committer passes every draft, and nothing else makes events. Deciding waits meanwhile, so what is long
 //! passes before, in the task of its request: [`Gate::passed`] makes a [`Passed`], and only the gate can.
+//!
+//! A text without its secrets is looked at again, for what was taken out of escapes shows what stood
+//! in them. And [`cut_tokens`] is the last look at an event: what the gate missed must not cost the record
+//! its event.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-use event::{
-    Answer, BodyNote, Changes, Content, Detail, Element, Fact, Mention, Path, ValueChange, secret,
-};
+use event::{Content, Event, secret};
 use serde_json::Value;
 
 use crate::command::Draft;
+use texts::Visit;
+
+mod texts;
 
 /// The secrets that are known as such: the newest are kept.
 const KNOWN_MAX: usize = 256;
+/// A text is looked at so often; of one that still shows something new then, nothing is kept.
+const LOOKS_MAX: usize = 4;
 /// Texts of JSON within texts of JSON are looked through so deep.
 const TEXTS_DEEP_MAX: usize = 4;
 /// In any compound it says that a value is secret.
 const PASSWORD: &str = "password";
+/// What stands where a secret stood.
+const CUT: &str = "null";
 /// Words in the names of query parameters that carry secrets by custom (RFC 6750 §2.3).
 const PARAMETERS: [&str; 6] = ["token", "secret", "authorization", "apikey", "key", PASSWORD];
 /// Members of an object of JSON that say what its values are of, and those values.
@@ -69,13 +78,21 @@ impl Gate {
     }
 
     /// Keeps a secret out of the record, such as the token of an upstream, which it may repeat. One of
-    /// less than [`secret::KNOWN_BYTES_MIN`] bytes is passed over.
+    /// less than [`secret::KNOWN_BYTES_MIN`] bytes is passed over. Of more than `KNOWN_MAX` those are kept that
+    /// were given last.
     pub fn withhold(&self, secret: &str) {
-        if secret.len() < secret::KNOWN_BYTES_MIN || self.known().iter().any(|one| one == secret) {
+        let is_last = |known: &[String]| known.last().is_some_and(|one| one == secret);
+        if secret.len() < secret::KNOWN_BYTES_MIN
+            || is_last(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+        {
             return;
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|one| one != secret);
+        if let Some(place) = known.iter().position(|one| one == secret) {
+            // Known already, so what has passed need not pass again.
+            known[place..].rotate_left(1);
+            return;
+        }
         if known.len() >= KNOWN_MAX {
             known.remove(0);
         }
@@ -88,143 +105,130 @@ impl Gate {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether a text passes as it is.
+    pub fn lets_pass(&self, text: &str) -> bool {
+        let mut passed = text.to_owned();
+        self.passing(|passing| passing.text(&mut passed));
+        passed == text
+    }
+
     /// What a part may hold of this: every secret is cut. It takes time that grows with the length, in the
     /// thread that asks.
     pub fn passed(&self, mut content: Content) -> Passed {
-        // Before looking: what it learns meanwhile counts as not known.
-        let learnt = self.learnt.load(Ordering::SeqCst);
-        self.passing(|passing| passing.content(&mut content));
+        let learnt = self.passing(|passing| {
+            texts::of_content(&mut content, passing);
+            passing.learnt
+        });
         Passed { content, learnt }
     }
 
     /// Cuts every secret out of a draft.
     pub(crate) fn pass(&self, draft: &mut Draft) {
-        let learnt = self.learnt.load(Ordering::SeqCst);
         self.passing(|passing| {
-            passing.draft(draft);
+            draft.origin.iter_mut().for_each(|origin| texts::of_origin(origin, passing));
+            texts::of_fact(&mut draft.fact, passing);
+            draft.parts.iter_mut().for_each(|part| texts::of_content(&mut part.content, passing));
             let passed = draft.passed.iter_mut().map(|(_, passed)| passed);
-            passed.filter(|passed| passed.learnt != learnt).for_each(|passed| {
-                passing.content(&mut passed.content);
-                passed.learnt = learnt;
+            passed.filter(|passed| passed.learnt != passing.learnt).for_each(|passed| {
+                texts::of_content(&mut passed.content, passing);
+                passed.learnt = passing.learnt;
             });
         });
     }
 
-    fn passing(&self, pass: impl FnOnce(Passing<'_>)) {
+    fn passing<T>(&self, pass: impl FnOnce(&Passing<'_>) -> T) -> T {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        pass(Passing { known: &known, names: &names });
+        // Both locks are held, and whoever adds to what is behind them counts before they let go.
+        let learnt = self.learnt.load(Ordering::SeqCst);
+        pass(&Passing { known: &known, names: &names, learnt })
+    }
+}
+
+/// Cuts the tokens of ours out of an event, wherever they stand and whatever becomes of it: the last
+/// look, should the gate have left one.
+pub(crate) fn cut_tokens(event: &mut Event) {
+    event.header.origin.iter_mut().for_each(|origin| texts::of_origin(origin, &LastLook));
+    texts::of_fact(&mut event.header.fact, &LastLook);
+    event.parts.iter_mut().for_each(|part| texts::of_content(&mut part.content, &LastLook));
+}
+
+struct LastLook;
+
+impl Visit for LastLook {
+    fn text(&self, text: &mut String) {
+        replace(text, |text| secret::cut(text, &[]));
+    }
+
+    fn name(&self, name: &mut String) {
+        self.text(name);
+    }
+
+    fn address(&self, address: &mut String) {
+        self.text(address);
+    }
+
+    fn body(&self, json: &mut Vec<u8>) {
+        cut_strings(json, &[]);
+    }
+
+    fn json(&self, json: &mut Vec<u8>) {
+        cut_strings(json, &[]);
     }
 }
 
 struct Passing<'a> {
     known: &'a [String],
     names: &'a [String],
+    /// How much the gate knew.
+    learnt: u64,
 }
 
-impl Passing<'_> {
-    fn draft(&self, draft: &mut Draft) {
-        if let Some(origin) = &mut draft.origin {
-            self.text(&mut origin.user_agent);
-            self.text(&mut origin.request_id);
-        }
-        match &mut draft.fact {
-            Fact::Access(access) => {
-                self.address(&mut access.route);
-                self.text(&mut access.route);
-            }
-            Fact::Imported(entry) => {
-                self.text(&mut entry.entry);
-                entry.codes.iter_mut().for_each(|(_, code)| self.text(code));
-            }
-            Fact::ReferenceListAdded(list) => self.text(&mut list.name),
-            Fact::ApplicationAdded(added) => self.json(&mut added.settings),
-            Fact::UpstreamSet(set) => {
-                self.text(&mut set.url);
-                self.text(&mut set.token_file);
-                set.ca_file.iter_mut().for_each(|file| self.text(file));
-            }
-            _ => {} // numbers, codes and names of ours
-        }
-        for part in &mut draft.parts {
-            self.content(&mut part.content);
-        }
-    }
-
-    fn content(&self, content: &mut Content) {
-        match content {
-            Content::Target(target) => self.address(target),
-            // The names in it were looked at when it was cut.
-            Content::Body(json) => self.strings(json),
-            Content::Changes(Changes { mention, values, .. }) => {
-                if let Some(Mention { value, folded, .. }) = mention {
-                    self.text(value);
-                    self.text(folded);
-                }
-                for ValueChange { path, old, new } in values {
-                    self.path(path);
-                    old.iter_mut().chain(new).for_each(|value| self.json(value));
-                }
-            }
-            Content::Detail(Detail { error, method, body, .. }) => {
-                error.iter_mut().chain(method).for_each(|text| self.text(text));
-                body.iter_mut().for_each(|note| self.note(note));
-            }
-            Content::Flags(flags) => flags.iter_mut().for_each(|flag| self.text(&mut flag.path)),
-            Content::Answer(Answer { body, body_note, location, .. }) => {
-                body.iter_mut().for_each(|body| self.strings(body));
-                body_note.iter_mut().for_each(|note| self.note(note));
-                location.iter_mut().for_each(|location| self.address(location));
-            }
-            Content::Entry(json) | Content::Note(json) => self.json(json),
-        }
-    }
-
-    fn path(&self, path: &mut Path) {
-        let Path { schema, attribute, element, sub } = path;
-        self.text(attribute);
-        schema.iter_mut().chain(sub).for_each(|text| self.text(text));
-        if let Some(Element::Type(text) | Element::Value(text)) = element {
-            self.text(text);
-        }
-    }
-
-    fn note(&self, note: &mut BodyNote) {
-        self.text(&mut note.reason);
-        note.media_type.iter_mut().for_each(|text| self.text(text));
-    }
-
+impl Visit for Passing<'_> {
     fn text(&self, text: &mut String) {
-        replace(text, |text| secret::cut(text, self.known));
-        if let Some(cut) = self.without_named(text, 0) {
-            *text = cut;
+        for _ in 0..LOOKS_MAX {
+            replace(text, |text| secret::cut(text, self.known));
+            match self.without_named(text, 0) {
+                Some(cut) => *text = cut,
+                None => return,
+            }
         }
+        *text = CUT.to_owned();
     }
 
-    /// Tokens and known secrets in the strings of a text of JSON.
-    fn strings(&self, json: &mut Vec<u8>) {
-        if let Cow::Owned(cut) = secret::cut_json(json, self.known) {
-            // What holds a token outside of its strings is no JSON, and nothing of it can be kept.
-            let is_clean = !secret::stands_in(&cut, &[]);
-            *json = if is_clean { cut } else { b"null".to_vec() };
-        }
+    fn name(&self, _: &mut String) {}
+
+    fn address(&self, address: &mut String) {
+        self.without_parameters(address);
+    }
+
+    /// Tokens and known secrets in its strings.
+    fn body(&self, json: &mut Vec<u8>) {
+        cut_strings(json, self.known);
     }
 
     /// The same, and what its strings name.
     fn json(&self, json: &mut Vec<u8>) {
-        self.strings(json);
-        let Ok(text) = std::str::from_utf8(json) else { return };
-        if !self.may_name(text) {
-            return;
-        }
-        let Ok(mut value) = serde_json::from_str::<Value>(text) else { return };
-        if self.hide(&mut value, 0) {
+        for _ in 0..LOOKS_MAX {
+            cut_strings(json, self.known);
+            let Ok(text) = std::str::from_utf8(json) else { return };
+            if !self.may_name(text) {
+                return;
+            }
+            let Ok(mut value) = serde_json::from_str::<Value>(text) else { return };
+            if !self.hide(&mut value, 0) {
+                return;
+            }
+            // Written anew, it has fewer escapes.
             *json = value.to_string().into_bytes();
         }
+        *json = CUT.as_bytes().to_vec();
     }
+}
 
+impl Passing<'_> {
     /// Path and query: the values of parameters that carry secrets, and all else of a text.
-    fn address(&self, address: &mut String) {
+    fn without_parameters(&self, address: &mut String) {
         replace(address, |address| secret::cut(address, self.known));
         let (path, query) = match address.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -242,6 +246,7 @@ impl Passing<'_> {
             });
             cut = format!("{cut}?{}", parameters.collect::<Vec<_>>().join("&"));
         }
+        replace(&mut cut, |address| secret::cut(address, self.known));
         *address = cut;
     }
 
@@ -280,10 +285,18 @@ impl Passing<'_> {
     /// Whether an attribute of this name, or of this path, is secret.
     fn is_name(&self, name: &str) -> bool {
         let name = squashed(name);
-        // The value of one, and one of several.
-        let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
-        let name = name.strip_suffix("value").unwrap_or(name);
-        name.ends_with(PASSWORD) || self.names.iter().any(|one| name.ends_with(one.as_str()))
+        let mut rest = name.as_str();
+        loop {
+            if rest.ends_with(PASSWORD) || self.names.iter().any(|one| rest.ends_with(one)) {
+                return true;
+            }
+            // The value of one, and one of several; a name may end so itself.
+            let shorter = rest.strip_suffix(|c: char| c.is_ascii_digit());
+            match shorter.or_else(|| rest.strip_suffix("value")) {
+                Some(shorter) => rest = shorter,
+                None => return false,
+            }
+        }
     }
 
     /// Whether a text may say something of the value of a secret attribute.
@@ -342,7 +355,7 @@ impl Passing<'_> {
             }
             // From the front alone: each look at the end would cost as much as the whole text.
             let rest = text[at + 1..].trim_start();
-            if !rest.is_empty() && !rest.starts_with("null") {
+            if !rest.is_empty() && !is_null(rest) {
                 return Some(format!("{}null", &text[..=at]));
             }
         }
@@ -391,6 +404,23 @@ impl Passing<'_> {
                 hidden
             }
         }
+    }
+}
+
+/// Whether a text begins with `null` and not with a longer word.
+fn is_null(text: &str) -> bool {
+    let ends = |rest: &str| {
+        rest.chars().next().is_none_or(|c| c.is_whitespace() || r#"\"'<>/,;&)]}"#.contains(c))
+    };
+    text.strip_prefix(CUT).is_some_and(ends)
+}
+
+/// Cuts the secrets out of the strings of a text of JSON.
+fn cut_strings(json: &mut Vec<u8>, known: &[String]) {
+    if let Cow::Owned(cut) = secret::cut_json(json, known) {
+        // What holds a token outside of its strings is no JSON, and nothing of it can be kept.
+        let is_clean = !secret::stands_in(&cut, &[]);
+        *json = if is_clean { cut } else { CUT.as_bytes().to_vec() };
     }
 }
 

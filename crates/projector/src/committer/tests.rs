@@ -42,6 +42,38 @@ async fn what_cannot_be_stored_refuses_its_command_alone() {
     assert_eq!(committer.store().log_size().unwrap(), 1);
 }
 
+/// The gate is passed before; whatever it left behind, what happened is recorded.
+#[test]
+fn an_event_is_made_without_the_token_that_its_draft_holds() {
+    let token = format!("plg_{}", "0a".repeat(32));
+    let origin = event::Origin {
+        user_agent: format!("agent {token}"),
+        request_id: "r-1".to_owned(),
+        ..event::Origin::default()
+    };
+    let body = serde_json::json!({ "a": token, "b": 1 }).to_string().into_bytes();
+    let target = Content::Target(format!("/Users/{token}"));
+    let contents = [target, Content::Body(body), Content::Entry(token.clone().into_bytes())];
+    let parts = contents.map(|content| Part { subject: Number::NOBODY, content }).to_vec();
+    let draft = Draft { origin: Some(origin), parts, ..stopped() };
+    let clock_fault = None;
+    let (recorded_at, raw_clock, disk_full) = (START, START, false);
+    let log = event::LogId::from_random(7);
+    let stamp = Stamp { log, seq: 3, recorded_at, raw_clock, clock_fault, disk_full };
+    let (event, bytes) = event_of(draft, 3, stamp).unwrap();
+    assert_eq!(decode(3, &bytes).unwrap(), event);
+    assert!(!holds_token(&event, &bytes));
+    let origin = event.header.origin.unwrap();
+    assert_eq!((origin.user_agent.as_str(), origin.request_id.as_str()), ("agent null", "r-1"));
+    let contents: Vec<Content> = event.parts.into_iter().map(|part| part.content).collect();
+    let expected = [
+        Content::Target("/Users/null".to_owned()),
+        Content::Body(br#"{"a":"null","b":1}"#.to_vec()),
+        Content::Entry(b"null".to_vec()),
+    ];
+    assert_eq!(contents, expected);
+}
+
 /// Where two texts stand side by side, the length of the second may look like a digit between them.
 #[tokio::test]
 async fn texts_that_look_like_a_token_only_side_by_side_are_recorded() {

@@ -1,6 +1,9 @@
 //! What the gate keeps out of drafts, and what it lets pass.
 
-use event::{Access, Application, FlagKind, Number, Origin, Part};
+use event::{
+    Access, Answer, Application, BodyNote, Changes, Detail, Element, Fact, FlagKind, Mention,
+    Number, Origin, Part, Path, ValueChange,
+};
 
 use super::*;
 
@@ -10,7 +13,9 @@ fn gate() -> Gate {
     let gate = Gate::default();
     gate.withhold(UPSTREAM);
     gate.withhold("short");
-    gate.add_name("pin-code");
+    for name in ["pin-code", "securityAnswer1", "pin2", "secretValue"] {
+        gate.add_name(name);
+    }
     gate
 }
 
@@ -87,6 +92,10 @@ fn what_a_text_calls_a_password_is_cut_from_values() {
     changed(r#""a=1 password2=hunter2""#, r#""a=1 password2=null""#);
     changed(r#""user.password.value=hunter2""#, r#""user.password.value=null""#);
     changed(r#"{"{\"password\":\"hunter2\"}":1}"#, r#"{"{\"password\":null}":1}"#);
+    changed(r#""password=nullpointer1""#, r#""password=null""#);
+    changed(r#""password=null-pointer1""#, r#""password=null""#);
+    changed(r#""password=null&password=hunter2""#, r#""password=null&password=null""#);
+    same(r#""password=null&a=1 <password>null</password> password=null""#);
     same(r#""a <b> Password > x""#);
     same(r#""{\"passwordPolicies\":\"none\"}""#);
     same(r#""100%25 = all""#);
@@ -98,6 +107,248 @@ fn what_a_text_calls_a_password_is_cut_from_values() {
     let signs = format!("\"passwords {}{}\"", "=".repeat(200_000), " ".repeat(200_000));
     same(&signs);
     same(r#""{\"password\":null}""#);
+}
+
+/// A name may itself end as the value of another, or one of several, does.
+#[test]
+fn names_are_known_with_digits_and_words_at_their_ends() {
+    for name in [
+        "securityAnswer1",
+        "SECURITY-answer-1",
+        "securityAnswer1.value",
+        "securityAnswer12",
+        "pin2",
+        "pin2value",
+        "pin2.value3",
+        "secretValue",
+        "secret.value",
+        "secretValue2",
+        "secretValueValue",
+        "password1value2",
+        "xPassword",
+    ] {
+        let secret = serde_json::json!({ name: "rex" }).to_string();
+        let json = serde_json::json!(secret).to_string();
+        let cut = serde_json::json!(serde_json::json!({ name: null }).to_string()).to_string();
+        check(value(&json), value(&cut));
+        let target = |text: String| Content::Target(text);
+        check(target(format!("/x?{name}=rex")), target(format!("/x?{name}=null")));
+        check(target(format!("/{name}=rex/x")), target("/null/x".to_owned()));
+    }
+    for name in ["securityAnswer", "pin", "pin3", "secretValues", "value", "2", "passwordless1"] {
+        let json = serde_json::json!(serde_json::json!({ name: "rex" }).to_string()).to_string();
+        check(value(&json), value(&json));
+    }
+}
+
+/// A text in so many layers of the escapes of addresses, each around the one before.
+fn layered(text: &str, layers: usize) -> String {
+    let once = format!("%{:02x}{}", text.as_bytes()[0], &text[1..]);
+    (1..layers).fold(once, |text, _| text.replacen('%', "%25", 1))
+}
+
+/// Every text of a draft that holds one in each place where a sender's words may stand.
+fn everywhere(text: &str) -> Draft {
+    let json = serde_json::json!({ "a": text, text: [text] }).to_string().into_bytes();
+    let note = BodyNote {
+        reason: text.to_owned(),
+        length_bytes: None,
+        media_type: Some(text.to_owned()),
+        line: 0,
+        column: 0,
+    };
+    let path = Path {
+        schema: Some(text.to_owned()),
+        attribute: text.to_owned(),
+        element: Some(Element::Value(text.to_owned())),
+        sub: Some(text.to_owned()),
+    };
+    let mention = Mention {
+        attribute: event::Attribute::UserName,
+        value: text.to_owned(),
+        folded: text.to_owned(),
+        resource_type: event::ResourceType::NONE,
+    };
+    let values = vec![ValueChange { path, old: Some(json.clone()), new: Some(json.clone()) }];
+    let contents = [
+        Content::Target(format!("/Users/{text}?a={text}")),
+        Content::Body(json.clone()),
+        Content::Changes(Changes { mention: Some(mention), values, ..Changes::default() }),
+        Content::Detail(Detail {
+            error: Some(text.to_owned()),
+            method: Some(text.to_owned()),
+            body: Some(note.clone()),
+        }),
+        Content::Flags(vec![event::Flag { kind: FlagKind::NoSchema, path: text.to_owned() }]),
+        Content::Answer(Answer {
+            intent: None,
+            body: Some(json.clone()),
+            body_note: Some(note),
+            location: Some(format!("https://x.example/{text}")),
+            answered_after_us: 0,
+        }),
+        Content::Entry(json.clone()),
+        Content::Note(json),
+    ];
+    let parts = contents.map(|content| Part { subject: Number::NOBODY, content }).to_vec();
+    let user_agent = text.to_owned();
+    let origin = Origin { user_agent, request_id: text.to_owned(), ..Origin::default() };
+    let id = Some(text.to_owned());
+    let fact = Fact::ServicePrincipalSet(event::ServicePrincipalSet { id });
+    Draft { application: Application::RECORDER, origin: Some(origin), fact, parts, passed: vec![] }
+}
+
+/// The facts with texts of others.
+fn facts(text: &str) -> Vec<Fact> {
+    let access = Access {
+        route: text.to_owned(),
+        exported: false,
+        status: 200,
+        rows: 0,
+        saw_seq: None,
+        number: Number::NOBODY,
+        all_applications: true,
+    };
+    let imported = event::Imported {
+        source: event::Source::Provisioning,
+        occurred_at: event::Timestamp(0),
+        resource_type: event::ResourceType::USER,
+        number: Number::NOBODY,
+        action: event::Action::Create,
+        status: event::Status::Success,
+        entry: text.to_owned(),
+        codes: vec![(event::CodeKind::Error, text.to_owned())],
+    };
+    let list = event::ReferenceListAdded { name: text.to_owned(), rows: 0, sha256: [0; 32] };
+    let set = event::UpstreamSet {
+        url: text.to_owned(),
+        token_file: text.to_owned(),
+        ca_file: Some(text.to_owned()),
+        rewrites_locations: true,
+        shows_members: true,
+    };
+    let added = event::ApplicationAdded {
+        number: Application(1),
+        slug: "boat".to_owned(),
+        profile: "generic".to_owned(),
+        settings: serde_json::json!({ "a": text }).to_string().into_bytes(),
+    };
+    let principal = event::ServicePrincipalSet { id: Some(text.to_owned()) };
+    vec![
+        Fact::Access(access),
+        Fact::Imported(imported),
+        Fact::ReferenceListAdded(list),
+        Fact::UpstreamSet(set),
+        Fact::ApplicationAdded(added),
+        Fact::ServicePrincipalSet(principal),
+    ]
+}
+
+fn event_of(draft: Draft) -> Event {
+    let Draft { application, origin, fact, parts, .. } = draft;
+    let (recorded_at, raw_clock) = (event::Timestamp(0), event::Timestamp(0));
+    let header = event::Header { application, recorded_at, raw_clock, origin, fact };
+    Event { seq: 0, header, parts }
+}
+
+fn holds_token(draft: Draft) -> bool {
+    let event = event_of(draft);
+    event::codec::holds_token(&event, &event::codec::encode(&event).unwrap())
+}
+
+/// What is taken out of escapes, because these hid a name, may show what stood in more of them.
+#[test]
+fn no_decoding_brings_a_token_to_light() {
+    let token = format!("plg_{}", "0a".repeat(32));
+    let named = ["pass%77ord=x", "pass%2577ord=x", "pass%25252577ord=x pass%77ord=x"];
+    for layers in 1..=9 {
+        let token = layered(&token, layers);
+        for text in named.map(|named| format!("{token} {named}")) {
+            for fact in facts(&text) {
+                let mut draft = Draft { fact, ..everywhere(&text) };
+                gate().pass(&mut draft);
+                assert!(!holds_token(draft), "{layers}: {text}");
+            }
+        }
+    }
+    // Nor a name that stood in more of them, and its value.
+    let twice = Content::Flags(vec![event::Flag {
+        kind: FlagKind::NoSchema,
+        path: "pass%25252577ord=hunter2 pass%77ord=x".to_owned(),
+    }]);
+    let once = event::Flag { kind: FlagKind::NoSchema, path: "password=null".to_owned() };
+    check(twice, Content::Flags(vec![once]));
+}
+
+/// Whatever a text consists of: what has passed holds no secret, and passes as it is.
+#[test]
+fn what_has_passed_is_clean() {
+    const PIECES: [&str; 24] = [
+        "%",
+        "25",
+        "%25",
+        "%2525",
+        "70",
+        "lg_",
+        "plg_",
+        "%70lg_",
+        "\\u0070lg_",
+        "\\",
+        "password",
+        "pass%77ord",
+        "=",
+        "=x",
+        ":",
+        "\"",
+        "{",
+        "}",
+        "<",
+        ">",
+        "null",
+        " ",
+        "/",
+        "&",
+    ];
+    let (gate, digits) = (gate(), "0a".repeat(32));
+    // A linear congruential generator (Knuth, MMIX), of which the upper bits are taken.
+    let mut state = 1_u64;
+    let mut draw = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as usize % below
+    };
+    let mut changed = 0;
+    for _ in 0..3_000 {
+        let mut text = String::new();
+        for _ in 0..draw(24) {
+            text.push_str(PIECES[draw(PIECES.len())]);
+            if text.ends_with("lg_") {
+                text.push_str(&digits);
+            }
+        }
+        let mut draft = everywhere(&text);
+        gate.pass(&mut draft);
+        changed += usize::from(draft.parts != everywhere(&text).parts);
+        let user_agent = &draft.origin.as_ref().unwrap().user_agent;
+        assert!(gate.lets_pass(user_agent), "{text}: {user_agent}");
+        assert!(!holds_token(draft), "{text}");
+    }
+    assert!(changed > 1_000, "{changed} texts held something");
+}
+
+/// The last look at an event takes whatever the gate left, and leaves the rest.
+#[test]
+fn the_last_look_cuts_tokens_everywhere() {
+    let token = format!("plg_{}", "0a".repeat(32));
+    for layers in 1..=3 {
+        let text = format!("agent {}", layered(&token, layers));
+        for fact in facts(&text) {
+            let mut event = event_of(Draft { fact, ..everywhere(&text) });
+            assert!(secret::stands_in(&event::codec::encode(&event).unwrap(), &[]));
+            cut_tokens(&mut event);
+            assert!(!secret::stands_in(&event::codec::encode(&event).unwrap(), &[]));
+            assert_eq!(event.header.origin.unwrap().user_agent, "agent null");
+        }
+    }
 }
 
 /// Each text within a text needs its quotes escaped once more; however deep, the name is read.
@@ -239,6 +490,22 @@ fn what_passed_before_passes_again_when_more_is_known() {
     assert_eq!(stored(passed), [body("x null"), body("x null")]);
     let broken = Content::Body(format!("plg_{}", "0a".repeat(32)).into_bytes());
     assert_eq!(stored(vec![gate.passed(broken)]), [Content::Body(b"null".to_vec())]);
+}
+
+/// More upstreams than are remembered, in turn: those that were used last are.
+#[test]
+fn known_secrets_are_those_that_were_used_last() {
+    let gate = Gate::default();
+    let secret = |place: usize| format!("upstream-{place:04}");
+    (0..KNOWN_MAX).for_each(|place| gate.withhold(&secret(place)));
+    let passed = gate.passed(Content::Body(b"{}".to_vec()));
+    (0..KNOWN_MAX).for_each(|place| gate.withhold(&secret(place)));
+    assert_eq!(passed.learnt, gate.learnt.load(Ordering::SeqCst), "nothing new was learnt");
+    gate.withhold(&secret(0));
+    gate.withhold(&secret(KNOWN_MAX));
+    assert!(!gate.lets_pass(&secret(0)), "it was used just now");
+    assert!(gate.lets_pass(&secret(1)), "nobody was unused for longer");
+    assert_eq!(gate.known().len(), KNOWN_MAX);
 }
 
 #[test]

@@ -189,6 +189,10 @@ pub(super) async fn change(
         let detail = "`servicePrincipal` takes the id of a service principal, or its display name, 1 to 256 bytes, or null";
         return Err(Error::Body(detail.into()));
     }
+    // What was cut would be no name of anything, and all logs would be another's.
+    if id.as_ref().is_some_and(|id| !query.committer.gate().lets_pass(id)) {
+        return Err(Error::Body("`servicePrincipal` holds what looks like a secret".into()));
+    }
     let answer = json!({"application": slug, "servicePrincipal": id});
     let decide = move |origin: Origin, _: &View<'_>, stamp: Stamp| {
         if let Some(fault) = stamp.clock_fault {

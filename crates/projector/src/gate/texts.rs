@@ -1,0 +1,146 @@
+//! Every text of an event, each with what it is.
+//!
+//! All kinds of fact, and all fields of those that have texts, are named here. So a text that nobody
+//! thought of does not compile.
+
+use event::{
+    Access, Answer, ApplicationAdded, BodyNote, Changes, Content, Detail, Element, Fact, Flag,
+    Imported, Mention, Origin, Path, RecorderStarted, ReferenceListAdded, ResourceTypeAdded,
+    ServicePrincipalSet, UpstreamSet, ValueChange,
+};
+
+/// What is done to the texts of an event.
+pub(super) trait Visit {
+    /// Words of somebody outside.
+    fn text(&self, text: &mut String);
+    /// A name that is ours, or was found to be one that is known: what it stands for is found by it.
+    fn name(&self, name: &mut String);
+    /// Path and query.
+    fn address(&self, address: &mut String);
+    /// A text of JSON in which the names were looked at before.
+    fn body(&self, json: &mut Vec<u8>);
+    /// A text of JSON.
+    fn json(&self, json: &mut Vec<u8>);
+}
+
+pub(super) fn of_origin(origin: &mut Origin, visit: &impl Visit) {
+    let Origin { credential: _, client: _, user_agent, request_id } = origin;
+    visit.text(user_agent);
+    visit.text(request_id);
+}
+
+pub(super) fn of_fact(fact: &mut Fact, visit: &impl Visit) {
+    match fact {
+        Fact::Access(access) => {
+            let Access {
+                route,
+                exported: _,
+                status: _,
+                rows: _,
+                saw_seq: _,
+                number: _,
+                all_applications: _,
+            } = access;
+            visit.address(route);
+            visit.text(route);
+        }
+        Fact::Imported(imported) => {
+            let Imported {
+                source: _,
+                occurred_at: _,
+                resource_type: _,
+                number: _,
+                action: _,
+                status: _,
+                entry,
+                codes,
+            } = imported;
+            visit.text(entry);
+            codes.iter_mut().for_each(|(_, code)| visit.text(code));
+        }
+        Fact::ServicePrincipalSet(ServicePrincipalSet { id }) => {
+            id.iter_mut().for_each(|id| visit.text(id));
+        }
+        Fact::ReferenceListAdded(ReferenceListAdded { name, rows: _, sha256: _ }) => {
+            visit.text(name);
+        }
+        Fact::ApplicationAdded(added) => {
+            let ApplicationAdded { number: _, slug, profile, settings } = added;
+            visit.name(slug);
+            visit.name(profile);
+            visit.json(settings);
+        }
+        Fact::UpstreamSet(set) => {
+            let UpstreamSet { url, token_file, ca_file, rewrites_locations: _, shows_members: _ } =
+                set;
+            visit.text(url);
+            visit.text(token_file);
+            ca_file.iter_mut().for_each(|file| visit.text(file));
+        }
+        Fact::ResourceTypeAdded(ResourceTypeAdded { number: _, name }) => visit.name(name),
+        Fact::RecorderStarted(RecorderStarted { log: _, version, last_alive: _ }) => {
+            visit.name(version);
+        }
+        // Numbers, codes and times alone.
+        Fact::Operation(_)
+        | Fact::Intent(_)
+        | Fact::Observation(_)
+        | Fact::Listed(_)
+        | Fact::RecorderStopped(_)
+        | Fact::CredentialAdded(_)
+        | Fact::CredentialRevoked(_)
+        | Fact::Unauthenticated(_)
+        | Fact::ConnectionsRefused(_)
+        | Fact::ImportBatch(_)
+        | Fact::EvidenceAdded(_) => {}
+    }
+}
+
+pub(super) fn of_content(content: &mut Content, visit: &impl Visit) {
+    match content {
+        Content::Target(target) => visit.address(target),
+        Content::Body(json) => visit.body(json),
+        Content::Changes(changes) => {
+            let Changes { lifecycle: _, mention, values, joined: _, left: _ } = changes;
+            if let Some(Mention { attribute: _, value, folded, resource_type: _ }) = mention {
+                visit.text(value);
+                visit.text(folded);
+            }
+            for ValueChange { path, old, new } in values {
+                of_path(path, visit);
+                old.iter_mut().chain(new).for_each(|value| visit.json(value));
+            }
+        }
+        Content::Detail(Detail { error, method, body }) => {
+            error.iter_mut().chain(method).for_each(|text| visit.text(text));
+            body.iter_mut().for_each(|note| of_note(note, visit));
+        }
+        Content::Flags(flags) => {
+            for Flag { kind: _, path } in flags {
+                visit.text(path);
+            }
+        }
+        Content::Answer(answer) => {
+            let Answer { intent: _, body, body_note, location, answered_after_us: _ } = answer;
+            body.iter_mut().for_each(|body| visit.body(body));
+            body_note.iter_mut().for_each(|note| of_note(note, visit));
+            location.iter_mut().for_each(|location| visit.address(location));
+        }
+        Content::Entry(json) | Content::Note(json) => visit.json(json),
+    }
+}
+
+fn of_path(path: &mut Path, visit: &impl Visit) {
+    let Path { schema, attribute, element, sub } = path;
+    visit.text(attribute);
+    schema.iter_mut().chain(sub).for_each(|text| visit.text(text));
+    if let Some(Element::Type(text) | Element::Value(text)) = element {
+        visit.text(text);
+    }
+}
+
+fn of_note(note: &mut BodyNote, visit: &impl Visit) {
+    let BodyNote { reason, length_bytes: _, media_type, line: _, column: _ } = note;
+    visit.text(reason);
+    media_type.iter_mut().for_each(|text| visit.text(text));
+}
