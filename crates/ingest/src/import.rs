@@ -16,11 +16,12 @@ use std::sync::Arc;
 
 use entra_log::{DateOrder, Dates, Entry, Kind, Refused, Undecided, understand};
 use event::{
-    Application, CodeKind, Content, Fact, ImportBatch, Imported, Origin, Part, ResourceType,
+    Application, CodeKind, Content, Fact, ImportBatch, Imported, Origin, ResourceType,
     ServicePrincipalSet, Timestamp,
 };
 use projector::{
-    CommitError, Committer, Decision, Draft, Durability, ProjectorError, Revoked, Stamp, View,
+    CommitError, Committer, Decision, Draft, Durability, Gate, Passed, ProjectorError, Revoked,
+    Stamp, View,
 };
 use serde_json::Value;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -152,8 +153,8 @@ struct Ready {
     entry: Entry,
     /// The application at the provider that it is of.
     principal: Option<Principal>,
-    /// The entry as canonical JSON.
-    text: Vec<u8>,
+    /// The entry as canonical JSON. It has passed the gate, where it held nobody up.
+    stored: Passed,
 }
 
 /// Records the entries of a body that has one record of a provider's log in each line. What is known by
@@ -178,7 +179,7 @@ pub async fn import(
     };
     let now = committer.clock().now();
     let mut chunks = chunks(&body).into_iter();
-    let understanding = |chunk| understanding(&body, chunk, dates, now);
+    let understanding = |chunk| understanding(committer, &body, chunk, dates, now);
     let mut outcome = Outcome::default();
     let look = move |view: &View<'_>, _: Stamp| {
         let own = view.application_of(application)?.and_then(|row| row.service_principal);
@@ -332,16 +333,20 @@ fn chunks(body: &[u8]) -> Vec<Chunk> {
 }
 
 fn understanding(
+    committer: &Committer,
     body: &Arc<Vec<u8>>,
     chunk: Chunk,
     dates: Option<DateOrder>,
     now: Timestamp,
 ) -> JoinHandle<(Outcome, Vec<Ready>)> {
-    let body = Arc::clone(body);
-    spawn_blocking(move || understand_lines(&body[chunk.bytes], chunk.first, dates, now))
+    let (body, committer) = (Arc::clone(body), committer.clone());
+    spawn_blocking(move || {
+        understand_lines(committer.gate(), &body[chunk.bytes], chunk.first, dates, now)
+    })
 }
 
 fn understand_lines(
+    gate: &Gate,
     lines: &[u8],
     first: u32,
     dates: Option<DateOrder>,
@@ -352,7 +357,7 @@ fn understand_lines(
     let lines = lines.split(|byte| *byte == b'\n').zip(first..);
     for (text, line) in lines.filter(|(text, _)| !text.trim_ascii().is_empty()) {
         outcome.read += 1;
-        match understand_line(text, line, dates, now) {
+        match understand_line(gate, text, line, dates, now) {
             Ok(Some(ready)) => entries.push(ready),
             Ok(None) => outcome.passed_over += 1,
             Err(refused) => outcome.refuse(line, refused),
@@ -363,6 +368,7 @@ fn understand_lines(
 
 /// The entry of a line; nothing when it is one of another log.
 fn understand_line(
+    gate: &Gate,
     text: &[u8],
     line: u32,
     dates: Option<DateOrder>,
@@ -382,7 +388,8 @@ fn understand_line(
     let principal = Principal::of(&entry.body);
     // Its names are sorted, and a map of JSON values has no way to fail.
     let text = serde_json::to_vec(&std::mem::take(&mut entry.body)).unwrap_or_default();
-    Ok(Some(Ready { line, entry, principal, text }))
+    let stored = gate.passed(Content::Entry(text));
+    Ok(Some(Ready { line, entry, principal, stored }))
 }
 
 type Counted = Result<(u32, u32), ImportError>;
@@ -401,14 +408,13 @@ fn decide(
     let (mut events, mut known) = (vec![], 0);
     let mut people = People::new(view, application)?;
     let mut ids = std::collections::BTreeSet::new();
-    for Ready { entry, principal, text, .. } in entries {
+    for Ready { entry, principal, stored, .. } in entries {
         if !ids.insert(entry.id.clone()) || view.entry(application, &entry.id)?.is_some() {
             known += 1;
             continue;
         }
         let resource_type = type_of(&entry);
-        let (number, mut parts) = people.subject(resource_type, &entry)?;
-        parts.push(Part { subject: number, content: Content::Entry(text) });
+        let (number, parts) = people.subject(resource_type, &entry)?;
         let fact = Fact::Imported(Imported {
             source: entry.source,
             occurred_at: Timestamp(entry.occurred_at_us),
@@ -424,7 +430,7 @@ fn decide(
             origin: Some(origin.clone()),
             fact,
             parts,
-            passed: vec![],
+            passed: vec![(number, stored)],
         });
     }
     let new = u32::try_from(events.len()).unwrap_or(u32::MAX);

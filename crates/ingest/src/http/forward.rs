@@ -407,6 +407,8 @@ impl Told {
         let scim_type = scim_type.and_then(ScimType::parse);
         let durability = if read { Durability::Appended } else { Durability::Synced };
         let status = relayed_status(status);
+        // Here, where it holds up nothing else that is to be decided.
+        let answer = ingest.committer.gate().passed(Content::Answer(answer));
         ingest
             .committer
             .of(arrival.application)
@@ -453,8 +455,7 @@ impl Told {
                 };
                 let effect = outcome.effect.name();
                 let mut event = arrival.into_draft(&outcome);
-                let subject = outcome.number;
-                event.parts.push(Part { subject, content: Content::Answer(answer) });
+                event.passed.push((outcome.number, answer));
                 let reads_back =
                     !read && (meaning.reads_back || outcome.effect == Effect::Unverified);
                 let reply = Ok((effect, stamp.seq, reads_back));

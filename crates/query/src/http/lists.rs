@@ -8,13 +8,13 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use event::{
-    Application, Content, Event, EvidenceAdded, Fact, Number, Part, ReferenceListAdded, Seq,
-    Timestamp,
+    Application, Content, Event, EvidenceAdded, Fact, Number, ReferenceListAdded, Seq, Timestamp,
 };
 use projector::{Decision, Draft, Stamp, View};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::task::spawn_blocking;
 
 use super::admin::{Admin, refusal};
 use super::{Ask, Names, operations, read_body, receive, reports::Scene};
@@ -81,13 +81,15 @@ async fn append(
     fact: Fact,
     (subject, note): (Number, Vec<u8>),
 ) -> Result<Seq, Error> {
-    let part = Part { subject, content: Content::Note(note) };
+    // A list may be long, and what is decided meanwhile waits for nothing.
+    let committer = query.committer.clone();
+    let passed = spawn_blocking(move || committer.gate().passed(Content::Note(note)));
+    let passed = vec![(subject, passed.await.map_err(|_| Error::Defect)?)];
     let decide = move |origin, _: &View<'_>, stamp: Stamp| {
         if let Some(fault) = stamp.clock_fault {
             return refusal(fault.into());
         }
-        let event =
-            Draft { application, origin: Some(origin), fact, parts: vec![part], passed: vec![] };
+        let event = Draft { application, origin: Some(origin), fact, parts: vec![], passed };
         Ok(Decision { events: vec![event], reply: Ok(stamp.seq) })
     };
     query.decide(admin, decide).await
