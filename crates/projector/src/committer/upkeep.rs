@@ -1,0 +1,136 @@
+//! What the committer's thread does between batches: syncing, the kept file, flushes, and how much of
+//! the disk is free.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use event::Stopwatch;
+use store::{StoreError, with_causes};
+
+use super::Writer;
+use crate::error::ProjectorError;
+
+/// Unsynced events are at most this old.
+const SYNC_AFTER: Duration = Duration::from_secs(1);
+/// The kept file is written at most this often under load, and this often when idle.
+const KEEP_AFTER: Duration = Duration::from_secs(1);
+const KEEP_IDLE: Duration = Duration::from_secs(10);
+/// The free space of the disk is asked for this often.
+const DISK_AFTER: Duration = Duration::from_secs(1);
+/// A log line warns below so many times the reserve.
+const DISK_WARN_RESERVES: u64 = 4;
+/// The memtables go to disk this often, which bounds the folding at the next start.
+const FLUSH_AFTER: Duration = Duration::from_secs(60);
+
+impl Writer {
+    /// Asks how much of the disk is free, and says so once when it becomes little.
+    fn ask_disk(&mut self) {
+        if self.disk_asked_at.elapsed() < DISK_AFTER {
+            return;
+        }
+        self.disk_asked_at = Stopwatch::start();
+        let free_bytes = match self.store.disk_free_bytes() {
+            Ok(free_bytes) => free_bytes,
+            Err(error) => {
+                let error = with_causes(&error);
+                tracing::warn!(error, "the free space of the disk is not known");
+                return;
+            }
+        };
+        self.shared.disk_free_bytes.store(free_bytes, Ordering::Relaxed);
+        let little = free_bytes < self.disk_reserve_bytes.saturating_mul(DISK_WARN_RESERVES);
+        if little && !self.disk_warned {
+            tracing::warn!(
+                free_bytes,
+                reserve_bytes = self.disk_reserve_bytes,
+                "the disk fills up"
+            );
+        }
+        self.disk_warned = little;
+    }
+
+    pub(super) fn until_next_chore(&self) -> Duration {
+        match &self.unsynced_since {
+            Some(since) => self.until_next_keep().min(SYNC_AFTER.saturating_sub(since.elapsed())),
+            None => self.until_next_keep(),
+        }
+    }
+
+    fn until_next_keep(&self) -> Duration {
+        let keep_after = if self.synced > self.kept { KEEP_AFTER } else { KEEP_IDLE };
+        keep_after.saturating_sub(self.kept_at.elapsed())
+    }
+
+    pub(super) fn chores(&mut self) -> Result<(), ProjectorError> {
+        fail::fail_point!("chores");
+        self.ask_disk();
+        if self.shared.check().is_err() {
+            // Nothing is vouched for any more; the kept file stays as it is.
+            self.kept_at = Stopwatch::start();
+            self.unsynced_since = None;
+            return Ok(());
+        }
+        // The kept file says until when the recorder watched: what it recorded until then must not be
+        // lost with the power.
+        let keeps = self.until_next_keep().is_zero();
+        if self.unsynced_since.is_some_and(|since| keeps || since.elapsed() >= SYNC_AFTER) {
+            self.store.sync()?;
+            self.synced = self.next_seq;
+            self.unsynced_since = None;
+        }
+        if keeps {
+            match self.keep() {
+                Ok(()) => {}
+                // Whoever writes there too has a log of its own: one of the two must not go on.
+                Err(error @ StoreError::NotAlone { .. }) => return Err(error.into()),
+                // The old kept file still stands and vouches for less; the next turn tries again.
+                Err(error) => {
+                    tracing::warn!(
+                        error = with_causes(&error),
+                        "the kept file could not be replaced"
+                    );
+                    self.kept_at = Stopwatch::start();
+                }
+            }
+        }
+        if self.flushed_at.elapsed() >= FLUSH_AFTER {
+            if self.next_seq > self.flushed {
+                // What is not flushed is folded at the next start: slower, and nothing worse.
+                match self.store.flush(false) {
+                    Ok(()) => self.flushed = self.next_seq,
+                    Err(error) => {
+                        let error = with_causes(&error);
+                        tracing::warn!(error, "the memtables could not be flushed");
+                    }
+                }
+            }
+            self.flushed_at = Stopwatch::start();
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self) -> Result<(), StoreError> {
+        let alive = self.shared.clock.now().max(self.last_recorded_at);
+        self.store.keep(self.synced, alive)?;
+        self.kept = self.synced;
+        self.kept_at = Stopwatch::start();
+        Ok(())
+    }
+
+    /// The last act of a process that stops in order.
+    pub(super) fn close(&mut self) {
+        if self.shared.check().is_err() {
+            return;
+        }
+        let closed = self.store.sync().map_err(ProjectorError::from).and_then(|()| {
+            self.synced = self.next_seq;
+            let flushed = self.store.flush(true);
+            // Behind it, so that the kept file knows of the tables.
+            self.keep()?;
+            Ok(flushed?)
+        });
+        if let Err(error) = closed {
+            self.poison(&error);
+        }
+    }
+}
