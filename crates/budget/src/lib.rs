@@ -8,6 +8,7 @@
 //!  Budget::reserve(owner)   before a large answer is made; waits, then refuses
 //!    Share::made(bytes)     it is made: the work is done, the bytes stay counted
 //!  Budget::take(owner)      for an answer that is there already; never refuses
+//!  Budget::thread()         while something runs that may wait for the disk
 //!  drop(Share)              the last byte was written, or the client is gone
 //! ```
 //!
@@ -50,6 +51,9 @@ pub const UNMADE_BYTES: usize = 1 << 20;
 pub const EXPORTS_MAX: usize = 16;
 /// Those of one owner.
 pub const OWNER_EXPORTS_MAX: usize = 4;
+/// Beside the threads on which large answers and exports are made, so many do what is short. Each thread keeps
+/// some MiB of its own, so they are no more than are of use.
+const SHORT_AT_ONCE: usize = 12;
 /// Whoever waits longer is refused.
 pub const WAIT_MAX: Duration = Duration::from_secs(10);
 /// So many requests of one owner wait at once; further ones are refused without waiting.
@@ -68,6 +72,7 @@ struct Inner {
     requests: Requests,
     bodies: Pool,
     work: Arc<Semaphore>,
+    threads: Arc<Semaphore>,
     /// Who may wait for the work. Bounded by the number of applications.
     places: Mutex<BTreeMap<Application, Arc<Semaphore>>>,
 }
@@ -95,6 +100,22 @@ impl Owner {
     pub const STRANGERS: Owner = Owner(0);
     /// The server itself, for what it asks of others.
     pub const SERVER: Owner = Owner(2);
+}
+
+/// The use of a thread, until this is dropped.
+#[derive(Debug)]
+pub struct Thread {
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+/// Large answers that are made at once.
+fn making_max(processors: usize) -> usize {
+    (2 * processors).clamp(4, 32)
+}
+
+/// Threads that run what may wait for the disk, on a machine with so many processors.
+pub fn threads_max(processors: usize) -> usize {
+    making_max(processors) + EXPORTS_MAX + SHORT_AT_ONCE
 }
 
 /// Why there is no room.
@@ -138,14 +159,16 @@ impl std::error::Error for Full {}
 impl Budget {
     /// A budget for a machine with so many processors: answers are made at most two for each of them.
     pub fn new(processors: usize) -> Budget {
+        let making_max = making_max(processors);
         Budget(Arc::new(Inner {
             state: Mutex::default(),
             freed: Notify::new(),
             hasher: RandomState::new(),
-            making_max: (2 * processors).clamp(4, 32),
+            making_max,
             requests: Requests::default(),
             bodies: Pool::new(BODIES_BYTES_MAX),
             work: Arc::new(Semaphore::new(WORK_BYTES_MAX)),
+            threads: Arc::new(Semaphore::new(threads_max(processors))),
             places: Mutex::default(),
         }))
     }
@@ -153,6 +176,13 @@ impl Budget {
     /// Begins a request, once fewer than [`OWNER_REQUESTS_MAX`] of its owner are under way.
     pub async fn request(&self, owner: Owner) -> UnderWay {
         self.0.requests.begin(owner).await
+    }
+
+    /// Waits for a thread that may wait for the disk; the first to come is the first to have one. Large answers
+    /// and exports are fewer than there are threads, so what is short finds one soon.
+    pub async fn thread(&self) -> Thread {
+        // The semaphore is never closed.
+        Thread { _place: Arc::clone(&self.0.threads).acquire_owned().await.ok() }
     }
 
     /// A body of an application that begins to arrive and takes nothing yet. Bodies of questions are
@@ -495,6 +525,23 @@ mod tests {
         assert_eq!(budget.owner(None), Owner::STRANGERS);
         assert_eq!(budget.owner(Some(b"Basic abc")), Owner::STRANGERS);
         assert_eq!(budget.owner(Some(b"Bearer \xff")), Owner::STRANGERS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_short_finds_a_thread_beside_all_large_answers_and_exports() {
+        let budget = Budget::new(2);
+        let mut large = vec![];
+        for _ in 0..4 + EXPORTS_MAX {
+            large.push(budget.thread().await);
+        }
+        let mut short = vec![];
+        for _ in 0..SHORT_AT_ONCE {
+            short.push(budget.thread().await);
+        }
+        let further = tokio::time::timeout(Duration::from_secs(1), budget.thread());
+        assert!(further.await.is_err(), "threads are bounded");
+        let (further, ()) = tokio::join!(budget.thread(), async { drop(short.pop()) });
+        drop((further, large));
     }
 
     #[test]

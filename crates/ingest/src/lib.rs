@@ -32,3 +32,4 @@ mod render;
 pub use catalog::{Catalog, CatalogError};
 pub use http::{Ingest, Shared, router};
 pub use proxy::look::{Difference, LookError, Looked, Problem};
+pub use proxy::upstream::LOOKUPS_MAX;

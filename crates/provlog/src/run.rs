@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -471,8 +472,11 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // A burst would begin hundreds, each of which keeps some MiB for a while.
+        .max_blocking_threads(budget::threads_max(processors) + ingest::LOOKUPS_MAX)
         .build()
         .map_err(|error| RunError::System { attempt: "start", cause: error.to_string() })?;
     runtime.block_on(async {

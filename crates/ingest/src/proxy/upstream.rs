@@ -14,6 +14,7 @@ use http_body::Body as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::GaiResolver;
 use hyper_util::rt::TokioExecutor;
 use projector::Committer;
 use rustls::pki_types::CertificateDer;
@@ -22,6 +23,7 @@ use rustls::{ClientConfig, RootCertStore};
 use scim::Bounds;
 use serde_json::Value;
 use store::{SecretFileError, SecretFolder, with_causes};
+use tower::limit::ConcurrencyLimit;
 
 use crate::proxy::coding::{self, Unread};
 
@@ -82,7 +84,12 @@ pub(crate) enum Broken {
     Unknown(String),
 }
 
-type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
+/// So many names of upstreams are looked up at once. The system's own lookup holds a thread until it has an
+/// answer or gives up.
+pub const LOOKUPS_MAX: usize = 16;
+
+type Resolver = ConcurrencyLimit<GaiResolver>;
+type HttpClient = Client<HttpsConnector<HttpConnector<Resolver>>, Body>;
 
 /// Connections to upstreams, kept alive, and the folder that has their tokens.
 pub(crate) struct Upstreams {
@@ -326,7 +333,8 @@ async fn read(body: Body, room: (&Budget, Owner)) -> Result<(Bytes, Option<Share
 
 /// A client that trusts the authorities of a file, by its name and bytes; those of the system without.
 fn client(authorities: Option<(&str, Vec<u8>)>) -> Result<HttpClient, String> {
-    let mut connector = HttpConnector::new();
+    let resolver = ConcurrencyLimit::new(GaiResolver::new(), LOOKUPS_MAX);
+    let mut connector = HttpConnector::new_with_resolver(resolver);
     connector.set_connect_timeout(Some(CONNECT_MAX));
     connector.set_nodelay(true);
     connector.enforce_http(false);

@@ -15,6 +15,10 @@ use crate::peer::{Peer, Stream};
 /// there is room again once a third is free, so less than that is no progress.
 const SEND_BYTES_MAX: usize = 128 << 10;
 
+/// So much is read at once. hyper begins with 8 KiB and doubles what it takes whenever that is filled, up to
+/// the largest head: connections that send many requests ahead would each hold that much.
+const READ_BYTES_MAX: usize = (8 << 10) - 1;
+
 /// The socket of a connection.
 pub(super) struct Socket {
     stream: Stream,
@@ -47,9 +51,12 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
+        let room = buffer.remaining().min(READ_BYTES_MAX);
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
+        let read = Pin::new(&mut self.stream).poll_read(context, &mut part);
+        let bytes = part.filled().len();
+        buffer.advance(bytes);
+        if bytes > 0 {
             self.connection.received();
         }
         read

@@ -237,8 +237,9 @@ impl Ask {
         self.query.committer.check()?;
         let (span, query) = (tracing::Span::current(), Arc::clone(&self.query));
         let attempt = Attempt::of(&self);
+        let thread = query.budget.thread().await;
         let looked = spawn_blocking(move || {
-            let _entered = span.enter();
+            let (_entered, _thread) = (span.enter(), thread);
             let mut known = None;
             let seen = self.look(&mut known, look);
             (seen, known)
