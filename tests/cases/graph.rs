@@ -389,6 +389,7 @@ async fn every_spelling_of_the_address_is_served_and_the_rest_refused_as_graph_d
         format!("{LOG}/"),
         "/v1.0/auditlogs/provisioning".to_owned(),
         "/v1.0/AuditLogs/Provisioning/".to_owned(),
+        "/V1.0/AuditLogs/Provisioning".to_owned(),
     ] {
         let answer = get(&path).await;
         assert_eq!((answer.status, &answer.body["value"]), (200, &whole["value"]), "{path}");
@@ -433,6 +434,9 @@ async fn every_spelling_of_the_address_is_served_and_the_rest_refused_as_graph_d
         ("/v1.0", "GET", 404, "ResourceNotFound"),
         ("/v1.0/", "GET", 404, "ResourceNotFound"),
         ("/beta/auditLogs/signIns", "GET", 404, "ResourceNotFound"),
+        ("/V1.0/users", "GET", 404, "ResourceNotFound"),
+        ("/Beta", "GET", 404, "ResourceNotFound"),
+        ("/BETA/auditLogs/provisioning", "POST", 405, "MethodNotAllowed"),
         ("/v1.0/auditLogs/provisioning/a/b", "GET", 404, "ResourceNotFound"),
         ("/v1.0/$batch", "POST", 404, "ResourceNotFound"),
         (LOG, "POST", 405, "MethodNotAllowed"),
@@ -445,5 +449,74 @@ async fn every_spelling_of_the_address_is_served_and_the_rest_refused_as_graph_d
             "{path}"
         );
     }
+    server.close().await;
+}
+
+/// What an index says is what the filter says of each entry.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_hides_no_entry_that_fits() {
+    let (_folder, server) = filled().await;
+    let at = "2025-04-02T08:00:00Z";
+    let step = |name: &str, details: Value| {
+        json!({"name": name, "provisioningStepType": "processing", "status": "skipped",
+            "description": "Passed over.", "details": details})
+    };
+    let long = "x".repeat(300);
+    let mut one = entry(100, at, "ada@fjord.example", "create", "skipped");
+    one["id"] = json!("6F0C9E0A-2F3D-4C55-9F0E-0000000000AB");
+    one["provisioningSteps"] = json!([
+        step("EntryImport", json!({"SkipReason": "JoinNotFound"})),
+        step("EntrySynchronizationSkip", json!({"SkipReason": "RedundantExport"})),
+        step("EntrySynchronizationSkip", json!({"skipReason": "AttributeValidationFailed"})),
+        step("EntrySynchronizationSkip", json!({"SkipReason": long})),
+        step("EntrySynchronizationSkip", json!({"SkipReason": "[Redact]"})),
+    ]);
+    one["provisioningStatusInfo"]["errorInformation"] = json!({"errorCode": "None"});
+    let path = "/api/v1/apps/boat/imports?run=8";
+    let done = server.admin_text("POST", path, &one.to_string()).await;
+    assert_eq!((done.status, &done.body["new"]), (200, &json!(1)), "{done:?}");
+
+    let pages = async |filter: &str, top: usize| {
+        let options = filter.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        pages(&server, &format!("$filter={options}"), top).await
+    };
+    let id = "6f0c9e0a-2f3d-4c55-9f0e-0000000000ab";
+    let upper = id.to_uppercase();
+    let reason =
+        |reason: &str| format!("provisioningSteps/any(s: s/details/SkipReason eq '{reason}')");
+    let both = format!("{} and {}", reason("JoinNotFound"), reason("RedundantExport"));
+    let none = "provisioningStatusInfo/errorInformation/errorCode eq 'None'";
+    for filter in [
+        &format!("id eq '{id}'"),
+        &format!("id eq '{upper}'"),
+        &format!("'{upper}' eq id"),
+        &format!("id in ('{upper}', 'other')"),
+        &reason("JoinNotFound"),
+        &reason("AttributeValidationFailed"),
+        &reason(&long),
+        &reason("[Redact]"),
+        &both,
+        &none.to_owned(),
+    ] {
+        let found = pages(filter, 50).await;
+        let found: Vec<_> = found.iter().map(|one| one["id"].as_str().unwrap()).collect();
+        assert_eq!(found, [id], "{filter}");
+    }
+    let redundant = pages(&reason("RedundantExport"), 50).await;
+    let is_it = |one: &&Value| one["id"] == id;
+    assert_eq!(redundant.iter().filter(is_it).count(), 1);
+    for path in [format!("{LOG}/{upper}"), format!("{LOG}('{upper}')")] {
+        let answer = server.admin("GET", &path, &Value::Null).await;
+        assert_eq!((answer.status, &answer.body["id"]), (200, &json!(id)), "{path}");
+    }
+    // What was recorded has an id of the same kind.
+    let recorded = pages("servicePrincipal/displayName eq 'boat'", 50).await;
+    let own = recorded[0]["id"].as_str().unwrap();
+    let filter = format!("id eq '{}'", own.to_uppercase());
+    assert_eq!(pages(&filter, 5).await[0]["id"], own);
+    // Why it was passed over is one reason still.
+    let operations = "/api/v1/operations?app=boat&source=imported&from=2025-04-01&to=2025-05-01";
+    let rows = server.admin("GET", operations, &Value::Null).await.body["rows"].clone();
+    assert_eq!(rows[0]["skipReason"], "RedundantExport", "{rows}");
     server.close().await;
 }

@@ -9,7 +9,7 @@ use super::dates::DateOrder;
 use super::entry::{Action, Entry, Kind, Refused, Source, Status};
 use super::forms::Lifted;
 use super::provisioning::{MODIFIED, action_of, action_of_event, modified, occurred_at_us, owned};
-use super::said::{kind_of, objects};
+use super::said::{self, kind_of, objects};
 use super::settle::{Claim, keep, settle};
 use super::shape::{self, ID_BYTES_MAX, Member, Path, Reading, Shape, member};
 
@@ -134,7 +134,7 @@ fn typed(body: &Map<String, Value>) -> Result<Entry, Refused> {
             Some("failure" | "timeout") => Status::Failure,
             _ => Status::Warning,
         },
-        error_code: detail(body, "ErrorCode").filter(|code| *code != "None").map(str::to_owned),
+        error_code: detail(body, "ErrorCode").and_then(said::error_code).map(str::to_owned),
         skip_reason: detail(body, "SkipReason").map(str::to_owned),
         step_names: event.map(str::to_owned).into_iter().collect(),
         job_id: None,

@@ -47,5 +47,6 @@ pub use form::{Form, NoSuchForm};
 pub use forms::understand;
 pub use peek::service_principal_id;
 pub use portal_csv::{PortalCsv, PortalCsvError};
+pub use shape::entry_id;
 pub use split::{RECORD_BYTES_MAX, Record, Records};
 pub use table_csv::{TableCsv, TableCsvError};

@@ -275,7 +275,7 @@ fn typed(body: &Map<String, Value>) -> Result<Entry, Refused> {
         occurred_at_us: occurred_at_us(body)?,
         action: shape::text(body, "provisioningAction").map_or(Action::Other, action_of),
         status: status_word.map_or(Status::Warning, status_of),
-        error_code: error_code.filter(|code| *code != "None").map(str::to_owned),
+        error_code: error_code.and_then(said::error_code).map(str::to_owned),
         skip_reason: said::skip_reason(body).map(str::to_owned),
         step_names: steps.map(|step| owned(step, "name").unwrap_or_default()).collect(),
         job_id: owned(body, "jobId"),

@@ -154,6 +154,17 @@ pub fn skip_reason(body: &Map<String, Value>) -> Option<&str> {
     skip.or_else(|| of_steps(body, "SkipReason"))
 }
 
+/// Every reason that a step gives for writing nothing, in their order; one may stand several times.
+pub fn skip_reasons(body: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let reason = |step| details(Some(step)).and_then(|details| text(details, "SkipReason"));
+    objects(body, "provisioningSteps").filter_map(reason).filter_map(told)
+}
+
+/// The code of an error; nothing for the word that stands where there is none.
+pub fn error_code(code: &str) -> Option<&str> {
+    (!code.is_empty() && code != "None").then_some(code)
+}
+
 /// Of the details of a step that read an account, what is no attribute of it.
 const NO_ATTRIBUTES: [&str; 4] =
     ["id", "ReportableIdentifier", "JoiningProperty", "MatchingProperty"];

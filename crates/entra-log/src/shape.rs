@@ -7,6 +7,8 @@
 //! A member that does not have its documented shape costs nothing but itself: a column that was cut off,
 //! say. It is kept as text under `irregular`, and its place is null.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::dates::DateOrder;
@@ -198,6 +200,11 @@ pub(super) fn unwrap_open(given: &mut Map<String, Value>) {
         }
     }
     given.extend(left);
+}
+
+/// The id of an entry as it is kept, whoever wrote it down: a UUID in lower case, another as it is.
+pub fn entry_id(text: &str) -> Cow<'_, str> {
+    if is_uuid(text) { text.to_ascii_lowercase().into() } else { text.into() }
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -23,7 +23,8 @@ pub struct Imported {
     pub status: Status,
     /// The provider's id of the entry; the same entry is never recorded twice.
     pub entry: String,
-    /// What else it is found by; at most one of each kind.
+    /// What else it is found by. Of several skip reasons the first is why it was passed over, and the
+    /// others are told by further steps; of the other kinds there is at most one.
     pub codes: Vec<(CodeKind, String)>,
 }
 
@@ -64,7 +65,7 @@ impl Imported {
     /// Longer codes, and ids of entries, are refused.
     pub const CODE_BYTES_MAX: usize = 256;
 
-    /// The code of a kind.
+    /// The first code of a kind.
     pub fn code(&self, kind: CodeKind) -> Option<&str> {
         let found = self.codes.iter().find(|(one, _)| *one == kind);
         found.map(|(_, text)| text.as_str())

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use entra_log::{DateOrder, Dates, Entry, Kind, Refused, Undecided, understand};
+use entra_log::{DateOrder, Dates, Entry, Kind, Refused, Undecided, said, understand};
 use event::{
     Application, CodeKind, Content, Fact, ImportBatch, Imported, Origin, ResourceType,
     ServicePrincipalSet, Timestamp,
@@ -37,6 +37,9 @@ mod principal;
 const ENTRIES_PER_DECISION: usize = 256;
 /// So many refusals are told one by one; the others are counted.
 const REFUSALS_MAX: usize = 1_000;
+
+/// An entry is found by so many different skip reasons; providers have some thirty.
+const SKIP_REASONS_MAX: usize = 100;
 
 /// An entry that is further ahead of the clock has a wrong time: ours and the provider's clock differ by
 /// less.
@@ -153,6 +156,8 @@ struct Ready {
     entry: Entry,
     /// The application at the provider that it is of.
     principal: Option<Principal>,
+    /// Why its steps wrote nothing, each reason once.
+    skip_reasons: Vec<String>,
     /// The entry as canonical JSON. It has passed the gate, where it held nobody up.
     stored: Passed,
 }
@@ -386,10 +391,16 @@ fn understand_line(
         });
     }
     let principal = Principal::of(&entry.body);
+    let mut skip_reasons: Vec<String> = vec![];
+    for reason in said::skip_reasons(&entry.body) {
+        if skip_reasons.len() < SKIP_REASONS_MAX && !skip_reasons.iter().any(|one| one == reason) {
+            skip_reasons.push(reason.to_owned());
+        }
+    }
     // Its names are sorted, and a map of JSON values has no way to fail.
     let text = serde_json::to_vec(&std::mem::take(&mut entry.body)).unwrap_or_default();
     let stored = gate.passed(Content::Entry(text));
-    Ok(Some(Ready { line, entry, principal, stored }))
+    Ok(Some(Ready { line, entry, principal, skip_reasons, stored }))
 }
 
 type Counted = Result<(u32, u32), ImportError>;
@@ -408,7 +419,7 @@ fn decide(
     let (mut events, mut known) = (vec![], 0);
     let mut people = People::new(view, application)?;
     let mut ids = std::collections::BTreeSet::new();
-    for Ready { entry, principal, stored, .. } in entries {
+    for Ready { entry, principal, skip_reasons, stored, .. } in entries {
         if !ids.insert(entry.id.clone()) || view.entry(application, &entry.id)?.is_some() {
             known += 1;
             continue;
@@ -422,7 +433,7 @@ fn decide(
             number,
             action: entry.action,
             status: entry.status,
-            codes: codes(&entry, principal),
+            codes: codes(&entry, principal, skip_reasons),
             entry: entry.id,
         });
         events.push(Draft {
@@ -446,7 +457,11 @@ fn type_of(entry: &Entry) -> ResourceType {
 }
 
 /// What an entry is found by. A code that is too long is no code, and stands in the entry alone.
-fn codes(entry: &Entry, principal: Option<Principal>) -> Vec<(CodeKind, String)> {
+fn codes(
+    entry: &Entry,
+    principal: Option<Principal>,
+    skip_reasons: Vec<String>,
+) -> Vec<(CodeKind, String)> {
     let principal = principal.and_then(|principal| principal.id.or(principal.name));
     let all = [
         (CodeKind::Error, &entry.error_code),
@@ -457,5 +472,8 @@ fn codes(entry: &Entry, principal: Option<Principal>) -> Vec<(CodeKind, String)>
         (CodeKind::ServicePrincipal, &principal),
     ];
     let given = all.into_iter().filter_map(|(kind, code)| Some((kind, code.clone()?)));
+    let mut further = skip_reasons;
+    further.retain(|one| entry.skip_reason.as_ref() != Some(one));
+    let given = given.chain(further.into_iter().map(|one| (CodeKind::SkipReason, one)));
     given.filter(|(_, code)| code.len() <= Imported::CODE_BYTES_MAX).collect()
 }

@@ -92,8 +92,8 @@ pub(crate) async fn frame(
 
 /// Whether an address is below a version of Microsoft Graph.
 fn is_graph(path: &str) -> bool {
-    let version = path.trim_start_matches('/').split('/').next();
-    matches!(version, Some("v1.0" | "beta"))
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    ["v1.0", "beta"].iter().any(|version| first.eq_ignore_ascii_case(version))
 }
 
 /// Runs a request within the memory that all share. Its body has a share while it arrives and is carried

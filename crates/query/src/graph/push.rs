@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use event::{Action, Application, Attribute, CodeKind, EventId, ResourceType, Seq, Source, Status};
+use entra_log::{entry_id, said};
+use event::{
+    Action, Application, Attribute, CodeKind, EventId, Imported, ResourceType, Seq, Source, Status,
+};
 use projector::{ProjectorError, View};
 
 use super::filter::{Filter, Literal, Operator};
@@ -104,6 +107,20 @@ impl Pushed {
     /// Only imported entries with a code; what was recorded has none.
     fn only_code(&mut self, kind: CodeKind, text: &str) {
         self.wanted.recorded = None;
+        self.imported_code(kind, text);
+    }
+
+    /// Of the imported entries only those with a code, if it is one that entries are found by.
+    fn imported_code(&mut self, kind: CodeKind, text: &str) {
+        let is_known = match kind {
+            CodeKind::Error => said::error_code(text).is_some(),
+            CodeKind::SkipReason => said::told(text).is_some(),
+            _ => true,
+        };
+        if !is_known || text.is_empty() || text.len() > Imported::CODE_BYTES_MAX {
+            self.is_exact = false;
+            return;
+        }
         let mut had_one = false;
         self.imported(|filter| {
             had_one = filter.code.replace((kind, text.to_owned())).is_some();
@@ -162,7 +179,7 @@ impl Pushed {
             },
             "provisioningStatusInfo/errorInformation/errorCode" => {
                 self.recorded(|filter| filter.status = Some(Status::Failure));
-                self.imported(|filter| filter.code = Some((CodeKind::Error, text.to_owned())));
+                self.imported_code(CodeKind::Error, text);
                 is_exact = false;
             }
             "provisioningSteps/details"
@@ -207,8 +224,8 @@ fn event_of_id(record: &Record<'_>, text: &str) -> Option<Seq> {
     (log == record.log() && seq < record.size).then_some(seq)
 }
 
-/// The events that an id of the log names: that of a recorded one, or those that have an entry of that
-/// id.
+/// The events that an id of the log names, in whatever case a UUID is written: that of a recorded one, or
+/// those that have an entry of that id.
 pub(super) fn event_of(
     record: &Record<'_>,
     scope: Option<Application>,
@@ -220,7 +237,7 @@ pub(super) fn event_of(
         None => record.view.applications()?.into_iter().map(|row| row.number).collect(),
     };
     for application in applications {
-        found.extend(record.view.entry(application, text)?);
+        found.extend(record.view.entry(application, &entry_id(text))?);
     }
     Ok(found)
 }

@@ -7,7 +7,7 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query as Pairs};
 use axum::http::header::{ALLOW, CONTENT_TYPE};
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderValue, Method, Uri};
 use axum::response::{IntoResponse, Response};
 use event::{Application, Number};
 use serde::Serialize;
@@ -49,6 +49,21 @@ impl Version {
             Version::V1 => "/v1.0/auditLogs/provisioning",
             Version::Beta => "/beta/auditLogs/provisioning",
         }
+    }
+
+    /// The address of the same question with the version as it is written here, when somebody wrote it in
+    /// another case.
+    pub(super) fn respelled(uri: &Uri) -> Option<Uri> {
+        let (first, rest) = match uri.path().strip_prefix('/')?.split_once('/') {
+            Some((first, _)) => (first, &uri.path()[first.len() + 1..]),
+            None => (uri.path().strip_prefix('/')?, ""),
+        };
+        let all = [Version::V1, Version::Beta];
+        let version = all.into_iter().find(|one| one.name().eq_ignore_ascii_case(first))?;
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = format!("/{}{rest}{query}", version.name()).parse().ok();
+        Uri::from_parts(parts).ok()
     }
 
     /// The members of an entry.

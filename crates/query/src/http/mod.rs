@@ -32,10 +32,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequestParts, MatchedPath, Path};
+use axum::extract::{FromRequestParts, MatchedPath, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
 use axum::routing::{MethodRouter, any, delete, get, post};
 use budget::{Counted, UnderWay};
 use event::Application;
@@ -43,6 +44,7 @@ use projector::{Decision, Durability};
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use tower::ServiceExt;
 
 use self::access::Asked;
 use self::admin::Attempt;
@@ -64,8 +66,9 @@ const RECEIVE_MAX: Duration = Duration::from_secs(30);
 /// with status 404, so a server merges this router with one that has no fallback.
 pub fn router(query: Arc<Query>) -> Router {
     let face = Router::new().route("/api/v1/export", get(exports::export));
-    let face = face.with_state(Arc::clone(&query)).merge(questions(&query));
-    face.fallback(async || Error::NotFound("there is nothing at this address"))
+    let questions = questions(&query);
+    let face = face.with_state(Arc::clone(&query)).merge(questions.clone());
+    face.fallback(move |request: Request| elsewhere(questions, request))
         .method_not_allowed_fallback(async || Error::Method)
         .layer(from_fn_with_state(Arc::clone(&query), frame))
 }
@@ -118,6 +121,17 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/operations/{id}/evidence", get(lists::evidence).post(lists::add_evidence))
         .route("/api/v1/reference-lists", get(lists::list).post(lists::add))
         .with_state(Arc::clone(query))
+}
+
+/// What no address is. Graph has no regard to case, so its version may be written in another one.
+async fn elsewhere(questions: Router, mut request: Request) -> Result<Response, Error> {
+    let respelled = Version::respelled(request.uri());
+    let uri = respelled.ok_or(Error::NotFound("there is nothing at this address"))?;
+    *request.uri_mut() = uri;
+    match questions.oneshot(request).await {
+        Ok(response) => Ok(response),
+        Err(never) => match never {},
+    }
 }
 
 /// All that is asked of a version of Microsoft Graph.

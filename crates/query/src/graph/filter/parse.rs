@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use entra_log::entry_id;
+
 use super::property::{self, Enumeration, Kind};
 use super::token::{Token, Tokens, instant};
 use super::{Condition, FilterError, Literal, Operand, Operator};
@@ -226,7 +228,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A literal beside a property that has an enumeration: in the spelling of its words, and of no other
-    /// enumeration's type.
+    /// enumeration's type. Beside the id of an entry it is in the spelling of ids.
     fn of_words(
         &self,
         left: &Operand,
@@ -246,7 +248,12 @@ impl<'a> Parser<'a> {
             };
             return Err(self.error_at(start, problem));
         }
+        let is_id = matches!(left, Operand::Property { property, .. } if property.is_id());
         Ok(match (words, right) {
+            // Ids have been brought into one case, and those of this log have it.
+            (None, Operand::Literal(Literal::Text(text))) if is_id => {
+                Operand::Literal(Literal::Text(entry_id(&text).into_owned()))
+            }
             (Some(words), Operand::Literal(Literal::Text(text))) => {
                 let word = words.word(&text).map(str::to_owned);
                 Operand::Literal(Literal::Text(word.unwrap_or(text)))

@@ -187,6 +187,11 @@ static PROPERTIES: &[Property] = &[
 ];
 
 impl Property {
+    /// Whether it is the id of an entry.
+    pub(super) fn is_id(&self) -> bool {
+        self.path == "id"
+    }
+
     /// Its value in an entry, or in the element of its list.
     pub(super) fn held<'a>(&self, key: Option<&str>, object: &'a Map<String, Value>) -> Held<'a> {
         let mut members = self.path.split('/').skip(usize::from(self.of_list));
