@@ -136,6 +136,41 @@ async fn every_question_is_found_by_each_application_that_it_showed() {
     assert_eq!(two.looks_at("raft").await.iter().filter(|(_, all)| *all).count(), 1);
 }
 
+/// A look is one also where its method is that of a change, and whatever comes of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_by_a_post_is_found_by_the_application_that_it_showed() {
+    let two = Two::new().await;
+    let entry = json!({"id": "a", "activityDateTime": "2026-02-14T08:02:11Z", "jobId": "j",
+        "changeId": "c", "provisioningAction": "create"});
+    let other = |principal: &str| {
+        json!({"id": principal, "activityDateTime": "2026-02-14T08:02:11Z",
+        "changeId": "c", "servicePrincipal": {"id": principal}})
+    };
+    let several = [other("sp-a"), other("sp-b")].map(|one| one.to_string()).join("\n");
+    let path = |query: &str| format!("/api/v1/apps/boat/imports?{query}");
+    let mut expected = vec![];
+    for (query, body, status) in [
+        ("check=true", entry.to_string(), 200),
+        ("check=true", String::new(), 200),
+        ("run=7", several, 400),
+    ] {
+        let answer = two.server.admin_text("POST", &path(query), &body).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        expected.push((path(query), false));
+        let mut looks = two.looks_at("boat").await;
+        looks.retain(|(target, _)| !target.starts_with("/api/v1/access-log"));
+        assert_eq!(looks, expected);
+    }
+    // What is imported is on record by that.
+    let imported = two.server.admin_text("POST", &path("run=8"), &entry.to_string()).await;
+    assert_eq!(imported.status, 200, "{imported:?}");
+    let mut looks = two.looks_at("boat").await;
+    looks.retain(|(target, _)| !target.starts_with("/api/v1/access-log"));
+    assert_eq!(looks, expected);
+    let kite = two.looks_at("kite").await;
+    assert!(kite.iter().all(|(target, _)| !target.contains("imports")), "{kite:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_auditor_of_one_application_learns_nothing_of_people_elsewhere() {
     let two = Two::new().await;

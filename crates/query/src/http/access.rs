@@ -49,10 +49,21 @@ impl Asked {
         head: Seq,
         answer: &Result<T, Error>,
     ) -> Result<(), Error> {
-        let (status, rows, about) = match answer {
+        let came = match answer {
             Ok(answer) => (answer.status(), answer.row_count(), answer.about()),
             Err(error) => (error.status().as_u16(), 0, None),
         };
+        self.record_as(query, origin, head, came).await
+    }
+
+    /// The same by the status, how many rows were shown, and of whom.
+    pub(super) async fn record_as(
+        self,
+        query: &Query,
+        origin: Origin,
+        head: Seq,
+        (status, rows, about): (u16, u64, Option<(Application, Number)>),
+    ) -> Result<(), Error> {
         let all_applications = about.is_some_and(|(one, _)| one == Application::RECORDER);
         let (application, number) = about.unwrap_or((Application::RECORDER, Number::NOBODY));
         let access = Access {

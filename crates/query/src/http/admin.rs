@@ -2,11 +2,20 @@
 //!
 //! Whoever sends a body is let in before it has arrived. So what an admin asks for is decided for their
 //! credential: when it was taken back meanwhile, nothing happens, and the attempt is recorded.
+//!
+//! What changes something is recorded by that. What an admin asks for and changes nothing, because it is
+//! refused, only looks or was done before, is recorded as a question is: [`recorded`] sees to that for all
+//! addresses.
 
-use event::{Access, Application, Content, Fact, Number, Origin, Part};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use event::{Access, Application, Content, Fact, Number, Origin, Part, Seq};
 use projector::{Decision, Draft, Durability, ProjectorError, Stamp, View};
 
-use super::access::kept;
+use super::access::{Asked, kept};
 use super::{Ask, Reading};
 use crate::Query;
 use crate::caller::Caller;
@@ -15,16 +24,75 @@ use crate::error::Error;
 /// A longer address of an attempt is stored cut.
 const TARGET_BYTES_MAX: usize = 256;
 
+/// What an admin asked for and has left no event yet.
+#[derive(Clone, Default)]
+pub(super) struct Unrecorded(Arc<Mutex<Option<Pending>>>);
+
+struct Pending {
+    asked: Asked,
+    origin: Origin,
+    head: Seq,
+    /// The application that it concerns, once that is known.
+    application: Option<Application>,
+}
+
+impl Unrecorded {
+    /// An admin asks.
+    fn begin(&self, asked: Asked, origin: Origin, head: Seq) {
+        self.with(|place| *place = Some(Pending { asked, origin, head, application: None }));
+    }
+
+    /// It left an event of its own; or that is what is written now.
+    fn take(&self) -> Option<Pending> {
+        self.with(Option::take)
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Option<Pending>) -> T) -> T {
+        // A panic while this was held leaves no half-made state.
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Records what an admin asked for when it left no event of its own, before the answer leaves.
+pub(super) async fn recorded(
+    State(query): State<Arc<Query>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let unrecorded = Unrecorded::default();
+    request.extensions_mut().insert(unrecorded.clone());
+    let response = next.run(request).await;
+    let Some(Pending { asked, origin, head, application }) = unrecorded.take() else {
+        return response;
+    };
+    let about = application.map(|application| (application, Number::NOBODY));
+    let came = (response.status().as_u16(), 0, about);
+    match asked.record_as(&query, origin, head, came).await {
+        Ok(()) => response,
+        Err(error) => error.into_response(),
+    }
+}
+
 /// An admin whose request changes something.
 pub(super) struct Admin {
     origin: Origin,
     attempt: Attempt,
+    unrecorded: Unrecorded,
 }
 
 impl Admin {
     /// What the request leaves in an event.
     pub(super) fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// The request concerns one application, or the server where it is the recorder's.
+    pub(super) fn concerns(&self, application: Application) {
+        self.unrecorded.with(|place| {
+            if let Some(pending) = place {
+                pending.application = Some(application).filter(|one| *one != Application::RECORDER);
+            }
+        });
     }
 }
 
@@ -34,11 +102,13 @@ impl Ask {
         self,
         look: impl FnOnce(&Reading<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<(Admin, T), Error> {
-        let attempt = Attempt::of(&self);
+        let (attempt, asked) = (Attempt::of(&self), Asked::of(&self));
+        let unrecorded = self.unrecorded.clone();
         self.read(move |reading| {
             let origin = reading.caller.clone().into_admin()?;
+            unrecorded.begin(asked, origin.clone(), reading.record.head);
             let seen = look(&reading)?;
-            Ok((Admin { origin, attempt }, seen))
+            Ok((Admin { origin, attempt, unrecorded }, seen))
         })
         .await
     }
@@ -57,18 +127,45 @@ impl Query {
         + Send
         + 'static,
     ) -> Result<T, Error> {
-        let Admin { origin, attempt } = admin;
+        let Admin { origin, attempt, unrecorded } = admin;
         let credential = origin.credential;
         let decide = move |authority: Result<(), projector::Revoked>, view: &View<'_>, stamp| {
-            if authority.is_err() {
-                let error = Error::Unauthenticated;
-                let status = error.status().as_u16();
-                let event = attempt.into_draft(Application::RECORDER, origin, status);
-                return Ok(Decision { events: vec![event], reply: Err(error) });
-            }
-            decide(origin, view, stamp)
+            let Decision { events, reply } = match authority {
+                Ok(()) => decide(origin, view, stamp)?,
+                Err(projector::Revoked) => {
+                    let error = Error::Unauthenticated;
+                    let status = error.status().as_u16();
+                    let event = attempt.into_draft(Application::RECORDER, origin, status);
+                    Decision { events: vec![event], reply: Err(error) }
+                }
+            };
+            let is_recorded = !events.is_empty();
+            Ok(Decision { events, reply: (reply, is_recorded) })
         };
-        self.committer.submit_for(credential, Durability::Synced, decide).await?
+        let decided = self.committer.submit_for(credential, Durability::Synced, decide).await?;
+        let (reply, is_recorded) = decided;
+        if is_recorded {
+            unrecorded.take();
+        }
+        reply
+    }
+
+    /// Hands over what came of something that an admin asked for and was decided elsewhere, if their token
+    /// still counts. Where it brought something, `is_recorded` says whether that left an event.
+    pub(super) async fn hand_over<T: Send + 'static>(
+        &self,
+        admin: Admin,
+        done: Result<T, Error>,
+        is_recorded: bool,
+    ) -> Result<T, Error> {
+        let unrecorded = admin.unrecorded.clone();
+        let is_recorded = is_recorded && done.is_ok();
+        let decide = move |_, _: &View<'_>, _| Ok(Decision { events: vec![], reply: done });
+        let told = self.decide(admin, decide).await;
+        if is_recorded && told.is_ok() {
+            unrecorded.take();
+        }
+        told
     }
 }
 

@@ -183,6 +183,7 @@ pub(super) async fn change(
         Ok(reading.caller.application(&reading.record.view, &name)?.number)
     });
     let (admin, application) = asked.await?;
+    admin.concerns(application);
     let form = r#"{"servicePrincipal": TEXT or null}"#;
     let Change { service_principal: id } = read_body(body, form).await?;
     if !id.as_ref().is_none_or(|id| (1..=Imported::CODE_BYTES_MAX).contains(&id.len())) {
@@ -235,10 +236,11 @@ async fn look(
     let has_left = ask.has_left.clone();
     let asked = ask.admin(move |reading| {
         let accept_shrink = reading.params(&["acceptShrink"])?.flag("acceptShrink")?;
-        reading.caller.application(&reading.record.view, &name)?;
-        Ok(accept_shrink.unwrap_or(false))
+        let application = reading.caller.application(&reading.record.view, &name)?.number;
+        Ok((application, accept_shrink.unwrap_or(false)))
     });
-    let (admin, accept_shrink) = asked.await?;
+    let (admin, (application, accept_shrink)) = asked.await?;
+    admin.concerns(application);
     query.committer.check()?;
     let origin = admin.origin().clone();
     let request = LookRequest { slug: slug.clone(), origin, occasion, accept_shrink };
@@ -249,11 +251,8 @@ async fn look(
             Err(LookFailure::Request("nobody waits for the answer any more".to_owned()))
         }
     };
-    // Whatever came of it is for somebody who may still ask.
-    let decide = move |_, _: &View<'_>, _| {
-        Ok(Decision { events: vec![], reply: looked.map_err(Error::of_look) })
-    };
-    let mut answer = query.decide(admin, decide).await?;
+    let looked = looked.map_err(Error::of_look);
+    let mut answer = query.hand_over(admin, looked, true).await?;
     answer["application"] = slug.into();
     answer["generatedAt"] = query.committer.now().to_string().into();
     Ok(Json(answer))

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use projector::{Decision, View};
 use serde_json::Value;
 
 use super::{Ask, Names, receive};
@@ -45,6 +44,7 @@ pub(super) async fn add(
     });
     let (admin, (application, run, dates, service_principal, lists_others, is_check)) =
         asked.await?;
+    admin.concerns(application);
     let body = receive(body, IMPORT_BYTES_MAX).await?;
     let origin = admin.origin().clone();
     let request = ImportRequest {
@@ -61,7 +61,6 @@ pub(super) async fn add(
         ImportFailure::Records(detail, candidates) => Error::Records { detail, candidates },
         ImportFailure::Log(detail) => Error::Import(detail),
     });
-    // Whatever came of it is for somebody who may still ask.
-    let decide = move |_, _: &View<'_>, _| Ok(Decision { events: vec![], reply: done });
-    query.decide(admin, decide).await.map(Json)
+    // A request that imports leaves an event also when it has nothing new.
+    query.hand_over(admin, done, !is_check).await.map(Json)
 }

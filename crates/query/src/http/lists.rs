@@ -51,6 +51,7 @@ pub(super) async fn add(
         Ok((name, application))
     });
     let (admin, (name, application)) = asked.await?;
+    admin.concerns(application);
     let bytes = receive(body, LIST_BYTES_MAX).await?;
     let upload = parse(&bytes).map_err(Error::Body)?;
     let sha256: [u8; 32] = Sha256::digest(&bytes).into();
@@ -220,6 +221,7 @@ pub(super) async fn add_evidence(
         Ok((event.header.application, event.seq, number))
     });
     let (admin, (application, operation, number)) = asked.await?;
+    admin.concerns(application);
     let evidence: Evidence = read_body(body, EVIDENCE).await?;
     let evidence = checked(evidence)?;
     let text = serde_json::to_vec(&evidence).map_err(|_| Error::Defect)?;

@@ -47,7 +47,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 use self::access::Asked;
-use self::admin::Attempt;
+use self::admin::{Attempt, Unrecorded};
 use self::exports::OfExport;
 use self::graph::Version;
 use crate::Query;
@@ -68,6 +68,7 @@ pub fn router(query: Arc<Query>) -> Router {
     let face = Router::new().route("/api/v1/export", get(exports::export));
     let questions = questions(&query);
     let face = face.with_state(Arc::clone(&query)).merge(questions.clone());
+    let questions = questions.fallback(nothing);
     face.fallback(move |request: Request| elsewhere(questions, request))
         .method_not_allowed_fallback(async || Error::Method)
         .layer(from_fn_with_state(Arc::clone(&query), frame))
@@ -120,18 +121,23 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/operations/{id}", get(operations::one))
         .route("/api/v1/operations/{id}/evidence", get(lists::evidence).post(lists::add_evidence))
         .route("/api/v1/reference-lists", get(lists::list).post(lists::add))
+        .route_layer(from_fn_with_state(Arc::clone(query), admin::recorded))
         .with_state(Arc::clone(query))
 }
 
 /// What no address is. Graph has no regard to case, so its version may be written in another one.
-async fn elsewhere(questions: Router, mut request: Request) -> Result<Response, Error> {
-    let respelled = Version::respelled(request.uri());
-    let uri = respelled.ok_or(Error::NotFound("there is nothing at this address"))?;
-    *request.uri_mut() = uri;
+async fn elsewhere(questions: Router, mut request: Request) -> Response {
+    if let Some(uri) = Version::respelled(request.uri()) {
+        *request.uri_mut() = uri;
+    }
     match questions.oneshot(request).await {
-        Ok(response) => Ok(response),
+        Ok(response) => response,
         Err(never) => match never {},
     }
+}
+
+async fn nothing() -> Error {
+    Error::NotFound("there is nothing at this address")
 }
 
 /// All that is asked of a version of Microsoft Graph.
@@ -152,6 +158,8 @@ struct Ask {
     uri: Uri,
     /// Whether whoever asked has left, where the listener knows it.
     has_left: Option<HasLeft>,
+    /// What an admin asks for, until it left an event.
+    unrecorded: Unrecorded,
     /// What it takes of what all requests share, until it was answered: also when nobody waits any more.
     _kept: (Option<UnderWay>, Option<Counted>),
 }
@@ -168,9 +176,10 @@ impl FromRequestParts<Arc<Query>> for Ask {
         let route = route.map(|route| route.as_str().to_owned()).unwrap_or_default();
         let of_export = parts.extensions.get::<OfExport>().copied();
         let has_left = parts.extensions.get::<HasLeft>().cloned();
+        let unrecorded = parts.extensions.get::<Unrecorded>().cloned().unwrap_or_default();
         let (sender, uri) = (Sender::of(parts), parts.uri.clone());
         let _kept = (parts.extensions.get().cloned(), parts.extensions.get().cloned());
-        Ok(Ask { query, sender, route, of_export, uri, has_left, _kept })
+        Ok(Ask { query, sender, route, of_export, uri, has_left, unrecorded, _kept })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod as_of;
+mod attempts;
 mod authority;
 mod config;
 mod exports;
