@@ -51,6 +51,7 @@ mod cases {
     mod graph;
     mod import_edges;
     mod import_files;
+    mod import_people;
     mod imports;
     mod large_groups;
     mod offline_token;

@@ -266,3 +266,59 @@ fn files_that_went_through_other_programs_say_what_they_still_know() {
     );
     setting.server.stop();
 }
+
+/// What the first file teaches holds for the second: the server finds its own service principal in entries
+/// that tell of its requests, also while an import goes on.
+#[test]
+fn a_later_file_knows_what_an_earlier_one_taught() {
+    let setting = Setting::new();
+    let boat = setting.server.add_app("boat");
+    let account = boat.post("/Users", &crate::harness::server::user("wren@tern.example"));
+    let id = account.body["id"].as_str().unwrap().to_owned();
+    let at = account.body["meta"]["created"].as_str().unwrap();
+    let mut joined: Value = serde_json::from_str(&entry("a", "sp-a")).unwrap();
+    joined["activityDateTime"] = at.into();
+    joined["targetIdentity"]["id"] = id.into();
+    let a = setting.file("a.json", joined.to_string());
+    let b = setting.file("b.json", [entry("b", "sp-b"), entry("c", "sp-b")].join("\n"));
+    let unnamed = json!({"id": "d", "activityDateTime": "2026-02-14T08:02:11Z",
+        "provisioningAction": "create", "jobId": "j", "changeId": "x"});
+    let unnamed = setting.file("unnamed.json", unnamed.to_string());
+    let ended = setting.import("boat", &[], &[&a, &b, &a, &unnamed]);
+    assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
+    let told = "5 read: 2 new, 1 known, 0 refused, of other applications: 2\n";
+    assert!(ended.out.starts_with(told), "{}", ended.out);
+    assert!(ended.out.contains("kept out of sp-b (App sp-b): 2"), "{}", ended.out);
+    // Where nothing teaches it, the second is not taken, whichever comes first.
+    setting.server.add_app("raft");
+    let c = setting.file("c.json", entry("a", "sp-c"));
+    setting.server.add_app("kite");
+    for (app, files) in [("raft", [&*c, &*b]), ("kite", [&*b, &*c])] {
+        let ended = setting.import(app, &[], &files);
+        assert_eq!(ended.code, 1, "{}{}", ended.out, ended.err);
+        assert!(ended.out.contains("of several applications"), "{}", ended.out);
+    }
+    setting.server.stop();
+}
+
+/// A message says nothing that stands in a record.
+#[test]
+fn a_file_of_something_else_is_not_repeated() {
+    let setting = Setting::new();
+    setting.server.add_app("raft");
+    for (text, secret) in [
+        ("Dear Mira Lund, the password is tern-4711, and the code 0815.\nBye, Ole\n", "tern-4711"),
+        ("mira@fjord.example;Finance;47\nole@fjord.example;Sales;11\n", "fjord"),
+        ("4711,0815,2026-02-14T08:02:11Z\n4712,0816,2026-02-14T08:02:11Z\n", "4711"),
+        (&format!("a,{}\nb,c\n", "long words ".repeat(9)), "long words"),
+    ] {
+        let file = setting.file("other.txt", text);
+        let ended = setting.import("raft", &[], &[&file]);
+        assert_eq!(ended.code, 2, "{text}");
+        assert!(!ended.err.contains(secret) && ended.err.contains("known"), "{}", ended.err);
+    }
+    let file = setting.file("other.csv", "Zeitpunkt;Wer;Was (UTC)\n1;2;3\n");
+    let ended = setting.import("raft", &[], &[&file]);
+    assert!(ended.err.contains("found are Zeitpunkt, Wer, Was (UTC)"), "{}", ended.err);
+    setting.server.stop();
+}

@@ -9,6 +9,10 @@ use super::split::unreadable;
 /// How many first bytes of a file are enough to tell its form.
 pub const HEAD_BYTES: usize = 64 * 1024;
 
+/// Names of columns are shorter.
+const HEADING_CHARS_MAX: usize = 40;
+const HEADING_WORDS_MAX: usize = 5;
+
 /// Why a file's form cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Undetected {
@@ -60,11 +64,35 @@ pub fn detect(file_name: &str, head: &[u8]) -> Result<Form, Undetected> {
             }
             match Role::of(file_name, &cells) {
                 Some(_) => Ok(Form::PortalCsv),
-                None if cells.len() > 1 => Err(Undetected::Headings { found: shown(&cells) }),
+                None if cells.len() > 1 && looks_like_headings(head, &cells) => {
+                    Err(Undetected::Headings { found: shown(&cells) })
+                }
                 None => Err(Undetected::Unknown),
             }
         }
     }
+}
+
+/// Whether a first row names columns, so that it can be repeated in a message. What is a row of values, or a
+/// text with commas, holds what is nobody's business.
+fn looks_like_headings(head: &[u8], cells: &[String]) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || " _-()[]/.:#".contains(c);
+    let is_heading = |cell: &String| {
+        let cell = cell.trim();
+        cell.is_empty()
+            || (cell.chars().count() <= HEADING_CHARS_MAX
+                && cell.split_whitespace().count() <= HEADING_WORDS_MAX
+                && cell.starts_with(|c: char| c.is_alphabetic() || c == '_')
+                && !cell.ends_with('.')
+                && cell.chars().all(plain))
+    };
+    let has_row_below = || {
+        let end = head.iter().position(|byte| *byte == b'\n');
+        let below = end.and_then(|end| head.get(end + 1..)).unwrap_or_default();
+        below.trim_ascii().is_empty()
+            || head_cells(below).is_some_and(|below| below.len() == cells.len())
+    };
+    cells.iter().all(is_heading) && has_row_below()
 }
 
 fn json(head: &[u8]) -> Result<Form, Undetected> {

@@ -170,7 +170,7 @@ pub(super) fn opening(bytes: &[u8]) -> Scan<Opening> {
         let is_list = bytes.get(value) == Some(&b'[');
         match name {
             b"value" | b"records" if is_list => Some(Opening::List(value)),
-            b"tables" if is_list => Some(Opening::Tables(value)),
+            name if is_list && name.eq_ignore_ascii_case(b"tables") => Some(Opening::Tables(value)),
             name => OF_RECORDS
                 .iter()
                 .any(|other| other.eq_ignore_ascii_case(name))

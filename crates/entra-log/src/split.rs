@@ -5,7 +5,7 @@
 //!  [ R, R ]                                    a bare list, or one per line
 //!  R ⏎ R ⏎                                     JSON lines, or objects one after the other
 //!  {"records": [ R, R ]}                       messages of an event hub
-//!  {"tables": [ {"columns": …, "rows": … } ]}  an answer of Log Analytics
+//!  {"tables": [ {"columns": …, "rows": … } ]}  an answer of Log Analytics, or of Data Explorer
 //! ```
 //!
 //! Lists may stand in lists. The file is read once, and no more than a few megabytes of it are in
@@ -333,13 +333,13 @@ impl<R: Read> Records<R> {
         loop {
             let bytes = self.window.bytes();
             let mut columns = None;
-            let found = scan::members(bytes, 0, |name, value| match name {
-                b"columns" => {
+            // Data Explorer writes the names of the first version of its answers with a capital.
+            let found = scan::members(bytes, 0, |name, value| {
+                if name.eq_ignore_ascii_case(b"columns") {
                     columns = Some(value);
-                    None
                 }
-                b"rows" if bytes.get(value) == Some(&b'[') => Some(value),
-                _ => None,
+                let is_list = bytes.get(value) == Some(&b'[');
+                (is_list && name.eq_ignore_ascii_case(b"rows")).then_some(value)
             });
             if found == Scan::More && self.grows()? {
                 continue;
@@ -592,8 +592,11 @@ type Members<'a> = std::collections::BTreeMap<String, &'a RawValue>;
 fn column_names(bytes: &[u8]) -> Option<Vec<String>> {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Vec<Value>>();
     let columns = values.next()?.ok()?;
-    let names = columns.iter().map(|column| Some(column.get("name")?.as_str()?.to_owned()));
-    names.map(|name| name.map(|name| Value::String(name).to_string())).collect()
+    let name = |column: &Value| {
+        let name = column.get("name").or(column.get("ColumnName"))?.as_str()?;
+        Some(Value::from(name).to_string())
+    };
+    columns.iter().map(name).collect()
 }
 
 /// Why a list is no row of a table.

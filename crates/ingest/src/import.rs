@@ -108,14 +108,11 @@ impl Outcome {
         self.refusals.extend(refusals.into_iter().take(left));
     }
 
-    /// Keeps an entry out, which is of another application.
+    /// Counts an entry that is kept out, since it is of another application.
     fn keep_out(&mut self, ready: &Ready, lists: bool) {
         self.of_others += 1;
-        let unnamed = Principal::unnamed();
-        let of = ready.principal.as_ref().unwrap_or(&unnamed);
-        principal::count(&mut self.principals, of);
         if lists && self.others.len() < REFUSALS_MAX {
-            let of = of.key().map(str::to_owned);
+            let of = ready.principal.as_ref().and_then(Principal::key).map(str::to_owned);
             self.others.push((ready.line, ready.entry.id.clone(), of));
         }
     }
@@ -219,9 +216,11 @@ pub async fn import(
     let credential = origin.credential;
     let mut next = chunks.next().map(&understanding);
     let mut span: Option<(Timestamp, Timestamp)> = None;
-    let mut applications = Applications::default();
+    let (mut applications, mut kept_out) = (Applications::default(), Applications::default());
     // Of which application these are is told by all the others.
-    let (mut doubtful, mut is_whole): (Vec<Ready>, bool) = (vec![], false);
+    let mut doubtful: VecDeque<Ready> = VecDeque::new();
+    // Whether any is of another one, once all are known.
+    let mut has_others: Option<bool> = None;
     loop {
         let mut entries = match (waiting.pop_front(), next.take()) {
             (Some(entries), left) => {
@@ -237,23 +236,28 @@ pub async fn import(
             }
             (None, None) if doubtful.is_empty() => break,
             (None, None) => {
-                is_whole = true;
+                let own = outcome.own.as_deref().unwrap_or_default();
+                has_others.get_or_insert_with(|| applications.has_others(own));
                 doubtful.drain(..doubtful.len().min(ENTRIES_PER_DECISION)).collect()
             }
         };
         if let Some(own) = outcome.own.clone() {
             for ready in std::mem::take(&mut entries) {
                 let of = ready.principal.as_ref();
-                let is_own = if is_whole {
-                    Some(applications.is_of(of, &own))
-                } else {
-                    applications.add(of);
-                    Applications::tells(of, &own)
+                let is_own = match has_others {
+                    Some(has_others) => Some(applications.is_of(of, &own, has_others)),
+                    None => {
+                        applications.add(of);
+                        Applications::tells(of, &own)
+                    }
                 };
                 match is_own {
                     Some(true) => entries.push(ready),
-                    Some(false) => outcome.keep_out(&ready, options.lists_others),
-                    None => doubtful.push(ready),
+                    Some(false) => {
+                        kept_out.add(of);
+                        outcome.keep_out(&ready, options.lists_others);
+                    }
+                    None => doubtful.push_back(ready),
                 }
             }
         }
@@ -274,6 +278,7 @@ pub async fn import(
         outcome.new += new;
         outcome.known += known;
     }
+    outcome.principals = kept_out.counted();
     let Outcome { new, known, refused, .. } = outcome;
     let fact = Fact::ImportBatch(ImportBatch { run: options.run, span, new, known, refused });
     // Synced, and so are the entries before it.

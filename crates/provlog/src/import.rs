@@ -17,7 +17,7 @@ use entra_log::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::cli::Failure;
@@ -100,7 +100,7 @@ impl Import {
         let number = Uuid::new_v4().as_u64_pair().0;
         let path = format!("/api/v1/apps/{}/imports?run={number:x}", encoded(&self.app));
         let known = client.post_bytes(&format!("{path}&check=true"), NDJSON, b"")?;
-        let knows_own = known.get("servicePrincipal").is_some_and(Value::is_string);
+        let knows_own = tells_own(&known);
 
         let mut before = vec![];
         Principal::add_before(&mut before, &known);
@@ -244,6 +244,11 @@ impl Import {
 const NDJSON: &str = "application/x-ndjson";
 const FLAG: &str = "--dates dmy or --dates mdy";
 
+/// Whether the server knows the application's own service principal, as its answer to an import says.
+fn tells_own(answer: &Map<String, Value>) -> bool {
+    answer.get("servicePrincipal").is_some_and(Value::is_string)
+}
+
 type Sink<'a> = &'a mut dyn FnMut(Piece) -> ControlFlow<()>;
 
 impl Run<'_> {
@@ -295,7 +300,7 @@ impl Run<'_> {
     }
 
     fn import(&mut self, files: &[usize], sink: Sink<'_>) -> Result<(), Stop> {
-        let survey = self.survey(files)?;
+        let survey = self.survey(files, sink)?;
         let mut path = self.path.clone();
         if let Some(dates) = survey.dates {
             path.push_str(&format!("&dates={dates}"));
@@ -324,7 +329,7 @@ impl Run<'_> {
         }
     }
 
-    fn survey(&mut self, files: &[usize]) -> Result<Survey, Stop> {
+    fn survey(&mut self, files: &[usize], sink: Sink<'_>) -> Result<Survey, Stop> {
         let mut survey = Survey {
             dates: self.asked.dates,
             service_principal: self.asked.service_principal.clone(),
@@ -347,9 +352,26 @@ impl Run<'_> {
             }
         }
         if needs_own && !self.is_known_alone(only) {
-            survey.service_principal = self.own_of(files, survey.dates)?;
+            self.ask_own(sink)?;
+            if !self.knows_own {
+                survey.service_principal = self.own_of(files, survey.dates)?;
+            }
         }
         Ok(survey)
+    }
+
+    /// Asks whether the server knows the application's own service principal by now: it may have found it
+    /// in what was sent since the import began.
+    fn ask_own(&mut self, sink: Sink<'_>) -> Result<(), Stop> {
+        let (last, sent) = Piece::last();
+        if sink(last).is_break() {
+            return Err(Stop::Broken);
+        }
+        // It never comes; that its sender is gone says that everything before was answered.
+        let _ = sent.recv();
+        let told = self.client.post_bytes(&format!("{}&check=true", self.path), NDJSON, b"");
+        self.knows_own |= tells_own(&told.map_err(Stop::Failed)?);
+        Ok(())
     }
 
     /// Whether all records are of one service principal, and no other was met before: then nothing is to be
@@ -376,10 +398,11 @@ impl Run<'_> {
             path.push_str(&format!("&dates={dates}"));
         }
         let (mut all, mut before): (Vec<Principal>, Vec<Principal>) = (vec![], vec![]);
-        let mut failure = None;
+        let (mut failure, mut knows_own) = (None, false);
         let mut sink = |piece: Piece| match piece.post(self.client) {
             Ok(answer) => {
                 for answer in answer.iter() {
+                    knows_own |= tells_own(answer);
                     Principal::add(&mut all, answer);
                     Principal::add_before(&mut before, answer);
                 }
@@ -395,6 +418,11 @@ impl Run<'_> {
             return Err(Stop::Failed(failure));
         }
         gathered?;
+        if knows_own {
+            // Somebody else has set it meanwhile.
+            self.knows_own = true;
+            return Ok(None);
+        }
         let joined: Vec<&Principal> = all.iter().filter(|one| one.joined > 0).collect();
         if let [one] = joined.as_slice() {
             return Ok(one.key().map(str::to_owned));

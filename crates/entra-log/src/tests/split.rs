@@ -51,6 +51,9 @@ fn every_way_to_hold_records_is_split() {
     let table = r#"{"tables":[{"name":"n","columns":[{"name":"id"},{"name":"n"}],"rows":[["a",1],
         ["b",null]],"more":{}},{"columns":[{"name":"id"}],"rows":[["c"]]}],"statistics":{}}"#;
     check(table, &[(1, "a"), (2, "b"), (2, "c")]);
+    let first = table.replace("tables", "Tables").replace("columns", "Columns");
+    let first = first.replace("rows", "Rows").replace("\"name\":\"id", "\"ColumnName\":\"id");
+    check(&first, &[(1, "a"), (2, "b"), (2, "c")]);
     check("", &[]);
     check("[]", &[]);
     check("{\"value\":[]}", &[]);

@@ -55,7 +55,7 @@ impl<'a> People<'a> {
         // The client's own name for somebody, which a refused create may have told first.
         let external_id = external_id_of(entry).filter(fits);
         let external = (Attribute::ExternalId, external_id);
-        let by_external = self.named(resource_type, external)?;
+        let by_external = self.own_named(resource_type, external_id, name)?;
         let mut parts = vec![];
         let number = match by_target.or(by_external).or(by_source) {
             Some(number) => {
@@ -117,25 +117,52 @@ impl<'a> People<'a> {
         self.view.mention(self.application, resource_type, attribute, &folded)
     }
 
+    /// The accounts that bear a name.
+    fn bearers(
+        &self,
+        resource_type: ResourceType,
+        (attribute, name): (Attribute, Option<&str>),
+    ) -> Result<Vec<Number>, ProjectorError> {
+        let Some(name) = name else { return Ok(vec![]) };
+        let folded = folded(attribute, name);
+        self.view.lookup(self.application, resource_type, attribute, &folded)
+    }
+
     /// The one who bears a name; else whoever was mentioned so.
     fn named(
         &self,
         resource_type: ResourceType,
         (attribute, name): (Attribute, Option<&str>),
     ) -> Result<Option<Number>, ProjectorError> {
-        let Some(name) = name else { return Ok(None) };
-        let folded = folded(attribute, name);
-        let bearers = self.view.lookup(self.application, resource_type, attribute, &folded)?;
-        match bearers.as_slice() {
-            [one] => Ok(Some(*one)),
+        match (self.bearers(resource_type, (attribute, name))?.as_slice(), name) {
+            ([one], _) => Ok(Some(*one)),
             // Nobody guesses among several.
-            [_, _, ..] => Ok(None),
-            [] => self.mentioned(attribute, resource_type, name),
+            ([_, _, ..], _) | ([], None) => Ok(None),
+            ([], Some(name)) => self.mentioned(attribute, resource_type, name),
         }
     }
 
-    /// The same by a name that is not the client's own. Who has another externalId than the one given, of
-    /// which nothing is known, is somebody else.
+    /// The same by the client's own name. Of several who have it, the one whom the entry names otherwise
+    /// too is meant.
+    fn own_named(
+        &self,
+        resource_type: ResourceType,
+        external_id: Option<&str>,
+        name: (Attribute, Option<&str>),
+    ) -> Result<Option<Number>, ProjectorError> {
+        let external = (Attribute::ExternalId, external_id);
+        let same = self.bearers(resource_type, external)?;
+        if same.len() < 2 {
+            return self.named(resource_type, external);
+        }
+        let called = self.bearers(resource_type, name)?;
+        let mut by_both = same.into_iter().filter(|number| called.contains(number));
+        let (first, second) = (by_both.next(), by_both.next());
+        Ok(first.filter(|_| second.is_none()))
+    }
+
+    /// The same by a name that is not the client's own. Who is known to have another externalId than the one
+    /// given is somebody else.
     fn called(
         &self,
         resource_type: ResourceType,
@@ -143,23 +170,37 @@ impl<'a> People<'a> {
         external_id: Option<&str>,
     ) -> Result<Option<Number>, ProjectorError> {
         let found = self.named(resource_type, name)?;
-        let (Some(number), Some(_)) = (found, external_id) else { return Ok(found) };
-        Ok(if self.has_own_name(number)? { None } else { found })
+        let (Some(number), Some(given)) = (found, external_id) else { return Ok(found) };
+        let fold = |text: &str| folded(Attribute::ExternalId, text);
+        let known = self.external_id_of(number)?;
+        Ok(found.filter(|_| known.is_none_or(|known| fold(&known) == fold(given))))
     }
 
-    /// Whether an externalId is known of a number: its account's, or one by which it was mentioned.
-    fn has_own_name(&self, number: Number) -> Result<bool, ProjectorError> {
+    /// The externalId that is known of a number: its account's, the last one of an account that is gone, else
+    /// the one by which it was mentioned.
+    fn external_id_of(&self, number: Number) -> Result<Option<String>, ProjectorError> {
         let own = Attribute::ExternalId;
-        let mut mentions = self.mentions.iter();
-        if mentions.any(|((attribute, ..), whom)| *attribute == own && *whom == number) {
-            return Ok(true);
+        let mut version = self.view.version(self.application, number, View::NOW)?;
+        let is_there = version.as_ref().is_some_and(|version| version.state.is_some());
+        if let Some(gone) = version.as_ref().filter(|_| !is_there) {
+            version = match gone.seq.checked_sub(1) {
+                Some(before) => self.view.version(self.application, number, before)?,
+                None => None,
+            };
         }
-        let version = self.view.version(self.application, number, View::NOW)?;
-        if let Some(state) = version.and_then(|version| version.state) {
-            return Ok(state.contains_key(own.name()));
+        let state = version.and_then(|version| version.state);
+        let told = state.and_then(|mut state| state.remove(own.name()));
+        if is_there || told.is_some() {
+            // What is no text is none that an entry gives.
+            return Ok(told.map(|told| told.as_str().unwrap_or_default().to_owned()));
+        }
+        let mut mentions = self.mentions.iter();
+        let here = mentions.find(|((attribute, ..), whom)| *attribute == own && **whom == number);
+        if let Some(((.., text), _)) = here {
+            return Ok(Some(text.clone()));
         }
         let mentioned = self.view.mentioned(self.application, number)?;
-        Ok(mentioned.is_some_and(|mentioned| mentioned.external_id.is_some()))
+        Ok(mentioned.and_then(|mentioned| mentioned.external_id).map(|(text, _)| text))
     }
 
     /// Whether nobody bears a name and this number was not mentioned by it last.

@@ -80,16 +80,6 @@ pub(super) fn list(principals: &[Principal]) -> String {
     text
 }
 
-/// Counts an entry of a service principal.
-pub(super) fn count(principals: &mut Vec<Principal>, of: &Principal) {
-    let is_full = principals.len() == PRINCIPALS_MAX;
-    match principals.iter_mut().find(|one| (&one.id, one.key()) == (&of.id, of.key())) {
-        Some(one) => one.entries += 1,
-        None if is_full => {}
-        None => principals.push(Principal { entries: 1, ..of.clone() }),
-    }
-}
-
 /// The applications that the entries of one request are of. Ids and names have no letter case.
 #[derive(Default)]
 pub(super) struct Applications {
@@ -100,11 +90,16 @@ pub(super) struct Applications {
     by_name: BTreeMap<String, Option<usize>>,
     /// Entries that tell a name alone.
     of_names: BTreeMap<String, Principal>,
+    /// How many tell nothing.
+    unnamed: u64,
 }
 
 impl Applications {
     pub(super) fn add(&mut self, of: Option<&Principal>) {
-        let Some(of) = of else { return };
+        let Some(of) = of else {
+            self.unnamed += 1;
+            return;
+        };
         let Some(id) = &of.id else {
             let Some(name) = &of.name else { return };
             let is_full = self.of_names.len() == PRINCIPALS_MAX;
@@ -154,6 +149,15 @@ impl Applications {
         all
     }
 
+    /// All of them, and what names none.
+    pub(super) fn counted(&self) -> Vec<Principal> {
+        let mut all = self.all();
+        if self.unnamed > 0 {
+            all.push(Principal { entries: self.unnamed, ..Principal::unnamed() });
+        }
+        all
+    }
+
     /// Where the one that an entry names stands among all.
     fn place(&self, of: &Principal) -> Option<usize> {
         match (&of.id, &of.name) {
@@ -179,19 +183,24 @@ impl Applications {
         if of.is(own) { Some(true) } else { is_whole.then_some(false) }
     }
 
-    /// Whether it is, after all entries were added. What names none, or by a name that no id goes with,
-    /// is believed as long as nothing else is of another application.
-    pub(super) fn is_of(&self, of: Option<&Principal>, own: &str) -> bool {
+    /// Whether any entry is of another application than the one that was chosen, after all were added.
+    pub(super) fn has_others(&self, own: &str) -> bool {
+        let is_alone =
+            |one: &Principal| one.id.is_none() && self.all.is_empty() && self.of_names.len() == 1;
+        !self.all().iter().all(|one| one.is(own) || is_alone(one))
+    }
+
+    /// Whether an entry is of the one that was chosen, after all were added. What names none, or by a name
+    /// that no id goes with, is believed as long as there is no other.
+    pub(super) fn is_of(&self, of: Option<&Principal>, own: &str, has_others: bool) -> bool {
         if let Some(is_own) = Applications::tells(of, own) {
             return is_own;
         }
         if let Some(one) = of.and_then(|of| self.all.get(self.place(of)?)) {
             return one.is(own);
         }
-        let is_alone =
-            |one: &Principal| one.id.is_none() && self.all.is_empty() && self.of_names.len() == 1;
         let is_of_id = of.is_some_and(|of| of.id.is_some());
-        !is_of_id && self.all().iter().all(|one| one.is(own) || is_alone(one))
+        !is_of_id && !has_others
     }
 }
 

@@ -1,6 +1,7 @@
 //! Records on their way: gathered into pieces that the server takes, and what it says came of them.
 
 use std::ops::ControlFlow;
+use std::sync::mpsc;
 
 use entra_log::Record;
 use serde_json::{Map, Value};
@@ -29,6 +30,8 @@ pub(super) struct Piece {
     places: Vec<Place>,
     /// What is no record.
     broken: Vec<(Place, String)>,
+    /// Somebody waits until it was dealt with.
+    _done: Option<mpsc::Sender<()>>,
 }
 
 /// Gathers records into pieces.
@@ -77,6 +80,12 @@ impl<'a> Gathering<'a> {
 }
 
 impl Piece {
+    /// One without records, and what ends once all before it were sent, or nobody sends any more.
+    pub(super) fn last() -> (Piece, mpsc::Receiver<()>) {
+        let (done, waiting) = mpsc::channel();
+        (Piece { _done: Some(done), ..Piece::default() }, waiting)
+    }
+
     /// Posts the records, and answers what the server says of them; nothing when there are none.
     pub(super) fn post(&self, client: &Client) -> Result<Option<Map<String, Value>>, Failure> {
         if self.places.is_empty() {
