@@ -452,7 +452,11 @@ fn the_log_is_asked_for_a_part_of_it() {
     assert_eq!(rows(&["--credential", &credential]).len(), 4);
     assert_eq!(rows(&["--from", "-1h"]).len(), 4);
     assert_eq!(rows(&["--to", "-1h"]).len(), 0);
-    asked.refused(&["log", "--status", "fine"], 2, "`status` takes");
+    asked.refused(
+        &["log", "--status", "fine"],
+        2,
+        "possible values: success, failure, skipped, warning",
+    );
 }
 
 #[test]

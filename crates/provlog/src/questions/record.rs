@@ -1,9 +1,11 @@
 //! Questions about the record itself: what arrived, who looked, what was not watched.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
+use event::{Action, Status};
 
 use super::Plan;
-use super::arguments::{Instant, Paging, Parameters, Range, with_query};
+use super::arguments::{Instant, Known, Paging, Parameters, Range, with_query};
 use crate::client::encoded;
 use crate::config::ClientConfig;
 use crate::listing::List;
@@ -27,6 +29,8 @@ pub(crate) enum OfRecord {
     Operation {
         /// Its event id, or the number of its event
         id: String,
+        #[command(flatten)]
+        known: Known,
         #[command(flatten)]
         client: ClientConfig,
     },
@@ -88,11 +92,11 @@ pub(crate) struct LogFilters {
     /// Only this application's
     #[arg(long, value_name = "SLUG")]
     app: Option<String>,
-    /// Only those that ended so: success, failure or skipped
-    #[arg(long)]
+    /// Only those that ended so
+    #[arg(long, value_parser = names(Status::ALL.map(Status::name)))]
     status: Option<String>,
-    /// Only those that asked for this: create, update, disable, delete or other
-    #[arg(long)]
+    /// Only those that asked for this
+    #[arg(long, value_parser = names(Action::ALL.map(Action::name)))]
     action: Option<String>,
     /// Only those on this user or group: SCIM id, or userName:NAME, externalId:ID, displayName:NAME
     #[arg(long, value_name = "NAME")]
@@ -104,10 +108,10 @@ pub(crate) struct LogFilters {
     #[arg(long, value_name = "ID")]
     request_id: Option<String>,
     /// Only what was recorded here, or only entries of imported logs
-    #[arg(long, value_name = "recorded|imported")]
+    #[arg(long, value_parser = ["recorded", "imported"])]
     source: Option<String>,
     /// Only imported entries of this log
-    #[arg(long, value_name = "provisioning|directoryAudit")]
+    #[arg(long, value_parser = ["provisioning", "directoryAudit"])]
     log: Option<String>,
     /// Only imported entries with this error code
     #[arg(long, value_name = "CODE")]
@@ -121,6 +125,11 @@ pub(crate) struct LogFilters {
     /// Only imported entries of this change of the provider
     #[arg(long, value_name = "ID")]
     change_id: Option<String>,
+}
+
+/// The choices of a flag.
+fn names<const COUNT: usize>(names: [&'static str; COUNT]) -> PossibleValuesParser {
+    PossibleValuesParser::new(names)
 }
 
 impl LogFilters {
@@ -174,9 +183,13 @@ impl OfRecord {
                 list.is_of_application = is_of_application;
                 Plan::list(list, paging, client)
             }
-            OfRecord::Operation { id, client } => {
+            OfRecord::Operation { id, known, client } => {
                 let path = format!("/api/v1/operations/{}", encoded(&id));
-                let evidence = format!("{path}/evidence?limit=1000");
+                let known = known.parameters();
+                let mut all = known.clone();
+                all.push(("limit", Some("1000".to_owned())));
+                let evidence = with_query(&format!("{path}/evidence"), all);
+                let path = with_query(&path, known);
                 Plan::one(path, client, readable::whole_operation).beside("evidence", evidence)
             }
             OfRecord::Coverage { app, range, paging, client } => {
