@@ -1,8 +1,8 @@
 //! Operations, in a list and one by one.
 
 use event::{
-    Application, BodyNote, Changes, Content, Credential, Detail, Effect, Fact, Method, Number,
-    Part, ResourceType, ResourceTypeAdded, Route, Timestamp, Unauthenticated,
+    Application, Attribute, BodyNote, Changes, Content, Credential, Detail, Effect, Fact, Mention,
+    Method, Number, Part, ResourceType, ResourceTypeAdded, Route, Timestamp, Unauthenticated,
 };
 use serde_json::{Value, json};
 
@@ -401,4 +401,43 @@ async fn a_page_of_one_resource_reads_as_much_of_many_operations_as_of_few() {
     assert_eq!(own["rowCount"], 1);
     let all = server.ask("/api/v1/apps/paperboat/users/user-1/timeline").await;
     assert_eq!(all["rowCount"], 41);
+}
+
+/// Of whom no externalId is known, a refused create is theirs who bears the name.
+#[tokio::test]
+async fn a_refused_create_without_an_external_id_ends_when_an_account_gets_the_name() {
+    let server = Server::with_application().await;
+    server.user(1, None).await;
+    let refused = async |number: u32, external_id: Option<&str>| {
+        let name = format!("wanted{number}@northwind.test");
+        let called = |attribute: Attribute, value: &str| {
+            let mention = Mention {
+                attribute,
+                value: value.into(),
+                folded: value.into(),
+                resource_type: ResourceType::USER,
+            };
+            part(number, Changes { mention: Some(mention), ..Changes::default() })
+        };
+        let own = external_id.map(|own| called(Attribute::ExternalId, own));
+        let parts = own.into_iter().chain([called(Attribute::UserName, &name)]).collect();
+        let operation = operation(Method::Post, ResourceType::USER, number, 400);
+        server.append(applied(operation, parts)).await
+    };
+    let (plain, own) = (refused(2, None).await, refused(3, Some("e-3")).await);
+    let failing = async || {
+        let rows = server.ask("/api/v1/reports/failing").await["rows"].clone();
+        let seqs = rows.as_array().unwrap().iter().map(|row| row["failedSeq"].as_u64().unwrap());
+        seqs.collect::<Vec<_>>()
+    };
+    assert_eq!(failing().await, [own, plain]);
+    for (old, new) in [("u1", "wanted2"), ("wanted2", "wanted3")] {
+        let [old, new] = [old, new].map(|name| json!(format!("{name}@northwind.test")));
+        let renamed = change("userName", Some(old), Some(new));
+        let changes = Changes { values: vec![renamed], ..Changes::default() };
+        let operation = operation(Method::Patch, ResourceType::USER, 1, 200);
+        server.append(applied(operation, vec![part(1, changes)])).await;
+        // Who is known by an externalId is somebody else than whoever gets the name.
+        assert_eq!(failing().await, [own]);
+    }
 }
