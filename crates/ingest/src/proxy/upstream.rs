@@ -183,7 +183,10 @@ impl Upstreams {
                 if error.is_connect() { Broken::NotSent(words) } else { Broken::Unknown(words) }
             })?;
             let (head, incoming) = response.into_parts();
-            let (body, share) = read(Body::new(incoming), room).await.map_err(Broken::Unknown)?;
+            // What comes compressed may come to as much as an answer may have.
+            let is_coded = !coding::codings(&head.headers).is_empty();
+            let read = read(Body::new(incoming), is_coded, room).await;
+            let (body, share) = read.map_err(Broken::Unknown)?;
             Ok((head.status, head.headers, body, share))
         };
         let answered = tokio::time::timeout(ANSWER_MAX, answering).await;
@@ -253,7 +256,8 @@ fn says_where_from(name: &HeaderName) -> bool {
 }
 
 /// Takes the content codings off an answer; as it came, and why, when they cannot be. A small answer may
-/// come to a large one, which needs memory as if it had come so.
+/// come to a large one, which needs memory as if it had come so; a large one has that already, for who
+/// holds some and waits for more could wait for ever.
 async fn decoded(
     headers: &mut HeaderMap,
     (body, mut share): (Bytes, Option<Share>),
@@ -267,20 +271,22 @@ async fn decoded(
         let (raw, codings) = (body.clone(), codings.clone());
         tokio::task::spawn_blocking(move || coding::decoded(&raw, &codings, bytes_max))
     };
-    let mut read = decode(UNSHARED_BYTES_MAX).await;
-    if matches!(read, Ok(Err(Unread::TooLarge))) {
-        // Who holds some and waits for more could wait for ever.
-        drop(share.take());
+    let mut read = match share {
+        Some(_) => decode(ANSWER_BYTES_MAX).await,
+        None => decode(UNSHARED_BYTES_MAX).await,
+    };
+    if share.is_none() && matches!(read, Ok(Err(Unread::TooLarge))) {
         let reserved = budget.reserve_bytes(owner, COPIES * ANSWER_BYTES_MAX).await;
-        let reserved =
-            reserved.map_err(|full| Broken::Unknown(format!("there is no room: {full}")))?;
+        share =
+            Some(reserved.map_err(|full| Broken::Unknown(format!("there is no room: {full}")))?);
         read = decode(ANSWER_BYTES_MAX).await;
+    }
+    if let Some(share) = &share {
         let length = match &read {
             Ok(Ok(decoded)) => decoded.len(),
             _ => body.len(),
         };
-        reserved.made(COPIES * length);
-        share = Some(reserved);
+        share.made(COPIES * length);
     }
     match read {
         Ok(Ok(decoded)) => {
@@ -301,10 +307,13 @@ fn too_large() -> String {
 }
 
 /// Reads an answer. One that turns out to be large waits until there is memory for it and for what is
-/// made of it: it may be relayed to a client that does not read.
-async fn read(body: Body, room: (&Budget, Owner)) -> Result<(Bytes, Option<Share>), String> {
-    let (budget, owner) = room;
-    let announced = body.size_hint().upper();
+/// made of it: it may be relayed to a client that does not read. `is_coded` says that it is made larger.
+async fn read(
+    body: Body,
+    is_coded: bool,
+    (budget, owner): (&Budget, Owner),
+) -> Result<(Bytes, Option<Share>), String> {
+    let announced = body.size_hint().upper().filter(|_| !is_coded);
     let announced = announced.and_then(|bytes| usize::try_from(bytes).ok());
     let bytes_max = announced.unwrap_or(ANSWER_BYTES_MAX).min(ANSWER_BYTES_MAX);
     let mut body = std::pin::pin!(body);
@@ -403,6 +412,44 @@ mod tests {
             matches!(&refused, Err(Broken::Unknown(why)) if why.contains("no room")),
             "{refused:?}"
         );
+    }
+
+    /// A large answer that is larger still without its coding waits for memory once.
+    #[tokio::test(start_paused = true)]
+    async fn a_large_coded_answer_is_counted_while_it_is_read() {
+        use std::io::Write;
+        // It does not compress: each number is as good as any other.
+        let mut number = 1_u32;
+        let mut bytes = vec![0; 4 * UNSHARED_BYTES_MAX];
+        for byte in &mut bytes {
+            number ^= number << 13;
+            number ^= number >> 17;
+            number ^= number << 5;
+            *byte = number.to_le_bytes()[0];
+        }
+        let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+        encoder.write_all(&bytes).unwrap();
+        let raw = encoder.finish().unwrap();
+        let (budget, owner) = (Budget::new(2), Owner::default());
+        let room = (&budget, owner);
+        let coded = |coding: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+            headers
+        };
+        for (coding, counted) in [("gzip", bytes.len()), ("br", raw.len())] {
+            let (body, share) = read(Body::from(raw.clone()), true, room).await.unwrap();
+            assert!(budget.bytes() > COPIES * bytes.len(), "{} bytes", budget.bytes());
+            // Meanwhile others take all that there is.
+            let others = budget.take(Owner::SERVER, usize::MAX / 2);
+            let (body, unread, share) =
+                decoded(&mut coded(coding), (body, share), room).await.unwrap();
+            drop(others);
+            assert_eq!((body.len(), unread.is_some()), (counted, coding == "br"));
+            assert_eq!(budget.bytes(), COPIES * counted);
+            drop(share);
+            assert_eq!(budget.bytes(), 0);
+        }
     }
 
     #[test]
