@@ -62,6 +62,7 @@ mod cases {
     mod proxy_answers;
     mod proxy_doubt;
     mod proxy_read_back;
+    mod proxy_spelling;
     mod public_client;
     mod questions;
     mod refused_creates;

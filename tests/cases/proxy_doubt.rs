@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use event::Stopwatch;
 use serde_json::{Value, json};
 
 use crate::harness::server::{Answer, Client, Server, group, user};
@@ -71,11 +72,13 @@ impl Proxied {
     /// What was found out about an operation; waits until it is.
     pub fn settled(&self, operation: &Value) -> Value {
         let seq = operation["seq"].as_u64().unwrap();
+        let watch = Stopwatch::start();
         loop {
             let settled = self.ask(&format!("operations/{seq}"))["resource"]["settled"].clone();
             if !settled.is_null() {
                 return settled;
             }
+            assert!(watch.elapsed().as_secs() < 30, "it stays in doubt: {operation}");
             std::thread::yield_now();
         }
     }

@@ -233,6 +233,38 @@ fn a_bulk_request_that_was_cut_is_settled_by_its_parts() {
     }
 }
 
+/// A creation that tells its own name for somebody is not proved by another who has the same userName.
+#[test]
+fn a_creation_is_not_settled_by_somebody_else_of_that_name() {
+    let mut first = user("eli@fjord.example");
+    first["externalId"] = json!("e-1");
+    let mut second = first.clone();
+    second["externalId"] = json!("e-2");
+    first["id"] = json!("u1");
+    let of =
+        |body: &Value| json!({"method": "POST", "path": "/Users", "bulkId": "a", "data": body});
+    let (one, other) = (of(&second), of(&user("ole@fjord.example")));
+    for (path, body) in [
+        ("/Users", second.clone()),
+        ("/Bulk", bulk(&json!([one]))),
+        ("/Bulk", bulk(&json!([one, other]))),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let fleet = Fleet::default();
+        fleet.put("u1", first.clone());
+        let send = |app: &Client| {
+            assert_eq!(app.get("/Users/u1").status, 200);
+            sends("POST", path, body.clone())(app);
+        };
+        let proxied = killed(folder.path(), AT_ONCE, send, &fleet, false);
+        let settled = proxied.settled(&proxied.last_write());
+        assert_eq!(settled["verdict"], "contradicted", "{body} {settled}");
+        let users = proxied.ask("apps/boat/users");
+        let told = (&users["rowCount"], &users["coverage"]["state"]);
+        assert_eq!(told, (&json!(1), &json!("complete")));
+    }
+}
+
 /// An application that does not understand filters, or a request without any name.
 #[test]
 fn what_cannot_be_looked_up_is_settled_by_a_baseline() {

@@ -99,6 +99,14 @@ impl Context {
         }
     }
 
+    /// What names a resource: its id, or its address below our base or that of the upstream.
+    pub(crate) fn member_id<'t>(&self, text: &'t str) -> MemberId<'t> {
+        let upstream = self.upstream.as_ref().map(|upstream| upstream.url.as_str());
+        let bases = [self.base_url.as_str()].into_iter().chain(upstream);
+        let mut read = bases.map(|base_url| MemberId::of(text, base_url, self.registry()));
+        read.find(|one| *one != MemberId::Elsewhere).unwrap_or(MemberId::Elsewhere)
+    }
+
     /// Puts ids in the place of the addresses by which a client's attributes refer to resources of ours, such
     /// as a manager (RFC 7643 §2.4: such an attribute has the parts `value` and `$ref`). Other addresses
     /// stay as they were sent.
@@ -106,6 +114,19 @@ impl Context {
         &self,
         resource_type: &scim::ResourceType,
         attributes: &mut Map<String, Value>,
+    ) {
+        self.change_references(resource_type, attributes, |text| match self.member_id(text) {
+            MemberId::Addressed(id) => Some(percent_decode_path(id)),
+            MemberId::Id(_) | MemberId::Elsewhere => None,
+        });
+    }
+
+    /// Puts other texts in the place of those by which attributes refer to resources, where `settle` has one.
+    pub(crate) fn change_references(
+        &self,
+        resource_type: &scim::ResourceType,
+        attributes: &mut Map<String, Value>,
+        settle: impl Fn(&str) -> Option<String>,
     ) {
         let registry = self.registry();
         let settle = |schema: Option<&str>, name: &str, value: &mut Value| {
@@ -117,9 +138,9 @@ impl Context {
             let attribute = registry.attribute(Some(resource_type), &path);
             if attribute.is_some_and(|one| one.sub("$ref").is_some())
                 && let Some(text) = value.get("value").and_then(Value::as_str)
-                && let MemberId::Addressed(id) = MemberId::of(text, &self.base_url, registry)
+                && let Some(settled) = settle(text)
             {
-                value["value"] = percent_decode_path(id).into();
+                value["value"] = settled.into();
             }
         };
         for (name, value) in attributes.iter_mut() {

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use event::Number;
+use event::{Number, ResourceType};
 use projector::{ProjectorError, View};
 use scim::{Filter, MemberIds, ScimError};
 use store::key::Set;
 use uuid::Uuid;
 
+use crate::address::Address;
 use crate::context::Context;
 use crate::outcome::Stop;
 
@@ -32,6 +33,11 @@ pub(crate) fn number_of_id(
     Ok(None)
 }
 
+/// Whether a text is a UUID in the form in which ids are made.
+pub(crate) fn is_uuid(id: &str) -> bool {
+    id.len() == UUID_BYTES && Uuid::try_parse(id).is_ok()
+}
+
 /// A member's id as its resource has it, where it is a UUID that differs from that in case alone, and the
 /// settings allow that: what reads UUIDs writes them in its own case (RFC 9562 §4).
 pub(crate) fn id_in_its_case<'t>(
@@ -39,16 +45,54 @@ pub(crate) fn id_in_its_case<'t>(
     context: &Context,
     id: &'t str,
 ) -> Result<Cow<'t, str>, ProjectorError> {
-    let in_any_case = context.settings.member_ids == MemberIds::AnyCase;
-    let is_uuid = id.len() == UUID_BYTES && Uuid::try_parse(id).is_ok();
-    if in_any_case && is_uuid && number_of_id(view, context, id)?.is_none() {
-        for other in [id.to_ascii_lowercase(), id.to_ascii_uppercase()] {
+    if number_of_id(view, context, id)?.is_none() {
+        for other in spellings(context, id) {
             if number_of_id(view, context, &other)?.is_some() {
                 return Ok(other.into());
             }
         }
     }
     Ok(id.into())
+}
+
+/// An id in lower and in upper case.
+pub(crate) fn in_other_cases(id: &str) -> [String; 2] {
+    [id.to_lowercase(), id.to_uppercase()]
+}
+
+/// How else an id may be written that is the same: a UUID in either case, where the settings allow that.
+pub(crate) fn spellings(context: &Context, id: &str) -> Vec<String> {
+    let in_any_case = context.settings.member_ids == MemberIds::AnyCase && is_uuid(id);
+    in_other_cases(id).into_iter().filter(|other| in_any_case && other != id).collect()
+}
+
+/// Whether two ids are the same, as [`spellings`] has it.
+pub(crate) fn is_same_id(context: &Context, one: &str, other: &str) -> bool {
+    let in_any_case = context.settings.member_ids == MemberIds::AnyCase && is_uuid(one);
+    one == other || (in_any_case && one.eq_ignore_ascii_case(other))
+}
+
+/// Takes the id of an address as the record has it, where it does not have the decoded one: the text as it
+/// was sent, or a UUID in another case, as of members.
+pub(crate) fn settle_id(
+    context: &Context,
+    view: &View<'_>,
+    stored_type: ResourceType,
+    address: &mut Address,
+) {
+    let Address { id: Some(id), raw_id, .. } = address else { return };
+    let is_known = |id: &str| {
+        // Rows that cannot be read are found by whoever decides.
+        let number = view.number_of_id(context.application, stored_type, id);
+        number.is_ok_and(|number| number.is_some())
+    };
+    if is_known(id) {
+        return;
+    }
+    let others = spellings(context, id);
+    if let Some(other) = raw_id.take().into_iter().chain(others).find(|one| is_known(one)) {
+        *id = other;
+    }
 }
 
 /// What a write makes of the members: who joins, who leaves.

@@ -4,7 +4,10 @@
 //! nobody, and belongs to at most one resource ever: a create takes a mention's number over while no
 //! resource has had it.
 
-use event::{Attribute, Changes, Content, Mention, Number, Part, Path, ResourceType, ValueChange};
+use event::{
+    Application, Attribute, Changes, Content, Mention, Number, Part, Path, ResourceType,
+    ValueChange,
+};
 use projector::{ProjectorError, View, folded};
 use serde_json::{Map, Value};
 
@@ -88,13 +91,47 @@ impl Names {
         names
     }
 
+    /// The names in the body of a creation that was sent on. Of a type that we know only by its schema, it is
+    /// looked up by whatever name it has.
+    pub(crate) fn of_new(context: &Context, stored_type: ResourceType, body: &Value) -> Names {
+        let mut names = Names::of(context, stored_type, body);
+        if !matches!(stored_type, ResourceType::USER | ResourceType::GROUP) {
+            let text = |attribute: Attribute| {
+                let mut members = body.as_object()?.iter();
+                let named = |name: &str| name.eq_ignore_ascii_case(attribute.name());
+                let text = members.find(|(name, _)| named(name))?.1.as_str()?;
+                Names::fits(text).then(|| (attribute, text.to_owned()))
+            };
+            names.name = text(Attribute::UserName).or_else(|| text(Attribute::DisplayName));
+        }
+        names
+    }
+
+    /// Whether a resource with these attributes is somebody else: one with another externalId.
+    pub(crate) fn is_another(&self, attributes: &Map<String, Value>) -> bool {
+        let attribute = Attribute::ExternalId;
+        let theirs = Names::of_attributes(ResourceType::NONE, attributes).external_id;
+        match (&self.external_id, &theirs) {
+            (OwnName::Given(own), OwnName::Given(theirs)) => {
+                folded(attribute, own) != folded(attribute, theirs)
+            }
+            (OwnName::None, _) | (_, OwnName::None) => false,
+            // Those by which nobody is looked up are not told apart.
+            (own, theirs) => own != theirs,
+        }
+    }
+
+    fn fits(text: &str) -> bool {
+        (1..=Names::BYTES_MAX).contains(&text.len())
+    }
+
     /// The names among the attributes of a resource.
     pub(crate) fn of_attributes(
         stored_type: ResourceType,
         attributes: &Map<String, Value>,
     ) -> Names {
-        let fits = |text: &&str| (1..=Names::BYTES_MAX).contains(&text.len());
-        let text = |value: &Value| value.as_str().filter(fits).map(str::to_owned);
+        let text =
+            |value: &Value| value.as_str().filter(|text| Names::fits(text)).map(str::to_owned);
         let named_by = match stored_type {
             ResourceType::USER => Some(Attribute::UserName),
             ResourceType::GROUP => Some(Attribute::DisplayName),
@@ -114,6 +151,18 @@ pub(crate) struct Meant {
     pub number: Number,
     /// Who bears the name that it asks for.
     pub holders: Vec<Number>,
+}
+
+/// Whether a resource is somebody else than whom these names are of, as the record has it.
+pub(crate) fn is_somebody_else(
+    view: &View<'_>,
+    application: Application,
+    names: &Names,
+    number: Number,
+) -> Result<bool, ProjectorError> {
+    let version = view.version(application, number, View::NOW)?;
+    let state = version.and_then(|version| version.state).unwrap_or_default();
+    Ok(names.is_another(&state))
 }
 
 fn display_change(display: &str) -> ValueChange {
@@ -223,10 +272,10 @@ impl<'a> Numbers<'a> {
             }
         }
         for holder in &holders {
+            // None of them has the externalId that was given.
             let version = self.view.version(application, *holder, View::NOW)?;
             let state = version.and_then(|version| version.state).unwrap_or_default();
             let has_own = state.contains_key(Attribute::ExternalId.name());
-            // None of them has the externalId that was given.
             if !has_own || names.external_id == OwnName::None {
                 return Ok(Meant { number: *holder, holders });
             }
@@ -313,6 +362,27 @@ impl<'a> Numbers<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_another_external_id_is_somebody_else() {
+        let check = |external_id: OwnName, theirs: Value, expected: bool| {
+            let names = Names { name: None, external_id };
+            let mut attributes = Map::new();
+            attributes.insert("userName".to_owned(), "mira".into());
+            if !theirs.is_null() {
+                attributes.insert("externalId".to_owned(), theirs.clone());
+            }
+            assert_eq!(names.is_another(&attributes), expected, "{:?} {theirs}", names.external_id);
+        };
+        let given = || OwnName::Given("e-1".to_owned());
+        check(given(), "e-1".into(), false);
+        check(given(), "e-2".into(), true);
+        check(given(), Value::Null, false);
+        check(given(), "x".repeat(Names::BYTES_MAX + 1).into(), true);
+        check(OwnName::Unusable, "e-1".into(), true);
+        check(OwnName::Unusable, 7.5.into(), false);
+        check(OwnName::None, "e-1".into(), false);
+    }
 
     #[test]
     fn guids_are_probes_and_names_are_not() {

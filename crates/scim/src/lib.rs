@@ -54,7 +54,7 @@ pub use error::{ScimError, ScimType};
 pub use filter::{CompareOp, Filter, Literal, Numeral, Text};
 pub use json::{Bounds, JsonError, JsonErrorKind, canonical, parse_json, without_mark};
 pub use limits::{ELEMENTS_MAX, LOOKED_AT_MAX, MEMBERS_MAX, RESOURCE_BYTES_MAX};
-pub use member::{Member, MemberId, check_member_id};
+pub use member::{Member, MemberId, check_member_id, is_unseen};
 pub use patch::{
     MemberOperation, PATCH_URN, PatchOp, PatchOperation, Patched, apply_patch, parse_patch,
 };

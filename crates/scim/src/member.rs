@@ -125,7 +125,7 @@ pub fn check_member_id(text: &str) -> Result<(), ScimError> {
 
 /// Whether a character is a control or a format character: it takes no room, and what is copied out of a
 /// document or a table may hold it.
-fn is_unseen(c: char) -> bool {
+pub fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}')
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

@@ -12,7 +12,7 @@ use super::{Answer, Deciding, Intent, New, Target};
 use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::members::MemberChanges;
-use crate::numbers::{Names, Numbers, OwnName};
+use crate::numbers::{Names, Numbers};
 use crate::outcome::{Outcome, Reply, Stop};
 use crate::proxy::asked::Asked;
 use crate::proxy::parts;
@@ -128,17 +128,15 @@ pub(crate) fn whom(
     {
         return Ok((number, vec![]));
     }
-    let own = asked.names.iter().find(|(attribute, _)| *attribute == Attribute::ExternalId);
-    let name = asked.names.iter().find(|(attribute, _)| *attribute != Attribute::ExternalId);
-    let external_id =
-        own.map_or(OwnName::None, |(_, external_id)| OwnName::Given(external_id.clone()));
     let mut numbers = Numbers::new(view, context, stored_type)?;
     let number = match id {
-        None => numbers.meant_for(&Names { name: name.cloned(), external_id })?.number,
+        None => numbers.meant_for(&asked.names)?.number,
         Some(id) => {
-            let names = own.into_iter().chain(name).map(|(one, value)| (*one, value.as_str()));
-            let names: Vec<_> = [(Attribute::Id, id)].into_iter().chain(names).collect();
-            numbers.mention_all(&names, &external_id)?
+            let Names { name, external_id } = &asked.names;
+            let own = external_id.as_deref().map(|text| (Attribute::ExternalId, text));
+            let name = name.as_ref().map(|(attribute, value)| (*attribute, value.as_str()));
+            let names = [(Attribute::Id, id)].into_iter().chain(own).chain(name);
+            numbers.mention_all(&names.collect::<Vec<_>>(), external_id)?
         }
     };
     Ok((number, numbers.mentions))

@@ -40,24 +40,21 @@ impl Deciding<'_> {
 
     /// The id that a member's value is, or is the address of: ours, or the upstream's where there is one.
     fn member_id<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, ScimError> {
-        let upstream = self.context.upstream.as_ref().map(|upstream| upstream.url.as_str());
-        for base_url in [self.context.base_url.as_str()].into_iter().chain(upstream) {
-            match MemberId::of(text, base_url, self.context.registry()) {
-                MemberId::Id(id) if self.decided_elsewhere => return Ok(id.into()),
-                MemberId::Id(id) => return scim::check_member_id(id).map(|()| id.into()),
-                MemberId::Addressed(id) => {
-                    let id = percent_decode_path(id);
-                    scim::check_member_id(&id)?;
-                    return Ok(id.into());
-                }
-                MemberId::Elsewhere => {}
+        match self.context.member_id(text) {
+            MemberId::Id(id) if self.decided_elsewhere => Ok(id.into()),
+            MemberId::Id(id) => scim::check_member_id(id).map(|()| id.into()),
+            MemberId::Addressed(id) => {
+                let id = percent_decode_path(id);
+                scim::check_member_id(&id)?;
+                Ok(id.into())
+            }
+            MemberId::Elsewhere if self.decided_elsewhere => Ok(text.into()),
+            MemberId::Elsewhere => {
+                let detail =
+                    "a member is named by its id, or by its address below this application's base";
+                Err(ScimError::invalid_value(detail))
             }
         }
-        if self.decided_elsewhere {
-            return Ok(text.into());
-        }
-        let detail = "a member is named by its id, or by its address below this application's base";
-        Err(ScimError::invalid_value(detail))
     }
 
     /// A request cannot make up numbers without end.

@@ -8,6 +8,7 @@ use scim::{Registry, ScimError};
 use serde_json::Value;
 
 use crate::address::Address;
+use crate::members::in_other_cases;
 
 /// A path that is still encoded after so many layers were taken off hides something.
 const LAYERS_MAX: usize = 8;
@@ -16,6 +17,9 @@ const LAYERS_MAX: usize = 8;
 /// gateway interfaces have it.
 const METHOD_OVERRIDES: [&str; 4] =
     ["x-http-method-override", "x-http-method", "x-method-override", "-method"];
+
+/// Endings by which some servers are told the form of the answer; they take them off the path.
+const FORM_ENDINGS: [&str; 2] = [".json", ".xml"];
 
 /// Bytes that some take for `.`, `/` or `\`: overlong UTF-8, and letters of the same shape that
 /// normalising makes the same.
@@ -90,17 +94,28 @@ pub(super) fn in_forwarded(
 /// Whether another server may take an id, decoded once, for the id of another resource: it decodes once
 /// more, cuts it at what ends a path or a segment, drops empty segments, or passes over what is not seen.
 pub(super) fn hides_another(id: &str) -> bool {
-    let is_unseen = |letter: char| {
-        letter.is_control()
-            || matches!(
-                letter,
-                '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{fffd}'
-            )
-    };
+    let is_unseen = |letter: char| scim::is_unseen(letter) || letter == '\u{fffd}';
     let ends = |letter: char| matches!(letter, '/' | '\\' | ';' | '?' | '#');
     id.trim() != id
         || id.chars().any(|letter| is_unseen(letter) || ends(letter))
         || decode(id.as_bytes()) != id.as_bytes()
+}
+
+/// The ids for which another server may take this one, whatever it is: without the ending by which some
+/// are told the form of the answer, and in another case where it compares in any.
+pub(super) fn taken_for(id: &str, in_any_case: bool) -> Vec<String> {
+    let ended = |ending: &&str| {
+        let at = id.len().checked_sub(ending.len())?;
+        let is_ending = id.get(at..)?.eq_ignore_ascii_case(ending);
+        id.get(..at).filter(|plain| is_ending && !plain.is_empty())
+    };
+    let plain = FORM_ENDINGS.iter().find_map(ended);
+    let mut others: Vec<String> = plain.into_iter().map(str::to_owned).collect();
+    if in_any_case {
+        others.extend([Some(id), plain].into_iter().flatten().flat_map(in_other_cases));
+    }
+    others.retain(|other| other != id);
+    others
 }
 
 /// Why a write of such a resource is refused that is not on record.
@@ -320,6 +335,11 @@ mod tests {
             "\u{feff}u1",
             "u\u{200b}1",
             "u1\u{fffd}",
+            "u1\u{202e}",
+            "u1\u{61c}",
+            "\u{180e}u1",
+            "u1\u{2066}",
+            "u1\u{e0041}",
         ] {
             assert!(hides_another(id), "{id:?}");
         }
@@ -328,6 +348,24 @@ mod tests {
         {
             assert_eq!(hides_another(id), id == "100%25x", "{id:?}");
         }
+    }
+
+    #[test]
+    fn an_id_may_be_taken_for_others() {
+        let check = |id: &str, in_any_case: bool, expected: &[&str]| {
+            assert_eq!(taken_for(id, in_any_case), expected, "{id:?}");
+        };
+        check("u1", false, &[]);
+        check("u1", true, &["U1"]);
+        check("U1", true, &["u1"]);
+        check("42", true, &[]);
+        check("u1.json", false, &["u1"]);
+        check("42.XML", false, &["42"]);
+        check("u1.json", true, &["u1", "U1.JSON", "u1", "U1"]);
+        check("Ø", true, &["ø"]);
+        check(".json", false, &[]);
+        check("mira.lund", false, &[]);
+        check("ø.jsøn", false, &[]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use event::{
     UpstreamSet, secret,
 };
 use projector::{CommitError, Decision, Draft, Durability, View};
-use scim::{ScimError, ScimType};
+use scim::{MemberIds, ScimError, ScimType};
 use serde_json::Value;
 
 use crate::address::Address;
@@ -23,6 +23,7 @@ use crate::http::{
     Asked as Understood, Client, Ingest, ambiguous, clock_refusal, defect, disk_full, is_read,
     revoked, unavailable,
 };
+use crate::members::settle_id;
 use crate::numbers::Names;
 use crate::outcome::{Body, Outcome, Reply};
 use crate::proxy::asked::{Asked, AsksFor};
@@ -61,14 +62,9 @@ pub(super) async fn carry_out(
     mut forward: Forward,
     client: &Client,
 ) -> (Reply, &'static str) {
-    ingest.settle_id(&forward.context, arrival.resource_type, &mut forward.address);
+    let asked = ingest.asked(&arrival, &mut forward);
     let unrecorded = |error: CommitError| (Reply::error(&unavailable(error)), "unrecorded");
     let is_write = !is_safe(&arrival);
-    let body = forward.parsed.as_ref().ok().and_then(Option::as_ref);
-    let asked = match is_write {
-        true => Asked::all(&forward.context, &forward.address, arrival.method, body),
-        false => vec![],
-    };
     if ingest.reads_otherwise(&forward.context, &asked) {
         let error = ambiguous::id();
         let outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
@@ -139,7 +135,7 @@ async fn begin(
             waiting.decrement(1.0);
             (began, true)
         }
-        (None, [one]) => (under_way.begin_creation(application, &one.names), false),
+        (None, [one]) => (under_way.begin_creation(application, &one.lookups()), false),
         (None, _) => (under_way.begin_creation(application, &[]), false),
     }
 }
@@ -319,8 +315,13 @@ impl Told {
     }
 
     fn asks_for(&self, method: event::Method) -> AsksFor {
-        let body = self.parsed.as_ref().ok().and_then(Option::as_ref);
-        body.map(|body| AsksFor::of(method, body)).unwrap_or_default()
+        match &self.parsed {
+            Ok(Some(body)) => AsksFor::of(method, body),
+            Ok(None) => AsksFor::default(),
+            // The application may have read what we could not.
+            Err(_) if method == event::Method::Delete => AsksFor::default(),
+            Err(_) => AsksFor::ANYTHING,
+        }
     }
 
     /// What is kept of an answer.
@@ -488,13 +489,10 @@ impl Told {
         // A read that broke changed nothing, whatever became of it.
         let effect = if read { Effect::Rejected } else { effect };
         let error = ScimError::new(status, None, detail);
-        let names = match (&self.parsed, arrival.route) {
-            (Ok(Some(body)), Route::Collection) if arrival.method == event::Method::Post => {
-                Names::of(&self.context, arrival.resource_type, body)
-            }
-            _ => Names::default(),
-        };
-        let asked = self.asked.first().filter(|_| self.asked.len() == 1).cloned();
+        // What the operations of a Bulk request did is told by all of them, though there be one.
+        let is_one = self.asked.len() == 1 && arrival.route != Route::Bulk;
+        let asked = self.asked.first().filter(|_| is_one).cloned();
+        let names = asked.as_ref().map(|asked| asked.names.clone()).unwrap_or_default();
         let (context, id) = (self.context.clone(), self.address.id.clone());
         let answer = no_answer(self.intent);
         let recorded = ingest
@@ -531,33 +529,34 @@ impl Told {
 }
 
 impl Ingest {
-    /// Takes the id of an address as it was sent, where the record knows that one and not the decoded.
-    fn settle_id(&self, context: &Context, stored_type: ResourceType, address: &mut Address) {
-        let Address { id: Some(id), raw_id: Some(raw), .. } = address else { return };
+    /// The writes of a request, with the ids that the record has; none of a read. The request's own address
+    /// has that id too from then on.
+    fn asked(&self, arrival: &Arrival, forward: &mut Forward) -> Vec<Asked> {
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
-        let is_known = |id: &str| {
-            // Rows that cannot be read are found by whoever decides.
-            let number = view.number_of_id(context.application, stored_type, id);
-            number.is_ok_and(|number| number.is_some())
-        };
-        if !is_known(id) && is_known(raw) {
-            id.clone_from(raw);
+        let Forward { context, address, parsed, .. } = forward;
+        settle_id(context, &view, arrival.resource_type, address);
+        let body = parsed.as_ref().ok().and_then(Option::as_ref);
+        match is_safe(arrival) {
+            true => vec![],
+            false => Asked::all(context, &view, address, arrival.method, body),
         }
     }
-}
 
-impl Ingest {
     /// Whether a write names a resource that the record does not know, by an id that another server may
-    /// take for the id of another resource.
+    /// take for the id of another resource: of any, or of one that is on record.
     fn reads_otherwise(&self, context: &Context, asked: &[Asked]) -> bool {
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
+        let in_any_case = context.settings.member_ids == MemberIds::AnyCase;
         asked.iter().any(|one| {
-            let id = one.id.as_deref().filter(|id| ambiguous::hides_another(id));
-            id.is_some_and(|id| {
+            let is_known = |id: &str| {
                 let number = view.number_of_id(context.application, one.stored_type, id);
-                !matches!(number, Ok(Some(_)))
+                matches!(number, Ok(Some(_)))
+            };
+            one.id.as_deref().filter(|id| !is_known(id)).is_some_and(|id| {
+                ambiguous::hides_another(id)
+                    || ambiguous::taken_for(id, in_any_case).iter().any(|id| is_known(id))
             })
         })
     }

@@ -7,10 +7,12 @@ use projector::View;
 use scim::Filter;
 use serde_json::Value;
 
+use crate::address::Address;
 use crate::decide::Seen;
 use crate::http::Ingest;
 use crate::http::forward::Told;
 use crate::list::lookup;
+use crate::members::is_same_id;
 use crate::proxy::observe::{Sight, is_back_in_part, shows_less};
 use crate::proxy::{derive, probe};
 use crate::record::Arrival;
@@ -40,8 +42,12 @@ impl Told {
                 let stored_type = self.type_of(arrival, one);
                 let seen = derive::seen(&self.context, &self.upstream, stored_type, one, is_whole)?;
                 // An answer about somebody else is none to this question.
-                let is_asked_for =
-                    is_list || self.address.id.as_ref().is_none_or(|id| *id == seen.id);
+                let is_asked_for = is_list
+                    || self
+                        .address
+                        .id
+                        .as_ref()
+                        .is_none_or(|id| is_same_id(&self.context, id, &seen.id));
                 let seen = match is_list && is_whole {
                     true => self.whole(ingest, stored_type, (seen, one), shown.len() == 1),
                     false => seen,
@@ -130,8 +136,11 @@ impl Told {
         parsed: Option<&Value>,
     ) -> Vec<(ResourceType, Sight)> {
         let stored_type = arrival.resource_type;
+        // Who compares ids in one case only has not looked for the one that is on record.
+        let sent = Address::of_target(&self.address.target, self.context.registry());
+        let is_as_sent = [sent.id, sent.raw_id].contains(&self.address.id);
         match (&self.address.id, arrival.route) {
-            (Some(id), Route::Resource) if probe::is_not_found(parsed) => {
+            (Some(id), Route::Resource) if is_as_sent && probe::is_not_found(parsed) => {
                 vec![(stored_type, Sight::Gone { id: id.clone() })]
             }
             (Some(id), Route::Resource) => {

@@ -4,61 +4,87 @@
 use std::collections::BTreeSet;
 
 use event::{Attribute, Content, Event, Fact, Method, ResourceType, Route};
-use scim::{Bounds, Member, MemberOperation, Resource, Settings};
+use projector::View;
+use scim::{Bounds, Member, MemberId, MemberIds, MemberOperation, Resource, Settings};
 use serde_json::{Map, Value};
 use store::Store;
 
-use crate::address::Address;
+use crate::address::{Address, percent_decode_path};
 use crate::context::Context;
 use crate::decide::Seen;
 use crate::http::{BULK_OPERATIONS_MAX, OPERATIONS_MAX};
-
-/// A longer name is not looked up by.
-const NAME_BYTES_MAX: usize = 1 << 10;
+use crate::members::{is_uuid, settle_id};
+use crate::numbers::Names;
 
 /// One write, as it was sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub method: Method,
     pub stored_type: ResourceType,
-    /// The id of the address; none for a creation.
+    /// The id of the address, as the record has it; none for a creation.
     pub id: Option<String>,
-    /// The names of the resource that is to be created, the best one first.
-    pub names: Vec<(Attribute, String)>,
+    /// The names of the resource that is to be created.
+    pub names: Names,
     /// What was sent; only of a recorded request.
     body: Option<Value>,
 }
 
 impl Asked {
+    /// A look at one resource.
+    pub(crate) fn look(stored_type: ResourceType, id: &str) -> Asked {
+        let (id, names) = (Some(id.to_owned()), Names::default());
+        Asked { method: Method::Get, stored_type, id, names, body: None }
+    }
+
     /// A write of one resource.
-    pub(crate) fn of(
+    fn of(
+        context: &Context,
+        view: &View<'_>,
         method: Method,
-        stored_type: ResourceType,
-        id: Option<&str>,
+        address: &Address,
         body: Option<&Value>,
     ) -> Asked {
-        let id = id.map(str::to_owned);
-        let names = match (method, &id, body) {
-            (Method::Post, None, Some(body)) => names(stored_type, body),
-            _ => vec![],
+        let name = address.resource_type.as_deref();
+        let stored_type = name.map_or(ResourceType::NONE, |name| context.catalog.stored_type(name));
+        let mut address = address.clone();
+        settle_id(context, view, stored_type, &mut address);
+        let names = match (method, &address.id, body) {
+            (Method::Post, None, Some(body)) => Names::of_new(context, stored_type, body),
+            _ => Names::default(),
         };
-        Asked { method, stored_type, id, names, body: None }
+        Asked { method, stored_type, id: address.id, names, body: None }
+    }
+
+    /// By what the resource that is to be created can be looked up, the best name first.
+    pub(crate) fn lookups(&self) -> Vec<(Attribute, String)> {
+        let own = self.names.external_id.as_deref();
+        let own = own.map(|text| (Attribute::ExternalId, text.to_owned()));
+        let name = self.names.name.clone();
+        // Two groups may have one name, and two accounts have not.
+        match &name {
+            Some((Attribute::DisplayName, _)) => own.into_iter().chain(name).collect(),
+            _ => name.into_iter().chain(own).collect(),
+        }
+    }
+
+    /// The name that is nobody else's, as far as one was given.
+    pub(crate) fn surest_name(&self) -> Option<(Attribute, &str)> {
+        let own = self.names.external_id.as_deref().map(|text| (Attribute::ExternalId, text));
+        let name = self.names.name.as_ref();
+        own.or_else(|| name.map(|(attribute, value)| (*attribute, value.as_str())))
     }
 
     /// The writes of a request: one, or those of a Bulk request; none where it names no resources.
     pub(crate) fn all(
         context: &Context,
+        view: &View<'_>,
         address: &Address,
         method: Method,
         body: Option<&Value>,
     ) -> Vec<Asked> {
-        let stored_type = |address: &Address| {
-            let name = address.resource_type.as_deref();
-            name.map_or(ResourceType::NONE, |name| context.catalog.stored_type(name))
-        };
         match address.route {
             Route::Collection | Route::Resource => {
-                vec![Asked::of(method, stored_type(address), address.id.as_deref(), body)]
+                vec![Asked::of(context, view, method, address, body)]
             }
             Route::Bulk => {
                 let parsed =
@@ -74,10 +100,12 @@ impl Asked {
                     let address = address.of_operation(&operation.path, context.registry());
                     let known = matches!(address.route, Route::Collection | Route::Resource);
                     // A reference to what the same request creates is no id yet.
-                    let id = address.id.as_deref().filter(|id| !id.starts_with("bulkId:"));
-                    (known && id.is_some() == (method != Method::Post)).then(|| {
-                        Asked::of(method, stored_type(&address), id, operation.data.as_ref())
-                    })
+                    let names_one =
+                        address.id.as_deref().is_some_and(|id| !id.starts_with("bulkId:"));
+                    let is_new = address.id.is_none();
+                    let fits = if method == Method::Post { is_new } else { names_one };
+                    let data = operation.data.as_ref();
+                    (known && fits).then(|| Asked::of(context, view, method, &address, data))
                 });
                 asked.collect()
             }
@@ -87,11 +115,11 @@ impl Asked {
 
     /// The writes of a recorded request; none when its body was not kept.
     pub(crate) fn recorded(context: &Context, store: &Store, seq: event::Seq) -> Vec<Asked> {
-        sent(store, seq).map(|sent| Asked::of_event(context, &sent)).unwrap_or_default()
+        sent(store, seq).map(|sent| Asked::of_event(context, store, &sent)).unwrap_or_default()
     }
 
     /// The writes of the request that an event holds.
-    pub(crate) fn of_event(context: &Context, event: &Event) -> Vec<Asked> {
+    pub(crate) fn of_event(context: &Context, store: &Store, event: &Event) -> Vec<Asked> {
         let (Fact::Operation(operation) | Fact::Intent(operation)) = &event.header.fact else {
             return vec![];
         };
@@ -100,7 +128,9 @@ impl Asked {
             _ => None,
         });
         let address = Address::of_target(target.unwrap_or_default(), context.registry());
-        Asked::all(context, &address, operation.method, body_of(event).as_ref())
+        let snapshot = store.snapshot();
+        let view = View::new(&snapshot);
+        Asked::all(context, &view, &address, operation.method, body_of(event).as_ref())
     }
 
     /// The single write of a recorded request, with its body; none where it had several, or the body was
@@ -111,7 +141,7 @@ impl Asked {
         seq: event::Seq,
     ) -> Option<Asked> {
         let sent = sent(store, seq)?;
-        let [asked] = Asked::of_event(context, &sent).try_into().ok()?;
+        let [asked] = Asked::of_event(context, store, &sent).try_into().ok()?;
         Some(Asked { body: Some(body_of(&sent)?), ..asked })
     }
 
@@ -120,8 +150,9 @@ impl Asked {
     pub(crate) fn is_fulfilled_by(&self, context: &Context, seen: &Seen) -> Option<bool> {
         let resource_type = context.resource_type(self.stored_type)?;
         let (registry, body) = (context.registry(), self.body.as_ref().filter(|_| seen.is_whole)?);
-        let old = scim::settle(&Map::new(), seen.resource.attributes.clone());
-        let (attributes, members) = match self.method {
+        let ids = Ids { context, resource_type };
+        let old = seen.resource.attributes.clone();
+        let (mut attributes, members) = match self.method {
             Method::Patch => {
                 let operations = scim::parse_patch(body.clone(), OPERATIONS_MAX).ok()?;
                 let settings = &context.settings;
@@ -139,6 +170,10 @@ impl Asked {
             }
             _ => return None,
         };
+        let mut old = old;
+        ids.settle_references(&mut old);
+        ids.settle_references(&mut attributes);
+        let old = scim::settle(&Map::new(), old);
         let new = scim::settle(&old, attributes);
         let mut differ = scim::diff(&old, &new);
         if !old.get("active").is_some_and(Value::is_boolean) {
@@ -156,10 +191,55 @@ impl Asked {
         if members.is_empty() {
             return Some(true);
         }
-        let there = seen.resource.members.as_ref().filter(|_| seen.members_are_all)?;
-        Some(is_as_after(there, &members, |filter, member| {
+        let there = seen.resource.members.clone().filter(|_| seen.members_are_all)?;
+        let members: Vec<_> = members.into_iter().map(|one| ids.settle_operation(one)).collect();
+        Some(is_as_after(&ids.settle_members(there), &members, |filter, member| {
             filter.matches_member(resource_type, registry, member)
         }))
+    }
+}
+
+/// References as they are compared: an address of ours or of the upstream is the id at its end, and a UUID
+/// is the same in either case, where the settings allow that.
+struct Ids<'a> {
+    context: &'a Context,
+    resource_type: &'a scim::ResourceType,
+}
+
+impl Ids<'_> {
+    fn settle(&self, text: &str) -> String {
+        let id = match self.context.member_id(text) {
+            MemberId::Addressed(id) => percent_decode_path(id),
+            MemberId::Id(_) | MemberId::Elsewhere => text.to_owned(),
+        };
+        let in_any_case = self.context.settings.member_ids == MemberIds::AnyCase;
+        if in_any_case && is_uuid(&id) { id.to_ascii_lowercase() } else { id }
+    }
+
+    fn settle_references(&self, attributes: &mut Map<String, Value>) {
+        let settle = |text: &str| Some(self.settle(text));
+        self.context.change_references(self.resource_type, attributes, settle);
+    }
+
+    fn settle_members(&self, members: Vec<Member>) -> Vec<Member> {
+        let settle = |one: Member| Member { value: self.settle(&one.value), ..one };
+        members.into_iter().map(settle).collect()
+    }
+
+    fn settle_operation(&self, operation: MemberOperation) -> MemberOperation {
+        match operation {
+            MemberOperation::Add(members) => MemberOperation::Add(self.settle_members(members)),
+            MemberOperation::Replace(members) => {
+                MemberOperation::Replace(self.settle_members(members))
+            }
+            MemberOperation::Remove(ids) => {
+                MemberOperation::Remove(ids.iter().map(|id| self.settle(id)).collect())
+            }
+            MemberOperation::RemoveMatching(filter) => MemberOperation::RemoveMatching(
+                filter.with_member_ids(&mut |text| Some(self.settle(text))),
+            ),
+            MemberOperation::RemoveAll => MemberOperation::RemoveAll,
+        }
     }
 }
 
@@ -173,41 +253,75 @@ pub(crate) struct AsksFor {
 }
 
 impl AsksFor {
-    /// Of a method and the body that was sent.
+    /// What nobody could read may ask for anything.
+    pub(crate) const ANYTHING: AsksFor = AsksFor { active: true, members: true };
+
+    /// Of a method and the body that was sent, as far as the most lenient reader goes.
     pub(crate) fn of(method: Method, body: &Value) -> AsksFor {
         match method {
+            Method::Get | Method::Head | Method::Delete | Method::Other => AsksFor::default(),
+            Method::Post | Method::Put if !body.is_object() => AsksFor::ANYTHING,
             Method::Post => AsksFor {
-                active: named(body, "active").is_some_and(|active| *active != Value::Bool(true)),
-                members: named(body, "members").is_some_and(|members| {
+                active: values_of(body, "active").iter().any(|one| **one != Value::Bool(true)),
+                members: values_of(body, "members").iter().any(|members| {
                     !members.is_null() && members.as_array().is_none_or(|all| !all.is_empty())
                 }),
             },
             Method::Put => AsksFor {
-                active: named(body, "active").is_some(),
-                members: named(body, "members").is_some(),
+                active: !values_of(body, "active").is_empty(),
+                members: !values_of(body, "members").is_empty(),
             },
             Method::Patch => {
-                let operations = named(body, "Operations").and_then(Value::as_array);
+                let Some(operations) = named(body, "Operations").and_then(Value::as_array) else {
+                    return AsksFor::ANYTHING;
+                };
                 let mut asks = AsksFor::default();
-                for operation in operations.into_iter().flatten() {
+                for operation in operations {
                     let path = named(operation, "path").and_then(Value::as_str).unwrap_or_default();
-                    // `URN:name[filter].sub`
-                    let path = path.split('[').next().unwrap_or_default();
-                    let name = path.rsplit(':').next().unwrap_or_default();
-                    let name = name.split('.').next().unwrap_or_default().trim();
                     let value = named(operation, "value");
                     let sets = |wanted: &str| {
-                        name.eq_ignore_ascii_case(wanted)
-                            || value.is_some_and(|value| named(value, wanted).is_some())
+                        is_of(path, wanted)
+                            || value.is_some_and(|value| !values_of(value, wanted).is_empty())
                     };
                     asks.active |= sets("active");
                     asks.members |= sets("members");
                 }
                 asks
             }
-            Method::Get | Method::Head | Method::Delete | Method::Other => AsksFor::default(),
         }
     }
+}
+
+/// Whether a path, or a name of a body that is read as one, is of an attribute of this name:
+/// `URN:name[filter].sub`, or a part of that.
+fn is_of(path: &str, wanted: &str) -> bool {
+    let path = path.split('[').next().unwrap_or_default();
+    let name = path.rsplit(':').next().unwrap_or_default();
+    let name = name.split('.').next().unwrap_or_default().trim();
+    name.eq_ignore_ascii_case(wanted)
+}
+
+/// What a body, or the value of an operation, gives an attribute, however its name is written: with a URN
+/// before it, or in the object of a schema. JSON that was read is not deep, and neither is this.
+fn values_of<'a>(body: &'a Value, wanted: &str) -> Vec<&'a Value> {
+    let mut found = vec![];
+    let mut open = vec![body];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Array(all) => open.extend(all),
+            Value::Object(members) => {
+                for (name, value) in members {
+                    if is_of(name, wanted) {
+                        found.push(value);
+                    } else if name.contains(':') {
+                        open.push(value);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// A member of an object, whatever the case of its name.
@@ -268,48 +382,32 @@ fn is_as_after(
     before == after
 }
 
-/// By what a resource that is to be created can be found.
-fn names(stored_type: ResourceType, body: &Value) -> Vec<(Attribute, String)> {
-    let candidates = [
-        (Attribute::UserName, stored_type != ResourceType::GROUP),
-        (Attribute::ExternalId, true),
-        // Two people may have one name.
-        (Attribute::DisplayName, stored_type != ResourceType::USER),
-    ];
-    let text = |attribute: Attribute| {
-        let mut members = body.as_object()?.iter();
-        let (_, value) = members.find(|(name, _)| name.eq_ignore_ascii_case(attribute.name()))?;
-        let value =
-            value.as_str().filter(|text| !text.is_empty() && text.len() <= NAME_BYTES_MAX)?;
-        Some((attribute, value.to_owned()))
-    };
-    candidates.into_iter().filter(|(_, fits)| *fits).filter_map(|(one, _)| text(one)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::numbers::OwnName;
 
     #[test]
-    fn a_creation_is_found_by_the_names_of_its_type() {
-        let body = json!({"USERNAME": "mira", "externalId": "7", "displayName": "Mira", "id": "x"});
-        let check = |stored_type, expected: &[(Attribute, &str)]| {
-            let asked = Asked::of(Method::Post, stored_type, None, Some(&body));
-            let expected: Vec<_> =
-                expected.iter().map(|(one, text)| (*one, (*text).to_owned())).collect();
-            assert_eq!(asked.names, expected);
+    fn a_creation_is_looked_up_by_its_surest_name() {
+        use Attribute::{DisplayName, ExternalId, UserName};
+        let user_name = || Some((UserName, "mira".to_owned()));
+        let display_name = || Some((DisplayName, "Deck".to_owned()));
+        let check = |name, external_id, expected: &[Attribute], surest| {
+            let names = Names { name, external_id };
+            let (method, stored_type) = (Method::Post, ResourceType::USER);
+            let asked = Asked { method, stored_type, id: None, names, body: None };
+            let lookups: Vec<_> = asked.lookups().into_iter().map(|(one, _)| one).collect();
+            assert_eq!(lookups, expected);
+            assert_eq!(asked.surest_name().map(|(one, _)| one), surest);
         };
-        let (name, external) = ((Attribute::UserName, "mira"), (Attribute::ExternalId, "7"));
-        check(ResourceType::USER, &[name, external]);
-        check(ResourceType::GROUP, &[external, (Attribute::DisplayName, "Mira")]);
-        assert!(
-            Asked::of(Method::Put, ResourceType::USER, Some("a"), Some(&body)).names.is_empty()
-        );
-        for odd in [json!([]), json!({"userName": 7}), json!({"userName": ""})] {
-            assert!(Asked::of(Method::Post, ResourceType::USER, None, Some(&odd)).names.is_empty());
-        }
+        let own = || OwnName::Given("7".to_owned());
+        check(user_name(), own(), &[UserName, ExternalId], Some(ExternalId));
+        check(display_name(), own(), &[ExternalId, DisplayName], Some(ExternalId));
+        check(user_name(), OwnName::Unusable, &[UserName], Some(UserName));
+        check(None, own(), &[ExternalId], Some(ExternalId));
+        check(None, OwnName::Unusable, &[], None);
     }
 
     #[test]
@@ -336,8 +434,33 @@ mod tests {
         check(Method::Patch, patch("members[value eq \"urn:x\"]", Value::Null), false, true);
         check(Method::Patch, patch("members.value", Value::Null), false, true);
         check(Method::Patch, patch("title", json!("Mate")), false, false);
-        check(Method::Patch, json!({"Operations": {"path": "active"}}), false, false);
         check(Method::Delete, json!({"active": false}), false, false);
+        let urn = "urn:ietf:params:scim:schemas:core:2.0:User";
+        let qualified = json!({format!("{urn}:active"): false});
+        let inside = json!({urn: {"Active": false}});
+        let members = json!({format!("{urn}:members"): [{"value": "1"}]});
+        for method in [Method::Post, Method::Put] {
+            check(method, qualified.clone(), true, false);
+            check(method, inside.clone(), true, false);
+            check(method, members.clone(), false, true);
+        }
+        for path in ["", urn] {
+            check(Method::Patch, patch(path, qualified.clone()), true, false);
+            check(Method::Patch, patch(path, inside.clone()), true, false);
+            check(Method::Patch, patch(path, members.clone()), false, true);
+        }
+        check(Method::Patch, patch("", json!({"members[value eq \"1\"]": null})), false, true);
+        check(Method::Patch, patch("", json!({urn: {"title": "Mate"}})), false, false);
+        // Who reads more than we do may find anything in it.
+        let odd = [json!([{"op": "replace", "path": "title"}]), json!("active"), Value::Null];
+        for body in odd.into_iter().chain([json!({"Operations": {"path": "active"}}), json!({})]) {
+            check(Method::Patch, body.clone(), true, true);
+            if !body.is_object() {
+                check(Method::Post, body.clone(), true, true);
+                check(Method::Put, body.clone(), true, true);
+            }
+            check(Method::Delete, body, false, false);
+        }
     }
 
     #[test]

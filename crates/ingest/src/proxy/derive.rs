@@ -142,7 +142,8 @@ fn is_about_another(
         Shown::Resource(seen) => (&seen.id, Some(&seen.resource.attributes)),
         Shown::Nothing | Shown::Other => return Ok(false),
     };
-    if asked.method != Method::Post || asked.id.is_some() || asked.names.is_empty() {
+    let names = asked.lookups();
+    if asked.method != Method::Post || asked.id.is_some() || names.is_empty() {
         return Ok(false);
     }
     let number = view.number_of_id(context.application, asked.stored_type, id)?;
@@ -156,7 +157,7 @@ fn is_about_another(
         let text = attributes.get(attribute.name()).and_then(Value::as_str);
         text.is_some_and(|text| folded(*attribute, text) == folded(*attribute, value))
     };
-    Ok(!asked.names.iter().any(bears))
+    Ok(!names.iter().any(bears))
 }
 
 /// A resource in an answer, taken as it is shown: what our schema does not allow is kept and flagged.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::decide::Seen;
+use crate::members::is_same_id;
 use crate::proxy::asked::{Asked, AsksFor};
 use crate::proxy::derive;
 
@@ -132,7 +133,8 @@ pub(crate) fn shown(
     }
     let Some(body) = body.and_then(Value::as_object) else { return Shown::Other };
     let seen = derive::seen(context, upstream, stored_type, &Value::Object(body.clone()), is_whole);
-    let Some(mut seen) = seen.filter(|seen| id.is_none_or(|id| seen.id == id)) else {
+    let Some(mut seen) = seen.filter(|seen| id.is_none_or(|id| is_same_id(context, &seen.id, id)))
+    else {
         return Shown::Other;
     };
     let of_every_resource = ["id", "schemas", "meta", "externalId"];

@@ -16,6 +16,7 @@ use store::key::Set;
 use crate::context::Context;
 use crate::decide::{self, Intent, Seen};
 use crate::http::Ingest;
+use crate::members::spellings;
 use crate::outcome::Outcome;
 use crate::proxy::asked::Asked;
 use crate::proxy::parts;
@@ -78,9 +79,11 @@ pub(crate) fn mentioned(
     view: &View<'_>,
 ) -> Result<BTreeSet<Number>, ProjectorError> {
     let mut numbers = BTreeSet::new();
-    for (attribute, value) in names {
-        let folded = folded(*attribute, value);
-        let number = view.mention(context.application, stored_type, *attribute, &folded)?;
+    let ids = names.iter().filter(|(attribute, _)| *attribute == Attribute::Id);
+    let others = ids.flat_map(|(_, id)| spellings(context, id)).map(|id| (Attribute::Id, id));
+    for (attribute, value) in names.iter().cloned().chain(others) {
+        let folded = folded(attribute, &value);
+        let number = view.mention(context.application, stored_type, attribute, &folded)?;
         if let Some(number) = number
             && !view.was_resource(context.application, number)?
         {

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::cuts::percent_encode;
 use crate::decide::Seen;
 use crate::http::Ingest;
+use crate::members::is_same_id;
 use crate::proxy::derive;
 use crate::proxy::upstream::Answered;
 
@@ -56,7 +57,7 @@ impl Probe<'_> {
         match status {
             200 => {
                 let seen = body.and_then(|body| self.seen(&body));
-                match seen.filter(|seen| seen.id == id) {
+                match seen.filter(|seen| is_same_id(self.context, &seen.id, id)) {
                     Some(seen) => Said::There(Box::new(seen)),
                     None => Said::Nothing,
                 }

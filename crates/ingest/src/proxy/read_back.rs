@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use event::{Application, Attribute, Method, Number, Occasion, ResourceType, Seq, Verdict};
+use event::{Application, Attribute, Number, Occasion, ResourceType, Seq, Verdict};
 use projector::{Decision, Durability, View, folded};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -28,7 +28,8 @@ use crate::proxy::settle::{happened, settling};
 
 /// Read-backs of one application that are asked at once.
 const AT_ONCE_MAX: usize = 2;
-/// Resources of one application that are being read back. Of others the doubt stays, and coverage says so.
+/// Resources of one application that are being read back, half of them without a doubt at most. Of others
+/// the doubt stays, and coverage says so.
 pub(super) const WAITING_MAX: usize = 1_000;
 /// Who wants to be left alone for longer is not asked at all.
 const LATER_MAX: Duration = Duration::from_secs(3_600);
@@ -69,8 +70,8 @@ struct Wanted {
     round: u64,
     /// The operations in doubt.
     doubts: BTreeSet<Seq>,
-    /// Whether it is looked at only once, when what was under way has come to its end; of no use where
-    /// something is in doubt.
+    /// Whether there is a last look, when what was under way has come to its end; without a doubt it is the
+    /// only one.
     is_late: bool,
     asked: Arc<Vec<Asked>>,
 }
@@ -86,6 +87,14 @@ enum Looked {
     Settled,
     Open,
     PutOff(Duration),
+}
+
+/// What the upstream says of whom a write was about.
+enum Probed {
+    Seen(Sight),
+    /// Who is called so is not who was to be created.
+    SomebodyElse,
+    Unsaid,
 }
 
 impl ReadBacks {
@@ -113,7 +122,12 @@ impl ReadBacks {
                 known.asked = wanted.asked;
                 return false;
             }
-            if line.waiting.len() >= WAITING_MAX {
+            // Whoever asks for nobody in particular leaves room for what is in doubt.
+            let waiting_max = match wanted.doubts.is_empty() {
+                true => WAITING_MAX / 2,
+                false => WAITING_MAX,
+            };
+            if line.waiting.len() >= waiting_max {
                 metrics::counter!("provlog_read_backs_total", "outcome" => "dropped").increment(1);
                 return false;
             }
@@ -151,25 +165,32 @@ impl Ingest {
         self.begin_read_back(context, Wanted { is_late: true, ..Wanted::of(asked) });
     }
 
-    /// Looks once whether a resource is there, where what a client read does not say it.
+    /// Looks once whether a resource that is on record is there, where what a client was answered does not
+    /// say it. Of whom nobody has heard there is nothing to find out.
     pub(crate) fn confirm(
         self: &Arc<Self>,
         context: &Context,
         stored_type: ResourceType,
         id: &str,
     ) {
-        let asked = Asked::of(Method::Get, stored_type, Some(id), None);
-        self.begin_read_back(context, Wanted::of(vec![asked]));
+        let is_on_record = {
+            let snapshot = self.committer.store().snapshot();
+            View::new(&snapshot).number_of_id(context.application, stored_type, id)
+        };
+        // Rows that cannot be read are found by whoever decides.
+        if matches!(is_on_record, Ok(Some(_))) {
+            self.begin_read_back(context, Wanted::of(vec![Asked::look(stored_type, id)]));
+        }
     }
 
     fn begin_read_back(self: &Arc<Self>, context: &Context, wanted: Wanted) {
         let target = match (wanted.asked.as_slice(), wanted.doubts.first()) {
-            ([one], doubt) => match (&one.id, one.names.first(), doubt) {
-                (Some(id), ..) => Target::Id(one.stored_type, id.clone()),
-                (None, Some((attribute, value)), _) => {
-                    Target::Name(one.stored_type, *attribute, folded(*attribute, value))
+            ([one], _) => match (&one.id, one.surest_name()) {
+                (Some(id), _) => Target::Id(one.stored_type, id.clone()),
+                (None, Some((attribute, value))) => {
+                    Target::Name(one.stored_type, attribute, folded(attribute, value))
                 }
-                (None, None, _) => return,
+                (None, None) => return,
             },
             ([], _) | (_, None) => return,
             (_, Some(doubt)) => Target::Request(*doubt),
@@ -216,6 +237,11 @@ impl Ingest {
             };
             drop(turn);
             let done = match looked {
+                // The write that failed may still be carried out, whatever became of the others.
+                Looked::Settled if now.is_late && look < last => {
+                    look = last;
+                    None
+                }
                 Looked::Settled => Some(true),
                 Looked::PutOff(after) if after > LATER_MAX || put_off >= PUT_OFF_MAX => Some(false),
                 Looked::PutOff(after) => {
@@ -269,8 +295,9 @@ impl Ingest {
         for asked in wanted.asked.iter() {
             let saw_seq = self.last_seq();
             let sight = match self.probe(context, asked).await {
-                Ok(Some(sight)) => sight,
-                Ok(None) => {
+                Ok(Probed::Seen(sight)) => sight,
+                Ok(Probed::SomebodyElse) => continue,
+                Ok(Probed::Unsaid) => {
                     is_all_said = false;
                     continue;
                 }
@@ -283,7 +310,7 @@ impl Ingest {
             };
             let is_busy = match &asked.id {
                 Some(id) => self.under_way.is_busy(context.application, id),
-                None => self.under_way.is_creating(context.application, Some(&asked.names)),
+                None => self.under_way.is_creating(context.application, Some(&asked.lookups())),
             };
             if is_busy {
                 return Looked::PutOff(BUSY_AFTER);
@@ -306,33 +333,39 @@ impl Ingest {
         }
     }
 
-    /// What the upstream says of whom a write was about; none when it says nothing. It fails with how long
-    /// the upstream wants to be left alone.
-    async fn probe(&self, context: &Context, asked: &Asked) -> Result<Option<Sight>, Duration> {
-        let Some(upstream) = context.upstream.clone() else { return Ok(None) };
+    /// What the upstream says of whom a write was about. It fails with how long the upstream wants to be left
+    /// alone.
+    async fn probe(&self, context: &Context, asked: &Asked) -> Result<Probed, Duration> {
+        let Some(upstream) = context.upstream.clone() else { return Ok(Probed::Unsaid) };
         let stored_type = asked.stored_type;
         let probe = Probe { ingest: self, context, upstream: &upstream, stored_type };
         if let Some(id) = &asked.id {
             return match probe.by_id(id).await {
-                Said::There(seen) => Ok(Some(Sight::Resource(seen))),
-                Said::NotThere => Ok(Some(Sight::Gone { id: id.clone() })),
-                Said::NotFound | Said::Nothing => Ok(None),
+                Said::There(seen) => Ok(Probed::Seen(Sight::Resource(seen))),
+                Said::NotThere => Ok(Probed::Seen(Sight::Gone { id: id.clone() })),
+                Said::NotFound | Said::Nothing => Ok(Probed::Unsaid),
                 Said::Later(after) => Err(after),
             };
         }
-        let mut nobody = None;
-        for (attribute, value) in &asked.names {
-            match probe.by_name(*attribute, value).await {
-                Said::There(seen) => return Ok(Some(Sight::Resource(seen))),
-                Said::NotThere => {
-                    let (attribute, value) = (*attribute, value.clone());
-                    nobody.get_or_insert(Sight::Nobody { attribute, value });
+        let mut probed = Probed::Unsaid;
+        for (attribute, value) in asked.lookups() {
+            match probe.by_name(attribute, &value).await {
+                Said::There(seen) if asked.names.is_another(&seen.resource.attributes) => {
+                    if matches!(probed, Probed::Unsaid) {
+                        probed = Probed::SomebodyElse;
+                    }
                 }
-                Said::NotFound | Said::Nothing => return Ok(None),
+                Said::There(seen) => return Ok(Probed::Seen(Sight::Resource(seen))),
+                // Whom the surest name does not find, nobody of another name is.
+                Said::NotThere => match (&probed, asked.surest_name()) {
+                    (Probed::Seen(_), Some((surest, _))) if surest != attribute => {}
+                    _ => probed = Probed::Seen(Sight::Nobody { attribute, value }),
+                },
+                Said::NotFound | Said::Nothing => return Ok(Probed::Unsaid),
                 Said::Later(after) => return Err(after),
             }
         }
-        Ok(nobody)
+        Ok(probed)
     }
 
     fn are_settled(&self, doubts: &BTreeSet<Seq>) -> bool {
@@ -367,5 +400,28 @@ impl Ingest {
         if let Err(error) = settled.await {
             tracing::warn!(%error, app, "a read-back is not recorded");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_doubt_has_a_place_whoever_else_is_looked_at() {
+        let (backs, app) = (ReadBacks::new(vec![Duration::ZERO]), Application(1));
+        let target = |id: usize| Target::Id(ResourceType::USER, id.to_string());
+        let late = || Wanted { is_late: true, ..Wanted::default() };
+        let doubtful = || Wanted { doubts: BTreeSet::from([7]), ..Wanted::default() };
+        let count = |wanted: &dyn Fn() -> Wanted, ids: std::ops::Range<usize>| {
+            ids.filter(|id| backs.add(app, &target(*id), wanted())).count()
+        };
+        assert_eq!(count(&late, 0..2 * WAITING_MAX), WAITING_MAX / 2);
+        assert_eq!(count(&Wanted::default, 0..2 * WAITING_MAX), 0);
+        let ids = 3 * WAITING_MAX..5 * WAITING_MAX;
+        assert_eq!(count(&doubtful, ids), WAITING_MAX - WAITING_MAX / 2);
+        // Who has a place keeps it.
+        assert!(!backs.add(app, &target(0), doubtful()));
+        assert!(!backs.wanted(app, &target(0)).doubts.is_empty());
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use event::{
     Action, Answer, Content, Fact, Method, Number, Observation, Occasion, Origin, Part,
-    ResourceType, Seq, Verdict,
+    ResourceType, Route, Seq, Verdict,
 };
 use projector::{CommitError, Decision, Draft, Durability, ProjectorError, View, folded};
 
 use crate::context::Context;
 use crate::http::Ingest;
+use crate::numbers::is_somebody_else;
 use crate::proxy::asked::Asked;
 use crate::proxy::read_back::WAITING_MAX;
 
@@ -36,9 +37,11 @@ impl Ingest {
             };
             let application = intent.header.application;
             let context = self.context_of_proxied(application).ok().flatten();
-            let asked = context.as_ref().map(|context| Asked::of_event(context, &intent));
-            let asked: Option<[Asked; 1]> = asked.and_then(|asked| asked.try_into().ok());
+            let asked = context.as_ref().map(|context| Asked::of_event(context, store, &intent));
             let Fact::Intent(mut operation) = intent.header.fact else { continue };
+            // What the operations of a Bulk request did is told by all of them, though there be one.
+            let asked = asked.filter(|_| operation.route != Route::Bulk);
+            let asked: Option<[Asked; 1]> = asked.and_then(|asked| asked.try_into().ok());
             let target =
                 intent.parts.into_iter().filter(|part| matches!(part.content, Content::Target(_)));
             let mut parts: Vec<Part> = target.collect();
@@ -108,7 +111,7 @@ impl Ingest {
         for doubt in open.filter(|doubt| Some(doubt.seq) <= saw_seq) {
             let asked = Asked::recorded(context, self.committer.store(), doubt.seq);
             let is_listed = |one: &Asked| listed.contains(&one.stored_type);
-            let names: Vec<_> = asked.iter().flat_map(|one| one.names.iter().cloned()).collect();
+            let names: Vec<_> = asked.iter().flat_map(Asked::lookups).collect();
             let is_busy = self.under_way.is_creating(context.application, Some(&names));
             if is_busy || !asked.iter().all(is_listed) {
                 continue;
@@ -169,18 +172,20 @@ pub(crate) fn happened(
                 };
                 version.is_some_and(|version| version.state.is_some())
             }
-            None if one.names.is_empty() => {
-                verdict = Verdict::None;
-                continue;
-            }
             None => {
-                let mut holders = vec![];
-                for (attribute, value) in &one.names {
-                    let folded = folded(*attribute, value);
-                    let (app, kind) = (context.application, one.stored_type);
-                    holders.append(&mut view.lookup(app, kind, *attribute, &folded)?);
+                let lookups = one.lookups();
+                if lookups.is_empty() {
+                    verdict = Verdict::None;
+                    continue;
                 }
-                !holders.is_empty()
+                let (app, mut is_there) = (context.application, false);
+                for (attribute, value) in lookups {
+                    let folded = folded(attribute, &value);
+                    for holder in view.lookup(app, one.stored_type, attribute, &folded)? {
+                        is_there |= !is_somebody_else(view, app, &one.names, holder)?;
+                    }
+                }
+                is_there
             }
         };
         if is_there == (one.method == Method::Delete) {
