@@ -185,7 +185,7 @@ impl fmt::Display for Path {
 pub struct Detail {
     /// The error's text, as it was answered.
     pub error: Option<String>,
-    /// The method, where [`Method::Other`] stands for it; at most 32 bytes.
+    /// The method, where [`Method::Other`](crate::Method::Other) stands for it; at most 32 bytes.
     pub method: Option<String>,
     /// Why a body that came, or was announced, is not stored.
     pub body: Option<BodyNote>,
