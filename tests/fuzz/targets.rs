@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use caseless::fold;
 use scim::{
     AttrPath, Bounds, Change, ChangePath, Element, Filter, JsonErrorKind, PatchPath, Registry,
-    Resource, ResourceType, ScimError, ScimType, Settings, apply_patch, canonical, diff,
-    parse_bulk, parse_json, parse_patch, settle, without_mark,
+    Resource, ResourceType, ScimError, ScimType, Settings, apply_patch, diff, parse_bulk,
+    parse_json, parse_patch, settle, without_mark,
 };
 use serde_json::{Map, Value, json};
 
@@ -285,7 +285,7 @@ pub fn json_bounds(bytes: &[u8]) {
             let (values, depth) = size(&value);
             assert!(values <= bounds.values_max && depth <= bounds.depth_max);
             assert_eq!(whole.ok().as_ref(), Some(&value));
-            assert_eq!(parse_json(&canonical(&value), &bounds), Ok(value));
+            assert_eq!(parse_json(&canonical::json(&value), &bounds), Ok(value));
         }
         Err(error) => {
             assert!(error.line >= 1 && error.column <= bytes.len(), "{error:?}");

@@ -602,8 +602,8 @@ fn value_changes(changes: Vec<Change>) -> Vec<ValueChange> {
             }),
             sub: change.path.sub,
         },
-        old: change.old.as_ref().map(scim::canonical),
-        new: change.new.as_ref().map(scim::canonical),
+        old: change.old.as_ref().map(canonical::json),
+        new: change.new.as_ref().map(canonical::json),
     });
     changes.collect()
 }

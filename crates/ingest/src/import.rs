@@ -402,8 +402,7 @@ fn understand_line(
             skip_reasons.push(reason.to_owned());
         }
     }
-    // Its names are sorted, and a map of JSON values has no way to fail.
-    let text = serde_json::to_vec(&std::mem::take(&mut entry.body)).unwrap_or_default();
+    let text = canonical::object(&std::mem::take(&mut entry.body));
     let stored = gate.passed(Content::Entry(text));
     Ok(Some(Ready { line, entry, principal, skip_reasons, stored }))
 }

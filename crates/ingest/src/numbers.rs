@@ -167,7 +167,7 @@ pub(crate) fn is_somebody_else(
 
 fn display_change(display: &str) -> ValueChange {
     let path = Path { schema: None, attribute: "display".into(), element: None, sub: None };
-    ValueChange { path, old: None, new: Some(scim::canonical(&display.into())) }
+    ValueChange { path, old: None, new: Some(canonical::json(&display.into())) }
 }
 
 /// Gives numbers within one decision.

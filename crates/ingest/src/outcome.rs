@@ -56,7 +56,7 @@ impl Reply {
 
     /// 200 with a JSON value.
     pub(crate) fn json(value: &serde_json::Value) -> Reply {
-        Reply { status: 200, headers: vec![], body: Body::Json(scim::canonical(value)) }
+        Reply { status: 200, headers: vec![], body: Body::Json(canonical::json(value)) }
     }
 
     /// An error in SCIM's form (RFC 7644 §3.12).
@@ -68,7 +68,7 @@ impl Reply {
         if error.status == 503 {
             headers.push(("retry-after", "30".to_owned()));
         }
-        let body = Body::Json(scim::canonical(&error.to_json()));
+        let body = Body::Json(canonical::json(&error.to_json()));
         Reply { status: error.status, headers, body }
     }
 }

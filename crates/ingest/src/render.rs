@@ -93,7 +93,7 @@ impl<'a> Renderer<'a> {
         let load = Load { members: false, groups: projection.shows("groups") };
         let mut shown = self.attributes(living, load)?;
         projection.apply(&mut shown);
-        out.extend_from_slice(&scim::canonical(&Value::Object(shown)));
+        out.extend_from_slice(&canonical::json(&Value::Object(shown)));
         if !projection.shows("members") || !self.has_members(living) {
             return Ok(out.len() <= end_max);
         }
@@ -123,7 +123,7 @@ impl<'a> Renderer<'a> {
                     out.extend_from_slice(br#","members":["#);
                     any = true;
                 }
-                out.extend_from_slice(&scim::canonical(&member));
+                out.extend_from_slice(&canonical::json(&member));
             }
         }
         if any {

@@ -220,7 +220,7 @@ impl Visit for Passing<'_> {
                 return;
             }
             // Written anew, it has fewer escapes.
-            *json = value.to_string().into_bytes();
+            *json = canonical::json(&value);
         }
         *json = CUT.as_bytes().to_vec();
     }
@@ -326,7 +326,7 @@ impl Passing<'_> {
             && text.trim_start().starts_with(['{', '[', '"'])
             && let Ok(mut value) = serde_json::from_str::<Value>(text)
         {
-            return self.hide(&mut value, depth).then(|| value.to_string());
+            return self.hide(&mut value, depth).then(|| canonical::text(&value));
         }
         self.without_assigned(text)
     }

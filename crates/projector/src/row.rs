@@ -228,8 +228,7 @@ struct StoredVersion<'a> {
 
 impl Version {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, ProjectorError> {
-        // A map of JSON values has no way to fail, and its names are sorted.
-        let state = self.state.as_ref().map(|state| serde_json::to_vec(state).unwrap_or_default());
+        let state = self.state.as_ref().map(canonical::object);
         let stored = StoredVersion {
             resource_type: self.resource_type.0,
             created_seq: self.created_seq,

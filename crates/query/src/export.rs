@@ -12,6 +12,7 @@
 
 use std::io::{self, Write};
 
+use canonical::SortedObject;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -188,7 +189,7 @@ impl<T: Target> ExportFile<'_, T> {
     pub fn row(&mut self, row: &Map<String, Value>) -> Result<(), ExportError> {
         let encoded = match self.form {
             Form::Csv { columns, .. } => csv::record(&mut self.buffer, columns, row),
-            Form::Ndjson => serde_json::to_writer(&mut self.buffer, row).map(|()| {
+            Form::Ndjson => serde_json::to_writer(&mut self.buffer, &SortedObject(row)).map(|()| {
                 self.buffer.push(b'\n');
                 0
             }),

@@ -14,7 +14,6 @@ use std::fmt;
 use caseless::fold;
 use serde_json::{Map, Value};
 
-use crate::json::canonical;
 use crate::schema::is_urn;
 
 /// Where a change is.
@@ -262,22 +261,21 @@ impl Naming {
 
 fn same_elements(old: &[Value], new: &[Value]) -> bool {
     let sorted = |list: &[Value]| {
-        let mut list: Vec<Vec<u8>> = list.iter().map(canonical).collect();
+        let mut list: Vec<Vec<u8>> = list.iter().map(canonical::json).collect();
         list.sort_unstable();
         list
     };
     old.len() == new.len() && sorted(old) == sorted(new)
 }
 
-/// Every name of either object, sorted, with what each has under it.
 /// The names of two objects in their order, each with what the objects have under it.
 fn union<'a>(
     old: Option<&'a Map<String, Value>>,
     new: Option<&'a Map<String, Value>>,
 ) -> impl Iterator<Item = (&'a str, Option<&'a Value>, Option<&'a Value>)> {
-    // The map of serde_json is sorted.
-    let mut old = old.into_iter().flatten().peekable();
-    let mut new = new.into_iter().flatten().peekable();
+    let members = |object: Option<&'a _>| object.map(canonical::members).unwrap_or_default();
+    let mut old = members(old).into_iter().peekable();
+    let mut new = members(new).into_iter().peekable();
     std::iter::from_fn(move || {
         let order = match (old.peek(), new.peek()) {
             (None, None) => return None,
@@ -288,7 +286,7 @@ fn union<'a>(
         let old = if order.is_le() { old.next() } else { None };
         let new = if order.is_ge() { new.next() } else { None };
         let (name, _) = old.or(new)?;
-        Some((name.as_str(), old.map(|(_, value)| value), new.map(|(_, value)| value)))
+        Some((name, old.map(|(_, value)| value), new.map(|(_, value)| value)))
     })
 }
 

@@ -52,7 +52,7 @@ pub use diff::{Change, ChangePath, Element, diff, settle};
 pub use draft::ShownResource;
 pub use error::{ScimError, ScimType};
 pub use filter::{CompareOp, Filter, Literal, Numeral, Text};
-pub use json::{Bounds, JsonError, JsonErrorKind, canonical, parse_json, without_mark};
+pub use json::{Bounds, JsonError, JsonErrorKind, parse_json, without_mark};
 pub use limits::{ELEMENTS_MAX, LOOKED_AT_MAX, MEMBERS_MAX, RESOURCE_BYTES_MAX};
 pub use member::{Member, MemberId, check_member_id, is_unseen};
 pub use patch::{

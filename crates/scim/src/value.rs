@@ -9,7 +9,6 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::error::ScimError;
-use crate::json::canonical;
 use crate::limits::check_length;
 use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Mutability, Registry};
@@ -87,7 +86,7 @@ impl<'a> Reading<'a> {
     ) -> Result<Option<Value>, ScimError> {
         let Some((registry, misfits)) = &self.misfits else { return Err(error) };
         let mut misfits = misfits.borrow_mut();
-        if canonical(value).len() > VALUE_BYTES_MAX + QUOTES_BYTES {
+        if canonical::json(value).len() > VALUE_BYTES_MAX + QUOTES_BYTES {
             note(&mut misfits.left_out, || path.to_string());
             return Ok(None);
         }
@@ -448,14 +447,14 @@ pub(crate) fn identity(attribute: &Attribute, element: &Value) -> Vec<u8> {
     };
     match element {
         Value::Object(object) if object.contains_key("value") => {
-            canonical(&Value::Array(vec![comparable("type"), comparable("value")]))
+            canonical::json(&Value::Array(vec![comparable("type"), comparable("value")]))
         }
         Value::Object(object) => {
             let parts = object.keys().map(|name| (name.clone(), comparable(name)));
-            canonical(&Value::Object(parts.collect()))
+            canonical::json(&Value::Object(parts.collect()))
         }
         Value::String(text) if !attribute.case_exact => fold(text).into_bytes(),
-        other => canonical(other),
+        other => canonical::json(other),
     }
 }
 

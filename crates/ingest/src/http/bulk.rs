@@ -224,7 +224,7 @@ impl Carrying<'_> {
             None => (Method::Other, Some(operation.method.chars().take(32).collect())),
         };
         let body = data.map(|data| {
-            let text = scim::canonical(data);
+            let text = canonical::json(data);
             let cut = cuts::cut_body(&text, catalog.secrets()).into_owned();
             ReceivedBody::Stored(self.ingest.committer.gate().passed(Content::Body(cut)))
         });

@@ -120,7 +120,7 @@ impl Pages {
         }
         let by_cursor = std::mem::replace(&mut self.next, page.next.clone()).is_some();
         let untold = ids.iter().filter(|id| id.is_none()).count() as u64;
-        let digest = || Sha256::digest(scim::canonical(&Value::Array(page.shown.clone()))).into();
+        let digest = || Sha256::digest(canonical::json(&Value::Array(page.shown.clone()))).into();
         let is_new_untold = untold > 0 && self.untold_pages.insert(digest());
         let before = self.ids.len();
         self.ids.extend(ids.into_iter().flatten());

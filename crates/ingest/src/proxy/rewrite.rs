@@ -36,7 +36,7 @@ impl Rewrite<'_> {
     pub(crate) fn body(&self, bytes: Bytes, parsed: Option<&Value>) -> Bytes {
         let Some(mut value) = parsed.cloned() else { return bytes };
         match self.value(&mut value) {
-            true => scim::canonical(&value).into(),
+            true => canonical::json(&value).into(),
             false => bytes,
         }
     }

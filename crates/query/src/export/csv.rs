@@ -54,7 +54,7 @@ pub(super) fn record(
                 serde_json::to_writer(&mut *out, plain)?;
             }
             Some(nested @ (Value::Array(_) | Value::Object(_))) => {
-                let text = serde_json::to_string(nested)?;
+                let text = canonical::text(nested);
                 let text = guard(&text);
                 guarded += u64::from(matches!(text, Cow::Owned(_)));
                 quote_if_needed(out, &text);

@@ -14,6 +14,7 @@
 
 use std::collections::BTreeSet;
 
+use canonical::SortedObject;
 use serde_json::{Map, Value, json};
 
 use super::{CheckError, ExportError, FILES_MAX};
@@ -109,7 +110,7 @@ pub(super) fn text(
         name: NAME.to_owned(),
         source: source.into(),
     };
-    let mut text = serde_json::to_vec_pretty(&manifest).map_err(written)?;
+    let mut text = serde_json::to_vec_pretty(&SortedObject(&manifest)).map_err(written)?;
     text.push(b'\n');
     Ok(text)
 }

@@ -287,8 +287,7 @@ fn check(query: &Query, new: &NewApplication) -> Result<(String, Vec<u8>), Error
                 .into(),
         ));
     }
-    let text = serde_json::to_vec(&settings).map_err(|_| Error::Defect)?;
-    Ok((profile.to_owned(), text))
+    Ok((profile.to_owned(), canonical::json(&settings)))
 }
 
 /// An upstream that can be as it is asked for. Whether it answers is not asked: it may be down.

@@ -149,7 +149,7 @@ fn with_text_id(item: &Value) -> Value {
 
 /// Takes out the attribute that has most bytes.
 fn drop_largest(attributes: &mut Map<String, Value>) -> Option<AttrPath> {
-    let bytes = |value: &Value| crate::json::canonical(value).len();
+    let bytes = |value: &Value| canonical::json(value).len();
     let (name, value) = attributes.iter().max_by_key(|(_, value)| bytes(value))?;
     let name = name.clone();
     let part = match value {

@@ -200,11 +200,11 @@ fn a_resource_has_a_size() {
             .collect();
         json!({"userName": "bo", "emails": list})
     };
-    let base = crate::canonical(&whole(0));
+    let base = canonical::json(&whole(0));
     // An empty text is not kept.
     let room = (RESOURCE_BYTES_MAX - base.len()) / 2;
     let fitting = whole(room);
-    assert!(RESOURCE_BYTES_MAX - crate::canonical(&fitting).len() < 2);
+    assert!(RESOURCE_BYTES_MAX - canonical::json(&fitting).len() < 2);
     let stored = read("User", &fitting).unwrap();
     check_refused(read("User", &whole(room + 1)), 413, &named);
     let stored = Value::Object(stored.attributes);
