@@ -8,7 +8,7 @@ use event::{Access, Application, Content, Credential, Fact, Number, Origin, Part
 use projector::{AccessSummary, ApplicationRow, Decision, Draft, Durability, Revoked};
 use serde_json::{Value, json};
 
-use super::Ask;
+use super::ask::Ask;
 use crate::Query;
 use crate::answer::{Answer, Told};
 use crate::coverage::Coverage;

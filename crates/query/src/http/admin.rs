@@ -16,7 +16,7 @@ use event::{Access, Application, Content, Fact, Number, Origin, Part, Seq};
 use projector::{Decision, Draft, Durability, ProjectorError, Stamp, View};
 
 use super::access::{Asked, kept};
-use super::{Ask, Reading};
+use super::ask::{Ask, Reading};
 use crate::Query;
 use crate::caller::Caller;
 use crate::error::Error;

@@ -19,7 +19,8 @@ use serde_json::{Map, Value, json};
 use tokio::task::spawn_blocking;
 
 use super::admin::refusal;
-use super::{Ask, HasLeft, Names, read_body};
+use super::ask::{Ask, HasLeft, Names};
+use super::body::read_body;
 use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::cursor::List;

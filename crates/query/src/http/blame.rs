@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use event::{ResourceType, Seq, Verdict};
 use serde_json::{Map, Value};
 
-use super::{Ask, Names, Reading, resource};
+use super::ask::{Ask, Names, Reading};
+use super::resource;
 use crate::answer::Answer;
 use crate::as_of::Existence;
 use crate::blame::{Cause, What, memberships, values};

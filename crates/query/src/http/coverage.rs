@@ -3,7 +3,7 @@
 use event::Number;
 use serde_json::json;
 
-use super::Ask;
+use super::ask::Ask;
 use crate::answer::Answer;
 use crate::coverage::{Coverage, Hole};
 use crate::cursor::List;

@@ -27,7 +27,8 @@ use tokio::task::spawn_blocking;
 use tower::ServiceExt;
 
 use super::access::Asked;
-use super::{Ask, questions};
+use super::ask::Ask;
+use super::questions;
 use crate::Query;
 use crate::answer::{self, PageOf};
 use crate::error::Error;

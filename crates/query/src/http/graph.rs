@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use store::key::Moment;
 
-use super::{Ask, Reading};
+use super::ask::{Ask, Reading};
 use crate::answer::Told;
 use crate::cursor::{self, Cursor, List};
 use crate::error::Error;

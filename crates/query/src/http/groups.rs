@@ -3,7 +3,8 @@
 use event::{Application, Number, ResourceType};
 use serde_json::{Value, json};
 
-use super::{Ask, Names, Reading, resource};
+use super::ask::{Ask, Names, Reading};
+use super::resource;
 use crate::answer::Answer;
 use crate::as_of::{
     Existence, Group, Member, Page, groups_at, members_at, nested_members_at, scim_id,

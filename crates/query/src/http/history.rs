@@ -6,7 +6,8 @@ use std::collections::btree_map::Entry;
 use event::{Application, Number, ResourceType, Seq};
 use serde_json::{Map, Value};
 
-use super::{Ask, Names, Reading, resource};
+use super::ask::{Ask, Names, Reading};
+use super::resource;
 use crate::answer::Answer;
 use crate::as_of::Resource;
 use crate::coverage::Coverage;

@@ -7,7 +7,8 @@ use axum::body::Body;
 use axum::extract::State;
 use serde_json::Value;
 
-use super::{Ask, Names, receive};
+use super::ask::{Ask, Names};
+use super::body::receive;
 use crate::error::Error;
 use crate::{ImportFailure, ImportRequest, Query};
 

@@ -6,7 +6,7 @@ use event::{Action, Application, CodeKind, Credential, Fact, Number, Role, Statu
 use serde_json::{Value, json};
 use store::key::Moment;
 
-use super::{Ask, Names, Reading};
+use super::ask::{Ask, Names, Reading};
 use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::error::Error;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use event::{Application, Number, Seq, Timestamp};
 use serde_json::{Map, Value};
 
-use super::Ask;
+use super::ask::Ask;
 use super::lists::people_of;
 use super::reports::Scene;
 use crate::answer::Answer;

@@ -17,7 +17,9 @@ use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
 use super::admin::{Admin, refusal};
-use super::{Ask, Names, operations, read_body, receive, reports::Scene};
+use super::ask::{Ask, Names};
+use super::body::{read_body, receive};
+use super::{operations, reports::Scene};
 use crate::Query;
 use crate::answer::Answer;
 use crate::as_of::{Slice, users_at};

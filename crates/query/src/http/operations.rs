@@ -8,7 +8,7 @@ use event::{
 };
 use projector::View;
 
-use super::{Ask, Names, Reading};
+use super::ask::{Ask, Names, Reading};
 use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::cursor::List;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Ask;
+use super::ask::Ask;
 use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::cursor::List;

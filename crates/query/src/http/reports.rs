@@ -4,7 +4,8 @@
 use event::{Application, Number, ResourceType, Seq};
 use serde_json::{Map, Value};
 
-use super::{Ask, Reading, resource};
+use super::ask::{Ask, Reading};
+use super::resource;
 use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::cursor::List;

@@ -4,7 +4,7 @@ use event::{Application, Number, ResourceType, Seq};
 use projector::{ApplicationRow, Version, View};
 use serde_json::{Map, Value, json};
 
-use super::{Names, Reading};
+use super::ask::{Names, Reading};
 use crate::answer::Answer;
 use crate::as_of::{Existence, Resource, resource_of, scim_id};
 use crate::claimed::{account_at, is_only_imported};

@@ -2,7 +2,8 @@
 
 use event::{Number, ResourceType};
 
-use super::{Ask, Names, Reading, resource};
+use super::ask::{Ask, Names, Reading};
+use super::resource;
 use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::cursor::List;

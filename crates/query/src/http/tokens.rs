@@ -13,7 +13,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::admin::refusal;
-use super::{Ask, Names, read_body};
+use super::ask::{Ask, Names};
+use super::body::read_body;
 use crate::Query;
 use crate::answer::Answer;
 use crate::coverage::Coverage;

@@ -3,7 +3,8 @@
 use event::{Application, Number, ResourceType};
 use serde_json::{Value, json};
 
-use super::{Ask, Names, resource};
+use super::ask::{Ask, Names};
+use super::resource;
 use crate::answer::Answer;
 use crate::as_of::{User, users_at};
 use crate::claimed::{Account, accounts_at, is_only_imported};

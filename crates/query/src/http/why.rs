@@ -3,7 +3,8 @@
 use event::{Number, ResourceType};
 use serde_json::Value;
 
-use super::{Ask, Names, Reading, resource};
+use super::ask::{Ask, Names, Reading};
+use super::resource;
 use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::error::Error;

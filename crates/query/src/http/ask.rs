@@ -1,0 +1,188 @@
+//! A question under way: who asks, the snapshot that answers it, and the event that it leaves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, MatchedPath, Path};
+use axum::http::Uri;
+use axum::http::request::Parts;
+use budget::{Counted, UnderWay};
+use event::Application;
+use projector::{Decision, Durability};
+use serde::de::DeserializeOwned;
+use tokio::task::spawn_blocking;
+
+use super::access::Asked;
+use super::admin::{Attempt, Unrecorded};
+use super::exports::OfExport;
+use crate::Query;
+use crate::answer::Told;
+use crate::caller::{Caller, Sender};
+use crate::error::Error;
+use crate::params::Params;
+use crate::record::Record;
+
+/// A question as it came, by somebody who is not known yet.
+pub(super) struct Ask {
+    pub(super) query: Arc<Query>,
+    pub(super) sender: Sender,
+    /// The template of the address.
+    pub(super) route: String,
+    /// Set for a page of an export, which is recorded as a whole.
+    pub(super) of_export: Option<OfExport>,
+    pub(super) uri: Uri,
+    /// Whether whoever asked has left, where the listener knows it.
+    pub(super) has_left: Option<HasLeft>,
+    /// What an admin asks for, until it left an event.
+    pub(super) unrecorded: Unrecorded,
+    /// What it takes of what all requests share, until it was answered: also when nobody waits any more.
+    _kept: (Option<UnderWay>, Option<Counted>),
+}
+
+/// What the listener puts into the request's extensions.
+pub(super) type HasLeft = Arc<dyn Fn() -> bool + Send + Sync>;
+
+impl FromRequestParts<Arc<Query>> for Ask {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, query: &Arc<Query>) -> Result<Ask, Error> {
+        let query = Arc::clone(query);
+        let route = parts.extensions.get::<MatchedPath>();
+        let route = route.map(|route| route.as_str().to_owned()).unwrap_or_default();
+        let of_export = parts.extensions.get::<OfExport>().copied();
+        let has_left = parts.extensions.get::<HasLeft>().cloned();
+        let unrecorded = parts.extensions.get::<Unrecorded>().cloned().unwrap_or_default();
+        let (sender, uri) = (Sender::of(parts), parts.uri.clone());
+        let _kept = (parts.extensions.get().cloned(), parts.extensions.get().cloned());
+        Ok(Ask { query, sender, route, of_export, uri, has_left, unrecorded, _kept })
+    }
+}
+
+/// A question by a known caller, over the snapshot that answers it.
+pub(super) struct Reading<'a> {
+    pub(super) query: &'a Query,
+    pub(super) record: Record<'a>,
+    pub(super) caller: Caller,
+    pub(super) uri: &'a Uri,
+}
+
+impl Reading<'_> {
+    /// One application, or all that the caller may see.
+    pub(super) fn applications(&self, one: Option<Application>) -> Result<Vec<Application>, Error> {
+        if let Some(one) = one.or(self.caller.scope()) {
+            return Ok(vec![one]);
+        }
+        let all = self.record.view.applications()?;
+        Ok(all.into_iter().map(|row| row.number).collect())
+    }
+
+    /// The application that `app` names, when it is given.
+    pub(super) fn application_in(&self, params: &Params) -> Result<Option<Application>, Error> {
+        let slug = params.get("app");
+        let row = slug.map(|slug| self.caller.application(&self.record.view, slug)).transpose()?;
+        Ok(row.map(|row| row.number))
+    }
+
+    /// What a question about one application or all is about.
+    pub(super) fn asked_application(&self, one: Option<Application>) -> Application {
+        one.or(self.caller.scope()).unwrap_or(Application::RECORDER)
+    }
+
+    /// The names of all applications.
+    pub(super) fn slugs(&self) -> Result<BTreeMap<Application, String>, Error> {
+        let all = self.record.view.applications()?.into_iter();
+        Ok(all.map(|row| (row.number, row.slug)).collect())
+    }
+
+    /// The parameters of an address that takes `known`.
+    pub(super) fn params(&self, known: &'static [&'static str]) -> Result<Params, Error> {
+        Params::read(self.uri, known)
+    }
+}
+
+impl Ask {
+    /// Answers a question, and records that it was asked before the answer leaves: nobody looks unseen.
+    pub(super) async fn answer<T: Told + Send + 'static>(
+        self,
+        answer: impl FnOnce(Reading<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let query = Arc::clone(&self.query);
+        let asked = Asked::of(&self);
+        let is_of_export = self.of_export.is_some();
+        if asked.names_known_at {
+            // What was decided before a past instant is published once this is.
+            let nothing = |_: &projector::View<'_>, _| Ok(Decision { events: vec![], reply: () });
+            query.committer.submit(Durability::Appended, nothing).await?;
+        }
+        let seen = self.read(move |reading| {
+            let (origin, head) = (reading.caller.origin().clone(), reading.record.head);
+            Ok((answer(reading), origin, head))
+        });
+        let (answer, origin, head) = seen.await?;
+        if !is_of_export {
+            asked.record(&query, origin, head, &answer).await?;
+        }
+        answer
+    }
+
+    /// Takes a snapshot, finds out who asks, and looks; off the threads that serve connections,
+    /// since reading the disk waits.
+    pub(super) async fn read<T: Send + 'static>(
+        self,
+        look: impl FnOnce(Reading<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        // Once the log is poisoned nobody knows what is true until the next start.
+        self.query.committer.check()?;
+        let (span, query) = (tracing::Span::current(), Arc::clone(&self.query));
+        let attempt = Attempt::of(&self);
+        let thread = query.budget.thread().await;
+        let looked = spawn_blocking(move || {
+            let (_entered, _thread) = (span.enter(), thread);
+            let mut known = None;
+            let seen = self.look(&mut known, look);
+            (seen, known)
+        });
+        let (seen, known) = looked.await.map_err(|_| Error::Defect)?;
+        if let (Err(error), Some(caller)) = (&seen, known)
+            && error.is_denial()
+        {
+            attempt.record(&query, caller, error.status().as_u16()).await?;
+        }
+        seen
+    }
+
+    /// Looks over one snapshot; `known` becomes who asks, as soon as that is known.
+    pub(super) fn look<T>(
+        self,
+        known: &mut Option<Caller>,
+        look: impl FnOnce(Reading<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Ask { query, sender, uri, of_export, .. } = self;
+        let clock_shows = query.committer.now();
+        let store = query.committer.store();
+        let snapshot = store.snapshot();
+        let mut record = Record::new(store, &snapshot, clock_shows, &query.cursor_key)?;
+        let caller = sender.identify(&record.view)?;
+        *known = Some(caller.clone());
+        caller.check()?;
+        if let Some(first) = of_export.and_then(|page| page.first) {
+            record = record.as_of_then(first.size, first.now);
+        }
+        record.scope = caller.scope();
+        look(Reading { query: &query, record, caller, uri: &uri })
+    }
+}
+
+/// The names in an address. What cannot be unescaped names nothing.
+pub(super) struct Names<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Names<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Names<T>, Error> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(names)) => Ok(Names(names)),
+            Err(_) => Err(Error::NotFound("there is nothing at this address")),
+        }
+    }
+}
