@@ -276,6 +276,16 @@ impl Version {
     pub fn id(&self) -> Option<&str> {
         self.state.as_ref()?.get("id")?.as_str()
     }
+
+    /// An attribute as text, while the resource exists and has it. What a schema of its own, or an
+    /// upstream that keeps to none, has as something else is its JSON text.
+    pub fn text(&self, attribute: &str) -> Option<String> {
+        match self.state.as_ref()?.get(attribute)? {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(canonical::text(other)),
+        }
+    }
 }
 
 /// What a resource is called; the other attributes of its state are passed over.

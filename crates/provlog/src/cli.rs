@@ -37,6 +37,9 @@ enum Command {
     Serve(Box<ServeConfig>),
     #[command(flatten)]
     Ask(Question),
+    /// One that `answers` describes.
+    #[command(skip)]
+    Described(questions::Described),
     /// Bring in files of a provider's own logs; what was imported before is known by its id
     Import(Import),
     /// Write the whole answer of a question into a zip with a manifest, or check such a zip
@@ -314,8 +317,11 @@ impl From<clap::Error> for Misunderstood {
 
 /// Understands the arguments: once to find the configuration file, again with its settings.
 fn understand(arguments: &[OsString]) -> Result<Understood, Misunderstood> {
-    let cli = Cli::command();
+    let cli = questions::add_to(Cli::command());
     let matches = cli.clone().try_get_matches_from(arguments)?;
+    if let Some(asked) = questions::find(&matches)? {
+        return Ok(Understood { command: Command::Described(asked), matches, settings: None });
+    }
     let command = Cli::from_arg_matches(&matches)?.command;
     let Some(path) = config_path(&command) else {
         return Ok(Understood { command, matches, settings: None });
@@ -364,6 +370,7 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
             output.print(&text.unwrap_or_default())
         }
         Command::Ask(question) => questions::ask(question, output),
+        Command::Described(asked) => questions::ask_described(asked, output),
         Command::Import(import) => import.send(output),
         Command::Export(export) => export.run(output),
         Command::App(AppCommand::Set { slug, service_principal, client }) => {

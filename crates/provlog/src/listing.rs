@@ -1,7 +1,9 @@
 //! Lists: their pages one after the other, as a table, as one JSON object, or as CSV.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
+use answers::Described;
 use query::export;
 use serde_json::{Map, Value};
 
@@ -20,21 +22,35 @@ const PAGE_ROWS_MAX: u64 = 1_000;
 const OF_THE_ANSWER: [&str; 4] = ["at", "atSeq", "groupId", "groupName"];
 
 /// Says what was asked and on what the answer stands.
-pub(crate) type Heading = Box<dyn Fn(&Map<String, Value>) -> String>;
-/// What stands below so many rows, given what `exists` speaks of and how wide a terminal is.
-pub(crate) type Below = fn(&str, u64, &Map<String, Value>, Option<usize>) -> String;
+pub(crate) type Heading = Box<dyn Fn(&Map<String, Value>) -> Result<String, Failure>>;
+/// The cells of a row.
+pub(crate) type Cells = Box<dyn Fn(Value) -> Result<Vec<String>, Failure>>;
+/// What stands below so many rows, given how wide a terminal is.
+pub(crate) type Below =
+    Box<dyn Fn(u64, &Map<String, Value>, Option<usize>) -> Result<String, Failure>>;
 
 /// A list and how people read it.
 pub(crate) struct List {
     /// Path and query, without what pages take.
     pub(crate) path: String,
-    pub(crate) shape: &'static Shape,
+    /// Its columns for people.
+    pub(crate) columns: Vec<Column>,
+    pub(crate) cells: Cells,
+    /// The place of the column that names the application, when there is one.
+    pub(crate) application: Option<usize>,
     /// Whether the heading names the application, so that no row has to.
     pub(crate) is_of_application: bool,
+    /// Its columns as CSV.
+    pub(crate) csv: Vec<&'static str>,
     /// What `exists` in the answer speaks of.
     pub(crate) thing: &'static str,
     pub(crate) heading: Heading,
     pub(crate) below: Below,
+}
+
+/// What is said when an answer is not one to the question.
+pub(crate) fn strange(error: serde_json::Error) -> Failure {
+    Failure::Failed(format!("the server's answer is not one to this question: {error}"))
 }
 
 impl List {
@@ -45,8 +61,46 @@ impl List {
         thing: &'static str,
         heading: impl Fn(&Map<String, Value>) -> String + 'static,
     ) -> List {
-        let (heading, below) = (Box::new(heading), readable::below as Below);
-        List { path, shape, is_of_application: true, thing, heading, below }
+        List {
+            path,
+            columns: shape.columns.to_vec(),
+            cells: Box::new(|row| Ok((shape.row)(&row))),
+            application: shape.application,
+            is_of_application: true,
+            csv: shape.csv.to_vec(),
+            thing,
+            heading: Box::new(move |answer| Ok(heading(answer))),
+            below: Box::new(move |rows, answer, columns| {
+                Ok(readable::below(thing, rows, answer, columns))
+            }),
+        }
+    }
+
+    /// A list that `answers` describes.
+    pub(crate) fn of(path: String, described: &'static Described, table: answers::Table) -> List {
+        let table = Rc::new(table);
+        let (heading, below) = (Rc::clone(&table), Rc::clone(&table));
+        let columns = table.headings.iter().map(|one| Column::of(one.text, one.width));
+        let thing = described.thing();
+        List {
+            path,
+            columns: columns.collect(),
+            application: table.headings.iter().position(|one| one.is_application),
+            is_of_application: false,
+            csv: described.columns.clone(),
+            thing,
+            cells: Box::new(move |row| {
+                let cells = table.cells(row).map_err(strange)?;
+                Ok(cells.iter().map(|cell| text::escaped(cell).into_owned()).collect())
+            }),
+            heading: Box::new(move |answer| {
+                readable::heading(described, &heading, answer).map_err(strange)
+            }),
+            below: Box::new(move |rows, answer, columns| {
+                let below = below.below(answer, rows).map_err(strange)?;
+                Ok(readable::below_of(thing, below, rows, answer, columns))
+            }),
+        }
     }
 }
 
@@ -72,32 +126,33 @@ fn show_table(
     list: &List,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let hidden = list.shape.application.filter(|_| list.is_of_application);
-    let columns = list.shape.columns.iter().enumerate();
+    let hidden = list.application.filter(|_| list.is_of_application);
+    let columns = list.columns.iter().enumerate();
     let columns = columns.filter(|(place, _)| Some(*place) != hidden);
     let columns: Vec<Column> = columns.map(|(_, column)| *column).collect();
-    let cells = |row: &Value| {
-        let mut cells = (list.shape.row)(row);
+    let cells = |row: Value| {
+        let mut cells = (list.cells)(row)?;
         if let Some(hidden) = hidden.filter(|hidden| *hidden < cells.len()) {
             cells.remove(hidden);
         }
-        cells
+        Ok(cells)
     };
     let mut table = Table::new(&columns, output.columns);
     let (mut shown, mut last) = (0, Map::new());
     for page in pages {
         let page = page?;
         if last.is_empty() {
-            output.print(&format!("{}\n\n", (list.heading)(&page.envelope)))?;
+            output.print(&format!("{}\n\n", (list.heading)(&page.envelope)?))?;
         }
         if !page.rows.is_empty() {
             shown += page.rows.len() as u64;
-            output.print(&table.page(page.rows.iter().map(cells).collect()))?;
+            let rows = page.rows.into_iter().map(cells).collect::<Result<_, Failure>>()?;
+            output.print(&table.page(rows))?;
         }
         last = page.envelope;
     }
     let space = if shown > 0 { "\n" } else { "" };
-    output.print(&format!("{space}{}", (list.below)(list.thing, shown, &last, output.columns)))
+    output.print(&format!("{space}{}", (list.below)(shown, &last, output.columns)?))
 }
 
 /// One object with the rows of all pages. They come first, since only the last page knows every
@@ -134,7 +189,7 @@ fn show_csv(
     list: &List,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let columns = list.shape.csv;
+    let columns = &list.csv;
     let is_terminal = output.columns.is_some();
     let (mut text, mut last) = (export::csv_head(columns), Map::new());
     for page in pages {
@@ -264,9 +319,9 @@ mod tests {
 
     fn members() -> List {
         let path = "/api/v1/apps/paperboat/groups/7/members".to_owned();
-        List::new(path, &readable::MEMBERS, "group", |answer| {
-            format!("Members {}", readable::as_of(answer))
-        })
+        let described = answers::described::<answers::Members>().unwrap();
+        let table = described.table(&[("app", "paperboat"), ("group", "7")]).unwrap();
+        List::of(path, described, table)
     }
 
     fn member(name: &str, seq: u64) -> Value {
@@ -299,9 +354,10 @@ mod tests {
             let since = "2026-01-12T08:00:04.500000Z";
             let expected = format!(
                 "at,atSeq,groupId,groupName,userId,memberType,userName,externalId,direct,\
-                 memberSince,addedBySeq,addedBy,accountActive,via\r\n\
-                 {start},{MIRA},User,'=mira,\"a,b\",true,{since},311,,true,\r\n\
-                 {start},{MIRA},User,{name},\"a,b\",true,{since},12,,true,\r\n"
+                 memberSince,addedBySeq,addedBy,accountActive,via,displayName,startKnown,\
+                 dangling\r\n\
+                 {start},{MIRA},User,'=mira,\"a,b\",true,{since},311,,true,,,true,false\r\n\
+                 {start},{MIRA},User,{name},\"a,b\",true,{since},12,,true,,,true,false\r\n"
             );
             assert_eq!(csv, expected);
             let caution = "Not everything was watched.\n\

@@ -2,6 +2,7 @@
 
 mod additions;
 mod arguments;
+mod described;
 mod groups;
 mod people;
 mod record;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 
 use self::additions::{Evidence, ReferenceList};
 pub(crate) use self::arguments::Paging;
+pub(crate) use self::described::{Asked as Described, add_to, find};
 use self::groups::Groups;
 use self::people::People;
 use self::record::OfRecord;
@@ -54,7 +56,8 @@ enum Ask {
 }
 
 /// How people read an answer, given how wide a terminal is.
-type Readable = Box<dyn Fn(&Map<String, Value>, Option<usize>) -> String>;
+type Readable =
+    Box<dyn Fn(&Map<String, Value>, Option<usize>) -> Result<String, serde_json::Error>>;
 
 /// A question about one thing.
 struct One {
@@ -74,7 +77,14 @@ impl Plan {
         client: ClientConfig,
         readable: impl Fn(&Map<String, Value>, Option<usize>) -> String + 'static,
     ) -> Plan {
-        Plan { ask: Ask::One(One { path, beside: None, readable: Box::new(readable) }), client }
+        Plan {
+            ask: Ask::One(One {
+                path,
+                beside: None,
+                readable: Box::new(move |answer, columns| Ok(readable(answer, columns))),
+            }),
+            client,
+        }
     }
 
     /// Has people read the answer of a second address too.
@@ -99,8 +109,13 @@ impl Plan {
         if let Some((member, path)) = beside {
             answer.insert(member.to_owned(), client.get(&path)?.into());
         }
-        output.print(&readable(&answer, output.columns))
+        output.print(&readable(&answer, output.columns).map_err(listing::strange)?)
     }
+}
+
+/// Asks a question that `answers` describes, and prints the answer.
+pub(crate) fn ask_described(asked: Described, output: &mut Output<'_>) -> Result<(), Failure> {
+    asked.plan()?.carry_out(output)
 }
 
 /// Asks and prints the answer.

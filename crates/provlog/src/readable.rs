@@ -9,20 +9,18 @@ mod resource;
 pub(crate) mod sample;
 mod why;
 
+use answers::{Described, Grid, Time};
 use serde_json::{Map, Value};
 
 pub(crate) use self::operations::{EVIDENCE, OPERATIONS, whole_operation};
-pub(crate) use self::people::{
-    BLAME, DIFF, GROUPS, MEMBERS, NESTED_MEMBERS, STAYS, STAYS_OF_USER, USERS, below_diff,
-};
+pub(crate) use self::people::{BLAME, DIFF, GROUPS, STAYS, STAYS_OF_USER, USERS, below_diff};
 pub(crate) use self::record::{
-    ACCESS_LOG, APPLICATIONS, COVERAGE, PROFILES, REFERENCE_LISTS, TOKENS, below_coverage, job,
-    looked,
+    ACCESS_LOG, COVERAGE, PROFILES, REFERENCE_LISTS, TOKENS, below_coverage, job, looked,
 };
 pub(crate) use self::reports::{FAILING, JOINERS, LEAVERS, MOVERS, ORPHANS, OVERLAP, REACTIVATED};
 pub(crate) use self::resource::resource;
 pub(crate) use self::why::why;
-use crate::table::Column;
+use crate::table::{Column, Table};
 use crate::text::{count, escaped, second, shown};
 
 /// How the rows of a list are read.
@@ -101,6 +99,48 @@ pub(crate) fn as_of(answer: &Map<String, Value>) -> String {
     format!("as of {at} {}", stands(answer))
 }
 
+/// What an answer shows, of which instants, and on what it stands.
+pub(crate) fn heading(
+    described: &Described,
+    table: &answers::Table,
+    answer: &Map<String, Value>,
+) -> Result<String, serde_json::Error> {
+    let title = table.title(answer)?;
+    let title = escaped(&title);
+    let order = match described.order {
+        "" => String::new(),
+        order => format!(", {order}"),
+    };
+    Ok(match described.time {
+        Time::Instant => format!("{title}{order} {}", as_of(answer)),
+        Time::Stretch => format!("{title}{}{order} {}", stretch(answer), stands(answer)),
+        Time::Known | Time::Now => format!("{title}{order} {}", stands(answer)),
+    })
+}
+
+/// One thing as lines: what it is, then a label and a value each.
+pub(crate) fn lines(
+    described: &'static Described,
+    table: answers::Table,
+) -> impl Fn(&Map<String, Value>, Option<usize>) -> Result<String, serde_json::Error> {
+    move |answer, _| {
+        let mut text = format!("{}\n", heading(described, &table, answer)?);
+        let mut lines = String::new();
+        if let Some(thing) = answer.get("resource").filter(|thing| !thing.is_null()) {
+            let cells = table.cells(thing.clone())?;
+            let cells = cells.iter().map(|cell| escaped(cell).into_owned());
+            let labels = table.headings.iter().map(|heading| heading.text);
+            lines = labelled(&labels.zip(cells).collect::<Vec<_>>());
+        }
+        let below = table.below(answer, 1)?;
+        let existence = existence(described.thing(), answer);
+        let end = below.lines.iter().map(|line| format!("{}\n", escaped(line))).collect::<String>();
+        text.push('\n');
+        text.push_str(&sections([lines, existence + &end + &end_of_one(answer)]));
+        Ok(text)
+    }
+}
+
 /// The stretch of an answer.
 pub(crate) fn stretch(answer: &Map<String, Value>) -> String {
     let mut text = String::new();
@@ -148,6 +188,35 @@ pub(crate) fn below(
     text.push_str(&counted(rows_shown, answer));
     text.push_str(if is_partial(answer) { "; not everything was watched\n" } else { "\n" });
     text + &gaps(answer)
+}
+
+/// The same with what a question says below its rows.
+pub(crate) fn below_of(
+    thing: &str,
+    below: answers::Below,
+    rows_shown: u64,
+    answer: &Map<String, Value>,
+    columns: Option<usize>,
+) -> String {
+    let mut text = String::new();
+    if let Some(Grid { headings, rows }) = &below.table {
+        let names: Vec<Column> =
+            headings.iter().map(|(name, width)| Column::of(name, *width)).collect();
+        let cells =
+            rows.iter().map(|row| row.iter().map(|cell| escaped(cell).into_owned()).collect());
+        text.push_str(&Table::new(&names, columns).page(cells.collect()));
+        text.push('\n');
+    }
+    for line in &below.lines {
+        text.push_str(&format!("{}\n", escaped(line)));
+    }
+    if !below.names_gaps {
+        return text + &self::below(thing, rows_shown, answer, columns);
+    }
+    if below.lines.is_empty() {
+        text.push_str(&format!("{}\n", counted(rows_shown, answer)));
+    }
+    text
 }
 
 /// How many rows of how many.

@@ -34,6 +34,16 @@ impl Column {
         Column { name, number: false, yields: Yields::Never }
     }
 
+    /// A column that gives way so.
+    pub(crate) const fn of(name: &'static str, width: answers::Width) -> Column {
+        match width {
+            answers::Width::Whole => Column::whole(name),
+            answers::Width::Number => Column::number(name),
+            answers::Width::Text => Column::text(name),
+            answers::Width::Extra => Column::extra(name),
+        }
+    }
+
     /// Numbers, one under the other.
     pub(crate) const fn number(name: &'static str) -> Column {
         Column { name, number: true, yields: Yields::Never }

@@ -3,9 +3,11 @@
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use event::{Application, Number, Seq, secret};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::coverage::Coverage;
+use crate::error::Error;
 use crate::record::Record;
 use crate::stand::Stand;
 
@@ -50,6 +52,16 @@ impl Answer {
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Answer {
         self.body.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// Adds all members of what stands beside the envelope's own.
+    pub(crate) fn beside(mut self, beside: &impl Serialize) -> Result<Answer, Error> {
+        match serde_json::to_value(beside) {
+            Ok(Value::Object(members)) => self.body.extend(members),
+            Ok(Value::Null) => {}
+            Ok(_) | Err(_) => return Err(Error::Defect),
+        }
+        Ok(self)
     }
 
     /// One page of rows; `count` is that of all pages.

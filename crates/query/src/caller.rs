@@ -98,8 +98,14 @@ impl Caller {
 
     /// What the caller's request leaves in an event, when the caller may configure.
     pub(crate) fn into_admin(self) -> Result<Origin, Error> {
+        self.check_admin()?;
+        Ok(self.origin)
+    }
+
+    /// Refuses whoever may not configure.
+    pub(crate) fn check_admin(&self) -> Result<(), Error> {
         match self.credential.role {
-            Role::Admin => Ok(self.origin),
+            Role::Admin => Ok(()),
             Role::Auditor | Role::AppAuditor | Role::Scim => {
                 Err(Error::Forbidden("only a token of the role admin may change the configuration"))
             }

@@ -1,10 +1,10 @@
 //! Where the next page of a list begins, and on what the first one stood.
 //!
 //! ```text
-//! | version 2 | kind u8 | binding u64 | time i64 | now i64 | size u64 | after u64 | after time i64 |
+//! | version 3 | binding u64 | time i64 | now i64 | size u64 | after u64 | after time i64 |
 //! ```
 //!
-//! A cursor is bound to the question by a digest of all its filters, and pins the instant and the
+//! A cursor is bound to the question by a digest of its list and all its filters, and pins the instant and the
 //! events of the first page, so that pages never shift while new events arrive. It is sealed, so that
 //! nobody makes one up that hides what an answer misses, and grants nothing: every page checks the
 //! caller anew.
@@ -13,30 +13,7 @@ use event::{LogId, Seq, Timestamp};
 use scim::CursorKey;
 use sha2::{Digest, Sha256};
 
-const VERSION: u8 = 2;
-
-/// The lists that have pages.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(crate) enum List {
-    Applications = 1,
-    Users = 2,
-    Members = 3,
-    Operations = 4,
-    Timeline = 5,
-    Tokens = 6,
-    Profiles = 7,
-    Coverage = 8,
-    AccessLog = 9,
-    Diff = 10,
-    Intervals = 11,
-    Report = 12,
-    Blame = 13,
-    Evidence = 14,
-    ReferenceLists = 15,
-    Graph = 16,
-    Groups = 17,
-}
+const VERSION: u8 = 3;
 
 /// A place in a list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,8 +33,8 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    pub(crate) fn seal(&self, list: List, key: &CursorKey) -> String {
-        let mut bytes = vec![VERSION, list as u8];
+    pub(crate) fn seal(&self, key: &CursorKey) -> String {
+        let mut bytes = vec![VERSION];
         bytes.extend_from_slice(&self.binding.to_be_bytes());
         bytes.extend_from_slice(&self.time.0.to_be_bytes());
         bytes.extend_from_slice(&self.now.0.to_be_bytes());
@@ -67,22 +44,21 @@ impl Cursor {
         key.seal(&bytes)
     }
 
-    /// The list's kind and the place; `None` for what we never gave out.
-    pub(crate) fn open(text: &str, key: &CursorKey) -> Option<(u8, Cursor)> {
+    /// The place; `None` for what we never gave out.
+    pub(crate) fn open(text: &str, key: &CursorKey) -> Option<Cursor> {
         let bytes = key.open(text)?;
-        let [VERSION, kind, rest @ ..] = bytes.as_slice() else { return None };
+        let [VERSION, rest @ ..] = bytes.as_slice() else { return None };
         let ([binding, time, now, size, after, after_time], []) = rest.as_chunks::<8>() else {
             return None;
         };
-        let cursor = Cursor {
+        Some(Cursor {
             binding: u64::from_be_bytes(*binding),
             time: Timestamp(i64::from_be_bytes(*time)),
             now: Timestamp(i64::from_be_bytes(*now)),
             size: Seq::from_be_bytes(*size),
             after: u64::from_be_bytes(*after),
             after_time: Timestamp(i64::from_be_bytes(*after_time)),
-        };
-        Some((*kind, cursor))
+        })
     }
 }
 
@@ -113,8 +89,8 @@ mod tests {
             after_time: Timestamp(-4),
         };
         let key = CursorKey::new([5; 32]);
-        let text = cursor.seal(List::Users, &key);
-        assert_eq!(Cursor::open(&text, &key), Some((List::Users as u8, cursor)));
+        let text = cursor.seal(&key);
+        assert_eq!(Cursor::open(&text, &key), Some(cursor));
         assert_eq!(Cursor::open(&text, &CursorKey::new([6; 32])), None, "another server's");
         assert_eq!(Cursor::open("", &key), None);
         let content = key.open(&text).unwrap();

@@ -102,6 +102,11 @@ impl Params {
         filters.map(|(name, value)| (*name, value.as_str()))
     }
 
+    /// Names and values, in the order of the known names.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.given.iter().map(|(name, value)| -> (&str, &str) { (name, value) })
+    }
+
     /// The parameters as an answer repeats them, before its instants are resolved.
     pub(crate) fn echo(&self) -> Map<String, Value> {
         let pairs = self.given.iter();

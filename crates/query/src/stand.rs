@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use store::key::Moment;
 
 use crate::as_of::Slice;
-use crate::cursor::{self, Cursor, List};
+use crate::cursor::{self, Cursor};
 use crate::error::Error;
 use crate::instant::Role;
 use crate::log::Stretch;
@@ -57,22 +57,24 @@ impl Stand {
         Stand::on(record, params, names, record.size, record.now, None)
     }
 
-    /// The stand of a page of a list: that of its first page, when there was one before.
+    /// The stand of a page of a list: that of its first page, when there was one before. `list` tells
+    /// one list from others with the same parameters.
     pub(crate) fn of_page(
         record: &Record<'_>,
         params: &Params,
         names: &[(&'static str, &str)],
-        list: List,
+        list: &'static str,
     ) -> Result<Stand, Error> {
-        let parts: Vec<(&str, &str)> = names.iter().copied().chain(params.filters()).collect();
+        let parts: Vec<(&str, &str)> =
+            [("", list)].into_iter().chain(names.iter().copied()).chain(params.filters()).collect();
         let binding = cursor::binding(record.log(), &parts);
         let mut stand = match params.get("cursor") {
             None => Stand::on(record, params, names, record.size, record.now, None)?,
             Some(text) => {
                 let accepts = "the `next` of the page before, unchanged";
                 let unknown = Error::Parameter { name: "cursor", accepts };
-                let (kind, cursor) = Cursor::open(text, record.cursor_key).ok_or(unknown)?;
-                if kind != list as u8 || cursor.binding != binding {
+                let cursor = Cursor::open(text, record.cursor_key).ok_or(unknown)?;
+                if cursor.binding != binding {
                     return Err(Error::CursorMismatch);
                 }
                 let Cursor { time, now, size, after, after_time, .. } = cursor;
@@ -187,17 +189,17 @@ impl Stand {
     }
 
     /// The cursor of the page that begins after a moment.
-    pub(crate) fn next_after(&self, list: List, moment: Moment) -> String {
-        self.seal(list, moment.seq, moment.occurred_at)
+    pub(crate) fn next_after(&self, moment: Moment) -> String {
+        self.seal(moment.seq, moment.occurred_at)
     }
 
     /// The rows of the page where all of them are at hand in a fixed order, and the cursor of the next.
-    pub(crate) fn part_of<'a, T>(&self, all: &'a [T], list: List) -> (&'a [T], Option<String>) {
+    pub(crate) fn part_of<'a, T>(&self, all: &'a [T]) -> (&'a [T], Option<String>) {
         let begin = self.after.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX));
         let left = all.get(begin..).unwrap_or_default();
         let page = &left[..left.len().min(self.limit)];
         let end = begin.saturating_add(page.len());
-        (page, (end < all.len()).then(|| self.next(list, end as u64)))
+        (page, (end < all.len()).then(|| self.next(end as u64)))
     }
 
     /// The rows of the page, where they are ordered by number.
@@ -207,13 +209,13 @@ impl Stand {
     }
 
     /// The cursor of the page that begins after a row.
-    pub(crate) fn next(&self, list: List, after: u64) -> String {
-        self.seal(list, after, Timestamp(0))
+    pub(crate) fn next(&self, after: u64) -> String {
+        self.seal(after, Timestamp(0))
     }
 
-    fn seal(&self, list: List, after: u64, after_time: Timestamp) -> String {
+    fn seal(&self, after: u64, after_time: Timestamp) -> String {
         let Stand { binding, time, now, size, .. } = *self;
-        Cursor { binding, time, now, size, after, after_time }.seal(list, &self.cursor_key)
+        Cursor { binding, time, now, size, after, after_time }.seal(&self.cursor_key)
     }
 }
 

@@ -34,22 +34,6 @@ pub(crate) enum Groups {
         #[command(flatten)]
         client: ClientConfig,
     },
-    /// Who was in a group
-    Members {
-        #[command(flatten)]
-        app: App,
-        /// SCIM id, displayName:NAME or externalId:ID; any other text is a display name
-        group: String,
-        /// Show the members of its member groups too, however deep
-        #[arg(long)]
-        nested: bool,
-        #[command(flatten)]
-        instant: Instant,
-        #[command(flatten)]
-        paging: Paging,
-        #[command(flatten)]
-        client: ClientConfig,
-    },
     /// What changed in a group from one instant to another
     Diff {
         #[command(flatten)]
@@ -101,22 +85,6 @@ impl Groups {
                     readable::resource("group", "displayName", &app.slug, &group, answer, columns)
                 })
             }
-            Groups::Members { app, group, nested, instant, paging, client } => {
-                let path = app.under(&format!("groups/{}/members", segment(&group, "displayName")));
-                let mut parameters = instant.parameters();
-                parameters.push(("nested", nested.then(|| "true".to_owned())));
-                let path = with_query(&path, parameters);
-                let (who, shape) = match nested {
-                    true => ("Direct and indirect members", &readable::NESTED_MEMBERS),
-                    false => ("Members", &readable::MEMBERS),
-                };
-                let list = List::new(path, shape, "group", move |answer| {
-                    let name = readable::group_name(answer, &group);
-                    let app = escaped(&app.slug);
-                    format!("{who} of {name} in {app} {}", readable::as_of(answer))
-                });
-                Plan::list(list, paging, client)
-            }
             Groups::Diff { app, group, range, paging, client } => {
                 let path = app.under(&format!("groups/{}/diff", segment(&group, "displayName")));
                 let path = with_query(&path, range.parameters());
@@ -126,7 +94,10 @@ impl Groups {
                     let stands = readable::stands(answer);
                     format!("Changes of the members of {name} in {app}{stretch} {stands}")
                 });
-                list.below = readable::below_diff;
+                let thing = list.thing;
+                list.below = Box::new(move |rows, answer, columns| {
+                    Ok(readable::below_diff(thing, rows, answer, columns))
+                });
                 Plan::list(list, paging, client)
             }
             Groups::Intervals { app, group, user, range, paging, client } => {

@@ -70,13 +70,6 @@ pub(crate) enum OfRecord {
         #[command(flatten)]
         client: ClientConfig,
     },
-    /// Which applications there are
-    Apps {
-        #[command(flatten)]
-        paging: Paging,
-        #[command(flatten)]
-        client: ClientConfig,
-    },
     /// Which profiles an application can have
     Profiles {
         #[command(flatten)]
@@ -203,7 +196,10 @@ impl OfRecord {
                 });
                 // A hole may be that of all applications.
                 list.is_of_application = false;
-                list.below = readable::below_coverage;
+                let thing = list.thing;
+                list.below = Box::new(move |rows, answer, columns| {
+                    Ok(readable::below_coverage(thing, rows, answer, columns))
+                });
                 Plan::list(list, paging, client)
             }
             OfRecord::AccessLog { app, credential, range, paging, client } => {
@@ -224,13 +220,6 @@ impl OfRecord {
                 let path = format!("/api/v1/jobs/{}", encoded(&job));
                 let path = with_query(&path, instant.parameters());
                 Plan::one(path, client, move |answer, _| readable::job(&job, answer))
-            }
-            OfRecord::Apps { paging, client } => {
-                let path = "/api/v1/apps".to_owned();
-                let list = List::new(path, &readable::APPLICATIONS, "application", |answer| {
-                    format!("Applications {}", readable::stands(answer))
-                });
-                Plan::list(list, paging, client)
             }
             OfRecord::Profiles { paging, client } => {
                 let path = "/api/v1/profiles".to_owned();

@@ -60,62 +60,6 @@ fn group(row: &Value) -> Vec<String> {
     ]
 }
 
-/// Of `members`.
-pub(crate) const MEMBERS: Shape = Shape {
-    columns: &[
-        Column::text("User name"),
-        Column::extra("Display name"),
-        Column::whole("Account"),
-        Column::whole("Member since"),
-        Column::number("Event"),
-        Column::whole("Id"),
-    ],
-    application: None,
-    row: member,
-    csv: columns::MEMBERS,
-};
-
-/// The cells of a member.
-fn member(row: &Value) -> Vec<String> {
-    let account = match (&row["dangling"], &row["accountActive"]) {
-        // The group names somebody whom no event created.
-        (Value::Bool(true), _) => "unknown".to_owned(),
-        (_, Value::Bool(active)) => activity(*active).to_owned(),
-        _ => shown(&row["memberType"]).to_lowercase(),
-    };
-    vec![
-        shown(&row["userName"]),
-        shown(&row["displayName"]),
-        account,
-        since(row, "memberSince"),
-        shown(&row["addedBySeq"]),
-        shown(&row["userId"]),
-    ]
-}
-
-/// Of `members --nested`. Groups have no user name.
-pub(crate) const NESTED_MEMBERS: Shape = Shape {
-    columns: &[
-        Column::text("Name"),
-        Column::whole("Account"),
-        Column::whole("Member"),
-        Column::whole("Since"),
-        Column::number("Event"),
-        Column::whole("Id"),
-    ],
-    application: None,
-    row: nested_member,
-    csv: columns::MEMBERS,
-};
-
-/// The cells of a member, direct or not.
-fn nested_member(row: &Value) -> Vec<String> {
-    let mut cells = member(row);
-    cells.splice(..2, [name_of(row, &["userName", "displayName"])]);
-    cells.insert(2, way(row));
-    cells
-}
-
 /// Whether somebody is in a group themselves, or through how many others.
 pub(super) fn way(row: &Value) -> String {
     match (&row["direct"], list(&row["via"]).len()) {
@@ -282,17 +226,25 @@ fn blamed(row: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{GROUP_ID, USER_ID, check, fits, same};
+    use super::super::sample::{
+        GROUP_ID, USER_ID, check, check_question, fits, question_fits, same,
+    };
     use super::*;
     use serde_json::json;
 
     #[test]
     fn members_that_are_no_accounts_say_what_they_are() {
-        let account = |row: Value| member(&row)[2].clone();
-        assert_eq!(account(json!({"accountActive": false, "dangling": false})), "inactive");
-        let group = json!({"memberType": "Group", "accountActive": null, "dangling": false});
-        assert_eq!(account(group), "group");
-        assert_eq!(account(json!({"accountActive": null, "dangling": true})), "unknown");
+        let table = answers::described::<answers::Members>().unwrap();
+        let table = table.table(&[("app", "a"), ("group", "crew")]).unwrap();
+        let account = |active: Value, kind: Value, dangling: bool| {
+            let row = json!({"userId": USER_ID, "memberType": kind, "direct": true, "startKnown": true,
+                             "memberSince": "2026-01-12T08:00:04.5Z", "addedBySeq": 311,
+                             "accountActive": active, "dangling": dangling});
+            table.cells(row).unwrap()[2].clone()
+        };
+        assert_eq!(account(json!(false), json!("User"), false), "inactive");
+        assert_eq!(account(json!(null), json!("Group"), false), "group");
+        assert_eq!(account(json!(null), json!(null), true), "unknown");
     }
 
     #[test]
@@ -329,8 +281,9 @@ Crew           by 2026-01-12T08:00:04Z    311  {GROUP_ID}
                            "memberSince": "2026-01-12T08:00:04.5Z", "addedBySeq": 12,
                            "startKnown": false, "accountActive": null, "dangling": false});
         let rows = [row(true, json!(null)), row(false, json!([GROUP_ID])), group];
-        check(
-            &NESTED_MEMBERS,
+        let nested = [("app", "a"), ("group", "crew"), ("nested", "true")];
+        check_question::<answers::Members>(
+            &nested,
             &rows,
             &format!(
                 "\
@@ -342,8 +295,7 @@ Crew       group    direct       by 2026-01-12T08:00:04Z     12  {GROUP_ID}
             ),
         );
         let ids: Vec<&str> = vec![GROUP_ID; 9];
-        fits(&NESTED_MEMBERS, row(false, json!(ids)));
-        assert_eq!(way(&row(false, json!(ids))), "via 9 groups");
+        question_fits::<answers::Members>(&nested, row(false, json!(ids)));
     }
 
     #[test]

@@ -12,31 +12,6 @@ use crate::text::{count, escaped, shown, span};
 /// More ids of jobs than these are only counted.
 const JOBS_MAX: usize = 20;
 
-/// Of `apps`.
-pub(crate) const APPLICATIONS: Shape = Shape {
-    columns: &[
-        Column::whole("Application"),
-        Column::whole("Profile"),
-        Column::whole("Added"),
-        Column::number("Event"),
-        Column::whole("Tenant URL"),
-    ],
-    application: None,
-    row: application,
-    csv: columns::APPLICATIONS,
-};
-
-/// The cells of an application.
-fn application(row: &Value) -> Vec<String> {
-    vec![
-        shown(&row["application"]),
-        shown(&row["profile"]),
-        time(&row["addedAt"]),
-        shown(&row["addedSeq"]),
-        shown(&row["tenantUrl"]),
-    ]
-}
-
 /// Of `profiles`.
 pub(crate) const PROFILES: Shape = Shape {
     columns: &[

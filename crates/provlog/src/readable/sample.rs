@@ -1,9 +1,10 @@
 //! What the tests of the tables have in common.
 
+use answers::Question;
 use serde_json::Value;
 
 use super::Shape;
-use crate::table::Table;
+use crate::table::{Column, Table};
 
 pub(crate) const USER_ID: &str = "2819c223-7f76-453a-919d-413861904646";
 pub(crate) const GROUP_ID: &str = "70b6ea2e-1c45-4c9e-9d2a-5f0c8a3e9b11";
@@ -12,6 +13,19 @@ pub(crate) const GROUP_ID: &str = "70b6ea2e-1c45-4c9e-9d2a-5f0c8a3e9b11";
 pub(crate) fn check(shape: &Shape, rows: &[Value], expected: &str) {
     let text = Table::new(shape.columns, None).page(rows.iter().map(shape.row).collect());
     same(&text, expected);
+}
+
+/// The table of some rows of a question, given what was asked, as it stands in a file.
+pub(crate) fn check_question<Q: Question>(asked: &[(&str, &str)], rows: &[Value], expected: &str) {
+    same(&drawn::<Q>(asked, rows, None), expected);
+}
+
+/// The same in a terminal.
+fn drawn<Q: Question>(asked: &[(&str, &str)], rows: &[Value], columns: Option<usize>) -> String {
+    let table = answers::described::<Q>().unwrap().table(asked).unwrap();
+    let headings = table.headings.iter().map(|one| Column::of(one.text, one.width));
+    let cells = rows.iter().map(|row| table.cells(row.clone()).unwrap());
+    Table::new(&headings.collect::<Vec<_>>(), columns).page(cells.collect())
 }
 
 /// Compares but for the lines under the heads of tables.
@@ -23,7 +37,22 @@ pub(crate) fn same(text: &str, expected: &str) {
 
 /// A row whose names are long and whose events have five digits fits into a terminal of 120 columns
 /// with its ids and times whole.
-pub(crate) fn fits(shape: &Shape, mut row: Value) {
+pub(crate) fn fits(shape: &Shape, row: Value) {
+    let row = long(row);
+    let cells = (shape.row)(&row);
+    let text = Table::new(shape.columns, Some(120)).page(vec![cells.clone()]);
+    has_whole(&text, &cells);
+}
+
+/// The same of a question.
+pub(crate) fn question_fits<Q: Question>(asked: &[(&str, &str)], row: Value) {
+    let row = long(row);
+    let table = answers::described::<Q>().unwrap().table(asked).unwrap();
+    let cells = table.cells(row.clone()).unwrap();
+    has_whole(&drawn::<Q>(asked, &[row], Some(120)), &cells);
+}
+
+fn long(mut row: Value) -> Value {
     for (name, value) in row.as_object_mut().unwrap() {
         if name.ends_with("Name") {
             *value = "a.name.with.many.words.that.is.longer@fjord.example".into();
@@ -31,8 +60,10 @@ pub(crate) fn fits(shape: &Shape, mut row: Value) {
             *value = 54_321.into();
         }
     }
-    let cells = (shape.row)(&row);
-    let text = Table::new(shape.columns, Some(120)).page(vec![cells.clone()]);
+    row
+}
+
+fn has_whole(text: &str, cells: &[String]) {
     assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
     let whole = |cell: &&String| cell.contains(USER_ID) || cell.starts_with("20");
     for cell in cells.iter().filter(whole) {

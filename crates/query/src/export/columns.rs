@@ -4,6 +4,8 @@
 //! say what the answer is about, and some have nothing in them here; what we add comes last. Every
 //! other question has the members of its rows, in the order in which the answer is documented.
 
+use answers::Shape;
+
 /// Of users, as `users.csv`.
 pub const USERS: &[&str] = &[
     "at",
@@ -29,24 +31,6 @@ pub const GROUPS: &[&str] = &[
     "memberCount",
     "createdAt",
     "createdSeq",
-];
-
-/// Of members, as `members.csv`; and, last, the groups between, where nested members are asked for.
-pub const MEMBERS: &[&str] = &[
-    "at",
-    "atSeq",
-    "groupId",
-    "groupName",
-    "userId",
-    "memberType",
-    "userName",
-    "externalId",
-    "direct",
-    "memberSince",
-    "addedBySeq",
-    "addedBy",
-    "accountActive",
-    "via",
 ];
 
 /// Of stays in a group, as `intervals.csv`.
@@ -266,10 +250,6 @@ pub const REFERENCE_LISTS: &[&str] =
     &["name", "application", "seq", "recordedAt", "actorId", "rows", "sha256"];
 
 /// Of what its name says.
-pub const APPLICATIONS: &[&str] =
-    &["application", "profile", "tenantUrl", "addedAt", "addedSeq", "upstream"];
-
-/// Of what its name says.
 pub const PROFILES: &[&str] = &["profile", "title", "versions"];
 
 /// Of what its name says.
@@ -288,14 +268,32 @@ pub struct Exported {
 
 /// As what a question is exported, by its address below `/api/v1`; `None` for what has no rows.
 pub fn of_question(path: &str) -> Option<Exported> {
+    answers::all().iter().find(|one| is_at(one.path, path)).map_or_else(
+        || of_listed(path),
+        |one| {
+            let are_operations = matches!(one.shape, Shape::Operations { .. });
+            Some(Exported { name: one.file()?, columns: &one.columns, are_operations })
+        },
+    )
+}
+
+/// Whether an address below `/api/v1` is one of a template.
+fn is_at(template: &str, path: &str) -> bool {
+    let template = template.trim_start_matches("/api/v1/").split('/');
+    let mut segments = path.trim_matches('/').split('/');
+    template.into_iter().all(|name| match segments.next() {
+        Some(segment) => name.starts_with('{') || name == segment,
+        None => false,
+    }) && segments.next().is_none()
+}
+
+fn of_listed(path: &str) -> Option<Exported> {
     let rows = |name, columns| Exported { name, columns, are_operations: false };
     let operations = |name| Exported { name, columns: OPERATIONS, are_operations: true };
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     Some(match segments.as_slice() {
-        ["apps"] => rows("apps", APPLICATIONS),
         ["apps", _, "users"] => rows("users", USERS),
         ["apps", _, "groups"] => rows("groups", GROUPS),
-        ["apps", _, "groups", _, "members"] => rows("members", MEMBERS),
         ["apps", _, "groups", _, "diff"] => rows("diff", DIFF),
         ["apps", _, "groups" | "users", _, "intervals"] => rows("intervals", INTERVALS),
         ["apps", _, "groups" | "users", _, "blame"] => rows("blame", BLAME),

@@ -12,7 +12,6 @@ use super::ask::Ask;
 use crate::Query;
 use crate::answer::{Answer, Told};
 use crate::coverage::Coverage;
-use crate::cursor::List;
 use crate::error::Error;
 use crate::record::Record;
 use crate::stand::Stand;
@@ -121,7 +120,7 @@ pub(super) async fn log(ask: Ask) -> Result<Answer, Error> {
             false => None,
         };
         let credential = params.read_as("credential", "the id of a token", credential)?;
-        let stand = Stand::of_page(&reading.record, &params, &[], List::AccessLog)?;
+        let stand = Stand::of_page(&reading.record, &params, &[], "access-log")?;
         let record = &reading.record.of_first(stand.size);
         let wanted = application.map(|number| record.view.application_of(number)).transpose()?;
         // Whoever asked about all applications was shown each that there was.
@@ -146,7 +145,7 @@ pub(super) async fn log(ask: Ask) -> Result<Answer, Error> {
         })?;
         let more = page.len() > stand.limit;
         page.truncate(stand.limit);
-        let next = page.last().filter(|_| more).map(|seq| stand.next(List::AccessLog, *seq));
+        let next = page.last().filter(|_| more).map(|seq| stand.next(*seq));
         let rows = page.iter().map(|seq| row(record, *seq));
         let rows = rows.collect::<Result<_, _>>()?;
         let coverage = Coverage::between(record, &stand, &[])?;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use answers::row;
+use answers::{Apps, OneApp};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -12,7 +14,7 @@ use event::{
     ApplicationAdded, CredentialAdded, Fact, Imported, Number, Occasion, Origin, Role,
     ServicePrincipalSet, UpstreamSet,
 };
-use projector::{Decision, Draft, Stamp, View};
+use projector::{ApplicationRow, Decision, Draft, Stamp, View};
 use scim::Settings;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -21,11 +23,9 @@ use tokio::task::spawn_blocking;
 use super::admin::refusal;
 use super::ask::{Ask, HasLeft, Names};
 use super::body::read_body;
-use crate::answer::Answer;
+use super::question::{Answered, Asked, Found};
 use crate::coverage::Coverage;
-use crate::cursor::List;
 use crate::error::Error;
-use crate::stand::Stand;
 use crate::token::Token;
 use crate::{LookFailure, LookRequest, Query};
 
@@ -36,11 +36,10 @@ const URL_BYTES_MAX: usize = 2_048;
 /// Of an application that names none.
 const PROFILE: &str = "generic";
 
-/// `GET /api/v1/apps`: the applications, in the order in which they were added.
-pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let params = reading.params(&["limit", "cursor"])?;
-        let stand = Stand::of_page(&reading.record, &params, &[], List::Applications)?;
+impl Answered for Apps {
+    /// In the order in which they were added.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Apps>, Error> {
+        let (reading, stand) = (asked.reading, asked.stand()?);
         let mut all = reading.record.view.applications()?;
         all.retain(|one| one.added_seq < stand.size && reading.caller.may_see(one.number));
         let count = all.len() as u64;
@@ -48,43 +47,35 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
         let more = all.len() > stand.limit;
         all.truncate(stand.limit);
         let last = all.last().filter(|_| more);
-        let next = last.map(|one| stand.next(List::Applications, one.number.0.into()));
-        let rows = all.iter().map(|one| {
-            json!({
-                "application": one.slug,
-                "profile": one.profile,
-                "tenantUrl": reading.query.tenant_url(&one.slug),
-                "addedAt": one.added_at.to_string(),
-                "addedSeq": one.added_seq,
-                "upstream": one.upstream.as_ref().map(|upstream| upstream.url.as_str()),
-            })
-        });
-        let answer = Answer::new(&reading.record, &stand, &Coverage::complete());
-        let answer = answer.about(reading.asked_application(None), Number::NOBODY);
-        Ok(answer.rows(rows.collect(), count, next))
-    })
-    .await
+        let next = last.map(|one| stand.next(one.number.0.into()));
+        let rows = all.iter().map(|one| application(reading.query, one));
+        let found = Found::new(&reading.record, &stand, &Coverage::complete());
+        let found = found.about(reading.asked_application(None), Number::NOBODY);
+        found.rows(rows, count, next)
+    }
 }
 
-/// `GET /api/v1/apps/{app}`: one application as it is configured now.
-pub(super) async fn one(ask: Ask, Names(slug): Names<String>) -> Result<Answer, Error> {
-    ask.answer(move |reading| {
-        let params = reading.params(&[])?;
-        let stand = Stand::of_one(&reading.record, &params, &[("app", &slug)])?;
-        let one = reading.caller.application(&reading.record.view, &slug)?;
-        let told = json!({
-            "application": one.slug,
-            "profile": one.profile,
-            "tenantUrl": reading.query.tenant_url(&one.slug),
-            "addedAt": one.added_at.to_string(),
-            "addedSeq": one.added_seq,
-            "upstream": one.upstream.as_ref().map(|upstream| upstream.url.as_str()),
-            "servicePrincipal": one.service_principal,
-        });
-        let answer = Answer::new(&reading.record, &stand, &Coverage::complete());
-        Ok(answer.about(one.number, Number::NOBODY).resource(Some(told)))
-    })
-    .await
+impl Answered for OneApp {
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<OneApp>, Error> {
+        let (reading, stand) = (asked.reading, asked.stand()?);
+        let one = asked.application(&self.app)?;
+        let application = application(reading.query, &one);
+        let found = Found::new(&reading.record, &stand, &Coverage::complete());
+        let found = found.about(one.number, Number::NOBODY);
+        let service_principal = one.service_principal;
+        found.resource(Some(row::WholeApplication { application, service_principal }))
+    }
+}
+
+fn application(query: &Query, one: &ApplicationRow) -> row::Application {
+    row::Application {
+        application: one.slug.clone(),
+        profile: one.profile.clone(),
+        tenant_url: query.tenant_url(&one.slug),
+        added_at: one.added_at.to_string().into(),
+        added_seq: one.added_seq,
+        upstream: one.upstream.as_ref().map(|upstream| upstream.url.clone()),
+    }
 }
 
 #[derive(Deserialize)]

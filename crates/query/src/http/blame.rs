@@ -11,7 +11,6 @@ use crate::answer::Answer;
 use crate::as_of::Existence;
 use crate::blame::{Cause, What, memberships, values};
 use crate::coverage::Coverage;
-use crate::cursor::List;
 use crate::error::Error;
 use crate::operation::{Operations, verdict_name};
 use crate::person::group_columns;
@@ -39,7 +38,7 @@ fn blame(
     let application = reading.caller.application(&reading.record.view, slug)?.number;
     let params = reading.params(&["at", "path", "knownAt", "tz", "limit", "cursor"])?;
     let names = [("app", slug.as_str()), (what, named)];
-    let stand = Stand::of_page(&reading.record, &params, &names, List::Blame)?;
+    let stand = Stand::of_page(&reading.record, &params, &names, "blame")?;
     let record = &reading.record.of_first(stand.size);
     let view = &record.view;
     let found = resource::named(view, application, resource_type, named, stand.at_seq)?;
@@ -56,7 +55,7 @@ fn blame(
     if let Some(path) = params.get("path") {
         causes.retain(|cause| cause.what.is_named(path));
     }
-    let (page, next) = stand.part_of(&causes, List::Blame);
+    let (page, next) = stand.part_of(&causes);
     // One event gives a user most of its values.
     let seqs: BTreeSet<Seq> = page.iter().map(|cause| cause.seq).collect();
     let read = Operations::new(record)?;

@@ -6,7 +6,6 @@ use serde_json::json;
 use super::ask::Ask;
 use crate::answer::Answer;
 use crate::coverage::{Coverage, Hole};
-use crate::cursor::List;
 use crate::error::Error;
 use crate::stand::Stand;
 
@@ -15,14 +14,14 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
     ask.answer(|reading| {
         let params = reading.params(&["app", "from", "to", "knownAt", "tz", "limit", "cursor"])?;
         let application = reading.application_in(&params)?;
-        let stand = Stand::of_page(&reading.record, &params, &[], List::Coverage)?;
+        let stand = Stand::of_page(&reading.record, &params, &[], "coverage")?;
         let record = &reading.record.of_first(stand.size);
         let applications = reading.applications(application)?;
         let coverage = Coverage::between(record, &stand, &applications)?;
         let coverage = coverage.with_imports(record, &stand, &applications, false)?;
         let mut holes: Vec<&Hole> = coverage.holes().iter().collect();
         holes.sort_by_key(|hole| (hole.from, hole.to, hole.application));
-        let (page, next) = stand.part_of(&holes, List::Coverage);
+        let (page, next) = stand.part_of(&holes);
         let slugs = reading.slugs()?;
         let rows = page.iter().map(|hole| {
             json!({

@@ -16,7 +16,7 @@ use store::key::Moment;
 
 use super::ask::{Ask, Reading};
 use crate::answer::Told;
-use crate::cursor::{self, Cursor, List};
+use crate::cursor::{self, Cursor};
 use crate::error::Error;
 use crate::graph::entry::{Entries, Entry};
 use crate::graph::filter::Filter;
@@ -394,6 +394,7 @@ async fn list(version: Version, ask: Ask) -> Result<GraphAnswer, Error> {
 
         // The token is bound to filter and order, and pins what the first page knew.
         let parts = [
+            ("", "graph"),
             ("$filter", options.filter.as_deref().unwrap_or_default()),
             ("$orderby", if ascending { "asc" } else { "desc" }),
         ];
@@ -402,9 +403,7 @@ async fn list(version: Version, ask: Ask) -> Result<GraphAnswer, Error> {
         let mut after = None;
         if let Some(token) = &options.skip_token {
             let opened = Cursor::open(token, reading.record.cursor_key);
-            let opened = opened
-                .filter(|(kind, cursor)| *kind == List::Graph as u8 && cursor.binding == binding);
-            let (_, cursor) = opened.ok_or(Error::Option(
+            let cursor = opened.filter(|cursor| cursor.binding == binding).ok_or(Error::Option(
                 "$skiptoken belongs to another question; follow @odata.nextLink unchanged",
             ))?;
             size = cursor.size.min(size);
@@ -422,7 +421,7 @@ async fn list(version: Version, ask: Ask) -> Result<GraphAnswer, Error> {
             let now = reading.record.now;
             let next =
                 Cursor { binding, time: now, now, size, after: seq, after_time: occurred_at };
-            options.next(version, base, &next.seal(List::Graph, reading.record.cursor_key))
+            options.next(version, base, &next.seal(reading.record.cursor_key))
         });
         let rows = page.entries.len() as u64;
         let value =

@@ -1,9 +1,12 @@
 //! Groups and their direct members as of an instant.
 
+use answers::Members;
+use answers::row::{self, GroupSeen};
 use event::{Application, Number, ResourceType};
 use serde_json::{Value, json};
 
-use super::ask::{Ask, Names, Reading};
+use super::ask::{Ask, Names};
+use super::question::{Answered, Asked, Found};
 use super::resource;
 use crate::answer::Answer;
 use crate::as_of::{
@@ -11,7 +14,6 @@ use crate::as_of::{
 };
 use crate::claimed::{Account, accounts_at, is_only_imported};
 use crate::coverage::{Coverage, NO_MEMBERSHIPS};
-use crate::cursor::List;
 use crate::error::Error;
 use crate::record::Record;
 use crate::stand::Stand;
@@ -28,13 +30,13 @@ pub(super) async fn list(ask: Ask, Names(slug): Names<String>) -> Result<Answer,
         let row_of = reading.caller.application(&reading.record.view, &slug)?;
         let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
         let params = reading.params(&["at", "knownAt", "tz", "limit", "cursor"])?;
-        let stand = Stand::of_page(&reading.record, &params, &[("app", &slug)], List::Groups)?;
+        let stand = Stand::of_page(&reading.record, &params, &[("app", &slug)], "groups")?;
         let record = &reading.record.of_first(stand.size);
         if is_only_imported(record, application)? {
             return imported(record, &stand, application);
         }
         let page = groups_at(&record.view, application, stand.at_seq, stand.slice())?;
-        let next = page.next.map(|number| stand.next(List::Groups, number.0.into()));
+        let next = page.next.map(|number| stand.next(number.0.into()));
         let rows = page.rows.iter().map(|group| {
             let created_seq = group.version.created_seq;
             let start_known = !is_proxied || !resource::was_seen(record, created_seq)?;
@@ -66,7 +68,7 @@ fn group_row(group: &Group, start_known: bool) -> Value {
 fn imported(record: &Record<'_>, stand: &Stand, application: Application) -> Result<Answer, Error> {
     let groups = accounts_at(record, application, ResourceType::GROUP, stand.time)?;
     let all: Vec<Account> = groups.into_values().filter(|one| one.exists).collect();
-    let (page, next) = stand.part_of(&all, List::Groups);
+    let (page, next) = stand.part_of(&all);
     let rows = page.iter().map(|group| {
         let created = group.created.map(|moment| (moment.occurred_at.to_string(), moment.seq));
         let (created_at, created_seq) = created.unzip();
@@ -89,51 +91,45 @@ fn imported(record: &Record<'_>, stand: &Stand, application: Application) -> Res
     Ok(answer.rows(rows.collect(), all.len() as u64, next))
 }
 
-/// `GET /api/v1/apps/{app}/groups/{group}/members`: who was in the group, by number.
-pub(super) async fn members(
-    ask: Ask,
-    Names((slug, name)): Names<(String, String)>,
-) -> Result<Answer, Error> {
-    ask.answer(move |reading| members_of(&reading, &slug, &name)).await
-}
-
-fn members_of(reading: &Reading<'_>, slug: &str, named: &str) -> Result<Answer, Error> {
-    let row_of = reading.caller.application(&reading.record.view, slug)?;
-    let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
-    let params = reading.params(&["at", "nested", "knownAt", "tz", "limit", "cursor"])?;
-    let is_nested = params.flag("nested")?.unwrap_or(false);
-    let names = [("app", slug), ("group", named)];
-    let stand = Stand::of_page(&reading.record, &params, &names, List::Members)?;
-    let record = &reading.record.of_first(stand.size);
-    let at = stand.at_seq;
-    let group = resource::named(&record.view, application, ResourceType::GROUP, named, at)?;
-    let id = scim_id(&record.view, application, group.number)?;
-    let (name, page) = match &group.existence {
-        Existence::Exists(version) => {
-            let name = version.state.as_ref().and_then(|state| state.get("displayName"));
-            let (view, slice) = (&record.view, stand.slice());
-            let page = match is_nested {
-                true => nested_members_at(view, application, group.number, at, slice)?,
-                false => members_at(view, application, group.number, at, slice)?,
-            };
-            (name.cloned(), page)
+impl Answered for Members {
+    /// By number.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Members>, Error> {
+        let row_of = asked.application(&self.app)?;
+        let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
+        let stand = asked.stand()?;
+        let record = &asked.reading.record.of_first(stand.size);
+        let at = stand.at_seq;
+        let named = &self.group.0;
+        let group = resource::named(&record.view, application, ResourceType::GROUP, named, at)?;
+        let id = scim_id(&record.view, application, group.number)?;
+        let (name, page) = match &group.existence {
+            Existence::Exists(version) => {
+                let (view, slice) = (&record.view, stand.slice());
+                let page = match self.nested {
+                    true => nested_members_at(view, application, group.number, at, slice)?,
+                    false => members_at(view, application, group.number, at, slice)?,
+                };
+                (version.text("displayName"), page)
+            }
+            Existence::NotYet { .. } | Existence::Deleted { .. } => (None, Page::empty()),
+        };
+        let next = page.next.map(|number| stand.next(number.0.into()));
+        let types = TypeNames::read(&record.view)?;
+        let rows = page.rows.iter().map(|member| {
+            let start_known = !is_proxied || !resource::was_seen(record, member.since)?;
+            row(record, &types, application, member, start_known)
+        });
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let mut coverage = Coverage::at(record, &stand, &[application])?;
+        if is_only_imported(record, application)? {
+            coverage = coverage.with(NO_MEMBERSHIPS);
         }
-        Existence::NotYet { .. } | Existence::Deleted { .. } => (None, Page::empty()),
-    };
-    let next = page.next.map(|number| stand.next(List::Members, number.0.into()));
-    let types = TypeNames::read(&record.view)?;
-    let rows = page.rows.iter().map(|member| {
-        let start_known = !is_proxied || !resource::was_seen(record, member.since)?;
-        row(record, &types, application, member, start_known)
-    });
-    let rows = rows.collect::<Result<_, _>>()?;
-    let mut coverage = Coverage::at(record, &stand, &[application])?;
-    if is_only_imported(record, application)? {
-        coverage = coverage.with(NO_MEMBERSHIPS);
+        let (exists, exists_seq) = resource::existence(&group);
+        let beside =
+            GroupSeen { group_id: id, group_name: name, nested: self.nested, exists, exists_seq };
+        let found = Found::new(record, &stand, &coverage).about(application, group.number);
+        found.beside(beside)?.rows(rows, page.count, next)
     }
-    let answer = Answer::new(record, &stand, &coverage).with("groupId", id).with("groupName", name);
-    let answer = answer.about(application, group.number).with("nested", is_nested);
-    Ok(resource::with_existence(answer, &group).rows(rows, page.count, next))
 }
 
 fn row(
@@ -142,23 +138,25 @@ fn row(
     application: Application,
     member: &Member,
     start_known: bool,
-) -> Result<Value, Error> {
+) -> Result<row::Member, Error> {
     let version = member.version.as_ref();
-    let state = version.and_then(|version| version.state.as_ref());
-    let value = |name: &str| state.and_then(|state| state.get(name));
     let user = version.filter(|version| version.resource_type == ResourceType::USER);
-    Ok(json!({
-        "userId": member.id,
-        "memberType": version.and_then(|version| types.name(version.resource_type)),
-        "userName": value("userName"),
-        "displayName": value("displayName"),
-        "externalId": value("externalId"),
-        "direct": member.via.is_empty(),
-        "via": resource::via(record, application, &member.via)?,
-        "memberSince": record.recorded_at(member.since)?.to_string(),
-        "addedBySeq": member.since,
-        "startKnown": start_known,
-        "accountActive": user.map(|version| version.active),
-        "dangling": version.is_none(),
-    }))
+    let text = |name: &str| version.and_then(|version| version.text(name));
+    Ok(row::Member {
+        user_id: member.id.clone(),
+        member_type: version
+            .and_then(|version| types.name(version.resource_type))
+            .map(str::to_owned),
+        user_name: text("userName"),
+        external_id: text("externalId"),
+        direct: member.via.is_empty(),
+        member_since: record.recorded_at(member.since)?.to_string().into(),
+        added_by_seq: member.since,
+        added_by: None,
+        account_active: user.map(|version| version.active),
+        via: resource::via_ids(record, application, &member.via)?,
+        display_name: text("displayName"),
+        start_known,
+        dangling: version.is_none(),
+    })
 }

@@ -11,7 +11,6 @@ use super::resource;
 use crate::answer::Answer;
 use crate::as_of::Resource;
 use crate::coverage::Coverage;
-use crate::cursor::List;
 use crate::error::Error;
 use crate::history::{Difference, Interval, differences, intervals_of_group, intervals_of_member};
 use crate::operation::change_row;
@@ -33,13 +32,13 @@ fn diff_of(
     let application = row_of.number;
     let params = reading.params(&["from", "to", "knownAt", "tz", "limit", "cursor"])?;
     let names = [("app", slug.as_str()), ("group", named)];
-    let stand = Stand::of_page(&reading.record, &params, &names, List::Diff)?;
+    let stand = Stand::of_page(&reading.record, &params, &names, "diff")?;
     let record = &reading.record.of_first(stand.size);
     let (before, after) = stand.ends();
     let group = resource::named(&record.view, application, ResourceType::GROUP, named, after)?;
     let all = differences(&record.view, application, group.number, stand.seqs.clone())?;
     let types = TypeNames::read(&record.view)?;
-    let (page, next) = stand.part_of(&all, List::Diff);
+    let (page, next) = stand.part_of(&all);
     let rows = page.iter().map(|one| difference_row(record, &types, application, one, after));
     let rows = rows.collect::<Result<_, _>>()?;
 
@@ -123,7 +122,7 @@ fn intervals(
         false => reading.params(&["group", "from", "to", "knownAt", "tz", "limit", "cursor"])?,
     };
     let names = [("app", slug.as_str()), (own, named)];
-    let stand = Stand::of_page(&reading.record, &params, &names, List::Intervals)?;
+    let stand = Stand::of_page(&reading.record, &params, &names, "intervals")?;
     let record = &reading.record.of_first(stand.size);
     let (_, after) = stand.ends();
     let find = |resource_type, name: &str| -> Result<Resource, Error> {
@@ -143,7 +142,7 @@ fn intervals(
         None => intervals_of_group(view, application, found.number, &stand.seqs)?,
     };
     let types = TypeNames::read(view)?;
-    let (page, next) = stand.part_of(&all, List::Intervals);
+    let (page, next) = stand.part_of(&all);
     // The same few groups, or the one member, stand in every row.
     let (mut groups, mut members) = (Columns::new(), Columns::new());
     let rows = page.iter().map(|one| {

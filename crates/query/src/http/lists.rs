@@ -24,7 +24,6 @@ use crate::Query;
 use crate::answer::Answer;
 use crate::as_of::{Slice, users_at};
 use crate::coverage::Coverage;
-use crate::cursor::List;
 use crate::error::Error;
 use crate::instant::{self, Role, Zone};
 use crate::params::Params;
@@ -102,12 +101,12 @@ async fn append(
 pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
     ask.answer(|reading| {
         let params = reading.params(&["knownAt", "tz", "limit", "cursor"])?;
-        let stand = Stand::of_page(&reading.record, &params, &[], List::ReferenceLists)?;
+        let stand = Stand::of_page(&reading.record, &params, &[], "reference-lists")?;
         let record = &reading.record.of_first(stand.size);
         let mut all = record.view.reference_lists()?;
         all.retain(|list| reading.caller.may_see(list.application));
         let slugs = reading.slugs()?;
-        let (page, next) = stand.part_of(&all, List::ReferenceLists);
+        let (page, next) = stand.part_of(&all);
         let rows = page.iter().map(|list| {
             let header = record.header(list.seq)?;
             let Fact::ReferenceListAdded(added) = &header.fact else {
@@ -255,15 +254,14 @@ fn checked(mut evidence: Evidence) -> Result<Evidence, Error> {
 pub(super) async fn evidence(ask: Ask, Names(id): Names<String>) -> Result<Answer, Error> {
     ask.answer(move |reading| {
         let params = reading.params(&["knownAt", "tz", "limit", "cursor"])?;
-        let stand =
-            Stand::of_page(&reading.record, &params, &[("operation", &id)], List::Evidence)?;
+        let stand = Stand::of_page(&reading.record, &params, &[("operation", &id)], "evidence")?;
         let record = &reading.record.of_first(stand.size);
         let (event, number) = operations::found(&reading, &id)?;
         if event.seq >= record.size {
             return Err(operations::NO_OPERATION);
         }
         let all = record.view.evidence(event.seq)?;
-        let (page, next) = stand.part_of(&all, List::Evidence);
+        let (page, next) = stand.part_of(&all);
         let rows = page.iter().map(|seq| evidence_row(record, *seq));
         let rows = rows.collect::<Result<_, _>>()?;
         let answer = Answer::new(record, &stand, &Coverage::complete());

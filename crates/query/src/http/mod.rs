@@ -18,6 +18,7 @@ mod leavers;
 mod lists;
 mod operations;
 mod profiles;
+mod question;
 mod reports;
 mod resource;
 mod timeline;
@@ -33,11 +34,12 @@ use axum::extract::{Path, Request};
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{MethodRouter, any, delete, get, post};
+use axum::routing::{MethodRouter, any, delete, get, patch, post};
 use tower::ServiceExt;
 
 use self::ask::Ask;
 use self::graph::Version;
+use self::question::serve;
 use crate::Query;
 use crate::error::Error;
 use crate::frame::frame;
@@ -56,12 +58,16 @@ pub fn router(query: Arc<Query>) -> Router {
 
 /// The questions and what configures, without the frame around them.
 fn questions(query: &Arc<Query>) -> Router {
-    Router::new()
+    let router = Router::new();
+    let router = serve::<answers::Apps>(router);
+    let router = serve::<answers::OneApp>(router);
+    let router = serve::<answers::Members>(router);
+    router
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .route("/api/v1/apps", get(apps::list).post(apps::add))
-        .route("/api/v1/apps/{app}", get(apps::one).patch(apps::change))
+        .route("/api/v1/apps", post(apps::add))
+        .route("/api/v1/apps/{app}", patch(apps::change))
         .route("/api/v1/apps/{app}/baseline", post(apps::baseline))
         .route("/api/v1/apps/{app}/drift", post(apps::drift))
         .route("/api/v1/apps/{app}/imports", post(imports::add))
@@ -72,7 +78,6 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/apps/{app}/users/{user}", get(users::one))
         .route("/api/v1/apps/{app}/groups", get(groups::list))
         .route("/api/v1/apps/{app}/groups/{group}", get(groups::one))
-        .route("/api/v1/apps/{app}/groups/{group}/members", get(groups::members))
         .route("/api/v1/apps/{app}/groups/{group}/blame", get(blame::of_group))
         .route("/api/v1/apps/{app}/users/{user}/why", get(why::of_user))
         .route("/api/v1/apps/{app}/users/{user}/blame", get(blame::of_user))

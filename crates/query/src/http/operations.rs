@@ -11,7 +11,6 @@ use projector::View;
 use super::ask::{Ask, Names, Reading};
 use crate::answer::Answer;
 use crate::coverage::Coverage;
-use crate::cursor::List;
 use crate::error::Error;
 use crate::log::{Filter, Log, Wanted};
 use crate::name::Name;
@@ -46,7 +45,7 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
             "limit",
             "cursor",
         ])?;
-        let stand = Stand::of_page(&reading.record, &params, &[], List::Operations)?;
+        let stand = Stand::of_page(&reading.record, &params, &[], "operations")?;
         let record = &reading.record.of_first(stand.size);
         let filter = filter(&reading, &record.view, &params)?;
         let log = Log::new(record.view, record.store);
@@ -61,7 +60,7 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
         let page = log.page(&wanted, &stand.stretch_left(record)?, stand.limit)?;
         let count = log.count(&wanted, &stand.stretch())?;
         let last = page.rows.last().filter(|_| page.more);
-        let next = last.map(|last| stand.next_after(List::Operations, last.moment()));
+        let next = last.map(|last| stand.next_after(last.moment()));
         let rows = Operations::new(record)?.rows(page.rows.iter().map(|item| item.moment().seq))?;
         let coverage = Coverage::between(record, &stand, &applications)?;
         let answer = Answer::new(record, &stand, &coverage);

@@ -8,7 +8,6 @@ use super::ask::{Ask, Reading};
 use super::resource;
 use crate::answer::Answer;
 use crate::coverage::Coverage;
-use crate::cursor::List;
 use crate::error::Error;
 use crate::history::groups_of;
 use crate::name::parted;
@@ -44,7 +43,7 @@ pub(super) struct Scene<'a> {
 impl<'a> Scene<'a> {
     pub(super) fn set(reading: &Reading<'a>, params: &Params) -> Result<Scene<'a>, Error> {
         let one = reading.application_in(params)?;
-        let stand = Stand::of_page(&reading.record, params, &[], List::Report)?;
+        let stand = Stand::of_page(&reading.record, params, &[], "report")?;
         let record = reading.record.of_first(stand.size);
         Ok(Scene {
             applications: reading.applications(one)?,
@@ -96,7 +95,7 @@ impl<'a> Scene<'a> {
         all: &[T],
         row: impl Fn(&T) -> Result<Map<String, Value>, Error>,
     ) -> Result<Answer, Error> {
-        let (page, next) = self.stand.part_of(all, List::Report);
+        let (page, next) = self.stand.part_of(all);
         let rows = page.iter().map(|one| Ok(row(one)?.into())).collect::<Result<_, Error>>()?;
         self.answer_rows(rows, all.len() as u64, next)
     }
@@ -119,7 +118,7 @@ impl<'a> Scene<'a> {
     /// Answers with the rows of operations, newest first.
     fn answer_operations(&self, mut all: Vec<Seq>) -> Result<Answer, Error> {
         all.sort_unstable_by(|one, other| other.cmp(one));
-        let (page, next) = self.stand.part_of(&all, List::Report);
+        let (page, next) = self.stand.part_of(&all);
         let rows = Operations::new(&self.record)?.rows(page.iter().copied())?;
         self.answer_rows(rows, all.len() as u64, next)
     }

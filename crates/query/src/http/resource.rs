@@ -1,5 +1,6 @@
 //! One user or group as it was at an instant.
 
+use answers::Exists;
 use event::{Application, Number, ResourceType, Seq};
 use projector::{ApplicationRow, Version, View};
 use serde_json::{Map, Value, json};
@@ -112,11 +113,20 @@ pub(super) fn via(
     application: Application,
     groups: &[Number],
 ) -> Result<Value, Error> {
+    Ok(json!(via_ids(record, application, groups)?))
+}
+
+/// The same; `None` when there are none.
+pub(super) fn via_ids(
+    record: &Record<'_>,
+    application: Application,
+    groups: &[Number],
+) -> Result<Option<Vec<Option<String>>>, Error> {
     if groups.is_empty() {
-        return Ok(Value::Null);
+        return Ok(None);
     }
     let ids = groups.iter().map(|group| scim_id(&record.view, application, *group));
-    Ok(json!(ids.collect::<Result<Vec<_>, _>>()?))
+    Ok(Some(ids.collect::<Result<Vec<_>, _>>()?))
 }
 
 /// The resource that a name in an address means at an instant.
@@ -153,12 +163,22 @@ pub(super) fn ambiguous(
 
 /// Says whether a resource was there, and which event made it so.
 pub(super) fn with_existence(answer: Answer, resource: &Resource) -> Answer {
-    let (word, seq) = match &resource.existence {
-        Existence::Exists(version) => ("yes", version.created_seq),
-        Existence::NotYet { created_seq } => ("no", *created_seq),
-        Existence::Deleted { seq } => ("deleted", *seq),
+    let (exists, seq) = existence(resource);
+    let word = match exists {
+        Exists::Yes => "yes",
+        Exists::No => "no",
+        Exists::Deleted => "deleted",
     };
     answer.with("exists", word).with("existsSeq", seq)
+}
+
+/// Whether a resource was there, and which event made it so.
+pub(super) fn existence(resource: &Resource) -> (Exists, Seq) {
+    match &resource.existence {
+        Existence::Exists(version) => (Exists::Yes, version.created_seq),
+        Existence::NotYet { created_seq } => (Exists::No, *created_seq),
+        Existence::Deleted { seq } => (Exists::Deleted, *seq),
+    }
 }
 
 /// The resource in the words of SCIM (RFC 7643 §3), without members and groups.

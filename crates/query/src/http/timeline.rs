@@ -6,7 +6,6 @@ use super::ask::{Ask, Names, Reading};
 use super::resource;
 use crate::answer::Answer;
 use crate::coverage::Coverage;
-use crate::cursor::List;
 use crate::error::Error;
 use crate::log::Log;
 use crate::name::Name;
@@ -35,7 +34,7 @@ fn timeline(
     let application = reading.caller.application(&reading.record.view, slug)?.number;
     let params = reading.params(&["from", "to", "knownAt", "tz", "limit", "cursor"])?;
     let names = [("app", slug.as_str()), (what, name)];
-    let stand = Stand::of_page(&reading.record, &params, &names, List::Timeline)?;
+    let stand = Stand::of_page(&reading.record, &params, &names, "timeline")?;
     let record = &reading.record.of_first(stand.size);
     let numbers = Name::parse(name).ever(&record.view, application, resource_type)?;
     if numbers.is_empty() {
@@ -49,7 +48,7 @@ fn timeline(
     let more = items.len() > stand.limit;
     items.truncate(stand.limit);
     let last = items.last().filter(|_| more);
-    let next = last.map(|last| stand.next_after(List::Timeline, last.moment()));
+    let next = last.map(|last| stand.next_after(last.moment()));
     let seqs = items.iter().map(|item| item.moment().seq);
     let rows = Operations::new(record)?.rows_about(&numbers, seqs)?;
     let coverage = Coverage::between(record, &stand, &[application])?;

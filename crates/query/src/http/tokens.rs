@@ -18,7 +18,6 @@ use super::body::read_body;
 use crate::Query;
 use crate::answer::Answer;
 use crate::coverage::Coverage;
-use crate::cursor::List;
 use crate::error::Error;
 use crate::issue::Issue;
 use crate::stand::Stand;
@@ -29,7 +28,7 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
     ask.answer(|reading| {
         let params = reading.params(&["limit", "cursor"])?;
         reading.caller.clone().into_admin()?;
-        let stand = Stand::of_page(&reading.record, &params, &[], List::Tokens)?;
+        let stand = Stand::of_page(&reading.record, &params, &[], "tokens")?;
         let view = &reading.record.view;
         let applications = view.applications()?.into_iter();
         let slugs: BTreeMap<_, _> = applications.map(|one| (one.number, one.slug)).collect();
@@ -40,7 +39,7 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
         let more = all.len() > stand.limit;
         all.truncate(stand.limit);
         let last = all.last().filter(|_| more);
-        let next = last.map(|one| stand.next(List::Tokens, one.number.0.into()));
+        let next = last.map(|one| stand.next(one.number.0.into()));
         let rows = all.iter().map(|one| {
             json!({
                 "id": one.number.to_string(),

@@ -9,7 +9,6 @@ use crate::answer::Answer;
 use crate::as_of::{User, users_at};
 use crate::claimed::{Account, accounts_at, is_only_imported};
 use crate::coverage::Coverage;
-use crate::cursor::List;
 use crate::error::Error;
 use crate::record::Record;
 use crate::stand::Stand;
@@ -26,7 +25,7 @@ pub(super) async fn list(ask: Ask, Names(slug): Names<String>) -> Result<Answer,
         let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
         let params = reading.params(&["at", "active", "knownAt", "tz", "limit", "cursor"])?;
         let active = params.flag("active")?;
-        let mut stand = Stand::of_page(&reading.record, &params, &[("app", &slug)], List::Users)?;
+        let mut stand = Stand::of_page(&reading.record, &params, &[("app", &slug)], "users")?;
         let record = &reading.record.of_first(stand.size);
         if let Some(active) = active {
             stand.question.insert("active".into(), active.into());
@@ -35,7 +34,7 @@ pub(super) async fn list(ask: Ask, Names(slug): Names<String>) -> Result<Answer,
             return imported(record, &stand, application, active);
         }
         let page = users_at(&record.view, application, active, stand.at_seq, stand.slice())?;
-        let next = page.next.map(|number| stand.next(List::Users, number.0.into()));
+        let next = page.next.map(|number| stand.next(number.0.into()));
         let rows = page.rows.iter().map(|user| {
             let created_seq = user.version.created_seq;
             let start_known = !is_proxied || !resource::was_seen(record, created_seq)?;
@@ -59,7 +58,7 @@ fn imported(
     let mut accounts = accounts_at(record, application, ResourceType::USER, stand.time)?;
     accounts.retain(|_, one| one.exists && active.is_none_or(|wanted| one.active == wanted));
     let all: Vec<Account> = accounts.into_values().collect();
-    let (page, next) = stand.part_of(&all, List::Users);
+    let (page, next) = stand.part_of(&all);
     let rows = page.iter().map(|account| {
         let created = account.created.map(|moment| (moment.occurred_at.to_string(), moment.seq));
         let (created_at, created_seq) = created.unzip();

@@ -1,0 +1,101 @@
+//! The applications, and one of them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Column, number, or_nothing, second};
+use crate::{App, Moment, Nothing, Question, Shape, Time};
+
+/// Which applications there are
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct Apps {}
+
+/// How an application is configured now
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct OneApp {
+    /// The application, by its name in addresses
+    pub app: App,
+}
+
+/// An application.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Application {
+    /// Its name in addresses
+    pub application: String,
+    /// The profile by which its requests are judged
+    pub profile: String,
+    /// What its identity provider is given as tenant URL
+    pub tenant_url: String,
+    /// When it was added
+    pub added_at: Moment,
+    /// The event that added it
+    pub added_seq: u64,
+    /// The SCIM base address that its requests are sent on to; null where this server answers itself
+    pub upstream: Option<String>,
+}
+
+/// An application with what only its own address tells.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct WholeApplication {
+    /// What the list of applications tells of it
+    #[serde(flatten)]
+    pub application: Application,
+    /// Which application it is at its provider; null where nobody said so
+    pub service_principal: Option<String>,
+}
+
+impl Question for Apps {
+    type Row = Application;
+    type Beside = Nothing;
+    const COMMAND: &'static str = "apps";
+    const PATH: &'static str = "/api/v1/apps";
+    const TIME: Time = Time::Now;
+    const SHAPE: Shape = Shape::List { file: "apps" };
+
+    fn title(&self, _: &Nothing) -> String {
+        "Applications".to_owned()
+    }
+
+    fn columns(&self) -> Vec<Column<Application>> {
+        vec![
+            Column::whole("Application", &["application"], |row| row.application.clone()),
+            Column::whole("Profile", &["profile"], |row| row.profile.clone()),
+            Column::whole("Added", &["addedAt"], |row| second(Some(&row.added_at))),
+            Column::number("Event", &["addedSeq"], |row| number(Some(row.added_seq))),
+            Column::whole("Tenant URL", &["tenantUrl"], |row| row.tenant_url.clone()),
+            Column::extra("Upstream", &["upstream"], |row| or_nothing(row.upstream.as_ref())),
+        ]
+    }
+}
+
+impl Question for OneApp {
+    type Row = WholeApplication;
+    type Beside = Nothing;
+    const COMMAND: &'static str = "app show";
+    const PATH: &'static str = "/api/v1/apps/{app}";
+    const TIME: Time = Time::Now;
+    const SHAPE: Shape = Shape::One;
+
+    fn title(&self, _: &Nothing) -> String {
+        format!("Application {}", self.app.0)
+    }
+
+    fn columns(&self) -> Vec<Column<WholeApplication>> {
+        vec![
+            Column::whole("Profile", &["profile"], |row| row.application.profile.clone()),
+            Column::whole("Tenant URL", &["tenantUrl"], |row| row.application.tenant_url.clone()),
+            Column::whole("Upstream", &["upstream"], |row| {
+                or_nothing(row.application.upstream.as_ref())
+            }),
+            Column::whole("Service principal", &["servicePrincipal"], |row| {
+                or_nothing(row.service_principal.as_ref())
+            }),
+            Column::whole("Added", &["addedAt", "addedSeq"], |row| {
+                let (at, seq) = (&row.application.added_at, row.application.added_seq);
+                format!("{} (event {seq})", second(Some(at)))
+            }),
+        ]
+    }
+}

@@ -1,0 +1,55 @@
+//! What can be asked of the record, each question described once.
+//!
+//! A question is a type: its fields are the names in its address and its parameters, and
+//! [`Question`] adds the path, who may ask, the row of its answer and how people read that row. From
+//! [`all`] come the reading and refusing of parameters, the commands of the command line, the tables,
+//! the columns of CSV, OpenAPI and the reference page. Nothing here computes an answer or does I/O.
+//!
+//! To add a question: its file here, its computation in `query`.
+
+mod envelope;
+mod fields;
+mod parameter;
+mod question;
+mod read;
+pub mod table;
+mod words;
+
+pub use envelope::{Coverage, Envelope, Gap, Head};
+pub use fields::fields;
+pub use parameter::{
+    App, AppFilter, AttributePath, Duration, Group, Groups, Kind, ListName, Parameter, Place,
+    Resource, Role, TokenId, User,
+};
+pub use question::{
+    Below, Described, Grid, Heading, Nothing, Question, Schemas, Shape, Table, Time, Who, all,
+    described,
+};
+pub use read::{Misread, read};
+pub use table::{Column, Width};
+pub use words::{Exists, Moment, Present};
+
+/// Names the questions: a module each, in the order in which help and reference tell them.
+macro_rules! questions {
+    ($($module:ident: $($question:ident),+;)+) => {
+        $(mod $module; pub use $module::{$($question),+};)+
+
+        fn list() -> Vec<Described> {
+            vec![$($(Described::of::<$question>()),+),+]
+        }
+    };
+}
+
+questions! {
+    apps: Apps, OneApp;
+    members: Members;
+}
+
+#[cfg(test)]
+mod tests;
+
+/// The rows of the questions.
+pub mod row {
+    pub use crate::apps::{Application, WholeApplication};
+    pub use crate::members::{GroupSeen, Member};
+}

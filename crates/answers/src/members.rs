@@ -1,0 +1,139 @@
+//! Who was in a group.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Column, activity, count, first, number, or_nothing, since};
+use crate::{App, Group, Moment, Question, Shape, Time};
+
+/// Who was in a group
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Members {
+    /// The application, by its name in addresses
+    pub app: App,
+    /// SCIM id, displayName:NAME or externalId:ID; any other text is a display name
+    pub group: Group,
+    /// Show the members of its member groups too, however deep
+    #[serde(default)]
+    pub nested: bool,
+}
+
+/// A member of a group.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Member {
+    /// SCIM id; null for somebody whom no event created and who has none
+    pub user_id: Option<String>,
+    /// The type of the member, such as `User` or `Group`; null for one that no event created
+    pub member_type: Option<String>,
+    /// SCIM `userName`; null for a group
+    pub user_name: Option<String>,
+    /// SCIM `externalId`
+    pub external_id: Option<String>,
+    /// Whether it is in the group itself, and not only in a group that is
+    pub direct: bool,
+    /// Since when it is a member without a break
+    pub member_since: Moment,
+    /// The event that made it one
+    pub added_by_seq: u64,
+    /// Kept free: the files that auditors exchange have a column of this name
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_by: Option<String>,
+    /// Whether the account was active; null for a group, or for one that no event created
+    pub account_active: Option<bool>,
+    /// SCIM ids of the groups between, the outermost first; null for a direct member
+    pub via: Option<Vec<Option<String>>>,
+    /// SCIM `displayName`
+    pub display_name: Option<String>,
+    /// False when an upstream was only seen to have it: then it began by that time
+    pub start_known: bool,
+    /// Whether the group names somebody whom no event created
+    pub dangling: bool,
+}
+
+/// The group whose members are shown.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupSeen {
+    /// SCIM id of the group
+    pub group_id: Option<String>,
+    /// Its display name at that instant; null when it was not there
+    pub group_name: Option<String>,
+    /// Whether members of member groups are among the rows
+    pub nested: bool,
+    /// Whether the group was there
+    pub exists: crate::Exists,
+    /// The event that created it, will create it or deleted it
+    pub exists_seq: u64,
+}
+
+impl Question for Members {
+    type Row = Member;
+    type Beside = GroupSeen;
+    const COMMAND: &'static str = "members";
+    const PATH: &'static str = "/api/v1/apps/{app}/groups/{group}/members";
+    const TIME: Time = Time::Instant;
+    const SHAPE: Shape = Shape::List { file: "members" };
+    const CONTEXT: &'static [&'static str] = &["at", "atSeq", "groupId", "groupName"];
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] = &[
+        ("externalId", "the name and the id tell who it is"),
+        ("addedBy", "always empty"),
+    ];
+
+    fn title(&self, group: &GroupSeen) -> String {
+        let what = if self.nested { "Direct and indirect members" } else { "Members" };
+        let name = group.group_name.as_ref().unwrap_or(&self.group.0);
+        format!("{what} of {name} in {}", self.app.0)
+    }
+
+    fn columns(&self) -> Vec<Column<Member>> {
+        let names: &[Column<Member>] = match self.nested {
+            // Groups have no user name.
+            true => &[Column::text("Name", &["userName", "displayName"], |row| {
+                first(&[&row.user_name, &row.display_name])
+            })],
+            false => &[
+                Column::text("User name", &["userName"], |row| or_nothing(row.user_name.as_ref())),
+                Column::extra("Display name", &["displayName"], |row| {
+                    or_nothing(row.display_name.as_ref())
+                }),
+            ],
+        };
+        let account =
+            Column::whole("Account", &["dangling", "accountActive", "memberType"], account);
+        let way: &[Column<Member>] = match self.nested {
+            true => &[Column::whole("Member", &["direct", "via"], |row| {
+                way(row.direct, row.via.as_ref().map_or(0, Vec::len))
+            })],
+            false => &[],
+        };
+        let since_heading = if self.nested { "Since" } else { "Member since" };
+        let rest = [
+            Column::whole(since_heading, &["memberSince", "startKnown"], |row: &Member| {
+                since(Some(&row.member_since), row.start_known)
+            }),
+            Column::number("Event", &["addedBySeq"], |row| number(Some(row.added_by_seq))),
+            Column::whole("Id", &["userId"], |row| or_nothing(row.user_id.as_ref())),
+        ];
+        [names, &[account], way, &rest].concat()
+    }
+}
+
+fn account(row: &Member) -> String {
+    match (row.dangling, row.account_active) {
+        (true, _) => "unknown".to_owned(),
+        (_, Some(active)) => activity(active).to_owned(),
+        _ => or_nothing(row.member_type.as_ref()).to_lowercase(),
+    }
+}
+
+/// Whether somebody is in a group themselves, or through how many others.
+pub(crate) fn way(direct: bool, groups: usize) -> String {
+    match (direct, groups) {
+        (true, _) => "direct".to_owned(),
+        (_, 0) => "indirect".to_owned(),
+        (_, 1) => "via 1 group".to_owned(),
+        (_, groups) => format!("via {} groups", count(groups as u64)),
+    }
+}

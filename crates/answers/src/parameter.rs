@@ -1,0 +1,350 @@
+//! Parameters: what they are called, what they take, and how that is said.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A parameter of a question.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Its name in the address.
+    pub name: &'static str,
+    /// Where it stands.
+    pub place: Place,
+    /// What it takes.
+    pub kind: Kind,
+    /// Whether the question cannot be asked without it.
+    pub is_required: bool,
+    /// What it means, in one or two sentences without a full stop.
+    pub help: String,
+    /// Stands before its value where a title repeats it, such as `with status`.
+    pub words: Option<String>,
+    /// Another parameter without which it means nothing.
+    pub requires: Option<String>,
+    /// What its refusal says that it takes.
+    pub accepts: String,
+}
+
+/// Where a parameter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A segment of the path.
+    Path,
+    /// A pair of the query, of the question's own.
+    Query,
+    /// A pair of the query that says of which instants it is asked.
+    Time,
+    /// A pair of the query that says which page.
+    Page,
+}
+
+/// For what an instant stands; it decides what a date means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The moment that is asked about: a date is its last instant.
+    At,
+    /// The beginning of a stretch, which belongs to it: a date is its first instant.
+    From,
+    /// The end of a stretch, which does not belong to it: a date is the first instant of the next.
+    To,
+}
+
+/// What a parameter takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// `true`, or `false`, which goes without saying.
+    Flag,
+    /// `true` or `false`, or neither.
+    Bool,
+    /// One of some words, each with what it means where that is said.
+    Choice(Vec<(String, String)>),
+    /// A whole number.
+    Number {
+        /// The smallest.
+        min: u64,
+        /// The largest.
+        max: u64,
+    },
+    /// An application, by its name in addresses.
+    App,
+    /// A user, by id or name.
+    User,
+    /// A group, by id or name.
+    Group,
+    /// A user or group, by id or name, without a kind of name that goes without saying.
+    Resource,
+    /// Groups, with commas between them.
+    Groups,
+    /// A length of time.
+    Duration,
+    /// An instant.
+    Instant(Role),
+    /// The number of an event, or an instant that has passed.
+    KnownAt,
+    /// A time zone.
+    Zone,
+    /// Where a page begins.
+    Cursor,
+}
+
+impl Kind {
+    /// What stands for the value in help.
+    #[must_use]
+    pub fn value_name(&self, name: &str) -> String {
+        match self {
+            Kind::Flag | Kind::Bool => "true|false".to_owned(),
+            Kind::Choice(words) => {
+                let words: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
+                words.join("|")
+            }
+            Kind::Number { .. } => "N".to_owned(),
+            Kind::App => "SLUG".to_owned(),
+            Kind::User => "USER".to_owned(),
+            Kind::Group => "GROUP".to_owned(),
+            Kind::Resource => "NAME".to_owned(),
+            Kind::Groups => "GROUP,GROUP".to_owned(),
+            Kind::Duration => "DURATION".to_owned(),
+            Kind::Instant(_) => "TIME".to_owned(),
+            Kind::KnownAt => "EVENT|TIME".to_owned(),
+            Kind::Zone => "ZONE".to_owned(),
+            Kind::Text | Kind::Cursor => {
+                let last = name.rfind(char::is_uppercase).unwrap_or(0);
+                name[last..].to_uppercase()
+            }
+        }
+    }
+
+    /// The word for it where a schema says its format.
+    fn of_format(format: &str) -> Option<Kind> {
+        Some(match format {
+            "slug" => Kind::App,
+            "user" => Kind::User,
+            "group" => Kind::Group,
+            "resource" => Kind::Resource,
+            "groups" => Kind::Groups,
+            "duration-or-short" => Kind::Duration,
+            _ => return None,
+        })
+    }
+
+    /// What a property of a schema takes.
+    fn of(schema: &Map<String, Value>) -> Kind {
+        let some = |list: &str| {
+            let list = schema.get(list)?.as_array()?;
+            list.iter().find_map(|one| one.as_object().filter(|one| !is_null(one)))
+        };
+        // An optional enum stands beside null.
+        if let Some(inner) = some("anyOf") {
+            return Kind::of(inner);
+        }
+        if let Some(Value::Array(all)) = schema.get("oneOf") {
+            let word = |one: &Value| {
+                let text = |name| one.get(name).and_then(Value::as_str).unwrap_or_default();
+                (!text("const").is_empty())
+                    .then(|| (text("const").to_owned(), text("description").to_owned()))
+            };
+            return Kind::Choice(all.iter().filter_map(word).collect());
+        }
+        if let Some(Value::Array(all)) = schema.get("enum") {
+            let words = all.iter().filter_map(Value::as_str);
+            return Kind::Choice(words.map(|word| (word.to_owned(), String::new())).collect());
+        }
+        let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
+        match type_of(schema) {
+            "boolean" if schema.get("type").is_some_and(Value::is_array) => Kind::Bool,
+            "boolean" => Kind::Flag,
+            "integer" => Kind::Number {
+                min: schema.get("minimum").and_then(Value::as_u64).unwrap_or(0),
+                max: schema.get("maximum").and_then(Value::as_u64).unwrap_or(u64::MAX),
+            },
+            _ => Kind::of_format(format).unwrap_or(Kind::Text),
+        }
+    }
+
+    fn accepts(&self) -> String {
+        match self {
+            Kind::Flag | Kind::Bool => "true or false".to_owned(),
+            Kind::Choice(words) => {
+                let words: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
+                one_of(&words)
+            }
+            Kind::Number { min, max } => format!("a number from {min} to {max}"),
+            Kind::App => "the name of an application in addresses".to_owned(),
+            Kind::User | Kind::Group | Kind::Resource => "an id or a name".to_owned(),
+            Kind::Groups => {
+                "2 to 10 groups by id or name, with commas between them; a name with a \
+                             comma in double quotes"
+                    .to_owned()
+            }
+            Kind::Duration => {
+                "a duration such as 1d, 24h or 1h30m (units s, m, h, d, w), or one of \
+                               ISO 8601 such as P1D or PT24H"
+                    .to_owned()
+            }
+            Kind::Instant(role) => {
+                let date = match role {
+                    Role::At => "its last instant",
+                    Role::From => "from its start on",
+                    Role::To => "to its end",
+                };
+                format!(
+                    "an RFC 3339 time (2026-03-31T17:00:00Z, an offset is fine), a date (2026-03-31: \
+                     {date}, in UTC unless `tz` says otherwise), or a time before now (-90d; units s, \
+                     m, h, d, w)"
+                )
+            }
+            Kind::KnownAt => {
+                "the seq of an event, or an instant that has passed: an RFC 3339 time, \
+                              a date, or a time before now (-90d)"
+                    .to_owned()
+            }
+            Kind::Zone => {
+                "a time zone by name (Europe/Oslo) or an offset from UTC (+02:00)".to_owned()
+            }
+            Kind::Cursor => "the `next` of the page before, unchanged".to_owned(),
+            Kind::Text => "a text".to_owned(),
+        }
+    }
+}
+
+fn one_of(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+fn is_null(schema: &Map<String, Value>) -> bool {
+    schema.get("type").and_then(Value::as_str) == Some("null")
+}
+
+/// The type of a schema that may take null too.
+fn type_of(schema: &Map<String, Value>) -> &str {
+    match schema.get("type") {
+        Some(Value::String(one)) => one,
+        Some(Value::Array(several)) => {
+            several.iter().filter_map(Value::as_str).find(|one| *one != "null").unwrap_or_default()
+        }
+        _ => "",
+    }
+}
+
+impl Parameter {
+    /// The parameter of a property.
+    pub(crate) fn of(
+        name: &'static str,
+        place: Place,
+        schema: &Map<String, Value>,
+        is_required: bool,
+    ) -> Parameter {
+        let kind = Kind::of(schema);
+        let text = |name: &str| schema.get(name).and_then(Value::as_str).map(str::to_owned);
+        let help = text("description").unwrap_or_default().replace('\n', " ");
+        let accepts = text("x-accepts").unwrap_or_else(|| kind.accepts());
+        let (words, requires) = (text("x-words"), text("x-requires"));
+        Parameter { name, place, kind, is_required, help, words, requires, accepts }
+    }
+
+    fn plain(name: &'static str, place: Place, kind: Kind, help: &str) -> Parameter {
+        let accepts = kind.accepts();
+        let help = help.to_owned();
+        let (is_required, words, requires) = (false, None, None);
+        Parameter { name, place, kind, is_required, help, words, requires, accepts }
+    }
+
+    /// `at`, the instant that is asked about.
+    pub(crate) fn at() -> Parameter {
+        let help = "As of this instant: 2026-03-31T17:00:00Z, 2026-03-31 (its last instant), -90d (s, \
+                    m, h, d, w); as of now when it is missing";
+        Parameter::plain("at", Place::Time, Kind::Instant(Role::At), help)
+    }
+
+    /// `from` and `to`, the stretch that is asked about.
+    pub(crate) fn stretch() -> [Parameter; 2] {
+        let from =
+            "Nothing before this instant: 2026-03-31T17:00:00Z, 2026-03-31 (its start), -90d";
+        let to = "Nothing from this instant on; a date means its end";
+        [
+            Parameter::plain("from", Place::Time, Kind::Instant(Role::From), from),
+            Parameter::plain("to", Place::Time, Kind::Instant(Role::To), to),
+        ]
+    }
+
+    /// `knownAt` and `tz`.
+    pub(crate) fn known() -> [Parameter; 2] {
+        let known = "Answer with only what was recorded by then: the number of an event, or an instant \
+                     that has passed";
+        let zone = "The zone whose days dates mean: Europe/Oslo, +02:00; UTC when it is missing";
+        [
+            Parameter::plain("knownAt", Place::Time, Kind::KnownAt, known),
+            Parameter::plain("tz", Place::Time, Kind::Zone, zone),
+        ]
+    }
+
+    /// `limit` and `cursor`.
+    pub(crate) fn page() -> [Parameter; 2] {
+        let limit = Kind::Number { min: 1, max: 1_000 };
+        let cursor = "The `next` of the page before, unchanged, with all its other parameters";
+        [
+            Parameter::plain(
+                "limit",
+                Place::Page,
+                limit,
+                "At most so many rows; 100 when it is missing",
+            ),
+            Parameter::plain("cursor", Place::Page, Kind::Cursor, cursor),
+        ]
+    }
+}
+
+/// A text with a meaning of its own.
+macro_rules! text {
+    ($($(#[$doc:meta])* $name:ident, $format:literal, $help:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "format": $format, "description": $help })
+            }
+        }
+    )+};
+}
+
+text! {
+    /// The application that a question is about.
+    App, "slug", "The application, by its name in addresses";
+    /// The one application that an answer is narrowed to.
+    AppFilter, "slug", "Only this application's; of all that the token may see when it is missing";
+    /// A user by id or name.
+    User, "user", "SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name";
+    /// A group by id or name.
+    Group, "group", "SCIM id, displayName:NAME or externalId:ID; any other text is a display name";
+    /// A user or a group by id or name.
+    Resource, "resource", "SCIM id, or userName:NAME, externalId:ID, displayName:NAME";
+    /// Several groups.
+    Groups, "groups", "2 to 10 groups: SCIM ids, displayName:NAME or externalId:ID; any other texts are display names, in double quotes where they have a comma";
+    /// A length of time.
+    Duration, "duration-or-short", "How long, such as 24h";
+    /// The name of an uploaded list of people.
+    ListName, "list-name", "The uploaded list, by its name";
+    /// An attribute or a path.
+    AttributePath, "attribute-path", "An attribute such as department, or its path";
+    /// The id of a token.
+    TokenId, "token-id", "The id of a token";
+}

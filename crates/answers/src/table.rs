@@ -1,0 +1,173 @@
+//! How people read rows.
+
+/// A column of a table, or a line of an answer about one thing.
+pub struct Column<Row> {
+    /// Stands above the cells.
+    pub heading: &'static str,
+    /// How it gives way.
+    pub width: Width,
+    /// The members of a row that it shows.
+    pub members: &'static [&'static str],
+    /// The text of a row's cell. Whatever shows it escapes it.
+    pub cell: fn(&Row) -> String,
+    /// Whether a title that names the application makes it needless.
+    pub is_application: bool,
+}
+
+/// What a column does where there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// Ids, times, single words: it is never cut.
+    Whole,
+    /// Numbers, one under the other; never cut.
+    Number,
+    /// Texts of any length: it is cut.
+    Text,
+    /// Texts that only help people: it is cut before others, and left out before others get short.
+    Extra,
+}
+
+impl<Row> Clone for Column<Row> {
+    fn clone(&self) -> Column<Row> {
+        *self
+    }
+}
+
+impl<Row> Copy for Column<Row> {}
+
+impl<Row> Column<Row> {
+    const fn new(
+        width: Width,
+        heading: &'static str,
+        members: &'static [&'static str],
+        cell: fn(&Row) -> String,
+    ) -> Column<Row> {
+        Column { heading, width, members, cell, is_application: false }
+    }
+
+    /// What is never cut.
+    #[must_use]
+    pub const fn whole(
+        heading: &'static str,
+        members: &'static [&'static str],
+        cell: fn(&Row) -> String,
+    ) -> Column<Row> {
+        Column::new(Width::Whole, heading, members, cell)
+    }
+
+    /// Numbers.
+    #[must_use]
+    pub const fn number(
+        heading: &'static str,
+        members: &'static [&'static str],
+        cell: fn(&Row) -> String,
+    ) -> Column<Row> {
+        Column::new(Width::Number, heading, members, cell)
+    }
+
+    /// Texts of any length.
+    #[must_use]
+    pub const fn text(
+        heading: &'static str,
+        members: &'static [&'static str],
+        cell: fn(&Row) -> String,
+    ) -> Column<Row> {
+        Column::new(Width::Text, heading, members, cell)
+    }
+
+    /// Texts that only help people.
+    #[must_use]
+    pub const fn extra(
+        heading: &'static str,
+        members: &'static [&'static str],
+        cell: fn(&Row) -> String,
+    ) -> Column<Row> {
+        Column::new(Width::Extra, heading, members, cell)
+    }
+
+    /// The application, of which a title may speak already.
+    #[must_use]
+    pub const fn application(cell: fn(&Row) -> String) -> Column<Row> {
+        let column = Column::new(Width::Text, "Application", &["application"], cell);
+        Column { is_application: true, ..column }
+    }
+}
+
+/// A text, or nothing.
+#[must_use]
+pub fn or_nothing(text: Option<&String>) -> String {
+    text.cloned().unwrap_or_default()
+}
+
+/// The first of some texts that is there.
+#[must_use]
+pub fn first(texts: &[&Option<String>]) -> String {
+    texts.iter().find_map(|text| text.as_ref()).cloned().unwrap_or_default()
+}
+
+/// A number, or nothing.
+#[must_use]
+pub fn number<N: ToString>(number: Option<N>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
+}
+
+/// An instant to the second, or nothing.
+#[must_use]
+pub fn second(moment: Option<&crate::Moment>) -> String {
+    moment.map(crate::Moment::second).unwrap_or_default()
+}
+
+/// Since when something is so; what was only seen to be so is so *by* then.
+#[must_use]
+pub fn since(moment: Option<&crate::Moment>, start_known: bool) -> String {
+    match second(moment) {
+        time if start_known || time.is_empty() => time,
+        time => format!("by {time}"),
+    }
+}
+
+/// A count with its thousands apart.
+#[must_use]
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Whether an account is active.
+#[must_use]
+pub fn activity(active: bool) -> &'static str {
+    if active { "active" } else { "inactive" }
+}
+
+/// Yes or no.
+#[must_use]
+pub fn yes_or_no(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
+}
+
+/// Any JSON as a cell: texts as they are, nothing for null.
+#[must_use]
+pub fn any(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Texts with commas between them, up to a bound.
+#[must_use]
+pub fn several(texts: &[String], max: usize) -> String {
+    let mut text = texts[..texts.len().min(max)].join(", ");
+    if texts.len() > max {
+        text.push_str(&format!(" and {} more", count((texts.len() - max) as u64)));
+    }
+    text
+}

@@ -1,0 +1,118 @@
+//! What holds for every question of the list.
+
+use std::collections::BTreeSet;
+
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use crate::{Described, Place, all};
+
+/// What a test says of a question.
+fn at(one: &Described) -> String {
+    format!("{} ({})", one.name, one.path)
+}
+
+/// The properties of a row's schema.
+fn row_of(one: &Described) -> serde_json::Map<String, Value> {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let mut generator =
+        settings.with(|settings| settings.inline_subschemas = true).into_generator();
+    let row = one.schemas(&mut generator).row;
+    row.get("properties").and_then(Value::as_object).cloned().unwrap_or_default()
+}
+
+#[test]
+fn every_question_has_an_address_and_words() {
+    let mut paths = BTreeSet::new();
+    for one in all() {
+        let at = at(one);
+        assert!(paths.insert(one.path), "{at}: the address is another one's");
+        assert!(!one.about.is_empty() && !one.about.ends_with('.'), "{at}: {}", one.about);
+        assert!(one.path.starts_with("/api/v1/"), "{at}");
+        let in_path: Vec<&str> = one.path.split(['{', '}']).skip(1).step_by(2).collect();
+        let named = one.parameters.iter().filter(|one| one.place == Place::Path);
+        assert_eq!(named.map(|one| one.name).collect::<Vec<_>>(), in_path, "{at}");
+        for parameter in &one.parameters {
+            let name = parameter.name;
+            assert!(!parameter.help.is_empty(), "{at}: `{name}` has no words");
+            assert!(!parameter.help.ends_with('.'), "{at}: `{name}` ends with a full stop");
+            assert!(!parameter.accepts.is_empty(), "{at}: `{name}` refuses without a word");
+        }
+        let mut names: Vec<&str> = one.parameters.iter().map(|one| one.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), one.parameters.len(), "{at}: a name stands twice");
+    }
+}
+
+#[test]
+fn json_csv_and_table_have_the_same_members() {
+    for one in all().iter().filter(|one| one.is_list()) {
+        let at = at(one);
+        let row = row_of(one);
+        let members: BTreeSet<&str> = one.members.iter().copied().collect();
+        assert_eq!(members, row.keys().map(String::as_str).collect(), "{at}");
+        for (name, schema) in &row {
+            let has_words = schema.get("description").is_some_and(|words| words != "");
+            assert!(has_words, "{at}: `{name}` has no words");
+        }
+        let columns: BTreeSet<&str> = one.columns.iter().copied().collect();
+        assert_eq!(columns.len(), one.columns.len(), "{at}: a column stands twice");
+        assert!(members.is_subset(&columns), "{at}");
+
+        // What one form of the table does not show another may.
+        let mut shown = BTreeSet::new();
+        for asked in forms(one) {
+            let asked: Vec<(&str, &str)> =
+                asked.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            let table = one.table(&asked).unwrap_or_else(|error| panic!("{at}: {error}"));
+            for heading in &table.headings {
+                for member in heading.members {
+                    assert!(members.contains(member), "{at}: no row has `{member}`");
+                    shown.insert(*member);
+                }
+            }
+        }
+        for (name, reason) in one.not_shown {
+            assert!(members.contains(name), "{at}: no row has `{name}`");
+            assert!(!shown.contains(name), "{at}: `{name}` is shown");
+            assert!(!reason.is_empty(), "{at}: `{name}`");
+            shown.insert(name);
+        }
+        let hidden: Vec<&&str> = members.difference(&shown).collect();
+        assert!(hidden.is_empty(), "{at}: neither shown nor said why not: {hidden:?}");
+    }
+}
+
+/// The question with the fewest parameters, and with one more each.
+fn forms(one: &Described) -> Vec<Vec<(&'static str, String)>> {
+    let text = |parameter: &crate::Parameter| match &parameter.kind {
+        crate::Kind::Flag | crate::Kind::Bool => "true".to_owned(),
+        crate::Kind::Number { min, .. } => min.to_string(),
+        crate::Kind::Choice(words) => words[0].0.clone(),
+        _ => "x".to_owned(),
+    };
+    let own = |one: &&crate::Parameter| matches!(one.place, Place::Path | Place::Query);
+    let own: Vec<_> = one.parameters.iter().filter(own).collect();
+    let needed: Vec<_> =
+        own.iter().filter(|one| one.is_required).map(|one| (one.name, text(one))).collect();
+    let mut all = vec![needed.clone()];
+    for parameter in own.iter().filter(|one| !one.is_required) {
+        let mut more = needed.clone();
+        more.push((parameter.name, text(parameter)));
+        all.push(more);
+    }
+    all
+}
+
+#[test]
+fn columns_that_programs_read_stay_and_what_is_added_comes_last() {
+    let golden = include_str!("columns.txt");
+    for line in golden.lines() {
+        let (path, before) = line.split_once(' ').unwrap();
+        // What is not described yet is described soon.
+        let Some(one) = all().iter().find(|one| one.path == path) else { continue };
+        let before: Vec<&str> = before.split(',').collect();
+        assert!(one.columns.starts_with(&before), "{}: {:?}", at(one), one.columns);
+    }
+}

@@ -1,0 +1,75 @@
+//! Values that many rows have.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// An instant of an answer: RFC 3339 in UTC, with microseconds.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(transparent)]
+pub struct Moment(pub String);
+
+impl Moment {
+    /// To the second, for people.
+    #[must_use]
+    pub fn second(&self) -> String {
+        match self.0.split_once('.') {
+            Some((seconds, rest))
+                if rest.ends_with('Z') && seconds.len() == "2026-03-31T17:00:00".len() =>
+            {
+                format!("{seconds}Z")
+            }
+            _ => self.0.clone(),
+        }
+    }
+}
+
+impl From<String> for Moment {
+    fn from(text: String) -> Moment {
+        Moment(text)
+    }
+}
+
+impl JsonSchema for Moment {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Moment".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
+/// A member that some rows do not have at all, and others have as null or a value. Its field takes
+/// `default`, `skip_serializing_if = "Option::is_none"` and `deserialize_with = "Present::read"`.
+#[derive(Clone, Copy, Debug)]
+pub struct Present;
+
+impl Present {
+    /// A member that is there, whatever it holds.
+    ///
+    /// # Errors
+    /// Those of the value's own reading.
+    pub fn read<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Option<T>>, D::Error> {
+        Option::<T>::deserialize(deserializer).map(Some)
+    }
+}
+
+/// Whether something was there at the instant that was asked about.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Exists {
+    /// It was there
+    Yes,
+    /// It was not there yet
+    No,
+    /// It was there before, and was deleted
+    Deleted,
+}

@@ -1,0 +1,265 @@
+//! The commands of the questions that `answers` describes.
+
+use answers::{Described, Kind, Parameter, Place, Shape};
+use clap::builder::PossibleValue;
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
+use query::name::{joined, parted};
+
+use super::arguments::{named, with_query};
+use super::{Ask, One, Paging, Plan};
+use crate::cli::Failure;
+use crate::client::encoded;
+use crate::config::ClientConfig;
+use crate::listing::List;
+use crate::readable;
+
+/// Commands that only have others below them.
+const PARENTS: [(&str, &str); 1] =
+    [("report", "Ask about everybody: who joined, who left, who should not be there")];
+
+/// A question that is asked on the command line.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    described: &'static Described,
+    /// Names and texts as they were typed.
+    given: Vec<(&'static str, String)>,
+    paging: Option<Paging>,
+    client: ClientConfig,
+}
+
+/// Questions that share a command, in the order of the list.
+fn variants(name: &str) -> Vec<&'static Described> {
+    answers::all().iter().filter(|one| one.name == name).collect()
+}
+
+/// Adds a command for every question.
+pub(crate) fn add_to(mut command: Command) -> Command {
+    let mut done: Vec<&str> = vec![];
+    for one in answers::all() {
+        if done.contains(&one.name) {
+            continue;
+        }
+        done.push(one.name);
+        command = match one.name.split_once(' ') {
+            None => command.subcommand(command_of(one.name, &variants(one.name))),
+            Some((parent, name)) => {
+                let below = command_of(name, &variants(one.name));
+                if command.find_subcommand(parent).is_none() {
+                    let about = PARENTS.iter().find(|(name, _)| *name == parent);
+                    let about = about.map(|(_, about)| *about).unwrap_or_default();
+                    let new = Command::new(parent).about(about);
+                    command = command
+                        .subcommand(new.subcommand_required(true).arg_required_else_help(true));
+                }
+                command.mut_subcommand(parent, |parent| parent.subcommand(below))
+            }
+        };
+    }
+    command
+}
+
+/// The question that was asked, when one was.
+///
+/// # Errors
+/// Those of clap, for what it has found to be there.
+pub(crate) fn find(matches: &ArgMatches) -> Result<Option<Asked>, clap::Error> {
+    let Some((first, below)) = matches.subcommand() else { return Ok(None) };
+    let (name, matches) = match below.subcommand() {
+        Some((second, deeper)) => (format!("{first} {second}"), deeper),
+        None => (first.to_owned(), below),
+    };
+    let variants = variants(&name);
+    if variants.is_empty() {
+        return Ok(None);
+    }
+    let parameters = union(&variants);
+    let given = parameters.iter().filter_map(|one| Some((one.name, value(matches, one)?)));
+    let given: Vec<(&'static str, String)> = given.collect();
+    // The one whose address is named whole, and that takes all else.
+    let fits = |one: &&&'static Described| {
+        let is_given = |name: &str| given.iter().any(|(given, _)| *given == name);
+        let mut path = one.parameters.iter().filter(|one| one.place == Place::Path);
+        path.all(|one| is_given(one.name))
+            && given.iter().all(|(name, _)| one.parameter(name).is_some())
+    };
+    let described = variants.iter().find(fits).or(variants.first()).copied();
+    let Some(described) = described else { return Ok(None) };
+    let paging = match described.is_list() {
+        true => Some(Paging::from_arg_matches(matches)?),
+        false => None,
+    };
+    let client = ClientConfig::from_arg_matches(matches)?;
+    Ok(Some(Asked { described, given, paging, client }))
+}
+
+/// The parameters of all variants but those of pages, each once.
+fn union(variants: &[&'static Described]) -> Vec<&'static Parameter> {
+    let mut all: Vec<&Parameter> = vec![];
+    let own = |one: &&Parameter| one.place != Place::Page;
+    for parameter in variants.iter().flat_map(|one| &one.parameters).filter(own) {
+        if all.iter().all(|one| one.name != parameter.name) {
+            all.push(parameter);
+        }
+    }
+    all
+}
+
+fn command_of(name: &'static str, variants: &[&'static Described]) -> Command {
+    let mut command = Command::new(name);
+    let mut choices: Vec<&'static str> = vec![];
+    for parameter in union(variants) {
+        let is_path = |one: &&Described| {
+            one.parameter(parameter.name).is_some_and(|one| one.place == Place::Path)
+        };
+        let everywhere = variants.iter().all(is_path);
+        let argument = argument(parameter, variants);
+        command = command.arg(match everywhere {
+            true => argument.required(true),
+            false => argument,
+        });
+        if !everywhere && variants.iter().any(is_path) {
+            choices.push(parameter.name);
+        }
+    }
+    if !choices.is_empty() {
+        let both =
+            variants.iter().any(|one| choices.iter().all(|name| one.parameter(name).is_some()));
+        command = command.group(ArgGroup::new("whose").args(choices).required(true).multiple(both));
+    }
+    if variants.iter().any(|one| one.is_list()) {
+        command = Paging::augment_args(command);
+    }
+    command = ClientConfig::augment_args(command);
+    // What is flattened in has words of its own.
+    match variants {
+        [first, ..] => command.about(&first.about),
+        [] => command,
+    }
+}
+
+/// How a parameter stands on the command line.
+fn argument(parameter: &'static Parameter, variants: &[&'static Described]) -> Arg {
+    let argument = Arg::new(parameter.name).help(&parameter.help).required(parameter.is_required);
+    let flag = flag_of(parameter);
+    let ends_path = |one: &&Described| one.path.ends_with(&format!("{{{}}}", parameter.name));
+    let is_positional = parameter.place == Place::Path
+        && (parameter.kind != Kind::App || variants.iter().all(ends_path))
+        && variants.iter().all(|one| !one.flags.contains(&parameter.name));
+    let argument = match is_positional {
+        true => argument,
+        false => argument.long(flag),
+    };
+    let argument = match &parameter.requires {
+        Some(other) => argument.requires(other),
+        None => argument,
+    };
+    let is_plain = matches!(parameter.kind, Kind::Text | Kind::App);
+    let value_name = match is_positional && is_plain {
+        true => parameter.name.to_uppercase(),
+        false => parameter.kind.value_name(parameter.name),
+    };
+    match &parameter.kind {
+        Kind::Flag => argument.action(ArgAction::SetTrue),
+        Kind::Choice(words) if words.len() == 1 => argument.action(ArgAction::SetTrue),
+        Kind::Choice(words) => {
+            let words = words.iter().map(|(word, help)| {
+                let value = PossibleValue::new(word);
+                if help.is_empty() { value } else { value.help(help) }
+            });
+            argument.value_parser(PossibleValuesParser::new(words))
+        }
+        Kind::Bool => argument.value_name(value_name).value_parser(["true", "false"]),
+        Kind::Instant(_) | Kind::KnownAt | Kind::Zone => {
+            argument.value_name(value_name).allow_hyphen_values(true)
+        }
+        _ => argument.value_name(value_name),
+    }
+}
+
+/// Its name as a flag: `--known-at`, and `--include-groups` where `groups` is all that it takes.
+fn flag_of(parameter: &Parameter) -> String {
+    let mut flag = String::new();
+    for char in parameter.name.chars() {
+        if char.is_ascii_uppercase() {
+            flag.push('-');
+        }
+        flag.push(char.to_ascii_lowercase());
+    }
+    match &parameter.kind {
+        Kind::Choice(words) if words.len() == 1 => {
+            words.iter().fold(flag, |flag, (word, _)| format!("{flag}-{word}"))
+        }
+        _ => flag,
+    }
+}
+
+/// What was typed for a parameter.
+fn value(matches: &ArgMatches, parameter: &Parameter) -> Option<String> {
+    let is_set = || matches.get_flag(parameter.name);
+    match &parameter.kind {
+        Kind::Flag => is_set().then(|| "true".to_owned()),
+        Kind::Choice(words) if words.len() == 1 => {
+            words.first().filter(|_| is_set()).map(|(word, _)| word.clone())
+        }
+        _ => matches.get_one::<String>(parameter.name).cloned(),
+    }
+}
+
+/// What is asked for where a text was typed.
+fn meant(kind: &Kind, text: &str) -> String {
+    match kind {
+        Kind::User => named(text, "userName"),
+        Kind::Group => named(text, "displayName"),
+        // What cannot be parted the server refuses, and says why.
+        Kind::Groups => parted(text).map_or_else(
+            || text.to_owned(),
+            |groups| {
+                let groups: Vec<String> =
+                    groups.iter().map(|group| named(group, "displayName")).collect();
+                joined(&groups)
+            },
+        ),
+        _ => text.to_owned(),
+    }
+}
+
+impl Asked {
+    /// Path and query of what is asked.
+    pub(crate) fn address(&self) -> String {
+        let mut path = self.described.path.to_owned();
+        let mut pairs = vec![];
+        for (name, text) in &self.given {
+            let Some(parameter) = self.described.parameter(name) else { continue };
+            let text = meant(&parameter.kind, text);
+            match parameter.place {
+                Place::Path => path = path.replace(&format!("{{{name}}}"), &encoded(&text)),
+                Place::Query | Place::Time | Place::Page => pairs.push((*name, Some(text))),
+            }
+        }
+        with_query(&path, pairs)
+    }
+
+    /// How it is asked and shown.
+    pub(crate) fn plan(self) -> Result<Plan, Failure> {
+        let described = self.described;
+        let address = self.address();
+        let given: Vec<(&str, &str)> =
+            self.given.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let table = described.table(&given).map_err(|_| {
+            Failure::Failed("the question cannot be read: a defect of this program".to_owned())
+        })?;
+        if let (Some(paging), true) = (self.paging, described.shape != Shape::One) {
+            let is_of_application = given.iter().any(|(name, _)| *name == "app");
+            let mut list = List::of(address, described, table);
+            list.is_of_application = is_of_application;
+            return Ok(Plan { ask: Ask::List(list, paging), client: self.client });
+        }
+        let one = One {
+            path: address,
+            beside: None,
+            readable: Box::new(readable::lines(described, table)),
+        };
+        Ok(Plan { ask: Ask::One(one), client: self.client })
+    }
+}
