@@ -7,8 +7,10 @@
 //!
 //! To add a question: its file here, its computation in `query`.
 
+pub mod act;
 mod envelope;
 mod fields;
+mod openapi;
 mod parameter;
 mod question;
 mod read;
@@ -17,6 +19,7 @@ mod words;
 
 pub use envelope::{Coverage, Envelope, Gap, Head};
 pub use fields::fields;
+pub use openapi::openapi;
 pub use parameter::{
     App, AppFilter, AttributePath, Duration, Group, Groups, Kind, ListName, Parameter, Place,
     Resource, Role, TokenId, User,

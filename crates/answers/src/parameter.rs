@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use crate::fields::fields;
 
 /// A parameter of a question.
 #[derive(Clone, Debug)]
@@ -165,6 +168,37 @@ impl Kind {
         }
     }
 
+    /// Its JSON Schema, for whoever reads OpenAPI.
+    #[must_use]
+    pub fn schema(&self) -> Value {
+        match self {
+            Kind::Flag => json!({"type": "boolean", "default": false}),
+            Kind::Bool => json!({"type": "boolean"}),
+            Kind::Choice(words) => {
+                let words: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
+                json!({"type": "string", "enum": words})
+            }
+            Kind::Number { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
+            Kind::App => json!({"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"}),
+            Kind::Text
+            | Kind::User
+            | Kind::Group
+            | Kind::Resource
+            | Kind::Groups
+            | Kind::Cursor => {
+                json!({"type": "string"})
+            }
+            Kind::Duration => json!({"type": "string", "examples": ["24h", "PT4H"]}),
+            Kind::Instant(_) => json!({
+                "type": "string", "examples": ["2026-03-31T17:00:00Z", "2026-03-31", "-90d"],
+            }),
+            Kind::KnownAt => {
+                json!({"type": "string", "examples": ["1842", "2026-03-31T17:00:00Z"]})
+            }
+            Kind::Zone => json!({"type": "string", "examples": ["Europe/Oslo", "+02:00"]}),
+        }
+    }
+
     fn accepts(&self) -> String {
         match self {
             Kind::Flag | Kind::Bool => "true or false".to_owned(),
@@ -300,6 +334,21 @@ impl Parameter {
             Parameter::plain("cursor", Place::Page, Kind::Cursor, cursor),
         ]
     }
+}
+
+/// The parameters that the fields of a type are, in their order; `path` is the template of the address.
+pub(crate) fn own<T: DeserializeOwned>(schema: &Schema, path: &str) -> Vec<Parameter> {
+    let none = Map::new();
+    let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
+    let required = schema.get("required").and_then(Value::as_array);
+    let own = fields::<T>().iter().filter_map(|name| {
+        let is_path = path.contains(&format!("{{{name}}}"));
+        let place = if is_path { Place::Path } else { Place::Query };
+        let is_required = required.is_some_and(|all| all.iter().any(|one| one == name));
+        let schema = properties.get(*name)?.as_object()?;
+        Some(Parameter::of(name, place, schema, is_required))
+    });
+    own.collect()
 }
 
 /// A text with a meaning of its own.

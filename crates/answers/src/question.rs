@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::fields::fields;
-use crate::parameter::{Parameter, Place};
+use crate::parameter::{Parameter, Place, own};
 use crate::table::{Column, Width};
 
 /// A question that the record answers. The type is the question itself: its fields are the names in
@@ -316,17 +316,7 @@ impl Described {
 
 /// All parameters of a question.
 fn parameters<Q: Question>(schema: &Schema) -> Vec<Parameter> {
-    let none = Map::new();
-    let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
-    let required = schema.get("required").and_then(Value::as_array);
-    let own = fields::<Q>().iter().filter_map(|name| {
-        let is_path = Q::PATH.contains(&format!("{{{name}}}"));
-        let place = if is_path { Place::Path } else { Place::Query };
-        let is_required = required.is_some_and(|all| all.iter().any(|one| one == name));
-        let schema = properties.get(*name)?.as_object()?;
-        Some(Parameter::of(name, place, schema, is_required))
-    });
-    let mut all: Vec<Parameter> = own.collect();
+    let mut all = own::<Q>(schema, Q::PATH);
     match Q::TIME {
         Time::Now => {}
         Time::Known => all.extend(Parameter::known()),

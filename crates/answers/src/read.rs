@@ -1,9 +1,9 @@
 //! Reads the parameters of a question from the pairs of an address.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::parameter::{Kind, Parameter, Place};
-use crate::question::{Described, Question};
 
 /// Why a question cannot be understood. Nothing here repeats a value that somebody sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,39 +25,40 @@ pub enum Misread {
         /// What it takes.
         accepts: &'static str,
     },
+    /// Values that have the kinds of their parameters, and not of its fields: a defect.
+    Untyped,
 }
 
-/// A question from what its address says: names of the path, then pairs of the query. Instants, zone
+/// A question, or another request, from what its address says: names of the path, then pairs of the query. Instants, zone
 /// and page are looked at by name alone; whoever resolves them reads them.
 ///
 /// # Errors
 /// [`Misread`], the first in the order of the pairs.
-pub fn read<'a, Q: Question>(
-    described: &'static Described,
+pub fn read<'a, Q: DeserializeOwned>(
+    parameters: &'static [Parameter],
     pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Q, Misread> {
+    let find = |name: &str| parameters.iter().find(|one| one.name == name);
     let mut given = Map::new();
     for (name, text) in pairs {
         let unknown = || Misread::Unknown { name: name.to_owned() };
-        let parameter = described.parameter(name).ok_or_else(unknown)?;
+        let parameter = find(name).ok_or_else(unknown)?;
         let wrong = Misread::Wrong { name: parameter.name, accepts: &parameter.accepts };
         let value = parameter.value(text).ok_or(wrong)?;
         if given.insert(name.to_owned(), value).is_some() {
             return Err(Misread::Repeated { name: parameter.name });
         }
     }
-    let missing =
-        described.parameters.iter().find(|one| one.is_required && !given.contains_key(one.name));
+    let missing = parameters.iter().find(|one| one.is_required && !given.contains_key(one.name));
     if let Some(Parameter { name, accepts, .. }) = missing {
         return Err(Misread::Wrong { name, accepts });
     }
     given.retain(|name, _| {
-        let place = described.parameter(name).map(|one| one.place);
+        let place = find(name).map(|one| one.place);
         matches!(place, Some(Place::Path | Place::Query))
     });
     // Every value has the kind that its field takes; a test asks every question.
-    serde_json::from_value(given.into())
-        .map_err(|_| Misread::Wrong { name: described.name, accepts: "other values" })
+    serde_json::from_value(given.into()).map_err(|_| Misread::Untyped)
 }
 
 impl Parameter {

@@ -116,3 +116,22 @@ fn columns_that_programs_read_stay_and_what_is_added_comes_last() {
         assert!(one.columns.starts_with(&before), "{}: {:?}", at(one), one.columns);
     }
 }
+
+#[test]
+fn openapi_names_every_address() {
+    let document = crate::openapi("0.0.0");
+    let paths = document["paths"].as_object().unwrap();
+    for one in all() {
+        let operation = &paths[one.path]["get"];
+        assert_eq!(operation["summary"], one.about.as_str(), "{}", at(one));
+    }
+    for one in crate::act::acts() {
+        let operation = &paths[one.path][one.method.name().to_ascii_lowercase().as_str()];
+        assert_eq!(operation["summary"], one.about.as_str(), "{}", one.name);
+    }
+    let text = document.to_string();
+    let targets = text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap());
+    for target in targets {
+        assert!(document.pointer(target).is_some(), "{target}");
+    }
+}

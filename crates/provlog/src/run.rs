@@ -9,6 +9,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use answers::act::{
+    Difference, ImportRefusal, Imported, Looked, OtherApplication, OtherEntry, UpstreamProblem,
+};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::HeaderValue;
@@ -23,7 +26,6 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projector::{CommitError, Committer, CommitterOptions, Decision, Durability, ProjectorError};
 use query::{ImportFailure, ImportRequest, Query, Token};
 use scim::{CursorKey, Profiles, Registry};
-use serde_json::json;
 use store::{Options, SecretFolder, Store, StoreError, with_causes};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -240,7 +242,7 @@ impl Server {
             cursor_key,
             version: env!("CARGO_PKG_VERSION"),
             profiles,
-            look: look(Arc::clone(&ingest)),
+            look: look(Arc::clone(&ingest), committer.clone()),
             import: import(committer.clone()),
             secrets,
         };
@@ -356,29 +358,33 @@ fn import(committer: Committer) -> query::Import {
                     ImportFailure::Log(with_causes(&error))
                 }
             })?;
-            let refusals = done.refusals.iter().map(
-                |(line, refused)| json!({"line": line, "path": refused.path, "what": refused.what}),
-            );
-            let principals = done.principals.iter().map(|one| {
-                json!({"servicePrincipal": one.id, "displayName": one.name, "entries": one.entries,
-                    "joined": one.joined})
+            let refusals = done.refusals.into_iter().map(|(line, refused)| ImportRefusal {
+                line: line.into(),
+                path: refused.path,
+                what: refused.what,
             });
-            let others = done.others.iter().map(|(line, entry, principal)| {
-                json!({"line": line, "entryId": entry, "servicePrincipal": principal})
+            let principals = done.principals.into_iter().map(|one| OtherApplication {
+                service_principal: one.id,
+                display_name: one.name,
+                entries: one.entries,
+                joined: one.joined,
             });
-            Ok(json!({
-                "read": done.read,
-                "new": done.new,
-                "known": done.known,
-                "refused": done.refused,
-                "refusals": refusals.collect::<Vec<_>>(),
-                "passedOver": done.passed_over,
-                "ofOtherApplications": done.of_others,
-                "otherApplications": principals.collect::<Vec<_>>(),
-                "others": others.collect::<Vec<_>>(),
-                "servicePrincipal": done.own,
-                "importedServicePrincipals": done.before,
-            }))
+            let others = done.others.into_iter().map(|(line, entry_id, service_principal)| {
+                OtherEntry { line: line.into(), entry_id, service_principal }
+            });
+            Ok(Imported {
+                read: done.read.into(),
+                new: done.new.into(),
+                known: done.known.into(),
+                refused: done.refused.into(),
+                refusals: refusals.collect(),
+                passed_over: done.passed_over.into(),
+                of_other_applications: done.of_others.into(),
+                other_applications: principals.collect(),
+                others: others.collect(),
+                service_principal: done.own,
+                imported_service_principals: done.before,
+            })
         })
     })
 }
@@ -410,9 +416,9 @@ async fn record_refused(committer: &Committer, refused: ConnectionsRefused) {
 }
 
 /// Looks at an upstream, in the words of an answer.
-fn look(ingest: Arc<Ingest>) -> query::Look {
+fn look(ingest: Arc<Ingest>, committer: Committer) -> query::Look {
     Arc::new(move |request| {
-        let ingest = Arc::clone(&ingest);
+        let (ingest, committer) = (Arc::clone(&ingest), committer.clone());
         Box::pin(async move {
             let query::LookRequest { slug, origin, occasion, accept_shrink } = request;
             let looked = ingest.look(&slug, origin, occasion, accept_shrink).await;
@@ -427,30 +433,33 @@ fn look(ingest: Arc<Ingest>) -> query::Look {
                 LookError::Commit(error) => query::LookFailure::Commit(error),
                 LookError::Read(error) => query::LookFailure::Read(error),
             })?;
-            let problems = looked.problems.iter();
-            let problems = problems
-                .map(|one| json!({"resourceType": one.resource_type, "detail": one.detail}));
-            let differences = looked.differences.iter().map(|one| {
-                json!({
-                    "resourceType": one.resource_type,
-                    "resourceId": one.id,
-                    "path": one.path,
-                    "recorded": one.recorded,
-                    "seen": one.seen,
-                })
+            let incomplete = !looked.problems.is_empty();
+            let problems = looked.problems.into_iter().map(|one| UpstreamProblem {
+                resource_type: one.resource_type,
+                detail: one.detail,
             });
-            Ok(json!({
-                "seen": looked.seen,
-                "refused": looked.refused,
-                "flagged": looked.flagged,
-                "notServed": looked.not_served,
-                "incomplete": !looked.problems.is_empty(),
-                "problems": problems.collect::<Vec<_>>(),
-                "recorded": looked.recorded,
-                "rowCount": looked.differences.len(),
-                "more": looked.more,
-                "rows": differences.collect::<Vec<_>>(),
-            }))
+            let differences = looked.differences.into_iter().map(|one| Difference {
+                resource_type: one.resource_type,
+                resource_id: one.id,
+                path: one.path,
+                recorded: one.recorded,
+                seen: one.seen,
+            });
+            let rows: Vec<Difference> = differences.collect();
+            Ok(Looked {
+                application: slug,
+                generated_at: committer.now().to_string().into(),
+                seen: looked.seen,
+                refused: looked.refused,
+                flagged: looked.flagged,
+                not_served: looked.not_served,
+                incomplete,
+                problems: problems.collect(),
+                recorded: looked.recorded,
+                row_count: rows.len() as u64,
+                more: looked.more,
+                rows,
+            })
         })
     })
 }

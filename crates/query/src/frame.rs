@@ -138,7 +138,7 @@ impl Answered {
     fn by(request: &Request) -> Answered {
         match request.uri().path() {
             "/metrics" => Answered::AtOnce(METRICS_BYTES),
-            "/livez" | "/readyz" | "/api/v1/export" => Answered::Short,
+            "/livez" | "/readyz" | "/openapi.json" | "/api/v1/export" => Answered::Short,
             // What HEAD asks for is made whole, too, to say how long it is.
             _ if matches!(*request.method(), Method::GET | Method::HEAD) => Answered::AfterWork,
             _ => Answered::Short,

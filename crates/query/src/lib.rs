@@ -50,12 +50,12 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use answers::act::{Imported, Looked};
 use budget::Budget;
 use entra_log::DateOrder;
 use event::{Application, Occasion, Origin};
 use projector::{CommitError, Committer, ProjectorError};
 use scim::{CursorKey, Profiles};
-use serde_json::Value;
 use store::SecretFolder;
 
 pub use http::router;
@@ -88,9 +88,9 @@ pub enum LookFailure {
     Read(ProjectorError),
 }
 
-/// What a look brought, as JSON; else what went wrong.
+/// What a look brought; else what went wrong.
 pub type Look = Arc<
-    dyn Fn(LookRequest) -> Pin<Box<dyn Future<Output = Result<Value, LookFailure>> + Send>>
+    dyn Fn(LookRequest) -> Pin<Box<dyn Future<Output = Result<Looked, LookFailure>> + Send>>
         + Send
         + Sync,
 >;
@@ -123,9 +123,9 @@ pub enum ImportFailure {
     Log(String),
 }
 
-/// Records the entries of a provider's log, and says as JSON what came of them.
+/// Records the entries of a provider's log, and says what came of them.
 pub type Import = Arc<
-    dyn Fn(ImportRequest) -> Pin<Box<dyn Future<Output = Result<Value, ImportFailure>> + Send>>
+    dyn Fn(ImportRequest) -> Pin<Box<dyn Future<Output = Result<Imported, ImportFailure>> + Send>>
         + Send
         + Sync,
 >;

@@ -4,8 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use answers::act::{
+    AddApp, AddedApp, Baseline, ChangeApp, ChangedApp, Drift, Looked, NewApp, NewUpstream,
+    ServicePrincipal,
+};
 use answers::row;
-use answers::{Apps, OneApp};
+use answers::{App, Apps, OneApp};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -16,14 +20,13 @@ use event::{
 };
 use projector::{ApplicationRow, Decision, Draft, Stamp, View};
 use scim::Settings;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use tokio::task::spawn_blocking;
 
 use super::admin::refusal;
-use super::ask::{Ask, HasLeft, Names};
+use super::ask::{Ask, HasLeft, Reading};
 use super::body::read_body;
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked, Found, NamesOf, read_act};
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::token::Token;
@@ -78,41 +81,16 @@ fn application(query: &Query, one: &ApplicationRow) -> row::Application {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewApplication {
-    application: String,
-    profile: Option<String>,
-    settings: Option<Map<String, Value>>,
-    upstream: Option<NewUpstream>,
-}
-
-/// The application behind us.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct NewUpstream {
-    url: String,
-    token_file: String,
-    ca_file: Option<String>,
-    #[serde(default = "yes")]
-    rewrites_locations: bool,
-    #[serde(default = "yes")]
-    shows_members: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
 /// `POST /api/v1/apps`: adds an application with its first token, in one decision.
 pub(super) async fn add(
     State(query): State<Arc<Query>>,
     ask: Ask,
+    names: NamesOf,
     body: Body,
-) -> Result<(StatusCode, Json<Value>), Error> {
-    let (admin, ()) = ask.admin(|reading| reading.params(&[]).map(|_| ())).await?;
+) -> Result<(StatusCode, Json<AddedApp>), Error> {
+    let (admin, AddApp {}) = ask.admin(move |reading| read_act(reading, &names)).await?;
     let form = r#"{"application": TEXT, "profile": TEXT, "settings": {…}, "upstream": {…}}"#;
-    let new: NewApplication = read_body(body, form).await?;
+    let new: NewApp = read_body(body, form).await?;
     let (profile, settings) = check(&query, &new)?;
     let upstream = match &new.upstream {
         None => None,
@@ -146,19 +124,12 @@ pub(super) async fn add(
         Ok(Decision { events: events.into_iter().map(draft).collect(), reply: Ok(()) })
     };
     query.decide(admin, decide).await?;
-    let answer = json!({
-        "application": new.application,
-        "tenantUrl": query.tenant_url(&new.application),
-        "secretToken": token.as_str(),
-    });
+    let answer = AddedApp {
+        tenant_url: query.tenant_url(&new.application),
+        application: new.application,
+        secret_token: token.as_str().to_owned(),
+    };
     Ok((StatusCode::CREATED, Json(answer)))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Change {
-    /// An explicit null takes it away.
-    service_principal: Option<String>,
 }
 
 /// `PATCH /api/v1/apps/{app}`: says which application at its provider an application is. The logs of others
@@ -166,18 +137,17 @@ struct Change {
 pub(super) async fn change(
     State(query): State<Arc<Query>>,
     ask: Ask,
-    Names(slug): Names<String>,
+    names: NamesOf,
     body: Body,
-) -> Result<Json<Value>, Error> {
-    let name = slug.clone();
+) -> Result<Json<ChangedApp>, Error> {
     let asked = ask.admin(move |reading| {
-        reading.params(&[])?;
-        Ok(reading.caller.application(&reading.record.view, &name)?.number)
+        let ChangeApp { app: App(slug) } = read_act(reading, &names)?;
+        Ok((reading.caller.application(&reading.record.view, &slug)?.number, slug))
     });
-    let (admin, application) = asked.await?;
+    let (admin, (application, slug)) = asked.await?;
     admin.concerns(application);
     let form = r#"{"servicePrincipal": TEXT or null}"#;
-    let Change { service_principal: id } = read_body(body, form).await?;
+    let ServicePrincipal { service_principal: id } = read_body(body, form).await?;
     if !id.as_ref().is_none_or(|id| (1..=Imported::CODE_BYTES_MAX).contains(&id.len())) {
         let detail = "`servicePrincipal` takes the id of a service principal, or its display name, 1 to 256 bytes, or null";
         return Err(Error::Body(detail.into()));
@@ -186,7 +156,7 @@ pub(super) async fn change(
     if id.as_ref().is_some_and(|id| !query.committer.gate().lets_pass(id)) {
         return Err(Error::Body("`servicePrincipal` holds what looks like a secret".into()));
     }
-    let answer = json!({"application": slug, "servicePrincipal": id});
+    let answer = ChangedApp { application: slug, service_principal: id.clone() };
     let decide = move |origin: Origin, _: &View<'_>, stamp: Stamp| {
         if let Some(fault) = stamp.clock_fault {
             return refusal(fault.into());
@@ -200,42 +170,49 @@ pub(super) async fn change(
     Ok(Json(answer))
 }
 
-/// `POST /api/v1/apps/{app}/baseline?acceptShrink=`: lists what the upstream has and takes it over.
+/// `POST /api/v1/apps/{app}/baseline`: lists what the upstream has and takes it over.
 pub(super) async fn baseline(
     state: State<Arc<Query>>,
     ask: Ask,
-    names: Names<String>,
-) -> Result<Json<Value>, Error> {
-    look(state, ask, names, Occasion::Baseline).await
+    names: NamesOf,
+) -> Result<Json<Looked>, Error> {
+    let what = move |reading: &Reading<'_>| {
+        let Baseline { app, accept_shrink } = read_act(reading, &names)?;
+        Ok((app, accept_shrink))
+    };
+    look(state, ask, what, Occasion::Baseline).await
 }
 
 /// `POST /api/v1/apps/{app}/drift`: the same, to see where the record differs.
 pub(super) async fn drift(
     state: State<Arc<Query>>,
     ask: Ask,
-    names: Names<String>,
-) -> Result<Json<Value>, Error> {
-    look(state, ask, names, Occasion::Drift).await
+    names: NamesOf,
+) -> Result<Json<Looked>, Error> {
+    let what = move |reading: &Reading<'_>| {
+        let Drift { app, accept_shrink } = read_act(reading, &names)?;
+        Ok((app, accept_shrink))
+    };
+    look(state, ask, what, Occasion::Drift).await
 }
 
 async fn look(
     State(query): State<Arc<Query>>,
     ask: Ask,
-    Names(slug): Names<String>,
+    what: impl FnOnce(&Reading<'_>) -> Result<(App, bool), Error> + Send + 'static,
     occasion: Occasion,
-) -> Result<Json<Value>, Error> {
-    let name = slug.clone();
+) -> Result<Json<Looked>, Error> {
     let has_left = ask.has_left.clone();
     let asked = ask.admin(move |reading| {
-        let accept_shrink = reading.params(&["acceptShrink"])?.flag("acceptShrink")?;
-        let application = reading.caller.application(&reading.record.view, &name)?.number;
-        Ok((application, accept_shrink.unwrap_or(false)))
+        let (App(slug), accept_shrink) = what(reading)?;
+        let application = reading.caller.application(&reading.record.view, &slug)?.number;
+        Ok((application, slug, accept_shrink))
     });
-    let (admin, (application, accept_shrink)) = asked.await?;
+    let (admin, (application, slug, accept_shrink)) = asked.await?;
     admin.concerns(application);
     query.committer.check()?;
     let origin = admin.origin().clone();
-    let request = LookRequest { slug: slug.clone(), origin, occasion, accept_shrink };
+    let request = LookRequest { slug, origin, occasion, accept_shrink };
     // What was seen until its asker left is recorded.
     let looked = tokio::select! {
         looked = (query.look)(request) => looked,
@@ -244,10 +221,7 @@ async fn look(
         }
     };
     let looked = looked.map_err(Error::of_look);
-    let mut answer = query.hand_over(admin, looked, true).await?;
-    answer["application"] = slug.into();
-    answer["generatedAt"] = query.committer.now().to_string().into();
-    Ok(Json(answer))
+    query.hand_over(admin, looked, true).await.map(Json)
 }
 
 /// Ends once whoever asked has left.
@@ -259,7 +233,7 @@ async fn left(has_left: Option<HasLeft>) {
 }
 
 /// The profile and the settings' text of a new application that can be as it is asked for.
-fn check(query: &Query, new: &NewApplication) -> Result<(String, Vec<u8>), Error> {
+fn check(query: &Query, new: &NewApp) -> Result<(String, Vec<u8>), Error> {
     if !is_slug(&new.application) {
         return Err(Error::Body(
             "`application` takes 1 to 63 of a-z, 0-9 and -, and does not begin with -".into(),

@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use answers::act::described_act;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::body::{Body, Bytes, to_bytes};
@@ -27,7 +28,8 @@ use tokio::task::spawn_blocking;
 use tower::ServiceExt;
 
 use super::access::Asked;
-use super::ask::Ask;
+use super::ask::{Ask, Names};
+use super::question::read_address;
 use super::questions;
 use crate::Query;
 use crate::answer::{self, PageOf};
@@ -35,7 +37,6 @@ use crate::error::Error;
 use crate::export::columns::{CHANGES, Exported, STEPS, of_question};
 use crate::export::{Export, ExportError, Form, Zip};
 use crate::instant::{self, Role, Zone};
-use crate::params::Params;
 
 /// Rows that are asked for at a time.
 const PAGE_ROWS: usize = 1_000;
@@ -102,18 +103,17 @@ pub(super) async fn export(
     ask: Ask,
     request: Request,
 ) -> Result<Response, Error> {
-    let params = Params::read(request.uri(), &["question", "format", "bom"])?;
-    let accepts = "the address of a list below /api/v1, such as apps/paperboat/users?at=2026-03-31";
-    let needed = Error::Parameter { name: "question", accepts };
-    let question = params.read_as("question", accepts, Question::parse)?.ok_or(needed)?;
+    let described = described_act::<answers::act::Export>().ok_or(Error::Defect)?;
+    let asked: answers::act::Export = read_address(described, request.uri(), &Names(vec![]))?;
+    let wrong = || {
+        let parameter = described.parameters.iter().find(|one| one.name == "question");
+        let accepts = parameter.map_or("", |one| one.accepts.as_str());
+        Error::Parameter { name: "question", accepts }
+    };
+    let question = Question::parse(&asked.question).ok_or_else(wrong)?;
     let name = question.exported.name;
-    let bom = params.flag("bom")?.unwrap_or(false);
-    let is_csv = params.read_as("format", "csv or ndjson", |text| match text {
-        "csv" => Some(true),
-        "ndjson" => Some(false),
-        _ => None,
-    })?;
-    let writing = Writing { is_csv: is_csv.unwrap_or(true), bom };
+    let is_csv = !matches!(asked.format, Some(answers::act::Form::Ndjson));
+    let writing = Writing { is_csv, bom: asked.bom };
     let asked = Asked::of(&ask).exporting(&question.target);
     let seen = ask.read(|reading| Ok((reading.caller.origin().clone(), reading.record.head)));
     let (origin, head) = seen.await?;

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use answers::act::{Import, Imported};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use serde_json::Value;
+use entra_log::DateOrder;
 
-use super::ask::{Ask, Names};
+use super::ask::Ask;
 use super::body::receive;
+use super::question::{NamesOf, read_act};
 use crate::error::Error;
 use crate::{ImportFailure, ImportRequest, Query};
 
@@ -23,25 +25,34 @@ const ID_BYTES_MAX: usize = 256;
 pub(super) async fn add(
     State(query): State<Arc<Query>>,
     ask: Ask,
-    Names(slug): Names<String>,
+    names: NamesOf,
     body: Body,
-) -> Result<Json<Value>, Error> {
+) -> Result<Json<Imported>, Error> {
     let asked = ask.admin(move |reading| {
-        let params = reading.params(&["run", "dates", "servicePrincipal", "list", "check"])?;
-        let accepts = "1 to 16 hexadecimal digits, the same for all requests of one import";
-        let run =
-            |text: &str| u64::from_str_radix(text, 16).ok().filter(|_| !text.starts_with('+'));
-        let run = params.read_as("run", accepts, run)?;
-        let dates = params.read_as("dates", "dmy or mdy", |text| text.parse().ok())?;
-        let accepts = "the id of a service principal, or its display name, 1 to 256 bytes";
-        let id = |text: &str| (1..=ID_BYTES_MAX).contains(&text.len()).then(|| text.to_owned());
-        let service_principal = params.read_as("servicePrincipal", accepts, id)?;
-        let list = params.read_as("list", "others", |text| (text == "others").then_some(()))?;
-        let is_check = params.flag("check")?.unwrap_or(false);
-        let application = reading.caller.application(&reading.record.view, &slug)?.number;
+        let import: Import = read_act(reading, &names)?;
+        let run = match &import.run {
+            None => None,
+            Some(text) => Some(run_of(text).ok_or(Error::Parameter {
+                name: "run",
+                accepts: "1 to 16 hexadecimal digits, the same for all requests of one import",
+            })?),
+        };
+        let is_id = |id: &String| (1..=ID_BYTES_MAX).contains(&id.len());
+        if !import.service_principal.as_ref().is_none_or(is_id) {
+            return Err(Error::Parameter {
+                name: "servicePrincipal",
+                accepts: "the id of a service principal, or its display name, 1 to 256 bytes",
+            });
+        }
+        let dates = import.dates.map(|order| match order {
+            answers::act::DateOrder::Dmy => DateOrder::DayFirst,
+            answers::act::DateOrder::Mdy => DateOrder::MonthFirst,
+        });
+        let application = reading.caller.application(&reading.record.view, &import.app.0)?.number;
         // Without a name for the import, a request is one of its own.
         let run = run.unwrap_or(reading.record.head);
-        Ok((application, run, dates, service_principal, list.is_some(), is_check))
+        let lists_others = import.list.is_some();
+        Ok((application, run, dates, import.service_principal, lists_others, import.check))
     });
     let (admin, (application, run, dates, service_principal, lists_others, is_check)) =
         asked.await?;
@@ -64,4 +75,8 @@ pub(super) async fn add(
     });
     // A request that imports leaves an event also when it has nothing new.
     query.hand_over(admin, done, !is_check).await.map(Json)
+}
+
+fn run_of(text: &str) -> Option<u64> {
+    u64::from_str_radix(text, 16).ok().filter(|_| !text.starts_with('+'))
 }

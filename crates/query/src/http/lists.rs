@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use answers::act::{AddEvidence, AddList, AddedEvidence, AddedList, NewEvidence};
+use answers::{AppFilter, ListName};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -11,7 +13,7 @@ use event::{
     Application, Content, Event, EvidenceAdded, Fact, Number, ReferenceListAdded, Seq, Timestamp,
 };
 use projector::{Decision, Draft, Stamp, View};
-use serde::{Deserialize, Serialize};
+
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
@@ -19,6 +21,7 @@ use tokio::task::spawn_blocking;
 use super::admin::{Admin, refusal};
 use super::ask::{Ask, Names};
 use super::body::{read_body, receive};
+use super::question::{NamesOf, read_act};
 use super::{operations, reports::Scene};
 use crate::Query;
 use crate::answer::Answer;
@@ -42,14 +45,18 @@ const TEXT_BYTES_MAX: usize = 1_024;
 pub(super) async fn add(
     State(query): State<Arc<Query>>,
     ask: Ask,
+    names: NamesOf,
     body: Body,
-) -> Result<(StatusCode, Json<Value>), Error> {
-    let asked = ask.admin(|reading| {
-        let params = reading.params(&["name", "app"])?;
-        let name = params.read_as("name", NAME, |text| is_name(text).then(|| text.to_owned()))?;
-        let name = name.ok_or(Error::Parameter { name: "name", accepts: NAME })?;
-        let application = reading.application_in(&params)?.unwrap_or(Application::RECORDER);
-        Ok((name, application))
+) -> Result<(StatusCode, Json<AddedList>), Error> {
+    let asked = ask.admin(move |reading| {
+        let AddList { name: ListName(name), app } = read_act(reading, &names)?;
+        if !is_name(&name) {
+            return Err(Error::Parameter { name: "name", accepts: NAME });
+        }
+        let view = &reading.record.view;
+        let application = app.map(|AppFilter(slug)| reading.caller.application(view, &slug));
+        let application = application.transpose()?.map(|row| row.number);
+        Ok((name, application.unwrap_or(Application::RECORDER)))
     });
     let (admin, (name, application)) = asked.await?;
     admin.concerns(application);
@@ -61,10 +68,8 @@ pub(super) async fn add(
     let fact = Fact::ReferenceListAdded(ReferenceListAdded { name: name.clone(), rows, sha256 });
     let seq = append(&query, application, admin, fact, (Number::NOBODY, text)).await?;
     let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-    let told = json!({
-        "name": name, "seq": seq, "rows": rows, "sha256": hex,
-        "ignoredColumns": upload.ignored_columns,
-    });
+    let ignored_columns = upload.ignored_columns as u64;
+    let told = AddedList { name, seq, rows: rows.into(), sha256: hex, ignored_columns };
     Ok((StatusCode::CREATED, Json(told)))
 }
 
@@ -194,18 +199,6 @@ pub(super) async fn orphans(ask: Ask) -> Result<Answer, Error> {
     .await
 }
 
-/// What somebody adds to an operation.
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Evidence {
-    kind: String,
-    #[serde(rename = "ref")]
-    reference: String,
-    url: Option<String>,
-    approved_by: Option<String>,
-    approved_at: Option<String>,
-}
-
 const EVIDENCE: &str =
     r#"{"kind": TEXT, "ref": TEXT, "url": TEXT, "approvedBy": TEXT, "approvedAt": TIME}"#;
 
@@ -213,27 +206,27 @@ const EVIDENCE: &str =
 pub(super) async fn add_evidence(
     State(query): State<Arc<Query>>,
     ask: Ask,
-    Names(id): Names<String>,
+    names: NamesOf,
     body: Body,
-) -> Result<(StatusCode, Json<Value>), Error> {
+) -> Result<(StatusCode, Json<AddedEvidence>), Error> {
     let asked = ask.admin(move |reading| {
-        reading.params(&[])?;
+        let AddEvidence { operation: id } = read_act(reading, &names)?;
         let (event, number) = operations::found(reading, &id)?;
         Ok((event.header.application, event.seq, number))
     });
     let (admin, (application, operation, number)) = asked.await?;
     admin.concerns(application);
-    let evidence: Evidence = read_body(body, EVIDENCE).await?;
+    let evidence: NewEvidence = read_body(body, EVIDENCE).await?;
     let evidence = checked(evidence)?;
     let text = serde_json::to_vec(&evidence).map_err(|_| Error::Defect)?;
     let fact = Fact::EvidenceAdded(EvidenceAdded { operation });
     let seq = append(&query, application, admin, fact, (number, text)).await?;
-    Ok((StatusCode::CREATED, Json(json!({"seq": seq, "operationSeq": operation}))))
+    Ok((StatusCode::CREATED, Json(AddedEvidence { seq, operation_seq: operation })))
 }
 
 /// Evidence within its bounds, its time in one form.
-fn checked(mut evidence: Evidence) -> Result<Evidence, Error> {
-    let Evidence { kind, reference, url, approved_by, approved_at } = &evidence;
+fn checked(mut evidence: NewEvidence) -> Result<NewEvidence, Error> {
+    let NewEvidence { kind, reference, url, approved_by, approved_at } = &evidence;
     let needed = [("kind", Some(kind)), ("ref", Some(reference))];
     let others = [("url", url.as_ref()), ("approvedBy", approved_by.as_ref())];
     for (name, text) in needed.into_iter().chain(others) {

@@ -16,6 +16,7 @@ mod imports;
 mod jobs;
 mod leavers;
 mod lists;
+mod openapi;
 mod operations;
 mod profiles;
 mod question;
@@ -66,6 +67,7 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::document))
         .route("/api/v1/apps", post(apps::add))
         .route("/api/v1/apps/{app}", patch(apps::change))
         .route("/api/v1/apps/{app}/baseline", post(apps::baseline))
@@ -103,8 +105,11 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/beta", graph_of(Version::Beta))
         .route("/beta/{*rest}", graph_of(Version::Beta))
         .route("/api/v1/operations", get(operations::list))
-        .route("/api/v1/operations/{id}", get(operations::one))
-        .route("/api/v1/operations/{id}/evidence", get(lists::evidence).post(lists::add_evidence))
+        .route("/api/v1/operations/{operation}", get(operations::one))
+        .route(
+            "/api/v1/operations/{operation}/evidence",
+            get(lists::evidence).post(lists::add_evidence),
+        )
         .route("/api/v1/reference-lists", get(lists::list).post(lists::add))
         .route_layer(from_fn_with_state(Arc::clone(query), admin::recorded))
         .with_state(Arc::clone(query))

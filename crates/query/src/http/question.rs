@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use answers::act::{Act, DescribedAct, described_act};
 use answers::{Described, Misread, Place, Question, Who, described};
 use axum::Router;
+use axum::http::Uri;
 use axum::routing::get;
 use event::{Application, Number};
 use projector::ApplicationRow;
@@ -114,7 +116,7 @@ fn answer<Q: Answered>(
     }
     let params = Params::read(reading.uri, &described.known)?;
     let pairs = names.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-    let question: Q = answers::read(described, pairs.chain(params.given()))?;
+    let question: Q = answers::read(&described.parameters, pairs.chain(params.given()))?;
     // In the order in which they are described, whatever the router's is.
     let in_path = described.parameters.iter().filter(|one| one.place == Place::Path);
     let text = |wanted: &str| {
@@ -126,11 +128,32 @@ fn answer<Q: Answered>(
     Ok(question.answer(&asked)?.answer)
 }
 
+/// Names in an address, as the router found them.
+pub(super) type NamesOf = Names<Vec<(String, String)>>;
+
+/// Reads the address of what is no question.
+pub(super) fn read_act<A: Act>(reading: &Reading<'_>, names: &NamesOf) -> Result<A, Error> {
+    // A test sees to it that every address is in the list.
+    let described = described_act::<A>().ok_or(Error::Defect)?;
+    read_address(described, reading.uri, names)
+}
+
+/// The same where nobody is known yet.
+pub(super) fn read_address<A: Act>(
+    described: &'static DescribedAct,
+    uri: &Uri,
+    Names(names): &NamesOf,
+) -> Result<A, Error> {
+    let params = Params::read(uri, &described.known)?;
+    let pairs = names.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    Ok(answers::read(&described.parameters, pairs.chain(params.given()))?)
+}
+
 impl From<Misread> for Error {
     fn from(misread: Misread) -> Error {
         match misread {
             // Whoever reads the query has refused it before.
-            Misread::Unknown { .. } => Error::Defect,
+            Misread::Unknown { .. } | Misread::Untyped => Error::Defect,
             Misread::Repeated { name } => Error::RepeatedParameter { name },
             Misread::Wrong { name, accepts } => Error::Parameter { name, accepts },
         }

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use answers::act::{AddToken, AddedToken, NewToken, RevokeToken, RevokedToken};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use event::{Application, Credential, CredentialRevoked, Fact, Number, Origin, Role};
 use projector::{CredentialRow, Decision, Draft, Stamp, View};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::admin::refusal;
-use super::ask::{Ask, Names};
+use super::ask::Ask;
 use super::body::read_body;
+use super::question::{NamesOf, read_act};
 use crate::Query;
 use crate::answer::Answer;
 use crate::coverage::Coverage;
@@ -62,9 +63,9 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
 pub(super) async fn revoke(
     State(query): State<Arc<Query>>,
     ask: Ask,
-    Names(id): Names<String>,
-) -> Result<Json<Value>, Error> {
-    let (admin, ()) = ask.admin(|reading| reading.params(&[]).map(|_| ())).await?;
+    names: NamesOf,
+) -> Result<Json<RevokedToken>, Error> {
+    let (admin, RevokeToken { id }) = ask.admin(move |reading| read_act(reading, &names)).await?;
     let unknown = || Error::NotFound("there is no such token; see /api/v1/tokens");
     let number = Credential(id.parse().map_err(|_| unknown())?);
     if number.to_string() != id {
@@ -92,23 +93,18 @@ pub(super) async fn revoke(
         Ok(Decision { events: vec![event], reply: Ok((credential.role, stamp.seq)) })
     };
     let (role, seq) = query.decide(admin, decide).await?;
-    Ok(Json(json!({"id": number.to_string(), "role": role.name(), "revokedSeq": seq})))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewToken {
-    role: String,
-    application: Option<String>,
+    let role = role.name().to_owned();
+    Ok(Json(RevokedToken { id: number.to_string(), role, revoked_seq: seq }))
 }
 
 /// `POST /api/v1/tokens`: issues a token.
 pub(super) async fn add(
     State(query): State<Arc<Query>>,
     ask: Ask,
+    names: NamesOf,
     body: Body,
-) -> Result<(StatusCode, Json<Value>), Error> {
-    let (admin, ()) = ask.admin(|reading| reading.params(&[]).map(|_| ())).await?;
+) -> Result<(StatusCode, Json<AddedToken>), Error> {
+    let (admin, AddToken {}) = ask.admin(move |reading| read_act(reading, &names)).await?;
     let new: NewToken = read_body(body, r#"{"role": TEXT, "application": TEXT}"#).await?;
     let issue = Issue::new(&new.role, new.application)?;
 
@@ -125,10 +121,11 @@ pub(super) async fn add(
         })
     };
     let number = query.decide(admin, decide).await?;
-    let mut answer =
-        json!({"token": token.as_str(), "id": number.to_string(), "role": issue.role()});
-    if let Some(slug) = issue.application() {
-        answer["application"] = slug.into();
-    }
+    let answer = AddedToken {
+        token: token.as_str().to_owned(),
+        id: number.to_string(),
+        role: issue.role().to_owned(),
+        application: issue.application().map(str::to_owned),
+    };
     Ok((StatusCode::CREATED, Json(answer)))
 }

@@ -56,7 +56,9 @@ fn addresses(operation: u64, token: &str) -> Vec<Address> {
             &[
                 ("/api/v1/apps/paperboat", r#"{"servicePrincipal": ""}"#),
                 ("/api/v1/apps/paperboat", "[]"),
-                ("/api/v1/apps/nothing", "{}"),
+                // What is not said is not taken away.
+                ("/api/v1/apps/paperboat", "{}"),
+                ("/api/v1/apps/nothing", r#"{"servicePrincipal": null}"#),
             ],
         ),
         Address::new(
@@ -104,7 +106,7 @@ fn addresses(operation: u64, token: &str) -> Vec<Address> {
             ],
         ),
         Address::new(
-            (Method::POST, "/api/v1/operations/{id}/evidence"),
+            (Method::POST, "/api/v1/operations/{operation}/evidence"),
             (&evidence, json!({"kind": "ticket", "ref": "T-1"})),
             &[
                 (&evidence, "{}"),
@@ -146,8 +148,8 @@ fn headers(server: &Server, from: u64) -> Vec<Header> {
 fn routed() -> Vec<(Method, &'static str)> {
     let methods = [(Method::POST, "post("), (Method::PATCH, "patch("), (Method::DELETE, "delete(")];
     let mut found = vec![];
-    for line in include_str!("../../src/http/mod.rs").lines() {
-        let Some(rest) = line.trim().strip_prefix(".route(\"") else { continue };
+    for route in include_str!("../../src/http/mod.rs").split(".route(").skip(1) {
+        let (_, rest) = route.split_once('"').unwrap();
         let (template, handlers) = rest.split_once('"').unwrap();
         for (method, call) in &methods {
             if handlers.contains(call) {
@@ -184,6 +186,11 @@ async fn whatever_is_asked_of_an_address_that_changes_something_leaves_an_event(
     known.sort_by_key(by_text);
     routed.sort_by_key(by_text);
     assert_eq!(known, routed);
+    let acts = answers::act::acts().iter().filter(|one| one.method != answers::act::Method::Get);
+    let mut described: Vec<_> =
+        acts.map(|one| format!("{} {}", one.method.name(), one.path)).collect();
+    described.sort();
+    assert_eq!(known.iter().map(by_text).collect::<Vec<_>>(), described);
 
     // Whoever may not: one event each, and nothing for a token that nobody knows.
     for (token, status) in [(&auditor, 403), (&app_auditor, 403), (&scim, 403), (&revoked, 401)] {

@@ -1,0 +1,125 @@
+//! Entries of a provider's logs come in.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Act, Method, Takes};
+use crate::{App, Nothing};
+
+/// Import entries of a provider's logs; what was imported before is known by its id
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Import {
+    /// The application, by its name in addresses
+    pub app: App,
+    /// 1 to 16 hexadecimal digits, the same for all requests of one import
+    #[schemars(extend("x-accepts" = "1 to 16 hexadecimal digits, the same for all requests of one import"))]
+    pub run: Option<String>,
+    /// The order of day and month in dates that do not tell it
+    pub dates: Option<DateOrder>,
+    /// Which application it is at its provider, for this import alone
+    #[schemars(extend("x-accepts" = "the id of a service principal, or its display name, 1 to 256 bytes"))]
+    pub service_principal: Option<String>,
+    /// Name the entries of other applications, which are not imported
+    pub list: Option<ListOf>,
+    /// Import nothing, and say what would be
+    #[serde(default)]
+    pub check: bool,
+}
+
+/// The order of day and month.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum DateOrder {
+    /// 31/3/2026
+    Dmy,
+    /// 3/31/2026
+    Mdy,
+}
+
+/// What is listed beside the counts.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum ListOf {
+    /// Entries of other applications
+    Others,
+}
+
+/// What came of an import.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Imported {
+    /// How many records were read
+    pub read: u64,
+    /// How many were new
+    pub new: u64,
+    /// How many were imported before
+    pub known: u64,
+    /// How many were refused
+    pub refused: u64,
+    /// The first that were refused
+    pub refusals: Vec<ImportRefusal>,
+    /// How many are of logs that do not tell of provisioning
+    pub passed_over: u64,
+    /// How many are of other applications
+    pub of_other_applications: u64,
+    /// The other applications
+    pub other_applications: Vec<OtherApplication>,
+    /// The entries of others, where they are asked for
+    pub others: Vec<OtherEntry>,
+    /// Which application it is at its provider, as far as it is known
+    pub service_principal: Option<String>,
+    /// Those of which entries were imported before
+    pub imported_service_principals: Vec<String>,
+}
+
+/// A record that was refused.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct ImportRefusal {
+    /// Its line, from 1
+    pub line: u64,
+    /// The member that is wrong
+    pub path: String,
+    /// What is wrong with it
+    pub what: String,
+}
+
+/// Another application of which a log tells.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct OtherApplication {
+    /// The id of its service principal
+    pub service_principal: Option<String>,
+    /// Its display name
+    pub display_name: Option<String>,
+    /// How many entries it has
+    pub entries: u64,
+    /// How many of them tell of requests that this server recorded
+    pub joined: u64,
+}
+
+/// An entry of another application.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct OtherEntry {
+    /// Its line, from 1
+    pub line: u64,
+    /// Its id
+    pub entry_id: String,
+    /// Whose it is
+    pub service_principal: Option<String>,
+}
+
+impl Act for Import {
+    type Body = Nothing;
+    type Reply = Imported;
+    const COMMAND: &'static str = "import";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/api/v1/apps/{app}/imports";
+    const TAKES: Takes = Takes::Bytes {
+        words: "Records of a provider's log, one JSON object in each line",
+        media_types: &["application/x-ndjson"],
+        bytes_max: 8 << 20,
+    };
+    const REFUSALS: &'static [u16] = &[408, 409, 413];
+}
