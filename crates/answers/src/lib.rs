@@ -46,6 +46,7 @@ macro_rules! questions {
 questions! {
     apps: Apps, OneApp;
     members: Members;
+    joiners: Joiners;
 }
 
 #[cfg(test)]
@@ -54,5 +55,6 @@ mod tests;
 /// The rows of the questions.
 pub mod row {
     pub use crate::apps::{Application, WholeApplication};
+    pub use crate::joiners::Joiner;
     pub use crate::members::{GroupSeen, Member};
 }

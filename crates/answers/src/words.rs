@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::AppFilter;
+
 /// An instant of an answer: RFC 3339 in UTC, with microseconds.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(transparent)]
@@ -60,6 +62,11 @@ impl Present {
     ) -> Result<Option<Option<T>>, D::Error> {
         Option::<T>::deserialize(deserializer).map(Some)
     }
+}
+
+/// The end of a title: the application that an answer is narrowed to.
+pub(crate) fn in_application(app: Option<&AppFilter>) -> String {
+    app.map(|app| format!(" in {}", app.0)).unwrap_or_default()
 }
 
 /// Whether something was there at the instant that was asked about.

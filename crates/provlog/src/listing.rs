@@ -389,24 +389,26 @@ mod tests {
     #[test]
     fn the_application_is_named_in_the_heading_or_in_each_row() {
         let row = json!({"application": "paperboat", "userName": "mira.lund", "active": true,
-                         "createdAt": "2026-01-12T08:00:04.5Z", "createdSeq": 311, "userId": MIRA});
+                         "createdAt": "2026-01-12T08:00:04.500000Z", "createdSeq": 311,
+                         "startKnown": true, "externalId": null, "displayName": null,
+                         "userId": MIRA});
         let answer = json!({"query": {}, "atSeq": 7, "rows": [row], "rowCount": 1,
                             "coverage": {"state": "complete", "gaps": []}});
-        let check = |is_of_application: bool, expected: &str| {
-            let path = "/api/v1/reports/joiners".to_owned();
-            let heading = |_: &Map<String, Value>| "Joiners".to_owned();
-            let mut list = List::new(path, &readable::JOINERS, "application", heading);
-            list.is_of_application = is_of_application;
+        let described = answers::described::<answers::Joiners>().unwrap();
+        let check = |asked: &[(&str, &str)], expected: &str| {
+            let table = described.table(asked).unwrap();
+            let mut list = List::of(described.path.to_owned(), described, table);
+            list.is_of_application = !asked.is_empty();
             let pages = pages(std::slice::from_ref(&answer));
             let (text, told) = printed(None, |output| show_table(pages, &list, output));
             same(&text, expected);
             assert_eq!(told, "");
         };
         check(
-            true,
+            &[("app", "paperboat")],
             &format!(
                 "\
-Joiners
+Joiners in paperboat (event 7)
 
 User name  Display name  Account  Created               Event  Id
 mira.lund                active   2026-01-12T08:00:04Z    311  {MIRA}
@@ -416,10 +418,10 @@ mira.lund                active   2026-01-12T08:00:04Z    311  {MIRA}
             ),
         );
         check(
-            false,
+            &[],
             &format!(
                 "\
-Joiners
+Joiners (event 7)
 
 Application  User name  Display name  Account  Created               Event  Id
 paperboat    mira.lund                active   2026-01-12T08:00:04Z    311  {MIRA}

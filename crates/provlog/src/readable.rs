@@ -17,7 +17,7 @@ pub(crate) use self::people::{BLAME, DIFF, GROUPS, STAYS, STAYS_OF_USER, USERS, 
 pub(crate) use self::record::{
     ACCESS_LOG, COVERAGE, PROFILES, REFERENCE_LISTS, TOKENS, below_coverage, job, looked,
 };
-pub(crate) use self::reports::{FAILING, JOINERS, LEAVERS, MOVERS, ORPHANS, OVERLAP, REACTIVATED};
+pub(crate) use self::reports::{FAILING, LEAVERS, MOVERS, ORPHANS, OVERLAP, REACTIVATED};
 pub(crate) use self::resource::resource;
 pub(crate) use self::why::why;
 use crate::table::{Column, Table};

@@ -26,9 +26,9 @@ pub(crate) fn columns(
     Ok(row)
 }
 
-/// What is known of somebody before the first event is what is known right after it: the log begins with
-/// its recorder, and the id is the same before it was there.
-fn identity(
+/// The same as it is kept. What is known of somebody before the first event is what is known right after
+/// it: the log begins with its recorder, and the id is the same before it was there.
+pub(crate) fn identity(
     record: &Record<'_>,
     application: Application,
     number: Number,

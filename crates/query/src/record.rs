@@ -91,6 +91,11 @@ impl<'a> Record<'a> {
         Ok(self.header(seq)?.recorded_at)
     }
 
+    /// The same as rows have it.
+    pub(crate) fn moment(&self, seq: Seq) -> Result<answers::Moment, ProjectorError> {
+        Ok(self.recorded_at(seq)?.to_string().into())
+    }
+
     /// A whole event.
     pub(crate) fn event(&self, seq: Seq) -> Result<Event, ProjectorError> {
         decode(seq, &self.bytes(seq)?).map_err(|source| ProjectorError::Event { seq, source })

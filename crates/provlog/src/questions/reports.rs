@@ -67,14 +67,6 @@ const NEWEST_FIRST: &str = ", newest first";
 
 const REPORTS: &[Report] = &[
     Report {
-        name: "joiners",
-        about: "Whose accounts were created",
-        title: "Joiners",
-        time: Time::Stretch(""),
-        parameters: &[APP],
-        shape: &readable::JOINERS,
-    },
-    Report {
         name: "leavers",
         about: "Whose accounts were switched off or deleted; with --list, how soon after they left",
         title: "Leavers",

@@ -222,7 +222,6 @@ fn every_list_has_columns_for_people_and_for_programs() {
         "profiles",
         "evidence list 7",
         "list ls",
-        "report joiners",
         "report leavers",
         "report movers",
         "report reactivated",

@@ -4,42 +4,12 @@ use query::export::columns;
 use serde_json::Value;
 
 use super::operations::target;
-use super::{Shape, activity, list, name_of, since, time};
+use super::{Shape, list, name_of, since, time};
 use crate::table::Column;
 use crate::text::{count, shown, span};
 
 /// More groups than these of one row are only counted.
 const GROUPS_MAX: usize = 12;
-
-/// Of `report joiners`.
-pub(crate) const JOINERS: Shape = Shape {
-    columns: &[
-        Column::text("Application"),
-        Column::text("User name"),
-        Column::extra("Display name"),
-        Column::whole("Account"),
-        Column::whole("Created"),
-        Column::number("Event"),
-        Column::whole("Id"),
-    ],
-    application: Some(0),
-    row: joiner,
-    csv: columns::JOINERS,
-};
-
-fn joiner(row: &Value) -> Vec<String> {
-    // Nobody is active any more who is gone at the end.
-    let account = row["active"].as_bool().map_or("gone", activity);
-    vec![
-        shown(&row["application"]),
-        shown(&row["userName"]),
-        shown(&row["displayName"]),
-        account.to_owned(),
-        since(row, "createdAt"),
-        shown(&row["createdSeq"]),
-        shown(&row["userId"]),
-    ]
-}
 
 /// Of `report leavers`.
 pub(crate) const LEAVERS: Shape = Shape {
@@ -244,7 +214,7 @@ fn failing(row: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{GROUP_ID, USER_ID, check, fits};
+    use super::super::sample::{GROUP_ID, USER_ID, check, check_question, fits, question_fits};
     use super::*;
     use serde_json::json;
 
@@ -269,8 +239,8 @@ mod tests {
             )
         };
         let rows = [row(json!(true), true), row(json!(false), false), row(json!(null), true)];
-        check(
-            &JOINERS,
+        check_question::<answers::Joiners>(
+            &[],
             &rows,
             &format!(
                 "\
@@ -281,7 +251,7 @@ paperboat    mira.lund  Mira Lund     gone      2026-01-12T08:00:04Z       311  
 "
             ),
         );
-        fits(&JOINERS, row(json!(true), true));
+        question_fits::<answers::Joiners>(&[], row(json!(true), true));
     }
 
     #[test]

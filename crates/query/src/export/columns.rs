@@ -141,19 +141,6 @@ pub const BLAME: &[&str] = &[
 ];
 
 /// Of what its name says.
-pub const JOINERS: &[&str] = &[
-    "application",
-    "userId",
-    "userName",
-    "externalId",
-    "displayName",
-    "active",
-    "createdAt",
-    "createdSeq",
-    "startKnown",
-];
-
-/// Of what its name says.
 pub const MOVERS: &[&str] = &[
     "application",
     "userId",
@@ -303,7 +290,6 @@ fn of_listed(path: &str) -> Option<Exported> {
         ["coverage"] => rows("coverage", COVERAGE),
         ["access-log"] => rows("access-log", ACCESS_LOG),
         ["reference-lists"] => rows("reference-lists", REFERENCE_LISTS),
-        ["reports", "joiners"] => rows("joiners", JOINERS),
         ["reports", "leavers"] => rows("leavers", LEAVERS),
         ["reports", "movers"] => rows("movers", MOVERS),
         ["reports", "reactivated"] => rows("reactivated", REACTIVATED),

@@ -63,6 +63,7 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::Apps>(router);
     let router = serve::<answers::OneApp>(router);
     let router = serve::<answers::Members>(router);
+    let router = serve::<answers::Joiners>(router);
     router
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -90,7 +91,6 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/apps/{app}/groups/{group}/timeline", get(timeline::of_group))
         .route("/api/v1/reports/drift", get(reports::drift))
         .route("/api/v1/reports/failing", get(reports::failed_last))
-        .route("/api/v1/reports/joiners", get(reports::joined))
         .route("/api/v1/reports/leavers", get(leavers::report))
         .route("/api/v1/reports/movers", get(reports::moved))
         .route("/api/v1/reports/orphans", get(lists::orphans))

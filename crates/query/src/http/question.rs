@@ -29,7 +29,7 @@ pub(super) trait Answered: Question {
 pub(super) struct Asked<'a> {
     /// Who asks, and the snapshot that answers.
     pub(super) reading: &'a Reading<'a>,
-    described: &'static Described,
+    pub(super) described: &'static Described,
     params: Params,
     names: Vec<(&'static str, String)>,
 }
@@ -43,6 +43,16 @@ impl Asked<'_> {
             true => Stand::of_page(record, params, &names, self.described.path),
             false => Stand::of_one(record, params, &names),
         }
+    }
+
+    /// The application that an answer is narrowed to, when it is, which the caller may see.
+    pub(super) fn narrowed_to(
+        &self,
+        name: Option<&answers::AppFilter>,
+    ) -> Result<Option<Application>, Error> {
+        let (caller, view) = (&self.reading.caller, &self.reading.record.view);
+        let row = name.map(|name| caller.application(view, &name.0)).transpose()?;
+        Ok(row.map(|row| row.number))
     }
 
     /// The application of a name, which the caller may see.

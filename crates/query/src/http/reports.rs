@@ -1,10 +1,13 @@
 //! Reports over whole applications, a page at a time. What a report finds is small and computed whole,
 //! so that its count is exact; rows are made for the page alone.
 
+use answers::{Joiners, Question, Time, row};
 use event::{Application, Number, ResourceType, Seq};
+use projector::Identity;
 use serde_json::{Map, Value};
 
 use super::ask::{Ask, Reading};
+use super::question::{Answered, Asked, Found};
 use super::resource;
 use crate::answer::Answer;
 use crate::coverage::Coverage;
@@ -13,7 +16,7 @@ use crate::history::groups_of;
 use crate::name::parted;
 use crate::operation::Operations;
 use crate::params::Params;
-use crate::person::{columns, group_columns, insert_moment, member_columns};
+use crate::person::{columns, group_columns, identity, insert_moment, member_columns};
 use crate::record::Record;
 use crate::report::operations::{Failing, Move, drifted, failing, moves, unapproved};
 use crate::report::people::{Reactivation, joiners, reactivated};
@@ -41,6 +44,23 @@ pub(super) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
+    /// That of a question, about one application or all that the caller may see.
+    pub(super) fn of(asked: &Asked<'a>, one: Option<Application>) -> Result<Scene<'a>, Error> {
+        let reading = asked.reading;
+        let stand = asked.stand()?;
+        let record = reading.record.of_first(stand.size);
+        Ok(Scene {
+            applications: reading.applications(one)?,
+            slugs: reading.slugs()?,
+            types: TypeNames::read(&record.view)?,
+            application: reading.asked_application(one),
+            one,
+            is_stretch: asked.described.time == Time::Stretch,
+            record,
+            stand,
+        })
+    }
+
     pub(super) fn set(reading: &Reading<'a>, params: &Params) -> Result<Scene<'a>, Error> {
         let one = reading.application_in(params)?;
         let stand = Stand::of_page(&reading.record, params, &[], "report")?;
@@ -64,6 +84,21 @@ impl<'a> Scene<'a> {
 
     pub(super) fn slug(&self, application: Application) -> Value {
         self.slugs.get(&application).cloned().into()
+    }
+
+    /// The name of an application in addresses.
+    pub(super) fn name_of(&self, application: Application) -> Result<String, Error> {
+        // Both come from one snapshot.
+        self.slugs.get(&application).cloned().ok_or(Error::Defect)
+    }
+
+    /// What somebody was called at the end of the question, or as they were last.
+    pub(super) fn identity(
+        &self,
+        application: Application,
+        number: Number,
+    ) -> Result<Identity, Error> {
+        identity(&self.record, application, number, self.after())
     }
 
     /// The columns that name a user, with its application.
@@ -100,18 +135,33 @@ impl<'a> Scene<'a> {
         self.answer_rows(rows, all.len() as u64, next)
     }
 
+    /// Answers with the page of what was found.
+    pub(super) fn found<Q: Question, T>(
+        &self,
+        all: &[T],
+        row: impl Fn(&T) -> Result<Q::Row, Error>,
+    ) -> Result<Found<Q>, Error> {
+        let (page, next) = self.stand.part_of(all);
+        let rows = page.iter().map(row).collect::<Result<Vec<_>, Error>>()?;
+        let found = Found::new(&self.record, &self.stand, &self.coverage()?);
+        found.about(self.application, Number::NOBODY).rows(rows, all.len() as u64, next)
+    }
+
+    fn coverage(&self) -> Result<Coverage, Error> {
+        let Scene { record, stand, applications, .. } = self;
+        match self.is_stretch {
+            true => Coverage::between(record, stand, applications),
+            false => Coverage::at(record, stand, applications),
+        }
+    }
+
     fn answer_rows(
         &self,
         rows: Vec<Value>,
         count: u64,
         next: Option<String>,
     ) -> Result<Answer, Error> {
-        let Scene { record, stand, applications, .. } = self;
-        let coverage = match self.is_stretch {
-            true => Coverage::between(record, stand, applications)?,
-            false => Coverage::at(record, stand, applications)?,
-        };
-        let answer = Answer::new(record, stand, &coverage);
+        let answer = Answer::new(&self.record, &self.stand, &self.coverage()?);
         Ok(answer.about(self.application, Number::NOBODY).rows(rows, count, next))
     }
 
@@ -126,29 +176,35 @@ impl<'a> Scene<'a> {
 
 const STRETCH: &[&str] = &["app", "from", "to", "knownAt", "tz", "limit", "cursor"];
 
-/// `GET /api/v1/reports/joiners`: the users that were created.
-pub(super) async fn joined(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let scene = Scene::set(&reading, &reading.params(STRETCH)?)?;
-        let view = &scene.record.view;
-        let seqs = &scene.stand.seqs;
+impl Answered for Joiners {
+    /// In the order in which they were created.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Joiners>, Error> {
+        let scene = Scene::of(asked, asked.narrowed_to(self.app.as_ref())?)?;
+        let (record, seqs) = (&scene.record, &scene.stand.seqs);
+        let view = &record.view;
         let mut all = scene.of_each(|application| joiners(view, application, seqs.clone()))?;
         all.sort_by_key(|(_, (_, seq))| *seq);
-        scene.answer(&all, |(application, (number, seq))| {
-            let mut row = scene.person(*application, *number)?;
+        scene.found(&all, |(application, (number, seq))| {
+            let Identity { id, user_name, external_id, display_name } =
+                scene.identity(*application, *number)?;
             let version = match scene.after() {
                 Some(after) => view.version(*application, *number, after)?,
                 None => None,
             };
             let version = version.filter(|version| version.state.is_some());
-            row.insert("active".into(), version.map(|version| version.active).into());
-            insert_moment(&scene.record, &mut row, ("createdAt", "createdSeq"), Some(*seq))?;
-            let start_known = !resource::was_seen(&scene.record, *seq)?;
-            row.insert("startKnown".into(), start_known.into());
-            Ok(row)
+            Ok(row::Joiner {
+                application: scene.name_of(*application)?,
+                user_id: id,
+                user_name,
+                external_id,
+                display_name,
+                active: version.map(|version| version.active),
+                created_at: record.moment(*seq)?,
+                created_seq: *seq,
+                start_known: !resource::was_seen(record, *seq)?,
+            })
         })
-    })
-    .await
+    }
 }
 
 /// `GET /api/v1/reports/reactivated`: the users that were switched off and became active again.

@@ -1,0 +1,73 @@
+//! Whose accounts were created.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Column, activity, number, or_nothing, since};
+use crate::words::in_application;
+use crate::{AppFilter, Moment, Nothing, Question, Shape, Time};
+
+/// Whose accounts were created
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Joiners {
+    /// Only this application's; of all that the token may see when it is missing
+    pub app: Option<AppFilter>,
+}
+
+/// Somebody whose account was created.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Joiner {
+    /// The application, by its name in addresses
+    pub application: String,
+    /// SCIM id
+    pub user_id: Option<String>,
+    /// SCIM `userName` at the end of the stretch, or as it was last
+    pub user_name: Option<String>,
+    /// SCIM `externalId`, then too
+    pub external_id: Option<String>,
+    /// SCIM `displayName`, then too
+    pub display_name: Option<String>,
+    /// Whether the account is active at the end of the stretch; null when it is gone by then
+    pub active: Option<bool>,
+    /// When it was created
+    pub created_at: Moment,
+    /// The event that created it
+    pub created_seq: u64,
+    /// False when an upstream was only seen to have it: then it was created by that time
+    pub start_known: bool,
+}
+
+impl Question for Joiners {
+    type Row = Joiner;
+    type Beside = Nothing;
+    const COMMAND: &'static str = "report joiners";
+    const PATH: &'static str = "/api/v1/reports/joiners";
+    const TIME: Time = Time::Stretch;
+    const SHAPE: Shape = Shape::List { file: "joiners" };
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] =
+        &[("externalId", "the name and the id tell who it is")];
+
+    fn title(&self, _: &Nothing) -> String {
+        format!("Joiners{}", in_application(self.app.as_ref()))
+    }
+
+    fn columns(&self) -> Vec<Column<Joiner>> {
+        vec![
+            Column::application(|row| row.application.clone()),
+            Column::text("User name", &["userName"], |row| or_nothing(row.user_name.as_ref())),
+            Column::extra("Display name", &["displayName"], |row| {
+                or_nothing(row.display_name.as_ref())
+            }),
+            Column::whole("Account", &["active"], |row| {
+                row.active.map_or("gone", activity).to_owned()
+            }),
+            Column::whole("Created", &["createdAt", "startKnown"], |row| {
+                since(Some(&row.created_at), row.start_known)
+            }),
+            Column::number("Event", &["createdSeq"], |row| number(Some(row.created_seq))),
+            Column::whole("Id", &["userId"], |row| or_nothing(row.user_id.as_ref())),
+        ]
+    }
+}
