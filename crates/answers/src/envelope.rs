@@ -51,7 +51,7 @@ pub struct Gap {
     pub from: Option<Moment>,
     /// Its end; null while it lasts
     pub to: Option<Moment>,
-    /// Why nothing was watched
+    /// Why it was not watched, in the words of the rows of `coverage`
     pub reason: String,
 }
 

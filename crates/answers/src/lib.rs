@@ -17,6 +17,7 @@ mod read;
 pub mod table;
 mod words;
 
+pub use coverage::GAP_REASONS;
 pub use envelope::{Coverage, Envelope, Gap, Head};
 pub use fields::fields;
 pub use openapi::openapi;
@@ -47,6 +48,9 @@ questions! {
     apps: Apps, OneApp;
     members: Members;
     joiners: Joiners;
+    access_log: AccessLog;
+    coverage: Unwatched;
+    job: Job;
 }
 
 #[cfg(test)]
@@ -54,7 +58,10 @@ mod tests;
 
 /// The rows of the questions.
 pub mod row {
+    pub use crate::access_log::Access;
     pub use crate::apps::{Application, WholeApplication};
+    pub use crate::coverage::Stretch;
+    pub use crate::job::{Provisioning, Quarantine};
     pub use crate::joiners::Joiner;
     pub use crate::members::{GroupSeen, Member};
 }

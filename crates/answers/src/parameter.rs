@@ -84,6 +84,8 @@ pub enum Kind {
     Groups,
     /// A length of time.
     Duration,
+    /// A token, by its id.
+    Token,
     /// An instant.
     Instant(Role),
     /// The number of an event, or an instant that has passed.
@@ -105,6 +107,7 @@ impl Kind {
                 words.join("|")
             }
             Kind::Number { .. } => "N".to_owned(),
+            Kind::Token => "ID".to_owned(),
             Kind::App => "SLUG".to_owned(),
             Kind::User => "USER".to_owned(),
             Kind::Group => "GROUP".to_owned(),
@@ -130,6 +133,7 @@ impl Kind {
             "resource" => Kind::Resource,
             "groups" => Kind::Groups,
             "duration-or-short" => Kind::Duration,
+            "token-id" => Kind::Token,
             _ => return None,
         })
     }
@@ -188,6 +192,7 @@ impl Kind {
             | Kind::Cursor => {
                 json!({"type": "string"})
             }
+            Kind::Token => json!({"type": "string", "pattern": "^[0-9]+$"}),
             Kind::Duration => json!({"type": "string", "examples": ["24h", "PT4H"]}),
             Kind::Instant(_) => json!({
                 "type": "string", "examples": ["2026-03-31T17:00:00Z", "2026-03-31", "-90d"],
@@ -209,6 +214,7 @@ impl Kind {
             Kind::Number { min, max } => format!("a number from {min} to {max}"),
             Kind::App => "the name of an application in addresses".to_owned(),
             Kind::User | Kind::Group | Kind::Resource => "an id or a name".to_owned(),
+            Kind::Token => "the id of a token".to_owned(),
             Kind::Groups => {
                 "2 to 10 groups by id or name, with commas between them; a name with a \
                              comma in double quotes"

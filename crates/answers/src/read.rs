@@ -70,12 +70,20 @@ impl Parameter {
                 words.iter().any(|(word, _)| word == text).then(|| Value::from(text))
             }
             Kind::Number { min, max } => {
-                // Digits alone: a number's own reading would take a sign too.
-                let digits = text.bytes().all(|byte| byte.is_ascii_digit());
                 let number: Option<u64> = text.parse().ok();
-                number.filter(|number| digits && (min..=max).contains(&number)).map(Value::from)
+                let fits = |number: &u64| is_digits(text) && (min..=max).contains(&number);
+                number.filter(fits).map(Value::from)
+            }
+            Kind::Token => {
+                let id: Option<u64> = text.parse().ok();
+                id.filter(|_| is_digits(text)).map(|_| Value::from(text))
             }
             _ => Some(Value::from(text)),
         }
     }
+}
+
+/// Digits alone: a number's own reading takes a sign too.
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -14,9 +14,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::operations::{EVIDENCE, OPERATIONS, whole_operation};
 pub(crate) use self::people::{BLAME, DIFF, GROUPS, STAYS, STAYS_OF_USER, USERS, below_diff};
-pub(crate) use self::record::{
-    ACCESS_LOG, COVERAGE, PROFILES, REFERENCE_LISTS, TOKENS, below_coverage, job, looked,
-};
+pub(crate) use self::record::{PROFILES, REFERENCE_LISTS, TOKENS, looked};
 pub(crate) use self::reports::{FAILING, LEAVERS, MOVERS, ORPHANS, OVERLAP, REACTIVATED};
 pub(crate) use self::resource::resource;
 pub(crate) use self::why::why;
@@ -37,14 +35,6 @@ pub(crate) struct Shape {
 
 fn activity(active: bool) -> &'static str {
     if active { "active" } else { "inactive" }
-}
-
-fn yes_or_no(value: &Value) -> String {
-    match value.as_bool() {
-        Some(true) => "yes".to_owned(),
-        Some(false) => "no".to_owned(),
-        None => String::new(),
-    }
 }
 
 fn time(value: &Value) -> String {

@@ -77,21 +77,6 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// A length of time in its two largest units.
-pub(crate) fn span(seconds: u64) -> String {
-    let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
-    let mut left = seconds;
-    let parts = units.map(|(length, unit)| {
-        let whole = left / length;
-        left %= length;
-        (whole, unit)
-    });
-    let first = parts.iter().position(|(whole, _)| *whole > 0);
-    let Some(first) = first else { return "0s".to_owned() };
-    let parts = parts[first..].iter().take(2).filter(|(whole, _)| *whole > 0);
-    parts.map(|(whole, unit)| format!("{whole}{unit}")).collect::<Vec<_>>().join(" ")
-}
-
 /// A member's text as it is shown; nothing for null.
 pub(crate) fn shown(value: &Value) -> String {
     match value {
@@ -143,18 +128,5 @@ mod tests {
             assert_eq!(count(number), expected);
         }
         assert_eq!(count(1_234_567), "1,234,567");
-    }
-
-    #[test]
-    fn a_length_of_time_has_two_units_at_most() {
-        let check = |seconds: u64, expected: &str| assert_eq!(span(seconds), expected);
-        check(0, "0s");
-        check(59, "59s");
-        check(60, "1m");
-        check(61, "1m 1s");
-        check(3_599, "59m 59s");
-        check(97_325, "1d 3h");
-        check(86_400 + 59, "1d");
-        check(365 * 86_400, "365d");
     }
 }

@@ -253,3 +253,24 @@ fn not_imported(record: &Record<'_>, application: Application) -> Result<Vec<Hol
     holes.push(hole(Some(end), None));
     Ok(holes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reasons_are_those_that_answers_describes() {
+        let recorder = [
+            projector::GapReason::Stopped,
+            projector::GapReason::Killed,
+            projector::GapReason::Refused,
+        ];
+        let mut ours = recorder.map(projector::GapReason::name).to_vec();
+        ours.extend([BEFORE, FUTURE, AFTER_KNOWN, OUTCOME, NOT_LISTED, UNVERIFIED, REFUTED]);
+        ours.extend([NO_MEMBERSHIPS, NOT_IMPORTED]);
+        let mut described = answers::GAP_REASONS.map(|(reason, _)| reason);
+        ours.sort_unstable();
+        described.sort_unstable();
+        assert_eq!(ours, described);
+    }
+}

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use event::{Action, Status};
 
 use super::Plan;
-use super::arguments::{Instant, Known, Paging, Parameters, Range, with_query};
+use super::arguments::{Known, Paging, Parameters, Range, with_query};
 use crate::client::encoded;
 use crate::config::ClientConfig;
 use crate::listing::List;
@@ -31,42 +31,6 @@ pub(crate) enum OfRecord {
         id: String,
         #[command(flatten)]
         known: Known,
-        #[command(flatten)]
-        client: ClientConfig,
-    },
-    /// Which stretches were not watched
-    Coverage {
-        /// Only this application's
-        #[arg(long, value_name = "SLUG")]
-        app: Option<String>,
-        #[command(flatten)]
-        range: Range,
-        #[command(flatten)]
-        paging: Paging,
-        #[command(flatten)]
-        client: ClientConfig,
-    },
-    /// Who read or exported the record, newest first
-    AccessLog {
-        /// Only what was asked about this application
-        #[arg(long, value_name = "SLUG")]
-        app: Option<String>,
-        /// Only what was asked with the token of this id
-        #[arg(long, value_name = "ID")]
-        credential: Option<String>,
-        #[command(flatten)]
-        range: Range,
-        #[command(flatten)]
-        paging: Paging,
-        #[command(flatten)]
-        client: ClientConfig,
-    },
-    /// Whether provisioning is alive, late or in quarantine
-    Job {
-        /// An application, by its name in addresses, or the id of a provider's job
-        job: String,
-        #[command(flatten)]
-        instant: Instant,
         #[command(flatten)]
         client: ClientConfig,
     },
@@ -184,42 +148,6 @@ impl OfRecord {
                 let evidence = with_query(&format!("{path}/evidence"), all);
                 let path = with_query(&path, known);
                 Plan::one(path, client, readable::whole_operation).beside("evidence", evidence)
-            }
-            OfRecord::Coverage { app, range, paging, client } => {
-                let (title, mut parameters) =
-                    filtered("Stretches that were not watched", [("app", "in", app)]);
-                parameters.extend(range.parameters());
-                let path = with_query("/api/v1/coverage", parameters);
-                let mut list = List::new(path, &readable::COVERAGE, "application", move |answer| {
-                    let stretch = readable::stretch(answer);
-                    format!("{title}{stretch} {}", readable::stands(answer))
-                });
-                // A hole may be that of all applications.
-                list.is_of_application = false;
-                let thing = list.thing;
-                list.below = Box::new(move |rows, answer, columns| {
-                    Ok(readable::below_coverage(thing, rows, answer, columns))
-                });
-                Plan::list(list, paging, client)
-            }
-            OfRecord::AccessLog { app, credential, range, paging, client } => {
-                let is_of_application = app.is_some();
-                let parts = [("app", "about", app), ("credential", "by credential", credential)];
-                let (title, mut parameters) = filtered("Questions that were asked", parts);
-                parameters.extend(range.parameters());
-                let path = with_query("/api/v1/access-log", parameters);
-                let mut list =
-                    List::new(path, &readable::ACCESS_LOG, "application", move |answer| {
-                        let stretch = readable::stretch(answer);
-                        format!("{title}{stretch}, newest first {}", readable::stands(answer))
-                    });
-                list.is_of_application = is_of_application;
-                Plan::list(list, paging, client)
-            }
-            OfRecord::Job { job, instant, client } => {
-                let path = format!("/api/v1/jobs/{}", encoded(&job));
-                let path = with_query(&path, instant.parameters());
-                Plan::one(path, client, move |answer, _| readable::job(&job, answer))
             }
             OfRecord::Profiles { paging, client } => {
                 let path = "/api/v1/profiles".to_owned();

@@ -1,16 +1,11 @@
-//! What is configured, what was not watched, who looked, and whether provisioning is alive.
+//! What is configured, and what a look at an upstream showed.
 
 use query::export::columns;
 use serde_json::{Map, Value};
 
-use super::{
-    Shape, as_of, counted, end_of_one, ends, labelled, list, sections, several, time, yes_or_no,
-};
+use super::{Shape, list, time};
 use crate::table::{Column, Table};
-use crate::text::{count, escaped, shown, span};
-
-/// More ids of jobs than these are only counted.
-const JOBS_MAX: usize = 20;
+use crate::text::{count, escaped, shown};
 
 /// Of `profiles`.
 pub(crate) const PROFILES: Shape = Shape {
@@ -134,83 +129,6 @@ pub(crate) fn looked(
     text
 }
 
-/// Of `coverage`.
-pub(crate) const COVERAGE: Shape = Shape {
-    columns: &[
-        Column::text("Application"),
-        Column::whole("From"),
-        Column::whole("To"),
-        Column::text("Reason"),
-    ],
-    application: Some(0),
-    row: hole,
-    csv: columns::COVERAGE,
-};
-
-/// The cells of a stretch that was not watched.
-fn hole(row: &Value) -> Vec<String> {
-    let (from, to) = ends(row);
-    let application = match &row["application"] {
-        Value::Null => "all".to_owned(),
-        application => shown(application),
-    };
-    vec![application, from, to, shown(&row["reason"])]
-}
-
-/// What stands below the stretches that were not watched: their number alone, since the answer names
-/// them once more as what it lacks itself.
-pub(crate) fn below_coverage(
-    _thing: &str,
-    rows_shown: u64,
-    answer: &Map<String, Value>,
-    _columns: Option<usize>,
-) -> String {
-    match answer.get("rowCount").and_then(Value::as_u64) {
-        Some(0) => "Everything was watched.\n".to_owned(),
-        _ => format!("{}\n", counted(rows_shown, answer)),
-    }
-}
-
-/// Of `access-log`.
-pub(crate) const ACCESS_LOG: Shape = Shape {
-    columns: &[
-        Column::whole("Time"),
-        Column::text("Application"),
-        Column::whole("Token"),
-        Column::whole("Role"),
-        Column::text("Question"),
-        Column::number("HTTP"),
-        Column::number("Rows"),
-        Column::whole("Export"),
-        Column::whole("From"),
-        Column::number("Event"),
-    ],
-    application: Some(1),
-    row: access,
-    csv: columns::ACCESS_LOG,
-};
-
-/// The cells of a question that somebody asked.
-fn access(row: &Value) -> Vec<String> {
-    let question = if row["target"].is_string() { "target" } else { "route" };
-    let application = match row["allApplications"].as_bool() {
-        Some(true) => "all".to_owned(),
-        Some(false) | None => shown(&row["application"]),
-    };
-    vec![
-        time(&row["recordedAt"]),
-        application,
-        shown(&row["actorId"]),
-        shown(&row["role"]),
-        shown(&row[question]),
-        shown(&row["status"]),
-        row["rows"].as_u64().map(count).unwrap_or_default(),
-        yes_or_no(&row["exported"]),
-        shown(&row["sourceIp"]),
-        shown(&row["seq"]),
-    ]
-}
-
 /// Of `list ls`.
 pub(crate) const REFERENCE_LISTS: Shape = Shape {
     columns: &[
@@ -236,64 +154,23 @@ fn reference_list(row: &Value) -> Vec<String> {
     ]
 }
 
-/// Whether provisioning into an application is alive; `asked` is how the question named it.
-pub(crate) fn job(asked: &str, answer: &Map<String, Value>) -> String {
-    let job = answer.get("resource").unwrap_or(&Value::Null);
-    let name = job["application"].as_str().unwrap_or(asked);
-    let heading = format!("Provisioning of {} {}\n", escaped(name), as_of(answer));
-    let seconds = |name: &str| job[name].as_u64().map(span).unwrap_or_default();
-    let number = |name: &str| job[name].as_u64().map(count).unwrap_or_default();
-    let state = match job["state"].as_str() {
-        Some("active") => "active: requests arrive as expected".to_owned(),
-        Some("late") => "late: the next request is overdue".to_owned(),
-        Some("silent") => "silent: no request has arrived for long".to_owned(),
-        Some("failing") => "failing: requests arrive, and fail".to_owned(),
-        Some("quarantined") => "quarantined: the provider has all but stopped".to_owned(),
-        Some("never") => "never: no request has ever arrived".to_owned(),
-        _ => shown(&job["state"]),
-    };
-    let quarantine = &job["quarantine"];
-    let quarantine = match quarantine.is_object() {
-        true => format!(
-            "since {}: {} (event {})",
-            time(&quarantine["since"]),
-            shown(&quarantine["reason"]),
-            shown(&quarantine["seq"])
-        ),
-        false => "none is known".to_owned(),
-    };
-    let lines = labelled(&[
-        ("State", state),
-        ("Quarantine", quarantine),
-        ("Last request", time(&job["lastRequestAt"])),
-        ("Since then", seconds("secondsSinceLastRequest")),
-        ("Expected every", seconds("expectedIntervalSeconds")),
-        ("Last success", time(&job["lastSuccessAt"])),
-        ("Last write", time(&job["lastWriteAt"])),
-        ("Last log entry", time(&job["lastEntryAt"])),
-        ("Requests in a day", number("requestsInLastDay")),
-        ("Failures in a day", number("failuresInLastDay")),
-        ("Job ids", several(list(&job["jobIds"]).iter(), JOBS_MAX)),
-    ]);
-    sections([heading, lines, end_of_one(answer)])
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{USER_ID, check, fits, same};
+    use super::super::sample::{USER_ID, check, check_question, fits, question_fits, same};
+    use super::super::{below_of, lines};
     use super::*;
     use serde_json::json;
 
     #[test]
-    fn a_hole_has_two_ends_and_a_reason() {
+    fn a_stretch_has_two_ends_and_a_reason() {
         let rows = [
             json!({"application": null, "from": null, "to": "2026-03-01T08:00:00.5Z",
                    "reason": "before the record began"}),
             json!({"application": "paperboat", "from": "2026-03-04T09:00:00.1Z", "to": null,
                    "reason": "no imported log"}),
         ];
-        check(
-            &COVERAGE,
+        check_question::<answers::Unwatched>(
+            &[("app", "paperboat")],
             &rows,
             "\
 Application  From                  To                    Reason
@@ -302,12 +179,14 @@ paperboat    2026-03-04T09:00:00Z  now                   no imported log
 ",
         );
         let told = |rows: u64, answer: Value| {
-            below_coverage("application", rows, answer.as_object().unwrap(), None)
+            let table = answers::described::<answers::Unwatched>().unwrap().table(&[]).unwrap();
+            let answer = answer.as_object().unwrap();
+            let below = table.below(answer, rows).unwrap();
+            below_of("application", below, rows, answer, None)
         };
         let gaps = json!({"state": "partial", "gaps": [rows[0]]});
         assert_eq!(told(2, json!({"rowCount": 2, "coverage": gaps})), "2 rows\n");
         assert_eq!(told(0, json!({"rowCount": 0})), "Everything was watched.\n");
-        assert_eq!(told(0, json!({})), "0 rows\n", "no word is no promise");
     }
 
     #[test]
@@ -319,15 +198,16 @@ paperboat    2026-03-04T09:00:00Z  now                   no imported log
                          "target": "/api/v1/apps/paperboat/users?at=2026-03-31", "status": 200,
                          "rows": 1200, "exported": false, "sawSeq": 4189,
                          "sourceIp": "192.0.2.14", "userAgent": "curl/8", "requestId": USER_ID});
-        check(&ACCESS_LOG, std::slice::from_ref(&row), "\
+        check_question::<answers::AccessLog>(&[], std::slice::from_ref(&row), "\
 Time                  Application  Token  Role     Question                                    HTTP   Rows  Export  From        Event
 2026-03-31T17:00:00Z  paperboat    3      auditor  /api/v1/apps/paperboat/users?at=2026-03-31   200  1,200  no      192.0.2.14   4190
 ");
-        fits(&ACCESS_LOG, row.clone());
+        question_fits::<answers::AccessLog>(&[], row.clone());
         let mut untold = row;
         untold["target"] = json!(null);
         untold["allApplications"] = json!(true);
-        let cells = access(&untold);
+        let table = answers::described::<answers::AccessLog>().unwrap().table(&[]).unwrap();
+        let cells = table.cells(untold).unwrap();
         assert_eq!([&cells[1], &cells[4]], ["all", "/api/v1/apps/{app}/users"]);
     }
 
@@ -363,13 +243,14 @@ staff  1,200  2026-03-31T17:00:00Z    977  {sha256}
             },
         });
         let check = |answer: &Value, expected: &str| {
-            let text = job("scim.1", answer.as_object().unwrap());
-            same(&text, expected);
+            let job = answers::described::<answers::Job>().unwrap();
+            let text = lines(job, job.table(&[("job", "scim.1")]).unwrap());
+            same(&text(answer.as_object().unwrap(), None).unwrap(), expected);
         };
         check(
             &answer,
             "\
-Provisioning of paperboat as of 2026-03-31T17:00:00Z (event 1842)
+Provisioning of scim.1 as of 2026-03-31T17:00:00Z (event 1842)
 
 State              late: the next request is overdue
 Quarantine         none is known
@@ -380,10 +261,14 @@ Last success       2026-03-31T15:00:00Z
 Requests in a day  1,200
 Failures in a day  0
 Job ids            scim.1, scim.2
+Application        paperboat
 ",
         );
         answer["resource"] = json!({
             "application": "paperboat", "state": "never", "jobIds": [],
+            "lastRequestAt": null, "lastSuccessAt": null, "lastWriteAt": null,
+            "lastEntryAt": null, "expectedIntervalSeconds": 2400,
+            "secondsSinceLastRequest": null, "requestsInLastDay": 0, "failuresInLastDay": 0,
             "quarantine": {"since": "2026-03-01T08:00:00Z", "reason": "bad credentials",
                            "seq": 12},
         });
@@ -393,10 +278,14 @@ Job ids            scim.1, scim.2
         check(
             &answer,
             "\
-Provisioning of paperboat as of 2026-03-31T17:00:00Z (event 1842)
+Provisioning of scim.1 as of 2026-03-31T17:00:00Z (event 1842)
 
-State       never: no request has ever arrived
-Quarantine  since 2026-03-01T08:00:00Z: bad credentials (event 12)
+State              never: no request has ever arrived
+Quarantine         since 2026-03-01T08:00:00Z: bad credentials (event 12)
+Expected every     40m
+Requests in a day  0
+Failures in a day  0
+Application        paperboat
 
 Not everything was watched.
 Not watched: 2026-03-04T09:00:00Z to now (no imported log)

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::operations::target;
 use super::{Shape, list, name_of, since, time};
 use crate::table::Column;
-use crate::text::{count, shown, span};
+use crate::text::{count, shown};
 
 /// More groups than these of one row are only counted.
 const GROUPS_MAX: usize = 12;
@@ -36,7 +36,8 @@ fn leaver(row: &Value) -> Vec<String> {
         _ if row["disabledAt"].is_null() => "still active".to_owned(),
         _ => shown(&row["how"]),
     };
-    let lag = row["lagSeconds"].as_u64().map(|seconds| format!(", {}", span(seconds)));
+    let lag =
+        row["lagSeconds"].as_u64().map(|seconds| format!(", {}", answers::table::span(seconds)));
     let in_time = match row["within"].as_bool() {
         Some(within) => {
             format!("{}{}", if within { "yes" } else { "no" }, lag.unwrap_or_default())

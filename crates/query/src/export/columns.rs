@@ -211,28 +211,6 @@ pub const EVIDENCE: &[&str] =
     &["seq", "recordedAt", "actorId", "sourceIp", "kind", "ref", "url", "approvedBy", "approvedAt"];
 
 /// Of what its name says.
-pub const COVERAGE: &[&str] = &["application", "from", "to", "reason"];
-
-/// Of what its name says.
-pub const ACCESS_LOG: &[&str] = &[
-    "seq",
-    "recordedAt",
-    "application",
-    "allApplications",
-    "actorId",
-    "role",
-    "route",
-    "target",
-    "status",
-    "rows",
-    "exported",
-    "sawSeq",
-    "sourceIp",
-    "userAgent",
-    "requestId",
-];
-
-/// Of what its name says.
 pub const REFERENCE_LISTS: &[&str] =
     &["name", "application", "seq", "recordedAt", "actorId", "rows", "sha256"];
 
@@ -287,8 +265,6 @@ fn of_listed(path: &str) -> Option<Exported> {
         ["apps", _, "groups" | "users", _, "timeline"] => operations("operations"),
         ["operations"] => operations("operations"),
         ["operations", _, "evidence"] => rows("evidence", EVIDENCE),
-        ["coverage"] => rows("coverage", COVERAGE),
-        ["access-log"] => rows("access-log", ACCESS_LOG),
         ["reference-lists"] => rows("reference-lists", REFERENCE_LISTS),
         ["reports", "leavers"] => rows("leavers", LEAVERS),
         ["reports", "movers"] => rows("movers", MOVERS),

@@ -1,20 +1,14 @@
 //! Who asked: every question that somebody is known to ask leaves an event.
 
-use std::ops::ControlFlow;
-
 use axum::extract::Query as Pairs;
 use axum::http::Uri;
-use event::{Access, Application, Content, Credential, Fact, Number, Origin, Part, Seq, secret};
-use projector::{AccessSummary, ApplicationRow, Decision, Draft, Durability, Revoked};
-use serde_json::{Value, json};
+use event::{Access, Application, Content, Fact, Number, Origin, Part, Seq, secret};
+use projector::{Decision, Draft, Durability, Revoked};
 
 use super::ask::Ask;
 use crate::Query;
-use crate::answer::{Answer, Told};
-use crate::coverage::Coverage;
+use crate::answer::Told;
 use crate::error::Error;
-use crate::record::Record;
-use crate::stand::Stand;
 
 /// A longer address is cut here.
 const TARGET_BYTES_MAX: usize = 8 << 10;
@@ -107,89 +101,6 @@ fn names_known_at(uri: &Uri) -> bool {
     let pairs = Pairs::<Vec<(String, String)>>::try_from_uri(uri);
     // What cannot be read is refused later; until then it may name it.
     pairs.map_or(true, |pairs| pairs.0.iter().any(|(name, _)| name == "knownAt"))
-}
-
-/// `GET /api/v1/access-log`: who asked what, newest first.
-pub(super) async fn log(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let known = &["app", "credential", "from", "to", "knownAt", "tz", "limit", "cursor"];
-        let params = reading.params(known)?;
-        let application = reading.application_in(&params)?.or(reading.caller.scope());
-        let credential = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
-            true => text.parse().ok().map(Credential),
-            false => None,
-        };
-        let credential = params.read_as("credential", "the id of a token", credential)?;
-        let stand = Stand::of_page(&reading.record, &params, &[], "access-log")?;
-        let record = &reading.record.of_first(stand.size);
-        let wanted = application.map(|number| record.view.application_of(number)).transpose()?;
-        // Whoever asked about all applications was shown each that there was.
-        let shows = |one: &AccessSummary, wanted: &ApplicationRow| {
-            one.application == wanted.number || (one.all_applications && wanted.added_seq < one.seq)
-        };
-        let fits = |one: &AccessSummary| {
-            wanted.as_ref().is_none_or(|wanted| wanted.as_ref().is_some_and(|row| shows(one, row)))
-                && credential.is_none_or(|wanted| one.credential == wanted)
-        };
-        let (mut count, mut page) = (0, vec![]);
-        let begin = stand.after.unwrap_or(Seq::MAX);
-        record.view.accesses(stand.seqs.clone(), &mut |one| {
-            if fits(&one) {
-                count += 1;
-                // One more than is shown tells whether there are more.
-                if one.seq < begin && page.len() <= stand.limit {
-                    page.push(one.seq);
-                }
-            }
-            ControlFlow::Continue(())
-        })?;
-        let more = page.len() > stand.limit;
-        page.truncate(stand.limit);
-        let next = page.last().filter(|_| more).map(|seq| stand.next(*seq));
-        let rows = page.iter().map(|seq| row(record, *seq));
-        let rows = rows.collect::<Result<_, _>>()?;
-        let coverage = Coverage::between(record, &stand, &[])?;
-        let answer = Answer::new(record, &stand, &coverage);
-        let answer = answer.about(reading.asked_application(application), Number::NOBODY);
-        Ok(answer.rows(rows, count, next))
-    })
-    .await
-}
-
-fn row(record: &Record<'_>, seq: Seq) -> Result<Value, Error> {
-    let event = record.event(seq)?;
-    let Fact::Access(access) = &event.header.fact else { return Err(Error::Damaged("an access")) };
-    let origin = event.header.origin.clone().unwrap_or_default();
-    let credential = record.view.credential_of(origin.credential)?;
-    let application = event.header.application;
-    let slug = record.view.application_of(application)?.map(|row| row.slug);
-    // What somebody asked of all applications may name people of others, and its rows count theirs.
-    let is_own = record.scope.is_none_or(|scope| scope == application);
-    let saw_seq = match access.saw_seq {
-        Some(saw) => record.last_told(saw + 1)?,
-        None => None,
-    };
-    let target = event.parts.iter().find_map(|part| match &part.content {
-        Content::Target(target) => Some(target.as_str()),
-        _ => None,
-    });
-    Ok(json!({
-        "seq": seq,
-        "recordedAt": event.header.recorded_at.to_string(),
-        "application": slug,
-        "allApplications": access.all_applications,
-        "actorId": origin.credential.to_string(),
-        "role": credential.map(|credential| credential.role.name()),
-        "route": access.route,
-        "target": target.filter(|_| is_own),
-        "status": access.status,
-        "rows": is_own.then_some(access.rows),
-        "exported": access.exported,
-        "sawSeq": saw_seq,
-        "sourceIp": origin.client.map(|client| client.to_string()),
-        "userAgent": origin.user_agent,
-        "requestId": origin.request_id,
-    }))
 }
 
 #[cfg(test)]

@@ -1,20 +1,18 @@
 //! Which stretches were not watched.
 
+use answers::{Unwatched, row};
 use event::Number;
-use serde_json::json;
 
-use super::ask::Ask;
-use crate::answer::Answer;
+use super::question::{Answered, Asked, Found};
 use crate::coverage::{Coverage, Hole};
 use crate::error::Error;
-use crate::stand::Stand;
 
-/// `GET /api/v1/coverage`: every stretch that was not watched, oldest first.
-pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let params = reading.params(&["app", "from", "to", "knownAt", "tz", "limit", "cursor"])?;
-        let application = reading.application_in(&params)?;
-        let stand = Stand::of_page(&reading.record, &params, &[], "coverage")?;
+impl Answered for Unwatched {
+    /// Every stretch that was not watched, oldest first.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Unwatched>, Error> {
+        let reading = asked.reading;
+        let application = asked.narrowed_to(self.app.as_ref())?;
+        let stand = asked.stand()?;
         let record = &reading.record.of_first(stand.size);
         let applications = reading.applications(application)?;
         let coverage = Coverage::between(record, &stand, &applications)?;
@@ -23,17 +21,14 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
         holes.sort_by_key(|hole| (hole.from, hole.to, hole.application));
         let (page, next) = stand.part_of(&holes);
         let slugs = reading.slugs()?;
-        let rows = page.iter().map(|hole| {
-            json!({
-                "application": hole.application.and_then(|one| slugs.get(&one)),
-                "from": hole.from.map(|time| time.to_string()),
-                "to": hole.to.map(|time| time.to_string()),
-                "reason": hole.reason,
-            })
+        let rows = page.iter().map(|hole| row::Stretch {
+            application: hole.application.and_then(|one| slugs.get(&one).cloned()),
+            from: hole.from.map(|time| time.to_string().into()),
+            to: hole.to.map(|time| time.to_string().into()),
+            reason: hole.reason.to_owned(),
         });
-        let answer = Answer::new(record, &stand, &coverage);
-        let answer = answer.about(reading.asked_application(application), Number::NOBODY);
-        Ok(answer.rows(rows.collect(), holes.len() as u64, next))
-    })
-    .await
+        let found = Found::new(record, &stand, &coverage);
+        let found = found.about(reading.asked_application(application), Number::NOBODY);
+        found.rows(rows, holes.len() as u64, next)
+    }
 }

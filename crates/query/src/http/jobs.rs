@@ -2,12 +2,12 @@
 
 use std::ops::ControlFlow;
 
+use answers::{Job, row};
 use event::{Action, Application, CodeKind, Credential, Fact, Number, Role, Status, Timestamp};
-use serde_json::{Value, json};
 use store::key::Moment;
 
-use super::ask::{Ask, Names, Reading};
-use crate::answer::Answer;
+use super::ask::Reading;
+use super::question::{Answered, Asked, Found};
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::log::{Filter, Item, Log, Stretch, Wanted};
@@ -25,19 +25,17 @@ const DAY_MICROS: i64 = 24 * 3_600 * 1_000_000;
 /// So many of the newest entries are looked through for what a job is called.
 const LOOKED_AT_MAX: usize = 2_000;
 
-/// `GET /api/v1/jobs/{job}`: by the application's name, or a job's id of an imported log.
-pub(super) async fn one(ask: Ask, Names(job): Names<String>) -> Result<Answer, Error> {
-    ask.answer(move |reading| {
-        let params = reading.params(&["at", "knownAt", "tz"])?;
-        let stand = Stand::of_one(&reading.record, &params, &[("job", &job)])?;
+impl Answered for Job {
+    /// By the application's name, or a job's id of an imported log.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Job>, Error> {
+        let (reading, stand) = (asked.reading, asked.stand()?);
         let record = &reading.record.of_first(stand.size);
-        let (application, slug) = application_of(&reading, record, &job)?;
-        let told = state(record, &stand, application, &slug)?;
+        let (application, slug) = application_of(reading, record, &self.job)?;
+        let found = state(record, &stand, application, slug)?;
         let coverage = Coverage::at(record, &stand, &[application])?;
-        let answer = Answer::new(record, &stand, &coverage).about(application, Number::NOBODY);
-        Ok(answer.resource(Some(told)))
-    })
-    .await
+        let answer = Found::new(record, &stand, &coverage).about(application, Number::NOBODY);
+        answer.resource(Some(found))
+    }
 }
 
 fn application_of(
@@ -133,16 +131,16 @@ fn state(
     record: &Record<'_>,
     stand: &Stand,
     application: Application,
-    slug: &str,
-) -> Result<Value, Error> {
+    slug: String,
+) -> Result<row::Provisioning, Error> {
     let log = Log::new(record.view, record.store);
     let end = stand.at_seq.map_or(0, |seq| seq + 1);
     let beyond = Moment::start_of(Timestamp(stand.time.0.saturating_add(1)));
     let until = Stretch { seqs: 0..end, ..Stretch::all() };
     let of = |filter: &Filter| Wanted { recorded: Some(filter.clone()), imported: None };
     let senders = senders(record, application)?;
-    let row = record.view.application_of(application)?;
-    let is_proxied = row.is_some_and(|row| row.upstream.is_some());
+    let known = record.view.application_of(application)?;
+    let is_proxied = known.is_some_and(|one| one.upstream.is_some());
     let last = |action: Option<Action>, status: Option<Status>| {
         let mut last = None;
         for sender in &senders {
@@ -203,21 +201,23 @@ fn state(
         Some(seconds) if seconds > INTERVAL_SECONDS => "late",
         Some(_) => "active",
     };
-    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
-    Ok(json!({
-        "application": slug,
-        "jobIds": jobs,
-        "state": word,
-        "lastRequestAt": time(last_request),
-        "lastSuccessAt": time(last_success),
-        "lastWriteAt": time(last_write),
-        "lastEntryAt": time(last_entry),
-        "expectedIntervalSeconds": INTERVAL_SECONDS,
-        "secondsSinceLastRequest": since,
-        "requestsInLastDay": requests,
-        "failuresInLastDay": failures,
-        "quarantine": quarantine.map(|one| {
-            json!({"since": one.since.to_string(), "reason": one.reason, "seq": one.seq})
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string().into());
+    Ok(row::Provisioning {
+        application: slug,
+        job_ids: jobs.into_iter().collect(),
+        state: word.to_owned(),
+        last_request_at: time(last_request),
+        last_success_at: time(last_success),
+        last_write_at: time(last_write),
+        last_entry_at: time(last_entry),
+        expected_interval_seconds: INTERVAL_SECONDS.unsigned_abs(),
+        seconds_since_last_request: since,
+        requests_in_last_day: requests,
+        failures_in_last_day: failures,
+        quarantine: quarantine.map(|one| row::Quarantine {
+            since: one.since.to_string().into(),
+            reason: one.reason,
+            seq: one.seq,
         }),
-    }))
+    })
 }

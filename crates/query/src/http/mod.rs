@@ -1,6 +1,7 @@
 //! Every address of this crate, one file per subject.
 
 mod access;
+mod access_log;
 mod admin;
 mod apps;
 mod ask;
@@ -64,6 +65,9 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::OneApp>(router);
     let router = serve::<answers::Members>(router);
     let router = serve::<answers::Joiners>(router);
+    let router = serve::<answers::AccessLog>(router);
+    let router = serve::<answers::Unwatched>(router);
+    let router = serve::<answers::Job>(router);
     router
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -97,9 +101,6 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/reports/overlap", get(reports::overlap))
         .route("/api/v1/reports/reactivated", get(reports::came_back))
         .route("/api/v1/reports/unapproved", get(reports::without_evidence))
-        .route("/api/v1/jobs/{job}", get(jobs::one))
-        .route("/api/v1/coverage", get(coverage::list))
-        .route("/api/v1/access-log", get(access::log))
         .route("/v1.0", graph_of(Version::V1))
         .route("/v1.0/{*rest}", graph_of(Version::V1))
         .route("/beta", graph_of(Version::Beta))
