@@ -46,6 +46,8 @@ macro_rules! questions {
 
 questions! {
     apps: Apps, OneApp;
+    users: Users;
+    blame: BlameOfUser, BlameOfGroup;
     members: Members;
     joiners: Joiners;
     access_log: AccessLog;
@@ -60,8 +62,10 @@ mod tests;
 pub mod row {
     pub use crate::access_log::Access;
     pub use crate::apps::{Application, WholeApplication};
+    pub use crate::blame::{Blamed, Existence};
     pub use crate::coverage::Stretch;
     pub use crate::job::{Provisioning, Quarantine};
     pub use crate::joiners::Joiner;
     pub use crate::members::{GroupSeen, Member};
+    pub use crate::users::{Rests, User};
 }

@@ -13,7 +13,7 @@ use answers::{Described, Grid, Time};
 use serde_json::{Map, Value};
 
 pub(crate) use self::operations::{EVIDENCE, OPERATIONS, whole_operation};
-pub(crate) use self::people::{BLAME, DIFF, GROUPS, STAYS, STAYS_OF_USER, USERS, below_diff};
+pub(crate) use self::people::{DIFF, GROUPS, STAYS, STAYS_OF_USER, below_diff};
 pub(crate) use self::record::{PROFILES, REFERENCE_LISTS, TOKENS, looked};
 pub(crate) use self::reports::{FAILING, LEAVERS, MOVERS, ORPHANS, OVERLAP, REACTIVATED};
 pub(crate) use self::resource::resource;
@@ -31,10 +31,6 @@ pub(crate) struct Shape {
     pub(crate) row: fn(&Value) -> Vec<String>,
     /// Its columns as CSV.
     pub(crate) csv: &'static [&'static str],
-}
-
-fn activity(active: bool) -> &'static str {
-    if active { "active" } else { "inactive" }
 }
 
 fn time(value: &Value) -> String {

@@ -114,11 +114,14 @@ fn command_of(name: &'static str, variants: &[&'static Described]) -> Command {
         };
         let everywhere = variants.iter().all(is_path);
         let argument = argument(parameter, variants);
-        command = command.arg(match everywhere {
-            true => argument.required(true),
-            false => argument,
+        let somewhere = variants.iter().any(is_path);
+        command = command.arg(match (everywhere, somewhere) {
+            (true, _) => argument.required(true),
+            // The group below needs one of them.
+            (false, true) => argument.required(false),
+            (false, false) => argument,
         });
-        if !everywhere && variants.iter().any(is_path) {
+        if !everywhere && somewhere {
             choices.push(parameter.name);
         }
     }

@@ -11,20 +11,6 @@ use crate::text::escaped;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum People {
-    /// Who had an account, or an active one
-    Users {
-        #[command(flatten)]
-        app: App,
-        /// Only accounts that were active, or only those that were not
-        #[arg(long, value_name = "true|false")]
-        active: Option<bool>,
-        #[command(flatten)]
-        instant: Instant,
-        #[command(flatten)]
-        paging: Paging,
-        #[command(flatten)]
-        client: ClientConfig,
-    },
     /// What a user looked like
     User {
         #[command(flatten)]
@@ -71,27 +57,6 @@ pub(crate) enum People {
         #[command(flatten)]
         client: ClientConfig,
     },
-    /// Which operation set each value and membership of a user, or of a group
-    Blame {
-        #[command(flatten)]
-        app: App,
-        /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
-        #[arg(required_unless_present = "group", conflicts_with = "group")]
-        user: Option<String>,
-        /// The group to ask about: SCIM id, displayName:NAME or externalId:ID; any other text is a
-        /// display name
-        #[arg(long)]
-        group: Option<String>,
-        /// Only this attribute, such as title; memberships are groups
-        #[arg(long)]
-        path: Option<String>,
-        #[command(flatten)]
-        instant: Instant,
-        #[command(flatten)]
-        paging: Paging,
-        #[command(flatten)]
-        client: ClientConfig,
-    },
 }
 
 /// The user or the group that is asked about, of which clap sees to it that one is there; and by which
@@ -106,20 +71,6 @@ fn one_of(user: Option<String>, group: Option<String>) -> (&'static str, String,
 impl People {
     pub(super) fn plan(self) -> Plan {
         match self {
-            People::Users { app, active, instant, paging, client } => {
-                let mut parameters = instant.parameters();
-                parameters.push(("active", active.map(|active| active.to_string())));
-                let path = with_query(&app.under("users"), parameters);
-                let who = match active {
-                    None => "Users",
-                    Some(true) => "Active users",
-                    Some(false) => "Users that are not active",
-                };
-                let list = List::new(path, &readable::USERS, "application", move |answer| {
-                    format!("{who} of {} {}", escaped(&app.slug), readable::as_of(answer))
-                });
-                Plan::list(list, paging, client)
-            }
             People::User { app, user, include_groups, nested, instant, client } => {
                 let mut parameters = instant.parameters();
                 parameters.push(("include", include_groups.then(|| "groups".to_owned())));
@@ -145,22 +96,6 @@ impl People {
                 let path = app.under(&format!("users/{}/why", segment(&user, "userName")));
                 let path = with_query(&path, instant.parameters());
                 Plan::one(path, client, move |answer, _| readable::why(&app.slug, &user, answer))
-            }
-            People::Blame { app, user, group, path: attribute, instant, paging, client } => {
-                let (kind, name, by) = one_of(user, group);
-                let path = app.under(&format!("{kind}s/{}/blame", segment(&name, by)));
-                let mut parameters = instant.parameters();
-                let what = match &attribute {
-                    Some(attribute) => format!("What set {}", escaped(attribute)),
-                    None => "What set the values".to_owned(),
-                };
-                parameters.push(("path", attribute));
-                let path = with_query(&path, parameters);
-                let list = List::new(path, &readable::BLAME, kind, move |answer| {
-                    let (name, app) = (escaped(&name), escaped(&app.slug));
-                    format!("{what} of {kind} {name} in {app} {}", readable::as_of(answer))
-                });
-                Plan::list(list, paging, client)
             }
         }
     }

@@ -3,37 +3,9 @@
 use query::export::columns;
 use serde_json::{Map, Value};
 
-use super::{Shape, activity, below, list, name_of, since, time};
+use super::{Shape, below, list, name_of, since, time};
 use crate::table::{Column, Table};
 use crate::text::{count, shown};
-
-/// Of `users`.
-pub(crate) const USERS: Shape = Shape {
-    columns: &[
-        Column::text("User name"),
-        Column::extra("Display name"),
-        Column::whole("Account"),
-        Column::whole("Created"),
-        Column::number("Event"),
-        Column::whole("Id"),
-    ],
-    application: None,
-    row: user,
-    csv: columns::USERS,
-};
-
-/// The cells of a user.
-fn user(row: &Value) -> Vec<String> {
-    let active = row["active"].as_bool().map(activity).unwrap_or_default();
-    vec![
-        shown(&row["userName"]),
-        shown(&row["displayName"]),
-        active.to_owned(),
-        since(row, "createdAt"),
-        shown(&row["createdSeq"]),
-        shown(&row["userId"]),
-    ]
-}
 
 /// Of `groups`.
 pub(crate) const GROUPS: Shape = Shape {
@@ -184,43 +156,6 @@ fn stay(row: &Value, name: &str, id: &str) -> Vec<String> {
         shown(&row["endSeq"]),
         end,
         shown(&row[id]),
-    ]
-}
-
-/// Of `blame`.
-pub(crate) const BLAME: Shape = Shape {
-    columns: &[
-        Column::text("Path"),
-        Column::text("Value"),
-        Column::extra("Value before"),
-        Column::whole("Set"),
-        Column::whole("Operation"),
-        Column::whole("Token"),
-        Column::whole("From"),
-        Column::number("Event"),
-    ],
-    application: None,
-    row: blamed,
-    csv: columns::BLAME,
-};
-
-/// The cells of a value and of what set it.
-fn blamed(row: &Value) -> Vec<String> {
-    let value = |value: &Value| match value["groupName"].is_null() {
-        true if value["groupId"].is_string() => shown(&value["groupId"]),
-        true => shown(value),
-        false => shown(&value["groupName"]),
-    };
-    let now = if row["removed"] == true { "(removed)".to_owned() } else { value(&row["value"]) };
-    vec![
-        shown(&row["path"]),
-        now,
-        value(&row["oldValue"]),
-        time(&row["setAt"]),
-        shown(&row["operation"]),
-        shown(&row["actorId"]),
-        shown(&row["sourceIp"]),
-        shown(&row["setSeq"]),
     ]
 }
 
@@ -389,7 +324,7 @@ Crew   2026-01-12T08:00:04Z    311             lasts  {GROUP_ID}
         let row = |path: &str, value: Value, removed: bool, old: Value| {
             json!({"path": path, "value": value, "removed": removed,
                    "setAt": "2026-01-12T08:00:04.5Z", "setSeq": 311, "eventId": USER_ID,
-                   "actorId": "3", "sourceIp": "192.0.2.14", "operation": "PATCH User",
+                   "actorId": "3", "actorType": "token", "sourceIp": "192.0.2.14", "operation": "PATCH User",
                    "requestId": USER_ID, "oldValue": old})
         };
         let rows = [
@@ -399,7 +334,8 @@ Crew   2026-01-12T08:00:04Z    311             lasts  {GROUP_ID}
             row("groups", json!({"groupId": GROUP_ID, "groupName": "Crew"}), false, json!(null)),
             row("groups", json!({"groupId": GROUP_ID, "groupName": null}), false, json!(null)),
         ];
-        check(&BLAME, &rows, "\
+        let asked = [("app", "a"), ("user", "mira")];
+        check_question::<answers::BlameOfUser>(&asked, &rows, "\
 Path      Value                                 Value before  Set                   Operation   Token  From        Event
 title     Boatswain                             Cook          2026-01-12T08:00:04Z  PATCH User  3      192.0.2.14    311
 nickName  (removed)                             Mi            2026-01-12T08:00:04Z  PATCH User  3      192.0.2.14    311
@@ -407,6 +343,6 @@ active    true                                                2026-01-12T08:00:0
 groups    Crew                                                2026-01-12T08:00:04Z  PATCH User  3      192.0.2.14    311
 groups    70b6ea2e-1c45-4c9e-9d2a-5f0c8a3e9b11                2026-01-12T08:00:04Z  PATCH User  3      192.0.2.14    311
 ");
-        fits(&BLAME, rows[0].clone());
+        question_fits::<answers::BlameOfUser>(&asked, rows[0].clone());
     }
 }

@@ -6,21 +6,6 @@
 
 use answers::Shape;
 
-/// Of users, as `users.csv`.
-pub const USERS: &[&str] = &[
-    "at",
-    "atSeq",
-    "userId",
-    "userName",
-    "externalId",
-    "displayName",
-    "active",
-    "createdAt",
-    "createdSeq",
-    "deletedAt",
-    "deletedSeq",
-];
-
 /// Of groups, as `groups.csv`.
 pub const GROUPS: &[&str] = &[
     "at",
@@ -123,21 +108,6 @@ pub const DIFF: &[&str] = &[
     "joinedSeq",
     "leftAt",
     "leftSeq",
-];
-
-/// Of what its name says.
-pub const BLAME: &[&str] = &[
-    "path",
-    "value",
-    "removed",
-    "setAt",
-    "setSeq",
-    "eventId",
-    "actorId",
-    "sourceIp",
-    "operation",
-    "requestId",
-    "oldValue",
 ];
 
 /// Of what its name says.
@@ -257,11 +227,9 @@ fn of_listed(path: &str) -> Option<Exported> {
     let operations = |name| Exported { name, columns: OPERATIONS, are_operations: true };
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     Some(match segments.as_slice() {
-        ["apps", _, "users"] => rows("users", USERS),
         ["apps", _, "groups"] => rows("groups", GROUPS),
         ["apps", _, "groups", _, "diff"] => rows("diff", DIFF),
         ["apps", _, "groups" | "users", _, "intervals"] => rows("intervals", INTERVALS),
-        ["apps", _, "groups" | "users", _, "blame"] => rows("blame", BLAME),
         ["apps", _, "groups" | "users", _, "timeline"] => operations("operations"),
         ["operations"] => operations("operations"),
         ["operations", _, "evidence"] => rows("evidence", EVIDENCE),

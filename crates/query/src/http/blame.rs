@@ -1,13 +1,14 @@
-//! Why a user has each value and membership: the event, the credential, the address, the time.
+//! Why a user or group has each value and membership: the event, the credential, the address, the time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use answers::row::{Blamed, Existence as Existed};
+use answers::{App, AttributePath, BlameOfGroup, BlameOfUser, Question};
 use event::{ResourceType, Seq, Verdict};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::ask::{Ask, Names, Reading};
+use super::question::{Answered, Asked, Found};
 use super::resource;
-use crate::answer::Answer;
 use crate::as_of::Existence;
 use crate::blame::{Cause, What, memberships, values};
 use crate::coverage::Coverage;
@@ -15,31 +16,30 @@ use crate::error::Error;
 use crate::operation::{Operations, verdict_name};
 use crate::person::group_columns;
 use crate::shown::json_value;
-use crate::stand::Stand;
 
-/// `GET /api/v1/apps/{app}/users/{user}/blame`
-pub(super) async fn of_user(ask: Ask, names: Names<(String, String)>) -> Result<Answer, Error> {
-    ask.answer(move |reading| blame(&reading, ResourceType::USER, "user", &names)).await
+impl Answered for BlameOfUser {
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<BlameOfUser>, Error> {
+        blame(asked, &self.app, (ResourceType::USER, &self.user.0), self.path.as_ref())
+    }
 }
 
-/// `GET /api/v1/apps/{app}/groups/{group}/blame`
-pub(super) async fn of_group(ask: Ask, names: Names<(String, String)>) -> Result<Answer, Error> {
-    ask.answer(move |reading| blame(&reading, ResourceType::GROUP, "group", &names)).await
+impl Answered for BlameOfGroup {
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<BlameOfGroup>, Error> {
+        blame(asked, &self.app, (ResourceType::GROUP, &self.group.0), self.path.as_ref())
+    }
 }
 
 /// What gave a resource its values as of an instant; of one that was deleted by then, the values that
 /// it had.
-fn blame(
-    reading: &Reading<'_>,
-    resource_type: ResourceType,
-    what: &'static str,
-    Names((slug, named)): &Names<(String, String)>,
-) -> Result<Answer, Error> {
-    let application = reading.caller.application(&reading.record.view, slug)?.number;
-    let params = reading.params(&["at", "path", "knownAt", "tz", "limit", "cursor"])?;
-    let names = [("app", slug.as_str()), (what, named)];
-    let stand = Stand::of_page(&reading.record, &params, &names, "blame")?;
-    let record = &reading.record.of_first(stand.size);
+fn blame<Q: Question<Row = Blamed, Beside = Existed>>(
+    asked: &Asked<'_>,
+    app: &App,
+    (resource_type, named): (ResourceType, &str),
+    path: Option<&AttributePath>,
+) -> Result<Found<Q>, Error> {
+    let application = asked.application(app)?.number;
+    let stand = asked.stand()?;
+    let record = &asked.reading.record.of_first(stand.size);
     let view = &record.view;
     let found = resource::named(view, application, resource_type, named, stand.at_seq)?;
     let until = match &found.existence {
@@ -52,7 +52,7 @@ fn blame(
         causes = values(record, application, found.number, until)?;
         causes.append(&mut memberships(record, application, found.number, until)?);
     }
-    if let Some(path) = params.get("path") {
+    if let Some(AttributePath(path)) = path {
         causes.retain(|cause| cause.what.is_named(path));
     }
     let (page, next) = stand.part_of(&causes);
@@ -71,7 +71,7 @@ fn blame(
     operations.extend(behind.values().copied().zip(requests));
     let rows = page.iter().map(|Cause { what, seq }| {
         let seq = behind.get(seq).unwrap_or(seq);
-        let (old, new) = match what {
+        let (old_value, value) = match what {
             What::Value(change) => (
                 json_value(change.old.as_deref(), "a changed value")?,
                 json_value(change.new.as_deref(), "a changed value")?,
@@ -81,21 +81,28 @@ fn blame(
                 if *joined { (Value::Null, group) } else { (group, Value::Null) }
             }
         };
-        let mut row = Map::new();
-        row.insert("path".into(), what.path().into());
-        row.insert("value".into(), new);
-        row.insert("oldValue".into(), old);
-        row.insert("removed".into(), (!what.is_present()).into());
         let operation = operations.get(seq).ok_or(Error::Damaged("an operation"))?;
-        row.insert("setAt".into(), operation["recordedAt"].clone());
-        row.insert("setSeq".into(), (*seq).into());
-        for name in ["eventId", "operation", "actorType", "actorId", "sourceIp", "requestId"] {
-            row.insert(name.into(), operation[name].clone());
-        }
-        Ok(row.into())
+        let text = |name: &str| operation[name].as_str().map(str::to_owned);
+        let always = |name: &str| text(name).ok_or(Error::Defect);
+        Ok(Blamed {
+            path: what.path(),
+            value,
+            removed: !what.is_present(),
+            set_at: always("recordedAt")?.into(),
+            set_seq: *seq,
+            event_id: always("eventId")?,
+            actor_id: text("actorId"),
+            source_ip: text("sourceIp"),
+            operation: always("operation")?,
+            request_id: text("requestId"),
+            old_value,
+            actor_type: always("actorType")?,
+        })
     });
-    let rows = rows.collect::<Result<_, Error>>()?;
+    let rows = rows.collect::<Result<Vec<_>, Error>>()?;
     let coverage = Coverage::at(record, &stand, &[application])?;
-    let answer = Answer::new(record, &stand, &coverage).about(application, found.number);
-    Ok(resource::with_existence(answer, &found).rows(rows, causes.len() as u64, next))
+    let (exists, exists_seq) = resource::existence(&found);
+    let answer = Found::new(record, &stand, &coverage).about(application, found.number);
+    let answer = answer.beside(Existed { exists, exists_seq })?;
+    answer.rows(rows, causes.len() as u64, next)
 }

@@ -63,6 +63,9 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = Router::new();
     let router = serve::<answers::Apps>(router);
     let router = serve::<answers::OneApp>(router);
+    let router = serve::<answers::Users>(router);
+    let router = serve::<answers::BlameOfUser>(router);
+    let router = serve::<answers::BlameOfGroup>(router);
     let router = serve::<answers::Members>(router);
     let router = serve::<answers::Joiners>(router);
     let router = serve::<answers::AccessLog>(router);
@@ -81,13 +84,10 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/profiles", get(profiles::list))
         .route("/api/v1/tokens", get(tokens::list).post(tokens::add))
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
-        .route("/api/v1/apps/{app}/users", get(users::list))
         .route("/api/v1/apps/{app}/users/{user}", get(users::one))
         .route("/api/v1/apps/{app}/groups", get(groups::list))
         .route("/api/v1/apps/{app}/groups/{group}", get(groups::one))
-        .route("/api/v1/apps/{app}/groups/{group}/blame", get(blame::of_group))
         .route("/api/v1/apps/{app}/users/{user}/why", get(why::of_user))
-        .route("/api/v1/apps/{app}/users/{user}/blame", get(blame::of_user))
         .route("/api/v1/apps/{app}/groups/{group}/diff", get(history::diff))
         .route("/api/v1/apps/{app}/groups/{group}/intervals", get(history::of_group))
         .route("/api/v1/apps/{app}/users/{user}/intervals", get(history::of_user))

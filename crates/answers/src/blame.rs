@@ -1,0 +1,149 @@
+//! What set the values of a user, and of a group.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::table::{Column, any, number, or_nothing, second};
+use crate::{App, AttributePath, Exists, Group, Moment, Question, Shape, Time, User};
+
+/// Which operation set each value and membership of a user, or of a group
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct BlameOfUser {
+    /// The application, by its name in addresses
+    pub app: App,
+    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+    pub user: User,
+    /// Only this attribute, such as title; memberships are groups
+    pub path: Option<AttributePath>,
+}
+
+/// Which operation set each value of a group
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct BlameOfGroup {
+    /// The application, by its name in addresses
+    pub app: App,
+    /// The group to ask about: SCIM id, displayName:NAME or externalId:ID; any other text is a display
+    /// name
+    pub group: Group,
+    /// Only this attribute, such as title; memberships are groups
+    pub path: Option<AttributePath>,
+}
+
+/// A value and what set it.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Blamed {
+    /// The path of the attribute; `groups` for a membership
+    pub path: String,
+    /// The value that was set; for a membership the group, with `groupId` and `groupName`; null when it
+    /// was taken away
+    pub value: Value,
+    /// Whether it was taken away
+    pub removed: bool,
+    /// When that was
+    pub set_at: Moment,
+    /// The event that did it
+    pub set_seq: u64,
+    /// The id of that event
+    pub event_id: String,
+    /// The token of the request; null when none is known
+    pub actor_id: Option<String>,
+    /// The address that the request came from; null when none is known
+    pub source_ip: Option<String>,
+    /// What it was, such as `PATCH User`
+    pub operation: String,
+    /// The id of the request; null when it has none
+    pub request_id: Option<String>,
+    /// The value before; for a membership that ended the group; null when there was none
+    pub old_value: Value,
+    /// `token` for what was asked with one, `none` for what the recorder did by itself
+    pub actor_type: String,
+}
+
+/// Whether what is asked about was there. What was deleted is answered with the values that it had.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Existence {
+    /// Whether it was there
+    pub exists: Exists,
+    /// The event that created it, will create it or deleted it
+    pub exists_seq: u64,
+}
+
+const NOT_SHOWN: &[(&str, &str)] = &[
+    ("actorType", "where there was a token, it is shown"),
+    ("eventId", "the number of the event leads to it"),
+    ("requestId", "the number of the event leads to it"),
+];
+
+impl Question for BlameOfUser {
+    type Row = Blamed;
+    type Beside = Existence;
+    const COMMAND: &'static str = "blame";
+    const PATH: &'static str = "/api/v1/apps/{app}/users/{user}/blame";
+    const TIME: Time = Time::Instant;
+    const SHAPE: Shape = Shape::List { file: "blame" };
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] = NOT_SHOWN;
+
+    fn title(&self, _: &Existence) -> String {
+        format!("{} of user {} in {}", what(self.path.as_ref()), self.user.0, self.app.0)
+    }
+
+    fn columns(&self) -> Vec<Column<Blamed>> {
+        columns()
+    }
+}
+
+impl Question for BlameOfGroup {
+    type Row = Blamed;
+    type Beside = Existence;
+    const COMMAND: &'static str = "blame";
+    const PATH: &'static str = "/api/v1/apps/{app}/groups/{group}/blame";
+    const TIME: Time = Time::Instant;
+    const SHAPE: Shape = Shape::List { file: "blame" };
+    const FLAGS: &'static [&'static str] = &["group"];
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] = NOT_SHOWN;
+
+    fn title(&self, _: &Existence) -> String {
+        format!("{} of group {} in {}", what(self.path.as_ref()), self.group.0, self.app.0)
+    }
+
+    fn columns(&self) -> Vec<Column<Blamed>> {
+        columns()
+    }
+}
+
+fn what(path: Option<&AttributePath>) -> String {
+    match path {
+        Some(AttributePath(path)) => format!("What set {path}"),
+        None => "What set the values".to_owned(),
+    }
+}
+
+fn columns() -> Vec<Column<Blamed>> {
+    vec![
+        Column::text("Path", &["path"], |row| row.path.clone()),
+        Column::text("Value", &["value", "removed"], |row| match row.removed {
+            true => "(removed)".to_owned(),
+            false => value(&row.value),
+        }),
+        Column::extra("Value before", &["oldValue"], |row| value(&row.old_value)),
+        Column::whole("Set", &["setAt"], |row| second(Some(&row.set_at))),
+        Column::whole("Operation", &["operation"], |row| row.operation.clone()),
+        Column::whole("Token", &["actorId"], |row| or_nothing(row.actor_id.as_ref())),
+        Column::whole("From", &["sourceIp"], |row| or_nothing(row.source_ip.as_ref())),
+        Column::number("Event", &["setSeq"], |row| number(Some(row.set_seq))),
+    ]
+}
+
+/// A value as a cell; a group by its name, or else by its id.
+fn value(value: &Value) -> String {
+    match (&value["groupName"], &value["groupId"]) {
+        (Value::Null, Value::String(id)) => id.clone(),
+        (Value::Null, _) => any(value),
+        (name, _) => any(name),
+    }
+}

@@ -1,0 +1,93 @@
+//! Who had an account.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Column, activity, number, or_nothing, since};
+use crate::{App, Moment, Question, Shape, Time};
+
+/// Who had an account, or an active one
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Users {
+    /// The application, by its name in addresses
+    pub app: App,
+    /// Only accounts that were active, or only those that were not
+    pub active: Option<bool>,
+}
+
+/// A user of an application.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// SCIM id; null when only imported logs tell of the user, and none has the id
+    pub user_id: Option<String>,
+    /// SCIM `userName`
+    pub user_name: Option<String>,
+    /// SCIM `externalId`; null when only imported logs tell of the user
+    pub external_id: Option<String>,
+    /// SCIM `displayName`
+    pub display_name: Option<String>,
+    /// Whether the account was active
+    pub active: bool,
+    /// When the account was created; null when an imported log does not tell
+    pub created_at: Option<Moment>,
+    /// The event that created it, or the entry of an imported log that tells of it first
+    pub created_seq: Option<u64>,
+    /// Kept free: the files that auditors exchange have a column of this name
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Moment>,
+    /// Kept free: the files that auditors exchange have a column of this name
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_seq: Option<u64>,
+    /// False when the account was only seen to be there: then it was created by that time
+    pub start_known: bool,
+}
+
+/// On what the list of users or groups rests.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Rests {
+    /// `imported` when nothing was recorded and imported logs alone tell of the application
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<String>,
+}
+
+impl Question for Users {
+    type Row = User;
+    type Beside = Rests;
+    const COMMAND: &'static str = "users";
+    const PATH: &'static str = "/api/v1/apps/{app}/users";
+    const TIME: Time = Time::Instant;
+    const SHAPE: Shape = Shape::List { file: "users" };
+    const CONTEXT: &'static [&'static str] = &["at", "atSeq"];
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] = &[
+        ("externalId", "the name and the id tell who it is"),
+        ("deletedAt", "always empty"),
+        ("deletedSeq", "always empty"),
+    ];
+
+    fn title(&self, _: &Rests) -> String {
+        let who = match self.active {
+            None => "Users",
+            Some(true) => "Active users",
+            Some(false) => "Users that are not active",
+        };
+        format!("{who} of {}", self.app.0)
+    }
+
+    fn columns(&self) -> Vec<Column<User>> {
+        vec![
+            Column::text("User name", &["userName"], |row| or_nothing(row.user_name.as_ref())),
+            Column::extra("Display name", &["displayName"], |row| {
+                or_nothing(row.display_name.as_ref())
+            }),
+            Column::whole("Account", &["active"], |row| activity(row.active).to_owned()),
+            Column::whole("Created", &["createdAt", "startKnown"], |row| {
+                since(row.created_at.as_ref(), row.start_known)
+            }),
+            Column::number("Event", &["createdSeq"], |row| number(row.created_seq)),
+            Column::whole("Id", &["userId"], |row| or_nothing(row.user_id.as_ref())),
+        ]
+    }
+}
