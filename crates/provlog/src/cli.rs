@@ -12,6 +12,7 @@ use store::with_causes;
 use crate::client::{Client, encoded};
 use crate::config::{ClientConfig, ServeConfig};
 use crate::export::Export;
+use crate::failure::Failure;
 use crate::import::Import;
 use crate::output::Output;
 use crate::questions::{self, Paging, Question};
@@ -216,17 +217,6 @@ impl RoleName {
             RoleName::Scim => "scim",
         }
     }
-}
-
-/// Why a command ends without success: one line on stderr and the exit code.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The command or what it was given is wrong: 2.
-    Wrong(String),
-    /// The command failed: 1.
-    Failed(String),
-    /// Nobody reads the answer any more, which is no failure: 0.
-    Closed,
 }
 
 /// Runs the command of the process's arguments.

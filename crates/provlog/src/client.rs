@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use store::with_causes;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use crate::cli::Failure;
 use crate::config::ClientConfig;
+use crate::failure::Failure;
 use crate::tls;
 
 /// An answer that is longer is not read: a page has at most 1,000 rows.

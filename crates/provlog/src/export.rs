@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use query::export::{Finding, check};
 
-use crate::cli::Failure;
 use crate::client::{Client, encoded};
 use crate::config::ClientConfig;
+use crate::failure::Failure;
 use crate::output::Output;
 use crate::text::escaped;
 

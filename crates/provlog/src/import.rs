@@ -20,9 +20,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::cli::Failure;
 use crate::client::{Client, encoded};
 use crate::config::ClientConfig;
+use crate::failure::Failure;
 use crate::output::Output;
 use crate::text::{self, escaped};
 use files::{Source, shown};

@@ -10,6 +10,7 @@ mod client;
 mod client_address;
 pub mod config;
 mod export;
+mod failure;
 mod import;
 pub mod listen;
 mod listing;

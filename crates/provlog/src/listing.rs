@@ -7,9 +7,9 @@ use answers::Described;
 use query::export;
 use serde_json::{Map, Value};
 
-use crate::cli::Failure;
 use crate::client::{Client, encoded};
 use crate::config::ClientConfig;
+use crate::failure::Failure;
 use crate::output::Output;
 use crate::questions::Paging;
 use crate::readable::{self, Shape};

@@ -11,8 +11,8 @@ use query::{Issue, Token};
 use serde_json::{Map, Value};
 use store::{Options, Store, with_causes};
 
-use crate::cli::Failure;
 use crate::config::CLOCK_AHEAD_DAYS_MAX;
+use crate::failure::Failure;
 use crate::output::Output;
 use crate::start::{LastAlive, check_clock, last_alive, own, started};
 

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 
-use crate::cli::Failure;
+use crate::failure::Failure;
 
 /// The standard output of a command, or what stands for it in another program.
 pub(crate) struct Output<'a> {

@@ -22,7 +22,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::de::{DeTable, DeValue};
 
-use crate::cli::Failure;
+use crate::failure::Failure;
 use crate::text;
 
 const FILE_BYTES_MAX: u64 = 64 << 10;

@@ -6,8 +6,8 @@ use std::sync::mpsc;
 use entra_log::Record;
 use serde_json::{Map, Value};
 
-use crate::cli::Failure;
 use crate::client::Client;
+use crate::failure::Failure;
 
 /// A request has at most so many bytes, and with one more record less than what the server takes.
 const PIECE_BYTES_MAX: usize = 4 << 20;

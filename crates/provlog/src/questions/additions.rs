@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 
 use super::Plan;
 use super::arguments::{Known, Paging, with_query};
-use crate::cli::Failure;
 use crate::client::{Client, encoded};
 use crate::config::ClientConfig;
+use crate::failure::Failure;
 use crate::listing::List;
 use crate::output::Output;
 use crate::readable;

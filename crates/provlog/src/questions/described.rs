@@ -8,9 +8,9 @@ use query::name::{joined, parted};
 
 use super::arguments::{named, with_query};
 use super::{Ask, One, Paging, Plan};
-use crate::cli::Failure;
 use crate::client::encoded;
 use crate::config::ClientConfig;
+use crate::failure::Failure;
 use crate::listing::List;
 use crate::readable;
 
