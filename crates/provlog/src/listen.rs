@@ -3,6 +3,7 @@
 mod answer;
 mod connection;
 mod head;
+mod limits;
 mod refusals;
 mod room;
 mod socket;
@@ -38,6 +39,7 @@ use tower::Service;
 use self::answer::{Answer, RequestBody};
 use self::connection::{Connection, Verdict};
 use self::head::Fault;
+use self::limits::IDLE_MAX;
 use self::room::Room;
 use self::socket::Socket;
 use crate::peer::Peer;
@@ -45,19 +47,10 @@ use crate::tls::Tls;
 
 pub(crate) use self::refusals::Refusals;
 
-/// A connection without a request under way is closed after this: the head of a request has so long to
-/// arrive, that of the first from the beginning of its connection on, TLS included.
-const IDLE_MAX: Duration = Duration::from_secs(60);
-/// An answer of which its client reads nothing for so long is cut, and its connection with it.
-const UNREAD_MAX: Duration = Duration::from_secs(30);
 /// An idle connection has so long to take leave (HTTP/2 says goodbye and waits for an answer).
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// A request's head may be so large; a connection takes no more memory before its request is there.
 const HEAD_BYTES_MAX: usize = 64 << 10;
-/// The heads of requests that are under way on one connection may take together so much memory beside
-/// this for each.
-const HEADS_BYTES_MAX: usize = 256 << 10;
-const HEAD_BYTES_FREE: usize = 4 << 10;
 /// Requests of one HTTP/2 connection that are under way at once.
 const STREAMS_MAX: u32 = 100;
 /// Streams that a client gave up before they were looked at; more of them end its connection.
@@ -385,6 +378,7 @@ mod tests {
     use tokio::time::Instant;
     use tokio_rustls::TlsConnector;
 
+    use super::limits::{HEAD_BYTES_FREE, HEADS_BYTES_MAX, UNREAD_MAX};
     use crate::tls;
 
     const CERTIFICATE: &str =

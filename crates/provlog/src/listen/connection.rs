@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{HEAD_BYTES_FREE, HEADS_BYTES_MAX, IDLE_MAX, UNREAD_MAX};
+use super::limits::{HEAD_BYTES_FREE, HEADS_BYTES_MAX, IDLE_MAX, UNREAD_MAX};
 
 /// A connection is looked at this often at least: what it waits for may have begun since.
 const LOOK_AFTER: Duration = Duration::from_secs(5);
