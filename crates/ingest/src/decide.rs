@@ -18,11 +18,10 @@ use store::key::Set;
 
 use crate::conditions::Conditions;
 use crate::context::Context;
-use crate::http::clock_refusal;
+use crate::errors::{clock_refusal, no_such};
 use crate::members::MemberChanges;
 use crate::numbers::{Names, Numbers};
 use crate::outcome::{Body, Outcome, Reply, Stop, Written};
-use crate::read::no_such;
 use crate::render::etag;
 
 mod elsewhere;

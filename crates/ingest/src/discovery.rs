@@ -4,7 +4,7 @@ use scim::ScimError;
 use serde_json::{Value, json};
 
 use crate::context::Context;
-use crate::http::{BODY_BYTES_MAX, BULK_OPERATIONS_MAX};
+use crate::limits::{BODY_BYTES_MAX, BULK_OPERATIONS_MAX};
 use crate::list::{CURSOR_SECONDS_MAX, PAGE_DEFAULT, PAGE_MAX};
 
 /// `/ServiceProviderConfig` (RFC 7643 §5).

@@ -9,6 +9,7 @@ use crate::address::Address;
 use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::discovery;
+use crate::errors::no_such;
 use crate::list::{Missed, Query};
 use crate::outcome::{Body, Outcome, Reply, Stop};
 use crate::render::Renderer;
@@ -140,10 +141,4 @@ impl Reading<'_> {
             Err(Stop::Failed(error)) => Err(error),
         }
     }
-}
-
-/// 404 for a resource type's name.
-pub(crate) fn no_such(name: &str) -> ScimError {
-    let name = name.to_lowercase();
-    ScimError::not_found(format!("no {name} with this id exists in this application"))
 }

@@ -10,7 +10,7 @@ use event::{Application, BodyNote, secret};
 use scim::ScimError;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::BODY_BYTES_MAX;
+use crate::limits::BODY_BYTES_MAX;
 use crate::record::ReceivedBody;
 
 /// A body that takes longer to arrive is refused.

@@ -19,7 +19,8 @@ use crate::context::Context;
 use crate::cuts;
 use crate::decide::{Intent, Write};
 use crate::http::understand::{intent, refusal, selection};
-use crate::http::{Asked, Ingest, TARGET_BYTES_MAX, ambiguous};
+use crate::http::{Asked, Ingest, ambiguous};
+use crate::limits::TARGET_BYTES_MAX;
 use crate::outcome::{Body, Outcome, Reply};
 use crate::record::{Arrival, ReceivedBody};
 

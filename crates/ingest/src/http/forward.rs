@@ -18,11 +18,9 @@ use crate::address::Address;
 use crate::context::Context;
 use crate::cuts;
 use crate::decide::Intent;
+use crate::errors::{clock_refusal, defect, disk_full, revoked, unavailable};
 use crate::http::understand::intent as intent_of;
-use crate::http::{
-    Asked as Understood, Client, Ingest, ambiguous, clock_refusal, defect, disk_full, is_read,
-    revoked, unavailable,
-};
+use crate::http::{Asked as Understood, Client, Ingest, ambiguous, is_read};
 use crate::members::settle_id;
 use crate::numbers::Names;
 use crate::outcome::{Body, Outcome, Reply};

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use crate::address::Address;
 use crate::catalog::Catalog;
 use crate::cuts;
-use crate::http::TARGET_BYTES_MAX;
+use crate::limits::TARGET_BYTES_MAX;
 use crate::record::{Arrival, ReceivedBody};
 
 /// Longer names of methods that SCIM does not use are stored cut.

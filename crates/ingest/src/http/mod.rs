@@ -23,9 +23,7 @@ use axum::response::Response;
 use axum::routing::any;
 use budget::{Budget, Counted, Owner};
 use event::{Method, Number, ResourceType, Route, Stopwatch};
-use projector::{
-    ClockFault, CommitError, Committer, Decision, Draft, Durability, ProjectorError, View,
-};
+use projector::{CommitError, Committer, Decision, Draft, Durability, ProjectorError, View};
 use scim::{CursorKey, ScimError};
 use store::{SecretFolder, with_causes};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +33,7 @@ use crate::address::Address;
 use crate::catalog::Catalog;
 use crate::context::Context;
 use crate::decide::{self, Write};
+use crate::errors::{defect, disk_full, revoked, unavailable};
 use crate::http::body::Reception;
 use crate::http::bulk::Bulk;
 use crate::http::forward::Forward;
@@ -48,15 +47,6 @@ use crate::proxy::under_way::UnderWay;
 use crate::proxy::upstream::Upstreams;
 use crate::record::{Arrival, ReceivedBody};
 use crate::render::{Living, Renderer};
-
-/// A larger body is refused.
-pub(crate) const BODY_BYTES_MAX: usize = 8 << 20;
-/// A PATCH with more operations is refused.
-pub(crate) const OPERATIONS_MAX: usize = 10_000;
-/// A Bulk request with more operations is refused.
-pub(crate) const BULK_OPERATIONS_MAX: usize = 1_000;
-/// A longer path and query is stored cut.
-const TARGET_BYTES_MAX: usize = 8 << 10;
 
 /// The SCIM service provider of all applications.
 pub struct Ingest {
@@ -415,45 +405,6 @@ async fn work<T: Send + 'static, E: std::error::Error + Send + 'static>(
             Err(defect())
         }
     }
-}
-
-fn defect() -> ScimError {
-    ScimError::new(500, None, "the server failed because of a defect; its log says more")
-}
-
-fn revoked() -> ScimError {
-    let detail = "the secret token was taken back while the request was on its way; nothing of it \
-                  was carried out";
-    ScimError::new(401, None, detail)
-}
-
-/// What a change is answered with while the clock is not believed.
-pub(crate) fn clock_refusal(fault: ClockFault) -> ScimError {
-    ScimError::new(503, None, fault.to_string())
-}
-
-fn disk_full() -> ScimError {
-    let detail = "the server's disk is almost full; nothing is carried out until there is room";
-    ScimError::new(503, None, detail)
-}
-
-fn unavailable(error: CommitError) -> ScimError {
-    let detail = match error {
-        CommitError::Poisoned => {
-            "the request could not be recorded, so it was not carried out; the server must be \
-             started again"
-        }
-        CommitError::LogDamaged => {
-            "the request could not be recorded, so it was not carried out: the server's log is damaged"
-        }
-        CommitError::RowsDamaged => {
-            "the request could not be decided, so it was not carried out: the server's rows are \
-             damaged; stop it and run `provlog rebuild`"
-        }
-        CommitError::Defect => "the request could not be decided because of a defect",
-        CommitError::Stopped => "the server is stopping; ask again later",
-    };
-    ScimError::new(503, None, detail)
 }
 
 fn resource_label(resource_type: ResourceType) -> &'static str {

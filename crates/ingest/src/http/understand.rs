@@ -19,13 +19,14 @@ use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::cuts;
 use crate::decide::{Intent, New, Write};
+use crate::errors::defect;
 use crate::http::bulk::Bulk;
 use crate::http::forward::Forward;
 use crate::http::head::Presented;
 use crate::http::{
-    Asked, BULK_OPERATIONS_MAX, Ingest, OPERATIONS_MAX, Shares, Understood, Weight, ambiguous,
-    body, defect, identity, is_read, owner, work,
+    Asked, Ingest, Shares, Understood, Weight, ambiguous, body, identity, is_read, owner, work,
 };
+use crate::limits::{BULK_OPERATIONS_MAX, OPERATIONS_MAX};
 use crate::numbers::Names;
 use crate::outcome::{Outcome, Reply};
 use crate::read::Reading;

@@ -12,7 +12,7 @@ use store::Store;
 use crate::address::{Address, percent_decode_path};
 use crate::context::Context;
 use crate::decide::Seen;
-use crate::http::{BULK_OPERATIONS_MAX, OPERATIONS_MAX};
+use crate::limits::{BULK_OPERATIONS_MAX, OPERATIONS_MAX};
 use crate::members::{is_uuid, settle_id};
 use crate::numbers::Names;
 
