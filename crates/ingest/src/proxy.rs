@@ -25,3 +25,4 @@ pub(crate) mod rewrite;
 pub(crate) mod settle;
 pub(crate) mod under_way;
 pub(crate) mod upstream;
+pub(crate) mod waiting;

@@ -7,7 +7,7 @@ use event::{Application, Credential, Role, Timestamp};
 use projector::{ProjectorError, View, token_sha256};
 
 use crate::context::Context;
-use crate::http::Ingest;
+use crate::http::provider::Ingest;
 
 /// So many are remembered; a server has a few tokens, so more are a sign of something odd.
 const REMEMBERED_MAX: usize = 1_024;

@@ -2,16 +2,20 @@
 //! by without an event.
 
 mod ambiguous;
+mod asked;
 mod body;
 mod bulk;
+mod client;
 mod forward;
 mod head;
 mod identity;
+mod provider;
 mod rate;
+mod shares;
 mod shown;
 mod understand;
+mod work;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,99 +25,25 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
-use budget::{Budget, Counted, Owner};
-use event::{Method, Number, ResourceType, Route, Stopwatch};
-use projector::{CommitError, Committer, Decision, Draft, Durability, ProjectorError, View};
-use scim::{CursorKey, ScimError};
-use store::{SecretFolder, with_causes};
+use budget::Counted;
+use event::{Method, Number, ResourceType, Stopwatch};
+use projector::{CommitError, Decision, Draft, Durability, ProjectorError, View};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::address::Address;
-use crate::catalog::Catalog;
-use crate::context::Context;
-use crate::decide::{self, Write};
+use crate::decide;
 use crate::errors::{defect, disk_full, revoked, unavailable};
-use crate::http::body::Reception;
-use crate::http::bulk::Bulk;
-use crate::http::forward::Forward;
-use crate::http::identity::Identities;
-use crate::http::rate::Rates;
-use crate::list::Missed;
+use crate::http::asked::{Asked, is_read};
+use crate::http::client::{Client, HasLeft};
+use crate::http::shares::Shares;
+use crate::http::understand::Understood;
+use crate::http::work::{Weight, work};
 use crate::numbers;
 use crate::outcome::{self, Outcome, Reply, Written};
-use crate::proxy::read_back::ReadBacks;
-use crate::proxy::under_way::UnderWay;
-use crate::proxy::upstream::Upstreams;
 use crate::record::{Arrival, ReceivedBody};
 use crate::render::{Living, Renderer};
 
-/// The SCIM service provider of all applications.
-pub struct Ingest {
-    pub(crate) committer: Committer,
-    public_url: String,
-    catalog: Arc<Catalog>,
-    cursor_key: CursorKey,
-    pub(crate) budget: Budget,
-    pub(crate) tasks: TaskTracker,
-    pub(crate) stopping: CancellationToken,
-    reception: Reception,
-    rates: Rates,
-    identities: Identities,
-    pub(crate) upstreams: Upstreams,
-    pub(crate) under_way: UnderWay,
-    pub(crate) read_backs: ReadBacks,
-}
-
-/// What the service provider shares with the rest of the server.
-#[derive(Clone, Debug)]
-pub struct Shared {
-    /// Bodies and answers take their memory from it.
-    pub budget: Budget,
-    /// Requests run as its tasks: when those have ended, every request that arrived is recorded.
-    pub tasks: TaskTracker,
-    /// Once it is cancelled, bodies that are still on their way are refused.
-    pub stopping: CancellationToken,
-}
-
-impl Ingest {
-    /// A service provider whose addresses begin with `public_url` (without a slash at the end).
-    /// `cursor_key` seals the cursors of its lists; `secrets` has the tokens of upstreams.
-    pub fn new(
-        committer: Committer,
-        public_url: String,
-        catalog: Catalog,
-        cursor_key: CursorKey,
-        secrets: SecretFolder,
-        shared: Shared,
-    ) -> Ingest {
-        let Shared { budget, tasks, stopping } = shared;
-        let reception = Reception::new(budget.clone(), stopping.clone());
-        let upstreams = Upstreams::new(secrets, committer.clone());
-        catalog.secrets().attribute_names().for_each(|name| committer.gate().add_name(name));
-        Ingest {
-            committer,
-            public_url,
-            catalog: Arc::new(catalog),
-            cursor_key,
-            budget,
-            tasks,
-            stopping,
-            reception,
-            rates: Rates::default(),
-            identities: Identities::default(),
-            upstreams,
-            under_way: UnderWay::default(),
-            read_backs: ReadBacks::new(vec![]),
-        }
-    }
-
-    /// The same, which reads back what the answer of an upstream leaves in doubt: after each of these,
-    /// ascending, from the answer on.
-    pub fn reading_back(self, after: Vec<Duration>) -> Ingest {
-        Ingest { read_backs: ReadBacks::new(after), ..self }
-    }
-}
+pub use self::provider::{Ingest, Shared};
 
 /// Routes for every address below `/apps/{app}/scim/v2`.
 pub fn router(ingest: Arc<Ingest>) -> Router {
@@ -136,57 +66,6 @@ async fn handle(State(ingest): State<Arc<Ingest>>, request: Request) -> Response
         Ok(response) => response,
         Err(_panicked) => to_response(Reply::error(&defect()), None, "", Method::Get),
     }
-}
-
-/// Whether the client of a connection has left. The listener puts it into the request's extensions.
-type HasLeft = Arc<dyn Fn() -> bool + Send + Sync>;
-
-/// Whoever waits for the answer to a request.
-struct Client {
-    gone: CancellationToken,
-    has_left: Option<HasLeft>,
-}
-
-impl Client {
-    fn has_left(&self) -> bool {
-        self.gone.is_cancelled() || self.has_left.as_ref().is_some_and(|has_left| has_left())
-    }
-}
-
-/// What a request asks for, once it was understood.
-enum Asked {
-    /// Answered already, without looking at any resource.
-    Answered(Box<Outcome>),
-    /// Answered from a snapshot; the name that a lookup missed is numbered by the committer.
-    Read(Box<Outcome>, Option<(Context, Missed)>),
-    /// To be decided by the committer.
-    Write(Box<Write>),
-}
-
-/// What a request came to before it is recorded.
-enum Understood {
-    /// One event.
-    One(Asked),
-    /// One event for each operation.
-    Bulk(Box<Bulk>),
-    /// To be sent on.
-    Forward(Box<Forward>),
-    /// No event: it is counted with others like it.
-    Counted(Reply),
-}
-
-/// What a request has of the memory that all requests share.
-#[derive(Default)]
-struct Shares {
-    /// Until it is answered.
-    body: Option<budget::Work>,
-    /// Until its answer is written.
-    answer: Option<budget::Share>,
-}
-
-/// Whose the answer to a request is.
-fn owner(parts: &axum::http::request::Parts) -> Owner {
-    parts.extensions.get::<Owner>().copied().unwrap_or_default()
 }
 
 impl Ingest {
@@ -364,46 +243,6 @@ fn count_stages(stages: [(&'static str, Duration); 3]) {
         let nanoseconds = spent.as_nanos() as u64;
         metrics::counter!("provlog_stage_nanoseconds_total", "stage" => stage)
             .increment(nanoseconds);
-    }
-}
-
-/// Whether a request changes nothing: a search is a read, for all its method.
-fn is_read(method: Method, route: Route) -> bool {
-    matches!(method, Method::Get | Method::Head) || route == Route::Search
-}
-
-/// How much work something is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Weight {
-    /// Some microseconds, and a few rows that are most likely in memory: to hand it to another thread
-    /// would take longer.
-    Light,
-    /// It may take long, and goes where it holds nobody up.
-    Heavy,
-}
-
-/// Runs something that reads the store or a body, and survives a panic in it: the request then fails
-/// as a defect and is recorded as such.
-async fn work<T: Send + 'static, E: std::error::Error + Send + 'static>(
-    weight: Weight,
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, ScimError> {
-    let work = move || catch_unwind(AssertUnwindSafe(work));
-    let ran = match weight {
-        Weight::Light => Ok(work()),
-        Weight::Heavy => tokio::task::spawn_blocking(work).await,
-    };
-    match ran {
-        Ok(Ok(Ok(value))) => Ok(value),
-        Ok(Ok(Err(error))) => {
-            let error = with_causes(&error);
-            tracing::error!(error, "a request could not be understood");
-            Err(defect())
-        }
-        Ok(Err(_)) | Err(_) => {
-            tracing::error!("a request panicked while it was understood");
-            Err(defect())
-        }
     }
 }
 

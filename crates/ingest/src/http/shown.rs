@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::address::Address;
 use crate::decide::Seen;
-use crate::http::Ingest;
 use crate::http::forward::Told;
+use crate::http::provider::Ingest;
 use crate::list::lookup;
 use crate::members::is_same_id;
 use crate::proxy::observe::{Sight, is_back_in_part, shows_less};

@@ -20,12 +20,14 @@ use crate::context::Context;
 use crate::cuts;
 use crate::decide::{Intent, New, Write};
 use crate::errors::defect;
+use crate::http::asked::{Asked, is_read};
 use crate::http::bulk::Bulk;
 use crate::http::forward::Forward;
 use crate::http::head::Presented;
-use crate::http::{
-    Asked, Ingest, Shares, Understood, Weight, ambiguous, body, identity, is_read, owner, work,
-};
+use crate::http::provider::Ingest;
+use crate::http::shares::{Shares, owner};
+use crate::http::work::{Weight, work};
+use crate::http::{ambiguous, body, identity};
 use crate::limits::{BULK_OPERATIONS_MAX, OPERATIONS_MAX};
 use crate::numbers::Names;
 use crate::outcome::{Outcome, Reply};
@@ -34,6 +36,18 @@ use crate::record::{Arrival, ReceivedBody};
 
 /// A larger body is read where it holds nobody up.
 const LIGHT_BYTES_MAX: usize = 16 << 10;
+
+/// What a request came to before it is recorded.
+pub(super) enum Understood {
+    /// One event.
+    One(Asked),
+    /// One event for each operation.
+    Bulk(Box<Bulk>),
+    /// To be sent on.
+    Forward(Box<Forward>),
+    /// No event: it is counted with others like it.
+    Counted(Reply),
+}
 
 impl Ingest {
     /// Everything before the committer: application, credential, body, meaning. `shares` is what body

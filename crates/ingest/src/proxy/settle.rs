@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::http::Ingest;
 use crate::numbers::is_somebody_else;
 use crate::proxy::asked::Asked;
-use crate::proxy::read_back::WAITING_MAX;
+use crate::proxy::waiting::WAITING_MAX;
 
 impl Ingest {
     /// Records an unknown outcome for each write that was about to be sent when the recorder ended.
