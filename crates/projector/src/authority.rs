@@ -7,7 +7,8 @@
 use event::Credential;
 
 use crate::command::{Decision, Durability, Stamp};
-use crate::committer::{CommitError, Committer};
+use crate::committer::Committer;
+use crate::error::CommitError;
 use crate::error::ProjectorError;
 use crate::view::View;
 

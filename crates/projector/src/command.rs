@@ -1,12 +1,11 @@
 //! What waits for the committer: a decision to be made, and whoever wants its reply.
 
-use event::{Application, Fact, LogId, Number, Origin, Part, Seq, Timestamp};
+use event::{Application, LogId, Seq, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::clock_guard::ClockFault;
-use crate::committer::CommitError;
-use crate::error::ProjectorError;
-use crate::gate::Passed;
+use crate::draft::Draft;
+use crate::error::{CommitError, ProjectorError};
 use crate::view::View;
 
 /// Whether a decision's events must survive a loss of power before the reply leaves.
@@ -33,21 +32,6 @@ pub struct Stamp {
     pub clock_fault: Option<ClockFault>,
     /// So little of the disk is free that what is left must do for the record itself.
     pub disk_full: bool,
-}
-
-/// An event that has no place in the log yet.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    /// Whose event it is.
-    pub application: Application,
-    /// The request behind it.
-    pub origin: Option<Origin>,
-    /// What happened.
-    pub fact: Fact,
-    /// What was sent and what it changed.
-    pub parts: Vec<Part>,
-    /// Parts that have passed the gate before, and whose they are. A body comes right behind the address.
-    pub passed: Vec<(Number, Passed)>,
 }
 
 /// What decide returns: the events to store and what the client gets once they are.

@@ -32,8 +32,9 @@ use store::{RowChanges, Snapshot, Store, StoreError, with_causes};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock_guard::ClockGuard;
-use crate::command::{Command, Decision, Draft, Durability, Pending, Stamp};
-use crate::error::ProjectorError;
+use crate::command::{Command, Decision, Durability, Pending, Stamp};
+use crate::draft::Draft;
+use crate::error::{CommitError, ProjectorError};
 use crate::fold::{FOLD_VERSION, fold};
 use crate::gate::{self, Gate};
 use crate::overlay::Overlay;
@@ -59,29 +60,6 @@ const BATCH_COMMANDS_MAX: usize = 512;
 const BATCH_BYTES_MAX: usize = 16 << 20;
 /// And once deciding has taken so long: whoever comes now is to wait for little more.
 const BATCH_MAX: Duration = Duration::from_millis(50);
-/// Why a command got no reply. In each case the log alone says whether its events are in it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum CommitError {
-    /// An append or publish failed; nothing is decided until the process is started again.
-    #[error("the log cannot be written; the server must be started again")]
-    Poisoned,
-    /// A row that was needed cannot be read; nothing is decided or shown until the rows were made anew.
-    #[error(
-        "the rows are damaged: stop the server and run `provlog rebuild --data DIR`, which makes them \
-         anew from the log"
-    )]
-    RowsDamaged,
-    /// The log cannot be written because a file of it is damaged.
-    #[error("the log is damaged: restore the data folder from a backup")]
-    LogDamaged,
-    /// This command could not be decided: a defect, or a row that cannot be read. It is refused,
-    /// nothing of it is stored, the others go on.
-    #[error("the request could not be decided because of a defect")]
-    Defect,
-    /// The committer has stopped.
-    #[error("the server is stopping")]
-    Stopped,
-}
 
 /// Hands commands to the committer's thread. Cheap to clone.
 #[derive(Clone)]

@@ -26,7 +26,7 @@ use crate::row::{
     self, ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Places, Recorder, Version,
 };
 use crate::set;
-use crate::text::{LOOKUP_BYTES_MAX, folded};
+use crate::text::{LOOKUP_BYTES_MAX, folded, unique};
 use crate::unsettled::{fold_doubt, fold_settled};
 use crate::view::View;
 
@@ -532,12 +532,6 @@ fn active(state: &Map<String, Value>) -> Option<bool> {
 
 fn text(state: &Map<String, Value>, attribute: Attribute) -> Option<&str> {
     state.get(attribute.name()).and_then(Value::as_str)
-}
-
-/// Whether no two living resources have the same value, because decide sees to it. Where an upstream
-/// decides, two may.
-pub(crate) fn unique(resource_type: ResourceType, attribute: Attribute) -> bool {
-    resource_type == ResourceType::USER && attribute == Attribute::UserName
 }
 
 /// What has lookup rows, and the attribute of the state that holds its values.

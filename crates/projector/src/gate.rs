@@ -19,7 +19,7 @@ use std::sync::{PoisonError, RwLock};
 use event::{Content, Event, secret};
 use serde_json::Value;
 
-use crate::command::Draft;
+use crate::draft::Draft;
 use texts::Visit;
 
 mod texts;

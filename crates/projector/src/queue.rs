@@ -60,8 +60,9 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{Draft, Durability, Stamp};
-    use crate::committer::CommitError;
+    use crate::command::{Durability, Stamp};
+    use crate::draft::Draft;
+    use crate::error::CommitError;
     use crate::error::ProjectorError;
     use crate::view::View;
 

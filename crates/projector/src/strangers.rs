@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use event::{Application, Fact, Stopwatch, Timestamp, Unauthenticated};
 
-use crate::command::{Decision, Draft, Durability};
+use crate::command::{Decision, Durability};
 use crate::committer::Committer;
+use crate::draft::Draft;
 
 /// So many of an application leave an event each within a second.
 const EVENTS_PER_SECOND_MAX: u32 = 50;

@@ -1,6 +1,7 @@
-//! The form in which names are compared: in the keys of rows, and wherever the fold looks for an element.
+//! How names are compared, in the keys of rows and wherever the fold looks for an element, and which of them
+//! are one resource's alone.
 
-use event::Attribute;
+use event::{Attribute, ResourceType};
 
 /// A value whose [`folded`] form has more bytes than this is not looked up by: it has no lookup row,
 /// and to find it one must look through the resources. Of the names that have at most 1 KiB each
@@ -16,6 +17,12 @@ pub fn folded(attribute: Attribute, value: &str) -> String {
         Attribute::Id | Attribute::ExternalId | Attribute::SourceId => value.to_owned(),
         Attribute::UserName | Attribute::DisplayName | Attribute::Email => caseless::fold(value),
     }
+}
+
+/// Whether no two living resources have the same value, because decide sees to it. Where an upstream
+/// decides, two may.
+pub(crate) fn unique(resource_type: ResourceType, attribute: Attribute) -> bool {
+    resource_type == ResourceType::USER && attribute == Attribute::UserName
 }
 
 #[cfg(test)]

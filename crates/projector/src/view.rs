@@ -11,11 +11,11 @@ use store::{Direction, ReadRows, Row, Store, StoreError};
 use subtle::ConstantTimeEq;
 
 use crate::error::ProjectorError;
-use crate::fold::unique;
 use crate::row::{
     self, ApplicationRow, CredentialRow, Gap, Identity, Mentioned, Recorder, Version,
 };
 use crate::set::{self, SetChange, Standing, Stay};
+use crate::text::unique;
 
 mod operations;
 

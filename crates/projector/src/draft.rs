@@ -1,0 +1,20 @@
+//! An event on its way to the log.
+
+use event::{Application, Fact, Number, Origin, Part};
+
+use crate::gate::Passed;
+
+/// An event that has no place in the log yet.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Whose event it is.
+    pub application: Application,
+    /// The request behind it.
+    pub origin: Option<Origin>,
+    /// What happened.
+    pub fact: Fact,
+    /// What was sent and what it changed.
+    pub parts: Vec<Part>,
+    /// Parts that have passed the gate before, and whose they are. A body comes right behind the address.
+    pub passed: Vec<(Number, Passed)>,
+}
