@@ -46,13 +46,20 @@ macro_rules! questions {
 
 questions! {
     apps: Apps, OneApp;
+    profiles: Profiles;
     users: Users;
     blame: BlameOfUser, BlameOfGroup;
+    groups: EveryGroup;
     members: Members;
+    diff: Diff;
+    intervals: StaysInGroup, StaysOfUser;
     joiners: Joiners;
     access_log: AccessLog;
     coverage: Unwatched;
     job: Job;
+    evidence: EvidenceOf;
+    reference_lists: ReferenceLists;
+    tokens: Tokens;
 }
 
 #[cfg(test)]
@@ -64,8 +71,15 @@ pub mod row {
     pub use crate::apps::{Application, WholeApplication};
     pub use crate::blame::{Blamed, Existence};
     pub use crate::coverage::Stretch;
+    pub use crate::diff::{AttributeChanged, Difference, GroupChanged};
+    pub use crate::evidence::{Evidence, OfOperation};
+    pub use crate::groups::Group;
+    pub use crate::intervals::Stay;
     pub use crate::job::{Provisioning, Quarantine};
     pub use crate::joiners::Joiner;
     pub use crate::members::{GroupSeen, Member};
+    pub use crate::profiles::{Profile, ProfileVersion};
+    pub use crate::reference_lists::ReferenceList;
+    pub use crate::tokens::IssuedToken;
     pub use crate::users::{Rests, User};
 }

@@ -15,7 +15,7 @@ use crate::export::Export;
 use crate::failure::Failure;
 use crate::import::Import;
 use crate::output::Output;
-use crate::questions::{self, Paging, Question};
+use crate::questions::{self, Question};
 use crate::run::{RunError, serve as run_server};
 use crate::settings::{self, Settings};
 use crate::{logging, offline, text};
@@ -162,13 +162,6 @@ enum AppCommand {
 
 #[derive(Subcommand, Debug)]
 enum TokenCommand {
-    /// Which tokens were issued; the tokens themselves are nowhere
-    List {
-        #[command(flatten)]
-        paging: Paging,
-        #[command(flatten)]
-        client: ClientConfig,
-    },
     /// Take a token back: it is refused from the next request on
     Revoke {
         /// Its id, as `token list` shows it
@@ -438,9 +431,6 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
                      its id.\n",
                 ),
             }
-        }
-        Command::Token(TokenCommand::List { paging, client }) => {
-            questions::tokens(paging, client, output)
         }
         Command::Token(TokenCommand::Revoke { id, client }) => {
             let path = format!("/api/v1/tokens/{}", encoded(&id));

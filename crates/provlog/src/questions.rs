@@ -126,13 +126,7 @@ pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Fai
         Question::Report(asked) => asked.plan().carry_out(output),
         Question::OfRecord(question) => question.plan().carry_out(output),
         Question::Evidence(Evidence::Add(evidence)) => evidence.send(output),
-        Question::Evidence(Evidence::List { id, known, paging, client }) => {
-            additions::evidence_of(id, known, paging, client).carry_out(output)
-        }
         Question::ReferenceList(ReferenceList::Add(upload)) => upload.send(output),
-        Question::ReferenceList(ReferenceList::Ls { known, paging, client }) => {
-            additions::reference_lists(known, paging, client).carry_out(output)
-        }
     }
 }
 
@@ -163,15 +157,6 @@ pub(crate) fn look(
         1 => Err(Failure::Failed("the upstream differs in one place".to_owned())),
         count => Err(Failure::Failed(format!("the upstream differs in {count} places"))),
     }
-}
-
-/// Prints the tokens that were issued.
-pub(crate) fn tokens(
-    paging: Paging,
-    client: ClientConfig,
-    output: &mut Output<'_>,
-) -> Result<(), Failure> {
-    record::tokens(paging, client).carry_out(output)
 }
 
 #[cfg(test)]

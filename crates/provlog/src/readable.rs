@@ -12,9 +12,8 @@ mod why;
 use answers::{Described, Grid, Time};
 use serde_json::{Map, Value};
 
-pub(crate) use self::operations::{EVIDENCE, OPERATIONS, whole_operation};
-pub(crate) use self::people::{DIFF, GROUPS, STAYS, STAYS_OF_USER, below_diff};
-pub(crate) use self::record::{PROFILES, REFERENCE_LISTS, TOKENS, looked};
+pub(crate) use self::operations::{OPERATIONS, whole_operation};
+pub(crate) use self::record::looked;
 pub(crate) use self::reports::{FAILING, LEAVERS, MOVERS, ORPHANS, OVERLAP, REACTIVATED};
 pub(crate) use self::resource::resource;
 pub(crate) use self::why::why;
@@ -149,12 +148,6 @@ pub(crate) fn stands(answer: &Map<String, Value>) -> String {
         text.push_str(&format!(", as known at {event}{known}"));
     }
     text
-}
-
-/// The name of the group of an answer, or else how the question named it.
-pub(crate) fn group_name(answer: &Map<String, Value>, asked: &str) -> String {
-    let name = answer.get("groupName").and_then(Value::as_str).unwrap_or(asked);
-    escaped(name).into_owned()
 }
 
 /// An instant of the question as the server understood it.

@@ -1,5 +1,6 @@
 //! Users and members as rows name them.
 
+use answers::Moment;
 use event::{Application, Number, Seq, Timestamp};
 use projector::Identity;
 use serde_json::{Map, Value, json};
@@ -46,13 +47,28 @@ pub(crate) fn member_columns(
     at: Option<Seq>,
 ) -> Result<Map<String, Value>, Error> {
     let mut row = columns(record, application, number, at)?;
-    let version = match at {
-        Some(at) => last_state(&record.view, application, number, at)?,
-        None => None,
-    };
-    let kind = version.and_then(|version| types.name(version.resource_type).map(str::to_owned));
+    let kind = member_type(record, types, application, number, at)?;
     row.insert("memberType".into(), kind.into());
     Ok(row)
+}
+
+/// The type of a member, which may be a group; `None` for somebody who was never there.
+pub(crate) fn member_type(
+    record: &Record<'_>,
+    types: &TypeNames,
+    application: Application,
+    number: Number,
+    at: Option<Seq>,
+) -> Result<Option<String>, Error> {
+    let Some(at) = at else { return Ok(None) };
+    let version = last_state(&record.view, application, number, at)?;
+    Ok(version.and_then(|version| types.name(version.resource_type).map(str::to_owned)))
+}
+
+/// When an event was recorded, where there is one.
+pub(crate) fn moment(record: &Record<'_>, seq: Option<Seq>) -> Result<Option<Moment>, Error> {
+    let at = seq.map(|seq| record.recorded_at(seq)).transpose()?;
+    Ok(at.map(|at| at.to_string().into()))
 }
 
 /// The id and the name of a group.

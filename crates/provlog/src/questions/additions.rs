@@ -7,14 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
-use super::Plan;
-use super::arguments::{Known, Paging, with_query};
+use super::arguments::with_query;
 use crate::client::{Client, encoded};
 use crate::config::ClientConfig;
 use crate::failure::Failure;
-use crate::listing::List;
 use crate::output::Output;
-use crate::readable;
 use crate::text::{self, escaped};
 
 /// The server takes no longer list.
@@ -24,17 +21,6 @@ const LIST_BYTES_MAX: u64 = 8 << 20;
 pub(crate) enum Evidence {
     /// Add evidence to an operation; what was added stays
     Add(NewEvidence),
-    /// Which evidence an operation has
-    List {
-        /// The operation: its event id, or the number of its event
-        id: String,
-        #[command(flatten)]
-        known: Known,
-        #[command(flatten)]
-        paging: Paging,
-        #[command(flatten)]
-        client: ClientConfig,
-    },
 }
 
 #[derive(Args, Debug)]
@@ -87,29 +73,10 @@ impl NewEvidence {
     }
 }
 
-/// Which evidence an operation has.
-pub(super) fn evidence_of(id: String, known: Known, paging: Paging, client: ClientConfig) -> Plan {
-    let path = format!("/api/v1/operations/{}/evidence", encoded(&id));
-    let path = with_query(&path, known.parameters());
-    let list = List::new(path, &readable::EVIDENCE, "operation", move |answer| {
-        format!("Evidence of operation {} {}", escaped(&id), readable::stands(answer))
-    });
-    Plan::list(list, paging, client)
-}
-
 #[derive(Subcommand, Debug)]
 pub(crate) enum ReferenceList {
     /// Upload a list; it takes the place of an earlier one of its name from then on
     Add(Upload),
-    /// Which lists there are
-    Ls {
-        #[command(flatten)]
-        known: Known,
-        #[command(flatten)]
-        paging: Paging,
-        #[command(flatten)]
-        client: ClientConfig,
-    },
 }
 
 #[derive(Args, Debug)]
@@ -174,15 +141,6 @@ fn media_type(bytes: &[u8]) -> &'static str {
         Some(b'[') => "application/json",
         Some(_) | None => "text/csv",
     }
-}
-
-/// The lists that there are.
-pub(super) fn reference_lists(known: Known, paging: Paging, client: ClientConfig) -> Plan {
-    let path = with_query("/api/v1/reference-lists", known.parameters());
-    let list = List::new(path, &readable::REFERENCE_LISTS, "list", |answer| {
-        format!("Reference lists {}", readable::stands(answer))
-    });
-    Plan::list(list, paging, client)
 }
 
 fn added(

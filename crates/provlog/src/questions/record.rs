@@ -34,13 +34,6 @@ pub(crate) enum OfRecord {
         #[command(flatten)]
         client: ClientConfig,
     },
-    /// Which profiles an application can have
-    Profiles {
-        #[command(flatten)]
-        paging: Paging,
-        #[command(flatten)]
-        client: ClientConfig,
-    },
 }
 
 /// Which operations a log shows.
@@ -149,21 +142,6 @@ impl OfRecord {
                 let path = with_query(&path, known);
                 Plan::one(path, client, readable::whole_operation).beside("evidence", evidence)
             }
-            OfRecord::Profiles { paging, client } => {
-                let path = "/api/v1/profiles".to_owned();
-                let list =
-                    List::new(path, &readable::PROFILES, "profile", |_| "Profiles".to_owned());
-                Plan::list(list, paging, client)
-            }
         }
     }
-}
-
-/// Which tokens were issued.
-pub(super) fn tokens(paging: Paging, client: ClientConfig) -> Plan {
-    let path = "/api/v1/tokens".to_owned();
-    let list = List::new(path, &readable::TOKENS, "token", |answer| {
-        format!("Tokens {}", readable::stands(answer))
-    });
-    Plan::list(list, paging, client)
 }

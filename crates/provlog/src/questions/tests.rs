@@ -25,12 +25,6 @@ fn plan(arguments: &[&str]) -> Result<Plan, String> {
         Question::Groups(question) => question.plan(),
         Question::Report(asked) => asked.plan(),
         Question::OfRecord(question) => question.plan(),
-        Question::Evidence(Evidence::List { id, known, paging, client }) => {
-            additions::evidence_of(id, known, paging, client)
-        }
-        Question::ReferenceList(ReferenceList::Ls { known, paging, client }) => {
-            additions::reference_lists(known, paging, client)
-        }
         Question::Evidence(Evidence::Add(_)) | Question::ReferenceList(ReferenceList::Add(_)) => {
             return Err("it adds something".to_owned());
         }
@@ -81,7 +75,7 @@ fn every_command_asks_its_address_with_what_was_given() {
     check("intervals --app a --group Crew", "/apps/a/groups/displayName%3ACrew/intervals");
     check(
         "intervals --app a --group Crew --user mira --from -2d",
-        "/apps/a/groups/displayName%3ACrew/intervals?from=-2d&user=userName%3Amira",
+        "/apps/a/groups/displayName%3ACrew/intervals?user=userName%3Amira&from=-2d",
     );
     check("intervals --app a --user mira", "/apps/a/users/userName%3Amira/intervals");
     check("log --app a --status failure", "/operations?app=a&status=failure");
@@ -98,6 +92,7 @@ fn every_command_asks_its_address_with_what_was_given() {
     check("list ls --known-at 9", "/reference-lists?knownAt=9");
     check("apps", "/apps");
     check("profiles", "/profiles");
+    check("token list", "/tokens");
 
     check("report joiners --from -2d --to -1d", "/reports/joiners?from=-2d&to=-1d");
     check(
@@ -145,7 +140,8 @@ fn headings_repeat_what_was_asked() {
         assert_eq!((list.heading)(answer.as_object().unwrap()).unwrap(), expected);
     };
     let stretch = json!({"query": {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"},
-                         "atSeq": 1842, "groupName": "Deck & Crew"});
+                         "atSeq": 1842, "groupName": "Deck & Crew", "attributes": [],
+                         "existedBefore": true, "existsAfter": true});
     let instant = json!({"query": {"at": "2026-03-31T23:59:59.999999Z", "knownAt": "1900"},
                          "atSeq": 1842, "groupName": "Deck & Crew", "nested": true,
                          "exists": "yes", "existsSeq": 7});
@@ -164,7 +160,7 @@ fn headings_repeat_what_was_asked() {
     check(
         &["intervals", "--app", "a", "--group", "crew", "--user", "mira"],
         stretch.clone(),
-        &format!("{} (event 1842)", of("Stays of user mira in Deck & Crew of a")),
+        &format!("{} (event 1842)", of("Stays of user mira in crew of a")),
     );
     check(
         &["intervals", "--app", "a", "--user", "mira"],
@@ -209,15 +205,8 @@ fn headings_repeat_what_was_asked() {
 fn every_list_has_columns_for_people_and_for_programs() {
     let row = json!({});
     for line in [
-        "groups --app a",
         "timeline --app a mira",
-        "diff --app a crew",
-        "intervals --app a --group crew",
-        "intervals --app a --user mira",
         "log",
-        "profiles",
-        "evidence list 7",
-        "list ls",
         "report leavers",
         "report movers",
         "report reactivated",

@@ -1,36 +1,9 @@
 //! Users, groups, members and their stays in groups, as tables.
 
-use query::export::columns;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Shape, below, list, name_of, since, time};
-use crate::table::{Column, Table};
-use crate::text::{count, shown};
-
-/// Of `groups`.
-pub(crate) const GROUPS: Shape = Shape {
-    columns: &[
-        Column::text("Name"),
-        Column::number("Members"),
-        Column::whole("Created"),
-        Column::number("Event"),
-        Column::whole("Id"),
-    ],
-    application: None,
-    row: group,
-    csv: columns::GROUPS,
-};
-
-/// The cells of a group.
-fn group(row: &Value) -> Vec<String> {
-    vec![
-        shown(&row["displayName"]),
-        row["memberCount"].as_u64().map(count).unwrap_or_default(),
-        since(row, "createdAt"),
-        shown(&row["createdSeq"]),
-        shown(&row["groupId"]),
-    ]
-}
+use super::list;
+use crate::text::count;
 
 /// Whether somebody is in a group themselves, or through how many others.
 pub(super) fn way(row: &Value) -> String {
@@ -42,128 +15,10 @@ pub(super) fn way(row: &Value) -> String {
     }
 }
 
-/// Of `diff`.
-pub(crate) const DIFF: Shape = Shape {
-    columns: &[
-        Column::whole("Change"),
-        Column::text("Name"),
-        Column::whole("Joined"),
-        Column::number("Event"),
-        Column::whole("Left"),
-        Column::number("Event"),
-        Column::whole("Id"),
-    ],
-    application: None,
-    row: difference,
-    csv: columns::DIFF,
-};
-
-/// The cells of a member that came or went.
-fn difference(row: &Value) -> Vec<String> {
-    vec![
-        shown(&row["change"]),
-        name_of(row, &["userName", "displayName"]),
-        time(&row["joinedAt"]),
-        shown(&row["joinedSeq"]),
-        time(&row["leftAt"]),
-        shown(&row["leftSeq"]),
-        shown(&row["userId"]),
-    ]
-}
-
-/// What stands below the members that came or went: the group's own attributes that changed, and whether
-/// it was there.
-pub(crate) fn below_diff(
-    thing: &str,
-    rows_shown: u64,
-    answer: &Map<String, Value>,
-    columns: Option<usize>,
-) -> String {
-    let mut text = String::new();
-    let attributes = answer.get("attributes").map(list).unwrap_or_default();
-    if !attributes.is_empty() {
-        let names = [Column::whole("Attribute"), Column::text("Before"), Column::text("After")];
-        let cells = attributes
-            .iter()
-            .map(|row| vec![shown(&row["path"]), shown(&row["oldValue"]), shown(&row["newValue"])]);
-        text.push_str(&Table::new(&names, columns).page(cells.collect()));
-        text.push('\n');
-    }
-    let was_there = |name: &str| answer.get(name).and_then(Value::as_bool);
-    text.push_str(match (was_there("existedBefore"), was_there("existsAfter")) {
-        (Some(false), Some(true)) => "The group was not there before; it is at the end.\n",
-        (Some(true), Some(false)) => "The group was there before; it is not at the end.\n",
-        (Some(false), Some(false)) => "The group was there neither before nor at the end.\n",
-        _ => "",
-    });
-    text + &below(thing, rows_shown, answer, columns)
-}
-
-/// Of `intervals` in one group.
-pub(crate) const STAYS: Shape = Shape {
-    columns: &[
-        Column::text("User name"),
-        Column::whole("From"),
-        Column::number("Event"),
-        Column::whole("To"),
-        Column::number("Event"),
-        Column::whole("End"),
-        Column::whole("Id"),
-    ],
-    application: None,
-    row: stay_of_member,
-    csv: columns::INTERVALS,
-};
-
-/// Of `intervals` of one user in all groups.
-pub(crate) const STAYS_OF_USER: Shape = Shape {
-    columns: &[
-        Column::text("Group"),
-        Column::whole("From"),
-        Column::number("Event"),
-        Column::whole("To"),
-        Column::number("Event"),
-        Column::whole("End"),
-        Column::whole("Id"),
-    ],
-    application: None,
-    row: stay_in_group,
-    csv: columns::INTERVALS,
-};
-
-fn stay_of_member(row: &Value) -> Vec<String> {
-    stay(row, "userName", "userId")
-}
-
-fn stay_in_group(row: &Value) -> Vec<String> {
-    stay(row, "groupName", "groupId")
-}
-
-/// The cells of a stay.
-fn stay(row: &Value, name: &str, id: &str) -> Vec<String> {
-    let end = match row["endReason"].as_str() {
-        Some("removed") => "removed".to_owned(),
-        Some("groupDeleted") => "group gone".to_owned(),
-        Some("userDeleted") => "user gone".to_owned(),
-        Some(_) => shown(&row["endReason"]),
-        None => "lasts".to_owned(),
-    };
-    vec![
-        shown(&row[name]),
-        since(row, "start"),
-        shown(&row["startSeq"]),
-        time(&row["end"]),
-        shown(&row["endSeq"]),
-        end,
-        shown(&row[id]),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{
-        GROUP_ID, USER_ID, check, check_question, fits, question_fits, same,
-    };
+    use super::super::below_of;
+    use super::super::sample::{GROUP_ID, USER_ID, check_question, question_fits, same};
     use super::*;
     use serde_json::json;
 
@@ -189,8 +44,8 @@ mod tests {
                    "memberCount": count, "createdAt": "2026-01-12T08:00:04.5Z", "createdSeq": 311,
                    "startKnown": known})
         };
-        check(
-            &GROUPS,
+        check_question::<answers::EveryGroup>(
+            &[("app", "a")],
             &[row(json!(33_012), true), row(json!(null), false)],
             &format!(
                 "\
@@ -200,7 +55,7 @@ Crew           by 2026-01-12T08:00:04Z    311  {GROUP_ID}
 "
             ),
         );
-        fits(&GROUPS, row(json!(33_012), true));
+        question_fits::<answers::EveryGroup>(&[("app", "a")], row(json!(33_012), true));
     }
 
     #[test]
@@ -239,8 +94,9 @@ Crew       group    direct       by 2026-01-12T08:00:04Z     12  {GROUP_ID}
                          "displayName": "Mira Lund", "externalId": null, "memberType": "User",
                          "joinedAt": "2026-01-12T08:00:04.5Z", "joinedSeq": 311,
                          "leftAt": "2026-01-11T08:00:04.5Z", "leftSeq": 290});
-        check(
-            &DIFF,
+        let asked = [("app", "a"), ("group", "crew")];
+        check_question::<answers::Diff>(
+            &asked,
             std::slice::from_ref(&row),
             &format!(
                 "\
@@ -249,19 +105,25 @@ returned  mira.lund  2026-01-12T08:00:04Z    311  2026-01-11T08:00:04Z    290  {
 "
             ),
         );
-        fits(&DIFF, row);
+        question_fits::<answers::Diff>(&asked, row);
 
-        let told = |answer: Value| below_diff("group", 0, answer.as_object().unwrap(), None);
+        let described = answers::described::<answers::Diff>().unwrap();
+        let table = described.table(&asked).unwrap();
+        let told = |answer: &Value| {
+            let answer = answer.as_object().unwrap();
+            below_of("group", table.below(answer, 0).unwrap(), 0, answer, None)
+        };
         let mut answer = json!({"rowCount": 0, "coverage": {"state": "complete", "gaps": []},
+                                "groupId": GROUP_ID, "groupName": "Crew",
                                 "attributes": [], "existedBefore": true, "existsAfter": true});
-        assert_eq!(told(answer.clone()), "0 rows\n");
+        assert_eq!(told(&answer), "0 rows\n");
         answer["attributes"] = json!([
-            {"path": "displayName", "oldValue": "Crew", "newValue": "Deck crew"},
-            {"path": "externalId", "oldValue": null, "newValue": "26"},
+            {"path": "displayName", "op": "replace", "oldValue": "Crew", "newValue": "Deck crew"},
+            {"path": "externalId", "op": "add", "oldValue": null, "newValue": "26"},
         ]);
         answer["existedBefore"] = false.into();
         same(
-            &told(answer.clone()),
+            &told(&answer),
             "\
 Attribute    Before  After
 displayName  Crew    Deck crew
@@ -274,41 +136,46 @@ The group was not there before; it is at the end.
         answer["attributes"] = json!([]);
         answer["existsAfter"] = false.into();
         let gone = "The group was there neither before nor at the end.\n0 rows\n";
-        assert_eq!(told(answer), gone);
+        assert_eq!(told(&answer), gone);
     }
 
     #[test]
     fn a_stay_says_when_and_how_it_ended() {
         let row = |end: Value, reason: Value| {
             json!({"groupId": GROUP_ID, "groupName": "Crew", "userId": USER_ID,
-                   "userName": "mira.lund", "memberType": "User",
+                   "userName": "mira.lund", "externalId": null, "displayName": "Mira Lund",
+                   "memberType": "User",
                    "start": "2026-01-12T08:00:04.5Z", "startSeq": 311, "startKnown": true,
                    "end": end, "endSeq": if reason.is_null() { json!(null) } else { json!(977) },
                    "endReason": reason})
         };
         let end = json!("2026-02-03T14:21:40.1Z");
+        let mut group = row(json!(null), json!(null));
+        (group["userName"], group["startKnown"]) = (json!(null), json!(false));
+        (group["displayName"], group["memberType"]) = (json!("Deck"), json!("Group"));
         let rows = [
             row(end.clone(), json!("removed")),
             row(end.clone(), json!("groupDeleted")),
             row(end.clone(), json!("userDeleted")),
-            row(json!(null), json!(null)),
+            group,
         ];
-        check(
-            &STAYS,
+        let of_group = [("app", "a"), ("group", "crew")];
+        check_question::<answers::StaysInGroup>(
+            &of_group,
             &rows,
             &format!(
                 "\
-User name  From                  Event  To                    Event  End         Id
-mira.lund  2026-01-12T08:00:04Z    311  2026-02-03T14:21:40Z    977  removed     {USER_ID}
-mira.lund  2026-01-12T08:00:04Z    311  2026-02-03T14:21:40Z    977  group gone  {USER_ID}
-mira.lund  2026-01-12T08:00:04Z    311  2026-02-03T14:21:40Z    977  user gone   {USER_ID}
-mira.lund  2026-01-12T08:00:04Z    311                               lasts       {USER_ID}
+Name       From                     Event  To                    Event  End         Id
+mira.lund  2026-01-12T08:00:04Z       311  2026-02-03T14:21:40Z    977  removed     {USER_ID}
+mira.lund  2026-01-12T08:00:04Z       311  2026-02-03T14:21:40Z    977  group gone  {USER_ID}
+mira.lund  2026-01-12T08:00:04Z       311  2026-02-03T14:21:40Z    977  user gone   {USER_ID}
+Deck       by 2026-01-12T08:00:04Z    311                               lasts       {USER_ID}
 "
             ),
         );
-        check(
-            &STAYS_OF_USER,
-            &rows[3..],
+        check_question::<answers::StaysOfUser>(
+            &[("app", "a"), ("user", "mira.lund")],
+            &[row(json!(null), json!(null))],
             &format!(
                 "\
 Group  From                  Event  To  Event  End    Id
@@ -316,7 +183,7 @@ Crew   2026-01-12T08:00:04Z    311             lasts  {GROUP_ID}
 "
             ),
         );
-        fits(&STAYS, row(end, json!("groupDeleted")));
+        question_fits::<answers::StaysInGroup>(&of_group, row(end, json!("groupDeleted")));
     }
 
     #[test]

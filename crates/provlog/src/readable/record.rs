@@ -1,69 +1,10 @@
 //! What is configured, and what a look at an upstream showed.
 
-use query::export::columns;
 use serde_json::{Map, Value};
 
-use super::{Shape, list, time};
+use super::list;
 use crate::table::{Column, Table};
-use crate::text::{count, escaped, shown};
-
-/// Of `profiles`.
-pub(crate) const PROFILES: Shape = Shape {
-    columns: &[
-        Column::whole("Profile"),
-        Column::text("Application"),
-        Column::whole("Groups"),
-        Column::text("Versions from"),
-    ],
-    application: None,
-    row: profile,
-    csv: columns::PROFILES,
-};
-
-/// The cells of a profile. Whether it has groups is said of its last version.
-fn profile(row: &Value) -> Vec<String> {
-    let versions = list(&row["versions"]);
-    let dates: Vec<String> = versions
-        .iter()
-        .map(|version| shown(&version["from"]))
-        .filter(|from| !from.is_empty())
-        .collect();
-    let groups = versions.last().is_some_and(|version| version["groups"] == true);
-    vec![
-        shown(&row["profile"]),
-        shown(&row["title"]),
-        if groups { "yes" } else { "no" }.to_owned(),
-        dates.join(", "),
-    ]
-}
-
-/// Of `token list`.
-pub(crate) const TOKENS: Shape = Shape {
-    columns: &[
-        Column::whole("Id"),
-        Column::whole("Role"),
-        Column::text("Application"),
-        Column::whole("Issued"),
-        Column::whole("Valid"),
-        Column::number("Event"),
-    ],
-    application: None,
-    row: token,
-    csv: columns::TOKENS,
-};
-
-/// The cells of a token.
-fn token(row: &Value) -> Vec<String> {
-    let revoked = shown(&row["revokedSeq"]);
-    vec![
-        shown(&row["id"]),
-        shown(&row["role"]),
-        shown(&row["application"]),
-        time(&row["addedAt"]),
-        if revoked.is_empty() { "yes".to_owned() } else { format!("until event {revoked}") },
-        shown(&row["addedSeq"]),
-    ]
-}
+use crate::text::{escaped, shown};
 
 const DIFFERENCES: &[Column] = &[
     Column::whole("Type"),
@@ -129,34 +70,9 @@ pub(crate) fn looked(
     text
 }
 
-/// Of `list ls`.
-pub(crate) const REFERENCE_LISTS: Shape = Shape {
-    columns: &[
-        Column::text("List"),
-        Column::number("Rows"),
-        Column::whole("Uploaded"),
-        Column::number("Event"),
-        Column::whole("SHA-256"),
-    ],
-    application: None,
-    row: reference_list,
-    csv: columns::REFERENCE_LISTS,
-};
-
-/// The cells of an uploaded list.
-fn reference_list(row: &Value) -> Vec<String> {
-    vec![
-        shown(&row["name"]),
-        row["rows"].as_u64().map(count).unwrap_or_default(),
-        time(&row["recordedAt"]),
-        shown(&row["seq"]),
-        shown(&row["sha256"]),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{USER_ID, check, check_question, fits, question_fits, same};
+    use super::super::sample::{USER_ID, check_question, question_fits, same};
     use super::super::{below_of, lines};
     use super::*;
     use serde_json::json;
@@ -212,21 +128,71 @@ Time                  Application  Token  Role     Question                     
     }
 
     #[test]
-    fn an_uploaded_list_keeps_its_digest_whole() {
+    fn an_uploaded_list_says_whose_it_is_and_keeps_its_digest_whole() {
         let sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
-        let row = json!({"name": "staff", "application": null, "seq": 977, "recordedAt": "2026-03-31T17:00:00.5Z",
-                         "rows": 1200, "sha256": sha256});
-        check(
-            &REFERENCE_LISTS,
-            std::slice::from_ref(&row),
+        let row = |application: Value| {
+            json!({"name": "staff", "application": application, "seq": 977, "actorId": "3",
+                   "recordedAt": "2026-03-31T17:00:00.5Z", "rows": 1200, "sha256": sha256})
+        };
+        check_question::<answers::ReferenceLists>(
+            &[],
+            &[row(json!(null)), row(json!("paperboat"))],
             &format!(
                 "\
-List    Rows  Uploaded              Event  SHA-256
-staff  1,200  2026-03-31T17:00:00Z    977  {sha256}
+List   Application   Rows  Uploaded              Token  Event  SHA-256
+staff  all          1,200  2026-03-31T17:00:00Z  3        977  {sha256}
+staff  paperboat    1,200  2026-03-31T17:00:00Z  3        977  {sha256}
 "
             ),
         );
-        fits(&REFERENCE_LISTS, row);
+        question_fits::<answers::ReferenceLists>(&[], row(json!("paperboat")));
+    }
+
+    #[test]
+    fn evidence_is_a_row() {
+        let row = json!({"seq": 4190, "recordedAt": "2026-03-31T17:00:00.5Z", "actorId": "3",
+                         "sourceIp": "192.0.2.14", "kind": "ticket", "ref": "OPS-7",
+                         "url": "https://desk.fjord.example/7", "approvedBy": "Ole Brandt",
+                         "approvedAt": "2026-03-30T08:00:00Z"});
+        let asked = [("operation", "4182")];
+        check_question::<answers::EvidenceOf>(&asked, std::slice::from_ref(&row), "\
+Recorded              Token  Kind    Reference  Approved by  Approved              URL                           From        Event
+2026-03-31T17:00:00Z  3      ticket  OPS-7      Ole Brandt   2026-03-30T08:00:00Z  https://desk.fjord.example/7  192.0.2.14   4190
+");
+        question_fits::<answers::EvidenceOf>(&asked, row);
+    }
+
+    #[test]
+    fn a_profile_says_of_its_last_version_whether_it_has_groups() {
+        let versions = json!([{"from": null, "groups": false},
+                              {"from": "2026-03-01", "groups": true},
+                              {"from": "2026-06-01", "groups": true}]);
+        check_question::<answers::Profiles>(
+            &[],
+            &[json!({"profile": "boat", "title": "Paper boat", "versions": versions})],
+            "\
+Profile  Application  Groups  Versions from
+boat     Paper boat   yes     2026-03-01, 2026-06-01
+",
+        );
+    }
+
+    #[test]
+    fn a_token_is_valid_or_was_until_an_event() {
+        let row = |revoked: Value| {
+            json!({"id": "3", "role": "scim", "application": "paperboat", "addedSeq": 311,
+                   "addedAt": "2026-01-12T08:00:04.5Z", "revokedSeq": revoked})
+        };
+        let rows = [row(json!(null)), row(json!(977))];
+        check_question::<answers::Tokens>(
+            &[],
+            &rows,
+            "\
+Id  Role  Application  Issued                Valid            Event
+3   scim  paperboat    2026-01-12T08:00:04Z  yes                311
+3   scim  paperboat    2026-01-12T08:00:04Z  until event 977    311
+",
+        );
     }
 
     #[test]

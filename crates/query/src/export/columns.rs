@@ -6,31 +6,6 @@
 
 use answers::Shape;
 
-/// Of groups, as `groups.csv`.
-pub const GROUPS: &[&str] = &[
-    "at",
-    "atSeq",
-    "groupId",
-    "displayName",
-    "externalId",
-    "memberCount",
-    "createdAt",
-    "createdSeq",
-];
-
-/// Of stays in a group, as `intervals.csv`.
-pub const INTERVALS: &[&str] = &[
-    "groupId",
-    "userId",
-    "userName",
-    "start",
-    "startSeq",
-    "end",
-    "endSeq",
-    "startKnown",
-    "endReason",
-];
-
 /// Of leavers, as `leavers.csv`; and, last, the application, of which a report may have several.
 pub const LEAVERS: &[&str] = &[
     "subject",
@@ -95,20 +70,6 @@ pub const STEPS: &[&str] =
 /// ends memberships in others.
 pub const CHANGES: &[&str] =
     &["seq", "changeId", "path", "op", "oldValue", "newValue", "redacted", "resourceId"];
-
-/// Of what its name says.
-pub const DIFF: &[&str] = &[
-    "change",
-    "userId",
-    "userName",
-    "externalId",
-    "displayName",
-    "memberType",
-    "joinedAt",
-    "joinedSeq",
-    "leftAt",
-    "leftSeq",
-];
 
 /// Of what its name says.
 pub const MOVERS: &[&str] = &[
@@ -176,20 +137,6 @@ pub const FAILING: &[&str] = &[
     "failures",
 ];
 
-/// Of what its name says.
-pub const EVIDENCE: &[&str] =
-    &["seq", "recordedAt", "actorId", "sourceIp", "kind", "ref", "url", "approvedBy", "approvedAt"];
-
-/// Of what its name says.
-pub const REFERENCE_LISTS: &[&str] =
-    &["name", "application", "seq", "recordedAt", "actorId", "rows", "sha256"];
-
-/// Of what its name says.
-pub const PROFILES: &[&str] = &["profile", "title", "versions"];
-
-/// Of what its name says.
-pub const TOKENS: &[&str] = &["id", "role", "application", "addedAt", "addedSeq", "revokedSeq"];
-
 /// As what the answer of a question is exported.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Exported {
@@ -227,13 +174,8 @@ fn of_listed(path: &str) -> Option<Exported> {
     let operations = |name| Exported { name, columns: OPERATIONS, are_operations: true };
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     Some(match segments.as_slice() {
-        ["apps", _, "groups"] => rows("groups", GROUPS),
-        ["apps", _, "groups", _, "diff"] => rows("diff", DIFF),
-        ["apps", _, "groups" | "users", _, "intervals"] => rows("intervals", INTERVALS),
         ["apps", _, "groups" | "users", _, "timeline"] => operations("operations"),
         ["operations"] => operations("operations"),
-        ["operations", _, "evidence"] => rows("evidence", EVIDENCE),
-        ["reference-lists"] => rows("reference-lists", REFERENCE_LISTS),
         ["reports", "leavers"] => rows("leavers", LEAVERS),
         ["reports", "movers"] => rows("movers", MOVERS),
         ["reports", "reactivated"] => rows("reactivated", REACTIVATED),

@@ -1,9 +1,8 @@
 //! Groups and their direct members as of an instant.
 
-use answers::Members;
-use answers::row::{self, GroupSeen};
+use answers::row::{self, GroupSeen, Rests};
+use answers::{EveryGroup, Members};
 use event::{Application, Number, ResourceType};
-use serde_json::{Value, json};
 
 use super::ask::{Ask, Names};
 use super::question::{Answered, Asked, Found};
@@ -24,14 +23,13 @@ pub(super) async fn one(ask: Ask, names: Names<(String, String)>) -> Result<Answ
     ask.answer(move |reading| resource::one(&reading, ResourceType::GROUP, "group", &names)).await
 }
 
-/// `GET /api/v1/apps/{app}/groups`: which groups there were, by number.
-pub(super) async fn list(ask: Ask, Names(slug): Names<String>) -> Result<Answer, Error> {
-    ask.answer(move |reading| {
-        let row_of = reading.caller.application(&reading.record.view, &slug)?;
+impl Answered for EveryGroup {
+    /// By number.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<EveryGroup>, Error> {
+        let row_of = asked.application(&self.app)?;
         let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
-        let params = reading.params(&["at", "knownAt", "tz", "limit", "cursor"])?;
-        let stand = Stand::of_page(&reading.record, &params, &[("app", &slug)], "groups")?;
-        let record = &reading.record.of_first(stand.size);
+        let stand = asked.stand()?;
+        let record = &asked.reading.record.of_first(stand.size);
         if is_only_imported(record, application)? {
             return imported(record, &stand, application);
         }
@@ -42,53 +40,51 @@ pub(super) async fn list(ask: Ask, Names(slug): Names<String>) -> Result<Answer,
             let start_known = !is_proxied || !resource::was_seen(record, created_seq)?;
             Ok(group_row(group, start_known))
         });
-        let rows = rows.collect::<Result<_, Error>>()?;
+        let rows = rows.collect::<Result<Vec<_>, Error>>()?;
         let coverage = Coverage::at(record, &stand, &[application])?;
-        let answer = Answer::new(record, &stand, &coverage);
-        Ok(answer.about(application, Number::NOBODY).rows(rows, page.count, next))
-    })
-    .await
+        let found = Found::new(record, &stand, &coverage).about(application, Number::NOBODY);
+        found.beside(Rests { basis: None })?.rows(rows, page.count, next)
+    }
 }
 
-fn group_row(group: &Group, start_known: bool) -> Value {
+fn group_row(group: &Group, start_known: bool) -> row::Group {
     let version = &group.version;
-    let value = |name: &str| version.state.as_ref().and_then(|state| state.get(name));
-    json!({
-        "groupId": version.id(),
-        "displayName": value("displayName"),
-        "externalId": value("externalId"),
-        "memberCount": group.member_count,
-        "createdAt": version.created_at.to_string(),
-        "createdSeq": version.created_seq,
-        "startKnown": start_known,
-    })
+    row::Group {
+        group_id: version.id().map(str::to_owned),
+        display_name: version.text("displayName"),
+        external_id: version.text("externalId"),
+        member_count: Some(group.member_count),
+        created_at: Some(version.created_at.to_string().into()),
+        created_seq: Some(version.created_seq),
+        start_known,
+    }
 }
 
 /// The groups that a provider's log tells of, where nothing was recorded; not who was in them.
-fn imported(record: &Record<'_>, stand: &Stand, application: Application) -> Result<Answer, Error> {
+fn imported(
+    record: &Record<'_>,
+    stand: &Stand,
+    application: Application,
+) -> Result<Found<EveryGroup>, Error> {
     let groups = accounts_at(record, application, ResourceType::GROUP, stand.time)?;
     let all: Vec<Account> = groups.into_values().filter(|one| one.exists).collect();
     let (page, next) = stand.part_of(&all);
-    let rows = page.iter().map(|group| {
-        let created = group.created.map(|moment| (moment.occurred_at.to_string(), moment.seq));
-        let (created_at, created_seq) = created.unzip();
-        json!({
-            "groupId": group.id,
-            "displayName": group.display_name(),
-            "externalId": null,
-            "memberCount": null,
-            "createdAt": created_at,
-            "createdSeq": created_seq,
-            // The first entry that was imported need not be the first that was written.
-            "startKnown": false,
-        })
+    let rows = page.iter().map(|group| row::Group {
+        group_id: group.id.clone(),
+        display_name: group.display_name().map(str::to_owned),
+        external_id: None,
+        member_count: None,
+        created_at: group.created.map(|moment| moment.occurred_at.to_string().into()),
+        created_seq: group.created.map(|moment| moment.seq),
+        // The first entry that was imported need not be the first that was written.
+        start_known: false,
     });
     let coverage = Coverage::at(record, stand, &[application])?;
     let coverage = coverage.with_imports(record, stand, &[application], true)?;
     let coverage = coverage.with(NO_MEMBERSHIPS);
-    let answer = Answer::new(record, stand, &coverage).with("basis", "imported");
-    let answer = answer.about(application, Number::NOBODY);
-    Ok(answer.rows(rows.collect(), all.len() as u64, next))
+    let found = Found::new(record, stand, &coverage).about(application, Number::NOBODY);
+    let rests = Rests { basis: Some("imported".to_owned()) };
+    found.beside(rests)?.rows(rows, all.len() as u64, next)
 }
 
 impl Answered for Members {

@@ -1,10 +1,10 @@
 //! Lists of people, the reports that rest on them, and evidence: what people add to the record.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use answers::act::{AddEvidence, AddList, AddedEvidence, AddedList, NewEvidence};
-use answers::{AppFilter, ListName};
+use answers::row::{self, OfOperation};
+use answers::{AppFilter, EvidenceOf, ListName, Moment, ReferenceLists};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -14,14 +14,14 @@ use event::{
 };
 use projector::{Decision, Draft, Stamp, View};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
 use super::admin::{Admin, refusal};
-use super::ask::{Ask, Names};
+use super::ask::Ask;
 use super::body::{read_body, receive};
-use super::question::{NamesOf, read_act};
+use super::question::{Answered, Asked, Found, NamesOf, read_act};
 use super::{operations, reports::Scene};
 use crate::Query;
 use crate::answer::Answer;
@@ -33,7 +33,6 @@ use crate::params::Params;
 use crate::person::insert_moment;
 use crate::record::Record;
 use crate::reference::{Person, Roster, parse};
-use crate::stand::Stand;
 
 /// A larger upload is refused.
 const LIST_BYTES_MAX: usize = 8 << 20;
@@ -67,9 +66,8 @@ pub(super) async fn add(
     let text = serde_json::to_vec(&upload.people).map_err(|_| Error::Defect)?;
     let fact = Fact::ReferenceListAdded(ReferenceListAdded { name: name.clone(), rows, sha256 });
     let seq = append(&query, application, admin, fact, (Number::NOBODY, text)).await?;
-    let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     let ignored_columns = upload.ignored_columns as u64;
-    let told = AddedList { name, seq, rows: rows.into(), sha256: hex, ignored_columns };
+    let told = AddedList { name, seq, rows: rows.into(), sha256: hex(&sha256), ignored_columns };
     Ok((StatusCode::CREATED, Json(told)))
 }
 
@@ -102,11 +100,10 @@ async fn append(
     query.decide(admin, decide).await
 }
 
-/// `GET /api/v1/reference-lists`: every upload, by name, newest first.
-pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let params = reading.params(&["knownAt", "tz", "limit", "cursor"])?;
-        let stand = Stand::of_page(&reading.record, &params, &[], "reference-lists")?;
+impl Answered for ReferenceLists {
+    /// Every upload, by name, newest first.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<ReferenceLists>, Error> {
+        let (reading, stand) = (asked.reading, asked.stand()?);
         let record = &reading.record.of_first(stand.size);
         let mut all = record.view.reference_lists()?;
         all.retain(|list| reading.caller.may_see(list.application));
@@ -117,23 +114,25 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
             let Fact::ReferenceListAdded(added) = &header.fact else {
                 return Err(Error::Damaged("a reference list"));
             };
-            let hex: String = added.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-            Ok(json!({
-                "name": list.name,
-                "application": slugs.get(&list.application),
-                "seq": list.seq,
-                "recordedAt": header.recorded_at.to_string(),
-                "actorId": header.origin.as_ref().map(|origin| origin.credential.to_string()),
-                "rows": list.rows,
-                "sha256": hex,
-            }))
+            Ok(row::ReferenceList {
+                name: list.name.clone(),
+                application: slugs.get(&list.application).cloned(),
+                seq: list.seq,
+                recorded_at: header.recorded_at.to_string().into(),
+                actor_id: header.origin.as_ref().map(|origin| origin.credential.to_string()),
+                rows: list.rows.into(),
+                sha256: hex(&added.sha256),
+            })
         });
-        let rows = rows.collect::<Result<_, _>>()?;
-        let answer = Answer::new(record, &stand, &Coverage::complete());
-        let answer = answer.about(reading.asked_application(None), Number::NOBODY);
-        Ok(answer.rows(rows, all.len() as u64, next))
-    })
-    .await
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let found = Found::new(record, &stand, &Coverage::complete());
+        let found = found.about(reading.asked_application(None), Number::NOBODY);
+        found.rows(rows, all.len() as u64, next)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A list that a question names.
@@ -202,7 +201,7 @@ pub(super) async fn orphans(ask: Ask) -> Result<Answer, Error> {
 const EVIDENCE: &str =
     r#"{"kind": TEXT, "ref": TEXT, "url": TEXT, "approvedBy": TEXT, "approvedAt": TIME}"#;
 
-/// `POST /api/v1/operations/{id}/evidence`
+/// `POST /api/v1/operations/{operation}/evidence`
 pub(super) async fn add_evidence(
     State(query): State<Arc<Query>>,
     ask: Ask,
@@ -243,29 +242,28 @@ fn checked(mut evidence: NewEvidence) -> Result<NewEvidence, Error> {
     Ok(evidence)
 }
 
-/// `GET /api/v1/operations/{id}/evidence`: who approved it, as far as anybody said.
-pub(super) async fn evidence(ask: Ask, Names(id): Names<String>) -> Result<Answer, Error> {
-    ask.answer(move |reading| {
-        let params = reading.params(&["knownAt", "tz", "limit", "cursor"])?;
-        let stand = Stand::of_page(&reading.record, &params, &[("operation", &id)], "evidence")?;
+impl Answered for EvidenceOf {
+    /// Who approved it, as far as anybody said; oldest first.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<EvidenceOf>, Error> {
+        let (reading, stand) = (asked.reading, asked.stand()?);
         let record = &reading.record.of_first(stand.size);
-        let (event, number) = operations::found(&reading, &id)?;
+        let (event, number) = operations::found(reading, &self.operation)?;
         if event.seq >= record.size {
             return Err(operations::NO_OPERATION);
         }
         let all = record.view.evidence(event.seq)?;
         let (page, next) = stand.part_of(&all);
         let rows = page.iter().map(|seq| evidence_row(record, *seq));
-        let rows = rows.collect::<Result<_, _>>()?;
-        let answer = Answer::new(record, &stand, &Coverage::complete());
-        let answer = answer.about(event.header.application, number);
-        Ok(answer.with("operationSeq", event.seq).rows(rows, all.len() as u64, next))
-    })
-    .await
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let found = Found::new(record, &stand, &Coverage::complete());
+        let found = found.about(event.header.application, number);
+        let found = found.beside(OfOperation { operation_seq: event.seq })?;
+        found.rows(rows, all.len() as u64, next)
+    }
 }
 
 /// What an event says as evidence.
-fn said(event: &Event) -> Result<BTreeMap<String, Value>, Error> {
+fn said(event: &Event) -> Result<NewEvidence, Error> {
     let note = event.parts.iter().find_map(|part| match &part.content {
         Content::Note(note) => Some(note),
         _ => None,
@@ -277,22 +275,23 @@ fn said(event: &Event) -> Result<BTreeMap<String, Value>, Error> {
 /// The references of all evidence of an operation, oldest first.
 pub(super) fn evidence_refs(record: &Record<'_>, operation: Seq) -> Result<Vec<Value>, Error> {
     let refs = record.view.evidence(operation)?.into_iter();
-    let refs = refs.map(|seq| Ok(said(&record.event(seq)?)?.remove("ref").unwrap_or_default()));
+    let refs = refs.map(|seq| Ok(said(&record.event(seq)?)?.reference.into()));
     refs.collect()
 }
 
-fn evidence_row(record: &Record<'_>, seq: Seq) -> Result<Value, Error> {
+fn evidence_row(record: &Record<'_>, seq: Seq) -> Result<row::Evidence, Error> {
     let event = record.event(seq)?;
-    let evidence = said(&event)?;
+    let NewEvidence { kind, reference, url, approved_by, approved_at } = said(&event)?;
     let origin = event.header.origin.as_ref();
-    let mut row = json!({
-        "seq": seq,
-        "recordedAt": event.header.recorded_at.to_string(),
-        "actorId": origin.map(|origin| origin.credential.to_string()),
-        "sourceIp": origin.and_then(|origin| origin.client).map(|client| client.to_string()),
-    });
-    for (name, value) in evidence {
-        row[name] = value;
-    }
-    Ok(row)
+    Ok(row::Evidence {
+        seq,
+        recorded_at: event.header.recorded_at.to_string().into(),
+        actor_id: origin.map(|origin| origin.credential.to_string()),
+        source_ip: origin.and_then(|origin| origin.client).map(|client| client.to_string()),
+        kind,
+        reference,
+        url,
+        approved_by,
+        approved_at: approved_at.map(Moment),
+    })
 }

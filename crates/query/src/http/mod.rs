@@ -63,14 +63,22 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = Router::new();
     let router = serve::<answers::Apps>(router);
     let router = serve::<answers::OneApp>(router);
+    let router = serve::<answers::Profiles>(router);
     let router = serve::<answers::Users>(router);
     let router = serve::<answers::BlameOfUser>(router);
     let router = serve::<answers::BlameOfGroup>(router);
+    let router = serve::<answers::EveryGroup>(router);
     let router = serve::<answers::Members>(router);
+    let router = serve::<answers::Diff>(router);
+    let router = serve::<answers::StaysInGroup>(router);
+    let router = serve::<answers::StaysOfUser>(router);
     let router = serve::<answers::Joiners>(router);
     let router = serve::<answers::AccessLog>(router);
     let router = serve::<answers::Unwatched>(router);
     let router = serve::<answers::Job>(router);
+    let router = serve::<answers::EvidenceOf>(router);
+    let router = serve::<answers::ReferenceLists>(router);
+    let router = serve::<answers::Tokens>(router);
     router
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -81,16 +89,11 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/apps/{app}/baseline", post(apps::baseline))
         .route("/api/v1/apps/{app}/drift", post(apps::drift))
         .route("/api/v1/apps/{app}/imports", post(imports::add))
-        .route("/api/v1/profiles", get(profiles::list))
-        .route("/api/v1/tokens", get(tokens::list).post(tokens::add))
+        .route("/api/v1/tokens", post(tokens::add))
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
         .route("/api/v1/apps/{app}/users/{user}", get(users::one))
-        .route("/api/v1/apps/{app}/groups", get(groups::list))
         .route("/api/v1/apps/{app}/groups/{group}", get(groups::one))
         .route("/api/v1/apps/{app}/users/{user}/why", get(why::of_user))
-        .route("/api/v1/apps/{app}/groups/{group}/diff", get(history::diff))
-        .route("/api/v1/apps/{app}/groups/{group}/intervals", get(history::of_group))
-        .route("/api/v1/apps/{app}/users/{user}/intervals", get(history::of_user))
         .route("/api/v1/apps/{app}/users/{user}/timeline", get(timeline::of_user))
         .route("/api/v1/apps/{app}/groups/{group}/timeline", get(timeline::of_group))
         .route("/api/v1/reports/drift", get(reports::drift))
@@ -107,11 +110,8 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/beta/{*rest}", graph_of(Version::Beta))
         .route("/api/v1/operations", get(operations::list))
         .route("/api/v1/operations/{operation}", get(operations::one))
-        .route(
-            "/api/v1/operations/{operation}/evidence",
-            get(lists::evidence).post(lists::add_evidence),
-        )
-        .route("/api/v1/reference-lists", get(lists::list).post(lists::add))
+        .route("/api/v1/operations/{operation}/evidence", post(lists::add_evidence))
+        .route("/api/v1/reference-lists", post(lists::add))
         .route_layer(from_fn_with_state(Arc::clone(query), admin::recorded))
         .with_state(Arc::clone(query))
 }

@@ -1,61 +1,47 @@
 //! Tokens: which there are, a new one, and one that is taken back.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use answers::Tokens;
 use answers::act::{AddToken, AddedToken, NewToken, RevokeToken, RevokedToken};
+use answers::row::IssuedToken;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use event::{Application, Credential, CredentialRevoked, Fact, Number, Origin, Role};
 use projector::{CredentialRow, Decision, Draft, Stamp, View};
-use serde_json::json;
 
 use super::admin::refusal;
 use super::ask::Ask;
 use super::body::read_body;
-use super::question::{NamesOf, read_act};
+use super::question::{Answered, Asked, Found, NamesOf, read_act};
 use crate::Query;
-use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::issue::Issue;
-use crate::stand::Stand;
 use crate::token::Token;
 
-/// `GET /api/v1/tokens`: every token that was issued, without the token itself.
-pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let params = reading.params(&["limit", "cursor"])?;
-        reading.caller.clone().into_admin()?;
-        let stand = Stand::of_page(&reading.record, &params, &[], "tokens")?;
-        let view = &reading.record.view;
-        let applications = view.applications()?.into_iter();
-        let slugs: BTreeMap<_, _> = applications.map(|one| (one.number, one.slug)).collect();
-        let mut all = view.credentials()?;
+impl Answered for Tokens {
+    /// Every token that was issued, without the token itself; by number.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Tokens>, Error> {
+        let (reading, stand) = (asked.reading, asked.stand()?);
+        let slugs = reading.slugs()?;
+        let mut all = reading.record.view.credentials()?;
         all.retain(|one| one.added_seq < stand.size);
-        let count = all.len() as u64;
-        all.retain(|one| stand.after.is_none_or(|after| u64::from(one.number.0) > after));
-        let more = all.len() > stand.limit;
-        all.truncate(stand.limit);
-        let last = all.last().filter(|_| more);
-        let next = last.map(|one| stand.next(one.number.0.into()));
-        let rows = all.iter().map(|one| {
-            json!({
-                "id": one.number.to_string(),
-                "role": one.role.name(),
-                "application": slugs.get(&one.application),
-                "addedAt": one.added_at.to_string(),
-                "addedSeq": one.added_seq,
-                "revokedSeq": one.revoked_seq.filter(|seq| *seq < stand.size),
-            })
+        let (page, next) = stand.part_of(&all);
+        let rows = page.iter().map(|one| IssuedToken {
+            id: one.number.to_string(),
+            role: one.role.name().to_owned(),
+            application: slugs.get(&one.application).cloned(),
+            added_at: one.added_at.to_string().into(),
+            added_seq: one.added_seq,
+            revoked_seq: one.revoked_seq.filter(|seq| *seq < stand.size),
         });
-        let answer = Answer::new(&reading.record, &stand, &Coverage::complete());
-        let answer = answer.about(Application::RECORDER, Number::NOBODY);
-        Ok(answer.rows(rows.collect(), count, next))
-    })
-    .await
+        let found = Found::new(&reading.record, &stand, &Coverage::complete());
+        let found = found.about(Application::RECORDER, Number::NOBODY);
+        found.rows(rows, all.len() as u64, next)
+    }
 }
 
 /// `DELETE /api/v1/tokens/{id}`: takes a token back. It is refused from the next decision on; doing it

@@ -1,0 +1,65 @@
+//! Which groups there were.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Column, count, number, or_nothing, since};
+use crate::users::Rests;
+use crate::{App, Moment, Question, Shape, Time};
+
+/// Which groups there were, and how many members each had
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct EveryGroup {
+    /// The application, by its name in addresses
+    pub app: App,
+}
+
+/// A group of an application.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Group {
+    /// SCIM id; null when only imported logs tell of the group, and none has the id
+    pub group_id: Option<String>,
+    /// SCIM `displayName`
+    pub display_name: Option<String>,
+    /// SCIM `externalId`; null when only imported logs tell of the group
+    pub external_id: Option<String>,
+    /// How many direct members it had; null when only imported logs tell of the group
+    pub member_count: Option<u64>,
+    /// When the group was created; null when an imported log does not tell
+    pub created_at: Option<Moment>,
+    /// The event that created it, or the entry of an imported log that tells of it first
+    pub created_seq: Option<u64>,
+    /// False when the group was only seen to be there: then it was created by that time
+    pub start_known: bool,
+}
+
+impl Question for EveryGroup {
+    type Row = Group;
+    type Beside = Rests;
+    const COMMAND: &'static str = "groups";
+    const PATH: &'static str = "/api/v1/apps/{app}/groups";
+    const TIME: Time = Time::Instant;
+    const SHAPE: Shape = Shape::List { file: "groups" };
+    const CONTEXT: &'static [&'static str] = &["at", "atSeq"];
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] =
+        &[("externalId", "the name and the id tell which group it is")];
+
+    fn title(&self, _: &Rests) -> String {
+        format!("Groups of {}", self.app.0)
+    }
+
+    fn columns(&self) -> Vec<Column<Group>> {
+        vec![
+            Column::text("Name", &["displayName"], |row| or_nothing(row.display_name.as_ref())),
+            Column::number("Members", &["memberCount"], |row| {
+                row.member_count.map(count).unwrap_or_default()
+            }),
+            Column::whole("Created", &["createdAt", "startKnown"], |row| {
+                since(row.created_at.as_ref(), row.start_known)
+            }),
+            Column::number("Event", &["createdSeq"], |row| number(row.created_seq)),
+            Column::whole("Id", &["groupId"], |row| or_nothing(row.group_id.as_ref())),
+        ]
+    }
+}

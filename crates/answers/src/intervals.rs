@@ -1,0 +1,148 @@
+//! Every stay of somebody in a group.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Column, first, number, or_nothing, second, since};
+use crate::{App, Group, Moment, Nothing, Question, Shape, Time, User};
+
+/// Every stay of a user in a group: from when until when
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct StaysInGroup {
+    /// The application, by its name in addresses
+    pub app: App,
+    /// The group, of all users when no user is named: SCIM id, displayName:NAME or externalId:ID; any
+    /// other text is a display name
+    pub group: Group,
+    /// The user, in all groups when no group is named: SCIM id, userName:NAME, externalId:ID or
+    /// displayName:NAME; any other text is a user name
+    pub user: Option<User>,
+}
+
+/// Every stay of a user in the groups: from when until when
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct StaysOfUser {
+    /// The application, by its name in addresses
+    pub app: App,
+    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+    pub user: User,
+    /// The one group: SCIM id, displayName:NAME or externalId:ID; any other text is a display name
+    pub group: Option<Group>,
+}
+
+/// A stay in a group.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Stay {
+    /// SCIM id of the group
+    pub group_id: Option<String>,
+    /// SCIM id of the member
+    pub user_id: Option<String>,
+    /// SCIM `userName` of the member; null for a group
+    pub user_name: Option<String>,
+    /// When it began
+    pub start: Moment,
+    /// The event with which it began
+    pub start_seq: u64,
+    /// When it ended; null while it lasts
+    pub end: Option<Moment>,
+    /// The event with which it ended
+    pub end_seq: Option<u64>,
+    /// False when an upstream was only seen to have it: then it began by that time
+    pub start_known: bool,
+    /// `removed`, `groupDeleted` or `userDeleted`; null while it lasts
+    pub end_reason: Option<String>,
+    /// Display name of the group at the end of the time that is asked about, or the last that it had
+    pub group_name: Option<String>,
+    /// SCIM `externalId` of the member
+    pub external_id: Option<String>,
+    /// SCIM `displayName` of the member
+    pub display_name: Option<String>,
+    /// The type of the member, such as `User` or `Group`; null for one that no event created
+    pub member_type: Option<String>,
+}
+
+impl Question for StaysInGroup {
+    type Row = Stay;
+    type Beside = Nothing;
+    const COMMAND: &'static str = "intervals";
+    const PATH: &'static str = "/api/v1/apps/{app}/groups/{group}/intervals";
+    const TIME: Time = Time::Stretch;
+    const SHAPE: Shape = Shape::List { file: "intervals" };
+    const FLAGS: &'static [&'static str] = &["group", "user"];
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] = &[
+        ("groupId", "the title names the group"),
+        ("groupName", "the title names the group"),
+        ("externalId", "the name and the id tell who it is"),
+        ("memberType", "the id tells what it is"),
+    ];
+
+    fn title(&self, _: &Nothing) -> String {
+        let user = self.user.as_ref().map(|user| format!(" of user {}", user.0));
+        let user = user.unwrap_or_default();
+        format!("Stays{user} in {} of {}", self.group.0, self.app.0)
+    }
+
+    fn columns(&self) -> Vec<Column<Stay>> {
+        let name = Column::text("Name", &["userName", "displayName"], |row: &Stay| {
+            first(&[&row.user_name, &row.display_name])
+        });
+        let id = Column::whole("Id", &["userId"], |row: &Stay| or_nothing(row.user_id.as_ref()));
+        columns(name, id)
+    }
+}
+
+impl Question for StaysOfUser {
+    type Row = Stay;
+    type Beside = Nothing;
+    const COMMAND: &'static str = "intervals";
+    const PATH: &'static str = "/api/v1/apps/{app}/users/{user}/intervals";
+    const TIME: Time = Time::Stretch;
+    const SHAPE: Shape = Shape::List { file: "intervals" };
+    const FLAGS: &'static [&'static str] = &["group", "user"];
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] = &[
+        ("userId", "the title names the user"),
+        ("userName", "the title names the user"),
+        ("externalId", "the title names the user"),
+        ("displayName", "the title names the user"),
+        ("memberType", "it is a user"),
+    ];
+
+    fn title(&self, _: &Nothing) -> String {
+        let place = self.group.as_ref().map_or("the groups", |group| &group.0);
+        format!("Stays of user {} in {place} of {}", self.user.0, self.app.0)
+    }
+
+    fn columns(&self) -> Vec<Column<Stay>> {
+        let name = Column::text("Group", &["groupName"], |row: &Stay| {
+            or_nothing(row.group_name.as_ref())
+        });
+        let id = Column::whole("Id", &["groupId"], |row: &Stay| or_nothing(row.group_id.as_ref()));
+        columns(name, id)
+    }
+}
+
+/// When a stay began and ended, between who or where it was.
+fn columns(name: Column<Stay>, id: Column<Stay>) -> Vec<Column<Stay>> {
+    vec![
+        name,
+        Column::whole("From", &["start", "startKnown"], |row| {
+            since(Some(&row.start), row.start_known)
+        }),
+        Column::number("Event", &["startSeq"], |row| number(Some(row.start_seq))),
+        Column::whole("To", &["end"], |row| second(row.end.as_ref())),
+        Column::number("Event", &["endSeq"], |row| number(row.end_seq)),
+        Column::whole("End", &["endReason"], end),
+        id,
+    ]
+}
+
+fn end(row: &Stay) -> String {
+    match row.end_reason.as_deref() {
+        None => "lasts",
+        Some("groupDeleted") => "group gone",
+        Some("userDeleted") => "user gone",
+        Some(reason) => reason,
+    }
+    .to_owned()
+}

@@ -1,0 +1,59 @@
+//! The lists of people that were uploaded.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Column, count, number, or_nothing, second};
+use crate::{Moment, Nothing, Question, Shape, Time};
+
+/// Which lists there are
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct ReferenceLists {}
+
+/// A list that was uploaded.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct ReferenceList {
+    /// By what reports take it
+    pub name: String,
+    /// The application that it belongs to; null for one of the whole server
+    pub application: Option<String>,
+    /// The event that has it
+    pub seq: u64,
+    /// When it was uploaded
+    pub recorded_at: Moment,
+    /// The id of the token with which it was uploaded
+    pub actor_id: Option<String>,
+    /// How many rows it has
+    pub rows: u64,
+    /// The SHA-256 of what was uploaded, in hexadecimal digits
+    pub sha256: String,
+}
+
+impl Question for ReferenceLists {
+    type Row = ReferenceList;
+    type Beside = Nothing;
+    const COMMAND: &'static str = "list ls";
+    const PATH: &'static str = "/api/v1/reference-lists";
+    const TIME: Time = Time::Known;
+    const SHAPE: Shape = Shape::List { file: "reference-lists" };
+
+    fn title(&self, _: &Nothing) -> String {
+        "Reference lists".to_owned()
+    }
+
+    fn columns(&self) -> Vec<Column<ReferenceList>> {
+        vec![
+            Column::text("List", &["name"], |row| row.name.clone()),
+            // Two may have one name: that of an application, and that of the whole server.
+            Column::text("Application", &["application"], |row| {
+                row.application.clone().unwrap_or_else(|| "all".to_owned())
+            }),
+            Column::number("Rows", &["rows"], |row| count(row.rows)),
+            Column::whole("Uploaded", &["recordedAt"], |row| second(Some(&row.recorded_at))),
+            Column::extra("Token", &["actorId"], |row| or_nothing(row.actor_id.as_ref())),
+            Column::number("Event", &["seq"], |row| number(Some(row.seq))),
+            Column::whole("SHA-256", &["sha256"], |row| row.sha256.clone()),
+        ]
+    }
+}
