@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{StoreError, with_causes};
-use crate::open::{LOG_FAMILY, ROWS_FAMILY, Store};
+use crate::options::{LOG_FAMILY, ROWS_FAMILY};
+use crate::store::Store;
 
 /// What was found damaged since the store was opened, in the words of its first error. It stays until
 /// the next start.

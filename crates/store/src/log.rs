@@ -8,7 +8,8 @@ use rocksdb::{DB, Direction, IteratorMode, ReadOptions, WriteBatch, WriteOptions
 
 use crate::error::StoreError;
 use crate::key;
-use crate::open::{LOG_FAMILY, Store};
+use crate::options::LOG_FAMILY;
+use crate::store::Store;
 use crate::wal::Note;
 
 impl Store {

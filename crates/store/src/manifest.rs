@@ -130,7 +130,8 @@ mod tests {
     use event::{Seq, Timestamp};
 
     use super::*;
-    use crate::open::{Options, Store};
+    use crate::options::Options;
+    use crate::store::Store;
 
     const EVENTS: Seq = 40;
     /// The last event that is synced.

@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
 use crate::key::{self, KeyRange};
-use crate::open::{ROWS_FAMILY, Store};
+use crate::options::ROWS_FAMILY;
+use crate::store::Store;
 
 /// Which end of a range to begin at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -254,7 +255,7 @@ mod tests {
 
     use super::*;
     use crate::key::Set;
-    use crate::open::Options;
+    use crate::options::Options;
 
     const APP: Application = Application(1);
 

@@ -14,9 +14,8 @@ use crate::error::StoreError;
 use crate::folder::{Folder, file_error};
 use crate::kept::Kept;
 use crate::log::scan;
-use crate::open::{
-    LOG_FAMILY, Options, ROWS_FAMILY, Store, db_options, family_options, row_options,
-};
+use crate::options::{LOG_FAMILY, Options, ROWS_FAMILY, db_options, family_options, row_options};
+use crate::store::Store;
 use crate::{manifest, wal};
 
 /// Events are copied in appends of so many bytes.

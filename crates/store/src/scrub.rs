@@ -7,7 +7,7 @@ use rocksdb::{Direction, IteratorMode, ReadOptions};
 use crate::error::StoreError;
 use crate::key;
 use crate::log::seq_of;
-use crate::open::Store;
+use crate::store::Store;
 
 /// Reads past the cache, so that what is asked often stays in memory.
 fn options() -> ReadOptions {

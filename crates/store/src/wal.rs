@@ -371,7 +371,8 @@ mod tests {
 
     use super::*;
     use crate::kept;
-    use crate::open::{Options, Store};
+    use crate::options::Options;
+    use crate::store::Store;
 
     /// The files of a log as a killed process leaves them: eleven appends of which the sixth spans
     /// blocks; `synced` says which are synced.

@@ -1,6 +1,7 @@
 //! Opening: names, locks, damage, rows.
 
 use super::*;
+use crate::key;
 use crate::rows::{Direction, ReadRows, RowChanges};
 
 fn open(folder: &Path) -> Result<Store, StoreError> {
