@@ -19,14 +19,21 @@ use sha2::{Digest, Sha256};
 mod check;
 pub mod columns;
 mod csv;
+mod error;
 mod folder;
+mod limits;
 mod manifest;
+mod target;
 mod zip;
 
-pub use check::{CheckError, CheckReport, CheckedFile, Finding, check};
+pub use check::{CheckReport, CheckedFile, Finding, check};
+pub use error::{CheckError, ExportError};
 pub use folder::Folder;
+pub use limits::FILES_MAX;
+pub use target::{Sink, Target};
 pub use zip::Zip;
 
+use limits::BUFFER_BYTES;
 use manifest::Written;
 
 /// The names of columns as a line of CSV, as an export writes it.
@@ -44,31 +51,6 @@ pub fn csv_record(columns: &[&str], row: &Map<String, Value>) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// Files of one export, without the manifest.
-pub const FILES_MAX: usize = 100;
-/// What is gathered before it is hashed and handed on.
-const BUFFER_BYTES: usize = 64 << 10;
-
-/// Where the files of an export go, one after the other.
-pub trait Target {
-    /// A file under way.
-    type Sink<'a>: Sink
-    where
-        Self: 'a;
-
-    /// Begins a file; the one before it is closed. The name is plain: no folder, no odd character.
-    fn create(&mut self, name: &str) -> io::Result<Self::Sink<'_>>;
-
-    /// Ends the whole, once its last file is closed.
-    fn finish(self) -> io::Result<()>;
-}
-
-/// A file under way. Dropped before it is closed, it leaves nothing that looks whole.
-pub trait Sink: Write {
-    /// Ends the file.
-    fn close(self) -> io::Result<()>;
-}
-
 /// How the rows of a file are written. UTF-8 in both.
 #[derive(Clone, Copy, Debug)]
 pub enum Form {
@@ -82,27 +64,6 @@ pub enum Form {
     },
     /// One JSON object with all members for each row, names sorted, each followed by LF.
     Ndjson,
-}
-
-/// Why an export broke off. Nothing of the rows is repeated.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the texts say it")]
-pub enum ExportError {
-    #[error(
-        "`{name}` cannot name a file of an export: use up to 64 of a-z, 0-9, `-`, `_`, `.`, a letter \
-         or digit first; `manifest.json` and names in `.part` are taken"
-    )]
-    Name { name: String },
-    #[error("`{name}` is in the export already")]
-    Repeated { name: String },
-    #[error("an export has at most {FILES_MAX} files")]
-    TooManyFiles,
-    #[error("`{name}` was not finished, so neither can the export be")]
-    Unfinished { name: String },
-    #[error("the envelope of the answer has no `{member}`")]
-    Envelope { member: &'static str },
-    #[error("`{name}` could not be written")]
-    Write { name: String, source: io::Error },
 }
 
 /// An export under way.

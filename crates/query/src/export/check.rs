@@ -14,12 +14,11 @@ use rawzip::{
 };
 use sha2::{Digest, Sha256};
 
-use super::BUFFER_BYTES;
+use super::error::CheckError;
+use super::limits::{BUFFER_BYTES, ENTRIES_MAX};
 use super::manifest::{self, Listed};
 use super::zip::io_error;
 
-/// Files in a folder or zip that are looked at.
-const ENTRIES_MAX: usize = 1000;
 /// Length of a manifest that is read.
 const MANIFEST_BYTES_MAX: u64 = 16 << 20;
 /// What is shown of a name that no export gives.
@@ -61,24 +60,6 @@ pub enum Finding {
     Repeated,
     /// There, and not listed.
     NotListed,
-}
-
-/// Why nothing could be compared.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the texts say it")]
-pub enum CheckError {
-    #[error("{} is neither a folder nor a whole zip file", path.display())]
-    NotAnExport { path: PathBuf, source: io::Error },
-    #[error("there is no manifest.json: the export was not finished, or this is none")]
-    NoManifest,
-    #[error("manifest.json is damaged: {what}")]
-    Manifest { what: &'static str },
-    #[error("manifest.json has format {format}; a newer provlog reads it")]
-    Format { format: u64 },
-    #[error("more than {ENTRIES_MAX} files; an export has a few")]
-    TooMany,
-    #[error("`{name}` could not be read")]
-    Read { name: String, source: io::Error },
 }
 
 /// Compares the files of an export, a folder or a zip, with its manifest. Reads each listed file

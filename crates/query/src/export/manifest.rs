@@ -17,7 +17,8 @@ use std::collections::BTreeSet;
 use canonical::SortedObject;
 use serde_json::{Map, Value, json};
 
-use super::{CheckError, ExportError, FILES_MAX};
+use super::error::{CheckError, ExportError};
+use super::limits::FILES_MAX;
 
 /// Name of the manifest, the last file of every export.
 pub(super) const NAME: &str = "manifest.json";

@@ -12,7 +12,7 @@ use flate2::write::DeflateEncoder;
 use rawzip::time::UtcDateTime;
 use rawzip::{CompressionMethod, ErrorKind, ZipArchiveWriter, ZipDataWriter, ZipEntryWriter};
 
-use super::{Sink, Target};
+use super::target::{Sink, Target};
 
 /// Permissions of a file once it is unpacked.
 const MODE: u32 = 0o644;

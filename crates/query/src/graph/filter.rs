@@ -1,36 +1,27 @@
 //! `$filter` of the provisioning log (OData 4.01, URL conventions §5.1.1): what a filter says, whether an
 //! entry fits it, and what of it an index can answer.
 //!
-//! `parse.rs` is the grammar, `token.rs` its words, `property.rs` the table of what can be named.
+//! `tree.rs` is what a filter is, `parse.rs` the grammar, `token.rs` its words, `property.rs` the table of what
+//! can be named.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::slice;
 
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 mod parse;
 mod property;
 mod token;
+mod tree;
 
-use property::Property;
+use tree::{Condition, Held, Operand};
+pub use tree::{FilterError, Literal, Operator};
 
 /// A filter over entries in Graph's shape. Names are resolved and both sides of every comparison are of
 /// one type.
 #[derive(Clone, Debug)]
 pub struct Filter {
     condition: Condition,
-}
-
-/// Why a text is no filter: where, counted in characters from 1, and what would be right there. It
-/// never repeats a value; an unknown name is repeated where it is short and plain.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("position {position}: {message}")]
-pub struct FilterError {
-    /// The character at which reading stopped; one past the last where the text ended too early.
-    pub position: usize,
-    message: String,
 }
 
 /// A comparison that every fitting entry satisfies.
@@ -46,89 +37,6 @@ pub struct Required<'a> {
     pub operator: Operator,
     /// What it is compared with: one value, or several after `in`.
     pub values: &'a [Literal],
-}
-
-/// How two values compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
-    /// Equal to it, or to one of several; nothing but `null` equals a value that is not there.
-    Eq,
-    /// The opposite of `Eq`.
-    Ne,
-    /// A later time or a larger integer.
-    Gt,
-    /// `Gt` or equal.
-    Ge,
-    /// An earlier time or a smaller integer.
-    Lt,
-    /// `Lt` or equal.
-    Le,
-    /// The text holds the other.
-    Contains,
-    /// The text begins with the other.
-    StartsWith,
-    /// The text ends with the other.
-    EndsWith,
-}
-
-/// A value that a filter gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Literal {
-    /// Compared with regard to case; the word of an enumeration stands in its own spelling.
-    Text(String),
-    /// A whole number.
-    Integer(i64),
-    /// To the nanosecond.
-    Time(DateTime<Utc>),
-    /// What a property is that is not there.
-    Null,
-}
-
-#[derive(Clone, Debug)]
-enum Condition {
-    /// Every one holds.
-    And(Vec<Condition>),
-    /// One holds at least.
-    Or(Vec<Condition>),
-    Not(Box<Condition>),
-    Compare {
-        left: Operand,
-        operator: Operator,
-        right: Operand,
-    },
-    /// Equal to one of the values.
-    In {
-        left: Operand,
-        values: Vec<Literal>,
-    },
-    /// Some element of the list fits; every one of them where `every` is set.
-    Elements {
-        list: &'static str,
-        every: bool,
-        condition: Box<Condition>,
-    },
-    Constant(bool),
-}
-
-#[derive(Clone, Debug)]
-enum Operand {
-    /// The key belongs to a free map and only to that.
-    Property {
-        property: &'static Property,
-        key: Option<String>,
-    },
-    Literal(Literal),
-    Lower(Box<Operand>),
-    Upper(Box<Operand>),
-}
-
-/// A value at hand while an entry is looked at.
-#[derive(PartialEq)]
-enum Held<'a> {
-    Text(Cow<'a, str>),
-    Integer(i64),
-    Time(DateTime<Utc>),
-    Null,
 }
 
 impl Filter {

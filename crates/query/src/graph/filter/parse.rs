@@ -7,7 +7,7 @@ use entra_log::entry_id;
 
 use super::property::{self, Enumeration, Kind};
 use super::token::{Token, Tokens, instant};
-use super::{Condition, FilterError, Literal, Operand, Operator};
+use super::tree::{Condition, FilterError, Literal, Operand, Operator};
 
 const TEXT_BYTES_MAX: usize = 4096;
 const NODES_MAX: usize = 200;

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::DateTime;
 use serde_json::{Map, Value};
 
-use super::Held;
+use super::tree::Held;
 
 /// The types that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use super::property::Enumeration;
-use super::{FilterError, Literal};
+use super::tree::{FilterError, Literal};
 
 const FRACTION_DIGITS_MAX: usize = 9;
 
