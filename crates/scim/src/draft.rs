@@ -10,7 +10,8 @@ use crate::filter::{CompareOp, Filter};
 use crate::limits::{Budget, check_length, check_parts};
 use crate::member::Member;
 use crate::patch::MemberOperation;
-use crate::path::{AttrPath, PatchPath};
+use crate::patch_path::PatchPath;
+use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType, is_urn};
 use crate::settings::{PatchMiss, Settings};
 use crate::value::{

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::error::ScimError;
+use crate::limits::{Budget, ELEMENT_BYTES};
 use crate::member::Member;
 use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Registry, ResourceType};
@@ -18,6 +19,9 @@ mod parse;
 
 pub use number::Numeral;
 pub(crate) use parse::parse_bracket;
+
+/// A filter counts once more for each of these that it makes.
+const COMPARISONS: usize = 3;
 
 /// A filter. Attribute paths are resolved and literals brought to the type of their attribute, so that
 /// `active eq "True"` and `active eq true` are the same filter.
@@ -321,6 +325,17 @@ fn compare_exact(op: CompareOp, value: &str, literal: &str) -> bool {
         CompareOp::Sw => value.starts_with(literal),
         CompareOp::Ew => value.ends_with(literal),
         _ => op.accepts(value.cmp(literal)),
+    }
+}
+
+impl Budget {
+    /// Takes what it costs to see which elements of a list match.
+    pub(crate) fn filter(
+        &mut self,
+        list: &[Value],
+        filter: Option<&Filter>,
+    ) -> Result<(), ScimError> {
+        self.look_often(list, filter.map_or(1, |one| 1 + one.weight(ELEMENT_BYTES) / COMPARISONS))
     }
 }
 

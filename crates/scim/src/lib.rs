@@ -33,6 +33,7 @@ mod json;
 mod limits;
 mod member;
 mod patch;
+mod patch_path;
 mod path;
 mod precondition;
 mod profile;
@@ -58,7 +59,8 @@ pub use member::{Member, MemberId, check_member_id, is_unseen};
 pub use patch::{
     MemberOperation, PATCH_URN, PatchOp, PatchOperation, Patched, apply_patch, parse_patch,
 };
-pub use path::{AttrPath, PatchPath};
+pub use patch_path::PatchPath;
+pub use path::AttrPath;
 pub use precondition::EntityTags;
 pub use profile::{Profile, ProfileVersion, Profiles};
 pub use projection::Projection;

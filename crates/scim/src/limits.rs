@@ -4,7 +4,6 @@
 use serde_json::{Map, Value};
 
 use crate::error::ScimError;
-use crate::filter::Filter;
 use crate::path::AttrPath;
 
 /// Elements of one multi-valued attribute, members excepted.
@@ -18,9 +17,7 @@ pub const RESOURCE_BYTES_MAX: usize = 1024 * 1024;
 pub const LOOKED_AT_MAX: usize = 200_000;
 
 /// An element counts once more for each of these that it holds.
-const ELEMENT_BYTES: usize = 128;
-/// A filter counts once more for each of these that it makes.
-const COMPARISONS: usize = 3;
+pub(crate) const ELEMENT_BYTES: usize = 128;
 
 /// What is left of the limits for one request.
 pub(crate) struct Budget {
@@ -36,15 +33,6 @@ impl Budget {
     /// Takes what it costs to compare each element of a list.
     pub(crate) fn look(&mut self, list: &[Value]) -> Result<(), ScimError> {
         self.look_often(list, 1)
-    }
-
-    /// Takes what it costs to see which elements of a list match.
-    pub(crate) fn filter(
-        &mut self,
-        list: &[Value],
-        filter: Option<&Filter>,
-    ) -> Result<(), ScimError> {
-        self.look_often(list, filter.map_or(1, |one| 1 + one.weight(ELEMENT_BYTES) / COMPARISONS))
     }
 
     /// Takes what it costs to compare each element of a list so many times.

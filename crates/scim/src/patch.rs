@@ -9,7 +9,7 @@ use crate::error::ScimError;
 use crate::filter::Filter;
 use crate::limits::check_size;
 use crate::member::Member;
-use crate::path::PatchPath;
+use crate::patch_path::PatchPath;
 use crate::resource::{check_immutable, validate};
 use crate::schema::{Registry, ResourceType};
 use crate::settings::Settings;

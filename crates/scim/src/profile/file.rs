@@ -13,7 +13,8 @@ use toml::value::Datetime;
 
 use super::{Listed, Profile, ProfileVersion, Profiles, Rules};
 use crate::filter::{CompareOp, Filter, Literal};
-use crate::path::{AttrPath, PatchPath};
+use crate::patch_path::PatchPath;
+use crate::path::AttrPath;
 use crate::schema::{FileError, Registry, ResourceType, check_files};
 use crate::settings::Settings;
 
