@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 use super::access::Asked;
 use super::admin::{Attempt, Unrecorded};
-use super::exports::OfExport;
+use super::of_export::OfExport;
 use crate::Query;
 use crate::answer::Told;
 use crate::caller::{Caller, Sender};

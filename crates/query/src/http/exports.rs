@@ -21,7 +21,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
 use budget::Owner;
-use event::{Application, Number, Seq, Timestamp, secret};
+use event::{Application, Number, secret};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -29,6 +29,7 @@ use tower::ServiceExt;
 
 use super::access::Asked;
 use super::ask::{Ask, Names};
+use super::of_export::{First, OfExport};
 use super::question::read_address;
 use super::questions;
 use crate::Query;
@@ -36,7 +37,6 @@ use crate::answer::{self, PageOf};
 use crate::error::Error;
 use crate::export::columns::{CHANGES, Exported, STEPS, of_question};
 use crate::export::{Export, ExportError, Form, Zip};
-use crate::instant::{self, Role, Zone};
 
 /// Rows that are asked for at a time.
 const PAGE_ROWS: usize = 1_000;
@@ -46,30 +46,6 @@ const PAGE_BYTES_MAX: usize = 256 << 20;
 const PIECES_MAX: usize = 1;
 /// Rows that are written before others have their turn on the thread.
 const ROWS_AT_ONCE: usize = 50;
-
-/// Marks the requests of an export: the export is recorded once, not page by page.
-#[derive(Clone, Copy)]
-pub(super) struct OfExport {
-    /// On what the first page stood; `None` for the first itself.
-    pub(super) first: Option<First>,
-}
-
-/// On what the first page of an export stood, and all others do.
-#[derive(Clone, Copy)]
-pub(super) struct First {
-    /// How many events there were.
-    pub(super) size: Seq,
-    /// When it was made.
-    pub(super) now: Timestamp,
-}
-
-impl First {
-    fn of(page: &Map<String, Value>, size: Seq) -> Option<First> {
-        let now = page.get("generatedAt")?.as_str()?;
-        let now = instant::parse(now, Role::At, Timestamp(0), Zone::UTC)?;
-        Some(First { size, now })
-    }
-}
 
 /// What of a question's rows a file has.
 #[derive(Clone, Copy, PartialEq, Eq)]

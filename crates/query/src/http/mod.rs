@@ -17,6 +17,7 @@ mod imports;
 mod jobs;
 mod leavers;
 mod lists;
+mod of_export;
 mod openapi;
 mod operations;
 mod profiles;
