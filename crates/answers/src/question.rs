@@ -279,6 +279,15 @@ impl Described {
         }
     }
 
+    /// Adds to a row what its answer says of all rows alike, as members of its own or of its `query`: in
+    /// a file no answer stands around the rows.
+    pub fn with_context(&self, row: &mut Map<String, Value>, answer: &Map<String, Value>) {
+        for name in self.context {
+            let value = answer.get(*name).or_else(|| answer.get("query")?.get(*name));
+            row.insert((*name).to_owned(), value.cloned().unwrap_or_default());
+        }
+    }
+
     /// What an answer's `exists` speaks of.
     #[must_use]
     pub fn thing(&self) -> &'static str {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use schemars::generate::SchemaSettings;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{Described, Place, all};
+use crate::{Described, Members, Place, StaysInGroup, all, described};
 
 /// What a test says of a question.
 fn at(one: &Described) -> String {
@@ -134,4 +134,21 @@ fn openapi_names_every_address() {
     for target in targets {
         assert!(document.pointer(target).is_some(), "{target}");
     }
+}
+
+#[test]
+fn a_row_of_a_file_says_what_its_answer_says_of_all_rows() {
+    let answer = json!({"query": {"at": "2026-03-31T17:00:00.000000Z", "limit": 100},
+                        "atSeq": 1842, "groupId": "7", "nested": true});
+    let members = described::<Members>().unwrap();
+    let mut row = json!({"userId": "26"}).as_object().unwrap().clone();
+    members.with_context(&mut row, answer.as_object().unwrap());
+    let expected = json!({"userId": "26", "at": "2026-03-31T17:00:00.000000Z", "atSeq": 1842,
+                          "groupId": "7", "groupName": null});
+    assert_eq!(Value::from(row), expected);
+
+    let stays = described::<StaysInGroup>().unwrap();
+    let mut row = json!({"groupId": "26"}).as_object().unwrap().clone();
+    stays.with_context(&mut row, answer.as_object().unwrap());
+    assert_eq!(Value::from(row), json!({"groupId": "26"}), "its own");
 }

@@ -18,8 +18,6 @@ use crate::text;
 
 /// The most rows that the server puts on one page.
 const PAGE_ROWS_MAX: u64 = 1_000;
-/// Columns of CSV that are no members of a row where the whole answer has them once.
-const OF_THE_ANSWER: [&str; 4] = ["at", "atSeq", "groupId", "groupName"];
 
 /// Says what was asked and on what the answer stands.
 pub(crate) type Heading = Box<dyn Fn(&Map<String, Value>) -> Result<String, Failure>>;
@@ -42,6 +40,8 @@ pub(crate) struct List {
     pub(crate) is_of_application: bool,
     /// Its columns as CSV.
     pub(crate) csv: Vec<&'static str>,
+    /// The question, where `answers` describes it.
+    pub(crate) described: Option<&'static Described>,
     /// What `exists` in the answer speaks of.
     pub(crate) thing: &'static str,
     pub(crate) heading: Heading,
@@ -68,6 +68,7 @@ impl List {
             application: shape.application,
             is_of_application: true,
             csv: shape.csv.to_vec(),
+            described: None,
             thing,
             heading: Box::new(move |answer| Ok(heading(answer))),
             below: Box::new(move |rows, answer, columns| {
@@ -88,6 +89,7 @@ impl List {
             application: table.headings.iter().position(|one| one.is_application),
             is_of_application: false,
             csv: described.columns.clone(),
+            described: Some(described),
             thing,
             cells: Box::new(move |row| {
                 let cells = table.cells(row).map_err(strange)?;
@@ -195,7 +197,10 @@ fn show_csv(
     for page in pages {
         let page = page?;
         for row in &page.rows {
-            text.push_str(&export::csv_record(columns, &record(row, &page.envelope, is_terminal)));
+            text.push_str(&export::csv_record(
+                columns,
+                &record(row, &page.envelope, list, is_terminal),
+            ));
         }
         output.print(&text)?;
         text.clear();
@@ -207,13 +212,15 @@ fn show_csv(
 
 /// A row with what its answer says of all rows. A file has every text as it is; a terminal is not to
 /// be steered by one.
-fn record(row: &Value, answer: &Map<String, Value>, is_terminal: bool) -> Map<String, Value> {
+fn record(
+    row: &Value,
+    answer: &Map<String, Value>,
+    list: &List,
+    is_terminal: bool,
+) -> Map<String, Value> {
     let mut record = row.as_object().cloned().unwrap_or_default();
-    for name in OF_THE_ANSWER {
-        let value = answer.get(name).or_else(|| answer.get("query")?.get(name));
-        if let (None, Some(value)) = (record.get(name), value) {
-            record.insert(name.to_owned(), value.clone());
-        }
+    if let Some(described) = list.described {
+        described.with_context(&mut record, answer);
     }
     for value in record.values_mut().filter(|_| is_terminal) {
         if let Value::String(text) = value
@@ -375,15 +382,6 @@ mod tests {
         let (csv, told) = printed(None, |output| show_csv(pages(&[answer]), &members(), output));
         assert_eq!(csv.lines().count(), 1, "{csv}");
         assert_eq!(told, "The group was deleted by event 9.\n");
-    }
-
-    #[test]
-    fn a_row_keeps_what_it_says_itself() {
-        let row = json!({"groupId": null, "groupName": "Deck"});
-        let answer = json!({"groupId": "7", "groupName": "Crew", "atSeq": 3, "query": {"at": "T"}});
-        let all = record(&row, answer.as_object().unwrap(), false);
-        let expected = json!({"groupId": null, "groupName": "Deck", "atSeq": 3, "at": "T"});
-        assert_eq!(Value::from(all), expected);
     }
 
     #[test]

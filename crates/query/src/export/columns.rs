@@ -4,7 +4,7 @@
 //! say what the answer is about, and some have nothing in them here; what we add comes last. Every
 //! other question has the members of its rows, in the order in which the answer is documented.
 
-use answers::Shape;
+use answers::{Described, Shape};
 
 /// Of leavers, as `leavers.csv`; and, last, the application, of which a report may have several.
 pub const LEAVERS: &[&str] = &[
@@ -138,7 +138,7 @@ pub const FAILING: &[&str] = &[
 ];
 
 /// As what the answer of a question is exported.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Exported {
     /// The name of the file that has the rows, without its ending.
     pub name: &'static str,
@@ -146,6 +146,8 @@ pub struct Exported {
     pub columns: &'static [&'static str],
     /// Whether the rows are operations, whose steps and changes have files of their own beside it.
     pub are_operations: bool,
+    /// The question itself, where it is described.
+    pub described: Option<&'static Described>,
 }
 
 /// As what a question is exported, by its address below `/api/v1`; `None` for what has no rows.
@@ -154,7 +156,8 @@ pub fn of_question(path: &str) -> Option<Exported> {
         || of_listed(path),
         |one| {
             let are_operations = matches!(one.shape, Shape::Operations { .. });
-            Some(Exported { name: one.file()?, columns: &one.columns, are_operations })
+            let (name, columns) = (one.file()?, &one.columns);
+            Some(Exported { name, columns, are_operations, described: Some(one) })
         },
     )
 }
@@ -170,8 +173,9 @@ fn is_at(template: &str, path: &str) -> bool {
 }
 
 fn of_listed(path: &str) -> Option<Exported> {
-    let rows = |name, columns| Exported { name, columns, are_operations: false };
-    let operations = |name| Exported { name, columns: OPERATIONS, are_operations: true };
+    let rows = |name, columns| Exported { name, columns, are_operations: false, described: None };
+    let operations =
+        |name| Exported { name, columns: OPERATIONS, are_operations: true, described: None };
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     Some(match segments.as_slice() {
         ["apps", _, "groups" | "users", _, "timeline"] => operations("operations"),

@@ -301,8 +301,8 @@ async fn write(
                     false => std::mem::take(&mut rows).into(),
                 };
                 for (index, mut row) in made.into_iter().enumerate() {
-                    if writing.is_csv && !exported.are_operations {
-                        add_whereabouts(&mut row, &one);
+                    if let (Part::Rows, Some(described)) = (part, exported.described) {
+                        described.with_context(&mut row, &one);
                     }
                     out.row(&row)?;
                     // Others are served on this thread too.
@@ -345,24 +345,6 @@ async fn details_of(
     let (made, rest) = making.await.map_err(|_| Broken::Page)??;
     *rows = rest;
     Ok(made)
-}
-
-/// What a file's row says of the whole answer, for a file is read without it.
-fn add_whereabouts(row: &mut Map<String, Value>, page: &Map<String, Value>) {
-    let at = page.get("query").and_then(|query| query.get("at")).cloned();
-    let given = [
-        ("at", at),
-        ("atSeq", page.get("atSeq").cloned()),
-        ("groupId", page.get("groupId").cloned()),
-        ("groupName", page.get("groupName").cloned()),
-    ];
-    for (name, value) in given {
-        if let Some(value) = value
-            && !row.contains_key(name)
-        {
-            row.insert(name.to_owned(), value);
-        }
-    }
 }
 
 /// Where the writer's bytes go: they are gathered, and handed on when the reader has room.

@@ -1,5 +1,7 @@
 //! Promise 4, the past stays put, and promise 8, nobody looks unseen.
 
+use std::collections::BTreeSet;
+
 use event::{Changes, Method, ResourceType};
 use serde_json::{Value, json};
 
@@ -241,10 +243,22 @@ async fn an_export_has_the_rows_that_are_shown_and_is_recorded_once() {
     };
     let mut lines = export("ndjson").await;
     let rows = read(&mut lines, "users.ndjson");
-    let rows: Vec<Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut rows: Vec<Value> =
+        rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: BTreeSet<String> = rows[0].as_object().unwrap().keys().cloned().collect();
+    let manifest: Value = serde_json::from_str(&read(&mut lines, "manifest.json")).unwrap();
+    for row in &mut rows {
+        let row = row.as_object_mut().unwrap();
+        assert_eq!(row.remove("at").unwrap(), manifest["query"]["query"]["at"]);
+        assert_eq!(row.remove("atSeq").unwrap(), manifest["atSeq"]);
+    }
     assert_eq!(json!(rows), shown);
     let mut table = export("csv").await;
     let text = read(&mut table, "users.csv");
+    let always_empty = ["deletedAt", "deletedSeq"];
+    let columns = text.lines().next().unwrap().split(',');
+    let columns = columns.filter(|name| !always_empty.contains(name)).map(str::to_owned);
+    assert_eq!(columns.collect::<BTreeSet<_>>(), names, "both forms have the same members");
     assert_eq!(text.lines().count(), 1 + 3, "{text}");
     assert!(text.lines().nth(1).unwrap().contains("u2@northwind.test"), "{text}");
     let manifest: Value = serde_json::from_str(&read(&mut table, "manifest.json")).unwrap();
