@@ -48,8 +48,11 @@ questions! {
     apps: Apps, OneApp;
     profiles: Profiles;
     users: Users;
+    user: OneUser;
+    why: Why;
     blame: BlameOfUser, BlameOfGroup;
     groups: EveryGroup;
+    group: OneGroup;
     members: Members;
     diff: Diff;
     intervals: StaysInGroup, StaysOfUser;
@@ -81,5 +84,8 @@ pub mod row {
     pub use crate::profiles::{Profile, ProfileVersion};
     pub use crate::reference_lists::ReferenceList;
     pub use crate::tokens::IssuedToken;
+    pub use crate::user::{GroupOf, UserSeen};
     pub use crate::users::{Rests, User};
+    pub use crate::why::{Cause, Node, Reasons};
+    pub use crate::words::ScimResource;
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 use crate::AppFilter;
 
@@ -80,3 +81,9 @@ pub enum Exists {
     /// It was there before, and was deleted
     Deleted,
 }
+
+/// A user or group in the words of SCIM (RFC 7643 §3), with whatever attributes it had, but for members
+/// and groups. Of one that imported logs alone tell of, every value but `active` is a text.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(transparent)]
+pub struct ScimResource(pub Map<String, Value>);

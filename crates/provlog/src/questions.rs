@@ -3,7 +3,6 @@
 mod additions;
 mod arguments;
 mod described;
-mod groups;
 mod people;
 mod record;
 mod reports;
@@ -14,7 +13,6 @@ use serde_json::{Map, Value};
 use self::additions::{Evidence, ReferenceList};
 pub(crate) use self::arguments::Paging;
 pub(crate) use self::described::{Asked as Described, add_to, find};
-use self::groups::Groups;
 use self::people::People;
 use self::record::OfRecord;
 use self::reports::Asked;
@@ -29,8 +27,6 @@ use crate::{readable, text};
 pub(crate) enum Question {
     #[command(flatten)]
     People(People),
-    #[command(flatten)]
-    Groups(Groups),
     /// Ask about everybody: who joined, who left, who should not be there
     #[command(subcommand)]
     Report(Asked),
@@ -122,7 +118,6 @@ pub(crate) fn ask_described(asked: Described, output: &mut Output<'_>) -> Result
 pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Failure> {
     match question {
         Question::People(question) => question.plan().carry_out(output),
-        Question::Groups(question) => question.plan().carry_out(output),
         Question::Report(asked) => asked.plan().carry_out(output),
         Question::OfRecord(question) => question.plan().carry_out(output),
         Question::Evidence(Evidence::Add(evidence)) => evidence.send(output),

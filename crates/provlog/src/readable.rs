@@ -1,6 +1,7 @@
 //! Answers in the words and columns that people read. Every value goes through [`crate::text`].
 
 mod operations;
+#[cfg(test)]
 mod people;
 mod record;
 mod reports;
@@ -178,12 +179,8 @@ pub(crate) fn below_of(
     columns: Option<usize>,
 ) -> String {
     let mut text = String::new();
-    if let Some(Grid { headings, rows }) = &below.table {
-        let names: Vec<Column> =
-            headings.iter().map(|(name, width)| Column::of(name, *width)).collect();
-        let cells =
-            rows.iter().map(|row| row.iter().map(|cell| escaped(cell).into_owned()).collect());
-        text.push_str(&Table::new(&names, columns).page(cells.collect()));
+    if let Some(table) = &below.table {
+        text.push_str(&grid(table, columns));
         text.push('\n');
     }
     for line in &below.lines {
@@ -196,6 +193,14 @@ pub(crate) fn below_of(
         text.push_str(&format!("{}\n", counted(rows_shown, answer)));
     }
     text
+}
+
+/// A small table.
+fn grid(Grid { headings, rows }: &Grid, columns: Option<usize>) -> String {
+    let names: Vec<Column> =
+        headings.iter().map(|(name, width)| Column::of(name, *width)).collect();
+    let cells = rows.iter().map(|row| row.iter().map(|cell| escaped(cell).into_owned()).collect());
+    Table::new(&names, columns).page(cells.collect())
 }
 
 /// How many rows of how many.
@@ -216,6 +221,14 @@ pub(crate) fn caution(thing: &str, answer: &Map<String, Value>) -> String {
     existence(thing, answer) + &end_of_one(answer)
 }
 
+/// Says that nothing but imported logs tells of it, where that is so.
+fn basis(basis: Option<&str>) -> &'static str {
+    match basis {
+        Some("imported") => "This rests on imported logs alone, not on what was recorded here.\n",
+        _ => "",
+    }
+}
+
 /// What stands below an answer about one thing: what was not watched.
 fn end_of_one(answer: &Map<String, Value>) -> String {
     let words = if is_partial(answer) { "Not everything was watched.\n" } else { "" };
@@ -227,6 +240,8 @@ fn existence(thing: &str, answer: &Map<String, Value>) -> String {
     let seq = answer.get("existsSeq").map(shown).unwrap_or_default();
     match answer.get("exists").and_then(Value::as_str) {
         Some("deleted") => format!("The {thing} was deleted by event {seq}.\n"),
+        // Imported logs need not tell of a beginning.
+        Some("no") if seq.is_empty() => format!("The {thing} was not there yet.\n"),
         Some("no") => format!("The {thing} was not there yet; event {seq} created it.\n"),
         _ => String::new(),
     }

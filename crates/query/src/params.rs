@@ -77,11 +77,6 @@ impl Params {
         read(text).map(Some).ok_or(Error::Parameter { name, accepts })
     }
 
-    /// `true` or `false`.
-    pub(crate) fn flag(&self, name: &'static str) -> Result<Option<bool>, Error> {
-        self.read_as(name, "true or false", |text| text.parse().ok())
-    }
-
     /// How many rows a page has at most.
     pub(crate) fn limit(&self) -> Result<usize, Error> {
         let Some(text) = self.get("limit") else { return Ok(LIMIT_DEFAULT) };

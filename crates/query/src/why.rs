@@ -3,16 +3,17 @@
 
 use std::ops::{ControlFlow, Range};
 
+use answers::row::{self, Reasons};
 use event::{
     Action, Application, CodeKind, Effect, Fact, Number, Seq, Source, Status, Timestamp, Verdict,
 };
 use projector::{Claim, OperationSummary, Order};
-use serde_json::{Value, json};
 
 use crate::claimed::{account_at, claims_until, entry_of};
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::operation::name_holder;
+use crate::person::identity;
 use crate::record::Record;
 use crate::why::cause::{Cause, cause_of};
 use crate::why::words::{advice_for_error, advice_for_skip, sentence_for_skip};
@@ -78,14 +79,14 @@ impl Node {
         Node::new(name, State::NotObservable, NOT_OBSERVABLE, &[])
     }
 
-    fn to_json(&self) -> Value {
-        json!({
-            "name": self.name,
-            "state": self.state.name(),
-            "text": self.text,
-            "seqs": self.seqs,
-            "nodes": self.nodes.iter().map(Node::to_json).collect::<Vec<_>>(),
-        })
+    fn into_row(self) -> row::Node {
+        row::Node {
+            name: self.name.to_owned(),
+            state: self.state.name().to_owned(),
+            text: self.text,
+            seqs: self.seqs,
+            nodes: self.nodes.into_iter().map(Node::into_row).collect(),
+        }
     }
 }
 
@@ -120,7 +121,7 @@ struct Requests {
 
 impl About<'_> {
     /// The answer: a conclusion, what would have to change, and the steps.
-    pub(crate) fn answer(&self) -> Result<Value, Error> {
+    pub(crate) fn answer(&self) -> Result<Reasons, Error> {
         let evidence = self.evidence()?;
         let version = match self.at {
             Some(at) => self.record.view.version(self.application, self.number, at)?,
@@ -149,28 +150,33 @@ impl About<'_> {
         nodes.push(self.still(&evidence, exists, active, is_deleted)?);
         nodes.extend(self.configuration()?);
 
-        let mut cause = Value::Null;
+        let mut cause = None;
         let (conclusion, remedy) = if exists && active {
             ("The account is there and active.".to_owned(), None)
         } else if exists {
             let found = cause_of(self, &evidence, off)?;
-            cause = found.to_json();
-            (found.conclusion(), Some(found.remedy().to_owned()))
+            let told = (found.conclusion(), Some(found.remedy().to_owned()));
+            cause = Some(found.into_row());
+            told
         } else if is_deleted {
             ("The account was there and was deleted.".to_owned(), None)
         } else {
             self.why_not(&evidence)?
         };
-        let answer = json!({
-            "exists": exists,
-            "active": exists.then_some(active),
-            "basis": if is_recorded { "recorded" } else { "imported" },
-            "conclusion": conclusion,
-            "remedy": remedy,
-            "cause": cause,
-            "nodes": nodes.iter().map(Node::to_json).collect::<Vec<_>>(),
-        });
-        Ok(answer)
+        let person = identity(self.record, self.application, self.number, self.at)?;
+        Ok(Reasons {
+            user_id: person.id,
+            user_name: person.user_name,
+            external_id: person.external_id,
+            display_name: person.display_name,
+            exists,
+            active: exists.then_some(active),
+            basis: if is_recorded { "recorded" } else { "imported" }.to_owned(),
+            conclusion,
+            remedy,
+            cause,
+            nodes: nodes.into_iter().map(Node::into_row).collect(),
+        })
     }
 
     fn evidence(&self) -> Result<Evidence, Error> {
@@ -593,12 +599,12 @@ fn told(evidence: &Evidence, spellings: &[&str]) -> Option<(Seq, bool)> {
 
 /// A cause is told with its events.
 impl Cause {
-    fn to_json(&self) -> Value {
-        json!({
-            "known": self.kind.is_some(),
-            "kind": self.kind.map(cause::Kind::name),
-            "seqs": self.seqs,
-            "candidates": self.candidates(),
-        })
+    fn into_row(self) -> row::Cause {
+        row::Cause {
+            known: self.kind.is_some(),
+            kind: self.kind.map(|kind| kind.name().to_owned()),
+            candidates: self.candidates().into_iter().map(str::to_owned).collect(),
+            seqs: self.seqs,
+        }
     }
 }

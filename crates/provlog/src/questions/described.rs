@@ -1,13 +1,13 @@
 //! The commands of the questions that `answers` describes.
 
-use answers::{Described, Kind, Parameter, Place, Shape};
+use answers::{Described, Kind, OneGroup, OneUser, Parameter, Place, Question, Shape, Why};
 use clap::builder::PossibleValue;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
 use query::name::{joined, parted};
 
 use super::arguments::{named, with_query};
-use super::{Ask, One, Paging, Plan};
+use super::{Ask, One, Paging, Plan, Readable};
 use crate::client::encoded;
 use crate::config::ClientConfig;
 use crate::failure::Failure;
@@ -258,11 +258,12 @@ impl Asked {
             list.is_of_application = is_of_application;
             return Ok(Plan { ask: Ask::List(list, paging), client: self.client });
         }
-        let one = One {
-            path: address,
-            beside: None,
-            readable: Box::new(readable::lines(described, table)),
+        let readable: Readable = match described.path {
+            OneUser::PATH | OneGroup::PATH => Box::new(readable::resource(described, self.given)),
+            Why::PATH => Box::new(readable::why(described, table)),
+            _ => Box::new(readable::lines(described, table)),
         };
+        let one = One { path: address, beside: None, readable };
         Ok(Plan { ask: Ask::One(one), client: self.client })
     }
 }

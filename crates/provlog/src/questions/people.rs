@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::Plan;
-use super::arguments::{App, Instant, Paging, Range, segment, with_query};
+use super::arguments::{App, Paging, Range, segment, with_query};
 use crate::config::ClientConfig;
 use crate::listing::List;
 use crate::readable;
@@ -11,23 +11,6 @@ use crate::text::escaped;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum People {
-    /// What a user looked like
-    User {
-        #[command(flatten)]
-        app: App,
-        /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
-        user: String,
-        /// Show the groups that it was in too
-        #[arg(long)]
-        include_groups: bool,
-        /// Show the groups that have one of those as a member too
-        #[arg(long, requires = "include_groups")]
-        nested: bool,
-        #[command(flatten)]
-        instant: Instant,
-        #[command(flatten)]
-        client: ClientConfig,
-    },
     /// What happened to a user or a group, newest first
     Timeline {
         #[command(flatten)]
@@ -46,17 +29,6 @@ pub(crate) enum People {
         #[command(flatten)]
         client: ClientConfig,
     },
-    /// Why a user was provisioned or was not, as far as it can be seen from here
-    Why {
-        #[command(flatten)]
-        app: App,
-        /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
-        user: String,
-        #[command(flatten)]
-        instant: Instant,
-        #[command(flatten)]
-        client: ClientConfig,
-    },
 }
 
 /// The user or the group that is asked about, of which clap sees to it that one is there; and by which
@@ -71,15 +43,6 @@ fn one_of(user: Option<String>, group: Option<String>) -> (&'static str, String,
 impl People {
     pub(super) fn plan(self) -> Plan {
         match self {
-            People::User { app, user, include_groups, nested, instant, client } => {
-                let mut parameters = instant.parameters();
-                parameters.push(("include", include_groups.then(|| "groups".to_owned())));
-                parameters.push(("nested", nested.then(|| "true".to_owned())));
-                let path = app.under(&format!("users/{}", segment(&user, "userName")));
-                Plan::one(with_query(&path, parameters), client, move |answer, columns| {
-                    readable::resource("user", "userName", &app.slug, &user, answer, columns)
-                })
-            }
             People::Timeline { app, user, group, range, paging, client } => {
                 let (kind, name, attribute) = one_of(user, group);
                 let path = app.under(&format!("{kind}s/{}/timeline", segment(&name, attribute)));
@@ -91,11 +54,6 @@ impl People {
                     format!("Timeline of {kind} {name} in {app}{stretch}, newest first {stands}")
                 });
                 Plan::list(list, paging, client)
-            }
-            People::Why { app, user, instant, client } => {
-                let path = app.under(&format!("users/{}/why", segment(&user, "userName")));
-                let path = with_query(&path, instant.parameters());
-                Plan::one(path, client, move |answer, _| readable::why(&app.slug, &user, answer))
             }
         }
     }

@@ -22,7 +22,6 @@ fn plan(arguments: &[&str]) -> Result<Plan, String> {
     let parsed = Provlog::from_arg_matches(&matches).map_err(|error| error.to_string())?;
     Ok(match parsed.question {
         Question::People(question) => question.plan(),
-        Question::Groups(question) => question.plan(),
         Question::Report(asked) => asked.plan(),
         Question::OfRecord(question) => question.plan(),
         Question::Evidence(Evidence::Add(_)) | Question::ReferenceList(ReferenceList::Add(_)) => {
@@ -53,7 +52,7 @@ fn every_command_asks_its_address_with_what_was_given() {
     check("user --app a mira", "/apps/a/users/userName%3Amira");
     check(
         "user --app a mira --include-groups --nested --at -90d",
-        "/apps/a/users/userName%3Amira?at=-90d&include=groups&nested=true",
+        "/apps/a/users/userName%3Amira?include=groups&nested=true&at=-90d",
     );
     check("user --app a mira --include-groups", "/apps/a/users/userName%3Amira?include=groups");
     check(

@@ -2,85 +2,75 @@
 
 use std::cmp::Ordering;
 
+use answers::Described;
+use answers::row::{ScimResource, UserSeen};
 use serde_json::{Map, Value};
 
-use super::people::way;
-use super::{as_of, end_of_one, existence, list, sections, since, time};
+use super::{basis, end_of_one, existence, grid, heading, sections, time};
 use crate::table::{Column, Table};
 use crate::text::{escaped, shown};
 
 /// The attributes by which a resource is known stand before the others.
 const FIRST: [&str; 5] = ["id", "userName", "displayName", "externalId", "active"];
 
-const GROUPS: [Column; 5] = [
-    Column::text("Group"),
-    Column::whole("Member"),
-    Column::whole("Since"),
-    Column::number("Event"),
-    Column::whole("Id"),
-];
-
-/// A user or group, by the attribute that names it for people; `asked` is how the question named it.
+/// A user or group that was asked for with these texts.
 pub(crate) fn resource(
-    kind: &str,
-    name_attribute: &str,
-    app: &str,
-    asked: &str,
-    answer: &Map<String, Value>,
-    columns: Option<usize>,
-) -> String {
-    let resource = answer.get("resource").and_then(Value::as_object);
-    let name = resource.and_then(|one| one.get(name_attribute)?.as_str()).unwrap_or(asked);
-    let title = if kind == "group" { "Group" } else { "User" };
-    let heading = format!("{title} {} in {} {}\n", escaped(name), escaped(app), as_of(answer));
-    let mut attributes = String::new();
-    if let Some(resource) = resource {
-        let mut keys: Vec<&String> = resource.keys().filter(|key| *key != "groups").collect();
-        keys.sort_by(|a, b| by_rank(a, b));
-        let mut rows = vec![];
-        for key in keys {
-            // Attributes of an extension follow its URN after a colon (RFC 7644 §3.10).
-            let sign = if key.contains(':') { ':' } else { '.' };
-            flatten(key, sign, &resource[key], &mut rows);
-        }
-        let columns = [Column::whole("Attribute"), Column::whole("Value")];
-        // Nothing is cut: the terminal breaks a long value.
-        attributes = Table::new(&columns, None).page(rows);
+    described: &'static Described,
+    given: Vec<(&'static str, String)>,
+) -> impl Fn(&Map<String, Value>, Option<usize>) -> Result<String, serde_json::Error> {
+    move |answer, columns| {
+        let kind = described.thing();
+        let resource = answer.get("resource").filter(|resource| !resource.is_null());
+        let resource = resource.map(|resource| serde_json::from_value(resource.clone()));
+        let resource: Option<ScimResource> = resource.transpose()?;
+        // Of a group less is said.
+        let seen: UserSeen = serde_json::from_value(answer.clone().into())?;
+        let name_attribute = if kind == "group" { "displayName" } else { "userName" };
+        let name = resource.as_ref().and_then(|one| one.0.get(name_attribute)?.as_str());
+        // The heading is that of the question by the name that people know it by.
+        let asked = given.iter().map(|(parameter, text)| match name {
+            Some(name) if *parameter == kind => (*parameter, name),
+            _ => (*parameter, text.as_str()),
+        });
+        let table = described.table(&asked.collect::<Vec<_>>())?;
+        let heading = format!("{}\n", heading(described, &table, answer)?);
+        let below = table.below(answer, 1)?;
+        let groups = match &below.table {
+            Some(groups) => grid(groups, columns),
+            None => below.lines.iter().map(|line| format!("{}\n", escaped(line))).collect(),
+        };
+        let existence = match (&resource, seen.exists_seq, seen.start_known) {
+            (Some(_), Some(seq), Some(false)) => {
+                format!("Event {seq} is the first that tells of it.\n")
+            }
+            (Some(_), Some(seq), _) => format!("Created by event {seq}.\n"),
+            _ => existence(kind, answer),
+        };
+        // The words about what was not watched follow in the same line.
+        let end = end_of_one(answer);
+        let last = match existence.is_empty() || end.is_empty() {
+            true => existence + &end,
+            false => format!("{} {end}", existence.trim_end()),
+        };
+        let attributes = resource.map(attributes).unwrap_or_default();
+        let basis = basis(seen.basis.as_deref()).to_owned();
+        Ok(sections([heading, attributes, groups, basis + &last]))
     }
-    // Where groups were not asked for there is no word of them.
-    let groups = resource.and_then(|one| one.get("groups").or_else(|| answer.get("groups")));
-    let groups = groups.filter(|groups| groups.is_array());
-    let groups = groups.map(|groups| groups_of_user(list(groups), columns)).unwrap_or_default();
-    let existence = match resource {
-        Some(_) => {
-            let seq = answer.get("existsSeq").map(shown).unwrap_or_default();
-            format!("Created by event {seq}.\n")
-        }
-        None => existence(kind, answer),
-    };
-    // The words about what was not watched follow in the same line.
-    let end = end_of_one(answer);
-    let last = match end.is_empty() {
-        true => existence,
-        false => format!("{} {end}", existence.trim_end()),
-    };
-    sections([heading, attributes, groups, last])
 }
 
-fn groups_of_user(groups: &[Value], columns: Option<usize>) -> String {
-    if groups.is_empty() {
-        return "In no group.\n".to_owned();
+/// The attributes with their values.
+fn attributes(ScimResource(resource): ScimResource) -> String {
+    let mut keys: Vec<&String> = resource.keys().collect();
+    keys.sort_by(|a, b| by_rank(a, b));
+    let mut rows = vec![];
+    for key in keys {
+        // Attributes of an extension follow its URN after a colon (RFC 7644 §3.10).
+        let sign = if key.contains(':') { ':' } else { '.' };
+        flatten(key, sign, &resource[key], &mut rows);
     }
-    let cells = groups.iter().map(|row| {
-        vec![
-            shown(&row["groupName"]),
-            way(row),
-            since(row, "memberSince"),
-            shown(&row["addedBySeq"]),
-            shown(&row["groupId"]),
-        ]
-    });
-    Table::new(&GROUPS, columns).page(cells.collect())
+    let columns = [Column::whole("Attribute"), Column::whole("Value")];
+    // Nothing is cut: the terminal breaks a long value.
+    Table::new(&columns, None).page(rows)
 }
 
 /// What a user is known by, its other attributes, those of extensions, and what the server adds.
@@ -120,9 +110,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn check(kind: &str, answer: Value, expected: &str) {
-        let name = if kind == "group" { "displayName" } else { "userName" };
-        let text = resource(kind, name, "paperboat", "asked", answer.as_object().unwrap(), None);
+    fn check<Q: answers::Question>(kind: &'static str, answer: Value, expected: &str) {
+        let described = answers::described::<Q>().unwrap();
+        let given = vec![("app", "paperboat".to_owned()), (kind, "asked".to_owned())];
+        let text = resource(described, given)(answer.as_object().unwrap(), None).unwrap();
         same(&text, expected);
     }
 
@@ -144,16 +135,23 @@ userName   mira.lund
 title      Cook
 "
         );
-        check("user", answer.clone(), &format!("{head}\nCreated by event 26.\n"));
+        check::<answers::OneUser>(
+            "user",
+            answer.clone(),
+            &format!("{head}\nCreated by event 26.\n"),
+        );
         answer["groups"] = json!([]);
-        check("user", answer.clone(), &format!("{head}\nIn no group.\n\nCreated by event 26.\n"));
-        let groups = json!([
+        check::<answers::OneUser>(
+            "user",
+            answer.clone(),
+            &format!("{head}\nIn no group.\n\nCreated by event 26.\n"),
+        );
+        answer["groups"] = json!([
             {"groupId": GROUP_ID, "groupName": "Crew", "direct": true, "via": null,
              "memberSince": "2026-01-12T08:00:04.5Z", "addedBySeq": 311, "startKnown": true},
             {"groupId": GROUP_ID, "groupName": "All hands", "direct": false, "via": [GROUP_ID, GROUP_ID],
              "memberSince": "2026-01-11T08:00:04.5Z", "addedBySeq": 7, "startKnown": false},
         ]);
-        answer["groups"] = groups.clone();
         let whole = format!(
             "{head}
 Group      Member        Since                    Event  Id
@@ -163,11 +161,46 @@ All hands  via 2 groups  by 2026-01-11T08:00:04Z      7  {GROUP_ID}
 Created by event 26.
 "
         );
-        check("user", answer.clone(), &whole);
-        // As an attribute of the user they are the same groups.
+        check::<answers::OneUser>("user", answer, &whole);
+    }
+
+    #[test]
+    fn of_whom_imported_logs_alone_tell_no_groups_are_known() {
+        let mut answer = json!({
+            "query": {"at": "2026-03-31T23:59:59.999999Z"}, "atSeq": 1842,
+            "coverage": {"state": "complete", "gaps": []},
+            "exists": "yes", "existsSeq": 26, "basis": "imported", "startKnown": false,
+            "groups": [], "nested": false, "resource": {"userName": "mira.lund", "active": true},
+        });
+        check::<answers::OneUser>(
+            "user",
+            answer.clone(),
+            "\
+User mira.lund in paperboat as of 2026-03-31T23:59:59Z (event 1842)
+
+Attribute  Value
+userName   mira.lund
+active     true
+
+Which groups it was in is not known.
+
+This rests on imported logs alone, not on what was recorded here.
+Event 26 is the first that tells of it.
+",
+        );
+        answer["resource"] = json!(null);
+        (answer["exists"], answer["existsSeq"]) = (json!("no"), json!(null));
         answer.as_object_mut().unwrap().remove("groups");
-        answer["resource"]["groups"] = groups;
-        check("user", answer, &whole);
+        check::<answers::OneUser>(
+            "user",
+            answer,
+            "\
+User asked in paperboat as of 2026-03-31T23:59:59Z (event 1842)
+
+This rests on imported logs alone, not on what was recorded here.
+The user was not there yet.
+",
+        );
     }
 
     #[test]
@@ -177,9 +210,9 @@ Created by event 26.
         let answer = json!({
             "query": {"at": "2026-03-04T23:59:59.999999Z"}, "atSeq": 1842,
             "coverage": {"state": "partial", "gaps": gaps},
-            "exists": "deleted", "existsSeq": 99, "resource": null, "groups": [],
+            "exists": "deleted", "existsSeq": 99, "resource": null,
         });
-        check(
+        check::<answers::OneGroup>(
             "group",
             answer,
             "\

@@ -1,40 +1,45 @@
 //! Why a user was provisioned or was not, as a tree.
 
+use answers::row::{Node, Reasons};
+use answers::{Described, Table};
 use serde_json::{Map, Value};
 
-use super::{as_of, caution, list, sections, several};
-use crate::text::{escaped, shown};
+use super::{basis, end_of_one, heading, labelled, sections};
+use crate::text::{count, escaped};
 
 /// More events than these of one node are only counted.
 const SEQS_MAX: usize = 6;
 
-/// The tree with its conclusion above and what to do below it; `asked` is how the question named the
-/// user.
-pub(crate) fn why(app: &str, asked: &str, answer: &Map<String, Value>) -> String {
-    let heading = format!("Why user {} in {} {}\n", escaped(asked), escaped(app), as_of(answer));
-    let resource = answer.get("resource").unwrap_or(&Value::Null);
-    let sentence = |words: &str, name: &str| match &resource[name] {
-        Value::Null => String::new(),
-        text => format!("{words}{}\n", shown(text)),
-    };
-    let mut tree = String::new();
-    branches(&resource["nodes"], "", true, &mut tree);
-    let basis = match resource["basis"].as_str() {
-        Some("imported") => "This rests on imported logs alone, not on what was recorded here.\n",
-        _ => "",
-    };
-    sections([
-        heading,
-        sentence("", "conclusion") + basis,
-        tree,
-        sentence("What to do: ", "remedy"),
-        caution("user", answer),
-    ])
+/// The tree with its conclusion above and what to do below it.
+pub(crate) fn why(
+    described: &'static Described,
+    table: Table,
+) -> impl Fn(&Map<String, Value>, Option<usize>) -> Result<String, serde_json::Error> {
+    move |answer, _| {
+        let heading = format!("{}\n", heading(described, &table, answer)?);
+        let resource = answer.get("resource").cloned().unwrap_or_default();
+        let reasons: Reasons = serde_json::from_value(resource.clone())?;
+        let conclusion = format!("{}\n", escaped(&reasons.conclusion));
+        let cells = table.cells(resource)?;
+        let cells = cells.iter().map(|cell| escaped(cell).into_owned());
+        let labels = table.headings.iter().map(|heading| heading.text);
+        let lines = labelled(&labels.zip(cells).collect::<Vec<_>>());
+        let mut tree = String::new();
+        branches(&reasons.nodes, "", true, &mut tree);
+        let remedy = reasons.remedy.map(|remedy| format!("What to do: {}\n", escaped(&remedy)));
+        Ok(sections([
+            heading,
+            conclusion + basis(Some(&reasons.basis)),
+            lines,
+            tree,
+            remedy.unwrap_or_default(),
+            end_of_one(answer),
+        ]))
+    }
 }
 
 /// The lines of nodes, each below its own. Those at the root hang on nothing.
-fn branches(nodes: &Value, indent: &str, is_root: bool, text: &mut String) {
-    let nodes = list(nodes);
+fn branches(nodes: &[Node], indent: &str, is_root: bool, text: &mut String) {
     for (place, node) in nodes.iter().enumerate() {
         let (branch, below) = match (is_root, place + 1 == nodes.len()) {
             (true, _) => ("", ""),
@@ -47,30 +52,34 @@ fn branches(nodes: &Value, indent: &str, is_root: bool, text: &mut String) {
             true => "  ".to_owned(),
             false => format!("{indent}{below}"),
         };
-        branches(&node["nodes"], &indent, false, text);
+        branches(&node.nodes, &indent, false, text);
     }
 }
 
-/// A node's mark, its name, the mark's word, and what is known.
-fn line(node: &Value) -> String {
-    let (mark, word) = match node["state"].as_str() {
-        Some("yes") => ('✓', "yes"),
-        Some("no") => ('✗', "no"),
-        Some("notObservable") => ('·', "not observable from here"),
-        Some(_) | None => ('?', "unknown"),
+/// A node's mark, its name in words, the mark's word, and what is known.
+fn line(node: &Node) -> String {
+    let (mark, word) = match node.state.as_str() {
+        "yes" => ('✓', "yes"),
+        "no" => ('✗', "no"),
+        "notObservable" => ('·', "not observable from here"),
+        _ => ('?', "unknown"),
     };
-    let told = shown(&node["text"]);
+    let told = escaped(&node.text).into_owned();
     // A text that begins with the mark's word says it already.
     let told = match told.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)) {
         true => told,
         false if told.is_empty() => word.to_owned(),
         false => format!("{word} – {told}"),
     };
-    let mut line = format!("{mark} {}: {told}", shown(&node["name"]));
-    let seqs = list(&node["seqs"]);
+    let mut line = format!("{mark} {}: {told}", escaped(node.words()));
+    let (seqs, word) = (&node.seqs, if node.seqs.len() == 1 { "event" } else { "events" });
     if !seqs.is_empty() {
-        let word = if seqs.len() == 1 { "event" } else { "events" };
-        line.push_str(&format!(" ({word} {})", several(seqs.iter(), SEQS_MAX)));
+        let named: Vec<String> = seqs.iter().take(SEQS_MAX).map(u64::to_string).collect();
+        let more = match seqs.len().saturating_sub(SEQS_MAX) {
+            0 => String::new(),
+            more => format!(" and {} more", count(more as u64)),
+        };
+        line.push_str(&format!(" ({word} {}{more})", named.join(", ")));
     }
     line
 }
@@ -80,32 +89,40 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn told(user: &str, answer: &Value) -> String {
+        let described = answers::described::<answers::Why>().unwrap();
+        let table = described.table(&[("app", "paperboat"), ("user", user)]).unwrap();
+        why(described, table)(answer.as_object().unwrap(), None).unwrap()
+    }
+
     #[test]
     fn a_tree_says_in_words_what_its_marks_mean() {
         let answer = json!({
             "query": {"at": "2026-03-31T23:59:59.999999Z"},
             "atSeq": 1842,
             "coverage": {"state": "complete", "gaps": []},
-            "exists": "no", "existsSeq": 1900,
             "resource": {
+                "userId": "26", "userName": "mira.lund", "externalId": null, "displayName": null,
+                "exists": false, "active": null, "basis": "recorded", "cause": null,
                 "conclusion": "mira.lund was not provisioned: the create was refused.",
                 "remedy": "Give the other account another user name.",
                 "nodes": [
-                    {"name": "In scope", "state": "notObservable", "text": "", "seqs": [],
+                    {"name": "knownToSource", "state": "notObservable", "text": "", "seqs": [],
                      "nodes": []},
-                    {"name": "Matched", "state": "notObservable",
+                    {"name": "matched", "state": "notObservable",
                      "text": "Not observable from here; a log would tell.", "seqs": [],
                      "nodes": []},
-                    {"name": "Exported", "state": "no", "text": "refused with 409",
+                    {"name": "requested", "state": "no", "text": "refused with 409",
                      "seqs": [1801], "nodes": [
-                        {"name": "Unique", "state": "no", "text": "the user name is taken",
+                        {"name": "scopeFilter", "state": "no", "text": "the user name is taken",
                          "seqs": [12, 13], "nodes": [
-                            {"name": "Other account", "state": "yes", "text": "active",
+                            {"name": "roleName", "state": "yes", "text": "active",
                              "seqs": [12], "nodes": []},
                          ]},
-                        {"name": "Retried\u{1b}", "state": "later", "text": "", "nodes": []},
+                        {"name": "Retried\u{1b}", "state": "later", "text": "", "seqs": [],
+                         "nodes": []},
                     ]},
-                    {"name": "In effect", "state": "unknown", "text": "", "seqs": [], "nodes": []},
+                    {"name": "stillSo", "state": "unknown", "text": "", "seqs": [], "nodes": []},
                 ],
             },
         });
@@ -113,19 +130,48 @@ mod tests {
 
 mira.lund was not provisioned: the create was refused.
 
-· In scope: not observable from here
-· Matched: Not observable from here; a log would tell.
-✗ Exported: no – refused with 409 (event 1801)
-  ├─ ✗ Unique: no – the user name is taken (events 12, 13)
-  │  └─ ✓ Other account: yes – active (event 12)
+Account    none
+User name  mira.lund
+Id         26
+
+· known to the source: not observable from here
+· matched: Not observable from here; a log would tell.
+✗ requested: no – refused with 409 (event 1801)
+  ├─ ✗ scope filter: no – the user name is taken (events 12, 13)
+  │  └─ ✓ name of the role: yes – active (event 12)
   └─ ? Retried\u{1b}: unknown
-? In effect: unknown
+? still so: unknown
 
 What to do: Give the other account another user name.
-
-The user was not there yet; event 1900 created it.
 ";
-        assert_eq!(why("paperboat", "mira.lund", answer.as_object().unwrap()), expected);
+        assert_eq!(told("mira.lund", &answer), expected);
+    }
+
+    #[test]
+    fn a_cause_is_told_with_its_events_or_with_what_it_can_be() {
+        let check = |cause: Value, expected: &str| {
+            let answer = json!({
+                "query": {}, "atSeq": 7, "coverage": {"state": "complete", "gaps": []},
+                "resource": {
+                    "userId": null, "userName": null, "externalId": null, "displayName": null,
+                    "exists": true, "active": false, "basis": "recorded", "cause": cause,
+                    "conclusion": "The account is switched off.", "remedy": null, "nodes": [],
+                },
+            });
+            let expected = format!("\n\nAccount  inactive\nCause    {expected}\n");
+            let text = told("ole", &answer);
+            assert!(text.ends_with(&expected), "{text}");
+        };
+        check(
+            json!({"known": true, "kind": "filteredOut", "seqs": [5, 6], "candidates": []}),
+            "out of scope (events 5, 6)",
+        );
+        check(
+            json!({"known": false, "kind": null, "seqs": [5],
+                   "candidates": ["unassigned", "filteredOut", "softDeleted", "disabledAtSource"]}),
+            "not known; it can be: unassigned, out of scope, deleted at the source, \
+             switched off at the source (event 5)",
+        );
     }
 
     #[test]
@@ -133,8 +179,9 @@ The user was not there yet; event 1900 created it.
         let gaps = json!([{"from": null, "to": null, "reason": "no imported log"}]);
         let answer = json!({
             "query": {}, "atSeq": null, "coverage": {"state": "partial", "gaps": gaps},
-            "resource": {"conclusion": "Nothing is known.", "remedy": null, "nodes": [],
-                         "basis": "imported"},
+            "resource": {"userId": null, "userName": null, "externalId": null, "displayName": null,
+                         "exists": false, "active": null, "cause": null, "remedy": null,
+                         "conclusion": "Nothing is known.", "nodes": [], "basis": "imported"},
         });
         let expected = "\
 Why user ole in paperboat as of now (before the first event)
@@ -142,13 +189,16 @@ Why user ole in paperboat as of now (before the first event)
 Nothing is known.
 This rests on imported logs alone, not on what was recorded here.
 
+Account  none
+
 Not everything was watched.
 Not watched: the beginning to now (no imported log)
 ";
-        let text = why("paperboat", "ole", answer.as_object().unwrap());
-        assert_eq!(text, expected);
+        assert_eq!(told("ole", &answer), expected);
         let many: Vec<u64> = (1..=9).collect();
-        let node = json!({"name": "Changed", "state": "yes", "text": "", "seqs": many});
-        assert_eq!(line(&node), "✓ Changed: yes (events 1, 2, 3, 4, 5, 6 and 3 more)");
+        let node =
+            json!({"name": "requested", "state": "yes", "text": "", "seqs": many, "nodes": []});
+        let node: Node = serde_json::from_value(node).unwrap();
+        assert_eq!(line(&node), "✓ requested: yes (events 1, 2, 3, 4, 5, 6 and 3 more)");
     }
 }

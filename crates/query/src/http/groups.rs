@@ -1,13 +1,11 @@
 //! Groups and their direct members as of an instant.
 
-use answers::row::{self, GroupSeen, Rests};
-use answers::{EveryGroup, Members};
+use answers::row::{self, Existence as Existed, GroupSeen, Rests};
+use answers::{EveryGroup, Members, OneGroup};
 use event::{Application, Number, ResourceType};
 
-use super::ask::{Ask, Names};
 use super::question::{Answered, Asked, Found};
 use super::resource;
-use crate::answer::Answer;
 use crate::as_of::{
     Existence, Group, Member, Page, groups_at, members_at, nested_members_at, scim_id,
 };
@@ -17,11 +15,6 @@ use crate::error::Error;
 use crate::record::Record;
 use crate::stand::Stand;
 use crate::type_names::TypeNames;
-
-/// `GET /api/v1/apps/{app}/groups/{group}`
-pub(super) async fn one(ask: Ask, names: Names<(String, String)>) -> Result<Answer, Error> {
-    ask.answer(move |reading| resource::one(&reading, ResourceType::GROUP, "group", &names)).await
-}
 
 impl Answered for EveryGroup {
     /// By number.
@@ -85,6 +78,22 @@ fn imported(
     let found = Found::new(record, stand, &coverage).about(application, Number::NOBODY);
     let rests = Rests { basis: Some("imported".to_owned()) };
     found.beside(rests)?.rows(rows, all.len() as u64, next)
+}
+
+impl Answered for OneGroup {
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<OneGroup>, Error> {
+        let application = asked.application(&self.app)?.number;
+        let stand = asked.stand()?;
+        let record = &asked.reading.record.of_first(stand.size);
+        let coverage = Coverage::at(record, &stand, &[application])?;
+        let (view, named, at) = (&record.view, &self.group.0, stand.at_seq);
+        let found = resource::named(view, application, ResourceType::GROUP, named, at)?;
+        let (exists, exists_seq) = resource::existence(&found);
+        let base = asked.reading.query.tenant_url(&self.app.0);
+        let answer = Found::new(record, &stand, &coverage).about(application, found.number);
+        let answer = answer.beside(Existed { exists, exists_seq })?;
+        answer.resource(resource::representation(&found, &base))
+    }
 }
 
 impl Answered for Members {

@@ -66,9 +66,12 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::OneApp>(router);
     let router = serve::<answers::Profiles>(router);
     let router = serve::<answers::Users>(router);
+    let router = serve::<answers::OneUser>(router);
+    let router = serve::<answers::Why>(router);
     let router = serve::<answers::BlameOfUser>(router);
     let router = serve::<answers::BlameOfGroup>(router);
     let router = serve::<answers::EveryGroup>(router);
+    let router = serve::<answers::OneGroup>(router);
     let router = serve::<answers::Members>(router);
     let router = serve::<answers::Diff>(router);
     let router = serve::<answers::StaysInGroup>(router);
@@ -92,9 +95,6 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/apps/{app}/imports", post(imports::add))
         .route("/api/v1/tokens", post(tokens::add))
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
-        .route("/api/v1/apps/{app}/users/{user}", get(users::one))
-        .route("/api/v1/apps/{app}/groups/{group}", get(groups::one))
-        .route("/api/v1/apps/{app}/users/{user}/why", get(why::of_user))
         .route("/api/v1/apps/{app}/users/{user}/timeline", get(timeline::of_user))
         .route("/api/v1/apps/{app}/groups/{group}/timeline", get(timeline::of_group))
         .route("/api/v1/reports/drift", get(reports::drift))

@@ -1,24 +1,18 @@
-//! The users of an application as of an instant.
+//! The users of an application as of an instant, and one of them.
 
-use answers::Users;
-use answers::row::{self, Rests};
+use answers::row::{self, Rests, ScimResource, UserSeen};
+use answers::{Exists, OneUser, Users};
 use event::{Application, Number, ResourceType};
 
-use super::ask::{Ask, Names};
 use super::question::{Answered, Asked, Found};
 use super::resource;
-use crate::answer::Answer;
 use crate::as_of::{User, users_at};
-use crate::claimed::{Account, accounts_at, is_only_imported};
-use crate::coverage::Coverage;
+use crate::claimed::{Account, account_at, accounts_at, is_only_imported};
+use crate::coverage::{Coverage, NO_MEMBERSHIPS};
 use crate::error::Error;
+use crate::name::Name;
 use crate::record::Record;
 use crate::stand::Stand;
-
-/// `GET /api/v1/apps/{app}/users/{user}`
-pub(super) async fn one(ask: Ask, names: Names<(String, String)>) -> Result<Answer, Error> {
-    ask.answer(move |reading| resource::one(&reading, ResourceType::USER, "user", &names)).await
-}
 
 impl Answered for Users {
     /// By number.
@@ -92,4 +86,71 @@ fn row(user: &User, start_known: bool) -> row::User {
         deleted_seq: None,
         start_known,
     }
+}
+
+impl Answered for OneUser {
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<OneUser>, Error> {
+        let application = asked.application(&self.app)?;
+        let stand = asked.stand()?;
+        let record = &asked.reading.record.of_first(stand.size);
+        let coverage = Coverage::at(record, &stand, &[application.number])?;
+        if is_only_imported(record, application.number)? {
+            return one_imported(&self, record, &stand, application.number, coverage);
+        }
+        let (view, named, at) = (&record.view, &self.user.0, stand.at_seq);
+        let found = resource::named(view, application.number, ResourceType::USER, named, at)?;
+        let groups = match (self.include, at) {
+            (None, _) => None,
+            (Some(_), None) => Some(vec![]),
+            (Some(_), Some(at)) => {
+                Some(resource::groups(record, &application, found.number, at, self.nested)?)
+            }
+        };
+        let (exists, exists_seq) = resource::existence(&found);
+        let beside = UserSeen {
+            exists,
+            exists_seq: Some(exists_seq),
+            groups,
+            nested: self.include.map(|_| self.nested),
+            basis: None,
+            start_known: None,
+        };
+        let base = asked.reading.query.tenant_url(&self.app.0);
+        let answer = Found::new(record, &stand, &coverage).about(application.number, found.number);
+        answer.beside(beside)?.resource(resource::representation(&found, &base))
+    }
+}
+
+/// A user as a provider's log tells of them, where nothing was recorded.
+fn one_imported(
+    question: &OneUser,
+    record: &Record<'_>,
+    stand: &Stand,
+    application: Application,
+    coverage: Coverage,
+) -> Result<Found<OneUser>, Error> {
+    let name = Name::parse(&question.user.0);
+    let numbers = name.ever(&record.view, application, ResourceType::USER)?;
+    let number = *numbers.last().ok_or(resource::UNKNOWN)?;
+    let account = account_at(record, application, number, stand.time)?;
+    let coverage = coverage.with_imports(record, stand, &[application], true)?;
+    let coverage = coverage.with(NO_MEMBERSHIPS);
+    let (exists, moment) = match (account.exists, account.was_deleted) {
+        (true, _) => (Exists::Yes, account.created),
+        (false, true) => (Exists::Deleted, account.last),
+        (false, false) => (Exists::No, None),
+    };
+    let beside = UserSeen {
+        exists,
+        exists_seq: moment.map(|moment| moment.seq),
+        // No log tells of memberships, which the coverage says.
+        groups: question.include.map(|_| vec![]),
+        nested: question.include.map(|_| question.nested),
+        basis: Some("imported".to_owned()),
+        // Whoever the log tells of may have been there before it begins.
+        start_known: Some(false),
+    };
+    let resource = account.exists.then(|| ScimResource(account.resource()));
+    let answer = Found::new(record, stand, &coverage).about(application, number);
+    answer.beside(beside)?.resource(resource)
 }

@@ -1,0 +1,126 @@
+//! What a user looked like.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::members::way;
+use crate::question::{Below, Grid};
+use crate::table::{Column, Width, number, or_nothing, since};
+use crate::words::ScimResource;
+use crate::{App, Exists, Moment, Question, Shape, Time, User};
+
+/// What a user looked like
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct OneUser {
+    /// The application, by its name in addresses
+    pub app: App,
+    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+    pub user: User,
+    /// Show the groups that it was in too
+    pub include: Option<Include>,
+    /// Show the groups that have one of those as a member too
+    #[serde(default)]
+    #[schemars(extend("x-requires" = "include"))]
+    pub nested: bool,
+}
+
+/// What is shown beside a user.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Include {
+    /// The groups that it was in
+    Groups,
+}
+
+/// What is said of a user beside its attributes.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct UserSeen {
+    /// Whether the user was there
+    pub exists: Exists,
+    /// The event that created it, will create it or deleted it; null when imported logs alone tell of the
+    /// user, and none tells that
+    pub exists_seq: Option<u64>,
+    /// The groups that it was in, when they were asked for; none when imported logs alone tell of the
+    /// user, for they do not tell of memberships
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<GroupOf>>,
+    /// Whether groups are among them that it was in through others, when groups were asked for
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nested: Option<bool>,
+    /// `imported` when nothing was recorded and imported logs alone tell of the user
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<String>,
+    /// False when imported logs alone tell of the user: they may have been there before the logs begin
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_known: Option<bool>,
+}
+
+/// A group that a user was in.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupOf {
+    /// SCIM id of the group
+    pub group_id: Option<String>,
+    /// Its display name
+    pub group_name: Option<String>,
+    /// Whether the user is in the group itself, and not only in a group that is
+    pub direct: bool,
+    /// SCIM ids of the groups between, the outermost first; null for a direct member
+    pub via: Option<Vec<Option<String>>>,
+    /// Since when it is a member without a break
+    pub member_since: Moment,
+    /// The event that made it one
+    pub added_by_seq: u64,
+    /// False when an upstream was only seen to have it: then it began by that time
+    pub start_known: bool,
+}
+
+impl Question for OneUser {
+    type Row = ScimResource;
+    type Beside = UserSeen;
+    const COMMAND: &'static str = "user";
+    const PATH: &'static str = "/api/v1/apps/{app}/users/{user}";
+    const TIME: Time = Time::Instant;
+    const SHAPE: Shape = Shape::One;
+
+    fn title(&self, _: &UserSeen) -> String {
+        format!("User {} in {}", self.user.0, self.app.0)
+    }
+
+    /// Its attributes are those of the user, so they are no columns.
+    fn columns(&self) -> Vec<Column<ScimResource>> {
+        vec![]
+    }
+
+    fn below(&self, user: &UserSeen, _: u64) -> Below {
+        // Where groups were not asked for there is no word of them.
+        let Some(groups) = &user.groups else { return Below::default() };
+        if groups.is_empty() {
+            let words = match user.basis.as_deref() {
+                Some("imported") => "Which groups it was in is not known.",
+                _ => "In no group.",
+            };
+            return Below { lines: vec![words.to_owned()], ..Below::default() };
+        }
+        let headings = vec![
+            ("Group", Width::Text),
+            ("Member", Width::Whole),
+            ("Since", Width::Whole),
+            ("Event", Width::Number),
+            ("Id", Width::Whole),
+        ];
+        let rows = groups.iter().map(|group| {
+            vec![
+                or_nothing(group.group_name.as_ref()),
+                way(group.direct, group.via.as_ref().map_or(0, Vec::len)),
+                since(Some(&group.member_since), group.start_known),
+                number(Some(group.added_by_seq)),
+                or_nothing(group.group_id.as_ref()),
+            ]
+        });
+        let table = Some(Grid { headings, rows: rows.collect() });
+        Below { table, ..Below::default() }
+    }
+}

@@ -1,0 +1,153 @@
+//! Why somebody has an account, or has none.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Column, activity, or_nothing};
+use crate::{App, Nothing, Question, Shape, Time, User};
+
+/// Why a user was provisioned or was not, as far as it can be seen from here
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Why {
+    /// The application, by its name in addresses
+    pub app: App,
+    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+    pub user: User,
+}
+
+/// What is concluded, and each step that it is concluded from.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Reasons {
+    /// SCIM id; null for somebody whom no event created and who has none
+    pub user_id: Option<String>,
+    /// SCIM `userName`
+    pub user_name: Option<String>,
+    /// SCIM `externalId`
+    pub external_id: Option<String>,
+    /// SCIM `displayName`
+    pub display_name: Option<String>,
+    /// Whether there was an account
+    pub exists: bool,
+    /// Whether it was active; null when there was none
+    pub active: Option<bool>,
+    /// `recorded`, or `imported` when imported logs alone tell of the account
+    pub basis: String,
+    /// What is concluded, in a sentence
+    pub conclusion: String,
+    /// What would have to change; null when nothing has to, or nobody knows
+    pub remedy: Option<String>,
+    /// Why the account is switched off; null when it is not
+    pub cause: Option<Cause>,
+    /// The steps from the provider's directory to the application
+    pub nodes: Vec<Node>,
+}
+
+/// Why an account is switched off.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Cause {
+    /// Whether anything tells it
+    pub known: bool,
+    /// `unassigned`, `filteredOut`, `softDeleted` or `disabledAtSource`; null when nothing tells
+    pub kind: Option<String>,
+    /// The event that switched the account off, and the imported entry that tells why
+    pub seqs: Vec<u64>,
+    /// What it can be, when nothing tells
+    pub candidates: Vec<String>,
+}
+
+/// A step, and the steps that it has.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Node {
+    /// `knownToSource` (with `activeInSource`), `assigned`, `role` (with `roleName`), `scopeFilters` (with
+    /// `scopeFilter`), `matched`, `requested`, `answered`, `applied`, `stillSo` or `configuration` (with
+    /// `change`)
+    pub name: String,
+    /// `yes`, `no`, `unknown` when there is evidence that does not tell, or `notObservable` when nothing
+    /// that there is could tell
+    pub state: String,
+    /// What is known, in a sentence
+    pub text: String,
+    /// The events that tell it
+    pub seqs: Vec<u64>,
+    /// The steps below it
+    pub nodes: Vec<Node>,
+}
+
+impl Node {
+    /// Its name in words.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        match self.name.as_str() {
+            "knownToSource" => "known to the source",
+            "activeInSource" => "active in the source",
+            "roleName" => "name of the role",
+            "scopeFilters" => "scope filters",
+            "scopeFilter" => "scope filter",
+            "stillSo" => "still so",
+            name => name,
+        }
+    }
+}
+
+impl Question for Why {
+    type Row = Reasons;
+    type Beside = Nothing;
+    const COMMAND: &'static str = "why";
+    const PATH: &'static str = "/api/v1/apps/{app}/users/{user}/why";
+    const TIME: Time = Time::Instant;
+    const SHAPE: Shape = Shape::One;
+
+    fn title(&self, _: &Nothing) -> String {
+        format!("Why user {} in {}", self.user.0, self.app.0)
+    }
+
+    /// What is no sentence and no step.
+    fn columns(&self) -> Vec<Column<Reasons>> {
+        vec![
+            Column::whole("Account", &["exists", "active"], |row| {
+                match (row.exists, row.active) {
+                    (true, Some(active)) => activity(active),
+                    (true, None) => "there",
+                    (false, _) => "none",
+                }
+                .to_owned()
+            }),
+            Column::text("Cause", &["cause"], |row| row.cause.as_ref().map_or_else(String::new, cause)),
+            Column::text("User name", &["userName"], |row| or_nothing(row.user_name.as_ref())),
+            Column::text("Display name", &["displayName"], |row| {
+                or_nothing(row.display_name.as_ref())
+            }),
+            Column::text("External id", &["externalId"], |row| or_nothing(row.external_id.as_ref())),
+            Column::whole("Id", &["userId"], |row| or_nothing(row.user_id.as_ref())),
+        ]
+    }
+}
+
+fn cause(cause: &Cause) -> String {
+    let mut text = match &cause.kind {
+        Some(kind) => in_words(kind).to_owned(),
+        None => {
+            let candidates: Vec<&str> = cause.candidates.iter().map(|one| in_words(one)).collect();
+            format!("not known; it can be: {}", candidates.join(", "))
+        }
+    };
+    if !cause.seqs.is_empty() {
+        let seqs: Vec<String> = cause.seqs.iter().map(u64::to_string).collect();
+        let word = if seqs.len() == 1 { "event" } else { "events" };
+        text.push_str(&format!(" ({word} {})", seqs.join(", ")));
+    }
+    text
+}
+
+fn in_words(cause: &str) -> &str {
+    match cause {
+        "filteredOut" => "out of scope",
+        "softDeleted" => "deleted at the source",
+        "disabledAtSource" => "switched off at the source",
+        other => other,
+    }
+}
