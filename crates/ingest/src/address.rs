@@ -1,6 +1,7 @@
 //! What a SCIM address names: the application, the route, the resource.
 
 use event::{Method, Route};
+use percent_encoding::percent_decode_str;
 use scim::Registry;
 
 use crate::cuts::{percent_bytes, percent_decode};
@@ -166,7 +167,7 @@ fn split_flag(query: &str) -> (&str, &str) {
 
 /// As in a query, but `+` is itself in a path.
 pub(crate) fn percent_decode_path(segment: &str) -> String {
-    percent_decode(&segment.replace('+', "%2B"))
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use event::{Clock, Credential, Fact, RecorderStopped, Seq, Timestamp};
 use projector::{Committer, CommitterOptions, Decision, Durability, Rebuilt, Stamp, View};
 use query::{Issue, Token};
@@ -21,7 +22,7 @@ pub(crate) fn digest(data: &Path, output: &mut Output<'_>) -> Result<(), Failure
     let store = open(data)?;
     projector::catch_up(&store, progress()).map_err(failed)?;
     let digest = store::digest(&store.snapshot()).map_err(failed)?;
-    output.print(&format!("{}\n", hex(&digest)))
+    output.print(&format!("{}\n", HEXLOWER.encode(&digest)))
 }
 
 /// Makes the rows anew and compares them with those that were there, where those can be read.
@@ -74,11 +75,11 @@ fn print_rebuilt(
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let rate = rebuilt.events as f64 / rebuilt.seconds.max(1e-9);
-    let before = before.map_or("not read".to_owned(), |digest| hex(&digest));
+    let before = before.map_or("not read".to_owned(), |digest| HEXLOWER.encode(&digest));
     output.print(&format!(
         "events         {}\nevents/s       {rate:.0}\ndigest before  {before}\ndigest after   {}\n",
         rebuilt.events,
-        hex(&rebuilt.digest_after)
+        HEXLOWER.encode(&rebuilt.digest_after)
     ))
 }
 
@@ -198,8 +199,4 @@ fn progress() -> impl FnMut(Seq, Seq) {
             let _ = write!(std::io::stderr(), "\r{reached} of {size} events{end}");
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

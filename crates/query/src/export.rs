@@ -13,6 +13,7 @@
 use std::io::{self, Write};
 
 use canonical::SortedObject;
+use data_encoding::HEXLOWER;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -166,7 +167,7 @@ impl<T: Target> ExportFile<'_, T> {
     /// Ends the file.
     pub fn finish(mut self) -> Result<(), ExportError> {
         self.hand_on()?;
-        self.written.sha256 = manifest::hex(&self.hash.finalize());
+        self.written.sha256 = HEXLOWER.encode(&self.hash.finalize());
         if let Err(source) = self.sink.close() {
             return Err(ExportError::Write { name: self.written.name, source });
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use projector::token_sha256;
 
 const PREFIX: &str = "plg_";
@@ -24,8 +25,7 @@ impl Token {
     pub fn generate() -> Result<Token, NoRandomBits> {
         let mut bits = [0_u8; DIGITS / 2];
         getrandom::fill(&mut bits).map_err(NoRandomBits)?;
-        let digits: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Token(format!("{PREFIX}{digits}")))
+        Ok(Token(format!("{PREFIX}{}", HEXLOWER.encode(&bits))))
     }
 
     /// The token itself: for the one who asked for it, once, and for nothing else.

@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use flate2::read::DeflateDecoder;
 use rawzip::{
     CompressionMethod, FileReader, RECOMMENDED_BUFFER_SIZE, ZipArchive, ZipArchiveEntryWayfinder,
@@ -208,7 +209,7 @@ fn is_same(reader: &mut dyn Read, listed: &Listed) -> io::Result<bool> {
     loop {
         let read = reader.read(&mut buffer)?;
         if read == 0 {
-            return Ok(bytes == listed.bytes && manifest::hex(&hash.finalize()) == listed.sha256);
+            return Ok(bytes == listed.bytes && HEXLOWER.encode(&hash.finalize()) == listed.sha256);
         }
         hash.update(buffer.get(..read).unwrap_or_default());
         bytes += read as u64;

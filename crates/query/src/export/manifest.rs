@@ -71,11 +71,6 @@ pub(super) fn is_plain(name: &str) -> bool {
         && !name.ends_with(PART)
 }
 
-/// How a hash is written.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The text of a manifest: indented, names sorted.
 pub(super) fn text(
     generator: &str,

@@ -9,6 +9,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
+use data_encoding::HEXLOWER;
 use event::{
     Application, Content, Event, EvidenceAdded, Fact, Number, ReferenceListAdded, Seq, Timestamp,
 };
@@ -67,7 +68,13 @@ pub(super) async fn add(
     let fact = Fact::ReferenceListAdded(ReferenceListAdded { name: name.clone(), rows, sha256 });
     let seq = append(&query, application, admin, fact, (Number::NOBODY, text)).await?;
     let ignored_columns = upload.ignored_columns as u64;
-    let told = AddedList { name, seq, rows: rows.into(), sha256: hex(&sha256), ignored_columns };
+    let told = AddedList {
+        name,
+        seq,
+        rows: rows.into(),
+        sha256: HEXLOWER.encode(&sha256),
+        ignored_columns,
+    };
     Ok((StatusCode::CREATED, Json(told)))
 }
 
@@ -121,7 +128,7 @@ impl Answered for ReferenceLists {
                 recorded_at: header.recorded_at.to_string().into(),
                 actor_id: header.origin.as_ref().map(|origin| origin.credential.to_string()),
                 rows: list.rows.into(),
-                sha256: hex(&added.sha256),
+                sha256: HEXLOWER.encode(&added.sha256),
             })
         });
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
@@ -129,10 +136,6 @@ impl Answered for ReferenceLists {
         let found = found.about(reading.asked_application(None), Number::NOBODY);
         found.rows(rows, all.len() as u64, next)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A list that a question names.
