@@ -469,12 +469,13 @@ fn csv_has_every_row_and_says_beside_it_what_was_not_watched() {
     let csv = asked.text(&["users", "--app", "paperboat", "--csv"]);
     let lines: Vec<&str> = csv.split_terminator("\r\n").collect();
     let head = "at,atSeq,userId,userName,externalId,displayName,active,createdAt,createdSeq,\
-                deletedAt,deletedSeq";
+                deletedAt,deletedSeq,startKnown";
     assert_eq!((lines[0], lines.len()), (head, 7), "{csv}");
     let rows = asked.answer("/api/v1/apps/paperboat/users")["rows"].clone();
     let (at, seq) = (rows[0]["createdAt"].as_str().unwrap(), &rows[0]["createdSeq"]);
-    let first =
-        format!(",{mira},'=mira@fjord.example,,'=mira@fjord.example of the boat,true,{at},{seq},,");
+    let first = format!(
+        ",{mira},'=mira@fjord.example,,'=mira@fjord.example of the boat,true,{at},{seq},,,true"
+    );
     assert!(lines[1].starts_with("20") && lines[1].ends_with(&first), "{csv}");
     assert!(lines[2].contains(",\"user-0, crew\",,\"user-0, crew of the boat\","), "{csv}");
 
