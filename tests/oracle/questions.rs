@@ -440,6 +440,9 @@ pub fn expected(
         }
         When::Never => (vec![], known.is_repeatable.then_some(known.size)),
     };
+    if spans_several(known, shape.kind, asked) {
+        gaps.iter_mut().for_each(|gap| gap["application"] = Value::Null);
+    }
     gaps.extend(expected.gaps.iter().cloned());
     let expected = expected.with("coverage", coverage(gaps));
     // What nobody bounds stands at the end of the log, where the questions themselves are.
@@ -447,6 +450,25 @@ pub fn expected(
         Some(count) => expected.with("atSeq", count.checked_sub(1)),
         None => expected,
     })
+}
+
+/// Whether the answer is about several applications, of which each gap names its own.
+fn spans_several(known: &Known<'_>, kind: Kind, asked: &Asked) -> bool {
+    let may_span = matches!(
+        kind,
+        Kind::Operations
+            | Kind::Joiners
+            | Kind::Leavers
+            | Kind::LeaversOfList
+            | Kind::Movers
+            | Kind::Reactivated
+            | Kind::Unapproved
+            | Kind::Failing
+            | Kind::Coverage
+            | Kind::Orphans
+            | Kind::Drift
+    );
+    may_span && known.applications(asked.app).len() > 1
 }
 
 fn rows_of(gaps: &[Value], slug: Option<&str>) -> Vec<Value> {
@@ -463,8 +485,13 @@ fn coverage_list(known: &Known<'_>, asked: &Asked) -> Expected {
     let mut holes = vec![];
     for application in known.applications(asked.app) {
         let gaps = imports::holes_between(known, application, asked);
-        rows.extend(rows_of(&gaps, Some(known.slug(application))));
-        holes.extend(gaps);
+        let named = rows_of(&gaps, Some(known.slug(application)));
+        holes.extend(if spans_several(known, Kind::Coverage, asked) {
+            named.clone()
+        } else {
+            gaps
+        });
+        rows.extend(named);
     }
     Expected::rows(rows).unordered().with_gaps(holes)
 }

@@ -47,6 +47,13 @@ pub struct Coverage {
 /// A stretch that was not watched.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Gap {
+    /// The application that was not watched, where the question spans several; null where that is all
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "crate::Present::read"
+    )]
+    pub application: Option<Option<String>>,
     /// Its beginning; null where it has none
     pub from: Option<Moment>,
     /// Its end; null while it lasts

@@ -256,7 +256,11 @@ fn gaps(answer: &Map<String, Value>) -> String {
     let gaps = answer.get("coverage").and_then(|coverage| coverage["gaps"].as_array());
     let line = |gap: &Value| {
         let (from, to) = ends(gap);
-        format!("Not watched: {from} to {to} ({})\n", shown(&gap["reason"]))
+        let whose = match &gap["application"] {
+            Value::Null => String::new(),
+            application => format!(" in {}", shown(application)),
+        };
+        format!("Not watched{whose}: {from} to {to} ({})\n", shown(&gap["reason"]))
     };
     gaps.into_iter().flatten().map(line).collect()
 }
@@ -289,13 +293,17 @@ mod tests {
             {"from": null, "to": "2026-03-01T08:00:00.5Z", "reason": "before the record began"},
             {"from": "2026-03-04T09:00:00.1Z", "to": "2026-03-05T10:00:00Z",
              "reason": "recorder \u{1b}stopped"},
-            {"from": "2026-03-06T10:00:00Z", "to": null, "reason": "recorder killed"},
+            {"from": "2026-03-06T10:00:00Z", "to": null, "reason": "recorder killed",
+             "application": null},
+            {"from": "2026-03-07T10:00:00Z", "to": null, "reason": "no imported log",
+             "application": "paperboat"},
         ]);
         let partial = json!({"rowCount": 0, "coverage": {"state": "partial", "gaps": gaps}});
         let expected = r"0 rows; not everything was watched
 Not watched: the beginning to 2026-03-01T08:00:00Z (before the record began)
 Not watched: 2026-03-04T09:00:00Z to 2026-03-05T10:00:00Z (recorder \u{1b}stopped)
 Not watched: 2026-03-06T10:00:00Z to now (recorder killed)
+Not watched in paperboat: 2026-03-07T10:00:00Z to now (no imported log)
 ";
         assert_eq!(below(0, partial), expected);
         let untold = "0 rows; not everything was watched\n";

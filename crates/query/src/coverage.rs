@@ -1,5 +1,7 @@
 //! How complete an answer is: what was not watched is said, and never reads as "nothing there".
 
+use std::collections::BTreeMap;
+
 use event::{Application, Effect, Seq, Timestamp};
 use projector::Doubt;
 use serde_json::{Value, json};
@@ -33,12 +35,16 @@ pub(crate) struct Hole {
 }
 
 /// The stretches of a question's time that were not watched.
-pub(crate) struct Coverage(Vec<Hole>);
+pub(crate) struct Coverage {
+    holes: Vec<Hole>,
+    /// The names of the applications, where the question spans several.
+    slugs: Option<BTreeMap<Application, String>>,
+}
 
 impl Coverage {
     /// Of what does not depend on watching: our own configuration, one event of the log.
     pub(crate) fn complete() -> Coverage {
-        Coverage(vec![])
+        Coverage { holes: vec![], slugs: None }
     }
 
     /// Of a question about the instant of its stand, in some applications.
@@ -54,7 +60,7 @@ impl Coverage {
             holes.insert(0, Hole { from: None, to: began, reason: BEFORE, application: None });
         }
         holes.extend(ahead(stand, stand.time));
-        Ok(Coverage(holes))
+        Coverage::of(record, applications, holes)
     }
 
     /// Of a question about the stretch of its stand, or without one about the whole record.
@@ -74,7 +80,22 @@ impl Coverage {
             }
         }
         holes.extend(stand.to.and_then(|to| ahead(stand, to)));
-        Ok(Coverage(holes))
+        Coverage::of(record, applications, holes)
+    }
+
+    fn of(
+        record: &Record<'_>,
+        applications: &[Application],
+        holes: Vec<Hole>,
+    ) -> Result<Coverage, Error> {
+        let slugs = match applications {
+            [] | [_] => None,
+            _ => {
+                let all = record.whole.applications()?.into_iter();
+                Some(all.map(|row| (row.number, row.slug)).collect())
+            }
+        };
+        Ok(Coverage { holes, slugs })
     }
 
     /// Whether anything in a stretch of its own was not watched.
@@ -109,26 +130,32 @@ impl Coverage {
                 true => hole.covers(stand.time),
                 false => hole.meets(stand.from, stand.to),
             });
-            self.0.append(&mut holes);
+            self.holes.append(&mut holes);
         }
         Ok(self)
     }
 
     /// Adds a hole over all of the question's time.
     pub(crate) fn with(mut self, reason: &'static str) -> Coverage {
-        self.0.push(Hole { from: None, to: None, reason, application: None });
+        self.holes.push(Hole { from: None, to: None, reason, application: None });
         self
     }
 
     pub(crate) fn holes(&self) -> &[Hole] {
-        &self.0
+        &self.holes
     }
 
     pub(crate) fn to_json(&self) -> Value {
         let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
-        let gaps = self.0.iter().map(
-            |hole| json!({"from": time(hole.from), "to": time(hole.to), "reason": hole.reason}),
-        );
+        let gaps = self.holes.iter().map(|hole| {
+            let mut gap =
+                json!({"from": time(hole.from), "to": time(hole.to), "reason": hole.reason});
+            if let Some(slugs) = &self.slugs {
+                let slug = hole.application.and_then(|one| slugs.get(&one));
+                gap["application"] = slug.cloned().into();
+            }
+            gap
+        });
         let gaps: Vec<Value> = gaps.collect();
         json!({"state": if gaps.is_empty() { "complete" } else { "partial" }, "gaps": gaps})
     }
@@ -228,7 +255,7 @@ fn reason(doubt: &Doubt) -> Option<&'static str> {
 fn not_imported(record: &Record<'_>, application: Application) -> Result<Vec<Hole>, Error> {
     let imports = record.view.imports(application)?;
     // The requests of one import belong together, whatever lies between their entries.
-    let mut runs = std::collections::BTreeMap::<u64, (Timestamp, Timestamp)>::new();
+    let mut runs = BTreeMap::<u64, (Timestamp, Timestamp)>::new();
     for import in imports {
         if let Some((first, last)) = import.span {
             let run = runs.entry(import.run).or_insert((first, last));
