@@ -33,6 +33,11 @@ pub use read::{Misread, read};
 pub use table::{Column, Width};
 pub use words::{Exists, Moment, Present};
 
+/// Words that filters take.
+pub mod choice {
+    pub use crate::operations::{Action, Log, Source, Status};
+}
+
 /// Names the questions: a module each, in the order in which help and reference tell them.
 macro_rules! questions {
     ($($module:ident: $($question:ident),+;)+) => {
@@ -57,6 +62,7 @@ questions! {
     diff: Diff;
     intervals: StaysInGroup, StaysOfUser;
     joiners: Joiners;
+    operations: Operations;
     access_log: AccessLog;
     coverage: Unwatched;
     job: Job;
@@ -81,6 +87,7 @@ pub mod row {
     pub use crate::job::{Provisioning, Quarantine};
     pub use crate::joiners::Joiner;
     pub use crate::members::{GroupSeen, Member};
+    pub use crate::operations::{Flag, Operation, Settled};
     pub use crate::profiles::{Profile, ProfileVersion};
     pub use crate::reference_lists::ReferenceList;
     pub use crate::tokens::IssuedToken;

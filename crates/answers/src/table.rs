@@ -152,6 +152,12 @@ pub fn yes_or_no(yes: bool) -> &'static str {
     if yes { "yes" } else { "no" }
 }
 
+/// The word that a choice has in JSON.
+#[must_use]
+pub fn word<W: serde::Serialize>(word: &W) -> String {
+    any(&serde_json::to_value(word).unwrap_or_default())
+}
+
 /// Any JSON as a cell: texts as they are, nothing for null.
 #[must_use]
 pub fn any(value: &serde_json::Value) -> String {

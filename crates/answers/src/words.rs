@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::AppFilter;
 
 /// An instant of an answer: RFC 3339 in UTC, with microseconds.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(transparent)]
 pub struct Moment(pub String);
 

@@ -1,6 +1,7 @@
 //! What an imported entry says, in the words of Microsoft Graph. What may stand in several places of it is
 //! found by `entra_log::said`, which read it when it was imported.
 
+use answers::row;
 use entra_log::said::{self, Seen};
 use serde_json::{Map, Value, json};
 
@@ -35,8 +36,9 @@ impl Entry {
     }
 
     /// The parts that could not be read, as flags.
-    pub(crate) fn flags(&self) -> Vec<Value> {
-        said::irregular(&self.0).map(|path| json!({"kind": "irregular", "path": path})).collect()
+    pub(crate) fn flags(&self) -> Vec<row::Flag> {
+        let flag = |path: &str| row::Flag { kind: "irregular".to_owned(), path: path.to_owned() };
+        said::irregular(&self.0).map(flag).collect()
     }
 
     pub(crate) fn error_code(&self) -> Option<&str> {

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use answers::row;
 use event::{
     Action, Application, CodeKind, Credential, Effect, Event, EventId, Fact, Imported, Number,
-    Observation, Operation, ResourceType, Seq, Status, Unauthenticated, Verdict,
+    Observation, Operation, ResourceType, Seq, Status, Timestamp, Unauthenticated, Verdict,
 };
 use projector::{Identity, ProjectorError, action_of, action_seen, status_of};
 use scim::ScimType;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number as JsonNumber, Value, json};
 use store::key::Moment;
 
 use crate::as_of::{identity_at, scim_id};
@@ -72,12 +73,15 @@ impl<'a> Operations<'a> {
     }
 
     /// The rows of the operations at these places.
-    pub(crate) fn rows(&self, seqs: impl Iterator<Item = Seq>) -> Result<Vec<Value>, Error> {
+    pub(crate) fn rows(
+        &self,
+        seqs: impl Iterator<Item = Seq>,
+    ) -> Result<Vec<row::Operation>, Error> {
         let seqs: Vec<Seq> = seqs.collect();
         let rows = self.record.events(&seqs).map(|event| {
             let event = event?;
             let shown = Shown::of(&event).ok_or(Error::Damaged("an operation"))?;
-            Ok(self.row(&shown)?.into())
+            self.row(&shown)
         });
         rows.collect()
     }
@@ -88,12 +92,11 @@ impl<'a> Operations<'a> {
         &self,
         numbers: &BTreeSet<Number>,
         seqs: impl Iterator<Item = Seq>,
-    ) -> Result<Vec<Value>, Error> {
+    ) -> Result<Vec<row::Operation>, Error> {
         let seqs: Vec<Seq> = seqs.collect();
         let rows = self.record.events(&seqs).map(|event| {
             let event = event?;
             let shown = Shown::of(&event).ok_or(Error::Damaged("an operation"))?;
-            let mut row = self.row(&shown)?;
             let (word, group) = match shown.membership(numbers) {
                 Some((word, group)) => {
                     let application = event.header.application;
@@ -101,176 +104,185 @@ impl<'a> Operations<'a> {
                 }
                 None => (None, Identity::default()),
             };
-            row.insert("membership".into(), word.into());
-            row.insert("groupId".into(), group.id.into());
-            row.insert("groupName".into(), group.display_name.into());
-            Ok(row.into())
+            Ok(row::Operation {
+                membership: Some(word.map(str::to_owned)),
+                group_id: Some(group.id),
+                group_name: Some(group.display_name),
+                ..self.row(&shown)?
+            })
         });
         rows.collect()
     }
 
     /// The row of an operation.
-    pub(crate) fn row(&self, shown: &Shown<'_>) -> Result<Map<String, Value>, Error> {
-        let row = match shown.what {
-            What::Request(operation) => self.request_row(shown, operation)?,
-            What::Seen(seen) => self.seen_row(shown, seen)?,
-            What::Counted(requests) => self.counted_row(shown, requests)?,
-            What::Imported(entry) => self.imported_row(shown, entry)?,
-        };
-        match row {
-            Value::Object(row) => Ok(row),
-            _ => Err(Error::Defect),
+    pub(crate) fn row(&self, shown: &Shown<'_>) -> Result<row::Operation, Error> {
+        match shown.what {
+            What::Request(operation) => self.request_row(shown, operation),
+            What::Seen(seen) => self.seen_row(shown, seen),
+            What::Counted(requests) => self.counted_row(shown, requests),
+            What::Imported(entry) => self.imported_row(shown, entry),
         }
     }
 
     /// What every row has, filled in as far as the event alone tells it.
-    fn common(&self, shown: &Shown<'_>) -> Result<Value, Error> {
+    fn common(&self, shown: &Shown<'_>) -> Result<row::Operation, Error> {
         let header = shown.header();
-        let recorded_at = header.recorded_at.to_string();
-        let origin = header.origin.clone().unwrap_or_default();
+        // What we record is what we saw happen.
+        let recorded_at = moment(header.recorded_at);
+        let origin = header.origin.as_ref();
         let seq = shown.event.seq;
         let identity = identity_at(&self.record.view, header.application, shown.number(), seq)?;
-        let token = (origin.credential != Credential::NONE).then_some(origin.credential);
-        Ok(json!({
-            "seq": seq,
-            "eventId": EventId::new(self.record.log(), seq).to_string(),
-            // What we record is what we saw happen.
-            "occurredAt": recorded_at,
-            "recordedAt": recorded_at,
-            "source": "recorded",
-            "application": self.slugs.get(&header.application),
-            "operation": shown.name(&self.types),
-            "resourceType": null,
-            "resourceId": identity.id,
-            "userName": identity.user_name,
-            "externalId": identity.external_id,
-            "displayName": identity.display_name,
-            "scimType": null,
-            "reason": shown.detail().and_then(|detail| detail.error.as_deref()),
-            "actorType": if token.is_some() { "token" } else { "none" },
-            "actorId": token.map(|credential| credential.to_string()),
-            "sourceIp": origin.client.map(|client| client.to_string()),
-            "userAgent": header.origin.as_ref().map(|origin| origin.user_agent.as_str()),
-            "requestId": header.origin.as_ref().map(|origin| origin.request_id.as_str()),
-            "index": null,
-            "durationMs": null,
-            "results": null,
-            "sawSeq": null,
-            "changedPaths": shown.changed_paths(),
-            "flags": shown.flags(),
-        }))
+        let token = origin.map(|origin| origin.credential);
+        let token = token.filter(|credential| *credential != Credential::NONE);
+        Ok(row::Operation {
+            seq,
+            event_id: EventId::new(self.record.log(), seq).to_string(),
+            occurred_at: recorded_at.clone(),
+            recorded_at,
+            source: "recorded".to_owned(),
+            application: self.slugs.get(&header.application).cloned(),
+            operation: shown.name(&self.types),
+            resource_id: identity.id,
+            user_name: identity.user_name,
+            external_id: identity.external_id,
+            display_name: identity.display_name,
+            reason: shown.detail().and_then(|detail| detail.error.clone()),
+            actor_type: if token.is_some() { "token" } else { "none" }.to_owned(),
+            actor_id: token.map(|credential| credential.to_string()),
+            source_ip: origin.and_then(|origin| origin.client).map(|client| client.to_string()),
+            user_agent: origin.map(|origin| origin.user_agent.clone()),
+            request_id: origin.map(|origin| origin.request_id.clone()),
+            changed_paths: shown.changed_paths().into_iter().collect(),
+            flags: shown.flags(),
+            ..row::Operation::default()
+        })
     }
 
-    fn request_row(&self, shown: &Shown<'_>, operation: &Operation) -> Result<Value, Error> {
-        let mut row = self.common(shown)?;
+    fn request_row(
+        &self,
+        shown: &Shown<'_>,
+        operation: &Operation,
+    ) -> Result<row::Operation, Error> {
         let scim_type = ScimType::from_code(operation.scim_type).map(ScimType::as_str);
-        row["action"] = action_of(operation, &shown.event.parts).name().into();
-        row["resourceType"] = self.types.name(operation.resource_type).into();
-        row["status"] = status_of(operation).name().into();
-        row["httpStatus"] = operation.status.into();
-        row["scimType"] = scim_type.into();
-        row["effect"] = operation.effect.name().into();
-        row["index"] = operation.index.into();
-        row["durationMs"] = (f64::from(operation.decided_after_us) / 1e3).into();
-        row["results"] = operation.results.into();
-        row["sawSeq"] = operation.saw_seq.into();
-        if let Some(holder) = name_holder(self.record, shown.event)? {
-            row["holderId"] = holder.id.into();
-            row["holderName"] = holder.user_name.or(holder.display_name).into();
-        }
-        if shown.answer().is_some() {
-            row["forwarded"] = true.into();
-            row["settled"] = match self.record.view.settled(shown.event.seq)? {
-                Some((seq, verdict)) => json!({"bySeq": seq, "verdict": verdict_name(verdict)}),
-                None => Value::Null,
-            };
-        }
-        Ok(row)
+        let holder = name_holder(self.record, shown.event)?;
+        let (holder_id, holder_name) = match holder {
+            Some(holder) => (Some(holder.id), Some(holder.user_name.or(holder.display_name))),
+            None => (None, None),
+        };
+        let forwarded = shown.answer().map(|_| true);
+        let settled = match forwarded {
+            Some(_) => Some(self.record.view.settled(shown.event.seq)?),
+            None => None,
+        };
+        let settled = settled.map(|settled| {
+            settled.map(|(by_seq, verdict)| row::Settled {
+                by_seq,
+                verdict: verdict_name(verdict).to_owned(),
+            })
+        });
+        Ok(row::Operation {
+            action: action_of(operation, &shown.event.parts).name().to_owned(),
+            resource_type: self.types.name(operation.resource_type).map(str::to_owned),
+            status: status_of(operation).name().to_owned(),
+            http_status: Some(operation.status),
+            scim_type: scim_type.map(str::to_owned),
+            effect: Some(operation.effect.name().to_owned()),
+            index: Some(operation.index),
+            duration_ms: JsonNumber::from_f64(f64::from(operation.decided_after_us) / 1e3),
+            results: operation.results,
+            saw_seq: operation.saw_seq,
+            holder_id,
+            holder_name,
+            forwarded,
+            settled,
+            ..self.common(shown)?
+        })
     }
 
     /// An observation is no request: nobody was answered.
-    fn seen_row(&self, shown: &Shown<'_>, seen: &Observation) -> Result<Value, Error> {
-        let mut row = self.common(shown)?;
-        row["action"] = action_seen(seen, &shown.event.parts).name().into();
-        row["resourceType"] = self.types.name(seen.resource_type).into();
-        row["status"] = Status::Success.name().into();
-        row["httpStatus"] = Value::Null;
-        let changed = !shown.changed_paths().is_empty();
-        row["effect"] = if changed { Effect::Applied } else { Effect::NoOp }.name().into();
-        row["settles"] = json!(seen.settles);
-        row["verdict"] = match seen.verdict {
-            Verdict::None => Value::Null,
-            verdict => verdict_name(verdict).into(),
-        };
-        Ok(row)
+    fn seen_row(&self, shown: &Shown<'_>, seen: &Observation) -> Result<row::Operation, Error> {
+        let common = self.common(shown)?;
+        let is_same = common.changed_paths.is_empty();
+        let effect = if is_same { Effect::NoOp } else { Effect::Applied };
+        let verdict = Some(seen.verdict).filter(|verdict| *verdict != Verdict::None);
+        Ok(row::Operation {
+            action: action_seen(seen, &shown.event.parts).name().to_owned(),
+            resource_type: self.types.name(seen.resource_type).map(str::to_owned),
+            status: Status::Success.name().to_owned(),
+            effect: Some(effect.name().to_owned()),
+            settles: Some(seen.settles.clone()),
+            verdict: Some(verdict.map(|verdict| verdict_name(verdict).to_owned())),
+            ..common
+        })
     }
 
     /// The members of a request's row, without what only one request has, and how many there were.
-    fn counted_row(&self, shown: &Shown<'_>, requests: &Unauthenticated) -> Result<Value, Error> {
-        let mut row = self.common(shown)?;
-        row["action"] = Action::Other.name().into();
-        row["status"] = Status::Failure.name().into();
-        row["httpStatus"] = UNAUTHENTICATED.into();
-        row["effect"] = Effect::Rejected.name().into();
-        row["count"] = requests.count.into();
-        row["firstAt"] = requests.first.to_string().into();
-        row["lastAt"] = requests.last.to_string().into();
-        Ok(row)
+    fn counted_row(
+        &self,
+        shown: &Shown<'_>,
+        requests: &Unauthenticated,
+    ) -> Result<row::Operation, Error> {
+        Ok(row::Operation {
+            action: Action::Other.name().to_owned(),
+            status: Status::Failure.name().to_owned(),
+            http_status: Some(UNAUTHENTICATED),
+            effect: Some(Effect::Rejected.name().to_owned()),
+            count: Some(requests.count),
+            first_at: Some(moment(requests.first)),
+            last_at: Some(moment(requests.last)),
+            ..self.common(shown)?
+        })
     }
 
     /// What a source claims: its time, its words, and whom it names.
-    fn imported_row(&self, shown: &Shown<'_>, entry: &Imported) -> Result<Value, Error> {
-        let mut row = self.common(shown)?;
+    fn imported_row(&self, shown: &Shown<'_>, entry: &Imported) -> Result<row::Operation, Error> {
+        let common = self.common(shown)?;
         let said = Entry::of(shown.entry()?);
-        row["occurredAt"] = entry.occurred_at.to_string().into();
-        row["source"] = "imported".into();
-        row["log"] = entry.source.name().into();
-        row["action"] = entry.action.name().into();
-        row["resourceType"] = self.types.name(entry.resource_type).into();
-        row["status"] = entry.status.name().into();
-        row["httpStatus"] = Value::Null;
-        row["effect"] = match entry.status {
-            Status::Skipped => Effect::Skipped.name().into(),
-            Status::Success | Status::Failure | Status::Warning => Value::Null,
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let code = |kind: CodeKind| Some(entry.code(kind).map(str::to_owned));
+        let effect = match entry.status {
+            Status::Skipped => Some(Effect::Skipped.name().to_owned()),
+            Status::Success | Status::Failure | Status::Warning => None,
         };
-        for (name, value) in [
-            ("resourceId", said.target_id()),
-            ("userName", said.user_name()),
-            ("displayName", said.display_name()),
-        ] {
-            if row[name].is_null() {
-                row[name] = value.into();
-            }
-        }
-        row["entryId"] = entry.entry.as_str().into();
-        for (name, kind) in [
-            ("jobId", CodeKind::Job),
-            ("cycleId", CodeKind::Cycle),
-            ("changeId", CodeKind::Change),
-            ("errorCode", CodeKind::Error),
-            ("skipReason", CodeKind::SkipReason),
-        ] {
-            row[name] = entry.code(kind).into();
-        }
-        row["tenant"] = said.tenant_id().into();
-        row["errorCategory"] = said.error_category().into();
-        row["reason"] = said.reason().into();
-        row["durationMs"] = said.duration_ms().into();
-        row["flags"] = said.flags().into();
-        row["changedPaths"] = said.modified_paths().into();
         let (actor_id, actor_name) = said.initiator();
-        row["actorType"] = "provider".into();
-        row["actorId"] = actor_id.into();
-        row["actorName"] = actor_name.into();
-        row["sourceIp"] = Value::Null;
-        row["userAgent"] = Value::Null;
-        row["importedBy"] = shown.header().origin.as_ref().map(|o| o.credential.to_string()).into();
-        Ok(row)
+        let origin = shown.header().origin.as_ref();
+        Ok(row::Operation {
+            occurred_at: moment(entry.occurred_at),
+            source: "imported".to_owned(),
+            log: Some(entry.source.name().to_owned()),
+            action: entry.action.name().to_owned(),
+            resource_type: self.types.name(entry.resource_type).map(str::to_owned),
+            status: entry.status.name().to_owned(),
+            effect,
+            resource_id: common.resource_id.or_else(|| owned(said.target_id())),
+            user_name: common.user_name.or_else(|| owned(said.user_name())),
+            display_name: common.display_name.or_else(|| owned(said.display_name())),
+            entry_id: Some(entry.entry.clone()),
+            job_id: code(CodeKind::Job),
+            cycle_id: code(CodeKind::Cycle),
+            change_id: code(CodeKind::Change),
+            error_code: code(CodeKind::Error),
+            skip_reason: code(CodeKind::SkipReason),
+            tenant: Some(owned(said.tenant_id())),
+            error_category: Some(owned(said.error_category())),
+            reason: owned(said.reason()),
+            duration_ms: said.duration_ms().map(JsonNumber::from),
+            flags: said.flags(),
+            changed_paths: said.modified_paths().into_iter().map(str::to_owned).collect(),
+            actor_type: "provider".to_owned(),
+            actor_id: owned(actor_id),
+            actor_name: Some(owned(actor_name)),
+            source_ip: None,
+            user_agent: None,
+            imported_by: Some(origin.map(|origin| origin.credential.to_string())),
+            ..common
+        })
     }
 
     /// The row of an operation with all that belongs to it.
     pub(crate) fn whole(&self, shown: &Shown<'_>) -> Result<Map<String, Value>, Error> {
-        let mut row = self.row(shown)?;
+        let row = serde_json::to_value(self.row(shown)?).map_err(|_| Error::Defect)?;
+        let Value::Object(mut row) = row else { return Err(Error::Defect) };
         let intent = shown.answer().and_then(|answer| answer.intent);
         let intent = intent.map(|seq| self.record.event(seq)).transpose()?;
         let (changes, steps) = match shown.what {
@@ -320,16 +332,17 @@ impl<'a> Operations<'a> {
                 for (place, one) in joined.into_iter().enumerate() {
                     let told = self.rows(std::iter::once(one.entry))?.pop().unwrap_or_default();
                     // The surest is believed.
-                    for name in ["jobId", "cycleId", "changeId"].into_iter().filter(|_| place == 0)
-                    {
-                        row.insert(name.into(), told[name].clone());
+                    if place == 0 {
+                        row.insert("jobId".into(), told.job_id.flatten().into());
+                        row.insert("cycleId".into(), told.cycle_id.flatten().into());
+                        row.insert("changeId".into(), told.change_id.flatten().into());
                     }
                     entries.push(json!({
                         "seq": one.entry,
-                        "entryId": told["entryId"],
-                        "occurredAt": told["occurredAt"],
-                        "action": told["action"],
-                        "status": told["status"],
+                        "entryId": told.entry_id,
+                        "occurredAt": told.occurred_at,
+                        "action": told.action,
+                        "status": told.status,
                         "confidence": one.confidence.name(),
                     }));
                 }
@@ -385,6 +398,11 @@ impl<'a> Operations<'a> {
         }
         Ok(scim_id(&self.record.view, application, number)?)
     }
+}
+
+/// An instant as rows have it.
+pub(crate) fn moment(time: Timestamp) -> answers::Moment {
+    time.to_string().into()
 }
 
 pub(crate) fn change_row(path: &str, op: &str, old: Value, new: Value) -> Value {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use answers::row;
 use event::{
     Answer, BodyNote, Changes, Content, Detail, Event, Fact, Flag, Header, Imported, Method,
     Number, Observation, Operation, Part, Route, Unauthenticated,
@@ -93,11 +94,13 @@ impl<'a> Shown<'a> {
     }
 
     /// What the application's profile did not expect.
-    pub(crate) fn flags(&self) -> Vec<Value> {
+    pub(crate) fn flags(&self) -> Vec<row::Flag> {
         let flags: Option<&Vec<Flag>> = self
             .part(|content| if let Content::Flags(flags) = content { Some(flags) } else { None });
         let flags = flags.into_iter().flatten();
-        flags.map(|flag| json!({"kind": flag.kind.name(), "path": flag.path})).collect()
+        let row =
+            |flag: &Flag| row::Flag { kind: flag.kind.name().to_owned(), path: flag.path.clone() };
+        flags.map(row).collect()
     }
 
     pub(crate) fn changes(&self) -> impl Iterator<Item = (Number, &'a Changes)> {

@@ -205,7 +205,6 @@ fn every_list_has_columns_for_people_and_for_programs() {
     let row = json!({});
     for line in [
         "timeline --app a mira",
-        "log",
         "report leavers",
         "report movers",
         "report reactivated",

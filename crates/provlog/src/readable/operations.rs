@@ -315,7 +315,7 @@ fn table(names: &[Column], cells: Vec<Vec<String>>, columns: Option<usize>) -> S
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{GROUP_ID, USER_ID, same};
+    use super::super::sample::{GROUP_ID, USER_ID, check_question, question_fits, same};
     use super::*;
     use serde_json::json;
 
@@ -340,6 +340,52 @@ mod tests {
         assert_eq!(target(&group), "Crew");
         assert_eq!(target(&json!({"userName": null, "resourceId": "26"})), "26");
         assert_eq!(target(&json!({"resourceId": null})), "");
+    }
+
+    #[test]
+    fn the_log_is_a_table() {
+        let row = json!({
+            "seq": 4182, "eventId": "0198c1b2-7d3e-8a4f-9b5c-6d7e8f9a0b1c",
+            "occurredAt": "2026-03-31T17:00:00.500000Z",
+            "recordedAt": "2026-03-31T17:00:00.500000Z", "source": "recorded",
+            "application": "paperboat", "operation": "POST User", "action": "create",
+            "status": "failure", "httpStatus": 409, "scimType": "uniqueness",
+            "reason": "the userName is taken", "effect": "rejected", "resourceType": "User",
+            "resourceId": null, "userName": "mira", "displayName": null, "externalId": null,
+            "actorType": "token", "actorId": "3", "sourceIp": "192.0.2.14",
+            "userAgent": "idp/1.0", "requestId": "r-1", "index": 0, "durationMs": 1.25,
+            "results": null, "sawSeq": null, "changedPaths": [],
+            "flags": [{"kind": "noSchema", "path": "shoe"}],
+            "holderId": USER_ID, "holderName": "m.moe",
+        });
+        let mut entry = row.clone();
+        for (name, value) in [
+            ("seq", json!(4190)),
+            ("source", json!("imported")),
+            ("log", json!("provisioning")),
+            ("operation", json!("imported entry (provisioning)")),
+            ("httpStatus", json!(null)),
+            ("reason", json!(null)),
+            ("durationMs", json!(17)),
+            ("jobId", json!(null)),
+            ("flags", json!([])),
+            ("changedPaths", json!(["active", "title"])),
+        ] {
+            entry[name] = value;
+        }
+        let mut counted = entry.clone();
+        (counted["count"], counted["userName"]) = (json!(1_200), json!(null));
+        check_question::<answers::Operations>(
+            &[],
+            &[row.clone(), entry, counted],
+            "\
+Time                  Application  Action  Status   HTTP  Operation                      Target  Reason or change                                                       Event
+2026-03-31T17:00:00Z  paperboat    create  failure   409  POST User                      mira    the userName is taken; the name belongs to m.moe [shoe: in no schema]   4182
+2026-03-31T17:00:00Z  paperboat    create  failure        imported entry (provisioning)  mira    active, title                                                           4190
+2026-03-31T17:00:00Z  paperboat    create  failure        imported entry (provisioning)          1,200 requests                                                          4190
+",
+        );
+        question_fits::<answers::Operations>(&[], row);
     }
 
     fn whole() -> Value {

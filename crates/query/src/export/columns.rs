@@ -179,7 +179,6 @@ fn of_listed(path: &str) -> Option<Exported> {
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     Some(match segments.as_slice() {
         ["apps", _, "groups" | "users", _, "timeline"] => operations("operations"),
-        ["operations"] => operations("operations"),
         ["reports", "leavers"] => rows("leavers", LEAVERS),
         ["reports", "movers"] => rows("movers", MOVERS),
         ["reports", "reactivated"] => rows("reactivated", REACTIVATED),

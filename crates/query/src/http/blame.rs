@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use answers::row::{Blamed, Existence as Existed};
+use answers::row::{self, Blamed, Existence as Existed};
 use answers::{App, AttributePath, BlameOfGroup, BlameOfUser, Question};
 use event::{ResourceType, Seq, Verdict};
 use serde_json::Value;
@@ -60,12 +60,13 @@ fn blame<Q: Question<Row = Blamed, Beside = Existed>>(
     let seqs: BTreeSet<Seq> = page.iter().map(|cause| cause.seq).collect();
     let read = Operations::new(record)?;
     let operations = read.rows(seqs.iter().copied())?;
-    let mut operations: BTreeMap<Seq, Value> = seqs.into_iter().zip(operations).collect();
+    let mut operations: BTreeMap<Seq, row::Operation> = seqs.into_iter().zip(operations).collect();
+    let confirmed = verdict_name(Verdict::Confirmed);
     // What a look found of a request whose outcome was in doubt, that request did.
     let behind: BTreeMap<Seq, Seq> = operations
         .iter()
-        .filter(|(_, row)| row["verdict"] == verdict_name(Verdict::Confirmed))
-        .filter_map(|(seq, row)| Some((*seq, row["settles"].as_array()?.last()?.as_u64()?)))
+        .filter(|(_, row)| row.verdict.iter().flatten().any(|word| word == confirmed))
+        .filter_map(|(seq, row)| Some((*seq, *row.settles.as_ref()?.last()?)))
         .collect();
     let requests = read.rows(behind.values().copied())?;
     operations.extend(behind.values().copied().zip(requests));
@@ -82,21 +83,19 @@ fn blame<Q: Question<Row = Blamed, Beside = Existed>>(
             }
         };
         let operation = operations.get(seq).ok_or(Error::Damaged("an operation"))?;
-        let text = |name: &str| operation[name].as_str().map(str::to_owned);
-        let always = |name: &str| text(name).ok_or(Error::Defect);
         Ok(Blamed {
             path: what.path(),
             value,
             removed: !what.is_present(),
-            set_at: always("recordedAt")?.into(),
+            set_at: operation.recorded_at.clone(),
             set_seq: *seq,
-            event_id: always("eventId")?,
-            actor_id: text("actorId"),
-            source_ip: text("sourceIp"),
-            operation: always("operation")?,
-            request_id: text("requestId"),
+            event_id: operation.event_id.clone(),
+            actor_id: operation.actor_id.clone(),
+            source_ip: operation.source_ip.clone(),
+            operation: operation.operation.clone(),
+            request_id: operation.request_id.clone(),
             old_value,
-            actor_type: always("actorType")?,
+            actor_type: operation.actor_type.clone(),
         })
     });
     let rows = rows.collect::<Result<Vec<_>, Error>>()?;

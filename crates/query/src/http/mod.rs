@@ -83,6 +83,7 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::EvidenceOf>(router);
     let router = serve::<answers::ReferenceLists>(router);
     let router = serve::<answers::Tokens>(router);
+    let router = serve::<answers::Operations>(router);
     router
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -109,7 +110,6 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/v1.0/{*rest}", graph_of(Version::V1))
         .route("/beta", graph_of(Version::Beta))
         .route("/beta/{*rest}", graph_of(Version::Beta))
-        .route("/api/v1/operations", get(operations::list))
         .route("/api/v1/operations/{operation}", get(operations::one))
         .route("/api/v1/operations/{operation}/evidence", post(lists::add_evidence))
         .route("/api/v1/reference-lists", post(lists::add))

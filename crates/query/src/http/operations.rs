@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use answers::choice::{self, Source};
 use event::{
     Action, Application, CodeKind, Credential, Event, EventId, Number, ResourceType, Seq,
     Source as ImportSource, Status,
@@ -9,52 +10,31 @@ use event::{
 use projector::View;
 
 use super::ask::{Ask, Names, Reading};
+use super::question::{Answered, Asked, Found};
 use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::log::{Filter, Log, Wanted};
 use crate::name::Name;
 use crate::operation::Operations;
-use crate::params::Params;
 use crate::shown::Shown;
 use crate::stand::Stand;
 
 pub(super) const NO_OPERATION: Error = Error::NotFound("there is no such operation");
 
-/// `GET /api/v1/operations`: newest first. Filters read indexes and summaries; only what is shown is
-/// opened.
-pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let params = reading.params(&[
-            "app",
-            "status",
-            "action",
-            "resource",
-            "credential",
-            "requestId",
-            "source",
-            "log",
-            "errorCode",
-            "skipReason",
-            "cycleId",
-            "changeId",
-            "from",
-            "to",
-            "knownAt",
-            "tz",
-            "limit",
-            "cursor",
-        ])?;
-        let stand = Stand::of_page(&reading.record, &params, &[], "operations")?;
+impl Answered for answers::Operations {
+    /// Newest first. Filters read indexes and summaries; only what is shown is opened.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<answers::Operations>, Error> {
+        let (reading, stand) = (asked.reading, asked.stand()?);
         let record = &reading.record.of_first(stand.size);
-        let filter = filter(&reading, &record.view, &params)?;
+        let filter = filter(asked, &record.view, &self)?;
         let log = Log::new(record.view, record.store);
         let application = filter.application;
         let applications = reading.applications(application)?;
         let mut wanted = Wanted::both(filter);
-        match params.read_as("source", "recorded or imported", kind)? {
-            Some(Kind::Recorded) => wanted.imported = None,
-            Some(Kind::Imported) => wanted.recorded = None,
+        match self.source {
+            Some(Source::Recorded) => wanted.imported = None,
+            Some(Source::Imported) => wanted.recorded = None,
             None => {}
         }
         let page = log.page(&wanted, &stand.stretch_left(record)?, stand.limit)?;
@@ -63,78 +43,92 @@ pub(super) async fn list(ask: Ask) -> Result<Answer, Error> {
         let next = last.map(|last| stand.next_after(last.moment()));
         let rows = Operations::new(record)?.rows(page.rows.iter().map(|item| item.moment().seq))?;
         let coverage = Coverage::between(record, &stand, &applications)?;
-        let answer = Answer::new(record, &stand, &coverage);
-        let answer = answer.about(reading.asked_application(application), Number::NOBODY);
-        Ok(answer.rows(rows, count, next))
-    })
-    .await
+        let found = Found::new(record, &stand, &coverage);
+        let found = found.about(reading.asked_application(application), Number::NOBODY);
+        found.rows(rows, count, next)
+    }
 }
 
 /// What is asked for, within what the caller may see; `view` is what the answer may know.
-fn filter(reading: &Reading<'_>, view: &View<'_>, params: &Params) -> Result<Filter, Error> {
-    let application = match params.get("app") {
-        Some(slug) => Some(reading.caller.application(view, slug)?.number),
-        None => reading.caller.scope(),
+fn filter(
+    asked: &Asked<'_>,
+    view: &View<'_>,
+    wanted: &answers::Operations,
+) -> Result<Filter, Error> {
+    let caller = &asked.reading.caller;
+    let application = match &wanted.app {
+        Some(slug) => Some(caller.application(view, &slug.0)?.number),
+        None => caller.scope(),
     };
-    let resources = match params.get("resource") {
-        Some(name) => Some(resources(view, application, Name::parse(name))?),
+    let resources = match &wanted.resource {
+        Some(name) => Some(resources(view, application, Name::parse(&name.0))?),
         None => None,
     };
-    let status = |text: &str| Status::from_name(text);
-    let action = |text: &str| Action::from_name(text);
-    let credential = |text: &str| match text {
-        "none" => Some(Credential::NONE),
+    let credential = |text: &String| match text.as_str() {
+        "none" => Ok(Credential::NONE),
         // A sign is no part of a number here.
-        text if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok().map(Credential),
-        _ => None,
+        text if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.parse().map(Credential).map_err(|_| asked.refusal("credential"))
+        }
+        _ => Err(asked.refusal("credential")),
     };
     Ok(Filter {
         application,
-        credential: params.read_as("credential", "the id of a token, or none", credential)?,
-        status: params.read_as("status", "success, failure, skipped or warning", status)?,
-        action: params.read_as(
-            "action",
-            "create, update, disable, delete, stagedDelete or other",
-            action,
-        )?,
+        credential: wanted.credential.as_ref().map(credential).transpose()?,
+        status: wanted.status.map(status),
+        action: wanted.action.map(action),
         resources,
-        request_id: params.get("requestId").map(str::to_owned),
-        log: params.read_as("log", "provisioning or directoryAudit", ImportSource::from_name)?,
-        code: code(params)?,
+        request_id: wanted.request_id.clone(),
+        log: wanted.log.map(log),
+        code: code(asked, wanted)?,
     })
 }
 
-/// Whether we saw it, or somebody says so.
-enum Kind {
-    Recorded,
-    Imported,
+fn status(status: choice::Status) -> Status {
+    match status {
+        choice::Status::Success => Status::Success,
+        choice::Status::Failure => Status::Failure,
+        choice::Status::Skipped => Status::Skipped,
+        choice::Status::Warning => Status::Warning,
+    }
 }
 
-fn kind(text: &str) -> Option<Kind> {
-    match text {
-        "recorded" => Some(Kind::Recorded),
-        "imported" => Some(Kind::Imported),
-        _ => None,
+fn action(action: choice::Action) -> Action {
+    match action {
+        choice::Action::Create => Action::Create,
+        choice::Action::Update => Action::Update,
+        choice::Action::Disable => Action::Disable,
+        choice::Action::Delete => Action::Delete,
+        choice::Action::StagedDelete => Action::StagedDelete,
+        choice::Action::Other => Action::Other,
+    }
+}
+
+fn log(log: choice::Log) -> ImportSource {
+    match log {
+        choice::Log::Provisioning => ImportSource::Provisioning,
+        choice::Log::DirectoryAudit => ImportSource::DirectoryAudit,
     }
 }
 
 /// The code of imported entries that is asked for; one at a time.
-fn code(params: &Params) -> Result<Option<(CodeKind, String)>, Error> {
+fn code(
+    asked: &Asked<'_>,
+    wanted: &answers::Operations,
+) -> Result<Option<(CodeKind, String)>, Error> {
     let kinds = [
-        ("errorCode", CodeKind::Error),
-        ("skipReason", CodeKind::SkipReason),
-        ("cycleId", CodeKind::Cycle),
-        ("changeId", CodeKind::Change),
+        ("errorCode", CodeKind::Error, &wanted.error_code),
+        ("skipReason", CodeKind::SkipReason, &wanted.skip_reason),
+        ("cycleId", CodeKind::Cycle, &wanted.cycle_id),
+        ("changeId", CodeKind::Change, &wanted.change_id),
     ];
-    let given = kinds.into_iter().filter_map(|(name, kind)| Some((name, kind, params.get(name)?)));
-    let mut given = given.collect::<Vec<_>>().into_iter();
+    let mut given =
+        kinds.into_iter().filter_map(|(name, kind, code)| Some((name, kind, code.clone()?)));
     let first = given.next();
     if let Some((name, ..)) = given.next() {
-        let accepts =
-            "its value alone: one of errorCode, skipReason, cycleId and changeId at a time";
-        return Err(Error::Parameter { name, accepts });
+        return Err(asked.refusal(name));
     }
-    Ok(first.map(|(_, kind, text)| (kind, text.to_owned())))
+    Ok(first.map(|(_, kind, code)| (kind, code)))
 }
 
 /// Everybody and everything that ever had a name, in one application or in all.
@@ -198,4 +192,40 @@ fn seq_of(reading: &Reading<'_>, id: &str) -> Option<Seq> {
     }
     // A number has one name: no sign, and no zeros before it.
     id.parse().ok().filter(|seq: &Seq| seq.to_string() == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use answers::Kind;
+
+    /// The words that the log takes for a parameter.
+    fn words(name: &str) -> Vec<String> {
+        let described = answers::described::<answers::Operations>().unwrap();
+        match &described.parameter(name).unwrap().kind {
+            Kind::Choice(words) => words.iter().map(|(word, _)| word.clone()).collect(),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn filters_take_the_words_of_the_record() {
+        let read = |name: &str, word: &String| -> answers::Operations {
+            serde_json::from_value(serde_json::json!({ name: word })).unwrap()
+        };
+        let statuses = words("status");
+        assert_eq!(statuses.len(), Status::ALL.len());
+        for word in statuses {
+            assert_eq!(read("status", &word).status.map(status), Status::from_name(&word));
+        }
+        let actions = words("action");
+        assert_eq!(actions.len(), Action::ALL.len());
+        for word in actions {
+            assert_eq!(read("action", &word).action.map(action), Action::from_name(&word));
+        }
+        for word in words("log") {
+            assert_eq!(read("log", &word).log.map(log), ImportSource::from_name(&word));
+        }
+        assert_eq!(words("source"), ["recorded", "imported"]);
+    }
 }

@@ -55,6 +55,12 @@ impl Asked<'_> {
         Ok(row.map(|row| row.number))
     }
 
+    /// Refuses what was given for a parameter, in the words that describe it.
+    pub(super) fn refusal(&self, name: &'static str) -> Error {
+        let accepts = self.described.parameter(name).map(|one| one.accepts.as_str());
+        Error::Parameter { name, accepts: accepts.unwrap_or_default() }
+    }
+
     /// The application of a name, which the caller may see.
     pub(super) fn application(&self, name: &answers::App) -> Result<ApplicationRow, Error> {
         self.reading.caller.application(&self.reading.record.view, &name.0)

@@ -169,8 +169,9 @@ impl<'a> Scene<'a> {
     fn answer_operations(&self, mut all: Vec<Seq>) -> Result<Answer, Error> {
         all.sort_unstable_by(|one, other| other.cmp(one));
         let (page, next) = self.stand.part_of(&all);
-        let rows = Operations::new(&self.record)?.rows(page.iter().copied())?;
-        self.answer_rows(rows, all.len() as u64, next)
+        let rows = Operations::new(&self.record)?.rows(page.iter().copied())?.into_iter();
+        let rows = rows.map(|row| serde_json::to_value(row).map_err(|_| Error::Defect));
+        self.answer_rows(rows.collect::<Result<_, _>>()?, all.len() as u64, next)
     }
 }
 
@@ -317,10 +318,13 @@ pub(super) async fn failed_last(ask: Ask) -> Result<Answer, Error> {
             insert_moment(&scene.record, &mut row, ("failedAt", "failedSeq"), Some(seq))?;
             row.insert("failures".into(), failures.into());
             let operation = operations.rows(std::iter::once(seq))?.pop().unwrap_or_default();
-            let told = ["resourceType", "operation", "httpStatus", "scimType", "reason"];
-            for name in told.into_iter().chain(["holderId", "holderName"]) {
-                row.insert(name.into(), operation[name].clone());
-            }
+            row.insert("resourceType".into(), operation.resource_type.into());
+            row.insert("operation".into(), operation.operation.into());
+            row.insert("httpStatus".into(), operation.http_status.into());
+            row.insert("scimType".into(), operation.scim_type.into());
+            row.insert("reason".into(), operation.reason.into());
+            row.insert("holderId".into(), operation.holder_id.flatten().into());
+            row.insert("holderName".into(), operation.holder_name.flatten().into());
             Ok(row)
         })
     })

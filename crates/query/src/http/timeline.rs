@@ -50,7 +50,9 @@ fn timeline(
     let last = items.last().filter(|_| more);
     let next = last.map(|last| stand.next_after(last.moment()));
     let seqs = items.iter().map(|item| item.moment().seq);
-    let rows = Operations::new(record)?.rows_about(&numbers, seqs)?;
+    let rows = Operations::new(record)?.rows_about(&numbers, seqs)?.into_iter();
+    let rows = rows.map(|row| serde_json::to_value(row).map_err(|_| Error::Defect));
+    let rows = rows.collect::<Result<_, _>>()?;
     let coverage = Coverage::between(record, &stand, &[application])?;
     let answer = Answer::new(record, &stand, &coverage);
     let one = numbers.first().copied().unwrap_or(Number::NOBODY);

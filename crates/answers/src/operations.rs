@@ -1,0 +1,514 @@
+//! What was asked, and what came of it: the row that all lists of operations have, and the log.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
+
+use crate::table::{Column, count, first, number, or_nothing, second, several, word};
+use crate::words::Present;
+use crate::{AppFilter, Moment, Nothing, Question, Resource, Shape, Time};
+
+/// More changed paths, or flags, than these are only counted.
+const PATHS_MAX: usize = 12;
+
+const ONE_CODE: &str =
+    "its value alone: one of errorCode, skipReason, cycleId and changeId at a time";
+
+/// Which requests arrived and what came of them, newest first
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Operations {
+    /// Only this application's
+    pub app: Option<AppFilter>,
+    /// Only those that ended so
+    pub status: Option<Status>,
+    /// Only those that asked for this
+    pub action: Option<Action>,
+    /// Only those on this user or group: SCIM id, or userName:NAME, externalId:ID, displayName:NAME
+    pub resource: Option<Resource>,
+    /// Only those with the token of this id, or with none
+    #[schemars(extend("x-accepts" = "the id of a token, or none"))]
+    pub credential: Option<String>,
+    /// Only those of the request that came with this id
+    pub request_id: Option<String>,
+    /// Only what was recorded here, or only entries of imported logs
+    pub source: Option<Source>,
+    /// Only imported entries of this log
+    pub log: Option<Log>,
+    /// Only imported entries with this error code
+    #[schemars(extend("x-accepts" = ONE_CODE))]
+    pub error_code: Option<String>,
+    /// Only imported entries with this skip reason
+    #[schemars(extend("x-accepts" = ONE_CODE))]
+    pub skip_reason: Option<String>,
+    /// Only imported entries of this cycle of the provider
+    #[schemars(extend("x-accepts" = ONE_CODE))]
+    pub cycle_id: Option<String>,
+    /// Only imported entries of this change of the provider
+    #[schemars(extend("x-accepts" = ONE_CODE))]
+    pub change_id: Option<String>,
+}
+
+/// How an operation ended.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Status {
+    /// It was answered as it was asked
+    Success,
+    /// It was refused
+    Failure,
+    /// It was passed over
+    Skipped,
+    /// It was done with a reservation; only providers say so
+    Warning,
+}
+
+/// What an operation asked for.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// A resource was to be made
+    Create,
+    /// A resource was to be changed
+    Update,
+    /// An account was switched off
+    Disable,
+    /// A resource was to go
+    Delete,
+    /// A resource was to go, and the provider held that back; only providers say so
+    StagedDelete,
+    /// Everything else; reads above all
+    Other,
+}
+
+/// Who says it.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Source {
+    /// It was recorded here
+    Recorded,
+    /// A provider's log says so
+    Imported,
+}
+
+/// A log of a provider.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Log {
+    /// What was provisioned, object by object
+    Provisioning,
+    /// What people did to the provider's configuration
+    DirectoryAudit,
+}
+
+/// A request, what was seen of an upstream, requests that were only counted, or an entry of an imported
+/// log.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// The event that has it
+    pub seq: u64,
+    /// The same as a UUID, which no other log has
+    pub event_id: String,
+    /// When it happened; of an imported entry, when its source says that it did
+    pub occurred_at: Moment,
+    /// When it was recorded here
+    pub recorded_at: Moment,
+    /// Of an imported entry, the tenant of the provider; in an export, of the entry that explains a
+    /// request too
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub tenant: Option<Option<String>>,
+    /// The application by its name in addresses; null for what named none
+    pub application: Option<String>,
+    /// Of an imported entry, the provider's job; in an export and in one whole operation, of the entry
+    /// that explains a request too
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub job_id: Option<Option<String>>,
+    /// The provider's cycle, where `jobId` is told
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub cycle_id: Option<Option<String>>,
+    /// The provider's change, where `jobId` is told; in an export `eventId` where there is none
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub change_id: Option<Option<String>>,
+    /// What was asked for: `create`, `update`, `disable`, `delete`, `stagedDelete` or `other`
+    pub action: String,
+    /// Method and resource type, or what else it was
+    pub operation: String,
+    /// The resource type, such as `User`; null where none is known
+    pub resource_type: Option<String>,
+    /// SCIM id of the resource; null where none is known
+    pub resource_id: Option<String>,
+    /// SCIM `externalId` right after it
+    pub external_id: Option<String>,
+    /// SCIM `userName` right after it
+    pub user_name: Option<String>,
+    /// SCIM `displayName` right after it
+    pub display_name: Option<String>,
+    /// In a timeline the group that somebody joined or left by it; in an export the group that it was on
+    /// too
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub group_id: Option<Option<String>>,
+    /// That group's display name
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub group_name: Option<Option<String>>,
+    /// How it ended: `success`, `failure`, `skipped` or `warning`
+    pub status: String,
+    /// The status of the answer; null for what was no request
+    pub http_status: Option<u16>,
+    /// SCIM `scimType` of the error
+    pub scim_type: Option<String>,
+    /// Of an imported entry, the provider's error code; in an export, of the entry that explains a request
+    /// too
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub error_code: Option<Option<String>>,
+    /// The category of that error
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub error_category: Option<Option<String>>,
+    /// Why it failed or was passed over
+    pub reason: Option<String>,
+    /// Of an imported entry, the provider's word for why it was passed over
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub skip_reason: Option<Option<String>>,
+    /// What came of it: `applied`, `no_op`, `read`, `rejected`, `skipped`, `unknown`, `unverified` or
+    /// `contradicted`; null where an imported entry does not tell
+    pub effect: Option<String>,
+    /// Who asked: a `token`, `none` without a valid one, or the `provider` of an imported entry
+    pub actor_type: String,
+    /// The token's id, or the provider's id of who did it
+    pub actor_id: Option<String>,
+    /// Of an imported entry, what its provider calls who did it
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub actor_name: Option<Option<String>>,
+    /// The address that it came from
+    pub source_ip: Option<String>,
+    /// What the client called itself
+    pub user_agent: Option<String>,
+    /// The request that it came with
+    pub request_id: Option<String>,
+    /// How long it took until it was decided, in milliseconds
+    pub duration_ms: Option<Number>,
+    /// The paths that it changed
+    pub changed_paths: Vec<String>,
+    /// In an export, the references of its evidence
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_refs: Option<Vec<String>>,
+    /// Kept free: the files that auditors exchange have a column of this name
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_hash: Option<String>,
+    /// Who says it: `recorded` here, or `imported` from a provider's log
+    pub source: String,
+    /// Which part of a bulk request it was, from 0; null for what was no request
+    pub index: Option<u32>,
+    /// How many resources a read returned
+    pub results: Option<u32>,
+    /// The event up to which a read saw the record
+    pub saw_seq: Option<u64>,
+    /// What was unusual about it
+    pub flags: Vec<Flag>,
+    /// SCIM id of whose the name is that a refused request asked for; only where one was refused for that
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub holder_id: Option<Option<String>>,
+    /// What they were called then
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub holder_name: Option<Option<String>>,
+    /// True where the request was sent on to an upstream
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarded: Option<bool>,
+    /// What was found later of a request that was sent on; null while nothing was
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub settled: Option<Option<Settled>>,
+    /// Of what was seen, the requests whose outcome it settles
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settles: Option<Vec<u64>>,
+    /// What it finds of them: `confirmed` or `contradicted`; null where it settles none
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub verdict: Option<Option<String>>,
+    /// How many requests were counted
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// When the first of them came
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_at: Option<Moment>,
+    /// When the last of them came
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_at: Option<Moment>,
+    /// The log of an imported entry: `provisioning` or `directoryAudit`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// The id of an imported entry in its log
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry_id: Option<String>,
+    /// The id of the token that imported it
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub imported_by: Option<Option<String>>,
+    /// In a timeline, whether somebody `joined` or `left` the group by it; null where neither
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
+    pub membership: Option<Option<String>>,
+}
+
+/// Something unusual.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct Flag {
+    /// `outsideProfile`, `noSchema`, `notFilterable`, `schemaViolation`, `tooLarge` or `irregular`
+    pub kind: String,
+    /// The path of the attribute, or of the part of an imported entry
+    pub path: String,
+}
+
+/// What was found later of a request.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Settled {
+    /// The event that found it
+    pub by_seq: u64,
+    /// `confirmed`, `contradicted`, or `none` where it cannot be told
+    pub verdict: String,
+}
+
+/// The table of every list of operations.
+pub(crate) fn columns() -> Vec<Column<Operation>> {
+    vec![
+        Column::whole("Time", &["occurredAt"], |row| second(Some(&row.occurred_at))),
+        Column::application(|row| or_nothing(row.application.as_ref())),
+        Column::whole("Action", &["action"], |row| row.action.clone()),
+        Column::whole("Status", &["status"], |row| row.status.clone()),
+        Column::number("HTTP", &["httpStatus"], |row| number(row.http_status)),
+        Column::whole("Operation", &["operation"], |row| row.operation.clone()),
+        Column::text("Target", &["userName", "displayName", "resourceId"], target),
+        Column::text(
+            "Reason or change",
+            &[
+                "count",
+                "reason",
+                "holderName",
+                "membership",
+                "groupName",
+                "groupId",
+                "changedPaths",
+                "flags",
+            ],
+            outcome,
+        ),
+        Column::number("Event", &["seq"], |row| number(Some(row.seq))),
+    ]
+}
+
+const OF_ONE: &str = "`provlog operation` shows it";
+const BY_NAME: &str = "the name of the operation says it";
+
+/// What that table does not show.
+pub(crate) const NOT_SHOWN: &[(&str, &str)] = &[
+    ("eventId", OF_ONE),
+    ("recordedAt", OF_ONE),
+    ("tenant", OF_ONE),
+    ("jobId", OF_ONE),
+    ("cycleId", OF_ONE),
+    ("changeId", OF_ONE),
+    ("resourceType", BY_NAME),
+    ("externalId", OF_ONE),
+    ("scimType", OF_ONE),
+    ("errorCode", OF_ONE),
+    ("errorCategory", OF_ONE),
+    ("skipReason", OF_ONE),
+    ("effect", OF_ONE),
+    ("actorType", OF_ONE),
+    ("actorId", OF_ONE),
+    ("actorName", OF_ONE),
+    ("sourceIp", OF_ONE),
+    ("userAgent", OF_ONE),
+    ("requestId", OF_ONE),
+    ("durationMs", OF_ONE),
+    ("evidenceRefs", "only an export has it; `provlog operation` shows the evidence"),
+    ("eventHash", "always empty"),
+    ("source", BY_NAME),
+    ("index", OF_ONE),
+    ("results", OF_ONE),
+    ("sawSeq", OF_ONE),
+    ("holderId", OF_ONE),
+    ("forwarded", OF_ONE),
+    ("settled", OF_ONE),
+    ("settles", OF_ONE),
+    ("verdict", OF_ONE),
+    ("firstAt", OF_ONE),
+    ("lastAt", OF_ONE),
+    ("log", BY_NAME),
+    ("entryId", OF_ONE),
+    ("importedBy", OF_ONE),
+];
+
+/// What an operation was about, by the name that it has for people.
+pub(crate) fn target(row: &Operation) -> String {
+    first(&[&row.user_name, &row.display_name, &row.resource_id])
+}
+
+/// Why an operation was refused, which group it let join or leave, or which paths it changed; and what
+/// was unusual about it.
+fn outcome(row: &Operation) -> String {
+    let text = result(row);
+    match flags(&row.flags) {
+        flags if text.is_empty() || flags.is_empty() => text + &flags,
+        flags => format!("{text} {flags}"),
+    }
+}
+
+/// What was unusual, in words.
+pub(crate) fn flags(flags: &[Flag]) -> String {
+    let flag = |flag: &Flag| {
+        let words = match flag.kind.as_str() {
+            "outsideProfile" => "not in the profile",
+            "noSchema" => "in no schema",
+            "notFilterable" => "not to be filtered by",
+            "schemaViolation" => "not as the schema allows",
+            "tooLarge" => "too large to keep",
+            "irregular" => "not to be read",
+            _ => "unexpected",
+        };
+        format!("[{}: {words}]", flag.path)
+    };
+    let mut text: String = flags.iter().take(PATHS_MAX).map(flag).collect();
+    if flags.len() > PATHS_MAX {
+        text.push_str(&format!(" and {} more", count((flags.len() - PATHS_MAX) as u64)));
+    }
+    text
+}
+
+fn result(row: &Operation) -> String {
+    if let Some(requests) = row.count {
+        return format!("{} requests", count(requests));
+    }
+    let holder = row.holder_name.as_ref().and_then(Option::as_ref);
+    match (&row.reason, holder) {
+        (Some(reason), Some(holder)) => return format!("{reason}; the name belongs to {holder}"),
+        (Some(reason), None) => return reason.clone(),
+        (None, _) => {}
+    }
+    if let Some(Some(word)) = &row.membership {
+        let group = [&row.group_name, &row.group_id].into_iter().flatten().flatten().next();
+        return format!("{word} {}", or_nothing(group));
+    }
+    several(&row.changed_paths, PATHS_MAX)
+}
+
+impl Question for Operations {
+    type Row = Operation;
+    type Beside = Nothing;
+    const COMMAND: &'static str = "log";
+    const PATH: &'static str = "/api/v1/operations";
+    const TIME: Time = Time::Stretch;
+    const SHAPE: Shape = Shape::Operations { file: "operations" };
+    const ORDER: &'static str = "newest first";
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] = NOT_SHOWN;
+
+    fn title(&self, _: &Nothing) -> String {
+        let parts = [
+            ("in", self.app.as_ref().map(|app| app.0.clone())),
+            ("with status", self.status.as_ref().map(word)),
+            ("with action", self.action.as_ref().map(word)),
+            ("on resource", self.resource.as_ref().map(|name| name.0.clone())),
+            ("by credential", self.credential.clone()),
+            ("of request", self.request_id.clone()),
+            ("that were", self.source.as_ref().map(word)),
+            ("of log", self.log.as_ref().map(word)),
+            ("with error code", self.error_code.clone()),
+            ("with skip reason", self.skip_reason.clone()),
+            ("of cycle", self.cycle_id.clone()),
+            ("of change", self.change_id.clone()),
+        ];
+        let mut title = "Operations".to_owned();
+        for (words, value) in parts {
+            if let Some(value) = value {
+                title.push_str(&format!(" {words} {value}"));
+            }
+        }
+        title
+    }
+
+    fn columns(&self) -> Vec<Column<Operation>> {
+        columns()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn text(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn an_operation_tells_why_not_or_what_changed() {
+        let some = |text: &str| Some(text.to_owned());
+        let empty = Operation::default;
+        let check = |row: Operation, expected: &str| assert_eq!(outcome(&row), expected);
+        check(
+            Operation { changed_paths: text(&["active", "title"]), ..empty() },
+            "active, title",
+        );
+        check(Operation { reason: some("no\nsuch group"), ..empty() }, "no\nsuch group");
+        check(Operation { count: Some(1_200), ..empty() }, "1,200 requests");
+        let paths: Vec<String> = (0..1_014).map(|place| format!("a{place}")).collect();
+        let all = outcome(&Operation { changed_paths: paths, ..empty() });
+        assert!(all.ends_with("a10, a11 and 1,002 more"), "{all}");
+        let joined = Operation {
+            membership: Some(some("joined")),
+            group_name: Some(some("Crew")),
+            changed_paths: text(&["members"]),
+            ..empty()
+        };
+        check(joined, "joined Crew");
+        let left = Operation {
+            membership: Some(some("left")),
+            group_name: Some(None),
+            group_id: Some(some("7")),
+            ..empty()
+        };
+        check(left, "left 7");
+        let flag = |kind: &str| Flag { kind: kind.to_owned(), path: "shoe".to_owned() };
+        let flagged = Operation {
+            reason: some("refused"),
+            flags: vec![flag("noSchema"), flag("irregular")],
+            ..empty()
+        };
+        check(flagged, "refused [shoe: in no schema][shoe: not to be read]");
+        let many = Operation { flags: vec![flag("tooLarge"); 14], ..empty() };
+        let all = outcome(&many);
+        assert!(all.starts_with("[shoe: too large to keep]["), "{all}");
+        assert!(all.ends_with("] and 2 more"), "{all}");
+    }
+
+    #[test]
+    fn an_operation_is_about_whoever_it_names_best() {
+        let some = |text: &str| Some(text.to_owned());
+        let row = |user_name, display_name, resource_id| Operation {
+            user_name,
+            display_name,
+            resource_id,
+            ..Operation::default()
+        };
+        assert_eq!(target(&row(some("mira"), some("M"), some("26"))), "mira");
+        assert_eq!(target(&row(None, some("Crew"), some("7"))), "Crew");
+        assert_eq!(target(&row(None, None, some("26"))), "26");
+        assert_eq!(target(&row(None, None, None)), "");
+    }
+
+    #[test]
+    fn what_is_null_and_what_is_not_there_stay_apart() {
+        let mut row = serde_json::to_value(Operation::default()).unwrap();
+        for name in ["tenant", "settled", "membership", "evidenceRefs", "count"] {
+            assert!(row.get(name).is_none(), "{name}");
+        }
+        for name in ["application", "httpStatus", "durationMs", "effect"] {
+            assert_eq!(row[name], Value::Null, "{name}");
+        }
+        row["settled"] = json!(null);
+        row["tenant"] = json!("fjord");
+        row["durationMs"] = json!(2.0);
+        row["isNewer"] = json!(true);
+        let read: Operation = serde_json::from_value(row.clone()).unwrap();
+        row.as_object_mut().unwrap().remove("isNewer");
+        let again = serde_json::to_string(&serde_json::to_value(read).unwrap()).unwrap();
+        assert_eq!(again, row.to_string());
+    }
+}
