@@ -159,6 +159,16 @@ fn after_a_baseline_the_record_is_what_the_application_has() {
     let members = proxied.rows("apps/boat/groups/displayName:Deck/members");
     assert_eq!(members.len(), 120);
     assert!(members.iter().all(|row| row["startKnown"] == false), "{:?}", members[0]);
+    let both = proxied.rows("reports/overlap?app=boat&groups=displayName:Deck,displayName:Crew");
+    assert_eq!(both.len(), 20);
+    assert!(both.iter().all(|row| row["startKnown"] == false), "{:?}", both[0]);
+    let list = folder.path().join("staff.csv");
+    std::fs::write(&list, "userName\nnobody@fjord.example\n").unwrap();
+    let added = proxied.server.command(&["list", "add", "staff", list.to_str().unwrap()]);
+    assert!(added.status.success(), "{added:?}");
+    let orphans = proxied.rows("reports/orphans?app=boat&list=staff");
+    assert_eq!(orphans.len(), ids.len() - ids.len().div_ceil(7), "all that are active");
+    assert!(orphans.iter().all(|row| row["startKnown"] == false), "{:?}", orphans[0]);
     let again = proxied.server.command(&["app", "drift", "boat"]);
     assert_eq!(again.status.code(), Some(0), "{again:?}");
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::World;
 use super::known::Known;
+use super::operations::observation_of;
 use super::questions::{Asked, Expected};
 use super::resources::{
     Found, changes_of, existence, found, group_name, id_of, identity, runs, type_name, value,
@@ -282,6 +283,9 @@ pub fn overlap(known: &Known<'_>, asked: &Asked) -> Expected {
             row.insert("application".into(), known.slug(application).into());
             row.insert("start".into(), known.time(start).into());
             row.insert("startSeq".into(), start.into());
+            // What was seen at an upstream may have been so before.
+            let is_seen = observation_of(&known.events()[start as usize]).is_some();
+            row.insert("startKnown".into(), (!is_seen).into());
             row.insert("end".into(), end.map(|end| known.time(end)).into());
             row.insert("endSeq".into(), end.into());
             rows.push(row.into());

@@ -301,7 +301,13 @@ pub fn orphans(known: &Known<'_>, asked: &Asked, list: Option<(Seq, &[Terminatio
             }
             let created = world.resources[&number].created;
             let mut row = columns(known, application, number, at);
-            insert(&mut row, json!({"createdAt": known.time(created), "createdSeq": created}));
+            let new = json!({
+                "createdAt": known.time(created),
+                "createdSeq": created,
+                // Who was seen at an upstream may have been there before.
+                "startKnown": observation_of(&known.events()[created as usize]).is_none(),
+            });
+            insert(&mut row, new);
             rows.push(row.into());
         }
     }

@@ -86,6 +86,10 @@ pub enum Kind {
     Duration,
     /// A token, by its id.
     Token,
+    /// A list of people, by its name.
+    ListName,
+    /// An attribute, or a path.
+    AttributePath,
     /// An instant.
     Instant(Role),
     /// The number of an event, or an instant that has passed.
@@ -108,6 +112,8 @@ impl Kind {
             }
             Kind::Number { .. } => "N".to_owned(),
             Kind::Token => "ID".to_owned(),
+            Kind::ListName => "NAME".to_owned(),
+            Kind::AttributePath => "PATH".to_owned(),
             Kind::App => "SLUG".to_owned(),
             Kind::User => "USER".to_owned(),
             Kind::Group => "GROUP".to_owned(),
@@ -134,6 +140,8 @@ impl Kind {
             "groups" => Kind::Groups,
             "duration-or-short" => Kind::Duration,
             "token-id" => Kind::Token,
+            "list-name" => Kind::ListName,
+            "attribute-path" => Kind::AttributePath,
             _ => return None,
         })
     }
@@ -189,6 +197,8 @@ impl Kind {
             | Kind::Group
             | Kind::Resource
             | Kind::Groups
+            | Kind::ListName
+            | Kind::AttributePath
             | Kind::Cursor => {
                 json!({"type": "string"})
             }
@@ -215,6 +225,8 @@ impl Kind {
             Kind::App => "the name of an application in addresses".to_owned(),
             Kind::User | Kind::Group | Kind::Resource => "an id or a name".to_owned(),
             Kind::Token => "the id of a token".to_owned(),
+            Kind::ListName => "the name of a reference list".to_owned(),
+            Kind::AttributePath => "an attribute such as department, or its path".to_owned(),
             Kind::Groups => {
                 "2 to 10 groups by id or name, with commas between them; a name with a \
                              comma in double quotes"

@@ -168,6 +168,9 @@ pub fn any(value: &serde_json::Value) -> String {
     }
 }
 
+/// More groups than these of one row are only counted.
+pub(crate) const GROUPS_MAX: usize = 12;
+
 /// Texts with commas between them, up to a bound.
 #[must_use]
 pub fn several(texts: &[String], max: usize) -> String {
@@ -209,5 +212,13 @@ mod tests {
         check(97_325, "1d 3h");
         check(86_400 + 59, "1d");
         check(365 * 86_400, "365d");
+    }
+
+    #[test]
+    fn what_was_only_seen_began_by_then() {
+        let moment = crate::Moment("2026-03-01T08:00:00.500000Z".to_owned());
+        assert_eq!(since(Some(&moment), true), "2026-03-01T08:00:00Z");
+        assert_eq!(since(Some(&moment), false), "by 2026-03-01T08:00:00Z");
+        assert_eq!(since(None, false), "");
     }
 }

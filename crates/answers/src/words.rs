@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::AppFilter;
+use crate::{AppFilter, ListName};
 
 /// An instant of an answer: RFC 3339 in UTC, with microseconds.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +68,14 @@ impl Present {
 /// The end of a title: the application that an answer is narrowed to.
 pub(crate) fn in_application(app: Option<&AppFilter>) -> String {
     app.map(|app| format!(" in {}", app.0)).unwrap_or_default()
+}
+
+/// A list by its name, and the event that has it: one of the same name may be another later.
+pub(crate) fn of_list(name: &ListName, seq: Option<u64>) -> String {
+    match seq {
+        Some(seq) => format!("{} (event {seq})", name.0),
+        None => name.0.clone(),
+    }
 }
 
 /// Whether something was there at the instant that was asked about.

@@ -4,6 +4,7 @@ mod operations;
 #[cfg(test)]
 mod people;
 mod record;
+#[cfg(test)]
 mod reports;
 mod resource;
 #[cfg(test)]
@@ -15,7 +16,6 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::operations::{OPERATIONS, whole_operation};
 pub(crate) use self::record::looked;
-pub(crate) use self::reports::{FAILING, LEAVERS, MOVERS, ORPHANS, OVERLAP, REACTIVATED};
 pub(crate) use self::resource::resource;
 pub(crate) use self::why::why;
 use crate::table::{Column, Table};
@@ -35,14 +35,6 @@ pub(crate) struct Shape {
 
 fn time(value: &Value) -> String {
     value.as_str().map(second).unwrap_or_default().into_owned()
-}
-
-/// Since when something is so; what an upstream was only seen to have is so *by* then.
-fn since(row: &Value, name: &str) -> String {
-    match (&row["startKnown"], time(&row[name])) {
-        (Value::Bool(false), time) if !time.is_empty() => format!("by {time}"),
-        (_, time) => time,
-    }
 }
 
 /// The first of some members that is a text: the name that something has for people.
@@ -343,15 +335,5 @@ Not watched in paperboat: 2026-03-07T10:00:00Z to now (no imported log)
                 " before 2026-03-01T00:00:00Z (event 7), as known at 2026-04-01T08:00:00Z",
             ],
         );
-    }
-
-    #[test]
-    fn what_was_only_seen_began_by_then() {
-        let row =
-            |known: Value| json!({"memberSince": "2026-03-01T08:00:00.5Z", "startKnown": known});
-        assert_eq!(since(&row(json!(true)), "memberSince"), "2026-03-01T08:00:00Z");
-        assert_eq!(since(&row(json!(null)), "memberSince"), "2026-03-01T08:00:00Z");
-        assert_eq!(since(&row(json!(false)), "memberSince"), "by 2026-03-01T08:00:00Z");
-        assert_eq!(since(&json!({"startKnown": false}), "memberSince"), "");
     }
 }

@@ -1,7 +1,7 @@
 //! Users and members as rows name them.
 
 use answers::Moment;
-use event::{Application, Number, Seq, Timestamp};
+use event::{Application, Number, Seq};
 use projector::Identity;
 use serde_json::{Map, Value, json};
 
@@ -11,23 +11,7 @@ use crate::record::Record;
 use crate::report::people::last_state;
 use crate::type_names::TypeNames;
 
-/// What somebody was called right after an event, or before they went.
-pub(crate) fn columns(
-    record: &Record<'_>,
-    application: Application,
-    number: Number,
-    at: Option<Seq>,
-) -> Result<Map<String, Value>, Error> {
-    let mut row = Map::new();
-    let identity = identity(record, application, number, at)?;
-    row.insert("userId".into(), identity.id.into());
-    row.insert("userName".into(), identity.user_name.into());
-    row.insert("externalId".into(), identity.external_id.into());
-    row.insert("displayName".into(), identity.display_name.into());
-    Ok(row)
-}
-
-/// The same as it is kept. What is known of somebody before the first event is what is known right after
+/// What somebody was called right after an event, or before they went. What is known of somebody before the first event is what is known right after
 /// it: the log begins with its recorder, and the id is the same before it was there.
 pub(crate) fn identity(
     record: &Record<'_>,
@@ -36,20 +20,6 @@ pub(crate) fn identity(
     at: Option<Seq>,
 ) -> Result<Identity, Error> {
     Ok(identity_at(&record.view, application, number, at.unwrap_or(0))?)
-}
-
-/// The same with the type of a member, which may be a group; null for somebody who was never there.
-pub(crate) fn member_columns(
-    record: &Record<'_>,
-    types: &TypeNames,
-    application: Application,
-    number: Number,
-    at: Option<Seq>,
-) -> Result<Map<String, Value>, Error> {
-    let mut row = columns(record, application, number, at)?;
-    let kind = member_type(record, types, application, number, at)?;
-    row.insert("memberType".into(), kind.into());
-    Ok(row)
 }
 
 /// The type of a member, which may be a group; `None` for somebody who was never there.
@@ -81,19 +51,6 @@ pub(crate) fn group_columns(
     let identity = identity(record, application, group, at)?;
     let row = json!({"groupId": identity.id, "groupName": identity.display_name});
     Ok(object(row))
-}
-
-/// Adds when and by which event something happened: `name` + `At` and `Seq`.
-pub(crate) fn insert_moment(
-    record: &Record<'_>,
-    row: &mut Map<String, Value>,
-    (at_name, seq_name): (&str, &str),
-    seq: Option<Seq>,
-) -> Result<(), Error> {
-    let at = seq.map(|seq| record.recorded_at(seq)).transpose()?;
-    row.insert(at_name.to_owned(), at.map(|at: Timestamp| at.to_string()).into());
-    row.insert(seq_name.to_owned(), seq.into());
-    Ok(())
 }
 
 /// The members of a JSON object.

@@ -43,25 +43,6 @@ impl Known {
     }
 }
 
-/// The instant of a question.
-#[derive(Args, Debug)]
-pub(crate) struct Instant {
-    /// As of this instant: 2026-03-31T17:00:00Z, 2026-03-31 (its last instant), -90d (s, m, h, d, w);
-    /// as of now when it is missing
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    at: Option<String>,
-    #[command(flatten)]
-    known: Known,
-}
-
-impl Instant {
-    pub(crate) fn parameters(self) -> Parameters {
-        let mut parameters = vec![("at", self.at)];
-        parameters.extend(self.known.parameters());
-        parameters
-    }
-}
-
 /// The stretch of a question.
 #[derive(Args, Debug)]
 pub(crate) struct Range {

@@ -4,13 +4,11 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
 use super::Plan;
-use super::arguments::{Instant, Paging, Parameters, Range, named, with_query};
+use super::arguments::{Paging, Parameters, Range, with_query};
 use super::record::filtered;
 use crate::config::ClientConfig;
 use crate::listing::List;
 use crate::readable::{self, Shape};
-use crate::text::shown;
-use query::name::{joined, parted};
 
 /// A report as it can be asked for.
 struct Report {
@@ -19,18 +17,9 @@ struct Report {
     about: &'static str,
     /// Begins the heading.
     title: &'static str,
-    time: Time,
     /// Besides those of its time and of lists, in the order in which the heading tells them.
     parameters: &'static [Parameter],
     shape: &'static Shape,
-}
-
-/// What a report is about.
-enum Time {
-    /// An instant.
-    Instant,
-    /// A stretch; the words say in which order its rows are.
-    Stretch(&'static str),
 }
 
 struct Parameter {
@@ -54,136 +43,24 @@ const APP: Parameter = Parameter {
     read: str::to_owned,
 };
 
-const LIST: Parameter = Parameter {
-    name: "list",
-    value_name: "NAME",
-    help: "",
-    words: "by list",
-    is_required: false,
-    read: str::to_owned,
-};
-
 const NEWEST_FIRST: &str = ", newest first";
 
 const REPORTS: &[Report] = &[
     Report {
-        name: "leavers",
-        about: "Whose accounts were switched off or deleted; with --list, how soon after they left",
-        title: "Leavers",
-        time: Time::Stretch(""),
-        parameters: &[
-            Parameter {
-                help: "Those whom this uploaded list has with the time at which they left, in its \
-                       column terminatedAt",
-                ..LIST
-            },
-            Parameter {
-                name: "within",
-                value_name: "DURATION",
-                help: "How soon an account has to be off, such as 24h, which it is when missing",
-                words: "within",
-                is_required: false,
-                read: str::to_owned,
-            },
-            APP,
-        ],
-        shape: &readable::LEAVERS,
-    },
-    Report {
-        name: "movers",
-        about: "Who changed department, or something else, and which groups they kept",
-        title: "Movers",
-        time: Time::Stretch(""),
-        parameters: &[
-            Parameter {
-                name: "on",
-                value_name: "PATH",
-                help: "The attribute that changed: title, department or another path; department \
-                       when it is missing",
-                words: "by",
-                is_required: false,
-                read: str::to_owned,
-            },
-            APP,
-        ],
-        shape: &readable::MOVERS,
-    },
-    Report {
-        name: "reactivated",
-        about: "Whose accounts were off and are active again",
-        title: "Accounts that became active again",
-        time: Time::Stretch(""),
-        parameters: &[APP],
-        shape: &readable::REACTIVATED,
-    },
-    Report {
         name: "unapproved",
         about: "Which changes have no evidence",
         title: "Changes without evidence",
-        time: Time::Stretch(NEWEST_FIRST),
         parameters: &[APP],
         shape: &readable::OPERATIONS,
-    },
-    Report {
-        name: "orphans",
-        about: "Which active accounts belong to nobody on a list",
-        title: "Active accounts of nobody",
-        time: Time::Instant,
-        parameters: &[
-            Parameter {
-                help: "The uploaded list of those to whom accounts may belong",
-                words: "on list",
-                is_required: true,
-                ..LIST
-            },
-            APP,
-        ],
-        shape: &readable::ORPHANS,
-    },
-    Report {
-        name: "overlap",
-        about: "Who was in several groups at the same moment",
-        title: "Members at once",
-        time: Time::Stretch(""),
-        parameters: &[
-            Parameter {
-                name: "groups",
-                value_name: "GROUP,GROUP",
-                help: "2 to 10 groups: SCIM ids, displayName:NAME or externalId:ID; any other texts \
-                       are display names, in double quotes where they have a comma",
-                words: "of",
-                is_required: true,
-                read: groups,
-            },
-            Parameter { help: "The application of the groups", is_required: true, ..APP },
-        ],
-        shape: &readable::OVERLAP,
-    },
-    Report {
-        name: "failing",
-        about: "Of whom the last write was refused or failed",
-        title: "Those whose last write failed",
-        time: Time::Instant,
-        parameters: &[APP],
-        shape: &readable::FAILING,
     },
     Report {
         name: "drift",
         about: "Where a look at an upstream differed from the record",
         title: "Differences at the upstream",
-        time: Time::Stretch(NEWEST_FIRST),
         parameters: &[APP],
         shape: &readable::OPERATIONS,
     },
 ];
-
-/// Groups that are parted by commas.
-fn groups(text: &str) -> String {
-    // What cannot be parted the server refuses, and says why.
-    let Some(groups) = parted(text) else { return text.to_owned() };
-    let groups: Vec<String> = groups.iter().map(|group| named(group, "displayName")).collect();
-    joined(&groups)
-}
 
 impl Report {
     fn command(&self) -> Command {
@@ -195,10 +72,7 @@ impl Report {
                 .required(parameter.is_required)
         });
         let command = Command::new(self.name).args(arguments);
-        let command = match self.time {
-            Time::Instant => Instant::augment_args(command),
-            Time::Stretch(_) => Range::augment_args(command),
-        };
+        let command = Range::augment_args(command);
         ClientConfig::augment_args(Paging::augment_args(command)).about(self.about)
     }
 }
@@ -240,10 +114,7 @@ impl FromArgMatches for Asked {
         let (name, matches) = matches.subcommand().ok_or_else(missing)?;
         let report = REPORTS.iter().find(|report| report.name == name).ok_or_else(missing)?;
         let value = |parameter: &Parameter| matches.get_one::<String>(parameter.name).cloned();
-        let times = match report.time {
-            Time::Instant => Instant::from_arg_matches(matches)?.parameters(),
-            Time::Stretch(_) => Range::from_arg_matches(matches)?.parameters(),
-        };
+        let times = Range::from_arg_matches(matches)?.parameters();
         Ok(Asked {
             report,
             values: report.parameters.iter().map(value).collect(),
@@ -273,16 +144,8 @@ impl Asked {
         let path = format!("/api/v1/reports/{}", report.name);
         let path = with_query(&path, asked.chain(times).collect());
         let mut list = List::new(path, report.shape, "application", move |answer| {
-            let time = match report.time {
-                Time::Instant => format!(" {}", readable::as_of(answer)),
-                Time::Stretch(order) => {
-                    let (stretch, stands) = (readable::stretch(answer), readable::stands(answer));
-                    format!("{stretch}{order} {stands}")
-                }
-            };
-            // A list of the same name may have other people by now.
-            let list = answer.get("listSeq").map(|seq| format!(", list of event {}", shown(seq)));
-            format!("{title}{time}{}", list.unwrap_or_default())
+            let (stretch, stands) = (readable::stretch(answer), readable::stands(answer));
+            format!("{title}{stretch}{NEWEST_FIRST} {stands}")
         });
         list.is_of_application = is_of_application;
         Plan::list(list, paging, client)

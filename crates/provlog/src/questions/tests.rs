@@ -181,7 +181,7 @@ fn headings_repeat_what_was_asked() {
     check(
         &["report", "orphans", "--list", "staff", "--app", "a"],
         listed,
-        &format!("Active accounts of nobody on list staff in a {as_of}, list of event 977"),
+        &format!("Active accounts of nobody on list staff (event 977) in a {as_of}"),
     );
     check(
         &["report", "overlap", "--groups", "Payers,Buyers", "--app", "a"],
@@ -203,17 +203,7 @@ fn headings_repeat_what_was_asked() {
 #[test]
 fn every_list_has_columns_for_people_and_for_programs() {
     let row = json!({});
-    for line in [
-        "timeline --app a mira",
-        "report leavers",
-        "report movers",
-        "report reactivated",
-        "report unapproved",
-        "report orphans --list staff",
-        "report overlap --app a --groups x,y",
-        "report failing",
-        "report drift",
-    ] {
+    for line in ["timeline --app a mira", "report unapproved", "report drift"] {
         let Ask::List(list, _) = plan(&words(line)).unwrap().ask else { panic!("{line}") };
         assert_eq!((list.cells)(row.clone()).unwrap().len(), list.columns.len(), "{line}");
         let mut names = list.csv.clone();

@@ -3,17 +3,10 @@
 use answers::Question;
 use serde_json::Value;
 
-use super::Shape;
 use crate::table::{Column, Table};
 
 pub(crate) const USER_ID: &str = "2819c223-7f76-453a-919d-413861904646";
 pub(crate) const GROUP_ID: &str = "70b6ea2e-1c45-4c9e-9d2a-5f0c8a3e9b11";
-
-/// The table of some rows, as it stands in a file.
-pub(crate) fn check(shape: &Shape, rows: &[Value], expected: &str) {
-    let text = Table::new(shape.columns, None).page(rows.iter().map(shape.row).collect());
-    same(&text, expected);
-}
 
 /// The table of some rows of a question, given what was asked, as it stands in a file.
 pub(crate) fn check_question<Q: Question>(asked: &[(&str, &str)], rows: &[Value], expected: &str) {
@@ -37,14 +30,6 @@ pub(crate) fn same(text: &str, expected: &str) {
 
 /// A row whose names are long and whose events have five digits fits into a terminal of 120 columns
 /// with its ids and times whole.
-pub(crate) fn fits(shape: &Shape, row: Value) {
-    let row = long(row);
-    let cells = (shape.row)(&row);
-    let text = Table::new(shape.columns, Some(120)).page(vec![cells.clone()]);
-    has_whole(&text, &cells);
-}
-
-/// The same of a question.
 pub(crate) fn question_fits<Q: Question>(asked: &[(&str, &str)], row: Value) {
     let row = long(row);
     let table = answers::described::<Q>().unwrap().table(asked).unwrap();

@@ -6,22 +6,6 @@
 
 use answers::{Described, Shape};
 
-/// Of leavers, as `leavers.csv`; and, last, the application, of which a report may have several.
-pub const LEAVERS: &[&str] = &[
-    "subject",
-    "userName",
-    "terminatedAt",
-    "disabledAt",
-    "disabledBySeq",
-    "lagSeconds",
-    "limitSeconds",
-    "within",
-    "remainingGroups",
-    "reactivatedAt",
-    "coverage",
-    "application",
-];
-
 /// Of operations, as `operations.csv`.
 pub const OPERATIONS: &[&str] = &[
     "seq",
@@ -71,72 +55,6 @@ pub const STEPS: &[&str] =
 pub const CHANGES: &[&str] =
     &["seq", "changeId", "path", "op", "oldValue", "newValue", "redacted", "resourceId"];
 
-/// Of what its name says.
-pub const MOVERS: &[&str] = &[
-    "application",
-    "userId",
-    "userName",
-    "externalId",
-    "displayName",
-    "path",
-    "oldValue",
-    "newValue",
-    "changedAt",
-    "changedSeq",
-    "heldGroups",
-];
-
-/// Of what its name says.
-pub const REACTIVATED: &[&str] = &[
-    "application",
-    "userId",
-    "userName",
-    "externalId",
-    "displayName",
-    "kind",
-    "disabledAt",
-    "disabledSeq",
-    "reactivatedAt",
-    "reactivatedSeq",
-];
-
-/// Of what its name says.
-pub const ORPHANS: &[&str] =
-    &["application", "userId", "userName", "externalId", "displayName", "createdAt", "createdSeq"];
-
-/// Of what its name says.
-pub const OVERLAP: &[&str] = &[
-    "application",
-    "userId",
-    "userName",
-    "externalId",
-    "displayName",
-    "memberType",
-    "start",
-    "startSeq",
-    "end",
-    "endSeq",
-];
-
-/// Of what its name says.
-pub const FAILING: &[&str] = &[
-    "application",
-    "userId",
-    "userName",
-    "externalId",
-    "displayName",
-    "resourceType",
-    "failedAt",
-    "failedSeq",
-    "operation",
-    "httpStatus",
-    "scimType",
-    "reason",
-    "holderId",
-    "holderName",
-    "failures",
-];
-
 /// As what the answer of a question is exported.
 #[derive(Clone, Copy, Debug)]
 pub struct Exported {
@@ -173,18 +91,11 @@ fn is_at(template: &str, path: &str) -> bool {
 }
 
 fn of_listed(path: &str) -> Option<Exported> {
-    let rows = |name, columns| Exported { name, columns, are_operations: false, described: None };
     let operations =
         |name| Exported { name, columns: OPERATIONS, are_operations: true, described: None };
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     Some(match segments.as_slice() {
         ["apps", _, "groups" | "users", _, "timeline"] => operations("operations"),
-        ["reports", "leavers"] => rows("leavers", LEAVERS),
-        ["reports", "movers"] => rows("movers", MOVERS),
-        ["reports", "reactivated"] => rows("reactivated", REACTIVATED),
-        ["reports", "orphans"] => rows("orphans", ORPHANS),
-        ["reports", "overlap"] => rows("overlap", OVERLAP),
-        ["reports", "failing"] => rows("failing", FAILING),
         ["reports", "unapproved"] => operations("unapproved"),
         ["reports", "drift"] => operations("drift"),
         _ => return None,

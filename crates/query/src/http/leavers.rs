@@ -2,24 +2,27 @@
 
 use std::collections::BTreeSet;
 
+use answers::row::{self, ListSeen};
+use answers::{Leavers, ListName};
 use event::{Application, Number, Seq, Timestamp};
-use serde_json::{Map, Value};
+use projector::Identity;
 
-use super::ask::Ask;
 use super::lists::people_of;
+use super::question::{Answered, Asked, Found};
 use super::reports::Scene;
-use crate::answer::Answer;
 use crate::coverage::Coverage;
-use crate::duration;
+use crate::duration::{self, seconds};
 use crate::error::Error;
 use crate::history::groups_of;
-use crate::params::Params;
-use crate::person::{group_columns, insert_moment};
 use crate::reference::Person;
 use crate::report::people::{ActiveStay, Ending, active_stays, leavers};
 
 /// An account may be open for so long after its owner left, unless the question says otherwise.
 const WITHIN_SECONDS: u64 = 24 * 3_600;
+
+/// What somebody without an account is called.
+const NOBODY: Identity =
+    Identity { id: None, user_name: None, external_id: None, display_name: None };
 
 /// Somebody who left, and the account that they had.
 struct Leaver {
@@ -33,30 +36,24 @@ struct Leaver {
     never_active: bool,
 }
 
-/// `GET /api/v1/reports/leavers`: without a list, whose account was switched off or deleted; with one,
-/// when the accounts of those who left by it were.
-pub(super) async fn report(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let known = &["app", "list", "within", "from", "to", "knownAt", "tz", "limit", "cursor"];
-        let params = reading.params(known)?;
-        let within = params
-            .read_as("within", duration::ACCEPTED, duration::seconds)?
-            .unwrap_or(WITHIN_SECONDS);
-        let scene = Scene::set(&reading, &params)?;
-        let (list_seq, all) = found(&scene, &params)?;
-        let answer = scene.answer(&all, |one| row(&scene, one, within))?;
-        Ok(match list_seq {
-            Some(seq) => answer.with("listSeq", seq),
-            None => answer,
-        })
-    })
-    .await
+impl Answered for Leavers {
+    /// Without a list, whose account was switched off or deleted; with one, when the accounts of those
+    /// who left by it were.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Leavers>, Error> {
+        let accepts = duration::ACCEPTED;
+        let within = self.within.as_ref().map_or(Some(WITHIN_SECONDS), |text| seconds(&text.0));
+        let within = within.ok_or(Error::Parameter { name: "within", accepts })?;
+        let scene = Scene::of(asked, asked.narrowed_to(self.app.as_ref())?)?;
+        let (list_seq, all) = find(&scene, self.list.as_ref())?;
+        let found = scene.found(&all, |one| row(&scene, one, within))?;
+        found.beside(ListSeen { list_seq })
+    }
 }
 
-fn found(scene: &Scene<'_>, params: &Params) -> Result<(Option<Seq>, Vec<Leaver>), Error> {
+fn find(scene: &Scene<'_>, list: Option<&ListName>) -> Result<(Option<Seq>, Vec<Leaver>), Error> {
     let view = &scene.record.view;
     let mut all = vec![];
-    let Some(list) = people_of(&scene.record, params, scene.one)? else {
+    let Some(list) = list else {
         for application in &scene.applications {
             for Ending { number, seq, deleted } in
                 leavers(view, *application, scene.stand.seqs.clone())?
@@ -78,6 +75,7 @@ fn found(scene: &Scene<'_>, params: &Params) -> Result<(Option<Seq>, Vec<Leaver>
         all.sort_by_key(|one| one.disabled);
         return Ok((None, all));
     };
+    let list = people_of(&scene.record, list, scene.one)?;
     let (from, to) = (scene.stand.from, scene.stand.to.unwrap_or(scene.stand.now));
     for person in &list.people {
         let Some(terminated_at) = person.terminated_at.map(Timestamp) else { continue };
@@ -163,29 +161,20 @@ fn leaver(
     })
 }
 
-fn row(scene: &Scene<'_>, one: &Leaver, within: u64) -> Result<Map<String, Value>, Error> {
+fn row(scene: &Scene<'_>, one: &Leaver, within: u64) -> Result<row::Leaver, Error> {
     let record = &scene.record;
-    let mut row = match one.application {
-        Some(application) => scene.person(application, one.number)?,
-        None => Map::from_iter(
-            ["application", "userId", "userName", "externalId", "displayName"]
-                .map(|name| (name.to_owned(), Value::Null)),
-        ),
+    let (application, who) = match one.application {
+        Some(application) => {
+            (Some(scene.name_of(application)?), scene.identity(application, one.number)?)
+        }
+        None => (None, NOBODY),
     };
-    let subject = one.subject.clone().map_or_else(|| row["userName"].clone(), Value::from);
-    row.insert("subject".into(), subject);
-    row.insert("terminatedAt".into(), one.terminated_at.map(|time| time.to_string()).into());
-    let seq = one.disabled.map(|(seq, _)| seq);
-    insert_moment(record, &mut row, ("disabledAt", "disabledBySeq"), seq)?;
+    let disabled_by_seq = one.disabled.map(|(seq, _)| seq);
     let how = one.disabled.map(|(_, deleted)| if deleted { "deleted" } else { "deactivated" });
-    row.insert("how".into(), how.into());
-
-    let disabled_at = seq.map(|seq| record.recorded_at(seq)).transpose()?;
+    let disabled_at = disabled_by_seq.map(|seq| record.recorded_at(seq)).transpose()?;
     let lag = one.terminated_at.zip(disabled_at).map(|(terminated, disabled)| {
         u64::try_from(disabled.0.saturating_sub(terminated.0) / 1_000_000).unwrap_or(0)
     });
-    row.insert("lagSeconds".into(), lag.into());
-    row.insert("limitSeconds".into(), one.terminated_at.map(|_| within).into());
     let is_within = match (one.terminated_at, one.application, lag) {
         (None, ..) => None,
         // Nobody to switch off.
@@ -201,25 +190,38 @@ fn row(scene: &Scene<'_>, one: &Leaver, within: u64) -> Result<Map<String, Value
             if deadline > end { None } else { Some(false) }
         }
     };
-    row.insert("within".into(), is_within.into());
-    row.insert("remainingGroups".into(), remaining_groups(scene, one)?.into());
-    insert_moment(record, &mut row, ("reactivatedAt", "reactivatedSeq"), one.reactivated)?;
     let (from, to) = (one.terminated_at.or(disabled_at), disabled_at.unwrap_or(scene.stand.now));
     let holes = Coverage::over(record, &scene.stand, &scene.applications, (from, to))?;
-    row.insert("coverage".into(), if holes { "partial" } else { "complete" }.into());
-    Ok(row)
+    Ok(row::Leaver {
+        subject: one.subject.clone().or_else(|| who.user_name.clone()),
+        user_name: who.user_name,
+        terminated_at: one.terminated_at.map(|time| time.to_string().into()),
+        disabled_at: disabled_at.map(|time| time.to_string().into()),
+        disabled_by_seq,
+        lag_seconds: lag,
+        limit_seconds: one.terminated_at.map(|_| within),
+        within: is_within,
+        remaining_groups: remaining_groups(scene, one)?,
+        reactivated_at: one.reactivated.map(|seq| record.moment(seq)).transpose()?,
+        coverage: if holes { "partial" } else { "complete" }.to_owned(),
+        application,
+        how: how.map(str::to_owned),
+        user_id: who.id,
+        external_id: who.external_id,
+        display_name: who.display_name,
+        reactivated_seq: one.reactivated,
+    })
 }
 
 /// The groups that the account is in at the end, by name or id.
-fn remaining_groups(scene: &Scene<'_>, one: &Leaver) -> Result<Vec<Value>, Error> {
+fn remaining_groups(scene: &Scene<'_>, one: &Leaver) -> Result<Vec<Option<String>>, Error> {
     let (Some(application), Some(after)) = (one.application, scene.after()) else {
         return Ok(vec![]);
     };
     let groups = groups_of(&scene.record.view, application, one.number, after)?;
     let names = groups.into_iter().map(|group| {
-        let mut row = group_columns(&scene.record, application, group.member, Some(after))?;
-        let name = row.remove("groupName").filter(|name| !name.is_null());
-        Ok(name.or_else(|| row.remove("groupId")).unwrap_or_default())
+        let group = scene.identity(application, group.member)?;
+        Ok(group.display_name.or(group.id))
     });
     names.collect()
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use answers::act::{AddEvidence, AddList, AddedEvidence, AddedList, NewEvidence};
-use answers::row::{self, OfOperation};
-use answers::{AppFilter, EvidenceOf, ListName, Moment, ReferenceLists};
+use answers::row::{self, ListSeen, OfOperation};
+use answers::{AppFilter, EvidenceOf, ListName, Moment, Orphans, ReferenceLists};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -13,7 +13,7 @@ use data_encoding::HEXLOWER;
 use event::{
     Application, Content, Event, EvidenceAdded, Fact, Number, ReferenceListAdded, Seq, Timestamp,
 };
-use projector::{Decision, Draft, Stamp, View};
+use projector::{Decision, Draft, Identity, Stamp, View};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -23,15 +23,12 @@ use super::admin::{Admin, refusal};
 use super::ask::Ask;
 use super::body::{read_body, receive};
 use super::question::{Answered, Asked, Found, NamesOf, read_act};
-use super::{operations, reports::Scene};
+use super::{operations, reports::Scene, resource};
 use crate::Query;
-use crate::answer::Answer;
 use crate::as_of::{Slice, users_at};
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::instant::{self, Role, Zone};
-use crate::params::Params;
-use crate::person::insert_moment;
 use crate::record::Record;
 use crate::reference::{Person, Roster, parse};
 
@@ -151,10 +148,9 @@ pub(super) struct NamedList {
 /// the latter whoever sees one application alone is shown those who have an account there.
 pub(super) fn people_of(
     record: &Record<'_>,
-    params: &Params,
+    ListName(name): &ListName,
     application: Option<Application>,
-) -> Result<Option<NamedList>, Error> {
-    let Some(name) = params.get("list") else { return Ok(None) };
+) -> Result<NamedList, Error> {
     let list = record.view.reference_list(name, record.scope.or(application))?;
     let list = list.ok_or(Error::NotFound("there is no reference list of that name"))?;
     let event = record.event(list.seq)?;
@@ -165,40 +161,42 @@ pub(super) fn people_of(
     let people = note.and_then(|note| serde_json::from_slice(note).ok());
     let people = people.ok_or(Error::Damaged("a reference list"))?;
     let shows_strangers = record.scope.is_none_or(|scope| scope == list.application);
-    Ok(Some(NamedList { seq: list.seq, people, shows_strangers }))
+    Ok(NamedList { seq: list.seq, people, shows_strangers })
 }
 
-const NEEDS_LIST: Error =
-    Error::Parameter { name: "list", accepts: "the name of a reference list" };
-
-/// `GET /api/v1/reports/orphans`: the active users that a list does not have.
-pub(super) async fn orphans(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let known = &["app", "at", "list", "knownAt", "tz", "limit", "cursor"];
-        let params = reading.params(known)?;
-        let scene = Scene::set(&reading, &params)?;
-        let list = people_of(&scene.record, &params, scene.one)?.ok_or(NEEDS_LIST)?;
+impl Answered for Orphans {
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Orphans>, Error> {
+        let scene = Scene::of(asked, asked.narrowed_to(self.app.as_ref())?)?;
+        let record = &scene.record;
+        let list = people_of(record, &self.list, scene.one)?;
         let roster = Roster::of(&list.people);
         let whole = Slice { after: None, limit: usize::MAX };
         let mut all = vec![];
         for application in &scene.applications {
-            let (view, at) = (&scene.record.view, scene.stand.at_seq);
-            for user in users_at(view, *application, Some(true), at, whole)?.rows {
+            let at = scene.stand.at_seq;
+            for user in users_at(&record.view, *application, Some(true), at, whole)?.rows {
                 let state = user.version.state.as_ref();
                 if !state.is_some_and(|state| roster.has(state)) {
                     all.push((*application, user.number, user.version.created_seq));
                 }
             }
         }
-        let answer = scene.answer(&all, |(application, number, created_seq)| {
-            let mut row = scene.person(*application, *number)?;
-            let names = ("createdAt", "createdSeq");
-            insert_moment(&scene.record, &mut row, names, Some(*created_seq))?;
-            Ok(row)
+        let found = scene.found(&all, |(application, number, created_seq)| {
+            let Identity { id, user_name, external_id, display_name } =
+                scene.identity(*application, *number)?;
+            Ok(row::Orphan {
+                application: scene.name_of(*application)?,
+                user_id: id,
+                user_name,
+                external_id,
+                display_name,
+                created_at: record.moment(*created_seq)?,
+                created_seq: *created_seq,
+                start_known: !resource::was_seen(record, *created_seq)?,
+            })
         })?;
-        Ok(answer.with("listSeq", list.seq))
-    })
-    .await
+        found.beside(ListSeen { list_seq: Some(list.seq) })
+    }
 }
 
 const EVIDENCE: &str =

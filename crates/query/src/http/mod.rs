@@ -77,6 +77,12 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::StaysInGroup>(router);
     let router = serve::<answers::StaysOfUser>(router);
     let router = serve::<answers::Joiners>(router);
+    let router = serve::<answers::Leavers>(router);
+    let router = serve::<answers::Movers>(router);
+    let router = serve::<answers::Reactivated>(router);
+    let router = serve::<answers::Orphans>(router);
+    let router = serve::<answers::Overlap>(router);
+    let router = serve::<answers::Failing>(router);
     let router = serve::<answers::AccessLog>(router);
     let router = serve::<answers::Unwatched>(router);
     let router = serve::<answers::Job>(router);
@@ -99,12 +105,6 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/apps/{app}/users/{user}/timeline", get(timeline::of_user))
         .route("/api/v1/apps/{app}/groups/{group}/timeline", get(timeline::of_group))
         .route("/api/v1/reports/drift", get(reports::drift))
-        .route("/api/v1/reports/failing", get(reports::failed_last))
-        .route("/api/v1/reports/leavers", get(leavers::report))
-        .route("/api/v1/reports/movers", get(reports::moved))
-        .route("/api/v1/reports/orphans", get(lists::orphans))
-        .route("/api/v1/reports/overlap", get(reports::overlap))
-        .route("/api/v1/reports/reactivated", get(reports::came_back))
         .route("/api/v1/reports/unapproved", get(reports::without_evidence))
         .route("/v1.0", graph_of(Version::V1))
         .route("/v1.0/{*rest}", graph_of(Version::V1))

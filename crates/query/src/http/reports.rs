@@ -1,10 +1,10 @@
 //! Reports over whole applications, a page at a time. What a report finds is small and computed whole,
 //! so that its count is exact; rows are made for the page alone.
 
-use answers::{Joiners, Question, Time, row};
+use answers::{Failing, Joiners, Movers, Overlap, Question, Reactivated, Time, row};
 use event::{Application, Number, ResourceType, Seq};
 use projector::Identity;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::ask::{Ask, Reading};
 use super::question::{Answered, Asked, Found};
@@ -16,9 +16,9 @@ use crate::history::groups_of;
 use crate::name::parted;
 use crate::operation::Operations;
 use crate::params::Params;
-use crate::person::{columns, group_columns, identity, insert_moment, member_columns};
+use crate::person::{identity, member_type};
 use crate::record::Record;
-use crate::report::operations::{Failing, Move, drifted, failing, moves, unapproved};
+use crate::report::operations::{Move, drifted, failing, moves, unapproved};
 use crate::report::people::{Reactivation, joiners, reactivated};
 use crate::shown::json_value;
 use crate::stand::Stand;
@@ -82,10 +82,6 @@ impl<'a> Scene<'a> {
         if self.is_stretch { self.stand.ends().1 } else { self.stand.at_seq }
     }
 
-    pub(super) fn slug(&self, application: Application) -> Value {
-        self.slugs.get(&application).cloned().into()
-    }
-
     /// The name of an application in addresses.
     pub(super) fn name_of(&self, application: Application) -> Result<String, Error> {
         // Both come from one snapshot.
@@ -101,17 +97,6 @@ impl<'a> Scene<'a> {
         identity(&self.record, application, number, self.after())
     }
 
-    /// The columns that name a user, with its application.
-    pub(super) fn person(
-        &self,
-        application: Application,
-        number: Number,
-    ) -> Result<Map<String, Value>, Error> {
-        let mut row = columns(&self.record, application, number, self.after())?;
-        row.insert("application".into(), self.slug(application));
-        Ok(row)
-    }
-
     /// What each application has, in the order in which they were added.
     fn of_each<T>(
         &self,
@@ -122,17 +107,6 @@ impl<'a> Scene<'a> {
             all.extend(find(*application)?.into_iter().map(|one| (*application, one)));
         }
         Ok(all)
-    }
-
-    /// Answers with the page of what was found.
-    pub(super) fn answer<T>(
-        &self,
-        all: &[T],
-        row: impl Fn(&T) -> Result<Map<String, Value>, Error>,
-    ) -> Result<Answer, Error> {
-        let (page, next) = self.stand.part_of(all);
-        let rows = page.iter().map(|one| Ok(row(one)?.into())).collect::<Result<_, Error>>()?;
-        self.answer_rows(rows, all.len() as u64, next)
     }
 
     /// Answers with the page of what was found.
@@ -208,75 +182,87 @@ impl Answered for Joiners {
     }
 }
 
-/// `GET /api/v1/reports/reactivated`: the users that were switched off and became active again.
-pub(super) async fn came_back(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let scene = Scene::set(&reading, &reading.params(STRETCH)?)?;
-        let (view, seqs) = (&scene.record.view, &scene.stand.seqs);
+impl Answered for Reactivated {
+    /// In the order in which they became active again.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Reactivated>, Error> {
+        let scene = Scene::of(asked, asked.narrowed_to(self.app.as_ref())?)?;
+        let (record, seqs) = (&scene.record, &scene.stand.seqs);
+        let view = &record.view;
         let mut all = scene.of_each(|application| reactivated(view, application, seqs.clone()))?;
         all.sort_by_key(|(_, one)| one.reactivated);
-        scene.answer(&all, |(application, one)| {
+        scene.found(&all, |(application, one)| {
             let Reactivation { number, disabled, reactivated } = *one;
-            let mut row = scene.person(*application, number)?;
-            row.insert("kind".into(), "reactivated".into());
-            let record = &scene.record;
-            insert_moment(record, &mut row, ("disabledAt", "disabledSeq"), Some(disabled))?;
-            let names = ("reactivatedAt", "reactivatedSeq");
-            insert_moment(record, &mut row, names, Some(reactivated))?;
-            Ok(row)
+            let Identity { id, user_name, external_id, display_name } =
+                scene.identity(*application, number)?;
+            Ok(row::Reactivation {
+                application: scene.name_of(*application)?,
+                user_id: id,
+                user_name,
+                external_id,
+                display_name,
+                kind: "reactivated".to_owned(),
+                disabled_at: record.moment(disabled)?,
+                disabled_seq: disabled,
+                reactivated_at: record.moment(reactivated)?,
+                reactivated_seq: reactivated,
+            })
         })
-    })
-    .await
+    }
 }
 
-/// `GET /api/v1/reports/movers`: the users whose attribute changed, with the groups that they held
-/// before and hold still.
-pub(super) async fn moved(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let params =
-            reading.params(&["app", "on", "from", "to", "knownAt", "tz", "limit", "cursor"])?;
+impl Answered for Movers {
+    /// In the order in which they changed.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Movers>, Error> {
         let is_path = |text: &str| {
             !text.is_empty() && text.len() <= PATH_BYTES_MAX && !text.contains(char::is_control)
         };
-        let accepts = "an attribute such as department, or its path";
-        let on = params.read_as("on", accepts, |text| is_path(text).then_some(text))?;
-        let on = on.unwrap_or(MOVES_ON);
-        let mut scene = Scene::set(&reading, &params)?;
+        let on = self.on.as_ref().map_or(MOVES_ON, |on| &on.0);
+        if !is_path(on) {
+            let accepts = "an attribute such as department, or its path";
+            return Err(Error::Parameter { name: "on", accepts });
+        }
+        let mut scene = Scene::of(asked, asked.narrowed_to(self.app.as_ref())?)?;
         scene.stand.question.insert("on".into(), on.into());
         let (view, store) = (&scene.record.view, scene.record.store);
         let seqs = &scene.stand.seqs;
         let mut all = scene.of_each(|application| moves(view, store, application, seqs, on))?;
         all.sort_by_key(|(_, one)| one.seq);
-        scene.answer(&all, |(application, one)| move_row(&scene, *application, one))
-    })
-    .await
+        scene.found(&all, |(application, one)| mover(&scene, *application, one))
+    }
 }
 
-fn move_row(
-    scene: &Scene<'_>,
-    application: Application,
-    one: &Move,
-) -> Result<Map<String, Value>, Error> {
-    let what = "a changed value";
-    let mut row = scene.person(application, one.number)?;
-    row.insert("path".into(), one.path.as_str().into());
-    row.insert("oldValue".into(), json_value(Some(&one.old), what)?);
-    row.insert("newValue".into(), json_value(Some(&one.new), what)?);
-    insert_moment(&scene.record, &mut row, ("changedAt", "changedSeq"), Some(one.seq))?;
-    let mut held = vec![];
+fn mover(scene: &Scene<'_>, application: Application, one: &Move) -> Result<row::Mover, Error> {
+    let (record, what) = (&scene.record, "a changed value");
+    let Identity { id, user_name, external_id, display_name } =
+        scene.identity(application, one.number)?;
+    let mut held_groups = vec![];
     if let Some(after) = scene.after() {
-        for group in groups_of(&scene.record.view, application, one.number, after)? {
+        for group in groups_of(&record.view, application, one.number, after)? {
             if group.since < one.seq {
-                let record = &scene.record;
-                let mut held_row = group_columns(record, application, group.member, Some(after))?;
-                let since = record.recorded_at(group.since)?;
-                held_row.insert("memberSince".into(), since.to_string().into());
-                held.push(Value::from(held_row));
+                let Identity { id, display_name, .. } =
+                    scene.identity(application, group.member)?;
+                let member_since = record.moment(group.since)?;
+                held_groups.push(row::HeldGroup {
+                    group_id: id,
+                    group_name: display_name,
+                    member_since,
+                });
             }
         }
     }
-    row.insert("heldGroups".into(), held.into());
-    Ok(row)
+    Ok(row::Mover {
+        application: scene.name_of(application)?,
+        user_id: id,
+        user_name,
+        external_id,
+        display_name,
+        path: one.path.clone(),
+        old_value: json_value(Some(&one.old), what)?,
+        new_value: json_value(Some(&one.new), what)?,
+        changed_at: record.moment(one.seq)?,
+        changed_seq: one.seq,
+        held_groups,
+    })
 }
 
 /// `GET /api/v1/reports/unapproved`: the requests that changed something and have no evidence.
@@ -302,67 +288,76 @@ pub(super) async fn drift(ask: Ask) -> Result<Answer, Error> {
     .await
 }
 
-/// `GET /api/v1/reports/failing`: whose last request to change something failed.
-pub(super) async fn failed_last(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let params = reading.params(&["app", "at", "knownAt", "tz", "limit", "cursor"])?;
-        let scene = Scene::set(&reading, &params)?;
+impl Answered for Failing {
+    /// The newest failure first.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Failing>, Error> {
+        let scene = Scene::of(asked, asked.narrowed_to(self.app.as_ref())?)?;
         let until = scene.stand.at_seq.map_or(0, |seq| seq + 1);
-        let view = &scene.record.view;
-        let mut all = scene.of_each(|application| failing(view, application, until))?;
+        let record = &scene.record;
+        let mut all = scene.of_each(|application| failing(&record.view, application, until))?;
         all.sort_by_key(|(_, one)| std::cmp::Reverse(one.seq));
-        let operations = Operations::new(&scene.record)?;
-        scene.answer(&all, |(application, one)| {
-            let Failing { number, seq, failures } = *one;
-            let mut row = scene.person(*application, number)?;
-            insert_moment(&scene.record, &mut row, ("failedAt", "failedSeq"), Some(seq))?;
-            row.insert("failures".into(), failures.into());
-            let operation = operations.rows(std::iter::once(seq))?.pop().unwrap_or_default();
-            row.insert("resourceType".into(), operation.resource_type.into());
-            row.insert("operation".into(), operation.operation.into());
-            row.insert("httpStatus".into(), operation.http_status.into());
-            row.insert("scimType".into(), operation.scim_type.into());
-            row.insert("reason".into(), operation.reason.into());
-            row.insert("holderId".into(), operation.holder_id.flatten().into());
-            row.insert("holderName".into(), operation.holder_name.flatten().into());
-            Ok(row)
+        let operations = Operations::new(record)?;
+        scene.found(&all, |(application, one)| {
+            let Identity { id, user_name, external_id, display_name } =
+                scene.identity(*application, one.number)?;
+            let last = operations.rows(std::iter::once(one.seq))?.pop().ok_or(Error::Defect)?;
+            Ok(row::Failed {
+                application: scene.name_of(*application)?,
+                user_id: id,
+                user_name,
+                external_id,
+                display_name,
+                resource_type: last.resource_type,
+                failed_at: record.moment(one.seq)?,
+                failed_seq: one.seq,
+                operation: last.operation,
+                http_status: last.http_status,
+                scim_type: last.scim_type,
+                reason: last.reason,
+                holder_id: last.holder_id.flatten(),
+                holder_name: last.holder_name.flatten(),
+                failures: one.failures,
+            })
         })
-    })
-    .await
+    }
 }
 
-/// `GET /api/v1/reports/overlap`: who was in all of some groups at the same moment.
-pub(super) async fn overlap(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let known = &["app", "groups", "from", "to", "knownAt", "tz", "limit", "cursor"];
-        let params = reading.params(known)?;
-        let needed = |name, accepts| Error::Parameter { name, accepts };
-        let application = reading.application_in(&params)?;
-        let application =
-            application.ok_or(needed("app", "the application that has the groups"))?;
+impl Answered for Overlap {
+    /// By member, then by beginning.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Overlap>, Error> {
+        let application = asked.application(&self.app)?.number;
+        let names = parted(&self.groups.0).filter(|names| {
+            GROUPS.contains(&names.len()) && names.iter().all(|name| !name.is_empty())
+        });
         let accepts = "2 to 10 groups by id or name, with commas between them; a name with a comma in \
                        double quotes";
-        let names = parted(params.get("groups").unwrap_or_default());
-        let names = names.ok_or(needed("groups", accepts))?;
-        if !GROUPS.contains(&names.len()) || names.iter().any(|name| name.is_empty()) {
-            return Err(needed("groups", accepts));
-        }
-        let scene = Scene::set(&reading, &params)?;
-        let view = &scene.record.view;
+        let names = names.ok_or(Error::Parameter { name: "groups", accepts })?;
+        let scene = Scene::of(asked, Some(application))?;
+        let record = &scene.record;
+        let view = &record.view;
         let group = |name: &String| -> Result<Number, Error> {
             let kind = ResourceType::GROUP;
             Ok(resource::named(view, application, kind, name, scene.after())?.number)
         };
         let groups = names.iter().map(group).collect::<Result<Vec<_>, _>>()?;
         let all = crate::report::groups::overlaps(view, application, &groups, &scene.stand.seqs)?;
-        scene.answer(&all, |one| {
-            let (record, types) = (&scene.record, &scene.types);
-            let mut row = member_columns(record, types, application, one.member, scene.after())?;
-            row.insert("application".into(), scene.slug(application));
-            insert_moment(record, &mut row, ("start", "startSeq"), Some(one.start))?;
-            insert_moment(record, &mut row, ("end", "endSeq"), one.end)?;
-            Ok(row)
+        scene.found(&all, |one| {
+            let Identity { id, user_name, external_id, display_name } =
+                scene.identity(application, one.member)?;
+            let (types, after) = (&scene.types, scene.after());
+            Ok(row::Together {
+                application: scene.name_of(application)?,
+                user_id: id,
+                user_name,
+                external_id,
+                display_name,
+                member_type: member_type(record, types, application, one.member, after)?,
+                start: record.moment(one.start)?,
+                start_seq: one.start,
+                end: one.end.map(|seq| record.moment(seq)).transpose()?,
+                end_seq: one.end,
+                start_known: !resource::was_seen(record, one.start)?,
+            })
         })
-    })
-    .await
+    }
 }

@@ -1,0 +1,92 @@
+//! Of whom the last write was refused or failed.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Column, count, first, number, second};
+use crate::words::in_application;
+use crate::{AppFilter, Moment, Nothing, Question, Shape, Time};
+
+/// Of whom the last write was refused or failed
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Failing {
+    /// Only this application's; of all that the token may see when it is missing
+    pub app: Option<AppFilter>,
+}
+
+/// Somebody whose last write failed.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Failed {
+    /// The application, by its name in addresses
+    pub application: String,
+    /// SCIM id; null for somebody who was never there
+    pub user_id: Option<String>,
+    /// SCIM `userName` at that instant, or as it was last; else what the request called them
+    pub user_name: Option<String>,
+    /// SCIM `externalId`, the same way
+    pub external_id: Option<String>,
+    /// SCIM `displayName`, the same way
+    pub display_name: Option<String>,
+    /// The type of what the request was about
+    pub resource_type: Option<String>,
+    /// When the last write failed
+    pub failed_at: Moment,
+    /// The event that has it
+    pub failed_seq: u64,
+    /// Method and type of that request
+    pub operation: String,
+    /// With which status it was answered
+    pub http_status: Option<u16>,
+    /// The `scimType` of the answer
+    pub scim_type: Option<String>,
+    /// Why it failed
+    pub reason: Option<String>,
+    /// The SCIM id of whoever has the name that it asked for
+    pub holder_id: Option<String>,
+    /// The name of whoever has it
+    pub holder_name: Option<String>,
+    /// How many failed since the last that did not
+    pub failures: u64,
+}
+
+impl Question for Failing {
+    type Row = Failed;
+    type Beside = Nothing;
+    const COMMAND: &'static str = "report failing";
+    const PATH: &'static str = "/api/v1/reports/failing";
+    const TIME: Time = Time::Instant;
+    const SHAPE: Shape = Shape::List { file: "failing" };
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] =
+        &[("resourceType", "the operation names it")];
+
+    fn title(&self, _: &Nothing) -> String {
+        format!("Those whose last write failed{}", in_application(self.app.as_ref()))
+    }
+
+    fn columns(&self) -> Vec<Column<Failed>> {
+        vec![
+            Column::application(|row| row.application.clone()),
+            Column::text(
+                "Target",
+                &["userName", "displayName", "externalId", "userId"],
+                |row| {
+                    first(&[&row.user_name, &row.display_name, &row.external_id, &row.user_id])
+                },
+            ),
+            Column::whole("Failed", &["failedAt"], |row| second(Some(&row.failed_at))),
+            Column::whole("Operation", &["operation"], |row| row.operation.clone()),
+            Column::number("HTTP", &["httpStatus"], |row| number(row.http_status)),
+            Column::number("Failures", &["failures"], |row| count(row.failures)),
+            Column::text("Reason", &["reason", "scimType", "holderName", "holderId"], |row| {
+                let reason = first(&[&row.reason, &row.scim_type]);
+                match first(&[&row.holder_name, &row.holder_id]) {
+                    holder if holder.is_empty() => reason,
+                    holder => format!("{reason}; the name belongs to {holder}"),
+                }
+            }),
+            Column::number("Event", &["failedSeq"], |row| number(Some(row.failed_seq))),
+        ]
+    }
+}

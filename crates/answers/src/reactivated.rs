@@ -1,0 +1,76 @@
+//! Whose accounts were off and are active again.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Column, number, or_nothing, second};
+use crate::words::in_application;
+use crate::{AppFilter, Moment, Nothing, Question, Shape, Time};
+
+/// Whose accounts were off and are active again
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Reactivated {
+    /// Only this application's; of all that the token may see when it is missing
+    pub app: Option<AppFilter>,
+}
+
+/// An account that was off and is active again.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Reactivation {
+    /// The application, by its name in addresses
+    pub application: String,
+    /// SCIM id
+    pub user_id: Option<String>,
+    /// SCIM `userName` at the end of the stretch, or as it was last
+    pub user_name: Option<String>,
+    /// SCIM `externalId`, then too
+    pub external_id: Option<String>,
+    /// SCIM `displayName`, then too
+    pub display_name: Option<String>,
+    /// What happened: `reactivated`
+    pub kind: String,
+    /// When it was switched off
+    pub disabled_at: Moment,
+    /// The event that switched it off
+    pub disabled_seq: u64,
+    /// When it became active again
+    pub reactivated_at: Moment,
+    /// The event that made it active again
+    pub reactivated_seq: u64,
+}
+
+impl Question for Reactivated {
+    type Row = Reactivation;
+    type Beside = Nothing;
+    const COMMAND: &'static str = "report reactivated";
+    const PATH: &'static str = "/api/v1/reports/reactivated";
+    const TIME: Time = Time::Stretch;
+    const SHAPE: Shape = Shape::List { file: "reactivated" };
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] = &[
+        ("userId", "the names tell who it is"),
+        ("externalId", "the names tell who it is"),
+        ("kind", "every row has the same"),
+    ];
+
+    fn title(&self, _: &Nothing) -> String {
+        format!("Accounts that became active again{}", in_application(self.app.as_ref()))
+    }
+
+    fn columns(&self) -> Vec<Column<Reactivation>> {
+        vec![
+            Column::application(|row| row.application.clone()),
+            Column::text("User name", &["userName"], |row| or_nothing(row.user_name.as_ref())),
+            Column::extra("Display name", &["displayName"], |row| {
+                or_nothing(row.display_name.as_ref())
+            }),
+            Column::whole("Disabled", &["disabledAt"], |row| second(Some(&row.disabled_at))),
+            Column::number("Event", &["disabledSeq"], |row| number(Some(row.disabled_seq))),
+            Column::whole("Active again", &["reactivatedAt"], |row| {
+                second(Some(&row.reactivated_at))
+            }),
+            Column::number("Event", &["reactivatedSeq"], |row| number(Some(row.reactivated_seq))),
+        ]
+    }
+}
