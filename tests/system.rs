@@ -1,8 +1,8 @@
 //! Tests of the whole system: the real binary over real sockets, killed for real, and the router
 //! in process where a manual clock is needed.
 //!
-//! `PROVLOG_TEST_KILLS`, `PROVLOG_TEST_HISTORIES`, `PROVLOG_TEST_OVERLOAD` set how long the long tests
-//! are; `tools/test` sets them.
+//! `PROVLOG_TEST_KILLS`, `PROVLOG_TEST_HISTORIES`, `PROVLOG_TEST_OVERLOAD`, `PROVLOG_TEST_EXAMPLES` set how
+//! long the long tests are; `tools/test` sets them.
 
 mod harness {
     pub mod habits;
@@ -55,6 +55,7 @@ mod cases {
     mod imports;
     mod large_groups;
     mod offline_token;
+    mod openapi;
     mod operation_log;
     mod overload;
     mod profiles;

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::apps::{
-    AddApp, AddedApp, Baseline, ChangeApp, ChangedApp, Difference, Drift, Looked, NewApp,
-    NewUpstream, ServicePrincipal, UpstreamProblem,
+    AddApp, AddedApp, Baseline, ChangeApp, ChangedApp, Drift, Looked, NewApp, NewUpstream,
+    SeenDifference, ServicePrincipal, UpstreamProblem,
 };
 pub use self::export::{Export, Form};
 pub use self::imports::{
@@ -44,6 +44,8 @@ pub trait Act: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
     const WHO: Who = Who::Admin;
     /// What it brings.
     const TAKES: Takes = Takes::Nothing;
+    /// Bodies that it takes, each with its media type.
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[];
     /// The status of its answer.
     const STATUS: u16 = 200;
     /// What it gives.
@@ -89,8 +91,6 @@ pub enum Takes {
     Bytes {
         /// What they are, as a sentence without a full stop.
         words: &'static str,
-        /// Media types that say it.
-        media_types: &'static [&'static str],
         /// At most so many.
         bytes_max: usize,
     },
@@ -123,13 +123,16 @@ pub struct DescribedAct {
     pub known: Vec<&'static str>,
     /// What it brings.
     pub takes: Takes,
+    /// Bodies that it takes, each with its media type.
+    pub examples: &'static [(&'static str, &'static str)],
     /// The status of its answer.
     pub status: u16,
     /// What it gives.
     pub gives: Gives,
     /// Statuses of its refusals besides those of every address.
     pub refusals: &'static [u16],
-    schemas: fn(&mut SchemaGenerator) -> (Schema, Schema),
+    body: fn(&mut SchemaGenerator) -> Schema,
+    reply: fn(&mut SchemaGenerator) -> Schema,
 }
 
 impl DescribedAct {
@@ -150,18 +153,23 @@ impl DescribedAct {
             known: in_query.map(|one| one.name).collect(),
             parameters,
             takes: A::TAKES,
+            examples: A::EXAMPLES,
             status: A::STATUS,
             gives: A::GIVES,
             refusals: A::REFUSALS,
-            schemas: |generator| {
-                (generator.subschema_for::<A::Body>(), generator.subschema_for::<A::Reply>())
-            },
+            body: SchemaGenerator::subschema_for::<A::Body>,
+            reply: SchemaGenerator::subschema_for::<A::Reply>,
         }
     }
 
-    /// The schemas of its body and of its answer.
-    pub fn schemas(&self, generator: &mut SchemaGenerator) -> (Schema, Schema) {
-        (self.schemas)(generator)
+    /// The schema of its body.
+    pub fn body(&self, generator: &mut SchemaGenerator) -> Schema {
+        (self.body)(generator)
+    }
+
+    /// The schema of its answer.
+    pub fn reply(&self, generator: &mut SchemaGenerator) -> Schema {
+        (self.reply)(generator)
     }
 }
 

@@ -14,6 +14,7 @@ mod openapi;
 mod parameter;
 mod question;
 mod read;
+mod reference;
 pub mod table;
 mod words;
 
@@ -30,6 +31,7 @@ pub use question::{
     described,
 };
 pub use read::{Misread, read};
+pub use reference::reference;
 pub use table::{Column, Width};
 pub use words::{Exists, Moment, Present};
 

@@ -32,7 +32,7 @@ struct Problem {
     #[schemars(rename = "requestId")]
     request_id: String,
     /// SCIM ids of those that an ambiguous name may mean, or service principals of which a log tells
-    #[schemars(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<String>,
 }
 
@@ -58,6 +58,7 @@ pub fn openapi(version: &str) -> Value {
     }
     answers.subschema_for::<Problem>();
     let mut schemas = answers.take_definitions(true);
+    // A body and an answer are never of one type; a test sees that no name stands for two.
     schemas.extend(bodies.take_definitions(true));
     json!({
         "openapi": "3.1.0",
@@ -133,8 +134,7 @@ fn question(one: &Described, generator: &mut SchemaGenerator) -> Value {
 }
 
 fn act(one: &DescribedAct, answers: &mut SchemaGenerator, bodies: &mut SchemaGenerator) -> Value {
-    let (_, reply) = one.schemas(answers);
-    let (body, _) = one.schemas(bodies);
+    let (reply, body) = (one.reply(answers), one.body(bodies));
     let content = match one.gives {
         Gives::Json => json!({"application/json": {"schema": reply}}),
         Gives::Zip => json!({"application/zip": {}}),
@@ -154,9 +154,19 @@ fn act(one: &DescribedAct, answers: &mut SchemaGenerator, bodies: &mut SchemaGen
     );
     operation["requestBody"] = match one.takes {
         Takes::Nothing => return operation,
-        Takes::Json => json!({"required": true, "content": {"application/json": {"schema": body}}}),
-        Takes::Bytes { words, media_types, bytes_max } => {
-            let content = media_types.iter().map(|one| ((*one).to_owned(), json!({})));
+        Takes::Json => {
+            let mut content = json!({"schema": body});
+            if let Some((_, text)) = one.examples.first() {
+                content["example"] = serde_json::from_str(text).unwrap_or_default();
+            }
+            json!({"required": true, "content": {"application/json": content}})
+        }
+        Takes::Bytes { words, bytes_max } => {
+            // Each example is a form that the body may have.
+            let content = one.examples.iter().map(|(media_type, text)| {
+                let schema = json!({"schema": {"type": "string"}, "example": text});
+                ((*media_type).to_owned(), schema)
+            });
             let content: Map<String, Value> = content.collect();
             json!({
                 "description": format!("{words}; at most {} MiB", bytes_max >> 20),
@@ -212,11 +222,15 @@ fn parameter(one: &Parameter) -> Value {
         Place::Path => "path",
         Place::Query | Place::Time | Place::Page => "query",
     };
+    let mut schema = one.kind.schema();
+    if let Some(schema) = schema.as_object_mut() {
+        schema.extend(one.bounds.clone());
+    }
     json!({
         "name": one.name,
         "in": place,
         "required": one.is_required,
         "description": one.help,
-        "schema": one.kind.schema(),
+        "schema": schema,
     })
 }

@@ -28,6 +28,8 @@ pub struct Parameter {
     pub requires: Option<String>,
     /// What its refusal says that it takes.
     pub accepts: String,
+    /// Bounds of a text, in the words of JSON Schema.
+    pub bounds: Map<String, Value>,
 }
 
 /// Where a parameter stands.
@@ -299,14 +301,18 @@ impl Parameter {
         let help = text("description").unwrap_or_default().replace('\n', " ");
         let accepts = text("x-accepts").unwrap_or_else(|| kind.accepts());
         let (words, requires) = (text("x-words"), text("x-requires"));
-        Parameter { name, place, kind, is_required, help, words, requires, accepts }
+        let bounds = ["pattern", "minLength", "maxLength"]
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), schema.get(*name)?.clone())));
+        let bounds = bounds.collect();
+        Parameter { name, place, kind, is_required, help, words, requires, accepts, bounds }
     }
 
     fn plain(name: &'static str, place: Place, kind: Kind, help: &str) -> Parameter {
         let accepts = kind.accepts();
         let help = help.to_owned();
-        let (is_required, words, requires) = (false, None, None);
-        Parameter { name, place, kind, is_required, help, words, requires, accepts }
+        let (is_required, words, requires, bounds) = (false, None, None, Map::new());
+        Parameter { name, place, kind, is_required, help, words, requires, accepts, bounds }
     }
 
     /// `at`, the instant that is asked about.

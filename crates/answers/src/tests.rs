@@ -152,3 +152,34 @@ fn a_row_of_a_file_says_what_its_answer_says_of_all_rows() {
     stays.with_context(&mut row, answer.as_object().unwrap());
     assert_eq!(Value::from(row), json!({"groupId": "26"}), "its own");
 }
+
+/// Schemas of bodies and of answers come from two generators, each of which names its own.
+#[test]
+fn no_body_has_the_name_of_an_answer() {
+    let mut answers = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut bodies = SchemaSettings::draft2020_12().into_generator();
+    for one in all() {
+        one.schemas(&mut answers);
+    }
+    for one in crate::act::acts() {
+        one.reply(&mut answers);
+        one.body(&mut bodies);
+    }
+    let names = |generator: &schemars::SchemaGenerator| -> BTreeSet<String> {
+        generator.definitions().keys().cloned().collect()
+    };
+    let both: Vec<String> = names(&answers).intersection(&names(&bodies)).cloned().collect();
+    assert!(both.is_empty() || both == ["Nothing"], "{both:?}");
+}
+
+/// With `UPDATE_GOLDEN=1` it is written anew.
+#[test]
+fn the_reference_page_is_that_of_the_descriptions() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md");
+    let page = crate::reference();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(written == page, "docs/api.md is old: UPDATE_GOLDEN=1 cargo test -p answers writes it");
+}

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use answers::act::{
-    Difference, ImportRefusal, Imported, Looked, OtherApplication, OtherEntry, UpstreamProblem,
+    ImportRefusal, Imported, Looked, OtherApplication, OtherEntry, SeenDifference, UpstreamProblem,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -438,14 +438,14 @@ fn look(ingest: Arc<Ingest>, committer: Committer) -> query::Look {
                 resource_type: one.resource_type,
                 detail: one.detail,
             });
-            let differences = looked.differences.into_iter().map(|one| Difference {
+            let differences = looked.differences.into_iter().map(|one| SeenDifference {
                 resource_type: one.resource_type,
                 resource_id: one.id,
                 path: one.path,
                 recorded: one.recorded,
                 seen: one.seen,
             });
-            let rows: Vec<Difference> = differences.collect();
+            let rows: Vec<SeenDifference> = differences.collect();
             Ok(Looked {
                 application: slug,
                 generated_at: committer.now().to_string().into(),

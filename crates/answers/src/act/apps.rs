@@ -18,6 +18,7 @@ pub struct AddApp {}
 #[serde(deny_unknown_fields)]
 pub struct NewApp {
     /// Its name in addresses: 1 to 63 of a-z, 0-9 and -, not beginning with -
+    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9-]{0,62}$"))]
     pub application: String,
     /// The profile by which its requests are judged; `generic` when it is missing
     #[serde(default)]
@@ -73,6 +74,8 @@ impl Act for AddApp {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/api/v1/apps";
     const TAKES: Takes = Takes::Json;
+    const EXAMPLES: &'static [(&'static str, &'static str)] =
+        &[("application/json", r#"{"application": "paperboat", "profile": "generic"}"#)];
     const STATUS: u16 = 201;
     const REFUSALS: &'static [u16] = &[408, 409, 413];
 }
@@ -88,7 +91,8 @@ pub struct ChangeApp {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ServicePrincipal {
-    /// The id of its service principal, or its display name where logs have no ids; null takes it away
+    /// The id of its service principal, or its display name where logs have no ids, 1 to 256 bytes; null
+    /// takes it away
     #[serde(deserialize_with = "Option::deserialize")]
     #[schemars(required)]
     pub service_principal: Option<String>,
@@ -111,6 +115,8 @@ impl Act for ChangeApp {
     const METHOD: Method = Method::Patch;
     const PATH: &'static str = "/api/v1/apps/{app}";
     const TAKES: Takes = Takes::Json;
+    const EXAMPLES: &'static [(&'static str, &'static str)] =
+        &[("application/json", r#"{"servicePrincipal": "51f2e6d0-9a3c-4b8e-8d17-2c6f0a4b9e13"}"#)];
     const REFUSALS: &'static [u16] = &[408, 413];
 }
 
@@ -163,7 +169,7 @@ pub struct Looked {
     /// Whether there are more than are shown
     pub more: bool,
     /// Where the upstream differs from the record
-    pub rows: Vec<Difference>,
+    pub rows: Vec<SeenDifference>,
 }
 
 /// Why a list of an upstream was not all that there is.
@@ -179,7 +185,7 @@ pub struct UpstreamProblem {
 /// Where an upstream differs from the record.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
-pub struct Difference {
+pub struct SeenDifference {
     /// The type of the resource
     pub resource_type: String,
     /// Its SCIM id

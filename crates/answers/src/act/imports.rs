@@ -14,11 +14,13 @@ pub struct Import {
     pub app: App,
     /// 1 to 16 hexadecimal digits, the same for all requests of one import
     #[schemars(extend("x-accepts" = "1 to 16 hexadecimal digits, the same for all requests of one import"))]
+    #[schemars(regex(pattern = "^[0-9a-fA-F]{1,16}$"))]
     pub run: Option<String>,
     /// The order of day and month in dates that do not tell it
     pub dates: Option<DateOrder>,
     /// Which application it is at its provider, for this import alone
     #[schemars(extend("x-accepts" = "the id of a service principal, or its display name, 1 to 256 bytes"))]
+    #[schemars(length(min = 1, max = 256))]
     pub service_principal: Option<String>,
     /// Name the entries of other applications, which are not imported
     pub list: Option<ListOf>,
@@ -118,8 +120,17 @@ impl Act for Import {
     const PATH: &'static str = "/api/v1/apps/{app}/imports";
     const TAKES: Takes = Takes::Bytes {
         words: "Records of a provider's log, one JSON object in each line",
-        media_types: &["application/x-ndjson"],
         bytes_max: 8 << 20,
     };
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[(
+        "application/x-ndjson",
+        concat!(
+            r#"{"id": "e7d1a0b2-6c3f-4d84-95ea-000000000001", "#,
+            r#""activityDateTime": "2026-03-09T08:02:11Z", "provisioningAction": "create", "#,
+            r#""provisioningStatusInfo": {"status": "success"}, "#,
+            r#""targetIdentity": {"identityType": "User", "displayName": "Mira Lund"}}"#,
+            "\n"
+        ),
+    )];
     const REFUSALS: &'static [u16] = &[408, 409, 413];
 }

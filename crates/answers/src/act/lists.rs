@@ -47,6 +47,10 @@ impl Act for AddEvidence {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/api/v1/operations/{operation}/evidence";
     const TAKES: Takes = Takes::Json;
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[(
+        "application/json",
+        r#"{"kind": "ticket", "ref": "CHG-1042", "approvedBy": "Nils Berg", "approvedAt": "2026-03-31"}"#,
+    )];
     const STATUS: u16 = 201;
     const REFUSALS: &'static [u16] = &[408, 413];
 }
@@ -84,11 +88,12 @@ impl Act for AddList {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/api/v1/reference-lists";
     const TAKES: Takes = Takes::Bytes {
-        words: "A list of people, as CSV with a head or as a JSON array of objects, with columns such as \
-                userName, externalId and terminatedAt",
-        media_types: &["text/csv", "application/json"],
+        words: "A list of people, as CSV with a head or as a JSON array of objects, with the columns \
+                userName, externalId, email and terminatedAt",
         bytes_max: 8 << 20,
     };
+    const EXAMPLES: &'static [(&'static str, &'static str)] =
+        &[("text/csv", "userName,terminatedAt\nmira.lund@fjord.example,2026-03-31\n")];
     const STATUS: u16 = 201;
     const REFUSALS: &'static [u16] = &[408, 413];
 }

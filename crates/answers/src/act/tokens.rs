@@ -14,7 +14,8 @@ pub struct AddToken {}
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
-    /// What it allows: `admin`, `auditor`, `app-auditor` or `scim`
+    /// What it allows
+    #[schemars(extend("enum" = ["admin", "auditor", "app-auditor", "scim"]))]
     pub role: String,
     /// The application that it is limited to; needed for `app-auditor` and `scim`, and only there
     #[serde(default)]
@@ -42,6 +43,8 @@ impl Act for AddToken {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/api/v1/tokens";
     const TAKES: Takes = Takes::Json;
+    const EXAMPLES: &'static [(&'static str, &'static str)] =
+        &[("application/json", r#"{"role": "auditor"}"#)];
     const STATUS: u16 = 201;
     const REFUSALS: &'static [u16] = &[408, 409, 413];
 }
