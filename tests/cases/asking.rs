@@ -324,7 +324,7 @@ fn wrong_questions_end_with_one_line_and_2() {
     asked.refused(&["users", "--app", "paperboat", "--limit", "3", "--all"], 2, "--all");
     asked.refused(&["users", "--app", "paperboat", "--active", "perhaps"], 2, "--active");
     asked.refused(&["users"], 2, "--app");
-    asked.refused(&["timeline", "--app", "paperboat"], 2, "<USER>");
+    asked.refused(&["timeline", "--app", "paperboat"], 2, "<USER|--group <GROUP>>");
     asked.refused(&["timeline", "--app", "paperboat", "mira", "--group", "crew"], 2, "--group");
     asked.refused(&["apps", "--token", "plg_wrong"], 2, "Unknown or missing token");
     let nobody = ["apps", "--server", "http://127.0.0.1:1"];

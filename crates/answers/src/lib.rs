@@ -56,6 +56,7 @@ questions! {
     profiles: Profiles;
     users: Users;
     user: OneUser;
+    timeline: TimelineOfUser, TimelineOfGroup;
     why: Why;
     blame: BlameOfUser, BlameOfGroup;
     groups: EveryGroup;
@@ -70,6 +71,8 @@ questions! {
     orphans: Orphans;
     overlap: Overlap;
     failing: Failing;
+    unapproved: Unapproved;
+    drifted: Drifted;
     operations: Operations;
     access_log: AccessLog;
     coverage: Unwatched;

@@ -12,7 +12,7 @@ use crate::config::ClientConfig;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::questions::Paging;
-use crate::readable::{self, Shape};
+use crate::readable;
 use crate::table::{Column, Table};
 use crate::text;
 
@@ -54,29 +54,6 @@ pub(crate) fn strange(error: serde_json::Error) -> Failure {
 }
 
 impl List {
-    /// A list whose heading names the application, or to which none belongs.
-    pub(crate) fn new(
-        path: String,
-        shape: &'static Shape,
-        thing: &'static str,
-        heading: impl Fn(&Map<String, Value>) -> String + 'static,
-    ) -> List {
-        List {
-            path,
-            columns: shape.columns.to_vec(),
-            cells: Box::new(|row| Ok((shape.row)(&row))),
-            application: shape.application,
-            is_of_application: true,
-            csv: shape.csv.to_vec(),
-            described: None,
-            thing,
-            heading: Box::new(move |answer| Ok(heading(answer))),
-            below: Box::new(move |rows, answer, columns| {
-                Ok(readable::below(thing, rows, answer, columns))
-            }),
-        }
-    }
-
     /// A list that `answers` describes.
     pub(crate) fn of(path: String, described: &'static Described, table: answers::Table) -> List {
         let table = Rc::new(table);

@@ -3,9 +3,7 @@
 mod additions;
 mod arguments;
 mod described;
-mod people;
 mod record;
-mod reports;
 
 use clap::Subcommand;
 use serde_json::{Map, Value};
@@ -13,9 +11,7 @@ use serde_json::{Map, Value};
 use self::additions::{Evidence, ReferenceList};
 pub(crate) use self::arguments::Paging;
 pub(crate) use self::described::{Asked as Described, add_to, find};
-use self::people::People;
 use self::record::OfRecord;
-use self::reports::Asked;
 use crate::client::Client;
 use crate::config::ClientConfig;
 use crate::failure::Failure;
@@ -25,11 +21,6 @@ use crate::{readable, text};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Question {
-    #[command(flatten)]
-    People(People),
-    /// Ask about everybody: who joined, who left, who should not be there
-    #[command(subcommand)]
-    Report(Asked),
     #[command(flatten)]
     OfRecord(OfRecord),
     /// Say why an operation was right, or read what was said
@@ -64,10 +55,6 @@ struct One {
 }
 
 impl Plan {
-    fn list(list: List, paging: Paging, client: ClientConfig) -> Plan {
-        Plan { ask: Ask::List(list, paging), client }
-    }
-
     fn one(
         path: String,
         client: ClientConfig,
@@ -117,8 +104,6 @@ pub(crate) fn ask_described(asked: Described, output: &mut Output<'_>) -> Result
 /// Asks and prints the answer.
 pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Failure> {
     match question {
-        Question::People(question) => question.plan().carry_out(output),
-        Question::Report(asked) => asked.plan().carry_out(output),
         Question::OfRecord(question) => question.plan().carry_out(output),
         Question::Evidence(Evidence::Add(evidence)) => evidence.send(output),
         Question::ReferenceList(ReferenceList::Add(upload)) => upload.send(output),

@@ -14,24 +14,12 @@ mod why;
 use answers::{Described, Grid, Time};
 use serde_json::{Map, Value};
 
-pub(crate) use self::operations::{OPERATIONS, whole_operation};
+pub(crate) use self::operations::whole_operation;
 pub(crate) use self::record::looked;
 pub(crate) use self::resource::resource;
 pub(crate) use self::why::why;
 use crate::table::{Column, Table};
 use crate::text::{count, escaped, second, shown};
-
-/// How the rows of a list are read.
-pub(crate) struct Shape {
-    /// Its columns for people.
-    pub(crate) columns: &'static [Column],
-    /// The place of the column that names the application, when there is one.
-    pub(crate) application: Option<usize>,
-    /// The cells of a row.
-    pub(crate) row: fn(&Value) -> Vec<String>,
-    /// Its columns as CSV.
-    pub(crate) csv: &'static [&'static str],
-}
 
 fn time(value: &Value) -> String {
     value.as_str().map(second).unwrap_or_default().into_owned()
@@ -41,17 +29,6 @@ fn time(value: &Value) -> String {
 fn name_of(row: &Value, names: &[&str]) -> String {
     let name = names.iter().find(|name| row[**name].is_string());
     name.map(|name| shown(&row[*name])).unwrap_or_default()
-}
-
-/// The texts of a list, up to a bound.
-fn several<'a>(texts: impl ExactSizeIterator<Item = &'a Value>, max: usize) -> String {
-    let all = texts.len();
-    let named: Vec<String> = texts.take(max).map(shown).collect();
-    let mut text = named.join(", ");
-    if all > max {
-        text.push_str(&format!(" and {} more", count((all - max) as u64)));
-    }
-    text
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -10,21 +10,6 @@ const PREFIXES: [&str; 4] = ["id:", "userName:", "externalId:", "displayName:"];
 /// Parameters of an address; those without a value are left out.
 pub(crate) type Parameters = Vec<(&'static str, Option<String>)>;
 
-/// The application of a question.
-#[derive(Args, Debug)]
-pub(crate) struct App {
-    /// The application, by its name in addresses
-    #[arg(long = "app", value_name = "SLUG")]
-    pub(crate) slug: String,
-}
-
-impl App {
-    /// The address of what the application has.
-    pub(crate) fn under(&self, rest: &str) -> String {
-        under(&self.slug, rest)
-    }
-}
-
 /// By what was known, and where a day begins.
 #[derive(Args, Debug)]
 pub(crate) struct Known {
@@ -40,27 +25,6 @@ pub(crate) struct Known {
 impl Known {
     pub(crate) fn parameters(self) -> Parameters {
         vec![("knownAt", self.known_at), ("tz", self.tz)]
-    }
-}
-
-/// The stretch of a question.
-#[derive(Args, Debug)]
-pub(crate) struct Range {
-    /// Nothing before this instant: 2026-03-31T17:00:00Z, 2026-03-31 (its start), -90d
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    from: Option<String>,
-    /// Nothing from this instant on; a date means its end
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    to: Option<String>,
-    #[command(flatten)]
-    known: Known,
-}
-
-impl Range {
-    pub(crate) fn parameters(self) -> Parameters {
-        let mut parameters = vec![("from", self.from), ("to", self.to)];
-        parameters.extend(self.known.parameters());
-        parameters
     }
 }
 
@@ -101,11 +65,6 @@ pub(crate) fn named(name: &str, attribute: &str) -> String {
     }
 }
 
-/// Whom an argument names, as a segment of a path.
-pub(crate) fn segment(name: &str, attribute: &str) -> String {
-    encoded(&named(name, attribute))
-}
-
 fn is_uuid(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
@@ -130,7 +89,7 @@ mod tests {
     #[test]
     fn an_argument_is_an_id_a_named_attribute_or_a_name() {
         let check = |name: &str, expected: &str| {
-            assert_eq!(segment(name, "userName"), expected, "{name}");
+            assert_eq!(encoded(&named(name, "userName")), expected, "{name}");
         };
         let id = "2819c223-7f76-453a-919d-413861904646";
         check(id, id);

@@ -3,11 +3,10 @@
 use clap::Subcommand;
 
 use super::Plan;
-use super::arguments::{Known, Parameters, with_query};
+use super::arguments::{Known, with_query};
 use crate::client::encoded;
 use crate::config::ClientConfig;
 use crate::readable;
-use crate::text::escaped;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum OfRecord {
@@ -20,21 +19,6 @@ pub(crate) enum OfRecord {
         #[command(flatten)]
         client: ClientConfig,
     },
-}
-
-/// What was asked for, in words and as parameters.
-pub(super) fn filtered(
-    title: &str,
-    parts: impl IntoIterator<Item = (&'static str, &'static str, Option<String>)>,
-) -> (String, Parameters) {
-    let (mut title, mut parameters) = (title.to_owned(), vec![]);
-    for (name, words, value) in parts {
-        if let Some(value) = &value {
-            title.push_str(&format!(" {words} {}", escaped(value)));
-        }
-        parameters.push((name, value));
-    }
-    (title, parameters)
 }
 
 impl OfRecord {

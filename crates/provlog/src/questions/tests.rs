@@ -21,8 +21,6 @@ fn plan(arguments: &[&str]) -> Result<Plan, String> {
     }
     let parsed = Provlog::from_arg_matches(&matches).map_err(|error| error.to_string())?;
     Ok(match parsed.question {
-        Question::People(question) => question.plan(),
-        Question::Report(asked) => asked.plan(),
         Question::OfRecord(question) => question.plan(),
         Question::Evidence(Evidence::Add(_)) | Question::ReferenceList(ReferenceList::Add(_)) => {
             return Err("it adds something".to_owned());
@@ -198,19 +196,6 @@ fn headings_repeat_what_was_asked() {
         stretch,
         &format!("{}, newest first (event 1842)", of("Questions that were asked about a")),
     );
-}
-
-#[test]
-fn every_list_has_columns_for_people_and_for_programs() {
-    let row = json!({});
-    for line in ["timeline --app a mira", "report unapproved", "report drift"] {
-        let Ask::List(list, _) = plan(&words(line)).unwrap().ask else { panic!("{line}") };
-        assert_eq!((list.cells)(row.clone()).unwrap().len(), list.columns.len(), "{line}");
-        let mut names = list.csv.clone();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), list.csv.len(), "{line}: a name stands twice");
-    }
 }
 
 #[test]

@@ -1,89 +1,14 @@
 //! Operations: as rows, and one whole.
 
-use query::export::columns;
 use serde_json::{Map, Value};
 
-use super::{Shape, labelled, list, name_of, sections, several, time};
+use super::{labelled, list, name_of, sections, time};
 use crate::table::{Column, Table};
 use crate::text::{count, escaped, shown};
-
-/// More changed paths than these are only counted.
-const PATHS_MAX: usize = 12;
-
-/// Of `log`, of a timeline, and of reports of operations.
-pub(crate) const OPERATIONS: Shape = Shape {
-    columns: &[
-        Column::whole("Time"),
-        Column::text("Application"),
-        Column::whole("Action"),
-        Column::whole("Status"),
-        Column::number("HTTP"),
-        Column::whole("Operation"),
-        Column::text("Target"),
-        Column::text("Reason or change"),
-        Column::number("Event"),
-    ],
-    application: Some(1),
-    row: operation,
-    csv: columns::OPERATIONS,
-};
-
-/// The cells of an operation.
-fn operation(row: &Value) -> Vec<String> {
-    vec![
-        time(&row["occurredAt"]),
-        shown(&row["application"]),
-        shown(&row["action"]),
-        shown(&row["status"]),
-        shown(&row["httpStatus"]),
-        shown(&row["operation"]),
-        target(row),
-        outcome(row),
-        shown(&row["seq"]),
-    ]
-}
 
 /// What an operation was about, by the name that it has for people.
 pub(super) fn target(row: &Value) -> String {
     name_of(row, &["userName", "displayName", "resourceId"])
-}
-
-/// Why an operation was refused, which group it let join or leave, or which paths it changed; and what
-/// of it the application's profile did not expect.
-fn outcome(row: &Value) -> String {
-    let mut text = result(row);
-    for (place, flag) in list(&row["flags"]).iter().take(PATHS_MAX).enumerate() {
-        let words = match flag["kind"].as_str() {
-            Some("outsideProfile") => "not in the profile",
-            Some("noSchema") => "in no schema",
-            Some("notFilterable") => "not to be filtered by",
-            Some("schemaViolation") => "not as the schema allows",
-            Some("tooLarge") => "too large to keep",
-            _ => "unexpected",
-        };
-        let separator = if text.is_empty() || place > 0 { "" } else { " " };
-        text.push_str(&format!("{separator}[{}: {words}]", shown(&flag["path"])));
-    }
-    text
-}
-
-fn result(row: &Value) -> String {
-    if let Some(requests) = row["count"].as_u64() {
-        return format!("{} requests", count(requests));
-    }
-    let reason = shown(&row["reason"]);
-    let holder = shown(&row["holderName"]);
-    if !reason.is_empty() && !holder.is_empty() {
-        return format!("{reason}; the name belongs to {holder}");
-    }
-    if !reason.is_empty() {
-        return reason;
-    }
-    if let Some(word) = row["membership"].as_str() {
-        let group = if row["groupName"].is_null() { "groupId" } else { "groupName" };
-        return format!("{} {}", escaped(word), shown(&row[group]));
-    }
-    several(list(&row["changedPaths"]).iter(), PATHS_MAX)
 }
 
 const EVIDENCE: [Column; 8] = [
@@ -320,18 +245,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn an_operation_tells_why_not_or_what_changed() {
-        let check = |row: Value, expected: &str| assert_eq!(outcome(&row), expected, "{row}");
-        check(json!({"reason": null, "changedPaths": ["active", "title"]}), "active, title");
-        check(json!({"reason": "no\nsuch group", "changedPaths": []}), r"no\nsuch group");
-        check(json!({"count": 1200, "changedPaths": []}), "1,200 requests");
-        let paths: Vec<String> = (0..1_014).map(|place| format!("a{place}")).collect();
-        let text = outcome(&json!({"reason": null, "changedPaths": paths}));
-        assert!(text.ends_with("a10, a11 and 1,002 more"), "{text}");
-        let joined =
-            json!({"membership": "joined", "groupName": "Crew", "changedPaths": ["members"]});
-        check(joined, "joined Crew");
-        check(json!({"membership": "left", "groupName": null, "groupId": "7"}), "left 7");
+    fn an_operation_is_about_whoever_it_names_best() {
         assert_eq!(
             target(&json!({"userName": "mira", "displayName": "M", "resourceId": "26"})),
             "mira"

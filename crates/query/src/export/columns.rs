@@ -6,46 +6,6 @@
 
 use answers::{Described, Shape};
 
-/// Of operations, as `operations.csv`.
-pub const OPERATIONS: &[&str] = &[
-    "seq",
-    "eventId",
-    "occurredAt",
-    "recordedAt",
-    "tenant",
-    "application",
-    "jobId",
-    "cycleId",
-    "changeId",
-    "action",
-    "operation",
-    "resourceType",
-    "resourceId",
-    "externalId",
-    "userName",
-    "displayName",
-    "groupId",
-    "groupName",
-    "status",
-    "httpStatus",
-    "scimType",
-    "errorCode",
-    "errorCategory",
-    "reason",
-    "skipReason",
-    "effect",
-    "actorType",
-    "actorId",
-    "actorName",
-    "sourceIp",
-    "userAgent",
-    "requestId",
-    "durationMs",
-    "changedPaths",
-    "evidenceRefs",
-    "eventHash",
-];
-
 /// Of the steps of imported entries, as `steps.csv`.
 pub const STEPS: &[&str] =
     &["seq", "changeId", "stepNo", "type", "name", "status", "description", "details"];
@@ -64,20 +24,15 @@ pub struct Exported {
     pub columns: &'static [&'static str],
     /// Whether the rows are operations, whose steps and changes have files of their own beside it.
     pub are_operations: bool,
-    /// The question itself, where it is described.
-    pub described: Option<&'static Described>,
+    /// The question itself.
+    pub described: &'static Described,
 }
 
 /// As what a question is exported, by its address below `/api/v1`; `None` for what has no rows.
 pub fn of_question(path: &str) -> Option<Exported> {
-    answers::all().iter().find(|one| is_at(one.path, path)).map_or_else(
-        || of_listed(path),
-        |one| {
-            let are_operations = matches!(one.shape, Shape::Operations { .. });
-            let (name, columns) = (one.file()?, &one.columns);
-            Some(Exported { name, columns, are_operations, described: Some(one) })
-        },
-    )
+    let one = answers::all().iter().find(|one| is_at(one.path, path))?;
+    let are_operations = matches!(one.shape, Shape::Operations { .. });
+    Some(Exported { name: one.file()?, columns: &one.columns, are_operations, described: one })
 }
 
 /// Whether an address below `/api/v1` is one of a template.
@@ -88,16 +43,4 @@ fn is_at(template: &str, path: &str) -> bool {
         Some(segment) => name.starts_with('{') || name == segment,
         None => false,
     }) && segments.next().is_none()
-}
-
-fn of_listed(path: &str) -> Option<Exported> {
-    let operations =
-        |name| Exported { name, columns: OPERATIONS, are_operations: true, described: None };
-    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
-    Some(match segments.as_slice() {
-        ["apps", _, "groups" | "users", _, "timeline"] => operations("operations"),
-        ["reports", "unapproved"] => operations("unapproved"),
-        ["reports", "drift"] => operations("drift"),
-        _ => return None,
-    })
 }

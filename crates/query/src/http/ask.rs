@@ -76,13 +76,6 @@ impl Reading<'_> {
         Ok(all.into_iter().map(|row| row.number).collect())
     }
 
-    /// The application that `app` names, when it is given.
-    pub(super) fn application_in(&self, params: &Params) -> Result<Option<Application>, Error> {
-        let slug = params.get("app");
-        let row = slug.map(|slug| self.caller.application(&self.record.view, slug)).transpose()?;
-        Ok(row.map(|row| row.number))
-    }
-
     /// What a question about one application or all is about.
     pub(super) fn asked_application(&self, one: Option<Application>) -> Application {
         one.or(self.caller.scope()).unwrap_or(Application::RECORDER)

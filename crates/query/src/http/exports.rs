@@ -301,8 +301,8 @@ async fn write(
                     false => std::mem::take(&mut rows).into(),
                 };
                 for (index, mut row) in made.into_iter().enumerate() {
-                    if let (Part::Rows, Some(described)) = (part, exported.described) {
-                        described.with_context(&mut row, &one);
+                    if part == Part::Rows {
+                        exported.described.with_context(&mut row, &one);
                     }
                     out.row(&row)?;
                     // Others are served on this thread too.

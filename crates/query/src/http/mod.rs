@@ -83,12 +83,16 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::Orphans>(router);
     let router = serve::<answers::Overlap>(router);
     let router = serve::<answers::Failing>(router);
+    let router = serve::<answers::Unapproved>(router);
+    let router = serve::<answers::Drifted>(router);
     let router = serve::<answers::AccessLog>(router);
     let router = serve::<answers::Unwatched>(router);
     let router = serve::<answers::Job>(router);
     let router = serve::<answers::EvidenceOf>(router);
     let router = serve::<answers::ReferenceLists>(router);
     let router = serve::<answers::Tokens>(router);
+    let router = serve::<answers::TimelineOfUser>(router);
+    let router = serve::<answers::TimelineOfGroup>(router);
     let router = serve::<answers::Operations>(router);
     router
         .route("/livez", get(health::live))
@@ -102,10 +106,6 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/apps/{app}/imports", post(imports::add))
         .route("/api/v1/tokens", post(tokens::add))
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
-        .route("/api/v1/apps/{app}/users/{user}/timeline", get(timeline::of_user))
-        .route("/api/v1/apps/{app}/groups/{group}/timeline", get(timeline::of_group))
-        .route("/api/v1/reports/drift", get(reports::drift))
-        .route("/api/v1/reports/unapproved", get(reports::without_evidence))
         .route("/v1.0", graph_of(Version::V1))
         .route("/v1.0/{*rest}", graph_of(Version::V1))
         .route("/beta", graph_of(Version::Beta))

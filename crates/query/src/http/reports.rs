@@ -1,21 +1,19 @@
 //! Reports over whole applications, a page at a time. What a report finds is small and computed whole,
 //! so that its count is exact; rows are made for the page alone.
 
-use answers::{Failing, Joiners, Movers, Overlap, Question, Reactivated, Time, row};
+use answers::{
+    Drifted, Failing, Joiners, Movers, Overlap, Question, Reactivated, Time, Unapproved, row,
+};
 use event::{Application, Number, ResourceType, Seq};
 use projector::Identity;
-use serde_json::Value;
 
-use super::ask::{Ask, Reading};
 use super::question::{Answered, Asked, Found};
 use super::resource;
-use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::history::groups_of;
 use crate::name::parted;
 use crate::operation::Operations;
-use crate::params::Params;
 use crate::person::{identity, member_type};
 use crate::record::Record;
 use crate::report::operations::{Move, drifted, failing, moves, unapproved};
@@ -56,22 +54,6 @@ impl<'a> Scene<'a> {
             application: reading.asked_application(one),
             one,
             is_stretch: asked.described.time == Time::Stretch,
-            record,
-            stand,
-        })
-    }
-
-    pub(super) fn set(reading: &Reading<'a>, params: &Params) -> Result<Scene<'a>, Error> {
-        let one = reading.application_in(params)?;
-        let stand = Stand::of_page(&reading.record, params, &[], "report")?;
-        let record = reading.record.of_first(stand.size);
-        Ok(Scene {
-            applications: reading.applications(one)?,
-            slugs: reading.slugs()?,
-            types: TypeNames::read(&record.view)?,
-            application: reading.asked_application(one),
-            one,
-            is_stretch: !params.knows("at"),
             record,
             stand,
         })
@@ -129,27 +111,18 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn answer_rows(
-        &self,
-        rows: Vec<Value>,
-        count: u64,
-        next: Option<String>,
-    ) -> Result<Answer, Error> {
-        let answer = Answer::new(&self.record, &self.stand, &self.coverage()?);
-        Ok(answer.about(self.application, Number::NOBODY).rows(rows, count, next))
-    }
-
     /// Answers with the rows of operations, newest first.
-    fn answer_operations(&self, mut all: Vec<Seq>) -> Result<Answer, Error> {
+    fn operations<Q: Question<Row = row::Operation, Beside = answers::Nothing>>(
+        &self,
+        mut all: Vec<Seq>,
+    ) -> Result<Found<Q>, Error> {
         all.sort_unstable_by(|one, other| other.cmp(one));
         let (page, next) = self.stand.part_of(&all);
-        let rows = Operations::new(&self.record)?.rows(page.iter().copied())?.into_iter();
-        let rows = rows.map(|row| serde_json::to_value(row).map_err(|_| Error::Defect));
-        self.answer_rows(rows.collect::<Result<_, _>>()?, all.len() as u64, next)
+        let rows = Operations::new(&self.record)?.rows(page.iter().copied())?;
+        let found = Found::new(&self.record, &self.stand, &self.coverage()?);
+        found.about(self.application, Number::NOBODY).rows(rows, all.len() as u64, next)
     }
 }
-
-const STRETCH: &[&str] = &["app", "from", "to", "knownAt", "tz", "limit", "cursor"];
 
 impl Answered for Joiners {
     /// In the order in which they were created.
@@ -265,27 +238,24 @@ fn mover(scene: &Scene<'_>, application: Application, one: &Move) -> Result<row:
     })
 }
 
-/// `GET /api/v1/reports/unapproved`: the requests that changed something and have no evidence.
-pub(super) async fn without_evidence(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let scene = Scene::set(&reading, &reading.params(STRETCH)?)?;
+impl Answered for Unapproved {
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Unapproved>, Error> {
+        let scene = Scene::of(asked, asked.narrowed_to(self.app.as_ref())?)?;
         let (view, seqs) = (&scene.record.view, &scene.stand.seqs);
         let all = scene.of_each(|application| unapproved(view, application, seqs))?;
-        scene.answer_operations(all.into_iter().map(|(_, seq)| seq).collect())
-    })
-    .await
+        scene.operations(all.into_iter().map(|(_, seq)| seq).collect())
+    }
 }
 
-/// `GET /api/v1/reports/drift`: where looks and reads found upstreams to differ from the record.
-pub(super) async fn drift(ask: Ask) -> Result<Answer, Error> {
-    ask.answer(|reading| {
-        let scene = Scene::set(&reading, &reading.params(STRETCH)?)?;
+impl Answered for Drifted {
+    /// Where looks and reads found upstreams to differ from the record.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<Drifted>, Error> {
+        let scene = Scene::of(asked, asked.narrowed_to(self.app.as_ref())?)?;
         let (view, seqs) = (&scene.record.view, &scene.stand.seqs);
         let store = scene.record.store;
         let all = scene.of_each(|application| drifted(view, store, application, seqs))?;
-        scene.answer_operations(all.into_iter().map(|(_, seq)| seq).collect())
-    })
-    .await
+        scene.operations(all.into_iter().map(|(_, seq)| seq).collect())
+    }
 }
 
 impl Answered for Failing {

@@ -1,0 +1,66 @@
+//! What happened to a user, and to a group.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::operations::{NOT_SHOWN, Operation, columns};
+use crate::table::Column;
+use crate::{App, Group, Nothing, Question, Shape, Time, User};
+
+/// What happened to a user or a group, newest first
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct TimelineOfUser {
+    /// The application, by its name in addresses
+    pub app: App,
+    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+    pub user: User,
+}
+
+/// What happened to a group, newest first
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct TimelineOfGroup {
+    /// The application, by its name in addresses
+    pub app: App,
+    /// The group to ask about: SCIM id, displayName:NAME or externalId:ID; any other text is a display
+    /// name
+    pub group: Group,
+}
+
+impl Question for TimelineOfUser {
+    type Row = Operation;
+    type Beside = Nothing;
+    const COMMAND: &'static str = "timeline";
+    const PATH: &'static str = "/api/v1/apps/{app}/users/{user}/timeline";
+    const TIME: Time = Time::Stretch;
+    const SHAPE: Shape = Shape::Operations { file: "operations" };
+    const ORDER: &'static str = "newest first";
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] = NOT_SHOWN;
+
+    fn title(&self, _: &Nothing) -> String {
+        format!("Timeline of user {} in {}", self.user.0, self.app.0)
+    }
+
+    fn columns(&self) -> Vec<Column<Operation>> {
+        columns()
+    }
+}
+
+impl Question for TimelineOfGroup {
+    type Row = Operation;
+    type Beside = Nothing;
+    const COMMAND: &'static str = "timeline";
+    const PATH: &'static str = "/api/v1/apps/{app}/groups/{group}/timeline";
+    const TIME: Time = Time::Stretch;
+    const SHAPE: Shape = Shape::Operations { file: "operations" };
+    const ORDER: &'static str = "newest first";
+    const FLAGS: &'static [&'static str] = &["group"];
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] = NOT_SHOWN;
+
+    fn title(&self, _: &Nothing) -> String {
+        format!("Timeline of group {} in {}", self.group.0, self.app.0)
+    }
+
+    fn columns(&self) -> Vec<Column<Operation>> {
+        columns()
+    }
+}
