@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use caseless::fold;
+use caseless::case_folded;
 use scim::{
     AttrPath, Bounds, Change, ChangePath, Element, Filter, JsonErrorKind, PatchPath, Registry,
     Resource, ResourceType, ScimError, ScimType, Settings, apply_patch, diff, parse_bulk,
@@ -232,7 +232,9 @@ fn play(old: &Map<String, Value>, changes: &[Change]) -> Map<String, Value> {
 fn is_named(one: &Value, element: &Element) -> bool {
     let text = |part: &str| one.get(part).and_then(Value::as_str);
     match element {
-        Element::Type(name) => text("type").is_some_and(|text| fold(text) == fold(name)),
+        Element::Type(name) => {
+            text("type").is_some_and(|text| case_folded(text) == case_folded(name))
+        }
         Element::Value(name) => text("value") == Some(name),
     }
 }

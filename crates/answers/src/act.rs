@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::apps::{
-    AddApp, AddedApp, Baseline, ChangeApp, ChangedApp, Drift, Looked, NewApp, NewUpstream,
+    AddApp, AddedApp, Baseline, ChangeApp, ChangedApp, Drift, DriftReport, NewApp, NewUpstream,
     SeenDifference, ServicePrincipal, UpstreamProblem,
 };
 pub use self::export::{Export, Form};

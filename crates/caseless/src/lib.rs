@@ -14,7 +14,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 /// here: a profile would refuse names that people have, such as those with spaces.
 ///
 /// The form may be up to three times as long as the text, and is its own form.
-pub fn fold(text: &str) -> String {
+pub fn case_folded(text: &str) -> String {
     const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
     if text.is_ascii() {
         return text.to_ascii_lowercase();
@@ -54,10 +54,10 @@ mod tests {
             ("a\u{323}\u{302}", "A\u{302}\u{323}"),
             ("STRASSE", "stra\u{df}e"),
         ] {
-            assert_eq!(fold(one), fold(other), "{one:?} and {other:?}");
+            assert_eq!(case_folded(one), case_folded(other), "{one:?} and {other:?}");
         }
         for (one, other) in [("jurgen", "j\u{fc}rgen"), ("z\u{308}", "z"), ("\u{2460}", "1")] {
-            assert_ne!(fold(one), fold(other), "{one:?} and {other:?}");
+            assert_ne!(case_folded(one), case_folded(other), "{one:?} and {other:?}");
         }
     }
 
@@ -73,10 +73,10 @@ mod tests {
         ) {
             let decomposing = DecomposingNormalizerBorrowed::new_nfd();
             let composing = ComposingNormalizerBorrowed::new_nfc();
-            let form = fold(&text);
-            prop_assert_eq!(&fold(&form), &form);
-            prop_assert_eq!(&fold(&decomposing.normalize(&text)), &form);
-            prop_assert_eq!(&fold(&composing.normalize(&text)), &form);
+            let form = case_folded(&text);
+            prop_assert_eq!(&case_folded(&form), &form);
+            prop_assert_eq!(&case_folded(&decomposing.normalize(&text)), &form);
+            prop_assert_eq!(&case_folded(&composing.normalize(&text)), &form);
         }
     }
 }

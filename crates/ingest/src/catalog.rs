@@ -259,7 +259,7 @@ fn number(
 
 /// Tells the operator of accounts whose userName another one holds: by ids, which name nobody.
 fn report_shared_names(view: &View<'_>, row: &ApplicationRow) -> Result<(), ProjectorError> {
-    let sharing = view.sharing_a_name(row.number)?;
+    let sharing = view.users_sharing_a_name(row.number)?;
     if sharing.is_empty() {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use event::{
     Attribute, Changes, Content, Effect, Element, Flag, FlagKind, Lifecycle, Number, Part, Path,
     ResourceType, ValueChange,
 };
-use projector::{ProjectorError, Stamp, Version, View, folded};
+use projector::{ProjectorError, Stamp, Version, View, case_folded};
 use scim::{
     Change, Member, MemberOperation, OmittedActive, PatchOperation, PatchResponse, Resource,
     ScimError, Selection,
@@ -468,8 +468,8 @@ impl Deciding<'_> {
     }
 
     fn holders(&self, attribute: Attribute, value: &str) -> Result<Vec<Number>, ProjectorError> {
-        let folded = folded(attribute, value);
-        self.view.lookup(self.context.application, self.stored_type, attribute, &folded)
+        let case_folded = case_folded(attribute, value);
+        self.view.lookup(self.context.application, self.stored_type, attribute, &case_folded)
     }
 
     fn check_group_name(

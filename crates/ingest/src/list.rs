@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use event::{Attribute, Flag, FlagKind, Number, ResourceType, Seq, Stopwatch, Timestamp, secret};
-use projector::{View, folded};
+use projector::{View, case_folded};
 use scim::{
     CursorKey, Filter, MemberId, Projection, ScimError, ScimType, SearchRequest, Sort, SortKey,
 };
@@ -231,9 +231,14 @@ impl Query<'_> {
                 }
             }
             Index::Attribute(attribute, value) => {
-                let folded = folded(*attribute, value);
+                let case_folded = case_folded(*attribute, value);
                 for stored in &self.types {
-                    numbers.extend(self.view.lookup(application, *stored, *attribute, &folded)?);
+                    numbers.extend(self.view.lookup(
+                        application,
+                        *stored,
+                        *attribute,
+                        &case_folded,
+                    )?);
                 }
             }
             Index::Member(id) => {
@@ -268,10 +273,10 @@ impl Query<'_> {
     fn members_called(&self, id: &str) -> Result<Vec<Number>, Stop> {
         let application = self.context.application;
         let mut numbers = Vec::new();
-        let folded = folded(Attribute::Id, id);
+        let case_folded = case_folded(Attribute::Id, id);
         for stored in self.context.catalog.known_types() {
             numbers.extend(self.view.number_of_id(application, stored, id)?);
-            numbers.extend(self.view.mention(application, stored, Attribute::Id, &folded)?);
+            numbers.extend(self.view.mention(application, stored, Attribute::Id, &case_folded)?);
         }
         // What was mentioned without a type is found under each.
         numbers.sort_unstable();

@@ -8,7 +8,7 @@ use event::{
     Application, Attribute, Changes, Content, Mention, Number, Part, Path, ResourceType,
     ValueChange,
 };
-use projector::{ProjectorError, View, folded};
+use projector::{ProjectorError, View, case_folded};
 use serde_json::{Map, Value};
 
 use crate::context::Context;
@@ -113,7 +113,7 @@ impl Names {
         let theirs = Names::of_attributes(ResourceType::NONE, attributes).external_id;
         match (&self.external_id, &theirs) {
             (OwnName::Given(own), OwnName::Given(theirs)) => {
-                folded(attribute, own) != folded(attribute, theirs)
+                case_folded(attribute, own) != case_folded(attribute, theirs)
             }
             (OwnName::None, _) | (_, OwnName::None) => false,
             // Those by which nobody is looked up are not told apart.
@@ -211,17 +211,17 @@ impl<'a> Numbers<'a> {
         attribute: Attribute,
         value: &str,
     ) -> Result<Option<Number>, ProjectorError> {
-        let folded = folded(attribute, value);
+        let case_folded = case_folded(attribute, value);
         let own = self.mentions.iter().find(|part| match &part.content {
             Content::Changes(Changes { mention: Some(mention), .. }) => {
-                mention.attribute == attribute && mention.folded == folded
+                mention.attribute == attribute && mention.folded == case_folded
             }
             _ => false,
         });
         if let Some(part) = own {
             return Ok(Some(part.subject));
         }
-        self.unborn_of(self.stored_type, attribute, &folded)
+        self.unborn_of(self.stored_type, attribute, &case_folded)
     }
 
     /// The same by the id of a member, which may be of any type.
@@ -229,9 +229,9 @@ impl<'a> Numbers<'a> {
         if let Some(number) = self.unborn(Attribute::Id, id)? {
             return Ok(Some(number));
         }
-        let folded = folded(Attribute::Id, id);
+        let case_folded = case_folded(Attribute::Id, id);
         for resource_type in self.context.catalog.known_types() {
-            if let Some(number) = self.unborn_of(resource_type, Attribute::Id, &folded)? {
+            if let Some(number) = self.unborn_of(resource_type, Attribute::Id, &case_folded)? {
                 return Ok(Some(number));
             }
         }
@@ -242,10 +242,10 @@ impl<'a> Numbers<'a> {
         &self,
         resource_type: ResourceType,
         attribute: Attribute,
-        folded: &str,
+        case_folded: &str,
     ) -> Result<Option<Number>, ProjectorError> {
         let application = self.context.application;
-        match self.view.mention(application, resource_type, attribute, folded)? {
+        match self.view.mention(application, resource_type, attribute, case_folded)? {
             Some(number) if !self.view.was_resource(application, number)? => Ok(Some(number)),
             Some(_) | None => Ok(None),
         }
@@ -256,8 +256,8 @@ impl<'a> Numbers<'a> {
     pub(crate) fn meant_for(&mut self, names: &Names) -> Result<Meant, ProjectorError> {
         let (application, stored_type) = (self.context.application, self.stored_type);
         let lookup = |attribute: Attribute, value: &str| {
-            let folded = folded(attribute, value);
-            self.view.lookup(application, stored_type, attribute, &folded)
+            let case_folded = case_folded(attribute, value);
+            self.view.lookup(application, stored_type, attribute, &case_folded)
         };
         let holders = match &names.name {
             Some((attribute, value)) => lookup(*attribute, value)?,
@@ -350,9 +350,10 @@ impl<'a> Numbers<'a> {
     }
 
     fn push(&mut self, number: Number, attribute: Attribute, value: &str, said: &Said<'_>) {
-        let folded = folded(attribute, value);
+        let case_folded = case_folded(attribute, value);
         let resource_type = said.resource_type;
-        let mention = Mention { attribute, value: value.to_owned(), folded, resource_type };
+        let mention =
+            Mention { attribute, value: value.to_owned(), folded: case_folded, resource_type };
         let values = said.display.map(display_change).into_iter().collect();
         let changes = Changes { mention: Some(mention), values, ..Changes::default() };
         self.mentions.push(Part { subject: number, content: Content::Changes(changes) });

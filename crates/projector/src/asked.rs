@@ -119,7 +119,10 @@ impl View<'_> {
 
     /// The last event of an application, among those that the view knows, that its answers may rest on:
     /// an operation, an import, a change of its configuration. Questions are none of them.
-    pub fn last_of(&self, application: Application) -> Result<Option<Seq>, ProjectorError> {
+    pub fn last_relevant_seq(
+        &self,
+        application: Application,
+    ) -> Result<Option<Seq>, ProjectorError> {
         let known = self.within(0..Seq::MAX);
         let change = self.rows().first(&key::changes(application, &known), Direction::Forward)?;
         let mut last = change.and_then(|(key, _)| key::index_seq(&key));

@@ -49,7 +49,7 @@ pub enum ClockFault {
 
 /// What is made of a look at the clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct ClockReading {
     /// What it shows.
     pub raw: Timestamp,
     /// What is believed.
@@ -93,7 +93,7 @@ impl ClockGuard {
     }
 
     /// Looks at the clock for an event after one that was recorded at `last`, and believes small steps.
-    pub(crate) fn see(&self, last: Timestamp) -> Seen {
+    pub(crate) fn read(&self, last: Timestamp) -> ClockReading {
         let seen = self.judge(last);
         if self.is_faulty.swap(seen.fault.is_some(), Ordering::Relaxed) != seen.fault.is_some() {
             match seen.fault {
@@ -104,17 +104,17 @@ impl ClockGuard {
         seen
     }
 
-    fn judge(&self, last: Timestamp) -> Seen {
+    fn judge(&self, last: Timestamp) -> ClockReading {
         let (raw, expected) = self.look();
         if let Some(time) = too_far(raw, expected, last) {
-            return Seen { raw, time, fault: Some(ClockFault::Ahead) };
+            return ClockReading { raw, time, fault: Some(ClockFault::Ahead) };
         }
         if is_behind(raw, last) && !self.accept_behind {
-            return Seen { raw, time: raw, fault: Some(ClockFault::Behind) };
+            return ClockReading { raw, time: raw, fault: Some(ClockFault::Behind) };
         }
         let offset_us = raw.0.saturating_sub(self.clock.running_us());
         self.offset_us.store(offset_us, Ordering::SeqCst);
-        Seen { raw, time: raw, fault: None }
+        ClockReading { raw, time: raw, fault: None }
     }
 
     /// What the clock shows, and what it was to be expected to show, if anything was.
@@ -159,7 +159,7 @@ mod tests {
         let guard = ClockGuard::new(clock.clone(), false, START);
         let check = |last: Timestamp, time: Timestamp, fault: Option<ClockFault>| {
             let raw = clock.now();
-            assert_eq!(guard.see(last), Seen { raw, time, fault });
+            assert_eq!(guard.read(last), ClockReading { raw, time, fault });
         };
         clock.set(after(YEARS_US));
         check(START, after(YEARS_US), None);
@@ -189,15 +189,18 @@ mod tests {
         let clock = Clock::manual(START);
         let guard = ClockGuard::new(clock.clone(), false, START);
         clock.jump(after(-5 * MINUTE_US));
-        assert_eq!(guard.see(START).fault, Some(ClockFault::Behind));
+        assert_eq!(guard.read(START).fault, Some(ClockFault::Behind));
         clock.set(after(-MINUTE_US));
-        assert_eq!(guard.see(START).fault, None);
+        assert_eq!(guard.read(START).fault, None);
         // Before anything was recorded there is nothing to be behind.
         let guard = ClockGuard::new(clock.clone(), false, Timestamp(i64::MIN));
         clock.jump(Timestamp(-1));
-        assert_eq!(guard.see(Timestamp(i64::MIN)).fault, None);
+        assert_eq!(guard.read(Timestamp(i64::MIN)).fault, None);
         let accepting = ClockGuard::new(clock.clone(), true, START);
-        assert_eq!(accepting.see(START), Seen { raw: clock.now(), time: clock.now(), fault: None });
+        assert_eq!(
+            accepting.read(START),
+            ClockReading { raw: clock.now(), time: clock.now(), fault: None }
+        );
     }
 
     /// A machine that asks for the time after the recorder began: it needs no second start.
@@ -207,14 +210,17 @@ mod tests {
             for right in [after(0), after(MINUTE_US), after(300 * 24 * 60 * MINUTE_US)] {
                 let clock = Clock::manual(wrong);
                 let guard = ClockGuard::new(clock.clone(), false, START);
-                assert_eq!(guard.see(START).fault, Some(ClockFault::Behind), "{wrong}");
+                assert_eq!(guard.read(START).fault, Some(ClockFault::Behind), "{wrong}");
                 assert_eq!(guard.now(), wrong, "it is no later");
                 clock.jump(right);
                 assert_eq!(guard.now(), right);
-                assert_eq!(guard.see(START), Seen { raw: right, time: right, fault: None });
+                assert_eq!(
+                    guard.read(START),
+                    ClockReading { raw: right, time: right, fault: None }
+                );
                 // From here on it is a clock like any other.
                 clock.jump(Timestamp(right.0 + 2 * MINUTE_US));
-                let seen = guard.see(right);
+                let seen = guard.read(right);
                 assert_eq!((seen.time, seen.fault), (right, Some(ClockFault::Ahead)));
                 assert_eq!(guard.now(), right);
             }
@@ -224,11 +230,11 @@ mod tests {
             let guard = ClockGuard::new(clock.clone(), false, START);
             clock.jump(wrong);
             assert_eq!(guard.now(), START, "whoever asks before an event is told the same");
-            let seen = guard.see(START);
+            let seen = guard.read(START);
             assert_eq!((seen.time, seen.fault), (START, Some(ClockFault::Ahead)));
             assert_eq!(guard.now(), START);
             clock.jump(after(0));
-            assert_eq!(guard.see(START).fault, None);
+            assert_eq!(guard.read(START).fault, None);
         }
     }
 }

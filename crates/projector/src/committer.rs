@@ -39,7 +39,7 @@ use crate::fold::{FOLD_VERSION, fold};
 use crate::gate::{self, Gate};
 use crate::overlay::Overlay;
 use crate::queue::Queue;
-use crate::strangers::Strangers;
+use crate::unauthenticated::UnauthenticatedLimit;
 use crate::view::View;
 
 /// How the committer works; nothing here changes what is stored.
@@ -86,7 +86,7 @@ struct Shared {
     commands_max: usize,
     /// How many commands each application may still have queued. Bounded by their number.
     permits: Mutex<BTreeMap<Application, Arc<Semaphore>>>,
-    strangers: Strangers,
+    unauthenticated: UnauthenticatedLimit,
 }
 
 /// A committer that may have ended.
@@ -142,7 +142,7 @@ impl Committer {
             gate: Gate::default(),
             commands_max: options.commands_max,
             permits: Mutex::default(),
-            strangers: Strangers::default(),
+            unauthenticated: UnauthenticatedLimit::default(),
         });
         let (queue, waiting) = channel();
         let writer = Writer {
@@ -253,8 +253,8 @@ impl Committer {
         self.handle.shared.clock.now()
     }
 
-    pub(crate) fn strangers(&self) -> &Strangers {
-        &self.handle.shared.strangers
+    pub(crate) fn unauthenticated(&self) -> &UnauthenticatedLimit {
+        &self.handle.shared.unauthenticated
     }
 
     pub(crate) fn downgrade(&self) -> WeakCommitter {
@@ -379,39 +379,39 @@ impl Writer {
         let mut sync = false;
         let mut configures = false;
         let mut spent = Spent::default();
-        let (batch, mut commands, mut taken_after) = (Stopwatch::start(), 0, Duration::ZERO);
-        while bytes < BATCH_BYTES_MAX && commands < BATCH_COMMANDS_MAX && taken_after < BATCH_MAX {
+        let (batch, mut commands, mut spent_until) = (Stopwatch::start(), 0, Duration::ZERO);
+        while bytes < BATCH_BYTES_MAX && commands < BATCH_COMMANDS_MAX && spent_until < BATCH_MAX {
             let Some(mut command) = queue.pop() else { break };
             commands += 1;
             let stamp = self.stamp(events.len());
             let gate = &self.shared.gate;
-            let taken = take(command.as_mut(), stamp, gate, &mut overlay, &mut spent);
+            let decided = decide_one(command.as_mut(), stamp, gate, &mut overlay, &mut spent);
             let now = batch.elapsed();
-            queue.spend(command.application(), now - taken_after);
-            taken_after = now;
-            match taken {
-                Ok(taken) => {
+            queue.spend(command.application(), now - spent_until);
+            spent_until = now;
+            match decided {
+                Ok(decided) => {
                     sync |= command.durability() == Durability::Synced;
-                    configures |= taken.configures;
-                    bytes += taken.events.iter().map(|(_, event)| event.len()).sum::<usize>();
-                    events.extend(taken.events);
+                    configures |= decided.configures;
+                    bytes += decided.events.iter().map(|(_, event)| event.len()).sum::<usize>();
+                    events.extend(decided.events);
                     self.last_recorded_at = stamp.recorded_at;
                     finished.push(command);
                 }
-                Err(Untaken::Unfolded(error)) => {
+                Err(Refusal::Unfolded(error)) => {
                     tracing::error!(error = with_causes(&error), "a command could not be folded");
                     command.finish(Err(CommitError::Defect));
-                    overlay = folded(&snapshot, &events)?;
+                    overlay = refold(&snapshot, &events)?;
                 }
-                Err(Untaken::Undecided(error)) => {
+                Err(Refusal::Undecided(error)) => {
                     tracing::error!(error = with_causes(&error), "a command could not be decided");
                     command.finish(Err(CommitError::Defect));
                 }
-                Err(Untaken::Panicked) => {
+                Err(Refusal::Panicked) => {
                     tracing::error!("a command panicked in decide and was refused");
                     command.finish(Err(CommitError::Defect));
                 }
-                Err(Untaken::FoldPanicked { seq }) => {
+                Err(Refusal::FoldPanicked { seq }) => {
                     finished.push(command);
                     return Err(ProjectorError::FoldPanicked { seq });
                 }
@@ -437,13 +437,13 @@ impl Writer {
     }
 
     fn stamp(&self, events_before: usize) -> Stamp {
-        let seen = self.shared.clock.see(self.last_recorded_at);
+        let reading = self.shared.clock.read(self.last_recorded_at);
         Stamp {
             log: self.store.log_id(),
             seq: self.next_seq + events_before as Seq,
-            recorded_at: seen.time.max(self.last_recorded_at),
-            raw_clock: seen.raw,
-            clock_fault: seen.fault,
+            recorded_at: reading.time.max(self.last_recorded_at),
+            raw_clock: reading.raw,
+            clock_fault: reading.fault,
             disk_full: self.disk_free_bytes() < self.disk_reserve_bytes,
         }
     }
@@ -521,7 +521,7 @@ impl Drop for Writer {
 }
 
 /// Why a command's events do not go into the batch. Nothing of it is a fact yet.
-enum Untaken {
+enum Refusal {
     /// A row that it stands on cannot be read, or its event is too large to be stored.
     Undecided(ProjectorError),
     /// A row that its event builds on cannot be read: some of its changes may be among the rows.
@@ -533,7 +533,7 @@ enum Untaken {
 }
 
 /// What one command brings into the batch.
-struct Taken {
+struct Decided {
     /// Its events, encoded.
     events: Vec<(Seq, Vec<u8>)>,
     /// Whether one of them is no operation, and so configures something.
@@ -567,16 +567,16 @@ impl Spent {
 }
 
 /// Decides and folds one command over the rows as they stand.
-fn take(
+fn decide_one(
     command: &mut dyn Command,
     stamp: Stamp,
     gate: &Gate,
     rows: &mut Overlay<'_>,
     spent: &mut Spent,
-) -> Result<Taken, Untaken> {
+) -> Result<Decided, Refusal> {
     let watch = Stopwatch::start();
     let decided = catch_unwind(AssertUnwindSafe(|| command.decide(&View::new(rows), stamp)));
-    let mut drafts = decided.map_err(|_| Untaken::Panicked)?.map_err(Untaken::Undecided)?;
+    let mut drafts = decided.map_err(|_| Refusal::Panicked)?.map_err(Refusal::Undecided)?;
     drafts.iter_mut().for_each(|draft| gate.pass(draft));
     let is_daily = |fact: &Fact| match fact {
         Fact::Operation(_)
@@ -605,25 +605,25 @@ fn take(
     let mut decided = Vec::with_capacity(drafts.len());
     let mut events = Vec::with_capacity(drafts.len());
     for (seq, draft) in (stamp.seq..).zip(drafts) {
-        let (event, encoded) = event_of(draft, seq, stamp).map_err(Untaken::Undecided)?;
+        let (event, encoded) = event_of(draft, seq, stamp).map_err(Refusal::Undecided)?;
         decided.push(event);
         events.push((seq, encoded));
     }
     let encoded_after = watch.elapsed();
     for event in &decided {
         catch_unwind(AssertUnwindSafe(|| fold(rows, event)))
-            .map_err(|_| Untaken::FoldPanicked { seq: event.seq })?
-            .map_err(Untaken::Unfolded)?;
+            .map_err(|_| Refusal::FoldPanicked { seq: event.seq })?
+            .map_err(Refusal::Unfolded)?;
     }
     spent.decide += decided_after;
     spent.encode += encoded_after - decided_after;
     spent.fold += watch.elapsed() - encoded_after;
-    Ok(Taken { events, configures })
+    Ok(Decided { events, configures })
 }
 
 /// The rows with what a batch's events make of them: made anew where a command that failed half-way
 /// left something behind, which happens only when the disk cannot be read.
-fn folded<'a>(
+fn refold<'a>(
     snapshot: &'a Snapshot<'_>,
     events: &[(Seq, Vec<u8>)],
 ) -> Result<Overlay<'a>, ProjectorError> {

@@ -83,7 +83,7 @@ pub enum ProjectorError {
 
 impl ProjectorError {
     /// Whether rows are what cannot be read: they can be made anew.
-    pub fn is_of_rows(&self) -> bool {
+    pub fn is_row_damage(&self) -> bool {
         match self {
             ProjectorError::Row { .. }
             | ProjectorError::Store(

@@ -23,10 +23,11 @@ use crate::operation::OperationSummary;
 use crate::overlay::Overlay;
 use crate::resource;
 use crate::row::{
-    self, ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, Places, Recorder, Version,
+    self, ApplicationRow, CredentialRow, Gap, GapReason, Mentioned, OperationCounts, Recorder,
+    Version,
 };
 use crate::set;
-use crate::text::{LOOKUP_BYTES_MAX, folded, unique};
+use crate::text::{LOOKUP_BYTES_MAX, case_folded, unique};
 use crate::unsettled::{fold_doubt, fold_settled};
 use crate::view::View;
 
@@ -233,7 +234,7 @@ fn fold_target(
     for number in concerned.into_iter().filter(|number| *number != Number::NOBODY) {
         // Of its own, for looking for the last entry of the index takes much longer.
         let last = key::resource_places(application, number);
-        let before = rows.get(&last)?.map(|places| Places::decode(&places)).transpose()?;
+        let before = rows.get(&last)?.map(|places| OperationCounts::decode(&places)).transpose()?;
         let places = before.unwrap_or_default().with(number == target).encode();
         rows.put(last, places.clone());
         rows.put(key::by_resource(application, number, seq), places);
@@ -248,7 +249,8 @@ fn fold_changes(
 ) -> Result<(), ProjectorError> {
     for part in &event.parts {
         if let Content::Changes(changes) = &part.content {
-            Of { event, target, resource_type, number: part.subject }.fold(rows, changes)?;
+            ResourceFold { event, target, resource_type, number: part.subject }
+                .fold(rows, changes)?;
         }
     }
     Ok(())
@@ -268,7 +270,7 @@ fn fold_summary(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorEr
 }
 
 /// The changes of one resource or person by one operation.
-struct Of<'a> {
+struct ResourceFold<'a> {
     event: &'a Event,
     /// What the event is about, and the type that it has.
     target: Number,
@@ -277,7 +279,7 @@ struct Of<'a> {
     number: Number,
 }
 
-impl Of<'_> {
+impl ResourceFold<'_> {
     fn application(&self) -> Application {
         self.event.header.application
     }
@@ -294,18 +296,18 @@ impl Of<'_> {
         if let Some(mention) = &changes.mention {
             let attribute = mention.attribute;
             // Not the form that stands in the event: how names are compared has changed since some.
-            let folded = &folded(attribute, &mention.value);
+            let case_folded = &case_folded(attribute, &mention.value);
             // A provider's log says of what an id is; a group's list of members does not.
             let is_untyped =
                 attribute == Attribute::Id && !matches!(self.event.header.fact, Fact::Imported(_));
             let kind = if is_untyped { ResourceType::NONE } else { self.resource_type };
-            let key = key::mention(application, kind, attribute, folded);
+            let key = key::mention(application, kind, attribute, case_folded);
             let before = rows.get(&key)?.map(|value| row::decode_holder(&value)).transpose()?;
             // Since when somebody is known by a name does not change when the name is said again.
             if before.is_none_or(|(number, _)| number != self.number) {
                 rows.put(key, row::encode_holder(self.number, self.seq()));
                 if let Some((number, since)) = before {
-                    let key = key::mention_before(application, kind, attribute, folded, since);
+                    let key = key::mention_before(application, kind, attribute, case_folded, since);
                     rows.put(key, row::encode_number(number.0));
                 }
             }
@@ -314,7 +316,7 @@ impl Of<'_> {
                 return Ok(());
             }
             // Whoever is only mentioned has no resource, and so no versions.
-            return self.fold_mentioned(rows, mention, said_name(changes));
+            return self.fold_mentioned(rows, mention, display_name_in(changes));
         }
         let members = Set::Members(self.number);
         set::record(rows, application, members, self.seq(), &changes.joined, &changes.left)?;
@@ -377,7 +379,7 @@ impl Of<'_> {
             return Ok(()); // what does not exist has no state that another's deletion could change
         }
         let mut new = old.clone().unwrap_or_default();
-        resource::apply(&mut new, &changes.values)?;
+        resource::apply_changes(&mut new, &changes.values)?;
         let new = (changes.lifecycle != Some(Lifecycle::Deleted)).then_some(new);
 
         let (resource_type, created_seq, created_at) = match (changes.lifecycle, &before) {
@@ -434,7 +436,7 @@ impl Of<'_> {
                 }
             }
             for come in is.difference(&was) {
-                name(come).take(rows, self.number, self.seq())?;
+                name(come).assign(rows, self.number, self.seq())?;
             }
         }
         Ok(())
@@ -457,7 +459,7 @@ impl Of<'_> {
     }
 }
 
-/// A value by which resources are looked up, folded.
+/// A value by which resources are looked up, case-folded.
 struct Name<'a> {
     application: Application,
     resource_type: ResourceType,
@@ -479,7 +481,12 @@ impl Name<'_> {
 
     /// Notes that a resource has the value. Of those of which there is one it is the first who has the
     /// row: others came by it at an upstream, or before names were compared as they are now.
-    fn take(&self, rows: &mut Overlay<'_>, number: Number, seq: Seq) -> Result<(), ProjectorError> {
+    fn assign(
+        &self,
+        rows: &mut Overlay<'_>,
+        number: Number,
+        seq: Seq,
+    ) -> Result<(), ProjectorError> {
         match self.unique_key() {
             Some(row) if rows.get(&row)?.is_none() => {
                 rows.put(row, row::encode_holder(number, seq));
@@ -503,7 +510,8 @@ impl Name<'_> {
         {
             rows.delete(row.clone());
             let Name { application, resource_type, attribute, value } = *self;
-            let others = View::new(rows).sharers(application, resource_type, attribute, value)?;
+            let others =
+                View::new(rows).other_holders(application, resource_type, attribute, value)?;
             if let Some((next, since)) = others.into_iter().min_by_key(|(_, since)| *since) {
                 rows.delete(self.lookup_key(next));
                 rows.put(row, row::encode_holder(next, since));
@@ -518,7 +526,7 @@ impl Name<'_> {
 }
 
 /// The name for people by which somebody was mentioned.
-fn said_name(changes: &Changes) -> Option<String> {
+fn display_name_in(changes: &Changes) -> Option<String> {
     let display = changes.values.iter().find(|change| change.path.attribute == "display")?;
     serde_json::from_slice(display.new.as_deref()?).ok()
 }
@@ -542,7 +550,7 @@ const LOOKED_UP: [(Attribute, &str); 4] = [
     (Attribute::Email, "emails"),
 ];
 
-/// The values of a state that have lookup rows, folded, each once.
+/// The values of a state that have lookup rows, case-folded, each once.
 fn lookup_values(state: Option<&Map<String, Value>>, attribute: Attribute) -> BTreeSet<String> {
     let Some(state) = state else { return BTreeSet::new() };
     let values: Vec<&str> = match attribute {
@@ -555,8 +563,8 @@ fn lookup_values(state: Option<&Map<String, Value>>, attribute: Attribute) -> BT
         }
         Attribute::SourceId => vec![],
     };
-    let folded = values.into_iter().map(|value| folded(attribute, value));
-    folded.filter(|value| value.len() <= LOOKUP_BYTES_MAX).collect()
+    let case_folded = values.into_iter().map(|value| case_folded(attribute, value));
+    case_folded.filter(|value| value.len() <= LOOKUP_BYTES_MAX).collect()
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ impl Gate {
     /// Keeps a secret out of the record, such as the token of an upstream, which it may repeat. One of
     /// less than [`secret::KNOWN_BYTES_MIN`] bytes is passed over. Of more than `KNOWN_MAX` those are kept that
     /// were given last.
-    pub fn withhold(&self, secret: &str) {
+    pub fn add_secret(&self, secret: &str) {
         let is_last = |known: &[String]| known.last().is_some_and(|one| one == secret);
         if secret.len() < secret::KNOWN_BYTES_MIN
             || is_last(&self.known.read().unwrap_or_else(PoisonError::into_inner))

@@ -32,8 +32,8 @@ mod resource;
 mod row;
 mod scrub;
 mod set;
-mod strangers;
 mod text;
+mod unauthenticated;
 mod unsettled;
 mod view;
 
@@ -48,15 +48,17 @@ pub use error::{CommitError, ProjectorError};
 pub use fold::{FOLD_VERSION, fold};
 pub use gate::{Gate, Passed};
 pub use listing::Listing;
-pub use operation::{OperationSummary, action_of, action_seen, request_id_hash, status_of};
+pub use operation::{
+    OperationSummary, action_of, action_of_observation, request_id_hash, status_of,
+};
 pub use overlay::Overlay;
 pub use rebuild::{Rebuilt, catch_up, rebuild};
-pub use resource::apply;
+pub use resource::apply_changes;
 pub use row::{
-    ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, Places, Version,
+    ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, OperationCounts, Version,
 };
 pub use scrub::{Scrubbed, scrub};
-pub use set::{SetChange, Standing, Stay};
-pub use text::{LOOKUP_BYTES_MAX, folded};
+pub use set::{MemberSince, SetChange, Stay};
+pub use text::{LOOKUP_BYTES_MAX, case_folded};
 pub use unsettled::{Doubt, Settled};
-pub use view::{Bearer, Named, Order, View, seq_at, token_sha256};
+pub use view::{NameHolder, NamesAt, Order, View, seq_at, token_sha256};

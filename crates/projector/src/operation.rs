@@ -40,7 +40,7 @@ pub struct OperationSummary {
 }
 
 /// What an observation found to have been done.
-pub fn action_seen(observation: &Observation, parts: &[Part]) -> Action {
+pub fn action_of_observation(observation: &Observation, parts: &[Part]) -> Action {
     let own = changes_of(observation.number, parts);
     let (mut lifecycle, mut changes) = (None, false);
     for one in own {
@@ -145,7 +145,7 @@ impl OperationSummary {
             Fact::Observation(seen) => Some(OperationSummary {
                 number: seen.number,
                 resource_type: seen.resource_type,
-                action: action_seen(seen, &event.parts),
+                action: action_of_observation(seen, &event.parts),
                 status: Status::Success,
                 http_status: 0,
                 ..refused

@@ -102,7 +102,7 @@ pub fn rebuild(
     let before = digest_now(store, &mut progress);
     let (digest_before, same_fold, damage) = match before {
         Ok((digest, same_fold)) => (Some(digest), same_fold, None),
-        Err(error) if error.is_of_rows() => (None, true, Some(with_causes(&error))),
+        Err(error) if error.is_row_damage() => (None, true, Some(with_causes(&error))),
         Err(error) => return Err(error),
     };
     check_log(store)?;

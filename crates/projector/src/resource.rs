@@ -10,7 +10,7 @@ use crate::error::ProjectorError;
 ///
 /// # Errors
 /// When a value is not JSON, which the codec's owner never writes.
-pub fn apply(
+pub fn apply_changes(
     state: &mut Map<String, Value>,
     changes: &[ValueChange],
 ) -> Result<(), ProjectorError> {
@@ -82,9 +82,8 @@ fn is_named(candidate: &Value, element: &Element) -> bool {
     let text = |name| candidate.get(name).and_then(Value::as_str);
     match element {
         // `type` is not caseExact (RFC 7643 §8.7.1), and the difference compares it so.
-        Element::Type(name) => {
-            text("type").is_some_and(|text| caseless::fold(text) == caseless::fold(name))
-        }
+        Element::Type(name) => text("type")
+            .is_some_and(|text| caseless::case_folded(text) == caseless::case_folded(name)),
         Element::Value(name) => text("value") == Some(name),
     }
 }
@@ -127,7 +126,7 @@ mod tests {
     fn check(old: Value, path: Path, new: Option<Value>, expected: Value) {
         let Value::Object(mut state) = old else { panic!("the state is an object") };
         let new = new.map(|value| serde_json::to_vec(&value).unwrap());
-        apply(&mut state, &[ValueChange { path, old: None, new }]).unwrap();
+        apply_changes(&mut state, &[ValueChange { path, old: None, new }]).unwrap();
         assert_eq!(Value::Object(state), expected);
     }
 

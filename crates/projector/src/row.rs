@@ -169,29 +169,29 @@ impl CredentialRow {
 
 /// How many operations there were on a resource or person, up to and with one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Places {
+pub struct OperationCounts {
     /// Those that concern it: on it, or on a group and about it.
     pub concerned: u64,
     /// Those on itself.
     pub own: u64,
 }
 
-impl Places {
+impl OperationCounts {
     /// With one more.
-    pub(crate) fn with(self, is_own: bool) -> Places {
-        Places { concerned: self.concerned + 1, own: self.own + u64::from(is_own) }
+    pub(crate) fn with(self, is_own: bool) -> OperationCounts {
+        OperationCounts { concerned: self.concerned + 1, own: self.own + u64::from(is_own) }
     }
 
     pub(crate) fn encode(self) -> Vec<u8> {
         [self.concerned, self.own].map(u64::to_be_bytes).concat()
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Places, ProjectorError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<OperationCounts, ProjectorError> {
         let ([concerned, own], []) = bytes.as_chunks::<8>() else {
             return Err(ProjectorError::row("an operation's places"));
         };
         let number = |bytes: &[u8; 8]| u64::from_be_bytes(*bytes);
-        Ok(Places { concerned: number(concerned), own: number(own) })
+        Ok(OperationCounts { concerned: number(concerned), own: number(own) })
     }
 }
 

@@ -24,7 +24,7 @@ use crate::row;
 
 /// A member and the event with which the present stay began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Standing {
+pub struct MemberSince {
     /// Who.
     pub member: Number,
     /// Since which event.
@@ -237,7 +237,7 @@ pub(crate) fn members_at(
     application: Application,
     set: Set,
     seq: Seq,
-) -> Result<Vec<Standing>, ProjectorError> {
+) -> Result<Vec<MemberSince>, ProjectorError> {
     let bases = key::set_bases(application, set, seq);
     let (base_seq, base) = match rows.first(&bases, Direction::Backward)? {
         None => (None, Vec::new()),
@@ -262,36 +262,38 @@ pub(crate) fn members_at(
     // Both are sorted by number: one pass merges them, and a change wins over the base.
     let mut members = Vec::with_capacity(base.len() + changed.len());
     let mut changed = changed.into_iter().peekable();
-    for standing in base {
-        while let Some((member, since)) = changed.next_if(|(member, _)| *member < standing.member) {
-            members.extend(since.map(|since| Standing { member, since }));
+    for entry in base {
+        while let Some((member, since)) = changed.next_if(|(member, _)| *member < entry.member) {
+            members.extend(since.map(|since| MemberSince { member, since }));
         }
-        match changed.next_if(|(member, _)| *member == standing.member) {
-            Some((member, since)) => members.extend(since.map(|since| Standing { member, since })),
-            None => members.push(standing),
+        match changed.next_if(|(member, _)| *member == entry.member) {
+            Some((member, since)) => {
+                members.extend(since.map(|since| MemberSince { member, since }))
+            }
+            None => members.push(entry),
         }
     }
     members.extend(
-        changed.filter_map(|(member, since)| since.map(|since| Standing { member, since })),
+        changed.filter_map(|(member, since)| since.map(|since| MemberSince { member, since })),
     );
     Ok(members)
 }
 
-fn encode_base(members: &[Standing]) -> Result<Vec<u8>, ProjectorError> {
+fn encode_base(members: &[MemberSince]) -> Result<Vec<u8>, ProjectorError> {
     let mut bitmap = RoaringBitmap::new();
-    for standing in members {
-        bitmap.insert(standing.member.0);
+    for entry in members {
+        bitmap.insert(entry.member.0);
     }
     let mut out = (bitmap.serialized_size() as u32).to_be_bytes().to_vec();
     // A write into a Vec cannot fail.
     bitmap.serialize_into(&mut out).map_err(|_| damaged())?;
-    for standing in members {
-        out.extend_from_slice(&standing.since.to_be_bytes());
+    for entry in members {
+        out.extend_from_slice(&entry.since.to_be_bytes());
     }
     Ok(out)
 }
 
-fn decode_base(bytes: &[u8]) -> Result<Vec<Standing>, ProjectorError> {
+fn decode_base(bytes: &[u8]) -> Result<Vec<MemberSince>, ProjectorError> {
     let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(damaged)?;
     let length = u32::from_be_bytes(*length) as usize;
     let (bitmap, starts) = rest.split_at_checked(length).ok_or_else(damaged)?;
@@ -303,7 +305,7 @@ fn decode_base(bytes: &[u8]) -> Result<Vec<Standing>, ProjectorError> {
     Ok(bitmap
         .iter()
         .zip(starts)
-        .map(|(member, since)| Standing { member: Number(member), since })
+        .map(|(member, since)| MemberSince { member: Number(member), since })
         .collect())
 }
 
@@ -419,7 +421,7 @@ mod tests {
             let found = members_at(&rows, APP, SET, seq).unwrap();
             let found_map: BTreeMap<_, _> = found.iter().map(|s| (s.member, s.since)).collect();
             assert_eq!(&found_map, expected, "at {seq}");
-            assert!(found.is_sorted_by_key(|standing| standing.member));
+            assert!(found.is_sorted_by_key(|entry| entry.member));
             for member in [Number(0), Number(17), Number(299)] {
                 let stay = stay_at(&rows, APP, SET, member, seq).unwrap();
                 assert_eq!(stay.map(|stay| stay.start), expected.get(&member).copied());
@@ -448,7 +450,7 @@ mod tests {
 
     #[test]
     fn a_damaged_base_is_an_error() {
-        let members = [Standing { member: Number(3), since: 9 }];
+        let members = [MemberSince { member: Number(3), since: 9 }];
         let bytes = encode_base(&members).unwrap();
         assert_eq!(decode_base(&bytes).unwrap(), members);
         for end in 0..bytes.len() {

@@ -3,19 +3,21 @@
 
 use event::{Attribute, ResourceType};
 
-/// A value whose [`folded`] form has more bytes than this is not looked up by: it has no lookup row,
+/// A value whose [`case_folded`] form has more bytes than this is not looked up by: it has no lookup row,
 /// and to find it one must look through the resources. Of the names that have at most 1 KiB each
 /// (`userName`, `externalId`, `displayName`) every one has its row, for the form of a text is at most
-/// three times as long. The bound is on the folded form, so that spellings that are equal in it either
+/// three times as long. The bound is on the case_folded form, so that spellings that are equal in it either
 /// all have a row or none has.
 pub const LOOKUP_BYTES_MAX: usize = 3 * 1_024;
 
 /// A looked-up value as it is compared: ids exactly, names without regard to case and to how Unicode
 /// composes their letters (RFC 7643 §3.1, §8.7.1, RFC 7644 §5).
-pub fn folded(attribute: Attribute, value: &str) -> String {
+pub fn case_folded(attribute: Attribute, value: &str) -> String {
     match attribute {
         Attribute::Id | Attribute::ExternalId | Attribute::SourceId => value.to_owned(),
-        Attribute::UserName | Attribute::DisplayName | Attribute::Email => caseless::fold(value),
+        Attribute::UserName | Attribute::DisplayName | Attribute::Email => {
+            caseless::case_folded(value)
+        }
     }
 }
 
@@ -40,8 +42,8 @@ mod tests {
             (ComposingNormalizerBorrowed::new_nfc(), DecomposingNormalizerBorrowed::new_nfd());
         for c in '\0'..=char::MAX {
             let text = c.to_string();
-            let form = caseless::fold(&text);
-            assert_eq!(caseless::fold(&form), form, "{c:?} folds further");
+            let form = caseless::case_folded(&text);
+            assert_eq!(caseless::case_folded(&form), form, "{c:?} folds further");
             let parts = decomposing.normalize(&text);
             let letters = parts.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase);
             let largest: String = letters.flat_map(char::to_lowercase).collect();
@@ -56,10 +58,10 @@ mod tests {
     fn names_are_one_in_either_normal_form_and_ids_are_not() {
         let (composed, decomposed) = ("J\u{fc}rgen", "ju\u{308}rgen");
         for attribute in [Attribute::UserName, Attribute::DisplayName, Attribute::Email] {
-            assert_eq!(folded(attribute, composed), folded(attribute, decomposed));
+            assert_eq!(case_folded(attribute, composed), case_folded(attribute, decomposed));
         }
         for attribute in [Attribute::Id, Attribute::ExternalId, Attribute::SourceId] {
-            assert_eq!(folded(attribute, decomposed), decomposed);
+            assert_eq!(case_folded(attribute, decomposed), decomposed);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::error::ProjectorError;
 use crate::row::{
     self, ApplicationRow, CredentialRow, Gap, Identity, Mentioned, Recorder, Version,
 };
-use crate::set::{self, SetChange, Standing, Stay};
+use crate::set::{self, MemberSince, SetChange, Stay};
 use crate::text::unique;
 
 mod operations;
@@ -26,16 +26,16 @@ const NEWEST_WALKED_MAX: usize = 4;
 
 /// What is known of a resource's names at an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Named {
+pub enum NamesAt {
     /// It was called so.
-    So(Identity),
+    Known(Identity),
     /// It was created later; its id is the same before.
-    Later {
+    CreatedLater {
         /// The SCIM id.
         id: Option<String>,
     },
     /// There is no such resource.
-    Never,
+    NoResource,
 }
 
 /// Typed access to rows. `seq` arguments ask for the state right after that event;
@@ -58,7 +58,7 @@ impl<'a> View<'a> {
 
     /// The same rows as they were when the log had `size` events: what came later is not seen, in
     /// answers about any time. Configuration is seen as it is.
-    pub fn of_first(self, size: Seq) -> View<'a> {
+    pub fn limited_to(self, size: Seq) -> View<'a> {
         View { size: self.size.min(size), ..self }
     }
 
@@ -127,12 +127,15 @@ impl<'a> View<'a> {
     }
 
     /// The credential of a token that a client presents, as long as it counts.
-    pub fn credential(&self, token: &str) -> Result<Option<CredentialRow>, ProjectorError> {
-        Ok(self.issued(token)?.filter(|one| one.revoked_seq.is_none()))
+    pub fn valid_credential(&self, token: &str) -> Result<Option<CredentialRow>, ProjectorError> {
+        Ok(self.credential_of_token(token)?.filter(|one| one.revoked_seq.is_none()))
     }
 
     /// The credential of a token that a client presents, revoked or not.
-    pub fn issued(&self, token: &str) -> Result<Option<CredentialRow>, ProjectorError> {
+    pub fn credential_of_token(
+        &self,
+        token: &str,
+    ) -> Result<Option<CredentialRow>, ProjectorError> {
         let presented = token_sha256(token);
         let Some(number) = self.rows.get(&key::token(&presented))? else { return Ok(None) };
         let number = Credential(row::decode_number("a token", &number)?);
@@ -190,7 +193,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The living resources that have a value, which is [`folded`](crate::folded) as its attribute is
+    /// The living resources that have a value, which is [`case_folded`](crate::case_folded) as its attribute is
     /// compared. Folded values of more than [`LOOKUP_BYTES_MAX`](crate::LOOKUP_BYTES_MAX) bytes have
     /// no rows: whoever asks for a longer one finds nobody here, and must look through the resources.
     pub fn lookup(
@@ -198,9 +201,9 @@ impl<'a> View<'a> {
         application: Application,
         resource_type: ResourceType,
         attribute: Attribute,
-        folded: &str,
+        case_folded: &str,
     ) -> Result<Vec<Number>, ProjectorError> {
-        let all = self.holders(application, resource_type, attribute, folded)?;
+        let all = self.holders(application, resource_type, attribute, case_folded)?;
         Ok(all.into_iter().map(|(number, _)| number).collect())
     }
 
@@ -210,21 +213,24 @@ impl<'a> View<'a> {
         application: Application,
         resource_type: ResourceType,
         attribute: Attribute,
-        folded: &str,
+        case_folded: &str,
     ) -> Result<Vec<(Number, Seq)>, ProjectorError> {
         if !unique(resource_type, attribute) {
-            return self.sharers(application, resource_type, attribute, folded);
+            return self.other_holders(application, resource_type, attribute, case_folded);
         }
-        let holder = self.holder(application, resource_type, attribute, folded)?;
+        let holder = self.holder(application, resource_type, attribute, case_folded)?;
         let Some(holder) = holder else { return Ok(vec![]) };
         let mut all = vec![holder];
-        all.append(&mut self.sharers(application, resource_type, attribute, folded)?);
+        all.append(&mut self.other_holders(application, resource_type, attribute, case_folded)?);
         Ok(all)
     }
 
     /// The users whose userName another one holds, by name: they came by it at an upstream, or before
     /// names were compared as they are now.
-    pub fn sharing_a_name(&self, application: Application) -> Result<Vec<Number>, ProjectorError> {
+    pub fn users_sharing_a_name(
+        &self,
+        application: Application,
+    ) -> Result<Vec<Number>, ProjectorError> {
         let range = key::all_lookups(application, ResourceType::USER, Attribute::UserName);
         self.collect(&range, |key, _| {
             key::lookup_number(key).ok_or_else(|| ProjectorError::row("a lookup"))
@@ -233,14 +239,14 @@ impl<'a> View<'a> {
 
     /// Who has a value, and since when, by number; of those of which there is one, who has it beside
     /// its holder.
-    pub(crate) fn sharers(
+    pub(crate) fn other_holders(
         &self,
         application: Application,
         resource_type: ResourceType,
         attribute: Attribute,
-        folded: &str,
+        case_folded: &str,
     ) -> Result<Vec<(Number, Seq)>, ProjectorError> {
-        let range = key::lookups(application, resource_type, attribute, folded);
+        let range = key::lookups(application, resource_type, attribute, case_folded);
         self.collect(&range, |key, since| {
             let number = key::lookup_number(key).ok_or_else(|| ProjectorError::row("a lookup"))?;
             Ok((number, row::decode_seq("a lookup", since)?))
@@ -253,9 +259,10 @@ impl<'a> View<'a> {
         application: Application,
         resource_type: ResourceType,
         attribute: Attribute,
-        folded: &str,
+        case_folded: &str,
     ) -> Result<Option<(Number, Seq)>, ProjectorError> {
-        let value = self.rows.get(&key::unique(application, resource_type, attribute, folded))?;
+        let value =
+            self.rows.get(&key::unique(application, resource_type, attribute, case_folded))?;
         value.map(|value| row::decode_holder(&value)).transpose()
     }
 
@@ -266,16 +273,18 @@ impl<'a> View<'a> {
         application: Application,
         resource_type: ResourceType,
         attribute: Attribute,
-        folded: &str,
+        case_folded: &str,
     ) -> Result<Option<Number>, ProjectorError> {
         let mut last: Option<(Seq, Number)> = None;
         for kind in kinds_of_mention(resource_type, attribute) {
-            let key = key::mention(application, kind, attribute, folded);
+            let key = key::mention(application, kind, attribute, case_folded);
             let value = self.rows.get(&key)?;
             let found = match value.map(|value| row::decode_holder(&value)).transpose()? {
                 None => None,
                 Some((number, since)) if self.knows(since) => Some((since, number)),
-                Some(_) => self.mentions_of(application, kind, attribute, folded)?.first().copied(),
+                Some(_) => {
+                    self.mentions_of(application, kind, attribute, case_folded)?.first().copied()
+                }
             };
             last = last.max(found);
         }
@@ -289,11 +298,11 @@ impl<'a> View<'a> {
         application: Application,
         resource_type: ResourceType,
         attribute: Attribute,
-        folded: &str,
+        case_folded: &str,
     ) -> Result<Vec<Number>, ProjectorError> {
         let mut all = vec![];
         for kind in kinds_of_mention(resource_type, attribute) {
-            all.extend(self.mentions_of(application, kind, attribute, folded)?);
+            all.extend(self.mentions_of(application, kind, attribute, case_folded)?);
         }
         all.sort_by_key(|(since, _)| std::cmp::Reverse(*since));
         Ok(all.into_iter().map(|(_, number)| number).collect())
@@ -305,11 +314,12 @@ impl<'a> View<'a> {
         application: Application,
         resource_type: ResourceType,
         attribute: Attribute,
-        folded: &str,
+        case_folded: &str,
     ) -> Result<Vec<(Seq, Number)>, ProjectorError> {
-        let last = self.rows.get(&key::mention(application, resource_type, attribute, folded))?;
+        let last =
+            self.rows.get(&key::mention(application, resource_type, attribute, case_folded))?;
         let Some(last) = last else { return Ok(vec![]) };
-        let range = key::mentions_before(application, resource_type, attribute, folded);
+        let range = key::mentions_before(application, resource_type, attribute, case_folded);
         let before = self.collect(&range, |key, number| {
             let number = row::number_of("a mention", number)?;
             Ok(key::mention_since(key, &range).map(|since| (number, since)))
@@ -350,13 +360,13 @@ impl<'a> View<'a> {
 
     /// What a resource was called right after the event at `seq`, or when it was deleted by then, before
     /// that.
-    pub fn named(
+    pub fn names_at(
         &self,
         application: Application,
         number: Number,
         seq: Seq,
-    ) -> Result<Named, ProjectorError> {
-        let Some(last) = self.until(View::NOW) else { return Ok(Named::Never) };
+    ) -> Result<NamesAt, ProjectorError> {
+        let Some(last) = self.until(View::NOW) else { return Ok(NamesAt::NoResource) };
         // Most states that are asked for are among the newest, and who has none at all is found out too.
         let mut later = vec![];
         let (mut found, mut steps) = (None, 0);
@@ -382,11 +392,11 @@ impl<'a> View<'a> {
             })?;
         }
         match found {
-            Some(identity) => identity.map(Named::So),
-            None if later.is_empty() => Ok(Named::Never),
+            Some(identity) => identity.map(NamesAt::Known),
+            None if later.is_empty() => Ok(NamesAt::NoResource),
             None => {
                 let identity = Version::identity(&later)?;
-                Ok(Named::Later { id: identity.and_then(|identity| identity.id) })
+                Ok(NamesAt::CreatedLater { id: identity.and_then(|identity| identity.id) })
             }
         }
     }
@@ -459,7 +469,7 @@ impl<'a> View<'a> {
         application: Application,
         set: Set,
         seq: Seq,
-    ) -> Result<Vec<Standing>, ProjectorError> {
+    ) -> Result<Vec<MemberSince>, ProjectorError> {
         match self.until(seq) {
             Some(seq) => set::members_at(self.rows, application, set, seq),
             None => Ok(vec![]),
@@ -538,28 +548,28 @@ impl<'a> View<'a> {
     }
 
     /// Who has a value, and who had it: by whom, since when and until when. The value is
-    /// [`folded`](crate::folded) and as long as in [`View::lookup`].
-    pub fn bearers(
+    /// [`case_folded`](crate::case_folded) and as long as in [`View::lookup`].
+    pub fn name_holders(
         &self,
         application: Application,
         resource_type: ResourceType,
         attribute: Attribute,
-        folded: &str,
-    ) -> Result<Vec<Bearer>, ProjectorError> {
+        case_folded: &str,
+    ) -> Result<Vec<NameHolder>, ProjectorError> {
         let damaged = || ProjectorError::row("a lookup");
-        let holders = self.holders(application, resource_type, attribute, folded)?.into_iter();
-        let holders = holders.map(|(number, since)| Bearer { number, since, until: None });
-        let mut bearers: Vec<Bearer> = holders.collect();
-        let range = key::names(application, resource_type, attribute, folded);
-        bearers.append(&mut self.collect(&range, |key, until| {
+        let holders = self.holders(application, resource_type, attribute, case_folded)?.into_iter();
+        let holders = holders.map(|(number, since)| NameHolder { number, since, until: None });
+        let mut holders: Vec<NameHolder> = holders.collect();
+        let range = key::names(application, resource_type, attribute, case_folded);
+        holders.append(&mut self.collect(&range, |key, until| {
             let (number, since) = key::named_parts(key).ok_or_else(damaged)?;
-            Ok(Bearer { number, since, until: Some(row::decode_seq("a name", until)?) })
+            Ok(NameHolder { number, since, until: Some(row::decode_seq("a name", until)?) })
         })?);
-        bearers.retain(|bearer| self.knows(bearer.since));
-        for bearer in &mut bearers {
-            bearer.until = bearer.until.filter(|until| self.knows(*until));
+        holders.retain(|holder| self.knows(holder.since));
+        for holder in &mut holders {
+            holder.until = holder.until.filter(|until| self.knows(*until));
         }
-        Ok(bearers)
+        Ok(holders)
     }
 
     /// The resource types beyond `User` and `Group`, by number.
@@ -616,7 +626,7 @@ impl<'a> View<'a> {
 
 /// Who had a value of those that are looked up by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Bearer {
+pub struct NameHolder {
     /// Who.
     pub number: Number,
     /// The event that gave it.

@@ -10,7 +10,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use answers::act::{
-    ImportRefusal, Imported, Looked, OtherApplication, OtherEntry, SeenDifference, UpstreamProblem,
+    DriftReport, ImportRefusal, Imported, OtherApplication, OtherEntry, SeenDifference,
+    UpstreamProblem,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -446,7 +447,7 @@ fn look(ingest: Arc<Ingest>, committer: Committer) -> query::Look {
                 seen: one.seen,
             });
             let rows: Vec<SeenDifference> = differences.collect();
-            Ok(Looked {
+            Ok(DriftReport {
                 application: slug,
                 generated_at: committer.now().to_string().into(),
                 seen: looked.seen,
@@ -588,7 +589,7 @@ async fn record_start(
 
 /// The last events of this run; afterwards everything is durable and the committer has ended.
 async fn record_stop(committer: &Committer, thread: JoinHandle<()>, broken_requests: u64) {
-    let mut last = committer.take_counted_strangers();
+    let mut last = committer.take_unauthenticated_counts();
     last.push(own(Fact::RecorderStopped(RecorderStopped { broken_requests })));
     let stopped = committer
         .submit(Durability::Synced, move |_, _| Ok(Decision { events: last, reply: () }))

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::record::Record;
-use crate::stand::Stand;
+use crate::standpoint::Standpoint;
 
 /// An answer under way to its client.
 pub(crate) struct Answer {
@@ -30,7 +30,7 @@ pub(crate) struct PageOf {
 
 impl Answer {
     /// An answer with its envelope, without rows yet.
-    pub(crate) fn new(record: &Record<'_>, stand: &Stand, coverage: &Coverage) -> Answer {
+    pub(crate) fn new(record: &Record<'_>, stand: &Standpoint, coverage: &Coverage) -> Answer {
         let mut body = Map::new();
         body.insert("query".into(), repeated(&stand.question).into());
         body.insert("generatedAt".into(), record.now.to_string().into());

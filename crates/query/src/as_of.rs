@@ -4,7 +4,7 @@
 //! was nothing.
 
 use event::{Application, Attribute, Number, ResourceType, Seq};
-use projector::{Identity, Named, ProjectorError, Standing, Version, View};
+use projector::{Identity, MemberSince, NamesAt, ProjectorError, Version, View};
 use store::key::Set;
 
 use crate::history::{Reached, nested_members};
@@ -198,7 +198,7 @@ pub fn members_at(
 ) -> Result<Page<Member>, ProjectorError> {
     let Some(seq) = at else { return Ok(Page::empty()) };
     let members = view.members(application, Set::Members(group), seq)?;
-    page(&members, slice, |&Standing { member, since }| {
+    page(&members, slice, |&MemberSince { member, since }| {
         member_of(view, application, seq, Reached { number: member, since, via: vec![] })
     })
 }
@@ -238,10 +238,10 @@ pub fn scim_id(
     application: Application,
     number: Number,
 ) -> Result<Option<String>, ProjectorError> {
-    Ok(match view.named(application, number, View::NOW)? {
-        Named::So(identity) => identity.id,
-        Named::Later { id } => id,
-        Named::Never => mentioned_identity(view, application, number)?.id,
+    Ok(match view.names_at(application, number, View::NOW)? {
+        NamesAt::Known(identity) => identity.id,
+        NamesAt::CreatedLater { id } => id,
+        NamesAt::NoResource => mentioned_identity(view, application, number)?.id,
     })
 }
 
@@ -257,10 +257,10 @@ pub fn identity_at(
         return Ok(Identity::default());
     }
     let mentioned = || mentioned_identity(view, application, number);
-    Ok(match view.named(application, number, seq)? {
-        Named::So(identity) => identity,
-        Named::Later { id } => Identity { id, ..mentioned()? },
-        Named::Never => mentioned()?,
+    Ok(match view.names_at(application, number, seq)? {
+        NamesAt::Known(identity) => identity,
+        NamesAt::CreatedLater { id } => Identity { id, ..mentioned()? },
+        NamesAt::NoResource => mentioned()?,
     })
 }
 
@@ -289,7 +289,7 @@ trait Numbered {
     fn number(&self) -> Number;
 }
 
-impl Numbered for Standing {
+impl Numbered for MemberSince {
     fn number(&self) -> Number {
         self.member
     }
@@ -321,7 +321,7 @@ fn page<T, L: Numbered>(
 }
 
 /// Removes the members of one list from another; both are ordered by number.
-fn remove(from: &mut Vec<Standing>, others: &[Standing]) {
+fn remove(from: &mut Vec<MemberSince>, others: &[MemberSince]) {
     let mut others = others.iter().map(|standing| standing.member).peekable();
     from.retain(|standing| {
         while others.next_if(|other| *other < standing.member).is_some() {}
@@ -337,8 +337,8 @@ fn missing_version() -> ProjectorError {
 mod tests {
     use super::*;
 
-    fn list(numbers: &[u32]) -> Vec<Standing> {
-        numbers.iter().map(|number| Standing { member: Number(*number), since: 0 }).collect()
+    fn list(numbers: &[u32]) -> Vec<MemberSince> {
+        numbers.iter().map(|number| MemberSince { member: Number(*number), since: 0 }).collect()
     }
 
     #[test]

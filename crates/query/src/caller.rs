@@ -40,7 +40,7 @@ impl Sender {
     /// Who that is, whether or not they may ask here.
     pub(crate) fn identify(&self, view: &View<'_>) -> Result<Caller, Error> {
         let token = self.token.as_deref().ok_or(Error::Unauthenticated)?;
-        let credential = view.issued(token)?.ok_or(Error::Unauthenticated)?;
+        let credential = view.credential_of_token(token)?.ok_or(Error::Unauthenticated)?;
         let origin = Origin { credential: credential.number, ..self.origin.clone() };
         Ok(Caller { credential, origin })
     }

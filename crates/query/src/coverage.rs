@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::record::Record;
-use crate::stand::Stand;
+use crate::standpoint::Standpoint;
 
 const BEFORE: &str = "before the record began";
 const FUTURE: &str = "in the future";
@@ -50,7 +50,7 @@ impl Coverage {
     /// Of a question about the instant of its stand, in some applications.
     pub(crate) fn at(
         record: &Record<'_>,
-        stand: &Stand,
+        stand: &Standpoint,
         applications: &[Application],
     ) -> Result<Coverage, Error> {
         let mut holes = recorded(record, stand, applications, stand.at_seq)?;
@@ -66,7 +66,7 @@ impl Coverage {
     /// Of a question about the stretch of its stand, or without one about the whole record.
     pub(crate) fn between(
         record: &Record<'_>,
-        stand: &Stand,
+        stand: &Standpoint,
         applications: &[Application],
     ) -> Result<Coverage, Error> {
         let since = stand.from.and(stand.seqs.start.checked_sub(1));
@@ -101,7 +101,7 @@ impl Coverage {
     /// Whether anything in a stretch of its own was not watched.
     pub(crate) fn over(
         record: &Record<'_>,
-        stand: &Stand,
+        stand: &Standpoint,
         applications: &[Application],
         (from, to): (Option<Timestamp>, Timestamp),
     ) -> Result<bool, Error> {
@@ -120,7 +120,7 @@ impl Coverage {
     pub(crate) fn with_imports(
         mut self,
         record: &Record<'_>,
-        stand: &Stand,
+        stand: &Standpoint,
         applications: &[Application],
         is_instant: bool,
     ) -> Result<Coverage, Error> {
@@ -177,7 +177,7 @@ fn began(record: &Record<'_>) -> Result<Option<Timestamp>, Error> {
 }
 
 /// What lies beyond the present of a question.
-fn ahead(stand: &Stand, time: Timestamp) -> Option<Hole> {
+fn ahead(stand: &Standpoint, time: Timestamp) -> Option<Hole> {
     let reason = if stand.is_repeatable { AFTER_KNOWN } else { FUTURE };
     let hole = Hole { from: Some(stand.now), to: Some(time), reason, application: None };
     (time > stand.now).then_some(hole)
@@ -187,7 +187,7 @@ fn ahead(stand: &Stand, time: Timestamp) -> Option<Hole> {
 /// upstream had not shown all that it has; of doubts none that had ended by the event `since`.
 fn recorded(
     record: &Record<'_>,
-    stand: &Stand,
+    stand: &Standpoint,
     applications: &[Application],
     since: Option<Seq>,
 ) -> Result<Vec<Hole>, Error> {

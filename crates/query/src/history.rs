@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 use event::{Application, Number, ResourceType, Seq};
-use projector::{ProjectorError, Standing, View};
+use projector::{MemberSince, ProjectorError, View};
 use store::key::Set;
 
 /// How a member's part in a group differs between the two ends of a stretch.
@@ -207,13 +207,13 @@ pub fn groups_of(
     application: Application,
     member: Number,
     at: Seq,
-) -> Result<Vec<Standing>, ProjectorError> {
+) -> Result<Vec<MemberSince>, ProjectorError> {
     let stays = view.stays(application, member)?.into_iter().filter(|stay| stay.covers(at));
     let groups = stays.filter_map(|stay| match stay.set {
-        Set::Members(group) => Some(Standing { member: group, since: stay.start }),
+        Set::Members(group) => Some(MemberSince { member: group, since: stay.start }),
         Set::Existing(_) | Set::Active => None,
     });
-    let mut groups: Vec<Standing> = groups.collect();
+    let mut groups: Vec<MemberSince> = groups.collect();
     groups.sort_unstable_by_key(|standing| standing.member);
     Ok(groups)
 }
@@ -221,13 +221,13 @@ pub fn groups_of(
 /// Everything that is reached from `root`, nearest first and so by the shortest way.
 fn walk(
     root: Number,
-    next: impl Fn(Number, bool) -> Result<Vec<Standing>, ProjectorError>,
+    next: impl Fn(Number, bool) -> Result<Vec<MemberSince>, ProjectorError>,
 ) -> Result<Vec<Reached>, ProjectorError> {
     let mut seen = BTreeSet::from([root]);
     let mut reached = vec![];
     let mut ahead = VecDeque::from([(root, vec![])]);
     while let Some((number, via)) = ahead.pop_front() {
-        for Standing { member, since } in next(number, number == root)? {
+        for MemberSince { member, since } in next(number, number == root)? {
             // A group may be its own member; what only leads back to it does not make it one.
             let is_own = member == root && via.is_empty();
             if !is_own && !seen.insert(member) {

@@ -41,7 +41,7 @@ mod record;
 mod reference;
 pub mod report;
 mod shown;
-mod stand;
+mod standpoint;
 mod token;
 mod type_names;
 mod why;
@@ -50,7 +50,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use answers::act::{Imported, Looked};
+use answers::act::{DriftReport, Imported};
 use budget::Budget;
 use entra_log::DateOrder;
 use event::{Application, Occasion, Origin};
@@ -90,7 +90,7 @@ pub enum LookFailure {
 
 /// What a look brought; else what went wrong.
 pub type Look = Arc<
-    dyn Fn(LookRequest) -> Pin<Box<dyn Future<Output = Result<Looked, LookFailure>> + Send>>
+    dyn Fn(LookRequest) -> Pin<Box<dyn Future<Output = Result<DriftReport, LookFailure>> + Send>>
         + Send
         + Sync,
 >;

@@ -20,7 +20,7 @@ use event::{
     Action, Application, CodeKind, Credential, Number, Seq, Source as ImportSource, Status,
     Timestamp,
 };
-use projector::{Claim, OperationSummary, Places, ProjectorError, View, request_id_hash};
+use projector::{Claim, OperationCounts, OperationSummary, ProjectorError, View, request_id_hash};
 use store::key::{Class, Moment};
 use store::{Store, StoreError};
 
@@ -283,9 +283,9 @@ impl<'a> Log<'a> {
         application: Application,
         number: Number,
         seqs: &Range<Seq>,
-        which: fn(&Places) -> u64,
+        which: fn(&OperationCounts) -> u64,
     ) -> Result<u64, ProjectorError> {
-        let before = |seq| self.view.places_before(application, number, seq);
+        let before = |seq| self.view.operation_counts_before(application, number, seq);
         let (until, before) = (before(seqs.end)?, before(seqs.start)?);
         Ok(which(&until).saturating_sub(which(&before)))
     }
@@ -324,7 +324,7 @@ impl<'a> Log<'a> {
         let mut count = 0;
         match numbers.first() {
             Some(number) if numbers.len() == 1 => {
-                let places = |places: &Places| places.concerned;
+                let places = |places: &OperationCounts| places.concerned;
                 count = self.places(application, *number, &stretch.seqs, places)?;
             }
             // One operation may concern several of them.

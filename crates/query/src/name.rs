@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use event::{Application, Attribute, Number, ResourceType, Seq};
-use projector::{Bearer, ProjectorError, View, folded};
+use projector::{NameHolder, ProjectorError, View, case_folded};
 
 /// How a question names a user or a group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,22 +103,22 @@ impl<'a> Name<'a> {
             let number = view.number_of_id(application, resource_type, self.value)?;
             return Ok(number.map_or(Found::Nobody, Found::One));
         }
-        let bearers = self.bearers(view, application, resource_type)?;
-        let at_once: BTreeSet<Number> = bearers
+        let holders = self.name_holders(view, application, resource_type)?;
+        let at_once: BTreeSet<Number> = holders
             .iter()
-            .filter(|bearer| {
-                at.is_some_and(|at| bearer.since <= at && bearer.until.is_none_or(|end| at < end))
+            .filter(|holder| {
+                at.is_some_and(|at| holder.since <= at && holder.until.is_none_or(|end| at < end))
             })
-            .map(|bearer| bearer.number)
+            .map(|holder| holder.number)
             .collect();
         if at_once.len() > 1 {
             return Ok(Found::Several(at_once.into_iter().collect()));
         }
-        let before = bearers.iter().filter(|bearer| at.is_some_and(|at| bearer.since <= at));
-        let last_before = before.max_by_key(|bearer| bearer.until).map(|bearer| bearer.number);
-        let first_after = bearers.iter().min_by_key(|bearer| bearer.since);
+        let before = holders.iter().filter(|holder| at.is_some_and(|at| holder.since <= at));
+        let last_before = before.max_by_key(|holder| holder.until).map(|holder| holder.number);
+        let first_after = holders.iter().min_by_key(|holder| holder.since);
         let found = at_once.first().copied().or(last_before);
-        let found = found.or(first_after.map(|bearer| bearer.number));
+        let found = found.or(first_after.map(|holder| holder.number));
         Ok(found.map_or(Found::Nobody, Found::One))
     }
 
@@ -134,22 +134,22 @@ impl<'a> Name<'a> {
         if self.attribute == Attribute::Id {
             numbers.extend(view.number_of_id(application, resource_type, self.value)?);
         } else {
-            let bearers = self.bearers(view, application, resource_type)?;
-            numbers.extend(bearers.iter().map(|bearer| bearer.number));
+            let holders = self.name_holders(view, application, resource_type)?;
+            numbers.extend(holders.iter().map(|holder| holder.number));
         }
-        let folded = folded(self.attribute, self.value);
-        numbers.extend(view.mentions(application, resource_type, self.attribute, &folded)?);
+        let case_folded = case_folded(self.attribute, self.value);
+        numbers.extend(view.mentions(application, resource_type, self.attribute, &case_folded)?);
         Ok(numbers)
     }
 
-    fn bearers(
+    fn name_holders(
         self,
         view: &View<'_>,
         application: Application,
         resource_type: ResourceType,
-    ) -> Result<Vec<Bearer>, ProjectorError> {
-        let folded = folded(self.attribute, self.value);
-        view.bearers(application, resource_type, self.attribute, &folded)
+    ) -> Result<Vec<NameHolder>, ProjectorError> {
+        let case_folded = case_folded(self.attribute, self.value);
+        view.name_holders(application, resource_type, self.attribute, &case_folded)
     }
 }
 

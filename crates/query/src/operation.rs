@@ -7,7 +7,7 @@ use event::{
     Action, Application, CodeKind, Credential, Effect, Event, EventId, Fact, Imported, Number,
     Observation, Operation, ResourceType, Seq, Status, Timestamp, Unauthenticated, Verdict,
 };
-use projector::{Identity, ProjectorError, action_of, action_seen, status_of};
+use projector::{Identity, ProjectorError, action_of, action_of_observation, status_of};
 use scim::ScimType;
 use serde_json::{Map, Number as JsonNumber, Value, json};
 use store::key::Moment;
@@ -206,7 +206,7 @@ impl<'a> Operations<'a> {
         let effect = if is_same { Effect::NoOp } else { Effect::Applied };
         let verdict = Some(seen.verdict).filter(|verdict| *verdict != Verdict::None);
         Ok(row::Operation {
-            action: action_seen(seen, &shown.event.parts).name().to_owned(),
+            action: action_of_observation(seen, &shown.event.parts).name().to_owned(),
             resource_type: self.types.name(seen.resource_type).map(str::to_owned),
             status: Status::Success.name().to_owned(),
             effect: Some(effect.name().to_owned()),

@@ -58,13 +58,13 @@ impl<'a> Record<'a> {
     }
 
     /// The record as it was when it had `size` events.
-    pub(crate) fn of_first(&self, size: Seq) -> Record<'a> {
-        Record { view: self.view.of_first(size), size, ..*self }
+    pub(crate) fn limited_to(&self, size: Seq) -> Record<'a> {
+        Record { view: self.view.limited_to(size), size, ..*self }
     }
 
     /// The record as it was when it had `size` events and `now` was the present.
     pub(crate) fn as_of_then(&self, size: Seq, now: Timestamp) -> Record<'a> {
-        Record { head: size, now, ..self.of_first(size) }
+        Record { head: size, now, ..self.limited_to(size) }
     }
 
     /// The last of the first `size` events that an answer may tell of. Whoever sees one application alone
@@ -72,7 +72,7 @@ impl<'a> Record<'a> {
     pub(crate) fn last_told(&self, size: Seq) -> Result<Option<Seq>, ProjectorError> {
         match self.scope {
             None => Ok(size.checked_sub(1)),
-            Some(application) => self.whole.of_first(size).last_of(application),
+            Some(application) => self.whole.limited_to(size).last_relevant_seq(application),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use event::{Application, Attribute, Timestamp};
-use projector::{Bearer, ProjectorError, View, folded};
+use projector::{NameHolder, ProjectorError, View, case_folded};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -167,15 +167,15 @@ impl Person {
         &self,
         view: &View<'_>,
         application: Application,
-    ) -> Result<Vec<Bearer>, ProjectorError> {
+    ) -> Result<Vec<NameHolder>, ProjectorError> {
         let user = event::ResourceType::USER;
-        let mut found: Vec<Bearer> = vec![];
+        let mut found: Vec<NameHolder> = vec![];
         for (attribute, name) in self.names() {
-            found.append(&mut view.bearers(
+            found.append(&mut view.name_holders(
                 application,
                 user,
                 attribute,
-                &folded(attribute, name),
+                &case_folded(attribute, name),
             )?);
         }
         Ok(found)
@@ -188,14 +188,14 @@ pub(crate) struct Roster(BTreeSet<(Attribute, String)>);
 impl Roster {
     pub(crate) fn of(people: &[Person]) -> Roster {
         let names = people.iter().flat_map(Person::names);
-        Roster(names.map(|(attribute, name)| (attribute, folded(attribute, name))).collect())
+        Roster(names.map(|(attribute, name)| (attribute, case_folded(attribute, name))).collect())
     }
 
     /// Whether a user's state has a name of the list.
     pub(crate) fn has(&self, state: &Map<String, Value>) -> bool {
         let has = |attribute: Attribute, value: Option<&Value>| {
             let value = value.and_then(Value::as_str);
-            value.is_some_and(|value| self.0.contains(&(attribute, folded(attribute, value))))
+            value.is_some_and(|value| self.0.contains(&(attribute, case_folded(attribute, value))))
         };
         let emails = state.get("emails").and_then(Value::as_array).into_iter().flatten();
         has(Attribute::UserName, state.get("userName"))

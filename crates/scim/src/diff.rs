@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use caseless::fold;
+use caseless::case_folded;
 use serde_json::{Map, Value};
 
 use crate::schema::is_urn;
@@ -245,7 +245,7 @@ impl Naming {
 
     fn key(self, element: &Value) -> String {
         match self {
-            Naming::Type => fold(self.text(element)),
+            Naming::Type => case_folded(self.text(element)),
             Naming::Value => self.text(element).to_owned(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use caseless::fold;
+use caseless::case_folded;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
@@ -118,7 +118,7 @@ impl Literal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     written: String,
-    folded: String,
+    case_folded: String,
     instant: Option<DateTime<Utc>>,
 }
 
@@ -131,7 +131,7 @@ impl Text {
 
 impl From<String> for Text {
     fn from(written: String) -> Text {
-        Text { folded: fold(&written), instant: instant(&written), written }
+        Text { case_folded: case_folded(&written), instant: instant(&written), written }
     }
 }
 
@@ -296,13 +296,13 @@ fn compare_text(attribute: Option<&Attribute>, op: CompareOp, value: &str, liter
     if attribute.is_some_and(|one| one.case_exact) {
         return compare_exact(op, value, &literal.written);
     }
-    compare_folded(op, value, &literal.folded)
+    compare_case_folded(op, value, &literal.case_folded)
 }
 
 /// Compares the form of a text with a form; most texts are ASCII and need no copy for that.
-fn compare_folded(op: CompareOp, value: &str, form: &str) -> bool {
+fn compare_case_folded(op: CompareOp, value: &str, form: &str) -> bool {
     if !value.is_ascii() {
-        return compare_exact(op, &fold(value), form);
+        return compare_exact(op, &case_folded(value), form);
     }
     let (bytes, form_bytes) = (value.as_bytes(), form.as_bytes());
     let is_form = |part: &[u8]| part.eq_ignore_ascii_case(form_bytes);

@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use caseless::fold;
+use caseless::case_folded;
 use chrono::{NaiveDate, NaiveTime};
 use serde_json::{Map, Value};
 
@@ -95,7 +95,7 @@ struct Rules {
 #[derive(Clone, Debug)]
 struct Listed {
     path: AttrPath,
-    /// The elements of this type alone, folded.
+    /// The elements of this type alone, case-folded.
     element_type: Option<String>,
 }
 
@@ -309,7 +309,7 @@ impl Listed {
     fn covers(&self, place: &Place<'_>) -> bool {
         let of_type = match (&self.element_type, place.element_type) {
             (None, _) => true,
-            (Some(listed), Some(name)) => *listed == fold(name),
+            (Some(listed), Some(name)) => *listed == case_folded(name),
             // An element that says nothing of its type is not of this one.
             (Some(_), None) => false,
         };

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use caseless::fold;
+use caseless::case_folded;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Number, Value};
 
@@ -79,7 +79,7 @@ impl Sort {
     }
 
     /// Where a resource stands. Of several values the primary one counts, else the first. Texts are
-    /// compared as in [`fold`], unless the schema sets `caseExact`, dates and times as instants.
+    /// compared as in [`case_folded`], unless the schema sets `caseExact`, dates and times as instants.
     pub fn key(
         &self,
         rt: &ResourceType,
@@ -142,7 +142,7 @@ impl Key {
         {
             return Key::Instant(instant);
         }
-        Key::Text(if attribute.case_exact { text.to_owned() } else { fold(text) })
+        Key::Text(if attribute.case_exact { text.to_owned() } else { case_folded(text) })
     }
 
     fn compare(&self, other: &Key) -> Ordering {

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
-use caseless::fold;
+use caseless::case_folded;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 
@@ -440,7 +440,7 @@ pub(crate) fn wrong(path: &AttrPath, expected: &str) -> ScimError {
 pub(crate) fn identity(attribute: &Attribute, element: &Value) -> Vec<u8> {
     let comparable = |name: &str| match element.get(name) {
         Some(Value::String(text)) if !attribute.sub(name).is_some_and(|one| one.case_exact) => {
-            Value::String(fold(text))
+            Value::String(case_folded(text))
         }
         Some(other) => other.clone(),
         None => Value::Null,
@@ -453,7 +453,7 @@ pub(crate) fn identity(attribute: &Attribute, element: &Value) -> Vec<u8> {
             let parts = object.keys().map(|name| (name.clone(), comparable(name)));
             canonical::json(&Value::Object(parts.collect()))
         }
-        Value::String(text) if !attribute.case_exact => fold(text).into_bytes(),
+        Value::String(text) if !attribute.case_exact => case_folded(text).into_bytes(),
         other => canonical::json(other),
     }
 }

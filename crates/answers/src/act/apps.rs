@@ -145,7 +145,7 @@ pub struct Drift {
 /// What was seen at an upstream.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
-pub struct Looked {
+pub struct DriftReport {
     /// The application
     pub application: String,
     /// When the answer was made
@@ -200,7 +200,7 @@ pub struct SeenDifference {
 
 impl Act for Baseline {
     type Body = Nothing;
-    type Reply = Looked;
+    type Reply = DriftReport;
     const COMMAND: &'static str = "app baseline";
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/api/v1/apps/{app}/baseline";
@@ -209,7 +209,7 @@ impl Act for Baseline {
 
 impl Act for Drift {
     type Body = Nothing;
-    type Reply = Looked;
+    type Reply = DriftReport;
     const COMMAND: &'static str = "app drift";
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/api/v1/apps/{app}/drift";

@@ -119,7 +119,7 @@ impl Ingest {
         let row = view.application(slug)?;
         // Looked for whatever the address names, and the context made for clients alone, so that a
         // stranger learns nothing by the time that it takes.
-        let credential = token.map(|token| view.credential(token)).transpose()?.flatten();
+        let credential = token.map(|token| view.valid_credential(token)).transpose()?.flatten();
         let application = row.as_ref().map_or(Application::RECORDER, |row| row.number);
         let credential =
             credential.filter(|found| found.role == Role::Scim && found.application == application);

@@ -81,7 +81,7 @@ impl Ingest {
             let bytes = arrival.chosen_bytes();
             // A poisoned log answers 503 to everybody, and the committer says so.
             if self.committer.check().is_ok()
-                && !self.committer.admits_stranger(arrival.application, bytes)
+                && !self.committer.admits_unauthenticated(arrival.application, bytes)
             {
                 return Understood::Counted(Reply::error(&error));
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use entra_log::Entry;
 use entra_log::said::told;
 use event::{Application, Attribute, Changes, Content, Mention, Number, Part, ResourceType};
-use projector::{LOOKUP_BYTES_MAX, ProjectorError, View, folded};
+use projector::{LOOKUP_BYTES_MAX, ProjectorError, View, case_folded};
 
 /// Who is who within one decision.
 pub(super) struct People<'a> {
@@ -110,11 +110,11 @@ impl<'a> People<'a> {
         resource_type: ResourceType,
         text: &str,
     ) -> Result<Option<Number>, ProjectorError> {
-        let folded = folded(attribute, text);
-        if let Some(number) = self.mentions.get(&(attribute, resource_type, folded.clone())) {
+        let case_folded = case_folded(attribute, text);
+        if let Some(number) = self.mentions.get(&(attribute, resource_type, case_folded.clone())) {
             return Ok(Some(*number));
         }
-        self.view.mention(self.application, resource_type, attribute, &folded)
+        self.view.mention(self.application, resource_type, attribute, &case_folded)
     }
 
     /// The accounts that bear a name.
@@ -124,8 +124,8 @@ impl<'a> People<'a> {
         (attribute, name): (Attribute, Option<&str>),
     ) -> Result<Vec<Number>, ProjectorError> {
         let Some(name) = name else { return Ok(vec![]) };
-        let folded = folded(attribute, name);
-        self.view.lookup(self.application, resource_type, attribute, &folded)
+        let case_folded = case_folded(attribute, name);
+        self.view.lookup(self.application, resource_type, attribute, &case_folded)
     }
 
     /// The one who bears a name; else whoever was mentioned so.
@@ -171,9 +171,9 @@ impl<'a> People<'a> {
     ) -> Result<Option<Number>, ProjectorError> {
         let found = self.named(resource_type, name)?;
         let (Some(number), Some(given)) = (found, external_id) else { return Ok(found) };
-        let fold = |text: &str| folded(Attribute::ExternalId, text);
+        let normal = |text: &str| case_folded(Attribute::ExternalId, text);
         let known = self.external_id_of(number)?;
-        Ok(found.filter(|_| known.is_none_or(|known| fold(&known) == fold(given))))
+        Ok(found.filter(|_| known.is_none_or(|known| normal(&known) == normal(given))))
     }
 
     /// The externalId that is known of a number: its account's, the last one of an account that is gone, else
@@ -210,8 +210,8 @@ impl<'a> People<'a> {
         (attribute, name): (Attribute, &str),
         number: Number,
     ) -> Result<bool, ProjectorError> {
-        let folded = folded(attribute, name);
-        let bearers = self.view.lookup(self.application, resource_type, attribute, &folded)?;
+        let case_folded = case_folded(attribute, name);
+        let bearers = self.view.lookup(self.application, resource_type, attribute, &case_folded)?;
         let last = self.mentioned(attribute, resource_type, name)?;
         Ok(bearers.is_empty() && last != Some(number))
     }
@@ -223,9 +223,10 @@ impl<'a> People<'a> {
         resource_type: ResourceType,
         text: &str,
     ) -> Part {
-        let folded = folded(attribute, text);
-        self.mentions.insert((attribute, resource_type, folded.clone()), number);
-        let mention = Mention { attribute, value: text.to_owned(), folded, resource_type };
+        let case_folded = case_folded(attribute, text);
+        self.mentions.insert((attribute, resource_type, case_folded.clone()), number);
+        let mention =
+            Mention { attribute, value: text.to_owned(), folded: case_folded, resource_type };
         let changes = Changes { mention: Some(mention), ..Changes::default() };
         Part { subject: number, content: Content::Changes(changes) }
     }

@@ -1,7 +1,7 @@
 //! How a filter is answered: by an index where there is one, by looking for the rest.
 
 use event::Attribute;
-use projector::{LOOKUP_BYTES_MAX, folded};
+use projector::{LOOKUP_BYTES_MAX, case_folded};
 use scim::{AttrPath, Filter};
 
 /// A name by which a lookup found nobody.
@@ -74,7 +74,7 @@ fn index(path: &AttrPath, value: &str) -> Option<Index> {
     }
     let attribute = indexed_attribute(path)?;
     // What is longer than a key may be was never put there.
-    let fits = folded(attribute, value).len() <= LOOKUP_BYTES_MAX;
+    let fits = case_folded(attribute, value).len() <= LOOKUP_BYTES_MAX;
     fits.then(|| Index::Attribute(attribute, value.to_owned()))
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use event::{Attribute, Effect, Flag, FlagKind, Method, Number, ResourceType, UpstreamSet};
-use projector::{ProjectorError, Stamp, View, folded};
+use projector::{ProjectorError, Stamp, View, case_folded};
 use scim::{ScimError, ScimType, Settings, ShownResource};
 use serde_json::{Map, Value};
 
@@ -155,7 +155,7 @@ fn is_about_another(
     let attributes = attributes.unwrap_or(&recorded);
     let bears = |(attribute, value): &(Attribute, String)| {
         let text = attributes.get(attribute.name()).and_then(Value::as_str);
-        text.is_some_and(|text| folded(*attribute, text) == folded(*attribute, value))
+        text.is_some_and(|text| case_folded(*attribute, text) == case_folded(*attribute, value))
     };
     Ok(!names.iter().any(bears))
 }

@@ -8,7 +8,7 @@ use event::{
     Origin, Part, ResourceType, Seq, Verdict,
 };
 use projector::{
-    CommitError, Decision, Doubt, Draft, Durability, ProjectorError, Stamp, View, folded,
+    CommitError, Decision, Doubt, Draft, Durability, ProjectorError, Stamp, View, case_folded,
 };
 use serde_json::Value;
 use store::key::Set;
@@ -82,8 +82,8 @@ pub(crate) fn mentioned(
     let ids = names.iter().filter(|(attribute, _)| *attribute == Attribute::Id);
     let others = ids.flat_map(|(_, id)| spellings(context, id)).map(|id| (Attribute::Id, id));
     for (attribute, value) in names.iter().cloned().chain(others) {
-        let folded = folded(attribute, &value);
-        let number = view.mention(context.application, stored_type, attribute, &folded)?;
+        let case_folded = case_folded(attribute, &value);
+        let number = view.mention(context.application, stored_type, attribute, &case_folded)?;
         if let Some(number) = number
             && !view.was_resource(context.application, number)?
         {

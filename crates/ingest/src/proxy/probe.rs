@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use event::{Attribute, ResourceType, Timestamp, UpstreamSet};
-use projector::folded;
+use projector::case_folded;
 use serde_json::Value;
 
 use crate::context::Context;
@@ -82,7 +82,7 @@ impl Probe<'_> {
         let is_empty = all.is_empty();
         let bears = |seen: &Seen| {
             let text = seen.resource.attributes.get(attribute.name()).and_then(Value::as_str);
-            text.is_some_and(|text| folded(attribute, text) == folded(attribute, value))
+            text.is_some_and(|text| case_folded(attribute, text) == case_folded(attribute, value))
         };
         let mut bearers = all.iter().filter_map(|one| self.seen(one)).filter(bears);
         match (bearers.next(), bearers.next()) {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event::{Application, Number, Occasion, ResourceType, Seq, Verdict};
-use projector::{Decision, Durability, View, folded};
+use projector::{Decision, Durability, View, case_folded};
 use tokio::time::Instant;
 
 use crate::context::Context;
@@ -84,7 +84,7 @@ impl Ingest {
             ([one], _) => match (&one.id, one.surest_name()) {
                 (Some(id), _) => Target::Id(one.stored_type, id.clone()),
                 (None, Some((attribute, value))) => {
-                    Target::Name(one.stored_type, attribute, folded(attribute, value))
+                    Target::Name(one.stored_type, attribute, case_folded(attribute, value))
                 }
                 (None, None) => return,
             },

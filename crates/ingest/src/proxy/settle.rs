@@ -7,7 +7,7 @@ use event::{
     Action, Answer, Content, Fact, Method, Number, Observation, Occasion, Origin, Part,
     ResourceType, Route, Seq, Verdict,
 };
-use projector::{CommitError, Decision, Draft, Durability, ProjectorError, View, folded};
+use projector::{CommitError, Decision, Draft, Durability, ProjectorError, View, case_folded};
 
 use crate::context::Context;
 use crate::http::Ingest;
@@ -180,8 +180,8 @@ pub(crate) fn happened(
                 }
                 let (app, mut is_there) = (context.application, false);
                 for (attribute, value) in lookups {
-                    let folded = folded(attribute, &value);
-                    for holder in view.lookup(app, one.stored_type, attribute, &folded)? {
+                    let case_folded = case_folded(attribute, &value);
+                    for holder in view.lookup(app, one.stored_type, attribute, &case_folded)? {
                         is_there |= !is_somebody_else(view, app, &one.names, holder)?;
                     }
                 }

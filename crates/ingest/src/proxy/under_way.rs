@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use event::{Application, Attribute};
-use projector::folded;
+use projector::case_folded;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 /// From so many entries on those that nobody uses are thrown away.
@@ -48,7 +48,7 @@ impl Drop for Begun {
 
 fn compared(names: &[(Attribute, String)]) -> Vec<(Attribute, String)> {
     let names = names.iter();
-    names.map(|(attribute, value)| (*attribute, folded(*attribute, value))).collect()
+    names.map(|(attribute, value)| (*attribute, case_folded(*attribute, value))).collect()
 }
 
 impl UnderWay {

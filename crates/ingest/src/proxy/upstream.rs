@@ -159,7 +159,7 @@ impl Upstreams {
         let not_sent = Broken::NotSent;
         let token = self.token(&upstream.token_file).await.map_err(not_sent)?;
         if let Some(token) = token.to_str().ok().and_then(event::head::bearer_token) {
-            self.committer.gate().withhold(token);
+            self.committer.gate().add_secret(token);
         }
         let client = self.client(upstream.ca_file.as_deref()).await.map_err(not_sent)?;
         let uri: Uri = format!("{}{target}", upstream.url)

@@ -61,7 +61,7 @@ fn changed_of(
 fn the_first_holder_of_a_name_keeps_it_and_the_next_one_follows() {
     let base = MapRows::default();
     let mut rows = Overlay::new(&base);
-    let name = folded(Attribute::UserName, "j\u{fc}rgen");
+    let name = case_folded(Attribute::UserName, "j\u{fc}rgen");
     let [first, second, third] = [4, 2, 3].map(Number);
     let created = Some(Lifecycle::Created(ResourceType::USER));
     let deleted = Some(Lifecycle::Deleted);
@@ -73,17 +73,17 @@ fn the_first_holder_of_a_name_keeps_it_and_the_next_one_follows() {
         let view = View::new(&rows);
         let (kind, attribute) = (ResourceType::USER, Attribute::UserName);
         assert_eq!(view.lookup(APP, kind, attribute, &name).unwrap(), expected, "{seq}");
-        let bearers = view.bearers(APP, kind, attribute, &name).unwrap();
-        let mut lasting = bearers.iter().filter(|bearer| bearer.until.is_none());
-        assert!(lasting.by_ref().map(|bearer| bearer.number).eq(expected.iter().copied()));
+        let holders = view.name_holders(APP, kind, attribute, &name).unwrap();
+        let mut lasting = holders.iter().filter(|holder| holder.until.is_none());
+        assert!(lasting.by_ref().map(|holder| holder.number).eq(expected.iter().copied()));
         let keys = lookups(&rows).len();
         assert_eq!(keys, expected.len().saturating_sub(1), "one row each");
-        let mut sharing = view.sharing_a_name(APP).unwrap();
+        let mut sharing = view.users_sharing_a_name(APP).unwrap();
         let mut others = expected.get(1..).unwrap_or_default().to_vec();
         sharing.sort_unstable();
         others.sort_unstable();
         assert_eq!(sharing, others, "all but the holder");
-        bearers.into_iter().map(|one| (one.number, one.since, one.until)).collect::<Vec<_>>()
+        holders.into_iter().map(|one| (one.number, one.since, one.until)).collect::<Vec<_>>()
     };
     check(first, Some("J\u{dc}RGEN"), created, &[first]);
     check(second, Some("ju\u{308}rgen"), created, &[first, second]);
@@ -131,7 +131,7 @@ fn the_departure_of_a_deleted_member_is_a_version_of_its_group() {
 }
 
 fn found(rows: &dyn ReadRows, attribute: Attribute, value: &str) -> bool {
-    let folded = folded(attribute, value);
+    let folded = case_folded(attribute, value);
     let numbers = View::new(rows).lookup(APP, ResourceType::USER, attribute, &folded).unwrap();
     assert!(numbers.is_empty() || numbers == [WHO], "once each: {numbers:?}");
     !numbers.is_empty()
@@ -252,9 +252,9 @@ fn a_name_is_taken_away_from_its_own_holder_alone() {
     check(called(8, 3, None, deleted), &[], &[4]);
 
     let view = View::new(&rows);
-    let bearers = view.bearers(APP, ResourceType::USER, Attribute::UserName, "bo").unwrap();
+    let holders = view.name_holders(APP, ResourceType::USER, Attribute::UserName, "bo").unwrap();
     let mut stays: Vec<_> =
-        bearers.into_iter().map(|one| (one.number.0, one.since, one.until)).collect();
+        holders.into_iter().map(|one| (one.number.0, one.since, one.until)).collect();
     stays.sort_unstable();
     let expected = [(1, 0, Some(2)), (2, 1, Some(7)), (3, 3, Some(8)), (4, 5, Some(6))];
     assert_eq!(stays, expected);

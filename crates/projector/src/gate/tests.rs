@@ -11,8 +11,8 @@ const UPSTREAM: &str = "upstream-token-1";
 
 fn gate() -> Gate {
     let gate = Gate::default();
-    gate.withhold(UPSTREAM);
-    gate.withhold("short");
+    gate.add_secret(UPSTREAM);
+    gate.add_secret("short");
     for name in ["pin-code", "securityAnswer1", "pin2", "secretValue"] {
         gate.add_name(name);
     }
@@ -444,7 +444,7 @@ fn what_passed_before_passes_again_when_more_is_known() {
     let passed = [body("x upstream-token-1"), body("x upstream-token-2")];
     let passed = passed.map(|content| gate.passed(content)).to_vec();
     assert_eq!(stored(passed.clone()), [body("x null"), body("x upstream-token-2")]);
-    gate.withhold("upstream-token-2");
+    gate.add_secret("upstream-token-2");
     assert_eq!(stored(passed), [body("x null"), body("x null")]);
     let broken = Content::Body(format!("plg_{}", "0a".repeat(32)).into_bytes());
     assert_eq!(stored(vec![gate.passed(broken)]), [Content::Body(b"null".to_vec())]);
@@ -455,12 +455,12 @@ fn what_passed_before_passes_again_when_more_is_known() {
 fn known_secrets_are_those_that_were_used_last() {
     let gate = Gate::default();
     let secret = |place: usize| format!("upstream-{place:04}");
-    (0..KNOWN_MAX).for_each(|place| gate.withhold(&secret(place)));
+    (0..KNOWN_MAX).for_each(|place| gate.add_secret(&secret(place)));
     let passed = gate.passed(Content::Body(b"{}".to_vec()));
-    (0..KNOWN_MAX).for_each(|place| gate.withhold(&secret(place)));
+    (0..KNOWN_MAX).for_each(|place| gate.add_secret(&secret(place)));
     assert_eq!(passed.learnt, gate.learnt.load(Ordering::SeqCst), "nothing new was learnt");
-    gate.withhold(&secret(0));
-    gate.withhold(&secret(KNOWN_MAX));
+    gate.add_secret(&secret(0));
+    gate.add_secret(&secret(KNOWN_MAX));
     assert!(!gate.lets_pass(&secret(0)), "it was used just now");
     assert!(gate.lets_pass(&secret(1)), "nobody was unused for longer");
     assert_eq!(gate.known().len(), KNOWN_MAX);

@@ -9,7 +9,7 @@ use store::key::{self, Class, KeyRange};
 use super::View;
 use crate::error::ProjectorError;
 use crate::operation::OperationSummary;
-use crate::row::{self, Places};
+use crate::row::{self, OperationCounts};
 
 /// Of operations in a row so many summaries are read at once: two, then twice as many each time. Most
 /// who look want the first few.
@@ -133,15 +133,15 @@ impl View<'_> {
     }
 
     /// How many operations on a resource or person, or concerning it, are older than `before`.
-    pub fn places_before(
+    pub fn operation_counts_before(
         &self,
         application: Application,
         number: Number,
         before: Seq,
-    ) -> Result<Places, ProjectorError> {
+    ) -> Result<OperationCounts, ProjectorError> {
         let older = key::all_by_resource(application, number, &self.within(0..before));
         let last = self.rows.first(&older, Direction::Forward)?;
-        last.map_or(Ok(Places::default()), |(_, places)| Places::decode(&places))
+        last.map_or(Ok(OperationCounts::default()), |(_, places)| OperationCounts::decode(&places))
     }
 
     /// The places of a range's operations whose request's id has this hash, newest first, at most

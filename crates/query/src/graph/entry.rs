@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use event::{Content, Credential, Event, EventId, Observation, Operation, Seq, Status};
-use projector::{Identity, action_of, action_seen, status_of};
+use projector::{Identity, action_of, action_of_observation, status_of};
 use scim::ScimType;
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -335,7 +335,7 @@ impl Facts {
 
     fn of_look(shown: &Shown<'_>, seen: &Observation) -> Facts {
         Facts {
-            action: action_seen(seen, &shown.event.parts).name(),
+            action: action_of_observation(seen, &shown.event.parts).name(),
             status: Status::Success,
             http_status: 0,
             scim_type: None,

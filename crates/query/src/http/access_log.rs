@@ -19,8 +19,8 @@ impl Answered for AccessLog {
         let credential = self.credential.map(|id| id.0.parse().map(Credential)).transpose();
         let wrong = |_| Error::Parameter { name: "credential", accepts: "the id of a token" };
         let credential = credential.map_err(wrong)?;
-        let stand = asked.stand()?;
-        let record = &reading.record.of_first(stand.size);
+        let stand = asked.standpoint()?;
+        let record = &reading.record.limited_to(stand.size);
         let wanted = application.map(|number| record.view.application_of(number)).transpose()?;
         // Whoever asked about all applications was shown each that there was.
         let shows = |one: &AccessSummary, wanted: &ApplicationRow| {

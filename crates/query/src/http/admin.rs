@@ -197,7 +197,7 @@ impl Attempt {
         let (application, origin) = caller.into_parts();
         let chosen = [&self.target, &origin.user_agent, &origin.request_id];
         let bytes = chosen.iter().map(|text| text.len()).sum();
-        if !query.committer.admits_stranger(application, bytes) {
+        if !query.committer.admits_unauthenticated(application, bytes) {
             return Ok(());
         }
         let event = self.into_draft(application, origin, status);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use answers::act::{
-    AddApp, AddedApp, Baseline, ChangeApp, ChangedApp, Drift, Looked, NewApp, NewUpstream,
+    AddApp, AddedApp, Baseline, ChangeApp, ChangedApp, Drift, DriftReport, NewApp, NewUpstream,
     ServicePrincipal,
 };
 use answers::row;
@@ -42,7 +42,7 @@ const PROFILE: &str = "generic";
 impl Answered for Apps {
     /// In the order in which they were added.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Apps>, Error> {
-        let (reading, stand) = (asked.reading, asked.stand()?);
+        let (reading, stand) = (asked.reading, asked.standpoint()?);
         let mut all = reading.record.view.applications()?;
         all.retain(|one| one.added_seq < stand.size && reading.caller.may_see(one.number));
         let count = all.len() as u64;
@@ -60,7 +60,7 @@ impl Answered for Apps {
 
 impl Answered for OneApp {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<OneApp>, Error> {
-        let (reading, stand) = (asked.reading, asked.stand()?);
+        let (reading, stand) = (asked.reading, asked.standpoint()?);
         let one = asked.application(&self.app)?;
         let application = application(reading.query, &one);
         let found = Found::new(&reading.record, &stand, &Coverage::complete());
@@ -175,7 +175,7 @@ pub(super) async fn baseline(
     state: State<Arc<Query>>,
     ask: Ask,
     names: NamesOf,
-) -> Result<Json<Looked>, Error> {
+) -> Result<Json<DriftReport>, Error> {
     let what = move |reading: &Reading<'_>| {
         let Baseline { app, accept_shrink } = read_act(reading, &names)?;
         Ok((app, accept_shrink))
@@ -188,7 +188,7 @@ pub(super) async fn drift(
     state: State<Arc<Query>>,
     ask: Ask,
     names: NamesOf,
-) -> Result<Json<Looked>, Error> {
+) -> Result<Json<DriftReport>, Error> {
     let what = move |reading: &Reading<'_>| {
         let Drift { app, accept_shrink } = read_act(reading, &names)?;
         Ok((app, accept_shrink))
@@ -201,7 +201,7 @@ async fn look(
     ask: Ask,
     what: impl FnOnce(&Reading<'_>) -> Result<(App, bool), Error> + Send + 'static,
     occasion: Occasion,
-) -> Result<Json<Looked>, Error> {
+) -> Result<Json<DriftReport>, Error> {
     let has_left = ask.has_left.clone();
     let asked = ask.admin(move |reading| {
         let (App(slug), accept_shrink) = what(reading)?;

@@ -38,8 +38,8 @@ fn blame<Q: Question<Row = Blamed, Beside = Existed>>(
     path: Option<&AttributePath>,
 ) -> Result<Found<Q>, Error> {
     let application = asked.application(app)?.number;
-    let stand = asked.stand()?;
-    let record = &asked.reading.record.of_first(stand.size);
+    let stand = asked.standpoint()?;
+    let record = &asked.reading.record.limited_to(stand.size);
     let view = &record.view;
     let found = resource::named(view, application, resource_type, named, stand.at_seq)?;
     let until = match &found.existence {

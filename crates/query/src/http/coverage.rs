@@ -12,8 +12,8 @@ impl Answered for Unwatched {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Unwatched>, Error> {
         let reading = asked.reading;
         let application = asked.narrowed_to(self.app.as_ref())?;
-        let stand = asked.stand()?;
-        let record = &reading.record.of_first(stand.size);
+        let stand = asked.standpoint()?;
+        let record = &reading.record.limited_to(stand.size);
         let applications = reading.applications(application)?;
         let coverage = Coverage::between(record, &stand, &applications)?;
         let coverage = coverage.with_imports(record, &stand, &applications, false)?;

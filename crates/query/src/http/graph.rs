@@ -404,7 +404,7 @@ async fn list(version: Version, ask: Ask) -> Result<GraphAnswer, Error> {
             size = cursor.size.min(size);
             after = Some(Moment { occurred_at: cursor.after_time, seq: cursor.after });
         }
-        let record = reading.record.of_first(size);
+        let record = reading.record.limited_to(size);
         let operations = Operations::new(&record)?;
         let entries = Entries::new(&operations);
         let scope = reading.caller.scope();

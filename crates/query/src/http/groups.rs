@@ -13,7 +13,7 @@ use crate::claimed::{Account, accounts_at, is_only_imported};
 use crate::coverage::{Coverage, NO_MEMBERSHIPS};
 use crate::error::Error;
 use crate::record::Record;
-use crate::stand::Stand;
+use crate::standpoint::Standpoint;
 use crate::type_names::TypeNames;
 
 impl Answered for EveryGroup {
@@ -21,8 +21,8 @@ impl Answered for EveryGroup {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<EveryGroup>, Error> {
         let row_of = asked.application(&self.app)?;
         let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
-        let stand = asked.stand()?;
-        let record = &asked.reading.record.of_first(stand.size);
+        let stand = asked.standpoint()?;
+        let record = &asked.reading.record.limited_to(stand.size);
         if is_only_imported(record, application)? {
             return imported(record, &stand, application);
         }
@@ -56,7 +56,7 @@ fn group_row(group: &Group, start_known: bool) -> row::Group {
 /// The groups that a provider's log tells of, where nothing was recorded; not who was in them.
 fn imported(
     record: &Record<'_>,
-    stand: &Stand,
+    stand: &Standpoint,
     application: Application,
 ) -> Result<Found<EveryGroup>, Error> {
     let groups = accounts_at(record, application, ResourceType::GROUP, stand.time)?;
@@ -83,8 +83,8 @@ fn imported(
 impl Answered for OneGroup {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<OneGroup>, Error> {
         let application = asked.application(&self.app)?.number;
-        let stand = asked.stand()?;
-        let record = &asked.reading.record.of_first(stand.size);
+        let stand = asked.standpoint()?;
+        let record = &asked.reading.record.limited_to(stand.size);
         let coverage = Coverage::at(record, &stand, &[application])?;
         let (view, named, at) = (&record.view, &self.group.0, stand.at_seq);
         let found = resource::named(view, application, ResourceType::GROUP, named, at)?;
@@ -101,8 +101,8 @@ impl Answered for Members {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Members>, Error> {
         let row_of = asked.application(&self.app)?;
         let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
-        let stand = asked.stand()?;
-        let record = &asked.reading.record.of_first(stand.size);
+        let stand = asked.standpoint()?;
+        let record = &asked.reading.record.limited_to(stand.size);
         let at = stand.at_seq;
         let named = &self.group.0;
         let group = resource::named(&record.view, application, ResourceType::GROUP, named, at)?;

@@ -21,8 +21,8 @@ impl Answered for Diff {
     /// Who joined and left, by number, and what else changed.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Diff>, Error> {
         let application = asked.application(&self.app)?.number;
-        let stand = asked.stand()?;
-        let record = &asked.reading.record.of_first(stand.size);
+        let stand = asked.standpoint()?;
+        let record = &asked.reading.record.limited_to(stand.size);
         let (before, after) = stand.ends();
         let named = &self.group.0;
         let group = resource::named(&record.view, application, ResourceType::GROUP, named, after)?;
@@ -126,8 +126,8 @@ fn stays<Q: Question<Row = Stay>>(
 ) -> Result<Found<Q>, Error> {
     let row_of = asked.application(app)?;
     let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
-    let stand = asked.stand()?;
-    let record = &asked.reading.record.of_first(stand.size);
+    let stand = asked.standpoint()?;
+    let record = &asked.reading.record.limited_to(stand.size);
     let (view, (_, after)) = (&record.view, stand.ends());
     let find = |(resource_type, name): (ResourceType, &str)| -> Result<Number, Error> {
         Ok(resource::named(view, application, resource_type, name, after)?.number)

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::log::{Filter, Item, Log, Stretch, Wanted};
 use crate::quarantine::quarantine;
 use crate::record::Record;
-use crate::stand::Stand;
+use crate::standpoint::Standpoint;
 
 /// Providers come by so often in steady state.
 const INTERVAL_SECONDS: i64 = 2_400;
@@ -28,8 +28,8 @@ const LOOKED_AT_MAX: usize = 2_000;
 impl Answered for Job {
     /// By the application's name, or a job's id of an imported log.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Job>, Error> {
-        let (reading, stand) = (asked.reading, asked.stand()?);
-        let record = &reading.record.of_first(stand.size);
+        let (reading, stand) = (asked.reading, asked.standpoint()?);
+        let record = &reading.record.limited_to(stand.size);
         let (application, slug) = application_of(reading, record, &self.job)?;
         let found = state(record, &stand, application, slug)?;
         let coverage = Coverage::at(record, &stand, &[application])?;
@@ -129,7 +129,7 @@ fn requests_of(
 
 fn state(
     record: &Record<'_>,
-    stand: &Stand,
+    stand: &Standpoint,
     application: Application,
     slug: String,
 ) -> Result<row::Provisioning, Error> {

@@ -113,20 +113,20 @@ fn users_of(
 ) -> Result<BTreeSet<Number>, Error> {
     let record = &scene.record;
     let until = scene.after();
-    let mut bearers = person.users(&record.view, application)?;
-    bearers.retain(|bearer| until.is_some_and(|until| bearer.since <= until));
+    let mut holders = person.users(&record.view, application)?;
+    holders.retain(|holder| until.is_some_and(|until| holder.since <= until));
     let then = record.seq_at(record.size, terminated_at)?;
-    let bore = bearers.iter().filter(|bearer| {
-        then.is_some_and(|then| bearer.since <= then && bearer.until.is_none_or(|end| then < end))
+    let bore = holders.iter().filter(|holder| {
+        then.is_some_and(|then| holder.since <= then && holder.until.is_none_or(|end| then < end))
     });
-    let bore: BTreeSet<Number> = bore.map(|bearer| bearer.number).collect();
+    let bore: BTreeSet<Number> = bore.map(|holder| holder.number).collect();
     if !bore.is_empty() {
         return Ok(bore);
     }
-    let before = bearers.iter().filter(|bearer| then.is_some_and(|then| bearer.since <= then));
-    let last = before.max_by_key(|bearer| bearer.until);
-    let first = bearers.iter().min_by_key(|bearer| bearer.since);
-    Ok(last.or(first).map(|bearer| bearer.number).into_iter().collect())
+    let before = holders.iter().filter(|holder| then.is_some_and(|then| holder.since <= then));
+    let last = before.max_by_key(|holder| holder.until);
+    let first = holders.iter().min_by_key(|holder| holder.since);
+    Ok(last.or(first).map(|holder| holder.number).into_iter().collect())
 }
 
 fn leaver(

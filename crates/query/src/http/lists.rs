@@ -107,8 +107,8 @@ async fn append(
 impl Answered for ReferenceLists {
     /// Every upload, by name, newest first.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<ReferenceLists>, Error> {
-        let (reading, stand) = (asked.reading, asked.stand()?);
-        let record = &reading.record.of_first(stand.size);
+        let (reading, stand) = (asked.reading, asked.standpoint()?);
+        let record = &reading.record.limited_to(stand.size);
         let mut all = record.view.reference_lists()?;
         all.retain(|list| reading.caller.may_see(list.application));
         let slugs = reading.slugs()?;
@@ -246,8 +246,8 @@ fn checked(mut evidence: NewEvidence) -> Result<NewEvidence, Error> {
 impl Answered for EvidenceOf {
     /// Who approved it, as far as anybody said; oldest first.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<EvidenceOf>, Error> {
-        let (reading, stand) = (asked.reading, asked.stand()?);
-        let record = &reading.record.of_first(stand.size);
+        let (reading, stand) = (asked.reading, asked.standpoint()?);
+        let record = &reading.record.limited_to(stand.size);
         let (event, number) = operations::found(reading, &self.operation)?;
         if event.seq >= record.size {
             return Err(operations::NO_OPERATION);

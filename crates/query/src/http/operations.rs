@@ -18,15 +18,15 @@ use crate::log::{Filter, Log, Wanted};
 use crate::name::Name;
 use crate::operation::Operations;
 use crate::shown::Shown;
-use crate::stand::Stand;
+use crate::standpoint::Standpoint;
 
 pub(super) const NO_OPERATION: Error = Error::NotFound("there is no such operation");
 
 impl Answered for answers::Operations {
     /// Newest first. Filters read indexes and summaries; only what is shown is opened.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<answers::Operations>, Error> {
-        let (reading, stand) = (asked.reading, asked.stand()?);
-        let record = &reading.record.of_first(stand.size);
+        let (reading, stand) = (asked.reading, asked.standpoint()?);
+        let record = &reading.record.limited_to(stand.size);
         let filter = filter(asked, &record.view, &self)?;
         let log = Log::new(record.view, record.store);
         let application = filter.application;
@@ -157,8 +157,8 @@ fn resources(
 pub(super) async fn one(ask: Ask, Names(id): Names<String>) -> Result<Answer, Error> {
     ask.answer(move |reading| {
         let params = reading.params(&["knownAt", "tz"])?;
-        let stand = Stand::of_one(&reading.record, &params, &[("operation", &id)])?;
-        let record = &reading.record.of_first(stand.size);
+        let stand = Standpoint::of_one(&reading.record, &params, &[("operation", &id)])?;
+        let record = &reading.record.limited_to(stand.size);
         let (event, number) = found(&reading, &id)?;
         if event.seq >= record.size {
             return Err(NO_OPERATION);

@@ -11,7 +11,7 @@ impl Answered for Profiles {
     /// Every profile with its versions, by name. They are part of the program and of its files, not of
     /// the record.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Profiles>, Error> {
-        let (reading, stand) = (asked.reading, asked.stand()?);
+        let (reading, stand) = (asked.reading, asked.standpoint()?);
         let all: Vec<_> = reading.query.profiles.all().collect();
         let (page, next) = stand.part_of(&all);
         let rows = page.iter().map(|profile| {

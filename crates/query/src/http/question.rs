@@ -17,7 +17,7 @@ use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::params::Params;
 use crate::record::Record;
-use crate::stand::Stand;
+use crate::standpoint::Standpoint;
 
 /// A question that this crate computes the answer to.
 pub(super) trait Answered: Question {
@@ -36,12 +36,12 @@ pub(super) struct Asked<'a> {
 
 impl Asked<'_> {
     /// On what the answer stands.
-    pub(super) fn stand(&self) -> Result<Stand, Error> {
+    pub(super) fn standpoint(&self) -> Result<Standpoint, Error> {
         let (record, params) = (&self.reading.record, &self.params);
         let names: Vec<_> = self.names.iter().map(|(name, text)| (*name, text.as_str())).collect();
         match self.described.is_list() {
-            true => Stand::of_page(record, params, &names, self.described.path),
-            false => Stand::of_one(record, params, &names),
+            true => Standpoint::of_page(record, params, &names, self.described.path),
+            false => Standpoint::of_one(record, params, &names),
         }
     }
 
@@ -75,7 +75,7 @@ pub(super) struct Found<Q> {
 
 impl<Q: Question> Found<Q> {
     /// An answer with its envelope, without rows yet.
-    pub(super) fn new(record: &Record<'_>, stand: &Stand, coverage: &Coverage) -> Found<Q> {
+    pub(super) fn new(record: &Record<'_>, stand: &Standpoint, coverage: &Coverage) -> Found<Q> {
         Found::of(Answer::new(record, stand, coverage))
     }
 

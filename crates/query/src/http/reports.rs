@@ -19,7 +19,7 @@ use crate::record::Record;
 use crate::report::operations::{Move, drifted, failing, moves, unapproved};
 use crate::report::people::{Reactivation, joiners, reactivated};
 use crate::shown::json_value;
-use crate::stand::Stand;
+use crate::standpoint::Standpoint;
 use crate::type_names::TypeNames;
 
 /// The attribute whose changes make a mover, unless the question names another.
@@ -31,7 +31,7 @@ const GROUPS: std::ops::RangeInclusive<usize> = 2..=10;
 /// What a report is asked: over which applications, on what it stands.
 pub(super) struct Scene<'a> {
     pub(super) record: Record<'a>,
-    pub(super) stand: Stand,
+    pub(super) stand: Standpoint,
     pub(super) applications: Vec<Application>,
     slugs: std::collections::BTreeMap<Application, String>,
     types: TypeNames,
@@ -45,8 +45,8 @@ impl<'a> Scene<'a> {
     /// That of a question, about one application or all that the caller may see.
     pub(super) fn of(asked: &Asked<'a>, one: Option<Application>) -> Result<Scene<'a>, Error> {
         let reading = asked.reading;
-        let stand = asked.stand()?;
-        let record = reading.record.of_first(stand.size);
+        let stand = asked.standpoint()?;
+        let record = reading.record.limited_to(stand.size);
         Ok(Scene {
             applications: reading.applications(one)?,
             slugs: reading.slugs()?,

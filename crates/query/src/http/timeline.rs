@@ -33,8 +33,8 @@ fn timeline<Q: Question<Row = row::Operation>>(
     name: &str,
 ) -> Result<Found<Q>, Error> {
     let application = asked.application(app)?.number;
-    let (reading, stand) = (asked.reading, asked.stand()?);
-    let record = &reading.record.of_first(stand.size);
+    let (reading, stand) = (asked.reading, asked.standpoint()?);
+    let record = &reading.record.limited_to(stand.size);
     let numbers = Name::parse(name).ever(&record.view, application, resource_type)?;
     if numbers.is_empty() {
         return Err(resource::UNKNOWN);

@@ -25,7 +25,7 @@ use crate::token::Token;
 impl Answered for Tokens {
     /// Every token that was issued, without the token itself; by number.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Tokens>, Error> {
-        let (reading, stand) = (asked.reading, asked.stand()?);
+        let (reading, stand) = (asked.reading, asked.standpoint()?);
         let slugs = reading.slugs()?;
         let mut all = reading.record.view.credentials()?;
         all.retain(|one| one.added_seq < stand.size);

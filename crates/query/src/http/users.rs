@@ -12,15 +12,15 @@ use crate::coverage::{Coverage, NO_MEMBERSHIPS};
 use crate::error::Error;
 use crate::name::Name;
 use crate::record::Record;
-use crate::stand::Stand;
+use crate::standpoint::Standpoint;
 
 impl Answered for Users {
     /// By number.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Users>, Error> {
         let row_of = asked.application(&self.app)?;
         let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
-        let mut stand = asked.stand()?;
-        let record = &asked.reading.record.of_first(stand.size);
+        let mut stand = asked.standpoint()?;
+        let record = &asked.reading.record.limited_to(stand.size);
         if let Some(active) = self.active {
             stand.question.insert("active".into(), active.into());
         }
@@ -44,7 +44,7 @@ impl Answered for Users {
 /// The users that a provider's log tells of, where nothing was recorded.
 fn imported(
     record: &Record<'_>,
-    stand: &Stand,
+    stand: &Standpoint,
     application: Application,
     active: Option<bool>,
 ) -> Result<Found<Users>, Error> {
@@ -91,8 +91,8 @@ fn row(user: &User, start_known: bool) -> row::User {
 impl Answered for OneUser {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<OneUser>, Error> {
         let application = asked.application(&self.app)?;
-        let stand = asked.stand()?;
-        let record = &asked.reading.record.of_first(stand.size);
+        let stand = asked.standpoint()?;
+        let record = &asked.reading.record.limited_to(stand.size);
         let coverage = Coverage::at(record, &stand, &[application.number])?;
         if is_only_imported(record, application.number)? {
             return one_imported(&self, record, &stand, application.number, coverage);
@@ -125,7 +125,7 @@ impl Answered for OneUser {
 fn one_imported(
     question: &OneUser,
     record: &Record<'_>,
-    stand: &Stand,
+    stand: &Standpoint,
     application: Application,
     coverage: Coverage,
 ) -> Result<Found<OneUser>, Error> {

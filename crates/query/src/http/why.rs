@@ -13,8 +13,8 @@ use crate::why::About;
 impl Answered for Why {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Why>, Error> {
         let application = asked.application(&self.app)?.number;
-        let stand = asked.stand()?;
-        let record = &asked.reading.record.of_first(stand.size);
+        let stand = asked.standpoint()?;
+        let record = &asked.reading.record.limited_to(stand.size);
         let (view, kind) = (&record.view, ResourceType::USER);
         let name = Name::parse(&self.user.0);
         let ever: Vec<Number> = name.ever(view, application, kind)?.into_iter().collect();

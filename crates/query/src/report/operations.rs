@@ -9,7 +9,7 @@ use event::{
     Action, Application, Attribute, Changes, Content, Effect, Event, Fact, Number, Occasion,
     ResourceType, Seq, Status, Verdict,
 };
-use projector::{OperationSummary, Order, ProjectorError, View, folded};
+use projector::{OperationSummary, Order, ProjectorError, View, case_folded};
 use store::{Store, StoreError};
 
 /// The operations of a range that are to be found by class: those of an application that ended so and
@@ -152,9 +152,9 @@ fn got_account(
         Some((external_id, _)) => (Attribute::ExternalId, external_id),
         None => (mentioned.attribute, mentioned.value),
     };
-    let folded = folded(attribute, &value);
-    let bearers = view.bearers(application, kind, attribute, &folded)?;
-    Ok(bearers.iter().any(|one| one.number != number && (seq..until).contains(&one.since)))
+    let case_folded = case_folded(attribute, &value);
+    let holders = view.name_holders(application, kind, attribute, &case_folded)?;
+    Ok(holders.iter().any(|one| one.number != number && (seq..until).contains(&one.since)))
 }
 
 /// An attribute that got another value.

@@ -171,7 +171,7 @@ async fn attempts_are_counted_above_a_rate() {
     let recorded = server.committer().store().log_size().unwrap() - before;
     let counted: u64 = server
         .committer()
-        .take_counted_strangers()
+        .take_unauthenticated_counts()
         .iter()
         .map(|draft| match &draft.fact {
             Fact::Unauthenticated(counted) => counted.count,

@@ -29,7 +29,9 @@ fn apply(old: &Map<String, Value>, changes: &[Change]) -> Map<String, Value> {
                 let whole = scope.entry(&path.attribute).or_insert_with(|| json!([]));
                 let list = whole.as_array_mut().unwrap();
                 let place = list.iter().position(|one| match element {
-                    Element::Type(text) => fold(one["type"].as_str().unwrap()) == fold(text),
+                    Element::Type(text) => {
+                        case_folded(one["type"].as_str().unwrap()) == case_folded(text)
+                    }
                     Element::Value(text) => one["value"] == *text,
                 });
                 match (sub, &change.new) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use caseless::fold;
+use caseless::case_folded;
 use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -306,7 +306,7 @@ fn type_of(filter: &Filter) -> Option<String> {
             path: AttrPath { schema: None, attribute, sub: None },
             op: CompareOp::Eq,
             value: Literal::String(text),
-        } if attribute == "type" => Some(fold(text.as_str())),
+        } if attribute == "type" => Some(case_folded(text.as_str())),
         _ => None,
     }
 }

@@ -326,11 +326,11 @@ fn by_identity(resource: &Value) -> Value {
 }
 
 fn identity(list: &str, element: &Value) -> Value {
-    let part = |name: &str| element.get(name).and_then(Value::as_str).map(fold);
+    let part = |name: &str| element.get(name).and_then(Value::as_str).map(case_folded);
     match (list, element.get("value")) {
         ("members", Some(value)) => value.clone(),
         (_, Some(_)) => json!([part("type"), part("value")]),
-        (_, None) => Value::String(fold(&element.to_string())),
+        (_, None) => Value::String(case_folded(&element.to_string())),
     }
 }
 

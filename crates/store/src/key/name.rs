@@ -10,13 +10,13 @@ pub fn mention(
     application: Application,
     resource_type: ResourceType,
     attribute: Attribute,
-    folded: &str,
+    case_folded: &str,
 ) -> Vec<u8> {
     Key::new(MENTION)
         .app(application)
         .u8(resource_type.0)
         .u8(attribute as u8)
-        .bytes(folded.as_bytes())
+        .bytes(case_folded.as_bytes())
         .0
 }
 
@@ -25,10 +25,10 @@ pub fn mention_before(
     application: Application,
     resource_type: ResourceType,
     attribute: Attribute,
-    folded: &str,
+    case_folded: &str,
     since: Seq,
 ) -> Vec<u8> {
-    let prefix = mentions_before(application, resource_type, attribute, folded).from;
+    let prefix = mentions_before(application, resource_type, attribute, case_folded).from;
     Key(prefix).u64(!since).0
 }
 
@@ -37,9 +37,9 @@ pub fn mentions_before(
     application: Application,
     resource_type: ResourceType,
     attribute: Attribute,
-    folded: &str,
+    case_folded: &str,
 ) -> KeyRange {
-    let prefix = lookup_prefix(MENTION_BEFORE, application, resource_type, attribute, folded);
+    let prefix = lookup_prefix(MENTION_BEFORE, application, resource_type, attribute, case_folded);
     KeyRange::prefix(prefix.0)
 }
 
@@ -60,17 +60,17 @@ fn lookup_prefix(
     application: Application,
     resource_type: ResourceType,
     attribute: Attribute,
-    folded: &str,
+    case_folded: &str,
 ) -> Key {
     // A length instead of a terminator, so that no value is the beginning of another. The fold puts
     // no value into a key whose length the field would not hold (`projector::LOOKUP_BYTES_MAX`).
-    let length = (folded.len() as u16).to_be_bytes();
+    let length = (case_folded.len() as u16).to_be_bytes();
     Key::new(kind)
         .app(application)
         .u8(resource_type.0)
         .u8(attribute as u8)
         .bytes(&length)
-        .bytes(folded.as_bytes())
+        .bytes(case_folded.as_bytes())
 }
 
 /// One living resource that has this value.
@@ -78,10 +78,10 @@ pub fn lookup(
     application: Application,
     resource_type: ResourceType,
     attribute: Attribute,
-    folded: &str,
+    case_folded: &str,
     number: Number,
 ) -> Vec<u8> {
-    lookup_prefix(LOOKUP, application, resource_type, attribute, folded).u32(number.0).0
+    lookup_prefix(LOOKUP, application, resource_type, attribute, case_folded).u32(number.0).0
 }
 
 /// All living resources that have this value, by number.
@@ -89,9 +89,9 @@ pub fn lookups(
     application: Application,
     resource_type: ResourceType,
     attribute: Attribute,
-    folded: &str,
+    case_folded: &str,
 ) -> KeyRange {
-    KeyRange::prefix(lookup_prefix(LOOKUP, application, resource_type, attribute, folded).0)
+    KeyRange::prefix(lookup_prefix(LOOKUP, application, resource_type, attribute, case_folded).0)
 }
 
 /// All lookups of an attribute, whatever the value.
@@ -110,13 +110,13 @@ pub fn unique(
     application: Application,
     resource_type: ResourceType,
     attribute: Attribute,
-    folded: &str,
+    case_folded: &str,
 ) -> Vec<u8> {
     Key::new(UNIQUE)
         .app(application)
         .u8(resource_type.0)
         .u8(attribute as u8)
-        .bytes(folded.as_bytes())
+        .bytes(case_folded.as_bytes())
         .0
 }
 
@@ -125,10 +125,10 @@ pub fn named(
     application: Application,
     resource_type: ResourceType,
     attribute: Attribute,
-    folded: &str,
+    case_folded: &str,
     (number, since): (Number, Seq),
 ) -> Vec<u8> {
-    let prefix = lookup_prefix(NAMED, application, resource_type, attribute, folded);
+    let prefix = lookup_prefix(NAMED, application, resource_type, attribute, case_folded);
     prefix.u32(number.0).u64(!since).0
 }
 
@@ -137,9 +137,9 @@ pub fn names(
     application: Application,
     resource_type: ResourceType,
     attribute: Attribute,
-    folded: &str,
+    case_folded: &str,
 ) -> KeyRange {
-    KeyRange::prefix(lookup_prefix(NAMED, application, resource_type, attribute, folded).0)
+    KeyRange::prefix(lookup_prefix(NAMED, application, resource_type, attribute, case_folded).0)
 }
 
 /// The number and the beginning of a [`named`] key.

@@ -37,7 +37,7 @@ pub(super) fn next(
     let store = query.committer.store();
     let snapshot = store.snapshot();
     let record = Record::new(store, &snapshot, query.committer.now(), &query.cursor_key);
-    let record = record.map_err(Error::from)?.of_first(size);
+    let record = record.map_err(Error::from)?.limited_to(size);
     let operations = Operations::new(&record)?;
     while made.len() < ROWS_MAX {
         let Some(mut row) = rows.pop_front() else { break };

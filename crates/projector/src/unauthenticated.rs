@@ -26,7 +26,7 @@ const DAY_US: i64 = 24 * 3_600 * 1_000_000;
 /// What was seen of each application lately; the recorder stands for all addresses that name none.
 /// Bounded by the number of applications.
 #[derive(Default)]
-pub(crate) struct Strangers(Mutex<BTreeMap<Application, Seen>>);
+pub(crate) struct UnauthenticatedLimit(Mutex<BTreeMap<Application, Seen>>);
 
 struct Seen {
     second: Stopwatch,
@@ -45,7 +45,7 @@ enum Admission {
     Counted { record_after: Option<Duration> },
 }
 
-impl Strangers {
+impl UnauthenticatedLimit {
     /// `bytes` is the length of what the sender chose and the event would store.
     fn admit(&self, application: Application, bytes: usize, now: Timestamp) -> Admission {
         let day = now.0.div_euclid(DAY_US);
@@ -113,9 +113,9 @@ impl Committer {
     /// event of its own. Otherwise it is counted here, and the count is recorded within a minute.
     /// `bytes` is the length of what the sender chose and the event would store. Must be called on a
     /// Tokio runtime.
-    pub fn admits_stranger(&self, application: Application, bytes: usize) -> bool {
+    pub fn admits_unauthenticated(&self, application: Application, bytes: usize) -> bool {
         let now = self.now();
-        let record_after = match self.strangers().admit(application, bytes, now) {
+        let record_after = match self.unauthenticated().admit(application, bytes, now) {
             Admission::Recorded => return true,
             Admission::Counted { record_after } => record_after,
         };
@@ -126,7 +126,7 @@ impl Committer {
             tokio::spawn(async move {
                 tokio::time::sleep(after).await;
                 if let Some(committer) = committer.upgrade() {
-                    committer.record_strangers(application).await;
+                    committer.record_unauthenticated_count(application).await;
                 }
             });
         }
@@ -134,13 +134,13 @@ impl Committer {
     }
 
     /// The summaries of what was counted and is not recorded yet, for the last decision of a process.
-    pub fn take_counted_strangers(&self) -> Vec<Draft> {
-        let counted = self.strangers().take_all().into_iter();
+    pub fn take_unauthenticated_counts(&self) -> Vec<Draft> {
+        let counted = self.unauthenticated().take_all().into_iter();
         counted.map(|(application, counted)| summary(application, counted)).collect()
     }
 
-    async fn record_strangers(&self, application: Application) {
-        let Some(counted) = self.strangers().take(application) else { return };
+    async fn record_unauthenticated_count(&self, application: Application) {
+        let Some(counted) = self.unauthenticated().take(application) else { return };
         let count = counted.count;
         let event = summary(application, counted);
         let decide = move |_: &crate::View<'_>, _| Ok(Decision { events: vec![event], reply: () });
@@ -159,10 +159,10 @@ mod tests {
 
     #[test]
     fn what_comes_too_fast_is_counted_once() {
-        let strangers = Strangers::default();
+        let unauthenticated = UnauthenticatedLimit::default();
         let (mut counted, mut firsts) = (0, 0);
         for time in 0..200 {
-            match strangers.admit(APP, 100, Timestamp(time)) {
+            match unauthenticated.admit(APP, 100, Timestamp(time)) {
                 Admission::Recorded => {}
                 Admission::Counted { record_after } => {
                     counted += 1;
@@ -170,30 +170,41 @@ mod tests {
                 }
             }
         }
-        let summary = strangers.take(APP).unwrap();
+        let summary = unauthenticated.take(APP).unwrap();
         assert_eq!((summary.count, firsts), (counted, 1));
         assert!(counted >= 100, "{counted}");
         assert_eq!(summary.last, Timestamp(199));
-        assert_eq!(strangers.take(APP), None);
-        assert_eq!(strangers.take(Application(2)), None);
+        assert_eq!(unauthenticated.take(APP), None);
+        assert_eq!(unauthenticated.take(Application(2)), None);
     }
 
     #[test]
     fn a_day_has_so_many_bytes_for_each_application() {
-        let strangers = Strangers::default();
+        let unauthenticated = UnauthenticatedLimit::default();
         let large = BYTES_PER_DAY_MAX as usize / 2;
-        assert_eq!(strangers.admit(APP, large, NOON), Admission::Recorded);
+        assert_eq!(unauthenticated.admit(APP, large, NOON), Admission::Recorded);
         let minute = Admission::Counted { record_after: Some(MINUTE) };
-        assert_eq!(strangers.admit(APP, large, NOON), minute, "the second half and two headers");
-        assert_eq!(strangers.admit(APP, 100, NOON), Admission::Recorded, "a small one has room");
-        assert_eq!(strangers.admit(Application(2), large, NOON), Admission::Recorded);
+        assert_eq!(
+            unauthenticated.admit(APP, large, NOON),
+            minute,
+            "the second half and two headers"
+        );
+        assert_eq!(
+            unauthenticated.admit(APP, 100, NOON),
+            Admission::Recorded,
+            "a small one has room"
+        );
+        assert_eq!(unauthenticated.admit(Application(2), large, NOON), Admission::Recorded);
         let last = Timestamp(NOON.0 + DAY_US / 2 - 1);
-        assert_eq!(strangers.admit(APP, large, last), Admission::Counted { record_after: None });
+        assert_eq!(
+            unauthenticated.admit(APP, large, last),
+            Admission::Counted { record_after: None }
+        );
         let next = Timestamp(last.0 + 1);
-        assert_eq!(strangers.admit(APP, large, next), Admission::Recorded, "another day");
-        let counted = strangers.take_all();
+        assert_eq!(unauthenticated.admit(APP, large, next), Admission::Recorded, "another day");
+        let counted = unauthenticated.take_all();
         let expected = Unauthenticated { count: 2, first: NOON, last };
         assert_eq!(counted, [(APP, expected)]);
-        assert_eq!(strangers.take_all(), []);
+        assert_eq!(unauthenticated.take_all(), []);
     }
 }

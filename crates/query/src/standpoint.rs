@@ -17,7 +17,7 @@ use crate::record::Record;
 
 /// The instant of a question, and the events that its answer rests on. All pages of one list have
 /// the same.
-pub(crate) struct Stand {
+pub(crate) struct Standpoint {
     /// The question with its instants resolved, as the answer repeats it.
     pub(crate) question: Map<String, Value>,
     /// The instant that is asked about.
@@ -47,14 +47,14 @@ pub(crate) struct Stand {
     cursor_key: CursorKey,
 }
 
-impl Stand {
+impl Standpoint {
     /// The stand of a question about what the address names.
     pub(crate) fn of_one(
         record: &Record<'_>,
         params: &Params,
         names: &[(&'static str, &str)],
-    ) -> Result<Stand, Error> {
-        Stand::on(record, params, names, record.size, record.now, None)
+    ) -> Result<Standpoint, Error> {
+        Standpoint::on(record, params, names, record.size, record.now, None)
     }
 
     /// The stand of a page of a list: that of its first page, when there was one before. `list` tells
@@ -64,12 +64,12 @@ impl Stand {
         params: &Params,
         names: &[(&'static str, &str)],
         list: &'static str,
-    ) -> Result<Stand, Error> {
+    ) -> Result<Standpoint, Error> {
         let parts: Vec<(&str, &str)> =
             [("", list)].into_iter().chain(names.iter().copied()).chain(params.filters()).collect();
         let binding = cursor::binding(record.log(), &parts);
         let mut stand = match params.get("cursor") {
-            None => Stand::on(record, params, names, record.size, record.now, None)?,
+            None => Standpoint::on(record, params, names, record.size, record.now, None)?,
             Some(text) => {
                 let accepts = "the `next` of the page before, unchanged";
                 let unknown = Error::Parameter { name: "cursor", accepts };
@@ -80,7 +80,7 @@ impl Stand {
                 let Cursor { time, now, size, after, after_time, .. } = cursor;
                 // The log never gets shorter under one key, unless somebody restored an older copy.
                 let mut stand =
-                    Stand::on(record, params, names, size.min(record.size), now, Some(time))?;
+                    Standpoint::on(record, params, names, size.min(record.size), now, Some(time))?;
                 (stand.after, stand.after_time) = (Some(after), after_time);
                 stand
             }
@@ -100,7 +100,7 @@ impl Stand {
         size: Seq,
         now: Timestamp,
         time: Option<Timestamp>,
-    ) -> Result<Stand, Error> {
+    ) -> Result<Standpoint, Error> {
         let is_later_page = time.is_some();
         // A later page knows what the first knew: a relative `knownAt` would name another instant now.
         let known = match is_later_page {
@@ -141,7 +141,7 @@ impl Stand {
         let told = (told_at, record.last_told(record.head)?);
         let end = to.map_or(Ok(size), before)?;
         let start = from.map_or(Ok(0), before)?.min(end);
-        Ok(Stand {
+        Ok(Standpoint {
             question,
             time,
             now,
@@ -214,7 +214,7 @@ impl Stand {
     }
 
     fn seal(&self, after: u64, after_time: Timestamp) -> String {
-        let Stand { binding, time, now, size, .. } = *self;
+        let Standpoint { binding, time, now, size, .. } = *self;
         Cursor { binding, time, now, size, after, after_time }.seal(&self.cursor_key)
     }
 }
