@@ -1,5 +1,7 @@
 //! What holds for every question of the list.
 
+mod pages;
+
 use std::collections::BTreeSet;
 
 use schemars::generate::SchemaSettings;
