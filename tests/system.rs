@@ -10,6 +10,7 @@ mod harness {
     pub mod imports;
     pub mod in_process;
     pub mod listing;
+    pub mod samples;
     pub mod script;
     pub mod server;
     pub mod stub;
@@ -67,6 +68,7 @@ mod cases {
     mod public_client;
     mod questions;
     mod refused_creates;
+    mod roles;
     mod schemas_from_files;
     mod scim;
     mod secrets;

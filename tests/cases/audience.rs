@@ -1,9 +1,25 @@
 //! Who sees what, and who saw it: every question names the applications that it showed, and whoever sees
 //! one application learns nothing of others.
 
+use std::ops::Range;
+
 use serde_json::{Value, json};
 
 use crate::harness::in_process::{InProcess, START};
+use crate::harness::samples::{Address, Samples};
+
+/// What an answer shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shown {
+    /// What is of no application.
+    Nothing,
+    Boat,
+    /// All applications.
+    All,
+}
+
+/// Questions about no application, each with why.
+const ABOUT_NONE: [(&str, &str); 1] = [("/api/v1/profiles", "the answer is part of the program")];
 
 struct Two {
     server: InProcess,
@@ -49,15 +65,27 @@ impl Two {
         self.ask_as(path, &self.server.admin_token).await
     }
 
-    /// The routes of the questions that showed an application, oldest first.
+    /// The addresses of the questions that showed an application, oldest first.
     async fn looks_at(&self, slug: &str) -> Vec<(String, bool)> {
+        self.looks_between(slug, &(0..u64::MAX)).await
+    }
+
+    /// The same of those whose events are in a range.
+    async fn looks_between(&self, slug: &str, seqs: &Range<u64>) -> Vec<(String, bool)> {
         let log = self.ask(&format!("/api/v1/access-log?app={slug}&limit=1000")).await;
+        assert_eq!(log["next"], Value::Null, "more than a page");
         let rows = log["rows"].as_array().unwrap().iter().rev();
+        let rows = rows.filter(|row| seqs.contains(&row["seq"].as_u64().unwrap()));
         rows.map(|row| {
             let target = row["target"].as_str().unwrap().to_owned();
             (target, row["allApplications"].as_bool().unwrap())
         })
         .collect()
+    }
+
+    /// How many events there are.
+    fn size(&self) -> u64 {
+        self.server.server.committer().store().log_size().unwrap()
     }
 
     async fn upload(&self, query: &str, csv: &str) {
@@ -69,65 +97,73 @@ impl Two {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_question_is_found_by_each_application_that_it_showed() {
     let two = Two::new().await;
-    let of_boat = [
-        "/api/v1/apps/boat/users",
-        "/api/v1/apps/boat/groups",
-        "/api/v1/apps/boat/users/userName:mira",
-        "/api/v1/apps/boat/users/userName:mira/why",
-        "/api/v1/apps/boat/users/userName:mira/timeline",
-        "/api/v1/apps/boat/users/userName:mira/blame",
-        "/api/v1/apps/boat/users/userName:mira/intervals",
-        "/api/v1/operations?app=boat",
-        "/api/v1/coverage?app=boat",
-        "/api/v1/reports/joiners?app=boat",
-        "/api/v1/jobs/boat",
-        "/api/v1/export?question=apps/boat/users",
-        "/api/v1/export?question=operations%3Fapp%3Dboat",
-    ];
-    let of_all = [
-        "/api/v1/apps",
-        "/api/v1/tokens",
-        "/api/v1/operations",
-        "/api/v1/coverage",
-        "/api/v1/access-log",
-        "/api/v1/reports/joiners",
-        "/api/v1/reports/leavers",
-        "/api/v1/reports/failing",
-        "/api/v1/reports/unapproved",
-        "/api/v1/reference-lists",
-        "/api/v1/export?question=operations",
-        "/api/v1/export?question=reference-lists",
-        "/v1.0/auditLogs/provisioning",
-        "/beta/auditLogs/provisioning",
-        "/v1.0/auditLogs/provisioning/$count",
-    ];
-    let of_none = ["/api/v1/profiles"];
-    let of_kite = ["/api/v1/apps/kite/users", "/api/v1/operations?app=kite"];
-    for path in of_boat.iter().chain(&of_all).chain(&of_none).chain(&of_kite) {
+    let members = json!([{"value": two.ask("/api/v1/apps/boat/users").await["rows"][0]["userId"]}]);
+    for name in ["Crew", "Deck"] {
+        let body = json!({"displayName": name, "members": members});
+        let path = "/apps/boat/scim/v2/Groups";
+        assert_eq!(two.server.send("POST", path, &two.boat, &body).await.status, 201);
+    }
+    two.upload("name=staff", "userName,terminatedAt\nmira,2026-01-01\n").await;
+    let operations = two.ask("/api/v1/operations?app=boat").await;
+    let samples = Samples {
+        app: "boat",
+        user: "userName:mira",
+        group: "displayName:Crew",
+        groups: "displayName:Crew,displayName:Deck",
+        list: "staff",
+        token: "1".to_owned(),
+        operation: operations["rows"][0]["seq"].to_string(),
+    };
+    // What is shown, whether that is of all applications, and how it is asked for.
+    let mut asked: Vec<(Shown, String)> = vec![];
+    for one in answers::all() {
+        for Address { text, is_of_application } in samples.forms(one.path, &one.parameters) {
+            let shown =
+                match (ABOUT_NONE.iter().any(|(path, _)| *path == one.path), is_of_application) {
+                    (true, _) => Shown::Nothing,
+                    (false, true) => Shown::Boat,
+                    (false, false) => Shown::All,
+                };
+            asked.push((shown, text.clone()));
+            // An export is found as its question is.
+            if one.is_list() && shown != Shown::Nothing {
+                let question = text.strip_prefix("/api/v1/").unwrap();
+                let question = question.replace('?', "%3F").replace('&', "%26").replace('=', "%3D");
+                asked.push((shown, format!("/api/v1/export?question={question}")));
+            }
+        }
+    }
+    for version in ["/v1.0", "/beta"] {
+        for path in ["provisioning", "provisioning/$count"] {
+            asked.push((Shown::All, format!("{version}/auditLogs/{path}")));
+        }
+    }
+    let from = two.size();
+    for (_, path) in &asked {
         let answer = two.server.admin("GET", path, &Value::Null).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
     }
-    let shown = |target: &str| match target.strip_prefix("/api/v1/export?question=") {
-        Some(question) => format!("/api/v1/{}", question.replace("%3F", "?").replace("%3D", "=")),
-        None => target.to_owned(),
+    let seqs = from..two.size();
+    let target = |path: &str| match path.strip_prefix("/api/v1/export?question=") {
+        Some(question) => {
+            let question = question.replace("%3F", "?").replace("%26", "&").replace("%3D", "=");
+            format!("/api/v1/{question}")
+        }
+        None => path.to_owned(),
     };
-    let expected = |own: &[&str]| {
-        let own = own.iter().map(|target| (shown(target), false));
-        let all = of_all.iter().map(|target| (shown(target), true));
-        let mut expected: Vec<_> = own.chain(all).collect();
+    for (slug, own) in [("boat", Shown::Boat), ("kite", Shown::All)] {
+        let asked = asked.iter().filter(|(shown, _)| [own, Shown::All].contains(shown));
+        let expected = asked.map(|(shown, path)| (target(path), *shown == Shown::All));
+        let mut expected: Vec<_> = expected.collect();
         expected.sort();
-        expected
-    };
-    for (slug, own) in [("boat", &of_boat[..]), ("kite", &of_kite)] {
-        // An export's target ends with the `?` of its paging.
-        let mut looks = two.looks_at(slug).await;
-        looks.retain(|(target, _)| !target.starts_with("/api/v1/access-log?app="));
+        let looks = two.looks_between(slug, &seqs).await;
+        // An export's target ends with what its pages are asked with.
         let mut looks: Vec<_> = looks
             .into_iter()
-            .map(|(target, all)| (target.trim_end_matches('?').to_owned(), all))
+            .map(|(target, all)| (target.trim_end_matches(['?', '&']).to_owned(), all))
             .collect();
         looks.sort();
-        assert_eq!(looks, expected(own), "{slug}");
+        assert_eq!(looks, expected, "{slug}");
     }
     // Whoever asked about everything before an application was there did not see it.
     two.server.add_app("raft").await;

@@ -9,6 +9,7 @@ some parameters are those of the server at hand, since nobody guesses them.
     OPERATIONS    JSON: {address: {parameter: value}}, for those that need others
     EXAMPLES      how many examples an operation has
     PHASES        such as examples,coverage,fuzzing
+    SEED          another one has other examples
 
 The last line of the report is a JSON object: for each operation how many answers it had by status.
 """
@@ -78,7 +79,7 @@ def main():
                         "response_headers_conformance,response_schema_conformance",
             "--phases", os.environ.get("PHASES", "examples,coverage,fuzzing"),
             "--max-examples", os.environ.get("EXAMPLES", "15"),
-            "--seed", "7", "--workers", "1", "--suppress-health-check", "all",
+            "--seed", os.environ.get("SEED", "7"), "--workers", "1", "--suppress-health-check", "all",
             "--generation-database", "none", "--no-color", "--continue-on-failure",
             "--report", "ndjson", "--report-ndjson-path", str(report),
         ]

@@ -78,7 +78,12 @@ impl InProcess {
 
     /// A request with the admin token and a body that is no JSON.
     pub async fn admin_text(&self, method: &str, path: &str, body: &str) -> Answer {
-        self.send_bytes(method, path, &self.admin_token, body.as_bytes().to_vec()).await
+        self.send_text(method, path, &self.admin_token, body).await
+    }
+
+    /// A request with a token and a body that is no JSON, or none.
+    pub async fn send_text(&self, method: &str, path: &str, token: &str, body: &str) -> Answer {
+        self.send_bytes(method, path, token, body.as_bytes().to_vec()).await
     }
 
     /// A request with a token; `Value::Null` sends no body.

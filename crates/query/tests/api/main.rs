@@ -11,4 +11,6 @@ mod known;
 mod names;
 mod operations;
 mod pages;
+#[path = "../../../../tests/harness/samples.rs"]
+mod samples;
 mod upstream;
