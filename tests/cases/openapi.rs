@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::Command;
 
+use answers::Place;
 use serde_json::{Map, Value, json};
 
 use crate::harness::repetitions;
+use crate::harness::samples::Samples;
 use crate::harness::server::{Server, group, run, user};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/conformance");
@@ -73,13 +75,26 @@ fn every_answer_is_described() {
     let operations = admin.rows("/api/v1/operations?app=boat");
     let created = operations.iter().find(|row| row["operation"] == "POST User").unwrap();
 
-    let values = json!({
-        "path.app": "boat", "path.user": mira, "path.group": "displayName:Crew",
-        "path.operation": created["seq"].to_string(), "path.job": "boat",
-        "path.id": sacrificial.body["id"], "query.app": "boat", "query.list": "staff",
-        "query.groups": "displayName:Crew,displayName:Deck", "query.question": "apps/boat/users",
-        "query.name": "staff",
-    });
+    // Nobody guesses what there is to ask about.
+    let samples = Samples {
+        app: "boat",
+        user: "userName:mira@fjord.example",
+        group: "displayName:Crew",
+        groups: "displayName:Crew,displayName:Deck",
+        list: "staff",
+        token: sacrificial.body["id"].as_str().unwrap().to_owned(),
+        operation: created["seq"].to_string(),
+    };
+    let mut values = json!({"query.app": "boat", "query.list": "staff"});
+    let questions = answers::all().iter().map(|one| &one.parameters);
+    for parameters in questions.chain(answers::act::acts().iter().map(|one| &one.parameters)) {
+        for (parameter, value) in samples.needed(parameters) {
+            let place = if parameter.place == Place::Path { "path" } else { "query" };
+            values[format!("{place}.{}", parameter.name)] = value.into();
+        }
+    }
+    // The one that is not described yet.
+    values["path.operation"] = samples.operation.clone().into();
     // A look needs an upstream.
     let looks = ["baseline", "drift"]
         .map(|what| (format!("/api/v1/apps/{{app}}/{what}"), json!({"path.app": "raft"})));

@@ -16,7 +16,7 @@ use crate::harness::in_process::{InProcess, START};
 use crate::harness::repetitions;
 use crate::oracle::known::{History, Known};
 use crate::oracle::questions::{
-    Asked, Expected, Kind, NESTED, SHAPES, Shape, Texts, address, expected,
+    Asked, Expected, Kind, NESTED, NOT_ASKED, SHAPES, Shape, Texts, address, expected,
 };
 use crate::oracle::record::{access_of, target_of};
 use crate::oracle::reports::Termination;
@@ -655,6 +655,37 @@ async fn compare_with(
         return Err("a rebuild gives other rows".to_owned());
     }
     asking.check_again(&answered, "after a rebuild").await
+}
+
+/// Whether an address is one of a template's.
+fn is_of(template: &str, address: &str) -> bool {
+    let path = address.split('?').next().unwrap_or_default();
+    let (template, path) = (template.split('/'), path.split('/'));
+    template.clone().count() == path.clone().count()
+        && template.zip(path).all(|(one, other)| one == other || one.starts_with('{'))
+}
+
+#[test]
+fn every_question_is_compared_with_the_oracle_or_it_is_said_why_not() {
+    let asked = Asked { user: "u".into(), group: "g".into(), job: "j".into(), ..Asked::default() };
+    let addresses: Vec<String> = SHAPES.iter().map(|shape| address(shape, &asked)).collect();
+    let is_asked = |template: &str| addresses.iter().any(|address| is_of(template, address));
+    for one in answers::all() {
+        let reason = NOT_ASKED.iter().find(|(path, _)| *path == one.path);
+        match (is_asked(one.path), reason) {
+            (true, None) => {}
+            (false, Some((_, reason))) => assert!(!reason.is_empty(), "{}", one.path),
+            (true, Some(_)) => {
+                panic!("{} is compared with the oracle: take it off the list", one.path)
+            }
+            (false, None) => {
+                panic!("{} is not compared with the oracle: give it a shape", one.path)
+            }
+        }
+    }
+    for (path, _) in NOT_ASKED {
+        assert!(answers::all().iter().any(|one| one.path == path), "{path} is no question");
+    }
 }
 
 #[test]

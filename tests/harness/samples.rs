@@ -67,13 +67,17 @@ impl Samples {
         }
     }
 
-    /// The address with nothing but what it needs.
-    pub fn smallest(&self, template: &str, parameters: &[Parameter]) -> Address {
+    /// What an address cannot do without, each with a value.
+    pub fn needed<'a>(&self, parameters: &'a [Parameter]) -> Vec<(&'a Parameter, String)> {
         let needed = parameters.iter().filter(|one| one.is_required || one.place == Place::Path);
+        needed.map(|one| (one, self.values(one).swap_remove(0))).collect()
+    }
+
+    /// The address with nothing but that.
+    pub fn smallest(&self, template: &str, parameters: &[Parameter]) -> Address {
         let mut address = Address { text: template.to_owned(), is_of_application: false };
-        for parameter in needed {
-            let [value] = &self.values(parameter)[..1] else { continue };
-            address.add(parameter, value);
+        for (parameter, value) in self.needed(parameters) {
+            address.add(parameter, &value);
         }
         address
     }

@@ -108,6 +108,16 @@ pub const SHAPES: [Shape; 34] = [
     shape(Kind::Job, true, When::At, false),
 ];
 
+/// Questions that no shape asks, each with why.
+pub const NOT_ASKED: [(&str, &str); 6] = [
+    ("/api/v1/apps", "configuration: it does not come from a history of requests"),
+    ("/api/v1/apps/{app}", "the same of one application"),
+    ("/api/v1/profiles", "the answer is part of the program"),
+    ("/api/v1/tokens", "configuration"),
+    ("/api/v1/reference-lists", "what is uploaded, which the reports by a list are compared with"),
+    ("/api/v1/apps/{app}/groups/{group}/blame", "the same computation as that of a user"),
+];
+
 /// Whether `members` takes `nested` and says `via`, and `users/{user}` takes `include=groups`, yet.
 pub const NESTED: bool = true;
 
