@@ -1,5 +1,7 @@
 //! What somebody without a token learns, and what they can put on the disk.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Mutex;
 
 use event::{Content, Fact};
@@ -91,6 +93,48 @@ fn a_refusal_says_what_is_wrong_with_the_authorization() {
         let recorded = server.admin().get(&format!("/api/v1/operations/{}", row["seq"])).text;
         assert!(recorded.contains(words), "{recorded}");
         assert!(!recorded.contains(&scim.token) && !recorded.contains("bWlyYTp"), "{recorded}");
+    }
+}
+
+/// However a token is spelled, it is the same token to every interface, or none.
+#[test]
+fn a_token_is_spelled_in_the_same_ways_on_every_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let (admin, scim) = (server.admin().token, server.add_app("boat").token);
+    let address = server.url.trim_start_matches("http://");
+    for (spelled, is_known) in [
+        ("Authorization: Bearer TOKEN", true),
+        ("authorization: bearer TOKEN", true),
+        ("Authorization: BEARER \t  TOKEN \t", true),
+        ("Authorization: Bearer TOKEN\r\nAuthorization: Basic eDp5", true),
+        ("Authorization: Basic eDp5\r\nAuthorization: Bearer TOKEN", false),
+        ("Authorization: Bearer\r\nAuthorization: Bearer TOKEN", false),
+        ("Authorization: Bearer TOKEN, Bearer TOKEN", false),
+        ("Authorization: Bearer TOKEN\u{f6}", false),
+        ("Authorization: Bearer\u{a0}TOKEN", false),
+        ("Authorization: Bearer", false),
+        ("Authorization: Bearer ", false),
+        ("Authorization: Bearer \t", false),
+        ("Authorization: TOKEN", false),
+    ] {
+        for (path, token) in [
+            ("/apps/boat/scim/v2/Users", &scim),
+            ("/api/v1/apps", &admin),
+            ("/v1.0/auditLogs/provisioning", &admin),
+        ] {
+            let mut socket = TcpStream::connect(address).unwrap();
+            let line = spelled.replace("TOKEN", token);
+            write!(
+                socket,
+                "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{line}\r\n\r\n"
+            )
+            .unwrap();
+            let mut answer = String::new();
+            socket.read_to_string(&mut answer).unwrap();
+            let expected = if is_known { "HTTP/1.1 200 " } else { "HTTP/1.1 401 " };
+            assert!(answer.starts_with(expected), "{path} {spelled:?}: {answer}");
+        }
     }
 }
 

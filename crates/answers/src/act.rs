@@ -80,12 +80,17 @@ impl Method {
     }
 }
 
+/// A body that is a JSON object has at most so many bytes.
+pub const JSON_BYTES_MAX: usize = 64 << 10;
+/// A body of another kind has at most so many bytes. A longer import is sent in several.
+pub const UPLOAD_BYTES_MAX: usize = 8 << 20;
+
 /// What a request brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
     /// No body.
     Nothing,
-    /// A JSON object of at most 64 KiB.
+    /// A JSON object of at most [`JSON_BYTES_MAX`] bytes.
     Json,
     /// Bytes of another kind.
     Bytes {

@@ -13,7 +13,6 @@ mod content;
 // The crate is named for its one subject, and so is the file that holds it.
 #[allow(clippy::module_inception)]
 mod event;
-pub mod head;
 mod id;
 pub mod secret;
 mod stored {

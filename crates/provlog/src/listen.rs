@@ -20,7 +20,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::ConnectInfo;
-use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE};
+use axum::http::header::{CONNECTION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Request, StatusCode, Version};
 use axum::response::Response;
 use budget::{Budget, Counted};
@@ -30,6 +30,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulConnection;
+use incoming::{HasLeft, Presented};
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -303,10 +304,10 @@ async fn call(
         // Requests that come all at once must not keep the thread from other connections.
         tokio::task::yield_now().await;
     }
-    let authorization = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
-    let owner = budget.owner(authorization);
+    let presented = Presented::of(request.headers());
+    let owner = budget.owner(presented.token());
     let is_open = is_open(request.uri().path());
-    let shows_token = authorization.is_some() && !is_open;
+    let shows_token = presented.token().is_some() && !is_open;
     if !is_open {
         // Whoever asks how the server is does not wait for others without a token.
         let under_way = budget.request(owner).await;
@@ -316,8 +317,7 @@ async fn call(
     let mut request = request.map(|body| axum::body::Body::new(RequestBody::new(body, body_of)));
     request.extensions_mut().insert(ConnectInfo(peer));
     // What waits or takes long asks whether anybody still wants it.
-    let has_left: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || client.has_left());
-    request.extensions_mut().insert(has_left);
+    request.extensions_mut().insert(HasLeft::new(move || client.has_left()));
     request.extensions_mut().insert(owner);
     let mut response = router.call(request).await?;
     if shows_token && is_known(response.status()) {
@@ -552,6 +552,39 @@ mod tests {
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
         assert!(answer.contains("connection: close") && answer.contains("one Host"), "{answer}");
+    }
+
+    /// Whoever is nobody to the interfaces shares what strangers have.
+    #[tokio::test]
+    async fn a_request_has_an_owner_of_its_own_when_it_presents_a_token() {
+        let seen = async |request: axum::extract::Request| {
+            let owner = incoming::owner(request.extensions());
+            let is_stranger = owner == budget::Owner::STRANGERS;
+            let presented = Presented::of(request.headers());
+            format!("{} {}", presented.token().unwrap_or("nothing"), is_stranger)
+        };
+        let address = serving(Router::new().route("/", get(seen)), None).await;
+        for (lines, expected) in [
+            ("", "nothing true"),
+            ("Authorization: Bearer abc\r\n", "abc false"),
+            ("authorization: BEARER \t abc \r\n", "abc false"),
+            ("Authorization: Bearer\r\n", "nothing true"),
+            ("Authorization: Bearer \t\r\n", "nothing true"),
+            ("Authorization: Basic abc\r\n", "nothing true"),
+            ("Authorization: Bearer t\u{f6}ken\r\n", "nothing true"),
+            ("Authorization: Bearer abc\r\nAuthorization: Basic def\r\n", "abc false"),
+            ("Authorization: Basic abc\r\nAuthorization: Bearer def\r\n", "nothing true"),
+        ] {
+            let text = format!(
+                "GET / HTTP/1.1\r\nHost: audit.example\r\nConnection: close\r\n{lines}\r\n"
+            );
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(text.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            let told = answer.split_once("\r\n\r\n").map(|(_, body)| body);
+            assert_eq!(told, Some(expected), "{lines:?}");
+        }
     }
 
     #[tokio::test]

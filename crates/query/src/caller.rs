@@ -1,11 +1,8 @@
 //! Who asks, and what they may see.
 
-use std::net::SocketAddr;
-
-use axum::extract::ConnectInfo;
-use axum::http::header::{AUTHORIZATION, HeaderName, USER_AGENT};
 use axum::http::request::Parts;
-use event::{Application, Credential, Origin, Role, head};
+use event::{Application, Origin, Role};
+use incoming::Presented;
 use projector::{ApplicationRow, CredentialRow, View};
 
 use crate::error::Error;
@@ -14,32 +11,23 @@ use crate::frame::RequestId;
 /// What a request says of its sender. Nothing is believed yet, and it has no `Debug`: the token must
 /// not get into a log.
 pub(crate) struct Sender {
-    token: Option<String>,
+    presented: Presented,
     origin: Origin,
 }
 
 impl Sender {
-    /// The client's address is that of the connection; a server behind a proxy puts the right one
-    /// into the request's `ConnectInfo` before.
     pub(crate) fn of(parts: &Parts) -> Sender {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let request_id = parts.extensions.get::<RequestId>();
-        let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let user_agent = parts.headers.get(USER_AGENT).map(|value| value.as_bytes());
+        let request_id = request_id.map(|id| id.0.clone()).unwrap_or_default();
         Sender {
-            token: text(AUTHORIZATION).and_then(head::bearer_token).map(str::to_owned),
-            origin: Origin {
-                credential: Credential::NONE,
-                client: address.map(|address| address.0.ip().to_canonical()),
-                user_agent: head::user_agent(user_agent.unwrap_or_default()),
-                request_id: request_id.map(|id| id.0.clone()).unwrap_or_default(),
-            },
+            presented: Presented::of(&parts.headers),
+            origin: incoming::origin(parts, request_id),
         }
     }
 
     /// Who that is, whether or not they may ask here.
     pub(crate) fn identify(&self, view: &View<'_>) -> Result<Caller, Error> {
-        let token = self.token.as_deref().ok_or(Error::Unauthenticated)?;
+        let token = self.presented.token().ok_or(Error::Unauthenticated)?;
         let credential = view.credential_of_token(token)?.ok_or(Error::Unauthenticated)?;
         let origin = Origin { credential: credential.number, ..self.origin.clone() };
         Ok(Caller { credential, origin })

@@ -6,38 +6,26 @@ use axum::Json;
 use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use budget::{Counted, Owner};
-use event::{Stopwatch, Timestamp, head, secret};
+use budget::Counted;
+use event::{Stopwatch, Timestamp, secret};
+use incoming::REQUEST_ID;
 use serde_json::json;
 use tracing::Instrument;
-use uuid::Uuid;
 
 use crate::Query;
 use crate::error::{Error, Problem};
-use crate::intake;
+use crate::http::Kept;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What the metrics count for before they are written out.
 const METRICS_BYTES: usize = 32 << 10;
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 
-/// The id of a request: the client's when it is 1 to 128 visible ASCII characters without a token
-/// among them, else ours.
+/// The id of a request, in its extensions.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
-
-impl RequestId {
-    fn of(headers: &HeaderMap) -> RequestId {
-        let sent = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
-        match sent.and_then(head::request_id) {
-            Some(id) => RequestId(id.to_owned()),
-            None => RequestId(Uuid::new_v4().to_string()),
-        }
-    }
-}
 
 /// Runs a request in its frame. Nothing that a client can choose is logged, its request id neither:
 /// that may hold a person's address.
@@ -47,7 +35,7 @@ pub(crate) async fn frame(
     next: Next,
 ) -> Response {
     let watch = Stopwatch::start();
-    let id = RequestId::of(request.headers());
+    let id = RequestId(incoming::request_id(request.headers()));
     let method = method_name(request.method());
     let route = match request.extensions().get::<MatchedPath>() {
         Some(path) => path.as_str().to_owned(),
@@ -98,8 +86,8 @@ fn is_graph(path: &str) -> bool {
 
 /// Runs a request within the memory that all share. Its body has a share while it arrives and is carried
 /// out; a question waits until its answer may be made, and hands its share on with the answer.
-async fn bounded(query: &Query, request: Request, next: Next) -> Response {
-    let owner = request.extensions().get::<Owner>().copied().unwrap_or_default();
+async fn bounded(query: &Query, mut request: Request, next: Next) -> Response {
+    let owner = incoming::owner(request.extensions());
     let budget = &query.budget;
     let reserved = match Answered::by(&request) {
         Answered::Short => Ok(None),
@@ -110,12 +98,13 @@ async fn bounded(query: &Query, request: Request, next: Next) -> Response {
         Ok(share) => share.map(|share| Counted(Arc::new(share))),
         Err(full) => return Error::Full(full).into_response(),
     };
-    let (mut head, body) = request.into_parts();
     if let Some(share) = &share {
-        head.extensions.insert(share.clone());
+        request.extensions_mut().insert(share.clone());
     }
-    let (body, _held) = intake::within(&query.budget, body);
-    let mut response = next.run(Request::from_parts(head, body)).await;
+    let kept = Kept::default();
+    request.extensions_mut().insert(kept.clone());
+    let mut response = next.run(request).await;
+    drop(kept);
     if let Some(share) = share {
         let bytes = response.body().size_hint().lower();
         share.0.made(usize::try_from(bytes).unwrap_or(usize::MAX));

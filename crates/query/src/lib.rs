@@ -28,7 +28,6 @@ pub mod graph;
 pub mod history;
 mod http;
 mod instant;
-mod intake;
 mod issue;
 mod join;
 pub mod log;

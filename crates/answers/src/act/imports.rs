@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Method, Takes};
+use super::{Act, Method, Takes, UPLOAD_BYTES_MAX};
 use crate::{App, Nothing};
 
 /// Import entries of a provider's logs; what was imported before is known by its id
@@ -120,7 +120,7 @@ impl Act for Import {
     const PATH: &'static str = "/api/v1/apps/{app}/imports";
     const TAKES: Takes = Takes::Bytes {
         words: "Records of a provider's log, one JSON object in each line",
-        bytes_max: 8 << 20,
+        bytes_max: UPLOAD_BYTES_MAX,
     };
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[(
         "application/x-ndjson",

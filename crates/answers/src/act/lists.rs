@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Method, Takes};
+use super::{Act, Method, Takes, UPLOAD_BYTES_MAX};
 use crate::{AppFilter, ListName, Nothing};
 
 /// Say why an operation was right
@@ -90,7 +90,7 @@ impl Act for AddList {
     const TAKES: Takes = Takes::Bytes {
         words: "A list of people, as CSV with a head or as a JSON array of objects, with the columns \
                 userName, externalId, email and terminatedAt",
-        bytes_max: 8 << 20,
+        bytes_max: UPLOAD_BYTES_MAX,
     };
     const EXAMPLES: &'static [(&'static str, &'static str)] =
         &[("text/csv", "userName,terminatedAt\nmira.lund@fjord.example,2026-03-31\n")];

@@ -1,20 +1,17 @@
 //! The body of a request, bounded in bytes and time.
 
-use std::time::Duration;
-
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
-use budget::{Budget, Held, Work};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use budget::{Budget, Work};
 use event::{Application, BodyNote, secret};
+use incoming::{Missing, RECEIVE_MAX};
 use scim::ScimError;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits::BODY_BYTES_MAX;
 use crate::record::ReceivedBody;
 
-/// A body that takes longer to arrive is refused.
-const RECEIVE_MAX: Duration = Duration::from_secs(30);
 /// So much of a body that is too large is still read and thrown away, so that the client gets to
 /// read the answer instead of a broken connection.
 const DISCARD_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
@@ -28,11 +25,6 @@ pub(crate) struct Received {
     pub share: Option<Work>,
 }
 
-/// So much of a body is received before it is charged.
-const UNSHARED_BYTES_MAX: usize = 16 << 10;
-/// Smaller bodies do not wait behind large ones.
-const SMALL_BYTES_MAX: usize = 64 << 10;
-
 /// The memory that bodies of all interfaces may take while they arrive and while they are carried out,
 /// and the end of receiving at a stop.
 pub(crate) struct Reception {
@@ -44,15 +36,6 @@ impl Reception {
     /// Receives until `stopping` is cancelled; what is still under way then is refused.
     pub(crate) fn new(budget: Budget, stopping: CancellationToken) -> Reception {
         Reception { budget, stopping }
-    }
-
-    /// Waits until there is memory to carry a body out.
-    async fn share(&self, application: Application, bytes: &[u8]) -> Option<Work> {
-        if bytes.len() <= SMALL_BYTES_MAX {
-            return None;
-        }
-        let objects = bytes.iter().filter(|byte| **byte == b'{').count();
-        Some(self.budget.work(application, bytes.len(), objects).await)
     }
 }
 
@@ -80,81 +63,36 @@ pub(crate) async fn receive(
         let error = ScimError::new(415, None, detail);
         return Err((note("it is compressed", announced(headers)), error));
     }
-    let mut bytes = Vec::new();
-    // A body of unknown length may be as large as any.
-    let chunked = headers.contains_key(TRANSFER_ENCODING);
-    let share = match announced(headers) {
-        Some(length) => usize::try_from(length).unwrap_or(usize::MAX).min(BODY_BYTES_MAX),
-        None if chunked => BODY_BYTES_MAX,
-        None => 0,
-    };
-    let collecting = collect(reception, application, share, body, &mut bytes);
-    let collected = tokio::select! {
-        collected = tokio::time::timeout(RECEIVE_MAX, collecting) => collected,
-        () = reception.stopping.cancelled() => {
+    let Reception { budget, stopping } = reception;
+    let receiving = incoming::receive(budget, application, body, BODY_BYTES_MAX, DISCARD_BYTES_MAX);
+    let arrived = tokio::select! {
+        arrived = receiving => arrived,
+        () = stopping.cancelled() => {
             let detail = "the server is stopping; ask again later";
             let error = ScimError::new(503, None, detail);
             return Err((note("the server stopped before it came", announced(headers)), error));
         }
     };
-    match collected {
-        Ok(Ok((length, held))) if length <= BODY_BYTES_MAX => {
-            let share = reception.share(application, &bytes).await;
-            drop(held);
+    match arrived {
+        Ok(arrived) => {
+            let (bytes, share) = arrived.carried_out(budget, application).await;
             Ok(Received { bytes, media_type, share })
         }
-        Ok(Ok((length, _held))) => {
+        Err(Missing::TooLarge { length }) => {
             let known = announced(headers).unwrap_or(length as u64);
             let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
             Err((note("it is too large", Some(known)), ScimError::too_large(detail)))
         }
-        Ok(Err(())) => {
+        Err(Missing::Broken) => {
             let detail = "the body broke off before its end";
             let error = ScimError::invalid_syntax(detail);
             Err((note("it broke off", announced(headers)), error))
         }
-        Err(_elapsed) => {
+        Err(Missing::Late) => {
             let seconds = RECEIVE_MAX.as_secs();
             let detail = format!("the body did not arrive within {seconds} seconds");
             let error = ScimError::new(408, None, detail);
             Err((note("it did not arrive in time", announced(headers)), error))
-        }
-    }
-}
-
-/// Reads up to the bound into `bytes` and returns how long the body is, as far as it was read, and the
-/// memory that it holds. A body is charged for what has arrived once that is much: clients that announce
-/// much and send nothing, or little at a time, keep nobody else waiting.
-async fn collect(
-    reception: &Reception,
-    application: Application,
-    share: usize,
-    body: Body,
-    bytes: &mut Vec<u8>,
-) -> Result<(usize, Option<Held>), ()> {
-    let mut body = std::pin::pin!(body);
-    let mut length = 0_usize;
-    let mut held = None;
-    loop {
-        let frame = std::future::poll_fn(|task| body.as_mut().poll_frame(task)).await;
-        let data: Bytes = match frame {
-            None => return Ok((length, held)),
-            Some(Err(_)) => return Err(()),
-            Some(Ok(frame)) => frame.into_data().unwrap_or_default(), // trailers say nothing to us
-        };
-        length += data.len();
-        if length > UNSHARED_BYTES_MAX {
-            let held = held.get_or_insert_with(|| {
-                // Address space alone: a page counts once something is written there.
-                bytes.reserve_exact(share.saturating_sub(bytes.len()));
-                reception.budget.body(application)
-            });
-            held.grow(length.min(BODY_BYTES_MAX)).await;
-        }
-        if length <= BODY_BYTES_MAX {
-            bytes.extend_from_slice(&data);
-        } else if length > DISCARD_BYTES_MAX {
-            return Ok((length, held));
         }
     }
 }
@@ -195,6 +133,8 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::{Bytes, HttpBody};
+
     use super::*;
 
     const APP: Application = Application(1);
@@ -241,22 +181,6 @@ mod tests {
         let (note, error) =
             receive(&reception, APP, &headers, Body::new(Silent)).await.err().unwrap();
         assert_eq!((note.length_bytes, error.status), (Some(5), 408));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_small_body_does_not_wait_behind_large_ones() {
-        let reception = Reception::new(Budget::new(2), CancellationToken::new());
-        let taken = [reception.budget.body(APP), reception.budget.body(APP)];
-        taken[1].grow(budget::BODIES_BYTES_MAX / 4).await;
-        let check = async |length: usize| {
-            let body = Body::from(vec![b' '; length]);
-            receive(&reception, APP, &HeaderMap::new(), body)
-                .await
-                .err()
-                .map(|(_, error)| error.status)
-        };
-        assert_eq!(check(UNSHARED_BYTES_MAX).await, None);
-        assert_eq!(check(UNSHARED_BYTES_MAX + 1).await, Some(408), "it waits for its share");
     }
 
     #[tokio::test]

@@ -20,13 +20,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
 use budget::Counted;
 use event::{Method, Number, ResourceType, Stopwatch};
+use incoming::{HasLeft, REQUEST_ID};
 use projector::{CommitError, Decision, Draft, Durability, ProjectorError, View};
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +35,7 @@ use crate::address::Address;
 use crate::decide;
 use crate::errors::{defect, disk_full, revoked, unavailable};
 use crate::http::asked::{Asked, is_read};
-use crate::http::client::{Client, HasLeft};
+use crate::http::client::Client;
 use crate::http::shares::Shares;
 use crate::http::understand::Understood;
 use crate::http::work::{Weight, work};
@@ -127,7 +128,7 @@ impl Ingest {
             None => to_response(reply, body, &request_id, method),
         };
         if let Some(share) = answer {
-            let bytes = http_body::Body::size_hint(response.body()).lower();
+            let bytes = response.body().size_hint().lower();
             share.made(usize::try_from(bytes).unwrap_or(usize::MAX));
             response.extensions_mut().insert(Counted(Arc::new(share)));
         }
@@ -267,7 +268,7 @@ fn to_relayed(status: u16, headers: HeaderMap, body: Bytes, request_id: &str) ->
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     *response.headers_mut() = headers;
     if let Ok(value) = HeaderValue::from_str(request_id) {
-        response.headers_mut().insert("x-request-id", value);
+        response.headers_mut().insert(REQUEST_ID, value);
     }
     response
 }
@@ -289,7 +290,7 @@ fn to_response(reply: Reply, body: Option<Vec<u8>>, request_id: &str, method: Me
         }
     }
     if let Ok(value) = HeaderValue::from_str(request_id) {
-        headers.insert("x-request-id", value);
+        headers.insert(REQUEST_ID, value);
     }
     if let Some(bytes) = body {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/scim+json"));

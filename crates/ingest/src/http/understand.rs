@@ -9,6 +9,7 @@ use budget::Full;
 use event::{
     Application, BodyNote, Content, Effect, Method, Number, ResourceType, Route, Timestamp, secret,
 };
+use incoming::{Presented, owner};
 use projector::{ProjectorError, View};
 use scim::{Bounds, Resource, ScimError, SearchRequest, Selection};
 use serde_json::Value;
@@ -23,9 +24,8 @@ use crate::errors::defect;
 use crate::http::asked::{Asked, is_read};
 use crate::http::bulk::Bulk;
 use crate::http::forward::Forward;
-use crate::http::head::Presented;
 use crate::http::provider::Ingest;
-use crate::http::shares::{Shares, owner};
+use crate::http::shares::Shares;
 use crate::http::work::{Weight, work};
 use crate::http::{ambiguous, body, identity};
 use crate::limits::{BULK_OPERATIONS_MAX, OPERATIONS_MAX};
@@ -135,13 +135,13 @@ impl Ingest {
                 return refuse(arrival, error);
             }
             let (method, headers) = (parts.method.clone(), parts.headers.clone());
-            let owner = owner(parts);
+            let owner = owner(&parts.extensions);
             let forward =
                 Forward { context, upstream, address, method, headers, owner, bytes, parsed };
             return Understood::Forward(Box::new(forward));
         }
         if is_list(method, address.route) {
-            match self.budget.reserve(owner(parts), budget::UNMADE_BYTES).await {
+            match self.budget.reserve(owner(&parts.extensions), budget::UNMADE_BYTES).await {
                 Ok(share) => shares.answer = Some(share),
                 Err(full) => {
                     let reason = "too many answers were being made or read";

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, Request, Uri};
 use budget::{Budget, Owner, Share};
 use event::{Stopwatch, UpstreamSet};
-use http_body::Body as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -135,9 +134,11 @@ impl Upstreams {
         read.map_err(|error| unusable(error.to_string()))
     }
 
-    /// `Bearer` and the token of a file. No error repeats what is in it.
+    /// `Bearer` and the token of a file, which no answer may repeat from now on. No error repeats what is in
+    /// it.
     async fn token(&self, file: &str) -> Result<HeaderValue, String> {
         let token = self.read("token", file, SecretFolder::read_token).await?;
+        self.committer.gate().add_secret(&token);
         let value = HeaderValue::from_str(&format!("Bearer {token}"));
         let mut value =
             value.map_err(|_| format!("the upstream's token file {file} holds no token"))?;
@@ -158,9 +159,6 @@ impl Upstreams {
     ) -> Result<Answered, Broken> {
         let not_sent = Broken::NotSent;
         let token = self.token(&upstream.token_file).await.map_err(not_sent)?;
-        if let Some(token) = token.to_str().ok().and_then(event::head::bearer_token) {
-            self.committer.gate().add_secret(token);
-        }
         let client = self.client(upstream.ca_file.as_deref()).await.map_err(not_sent)?;
         let uri: Uri = format!("{}{target}", upstream.url)
             .parse()
@@ -309,35 +307,28 @@ fn too_large() -> String {
 /// Reads an answer. One that turns out to be large waits until there is memory for it and for what is
 /// made of it: it may be relayed to a client that does not read. `is_coded` says that it is made larger.
 async fn read(
-    body: Body,
+    mut body: Body,
     is_coded: bool,
     (budget, owner): (&Budget, Owner),
 ) -> Result<(Bytes, Option<Share>), String> {
     let announced = body.size_hint().upper().filter(|_| !is_coded);
     let announced = announced.and_then(|bytes| usize::try_from(bytes).ok());
     let bytes_max = announced.unwrap_or(ANSWER_BYTES_MAX).min(ANSWER_BYTES_MAX);
-    let mut body = std::pin::pin!(body);
     let mut bytes = Vec::new();
     let mut share = None;
-    loop {
-        match std::future::poll_fn(|task| body.as_mut().poll_frame(task)).await {
-            None => return Ok((bytes.into(), share)),
-            Some(Err(error)) => {
-                return Err(format!("its answer broke off: {}", with_causes(&error)));
-            }
-            Some(Ok(frame)) => {
-                let data = frame.into_data().unwrap_or_default();
-                if bytes.len() + data.len() > ANSWER_BYTES_MAX {
-                    return Err(too_large());
-                }
-                if bytes.len() + data.len() > UNSHARED_BYTES_MAX && share.is_none() {
-                    let reserved = budget.reserve_bytes(owner, COPIES * bytes_max).await;
-                    share = Some(reserved.map_err(|full| format!("there is no room: {full}"))?);
-                }
-                bytes.extend_from_slice(&data);
-            }
+    while let Some(piece) = incoming::next_piece(&mut body).await {
+        let piece =
+            piece.map_err(|error| format!("its answer broke off: {}", with_causes(&error)))?;
+        if bytes.len() + piece.len() > ANSWER_BYTES_MAX {
+            return Err(too_large());
         }
+        if bytes.len() + piece.len() > UNSHARED_BYTES_MAX && share.is_none() {
+            let reserved = budget.reserve_bytes(owner, COPIES * bytes_max).await;
+            share = Some(reserved.map_err(|full| format!("there is no room: {full}"))?);
+        }
+        bytes.extend_from_slice(&piece);
     }
+    Ok((bytes.into(), share))
 }
 
 /// A client that trusts the authorities of a file, by its name and bytes; those of the system without.

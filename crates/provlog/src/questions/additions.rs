@@ -15,7 +15,7 @@ use crate::output::Output;
 use crate::text::{self, escaped};
 
 /// The server takes no longer list.
-const LIST_BYTES_MAX: u64 = 8 << 20;
+const LIST_BYTES_MAX: u64 = answers::act::UPLOAD_BYTES_MAX as u64;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Evidence {

@@ -11,21 +11,21 @@ use answers::act::{
 use answers::row;
 use answers::{App, Apps, OneApp};
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use event::{
     ApplicationAdded, CredentialAdded, Fact, Imported, Number, Occasion, Origin, Role,
     ServicePrincipalSet, UpstreamSet,
 };
+use incoming::HasLeft;
 use projector::{ApplicationRow, Decision, Draft, Stamp, View};
 use scim::Settings;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
 use super::admin::refusal;
-use super::ask::{Ask, HasLeft, Reading};
-use super::body::read_body;
+use super::ask::{Ask, Reading};
+use super::body::Upload;
 use super::question::{Answered, Asked, Found, NamesOf, read_act};
 use crate::coverage::Coverage;
 use crate::error::Error;
@@ -86,11 +86,11 @@ pub(super) async fn add(
     State(query): State<Arc<Query>>,
     ask: Ask,
     names: NamesOf,
-    body: Body,
+    body: Upload,
 ) -> Result<(StatusCode, Json<AddedApp>), Error> {
     let (admin, AddApp {}) = ask.admin(move |reading| read_act(reading, &names)).await?;
     let form = r#"{"application": TEXT, "profile": TEXT, "settings": {…}, "upstream": {…}}"#;
-    let new: NewApp = read_body(body, form).await?;
+    let new: NewApp = body.json(form).await?;
     let (profile, settings) = check(&query, &new)?;
     let upstream = match &new.upstream {
         None => None,
@@ -138,7 +138,7 @@ pub(super) async fn change(
     State(query): State<Arc<Query>>,
     ask: Ask,
     names: NamesOf,
-    body: Body,
+    body: Upload,
 ) -> Result<Json<ChangedApp>, Error> {
     let asked = ask.admin(move |reading| {
         let ChangeApp { app: App(slug) } = read_act(reading, &names)?;
@@ -147,7 +147,7 @@ pub(super) async fn change(
     let (admin, (application, slug)) = asked.await?;
     admin.concerns(application);
     let form = r#"{"servicePrincipal": TEXT or null}"#;
-    let ServicePrincipal { service_principal: id } = read_body(body, form).await?;
+    let ServicePrincipal { service_principal: id } = body.json(form).await?;
     if !id.as_ref().is_none_or(|id| (1..=Imported::CODE_BYTES_MAX).contains(&id.len())) {
         let detail = "`servicePrincipal` takes the id of a service principal, or its display name, 1 to 256 bytes, or null";
         return Err(Error::Body(detail.into()));
@@ -227,7 +227,7 @@ async fn look(
 /// Ends once whoever asked has left.
 async fn left(has_left: Option<HasLeft>) {
     let Some(has_left) = has_left else { return std::future::pending().await };
-    while !has_left() {
+    while !has_left.by_now() {
         tokio::time::sleep(LEFT_AFTER).await;
     }
 }

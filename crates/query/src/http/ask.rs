@@ -8,6 +8,7 @@ use axum::http::Uri;
 use axum::http::request::Parts;
 use budget::{Counted, UnderWay};
 use event::Application;
+use incoming::HasLeft;
 use projector::{Decision, Durability};
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
@@ -38,9 +39,6 @@ pub(super) struct Ask {
     /// What it takes of what all requests share, until it was answered: also when nobody waits any more.
     _kept: (Option<UnderWay>, Option<Counted>),
 }
-
-/// What the listener puts into the request's extensions.
-pub(super) type HasLeft = Arc<dyn Fn() -> bool + Send + Sync>;
 
 impl FromRequestParts<Arc<Query>> for Ask {
     type Rejection = Error;

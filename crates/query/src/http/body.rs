@@ -1,46 +1,64 @@
 //! Bodies that arrive whole, in time and within bounds.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::time::Duration;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::body::{Body, HttpBody};
+use answers::act::JSON_BYTES_MAX;
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use budget::{Budget, Work};
+use event::Application;
+use incoming::{Missing, RECEIVE_MAX};
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
 
+use crate::Query;
 use crate::error::Error;
 
-const BODY_BYTES_MAX: usize = 64 << 10;
-/// A body that takes longer to arrive is refused.
-const RECEIVE_MAX: Duration = Duration::from_secs(30);
+/// What the body of a request has of the memory, until its answer is made.
+#[derive(Clone, Default)]
+pub(crate) struct Kept(Arc<Mutex<Option<Work>>>);
 
-/// A small JSON body. `form` says what it looks like; serde's own words could repeat values.
-pub(super) async fn read_body<T: DeserializeOwned>(body: Body, form: &str) -> Result<T, Error> {
-    let bytes = receive(body, BODY_BYTES_MAX).await?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Error::Body(format!("the body is not {form} (line {line}, column {column})"))
-    })
+/// The body of a request, of which nothing was read. Those of all questions are counted together, as an
+/// application's are.
+pub(super) struct Upload {
+    body: Body,
+    budget: Budget,
+    kept: Kept,
 }
 
-/// The bytes of a body that arrives whole, and in time.
-pub(super) async fn receive(body: Body, bytes_max: usize) -> Result<Vec<u8>, Error> {
-    let late = |_| Error::BodyLate { seconds: RECEIVE_MAX.as_secs() };
-    timeout(RECEIVE_MAX, read_whole(body, bytes_max)).await.map_err(late)?
-}
+impl FromRequest<Arc<Query>> for Upload {
+    type Rejection = Infallible;
 
-/// One that is longer than the bound is read no further.
-async fn read_whole(body: Body, bytes_max: usize) -> Result<Vec<u8>, Error> {
-    let mut body = pin!(body);
-    let mut bytes = Vec::new();
-    while let Some(frame) = poll_fn(|task| body.as_mut().poll_frame(task)).await {
-        let broken = |_| Error::Body("the body broke off before its end".into());
-        // Trailers have no data and say nothing to us.
-        let data = frame.map_err(broken)?.into_data().unwrap_or_default();
-        if bytes.len() + data.len() > bytes_max {
-            return Err(Error::BodyTooLarge { bytes_max });
-        }
-        bytes.extend_from_slice(&data);
+    async fn from_request(request: Request, query: &Arc<Query>) -> Result<Upload, Infallible> {
+        let kept = request.extensions().get::<Kept>().cloned().unwrap_or_default();
+        Ok(Upload { body: request.into_body(), budget: query.budget.clone(), kept })
     }
-    Ok(bytes)
+}
+
+impl Upload {
+    /// A small JSON body. `form` says what it looks like; serde's own words could repeat values.
+    pub(super) async fn json<T: DeserializeOwned>(self, form: &str) -> Result<T, Error> {
+        let bytes = self.bytes(JSON_BYTES_MAX).await?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            Error::Body(format!("the body is not {form} (line {line}, column {column})"))
+        })
+    }
+
+    /// The bytes of a body that arrives whole, and in time. One that is longer than the bound is read no
+    /// further.
+    pub(super) async fn bytes(self, bytes_max: usize) -> Result<Vec<u8>, Error> {
+        const WHOSE: Application = Application::RECORDER;
+        let Upload { body, budget, kept } = self;
+        let arrived = incoming::receive(&budget, WHOSE, body, bytes_max, bytes_max).await;
+        let arrived = arrived.map_err(|missing| match missing {
+            Missing::TooLarge { .. } => Error::BodyTooLarge { bytes_max },
+            Missing::Broken => Error::Body("the body broke off before its end".into()),
+            Missing::Late => Error::BodyLate { seconds: RECEIVE_MAX.as_secs() },
+        })?;
+        let (bytes, work) = arrived.carried_out(&budget, WHOSE).await;
+        // A panic while this was held leaves no half-made state.
+        *kept.0.lock().unwrap_or_else(PoisonError::into_inner) = work;
+        Ok(bytes)
+    }
 }

@@ -20,7 +20,6 @@ use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
-use budget::Owner;
 use event::{Application, Number, secret};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
@@ -93,7 +92,7 @@ pub(super) async fn export(
     let asked = Asked::of(&ask).exporting(&question.target);
     let seen = ask.read(|reading| Ok((reading.caller.origin().clone(), reading.record.head)));
     let (origin, head) = seen.await?;
-    let owner = request.extensions().get::<Owner>().copied().unwrap_or_default();
+    let owner = incoming::owner(request.extensions());
     let place = match query.budget.export(owner) {
         Ok(place) => place,
         Err(full) => {

@@ -2,20 +2,16 @@
 
 use std::sync::Arc;
 
-use answers::act::{Import, Imported};
+use answers::act::{Import, Imported, UPLOAD_BYTES_MAX};
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use entra_log::DateOrder;
 
 use super::ask::Ask;
-use super::body::receive;
+use super::body::Upload;
 use super::question::{NamesOf, read_act};
 use crate::error::Error;
 use crate::{ImportFailure, ImportRequest, Query};
-
-/// A larger body is refused; an import is sent in several.
-const IMPORT_BYTES_MAX: usize = 8 << 20;
 
 /// Ids of service principals are far shorter.
 const ID_BYTES_MAX: usize = 256;
@@ -26,7 +22,7 @@ pub(super) async fn add(
     State(query): State<Arc<Query>>,
     ask: Ask,
     names: NamesOf,
-    body: Body,
+    body: Upload,
 ) -> Result<Json<Imported>, Error> {
     let asked = ask.admin(move |reading| {
         let import: Import = read_act(reading, &names)?;
@@ -57,7 +53,7 @@ pub(super) async fn add(
     let (admin, (application, run, dates, service_principal, lists_others, is_check)) =
         asked.await?;
     admin.concerns(application);
-    let body = receive(body, IMPORT_BYTES_MAX).await?;
+    let body = body.bytes(UPLOAD_BYTES_MAX).await?;
     let origin = admin.origin().clone();
     let request = ImportRequest {
         application,

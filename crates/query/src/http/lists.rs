@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use answers::act::{AddEvidence, AddList, AddedEvidence, AddedList, NewEvidence};
+use answers::act::{AddEvidence, AddList, AddedEvidence, AddedList, NewEvidence, UPLOAD_BYTES_MAX};
 use answers::row::{self, ListSeen, OfOperation};
 use answers::{AppFilter, EvidenceOf, ListName, Moment, Orphans, ReferenceLists};
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use data_encoding::HEXLOWER;
@@ -21,7 +20,7 @@ use tokio::task::spawn_blocking;
 
 use super::admin::{Admin, refusal};
 use super::ask::Ask;
-use super::body::{read_body, receive};
+use super::body::Upload;
 use super::question::{Answered, Asked, Found, NamesOf, read_act};
 use super::{operations, reports::Scene, resource};
 use crate::Query;
@@ -32,8 +31,6 @@ use crate::instant::{self, Role, Zone};
 use crate::record::Record;
 use crate::reference::{Person, Roster, parse};
 
-/// A larger upload is refused.
-const LIST_BYTES_MAX: usize = 8 << 20;
 const NAME_BYTES_MAX: usize = 63;
 const TEXT_BYTES_MAX: usize = 1_024;
 
@@ -43,7 +40,7 @@ pub(super) async fn add(
     State(query): State<Arc<Query>>,
     ask: Ask,
     names: NamesOf,
-    body: Body,
+    body: Upload,
 ) -> Result<(StatusCode, Json<AddedList>), Error> {
     let asked = ask.admin(move |reading| {
         let AddList { name: ListName(name), app } = read_act(reading, &names)?;
@@ -57,7 +54,7 @@ pub(super) async fn add(
     });
     let (admin, (name, application)) = asked.await?;
     admin.concerns(application);
-    let bytes = receive(body, LIST_BYTES_MAX).await?;
+    let bytes = body.bytes(UPLOAD_BYTES_MAX).await?;
     let upload = parse(&bytes).map_err(Error::Body)?;
     let sha256: [u8; 32] = Sha256::digest(&bytes).into();
     let rows = u32::try_from(upload.people.len()).unwrap_or(u32::MAX);
@@ -207,7 +204,7 @@ pub(super) async fn add_evidence(
     State(query): State<Arc<Query>>,
     ask: Ask,
     names: NamesOf,
-    body: Body,
+    body: Upload,
 ) -> Result<(StatusCode, Json<AddedEvidence>), Error> {
     let asked = ask.admin(move |reading| {
         let AddEvidence { operation: id } = read_act(reading, &names)?;
@@ -216,7 +213,7 @@ pub(super) async fn add_evidence(
     });
     let (admin, (application, operation, number)) = asked.await?;
     admin.concerns(application);
-    let evidence: NewEvidence = read_body(body, EVIDENCE).await?;
+    let evidence: NewEvidence = body.json(EVIDENCE).await?;
     let evidence = checked(evidence)?;
     let text = serde_json::to_vec(&evidence).map_err(|_| Error::Defect)?;
     let fact = Fact::EvidenceAdded(EvidenceAdded { operation });

@@ -40,6 +40,8 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, any, delete, get, patch, post};
 use tower::ServiceExt;
 
+pub(crate) use self::body::Kept;
+
 use self::ask::Ask;
 use self::graph::Version;
 use self::question::serve;

@@ -6,7 +6,6 @@ use answers::Tokens;
 use answers::act::{AddToken, AddedToken, NewToken, RevokeToken, RevokedToken};
 use answers::row::IssuedToken;
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use event::{Application, Credential, CredentialRevoked, Fact, Number, Origin, Role};
@@ -14,7 +13,7 @@ use projector::{CredentialRow, Decision, Draft, Stamp, View};
 
 use super::admin::refusal;
 use super::ask::Ask;
-use super::body::read_body;
+use super::body::Upload;
 use super::question::{Answered, Asked, Found, NamesOf, read_act};
 use crate::Query;
 use crate::coverage::Coverage;
@@ -88,10 +87,10 @@ pub(super) async fn add(
     State(query): State<Arc<Query>>,
     ask: Ask,
     names: NamesOf,
-    body: Body,
+    body: Upload,
 ) -> Result<(StatusCode, Json<AddedToken>), Error> {
     let (admin, AddToken {}) = ask.admin(move |reading| read_act(reading, &names)).await?;
-    let new: NewToken = read_body(body, r#"{"role": TEXT, "application": TEXT}"#).await?;
+    let new: NewToken = body.json(r#"{"role": TEXT, "application": TEXT}"#).await?;
     let issue = Issue::new(&new.role, new.application)?;
 
     let token = Token::generate()?;
