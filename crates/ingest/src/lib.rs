@@ -33,5 +33,5 @@ mod render;
 
 pub use catalog::{Catalog, CatalogError};
 pub use http::{Ingest, Shared, router};
-pub use proxy::look::{Difference, LookError, Looked, Problem};
+pub use proxy::drift::{Difference, DriftError, DriftReport, Problem};
 pub use proxy::upstream::LOOKUPS_MAX;

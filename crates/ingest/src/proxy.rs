@@ -11,18 +11,18 @@
 //!             observe        what a read shows, a baseline or a comparison: observations
 //! ```
 
-pub(crate) mod asked;
 pub(crate) mod coding;
 pub(crate) mod derive;
+pub(crate) mod drift;
 pub(crate) mod effect;
-pub(crate) mod look;
+pub(crate) mod in_flight;
 pub(crate) mod observe;
 pub(crate) mod pages;
-pub(crate) mod parts;
+pub(crate) mod partial;
 pub(crate) mod probe;
 pub(crate) mod read_back;
+pub(crate) mod request;
 pub(crate) mod rewrite;
 pub(crate) mod settle;
-pub(crate) mod under_way;
 pub(crate) mod upstream;
 pub(crate) mod waiting;

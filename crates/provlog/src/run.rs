@@ -21,7 +21,7 @@ use axum::middleware::{self, Next};
 use budget::Budget;
 use event::{Clock, ConnectionsRefused, CredentialAdded, Fact, RecorderStopped, Role, Stopwatch};
 use ingest::import::{self, ImportError};
-use ingest::{Catalog, Ingest, LookError};
+use ingest::{Catalog, DriftError, Ingest};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projector::{CommitError, Committer, CommitterOptions, Decision, Durability, ProjectorError};
@@ -422,17 +422,17 @@ fn look(ingest: Arc<Ingest>, committer: Committer) -> query::Look {
         let (ingest, committer) = (Arc::clone(&ingest), committer.clone());
         Box::pin(async move {
             let query::LookRequest { slug, origin, occasion, accept_shrink } = request;
-            let looked = ingest.look(&slug, origin, occasion, accept_shrink).await;
+            let looked = ingest.check_drift(&slug, origin, occasion, accept_shrink).await;
             let looked = looked.map_err(|error| match error {
                 // Of a revoked token whoever asked is told, whatever stands here.
-                LookError::NoUpstream | LookError::Revoked(_) => {
+                DriftError::NoUpstream | DriftError::Revoked(_) => {
                     query::LookFailure::Request(with_causes(&error))
                 }
-                LookError::Broken(_) | LookError::Answer { .. } | LookError::NoLists { .. } => {
+                DriftError::Broken(_) | DriftError::Answer { .. } | DriftError::NoLists { .. } => {
                     query::LookFailure::Upstream(with_causes(&error))
                 }
-                LookError::Commit(error) => query::LookFailure::Commit(error),
-                LookError::Read(error) => query::LookFailure::Read(error),
+                DriftError::Commit(error) => query::LookFailure::Commit(error),
+                DriftError::Read(error) => query::LookFailure::Read(error),
             })?;
             let incomplete = !looked.problems.is_empty();
             let problems = looked.problems.into_iter().map(|one| UpstreamProblem {

@@ -14,8 +14,8 @@ use crate::context::Context;
 use crate::members::MemberChanges;
 use crate::numbers::{Names, Numbers};
 use crate::outcome::{Outcome, Reply, Stop};
-use crate::proxy::asked::Asked;
-use crate::proxy::parts;
+use crate::proxy::partial;
+use crate::proxy::request::UpstreamRequest;
 
 /// What a write that an upstream accepted makes of the state as we know it. Whether it may be is not
 /// for us to say, so nothing is refused but what cannot be applied.
@@ -61,7 +61,7 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// The same as a part of the resource, which says nothing of what it does not show.
-    pub(crate) fn in_part(mut self) -> Seen {
+    pub(crate) fn as_partial(mut self) -> Seen {
         self.is_whole = false;
         self.resource.members = self.resource.members.filter(|members| !members.is_empty());
         self
@@ -118,11 +118,11 @@ pub(crate) fn take_over(
 /// `id` is that of the address, or the one that the answer to a POST shows.
 pub(crate) fn whom(
     context: &Context,
-    asked: &Asked,
+    request: &UpstreamRequest,
     id: Option<&str>,
     view: &View<'_>,
 ) -> Result<(Number, Vec<Part>), ProjectorError> {
-    let (application, stored_type) = (context.application, asked.stored_type);
+    let (application, stored_type) = (context.application, request.stored_type);
     if let Some(id) = id
         && let Some(number) = view.number_of_id(application, stored_type, id)?
     {
@@ -130,9 +130,9 @@ pub(crate) fn whom(
     }
     let mut numbers = Numbers::new(view, context, stored_type)?;
     let number = match id {
-        None => numbers.meant_for(&asked.names)?.number,
+        None => numbers.meant_for(&request.names)?.number,
         Some(id) => {
-            let Names { name, external_id } = &asked.names;
+            let Names { name, external_id } = &request.names;
             let own = external_id.as_deref().map(|text| (Attribute::ExternalId, text));
             let name = name.as_ref().map(|(attribute, value)| (*attribute, value.as_str()));
             let names = [(Attribute::Id, id)].into_iter().chain(own).chain(name);
@@ -197,8 +197,8 @@ impl Deciding<'_> {
             return Ok(self.create(new)?.flagged(misfits));
         };
         if version.state.is_none() {
-            if !is_whole && let Some(before) = parts::known(self.view, application, number)? {
-                resource.attributes = parts::merge(&before, resource.attributes);
+            if !is_whole && let Some(before) = partial::known(self.view, application, number)? {
+                resource.attributes = partial::merge(&before, resource.attributes);
             }
             let new = New::as_seen(self.context, self.resource_type, id, resource);
             return Ok(self.restore(number, version.seq, new)?.flagged(misfits));
@@ -206,7 +206,7 @@ impl Deciding<'_> {
         let target = Target::of(number, version);
         let mut attributes = resource.attributes;
         if !is_whole {
-            attributes = parts::merge(&target.attributes, attributes);
+            attributes = partial::merge(&target.attributes, attributes);
         }
         // Who does not show whether an account is active does not say that it no longer is or was.
         if self.stored_type == ResourceType::USER

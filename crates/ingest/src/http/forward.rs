@@ -27,12 +27,12 @@ use crate::http::understand::intent as intent_of;
 use crate::members::settle_id;
 use crate::numbers::Names;
 use crate::outcome::{Body, Outcome, Reply};
-use crate::proxy::asked::{Asked, AsksFor};
 use crate::proxy::derive::{self, Forwarded};
-use crate::proxy::effect::{self, Doubted, Shown};
+use crate::proxy::effect::{self, AnswerContent, FollowUp};
+use crate::proxy::in_flight;
+use crate::proxy::request::{AsksFor, UpstreamRequest};
 use crate::proxy::rewrite::Rewrite;
 use crate::proxy::settle::no_answer;
-use crate::proxy::under_way;
 use crate::proxy::upstream::{Answered, Broken};
 use crate::record::{Arrival, ReceivedBody};
 
@@ -63,17 +63,17 @@ pub(super) async fn carry_out(
     mut forward: Forward,
     client: &Client,
 ) -> (Reply, &'static str) {
-    let asked = ingest.asked(&arrival, &mut forward);
+    let requests = ingest.requests(&arrival, &mut forward);
     let unrecorded = |error: CommitError| (Reply::error(&unavailable(error)), "unrecorded");
     let is_write = !is_safe(&arrival);
-    if ingest.reads_otherwise(&forward.context, &asked) {
+    if ingest.reads_otherwise(&forward.context, &requests) {
         let error = ambiguous::id();
         let outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
         return ingest.record(arrival, Understood::Answered(Box::new(outcome))).await;
     }
     let mut write = None;
     if is_write {
-        let (began, has_waited) = begin(ingest, &arrival, &forward, &asked).await;
+        let (began, has_waited) = begin(ingest, &arrival, &forward, &requests).await;
         // A client may close its own half at once and listen on; who left while others were served
         // does not.
         if has_waited && client.has_left() {
@@ -104,10 +104,11 @@ pub(super) async fn carry_out(
         Ok(Some(body)) => cuts::secrets_of(body, ingest.catalog.secrets()),
         Ok(None) | Err(_) => vec![],
     };
-    let told = Told { context, upstream, address, parsed, secrets, asked, intent, saw_seq };
+    let sent_request =
+        SentRequest { context, upstream, address, parsed, secrets, requests, intent, saw_seq };
     let (reply, effect) = match sent {
-        Ok(answered) => told.answered(ingest, arrival, answered).await,
-        Err(broken) => told.broken(ingest, arrival, broken).await,
+        Ok(answered) => sent_request.answered(ingest, arrival, answered).await,
+        Err(broken) => sent_request.broken(ingest, arrival, broken).await,
     }
     .unwrap_or_else(|error| match is_write {
         true => (Reply::error(&sent_and_unrecorded()), "unrecorded"),
@@ -122,22 +123,22 @@ async fn begin(
     ingest: &Ingest,
     arrival: &Arrival,
     forward: &Forward,
-    asked: &[Asked],
-) -> (under_way::Write, bool) {
-    let (under_way, application) = (&ingest.under_way, arrival.application);
-    match (&forward.address.id, asked) {
+    requests: &[UpstreamRequest],
+) -> (in_flight::WriteGuard, bool) {
+    let (in_flight, application) = (&ingest.in_flight, arrival.application);
+    match (&forward.address.id, requests) {
         (Some(id), _) => {
-            if !under_way.is_busy(application, id) {
-                return (under_way.begin(application, id).await, false);
+            if !in_flight.is_busy(application, id) {
+                return (in_flight.begin(application, id).await, false);
             }
             let waiting = metrics::gauge!("provlog_forwarded_writes_waiting");
             waiting.increment(1.0);
-            let began = under_way.begin(application, id).await;
+            let began = in_flight.begin(application, id).await;
             waiting.decrement(1.0);
             (began, true)
         }
-        (None, [one]) => (under_way.begin_creation(application, &one.lookups()), false),
-        (None, _) => (under_way.begin_creation(application, &[]), false),
+        (None, [one]) => (in_flight.begin_creation(application, &one.lookups()), false),
+        (None, _) => (in_flight.begin_creation(application, &[]), false),
     }
 }
 
@@ -217,7 +218,7 @@ async fn record_intent(
 }
 
 /// What is known of a request once it was sent.
-pub(super) struct Told {
+pub(super) struct SentRequest {
     pub context: Context,
     pub upstream: Arc<UpstreamSet>,
     pub address: Address,
@@ -225,13 +226,13 @@ pub(super) struct Told {
     /// What the request's body gives as a password, which the answer may repeat.
     secrets: Vec<String>,
     /// What a write asks for.
-    asked: Vec<Asked>,
+    requests: Vec<UpstreamRequest>,
     intent: Option<Seq>,
     /// The last event before it was sent.
     saw_seq: Option<Seq>,
 }
 
-impl Told {
+impl SentRequest {
     async fn answered(
         self,
         ingest: &Arc<Ingest>,
@@ -256,30 +257,31 @@ impl Told {
         };
         let reads = is_read(arrival.method, arrival.route);
         let is_partial = self.asks_for_a_part(arrival.route);
-        let sights = match (reads, &parsed) {
+        let states = match (reads, &parsed) {
             // Others show a part, or the state of something else (RFC 9110 §15.3).
             (true, Some(value)) if matches!(status, 200 | 203) => {
-                self.sights(ingest, &arrival, value, !is_partial)
+                self.states(ingest, &arrival, value, !is_partial)
             }
             (true, _) if status == 404 => self.gone(ingest, &arrival, parsed.as_ref()),
             _ => vec![],
         };
-        let answered = Heard { answer, status, parsed, is_empty, location, is_whole: !is_partial };
+        let answered =
+            ParsedAnswer { answer, status, parsed, is_empty, location, is_whole: !is_partial };
         let origin = arrival.origin.clone();
         let (effect, seq, reads_back) = match self.record(ingest, arrival, answered).await? {
             Ok(recorded) => recorded,
             Err(refused) => return Ok((refused, Effect::Rejected.name())),
         };
-        for (stored_type, sight) in sights {
+        for (stored_type, state) in states {
             let occasion = (Occasion::Read, Some(origin.clone()));
             let context = &self.context;
-            ingest.observe(context, stored_type, sight, occasion, self.saw_seq, true).await?;
+            ingest.observe(context, stored_type, state, occasion, self.saw_seq, true).await?;
         }
-        match Doubted::of(&self.asked, reads_back, status) {
-            Doubted::Outcome => ingest.read_back(&self.context, self.asked, seq),
-            Doubted::Denial => ingest.check_later(&self.context, self.asked),
-            Doubted::Whom(stored_type, id) => ingest.confirm(&self.context, stored_type, &id),
-            Doubted::Nothing => {}
+        match FollowUp::of(&self.requests, reads_back, status) {
+            FollowUp::ReadBack => ingest.read_back(&self.context, self.requests, seq),
+            FollowUp::CheckLater => ingest.check_later(&self.context, self.requests),
+            FollowUp::Confirm(stored_type, id) => ingest.confirm(&self.context, stored_type, &id),
+            FollowUp::None => {}
         }
         let body = Body::Relayed(headers, relayed);
         let reply = Reply { status: relayed_status(status), headers: vec![], body };
@@ -368,20 +370,20 @@ impl Told {
         &self,
         ingest: &Arc<Ingest>,
         arrival: Arrival,
-        heard: Heard,
+        parsed_answer: ParsedAnswer,
     ) -> Result<Result<(&'static str, Seq, bool), Reply>, CommitError> {
         let credential = arrival.origin.credential;
         let (context, id) = (self.context.clone(), self.address.id.clone());
         let read = is_safe(&arrival);
         let stored_type = arrival.resource_type;
         let resource_type = context.catalog.resource_type(stored_type);
-        let Heard { answer, status, parsed, is_empty, location, is_whole } = heard;
-        let shown = match read {
-            true => Shown::Nothing,
-            false => effect::shown(
+        let ParsedAnswer { answer, status, parsed, is_empty, location, is_whole } = parsed_answer;
+        let content = match read {
+            true => AnswerContent::Nothing,
+            false => effect::answer_content(
                 &context,
                 &self.upstream,
-                &effect::Wanted {
+                &effect::ExpectedAnswer {
                     stored_type,
                     id: id.as_deref(),
                     asks_for: self.asks_for(arrival.method),
@@ -391,17 +393,17 @@ impl Told {
                 location.as_deref(),
             ),
         };
-        let shown = match (arrival.method, &id) {
+        let content = match (arrival.method, &id) {
             // Of whom it took away nothing is known.
-            (event::Method::Delete, None) => Shown::Other,
-            _ => shown,
+            (event::Method::Delete, None) => AnswerContent::Other,
+            _ => content,
         };
-        let meaning = effect::meaning(arrival.method, status, &shown);
-        let write = match (self.asked.as_slice(), resource_type, arrival.route) {
-            ([asked], Some(resource_type), Route::Collection | Route::Resource) if !read => {
+        let meaning = effect::meaning(arrival.method, status, &content);
+        let write = match (self.requests.as_slice(), resource_type, arrival.route) {
+            ([request], Some(resource_type), Route::Collection | Route::Resource) if !read => {
                 let parsed = self.parsed.clone();
                 let intent = intent_of(&context, resource_type, arrival.method, id.clone(), parsed);
-                Some((intent, asked.clone()))
+                Some((intent, request.clone()))
             }
             _ => None,
         };
@@ -422,15 +424,15 @@ impl Told {
                     return Ok(Decision { events: vec![event], reply: Err(outcome.reply) });
                 }
                 let outcome = match write {
-                    Some((intent, asked)) => {
-                        let (context, asked) = (&context, &asked);
+                    Some((intent, request)) => {
+                        let (context, request) = (&context, &request);
                         let forwarded = Forwarded {
                             context,
-                            asked,
+                            request,
                             intent,
                             status,
                             meaning,
-                            shown,
+                            content,
                             answer: parsed.as_ref(),
                             scim_type,
                         };
@@ -491,9 +493,9 @@ impl Told {
         let effect = if read { Effect::Rejected } else { effect };
         let error = ScimError::new(status, None, detail);
         // What the operations of a Bulk request did is told by all of them, though there be one.
-        let is_one = self.asked.len() == 1 && arrival.route != Route::Bulk;
-        let asked = self.asked.first().filter(|_| is_one).cloned();
-        let names = asked.as_ref().map(|asked| asked.names.clone()).unwrap_or_default();
+        let is_one = self.requests.len() == 1 && arrival.route != Route::Bulk;
+        let request = self.requests.first().filter(|_| is_one).cloned();
+        let names = request.as_ref().map(|request| request.names.clone()).unwrap_or_default();
         let (context, id) = (self.context.clone(), self.address.id.clone());
         let answer = no_answer(self.intent);
         let recorded = ingest
@@ -505,11 +507,11 @@ impl Told {
                 let intent = Intent::refused(error.clone(), id, names);
                 let mut outcome =
                     crate::decide::assume(&context, stored_type, intent, view, stamp)?;
-                if let (Effect::Unknown, Some(asked)) = (effect, &asked) {
+                if let (Effect::Unknown, Some(request)) = (effect, &request) {
                     // Or by any other name, so that whoever is seen later is known to be them.
-                    let id = asked.id.as_deref();
+                    let id = request.id.as_deref();
                     (outcome.number, outcome.changes) =
-                        crate::decide::whom(&context, asked, id, view)?;
+                        crate::decide::whom(&context, request, id, view)?;
                 }
                 outcome.reply = Reply::error(&error);
                 outcome.error = Some(error);
@@ -523,7 +525,7 @@ impl Told {
             .await?;
         let (reply, seq) = recorded;
         if effect == Effect::Unknown {
-            ingest.read_back(&self.context, self.asked, seq);
+            ingest.read_back(&self.context, self.requests, seq);
         }
         Ok((reply, effect.name()))
     }
@@ -532,7 +534,7 @@ impl Told {
 impl Ingest {
     /// The writes of a request, with the ids that the record has; none of a read. The request's own address
     /// has that id too from then on.
-    fn asked(&self, arrival: &Arrival, forward: &mut Forward) -> Vec<Asked> {
+    fn requests(&self, arrival: &Arrival, forward: &mut Forward) -> Vec<UpstreamRequest> {
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
         let Forward { context, address, parsed, .. } = forward;
@@ -540,17 +542,17 @@ impl Ingest {
         let body = parsed.as_ref().ok().and_then(Option::as_ref);
         match is_safe(arrival) {
             true => vec![],
-            false => Asked::all(context, &view, address, arrival.method, body),
+            false => UpstreamRequest::all(context, &view, address, arrival.method, body),
         }
     }
 
     /// Whether a write names a resource that the record does not know, by an id that another server may
     /// take for the id of another resource: of any, or of one that is on record.
-    fn reads_otherwise(&self, context: &Context, asked: &[Asked]) -> bool {
+    fn reads_otherwise(&self, context: &Context, requests: &[UpstreamRequest]) -> bool {
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
         let in_any_case = context.settings.member_ids == MemberIds::AnyCase;
-        asked.iter().any(|one| {
+        requests.iter().any(|one| {
             let is_known = |id: &str| {
                 let number = view.number_of_id(context.application, one.stored_type, id);
                 matches!(number, Ok(Some(_)))
@@ -564,7 +566,7 @@ impl Ingest {
 }
 
 /// What was heard of a request.
-struct Heard {
+struct ParsedAnswer {
     answer: Answer,
     /// The answer's own.
     status: u16,

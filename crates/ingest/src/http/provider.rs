@@ -14,7 +14,7 @@ use crate::catalog::Catalog;
 use crate::http::body::Reception;
 use crate::http::identity::Identities;
 use crate::http::rate::Rates;
-use crate::proxy::under_way::UnderWay;
+use crate::proxy::in_flight::InFlight;
 use crate::proxy::upstream::Upstreams;
 use crate::proxy::waiting::ReadBacks;
 
@@ -31,7 +31,7 @@ pub struct Ingest {
     pub(super) rates: Rates,
     pub(super) identities: Identities,
     pub(crate) upstreams: Upstreams,
-    pub(crate) under_way: UnderWay,
+    pub(crate) in_flight: InFlight,
     pub(crate) read_backs: ReadBacks,
 }
 
@@ -73,7 +73,7 @@ impl Ingest {
             rates: Rates::default(),
             identities: Identities::default(),
             upstreams,
-            under_way: UnderWay::default(),
+            in_flight: InFlight::default(),
             read_backs: ReadBacks::new(vec![]),
         }
     }

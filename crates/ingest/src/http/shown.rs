@@ -9,23 +9,23 @@ use serde_json::Value;
 
 use crate::address::Address;
 use crate::decide::Seen;
-use crate::http::forward::Told;
+use crate::http::forward::SentRequest;
 use crate::http::provider::Ingest;
 use crate::list::lookup;
 use crate::members::is_same_id;
-use crate::proxy::observe::{Sight, is_back_in_part, shows_less};
+use crate::proxy::observe::{UpstreamState, is_partial_of_deleted, shows_less};
 use crate::proxy::{derive, probe};
 use crate::record::Arrival;
 
-impl Told {
+impl SentRequest {
     /// The resources that the answer to a read shows.
-    pub(super) fn sights(
+    pub(super) fn states(
         &self,
         ingest: &Arc<Ingest>,
         arrival: &Arrival,
         value: &Value,
         is_whole: bool,
-    ) -> Vec<(ResourceType, Sight)> {
+    ) -> Vec<(ResourceType, UpstreamState)> {
         let is_list = match arrival.route {
             Route::Collection | Route::Root | Route::Search => true,
             Route::Resource => false,
@@ -36,7 +36,7 @@ impl Told {
             true => value.get("Resources").and_then(Value::as_array).unwrap_or(&empty),
             false => std::slice::from_ref(value),
         };
-        let sights: Vec<_> = shown
+        let states: Vec<_> = shown
             .iter()
             .filter_map(|one| {
                 let stored_type = self.type_of(arrival, one);
@@ -52,15 +52,15 @@ impl Told {
                     true => self.whole(ingest, stored_type, (seen, one), shown.len() == 1),
                     false => seen,
                 };
-                if is_asked_for && self.is_back_in_part(ingest, stored_type, &seen) {
+                if is_asked_for && self.is_partial_of_deleted(ingest, stored_type, &seen) {
                     ingest.confirm(&self.context, stored_type, &seen.id);
                 }
-                is_asked_for.then(|| (stored_type, Sight::Resource(Box::new(seen))))
+                is_asked_for.then(|| (stored_type, UpstreamState::Resource(Box::new(seen))))
             })
             .collect();
-        match sights.is_empty() && is_list {
+        match states.is_empty() && is_list {
             true => self.nobody(arrival, value),
-            false => sights,
+            false => states,
         }
     }
 
@@ -85,18 +85,23 @@ impl Told {
         if alone {
             ingest.confirm(&self.context, stored_type, &seen.id);
         }
-        seen.in_part()
+        seen.as_partial()
     }
 
     /// Whether a part shows somebody who is on record as deleted.
-    fn is_back_in_part(&self, ingest: &Ingest, stored_type: ResourceType, seen: &Seen) -> bool {
+    fn is_partial_of_deleted(
+        &self,
+        ingest: &Ingest,
+        stored_type: ResourceType,
+        seen: &Seen,
+    ) -> bool {
         if seen.is_whole {
             return false;
         }
         let snapshot = ingest.committer.store().snapshot();
         let view = View::new(&snapshot);
         // Rows that cannot be read are found by whoever decides.
-        is_back_in_part(&self.context, stored_type, seen, &view).unwrap_or_default()
+        is_partial_of_deleted(&self.context, stored_type, seen, &view).unwrap_or_default()
     }
 
     fn type_of(&self, arrival: &Arrival, shown: &Value) -> ResourceType {
@@ -108,7 +113,7 @@ impl Told {
     }
 
     /// Whom a lookup found nobody for.
-    fn nobody(&self, arrival: &Arrival, value: &Value) -> Vec<(ResourceType, Sight)> {
+    fn nobody(&self, arrival: &Arrival, value: &Value) -> Vec<(ResourceType, UpstreamState)> {
         let stored_type = arrival.resource_type;
         let resource_type = self.context.catalog.resource_type(stored_type);
         let parameters = self.address.parameters();
@@ -121,7 +126,7 @@ impl Told {
         match parsed.as_ref().and_then(lookup) {
             Some(missed) => {
                 let (attribute, value) = (missed.attribute, missed.value);
-                vec![(stored_type, Sight::Nobody { attribute, value })]
+                vec![(stored_type, UpstreamState::NoMatch { attribute, value })]
             }
             None => vec![],
         }
@@ -134,14 +139,14 @@ impl Told {
         ingest: &Arc<Ingest>,
         arrival: &Arrival,
         parsed: Option<&Value>,
-    ) -> Vec<(ResourceType, Sight)> {
+    ) -> Vec<(ResourceType, UpstreamState)> {
         let stored_type = arrival.resource_type;
         // Who compares ids in one case only has not looked for the one that is on record.
         let sent = Address::of_target(&self.address.target, self.context.registry());
         let is_as_sent = [sent.id, sent.raw_id].contains(&self.address.id);
         match (&self.address.id, arrival.route) {
             (Some(id), Route::Resource) if is_as_sent && probe::is_not_found(parsed) => {
-                vec![(stored_type, Sight::Gone { id: id.clone() })]
+                vec![(stored_type, UpstreamState::Gone { id: id.clone() })]
             }
             (Some(id), Route::Resource) => {
                 let snapshot = ingest.committer.store().snapshot();

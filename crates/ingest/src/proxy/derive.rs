@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 use crate::context::Context;
 use crate::decide::{self, Intent, Seen};
 use crate::outcome::{Outcome, Reply};
-use crate::proxy::asked::Asked;
-use crate::proxy::effect::{self, Meaning, Shown, State};
-use crate::proxy::parts;
+use crate::proxy::effect::{self, AnswerContent, Meaning, NewState};
+use crate::proxy::partial;
+use crate::proxy::request::UpstreamRequest;
 
 /// Messages of the protocol name a schema below this; no resource does (RFC 7644 §8.2).
 const MESSAGE_URN: &str = "urn:ietf:params:scim:api:messages:";
@@ -23,13 +23,13 @@ const ID_BYTES_MAX: usize = 1 << 10;
 /// A forwarded write and its answer.
 pub(crate) struct Forwarded<'a> {
     pub context: &'a Context,
-    pub asked: &'a Asked,
+    pub request: &'a UpstreamRequest,
     /// What the request asks for, as if it were to be carried out here.
     pub intent: Intent,
     /// The status that the client gets.
     pub status: u16,
     pub meaning: Meaning,
-    pub shown: Shown,
+    pub content: AnswerContent,
     /// The body of the answer.
     pub answer: Option<&'a Value>,
     /// The error's kind in the answer.
@@ -42,8 +42,9 @@ pub(crate) fn outcome(
     view: &View<'_>,
     stamp: Stamp,
 ) -> Result<Outcome, ProjectorError> {
-    let Forwarded { context, asked, intent, status, meaning, shown, answer, scim_type } = forwarded;
-    let stored_type = asked.stored_type;
+    let Forwarded { context, request, intent, status, meaning, content, answer, scim_type } =
+        forwarded;
+    let stored_type = request.stored_type;
     let plain = |effect: Effect, number: Number| {
         let error = ScimError::new(status, None, "");
         let mut outcome = Outcome::refused(error, stored_type, number);
@@ -60,21 +61,23 @@ pub(crate) fn outcome(
         outcome.reply = Reply::empty(status);
         return Ok(outcome);
     }
-    let (meaning, shown) = match is_about_another(context, asked, &shown, view)? {
-        true => (effect::DOUBT, Shown::Other),
-        false => as_far_as_it_shows((context, asked, &intent), (meaning, shown), answer, view)?,
+    let (meaning, content) = match is_about_another(context, request, &content, view)? {
+        true => (effect::DOUBT, AnswerContent::Other),
+        false => as_far_as_it_shows((context, request, &intent), (meaning, content), answer, view)?,
     };
-    let made = match &shown {
-        Shown::Id(id) => Some(id.clone()),
-        Shown::Resource(seen) => Some(seen.id.clone()),
-        Shown::Nothing | Shown::Other => None,
+    let made = match &content {
+        AnswerContent::Id(id) => Some(id.clone()),
+        AnswerContent::Resource(seen) => Some(seen.id.clone()),
+        AnswerContent::Nothing | AnswerContent::Other => None,
     };
-    let decided = match (meaning.state, shown) {
-        (State::Shown, Shown::Resource(seen)) => {
+    let decided = match (meaning.state, content) {
+        (NewState::FromAnswer, AnswerContent::Resource(seen)) => {
             Some(decide::take_over(context, stored_type, *seen, view, stamp)?)
         }
-        (State::Assumed, _) => Some(decide::assume(context, stored_type, intent, view, stamp)?),
-        (State::Shown | State::Kept, _) => None,
+        (NewState::FromRequest, _) => {
+            Some(decide::assume(context, stored_type, intent, view, stamp)?)
+        }
+        (NewState::FromAnswer | NewState::Unchanged, _) => None,
     };
     let is_certain = meaning.effect == Effect::Applied;
     let mut outcome = match decided {
@@ -85,8 +88,8 @@ pub(crate) fn outcome(
         // Nothing is assumed; or we did not know of it, or read the request otherwise than the
         // application did.
         Some(_) | None => {
-            let id = asked.id.as_deref().or(made.as_deref());
-            let (number, mentions) = decide::whom(context, asked, id, view)?;
+            let id = request.id.as_deref().or(made.as_deref());
+            let (number, mentions) = decide::whom(context, request, id, view)?;
             Outcome { changes: mentions, ..plain(meaning.effect, number) }
         }
     };
@@ -98,34 +101,34 @@ pub(crate) fn outcome(
 /// What an answer means that shows less of a resource than it should have after the write: a part, which
 /// says nothing of the rest. What the write takes away is rightly missing.
 fn as_far_as_it_shows(
-    (context, asked, intent): (&Context, &Asked, &Intent),
-    (meaning, shown): (Meaning, Shown),
+    (context, request, intent): (&Context, &UpstreamRequest, &Intent),
+    (meaning, content): (Meaning, AnswerContent),
     answer: Option<&Value>,
     view: &View<'_>,
-) -> Result<(Meaning, Shown), ProjectorError> {
-    let (mut seen, answer) = match (meaning.state, shown, answer) {
-        (State::Shown, Shown::Resource(seen), Some(answer)) => (seen, answer),
-        (_, shown, _) => return Ok((meaning, shown)),
+) -> Result<(Meaning, AnswerContent), ProjectorError> {
+    let (mut seen, answer) = match (meaning.state, content, answer) {
+        (NewState::FromAnswer, AnswerContent::Resource(seen), Some(answer)) => (seen, answer),
+        (_, content, _) => return Ok((meaning, content)),
     };
-    let number = view.number_of_id(context.application, asked.stored_type, &seen.id)?;
+    let number = view.number_of_id(context.application, request.stored_type, &seen.id)?;
     let known = match number {
-        Some(number) => parts::known(view, context.application, number)?,
+        Some(number) => partial::known(view, context.application, number)?,
         None => None,
     };
-    let wanted = decide::wanted(context, asked.stored_type, intent, known.as_ref());
-    if !parts::lacks(context, asked.stored_type, &wanted, (&seen, answer)) {
-        return Ok((meaning, Shown::Resource(seen)));
+    let wanted = decide::wanted(context, request.stored_type, intent, known.as_ref());
+    if !partial::lacks(context, request.stored_type, &wanted, (&seen, answer)) {
+        return Ok((meaning, AnswerContent::Resource(seen)));
     }
-    match asked.method {
+    match request.method {
         // It is read back anyway.
-        Method::Delete => Ok((meaning, Shown::Resource(Box::new(seen.in_part())))),
+        Method::Delete => Ok((meaning, AnswerContent::Resource(Box::new(seen.as_partial())))),
         Method::Put | Method::Patch if known.is_some() => {
             let attributes = std::mem::take(&mut seen.resource.attributes);
-            seen.resource.attributes = parts::merge(&wanted, attributes);
-            let doubt = Meaning { state: State::Shown, ..effect::DOUBT };
-            Ok((doubt, Shown::Resource(seen)))
+            seen.resource.attributes = partial::merge(&wanted, attributes);
+            let doubt = Meaning { state: NewState::FromAnswer, ..effect::DOUBT };
+            Ok((doubt, AnswerContent::Resource(seen)))
         }
-        _ => Ok((effect::DOUBT, Shown::Id(seen.id))),
+        _ => Ok((effect::DOUBT, AnswerContent::Id(seen.id))),
     }
 }
 
@@ -133,20 +136,20 @@ fn as_far_as_it_shows(
 /// names that were asked for: it was not made by this request, and is not whom it was for.
 fn is_about_another(
     context: &Context,
-    asked: &Asked,
-    shown: &Shown,
+    request: &UpstreamRequest,
+    content: &AnswerContent,
     view: &View<'_>,
 ) -> Result<bool, ProjectorError> {
-    let (id, attributes) = match shown {
-        Shown::Id(id) => (id, None),
-        Shown::Resource(seen) => (&seen.id, Some(&seen.resource.attributes)),
-        Shown::Nothing | Shown::Other => return Ok(false),
+    let (id, attributes) = match content {
+        AnswerContent::Id(id) => (id, None),
+        AnswerContent::Resource(seen) => (&seen.id, Some(&seen.resource.attributes)),
+        AnswerContent::Nothing | AnswerContent::Other => return Ok(false),
     };
-    let names = asked.lookups();
-    if asked.method != Method::Post || asked.id.is_some() || names.is_empty() {
+    let names = request.lookups();
+    if request.method != Method::Post || request.id.is_some() || names.is_empty() {
         return Ok(false);
     }
-    let number = view.number_of_id(context.application, asked.stored_type, id)?;
+    let number = view.number_of_id(context.application, request.stored_type, id)?;
     let version = match number {
         Some(number) => view.version(context.application, number, View::NOW)?,
         None => None,

@@ -9,11 +9,11 @@ use serde_json::Value;
 use crate::context::Context;
 use crate::decide::Seen;
 use crate::members::is_same_id;
-use crate::proxy::asked::{Asked, AsksFor};
 use crate::proxy::derive;
+use crate::proxy::request::{AsksFor, UpstreamRequest};
 
 /// What the body and the headers of an answer show.
-pub(crate) enum Shown {
+pub(crate) enum AnswerContent {
     /// There is no body, and no address of a resource.
     Nothing,
     /// An id, and not all that tells what became of the resource.
@@ -30,84 +30,90 @@ pub(crate) struct Meaning {
     /// What the operation is recorded with; of a resource that is shown, whether it changed anything is
     /// still to be seen.
     pub effect: Effect,
-    pub state: State,
+    pub state: NewState,
     /// Whether the recorder reads the resource back.
     pub reads_back: bool,
 }
 
 /// What the record takes for the state from here on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum State {
+pub(crate) enum NewState {
     /// What the answer shows.
-    Shown,
+    FromAnswer,
     /// What the request makes of the state as it was known.
-    Assumed,
+    FromRequest,
     /// What it was.
-    Kept,
+    Unchanged,
 }
 
 /// What an answer means that shows nothing of what was asked.
 pub(crate) const DOUBT: Meaning =
-    Meaning { effect: Effect::Unverified, state: State::Kept, reads_back: true };
+    Meaning { effect: Effect::Unverified, state: NewState::Unchanged, reads_back: true };
 
 /// The table. `status` is the answer's own; RFC 9110 §15 tells its classes apart.
-pub(crate) fn meaning(method: Method, status: u16, shown: &Shown) -> Meaning {
+pub(crate) fn meaning(method: Method, status: u16, content: &AnswerContent) -> Meaning {
     let doubt = |state| Meaning { state, ..DOUBT };
     let believed = |state, reads_back| Meaning { effect: Effect::Applied, state, reads_back };
-    match (method, status, shown) {
+    match (method, status, content) {
         (_, 400.., _) => {
-            Meaning { effect: Effect::Rejected, state: State::Kept, reads_back: false }
+            Meaning { effect: Effect::Rejected, state: NewState::Unchanged, reads_back: false }
         }
         // Neither done nor refused. A redirect is not followed: it would take the token elsewhere.
-        (_, ..200 | 300..400, _) => doubt(State::Kept),
-        (Method::Delete, 200 | 204, Shown::Nothing) => believed(State::Assumed, true),
-        // Some show what they deleted, others what they have left; which one, a look tells.
-        (Method::Delete, 200, Shown::Resource(_)) => believed(State::Shown, true),
-        (Method::Delete, _, _) => doubt(State::Kept),
-        // Accepted is not done (RFC 9110 §15.3.3), whatever is shown beside it.
-        (Method::Put | Method::Patch, 202, _) => doubt(State::Assumed),
-        (Method::Post, 202, _) => doubt(State::Kept),
-        (Method::Post | Method::Put | Method::Patch, 200 | 201 | 203, Shown::Resource(_)) => {
-            believed(State::Shown, false)
+        (_, ..200 | 300..400, _) => doubt(NewState::Unchanged),
+        (Method::Delete, 200 | 204, AnswerContent::Nothing) => {
+            believed(NewState::FromRequest, true)
         }
+        // Some show what they deleted, others what they have left; which one, a look tells.
+        (Method::Delete, 200, AnswerContent::Resource(_)) => believed(NewState::FromAnswer, true),
+        (Method::Delete, _, _) => doubt(NewState::Unchanged),
+        // Accepted is not done (RFC 9110 §15.3.3), whatever is shown beside it.
+        (Method::Put | Method::Patch, 202, _) => doubt(NewState::FromRequest),
+        (Method::Post, 202, _) => doubt(NewState::Unchanged),
+        (
+            Method::Post | Method::Put | Method::Patch,
+            200 | 201 | 203,
+            AnswerContent::Resource(_),
+        ) => believed(NewState::FromAnswer, false),
         // A part of something (206), the state of several (207), or a change to an earlier answer (226)
         // is not the resource, whatever it looks like.
-        (Method::Put | Method::Patch, _, Shown::Nothing | Shown::Id(_) | Shown::Resource(_)) => {
-            doubt(State::Assumed)
-        }
-        _ => doubt(State::Kept),
+        (
+            Method::Put | Method::Patch,
+            _,
+            AnswerContent::Nothing | AnswerContent::Id(_) | AnswerContent::Resource(_),
+        ) => doubt(NewState::FromRequest),
+        _ => doubt(NewState::Unchanged),
     }
 }
 
 /// What of a write is to be looked at after its answer.
-pub(crate) enum Doubted {
-    Nothing,
+pub(crate) enum FollowUp {
+    None,
     /// What it did.
-    Outcome,
+    ReadBack,
     /// That it did nothing: whoever failed may have done it before, or passes on that somebody behind
     /// them failed (RFC 9110 §15.6).
-    Denial,
+    CheckLater,
     /// Whether there is anybody of this id: a write of somebody who is on record was answered with that
     /// there is nobody.
-    Whom(ResourceType, String),
+    Confirm(ResourceType, String),
 }
 
-impl Doubted {
-    pub(crate) fn of(asked: &[Asked], reads_back: bool, status: u16) -> Doubted {
+impl FollowUp {
+    pub(crate) fn of(asked: &[UpstreamRequest], reads_back: bool, status: u16) -> FollowUp {
         match (asked, status) {
-            _ if reads_back => Doubted::Outcome,
+            _ if reads_back => FollowUp::ReadBack,
             ([one], 404 | 410) => match &one.id {
-                Some(id) => Doubted::Whom(one.stored_type, id.clone()),
-                None => Doubted::Nothing,
+                Some(id) => FollowUp::Confirm(one.stored_type, id.clone()),
+                None => FollowUp::None,
             },
-            ([_], 500 | 502..) => Doubted::Denial,
-            _ => Doubted::Nothing,
+            ([_], 500 | 502..) => FollowUp::CheckLater,
+            _ => FollowUp::None,
         }
     }
 }
 
 /// What was written.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct ExpectedAnswer<'a> {
     pub stored_type: ResourceType,
     /// None of a POST.
     pub id: Option<&'a str>,
@@ -117,36 +123,36 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// What an answer shows to a write. `location` is the answer's header of this name.
-pub(crate) fn shown(
+pub(crate) fn answer_content(
     context: &Context,
     upstream: &UpstreamSet,
-    wanted: &Wanted<'_>,
+    wanted: &ExpectedAnswer<'_>,
     (is_empty, body): (bool, Option<&Value>),
     location: Option<&str>,
-) -> Shown {
-    let Wanted { stored_type, id, asks_for, is_whole } = *wanted;
+) -> AnswerContent {
+    let ExpectedAnswer { stored_type, id, asks_for, is_whole } = *wanted;
     if is_empty {
         let located = location.filter(|_| id.is_none());
         return located
             .and_then(|text| id_of(context, stored_type, text))
-            .map_or(Shown::Nothing, Shown::Id);
+            .map_or(AnswerContent::Nothing, AnswerContent::Id);
     }
-    let Some(body) = body.and_then(Value::as_object) else { return Shown::Other };
+    let Some(body) = body.and_then(Value::as_object) else { return AnswerContent::Other };
     let seen = derive::seen(context, upstream, stored_type, &Value::Object(body.clone()), is_whole);
     let Some(mut seen) = seen.filter(|seen| id.is_none_or(|id| is_same_id(context, &seen.id, id)))
     else {
-        return Shown::Other;
+        return AnswerContent::Other;
     };
     let of_every_resource = ["id", "schemas", "meta", "externalId"];
     if body.keys().all(|name| of_every_resource.contains(&name.as_str())) {
-        return Shown::Id(seen.id);
+        return AnswerContent::Id(seen.id);
     }
     let says_nothing =
         seen.resource.attributes.keys().all(|name| of_every_resource.contains(&name.as_str()));
     let mut members = body.iter().filter(|(name, _)| name.eq_ignore_ascii_case("members"));
     let shows_members = members.any(|(_, members)| !members.is_null());
     if says_nothing && !shows_members {
-        return Shown::Other;
+        return AnswerContent::Other;
     }
     let active = seen.resource.attributes.get("active");
     let has_members = context.catalog.has_members(stored_type);
@@ -154,13 +160,13 @@ pub(crate) fn shown(
         || (asks_for.members && has_members && !shows_members);
     if !seen.is_whole || is_silent {
         // What was asked for may be among what is left out.
-        return Shown::Id(seen.id);
+        return AnswerContent::Id(seen.id);
     }
     if !shows_members {
         // To show them after each write is dear, so many leave them out then.
         seen.resource.members = None;
     }
-    Shown::Resource(Box::new(seen))
+    AnswerContent::Resource(Box::new(seen))
 }
 
 /// The id at the end of an address of a resource of this type.
@@ -192,15 +198,19 @@ mod tests {
                 misfits: vec![],
                 is_whole: true,
             };
-            Shown::Resource(Box::new(seen))
+            AnswerContent::Resource(Box::new(seen))
         };
-        let (nothing, id, other) = (|| Shown::Nothing, || Shown::Id("a".into()), || Shown::Other);
+        let (nothing, id, other) =
+            (|| AnswerContent::Nothing, || AnswerContent::Id("a".into()), || AnswerContent::Other);
         use Effect::{Applied, Rejected, Unverified};
         use Method::{Delete, Patch, Post, Put};
-        let check = |method, statuses: &[u16], shown: &[Shown], expected: (Effect, State, bool)| {
+        let check = |method,
+                     statuses: &[u16],
+                     content: &[AnswerContent],
+                     expected: (Effect, NewState, bool)| {
             for status in statuses {
-                for shown in shown {
-                    let Meaning { effect, state, reads_back } = meaning(method, *status, shown);
+                for content in content {
+                    let Meaning { effect, state, reads_back } = meaning(method, *status, content);
                     assert_eq!((effect, state, reads_back), expected, "{method:?} {status}");
                 }
             }
@@ -211,33 +221,48 @@ mod tests {
                 method,
                 &[400, 401, 404, 409, 412, 429, 500, 503, 599],
                 &any,
-                (Rejected, State::Kept, false),
+                (Rejected, NewState::Unchanged, false),
             );
             let neither = [100, 101, 103, 300, 301, 302, 303, 304, 305, 307, 308, 399];
-            check(method, &neither, &any, (Unverified, State::Kept, true));
-            check(method, &[200, 201, 203, 206, 226], &[other()], (Unverified, State::Kept, true));
+            check(method, &neither, &any, (Unverified, NewState::Unchanged, true));
+            check(
+                method,
+                &[200, 201, 203, 206, 226],
+                &[other()],
+                (Unverified, NewState::Unchanged, true),
+            );
         }
         for method in [Post, Put, Patch] {
-            check(method, &[200, 201, 203], &[resource()], (Applied, State::Shown, false));
-            let kept = if method == Post { State::Kept } else { State::Assumed };
+            check(method, &[200, 201, 203], &[resource()], (Applied, NewState::FromAnswer, false));
+            let kept = if method == Post { NewState::Unchanged } else { NewState::FromRequest };
             check(method, &[202, 206, 207, 208, 226], &[resource()], (Unverified, kept, true));
         }
         for method in [Put, Patch] {
             let silent = [nothing(), id()];
-            check(method, &[200, 201, 204, 205], &silent, (Unverified, State::Assumed, true));
+            check(
+                method,
+                &[200, 201, 204, 205],
+                &silent,
+                (Unverified, NewState::FromRequest, true),
+            );
             let any = [nothing(), id(), resource(), other()];
-            check(method, &[202], &any, (Unverified, State::Assumed, true));
+            check(method, &[202], &any, (Unverified, NewState::FromRequest, true));
         }
-        check(Post, &[200, 201, 204], &[nothing(), id()], (Unverified, State::Kept, true));
+        check(Post, &[200, 201, 204], &[nothing(), id()], (Unverified, NewState::Unchanged, true));
         check(
             Post,
             &[202],
             &[nothing(), id(), resource(), other()],
-            (Unverified, State::Kept, true),
+            (Unverified, NewState::Unchanged, true),
         );
-        check(Delete, &[200, 204], &[nothing()], (Applied, State::Assumed, true));
-        check(Delete, &[201, 202, 203, 205, 206], &[nothing()], (Unverified, State::Kept, true));
-        check(Delete, &[200], &[resource()], (Applied, State::Shown, true));
-        check(Delete, &[200, 202], &[id(), other()], (Unverified, State::Kept, true));
+        check(Delete, &[200, 204], &[nothing()], (Applied, NewState::FromRequest, true));
+        check(
+            Delete,
+            &[201, 202, 203, 205, 206],
+            &[nothing()],
+            (Unverified, NewState::Unchanged, true),
+        );
+        check(Delete, &[200], &[resource()], (Applied, NewState::FromAnswer, true));
+        check(Delete, &[200, 202], &[id(), other()], (Unverified, NewState::Unchanged, true));
     }
 }

@@ -18,26 +18,26 @@ use crate::decide::{self, Intent, Seen};
 use crate::http::Ingest;
 use crate::members::spellings;
 use crate::outcome::Outcome;
-use crate::proxy::asked::Asked;
-use crate::proxy::parts;
+use crate::proxy::partial;
+use crate::proxy::request::UpstreamRequest;
 
 /// Something that was seen.
-pub(crate) enum Sight {
+pub(crate) enum UpstreamState {
     /// A resource.
     Resource(Box<Seen>),
     /// There is no resource of this id.
     Gone { id: String },
     /// Nobody is called so.
-    Nobody { attribute: Attribute, value: String },
+    NoMatch { attribute: Attribute, value: String },
 }
 
-impl Sight {
+impl UpstreamState {
     /// By what whoever was seen, or was not, may have been mentioned.
     pub(crate) fn names(&self) -> Vec<(Attribute, String)> {
         match self {
-            Sight::Gone { id } => vec![(Attribute::Id, id.clone())],
-            Sight::Nobody { attribute, value } => vec![(*attribute, value.clone())],
-            Sight::Resource(seen) => {
+            UpstreamState::Gone { id } => vec![(Attribute::Id, id.clone())],
+            UpstreamState::NoMatch { attribute, value } => vec![(*attribute, value.clone())],
+            UpstreamState::Resource(seen) => {
                 let name = |attribute: Attribute| {
                     let value = seen.resource.attributes.get(attribute.name())?.as_str()?;
                     Some((attribute, value.to_owned()))
@@ -51,7 +51,7 @@ impl Sight {
 }
 
 /// How it was seen.
-pub(crate) struct Look {
+pub(crate) struct Evidence {
     /// The last event before. What is newer was not seen.
     pub saw_seq: Option<Seq>,
     /// Whether a creation is under way, which may be what was seen.
@@ -64,7 +64,7 @@ pub(crate) struct Look {
 }
 
 /// What an observation brought.
-pub(crate) struct Observed {
+pub(crate) struct RecordedObservation {
     /// The resource.
     pub number: Number,
     /// What of it was new to us.
@@ -72,7 +72,7 @@ pub(crate) struct Observed {
 }
 
 /// The numbers under which whoever is called so was mentioned, and has no resource.
-pub(crate) fn mentioned(
+pub(crate) fn mentioned_numbers(
     context: &Context,
     stored_type: ResourceType,
     names: &[(Attribute, String)],
@@ -104,11 +104,11 @@ pub(crate) fn shows_less(
     let application = context.application;
     let number = view.number_of_id(application, stored_type, &seen.id)?;
     let Some(number) = number else { return Ok(false) };
-    let Some(known) = parts::known(view, application, number)? else { return Ok(false) };
+    let Some(known) = partial::known(view, application, number)? else { return Ok(false) };
     let mut names = shown.as_object().into_iter().flatten().map(|(name, _)| name);
     let shows_members = names.any(|name| name.eq_ignore_ascii_case("members"));
     let has_members = || view.members(application, Set::Members(number), View::NOW);
-    Ok(parts::lacks(context, stored_type, &known, (seen, shown))
+    Ok(partial::lacks(context, stored_type, &known, (seen, shown))
         || (context.catalog.has_members(stored_type)
             && !shows_members
             && !has_members()?.is_empty()))
@@ -116,7 +116,7 @@ pub(crate) fn shows_less(
 
 /// Whether a resource that is on record as deleted was seen in part: it is there, and how it is now the
 /// part does not say.
-pub(crate) fn is_back_in_part(
+pub(crate) fn is_partial_of_deleted(
     context: &Context,
     stored_type: ResourceType,
     seen: &Seen,
@@ -133,28 +133,30 @@ pub(crate) fn is_back_in_part(
 pub(crate) fn observe(
     context: &Context,
     stored_type: ResourceType,
-    sight: Sight,
+    state: UpstreamState,
     (occasion, origin): (Occasion, Option<Origin>),
-    look: &Look,
+    evidence: &Evidence,
     view: &View<'_>,
     stamp: Stamp,
-) -> Result<Decision<Option<Observed>>, ProjectorError> {
+) -> Result<Decision<Option<RecordedObservation>>, ProjectorError> {
     let application = context.application;
-    let mentioned = mentioned(context, stored_type, &sight.names(), view)?;
-    let what = What::of(&sight);
-    let outcome = match sight {
-        Sight::Resource(seen) => decide::take_over(context, stored_type, *seen, view, stamp)?,
-        Sight::Gone { id } => {
+    let mentioned = mentioned_numbers(context, stored_type, &state.names(), view)?;
+    let kind = StateKind::of(&state);
+    let outcome = match state {
+        UpstreamState::Resource(seen) => {
+            decide::take_over(context, stored_type, *seen, view, stamp)?
+        }
+        UpstreamState::Gone { id } => {
             let number = view.number_of_id(application, stored_type, &id)?;
             let intent = Intent::Delete { id };
             let gone = decide::assume(context, stored_type, intent, view, stamp)?;
             match gone.effect {
                 Effect::Applied => gone,
                 // It was on record as gone, or was never a resource.
-                _ => nothing(stored_type, number.or(mentioned.first().copied())),
+                _ => no_change(stored_type, number.or(mentioned.first().copied())),
             }
         }
-        Sight::Nobody { .. } => nothing(stored_type, mentioned.first().copied()),
+        UpstreamState::NoMatch { .. } => no_change(stored_type, mentioned.first().copied()),
     };
     let nothing = Decision { events: vec![], reply: None };
     let changed = match outcome.effect {
@@ -168,8 +170,8 @@ pub(crate) fn observe(
     }
     let written = view.version(application, outcome.number, View::NOW)?;
     let is_stale = match &written {
-        Some(version) => Some(version.seq) > look.saw_seq,
-        None => look.creating,
+        Some(version) => Some(version.seq) > evidence.saw_seq,
+        None => evidence.creating,
     };
     if is_stale {
         return Ok(nothing);
@@ -178,24 +180,24 @@ pub(crate) fn observe(
     for number in mentioned.into_iter().filter(|number| *number != outcome.number) {
         doubts.append(&mut view.unsettled(application, number)?);
     }
-    doubts.retain(|doubt| Some(doubt.seq) <= look.saw_seq);
-    let judging = Judging {
+    doubts.retain(|doubt| Some(doubt.seq) <= evidence.saw_seq);
+    let input = VerdictInput {
         view,
-        look,
-        what,
+        evidence,
+        kind,
         outcome: &outcome,
         changed,
         written_seq: written.map(|one| one.seq),
     };
     let mut verdicts = BTreeMap::<Seq, Verdict>::new();
     for doubt in &doubts {
-        if let Some(verdict) = judging.verdict(doubt)? {
+        if let Some(verdict) = input.verdict(doubt)? {
             verdicts.insert(doubt.seq, verdict);
         }
     }
     let confirms = verdicts.values().any(|verdict| *verdict == Verdict::Confirmed);
     let contradicts = verdicts.values().any(|verdict| *verdict == Verdict::Contradicted);
-    let is_early = !look.may_contradict && (contradicts || !confirms);
+    let is_early = !evidence.may_contradict && (contradicts || !confirms);
     if is_early || (!changed && verdicts.is_empty()) {
         return Ok(nothing);
     }
@@ -209,7 +211,7 @@ pub(crate) fn observe(
         false => [Verdict::Confirmed, Verdict::Contradicted, Verdict::None],
     };
     let mut parts = outcome.changes;
-    let observed = Observed { number: outcome.number, parts: parts.clone() };
+    let observed = RecordedObservation { number: outcome.number, parts: parts.clone() };
     if !outcome.flags.is_empty() {
         let content = Content::Flags(outcome.flags);
         parts.push(Part { subject: outcome.number, content });
@@ -257,27 +259,27 @@ impl Ingest {
         &self,
         context: &Context,
         stored_type: ResourceType,
-        sight: Sight,
+        state: UpstreamState,
         occasion: (Occasion, Option<Origin>),
         saw_seq: Option<Seq>,
         may_contradict: bool,
-    ) -> Result<Option<Observed>, CommitError> {
+    ) -> Result<Option<RecordedObservation>, CommitError> {
         let application = context.application;
-        let id = match &sight {
-            Sight::Resource(seen) => Some(seen.id.as_str()),
-            Sight::Gone { id } => Some(id.as_str()),
-            Sight::Nobody { .. } => None,
+        let id = match &state {
+            UpstreamState::Resource(seen) => Some(seen.id.as_str()),
+            UpstreamState::Gone { id } => Some(id.as_str()),
+            UpstreamState::NoMatch { .. } => None,
         };
-        if id.is_some_and(|id| self.under_way.is_busy(application, id)) {
+        if id.is_some_and(|id| self.in_flight.is_busy(application, id)) {
             return Ok(None);
         }
-        let names = sight.names();
+        let names = state.names();
         // A read-back looks for somebody in particular; of whoever else shows up nobody knows who made
         // them.
         let names = Some(names.as_slice()).filter(|_| occasion.0 == Occasion::ReadBack);
-        let creating = self.under_way.is_creating(application, names);
-        let fulfilled = self.fulfilled(context, stored_type, &sight).unwrap_or_default();
-        let look = Look { saw_seq, creating, may_contradict, fulfilled };
+        let creating = self.in_flight.is_creating(application, names);
+        let fulfilled = self.fulfilled(context, stored_type, &state).unwrap_or_default();
+        let evidence = Evidence { saw_seq, creating, may_contradict, fulfilled };
         let context = context.clone();
         let credential = occasion.1.as_ref().map_or(Credential::NONE, |origin| origin.credential);
         self.committer
@@ -286,7 +288,7 @@ impl Ingest {
                 if authority.is_err() {
                     return Ok(Decision { events: vec![], reply: None });
                 }
-                observe(&context, stored_type, sight, occasion, &look, view, stamp)
+                observe(&context, stored_type, state, occasion, &evidence, view, stamp)
             })
             .await
     }
@@ -296,20 +298,22 @@ impl Ingest {
         &self,
         context: &Context,
         stored_type: ResourceType,
-        sight: &Sight,
+        state: &UpstreamState,
     ) -> Result<BTreeMap<Seq, Option<bool>>, ProjectorError> {
         let mut fulfilled = BTreeMap::new();
-        let Sight::Resource(seen) = sight else { return Ok(fulfilled) };
+        let UpstreamState::Resource(seen) = state else { return Ok(fulfilled) };
         let store = self.committer.store();
         let snapshot = store.snapshot();
         let view = View::new(&snapshot);
         let number = view.number_of_id(context.application, stored_type, &seen.id)?;
-        let mut numbers = mentioned(context, stored_type, &sight.names(), &view)?;
+        let mut numbers = mentioned_numbers(context, stored_type, &state.names(), &view)?;
         numbers.extend(number);
         for number in numbers {
             for doubt in view.unsettled(context.application, number)? {
-                if let Some(asked) = Asked::recorded_with_body(context, store, doubt.seq) {
-                    fulfilled.insert(doubt.seq, asked.is_fulfilled_by(context, seen));
+                if let Some(request) =
+                    UpstreamRequest::recorded_with_body(context, store, doubt.seq)
+                {
+                    fulfilled.insert(doubt.seq, request.is_fulfilled_by(context, seen));
                 }
             }
         }
@@ -319,63 +323,65 @@ impl Ingest {
 
 /// What was seen, without its values.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
+enum StateKind {
     /// A resource; whole or in part.
-    There {
+    Present {
         is_whole: bool,
     },
     Gone,
-    Nobody,
+    NoMatch,
 }
 
-impl What {
-    fn of(sight: &Sight) -> What {
-        match sight {
-            Sight::Resource(seen) => What::There { is_whole: seen.is_whole },
-            Sight::Gone { .. } => What::Gone,
-            Sight::Nobody { .. } => What::Nobody,
+impl StateKind {
+    fn of(state: &UpstreamState) -> StateKind {
+        match state {
+            UpstreamState::Resource(seen) => StateKind::Present { is_whole: seen.is_whole },
+            UpstreamState::Gone { .. } => StateKind::Gone,
+            UpstreamState::NoMatch { .. } => StateKind::NoMatch,
         }
     }
 }
 
 /// All that tells whether a write in doubt happened.
-struct Judging<'a> {
+struct VerdictInput<'a> {
     view: &'a View<'a>,
-    look: &'a Look,
-    what: What,
+    evidence: &'a Evidence,
+    kind: StateKind,
     outcome: &'a Outcome,
     changed: bool,
     /// When the resource was last written before.
     written_seq: Option<Seq>,
 }
 
-impl Judging<'_> {
+impl VerdictInput<'_> {
     /// Whether a write in doubt happened; none when that cannot be told.
     fn verdict(&self, doubt: &Doubt) -> Result<Option<Verdict>, ProjectorError> {
         let action = self.view.operation(doubt.seq)?.map(|summary| summary.action);
         let happened = match action {
-            Some(Action::Delete) => match self.what {
-                What::Gone => Some(true),
-                What::There { .. } => Some(false),
-                What::Nobody => None,
+            Some(Action::Delete) => match self.kind {
+                StateKind::Gone => Some(true),
+                StateKind::Present { .. } => Some(false),
+                StateKind::NoMatch => None,
             },
             Some(Action::Create) => self.was_created(doubt),
-            Some(Action::Update | Action::Disable) => match self.what {
+            Some(Action::Update | Action::Disable) => match self.kind {
                 // Something later ended it, and what it was like before nobody can say.
-                What::Gone if !self.changed && self.written_seq > Some(doubt.seq) => {
+                StateKind::Gone if !self.changed && self.written_seq > Some(doubt.seq) => {
                     return Ok(Some(Verdict::None));
                 }
-                What::Gone => Some(false),
-                What::There { is_whole } => match self.look.fulfilled.get(&doubt.seq) {
+                StateKind::Gone => Some(false),
+                StateKind::Present { is_whole } => match self.evidence.fulfilled.get(&doubt.seq) {
                     Some(fulfilled) => *fulfilled,
                     None if !is_whole => None,
                     // What was asked for is not on record, so nobody can tell.
                     None => return Ok(Some(Verdict::None)),
                 },
-                What::Nobody => None,
+                StateKind::NoMatch => None,
             },
             // What it does only the application knows; how things stand is known again.
-            Some(Action::Other) if self.what != What::Nobody => return Ok(Some(Verdict::None)),
+            Some(Action::Other) if self.kind != StateKind::NoMatch => {
+                return Ok(Some(Verdict::None));
+            }
             Some(Action::StagedDelete | Action::Other) | None => None,
         };
         Ok(happened.map(|happened| match happened {
@@ -391,17 +397,17 @@ impl Judging<'_> {
             }
             _ => false,
         });
-        match self.what {
+        match self.kind {
             // The application answered that it is there, though it was before.
-            What::There { .. } => Some(began || doubt.effect != Effect::Unknown),
-            What::Gone => Some(false),
+            StateKind::Present { .. } => Some(began || doubt.effect != Effect::Unknown),
+            StateKind::Gone => Some(false),
             // A resource that was seen is not gone because a lookup does not find it.
-            What::Nobody => self.written_seq.is_none().then_some(false),
+            StateKind::NoMatch => self.written_seq.is_none().then_some(false),
         }
     }
 }
 
-fn nothing(stored_type: ResourceType, number: Option<Number>) -> Outcome {
+fn no_change(stored_type: ResourceType, number: Option<Number>) -> Outcome {
     let reply = crate::outcome::Reply::empty(200);
     let number = number.unwrap_or(Number::NOBODY);
     let mut outcome = Outcome::read(reply, stored_type, number, None, 0);

@@ -63,14 +63,14 @@ pub(crate) struct Pages {
     /// The ids that were shown.
     pub ids: BTreeSet<String>,
     /// How many resources were shown whose ids cannot be told.
-    pub untold: u64,
+    pub without_id: u64,
     /// How many resources were shown, each as often as it was.
     shown: u64,
     total: Option<u64>,
     /// The cursor of the next page.
     next: Option<String>,
     /// Pages with resources that cannot be told apart by their ids.
-    untold_pages: BTreeSet<[u8; 32]>,
+    pages_without_ids: BTreeSet<[u8; 32]>,
     has_repeated: bool,
     problem: Option<String>,
 }
@@ -95,11 +95,11 @@ impl Pages {
     }
 
     fn distinct(&self) -> u64 {
-        self.ids.len() as u64 + self.untold
+        self.ids.len() as u64 + self.without_id
     }
 
     /// Takes the next page with the ids of its resources; says whether to go on.
-    pub(crate) fn take(&mut self, page: &Page, ids: Vec<Option<String>>) -> bool {
+    pub(crate) fn add(&mut self, page: &Page, ids: Vec<Option<String>>) -> bool {
         if page.is_cut {
             let words = format!(
                 "it has a nextCursor that is no text of up to {CURSOR_BYTES_MAX} bytes, so what \
@@ -119,17 +119,17 @@ impl Pages {
             return false;
         }
         let by_cursor = std::mem::replace(&mut self.next, page.next.clone()).is_some();
-        let untold = ids.iter().filter(|id| id.is_none()).count() as u64;
+        let without_id = ids.iter().filter(|id| id.is_none()).count() as u64;
         let digest = || Sha256::digest(canonical::json(&Value::Array(page.shown.clone()))).into();
-        let is_new_untold = untold > 0 && self.untold_pages.insert(digest());
+        let is_new_page = without_id > 0 && self.pages_without_ids.insert(digest());
         let before = self.ids.len();
         self.ids.extend(ids.into_iter().flatten());
-        if self.ids.len() == before && !is_new_untold {
+        if self.ids.len() == before && !is_new_page {
             self.has_repeated = true;
             return false;
         }
         self.shown += page.shown.len() as u64;
-        self.untold += if is_new_untold { untold } else { 0 };
+        self.without_id += if is_new_page { without_id } else { 0 };
         if let Some(total) = page.total {
             if total < self.distinct() {
                 let words = "it shows more than its totalResults says".to_owned();
@@ -185,7 +185,7 @@ mod tests {
             let (total, range) = page(pages.start());
             let shown: Vec<Value> = range.map(|id| json!({"id": id.to_string()})).collect();
             let ids = shown.iter().map(|one| scim::id_text(&one["id"])).collect();
-            if !pages.take(&Page { total, shown, next: None, is_cut: false }, ids) {
+            if !pages.add(&Page { total, shown, next: None, is_cut: false }, ids) {
                 return (pages.ids.len(), pages.problem());
             }
         }
@@ -266,21 +266,21 @@ mod tests {
             let ids = ids.iter().map(|id| Some(id.to_string())).collect();
             (Page::of(&answer).unwrap(), ids)
         };
-        let take = |pages: &mut Pages, (page, ids): (Page, _)| pages.take(&page, ids);
+        let add = |pages: &mut Pages, (page, ids): (Page, _)| pages.add(&page, ids);
         let mut pages = Pages::default();
-        assert!(take(&mut pages, page(&[1, 2], Some("b c"))));
+        assert!(add(&mut pages, page(&[1, 2], Some("b c"))));
         assert_eq!(pages.query(), "cursor=b%20c&count=100");
-        assert!(take(&mut pages, page(&[3, 4], Some("d"))));
-        assert!(!take(&mut pages, page(&[5], None)));
+        assert!(add(&mut pages, page(&[3, 4], Some("d"))));
+        assert!(!add(&mut pages, page(&[5], None)));
         assert_eq!((pages.ids.len(), pages.problem()), (5, None));
         // It has cursors, and passes over those that are sent back.
         let mut pages = Pages::default();
-        assert!(take(&mut pages, page(&[1, 2], Some("b"))));
-        assert!(!take(&mut pages, page(&[1, 2], Some("b"))));
+        assert!(add(&mut pages, page(&[1, 2], Some("b"))));
+        assert!(!add(&mut pages, page(&[1, 2], Some("b"))));
         assert!(pages.problem().is_some_and(|why| why.contains("same again")));
         let mut pages = Pages::default();
-        assert!(take(&mut pages, page(&[1, 2], Some("b"))));
-        assert!(!take(&mut pages, page(&[], Some("c"))));
+        assert!(add(&mut pages, page(&[1, 2], Some("b"))));
+        assert!(!add(&mut pages, page(&[], Some("c"))));
         assert!(pages.problem().is_some_and(|why| why.contains("empty page")));
     }
 
@@ -297,15 +297,15 @@ mod tests {
         for (next, is_problem) in all {
             let mut pages = Pages::default();
             let (first, ids) = page(1, json!(longest));
-            assert!(pages.take(&first, ids));
+            assert!(pages.add(&first, ids));
             let (last, ids) = page(2, next.clone());
-            assert!(!pages.take(&last, ids), "{next}");
+            assert!(!pages.add(&last, ids), "{next}");
             let why = pages.problem();
             assert_eq!(why.is_some_and(|why| why.contains("nextCursor")), is_problem, "{next}");
             // And where it is the first of all.
             let mut pages = Pages::default();
             let (first, ids) = page(1, next.clone());
-            pages.take(&first, ids);
+            pages.add(&first, ids);
             assert_eq!(pages.problem().is_some(), is_problem, "{next}");
         }
     }
@@ -317,10 +317,10 @@ mod tests {
             let shown = vec![json!({"userName": name})];
             Page { total: Some(3), shown, next: None, is_cut: false }
         };
-        assert!(pages.take(&page("a"), vec![None]));
-        assert!(pages.take(&page("b"), vec![None]));
-        assert!(!pages.take(&page("a"), vec![None]));
-        assert_eq!(pages.untold, 2);
+        assert!(pages.add(&page("a"), vec![None]));
+        assert!(pages.add(&page("b"), vec![None]));
+        assert!(!pages.add(&page("a"), vec![None]));
+        assert_eq!(pages.without_id, 2);
         assert!(pages.problem().is_some_and(|why| why.contains("2 of the 3")));
     }
 

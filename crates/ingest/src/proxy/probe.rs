@@ -22,17 +22,17 @@ const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 const LATER_MIN: Duration = Duration::from_secs(1);
 
 /// What the upstream says of one resource.
-pub(crate) enum Said {
+pub(crate) enum ProbeResult {
     /// It is there, and like this.
-    There(Box<Seen>),
+    Found(Box<Seen>),
     /// There is none.
-    NotThere,
+    Absent,
     /// There is none by a 404 that is no error of SCIM and that no list confirms.
-    NotFound,
+    Unconfirmed,
     /// Nothing: no answer, or one that is about something else.
-    Nothing,
+    Unknown,
     /// Nothing, and it wants to be asked again no earlier than after this.
-    Later(Duration),
+    RetryAfter(Duration),
 }
 
 /// An upstream and one type of resource there.
@@ -46,38 +46,38 @@ pub(crate) struct Probe<'a> {
 impl Probe<'_> {
     /// Asks for the resource of an id. A 404 says that there is none when it is an error of SCIM, or when
     /// a list by that id is empty: a balancer or a wrong path answers 404 too.
-    pub(crate) async fn by_id(&self, id: &str) -> Said {
-        let Some(endpoint) = self.endpoint() else { return Said::Nothing };
+    pub(crate) async fn by_id(&self, id: &str) -> ProbeResult {
+        let Some(endpoint) = self.endpoint() else { return ProbeResult::Unknown };
         // A slash in an id is part of it.
         let segment = percent_encode(id).replace('/', "%2F");
         let (status, body) = match self.get(&format!("{endpoint}/{segment}")).await {
             Ok(answer) => answer,
-            Err(said) => return said,
+            Err(result) => return result,
         };
         match status {
             200 => {
                 let seen = body.and_then(|body| self.seen(&body));
                 match seen.filter(|seen| is_same_id(self.context, &seen.id, id)) {
-                    Some(seen) => Said::There(Box::new(seen)),
-                    None => Said::Nothing,
+                    Some(seen) => ProbeResult::Found(Box::new(seen)),
+                    None => ProbeResult::Unknown,
                 }
             }
-            404 if is_not_found(body.as_ref()) => Said::NotThere,
+            404 if is_not_found(body.as_ref()) => ProbeResult::Absent,
             404 => match self.list(Attribute::Id, id).await {
-                Ok(Some(all)) if all.is_empty() => Said::NotThere,
-                Ok(_) => Said::NotFound,
-                Err(said) => said,
+                Ok(Some(all)) if all.is_empty() => ProbeResult::Absent,
+                Ok(_) => ProbeResult::Unconfirmed,
+                Err(result) => result,
             },
-            _ => Said::Nothing,
+            _ => ProbeResult::Unknown,
         }
     }
 
     /// Asks for whoever is called so. Nobody is, when the list is empty.
-    pub(crate) async fn by_name(&self, attribute: Attribute, value: &str) -> Said {
+    pub(crate) async fn by_name(&self, attribute: Attribute, value: &str) -> ProbeResult {
         let all = match self.list(attribute, value).await {
             Ok(Some(all)) => all,
-            Ok(None) => return Said::Nothing,
-            Err(said) => return said,
+            Ok(None) => return ProbeResult::Unknown,
+            Err(result) => return result,
         };
         let is_empty = all.is_empty();
         let bears = |seen: &Seen| {
@@ -86,10 +86,10 @@ impl Probe<'_> {
         };
         let mut bearers = all.iter().filter_map(|one| self.seen(one)).filter(bears);
         match (bearers.next(), bearers.next()) {
-            (Some(seen), None) => Said::There(Box::new(seen)),
-            (None, _) if is_empty => Said::NotThere,
+            (Some(seen), None) => ProbeResult::Found(Box::new(seen)),
+            (None, _) if is_empty => ProbeResult::Absent,
             // The filter was not understood, or several are called so.
-            _ => Said::Nothing,
+            _ => ProbeResult::Unknown,
         }
     }
 
@@ -102,7 +102,11 @@ impl Probe<'_> {
     }
 
     /// The resources that have a value; none when the answer is no list.
-    async fn list(&self, attribute: Attribute, value: &str) -> Result<Option<Vec<Value>>, Said> {
+    async fn list(
+        &self,
+        attribute: Attribute,
+        value: &str,
+    ) -> Result<Option<Vec<Value>>, ProbeResult> {
         let Some(endpoint) = self.endpoint() else { return Ok(None) };
         let filter = format!("{} eq {}", attribute.name(), Value::from(value));
         let (status, body) =
@@ -116,15 +120,15 @@ impl Probe<'_> {
         Ok(total.filter(|total| *total == 0 || !shown.is_empty()).map(|_| shown))
     }
 
-    async fn get(&self, path: &str) -> Result<(u16, Option<Value>), Said> {
+    async fn get(&self, path: &str) -> Result<(u16, Option<Value>), ProbeResult> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/scim+json"));
         let upstreams = &self.ingest.upstreams;
         let room = (&self.ingest.budget, budget::Owner::SERVER);
         let sent = upstreams.send(self.upstream, Method::GET, path, &headers, vec![], room).await;
-        let answered: Answered = sent.map_err(|_| Said::Nothing)?;
+        let answered: Answered = sent.map_err(|_| ProbeResult::Unknown)?;
         if let Some(after) = retry_after(&answered, self.ingest.committer.clock().now()) {
-            return Err(Said::Later(after));
+            return Err(ProbeResult::RetryAfter(after));
         }
         let read = answered.json().ok().flatten();
         Ok((answered.status, read.map(|(value, _)| value)))

@@ -20,45 +20,50 @@ use tokio::time::Instant;
 
 use crate::context::Context;
 use crate::http::Ingest;
-use crate::proxy::asked::Asked;
-use crate::proxy::observe::Sight;
-use crate::proxy::probe::{Probe, Said};
-use crate::proxy::settle::{happened, settling};
-use crate::proxy::waiting::{Line, Target, Wanted};
+use crate::proxy::observe::UpstreamState;
+use crate::proxy::probe::{Probe, ProbeResult};
+use crate::proxy::request::UpstreamRequest;
+use crate::proxy::settle::{settling_event, verdict_from_state};
+use crate::proxy::waiting::{ApplicationQueue, ReadBackJob, Target};
 
 /// Who wants to be left alone for longer is not asked at all.
 const LATER_MAX: Duration = Duration::from_secs(3_600);
 /// While a write of the resource is on its way nothing that is seen of it counts.
 const BUSY_AFTER: Duration = Duration::from_secs(1);
 /// A read-back that was put off more often ends.
-const PUT_OFF_MAX: u32 = 120;
+const POSTPONED_MAX: u32 = 120;
 
 /// What a look came to.
-enum Looked {
+enum Attempt {
     Settled,
     Open,
-    PutOff(Duration),
+    Postponed(Duration),
 }
 
 /// What the upstream says of whom a write was about.
 enum Probed {
-    Seen(Sight),
+    State(UpstreamState),
     /// Who is called so is not who was to be created.
-    SomebodyElse,
-    Unsaid,
+    OtherResource,
+    Unknown,
 }
 
 impl Ingest {
     /// Reads back what an operation in doubt was about.
-    pub(crate) fn read_back(self: &Arc<Self>, context: &Context, asked: Vec<Asked>, doubt: Seq) {
+    pub(crate) fn read_back(
+        self: &Arc<Self>,
+        context: &Context,
+        requests: Vec<UpstreamRequest>,
+        doubt: Seq,
+    ) {
         let doubts = BTreeSet::from([doubt]);
-        self.begin_read_back(context, Wanted { doubts, ..Wanted::of(asked) });
+        self.begin_read_back(context, ReadBackJob { doubts, ..ReadBackJob::of(requests) });
     }
 
     /// Looks once, and late, at what a write was about that the application says it did not carry out,
     /// though it may have.
-    pub(crate) fn check_later(self: &Arc<Self>, context: &Context, asked: Vec<Asked>) {
-        self.begin_read_back(context, Wanted { is_late: true, ..Wanted::of(asked) });
+    pub(crate) fn check_later(self: &Arc<Self>, context: &Context, requests: Vec<UpstreamRequest>) {
+        self.begin_read_back(context, ReadBackJob { is_late: true, ..ReadBackJob::of(requests) });
     }
 
     /// Looks once whether a resource that is on record is there, where what a client was answered does not
@@ -75,12 +80,15 @@ impl Ingest {
         };
         // Rows that cannot be read are found by whoever decides.
         if matches!(is_on_record, Ok(Some(_))) {
-            self.begin_read_back(context, Wanted::of(vec![Asked::look(stored_type, id)]));
+            self.begin_read_back(
+                context,
+                ReadBackJob::of(vec![UpstreamRequest::look(stored_type, id)]),
+            );
         }
     }
 
-    fn begin_read_back(self: &Arc<Self>, context: &Context, wanted: Wanted) {
-        let target = match (wanted.asked.as_slice(), wanted.doubts.first()) {
+    fn begin_read_back(self: &Arc<Self>, context: &Context, job: ReadBackJob) {
+        let target = match (job.requests.as_slice(), job.doubts.first()) {
             ([one], _) => match (&one.id, one.surest_name()) {
                 (Some(id), _) => Target::Id(one.stored_type, id.clone()),
                 (None, Some((attribute, value))) => {
@@ -94,7 +102,7 @@ impl Ingest {
         if self.read_backs.after.is_empty() || self.stopping.is_cancelled() {
             return;
         }
-        if !self.read_backs.add(context.application, &target, wanted) {
+        if !self.read_backs.add(context.application, &target, job) {
             return;
         }
         let (this, context) = (Arc::clone(self), context.clone());
@@ -114,54 +122,56 @@ impl Ingest {
     /// Whether the doubts were settled.
     async fn look_until_settled(&self, context: &Context, target: &Target) -> bool {
         let (application, backs) = (context.application, &self.read_backs);
-        let mut wanted = backs.wanted(application, target);
+        let mut job = backs.job(application, target);
         let last = backs.after.len().saturating_sub(1);
-        let first = |wanted: &Wanted| match wanted.is_late && wanted.doubts.is_empty() {
+        let first = |job: &ReadBackJob| match job.is_late && job.doubts.is_empty() {
             true => last,
             false => 0,
         };
-        let (mut began, mut look, mut put_off) = (Instant::now(), first(&wanted), 0);
+        let (mut began, mut look, mut postponed) = (Instant::now(), first(&job), 0);
         loop {
             // Without a doubt there is nothing to wait for.
-            let is_last = look >= last || wanted.doubts.is_empty();
+            let is_last = look >= last || job.doubts.is_empty();
             let due = began + backs.after.get(look).copied().unwrap_or_default();
             let turn = self.turn(application, due).await;
-            let now = backs.wanted(application, target);
-            let looked = match now.round == wanted.round {
-                true => self.look_back(context, &wanted, is_last).await,
-                false => Looked::Open,
+            let now = backs.job(application, target);
+            let looked = match now.round == job.round {
+                true => self.look_back(context, &job, is_last).await,
+                false => Attempt::Open,
             };
             drop(turn);
             let done = match looked {
                 // The write that failed may still be carried out, whatever became of the others.
-                Looked::Settled if now.is_late && look < last => {
+                Attempt::Settled if now.is_late && look < last => {
                     look = last;
                     None
                 }
-                Looked::Settled => Some(true),
-                Looked::PutOff(after) if after > LATER_MAX || put_off >= PUT_OFF_MAX => Some(false),
-                Looked::PutOff(after) => {
-                    put_off += 1;
+                Attempt::Settled => Some(true),
+                Attempt::Postponed(after) if after > LATER_MAX || postponed >= POSTPONED_MAX => {
+                    Some(false)
+                }
+                Attempt::Postponed(after) => {
+                    postponed += 1;
                     // The same look again, later.
                     let earliest = Instant::now() + after;
                     tokio::time::sleep_until(earliest).await;
                     None
                 }
-                Looked::Open if is_last && now.round == wanted.round => Some(false),
-                Looked::Open => {
+                Attempt::Open if is_last && now.round == job.round => Some(false),
+                Attempt::Open => {
                     look += 1;
                     None
                 }
             };
             if let Some(settled) = done
-                && backs.end(application, target, wanted.round)
+                && backs.end(application, target, job.round)
             {
                 return settled;
             }
-            let now = backs.wanted(application, target);
-            if now.round != wanted.round {
+            let now = backs.job(application, target);
+            if now.round != job.round {
                 (began, look) = (Instant::now(), first(&now));
-                wanted = now;
+                job = now;
             }
         }
     }
@@ -173,10 +183,10 @@ impl Ingest {
         due: Instant,
     ) -> Option<tokio::sync::OwnedSemaphorePermit> {
         tokio::time::sleep_until(due).await;
-        let turns = self.read_backs.with(application, |line| Arc::clone(&line.turns));
+        let turns = self.read_backs.with(application, |queue| Arc::clone(&queue.turns));
         let turn = turns.acquire_owned().await.ok();
         loop {
-            let until = self.read_backs.with(application, |line| line.not_before);
+            let until = self.read_backs.with(application, |queue| queue.not_before);
             match until.filter(|until| *until > Instant::now()) {
                 None => return turn,
                 Some(until) => tokio::time::sleep_until(until).await,
@@ -185,80 +195,90 @@ impl Ingest {
     }
 
     /// Looks at everything that was asked for, and records what it finds.
-    async fn look_back(&self, context: &Context, wanted: &Wanted, is_last: bool) -> Looked {
-        let mut is_all_said = true;
+    async fn look_back(&self, context: &Context, job: &ReadBackJob, is_last: bool) -> Attempt {
+        let mut is_all_known = true;
         let before = self.last_seq();
-        for asked in wanted.asked.iter() {
+        for requests in job.requests.iter() {
             let saw_seq = self.last_seq();
-            let sight = match self.probe(context, asked).await {
-                Ok(Probed::Seen(sight)) => sight,
-                Ok(Probed::SomebodyElse) => continue,
-                Ok(Probed::Unsaid) => {
-                    is_all_said = false;
+            let state = match self.probe(context, requests).await {
+                Ok(Probed::State(state)) => state,
+                Ok(Probed::OtherResource) => continue,
+                Ok(Probed::Unknown) => {
+                    is_all_known = false;
                     continue;
                 }
                 Err(after) => {
                     let until = Instant::now() + after.min(LATER_MAX);
-                    let set = |line: &mut Line| line.not_before = line.not_before.max(Some(until));
+                    let set = |queue: &mut ApplicationQueue| {
+                        queue.not_before = queue.not_before.max(Some(until))
+                    };
                     self.read_backs.with(context.application, set);
-                    return Looked::PutOff(after);
+                    return Attempt::Postponed(after);
                 }
             };
-            let is_busy = match &asked.id {
-                Some(id) => self.under_way.is_busy(context.application, id),
-                None => self.under_way.is_creating(context.application, Some(&asked.lookups())),
+            let is_busy = match &requests.id {
+                Some(id) => self.in_flight.is_busy(context.application, id),
+                None => self.in_flight.is_creating(context.application, Some(&requests.lookups())),
             };
             if is_busy {
-                return Looked::PutOff(BUSY_AFTER);
+                return Attempt::Postponed(BUSY_AFTER);
             }
             let occasion = (Occasion::ReadBack, None);
-            let stored_type = asked.stored_type;
+            let stored_type = requests.stored_type;
             let observed =
-                self.observe(context, stored_type, sight, occasion, saw_seq, is_last).await;
+                self.observe(context, stored_type, state, occasion, saw_seq, is_last).await;
             if let Err(error) = observed {
                 tracing::warn!(%error, app = context.application.0, "a read-back is not recorded");
-                return Looked::Open;
+                return Attempt::Open;
             }
         }
-        if is_all_said && !self.are_settled(&wanted.doubts) {
-            self.settle_request(context, wanted, before, is_last).await;
+        if is_all_known && !self.are_settled(&job.doubts) {
+            self.settle_request(context, job, before, is_last).await;
         }
-        match self.are_settled(&wanted.doubts) {
-            true => Looked::Settled,
-            false => Looked::Open,
+        match self.are_settled(&job.doubts) {
+            true => Attempt::Settled,
+            false => Attempt::Open,
         }
     }
 
     /// What the upstream says of whom a write was about. It fails with how long the upstream wants to be left
     /// alone.
-    async fn probe(&self, context: &Context, asked: &Asked) -> Result<Probed, Duration> {
-        let Some(upstream) = context.upstream.clone() else { return Ok(Probed::Unsaid) };
-        let stored_type = asked.stored_type;
+    async fn probe(
+        &self,
+        context: &Context,
+        requests: &UpstreamRequest,
+    ) -> Result<Probed, Duration> {
+        let Some(upstream) = context.upstream.clone() else { return Ok(Probed::Unknown) };
+        let stored_type = requests.stored_type;
         let probe = Probe { ingest: self, context, upstream: &upstream, stored_type };
-        if let Some(id) = &asked.id {
+        if let Some(id) = &requests.id {
             return match probe.by_id(id).await {
-                Said::There(seen) => Ok(Probed::Seen(Sight::Resource(seen))),
-                Said::NotThere => Ok(Probed::Seen(Sight::Gone { id: id.clone() })),
-                Said::NotFound | Said::Nothing => Ok(Probed::Unsaid),
-                Said::Later(after) => Err(after),
+                ProbeResult::Found(seen) => Ok(Probed::State(UpstreamState::Resource(seen))),
+                ProbeResult::Absent => Ok(Probed::State(UpstreamState::Gone { id: id.clone() })),
+                ProbeResult::Unconfirmed | ProbeResult::Unknown => Ok(Probed::Unknown),
+                ProbeResult::RetryAfter(after) => Err(after),
             };
         }
-        let mut probed = Probed::Unsaid;
-        for (attribute, value) in asked.lookups() {
+        let mut probed = Probed::Unknown;
+        for (attribute, value) in requests.lookups() {
             match probe.by_name(attribute, &value).await {
-                Said::There(seen) if asked.names.is_another(&seen.resource.attributes) => {
-                    if matches!(probed, Probed::Unsaid) {
-                        probed = Probed::SomebodyElse;
+                ProbeResult::Found(seen)
+                    if requests.names.is_another(&seen.resource.attributes) =>
+                {
+                    if matches!(probed, Probed::Unknown) {
+                        probed = Probed::OtherResource;
                     }
                 }
-                Said::There(seen) => return Ok(Probed::Seen(Sight::Resource(seen))),
+                ProbeResult::Found(seen) => {
+                    return Ok(Probed::State(UpstreamState::Resource(seen)));
+                }
                 // Whom the surest name does not find, nobody of another name is.
-                Said::NotThere => match (&probed, asked.surest_name()) {
-                    (Probed::Seen(_), Some((surest, _))) if surest != attribute => {}
-                    _ => probed = Probed::Seen(Sight::Nobody { attribute, value }),
+                ProbeResult::Absent => match (&probed, requests.surest_name()) {
+                    (Probed::State(_), Some((surest, _))) if surest != attribute => {}
+                    _ => probed = Probed::State(UpstreamState::NoMatch { attribute, value }),
                 },
-                Said::NotFound | Said::Nothing => return Ok(Probed::Unsaid),
-                Said::Later(after) => return Err(after),
+                ProbeResult::Unconfirmed | ProbeResult::Unknown => return Ok(Probed::Unknown),
+                ProbeResult::RetryAfter(after) => return Err(after),
             }
         }
         Ok(probed)
@@ -274,21 +294,21 @@ impl Ingest {
     async fn settle_request(
         &self,
         context: &Context,
-        wanted: &Wanted,
+        job: &ReadBackJob,
         saw_seq: Option<Seq>,
         is_last: bool,
     ) {
-        let (context, wanted, app) = (context.clone(), wanted.clone(), context.application.0);
+        let (context, job, app) = (context.clone(), job.clone(), context.application.0);
         let committer = self.committer.of(context.application);
         let settled = committer.submit(Durability::Appended, move |view, _| {
-            let verdict = happened(&context, &wanted.asked, view)?;
+            let verdict = verdict_from_state(&context, &job.requests, view)?;
             let mut events = vec![];
             for doubt in view.unsettled(context.application, Number::NOBODY)? {
-                let is_own = wanted.doubts.contains(&doubt.seq) && Some(doubt.seq) <= saw_seq;
+                let is_own = job.doubts.contains(&doubt.seq) && Some(doubt.seq) <= saw_seq;
                 if is_own && (is_last || verdict == Verdict::Confirmed) {
                     let whom = (Number::NOBODY, ResourceType::NONE);
                     let occasion = (Occasion::ReadBack, None);
-                    events.push(settling(&context, whom, doubt.seq, verdict, occasion));
+                    events.push(settling_event(&context, whom, doubt.seq, verdict, occasion));
                 }
             }
             Ok(Decision { events, reply: () })

@@ -12,7 +12,7 @@ use projector::{CommitError, Decision, Draft, Durability, ProjectorError, View, 
 use crate::context::Context;
 use crate::http::Ingest;
 use crate::numbers::is_somebody_else;
-use crate::proxy::asked::Asked;
+use crate::proxy::request::UpstreamRequest;
 use crate::proxy::waiting::WAITING_MAX;
 
 impl Ingest {
@@ -37,20 +37,23 @@ impl Ingest {
             };
             let application = intent.header.application;
             let context = self.context_of_proxied(application).ok().flatten();
-            let asked = context.as_ref().map(|context| Asked::of_event(context, store, &intent));
+            let requests =
+                context.as_ref().map(|context| UpstreamRequest::of_event(context, store, &intent));
             let Fact::Intent(mut operation) = intent.header.fact else { continue };
             // What the operations of a Bulk request did is told by all of them, though there be one.
-            let asked = asked.filter(|_| operation.route != Route::Bulk);
-            let asked: Option<[Asked; 1]> = asked.and_then(|asked| asked.try_into().ok());
+            let requests = requests.filter(|_| operation.route != Route::Bulk);
+            let requests: Option<[UpstreamRequest; 1]> =
+                requests.and_then(|requests| requests.try_into().ok());
             let target =
                 intent.parts.into_iter().filter(|part| matches!(part.content, Content::Target(_)));
             let mut parts: Vec<Part> = target.collect();
             let origin = intent.header.origin;
             self.committer
                 .submit(Durability::Synced, move |view, _| {
-                    if let (Some(context), Some([asked])) = (&context, &asked) {
-                        let id = asked.id.as_deref();
-                        let (number, mut mentions) = crate::decide::whom(context, asked, id, view)?;
+                    if let (Some(context), Some([requests])) = (&context, &requests) {
+                        let id = requests.id.as_deref();
+                        let (number, mut mentions) =
+                            crate::decide::whom(context, requests, id, view)?;
                         operation.number = number;
                         parts.append(&mut mentions);
                     }
@@ -82,8 +85,9 @@ impl Ingest {
             };
             let open = doubts.into_iter().filter(|doubt| doubt.settled.is_none());
             for doubt in open.take(WAITING_MAX) {
-                let asked = Asked::recorded(&context, self.committer.store(), doubt.seq);
-                self.read_back(&context, asked, doubt.seq);
+                let requests =
+                    UpstreamRequest::recorded(&context, self.committer.store(), doubt.seq);
+                self.read_back(&context, requests, doubt.seq);
             }
         }
         Ok(())
@@ -95,7 +99,7 @@ impl Ingest {
     ///
     /// # Errors
     /// When it cannot be recorded.
-    pub(crate) async fn settle_rest(
+    pub(crate) async fn settle_after_listing(
         &self,
         context: &Context,
         listed: BTreeSet<ResourceType>,
@@ -109,11 +113,11 @@ impl Ingest {
         };
         let open = open.into_iter().filter(|doubt| doubt.settled.is_none());
         for doubt in open.filter(|doubt| Some(doubt.seq) <= saw_seq) {
-            let asked = Asked::recorded(context, self.committer.store(), doubt.seq);
-            let is_listed = |one: &Asked| listed.contains(&one.stored_type);
-            let names: Vec<_> = asked.iter().flat_map(Asked::lookups).collect();
-            let is_busy = self.under_way.is_creating(context.application, Some(&names));
-            if is_busy || !asked.iter().all(is_listed) {
+            let requests = UpstreamRequest::recorded(context, self.committer.store(), doubt.seq);
+            let is_listed = |one: &UpstreamRequest| listed.contains(&one.stored_type);
+            let names: Vec<_> = requests.iter().flat_map(UpstreamRequest::lookups).collect();
+            let is_busy = self.in_flight.is_creating(context.application, Some(&names));
+            if is_busy || !requests.iter().all(is_listed) {
                 continue;
             }
             let (context, origin) = (context.clone(), Some(origin.clone()));
@@ -124,7 +128,7 @@ impl Ingest {
                     return Ok(nothing);
                 }
                 let verdict = match doubt.number {
-                    Number::NOBODY => happened(&context, &asked, view)?,
+                    Number::NOBODY => verdict_from_state(&context, &requests, view)?,
                     number => {
                         let summary = view.operation(doubt.seq)?;
                         let creates =
@@ -135,12 +139,12 @@ impl Ingest {
                         Verdict::Contradicted
                     }
                 };
-                let stored_type = match asked.as_slice() {
+                let stored_type = match requests.as_slice() {
                     [one] => one.stored_type,
                     _ => ResourceType::NONE,
                 };
                 let whom = (doubt.number, stored_type);
-                let event = settling(&context, whom, doubt.seq, verdict, (occasion, origin));
+                let event = settling_event(&context, whom, doubt.seq, verdict, (occasion, origin));
                 Ok(Decision { events: vec![event], reply: () })
             });
             settled.await?;
@@ -156,13 +160,13 @@ pub(crate) fn no_answer(intent: Option<Seq>) -> Answer {
 
 /// Whether the writes of one request show in the state as it is known now; nothing where that of one of
 /// them cannot be told.
-pub(crate) fn happened(
+pub(crate) fn verdict_from_state(
     context: &Context,
-    asked: &[Asked],
+    requests: &[UpstreamRequest],
     view: &View<'_>,
 ) -> Result<Verdict, ProjectorError> {
-    let mut verdict = if asked.is_empty() { Verdict::None } else { Verdict::Confirmed };
-    for one in asked {
+    let mut verdict = if requests.is_empty() { Verdict::None } else { Verdict::Confirmed };
+    for one in requests {
         let is_there = match &one.id {
             Some(id) => {
                 let number = view.number_of_id(context.application, one.stored_type, id)?;
@@ -200,7 +204,7 @@ pub(crate) fn happened(
 }
 
 /// An observation that settles an operation and shows nothing else.
-pub(crate) fn settling(
+pub(crate) fn settling_event(
     context: &Context,
     (number, resource_type): (Number, ResourceType),
     doubt: Seq,

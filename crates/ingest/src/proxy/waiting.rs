@@ -8,7 +8,7 @@ use event::{Application, Attribute, ResourceType, Seq};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::proxy::asked::Asked;
+use crate::proxy::request::UpstreamRequest;
 
 /// Read-backs of one application that are asked at once.
 pub(super) const AT_ONCE_MAX: usize = 2;
@@ -21,15 +21,15 @@ pub(crate) struct ReadBacks {
     /// When to look, from the answer on; ascending. Only the last look may say that a write did not
     /// happen.
     pub(super) after: Vec<Duration>,
-    lines: Mutex<HashMap<Application, Line>>,
+    queues: Mutex<HashMap<Application, ApplicationQueue>>,
 }
 
 /// Those of one application.
-pub(super) struct Line {
+pub(super) struct ApplicationQueue {
     pub(super) turns: Arc<Semaphore>,
     /// It wants to be left alone until then.
     pub(super) not_before: Option<Instant>,
-    pub(super) waiting: HashMap<Target, Wanted>,
+    pub(super) waiting: HashMap<Target, ReadBackJob>,
 }
 
 /// What is read back.
@@ -43,7 +43,7 @@ pub(super) enum Target {
 
 /// What a read-back is for.
 #[derive(Clone, Default)]
-pub(super) struct Wanted {
+pub(super) struct ReadBackJob {
     /// Grows when another write asks for the same: the looks begin anew.
     pub(super) round: u64,
     /// The operations in doubt.
@@ -51,64 +51,68 @@ pub(super) struct Wanted {
     /// Whether there is a last look, when what was under way has come to its end; without a doubt it is the
     /// only one.
     pub(super) is_late: bool,
-    pub(super) asked: Arc<Vec<Asked>>,
+    pub(super) requests: Arc<Vec<UpstreamRequest>>,
 }
 
-impl Wanted {
-    pub(super) fn of(asked: Vec<Asked>) -> Wanted {
-        Wanted { asked: Arc::new(asked), ..Wanted::default() }
+impl ReadBackJob {
+    pub(super) fn of(requests: Vec<UpstreamRequest>) -> ReadBackJob {
+        ReadBackJob { requests: Arc::new(requests), ..ReadBackJob::default() }
     }
 }
 
 impl ReadBacks {
     pub(crate) fn new(after: Vec<Duration>) -> ReadBacks {
-        ReadBacks { after, lines: Mutex::default() }
+        ReadBacks { after, queues: Mutex::default() }
     }
 
-    pub(super) fn with<T>(&self, application: Application, work: impl FnOnce(&mut Line) -> T) -> T {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = lines.entry(application).or_insert_with(|| Line {
+    pub(super) fn with<T>(
+        &self,
+        application: Application,
+        work: impl FnOnce(&mut ApplicationQueue) -> T,
+    ) -> T {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = queues.entry(application).or_insert_with(|| ApplicationQueue {
             turns: Arc::new(Semaphore::new(AT_ONCE_MAX)),
             not_before: None,
             waiting: HashMap::new(),
         });
-        work(line)
+        work(queue)
     }
 
     /// Adds what is wanted; whether a task of its own is needed for it.
-    pub(super) fn add(&self, application: Application, target: &Target, wanted: Wanted) -> bool {
-        self.with(application, |line| {
-            if let Some(known) = line.waiting.get_mut(target) {
+    pub(super) fn add(&self, application: Application, target: &Target, job: ReadBackJob) -> bool {
+        self.with(application, |queue| {
+            if let Some(known) = queue.waiting.get_mut(target) {
                 known.round += 1;
-                known.doubts.extend(wanted.doubts);
-                known.is_late |= wanted.is_late;
-                known.asked = wanted.asked;
+                known.doubts.extend(job.doubts);
+                known.is_late |= job.is_late;
+                known.requests = job.requests;
                 return false;
             }
             // Whoever asks for nobody in particular leaves room for what is in doubt.
-            let waiting_max = match wanted.doubts.is_empty() {
+            let waiting_max = match job.doubts.is_empty() {
                 true => WAITING_MAX / 2,
                 false => WAITING_MAX,
             };
-            if line.waiting.len() >= waiting_max {
+            if queue.waiting.len() >= waiting_max {
                 metrics::counter!("provlog_read_backs_total", "outcome" => "dropped").increment(1);
                 return false;
             }
-            line.waiting.insert(target.clone(), wanted);
+            queue.waiting.insert(target.clone(), job);
             true
         })
     }
 
-    pub(super) fn wanted(&self, application: Application, target: &Target) -> Wanted {
-        self.with(application, |line| line.waiting.get(target).cloned()).unwrap_or_default()
+    pub(super) fn job(&self, application: Application, target: &Target) -> ReadBackJob {
+        self.with(application, |queue| queue.waiting.get(target).cloned()).unwrap_or_default()
     }
 
     /// Ends a read-back, unless another write asked for it since `round`.
     pub(super) fn end(&self, application: Application, target: &Target, round: u64) -> bool {
-        self.with(application, |line| {
-            let is_done = line.waiting.get(target).is_none_or(|wanted| wanted.round == round);
+        self.with(application, |queue| {
+            let is_done = queue.waiting.get(target).is_none_or(|job| job.round == round);
             if is_done {
-                line.waiting.remove(target);
+                queue.waiting.remove(target);
             }
             is_done
         })
@@ -123,17 +127,17 @@ mod tests {
     fn what_is_in_doubt_has_a_place_whoever_else_is_looked_at() {
         let (backs, app) = (ReadBacks::new(vec![Duration::ZERO]), Application(1));
         let target = |id: usize| Target::Id(ResourceType::USER, id.to_string());
-        let late = || Wanted { is_late: true, ..Wanted::default() };
-        let doubtful = || Wanted { doubts: BTreeSet::from([7]), ..Wanted::default() };
-        let count = |wanted: &dyn Fn() -> Wanted, ids: std::ops::Range<usize>| {
-            ids.filter(|id| backs.add(app, &target(*id), wanted())).count()
+        let late = || ReadBackJob { is_late: true, ..ReadBackJob::default() };
+        let doubtful = || ReadBackJob { doubts: BTreeSet::from([7]), ..ReadBackJob::default() };
+        let count = |job: &dyn Fn() -> ReadBackJob, ids: std::ops::Range<usize>| {
+            ids.filter(|id| backs.add(app, &target(*id), job())).count()
         };
         assert_eq!(count(&late, 0..2 * WAITING_MAX), WAITING_MAX / 2);
-        assert_eq!(count(&Wanted::default, 0..2 * WAITING_MAX), 0);
+        assert_eq!(count(&ReadBackJob::default, 0..2 * WAITING_MAX), 0);
         let ids = 3 * WAITING_MAX..5 * WAITING_MAX;
         assert_eq!(count(&doubtful, ids), WAITING_MAX - WAITING_MAX / 2);
         // Who has a place keeps it.
         assert!(!backs.add(app, &target(0), doubtful()));
-        assert!(!backs.wanted(app, &target(0)).doubts.is_empty());
+        assert!(!backs.job(app, &target(0)).doubts.is_empty());
     }
 }

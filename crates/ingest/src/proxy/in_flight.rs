@@ -19,7 +19,7 @@ type Creation = (Application, Vec<(Attribute, String)>);
 
 /// The writes that were sent on and are not recorded yet.
 #[derive(Default)]
-pub(crate) struct UnderWay {
+pub(crate) struct InFlight {
     writes: Mutex<HashMap<Key, Arc<AsyncMutex<()>>>>,
     creations: Arc<Mutex<Creations>>,
 }
@@ -31,15 +31,15 @@ struct Creations {
 }
 
 /// A write that is under way as long as this lives.
-pub(crate) struct Write {
+pub(crate) struct WriteGuard {
     _counted: Option<Arc<AsyncMutex<()>>>,
     _alone: Option<OwnedMutexGuard<()>>,
-    _creation: Option<Begun>,
+    _creation: Option<CreationGuard>,
 }
 
-struct Begun(Arc<Mutex<Creations>>, u64);
+struct CreationGuard(Arc<Mutex<Creations>>, u64);
 
-impl Drop for Begun {
+impl Drop for CreationGuard {
     fn drop(&mut self) {
         let mut creations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         creations.all.remove(&self.1);
@@ -51,10 +51,10 @@ fn compared(names: &[(Attribute, String)]) -> Vec<(Attribute, String)> {
     names.map(|(attribute, value)| (*attribute, case_folded(*attribute, value))).collect()
 }
 
-impl UnderWay {
+impl InFlight {
     /// Begins a write of a resource. Answers to two writes of one could be recorded in another order than
     /// the upstream carried them out in, so the second waits.
-    pub(crate) async fn begin(&self, application: Application, id: &str) -> Write {
+    pub(crate) async fn begin(&self, application: Application, id: &str) -> WriteGuard {
         let key = (application, id.to_owned());
         let lock = {
             let mut entries = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +64,7 @@ impl UnderWay {
             Arc::clone(entries.entry(key).or_default())
         };
         let alone = Some(Arc::clone(&lock).lock_owned().await);
-        Write { _counted: Some(lock), _alone: alone, _creation: None }
+        WriteGuard { _counted: Some(lock), _alone: alone, _creation: None }
     }
 
     /// Begins the creation of somebody; creations do not wait for one another. With no names it may be
@@ -73,13 +73,13 @@ impl UnderWay {
         &self,
         application: Application,
         names: &[(Attribute, String)],
-    ) -> Write {
+    ) -> WriteGuard {
         let mut creations = self.creations.lock().unwrap_or_else(PoisonError::into_inner);
         let own = creations.next;
         creations.next += 1;
         creations.all.insert(own, (application, compared(names)));
-        let begun = Begun(Arc::clone(&self.creations), own);
-        Write { _counted: None, _alone: None, _creation: Some(begun) }
+        let guard = CreationGuard(Arc::clone(&self.creations), own);
+        WriteGuard { _counted: None, _alone: None, _creation: Some(guard) }
     }
 
     /// Whether a resource is being written.
@@ -114,39 +114,39 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_write_to_a_resource_at_a_time() {
-        let (under_way, app) = (UnderWay::default(), Application(1));
-        let first = under_way.begin(app, "a").await;
-        let other = under_way.begin(app, "b").await;
-        let elsewhere = under_way.begin(Application(2), "a").await;
-        let second = tokio::time::timeout(Duration::from_secs(1), under_way.begin(app, "a"));
+        let (in_flight, app) = (InFlight::default(), Application(1));
+        let first = in_flight.begin(app, "a").await;
+        let other = in_flight.begin(app, "b").await;
+        let elsewhere = in_flight.begin(Application(2), "a").await;
+        let second = tokio::time::timeout(Duration::from_secs(1), in_flight.begin(app, "a"));
         assert!(second.await.is_err(), "it waits");
-        assert!(under_way.is_busy(app, "a"));
+        assert!(in_flight.is_busy(app, "a"));
         drop(first);
-        assert!(!under_way.is_busy(app, "a"));
-        assert!(under_way.is_busy(app, "b"), "that one still is");
-        drop((other, elsewhere, under_way.begin(app, "a").await));
+        assert!(!in_flight.is_busy(app, "a"));
+        assert!(in_flight.is_busy(app, "b"), "that one still is");
+        drop((other, elsewhere, in_flight.begin(app, "a").await));
         for number in 0..3 * ENTRIES_MAX {
-            under_way.begin(app, &number.to_string()).await;
+            in_flight.begin(app, &number.to_string()).await;
         }
-        assert!(under_way.writes.lock().unwrap().len() <= ENTRIES_MAX);
+        assert!(in_flight.writes.lock().unwrap().len() <= ENTRIES_MAX);
     }
 
     #[test]
     fn a_creation_may_be_of_whoever_bears_one_of_its_names() {
-        let (under_way, app) = (UnderWay::default(), Application(1));
+        let (in_flight, app) = (InFlight::default(), Application(1));
         let mira = [(Attribute::UserName, "Mira".to_owned())];
         let ole = [(Attribute::UserName, "ole".to_owned())];
         let both = [(Attribute::ExternalId, "7".to_owned()), mira[0].clone()];
-        let first = under_way.begin_creation(app, &mira);
-        let is_creating = |names: &[(Attribute, String)]| under_way.is_creating(app, Some(names));
+        let first = in_flight.begin_creation(app, &mira);
+        let is_creating = |names: &[(Attribute, String)]| in_flight.is_creating(app, Some(names));
         assert!(is_creating(&[(Attribute::UserName, "MIRA".to_owned())]) && is_creating(&both));
-        assert!(!is_creating(&ole) && under_way.is_creating(app, None));
-        assert!(!under_way.is_creating(Application(2), None));
-        let of_anybody = under_way.begin_creation(app, &[]);
+        assert!(!is_creating(&ole) && in_flight.is_creating(app, None));
+        assert!(!in_flight.is_creating(Application(2), None));
+        let of_anybody = in_flight.begin_creation(app, &[]);
         assert!(is_creating(&ole) && is_creating(&[]));
         drop(of_anybody);
         assert!(!is_creating(&ole) && is_creating(&mira));
         drop(first);
-        assert!(!is_creating(&mira) && !under_way.is_creating(app, None));
+        assert!(!is_creating(&mira) && !in_flight.is_creating(app, None));
     }
 }

@@ -16,9 +16,9 @@ use crate::context::Context;
 use crate::decide::Seen;
 use crate::http::Ingest;
 use crate::proxy::derive;
-use crate::proxy::observe::{Observed, Sight, shows_less};
+use crate::proxy::observe::{RecordedObservation, UpstreamState, shows_less};
 use crate::proxy::pages::{Page, Pages};
-use crate::proxy::probe::{Probe, Said, retry_after};
+use crate::proxy::probe::{Probe, ProbeResult, retry_after};
 use crate::proxy::upstream::Broken;
 
 /// More problems are not named.
@@ -36,7 +36,7 @@ const SHRINK_PART: u64 = 4;
 
 /// What a look brought.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Looked {
+pub struct DriftReport {
     /// How many resources there are, by the name of their type.
     pub seen: BTreeMap<String, u64>,
     /// How many of them could not be recorded, by the name of their type.
@@ -81,7 +81,7 @@ pub struct Difference {
 
 /// Why a look came to no end. What was seen until then is recorded.
 #[derive(Debug, thiserror::Error)]
-pub enum LookError {
+pub enum DriftError {
     /// There is no application of this name, or nothing stands behind it.
     #[error("the application has no upstream")]
     NoUpstream,
@@ -117,18 +117,18 @@ pub enum LookError {
     Read(#[from] ProjectorError),
 }
 
-struct Look<'a> {
+struct DriftCheck<'a> {
     ingest: &'a Ingest,
     context: Context,
     upstream: Arc<UpstreamSet>,
     occasion: Occasion,
     accept_shrink: bool,
     origin: Origin,
-    looked: Looked,
+    report: DriftReport,
 }
 
 /// What an upstream has of one type.
-struct Listed {
+struct TypeListing {
     resource_type: ResourceType,
     name: String,
     endpoint: String,
@@ -143,57 +143,58 @@ impl Ingest {
     /// without `accept_shrink`. An event says how far the listing shows all that there is.
     ///
     /// # Errors
-    /// [`LookError`]; what was seen until then is recorded.
-    pub async fn look(
+    /// [`DriftError`]; what was seen until then is recorded.
+    pub async fn check_drift(
         &self,
         slug: &str,
         origin: Origin,
         occasion: Occasion,
         accept_shrink: bool,
-    ) -> Result<Looked, LookError> {
-        let context = self.context_of(slug)?.ok_or(LookError::NoUpstream)?;
-        let upstream = context.upstream.clone().ok_or(LookError::NoUpstream)?;
-        let looked = Looked::default();
+    ) -> Result<DriftReport, DriftError> {
+        let context = self.context_of(slug)?.ok_or(DriftError::NoUpstream)?;
+        let upstream = context.upstream.clone().ok_or(DriftError::NoUpstream)?;
+        let report = DriftReport::default();
         let ingest = self;
-        let mut look = Look { ingest, context, upstream, occasion, accept_shrink, origin, looked };
-        let began = look.ingest.last_seq();
-        let result = look.everything().await;
+        let mut check =
+            DriftCheck { ingest, context, upstream, occasion, accept_shrink, origin, report };
+        let began = check.ingest.last_seq();
+        let result = check.everything().await;
         let extent = match &result {
-            Ok(()) if look.looked.problems.is_empty() => Extent::Whole,
+            Ok(()) if check.report.problems.is_empty() => Extent::Whole,
             Ok(()) => Extent::Incomplete,
-            Err(LookError::Broken(_) | LookError::Answer { .. } | LookError::NoLists { .. }) => {
+            Err(DriftError::Broken(_) | DriftError::Answer { .. } | DriftError::NoLists { .. }) => {
                 Extent::Failed
             }
             // It says nothing of the upstream.
             Err(
-                LookError::Commit(_)
-                | LookError::Revoked(_)
-                | LookError::Read(_)
-                | LookError::NoUpstream,
-            ) => return result.map(|()| look.looked),
+                DriftError::Commit(_)
+                | DriftError::Revoked(_)
+                | DriftError::Read(_)
+                | DriftError::NoUpstream,
+            ) => return result.map(|()| check.report),
         };
         if extent == Extent::Whole {
-            look.settle(began).await?;
+            check.settle(began).await?;
         }
-        look.record(extent).await?;
-        result.map(|()| look.looked)
+        check.record(extent).await?;
+        result.map(|()| check.report)
     }
 }
 
-impl Look<'_> {
+impl DriftCheck<'_> {
     /// Settles what is still in doubt once everything was listed.
     async fn settle(&self, began: Option<Seq>) -> Result<(), CommitError> {
         let context = &self.context;
         let is_listed = |stored: &ResourceType| {
             let resource_type = context.resource_type(*stored);
-            resource_type.is_some_and(|one| self.looked.seen.contains_key(&one.name))
+            resource_type.is_some_and(|one| self.report.seen.contains_key(&one.name))
         };
         let listed = context.stored_types().filter(is_listed).collect();
         let occasion = (self.occasion, self.origin.clone());
-        self.ingest.settle_rest(context, listed, occasion, began).await
+        self.ingest.settle_after_listing(context, listed, occasion, began).await
     }
 
-    async fn everything(&mut self) -> Result<(), LookError> {
+    async fn everything(&mut self) -> Result<(), DriftError> {
         let mut types: Vec<_> = self.context.stored_types().collect();
         // Members are known before the groups that they are in.
         types.sort_by_key(|stored| self.context.catalog.has_members(*stored));
@@ -203,15 +204,15 @@ impl Look<'_> {
             refused_with = refused_with.or(status);
         }
         match refused_with {
-            Some(status) if self.looked.seen.is_empty() => Err(LookError::NoLists { status }),
+            Some(status) if self.report.seen.is_empty() => Err(DriftError::NoLists { status }),
             _ => Ok(()),
         }
     }
 
     /// Lists one type. Gives the status by which the upstream says that it does not have it.
-    async fn all(&mut self, stored_type: ResourceType) -> Result<Option<u16>, LookError> {
+    async fn all(&mut self, stored_type: ResourceType) -> Result<Option<u16>, DriftError> {
         let Some(resource_type) = self.context.resource_type(stored_type) else { return Ok(None) };
-        let mut listed = Listed {
+        let mut listed = TypeListing {
             resource_type: stored_type,
             name: resource_type.name.clone(),
             endpoint: resource_type.endpoint.clone(),
@@ -238,17 +239,17 @@ impl Look<'_> {
                 Ok(page) => page,
                 // Beyond the end some have an error instead of an empty page.
                 Err(_) if listed.pages.has_all() && matches!(status, 400 | 404 | 416) => break,
-                Err(why) => return Err(LookError::Answer { status, path, why }),
+                Err(why) => return Err(DriftError::Answer { status, path, why }),
             };
-            let ids = self.see(&listed, &page, saw_seq).await?;
-            if !listed.pages.take(&page, ids) {
+            let ids = self.record_page(&listed, &page, saw_seq).await?;
+            if !listed.pages.add(&page, ids) {
                 break;
             }
         }
         if let Some(detail) = listed.pages.problem() {
             self.problem(&listed, format!("the list is not whole: {detail}"));
         }
-        let refused = listed.pages.untold;
+        let refused = listed.pages.without_id;
         if refused > 0 {
             let (app, name) = (self.context.application.0, &listed.name);
             tracing::warn!(
@@ -260,17 +261,17 @@ impl Look<'_> {
             let why = "has no id of 1 to 1,024 bytes, or says that it is of another type";
             self.refuse(&listed, refused, why);
         }
-        self.looked.seen.insert(listed.name.clone(), listed.pages.ids.len() as u64);
-        self.unseen(&listed).await?;
+        self.report.seen.insert(listed.name.clone(), listed.pages.ids.len() as u64);
+        self.missing(&listed).await?;
         Ok(None)
     }
 
     /// Takes note of a type that is not listed. Where the record has some of it, that says nothing of
     /// them.
-    fn not_listed(&mut self, listed: &Listed, status: u16) -> Result<(), LookError> {
+    fn not_listed(&mut self, listed: &TypeListing, status: u16) -> Result<(), DriftError> {
         let (known, _) = self.recorded(listed)?;
         match known {
-            0 => self.looked.not_served.push(listed.name.clone()),
+            0 => self.report.not_served.push(listed.name.clone()),
             known => {
                 let detail = format!(
                     "the upstream answered {status} to the list, and the record has {known} of them"
@@ -282,12 +283,12 @@ impl Look<'_> {
     }
 
     /// Records what a page shows, and gives the ids.
-    async fn see(
+    async fn record_page(
         &mut self,
-        listed: &Listed,
+        listed: &TypeListing,
         page: &Page,
         saw_seq: Option<Seq>,
-    ) -> Result<Vec<Option<String>>, LookError> {
+    ) -> Result<Vec<Option<String>>, DriftError> {
         let mut ids = Vec::with_capacity(page.shown.len());
         for one in &page.shown {
             let seen = derive::seen(&self.context, &self.upstream, listed.resource_type, one, true);
@@ -297,12 +298,12 @@ impl Look<'_> {
             let (Some(seen), Some(id), true) = (seen, id, is_new) else { continue };
             let seen = self.whole(listed, seen, one).await?;
             if !seen.misfits.is_empty() {
-                *self.looked.flagged.entry(listed.name.clone()).or_default() += 1;
+                *self.report.flagged.entry(listed.name.clone()).or_default() += 1;
             }
-            let sight = Sight::Resource(Box::new(seen));
-            match self.observe(listed.resource_type, &listed.name, id, sight, saw_seq).await {
+            let state = UpstreamState::Resource(Box::new(seen));
+            match self.observe(listed.resource_type, &listed.name, id, state, saw_seq).await {
                 // One that cannot be decided keeps nobody from seeing the others.
-                Err(LookError::Commit(CommitError::Defect)) => {
+                Err(DriftError::Commit(CommitError::Defect)) => {
                     self.refuse(listed, 1, "could not be recorded because of a defect");
                 }
                 done => done?,
@@ -313,7 +314,12 @@ impl Look<'_> {
 
     /// A resource of a list as the application shows it alone, where the list shows less of it than the
     /// record has.
-    async fn whole(&self, listed: &Listed, seen: Seen, shown: &Value) -> Result<Seen, LookError> {
+    async fn whole(
+        &self,
+        listed: &TypeListing,
+        seen: Seen,
+        shown: &Value,
+    ) -> Result<Seen, DriftError> {
         let shows_less = {
             let snapshot = self.ingest.committer.store().snapshot();
             let view = View::new(&snapshot);
@@ -323,67 +329,69 @@ impl Look<'_> {
             return Ok(seen);
         }
         match self.by_id(listed.resource_type, &seen.id).await? {
-            Said::There(alone) => Ok(*alone),
-            _ => Ok(seen.in_part()),
+            ProbeResult::Found(alone) => Ok(*alone),
+            _ => Ok(seen.as_partial()),
         }
     }
 
     /// What the upstream says of one resource; again, when it wants to be asked later.
-    async fn by_id(&self, stored_type: ResourceType, id: &str) -> Result<Said, LookError> {
+    async fn by_id(&self, stored_type: ResourceType, id: &str) -> Result<ProbeResult, DriftError> {
         let (ingest, context) = (self.ingest, &self.context);
         let probe = Probe { ingest, context, upstream: &self.upstream, stored_type };
         let mut waits = 0;
         loop {
             self.check_authority()?;
             match probe.by_id(id).await {
-                Said::Later(after) if after <= WAIT_MAX && waits < WAITS_MAX => {
+                ProbeResult::RetryAfter(after) if after <= WAIT_MAX && waits < WAITS_MAX => {
                     waits += 1;
                     tokio::time::sleep(after).await;
                 }
-                said => return Ok(said),
+                result => return Ok(result),
             }
         }
     }
 
     /// Asks for what the record has and the list has not: it may have come since its page was read.
-    async fn unseen(&mut self, listed: &Listed) -> Result<(), LookError> {
-        let (known, unseen) = self.recorded(listed)?;
-        let missing = unseen.len() as u64;
-        if !self.accept_shrink && missing > 1 && missing.saturating_mul(SHRINK_PART) > known {
+    async fn missing(&mut self, listed: &TypeListing) -> Result<(), DriftError> {
+        let (known, missing) = self.recorded(listed)?;
+        let count = missing.len() as u64;
+        if !self.accept_shrink && count > 1 && count.saturating_mul(SHRINK_PART) > known {
             let detail = format!(
-                "{missing} of the {known} that the record has are not in the list, which is more \
+                "{count} of the {known} that the record has are not in the list, which is more \
                  than a quarter; none of them is taken to be gone without --accept-shrink"
             );
             self.problem(listed, detail);
             return Ok(());
         }
-        let (mut unlisted, mut untold) = (0_u64, 0_u64);
-        for (id, since) in unseen {
+        let (mut unlisted, mut unknown) = (0_u64, 0_u64);
+        for (id, since) in missing {
             let saw_seq = self.ingest.last_seq();
             let (stored_type, name) = (listed.resource_type, &listed.name);
             match self.by_id(stored_type, &id).await? {
-                Said::There(seen) => {
+                ProbeResult::Found(seen) => {
                     // What came while the pages were read need not be on any.
                     unlisted += u64::from(Some(since) <= listed.since);
-                    let sight = Sight::Resource(seen);
-                    self.observe(stored_type, name, id, sight, saw_seq).await?;
+                    let state = UpstreamState::Resource(seen);
+                    self.observe(stored_type, name, id, state, saw_seq).await?;
                 }
                 // The list that was just read confirms it, when it is whole.
-                said if matches!(said, Said::NotThere)
-                    || (matches!(said, Said::NotFound) && listed.pages.problem().is_none()) =>
+                result
+                    if matches!(result, ProbeResult::Absent)
+                        || (matches!(result, ProbeResult::Unconfirmed)
+                            && listed.pages.problem().is_none()) =>
                 {
-                    let sight = Sight::Gone { id: id.clone() };
-                    self.observe(stored_type, name, id, sight, saw_seq).await?;
+                    let state = UpstreamState::Gone { id: id.clone() };
+                    self.observe(stored_type, name, id, state, saw_seq).await?;
                 }
-                _ => untold += 1,
+                _ => unknown += 1,
             }
         }
         if unlisted > 0 {
             self.problem(listed, format!("{unlisted} that are there are not in the list"));
         }
-        if untold > 0 {
+        if unknown > 0 {
             let detail = format!(
-                "{untold} that the record has are not in the list, and the upstream does not say \
+                "{unknown} that the record has are not in the list, and the upstream does not say \
                  whether they are there"
             );
             self.problem(listed, detail);
@@ -392,22 +400,22 @@ impl Look<'_> {
     }
 
     /// Counts resources that are not recorded, and says why.
-    fn refuse(&mut self, listed: &Listed, count: u64, why: &str) {
-        *self.looked.refused.entry(listed.name.clone()).or_default() += count;
+    fn refuse(&mut self, listed: &TypeListing, count: u64, why: &str) {
+        *self.report.refused.entry(listed.name.clone()).or_default() += count;
         self.problem(listed, format!("{count} not recorded, because each {why}"));
     }
 
-    fn problem(&mut self, listed: &Listed, detail: String) {
-        if self.looked.problems.len() < PROBLEMS_MAX {
+    fn problem(&mut self, listed: &TypeListing, detail: String) {
+        if self.report.problems.len() < PROBLEMS_MAX {
             let resource_type = listed.name.clone();
-            self.looked.problems.push(Problem { resource_type, detail });
+            self.report.problems.push(Problem { resource_type, detail });
         }
     }
 
     /// Records how far what was seen is all that there is.
     async fn record(&self, extent: Extent) -> Result<(), CommitError> {
         let sum = |counts: &BTreeMap<String, u64>| counts.values().sum();
-        let (seen, refused) = (sum(&self.looked.seen), sum(&self.looked.refused));
+        let (seen, refused) = (sum(&self.report.seen), sum(&self.report.refused));
         let event = Draft {
             application: self.context.application,
             origin: Some(self.origin.clone()),
@@ -420,7 +428,7 @@ impl Look<'_> {
     }
 
     /// The status of an answer, and its body as JSON, or why it is none.
-    async fn get(&self, path: &str) -> Result<(u16, Result<Option<Value>, String>), LookError> {
+    async fn get(&self, path: &str) -> Result<(u16, Result<Option<Value>, String>), DriftError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/scim+json"));
         let upstreams = &self.ingest.upstreams;
@@ -430,7 +438,7 @@ impl Look<'_> {
             self.check_authority()?;
             let sent = upstreams.send(&self.upstream, Method::GET, path, &headers, vec![], room);
             let answered = sent.await.map_err(|broken| match broken {
-                Broken::NotSent(words) | Broken::Unknown(words) => LookError::Broken(words),
+                Broken::NotSent(words) | Broken::Unknown(words) => DriftError::Broken(words),
             })?;
             match retry_after(&answered, self.ingest.committer.clock().now()) {
                 Some(after) if after <= WAIT_MAX && waits < WAITS_MAX => {
@@ -450,29 +458,29 @@ impl Look<'_> {
     }
 
     /// A look may take long, and ends with the token of whoever asked for it.
-    fn check_authority(&self) -> Result<(), LookError> {
+    fn check_authority(&self) -> Result<(), DriftError> {
         let snapshot = self.ingest.committer.store().snapshot();
         Ok(View::new(&snapshot).authority(self.origin.credential)??)
     }
 
     /// How many resources of a type the record has, and those that are not in the list, with the event
     /// that created each.
-    fn recorded(&self, listed: &Listed) -> Result<(u64, Vec<(String, Seq)>), LookError> {
+    fn recorded(&self, listed: &TypeListing) -> Result<(u64, Vec<(String, Seq)>), DriftError> {
         let snapshot = self.ingest.committer.store().snapshot();
         let view = View::new(&snapshot);
         let application = self.context.application;
         let existing = Set::Existing(listed.resource_type);
         let existing = view.members(application, existing, View::NOW)?;
-        let mut unseen = Vec::new();
-        for standing in &existing {
-            let version = view.version(application, standing.member, View::NOW)?;
+        let mut missing = Vec::new();
+        for one in &existing {
+            let version = view.version(application, one.member, View::NOW)?;
             if let Some(version) = version
                 && let Some(id) = version.id().filter(|id| !listed.pages.ids.contains(*id))
             {
-                unseen.push((id.to_owned(), version.created_seq));
+                missing.push((id.to_owned(), version.created_seq));
             }
         }
-        Ok((existing.len() as u64, unseen))
+        Ok((existing.len() as u64, missing))
     }
 
     async fn observe(
@@ -480,20 +488,20 @@ impl Look<'_> {
         stored_type: ResourceType,
         name: &str,
         id: String,
-        sight: Sight,
+        state: UpstreamState,
         saw_seq: Option<Seq>,
-    ) -> Result<(), LookError> {
+    ) -> Result<(), DriftError> {
         let occasion = (self.occasion, Some(self.origin.clone()));
         let ingest = self.ingest;
         let observed =
-            ingest.observe(&self.context, stored_type, sight, occasion, saw_seq, true).await?;
+            ingest.observe(&self.context, stored_type, state, occasion, saw_seq, true).await?;
         let Some(observed) = observed else { return Ok(()) };
-        self.looked.recorded += 1;
+        self.report.recorded += 1;
         for difference in self.differences(name, &id, &observed)? {
-            if self.looked.differences.len() < DIFFERENCES_MAX {
-                self.looked.differences.push(difference);
+            if self.report.differences.len() < DIFFERENCES_MAX {
+                self.report.differences.push(difference);
             } else {
-                self.looked.more = true;
+                self.report.more = true;
             }
         }
         Ok(())
@@ -503,8 +511,8 @@ impl Look<'_> {
         &self,
         name: &str,
         id: &str,
-        observed: &Observed,
-    ) -> Result<Vec<Difference>, LookError> {
+        observed: &RecordedObservation,
+    ) -> Result<Vec<Difference>, DriftError> {
         let snapshot = self.ingest.committer.store().snapshot();
         let view = View::new(&snapshot);
         let mut found = Vec::new();

@@ -18,7 +18,7 @@ use crate::numbers::Names;
 
 /// One write, as it was sent.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct UpstreamRequest {
     pub method: Method,
     pub stored_type: ResourceType,
     /// The id of the address, as the record has it; none for a creation.
@@ -29,11 +29,11 @@ pub(crate) struct Asked {
     body: Option<Value>,
 }
 
-impl Asked {
+impl UpstreamRequest {
     /// A look at one resource.
-    pub(crate) fn look(stored_type: ResourceType, id: &str) -> Asked {
+    pub(crate) fn look(stored_type: ResourceType, id: &str) -> UpstreamRequest {
         let (id, names) = (Some(id.to_owned()), Names::default());
-        Asked { method: Method::Get, stored_type, id, names, body: None }
+        UpstreamRequest { method: Method::Get, stored_type, id, names, body: None }
     }
 
     /// A write of one resource.
@@ -43,7 +43,7 @@ impl Asked {
         method: Method,
         address: &Address,
         body: Option<&Value>,
-    ) -> Asked {
+    ) -> UpstreamRequest {
         let name = address.resource_type.as_deref();
         let stored_type = name.map_or(ResourceType::NONE, |name| context.catalog.stored_type(name));
         let mut address = address.clone();
@@ -52,7 +52,7 @@ impl Asked {
             (Method::Post, None, Some(body)) => Names::of_new(context, stored_type, body),
             _ => Names::default(),
         };
-        Asked { method, stored_type, id: address.id, names, body: None }
+        UpstreamRequest { method, stored_type, id: address.id, names, body: None }
     }
 
     /// By what the resource that is to be created can be looked up, the best name first.
@@ -81,16 +81,16 @@ impl Asked {
         address: &Address,
         method: Method,
         body: Option<&Value>,
-    ) -> Vec<Asked> {
+    ) -> Vec<UpstreamRequest> {
         match address.route {
             Route::Collection | Route::Resource => {
-                vec![Asked::of(context, view, method, address, body)]
+                vec![UpstreamRequest::of(context, view, method, address, body)]
             }
             Route::Bulk => {
                 let parsed =
                     body.and_then(|body| scim::parse_bulk(body.clone(), BULK_OPERATIONS_MAX).ok());
                 let operations = parsed.map(|parsed| parsed.operations).unwrap_or_default();
-                let asked = operations.into_iter().filter_map(|operation| {
+                let request = operations.into_iter().filter_map(|operation| {
                     let method = match operation.verb? {
                         scim::BulkMethod::Post => Method::Post,
                         scim::BulkMethod::Put => Method::Put,
@@ -105,21 +105,32 @@ impl Asked {
                     let is_new = address.id.is_none();
                     let fits = if method == Method::Post { is_new } else { names_one };
                     let data = operation.data.as_ref();
-                    (known && fits).then(|| Asked::of(context, view, method, &address, data))
+                    (known && fits)
+                        .then(|| UpstreamRequest::of(context, view, method, &address, data))
                 });
-                asked.collect()
+                request.collect()
             }
             _ => vec![],
         }
     }
 
     /// The writes of a recorded request; none when its body was not kept.
-    pub(crate) fn recorded(context: &Context, store: &Store, seq: event::Seq) -> Vec<Asked> {
-        sent(store, seq).map(|sent| Asked::of_event(context, store, &sent)).unwrap_or_default()
+    pub(crate) fn recorded(
+        context: &Context,
+        store: &Store,
+        seq: event::Seq,
+    ) -> Vec<UpstreamRequest> {
+        sent(store, seq)
+            .map(|sent| UpstreamRequest::of_event(context, store, &sent))
+            .unwrap_or_default()
     }
 
     /// The writes of the request that an event holds.
-    pub(crate) fn of_event(context: &Context, store: &Store, event: &Event) -> Vec<Asked> {
+    pub(crate) fn of_event(
+        context: &Context,
+        store: &Store,
+        event: &Event,
+    ) -> Vec<UpstreamRequest> {
         let (Fact::Operation(operation) | Fact::Intent(operation)) = &event.header.fact else {
             return vec![];
         };
@@ -130,7 +141,7 @@ impl Asked {
         let address = Address::of_target(target.unwrap_or_default(), context.registry());
         let snapshot = store.snapshot();
         let view = View::new(&snapshot);
-        Asked::all(context, &view, &address, operation.method, body_of(event).as_ref())
+        UpstreamRequest::all(context, &view, &address, operation.method, body_of(event).as_ref())
     }
 
     /// The single write of a recorded request, with its body; none where it had several, or the body was
@@ -139,10 +150,10 @@ impl Asked {
         context: &Context,
         store: &Store,
         seq: event::Seq,
-    ) -> Option<Asked> {
+    ) -> Option<UpstreamRequest> {
         let sent = sent(store, seq)?;
-        let [asked] = Asked::of_event(context, store, &sent).try_into().ok()?;
-        Some(Asked { body: Some(body_of(&sent)?), ..asked })
+        let [request] = UpstreamRequest::of_event(context, store, &sent).try_into().ok()?;
+        Some(UpstreamRequest { body: Some(body_of(&sent)?), ..request })
     }
 
     /// Whether a resource as it was seen is as this write of it wanted; none when that cannot be told.
@@ -397,10 +408,10 @@ mod tests {
         let check = |name, external_id, expected: &[Attribute], surest| {
             let names = Names { name, external_id };
             let (method, stored_type) = (Method::Post, ResourceType::USER);
-            let asked = Asked { method, stored_type, id: None, names, body: None };
-            let lookups: Vec<_> = asked.lookups().into_iter().map(|(one, _)| one).collect();
+            let request = UpstreamRequest { method, stored_type, id: None, names, body: None };
+            let lookups: Vec<_> = request.lookups().into_iter().map(|(one, _)| one).collect();
             assert_eq!(lookups, expected);
-            assert_eq!(asked.surest_name().map(|(one, _)| one), surest);
+            assert_eq!(request.surest_name().map(|(one, _)| one), surest);
         };
         let own = || OwnName::Given("7".to_owned());
         check(user_name(), own(), &[UserName, ExternalId], Some(ExternalId));
