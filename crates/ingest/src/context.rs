@@ -110,7 +110,7 @@ impl Context {
     /// Puts ids in the place of the addresses by which a client's attributes refer to resources of ours, such
     /// as a manager (RFC 7643 §2.4: such an attribute has the parts `value` and `$ref`). Other addresses
     /// stay as they were sent.
-    pub(crate) fn settle_references(
+    pub(crate) fn resolve_references(
         &self,
         resource_type: &scim::ResourceType,
         attributes: &mut Map<String, Value>,

@@ -24,11 +24,14 @@ use crate::numbers::{Names, Numbers};
 use crate::outcome::{Body, Outcome, Reply, Stop, Written};
 use crate::render::etag;
 
-mod elsewhere;
 mod members;
-mod whom;
+mod subject;
+mod upstream;
 
-pub(crate) use elsewhere::{Seen, assume, refused, take_over, wanted, whom};
+pub(crate) use upstream::{
+    ObservedResource, apply_assumed, apply_observed, expected_attributes, record_refusal,
+    subject_of,
+};
 
 /// RFC 7644 §3.12: a name is taken.
 const CONFLICT: u16 = 409;
@@ -47,7 +50,7 @@ pub(crate) struct Write {
 /// What a client wants to happen.
 pub(crate) enum Intent {
     /// POST
-    Create(Box<New>),
+    Create(Box<NewResource>),
     /// PUT
     Replace { id: String, resource: Resource },
     /// PATCH
@@ -68,7 +71,7 @@ impl Intent {
 
 /// A resource that is to be created. All that follows from the request alone was made of it in the
 /// request's task.
-pub(crate) struct New {
+pub(crate) struct NewResource {
     id: String,
     /// All of its attributes, the id among them.
     state: Map<String, Value>,
@@ -79,34 +82,34 @@ pub(crate) struct New {
     flags: Vec<Flag>,
 }
 
-impl New {
+impl NewResource {
     /// The resource of this id that a request describes.
     pub(crate) fn of(
         context: &Context,
         resource_type: &scim::ResourceType,
         id: String,
         mut resource: Resource,
-    ) -> New {
+    ) -> NewResource {
         if context.catalog.stored_type(&resource_type.name) == ResourceType::USER {
             resource.attributes.entry("active").or_insert(Value::Bool(true));
         }
-        New::as_seen(context, resource_type, id, resource)
+        NewResource::as_observed(context, resource_type, id, resource)
     }
 
     /// The same without what we would add to it.
-    fn as_seen(
+    fn as_observed(
         context: &Context,
         resource_type: &scim::ResourceType,
         id: String,
         resource: Resource,
-    ) -> New {
+    ) -> NewResource {
         let mut attributes = resource.attributes;
         attributes.insert("id".to_owned(), Value::String(id.clone()));
         let state = scim::settle(&Map::new(), attributes);
         let changes = scim::diff(&Map::new(), &state);
         let flags = context.flags(resource_type, &changes, resource.unknown);
         let members = resource.members.unwrap_or_default();
-        New { id, state, values: value_changes(changes), members, flags }
+        NewResource { id, state, values: value_changes(changes), members, flags }
     }
 }
 
@@ -133,7 +136,7 @@ pub(crate) fn decide(
         numbers,
         holders: vec![],
         refused_as: Effect::Rejected,
-        decided_elsewhere: false,
+        decided_upstream: false,
     };
     let decided = match stamp.clock_fault {
         Some(fault) => deciding.refuse(intent, clock_refusal(fault)),
@@ -190,7 +193,7 @@ struct Deciding<'a> {
     /// What is said of a write that was not carried out.
     refused_as: Effect,
     /// It happened at an upstream: what may be and what may not was decided there.
-    decided_elsewhere: bool,
+    decided_upstream: bool,
 }
 
 /// A living resource that a write is about.
@@ -217,7 +220,7 @@ impl Deciding<'_> {
             Intent::Patch { id, operations } => self.patch(&id, &operations),
             Intent::Delete { id } => self.delete(&id),
             Intent::Refused { error, effect, id, names } => {
-                let number = self.whom(id.as_deref(), &names)?;
+                let number = self.subject_of_refused(id.as_deref(), &names)?;
                 // It was not for its name that it was refused.
                 self.holders.clear();
                 self.refused_as = effect;
@@ -226,21 +229,21 @@ impl Deciding<'_> {
         }
     }
 
-    fn create(&mut self, new: New) -> Result<Outcome, Stop> {
-        let is_unique = self.stored_type == ResourceType::USER && !self.decided_elsewhere;
+    fn create(&mut self, new: NewResource) -> Result<Outcome, Stop> {
+        let is_unique = self.stored_type == ResourceType::USER && !self.decided_upstream;
         if let Some(user_name) = text(&new.state, Attribute::UserName).filter(|_| is_unique) {
             let taken = self.holders(Attribute::UserName, user_name)?;
             if let Some(holder) = taken.first() {
-                return match self.left_behind(*holder, &new.state)? {
+                return match self.reactivation_target(*holder, &new.state)? {
                     Some(target) => self.reactivate(target, new.state, new.flags),
                     None => {
-                        let number = self.meant_for(&self.names_of(&new.state))?;
-                        Err(Stop::Refused(taken_error(), number))
+                        let number = self.intended_subject(&self.names_of(&new.state))?;
+                        Err(Stop::Refused(user_name_taken(), number))
                     }
                 };
             }
         }
-        let New { id, state, values, members, flags } = new;
+        let NewResource { id, state, values, members, flags } = new;
         self.check_group_name(&state, None)?;
         let number = self.number_for(&state)?;
         let location = self.context.location(self.resource_type, &id);
@@ -271,7 +274,7 @@ impl Deciding<'_> {
 
     /// The holder of a taken userName, if a POST may mean to bring that account back: it is switched
     /// off, the client's own name for it is the same, and the application's settings want it so.
-    fn left_behind(
+    fn reactivation_target(
         &self,
         holder: Number,
         attributes: &Map<String, Value>,
@@ -339,7 +342,7 @@ impl Deciding<'_> {
         target: &Target,
         attributes: &Map<String, Value>,
     ) -> Result<(), Stop> {
-        if self.decided_elsewhere {
+        if self.decided_upstream {
             return Ok(());
         }
         let registry = self.context.registry();
@@ -357,10 +360,10 @@ impl Deciding<'_> {
             operations,
         )
         .map_err(|error| Stop::Refused(error, target.number))?;
-        self.context.settle_references(self.resource_type, &mut patched.attributes);
+        self.context.resolve_references(self.resource_type, &mut patched.attributes);
         let required = |state| self.context.check_required(self.resource_type, state);
         // What was missing before is not for this request to bring.
-        if required(&target.attributes).is_ok() && !self.decided_elsewhere {
+        if required(&target.attributes).is_ok() && !self.decided_upstream {
             required(&patched.attributes).map_err(|error| Stop::Refused(error, target.number))?;
         }
         let answer = self.patch_answer();
@@ -386,11 +389,11 @@ impl Deciding<'_> {
         if let (old, Some(new)) = (name(&target.attributes), name(&attributes))
             && old.as_ref() != Some(&new)
             && self.stored_type == ResourceType::USER
-            && !self.decided_elsewhere
+            && !self.decided_upstream
         {
             let taken = self.holders(Attribute::UserName, &new)?;
             if taken.iter().any(|holder| *holder != target.number) {
-                return Err(refused(taken_error()));
+                return Err(refused(user_name_taken()));
             }
         }
         self.check_group_name(&attributes, Some(target.number))?;
@@ -440,7 +443,7 @@ impl Deciding<'_> {
             }
         }
         let members = self.view.members(application, Set::Members(target.number), View::NOW)?;
-        let left = members.into_iter().map(|standing| standing.member).collect();
+        let left = members.into_iter().map(|one| one.member).collect();
         let empty = Map::new();
         let old = target.version.state.as_ref().unwrap_or(&empty);
         let values = value_changes(scim::diff(old, &empty));
@@ -463,7 +466,7 @@ impl Deciding<'_> {
 
     /// Refuses a write that was not looked at, and says whom it concerned.
     fn refuse(&mut self, intent: Intent, error: ScimError) -> Result<Outcome, Stop> {
-        let number = self.whom_of(&intent)?;
+        let number = self.subject_of_intent(&intent)?;
         Err(Stop::Refused(error, number))
     }
 
@@ -477,7 +480,7 @@ impl Deciding<'_> {
         attributes: &Map<String, Value>,
         own: Option<Number>,
     ) -> Result<(), Stop> {
-        let is_unique = self.context.settings.unique_group_names && !self.decided_elsewhere;
+        let is_unique = self.context.settings.unique_group_names && !self.decided_upstream;
         if self.stored_type != ResourceType::GROUP || !is_unique {
             return Ok(());
         }
@@ -488,7 +491,7 @@ impl Deciding<'_> {
         }
         let number = match own {
             Some(own) => own,
-            None => self.meant_for(&self.names_of(attributes))?,
+            None => self.intended_subject(&self.names_of(attributes))?,
         };
         let detail = "displayName is taken by another group of this application";
         Err(Stop::Refused(ScimError::uniqueness(detail), number))
@@ -581,7 +584,7 @@ impl Deciding<'_> {
     }
 }
 
-fn taken_error() -> ScimError {
+fn user_name_taken() -> ScimError {
     ScimError::uniqueness("userName is taken by another user of this application")
 }
 

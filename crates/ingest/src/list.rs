@@ -23,11 +23,11 @@ use crate::address::percent_decode_path;
 use crate::context::Context;
 use crate::list::cursor::{Candidate, Cursor, Next};
 use crate::list::plan::{Index, Plan};
-use crate::members::{id_in_its_case, terms};
+use crate::members::{comparisons, recorded_spelling};
 use crate::outcome::Stop;
 use crate::render::{Living, Load, Renderer};
 
-pub(crate) use crate::list::plan::{Missed, lookup};
+pub(crate) use crate::list::plan::{FailedLookup, lookup};
 
 /// Resources in one page, when the client does not say; and at most.
 pub(crate) const PAGE_DEFAULT: usize = 100;
@@ -51,7 +51,7 @@ pub(crate) struct Found {
     /// Whom it concerned, if it looked for one and found one.
     pub number: Number,
     /// Whom it looked for in vain.
-    pub missed: Option<Missed>,
+    pub failed_lookup: Option<FailedLookup>,
     /// What it filters by and the profile does not list.
     pub flags: Vec<Flag>,
 }
@@ -134,7 +134,8 @@ impl Query<'_> {
             (Some(_), [one]) => one.number,
             _ => Number::NOBODY,
         };
-        let missed = lookup.filter(|_| first && matching.is_empty() && self.types.len() == 1);
+        let failed_lookup =
+            lookup.filter(|_| first && matching.is_empty() && self.types.len() == 1);
         let flags = match (&filter, self.scope()) {
             (Some(filter), Some(one)) => self.context.profile.unfilterable(one, filter),
             _ => BTreeSet::new(),
@@ -144,7 +145,7 @@ impl Query<'_> {
             results: page.results as u32,
             body: list_response(total, (!by_cursor).then_some(skip + 1), page, next.as_deref()),
             number,
-            missed,
+            failed_lookup,
             flags: flags.into_iter().map(flag).collect(),
         })
     }
@@ -177,7 +178,7 @@ impl Query<'_> {
                 MemberId::Addressed(id) => percent_decode_path(id),
                 MemberId::Elsewhere => return None,
             };
-            let id = id_in_its_case(self.view, self.context, &id).map(Cow::into_owned);
+            let id = recorded_spelling(self.view, self.context, &id).map(Cow::into_owned);
             id.map_err(|error| failed.get_or_insert(error)).ok()
         });
         failed.map_or(Ok(filter), |error| Err(error.into()))
@@ -303,7 +304,7 @@ impl Query<'_> {
         let load = Load { members: looks_at("members"), groups: looks_at("groups") };
         let registry = self.context.registry();
         let watch = Stopwatch::start();
-        let comparisons = filter.map_or(0, terms);
+        let comparisons = filter.map_or(0, comparisons);
         let mut matching: Vec<(Candidate, Option<SortKey>)> = Vec::new();
         for candidate in candidates {
             // One group can take seconds, so the time is looked at for each.

@@ -40,7 +40,7 @@ pub(crate) fn is_uuid(id: &str) -> bool {
 
 /// A member's id as its resource has it, where it is a UUID that differs from that in case alone, and the
 /// settings allow that: what reads UUIDs writes them in its own case (RFC 9562 §4).
-pub(crate) fn id_in_its_case<'t>(
+pub(crate) fn recorded_spelling<'t>(
     view: &View<'_>,
     context: &Context,
     id: &'t str,
@@ -74,7 +74,7 @@ pub(crate) fn is_same_id(context: &Context, one: &str, other: &str) -> bool {
 
 /// Takes the id of an address as the record has it, where it does not have the decoded one: the text as it
 /// was sent, or a UUID in another case, as of members.
-pub(crate) fn settle_id(
+pub(crate) fn resolve_id(
     context: &Context,
     view: &View<'_>,
     stored_type: ResourceType,
@@ -145,8 +145,8 @@ impl<'a> PendingMembers<'a> {
             }
         } else {
             let set = Set::Members(self.group);
-            for standing in self.view.members(self.context.application, set, View::NOW)? {
-                self.looked_at.entry(standing.member).or_insert((true, true));
+            for one in self.view.members(self.context.application, set, View::NOW)? {
+                self.looked_at.entry(one.member).or_insert((true, true));
             }
             self.whole = true;
         }
@@ -169,11 +169,11 @@ impl<'a> PendingMembers<'a> {
 }
 
 /// How many comparisons a filter makes.
-pub(crate) fn terms(filter: &Filter) -> usize {
+pub(crate) fn comparisons(filter: &Filter) -> usize {
     match filter {
-        Filter::And(all) | Filter::Or(all) => all.iter().map(terms).sum(),
-        Filter::Not(inner) => terms(inner),
-        Filter::ValuePath { filter, .. } => terms(filter),
+        Filter::And(all) | Filter::Or(all) => all.iter().map(comparisons).sum(),
+        Filter::Not(inner) => comparisons(inner),
+        Filter::ValuePath { filter, .. } => comparisons(filter),
         Filter::Compare { .. } | Filter::Present(_) => 1,
     }
 }

@@ -12,21 +12,25 @@ use projector::{ProjectorError, View, case_folded};
 use serde_json::{Map, Value};
 
 use crate::context::Context;
-use crate::list::Missed;
+use crate::list::FailedLookup;
 
 /// The number under which a lookup that found nobody is recorded, and the mention, if it is the
 /// first. A literal that looks like a GUID is a probe and concerns nobody.
-pub(crate) fn mention_missed(
+pub(crate) fn mention_failed_lookup(
     view: &View<'_>,
     context: &Context,
     stored_type: ResourceType,
-    missed: &Missed,
+    failed_lookup: &FailedLookup,
 ) -> Result<(Number, Vec<Part>), ProjectorError> {
-    if looks_like_guid(&missed.value) {
+    if looks_like_guid(&failed_lookup.value) {
         return Ok((Number::NOBODY, vec![]));
     }
     let mut numbers = Numbers::new(view, context, stored_type)?;
-    let number = numbers.mention(missed.attribute, &missed.value, &Said::default())?;
+    let number = numbers.mention(
+        failed_lookup.attribute,
+        &failed_lookup.value,
+        &MentionDetails::default(),
+    )?;
     Ok((number, numbers.mentions))
 }
 
@@ -37,7 +41,7 @@ fn looks_like_guid(text: &str) -> bool {
 
 /// What a client tells of somebody unknown, besides the name that it looks for or adds.
 #[derive(Default)]
-pub(crate) struct Said<'a> {
+pub(crate) struct MentionDetails<'a> {
     pub resource_type: ResourceType,
     /// The name for people.
     pub display: Option<&'a str>,
@@ -49,12 +53,12 @@ pub(crate) struct Names {
     /// The userName of a person, the displayName of a group.
     pub name: Option<(Attribute, String)>,
     /// The client's own name for them.
-    pub external_id: OwnName,
+    pub external_id: GivenExternalId,
 }
 
 /// An externalId.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) enum OwnName {
+pub(crate) enum GivenExternalId {
     /// None was given.
     #[default]
     None,
@@ -63,11 +67,11 @@ pub(crate) enum OwnName {
     Unusable,
 }
 
-impl OwnName {
+impl GivenExternalId {
     pub(crate) fn as_deref(&self) -> Option<&str> {
         match self {
-            OwnName::Given(text) => Some(text),
-            OwnName::None | OwnName::Unusable => None,
+            GivenExternalId::Given(text) => Some(text),
+            GivenExternalId::None | GivenExternalId::Unusable => None,
         }
     }
 }
@@ -86,7 +90,7 @@ impl Names {
         let Some(read) = read else { return Names::default() };
         let mut names = Names::of_attributes(stored_type, &read.resource.attributes);
         if read.misfits.left_out.contains(Attribute::ExternalId.name()) {
-            names.external_id = OwnName::Unusable;
+            names.external_id = GivenExternalId::Unusable;
         }
         names
     }
@@ -108,14 +112,14 @@ impl Names {
     }
 
     /// Whether a resource with these attributes is somebody else: one with another externalId.
-    pub(crate) fn is_another(&self, attributes: &Map<String, Value>) -> bool {
+    pub(crate) fn has_other_external_id(&self, attributes: &Map<String, Value>) -> bool {
         let attribute = Attribute::ExternalId;
         let theirs = Names::of_attributes(ResourceType::NONE, attributes).external_id;
         match (&self.external_id, &theirs) {
-            (OwnName::Given(own), OwnName::Given(theirs)) => {
+            (GivenExternalId::Given(own), GivenExternalId::Given(theirs)) => {
                 case_folded(attribute, own) != case_folded(attribute, theirs)
             }
-            (OwnName::None, _) | (_, OwnName::None) => false,
+            (GivenExternalId::None, _) | (_, GivenExternalId::None) => false,
             // Those by which nobody is looked up are not told apart.
             (own, theirs) => own != theirs,
         }
@@ -139,22 +143,22 @@ impl Names {
         };
         let name = named_by.and_then(|one| Some((one, text(attributes.get(one.name())?)?)));
         let external_id = match attributes.get(Attribute::ExternalId.name()) {
-            None => OwnName::None,
-            Some(value) => text(value).map_or(OwnName::Unusable, OwnName::Given),
+            None => GivenExternalId::None,
+            Some(value) => text(value).map_or(GivenExternalId::Unusable, GivenExternalId::Given),
         };
         Names { name, external_id }
     }
 }
 
 /// Whom a create was meant for that made nothing.
-pub(crate) struct Meant {
+pub(crate) struct IntendedSubject {
     pub number: Number,
     /// Who bears the name that it asks for.
     pub holders: Vec<Number>,
 }
 
 /// Whether a resource is somebody else than whom these names are of, as the record has it.
-pub(crate) fn is_somebody_else(
+pub(crate) fn is_recorded_with_other_external_id(
     view: &View<'_>,
     application: Application,
     names: &Names,
@@ -162,7 +166,7 @@ pub(crate) fn is_somebody_else(
 ) -> Result<bool, ProjectorError> {
     let version = view.version(application, number, View::NOW)?;
     let state = version.and_then(|version| version.state).unwrap_or_default();
-    Ok(names.is_another(&state))
+    Ok(names.has_other_external_id(&state))
 }
 
 fn display_change(display: &str) -> ValueChange {
@@ -206,7 +210,7 @@ impl<'a> Numbers<'a> {
     }
 
     /// The number of a mention that no resource has had yet, be it of this very decision.
-    pub(crate) fn unborn(
+    pub(crate) fn mentioned(
         &self,
         attribute: Attribute,
         value: &str,
@@ -221,24 +225,26 @@ impl<'a> Numbers<'a> {
         if let Some(part) = own {
             return Ok(Some(part.subject));
         }
-        self.unborn_of(self.stored_type, attribute, &case_folded)
+        self.mentioned_of_type(self.stored_type, attribute, &case_folded)
     }
 
     /// The same by the id of a member, which may be of any type.
-    pub(crate) fn unborn_member(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
-        if let Some(number) = self.unborn(Attribute::Id, id)? {
+    pub(crate) fn mentioned_member(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
+        if let Some(number) = self.mentioned(Attribute::Id, id)? {
             return Ok(Some(number));
         }
         let case_folded = case_folded(Attribute::Id, id);
         for resource_type in self.context.catalog.known_types() {
-            if let Some(number) = self.unborn_of(resource_type, Attribute::Id, &case_folded)? {
+            if let Some(number) =
+                self.mentioned_of_type(resource_type, Attribute::Id, &case_folded)?
+            {
                 return Ok(Some(number));
             }
         }
         Ok(None)
     }
 
-    fn unborn_of(
+    fn mentioned_of_type(
         &self,
         resource_type: ResourceType,
         attribute: Attribute,
@@ -253,7 +259,10 @@ impl<'a> Numbers<'a> {
 
     /// Whom a refused create was meant for. The client's own name for them goes first: whoever bears the
     /// name that it asks for may be somebody else, and a living account whose externalId differs is.
-    pub(crate) fn meant_for(&mut self, names: &Names) -> Result<Meant, ProjectorError> {
+    pub(crate) fn intended_subject(
+        &mut self,
+        names: &Names,
+    ) -> Result<IntendedSubject, ProjectorError> {
         let (application, stored_type) = (self.context.application, self.stored_type);
         let lookup = |attribute: Attribute, value: &str| {
             let case_folded = case_folded(attribute, value);
@@ -268,37 +277,37 @@ impl<'a> Numbers<'a> {
             let same = lookup(Attribute::ExternalId, external_id)?;
             let by_both = same.iter().find(|number| holders.contains(number));
             if let Some(number) = by_both.or(same.first()) {
-                return Ok(Meant { number: *number, holders });
+                return Ok(IntendedSubject { number: *number, holders });
             }
         }
         for holder in &holders {
             // None of them has the externalId that was given.
             let version = self.view.version(application, *holder, View::NOW)?;
             let state = version.and_then(|version| version.state).unwrap_or_default();
-            let has_own = state.contains_key(Attribute::ExternalId.name());
-            if !has_own || names.external_id == OwnName::None {
-                return Ok(Meant { number: *holder, holders });
+            let has_external_id = state.contains_key(Attribute::ExternalId.name());
+            if !has_external_id || names.external_id == GivenExternalId::None {
+                return Ok(IntendedSubject { number: *holder, holders });
             }
         }
         let name = names.name.as_ref().filter(|_| holders.is_empty());
         let name = name.map(|(attribute, value)| (*attribute, value.as_str()));
         let given = external_id.map(|text| (Attribute::ExternalId, text)).into_iter().chain(name);
         let number = self.mention_all(&given.collect::<Vec<_>>(), &names.external_id)?;
-        Ok(Meant { number, holders })
+        Ok(IntendedSubject { number, holders })
     }
 
     /// The number of whoever is known by one of these names without having a resource; the surest name
     /// comes first. Who is known by another externalId than the one that was given is somebody else,
     /// whatever they are called besides.
-    pub(crate) fn unborn_called(
+    pub(crate) fn mentioned_by_any(
         &self,
         names: &[(Attribute, &str)],
-        external_id: &OwnName,
+        external_id: &GivenExternalId,
     ) -> Result<Option<Number>, ProjectorError> {
         for (attribute, value) in names {
-            let Some(number) = self.unborn(*attribute, value)? else { continue };
+            let Some(number) = self.mentioned(*attribute, value)? else { continue };
             let is_sure = matches!(attribute, Attribute::Id | Attribute::ExternalId);
-            if is_sure || *external_id == OwnName::None || !self.has_own_name(number)? {
+            if is_sure || *external_id == GivenExternalId::None || !self.has_external_id(number)? {
                 return Ok(Some(number));
             }
         }
@@ -306,27 +315,27 @@ impl<'a> Numbers<'a> {
     }
 
     /// Whether an externalId is known of a number that has no resource.
-    fn has_own_name(&self, number: Number) -> Result<bool, ProjectorError> {
+    fn has_external_id(&self, number: Number) -> Result<bool, ProjectorError> {
         let mentioned = self.view.mentioned(self.context.application, number)?;
         Ok(mentioned.is_some_and(|mentioned| mentioned.external_id.is_some()))
     }
 
     /// The number of whoever is called by all of these names without having a resource, as
-    /// [`Numbers::unborn_called`] finds them; nobody without any name. Those by which they are not known yet
+    /// [`Numbers::mentioned_by_any`] finds them; nobody without any name. Those by which they are not known yet
     /// are mentioned.
     pub(crate) fn mention_all(
         &mut self,
         names: &[(Attribute, &str)],
-        external_id: &OwnName,
+        external_id: &GivenExternalId,
     ) -> Result<Number, ProjectorError> {
         if names.is_empty() {
             return Ok(Number::NOBODY);
         }
-        let number = self.unborn_called(names, external_id)?;
+        let number = self.mentioned_by_any(names, external_id)?;
         let number = number.unwrap_or_else(|| self.fresh());
         for (attribute, value) in names {
-            if self.unborn(*attribute, value)? != Some(number) {
-                self.push(number, *attribute, value, &Said::default());
+            if self.mentioned(*attribute, value)? != Some(number) {
+                self.push(number, *attribute, value, &MentionDetails::default());
             }
         }
         Ok(number)
@@ -339,22 +348,28 @@ impl<'a> Numbers<'a> {
         &mut self,
         attribute: Attribute,
         value: &str,
-        said: &Said<'_>,
+        details: &MentionDetails<'_>,
     ) -> Result<Number, ProjectorError> {
-        if let Some(number) = self.unborn(attribute, value)? {
+        if let Some(number) = self.mentioned(attribute, value)? {
             return Ok(number);
         }
         let number = self.fresh();
-        self.push(number, attribute, value, said);
+        self.push(number, attribute, value, details);
         Ok(number)
     }
 
-    fn push(&mut self, number: Number, attribute: Attribute, value: &str, said: &Said<'_>) {
+    fn push(
+        &mut self,
+        number: Number,
+        attribute: Attribute,
+        value: &str,
+        details: &MentionDetails<'_>,
+    ) {
         let case_folded = case_folded(attribute, value);
-        let resource_type = said.resource_type;
+        let resource_type = details.resource_type;
         let mention =
             Mention { attribute, value: value.to_owned(), folded: case_folded, resource_type };
-        let values = said.display.map(display_change).into_iter().collect();
+        let values = details.display.map(display_change).into_iter().collect();
         let changes = Changes { mention: Some(mention), values, ..Changes::default() };
         self.mentions.push(Part { subject: number, content: Content::Changes(changes) });
     }
@@ -366,23 +381,28 @@ mod tests {
 
     #[test]
     fn who_has_another_external_id_is_somebody_else() {
-        let check = |external_id: OwnName, theirs: Value, expected: bool| {
+        let check = |external_id: GivenExternalId, theirs: Value, expected: bool| {
             let names = Names { name: None, external_id };
             let mut attributes = Map::new();
             attributes.insert("userName".to_owned(), "mira".into());
             if !theirs.is_null() {
                 attributes.insert("externalId".to_owned(), theirs.clone());
             }
-            assert_eq!(names.is_another(&attributes), expected, "{:?} {theirs}", names.external_id);
+            assert_eq!(
+                names.has_other_external_id(&attributes),
+                expected,
+                "{:?} {theirs}",
+                names.external_id
+            );
         };
-        let given = || OwnName::Given("e-1".to_owned());
+        let given = || GivenExternalId::Given("e-1".to_owned());
         check(given(), "e-1".into(), false);
         check(given(), "e-2".into(), true);
         check(given(), Value::Null, false);
         check(given(), "x".repeat(Names::BYTES_MAX + 1).into(), true);
-        check(OwnName::Unusable, "e-1".into(), true);
-        check(OwnName::Unusable, 7.5.into(), false);
-        check(OwnName::None, "e-1".into(), false);
+        check(GivenExternalId::Unusable, "e-1".into(), true);
+        check(GivenExternalId::Unusable, 7.5.into(), false);
+        check(GivenExternalId::None, "e-1".into(), false);
     }
 
     #[test]

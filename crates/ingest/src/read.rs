@@ -10,7 +10,7 @@ use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::discovery;
 use crate::errors::no_such;
-use crate::list::{Missed, Query};
+use crate::list::{FailedLookup, Query};
 use crate::outcome::{Body, Outcome, Reply, Stop};
 use crate::render::Renderer;
 
@@ -29,7 +29,7 @@ pub(crate) struct Reading<'a> {
 
 impl Reading<'_> {
     /// The answer, and the name that it missed.
-    pub(crate) fn answer(&self) -> Result<(Outcome, Option<Missed>), ProjectorError> {
+    pub(crate) fn answer(&self) -> Result<(Outcome, Option<FailedLookup>), ProjectorError> {
         let id = self.address.id.as_deref();
         let outcome = match self.address.route {
             Route::ServiceProviderConfig => {
@@ -113,7 +113,7 @@ impl Reading<'_> {
         Ok(Outcome::read(reply, stored_type, living.number, self.saw_seq, u32::from(!known)))
     }
 
-    fn list(&self) -> Result<(Outcome, Option<Missed>), ProjectorError> {
+    fn list(&self) -> Result<(Outcome, Option<FailedLookup>), ProjectorError> {
         let stored_type = self.stored_type();
         let types = match stored_type {
             ResourceType::NONE => self.context.stored_types().collect(),
@@ -133,7 +133,7 @@ impl Reading<'_> {
                 let reply = Reply { body: Body::Json(found.body), ..Reply::empty(200) };
                 let outcome =
                     Outcome::read(reply, stored_type, found.number, self.saw_seq, found.results);
-                Ok((outcome.flagged(found.flags), found.missed))
+                Ok((outcome.flagged(found.flags), found.failed_lookup))
             }
             Err(Stop::Refused(error, number)) => {
                 Ok((Outcome::refused(error, stored_type, number), None))

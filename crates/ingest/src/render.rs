@@ -106,11 +106,11 @@ impl<'a> Renderer<'a> {
             return Ok(out.len() <= end_max);
         }
         let mut any = false;
-        for standing in members {
+        for one in members {
             if out.len() > end_max {
                 return Ok(false);
             }
-            let member = self.reference(standing.member)?;
+            let member = self.reference(one.member)?;
             let mut alone = Map::from_iter([("members".to_owned(), Value::Array(vec![member]))]);
             projection.apply(&mut alone);
             let Some(Value::Array(members)) = alone.remove("members") else { continue };
@@ -184,7 +184,7 @@ impl<'a> Renderer<'a> {
         if load.members && self.has_members(living) {
             let set = Set::Members(living.number);
             let members = self.view.members(self.context.application, set, self.seq)?;
-            let members = members.iter().map(|standing| self.reference(standing.member));
+            let members = members.iter().map(|one| self.reference(one.member));
             let members: Vec<Value> = members.collect::<Result<_, _>>()?;
             if !members.is_empty() {
                 out.insert("members".to_owned(), Value::Array(members));
@@ -257,7 +257,7 @@ impl<'a> Renderer<'a> {
     fn reference(&self, number: Number) -> Result<Value, ProjectorError> {
         let version = self.view.version(self.context.application, number, self.seq)?;
         let Some(version) = version else {
-            return self.stranger(number);
+            return self.dangling_member(number);
         };
         let resource_type = self.context.resource_type(version.resource_type);
         // Of what was deleted or is not served any more, the id is all that a reference can say.
@@ -277,7 +277,7 @@ impl<'a> Renderer<'a> {
     }
 
     /// Somebody who has no resource, as the client named it.
-    fn stranger(&self, number: Number) -> Result<Value, ProjectorError> {
+    fn dangling_member(&self, number: Number) -> Result<Value, ProjectorError> {
         let Some(mentioned) = self.view.mentioned(self.context.application, number)? else {
             return Ok(json!({ "value": "" }));
         };

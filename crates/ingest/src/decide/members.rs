@@ -11,10 +11,10 @@ use scim::{Filter, Member, MemberId, MemberOperation, ScimError};
 use super::Deciding;
 use crate::address::percent_decode_path;
 use crate::members::{
-    COMPARED_MEMBERS_MAX, MemberChanges, PendingMembers, id_in_its_case, number_of_id, terms,
-    too_many_compared,
+    COMPARED_MEMBERS_MAX, MemberChanges, PendingMembers, comparisons, number_of_id,
+    recorded_spelling, too_many_compared,
 };
-use crate::numbers::Said;
+use crate::numbers::MentionDetails;
 use crate::outcome::Stop;
 use crate::render::Renderer;
 
@@ -29,11 +29,11 @@ impl Deciding<'_> {
             Some(number) => Ok(number),
             None => {
                 let name = member.kind.as_deref().unwrap_or_default();
-                let said = Said {
+                let details = MentionDetails {
                     resource_type: self.context.catalog.stored_type(name),
                     display: member.display.as_deref(),
                 };
-                Ok(self.numbers.mention(Attribute::Id, &id, &said)?)
+                Ok(self.numbers.mention(Attribute::Id, &id, &details)?)
             }
         }
     }
@@ -41,14 +41,14 @@ impl Deciding<'_> {
     /// The id that a member's value is, or is the address of: ours, or the upstream's where there is one.
     fn member_id<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, ScimError> {
         match self.context.member_id(text) {
-            MemberId::Id(id) if self.decided_elsewhere => Ok(id.into()),
+            MemberId::Id(id) if self.decided_upstream => Ok(id.into()),
             MemberId::Id(id) => scim::check_member_id(id).map(|()| id.into()),
             MemberId::Addressed(id) => {
                 let id = percent_decode_path(id);
                 scim::check_member_id(&id)?;
                 Ok(id.into())
             }
-            MemberId::Elsewhere if self.decided_elsewhere => Ok(text.into()),
+            MemberId::Elsewhere if self.decided_upstream => Ok(text.into()),
             MemberId::Elsewhere => {
                 let detail =
                     "a member is named by its id, or by its address below this application's base";
@@ -59,7 +59,7 @@ impl Deciding<'_> {
 
     /// A request cannot make up numbers without end.
     pub(super) fn check_unknown(&self, group: Number) -> Result<(), Stop> {
-        if self.decided_elsewhere || self.numbers.mentions.len() <= UNKNOWN_MEMBERS_MAX {
+        if self.decided_upstream || self.numbers.mentions.len() <= UNKNOWN_MEMBERS_MAX {
             return Ok(());
         }
         let detail = format!("more than {UNKNOWN_MEMBERS_MAX} members are no known resources");
@@ -67,10 +67,10 @@ impl Deciding<'_> {
     }
 
     fn known_member(&self, id: &str) -> Result<Option<Number>, ProjectorError> {
-        let id_there = id_in_its_case(self.view, self.context, id)?;
+        let id_there = recorded_spelling(self.view, self.context, id)?;
         match number_of_id(self.view, self.context, &id_there)? {
             Some(number) => Ok(Some(number)),
-            None => self.numbers.unborn_member(id),
+            None => self.numbers.mentioned_member(id),
         }
     }
 
@@ -80,7 +80,7 @@ impl Deciding<'_> {
         let filter = filter.with_member_ids(&mut |text| {
             let id = self.member_id(text).map_err(Stop::from);
             let id =
-                id.and_then(|id| Ok(id_in_its_case(self.view, self.context, &id)?.into_owned()));
+                id.and_then(|id| Ok(recorded_spelling(self.view, self.context, &id)?.into_owned()));
             id.map_err(|error| stop.get_or_insert(error)).ok()
         });
         stop.map_or(Ok(filter), Err)
@@ -137,7 +137,7 @@ impl Deciding<'_> {
                 MemberOperation::RemoveMatching(filter) => {
                     let filter = &self.filter_by_ids(filter).map_err(at)?;
                     let all = pending.all()?;
-                    compared += all.len().saturating_mul(terms(filter));
+                    compared += all.len().saturating_mul(comparisons(filter));
                     if compared > COMPARED_MEMBERS_MAX {
                         return Err(too_many_compared(group));
                     }

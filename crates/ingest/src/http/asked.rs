@@ -4,7 +4,7 @@ use event::{Method, Route};
 
 use crate::context::Context;
 use crate::decide::Write;
-use crate::list::Missed;
+use crate::list::FailedLookup;
 use crate::outcome::Outcome;
 
 /// What a request asks for, once it was understood.
@@ -12,7 +12,7 @@ pub(super) enum Asked {
     /// Answered already, without looking at any resource.
     Answered(Box<Outcome>),
     /// Answered from a snapshot; the name that a lookup missed is numbered by the committer.
-    Read(Box<Outcome>, Option<(Context, Missed)>),
+    Read(Box<Outcome>, Option<(Context, FailedLookup)>),
     /// To be decided by the committer.
     Write(Box<Write>),
 }

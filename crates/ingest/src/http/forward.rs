@@ -24,7 +24,7 @@ use crate::http::asked::{Asked as Understood, is_read};
 use crate::http::client::Client;
 use crate::http::provider::Ingest;
 use crate::http::understand::intent as intent_of;
-use crate::members::settle_id;
+use crate::members::resolve_id;
 use crate::numbers::Names;
 use crate::outcome::{Body, Outcome, Reply};
 use crate::proxy::derive::{self, Forwarded};
@@ -163,7 +163,8 @@ async fn record_skipped(
             let detail = "the client left before the request could be sent on";
             let error = ScimError::new(UNSENT, None, detail);
             let whom = Intent::refused(error.clone(), id, names);
-            let mut outcome = crate::decide::assume(&context, stored_type, whom, view, stamp)?;
+            let mut outcome =
+                crate::decide::apply_assumed(&context, stored_type, whom, view, stamp)?;
             outcome.reply = Reply::error(&error);
             outcome.error = Some(error);
             outcome.effect = Effect::Skipped;
@@ -506,12 +507,12 @@ impl SentRequest {
                 // Whom it concerned is found as for a refusal: by id, or by the userName.
                 let intent = Intent::refused(error.clone(), id, names);
                 let mut outcome =
-                    crate::decide::assume(&context, stored_type, intent, view, stamp)?;
+                    crate::decide::apply_assumed(&context, stored_type, intent, view, stamp)?;
                 if let (Effect::Unknown, Some(request)) = (effect, &request) {
                     // Or by any other name, so that whoever is seen later is known to be them.
                     let id = request.id.as_deref();
                     (outcome.number, outcome.changes) =
-                        crate::decide::whom(&context, request, id, view)?;
+                        crate::decide::subject_of(&context, request, id, view)?;
                 }
                 outcome.reply = Reply::error(&error);
                 outcome.error = Some(error);
@@ -538,7 +539,7 @@ impl Ingest {
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
         let Forward { context, address, parsed, .. } = forward;
-        settle_id(context, &view, arrival.resource_type, address);
+        resolve_id(context, &view, arrival.resource_type, address);
         let body = parsed.as_ref().ok().and_then(Option::as_ref);
         match is_safe(arrival) {
             true => vec![],

@@ -220,10 +220,14 @@ impl Ingest {
                     _ if authority.is_err() => refused(revoked()),
                     _ if stamp.disk_full => refused(disk_full()),
                     Asked::Answered(outcome) | Asked::Read(outcome, None) => *outcome,
-                    Asked::Read(mut outcome, Some((context, missed))) => {
+                    Asked::Read(mut outcome, Some((context, failed_lookup))) => {
                         let resource_type = outcome.resource_type;
-                        let (number, mentions) =
-                            numbers::mention_missed(view, &context, resource_type, &missed)?;
+                        let (number, mentions) = numbers::mention_failed_lookup(
+                            view,
+                            &context,
+                            resource_type,
+                            &failed_lookup,
+                        )?;
                         outcome.number = number;
                         outcome.changes = mentions;
                         *outcome

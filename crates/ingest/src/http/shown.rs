@@ -8,7 +8,7 @@ use scim::Filter;
 use serde_json::Value;
 
 use crate::address::Address;
-use crate::decide::Seen;
+use crate::decide::ObservedResource;
 use crate::http::forward::SentRequest;
 use crate::http::provider::Ingest;
 use crate::list::lookup;
@@ -40,7 +40,13 @@ impl SentRequest {
             .iter()
             .filter_map(|one| {
                 let stored_type = self.type_of(arrival, one);
-                let seen = derive::seen(&self.context, &self.upstream, stored_type, one, is_whole)?;
+                let seen = derive::observed_resource(
+                    &self.context,
+                    &self.upstream,
+                    stored_type,
+                    one,
+                    is_whole,
+                )?;
                 // An answer about somebody else is none to this question.
                 let is_asked_for = is_list
                     || self
@@ -70,9 +76,9 @@ impl SentRequest {
         &self,
         ingest: &Arc<Ingest>,
         stored_type: ResourceType,
-        (seen, shown): (Seen, &Value),
+        (seen, shown): (ObservedResource, &Value),
         alone: bool,
-    ) -> Seen {
+    ) -> ObservedResource {
         let shows_less = {
             let snapshot = ingest.committer.store().snapshot();
             let view = View::new(&snapshot);
@@ -93,7 +99,7 @@ impl SentRequest {
         &self,
         ingest: &Ingest,
         stored_type: ResourceType,
-        seen: &Seen,
+        seen: &ObservedResource,
     ) -> bool {
         if seen.is_whole {
             return false;
@@ -124,8 +130,8 @@ impl SentRequest {
         };
         let parsed = Filter::parse(text, Some(resource_type), self.context.registry()).ok();
         match parsed.as_ref().and_then(lookup) {
-            Some(missed) => {
-                let (attribute, value) = (missed.attribute, missed.value);
+            Some(failed_lookup) => {
+                let (attribute, value) = (failed_lookup.attribute, failed_lookup.value);
                 vec![(stored_type, UpstreamState::NoMatch { attribute, value })]
             }
             None => vec![],

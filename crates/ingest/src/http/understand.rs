@@ -19,7 +19,7 @@ use crate::address::Address;
 use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::cuts;
-use crate::decide::{Intent, New, Write};
+use crate::decide::{Intent, NewResource, Write};
 use crate::errors::defect;
 use crate::http::asked::{Asked, is_read};
 use crate::http::bulk::Bulk;
@@ -318,9 +318,10 @@ impl Ingest {
             reading.answer()
         });
         match answered {
-            Ok((outcome, missed)) => {
-                Asked::Read(Box::new(outcome), missed.map(|missed| (context.clone(), missed)))
-            }
+            Ok((outcome, failed_lookup)) => Asked::Read(
+                Box::new(outcome),
+                failed_lookup.map(|failed_lookup| (context.clone(), failed_lookup)),
+            ),
             Err(error) => {
                 tracing::error!(error = with_causes(&error), "a read failed");
                 let name = address.resource_type.as_deref();
@@ -478,7 +479,7 @@ pub(super) fn intent(
         let (registry, settings) = (context.registry(), &context.settings);
         let mut resource = Resource::read(resource_type, registry, settings, &body)?;
         context.check_required(resource_type, &resource.attributes)?;
-        context.settle_references(resource_type, &mut resource.attributes);
+        context.resolve_references(resource_type, &mut resource.attributes);
         Ok(resource)
     };
     let id_or_empty = id.clone().unwrap_or_default();
@@ -486,7 +487,7 @@ pub(super) fn intent(
         Method::Post => match read() {
             Ok(resource) => {
                 let id = uuid::Uuid::new_v4().to_string();
-                Intent::Create(Box::new(New::of(context, resource_type, id, resource)))
+                Intent::Create(Box::new(NewResource::of(context, resource_type, id, resource)))
             }
             Err(error) => refused(error, None, Some(&body)),
         },

@@ -6,7 +6,7 @@ use scim::{AttrPath, Filter};
 
 /// A name by which a lookup found nobody.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Missed {
+pub(crate) struct FailedLookup {
     pub attribute: Attribute,
     pub value: String,
 }
@@ -92,10 +92,10 @@ fn indexed_attribute(path: &AttrPath) -> Option<Attribute> {
 }
 
 /// The one name by which a filter looks for somebody.
-pub(crate) fn lookup(filter: &Filter) -> Option<Missed> {
+pub(crate) fn lookup(filter: &Filter) -> Option<FailedLookup> {
     let (path, value) = filter.as_lookup()?;
     let attribute = indexed_attribute(&path)?;
-    Some(Missed { attribute, value: value.to_owned() })
+    Some(FailedLookup { attribute, value: value.to_owned() })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use scim::{ScimError, ScimType, Settings, ShownResource};
 use serde_json::{Map, Value};
 
 use crate::context::Context;
-use crate::decide::{self, Intent, Seen};
+use crate::decide::{self, Intent, ObservedResource};
 use crate::outcome::{Outcome, Reply};
 use crate::proxy::effect::{self, AnswerContent, Meaning, NewState};
 use crate::proxy::partial;
@@ -57,13 +57,14 @@ pub(crate) fn outcome(
         // The upstream's own words may quote values; they stand in the stored answer.
         let detail = "the application refused it; its words are in the answer";
         let error = ScimError::new(status, scim_type, detail);
-        let mut outcome = decide::refused(context, stored_type, &intent, error, view, stamp)?;
+        let mut outcome =
+            decide::record_refusal(context, stored_type, &intent, error, view, stamp)?;
         outcome.reply = Reply::empty(status);
         return Ok(outcome);
     }
-    let (meaning, content) = match is_about_another(context, request, &content, view)? {
+    let (meaning, content) = match shows_other_resource(context, request, &content, view)? {
         true => (effect::DOUBT, AnswerContent::Other),
-        false => as_far_as_it_shows((context, request, &intent), (meaning, content), answer, view)?,
+        false => limit_to_shown((context, request, &intent), (meaning, content), answer, view)?,
     };
     let made = match &content {
         AnswerContent::Id(id) => Some(id.clone()),
@@ -72,10 +73,10 @@ pub(crate) fn outcome(
     };
     let decided = match (meaning.state, content) {
         (NewState::FromAnswer, AnswerContent::Resource(seen)) => {
-            Some(decide::take_over(context, stored_type, *seen, view, stamp)?)
+            Some(decide::apply_observed(context, stored_type, *seen, view, stamp)?)
         }
         (NewState::FromRequest, _) => {
-            Some(decide::assume(context, stored_type, intent, view, stamp)?)
+            Some(decide::apply_assumed(context, stored_type, intent, view, stamp)?)
         }
         (NewState::FromAnswer | NewState::Unchanged, _) => None,
     };
@@ -89,7 +90,7 @@ pub(crate) fn outcome(
         // application did.
         Some(_) | None => {
             let id = request.id.as_deref().or(made.as_deref());
-            let (number, mentions) = decide::whom(context, request, id, view)?;
+            let (number, mentions) = decide::subject_of(context, request, id, view)?;
             Outcome { changes: mentions, ..plain(meaning.effect, number) }
         }
     };
@@ -100,7 +101,7 @@ pub(crate) fn outcome(
 
 /// What an answer means that shows less of a resource than it should have after the write: a part, which
 /// says nothing of the rest. What the write takes away is rightly missing.
-fn as_far_as_it_shows(
+fn limit_to_shown(
     (context, request, intent): (&Context, &UpstreamRequest, &Intent),
     (meaning, content): (Meaning, AnswerContent),
     answer: Option<&Value>,
@@ -115,7 +116,7 @@ fn as_far_as_it_shows(
         Some(number) => partial::known(view, context.application, number)?,
         None => None,
     };
-    let wanted = decide::wanted(context, request.stored_type, intent, known.as_ref());
+    let wanted = decide::expected_attributes(context, request.stored_type, intent, known.as_ref());
     if !partial::lacks(context, request.stored_type, &wanted, (&seen, answer)) {
         return Ok((meaning, AnswerContent::Resource(seen)));
     }
@@ -134,7 +135,7 @@ fn as_far_as_it_shows(
 
 /// Whether the answer to a POST shows a resource that the record has already and that bears none of the
 /// names that were asked for: it was not made by this request, and is not whom it was for.
-fn is_about_another(
+fn shows_other_resource(
     context: &Context,
     request: &UpstreamRequest,
     content: &AnswerContent,
@@ -156,26 +157,26 @@ fn is_about_another(
     };
     let Some(recorded) = version.and_then(|version| version.state) else { return Ok(false) };
     let attributes = attributes.unwrap_or(&recorded);
-    let bears = |(attribute, value): &(Attribute, String)| {
+    let has_name = |(attribute, value): &(Attribute, String)| {
         let text = attributes.get(attribute.name()).and_then(Value::as_str);
         text.is_some_and(|text| case_folded(*attribute, text) == case_folded(*attribute, value))
     };
-    Ok(!names.iter().any(bears))
+    Ok(!names.iter().any(has_name))
 }
 
 /// A resource in an answer, taken as it is shown: what our schema does not allow is kept and flagged.
 /// None when it is none, is of another type or of none that we know, or has no id that can be told. One
 /// without what its schema requires of every resource (RFC 7643 §2.2) is not shown as a whole, whatever
 /// was asked for.
-pub(crate) fn seen(
+pub(crate) fn observed_resource(
     context: &Context,
     upstream: &UpstreamSet,
     stored_type: ResourceType,
     answer: &Value,
     is_whole: bool,
-) -> Option<Seen> {
+) -> Option<ObservedResource> {
     let resource_type = context.catalog.resource_type(stored_type)?;
-    let id = id(answer).filter(|_| may_be(context, resource_type, answer))?;
+    let id = id(answer).filter(|_| may_be_of_type(context, resource_type, answer))?;
     // Whatever the application's own choices are, the upstream's answer is read as leniently as can be.
     let settings = Settings::generic();
     let ShownResource { mut resource, misfits, members_are_all } =
@@ -189,12 +190,12 @@ pub(crate) fn seen(
         |kind, paths: BTreeSet<String>| paths.into_iter().map(move |path| Flag { kind, path });
     let kept = flags(FlagKind::SchemaViolation, misfits.kept);
     let misfits = kept.chain(flags(FlagKind::TooLarge, misfits.left_out)).collect();
-    Some(Seen { id, resource, members_are_all, misfits, is_whole })
+    Some(ObservedResource { id, resource, members_are_all, misfits, is_whole })
 }
 
 /// Whether what an answer shows may be a resource of a type: it is no message of the protocol, and says of
 /// itself that it is of this type, or of none that we know (RFC 7643 §3, §3.1).
-fn may_be(context: &Context, resource_type: &scim::ResourceType, answer: &Value) -> bool {
+fn may_be_of_type(context: &Context, resource_type: &scim::ResourceType, answer: &Value) -> bool {
     let schemas = answer.get("schemas").and_then(Value::as_array).into_iter().flatten();
     let schemas: Vec<&str> = schemas.filter_map(Value::as_str).collect();
     if schemas.iter().any(|urn| urn.to_ascii_lowercase().starts_with(MESSAGE_URN)) {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use store::key::Set;
 
 use crate::context::Context;
-use crate::decide::Seen;
+use crate::decide::ObservedResource;
 use crate::http::Ingest;
 use crate::proxy::derive;
 use crate::proxy::observe::{RecordedObservation, UpstreamState, shows_less};
@@ -291,7 +291,13 @@ impl DriftCheck<'_> {
     ) -> Result<Vec<Option<String>>, DriftError> {
         let mut ids = Vec::with_capacity(page.shown.len());
         for one in &page.shown {
-            let seen = derive::seen(&self.context, &self.upstream, listed.resource_type, one, true);
+            let seen = derive::observed_resource(
+                &self.context,
+                &self.upstream,
+                listed.resource_type,
+                one,
+                true,
+            );
             let id = seen.as_ref().map(|seen| seen.id.clone());
             let is_new = id.as_ref().is_some_and(|id| !listed.pages.ids.contains(id));
             ids.push(id.clone());
@@ -317,9 +323,9 @@ impl DriftCheck<'_> {
     async fn whole(
         &self,
         listed: &TypeListing,
-        seen: Seen,
+        seen: ObservedResource,
         shown: &Value,
-    ) -> Result<Seen, DriftError> {
+    ) -> Result<ObservedResource, DriftError> {
         let shows_less = {
             let snapshot = self.ingest.committer.store().snapshot();
             let view = View::new(&snapshot);

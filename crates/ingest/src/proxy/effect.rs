@@ -7,7 +7,7 @@ use event::{Effect, Method, ResourceType, UpstreamSet};
 use serde_json::Value;
 
 use crate::context::Context;
-use crate::decide::Seen;
+use crate::decide::ObservedResource;
 use crate::members::is_same_id;
 use crate::proxy::derive;
 use crate::proxy::request::{AsksFor, UpstreamRequest};
@@ -19,7 +19,7 @@ pub(crate) enum AnswerContent {
     /// An id, and not all that tells what became of the resource.
     Id(String),
     /// A resource: that of the address, or that which a POST made.
-    Resource(Box<Seen>),
+    Resource(Box<ObservedResource>),
     /// Something else: a page of HTML, a message, another resource.
     Other,
 }
@@ -138,7 +138,13 @@ pub(crate) fn answer_content(
             .map_or(AnswerContent::Nothing, AnswerContent::Id);
     }
     let Some(body) = body.and_then(Value::as_object) else { return AnswerContent::Other };
-    let seen = derive::seen(context, upstream, stored_type, &Value::Object(body.clone()), is_whole);
+    let seen = derive::observed_resource(
+        context,
+        upstream,
+        stored_type,
+        &Value::Object(body.clone()),
+        is_whole,
+    );
     let Some(mut seen) = seen.filter(|seen| id.is_none_or(|id| is_same_id(context, &seen.id, id)))
     else {
         return AnswerContent::Other;
@@ -191,7 +197,7 @@ mod tests {
             let attributes = serde_json::Map::new();
             let resource =
                 Resource { attributes, members: None, unknown: std::collections::BTreeSet::new() };
-            let seen = Seen {
+            let seen = ObservedResource {
                 id: "a".into(),
                 resource,
                 members_are_all: true,

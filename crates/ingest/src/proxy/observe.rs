@@ -14,7 +14,7 @@ use serde_json::Value;
 use store::key::Set;
 
 use crate::context::Context;
-use crate::decide::{self, Intent, Seen};
+use crate::decide::{self, Intent, ObservedResource};
 use crate::http::Ingest;
 use crate::members::spellings;
 use crate::outcome::Outcome;
@@ -24,7 +24,7 @@ use crate::proxy::request::UpstreamRequest;
 /// Something that was seen.
 pub(crate) enum UpstreamState {
     /// A resource.
-    Resource(Box<Seen>),
+    Resource(Box<ObservedResource>),
     /// There is no resource of this id.
     Gone { id: String },
     /// Nobody is called so.
@@ -98,7 +98,7 @@ pub(crate) fn mentioned_numbers(
 pub(crate) fn shows_less(
     context: &Context,
     stored_type: ResourceType,
-    (seen, shown): (&Seen, &Value),
+    (seen, shown): (&ObservedResource, &Value),
     view: &View<'_>,
 ) -> Result<bool, ProjectorError> {
     let application = context.application;
@@ -119,7 +119,7 @@ pub(crate) fn shows_less(
 pub(crate) fn is_partial_of_deleted(
     context: &Context,
     stored_type: ResourceType,
-    seen: &Seen,
+    seen: &ObservedResource,
     view: &View<'_>,
 ) -> Result<bool, ProjectorError> {
     let application = context.application;
@@ -144,12 +144,12 @@ pub(crate) fn observe(
     let kind = StateKind::of(&state);
     let outcome = match state {
         UpstreamState::Resource(seen) => {
-            decide::take_over(context, stored_type, *seen, view, stamp)?
+            decide::apply_observed(context, stored_type, *seen, view, stamp)?
         }
         UpstreamState::Gone { id } => {
             let number = view.number_of_id(application, stored_type, &id)?;
             let intent = Intent::Delete { id };
-            let gone = decide::assume(context, stored_type, intent, view, stamp)?;
+            let gone = decide::apply_assumed(context, stored_type, intent, view, stamp)?;
             match gone.effect {
                 Effect::Applied => gone,
                 // It was on record as gone, or was never a resource.

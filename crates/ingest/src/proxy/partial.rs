@@ -13,7 +13,7 @@ use scim::Returned;
 use serde_json::{Map, Value};
 
 use crate::context::Context;
-use crate::decide::Seen;
+use crate::decide::ObservedResource;
 
 /// Not missed: those that say nothing of a resource's state, and `active`, whose absence says nothing
 /// anyway.
@@ -45,7 +45,7 @@ pub(crate) fn lacks(
     context: &Context,
     stored_type: ResourceType,
     should_have: &Map<String, Value>,
-    (seen, answer): (&Seen, &Value),
+    (seen, answer): (&ObservedResource, &Value),
 ) -> bool {
     let shown_unasked = shown_unasked(context, stored_type, should_have);
     lacks_any(&shown_unasked, answer, &seen.resource.attributes)

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::cuts::percent_encode;
-use crate::decide::Seen;
+use crate::decide::ObservedResource;
 use crate::http::Ingest;
 use crate::members::is_same_id;
 use crate::proxy::derive;
@@ -24,7 +24,7 @@ const LATER_MIN: Duration = Duration::from_secs(1);
 /// What the upstream says of one resource.
 pub(crate) enum ProbeResult {
     /// It is there, and like this.
-    Found(Box<Seen>),
+    Found(Box<ObservedResource>),
     /// There is none.
     Absent,
     /// There is none by a 404 that is no error of SCIM and that no list confirms.
@@ -80,12 +80,12 @@ impl Probe<'_> {
             Err(result) => return result,
         };
         let is_empty = all.is_empty();
-        let bears = |seen: &Seen| {
+        let has_name = |seen: &ObservedResource| {
             let text = seen.resource.attributes.get(attribute.name()).and_then(Value::as_str);
             text.is_some_and(|text| case_folded(attribute, text) == case_folded(attribute, value))
         };
-        let mut bearers = all.iter().filter_map(|one| self.seen(one)).filter(bears);
-        match (bearers.next(), bearers.next()) {
+        let mut holders = all.iter().filter_map(|one| self.seen(one)).filter(has_name);
+        match (holders.next(), holders.next()) {
             (Some(seen), None) => ProbeResult::Found(Box::new(seen)),
             (None, _) if is_empty => ProbeResult::Absent,
             // The filter was not understood, or several are called so.
@@ -97,8 +97,8 @@ impl Probe<'_> {
         self.context.resource_type(self.stored_type).map(|one| one.endpoint.as_str())
     }
 
-    fn seen(&self, body: &Value) -> Option<Seen> {
-        derive::seen(self.context, self.upstream, self.stored_type, body, true)
+    fn seen(&self, body: &Value) -> Option<ObservedResource> {
+        derive::observed_resource(self.context, self.upstream, self.stored_type, body, true)
     }
 
     /// The resources that have a value; none when the answer is no list.

@@ -198,9 +198,9 @@ impl Ingest {
     async fn look_back(&self, context: &Context, job: &ReadBackJob, is_last: bool) -> Attempt {
         let mut is_all_known = true;
         let before = self.last_seq();
-        for requests in job.requests.iter() {
+        for request in job.requests.iter() {
             let saw_seq = self.last_seq();
-            let state = match self.probe(context, requests).await {
+            let state = match self.probe(context, request).await {
                 Ok(Probed::State(state)) => state,
                 Ok(Probed::OtherResource) => continue,
                 Ok(Probed::Unknown) => {
@@ -216,15 +216,15 @@ impl Ingest {
                     return Attempt::Postponed(after);
                 }
             };
-            let is_busy = match &requests.id {
+            let is_busy = match &request.id {
                 Some(id) => self.in_flight.is_busy(context.application, id),
-                None => self.in_flight.is_creating(context.application, Some(&requests.lookups())),
+                None => self.in_flight.is_creating(context.application, Some(&request.lookups())),
             };
             if is_busy {
                 return Attempt::Postponed(BUSY_AFTER);
             }
             let occasion = (Occasion::ReadBack, None);
-            let stored_type = requests.stored_type;
+            let stored_type = request.stored_type;
             let observed =
                 self.observe(context, stored_type, state, occasion, saw_seq, is_last).await;
             if let Err(error) = observed {
@@ -246,12 +246,12 @@ impl Ingest {
     async fn probe(
         &self,
         context: &Context,
-        requests: &UpstreamRequest,
+        request: &UpstreamRequest,
     ) -> Result<Probed, Duration> {
         let Some(upstream) = context.upstream.clone() else { return Ok(Probed::Unknown) };
-        let stored_type = requests.stored_type;
+        let stored_type = request.stored_type;
         let probe = Probe { ingest: self, context, upstream: &upstream, stored_type };
-        if let Some(id) = &requests.id {
+        if let Some(id) = &request.id {
             return match probe.by_id(id).await {
                 ProbeResult::Found(seen) => Ok(Probed::State(UpstreamState::Resource(seen))),
                 ProbeResult::Absent => Ok(Probed::State(UpstreamState::Gone { id: id.clone() })),
@@ -260,10 +260,10 @@ impl Ingest {
             };
         }
         let mut probed = Probed::Unknown;
-        for (attribute, value) in requests.lookups() {
+        for (attribute, value) in request.lookups() {
             match probe.by_name(attribute, &value).await {
                 ProbeResult::Found(seen)
-                    if requests.names.is_another(&seen.resource.attributes) =>
+                    if request.names.has_other_external_id(&seen.resource.attributes) =>
                 {
                     if matches!(probed, Probed::Unknown) {
                         probed = Probed::OtherResource;
@@ -273,7 +273,7 @@ impl Ingest {
                     return Ok(Probed::State(UpstreamState::Resource(seen)));
                 }
                 // Whom the surest name does not find, nobody of another name is.
-                ProbeResult::Absent => match (&probed, requests.surest_name()) {
+                ProbeResult::Absent => match (&probed, request.surest_name()) {
                     (Probed::State(_), Some((surest, _))) if surest != attribute => {}
                     _ => probed = Probed::State(UpstreamState::NoMatch { attribute, value }),
                 },

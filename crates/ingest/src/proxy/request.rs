@@ -11,9 +11,9 @@ use store::Store;
 
 use crate::address::{Address, percent_decode_path};
 use crate::context::Context;
-use crate::decide::Seen;
+use crate::decide::ObservedResource;
 use crate::limits::{BULK_OPERATIONS_MAX, OPERATIONS_MAX};
-use crate::members::{is_uuid, settle_id};
+use crate::members::{is_uuid, resolve_id};
 use crate::numbers::Names;
 
 /// One write, as it was sent.
@@ -47,7 +47,7 @@ impl UpstreamRequest {
         let name = address.resource_type.as_deref();
         let stored_type = name.map_or(ResourceType::NONE, |name| context.catalog.stored_type(name));
         let mut address = address.clone();
-        settle_id(context, view, stored_type, &mut address);
+        resolve_id(context, view, stored_type, &mut address);
         let names = match (method, &address.id, body) {
             (Method::Post, None, Some(body)) => Names::of_new(context, stored_type, body),
             _ => Names::default(),
@@ -158,7 +158,11 @@ impl UpstreamRequest {
 
     /// Whether a resource as it was seen is as this write of it wanted; none when that cannot be told.
     /// It is when to carry the write out again would change nothing.
-    pub(crate) fn is_fulfilled_by(&self, context: &Context, seen: &Seen) -> Option<bool> {
+    pub(crate) fn is_fulfilled_by(
+        &self,
+        context: &Context,
+        seen: &ObservedResource,
+    ) -> Option<bool> {
         let resource_type = context.resource_type(self.stored_type)?;
         let (registry, body) = (context.registry(), self.body.as_ref().filter(|_| seen.is_whole)?);
         let ids = Ids { context, resource_type };
@@ -182,8 +186,8 @@ impl UpstreamRequest {
             _ => return None,
         };
         let mut old = old;
-        ids.settle_references(&mut old);
-        ids.settle_references(&mut attributes);
+        ids.normalize_references(&mut old);
+        ids.normalize_references(&mut attributes);
         let old = scim::settle(&Map::new(), old);
         let new = scim::settle(&old, attributes);
         let mut differ = scim::diff(&old, &new);
@@ -203,8 +207,8 @@ impl UpstreamRequest {
             return Some(true);
         }
         let there = seen.resource.members.clone().filter(|_| seen.members_are_all)?;
-        let members: Vec<_> = members.into_iter().map(|one| ids.settle_operation(one)).collect();
-        Some(is_as_after(&ids.settle_members(there), &members, |filter, member| {
+        let members: Vec<_> = members.into_iter().map(|one| ids.normalize_operation(one)).collect();
+        Some(is_as_after(&ids.normalize_members(there), &members, |filter, member| {
             filter.matches_member(resource_type, registry, member)
         }))
     }
@@ -218,7 +222,7 @@ struct Ids<'a> {
 }
 
 impl Ids<'_> {
-    fn settle(&self, text: &str) -> String {
+    fn normalize(&self, text: &str) -> String {
         let id = match self.context.member_id(text) {
             MemberId::Addressed(id) => percent_decode_path(id),
             MemberId::Id(_) | MemberId::Elsewhere => text.to_owned(),
@@ -227,27 +231,27 @@ impl Ids<'_> {
         if in_any_case && is_uuid(&id) { id.to_ascii_lowercase() } else { id }
     }
 
-    fn settle_references(&self, attributes: &mut Map<String, Value>) {
-        let settle = |text: &str| Some(self.settle(text));
-        self.context.change_references(self.resource_type, attributes, settle);
+    fn normalize_references(&self, attributes: &mut Map<String, Value>) {
+        let normalize = |text: &str| Some(self.normalize(text));
+        self.context.change_references(self.resource_type, attributes, normalize);
     }
 
-    fn settle_members(&self, members: Vec<Member>) -> Vec<Member> {
-        let settle = |one: Member| Member { value: self.settle(&one.value), ..one };
-        members.into_iter().map(settle).collect()
+    fn normalize_members(&self, members: Vec<Member>) -> Vec<Member> {
+        let normalize = |one: Member| Member { value: self.normalize(&one.value), ..one };
+        members.into_iter().map(normalize).collect()
     }
 
-    fn settle_operation(&self, operation: MemberOperation) -> MemberOperation {
+    fn normalize_operation(&self, operation: MemberOperation) -> MemberOperation {
         match operation {
-            MemberOperation::Add(members) => MemberOperation::Add(self.settle_members(members)),
+            MemberOperation::Add(members) => MemberOperation::Add(self.normalize_members(members)),
             MemberOperation::Replace(members) => {
-                MemberOperation::Replace(self.settle_members(members))
+                MemberOperation::Replace(self.normalize_members(members))
             }
             MemberOperation::Remove(ids) => {
-                MemberOperation::Remove(ids.iter().map(|id| self.settle(id)).collect())
+                MemberOperation::Remove(ids.iter().map(|id| self.normalize(id)).collect())
             }
             MemberOperation::RemoveMatching(filter) => MemberOperation::RemoveMatching(
-                filter.with_member_ids(&mut |text| Some(self.settle(text))),
+                filter.with_member_ids(&mut |text| Some(self.normalize(text))),
             ),
             MemberOperation::RemoveAll => MemberOperation::RemoveAll,
         }
@@ -398,7 +402,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::numbers::OwnName;
+    use crate::numbers::GivenExternalId;
 
     #[test]
     fn a_creation_is_looked_up_by_its_surest_name() {
@@ -413,12 +417,12 @@ mod tests {
             assert_eq!(lookups, expected);
             assert_eq!(request.surest_name().map(|(one, _)| one), surest);
         };
-        let own = || OwnName::Given("7".to_owned());
+        let own = || GivenExternalId::Given("7".to_owned());
         check(user_name(), own(), &[UserName, ExternalId], Some(ExternalId));
         check(display_name(), own(), &[ExternalId, DisplayName], Some(ExternalId));
-        check(user_name(), OwnName::Unusable, &[UserName], Some(UserName));
+        check(user_name(), GivenExternalId::Unusable, &[UserName], Some(UserName));
         check(None, own(), &[ExternalId], Some(ExternalId));
-        check(None, OwnName::Unusable, &[], None);
+        check(None, GivenExternalId::Unusable, &[], None);
     }
 
     #[test]

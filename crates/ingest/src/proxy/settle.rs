@@ -11,7 +11,7 @@ use projector::{CommitError, Decision, Draft, Durability, ProjectorError, View, 
 
 use crate::context::Context;
 use crate::http::Ingest;
-use crate::numbers::is_somebody_else;
+use crate::numbers::is_recorded_with_other_external_id;
 use crate::proxy::request::UpstreamRequest;
 use crate::proxy::waiting::WAITING_MAX;
 
@@ -50,10 +50,10 @@ impl Ingest {
             let origin = intent.header.origin;
             self.committer
                 .submit(Durability::Synced, move |view, _| {
-                    if let (Some(context), Some([requests])) = (&context, &requests) {
-                        let id = requests.id.as_deref();
+                    if let (Some(context), Some([request])) = (&context, &requests) {
+                        let id = request.id.as_deref();
                         let (number, mut mentions) =
-                            crate::decide::whom(context, requests, id, view)?;
+                            crate::decide::subject_of(context, request, id, view)?;
                         operation.number = number;
                         parts.append(&mut mentions);
                     }
@@ -186,7 +186,8 @@ pub(crate) fn verdict_from_state(
                 for (attribute, value) in lookups {
                     let case_folded = case_folded(attribute, &value);
                     for holder in view.lookup(app, one.stored_type, attribute, &case_folded)? {
-                        is_there |= !is_somebody_else(view, app, &one.names, holder)?;
+                        is_there |=
+                            !is_recorded_with_other_external_id(view, app, &one.names, holder)?;
                     }
                 }
                 is_there

@@ -5,30 +5,34 @@ use projector::ProjectorError;
 use serde_json::{Map, Value};
 
 use super::{Deciding, Intent, text};
-use crate::numbers::{Meant, Names};
+use crate::numbers::{IntendedSubject, Names};
 use crate::outcome::Stop;
 
 impl Deciding<'_> {
     /// Whom a request concerns that is refused whatever it asks for.
-    pub(super) fn whom_of(&mut self, intent: &Intent) -> Result<Number, Stop> {
+    pub(super) fn subject_of_intent(&mut self, intent: &Intent) -> Result<Number, Stop> {
         match intent {
-            Intent::Create(new) => self.whom(None, &self.names_of(&new.state)),
+            Intent::Create(new) => self.subject_of_refused(None, &self.names_of(&new.state)),
             Intent::Replace { id, .. } | Intent::Patch { id, .. } | Intent::Delete { id } => {
-                self.whom(Some(id), &Names::default())
+                self.subject_of_refused(Some(id), &Names::default())
             }
-            Intent::Refused { id, names, .. } => self.whom(id.as_deref(), names),
+            Intent::Refused { id, names, .. } => self.subject_of_refused(id.as_deref(), names),
         }
     }
 
     /// Whom a refused request concerned.
-    pub(super) fn whom(&mut self, id: Option<&str>, names: &Names) -> Result<Number, Stop> {
+    pub(super) fn subject_of_refused(
+        &mut self,
+        id: Option<&str>,
+        names: &Names,
+    ) -> Result<Number, Stop> {
         match id {
             Some(id) => {
                 let application = self.context.application;
                 let number = self.view.number_of_id(application, self.stored_type, id)?;
                 Ok(number.unwrap_or(Number::NOBODY))
             }
-            None => Ok(self.meant_for(names)?),
+            None => Ok(self.intended_subject(names)?),
         }
     }
 
@@ -37,8 +41,8 @@ impl Deciding<'_> {
     }
 
     /// Whom a refused create was meant for. Who bears the name that it asks for is told beside it.
-    pub(super) fn meant_for(&mut self, names: &Names) -> Result<Number, ProjectorError> {
-        let Meant { number, holders } = self.numbers.meant_for(names)?;
+    pub(super) fn intended_subject(&mut self, names: &Names) -> Result<Number, ProjectorError> {
+        let IntendedSubject { number, holders } = self.numbers.intended_subject(names)?;
         self.holders = holders;
         Ok(number)
     }
@@ -49,7 +53,7 @@ impl Deciding<'_> {
         &mut self,
         attributes: &Map<String, Value>,
     ) -> Result<Number, ProjectorError> {
-        let id = text(attributes, Attribute::Id).filter(|_| self.decided_elsewhere);
+        let id = text(attributes, Attribute::Id).filter(|_| self.decided_upstream);
         let id = id.map(|id| (Attribute::Id, id));
         let named =
             [Attribute::ExternalId, Attribute::UserName, Attribute::DisplayName].into_iter();
@@ -63,7 +67,7 @@ impl Deciding<'_> {
         let emails = emails.map(|email| (Attribute::Email, email));
         let names: Vec<_> = id.into_iter().chain(named).chain(emails).collect();
         let external_id = self.names_of(attributes).external_id;
-        let number = self.numbers.unborn_called(&names, &external_id)?;
+        let number = self.numbers.mentioned_by_any(&names, &external_id)?;
         Ok(number.unwrap_or_else(|| self.numbers.fresh()))
     }
 }

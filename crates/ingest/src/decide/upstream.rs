@@ -8,7 +8,7 @@ use scim::{MemberOperation, Resource, ScimError, Selection};
 use serde_json::{Map, Value};
 use store::key::Set;
 
-use super::{Answer, Deciding, Intent, New, Target};
+use super::{Answer, Deciding, Intent, NewResource, Target};
 use crate::conditions::Conditions;
 use crate::context::Context;
 use crate::members::MemberChanges;
@@ -19,19 +19,19 @@ use crate::proxy::request::UpstreamRequest;
 
 /// What a write that an upstream accepted makes of the state as we know it. Whether it may be is not
 /// for us to say, so nothing is refused but what cannot be applied.
-pub(crate) fn assume(
+pub(crate) fn apply_assumed(
     context: &Context,
     stored_type: ResourceType,
     intent: Intent,
     view: &View<'_>,
     stamp: Stamp,
 ) -> Result<Outcome, ProjectorError> {
-    follow(context, stored_type, view, stamp, |deciding| deciding.carry_out(intent))
+    decide_upstream(context, stored_type, view, stamp, |deciding| deciding.carry_out(intent))
 }
 
 /// What an upstream refused: whom it was meant for, and who bears the name that it asks for, as far as we
 /// know.
-pub(crate) fn refused(
+pub(crate) fn record_refusal(
     context: &Context,
     stored_type: ResourceType,
     intent: &Intent,
@@ -39,14 +39,14 @@ pub(crate) fn refused(
     view: &View<'_>,
     stamp: Stamp,
 ) -> Result<Outcome, ProjectorError> {
-    follow(context, stored_type, view, stamp, |deciding| {
-        let number = deciding.whom_of(intent)?;
+    decide_upstream(context, stored_type, view, stamp, |deciding| {
+        let number = deciding.subject_of_intent(intent)?;
         Err(Stop::Refused(error, number))
     })
 }
 
 /// A resource as an upstream shows it.
-pub(crate) struct Seen {
+pub(crate) struct ObservedResource {
     /// Its id there, which is its id here.
     pub id: String,
     /// Its attributes, and its members if they are shown.
@@ -59,9 +59,9 @@ pub(crate) struct Seen {
     pub is_whole: bool,
 }
 
-impl Seen {
+impl ObservedResource {
     /// The same as a part of the resource, which says nothing of what it does not show.
-    pub(crate) fn as_partial(mut self) -> Seen {
+    pub(crate) fn as_partial(mut self) -> ObservedResource {
         self.is_whole = false;
         self.resource.members = self.resource.members.filter(|members| !members.is_empty());
         self
@@ -71,52 +71,52 @@ impl Seen {
 /// The attributes that a resource should have once a write of it was carried out: `known` are those that it
 /// has on record. A PUT leaves what it sends, a POST adds to what there is, and of a request that we cannot
 /// read nobody can say what it takes away.
-pub(crate) fn wanted(
+pub(crate) fn expected_attributes(
     context: &Context,
     stored_type: ResourceType,
     intent: &Intent,
     known: Option<&Map<String, Value>>,
 ) -> Map<String, Value> {
-    let mut wanted = known.cloned().unwrap_or_default();
-    wanted.remove("id");
+    let mut expected = known.cloned().unwrap_or_default();
+    expected.remove("id");
     match intent {
         Intent::Create(new) => {
-            wanted.extend(new.state.clone());
+            expected.extend(new.state.clone());
             // That of an account which does not come to be: the application gives its own.
-            wanted.remove("id");
+            expected.remove("id");
         }
-        Intent::Replace { resource, .. } => wanted.clone_from(&resource.attributes),
+        Intent::Replace { resource, .. } => expected.clone_from(&resource.attributes),
         Intent::Patch { operations, .. } => {
             let (registry, settings) = (context.registry(), &context.settings);
             if let Some(resource_type) = context.resource_type(stored_type)
                 && let Ok(mut patched) =
-                    scim::apply_patch(resource_type, registry, settings, &wanted, operations)
+                    scim::apply_patch(resource_type, registry, settings, &expected, operations)
             {
-                context.settle_references(resource_type, &mut patched.attributes);
-                wanted = patched.attributes;
+                context.resolve_references(resource_type, &mut patched.attributes);
+                expected = patched.attributes;
             }
         }
         Intent::Delete { .. } | Intent::Refused { .. } => {}
     }
-    wanted
+    expected
 }
 
 /// What a resource that was seen at an upstream makes of the state as we know it: created if we did not
 /// know of it, changed to be what was seen, or nothing.
-pub(crate) fn take_over(
+pub(crate) fn apply_observed(
     context: &Context,
     stored_type: ResourceType,
-    seen: Seen,
+    seen: ObservedResource,
     view: &View<'_>,
     stamp: Stamp,
 ) -> Result<Outcome, ProjectorError> {
-    follow(context, stored_type, view, stamp, |deciding| deciding.take_over(seen))
+    decide_upstream(context, stored_type, view, stamp, |deciding| deciding.apply_observed(seen))
 }
 
 /// The number of whom a write is about whose outcome is in doubt: of its id, of who bears its name, or of a
 /// mention; with the mentions that are new. Whatever is seen of them later, is then seen of this number.
 /// `id` is that of the address, or the one that the answer to a POST shows.
-pub(crate) fn whom(
+pub(crate) fn subject_of(
     context: &Context,
     request: &UpstreamRequest,
     id: Option<&str>,
@@ -130,7 +130,7 @@ pub(crate) fn whom(
     }
     let mut numbers = Numbers::new(view, context, stored_type)?;
     let number = match id {
-        None => numbers.meant_for(&request.names)?.number,
+        None => numbers.intended_subject(&request.names)?.number,
         Some(id) => {
             let Names { name, external_id } = &request.names;
             let own = external_id.as_deref().map(|text| (Attribute::ExternalId, text));
@@ -142,7 +142,7 @@ pub(crate) fn whom(
     Ok((number, numbers.mentions))
 }
 
-fn follow(
+fn decide_upstream(
     context: &Context,
     stored_type: ResourceType,
     view: &View<'_>,
@@ -153,13 +153,13 @@ fn follow(
         let error = ScimError::not_found("no such resource type");
         return Ok(Outcome::refused(error, stored_type, Number::NOBODY));
     };
-    let mut deciding = Deciding::elsewhere(context, resource_type, stored_type, view, stamp)?;
+    let mut deciding = Deciding::upstream(context, resource_type, stored_type, view, stamp)?;
     let decided = what(&mut deciding);
     deciding.outcome(decided)
 }
 
 impl<'a> Deciding<'a> {
-    fn elsewhere(
+    fn upstream(
         context: &'a Context,
         resource_type: &'a scim::ResourceType,
         stored_type: ResourceType,
@@ -177,14 +177,14 @@ impl<'a> Deciding<'a> {
             numbers: Numbers::new(view, context, stored_type)?,
             holders: vec![],
             refused_as: Effect::Rejected,
-            decided_elsewhere: true,
+            decided_upstream: true,
         })
     }
 }
 
 impl Deciding<'_> {
-    fn take_over(&mut self, seen: Seen) -> Result<Outcome, Stop> {
-        let Seen { id, mut resource, members_are_all, misfits, is_whole } = seen;
+    fn apply_observed(&mut self, seen: ObservedResource) -> Result<Outcome, Stop> {
+        let ObservedResource { id, mut resource, members_are_all, misfits, is_whole } = seen;
         let application = self.context.application;
         let number = self.view.number_of_id(application, self.stored_type, &id)?;
         let version = match number {
@@ -193,14 +193,14 @@ impl Deciding<'_> {
         };
         let own = |version: &Version| version.resource_type == self.stored_type;
         let Some((number, version)) = number.zip(version.filter(own)) else {
-            let new = New::as_seen(self.context, self.resource_type, id, resource);
+            let new = NewResource::as_observed(self.context, self.resource_type, id, resource);
             return Ok(self.create(new)?.flagged(misfits));
         };
         if version.state.is_none() {
             if !is_whole && let Some(before) = partial::known(self.view, application, number)? {
                 resource.attributes = partial::merge(&before, resource.attributes);
             }
-            let new = New::as_seen(self.context, self.resource_type, id, resource);
+            let new = NewResource::as_observed(self.context, self.resource_type, id, resource);
             return Ok(self.restore(number, version.seq, new)?.flagged(misfits));
         }
         let target = Target::of(number, version);
@@ -228,8 +228,8 @@ impl Deciding<'_> {
 
     /// A resource that was on record as deleted, by the event at `deleted`, is there. It keeps its number:
     /// an id is never given to another resource (RFC 7643 §3.1).
-    fn restore(&mut self, number: Number, deleted: Seq, new: New) -> Result<Outcome, Stop> {
-        let New { values, members, flags, .. } = new;
+    fn restore(&mut self, number: Number, deleted: Seq, new: NewResource) -> Result<Outcome, Stop> {
+        let NewResource { values, members, flags, .. } = new;
         let application = self.context.application;
         let shows_members = !members.is_empty();
         let mut joined = vec![];
@@ -244,17 +244,17 @@ impl Deciding<'_> {
                 if let (Set::Members(group), Some(end)) = (stay.set, stay.end)
                     && end == deleted
                     && group != number
-                    && self.is_there(group)?
+                    && self.exists(group)?
                 {
                     groups.push(group);
                 }
             }
             let before = deleted.checked_sub(1);
             if let (false, Some(before)) = (shows_members, before) {
-                for standing in self.view.members(application, Set::Members(number), before)? {
-                    let member = self.view.version(application, standing.member, View::NOW)?;
+                for one in self.view.members(application, Set::Members(number), before)? {
+                    let member = self.view.version(application, one.member, View::NOW)?;
                     if member.is_none_or(|version| version.state.is_some()) {
-                        joined.push(standing.member);
+                        joined.push(one.member);
                     }
                 }
             }
@@ -275,7 +275,7 @@ impl Deciding<'_> {
         Ok(outcome)
     }
 
-    fn is_there(&self, number: Number) -> Result<bool, ProjectorError> {
+    fn exists(&self, number: Number) -> Result<bool, ProjectorError> {
         let version = self.view.version(self.context.application, number, View::NOW)?;
         Ok(version.is_some_and(|version| version.state.is_some()))
     }
