@@ -109,11 +109,11 @@ impl Outcome {
     }
 
     /// Counts an entry that is kept out, since it is of another application.
-    fn keep_out(&mut self, ready: &Ready, lists: bool) {
+    fn keep_out(&mut self, parsed: &ParsedEntry, lists: bool) {
         self.of_others += 1;
         if lists && self.others.len() < REFUSALS_MAX {
-            let of = ready.principal.as_ref().and_then(Principal::key).map(str::to_owned);
-            self.others.push((ready.line, ready.entry.id.clone(), of));
+            let of = parsed.principal.as_ref().and_then(Principal::key).map(str::to_owned);
+            self.others.push((parsed.line, parsed.entry.id.clone(), of));
         }
     }
 }
@@ -148,7 +148,7 @@ pub enum ImportError {
 }
 
 /// An entry on its way into an event.
-struct Ready {
+struct ParsedEntry {
     line: u32,
     entry: Entry,
     /// The application at the provider that it is of.
@@ -218,7 +218,7 @@ pub async fn import(
     let mut span: Option<(Timestamp, Timestamp)> = None;
     let (mut applications, mut kept_out) = (Applications::default(), Applications::default());
     // Of which application these are is told by all the others.
-    let mut doubtful: VecDeque<Ready> = VecDeque::new();
+    let mut doubtful: VecDeque<ParsedEntry> = VecDeque::new();
     // Whether any is of another one, once all are known.
     let mut has_others: Option<bool> = None;
     loop {
@@ -242,26 +242,26 @@ pub async fn import(
             }
         };
         if let Some(own) = outcome.own.clone() {
-            for ready in std::mem::take(&mut entries) {
-                let of = ready.principal.as_ref();
+            for parsed in std::mem::take(&mut entries) {
+                let of = parsed.principal.as_ref();
                 let is_own = match has_others {
                     Some(has_others) => Some(applications.is_of(of, &own, has_others)),
                     None => {
                         applications.add(of);
-                        Applications::tells(of, &own)
+                        Applications::is_own(of, &own)
                     }
                 };
                 match is_own {
-                    Some(true) => entries.push(ready),
+                    Some(true) => entries.push(parsed),
                     Some(false) => {
                         kept_out.add(of);
-                        outcome.keep_out(&ready, options.lists_others);
+                        outcome.keep_out(&parsed, options.lists_others);
                     }
-                    None => doubtful.push_back(ready),
+                    None => doubtful.push_back(parsed),
                 }
             }
         }
-        for at in entries.iter().map(|ready| Timestamp(ready.entry.occurred_at_us)) {
+        for at in entries.iter().map(|parsed| Timestamp(parsed.entry.occurred_at_us)) {
             let (first, last) = span.unwrap_or((at, at));
             span = Some((first.min(at), last.max(at)));
         }
@@ -348,7 +348,7 @@ fn understanding(
     chunk: Chunk,
     dates: Option<DateOrder>,
     now: Timestamp,
-) -> JoinHandle<(Outcome, Vec<Ready>)> {
+) -> JoinHandle<(Outcome, Vec<ParsedEntry>)> {
     let (body, committer) = (Arc::clone(body), committer.clone());
     spawn_blocking(move || {
         understand_lines(committer.gate(), &body[chunk.bytes], chunk.first, dates, now)
@@ -361,14 +361,14 @@ fn understand_lines(
     first: u32,
     dates: Option<DateOrder>,
     now: Timestamp,
-) -> (Outcome, Vec<Ready>) {
+) -> (Outcome, Vec<ParsedEntry>) {
     let mut outcome = Outcome::default();
     let mut entries = vec![];
     let lines = lines.split(|byte| *byte == b'\n').zip(first..);
     for (text, line) in lines.filter(|(text, _)| !text.trim_ascii().is_empty()) {
         outcome.read += 1;
         match understand_line(gate, text, line, dates, now) {
-            Ok(Some(ready)) => entries.push(ready),
+            Ok(Some(parsed)) => entries.push(parsed),
             Ok(None) => outcome.passed_over += 1,
             Err(refused) => outcome.refuse(line, refused),
         }
@@ -383,7 +383,7 @@ fn understand_line(
     line: u32,
     dates: Option<DateOrder>,
     now: Timestamp,
-) -> Result<Option<Ready>, Refused> {
+) -> Result<Option<ParsedEntry>, Refused> {
     let record: Value = serde_json::from_slice(text).map_err(|_| Refused {
         path: String::new(),
         what: "a JSON object in one line is expected".to_owned(),
@@ -404,7 +404,7 @@ fn understand_line(
     }
     let text = canonical::object(&std::mem::take(&mut entry.body));
     let stored = gate.passed(Content::Entry(text));
-    Ok(Some(Ready { line, entry, principal, skip_reasons, stored }))
+    Ok(Some(ParsedEntry { line, entry, principal, skip_reasons, stored }))
 }
 
 type Counted = Result<(u32, u32), ImportError>;
@@ -415,7 +415,7 @@ fn decide(
     stamp: Stamp,
     application: Application,
     origin: Origin,
-    entries: Vec<Ready>,
+    entries: Vec<ParsedEntry>,
 ) -> Result<Decision<Counted>, ProjectorError> {
     if stamp.clock_fault.is_some() || stamp.disk_full {
         return Ok(Decision { events: vec![], reply: Err(ImportError::Refused) });
@@ -423,7 +423,7 @@ fn decide(
     let (mut events, mut known) = (vec![], 0);
     let mut people = People::new(view, application)?;
     let mut ids = std::collections::BTreeSet::new();
-    for Ready { entry, principal, skip_reasons, stored, .. } in entries {
+    for ParsedEntry { entry, principal, skip_reasons, stored, .. } in entries {
         if !ids.insert(entry.id.clone()) || view.entry(application, &entry.id)?.is_some() {
             known += 1;
             continue;

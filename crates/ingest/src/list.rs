@@ -76,7 +76,7 @@ struct Page {
     text: Vec<u8>,
     results: usize,
     /// How many candidates they stand for.
-    taken: usize,
+    consumed: usize,
 }
 
 impl Query<'_> {
@@ -120,9 +120,9 @@ impl Query<'_> {
             Some(Next::Sorted(offset)) => offset,
         };
         let page = self.page(&renderer, matching.iter().skip(skip).take(count))?;
-        let end = skip + page.taken;
+        let end = skip + page.consumed;
         // Index is the announced default: who did not ask for a cursor gets none.
-        let goes_on = by_cursor && page.taken > 0;
+        let goes_on = by_cursor && page.consumed > 0;
         let next = goes_on.then(|| Next::of(sort.is_some(), &matching, end)).flatten();
         let next = next.map(|next| {
             let cursor = Cursor { seq, issued_at_s: self.now_s(), count: count as u32, next };
@@ -346,7 +346,7 @@ impl Query<'_> {
         let mut page = Page::default();
         for candidate in candidates {
             let Some(living) = renderer.living(candidate.number)? else {
-                page.taken += 1;
+                page.consumed += 1;
                 continue;
             };
             let stored = living.version.resource_type;
@@ -369,7 +369,7 @@ impl Query<'_> {
                 break;
             }
             page.results += 1;
-            page.taken += 1;
+            page.consumed += 1;
         }
         Ok(page)
     }

@@ -10,7 +10,7 @@ use scim::ScimType;
 use crate::outcome::Outcome;
 
 /// A longer path and query of a request without a valid credential is stored cut.
-const STRANGER_BYTES_MAX: usize = 256;
+const UNAUTHENTICATED_TARGET_BYTES_MAX: usize = 256;
 
 /// What is known of a request before anything is decided about it.
 #[derive(Clone, Debug)]
@@ -50,8 +50,8 @@ pub(crate) enum ReceivedBody {
 
 impl Arrival {
     /// Cuts what somebody chose who has no valid credential.
-    pub(crate) fn cut_for_stranger(&mut self) {
-        let end = self.target.floor_char_boundary(STRANGER_BYTES_MAX);
+    pub(crate) fn cut_for_unauthenticated(&mut self) {
+        let end = self.target.floor_char_boundary(UNAUTHENTICATED_TARGET_BYTES_MAX);
         self.target.truncate(end);
     }
 

@@ -61,7 +61,7 @@ pub(crate) struct ObservedResource {
 
 impl ObservedResource {
     /// The same as a part of the resource, which says nothing of what it does not show.
-    pub(crate) fn as_partial(mut self) -> ObservedResource {
+    pub(crate) fn into_partial(mut self) -> ObservedResource {
         self.is_whole = false;
         self.resource.members = self.resource.members.filter(|members| !members.is_empty());
         self

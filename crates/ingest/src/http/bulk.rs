@@ -19,8 +19,8 @@ use crate::context::Context;
 use crate::cuts;
 use crate::decide::{Intent, Write};
 use crate::http::ambiguous;
-use crate::http::asked::Asked;
 use crate::http::provider::Ingest;
+use crate::http::submission::Submission;
 use crate::http::understand::{intent, refusal, selection};
 use crate::limits::TARGET_BYTES_MAX;
 use crate::outcome::{Body, Outcome, Reply};
@@ -46,7 +46,7 @@ impl Done {
 }
 
 /// What is known while the operations are carried out.
-struct Carrying<'a> {
+struct BulkRun<'a> {
     ingest: &'a Arc<Ingest>,
     arrival: &'a Arrival,
     context: &'a Context,
@@ -69,7 +69,7 @@ pub(crate) async fn carry_out(ingest: &Arc<Ingest>, arrival: &Arrival, bulk: Bul
         one.bulk_id.clone().filter(|_| makes).map(|bulk_id| (bulk_id, place))
     });
     let makers = makers.collect();
-    let mut carrying = Carrying {
+    let mut run = BulkRun {
         ingest,
         arrival,
         context: &context,
@@ -83,29 +83,26 @@ pub(crate) async fn carry_out(ingest: &Arc<Ingest>, arrival: &Arrival, bulk: Bul
     let mut errors = 0;
     for place in order {
         if request.fail_on_errors.is_some_and(|most| errors >= most) {
-            carrying.pass_over(place).await;
+            run.skip(place).await;
             continue;
         }
-        let (done, later) = carrying.one(place).await;
+        let (done, later) = run.one(place).await;
         errors += usize::from(!done.succeeded());
         held_back.extend(later.filter(|_| done.succeeded()).map(|value| (place, value)));
-        carrying.done.insert(place, done);
+        run.done.insert(place, done);
     }
     for (place, value) in held_back {
-        carrying.complete(place, &value).await;
+        run.complete(place, &value).await;
     }
-    let results: Vec<Value> = carrying
-        .done
-        .iter()
-        .map(|(place, done)| result(&carrying.operations[*place], done))
-        .collect();
+    let results: Vec<Value> =
+        run.done.iter().map(|(place, done)| result(&run.operations[*place], done)).collect();
     Reply::json(&json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkResponse"],
         "Operations": results,
     }))
 }
 
-impl Carrying<'_> {
+impl BulkRun<'_> {
     /// Carries out one operation; what it refers to and does not exist yet is held back.
     async fn one(&mut self, place: usize) -> (Done, Option<Value>) {
         let made = &self.made;
@@ -122,10 +119,10 @@ impl Carrying<'_> {
             Some(problem) => Err(problem),
             None => self.prepare(&arrival, &address, operation),
         };
-        let asked = match prepared {
+        let submission = match prepared {
             Ok((resource_type, conditions, selection)) => {
                 let (context, method, id) = (self.context, arrival.method, address.id.clone());
-                Asked::Write(Box::new(Write {
+                Submission::Write(Box::new(Write {
                     context: context.clone(),
                     resource_type: arrival.resource_type,
                     intent: intent(context, resource_type, method, id, Ok(resolved.data)),
@@ -139,7 +136,7 @@ impl Carrying<'_> {
             }
         };
         let arrival_type = arrival.resource_type;
-        let (reply, _) = self.ingest.record(arrival, asked).await;
+        let (reply, _) = self.ingest.record(arrival, submission).await;
         let location = header(&reply, "location").map(str::to_owned).or_else(|| {
             // Required of all but a failed POST, what it names is known anyhow (RFC 7644 §3.7).
             let named = self.context.resource_type(arrival_type).zip(address.id.as_deref());
@@ -191,16 +188,16 @@ impl Carrying<'_> {
         (id, data): (Option<String>, Option<&Value>),
         error: ScimError,
         effect: Effect,
-    ) -> Asked {
+    ) -> Submission {
         let (context, resource_type) = (self.context, arrival.resource_type);
         if context.resource_type(resource_type).is_none() {
             let mut outcome = Outcome::refused(error, resource_type, Number::NOBODY);
             outcome.effect = effect;
-            return Asked::Answered(Box::new(outcome));
+            return Submission::Answered(Box::new(outcome));
         }
         let whom = (id, data);
         let intent = refusal(context, resource_type, arrival.method, whom, error, effect);
-        Asked::Write(Box::new(Write {
+        Submission::Write(Box::new(Write {
             context: context.clone(),
             resource_type,
             intent,
@@ -245,15 +242,15 @@ impl Carrying<'_> {
     }
 
     /// Records an operation that comes after the last error the client allows.
-    async fn pass_over(&self, place: usize) {
+    async fn skip(&self, place: usize) {
         let operation = &self.operations[place];
         let address = self.address.of_operation(&operation.path, self.context.registry());
         let arrival = self.arrival_of(place, operation, &address, operation.data.as_ref());
         let detail = "not carried out: the request's failOnErrors was reached before";
         let error = ScimError::new(424, None, detail);
         let whom = (address.id.clone(), operation.data.as_ref());
-        let asked = self.refuse(&arrival, whom, error, Effect::Skipped);
-        self.ingest.record(arrival, asked).await;
+        let submission = self.refuse(&arrival, whom, error, Effect::Skipped);
+        self.ingest.record(arrival, submission).await;
     }
 
     /// Adds what was held back when a resource was made, now that the rest of the circle exists. If it
@@ -272,9 +269,9 @@ impl Carrying<'_> {
         let address = self.address.of_operation(path, self.context.registry());
         let mut arrival = self.arrival_of(place, operation, &address, Some(&value));
         arrival.method = Method::Patch;
-        let asked = if missing.is_empty() {
+        let submission = if missing.is_empty() {
             let add = PatchOperation { op: PatchOp::Add, path: None, value: Some(value) };
-            Asked::Write(Box::new(Write {
+            Submission::Write(Box::new(Write {
                 context: self.context.clone(),
                 resource_type: arrival.resource_type,
                 conditions: Conditions::default(),
@@ -285,7 +282,7 @@ impl Carrying<'_> {
             let whom = (Some(id), None);
             self.refuse(&arrival, whom, unresolvable(), Effect::Rejected)
         };
-        let (mut reply, _) = self.ingest.record(arrival, asked).await;
+        let (mut reply, _) = self.ingest.record(arrival, submission).await;
         if let Some(done) = self.done.get_mut(&place) {
             if reply.status < 400 {
                 // It was made and changed; it is still what the client asked to be made.

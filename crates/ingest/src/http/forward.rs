@@ -20,9 +20,9 @@ use crate::cuts;
 use crate::decide::Intent;
 use crate::errors::{clock_refusal, defect, disk_full, revoked, unavailable};
 use crate::http::ambiguous;
-use crate::http::asked::{Asked as Understood, is_read};
 use crate::http::client::Client;
 use crate::http::provider::Ingest;
+use crate::http::submission::{Submission, is_read};
 use crate::http::understand::intent as intent_of;
 use crate::members::resolve_id;
 use crate::numbers::Names;
@@ -69,7 +69,7 @@ pub(super) async fn carry_out(
     if ingest.reads_otherwise(&forward.context, &requests) {
         let error = ambiguous::id();
         let outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
-        return ingest.record(arrival, Understood::Answered(Box::new(outcome))).await;
+        return ingest.record(arrival, Submission::Answered(Box::new(outcome))).await;
     }
     let mut write = None;
     if is_write {
@@ -263,7 +263,7 @@ impl SentRequest {
             (true, Some(value)) if matches!(status, 200 | 203) => {
                 self.states(ingest, &arrival, value, !is_partial)
             }
-            (true, _) if status == 404 => self.gone(ingest, &arrival, parsed.as_ref()),
+            (true, _) if status == 404 => self.not_found(ingest, &arrival, parsed.as_ref()),
             _ => vec![],
         };
         let answered =

@@ -2,17 +2,17 @@
 //! by without an event.
 
 mod ambiguous;
-mod asked;
 mod body;
 mod bulk;
 mod client;
 mod forward;
+mod forwarded_read;
 mod head;
 mod identity;
 mod provider;
 mod rate;
 mod shares;
-mod shown;
+mod submission;
 mod understand;
 mod work;
 
@@ -34,9 +34,9 @@ use tokio_util::sync::CancellationToken;
 use crate::address::Address;
 use crate::decide;
 use crate::errors::{defect, disk_full, revoked, unavailable};
-use crate::http::asked::{Asked, is_read};
 use crate::http::client::Client;
 use crate::http::shares::Shares;
+use crate::http::submission::{Submission, is_read};
 use crate::http::understand::Understood;
 use crate::http::work::{Weight, work};
 use crate::numbers;
@@ -85,7 +85,7 @@ impl Ingest {
         let understood_after = watch.elapsed();
         let (application, resource_type) = (arrival.application, arrival.resource_type);
         let (reply, effect) = match understood {
-            Understood::One(asked) => self.record(arrival, asked).await,
+            Understood::Record(submission) => self.record(arrival, submission).await,
             Understood::Bulk(bulk) => {
                 // Each operation stores its own part of it.
                 arrival.body = ReceivedBody::None;
@@ -136,13 +136,13 @@ impl Ingest {
     }
 
     /// Records one event for what was asked, and answers once it is written.
-    async fn record(&self, arrival: Arrival, asked: Asked) -> (Reply, &'static str) {
-        match self.commit(arrival.clone(), asked).await {
+    async fn record(&self, arrival: Arrival, submission: Submission) -> (Reply, &'static str) {
+        match self.commit(arrival.clone(), submission).await {
             Ok(done) => done,
             Err(CommitError::Defect) => {
                 // The request is refused because of a defect of ours, and that is a fact too.
                 let outcome = Outcome::refused(defect(), arrival.resource_type, Number::NOBODY);
-                match self.commit(arrival, Asked::Answered(Box::new(outcome))).await {
+                match self.commit(arrival, Submission::Answered(Box::new(outcome))).await {
                     Ok(done) => done,
                     Err(error) => (Reply::error(&unavailable(error)), "unrecorded"),
                 }
@@ -203,7 +203,7 @@ impl Ingest {
     async fn commit(
         &self,
         arrival: Arrival,
-        asked: Asked,
+        submission: Submission,
     ) -> Result<(Reply, &'static str), CommitError> {
         // The answer to a write leaves after a sync; what changes nothing may be a second old.
         let is_read = is_read(arrival.method, arrival.route);
@@ -216,11 +216,11 @@ impl Ingest {
             .submit_for(credential, durability, move |authority, view, stamp| {
                 let refused =
                     |error| Outcome::refused(error, arrival.resource_type, Number::NOBODY);
-                let outcome = match asked {
+                let outcome = match submission {
                     _ if authority.is_err() => refused(revoked()),
                     _ if stamp.disk_full => refused(disk_full()),
-                    Asked::Answered(outcome) | Asked::Read(outcome, None) => *outcome,
-                    Asked::Read(mut outcome, Some((context, failed_lookup))) => {
+                    Submission::Answered(outcome) | Submission::Read(outcome, None) => *outcome,
+                    Submission::Read(mut outcome, Some((context, failed_lookup))) => {
                         let resource_type = outcome.resource_type;
                         let (number, mentions) = numbers::mention_failed_lookup(
                             view,
@@ -232,7 +232,7 @@ impl Ingest {
                         outcome.changes = mentions;
                         *outcome
                     }
-                    Asked::Write(write) => decide::decide(*write, view, stamp)?,
+                    Submission::Write(write) => decide::decide(*write, view, stamp)?,
                 };
                 let event: Draft = arrival.into_draft(&outcome);
                 let reply = (outcome.reply, outcome.effect.name());

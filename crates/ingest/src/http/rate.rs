@@ -21,7 +21,11 @@ struct Bucket {
 impl Rates {
     /// Takes a permission for one request of an application that may make `per_second`; otherwise how
     /// long the client should wait. 0 is no limit.
-    pub(crate) fn take(&self, application: Application, per_second: u32) -> Result<(), Duration> {
+    pub(crate) fn acquire(
+        &self,
+        application: Application,
+        per_second: u32,
+    ) -> Result<(), Duration> {
         if per_second == 0 {
             return Ok(());
         }
@@ -55,11 +59,11 @@ mod tests {
     #[test]
     fn a_second_has_so_many_permissions() {
         let rates = Rates::default();
-        assert_eq!((0..1_000).filter(|_| rates.take(APP, 0).is_ok()).count(), 1_000);
+        assert_eq!((0..1_000).filter(|_| rates.acquire(APP, 0).is_ok()).count(), 1_000);
         // So slow a bucket that the test's own time does not fill it.
-        assert_eq!(rates.take(APP, 1), Ok(()));
-        let wait = rates.take(APP, 1).unwrap_err();
+        assert_eq!(rates.acquire(APP, 1), Ok(()));
+        let wait = rates.acquire(APP, 1).unwrap_err();
         assert!(wait > Duration::ZERO && wait <= SECOND, "{wait:?}");
-        assert_eq!(rates.take(Application(2), 1), Ok(()), "applications do not share");
+        assert_eq!(rates.acquire(Application(2), 1), Ok(()), "applications do not share");
     }
 }

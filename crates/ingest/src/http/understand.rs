@@ -21,11 +21,11 @@ use crate::context::Context;
 use crate::cuts;
 use crate::decide::{Intent, NewResource, Write};
 use crate::errors::defect;
-use crate::http::asked::{Asked, is_read};
 use crate::http::bulk::Bulk;
 use crate::http::forward::Forward;
 use crate::http::provider::Ingest;
 use crate::http::shares::Shares;
+use crate::http::submission::{Submission, is_read};
 use crate::http::work::{Weight, work};
 use crate::http::{ambiguous, body, identity};
 use crate::limits::{BULK_OPERATIONS_MAX, OPERATIONS_MAX};
@@ -40,7 +40,7 @@ const LIGHT_BYTES_MAX: usize = 16 << 10;
 /// What a request came to before it is recorded.
 pub(super) enum Understood {
     /// One event.
-    One(Asked),
+    Record(Submission),
     /// One event for each operation.
     Bulk(Box<Bulk>),
     /// To be sent on.
@@ -62,7 +62,7 @@ impl Ingest {
     ) -> Understood {
         let refuse = |arrival: &Arrival, error: ScimError| {
             let outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
-            Understood::One(Asked::Answered(Box::new(outcome)))
+            Understood::Record(Submission::Answered(Box::new(outcome)))
         };
         let presented = Presented::of(&parts.headers);
         let identified = {
@@ -76,8 +76,8 @@ impl Ingest {
         };
         arrival.application = identified.application;
         let Some(identity::Client { context, credential }) = &identified.client else {
-            let error = stranger(&presented);
-            arrival.cut_for_stranger();
+            let error = unauthenticated(&presented);
+            arrival.cut_for_unauthenticated();
             let bytes = arrival.chosen_bytes();
             // A poisoned log answers 503 to everybody, and the committer says so.
             if self.committer.check().is_ok()
@@ -96,9 +96,11 @@ impl Ingest {
         arrival.origin.credential = *credential;
 
         let per_second = context.settings.requests_per_second_max;
-        if let Err(wait) = self.rates.take(context.application, per_second) {
+        if let Err(wait) = self.rates.acquire(context.application, per_second) {
             arrival.body = body::describe_unread(&parts.headers, "there were too many requests");
-            return Understood::One(Asked::Answered(Box::new(too_fast(arrival, per_second, wait))));
+            return Understood::Record(Submission::Answered(Box::new(too_fast(
+                arrival, per_second, wait,
+            ))));
         }
         if let Some(error) = ambiguous::in_head(parts, &address) {
             arrival.body = body::describe_unread(&parts.headers, "the request was refused before");
@@ -146,15 +148,18 @@ impl Ingest {
                 Err(full) => {
                     let reason = "too many answers were being made or read";
                     arrival.body = body::describe_unread(&parts.headers, reason);
-                    return Understood::One(Asked::Answered(Box::new(no_room(arrival, full))));
+                    return Understood::Record(Submission::Answered(Box::new(no_room(
+                        arrival, full,
+                    ))));
                 }
             }
         }
         let weight = weight(&received, method, address.route);
         let parsing = move || {
             let (stored, parsed) = this.parse(received, token.as_deref());
-            let asking = Asking { context, address, method, resource_type, conditions };
-            Ok::<_, ProjectorError>((stored, this.mean(asking, parsed)))
+            let client_request =
+                ClientRequest { context, address, method, resource_type, conditions };
+            Ok::<_, ProjectorError>((stored, this.interpret(client_request, parsed)))
         };
         let (stored, understood) = match work(weight, parsing).await {
             Ok(understood) => understood,
@@ -224,12 +229,13 @@ impl Ingest {
     }
 
     /// What the request asks for.
-    fn mean(
+    fn interpret(
         &self,
-        asking: Asking,
+        client_request: ClientRequest,
         parsed: Result<Option<Value>, ScimError>,
     ) -> Result<Understood, ScimError> {
-        let Asking { context, address, method, resource_type: stored_type, conditions } = asking;
+        let ClientRequest { context, address, method, resource_type: stored_type, conditions } =
+            client_request;
         match address.route {
             Route::Unknown => {
                 let detail = "no SCIM resource has this address; see /ResourceTypes";
@@ -252,19 +258,19 @@ impl Ingest {
             let error = ScimError::new(405, None, detail);
             let mut outcome = Outcome::refused(error, stored_type, Number::NOBODY);
             outcome.reply.headers.push(("allow", allowed.to_owned()));
-            return Ok(Understood::One(Asked::Answered(Box::new(outcome))));
+            return Ok(Understood::Record(Submission::Answered(Box::new(outcome))));
         }
         if method != Method::Post && is_read(method, address.route) {
             let request = request_of(&address)?;
-            let asked = self.read(context, &address, &request, &conditions);
-            return Ok(Understood::One(asked));
+            let submission = self.read(context, &address, &request, &conditions);
+            return Ok(Understood::Record(submission));
         }
         let body = || ScimError::invalid_syntax("the body is missing");
         match address.route {
             Route::Search => {
                 let request = SearchRequest::from_body(&parsed?.ok_or_else(body)?)?;
-                let asked = self.read(context, &address, &request, &conditions);
-                Ok(Understood::One(asked))
+                let submission = self.read(context, &address, &request, &conditions);
+                Ok(Understood::Record(submission))
             }
             Route::Bulk => {
                 let body = parsed?.ok_or_else(body)?;
@@ -290,7 +296,7 @@ impl Ingest {
                 };
                 let write =
                     Write { context, resource_type: stored_type, intent, conditions, selection };
-                Ok(Understood::One(Asked::Write(Box::new(write))))
+                Ok(Understood::Record(Submission::Write(Box::new(write))))
             }
         }
     }
@@ -301,7 +307,7 @@ impl Ingest {
         address: &Address,
         request: &SearchRequest,
         conditions: &Conditions,
-    ) -> Asked {
+    ) -> Submission {
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
         let answered = snapshot.watermark().map_err(ProjectorError::from).and_then(|watermark| {
@@ -318,7 +324,7 @@ impl Ingest {
             reading.answer()
         });
         match answered {
-            Ok((outcome, failed_lookup)) => Asked::Read(
+            Ok((outcome, failed_lookup)) => Submission::Read(
                 Box::new(outcome),
                 failed_lookup.map(|failed_lookup| (context.clone(), failed_lookup)),
             ),
@@ -328,7 +334,7 @@ impl Ingest {
                 let resource_type =
                     name.map_or(ResourceType::NONE, |name| context.catalog.stored_type(name));
                 let outcome = Outcome::refused(defect(), resource_type, Number::NOBODY);
-                Asked::Answered(Box::new(outcome))
+                Submission::Answered(Box::new(outcome))
             }
         }
     }
@@ -362,7 +368,7 @@ fn is_list(method: Method, route: Route) -> bool {
 }
 
 /// A request of a known client, on its way to be understood.
-struct Asking {
+struct ClientRequest {
     context: Context,
     address: Address,
     method: Method,
@@ -407,7 +413,7 @@ pub(super) fn selection(address: &Address) -> Result<Selection, ScimError> {
 
 /// What somebody is told who is not known here. It depends on the request alone and not on what there
 /// is: whether an address names an application is nobody's business who has no token of it.
-fn stranger(presented: &Presented) -> ScimError {
+fn unauthenticated(presented: &Presented) -> ScimError {
     let what = match presented {
         Presented::Nothing => "the Authorization header is missing",
         Presented::NoBearer => {

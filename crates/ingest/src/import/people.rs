@@ -55,19 +55,19 @@ impl<'a> People<'a> {
         // The client's own name for somebody, which a refused create may have told first.
         let external_id = external_id_of(entry).filter(fits);
         let external = (Attribute::ExternalId, external_id);
-        let by_external = self.own_named(resource_type, external_id, name)?;
+        let by_external = self.by_external_id(resource_type, external_id, name)?;
         let mut parts = vec![];
         let number = match by_target.or(by_external).or(by_source) {
             Some(number) => {
                 // Whoever was renamed at the source is found by both names.
                 if let (attribute, Some(name)) = name
-                    && self.is_unheard(resource_type, (attribute, name), number)?
+                    && self.is_new_name(resource_type, (attribute, name), number)?
                 {
                     parts.push(self.mention(number, attribute, resource_type, name));
                 }
                 number
             }
-            None => match self.called(resource_type, name, external_id)? {
+            None => match self.by_name(resource_type, name, external_id)? {
                 Some(number) => number,
                 None => {
                     let by = match (name, target) {
@@ -118,7 +118,7 @@ impl<'a> People<'a> {
     }
 
     /// The accounts that bear a name.
-    fn bearers(
+    fn holders(
         &self,
         resource_type: ResourceType,
         (attribute, name): (Attribute, Option<&str>),
@@ -129,12 +129,12 @@ impl<'a> People<'a> {
     }
 
     /// The one who bears a name; else whoever was mentioned so.
-    fn named(
+    fn holder_or_mentioned(
         &self,
         resource_type: ResourceType,
         (attribute, name): (Attribute, Option<&str>),
     ) -> Result<Option<Number>, ProjectorError> {
-        match (self.bearers(resource_type, (attribute, name))?.as_slice(), name) {
+        match (self.holders(resource_type, (attribute, name))?.as_slice(), name) {
             ([one], _) => Ok(Some(*one)),
             // Nobody guesses among several.
             ([_, _, ..], _) | ([], None) => Ok(None),
@@ -144,32 +144,32 @@ impl<'a> People<'a> {
 
     /// The same by the client's own name. Of several who have it, the one whom the entry names otherwise
     /// too is meant.
-    fn own_named(
+    fn by_external_id(
         &self,
         resource_type: ResourceType,
         external_id: Option<&str>,
         name: (Attribute, Option<&str>),
     ) -> Result<Option<Number>, ProjectorError> {
         let external = (Attribute::ExternalId, external_id);
-        let same = self.bearers(resource_type, external)?;
+        let same = self.holders(resource_type, external)?;
         if same.len() < 2 {
-            return self.named(resource_type, external);
+            return self.holder_or_mentioned(resource_type, external);
         }
-        let called = self.bearers(resource_type, name)?;
-        let mut by_both = same.into_iter().filter(|number| called.contains(number));
+        let same_name = self.holders(resource_type, name)?;
+        let mut by_both = same.into_iter().filter(|number| same_name.contains(number));
         let (first, second) = (by_both.next(), by_both.next());
         Ok(first.filter(|_| second.is_none()))
     }
 
     /// The same by a name that is not the client's own. Who is known to have another externalId than the one
     /// given is somebody else.
-    fn called(
+    fn by_name(
         &self,
         resource_type: ResourceType,
         name: (Attribute, Option<&str>),
         external_id: Option<&str>,
     ) -> Result<Option<Number>, ProjectorError> {
-        let found = self.named(resource_type, name)?;
+        let found = self.holder_or_mentioned(resource_type, name)?;
         let (Some(number), Some(given)) = (found, external_id) else { return Ok(found) };
         let normal = |text: &str| case_folded(Attribute::ExternalId, text);
         let known = self.external_id_of(number)?;
@@ -204,16 +204,16 @@ impl<'a> People<'a> {
     }
 
     /// Whether nobody bears a name and this number was not mentioned by it last.
-    fn is_unheard(
+    fn is_new_name(
         &self,
         resource_type: ResourceType,
         (attribute, name): (Attribute, &str),
         number: Number,
     ) -> Result<bool, ProjectorError> {
         let case_folded = case_folded(attribute, name);
-        let bearers = self.view.lookup(self.application, resource_type, attribute, &case_folded)?;
+        let holders = self.view.lookup(self.application, resource_type, attribute, &case_folded)?;
         let last = self.mentioned(attribute, resource_type, name)?;
-        Ok(bearers.is_empty() && last != Some(number))
+        Ok(holders.is_empty() && last != Some(number))
     }
 
     fn mention(

@@ -10,7 +10,7 @@ use event::{Action, Application, ResourceType, Seq, Status};
 use projector::{Committer, Decision, Durability, Order, ProjectorError, Stamp, View};
 use serde_json::{Map, Value};
 
-use super::{ImportError, Options, Ready, type_of};
+use super::{ImportError, Options, ParsedEntry, type_of};
 
 /// So many service principals are told apart; a tenant has fewer that provision.
 const PRINCIPALS_MAX: usize = 1_000;
@@ -176,7 +176,7 @@ impl Applications {
     }
 
     /// Whether an entry is of the application that was chosen, as far as it alone tells.
-    pub(super) fn tells(of: Option<&Principal>, own: &str) -> Option<bool> {
+    pub(super) fn is_own(of: Option<&Principal>, own: &str) -> Option<bool> {
         let of = of?;
         // The name beside an id may be missing, and an application may be chosen by its name.
         let is_whole = of.id.is_some() && of.name.is_some();
@@ -193,7 +193,7 @@ impl Applications {
     /// Whether an entry is of the one that was chosen, after all were added. What names none, or by a name
     /// that no id goes with, is believed as long as there is no other.
     pub(super) fn is_of(&self, of: Option<&Principal>, own: &str, has_others: bool) -> bool {
-        if let Some(is_own) = Applications::tells(of, own) {
+        if let Some(is_own) = Applications::is_own(of, own) {
             return is_own;
         }
         if let Some(one) = of.and_then(|of| self.all.get(self.place(of)?)) {
@@ -246,38 +246,38 @@ struct Compared {
 pub(super) async fn choose(
     committer: &Committer,
     application: Application,
-    entries: &[Vec<Ready>],
+    entries: &[Vec<ParsedEntry>],
     options: &Options,
 ) -> Result<Choice, ImportError> {
     let mut applications = Applications::default();
-    entries.iter().flatten().for_each(|ready| applications.add(ready.principal.as_ref()));
+    entries.iter().flatten().for_each(|parsed| applications.add(parsed.principal.as_ref()));
     let mut principals = applications.all();
     let mut compared: Vec<Compared> = vec![];
-    let mut taken: Vec<usize> = vec![0; principals.len()];
-    for ready in entries.iter().flatten() {
-        let Some(of) = &ready.principal else { continue };
+    let mut counts: Vec<usize> = vec![0; principals.len()];
+    for parsed in entries.iter().flatten() {
+        let Some(of) = &parsed.principal else { continue };
         let Some(principal) = applications.place_in(&principals, of) else { continue };
-        let writes = !matches!(ready.entry.action, Action::Other | Action::StagedDelete);
-        let Some(taken) = taken.get_mut(principal) else { continue };
-        if let Some(target) = &ready.entry.target_id
-            && ready.entry.status == Status::Success
+        let writes = !matches!(parsed.entry.action, Action::Other | Action::StagedDelete);
+        let Some(count) = counts.get_mut(principal) else { continue };
+        if let Some(target) = &parsed.entry.target_id
+            && parsed.entry.status == Status::Success
             && writes
-            && *taken < COMPARED_MAX
+            && *count < COMPARED_MAX
         {
-            *taken += 1;
+            *count += 1;
             compared.push(Compared {
                 principal,
-                resource_type: type_of(&ready.entry),
+                resource_type: type_of(&parsed.entry),
                 target: target.clone(),
-                action: ready.entry.action,
-                at: ready.entry.occurred_at_us,
+                action: parsed.entry.action,
+                at: parsed.entry.occurred_at_us,
             });
         }
     }
     let decide = move |view: &View<'_>, _: Stamp| {
         let mut joined = vec![];
         for one in &compared {
-            if tells(view, application, one)? {
+            if matches_recorded(view, application, one)? {
                 joined.push(one.principal);
             }
         }
@@ -296,7 +296,7 @@ pub(super) async fn choose(
 }
 
 /// Whether an entry tells of a request that was recorded.
-fn tells(
+fn matches_recorded(
     view: &View<'_>,
     application: Application,
     entry: &Compared,

@@ -122,7 +122,7 @@ fn limit_to_shown(
     }
     match request.method {
         // It is read back anyway.
-        Method::Delete => Ok((meaning, AnswerContent::Resource(Box::new(seen.as_partial())))),
+        Method::Delete => Ok((meaning, AnswerContent::Resource(Box::new(seen.into_partial())))),
         Method::Put | Method::Patch if known.is_some() => {
             let attributes = std::mem::take(&mut seen.resource.attributes);
             seen.resource.attributes = partial::merge(&wanted, attributes);

@@ -336,7 +336,7 @@ impl DriftCheck<'_> {
         }
         match self.by_id(listed.resource_type, &seen.id).await? {
             ProbeResult::Found(alone) => Ok(*alone),
-            _ => Ok(seen.as_partial()),
+            _ => Ok(seen.into_partial()),
         }
     }
 

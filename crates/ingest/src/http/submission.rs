@@ -8,7 +8,7 @@ use crate::list::FailedLookup;
 use crate::outcome::Outcome;
 
 /// What a request asks for, once it was understood.
-pub(super) enum Asked {
+pub(super) enum Submission {
     /// Answered already, without looking at any resource.
     Answered(Box<Outcome>),
     /// Answered from a snapshot; the name that a lookup missed is numbered by the committer.

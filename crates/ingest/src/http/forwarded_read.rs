@@ -55,7 +55,9 @@ impl SentRequest {
                         .as_ref()
                         .is_none_or(|id| is_same_id(&self.context, id, &seen.id));
                 let seen = match is_list && is_whole {
-                    true => self.whole(ingest, stored_type, (seen, one), shown.len() == 1),
+                    true => {
+                        self.partial_if_less(ingest, stored_type, (seen, one), shown.len() == 1)
+                    }
                     false => seen,
                 };
                 if is_asked_for && self.is_partial_of_deleted(ingest, stored_type, &seen) {
@@ -65,14 +67,14 @@ impl SentRequest {
             })
             .collect();
         match states.is_empty() && is_list {
-            true => self.nobody(arrival, value),
+            true => self.lookup_without_match(arrival, value),
             false => states,
         }
     }
 
     /// A resource of a list, in part where the list shows less of it than the record has. Who was looked up
     /// `alone` is asked for then; a whole page of them would be many questions.
-    fn whole(
+    fn partial_if_less(
         &self,
         ingest: &Arc<Ingest>,
         stored_type: ResourceType,
@@ -91,7 +93,7 @@ impl SentRequest {
         if alone {
             ingest.confirm(&self.context, stored_type, &seen.id);
         }
-        seen.as_partial()
+        seen.into_partial()
     }
 
     /// Whether a part shows somebody who is on record as deleted.
@@ -119,7 +121,11 @@ impl SentRequest {
     }
 
     /// Whom a lookup found nobody for.
-    fn nobody(&self, arrival: &Arrival, value: &Value) -> Vec<(ResourceType, UpstreamState)> {
+    fn lookup_without_match(
+        &self,
+        arrival: &Arrival,
+        value: &Value,
+    ) -> Vec<(ResourceType, UpstreamState)> {
         let stored_type = arrival.resource_type;
         let resource_type = self.context.catalog.resource_type(stored_type);
         let parameters = self.address.parameters();
@@ -140,7 +146,7 @@ impl SentRequest {
 
     /// What a 404 says of the resource of the address. One that is no error of SCIM may come from a
     /// balancer or a wrong path, so whether the resource is gone is asked again.
-    pub(super) fn gone(
+    pub(super) fn not_found(
         &self,
         ingest: &Arc<Ingest>,
         arrival: &Arrival,
