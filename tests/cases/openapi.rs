@@ -93,8 +93,6 @@ fn every_answer_is_described() {
             values[format!("{place}.{}", parameter.name)] = value.into();
         }
     }
-    // The one that is not described yet.
-    values["path.operation"] = samples.operation.clone().into();
     // A look needs an upstream.
     let looks = ["baseline", "drift"]
         .map(|what| (format!("/api/v1/apps/{{app}}/{what}"), json!({"path.app": "raft"})));

@@ -77,6 +77,8 @@ impl Question for OneApp {
     const PATH: &'static str = "/api/v1/apps/{app}";
     const TIME: Time = Time::Now;
     const SHAPE: Shape = Shape::One;
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] =
+        &[("application", "the title names it")];
 
     fn title(&self, _: &Nothing) -> String {
         format!("Application {}", self.app.0)

@@ -27,8 +27,8 @@ pub use parameter::{
     Resource, Role, TokenId, User,
 };
 pub use question::{
-    Below, Described, Grid, Heading, Nothing, Question, Schemas, Shape, Table, Time, Who, all,
-    described,
+    Below, Described, Grid, Heading, Nothing, Part, Question, Schemas, Shape, Table, Time, Who,
+    all, described,
 };
 pub use read::{Misread, read};
 pub use reference::reference;
@@ -74,6 +74,7 @@ questions! {
     unapproved: Unapproved;
     drifted: Drifted;
     operations: Operations;
+    operation: OneOperation;
     access_log: AccessLog;
     coverage: Unwatched;
     job: Job;
@@ -101,6 +102,10 @@ pub mod row {
     pub use crate::leavers::{Leaver, ListSeen};
     pub use crate::members::{GroupSeen, Member};
     pub use crate::movers::{HeldGroup, Mover};
+    pub use crate::operation::{
+        BodyNote, Change, ExplainedBy, Explains, ExportedChange, ExportedStep, Request, Response,
+        Step, WholeOperation,
+    };
     pub use crate::operations::{Flag, Operation, Settled};
     pub use crate::orphans::Orphan;
     pub use crate::overlap::Together;

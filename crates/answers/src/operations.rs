@@ -294,7 +294,7 @@ pub(crate) fn columns() -> Vec<Column<Operation>> {
 }
 
 const OF_ONE: &str = "`provlog operation` shows it";
-const BY_NAME: &str = "the name of the operation says it";
+pub(crate) const BY_NAME: &str = "the name of the operation says it";
 
 /// What that table does not show.
 pub(crate) const NOT_SHOWN: &[(&str, &str)] = &[
@@ -353,23 +353,25 @@ fn outcome(row: &Operation) -> String {
 
 /// What was unusual, in words.
 pub(crate) fn flags(flags: &[Flag]) -> String {
-    let flag = |flag: &Flag| {
-        let words = match flag.kind.as_str() {
-            "outsideProfile" => "not in the profile",
-            "noSchema" => "in no schema",
-            "notFilterable" => "not to be filtered by",
-            "schemaViolation" => "not as the schema allows",
-            "tooLarge" => "too large to keep",
-            "irregular" => "not to be read",
-            _ => "unexpected",
-        };
-        format!("[{}: {words}]", flag.path)
-    };
+    let flag = |flag: &Flag| format!("[{}: {}]", flag.path, in_words(flag));
     let mut text: String = flags.iter().take(PATHS_MAX).map(flag).collect();
     if flags.len() > PATHS_MAX {
         text.push_str(&format!(" and {} more", count((flags.len() - PATHS_MAX) as u64)));
     }
     text
+}
+
+/// What is unusual about a path.
+pub(crate) fn in_words(flag: &Flag) -> &'static str {
+    match flag.kind.as_str() {
+        "outsideProfile" => "not in the profile",
+        "noSchema" => "in no schema",
+        "notFilterable" => "not to be filtered by",
+        "schemaViolation" => "not as the schema allows",
+        "tooLarge" => "too large to keep",
+        "irregular" => "not to be read",
+        _ => "unexpected",
+    }
 }
 
 fn result(row: &Operation) -> String {

@@ -48,6 +48,11 @@ pub trait Question: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
     /// How people read a row: a table of a list, lines of one thing.
     fn columns(&self) -> Vec<Column<Self::Row>>;
 
+    /// What stands below the lines of one thing, each part under a title of its own.
+    fn parts(&self, _: &Self::Row) -> Vec<Part> {
+        vec![]
+    }
+
     /// What is said below the rows.
     fn below(&self, _: &Self::Beside, _rows: u64) -> Below {
         Below::default()
@@ -102,6 +107,17 @@ pub struct Below {
     pub lines: Vec<String>,
     /// Whether the rows are what was not watched, so that it is not told again.
     pub names_gaps: bool,
+}
+
+/// A part of one thing, under a title of its own: a small table, or lines.
+#[derive(Default, Debug)]
+pub struct Part {
+    /// Stands above it.
+    pub title: &'static str,
+    /// Its table, when it has one.
+    pub table: Option<Grid>,
+    /// Its lines. Whatever shows them escapes them.
+    pub lines: Vec<String>,
 }
 
 /// A small table that is shown whole.
@@ -178,12 +194,13 @@ pub struct Heading {
 pub struct Table {
     /// The headings.
     pub headings: Vec<Heading>,
-    cells: OfRow,
+    cells: OfRow<Vec<String>>,
+    parts: OfRow<Vec<Part>>,
     title: OfAnswer<String>,
     below: OfAnswer<Box<dyn Fn(u64) -> Below>>,
 }
 
-type OfRow = Box<dyn Fn(Value) -> Result<Vec<String>, serde_json::Error>>;
+type OfRow<T> = Box<dyn Fn(Value) -> Result<T, serde_json::Error>>;
 type OfAnswer<T> = Box<dyn Fn(&Map<String, Value>) -> Result<T, serde_json::Error>>;
 
 impl Table {
@@ -193,6 +210,14 @@ impl Table {
     /// When it is not a row of this question.
     pub fn cells(&self, row: Value) -> Result<Vec<String>, serde_json::Error> {
         (self.cells)(row)
+    }
+
+    /// What stands below the lines of one thing.
+    ///
+    /// # Errors
+    /// When it is not what this question asks for.
+    pub fn parts(&self, one: Value) -> Result<Vec<Part>, serde_json::Error> {
+        (self.parts)(one)
     }
 
     /// What the answer shows, given the answer without its rows.
@@ -355,7 +380,7 @@ fn table<Q: Question>(asked: &Map<String, Value>) -> Result<Table, serde_json::E
     });
     let headings = headings.collect();
     let asked = Rc::new(asked);
-    let below = Rc::clone(&asked);
+    let (below, whole) = (Rc::clone(&asked), Rc::clone(&asked));
     let beside = |answer: &Map<String, Value>| -> Result<Q::Beside, serde_json::Error> {
         serde_json::from_value(answer.clone().into())
     };
@@ -365,6 +390,7 @@ fn table<Q: Question>(asked: &Map<String, Value>) -> Result<Table, serde_json::E
             let row: Q::Row = serde_json::from_value(row)?;
             Ok(columns.iter().map(|column| (column.cell)(&row)).collect())
         }),
+        parts: Box::new(move |one| Ok(whole.parts(&serde_json::from_value(one)?))),
         title: Box::new(move |answer| Ok(asked.title(&beside(answer)?))),
         below: Box::new(move |answer| {
             let (question, beside) = (Rc::clone(&below), beside(answer)?);

@@ -100,6 +100,12 @@ impl Question for Why {
     const PATH: &'static str = "/api/v1/apps/{app}/users/{user}/why";
     const TIME: Time = Time::Instant;
     const SHAPE: Shape = Shape::One;
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] = &[
+        ("conclusion", "a sentence above the lines"),
+        ("basis", "a sentence above the lines"),
+        ("nodes", "a tree below the lines"),
+        ("remedy", "a sentence below the tree"),
+    ];
 
     fn title(&self, _: &Nothing) -> String {
         format!("Why user {} in {}", self.user.0, self.app.0)

@@ -3,7 +3,6 @@
 mod additions;
 mod arguments;
 mod described;
-mod record;
 
 use clap::Subcommand;
 use serde_json::{Map, Value};
@@ -11,7 +10,6 @@ use serde_json::{Map, Value};
 use self::additions::{Evidence, ReferenceList};
 pub(crate) use self::arguments::Paging;
 pub(crate) use self::described::{Asked as Described, add_to, find};
-use self::record::OfRecord;
 use crate::client::Client;
 use crate::config::ClientConfig;
 use crate::failure::Failure;
@@ -21,8 +19,6 @@ use crate::{readable, text};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Question {
-    #[command(flatten)]
-    OfRecord(OfRecord),
     /// Say why an operation was right, or read what was said
     #[command(subcommand)]
     Evidence(Evidence),
@@ -49,50 +45,30 @@ type Readable =
 /// A question about one thing.
 struct One {
     path: String,
-    /// What people read beside it: the member that it is for them, and where it stands.
-    beside: Option<(&'static str, String)>,
     readable: Readable,
+    /// What people read below it: the answer of another address.
+    below: Option<(String, Readable)>,
 }
 
 impl Plan {
-    fn one(
-        path: String,
-        client: ClientConfig,
-        readable: impl Fn(&Map<String, Value>, Option<usize>) -> String + 'static,
-    ) -> Plan {
-        Plan {
-            ask: Ask::One(One {
-                path,
-                beside: None,
-                readable: Box::new(move |answer, columns| Ok(readable(answer, columns))),
-            }),
-            client,
-        }
-    }
-
-    /// Has people read the answer of a second address too.
-    fn beside(mut self, member: &'static str, path: String) -> Plan {
-        if let Ask::One(one) = &mut self.ask {
-            one.beside = Some((member, path));
-        }
-        self
-    }
-
     fn carry_out(self, output: &mut Output<'_>) -> Result<(), Failure> {
         let Plan { ask, client: config } = self;
-        let One { path, beside, readable } = match ask {
+        let One { path, readable, below } = match ask {
             Ask::List(list, paging) => return listing::show(&config, &list, &paging, output),
             Ask::One(one) => one,
         };
         let client = Client::new(&config)?;
-        let mut answer = client.get(&path)?;
+        let answer = client.get(&path)?;
         if config.json {
             return output.print(&format!("{}\n", text::json(&answer.into())));
         }
-        if let Some((member, path)) = beside {
-            answer.insert(member.to_owned(), client.get(&path)?.into());
+        let mut text = readable(&answer, output.columns).map_err(listing::strange)?;
+        if let Some((path, readable)) = below {
+            let answer = client.get(&path)?;
+            text.push('\n');
+            text.push_str(&readable(&answer, output.columns).map_err(listing::strange)?);
         }
-        output.print(&readable(&answer, output.columns).map_err(listing::strange)?)
+        output.print(&text)
     }
 }
 
@@ -104,7 +80,6 @@ pub(crate) fn ask_described(asked: Described, output: &mut Output<'_>) -> Result
 /// Asks and prints the answer.
 pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Failure> {
     match question {
-        Question::OfRecord(question) => question.plan().carry_out(output),
         Question::Evidence(Evidence::Add(evidence)) => evidence.send(output),
         Question::ReferenceList(ReferenceList::Add(upload)) => upload.send(output),
     }

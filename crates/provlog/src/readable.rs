@@ -1,6 +1,6 @@
 //! Answers in the words and columns that people read. Every value goes through [`crate::text`].
 
-mod operations;
+mod operation;
 #[cfg(test)]
 mod people;
 mod record;
@@ -14,7 +14,7 @@ mod why;
 use answers::{Described, Grid, Time};
 use serde_json::{Map, Value};
 
-pub(crate) use self::operations::whole_operation;
+pub(crate) use self::operation::evidence;
 pub(crate) use self::record::looked;
 pub(crate) use self::resource::resource;
 pub(crate) use self::why::why;
@@ -23,12 +23,6 @@ use crate::text::{count, escaped, second, shown};
 
 fn time(value: &Value) -> String {
     value.as_str().map(second).unwrap_or_default().into_owned()
-}
-
-/// The first of some members that is a text: the name that something has for people.
-fn name_of(row: &Value, names: &[&str]) -> String {
-    let name = names.iter().find(|name| row[**name].is_string());
-    name.map(|name| shown(&row[*name])).unwrap_or_default()
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -78,22 +72,35 @@ pub(crate) fn lines(
     described: &'static Described,
     table: answers::Table,
 ) -> impl Fn(&Map<String, Value>, Option<usize>) -> Result<String, serde_json::Error> {
-    move |answer, _| {
+    move |answer, columns| {
         let mut text = format!("{}\n", heading(described, &table, answer)?);
-        let mut lines = String::new();
+        let (mut lines, mut parts) = (String::new(), vec![]);
         if let Some(thing) = answer.get("resource").filter(|thing| !thing.is_null()) {
             let cells = table.cells(thing.clone())?;
             let cells = cells.iter().map(|cell| escaped(cell).into_owned());
             let labels = table.headings.iter().map(|heading| heading.text);
             lines = labelled(&labels.zip(cells).collect::<Vec<_>>());
+            parts = table.parts(thing.clone())?;
         }
+        let parts = parts.iter().map(|part| part_of(part, columns));
         let below = table.below(answer, 1)?;
         let existence = existence(described.thing(), answer);
         let end = below.lines.iter().map(|line| format!("{}\n", escaped(line))).collect::<String>();
         text.push('\n');
-        text.push_str(&sections([lines, existence + &end + &end_of_one(answer)]));
+        let last = existence + &end + &end_of_one(answer);
+        text.push_str(&sections(std::iter::once(lines).chain(parts).chain([last])));
         Ok(text)
     }
+}
+
+/// A part of one thing, under its title.
+fn part_of(part: &answers::Part, columns: Option<usize>) -> String {
+    let mut text = format!("{}\n", part.title);
+    if let Some(table) = &part.table {
+        text.push_str(&grid(table, columns));
+    }
+    text.extend(part.lines.iter().map(|line| format!("{}\n", escaped(line))));
+    text
 }
 
 /// The stretch of an answer.

@@ -3,7 +3,9 @@
 
 use answers::row;
 use entra_log::said::{self, Seen};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+
+use crate::operation::change_row;
 
 /// An entry as it is stored: Graph's spelling, whatever form it came in.
 pub(crate) struct Entry(Map<String, Value>);
@@ -174,29 +176,30 @@ impl Entry {
     }
 
     /// The modified properties as rows of changes.
-    pub(crate) fn changes(&self) -> Vec<Value> {
+    pub(crate) fn changes(&self) -> Vec<row::Change> {
         let rows = self.shown_modified().map(|(path, old, new)| {
             let op = match (old, new) {
                 (None, _) => "add",
                 (Some(_), None) => "remove",
                 (Some(_), Some(_)) => "replace",
             };
-            json!({"path": path, "op": op, "oldValue": old, "newValue": new})
+            change_row(path, op, old.into(), new.into())
         });
         rows.collect()
     }
 
     /// The steps as rows.
-    pub(crate) fn steps(&self) -> Vec<Value> {
-        let rows = self.list("provisioningSteps").zip(1_u32..).map(|(step, place)| {
-            json!({
-                "stepNo": place,
-                "type": step["provisioningStepType"],
-                "name": step["name"],
-                "status": step["status"],
-                "description": step["description"],
-                "details": step["details"],
-            })
+    pub(crate) fn steps(&self) -> Vec<row::Step> {
+        let rows = self.list("provisioningSteps").zip(1_u32..).map(|(step, step_no)| {
+            let text = |name: &str| step[name].as_str().map(str::to_owned);
+            row::Step {
+                step_no,
+                kind: text("provisioningStepType"),
+                name: text("name"),
+                status: text("status"),
+                description: text("description"),
+                details: step["details"].clone(),
+            }
         });
         rows.collect()
     }

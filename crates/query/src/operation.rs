@@ -9,7 +9,7 @@ use event::{
 };
 use projector::{Identity, ProjectorError, action_of, action_of_observation, status_of};
 use scim::ScimType;
-use serde_json::{Map, Number as JsonNumber, Value, json};
+use serde_json::{Number as JsonNumber, Value};
 use store::key::Moment;
 
 use crate::as_of::{identity_at, scim_id};
@@ -279,81 +279,85 @@ impl<'a> Operations<'a> {
         })
     }
 
-    /// The row of an operation with all that belongs to it.
-    pub(crate) fn whole(&self, shown: &Shown<'_>) -> Result<Map<String, Value>, Error> {
-        let row = serde_json::to_value(self.row(shown)?).map_err(|_| Error::Defect)?;
-        let Value::Object(mut row) = row else { return Err(Error::Defect) };
+    /// An operation with all that belongs to it.
+    pub(crate) fn whole(&self, shown: &Shown<'_>) -> Result<row::WholeOperation, Error> {
         let intent = shown.answer().and_then(|answer| answer.intent);
         let intent = intent.map(|seq| self.record.event(seq)).transpose()?;
-        let (changes, steps) = match shown.what {
-            What::Imported(_) => {
-                let said = Entry::of(shown.entry()?);
-                let told = (said.changes(), said.steps());
-                row.insert("entry".into(), said.into_json().into());
-                told
-            }
-            // A request tells nothing of the steps before it; imported entries do.
-            What::Request(_) | What::Seen(_) | What::Counted(_) => (self.changes(shown)?, vec![]),
+        let one = row::WholeOperation {
+            row: self.row(shown)?,
+            request: shown.request(intent.as_ref())?,
+            response: shown.response()?,
+            intent_seq: intent.map(|intent| intent.seq),
+            ..row::WholeOperation::default()
         };
-        row.insert("changes".into(), changes.into());
-        row.insert("steps".into(), steps.into());
-        self.insert_joins(&mut row, shown)?;
-        row.insert("request".into(), shown.request(intent.as_ref())?);
-        row.insert("response".into(), shown.response()?);
-        if let Some(intent) = intent {
-            row.insert("intentSeq".into(), intent.seq.into());
-        }
-        Ok(row)
-    }
-
-    /// What imported entries say of a request, or what an entry explains.
-    fn insert_joins(&self, row: &mut Map<String, Value>, shown: &Shown<'_>) -> Result<(), Error> {
-        let (record, seq) = (self.record, shown.event.seq);
-        let application = shown.header().application;
         match shown.what {
-            What::Imported(entry) => {
-                let moment = Moment { occurred_at: entry.occurred_at, seq };
-                let claim = record.view.claim(application, moment)?;
-                let claim = claim.ok_or(Error::Damaged("a claim"))?;
-                let joined = explained(record, &claim)?;
-                let explains = joined.map(|joined| {
-                    let confidence = joined.confidence.name();
-                    json!({"seq": joined.operation, "confidence": confidence})
-                });
-                row.insert("explains".into(), explains.into());
+            What::Imported(entry) => self.whole_entry(one, shown, entry),
+            What::Request(operation) => self.whole_request(one, shown, operation),
+            What::Seen(_) | What::Counted(_) => {
+                Ok(row::WholeOperation { changes: self.changes(shown)?, ..one })
             }
-            What::Request(operation) => {
-                let at = (seq, shown.header().recorded_at);
-                let joined = explaining(record, application, operation.number, at)?;
-                for name in ["jobId", "cycleId", "changeId"] {
-                    row.insert(name.into(), Value::Null);
-                }
-                let mut entries = vec![];
-                for (place, one) in joined.into_iter().enumerate() {
-                    let told = self.rows(std::iter::once(one.entry))?.pop().unwrap_or_default();
-                    // The surest is believed.
-                    if place == 0 {
-                        row.insert("jobId".into(), told.job_id.flatten().into());
-                        row.insert("cycleId".into(), told.cycle_id.flatten().into());
-                        row.insert("changeId".into(), told.change_id.flatten().into());
-                    }
-                    entries.push(json!({
-                        "seq": one.entry,
-                        "entryId": told.entry_id,
-                        "occurredAt": told.occurred_at,
-                        "action": told.action,
-                        "status": told.status,
-                        "confidence": one.confidence.name(),
-                    }));
-                }
-                row.insert("explainedBy".into(), entries.into());
-            }
-            What::Seen(_) | What::Counted(_) => {}
         }
-        Ok(())
     }
 
-    pub(crate) fn changes(&self, shown: &Shown<'_>) -> Result<Vec<Value>, Error> {
+    /// What an entry says, and which request it explains.
+    fn whole_entry(
+        &self,
+        one: row::WholeOperation,
+        shown: &Shown<'_>,
+        entry: &Imported,
+    ) -> Result<row::WholeOperation, Error> {
+        let moment = Moment { occurred_at: entry.occurred_at, seq: shown.event.seq };
+        let claim = self.record.view.claim(shown.header().application, moment)?;
+        let claim = claim.ok_or(Error::Damaged("a claim"))?;
+        let joined = explained(self.record, &claim)?;
+        let explains = joined.map(|joined| row::Explains {
+            seq: joined.operation,
+            confidence: joined.confidence.name().to_owned(),
+        });
+        let said = Entry::of(shown.entry()?);
+        Ok(row::WholeOperation {
+            changes: said.changes(),
+            steps: said.steps(),
+            explains: Some(explains),
+            entry: Some(said.into_json()),
+            ..one
+        })
+    }
+
+    /// What a request changed, and which entries explain it.
+    fn whole_request(
+        &self,
+        mut one: row::WholeOperation,
+        shown: &Shown<'_>,
+        operation: &Operation,
+    ) -> Result<row::WholeOperation, Error> {
+        let header = shown.header();
+        let at = (shown.event.seq, header.recorded_at);
+        let joined = explaining(self.record, header.application, operation.number, at)?;
+        let mut entries = vec![];
+        let mut surest = None;
+        for joined in joined {
+            let told = self.rows(std::iter::once(joined.entry))?.pop().unwrap_or_default();
+            entries.push(row::ExplainedBy {
+                seq: joined.entry,
+                entry_id: told.entry_id.clone(),
+                occurred_at: told.occurred_at.clone(),
+                action: told.action.clone(),
+                status: told.status.clone(),
+                confidence: joined.confidence.name().to_owned(),
+            });
+            surest.get_or_insert(told);
+        }
+        let surest = surest.unwrap_or_default();
+        one.row.job_id = Some(surest.job_id.flatten());
+        one.row.cycle_id = Some(surest.cycle_id.flatten());
+        one.row.change_id = Some(surest.change_id.flatten());
+        let changes = self.changes(shown)?;
+        Ok(row::WholeOperation { changes, explained_by: Some(entries), ..one })
+    }
+
+    /// What an operation changed, resource by resource.
+    pub(crate) fn changes(&self, shown: &Shown<'_>) -> Result<Vec<row::Change>, Error> {
         let application = shown.header().application;
         let mut rows = vec![];
         for (subject, changes) in shown.changes() {
@@ -378,9 +382,9 @@ impl<'a> Operations<'a> {
                 own.push(change_row("members", "remove", id, Value::Null));
             }
             if subject != shown.number() && !own.is_empty() {
-                let id = Value::from(self.id_of(application, subject)?);
+                let id = self.id_of(application, subject)?;
                 for row in &mut own {
-                    row["resourceId"] = id.clone();
+                    row.resource_id = Some(id.clone());
                 }
             }
             rows.append(&mut own);
@@ -405,8 +409,15 @@ pub(crate) fn moment(time: Timestamp) -> answers::Moment {
     time.to_string().into()
 }
 
-pub(crate) fn change_row(path: &str, op: &str, old: Value, new: Value) -> Value {
-    json!({"path": path, "op": op, "oldValue": old, "newValue": new})
+/// A change of the resource that an operation is about.
+pub(crate) fn change_row(path: &str, op: &str, old: Value, new: Value) -> row::Change {
+    row::Change {
+        path: path.to_owned(),
+        op: op.to_owned(),
+        old_value: old,
+        new_value: new,
+        resource_id: None,
+    }
 }
 
 pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {

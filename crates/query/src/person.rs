@@ -3,7 +3,6 @@
 use answers::Moment;
 use event::{Application, Number, Seq};
 use projector::Identity;
-use serde_json::{Map, Value, json};
 
 use crate::as_of::identity_at;
 use crate::error::Error;
@@ -39,24 +38,4 @@ pub(crate) fn member_type(
 pub(crate) fn moment(record: &Record<'_>, seq: Option<Seq>) -> Result<Option<Moment>, Error> {
     let at = seq.map(|seq| record.recorded_at(seq)).transpose()?;
     Ok(at.map(|at| at.to_string().into()))
-}
-
-/// The id and the name of a group.
-pub(crate) fn group_columns(
-    record: &Record<'_>,
-    application: Application,
-    group: Number,
-    at: Option<Seq>,
-) -> Result<Map<String, Value>, Error> {
-    let identity = identity(record, application, group, at)?;
-    let row = json!({"groupId": identity.id, "groupName": identity.display_name});
-    Ok(object(row))
-}
-
-/// The members of a JSON object.
-pub(crate) fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
 }

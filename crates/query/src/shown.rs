@@ -7,7 +7,7 @@ use event::{
     Answer, BodyNote, Changes, Content, Detail, Event, Fact, Flag, Header, Imported, Method,
     Number, Observation, Operation, Part, Route, Unauthenticated,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number as JsonNumber, Value};
 
 use crate::error::Error;
 use crate::type_names::TypeNames;
@@ -167,14 +167,14 @@ impl<'a> Shown<'a> {
 
     /// What was received; null for what is no request. `intent` has the body of a request that was sent
     /// on.
-    pub(crate) fn request(&self, intent: Option<&Event>) -> Result<Value, Error> {
-        let What::Request(operation) = self.what else { return Ok(Value::Null) };
+    pub(crate) fn request(&self, intent: Option<&Event>) -> Result<Option<row::Request>, Error> {
+        let What::Request(operation) = self.what else { return Ok(None) };
         let (mut target, mut body) = (None, Value::Null);
         let sent = intent.into_iter().flat_map(|intent| &intent.parts);
         let mut note = self.detail().and_then(|detail| detail.body.as_ref());
         for part in self.event.parts.iter().chain(sent) {
             match &part.content {
-                Content::Target(text) => target = Some(text),
+                Content::Target(text) => target = Some(text.clone()),
                 Content::Body(bytes) => body = json_value(Some(bytes), "a body")?,
                 Content::Detail(detail) => note = note.or(detail.body.as_ref()),
                 Content::Changes(_)
@@ -184,38 +184,46 @@ impl<'a> Shown<'a> {
                 | Content::Note(_) => {}
             }
         }
-        let (method, note) = (self.method(operation), note.map(note_json));
-        Ok(json!({"method": method, "target": target, "body": body, "bodyNote": note}))
+        let method = self.method(operation).to_owned();
+        Ok(Some(row::Request { method, target, body, body_note: note.map(body_note) }))
     }
 
     /// What was answered; null for what is no request.
-    pub(crate) fn response(&self) -> Result<Value, Error> {
+    pub(crate) fn response(&self) -> Result<Option<row::Response>, Error> {
         let status = match self.what {
             What::Request(operation) => operation.status,
-            What::Seen(_) | What::Imported(_) => return Ok(Value::Null),
+            What::Seen(_) | What::Imported(_) => return Ok(None),
             What::Counted(_) => crate::operation::UNAUTHENTICATED,
         };
-        let error = self.detail().and_then(|detail| detail.error.as_deref());
-        let mut response = json!({"status": status, "error": error});
+        let mut response = row::Response {
+            status,
+            error: self.detail().and_then(|detail| detail.error.clone()),
+            body: None,
+            body_note: None,
+            location: None,
+            answered_after_ms: None,
+        };
         if let Some(answer) = self.answer() {
-            response["body"] = json_value(answer.body.as_deref(), "an answer")?;
-            response["bodyNote"] = answer.body_note.as_ref().map(note_json).into();
-            response["location"] = answer.location.clone().into();
-            response["answeredAfterMs"] = (f64::from(answer.answered_after_us) / 1e3).into();
+            let body = answer.body.as_deref().map(|body| json_value(Some(body), "an answer"));
+            response.body = Some(body.transpose()?);
+            response.body_note = Some(answer.body_note.as_ref().map(body_note));
+            response.location = Some(answer.location.clone());
+            response.answered_after_ms =
+                JsonNumber::from_f64(f64::from(answer.answered_after_us) / 1e3);
         }
-        Ok(response)
+        Ok(Some(response))
     }
 }
 
-fn note_json(note: &BodyNote) -> Value {
+fn body_note(note: &BodyNote) -> row::BodyNote {
     let place = |place: u32| (place > 0).then_some(place);
-    json!({
-        "reason": note.reason,
-        "lengthBytes": note.length_bytes,
-        "mediaType": note.media_type,
-        "line": place(note.line),
-        "column": place(note.column),
-    })
+    row::BodyNote {
+        reason: note.reason.clone(),
+        length_bytes: note.length_bytes,
+        media_type: note.media_type.clone(),
+        line: place(note.line),
+        column: place(note.column),
+    }
 }
 
 pub(crate) fn json_value(text: Option<&[u8]>, what: &'static str) -> Result<Value, Error> {

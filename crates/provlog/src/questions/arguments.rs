@@ -10,24 +10,6 @@ const PREFIXES: [&str; 4] = ["id:", "userName:", "externalId:", "displayName:"];
 /// Parameters of an address; those without a value are left out.
 pub(crate) type Parameters = Vec<(&'static str, Option<String>)>;
 
-/// By what was known, and where a day begins.
-#[derive(Args, Debug)]
-pub(crate) struct Known {
-    /// Answer with only what was recorded by then: the number of an event, or an instant that has
-    /// passed
-    #[arg(long, value_name = "EVENT|TIME", allow_hyphen_values = true)]
-    known_at: Option<String>,
-    /// The zone whose days dates mean: Europe/Oslo, +02:00; UTC when it is missing
-    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
-    tz: Option<String>,
-}
-
-impl Known {
-    pub(crate) fn parameters(self) -> Parameters {
-        vec![("knownAt", self.known_at), ("tz", self.tz)]
-    }
-}
-
 /// How much of a list is shown, and as what.
 #[derive(Args, Debug)]
 pub(crate) struct Paging {

@@ -1,6 +1,9 @@
 //! The commands of the questions that `answers` describes.
 
-use answers::{Described, Kind, OneGroup, OneUser, Parameter, Place, Question, Shape, Why};
+use answers::{
+    Described, EvidenceOf, Kind, OneGroup, OneOperation, OneUser, Parameter, Place, Question,
+    Shape, Why, described,
+};
 use clap::builder::PossibleValue;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
@@ -227,43 +230,57 @@ fn meant(kind: &Kind, text: &str) -> String {
     }
 }
 
-impl Asked {
-    /// Path and query of what is asked.
-    pub(crate) fn address(&self) -> String {
-        let mut path = self.described.path.to_owned();
-        let mut pairs = vec![];
-        for (name, text) in &self.given {
-            let Some(parameter) = self.described.parameter(name) else { continue };
-            let text = meant(&parameter.kind, text);
-            match parameter.place {
-                Place::Path => path = path.replace(&format!("{{{name}}}"), &encoded(&text)),
-                Place::Query | Place::Time | Place::Page => pairs.push((*name, Some(text))),
-            }
+/// Path and query of a question that is asked with these texts.
+fn address(described: &Described, given: &[(&'static str, &str)]) -> String {
+    let mut path = described.path.to_owned();
+    let mut pairs = vec![];
+    for (name, text) in given {
+        let Some(parameter) = described.parameter(name) else { continue };
+        let text = meant(&parameter.kind, text);
+        match parameter.place {
+            Place::Path => path = path.replace(&format!("{{{name}}}"), &encoded(&text)),
+            Place::Query | Place::Time | Place::Page => pairs.push((*name, Some(text))),
         }
-        with_query(&path, pairs)
     }
+    with_query(&path, pairs)
+}
 
+/// The evidence of an operation that was asked for with these texts; as much as a page has.
+fn evidence(given: &[(&'static str, &str)]) -> Result<Option<(String, Readable)>, Failure> {
+    let Some(described) = described::<EvidenceOf>() else { return Ok(None) };
+    let table = described.table(given).map_err(|_| defect())?;
+    let given = [given, &[("limit", "1000")]].concat();
+    Ok(Some((address(described, &given), Box::new(readable::evidence(table)))))
+}
+
+fn defect() -> Failure {
+    Failure::Failed("the question cannot be read: a defect of this program".to_owned())
+}
+
+impl Asked {
     /// How it is asked and shown.
     pub(crate) fn plan(self) -> Result<Plan, Failure> {
         let described = self.described;
-        let address = self.address();
-        let given: Vec<(&str, &str)> =
+        let given: Vec<(&'static str, &str)> =
             self.given.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        let table = described.table(&given).map_err(|_| {
-            Failure::Failed("the question cannot be read: a defect of this program".to_owned())
-        })?;
+        let address = address(described, &given);
+        let table = described.table(&given).map_err(|_| defect())?;
         if let (Some(paging), true) = (self.paging, described.shape != Shape::One) {
             let is_of_application = given.iter().any(|(name, _)| *name == "app");
             let mut list = List::of(address, described, table);
             list.is_of_application = is_of_application;
             return Ok(Plan { ask: Ask::List(list, paging), client: self.client });
         }
+        let below = match described.path {
+            OneOperation::PATH => evidence(&given)?,
+            _ => None,
+        };
         let readable: Readable = match described.path {
             OneUser::PATH | OneGroup::PATH => Box::new(readable::resource(described, self.given)),
             Why::PATH => Box::new(readable::why(described, table)),
             _ => Box::new(readable::lines(described, table)),
         };
-        let one = One { path: address, beside: None, readable };
+        let one = One { path: address, readable, below };
         Ok(Plan { ask: Ask::One(one), client: self.client })
     }
 }

@@ -1,6 +1,6 @@
 //! Which address a command asks, and what its heading says.
 
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{CommandFactory, Parser};
 use serde_json::{Value, json};
 
 use super::*;
@@ -19,13 +19,7 @@ fn plan(arguments: &[&str]) -> Result<Plan, String> {
     if let Some(asked) = find(&matches).map_err(|error| error.to_string())? {
         return asked.plan().map_err(|failure| format!("{failure:?}"));
     }
-    let parsed = Provlog::from_arg_matches(&matches).map_err(|error| error.to_string())?;
-    Ok(match parsed.question {
-        Question::OfRecord(question) => question.plan(),
-        Question::Evidence(Evidence::Add(_)) | Question::ReferenceList(ReferenceList::Add(_)) => {
-            return Err("it adds something".to_owned());
-        }
-    })
+    Err("it asks nothing".to_owned())
 }
 
 fn words(line: &str) -> Vec<&str> {
@@ -82,6 +76,11 @@ fn every_command_asks_its_address_with_what_was_given() {
         "/operations?source=imported&errorCode=E&skipReason=S&cycleId=c&changeId=h",
     );
     check("operation 4182", "/operations/4182");
+    check("operation 4182 --known-at 9 --tz +02:00", "/operations/4182?knownAt=9&tz=%2B02%3A00");
+    let Ask::One(one) = plan(&words("operation 4182 --known-at 9")).unwrap().ask else { panic!() };
+    let evidence = one.below.map(|(path, _)| path);
+    let expected = "/api/v1/operations/4182/evidence?knownAt=9&limit=1000";
+    assert_eq!(evidence.as_deref(), Some(expected));
     check("coverage --app a --from -2d", "/coverage?app=a&from=-2d");
     check("access-log --credential 3 --to -1d", "/access-log?credential=3&to=-1d");
     check("job paperboat --at -1d", "/jobs/paperboat?at=-1d");

@@ -4,16 +4,19 @@
 //! say what the answer is about, and some have nothing in them here; what we add comes last. Every
 //! other question has the members of its rows, in the order in which the answer is documented.
 
-use answers::{Described, Shape};
+use answers::{Described, Shape, fields, row};
 
 /// Of the steps of imported entries, as `steps.csv`.
-pub const STEPS: &[&str] =
-    &["seq", "changeId", "stepNo", "type", "name", "status", "description", "details"];
+#[must_use]
+pub fn steps() -> &'static [&'static str] {
+    fields::<row::ExportedStep>()
+}
 
-/// Of what operations changed, as `changes.csv`; and, last, the resource that it changed in: a deletion
-/// ends memberships in others.
-pub const CHANGES: &[&str] =
-    &["seq", "changeId", "path", "op", "oldValue", "newValue", "redacted", "resourceId"];
+/// Of what operations changed, as `changes.csv`.
+#[must_use]
+pub fn changes() -> &'static [&'static str] {
+    fields::<row::ExportedChange>()
+}
 
 /// As what the answer of a question is exported.
 #[derive(Clone, Copy, Debug)]

@@ -20,7 +20,6 @@ use crate::Query;
 use crate::answer::Told;
 use crate::caller::{Caller, Sender};
 use crate::error::Error;
-use crate::params::Params;
 use crate::record::Record;
 
 /// A question as it came, by somebody who is not known yet.
@@ -83,11 +82,6 @@ impl Reading<'_> {
     pub(super) fn slugs(&self) -> Result<BTreeMap<Application, String>, Error> {
         let all = self.record.view.applications()?.into_iter();
         Ok(all.map(|row| (row.number, row.slug)).collect())
-    }
-
-    /// The parameters of an address that takes `known`.
-    pub(super) fn params(&self, known: &'static [&'static str]) -> Result<Params, Error> {
-        Params::read(self.uri, known)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use answers::row::{self, Blamed, Existence as Existed};
 use answers::{App, AttributePath, BlameOfGroup, BlameOfUser, Question};
 use event::{ResourceType, Seq, Verdict};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::question::{Answered, Asked, Found};
 use super::resource;
@@ -14,7 +14,7 @@ use crate::blame::{Cause, What, memberships, values};
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::operation::{Operations, verdict_name};
-use crate::person::group_columns;
+use crate::person::identity;
 use crate::shown::json_value;
 
 impl Answered for BlameOfUser {
@@ -78,7 +78,8 @@ fn blame<Q: Question<Row = Blamed, Beside = Existed>>(
                 json_value(change.new.as_deref(), "a changed value")?,
             ),
             What::Membership { group, joined } => {
-                let group = Value::from(group_columns(record, application, *group, until)?);
+                let group = identity(record, application, *group, until)?;
+                let group = json!({"groupId": group.id, "groupName": group.display_name});
                 if *joined { (Value::Null, group) } else { (group, Value::Null) }
             }
         };

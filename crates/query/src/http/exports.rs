@@ -34,7 +34,7 @@ use super::questions;
 use crate::Query;
 use crate::answer::{self, PageOf};
 use crate::error::Error;
-use crate::export::columns::{CHANGES, Exported, STEPS, of_question};
+use crate::export::columns::{self, Exported, of_question};
 use crate::export::{Export, ExportError, Form, Zip};
 
 /// Rows that are asked for at a time.
@@ -274,8 +274,8 @@ async fn write(
     let mut export = Export::new(Zip::new(pipe.clone()), query.version, told);
     let mut files = vec![(Part::Rows, exported.name, exported.columns)];
     if exported.are_operations {
-        files.push((Part::Steps, "steps", STEPS));
-        files.push((Part::Changes, "changes", CHANGES));
+        files.push((Part::Steps, "steps", columns::steps()));
+        files.push((Part::Changes, "changes", columns::changes()));
     }
     let (mut page, mut envelope) = (Some(first), Map::new());
     for (part, name, columns) in files {

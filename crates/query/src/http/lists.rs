@@ -14,7 +14,6 @@ use event::{
 };
 use projector::{Decision, Draft, Identity, Stamp, View};
 
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
@@ -271,9 +270,9 @@ fn said(event: &Event) -> Result<NewEvidence, Error> {
 }
 
 /// The references of all evidence of an operation, oldest first.
-pub(super) fn evidence_refs(record: &Record<'_>, operation: Seq) -> Result<Vec<Value>, Error> {
+pub(super) fn evidence_refs(record: &Record<'_>, operation: Seq) -> Result<Vec<String>, Error> {
     let refs = record.view.evidence(operation)?.into_iter();
-    let refs = refs.map(|seq| Ok(said(&record.event(seq)?)?.reference.into()));
+    let refs = refs.map(|seq| Ok(said(&record.event(seq)?)?.reference));
     refs.collect()
 }
 

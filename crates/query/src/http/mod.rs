@@ -96,6 +96,7 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::TimelineOfUser>(router);
     let router = serve::<answers::TimelineOfGroup>(router);
     let router = serve::<answers::Operations>(router);
+    let router = serve::<answers::OneOperation>(router);
     router
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -112,7 +113,6 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/v1.0/{*rest}", graph_of(Version::V1))
         .route("/beta", graph_of(Version::Beta))
         .route("/beta/{*rest}", graph_of(Version::Beta))
-        .route("/api/v1/operations/{operation}", get(operations::one))
         .route("/api/v1/operations/{operation}/evidence", post(lists::add_evidence))
         .route("/api/v1/reference-lists", post(lists::add))
         .route_layer(from_fn_with_state(Arc::clone(query), admin::recorded))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use answers::OneOperation;
 use answers::choice::{self, Source};
 use event::{
     Action, Application, CodeKind, Credential, Event, EventId, Number, ResourceType, Seq,
@@ -9,16 +10,14 @@ use event::{
 };
 use projector::View;
 
-use super::ask::{Ask, Names, Reading};
+use super::ask::Reading;
 use super::question::{Answered, Asked, Found};
-use crate::answer::Answer;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::log::{Filter, Log, Wanted};
 use crate::name::Name;
 use crate::operation::Operations;
 use crate::shown::Shown;
-use crate::standpoint::Standpoint;
 
 pub(super) const NO_OPERATION: Error = Error::NotFound("there is no such operation");
 
@@ -153,23 +152,20 @@ fn resources(
     Ok(found)
 }
 
-/// `GET /api/v1/operations/{id}`: one operation whole, by event id or seq.
-pub(super) async fn one(ask: Ask, Names(id): Names<String>) -> Result<Answer, Error> {
-    ask.answer(move |reading| {
-        let params = reading.params(&["knownAt", "tz"])?;
-        let stand = Standpoint::of_one(&reading.record, &params, &[("operation", &id)])?;
+impl Answered for OneOperation {
+    /// By event id or seq.
+    fn answer(self, asked: &Asked<'_>) -> Result<Found<OneOperation>, Error> {
+        let (reading, stand) = (asked.reading, asked.standpoint()?);
         let record = &reading.record.limited_to(stand.size);
-        let (event, number) = found(&reading, &id)?;
+        let (event, number) = found(reading, &self.operation)?;
         if event.seq >= record.size {
             return Err(NO_OPERATION);
         }
         let shown = Shown::of(&event).ok_or(NO_OPERATION)?;
         let whole = Operations::new(record)?.whole(&shown)?;
-        let answer = Answer::new(record, &stand, &Coverage::complete());
-        let answer = answer.about(event.header.application, number);
-        Ok(answer.resource(Some(whole.into())))
-    })
-    .await
+        let found = Found::new(record, &stand, &Coverage::complete());
+        found.about(event.header.application, number).resource(Some(whole))
+    }
 }
 
 /// The operation of an id that the caller may see, and whom it is about.

@@ -3,8 +3,10 @@
 
 use std::collections::VecDeque;
 
+use answers::row;
 use entra_log::said::REDACTED;
-use event::{Action, Fact, Seq};
+use event::{Action, CodeKind, Fact};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::super::lists::evidence_refs;
@@ -28,7 +30,7 @@ const ROWS_MAX: usize = 1_000;
 /// taken from `rows`. `size` is how many events the page stands on.
 pub(super) fn next(
     query: &Query,
-    size: Seq,
+    size: event::Seq,
     part: Part,
     rows: &mut VecDeque<Row>,
 ) -> Result<Vec<Row>, Broken> {
@@ -40,40 +42,35 @@ pub(super) fn next(
     let record = record.map_err(Error::from)?.limited_to(size);
     let operations = Operations::new(&record)?;
     while made.len() < ROWS_MAX {
-        let Some(mut row) = rows.pop_front() else { break };
-        let seq = row.get("seq").and_then(Value::as_u64).ok_or(DAMAGED)?;
-        let is_recorded = row.get("source").is_some_and(|source| source == "recorded");
+        let Some(row) = rows.pop_front() else { break };
+        let row: row::Operation = serde_json::from_value(row.into()).map_err(|_| Error::Defect)?;
+        // A request tells nothing of the steps before it.
+        if part == Part::Steps && is_recorded(&row) {
+            continue;
+        }
+        let row = told(&record, row)?;
         match part {
             Part::Rows => {
-                insert_told(&record, &mut row, seq)?;
-                insert_group(&mut row);
-                row.insert("evidenceRefs".into(), evidence_refs(&record, seq)?.into());
-                made.push(row);
+                let refs = evidence_refs(&record, row.seq)?;
+                let row = row::Operation { evidence_refs: Some(refs), ..of_group(row) };
+                made.push(object(&row)?);
             }
-            // A request tells nothing of the steps before it.
-            Part::Steps if is_recorded => {}
-            Part::Steps | Part::Changes => {
-                insert_told(&record, &mut row, seq)?;
-                let event = record.event(seq).map_err(Error::from)?;
+            Part::Steps => {
+                let event = record.event(row.seq).map_err(Error::from)?;
                 let shown = Shown::of(&event).ok_or(DAMAGED)?;
-                let parts = match (part, shown.what) {
-                    (Part::Steps, _) => Entry::of(shown.entry()?).steps(),
-                    (_, What::Imported(_)) => Entry::of(shown.entry()?).changes(),
+                for step in Entry::of(shown.entry()?).steps() {
+                    made.push(object(&step_of(&row, step))?);
+                }
+            }
+            Part::Changes => {
+                let event = record.event(row.seq).map_err(Error::from)?;
+                let shown = Shown::of(&event).ok_or(DAMAGED)?;
+                let changes = match shown.what {
+                    What::Imported(_) => Entry::of(shown.entry()?).changes(),
                     _ => operations.changes(&shown)?,
                 };
-                for one in parts {
-                    let Value::Object(mut one) = one else { return Err(Error::Defect.into()) };
-                    for name in ["seq", "changeId"] {
-                        one.insert(name.into(), row.get(name).cloned().unwrap_or_default());
-                    }
-                    if part == Part::Changes {
-                        let hides = |name: &str| one.get(name).is_some_and(|it| it == REDACTED);
-                        let redacted = !is_recorded && (hides("oldValue") || hides("newValue"));
-                        one.insert("redacted".into(), redacted.into());
-                        let own = || row.get("resourceId").cloned().unwrap_or_default();
-                        one.entry("resourceId").or_insert_with(own);
-                    }
-                    made.push(one);
+                for change in changes {
+                    made.push(object(&change_of(&row, change))?);
                 }
             }
         }
@@ -81,15 +78,48 @@ pub(super) fn next(
     Ok(made)
 }
 
-/// Adds what imported entries tell of a request. The change is named in any case, as Graph names it:
-/// by it the files are joined.
-fn insert_told(record: &Record<'_>, row: &mut Row, seq: Seq) -> Result<(), Error> {
-    let summary = record.view.operation(seq)?;
+fn is_recorded(row: &row::Operation) -> bool {
+    row.source == "recorded"
+}
+
+/// A row as files have it.
+fn object(row: &impl Serialize) -> Result<Row, Error> {
+    match serde_json::to_value(row) {
+        Ok(Value::Object(row)) => Ok(row),
+        Ok(_) | Err(_) => Err(Error::Defect),
+    }
+}
+
+fn step_of(row: &row::Operation, step: row::Step) -> row::ExportedStep {
+    let row::Step { step_no, kind, name, status, description, details } = step;
+    let change_id = row.change_id.clone().flatten();
+    row::ExportedStep { seq: row.seq, change_id, step_no, kind, name, status, description, details }
+}
+
+fn change_of(row: &row::Operation, change: row::Change) -> row::ExportedChange {
+    let row::Change { path, op, old_value, new_value, resource_id } = change;
+    let hides = |value: &Value| value == REDACTED;
+    row::ExportedChange {
+        seq: row.seq,
+        change_id: row.change_id.clone().flatten(),
+        redacted: !is_recorded(row) && (hides(&old_value) || hides(&new_value)),
+        path,
+        op,
+        old_value,
+        new_value,
+        resource_id: resource_id.unwrap_or_else(|| row.resource_id.clone()),
+    }
+}
+
+/// A row with what imported entries tell of a request. The change is named in any case, as Graph names
+/// it: by it the files are joined.
+fn told(record: &Record<'_>, mut row: row::Operation) -> Result<row::Operation, Error> {
+    let summary = record.view.operation(row.seq)?;
     // Reads and looks are explained by nothing.
     let is_write =
         |one: &projector::OperationSummary| one.action != Action::Other && !one.is_observation();
     if let Some(one) = summary.filter(is_write) {
-        let at = (seq, one.recorded_at);
+        let at = (row.seq, one.recorded_at);
         // The surest is believed.
         let joined = explaining(record, one.application, one.number, at)?;
         if let Some(joined) = joined.first() {
@@ -97,33 +127,29 @@ fn insert_told(record: &Record<'_>, row: &mut Row, seq: Seq) -> Result<(), Error
             let shown = Shown::of(&event).ok_or(DAMAGED)?;
             let Fact::Imported(entry) = &event.header.fact else { return Err(DAMAGED) };
             let said = Entry::of(shown.entry()?);
-            let told = [
-                ("tenant", said.tenant_id()),
-                ("jobId", entry.code(event::CodeKind::Job)),
-                ("cycleId", entry.code(event::CodeKind::Cycle)),
-                ("changeId", entry.code(event::CodeKind::Change)),
-                ("errorCode", entry.code(event::CodeKind::Error)),
-                ("errorCategory", said.error_category()),
-            ];
-            for (name, value) in told {
-                row.insert(name.into(), value.into());
-            }
+            let owned = |text: Option<&str>| Some(text.map(str::to_owned));
+            row.tenant = owned(said.tenant_id());
+            row.job_id = owned(entry.code(CodeKind::Job));
+            row.cycle_id = owned(entry.code(CodeKind::Cycle));
+            row.change_id = owned(entry.code(CodeKind::Change));
+            row.error_code = owned(entry.code(CodeKind::Error));
+            row.error_category = owned(said.error_category());
         }
     }
-    if row.get("changeId").is_none_or(Value::is_null) {
-        let id = row.get("eventId").cloned().unwrap_or_default();
-        row.insert("changeId".into(), id);
-    }
-    Ok(())
+    let change_id = row.change_id.take().flatten();
+    row.change_id = Some(Some(change_id.unwrap_or_else(|| row.event_id.clone())));
+    Ok(row)
 }
 
-/// Names the group of an operation on a group as that of a membership is named.
-fn insert_group(row: &mut Row) {
-    let is_group = row.get("resourceType").is_some_and(|kind| kind == "Group");
-    if is_group && row.get("groupId").is_none_or(Value::is_null) {
-        for (name, from) in [("groupId", "resourceId"), ("groupName", "displayName")] {
-            let value = row.get(from).cloned().unwrap_or_default();
-            row.insert(name.into(), value);
-        }
+/// A row that names the group of an operation on a group as that of a membership is named.
+fn of_group(row: row::Operation) -> row::Operation {
+    let is_group = row.resource_type.as_deref() == Some("Group");
+    if !is_group || row.group_id.iter().flatten().next().is_some() {
+        return row;
+    }
+    row::Operation {
+        group_id: Some(row.resource_id.clone()),
+        group_name: Some(row.display_name.clone()),
+        ..row
     }
 }
