@@ -132,3 +132,35 @@ fn sentences_of_the_readme_are_short() {
     }
     assert!(checked > 50, "{checked}");
 }
+
+/// The crates of ours that a crate's manifest names, in no order.
+fn uses(manifest: &str) -> BTreeSet<String> {
+    let after = manifest.split("\n[dependencies]\n").nth(1).unwrap_or_default();
+    let section = after.split("\n[").next().unwrap_or_default();
+    let names = section.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
+    let is_ours =
+        |name: &&str| !name.is_empty() && Path::new(ROOT).join("crates").join(name).is_dir();
+    names.filter(is_ours).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_table_of_crates_is_that_of_the_manifests() {
+    let page = fs::read_to_string(Path::new(ROOT).join("ARCHITECTURE.md")).unwrap();
+    let mut edges = 0;
+    for entry in fs::read_dir(Path::new(ROOT).join("crates")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let Ok(manifest) = fs::read_to_string(path.join("Cargo.toml")) else { continue };
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md: no row of `{name}`"));
+        let told = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap().trim();
+        if told == "all" {
+            continue;
+        }
+        let told: BTreeSet<String> =
+            told.split(", ").filter(|one| *one != "–").map(str::to_owned).collect();
+        assert_eq!(told, uses(&manifest), "ARCHITECTURE.md: what `{name}` may use");
+        edges += told.len();
+    }
+    assert!(edges > 20, "{edges}");
+}
