@@ -6,7 +6,7 @@ use scim::Registry;
 
 use crate::cuts::{percent_bytes, percent_decode};
 
-/// A SCIM address, taken apart.
+/// The parts of a SCIM address.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Address {
     /// The application's slug, as it was sent.
@@ -21,8 +21,8 @@ pub(crate) struct Address {
     pub resource_type: Option<String>,
     /// The last segment: a resource's id, or one resource type or schema.
     pub id: Option<String>,
-    /// The same as it was sent, where that is another text: some clients send ids as they are, and what
-    /// looks encoded is the id itself.
+    /// The id before percent-decoding, if that differs: some clients do not encode ids, so `%2F` may be
+    /// part of the id itself.
     pub raw_id: Option<String>,
 }
 
@@ -30,23 +30,23 @@ const PREFIX: &str = "/apps/";
 const BASE: &str = "/scim/v2";
 
 impl Address {
-    /// Takes the address of a request apart. Segments are compared without regard to case, since
-    /// clients differ.
+    /// Parses the address of a request. Segments are compared without letter case, since clients
+    /// differ.
     pub(crate) fn parse(path: &str, query: Option<&str>, registry: &Registry) -> Address {
         let below = path.strip_prefix(PREFIX).unwrap_or_default();
         let (slug, below) = below.split_once('/').unwrap_or((below, ""));
-        // The router hands over nothing else than what lies below this base.
+        // The router sends only paths below this base.
         let below = below.get(BASE.len() - 1..).unwrap_or_default();
         Address::below(percent_decode(slug), below, query.unwrap_or_default(), registry)
     }
 
-    /// Takes the path of a Bulk operation apart, which begins below the base (RFC 7644 §3.7).
+    /// Parses the path of a Bulk operation, which is relative to the base (RFC 7644 §3.7).
     pub(crate) fn of_operation(&self, path: &str, registry: &Registry) -> Address {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         Address::below(self.slug.clone(), path, query, registry)
     }
 
-    /// Takes the path and query of a recorded request apart, which begin below the base.
+    /// Parses the path and query of a recorded request, which are relative to the base.
     pub(crate) fn of_target(target: &str, registry: &Registry) -> Address {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Address::below(String::new(), path, query, registry)
@@ -74,10 +74,10 @@ impl Address {
         address
     }
 
-    /// The parameters of the query, decoded, in their order.
+    /// The query's parameters, decoded, in order.
     ///
-    /// A client that writes a space as `%20` anywhere means a plus by `+` everywhere (RFC 3986); any
-    /// other encodes forms, where `+` is a space.
+    /// If the query holds `%20` anywhere, `+` means a plus (RFC 3986); otherwise `+` means a space, as
+    /// in HTML forms.
     pub(crate) fn parameters(&self) -> Vec<(String, String)> {
         let decode = match self.query.contains("%20") {
             true => percent_decode_path,
@@ -86,8 +86,8 @@ impl Address {
         self.encoded().map(|(name, value)| (decode(name), decode(value))).collect()
     }
 
-    /// Whether a parameter of this name stands for bytes that are no UTF-8: another text would be read than
-    /// was meant (RFC 3986 §2.5).
+    /// Whether a parameter of this name decodes to bytes that are not UTF-8 (RFC 3986 §2.5). Read as
+    /// text it would change its meaning.
     pub(crate) fn is_garbled(&self, wanted: &str) -> bool {
         let is_text = |text: &str| std::str::from_utf8(&percent_bytes(text)).is_ok();
         let mut wanted =
@@ -125,7 +125,7 @@ impl Address {
             return;
         }
         self.route = match (segment.as_str(), rest) {
-            // The alias is what a widely used client collection asks for.
+            // The alias is what a widely used collection of client requests asks for.
             ("serviceproviderconfig" | "serviceconfiguration", []) => Route::ServiceProviderConfig,
             ("resourcetypes", [] | [_]) => Route::ResourceTypes,
             ("schemas", [] | [_]) => Route::Schemas,
@@ -157,15 +157,15 @@ impl Address {
     }
 }
 
-/// The flag that a tenant URL ends in, and the query that a client glued to it by a second question
-/// mark: `?aadOptscim062020?filter=…`. Anywhere else a question mark is a character of the query (RFC
-/// 3986 §3.4).
+/// Splits a query such as `aadOptscim062020?filter=…` into the flag of the tenant URL and the query
+/// that the client appended with a second question mark. Elsewhere a question mark is an ordinary
+/// character (RFC 3986 §3.4).
 fn split_flag(query: &str) -> (&str, &str) {
     let end = query.find(['=', '&', '?']).filter(|at| query[*at..].starts_with('?'));
     end.map_or(("", query), |at| (&query[..at], &query[at + 1..]))
 }
 
-/// As in a query, but `+` is itself in a path.
+/// Decodes `%XX` in a path, where `+` is an ordinary character.
 pub(crate) fn percent_decode_path(segment: &str) -> String {
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_taken_apart() {
+    fn addresses_are_parsed() {
         let check = |path: &str, route: Route, resource_type: Option<&str>, id: Option<&str>| {
             let address = address(path);
             assert_eq!(address.slug, "boat");
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_in_another_encoding_is_told() {
+    fn a_parameter_that_is_not_utf_8_is_found() {
         let check = |query: &str, expected: bool| {
             let path = "/apps/boat/scim/v2/Users";
             let address = Address::parse(path, Some(query), Registry::core());

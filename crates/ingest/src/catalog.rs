@@ -14,7 +14,7 @@ use store::ReadRows;
 
 use crate::cuts::Secrets;
 
-/// So many accounts with the name of another one are told of at a start.
+/// At start, at most this many accounts that share a userName are logged per application.
 const REPORTED_MAX: usize = 20;
 
 /// Schemas and resource types with what is derived from them once.
@@ -22,7 +22,7 @@ pub struct Catalog {
     registry: Registry,
     profiles: Arc<Profiles>,
     types: Vec<ServedType>,
-    /// Every type that the log knows, also of files that are gone.
+    /// Every type that the log knows, including types whose schema file was removed.
     known_types: Vec<ResourceType>,
     secrets: Secrets,
 }
@@ -33,7 +33,7 @@ struct ServedType {
     stored: ResourceType,
     has_members: bool,
     references: Vec<Reference>,
-    /// What is shown when nothing is asked for.
+    /// What is shown when the client selects no attributes.
     projection: Projection,
 }
 
@@ -49,12 +49,11 @@ pub(crate) struct Reference {
 }
 
 impl Catalog {
-    /// The catalog of a registry and the profiles that go with it. Types beyond `User` and `Group` that the log does not know yet get
-    /// their stored number here, by an event each.
+    /// Opens the catalog of a registry and its profiles. Each type beyond `User` and `Group` that the
+    /// log does not know yet gets a stored number, recorded as one event.
     ///
     /// # Errors
-    /// When those events cannot be written, or there are no numbers left; and when the profile of an
-    /// application is not there any more.
+    /// If the events cannot be written, no numbers are left, or an application's profile is missing.
     pub async fn open(
         committer: &Committer,
         registry: Registry,
@@ -83,10 +82,11 @@ impl Catalog {
         Ok(Catalog::of(registry, profiles, &numbers, known))
     }
 
-    /// Whether these can be served with what the log has, before anything is recorded.
+    /// Checks that the log's applications and types can be served with this registry and these
+    /// profiles. Records nothing.
     ///
     /// # Errors
-    /// As [`Catalog::open`], but for what only writing can tell.
+    /// As [`Catalog::open`], except for errors of writing.
     pub fn check(
         rows: &dyn ReadRows,
         registry: &Registry,
@@ -161,13 +161,13 @@ impl Catalog {
         self.types.iter().map(|one| one.stored)
     }
 
-    /// Every stored type that there ever was: resources of a type whose file is gone are not served,
-    /// but they are still members.
+    /// Every type ever stored. Resources of a type whose file was removed are not served, but stay
+    /// members of their groups.
     pub(crate) fn known_types(&self) -> impl Iterator<Item = ResourceType> {
         self.known_types.iter().copied()
     }
 
-    /// What of a resource of a type is shown; none for a type that is not served.
+    /// Which attributes of a type are shown; `None` if the type is not served.
     pub(crate) fn projection(
         &self,
         stored: ResourceType,
@@ -193,7 +193,7 @@ impl Catalog {
     }
 }
 
-/// Why there is no catalog.
+/// Why the catalog cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
     /// New types cannot be recorded.
@@ -202,7 +202,7 @@ pub enum CatalogError {
     /// Which applications there are cannot be read.
     #[error("cannot read the applications")]
     Projector(#[from] ProjectorError),
-    /// A file of profiles was taken away.
+    /// The profile of an application is missing.
     #[error(
         "the application {application} has the profile {profile}, which is not there: give the folder \
          of its file with --profiles"
@@ -213,7 +213,7 @@ pub enum CatalogError {
         /// The profile's name.
         profile: String,
     },
-    /// Types keep their numbers for ever, also when their file is gone.
+    /// No number is free: types keep theirs for ever, even when their file is removed.
     #[error("this log has had 253 further resource types; there are no numbers for more")]
     NoNumberLeft,
 }
@@ -257,7 +257,7 @@ fn number(
     Some((numbers, events))
 }
 
-/// Tells the operator of accounts whose userName another one holds: by ids, which name nobody.
+/// Logs the accounts that share a userName, by SCIM id, so that the log names no person.
 fn report_shared_names(view: &View<'_>, row: &ApplicationRow) -> Result<(), ProjectorError> {
     let sharing = view.users_sharing_a_name(row.number)?;
     if sharing.is_empty() {

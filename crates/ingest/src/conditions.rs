@@ -1,10 +1,10 @@
-//! Under which conditions a request is to be carried out (RFC 7644 §3.14, RFC 9110 §13.1).
+//! Preconditions of a request (RFC 7644 §3.14, RFC 9110 §13.1).
 
 use axum::http::HeaderMap;
 use axum::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use scim::{EntityTags, ScimError};
 
-/// What the client demands of the version that it meets.
+/// The entity tags of `If-Match` and `If-None-Match`.
 #[derive(Default)]
 pub(crate) struct Conditions {
     pub if_match: Option<EntityTags>,
@@ -12,7 +12,7 @@ pub(crate) struct Conditions {
 }
 
 impl Conditions {
-    /// The conditions of a request's head; 400 `invalidVers` for what is no entity tag.
+    /// Reads the headers; 400 `invalidVers` if one is not a list of entity tags.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Conditions, ScimError> {
         Ok(Conditions {
             if_match: tags(headers, &IF_MATCH)?,
@@ -26,19 +26,19 @@ impl Conditions {
         Ok(Conditions { if_match, if_none_match: None })
     }
 
-    /// Whether a write may meet this version; else 412.
+    /// Checks a write against the resource's current version; 412 if a condition fails.
     pub(crate) fn check(&self, etag: &str) -> Result<(), ScimError> {
         let unwanted = self.if_none_match.as_ref().is_some_and(|tags| tags.matches(etag));
         if unwanted { Err(other_version()) } else { self.check_match(etag) }
     }
 
-    /// Whether this is the version that the client asks for; else 412.
+    /// Checks `If-Match` alone; 412 if it does not list the current version.
     pub(crate) fn check_match(&self, etag: &str) -> Result<(), ScimError> {
         let changed = self.if_match.as_ref().is_some_and(|tags| !tags.matches(etag));
         if changed { Err(other_version()) } else { Ok(()) }
     }
 
-    /// Whether a reader has this version already: 304.
+    /// Whether the client has this version already, so that a read is answered 304.
     pub(crate) fn is_known(&self, etag: &str) -> bool {
         self.if_none_match.as_ref().is_some_and(|tags| tags.matches(etag))
     }
@@ -53,7 +53,7 @@ fn other_version() -> ScimError {
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<EntityTags>, ScimError> {
     let mut values = Vec::new();
     for value in headers.get_all(name) {
-        // Not ASCII: surely no tag, and told as such.
+        // A value that is not ASCII is no tag; a lone quote makes the parser refuse it.
         values.push(value.to_str().unwrap_or("\""));
     }
     if values.is_empty() {

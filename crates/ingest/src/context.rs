@@ -1,4 +1,4 @@
-//! What every step knows of the application that a request is for.
+//! The application of a request and what its configuration means.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::address::percent_decode_path;
 use crate::catalog::Catalog;
 
-/// More of them say nothing new.
+/// At most this many flags are kept for one request.
 const FLAGS_MAX: usize = 128;
 
 /// An application with what its configuration means.
@@ -24,13 +24,13 @@ pub(crate) struct Context {
     pub base_url: String,
     /// The name of its profile.
     pub profile_name: Arc<str>,
-    /// What its profile says now.
+    /// The version of its profile that applies now.
     pub profile: Arc<ProfileVersion>,
-    /// When the profile says so, in microseconds since 1970.
+    /// When that version applies, in microseconds since 1970.
     pub profile_times: Range<i64>,
-    /// Where its requests are sent on to; without one they are carried out here.
+    /// Where its requests are forwarded to; `None` if they are carried out here.
     pub upstream: Option<Arc<UpstreamSet>>,
-    /// How its clients want to be understood.
+    /// How its clients' requests are interpreted.
     pub settings: Settings,
     /// The schemas and resource types that are served.
     pub catalog: Arc<Catalog>,
@@ -82,7 +82,7 @@ impl Context {
         self.catalog.profiles().shows(&self.profile, self.registry(), schema)
     }
 
-    /// Refuses a state without what the profile asks for, beyond what its schema does.
+    /// Refuses a state that lacks an attribute which the profile requires in addition to the schema.
     pub(crate) fn check_required(
         &self,
         resource_type: &scim::ResourceType,
@@ -99,7 +99,7 @@ impl Context {
         }
     }
 
-    /// What names a resource: its id, or its address below our base or that of the upstream.
+    /// Reads a reference to a resource: its id, or its address below our base or the upstream's.
     pub(crate) fn member_id<'t>(&self, text: &'t str) -> MemberId<'t> {
         let upstream = self.upstream.as_ref().map(|upstream| upstream.url.as_str());
         let bases = [self.base_url.as_str()].into_iter().chain(upstream);
@@ -107,9 +107,8 @@ impl Context {
         read.find(|one| *one != MemberId::Elsewhere).unwrap_or(MemberId::Elsewhere)
     }
 
-    /// Puts ids in the place of the addresses by which a client's attributes refer to resources of ours, such
-    /// as a manager (RFC 7643 §2.4: such an attribute has the parts `value` and `$ref`). Other addresses
-    /// stay as they were sent.
+    /// Replaces addresses of our resources by ids in attributes that refer to resources, such as
+    /// `manager` (RFC 7643 §2.4: they have the parts `value` and `$ref`). Other addresses stay as sent.
     pub(crate) fn resolve_references(
         &self,
         resource_type: &scim::ResourceType,
@@ -121,15 +120,16 @@ impl Context {
         });
     }
 
-    /// Puts other texts in the place of those by which attributes refer to resources, where `settle` has one.
+    /// Replaces the `value` of each attribute that refers to a resource by what `replacement` returns
+    /// for it, if anything.
     pub(crate) fn change_references(
         &self,
         resource_type: &scim::ResourceType,
         attributes: &mut Map<String, Value>,
-        settle: impl Fn(&str) -> Option<String>,
+        replacement: impl Fn(&str) -> Option<String>,
     ) {
         let registry = self.registry();
-        let settle = |schema: Option<&str>, name: &str, value: &mut Value| {
+        let replace = |schema: Option<&str>, name: &str, value: &mut Value| {
             let path = AttrPath {
                 schema: schema.map(str::to_owned),
                 attribute: name.to_owned(),
@@ -138,22 +138,22 @@ impl Context {
             let attribute = registry.attribute(Some(resource_type), &path);
             if attribute.is_some_and(|one| one.sub("$ref").is_some())
                 && let Some(text) = value.get("value").and_then(Value::as_str)
-                && let Some(settled) = settle(text)
+                && let Some(id) = replacement(text)
             {
-                value["value"] = settled.into();
+                value["value"] = id.into();
             }
         };
         for (name, value) in attributes.iter_mut() {
             match value {
                 Value::Object(parts) if resource_type.extension(name).is_some() => {
-                    parts.iter_mut().for_each(|(part, value)| settle(Some(name), part, value));
+                    parts.iter_mut().for_each(|(part, value)| replace(Some(name), part, value));
                 }
-                value => settle(None, name, value),
+                value => replace(None, name, value),
             }
         }
     }
 
-    /// What a request sets or names that was not to be expected.
+    /// Flags for attributes that a request sets outside the profile or names without a schema.
     pub(crate) fn flags(
         &self,
         resource_type: &scim::ResourceType,

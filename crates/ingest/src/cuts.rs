@@ -2,9 +2,9 @@
 //! `password` and every other `writeOnly` attribute, the display names of members, and tokens.
 //! Everything else stays as it was received, byte for byte.
 //!
-//! A cut value is replaced by `null`. A name counts as secret when it contains the word, whatever
-//! stands around it, for a client's typing error must not store a password. When in doubt more is
-//! cut: a stored body is evidence of what was asked, and the state never comes from it.
+//! A cut value is replaced by `null`. A name counts as secret if it contains the word anywhere, so that
+//! a client's typing error cannot store a password. In doubt, more is cut: a stored body is evidence
+//! only, and the state never comes from it.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -17,14 +17,14 @@ use serde_json::Value;
 /// The attributes whose values are cut, in lower case.
 pub(crate) struct Secrets {
     names: Vec<String>,
-    /// The letters and digits alone of what every body with something to cut contains.
+    /// Words, reduced to letters and digits; every body with something to cut contains one of them.
     marks: Vec<String>,
 }
 
-/// Words in the names of query parameters that carry secrets by custom (RFC 6750 §2.3).
+/// A query parameter carries a secret if its name contains one of these words (RFC 6750 §2.3).
 const SECRET_PARAMETERS: [&str; 5] = ["token", "secret", "authorization", "apikey", "key"];
 
-/// What passwords are called besides, as `unicodePwd` in a directory; in lower case.
+/// Other names for passwords, such as `unicodePwd` in a directory; in lower case.
 const OTHER_NAMES: [&str; 5] = ["passwd", "pwd", "unicodepwd", "userpwd", "passphrase"];
 
 /// How members' display names are spelled by clients, in lower case.
@@ -53,8 +53,8 @@ impl Secrets {
         self.names.iter().map(String::as_str)
     }
 
-    /// Whether there may be anything to cut in a text of JSON: whether it contains a word that says
-    /// so, whatever stands between its letters. Escapes could hide one.
+    /// A quick check whether JSON text may hold something to cut: looks for the marks and ignores other
+    /// characters between their letters. Text with a backslash may, since escapes could hide a mark.
     fn may_be_in(&self, json: &[u8]) -> bool {
         let Ok(text) = std::str::from_utf8(json) else { return true };
         if text.contains('\\') {
@@ -75,9 +75,9 @@ impl Secrets {
     }
 }
 
-/// In any compound it says that a value is secret.
+/// A name that contains this word is secret.
 const PASSWORD: &str = "password";
-/// What the names of lists of members begin with.
+/// The names of lists of members begin with this.
 const MEMBER: &str = "member";
 
 /// The letters and digits of a text, in lower case.
@@ -89,8 +89,8 @@ fn squashed(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The words of a text in lower case, where those are as long as names of attributes may be (RFC 7643
-/// §2.1).
+/// The words of a text in lower case, where `-`, `_` and `$` belong to a word, as in names of
+/// attributes (RFC 7643 §2.1).
 fn attribute_names(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !c.is_alphanumeric() && !"-_$".contains(c)).map(str::to_lowercase)
 }
@@ -112,13 +112,12 @@ fn is_member_name(key: &str) -> bool {
     words(key).any(|word| MEMBER_NAMES.contains(&word.as_str()))
 }
 
-/// Whether a text may hold names and values of its own, as JSON within a text does: what is in it cannot
-/// be told from outside.
+/// Whether a text may itself contain names and values, such as JSON within a string.
 fn is_opaque(text: &str) -> bool {
     text.contains(['{', '"', ':', '=', '<'])
 }
 
-/// The body with its cuts. `json` must be JSON text that was parsed before, which bounds its depth.
+/// The body without its secrets. `json` must have been parsed before, which bounds its depth.
 pub(crate) fn cut_body<'a>(json: &'a [u8], secrets: &Secrets) -> Cow<'a, [u8]> {
     if !secrets.may_be_in(json) {
         return Cow::Borrowed(json);
@@ -144,12 +143,12 @@ struct Scanner<'a> {
     json: &'a [u8],
     at: usize,
     secrets: &'a Secrets,
-    /// In order, none inside another.
+    /// Ascending, and none inside another.
     cuts: Vec<(Range<usize>, Vec<u8>)>,
 }
 
 impl Scanner<'_> {
-    /// Passes over one value and notes the cuts in it.
+    /// Scans one value and records what to cut in it.
     fn value(&mut self, of_members: bool) {
         self.space();
         match self.json.get(self.at) {
@@ -181,7 +180,8 @@ impl Scanner<'_> {
     }
 
     fn object(&mut self, of_members: bool) {
-        // An operation's `value` is judged by its `path`, which may stand behind it: look first.
+        // Whether an operation's `value` is secret depends on its `path`, which may follow it: find
+        // that first.
         let start = self.at;
         let (path, name) = self.find_path();
         self.at = start + 1;
@@ -192,7 +192,7 @@ impl Scanner<'_> {
         while self.more(b'}') {
             let key_from = self.at;
             let key = self.string().to_lowercase();
-            // The name of an attribute, or a path, says what its value is, and has none itself.
+            // A name that itself holds a value, such as `password=x`, is cut as well.
             if key.contains(['{', '=', '<']) && self.secrets.names(&key) {
                 self.cuts.push((key_from..self.at, b"\"null\"".to_vec()));
             }
@@ -221,8 +221,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// The object's `path` member: its text, or its JSON when it is no string; and another text by
-    /// which a client may name what the `value` is of. Leaves the place wherever it came to.
+    /// The object's `path` (its text, or its JSON if it is not a string), and the texts of `name`, `op`
+    /// and `attribute`, by which clients also name what `value` belongs to. The caller resets `at`.
     fn find_path(&mut self) -> (Option<String>, Option<String>) {
         let (mut found, mut named) = (None, None);
         self.at += 1;
@@ -249,7 +249,7 @@ impl Scanner<'_> {
         (found, named)
     }
 
-    /// Whether another item comes before `end`; passes over the comma, or over `end` itself.
+    /// Whether another item comes before `end`. Skips the comma, or `end` itself.
     fn more(&mut self, end: u8) -> bool {
         self.space();
         if self.json.get(self.at) == Some(&b',') {
@@ -266,7 +266,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Passes over a value without noting anything.
+    /// Skips a value.
     fn skip(&mut self) {
         let mut depth = 0_usize;
         while let Some(byte) = self.json.get(self.at) {
@@ -294,7 +294,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Passes over a string and returns what it says.
+    /// Skips a string and returns its text.
     fn string(&mut self) -> String {
         let from = self.at;
         self.at += 1;
@@ -316,8 +316,8 @@ impl Scanner<'_> {
     }
 }
 
-/// A PATCH path or filter with its cuts: one that names a secret and is more than the plain name
-/// goes whole, and of one over members' display names the quoted texts.
+/// Cuts a PATCH path or filter: all of it if it names a secret and is more than the plain name; the
+/// quoted texts if it compares members' display names.
 fn cut_path<'a>(text: &'a str, secrets: &Secrets) -> Cow<'a, str> {
     let is_plain = text.chars().all(|c| c.is_alphanumeric() || ".:$_- ".contains(c));
     if secrets.names(text) && !is_plain {
@@ -349,11 +349,11 @@ fn cut_quoted(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// A shorter secret of a request is not looked for in what is answered to it.
+/// Shorter secrets are not searched for in the upstream's answer: they would match by chance.
 const SECRET_BYTES_MIN: usize = 4;
 
-/// The secrets that a request's body gives, such as a password, so that they can be kept out of what
-/// an upstream answers. One that the body shows elsewhere too, as a userName say, is none.
+/// The secret values in a request's body, such as a password, so that they can be cut from the
+/// upstream's answer. A value that the body also shows elsewhere, as the userName say, does not count.
 pub(crate) fn secrets_of(body: &Value, secrets: &Secrets) -> Vec<String> {
     let (mut hidden, mut shown) = (vec![], vec![]);
     sort_texts(body, false, secrets, &mut hidden, &mut shown);
@@ -363,7 +363,7 @@ pub(crate) fn secrets_of(body: &Value, secrets: &Secrets) -> Vec<String> {
     hidden
 }
 
-/// Tells the texts of secret attributes from all others.
+/// Sorts the texts of a body into those of secret attributes and all others.
 fn sort_texts<'a>(
     value: &'a Value,
     is_secret: bool,
@@ -402,8 +402,8 @@ pub(crate) fn json_holds_token(value: &Value) -> bool {
     }
 }
 
-/// Path and query with their cuts, at most `bytes_max` long. `presented` are the tokens that the
-/// request's head shows.
+/// Path and query without secrets, at most `bytes_max` long. `presented` are the tokens in the
+/// request's headers.
 pub(crate) fn cut_target(
     target: &str,
     secrets: &Secrets,
@@ -450,7 +450,7 @@ fn cut_parameter<'a>(parameter: &'a str, secrets: &Secrets, presented: &[String]
     secret::cut(parameter, presented)
 }
 
-/// `%XX` and `+` of a query as the text they stand for; what is no UTF-8 becomes U+FFFD.
+/// Decodes `%XX` and `+` of a query; invalid UTF-8 becomes U+FFFD.
 pub(crate) fn percent_decode(text: &str) -> String {
     String::from_utf8_lossy(&percent_bytes(text)).into_owned()
 }
@@ -460,7 +460,7 @@ pub(crate) fn percent_bytes(text: &str) -> Vec<u8> {
     percent_decode_str(&text.replace('+', " ")).collect()
 }
 
-/// What stands in a path as it is (RFC 3986 §2.3), and what parts it.
+/// All but the slash and the characters that a path shows as they are (RFC 3986 §2.3).
 const OF_PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 

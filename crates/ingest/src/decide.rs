@@ -1,4 +1,4 @@
-//! The SCIM semantics of a write: what happens to a resource, given all rows as they stand now.
+//! The SCIM semantics of a write: what it changes, given the current rows.
 //!
 //! Decide runs on the committer's thread, one request after the other, so it reads what the request
 //! before it wrote: uniqueness, PATCH and membership have no races. It is pure over the view, the
@@ -33,7 +33,7 @@ pub(crate) use upstream::{
     subject_of,
 };
 
-/// RFC 7644 §3.12: a name is taken.
+/// A unique value is taken (RFC 7644 §3.12).
 const CONFLICT: u16 = 409;
 
 /// A parsed write.
@@ -41,7 +41,7 @@ pub(crate) struct Write {
     pub context: Context,
     pub resource_type: ResourceType,
     pub intent: Intent,
-    /// Which version the client expects to meet.
+    /// Which version the client expects.
     pub conditions: Conditions,
     /// What of the resource the client wants to see in the answer.
     pub selection: Selection,
@@ -57,20 +57,19 @@ pub(crate) enum Intent {
     Patch { id: String, operations: Vec<PatchOperation> },
     /// DELETE
     Delete { id: String },
-    /// It was refused, or passed over, before it came here; what remains is to find out whom it
-    /// concerned.
+    /// Refused or skipped before it came here; only its subject is still to be found.
     Refused { error: ScimError, effect: Effect, id: Option<String>, names: Names },
 }
 
 impl Intent {
-    /// A write that was refused as soon as it was read. `names` are those of what it was to create.
+    /// A write that was refused when it was read. `names` are those of the resource it was to create.
     pub(crate) fn refused(error: ScimError, id: Option<String>, names: Names) -> Intent {
         Intent::Refused { error, effect: Effect::Rejected, id, names }
     }
 }
 
-/// A resource that is to be created. All that follows from the request alone was made of it in the
-/// request's task.
+/// A resource to be created. Whatever follows from the request alone is computed in the request's task,
+/// so that the committer's thread need not.
 pub(crate) struct NewResource {
     id: String,
     /// All of its attributes, the id among them.
@@ -78,7 +77,7 @@ pub(crate) struct NewResource {
     /// The difference between nothing and that state.
     values: Vec<ValueChange>,
     members: Vec<Member>,
-    /// What of it was not to be expected.
+    /// Its attributes that are outside the profile or without a schema.
     flags: Vec<Flag>,
 }
 
@@ -96,7 +95,7 @@ impl NewResource {
         NewResource::as_observed(context, resource_type, id, resource)
     }
 
-    /// The same without what we would add to it.
+    /// The same without our defaults: a resource as an upstream shows it.
     fn as_observed(
         context: &Context,
         resource_type: &scim::ResourceType,
@@ -153,8 +152,8 @@ impl Deciding<'_> {
             Err(Stop::Refused(error, number)) => {
                 let mut outcome = Outcome::refused(error, stored_type, number);
                 outcome.effect = self.refused_as;
-                // The userName of a refused create is mentioned, and that is a fact even so. Unknown
-                // members of a refused write are not: nothing of it happened.
+                // A refused create still mentions its userName. Unknown members of a refused write are
+                // not mentioned: none of it happened.
                 let mentions = self.numbers.mentions.into_iter();
                 outcome.changes = mentions.filter(|part| part.subject == number).collect();
                 if outcome.reply.status == CONFLICT {
@@ -170,7 +169,7 @@ impl Deciding<'_> {
     }
 }
 
-/// What a change is answered with.
+/// The answer to a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Answer {
     /// 200 and the resource.
@@ -188,15 +187,15 @@ struct Deciding<'a> {
     conditions: Conditions,
     selection: Selection,
     numbers: Numbers<'a>,
-    /// Who bears the name that a refused create asked for.
+    /// Who holds the name that a refused create asked for.
     holders: Vec<Number>,
-    /// What is said of a write that was not carried out.
+    /// The effect recorded for a write that is not carried out.
     refused_as: Effect,
-    /// It happened at an upstream: what may be and what may not was decided there.
+    /// The write happened at an upstream, which did the checks; ours are skipped.
     decided_upstream: bool,
 }
 
-/// A living resource that a write is about.
+/// The existing resource that a write is about.
 struct Target {
     number: Number,
     version: Version,
@@ -221,7 +220,7 @@ impl Deciding<'_> {
             Intent::Delete { id } => self.delete(&id),
             Intent::Refused { error, effect, id, names } => {
                 let number = self.subject_of_refused(id.as_deref(), &names)?;
-                // It was not for its name that it was refused.
+                // The refusal is not about its name.
                 self.holders.clear();
                 self.refused_as = effect;
                 Err(Stop::Refused(error, number))
@@ -272,8 +271,8 @@ impl Deciding<'_> {
         Ok(self.applied(reply, number, lifecycle, values, members).flagged(flags))
     }
 
-    /// The holder of a taken userName, if a POST may mean to bring that account back: it is switched
-    /// off, the client's own name for it is the same, and the application's settings want it so.
+    /// The holder of a taken userName, if a POST reactivates it: the settings allow that, the account
+    /// is inactive, and its externalId is the one in the request.
     fn reactivation_target(
         &self,
         holder: Number,
@@ -301,7 +300,7 @@ impl Deciding<'_> {
         mut attributes: Map<String, Value>,
         flags: Vec<Flag>,
     ) -> Result<Outcome, Stop> {
-        attributes.remove("id"); // that of the account which does not come to be
+        attributes.remove("id"); // the id made for a new account
         self.check_immutable(&target, &attributes)?;
         let id = target.version.id().unwrap_or_default();
         let location = self.context.location(self.resource_type, id);
@@ -318,8 +317,7 @@ impl Deciding<'_> {
         let sent = scim::diff(&Map::new(), &attributes);
         let flags = self.context.flags(self.resource_type, &sent, resource.unknown);
         if self.stored_type == ResourceType::USER && !attributes.contains_key("active") {
-            // Switching an account on again because a client left something out is the dangerous
-            // reading of a PUT.
+            // A PUT without `active` does not reactivate an account, unless the settings say so.
             let kept = match self.context.settings.omitted_active {
                 OmittedActive::Keep => target.attributes.get("active").cloned(),
                 OmittedActive::True => Some(Value::Bool(true)),
@@ -336,7 +334,7 @@ impl Deciding<'_> {
         self.change(target, attributes, &members, Answer::Resource, |_| flags)
     }
 
-    /// Whether a whole new state repeats what cannot change.
+    /// Refuses a new state that changes an immutable attribute.
     fn check_immutable(
         &self,
         target: &Target,
@@ -362,7 +360,7 @@ impl Deciding<'_> {
         .map_err(|error| Stop::Refused(error, target.number))?;
         self.context.resolve_references(self.resource_type, &mut patched.attributes);
         let required = |state| self.context.check_required(self.resource_type, state);
-        // What was missing before is not for this request to bring.
+        // An attribute that was missing before need not be added by this request.
         if required(&target.attributes).is_ok() && !self.decided_upstream {
             required(&patched.attributes).map_err(|error| Stop::Refused(error, target.number))?;
         }
@@ -435,7 +433,7 @@ impl Deciding<'_> {
         let application = self.context.application;
         let mut ended = Vec::new();
         for stay in self.view.stays(application, target.number)? {
-            // A group that is its own member loses that with all its members.
+            // A group that is its own member is among `left` below.
             if let (Set::Members(group), None) = (stay.set, stay.end)
                 && group != target.number
             {
@@ -464,7 +462,7 @@ impl Deciding<'_> {
         Ok(outcome)
     }
 
-    /// Refuses a write that was not looked at, and says whom it concerned.
+    /// Refuses a write unexamined, and finds its subject.
     fn refuse(&mut self, intent: Intent, error: ScimError) -> Result<Outcome, Stop> {
         let number = self.subject_of_intent(&intent)?;
         Err(Stop::Refused(error, number))
@@ -526,7 +524,7 @@ impl Deciding<'_> {
         if with_body { Answer::Resource } else { Answer::Nothing }
     }
 
-    /// The resource as it stands after the event at hand.
+    /// The resource right after this event.
     fn written(&self, number: Number, version: Version) -> Body {
         Body::Written(Box::new(Written {
             context: self.context.clone(),
@@ -592,7 +590,7 @@ fn text(attributes: &Map<String, Value>, attribute: Attribute) -> Option<&str> {
     attributes.get(attribute.name()).and_then(Value::as_str)
 }
 
-/// Changes in the event's words.
+/// Converts changes to the event's types.
 fn value_changes(changes: Vec<Change>) -> Vec<ValueChange> {
     let changes = changes.into_iter().map(|change| ValueChange {
         path: Path {

@@ -1,4 +1,4 @@
-//! What the server says of itself (RFC 7644 §4).
+//! Discovery (RFC 7644 §4).
 
 use scim::ScimError;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What requests are refused with for reasons that are not theirs, or in more than one place.
+//! Errors that are the server's own, or that several modules answer.
 
 use projector::{ClockFault, CommitError};
 use scim::ScimError;
@@ -13,7 +13,7 @@ pub(crate) fn revoked() -> ScimError {
     ScimError::new(401, None, detail)
 }
 
-/// What a change is answered with while the clock is not believed.
+/// The answer to a write while the clock is wrong.
 pub(crate) fn clock_refusal(fault: ClockFault) -> ScimError {
     ScimError::new(503, None, fault.to_string())
 }

@@ -1,8 +1,8 @@
-//! Imported entries become events: each once, with the number of whom it is about.
+//! Imported log entries become events: each once, with the number of its subject.
 //!
-//! An entry is a claim beside the record and changes no state. Its person or resource gets a number as
-//! everybody does, at the first mention: the one whose SCIM id the entry names, else whoever the
-//! provider called so before, else whoever bears the name.
+//! An entry is a claim beside the record and changes no state. Its subject is the resource whose SCIM
+//! id the entry names, else whoever an earlier entry gave the same source id, else whoever holds the
+//! name; a subject mentioned for the first time gets a new number.
 //!
 //! ```text
 //!  body ─▶ dates      which of day and month is first, of all lines
@@ -33,60 +33,59 @@ use principal::{Applications, choose};
 mod people;
 mod principal;
 
-/// So many entries are decided at once; SCIM requests that wait meanwhile wait for a few milliseconds.
+/// At most this many entries in one decision, which delays waiting SCIM requests by a few milliseconds.
 const ENTRIES_PER_DECISION: usize = 256;
-/// So many refusals are told one by one; the others are counted.
+/// At most this many refusals are listed; the rest are counted.
 const REFUSALS_MAX: usize = 1_000;
 
-/// An entry is found by so many different skip reasons; providers have some thirty.
+/// At most this many skip reasons of one entry are indexed; providers have about thirty.
 const SKIP_REASONS_MAX: usize = 100;
 
-/// An entry that is further ahead of the clock has a wrong time: ours and the provider's clock differ by
-/// less.
+/// An entry further ahead of our clock has a wrong time: our clock and the provider's differ by less.
 const AHEAD_MICROS_MAX: i64 = 86_400 * 1_000_000;
 
-/// How the records of one request are to be taken.
+/// How to import the records of one request.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// What the requests of one import have in common.
+    /// A number that the requests of one import share.
     pub run: u64,
-    /// Whether day or month is first in dates with slashes; found out from the request's own records
-    /// when it is not given.
+    /// Whether day or month comes first in dates with slashes; `None` infers it from the request's
+    /// records.
     pub dates: Option<DateOrder>,
-    /// The service principal whose entries are this application's, by its id or its display name; the one
-    /// that the application knows for its own when it is not given.
+    /// The id or display name of the service principal whose entries belong to this application; `None`
+    /// means the one that the application has on record.
     pub service_principal: Option<String>,
     /// Whether to list the entries of other applications one by one.
     pub lists_others: bool,
-    /// Look at the records and record nothing.
+    /// Examine the records without recording any.
     pub is_check: bool,
 }
 
-/// What came of the records of one request.
+/// The result for the records of one request.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// How many records there were.
     pub read: u32,
     /// How many were recorded.
     pub new: u32,
-    /// How many had been imported before.
+    /// How many had been imported already.
     pub known: u32,
     /// How many could not be understood.
     pub refused: u32,
-    /// Where, counted from 1, and why; the first thousand.
+    /// The line, counted from 1, and why; the first thousand.
     pub refusals: Vec<(u32, Refused)>,
-    /// How many are no entries of the provider's provisioning or audit log.
+    /// How many are entries of neither the provider's provisioning log nor its audit log.
     pub passed_over: u32,
-    /// How many are entries of other applications, which were kept out.
+    /// How many were kept out because they belong to other applications.
     pub of_others: u32,
-    /// Those of them that were asked for, the first thousand: the line, the entry's id and its service
-    /// principal's id, else its name.
+    /// With `lists_others`, the first thousand of those: the line, the entry's id, and its service
+    /// principal's id or else name.
     pub others: Vec<(u32, String, Option<String>)>,
-    /// The service principals of those that were kept out; of a check, of all entries.
+    /// The service principals of the entries that were kept out; for a check, of all entries.
     pub principals: Vec<Principal>,
-    /// Of a check: the service principals whose entries were imported before, by id, else by name.
+    /// For a check, the service principals whose entries were imported before, by id or else name.
     pub before: Vec<String>,
-    /// The application's own service principal, when it is known by now.
+    /// The application's own service principal, if known by now.
     pub own: Option<String>,
 }
 
@@ -98,7 +97,7 @@ impl Outcome {
         }
     }
 
-    /// Adds what came of later lines.
+    /// Adds the result of later lines.
     fn add(&mut self, later: Outcome) {
         let Outcome { read, refused, refusals, passed_over, .. } = later;
         self.read += read;
@@ -108,7 +107,7 @@ impl Outcome {
         self.refusals.extend(refusals.into_iter().take(left));
     }
 
-    /// Counts an entry that is kept out, since it is of another application.
+    /// Counts an entry of another application.
     fn keep_out(&mut self, parsed: &ParsedEntry, lists: bool) {
         self.of_others += 1;
         if lists && self.others.len() < REFUSALS_MAX {
@@ -118,28 +117,28 @@ impl Outcome {
     }
 }
 
-/// Why records are not imported; those before may have been.
+/// Why an import failed. Records before the failure may have been imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The log takes nothing now.
+    /// The events cannot be written.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// The clock is not believed, or the disk is nearly full.
+    /// The clock is wrong, or the disk is nearly full.
     #[error("the log takes no imports now: its clock is wrong, or its disk is nearly full")]
     Refused,
-    /// The credential that imports was revoked meanwhile.
+    /// The importing credential was revoked meanwhile.
     #[error(transparent)]
     Revoked(#[from] Revoked),
-    /// Day and month cannot be told apart.
+    /// Whether day or month comes first cannot be inferred.
     #[error(transparent)]
     Dates(#[from] Undecided),
-    /// Several applications of the provider are in the records, and none of them is known for this one.
+    /// The records belong to several applications at the provider, and none is known to be this one.
     #[error(
         "the records are of several applications at the provider, and which of them is this one is not \
          known: {}; choose one with `servicePrincipal`", principal::list(.0)
     )]
     Several(Vec<Principal>),
-    /// The application is another one at the provider.
+    /// The application has another service principal than the one given.
     #[error("the application has another service principal; it is changed with its settings")]
     NotOwn,
     /// A defect.
@@ -147,24 +146,24 @@ pub enum ImportError {
     Defect,
 }
 
-/// An entry on its way into an event.
+/// A parsed entry that is not decided yet.
 struct ParsedEntry {
     line: u32,
     entry: Entry,
-    /// The application at the provider that it is of.
+    /// The application at the provider that it belongs to.
     principal: Option<Principal>,
-    /// Why its steps wrote nothing, each reason once.
+    /// The skip reasons of its steps, each once.
     skip_reasons: Vec<String>,
-    /// The entry as canonical JSON. It has passed the gate, where it held nobody up.
+    /// The entry as canonical JSON, checked for secrets before the committer's thread gets it.
     stored: Passed,
 }
 
-/// Records the entries of a body that has one record of a provider's log in each line. What is known by
-/// its id is not recorded again.
+/// Records the entries of a body that holds one log record per line. An entry whose id is known is not
+/// recorded again.
 ///
 /// # Errors
-/// When the records do not tell what has to be known of all of them, before any is recorded; or when the
-/// log takes nothing: records before that place were imported.
+/// Before any record is imported: if the date order or the service principal is unclear. In the middle:
+/// if an event cannot be written; the records before that are imported.
 pub async fn import(
     committer: &Committer,
     application: Application,
@@ -172,7 +171,7 @@ pub async fn import(
     options: Options,
     body: Vec<u8>,
 ) -> Result<Outcome, ImportError> {
-    // Thousands of entries wait with the application's requests, and hold up no other's.
+    // Thousands of entries queue with this application's requests and delay no other application's.
     let committer = &committer.of(application);
     let body = Arc::new(body);
     let dates = match options.dates {
@@ -196,7 +195,7 @@ pub async fn import(
     outcome.own = known.clone();
     let mut waiting = VecDeque::new();
     if known.is_none() || options.is_check {
-        // Which application the records are of is decided from all of them.
+        // All records are needed to decide which application they belong to.
         for chunk in chunks.by_ref() {
             let (found, entries) = understanding(chunk).await.map_err(|_| ImportError::Defect)?;
             outcome.add(found);
@@ -217,9 +216,9 @@ pub async fn import(
     let mut next = chunks.next().map(&understanding);
     let mut span: Option<(Timestamp, Timestamp)> = None;
     let (mut applications, mut kept_out) = (Applications::default(), Applications::default());
-    // Of which application these are is told by all the others.
+    // Entries whose application only the other entries can tell.
     let mut doubtful: VecDeque<ParsedEntry> = VecDeque::new();
-    // Whether any is of another one, once all are known.
+    // Whether any entry belongs to another application; known once all are read.
     let mut has_others: Option<bool> = None;
     loop {
         let mut entries = match (waiting.pop_front(), next.take()) {
@@ -229,7 +228,7 @@ pub async fn import(
             }
             (None, Some(understood)) => {
                 let (found, entries) = understood.await.map_err(|_| ImportError::Defect)?;
-                // The next lines are read while the committer works.
+                // Parse the next lines while the committer works.
                 next = chunks.next().map(&understanding);
                 outcome.add(found);
                 entries
@@ -281,12 +280,12 @@ pub async fn import(
     outcome.principals = kept_out.counted();
     let Outcome { new, known, refused, .. } = outcome;
     let fact = Fact::ImportBatch(ImportBatch { run: options.run, span, new, known, refused });
-    // Synced, and so are the entries before it.
+    // Syncs the entries before it as well.
     record(committer, application, &origin, fact, Durability::Synced).await?;
     Ok(outcome)
 }
 
-/// Records one fact, unless the log takes nothing now.
+/// Records one fact.
 async fn record(
     committer: &Committer,
     application: Application,
@@ -308,7 +307,7 @@ fn refusal<T>(error: ImportError) -> Result<Decision<Result<T, ImportError>>, Pr
     Ok(Decision { events: vec![], reply: Err(error) })
 }
 
-/// Whether day or month is first in the dates of a body.
+/// Infers whether day or month comes first in the dates of a body.
 async fn dates_of(body: &Arc<Vec<u8>>) -> Result<Option<DateOrder>, ImportError> {
     let body = Arc::clone(body);
     let told = spawn_blocking(move || {
@@ -319,13 +318,13 @@ async fn dates_of(body: &Arc<Vec<u8>>) -> Result<Option<DateOrder>, ImportError>
     Ok(told.await.map_err(|_| ImportError::Defect)??)
 }
 
-/// Some lines of a body, and the number of the first, from 1.
+/// Consecutive lines of a body, and the number of the first, from 1.
 struct Chunk {
     bytes: Range<usize>,
     first: u32,
 }
 
-/// The lines of a body, as many together as are decided at once.
+/// The lines of a body in chunks of one decision each.
 fn chunks(body: &[u8]) -> Vec<Chunk> {
     let mut chunks = vec![];
     let (mut start, mut end, mut first) = (0, 0, 1);
@@ -376,7 +375,7 @@ fn understand_lines(
     (outcome, entries)
 }
 
-/// The entry of a line; nothing when it is one of another log.
+/// The entry of a line; `None` if it belongs to another log.
 fn understand_line(
     gate: &Gate,
     text: &[u8],
@@ -409,7 +408,7 @@ fn understand_line(
 
 type Counted = Result<(u32, u32), ImportError>;
 
-/// The events of some entries, without those that are known; and how many are new and known.
+/// The events of the entries that are not known yet, and how many are new and known.
 fn decide(
     view: &View<'_>,
     stamp: Stamp,
@@ -460,7 +459,7 @@ fn type_of(entry: &Entry) -> ResourceType {
     }
 }
 
-/// What an entry is found by. A code that is too long is no code, and stands in the entry alone.
+/// The codes by which an entry is indexed. A longer text is no code and stays in the entry only.
 fn codes(
     entry: &Entry,
     principal: Option<Principal>,

@@ -1,7 +1,7 @@
 //! Answers to queries (RFC 7644 §3.4.2): which resources match, in which order, and which page of them.
 //!
-//! A page is asked for by index (RFC 7644 §3.4.2.4) or by cursor (RFC 9865). A cursor carries the seq
-//! of its first page, so that all its pages show one moment, whatever is written meanwhile.
+//! A page is requested by index (RFC 7644 §3.4.2.4) or by cursor (RFC 9865). A cursor carries the seq
+//! of its first page, so that all its pages show the same state, whatever is written meanwhile.
 
 mod cursor;
 mod plan;
@@ -29,17 +29,17 @@ use crate::render::{Living, Load, Renderer};
 
 pub(crate) use crate::list::plan::{FailedLookup, lookup};
 
-/// Resources in one page, when the client does not say; and at most.
+/// Resources in one page: by default, and at most.
 pub(crate) const PAGE_DEFAULT: usize = 100;
 pub(crate) const PAGE_MAX: usize = 1000;
-/// A cursor is good for so long.
+/// A cursor expires after this.
 pub(crate) const CURSOR_SECONDS_MAX: i64 = 3600;
-/// A page ends early rather than to grow beyond this.
+/// A page ends early before it grows beyond this.
 const PAGE_BYTES_MAX: usize = 16 << 20;
-/// Looking for what matches ends here.
+/// A scan for matches that takes longer is refused.
 const SCAN_MAX: Duration = Duration::from_secs(10);
-/// Comparisons that a filter makes with the members of one group: looking at one resource must not
-/// take long either.
+/// At most this many comparisons with the members of one group, so that no single resource takes long
+/// either.
 const MEMBERS_COMPARED_MAX: usize = 20_000_000;
 
 /// What a query found.
@@ -48,11 +48,11 @@ pub(crate) struct Found {
     pub body: Vec<u8>,
     /// How many resources it holds.
     pub results: u32,
-    /// Whom it concerned, if it looked for one and found one.
+    /// The resource, if the query looked one up and found it.
     pub number: Number,
-    /// Whom it looked for in vain.
+    /// The name by which it found nobody.
     pub failed_lookup: Option<FailedLookup>,
-    /// What it filters by and the profile does not list.
+    /// Flags for attributes that it filters by and the profile does not list.
     pub flags: Vec<Flag>,
 }
 
@@ -75,7 +75,7 @@ struct Page {
     /// As JSON, with commas between them.
     text: Vec<u8>,
     results: usize,
-    /// How many candidates they stand for.
+    /// How many candidates the page covers, including those that no longer exist.
     consumed: usize,
 }
 
@@ -95,7 +95,7 @@ impl Query<'_> {
         let next = cursor.map(|cursor| cursor.next);
         let renderer = Renderer { view: self.view, context: self.context, seq };
 
-        // A later page of a cursor shows an earlier moment, which not every index knows.
+        // A later page of a cursor shows an earlier state, for which not every index works.
         let plan = Plan::of(filter.as_ref(), seq == self.seq, self.types_are_core());
         let mut candidates = match &plan.index {
             Some(index) => self.indexed(&renderer, index)?,
@@ -121,7 +121,8 @@ impl Query<'_> {
         };
         let page = self.page(&renderer, matching.iter().skip(skip).take(count))?;
         let end = skip + page.consumed;
-        // Index is the announced default: who did not ask for a cursor gets none.
+        // Paging by index is the announced default: a cursor is sent only to a client that asked for
+        // one.
         let goes_on = by_cursor && page.consumed > 0;
         let next = goes_on.then(|| Next::of(sort.is_some(), &matching, end)).flatten();
         let next = next.map(|next| {
@@ -150,7 +151,7 @@ impl Query<'_> {
         })
     }
 
-    /// The one type of a collection; none for a search over all.
+    /// The type of a collection; `None` for a search over all types.
     fn scope(&self) -> Option<&scim::ResourceType> {
         match self.types.as_slice() {
             [only] => self.context.resource_type(*only),
@@ -161,15 +162,15 @@ impl Query<'_> {
     fn filter(&self) -> Result<Option<Filter>, Stop> {
         let Some(text) = &self.request.filter else { return Ok(None) };
         if secret::holds_token(text) {
-            // A lookup that finds nobody mentions its literal, and a token is no mention.
+            // A lookup that finds nobody stores its literal as a mention, and no token may be stored.
             return Err(ScimError::invalid_filter("the filter holds a secret token").into());
         }
         let filter = Filter::parse(text, self.scope(), self.context.registry())?;
         self.by_member_ids(&filter).map(Some)
     }
 
-    /// The filter with the ids that members have, where it names them as members may be named: by an address
-    /// below the application's base, or in another case.
+    /// The filter with member ids as they are on record: it may give them as an address below the
+    /// application's base, or in another letter case.
     fn by_member_ids(&self, filter: &Filter) -> Result<Filter, Stop> {
         let mut failed = None;
         let filter = filter.with_ids_of_members(&mut |text| {
@@ -206,7 +207,7 @@ impl Query<'_> {
         }
     }
 
-    /// All resources of the types that existed at a seq.
+    /// All resources of these types that existed at a seq.
     fn all(&self, seq: Seq) -> Result<Vec<Candidate>, Stop> {
         let mut found = Vec::new();
         for stored in &self.types {
@@ -258,7 +259,7 @@ impl Query<'_> {
         }
         let mut found = Vec::with_capacity(numbers.len());
         for number in numbers {
-            // An id stays in its index after the resource is deleted.
+            // The index of ids keeps deleted resources.
             if let Some(living) = renderer.living(number)?
                 && self.types.contains(&living.version.resource_type)
             {
@@ -270,7 +271,7 @@ impl Query<'_> {
         Ok(found)
     }
 
-    /// The numbers that a member of this id may have: its own, and that of a mention.
+    /// The numbers that a member with this id may have: the resource's and the mention's.
     fn members_called(&self, id: &str) -> Result<Vec<Number>, Stop> {
         let application = self.context.application;
         let mut numbers = Vec::new();
@@ -279,13 +280,13 @@ impl Query<'_> {
             numbers.extend(self.view.number_of_id(application, stored, id)?);
             numbers.extend(self.view.mention(application, stored, Attribute::Id, &case_folded)?);
         }
-        // What was mentioned without a type is found under each.
+        // A mention without a type is found under every type.
         numbers.sort_unstable();
         numbers.dedup();
         Ok(numbers)
     }
 
-    /// The candidates that match, in order; with `enough`, only the first so many.
+    /// The candidates that match, in order; at most `enough` of them.
     fn matching(
         &self,
         renderer: &Renderer<'_>,
@@ -307,7 +308,7 @@ impl Query<'_> {
         let comparisons = filter.map_or(0, comparisons);
         let mut matching: Vec<(Candidate, Option<SortKey>)> = Vec::new();
         for candidate in candidates {
-            // One group can take seconds, so the time is looked at for each.
+            // One group can take seconds, so check the time for each resource.
             if watch.elapsed() > SCAN_MAX {
                 return Err(too_many().into());
             }
@@ -327,7 +328,7 @@ impl Query<'_> {
             }
         }
         if let Some(sort) = sort {
-            // Stable: what is equal stays in the order of creation.
+            // Stable: equal resources stay in the order of creation.
             matching.sort_by(|(_, one), (_, other)| match (one, other) {
                 (Some(one), Some(other)) => sort.compare(one, other),
                 _ => Ordering::Equal,
@@ -336,7 +337,7 @@ impl Query<'_> {
         Ok(matching.into_iter().map(|(candidate, _)| candidate).collect())
     }
 
-    /// Writes the resources of a page behind each other, as long as it does not grow too large.
+    /// Writes the resources of a page until it would grow too large.
     fn page<'c>(
         &self,
         renderer: &Renderer<'_>,
@@ -356,7 +357,7 @@ impl Query<'_> {
             let projection = projections.iter().find(|(one, _)| *one == stored);
             let Some((_, projection)) = projection else { continue };
             let end = page.text.len();
-            // The first is written whole, whatever its size: otherwise nobody would get on.
+            // The first is written whatever its size, so that every page makes progress.
             let room = match page.results {
                 0 => usize::MAX,
                 _ => {
@@ -378,7 +379,7 @@ impl Query<'_> {
         Projection::of(&self.request.selection, living.resource_type, self.context.registry())
     }
 
-    /// Whether the schemas of all types are those of the RFC, by which the indexes compare.
+    /// Whether all types have the schemas of the RFC, whose comparison rules the indexes follow.
     fn types_are_core(&self) -> bool {
         self.types.iter().all(|stored| [ResourceType::USER, ResourceType::GROUP].contains(stored))
     }
@@ -393,17 +394,17 @@ impl Query<'_> {
 
     fn open(&self, text: &str) -> Result<Cursor, Stop> {
         let invalid = || {
-            let detail = "the cursor is none of this query: begin again without a cursor value";
+            let detail = "the cursor does not belong to this query: start again with an empty cursor parameter";
             Stop::from(ScimError::new(400, Some(ScimType::InvalidCursor), detail))
         };
         let bytes = self.key.open(text).ok_or_else(invalid)?;
         let cursor = Cursor::from_bytes(&bytes, &self.binding()).ok_or_else(invalid)?;
         let age_s = self.now_s().saturating_sub(cursor.issued_at_s);
         if age_s > CURSOR_SECONDS_MAX {
-            let detail = "the cursor is too old: begin again without a cursor value";
+            let detail = "the cursor has expired: start again with an empty cursor parameter";
             return Err(ScimError::new(400, Some(ScimType::ExpiredCursor), detail).into());
         }
-        // A log that was set back to a backup does not reach so far any more.
+        // After a restore from a backup the log may end before the cursor's seq.
         if cursor.seq > self.seq { Err(invalid()) } else { Ok(cursor) }
     }
 }
@@ -417,7 +418,7 @@ fn too_many() -> ScimError {
     ScimError::new(400, Some(ScimType::TooMany), detail)
 }
 
-/// The text of a page becomes the body in place: it may be large.
+/// Turns the text of a page into the body in place, since it may be large.
 fn list_response(
     total: Option<usize>,
     start_index: Option<usize>,

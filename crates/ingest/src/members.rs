@@ -1,4 +1,4 @@
-//! Who a member's id is, and a group's members while the operations of one request are played over them.
+//! Resolves members' ids, and tracks a group's members while the operations of one request are applied.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,13 +13,13 @@ use crate::address::Address;
 use crate::context::Context;
 use crate::outcome::Stop;
 
-/// Members that the filters and whole replacements of one request look at, all operations together.
+/// At most this many members are read for the filters and whole replacements of one request.
 pub(crate) const COMPARED_MEMBERS_MAX: usize = 200_000;
 
 /// A UUID in the form in which ids are made, with its hyphens.
 const UUID_BYTES: usize = 36;
 
-/// The resource of a member's id, of whatever type, living or deleted.
+/// The resource with a member's id: of any type, existing or deleted.
 pub(crate) fn number_of_id(
     view: &View<'_>,
     context: &Context,
@@ -38,8 +38,8 @@ pub(crate) fn is_uuid(id: &str) -> bool {
     id.len() == UUID_BYTES && Uuid::try_parse(id).is_ok()
 }
 
-/// A member's id as its resource has it, where it is a UUID that differs from that in case alone, and the
-/// settings allow that: what reads UUIDs writes them in its own case (RFC 9562 §4).
+/// A member's id in the spelling on record: a UUID may differ in letter case if the settings allow it,
+/// since programs that parse UUIDs write them in their own case (RFC 9562 §4).
 pub(crate) fn recorded_spelling<'t>(
     view: &View<'_>,
     context: &Context,
@@ -60,7 +60,7 @@ pub(crate) fn in_other_cases(id: &str) -> [String; 2] {
     [id.to_lowercase(), id.to_uppercase()]
 }
 
-/// How else an id may be written that is the same: a UUID in either case, where the settings allow that.
+/// The other spellings of an id: a UUID in either letter case, if the settings allow that.
 pub(crate) fn spellings(context: &Context, id: &str) -> Vec<String> {
     let in_any_case = context.settings.member_ids == MemberIds::AnyCase && is_uuid(id);
     in_other_cases(id).into_iter().filter(|other| in_any_case && other != id).collect()
@@ -72,8 +72,8 @@ pub(crate) fn is_same_id(context: &Context, one: &str, other: &str) -> bool {
     one == other || (in_any_case && one.eq_ignore_ascii_case(other))
 }
 
-/// Takes the id of an address as the record has it, where it does not have the decoded one: the text as it
-/// was sent, or a UUID in another case, as of members.
+/// Replaces the id of an address by one that is on record, if the decoded id is not: the id as it was
+/// sent, or a UUID in another letter case.
 pub(crate) fn resolve_id(
     context: &Context,
     view: &View<'_>,
@@ -82,7 +82,7 @@ pub(crate) fn resolve_id(
 ) {
     let Address { id: Some(id), raw_id, .. } = address else { return };
     let is_known = |id: &str| {
-        // Rows that cannot be read are found by whoever decides.
+        // If rows cannot be read, the decision reports it.
         let number = view.number_of_id(context.application, stored_type, id);
         number.is_ok_and(|number| number.is_some())
     };
@@ -95,7 +95,7 @@ pub(crate) fn resolve_id(
     }
 }
 
-/// What a write makes of the members: who joins, who leaves.
+/// Which members a write adds and removes.
 #[derive(Default)]
 pub(crate) struct MemberChanges {
     /// Ascending.
@@ -104,25 +104,25 @@ pub(crate) struct MemberChanges {
     pub left: Vec<Number>,
 }
 
-/// A group's members while operations are played: what was looked at, before and after.
+/// A group's members while operations are applied: those read so far, before and after.
 pub(crate) struct PendingMembers<'a> {
     view: &'a View<'a>,
     context: &'a Context,
     group: Number,
     looked_at: BTreeMap<Number, (bool, bool)>,
-    /// All members were looked at.
+    /// All members were read.
     whole: bool,
     walked: usize,
 }
 
 impl<'a> PendingMembers<'a> {
-    /// Nothing was looked at yet.
+    /// No member is read yet.
     pub(crate) fn new(view: &'a View<'a>, context: &'a Context, group: Number) -> Self {
         let looked_at = BTreeMap::new();
         PendingMembers { view, context, group, looked_at, whole: false, walked: 0 }
     }
 
-    /// Makes somebody a member, or no member.
+    /// Makes a number a member, or not a member.
     pub(crate) fn set(&mut self, number: Number, member: bool) -> Result<(), Stop> {
         match self.looked_at.get_mut(&number) {
             Some((_, after)) => *after = member,
@@ -135,8 +135,8 @@ impl<'a> PendingMembers<'a> {
         Ok(())
     }
 
-    /// Everyone who is a member after the operations so far. A whole group is loaded once; each
-    /// further look at all of it counts against the bound.
+    /// All members after the operations so far. The group is loaded once; each further walk over it
+    /// counts against the bound.
     pub(crate) fn all(&mut self) -> Result<Vec<Number>, Stop> {
         if self.whole {
             self.walked += self.looked_at.len();
@@ -154,7 +154,7 @@ impl<'a> PendingMembers<'a> {
         Ok(after.map(|(number, _)| *number).collect())
     }
 
-    /// What the operations came to.
+    /// The result of the operations.
     pub(crate) fn changes(self) -> MemberChanges {
         let mut changes = MemberChanges::default();
         for (number, (before, after)) in self.looked_at {

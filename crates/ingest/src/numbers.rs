@@ -1,8 +1,8 @@
-//! Who is who: the numbers of persons and resources within one decision.
+//! The numbers of persons and resources within one decision.
 //!
-//! A number is given at the first mention, be it a create, an unknown member or a lookup that found
-//! nobody, and belongs to at most one resource ever: a create takes a mention's number over while no
-//! resource has had it.
+//! A number is given at the first mention: a create, an unknown member, or a lookup that found nobody.
+//! It belongs to at most one resource ever: a create takes the number of a mention that no resource has
+//! had.
 
 use event::{
     Application, Attribute, Changes, Content, Mention, Number, Part, Path, ResourceType,
@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 use crate::context::Context;
 use crate::list::FailedLookup;
 
-/// The number under which a lookup that found nobody is recorded, and the mention, if it is the
-/// first. A literal that looks like a GUID is a probe and concerns nobody.
+/// The number under which a lookup that found nobody is recorded, and its mention, if new. A literal
+/// that looks like a GUID is a probe and concerns nobody.
 pub(crate) fn mention_failed_lookup(
     view: &View<'_>,
     context: &Context,
@@ -39,31 +39,31 @@ fn looks_like_guid(text: &str) -> bool {
     bare.len() == 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// What a client tells of somebody unknown, besides the name that it looks for or adds.
+/// What a client says about an unknown resource besides its name.
 #[derive(Default)]
 pub(crate) struct MentionDetails<'a> {
     pub resource_type: ResourceType,
-    /// The name for people.
+    /// Its display name.
     pub display: Option<&'a str>,
 }
 
-/// What a create calls whom it is for. Longer names than can be looked up are passed over.
+/// The names in a create. Names that are too long to be looked up are left out.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Names {
     /// The userName of a person, the displayName of a group.
     pub name: Option<(Attribute, String)>,
-    /// The client's own name for them.
+    /// The externalId.
     pub external_id: GivenExternalId,
 }
 
-/// An externalId.
+/// The externalId of a request, as far as it can be looked up.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) enum GivenExternalId {
     /// None was given.
     #[default]
     None,
     Given(String),
-    /// One was given by which nobody can be looked up: too long, or no text. It is nobody's whom we know.
+    /// One was given that cannot be looked up: too long, or not text. Nobody on record has it.
     Unusable,
 }
 
@@ -79,8 +79,8 @@ impl GivenExternalId {
 impl Names {
     const BYTES_MAX: usize = 1 << 10;
 
-    /// The names in a body that was refused, read as they are in one that is not: in any case, with a URN,
-    /// in an object around the value.
+    /// The names in the body of a refused request, read as leniently as in an accepted one: in any
+    /// letter case, with a URN, or with an object around the value.
     pub(crate) fn of(context: &Context, stored_type: ResourceType, body: &Value) -> Names {
         let Some(resource_type) = context.catalog.resource_type(stored_type) else {
             return Names::default();
@@ -95,8 +95,8 @@ impl Names {
         names
     }
 
-    /// The names in the body of a creation that was sent on. Of a type that we know only by its schema, it is
-    /// looked up by whatever name it has.
+    /// The names in the body of a forwarded create. A resource of a further type is looked up by its
+    /// userName or displayName, whichever it has.
     pub(crate) fn of_new(context: &Context, stored_type: ResourceType, body: &Value) -> Names {
         let mut names = Names::of(context, stored_type, body);
         if !matches!(stored_type, ResourceType::USER | ResourceType::GROUP) {
@@ -111,7 +111,7 @@ impl Names {
         names
     }
 
-    /// Whether a resource with these attributes is somebody else: one with another externalId.
+    /// Whether the attributes have another externalId, so that they are of another resource.
     pub(crate) fn has_other_external_id(&self, attributes: &Map<String, Value>) -> bool {
         let attribute = Attribute::ExternalId;
         let theirs = Names::of_attributes(ResourceType::NONE, attributes).external_id;
@@ -120,7 +120,7 @@ impl Names {
                 case_folded(attribute, own) != case_folded(attribute, theirs)
             }
             (GivenExternalId::None, _) | (_, GivenExternalId::None) => false,
-            // Those by which nobody is looked up are not told apart.
+            // Two externalIds that cannot be looked up count as equal.
             (own, theirs) => own != theirs,
         }
     }
@@ -150,14 +150,14 @@ impl Names {
     }
 }
 
-/// Whom a create was meant for that made nothing.
+/// The subject that a refused create was meant for.
 pub(crate) struct IntendedSubject {
     pub number: Number,
-    /// Who bears the name that it asks for.
+    /// Who holds the name that it asks for.
     pub holders: Vec<Number>,
 }
 
-/// Whether a resource is somebody else than whom these names are of, as the record has it.
+/// Whether the resource of a number has another externalId on record than `names`.
 pub(crate) fn is_recorded_with_other_external_id(
     view: &View<'_>,
     application: Application,
@@ -187,7 +187,7 @@ pub(crate) struct Numbers<'a> {
 }
 
 impl<'a> Numbers<'a> {
-    /// Begins after the numbers that are given.
+    /// Starts after the last number that was given.
     pub(crate) fn new(
         view: &'a View<'a>,
         context: &'a Context,
@@ -197,19 +197,19 @@ impl<'a> Numbers<'a> {
         Ok(Numbers { view, context, stored_type, first: next, next, mentions: vec![] })
     }
 
-    /// Whether this decision was the first to give a number.
+    /// Whether this decision gave the number.
     pub(crate) fn is_new(&self, number: Number) -> bool {
         number >= self.first
     }
 
-    /// A number that nobody had.
+    /// A new number.
     pub(crate) fn fresh(&mut self) -> Number {
         let number = self.next;
         self.next = Number(number.0 + 1);
         number
     }
 
-    /// The number of a mention that no resource has had yet, be it of this very decision.
+    /// The number of a mention that no resource has had, including the mentions of this decision.
     pub(crate) fn mentioned(
         &self,
         attribute: Attribute,
@@ -257,8 +257,8 @@ impl<'a> Numbers<'a> {
         }
     }
 
-    /// Whom a refused create was meant for. The client's own name for them goes first: whoever bears the
-    /// name that it asks for may be somebody else, and a living account whose externalId differs is.
+    /// The subject of a refused create. The externalId comes first: the holder of the name may be
+    /// somebody else, and is, if its externalId differs.
     pub(crate) fn intended_subject(
         &mut self,
         names: &Names,
@@ -281,7 +281,7 @@ impl<'a> Numbers<'a> {
             }
         }
         for holder in &holders {
-            // None of them has the externalId that was given.
+            // None of the holders has the given externalId.
             let version = self.view.version(application, *holder, View::NOW)?;
             let state = version.and_then(|version| version.state).unwrap_or_default();
             let has_external_id = state.contains_key(Attribute::ExternalId.name());
@@ -296,9 +296,9 @@ impl<'a> Numbers<'a> {
         Ok(IntendedSubject { number, holders })
     }
 
-    /// The number of whoever is known by one of these names without having a resource; the surest name
-    /// comes first. Who is known by another externalId than the one that was given is somebody else,
-    /// whatever they are called besides.
+    /// The number of a mention by one of these names that no resource has had; the surest name comes
+    /// first. A mention with another externalId than the given one is of somebody else, whatever its
+    /// other names.
     pub(crate) fn mentioned_by_any(
         &self,
         names: &[(Attribute, &str)],
@@ -314,15 +314,14 @@ impl<'a> Numbers<'a> {
         Ok(None)
     }
 
-    /// Whether an externalId is known of a number that has no resource.
+    /// Whether a number without a resource was mentioned with an externalId.
     fn has_external_id(&self, number: Number) -> Result<bool, ProjectorError> {
         let mentioned = self.view.mentioned(self.context.application, number)?;
         Ok(mentioned.is_some_and(|mentioned| mentioned.external_id.is_some()))
     }
 
-    /// The number of whoever is called by all of these names without having a resource, as
-    /// [`Numbers::mentioned_by_any`] finds them; nobody without any name. Those by which they are not known yet
-    /// are mentioned.
+    /// The number of the mention that [`Numbers::mentioned_by_any`] finds, else a new one; nobody if
+    /// `names` is empty. Mentions it by each of the names that it does not have yet.
     pub(crate) fn mention_all(
         &mut self,
         names: &[(Attribute, &str)],
@@ -341,9 +340,7 @@ impl<'a> Numbers<'a> {
         Ok(number)
     }
 
-    /// The number of whoever is called so without having a resource; a new one at the first mention,
-    /// and after the resource that was mentioned so has come and gone. `said` is what
-    /// else the client tells of them.
+    /// The number of a mention by this value that no resource has had, else a new one.
     pub(crate) fn mention(
         &mut self,
         attribute: Attribute,
@@ -380,7 +377,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_another_external_id_is_somebody_else() {
+    fn another_external_id_is_another_resource() {
         let check = |external_id: GivenExternalId, theirs: Value, expected: bool| {
             let names = Names { name: None, external_id };
             let mut attributes = Map::new();

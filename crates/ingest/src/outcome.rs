@@ -1,4 +1,4 @@
-//! What was decided about one request: the answer and what the event says of it.
+//! The result of a decision about one request: the answer, and what the event records.
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -27,14 +27,14 @@ pub(crate) enum Body {
     Empty,
     /// JSON text.
     Json(Vec<u8>),
-    /// A resource that was written. It is written out after its event is, in the request's own task:
-    /// the committer's thread has better things to do.
+    /// A resource that was written. It is rendered after its event is written, in the request's task
+    /// rather than on the committer's thread.
     Written(Box<Written>),
     /// What an upstream answered: headers and body.
     Relayed(HeaderMap, Bytes),
 }
 
-/// A resource as it stands right after an event.
+/// A resource right after an event.
 #[derive(Clone)]
 pub(crate) struct Written {
     pub context: Context,
@@ -43,13 +43,13 @@ pub(crate) struct Written {
     pub seq: Seq,
     /// The state that the event made.
     pub version: Version,
-    /// Nobody knew of its number before.
+    /// Its number was given by this event.
     pub is_new: bool,
     pub selection: Selection,
 }
 
 impl Reply {
-    /// A status with nothing else.
+    /// A status without headers or body.
     pub(crate) fn empty(status: u16) -> Reply {
         Reply { status, headers: vec![], body: Body::Empty }
     }
@@ -73,9 +73,9 @@ impl Reply {
     }
 }
 
-/// Why an answer ends early.
+/// Why a decision stops early.
 pub(crate) enum Stop {
-    /// The client's fault; the number is whom it concerned.
+    /// The request is refused; the number is its subject.
     Refused(ScimError, Number),
     /// The rows cannot be read.
     Failed(ProjectorError),
@@ -93,26 +93,26 @@ impl From<ScimError> for Stop {
     }
 }
 
-/// The answer and the decided part of the event.
+/// The answer, and what was decided of the event.
 #[derive(Clone)]
 pub(crate) struct Outcome {
     /// What the client gets.
     pub reply: Reply,
-    /// What the request did to our state.
+    /// The effect on our state.
     pub effect: Effect,
-    /// The type of resource that the address names.
+    /// The resource type of the address.
     pub resource_type: ResourceType,
-    /// The resource, or the person that was mentioned.
+    /// The subject: the resource, or the mention.
     pub number: Number,
-    /// The other resources that are changed or concerned; ascending.
+    /// The other resources that are changed or concerned, ascending.
     pub touches: Vec<Number>,
     /// The resolved changes.
     pub changes: Vec<Part>,
     /// The error that was answered.
     pub error: Option<ScimError>,
-    /// What was not to be expected of the request.
+    /// What the profile or the schema did not expect.
     pub flags: Vec<Flag>,
-    /// What a read saw: the last event, and how many resources it answered.
+    /// Of a read: the last event that it saw, and how many resources it returned.
     pub saw: Option<(Option<Seq>, u32)>,
 }
 
@@ -136,7 +136,7 @@ impl Outcome {
         }
     }
 
-    /// The same with further flags.
+    /// The same with more flags.
     pub(crate) fn flagged(mut self, mut flags: Vec<Flag>) -> Outcome {
         flags.append(&mut self.flags);
         self.flags = flags;

@@ -1,4 +1,5 @@
-//! An application that stands behind us: what is sent on to it, and what its answers say of its state.
+//! The proxy: forwards requests to an application's upstream, and derives the upstream's state from its
+//! answers.
 //!
 //! ```text
 //!  request ─▶ http/forward   intent      synced before anything is sent      (writes)

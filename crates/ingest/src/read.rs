@@ -14,7 +14,7 @@ use crate::list::{FailedLookup, Query};
 use crate::outcome::{Body, Outcome, Reply, Stop};
 use crate::render::Renderer;
 
-/// A read: what is asked, and on what the answer stands.
+/// A read, and the view from which it is answered.
 pub(crate) struct Reading<'a> {
     pub view: &'a View<'a>,
     pub context: &'a Context,
@@ -28,7 +28,7 @@ pub(crate) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// The answer, and the name that it missed.
+    /// The answer, and the name by which a lookup found nobody.
     pub(crate) fn answer(&self) -> Result<(Outcome, Option<FailedLookup>), ProjectorError> {
         let id = self.address.id.as_deref();
         let outcome = match self.address.route {
@@ -52,8 +52,8 @@ impl Reading<'_> {
         name.map_or(ResourceType::NONE, |name| self.context.catalog.stored_type(name))
     }
 
-    /// RFC 7644 §4 wants a filter on discovery refused, so that no client takes the answer for
-    /// filtered; most clients expect it to be passed over.
+    /// RFC 7644 §4 says to refuse a filter on discovery, so that no client takes the answer for
+    /// filtered; most clients expect it to be ignored.
     fn discovered(&self, make: impl FnOnce() -> Result<Value, ScimError>) -> Outcome {
         let refuses = self.context.settings.filter_on_discovery == FilterOnDiscovery::Refuse;
         if refuses && self.request.filter.is_some() {
@@ -72,7 +72,7 @@ impl Reading<'_> {
         }
     }
 
-    /// A read that found nothing was not refused: it is still a read.
+    /// A 404 that is recorded as a read, not as a refusal.
     fn not_there(&self, error: ScimError, number: Number) -> Outcome {
         let reply = Reply::error(&error);
         let mut outcome = Outcome::read(reply, self.stored_type(), number, self.saw_seq, 0);
@@ -99,7 +99,7 @@ impl Reading<'_> {
         }
         let registry = self.context.registry();
         let projection = Projection::of(&self.request.selection, living.resource_type, registry);
-        // The version says nothing of what is derived from other resources.
+        // The version does not cover what is derived from other resources.
         let known =
             self.conditions.is_known(&etag) && !renderer.shows_derived(&living, &projection);
         let mut reply = Reply::empty(if known { 304 } else { 200 });

@@ -1,4 +1,4 @@
-//! Arrival and outcome become the one event of a request.
+//! Makes the event of a request from its arrival and outcome.
 
 use event::{
     Application, BodyNote, Content, Detail, Fact, Method, Number, Operation, Origin, Part,
@@ -9,31 +9,31 @@ use scim::ScimType;
 
 use crate::outcome::Outcome;
 
-/// A longer path and query of a request without a valid credential is stored cut.
+/// At most this much of path and query is stored for a request without a valid credential.
 const UNAUTHENTICATED_TARGET_BYTES_MAX: usize = 256;
 
-/// What is known of a request before anything is decided about it.
+/// What is known of a request before it is decided.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
-    /// When its head arrived.
+    /// Started when its head arrived.
     pub watch: Stopwatch,
-    /// The application of the address; the recorder for an unknown one.
+    /// The application of the address; the recorder if that is unknown.
     pub application: Application,
-    /// Whence it came; the credential once it is known.
+    /// Its origin; with the credential once that is known.
     pub origin: Origin,
-    /// Which template the address fits.
+    /// The route of the address.
     pub route: Route,
     /// The type of resource that the address names.
     pub resource_type: ResourceType,
     /// Its method.
     pub method: Method,
-    /// The method's name, where SCIM does not use it.
+    /// The method's name if SCIM does not use it.
     pub method_name: Option<String>,
-    /// Path and query below the application's base, with cuts.
+    /// Path and query below the application's base, without secrets.
     pub target: String,
     /// What is stored of the body.
     pub body: ReceivedBody,
-    /// Its place within a Bulk request; 0 elsewhere.
+    /// Its index within a Bulk request; else 0.
     pub index: u32,
 }
 
@@ -42,20 +42,20 @@ pub(crate) struct Arrival {
 pub(crate) enum ReceivedBody {
     /// There was none.
     None,
-    /// The bytes, with cuts.
+    /// The bytes, without secrets.
     Stored(Passed),
     /// Only a description.
     Described(BodyNote),
 }
 
 impl Arrival {
-    /// Cuts what somebody chose who has no valid credential.
+    /// Shortens what a client without a valid credential chose.
     pub(crate) fn cut_for_unauthenticated(&mut self) {
         let end = self.target.floor_char_boundary(UNAUTHENTICATED_TARGET_BYTES_MAX);
         self.target.truncate(end);
     }
 
-    /// How many bytes of the head the event stores as the sender chose them.
+    /// How many bytes that the sender chose the event stores of the head.
     pub(crate) fn chosen_bytes(&self) -> usize {
         let method = self.method_name.as_deref().unwrap_or_default();
         [self.target.as_str(), &self.origin.user_agent, &self.origin.request_id, method]

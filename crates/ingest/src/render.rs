@@ -1,4 +1,4 @@
-//! A stored resource as SCIM shows it (RFC 7643 §3), as it stood right after one event.
+//! Renders a stored resource as SCIM shows it (RFC 7643 §3), as of one event.
 
 use event::{Attribute, Content, Number, Part, ResourceType, Seq};
 use projector::{Mentioned, ProjectorError, Version, View};
@@ -19,7 +19,7 @@ pub(crate) struct Living<'a> {
     pub number: Number,
     pub resource_type: &'a scim::ResourceType,
     pub version: Version,
-    /// It was just created, and nobody knew of its number before: no group can have it.
+    /// It was just created with a new number, so no group can have it.
     pub is_new: bool,
 }
 
@@ -35,7 +35,7 @@ impl Living<'_> {
     }
 }
 
-/// What of a resource is not in its version, and so is loaded only where it is looked at.
+/// What is not in a resource's version and is loaded only when needed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Load {
     /// The members of a group.
@@ -44,7 +44,7 @@ pub(crate) struct Load {
     pub groups: bool,
 }
 
-/// Shows resources of one application as they stood right after the event at `seq`.
+/// Renders resources of one application as of the event at `seq`.
 #[derive(Clone, Copy)]
 pub(crate) struct Renderer<'a> {
     pub view: &'a View<'a>,
@@ -68,7 +68,7 @@ impl<'a> Renderer<'a> {
         }))
     }
 
-    /// The resource as JSON text, as far as the projection shows it.
+    /// The resource as JSON text, limited to the projection.
     pub(crate) fn bytes(
         &self,
         living: &Living<'_>,
@@ -79,9 +79,8 @@ impl<'a> Renderer<'a> {
         Ok(out)
     }
 
-    /// Writes the resource as [`Renderer::bytes`] gives it behind `out`, if that has `room` for it;
-    /// whether it had. Members are written out one by one: a large group never stands in memory as a
-    /// tree.
+    /// Appends what [`Renderer::bytes`] returns to `out`; returns `false` if it takes more than `room`
+    /// bytes. Members are written one by one, so that a large group is never in memory as a tree.
     pub(crate) fn write(
         &self,
         out: &mut Vec<u8>,
@@ -100,7 +99,7 @@ impl<'a> Renderer<'a> {
         let set = Set::Members(living.number);
         let members = self.view.members(self.context.application, set, self.seq)?;
         if members.is_empty() && self.context.settings.empty_members == EmptyMembers::Show {
-            // Some clients take a group without the attribute for one whose members they know.
+            // Some clients keep the members they know when the attribute is missing.
             out.pop();
             out.extend_from_slice(br#","members":[]}"#);
             return Ok(out.len() <= end_max);
@@ -118,7 +117,7 @@ impl<'a> Renderer<'a> {
                 if any {
                     out.push(b',');
                 } else {
-                    // `id` and `schemas` are shown always, so there is something before.
+                    // `id` and `schemas` are always shown, so the object is not empty.
                     out.pop();
                     out.extend_from_slice(br#","members":["#);
                     any = true;
@@ -132,8 +131,8 @@ impl<'a> Renderer<'a> {
         Ok(out.len() <= end_max)
     }
 
-    /// Whether the projection shows something of a resource that follows from other ones, such as the
-    /// names of members: it can change while the version does not.
+    /// Whether the projection shows anything that is derived from other resources, such as the names of
+    /// members. It can change while the version does not.
     pub(crate) fn shows_derived(&self, living: &Living<'_>, projection: &Projection) -> bool {
         let references = self.context.catalog.references(living.version.resource_type);
         let is_set = |reference: &&Reference| {
@@ -213,7 +212,7 @@ impl<'a> Renderer<'a> {
         Ok(groups)
     }
 
-    /// Fills in what follows from the id of another resource, such as a manager's `$ref`.
+    /// Adds what follows from the id of another resource, such as a manager's `$ref`.
     fn derive_references(
         &self,
         living: &Living<'_>,
@@ -253,14 +252,14 @@ impl<'a> Renderer<'a> {
         Ok(None)
     }
 
-    /// A resource as another one refers to it: `value`, and for what exists `$ref`, `type`, `display`.
+    /// A resource as others refer to it: `value`; if it exists, also `$ref`, `type` and `display`.
     fn reference(&self, number: Number) -> Result<Value, ProjectorError> {
         let version = self.view.version(self.context.application, number, self.seq)?;
         let Some(version) = version else {
             return self.dangling_member(number);
         };
         let resource_type = self.context.resource_type(version.resource_type);
-        // Of what was deleted or is not served any more, the id is all that a reference can say.
+        // A reference to a deleted resource, or to a type that is no longer served, has only the id.
         let Some(id) = version.id() else {
             return Ok(json!({ "value": self.last_id(number, version.seq)? }));
         };
@@ -276,7 +275,7 @@ impl<'a> Renderer<'a> {
         Ok(out)
     }
 
-    /// Somebody who has no resource, as the client named it.
+    /// A member without a resource, as the client named it.
     fn dangling_member(&self, number: Number) -> Result<Value, ProjectorError> {
         let Some(mentioned) = self.view.mentioned(self.context.application, number)? else {
             return Ok(json!({ "value": "" }));
@@ -294,8 +293,8 @@ impl<'a> Renderer<'a> {
         Ok(version.as_ref().and_then(Version::id).unwrap_or_default().to_owned())
     }
 
-    /// What a member is called on the wire, whether it exists, was deleted or never was: `mentions`
-    /// are those of the decision at hand, which the rows do not know yet.
+    /// A member as SCIM shows it, whether it exists, was deleted or never existed. `mentions` are those
+    /// of the current decision, which the rows lack.
     pub(crate) fn member_of(
         &self,
         number: Number,
@@ -319,7 +318,7 @@ impl<'a> Renderer<'a> {
     }
 }
 
-/// The name under which a resource is shown elsewhere.
+/// The name that references to a resource show.
 fn name_of(version: &Version) -> Option<Value> {
     let state = version.state.as_ref()?;
     let mut names = [Attribute::DisplayName, Attribute::UserName].into_iter();

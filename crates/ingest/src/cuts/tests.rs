@@ -123,7 +123,7 @@ fn tokens_are_known_by_their_shape() {
 }
 
 #[test]
-fn a_request_tells_its_secrets() {
+fn the_secrets_of_a_body_are_found() {
     let check = |body: Value, expected: &[&str]| {
         assert_eq!(secrets_of(&body, &secrets()), expected, "{body}");
     };
@@ -191,9 +191,9 @@ fn no_text_makes_the_scanners_panic() {
     }
 }
 
-/// What the quick look passes over, the whole one finds nothing in.
+/// Where the quick check finds nothing, the full scan finds nothing either.
 #[test]
-fn every_body_with_something_to_cut_shows_it_at_a_glance() {
+fn the_quick_check_finds_every_body_with_something_to_cut() {
     let secrets = Secrets::of(Registry::core());
     let names = [
         "password",

@@ -1,4 +1,4 @@
-//! Whom a write makes members, and whom no longer.
+//! Resolves member operations into who joins and who leaves.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,11 +18,11 @@ use crate::numbers::MentionDetails;
 use crate::outcome::Stop;
 use crate::render::Renderer;
 
-/// Members of one request that no resource has.
+/// At most this many unknown members in one request.
 const UNKNOWN_MEMBERS_MAX: usize = 1_000;
 
 impl Deciding<'_> {
-    /// The number of a member's id; an id that no resource has is a mention.
+    /// The number of a member; an id that no resource has becomes a mention.
     pub(super) fn member_number(&mut self, member: &Member) -> Result<Number, Stop> {
         let id = self.member_id(&member.value)?;
         match self.known_member(&id)? {
@@ -38,7 +38,7 @@ impl Deciding<'_> {
         }
     }
 
-    /// The id that a member's value is, or is the address of: ours, or the upstream's where there is one.
+    /// The id in a member's value, which may be an address below our base or the upstream's.
     fn member_id<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, ScimError> {
         match self.context.member_id(text) {
             MemberId::Id(id) if self.decided_upstream => Ok(id.into()),
@@ -57,7 +57,7 @@ impl Deciding<'_> {
         }
     }
 
-    /// A request cannot make up numbers without end.
+    /// Bounds how many new numbers one request can create.
     pub(super) fn check_unknown(&self, group: Number) -> Result<(), Stop> {
         if self.decided_upstream || self.numbers.mentions.len() <= UNKNOWN_MEMBERS_MAX {
             return Ok(());
@@ -74,7 +74,7 @@ impl Deciding<'_> {
         }
     }
 
-    /// A filter over members with the ids that their resources have.
+    /// The filter with member ids in the spelling that is on record.
     fn filter_by_ids(&self, filter: &Filter) -> Result<Filter, Stop> {
         let mut stop = None;
         let filter = filter.with_member_ids(&mut |text| {
@@ -86,8 +86,8 @@ impl Deciding<'_> {
         stop.map_or(Ok(filter), Err)
     }
 
-    /// Plays member operations in their order over the members as they are now. A change of a few
-    /// members looks at those few and never at the whole group.
+    /// Applies member operations in order to the current members. Adding or removing a few reads only
+    /// those few, never the whole group.
     pub(super) fn resolve(
         &mut self,
         group: Number,
@@ -97,7 +97,7 @@ impl Deciding<'_> {
         let mut known: BTreeMap<Number, Member> = BTreeMap::new();
         let renderer = Renderer { view: self.view, context: self.context, seq: View::NOW };
         let mut compared = 0;
-        // What is wrong with a member is a refusal that concerns the group.
+        // A refusal because of a member concerns the group.
         let at = |stop: Stop| match stop {
             Stop::Refused(error, _) => Stop::Refused(error, group),
             failed @ Stop::Failed(_) => failed,

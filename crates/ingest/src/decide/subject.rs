@@ -1,4 +1,4 @@
-//! Whom a request is about that made nothing, and who it is that a create makes an account for.
+//! Finds the subject of a refused request, and the number of a new resource.
 
 use event::{Attribute, Number, ResourceType};
 use projector::ProjectorError;
@@ -9,7 +9,7 @@ use crate::numbers::{IntendedSubject, Names};
 use crate::outcome::Stop;
 
 impl Deciding<'_> {
-    /// Whom a request concerns that is refused whatever it asks for.
+    /// The subject of a write that is refused unexamined.
     pub(super) fn subject_of_intent(&mut self, intent: &Intent) -> Result<Number, Stop> {
         match intent {
             Intent::Create(new) => self.subject_of_refused(None, &self.names_of(&new.state)),
@@ -20,7 +20,7 @@ impl Deciding<'_> {
         }
     }
 
-    /// Whom a refused request concerned.
+    /// The subject of a refused request: by its id, else by its names.
     pub(super) fn subject_of_refused(
         &mut self,
         id: Option<&str>,
@@ -40,15 +40,15 @@ impl Deciding<'_> {
         Names::of_attributes(self.stored_type, state)
     }
 
-    /// Whom a refused create was meant for. Who bears the name that it asks for is told beside it.
+    /// The intended subject of a refused create. Sets `holders` to those who hold its name.
     pub(super) fn intended_subject(&mut self, names: &Names) -> Result<Number, ProjectorError> {
         let IntendedSubject { number, holders } = self.numbers.intended_subject(names)?;
         self.holders = holders;
         Ok(number)
     }
 
-    /// A create takes over the number of an earlier mention, while no resource has had it; that of the
-    /// client's own name first, as for a refused create.
+    /// The number of a new resource: that of an earlier mention if no resource has had it, the
+    /// externalId's mention first; else a fresh one.
     pub(super) fn number_for(
         &mut self,
         attributes: &Map<String, Value>,

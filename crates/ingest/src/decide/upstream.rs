@@ -1,4 +1,4 @@
-//! What was decided elsewhere: the state follows what an upstream did, and nothing is refused.
+//! Writes that an upstream decided: our state follows what it did, without our own checks.
 
 use event::{
     Attribute, Changes, Content, Effect, Flag, Lifecycle, Number, Part, ResourceType, Seq,
@@ -17,8 +17,8 @@ use crate::outcome::{Outcome, Reply, Stop};
 use crate::proxy::partial;
 use crate::proxy::request::UpstreamRequest;
 
-/// What a write that an upstream accepted makes of the state as we know it. Whether it may be is not
-/// for us to say, so nothing is refused but what cannot be applied.
+/// Applies a write that an upstream accepted to our state. Nothing is refused except what cannot be
+/// applied.
 pub(crate) fn apply_assumed(
     context: &Context,
     stored_type: ResourceType,
@@ -29,8 +29,8 @@ pub(crate) fn apply_assumed(
     decide_upstream(context, stored_type, view, stamp, |deciding| deciding.carry_out(intent))
 }
 
-/// What an upstream refused: whom it was meant for, and who bears the name that it asks for, as far as we
-/// know.
+/// Decides a write that an upstream refused: finds its intended subject, and who holds the name that it
+/// asks for, as far as we know.
 pub(crate) fn record_refusal(
     context: &Context,
     stored_type: ResourceType,
@@ -47,20 +47,20 @@ pub(crate) fn record_refusal(
 
 /// A resource as an upstream shows it.
 pub(crate) struct ObservedResource {
-    /// Its id there, which is its id here.
+    /// Its id at the upstream, which is its id here.
     pub id: String,
     /// Its attributes, and its members if they are shown.
     pub resource: Resource,
-    /// Whether those are all of its members; else others are as they were.
+    /// Whether those are all of its members; if not, the others stay.
     pub members_are_all: bool,
-    /// What of it our schema does not allow.
+    /// Flags for what our schema does not allow.
     pub misfits: Vec<Flag>,
-    /// Whether attributes that it does not show are not there; else they are as they were.
+    /// Whether attributes that it does not show are absent; if not, they keep their values.
     pub is_whole: bool,
 }
 
 impl ObservedResource {
-    /// The same as a part of the resource, which says nothing of what it does not show.
+    /// The same as a partial view: what it does not show keeps its value.
     pub(crate) fn into_partial(mut self) -> ObservedResource {
         self.is_whole = false;
         self.resource.members = self.resource.members.filter(|members| !members.is_empty());
@@ -68,9 +68,8 @@ impl ObservedResource {
     }
 }
 
-/// The attributes that a resource should have once a write of it was carried out: `known` are those that it
-/// has on record. A PUT leaves what it sends, a POST adds to what there is, and of a request that we cannot
-/// read nobody can say what it takes away.
+/// The attributes that a resource should have after a write; `known` are those on record. A PUT
+/// replaces them, a POST adds to them, and a request that we cannot read changes none.
 pub(crate) fn expected_attributes(
     context: &Context,
     stored_type: ResourceType,
@@ -82,7 +81,7 @@ pub(crate) fn expected_attributes(
     match intent {
         Intent::Create(new) => {
             expected.extend(new.state.clone());
-            // That of an account which does not come to be: the application gives its own.
+            // Our generated id: the upstream gives its own.
             expected.remove("id");
         }
         Intent::Replace { resource, .. } => expected.clone_from(&resource.attributes),
@@ -101,8 +100,7 @@ pub(crate) fn expected_attributes(
     expected
 }
 
-/// What a resource that was seen at an upstream makes of the state as we know it: created if we did not
-/// know of it, changed to be what was seen, or nothing.
+/// Applies a resource as an upstream shows it to our state: creates it, changes it, or does nothing.
 pub(crate) fn apply_observed(
     context: &Context,
     stored_type: ResourceType,
@@ -113,9 +111,9 @@ pub(crate) fn apply_observed(
     decide_upstream(context, stored_type, view, stamp, |deciding| deciding.apply_observed(seen))
 }
 
-/// The number of whom a write is about whose outcome is in doubt: of its id, of who bears its name, or of a
-/// mention; with the mentions that are new. Whatever is seen of them later, is then seen of this number.
-/// `id` is that of the address, or the one that the answer to a POST shows.
+/// The subject of a write whose outcome is in doubt, found by its id, by who holds its name, or by a
+/// mention; and the new mentions. Later observations of the subject then get the same number. `id` is
+/// that of the address, or the one in the answer to a POST.
 pub(crate) fn subject_of(
     context: &Context,
     request: &UpstreamRequest,
@@ -208,7 +206,7 @@ impl Deciding<'_> {
         if !is_whole {
             attributes = partial::merge(&target.attributes, attributes);
         }
-        // Who does not show whether an account is active does not say that it no longer is or was.
+        // An answer without `active` does not say whether the account is active, so its value stays.
         if self.stored_type == ResourceType::USER
             && let (false, Some(active)) =
                 (attributes.contains_key("active"), target.attributes.get("active"))
@@ -226,8 +224,8 @@ impl Deciding<'_> {
         Ok(outcome.flagged(misfits))
     }
 
-    /// A resource that was on record as deleted, by the event at `deleted`, is there. It keeps its number:
-    /// an id is never given to another resource (RFC 7643 §3.1).
+    /// Restores a resource that exists although the event at `deleted` recorded its deletion. It keeps
+    /// its number: an id is never given to another resource (RFC 7643 §3.1).
     fn restore(&mut self, number: Number, deleted: Seq, new: NewResource) -> Result<Outcome, Stop> {
         let NewResource { values, members, flags, .. } = new;
         let application = self.context.application;
@@ -239,7 +237,7 @@ impl Deciding<'_> {
         let mut groups = vec![];
         let doubts = self.view.unsettled(application, number)?;
         if doubts.iter().any(|doubt: &Doubt| doubt.seq == deleted) {
-            // The deletion that was acknowledged did not happen, so what followed from it did not either.
+            // The acknowledged deletion did not happen, so its memberships did not end either.
             for stay in self.view.stays(application, number)? {
                 if let (Set::Members(group), Some(end)) = (stay.set, stay.end)
                     && end == deleted

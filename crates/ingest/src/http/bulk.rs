@@ -1,10 +1,10 @@
-//! Bulk (RFC 7644 §3.7): its operations are carried out one after the other, each with an event of its
-//! own that bears the request's id and the operation's place. There is no transaction: what was done
-//! before a failure stays done.
+//! Bulk (RFC 7644 §3.7): operations are carried out one after the other. Each has its own event, with
+//! the request's id and the operation's index. There is no transaction: what was done before a failure
+//! stays done.
 //!
-//! An operation comes after those that make the resources it refers to by `bulkId`. Where references
-//! go in a circle, the first resource is made without them, and gets them by a change of its own once
-//! the others exist; that change is one more event with the same place.
+//! An operation runs after those that create the resources it refers to by `bulkId`. If references form
+//! a circle, the first resource is created without them and gets them by a change once the others
+//! exist; that change is one more event with the same index.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(crate) struct Bulk {
     pub request: BulkRequest,
 }
 
-/// What became of one operation.
+/// The result of one operation.
 struct Done {
     reply: Reply,
     location: Option<String>,
@@ -45,22 +45,22 @@ impl Done {
     }
 }
 
-/// What is known while the operations are carried out.
+/// The state of a Bulk request while its operations are carried out.
 struct BulkRun<'a> {
     ingest: &'a Arc<Ingest>,
     arrival: &'a Arrival,
     context: &'a Context,
     address: &'a Address,
-    /// Without the data of those that were carried out.
+    /// The operations; those carried out have lost their data.
     operations: Vec<BulkOperation>,
-    /// Which operation makes what a `bulkId` stands for.
+    /// Which operation creates the resource of a `bulkId`.
     makers: BTreeMap<String, usize>,
-    /// The ids of what was made, by `bulkId`.
+    /// The ids of the created resources, by `bulkId`.
     made: BTreeMap<String, String>,
     done: BTreeMap<usize, Done>,
 }
 
-/// Carries out the operations and answers with what became of each, in the order of the request.
+/// Carries out the operations. The answer lists their results in the order of the request.
 pub(crate) async fn carry_out(ingest: &Arc<Ingest>, arrival: &Arrival, bulk: Bulk) -> Reply {
     let Bulk { context, address, request } = bulk;
     let order = request.order();
@@ -103,14 +103,15 @@ pub(crate) async fn carry_out(ingest: &Arc<Ingest>, arrival: &Arrival, bulk: Bul
 }
 
 impl BulkRun<'_> {
-    /// Carries out one operation; what it refers to and does not exist yet is held back.
+    /// Carries out one operation. Returns the part of its data that refers to resources that do not
+    /// exist yet.
     async fn one(&mut self, place: usize) -> (Done, Option<Value>) {
         let made = &self.made;
         let resolved = self.operations[place].resolve(&|bulk_id| made.get(bulk_id).cloned());
         let operation = &self.operations[place];
         let address = self.address.of_operation(&resolved.path, self.context.registry());
         let arrival = self.arrival_of(place, operation, &address, resolved.data.as_ref());
-        // Only what is still to be made can be waited for.
+        // A reference can wait only for a resource that is still to be created.
         let never = resolved.unresolved.iter().find(|bulk_id| !self.is_coming(bulk_id));
         let is_post = operation.verb == Some(BulkMethod::Post);
         let is_lost = never.is_some() || (!is_post && !resolved.unresolved.is_empty());
@@ -138,7 +139,7 @@ impl BulkRun<'_> {
         let arrival_type = arrival.resource_type;
         let (reply, _) = self.ingest.record(arrival, submission).await;
         let location = header(&reply, "location").map(str::to_owned).or_else(|| {
-            // Required of all but a failed POST, what it names is known anyhow (RFC 7644 §3.7).
+            // RFC 7644 §3.7 requires a location of all but a failed POST; the path has the id.
             let named = self.context.resource_type(arrival_type).zip(address.id.as_deref());
             named.map(|(resource_type, id)| {
                 self.context.location(resource_type, &cuts::percent_encode(id))
@@ -153,12 +154,12 @@ impl BulkRun<'_> {
         (Done { reply, location }, resolved.held_back)
     }
 
-    /// Whether an operation that was not carried out yet makes what a `bulkId` stands for.
+    /// Whether an operation that is still to run creates the resource of a `bulkId`.
     fn is_coming(&self, bulk_id: &str) -> bool {
         self.makers.get(bulk_id).is_some_and(|place| !self.done.contains_key(place))
     }
 
-    /// What an operation needs besides its data, if it can be carried out.
+    /// Checks an operation's path and method, and reads its version and selection.
     fn prepare(
         &self,
         arrival: &Arrival,
@@ -181,7 +182,7 @@ impl BulkRun<'_> {
         Ok((resource_type, conditions, selection(address)?))
     }
 
-    /// The refusal of an operation as such: it is decided whom it concerned, and nothing else.
+    /// Refuses an operation; the committer only finds its subject.
     fn refuse(
         &self,
         arrival: &Arrival,
@@ -206,7 +207,7 @@ impl BulkRun<'_> {
         }))
     }
 
-    /// The arrival of one operation: as if it had come alone.
+    /// The arrival of one operation, as if it were a request of its own.
     fn arrival_of(
         &self,
         place: usize,
@@ -241,7 +242,7 @@ impl BulkRun<'_> {
         }
     }
 
-    /// Records an operation that comes after the last error the client allows.
+    /// Records an operation that is skipped because `failOnErrors` was reached.
     async fn skip(&self, place: usize) {
         let operation = &self.operations[place];
         let address = self.address.of_operation(&operation.path, self.context.registry());
@@ -253,8 +254,8 @@ impl BulkRun<'_> {
         self.ingest.record(arrival, submission).await;
     }
 
-    /// Adds what was held back when a resource was made, now that the rest of the circle exists. If it
-    /// does not, the resource stands without it, and the client is told.
+    /// Adds the references that were held back when a resource was created, now that the others exist.
+    /// If one does not, the resource stays without them and its operation fails.
     async fn complete(&mut self, place: usize, held_back: &Value) {
         let made = &self.made;
         let (value, missing) =
@@ -264,7 +265,7 @@ impl BulkRun<'_> {
         };
         let id = location.rsplit('/').next().unwrap_or_default().to_owned();
         let operation = &self.operations[place];
-        // From the location: the operation's own path may end in a slash or a query.
+        // Use the location: the operation's own path may end in a slash or a query.
         let path = location.strip_prefix(&self.context.base_url).unwrap_or_default();
         let address = self.address.of_operation(path, self.context.registry());
         let mut arrival = self.arrival_of(place, operation, &address, Some(&value));
@@ -285,7 +286,8 @@ impl BulkRun<'_> {
         let (mut reply, _) = self.ingest.record(arrival, submission).await;
         if let Some(done) = self.done.get_mut(&place) {
             if reply.status < 400 {
-                // It was made and changed; it is still what the client asked to be made.
+                // To the client, creating and changing it are one operation: keep the status of the
+                // creation.
                 reply.status = done.reply.status;
             }
             done.reply = reply;

@@ -1,9 +1,9 @@
-//! Whoever waits for the answer to a request.
+//! The client that waits for an answer.
 
 use incoming::HasLeft;
 use tokio_util::sync::CancellationToken;
 
-/// Whoever waits for the answer to a request.
+/// The client that waits for an answer.
 pub(super) struct Client {
     pub(super) gone: CancellationToken,
     pub(super) has_left: Option<HasLeft>,

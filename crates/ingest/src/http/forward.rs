@@ -1,4 +1,4 @@
-//! Requests that are sent on to the application behind us, and recorded with what it answered.
+//! Forwards requests to the upstream and records them with its answers.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -36,27 +36,27 @@ use crate::proxy::settle::no_answer;
 use crate::proxy::upstream::{Answered, Broken};
 use crate::record::{Arrival, ReceivedBody};
 
-/// What is answered to whom nobody hears, and may still hear.
+/// The status for a client that has left, which may read it all the same.
 const UNSENT: u16 = 503;
-/// A longer answer to a read is only described: most of them are lists, again and again.
+/// A longer answer to a read is described, not stored: most are lists that are polled.
 const READ_BODY_BYTES_MAX: usize = 64 << 10;
 
-/// A request on its way to the application.
+/// A request to be forwarded.
 pub(super) struct Forward {
     pub context: Context,
     pub upstream: Arc<UpstreamSet>,
     pub address: Address,
     pub method: axum::http::Method,
     pub headers: HeaderMap,
-    /// Whose the answer is.
+    /// The connection whose memory the answer is charged to.
     pub owner: Owner,
     pub bytes: Vec<u8>,
     pub parsed: Result<Option<Value>, ScimError>,
 }
 
-/// Sends the request on and records what became of it: for a write an intent, synced before anything is
-/// sent; then one operation event, before the answer is relayed. A write that had to wait for others, and
-/// whose client has left by then, is not sent.
+/// Forwards the request and records the result. A write first records an intent, synced before anything
+/// is sent. Then one operation event is written, before the answer is relayed. A write is not sent if
+/// its client left while it waited for other writes.
 pub(super) async fn carry_out(
     ingest: &Arc<Ingest>,
     mut arrival: Arrival,
@@ -74,8 +74,7 @@ pub(super) async fn carry_out(
     let mut write = None;
     if is_write {
         let (began, has_waited) = begin(ingest, &arrival, &forward, &requests).await;
-        // A client may close its own half at once and listen on; who left while others were served
-        // does not.
+        // A client may close its own half and still read; so only a write that waited is dropped.
         if has_waited && client.has_left() {
             let skipped = record_skipped(ingest, arrival, &forward).await;
             return skipped.unwrap_or_else(unrecorded);
@@ -87,7 +86,7 @@ pub(super) async fn carry_out(
     } else {
         match record_intent(ingest, &arrival, &forward).await {
             Ok(Ok(seq)) => {
-                // The intent has it.
+                // The intent holds the body.
                 arrival.body = ReceivedBody::None;
                 Some(seq)
             }
@@ -118,7 +117,7 @@ pub(super) async fn carry_out(
     (reply, effect)
 }
 
-/// Waits for the writes of the same resource; whether there were any.
+/// Waits for other writes of the same resource, and returns whether it waited.
 async fn begin(
     ingest: &Ingest,
     arrival: &Arrival,
@@ -142,7 +141,7 @@ async fn begin(
     }
 }
 
-/// Records a write that was not sent, for nobody waits for its answer any more.
+/// Records a write that was not sent because its client has left.
 async fn record_skipped(
     ingest: &Arc<Ingest>,
     arrival: Arrival,
@@ -177,7 +176,7 @@ async fn record_skipped(
         .await
 }
 
-/// Records that a write is about to be sent; else what the client gets instead.
+/// Records that a write is about to be sent. If it may not be, returns the answer to the client.
 async fn record_intent(
     ingest: &Arc<Ingest>,
     arrival: &Arrival,
@@ -218,18 +217,18 @@ async fn record_intent(
     Ok(decided.map_err(|reply| (reply, Effect::Rejected.name())))
 }
 
-/// What is known of a request once it was sent.
+/// A request that was sent to the upstream.
 pub(super) struct SentRequest {
     pub context: Context,
     pub upstream: Arc<UpstreamSet>,
     pub address: Address,
     parsed: Result<Option<Value>, ScimError>,
-    /// What the request's body gives as a password, which the answer may repeat.
+    /// Secret values in the request's body, which the answer may repeat.
     secrets: Vec<String>,
-    /// What a write asks for.
+    /// The writes of the request; none for a read.
     requests: Vec<UpstreamRequest>,
     intent: Option<Seq>,
-    /// The last event before it was sent.
+    /// The last event before the request was sent.
     saw_seq: Option<Seq>,
 }
 
@@ -245,7 +244,7 @@ impl SentRequest {
         let is_empty = matches!(read, Ok(None));
         let answer = self.answer(ingest, &arrival, &answered, &read);
         let parsed = read.ok().flatten().map(|(value, _)| value);
-        // What it takes of the memory is counted here until it is counted as the answer that it becomes.
+        // Keeps its memory charged until the relayed answer is charged.
         let Answered { status, mut headers, body, share: _share, .. } = answered;
         let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
         let location = location.map(str::to_owned);
@@ -259,7 +258,7 @@ impl SentRequest {
         let reads = is_read(arrival.method, arrival.route);
         let is_partial = self.asks_for_a_part(arrival.route);
         let states = match (reads, &parsed) {
-            // Others show a part, or the state of something else (RFC 9110 §15.3).
+            // Other successful statuses show a part, or another resource (RFC 9110 §15.3).
             (true, Some(value)) if matches!(status, 200 | 203) => {
                 self.states(ingest, &arrival, value, !is_partial)
             }
@@ -289,8 +288,8 @@ impl SentRequest {
         Ok((reply, effect))
     }
 
-    /// An answer that repeats neither a token of ours, nor the upstream's, nor the request's password: not
-    /// in the record, and not for the client.
+    /// Cuts our tokens, the upstream's token and the request's secrets from an answer, before it is
+    /// recorded or relayed.
     fn without_secrets(&self, ingest: &Ingest, answered: Answered) -> Answered {
         let mut known = ingest.committer.gate().known();
         known.extend(self.secrets.iter().cloned());
@@ -304,7 +303,7 @@ impl SentRequest {
         Answered { status, headers, body: cut.map_or(body, Bytes::from), unread, share, after_us }
     }
 
-    /// Whether the query, or the body of a search (RFC 7644 §3.4.3), says which attributes to show.
+    /// Whether the query, or the body of a search (RFC 7644 §3.4.3), selects attributes.
     fn asks_for_a_part(&self, route: Route) -> bool {
         let selects = |name: &str| {
             ["attributes", "excludedattributes"].contains(&name.to_ascii_lowercase().as_str())
@@ -322,13 +321,13 @@ impl SentRequest {
         match &self.parsed {
             Ok(Some(body)) => AsksFor::of(method, body),
             Ok(None) => AsksFor::default(),
-            // The application may have read what we could not.
+            // The upstream may be able to read a body that we cannot.
             Err(_) if method == event::Method::Delete => AsksFor::default(),
             Err(_) => AsksFor::ANYTHING,
         }
     }
 
-    /// What is kept of an answer.
+    /// What is stored of an answer.
     fn answer(
         &self,
         ingest: &Ingest,
@@ -365,8 +364,8 @@ impl SentRequest {
         }
     }
 
-    /// Records the operation with its answer: its effect, its place, and whether what it was about is to be
-    /// read back; what the client gets instead, when it may not have that any more.
+    /// Records the operation with its answer. Returns its effect, its seq, and whether to read the
+    /// resource back; or the answer to a client whose token was revoked meanwhile.
     async fn record(
         &self,
         ingest: &Arc<Ingest>,
@@ -395,7 +394,7 @@ impl SentRequest {
             ),
         };
         let content = match (arrival.method, &id) {
-            // Of whom it took away nothing is known.
+            // A DELETE of a collection does not say what it deleted.
             (event::Method::Delete, None) => AnswerContent::Other,
             _ => content,
         };
@@ -412,13 +411,13 @@ impl SentRequest {
         let scim_type = scim_type.and_then(ScimType::parse);
         let durability = if read { Durability::Appended } else { Durability::Synced };
         let status = relayed_status(status);
-        // Here, where it holds up nothing else that is to be decided.
+        // Checked for secrets here, so that the committer's thread need not.
         let answer = ingest.committer.gate().passed(Content::Answer(answer));
         ingest
             .committer
             .of(arrival.application)
             .submit_for(credential, durability, move |authority, view, stamp| {
-                // A write happened, whatever became of the token since; it was looked at by the intent.
+                // A write has happened; its token was checked with the intent.
                 if read && authority.is_err() {
                     let outcome = Outcome::refused(revoked(), stored_type, Number::NOBODY);
                     let event = arrival.into_draft(&outcome);
@@ -449,7 +448,7 @@ impl SentRequest {
                         let reply = Reply::empty(status);
                         Outcome::read(reply, stored_type, number, stamp.seq.checked_sub(1), results)
                     }
-                    // Of several resources, or of none that is known.
+                    // It concerns several resources, or none that is known.
                     None => {
                         let effect = match meaning.effect {
                             Effect::Rejected => Effect::Rejected,
@@ -469,7 +468,7 @@ impl SentRequest {
             .await
     }
 
-    /// Records that there is no answer, and says so to the client.
+    /// Records that no answer came, and answers the client with an error.
     async fn broken(
         self,
         ingest: &Arc<Ingest>,
@@ -478,22 +477,31 @@ impl SentRequest {
     ) -> Result<(Reply, &'static str), CommitError> {
         let (status, effect, detail) = match &broken {
             Broken::NotSent(words) => {
-                tracing::warn!(app = arrival.application.0, words, "nothing was sent on");
+                tracing::warn!(
+                    app = arrival.application.0,
+                    words,
+                    "could not forward a request: nothing was sent"
+                );
                 let detail = "the application cannot be reached; nothing was sent to it";
                 (502, Effect::Rejected, detail)
             }
             Broken::Unknown(words) => {
-                tracing::warn!(app = arrival.application.0, words, "no answer to what was sent on");
+                tracing::warn!(
+                    app = arrival.application.0,
+                    words,
+                    "no answer to a forwarded request"
+                );
                 let detail = "the application gave no answer; whether it did what was asked is not \
                               known until it is read again";
                 (504, Effect::Unknown, detail)
             }
         };
         let read = is_safe(&arrival);
-        // A read that broke changed nothing, whatever became of it.
+        // A failed read changed nothing.
         let effect = if read { Effect::Rejected } else { effect };
         let error = ScimError::new(status, None, detail);
-        // What the operations of a Bulk request did is told by all of them, though there be one.
+        // The effect of a Bulk request is read from all of its operations together, even if it has only
+        // one.
         let is_one = self.requests.len() == 1 && arrival.route != Route::Bulk;
         let request = self.requests.first().filter(|_| is_one).cloned();
         let names = request.as_ref().map(|request| request.names.clone()).unwrap_or_default();
@@ -504,12 +512,12 @@ impl SentRequest {
             .of(arrival.application)
             .submit(Durability::Synced, move |view, stamp| {
                 let stored_type = arrival.resource_type;
-                // Whom it concerned is found as for a refusal: by id, or by the userName.
+                // Its subject is found as for a refusal: by id, or by the userName.
                 let intent = Intent::refused(error.clone(), id, names);
                 let mut outcome =
                     crate::decide::apply_assumed(&context, stored_type, intent, view, stamp)?;
                 if let (Effect::Unknown, Some(request)) = (effect, &request) {
-                    // Or by any other name, so that whoever is seen later is known to be them.
+                    // Or by another name, so that later observations get the same number.
                     let id = request.id.as_deref();
                     (outcome.number, outcome.changes) =
                         crate::decide::subject_of(&context, request, id, view)?;
@@ -533,8 +541,8 @@ impl SentRequest {
 }
 
 impl Ingest {
-    /// The writes of a request, with the ids that the record has; none of a read. The request's own address
-    /// has that id too from then on.
+    /// The writes of a request, with ids as they are on record; none for a read. Changes the id of the
+    /// request's address likewise.
     fn requests(&self, arrival: &Arrival, forward: &mut Forward) -> Vec<UpstreamRequest> {
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
@@ -547,8 +555,8 @@ impl Ingest {
         }
     }
 
-    /// Whether a write names a resource that the record does not know, by an id that another server may
-    /// take for the id of another resource: of any, or of one that is on record.
+    /// Whether a write names an unknown resource by an id that the upstream may take for the id of
+    /// another resource.
     fn reads_otherwise(&self, context: &Context, requests: &[UpstreamRequest]) -> bool {
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
@@ -566,16 +574,16 @@ impl Ingest {
     }
 }
 
-/// What was heard of a request.
+/// The answer to a forwarded request, as it was read.
 struct ParsedAnswer {
     answer: Answer,
-    /// The answer's own.
+    /// The upstream's status.
     status: u16,
     parsed: Option<Value>,
     is_empty: bool,
-    /// As the upstream wrote it.
+    /// The upstream's `Location` header.
     location: Option<String>,
-    /// Whether it shows all attributes of what it shows.
+    /// Whether it shows all attributes; `false` if the request selected some.
     is_whole: bool,
 }
 
@@ -585,12 +593,12 @@ fn is_safe(arrival: &Arrival) -> bool {
     is_read(arrival.method, arrival.route) || matches!(name, Some("OPTIONS" | "TRACE"))
 }
 
-/// A status that says something of the connection alone is not to be relayed as one of the request.
+/// A status below 200 concerns the connection, not the request, so it is relayed as 502.
 fn relayed_status(status: u16) -> u16 {
     if status < 200 { 502 } else { status }
 }
 
-/// A body without some secrets, when it holds one.
+/// The body without these secrets; `None` if it holds none.
 fn body_without(body: &[u8], known: &[String]) -> Option<Vec<u8>> {
     let begin = body.trim_ascii_start();
     if begin.starts_with(b"{") || begin.starts_with(b"[") {
@@ -605,7 +613,7 @@ fn body_without(body: &[u8], known: &[String]) -> Option<Vec<u8>> {
     }
 }
 
-/// How many resources an answer shows.
+/// The number of resources in an answer.
 fn results(parsed: Option<&Value>, status: u16) -> u32 {
     let listed = parsed.and_then(|value| value.get("Resources")?.as_array()).map(Vec::len);
     match listed {
@@ -622,7 +630,7 @@ fn plain(status: u16, effect: Effect, stored_type: ResourceType, number: Number)
     outcome
 }
 
-/// The intent stands, so a later start, or a look, finds out.
+/// The intent is recorded, so the next start or comparison finds out.
 fn sent_and_unrecorded() -> ScimError {
     let detail = "the request was sent to the application, and what became of it could not be \
                   recorded; the server must be started again";

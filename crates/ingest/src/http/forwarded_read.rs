@@ -1,4 +1,4 @@
-//! What the answer to a forwarded read shows of the application's state.
+//! What the answer to a forwarded read shows of the upstream's state.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl SentRequest {
                     one,
                     is_whole,
                 )?;
-                // An answer about somebody else is none to this question.
+                // Ignore an answer about another resource than the requested one.
                 let is_asked_for = is_list
                     || self
                         .address
@@ -72,8 +72,8 @@ impl SentRequest {
         }
     }
 
-    /// A resource of a list, in part where the list shows less of it than the record has. Who was looked up
-    /// `alone` is asked for then; a whole page of them would be many questions.
+    /// Marks a listed resource as partial if the list shows less than the record has. A resource that
+    /// was looked up `alone` is then requested by id; for a page that would take many requests.
     fn partial_if_less(
         &self,
         ingest: &Arc<Ingest>,
@@ -86,7 +86,7 @@ impl SentRequest {
             let view = View::new(&snapshot);
             shows_less(&self.context, stored_type, (&seen, shown), &view)
         };
-        // Rows that cannot be read are found by whoever decides.
+        // If rows cannot be read, the decision reports it.
         if !shows_less.unwrap_or_default() {
             return seen;
         }
@@ -96,7 +96,7 @@ impl SentRequest {
         seen.into_partial()
     }
 
-    /// Whether a part shows somebody who is on record as deleted.
+    /// Whether a partial view shows a resource that is on record as deleted.
     fn is_partial_of_deleted(
         &self,
         ingest: &Ingest,
@@ -108,7 +108,7 @@ impl SentRequest {
         }
         let snapshot = ingest.committer.store().snapshot();
         let view = View::new(&snapshot);
-        // Rows that cannot be read are found by whoever decides.
+        // If rows cannot be read, the decision reports it.
         is_partial_of_deleted(&self.context, stored_type, seen, &view).unwrap_or_default()
     }
 
@@ -120,7 +120,7 @@ impl SentRequest {
         name.map_or(ResourceType::NONE, |name| self.context.catalog.stored_type(name))
     }
 
-    /// Whom a lookup found nobody for.
+    /// The observation that a lookup found nobody, if the request was a lookup.
     fn lookup_without_match(
         &self,
         arrival: &Arrival,
@@ -144,8 +144,8 @@ impl SentRequest {
         }
     }
 
-    /// What a 404 says of the resource of the address. One that is no error of SCIM may come from a
-    /// balancer or a wrong path, so whether the resource is gone is asked again.
+    /// What a 404 says about the resource of the address. One without a SCIM error may come from a load
+    /// balancer or a wrong path, so the recorder asks again.
     pub(super) fn not_found(
         &self,
         ingest: &Arc<Ingest>,
@@ -153,7 +153,7 @@ impl SentRequest {
         parsed: Option<&Value>,
     ) -> Vec<(ResourceType, UpstreamState)> {
         let stored_type = arrival.resource_type;
-        // Who compares ids in one case only has not looked for the one that is on record.
+        // If we replaced the id by the one on record, the upstream did not look for that one.
         let sent = Address::of_target(&self.address.target, self.context.registry());
         let is_as_sent = [sent.id, sent.raw_id].contains(&self.address.id);
         match (&self.address.id, arrival.route) {

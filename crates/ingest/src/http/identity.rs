@@ -1,4 +1,4 @@
-//! Which application an address means, and whose token came with it.
+//! Identifies the application of an address and the client of a token.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,15 +9,15 @@ use projector::{ProjectorError, View, token_sha256};
 use crate::context::Context;
 use crate::http::provider::Ingest;
 
-/// So many are remembered; a server has a few tokens, so more are a sign of something odd.
+/// At most this many are cached; a server normally has a few tokens.
 const REMEMBERED_MAX: usize = 1_024;
 
-/// The application of an address, and the client when its token is one of that application.
+/// The application of an address, and its client if the token belongs to that application.
 #[derive(Clone)]
 pub(super) struct Identified {
-    /// The recorder, when the address names none.
+    /// The recorder if the address names none.
     pub application: Application,
-    /// `None` for a stranger.
+    /// `None` without a valid token.
     pub client: Option<Client>,
 }
 
@@ -28,13 +28,14 @@ pub(super) struct Client {
     pub credential: Credential,
 }
 
-/// Those that were found, as long as nothing is configured. Strangers are not remembered.
+/// A cache of identified clients, valid until the configuration changes. Requests without a valid token
+/// are not cached.
 #[derive(Default)]
 pub(super) struct Identities(Mutex<Remembered>);
 
 #[derive(Default)]
 struct Remembered {
-    /// What [`projector::Committer::configuration`] said when they were read.
+    /// The value of [`projector::Committer::configuration`] when they were read.
     configuration: u64,
     found: HashMap<Presented, Arc<Identified>>,
 }
@@ -43,7 +44,7 @@ struct Remembered {
 type Presented = (String, [u8; 32]);
 
 impl Identities {
-    /// `now` tells whether the profile still says what it said then.
+    /// `now` shows whether the same version of the profile still applies.
     fn get(
         &self,
         configuration: u64,
@@ -69,13 +70,13 @@ impl Identities {
 }
 
 impl Ingest {
-    /// Who asks, and on which application.
+    /// Identifies application and client.
     pub(super) fn identify(
         &self,
         slug: &str,
         token: Option<&str>,
     ) -> Result<Arc<Identified>, ProjectorError> {
-        // Before the snapshot: whatever is configured after that makes it ask again.
+        // Read before the snapshot, so that a later change of configuration invalidates the entry.
         let (configuration, now) = (self.committer.configuration(), self.now());
         let presented = token.map(|token| (slug.to_owned(), token_sha256(token)));
         if let Some(presented) = &presented
@@ -90,14 +91,14 @@ impl Ingest {
         Ok(identified)
     }
 
-    /// The application of a slug as it is configured now.
+    /// The current context of a slug.
     pub(crate) fn context_of(&self, slug: &str) -> Result<Option<Context>, ProjectorError> {
         let snapshot = self.committer.store().snapshot();
         let row = View::new(&snapshot).application(slug)?;
         Ok(row.and_then(|row| Context::of(&row, &self.public_url, &self.catalog, self.now())))
     }
 
-    /// The context of an application's number; none where nothing stands behind it.
+    /// The current context of an application's number; `None` without an upstream.
     pub(crate) fn context_of_proxied(
         &self,
         application: Application,
@@ -117,13 +118,13 @@ impl Ingest {
         let snapshot = self.committer.store().snapshot();
         let view = View::new(&snapshot);
         let row = view.application(slug)?;
-        // Looked for whatever the address names, and the context made for clients alone, so that a
-        // stranger learns nothing by the time that it takes.
+        // Look the token up whatever the address names, and make the context only for clients, so that
+        // response time tells others nothing.
         let credential = token.map(|token| view.valid_credential(token)).transpose()?.flatten();
         let application = row.as_ref().map_or(Application::RECORDER, |row| row.number);
         let credential =
             credential.filter(|found| found.role == Role::Scim && found.application == application);
-        // No application has a profile that is not there: one is not opened or added with it.
+        // The profile exists: it is checked when an application is added and at each start.
         let client = row.zip(credential).and_then(|(row, credential)| {
             let context = Context::of(&row, &self.public_url, &self.catalog, now)?;
             Some(Client { context, credential: credential.number })
@@ -139,7 +140,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(7);
 
     #[test]
-    fn what_is_remembered_is_forgotten_when_something_is_configured() {
+    fn the_cache_is_emptied_when_the_configuration_changes() {
         let identities = Identities::default();
         let presented = |slug: &str| (slug.to_owned(), [7; 32]);
         let found = Arc::new(Identified { application: Application(3), client: None });

@@ -1,5 +1,5 @@
-//! SCIM over HTTP (RFC 7644 §3): one handler for every address and method, so that nothing can pass
-//! by without an event.
+//! SCIM over HTTP (RFC 7644 §3). One handler serves every address and method, so that every request
+//! leaves an event.
 
 mod ambiguous;
 mod body;
@@ -55,10 +55,11 @@ pub fn router(ingest: Arc<Ingest>) -> Router {
         .with_state(ingest)
 }
 
-/// The request runs in a task of its own: a client that hangs up must not take the record with it.
+/// The request runs in its own task, so that it is recorded even if the client disconnects.
 async fn handle(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
     let served = Arc::clone(&ingest);
-    // A stream that the client resets ends this future; of a connection the listener knows.
+    // This future is dropped when the client resets its stream; the listener notices a closed
+    // connection.
     let gone = CancellationToken::new();
     let _going = gone.clone().drop_guard();
     let client = Client { gone, has_left: request.extensions().get::<HasLeft>().cloned() };
@@ -87,7 +88,7 @@ impl Ingest {
         let (reply, effect) = match understood {
             Understood::Record(submission) => self.record(arrival, submission).await,
             Understood::Bulk(bulk) => {
-                // Each operation stores its own part of it.
+                // Each operation stores its own part of the body.
                 arrival.body = ReceivedBody::None;
                 (bulk::carry_out(&self, &arrival, *bulk).await, "bulk")
             }
@@ -103,7 +104,7 @@ impl Ingest {
         let elapsed = watch.elapsed();
         count_stages([
             ("understand", understood_after),
-            // With the wait for the committer, whose own stages are counted there.
+            // Includes the wait for the committer, which counts its own stages.
             ("commit", recorded_after - understood_after),
             ("reply", elapsed - recorded_after),
         ]);
@@ -135,12 +136,12 @@ impl Ingest {
         response
     }
 
-    /// Records one event for what was asked, and answers once it is written.
+    /// Records one event, and answers once it is written.
     async fn record(&self, arrival: Arrival, submission: Submission) -> (Reply, &'static str) {
         match self.commit(arrival.clone(), submission).await {
             Ok(done) => done,
             Err(CommitError::Defect) => {
-                // The request is refused because of a defect of ours, and that is a fact too.
+                // Record that the request was refused because of a defect.
                 let outcome = Outcome::refused(defect(), arrival.resource_type, Number::NOBODY);
                 match self.commit(arrival, Submission::Answered(Box::new(outcome))).await {
                     Ok(done) => done,
@@ -151,8 +152,8 @@ impl Ingest {
         }
     }
 
-    /// The body of a reply. A resource that was written is shown as it stands right after its event,
-    /// whatever was written since.
+    /// Renders the body of a reply. A written resource is shown as of its event, whatever was written
+    /// since.
     async fn write_out(self: &Arc<Self>, mut reply: Reply) -> (Reply, Option<Vec<u8>>) {
         match std::mem::take(&mut reply.body) {
             outcome::Body::Empty => (reply, None),
@@ -169,7 +170,7 @@ impl Ingest {
                 match shown {
                     Ok(text) => (reply, Some(text)),
                     Err(error) => {
-                        // The event stands; only its answer is lost, as by a broken connection.
+                        // The event is recorded; only the answer is lost, as with a broken connection.
                         let error = Reply::error(&error);
                         match error.body.clone() {
                             outcome::Body::Json(text) => (error, Some(text)),
@@ -205,7 +206,7 @@ impl Ingest {
         arrival: Arrival,
         submission: Submission,
     ) -> Result<(Reply, &'static str), CommitError> {
-        // The answer to a write leaves after a sync; what changes nothing may be a second old.
+        // A write is answered after a sync. Other events may be lost up to a second back.
         let is_read = is_read(arrival.method, arrival.route);
         let authenticated = arrival.origin.credential != event::Credential::NONE;
         let durability =
@@ -242,7 +243,7 @@ impl Ingest {
     }
 }
 
-/// Adds to the sums that tell where the time of requests goes.
+/// Counts the time spent in each stage.
 fn count_stages(stages: [(&'static str, Duration); 3]) {
     for (stage, spent) in stages {
         let nanoseconds = spent.as_nanos() as u64;
@@ -259,7 +260,7 @@ fn resource_label(resource_type: ResourceType) -> &'static str {
     }
 }
 
-/// Takes what an upstream answered out of a reply.
+/// Splits an upstream's headers and body off a reply.
 fn relayed(mut reply: Reply) -> (Reply, Option<(HeaderMap, Bytes)>) {
     match std::mem::take(&mut reply.body) {
         outcome::Body::Relayed(headers, body) => (reply, Some((headers, body))),
@@ -281,8 +282,8 @@ fn to_response(reply: Reply, body: Option<Vec<u8>>, request_id: &str, method: Me
     let mut response = Response::new(Body::empty());
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    // A body that is a resource is the one at its location (RFC 7643 §3.1, RFC 9110 §8.7), and what
-    // is not sent again is that too (RFC 9110 §15.4.5).
+    // A resource in the body gets `Content-Location` (RFC 7643 §3.1, RFC 9110 §8.7), and so does a 304
+    // (RFC 9110 §15.4.5).
     let shows = body.is_some() || reply.status == 304;
     let headers = response.headers_mut();
     for (name, value) in reply.headers {
@@ -312,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_that_is_a_resource_says_where_it_lives() {
+    fn a_resource_in_the_body_has_a_content_location() {
         let check = |status: u16, location: Option<&str>, body: Option<&[u8]>, expected: bool| {
             let headers = location.map(|text| ("location", text.to_owned())).into_iter().collect();
             let reply = Reply { headers, ..Reply::empty(status) };

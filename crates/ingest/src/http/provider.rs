@@ -1,4 +1,4 @@
-//! The SCIM service provider: what all requests share.
+//! The SCIM service provider: the state that all requests share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,20 +35,20 @@ pub struct Ingest {
     pub(crate) read_backs: ReadBacks,
 }
 
-/// What the service provider shares with the rest of the server.
+/// What the service provider shares with the server.
 #[derive(Clone, Debug)]
 pub struct Shared {
-    /// Bodies and answers take their memory from it.
+    /// The memory for bodies and answers.
     pub budget: Budget,
-    /// Requests run as its tasks: when those have ended, every request that arrived is recorded.
+    /// Tracks the tasks of requests: once all have ended, every request that arrived is recorded.
     pub tasks: TaskTracker,
-    /// Once it is cancelled, bodies that are still on their way are refused.
+    /// Cancelled at a stop: bodies that are still arriving are refused.
     pub stopping: CancellationToken,
 }
 
 impl Ingest {
-    /// A service provider whose addresses begin with `public_url` (without a slash at the end).
-    /// `cursor_key` seals the cursors of its lists; `secrets` has the tokens of upstreams.
+    /// A service provider whose addresses start with `public_url` (no slash at the end). `cursor_key`
+    /// seals the cursors of lists; `secrets` holds the tokens of upstreams.
     pub fn new(
         committer: Committer,
         public_url: String,
@@ -78,8 +78,8 @@ impl Ingest {
         }
     }
 
-    /// The same, which reads back what the answer of an upstream leaves in doubt: after each of these,
-    /// ascending, from the answer on.
+    /// Enables read-backs of writes that an upstream's answer leaves in doubt, after each of these
+    /// delays (ascending, counted from the answer).
     pub fn reading_back(self, after: Vec<Duration>) -> Ingest {
         Ingest { read_backs: ReadBacks::new(after), ..self }
     }

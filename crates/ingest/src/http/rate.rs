@@ -1,4 +1,4 @@
-//! How many requests are carried out in a second.
+//! The limit of requests per second.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use event::{Application, Stopwatch};
 
-/// What was seen of each application lately. Bounded by the number of applications.
+/// One token bucket per application.
 #[derive(Default)]
 pub(crate) struct Rates {
     buckets: Mutex<BTreeMap<Application, Bucket>>,
 }
 
-/// Permissions that fill up with time, at most those of one second.
+/// A token bucket that holds at most the permits of one second.
 struct Bucket {
     level: f64,
     filled: Stopwatch,
 }
 
 impl Rates {
-    /// Takes a permission for one request of an application that may make `per_second`; otherwise how
-    /// long the client should wait. 0 is no limit.
+    /// Takes a permit for one request. `per_second` is the application's limit, 0 for none. The error
+    /// is how long the client should wait.
     pub(crate) fn acquire(
         &self,
         application: Application,
@@ -44,7 +44,7 @@ impl Rates {
     }
 }
 
-/// A panic while this was held leaves no half-made state.
+/// A panic under this lock leaves no half-made state.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -60,7 +60,7 @@ mod tests {
     fn a_second_has_so_many_permissions() {
         let rates = Rates::default();
         assert_eq!((0..1_000).filter(|_| rates.acquire(APP, 0).is_ok()).count(), 1_000);
-        // So slow a bucket that the test's own time does not fill it.
+        // One permit a second: the test is faster than the bucket fills.
         assert_eq!(rates.acquire(APP, 1), Ok(()));
         let wait = rates.acquire(APP, 1).unwrap_err();
         assert!(wait > Duration::ZERO && wait <= SECOND, "{wait:?}");

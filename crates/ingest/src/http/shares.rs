@@ -1,10 +1,10 @@
-//! What a request has of the memory that all requests share.
+//! The memory that a request has reserved.
 
-/// What a request has of the memory that all requests share.
+/// The memory that a request has reserved.
 #[derive(Default)]
 pub(super) struct Shares {
-    /// Until it is answered.
+    /// For its body, until it is answered.
     pub(super) body: Option<budget::Work>,
-    /// Until its answer is written.
+    /// For its answer, until that is sent.
     pub(super) answer: Option<budget::Share>,
 }

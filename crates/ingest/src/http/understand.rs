@@ -1,4 +1,5 @@
-//! What a request asks for: application, credential, body, meaning.
+//! Everything before the committer: identifies the client, reads and parses the body, interprets the
+//! request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,24 +35,23 @@ use crate::outcome::{Outcome, Reply};
 use crate::read::Reading;
 use crate::record::{Arrival, ReceivedBody};
 
-/// A larger body is read where it holds nobody up.
+/// A larger body is parsed on a blocking thread.
 const LIGHT_BYTES_MAX: usize = 16 << 10;
 
-/// What a request came to before it is recorded.
+/// How a request goes on.
 pub(super) enum Understood {
     /// One event.
     Record(Submission),
     /// One event for each operation.
     Bulk(Box<Bulk>),
-    /// To be sent on.
+    /// To be forwarded to the upstream.
     Forward(Box<Forward>),
-    /// No event: it is counted with others like it.
+    /// No event of its own: counted in a summary.
     Counted(Reply),
 }
 
 impl Ingest {
-    /// Everything before the committer: application, credential, body, meaning. `shares` is what body
-    /// and answer take of the memory.
+    /// Everything before the committer. `shares` receives the memory reserved for body and answer.
     pub(super) async fn understand(
         self: &Arc<Self>,
         arrival: &mut Arrival,
@@ -79,7 +79,7 @@ impl Ingest {
             let error = unauthenticated(&presented);
             arrival.cut_for_unauthenticated();
             let bytes = arrival.chosen_bytes();
-            // A poisoned log answers 503 to everybody, and the committer says so.
+            // If the log is poisoned, the committer answers 503.
             if self.committer.check().is_ok()
                 && !self.committer.admits_unauthenticated(arrival.application, bytes)
             {
@@ -172,7 +172,7 @@ impl Ingest {
         }
     }
 
-    /// The body as it is stored, and as it is understood.
+    /// The body as it is stored, and as parsed JSON.
     fn parse(
         &self,
         received: body::Received,
@@ -203,13 +203,13 @@ impl Ingest {
                 Err(ScimError::from(error)),
             ),
             Ok(value) if cuts::json_holds_token(&value) => {
-                // What is accepted goes into the state, where no token may ever be.
+                // An accepted body would put the token into the state.
                 let detail = "the body holds a secret token; nothing of it is stored";
                 let stored = describe("it holds a secret token".to_owned(), 0, 0);
                 (stored, Err(ScimError::invalid_value(detail)))
             }
             Ok(value) if !value.is_object() => {
-                // No part of the protocol; what it holds cannot be told.
+                // SCIM has no such body, so what in it is secret is unknown.
                 (describe("it is no object".to_owned(), 0, 0), Ok(Some(value)))
             }
             Ok(value) => {
@@ -219,7 +219,7 @@ impl Ingest {
                 let stored = if holds_token {
                     describe("it repeats the token of the request".to_owned(), 0, 0)
                 } else {
-                    // Here, where it holds nobody up, and not where decisions wait for it.
+                    // Checked for secrets here, so that the committer's thread need not.
                     let cut = Content::Body(cut.into_owned());
                     ReceivedBody::Stored(self.committer.gate().passed(cut))
                 };
@@ -344,7 +344,7 @@ impl Ingest {
     }
 }
 
-/// How much work it is to understand a request, and to answer it if it is a read.
+/// How much work it is to interpret a request, and to answer it if it is a read.
 fn weight(received: &body::Received, method: Method, route: Route) -> Weight {
     match received.bytes.len() > LIGHT_BYTES_MAX || is_list(method, route) {
         true => Weight::Heavy,
@@ -352,7 +352,7 @@ fn weight(received: &body::Received, method: Method, route: Route) -> Weight {
     }
 }
 
-/// Whether a request asks for any number of resources.
+/// Whether a request may return any number of resources.
 fn is_list(method: Method, route: Route) -> bool {
     match route {
         Route::Collection | Route::Root => is_read(method, route),
@@ -367,7 +367,7 @@ fn is_list(method: Method, route: Route) -> bool {
     }
 }
 
-/// A request of a known client, on its way to be understood.
+/// A client's request before it is interpreted.
 struct ClientRequest {
     context: Context,
     address: Address,
@@ -376,8 +376,8 @@ struct ClientRequest {
     conditions: Conditions,
 }
 
-/// What the parameters of a GET ask for. Places and orders mean something in lists alone: elsewhere
-/// they are passed over, also where they cannot be read (RFC 7644 §4).
+/// Reads the parameters of a GET. Parameters for paging and sorting count only for lists; elsewhere
+/// they are ignored, even if invalid (RFC 7644 §4).
 fn request_of(address: &Address) -> Result<SearchRequest, ScimError> {
     match address.route {
         Route::Collection | Route::Root => {
@@ -397,7 +397,7 @@ fn request_of(address: &Address) -> Result<SearchRequest, ScimError> {
     }
 }
 
-/// The request that only these parameters make.
+/// Reads only these parameters.
 fn named(address: &Address, names: &[&str]) -> Result<SearchRequest, ScimError> {
     let parameters = address.parameters();
     let wanted =
@@ -405,14 +405,13 @@ fn named(address: &Address, names: &[&str]) -> Result<SearchRequest, ScimError> 
     SearchRequest::from_parameters(wanted.map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
-/// What of one resource the client wants to see (RFC 7644 §3.9). Other parameters say nothing about
-/// it.
+/// Which attributes of one resource the client selects (RFC 7644 §3.9). Other parameters are ignored.
 pub(super) fn selection(address: &Address) -> Result<Selection, ScimError> {
     Ok(named(address, &["attributes", "excludedattributes"])?.selection)
 }
 
-/// What somebody is told who is not known here. It depends on the request alone and not on what there
-/// is: whether an address names an application is nobody's business who has no token of it.
+/// The 401 for a request without a valid token. It depends on the request alone, so that it does not
+/// reveal which applications exist.
 fn unauthenticated(presented: &Presented) -> ScimError {
     let what = match presented {
         Presented::Nothing => "the Authorization header is missing",
@@ -437,7 +436,7 @@ fn too_fast(arrival: &Arrival, per_second: u32, wait: Duration) -> Outcome {
     outcome
 }
 
-/// The refusal of a list for which there is no memory.
+/// Refuses a list for which there is no memory.
 fn no_room(arrival: &Arrival, full: Full) -> Outcome {
     let error = ScimError::new(full.status(), None, full.to_string());
     let mut outcome = Outcome::refused(error, arrival.resource_type, Number::NOBODY);
@@ -445,8 +444,8 @@ fn no_room(arrival: &Arrival, full: Full) -> Outcome {
     outcome
 }
 
-/// A write that is refused, or passed over, without being looked at. The event shall say whom it concerned: of a create, it
-/// is the body that tells.
+/// A write that is refused or skipped unexamined. The event still names its subject, which for a create
+/// follows from the body.
 pub(super) fn refusal(
     context: &Context,
     stored_type: ResourceType,
@@ -460,8 +459,7 @@ pub(super) fn refusal(
     Intent::Refused { error, effect, id, names }
 }
 
-/// Turns method and body into what the client wants to happen. What is wrong with the body is
-/// carried along.
+/// Turns method and body into an intent. An error in the body becomes a refused intent.
 pub(super) fn intent(
     context: &Context,
     resource_type: &scim::ResourceType,

@@ -1,4 +1,4 @@
-//! Work that a request needs, on the thread where it holds nobody up.
+//! Runs a request's work on a thread where it does not delay others.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,18 +7,17 @@ use store::with_causes;
 
 use crate::errors::defect;
 
-/// How much work something is.
+/// How long work takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Weight {
-    /// Some microseconds, and a few rows that are most likely in memory: to hand it to another thread
-    /// would take longer.
+    /// Microseconds, and a few rows that are most likely in memory: another thread would take longer.
     Light,
-    /// It may take long, and goes where it holds nobody up.
+    /// Possibly long: it runs on a blocking thread.
     Heavy,
 }
 
-/// Runs something that reads the store or a body, and survives a panic in it: the request then fails
-/// as a defect and is recorded as such.
+/// Runs work that reads the store or a body. If it panics, the request fails as a defect and is
+/// recorded as such.
 pub(super) async fn work<T: Send + 'static, E: std::error::Error + Send + 'static>(
     weight: Weight,
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
@@ -32,11 +31,11 @@ pub(super) async fn work<T: Send + 'static, E: std::error::Error + Send + 'stati
         Ok(Ok(Ok(value))) => Ok(value),
         Ok(Ok(Err(error))) => {
             let error = with_causes(&error);
-            tracing::error!(error, "a request could not be understood");
+            tracing::error!(error, "a request failed before it reached the committer");
             Err(defect())
         }
         Ok(Err(_)) | Err(_) => {
-            tracing::error!("a request panicked while it was understood");
+            tracing::error!("a request panicked before it reached the committer");
             Err(defect())
         }
     }

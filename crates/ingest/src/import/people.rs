@@ -1,4 +1,4 @@
-//! Who is who among the entries of one decision.
+//! Finds the subject of each entry of one decision.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use entra_log::said::told;
 use event::{Application, Attribute, Changes, Content, Mention, Number, Part, ResourceType};
 use projector::{LOOKUP_BYTES_MAX, ProjectorError, View, case_folded};
 
-/// Who is who within one decision.
+/// Finds the subjects of one decision's entries.
 pub(super) struct People<'a> {
     view: &'a View<'a>,
     application: Application,
     next: Number,
-    /// What this decision itself mentions.
+    /// The mentions that this decision adds.
     mentions: BTreeMap<(Attribute, ResourceType, String), Number>,
 }
 
@@ -25,7 +25,7 @@ impl<'a> People<'a> {
         Ok(People { view, application, next, mentions: BTreeMap::new() })
     }
 
-    /// The number of whom an entry is about, and the mentions that it makes.
+    /// The number of an entry's subject, and the mentions that the entry adds.
     pub(super) fn subject(
         &mut self,
         resource_type: ResourceType,
@@ -52,14 +52,14 @@ impl<'a> People<'a> {
             Some(id) => self.mentioned(Attribute::SourceId, resource_type, id)?,
             None => None,
         };
-        // The client's own name for somebody, which a refused create may have told first.
+        // The externalId, which a refused create may have mentioned earlier.
         let external_id = external_id_of(entry).filter(fits);
         let external = (Attribute::ExternalId, external_id);
         let by_external = self.by_external_id(resource_type, external_id, name)?;
         let mut parts = vec![];
         let number = match by_target.or(by_external).or(by_source) {
             Some(number) => {
-                // Whoever was renamed at the source is found by both names.
+                // After a rename at the source, both names find the subject.
                 if let (attribute, Some(name)) = name
                     && self.is_new_name(resource_type, (attribute, name), number)?
                 {
@@ -103,7 +103,7 @@ impl<'a> People<'a> {
         Ok((number, parts))
     }
 
-    /// Who was last mentioned so.
+    /// Who was last mentioned by this value.
     fn mentioned(
         &self,
         attribute: Attribute,
@@ -117,7 +117,7 @@ impl<'a> People<'a> {
         self.view.mention(self.application, resource_type, attribute, &case_folded)
     }
 
-    /// The accounts that bear a name.
+    /// The accounts that hold a name.
     fn holders(
         &self,
         resource_type: ResourceType,
@@ -128,7 +128,7 @@ impl<'a> People<'a> {
         self.view.lookup(self.application, resource_type, attribute, &case_folded)
     }
 
-    /// The one who bears a name; else whoever was mentioned so.
+    /// The only holder of a name; else whoever was mentioned by it.
     fn holder_or_mentioned(
         &self,
         resource_type: ResourceType,
@@ -136,14 +136,13 @@ impl<'a> People<'a> {
     ) -> Result<Option<Number>, ProjectorError> {
         match (self.holders(resource_type, (attribute, name))?.as_slice(), name) {
             ([one], _) => Ok(Some(*one)),
-            // Nobody guesses among several.
+            // Several hold it: do not guess.
             ([_, _, ..], _) | ([], None) => Ok(None),
             ([], Some(name)) => self.mentioned(attribute, resource_type, name),
         }
     }
 
-    /// The same by the client's own name. Of several who have it, the one whom the entry names otherwise
-    /// too is meant.
+    /// The same by externalId. Of several holders, the one that also holds the entry's other name.
     fn by_external_id(
         &self,
         resource_type: ResourceType,
@@ -161,8 +160,8 @@ impl<'a> People<'a> {
         Ok(first.filter(|_| second.is_none()))
     }
 
-    /// The same by a name that is not the client's own. Who is known to have another externalId than the one
-    /// given is somebody else.
+    /// The same by a name other than the externalId. Whoever has another externalId on record than the
+    /// given one is somebody else.
     fn by_name(
         &self,
         resource_type: ResourceType,
@@ -176,8 +175,8 @@ impl<'a> People<'a> {
         Ok(found.filter(|_| known.is_none_or(|known| normal(&known) == normal(given))))
     }
 
-    /// The externalId that is known of a number: its account's, the last one of an account that is gone, else
-    /// the one by which it was mentioned.
+    /// The externalId known for a number: its account's, the last one of a deleted account, else the
+    /// one by which it was mentioned.
     fn external_id_of(&self, number: Number) -> Result<Option<String>, ProjectorError> {
         let own = Attribute::ExternalId;
         let mut version = self.view.version(self.application, number, View::NOW)?;
@@ -191,7 +190,7 @@ impl<'a> People<'a> {
         let state = version.and_then(|version| version.state);
         let told = state.and_then(|mut state| state.remove(own.name()));
         if is_there || told.is_some() {
-            // What is no text is none that an entry gives.
+            // A value that is not text equals none that an entry gives.
             return Ok(told.map(|told| told.as_str().unwrap_or_default().to_owned()));
         }
         let mut mentions = self.mentions.iter();
@@ -203,7 +202,7 @@ impl<'a> People<'a> {
         Ok(mentioned.and_then(|mentioned| mentioned.external_id).map(|(text, _)| text))
     }
 
-    /// Whether nobody bears a name and this number was not mentioned by it last.
+    /// Whether nobody holds a name and the last mention by it is not of this number.
     fn is_new_name(
         &self,
         resource_type: ResourceType,
@@ -232,7 +231,7 @@ impl<'a> People<'a> {
     }
 }
 
-/// The externalId that an entry writes, or was to write, if it tells it.
+/// The externalId that an entry wrote or was to write, if it contains one.
 fn external_id_of(entry: &Entry) -> Option<&str> {
     let mut modified = entry.modified.iter();
     let one = modified.find(|one| one.path.eq_ignore_ascii_case(Attribute::ExternalId.name()))?;

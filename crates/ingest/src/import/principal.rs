@@ -1,5 +1,5 @@
-//! Which application at the provider the entries are of. A log of a whole tenant tells of all of them, and
-//! only the entries of this one may tell of it.
+//! Which application at the provider the entries belong to. A tenant's log covers all of its
+//! applications, and only the entries of this one may be imported.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,30 +12,32 @@ use serde_json::{Map, Value};
 
 use super::{ImportError, Options, ParsedEntry, type_of};
 
-/// So many service principals are told apart; a tenant has fewer that provision.
+/// At most this many service principals are told apart; a tenant has fewer that provision.
 const PRINCIPALS_MAX: usize = 1_000;
-/// So many entries of each are compared with what was recorded, and so many requests with each.
+/// At most this many entries of each are compared with the record, and each with at most this many
+/// requests.
 const COMPARED_MAX: usize = 200;
 const REQUESTS_MAX: usize = 16;
-/// An entry and the request that it tells of stand no further apart.
+/// The most by which the times of an entry and of its request may differ.
 const APART_MICROS_MAX: i64 = 120 * 1_000_000;
 
 /// An application at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// The id of its service principal, 1 to 256 bytes; nothing where no entry tells it.
+    /// The id of its service principal, 1 to 256 bytes; `None` if no entry gives it.
     pub id: Option<String>,
-    /// Its display name there, 1 to 256 bytes; nothing, and no id either, for entries that name none.
+    /// Its display name there, 1 to 256 bytes; `None`, with no id, for entries that name no service
+    /// principal.
     pub name: Option<String>,
-    /// How many of the entries are of it.
+    /// How many of the entries belong to it.
     pub entries: u64,
-    /// How many of them tell of a request that was recorded here: same id in the application, same
-    /// action, both successful, within two minutes. No more than 200 are compared.
+    /// How many of them match a request recorded here: same id in the application, same action, both
+    /// successful, within two minutes. At most 200 are compared.
     pub joined: u64,
 }
 
 impl Principal {
-    /// The service principal that an entry is of, with no entries counted.
+    /// The service principal of an entry, with no entries counted.
     pub(super) fn of(body: &Map<String, Value>) -> Option<Principal> {
         let found = service_principal(body)?;
         let fits = |text: &&str| text.len() <= event::Imported::CODE_BYTES_MAX;
@@ -44,17 +46,17 @@ impl Principal {
         (id.is_some() || name.is_some()).then_some(Principal { id, name, entries: 0, joined: 0 })
     }
 
-    /// The one whose entries name none.
+    /// Stands for the entries that name no service principal.
     pub(super) fn unnamed() -> Principal {
         Principal { id: None, name: None, entries: 0, joined: 0 }
     }
 
-    /// What it is chosen by: its id, else its name.
+    /// How a user chooses it: its id, else its name.
     pub fn key(&self) -> Option<&str> {
         self.id.as_deref().or(self.name.as_deref())
     }
 
-    /// Whether it is the one that somebody chose by its id or its name.
+    /// Whether the chosen id or name is its own.
     fn is(&self, chosen: &str) -> bool {
         self.id.iter().chain(&self.name).any(|text| text.eq_ignore_ascii_case(chosen))
     }
@@ -68,7 +70,7 @@ pub(super) fn list(principals: &[Principal]) -> String {
         let name = one.id.as_ref().and(one.name.as_ref());
         let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
         let key = one.key().unwrap_or("entries that name none");
-        // Text has no way to fail.
+        // Writing to a string cannot fail.
         let _ = match one.entries {
             0 => write!(text, "{comma}{key}{name}: imported before"),
             entries => write!(text, "{comma}{key}{name}: {entries} entries"),
@@ -80,17 +82,18 @@ pub(super) fn list(principals: &[Principal]) -> String {
     text
 }
 
-/// The applications that the entries of one request are of. Ids and names have no letter case.
+/// The applications that the entries of one request belong to. Ids and names are compared without
+/// letter case.
 #[derive(Default)]
 pub(super) struct Applications {
     all: Vec<Principal>,
-    /// Where those with an id stand among all.
+    /// Index into `all`, by id.
     by_id: BTreeMap<String, usize>,
-    /// Where the one of a name stands; nothing when several have the name.
+    /// Index into `all`, by name; `None` if several have the name.
     by_name: BTreeMap<String, Option<usize>>,
-    /// Entries that tell a name alone.
+    /// Those whose entries give only a name.
     of_names: BTreeMap<String, Principal>,
-    /// How many tell nothing.
+    /// How many entries name none.
     unnamed: u64,
 }
 
@@ -137,7 +140,7 @@ impl Applications {
         self.by_name.get(&name.to_ascii_lowercase()).copied().flatten()
     }
 
-    /// All of them: those of a name alone count for the one that has this name beside its id.
+    /// All of them. Entries with a name alone count for the one that has this name and an id.
     pub(super) fn all(&self) -> Vec<Principal> {
         let mut all = self.all.clone();
         for (name, of) in &self.of_names {
@@ -149,7 +152,7 @@ impl Applications {
         all
     }
 
-    /// All of them, and what names none.
+    /// All of them, and the entries that name none.
     pub(super) fn counted(&self) -> Vec<Principal> {
         let mut all = self.all();
         if self.unnamed > 0 {
@@ -158,7 +161,7 @@ impl Applications {
         all
     }
 
-    /// Where the one that an entry names stands among all.
+    /// Index into `all` of the one that an entry names.
     fn place(&self, of: &Principal) -> Option<usize> {
         match (&of.id, &of.name) {
             (Some(id), _) => self.by_id.get(&id.to_ascii_lowercase()).copied(),
@@ -167,7 +170,7 @@ impl Applications {
         }
     }
 
-    /// Where it stands in what [`Applications::all`] gave.
+    /// Its index in the result of [`Applications::all`].
     fn place_in(&self, all: &[Principal], of: &Principal) -> Option<usize> {
         let is_it = |one: &Principal| {
             one.id.is_none() && of.id.is_none() && one.is(of.key().unwrap_or_default())
@@ -175,23 +178,23 @@ impl Applications {
         self.place(of).or_else(|| all.iter().position(is_it))
     }
 
-    /// Whether an entry is of the application that was chosen, as far as it alone tells.
+    /// Whether an entry belongs to the chosen application; `None` if the entry alone does not say.
     pub(super) fn is_own(of: Option<&Principal>, own: &str) -> Option<bool> {
         let of = of?;
-        // The name beside an id may be missing, and an application may be chosen by its name.
+        // An entry may lack the name beside its id, and the application may be chosen by its name.
         let is_whole = of.id.is_some() && of.name.is_some();
         if of.is(own) { Some(true) } else { is_whole.then_some(false) }
     }
 
-    /// Whether any entry is of another application than the one that was chosen, after all were added.
+    /// Whether any entry belongs to another application than the chosen one, once all were added.
     pub(super) fn has_others(&self, own: &str) -> bool {
         let is_alone =
             |one: &Principal| one.id.is_none() && self.all.is_empty() && self.of_names.len() == 1;
         !self.all().iter().all(|one| one.is(own) || is_alone(one))
     }
 
-    /// Whether an entry is of the one that was chosen, after all were added. What names none, or by a name
-    /// that no id goes with, is believed as long as there is no other.
+    /// Whether an entry belongs to the chosen application, once all were added. An entry that names
+    /// none, or only a name without an id, counts as its own while there is no other application.
     pub(super) fn is_of(&self, of: Option<&Principal>, own: &str, has_others: bool) -> bool {
         if let Some(is_own) = Applications::is_own(of, own) {
             return is_own;
@@ -204,16 +207,17 @@ impl Applications {
     }
 }
 
-/// What the records tell of the application's own service principal.
+/// What the records say about the application's own service principal.
 pub(super) struct Choice {
     pub(super) principals: Vec<Principal>,
     given: Option<String>,
-    /// Those whose entries were imported before, by id, else by name.
+    /// Those whose entries were imported before, by id or else name.
     pub(super) before: Vec<String>,
 }
 
 impl Choice {
-    /// The application's own, from now on; nothing when there is but one, and nothing proves it.
+    /// The application's own service principal from now on; `None` if there is only one and no request
+    /// confirms it.
     pub(super) fn decided(self) -> Result<Option<String>, ImportError> {
         if self.given.is_some() {
             return Ok(self.given);
@@ -233,7 +237,7 @@ impl Choice {
     }
 }
 
-/// One entry that may tell of a recorded request.
+/// An entry that may match a recorded request.
 struct Compared {
     principal: usize,
     resource_type: ResourceType,
@@ -242,7 +246,7 @@ struct Compared {
     at: i64,
 }
 
-/// Compares entries with what was recorded.
+/// Finds the application's own service principal by comparing entries with recorded requests.
 pub(super) async fn choose(
     committer: &Committer,
     application: Application,
@@ -295,7 +299,7 @@ pub(super) async fn choose(
     Ok(Choice { principals, given: options.service_principal.clone(), before })
 }
 
-/// Whether an entry tells of a request that was recorded.
+/// Whether an entry matches a recorded request.
 fn matches_recorded(
     view: &View<'_>,
     application: Application,

@@ -1,4 +1,4 @@
-//! Where a page by cursor begins, as the bytes of a cursor (RFC 9865).
+//! The bytes of a cursor (RFC 9865): where its page begins.
 //!
 //! ```text
 //! | form 1 | binding 16 | seq u64 | issued at i64 (s) | count u32 | kind u8 | place u64, u32 |
@@ -20,12 +20,12 @@ pub(super) struct Candidate {
 pub(super) enum Next {
     /// After a resource, in the order of creation.
     After(Candidate),
-    /// So far into the sorted list.
+    /// At this index of the sorted list.
     Sorted(usize),
 }
 
 impl Next {
-    /// The place after the first `end` of what matches; none when nothing is left.
+    /// The place after the first `end` matches; `None` if no match is left.
     pub(super) fn of(is_sorted: bool, matching: &[Candidate], end: usize) -> Option<Next> {
         let last = *matching.get(..end)?.last()?;
         let next = if is_sorted { Next::Sorted(end) } else { Next::After(last) };
@@ -33,10 +33,10 @@ impl Next {
     }
 }
 
-/// What a cursor says.
+/// The content of a cursor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Cursor {
-    /// The moment that all its pages show.
+    /// The seq whose state all its pages show.
     pub seq: Seq,
     pub issued_at_s: i64,
     /// Resources in a page.
@@ -90,7 +90,8 @@ impl Cursor {
     }
 }
 
-/// What a cursor is bound to: the application and every parameter but the count, which it carries.
+/// What a cursor is bound to: the application, and every parameter but the count, which the cursor
+/// carries.
 pub(super) fn binding(
     application: Application,
     types: &[ResourceType],

@@ -1,4 +1,4 @@
-//! How a filter is answered: by an index where there is one, by looking for the rest.
+//! How a filter is answered: by an index if there is one, and by a scan for the rest.
 
 use event::Attribute;
 use projector::{LOOKUP_BYTES_MAX, case_folded};
@@ -11,7 +11,7 @@ pub(crate) struct FailedLookup {
     pub value: String,
 }
 
-/// Rows that hold the answer to one comparison exactly.
+/// Rows that answer one comparison exactly.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Index {
     /// Resources with this value.
@@ -20,16 +20,16 @@ pub(super) enum Index {
     Member(String),
 }
 
-/// How a filter is answered: by an index, by looking, or both.
+/// How a filter is answered: by an index, by a scan, or by both.
 pub(super) struct Plan {
     pub index: Option<Index>,
-    /// What is left to be looked at in each candidate.
+    /// What must still be checked for each candidate.
     pub rest: Option<Filter>,
 }
 
 impl Plan {
-    /// `is_now`: the moment of the answer is the present. `is_core`: the indexes compare values as the
-    /// schemas do, so that what they find need not be compared again.
+    /// `is_now`: the answer shows the present. `is_core`: the indexes compare values as the schemas do,
+    /// so that their matches need not be checked again.
     pub(super) fn of(filter: Option<&Filter>, is_now: bool, is_core: bool) -> Plan {
         let Some(filter) = filter else { return Plan { index: None, rest: None } };
         let usable = |index: &Index| is_now || index.knows_the_past();
@@ -37,7 +37,7 @@ impl Plan {
             Filter::And(terms) => terms.as_slice(),
             other => std::slice::from_ref(other),
         };
-        // A term that an index answers need not be looked at again.
+        // A term that an index answers need not be checked again.
         let exact = |(place, term)| Some((place, exact(term).filter(usable)?));
         if let Some((place, index)) = terms.iter().enumerate().find_map(exact) {
             let mut rest: Vec<Filter> = terms.to_vec();
@@ -47,7 +47,7 @@ impl Plan {
             let rest = if rest.len() > 1 { Some(Filter::And(rest)) } else { rest.pop() };
             return Plan { index: Some(index), rest };
         }
-        // Within one element of a list it must be, but it narrows all the same.
+        // A term within a value path must also hold within one element, but its index narrows the scan.
         let required = filter.required();
         let index = required.iter().find_map(|(path, value)| index(path, value).filter(usable));
         Plan { index, rest: Some(filter.clone()) }
@@ -55,7 +55,7 @@ impl Plan {
 }
 
 impl Index {
-    /// Whether it answers for every moment: ids never change, and memberships have their time.
+    /// Whether it also answers for earlier seqs: ids never change, and memberships are kept over time.
     fn knows_the_past(&self) -> bool {
         matches!(self, Index::Attribute(Attribute::Id, _) | Index::Member(_))
     }
@@ -73,7 +73,7 @@ fn index(path: &AttrPath, value: &str) -> Option<Index> {
         return Some(Index::Member(value.to_owned()));
     }
     let attribute = indexed_attribute(path)?;
-    // What is longer than a key may be was never put there.
+    // A longer value than a key may have is not in the index.
     let fits = case_folded(attribute, value).len() <= LOOKUP_BYTES_MAX;
     fits.then(|| Index::Attribute(attribute, value.to_owned()))
 }
@@ -91,7 +91,7 @@ fn indexed_attribute(path: &AttrPath) -> Option<Attribute> {
     }
 }
 
-/// The one name by which a filter looks for somebody.
+/// The name that a filter looks up, if it is a lookup of one resource.
 pub(crate) fn lookup(filter: &Filter) -> Option<FailedLookup> {
     let (path, value) = filter.as_lookup()?;
     let attribute = indexed_attribute(&path)?;
@@ -109,10 +109,10 @@ mod tests {
             let filter = Filter::parse(text, registry.resource_type(rt), registry).unwrap();
             let plan = Plan::of(Some(&filter), true, true);
             assert_eq!((&plan.index, plan.rest.is_some()), (&expected, rest), "{text}");
-            // Another schema may compare otherwise.
+            // Another schema may compare differently.
             let plan = Plan::of(Some(&filter), true, false);
             assert_eq!((&plan.index, plan.rest), (&expected, Some(filter.clone())), "{text}");
-            // At an earlier moment only what never changes, or has its time, is found so.
+            // For an earlier seq only ids and memberships have an index.
             let past = expected.as_ref().filter(|index| index.knows_the_past());
             let plan = Plan::of(Some(&filter), false, true);
             let rest = if past.is_some() { rest } else { true };

@@ -1,5 +1,5 @@
-//! Content codings of answers (RFC 9110 §8.4.1). We ask for none, and some applications, or the load
-//! balancers before them, compress all the same: what could not be read could not be recorded.
+//! Content codings of answers (RFC 9110 §8.4.1). We ask for none, but some applications and load
+//! balancers compress all the same, and an answer that cannot be read cannot be recorded.
 
 use std::io::Read;
 
@@ -7,15 +7,15 @@ use axum::body::Bytes;
 use axum::http::header::{self, HeaderMap};
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
-/// One after the other.
+/// At most this many codings, one over the other.
 const CODINGS_MAX: usize = 2;
 
 /// Why a body is not read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Unread {
-    /// It is larger than may be, decoded.
+    /// Decoded, it is larger than allowed.
     TooLarge,
-    /// What is wrong with it, to follow "it".
+    /// What is wrong with it, to be put after "it".
     Unreadable(String),
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn codings(headers: &HeaderMap) -> Vec<String> {
     all.filter(|coding| !coding.is_empty() && *coding != "identity").map(str::to_owned).collect()
 }
 
-/// Takes the codings off a body that has at most `bytes_max` bytes without them.
+/// Decodes a body to at most `bytes_max` bytes.
 pub(crate) fn decoded(body: &Bytes, codings: &[String], bytes_max: usize) -> Result<Bytes, Unread> {
     if codings.len() > CODINGS_MAX {
         let words = format!("is encoded more than {CODINGS_MAX} times over");
@@ -47,7 +47,7 @@ fn one(body: &[u8], coding: &str, bytes_max: usize) -> Result<Bytes, Unread> {
         // RFC 9110 §8.4.1.2: some send the data without zlib's header, against its definition.
         "deflate" if is_zlib(body) => Box::new(ZlibDecoder::new(body)),
         "deflate" => Box::new(DeflateDecoder::new(body)),
-        // Whoever names a coding that we do not know names it in one word.
+        // Repeat the name of an unknown coding only if it is one short word.
         word if word.len() <= 16 && word.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
             let words = format!("has the content coding {word}, which is not read");
             return Err(Unread::Unreadable(words));

@@ -1,5 +1,5 @@
-//! What a forwarded request did, from the upstream's answer or, where that says too little, from the
-//! request.
+//! Derives what a forwarded request did: from the upstream's answer, or from the request if the answer
+//! says too little.
 
 use std::collections::BTreeSet;
 
@@ -15,16 +15,16 @@ use crate::proxy::effect::{self, AnswerContent, Meaning, NewState};
 use crate::proxy::partial;
 use crate::proxy::request::UpstreamRequest;
 
-/// Messages of the protocol name a schema below this; no resource does (RFC 7644 §8.2).
+/// The schemas of protocol messages begin with this; those of resources do not (RFC 7644 §8.2).
 const MESSAGE_URN: &str = "urn:ietf:params:scim:api:messages:";
-/// A longer id is not told from others: ids become part of keys.
+/// Resources with longer ids are ignored: ids become part of keys.
 const ID_BYTES_MAX: usize = 1 << 10;
 
 /// A forwarded write and its answer.
 pub(crate) struct Forwarded<'a> {
     pub context: &'a Context,
     pub request: &'a UpstreamRequest,
-    /// What the request asks for, as if it were to be carried out here.
+    /// The request as if it were carried out here.
     pub intent: Intent,
     /// The status that the client gets.
     pub status: u16,
@@ -32,11 +32,11 @@ pub(crate) struct Forwarded<'a> {
     pub content: AnswerContent,
     /// The body of the answer.
     pub answer: Option<&'a Value>,
-    /// The error's kind in the answer.
+    /// The `scimType` of an error in the answer.
     pub scim_type: Option<ScimType>,
 }
 
-/// What the write did to the upstream's state, as far as that can be told.
+/// What the write did to the upstream's state, as far as known.
 pub(crate) fn outcome(
     forwarded: Forwarded<'_>,
     view: &View<'_>,
@@ -54,7 +54,7 @@ pub(crate) fn outcome(
         outcome
     };
     if meaning.effect == Effect::Rejected {
-        // The upstream's own words may quote values; they stand in the stored answer.
+        // Do not repeat the upstream's text, which may quote values: the stored answer has it.
         let detail = "the application refused it; its words are in the answer";
         let error = ScimError::new(status, scim_type, detail);
         let mut outcome =
@@ -86,8 +86,8 @@ pub(crate) fn outcome(
             let effect = if is_certain { decided.effect } else { meaning.effect };
             Outcome { effect, ..decided }
         }
-        // Nothing is assumed; or we did not know of it, or read the request otherwise than the
-        // application did.
+        // Nothing is assumed; or the resource is unknown to us, or the upstream read the request
+        // differently.
         Some(_) | None => {
             let id = request.id.as_deref().or(made.as_deref());
             let (number, mentions) = decide::subject_of(context, request, id, view)?;
@@ -99,8 +99,8 @@ pub(crate) fn outcome(
     Ok(outcome)
 }
 
-/// What an answer means that shows less of a resource than it should have after the write: a part, which
-/// says nothing of the rest. What the write takes away is rightly missing.
+/// Handles an answer that shows less of a resource than it should have after the write: it is partial
+/// and says nothing about the rest. Attributes that the write removes may be missing.
 fn limit_to_shown(
     (context, request, intent): (&Context, &UpstreamRequest, &Intent),
     (meaning, content): (Meaning, AnswerContent),
@@ -121,7 +121,7 @@ fn limit_to_shown(
         return Ok((meaning, AnswerContent::Resource(seen)));
     }
     match request.method {
-        // It is read back anyway.
+        // A deletion is read back anyway.
         Method::Delete => Ok((meaning, AnswerContent::Resource(Box::new(seen.into_partial())))),
         Method::Put | Method::Patch if known.is_some() => {
             let attributes = std::mem::take(&mut seen.resource.attributes);
@@ -133,8 +133,8 @@ fn limit_to_shown(
     }
 }
 
-/// Whether the answer to a POST shows a resource that the record has already and that bears none of the
-/// names that were asked for: it was not made by this request, and is not whom it was for.
+/// Whether the answer to a POST shows a resource that is on record and has none of the requested names:
+/// this request did not create it.
 fn shows_other_resource(
     context: &Context,
     request: &UpstreamRequest,
@@ -164,10 +164,9 @@ fn shows_other_resource(
     Ok(!names.iter().any(has_name))
 }
 
-/// A resource in an answer, taken as it is shown: what our schema does not allow is kept and flagged.
-/// None when it is none, is of another type or of none that we know, or has no id that can be told. One
-/// without what its schema requires of every resource (RFC 7643 §2.2) is not shown as a whole, whatever
-/// was asked for.
+/// Reads a resource in an answer; what our schema does not allow is kept and flagged. `None` if it is
+/// not a resource of this type or has no usable id. Without an attribute that its schema requires (RFC
+/// 7643 §2.2) it is partial, whatever was selected.
 pub(crate) fn observed_resource(
     context: &Context,
     upstream: &UpstreamSet,
@@ -177,7 +176,7 @@ pub(crate) fn observed_resource(
 ) -> Option<ObservedResource> {
     let resource_type = context.catalog.resource_type(stored_type)?;
     let id = id(answer).filter(|_| may_be_of_type(context, resource_type, answer))?;
-    // Whatever the application's own choices are, the upstream's answer is read as leniently as can be.
+    // The upstream's answer is read leniently, whatever the application's settings.
     let settings = Settings::generic();
     let ShownResource { mut resource, misfits, members_are_all } =
         ShownResource::read(resource_type, context.registry(), &settings, answer)?;
@@ -193,8 +192,8 @@ pub(crate) fn observed_resource(
     Some(ObservedResource { id, resource, members_are_all, misfits, is_whole })
 }
 
-/// Whether what an answer shows may be a resource of a type: it is no message of the protocol, and says of
-/// itself that it is of this type, or of none that we know (RFC 7643 §3, §3.1).
+/// Whether an answer may be a resource of this type: it is no protocol message, and names this type, or
+/// no type that we know (RFC 7643 §3, §3.1).
 fn may_be_of_type(context: &Context, resource_type: &scim::ResourceType, answer: &Value) -> bool {
     let schemas = answer.get("schemas").and_then(Value::as_array).into_iter().flatten();
     let schemas: Vec<&str> = schemas.filter_map(Value::as_str).collect();
@@ -215,7 +214,7 @@ fn may_be_of_type(context: &Context, resource_type: &scim::ResourceType, answer:
     names(resource_type) || !types.iter().any(names)
 }
 
-/// Whether a resource has what its type's own schema requires.
+/// Whether a resource has the attributes that its type's core schema requires.
 fn shows_required(
     context: &Context,
     resource_type: &scim::ResourceType,
@@ -227,8 +226,8 @@ fn shows_required(
     required.all(|one| attributes.contains_key(&one.name))
 }
 
-/// The id of a resource in an answer: a text, or an integer's decimal text. None of other values, and of
-/// longer ones than a resource is looked up by.
+/// The id of a resource in an answer: a text, or an integer as decimal text. `None` for other values,
+/// and if it is too long.
 fn id(answer: &Value) -> Option<String> {
     scim::id_text(answer.get("id")?).filter(|id| id.len() <= ID_BYTES_MAX)
 }

@@ -1,4 +1,5 @@
-//! A look at everything that an upstream has: to begin with, or to compare.
+//! Lists everything that an upstream has and compares it with the record: as a baseline, or as a drift
+//! check.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,50 +22,49 @@ use crate::proxy::pages::{Page, Pages};
 use crate::proxy::probe::{Probe, ProbeResult, retry_after};
 use crate::proxy::upstream::Broken;
 
-/// More problems are not named.
+/// At most this many problems are listed.
 const PROBLEMS_MAX: usize = 32;
-/// More differences are counted and not shown.
+/// At most this many differences are listed.
 const DIFFERENCES_MAX: usize = 10_000;
-/// Who wants to be asked again later than this, or more often than that many times in a row, is not
-/// waited for.
+/// A request is not repeated if `Retry-After` is longer than this, or more often than that many times.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const WAITS_MAX: u32 = 5;
-/// Of what the record has of one type, a listing may lack one resource, and this part (1/4) of all.
-/// Where it lacks more, something else is more likely than that so many are gone: another tenant's
-/// token, a filter, half a migration.
+/// A listing may lack one resource of a type, or a quarter of those on record. If it lacks more, it is
+/// more likely that the token is another tenant's, that the list is filtered, or that a migration is
+/// under way than that so many were deleted.
 const SHRINK_PART: u64 = 4;
 
-/// What a look brought.
+/// The result of comparing an upstream with the record.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DriftReport {
-    /// How many resources there are, by the name of their type.
+    /// How many resources were listed, by the name of their type.
     pub seen: BTreeMap<String, u64>,
     /// How many of them could not be recorded, by the name of their type.
     pub refused: BTreeMap<String, u64>,
-    /// How many of them our schema does not allow, by the name of their type; recorded as they are.
+    /// How many of them break our schema, by the name of their type; they are recorded all the same.
     pub flagged: BTreeMap<String, u64>,
-    /// The types that the upstream does not have.
+    /// The types that the upstream does not serve.
     pub not_served: Vec<String>,
-    /// Why what was seen is not all that there is. None when it is, as far as the upstream says.
+    /// Why the listing may be incomplete; empty if it is complete as far as the upstream says.
     pub problems: Vec<Problem>,
-    /// How many observations were recorded: one for each resource that was not as we knew it.
+    /// How many observations were recorded: one for each resource that differs from the record.
     pub recorded: u64,
-    /// Where it was not.
+    /// The differences.
     pub differences: Vec<Difference>,
-    /// Whether there are more than those.
+    /// Whether there are more differences than listed.
     pub more: bool,
 }
 
-/// Why a listing does not show all that there is.
+/// Why a listing may be incomplete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The name of the type that was listed.
     pub resource_type: String,
-    /// What is wrong with the list, or with what is in it.
+    /// What is wrong with the list or its resources.
     pub detail: String,
 }
 
-/// One thing that was not as the record had it.
+/// One difference between the upstream and the record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
     /// The name of the resource's type.
@@ -73,22 +73,22 @@ pub struct Difference {
     pub id: String,
     /// What differs: an attribute, `members`, or empty for the resource as a whole.
     pub path: String,
-    /// What the record had; null for nothing.
+    /// The value on record; null if none.
     pub recorded: Value,
-    /// What there is; null for nothing.
+    /// The value at the upstream; null if none.
     pub seen: Value,
 }
 
-/// Why a look came to no end. What was seen until then is recorded.
+/// Why a comparison failed. What was seen until then is recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum DriftError {
-    /// There is no application of this name, or nothing stands behind it.
+    /// There is no application with this slug, or it has no upstream.
     #[error("the application has no upstream")]
     NoUpstream,
-    /// It cannot be reached.
+    /// The upstream cannot be reached.
     #[error("the upstream cannot be reached: {0}")]
     Broken(String),
-    /// It answered something else than a list.
+    /// The upstream answered something other than a list.
     #[error("the upstream answered {status} to {path}, and no list of resources: {why}")]
     Answer {
         /// The status.
@@ -98,7 +98,7 @@ pub enum DriftError {
         /// What is wrong with the answer.
         why: String,
     },
-    /// It has a list of nothing.
+    /// The upstream serves no type of resource.
     #[error(
         "the upstream answered {status} to the list of every type, so nothing was learnt of it"
     )]
@@ -106,10 +106,10 @@ pub enum DriftError {
         /// The last status.
         status: u16,
     },
-    /// What was seen cannot be recorded.
+    /// An observation cannot be recorded.
     #[error("what was seen cannot be recorded")]
     Commit(#[from] CommitError),
-    /// The credential that asked for it was revoked meanwhile.
+    /// The credential of the caller was revoked meanwhile.
     #[error(transparent)]
     Revoked(#[from] Revoked),
     /// The record cannot be read.
@@ -127,20 +127,21 @@ struct DriftCheck<'a> {
     report: DriftReport,
 }
 
-/// What an upstream has of one type.
+/// The listing of one resource type.
 struct TypeListing {
     resource_type: ResourceType,
     name: String,
     endpoint: String,
-    /// The last event before it was listed.
+    /// The last event before the listing began.
     since: Option<Seq>,
     pages: Pages,
 }
 
 impl Ingest {
-    /// Lists everything that an application's upstream has, users first, and records what is not as we
-    /// knew it; what we knew and is not there any more, too, unless that is more than is believed
-    /// without `accept_shrink`. An event says how far the listing shows all that there is.
+    /// Lists everything that an application's upstream has, users first, and records each difference as
+    /// an observation. Resources that are missing are recorded as gone, unless they are too many (a
+    /// quarter of a type) and `accept_shrink` is false. A last event records whether the listing was
+    /// complete.
     ///
     /// # Errors
     /// [`DriftError`]; what was seen until then is recorded.
@@ -165,7 +166,7 @@ impl Ingest {
             Err(DriftError::Broken(_) | DriftError::Answer { .. } | DriftError::NoLists { .. }) => {
                 Extent::Failed
             }
-            // It says nothing of the upstream.
+            // These errors say nothing about the upstream.
             Err(
                 DriftError::Commit(_)
                 | DriftError::Revoked(_)
@@ -182,7 +183,7 @@ impl Ingest {
 }
 
 impl DriftCheck<'_> {
-    /// Settles what is still in doubt once everything was listed.
+    /// Settles the writes still in doubt once everything was listed.
     async fn settle(&self, began: Option<Seq>) -> Result<(), CommitError> {
         let context = &self.context;
         let is_listed = |stored: &ResourceType| {
@@ -196,7 +197,7 @@ impl DriftCheck<'_> {
 
     async fn everything(&mut self) -> Result<(), DriftError> {
         let mut types: Vec<_> = self.context.stored_types().collect();
-        // Members are known before the groups that they are in.
+        // List types with members last, so that their members are known.
         types.sort_by_key(|stored| self.context.catalog.has_members(*stored));
         let mut refused_with = None;
         for stored_type in types {
@@ -209,7 +210,7 @@ impl DriftCheck<'_> {
         }
     }
 
-    /// Lists one type. Gives the status by which the upstream says that it does not have it.
+    /// Lists one type. Returns the status by which the upstream says that it does not serve it.
     async fn all(&mut self, stored_type: ResourceType) -> Result<Option<u16>, DriftError> {
         let Some(resource_type) = self.context.resource_type(stored_type) else { return Ok(None) };
         let mut listed = TypeListing {
@@ -237,7 +238,7 @@ impl DriftCheck<'_> {
             });
             let page = match page {
                 Ok(page) => page,
-                // Beyond the end some have an error instead of an empty page.
+                // Some upstreams answer an error instead of an empty page beyond the end.
                 Err(_) if listed.pages.has_all() && matches!(status, 400 | 404 | 416) => break,
                 Err(why) => return Err(DriftError::Answer { status, path, why }),
             };
@@ -266,8 +267,8 @@ impl DriftCheck<'_> {
         Ok(None)
     }
 
-    /// Takes note of a type that is not listed. Where the record has some of it, that says nothing of
-    /// them.
+    /// Notes a type that is not served. That is a problem if the record has resources of it, which then
+    /// stay as they are.
     fn not_listed(&mut self, listed: &TypeListing, status: u16) -> Result<(), DriftError> {
         let (known, _) = self.recorded(listed)?;
         match known {
@@ -282,7 +283,7 @@ impl DriftCheck<'_> {
         Ok(())
     }
 
-    /// Records what a page shows, and gives the ids.
+    /// Records what a page shows, and returns the ids.
     async fn record_page(
         &mut self,
         listed: &TypeListing,
@@ -308,7 +309,7 @@ impl DriftCheck<'_> {
             }
             let state = UpstreamState::Resource(Box::new(seen));
             match self.observe(listed.resource_type, &listed.name, id, state, saw_seq).await {
-                // One that cannot be decided keeps nobody from seeing the others.
+                // A resource that cannot be decided does not stop the listing.
                 Err(DriftError::Commit(CommitError::Defect)) => {
                     self.refuse(listed, 1, "could not be recorded because of a defect");
                 }
@@ -318,8 +319,7 @@ impl DriftCheck<'_> {
         Ok(ids)
     }
 
-    /// A resource of a list as the application shows it alone, where the list shows less of it than the
-    /// record has.
+    /// Requests a listed resource by id if the list shows less of it than the record has.
     async fn whole(
         &self,
         listed: &TypeListing,
@@ -340,7 +340,7 @@ impl DriftCheck<'_> {
         }
     }
 
-    /// What the upstream says of one resource; again, when it wants to be asked later.
+    /// Requests one resource by id, and repeats that after `Retry-After`.
     async fn by_id(&self, stored_type: ResourceType, id: &str) -> Result<ProbeResult, DriftError> {
         let (ingest, context) = (self.ingest, &self.context);
         let probe = Probe { ingest, context, upstream: &self.upstream, stored_type };
@@ -357,7 +357,8 @@ impl DriftCheck<'_> {
         }
     }
 
-    /// Asks for what the record has and the list has not: it may have come since its page was read.
+    /// Requests each resource that the record has and the list lacks: it may have been created after
+    /// its page was read.
     async fn missing(&mut self, listed: &TypeListing) -> Result<(), DriftError> {
         let (known, missing) = self.recorded(listed)?;
         let count = missing.len() as u64;
@@ -375,12 +376,12 @@ impl DriftCheck<'_> {
             let (stored_type, name) = (listed.resource_type, &listed.name);
             match self.by_id(stored_type, &id).await? {
                 ProbeResult::Found(seen) => {
-                    // What came while the pages were read need not be on any.
+                    // A resource created during the listing need not be on any page.
                     unlisted += u64::from(Some(since) <= listed.since);
                     let state = UpstreamState::Resource(seen);
                     self.observe(stored_type, name, id, state, saw_seq).await?;
                 }
-                // The list that was just read confirms it, when it is whole.
+                // The list just read confirms that it is gone, if the list is complete.
                 result
                     if matches!(result, ProbeResult::Absent)
                         || (matches!(result, ProbeResult::Unconfirmed)
@@ -405,7 +406,7 @@ impl DriftCheck<'_> {
         Ok(())
     }
 
-    /// Counts resources that are not recorded, and says why.
+    /// Counts resources that are not recorded, and notes why.
     fn refuse(&mut self, listed: &TypeListing, count: u64, why: &str) {
         *self.report.refused.entry(listed.name.clone()).or_default() += count;
         self.problem(listed, format!("{count} not recorded, because each {why}"));
@@ -418,7 +419,7 @@ impl DriftCheck<'_> {
         }
     }
 
-    /// Records how far what was seen is all that there is.
+    /// Records whether the listing was complete.
     async fn record(&self, extent: Extent) -> Result<(), CommitError> {
         let sum = |counts: &BTreeMap<String, u64>| counts.values().sum();
         let (seen, refused) = (sum(&self.report.seen), sum(&self.report.refused));
@@ -433,7 +434,7 @@ impl DriftCheck<'_> {
         self.ingest.committer.submit(Durability::Synced, commit).await
     }
 
-    /// The status of an answer, and its body as JSON, or why it is none.
+    /// The status of an answer, and its body as JSON or why that cannot be read.
     async fn get(&self, path: &str) -> Result<(u16, Result<Option<Value>, String>), DriftError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/scim+json"));
@@ -463,14 +464,14 @@ impl DriftCheck<'_> {
         Ok((answered.status, read))
     }
 
-    /// A look may take long, and ends with the token of whoever asked for it.
+    /// A comparison may take long; it ends when the caller's token is revoked.
     fn check_authority(&self) -> Result<(), DriftError> {
         let snapshot = self.ingest.committer.store().snapshot();
         Ok(View::new(&snapshot).authority(self.origin.credential)??)
     }
 
-    /// How many resources of a type the record has, and those that are not in the list, with the event
-    /// that created each.
+    /// How many resources of a type the record has, and the ids of those that the list lacks, each with
+    /// the seq that created it.
     fn recorded(&self, listed: &TypeListing) -> Result<(u64, Vec<(String, Seq)>), DriftError> {
         let snapshot = self.ingest.committer.store().snapshot();
         let view = View::new(&snapshot);

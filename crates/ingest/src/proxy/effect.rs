@@ -1,7 +1,7 @@
-//! What the answer to a forwarded write means: the one table.
+//! What the answer to a forwarded write means: the only such table.
 //!
-//! An answer is believed as far as it says something. What it does not say is in doubt, and the recorder
-//! reads the resource back.
+//! An answer counts for what it shows. What it does not show is in doubt, and the recorder reads the
+//! resource back.
 
 use event::{Effect, Method, ResourceType, UpstreamSet};
 use serde_json::Value;
@@ -12,45 +12,44 @@ use crate::members::is_same_id;
 use crate::proxy::derive;
 use crate::proxy::request::{AsksFor, UpstreamRequest};
 
-/// What the body and the headers of an answer show.
+/// What body and headers of an answer show.
 pub(crate) enum AnswerContent {
-    /// There is no body, and no address of a resource.
+    /// No body, and no `Location` of a resource.
     Nothing,
-    /// An id, and not all that tells what became of the resource.
+    /// An id, but too little to tell the state of the resource.
     Id(String),
-    /// A resource: that of the address, or that which a POST made.
+    /// A resource: that of the address, or the one that a POST created.
     Resource(Box<ObservedResource>),
     /// Something else: a page of HTML, a message, another resource.
     Other,
 }
 
-/// What the record makes of an answer.
+/// How the record treats an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Meaning {
-    /// What the operation is recorded with; of a resource that is shown, whether it changed anything is
-    /// still to be seen.
+    /// The operation's effect. `Applied` becomes `NoOp` if a shown resource turns out unchanged.
     pub effect: Effect,
     pub state: NewState,
     /// Whether the recorder reads the resource back.
     pub reads_back: bool,
 }
 
-/// What the record takes for the state from here on.
+/// What the recorded state becomes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NewState {
     /// What the answer shows.
     FromAnswer,
-    /// What the request makes of the state as it was known.
+    /// The known state, changed as requested.
     FromRequest,
-    /// What it was.
+    /// What it was before.
     Unchanged,
 }
 
-/// What an answer means that shows nothing of what was asked.
+/// The meaning of an answer that shows nothing of the result.
 pub(crate) const DOUBT: Meaning =
     Meaning { effect: Effect::Unverified, state: NewState::Unchanged, reads_back: true };
 
-/// The table. `status` is the answer's own; RFC 9110 §15 tells its classes apart.
+/// The table. `status` is the upstream's (classes: RFC 9110 §15).
 pub(crate) fn meaning(method: Method, status: u16, content: &AnswerContent) -> Meaning {
     let doubt = |state| Meaning { state, ..DOUBT };
     let believed = |state, reads_back| Meaning { effect: Effect::Applied, state, reads_back };
@@ -63,10 +62,10 @@ pub(crate) fn meaning(method: Method, status: u16, content: &AnswerContent) -> M
         (Method::Delete, 200 | 204, AnswerContent::Nothing) => {
             believed(NewState::FromRequest, true)
         }
-        // Some show what they deleted, others what they have left; which one, a look tells.
+        // Some show what they deleted, others what is left; a read-back tells which.
         (Method::Delete, 200, AnswerContent::Resource(_)) => believed(NewState::FromAnswer, true),
         (Method::Delete, _, _) => doubt(NewState::Unchanged),
-        // Accepted is not done (RFC 9110 §15.3.3), whatever is shown beside it.
+        // Accepted is not done (RFC 9110 §15.3.3), whatever the body shows.
         (Method::Put | Method::Patch, 202, _) => doubt(NewState::FromRequest),
         (Method::Post, 202, _) => doubt(NewState::Unchanged),
         (
@@ -74,8 +73,8 @@ pub(crate) fn meaning(method: Method, status: u16, content: &AnswerContent) -> M
             200 | 201 | 203,
             AnswerContent::Resource(_),
         ) => believed(NewState::FromAnswer, false),
-        // A part of something (206), the state of several (207), or a change to an earlier answer (226)
-        // is not the resource, whatever it looks like.
+        // A part (206), the state of several resources (207), or a change to an earlier answer (226) is
+        // not the resource, even if it looks like one.
         (
             Method::Put | Method::Patch,
             _,
@@ -85,16 +84,16 @@ pub(crate) fn meaning(method: Method, status: u16, content: &AnswerContent) -> M
     }
 }
 
-/// What of a write is to be looked at after its answer.
+/// What the recorder checks after the answer to a write.
 pub(crate) enum FollowUp {
     None,
-    /// What it did.
+    /// What the write did.
     ReadBack,
-    /// That it did nothing: whoever failed may have done it before, or passes on that somebody behind
-    /// them failed (RFC 9110 §15.6).
+    /// That a failed write did nothing: the upstream may have carried it out before it failed, or a
+    /// gateway failed (RFC 9110 §15.6).
     CheckLater,
-    /// Whether there is anybody of this id: a write of somebody who is on record was answered with that
-    /// there is nobody.
+    /// Whether the resource with this id exists: it is on record, but the write was answered 404 or
+    /// 410.
     Confirm(ResourceType, String),
 }
 
@@ -112,17 +111,17 @@ impl FollowUp {
     }
 }
 
-/// What was written.
+/// The write, as far as its answer should show it.
 pub(crate) struct ExpectedAnswer<'a> {
     pub stored_type: ResourceType,
-    /// None of a POST.
+    /// `None` for a POST.
     pub id: Option<&'a str>,
     pub asks_for: AsksFor,
-    /// Whether all attributes were to be shown.
+    /// Whether the request selected no attributes, so that all should be shown.
     pub is_whole: bool,
 }
 
-/// What an answer shows to a write. `location` is the answer's header of this name.
+/// What the answer to a write shows. `location` is its `Location` header.
 pub(crate) fn answer_content(
     context: &Context,
     upstream: &UpstreamSet,
@@ -165,17 +164,17 @@ pub(crate) fn answer_content(
     let is_silent = (asks_for.active && !active.is_some_and(Value::is_boolean))
         || (asks_for.members && has_members && !shows_members);
     if !seen.is_whole || is_silent {
-        // What was asked for may be among what is left out.
+        // What the write set may be among what is left out.
         return AnswerContent::Id(seen.id);
     }
     if !shows_members {
-        // To show them after each write is dear, so many leave them out then.
+        // Many applications leave members out of the answer to a write.
         seen.resource.members = None;
     }
     AnswerContent::Resource(Box::new(seen))
 }
 
-/// The id at the end of an address of a resource of this type.
+/// The id in the address of a resource of this type.
 fn id_of(context: &Context, stored_type: ResourceType, location: &str) -> Option<String> {
     let resource_type = context.resource_type(stored_type)?;
     let path = location.split(['?', '#']).next()?.trim_end_matches('/');
@@ -192,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_believed_as_far_as_it_says_something() {
+    fn an_answer_counts_for_what_it_shows() {
         let resource = || {
             let attributes = serde_json::Map::new();
             let resource =

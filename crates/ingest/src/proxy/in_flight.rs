@@ -1,5 +1,5 @@
-//! What is on its way to an upstream: one write to a resource at a time, and no word of a resource that
-//! is being written.
+//! Writes in flight to upstreams: one at a time for each resource; what is seen of a resource meanwhile
+//! does not count.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,16 +8,16 @@ use event::{Application, Attribute};
 use projector::case_folded;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// From so many entries on those that nobody uses are thrown away.
+/// From this many entries on, unused ones are removed.
 const ENTRIES_MAX: usize = 1_024;
 
 /// An application and a SCIM id.
 type Key = (Application, String);
 
-/// A creation: of whom, by their names as they are compared; of anybody when there are none.
+/// A create in flight: the case-folded names of its resource; without names it may be of any resource.
 type Creation = (Application, Vec<(Attribute, String)>);
 
-/// The writes that were sent on and are not recorded yet.
+/// The writes that are sent and not yet recorded.
 #[derive(Default)]
 pub(crate) struct InFlight {
     writes: Mutex<HashMap<Key, Arc<AsyncMutex<()>>>>,
@@ -30,7 +30,7 @@ struct Creations {
     all: HashMap<u64, Creation>,
 }
 
-/// A write that is under way as long as this lives.
+/// Keeps a write in flight until it is dropped.
 pub(crate) struct WriteGuard {
     _counted: Option<Arc<AsyncMutex<()>>>,
     _alone: Option<OwnedMutexGuard<()>>,
@@ -52,8 +52,8 @@ fn compared(names: &[(Attribute, String)]) -> Vec<(Attribute, String)> {
 }
 
 impl InFlight {
-    /// Begins a write of a resource. Answers to two writes of one could be recorded in another order than
-    /// the upstream carried them out in, so the second waits.
+    /// Begins a write of a resource; waits for an earlier one. Otherwise two answers could be recorded
+    /// in another order than the upstream carried the writes out.
     pub(crate) async fn begin(&self, application: Application, id: &str) -> WriteGuard {
         let key = (application, id.to_owned());
         let lock = {
@@ -67,8 +67,7 @@ impl InFlight {
         WriteGuard { _counted: Some(lock), _alone: alone, _creation: None }
     }
 
-    /// Begins the creation of somebody; creations do not wait for one another. With no names it may be
-    /// of anybody.
+    /// Begins a create; creates do not wait for each other. Without names it may be of any resource.
     pub(crate) fn begin_creation(
         &self,
         application: Application,
@@ -89,7 +88,8 @@ impl InFlight {
         entries.get(&key).is_some_and(|lock| Arc::strong_count(lock) > 1)
     }
 
-    /// Whether somebody is being created who may bear one of these names; anybody, without names.
+    /// Whether a create in flight may be of a resource with one of these names; with `None`, whether
+    /// any is in flight.
     pub(crate) fn is_creating(
         &self,
         application: Application,
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_creation_may_be_of_whoever_bears_one_of_its_names() {
+    fn a_create_is_found_by_each_of_its_names() {
         let (in_flight, app) = (InFlight::default(), Application(1));
         let mira = [(Attribute::UserName, "Mira".to_owned())];
         let ole = [(Attribute::UserName, "ole".to_owned())];

@@ -1,5 +1,5 @@
-//! What is seen of the upstream's state becomes observations: events that set the state from their own
-//! time on, and settle what was in doubt before.
+//! Records what is seen of the upstream's state as observations: events that set the state from their
+//! own time on and settle earlier writes in doubt.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,18 +21,18 @@ use crate::outcome::Outcome;
 use crate::proxy::partial;
 use crate::proxy::request::UpstreamRequest;
 
-/// Something that was seen.
+/// Something seen of the upstream's state.
 pub(crate) enum UpstreamState {
     /// A resource.
     Resource(Box<ObservedResource>),
-    /// There is no resource of this id.
+    /// There is no resource with this id.
     Gone { id: String },
-    /// Nobody is called so.
+    /// A lookup by this name found nobody.
     NoMatch { attribute: Attribute, value: String },
 }
 
 impl UpstreamState {
-    /// By what whoever was seen, or was not, may have been mentioned.
+    /// The names by which its subject may have been mentioned.
     pub(crate) fn names(&self) -> Vec<(Attribute, String)> {
         match self {
             UpstreamState::Gone { id } => vec![(Attribute::Id, id.clone())],
@@ -50,28 +50,28 @@ impl UpstreamState {
     }
 }
 
-/// How it was seen.
+/// What an observation proves, and when.
 pub(crate) struct Evidence {
-    /// The last event before. What is newer was not seen.
+    /// The last event before it. Later writes are not covered.
     pub saw_seq: Option<Seq>,
-    /// Whether a creation is under way, which may be what was seen.
+    /// Whether a create is in flight that may have made what was seen.
     pub creating: bool,
-    /// Whether it may say that a write did not happen. Replicas lag, so an early look may not.
+    /// Whether it may contradict a write. Replicas lag, so an early observation may not.
     pub may_contradict: bool,
-    /// Of the changes in doubt whose request is on record, whether what was seen is as they wanted; none
-    /// where that cannot be told.
+    /// For each write in doubt whose request is on record: whether the resource is as it wanted; `None`
+    /// if unclear.
     pub fulfilled: BTreeMap<Seq, Option<bool>>,
 }
 
-/// What an observation brought.
+/// An observation that was recorded.
 pub(crate) struct RecordedObservation {
-    /// The resource.
+    /// The resource's number.
     pub number: Number,
-    /// What of it was new to us.
+    /// What it changed.
     pub parts: Vec<Part>,
 }
 
-/// The numbers under which whoever is called so was mentioned, and has no resource.
+/// The numbers of mentions by these names that no resource has had.
 pub(crate) fn mentioned_numbers(
     context: &Context,
     stored_type: ResourceType,
@@ -93,8 +93,8 @@ pub(crate) fn mentioned_numbers(
     Ok(numbers)
 }
 
-/// Whether a list shows less of a resource than the record has of it, or had before it was deleted: many
-/// applications list a few attributes and show the others only to who asks for the resource itself.
+/// Whether a list shows less of a resource than the record has, or had before its deletion. Many
+/// applications list few attributes and show the others only by id.
 pub(crate) fn shows_less(
     context: &Context,
     stored_type: ResourceType,
@@ -114,8 +114,8 @@ pub(crate) fn shows_less(
             && !has_members()?.is_empty()))
 }
 
-/// Whether a resource that is on record as deleted was seen in part: it is there, and how it is now the
-/// part does not say.
+/// Whether a partial view shows a resource that is on record as deleted: it exists, but its full state
+/// is unknown.
 pub(crate) fn is_partial_of_deleted(
     context: &Context,
     stored_type: ResourceType,
@@ -129,7 +129,7 @@ pub(crate) fn is_partial_of_deleted(
     Ok(version.is_some_and(|version| version.state.is_none()))
 }
 
-/// Decides an observation. What says nothing new and settles nothing leaves no event.
+/// Decides an observation. One that changes and settles nothing leaves no event.
 pub(crate) fn observe(
     context: &Context,
     stored_type: ResourceType,
@@ -152,7 +152,7 @@ pub(crate) fn observe(
             let gone = decide::apply_assumed(context, stored_type, intent, view, stamp)?;
             match gone.effect {
                 Effect::Applied => gone,
-                // It was on record as gone, or was never a resource.
+                // It was already on record as gone, or never existed.
                 _ => no_change(stored_type, number.or(mentioned.first().copied())),
             }
         }
@@ -162,7 +162,7 @@ pub(crate) fn observe(
     let changed = match outcome.effect {
         Effect::Applied => true,
         Effect::NoOp => false,
-        // It cannot be kept.
+        // It cannot be applied.
         _ => return Ok(nothing),
     };
     if outcome.number == Number::NOBODY {
@@ -205,7 +205,7 @@ pub(crate) fn observe(
     let refuted = doubts.iter().any(|doubt| {
         is_believed(doubt) && verdicts.get(&doubt.seq) == Some(&Verdict::Contradicted)
     });
-    // One event for each verdict; the changes go with those that they come from.
+    // One event for each verdict; the changes go with the first.
     let order = match refuted {
         true => [Verdict::Contradicted, Verdict::Confirmed, Verdict::None],
         false => [Verdict::Confirmed, Verdict::Contradicted, Verdict::None],
@@ -246,15 +246,15 @@ pub(crate) fn observe(
 }
 
 impl Ingest {
-    /// The last event that is recorded by now.
+    /// The seq of the last event; `None` if there is none.
     pub(crate) fn last_seq(&self) -> Option<Seq> {
         let watermark = self.committer.store().snapshot().watermark().ok().flatten();
         watermark.and_then(|(next, _)| next.checked_sub(1))
     }
 
-    /// Records what was seen, if it says anything new or settles anything. `saw_seq` is the last event
-    /// before the look: what was written since, or is being written, is newer than what was seen, and a
-    /// later look will tell.
+    /// Records what was seen, if it changes or settles anything. `saw_seq` is the last event before the
+    /// request: writes since then, or in flight, are newer than what was seen, so nothing is recorded
+    /// then.
     pub(crate) async fn observe(
         &self,
         context: &Context,
@@ -274,8 +274,7 @@ impl Ingest {
             return Ok(None);
         }
         let names = state.names();
-        // A read-back looks for somebody in particular; of whoever else shows up nobody knows who made
-        // them.
+        // A read-back looks for one resource by name; any other resource may be made by any create.
         let names = Some(names.as_slice()).filter(|_| occasion.0 == Occasion::ReadBack);
         let creating = self.in_flight.is_creating(application, names);
         let fulfilled = self.fulfilled(context, stored_type, &state).unwrap_or_default();
@@ -293,7 +292,7 @@ impl Ingest {
             .await
     }
 
-    /// Of the changes in doubt of a resource whether it is as they wanted, where that can be told.
+    /// For each write in doubt of a resource: whether the resource is as it wanted.
     fn fulfilled(
         &self,
         context: &Context,
@@ -321,10 +320,10 @@ impl Ingest {
     }
 }
 
-/// What was seen, without its values.
+/// The kind of state that was seen.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum StateKind {
-    /// A resource; whole or in part.
+    /// A resource, complete or partial.
     Present {
         is_whole: bool,
     },
@@ -342,19 +341,19 @@ impl StateKind {
     }
 }
 
-/// All that tells whether a write in doubt happened.
+/// What the verdict on a write in doubt depends on.
 struct VerdictInput<'a> {
     view: &'a View<'a>,
     evidence: &'a Evidence,
     kind: StateKind,
     outcome: &'a Outcome,
     changed: bool,
-    /// When the resource was last written before.
+    /// The seq of the resource's last write.
     written_seq: Option<Seq>,
 }
 
 impl VerdictInput<'_> {
-    /// Whether a write in doubt happened; none when that cannot be told.
+    /// The verdict on a write in doubt; `None` if unclear.
     fn verdict(&self, doubt: &Doubt) -> Result<Option<Verdict>, ProjectorError> {
         let action = self.view.operation(doubt.seq)?.map(|summary| summary.action);
         let happened = match action {
@@ -365,7 +364,7 @@ impl VerdictInput<'_> {
             },
             Some(Action::Create) => self.was_created(doubt),
             Some(Action::Update | Action::Disable) => match self.kind {
-                // Something later ended it, and what it was like before nobody can say.
+                // A later write deleted it, so whether this one happened stays unknown.
                 StateKind::Gone if !self.changed && self.written_seq > Some(doubt.seq) => {
                     return Ok(Some(Verdict::None));
                 }
@@ -373,12 +372,12 @@ impl VerdictInput<'_> {
                 StateKind::Present { is_whole } => match self.evidence.fulfilled.get(&doubt.seq) {
                     Some(fulfilled) => *fulfilled,
                     None if !is_whole => None,
-                    // What was asked for is not on record, so nobody can tell.
+                    // The request's body is not on record, so this stays unknown.
                     None => return Ok(Some(Verdict::None)),
                 },
                 StateKind::NoMatch => None,
             },
-            // What it does only the application knows; how things stand is known again.
+            // Only the upstream knows what it does; but the state is known again.
             Some(Action::Other) if self.kind != StateKind::NoMatch => {
                 return Ok(Some(Verdict::None));
             }
@@ -398,10 +397,10 @@ impl VerdictInput<'_> {
             _ => false,
         });
         match self.kind {
-            // The application answered that it is there, though it was before.
+            // The upstream acknowledged it, although the resource existed before.
             StateKind::Present { .. } => Some(began || doubt.effect != Effect::Unknown),
             StateKind::Gone => Some(false),
-            // A resource that was seen is not gone because a lookup does not find it.
+            // A lookup that finds nobody does not prove that a resource seen before is gone.
             StateKind::NoMatch => self.written_seq.is_none().then_some(false),
         }
     }

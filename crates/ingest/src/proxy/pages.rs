@@ -1,6 +1,5 @@
-//! The pages of a listing (RFC 7644 §3.4.2.4), and whether they are all that there is. Of what an
-//! upstream says about its pages nothing is believed that they do not bear out: pages are read until one
-//! is empty or brings nothing new.
+//! The pages of a listing (RFC 7644 §3.4.2.4), and whether they are complete. An upstream's
+//! `totalResults` is not trusted: pages are read until one is empty or shows nothing new.
 
 use std::collections::BTreeSet;
 
@@ -10,27 +9,27 @@ use sha2::{Digest, Sha256};
 use crate::cuts::percent_encode;
 use crate::proxy::probe::is_error;
 
-/// More resources of one type are not listed: an upstream that never ends would never let go of us.
+/// At most this many resources of one type are listed, in case the pages never end.
 const RESOURCES_MAX: u64 = 5_000_000;
-/// A longer cursor is not sent back.
+/// Longer cursors are not sent back.
 const CURSOR_BYTES_MAX: usize = 4 << 10;
-/// How many are asked for at once.
+/// The `count` of a page.
 const PAGE: u64 = 100;
 
-/// One page, as it is shown.
+/// One page.
 pub(crate) struct Page {
-    /// How many resources there are, as the upstream says.
+    /// `totalResults`.
     pub total: Option<u64>,
     /// The resources.
     pub shown: Vec<Value>,
-    /// What the next page is asked for by, where pages have no places (RFC 9865 §2).
+    /// `nextCursor` (RFC 9865 §2).
     pub next: Option<String>,
-    /// Whether it has a cursor of a next page that cannot be sent back.
+    /// Whether it has a `nextCursor` that cannot be sent back.
     pub is_cut: bool,
 }
 
 impl Page {
-    /// The page in an answer; none if it is no list.
+    /// Reads the page in an answer; `None` if it is not a list.
     pub(crate) fn of(answer: &Value) -> Option<Page> {
         if is_error(answer) {
             return None;
@@ -41,7 +40,7 @@ impl Page {
         });
         let shown = match answer.get("Resources") {
             Some(Value::Array(shown)) => shown.clone(),
-            // RFC 7644 §3.4.2: an empty list may do without.
+            // RFC 7644 §3.4.2: an empty list may omit it.
             None | Some(Value::Null) if total.is_some() => vec![],
             _ => return None,
         };
@@ -60,28 +59,28 @@ impl Page {
 /// The pages of one listing so far.
 #[derive(Default)]
 pub(crate) struct Pages {
-    /// The ids that were shown.
+    /// The ids shown so far.
     pub ids: BTreeSet<String>,
-    /// How many resources were shown whose ids cannot be told.
+    /// How many resources without a usable id were shown.
     pub without_id: u64,
-    /// How many resources were shown, each as often as it was.
+    /// How many resources were shown, repetitions included.
     shown: u64,
     total: Option<u64>,
     /// The cursor of the next page.
     next: Option<String>,
-    /// Pages with resources that cannot be told apart by their ids.
+    /// Digests of pages with such resources, to recognize repeated pages.
     pages_without_ids: BTreeSet<[u8; 32]>,
     has_repeated: bool,
     problem: Option<String>,
 }
 
 impl Pages {
-    /// The place of the first resource of the next page, from 1.
+    /// The `startIndex` of the next page.
     pub(crate) fn start(&self) -> u64 {
         self.shown + 1
     }
 
-    /// The parameters that ask for the next page.
+    /// The query for the next page.
     pub(crate) fn query(&self) -> String {
         match &self.next {
             Some(cursor) => format!("cursor={}&count={PAGE}", percent_encode(cursor)),
@@ -89,7 +88,7 @@ impl Pages {
         }
     }
 
-    /// Whether as many were shown as there are to be.
+    /// Whether as many were shown as `totalResults` says.
     pub(crate) fn has_all(&self) -> bool {
         self.total.is_some_and(|total| self.distinct() >= total)
     }
@@ -98,7 +97,7 @@ impl Pages {
         self.ids.len() as u64 + self.without_id
     }
 
-    /// Takes the next page with the ids of its resources; says whether to go on.
+    /// Adds the next page and the ids of its resources. Returns whether to read on.
     pub(crate) fn add(&mut self, page: &Page, ids: Vec<Option<String>>) -> bool {
         if page.is_cut {
             let words = format!(
@@ -108,7 +107,8 @@ impl Pages {
             self.problem.get_or_insert(words);
         }
         if page.shown.is_empty() {
-            // Of what lies beyond its end, an upstream may say that it has nothing.
+            // Beyond the end an upstream may say `totalResults: 0`, so that counts only on the first
+            // page.
             if self.shown == 0 {
                 self.total = page.total;
             }
@@ -148,11 +148,11 @@ impl Pages {
             self.problem.get_or_insert(words);
             return false;
         }
-        // The last page has no cursor of a next one.
+        // With cursors, the last page has none.
         !by_cursor || self.next.is_some()
     }
 
-    /// Why these are not, or may not be, all that there is; to follow "the list:".
+    /// Why the listing may be incomplete, to be put after "the list is not whole:".
     pub(crate) fn problem(&self) -> Option<String> {
         if self.problem.is_some() {
             return self.problem.clone();
@@ -178,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    /// An upstream that has so many users and answers a page by `page`: total, first, count.
+    /// Reads an upstream's pages: `page` maps a start index to the total and the ids shown.
     fn list(page: impl Fn(u64) -> (Option<u64>, std::ops::Range<u64>)) -> (usize, Option<String>) {
         let mut pages = Pages::default();
         for _ in 0..1_000 {
@@ -216,13 +216,13 @@ mod tests {
         check(|start| (Some(250), cut(start, 100, 250)), 250, None);
         check(|start| (Some(200), cut(start, 100, 200)), 200, None);
         check(|_| (Some(0), 1..1), 0, None);
-        // Fewer than were asked for on each page, and no word of how many there are.
+        // Fewer on each page than requested; then without a total.
         check(|start| (Some(25), cut(start, 7, 25)), 25, None);
         check(|start| (None, cut(start, 100, 250)), 250, None);
-        // Everything at once, whatever is asked for.
+        // Everything at once, whatever is requested.
         check(|_| (Some(150), 1..151), 150, None);
         check(|_| (None, 1..51), 50, None);
-        // Beyond the end it has none at all.
+        // Beyond the end the total is 0.
         check(|start| (Some(if start > 150 { 0 } else { 150 }), cut(start, 100, 150)), 150, None);
         // More come while the pages are read.
         check(|start| (Some(if start == 1 { 100 } else { 150 }), cut(start, 100, 150)), 150, None);
@@ -242,14 +242,14 @@ mod tests {
         check(|start| (Some(150), cut(start, 100, 120)), 120, Some("120 of the 150"));
         check(|_| (Some(5), 1..1), 0, Some("0 of the 5"));
         check(|_| (None, 1..101), 100, Some("same again"));
-        // One went, and another one slipped onto the page before.
+        // One was deleted, so the next one moved to the page before.
         let fell = |start| match start {
             1 => (Some(150), 1..101),
             101 => (Some(149), 102..151),
             _ => (Some(149), 0..0),
         };
         check(fell, 149, Some("fell"));
-        // The same on two pages, and another one on none.
+        // One is on two pages, and another on none.
         let overlaps = |start| match start {
             1 => (Some(150), 1..101),
             101 => (Some(150), 100..150),
@@ -273,7 +273,7 @@ mod tests {
         assert!(add(&mut pages, page(&[3, 4], Some("d"))));
         assert!(!add(&mut pages, page(&[5], None)));
         assert_eq!((pages.ids.len(), pages.problem()), (5, None));
-        // It has cursors, and passes over those that are sent back.
+        // It has cursors, and ignores those that are sent back.
         let mut pages = Pages::default();
         assert!(add(&mut pages, page(&[1, 2], Some("b"))));
         assert!(!add(&mut pages, page(&[1, 2], Some("b"))));

@@ -1,8 +1,8 @@
-//! What a part of a resource says, and what it leaves open.
+//! Partial views of a resource: how they are recognized, and what they leave as it was.
 //!
-//! An answer that lacks an attribute, or a part of one, that the resource should have may show less than
-//! there is. Names alone tell: what is shown to be empty is shown. Of a list only the names of its
-//! elements' parts are compared, for elements come and go.
+//! An answer is partial if it lacks the name of an attribute, or of a sub-attribute, that the resource
+//! should have. An attribute that is shown as empty is not missing. Of a list only the names of
+//! sub-attributes are compared, since elements come and go.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -15,14 +15,13 @@ use serde_json::{Map, Value};
 use crate::context::Context;
 use crate::decide::ObservedResource;
 
-/// Not missed: those that say nothing of a resource's state, and `active`, whose absence says nothing
-/// anyway.
+/// Attributes that may be missing: those that are no state, and `active`, which many leave out.
 const NOT_MISSED: [&str; 4] = ["id", "schemas", "meta", "active"];
 
-/// The attributes that a resource has on record, or had before it was deleted.
+/// The attributes of a resource on record, or those before its deletion.
 ///
 /// # Errors
-/// When the rows cannot be read.
+/// If the rows cannot be read.
 pub(crate) fn known(
     view: &View<'_>,
     application: Application,
@@ -39,8 +38,8 @@ pub(crate) fn known(
     Ok(known)
 }
 
-/// Whether a resource, as it is shown in an answer, lacks some of what it should have. `answer` is the
-/// same as it came: what is empty is not in `seen`.
+/// Whether a resource in an answer lacks some of what it should have. `answer` is its original JSON,
+/// since `seen` leaves out empty attributes.
 pub(crate) fn lacks(
     context: &Context,
     stored_type: ResourceType,
@@ -59,14 +58,14 @@ fn lacks_any(
     let mut missed = should_have.iter().filter(|(name, _)| !NOT_MISSED.contains(&name.as_str()));
     let is_lacking = |(name, wanted): (&String, &Value)| {
         let own = answer.as_object().and_then(|answer| named(answer, name));
-        // Some write `name.familyName` or `URN:department` as one name.
+        // Some applications write `name.familyName` or `URN:department` as one name.
         let read = attributes.get(name);
         own.into_iter().chain(read).all(|shown| is_less(wanted, shown))
     };
     missed.any(is_lacking)
 }
 
-/// Without what applications show only to who asks for it, or to nobody (RFC 7643 §2.2, "returned").
+/// Without attributes that are returned on request only, or never (RFC 7643 §2.2, "returned").
 fn shown_unasked(
     context: &Context,
     stored_type: ResourceType,
@@ -95,7 +94,7 @@ fn shown_unasked(
     shown
 }
 
-/// Whether a value is shown with less than it should have.
+/// Whether a value is shown with fewer sub-attributes than it should have.
 fn is_less(wanted: &Value, shown: &Value) -> bool {
     match (wanted, shown) {
         (Value::Object(wanted), Value::Object(shown)) => {
@@ -116,14 +115,14 @@ fn is_less(wanted: &Value, shown: &Value) -> bool {
     }
 }
 
-/// The names of the parts that any element of a list has.
+/// The names of the sub-attributes that any element of a list has.
 fn parts(list: &[Value]) -> BTreeSet<String> {
     let names = list.iter().filter_map(Value::as_object).flat_map(Map::keys);
     names.map(|name| name.to_ascii_lowercase()).collect()
 }
 
-/// What is there when a part of it was seen: what the part does not show is as it was, down to the parts of
-/// an attribute. A list whose elements are shown in part stays as it was.
+/// Merges a partial view into what was known: what it does not show stays, down to sub-attributes. A
+/// list whose elements are shown partially stays as it was.
 pub(crate) fn merge(had: &Map<String, Value>, shown: Map<String, Value>) -> Map<String, Value> {
     let mut merged = had.clone();
     for (name, shown) in shown {
@@ -137,7 +136,7 @@ pub(crate) fn merge(had: &Map<String, Value>, shown: Map<String, Value>) -> Map<
     merged
 }
 
-/// A member of an object, whatever the case of its name.
+/// A member of an object; its name is compared without letter case.
 fn named<'a>(object: &'a Map<String, Value>, wanted: &str) -> Option<&'a Value> {
     object.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
 }
@@ -187,7 +186,7 @@ mod tests {
         check(without("/name", "familyName"), true);
         check(without(&format!("/{ENTERPRISE}"), "department"), true);
         check(without(&format!("/{ENTERPRISE}/manager"), "displayName"), true);
-        // Each element has parts of its own; that one part is in none of them is another thing.
+        // A sub-attribute may be missing in one element, but not in all.
         check(without("/emails/1", "type"), false);
         check(without("/emails/0", "primary"), true);
         let with = |name: &str, value: Value| {
@@ -200,7 +199,7 @@ mod tests {
         check(with("emails", json!(["mira@fjord.example"])), true);
         let single = json!({"VALUE": "x", "Type": "work", "primary": false});
         check(with("emails", single), false);
-        // What is shown to be empty is shown.
+        // An attribute shown as empty is not missing.
         for empty in [Value::Null, json!([])] {
             check(with("emails", empty), false);
         }
@@ -208,7 +207,7 @@ mod tests {
             check(with("name", empty), false);
         }
         check(with("name", json!({"givenName": "Mira", "familyName": null})), false);
-        // One name for a path is read as what it stands for.
+        // A path written as one name counts as the path.
         let mut flat = without("", "name");
         flat["name.givenName"] = json!("Mira");
         flat["name.familyName"] = json!("Lund");
@@ -216,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_part_does_not_show_is_as_it_was() {
+    fn what_a_partial_view_does_not_show_stays() {
         let check = |shown: Value, expected: &[(&str, Value)]| {
             let mut merged = mira();
             for (pointer, value) in expected {

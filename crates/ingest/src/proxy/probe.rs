@@ -1,4 +1,4 @@
-//! One resource asked for at the upstream, by its id or by a name, and what the answer says of it.
+//! Requests one resource from the upstream, by id or by name, and interprets the answer.
 
 use std::time::Duration;
 
@@ -15,23 +15,23 @@ use crate::members::is_same_id;
 use crate::proxy::derive;
 use crate::proxy::upstream::Answered;
 
-/// Of an answer that is an error (RFC 7644 §3.12).
+/// The schema of an error (RFC 7644 §3.12).
 const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
-/// Who asks to be asked again at once, or at a time that is past, is not asked more often than this.
+/// The least `Retry-After`, whatever the upstream says.
 const LATER_MIN: Duration = Duration::from_secs(1);
 
-/// What the upstream says of one resource.
+/// What the upstream says about one resource.
 pub(crate) enum ProbeResult {
-    /// It is there, and like this.
+    /// It exists, in this state.
     Found(Box<ObservedResource>),
-    /// There is none.
+    /// It does not exist.
     Absent,
-    /// There is none by a 404 that is no error of SCIM and that no list confirms.
+    /// A 404 without a SCIM error, which no list confirms.
     Unconfirmed,
-    /// Nothing: no answer, or one that is about something else.
+    /// No answer, or one about something else.
     Unknown,
-    /// Nothing, and it wants to be asked again no earlier than after this.
+    /// No answer; ask again after this.
     RetryAfter(Duration),
 }
 
@@ -44,8 +44,8 @@ pub(crate) struct Probe<'a> {
 }
 
 impl Probe<'_> {
-    /// Asks for the resource of an id. A 404 says that there is none when it is an error of SCIM, or when
-    /// a list by that id is empty: a balancer or a wrong path answers 404 too.
+    /// Requests a resource by id. A 404 counts as absent only with a SCIM error, or if a list filtered
+    /// by that id is empty: a load balancer or a wrong path answers 404 too.
     pub(crate) async fn by_id(&self, id: &str) -> ProbeResult {
         let Some(endpoint) = self.endpoint() else { return ProbeResult::Unknown };
         // A slash in an id is part of it.
@@ -72,7 +72,7 @@ impl Probe<'_> {
         }
     }
 
-    /// Asks for whoever is called so. Nobody is, when the list is empty.
+    /// Looks a resource up by name. It is absent if the list is empty.
     pub(crate) async fn by_name(&self, attribute: Attribute, value: &str) -> ProbeResult {
         let all = match self.list(attribute, value).await {
             Ok(Some(all)) => all,
@@ -88,7 +88,7 @@ impl Probe<'_> {
         match (holders.next(), holders.next()) {
             (Some(seen), None) => ProbeResult::Found(Box::new(seen)),
             (None, _) if is_empty => ProbeResult::Absent,
-            // The filter was not understood, or several are called so.
+            // The filter was ignored, or several have the name.
             _ => ProbeResult::Unknown,
         }
     }
@@ -101,7 +101,7 @@ impl Probe<'_> {
         derive::observed_resource(self.context, self.upstream, self.stored_type, body, true)
     }
 
-    /// The resources that have a value; none when the answer is no list.
+    /// The resources that a filter finds; `None` if the answer is not a list.
     async fn list(
         &self,
         attribute: Attribute,
@@ -135,7 +135,7 @@ impl Probe<'_> {
     }
 }
 
-/// How long whoever answered wants to be left alone (RFC 9110 §10.2.3): seconds, or a date.
+/// The `Retry-After` of a 429 or 503 (RFC 9110 §10.2.3): seconds, or a date.
 pub(crate) fn retry_after(answered: &Answered, now: Timestamp) -> Option<Duration> {
     let text = answered
         .headers
@@ -150,8 +150,8 @@ pub(crate) fn retry_after(answered: &Answered, now: Timestamp) -> Option<Duratio
     Some(Duration::from_micros(u64::try_from(after).unwrap_or(0)).max(LATER_MIN))
 }
 
-/// Whether the body of a 404 is an error of SCIM that says the same. One that has another status inside
-/// passes on what went wrong elsewhere.
+/// Whether the body of a 404 is a SCIM error with status 404. Another status inside was passed on from
+/// elsewhere.
 pub(crate) fn is_not_found(body: Option<&Value>) -> bool {
     let Some(body) = body else { return false };
     let is_status = match body.get("status") {
@@ -162,7 +162,7 @@ pub(crate) fn is_not_found(body: Option<&Value>) -> bool {
     is_status && is_error(body)
 }
 
-/// Whether a body is an error of SCIM.
+/// Whether a body is a SCIM error.
 pub(crate) fn is_error(body: &Value) -> bool {
     let schemas = body.get("schemas").and_then(Value::as_array);
     let mut schemas = schemas.into_iter().flatten().filter_map(Value::as_str);
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_404_is_believed_that_says_the_same_inside() {
+    fn a_404_counts_if_its_scim_error_says_404() {
         let check = |body: Value, expected: bool| {
             assert_eq!(is_not_found(Some(&body)), expected, "{body}");
         };

@@ -1,4 +1,4 @@
-//! Read-backs: where the answer to a write left its outcome in doubt, the recorder reads the resource
+//! Read-backs: if the answer to a write leaves its outcome in doubt, the recorder reads the resource
 //! itself, at once and again later, until the doubt is settled.
 //!
 //! ```text
@@ -7,8 +7,8 @@
 //!                                 settled: it ends; else it tries again, and the last try may contradict
 //! ```
 //!
-//! What is in doubt is on record, so nothing is lost when a read-back ends early: an orderly stop cuts them
-//! all, and a start begins those again that are still needed.
+//! Doubts are on record, so nothing is lost if a read-back ends early: a stop cancels them all, and the
+//! next start repeats those still needed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,30 +26,30 @@ use crate::proxy::request::UpstreamRequest;
 use crate::proxy::settle::{settling_event, verdict_from_state};
 use crate::proxy::waiting::{ApplicationQueue, ReadBackJob, Target};
 
-/// Who wants to be left alone for longer is not asked at all.
+/// With a longer `Retry-After` the read-back ends.
 const LATER_MAX: Duration = Duration::from_secs(3_600);
-/// While a write of the resource is on its way nothing that is seen of it counts.
+/// How long to wait while a write of the resource is in flight.
 const BUSY_AFTER: Duration = Duration::from_secs(1);
-/// A read-back that was put off more often ends.
+/// A read-back that is postponed more often ends.
 const POSTPONED_MAX: u32 = 120;
 
-/// What a look came to.
+/// The result of one attempt.
 enum Attempt {
     Settled,
     Open,
     Postponed(Duration),
 }
 
-/// What the upstream says of whom a write was about.
+/// What the upstream says about the subject of a write.
 enum Probed {
     State(UpstreamState),
-    /// Who is called so is not who was to be created.
+    /// Another resource has the name of the one that was to be created.
     OtherResource,
     Unknown,
 }
 
 impl Ingest {
-    /// Reads back what an operation in doubt was about.
+    /// Reads back the resources of an operation in doubt.
     pub(crate) fn read_back(
         self: &Arc<Self>,
         context: &Context,
@@ -60,14 +60,14 @@ impl Ingest {
         self.begin_read_back(context, ReadBackJob { doubts, ..ReadBackJob::of(requests) });
     }
 
-    /// Looks once, and late, at what a write was about that the application says it did not carry out,
-    /// though it may have.
+    /// Reads the resource once, at the last delay, after a write that the upstream says failed but may
+    /// have carried out.
     pub(crate) fn check_later(self: &Arc<Self>, context: &Context, requests: Vec<UpstreamRequest>) {
         self.begin_read_back(context, ReadBackJob { is_late: true, ..ReadBackJob::of(requests) });
     }
 
-    /// Looks once whether a resource that is on record is there, where what a client was answered does not
-    /// say it. Of whom nobody has heard there is nothing to find out.
+    /// Reads a resource once to see whether it exists, after an answer that leaves that open. Only if
+    /// it is on record.
     pub(crate) fn confirm(
         self: &Arc<Self>,
         context: &Context,
@@ -78,7 +78,7 @@ impl Ingest {
             let snapshot = self.committer.store().snapshot();
             View::new(&snapshot).number_of_id(context.application, stored_type, id)
         };
-        // Rows that cannot be read are found by whoever decides.
+        // If rows cannot be read, the decision reports it.
         if matches!(is_on_record, Ok(Some(_))) {
             self.begin_read_back(
                 context,
@@ -108,7 +108,7 @@ impl Ingest {
         let (this, context) = (Arc::clone(self), context.clone());
         self.tasks.spawn(async move {
             let stopping = this.stopping.clone();
-            // What is cut is begun again at the next start.
+            // The next start repeats what is cancelled here.
             let settled = stopping.run_until_cancelled(this.look_until_settled(&context, &target));
             let outcome = match settled.await {
                 Some(true) => "settled",
@@ -119,7 +119,7 @@ impl Ingest {
         });
     }
 
-    /// Whether the doubts were settled.
+    /// Tries at each delay. Returns whether the doubts were settled.
     async fn look_until_settled(&self, context: &Context, target: &Target) -> bool {
         let (application, backs) = (context.application, &self.read_backs);
         let mut job = backs.job(application, target);
@@ -130,7 +130,7 @@ impl Ingest {
         };
         let (mut began, mut look, mut postponed) = (Instant::now(), first(&job), 0);
         loop {
-            // Without a doubt there is nothing to wait for.
+            // Without a doubt, one attempt is enough.
             let is_last = look >= last || job.doubts.is_empty();
             let due = began + backs.after.get(look).copied().unwrap_or_default();
             let turn = self.turn(application, due).await;
@@ -141,7 +141,7 @@ impl Ingest {
             };
             drop(turn);
             let done = match looked {
-                // The write that failed may still be carried out, whatever became of the others.
+                // A write that failed may still be carried out, so try once more at the last delay.
                 Attempt::Settled if now.is_late && look < last => {
                     look = last;
                     None
@@ -152,7 +152,7 @@ impl Ingest {
                 }
                 Attempt::Postponed(after) => {
                     postponed += 1;
-                    // The same look again, later.
+                    // Repeat this attempt later.
                     let earliest = Instant::now() + after;
                     tokio::time::sleep_until(earliest).await;
                     None
@@ -176,7 +176,7 @@ impl Ingest {
         }
     }
 
-    /// Waits until `due`, until the application may be asked again, and for a turn.
+    /// Waits until `due`, for a permit, and until the application's `Retry-After` is over.
     async fn turn(
         &self,
         application: Application,
@@ -194,7 +194,7 @@ impl Ingest {
         }
     }
 
-    /// Looks at everything that was asked for, and records what it finds.
+    /// Reads every resource of a job and records what it finds.
     async fn look_back(&self, context: &Context, job: &ReadBackJob, is_last: bool) -> Attempt {
         let mut is_all_known = true;
         let before = self.last_seq();
@@ -228,7 +228,7 @@ impl Ingest {
             let observed =
                 self.observe(context, stored_type, state, occasion, saw_seq, is_last).await;
             if let Err(error) = observed {
-                tracing::warn!(%error, app = context.application.0, "a read-back is not recorded");
+                tracing::warn!(%error, app = context.application.0, "the result of a read-back could not be recorded");
                 return Attempt::Open;
             }
         }
@@ -241,8 +241,7 @@ impl Ingest {
         }
     }
 
-    /// What the upstream says of whom a write was about. It fails with how long the upstream wants to be left
-    /// alone.
+    /// Asks the upstream about the subject of a write. The error is the `Retry-After`.
     async fn probe(
         &self,
         context: &Context,
@@ -272,7 +271,7 @@ impl Ingest {
                 ProbeResult::Found(seen) => {
                     return Ok(Probed::State(UpstreamState::Resource(seen)));
                 }
-                // Whom the surest name does not find, nobody of another name is.
+                // If the surest name finds nobody, another name does not change that.
                 ProbeResult::Absent => match (&probed, request.surest_name()) {
                     (Probed::State(_), Some((surest, _))) if surest != attribute => {}
                     _ => probed = Probed::State(UpstreamState::NoMatch { attribute, value }),
@@ -290,7 +289,7 @@ impl Ingest {
         doubts.iter().all(|seq| matches!(view.settled(*seq), Ok(Some(_))))
     }
 
-    /// Settles a request for several resources, once each of them was seen or was not there.
+    /// Settles a request for several resources, once the state of each is known.
     async fn settle_request(
         &self,
         context: &Context,
@@ -314,7 +313,7 @@ impl Ingest {
             Ok(Decision { events, reply: () })
         });
         if let Err(error) = settled.await {
-            tracing::warn!(%error, app, "a read-back is not recorded");
+            tracing::warn!(%error, app, "the result of a read-back could not be recorded");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What a forwarded write asked for, and of whom: all that a later look needs to find the resource and to
-//! tell whether the write was carried out.
+//! A forwarded request: what a later read-back needs to find its resource and to tell whether the write
+//! was carried out.
 
 use std::collections::BTreeSet;
 
@@ -16,21 +16,21 @@ use crate::limits::{BULK_OPERATIONS_MAX, OPERATIONS_MAX};
 use crate::members::{is_uuid, resolve_id};
 use crate::numbers::Names;
 
-/// One write, as it was sent.
+/// One request for one resource, as it was sent to the upstream.
 #[derive(Clone, Debug)]
 pub(crate) struct UpstreamRequest {
     pub method: Method,
     pub stored_type: ResourceType,
-    /// The id of the address, as the record has it; none for a creation.
+    /// The id of the address, as it is on record; `None` for a create.
     pub id: Option<String>,
-    /// The names of the resource that is to be created.
+    /// The names of the resource to be created.
     pub names: Names,
-    /// What was sent; only of a recorded request.
+    /// The body; only if it was read from the record.
     body: Option<Value>,
 }
 
 impl UpstreamRequest {
-    /// A look at one resource.
+    /// A GET of one resource.
     pub(crate) fn look(stored_type: ResourceType, id: &str) -> UpstreamRequest {
         let (id, names) = (Some(id.to_owned()), Names::default());
         UpstreamRequest { method: Method::Get, stored_type, id, names, body: None }
@@ -55,26 +55,26 @@ impl UpstreamRequest {
         UpstreamRequest { method, stored_type, id: address.id, names, body: None }
     }
 
-    /// By what the resource that is to be created can be looked up, the best name first.
+    /// The names by which a resource to be created can be looked up, the best first.
     pub(crate) fn lookups(&self) -> Vec<(Attribute, String)> {
         let own = self.names.external_id.as_deref();
         let own = own.map(|text| (Attribute::ExternalId, text.to_owned()));
         let name = self.names.name.clone();
-        // Two groups may have one name, and two accounts have not.
+        // Two groups may share a displayName; two accounts never share a userName.
         match &name {
             Some((Attribute::DisplayName, _)) => own.into_iter().chain(name).collect(),
             _ => name.into_iter().chain(own).collect(),
         }
     }
 
-    /// The name that is nobody else's, as far as one was given.
+    /// The given name that identifies the resource best: the externalId, else the other name.
     pub(crate) fn surest_name(&self) -> Option<(Attribute, &str)> {
         let own = self.names.external_id.as_deref().map(|text| (Attribute::ExternalId, text));
         let name = self.names.name.as_ref();
         own.or_else(|| name.map(|(attribute, value)| (*attribute, value.as_str())))
     }
 
-    /// The writes of a request: one, or those of a Bulk request; none where it names no resources.
+    /// The writes of a request: one, or those of a Bulk request; none if it names no resources.
     pub(crate) fn all(
         context: &Context,
         view: &View<'_>,
@@ -99,7 +99,7 @@ impl UpstreamRequest {
                     };
                     let address = address.of_operation(&operation.path, context.registry());
                     let known = matches!(address.route, Route::Collection | Route::Resource);
-                    // A reference to what the same request creates is no id yet.
+                    // A `bulkId` of the same request is not an id yet.
                     let names_one =
                         address.id.as_deref().is_some_and(|id| !id.starts_with("bulkId:"));
                     let is_new = address.id.is_none();
@@ -114,7 +114,7 @@ impl UpstreamRequest {
         }
     }
 
-    /// The writes of a recorded request; none when its body was not kept.
+    /// The writes of the request recorded at `seq`; none if its body was not stored.
     pub(crate) fn recorded(
         context: &Context,
         store: &Store,
@@ -125,7 +125,7 @@ impl UpstreamRequest {
             .unwrap_or_default()
     }
 
-    /// The writes of the request that an event holds.
+    /// The writes of the request in an event.
     pub(crate) fn of_event(
         context: &Context,
         store: &Store,
@@ -144,8 +144,8 @@ impl UpstreamRequest {
         UpstreamRequest::all(context, &view, &address, operation.method, body_of(event).as_ref())
     }
 
-    /// The single write of a recorded request, with its body; none where it had several, or the body was
-    /// not kept.
+    /// The only write of a recorded request, with its body; `None` if it had several, or the body was
+    /// not stored.
     pub(crate) fn recorded_with_body(
         context: &Context,
         store: &Store,
@@ -156,8 +156,8 @@ impl UpstreamRequest {
         Some(UpstreamRequest { body: Some(body_of(&sent)?), ..request })
     }
 
-    /// Whether a resource as it was seen is as this write of it wanted; none when that cannot be told.
-    /// It is when to carry the write out again would change nothing.
+    /// Whether an observed resource is as this write wanted, that is, whether repeating the write would
+    /// change nothing. `None` if that cannot be told.
     pub(crate) fn is_fulfilled_by(
         &self,
         context: &Context,
@@ -178,7 +178,7 @@ impl UpstreamRequest {
             Method::Put => {
                 let sent =
                     Resource::read(resource_type, registry, &Settings::generic(), body).ok()?;
-                // What a PUT leaves out, an application may well fill in by itself.
+                // An upstream may fill in what a PUT leaves out.
                 let mut attributes = old.clone();
                 attributes.extend(sent.attributes);
                 (attributes, sent.members.map(MemberOperation::Replace).into_iter().collect())
@@ -192,7 +192,7 @@ impl UpstreamRequest {
         let new = scim::settle(&old, attributes);
         let mut differ = scim::diff(&old, &new);
         if !old.get("active").is_some_and(Value::is_boolean) {
-            // Whoever never shows whether an account is switched off does not say that it is not.
+            // An upstream that never shows `active` does not say whether the write changed it.
             let before = differ.len();
             differ
                 .retain(|change| change.path.schema.is_some() || change.path.attribute != "active");
@@ -214,8 +214,8 @@ impl UpstreamRequest {
     }
 }
 
-/// References as they are compared: an address of ours or of the upstream is the id at its end, and a UUID
-/// is the same in either case, where the settings allow that.
+/// Brings references into the form in which they are compared: an address of ours or the upstream's
+/// becomes its id, and a UUID becomes lower case if the settings allow either case.
 struct Ids<'a> {
     context: &'a Context,
     resource_type: &'a scim::ResourceType,
@@ -258,20 +258,20 @@ impl Ids<'_> {
     }
 }
 
-/// What a write asks for that many applications leave out of their answers.
+/// Whether a write sets `active` or members, which many applications leave out of their answers.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct AsksFor {
-    /// Whether an account is to be active. A creation that only repeats that a new one is does not ask.
+    /// It sets `active`. A create with `active: true` does not count: that is the default.
     pub active: bool,
-    /// Who is to be a member.
+    /// It sets members.
     pub members: bool,
 }
 
 impl AsksFor {
-    /// What nobody could read may ask for anything.
+    /// A body that could not be read may set anything.
     pub(crate) const ANYTHING: AsksFor = AsksFor { active: true, members: true };
 
-    /// Of a method and the body that was sent, as far as the most lenient reader goes.
+    /// Reads method and body, as leniently as any application might.
     pub(crate) fn of(method: Method, body: &Value) -> AsksFor {
         match method {
             Method::Get | Method::Head | Method::Delete | Method::Other => AsksFor::default(),
@@ -307,8 +307,8 @@ impl AsksFor {
     }
 }
 
-/// Whether a path, or a name of a body that is read as one, is of an attribute of this name:
-/// `URN:name[filter].sub`, or a part of that.
+/// Whether a path, or a member's name that is a path, is of this attribute: `URN:name[filter].sub`, or
+/// a part of that.
 fn is_of(path: &str, wanted: &str) -> bool {
     let path = path.split('[').next().unwrap_or_default();
     let name = path.rsplit(':').next().unwrap_or_default();
@@ -316,8 +316,8 @@ fn is_of(path: &str, wanted: &str) -> bool {
     name.eq_ignore_ascii_case(wanted)
 }
 
-/// What a body, or the value of an operation, gives an attribute, however its name is written: with a URN
-/// before it, or in the object of a schema. JSON that was read is not deep, and neither is this.
+/// The values that a body, or an operation's value, gives an attribute: its name may have a URN before
+/// it, or stand in the object of a schema. Parsed JSON has a bounded depth, and so has this walk.
 fn values_of<'a>(body: &'a Value, wanted: &str) -> Vec<&'a Value> {
     let mut found = vec![];
     let mut open = vec![body];
@@ -339,13 +339,13 @@ fn values_of<'a>(body: &'a Value, wanted: &str) -> Vec<&'a Value> {
     found
 }
 
-/// A member of an object, whatever the case of its name.
+/// A member of an object; its name is compared without letter case.
 fn named<'a>(value: &'a Value, wanted: &str) -> Option<&'a Value> {
     let mut members = value.as_object().into_iter().flatten();
     members.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
 }
 
-/// The event that has what a recorded operation was sent with: its intent, or itself.
+/// The event that holds a recorded request: the operation's intent, or the operation itself.
 fn sent(store: &Store, seq: event::Seq) -> Option<Event> {
     let read = |seq| {
         let bytes = store.event_bytes(seq).ok().flatten()?;
@@ -466,7 +466,7 @@ mod tests {
         }
         check(Method::Patch, patch("", json!({"members[value eq \"1\"]": null})), false, true);
         check(Method::Patch, patch("", json!({urn: {"title": "Mate"}})), false, false);
-        // Who reads more than we do may find anything in it.
+        // A more lenient reader may find anything in it.
         let odd = [json!([{"op": "replace", "path": "title"}]), json!("active"), Value::Null];
         for body in odd.into_iter().chain([json!({"Operations": {"path": "active"}}), json!({})]) {
             check(Method::Patch, body.clone(), true, true);

@@ -1,10 +1,10 @@
-//! Addresses of the upstream in its answers become ours, where the application wants that.
+//! Replaces the upstream's addresses in its answers by ours, if the application is configured so.
 
 use axum::body::Bytes;
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-/// Members of a body whose value is an address (RFC 7643 §2.3.7, §3.1).
+/// JSON members whose value is an address (RFC 7643 §2.3.7, §3.1).
 const ADDRESSES: [&str; 2] = ["location", "$ref"];
 const HEADERS: [HeaderName; 2] = [header::LOCATION, header::CONTENT_LOCATION];
 
@@ -15,14 +15,14 @@ pub(crate) struct Rewrite<'a> {
 }
 
 impl Rewrite<'_> {
-    /// The address under the other base; none when it is not below this one.
+    /// The address below the other base; `None` if it is not below `from`.
     fn address(&self, address: &str) -> Option<String> {
         let below = address.strip_prefix(self.from)?;
         let is_below = below.is_empty() || below.starts_with(['/', '?', '#']);
         is_below.then(|| format!("{}{below}", self.to))
     }
 
-    /// Changes the headers that are addresses.
+    /// Rewrites the headers that hold addresses.
     pub(crate) fn headers(&self, headers: &mut HeaderMap) {
         for name in HEADERS {
             let rewritten = headers.get(&name).and_then(|value| self.address(value.to_str().ok()?));
@@ -32,7 +32,7 @@ impl Rewrite<'_> {
         }
     }
 
-    /// The body with the addresses changed; the bytes as they came if it has none.
+    /// Rewrites the addresses in a body; without any, the bytes stay as received.
     pub(crate) fn body(&self, bytes: Bytes, parsed: Option<&Value>) -> Bytes {
         let Some(mut value) = parsed.cloned() else { return bytes };
         match self.value(&mut value) {

@@ -1,4 +1,4 @@
-//! What is left to settle when a recorder starts, and when everything was listed.
+//! Settles open writes when the recorder starts, and after everything was listed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,10 +16,11 @@ use crate::proxy::request::UpstreamRequest;
 use crate::proxy::waiting::WAITING_MAX;
 
 impl Ingest {
-    /// Records an unknown outcome for each write that was about to be sent when the recorder ended.
+    /// Records an unknown outcome for each intent without an operation: its write may have been sent
+    /// before the recorder ended. Returns their number.
     ///
     /// # Errors
-    /// When those cannot be read or recorded.
+    /// If one cannot be read or recorded.
     pub async fn settle_intents(&self) -> Result<u64, CommitError> {
         let open = self
             .committer
@@ -40,7 +41,8 @@ impl Ingest {
             let requests =
                 context.as_ref().map(|context| UpstreamRequest::of_event(context, store, &intent));
             let Fact::Intent(mut operation) = intent.header.fact else { continue };
-            // What the operations of a Bulk request did is told by all of them, though there be one.
+            // The effect of a Bulk request is read from all of its operations together, even if it has
+            // only one.
             let requests = requests.filter(|_| operation.route != Route::Bulk);
             let requests: Option<[UpstreamRequest; 1]> =
                 requests.and_then(|requests| requests.try_into().ok());
@@ -68,10 +70,10 @@ impl Ingest {
         Ok(count)
     }
 
-    /// Begins the read-backs again that the last stop cut.
+    /// Restarts the read-backs that the last stop cancelled.
     ///
     /// # Errors
-    /// When the rows cannot be read.
+    /// If the rows cannot be read.
     pub fn resume_read_backs(self: &Arc<Self>) -> Result<(), ProjectorError> {
         let applications = {
             let snapshot = self.committer.store().snapshot();
@@ -93,12 +95,12 @@ impl Ingest {
         Ok(())
     }
 
-    /// Settles what a listing of everything leaves in doubt: a creation of somebody who is not there did not
-    /// happen, and of a request for several resources, or for none that is known, the record now knows how
-    /// things stand. `listed` are the types that were listed to their end, `saw_seq` the last event before.
+    /// Settles the doubts that a complete listing leaves. A create of a resource that is not listed did
+    /// not happen; a request for several resources, or for unknown ones, is judged by the state that is
+    /// now known. `listed` are the types that were listed, `saw_seq` is the last event before.
     ///
     /// # Errors
-    /// When it cannot be recorded.
+    /// If an event cannot be recorded.
     pub(crate) async fn settle_after_listing(
         &self,
         context: &Context,
@@ -153,13 +155,13 @@ impl Ingest {
     }
 }
 
-/// What is kept of an answer that did not come.
+/// The stored answer if none came.
 pub(crate) fn no_answer(intent: Option<Seq>) -> Answer {
     Answer { intent, body: None, body_note: None, location: None, answered_after_us: 0 }
 }
 
-/// Whether the writes of one request show in the state as it is known now; nothing where that of one of
-/// them cannot be told.
+/// Whether the current state shows the writes of one request; `Verdict::None` if one of them is
+/// unclear.
 pub(crate) fn verdict_from_state(
     context: &Context,
     requests: &[UpstreamRequest],
@@ -197,14 +199,14 @@ pub(crate) fn verdict_from_state(
             return Ok(Verdict::Contradicted);
         }
         if matches!(one.method, Method::Put | Method::Patch) {
-            // It is there; whether it was changed so is another question.
+            // It exists; whether the write changed it is unknown.
             verdict = Verdict::None;
         }
     }
     Ok(verdict)
 }
 
-/// An observation that settles an operation and shows nothing else.
+/// An observation that only settles an operation.
 pub(crate) fn settling_event(
     context: &Context,
     (number, resource_type): (Number, ResourceType),

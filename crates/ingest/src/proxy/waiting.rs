@@ -1,4 +1,4 @@
-//! Which read-backs are under way, and what each is for.
+//! The read-backs in progress.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,24 +10,24 @@ use tokio::time::Instant;
 
 use crate::proxy::request::UpstreamRequest;
 
-/// Read-backs of one application that are asked at once.
+/// At most this many read-backs of one application run at once.
 pub(super) const AT_ONCE_MAX: usize = 2;
-/// Resources of one application that are being read back, half of them without a doubt at most. Of others
-/// the doubt stays, and coverage says so.
+/// At most this many read-backs of one application, half of them without a doubt at most. Beyond that
+/// the doubt stays, and coverage shows it.
 pub(super) const WAITING_MAX: usize = 1_000;
 
-/// The read-backs that are under way, of all applications.
+/// The read-backs of all applications.
 pub(crate) struct ReadBacks {
-    /// When to look, from the answer on; ascending. Only the last look may say that a write did not
-    /// happen.
+    /// The delays of the attempts from the answer on, ascending. Only the last attempt may contradict a
+    /// write.
     pub(super) after: Vec<Duration>,
     queues: Mutex<HashMap<Application, ApplicationQueue>>,
 }
 
-/// Those of one application.
+/// The read-backs of one application.
 pub(super) struct ApplicationQueue {
     pub(super) turns: Arc<Semaphore>,
-    /// It wants to be left alone until then.
+    /// When its `Retry-After` is over.
     pub(super) not_before: Option<Instant>,
     pub(super) waiting: HashMap<Target, ReadBackJob>,
 }
@@ -37,19 +37,18 @@ pub(super) struct ApplicationQueue {
 pub(super) enum Target {
     Id(ResourceType, String),
     Name(ResourceType, Attribute, String),
-    /// Several resources, or none that is known: of one request.
+    /// The resources of one request: several, or unknown ones.
     Request(Seq),
 }
 
-/// What a read-back is for.
+/// Why a target is read back.
 #[derive(Clone, Default)]
 pub(super) struct ReadBackJob {
-    /// Grows when another write asks for the same: the looks begin anew.
+    /// Raised when another write needs the same target: the attempts start again.
     pub(super) round: u64,
     /// The operations in doubt.
     pub(super) doubts: BTreeSet<Seq>,
-    /// Whether there is a last look, when what was under way has come to its end; without a doubt it is the
-    /// only one.
+    /// Whether an attempt at the last delay is needed; without a doubt it is the only one.
     pub(super) is_late: bool,
     pub(super) requests: Arc<Vec<UpstreamRequest>>,
 }
@@ -79,7 +78,7 @@ impl ReadBacks {
         work(queue)
     }
 
-    /// Adds what is wanted; whether a task of its own is needed for it.
+    /// Adds a job. Returns whether the caller must start a task for it.
     pub(super) fn add(&self, application: Application, target: &Target, job: ReadBackJob) -> bool {
         self.with(application, |queue| {
             if let Some(known) = queue.waiting.get_mut(target) {
@@ -89,7 +88,7 @@ impl ReadBacks {
                 known.requests = job.requests;
                 return false;
             }
-            // Whoever asks for nobody in particular leaves room for what is in doubt.
+            // Jobs without a doubt leave room for those with one.
             let waiting_max = match job.doubts.is_empty() {
                 true => WAITING_MAX / 2,
                 false => WAITING_MAX,
@@ -107,7 +106,7 @@ impl ReadBacks {
         self.with(application, |queue| queue.waiting.get(target).cloned()).unwrap_or_default()
     }
 
-    /// Ends a read-back, unless another write asked for it since `round`.
+    /// Ends a read-back, unless another write needed it since `round`.
     pub(super) fn end(&self, application: Application, target: &Target, round: u64) -> bool {
         self.with(application, |queue| {
             let is_done = queue.waiting.get(target).is_none_or(|job| job.round == round);
@@ -124,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_doubt_has_a_place_whoever_else_is_looked_at() {
+    fn jobs_without_a_doubt_leave_room_for_those_with_one() {
         let (backs, app) = (ReadBacks::new(vec![Duration::ZERO]), Application(1));
         let target = |id: usize| Target::Id(ResourceType::USER, id.to_string());
         let late = || ReadBackJob { is_late: true, ..ReadBackJob::default() };
@@ -136,7 +135,7 @@ mod tests {
         assert_eq!(count(&ReadBackJob::default, 0..2 * WAITING_MAX), 0);
         let ids = 3 * WAITING_MAX..5 * WAITING_MAX;
         assert_eq!(count(&doubtful, ids), WAITING_MAX - WAITING_MAX / 2);
-        // Who has a place keeps it.
+        // A job that was added stays.
         assert!(!backs.add(app, &target(0), doubtful()));
         assert!(!backs.job(app, &target(0)).doubts.is_empty());
     }
