@@ -204,8 +204,8 @@ pub enum CatalogError {
     Projector(#[from] ProjectorError),
     /// The profile of an application is missing.
     #[error(
-        "the application {application} has the profile {profile}, which is not there: give the folder \
-         of its file with --profiles"
+        "the application {application} uses the profile {profile}, which no file defines: pass the \
+         folder of its file with --profiles"
     )]
     NoProfile {
         /// The application's slug.
@@ -273,7 +273,7 @@ fn report_shared_names(view: &View<'_>, row: &ApplicationRow) -> Result<(), Proj
         app = row.number.0,
         count,
         ids = ids.join(" "),
-        "these accounts have the userName of another one; the older one holds it"
+        "these accounts share a userName with an older account, which keeps it"
     );
     Ok(())
 }

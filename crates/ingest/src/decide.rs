@@ -120,7 +120,8 @@ pub(crate) fn decide(
 ) -> Result<Outcome, ProjectorError> {
     let Write { context, resource_type: stored_type, intent, conditions, selection } = write;
     let Some(resource_type) = context.resource_type(stored_type) else {
-        let error = ScimError::not_found("no such resource type");
+        let error =
+            ScimError::not_found("this application has no such resource type; see /ResourceTypes");
         return Ok(Outcome::refused(error, stored_type, Number::NOBODY));
     };
     let numbers = Numbers::new(view, &context, stored_type)?;

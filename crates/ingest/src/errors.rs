@@ -8,8 +8,8 @@ pub(crate) fn defect() -> ScimError {
 }
 
 pub(crate) fn revoked() -> ScimError {
-    let detail = "the secret token was taken back while the request was on its way; nothing of it \
-                  was carried out";
+    let detail = "the secret token was revoked while the request was being handled; nothing was \
+                  carried out";
     ScimError::new(401, None, detail)
 }
 
@@ -26,8 +26,8 @@ pub(crate) fn disk_full() -> ScimError {
 pub(crate) fn unavailable(error: CommitError) -> ScimError {
     let detail = match error {
         CommitError::Poisoned => {
-            "the request could not be recorded, so it was not carried out; the server must be \
-             started again"
+            "the request could not be recorded, so it was not carried out; restart the \
+             server"
         }
         CommitError::LogDamaged => {
             "the request could not be recorded, so it was not carried out: the server's log is damaged"

@@ -124,7 +124,7 @@ pub enum ImportError {
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// The clock is wrong, or the disk is nearly full.
-    #[error("the log takes no imports now: its clock is wrong, or its disk is nearly full")]
+    #[error("imports are refused while the server's clock is wrong or its disk is nearly full")]
     Refused,
     /// The importing credential was revoked meanwhile.
     #[error(transparent)]
@@ -139,7 +139,7 @@ pub enum ImportError {
     )]
     Several(Vec<Principal>),
     /// The application has another service principal than the one given.
-    #[error("the application has another service principal; it is changed with its settings")]
+    #[error("the application has another service principal: change that in its settings first")]
     NotOwn,
     /// A defect.
     #[error("the records could not be understood because of a defect")]

@@ -163,7 +163,10 @@ impl Query<'_> {
         let Some(text) = &self.request.filter else { return Ok(None) };
         if secret::holds_token(text) {
             // A lookup that finds nobody stores its literal as a mention, and no token may be stored.
-            return Err(ScimError::invalid_filter("the filter holds a secret token").into());
+            return Err(ScimError::invalid_filter(
+                "the filter holds a secret token: send it without",
+            )
+            .into());
         }
         let filter = Filter::parse(text, self.scope(), self.context.registry())?;
         self.by_member_ids(&filter).map(Some)
@@ -197,7 +200,7 @@ impl Query<'_> {
         match (self.request.count, cursor) {
             (None, Some(cursor)) => Ok(cursor.count as usize),
             (Some(count), Some(cursor)) if count != cursor.count as usize => {
-                invalid("count differs from that of the first page".to_owned())
+                invalid("count must be the same on every page of a cursor".to_owned())
             }
             (Some(count), _) if self.request.cursor.is_some() && count > PAGE_MAX => {
                 invalid(format!("count may be at most {PAGE_MAX} with a cursor"))
@@ -394,7 +397,8 @@ impl Query<'_> {
 
     fn open(&self, text: &str) -> Result<Cursor, Stop> {
         let invalid = || {
-            let detail = "the cursor does not belong to this query: start again with an empty cursor parameter";
+            let detail = "the cursor does not belong to this query: start again with an empty \
+                          cursor parameter";
             Stop::from(ScimError::new(400, Some(ScimType::InvalidCursor), detail))
         };
         let bytes = self.key.open(text).ok_or_else(invalid)?;

@@ -57,7 +57,11 @@ impl Reading<'_> {
     fn discovered(&self, make: impl FnOnce() -> Result<Value, ScimError>) -> Outcome {
         let refuses = self.context.settings.filter_on_discovery == FilterOnDiscovery::Refuse;
         if refuses && self.request.filter.is_some() {
-            let error = ScimError::new(403, None, "discovery cannot be filtered");
+            let error = ScimError::new(
+                403,
+                None,
+                "discovery cannot be filtered: send the request without a filter",
+            );
             return Outcome::refused(error, ResourceType::NONE, Number::NOBODY);
         }
         match make() {

@@ -51,7 +51,7 @@ impl Deciding<'_> {
             MemberId::Elsewhere if self.decided_upstream => Ok(text.into()),
             MemberId::Elsewhere => {
                 let detail =
-                    "a member is named by its id, or by its address below this application's base";
+                    "a member's value must be its id, or its address below this application's base";
                 Err(ScimError::invalid_value(detail))
             }
         }
@@ -62,7 +62,10 @@ impl Deciding<'_> {
         if self.decided_upstream || self.numbers.mentions.len() <= UNKNOWN_MEMBERS_MAX {
             return Ok(());
         }
-        let detail = format!("more than {UNKNOWN_MEMBERS_MAX} members are no known resources");
+        let detail = format!(
+            "more than {UNKNOWN_MEMBERS_MAX} members are unknown: create their resources \
+             first, or send fewer at once"
+        );
         Err(Stop::Refused(ScimError::too_large(detail), group))
     }
 

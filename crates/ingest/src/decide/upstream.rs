@@ -148,7 +148,8 @@ fn decide_upstream(
     what: impl FnOnce(&mut Deciding<'_>) -> Result<Outcome, Stop>,
 ) -> Result<Outcome, ProjectorError> {
     let Some(resource_type) = context.catalog.resource_type(stored_type) else {
-        let error = ScimError::not_found("no such resource type");
+        let error =
+            ScimError::not_found("this application has no such resource type; see /ResourceTypes");
         return Ok(Outcome::refused(error, stored_type, Number::NOBODY));
     };
     let mut deciding = Deciding::upstream(context, resource_type, stored_type, view, stamp)?;

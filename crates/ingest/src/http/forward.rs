@@ -159,7 +159,7 @@ async fn record_skipped(
         .of(arrival.application)
         .submit(Durability::Synced, move |view, stamp| {
             let stored_type = arrival.resource_type;
-            let detail = "the client left before the request could be sent on";
+            let detail = "the client disconnected before the request could be forwarded";
             let error = ScimError::new(UNSENT, None, detail);
             let whom = Intent::refused(error.clone(), id, names);
             let mut outcome =
@@ -633,6 +633,6 @@ fn plain(status: u16, effect: Effect, stored_type: ResourceType, number: Number)
 /// The intent is recorded, so the next start or comparison finds out.
 fn sent_and_unrecorded() -> ScimError {
     let detail = "the request was sent to the application, and what became of it could not be \
-                  recorded; the server must be started again";
+                  recorded; restart the server";
     ScimError::new(503, None, detail)
 }

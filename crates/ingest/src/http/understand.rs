@@ -204,7 +204,8 @@ impl Ingest {
             ),
             Ok(value) if cuts::json_holds_token(&value) => {
                 // An accepted body would put the token into the state.
-                let detail = "the body holds a secret token; nothing of it is stored";
+                let detail = "the body holds a secret token: send it without the token. None of it was \
+                              stored";
                 let stored = describe("it holds a secret token".to_owned(), 0, 0);
                 (stored, Err(ScimError::invalid_value(detail)))
             }
@@ -242,8 +243,8 @@ impl Ingest {
                 return Err(ScimError::not_found(detail));
             }
             Route::Me => {
-                let detail = "a secret token belongs to an identity provider and not to a person, \
-                              so nobody is /Me here";
+                let detail = "/Me is not supported: a secret token belongs to an identity provider, not to \
+                              a user";
                 return Err(ScimError::new(501, None, detail));
             }
             _ => {}
@@ -254,7 +255,8 @@ impl Ingest {
         }
         if !address.allows(method) {
             let allowed = address.allowed();
-            let detail = format!("this method is not served here; these are: {allowed}");
+            let detail =
+                format!("this address does not support the method; it supports: {allowed}");
             let error = ScimError::new(405, None, detail);
             let mut outcome = Outcome::refused(error, stored_type, Number::NOBODY);
             outcome.reply.headers.push(("allow", allowed.to_owned()));
@@ -280,7 +282,9 @@ impl Ingest {
             }
             _ => {
                 let Some(resource_type) = context.resource_type(stored_type) else {
-                    return Err(ScimError::not_found("no such resource type"));
+                    return Err(ScimError::not_found(
+                        "this application has no such resource type; see /ResourceTypes",
+                    ));
                 };
                 let (selection, intent) = match selection(&address) {
                     Ok(selection) => {
@@ -382,7 +386,7 @@ fn request_of(address: &Address) -> Result<SearchRequest, ScimError> {
     match address.route {
         Route::Collection | Route::Root => {
             if address.is_garbled("filter") {
-                let detail = "the filter is no UTF-8 when its percent-encoding is decoded";
+                let detail = "the filter must be UTF-8 after percent-decoding";
                 return Err(ScimError::invalid_filter(detail));
             }
             let parameters = address.parameters();

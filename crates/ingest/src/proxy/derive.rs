@@ -55,7 +55,7 @@ pub(crate) fn outcome(
     };
     if meaning.effect == Effect::Rejected {
         // Do not repeat the upstream's text, which may quote values: the stored answer has it.
-        let detail = "the application refused it; its words are in the answer";
+        let detail = "the upstream refused the request; its answer says why";
         let error = ScimError::new(status, scim_type, detail);
         let mut outcome =
             decide::record_refusal(context, stored_type, &intent, error, view, stamp)?;

@@ -394,12 +394,12 @@ impl DriftCheck<'_> {
             }
         }
         if unlisted > 0 {
-            self.problem(listed, format!("{unlisted} that are there are not in the list"));
+            self.problem(listed, format!("{unlisted} that exist are not in the list"));
         }
         if unknown > 0 {
             let detail = format!(
                 "{unknown} that the record has are not in the list, and the upstream does not say \
-                 whether they are there"
+                 whether they exist"
             );
             self.problem(listed, detail);
         }
