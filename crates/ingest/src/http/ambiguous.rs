@@ -3,7 +3,9 @@
 //! that a client learns it before there is an application.
 
 use axum::http::request::Parts;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use event::Route;
+use percent_encoding::percent_decode;
 use scim::{Registry, ScimError};
 use serde_json::Value;
 
@@ -12,6 +14,9 @@ use crate::members::in_other_cases;
 
 /// A path that is still encoded after so many layers were taken off hides something.
 const LAYERS_MAX: usize = 8;
+
+/// The length of `%uXXXX`.
+const WIDE_BYTES: usize = 6;
 
 /// Headers and parameters by which a request asks to be taken for one of another method; `_` is `-`, as
 /// gateway interfaces have it.
@@ -204,38 +209,29 @@ fn alike(bytes: &[u8]) -> Vec<u8> {
 
 /// Takes one layer of `%XX` off, and of the `%uXXXX` that some servers read too.
 fn decode(bytes: &[u8]) -> Vec<u8> {
-    let hex = |digits: &[u8]| {
-        let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
-        let text = std::str::from_utf8(digits).ok().filter(|_| is_hex)?;
-        u32::from_str_radix(text, 16).ok()
-    };
     let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let long = match bytes.get(at..at + 6) {
-            Some([b'%', b'u' | b'U', digits @ ..]) => hex(digits).and_then(char::from_u32),
-            _ => None,
-        };
-        let short = match bytes.get(at..at + 3) {
-            Some([b'%', digits @ ..]) => hex(digits).and_then(|code| u8::try_from(code).ok()),
-            _ => None,
-        };
-        match (long, short) {
-            (Some(letter), _) => {
+    let (mut from, mut at) = (0, 0);
+    while let Some(found) = bytes[at..].iter().position(|byte| *byte == b'%') {
+        at += found;
+        match wide(&bytes[at..]) {
+            Some(letter) => {
+                out.extend(percent_decode(&bytes[from..at]));
                 out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
-                at += 6;
+                at += WIDE_BYTES;
+                from = at;
             }
-            (None, Some(byte)) => {
-                out.push(byte);
-                at += 3;
-            }
-            (None, None) => {
-                out.push(bytes[at]);
-                at += 1;
-            }
+            None => at += 1,
         }
     }
+    out.extend(percent_decode(&bytes[from..]));
     out
+}
+
+/// The letter that a text begins with when that is written as `%uXXXX`.
+fn wide(text: &[u8]) -> Option<char> {
+    let [b'%', b'u' | b'U', digits @ ..] = text.get(..WIDE_BYTES)? else { return None };
+    let unit = HEXLOWER_PERMISSIVE.decode(digits).ok()?.try_into().ok()?;
+    char::from_u32(u16::from_be_bytes(unit).into())
 }
 
 #[cfg(test)]
@@ -283,6 +279,24 @@ mod tests {
             "/Users/%E2%82%AC",
         ] {
             assert!(!has_dot_segment(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn one_layer_is_taken_off_at_a_time() {
+        for (text, plain) in [
+            ("%41%2e%2E", "A.."),
+            ("%u0041%U002e", "A."),
+            ("%2541", "%41"),
+            ("%25u0041", "%u0041"),
+            ("%u002541", "%41"),
+            ("%%41%%u0041", "%A%A"),
+            ("%4%u0041", "%4A"),
+            ("%uD800%u00g0%u004", "%uD800%u00g0%u004"),
+            ("%u%4", "%u%4"),
+            ("%e2%u20ac%82%ac", "\u{fffd}\u{20ac}\u{fffd}\u{fffd}"),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&decode(text.as_bytes())), plain, "{text}");
         }
     }
 
