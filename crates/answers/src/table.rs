@@ -215,6 +215,14 @@ mod tests {
     }
 
     #[test]
+    fn counts_have_their_thousands_apart() {
+        for (number, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (33_012, "33,012")] {
+            assert_eq!(count(number), expected);
+        }
+        assert_eq!(count(1_234_567), "1,234,567");
+    }
+
+    #[test]
     fn what_was_only_seen_began_by_then() {
         let moment = crate::Moment("2026-03-01T08:00:00.500000Z".to_owned());
         assert_eq!(since(Some(&moment), true), "2026-03-01T08:00:00Z");

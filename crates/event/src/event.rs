@@ -337,6 +337,22 @@ pub enum Role {
 }
 
 impl Role {
+    /// All roles.
+    pub const ALL: [Role; 4] = [Role::Admin, Role::Auditor, Role::AppAuditor, Role::Scim];
+
+    /// The role of a name.
+    pub fn of_name(name: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.name() == name)
+    }
+
+    /// Whether a token of this role is limited to one application.
+    pub fn is_of_application(self) -> bool {
+        match self {
+            Role::Admin | Role::Auditor => false,
+            Role::AppAuditor | Role::Scim => true,
+        }
+    }
+
     /// The role's name on the command line and in answers.
     pub fn name(self) -> &'static str {
         match self {

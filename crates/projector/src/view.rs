@@ -120,10 +120,7 @@ impl<'a> View<'a> {
 
     /// The number that the next application gets.
     pub fn next_application(&self) -> Result<Application, ProjectorError> {
-        let last = self.rows.first(&key::applications(), Direction::Backward)?;
-        let last =
-            last.map_or(Ok(0), |(key, _)| row::decode_number("an application", &key[1..]))?;
-        Ok(Application(last + 1))
+        Ok(Application(self.last_number(&key::applications(), "an application")? + 1))
     }
 
     /// The credential of a token that a client presents, as long as it counts.
@@ -163,9 +160,13 @@ impl<'a> View<'a> {
 
     /// The number that the next credential gets.
     pub fn next_credential(&self) -> Result<Credential, ProjectorError> {
-        let last = self.rows.first(&key::credentials(), Direction::Backward)?;
-        let last = last.map_or(Ok(0), |(key, _)| row::decode_number("a credential", &key[1..]))?;
-        Ok(Credential(last + 1))
+        Ok(Credential(self.last_number(&key::credentials(), "a credential")? + 1))
+    }
+
+    /// The largest number among the keys of a kind, 0 when there is none.
+    fn last_number(&self, range: &KeyRange, what: &'static str) -> Result<u32, ProjectorError> {
+        let last = self.rows.first(range, Direction::Backward)?;
+        last.map_or(Ok(0), |(key, _)| row::decode_number(what, &key[1..]))
     }
 
     /// The number that the next person or resource of an application gets.

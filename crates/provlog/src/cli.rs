@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use event::Role;
 use serde_json::{Map, Value};
 use store::with_causes;
 
@@ -202,12 +203,12 @@ enum RoleName {
 }
 
 impl RoleName {
-    fn name(self) -> &'static str {
+    fn role(self) -> Role {
         match self {
-            RoleName::Admin => "admin",
-            RoleName::Auditor => "auditor",
-            RoleName::AppAuditor => "app-auditor",
-            RoleName::Scim => "scim",
+            RoleName::Admin => Role::Admin,
+            RoleName::Auditor => Role::Auditor,
+            RoleName::AppAuditor => Role::AppAuditor,
+            RoleName::Scim => Role::Scim,
         }
     }
 }
@@ -408,11 +409,11 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
             output.print(&with_secret(&client, &lines, answer))
         }
         Command::Token(TokenCommand::Add { role, app, data: Some(data), accept_clock, client }) => {
-            let answer = offline::add_token(&data, role.name(), app, accept_clock)?;
+            let answer = offline::add_token(&data, role.role().name(), app, accept_clock)?;
             output.print(&with_secret(&client, &TOKEN_LINES, answer))
         }
         Command::Token(TokenCommand::Add { role, app, data: None, client, .. }) => {
-            let mut body = serde_json::json!({ "role": role.name() });
+            let mut body = serde_json::json!({ "role": role.role().name() });
             if let Some(app) = app {
                 body["application"] = app.into();
             }
@@ -420,7 +421,7 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
             output.print(&with_secret(&client, &TOKEN_LINES, answer))
         }
         Command::App(AppCommand::Rotate { slug, client }) => {
-            let body = serde_json::json!({ "role": RoleName::Scim.name(), "application": slug });
+            let body = serde_json::json!({ "role": Role::Scim.name(), "application": slug });
             let answer = Client::new(&client)?.post("/api/v1/tokens", &body)?;
             let lines = [("Application", "application"), ("Id", "id"), ("Secret token", "token")];
             output.print(&with_secret(&client, &lines, answer))?;

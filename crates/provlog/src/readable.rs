@@ -11,6 +11,7 @@ mod resource;
 pub(crate) mod sample;
 mod why;
 
+use answers::table::count;
 use answers::{Described, Grid, Time};
 use serde_json::{Map, Value};
 
@@ -19,7 +20,7 @@ pub(crate) use self::record::looked;
 pub(crate) use self::resource::resource;
 pub(crate) use self::why::why;
 use crate::table::{Column, Table};
-use crate::text::{count, escaped, second, shown};
+use crate::text::{escaped, second, shown};
 
 fn time(value: &Value) -> String {
     value.as_str().map(second).unwrap_or_default().into_owned()

@@ -64,19 +64,6 @@ pub(crate) fn second(time: &str) -> Cow<'_, str> {
     }
 }
 
-/// A count with its thousands apart.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A member's text as it is shown; nothing for null.
 pub(crate) fn shown(value: &Value) -> String {
     match value {
@@ -119,14 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn times_are_to_the_second_and_counts_have_their_thousands() {
+    fn times_are_to_the_second() {
         assert_eq!(second("2026-03-31T23:59:59.999999Z"), "2026-03-31T23:59:59Z");
         assert_eq!(second("2026-03-31T23:59:59Z"), "2026-03-31T23:59:59Z");
         assert_eq!(second("-90d"), "-90d");
         assert_eq!(second("1.\u{1b}Z"), r"1.\u{1b}Z");
-        for (number, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (33_012, "33,012")] {
-            assert_eq!(count(number), expected);
-        }
-        assert_eq!(count(1_234_567), "1,234,567");
     }
 }

@@ -66,10 +66,7 @@ impl Caller {
 
     /// The one application that the caller may see; `None` when it is all.
     pub(crate) fn scope(&self) -> Option<Application> {
-        match self.credential.role {
-            Role::Admin | Role::Auditor => None,
-            Role::AppAuditor | Role::Scim => Some(self.credential.application),
-        }
+        self.credential.role.is_of_application().then_some(self.credential.application)
     }
 
     /// Whether the caller may see what is an application's.

@@ -39,14 +39,8 @@ impl Issue {
     /// # Errors
     /// [`IssueError`], when role and application do not go together.
     pub fn new(role: &str, application: Option<String>) -> Result<Issue, IssueError> {
-        let (role, is_limited) = match role {
-            "admin" => (Role::Admin, false),
-            "auditor" => (Role::Auditor, false),
-            "app-auditor" => (Role::AppAuditor, true),
-            "scim" => (Role::Scim, true),
-            _ => return Err(IssueError::Role),
-        };
-        match (is_limited, &application) {
+        let role = Role::of_name(role).ok_or(IssueError::Role)?;
+        match (role.is_of_application(), &application) {
             (true, None) => Err(IssueError::NeedsApplication),
             (false, Some(_)) => Err(IssueError::TakesNoApplication),
             (true, Some(_)) | (false, None) => Ok(Issue { role, application }),

@@ -14,6 +14,13 @@ const LIMIT_MAX: usize = 1_000;
 /// An unknown name that is longer is not repeated.
 const NAME_BYTES_MAX: usize = 40;
 
+/// How many rows a page has at most, as a text says it: a number from 1 to 1000.
+pub(crate) fn page_rows(text: &str) -> Option<usize> {
+    // Digits alone: a number's own reading would take a sign too.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|rows| digits && (1..=LIMIT_MAX).contains(rows))
+}
+
 /// The parameters that were given, in the order of the known names.
 pub(crate) struct Params {
     known: &'static [&'static str],
@@ -80,14 +87,8 @@ impl Params {
     /// How many rows a page has at most.
     pub(crate) fn limit(&self) -> Result<usize, Error> {
         let Some(text) = self.get("limit") else { return Ok(LIMIT_DEFAULT) };
-        // Digits alone: a number's own reading would take a sign too.
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        match text.parse() {
-            Ok(limit @ 1..=LIMIT_MAX) if digits => Ok(limit),
-            Ok(_) | Err(_) => {
-                Err(Error::Parameter { name: "limit", accepts: "a number from 1 to 1000" })
-            }
-        }
+        page_rows(text)
+            .ok_or(Error::Parameter { name: "limit", accepts: "a number from 1 to 1000" })
     }
 
     /// What the question is about: all that was given but how it is paged.

@@ -357,12 +357,7 @@ impl<'a> Draft<'a> {
             None => read_parts(&self.reading, path, attribute, value)?,
         };
         let mut list = self.take_list(&whole);
-        self.budget.filter(&list, filter)?;
-        let matching: Vec<usize> = (0..list.len())
-            .filter(|&index| {
-                filter.is_none_or(|one| one.matches_element(Some(attribute), &list[index]))
-            })
-            .collect();
+        let matching = self.matching(attribute, &list, filter)?;
         let sets_primary = parts.contains(&("primary", Some(Value::Bool(true))));
         let clears = parts.iter().any(|(_, value)| value.is_none());
         let mut primary = match matching.as_slice() {
@@ -532,6 +527,20 @@ impl<'a> Draft<'a> {
         check_primary(path, &list).or_else(|error| self.reading.tolerate(path, error))?;
         let value = (!list.is_empty()).then_some(Value::Array(list));
         self.store(path, attribute, value)
+    }
+
+    /// The places of the elements that a filter means; all without one.
+    fn matching(
+        &mut self,
+        attribute: &Attribute,
+        list: &[Value],
+        filter: Option<&Filter>,
+    ) -> Result<Vec<usize>, ScimError> {
+        self.budget.filter(list, filter)?;
+        let is_meant = |index: &usize| {
+            filter.is_none_or(|one| one.matches_element(Some(attribute), &list[*index]))
+        };
+        Ok((0..list.len()).filter(is_meant).collect())
     }
 
     fn take_list(&mut self, path: &AttrPath) -> Vec<Value> {

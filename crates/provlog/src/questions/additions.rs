@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use answers::act;
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::arguments::with_query;
 use crate::client::{Client, encoded};
@@ -15,7 +16,7 @@ use crate::output::Output;
 use crate::text::{self, escaped};
 
 /// The server takes no longer list.
-const LIST_BYTES_MAX: u64 = answers::act::UPLOAD_BYTES_MAX as u64;
+const LIST_BYTES_MAX: u64 = act::UPLOAD_BYTES_MAX as u64;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Evidence {
@@ -52,15 +53,17 @@ impl NewEvidence {
     }
 
     fn body(&self) -> Value {
-        let members = [
-            ("kind", Some(&self.kind)),
-            ("ref", Some(&self.reference)),
-            ("url", self.url.as_ref()),
-            ("approvedBy", self.approved_by.as_ref()),
-            ("approvedAt", self.approved_at.as_ref()),
-        ];
-        let given = members.into_iter().filter_map(|(name, value)| Some((name.into(), value?)));
-        Value::Object(given.map(|(name, value)| (name, Value::from(value.as_str()))).collect())
+        let mut body = json!(act::NewEvidence {
+            kind: self.kind.clone(),
+            reference: self.reference.clone(),
+            url: self.url.clone(),
+            approved_by: self.approved_by.clone(),
+            approved_at: self.approved_at.clone(),
+        });
+        if let Some(members) = body.as_object_mut() {
+            members.retain(|_, value| !value.is_null());
+        }
+        body
     }
 
     /// Adds it and says which event has it.
@@ -158,7 +161,6 @@ fn added(
 mod tests {
     use super::*;
     use clap::Parser;
-    use serde_json::json;
 
     #[derive(Parser)]
     struct Add {

@@ -1,11 +1,12 @@
 //! Why a user was provisioned or was not, as a tree.
 
 use answers::row::{Node, Reasons};
+use answers::table::count;
 use answers::{Described, Table};
 use serde_json::{Map, Value};
 
 use super::{basis, end_of_one, heading, labelled, sections};
-use crate::text::{count, escaped};
+use crate::text::escaped;
 
 /// More events than these of one node are only counted.
 const SEQS_MAX: usize = 6;

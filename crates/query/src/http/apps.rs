@@ -14,8 +14,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use event::{
-    ApplicationAdded, CredentialAdded, Fact, Imported, Number, Occasion, Origin, Role,
-    ServicePrincipalSet, UpstreamSet,
+    ApplicationAdded, CredentialAdded, Fact, Number, Occasion, Origin, Role, ServicePrincipalSet,
+    UpstreamSet,
 };
 use incoming::HasLeft;
 use projector::{ApplicationRow, Decision, Draft, Stamp, View};
@@ -26,13 +26,15 @@ use tokio::task::spawn_blocking;
 use super::admin::refusal;
 use super::ask::{Ask, Reading};
 use super::body::Upload;
+use super::imports::{SERVICE_PRINCIPAL, is_service_principal};
 use super::question::{Answered, Asked, Found, NamesOf, read_act};
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::token::Token;
 use crate::{LookFailure, LookRequest, Query};
 
-const SLUG_BYTES_MAX: usize = 63;
+/// Names of applications and lists are no longer.
+const NAME_BYTES_MAX: usize = 63;
 /// A look goes on for so long after whoever asked has left.
 const LEFT_AFTER: Duration = Duration::from_secs(1);
 const URL_BYTES_MAX: usize = 2_048;
@@ -45,16 +47,11 @@ impl Answered for Apps {
         let (reading, stand) = (asked.reading, asked.standpoint()?);
         let mut all = reading.record.view.applications()?;
         all.retain(|one| one.added_seq < stand.size && reading.caller.may_see(one.number));
-        let count = all.len() as u64;
-        all.retain(|one| stand.after.is_none_or(|after| u64::from(one.number.0) > after));
-        let more = all.len() > stand.limit;
-        all.truncate(stand.limit);
-        let last = all.last().filter(|_| more);
-        let next = last.map(|one| stand.next(one.number.0.into()));
-        let rows = all.iter().map(|one| application(reading.query, one));
+        let (page, next) = stand.part_of(&all);
+        let rows = page.iter().map(|one| application(reading.query, one));
         let found = Found::new(&reading.record, &stand, &Coverage::complete());
         let found = found.about(reading.asked_application(None), Number::NOBODY);
-        found.rows(rows, count, next)
+        found.rows(rows, all.len() as u64, next)
     }
 }
 
@@ -148,9 +145,8 @@ pub(super) async fn change(
     admin.concerns(application);
     let form = r#"{"servicePrincipal": TEXT or null}"#;
     let ServicePrincipal { service_principal: id } = body.json(form).await?;
-    if !id.as_ref().is_none_or(|id| (1..=Imported::CODE_BYTES_MAX).contains(&id.len())) {
-        let detail = "`servicePrincipal` takes the id of a service principal, or its display name, 1 to 256 bytes, or null";
-        return Err(Error::Body(detail.into()));
+    if !id.as_deref().is_none_or(is_service_principal) {
+        return Err(Error::Body(format!("`servicePrincipal` takes {SERVICE_PRINCIPAL}, or null")));
     }
     // What was cut would be no name of anything, and all logs would be another's.
     if id.as_ref().is_some_and(|id| !query.committer.gate().lets_pass(id)) {
@@ -293,11 +289,15 @@ async fn upstream(query: &Query, new: &NewUpstream) -> Result<UpstreamSet, Error
     })
 }
 
+/// Whether an application can have that name: it stands in addresses.
 fn is_slug(text: &str) -> bool {
+    is_plain(text) && !text.starts_with('-')
+}
+
+/// Whether it is 1 to 63 of a-z, 0-9 and -.
+pub(super) fn is_plain(text: &str) -> bool {
     let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
-    (1..=SLUG_BYTES_MAX).contains(&text.len())
-        && !text.starts_with('-')
-        && text.bytes().all(allowed)
+    (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 #[cfg(test)]

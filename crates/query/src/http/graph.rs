@@ -23,9 +23,9 @@ use crate::graph::entry::{Entries, Entry};
 use crate::graph::filter::Filter;
 use crate::graph::page::Asked;
 use crate::operation::Operations;
+use crate::params::page_rows;
 
 const TOP_DEFAULT: usize = 100;
-const TOP_MAX: usize = 1_000;
 /// The address of the log below the version, by segments, in lower case.
 const LOG: [&str; 2] = ["auditlogs", "provisioning"];
 
@@ -303,11 +303,7 @@ impl Options {
 
     fn top(&self) -> Result<usize, Error> {
         let Some(text) = &self.top else { return Ok(TOP_DEFAULT) };
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        match text.parse() {
-            Ok(top @ 1..=TOP_MAX) if digits => Ok(top),
-            Ok(_) | Err(_) => Err(Error::Option("$top takes a number from 1 to 1000")),
-        }
+        page_rows(text).ok_or(Error::Option("$top takes a number from 1 to 1000"))
     }
 
     fn is_ascending(&self) -> Result<bool, Error> {

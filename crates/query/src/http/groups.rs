@@ -30,7 +30,7 @@ impl Answered for EveryGroup {
         let next = page.next.map(|number| stand.next(number.0.into()));
         let rows = page.rows.iter().map(|group| {
             let created_seq = group.version.created_seq;
-            let start_known = !is_proxied || !resource::was_seen(record, created_seq)?;
+            let start_known = resource::start_known(record, is_proxied, created_seq)?;
             Ok(group_row(group, start_known))
         });
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;
@@ -121,7 +121,7 @@ impl Answered for Members {
         let next = page.next.map(|number| stand.next(number.0.into()));
         let types = TypeNames::read(&record.view)?;
         let rows = page.rows.iter().map(|member| {
-            let start_known = !is_proxied || !resource::was_seen(record, member.since)?;
+            let start_known = resource::start_known(record, is_proxied, member.since)?;
             row(record, &types, application, member, start_known)
         });
         let rows = rows.collect::<Result<Vec<_>, _>>()?;

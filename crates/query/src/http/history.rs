@@ -147,7 +147,7 @@ fn stays<Q: Question<Row = Stay>>(
     // The same few groups, or the one member, stand in every row.
     let (mut groups, mut members) = (BTreeMap::new(), BTreeMap::new());
     let rows = page.iter().map(|one| {
-        let start_known = !is_proxied || !resource::was_seen(record, one.start)?;
+        let start_known = resource::start_known(record, is_proxied, one.start)?;
         let group =
             once(&mut groups, one.group, |group| identity(record, application, group, after))?;
         let (who, member_type) = once(&mut members, one.member, |member| {

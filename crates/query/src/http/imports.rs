@@ -13,8 +13,9 @@ use super::question::{NamesOf, read_act};
 use crate::error::Error;
 use crate::{ImportFailure, ImportRequest, Query};
 
-/// Ids of service principals are far shorter.
-const ID_BYTES_MAX: usize = 256;
+/// What names a service principal; ids are far shorter.
+pub(super) const SERVICE_PRINCIPAL: &str =
+    "the id of a service principal, or its display name, 1 to 256 bytes";
 
 /// `POST /api/v1/apps/{app}/imports?run=&dates=&servicePrincipal=&list=&check=`: one record in each line, in
 /// any of the JSON forms.
@@ -33,12 +34,8 @@ pub(super) async fn add(
                 accepts: "1 to 16 hexadecimal digits, the same for all requests of one import",
             })?),
         };
-        let is_id = |id: &String| (1..=ID_BYTES_MAX).contains(&id.len());
-        if !import.service_principal.as_ref().is_none_or(is_id) {
-            return Err(Error::Parameter {
-                name: "servicePrincipal",
-                accepts: "the id of a service principal, or its display name, 1 to 256 bytes",
-            });
+        if !import.service_principal.as_deref().is_none_or(is_service_principal) {
+            return Err(Error::Parameter { name: "servicePrincipal", accepts: SERVICE_PRINCIPAL });
         }
         let dates = import.dates.map(|order| match order {
             answers::act::DateOrder::Dmy => DateOrder::DayFirst,
@@ -71,6 +68,11 @@ pub(super) async fn add(
     });
     // A request that imports leaves an event also when it has nothing new.
     query.hand_over(admin, done, !is_check).await.map(Json)
+}
+
+/// Whether it can be a [`SERVICE_PRINCIPAL`].
+pub(super) fn is_service_principal(id: &str) -> bool {
+    (1..=event::Imported::CODE_BYTES_MAX).contains(&id.len())
 }
 
 fn run_of(text: &str) -> Option<u64> {

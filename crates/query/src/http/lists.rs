@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
 use super::admin::{Admin, refusal};
+use super::apps::is_plain;
 use super::ask::Ask;
 use super::body::Upload;
 use super::question::{Answered, Asked, Found, NamesOf, read_act};
@@ -30,7 +31,6 @@ use crate::instant::{self, Role, Zone};
 use crate::record::Record;
 use crate::reference::{Person, Roster, parse};
 
-const NAME_BYTES_MAX: usize = 63;
 const TEXT_BYTES_MAX: usize = 1_024;
 
 /// `POST /api/v1/reference-lists?name=&app=`: keeps a list as it is now, of an application or for the
@@ -43,7 +43,7 @@ pub(super) async fn add(
 ) -> Result<(StatusCode, Json<AddedList>), Error> {
     let asked = ask.admin(move |reading| {
         let AddList { name: ListName(name), app } = read_act(reading, &names)?;
-        if !is_name(&name) {
+        if !is_plain(&name) {
             return Err(Error::Parameter { name: "name", accepts: NAME });
         }
         let view = &reading.record.view;
@@ -72,11 +72,6 @@ pub(super) async fn add(
 }
 
 const NAME: &str = "a name for the list: 1 to 63 of a-z, 0-9 and -";
-
-fn is_name(text: &str) -> bool {
-    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
-    (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
-}
 
 /// Records something that an admin adds, with what it says.
 async fn append(
@@ -188,7 +183,7 @@ impl Answered for Orphans {
                 display_name,
                 created_at: record.moment(*created_seq)?,
                 created_seq: *created_seq,
-                start_known: !resource::was_seen(record, *created_seq)?,
+                start_known: resource::start_known(record, true, *created_seq)?,
             })
         })?;
         found.beside(ListSeen { list_seq: Some(list.seq) })

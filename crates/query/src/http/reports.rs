@@ -149,7 +149,7 @@ impl Answered for Joiners {
                 active: version.map(|version| version.active),
                 created_at: record.moment(*seq)?,
                 created_seq: *seq,
-                start_known: !resource::was_seen(record, *seq)?,
+                start_known: resource::start_known(record, true, *seq)?,
             })
         })
     }
@@ -326,7 +326,7 @@ impl Answered for Overlap {
                 start_seq: one.start,
                 end: one.end.map(|seq| record.moment(seq)).transpose()?,
                 end_seq: one.end,
-                start_known: !resource::was_seen(record, one.start)?,
+                start_known: resource::start_known(record, true, one.start)?,
             })
         })
     }

@@ -34,7 +34,7 @@ pub(super) fn groups(
             via: via_ids(record, application, &one.via)?,
             member_since: record.recorded_at(one.since)?.to_string().into(),
             added_by_seq: one.since,
-            start_known: row.upstream.is_none() || !was_seen(record, one.since)?,
+            start_known: start_known(record, row.upstream.is_some(), one.since)?,
         })
     });
     rows.collect()
@@ -125,7 +125,8 @@ fn is_urn(key: &str) -> bool {
     key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:"))
 }
 
-/// Whether an event only saw that something was so: since when is not known.
-pub(super) fn was_seen(record: &Record<'_>, seq: Seq) -> Result<bool, Error> {
-    Ok(record.view.operation(seq)?.is_some_and(|summary| summary.is_observation()))
+/// Whether it is known since when something is so that an event recorded: what was only seen at the
+/// application behind us was so before. Where there is none behind (`is_proxied`), nothing is only seen.
+pub(super) fn start_known(record: &Record<'_>, is_proxied: bool, seq: Seq) -> Result<bool, Error> {
+    Ok(!is_proxied || !record.view.operation(seq)?.is_some_and(|summary| summary.is_observation()))
 }

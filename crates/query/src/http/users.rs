@@ -31,7 +31,7 @@ impl Answered for Users {
         let next = page.next.map(|number| stand.next(number.0.into()));
         let rows = page.rows.iter().map(|user| {
             let created_seq = user.version.created_seq;
-            let start_known = !is_proxied || !resource::was_seen(record, created_seq)?;
+            let start_known = resource::start_known(record, is_proxied, created_seq)?;
             Ok(row(user, start_known))
         });
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;

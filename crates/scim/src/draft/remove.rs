@@ -99,12 +99,7 @@ impl Draft<'_> {
             (Some(part), filter) => {
                 let whole = path.with_sub(None);
                 let mut list = self.take_list(&whole);
-                self.budget.filter(&list, filter)?;
-                let matching: Vec<usize> = (0..list.len())
-                    .filter(|&index| {
-                        filter.is_none_or(|one| one.matches_element(Some(attribute), &list[index]))
-                    })
-                    .collect();
+                let matching = self.matching(attribute, &list, filter)?;
                 if filter.is_some() {
                     self.check_found(&whole, !matching.is_empty())?;
                 }
