@@ -1,4 +1,4 @@
-//! What people did to the record, as rows: who asked, evidence, lists of people.
+//! Rows of what people did with the record: questions asked, evidence added, lists uploaded.
 
 use std::ops::{ControlFlow, Range};
 
@@ -10,29 +10,29 @@ use crate::error::ProjectorError;
 use crate::overlay::Overlay;
 use crate::view::View;
 
-/// Who asked, in short.
+/// The summary of a question that was answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AccessSummary {
-    /// The event that tells of it.
+    /// The access event.
     pub seq: Seq,
-    /// What was asked about; the recorder when it was no single application.
+    /// The application that was asked about; the recorder if it was no single one.
     pub application: Application,
     /// Whether all applications were asked about.
     pub all_applications: bool,
-    /// With which credential.
+    /// The credential it was asked with.
     pub credential: Credential,
 }
 
-/// A list of people as it was uploaded.
+/// One upload of a reference list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReferenceList {
-    /// Its name.
+    /// The list's name.
     pub name: String,
-    /// The event that has it.
+    /// The event that holds it.
     pub seq: Seq,
     /// How many rows it has.
     pub rows: u32,
-    /// Whose it is; the recorder's when it is for the whole server.
+    /// The application it is for; the recorder if it is for the whole server.
     pub application: Application,
 }
 
@@ -54,10 +54,10 @@ pub(crate) fn fold_access(rows: &mut Overlay<'_>, event: &Event, access: &Access
 }
 
 impl View<'_> {
-    /// Shows who asked in a range of events, newest first, until `visit` breaks off.
+    /// Visits the questions answered in a range of events, newest first, until `visit` breaks off.
     ///
     /// # Errors
-    /// Here and in the following, when the rows cannot be read.
+    /// Here and below, when the rows cannot be read.
     pub fn accesses(
         &self,
         seqs: Range<Seq>,
@@ -86,7 +86,7 @@ impl View<'_> {
         if damaged { Err(ProjectorError::row("an access")) } else { Ok(()) }
     }
 
-    /// The events that have evidence of an operation, oldest first.
+    /// The events that added evidence to an operation, oldest first.
     pub fn evidence(&self, operation: Seq) -> Result<Vec<Seq>, ProjectorError> {
         let mut seqs = self.collect(&key::all_evidence(operation), |key, _| {
             key::last_seq(key).ok_or_else(|| ProjectorError::row("evidence"))
@@ -95,7 +95,7 @@ impl View<'_> {
         Ok(seqs)
     }
 
-    /// The newest upload of a list; with an application, of its own and those for the whole server.
+    /// The newest upload of a list. With `scope`, only uploads for that application or the whole server.
     pub fn reference_list(
         &self,
         name: &str,
@@ -117,8 +117,8 @@ impl View<'_> {
         found
     }
 
-    /// The last event of an application, among those that the view knows, that its answers may rest on:
-    /// an operation, an import, a change of its configuration. Questions are none of them.
+    /// The last event that answers about an application may depend on: an operation, an import or a
+    /// change of its configuration, but not a question.
     pub fn last_relevant_seq(
         &self,
         application: Application,
@@ -143,7 +143,7 @@ impl View<'_> {
 }
 
 impl ReferenceList {
-    /// Whether it is one for the whole server, or of this application; without one any is.
+    /// Whether it is for the whole server or for this application; `None` accepts any.
     fn is_for(&self, scope: Option<Application>) -> bool {
         let own = self.application;
         own == Application::RECORDER || scope.is_none_or(|scope| scope == own)

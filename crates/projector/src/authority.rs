@@ -1,8 +1,8 @@
-//! Whether whoever sent a command may still have it carried out.
+//! Checks at decision time that a command's credential was not revoked.
 //!
-//! A request is let in by its credential before its body has arrived, which may take half a minute, and
-//! before it has waited for the requests ahead of it. So the decision looks at the credential again:
-//! there, and only there, it stands in one order with the event that takes the credential back.
+//! A request is authenticated before its body arrives and before it waits in the queue, which may take
+//! half a minute. So the decision checks the credential again: only there is the check ordered against
+//! the event that revokes the credential.
 
 use event::Credential;
 
@@ -12,14 +12,14 @@ use crate::error::CommitError;
 use crate::error::ProjectorError;
 use crate::view::View;
 
-/// The credential of a command was revoked after its request was let in.
+/// The credential of a command was revoked after its request was authenticated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the token was taken back while its request was on the way")]
+#[error("the token was revoked while its request was on the way")]
 pub struct Revoked;
 
 impl View<'_> {
-    /// Whether a credential counts. [`Credential::NONE`] always does: a request without a credential
-    /// is refused by what decides it.
+    /// Whether a credential is still valid. [`Credential::NONE`] passes: the decision itself refuses a
+    /// request without a credential.
     ///
     /// # Errors
     /// When its row cannot be read.
@@ -33,9 +33,8 @@ impl View<'_> {
 }
 
 impl Committer {
-    /// [`Committer::submit`] for a decision that acts for a credential: `decide` is told whether that
-    /// still counts. When it does not, nothing may be carried out; the refusal is recorded like any
-    /// other.
+    /// [`Committer::submit`] for a decision that acts for a credential. `decide` is told whether the
+    /// credential is still valid. If not, it must refuse, and record the refusal like any other.
     ///
     /// # Errors
     /// [`CommitError`], see there.

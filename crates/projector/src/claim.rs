@@ -1,5 +1,5 @@
-//! What others say, as rows: imported entries by time, by whom they are about and by code, and how many
-//! a day has. An entry changes no state that was recorded.
+//! Claims: entries imported from a provider's log. Rows index them by time, by the resource or person
+//! they are about and by code, and count them by day. A claim never changes recorded state.
 
 use std::ops::ControlFlow;
 
@@ -18,24 +18,24 @@ use crate::view::View;
 
 const DAY_MICROS: i64 = 86_400 * 1_000_000;
 
-/// An imported entry in short: what lists filter by, without opening the event.
+/// The summary of an imported entry: what lists filter by, without reading the event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Claim {
-    /// When, by the source's clock, and the event that recorded it.
+    /// When it happened by the source's clock, and the event that recorded it.
     pub moment: Moment,
-    /// Whose application.
+    /// The application.
     pub application: Application,
-    /// The resource or person.
+    /// The resource or person it is about; nobody when it names none.
     pub number: Number,
     /// The type of resource.
     pub resource_type: ResourceType,
-    /// What was meant to be done.
+    /// What the provider meant to do.
     pub action: Action,
     /// How it ended.
     pub status: Status,
     /// Which log it comes from.
     pub source: Source,
-    /// Who imported it.
+    /// The credential it was imported with.
     pub credential: Credential,
 }
 
@@ -81,12 +81,12 @@ impl Claim {
     }
 }
 
-/// What one request of an import brought.
+/// One request of an import.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Import {
     /// The event that ended it.
     pub seq: Seq,
-    /// What the requests of one import have in common.
+    /// The id of the import; the same for all of its requests.
     pub run: u64,
     /// The earliest and the latest time of its entries.
     pub span: Option<(Timestamp, Timestamp)>,
@@ -109,7 +109,7 @@ pub(crate) fn fold_imported(
     }
     for (kind, code) in &entry.codes {
         match kind {
-            // These have most of the entries: an index of them would find nothing faster.
+            // Most entries have the same job, so an index by job would find nothing faster.
             CodeKind::Job => {}
             CodeKind::ServicePrincipal => note_principal(rows, application, code)?,
             CodeKind::Error | CodeKind::SkipReason | CodeKind::Cycle | CodeKind::Change => {
@@ -124,7 +124,7 @@ pub(crate) fn fold_imported(
     Ok(())
 }
 
-/// Remembers that entries of a service principal were imported.
+/// Adds a service principal to those whose entries were imported.
 fn note_principal(
     rows: &mut Overlay<'_>,
     application: Application,
@@ -148,7 +148,7 @@ pub(crate) fn fold_import(
     Ok(())
 }
 
-/// Where the first and the last claim of an application were recorded.
+/// The seqs of the first and the last recorded claim of an application.
 fn claim_head(
     rows: &dyn ReadRows,
     application: Application,
@@ -160,26 +160,26 @@ fn claim_head(
     }
 }
 
-/// The day of an instant, from 1970.
+/// Days since 1970-01-01, UTC.
 fn day(time: Timestamp) -> i32 {
     i32::try_from(time.0.div_euclid(DAY_MICROS)).unwrap_or(i32::MAX)
 }
 
-/// Which claims; what is `None` is not asked for.
+/// Selects claims; a field that is `None` selects all.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct ClaimFilter {
-    /// Those of this log.
+    /// The log they come from.
     pub source: Option<Source>,
-    /// Those that were to do this.
+    /// What the provider meant to do.
     pub action: Option<Action>,
-    /// Those that ended so.
+    /// How they ended.
     pub status: Option<Status>,
-    /// Those that were imported with this credential.
+    /// The credential they were imported with.
     pub credential: Option<Credential>,
 }
 
 impl ClaimFilter {
-    /// Whether a claim is what is asked for.
+    /// Whether a claim is selected.
     pub fn fits(&self, claim: &Claim) -> bool {
         self.source.is_none_or(|wanted| claim.source == wanted)
             && self.action.is_none_or(|wanted| claim.action == wanted)
@@ -198,7 +198,7 @@ impl View<'_> {
         Ok(head.is_some_and(|(first, _)| self.knows(first)))
     }
 
-    /// What the requests of an application's imports brought, oldest first.
+    /// The requests of an application's imports, oldest first.
     pub fn imports(&self, application: Application) -> Result<Vec<Import>, ProjectorError> {
         let what = "an import";
         let range = key::imports(application, 0..self.size());
@@ -209,14 +209,15 @@ impl View<'_> {
         })
     }
 
-    /// The event of an imported entry.
+    /// The event that imported the entry with the provider's id `id`.
     pub fn entry(&self, application: Application, id: &str) -> Result<Option<Seq>, ProjectorError> {
         let value = self.rows().get(&key::entry(application, id))?;
         let seq = value.map(|value| row::decode_seq("an entry", &value)).transpose()?;
         Ok(seq.filter(|seq| self.knows(*seq)))
     }
 
-    /// Shows the claims of an application from `from` on and before `before`, newest first.
+    /// Visits the claims of an application from `from` (included) to `before` (excluded), newest first,
+    /// until `visit` breaks off.
     pub fn claims(
         &self,
         application: Application,
@@ -226,7 +227,7 @@ impl View<'_> {
         self.visit_claims(application, &key::claims(application, from, before), visit)
     }
 
-    /// Shows the claims about one resource or person, newest first.
+    /// Visits the claims about one resource or person, newest first.
     pub fn claims_about(
         &self,
         application: Application,
@@ -262,7 +263,7 @@ impl View<'_> {
         if damaged { Err(damaged_claim()) } else { Ok(found) }
     }
 
-    /// The claim of a moment.
+    /// The claim at a moment.
     pub fn claim(
         &self,
         application: Application,
@@ -275,8 +276,9 @@ impl View<'_> {
         Claim::decode(application, &key, &value).map(Some).ok_or_else(damaged_claim)
     }
 
-    /// How many claims of a stretch fit. Whole days are counted by their sums, save where later imports
-    /// added to them what was not known.
+    /// The number of claims that `filter` selects, from the first moment (included) to the second
+    /// (excluded). Uses the counts by day where it can: not when the view is limited and later imports
+    /// are in those counts, nor when a credential is asked for.
     pub fn claim_count(
         &self,
         application: Application,
@@ -326,7 +328,7 @@ impl View<'_> {
     }
 
     fn knows_all_imports(&self, application: Application) -> Result<bool, ProjectorError> {
-        // An import that was broken off has claims and no end, so the claims themselves are asked.
+        // An interrupted import has claims but no closing event, so look at the claims themselves.
         let head = claim_head(self.rows(), application)?;
         Ok(head.is_none_or(|(_, last)| self.knows(last)))
     }

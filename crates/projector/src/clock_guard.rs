@@ -1,77 +1,78 @@
-//! Whether the clock is believed.
+//! Decides whether to believe the wall clock.
 //!
-//! One event with a time far ahead would make every later one wait for that time. So the wall clock is
-//! compared with the time for which the machine has run, which nobody can set:
+//! `recorded_at` never decreases, so one event stamped far ahead would hold every later event at that
+//! time. The expected time is therefore computed from the machine's running time, which nobody can set,
+//! and the wall clock is compared with it:
 //!
 //! ```text
-//!  the wall clock shows                          events are stamped with      changes
-//!  within 60 s of what was to be expected        what it shows                go on
-//!  more than 60 s ahead of that                  what was to be expected      are refused
-//!  more than 60 s behind the last event          the last event's time        are refused
+//!  the wall clock shows                     events are stamped with    changes
+//!  within 60 s of the expected time         what it shows              are accepted
+//!  over 60 s ahead of the expected time     the expected time          are refused
+//!  over 60 s behind the last event          the last event's time      are refused
 //! ```
 //!
-//! Small steps are believed one after the other: clocks are corrected. What the clock showed stands in
-//! every event beside its time.
+//! Each believed time resets the expected time, so a clock may be corrected in small steps. Every event
+//! also stores what the clock really showed.
 //!
-//! Nothing is to be expected of a clock that stood behind the last event from the start on: it is wrong,
-//! as that of a machine is which has not asked for the time yet. Then the first time counts that is not
-//! behind, and at most a year ahead of the last event, as at a start.
+//! A clock that is behind the last event at the start gives no expected time: the machine has probably
+//! not synchronised its clock yet. Then the first time is believed that is neither behind the last event
+//! nor over a year ahead of it.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use event::{Clock, Timestamp};
 
-/// A clock further behind the last event than this is not believed.
+/// How far the clock may be behind the last event.
 const BEHIND_MAX_US: i64 = 60_000_000;
-/// Nor one that is further ahead of what was to be expected.
+/// How far the clock may be ahead of the expected time.
 const AHEAD_MAX_US: i64 = 60_000_000;
-/// Nor one that is further ahead of the last event, where nothing was to be expected.
+/// How far the clock may be ahead of the last event while there is no expected time.
 const FIRST_AHEAD_MAX_US: i64 = 365 * 24 * 3_600 * 1_000_000;
-/// The offset of a clock that was never believed.
+/// The offset while the clock was never believed.
 const NEVER_US: i64 = i64::MIN;
 
-/// Why no change may be recorded with the clock as it stands.
+/// Why the clock is not believed, and so no change may be recorded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ClockFault {
-    /// It stands far behind the last event.
+    /// It is more than a minute behind the last event.
     #[error(
-        "the server's clock stands more than a minute behind its last event; nothing is changed \
-         until it has caught up"
+        "the server's clock is more than a minute behind its last event; changes are refused until it \
+         has caught up"
     )]
     Behind,
-    /// It was set ahead while the server ran.
+    /// It was set ahead by more than a minute while the server ran.
     #[error(
-        "the server's clock jumped ahead by more than a minute; nothing is changed until it is set \
-         back, or the server is started again with the clock as it is"
+        "the server's clock jumped ahead by more than a minute; changes are refused until it is set \
+         back, or the server is restarted with the clock as it is"
     )]
     Ahead,
 }
 
-/// What is made of a look at the clock.
+/// One reading of the clock, and whether it is believed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ClockReading {
-    /// What it shows.
+    /// What the clock shows.
     pub raw: Timestamp,
-    /// What is believed.
+    /// What is believed instead; the same as `raw` while the clock is believed.
     pub time: Timestamp,
     pub fault: Option<ClockFault>,
 }
 
-/// Remembers what the clock showed when it was last believed.
+/// The clock, and what it showed when it was last believed.
 pub(crate) struct ClockGuard {
     clock: Clock,
-    /// Go on with a clock that stands far behind.
+    /// Believe a clock that is far behind (`--accept-clock`).
     accept_behind: bool,
-    /// The wall clock less the time for which the machine had run; [`NEVER_US`] before it was believed.
+    /// The wall clock less the machine's running time, when last believed; [`NEVER_US`] before that.
     offset_us: AtomicI64,
-    /// The last event at the start. It is still the last time that was believed as long as the clock never was.
+    /// The time of the last event at the start, believed until the clock is.
     last: Timestamp,
-    /// Whether it was not believed when it was last seen: a log line tells of each change.
+    /// Whether the last reading was not believed. Each change of this is logged.
     is_faulty: AtomicBool,
 }
 
 impl ClockGuard {
-    /// Believes what the clock shows now, unless it stands behind the `last` event.
+    /// Believes what the clock shows now, unless that is behind the `last` event.
     pub(crate) fn new(clock: Clock, accept_behind: bool, last: Timestamp) -> ClockGuard {
         let raw = clock.now();
         let offset_us = match is_behind(raw, last) && !accept_behind {
@@ -86,13 +87,14 @@ impl ClockGuard {
         &self.clock
     }
 
-    /// The present as far as the clock is believed; it may lie behind the last event.
+    /// The present time as far as the clock is believed. It may be earlier than the last event.
     pub(crate) fn now(&self) -> Timestamp {
         let (raw, expected) = self.look();
         too_far(raw, expected, self.last).unwrap_or(raw)
     }
 
-    /// Looks at the clock for an event after one that was recorded at `last`, and believes small steps.
+    /// Reads the clock for the next event, when the one before was recorded at `last`. A time that is
+    /// believed becomes the base of the expected time.
     pub(crate) fn read(&self, last: Timestamp) -> ClockReading {
         let seen = self.judge(last);
         if self.is_faulty.swap(seen.fault.is_some(), Ordering::Relaxed) != seen.fault.is_some() {
@@ -117,7 +119,7 @@ impl ClockGuard {
         ClockReading { raw, time: raw, fault: None }
     }
 
-    /// What the clock shows, and what it was to be expected to show, if anything was.
+    /// What the clock shows, and the expected time if there is one.
     fn look(&self) -> (Timestamp, Option<Timestamp>) {
         let expected = match self.offset_us.load(Ordering::SeqCst) {
             NEVER_US => None,
@@ -132,7 +134,7 @@ fn is_behind(raw: Timestamp, last: Timestamp) -> bool {
     last.micros_since(raw) > BEHIND_MAX_US && last.0 != i64::MIN
 }
 
-/// What is believed instead of a clock that stands too far ahead; nothing when it does not.
+/// The time to believe instead when the clock is too far ahead; `None` when it is not.
 fn too_far(raw: Timestamp, expected: Option<Timestamp>, last: Timestamp) -> Option<Timestamp> {
     let (believed, ahead_max_us) = match expected {
         Some(expected) => (expected, AHEAD_MAX_US),

@@ -1,4 +1,4 @@
-//! What waits for the committer: a decision to be made, and whoever wants its reply.
+//! A command: a decision that waits for the committer, and the caller that waits for its reply.
 
 use event::{Application, LogId, Seq, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -8,16 +8,16 @@ use crate::draft::Draft;
 use crate::error::{CommitError, ProjectorError};
 use crate::view::View;
 
-/// Whether a decision's events must survive a loss of power before the reply leaves.
+/// Whether a decision's events are synced to disk before the reply leaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Durability {
     /// The reply leaves after a sync.
     Synced,
-    /// The reply leaves after the append; a loss of power may take the last second of these.
+    /// The reply leaves after the append; a loss of power may lose the last second of these.
     Appended,
 }
 
-/// What decide knows of its place in the log.
+/// The place in the log, the time and the state of the machine that a decision is given.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
     /// The log's name.
@@ -26,18 +26,18 @@ pub struct Stamp {
     pub seq: Seq,
     /// The time that the decision's events get.
     pub recorded_at: Timestamp,
-    /// What the clock shows.
+    /// What the clock shows, believed or not.
     pub raw_clock: Timestamp,
-    /// Why the clock is not believed: no change may be recorded then.
+    /// Set when the clock is not believed; decide must then refuse changes.
     pub clock_fault: Option<ClockFault>,
-    /// So little of the disk is free that what is left must do for the record itself.
+    /// Set when less than the reserve is free on the disk; decide must then refuse SCIM requests.
     pub disk_full: bool,
 }
 
 /// What decide returns: the events to store and what the client gets once they are.
 #[derive(Clone, Debug)]
 pub struct Decision<R> {
-    /// In order; they get consecutive seqs from the stamp's on.
+    /// In order; they get consecutive seqs from [`Stamp::seq`] on.
     pub events: Vec<Draft>,
     /// Handed back after publish.
     pub reply: R,
@@ -45,7 +45,7 @@ pub struct Decision<R> {
 
 /// A waiting decision with the reply's type hidden.
 pub(crate) trait Command: Send {
-    /// In whose lane it waits.
+    /// The lane of the queue that it waits in.
     fn application(&self) -> Application;
     fn durability(&self) -> Durability;
     fn decide(&mut self, view: &View<'_>, stamp: Stamp) -> Result<Vec<Draft>, ProjectorError>;
@@ -88,7 +88,7 @@ where
             (Ok(()), Some(reply)) => Ok(reply),
             (Ok(()), None) => Err(CommitError::Defect),
         };
-        // Nobody waits any more when the client has gone; its events stand nevertheless.
+        // The client may have gone. Its events are stored all the same.
         let _ = self.sender.send(result);
     }
 }

@@ -14,7 +14,7 @@
 //! An append or publish that fails poisons the committer: whether the events are in the log is
 //! known only after the store was opened again, so nothing more is decided or shown until then.
 //!
-//! What the thread does between batches stands in `upkeep`.
+//! `upkeep` has what the thread does between batches.
 
 mod upkeep;
 
@@ -47,29 +47,30 @@ use crate::view::View;
 pub struct CommitterOptions {
     /// The clock that stamps events.
     pub clock: Clock,
-    /// Go on although the clock stands far behind the last event.
+    /// Record changes even while the clock is far behind the last event (`--accept-clock`).
     pub accept_clock: bool,
-    /// Commands of one application that may wait or be in work; further ones wait before they are taken.
+    /// How many commands of one application may be queued or running. Further calls of
+    /// [`Committer::submit`] wait.
     pub commands_max: usize,
-    /// When less of the disk is free, decide is told so.
+    /// Below this much free space [`Stamp::disk_full`] is set.
     pub disk_reserve_bytes: u64,
 }
 
-/// A batch ends here, so that its first reply does not wait for ever.
+/// Limits of one batch, so that its first reply does not wait too long.
 const BATCH_COMMANDS_MAX: usize = 512;
 const BATCH_BYTES_MAX: usize = 16 << 20;
-/// And once deciding has taken so long: whoever comes now is to wait for little more.
+/// No further command joins a batch that has been decided and folded for this long.
 const BATCH_MAX: Duration = Duration::from_millis(50);
 
 /// Hands commands to the committer's thread. Cheap to clone.
 #[derive(Clone)]
 pub struct Committer {
     handle: Arc<Handle>,
-    /// In whose lane its commands wait.
+    /// The lane of the queue that its commands wait in.
     application: Application,
 }
 
-/// The thread ends when this is gone.
+/// The committer's thread ends when this is dropped.
 struct Handle {
     queue: Sender<Message>,
     shared: Arc<Shared>,
@@ -80,16 +81,16 @@ struct Shared {
     clock: ClockGuard,
     poisoned: AtomicBool,
     disk_free_bytes: AtomicU64,
-    /// Counts the batches that configured something.
+    /// How many batches changed configuration.
     configurations: AtomicU64,
     gate: Gate,
     commands_max: usize,
-    /// How many commands each application may still have queued. Bounded by their number.
+    /// Free queue places, by application. At most one entry for each application.
     permits: Mutex<BTreeMap<Application, Arc<Semaphore>>>,
     unauthenticated: UnauthenticatedLimit,
 }
 
-/// A committer that may have ended.
+/// Does not keep the committer's thread running.
 pub(crate) struct WeakCommitter(Weak<Handle>);
 
 impl WeakCommitter {
@@ -118,7 +119,7 @@ enum Message {
 }
 
 impl Committer {
-    /// Starts the thread over a store whose rows stand at the log's end.
+    /// Starts the thread. The store's rows must have caught up with the log.
     ///
     /// # Errors
     /// When the log's last event cannot be read, or the kept file cannot be written.
@@ -129,8 +130,8 @@ impl Committer {
         let next_seq = store.log_size()?;
         let last_recorded_at = last_recorded_at(&store)?;
         if next_seq == 0 {
-            // Before the first event: a log without a kept file counts as damaged. Later starts
-            // leave the file alone until they have recorded how long nobody was watching.
+            // Written before the first event, because events without a kept file count as damage.
+            // Later starts leave the file alone until they have recorded the gap since it was written.
             store.keep(0, options.clock.now())?;
         }
         let shared = Arc::new(Shared {
@@ -168,23 +169,24 @@ impl Committer {
         Ok((Committer { handle, application: Application::RECORDER }, thread))
     }
 
-    /// The same committer for commands of one application. They wait in a lane of their own, and the
-    /// lanes take turns, so that costly requests of one application hold up no other.
+    /// The same committer for commands of one application. Each application has its own lane in the
+    /// queue and the lanes take turns, so one application's costly requests do not delay others.
     pub fn of(&self, application: Application) -> Committer {
         Committer { handle: Arc::clone(&self.handle), application }
     }
 
     fn permits(&self) -> Arc<Semaphore> {
         let shared = &self.handle.shared;
-        // A panic while this was held leaves no half-made state.
+        // A panic while the lock is held cannot leave the map half changed.
         let mut permits = shared.permits.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Arc::new(Semaphore::new(shared.commands_max));
         Arc::clone(permits.entry(self.application).or_insert_with(new))
     }
 
-    /// Queues a decision and waits for its reply, which leaves after its events are appended (and
-    /// synced, when so asked) and published. `decide` runs on the committer's thread: it must be
-    /// pure over its arguments and short. When the caller goes away, the decision still counts.
+    /// Queues a decision and waits for its reply. The reply leaves after the events are appended (with
+    /// [`Durability::Synced`] also synced) and the rows published. `decide` runs on the committer's
+    /// thread, so it must be short and depend on its arguments alone. Dropping the future does not
+    /// withdraw the decision.
     ///
     /// # Errors
     /// [`CommitError`], see there.
@@ -208,7 +210,7 @@ impl Committer {
         receiver.await.map_err(|_| self.ended())?
     }
 
-    /// Why nobody answers any more.
+    /// Why the thread no longer answers.
     fn ended(&self) -> CommitError {
         self.check().err().unwrap_or(CommitError::Stopped)
     }
@@ -222,18 +224,18 @@ impl Committer {
         self.handle.shared.check()
     }
 
-    /// Bytes that were free on the disk when it was last asked, a second ago at most under load.
+    /// Free bytes on the log's disk; asked once a second under load, less often when idle.
     pub fn disk_free_bytes(&self) -> u64 {
         self.handle.shared.disk_free_bytes.load(Ordering::Relaxed)
     }
 
-    /// Changes after every publish of events that configured something. What is read from a snapshot
-    /// that was taken after this was asked holds as long as the answer stays the same.
+    /// A counter that changes with every published change of configuration. Read it before taking a
+    /// snapshot: what the snapshot says of configuration holds while the counter stays the same.
     pub fn configuration(&self) -> u64 {
         self.handle.shared.configurations.load(Ordering::SeqCst)
     }
 
-    /// What keeps secrets out of the log.
+    /// The gate that keeps secrets out of the log.
     pub fn gate(&self) -> &Gate {
         &self.handle.shared.gate
     }
@@ -243,12 +245,12 @@ impl Committer {
         &self.handle.shared.store
     }
 
-    /// The clock that stamps events, as it is, believed or not.
+    /// The clock as it is, even while its time is not believed; see [`Committer::now`].
     pub fn clock(&self) -> &Clock {
         self.handle.shared.clock.clock()
     }
 
-    /// The present, as far as the clock is believed: what it shows, unless it jumped ahead.
+    /// The present time: what the clock shows, or the expected time if the clock jumped ahead.
     pub fn now(&self) -> Timestamp {
         self.handle.shared.clock.now()
     }
@@ -261,7 +263,7 @@ impl Committer {
         WeakCommitter(Arc::downgrade(&self.handle))
     }
 
-    /// Finishes what waits, makes everything durable and ends the thread.
+    /// Finishes the queued commands, syncs the log and ends the thread.
     pub async fn stop(&self) {
         let (sender, done) = oneshot::channel();
         if self.handle.queue.send(Message::Stop(sender)).is_ok() {
@@ -270,7 +272,7 @@ impl Committer {
     }
 }
 
-/// When the log's last event was recorded; the beginning of time for an empty log.
+/// When the log's last event was recorded; `i64::MIN` for an empty log.
 ///
 /// # Errors
 /// When the event cannot be read.
@@ -290,13 +292,13 @@ struct Writer {
     disk_warned: bool,
     next_seq: Seq,
     last_recorded_at: Timestamp,
-    /// Events known to be synced.
+    /// How many events are known to be synced.
     synced: Seq,
     unsynced_since: Option<Stopwatch>,
-    /// Events that the kept file vouches for.
+    /// How many events the kept file says were synced.
     kept: Seq,
     kept_at: Stopwatch,
-    /// Events at the last flush.
+    /// How many events there were at the last flush.
     flushed: Seq,
     flushed_at: Stopwatch,
 }
@@ -315,9 +317,9 @@ impl Writer {
                 false => waiting.try_recv().ok(),
             };
             if next.is_some() {
-                // Whoever is about to queue a command gets the chance: on a busy machine the first one
-                // would else make a batch of its own, and each batch costs a sync. On an idle one this
-                // comes back at once.
+                // Let other threads queue their commands: on a busy machine the first command would
+                // otherwise be a batch alone, and each batch costs a sync. On an idle machine this
+                // returns at once.
                 std::thread::yield_now();
             }
             while let Some(message) = next {
@@ -345,7 +347,7 @@ impl Writer {
         }
     }
 
-    /// Runs one batch of the commands that wait, or refuses all when nothing can be written any more.
+    /// Runs one batch of the queued commands, or refuses all of them when the log cannot be written.
     fn next_batch(&mut self, queue: &mut Queue) {
         if let Err(why) = self.shared.check() {
             queue.take_all().for_each(|command| command.finish(Err(why)));
@@ -364,8 +366,8 @@ impl Writer {
         }
     }
 
-    /// Decides, folds, appends and publishes one batch. Commands that came through both decide and
-    /// fold go to `finished`, whatever happens then; the others are refused at once, each alone.
+    /// Decides, folds, appends and publishes one batch. Commands that were decided and folded go to
+    /// `finished`, also when the append or publish then fails; the others are refused at once.
     fn batch(
         &mut self,
         queue: &mut Queue,
@@ -420,7 +422,7 @@ impl Writer {
         let changes = overlay.into_changes();
         drop(snapshot);
         if self.store.needs_rebuild() {
-            // Whoever looked for a row got an error instead of it, and may have decided something else.
+            // A command may have been decided without a row that could not be read.
             finished.drain(..).for_each(|command| command.finish(Err(CommitError::RowsDamaged)));
             return Ok(());
         }
@@ -466,7 +468,7 @@ impl Writer {
 
         let size = self.next_seq + events.len() as Seq;
         if sync {
-            // One write-ahead log: what was appended before is synced with it.
+            // There is one write-ahead log, so this synced the earlier appends too.
             self.synced = size;
             self.unsynced_since = None;
         } else if self.unsynced_since.is_none() {
@@ -502,14 +504,14 @@ impl Writer {
     }
 }
 
-/// A panic outside of decide and fold is a failed append, publish or chore: what the log holds is not
-/// known then.
+/// Turns a panic into an error. Outside of decide and fold it counts as a failed append, publish or
+/// chore: what the log holds is not known.
 fn unwound(work: impl FnOnce() -> Result<(), ProjectorError>) -> Result<(), ProjectorError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(ProjectorError::CommitterPanicked))
 }
 
 impl Drop for Writer {
-    /// Whatever else ends the thread: nobody is there to write any more.
+    /// A panic that got past [`unwound`] ended the thread, so nothing can be written any more.
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!(
@@ -520,27 +522,27 @@ impl Drop for Writer {
     }
 }
 
-/// Why a command's events do not go into the batch. Nothing of it is a fact yet.
+/// Why a command's events do not go into the batch. None of them was stored.
 enum Refusal {
-    /// A row that it stands on cannot be read, or its event is too large to be stored.
+    /// Decide failed because a row cannot be read, or an event cannot be encoded.
     Undecided(ProjectorError),
-    /// A row that its event builds on cannot be read: some of its changes may be among the rows.
+    /// The fold could not read a row. It may have left some of the command's changes in the overlay.
     Unfolded(ProjectorError),
     /// Decide panicked.
     Panicked,
-    /// The fold panicked: a defect that would come back at every start.
+    /// The fold panicked. Once stored, the event would make it panic at every start.
     FoldPanicked { seq: Seq },
 }
 
-/// What one command brings into the batch.
+/// The outcome of one command.
 struct Decided {
     /// Its events, encoded.
     events: Vec<(Seq, Vec<u8>)>,
-    /// Whether one of them is no operation, and so configures something.
+    /// Whether one of them changes configuration.
     configures: bool,
 }
 
-/// Where the time of a batch went; recorded once for all its commands.
+/// Time spent in each stage of a batch, for the metrics.
 #[derive(Default)]
 struct Spent {
     decide: Duration,
@@ -566,7 +568,7 @@ impl Spent {
     }
 }
 
-/// Decides and folds one command over the rows as they stand.
+/// Decides one command and folds its events into `rows`.
 fn decide_one(
     command: &mut dyn Command,
     stamp: Stamp,
@@ -578,7 +580,7 @@ fn decide_one(
     let decided = catch_unwind(AssertUnwindSafe(|| command.decide(&View::new(rows), stamp)));
     let mut drafts = decided.map_err(|_| Refusal::Panicked)?.map_err(Refusal::Undecided)?;
     drafts.iter_mut().for_each(|draft| gate.pass(draft));
-    let is_daily = |fact: &Fact| match fact {
+    let is_routine = |fact: &Fact| match fact {
         Fact::Operation(_)
         | Fact::Intent(_)
         | Fact::Observation(_)
@@ -599,9 +601,9 @@ fn decide_one(
         | Fact::CredentialRevoked(_)
         | Fact::ResourceTypeAdded(_) => false,
     };
-    let configures = drafts.iter().any(|draft| !is_daily(&draft.fact));
+    let configures = drafts.iter().any(|draft| !is_routine(&draft.fact));
     let decided_after = watch.elapsed();
-    // All are encoded before the first is folded: what cannot be stored leaves nothing behind.
+    // Encode all events before folding the first, so an event that cannot be stored changes no row.
     let mut decided = Vec::with_capacity(drafts.len());
     let mut events = Vec::with_capacity(drafts.len());
     for (seq, draft) in (stamp.seq..).zip(drafts) {
@@ -621,8 +623,8 @@ fn decide_one(
     Ok(Decided { events, configures })
 }
 
-/// The rows with what a batch's events make of them: made anew where a command that failed half-way
-/// left something behind, which happens only when the disk cannot be read.
+/// The overlay made again from the batch's events so far, after a command whose fold failed half-way
+/// left changes in it. Happens only when the disk cannot be read.
 fn refold<'a>(
     snapshot: &'a Snapshot<'_>,
     events: &[(Seq, Vec<u8>)],
@@ -636,7 +638,7 @@ fn refold<'a>(
     Ok(rows)
 }
 
-/// The event of a draft that has passed the gate, and its bytes.
+/// The event made of a draft that passed the gate, and its stored bytes.
 fn event_of(draft: Draft, seq: Seq, stamp: Stamp) -> Result<(Event, Vec<u8>), ProjectorError> {
     let Draft { application, origin, fact, parts, passed } = draft;
     let Stamp { recorded_at, raw_clock, .. } = stamp;
@@ -645,8 +647,8 @@ fn event_of(draft: Draft, seq: Seq, stamp: Stamp) -> Result<(Event, Vec<u8>), Pr
     let encoded =
         |event: &Event| encode(event).map_err(|source| ProjectorError::Event { seq, source });
     let mut bytes = encoded(&event)?;
-    // A token that came through the gate is a defect, for which the record must not lose what happened. What
-    // has passed before ends with the same look.
+    // A token that got through the gate is a defect, but the record must not lose the event for it: cut
+    // the token and store the rest.
     if holds_token(&event, &bytes) {
         gate::cut_tokens(&mut event);
         bytes = encoded(&event)?;

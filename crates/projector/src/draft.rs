@@ -15,6 +15,7 @@ pub struct Draft {
     pub fact: Fact,
     /// What was sent and what it changed.
     pub parts: Vec<Part>,
-    /// Parts that have passed the gate before, and whose they are. A body comes right behind the address.
+    /// Parts that passed the gate earlier, with their subjects. They are stored right behind the address,
+    /// if there is one, and before the other parts.
     pub passed: Vec<(Number, Passed)>,
 }

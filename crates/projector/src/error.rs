@@ -1,5 +1,5 @@
-//! What can go wrong between the log and the rows. Nothing here is about a request: whatever is
-//! wrong with one is found by decide, before it becomes a fact.
+//! Errors between the log and the rows. None is about a request: decide finds what is wrong with a
+//! request before it becomes an event.
 
 use event::Seq;
 use event::codec::CodecError;
@@ -8,19 +8,19 @@ use store::StoreError;
 /// A failed attempt to read or make rows.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectorError {
-    /// The files failed.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A row is not what the fold writes.
+    /// A row is not in the form that the fold writes.
     #[error("a row of {what} is damaged: stop the server and run `provlog rebuild --data DIR`")]
     Row {
         /// Which kind of row.
         what: &'static str,
-        /// What the codec found, where the codec was asked.
+        /// The codec's error, if the codec was used.
         #[source]
         source: Option<CodecError>,
     },
-    /// A row that the fold made is too large to be stored.
+    /// A row made by the fold is too large to store.
     #[error("a row of {what} cannot be encoded")]
     RowEncoding {
         /// Which kind of row.
@@ -29,17 +29,17 @@ pub enum ProjectorError {
         #[source]
         source: CodecError,
     },
-    /// A value that stands in an event is no JSON.
-    #[error("a value in an event's changes is no JSON")]
+    /// A value in an event's changes is not JSON.
+    #[error("a value in an event's changes is not JSON")]
     Value(#[source] serde_json::Error),
-    /// The fold panicked: a defect, which would come back at every start.
-    #[error("the fold of event {seq} ended in a panic")]
+    /// The fold panicked. This is a defect, and the same event would panic at every start.
+    #[error("the fold of event {seq} panicked: a defect in provlog, please report it")]
     FoldPanicked {
         /// The event's place in the log.
         seq: Seq,
     },
-    /// The committer panicked while it wrote.
-    #[error("the committer ended in a panic")]
+    /// The committer panicked while writing.
+    #[error("the committer panicked: a defect in provlog, please report it")]
     CommitterPanicked,
     /// The committer's thread cannot be started.
     #[error("cannot start the committer's thread")]
@@ -53,36 +53,36 @@ pub enum ProjectorError {
         #[source]
         source: CodecError,
     },
-    /// A scrub stopped at the log.
+    /// A scrub could not read the log to its end.
     #[error("the log cannot be read from about event {seq} on")]
     Scrub {
-        /// How many events were read before.
+        /// How many events were read before that.
         seq: Seq,
-        /// What stopped it.
+        /// Why not.
         #[source]
         source: Box<ProjectorError>,
     },
-    /// An event would hold a secret token where nobody thought of one.
+    /// An event still held a secret token after all cuts, and was not stored. A defect.
     #[error("event {seq} would hold a secret token, and is not stored")]
     Secret {
-        /// The place that it would have had.
+        /// The seq that it would have had.
         seq: Seq,
     },
-    /// The rows claim events that the log does not have.
+    /// The rows were made from more events than the log has.
     #[error(
-        "the log is damaged: its rows were made of {rows} events, and it ends after {log}. \
+        "the log is damaged: its rows were made from {rows} events, but it ends after {log}. \
          Restore the data folder from a backup"
     )]
     RowsAhead {
-        /// Events that the rows were made of.
+        /// Number of events that the rows were made from.
         rows: Seq,
-        /// Events that there are.
+        /// Number of events in the log.
         log: Seq,
     },
 }
 
 impl ProjectorError {
-    /// Whether rows are what cannot be read: they can be made anew.
+    /// Whether only rows are damaged, which a rebuild makes again from the log.
     pub fn is_row_damage(&self) -> bool {
         match self {
             ProjectorError::Row { .. }
@@ -115,23 +115,23 @@ impl ProjectorError {
     }
 }
 
-/// Why a command got no reply. In each case the log alone says whether its events are in it.
+/// Why a command got no reply. Whether its events were stored can only be told from the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CommitError {
-    /// An append or publish failed; nothing is decided until the process is started again.
-    #[error("the log cannot be written; the server must be started again")]
+    /// An append or publish failed. Nothing is decided until the process is restarted.
+    #[error("the log cannot be written; the server must be restarted")]
     Poisoned,
-    /// A row that was needed cannot be read; nothing is decided or shown until the rows were made anew.
+    /// A row that was needed cannot be read. Nothing is decided or answered until a rebuild.
     #[error(
         "the rows are damaged: stop the server and run `provlog rebuild --data DIR`, which makes them \
-         anew from the log"
+         again from the log"
     )]
     RowsDamaged,
-    /// The log cannot be written because a file of it is damaged.
+    /// The log cannot be written because one of its files is damaged.
     #[error("the log is damaged: restore the data folder from a backup")]
     LogDamaged,
-    /// This command could not be decided: a defect, or a row that cannot be read. It is refused,
-    /// nothing of it is stored, the others go on.
+    /// This command could not be decided: a defect, or a row that cannot be read. Nothing of it is
+    /// stored, and other commands go on.
     #[error("the request could not be decided because of a defect")]
     Defect,
     /// The committer has stopped.

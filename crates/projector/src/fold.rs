@@ -2,7 +2,7 @@
 //!
 //! The fold applies an event's resolved changes and nothing else: it never reads a body, runs a
 //! PATCH or looks at a profile, so that a later correction of such code cannot change the past.
-//! It cannot find fault with an event; it fails only when a row cannot be read or decoded.
+//! It never rejects an event; it fails only when a row cannot be read or decoded.
 
 use std::collections::BTreeSet;
 
@@ -31,8 +31,8 @@ use crate::text::{LOOKUP_BYTES_MAX, case_folded, unique};
 use crate::unsettled::{fold_doubt, fold_settled};
 use crate::view::View;
 
-/// Raised whenever rows, their keys or the fold itself change: rows of another version are made
-/// anew at start-up.
+/// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
+/// and makes them again from the log.
 pub const FOLD_VERSION: u32 = 11;
 
 /// Applies one event to the rows.
@@ -83,7 +83,7 @@ pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError>
         }
         Fact::Unauthenticated(_) => fold_summary(rows, event)?,
         Fact::ConnectionsRefused(refused) => {
-            // The last one was refused at that instant, so the stretch holds it.
+            // A gap is half-open, so it must end just after the last refusal.
             let to = Timestamp(refused.last.max(refused.first).0.saturating_add(1));
             let gap = Gap { from: refused.first, to, reason: GapReason::Refused };
             rows.put(key::gap(event.seq), row::encode("a gap", &gap)?);
@@ -170,7 +170,7 @@ fn fold_upstream(
     change_application(rows, event.header.application, |row| row.upstream = Some(set.clone()))
 }
 
-/// Changes what is configured of an application that was added.
+/// Changes the row of an application, if there is one.
 pub(crate) fn change_application(
     rows: &mut Overlay<'_>,
     application: Application,
@@ -188,7 +188,7 @@ fn fold_revoked(
     event: &Event,
     revoked: &CredentialRevoked,
 ) -> Result<(), ProjectorError> {
-    // Decide names only what was issued.
+    // Decide revokes only credentials that were issued.
     if let Some(mut credential) = View::new(rows).credential_of(revoked.number)? {
         credential.revoked_seq = Some(event.seq);
         rows.put(key::credential(credential.number), credential.encode()?);
@@ -221,7 +221,7 @@ fn fold_observation(
     fold_settled(rows, event, seen)
 }
 
-/// What operations and observations have in common: their place in the indexes, and their changes.
+/// What operations and observations share: their summary, the resource's index, and their changes.
 fn fold_target(
     rows: &mut Overlay<'_>,
     event: &Event,
@@ -232,7 +232,7 @@ fn fold_target(
     let (application, seq) = (event.header.application, event.seq);
     let concerned: BTreeSet<Number> = touches.iter().copied().chain([target]).collect();
     for number in concerned.into_iter().filter(|number| *number != Number::NOBODY) {
-        // Of its own, for looking for the last entry of the index takes much longer.
+        // A row of its own: finding the last entry of the index takes much longer.
         let last = key::resource_places(application, number);
         let before = rows.get(&last)?.map(|places| OperationCounts::decode(&places)).transpose()?;
         let places = before.unwrap_or_default().with(number == target).encode();
@@ -269,13 +269,13 @@ fn fold_summary(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorEr
     Ok(())
 }
 
-/// The changes of one resource or person by one operation.
+/// Folds the changes that one event makes to one resource or person.
 struct ResourceFold<'a> {
     event: &'a Event,
-    /// What the event is about, and the type that it has.
+    /// The resource or person that the event is about, and its type.
     target: Number,
     resource_type: ResourceType,
-    /// Whose changes these are.
+    /// The resource or person that these changes are about.
     number: Number,
 }
 
@@ -295,15 +295,15 @@ impl ResourceFold<'_> {
         }
         if let Some(mention) = &changes.mention {
             let attribute = mention.attribute;
-            // Not the form that stands in the event: how names are compared has changed since some.
+            // Do not use the form stored in the event: older events were case-folded by other rules.
             let case_folded = &case_folded(attribute, &mention.value);
-            // A provider's log says of what an id is; a group's list of members does not.
+            // A provider's log says which type an id is of; a group's list of members does not.
             let is_untyped =
                 attribute == Attribute::Id && !matches!(self.event.header.fact, Fact::Imported(_));
             let kind = if is_untyped { ResourceType::NONE } else { self.resource_type };
             let key = key::mention(application, kind, attribute, case_folded);
             let before = rows.get(&key)?.map(|value| row::decode_holder(&value)).transpose()?;
-            // Since when somebody is known by a name does not change when the name is said again.
+            // Mentioning the same number again does not change since when it has the name.
             if before.is_none_or(|(number, _)| number != self.number) {
                 rows.put(key, row::encode_holder(self.number, self.seq()));
                 if let Some((number, since)) = before {
@@ -312,16 +312,16 @@ impl ResourceFold<'_> {
                 }
             }
             if mention.attribute == Attribute::SourceId {
-                // What a provider calls somebody in its logs is no name that a client gave.
+                // A provider's own id is not a name that a SCIM client gave.
                 return Ok(());
             }
-            // Whoever is only mentioned has no resource, and so no versions.
+            // A number that is only mentioned has no resource, and so no versions.
             return self.fold_mentioned(rows, mention, display_name_in(changes));
         }
         let members = Set::Members(self.number);
         set::record(rows, application, members, self.seq(), &changes.joined, &changes.left)?;
 
-        // The departure of a deleted member is a change of the group too (RFC 7644 §3.14).
+        // A deleted member's departure changes the group too, and so its ETag (RFC 7644 §3.14).
         let members_changed = !changes.joined.is_empty() || !changes.left.is_empty();
         if changes.lifecycle.is_some() || !changes.values.is_empty() || members_changed {
             self.fold_version(rows, changes)?;
@@ -329,7 +329,7 @@ impl ResourceFold<'_> {
         Ok(())
     }
 
-    /// By what somebody was first mentioned stays, and so does the first externalId.
+    /// Keeps the first mention of a number, and the first externalId it was mentioned by.
     fn fold_mentioned(
         &self,
         rows: &mut Overlay<'_>,
@@ -366,8 +366,8 @@ impl ResourceFold<'_> {
         changes: &Changes,
     ) -> Result<(), ProjectorError> {
         let (application, now) = (self.application(), self.event.header.recorded_at);
-        // A number belongs to one resource ever, so there is nothing before its creation. One that is
-        // there again is the same resource: created when it was, and from its whole state on.
+        // A number belongs to one resource only, so there is nothing before its creation. A restored
+        // resource keeps its creation; the changes hold its whole state.
         let before = match changes.lifecycle {
             Some(Lifecycle::Created(_)) => None,
             Some(Lifecycle::Deleted | Lifecycle::Restored) | None => {
@@ -376,7 +376,7 @@ impl ResourceFold<'_> {
         };
         let old = before.as_ref().and_then(|version| version.state.clone());
         if old.is_none() && self.number != self.target {
-            return Ok(()); // what does not exist has no state that another's deletion could change
+            return Ok(()); // deleting another resource changes nothing in one that does not exist
         }
         let mut new = old.clone().unwrap_or_default();
         resource::apply_changes(&mut new, &changes.values)?;
@@ -418,7 +418,7 @@ impl ResourceFold<'_> {
     ) -> Result<(), ProjectorError> {
         let application = self.application();
         if let Some(id) = new.and_then(|state| text(state, Attribute::Id)) {
-            // Stays for ever: an id is never given again, and a deleted one still has a history.
+            // Never removed: ids are not reused, and a deleted resource still has a history.
             let key = key::id(application, resource_type, id);
             rows.put(key, row::encode_number(self.number.0));
         }
@@ -459,7 +459,7 @@ impl ResourceFold<'_> {
     }
 }
 
-/// A value by which resources are looked up, case-folded.
+/// A case-folded value by which resources are looked up.
 struct Name<'a> {
     application: Application,
     resource_type: ResourceType,
@@ -479,8 +479,9 @@ impl Name<'_> {
         key::lookup(application, resource_type, attribute, value, number)
     }
 
-    /// Notes that a resource has the value. Of those of which there is one it is the first who has the
-    /// row: others came by it at an upstream, or before names were compared as they are now.
+    /// Writes that a resource has the value. For a unique attribute the first holder has the unique row.
+    /// Further holders get lookup rows; they can only come from an upstream, or from the time before
+    /// names were compared as they are now.
     fn assign(
         &self,
         rows: &mut Overlay<'_>,
@@ -496,8 +497,8 @@ impl Name<'_> {
         Ok(())
     }
 
-    /// Notes that a resource has the value no more; gives since when it had it. Who else has it, and
-    /// had it first of those, is the holder now.
+    /// Writes that a resource no longer has the value, and returns since when it had it. If others share
+    /// a unique value, the one who has had it longest gets the unique row.
     fn release(
         &self,
         rows: &mut Overlay<'_>,
@@ -525,15 +526,14 @@ impl Name<'_> {
     }
 }
 
-/// The name for people by which somebody was mentioned.
+/// The `display` that a client sent with a mention.
 fn display_name_in(changes: &Changes) -> Option<String> {
     let display = changes.values.iter().find(|change| change.path.attribute == "display")?;
     serde_json::from_slice(display.new.as_deref()?).ok()
 }
 
-/// Whether a state says that its user is active. One that does not say so leaves a user as it was, and
-/// a new one active: every identity provider means it so, and taking the value away is no wish to
-/// switch an account on.
+/// The state's `active`. Without it a user stays as it was, and a new user is active: identity providers
+/// rely on that, and removing the value is no request to enable an account.
 fn active(state: &Map<String, Value>) -> Option<bool> {
     state.get("active").and_then(Value::as_bool)
 }
@@ -542,7 +542,7 @@ fn text(state: &Map<String, Value>, attribute: Attribute) -> Option<&str> {
     state.get(attribute.name()).and_then(Value::as_str)
 }
 
-/// What has lookup rows, and the attribute of the state that holds its values.
+/// The attributes that have lookup rows, each with the member of the state that holds its values.
 const LOOKED_UP: [(Attribute, &str); 4] = [
     (Attribute::UserName, "userName"),
     (Attribute::ExternalId, "externalId"),
@@ -550,7 +550,7 @@ const LOOKED_UP: [(Attribute, &str); 4] = [
     (Attribute::Email, "emails"),
 ];
 
-/// The values of a state that have lookup rows, case-folded, each once.
+/// The values of a state that get lookup rows, case-folded, each once.
 fn lookup_values(state: Option<&Map<String, Value>>, attribute: Attribute) -> BTreeSet<String> {
     let Some(state) = state else { return BTreeSet::new() };
     let values: Vec<&str> = match attribute {

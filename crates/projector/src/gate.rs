@@ -1,16 +1,16 @@
-//! The gate that everything passes before it is stored: no token of ours, no secret that is known as
-//! such, no value that a text itself calls a password.
+//! The gate cuts secrets out of every draft before it is stored: our own tokens, secrets that were
+//! registered with the gate, and values that a text itself calls a password.
 //!
-//! Whoever makes a draft cuts what they know of; the gate goes by the texts alone, after whatever
-//! decoding made them, so that an entrance that nobody thought of stays closed. It changes texts, and
+//! Whoever makes a draft cuts the secrets they know of. The gate looks at all texts of the draft, however
+//! they got there, so a path into the log that nobody thought of is covered too. It changes texts only,
 //! never numbers, codes or the shape of a draft.
 //!
-//! The committer passes every draft, and nothing else makes events. Deciding waits meanwhile, so what is long
-//! passes before, in the task of its request: [`Gate::passed`] makes a [`Passed`], and only the gate can.
+//! The committer passes every draft through the gate, and only the committer makes events. Deciding
+//! waits for that, so long texts pass earlier, in the task of their request: [`Gate::passed`] makes a
+//! [`Passed`], which nothing else can make.
 //!
-//! A text without its secrets is looked at again, for what was taken out of escapes shows what stood
-//! in them. And [`cut_tokens`] is the last look at an event: what the gate missed must not cost the record
-//! its event.
+//! After a cut a text is checked again, because undoing escapes can reveal another secret. Should the
+//! gate miss a token, [`cut_tokens`] cuts it from the event, so that the event is not lost.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,39 +24,39 @@ use texts::Visit;
 
 mod texts;
 
-/// The secrets that are known as such: the newest are kept.
+/// How many registered secrets are kept; a new one replaces the oldest.
 const KNOWN_MAX: usize = 256;
-/// A text is looked at so often; of one that still shows something new then, nothing is kept.
+/// How often a text is checked again after a cut. A text that still holds a secret then is cut whole.
 const LOOKS_MAX: usize = 4;
-/// Texts of JSON within texts of JSON are looked through so deep.
+/// How deep JSON is parsed within strings of JSON.
 const TEXTS_DEEP_MAX: usize = 4;
-/// In any compound it says that a value is secret.
+/// An attribute whose name ends so is secret.
 const PASSWORD: &str = "password";
-/// What stands where a secret stood.
+/// What replaces a secret.
 const CUT: &str = "null";
-/// Words in the names of query parameters that carry secrets by custom (RFC 6750 §2.3).
+/// Words in the names of query parameters that usually carry secrets (RFC 6750 §2.3).
 const PARAMETERS: [&str; 6] = ["token", "secret", "authorization", "apikey", "key", PASSWORD];
-/// Members of an object of JSON that say what its values are of, and those values.
+/// In an object that names an attribute by one of these members, the `NAMED` members hold its values.
 const NAMING: [&str; 4] = ["displayname", "name", "path", "attribute"];
 const NAMED: [&str; 3] = ["value", "oldvalue", "newvalue"];
-/// What compares an attribute with a value in a filter.
+/// The operators of a filter that compare an attribute with a value.
 const OPERATORS: [&str; 9] = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"];
 
-/// What must not be stored. It has no `Debug`: it holds secrets.
+/// Knows what must not be stored. It holds secrets, so it has no `Debug`.
 #[derive(Default)]
 pub struct Gate {
-    /// Names of attributes that are secret beside `password`: letters and digits in lower case.
+    /// Names of secret attributes beside `password`: their letters and digits, in lower case.
     names: RwLock<Vec<String>>,
     known: RwLock<Vec<String>>,
-    /// Counts what it came to know.
+    /// How many names and secrets were added.
     learnt: AtomicU64,
 }
 
-/// What a part holds after it has passed the gate.
+/// The content of a part that has passed the gate.
 #[derive(Clone, Debug)]
 pub struct Passed {
     content: Content,
-    /// What the gate knew then. It passes again when the gate knows more by the time it is stored.
+    /// The gate's count at that time. If it has grown by the time of storing, the content passes again.
     learnt: u64,
 }
 
@@ -67,7 +67,7 @@ impl Passed {
 }
 
 impl Gate {
-    /// Keeps the values of attributes of this name out of the record, wherever a text names them.
+    /// From now on cuts the values of attributes of this name, wherever a text names them.
     pub fn add_name(&self, name: &str) {
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
         let name = squashed(name);
@@ -77,9 +77,9 @@ impl Gate {
         }
     }
 
-    /// Keeps a secret out of the record, such as the token of an upstream, which it may repeat. One of
-    /// less than [`secret::KNOWN_BYTES_MIN`] bytes is passed over. Of more than `KNOWN_MAX` those are kept that
-    /// were given last.
+    /// From now on cuts this secret, such as an upstream's token, which the upstream may repeat in its
+    /// answers. Secrets of less than [`secret::KNOWN_BYTES_MIN`] bytes are ignored. Only the last 256 are
+    /// kept.
     pub fn add_secret(&self, secret: &str) {
         let is_last = |known: &[String]| known.last().is_some_and(|one| one == secret);
         if secret.len() < secret::KNOWN_BYTES_MIN
@@ -89,7 +89,7 @@ impl Gate {
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = known.iter().position(|one| one == secret) {
-            // Known already, so what has passed need not pass again.
+            // Already known, so nothing needs to pass again.
             known[place..].rotate_left(1);
             return;
         }
@@ -100,20 +100,19 @@ impl Gate {
         self.learnt.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The secrets that are known as such.
+    /// The secrets that were added.
     pub fn known(&self) -> Vec<String> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether a text passes as it is.
+    /// Whether a text holds no secret.
     pub fn lets_pass(&self, text: &str) -> bool {
         let mut passed = text.to_owned();
         self.passing(|passing| passing.text(&mut passed));
         passed == text
     }
 
-    /// What a part may hold of this: every secret is cut. It takes time that grows with the length, in the
-    /// thread that asks.
+    /// Cuts every secret out of a part's content, in time that grows with its length.
     pub fn passed(&self, mut content: Content) -> Passed {
         let learnt = self.passing(|passing| {
             texts::of_content(&mut content, passing);
@@ -139,14 +138,13 @@ impl Gate {
     fn passing<T>(&self, pass: impl FnOnce(&Passing<'_>) -> T) -> T {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        // Both locks are held, and whoever adds to what is behind them counts before they let go.
+        // The count belongs to what is read here: it is only raised under one of these two locks.
         let learnt = self.learnt.load(Ordering::SeqCst);
         pass(&Passing { known: &known, names: &names, learnt })
     }
 }
 
-/// Cuts the tokens of ours out of an event, wherever they stand and whatever becomes of it: the last
-/// look, should the gate have left one.
+/// Cuts our tokens out of all texts of an event, names included, in case the gate missed one.
 pub(crate) fn cut_tokens(event: &mut Event) {
     event.header.origin.iter_mut().for_each(|origin| texts::of_origin(origin, &LastLook));
     texts::of_fact(&mut event.header.fact, &LastLook);
@@ -180,7 +178,7 @@ impl Visit for LastLook {
 struct Passing<'a> {
     known: &'a [String],
     names: &'a [String],
-    /// How much the gate knew.
+    /// The gate's count of names and secrets.
     learnt: u64,
 }
 
@@ -202,12 +200,12 @@ impl Visit for Passing<'_> {
         self.without_parameters(address);
     }
 
-    /// Tokens and known secrets in its strings.
+    /// Cuts tokens and known secrets in its strings.
     fn body(&self, json: &mut Vec<u8>) {
         cut_strings(json, self.known);
     }
 
-    /// The same, and what its strings name.
+    /// Cuts those, and the values of secret attributes.
     fn json(&self, json: &mut Vec<u8>) {
         for _ in 0..LOOKS_MAX {
             cut_strings(json, self.known);
@@ -219,7 +217,7 @@ impl Visit for Passing<'_> {
             if !self.hide(&mut value, 0) {
                 return;
             }
-            // Written anew, it has fewer escapes.
+            // Written again it has fewer escapes, so check again.
             *json = canonical::json(&value);
         }
         *json = CUT.as_bytes().to_vec();
@@ -227,7 +225,8 @@ impl Visit for Passing<'_> {
 }
 
 impl Passing<'_> {
-    /// Path and query: the values of parameters that carry secrets, and all else of a text.
+    /// Cuts a path and query: the values of secret parameters, path segments that name a secret
+    /// attribute, and the secrets of any text.
     fn without_parameters(&self, address: &mut String) {
         replace(address, |address| secret::cut(address, self.known));
         let (path, query) = match address.split_once('?') {
@@ -250,7 +249,7 @@ impl Passing<'_> {
         *address = cut;
     }
 
-    /// Whether a parameter of a query carries a secret.
+    /// Whether a query parameter carries a secret.
     fn is_secret(&self, parameter: &str) -> bool {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let name = secret::plain(name);
@@ -262,7 +261,7 @@ impl Passing<'_> {
                 || self.names_within(value))
     }
 
-    /// Whether a piece of an address gives a secret attribute a value, or compares it with one.
+    /// Whether a piece of an address assigns a value to a secret attribute, or compares it with one.
     fn names_within(&self, piece: &str) -> bool {
         let plain = secret::plain(&piece.replace('+', " "));
         self.without_named(&plain, 0).is_some() || self.compares(&plain)
@@ -273,7 +272,7 @@ impl Passing<'_> {
         let mut words = text.split_whitespace().peekable();
         while let Some(word) = words.next() {
             let operator = words.peek().map(|word| word.to_lowercase()).unwrap_or_default();
-            // An operand; in a filter over values the path before the bracket counts as well.
+            // The left operand; in a value filter the path before the bracket counts too.
             let mut names = word.split(['(', '[', '"']).filter(|name| !name.is_empty());
             if OPERATORS.contains(&operator.as_str()) && names.any(|name| self.is_name(name)) {
                 return true;
@@ -282,7 +281,7 @@ impl Passing<'_> {
         false
     }
 
-    /// Whether an attribute of this name, or of this path, is secret.
+    /// Whether an attribute with this name or path is secret.
     fn is_name(&self, name: &str) -> bool {
         let name = squashed(name);
         let mut rest = name.as_str();
@@ -290,7 +289,7 @@ impl Passing<'_> {
             if rest.ends_with(PASSWORD) || self.names.iter().any(|one| rest.ends_with(one)) {
                 return true;
             }
-            // The value of one, and one of several; a name may end so itself.
+            // Strip an index or `value` at the end (`passwords.value`, `password2`) and look again.
             let shorter = rest.strip_suffix(|c: char| c.is_ascii_digit());
             match shorter.or_else(|| rest.strip_suffix("value")) {
                 Some(shorter) => rest = shorter,
@@ -299,7 +298,7 @@ impl Passing<'_> {
         }
     }
 
-    /// Whether a text may say something of the value of a secret attribute.
+    /// A quick check: whether a text may contain the value of a secret attribute.
     fn may_name(&self, text: &str) -> bool {
         if !text.contains(['{', '[', '=', ':', '>']) {
             return false;
@@ -309,8 +308,8 @@ impl Passing<'_> {
         text.contains("\\u") || names(text) || (text.contains('%') && names(&secret::plain(text)))
     }
 
-    /// A text without the values that it itself calls secret: a text of JSON, or `password=…`. None
-    /// when there are none. Where only the escapes of addresses hide a name, what is left is without them.
+    /// The text without the values of secret attributes, in JSON or as `password=…`; `None` if it has
+    /// none. If the name was only found after percent-decoding, the result is percent-decoded.
     fn without_named(&self, text: &str, depth: usize) -> Option<String> {
         self.without_said(text, depth).or_else(|| {
             let plain = text.contains('%').then(|| secret::plain(text))?;
@@ -331,8 +330,8 @@ impl Passing<'_> {
         self.without_assigned(text)
     }
 
-    /// A text that is no JSON, or JSON too deep within texts, up to where it gives a secret attribute a
-    /// value: behind `=`, behind a colon after a quoted name, or behind a tag of XML. A mere colon is
+    /// Cuts a text that is not JSON, or nested too deep, at the first value of a secret attribute: after
+    /// `=`, after a colon behind a quoted name, or after an XML tag. A colon behind an unquoted name is
     /// prose: "Password: admins".
     fn without_assigned(&self, text: &str) -> Option<String> {
         for (at, sign) in text.match_indices(['=', ':', '>']) {
@@ -353,7 +352,7 @@ impl Passing<'_> {
             if !self.is_name(&name[begin..]) {
                 continue;
             }
-            // From the front alone: each look at the end would cost as much as the whole text.
+            // Trim the front only: trimming the end each time would cost as much as the whole text.
             let rest = text[at + 1..].trim_start();
             if !rest.is_empty() && !is_null(rest) {
                 return Some(format!("{}null", &text[..=at]));
@@ -362,7 +361,7 @@ impl Passing<'_> {
         None
     }
 
-    /// Cuts within a value of JSON; whether there was something to cut.
+    /// Cuts within a JSON value; returns whether there was something to cut.
     fn hide(&self, value: &mut Value, depth: usize) -> bool {
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
@@ -382,7 +381,7 @@ impl Passing<'_> {
                         && value.as_str().is_some_and(|text| self.is_name(text))
                 });
                 let mut hidden = false;
-                // A name can be a text of JSON too.
+                // A member's name can be JSON too.
                 let names: Vec<_> = members.keys().cloned().collect();
                 for name in names {
                     if let Some(cut) = self.without_named(&name, depth + 1)
@@ -407,7 +406,7 @@ impl Passing<'_> {
     }
 }
 
-/// Whether a text begins with `null` and not with a longer word.
+/// Whether a text begins with the word `null`.
 fn is_null(text: &str) -> bool {
     let ends = |rest: &str| {
         rest.chars().next().is_none_or(|c| c.is_whitespace() || r#"\"'<>/,;&)]}"#.contains(c))
@@ -415,10 +414,10 @@ fn is_null(text: &str) -> bool {
     text.strip_prefix(CUT).is_some_and(ends)
 }
 
-/// Cuts the secrets out of the strings of a text of JSON.
+/// Cuts the secrets out of the strings of a JSON text.
 fn cut_strings(json: &mut Vec<u8>, known: &[String]) {
     if let Cow::Owned(cut) = secret::cut_json(json, known) {
-        // What holds a token outside of its strings is no JSON, and nothing of it can be kept.
+        // A token outside of the strings means that this is not JSON: keep nothing of it.
         let is_clean = !secret::stands_in(&cut, &[]);
         *json = if is_clean { cut } else { CUT.as_bytes().to_vec() };
     }
@@ -430,11 +429,11 @@ fn replace(text: &mut String, cut: impl FnOnce(&str) -> Cow<'_, str>) {
     }
 }
 
-/// Whether [`squashed`] of a text has a squashed word in it. Every text of JSON is asked, so nothing is
-/// made of one.
+/// Whether [`squashed`] of a text contains an already squashed word. Runs on every JSON text, so it
+/// allocates nothing.
 fn holds(text: &str, word: &str) -> bool {
     let first = word.bytes().next().unwrap_or_default();
-    // These are what other characters too become in lower case: the Kelvin sign and an I with a dot.
+    // Other characters lower-case to these two as well: the Kelvin sign and the dotted capital I.
     if !first.is_ascii() || matches!(first, b'k' | b'i') {
         return squashed(text).contains(word);
     }

@@ -1,4 +1,4 @@
-//! How far the listings of an upstream showed all that it has.
+//! Whether the listings of an upstream were complete.
 
 use event::{Application, Event, Extent, Listed, Seq};
 use store::key;
@@ -7,17 +7,17 @@ use crate::error::ProjectorError;
 use crate::overlay::Overlay;
 use crate::view::View;
 
-/// From an event on, what an upstream has is listed as a whole, or it is not.
+/// From this event on, the newest listing of an upstream was complete, or was not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Listing {
     /// The event of the listing.
     pub seq: Seq,
-    /// Whether it was whole.
+    /// Whether it was complete.
     pub is_whole: bool,
 }
 
-/// Writes a row where a listing says another thing than the one before it. One that came to no end says
-/// nothing: it takes nothing from a whole one before it.
+/// Writes a row only when completeness changes. A listing that failed says nothing, so it does not undo a
+/// complete one before it.
 pub(crate) fn fold_listed(
     rows: &mut Overlay<'_>,
     event: &Event,
@@ -37,7 +37,7 @@ pub(crate) fn fold_listed(
 }
 
 impl View<'_> {
-    /// The listings of an upstream that said another thing than the one before them, oldest first.
+    /// The listings of an upstream at which completeness changed, oldest first.
     pub fn listings(&self, application: Application) -> Result<Vec<Listing>, ProjectorError> {
         let damaged = || ProjectorError::row("a listing");
         let mut all = self.collect(&key::listings(application), |key, value| {

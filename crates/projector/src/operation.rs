@@ -1,5 +1,5 @@
-//! The summary of an operation: what a list shows and filters by, without opening the event. Requests
-//! without a valid credential that were only counted have one together.
+//! The summary of an operation: what a list shows and filters by, without reading the event. Requests
+//! without a valid credential that were only counted share one summary.
 
 use event::{
     Action, Application, Changes, Content, Credential, Effect, Event, Fact, Lifecycle, Method,
@@ -7,39 +7,38 @@ use event::{
 };
 use store::key::Class;
 
-/// Numbers and codes of one operation; 46 bytes as a row.
+/// Numbers and codes of one operation; 46 bytes as a row's value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OperationSummary {
     /// Its place in the log.
     pub seq: Seq,
-    /// Whose operation.
+    /// The application.
     pub application: Application,
-    /// With which credential.
+    /// The credential it was sent with.
     pub credential: Credential,
     /// When it was recorded.
     pub recorded_at: Timestamp,
-    /// The resource or person.
+    /// The resource or person it is about.
     pub number: Number,
     /// The type of resource.
     pub resource_type: ResourceType,
-    /// What was asked.
+    /// What was asked for.
     pub action: Action,
     /// How it ended.
     pub status: Status,
-    /// What it did; none for what is no single request.
+    /// What it did; `None` for an observation and for counted requests.
     pub effect: Option<Effect>,
-    /// The answered status.
+    /// The HTTP status that was answered; 0 for an observation.
     pub http_status: u16,
-    /// How many requests it stands for: 1, save for those that were only counted; `u32::MAX` for
-    /// more than that.
+    /// The number of requests it stands for: 1, or more for counted requests; at most `u32::MAX`.
     pub count: u32,
     /// Its place among the operations of the log, from 1.
     pub ordinal: u64,
-    /// Hash of the request id; equal ids have equal hashes, and the event decides.
+    /// [`request_id_hash`] of the request id. Different ids may have the same hash; the event has the id.
     pub request_id_hash: u64,
 }
 
-/// What an observation found to have been done.
+/// The action that an observation found to have happened at the upstream.
 pub fn action_of_observation(observation: &Observation, parts: &[Part]) -> Action {
     let own = changes_of(observation.number, parts);
     let (mut lifecycle, mut changes) = (None, false);
@@ -57,7 +56,7 @@ pub fn action_of_observation(observation: &Observation, parts: &[Part]) -> Actio
     }
 }
 
-/// What an operation with these parts asked for.
+/// What an operation with these parts asked for; `Other` for reads and for other addresses.
 pub fn action_of(operation: &Operation, parts: &[Part]) -> Action {
     let on_resources = matches!(operation.route, Route::Collection | Route::Resource);
     if !on_resources || operation.effect == Effect::Read {
@@ -76,7 +75,7 @@ pub fn action_of(operation: &Operation, parts: &[Part]) -> Action {
 pub fn status_of(operation: &Operation) -> Status {
     match (operation.effect, operation.status) {
         (Effect::Skipped, _) => Status::Skipped,
-        // Nobody was told that it worked.
+        // The client was not told that it worked.
         (Effect::Unknown, _) | (Effect::Unverified, 300..) => Status::Failure,
         (_, ..400) => Status::Success,
         (_, _) => Status::Failure,
@@ -109,10 +108,10 @@ fn disables(number: Number, parts: &[Part]) -> bool {
 }
 
 impl OperationSummary {
-    /// The summary of an event that stands among the operations, as the `ordinal`th of them.
+    /// The summary of an event that is listed among the operations, as the `ordinal`th of them.
     pub(crate) fn of(event: &Event, ordinal: u64) -> Option<OperationSummary> {
         let origin = event.header.origin.as_ref();
-        // What counted requests have in common.
+        // The fields of counted requests; the other kinds override them.
         let refused = OperationSummary {
             seq: event.seq,
             application: event.header.application,
@@ -150,7 +149,7 @@ impl OperationSummary {
                 http_status: 0,
                 ..refused
             }),
-            // What became of it is an operation of its own.
+            // Its outcome is a separate operation.
             Fact::Intent(_)
             | Fact::Listed(_)
             | Fact::UpstreamSet(_)
@@ -162,7 +161,7 @@ impl OperationSummary {
             | Fact::CredentialRevoked(_)
             | Fact::ResourceTypeAdded(_)
             | Fact::ConnectionsRefused(_)
-            // Claims have rows of their own, and what people did to the record is no operation.
+            // Claims have rows of their own; questions, evidence and lists are not operations.
             | Fact::Imported(_)
             | Fact::ImportBatch(_)
             | Fact::Access(_)
@@ -171,7 +170,7 @@ impl OperationSummary {
         }
     }
 
-    /// Whether it is what was seen at an upstream, and no request: nobody was answered.
+    /// Whether it is an observation of the upstream and not a request.
     pub fn is_observation(&self) -> bool {
         self.http_status == 0 && self.status == Status::Success
     }
@@ -233,7 +232,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*taken)
 }
 
-/// The hash under which a request id stands in a summary: FNV-1a, 64 bits, the same for ever.
+/// The hash of a request id: FNV-1a, 64 bits. Stored in rows, so it must not change.
 pub fn request_id_hash(request_id: &str) -> u64 {
     request_id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,11 +1,11 @@
-//! Rows of a snapshot with changes over them that are not published yet.
+//! A snapshot's rows with unpublished changes on top.
 
 use std::ops::ControlFlow;
 
 use store::key::KeyRange;
 use store::{Direction, ReadRows, RowChanges, StoreError, Visit};
 
-/// Rows with changes over them that are not published yet.
+/// Rows with unpublished changes on top; reads see both.
 pub struct Overlay<'a> {
     base: &'a dyn ReadRows,
     changes: RowChanges,
@@ -27,12 +27,12 @@ impl<'a> Overlay<'a> {
         self.changes.insert(key, None);
     }
 
-    /// What is to be published.
+    /// The changes, to be published.
     pub fn into_changes(self) -> RowChanges {
         self.changes
     }
 
-    /// How many rows are to be published.
+    /// How many rows changed.
     pub(crate) fn len(&self) -> usize {
         self.changes.len()
     }
@@ -56,7 +56,7 @@ impl ReadRows for Overlay<'_> {
             return Ok(());
         }
         let over = self.changes.range(range.from.clone()..range.to.clone());
-        // Our own changes in the scan's direction; the base's rows are merged in as they come.
+        // Merge the changes into the base's rows, both in the scan's direction.
         let mut over: Box<dyn Iterator<Item = _>> = match direction {
             Direction::Forward => Box::new(over),
             Direction::Backward => Box::new(over.rev()),
@@ -80,7 +80,7 @@ impl ReadRows for Overlay<'_> {
                     return ControlFlow::Break(());
                 }
                 if order.is_eq() {
-                    return ControlFlow::Continue(()); // ours stands in its place, or removes it
+                    return ControlFlow::Continue(()); // the change replaces or removes this row
                 }
             }
             let flow = visit(key, value);

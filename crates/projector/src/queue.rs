@@ -1,6 +1,6 @@
-//! The commands that wait, in a fair order: each application has a lane of its own, and the next command
-//! is of the lane that has taken the least time. So costly requests of one application make others wait
-//! for one of them, and not for all.
+//! The queue of commands. Each application has its own lane, and the next command comes from the lane
+//! that has used the least time so far. So when one application sends costly requests, the others wait
+//! for one of them and not for all.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -9,17 +9,17 @@ use event::Application;
 
 use crate::command::Command;
 
-/// Commands by application; the recorder stands for what is no single one's.
+/// Queued commands by application; commands of no single application are under the recorder's number.
 #[derive(Default)]
 pub(crate) struct Queue {
     lanes: BTreeMap<Application, Lane>,
-    /// Where a lane begins that had nothing to do: whoever waits long gets no more than the others.
+    /// The used time that a new lane starts with, so that a lane which was idle gets no extra turns.
     begin: Duration,
 }
 
 struct Lane {
     commands: VecDeque<Box<dyn Command>>,
-    /// The time that it took, and began with.
+    /// The time it has used, with what it started with.
     spent: Duration,
 }
 
@@ -28,13 +28,13 @@ impl Queue {
         self.lanes.is_empty()
     }
 
-    /// Those of one application stay in their order.
+    /// Adds a command to the end of its application's lane.
     pub(crate) fn push(&mut self, command: Box<dyn Command>) {
         let new = Lane { commands: VecDeque::new(), spent: self.begin };
         self.lanes.entry(command.application()).or_insert(new).commands.push_back(command);
     }
 
-    /// The next command. [`Queue::spend`] says afterwards how long it took.
+    /// The next command. Call [`Queue::spend`] afterwards with the time it took.
     pub(crate) fn pop(&mut self) -> Option<Box<dyn Command>> {
         let (_, lane) = self.lanes.iter_mut().min_by_key(|(_, lane)| lane.spent)?;
         self.begin = lane.spent;
@@ -51,7 +51,7 @@ impl Queue {
         }
     }
 
-    /// Everything that waits, to be refused.
+    /// Empties the queue, so that all commands can be refused.
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Box<dyn Command>> {
         std::mem::take(&mut self.lanes).into_values().flat_map(|lane| lane.commands)
     }

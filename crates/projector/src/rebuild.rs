@@ -1,4 +1,4 @@
-//! Brings the rows to the log's end: at start-up from the watermark, in a rebuild from the beginning.
+//! Folds the log into rows: at start-up from the watermark on, in a rebuild from the first event.
 
 use std::ops::ControlFlow;
 
@@ -10,13 +10,13 @@ use crate::error::ProjectorError;
 use crate::fold::{FOLD_VERSION, fold};
 use crate::overlay::Overlay;
 
-/// Rows gathered before they are written.
+/// Publish after this many changed rows.
 const ROWS_PER_PUBLISH: usize = 20_000;
 
-/// Folds every event that the rows do not know yet, and returns how many there were. Rows of
-/// another fold version are made anew. A crash in between leaves rows that end earlier.
+/// Folds all events that the rows lack, and returns how many. Rows of another fold version are cleared
+/// and made again. A crash leaves rows that end earlier; the next call goes on from there.
 ///
-/// `progress` is told the seq that was reached and the log's size, now and then.
+/// `progress` is called after each publish with the next seq and the log's size.
 ///
 /// # Errors
 /// When the log has a gap, or log or rows cannot be read or written.
@@ -62,7 +62,7 @@ pub fn catch_up(store: &Store, mut progress: impl FnMut(Seq, Seq)) -> Result<Seq
     Ok(size - start)
 }
 
-/// Reads the whole log once: rows are given up only when there is something to make them of.
+/// Reads the whole log, so that rows are cleared only when they can be made again.
 fn check_log(store: &Store) -> Result<(), ProjectorError> {
     store.scan_log(0, |seq, bytes| {
         decode(seq, bytes).map_err(|source| ProjectorError::Event { seq, source })?;
@@ -73,28 +73,25 @@ fn check_log(store: &Store) -> Result<(), ProjectorError> {
 /// What a rebuild found.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Rebuilt {
-    /// Why the rows that were there could not be read, in one line.
+    /// Why the old rows could not be read, in one line.
     pub damage: Option<String>,
-
     /// Events folded.
     pub events: Seq,
-    /// Seconds that the folding took.
+    /// Seconds the folding took.
     pub seconds: f64,
-    /// Digest of the rows that were there, brought to the log's end; none of rows that could not be
-    /// read.
+    /// Digest of the old rows after catching up with the log; `None` if they could not be read.
     pub digest_before: Option<[u8; 32]>,
-    /// Digest of the rows that were made anew.
+    /// Digest of the new rows.
     pub digest_after: [u8; 32],
-    /// Whether both were made by the same version of the fold, so that the digests must be equal.
+    /// Whether both have the same fold version, so that the digests must be equal.
     pub same_fold: bool,
 }
 
-/// Makes all rows anew from the log and compares them with those that were there, as far as they can
-/// be read: no row is needed.
+/// Makes all rows again from the log, and compares them with the old rows if those can be read.
 ///
 /// # Errors
-/// As [`catch_up`], but for rows that cannot be read. A log that cannot be read whole leaves the rows
-/// as they were.
+/// As [`catch_up`], except that unreadable rows are no error. If the log cannot be read to its end, the
+/// old rows stay as they are.
 pub fn rebuild(
     store: &Store,
     mut progress: impl FnMut(Seq, Seq),
@@ -115,7 +112,7 @@ pub fn rebuild(
     Ok(Rebuilt { damage, events, seconds, digest_before, digest_after, same_fold })
 }
 
-/// The digest of the rows once they stand at the log's end, and whether they were of this fold.
+/// The digest of the rows after catching up, and whether they were made by this fold version.
 fn digest_now(
     store: &Store,
     progress: impl FnMut(Seq, Seq),

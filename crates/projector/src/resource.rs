@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 
 use crate::error::ProjectorError;
 
-/// The state after the changes. Absent and empty are the same (RFC 7643 §2.5), so what becomes
-/// empty goes. A change of a place that is not there makes the place.
+/// Applies the changes to the state, in order. Absent and empty are the same (RFC 7643 §2.5), so a
+/// complex attribute, list or extension that becomes empty is removed. Missing ones are created.
 ///
 /// # Errors
-/// When a value is not JSON, which the codec's owner never writes.
+/// When a value is not JSON; decide never stores such a value.
 pub fn apply_changes(
     state: &mut Map<String, Value>,
     changes: &[ValueChange],
@@ -81,7 +81,7 @@ fn set_element(list: &mut Vec<Value>, element: &Element, sub: Option<&str>, new:
 fn is_named(candidate: &Value, element: &Element) -> bool {
     let text = |name| candidate.get(name).and_then(Value::as_str);
     match element {
-        // `type` is not caseExact (RFC 7643 §8.7.1), and the difference compares it so.
+        // `type` is not caseExact (RFC 7643 §8.7.1), and `scim::diff` compares it the same way.
         Element::Type(name) => text("type")
             .is_some_and(|text| caseless::case_folded(text) == caseless::case_folded(name)),
         Element::Value(name) => text("value") == Some(name),

@@ -1,4 +1,5 @@
-//! The values of rows. They can change at any time by raising the fold version.
+//! The values of rows. Their form may change with any release: raise the fold version, and the next
+//! start makes all rows again.
 
 use event::codec::{decode_row, encode_row};
 use event::{
@@ -20,15 +21,15 @@ pub struct ApplicationRow {
     pub slug: String,
     /// Its profile's name.
     pub profile: String,
-    /// Settings over the profile's, as JSON text.
+    /// Settings that override the profile's, as JSON text.
     pub settings: Vec<u8>,
     /// When it was added.
     pub added_at: Timestamp,
     /// The event that added it.
     pub added_seq: Seq,
-    /// Where its requests are sent on to; without one they are carried out here.
+    /// The upstream its requests are forwarded to; `None` when they are carried out here.
     pub upstream: Option<UpstreamSet>,
-    /// Which application it is at its provider, by the id of the service principal there.
+    /// The id of its service principal at the provider, if known.
     pub service_principal: Option<String>,
     /// The service principals whose log entries were imported; the first
     /// [`ApplicationRow::PRINCIPALS_MAX`].
@@ -57,7 +58,7 @@ struct StoredUpstream {
 }
 
 impl ApplicationRow {
-    /// More than one is met only where somebody changed which is its own.
+    /// An application has more than one only if its service principal was changed.
     pub const PRINCIPALS_MAX: usize = 16;
 
     pub(crate) fn encode(&self) -> Result<Vec<u8>, ProjectorError> {
@@ -108,7 +109,7 @@ impl ApplicationRow {
 pub struct CredentialRow {
     /// Its number.
     pub number: Credential,
-    /// The application it is limited to; the recorder when it is not limited.
+    /// The application it is limited to; the recorder if it is not limited.
     pub application: Application,
     /// What it allows.
     pub role: Role,
@@ -118,7 +119,7 @@ pub struct CredentialRow {
     pub added_at: Timestamp,
     /// The event that issued it.
     pub added_seq: Seq,
-    /// The event that took it back; nothing is allowed with it since.
+    /// The event that revoked it.
     pub revoked_seq: Option<Seq>,
 }
 
@@ -167,17 +168,17 @@ impl CredentialRow {
     }
 }
 
-/// How many operations there were on a resource or person, up to and with one.
+/// How many operations there were on a resource or person, up to and including one of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct OperationCounts {
-    /// Those that concern it: on it, or on a group and about it.
+    /// Operations that are on it or touch it.
     pub concerned: u64,
-    /// Those on itself.
+    /// Operations on itself.
     pub own: u64,
 }
 
 impl OperationCounts {
-    /// With one more.
+    /// Counts one more.
     pub(crate) fn with(self, is_own: bool) -> OperationCounts {
         OperationCounts { concerned: self.concerned + 1, own: self.own + u64::from(is_own) }
     }
@@ -195,7 +196,7 @@ impl OperationCounts {
     }
 }
 
-/// The state of a resource from one event on.
+/// The state of a resource from one event until the next version.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Version {
     /// The event that made this state.
@@ -208,7 +209,7 @@ pub struct Version {
     pub created_at: Timestamp,
     /// When this state began.
     pub modified_at: Timestamp,
-    /// Whether the account is switched on; counts for users alone.
+    /// Whether the account is enabled; meaningful for users only.
     pub active: bool,
     /// The attributes without members; `None` once the resource was deleted.
     pub state: Option<Map<String, Value>>,
@@ -257,7 +258,7 @@ impl Version {
         })
     }
 
-    /// What the resource is called in a state; nothing once it was deleted.
+    /// The names of the resource; `None` once it was deleted.
     pub(crate) fn identity(bytes: &[u8]) -> Result<Option<Identity>, ProjectorError> {
         let what = "a version";
         let stored: StoredVersion<'_> =
@@ -277,8 +278,8 @@ impl Version {
         self.state.as_ref()?.get("id")?.as_str()
     }
 
-    /// An attribute as text, while the resource exists and has it. What a schema of its own, or an
-    /// upstream that keeps to none, has as something else is its JSON text.
+    /// An attribute as text, while the resource exists and has it. If a custom schema or a careless
+    /// upstream made it something else than a string, its JSON text.
     pub fn text(&self, attribute: &str) -> Option<String> {
         match self.state.as_ref()?.get(attribute)? {
             Value::Null => None,
@@ -288,7 +289,7 @@ impl Version {
     }
 }
 
-/// What a resource is called; the other attributes of its state are passed over.
+/// The names of a resource. Reading them skips the other attributes of the state.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Identity {
     /// The SCIM id.
@@ -301,7 +302,7 @@ pub struct Identity {
     pub display_name: Option<String>,
 }
 
-/// In a schema of its own a resource type may have other values than texts under these names.
+/// The values stay raw because a custom schema may define these names as something else than strings.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawIdentity<'a> {
@@ -331,18 +332,18 @@ impl Identity {
     }
 }
 
-/// By what a number was first mentioned, and by the client's own name for it.
+/// How a number was first mentioned.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mentioned {
     /// What kind of name it was.
     pub attribute: Attribute,
     /// The name as it was sent.
     pub value: String,
-    /// What the client said it names; none when it did not say.
+    /// The resource type that the client said it names; none if it did not say.
     pub resource_type: ResourceType,
-    /// The name for people that the client gave.
+    /// The `display` that the client sent with it.
     pub display: Option<String>,
-    /// The first externalId by which it was mentioned, then or later, and the event that did so.
+    /// The first externalId it was mentioned by, then or later, and the event that did so.
     pub external_id: Option<(String, Seq)>,
 }
 
@@ -357,7 +358,7 @@ struct StoredMentioned {
 }
 
 impl Mentioned {
-    /// As the event at `seq` said it.
+    /// `seq` is the event that made the mention.
     pub(crate) fn encode(&self, seq: Seq) -> Result<Vec<u8>, ProjectorError> {
         let stored = StoredMentioned {
             seq,
@@ -386,25 +387,25 @@ impl Mentioned {
     }
 }
 
-/// A stretch of time that was not watched, or not by all means.
+/// A stretch of time in which requests may have gone unrecorded; half-open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Gap {
     /// When the recorder was last known to run, or first refused a connection.
     pub from: Timestamp,
-    /// When it ran again, or had refused the last one.
+    /// When the recorder started again, or just after it refused the last connection.
     pub to: Timestamp,
-    /// Why it is one.
+    /// Why there is a gap.
     pub reason: GapReason,
 }
 
-/// Why a stretch was not watched.
+/// Why there is a gap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum GapReason {
     /// The recorder was stopped in order.
     Stopped,
-    /// It was killed, or lost its power.
+    /// It was killed, or power was lost.
     Killed,
-    /// It closed connections, or kept them waiting, for want of room.
+    /// It was overloaded, and closed connections or kept them waiting.
     Refused,
 }
 
@@ -419,7 +420,7 @@ impl GapReason {
     }
 }
 
-/// Whether the recorder runs, as far as the log goes.
+/// Whether the recorder runs, according to the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Recorder {
     Running,
@@ -455,12 +456,12 @@ pub(crate) fn decode_seq(what: &'static str, bytes: &[u8]) -> Result<Seq, Projec
     Ok(Seq::from_be_bytes(bytes))
 }
 
-/// A number from a row, as what it names.
+/// The number of a person or resource from a row.
 pub(crate) fn number_of(what: &'static str, bytes: &[u8]) -> Result<Number, ProjectorError> {
     decode_number(what, bytes).map(Number)
 }
 
-/// Who holds a unique value, or was mentioned by a name, and since when, as a row's value.
+/// The holder of a unique value, or the number mentioned by a name, and since when, as a row's value.
 pub(crate) fn encode_holder(number: Number, since: Seq) -> Vec<u8> {
     [&number.0.to_be_bytes()[..], &since.to_be_bytes()].concat()
 }

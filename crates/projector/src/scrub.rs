@@ -1,4 +1,4 @@
-//! Reads the whole log and all rows, and tells what cannot be read.
+//! Reads the whole log and all rows, and reports what cannot be read.
 
 use std::ops::ControlFlow;
 
@@ -8,26 +8,26 @@ use store::Store;
 
 use crate::error::ProjectorError;
 
-/// Read between two looks at the pace.
+/// Bytes read between two calls of `pace`.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// What a scrub read, and the first thing of each kind that it could not.
+/// What a scrub read, and the first error of the log and of the rows.
 #[derive(Default, Debug)]
 pub struct Scrubbed {
-    /// Events read and understood.
+    /// Events read and decoded.
     pub events: u64,
     /// Rows read.
     pub rows: u64,
-    /// Why the log ends early: an event that is missing, cannot be read or is none.
+    /// Why reading the log stopped early: an event is missing, unreadable or cannot be decoded.
     pub log: Option<ProjectorError>,
-    /// Why the rows end early.
+    /// Why reading the rows stopped early.
     pub damaged_rows: Option<ProjectorError>,
-    /// Whether `pace` broke it off.
+    /// Whether `pace` stopped the scrub.
     pub broken_off: bool,
 }
 
-/// Reads everything once, past the cache. After each piece `pace` is told its bytes, and may wait or
-/// break off. What is found is noted in the store as well ([`Store::damage`]).
+/// Reads log and rows once, past the block cache. After each piece `pace` is called with its bytes; it
+/// may sleep, or stop the scrub. Damage is also noted in the store ([`Store::damage`]).
 pub fn scrub(store: &Store, mut pace: impl FnMut(usize) -> ControlFlow<()>) -> Scrubbed {
     let mut done = Scrubbed::default();
     match scrub_log(store, &mut done, &mut pace) {
@@ -73,7 +73,7 @@ fn scrub_log(
             decode(seq, bytes).map_err(|source| ProjectorError::Event { seq, source })?;
             Ok::<_, ProjectorError>(())
         });
-        // An event whose block cannot be read has no number of its own.
+        // The seq of an event in an unreadable block is not known; the count of events read is close.
         next = read
             .map_err(|error| ProjectorError::Scrub { seq: done.events, source: Box::new(error) })?;
         if pace(piece_bytes).is_break() {

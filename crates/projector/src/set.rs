@@ -1,14 +1,17 @@
-//! Everything that has members over time: the members of a group, the users that exist, the active
-//! ones.
+//! Sets with members over time: the members of a group, the users that exist, the active users.
 //!
-//! Five kinds of row serve one set. A **change** (set, seq, member) says added or removed; the **head**
-//! (set), how many members there are and how many changes since the last base and pack. A **base** (set, seq), written after every
-//! max(256, members / 16) changes, holds all members and since when. A **pack** (set, seq), written
-//! after every 64 changes in between, holds what these changes come to; members at a seq are the
-//! last base, the packs after it and the changes after those, so an old question costs what a new
-//! one does, and so does a change: whatever the size of its set, somebody who joins is read again
-//! once, for the pack. The **mirror** (member, set, and start once it is over) turns the members of groups round: one scan
-//! answers where somebody was a member, and when.
+//! One set has five kinds of row:
+//!
+//! * A **change** (set, seq, member): added or removed.
+//! * The **head** (set): the number of members, and of changes since the last base and pack.
+//! * A **base** (set, seq): all members and since when, written every max(256, members / 16) changes.
+//! * A **pack** (set, seq): the net effect of the changes since the last base or pack, written every 64
+//!   changes.
+//! * The **mirror** (member, set, and start once the stay is over), of groups only: one scan gives all
+//!   groups of a member, and when.
+//!
+//! The members at a seq are the last base, then the packs after it, then the changes after those. So the
+//! past costs as much to read as the present, and the cost of one change does not grow with the set.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -22,28 +25,28 @@ use crate::error::ProjectorError;
 use crate::overlay::Overlay;
 use crate::row;
 
-/// A member and the event with which the present stay began.
+/// A member of a set, and the event with which the stay began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MemberSince {
-    /// Who.
+    /// The member.
     pub member: Number,
-    /// Since which event.
+    /// The event that added it.
     pub since: Seq,
 }
 
-/// One stay of a member in a set.
+/// One stay of a member in a set: from joining to leaving.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stay {
-    /// In which set.
+    /// The set.
     pub set: Set,
-    /// The event with which it began.
+    /// The event that added the member.
     pub start: Seq,
-    /// The event with which it ended; `None` while it lasts.
+    /// The event that removed the member; `None` while it still is one.
     pub end: Option<Seq>,
 }
 
 impl Stay {
-    /// Whether it lasted right after the event at `seq`.
+    /// Whether the member was in the set right after the event at `seq`.
     pub fn covers(&self, seq: Seq) -> bool {
         self.start <= seq && self.end.is_none_or(|end| seq < end)
     }
@@ -53,7 +56,7 @@ const CHANGES_PER_BASE_MIN: u32 = 256;
 const CHANGES_PER_PACK: u32 = 64;
 const OPEN: Seq = Seq::MAX;
 
-/// How far a set has come: what the next change needs to know.
+/// The head of a set: what writing the next change needs to know.
 #[derive(Clone, Copy, Default)]
 struct Head {
     /// Members after the last change.
@@ -62,7 +65,7 @@ struct Head {
     since_base: u32,
     /// Changes since the last base or pack.
     since_pack: u32,
-    /// Where the last base or pack stands.
+    /// The seq of the last base or pack.
     packed_until: Option<Seq>,
 }
 
@@ -89,7 +92,7 @@ impl Head {
     }
 }
 
-/// The values of a change row: whether the member was added.
+/// The values of a change row.
 const ADDED: [u8; 1] = [1];
 const REMOVED: [u8; 1] = [0];
 
@@ -97,8 +100,8 @@ fn damaged() -> ProjectorError {
     ProjectorError::row("a set")
 }
 
-/// Writes the changes that the event at `seq` makes to a set. Decide has made sure that who joins is
-/// no member and who leaves is one, and that both lists are ascending without a common number.
+/// Writes the changes that the event at `seq` makes to a set. Decide guarantees that `joined` are not
+/// members and `left` are, and that both lists are ascending and have no number in common.
 pub(crate) fn record(
     rows: &mut Overlay<'_>,
     application: Application,
@@ -127,7 +130,7 @@ pub(crate) fn record(
         head.since_base += 1;
         head.since_pack += 1;
         if !matches!(set, Set::Members(_)) {
-            // Whether a resource exists and is active stands in its versions; nobody asks the mirror.
+            // No mirror: a resource's versions say whether it exists and is active.
         } else if added {
             let key = key::mirror_open(application, member, set);
             rows.put(key, seq.to_be_bytes().to_vec());
@@ -160,13 +163,13 @@ pub(crate) fn record(
 pub struct SetChange {
     /// The event that made it.
     pub seq: Seq,
-    /// Who.
+    /// The member.
     pub member: Number,
-    /// Whether they joined; else they left.
+    /// Whether it joined; otherwise it left.
     pub joined: bool,
 }
 
-/// The changes of a set after `after` up to and with `until`, oldest first.
+/// The changes of a set after `after` up to and including `until`, oldest first.
 pub(crate) fn changes_in(
     rows: &dyn ReadRows,
     application: Application,
@@ -192,10 +195,10 @@ pub(crate) fn changes_in(
     if broken { Err(damaged()) } else { Ok(changes) }
 }
 
-/// What changes leave of each member that they name: since when it is one, or that it is none.
+/// The net effect of some changes: since when each changed number is a member, or `None` if it left.
 type Changed = BTreeMap<Number, Option<Seq>>;
 
-/// Gathers the changes of a set after `after` up to and with `until`.
+/// Adds the changes of a set, after the first seq and up to and including the second, to `changed`.
 fn gather(
     rows: &dyn ReadRows,
     (application, set): (Application, Set),
@@ -208,7 +211,7 @@ fn gather(
     Ok(())
 }
 
-/// For each member its number and since when it is one, or [`OPEN`] when it is none any more.
+/// For each changed number u32: since when it is a member u64, or [`OPEN`] if it left.
 fn encode_pack(changed: &Changed) -> Vec<u8> {
     let mut out = Vec::with_capacity(changed.len() * 12);
     for (member, since) in changed {
@@ -231,7 +234,7 @@ fn decode_pack(bytes: &[u8], changed: &mut Changed) -> Result<(), ProjectorError
     Ok(())
 }
 
-/// The members of a set right after the event at `seq`, by number.
+/// The members of a set right after the event at `seq`, ascending by number.
 pub(crate) fn members_at(
     rows: &dyn ReadRows,
     application: Application,
@@ -259,7 +262,7 @@ pub(crate) fn members_at(
     if changed.is_empty() {
         return Ok(base);
     }
-    // Both are sorted by number: one pass merges them, and a change wins over the base.
+    // Merge the two, both sorted by number; a change overrides the base.
     let mut members = Vec::with_capacity(base.len() + changed.len());
     let mut changed = changed.into_iter().peekable();
     for entry in base {
@@ -318,7 +321,7 @@ fn stay(key: &[u8], value: &[u8]) -> Result<Stay, ProjectorError> {
     })
 }
 
-/// The stay of a member in a set that lasted right after the event at `seq`.
+/// The stay of a member in a set that covers `seq`.
 pub(crate) fn stay_at(
     rows: &dyn ReadRows,
     application: Application,
@@ -335,13 +338,13 @@ pub(crate) fn stay_at(
     if seq == Seq::MAX {
         return Ok(None);
     }
-    // Stays do not overlap, so only the last that began by then can cover it.
+    // Stays do not overlap, so only the last one that began by `seq` can cover it.
     let range = key::mirrors_until(application, member, set, seq);
     let Some((key, value)) = rows.first(&range, Direction::Forward)? else { return Ok(None) };
     Ok(Some(stay(&key, &value)?).filter(|stay| stay.covers(seq)))
 }
 
-/// The stays that the mirrors of a range tell of.
+/// The stays of a range of mirror rows.
 pub(crate) fn stays_in(rows: &dyn ReadRows, range: &KeyRange) -> Result<Vec<Stay>, ProjectorError> {
     let mut stays = Vec::new();
     let mut failed = None;

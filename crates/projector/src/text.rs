@@ -1,17 +1,15 @@
-//! How names are compared, in the keys of rows and wherever the fold looks for an element, and which of them
-//! are one resource's alone.
+//! How names are compared in the keys of rows, and which names are unique.
 
 use event::{Attribute, ResourceType};
 
-/// A value whose [`case_folded`] form has more bytes than this is not looked up by: it has no lookup row,
-/// and to find it one must look through the resources. Of the names that have at most 1 KiB each
-/// (`userName`, `externalId`, `displayName`) every one has its row, for the form of a text is at most
-/// three times as long. The bound is on the case_folded form, so that spellings that are equal in it either
-/// all have a row or none has.
+/// A value whose [`case_folded`] form has more bytes than this gets no lookup row; to find it, scan the
+/// resources. Names of at most 1 KiB (`userName`, `externalId`, `displayName`) always get a row, because
+/// case folding at most triples the length. The limit is on the folded form, so that all spellings of a
+/// name either have a row or have none.
 pub const LOOKUP_BYTES_MAX: usize = 3 * 1_024;
 
-/// A looked-up value as it is compared: ids exactly, names without regard to case and to how Unicode
-/// composes their letters (RFC 7643 §3.1, §8.7.1, RFC 7644 §5).
+/// The form in which a looked-up value is compared: ids unchanged, names without letter case and in
+/// Unicode normal form (RFC 7643 §3.1, §8.7.1, RFC 7644 §5).
 pub fn case_folded(attribute: Attribute, value: &str) -> String {
     match attribute {
         Attribute::Id | Attribute::ExternalId | Attribute::SourceId => value.to_owned(),
@@ -21,8 +19,7 @@ pub fn case_folded(attribute: Attribute, value: &str) -> String {
     }
 }
 
-/// Whether no two living resources have the same value, because decide sees to it. Where an upstream
-/// decides, two may.
+/// Whether decide keeps the value unique among living resources. An upstream may still give it to two.
 pub(crate) fn unique(resource_type: ResourceType, attribute: Attribute) -> bool {
     resource_type == ResourceType::USER && attribute == Attribute::UserName
 }
@@ -33,9 +30,9 @@ mod tests {
 
     use super::*;
 
-    /// A name of 1 KiB, the most that decide lets through, always has its row: uniqueness rests on it.
-    /// What is composed is never longer than what it is composed of, so the bound on each letter's
-    /// decomposed form is one on every text's.
+    /// A name of 1 KiB, the longest that decide accepts, must get its row: uniqueness depends on it. The
+    /// composed form is never longer than the decomposed one, so it is enough to check the decomposed
+    /// form of each letter.
     #[test]
     fn the_form_of_a_text_is_at_most_three_times_as_long() {
         let (composing, decomposing) =

@@ -1,6 +1,6 @@
-//! What requests without a valid credential may put into the log. Whoever knows the address can send
-//! them, so both their number and their bytes are bounded; what comes above is counted, and a summary
-//! says how many there were.
+//! Limits what requests without a valid credential write into the log. Anybody who knows the address can
+//! send them, so both their rate and their bytes are limited. Requests above a limit are only counted,
+//! and a summary event holds the count.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,19 +12,20 @@ use crate::command::{Decision, Durability};
 use crate::committer::Committer;
 use crate::draft::Draft;
 
-/// So many of an application leave an event each within a second.
+/// Events of this kind for one application within a second.
 const EVENTS_PER_SECOND_MAX: u32 = 50;
-/// So many bytes of an application within a day (UTC): 4 MiB, some thousands of events.
+/// Bytes of these events for one application within a day (UTC): some thousands of events.
 const BYTES_PER_DAY_MAX: u64 = 4 << 20;
-/// What an event takes on disk beside what its sender chose: header, rows and indexes.
+/// Bytes an event takes on disk beside those its sender chose: header, rows and indexes.
 const EVENT_BYTES: u64 = 512;
-/// Above the rate there is one summary for each second, above the day's bytes for each minute.
+/// How long requests are counted before the summary is recorded: above the rate, and above the day's
+/// bytes.
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY_US: i64 = 24 * 3_600 * 1_000_000;
 
-/// What was seen of each application lately; the recorder stands for all addresses that name none.
-/// Bounded by the number of applications.
+/// The use of the limits by application; addresses that name no application are under the recorder's
+/// number. At most one entry for each application.
 #[derive(Default)]
 pub(crate) struct UnauthenticatedLimit(Mutex<BTreeMap<Application, Seen>>);
 
@@ -36,17 +37,17 @@ struct Seen {
     counted: Option<Unauthenticated>,
 }
 
-/// What becomes of a request.
+/// What becomes of an unauthenticated request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Admission {
     /// It leaves an event of its own.
     Recorded,
-    /// It is counted. The first that is says after how long the count is to be recorded.
+    /// It is counted. For the first one, `record_after` says when to record the count.
     Counted { record_after: Option<Duration> },
 }
 
 impl UnauthenticatedLimit {
-    /// `bytes` is the length of what the sender chose and the event would store.
+    /// `bytes` is the length of the event's texts that the sender chose.
     fn admit(&self, application: Application, bytes: usize, now: Timestamp) -> Admission {
         let day = now.0.div_euclid(DAY_US);
         let mut all = lock(&self.0);
@@ -93,7 +94,7 @@ impl UnauthenticatedLimit {
     }
 }
 
-/// A panic while this was held leaves no half-made state.
+/// A panic while the lock is held cannot leave the map half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -109,10 +110,9 @@ fn summary(application: Application, counted: Unauthenticated) -> Draft {
 }
 
 impl Committer {
-    /// Whether a request of an application that is refused for want of a valid credential leaves an
-    /// event of its own. Otherwise it is counted here, and the count is recorded within a minute.
-    /// `bytes` is the length of what the sender chose and the event would store. Must be called on a
-    /// Tokio runtime.
+    /// Whether to record an event for a request that is refused because it has no valid credential. If
+    /// not, the request is counted here and the count is recorded within a minute. `bytes` is the length
+    /// of the event's texts that the sender chose. Must be called on a Tokio runtime.
     pub fn admits_unauthenticated(&self, application: Application, bytes: usize) -> bool {
         let now = self.now();
         let record_after = match self.unauthenticated().admit(application, bytes, now) {
@@ -121,7 +121,7 @@ impl Committer {
         };
         metrics::counter!("provlog_unauthenticated_counted_total").increment(1);
         if let Some(after) = record_after {
-            // A committer that has stopped must not be held open by a count that it took already.
+            // A weak reference, so that the wait does not keep the committer's thread running.
             let committer = self.downgrade();
             tokio::spawn(async move {
                 tokio::time::sleep(after).await;
@@ -133,7 +133,8 @@ impl Committer {
         false
     }
 
-    /// The summaries of what was counted and is not recorded yet, for the last decision of a process.
+    /// Summaries of the requests counted but not recorded yet, for the last decision before the process
+    /// ends.
     pub fn take_unauthenticated_counts(&self) -> Vec<Draft> {
         let counted = self.unauthenticated().take_all().into_iter();
         counted.map(|(application, counted)| summary(application, counted)).collect()

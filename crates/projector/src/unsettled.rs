@@ -1,8 +1,8 @@
-//! Operations whose outcome is in doubt, and what later looks said of them.
+//! Forwarded operations whose outcome is in doubt, and the observations that settled them.
 //!
-//! A doubt is an operation whose answer never came ([`Effect::Unknown`]) or did not show what it did
-//! ([`Effect::Unverified`]), and a forwarded deletion: some applications acknowledge one and only
-//! switch the account off.
+//! In doubt are operations whose answer never came ([`Effect::Unknown`]) or did not show what they did
+//! ([`Effect::Unverified`]), and all forwarded deletions: some applications acknowledge a deletion but
+//! only disable the account.
 
 use event::{
     Application, Changes, Content, Effect, Event, Method, Number, Observation, Operation, Seq,
@@ -14,36 +14,37 @@ use crate::error::ProjectorError;
 use crate::overlay::Overlay;
 use crate::view::View;
 
-/// An operation whose outcome was in doubt for some time.
+/// An operation whose outcome is or was in doubt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Doubt {
-    /// Its place.
+    /// Its place in the log.
     pub seq: Seq,
-    /// On which resource or person; nobody when that is not known either.
+    /// The resource or person it is about; nobody if that is not known.
     pub number: Number,
-    /// What was recorded of it.
+    /// The recorded effect.
     pub effect: Effect,
     /// When it was recorded.
     pub at: Timestamp,
-    /// How it was settled.
+    /// How it was settled; `None` while it is in doubt.
     pub settled: Option<Settled>,
 }
 
-/// What a later look said of an operation.
+/// How a later observation settled a doubt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Settled {
     /// The observation.
     pub by: Seq,
-    /// What it says; nothing where the state is known again and the operation's part in it is not.
+    /// What it says of the operation; [`Verdict::None`] if the state is known again but it cannot be told
+    /// what the operation did.
     pub verdict: Verdict,
-    /// When it was recorded.
+    /// When the observation was recorded.
     pub at: Timestamp,
-    /// Whether it found something else than what was on record.
+    /// Whether it found a state that differs from the recorded one.
     pub changed: bool,
 }
 
 impl Doubt {
-    /// The doubt that an operation leaves, if it leaves any.
+    /// The doubt that an operation leaves; `None` if its outcome is certain.
     fn of(event: &Event, operation: &Operation) -> Option<Doubt> {
         let is_forwarded =
             event.parts.iter().any(|part| matches!(part.content, Content::Answer(_)));
@@ -100,7 +101,7 @@ impl Doubt {
     }
 }
 
-/// Keeps the doubt that an operation leaves.
+/// Writes the doubt that an operation leaves.
 pub(crate) fn fold_doubt(rows: &mut Overlay<'_>, event: &Event, operation: &Operation) {
     if let Some(doubt) = Doubt::of(event, operation) {
         let application = event.header.application;
@@ -109,7 +110,7 @@ pub(crate) fn fold_doubt(rows: &mut Overlay<'_>, event: &Event, operation: &Oper
     }
 }
 
-/// Settles what an observation settles.
+/// Settles the doubts that an observation names.
 pub(crate) fn fold_settled(
     rows: &mut Overlay<'_>,
     event: &Event,
@@ -135,7 +136,7 @@ impl View<'_> {
     /// The operations on a resource or person that are in doubt now, oldest first.
     ///
     /// # Errors
-    /// Here and in the following, when the rows cannot be read.
+    /// Here and below, when the rows cannot be read.
     pub fn unsettled(
         &self,
         application: Application,
@@ -144,8 +145,8 @@ impl View<'_> {
         self.doubts_in(&key::all_unsettled(application, number))
     }
 
-    /// The operations of an application that are in doubt, or were until some observation after the event
-    /// `since`: all that are needed for what was known of the time after it.
+    /// The operations of an application that are in doubt, or were settled after the event `since`: all
+    /// that can have been in doubt at some time after it.
     pub fn doubts(
         &self,
         application: Application,
@@ -159,7 +160,7 @@ impl View<'_> {
         Ok(doubts)
     }
 
-    /// What a later look said of an operation, and the event of that look.
+    /// The observation that settled an operation, and what it says.
     pub fn settled(&self, seq: Seq) -> Result<Option<(Seq, Verdict)>, ProjectorError> {
         let settled = self.doubt(seq)?.and_then(|doubt| doubt.settled);
         Ok(settled.map(|settled| (settled.by, settled.verdict)))

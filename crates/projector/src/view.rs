@@ -1,5 +1,5 @@
-//! Typed reading of rows: of a snapshot, or of a snapshot with an overlay of unpublished changes; all of
-//! them, or what was known at an earlier event.
+//! Typed reading of rows: from a snapshot, or a snapshot with an overlay of unpublished changes; with
+//! everything that is known, or only what was known at an earlier event.
 
 use std::ops::{ControlFlow, Range};
 
@@ -21,43 +21,43 @@ mod operations;
 
 pub use operations::Order;
 
-/// So many of a resource's newest states are looked at before one is looked for.
+/// Scan this many of a resource's newest versions before seeking the wanted one.
 const NEWEST_WALKED_MAX: usize = 4;
 
-/// What is known of a resource's names at an event.
+/// What a resource was called at an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum NamesAt {
-    /// It was called so.
+    /// It existed, or had existed, with these names.
     Known(Identity),
-    /// It was created later; its id is the same before.
+    /// It was created later. Only the id is the same at any time.
     CreatedLater {
         /// The SCIM id.
         id: Option<String>,
     },
-    /// There is no such resource.
+    /// The number never had a resource.
     NoResource,
 }
 
-/// Typed access to rows. `seq` arguments ask for the state right after that event;
-/// [`View::NOW`] for the newest that the view knows.
+/// Typed access to rows. A `seq` argument asks for the state right after that event, [`View::NOW`] for
+/// the newest state that the view knows.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     rows: &'a dyn ReadRows,
-    /// How many events the view knows.
+    /// How many events the view knows; `Seq::MAX` for all.
     size: Seq,
 }
 
 impl<'a> View<'a> {
-    /// The state after every event that the rows know.
+    /// Asks for the newest state.
     pub const NOW: Seq = Seq::MAX;
 
-    /// Reads these rows.
+    /// A view of everything that these rows hold.
     pub fn new(rows: &'a dyn ReadRows) -> View<'a> {
         View { rows, size: Seq::MAX }
     }
 
-    /// The same rows as they were when the log had `size` events: what came later is not seen, in
-    /// answers about any time. Configuration is seen as it is.
+    /// The same rows as they were known when the log had `size` events: later events are left out of
+    /// every answer. Configuration (applications, credentials) is always read as it is now.
     pub fn limited_to(self, size: Seq) -> View<'a> {
         View { size: self.size.min(size), ..self }
     }
@@ -72,12 +72,12 @@ impl<'a> View<'a> {
         self.size
     }
 
-    /// Whether it knows every event of the log.
+    /// Whether it knows all events.
     fn knows_all(&self) -> bool {
         self.size == Seq::MAX
     }
 
-    /// The event at `seq`, or the last that the view knows before it.
+    /// `seq`, or the last event that the view knows if that is earlier; `None` if it knows none.
     pub(crate) fn until(&self, seq: Seq) -> Option<Seq> {
         Some(seq.min(self.size.checked_sub(1)?))
     }
@@ -91,17 +91,17 @@ impl<'a> View<'a> {
         seqs.start..seqs.end.min(self.size)
     }
 
-    /// The application of a slug.
+    /// The application with a slug.
     ///
     /// # Errors
-    /// Here and in all of the following, when the rows cannot be read.
+    /// Here and below, when the rows cannot be read.
     pub fn application(&self, slug: &str) -> Result<Option<ApplicationRow>, ProjectorError> {
         let Some(number) = self.rows.get(&key::slug(slug))? else { return Ok(None) };
         let number = Application(row::decode_number("a slug", &number)?);
         self.application_of(number)
     }
 
-    /// The application of a number.
+    /// The application with a number.
     pub fn application_of(
         &self,
         number: Application,
@@ -118,12 +118,12 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The number that the next application gets.
+    /// The number for the next application.
     pub fn next_application(&self) -> Result<Application, ProjectorError> {
         Ok(Application(self.last_number(&key::applications(), "an application")? + 1))
     }
 
-    /// The credential of a token that a client presents, as long as it counts.
+    /// The credential of a token that a client presents, unless it was revoked.
     pub fn valid_credential(&self, token: &str) -> Result<Option<CredentialRow>, ProjectorError> {
         Ok(self.credential_of_token(token)?.filter(|one| one.revoked_seq.is_none()))
     }
@@ -137,7 +137,7 @@ impl<'a> View<'a> {
         let Some(number) = self.rows.get(&key::token(&presented))? else { return Ok(None) };
         let number = Credential(row::decode_number("a token", &number)?);
         let credential = self.credential_of(number)?;
-        // The row was found by the digest; this comparison tells nothing by the time it takes.
+        // The row was found by its digest; compare again in constant time.
         Ok(credential.filter(|credential| credential.sha256.ct_eq(&presented).into()))
     }
 
@@ -158,7 +158,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The number that the next credential gets.
+    /// The number for the next credential.
     pub fn next_credential(&self) -> Result<Credential, ProjectorError> {
         Ok(Credential(self.last_number(&key::credentials(), "a credential")? + 1))
     }
@@ -169,7 +169,7 @@ impl<'a> View<'a> {
         last.map_or(Ok(0), |(key, _)| row::decode_number(what, &key[1..]))
     }
 
-    /// The number that the next person or resource of an application gets.
+    /// The number for the next person or resource of an application.
     pub fn next_number(&self, application: Application) -> Result<Number, ProjectorError> {
         let given = self.rows.get(&key::numbers(application))?;
         let given = given.map_or(Ok(0), |value| row::decode_number("numbers", &value))?;
@@ -194,9 +194,9 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The living resources that have a value, which is [`case_folded`](crate::case_folded) as its attribute is
-    /// compared. Folded values of more than [`LOOKUP_BYTES_MAX`](crate::LOOKUP_BYTES_MAX) bytes have
-    /// no rows: whoever asks for a longer one finds nobody here, and must look through the resources.
+    /// The living resources that have a value, given as [`case_folded`](crate::case_folded) makes it. A
+    /// value of more than [`LOOKUP_BYTES_MAX`](crate::LOOKUP_BYTES_MAX) bytes has no rows, so nobody is
+    /// found: the caller must then scan the resources.
     pub fn lookup(
         &self,
         application: Application,
@@ -208,7 +208,7 @@ impl<'a> View<'a> {
         Ok(all.into_iter().map(|(number, _)| number).collect())
     }
 
-    /// Who has a value, and since when. Of those of which there is one, its holder comes first.
+    /// Who has a value, and since when. For a unique attribute the holder of the unique row comes first.
     fn holders(
         &self,
         application: Application,
@@ -226,7 +226,7 @@ impl<'a> View<'a> {
         Ok(all)
     }
 
-    /// The users whose userName another one holds, by name: they came by it at an upstream, or before
+    /// The users whose userName another user holds too, by name. They got it from an upstream, or before
     /// names were compared as they are now.
     pub fn users_sharing_a_name(
         &self,
@@ -238,8 +238,8 @@ impl<'a> View<'a> {
         })
     }
 
-    /// Who has a value, and since when, by number; of those of which there is one, who has it beside
-    /// its holder.
+    /// Who has a value, and since when, by number. For a unique attribute: who shares it with the holder
+    /// of the unique row.
     pub(crate) fn other_holders(
         &self,
         application: Application,
@@ -254,7 +254,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// Who holds a value of which there is one, and since when.
+    /// Who holds the unique row of a value, and since when.
     fn holder(
         &self,
         application: Application,
@@ -267,8 +267,8 @@ impl<'a> View<'a> {
         value.map(|value| row::decode_holder(&value)).transpose()
     }
 
-    /// The number under which somebody without a resource was last mentioned. An id that was mentioned
-    /// without a type may be of any; of one that was mentioned with another type, nobody is found.
+    /// The number of a name that was mentioned when no resource had it; if several, the last one. An id
+    /// that was mentioned without a type matches any type; one mentioned with another type does not.
     pub fn mention(
         &self,
         application: Application,
@@ -292,8 +292,8 @@ impl<'a> View<'a> {
         Ok(last.map(|(_, number)| number))
     }
 
-    /// All numbers under which somebody was mentioned so, the last first: a name can outlive whom it
-    /// meant.
+    /// All numbers that were mentioned by a name, the last first. A name can be used again for somebody
+    /// else.
     pub fn mentions(
         &self,
         application: Application,
@@ -309,7 +309,7 @@ impl<'a> View<'a> {
         Ok(all.into_iter().map(|(_, number)| number).collect())
     }
 
-    /// Those of one type, and since when, the last first.
+    /// The mentions of one type, and since when, the last first.
     fn mentions_of(
         &self,
         application: Application,
@@ -330,7 +330,7 @@ impl<'a> View<'a> {
         Ok(known.map(|(number, since)| (since, number)).collect())
     }
 
-    /// By what a number was first mentioned, if it was mentioned before it had a resource.
+    /// The first mention of a number, if it was mentioned before it had a resource.
     pub fn mentioned(
         &self,
         application: Application,
@@ -345,8 +345,8 @@ impl<'a> View<'a> {
         }))
     }
 
-    /// The state of a resource right after the event at `seq`; its `state` is `None` when it was
-    /// deleted by then, and there is none before its creation.
+    /// The version of a resource right after the event at `seq`: `None` before its creation, with a
+    /// `state` of `None` after its deletion.
     pub fn version(
         &self,
         application: Application,
@@ -359,8 +359,8 @@ impl<'a> View<'a> {
         found.map(|(key, value)| Version::decode(&key, &value)).transpose()
     }
 
-    /// What a resource was called right after the event at `seq`, or when it was deleted by then, before
-    /// that.
+    /// What a resource was called right after the event at `seq`; if it was deleted by then, what it was
+    /// called before.
     pub fn names_at(
         &self,
         application: Application,
@@ -368,7 +368,7 @@ impl<'a> View<'a> {
         seq: Seq,
     ) -> Result<NamesAt, ProjectorError> {
         let Some(last) = self.until(View::NOW) else { return Ok(NamesAt::NoResource) };
-        // Most states that are asked for are among the newest, and who has none at all is found out too.
+        // The wanted version is usually among the newest, and this scan also finds a number without any.
         let mut later = vec![];
         let (mut found, mut steps) = (None, 0);
         let range = key::versions_until(application, number, last);
@@ -388,7 +388,7 @@ impl<'a> View<'a> {
             let range = key::versions_until(application, number, seq);
             self.rows.scan(&range, Direction::Forward, &mut |_, value| {
                 found = Version::identity(value).transpose();
-                // Before a deletion there is a state.
+                // A deletion has no names; the version before it has.
                 if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
         }
@@ -402,7 +402,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The states of a resource at `seq` and before, newest first, until `visit` breaks off.
+    /// Visits the versions of a resource at `seq` and before, newest first, until `visit` breaks off.
     pub fn versions(
         &self,
         application: Application,
@@ -425,7 +425,7 @@ impl<'a> View<'a> {
         failed.map_or(Ok(()), Err)
     }
 
-    /// The events at `seq` and before that made a state of a resource, newest first.
+    /// The seqs of a resource's versions at `seq` and before, newest first.
     pub fn version_seqs(
         &self,
         application: Application,
@@ -448,7 +448,7 @@ impl<'a> View<'a> {
         if !self.knows(seq) {
             return Ok(false);
         }
-        // Of most events there is no such row, which costs no read of a block.
+        // Most events have no such row, and the filter then saves reading a block.
         let row = self.rows.get(&key::version(application, number, seq))?;
         let is_deletion = row.map(|row| Version::is_deletion(&row)).transpose()?;
         Ok(is_deletion.unwrap_or(false))
@@ -464,7 +464,7 @@ impl<'a> View<'a> {
         Ok(self.rows.first(&range, Direction::Forward)?.is_some())
     }
 
-    /// The members of a set, by number.
+    /// The members of a set, ascending by number.
     pub fn members(
         &self,
         application: Application,
@@ -477,7 +477,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The changes of a set in a range of events, oldest first: who, and whether they joined.
+    /// The changes of a set in a range of events, oldest first.
     pub fn set_changes(
         &self,
         application: Application,
@@ -498,7 +498,7 @@ impl<'a> View<'a> {
         Ok(self.rows.first(&changes, Direction::Forward)?.is_some())
     }
 
-    /// The stay of a member in a set.
+    /// The stay of a member in a set that covers `seq`.
     pub fn stay(
         &self,
         application: Application,
@@ -513,7 +513,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The groups of a member: every stay, ended ones included, by group and newest first.
+    /// All stays of a member in groups, ended ones included; by group, newest first.
     pub fn stays(
         &self,
         application: Application,
@@ -522,7 +522,7 @@ impl<'a> View<'a> {
         self.known_stays(&key::mirrors(application, member))
     }
 
-    /// The same of one group.
+    /// All stays of a member in one group, newest first.
     pub fn stays_in(
         &self,
         application: Application,
@@ -541,15 +541,14 @@ impl<'a> View<'a> {
         Ok(stays)
     }
 
-    /// The requests that were about to be sent on and have no outcome, oldest first.
+    /// The intents to forward a request that have no recorded outcome, oldest first.
     pub fn intents(&self) -> Result<Vec<Seq>, ProjectorError> {
         self.collect(&key::intents(), |key, _| {
             key::last_seq(key).ok_or_else(|| ProjectorError::row("an intent"))
         })
     }
 
-    /// Who has a value, and who had it: by whom, since when and until when. The value is
-    /// [`case_folded`](crate::case_folded) and as long as in [`View::lookup`].
+    /// All present and former holders of a value, given as in [`View::lookup`].
     pub fn name_holders(
         &self,
         application: Application,
@@ -582,7 +581,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The stretches without a recorder that were known at `seq`, oldest first.
+    /// The gaps in the record that were known at `seq`, oldest first.
     pub fn gaps(&self, seq: Seq) -> Result<Vec<Gap>, ProjectorError> {
         let Some(seq) = self.until(seq) else { return Ok(vec![]) };
         self.collect(&key::gaps(seq), |_, value| row::decode("a gap", value))
@@ -593,8 +592,8 @@ impl<'a> View<'a> {
         value.map(|value| row::decode("the recorder", &value)).transpose()
     }
 
-    /// The first seq of the last second that has events and is not after `seconds`, and the first
-    /// seq of the next such second.
+    /// The first seq of the last second with events up to `seconds`, and the first seq of the next second
+    /// with events.
     fn second(&self, seconds: i64) -> Result<(Option<Seq>, Option<Seq>), ProjectorError> {
         let seq = |found: Option<Row>| {
             found.map(|(_, value)| row::decode_seq("a second", &value)).transpose()
@@ -625,18 +624,18 @@ impl<'a> View<'a> {
     }
 }
 
-/// Who had a value of those that are looked up by.
+/// A resource that has, or had, a looked-up value, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NameHolder {
-    /// Who.
+    /// The resource.
     pub number: Number,
-    /// The event that gave it.
+    /// The event that gave it the value.
     pub since: Seq,
-    /// The event that took it; `None` while it is theirs.
+    /// The event that took the value away; `None` while it has it.
     pub until: Option<Seq>,
 }
 
-/// Under which types a mention may stand: an id also without one.
+/// The types under which a mention may be stored: an id also without a type.
 fn kinds_of_mention(
     resource_type: ResourceType,
     attribute: Attribute,
@@ -646,13 +645,14 @@ fn kinds_of_mention(
     std::iter::once(resource_type).chain(untyped)
 }
 
-/// The digest under which a token is stored. Tokens are 256 random bits, so one round suffices.
+/// The digest by which a token is stored. Tokens are 256 random bits, so one round of SHA-256 is enough.
 pub fn token_sha256(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// The last event of the first `size` that was recorded at `time` or before; `None` when the first
-/// event is later. `view` gives the second and most of the rest, the log's own headers what is missing.
+/// The last of the first `size` events that was recorded at `time` or before; `None` when the first event
+/// is later. Finds the second in the rows of `view`, then searches by the times of operation summaries,
+/// or of the events' headers where there is no summary.
 ///
 /// # Errors
 /// When the rows or the log cannot be read.
@@ -664,12 +664,11 @@ pub fn seq_at(
 ) -> Result<Option<Seq>, ProjectorError> {
     let (first, next) = view.second(time.0.div_euclid(1_000_000))?;
     let Some(first) = first else { return Ok(None) };
-    // Times never decrease with the seq, so the events that are early enough come first.
-    // The rows may know of seconds that begin after `size`.
+    // Binary search: times never decrease with the seq. The rows may have seconds beyond `size`.
     let (mut low, mut high) = (first.min(size), next.unwrap_or(size).min(size));
     while low < high {
         let middle = low + (high - low) / 2;
-        // Summaries stand close together, and few events have none.
+        // Most events have a summary, and summaries are close together on disk.
         let recorded_at = match view.operation(middle)? {
             Some(summary) => summary.recorded_at,
             None => {

@@ -1,5 +1,5 @@
-//! What the committer's thread does between batches: syncing, the kept file, flushes, and how much of
-//! the disk is free.
+//! What the committer's thread does between batches: sync, write the kept file, flush, and measure the
+//! free disk space.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,15 +15,15 @@ const SYNC_AFTER: Duration = Duration::from_secs(1);
 /// The kept file is written at most this often under load, and this often when idle.
 const KEEP_AFTER: Duration = Duration::from_secs(1);
 const KEEP_IDLE: Duration = Duration::from_secs(10);
-/// The free space of the disk is asked for this often.
+/// The free disk space is measured this often.
 const DISK_AFTER: Duration = Duration::from_secs(1);
-/// A log line warns below so many times the reserve.
+/// A log line warns when the free space falls below this many times the reserve.
 const DISK_WARN_RESERVES: u64 = 4;
-/// The memtables go to disk this often, which bounds the folding at the next start.
+/// The memtables are flushed this often, which limits how much the next start must fold.
 const FLUSH_AFTER: Duration = Duration::from_secs(60);
 
 impl Writer {
-    /// Asks how much of the disk is free, and says so once when it becomes little.
+    /// Measures the free disk space, and warns once when it becomes low.
     fn ask_disk(&mut self) {
         if self.disk_asked_at.elapsed() < DISK_AFTER {
             return;
@@ -65,13 +65,13 @@ impl Writer {
         fail::fail_point!("chores");
         self.ask_disk();
         if self.shared.check().is_err() {
-            // Nothing is vouched for any more; the kept file stays as it is.
+            // The log is poisoned, so what was synced is not known: leave the kept file as it is.
             self.kept_at = Stopwatch::start();
             self.unsynced_since = None;
             return Ok(());
         }
-        // The kept file says until when the recorder watched: what it recorded until then must not be
-        // lost with the power.
+        // The kept file says until when the recorder was alive, so sync what was recorded until then
+        // first: a loss of power must not lose it.
         let keeps = self.until_next_keep().is_zero();
         if self.unsynced_since.is_some_and(|since| keeps || since.elapsed() >= SYNC_AFTER) {
             self.store.sync()?;
@@ -81,9 +81,9 @@ impl Writer {
         if keeps {
             match self.keep() {
                 Ok(()) => {}
-                // Whoever writes there too has a log of its own: one of the two must not go on.
+                // Another process writes in the folder. Only one of the two may go on.
                 Err(error @ StoreError::NotAlone { .. }) => return Err(error.into()),
-                // The old kept file still stands and vouches for less; the next turn tries again.
+                // The old kept file is still there and names fewer events; try again next time.
                 Err(error) => {
                     tracing::warn!(
                         error = with_causes(&error),
@@ -95,7 +95,7 @@ impl Writer {
         }
         if self.flushed_at.elapsed() >= FLUSH_AFTER {
             if self.next_seq > self.flushed {
-                // What is not flushed is folded at the next start: slower, and nothing worse.
+                // Without the flush the next start folds more events; nothing else is lost.
                 match self.store.flush(false) {
                     Ok(()) => self.flushed = self.next_seq,
                     Err(error) => {
@@ -117,7 +117,7 @@ impl Writer {
         Ok(())
     }
 
-    /// The last act of a process that stops in order.
+    /// Syncs, flushes and writes the kept file when the process stops in order.
     pub(super) fn close(&mut self) {
         if self.shared.check().is_err() {
             return;
@@ -125,7 +125,7 @@ impl Writer {
         let closed = self.store.sync().map_err(ProjectorError::from).and_then(|()| {
             self.synced = self.next_seq;
             let flushed = self.store.flush(true);
-            // Behind it, so that the kept file knows of the tables.
+            // After the flush, so that the kept file names the database's newest list of files.
             self.keep()?;
             Ok(flushed?)
         });

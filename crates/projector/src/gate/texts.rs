@@ -1,7 +1,7 @@
-//! Every text of an event, each with what it is.
+//! Visits every text of an event.
 //!
-//! All kinds of fact, and all fields of those that have texts, are named here. So a text that nobody
-//! thought of does not compile.
+//! All kinds of fact and all fields of those with texts are spelled out, so that a new field or kind does
+//! not compile until somebody decides here what it holds.
 
 use event::{
     Access, Answer, ApplicationAdded, BodyNote, Changes, Content, Detail, Element, Fact, Flag,
@@ -9,17 +9,17 @@ use event::{
     ServicePrincipalSet, UpstreamSet, ValueChange,
 };
 
-/// What is done to the texts of an event.
+/// Changes the texts of an event, each by what it holds.
 pub(super) trait Visit {
-    /// Words of somebody outside.
+    /// A text from outside.
     fn text(&self, text: &mut String);
-    /// A name that is ours, or was found to be one that is known: what it stands for is found by it.
+    /// A name that we made or validated, by which something is found again.
     fn name(&self, name: &mut String);
-    /// Path and query.
+    /// An address: path and query.
     fn address(&self, address: &mut String);
-    /// A text of JSON in which the names were looked at before.
+    /// A JSON body from which the values of secret attributes were cut before.
     fn body(&self, json: &mut Vec<u8>);
-    /// A text of JSON.
+    /// A JSON text.
     fn json(&self, json: &mut Vec<u8>);
 }
 
@@ -81,7 +81,7 @@ pub(super) fn of_fact(fact: &mut Fact, visit: &impl Visit) {
         Fact::RecorderStarted(RecorderStarted { log: _, version, last_alive: _ }) => {
             visit.name(version);
         }
-        // Numbers, codes and times alone.
+        // Only numbers, codes and times.
         Fact::Operation(_)
         | Fact::Intent(_)
         | Fact::Observation(_)

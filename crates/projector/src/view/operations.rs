@@ -1,4 +1,4 @@
-//! The operations: their summaries, and the indexes by which they are found and counted.
+//! Reads the summaries of operations, and the indexes by which they are found and counted.
 
 use std::ops::{ControlFlow, Range};
 
@@ -11,22 +11,22 @@ use crate::error::ProjectorError;
 use crate::operation::OperationSummary;
 use crate::row::{self, OperationCounts};
 
-/// Of operations in a row so many summaries are read at once: two, then twice as many each time. Most
-/// who look want the first few.
+/// Summaries are read in batches that double from the first size to the maximum, because most callers
+/// want only the first few.
 const SUMMARIES_READ_FIRST: usize = 2;
 const SUMMARIES_READ_MAX: usize = 64;
 
-/// In which order something is shown.
+/// The order in which events are visited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {
-    /// From the present into the past.
+    /// Descending by seq.
     NewestFirst,
-    /// From the beginning on.
+    /// Ascending by seq.
     OldestFirst,
 }
 
 impl View<'_> {
-    /// Shows the summaries of a range's operations, newest first, until `visit` breaks off.
+    /// Visits the summaries of the operations in a range, newest first, until `visit` breaks off.
     pub fn operations(
         &self,
         seqs: Range<Seq>,
@@ -51,7 +51,7 @@ impl View<'_> {
         failed.map_or(Ok(()), Err)
     }
 
-    /// The summaries of the operations at these places, each of which must be one.
+    /// The summaries of the operations at these seqs. It is an error if one of them has none.
     pub fn operations_at(&self, seqs: &[Seq]) -> Result<Vec<OperationSummary>, ProjectorError> {
         let keys: Vec<Vec<u8>> = seqs.iter().map(|seq| key::operation(*seq)).collect();
         let values = self.rows.get_all(&keys)?;
@@ -63,7 +63,7 @@ impl View<'_> {
         summaries.collect()
     }
 
-    /// The summary of the operation at `seq`; `None` where another kind of event stands.
+    /// The summary of the operation at `seq`; `None` for another kind of event.
     pub fn operation(&self, seq: Seq) -> Result<Option<OperationSummary>, ProjectorError> {
         if !self.knows(seq) {
             return Ok(None);
@@ -73,7 +73,7 @@ impl View<'_> {
         summary.map(Some).ok_or_else(|| ProjectorError::row("an operation"))
     }
 
-    /// The classes that have operations, and how many.
+    /// The classes that have operations, and how many each has.
     pub fn classes(&self) -> Result<Vec<(Class, u64)>, ProjectorError> {
         let what = "a class";
         let mut classes = self.collect(&key::classes(), |key, value| {
@@ -84,7 +84,7 @@ impl View<'_> {
         Ok(classes)
     }
 
-    /// How many operations a class has, or with [`Class::ALL`] the log.
+    /// How many operations a class has; with [`Class::ALL`], how many the log has.
     pub fn class_count(&self, class: Class) -> Result<u64, ProjectorError> {
         let count = self.rows.get(&key::class(class))?;
         count.map_or(Ok(0), |count| row::decode_seq("a class", &count))
@@ -110,7 +110,7 @@ impl View<'_> {
         last.map_or(Ok(0), |(_, place)| row::decode_seq("a class", &place))
     }
 
-    /// The places of a class's operations in a range, newest first, at most `limit`.
+    /// The seqs of a class's operations in a range, newest first, at most `limit`.
     pub fn by_class(
         &self,
         class: Class,
@@ -120,8 +120,8 @@ impl View<'_> {
         self.index(&key::all_by_class(class, &self.within(seqs)), limit)
     }
 
-    /// The places of a range's operations that are on a resource or person, or concern it; newest
-    /// first, at most `limit`.
+    /// The seqs of the operations in a range that are on a resource or person, or touch it; newest first,
+    /// at most `limit`.
     pub fn by_resource(
         &self,
         application: Application,
@@ -132,7 +132,7 @@ impl View<'_> {
         self.index(&key::all_by_resource(application, number, &self.within(seqs)), limit)
     }
 
-    /// How many operations on a resource or person, or concerning it, are older than `before`.
+    /// How many operations older than `before` are on a resource or person, or touch it.
     pub fn operation_counts_before(
         &self,
         application: Application,
@@ -144,7 +144,7 @@ impl View<'_> {
         last.map_or(Ok(OperationCounts::default()), |(_, places)| OperationCounts::decode(&places))
     }
 
-    /// The places of a range's operations whose request's id has this hash, newest first, at most
+    /// The seqs of the operations in a range whose request id has this hash, newest first, at most
     /// `limit`.
     pub fn by_request(
         &self,
@@ -155,7 +155,8 @@ impl View<'_> {
         self.index(&key::all_by_request(request_id_hash, &self.within(seqs)), limit)
     }
 
-    /// Shows the summaries of the same, until `visit` breaks off.
+    /// Visits the summaries of the operations in a range that are on a resource or person, or touch it,
+    /// until `visit` breaks off.
     pub fn operations_of(
         &self,
         application: Application,
