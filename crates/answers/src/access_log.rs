@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use crate::table::{Column, count, number, or_nothing, second, yes_or_no};
 use crate::{AppFilter, Moment, Nothing, Question, Shape, Time, TokenId};
 
-/// Who read or exported the record, newest first
+/// Who read or exported the audit data, newest first
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct AccessLog {
-    /// Only what was asked about this application; about all that the token may see when it is missing
+    /// Only questions about this application; without it, about all that the token may see
     pub app: Option<AppFilter>,
-    /// Only what was asked with the token of this id
+    /// Only questions asked with the token of this id
     pub credential: Option<TokenId>,
 }
 
@@ -19,11 +19,11 @@ pub struct AccessLog {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Access {
-    /// The event that it left
+    /// The event that recorded it
     pub seq: u64,
     /// When it was asked
     pub recorded_at: Moment,
-    /// The application that it was about; null where it was about none alone
+    /// The application that it was about; null if it was about several or none
     pub application: Option<String>,
     /// Whether it was about all applications
     pub all_applications: bool,
@@ -33,19 +33,19 @@ pub struct Access {
     pub role: Option<String>,
     /// The template of its address
     pub route: String,
-    /// Its address; null for an auditor of an application where it was not about that one alone
+    /// Its address; null for an app-auditor if it was not about their application alone
     pub target: Option<String>,
     /// The HTTP status of its answer
     pub status: u16,
-    /// How many rows were shown; null where the address is
+    /// How many rows were shown; null where the address is null
     pub rows: Option<u64>,
-    /// Whether whole files were taken
+    /// Whether it was an export
     pub exported: bool,
-    /// The last event that the answer could stand on; null before the first
+    /// The last event that existed when the answer was made; null before the first
     pub saw_seq: Option<u64>,
-    /// The address of whoever asked; null where it is not known
+    /// The client's address; null if not known
     pub source_ip: Option<String>,
-    /// What the program that asked called itself
+    /// The client's `User-Agent`
     pub user_agent: String,
     /// The id of the request
     pub request_id: String,

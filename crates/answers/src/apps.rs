@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use crate::table::{Column, number, or_nothing, second};
 use crate::{App, Moment, Nothing, Question, Shape, Time};
 
-/// Which applications there are
+/// The applications
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Apps {}
 
-/// How an application is configured now
+/// The configuration of an application
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct OneApp {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
 }
 
@@ -23,15 +23,15 @@ pub struct OneApp {
 pub struct Application {
     /// Its name in addresses
     pub application: String,
-    /// The profile by which its requests are judged
+    /// Its profile
     pub profile: String,
-    /// What its identity provider is given as tenant URL
+    /// The tenant URL to give to its identity provider
     pub tenant_url: String,
     /// When it was added
     pub added_at: Moment,
     /// The event that added it
     pub added_seq: u64,
-    /// The SCIM base address that its requests are sent on to; null where this server answers itself
+    /// The SCIM base address that its requests are sent on to; null if this server answers itself
     pub upstream: Option<String>,
 }
 
@@ -42,7 +42,7 @@ pub struct WholeApplication {
     /// What the list of applications tells of it
     #[serde(flatten)]
     pub application: Application,
-    /// Which application it is at its provider; null where nobody said so
+    /// Its service principal at the provider; null if nobody set it
     pub service_principal: Option<String>,
 }
 

@@ -7,15 +7,15 @@ use serde_json::Value;
 use crate::table::{Column, any, number, or_nothing, second};
 use crate::{App, AttributePath, Exists, Group, Moment, Question, Shape, Time, User};
 
-/// Which operation set each value and membership of a user, or of a group
+/// Which operation set each value and membership of a user or group
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct BlameOfUser {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
     pub user: User,
-    /// Only this attribute, such as title; memberships are groups
+    /// Only this attribute, such as title; use groups for memberships
     pub path: Option<AttributePath>,
 }
 
@@ -23,12 +23,12 @@ pub struct BlameOfUser {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct BlameOfGroup {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// The group to ask about: SCIM id, displayName:NAME or externalId:ID; any other text is a display
     /// name
     pub group: Group,
-    /// Only this attribute, such as title; memberships are groups
+    /// Only this attribute, such as title; use groups for memberships
     pub path: Option<AttributePath>,
 }
 
@@ -38,28 +38,28 @@ pub struct BlameOfGroup {
 pub struct Blamed {
     /// The path of the attribute; `groups` for a membership
     pub path: String,
-    /// The value that was set; for a membership the group, with `groupId` and `groupName`; null when it
-    /// was taken away
+    /// The value that was set; for a membership the group, with `groupId` and `groupName`; null if it was
+    /// removed
     pub value: Value,
-    /// Whether it was taken away
+    /// Whether it was removed
     pub removed: bool,
-    /// When that was
+    /// When it was set or removed
     pub set_at: Moment,
-    /// The event that did it
+    /// The event that set or removed it
     pub set_seq: u64,
     /// The id of that event
     pub event_id: String,
-    /// The token of the request; null when none is known
+    /// The id of the token of the request; null if none is known
     pub actor_id: Option<String>,
-    /// The address that the request came from; null when none is known
+    /// The client's address; null if none is known
     pub source_ip: Option<String>,
-    /// What it was, such as `PATCH User`
+    /// The method and resource type, such as `PATCH User`
     pub operation: String,
     /// The id of the request; null when it has none
     pub request_id: Option<String>,
-    /// The value before; for a membership that ended the group; null when there was none
+    /// The value before; for a membership that ended, the group; null if there was none
     pub old_value: Value,
-    /// `token` for what was asked with one, `none` for what the recorder did by itself
+    /// `token` for a request with a token, `none` for what the server did by itself
     pub actor_type: String,
 }
 
@@ -69,7 +69,7 @@ pub struct Blamed {
 pub struct Existence {
     /// Whether it was there
     pub exists: Exists,
-    /// The event that created it, will create it or deleted it
+    /// The event that created it, perhaps later than that instant, or that deleted it
     pub exists_seq: u64,
 }
 

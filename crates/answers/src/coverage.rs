@@ -37,23 +37,23 @@ pub const GAP_REASONS: [(&str, &str); 12] = [
     ("no imported log", "the imported entries do not reach there"),
 ];
 
-/// Which stretches were not watched
+/// When nobody was recording, and why
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Unwatched {
-    /// Only this application's; of all that the token may see when it is missing
+    /// Only this application; without it, all that the token may see
     pub app: Option<AppFilter>,
 }
 
-/// A stretch that was not watched.
+/// A time that was not recorded.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Stretch {
-    /// The application that was not watched; null where that is all of them
+    /// The application that was not recorded; null for all of them
     pub application: Option<String>,
-    /// Its beginning; null where it has none
+    /// When it began; null if it has no beginning
     pub from: Option<Moment>,
-    /// Its end; null while it lasts
+    /// When it ended; null while it lasts
     pub to: Option<Moment>,
-    /// Why it was not watched: `before the record began`, `in the future`, `after what was known then`,
+    /// Why it was not recorded: `before the record began`, `in the future`, `after what was known then`,
     /// `recorder stopped`, `recorder killed`, `connections refused`,
     /// `the outcome of a forwarded request is unknown`,
     /// `the answer to a forwarded request does not show what it did`,

@@ -7,21 +7,21 @@ use serde_json::Value;
 use crate::table::{Column, Width, any, first, number, or_nothing, second};
 use crate::{App, Below, Grid, Group, Moment, Question, Shape, Time};
 
-/// What changed in a group from one instant to another
+/// What changed in a group between two instants
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Diff {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// SCIM id, displayName:NAME or externalId:ID; any other text is a display name
     pub group: Group,
 }
 
-/// A member that came or went.
+/// A member that joined or left.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
-    /// `added`: a member at the end alone; `removed`: before alone; `returned`: at both, but not all the
-    /// time between; `passed`: only between
+    /// `added`: a member only at the end; `removed`: only before; `returned`: at both, but away in between;
+    /// `passed`: only in between
     pub change: String,
     /// SCIM id
     pub user_id: Option<String>,
@@ -33,13 +33,13 @@ pub struct Difference {
     pub display_name: Option<String>,
     /// The type of the member, such as `User` or `Group`; null for one that no event created
     pub member_type: Option<String>,
-    /// When it joined last in that time; null when it did not
+    /// When it last joined in that time; null if it did not
     pub joined_at: Option<Moment>,
-    /// The event with which it joined
+    /// The event in which it joined
     pub joined_seq: Option<u64>,
-    /// When it left last in that time; null when it did not
+    /// When it last left in that time; null if it did not
     pub left_at: Option<Moment>,
-    /// The event with which it left
+    /// The event in which it left
     pub left_seq: Option<u64>,
 }
 
@@ -49,13 +49,13 @@ pub struct Difference {
 pub struct GroupChanged {
     /// SCIM id of the group
     pub group_id: Option<String>,
-    /// Its display name at the end, or the last that it had
+    /// Its display name at the end, or the last one before
     pub group_name: Option<String>,
-    /// Whether it was there right before the first instant
+    /// Whether it existed right before the first instant
     pub existed_before: bool,
-    /// Whether it was there at the end
+    /// Whether it existed at the end
     pub exists_after: bool,
-    /// Its own attributes that differ, by name
+    /// The group's own attributes that differ, by name
     pub attributes: Vec<AttributeChanged>,
 }
 
@@ -67,9 +67,9 @@ pub struct AttributeChanged {
     pub path: String,
     /// `add`, `remove` or `replace`
     pub op: String,
-    /// Its value before; null when it had none
+    /// Its value before; null if it had none
     pub old_value: Value,
-    /// Its value at the end; null when it has none
+    /// Its value at the end; null if it has none
     pub new_value: Value,
 }
 

@@ -8,10 +8,10 @@ use crate::table::Column;
 use crate::words::in_application;
 use crate::{AppFilter, Nothing, Question, Shape, Time};
 
-/// Where a look at an upstream differed from the record
+/// Where an application behind the proxy differed from the record
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Drifted {
-    /// Only this application's; of all that the token may see when it is missing
+    /// Only this application; without it, all that the token may see
     pub app: Option<AppFilter>,
 }
 

@@ -10,17 +10,17 @@ use crate::words::Moment;
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Envelope {
-    /// The question: its names and parameters, with the instants that they meant
+    /// The question as it was understood: names, parameters, and dates as instants
     pub query: Map<String, Value>,
     /// When the answer was made
     pub generated_at: Moment,
-    /// The number of the last event that the answer stands on; null before the first
+    /// The last event that the answer uses; null before the first
     pub at_seq: Option<u64>,
     /// The end of the log when the answer was made
     pub head: Head,
-    /// Whether all of it was watched
+    /// Whether the answer is complete
     pub coverage: Coverage,
-    /// How many rows the whole answer has, not the page alone
+    /// How many rows the whole answer has, over all pages
     pub row_count: u64,
     /// The cursor of the next page, while there is one
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,35 +30,35 @@ pub struct Envelope {
 /// The end of the log.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Head {
-    /// The number of the last event that the asker may know of
+    /// The last event that the token may know of
     pub seq: Option<u64>,
 }
 
-/// Whether all that the answer speaks of was watched.
+/// How complete an answer is.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Coverage {
     /// `complete` or `partial`
     #[schemars(extend("enum" = ["complete", "partial"]))]
     pub state: String,
-    /// What was not watched, in the order of its beginnings
+    /// The times that were not recorded, by their beginnings
     pub gaps: Vec<Gap>,
 }
 
-/// A stretch that was not watched.
+/// A time that was not recorded.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Gap {
-    /// The application that was not watched, where the question spans several; null where that is all
+    /// The application that was not recorded, where the question spans several; null for all
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "crate::Present::read"
     )]
     pub application: Option<Option<String>>,
-    /// Its beginning; null where it has none
+    /// When it began; null if it has no beginning
     pub from: Option<Moment>,
-    /// Its end; null while it lasts
+    /// When it ended; null while it lasts
     pub to: Option<Moment>,
-    /// Why it was not watched, in the words of the rows of `coverage`
+    /// Why it was not recorded, in the words of the question `coverage`
     pub reason: String,
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::table::{Column, number, or_nothing, second};
 use crate::{Moment, Question, Shape, Time};
 
-/// Which evidence an operation has
+/// The evidence of an operation
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct EvidenceOf {
     /// The operation: its event id, or the number of its event
@@ -17,20 +17,20 @@ pub struct EvidenceOf {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// The event that has it
+    /// The event that recorded it
     pub seq: u64,
     /// When it was added
     pub recorded_at: Moment,
     /// The id of the token with which it was added
     pub actor_id: Option<String>,
-    /// From where it was added
+    /// The client's address
     pub source_ip: Option<String>,
-    /// What it is, such as `ticket` or `approval`
+    /// Its kind, such as `ticket` or `approval`
     pub kind: String,
-    /// By what it is found, such as the number of a ticket
+    /// Its reference, such as the number of a ticket
     #[serde(rename = "ref")]
     pub reference: String,
-    /// Where it stands
+    /// Its URL
     pub url: Option<String>,
     /// Who approved the change
     pub approved_by: Option<String>,

@@ -1,4 +1,4 @@
-//! Of whom the last write was refused or failed.
+//! Whose last write was refused or failed.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,11 +7,11 @@ use crate::table::{Column, count, first, number, second};
 use crate::words::in_application;
 use crate::{AppFilter, Moment, Nothing, Question, Shape, Time};
 
-/// Of whom the last write was refused or failed
+/// Whose last write was refused or failed
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Failing {
-    /// Only this application's; of all that the token may see when it is missing
+    /// Only this application; without it, all that the token may see
     pub app: Option<AppFilter>,
 }
 
@@ -19,35 +19,35 @@ pub struct Failing {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Failed {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub application: String,
-    /// SCIM id; null for somebody who was never there
+    /// SCIM id; null if there never was an account
     pub user_id: Option<String>,
-    /// SCIM `userName` at that instant, or as it was last; else what the request called them
+    /// SCIM `userName` at that instant or the last one before, else as the request gave it
     pub user_name: Option<String>,
-    /// SCIM `externalId`, the same way
+    /// SCIM `externalId`, likewise
     pub external_id: Option<String>,
-    /// SCIM `displayName`, the same way
+    /// SCIM `displayName`, likewise
     pub display_name: Option<String>,
-    /// The type of what the request was about
+    /// The resource type of the request
     pub resource_type: Option<String>,
     /// When the last write failed
     pub failed_at: Moment,
-    /// The event that has it
+    /// The event that recorded it
     pub failed_seq: u64,
     /// Method and type of that request
     pub operation: String,
-    /// With which status it was answered
+    /// The HTTP status of the answer
     pub http_status: Option<u16>,
     /// The `scimType` of the answer
     pub scim_type: Option<String>,
     /// Why it failed
     pub reason: Option<String>,
-    /// The SCIM id of whoever has the name that it asked for
+    /// SCIM id of the account that has the requested name
     pub holder_id: Option<String>,
-    /// The name of whoever has it
+    /// The name of that account
     pub holder_name: Option<String>,
-    /// How many failed since the last that did not
+    /// How many writes have failed in a row
     pub failures: u64,
 }
 

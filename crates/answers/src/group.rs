@@ -8,11 +8,11 @@ use crate::table::Column;
 use crate::words::ScimResource;
 use crate::{App, Group, Question, Shape, Time};
 
-/// What a group looked like
+/// What a group looked like at an instant
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct OneGroup {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// SCIM id, displayName:NAME or externalId:ID; any other text is a display name
     pub group: Group,

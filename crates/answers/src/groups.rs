@@ -7,10 +7,10 @@ use crate::table::{Column, count, number, or_nothing, since};
 use crate::users::Rests;
 use crate::{App, Moment, Question, Shape, Time};
 
-/// Which groups there were, and how many members each had
+/// The groups, and how many members each had
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct EveryGroup {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
 }
 
@@ -18,19 +18,19 @@ pub struct EveryGroup {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
-    /// SCIM id; null when only imported logs tell of the group, and none has the id
+    /// SCIM id; null if the group is known only from imported logs, without its id
     pub group_id: Option<String>,
     /// SCIM `displayName`
     pub display_name: Option<String>,
-    /// SCIM `externalId`; null when only imported logs tell of the group
+    /// SCIM `externalId`; null if the group is known only from imported logs
     pub external_id: Option<String>,
-    /// How many direct members it had; null when only imported logs tell of the group
+    /// How many direct members it had; null if the group is known only from imported logs
     pub member_count: Option<u64>,
-    /// When the group was created; null when an imported log does not tell
+    /// When the group was created; null if an imported log does not say
     pub created_at: Option<Moment>,
-    /// The event that created it, or the entry of an imported log that tells of it first
+    /// The event that created it, or the first imported entry about it
     pub created_seq: Option<u64>,
-    /// False when the group was only seen to be there: then it was created by that time
+    /// False if it was only seen: it was created then or earlier
     pub start_known: bool,
 }
 

@@ -6,31 +6,31 @@ use serde::{Deserialize, Serialize};
 use crate::table::{Column, first, number, or_nothing, second, since};
 use crate::{App, Group, Moment, Nothing, Question, Shape, Time, User};
 
-/// Every stay of a user in a group: from when until when
+/// Every membership of a user or group, from when until when
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct StaysInGroup {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
-    /// The group, of all users when no user is named: SCIM id, displayName:NAME or externalId:ID; any
-    /// other text is a display name
+    /// The group; without a user, all its members: SCIM id, displayName:NAME or externalId:ID; any other
+    /// text is a display name
     pub group: Group,
-    /// The user, in all groups when no group is named: SCIM id, userName:NAME, externalId:ID or
+    /// The user; without a group, all their groups: SCIM id, userName:NAME, externalId:ID or
     /// displayName:NAME; any other text is a user name
     pub user: Option<User>,
 }
 
-/// Every stay of a user in the groups: from when until when
+/// Every membership of a user, from when until when
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct StaysOfUser {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
     pub user: User,
-    /// The one group: SCIM id, displayName:NAME or externalId:ID; any other text is a display name
+    /// Only this group: SCIM id, displayName:NAME or externalId:ID; any other text is a display name
     pub group: Option<Group>,
 }
 
-/// A stay in a group.
+/// A membership, from its beginning to its end.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Stay {
@@ -42,17 +42,17 @@ pub struct Stay {
     pub user_name: Option<String>,
     /// When it began
     pub start: Moment,
-    /// The event with which it began
+    /// The event in which it began
     pub start_seq: u64,
     /// When it ended; null while it lasts
     pub end: Option<Moment>,
-    /// The event with which it ended
+    /// The event in which it ended
     pub end_seq: Option<u64>,
-    /// False when an upstream was only seen to have it: then it began by that time
+    /// False if it was only seen at an upstream: it began then or earlier
     pub start_known: bool,
     /// `removed`, `groupDeleted` or `userDeleted`; null while it lasts
     pub end_reason: Option<String>,
-    /// Display name of the group at the end of the time that is asked about, or the last that it had
+    /// Display name of the group at the end of the time span, or the last one before
     pub group_name: Option<String>,
     /// SCIM `externalId` of the member
     pub external_id: Option<String>,
@@ -122,7 +122,7 @@ impl Question for StaysOfUser {
     }
 }
 
-/// When a stay began and ended, between who or where it was.
+/// When a membership began and ended, between who or where it was.
 fn columns(name: Column<Stay>, id: Column<Stay>) -> Vec<Column<Stay>> {
     vec![
         name,

@@ -9,22 +9,22 @@ use crate::{Moment, Nothing, Question, Shape, Time};
 /// More ids of jobs than these are only counted.
 const JOBS_MAX: usize = 20;
 
-/// Whether provisioning is alive, late or in quarantine
+/// Whether provisioning is running, late or in quarantine
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Job {
     /// An application, by its name in addresses, or the id of a provider's job
     pub job: String,
 }
 
-/// How provisioning into an application is.
+/// The state of provisioning into an application.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Provisioning {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub application: String,
-    /// The jobs that its newest imported entries name
+    /// The provider's jobs that its newest imported entries name
     pub job_ids: Vec<String>,
-    /// How it is, in one word: `active`, `late` (the next request is overdue), `silent` (no request for
+    /// The state: `active`, `late` (the next request is overdue), `silent` (no request for
     /// more than a day), `failing` (more than half of the last day's requests failed), `quarantined` (the
     /// provider has all but stopped) or `never` (no request has ever arrived)
     pub state: String,
@@ -36,11 +36,11 @@ pub struct Provisioning {
     pub last_write_at: Option<Moment>,
     /// The time of the last imported entry
     pub last_entry_at: Option<Moment>,
-    /// How often a provider comes by when nothing is wrong
+    /// How often a provider usually sends requests, in seconds
     pub expected_interval_seconds: u64,
-    /// How long ago the last request arrived; null when none has
+    /// How many seconds ago the last request arrived; null when none has
     pub seconds_since_last_request: Option<i64>,
-    /// How many requests arrived in the day before
+    /// How many requests arrived in the last 24 hours
     pub requests_in_last_day: u64,
     /// How many of them failed
     pub failures_in_last_day: u64,
@@ -48,14 +48,14 @@ pub struct Provisioning {
     pub quarantine: Option<Quarantine>,
 }
 
-/// A provider's quarantine: it tries more and more seldom.
+/// A provider's quarantine: it sends requests less and less often.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Quarantine {
     /// Since when
     pub since: Moment,
     /// Why, in the provider's words; null where it gave none
     pub reason: Option<String>,
-    /// The imported entry that tells of it
+    /// The imported entry that says so
     pub seq: u64,
 }
 

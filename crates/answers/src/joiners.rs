@@ -7,11 +7,11 @@ use crate::table::{Column, activity, number, or_nothing, since};
 use crate::words::in_application;
 use crate::{AppFilter, Moment, Nothing, Question, Shape, Time};
 
-/// Whose accounts were created
+/// Accounts that were created
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Joiners {
-    /// Only this application's; of all that the token may see when it is missing
+    /// Only this application; without it, all that the token may see
     pub app: Option<AppFilter>,
 }
 
@@ -19,23 +19,23 @@ pub struct Joiners {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Joiner {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub application: String,
     /// SCIM id
     pub user_id: Option<String>,
-    /// SCIM `userName` at the end of the stretch, or as it was last
+    /// SCIM `userName` at the end of the time span, or the last one before
     pub user_name: Option<String>,
-    /// SCIM `externalId`, then too
+    /// SCIM `externalId` at that time
     pub external_id: Option<String>,
-    /// SCIM `displayName`, then too
+    /// SCIM `displayName` at that time
     pub display_name: Option<String>,
-    /// Whether the account is active at the end of the stretch; null when it is gone by then
+    /// Whether the account is active at the end of the time span; null if it is deleted by then
     pub active: Option<bool>,
     /// When it was created
     pub created_at: Moment,
     /// The event that created it
     pub created_seq: u64,
-    /// False when an upstream was only seen to have it: then it was created by that time
+    /// False if it was only seen at an upstream: it was created then or earlier
     pub start_known: bool,
 }
 

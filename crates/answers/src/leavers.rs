@@ -9,15 +9,15 @@ use crate::table::{
 use crate::words::{in_application, of_list};
 use crate::{AppFilter, Duration, ListName, Moment, Question, Shape, Time};
 
-/// Whose accounts were switched off or deleted; with a list, how soon after they left
+/// Accounts that were switched off or deleted; with a list, how long after the person left
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Leavers {
-    /// Those whom this uploaded list has with the time at which they left, in its column terminatedAt
+    /// The uploaded list of people who left, with the time in its column terminatedAt
     pub list: Option<ListName>,
-    /// How soon an account has to be off, such as 24h, which it is when missing
+    /// The time in which an account must be off, such as 1h30m; 24h without it
     pub within: Option<Duration>,
-    /// Only this application's; of all that the token may see when it is missing
+    /// Only this application; without it, all that the token may see
     pub app: Option<AppFilter>,
 }
 
@@ -25,38 +25,37 @@ pub struct Leavers {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Leaver {
-    /// How the list names them; without a list their user name
+    /// The person as the list names them; without a list the user name
     pub subject: Option<String>,
-    /// SCIM `userName` at the end of the stretch, or as it was last; null for somebody without an
-    /// account
+    /// SCIM `userName` at the end of the time span, or the last one before; null without an account
     pub user_name: Option<String>,
-    /// When they left by the list; null without one
+    /// When the person left, by the list; null without a list
     pub terminated_at: Option<Moment>,
-    /// When the account was off; null while it is not
+    /// When the account was switched off or deleted; null while it is active
     pub disabled_at: Option<Moment>,
     /// The event that switched it off or deleted it
     pub disabled_by_seq: Option<u64>,
-    /// The seconds from when they left to when it was off; null where one of the two is not known
+    /// Seconds from leaving to `disabledAt`; null if one of the two is not known
     pub lag_seconds: Option<u64>,
-    /// The seconds that it may take at most; null without a list
+    /// The seconds that this may take at most; null without a list
     pub limit_seconds: Option<u64>,
     /// Whether it was off in time; null without a list, and while there is time left
     pub within: Option<bool>,
-    /// The groups that the account is in at the end of the stretch, by name or else by id
+    /// The groups that the account is in at the end of the time span, by name or else by id
     pub remaining_groups: Vec<Option<String>>,
     /// When it became active again
     pub reactivated_at: Option<Moment>,
-    /// Whether all was watched from when they left to when it was off: `complete` or `partial`
+    /// Whether the time from leaving to `disabledAt` was recorded: `complete` or `partial`
     pub coverage: String,
-    /// The application, by its name in addresses; null for somebody who has an account in none
+    /// The application's name in addresses; null if the person has no account in any
     pub application: Option<String>,
-    /// How it was switched off: `deactivated` or `deleted`; null while it is not
+    /// `deactivated` or `deleted`; null while it is active
     pub how: Option<String>,
-    /// SCIM id; null for somebody without an account
+    /// SCIM id; null without an account
     pub user_id: Option<String>,
-    /// SCIM `externalId`, as the user name
+    /// SCIM `externalId`, likewise
     pub external_id: Option<String>,
-    /// SCIM `displayName`, as the user name
+    /// SCIM `displayName`, likewise
     pub display_name: Option<String>,
     /// The event that made it active again
     pub reactivated_seq: Option<u64>,
@@ -66,7 +65,7 @@ pub struct Leaver {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct ListSeen {
-    /// The event that has the list; absent without one. A list of the same name may be another later
+    /// The event of the list that was used; absent without a list. A later list may have the same name
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list_seq: Option<u64>,
 }

@@ -10,11 +10,11 @@ use crate::{App, Group, Moment, Question, Shape, Time};
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Members {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// SCIM id, displayName:NAME or externalId:ID; any other text is a display name
     pub group: Group,
-    /// Show the members of its member groups too, however deep
+    /// Also show the members of groups within the group, however deep
     #[serde(default)]
     pub nested: bool,
 }
@@ -23,7 +23,7 @@ pub struct Members {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
-    /// SCIM id; null for somebody whom no event created and who has none
+    /// SCIM id; null if no event created the user
     pub user_id: Option<String>,
     /// The type of the member, such as `User` or `Group`; null for one that no event created
     pub member_type: Option<String>,
@@ -31,24 +31,24 @@ pub struct Member {
     pub user_name: Option<String>,
     /// SCIM `externalId`
     pub external_id: Option<String>,
-    /// Whether it is in the group itself, and not only in a group that is
+    /// Whether it is a direct member, not only through another group
     pub direct: bool,
-    /// Since when it is a member without a break
+    /// When the current membership began
     pub member_since: Moment,
-    /// The event that made it one
+    /// The event that began it
     pub added_by_seq: u64,
-    /// Kept free: the files that auditors exchange have a column of this name
+    /// Always empty; auditors expect a column of this name
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub added_by: Option<String>,
-    /// Whether the account was active; null for a group, or for one that no event created
+    /// Whether the account was active; null for a group, or if no event created it
     pub account_active: Option<bool>,
-    /// SCIM ids of the groups between, the outermost first; null for a direct member
+    /// SCIM ids of the groups in between, the outermost first; null for a direct member
     pub via: Option<Vec<Option<String>>>,
     /// SCIM `displayName`
     pub display_name: Option<String>,
-    /// False when an upstream was only seen to have it: then it began by that time
+    /// False if it was only seen at an upstream: it began then or earlier
     pub start_known: bool,
-    /// Whether the group names somebody whom no event created
+    /// Whether no event created this member: the group names an id that no resource has
     pub dangling: bool,
 }
 
@@ -58,13 +58,13 @@ pub struct Member {
 pub struct GroupSeen {
     /// SCIM id of the group
     pub group_id: Option<String>,
-    /// Its display name at that instant; null when it was not there
+    /// Its display name at that instant; null if it did not exist
     pub group_name: Option<String>,
-    /// Whether members of member groups are among the rows
+    /// Whether the rows include members of groups within the group
     pub nested: bool,
-    /// Whether the group was there
+    /// Whether the group existed
     pub exists: crate::Exists,
-    /// The event that created it, will create it or deleted it
+    /// The event that created it, perhaps later than that instant, or that deleted it
     pub exists_seq: u64,
 }
 

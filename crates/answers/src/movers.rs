@@ -8,13 +8,13 @@ use crate::table::{Column, GROUPS_MAX, any, first, number, or_nothing, second, s
 use crate::words::in_application;
 use crate::{AppFilter, AttributePath, Moment, Nothing, Question, Shape, Time};
 
-/// Who changed department, or something else, and which groups they kept
+/// Who changed department or another attribute, and which groups they kept
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Movers {
-    /// The attribute that changed: title, department or another path; department when it is missing
+    /// The attribute that changed: title or another path; department without it
     pub on: Option<AttributePath>,
-    /// Only this application's; of all that the token may see when it is missing
+    /// Only this application; without it, all that the token may see
     pub app: Option<AppFilter>,
 }
 
@@ -22,39 +22,39 @@ pub struct Movers {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Mover {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub application: String,
     /// SCIM id
     pub user_id: Option<String>,
-    /// SCIM `userName` at the end of the stretch, or as it was last
+    /// SCIM `userName` at the end of the time span, or the last one before
     pub user_name: Option<String>,
-    /// SCIM `externalId`, then too
+    /// SCIM `externalId` at that time
     pub external_id: Option<String>,
-    /// SCIM `displayName`, then too
+    /// SCIM `displayName` at that time
     pub display_name: Option<String>,
     /// The path that changed
     pub path: String,
     /// Its value before
     pub old_value: Value,
-    /// Its value afterwards
+    /// Its value after
     pub new_value: Value,
     /// When it changed
     pub changed_at: Moment,
     /// The event that changed it
     pub changed_seq: u64,
-    /// The groups that they were in before the change and are in at the end of the stretch
+    /// The groups that the user was in before the change and at the end of the time span
     pub held_groups: Vec<HeldGroup>,
 }
 
-/// A group that somebody was in before and is in still.
+/// A group that somebody was in before and still is.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldGroup {
     /// SCIM id
     pub group_id: Option<String>,
-    /// Its display name at the end of the stretch
+    /// Its display name at the end of the time span
     pub group_name: Option<String>,
-    /// Since when they are in it
+    /// When the membership began
     pub member_since: Moment,
 }
 

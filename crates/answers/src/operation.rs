@@ -10,10 +10,10 @@ use crate::table::{Column, Width, any, count, number, or_nothing, second};
 use crate::words::Present;
 use crate::{Moment, Nothing, Question, Shape, Time};
 
-/// What one operation was: what it changed, what was asked and answered
+/// One operation: what it changed, what was asked and what was answered
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct OneOperation {
-    /// Its event id, or the number of its event
+    /// The operation: its event id, or the number of its event
     pub operation: String,
 }
 
@@ -26,22 +26,22 @@ pub struct WholeOperation {
     pub row: Operation,
     /// The values and memberships that it changed
     pub changes: Vec<Change>,
-    /// The steps of an imported entry, in their order; of everything else none are known
+    /// The steps of an imported entry, in order; empty for everything else
     pub steps: Vec<Step>,
-    /// Of a request, the imported entries that explain it, the surest first
+    /// For a request: the imported entries that explain it, the surest first
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explained_by: Option<Vec<ExplainedBy>>,
-    /// Of an imported entry, the request that it explains; null where none is known
+    /// For an imported entry: the request that it explains; null if none is known
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub explains: Option<Option<Explains>>,
-    /// An imported entry as its log had it, in the spelling of Microsoft Graph
+    /// For an imported entry: the entry as its log had it, in Microsoft Graph's spelling
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<Map<String, Value>>,
-    /// What was received; null for what was no request
+    /// What was received; null if it was no request
     pub request: Option<Request>,
-    /// What was answered; null for what was not answered
+    /// What was answered; null if it was not answered
     pub response: Option<Response>,
-    /// Of a request that was sent on, the event that was recorded before, with what was sent
+    /// For a request that was sent on: the event that recorded, before that, what was sent
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent_seq: Option<u64>,
 }
@@ -54,11 +54,11 @@ pub struct Change {
     pub path: String,
     /// `add`, `remove` or `replace`
     pub op: String,
-    /// The value before, or the SCIM id of the member that left; null when there was none
+    /// The value before, or the SCIM id of the member that left; null if there was none
     pub old_value: Value,
-    /// The value after, or the SCIM id of the member that joined; null when there is none
+    /// The value after, or the SCIM id of the member that joined; null if there is none
     pub new_value: Value,
-    /// SCIM id of what it changed; absent when that is what the operation was about
+    /// SCIM id of the changed resource; absent if that is the one that the operation was about
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub resource_id: Option<Option<String>>,
 }
@@ -78,7 +78,7 @@ pub struct Step {
     pub status: Option<String>,
     /// What happened, in the provider's words
     pub description: Option<String>,
-    /// What the provider says beside that
+    /// Further details from the provider
     pub details: Value,
 }
 
@@ -90,13 +90,13 @@ pub struct ExplainedBy {
     pub seq: u64,
     /// Its id in its log
     pub entry_id: Option<String>,
-    /// When it happened, as its source says
+    /// When it happened, according to its source
     pub occurred_at: Moment,
     /// What it asked for
     pub action: String,
     /// How it ended
     pub status: String,
-    /// How sure it is that it belongs to the request: `possible`, `probable` or `certain`
+    /// How sure it is that the two belong together: `possible`, `probable` or `certain`
     pub confidence: String,
 }
 
@@ -105,7 +105,7 @@ pub struct ExplainedBy {
 pub struct Explains {
     /// The event that has it
     pub seq: u64,
-    /// How sure it is that it belongs to the entry: `possible`, `probable` or `certain`
+    /// How sure it is that the two belong together: `possible`, `probable` or `certain`
     pub confidence: String,
 }
 
@@ -115,11 +115,11 @@ pub struct Explains {
 pub struct Request {
     /// Its method
     pub method: String,
-    /// Its address below the application's; null where it was not kept
+    /// Its address below the application's; null if it was not kept
     pub target: Option<String>,
-    /// Its body, without what must not be kept; null where there was none or it was not kept
+    /// Its body without secrets; null if there was none or it was not kept
     pub body: Value,
-    /// Why its body was not kept; null where it was, or there was none
+    /// Why its body was not kept; null if it was, or if there was none
     pub body_note: Option<BodyNote>,
 }
 
@@ -129,9 +129,9 @@ pub struct Request {
 pub struct Response {
     /// Its HTTP status
     pub status: u16,
-    /// What it said was wrong
+    /// The error that it reported
     pub error: Option<String>,
-    /// The body that the upstream answered; only of a request that was sent on
+    /// The upstream's body; only for a request that was sent on
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub body: Option<Option<Value>>,
     /// Why that body was not kept
@@ -153,7 +153,7 @@ pub struct BodyNote {
     pub reason: String,
     /// How long the body was, in bytes
     pub length_bytes: Option<u64>,
-    /// What it said that it was
+    /// The media type that it had
     pub media_type: Option<String>,
     /// The line at which it could not be read, from 1
     pub line: Option<u32>,
@@ -167,7 +167,7 @@ pub struct BodyNote {
 pub struct ExportedStep {
     /// The event of the operation
     pub seq: u64,
-    /// The change by which the files are joined
+    /// The change id that joins the files
     pub change_id: Option<String>,
     /// Its place, from 1
     pub step_no: u32,
@@ -180,7 +180,7 @@ pub struct ExportedStep {
     pub status: Option<String>,
     /// What happened, in the provider's words
     pub description: Option<String>,
-    /// What the provider says beside that
+    /// Further details from the provider
     pub details: Value,
 }
 
@@ -190,7 +190,7 @@ pub struct ExportedStep {
 pub struct ExportedChange {
     /// The event of the operation
     pub seq: u64,
-    /// The change by which the files are joined
+    /// The change id that joins the files
     pub change_id: Option<String>,
     /// The path of the value; `members` for a membership
     pub path: String,
@@ -200,9 +200,9 @@ pub struct ExportedChange {
     pub old_value: Value,
     /// The value after
     pub new_value: Value,
-    /// Whether the provider kept one of the values back
+    /// Whether the provider withheld one of the values
     pub redacted: bool,
-    /// SCIM id of what it changed: a deletion ends memberships in other resources
+    /// SCIM id of the changed resource: a deletion also ends memberships in other resources
     pub resource_id: Option<String>,
 }
 

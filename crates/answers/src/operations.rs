@@ -20,18 +20,18 @@ const ONE_CODE: &str =
 pub struct Operations {
     /// Only this application's
     pub app: Option<AppFilter>,
-    /// Only those that ended so
+    /// Only operations that ended like this
     pub status: Option<Status>,
-    /// Only those that asked for this
+    /// Only operations that asked for this
     pub action: Option<Action>,
-    /// Only those on this user or group: SCIM id, or userName:NAME, externalId:ID, displayName:NAME
+    /// Only operations on this user or group: SCIM id, or userName:NAME, externalId:ID, displayName:NAME
     pub resource: Option<Resource>,
-    /// Only those with the token of this id, or with none
+    /// Only operations with the token of this id, or with none
     #[schemars(extend("x-accepts" = "the id of a token, or none"))]
     pub credential: Option<String>,
-    /// Only those of the request that came with this id
+    /// Only operations of the request with this id
     pub request_id: Option<String>,
-    /// Only what was recorded here, or only entries of imported logs
+    /// Only operations recorded here, or only entries of imported logs
     pub source: Option<Source>,
     /// Only imported entries of this log
     pub log: Option<Log>,
@@ -53,13 +53,13 @@ pub struct Operations {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum Status {
-    /// It was answered as it was asked
+    /// It did what was asked
     Success,
     /// It was refused
     Failure,
-    /// It was passed over
+    /// It was not carried out
     Skipped,
-    /// It was done with a reservation; only providers say so
+    /// It succeeded with a warning; only in imported entries
     Warning,
 }
 
@@ -67,17 +67,17 @@ pub enum Status {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
-    /// A resource was to be made
+    /// To create a resource
     Create,
-    /// A resource was to be changed
+    /// To change a resource
     Update,
-    /// An account was switched off
+    /// To switch an account off
     Disable,
-    /// A resource was to go
+    /// To delete a resource
     Delete,
-    /// A resource was to go, and the provider held that back; only providers say so
+    /// To delete a resource later; only in imported entries
     StagedDelete,
-    /// Everything else; reads above all
+    /// Everything else, mostly reads
     Other,
 }
 
@@ -85,9 +85,9 @@ pub enum Action {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
-    /// It was recorded here
+    /// Recorded here
     Recorded,
-    /// A provider's log says so
+    /// Imported from a provider's log
     Imported,
 }
 
@@ -95,9 +95,9 @@ pub enum Source {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum Log {
-    /// What was provisioned, object by object
+    /// The provisioning log: what was provisioned, object by object
     Provisioning,
-    /// What people did to the provider's configuration
+    /// The directory audit log: changes of the provider's configuration
     DirectoryAudit,
 }
 
@@ -106,37 +106,37 @@ pub enum Log {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Operation {
-    /// The event that has it
+    /// The event that recorded it
     pub seq: u64,
-    /// The same as a UUID, which no other log has
+    /// Its UUID, unique over all logs
     pub event_id: String,
-    /// When it happened; of an imported entry, when its source says that it did
+    /// When it happened; for an imported entry, according to its source
     pub occurred_at: Moment,
     /// When it was recorded here
     pub recorded_at: Moment,
-    /// Of an imported entry, the tenant of the provider; in an export, of the entry that explains a
-    /// request too
+    /// The provider's tenant, from an imported entry; in an export also from the entry that explains a
+    /// request
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub tenant: Option<Option<String>>,
-    /// The application by its name in addresses; null for what named none
+    /// The application's name in addresses; null if the request named none
     pub application: Option<String>,
-    /// Of an imported entry, the provider's job; in an export and in one whole operation, of the entry
-    /// that explains a request too
+    /// The provider's job, from an imported entry; in an export and in one whole operation also from the
+    /// entry that explains a request
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub job_id: Option<Option<String>>,
-    /// The provider's cycle, where `jobId` is told
+    /// The provider's cycle, wherever there is a `jobId`
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub cycle_id: Option<Option<String>>,
-    /// The provider's change, where `jobId` is told; in an export `eventId` where there is none
+    /// The provider's change, wherever there is a `jobId`; in an export `eventId` if there is none
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub change_id: Option<Option<String>>,
     /// What was asked for: `create`, `update`, `disable`, `delete`, `stagedDelete` or `other`
     pub action: String,
-    /// Method and resource type, or what else it was
+    /// Method and resource type, or what kind of event it was
     pub operation: String,
-    /// The resource type, such as `User`; null where none is known
+    /// The resource type, such as `User`; null if not known
     pub resource_type: Option<String>,
-    /// SCIM id of the resource; null where none is known
+    /// SCIM id of the resource; null if not known
     pub resource_id: Option<String>,
     /// SCIM `externalId` right after it
     pub external_id: Option<String>,
@@ -144,8 +144,8 @@ pub struct Operation {
     pub user_name: Option<String>,
     /// SCIM `displayName` right after it
     pub display_name: Option<String>,
-    /// In a timeline the group that somebody joined or left by it; in an export the group that it was on
-    /// too
+    /// In a timeline the group that the user joined or left; in an export also the group that the
+    /// operation was on
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub group_id: Option<Option<String>>,
     /// That group's display name
@@ -153,83 +153,83 @@ pub struct Operation {
     pub group_name: Option<Option<String>>,
     /// How it ended: `success`, `failure`, `skipped` or `warning`
     pub status: String,
-    /// The status of the answer; null for what was no request
+    /// The status of the answer; null if it was no request
     pub http_status: Option<u16>,
     /// SCIM `scimType` of the error
     pub scim_type: Option<String>,
-    /// Of an imported entry, the provider's error code; in an export, of the entry that explains a request
-    /// too
+    /// The provider's error code, from an imported entry; in an export also from the entry that explains a
+    /// request
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub error_code: Option<Option<String>>,
     /// The category of that error
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub error_category: Option<Option<String>>,
-    /// Why it failed or was passed over
+    /// Why it failed or was skipped
     pub reason: Option<String>,
-    /// Of an imported entry, the provider's word for why it was passed over
+    /// The provider's reason for skipping, from an imported entry
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub skip_reason: Option<Option<String>>,
-    /// What came of it: `applied`, `no_op`, `read`, `rejected`, `skipped`, `unknown`, `unverified` or
-    /// `contradicted`; null where an imported entry does not tell
+    /// What it did: `applied`, `no_op`, `read`, `rejected`, `skipped`, `unknown`, `unverified` or
+    /// `contradicted`; null if an imported entry does not say
     pub effect: Option<String>,
-    /// Who asked: a `token`, `none` without a valid one, or the `provider` of an imported entry
+    /// Who did it: a `token`, `none` without a valid one, or the `provider` of an imported entry
     pub actor_type: String,
     /// The token's id, or the provider's id of who did it
     pub actor_id: Option<String>,
-    /// Of an imported entry, what its provider calls who did it
+    /// The provider's name for who did it, from an imported entry
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub actor_name: Option<Option<String>>,
-    /// The address that it came from
+    /// The client's address
     pub source_ip: Option<String>,
-    /// What the client called itself
+    /// The client's `User-Agent`
     pub user_agent: Option<String>,
-    /// The request that it came with
+    /// The id of the request
     pub request_id: Option<String>,
-    /// How long it took until it was decided, in milliseconds
+    /// Milliseconds until it was decided
     pub duration_ms: Option<Number>,
     /// The paths that it changed
     pub changed_paths: Vec<String>,
-    /// In an export, the references of its evidence
+    /// The references of its evidence; only in an export
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence_refs: Option<Vec<String>>,
-    /// Kept free: the files that auditors exchange have a column of this name
+    /// Always empty; auditors expect a column of this name
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_hash: Option<String>,
-    /// Who says it: `recorded` here, or `imported` from a provider's log
+    /// `recorded` here, or `imported` from a provider's log
     pub source: String,
-    /// Which part of a bulk request it was, from 0; null for what was no request
+    /// Its place in a Bulk request, from 0; null if it was no request
     pub index: Option<u32>,
     /// How many resources a read returned
     pub results: Option<u32>,
-    /// The event up to which a read saw the record
+    /// The last event that a read could see
     pub saw_seq: Option<u64>,
     /// What was unusual about it
     pub flags: Vec<Flag>,
-    /// SCIM id of whose the name is that a refused request asked for; only where one was refused for that
+    /// SCIM id of the account that has the requested name; only if the request was refused for that
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub holder_id: Option<Option<String>>,
-    /// What they were called then
+    /// The name of that account at that time
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub holder_name: Option<Option<String>>,
-    /// True where the request was sent on to an upstream
+    /// True if the request was sent on to an upstream
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwarded: Option<bool>,
-    /// What was found later of a request that was sent on; null while nothing was
+    /// What was found out later about a request that was sent on; null until then
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub settled: Option<Option<Settled>>,
-    /// Of what was seen, the requests whose outcome it settles
+    /// For an observation: the requests whose outcome it settles
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settles: Option<Vec<u64>>,
-    /// What it finds of them: `confirmed` or `contradicted`; null where it settles none
+    /// What it says of them: `confirmed` or `contradicted`; null if it settles none
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub verdict: Option<Option<String>>,
-    /// How many requests were counted
+    /// For a summary: how many requests were counted
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// When the first of them came
+    /// When the first of them arrived
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_at: Option<Moment>,
-    /// When the last of them came
+    /// When the last of them arrived
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_at: Option<Moment>,
     /// The log of an imported entry: `provisioning` or `directoryAudit`
@@ -241,7 +241,7 @@ pub struct Operation {
     /// The id of the token that imported it
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub imported_by: Option<Option<String>>,
-    /// In a timeline, whether somebody `joined` or `left` the group by it; null where neither
+    /// In a timeline, whether the user `joined` or `left` the group; null if neither
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Present::read")]
     pub membership: Option<Option<String>>,
 }
@@ -255,13 +255,13 @@ pub struct Flag {
     pub path: String,
 }
 
-/// What was found later of a request.
+/// What was found out later about a request.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Settled {
-    /// The event that found it
+    /// The event that settled it
     pub by_seq: u64,
-    /// `confirmed`, `contradicted`, or `none` where it cannot be told
+    /// `confirmed`, `contradicted`, or `none` if it cannot be told
     pub verdict: String,
 }
 

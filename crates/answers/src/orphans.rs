@@ -1,4 +1,4 @@
-//! Which active accounts belong to nobody on a list.
+//! Active accounts that belong to nobody on a list.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,35 +8,35 @@ use crate::table::{Column, number, or_nothing, since};
 use crate::words::{in_application, of_list};
 use crate::{AppFilter, ListName, Moment, Question, Shape, Time};
 
-/// Which active accounts belong to nobody on a list
+/// Active accounts that belong to nobody on a list
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Orphans {
-    /// The uploaded list of those to whom accounts may belong
+    /// The uploaded list of people to whom accounts may belong
     pub list: ListName,
-    /// Only this application's; of all that the token may see when it is missing
+    /// Only this application; without it, all that the token may see
     pub app: Option<AppFilter>,
 }
 
-/// An active account of nobody.
+/// An active account that belongs to nobody on the list.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Orphan {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub application: String,
     /// SCIM id
     pub user_id: Option<String>,
     /// SCIM `userName` at that instant
     pub user_name: Option<String>,
-    /// SCIM `externalId`, then too
+    /// SCIM `externalId` at that time
     pub external_id: Option<String>,
-    /// SCIM `displayName`, then too
+    /// SCIM `displayName` at that time
     pub display_name: Option<String>,
     /// When the account was created
     pub created_at: Moment,
     /// The event that created it
     pub created_seq: u64,
-    /// False when an upstream was only seen to have it: then it was created by that time
+    /// False if it was only seen at an upstream: it was created then or earlier
     pub start_known: bool,
 }
 

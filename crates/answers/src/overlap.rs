@@ -1,4 +1,4 @@
-//! Who was in several groups at the same moment.
+//! Who was in several groups at the same time.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,44 +6,43 @@ use serde::{Deserialize, Serialize};
 use crate::table::{Column, first, number, or_nothing, second, since};
 use crate::{App, Groups, Moment, Nothing, Question, Shape, Time};
 
-/// Who was in several groups at the same moment
+/// Who was in several groups at the same time
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Overlap {
     /// 2 to 10 groups: SCIM ids, displayName:NAME or externalId:ID; any other texts are display names,
-    /// in double quotes where they have a comma
+    /// in double quotes if they contain a comma
     pub groups: Groups,
     /// The application of the groups
     #[schemars(extend("x-accepts" = "the application that has the groups"))]
     pub app: App,
 }
 
-/// A stretch in which somebody was in all of the groups.
+/// A time in which somebody was in all of the groups.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Together {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub application: String,
-    /// SCIM id; null for somebody whom no event created and who has none
+    /// SCIM id; null if no event created the user
     pub user_id: Option<String>,
-    /// SCIM `userName` at the end of the stretch that was asked about, or as it was last; null for a
-    /// group
+    /// SCIM `userName` at the end of the time span, or the last one before; null for a group
     pub user_name: Option<String>,
-    /// SCIM `externalId`, then too
+    /// SCIM `externalId` at that time
     pub external_id: Option<String>,
-    /// SCIM `displayName`, then too
+    /// SCIM `displayName` at that time
     pub display_name: Option<String>,
     /// The type of the member, such as `User` or `Group`; null for one that no event created
     pub member_type: Option<String>,
     /// When the last of the memberships began
     pub start: Moment,
-    /// The event with which it began
+    /// The event in which it began
     pub start_seq: u64,
     /// When the first of them ended; null while all last
     pub end: Option<Moment>,
-    /// The event with which it ended
+    /// The event in which it ended
     pub end_seq: Option<u64>,
-    /// False when an upstream was only seen to have it: then it began by that time
+    /// False if it was only seen at an upstream: it began then or earlier
     pub start_known: bool,
 }
 

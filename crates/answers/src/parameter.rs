@@ -318,15 +318,14 @@ impl Parameter {
     /// `at`, the instant that is asked about.
     pub(crate) fn at() -> Parameter {
         let help = "As of this instant: 2026-03-31T17:00:00Z, 2026-03-31 (its last instant), -90d (s, \
-                    m, h, d, w); as of now when it is missing";
+                    m, h, d, w); now without it";
         Parameter::plain("at", Place::Time, Kind::Instant(Role::At), help)
     }
 
     /// `from` and `to`, the stretch that is asked about.
     pub(crate) fn stretch() -> [Parameter; 2] {
-        let from =
-            "Nothing before this instant: 2026-03-31T17:00:00Z, 2026-03-31 (its start), -90d";
-        let to = "Nothing from this instant on; a date means its end";
+        let from = "From this instant on: 2026-03-31T17:00:00Z, 2026-03-31 (its start), -90d";
+        let to = "Up to this instant, which is excluded; a date means its end";
         [
             Parameter::plain("from", Place::Time, Kind::Instant(Role::From), from),
             Parameter::plain("to", Place::Time, Kind::Instant(Role::To), to),
@@ -335,9 +334,9 @@ impl Parameter {
 
     /// `knownAt` and `tz`.
     pub(crate) fn known() -> [Parameter; 2] {
-        let known = "Answer with only what was recorded by then: the number of an event, or an instant \
-                     that has passed";
-        let zone = "The zone whose days dates mean: Europe/Oslo, +02:00; UTC when it is missing";
+        let known = "Use only what was recorded by then: the number of an event, or an instant that has \
+                     passed";
+        let zone = "The time zone of dates: Europe/Oslo, +02:00; UTC without it";
         [
             Parameter::plain("knownAt", Place::Time, Kind::KnownAt, known),
             Parameter::plain("tz", Place::Time, Kind::Zone, zone),
@@ -347,14 +346,10 @@ impl Parameter {
     /// `limit` and `cursor`.
     pub(crate) fn page() -> [Parameter; 2] {
         let limit = Kind::Number { min: 1, max: 1_000 };
-        let cursor = "The `next` of the page before, unchanged, with all its other parameters";
+        let cursor =
+            "The `next` of the previous page, unchanged, with all other parameters the same";
         [
-            Parameter::plain(
-                "limit",
-                Place::Page,
-                limit,
-                "At most so many rows; 100 when it is missing",
-            ),
+            Parameter::plain("limit", Place::Page, limit, "At most this many rows; 100 without it"),
             Parameter::plain("cursor", Place::Page, Kind::Cursor, cursor),
         ]
     }
@@ -401,9 +396,9 @@ macro_rules! text {
 
 text! {
     /// The application that a question is about.
-    App, "slug", "The application, by its name in addresses";
+    App, "slug", "The application's name in addresses";
     /// The one application that an answer is narrowed to.
-    AppFilter, "slug", "Only this application's; of all that the token may see when it is missing";
+    AppFilter, "slug", "Only this application; without it, all that the token may see";
     /// A user by id or name.
     User, "user", "SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name";
     /// A group by id or name.

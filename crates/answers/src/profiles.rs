@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 use crate::table::{Column, yes_or_no};
 use crate::{Nothing, Question, Shape, Time};
 
-/// Which profiles an application can have
+/// The profiles that an application can have
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Profiles {}
 
 /// A profile.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Profile {
-    /// The name by which applications take it
+    /// Its name, as `app add --profile` takes it
     pub profile: String,
-    /// The application that it is made for, in words
+    /// The product that it is made for
     pub title: String,
     /// Its versions, the oldest first
     pub versions: Vec<ProfileVersion>,
@@ -24,7 +24,7 @@ pub struct Profile {
 /// A version of a profile.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct ProfileVersion {
-    /// The day from which on it holds, in UTC; null for one that always did
+    /// The first day on which it applies, in UTC; null for one without a beginning
     pub from: Option<String>,
     /// Whether it has groups
     pub groups: bool,

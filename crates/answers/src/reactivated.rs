@@ -1,4 +1,4 @@
-//! Whose accounts were off and are active again.
+//! Accounts that were off and are active again.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,11 +7,11 @@ use crate::table::{Column, number, or_nothing, second};
 use crate::words::in_application;
 use crate::{AppFilter, Moment, Nothing, Question, Shape, Time};
 
-/// Whose accounts were off and are active again
+/// Accounts that were off and are active again
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Reactivated {
-    /// Only this application's; of all that the token may see when it is missing
+    /// Only this application; without it, all that the token may see
     pub app: Option<AppFilter>,
 }
 
@@ -19,15 +19,15 @@ pub struct Reactivated {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Reactivation {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub application: String,
     /// SCIM id
     pub user_id: Option<String>,
-    /// SCIM `userName` at the end of the stretch, or as it was last
+    /// SCIM `userName` at the end of the time span, or the last one before
     pub user_name: Option<String>,
-    /// SCIM `externalId`, then too
+    /// SCIM `externalId` at that time
     pub external_id: Option<String>,
-    /// SCIM `displayName`, then too
+    /// SCIM `displayName` at that time
     pub display_name: Option<String>,
     /// What happened: `reactivated`
     pub kind: String,

@@ -12,8 +12,8 @@ use crate::{Envelope, Shape};
 const BEGIN: &str = "\
 # Reference of the questions API
 
-This page is generated from the descriptions in `crates/answers`; a test fails when it is old. How to ask is told
-in [answers](answers.md), and the same description for programs is served at `/openapi.json`.
+This page is generated from the descriptions in `crates/answers`; a test fails when it is out of date. The guide is
+[answers](answers.md). A running server serves the same description for programs at `/openapi.json`.
 
 Every address takes `Authorization: Bearer TOKEN`. A refusal is a problem (RFC 9457) whose `detail` says what was
 wrong and what to do. A parameter that an address does not take, or that is given twice, is refused. Instants are
@@ -36,12 +36,12 @@ pub fn reference() -> String {
         &envelope,
         &generator,
     );
-    page.push_str("\n`rows` has one page of rows; an answer about one thing has `resource` instead, null when it was not there.\n");
+    page.push_str("\n`rows` has one page of rows; an answer about one thing has `resource` instead, which is null if it did not exist at that instant.\n");
     page.push_str("\n## Questions\n");
     for one in all() {
         question(&mut page, one, &mut generator);
     }
-    page.push_str("\n## What changes something, and exports\n");
+    page.push_str("\n## Changes and exports\n");
     for one in acts() {
         act(&mut page, one, &mut generator);
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::table::{Column, count, number, or_nothing, second};
 use crate::{Moment, Nothing, Question, Shape, Time};
 
-/// Which lists there are
+/// The lists of people that were uploaded
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct ReferenceLists {}
 
@@ -14,11 +14,11 @@ pub struct ReferenceLists {}
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct ReferenceList {
-    /// By what reports take it
+    /// Its name, as reports take it
     pub name: String,
-    /// The application that it belongs to; null for one of the whole server
+    /// The application that it belongs to; null for a list of the whole server
     pub application: Option<String>,
-    /// The event that has it
+    /// The event that recorded it
     pub seq: u64,
     /// When it was uploaded
     pub recorded_at: Moment,

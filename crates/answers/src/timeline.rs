@@ -10,7 +10,7 @@ use crate::{App, Group, Nothing, Question, Shape, Time, User};
 /// What happened to a user or a group, newest first
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct TimelineOfUser {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
     pub user: User,
@@ -19,7 +19,7 @@ pub struct TimelineOfUser {
 /// What happened to a group, newest first
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct TimelineOfGroup {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// The group to ask about: SCIM id, displayName:NAME or externalId:ID; any other text is a display
     /// name

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::table::{Column, number, or_nothing, second};
 use crate::{Moment, Nothing, Question, Shape, Time, Who};
 
-/// Which tokens were issued; the tokens themselves are nowhere
+/// The tokens that were issued; the secrets themselves are not stored
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Tokens {}
 
@@ -14,17 +14,17 @@ pub struct Tokens {}
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct IssuedToken {
-    /// By what the record names it; the `actorId` of what was done with it
+    /// Its id, as in the `actorId` of operations
     pub id: String,
     /// `admin`, `auditor`, `app-auditor` or `scim`
     pub role: String,
-    /// The application that it is limited to; null for one that is not
+    /// The application that it is limited to; null if it is not limited
     pub application: Option<String>,
     /// When it was issued
     pub added_at: Moment,
     /// The event that issued it
     pub added_seq: u64,
-    /// The event that took it back; null while it is valid
+    /// The event that revoked it; null while it is valid
     pub revoked_seq: Option<u64>,
 }
 

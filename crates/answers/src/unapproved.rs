@@ -8,10 +8,10 @@ use crate::table::Column;
 use crate::words::in_application;
 use crate::{AppFilter, Nothing, Question, Shape, Time};
 
-/// Which changes have no evidence
+/// Changes that have no evidence
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Unapproved {
-    /// Only this application's; of all that the token may see when it is missing
+    /// Only this application; without it, all that the token may see
     pub app: Option<AppFilter>,
 }
 

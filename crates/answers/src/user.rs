@@ -9,17 +9,17 @@ use crate::table::{Column, Width, number, or_nothing, since};
 use crate::words::ScimResource;
 use crate::{App, Exists, Moment, Question, Shape, Time, User};
 
-/// What a user looked like
+/// What a user looked like at an instant
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct OneUser {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
     pub user: User,
-    /// Show the groups that it was in too
+    /// Also show the groups that the user was in
     pub include: Option<Include>,
-    /// Show the groups that have one of those as a member too
+    /// Also show groups that contain those groups
     #[serde(default)]
     #[schemars(extend("x-requires" = "include"))]
     pub nested: bool,
@@ -37,22 +37,22 @@ pub enum Include {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct UserSeen {
-    /// Whether the user was there
+    /// Whether the user existed
     pub exists: Exists,
-    /// The event that created it, will create it or deleted it; null when imported logs alone tell of the
-    /// user, and none tells that
+    /// The event that created the user, perhaps later than that instant, or that deleted it; null if the
+    /// user is known only from imported logs that do not say
     pub exists_seq: Option<u64>,
-    /// The groups that it was in, when they were asked for; none when imported logs alone tell of the
-    /// user, for they do not tell of memberships
+    /// The groups that the user was in, if asked for; empty if the user is known only from imported logs,
+    /// which have no memberships
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<GroupOf>>,
-    /// Whether groups are among them that it was in through others, when groups were asked for
+    /// Whether `groups` includes groups that the user was in through other groups
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nested: Option<bool>,
-    /// `imported` when nothing was recorded and imported logs alone tell of the user
+    /// `imported` if the user is known only from imported logs
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<String>,
-    /// False when imported logs alone tell of the user: they may have been there before the logs begin
+    /// False if the user is known only from imported logs: the account may be older than the logs
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_known: Option<bool>,
 }
@@ -65,15 +65,15 @@ pub struct GroupOf {
     pub group_id: Option<String>,
     /// Its display name
     pub group_name: Option<String>,
-    /// Whether the user is in the group itself, and not only in a group that is
+    /// Whether the user is a direct member, not only through another group
     pub direct: bool,
-    /// SCIM ids of the groups between, the outermost first; null for a direct member
+    /// SCIM ids of the groups in between, the outermost first; null for a direct member
     pub via: Option<Vec<Option<String>>>,
-    /// Since when it is a member without a break
+    /// When the current membership began
     pub member_since: Moment,
-    /// The event that made it one
+    /// The event that began it
     pub added_by_seq: u64,
-    /// False when an upstream was only seen to have it: then it began by that time
+    /// False if it was only seen at an upstream: it began then or earlier
     pub start_known: bool,
 }
 

@@ -10,7 +10,7 @@ use crate::{App, Moment, Question, Shape, Time};
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Users {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// Only accounts that were active, or only those that were not
     pub active: Option<bool>,
@@ -20,27 +20,27 @@ pub struct Users {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// SCIM id; null when only imported logs tell of the user, and none has the id
+    /// SCIM id; null if the user is known only from imported logs, without the id
     pub user_id: Option<String>,
     /// SCIM `userName`
     pub user_name: Option<String>,
-    /// SCIM `externalId`; null when only imported logs tell of the user
+    /// SCIM `externalId`; null if the user is known only from imported logs
     pub external_id: Option<String>,
     /// SCIM `displayName`
     pub display_name: Option<String>,
     /// Whether the account was active
     pub active: bool,
-    /// When the account was created; null when an imported log does not tell
+    /// When the account was created; null if an imported log does not say
     pub created_at: Option<Moment>,
-    /// The event that created it, or the entry of an imported log that tells of it first
+    /// The event that created it, or the first imported entry about it
     pub created_seq: Option<u64>,
-    /// Kept free: the files that auditors exchange have a column of this name
+    /// Always empty; auditors expect a column of this name
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Moment>,
-    /// Kept free: the files that auditors exchange have a column of this name
+    /// Always empty; auditors expect a column of this name
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_seq: Option<u64>,
-    /// False when the account was only seen to be there: then it was created by that time
+    /// False if it was only seen: it was created then or earlier
     pub start_known: bool,
 }
 
@@ -48,7 +48,7 @@ pub struct User {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Rests {
-    /// `imported` when nothing was recorded and imported logs alone tell of the application
+    /// `imported` if the application is known only from imported logs
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<String>,
 }

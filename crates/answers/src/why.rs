@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::table::{Column, activity, or_nothing};
 use crate::{App, Nothing, Question, Shape, Time, User};
 
-/// Why a user was provisioned or was not, as far as it can be seen from here
+/// Why a user has an account or has none, as far as the record shows
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Why {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
     pub user: User,
@@ -20,7 +20,7 @@ pub struct Why {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Reasons {
-    /// SCIM id; null for somebody whom no event created and who has none
+    /// SCIM id; null if no event created the user
     pub user_id: Option<String>,
     /// SCIM `userName`
     pub user_name: Option<String>,
@@ -32,13 +32,13 @@ pub struct Reasons {
     pub exists: bool,
     /// Whether it was active; null when there was none
     pub active: Option<bool>,
-    /// `recorded`, or `imported` when imported logs alone tell of the account
+    /// `recorded`, or `imported` if the account is known only from imported logs
     pub basis: String,
-    /// What is concluded, in a sentence
+    /// The conclusion, in a sentence
     pub conclusion: String,
-    /// What would have to change; null when nothing has to, or nobody knows
+    /// What would have to change; null if nothing has to, or if it is not known
     pub remedy: Option<String>,
-    /// Why the account is switched off; null when it is not
+    /// Why the account is switched off; null if it is not
     pub cause: Option<Cause>,
     /// The steps from the provider's directory to the application
     pub nodes: Vec<Node>,
@@ -48,17 +48,17 @@ pub struct Reasons {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Cause {
-    /// Whether anything tells it
+    /// Whether the cause is known
     pub known: bool,
-    /// `unassigned`, `filteredOut`, `softDeleted` or `disabledAtSource`; null when nothing tells
+    /// `unassigned`, `filteredOut`, `softDeleted` or `disabledAtSource`; null if not known
     pub kind: Option<String>,
-    /// The event that switched the account off, and the imported entry that tells why
+    /// The event that switched the account off, and the imported entry that says why
     pub seqs: Vec<u64>,
-    /// What it can be, when nothing tells
+    /// The possible causes, if it is not known
     pub candidates: Vec<String>,
 }
 
-/// A step, and the steps that it has.
+/// A step, and the steps below it.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Node {
@@ -66,12 +66,12 @@ pub struct Node {
     /// `scopeFilter`), `matched`, `requested`, `answered`, `applied`, `stillSo` or `configuration` (with
     /// `change`)
     pub name: String,
-    /// `yes`, `no`, `unknown` when there is evidence that does not tell, or `notObservable` when nothing
-    /// that there is could tell
+    /// `yes`, `no`, `unknown` if there is evidence that does not decide it, or `notObservable` if nothing at
+    /// hand could show it
     pub state: String,
     /// What is known, in a sentence
     pub text: String,
-    /// The events that tell it
+    /// The events that show it
     pub seqs: Vec<u64>,
     /// The steps below it
     pub nodes: Vec<Node>,

@@ -20,13 +20,13 @@ pub struct NewApp {
     /// Its name in addresses: 1 to 63 of a-z, 0-9 and -, not beginning with -
     #[schemars(regex(pattern = "^[a-z0-9][a-z0-9-]{0,62}$"))]
     pub application: String,
-    /// The profile by which its requests are judged; `generic` when it is missing
+    /// Its profile; `generic` without it
     #[serde(default)]
     pub profile: Option<String>,
-    /// How its clients want to be understood, over what the profile says
+    /// Settings of the application; they win over those of its profile
     #[serde(default)]
     pub settings: Option<Map<String, Value>>,
-    /// Where its requests are sent on to; this server answers itself when it is missing
+    /// The application to send its requests on to; without it this server answers itself
     #[serde(default)]
     pub upstream: Option<NewUpstream>,
 }
@@ -39,8 +39,8 @@ pub struct NewUpstream {
     pub url: String,
     /// File on the server with its bearer token, as an absolute path
     pub token_file: String,
-    /// File on the server with the certificates of the authorities to trust; those of the system when
-    /// it is missing
+    /// File on the server with the certificates of the authorities to trust; without it those of the
+    /// system
     #[serde(default)]
     pub ca_file: Option<String>,
     /// Whether its own addresses in its answers are rewritten to those of this server
@@ -61,9 +61,9 @@ fn yes() -> bool {
 pub struct AddedApp {
     /// Its name in addresses
     pub application: String,
-    /// What its identity provider is given as tenant URL
+    /// The tenant URL to give to its identity provider
     pub tenant_url: String,
-    /// Its secret token; it is shown this once
+    /// Its secret token, shown only this once
     pub secret_token: String,
 }
 
@@ -80,10 +80,10 @@ impl Act for AddApp {
     const REFUSALS: &'static [u16] = &[408, 409, 413];
 }
 
-/// Say which application at its provider an application is, so that imports keep other entries out
+/// Set which application at the provider this is, so that imports leave entries of others out
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct ChangeApp {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
 }
 
@@ -92,7 +92,7 @@ pub struct ChangeApp {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ServicePrincipal {
     /// The id of its service principal, or its display name where logs have no ids, 1 to 256 bytes; null
-    /// takes it away
+    /// removes it
     #[serde(deserialize_with = "Option::deserialize")]
     #[schemars(required)]
     pub service_principal: Option<String>,
@@ -104,7 +104,7 @@ pub struct ServicePrincipal {
 pub struct ChangedApp {
     /// Its name in addresses
     pub application: String,
-    /// Which application it is at its provider; null where nobody says so
+    /// Its service principal at the provider; null if not set
     pub service_principal: Option<String>,
 }
 
@@ -120,24 +120,24 @@ impl Act for ChangeApp {
     const REFUSALS: &'static [u16] = &[408, 413];
 }
 
-/// List what the upstream of an application has, and take it over
+/// Record all users and groups that an application behind the proxy has
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Baseline {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
-    /// Believe that more than a quarter of what the record has is gone
+    /// Accept a list that lacks more than a quarter of what the record has
     #[serde(default)]
     pub accept_shrink: bool,
 }
 
-/// Compare what the upstream of an application has with the record, and record what is seen
+/// Compare an application behind the proxy with the record, and record what differs
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
-    /// Believe that more than a quarter of what the record has is gone
+    /// Accept a list that lacks more than a quarter of what the record has
     #[serde(default)]
     pub accept_shrink: bool,
 }
@@ -152,27 +152,27 @@ pub struct DriftReport {
     pub generated_at: Moment,
     /// How many resources were seen, by type
     pub seen: BTreeMap<String, u64>,
-    /// How many were not understood, by type
+    /// How many had to be refused, by type
     pub refused: BTreeMap<String, u64>,
-    /// How many were kept although their values break a rule, by type
+    /// How many have values that their schema does not allow, by type
     pub flagged: BTreeMap<String, u64>,
     /// Types that the upstream does not serve
     pub not_served: Vec<String>,
-    /// Whether a list was not all that there is
+    /// Whether a list was incomplete
     pub incomplete: bool,
-    /// Why a list was not all that there is
+    /// Why a list was incomplete
     pub problems: Vec<UpstreamProblem>,
     /// How many observations were recorded
     pub recorded: u64,
     /// How many differences are shown
     pub row_count: u64,
-    /// Whether there are more than are shown
+    /// Whether there are more differences than are shown
     pub more: bool,
     /// Where the upstream differs from the record
     pub rows: Vec<SeenDifference>,
 }
 
-/// Why a list of an upstream was not all that there is.
+/// Why a list of an upstream was incomplete.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct UpstreamProblem {
@@ -192,9 +192,9 @@ pub struct SeenDifference {
     pub resource_id: String,
     /// The attribute; empty for the whole resource
     pub path: String,
-    /// What the record has; null for nothing
+    /// What the record has; null if nothing
     pub recorded: Value,
-    /// What the upstream shows; null for nothing
+    /// What the upstream shows; null if nothing
     pub seen: Value,
 }
 

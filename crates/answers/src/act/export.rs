@@ -13,7 +13,7 @@ pub struct Export {
     /// `apps/paperboat/users?at=2026-03-31`
     #[schemars(extend("x-accepts" = "the address of a list below /api/v1, such as apps/paperboat/users?at=2026-03-31"))]
     pub question: String,
-    /// The form of the files; `csv` when it is missing
+    /// The form of the files; `csv` without it
     pub format: Option<Form>,
     /// Begin CSV with a byte order mark, which some spreadsheets need
     #[serde(default)]

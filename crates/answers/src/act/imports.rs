@@ -6,25 +6,25 @@ use serde::{Deserialize, Serialize};
 use super::{Act, Method, Takes, UPLOAD_BYTES_MAX};
 use crate::{App, Nothing};
 
-/// Import entries of a provider's logs; what was imported before is known by its id
+/// Import entries of a provider's logs; entries that were imported before are recognised
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Import {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// 1 to 16 hexadecimal digits, the same for all requests of one import
     #[schemars(extend("x-accepts" = "1 to 16 hexadecimal digits, the same for all requests of one import"))]
     #[schemars(regex(pattern = "^[0-9a-fA-F]{1,16}$"))]
     pub run: Option<String>,
-    /// The order of day and month in dates that do not tell it
+    /// The order of day and month in dates such as 05/10/2026
     pub dates: Option<DateOrder>,
-    /// Which application it is at its provider, for this import alone
+    /// The application's service principal at the provider, for this import only
     #[schemars(extend("x-accepts" = "the id of a service principal, or its display name, 1 to 256 bytes"))]
     #[schemars(length(min = 1, max = 256))]
     pub service_principal: Option<String>,
-    /// Name the entries of other applications, which are not imported
+    /// Also list the entries of other applications, which are not imported
     pub list: Option<ListOf>,
-    /// Import nothing, and say what would be
+    /// Import nothing, and report what would be imported
     #[serde(default)]
     pub check: bool,
 }
@@ -61,17 +61,17 @@ pub struct Imported {
     pub refused: u64,
     /// The first that were refused
     pub refusals: Vec<ImportRefusal>,
-    /// How many are of logs that do not tell of provisioning
+    /// How many are of logs other than provisioning
     pub passed_over: u64,
     /// How many are of other applications
     pub of_other_applications: u64,
     /// The other applications
     pub other_applications: Vec<OtherApplication>,
-    /// The entries of others, where they are asked for
+    /// The entries of other applications, if asked for
     pub others: Vec<OtherEntry>,
-    /// Which application it is at its provider, as far as it is known
+    /// The application's service principal at the provider; null if not known
     pub service_principal: Option<String>,
-    /// Those of which entries were imported before
+    /// The service principals whose entries were imported before
     pub imported_service_principals: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ pub struct ImportRefusal {
     pub what: String,
 }
 
-/// Another application of which a log tells.
+/// Another application that a log names.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct OtherApplication {
@@ -96,7 +96,7 @@ pub struct OtherApplication {
     pub display_name: Option<String>,
     /// How many entries it has
     pub entries: u64,
-    /// How many of them tell of requests that this server recorded
+    /// How many of them match requests that this server recorded
     pub joined: u64,
 }
 
@@ -108,7 +108,7 @@ pub struct OtherEntry {
     pub line: u64,
     /// Its id
     pub entry_id: String,
-    /// Whose it is
+    /// The service principal that it belongs to
     pub service_principal: Option<String>,
 }
 

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::{Act, Method, Takes, UPLOAD_BYTES_MAX};
 use crate::{AppFilter, ListName, Nothing};
 
-/// Say why an operation was right
+/// Add evidence to an operation, such as a ticket
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct AddEvidence {
-    /// Its event id, or the number of its event
+    /// The operation: its event id, or the number of its event
     pub operation: String,
 }
 
@@ -19,14 +19,14 @@ pub struct AddEvidence {
 pub struct NewEvidence {
     /// What kind of evidence it is, such as `ticket`
     pub kind: String,
-    /// Where it is found, such as the number of the ticket
+    /// Its reference, such as the number of the ticket
     #[serde(rename = "ref")]
     pub reference: String,
     /// Its address
     pub url: Option<String>,
     /// Who approved the operation
     pub approved_by: Option<String>,
-    /// When: an RFC 3339 time or a date
+    /// When it was approved: an RFC 3339 time or a date
     pub approved_at: Option<String>,
 }
 
@@ -34,7 +34,7 @@ pub struct NewEvidence {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct AddedEvidence {
-    /// The event that keeps it
+    /// The event that recorded it
     pub seq: u64,
     /// The event of the operation
     pub operation_seq: u64,
@@ -55,13 +55,13 @@ impl Act for AddEvidence {
     const REFUSALS: &'static [u16] = &[408, 413];
 }
 
-/// Keep a list of people that SCIM does not have, such as employees, or who left when
+/// Upload a list of people, such as employees, or who left when
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct AddList {
     /// A name for the list: 1 to 63 of a-z, 0-9 and -
     #[schemars(extend("x-accepts" = "a name for the list: 1 to 63 of a-z, 0-9 and -"))]
     pub name: ListName,
-    /// The application that it is for; the whole server when it is missing
+    /// The application that it belongs to; without it the whole server
     pub app: Option<AppFilter>,
 }
 
@@ -71,13 +71,13 @@ pub struct AddList {
 pub struct AddedList {
     /// Its name
     pub name: String,
-    /// The event that keeps it
+    /// The event that recorded it
     pub seq: u64,
     /// How many people it has
     pub rows: u64,
     /// The SHA-256 of the upload, in hexadecimal
     pub sha256: String,
-    /// How many columns were not understood, and are not kept
+    /// How many columns were not recognised, and are not kept
     pub ignored_columns: u64,
 }
 

@@ -25,9 +25,9 @@ pub struct NewToken {
 /// A token that was issued.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct AddedToken {
-    /// The token; it is shown this once
+    /// The token, shown only this once
     pub token: String,
-    /// Its id, by which it is named from now on
+    /// Its id
     pub id: String,
     /// What it allows
     pub role: String,
@@ -49,14 +49,14 @@ impl Act for AddToken {
     const REFUSALS: &'static [u16] = &[408, 409, 413];
 }
 
-/// Take a token back: it is refused from the next request on
+/// Revoke a token: it is refused from the next request on
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct RevokeToken {
     /// Its id, as the list of tokens shows it
     pub id: String,
 }
 
-/// A token that was taken back.
+/// A token that was revoked.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct RevokedToken {
@@ -64,7 +64,7 @@ pub struct RevokedToken {
     pub id: String,
     /// What it allowed
     pub role: String,
-    /// The event that took it back, now or before
+    /// The event that revoked it, now or before
     pub revoked_seq: u64,
 }
 
