@@ -5,7 +5,7 @@ use answers::row;
 use entra_log::said::{self, Seen};
 use serde_json::{Map, Value};
 
-use crate::operation::change_row;
+use crate::change::{change_row, op};
 
 /// An entry as it is stored: Graph's spelling, whatever form it came in.
 pub(crate) struct Entry(Map<String, Value>);
@@ -177,14 +177,9 @@ impl Entry {
 
     /// The modified properties as rows of changes.
     pub(crate) fn changes(&self) -> Vec<row::Change> {
-        let rows = self.shown_modified().map(|(path, old, new)| {
-            let op = match (old, new) {
-                (None, _) => "add",
-                (Some(_), None) => "remove",
-                (Some(_), Some(_)) => "replace",
-            };
-            change_row(path, op, old.into(), new.into())
-        });
+        let rows = self
+            .shown_modified()
+            .map(|(path, old, new)| change_row(path, op(old, new), old.into(), new.into()));
         rows.collect()
     }
 

@@ -16,6 +16,7 @@ mod answer;
 pub mod as_of;
 mod blame;
 mod caller;
+mod change;
 mod claimed;
 mod coverage;
 mod cursor;

@@ -13,6 +13,7 @@ use serde_json::{Number as JsonNumber, Value};
 use store::key::Moment;
 
 use crate::as_of::{identity_at, scim_id};
+use crate::change::{ADD, REMOVE, change_row, op};
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::join::{explained, explaining};
@@ -364,22 +365,18 @@ impl<'a> Operations<'a> {
             let mut own = vec![];
             for change in &changes.values {
                 let what = "a changed value";
-                let op = match (&change.old, &change.new) {
-                    (None, _) => "add",
-                    (Some(_), None) => "remove",
-                    (Some(_), Some(_)) => "replace",
-                };
+                let op = op(change.old.as_ref(), change.new.as_ref());
                 let old = json_value(change.old.as_deref(), what)?;
                 let new = json_value(change.new.as_deref(), what)?;
                 own.push(change_row(&change.path.to_string(), op, old, new));
             }
             for member in &changes.joined {
                 let id = self.id_of(application, *member)?.into();
-                own.push(change_row("members", "add", Value::Null, id));
+                own.push(change_row("members", ADD, Value::Null, id));
             }
             for member in &changes.left {
                 let id = self.id_of(application, *member)?.into();
-                own.push(change_row("members", "remove", id, Value::Null));
+                own.push(change_row("members", REMOVE, id, Value::Null));
             }
             if subject != shown.number() && !own.is_empty() {
                 let id = self.id_of(application, subject)?;
@@ -407,17 +404,6 @@ impl<'a> Operations<'a> {
 /// An instant as rows have it.
 pub(crate) fn moment(time: Timestamp) -> answers::Moment {
     time.to_string().into()
-}
-
-/// A change of the resource that an operation is about.
-pub(crate) fn change_row(path: &str, op: &str, old: Value, new: Value) -> row::Change {
-    row::Change {
-        path: path.to_owned(),
-        op: op.to_owned(),
-        old_value: old,
-        new_value: new,
-        resource_id: None,
-    }
 }
 
 pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {

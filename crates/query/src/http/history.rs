@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::question::{Answered, Asked, Found};
 use super::resource;
+use crate::change::op;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::history::{self, Interval, differences, intervals_of_group, intervals_of_member};
@@ -82,15 +83,10 @@ fn attributes(old: Map<String, Value>, new: Map<String, Value>) -> Vec<Attribute
     let differ = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
     let rows = differ.map(|name| {
         let (old, new) = (old.get(name), new.get(name));
-        let op = match (old, new) {
-            (None, _) => "add",
-            (_, None) => "remove",
-            _ => "replace",
-        };
         let value = |value: Option<&Value>| value.cloned().unwrap_or_default();
         AttributeChanged {
             path: name.clone(),
-            op: op.to_owned(),
+            op: op(old, new).to_owned(),
             old_value: value(old),
             new_value: value(new),
         }
