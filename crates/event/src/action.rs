@@ -1,20 +1,20 @@
-//! What was asked and how it ended, in the words of Microsoft Graph.
+//! What an operation asked for and how it ended, in the words of Microsoft Graph.
 
-/// What was asked.
+/// What an operation asked for. The numbers are stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum Action {
-    /// A resource was to be made.
+    /// Create a resource.
     Create = 1,
-    /// A resource was to be changed.
+    /// Change a resource.
     Update = 2,
-    /// An account was switched off.
+    /// Change a resource so that it becomes inactive.
     Disable = 3,
-    /// A resource was to go.
+    /// Delete a resource.
     Delete = 4,
-    /// Everything else; reads above all.
+    /// Anything else; mostly reads.
     Other = 5,
-    /// A resource was to go, and the provider held that back. Only providers say so.
+    /// Delete a resource, but the provider held the deletion back. Only imported entries have this.
     StagedDelete = 6,
 }
 
@@ -41,28 +41,28 @@ impl Action {
         }
     }
 
-    /// The action of a stored number.
+    /// The action with a stored number.
     pub fn from_code(code: u8) -> Option<Action> {
         Action::ALL.into_iter().find(|action| *action as u8 == code)
     }
 
-    /// The action of a word.
+    /// The action with a [`name`](Action::name).
     pub fn from_name(name: &str) -> Option<Action> {
         Action::ALL.into_iter().find(|action| action.name() == name)
     }
 }
 
-/// How it ended.
+/// How an operation ended. The numbers are stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum Status {
-    /// It was answered as it was asked.
+    /// It did what was asked for.
     Success = 1,
-    /// It was refused.
+    /// It was refused, or its outcome is not known.
     Failure = 2,
-    /// It was passed over.
+    /// The provider skipped it.
     Skipped = 3,
-    /// It was done with a reservation. Only providers say so.
+    /// It succeeded with a warning. Only imported entries have this.
     Warning = 4,
 }
 
@@ -81,12 +81,12 @@ impl Status {
         }
     }
 
-    /// The status of a stored number.
+    /// The status with a stored number.
     pub fn from_code(code: u8) -> Option<Status> {
         Status::ALL.into_iter().find(|status| *status as u8 == code)
     }
 
-    /// The status of a word.
+    /// The status with a [`name`](Status::name).
     pub fn from_name(name: &str) -> Option<Status> {
         Status::ALL.into_iter().find(|status| status.name() == name)
     }

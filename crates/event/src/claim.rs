@@ -1,19 +1,20 @@
-//! What others say: entries of a provider's log, and what people add to the record.
+//! Claims: entries imported from a provider's log. And what people do with the record: questions,
+//! evidence, reference lists.
 
 use crate::action::{Action, Status};
 use crate::clock::Timestamp;
 use crate::event::ResourceType;
 use crate::id::{Number, Seq};
 
-/// One entry of a provider's log, as it was imported: a claim beside the record, which changes nothing
-/// that was recorded. The entry itself is a part, [`crate::Content::Entry`].
+/// One imported entry of a provider's log. It is a claim: it changes no recorded state. The entry itself
+/// is a part, [`crate::Content::Entry`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Imported {
     /// Which log it comes from.
     pub source: Source,
-    /// When, by the provider's clock, it happened.
+    /// When it happened, by the provider's clock.
     pub occurred_at: Timestamp,
-    /// The type of resource that it is about; none when it is about no resource.
+    /// The type of resource that it is about; none if it is about no resource.
     pub resource_type: ResourceType,
     /// The resource or person that it is about.
     pub number: Number,
@@ -21,33 +22,34 @@ pub struct Imported {
     pub action: Action,
     /// How it ended.
     pub status: Status,
-    /// The provider's id of the entry; the same entry is never recorded twice.
+    /// The provider's id of the entry. An application never records the same entry twice.
     pub entry: String,
-    /// What else it is found by. Of several skip reasons the first is why it was passed over, and the
-    /// others are told by further steps; of the other kinds there is at most one.
+    /// Codes to find it by: any number of skip reasons, the first being why it was skipped and the others
+    /// from further steps; at most one code of every other kind.
     pub codes: Vec<(CodeKind, String)>,
 }
 
-/// Codes by which imported entries are found. None is a person's value.
+/// The kinds of code by which imported entries are found. None of them holds personal data. The numbers
+/// are stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum CodeKind {
     /// Why it failed.
     Error = 1,
-    /// Why it was passed over.
+    /// Why it was skipped.
     SkipReason = 2,
-    /// The provider's run over everybody in which it happened.
+    /// The id of the provider's provisioning cycle.
     Cycle = 3,
-    /// What one change did, in all its entries.
+    /// The id that all entries of one change share.
     Change = 4,
-    /// The provider's job.
+    /// The id of the provisioning job.
     Job = 5,
-    /// The application at the provider, by the id of its service principal.
+    /// The id of the application's service principal.
     ServicePrincipal = 6,
 }
 
 impl CodeKind {
-    /// The kind of a stored number.
+    /// The kind with a stored number.
     pub fn from_code(code: u8) -> Option<CodeKind> {
         match code {
             1 => Some(CodeKind::Error),
@@ -62,7 +64,7 @@ impl CodeKind {
 }
 
 impl Imported {
-    /// Longer codes, and ids of entries, are refused.
+    /// Maximum length of a code, and of an entry's id. Entries with a longer one are refused.
     pub const CODE_BYTES_MAX: usize = 256;
 
     /// The first code of a kind.
@@ -72,27 +74,26 @@ impl Imported {
     }
 }
 
-/// Which application at the provider the event's application is: entries of its logs about another one
-/// are kept out.
+/// The service principal of the event's application at the provider was set. Entries about another
+/// service principal are then not imported.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServicePrincipalSet {
-    /// The id of its service principal, at most [`Imported::CODE_BYTES_MAX`] bytes; none when that is not
-    /// known any more.
+    /// Its id, at most [`Imported::CODE_BYTES_MAX`] bytes; `None` removes the setting.
     pub id: Option<String>,
 }
 
-/// A log of a provider.
+/// A log of a provider. The numbers are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Source {
-    /// What was provisioned, object by object.
+    /// The provisioning log: one entry for each provisioned object.
     Provisioning = 1,
-    /// What people did to the provider's configuration.
+    /// The directory audit log: changes of the provider's configuration.
     DirectoryAudit = 2,
 }
 
 impl Source {
-    /// The log of a word in answers.
+    /// The log with a [`name`](Source::name).
     pub fn from_name(name: &str) -> Option<Source> {
         [Source::Provisioning, Source::DirectoryAudit].into_iter().find(|one| one.name() == name)
     }
@@ -106,54 +107,54 @@ impl Source {
     }
 }
 
-/// One request of an import, after its entries: how many there were, and which time they span.
+/// The end of one request of an import; recorded after its entries.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ImportBatch {
-    /// What the requests of one import have in common.
+    /// The id of the import; the same for all of its requests.
     pub run: u64,
-    /// The earliest and the latest time of the entries, those included that were known before.
+    /// The earliest and the latest time of its entries, with those that were imported before.
     pub span: Option<(Timestamp, Timestamp)>,
-    /// How many were recorded.
+    /// How many entries were recorded.
     pub new: u32,
-    /// How many had been imported before.
+    /// How many entries had been imported before.
     pub known: u32,
-    /// How many could not be understood.
+    /// How many entries could not be read.
     pub refused: u32,
 }
 
-/// Somebody asked the record a question, or exported it, and was answered.
+/// A question about the record was answered, or an export was made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Access {
     /// The template of the address.
     pub route: String,
-    /// Whether whole files left, and not a page.
+    /// Whether it was an export and not a page of an answer.
     pub exported: bool,
-    /// The status that was answered.
+    /// The HTTP status that was answered.
     pub status: u16,
     /// How many rows were answered.
     pub rows: u64,
-    /// The last event that the answer could know of; none when there was none.
+    /// The last event that the answer could use; `None` if the log was empty.
     pub saw_seq: Option<Seq>,
     /// The person or resource that was asked about.
     pub number: Number,
-    /// Whether all applications that the log had by then were asked about. Otherwise it was the event's
-    /// own application, and none where that is the recorder.
+    /// Whether the question was about all applications that existed then. Otherwise it was about the
+    /// event's own application, or about none if that is the recorder.
     pub all_applications: bool,
 }
 
-/// Somebody said why an operation was right: a ticket, an approval. What it says is a part,
+/// Somebody attached evidence to an operation: a ticket, an approval. Its text is a part,
 /// [`crate::Content::Note`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EvidenceAdded {
-    /// The operation's place.
+    /// The seq of the operation.
     pub operation: Seq,
 }
 
-/// A list of people that SCIM does not have: employees, or who left and when. Its rows are a part,
-/// [`crate::Content::Note`].
+/// A list of people from outside of SCIM was uploaded: employees, or leavers and their dates. Its rows are
+/// a part, [`crate::Content::Note`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReferenceListAdded {
-    /// The list's name; a later one of the same name takes its place from then on.
+    /// The list's name. A later upload of the same name replaces it from then on.
     pub name: String,
     /// How many rows it has.
     pub rows: u32,

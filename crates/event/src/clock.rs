@@ -1,4 +1,4 @@
-//! Time as a value: the binary decides which clock there is, everything else is handed it.
+//! Time: the binary creates the clock, and everything else gets it as an argument.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const WRITABLE_END_US: i64 = 253_402_300_800_000_000;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The instant as chrono has it; the ends of chrono's range for what lies outside of it.
+    /// The instant as a chrono value; instants outside of chrono's range become its ends.
     pub fn to_utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.0).unwrap_or(if self.0 < 0 {
             DateTime::<Utc>::MIN_UTC
@@ -28,12 +28,12 @@ impl Timestamp {
         })
     }
 
-    /// Whether it lies in the years 1970 to 9999, which every form of date on the wire can write.
+    /// Whether it lies in the years 1970 to 9999, which every date format on the wire can express.
     pub fn is_writable(self) -> bool {
         (0..WRITABLE_END_US).contains(&self.0)
     }
 
-    /// The instant as a `Date` header has it (RFC 9110 §5.6.7); `None` for what such a date cannot say.
+    /// The instant as in a `Date` header (RFC 9110 §5.6.7); `None` outside the years 1970 to 9999.
     pub fn to_http_date(self) -> Option<String> {
         let format = "%a, %d %b %Y %H:%M:%S GMT";
         self.is_writable().then(|| self.to_utc().format(format).to_string())
@@ -52,12 +52,12 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The clock that the binary hands in. Nothing else may ask the operating system for the time.
+/// The clock that the binary creates. Nothing else may ask the operating system for the time.
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The machine's wall clock.
     System,
-    /// A clock that stands where it was put; for tests and for made histories.
+    /// A clock that only moves when it is set; for tests and generated histories.
     Manual(Arc<ManualClock>),
 }
 
@@ -69,7 +69,7 @@ pub struct ManualClock {
 }
 
 impl Clock {
-    /// A manual clock that stands at `start`.
+    /// A manual clock that shows `start`.
     pub fn manual(start: Timestamp) -> Clock {
         let hand = || AtomicI64::new(start.0);
         Clock::Manual(Arc::new(ManualClock { wall: hand(), running: hand() }))
@@ -88,8 +88,8 @@ impl Clock {
         }
     }
 
-    /// Microseconds for which the machine has run, times of suspension included. Setting the wall
-    /// clock does not change it, so the two together tell whether somebody did.
+    /// Microseconds since the machine was started, time in suspension included. Setting the wall clock
+    /// does not change it, so comparing the two shows that the wall clock was set.
     pub fn running_us(&self) -> i64 {
         match self {
             Clock::System => {
@@ -100,7 +100,7 @@ impl Clock {
         }
     }
 
-    /// Lets time pass until a manual clock stands at `time`; a system clock cannot be put.
+    /// Lets time pass on a manual clock until it shows `time`. Does nothing to the system clock.
     pub fn set(&self, time: Timestamp) {
         if let Clock::Manual(hands) = self {
             let before = hands.wall.swap(time.0, Ordering::SeqCst);
@@ -108,7 +108,7 @@ impl Clock {
         }
     }
 
-    /// The same, unless it stands there or later already.
+    /// The same, unless the clock already shows a later time.
     pub fn advance_to(&self, time: Timestamp) {
         if let Clock::Manual(hands) = self {
             hands.wall.fetch_max(time.0, Ordering::SeqCst);
@@ -116,7 +116,7 @@ impl Clock {
         }
     }
 
-    /// Puts a manual clock to `time` without letting time pass, as somebody sets a wall clock.
+    /// Sets a manual clock to `time` without letting time pass, as when somebody sets a wall clock.
     pub fn jump(&self, time: Timestamp) {
         if let Clock::Manual(hands) = self {
             hands.wall.store(time.0, Ordering::SeqCst);

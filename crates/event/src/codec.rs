@@ -1,4 +1,4 @@
-//! How an event, and the value of a row, becomes bytes. The only place that names bincode.
+//! The bytes of an event, and of a row's value. The only place that uses bincode.
 //!
 //! An event, version 1 (integers big-endian; the seq is the log's key and not repeated):
 //!
@@ -15,13 +15,14 @@
 //! Kinds of event: 1 operation, 2 recorder started, 3 recorder stopped, 4 application added,
 //! 5 credential added, 6 resource type added, 7 unauthenticated requests, 8 credential revoked,
 //! 9 intent, 10 observation, 11 upstream set, 12 imported entry, 13 import batch, 14 access,
-//! 15 evidence added, 16 reference list added. Kinds of part: 1 target, 2 body, 3 changes, 4 detail,
-//! 5 flags, 6 answer, 7 entry, 8 note. Forms: 0 plain.
-//! The header stands alone at the front so that a scan never touches a part, and a part's bytes
-//! can later be compressed and sealed without the header noticing.
+//! 15 evidence added, 16 reference list added, 17 service principal set, 18 listing, 19 connections
+//! refused. Kinds of part: 1 target, 2 body, 3 changes, 4 detail, 5 flags, 6 answer, 7 entry, 8 note.
+//! Forms: 0 plain.
+//! The header comes first and alone, so that a scan decodes no part, and the form of a part can change
+//! (compressed, sealed) without a change of the header.
 //!
-//! The value of a row is one version byte and bincode; rows are made anew from the log when their
-//! form changes, so they carry no history of versions.
+//! The value of a row is one version byte and bincode. When the form of rows changes they are made again
+//! from the log, so only one version is ever read.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,33 +32,33 @@ use crate::id::{Number, Seq};
 use crate::secret;
 use crate::stored::v1;
 
-/// Why bytes are not an event or a row.
+/// Why bytes cannot be decoded as an event or a row, or the other way round.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
-    /// The bytes end before they are complete, or go on afterwards.
-    #[error("the bytes end or go on where they should not")]
+    /// There are too few bytes, or too many.
+    #[error("the stored bytes are too short or too long")]
     Length,
     /// A newer program wrote this.
-    #[error("format version {0} is newer than this program knows")]
+    #[error("format version {0} is newer than this program reads: use a newer release")]
     Version(u8),
-    /// A number that no table has.
+    /// A stored number that this program does not know.
     #[error("unknown {what} {code}")]
     Code {
-        /// What the number should name.
+        /// What the number stands for.
         what: &'static str,
         /// The number.
         code: u32,
     },
-    /// The bincode layer failed.
+    /// bincode cannot decode a field.
     #[error("malformed field")]
     Decode(#[source] bincode::error::DecodeError),
-    /// The value is larger than what is read back.
+    /// A header, part or row is larger than 64 MiB, which decoding would refuse.
     #[error("{bytes} bytes are too many to store in one place")]
     TooLarge {
         /// Its size.
         bytes: usize,
     },
-    /// The bincode layer failed.
+    /// bincode cannot encode a value.
     #[error("cannot be encoded")]
     Encode(#[source] bincode::error::EncodeError),
 }
@@ -66,8 +67,8 @@ pub enum CodecError {
 const EVENT_VERSION: u8 = 1;
 /// The version byte of row values.
 const ROW_VERSION: u8 = 1;
-/// No header, part or row is larger than this. What is larger is not written, since it would not be
-/// read back either; decide bounds resources far below.
+/// Maximum size of a header, part or row. The decoder refuses more, so the encoder does too. Decide limits
+/// resources to far less.
 const FIELD_BYTES_MAX: usize = 64 << 20;
 
 const PART_TARGET: u8 = 1;
@@ -93,7 +94,7 @@ fn to_bytes_as<T: Serialize>(
     config: impl bincode::config::Config,
 ) -> Result<Vec<u8>, CodecError> {
     let bytes = bincode::serde::encode_to_vec(value, config).map_err(CodecError::Encode)?;
-    // bincode itself knows the limit when it decodes only.
+    // bincode itself applies the limit only when decoding.
     if bytes.len() > FIELD_BYTES_MAX {
         return Err(CodecError::TooLarge { bytes: bytes.len() });
     }
@@ -109,16 +110,16 @@ fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> 
 /// The bytes of an event as the log stores them.
 ///
 /// # Errors
-/// When a field is larger than 64 MiB: nothing is written that cannot be read back.
+/// When a header or part is larger than 64 MiB, which [`decode`] would refuse.
 pub fn encode(event: &Event) -> Result<Vec<u8>, CodecError> {
     encode_as(event, config())
 }
 
-/// Whether a text of an event holds a token of ours; `encoded` are its stored bytes.
+/// Whether any text of an event holds one of our tokens; `encoded` are its stored bytes.
 ///
-/// They are looked through first, and as a whole, so that no text can be forgotten. There a length may
-/// look like a digit, and two texts side by side like one. So what is found is looked for again where
-/// every length begins with a zero byte.
+/// Searching the bytes covers every text. But a length byte can look like a digit, and two adjacent texts
+/// like one. So a match is confirmed in an encoding with fixed-width big-endian lengths, which begin with a
+/// zero byte and so keep texts apart.
 pub fn holds_token(event: &Event, encoded: &[u8]) -> bool {
     let apart = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
     secret::stands_in(encoded, &[])
@@ -173,7 +174,7 @@ fn put_length(out: &mut Vec<u8>, length: usize) -> Result<(), CodecError> {
     Ok(())
 }
 
-/// The event that [`encode`] wrote for the place `seq`.
+/// Decodes what [`encode`] wrote; `seq` is the log's key.
 ///
 /// # Errors
 /// [`CodecError`] when the bytes are damaged or newer than this program.
@@ -181,7 +182,7 @@ pub fn decode(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
     let mut rest = bytes;
     let header = take_header(&mut rest)?;
     let count = take_u32(&mut rest)?;
-    // A part takes at least ten bytes, so a damaged count cannot make us allocate.
+    // A part takes at least ten bytes, so a damaged count cannot cause a large allocation.
     if count as usize > rest.len() / 10 {
         return Err(CodecError::Length);
     }
@@ -220,7 +221,7 @@ pub fn decode(seq: Seq, bytes: &[u8]) -> Result<Event, CodecError> {
     Ok(Event { seq, header, parts })
 }
 
-/// The header alone, without touching the parts.
+/// Decodes the header alone.
 ///
 /// # Errors
 /// As [`decode`].
@@ -253,14 +254,14 @@ fn take_u32(rest: &mut &[u8]) -> Result<u32, CodecError> {
 /// The bytes of a row's value.
 ///
 /// # Errors
-/// Only when the value is larger than 64 MiB.
+/// When the value is larger than 64 MiB.
 pub fn encode_row<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
     let mut out = vec![ROW_VERSION];
     out.extend_from_slice(&to_bytes(value)?);
     Ok(out)
 }
 
-/// The value that [`encode_row`] wrote. It may borrow texts and bytes.
+/// Decodes what [`encode_row`] wrote. The value may borrow texts and bytes.
 ///
 /// # Errors
 /// [`CodecError`] when the bytes are damaged.

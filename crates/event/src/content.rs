@@ -1,4 +1,4 @@
-//! What an event holds beside its header: what was sent, and what it changed.
+//! The parts of an event: what was sent, and what it changed.
 
 use std::fmt;
 
@@ -8,56 +8,57 @@ use crate::id::{Attribute, Number, Seq};
 /// One piece of an event's content, about one subject.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Part {
-    /// Whose values these are; [`Number::NOBODY`] when they are nobody's.
+    /// The person or resource that the content is about; [`Number::NOBODY`] if it is about none.
     pub subject: Number,
-    /// The values.
+    /// The content.
     pub content: Content,
 }
 
-/// The kinds of part. Their stored numbers are in the codec.
+/// The kinds of part; [`crate::codec`] has their stored numbers. "With cuts" means that secrets and
+/// member display names were removed.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Content {
-    /// Path and query, of a SCIM request below the application's base, as received, with cuts.
+    /// Path and query as received, with cuts; for a SCIM request relative to the application's base.
     Target(String),
-    /// The received body's bytes, with cuts.
+    /// The received body, with cuts.
     Body(Vec<u8>),
     /// What changed for the part's subject.
     Changes(Changes),
-    /// Words about the request that are no received bytes.
+    /// What we say about the request; no received bytes.
     Detail(Detail),
-    /// What was not to be expected of the request, or of what was seen; never empty.
+    /// Anything unexpected in the request or observation; never empty.
     Flags(Vec<Flag>),
-    /// What the upstream answered.
+    /// The answer of the upstream.
     Answer(Answer),
-    /// An imported entry: canonical JSON, in the words of Microsoft Graph.
+    /// An imported entry: canonical JSON with the members of Microsoft Graph.
     Entry(Vec<u8>),
-    /// What a person added: canonical JSON.
+    /// Evidence, or the rows of a reference list: canonical JSON.
     Note(Vec<u8>),
 }
 
-/// Something in a request that the application's profile did not expect, or in what an upstream showed
-/// that our schema does not allow. It was carried out, kept, or passed over, nevertheless.
+/// Something in a request that the application's profile did not expect, or in an upstream's resource
+/// that the schema does not allow. The request was not refused for it; `kind` says what was done.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Flag {
     /// What is unusual.
     pub kind: FlagKind,
-    /// The attribute, as a PATCH path; of what no schema has, the name that was sent, cut at 256 bytes.
+    /// The attribute as a PATCH path; if no schema has it, the name that was sent, cut at 256 bytes.
     pub path: String,
 }
 
-/// How something is unusual.
+/// How something is unusual. The numbers are stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub enum FlagKind {
-    /// A schema has the attribute and the profile does not list it: it went into the state.
+    /// A schema has the attribute but the profile does not list it. It was stored in the state.
     OutsideProfile = 1,
-    /// No schema has it: it stays in the stored body alone.
+    /// No schema has the attribute. It is only in the stored body.
     NoSchema = 2,
-    /// The profile does not list the attribute among those that are filtered by.
+    /// A filter uses an attribute that the profile does not list as filterable.
     NotFilterable = 3,
-    /// An upstream shows a value that the schema does not allow: it went into the state as it is.
+    /// An upstream's value is not what the schema allows. It was stored in the state unchanged.
     SchemaViolation = 4,
-    /// An upstream shows a value that is too large to be kept: nothing of it is.
+    /// An upstream's value is too large. It was not stored.
     TooLarge = 5,
 }
 
@@ -74,70 +75,69 @@ impl FlagKind {
     }
 }
 
-/// What changed for one resource or person: everything that the fold needs to know, and nothing
-/// else. Values are canonical JSON text.
+/// What changed for one resource or person: all that the fold needs, and nothing else. Values are
+/// canonical JSON text.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Changes {
-    /// Whether the resource began or ended here.
+    /// Whether the resource was created, deleted or restored.
     pub lifecycle: Option<Lifecycle>,
-    /// What a person was first called by, before any resource of theirs existed.
+    /// The name by which a number without a resource was mentioned.
     pub mention: Option<Mention>,
-    /// Attribute values, in the order of their paths. Beside a mention: `display`, the name for people
-    /// that the client gave somebody unknown.
+    /// Changed attribute values, sorted by path. With a mention: the `display` that the client sent.
     pub values: Vec<ValueChange>,
-    /// Members that this resource gained: ascending.
+    /// Members that this resource gained, ascending.
     pub joined: Vec<Number>,
-    /// Members that this resource lost: ascending.
+    /// Members that this resource lost, ascending.
     pub left: Vec<Number>,
 }
 
-/// The ends of a resource's life.
+/// The beginning or end of a resource.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lifecycle {
-    /// The resource began, with this type.
+    /// The resource was created, with this type.
     Created(ResourceType),
-    /// The resource ended.
+    /// The resource was deleted.
     Deleted,
-    /// The resource was on record as deleted and is there: the same one, for an id is never given to
-    /// another (RFC 7643 §3.1). The changes hold its whole state, as at a creation.
+    /// The upstream shows a resource that was recorded as deleted. It is the same resource, because an id
+    /// is never reassigned (RFC 7643 §3.1). The changes hold its whole state, as for a creation.
     Restored,
 }
 
-/// The word by which a person without a resource was named: the literal of a lookup that found
-/// nobody, the userName of a refused create, the id of an unknown member.
+/// A name by which a person or resource was mentioned that no resource has: the literal of a lookup that
+/// found nobody, the userName of a refused create, the id of an unknown member.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mention {
     /// What kind of name it is.
     pub attribute: Attribute,
     /// The name as it was sent.
     pub value: String,
-    /// The name as names of this kind are compared.
+    /// The name case-folded, by the rules of the program that recorded the event.
     pub folded: String,
-    /// What the client said it is the name of; none when it did not say.
+    /// The resource type that the client said it names; none if it did not say.
     pub resource_type: ResourceType,
 }
 
 /// One attribute value's change.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ValueChange {
-    /// Which value.
+    /// Where the value is.
     pub path: Path,
-    /// Canonical JSON before; `None` when there was no value.
+    /// The old value as canonical JSON; `None` if there was none.
     pub old: Option<Vec<u8>>,
-    /// Canonical JSON after; `None` when there is no value any more.
+    /// The new value as canonical JSON; `None` if it was removed.
     pub new: Option<Vec<u8>>,
 }
 
-/// A resolved attribute path: no filter to evaluate, one place in the resource.
+/// A resolved attribute path: it names one place in the resource and has no filter to evaluate.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Path {
-    /// The extension schema that the attribute belongs to; `None` for the resource's own.
+    /// The URN of the extension schema that has the attribute; `None` for the resource type's own schema.
     pub schema: Option<String>,
-    /// The attribute, in its schema's spelling.
+    /// The attribute, spelled as in its schema.
     pub attribute: String,
-    /// Which element of a multi-valued attribute.
+    /// The element of a multi-valued attribute; `None` for the whole attribute.
     pub element: Option<Element>,
-    /// The sub-attribute.
+    /// The sub-attribute; `None` for the whole value.
     pub sub: Option<String>,
 }
 
@@ -150,7 +150,7 @@ pub enum Element {
     Value(String),
 }
 
-/// As a PATCH path reads (RFC 7644 §3.5.2): `emails[type eq "work"].value`.
+/// Writes it as a PATCH path (RFC 7644 §3.5.2): `emails[type eq "work"].value`.
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(schema) = &self.schema {
@@ -180,44 +180,44 @@ impl fmt::Display for Path {
     }
 }
 
-/// Words about a request that are no received bytes. None of them quotes a value.
+/// What we say about a request. No text quotes a value from the request.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Detail {
-    /// The error's text, as it was answered.
+    /// The text of the answered error.
     pub error: Option<String>,
-    /// The method, where [`Method::Other`](crate::Method::Other) stands for it; at most 32 bytes.
+    /// The name of a method that is recorded as [`Method::Other`](crate::Method::Other); at most 32 bytes.
     pub method: Option<String>,
-    /// Why a body that came, or was announced, is not stored.
+    /// Why a received or announced body is not stored.
     pub body: Option<BodyNote>,
 }
 
 /// Describes a body that is not stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BodyNote {
-    /// Why it is not stored, in our words.
+    /// Why it is not stored.
     pub reason: String,
-    /// Its length as far as it is known.
+    /// Its length, if known.
     pub length_bytes: Option<u64>,
-    /// The announced media type, at most 128 bytes.
+    /// Its media type according to its header, at most 128 bytes.
     pub media_type: Option<String>,
-    /// Where it stops being JSON; from 1, 0 when that does not apply.
+    /// The line, from 1, where it stops being valid JSON; 0 if that is not the reason.
     pub line: u32,
-    /// See `line`.
+    /// The column there, from 1; 0 if that is not the reason.
     pub column: u32,
 }
 
 /// What an upstream answered to a forwarded request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
-    /// The intent that this settles; none for a read.
+    /// The seq of the request's intent; `None` for a read.
     pub intent: Option<Seq>,
-    /// The answer's body, with cuts; none when there was none, or when it could not be kept.
+    /// The answer's body, with cuts; `None` if there was none or it is not stored.
     pub body: Option<Vec<u8>>,
-    /// Why a body that came is not kept.
+    /// Why a received body is not stored.
     pub body_note: Option<BodyNote>,
-    /// The `Location` as the upstream wrote it.
+    /// The `Location` header as the upstream sent it.
     pub location: Option<String>,
-    /// From sending the request to the end of the answer, in microseconds.
+    /// Time from sending the request to the end of the answer, in microseconds.
     pub answered_after_us: u32,
 }
 

@@ -1,4 +1,4 @@
-//! What a fact is.
+//! The event: header, origin, and the kinds of fact.
 
 use std::net::IpAddr;
 
@@ -9,27 +9,27 @@ use crate::clock::Timestamp;
 use crate::content::Part;
 use crate::id::{Application, Credential, Number, Seq};
 
-/// A fact that was stored. It is never changed.
+/// A stored fact. It is never changed.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Event {
-    /// Its place in the log; the log's key, not repeated in the stored bytes.
+    /// Its place in the log. It is the log's key and not part of the stored bytes.
     pub seq: Seq,
-    /// What a scan needs: small, without the values of persons.
+    /// Small, and without personal data, so that a scan reads nothing else.
     pub header: Header,
-    /// What was sent and what it changed. A part can be sealed, and so erased, on its own.
+    /// What was sent and what it changed. Each part can be erased on its own.
     pub parts: Vec<Part>,
 }
 
-/// The part of an event that stays readable for ever: codes, numbers, times; no person's values.
+/// The part of an event that stays readable for ever: codes, numbers, times; no personal data.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Header {
-    /// Whose event it is.
+    /// The application; the recorder for what belongs to none.
     pub application: Application,
-    /// Our clock, made never to decrease with `seq`. Ties happen; `seq` breaks them.
+    /// When it was recorded, by our clock. Never decreases with `seq`; ties are possible.
     pub recorded_at: Timestamp,
     /// What the clock really showed.
     pub raw_clock: Timestamp,
-    /// The request behind the event; `None` for what the recorder did by itself.
+    /// Where the request came from; `None` for what the recorder did by itself.
     pub origin: Option<Origin>,
     /// What happened.
     pub fact: Fact,
@@ -38,13 +38,13 @@ pub struct Header {
 /// Where a request came from.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Origin {
-    /// The credential that was presented, when it is one of ours and fits the application.
+    /// The presented credential, if it is one of ours and valid for the application.
     pub credential: Credential,
     /// The client's address.
     pub client: Option<IpAddr>,
-    /// At most [`Origin::USER_AGENT_BYTES_MAX`] bytes.
+    /// The `User-Agent`, at most [`Origin::USER_AGENT_BYTES_MAX`] bytes.
     pub user_agent: String,
-    /// The client's `X-Request-Id`, or one that we made. Never empty, at most 128 bytes.
+    /// The client's `X-Request-Id`, or one that we made. 1 to [`Origin::REQUEST_ID_BYTES_MAX`] bytes.
     pub request_id: String,
 }
 
@@ -55,44 +55,43 @@ impl Origin {
     pub const REQUEST_ID_BYTES_MAX: usize = 128;
 }
 
-/// The kinds of event. Their stored numbers are in the codec.
+/// The kinds of event; [`crate::codec`] has their stored numbers.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Fact {
     /// A request on a SCIM address.
     Operation(Operation),
-    /// A write is about to be sent to the upstream; what became of it is an operation of its own.
+    /// A write is about to be sent to the upstream. Its outcome is a separate operation.
     Intent(Operation),
-    /// The state of a resource at the upstream, as it was seen. It holds from here on and says nothing
-    /// of earlier times.
+    /// The state of a resource was read from the upstream. It counts from this event on and says nothing
+    /// about earlier times.
     Observation(Observation),
-    /// Everything that an upstream has was listed, or was to be. What of it was new to us stands in
-    /// observations before this event.
+    /// A listing of everything that an upstream has ended. Its news are in observations before this event.
     Listed(Listed),
-    /// The recorder began to watch.
+    /// The recorder started.
     RecorderStarted(RecorderStarted),
     /// The recorder stopped in order. A killed recorder leaves no such event.
     RecorderStopped(RecorderStopped),
-    /// An application was configured.
+    /// An application was added.
     ApplicationAdded(ApplicationAdded),
-    /// Where the requests of an application are sent on to.
+    /// The upstream of an application was set.
     UpstreamSet(UpstreamSet),
-    /// Which application at the provider an application is.
+    /// The service principal of an application at the provider was set.
     ServicePrincipalSet(ServicePrincipalSet),
     /// A token was issued.
     CredentialAdded(CredentialAdded),
-    /// A token was taken back.
+    /// A token was revoked.
     CredentialRevoked(CredentialRevoked),
     /// A resource type beyond `User` and `Group` got its stored number.
     ResourceTypeAdded(ResourceTypeAdded),
-    /// Requests without a valid credential that left no event of their own.
+    /// A count of requests without a valid credential that have no events of their own.
     Unauthenticated(Unauthenticated),
-    /// Connections were closed, or kept waiting, for want of room.
+    /// The server was overloaded, and closed connections or kept them waiting.
     ConnectionsRefused(ConnectionsRefused),
     /// An entry of a provider's log was imported.
     Imported(Imported),
     /// A request of an import ended.
     ImportBatch(ImportBatch),
-    /// A question was answered.
+    /// A question about the record was answered.
     Access(Access),
     /// Evidence was added to an operation.
     EvidenceAdded(EvidenceAdded),
@@ -109,40 +108,40 @@ pub struct Operation {
     pub method: Method,
     /// The type of resource that the address names.
     pub resource_type: ResourceType,
-    /// The resource, or the person a lookup or refused create mentions.
+    /// The resource, or the person that a lookup or refused create mentions.
     pub number: Number,
-    /// The other resources that this event changes or concerns: ascending, without `number`.
+    /// The other resources that this event changes or concerns, ascending, without `number`.
     pub touches: Vec<Number>,
-    /// The status that was answered.
+    /// The HTTP status that was answered.
     pub status: u16,
     /// The SCIM error keyword's stored number (RFC 7644 §3.12); 0 for none.
     pub scim_type: u8,
     /// What the request did to our state.
     pub effect: Effect,
-    /// Place within a Bulk request; 0 elsewhere.
+    /// Place within a Bulk request, from 0; 0 for other requests.
     pub index: u32,
-    /// For a read: the last event whose effects it saw; `None` when it saw an empty log.
+    /// For a read: the last event whose effects it saw; `None` if the log was empty.
     pub saw_seq: Option<Seq>,
     /// For a read: how many resources it answered.
     pub results: Option<u32>,
-    /// From the arrival of the request's head to the decision, in microseconds.
+    /// Time from the arrival of the request's head to the decision, in microseconds.
     pub decided_after_us: u32,
 }
 
-/// What was seen of one resource at the upstream. What of it is new to us stands in the event's changes.
+/// One resource as it was seen at the upstream. The event's changes hold what differs from our state.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Observation {
     /// The type of the resource.
     pub resource_type: ResourceType,
-    /// The resource, or the person a lookup that found nobody mentions.
+    /// The resource, or the person that a lookup which found nobody mentions.
     pub number: Number,
-    /// The other resources that this event changes or concerns: ascending, without `number`.
+    /// The other resources that this event changes or concerns, ascending, without `number`.
     pub touches: Vec<Number>,
-    /// On what occasion it was seen.
+    /// Why it was read.
     pub occasion: Occasion,
-    /// Earlier operations whose outcome was not known or not confirmed until now: ascending.
+    /// Earlier operations whose outcome this settles, ascending.
     pub settles: Vec<Seq>,
-    /// Whether those did what they were to do.
+    /// Whether those operations did what was asked.
     pub verdict: Verdict,
 }
 
@@ -151,29 +150,29 @@ pub struct Observation {
 pub struct Listed {
     /// Why it was listed.
     pub occasion: Occasion,
-    /// How far what was seen is all that there is.
+    /// Whether the listing was complete.
     pub extent: Extent,
-    /// How many resources were seen that the record could take.
+    /// How many resources were recorded or found unchanged.
     pub seen: u64,
-    /// How many it could not: their ids cannot be told.
+    /// How many resources were left out because they have no usable id.
     pub refused: u64,
 }
 
-/// How far a listing shows all that an upstream has.
+/// How complete a listing was. The numbers are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Extent {
-    /// All of it, as far as the upstream says.
+    /// Complete, as far as the upstream says.
     Whole = 1,
-    /// It contradicts itself, shows what cannot be taken, or lacks more of what the record has than is
-    /// believed.
+    /// It contradicts itself, has resources that cannot be recorded, or lacks so many recorded resources
+    /// that it is not believed.
     Incomplete = 2,
-    /// It came to no end, and says nothing.
+    /// It broke off, and says nothing.
     Failed = 3,
 }
 
 impl Extent {
-    /// The extent of a stored number.
+    /// The extent with a stored number.
     pub fn from_code(code: u8) -> Option<Extent> {
         match code {
             1 => Some(Extent::Whole),
@@ -184,17 +183,17 @@ impl Extent {
     }
 }
 
-/// Why somebody looked at the upstream.
+/// Why the upstream was read. The numbers are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Occasion {
-    /// A listing of everything, to begin with.
+    /// A baseline: a listing of everything to begin with.
     Baseline = 1,
-    /// A read that a client sent.
+    /// A client's read was forwarded.
     Read = 2,
-    /// A listing of everything, to compare.
+    /// A drift check: a listing of everything to compare with the record.
     Drift = 3,
-    /// The recorder read it by itself, because the answer to a write left its outcome in doubt.
+    /// The recorder read the resource because the answer to a write left its outcome in doubt.
     ReadBack = 4,
 }
 
@@ -210,123 +209,123 @@ impl Occasion {
     }
 }
 
-/// What a later look says of an operation.
+/// What an observation says of the operations it settles. The numbers are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Verdict {
-    /// Nothing was to be settled.
+    /// Nothing was in doubt, or it cannot be told.
     None = 0,
-    /// It did what it was to do.
+    /// The operation did what was asked.
     Confirmed = 1,
     /// It did not.
     Contradicted = 2,
 }
 
-/// Where the requests of the event's application are sent on to.
+/// The upstream that the requests of the event's application are forwarded to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UpstreamSet {
     /// SCIM base address, without a slash at the end.
     pub url: String,
-    /// The file with its bearer token; the token itself is never stored.
+    /// Path of the file with its bearer token. The token itself is never stored.
     pub token_file: String,
-    /// The file with the certificates of the authorities that are trusted; those of the system without.
+    /// Path of a file with the CA certificates to trust; `None` for those of the system.
     pub ca_file: Option<String>,
-    /// Whether addresses of the upstream in its answers become ours.
+    /// Whether the upstream's addresses in its answers are replaced by ours.
     pub rewrites_locations: bool,
-    /// Whether a group that shows no members has none; some servers never show them.
+    /// Whether a group shown without members has none. False for servers that never show members.
     pub shows_members: bool,
 }
 
-/// What the recorder knew when it began.
+/// The recorder started.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RecorderStarted {
-    /// The log's name, so that the log says whose it is.
+    /// The log's id, so that the log itself holds it.
     pub log: u64,
     /// Version of the program.
     pub version: String,
-    /// The last moment at which the recorder is known to have been alive before; `None` at the
-    /// first start. What lies between then and `recorded_at` was not watched.
+    /// When the recorder was last known to run before; `None` at the first start. From then until
+    /// `recorded_at` nothing was recorded.
     pub last_alive: Option<Timestamp>,
 }
 
-/// What the recorder knew when it stopped.
+/// The recorder stopped in order.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RecorderStopped {
-    /// Requests since its start that broke before they were requests, and so left no event: an
-    /// unreadable request line or header, say.
+    /// How many requests since its start could not be parsed as HTTP (a broken request line or header,
+    /// say) and so have no event.
     pub broken_requests: u64,
 }
 
-/// An application as it was configured.
+/// An application was added.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ApplicationAdded {
     /// Its number; the event's `application` is the same.
     pub number: Application,
     /// Its name in addresses.
     pub slug: String,
-    /// The profile by which its requests are judged.
+    /// The name of its profile.
     pub profile: String,
-    /// Settings over the profile's, as JSON text.
+    /// Settings that override the profile's, as JSON text.
     pub settings: Vec<u8>,
 }
 
-/// A token as it was issued. The token itself is never stored.
+/// A token was issued. The token itself is never stored.
 #[derive(Clone, PartialEq, Debug)]
 pub struct CredentialAdded {
     /// Its number.
     pub number: Credential,
-    /// What it allows; limited to the event's `application` unless that is the recorder.
+    /// What it allows: in the event's `application` only, unless that is the recorder.
     pub role: Role,
     /// SHA-256 of the token.
     pub sha256: [u8; 32],
 }
 
-/// A token that nothing is allowed with from here on. The event's `application` is the credential's.
+/// A token was revoked. The event's `application` is the credential's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CredentialRevoked {
-    /// Its number; never given again.
+    /// Its number, which is never reused.
     pub number: Credential,
 }
 
-/// A resource type beyond `User` and `Group` as it was configured. Its number holds in all
+/// A resource type beyond `User` and `Group` got its stored number. The number is the same in all
 /// applications, so the event's `application` is the recorder.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResourceTypeAdded {
-    /// Its stored number; never given again.
+    /// Its stored number, which is never reused.
     pub number: ResourceType,
     /// Its name (RFC 7643 §6).
     pub name: String,
 }
 
-/// Requests without a valid credential on the event's `application` that came faster than the stated
-/// rate: counted, so that nobody fills the log from outside.
+/// Requests to the event's `application` without a valid credential, beyond what is recorded one by one.
+/// They are only counted, so that nobody can fill the log from outside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unauthenticated {
     /// How many there were.
     pub count: u64,
-    /// What the clock showed at the first of them. It is not made to keep the log's order.
+    /// What the clock showed at the first. May be earlier than the `recorded_at` of the event before.
     pub first: Timestamp,
-    /// What the clock showed at the last of them.
+    /// What the clock showed at the last.
     pub last: Timestamp,
 }
 
-/// Connections that were closed, or kept waiting, for want of room: a request that was on its way on one
-/// of them may have left no event. The event's `application` is the recorder.
+/// The server was overloaded, and closed connections or kept them waiting. Requests on them may have left
+/// no event. The event's `application` is the recorder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ConnectionsRefused {
-    /// How often that was so.
+    /// How many times.
     pub count: u64,
-    /// What the clock showed the first time. It is not made to keep the log's order.
+    /// What the clock showed the first time. May be earlier than the `recorded_at` of the event before.
     pub first: Timestamp,
     /// What the clock showed the last time.
     pub last: Timestamp,
 }
 
-/// What a credential allows.
+/// What a credential allows. The numbers are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Role {
-    /// Everything an auditor may, and configure.
+    /// Read everything, and configure.
     Admin = 1,
     /// Read everything.
     Auditor = 2,
@@ -364,11 +363,11 @@ impl Role {
     }
 }
 
-/// The template of a SCIM address; with the resource type it is the whole template.
+/// The template of a SCIM address, apart from the resource type. The numbers are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Route {
-    /// No address that we serve.
+    /// An address that we do not serve.
     Unknown = 0,
     /// `/Users`, `/Groups`.
     Collection = 1,
@@ -376,13 +375,13 @@ pub enum Route {
     Resource = 2,
     /// `/ServiceProviderConfig`.
     ServiceProviderConfig = 3,
-    /// `/ResourceTypes` and one of them.
+    /// `/ResourceTypes`, `/ResourceTypes/{name}`.
     ResourceTypes = 4,
-    /// `/Schemas` and one of them.
+    /// `/Schemas`, `/Schemas/{urn}`.
     Schemas = 5,
     /// `/`: a search over all resource types (RFC 7644 §3.4.2.1).
     Root = 6,
-    /// `/.search`, or `/Users/.search` where there is a resource type (RFC 7644 §3.4.3).
+    /// `/.search`, or with a resource type `/Users/.search` (RFC 7644 §3.4.3).
     Search = 7,
     /// `/Bulk` (RFC 7644 §3.7).
     Bulk = 8,
@@ -390,11 +389,11 @@ pub enum Route {
     Me = 9,
 }
 
-/// The method of a request.
+/// The method of a request. The numbers are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Method {
-    /// Any method that SCIM does not use; the request's detail has its name.
+    /// A method that SCIM does not use; [`crate::Detail`] has its name.
     Other = 0,
     /// GET
     Get = 1,
@@ -425,7 +424,8 @@ impl Method {
     }
 }
 
-/// A SCIM resource type by its stored number. Further types are numbered where they are configured.
+/// The stored number of a SCIM resource type. Further types get their number when they are first
+/// configured ([`ResourceTypeAdded`]).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct ResourceType(pub u8);
 
@@ -438,30 +438,30 @@ impl ResourceType {
     pub const GROUP: ResourceType = ResourceType(2);
 }
 
-/// What a request did to our state.
+/// What a request did to our state. The numbers are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Effect {
-    /// State changed as the event's changes say.
+    /// The state changed as the event's changes say.
     Applied = 1,
-    /// Accepted, and nothing was different afterwards.
+    /// Accepted, but nothing changed.
     NoOp = 2,
-    /// Answered without intent to change.
+    /// A read.
     Read = 3,
     /// Refused; nothing changed.
     Rejected = 4,
-    /// A source reported that it passed this over.
+    /// The provider reported that it skipped this.
     Skipped = 5,
-    /// Sent on, and the connection broke before an answer.
+    /// Forwarded, but no answer came, so the outcome is not known.
     Unknown = 6,
-    /// Acknowledged by an upstream without a body that would confirm it.
+    /// Acknowledged by the upstream, but its answer does not show what it did.
     Unverified = 7,
-    /// Acknowledged, and a later look disagreed.
+    /// Acknowledged, but a later observation showed that it was not done.
     Contradicted = 8,
 }
 
 impl Effect {
-    /// The effect of a stored number.
+    /// The effect with a stored number.
     pub fn from_code(code: u8) -> Option<Effect> {
         match code {
             1 => Some(Effect::Applied),

@@ -1,4 +1,4 @@
-//! Names of things that last: the log, places in it, applications, resources, credentials.
+//! Identifiers: of the log, of events in it, of applications, resources and credentials.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Place of an event in its log: gapless, from 0. Meaningless without the log's name.
+/// Place of an event in its log: gapless, from 0. Meaningless without the log's id.
 pub type Seq = u64;
 
-/// Name of a log: 58 random bits drawn when the log is made. It never changes.
+/// Id of a log: 58 random bits drawn when the log is created. It never changes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LogId(u64);
 
@@ -42,8 +42,8 @@ impl FromStr for LogId {
     }
 }
 
-/// Public id of an event: a UUIDv8 (RFC 9562 §5.8) that holds the log's name and the seq, so it is
-/// unique across logs, sorts in log order and needs no table.
+/// Public id of an event: a UUIDv8 (RFC 9562 §5.8) made of the log's id and the seq. So it is unique
+/// across logs, sorts in log order and needs no table.
 ///
 /// ```text
 ///  custom_a: log id, high 48 bits | 8 | custom_b: log id, low 10 bits, seq, high 2 bits
@@ -88,7 +88,7 @@ impl FromStr for EventId {
 
     fn from_str(text: &str) -> Result<EventId, ()> {
         if text.len() != 36 {
-            return Err(()); // only the hyphenated form that we give out
+            return Err(()); // accept only the hyphenated form that we write
         }
         Uuid::parse_str(text).map(EventId).map_err(|_| ())
     }
@@ -118,16 +118,16 @@ macro_rules! number {
 
 number!(
     /// A provisioning target, the unit of isolation. Dense from 1, never reused.
-    Application, RECORDER, "The recorder itself: configuration, and what names no known application."
+    Application, RECORDER, "The recorder itself: for configuration, and requests that name no known application."
 );
 number!(
-    /// A person or resource within an application: at most one incarnation. Dense from 1, never
-    /// reused; given at the first mention.
-    Number, NOBODY, "What concerns no person, and probes."
+    /// A person or resource within an application. Assigned at the first mention, dense from 1, never
+    /// reused: a resource that is deleted and created again gets a new one.
+    Number, NOBODY, "Nobody: for what concerns no person or resource, and for probes."
 );
 number!(
     /// A token that was issued. Dense from 1 over the whole log, never reused.
-    Credential, NONE, "No credential, or none that we issued."
+    Credential, NONE, "No credential, or one that we did not issue."
 );
 
 /// An attribute by which resources are looked up and mentioned. The numbers are stored.
@@ -144,12 +144,12 @@ pub enum Attribute {
     DisplayName = 4,
     /// An e-mail value; compared without regard to case. A resource has any number of them.
     Email = 5,
-    /// What the provider calls somebody in its own logs; no attribute of any schema.
+    /// The provider's own id in its logs; not an attribute of any schema.
     SourceId = 6,
 }
 
 impl Attribute {
-    /// The attribute of a stored number.
+    /// The attribute with a stored number.
     pub fn from_code(code: u8) -> Option<Attribute> {
         match code {
             1 => Some(Attribute::Id),
@@ -162,7 +162,7 @@ impl Attribute {
         }
     }
 
-    /// The attribute's name in its schema; of a sub-attribute its path (RFC 7644 §3.10).
+    /// The attribute's name in its schema; for a sub-attribute its path (RFC 7644 §3.10).
     pub fn name(self) -> &'static str {
         match self {
             Attribute::Id => "id",

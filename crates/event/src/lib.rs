@@ -1,9 +1,9 @@
-//! Immutable facts and their stored bytes.
+//! Events and their stored bytes.
 //!
-//! An [`Event`] is a fact that was stored: what was asked, by whom, when, what was decided, and the
-//! resolved [`Changes`] from which all state is folded. This crate holds the types, the ids, the
-//! clock as a value, and [`codec`], the only place that knows how an event becomes bytes. It knows
-//! no SCIM, no store and no other crate of this workspace.
+//! An [`Event`] is an immutable fact: what was asked, by whom, when, what was decided, and the resolved
+//! [`Changes`] that all state is folded from. This crate has the types, the ids, the clock, and
+//! [`codec`], the only place that knows how an event becomes bytes. It depends on no other crate of this
+//! workspace, and knows neither SCIM nor the store.
 
 mod action;
 mod claim;

@@ -1,28 +1,28 @@
-//! Secrets within texts: tokens of ours, known by their shape, and secrets that are known as such.
+//! Finds and cuts secrets in texts: our own tokens, recognised by their form, and known secrets that the
+//! caller passes.
 //!
-//! A secret may be written with escapes: those of addresses (RFC 3986 §2.1), those of JSON texts (RFC
-//! 8259 §7), one inside the other. So a text is read character by character through up to
-//! `LAYERS` layers of escapes, and what is cut is what stands in the text, escapes and all. What was
-//! coded otherwise, in base64 say, is not found.
+//! A secret may be written with escapes of addresses (RFC 3986 §2.1) or of JSON (RFC 8259 §7), one inside
+//! the other. So texts are read through up to `LAYERS` layers of escapes, and a secret is cut together with
+//! its escapes. Other encodings, such as base64, are not decoded.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// What our tokens begin with, and how many hexadecimal digits follow.
+/// The prefix of our tokens, and the number of hexadecimal digits that follow.
 const PREFIX: &[u8] = b"plg_";
 const DIGITS: usize = 64;
-/// A token at the end of a text that was cut short is known by this many digits.
+/// At the end of a text, which may have been cut short, this many digits are enough.
 const DIGITS_AT_END: usize = 16;
-/// The byte of the prefix that few texts have.
+/// The byte of the prefix that is rarest in texts.
 const PREFIX_MARK: u8 = b'_';
-/// What begins an escape.
+/// The bytes that begin an escape.
 const ESCAPES: [u8; 2] = [b'%', b'\\'];
-/// So often may a character be escaped again.
+/// How many layers of escapes are read through.
 const LAYERS: usize = 3;
-/// What stands where a secret stood.
+/// What replaces a secret.
 const CUT: &str = "null";
 
-/// A shorter secret is not looked for: it could be a word, and is none that protects anything.
+/// Shorter secrets are not searched for: they could be ordinary words, and protect nothing anyway.
 pub const KNOWN_BYTES_MIN: usize = 8;
 
 /// The text with `null` for each token and for each of the `known` secrets.
@@ -37,7 +37,7 @@ pub fn cut<'a>(text: &'a str, known: &[String]) -> Cow<'a, str> {
     if from == 0 { Cow::Borrowed(text) } else { Cow::Owned(out + &text[from..]) }
 }
 
-/// The same for the strings of a JSON text, so that JSON remains; numbers stay as they are.
+/// The same within the strings of a JSON text, which so stays JSON. Text outside of strings is kept.
 pub fn cut_json<'a>(json: &'a [u8], known: &[String]) -> Cow<'a, [u8]> {
     if !stands_in(json, known) {
         return Cow::Borrowed(json);
@@ -58,7 +58,7 @@ pub fn cut_json<'a>(json: &'a [u8], known: &[String]) -> Cow<'a, [u8]> {
     Cow::Owned(out)
 }
 
-/// What a text says, read through all layers of escapes; what is no UTF-8 then becomes U+FFFD.
+/// The text without its escapes, up to all layers. What is not UTF-8 then becomes U+FFFD.
 pub fn plain(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut at = 0;
@@ -69,17 +69,17 @@ pub fn plain(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Whether a text holds a token.
+/// Whether a text holds one of our tokens.
 pub fn holds_token(text: &str) -> bool {
     stands_in(text.as_bytes(), &[])
 }
 
-/// Whether some bytes hold a token, or one of the `known` secrets.
+/// Whether bytes hold one of our tokens, or one of the `known` secrets.
 pub fn stands_in(bytes: &[u8], known: &[String]) -> bool {
     Search::new(bytes, known).next().is_some()
 }
 
-/// The end of a string of JSON that begins at `at`, behind its quote.
+/// The end of the JSON string that begins at `at`, after its closing quote.
 fn end_of_string(json: &[u8], at: usize) -> usize {
     let mut end = at + 1;
     while let Some(byte) = json.get(end) {
@@ -92,39 +92,38 @@ fn end_of_string(json: &[u8], at: usize) -> usize {
     json.len()
 }
 
-/// So much of a text is read at once; its end may go on in the next stretch.
+/// The text is searched in stretches of this length.
 const STRETCH_BYTES: usize = 8 << 10;
-/// So many bytes may stand for one, through all layers: six (`\u0070`) for each.
+/// How many bytes can encode one byte through all layers: six (`\u0070`) for each layer.
 const ESCAPE_BYTES_MAX: usize = 6_usize.pow(LAYERS as u32);
-/// How a secret begins: what does not begin so is none, and nearly everything does not.
+/// How many bytes of a secret are compared first; nearly no other text begins the same.
 const BEGIN_BYTES: usize = KNOWN_BYTES_MIN;
-/// Where there are more escapes, many of them may stand for one byte.
+/// With more escapes than one in this many bytes, a stretch is decoded in advance.
 const BYTES_PER_ESCAPE_MIN: usize = 32;
-/// So much is read behind a stretch, for what begins at its end.
+/// How much is decoded beyond a stretch, for a secret that begins at its end.
 const BEHIND_BYTES: usize = (BEGIN_BYTES + 1) * ESCAPE_BYTES_MAX;
 
-/// Finds the secrets of a text, the first of those that overlap, in time that grows with its length
-/// whatever stands in it.
+/// Finds the secrets of a text, from left to right and without overlaps, in time linear in its length.
 ///
-/// A secret may begin anywhere, within an escape too, so every place is looked at, stretch by stretch. Where
-/// escapes are few, each is read when it is met. Where they are many, the stretch is read backwards, so that what
-/// a place says through one layer is known when it is read through the next.
+/// A secret may begin anywhere, even within an escape, so every place is tried, stretch by stretch. Where
+/// escapes are few they are decoded when met. Where they are many, decoding each place anew would cost too
+/// much: the stretch is decoded once, backwards, so that each layer can use the results of the one below.
 struct Search<'a> {
     bytes: &'a [u8],
     known: &'a [String],
-    /// Which bytes begin a secret, and which are the second of one.
+    /// The possible first and second bytes of a secret.
     first: [bool; 256],
     second: [bool; 256],
-    /// Which bytes may begin a secret, escapes among them.
+    /// The bytes at which a secret may begin: `first`, and those that begin an escape.
     begins: [bool; 256],
-    /// The next place to look at.
+    /// The next place to try.
     at: usize,
-    /// What the places of the stretch say; empty where escapes are few.
+    /// The decoded places of the stretch; empty where escapes are few.
     said: Vec<Said>,
     stretch: Range<usize>,
 }
 
-/// What a place of a text says through each number of layers, and in how many bytes.
+/// For each number of layers: the byte that is encoded at a place, and the length of its encoding.
 #[derive(Clone, Copy)]
 struct Said([(u8, u8); LAYERS + 1]);
 
@@ -152,7 +151,7 @@ impl<'a> Search<'a> {
         Search { bytes, known, first, second, begins, at: 0, said: vec![], stretch: 0..0 }
     }
 
-    /// Reads the stretch that begins at the next place, or passes it over when no secret begins there.
+    /// Begins the stretch at the next place, or skips it if no secret can begin in it.
     fn read_on(&mut self) {
         let end = self.bytes.len().min(self.at + STRETCH_BYTES);
         let seen = self.bytes.len().min(end + BEHIND_BYTES);
@@ -180,7 +179,7 @@ impl<'a> Search<'a> {
                         Some((byte, at + usize::from(length)))
                     };
                     here[layers] = match unescaped(byte, at + usize::from(length), inner) {
-                        // As long as `ESCAPE_BYTES_MAX` says, so it fits.
+                        // At most `ESCAPE_BYTES_MAX` (216), so it fits a byte.
                         Some((byte, after)) => (byte, (after - at) as u8),
                         None => (byte, length),
                     };
@@ -190,7 +189,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether a secret may begin among bytes that hold no escapes: all of its first bytes are there.
+    /// Whether a secret may begin among bytes without escapes: whether all of its first bytes occur.
     fn may_begin_in(&self, bytes: &[u8]) -> bool {
         let is_there = |secret: &String| {
             let mut begin = secret.as_bytes().iter().take(BEGIN_BYTES);
@@ -199,7 +198,7 @@ impl<'a> Search<'a> {
         bytes.contains(&PREFIX_MARK) || self.known.iter().any(is_there)
     }
 
-    /// What a place says through all layers, and where the next one begins.
+    /// The byte encoded at a place through all layers, and where the next one begins.
     fn said(&self, at: usize) -> Option<(u8, usize)> {
         if self.said.is_empty() {
             return read(self.bytes, at, LAYERS);
@@ -303,7 +302,7 @@ fn known_at(bytes: &[u8], start: usize, secret: &[u8]) -> Option<usize> {
     Some(at)
 }
 
-/// One byte of what a text says, and where the next one begins, read through some layers of escapes.
+/// The byte encoded at a place through some layers of escapes, and where the next one begins.
 fn read(bytes: &[u8], at: usize, layers: usize) -> Option<(u8, usize)> {
     let first = *bytes.get(at)?;
     let Some(inner) = layers.checked_sub(1).filter(|_| is_escape(first)) else {
@@ -313,7 +312,8 @@ fn read(bytes: &[u8], at: usize, layers: usize) -> Option<(u8, usize)> {
     Some(unescaped(byte, after, |at| read(bytes, at, inner)).unwrap_or((byte, after)))
 }
 
-/// What an escape stands for that begins with a byte, and where it ends; `inner` reads what follows.
+/// Decodes the escape that begins with `byte`: the byte it encodes, and where it ends. `inner` reads what
+/// follows through the layers below.
 fn unescaped(
     byte: u8,
     after: usize,
