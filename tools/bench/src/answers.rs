@@ -1,4 +1,4 @@
-//! Whole answers to questions over HTTP, the router called in process.
+//! Complete HTTP answers to questions, with the router called in process.
 
 use event::Clock;
 
@@ -13,7 +13,7 @@ use crate::random::Random;
 use crate::table::Row;
 use crate::{Outcome, Plan};
 
-/// Measures on a copy of the filled store, with a clock that stands at its end.
+/// Measures on a copy of the filled store, with the clock at the end of the workload.
 pub fn measure(
     plan: &Plan,
     filled: &Filled,

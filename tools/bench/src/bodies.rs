@@ -1,4 +1,4 @@
-//! Bodies as an identity provider sends them. Nobody in them is a real person.
+//! Bodies as an identity provider sends them. All persons in them are invented.
 
 use uuid::Uuid;
 
@@ -135,13 +135,13 @@ pub fn patch_user(person: u32, variant: usize) -> String {
     format!("{PATCH}[{operations}]}}")
 }
 
-/// Switches a user on or off, in Entra's words.
+/// Activates or deactivates a user, in Entra's dialect.
 pub fn set_active(active: bool) -> String {
     let value = if active { "True" } else { "False" };
     format!(r#"{PATCH}[{{"op":"Replace","path":"active","value":"{value}"}}]}}"#)
 }
 
-/// The displayName of a group after it was renamed so many times.
+/// The displayName of a group after `renamed` renames.
 pub fn group_name(group: u32, renamed: u32) -> String {
     let department = of(&DEPARTMENTS, group as usize);
     if renamed == 0 {
@@ -166,7 +166,7 @@ pub fn rename(group: u32, renamed: u32) -> String {
     format!(r#"{PATCH}[{{"op":"Replace","path":"displayName","value":"{name}"}}]}}"#)
 }
 
-/// Adds members to a group or removes them, in Entra's words.
+/// Adds members to a group or removes them, in Entra's dialect.
 pub fn members(add: bool, ids: &[Uuid]) -> String {
     let op = if add { "Add" } else { "Remove" };
     let mut text = format!(r#"{PATCH}[{{"op":"{op}","path":"members","value":["#);

@@ -1,4 +1,4 @@
-//! Servers in processes of their own, each on one core: provlog, and a handler that does nothing.
+//! Servers in child processes, each pinned to one core: provlog, and a handler that does nothing.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -29,10 +29,10 @@ pub struct ChildArguments {
     core: usize,
 }
 
-/// The whole of a child process: serves until its standard input ends.
+/// The main function of a child process: serves until its standard input ends.
 pub fn run(arguments: &ChildArguments) -> Outcome<()> {
     machine::pin(arguments.core)?;
-    // Made after the pinning, so it has as many threads as one core asks for.
+    // Created after pinning, so that it starts as many threads as one core needs.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -66,7 +66,7 @@ pub fn run(arguments: &ChildArguments) -> Outcome<()> {
     })
 }
 
-/// A child that serves. Dropped, it is killed.
+/// A child process that serves. It is killed when dropped.
 pub struct Serving {
     child: Child,
     /// Where it listens.
@@ -109,7 +109,7 @@ impl Serving {
         Ok(answer)
     }
 
-    /// Lets it stop in order.
+    /// Stops it in order.
     pub fn stop(mut self) -> Outcome<()> {
         drop(self.child.stdin.take());
         self.child.wait()?;

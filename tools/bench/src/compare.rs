@@ -1,4 +1,4 @@
-//! What grows with the number of operations: two results of the bench, side by side.
+//! Compares two results of the bench: what grows with the number of operations.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::Outcome;
 use crate::table::{Report, aligned, number};
 
-/// From a million to ten million operations nothing may grow by more.
+/// From a million to ten million operations no compared row may grow by more.
 const GROWTH_MAX: f64 = 1.5;
 
 /// The rows that must not grow, of a smaller and a larger workload.

@@ -1,4 +1,4 @@
-//! The engine without sockets: 64 writers that call the router, beside one committer that appends the
+//! The engine without sockets: 64 writers call the router. The limit is one thread that appends the
 //! same bytes and does nothing else.
 
 use std::ops::ControlFlow;
@@ -17,7 +17,7 @@ use crate::play::Filled;
 use crate::table::{Goal, Row};
 use crate::{Outcome, Plan};
 
-/// Writers at once, and events in one synced append of the limit.
+/// Concurrent writers; also the events in one synced append of the limit.
 const WRITERS: usize = 64;
 
 /// Measures on a copy of the filled store.
@@ -43,7 +43,7 @@ pub async fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
         let (rate, mut latencies_ns) = write(&open, messages).await?;
         rates.push(rate);
         p50_ms.push(crate::figures::percentile(&mut latencies_ns, 50.0) as f64 / 1e6);
-        let events = taken(open.server.committer().store(), begin)?;
+        let events = events_from(open.server.committer().store(), begin)?;
         open.close().await;
         let bytes: usize = events.iter().map(Vec::len).sum();
         bytes_each.push(bytes as f64 / events.len().max(1) as f64);
@@ -58,14 +58,14 @@ pub async fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
     ])
 }
 
-/// A user whom the workload does not know.
+/// A user who is not in the workload.
 fn create(number: u64) -> String {
     let person = (number % 100_000) as u32;
     bodies::user(person)
         .replace(&bodies::user_name(person), &format!("engine.{number:09}@northwind.test"))
 }
 
-/// Creates a second, and how long each took.
+/// Returns creates per second, and how long each took.
 async fn write(open: &InProcess, messages: Vec<Message>) -> Outcome<(f64, Vec<u64>)> {
     let count = messages.len();
     let mut queues: Vec<Vec<Message>> = vec![Vec::new(); WRITERS];
@@ -100,7 +100,7 @@ async fn write(open: &InProcess, messages: Vec<Message>) -> Outcome<(f64, Vec<u6
 }
 
 /// The bytes of the events from `begin` on.
-fn taken(store: &Store, begin: Seq) -> Outcome<Vec<Vec<u8>>> {
+fn events_from(store: &Store, begin: Seq) -> Outcome<Vec<Vec<u8>>> {
     let mut events = Vec::new();
     store.scan_log(begin, |_, bytes| {
         events.push(bytes.to_vec());
@@ -109,7 +109,7 @@ fn taken(store: &Store, begin: Seq) -> Outcome<Vec<Vec<u8>>> {
     Ok(events)
 }
 
-/// Events a second that one thread appends and syncs, 64 at a time, to a log of its own.
+/// Events per second that one thread appends and syncs to a new log, 64 at a time.
 fn append(beside: &Path, events: Vec<Vec<u8>>) -> Outcome<f64> {
     let folder = Copy::fresh(beside, "appends")?;
     let store = Store::open(folder.path(), &Options::default(), 1)?;

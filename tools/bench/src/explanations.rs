@@ -1,6 +1,6 @@
-//! What changed, who did it, why; the log in Graph's shape; and imports. Each is measured as a whole
-//! answer, the router called in process; what an answer takes that finds nothing (who asks, the record
-//! of it, the frame of HTTP) is measured between, and taken off.
+//! Diffs, blame and why; the log in Graph's shape; and imports. Each is measured as a complete answer,
+//! with the router called in process. An answer that finds nothing is measured in between and
+//! subtracted: authentication, recording the access, and HTTP.
 
 use event::{Stopwatch, Timestamp};
 use serde_json::{Value, json};
@@ -14,13 +14,13 @@ use crate::random::Random;
 use crate::table::{Goal, Row};
 use crate::{Outcome, Plan};
 
-/// So many entries are imported in a round, in requests of so many.
+/// Entries imported in a round, and in one request.
 const IMPORTED: usize = 20_000;
 const PER_REQUEST: usize = 2_000;
-/// What changed is asked of the last so many requests: in a larger workload more happens in a day.
+/// The diff covers this many requests, since in a larger workload more happens in a day.
 const DIFF_REQUESTS: u64 = 350_000;
-/// A larger workload has the same users, and more happens to each. What happened to a user is asked now,
-/// and as it was known when this many requests had come: the same answer out of a larger log.
+/// A larger workload has the same users, and more happens to each. So questions about a user are also
+/// asked as known after this many requests: the same answer from a larger log.
 const EARLIER_REQUESTS: u64 = 1_000_000;
 
 /// Measures on an open copy of the filled store.
@@ -69,7 +69,7 @@ pub fn measure(
             then.unwrap_or_default()
         };
         let (to, at) = (then("to"), then("at"));
-        // Who bears the name now may then have had an account with another id.
+        // The holder of the name may have had an account with another id then.
         let mut user = || -> Outcome<String> {
             let (id, name) = random.pick(&filled.users).ok_or("no users")?;
             Ok(if earlier.is_some() { format!("userName:{name}") } else { id.to_string() })
@@ -96,7 +96,7 @@ pub fn measure(
     Ok(rows)
 }
 
-/// When the request of a number came.
+/// When a request was recorded.
 fn came(open: &InProcess, runtime: &tokio::runtime::Runtime, number: u64) -> Outcome<String> {
     let message = Message {
         method: "GET",
@@ -111,7 +111,7 @@ fn came(open: &InProcess, runtime: &tokio::runtime::Runtime, number: u64) -> Out
     came.ok_or_else(|| format!("request {number} is not found, {status}").into())
 }
 
-/// Entries a second, as Graph has them, into an application of their own.
+/// Imports entries in Graph's form into an application of their own; entries per second.
 fn imported(
     plan: &Plan,
     filled: &Filled,

@@ -1,6 +1,6 @@
 //! Medians, percentiles and spread.
 
-/// The middle of some measured values; 0 without any.
+/// The median; 0 without values.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -11,7 +11,7 @@ pub fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// How far the values lie apart, in percent of their median.
+/// The range of the values in percent of their median.
 pub fn spread_percent(values: &[f64]) -> f64 {
     let (low, high) = values
         .iter()

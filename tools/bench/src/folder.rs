@@ -1,11 +1,11 @@
-//! Where the stores are, and copies of a filled one for measurements that write.
+//! Folders of stores, and copies of the filled store for measurements that write.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Outcome;
 
-/// A copy of a store, gone when dropped.
+/// A copy of a store, removed when dropped.
 pub struct Copy(PathBuf);
 
 impl Copy {
@@ -18,7 +18,7 @@ impl Copy {
         Ok(copy)
     }
 
-    /// A folder that is not there yet.
+    /// A folder that does not exist yet.
     pub fn fresh(beside: &Path, name: &str) -> Outcome<Copy> {
         let fresh = Copy(beside.with_file_name(name));
         fresh.remove()?;

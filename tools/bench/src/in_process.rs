@@ -1,4 +1,4 @@
-//! The wired server in this process: its router called without a socket.
+//! The complete server in this process: its router is called without a socket.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub struct Message {
     pub target: String,
     /// The secret token of an application, or of an auditor.
     pub token: String,
-    /// The client's own id of the request, where it has one.
+    /// The `X-Request-Id`, if any.
     pub request_id: Option<String>,
     /// Empty without a body.
     pub body: Vec<u8>,
@@ -45,7 +45,7 @@ impl InProcess {
         Ok(InProcess { server, admin_token, router })
     }
 
-    /// The routes, to be called from tasks of their own.
+    /// A clone of the router, for a task.
     pub fn router(&self) -> Router {
         self.router.clone()
     }
@@ -76,14 +76,14 @@ impl InProcess {
         }
     }
 
-    /// Stops in order and lets go of the folder.
+    /// Stops in order and closes the store.
     pub async fn close(self) {
         drop(self.router);
         self.server.close().await;
     }
 }
 
-/// What a server of the bench is made of: what `provlog serve` has by default.
+/// The configuration of the bench's servers: the defaults of `provlog serve`.
 pub fn config(data: &Path, clock: Clock, public_url: &str) -> ServerConfig {
     let (registry, profiles) = scim::Profiles::built_in();
     ServerConfig {
@@ -96,7 +96,7 @@ pub fn config(data: &Path, clock: Clock, public_url: &str) -> ServerConfig {
         disk_reserve_bytes: 512 << 20,
         scrub_bytes_per_second: 0,
         clock,
-        // The workload lies in the past, or in the future of a machine whose clock is wrong.
+        // The workload lies in the past, or, if the machine's clock is wrong, in the future.
         accept_clock: true,
         clock_ahead_days_max: 365,
         upstream_secrets: None,

@@ -1,5 +1,5 @@
-//! A load generator that takes as little as it can: raw HTTP/1.1 over connections that stay open, one
-//! request at a time on each, all on one thread over epoll.
+//! A load generator that uses little processor time: raw HTTP/1.1 over persistent connections, one
+//! request at a time on each, all on one thread with epoll.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -13,19 +13,19 @@ use rustix::time::Timespec;
 use crate::child::Serving;
 use crate::{Outcome, bodies, machine};
 
-/// A response may have so many bytes.
+/// The most bytes of a response.
 const RESPONSE_BYTES_MAX: usize = 64 << 10;
-/// Answers that are still out when the time is over are waited for so long.
+/// How long to wait for the last answers.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
-/// Digits that tell the requests apart.
+/// A placeholder for the number of the request.
 const MARK: &str = "000000000";
 
-/// What a run of the generator saw.
+/// The result of one run.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct LoadResult {
     /// How long each request took, in nanoseconds.
     pub latencies_ns: Vec<u64>,
-    /// Seconds over which they were counted.
+    /// The measured seconds.
     pub seconds: f64,
     /// Processor time of the generator in that time.
     pub generator_cpu_seconds: f64,
@@ -33,14 +33,14 @@ pub struct Seen {
     pub server_cpu_seconds: f64,
 }
 
-impl Seen {
+impl LoadResult {
     /// Answered requests a second.
     pub fn rate(&self) -> f64 {
         self.latencies_ns.len() as f64 / self.seconds
     }
 
-    /// Takes up what a later run saw.
-    pub fn absorb(&mut self, later: Seen) {
+    /// Adds the result of a later run.
+    pub fn absorb(&mut self, later: LoadResult) {
         self.latencies_ns.extend(later.latencies_ns);
         self.seconds += later.seconds;
         self.generator_cpu_seconds += later.generator_cpu_seconds;
@@ -53,9 +53,9 @@ impl Seen {
     }
 }
 
-/// Requests that differ in a number alone.
+/// Requests that differ only in a number.
 pub struct Requests {
-    /// Whole requests, each with the places of its marks.
+    /// Complete requests, each with the positions of its placeholders.
     templates: Vec<(Vec<u8>, Vec<usize>)>,
     expected: u16,
     next: u64,
@@ -114,11 +114,11 @@ impl Connection {
         self.sent_at_ns = clock.elapsed().as_nanos() as u64;
         self.received.clear();
         self.is_waiting = true;
-        // It fits the socket's buffer, which is empty.
+        // The socket's buffer is empty and large enough.
         Ok(self.stream.write_all(bytes)?)
     }
 
-    /// Reads what is there; the status when the answer is complete.
+    /// Reads what has arrived; returns the status once the answer is complete.
     fn receive(&mut self, buffer: &mut [u8]) -> Outcome<Option<u16>> {
         match self.stream.read(buffer) {
             Ok(0) => return Err("the server closed a connection".into()),
@@ -130,7 +130,7 @@ impl Connection {
     }
 }
 
-/// The status of an answer, once its head and body are there.
+/// The status of an answer, once head and body are complete.
 fn complete(received: &[u8]) -> Outcome<Option<u16>> {
     if received.len() > RESPONSE_BYTES_MAX {
         return Err("an answer is too long".into());
@@ -148,15 +148,15 @@ fn complete(received: &[u8]) -> Outcome<Option<u16>> {
     Ok((received.len() >= end + 4 + length).then_some(status))
 }
 
-/// Sends requests over so many connections for so long, pinned to a core. A tenth of the time more
-/// is spent before anything is counted.
+/// Sends requests over `connections` for `duration`, pinned to a core, after a warm-up of a tenth of
+/// that time.
 pub fn run(
     server: &Serving,
     connections: usize,
     duration: Duration,
     core: usize,
     requests: &mut Requests,
-) -> Outcome<Seen> {
+) -> Outcome<LoadResult> {
     std::thread::scope(|scope| {
         let ran = scope.spawn(|| {
             machine::pin(core)?;
@@ -171,7 +171,7 @@ fn generate(
     connections: usize,
     duration: Duration,
     requests: &mut Requests,
-) -> Outcome<Seen> {
+) -> Outcome<LoadResult> {
     let clock = Stopwatch::start();
     let spent = || -> Outcome<(Duration, f64, f64)> {
         let server_seconds = machine::process_cpu_seconds(server.process())?;
@@ -190,7 +190,7 @@ fn generate(
     for connection in &mut open {
         connection.send(requests.take(), &clock)?;
     }
-    let mut seen = Seen::default();
+    let mut result = LoadResult::default();
     let counted_from = clock.elapsed() + duration / 10;
     let until = counted_from + duration;
     let (mut began, mut ended) = (None, None);
@@ -223,7 +223,7 @@ fn generate(
             connection.is_waiting = false;
             if began.is_some() && ended.is_none() {
                 let took_ns = clock.elapsed().as_nanos() as u64 - connection.sent_at_ns;
-                seen.latencies_ns.push(took_ns);
+                result.latencies_ns.push(took_ns);
             }
             if ended.is_some() {
                 waiting -= 1;
@@ -233,11 +233,11 @@ fn generate(
         }
     }
     if let (Some(began), Some(ended)) = (began, ended) {
-        seen.seconds = (ended.0 - began.0).as_secs_f64();
-        seen.generator_cpu_seconds = ended.1 - began.1;
-        seen.server_cpu_seconds = ended.2 - began.2;
+        result.seconds = (ended.0 - began.0).as_secs_f64();
+        result.generator_cpu_seconds = ended.1 - began.1;
+        result.server_cpu_seconds = ended.2 - began.2;
     }
-    Ok(seen)
+    Ok(result)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The operation log: pages and counts by every filter, in the engine and as whole HTTP answers.
+//! The operation log: pages and counts by every filter, in the engine and as complete HTTP answers.
 
 use std::collections::BTreeSet;
 
@@ -18,18 +18,18 @@ use crate::{Outcome, Plan, in_process};
 
 /// Operations on a page.
 const LIMIT: usize = 50;
-/// The stretch of time that is asked about, in days back.
+/// The period of the time filters, in days back.
 const STRETCH_DAYS: [i64; 2] = [80, 78];
 
-/// One way to look at the log.
+/// One combination of filters.
 struct Case {
     /// What it shows.
     name: &'static str,
-    /// Its filters, by the names that they have in an address.
+    /// Its filters, by the names of their query parameters.
     filters: Vec<(&'static str, String)>,
 }
 
-/// Every filter alone, some together, and none.
+/// Every filter alone, some combined, and none.
 fn cases(filled: &Filled) -> Vec<Case> {
     let slug = filled.applications.first().map_or("", |(slug, _)| slug);
     let group = filled.groups.first().map(|(id, _)| id.to_string()).unwrap_or_default();
@@ -62,7 +62,7 @@ fn cases(filled: &Filled) -> Vec<Case> {
 }
 
 impl Case {
-    /// The address of its page.
+    /// The path and query of its page.
     fn target(&self) -> String {
         let mut target = format!("/api/v1/operations?limit={LIMIT}");
         for (name, value) in &self.filters {
@@ -76,7 +76,7 @@ impl Case {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The filter that the engine knows.
+    /// The same as a filter of the engine.
     fn filter(&self, view: &View<'_>) -> Outcome<Filter> {
         let application = match self.value("app") {
             Some(slug) => {
@@ -110,7 +110,7 @@ impl Case {
     }
 }
 
-/// Pages of summaries and counts, over the rows themselves.
+/// Measures pages of summaries and counts, directly on the rows.
 pub fn measure_engine(
     plan: &Plan,
     filled: &Filled,
@@ -157,14 +157,14 @@ pub fn measure_engine(
     Ok(pages)
 }
 
-/// Pages in Graph's shape, with the 50 events opened and written out, over the rows and the log themselves.
+/// Measures pages in Graph's shape, directly on rows and log, including decoding and writing 50 events.
 pub fn measure_graph(plan: &Plan, filled: &Filled, store: &Store) -> Outcome<Vec<Row>> {
     let snapshot = store.snapshot();
     let goals = [Goal::at_most(500.0, 200.0), Goal::at_most(1_000.0, 1_000.0)];
     let mut rows = Vec::new();
     for ((name, filter), goal) in graph_filters(filled).into_iter().zip(goals) {
         let page = || query::graph::newest(store, &snapshot, &filter, LIMIT);
-        // A page that is not full would be a cheaper one.
+        // A page that is not full would be cheaper.
         let times = b"\"activityDateTime\"";
         if page()?.windows(times.len()).filter(|text| text == times).count() != LIMIT {
             return Err(format!("there are no {LIMIT} entries under {name}").into());
@@ -183,7 +183,7 @@ pub fn measure_graph(plan: &Plan, filled: &Filled, store: &Store) -> Outcome<Vec
     Ok(rows)
 }
 
-/// What Graph pages are asked for: one filter, and three.
+/// The filters of Graph pages: one term, and three.
 pub fn graph_filters(filled: &Filled) -> [(&'static str, String); 2] {
     let one = "provisioningStatusInfo/status eq 'failure'";
     let from = Timestamp(filled.end_us - 80 * DAY_US);
@@ -191,7 +191,7 @@ pub fn graph_filters(filled: &Filled) -> [(&'static str, String); 2] {
     [("one filter", one.to_owned()), ("three filters", format!("{one} and {more}"))]
 }
 
-/// The whole answers: page, count and coverage, with the 50 events opened and written out.
+/// Measures complete answers: page, count and coverage, including decoding and writing 50 events.
 pub fn measure(
     plan: &Plan,
     filled: &Filled,
@@ -212,12 +212,12 @@ pub fn measure(
     Ok(rows)
 }
 
-/// Asks a question of the administrator that is answered.
+/// Asks as the administrator and expects 200.
 pub fn answer(open: &InProcess, runtime: &tokio::runtime::Runtime, target: String) -> Outcome<()> {
     answered(open, runtime, target, 200)
 }
 
-/// Asks a question of the administrator that is answered with a status.
+/// Asks as the administrator and expects a status.
 pub fn answered(
     open: &InProcess,
     runtime: &tokio::runtime::Runtime,

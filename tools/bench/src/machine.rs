@@ -1,4 +1,4 @@
-//! The machine: what it is, on which core something runs, what a process took of it.
+//! The machine: its description, pinning to cores, and processor time.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -59,13 +59,13 @@ fn disk(folder: &Path) -> Outcome<String> {
     Ok(found.1)
 }
 
-/// Whether a folder lies in memory, where a sync means nothing.
+/// Whether a folder is in memory, where syncing is meaningless.
 pub fn in_memory(folder: &Path) -> Outcome<bool> {
     let disk = disk(folder)?;
     Ok(disk.contains("(tmpfs)") || disk.contains("(ramfs)"))
 }
 
-/// Keeps the calling thread, and the threads that it starts, on one core.
+/// Pins the calling thread, and the threads that it starts, to one core.
 pub fn pin(core: usize) -> Outcome<()> {
     let mut cores = CpuSet::new();
     cores.set(core);
@@ -73,13 +73,13 @@ pub fn pin(core: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// The cores for the server and for the load: different ones where there are two.
+/// The cores for the server and for the load: different ones if there are two.
 pub fn cores() -> Outcome<(usize, usize)> {
     let available = std::thread::available_parallelism()?.get();
     Ok((0, usize::from(available > 1)))
 }
 
-/// The most memory that a process had so far, in bytes.
+/// The peak memory of a process, in bytes.
 pub fn memory_peak_bytes(process: u32) -> Outcome<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -116,10 +116,10 @@ fn cpu_seconds(path: impl AsRef<Path>) -> Outcome<f64> {
     Ok(stat_ticks(path.as_ref(), 2)? as f64 / ticks_per_second())
 }
 
-/// The first of user time, system time, and both of the children that were waited for.
+/// The sum of the first `count` of: user time, system time, and both for waited-for children.
 fn stat_ticks(path: &Path, count: usize) -> Outcome<u64> {
     let stat = fs::read_to_string(path)?;
-    // The name of the program stands in brackets and may hold anything.
+    // The program's name is in brackets and may hold anything.
     let (_, fields) = stat.rsplit_once(") ").ok_or("no fields in stat")?;
     let ticks = fields.split(' ').skip(11).take(count).map(str::parse::<u64>);
     Ok(ticks.sum::<Result<u64, _>>()?)
@@ -129,7 +129,7 @@ fn ticks_per_second() -> f64 {
     rustix::param::clock_ticks_per_second() as f64
 }
 
-/// How busy the machine was at some moment.
+/// The processor time of the machine at one time.
 pub struct Busy {
     watch: Stopwatch,
     all_ticks: u64,
@@ -137,7 +137,7 @@ pub struct Busy {
 }
 
 impl Busy {
-    /// Now.
+    /// The current values.
     pub fn now() -> Outcome<Busy> {
         let stat = fs::read_to_string("/proc/stat")?;
         let fields = stat.lines().next().and_then(|line| line.strip_prefix("cpu "));
@@ -152,7 +152,7 @@ impl Busy {
         })
     }
 
-    /// What other processes took of all cores since then, in percent.
+    /// The share of all cores that other processes used since then, in percent.
     pub fn others_percent(&self) -> Outcome<f64> {
         let now = Busy::now()?;
         let own = now.own_ticks.saturating_sub(self.own_ticks);

@@ -1,5 +1,5 @@
-//! How fast provlog is, beside what the hardware allows: every measurement in one run, its limit in
-//! the same rounds.
+//! Measures how fast provlog is, and what the hardware allows: everything in one run, each limit in the
+//! same rounds.
 //!
 //! ```sh
 //! bench --quick                          # a look, under a minute
@@ -45,7 +45,7 @@ use crate::machine::{Busy, Machine};
 use crate::play::Filled;
 use crate::table::{Report, Row};
 
-/// What can fail fails with words for whoever runs the bench.
+/// Errors are texts for the user of the bench.
 pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Measures how fast provlog is.
@@ -224,7 +224,7 @@ fn print(text: &str) -> Outcome<()> {
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
-/// The filled store: that of an earlier run, or a new one, compacted.
+/// The filled store of an earlier run, or a new one; compacted.
 fn filled(
     plan: &Plan,
     arguments: &Arguments,
@@ -235,7 +235,7 @@ fn filled(
         && let Some(filled) = Filled::read(&plan.folder)?
     {
         if filled.seed == plan.seed && filled.operations / 10 == operations / 10 {
-            // Its rows may be of an earlier fold.
+            // Its rows may have an earlier fold version.
             let store = Store::open_existing(&plan.store(), &Options::default())?;
             projector::catch_up(&store, |_, _| ())?;
             store.compact()?;
@@ -260,7 +260,7 @@ fn filled(
     Ok(filled)
 }
 
-/// Removes what the bench made, and nothing else that may be in the folder.
+/// Removes only what the bench created in the folder.
 fn remove(folder: &Path) -> Outcome<()> {
     Filled::remove(folder)?;
     std::fs::remove_dir_all(folder.join("store"))?;
@@ -268,7 +268,7 @@ fn remove(folder: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// A folder of this process in the target folder, which is on a disk where builds are.
+/// A folder for this process in the target folder, which is normally on a disk.
 fn data_folder(given: Option<&Path>) -> Outcome<PathBuf> {
     if let Some(given) = given {
         return Ok(given.to_owned());

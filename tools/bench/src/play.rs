@@ -1,4 +1,4 @@
-//! Plays the workload through the router and remembers what the measurements need of it.
+//! Plays the workload through the router, and keeps what the measurements need.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -19,9 +19,9 @@ use crate::workload::{
     APPLICATIONS, Ask, Request, Resource, START, Size, Workload, application_of,
 };
 
-/// What was filled, beside the store.
+/// The description of the workload, beside the store.
 const FILLED_FILE: &str = "workload.json";
-/// So many users are remembered to be asked about.
+/// How many users are kept to ask about.
 const ASKED_USERS: usize = 1_000;
 
 /// A store that holds the workload.
@@ -47,7 +47,7 @@ pub struct Filled {
 }
 
 impl Filled {
-    /// What an earlier run left in a folder; `None` when nothing is there.
+    /// Reads what an earlier run left in a folder; `None` if there is nothing.
     pub fn read(folder: &Path) -> Outcome<Option<Filled>> {
         match std::fs::read(folder.join(FILLED_FILE)) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
@@ -56,7 +56,7 @@ impl Filled {
         }
     }
 
-    /// Removes what was remembered of a store.
+    /// Removes the description.
     pub fn remove(folder: &Path) -> Outcome<()> {
         Ok(std::fs::remove_file(folder.join(FILLED_FILE))?)
     }
@@ -67,13 +67,13 @@ impl Filled {
     }
 }
 
-/// What all tasks know.
+/// Shared by all tasks.
 struct Player {
     router: Router,
     clock: Clock,
-    /// The tokens of each application, the first in use to begin with.
+    /// The tokens of each application; the first is used first.
     tokens: Vec<Vec<String>>,
-    /// When the applications go over to their last token.
+    /// When the applications switch to their last token.
     rotation: Timestamp,
 }
 
@@ -116,7 +116,7 @@ pub async fn fill(folder: &Path, operations: u64, seed: u64) -> Outcome<Filled> 
         workload.made(&ids);
         if told.elapsed().as_secs() >= 2 {
             told = Stopwatch::start();
-            // As a monitoring system does; without it the histograms keep every sample.
+            // As a monitoring system would; without it the histograms keep every sample.
             scrape(&open).await?;
             let rate = played as f64 / watch.elapsed().as_secs_f64();
             let _ = writeln!(
@@ -222,7 +222,7 @@ fn id_of(body: &[u8]) -> Outcome<Uuid> {
     Ok(made.id.parse()?)
 }
 
-/// The message of a request, what it makes, and the status that answers it.
+/// The message of a request, the resource that it creates, and the expected status.
 fn message(player: &Player, request: &Request) -> (Message, Option<Resource>, u16) {
     let application = usize::from(request.application);
     let (slug, _) = APPLICATIONS[application];
@@ -264,7 +264,7 @@ fn message(player: &Player, request: &Request) -> (Message, Option<Resource>, u1
         Ask::Duplicate(user) => ("POST", "/Users".to_owned(), bodies::user(*user), 409),
         Ask::Unknown(id) => ("PATCH", format!("/Users/{id}"), bodies::set_active(true), 404),
         Ask::Broken => ("POST", "/Users".to_owned(), r#"{"userName": "#.to_owned(), 400),
-        Ask::Stranger => {
+        Ask::Unauthenticated => {
             token = "unknown".to_owned();
             ("GET", "/Users".to_owned(), String::new(), 401)
         }

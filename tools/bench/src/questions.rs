@@ -1,4 +1,4 @@
-//! Questions asked of the rows: members, users, one user, now and at two moments of the past, over one
+//! Questions asked of the rows: members, users, one user, now and at two times in the past, over one
 //! warm snapshot.
 
 use std::path::Path;
@@ -18,20 +18,20 @@ use crate::table::{Goal, Row};
 use crate::workload::DAY_US;
 use crate::{Outcome, Plan};
 
-/// How far back each question is asked.
+/// The times of each question, in days back.
 const DAYS_BACK: [i64; 3] = [0, 30, 80];
 const PAGE: usize = 100;
 
-struct Asking<'a> {
+struct Dataset<'a> {
     view: View<'a>,
     application: Application,
     groups: Vec<(Number, usize)>,
     filled: &'a Filled,
-    /// Half of the application's users: a page that begins among them is full.
+    /// Half of the application's users: a page that starts among them is full.
     users: u32,
 }
 
-type Ask<'a> = Box<dyn Fn(&Asking<'a>, Seq, &mut Random) -> Outcome<()> + 'a>;
+type Ask<'a> = Box<dyn Fn(&Dataset<'a>, Seq, &mut Random) -> Outcome<()> + 'a>;
 
 struct Question<'a> {
     name: String,
@@ -59,24 +59,24 @@ pub fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
     }
     let existing = view.members(application, Set::Existing(ResourceType::USER), View::NOW)?;
     let users = existing.len() as u32 / 2;
-    let asking = Asking { view, application, groups, filled, users };
+    let dataset = Dataset { view, application, groups, filled, users };
 
     let mut at = Vec::new();
     for days in DAYS_BACK {
         let time = Timestamp(filled.end_us - days * DAY_US);
         at.push(seq_at(&store, &view, size, time)?.ok_or("there was nothing yet")?);
     }
-    let questions = questions(&asking);
-    // For each question and moment: p50 and p99 of every round, in microseconds.
+    let questions = questions(&dataset);
+    // For each question and time: p50 and p99 of every round, in microseconds.
     let mut p50_us = vec![vec![Vec::new(); DAYS_BACK.len()]; questions.len()];
     let mut p99_us = p50_us.clone();
     let mut random = Random::new(plan.seed);
     for _ in 0..plan.rounds {
         for (place, question) in questions.iter().enumerate() {
-            for (moment, seq) in at.iter().enumerate() {
-                let mut samples = samples(plan, || (question.ask)(&asking, *seq, &mut random))?;
-                p50_us[place][moment].push(percentile(&mut samples, 50.0) as f64 / 1e3);
-                p99_us[place][moment].push(percentile(&mut samples, 99.0) as f64 / 1e3);
+            for (time, seq) in at.iter().enumerate() {
+                let mut samples = samples(plan, || (question.ask)(&dataset, *seq, &mut random))?;
+                p50_us[place][time].push(percentile(&mut samples, 50.0) as f64 / 1e3);
+                p99_us[place][time].push(percentile(&mut samples, 99.0) as f64 / 1e3);
             }
         }
     }
@@ -87,8 +87,8 @@ pub fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
             Some(members) => row.on(format!("{members} members")),
             None => row,
         };
-        for (moment, days) in DAYS_BACK.iter().enumerate() {
-            let values = &p50_us[place][moment];
+        for (time, days) in DAYS_BACK.iter().enumerate() {
+            let values = &p50_us[place][time];
             let mut row = Row::new(format!("{name}, {}", back(*days)), "µs", values).compared();
             if *days > 0 {
                 row = row.beside("now", &p50_us[place][0]);
@@ -104,7 +104,7 @@ pub fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
             .collect();
         rows.push(on(Row::new(format!("{name}, worst p99 of these"), "µs", &worst)));
     }
-    rows.push(moments(plan, filled, &store, &asking, size)?);
+    rows.push(seq_of_time(plan, filled, &store, &dataset, size)?);
     rows.extend(log_pages::measure_engine(plan, filled, &store, view, size)?);
     rows.extend(log_pages::measure_graph(plan, filled, &store)?);
     Ok(rows)
@@ -114,29 +114,29 @@ fn back(days: i64) -> String {
     if days == 0 { "now".to_owned() } else { format!("{days} days back") }
 }
 
-fn questions<'a>(asking: &Asking<'a>) -> Vec<Question<'a>> {
-    let users = asking.users;
+fn questions<'a>(dataset: &Dataset<'a>) -> Vec<Question<'a>> {
+    let users = dataset.users;
     let mut questions: Vec<Question<'a>> = Vec::new();
-    for (place, (group, members)) in asking.groups.iter().copied().enumerate() {
+    for (place, (group, members)) in dataset.groups.iter().copied().enumerate() {
         let of = ["the largest group", "a middling group", "a small group"][place.min(2)];
         questions.push(Question {
             name: format!("numbers of all members of {of}"),
             members: Some(members),
             goal: (place == 0).then_some(Goal::at_most(1_000.0, 400.0)),
-            ask: Box::new(move |asking, seq, _| {
-                asking.view.members(asking.application, Set::Members(group), seq)?;
+            ask: Box::new(move |dataset, seq, _| {
+                dataset.view.members(dataset.application, Set::Members(group), seq)?;
                 Ok(())
             }),
         });
     }
-    if let Some((group, members)) = asking.groups.first().copied() {
+    if let Some((group, members)) = dataset.groups.first().copied() {
         questions.push(Question {
             name: "100 members of the largest group, with names".to_owned(),
             members: Some(members),
             goal: Some(Goal::at_most(1_000.0, 1_000.0)),
-            ask: Box::new(move |asking, seq, random| {
+            ask: Box::new(move |dataset, seq, random| {
                 let slice = slice(random, users);
-                members_at(&asking.view, asking.application, group, Some(seq), slice)?;
+                members_at(&dataset.view, dataset.application, group, Some(seq), slice)?;
                 Ok(())
             }),
         });
@@ -145,9 +145,9 @@ fn questions<'a>(asking: &Asking<'a>) -> Vec<Question<'a>> {
         name: "100 of the active users".to_owned(),
         members: None,
         goal: None,
-        ask: Box::new(move |asking, seq, random| {
+        ask: Box::new(move |dataset, seq, random| {
             let slice = slice(random, users);
-            users_at(&asking.view, asking.application, Some(true), Some(seq), slice)?;
+            users_at(&dataset.view, dataset.application, Some(true), Some(seq), slice)?;
             Ok(())
         }),
     });
@@ -155,10 +155,10 @@ fn questions<'a>(asking: &Asking<'a>) -> Vec<Question<'a>> {
         name: "one user by id".to_owned(),
         members: None,
         goal: None,
-        ask: Box::new(|asking, seq, random| {
-            let (id, _) = random.pick(&asking.filled.users).ok_or("no users")?;
-            let (view, id) = (&asking.view, id.to_string());
-            resource_at(view, asking.application, ResourceType::USER, &id, Some(seq))?
+        ask: Box::new(|dataset, seq, random| {
+            let (id, _) = random.pick(&dataset.filled.users).ok_or("no users")?;
+            let (view, id) = (&dataset.view, id.to_string());
+            resource_at(view, dataset.application, ResourceType::USER, &id, Some(seq))?
                 .ok_or("a user is not there")?;
             Ok(())
         }),
@@ -166,18 +166,18 @@ fn questions<'a>(asking: &Asking<'a>) -> Vec<Question<'a>> {
     questions
 }
 
-/// A page that begins anywhere among the users of the application, the last one excepted.
+/// A page that starts at a random user of the first half.
 fn slice(random: &mut Random, users: u32) -> Slice {
     let after = Number(random.below(users as usize) as u32);
     Slice { after: Some(after), limit: PAGE }
 }
 
-/// From a time to the last event that counts.
-fn moments(
+/// Measures finding the last event of a time.
+fn seq_of_time(
     plan: &Plan,
     filled: &Filled,
     store: &Store,
-    asking: &Asking<'_>,
+    dataset: &Dataset<'_>,
     size: Seq,
 ) -> Outcome<Row> {
     let mut random = Random::new(plan.seed);
@@ -185,7 +185,7 @@ fn moments(
     for _ in 0..plan.rounds {
         let mut samples = samples(plan, || {
             let back = random.below((80 * DAY_US) as usize) as i64;
-            seq_at(store, &asking.view, size, Timestamp(filled.end_us - back))?;
+            seq_at(store, &dataset.view, size, Timestamp(filled.end_us - back))?;
             Ok(())
         })?;
         p50_us.push(percentile(&mut samples, 50.0) as f64 / 1e3);
@@ -193,12 +193,12 @@ fn moments(
     Ok(Row::new("from a time to an event", "µs", &p50_us).compared())
 }
 
-/// The nanoseconds of each of many repetitions, after a few that warm up.
+/// The nanoseconds of each of many repetitions, after a warm-up.
 pub fn samples(plan: &Plan, mut ask: impl FnMut() -> Outcome<()>) -> Outcome<Vec<u64>> {
     let whole = Stopwatch::start();
     ask()?;
     if whole.elapsed() > plan.question {
-        return Ok(vec![whole.elapsed().as_nanos() as u64]); // so slow that warmth matters little
+        return Ok(vec![whole.elapsed().as_nanos() as u64]); // so slow that a warm-up matters little
     }
     ask()?;
     let mut samples = Vec::new();

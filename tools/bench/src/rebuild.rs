@@ -1,5 +1,5 @@
-//! Rows made anew from the log, beside a scan that decodes the header of every event; and what the
-//! events take on disk.
+//! Rebuilding the rows from the log, with a scan that decodes every event's header as the limit; and
+//! bytes on disk.
 
 use std::ops::ControlFlow;
 
@@ -11,7 +11,7 @@ use crate::folder::Copy;
 use crate::table::{Goal, Row};
 use crate::{Outcome, Plan};
 
-/// Above so many events one round is enough: it takes minutes.
+/// Above this many events one round is enough, since it takes minutes.
 const EVENTS_OF_ROUNDS_MAX: u64 = 2_000_000;
 
 /// Measures on a copy of the filled store, which is compacted.

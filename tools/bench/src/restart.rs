@@ -17,7 +17,7 @@ use crate::{Outcome, Plan, machine};
 
 /// Creates before the kill, as far as the time suffices.
 const CREATES: u64 = 100_000;
-/// So much time they have, in rounds of load.
+/// The time limit for them, in rounds of load.
 const ROUNDS_OF_LOAD: u32 = 10;
 
 /// Measures on copies of the filled store.

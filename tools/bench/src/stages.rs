@@ -1,5 +1,4 @@
-//! Where the time of a create goes: the sums that the server keeps by stage, and the processor time of
-//! its threads.
+//! Where the time of a create goes: the server's sums by stage, and the processor time of its threads.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +6,7 @@ use crate::child::Serving;
 use crate::table::Row;
 use crate::{Outcome, machine};
 
-/// Nanoseconds that each stage took in all.
+/// Total nanoseconds of each stage.
 const STAGE: &str = "provlog_stage_nanoseconds_total{stage=\"";
 /// Requests that were answered.
 const REQUESTS: &str = "provlog_scim_request_duration_seconds_count{";
@@ -18,7 +17,7 @@ pub struct Stages {
     rounds: BTreeMap<String, Vec<f64>>,
 }
 
-/// What a server had counted at some moment.
+/// A server's counters at one time.
 #[derive(Debug, Default)]
 pub struct Counted {
     microseconds: BTreeMap<String, f64>,
@@ -37,7 +36,7 @@ impl Counted {
 }
 
 impl Stages {
-    /// Takes up what was counted in one round.
+    /// Adds the counts of one round.
     pub fn add(&mut self, before: &Counted, after: &Counted) {
         let requests = after.requests - before.requests;
         for (stage, us) in &after.microseconds {

@@ -1,4 +1,4 @@
-//! What comes out: rows with their limits and goals, as a table and as JSON.
+//! The report: rows with their limits and goals, as a table and as JSON.
 
 use std::fmt::Write as _;
 
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 use crate::figures::{median, spread_percent};
 use crate::machine::Machine;
 
-/// Above this the machine is not the bench's own.
+/// Above this, other processes disturb the measurement.
 const OTHERS_PERCENT_MAX: f64 = 5.0;
 
 /// A goal of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Goal {
-    /// What is judged: the ratio to the limit, or the value itself.
+    /// Whether the ratio to the limit is judged, or the value itself.
     pub of_ratio: bool,
     /// Whether more is better.
     pub at_least: bool,
     /// Below this (or above) the row fails.
     pub must: f64,
-    /// What is aimed at.
+    /// The target.
     pub aim: f64,
 }
 
@@ -66,11 +66,11 @@ pub struct Row {
     pub value: f64,
     /// The unit of the value, and of the limit.
     pub unit: String,
-    /// The median of what the hardware allows, measured in the same rounds.
+    /// The median of the limit, measured in the same rounds.
     pub limit: Option<f64>,
     /// What the limit is.
     pub limit_name: Option<String>,
-    /// The value by the limit.
+    /// The value divided by the limit.
     pub ratio: Option<f64>,
     /// What it should be.
     pub goal: Option<Goal>,
@@ -78,7 +78,7 @@ pub struct Row {
     pub verdict: Option<String>,
     /// How often it was measured.
     pub rounds: usize,
-    /// How far the rounds lie apart, in percent of the value.
+    /// The range of the rounds in percent of the value.
     pub spread_percent: f64,
     /// Whether it must not grow with the number of operations.
     pub is_compared: bool,
@@ -109,7 +109,7 @@ impl Row {
         self
     }
 
-    /// Sets the limit of the same rounds beside it.
+    /// Sets the limit, measured in the same rounds.
     pub fn beside(mut self, name: &str, rounds: &[f64]) -> Row {
         let limit = median(rounds);
         self.limit = Some(limit);
@@ -148,7 +148,7 @@ pub struct Report {
     pub operations: u64,
     /// The seed of the workload.
     pub seed: u64,
-    /// What other processes took of the machine meanwhile, in percent.
+    /// The share of the machine that other processes used, in percent.
     pub others_percent: f64,
     /// What was measured.
     pub rows: Vec<Row>,
@@ -180,7 +180,7 @@ impl Report {
     }
 }
 
-/// Lines of cells as columns; the first is for words, the others for numbers.
+/// Aligns cells in columns: the first to the left, the others to the right.
 pub fn aligned(lines: &[Vec<String>]) -> String {
     let mut text = String::new();
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
@@ -231,7 +231,7 @@ fn cells(row: &Row) -> Vec<String> {
     vec![name, value, limit, ratio, goal, row.verdict.clone().unwrap_or_default()]
 }
 
-/// Three digits that matter, and thousands apart.
+/// Three significant digits, with separators for thousands.
 pub fn number(value: f64) -> String {
     if value.abs() >= 1_000.0 {
         let whole = format!("{value:.0}");

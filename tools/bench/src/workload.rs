@@ -1,4 +1,4 @@
-//! What happens in the workload: who exists, and what the identity provider asks next.
+//! Plans the workload: which resources exist, and what the identity provider requests next.
 //!
 //! ```text
 //!  first 8 days     the initial cycle: 80 of 100 users and groups are made, groups are filled
@@ -6,9 +6,9 @@
 //!                   requests that fail
 //! ```
 //!
-//! Group sizes follow Zipf. Requests are planned in steps from one seed; within a step those of one
-//! resource stay in order and all others may overtake each other, so the state at the end of a
-//! step is always the same. What is remembered grows with the resources and not with the requests.
+//! Group sizes follow Zipf's law. Requests are planned in steps from one seed. Within a step, requests
+//! for one resource stay in order and others may overtake each other, so the state at the end of a step
+//! is always the same. Memory grows with the number of resources, not of requests.
 
 use std::collections::HashMap;
 
@@ -25,15 +25,15 @@ pub const DAY_US: i64 = 86_400_000_000;
 pub const DAYS: i64 = 90;
 /// How long the initial cycle lasts.
 const INITIAL_DAYS: i64 = 8;
-/// The applications, and of twenty users and groups how many each has.
+/// The applications, and each one's share of users and groups in twentieths.
 pub const APPLICATIONS: [(&str, usize); 4] =
     [("payroll", 12), ("wiki", 5), ("tickets", 2), ("fleet", 1)];
-/// Requests are played by so many tasks.
+/// The tasks that play requests.
 pub const TASKS: usize = 64;
 /// Members in one request, at most.
 const MEMBERS_MAX: usize = 20;
 
-/// How much there is.
+/// The size of the workload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Size {
     /// Requests in all.
@@ -45,7 +45,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// 100,000 users and 5,000 groups from a million requests on, and less in proportion below.
+    /// 100,000 users and 5,000 groups from a million requests on, proportionally fewer below.
     pub fn of(operations: u64) -> Size {
         let users = (operations / 10).clamp(200, 100_000) as u32;
         Size { operations, users, groups: (users / 20).max(10) }
@@ -82,7 +82,7 @@ pub fn application_of(number: u32) -> u8 {
     0
 }
 
-/// A resource that was made, or is to be.
+/// A resource of the workload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Resource {
     /// A user.
@@ -91,7 +91,7 @@ pub enum Resource {
     Group(u32),
 }
 
-/// What is asked.
+/// One kind of request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ask {
     /// `POST /Users`.
@@ -116,12 +116,12 @@ pub enum Ask {
     GetGroup(Uuid),
     /// `POST /Users` with a userName that is taken.
     Duplicate(u32),
-    /// PATCH of an id that was never given.
+    /// PATCH of an unknown id.
     Unknown(Uuid),
     /// A body that cannot be parsed.
     Broken,
-    /// A request with a token that nobody gave out.
-    Stranger,
+    /// A request with an invalid token.
+    Unauthenticated,
 }
 
 /// One planned request.
@@ -142,10 +142,10 @@ pub type Step = Vec<Vec<Request>>;
 
 #[derive(Clone, Default)]
 struct User {
-    /// `None` before it was made, while it is made, and after it was deleted.
+    /// `None` before the create is answered, and after the deletion.
     id: Option<Uuid>,
     active: bool,
-    /// The last step in which a group named it. It is not deleted in the same one.
+    /// The last step in which a group's change named it. It is not deleted in that step.
     named_in: u32,
     groups: Vec<u32>,
 }
@@ -167,13 +167,13 @@ pub struct Workload {
     initial: u64,
     users: Vec<User>,
     groups: Vec<Group>,
-    /// Where a member stands in the list of its group.
+    /// The index of a member in its group's list.
     places: HashMap<(u32, u32), u32>,
-    /// Users that were made or are about to be, by application.
+    /// Users that were created or are being created, by application.
     known: [Vec<u32>; APPLICATIONS.len()],
     users_made: u32,
     groups_made: u32,
-    /// Groups that the initial cycle has yet to fill.
+    /// Groups that the initial cycle still has to fill.
     unfilled: Vec<u32>,
     disabled: Vec<u32>,
     deleted: Vec<u32>,
@@ -204,7 +204,7 @@ impl Workload {
         }
     }
 
-    /// When the last request came, or will.
+    /// The time of the last request.
     pub fn end() -> Timestamp {
         Timestamp(START.0 + DAYS * DAY_US)
     }
@@ -222,7 +222,7 @@ impl Workload {
         self.groups.get(group as usize).map_or(0, |group| group.members.len())
     }
 
-    /// Takes up the ids that the requests of a step were answered with.
+    /// Stores the ids in the answers of a step.
     pub fn made(&mut self, ids: &[(Resource, Uuid)]) {
         for (resource, id) in ids {
             match *resource {
@@ -250,7 +250,7 @@ impl Workload {
                 self.plan_change(&mut step);
             }
             if self.planned == was {
-                break; // what could come next waits for the ids of this step
+                break; // the next requests need ids of this step
             }
         }
         Some(step)
@@ -302,7 +302,7 @@ impl Workload {
         }
     }
 
-    /// An identity provider looks first whether the user is there.
+    /// An identity provider looks the user up before it creates one.
     fn make_user(&mut self, step: &mut Step) {
         let user = self.users_made;
         self.users_made += 1;
@@ -319,7 +319,7 @@ impl Workload {
         self.push(step, Resource::Group(group), application, Ask::CreateGroup(group));
     }
 
-    /// One batch of members for a group that has too few; large groups come more often.
+    /// Adds a batch of members to a group with too few; large groups are chosen more often.
     fn fill(&mut self, step: &mut Step) {
         for _ in 0..200 {
             let rank = self.random.rank(self.unfilled.len());
@@ -369,7 +369,7 @@ impl Workload {
                 self.ask_any(step, Ask::Unknown(id));
             }
             994..999 => self.ask_any(step, Ask::Broken),
-            _ => self.ask_any(step, Ask::Stranger),
+            _ => self.ask_any(step, Ask::Unauthenticated),
         }
     }
 
@@ -421,7 +421,7 @@ impl Workload {
                 let ask = Ask::SetActive(id, true);
                 self.push(step, Resource::User(user), application_of(user), ask);
             }
-            None => self.patch(step), // deleted while it was switched off
+            None => self.patch(step), // deleted while it was inactive
         }
     }
 
@@ -467,7 +467,7 @@ impl Workload {
         self.push(step, Resource::Group(group), application, Ask::GetGroup(id));
     }
 
-    /// Sizes stay near their target: the further away, the likelier the way back.
+    /// Sizes stay near their target: the further away, the likelier a change back.
     fn change_members(&mut self, step: &mut Step) {
         let Some((group, _)) = self.some_group() else { return };
         let (target, now) = (f64::from(self.size.target(group)), self.members(group) as f64);
@@ -488,7 +488,7 @@ impl Workload {
         }
     }
 
-    /// Whether there was anybody to add.
+    /// Adds random members; returns whether there was any to add.
     fn add_members(&mut self, step: &mut Step, group: u32, count: usize) -> bool {
         let Some(id) = self.groups[group as usize].id else { return false };
         let application = self.size.application_of_group(group);
@@ -515,7 +515,7 @@ impl Workload {
         changed
     }
 
-    /// Whether there was anybody to remove.
+    /// Removes random members; returns whether there was any to remove.
     fn remove_members(&mut self, step: &mut Step, group: u32, count: usize) -> bool {
         let Some(id) = self.groups[group as usize].id else { return false };
         let mut ids = Vec::with_capacity(count);
@@ -550,7 +550,7 @@ impl Workload {
 mod tests {
     use super::*;
 
-    /// Plays the plan against nothing: every resource that is to be made gets an id.
+    /// Plays the plan without a server: every create gets an id.
     fn played(operations: u64, seed: u64) -> (Workload, Vec<Request>) {
         let mut workload = Workload::new(Size::of(operations), seed);
         let (mut all, mut next_id) = (vec![], 0_u128);
@@ -582,7 +582,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_was_promised_comes() {
+    fn the_workload_has_every_kind_of_request() {
         let (workload, all) = played(100_000, 7);
         assert!((100_000..100_002).contains(&all.len()), "{}", all.len());
         let count = |wanted: &dyn Fn(&Ask) -> bool| all.iter().filter(|r| wanted(&r.ask)).count();
@@ -590,7 +590,7 @@ mod tests {
         assert_eq!(count(&|ask| matches!(ask, Ask::CreateGroup(_))), 500);
         assert!(count(&|ask| matches!(ask, Ask::Members(_, false, _))) > 5_000);
         assert!(count(&|ask| matches!(ask, Ask::DeleteUser(_))) > 300);
-        assert!(count(&|ask| matches!(ask, Ask::Stranger)) > 20);
+        assert!(count(&|ask| matches!(ask, Ask::Unauthenticated)) > 20);
         for group in workload.size.asked_groups() {
             let (members, target) = (workload.members(group), workload.size.target(group));
             let near = f64::from(target) * 0.9..f64::from(target) * 1.1 + 3.0;

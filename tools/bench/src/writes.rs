@@ -1,5 +1,5 @@
-//! Durable creates over HTTP: at 64 connections beside a handler that does nothing, and one at a time
-//! beside a synced append of 4 KiB. The servers have one core, the load has another.
+//! Durable creates over HTTP. With 64 connections the limit is a handler that does nothing; with one
+//! connection it is a synced append of 4 KiB. The servers have one core, the load another.
 
 use std::fs::File;
 use std::io::Write;
@@ -11,17 +11,17 @@ use event::Stopwatch;
 use crate::child::Serving;
 use crate::figures::{median, percentile};
 use crate::folder::Copy;
-use crate::load::{self, Requests, Seen};
+use crate::load::{self, LoadResult, Requests};
 use crate::play::Filled;
 use crate::stages::{Counted, Stages};
 use crate::table::{Goal, Row};
 use crate::{Outcome, Plan, machine};
 
-/// Connections at once.
+/// Concurrent connections.
 const CONNECTIONS: [usize; 3] = [64, 16, 1];
-/// Creates at one connection and synced appends alternate so often in a round.
+/// How often creates on one connection and synced appends alternate in a round.
 const TURNS: u32 = 5;
-/// A synced append writes so many bytes.
+/// The bytes of a synced append.
 const BLOCK_BYTES: usize = 4 << 10;
 
 #[derive(Default)]
@@ -36,12 +36,12 @@ struct Rounds {
 }
 
 impl Rounds {
-    fn add(&mut self, mut seen: Seen) {
-        self.rate.push(seen.rate());
-        self.p50_ms.push(seen.percentile_ms(50.0));
-        self.p99_ms.push(seen.percentile_ms(99.0));
-        self.server_percent.push(seen.server_cpu_seconds / seen.seconds * 100.0);
-        self.generator_percent.push(seen.generator_cpu_seconds / seen.seconds * 100.0);
+    fn add(&mut self, mut result: LoadResult) {
+        self.rate.push(result.rate());
+        self.p50_ms.push(result.percentile_ms(50.0));
+        self.p99_ms.push(result.percentile_ms(99.0));
+        self.server_percent.push(result.server_cpu_seconds / result.seconds * 100.0);
+        self.generator_percent.push(result.generator_cpu_seconds / result.seconds * 100.0);
     }
 }
 
@@ -66,14 +66,14 @@ pub fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
         rounds[0].add(load::run(&provlog, 64, duration, load_core, &mut creates)?);
         stages.add(&before, &Counted::of(&provlog)?);
         rounds[1].add(load::run(&provlog, 16, duration, load_core, &mut creates)?);
-        // The disk changes its mind within seconds: the two take turns.
-        let (mut seen, mut samples) = (Seen::default(), Vec::new());
+        // The speed of the disk changes within seconds, so the two alternate.
+        let (mut result, mut samples) = (LoadResult::default(), Vec::new());
         for _ in 0..TURNS {
             let turn = duration / TURNS;
-            seen.absorb(load::run(&provlog, 1, turn, load_core, &mut creates)?);
+            result.absorb(load::run(&provlog, 1, turn, load_core, &mut creates)?);
             samples.extend(synced_appends(copy.path(), turn / 2)?);
         }
-        rounds[2].add(seen);
+        rounds[2].add(result);
         sync_p50_ms.push(percentile(&mut samples, 50.0) as f64 / 1e6);
         sync_p99_ms.push(percentile(&mut samples, 99.0) as f64 / 1e6);
     }
@@ -110,7 +110,7 @@ pub fn measure(plan: &Plan, filled: &Filled) -> Outcome<Vec<Row>> {
             .with_goal(Goal::at_most(400.0, 256.0)),
     );
     for (name, rounds) in [("creates at 64", &rounds[0]), ("the empty handler", &limit)] {
-        // Where the load takes more than the server, it was the load that was measured.
+        // If the load used more than the server, the load generator was the bottleneck.
         let load = median(&rounds.generator_percent);
         let name = format!("check: core of the server under {name}");
         rows.push(

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use serde_json::Value;
 
-/// A command that printed something else than an answer.
+/// A command that printed something other than an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("{printed}")]
 pub struct Refused {
@@ -12,8 +12,8 @@ pub struct Refused {
     pub printed: String,
 }
 
-/// What a command prints of the server at `server`; `flags` are further ones, such as `--json`. Waits for
-/// it, so nothing that serves the server may call this, nor [`answer`].
+/// Runs a command against the server at `server` and returns what it prints; `flags` are added, such as
+/// `--json`. Blocks, so a task that serves must not call this or [`answer`].
 pub fn ask(command: &[String], server: &str, token: &str, flags: &[&str]) -> String {
     let words = std::iter::once("provlog").chain(command.iter().map(String::as_str));
     let words = words.chain(["--server", server, "--token", token]).chain(flags.iter().copied());
@@ -23,10 +23,10 @@ pub fn ask(command: &[String], server: &str, token: &str, flags: &[&str]) -> Str
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The answer to a command itself.
+/// The JSON answer to a command.
 ///
 /// # Errors
-/// When there is none.
+/// If the command printed something else.
 pub fn answer(command: &[String], server: &str, token: &str) -> Result<Value, Refused> {
     let printed = ask(command, server, token, &["--json"]);
     serde_json::from_str(&printed).map_err(|_| Refused { printed: printed.trim_end().to_owned() })

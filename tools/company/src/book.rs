@@ -1,11 +1,11 @@
-//! What the identity provider was told: its own memory of every acknowledged request. The answers
-//! that are expected of the record come from here and never from the record.
+//! The identity provider's own memory of every acknowledged request. Expected answers come from here,
+//! never from the recorder.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::{Flag, Timestamp};
 
-/// One application's side of the memory.
+/// The memory of one application.
 #[derive(Default)]
 pub(crate) struct Book {
     accounts: Vec<Account>,
@@ -26,9 +26,9 @@ pub struct Operation {
     pub name: &'static str,
     /// The HTTP status of the answer.
     pub status: u16,
-    /// What the profile of the application does not expect of it.
+    /// The flags that the application's profile should give it.
     pub flags: Vec<Flag>,
-    /// The person whom it concerns.
+    /// Its subject.
     pub(crate) person: Option<usize>,
 }
 
@@ -136,7 +136,7 @@ impl Book {
         active.map(|account| account.user_name_at(at)).collect()
     }
 
-    /// Every request that made, changed, deleted or was refused a person's account.
+    /// Every request about a person's account, refused ones included, except reads.
     pub(crate) fn timeline(&self, person: usize) -> Vec<Operation> {
         let concerns = |operation: &&Operation| {
             operation.person == Some(person) && operation.name != "GET User"

@@ -1,4 +1,4 @@
-//! When things happen: working days, the provider's cycles, and the stretches without a recorder.
+//! When things happen: working days, the provider's cycles, and the times without a recorder.
 
 use chrono::{Datelike, NaiveTime, Weekday};
 use event::Timestamp;
@@ -14,18 +14,18 @@ const CYCLE_US: i64 = 40 * MINUTE_US;
 const FIRST_CYCLE_US: i64 = 7 * HOUR_US;
 const CYCLES_PER_DAY: i64 = 18;
 
-/// How a stretch without a recorder began.
+/// How an outage of the recorder began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {
-    /// Stopped in order, for an upgrade.
+    /// An orderly stop, for an upgrade.
     Stopped,
     /// Killed in the middle of a cycle.
     Killed,
 }
 
-/// A stretch without a recorder.
+/// A time without a recorder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Down {
+pub(crate) struct Outage {
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
     pub(crate) ending: Ending,
@@ -36,7 +36,7 @@ pub(crate) struct Calendar {
     pub(crate) start: Timestamp,
     /// Midnights of the working days; the last one may be today and incomplete.
     pub(crate) workdays: Vec<Timestamp>,
-    /// How many of them are over.
+    /// How many of them are complete.
     full: usize,
     end: Timestamp,
 }
@@ -53,12 +53,12 @@ impl Calendar {
         Calendar { start, workdays, full, end: plan.end }
     }
 
-    /// The working day that lies so many thousandths into the history, by place.
+    /// The index of the working day at `permille` thousandths of the history.
     pub(crate) fn place(&self, permille: usize) -> usize {
         ((self.full - 1) * permille + 500) / 1000
     }
 
-    /// The working day nearest to such a place that is followed by another one.
+    /// The nearest working day to that which is followed by another one.
     fn place_with_next(&self, permille: usize) -> usize {
         let wanted = self.place(permille);
         let followed = |place: &usize| {
@@ -68,7 +68,7 @@ impl Calendar {
         places.min_by_key(|place| place.abs_diff(wanted)).unwrap_or(wanted)
     }
 
-    /// Where the cycles of a working day begin.
+    /// When the cycles of a working day begin.
     pub(crate) fn cycles(&self, place: usize) -> impl Iterator<Item = Timestamp> {
         let (day, end) = (self.workdays[place], self.end);
         let begins =
@@ -76,24 +76,24 @@ impl Calendar {
         begins.filter(move |begin| after(*begin, CYCLE_US) <= end)
     }
 
-    /// The upgrade: five hours of a morning.
-    pub(crate) fn upgrade(&self) -> Down {
+    /// The upgrade: five hours from a morning on.
+    pub(crate) fn upgrade(&self) -> Outage {
         let day = self.workdays[self.place(280)];
         let from = after(day, 10 * HOUR_US + 5 * MINUTE_US);
-        Down { from, to: after(from, 5 * HOUR_US), ending: Ending::Stopped }
+        Outage { from, to: after(from, 5 * HOUR_US), ending: Ending::Stopped }
     }
 
-    /// The working day on whose afternoon the recorder is killed.
+    /// The working day on which the recorder is killed in the afternoon.
     pub(crate) fn crash_place(&self) -> usize {
         self.place_with_next(500)
     }
 
-    /// The crash: nobody notices it until the morning of the day after the next.
-    pub(crate) fn crash(&self) -> Down {
+    /// The crash: noticed only two days later in the morning.
+    pub(crate) fn crash(&self) -> Outage {
         let day = self.workdays[self.crash_place()];
         let cycle = after(day, FIRST_CYCLE_US + 14 * CYCLE_US);
         let to = after(day, 2 * DAY_US + 8 * HOUR_US + 5 * MINUTE_US);
-        Down { from: after(cycle, 3 * SECOND_US), to, ending: Ending::Killed }
+        Outage { from: after(cycle, 3 * SECOND_US), to, ending: Ending::Killed }
     }
 }
 
@@ -134,7 +134,7 @@ mod tests {
             assert!(calendar.crash_place() > 0 && calendar.workdays[0] > calendar.start);
             let last = calendar.cycles(calendar.workdays.len() - 1).last();
             assert!(last.is_none_or(|last| after(last, CYCLE_US) <= end));
-            // The steps of the story of the questions are on days of their own.
+            // The steps of the story are on different days.
             let places = [120, 400, 750, 870, 1000].map(|permille| calendar.place(permille));
             assert!(places.is_sorted_by(|one, next| one < next), "{days} {hours}: {places:?}");
         }

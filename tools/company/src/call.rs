@@ -1,4 +1,4 @@
-//! A step as the HTTP request of a provisioning client, and what its answer means.
+//! Turns a step into the HTTP request of a provisioning client, and notes its answer.
 
 use event::{Flag, FlagKind, Timestamp};
 use serde_json::{Value, json};
@@ -10,24 +10,24 @@ use crate::provider::{Edit, Refusal, Step};
 use crate::random::Random;
 
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
-/// What such clients say beside the group's own schema; harmless.
+/// A schema that such clients add; harmless.
 const DIRECTORY_GROUP: &str =
     "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group";
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// A request that is about to be made.
+/// A request to be sent.
 pub(crate) struct Call {
     pub(crate) method: &'static str,
     /// Below the application's base address.
     pub(crate) path: String,
     pub(crate) body: Option<Value>,
-    /// Whether it bears the token that works.
+    /// Whether it has the valid token.
     pub(crate) authenticated: bool,
     /// Method and resource type.
     pub(crate) name: &'static str,
-    /// The status that the script has for it.
+    /// The status that the script expects.
     pub(crate) expected: u16,
-    /// What the script has for the application's profile not to expect.
+    /// The flags that the script expects.
     pub(crate) flags: Vec<Flag>,
 }
 
@@ -47,7 +47,7 @@ impl Call {
         self
     }
 
-    /// The flag of the old mapping, where a write still has it.
+    /// Expects the flag of the old mapping, if a write still uses it.
     fn sets(self, mut attributes: impl Iterator<Item = Attribute>) -> Call {
         let (_, old) = mapping::OLD;
         match attributes.any(|attribute| attribute == old) {
@@ -57,7 +57,7 @@ impl Call {
     }
 }
 
-/// The request of a step; `None` when it names an account or group that was never made.
+/// The request of a step; `None` if it names an account or group that was never created.
 pub(crate) fn call(step: &Step, book: &Book, random: &mut Random) -> Option<Call> {
     let user = |person: &usize| Some(format!("/Users/{}", book.user_id(*person)?));
     let group = |group: &usize| Some(format!("/Groups/{}", book.group_id(*group)?));
@@ -77,7 +77,7 @@ pub(crate) fn call(step: &Step, book: &Book, random: &mut Random) -> Option<Call
         Step::CreateUser { values, .. } => Call::new("POST", "POST User", "/Users".to_owned(), 201)
             .with(body(values))
             .sets(values.iter().map(|(attribute, _)| *attribute)),
-        // Nothing is flagged of what was refused.
+        // Refused requests have no flags.
         Step::CreateRefused { values, refusal, .. } => {
             let mut body = body(values);
             let status = match refusal {
@@ -145,7 +145,7 @@ pub(crate) fn call(step: &Step, book: &Book, random: &mut Random) -> Option<Call
     Some(found)
 }
 
-/// Notes an answer that came as the script has it.
+/// Notes an answer that is as the script expects.
 pub(crate) fn note(step: &Step, call: &Call, answer: &Value, at: Timestamp, book: &mut Book) {
     let id = answer.get("id").and_then(Value::as_str).unwrap_or_default();
     let mut concerned = None;

@@ -1,4 +1,4 @@
-//! The company: its applications, departments, people and groups, and who belongs where.
+//! The company: its applications, departments, people and groups.
 
 use crate::random::Random;
 
@@ -8,17 +8,17 @@ pub(crate) const DOMAIN: &str = "fjordlight.example";
 /// An application into which accounts are provisioned.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum App {
-    /// Social media: those who write, and those who answer for it.
+    /// Social media: for Communications and Marketing.
     Hootsuite,
     /// Security training: everybody, externals too.
     Hoxhunt,
     /// The intranet: every employee.
     Jostle,
-    /// Workshops: who builds, who answers customers, and who is hired to help.
+    /// Workshops: for most departments, consultants included.
     Howspace,
 }
 
-/// The attribute by which the identity provider looks for an account before it makes one.
+/// The attribute by which the identity provider looks an account up before it creates one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Matching {
     UserName,
@@ -42,8 +42,8 @@ impl App {
     pub(crate) fn matching(self) -> Matching {
         match self {
             App::Hootsuite | App::Hoxhunt | App::Jostle => Matching::UserName,
-            // Configured by hand. An account of the same userName is not found this way, and the
-            // create is refused; and nothing says that this application filters by it.
+            // Configured by hand. It does not find an account with the same userName, so the create is
+            // refused; and the application's profile does not list it as filterable.
             App::Howspace => Matching::ExternalId,
         }
     }
@@ -64,7 +64,7 @@ impl App {
     /// Whether a group is provisioned.
     pub(crate) fn carries(self, group: &Group) -> bool {
         match (self, group.kind) {
-            // There are none in these applications.
+            // These applications have no groups.
             (App::Hoxhunt | App::Jostle, _) => false,
             (_, GroupKind::Department(department)) => self.serves(department),
             (App::Hootsuite, kind) => kind == GroupKind::Social,
@@ -219,7 +219,7 @@ pub(crate) const PROJECTS: [&str; 9] = [
 pub(crate) struct Person {
     pub(crate) given: String,
     pub(crate) family: String,
-    /// What stands before the domain in the user name.
+    /// The part of the user name before the domain.
     pub(crate) local: String,
     pub(crate) department: Department,
     pub(crate) title: String,
@@ -228,7 +228,7 @@ pub(crate) struct Person {
     pub(crate) language: &'static str,
     pub(crate) has_mobile: bool,
     pub(crate) has_personal_email: bool,
-    /// Places in [`ALTERNATES`], two at most.
+    /// Indexes into [`ALTERNATES`], two at most.
     pub(crate) alternates: Vec<usize>,
 }
 
@@ -245,7 +245,7 @@ impl Person {
         format!("fl-{}", self.employee_number)
     }
 
-    /// From a range that is kept free for stories.
+    /// From a range that is reserved for fiction.
     pub(crate) fn mobile(&self) -> Option<String> {
         let number = format!("+44 7700 900{:03}", self.employee_number % 1000);
         self.has_mobile.then_some(number)
@@ -255,13 +255,13 @@ impl Person {
         self.has_personal_email.then(|| self.private_address("post.example"))
     }
 
-    /// What each further address is for, and the address.
+    /// The label and address of each further e-mail.
     pub(crate) fn alternate_emails(&self) -> impl Iterator<Item = (&'static str, String)> {
         let alternates = self.alternates.iter().map(|place| ALTERNATES[*place]);
         alternates.map(|(label, domain)| (label, self.private_address(domain)))
     }
 
-    /// Does not tell the family name, and so outlives it.
+    /// Does not contain the family name, so it survives a rename.
     fn private_address(&self, domain: &str) -> String {
         let given = self.local.split('.').next().unwrap_or_default();
         format!("{given}{:02}@{domain}", self.employee_number % 100)
@@ -285,7 +285,7 @@ pub(crate) struct Group {
     pub(crate) external_id: String,
 }
 
-/// Every group that exists from the beginning, by its first name.
+/// Every group that exists from the beginning, with its original name.
 pub(crate) fn groups(random: &mut Random) -> Vec<Group> {
     let departments = Department::ALL.map(|one| (one.name(), GroupKind::Department(one)));
     let offices = OFFICES.iter().enumerate();

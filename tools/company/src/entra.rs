@@ -1,8 +1,8 @@
-//! The log that the identity provider keeps of itself: an entry for every write into an application, in
-//! the form in which Microsoft Graph gives Entra's provisioning log.
+//! The identity provider's own log: an entry for every write into an application, in the form of
+//! Entra's provisioning log in Microsoft Graph.
 //!
-//! An application is sent `active=false` whatever happened at the source. Here it stands, in the checks
-//! of scope.
+//! An application receives the same `active=false` whatever happened at the source. The log's scope
+//! checks tell what did.
 
 use std::collections::BTreeMap;
 
@@ -15,16 +15,16 @@ use crate::mapping::{self, Values};
 use crate::provider::{Edit, Refusal, Step};
 use crate::random::Random;
 
-/// Why an identity provider switches an account off.
+/// Why an identity provider deactivates an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cause {
     /// The assignment to the application ended.
     Unassigned,
     /// A scoping filter keeps the person out.
     FilteredOut,
-    /// The person was deleted at the source, and can be restored there.
+    /// The person was deleted at the source and can still be restored.
     SoftDeleted,
-    /// The account at the source is switched off.
+    /// The account at the source is disabled.
     DisabledAtSource,
 }
 
@@ -33,7 +33,7 @@ impl Cause {
     pub const ALL: [Cause; 4] =
         [Cause::Unassigned, Cause::FilteredOut, Cause::SoftDeleted, Cause::DisabledAtSource];
 
-    /// The word for it in answers.
+    /// Its name in answers.
     pub fn word(self) -> &'static str {
         match self {
             Cause::Unassigned => "unassigned",
@@ -44,12 +44,12 @@ impl Cause {
     }
 }
 
-/// Who was passed over in 2020: the user name, and a date on which it was so.
+/// Who was skipped in 2020: the user name, and a date in that time.
 pub(crate) const PASSED_OVER: (&str, &str) = ("tindra.kowalczyk@fjordlight.example", "2020-04-30");
 /// When: 2020-04-06T08:02:11Z and 2020-05-11T08:01:40Z.
 const PASSED_OVER_AT: [Timestamp; 2] =
     [Timestamp(1_586_160_131_000_000), Timestamp(1_589_184_100_000_000)];
-/// The application into which they were not let.
+/// The application that did not get the account.
 pub(crate) const PASSED_OVER_APP: App = App::Hootsuite;
 
 const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -63,13 +63,13 @@ pub(crate) struct Log {
     random: Random,
     job: Job,
     cycle_id: String,
-    /// What each person's account has, by attribute.
+    /// The values of each person's account.
     accounts: BTreeMap<usize, Account>,
     /// The entries, oldest first, as lines of JSON.
     lines: Vec<String>,
 }
 
-/// What all entries of an application have in common.
+/// What all entries of an application share.
 struct Job {
     app: App,
     /// Decides the ids of people in the directory.
@@ -81,20 +81,20 @@ struct Job {
     target_id: String,
 }
 
-/// A write, and what the provider thought of it.
+/// A write, and the provider's reason for it.
 struct Written<'a> {
     action: &'static str,
-    /// What happened to the person at the source, in the name of the first step.
+    /// The name of the first step: what happened at the source.
     import: &'static str,
     export: &'static str,
-    /// Why the account is switched off by it.
+    /// Why it deactivates the account, if it does.
     cause: Option<Cause>,
     modified: Vec<Value>,
-    /// Why it was refused, in the application's words.
+    /// Why it was refused, and the application's error text.
     refusal: Option<(Refusal, &'a str)>,
 }
 
-/// What entries of all years have.
+/// The parts of any entry.
 struct Entry<'a> {
     at: Timestamp,
     action: &'a str,
@@ -102,7 +102,7 @@ struct Entry<'a> {
     error: Value,
     steps: Vec<Value>,
     modified: Vec<Value>,
-    /// The person's ids in the directory and in the application; empty text where there is none.
+    /// The person's ids in the directory and in the application; empty if there is none.
     object_id: &'a str,
     account_id: &'a str,
     name: &'a str,
@@ -126,13 +126,13 @@ impl Log {
         self.cycle_id = self.random.uuid();
     }
 
-    /// As a file has it: an entry in each line, oldest first.
+    /// The log as a file: one entry per line, oldest first.
     pub(crate) fn text(&self) -> String {
         self.lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
     }
 
-    /// Writes an entry for a step that was to write somebody's account. `people` are those of the
-    /// history, `book` already has the step, `answer` is what the application answered.
+    /// Writes an entry for a step that writes an account. `people` are those of the history, `book`
+    /// already has the step, `answer` is the application's answer.
     pub(crate) fn note(
         &mut self,
         step: &Step,
@@ -156,7 +156,7 @@ impl Log {
                 }
                 let words = answer.get("detail").and_then(Value::as_str).unwrap_or_default();
                 let written = Written::create(&account, Some((*refusal, words)));
-                // At the source they have their own name, whatever the application is sent.
+                // The source has the person's own name, whatever the application receives.
                 account.insert("userName".to_owned(), people[*person].user_name());
                 self.write(*person, &account, "", at, written);
             }
@@ -205,7 +205,7 @@ impl Log {
             "accountEnabled": is(cause != Some(Cause::DisabledAtSource)),
             "displayName": name,
             "userPrincipalName": user_name,
-            // What `active` is mapped from: true for each of the causes.
+            // The source of the mapping to `active`: true for each of the causes.
             "IsSoftDeleted": is(cause.is_some() || is_gone),
         });
         if cause != Some(Cause::Unassigned) {
@@ -228,7 +228,7 @@ impl Log {
         steps.push(step(decision, "processing", "success", json!({})));
         let status = if written.refusal.is_none() { "success" } else { "failure" };
         let exported = written.modified.iter().filter_map(|one| {
-            // As the log has it: without the dots of a name.
+            // The log writes names of attributes without dots.
             let name = one["displayName"].as_str()?.replace('.', "");
             Some((name, one["newValue"].clone()))
         });
@@ -293,7 +293,7 @@ impl Written<'_> {
 }
 
 impl Job {
-    /// The checks of scope as their step tells them.
+    /// The details of the scoping step.
     fn checks(&self, cause: Option<Cause>) -> Value {
         let is = |word: bool| if word { "True" } else { "False" };
         let is_active = !matches!(cause, Some(Cause::SoftDeleted | Cause::DisabledAtSource));
@@ -361,8 +361,8 @@ impl Job {
     }
 }
 
-/// What is left of the log of 2020, as a file has it: somebody who had the role Default Access alone,
-/// which was no entitlement then, is passed over in two cycles.
+/// What is left of the log of 2020, as a file: somebody who had only the role Default Access, which did
+/// not count as an assignment then, is skipped in two cycles.
 pub(crate) fn log_of_2020(seed: u64) -> String {
     let mut random = Random::seeded(seed.rotate_left(37));
     let Log { job, .. } = Log::new(PASSED_OVER_APP, seed);
@@ -411,7 +411,7 @@ pub(crate) fn log_of_2020(seed: u64) -> String {
             user_name,
         };
         let cycle_id = random.uuid();
-        // The directory's name at that time.
+        // The directory's name then.
         let entry = job.entry(&mut random, &cycle_id, "Azure Active Directory", &entry);
         text.push_str(&entry.to_string());
         text.push('\n');
@@ -419,7 +419,7 @@ pub(crate) fn log_of_2020(seed: u64) -> String {
     text
 }
 
-/// The filter of an application's scope, as the log writes it: by department, as [`App::serves`] has it.
+/// An application's scoping filter as the log writes it: by department, like [`App::serves`].
 fn filter(app: App) -> Option<&'static str> {
     match app {
         App::Hootsuite => {
@@ -438,7 +438,7 @@ fn object_id(seed: u64, person: usize) -> String {
     Random::seeded(seed.rotate_left(41).wrapping_add(person as u64)).uuid()
 }
 
-/// What a new account has.
+/// The values of a new account.
 fn created(values: &Values) -> Account {
     let account = values.iter().map(|(attribute, value)| (attribute.path(), value.clone()));
     account.chain([("active".to_owned(), "True".to_owned())]).collect()
@@ -458,7 +458,7 @@ fn step(name: &str, kind: &str, status: &str, details: Value) -> Value {
     })
 }
 
-/// What the log says of a refusal; the application's own words stand in it.
+/// How the log describes a refusal; it quotes the application's error text.
 fn error(kind: Refusal, words: &str) -> Value {
     let code = match kind {
         Refusal::BadValue => "SystemForCrossDomainIdentityManagementBadRequest",

@@ -1,6 +1,6 @@
-//! What happens at the company: who comes, moves, marries, goes and comes back, in order of time.
+//! What happens at the company, in order of time: joiners, movers, renames, leavers and returners.
 //!
-//! Most of it is drawn by lot. A few people are not: the questions of the demo are about them.
+//! Most of it is random. A few people are scripted: the demo's questions are about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,20 +14,20 @@ use crate::mapping;
 use crate::names::{FAMILY, GIVEN, Name};
 use crate::random::Random;
 
-/// Something that happens, and when.
+/// A change at the company, and when it happens.
 pub(crate) struct Change {
     pub(crate) at: Timestamp,
-    pub(crate) what: What,
+    pub(crate) kind: ChangeKind,
 }
 
-/// Something that happens. People and groups are numbers.
+/// A kind of change. People and groups are indexes.
 #[derive(Clone)]
-pub(crate) enum What {
+pub(crate) enum ChangeKind {
     Join {
         person: usize,
         trouble: Option<Trouble>,
     },
-    /// Title, department, office, name or addresses are others now.
+    /// Title, department, office, name or addresses change.
     Become {
         person: usize,
         now: Box<Person>,
@@ -35,7 +35,7 @@ pub(crate) enum What {
     Leave {
         person: usize,
     },
-    /// The identity provider forgets a person who left.
+    /// The identity provider deletes a person who left.
     Delete {
         person: usize,
     },
@@ -48,7 +48,7 @@ pub(crate) enum What {
     Resume {
         person: usize,
     },
-    /// Somebody is no longer assigned to an application, and otherwise as before.
+    /// Somebody loses the assignment to one application.
     Unassign {
         person: usize,
         app: App,
@@ -68,38 +68,38 @@ pub(crate) enum What {
     NewGroup {
         group: usize,
     },
-    /// Somebody compares an account with the directory by hand.
+    /// Somebody reads an account by hand.
     Look {
         person: usize,
         app: App,
     },
-    /// The token of an application is changed there before it is changed here.
+    /// An application's token changes before the identity provider's setting does.
     TokenLate {
         app: App,
     },
-    /// Somebody takes an old mapping out of what an application is sent.
+    /// An old attribute mapping to an application is removed.
     Tidy {
         app: App,
     },
 }
 
-/// Why an account cannot be made at first.
+/// Why an account cannot be created at first.
 #[derive(Clone)]
 pub(crate) struct Trouble {
     pub(crate) kind: TroubleKind,
-    /// Cycles in which it is tried in vain.
+    /// How many cycles fail.
     pub(crate) attempts: usize,
 }
 
 #[derive(Clone)]
 pub(crate) enum TroubleKind {
-    /// The mapping of one application sends a value that is none.
+    /// The mapping to one application sends an invalid value.
     BadValue(App),
-    /// The user name that is tried belongs to somebody else.
+    /// The user name belongs to somebody else.
     Taken { local: String },
 }
 
-/// The people whom the questions are about, and the days of which they ask.
+/// The people and days of the demo's questions.
 pub(crate) struct Story {
     pub(crate) approvers: usize,
     pub(crate) approver: usize,
@@ -108,23 +108,23 @@ pub(crate) struct Story {
     pub(crate) social_leaver: usize,
     pub(crate) left_at: Timestamp,
     pub(crate) day_after: Timestamp,
-    /// Whose accounts in [`OFF_APP`] are switched off in one hour, each for another cause.
+    /// People whose accounts in [`OFF_APP`] are deactivated within an hour, each for another cause.
     pub(crate) switched_off: Vec<(usize, Cause)>,
     pub(crate) off_at: Timestamp,
 }
 
-/// The application of those whose accounts are switched off for the four causes.
+/// The application in which accounts are deactivated for the four causes.
 pub(crate) const OFF_APP: App = App::Jostle;
 
 /// A company's history.
 pub(crate) struct History {
-    /// Everybody who ever works there, as they were when they came.
+    /// Everybody who ever works there, as they joined.
     pub(crate) people: Vec<Person>,
     pub(crate) groups: Vec<Group>,
-    /// Groups that exist from the beginning are before this place.
+    /// How many of the groups exist from the beginning; they come first.
     pub(crate) groups_at_start: usize,
     pub(crate) changes: Vec<Change>,
-    /// When the old mapping goes.
+    /// When the old mapping is removed.
     pub(crate) tidied_at: Timestamp,
     pub(crate) story: Story,
 }
@@ -153,29 +153,28 @@ struct Writer {
     random: Random,
     headcount: usize,
     people: Vec<Person>,
-    /// The same people as they are by now.
+    /// The same people as they are now.
     now: Vec<Person>,
     groups: Vec<Group>,
-    /// Of groups that nobody belongs to by department or office.
+    /// The members of groups that do not follow from department or office.
     memberships: BTreeMap<usize, BTreeSet<usize>>,
     locals: BTreeSet<String>,
-    /// Those to whom something may happen by lot, with the first working day when it may.
+    /// People to whom random changes may happen, and from which working day on.
     available: BTreeMap<usize, usize>,
-    /// What is bound to happen, by working day.
-    pending: BTreeMap<usize, Vec<What>>,
-    /// Working days after which somebody who left is deleted.
+    /// Planned changes, by working day.
+    pending: BTreeMap<usize, Vec<ChangeKind>>,
+    /// After how many working days somebody who left is deleted.
     delete_days: usize,
     changes: Vec<Change>,
 }
 
-/// Working days until something new happens to the same person.
+/// Working days between random changes to the same person.
 const REST_DAYS: usize = 4;
-/// The group that comes later, and the one that is renamed.
+/// The group that is created later, and the one that is renamed.
 const NEW_GROUP: &str = "Project Lanterne";
 const OLD_NAME: &str = "Customer Care";
 const NEW_NAME: &str = "Customer Success";
-/// The working day on which the old mapping goes, at the latest: before anything happens to the same
-/// person twice.
+/// The last working day on which the old mapping may be removed: before any person changes twice.
 const TIDY_PLACE_MAX: usize = 3;
 
 impl Writer {
@@ -187,21 +186,21 @@ impl Writer {
         self.groups.push(Group { name, kind, external_id });
         let morning = after(calendar.workdays[0], 6 * HOUR_US);
         self.staff(morning);
-        let (story, mut told) = self.story(calendar);
-        told.push((calendar.place(200), 9 * HOUR_US, What::NewGroup { group: new_group }));
+        let (story, mut planned) = self.story(calendar);
+        planned.push((calendar.place(200), 9 * HOUR_US, ChangeKind::NewGroup { group: new_group }));
         if let Some(group) = self.groups.iter().position(|group| group.name == OLD_NAME) {
-            let rename = What::RenameGroup { group, name: NEW_NAME };
-            told.push((calendar.place(650), 13 * HOUR_US, rename));
+            let rename = ChangeKind::RenameGroup { group, name: NEW_NAME };
+            planned.push((calendar.place(650), 13 * HOUR_US, rename));
         }
-        // Found in the log, by its flags.
+        // The old mapping was found by its flags in the log.
         let (tidy_place, tidy_us) = (calendar.place(60).clamp(1, TIDY_PLACE_MAX), 15 * HOUR_US);
-        told.push((tidy_place, tidy_us, What::Tidy { app: mapping::OLD.0 }));
+        planned.push((tidy_place, tidy_us, ChangeKind::Tidy { app: mapping::OLD.0 }));
         let tidied_at = after(calendar.workdays[tidy_place], tidy_us);
-        let told = told.into_iter().map(|(place, micros, what)| Change {
+        let planned = planned.into_iter().map(|(place, micros, kind)| Change {
             at: after(calendar.workdays[place], micros),
-            what,
+            kind,
         });
-        self.changes.extend(told);
+        self.changes.extend(planned);
         for (place, day) in calendar.workdays.iter().enumerate().skip(1) {
             self.day(place, *day);
         }
@@ -210,25 +209,25 @@ impl Writer {
         History { people, groups, groups_at_start, changes, tidied_at, story }
     }
 
-    /// What happens by lot on a working day, spread over its hours.
+    /// Adds the random changes of a working day, spread over its hours.
     fn day(&mut self, place: usize, day: Timestamp) {
         let mut today = self.pending.remove(&place).unwrap_or_default();
         self.by_lot(place, &mut today);
         let mut micros: Vec<i64> =
             today.iter().map(|_| self.random.between(7 * HOUR_US, 18 * HOUR_US)).collect();
-        // In the order in which they were drawn: what hangs together stays together.
+        // Keep the order in which they were drawn, so that related changes stay in order.
         micros.sort_unstable();
         let changes = micros.into_iter().zip(today);
-        self.changes.extend(changes.map(|(micros, what)| Change { at: after(day, micros), what }));
+        self.changes.extend(changes.map(|(micros, kind)| Change { at: after(day, micros), kind }));
     }
 
-    /// Those who are there from the beginning.
+    /// Hires the people who are there from the beginning.
     fn staff(&mut self, at: Timestamp) {
         for department in Department::ALL {
-            // Three at least, so that a small company has them all.
+            // At least three, so that a small company has every department.
             for _ in 0..(self.headcount * department.share() / 100).max(3) {
                 let person = self.hire(department);
-                self.changes.push(Change { at, what: What::Join { person, trouble: None } });
+                self.changes.push(Change { at, kind: ChangeKind::Join { person, trouble: None } });
             }
         }
         for person in 0..self.now.len() {
@@ -246,7 +245,7 @@ impl Writer {
 
     fn enter(&mut self, at: Timestamp, person: usize, group: usize) {
         if self.memberships.entry(group).or_default().insert(person) {
-            self.changes.push(Change { at, what: What::Enter { person, group } });
+            self.changes.push(Change { at, kind: ChangeKind::Enter { person, group } });
         }
     }
 
@@ -259,7 +258,7 @@ impl Writer {
         self.random.pick(&places)
     }
 
-    /// The place of a group that is known to exist.
+    /// The index of a group that exists.
     fn group_named(&self, name: &str) -> usize {
         self.groups.iter().position(|group| group.name == name).unwrap_or_default()
     }
@@ -300,7 +299,7 @@ impl Writer {
         person
     }
 
-    /// The wanted part of a user name, or the first one with a number behind it that nobody has.
+    /// The wanted part of a user name, with a number appended if it is taken.
     fn free_local(&mut self, wanted: &str) -> String {
         let numbered = (2..).map(|number| format!("{wanted}{number}"));
         let mut locals = std::iter::once(wanted.to_owned()).chain(numbered);
@@ -309,7 +308,7 @@ impl Writer {
         free
     }
 
-    /// Somebody to whom something may happen; nothing else happens to them for some days.
+    /// A random person who may change now; they rest for some days afterwards.
     fn somebody(&mut self, place: usize) -> Option<usize> {
         let ready = self.available.iter().filter(|(_, from)| **from <= place);
         let ready: Vec<usize> = ready.map(|(person, _)| *person).collect();
@@ -321,19 +320,19 @@ impl Writer {
         Some(person)
     }
 
-    fn later(&mut self, place: usize, days: usize, what: What) {
-        self.pending.entry(place + days).or_default().push(what);
+    fn later(&mut self, place: usize, days: usize, kind: ChangeKind) {
+        self.pending.entry(place + days).or_default().push(kind);
     }
 
-    /// What happens on a working day without anybody having planned it.
-    fn by_lot(&mut self, place: usize, today: &mut Vec<What>) {
-        // Rates are for 230 people, in thousandths a day.
+    /// Draws the random changes of a working day.
+    fn by_lot(&mut self, place: usize, today: &mut Vec<ChangeKind>) {
+        // Rates per day for 230 people, in thousandths.
         let rate = |per_thousand: usize| per_thousand * self.headcount / 230;
         let [joins, leaves, moves, titles, marriages, addresses, enters, exits, breaks, looks] =
             [1200, 700, 900, 800, 250, 300, 1800, 1300, 250, 6000].map(rate);
         for _ in 0..self.random.times(joins) {
             let join = self.join(place);
-            if let What::Join { person, .. } = join {
+            if let ChangeKind::Join { person, .. } = join {
                 today.push(join);
                 today.extend(self.socialise(person));
             }
@@ -341,10 +340,10 @@ impl Writer {
         for _ in 0..self.random.times(leaves) {
             let Some(person) = self.somebody(place) else { continue };
             self.available.remove(&person);
-            today.push(What::Leave { person });
-            self.later(place, self.delete_days, What::Delete { person });
+            today.push(ChangeKind::Leave { person });
+            self.later(place, self.delete_days, ChangeKind::Delete { person });
             if self.random.chance(120) {
-                self.later(place, self.delete_days + 4, What::Return { person });
+                self.later(place, self.delete_days + 4, ChangeKind::Return { person });
             }
         }
         for _ in 0..self.random.times(moves) {
@@ -356,14 +355,14 @@ impl Writer {
             if self.random.chance(300) {
                 now.office = self.random.below(OFFICES.len());
             }
-            today.push(What::Become { person, now: Box::new(now.clone()) });
+            today.push(ChangeKind::Become { person, now: Box::new(now.clone()) });
             today.extend(self.socialise(person));
         }
         for _ in 0..self.random.times(titles) {
             let Some(person) = self.somebody(place) else { continue };
             let now = &mut self.now[person];
             now.title = format!("Senior {}", self.random.pick(&now.department.titles()));
-            today.push(What::Become { person, now: Box::new(now.clone()) });
+            today.push(ChangeKind::Become { person, now: Box::new(now.clone()) });
         }
         for _ in 0..self.random.times(marriages) {
             let Some(person) = self.somebody(place) else { continue };
@@ -374,17 +373,17 @@ impl Writer {
             let Some(person) = self.somebody(place) else { continue };
             let alternate = self.random.below(ALTERNATES.len());
             let now = &mut self.now[person];
-            // Jostle has room for two.
+            // Jostle has two attributes for them.
             if now.alternates.len() < 2 && !now.alternates.contains(&alternate) {
                 now.alternates.push(alternate);
-                today.push(What::Become { person, now: Box::new(now.clone()) });
+                today.push(ChangeKind::Become { person, now: Box::new(now.clone()) });
             }
         }
         for _ in 0..self.random.times(enters) {
             let Some(person) = self.somebody(place) else { continue };
             let group = self.group_of(GroupKind::Project);
             if self.memberships.entry(group).or_default().insert(person) {
-                today.push(What::Enter { person, group });
+                today.push(ChangeKind::Enter { person, group });
             }
         }
         for _ in 0..self.random.times(exits) {
@@ -401,45 +400,45 @@ impl Writer {
             let person = self.random.pick(&members);
             self.available.insert(person, place + REST_DAYS);
             self.memberships.entry(group).or_default().remove(&person);
-            today.push(What::Exit { person, group });
+            today.push(ChangeKind::Exit { person, group });
         }
         for _ in 0..self.random.times(breaks) {
             let Some(person) = self.somebody(place) else { continue };
             self.available.insert(person, place + 6 + REST_DAYS);
-            today.push(What::Suspend { person });
-            self.later(place, 6, What::Resume { person });
+            today.push(ChangeKind::Suspend { person });
+            self.later(place, 6, ChangeKind::Resume { person });
         }
         for _ in 0..self.random.times(looks) {
             let ready: Vec<usize> = self.available.keys().copied().collect();
             let (person, app) = (self.random.pick(&ready), self.random.pick(&App::ALL));
-            today.push(What::Look { person, app });
+            today.push(ChangeKind::Look { person, app });
         }
         if place % 11 == 3 {
             let app = self.random.pick(&App::ALL);
-            today.push(What::TokenLate { app });
+            today.push(ChangeKind::TokenLate { app });
         }
     }
 
-    /// Lets somebody who works with social media into one of their groups.
-    fn socialise(&mut self, person: usize) -> Option<What> {
+    /// Adds somebody who works with social media to one of its groups.
+    fn socialise(&mut self, person: usize) -> Option<ChangeKind> {
         let is_social = App::Hootsuite.serves(self.now[person].department);
         let group = is_social.then(|| self.group_of(GroupKind::Social))?;
         let is_new = self.memberships.entry(group).or_default().insert(person);
-        is_new.then_some(What::Enter { person, group })
+        is_new.then_some(ChangeKind::Enter { person, group })
     }
 
-    /// Somebody new. Now and then the account cannot be made at once.
-    fn join(&mut self, place: usize) -> What {
+    /// A new person. Sometimes the account cannot be created at once.
+    fn join(&mut self, place: usize) -> ChangeKind {
         let attempts = 2 + self.random.below(4);
         let lot = self.random.below(100);
-        // A consultant whose name an employee has: the two are told apart too late.
+        // A consultant with the same name as an employee.
         let namesake = if lot < 12 { self.namesake(place) } else { None };
         if let Some(other) = namesake {
-            let what = self.join_namesake(other, attempts);
-            if let What::Join { person, .. } = &what {
+            let kind = self.join_namesake(other, attempts);
+            if let ChangeKind::Join { person, .. } = &kind {
                 self.available.insert(*person, place + 2 * REST_DAYS);
             }
-            return what;
+            return kind;
         }
         let everybody = (0..100).collect::<Vec<usize>>();
         let mut share = self.random.pick(&everybody);
@@ -456,10 +455,10 @@ impl Writer {
             let app = self.random.pick(&served.collect::<Vec<App>>());
             Trouble { kind: TroubleKind::BadValue(app), attempts }
         });
-        What::Join { person, trouble }
+        ChangeKind::Join { person, trouble }
     }
 
-    /// Somebody who has an account wherever consultants get one.
+    /// A random person with an account in the application that consultants get.
     fn namesake(&mut self, place: usize) -> Option<usize> {
         let serves = |person: &usize| App::Howspace.serves(self.now[*person].department);
         let ready = self.available.iter().filter(|(_, from)| **from <= place);
@@ -472,8 +471,8 @@ impl Writer {
         Some(other)
     }
 
-    /// A consultant whose account is first tried with the user name of an employee.
-    fn join_namesake(&mut self, other: usize, attempts: usize) -> What {
+    /// A consultant whose account is first requested with the user name of an employee.
+    fn join_namesake(&mut self, other: usize, attempts: usize) -> ChangeKind {
         let other = self.now[other].clone();
         let person = self.hire(Department::Consultants);
         self.available.remove(&person);
@@ -482,21 +481,21 @@ impl Writer {
         (new.given, new.family, new.local) = (other.given, other.family, local);
         self.now[person] = new.clone();
         let kind = TroubleKind::Taken { local: other.local };
-        What::Join { person, trouble: Some(Trouble { kind, attempts }) }
+        ChangeKind::Join { person, trouble: Some(Trouble { kind, attempts }) }
     }
 
-    fn rename(&mut self, person: usize, family: Name) -> What {
+    fn rename(&mut self, person: usize, family: Name) -> ChangeKind {
         let given = self.now[person].local.split('.').next().unwrap_or_default().to_owned();
         let local = self.free_local(&format!("{given}.{}", family.1));
         let now = &mut self.now[person];
         now.family = family.0.to_owned();
         now.local = local;
-        What::Become { person, now: Box::new(now.clone()) }
+        ChangeKind::Become { person, now: Box::new(now.clone()) }
     }
 
-    /// Those whom the questions are about, and one who has a namesake: (working day, time of day,
-    /// what).
-    fn story(&mut self, calendar: &Calendar) -> (Story, Vec<(usize, i64, What)>) {
+    /// Plans the people of the demo's questions, and one with a namesake: (working day, time of day,
+    /// change).
+    fn story(&mut self, calendar: &Calendar) -> (Story, Vec<(usize, i64, ChangeKind)>) {
         let reserved = |writer: &mut Writer, department, given, family| {
             let person = writer.hire_named(department, given, family);
             writer.available.remove(&person);
@@ -504,37 +503,39 @@ impl Writer {
         };
         let morning = after(calendar.workdays[0], 6 * HOUR_US);
         let from_start = |writer: &mut Writer, person| {
-            writer.changes.push(Change { at: morning, what: What::Join { person, trouble: None } });
+            writer
+                .changes
+                .push(Change { at: morning, kind: ChangeKind::Join { person, trouble: None } });
         };
-        let mut told = Vec::new();
+        let mut planned = Vec::new();
 
-        // May approve posts, and is gone since.
+        // Was an approver, and left.
         let (given, family) = (("Mireille", "mireille"), ("Okonkwo", "okonkwo"));
         let approver = reserved(self, Department::Communications, given, family);
         from_start(self, approver);
         let approvers = self.group_named("Approvers");
         self.enter(morning, approver, approvers);
-        told.push((calendar.place(580), 9 * HOUR_US, What::Leave { person: approver }));
-        told.push((calendar.place(900), 10 * HOUR_US, What::Delete { person: approver }));
+        planned.push((calendar.place(580), 9 * HOUR_US, ChangeKind::Leave { person: approver }));
+        planned.push((calendar.place(900), 10 * HOUR_US, ChangeKind::Delete { person: approver }));
 
-        // Refused, made, renamed, switched off, deleted, and made again.
+        // Refused, created, renamed, deactivated, deleted, and created again.
         let returner =
             reserved(self, Department::Care, ("Zoë", "zoe"), ("Brandstätter", "brandstatter"));
         let trouble = Trouble { kind: TroubleKind::BadValue(App::Howspace), attempts: 2 };
-        let join = What::Join { person: returner, trouble: Some(trouble) };
-        told.push((calendar.place(120), 8 * HOUR_US, join));
+        let join = ChangeKind::Join { person: returner, trouble: Some(trouble) };
+        planned.push((calendar.place(120), 8 * HOUR_US, join));
         let rename = self.rename(returner, ("Łukasiewicz", "lukasiewicz"));
-        told.push((calendar.place(400), 11 * HOUR_US, rename));
-        told.push((calendar.place(750), 15 * HOUR_US, What::Leave { person: returner }));
-        told.push((calendar.place(870), 9 * HOUR_US, What::Delete { person: returner }));
-        told.push((calendar.place(1000), 10 * HOUR_US, What::Return { person: returner }));
+        planned.push((calendar.place(400), 11 * HOUR_US, rename));
+        planned.push((calendar.place(750), 15 * HOUR_US, ChangeKind::Leave { person: returner }));
+        planned.push((calendar.place(870), 9 * HOUR_US, ChangeKind::Delete { person: returner }));
+        planned.push((calendar.place(1000), 10 * HOUR_US, ChangeKind::Return { person: returner }));
 
-        // Has a namesake, in every history.
+        // Always has a namesake.
         let engineer =
             reserved(self, Department::Engineering, ("Łukasz", "lukasz"), ("Weiß", "weiss"));
         from_start(self, engineer);
         let namesake = self.join_namesake(engineer, 3);
-        told.push((calendar.place(680), 9 * HOUR_US, namesake));
+        planned.push((calendar.place(680), 9 * HOUR_US, namesake));
 
         // Leaves in the hour in which the recorder is killed.
         let social_leaver =
@@ -542,24 +543,28 @@ impl Writer {
         from_start(self, social_leaver);
         let publishers = self.group_named("Publishers");
         self.enter(morning, social_leaver, publishers);
-        // Has another title while the old mapping is in place.
+        // Changes title while the old mapping is in place.
         "Senior Brand Manager".clone_into(&mut self.now[social_leaver].title);
         let promoted = Box::new(self.now[social_leaver].clone());
-        told.push((1, 10 * HOUR_US, What::Become { person: social_leaver, now: promoted }));
+        planned.push((
+            1,
+            10 * HOUR_US,
+            ChangeKind::Become { person: social_leaver, now: promoted },
+        ));
         let place = calendar.crash_place();
         let left_us = 16 * HOUR_US + 45 * MINUTE_US;
-        told.push((place, left_us, What::Leave { person: social_leaver }));
+        planned.push((place, left_us, ChangeKind::Leave { person: social_leaver }));
 
         let (off_place, off_us) = (calendar.place(870), 12 * HOUR_US + 50 * MINUTE_US);
         let switched_off = self.switched_off(morning);
         for (person, cause) in &switched_off {
-            told.push((off_place, off_us, self.switch_off(*person, *cause)));
+            planned.push((off_place, off_us, self.switch_off(*person, *cause)));
         }
 
         let story = Story {
             approvers,
             approver,
-            // Watched to its end, also where the history is short.
+            // Before the crash, even in a short history.
             members_day: calendar.workdays[calendar.place(330).min(place - 1)],
             returner,
             social_leaver,
@@ -568,10 +573,10 @@ impl Writer {
             switched_off,
             off_at: after(calendar.workdays[off_place], off_us),
         };
-        (story, told)
+        (story, planned)
     }
 
-    /// Four who are there from the beginning, one for each cause for which an account is switched off.
+    /// Four people from the beginning, one for each cause of a deactivation.
     fn switched_off(&mut self, morning: Timestamp) -> Vec<(usize, Cause)> {
         let names = [
             (("Ottilie", "ottilie"), ("Ferreira", "ferreira")),
@@ -583,25 +588,25 @@ impl Writer {
         for ((given, family), cause) in names.into_iter().zip(Cause::ALL) {
             let person = self.hire_named(Department::Logistics, given, family);
             self.available.remove(&person);
-            let join = What::Join { person, trouble: None };
-            self.changes.push(Change { at: morning, what: join });
+            let join = ChangeKind::Join { person, trouble: None };
+            self.changes.push(Change { at: morning, kind: join });
             people.push((person, cause));
         }
         people
     }
 
-    /// What happens to somebody, so that their account in [`OFF_APP`] is switched off for a cause.
-    fn switch_off(&mut self, person: usize, cause: Cause) -> What {
+    /// The change that deactivates somebody's account in [`OFF_APP`] for a cause.
+    fn switch_off(&mut self, person: usize, cause: Cause) -> ChangeKind {
         match cause {
-            Cause::Unassigned => What::Unassign { person, app: OFF_APP },
+            Cause::Unassigned => ChangeKind::Unassign { person, app: OFF_APP },
             Cause::FilteredOut => {
                 let now = &mut self.now[person];
                 now.department = Department::Consultants;
                 "Contractor".clone_into(&mut now.title);
-                What::Become { person, now: Box::new(now.clone()) }
+                ChangeKind::Become { person, now: Box::new(now.clone()) }
             }
-            Cause::SoftDeleted => What::Leave { person },
-            Cause::DisabledAtSource => What::Suspend { person },
+            Cause::SoftDeleted => ChangeKind::Leave { person },
+            Cause::DisabledAtSource => ChangeKind::Suspend { person },
         }
     }
 }

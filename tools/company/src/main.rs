@@ -1,5 +1,5 @@
-//! The demo: a company's history in a new log, five questions of an audit with their answers, and a
-//! server to ask more of.
+//! The demo: a company's history in a new log, five audit questions with their answers, and a server
+//! for more.
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -15,12 +15,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use provlog::run::{Server, ServerConfig, shutdown_signal};
 use store::with_causes;
 
-/// Stands in a folder that a demo made, and may replace.
+/// A file that marks a folder as made by a demo, which may replace it.
 const MARKER: &str = "made-by-demo";
 const HOUR_US: i64 = 3_600_000_000;
 /// People on the first day.
 const HEADCOUNT: usize = 250;
-/// As `provlog serve` has them.
+/// The defaults of `provlog serve`.
 const MEMTABLE_BYTES: usize = 64 << 20;
 const DISK_RESERVE_BYTES: u64 = 512 << 20;
 
@@ -48,9 +48,9 @@ struct Arguments {
 
 /// Why the demo ends early: one line on stderr and the exit code.
 enum Failure {
-    /// What was asked for cannot be: 2.
+    /// The arguments cannot be used: 2.
     Wrong(String),
-    /// It went wrong: 1.
+    /// It failed: 1.
     Failed(String),
 }
 
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    // Before anything is replaced: a port that is taken leaves everything as it was.
+    // Before anything is replaced, so that a taken port changes nothing.
     let in_use = |error| Failure::Failed(format!("cannot listen on {}: {error}", arguments.listen));
     let listener = TcpListener::bind(arguments.listen).map_err(in_use)?;
     listener.set_nonblocking(true).map_err(in_use)?;
@@ -102,7 +102,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     runtime.block_on(serve(arguments, listener, address, played))
 }
 
-/// Makes the folder, or empties one that a demo made.
+/// Creates the folder, or empties one that a demo made.
 fn prepare(data: &Path) -> Result<(), Failure> {
     let failed = |error| Failure::Failed(format!("cannot use {}: {error}", data.display()));
     let marker = data.join(MARKER);
@@ -130,7 +130,7 @@ fn prepare(data: &Path) -> Result<(), Failure> {
     fs::write(marker, "tools/demo made this folder and may replace it.\n").map_err(failed)
 }
 
-/// Whether a server still has the log of a folder.
+/// Whether a server still has the log of a folder open.
 fn in_use(data: &Path) -> bool {
     let opened = store::Store::open_existing(data, &store::Options::default());
     matches!(opened, Err(store::StoreError::Locked { .. }))
@@ -183,7 +183,7 @@ async fn serve(
     talk.await.map_err(|error| Failure::Failed(error.to_string()))?
 }
 
-/// Asks the questions and says what to try next.
+/// Asks the questions and suggests what to try next.
 fn tell(data: &Path, url: &str, played: &Played, once: bool) -> Result<(), Failure> {
     let path = data.join("admin.token");
     let token = fs::read_to_string(&path)
@@ -223,8 +223,8 @@ fn tell(data: &Path, url: &str, played: &Played, once: bool) -> Result<(), Failu
     ))
 }
 
-/// Asks why accounts are switched off or were never made, before the provider's log is imported and
-/// after.
+/// Asks why accounts are inactive or were never created, before and after the import of the provider's
+/// log.
 fn tell_why(url: &str, token: &str, played: &Played) -> Result<(), Failure> {
     let is_off = |why: &&Why| matches!(why.expected, Reason::Off(_));
     let (off, passed_over): (Vec<&Why>, Vec<&Why>) = played.whys.iter().partition(is_off);
@@ -257,7 +257,7 @@ fn tell_why(url: &str, token: &str, played: &Played) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks, and prints the answers in short; the first one's command stands for all of them.
+/// Asks, and prints short answers under the first command.
 fn tell_answers(whys: &[&Why], url: &str, token: &str) -> Result<(), Failure> {
     let Some(first) = whys.first() else { return Ok(()) };
     let more = match whys.len() - 1 {
@@ -280,7 +280,7 @@ fn typed(command: &[String]) -> String {
     format!("provlog {}", quoted.collect::<Vec<String>>().join(" "))
 }
 
-/// Prints to stdout; a closed pipe is no failure of ours.
+/// Prints to stdout; a closed pipe is not an error.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -291,7 +291,7 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// How far the history is: a bar on a terminal, a line for each quarter elsewhere.
+/// The progress: a bar on a terminal, else a line for each quarter.
 struct Progress {
     bar: Option<ProgressBar>,
     quarters: usize,

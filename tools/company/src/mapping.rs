@@ -1,5 +1,5 @@
-//! The attribute mappings: what of a person goes into which attribute of each application. It is what
-//! the application's profile lists, save one mapping that is left in place too long.
+//! The attribute mappings of each application. They are what its profile lists, except for one old
+//! mapping.
 
 use serde_json::{Value, json};
 
@@ -9,30 +9,30 @@ const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const JOSTLE: &str = "urn:ietf:params:scim:schemas:extension:jostle:2.0:User";
 
-/// An attribute, or a part of one, that has one text.
+/// An attribute or sub-attribute with a single text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Attribute {
     Simple(&'static str),
     Name(&'static str),
-    /// List, type of the element, part.
+    /// List, type of the element, sub-attribute.
     Element(&'static str, &'static str, &'static str),
     /// Schema, attribute.
     Extension(&'static str, &'static str),
 }
 
-/// What is mapped of one person.
+/// The mapped values of one person.
 pub(crate) type Values = Vec<(Attribute, String)>;
 
 pub(crate) const USER_NAME: Attribute = Attribute::Simple("userName");
 pub(crate) const EXTERNAL_ID: Attribute = Attribute::Simple("externalId");
-/// What a broken mapping makes of `active`: neither true nor false.
+/// The `active` of a broken mapping: neither true nor false.
 pub(crate) const BAD_ACTIVE: &str = "Enabled";
 const WORK_EMAIL: Attribute = Attribute::Element("emails", "work", "value");
 
-/// The attribute that nobody expects any more, and the application into which it is still mapped.
+/// The old mapping: its application and attribute.
 pub(crate) const OLD: (App, Attribute) = (App::Jostle, Attribute::Simple("title"));
 
-/// Addresses and labels of further e-mails.
+/// The attributes for addresses and labels of further e-mails.
 const ALTERNATES: [(Attribute, Attribute); 2] = [
     (
         Attribute::Element("emails", "alternate1", "value"),
@@ -44,7 +44,7 @@ const ALTERNATES: [(Attribute, Attribute); 2] = [
     ),
 ];
 
-/// What an application is sent of a person; `with_old` while the old mapping is in place there.
+/// The values that an application gets of a person; `with_old` includes the old mapping.
 pub(crate) fn mapped(app: App, user: &Person, with_old: bool) -> Values {
     let office = &OFFICES[user.office];
     let mut values = vec![
@@ -88,7 +88,7 @@ pub(crate) fn mapped(app: App, user: &Person, with_old: bool) -> Values {
     values
 }
 
-/// The value that is mapped to an attribute.
+/// The value of an attribute.
 pub(crate) fn value_of(values: &[(Attribute, String)], attribute: Attribute) -> Option<&str> {
     let found = values.iter().find(|(one, _)| *one == attribute);
     found.map(|(_, value)| value.as_str())
@@ -100,7 +100,7 @@ pub(crate) fn body(values: &[(Attribute, String)]) -> Value {
         "schemas": [USER],
         "active": true,
         "meta": {"resourceType": "User"},
-        // Sent by such clients for everybody.
+        // Such clients send this for everybody.
         "roles": [],
     });
     for (attribute, value) in values {
@@ -110,7 +110,7 @@ pub(crate) fn body(values: &[(Attribute, String)]) -> Value {
 }
 
 impl Attribute {
-    /// As a PATCH names it.
+    /// Its PATCH path.
     pub(crate) fn path(self) -> String {
         match self {
             Attribute::Simple(name) => name.to_owned(),
@@ -141,7 +141,7 @@ impl Attribute {
     }
 }
 
-/// Adds an element to a list, which may have to be made.
+/// Adds an element to a list; creates the list if needed.
 fn push(list: &mut Value, element: Value) {
     match list {
         Value::Array(elements) => elements.push(element),

@@ -1,4 +1,4 @@
-//! Names for people who do not exist, each with the letters that a user name has of it.
+//! Names for invented people, each with its spelling in user names.
 
 /// A name as it is written, and in ASCII.
 pub(crate) type Name = (&'static str, &'static str);

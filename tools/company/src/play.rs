@@ -1,5 +1,5 @@
-//! Plays a script through the real SCIM router: a manual clock, no socket, every status compared
-//! with the script's.
+//! Plays a script through the real SCIM router, with a manual clock and without a socket; every status
+//! is compared with the script's.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -16,7 +16,7 @@ use store::StoreError;
 use tower::ServiceExt;
 
 use crate::book::{Book, Operation};
-use crate::calendar::{Calendar, Down, Ending, SECOND_US, after, date};
+use crate::calendar::{Calendar, Ending, Outage, SECOND_US, after, date};
 use crate::call::{Call, call, note};
 use crate::company::{App, Group};
 use crate::entra::{self, Log};
@@ -29,13 +29,13 @@ use crate::{DAYS_MIN, Plan};
 
 /// What the identity provider calls itself.
 const USER_AGENT: &str = "Fjordlight-Provisioning/4.2";
-/// Where its requests come from: an address that is kept free for examples.
+/// Where its requests come from: an address reserved for documentation.
 const CLIENT: ([u8; 4], u16) = ([203, 0, 113, 40], 443);
-/// A token that was right once.
+/// A token that was replaced.
 const OLD_TOKEN: &str = "replaced-last-month";
 /// The router's answers are small; a larger one is a defect.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
-/// A server that was dropped lets go of its folder within this time.
+/// A dropped server unlocks its folder within this time.
 const LET_GO_MAX: Duration = Duration::from_secs(30);
 
 /// Why a history cannot be played.
@@ -47,7 +47,7 @@ pub enum PlayError {
         /// What was asked for.
         days: u32,
     },
-    /// The server does not open.
+    /// The server does not start.
     #[error("the server does not start")]
     Run(#[from] RunError),
     /// The first admin token cannot be read, or there are no threads.
@@ -59,21 +59,21 @@ pub enum PlayError {
         #[source]
         source: std::io::Error,
     },
-    /// An answer is not the script's: a defect of one of the two.
+    /// An answer differs from the script: a defect in one of the two.
     #[error("{app}: {request} was answered {status} and not {expected}: {detail}")]
     Unexpected {
         /// The application.
         app: &'static str,
         /// Method and path.
         request: String,
-        /// The status that came.
+        /// The actual status.
         status: u16,
-        /// The status of the script.
+        /// The expected status.
         expected: u16,
-        /// The answer's own words.
+        /// The error's detail.
         detail: String,
     },
-    /// The script names what it never made.
+    /// The script names something that it never created.
     #[error("the script is at odds with itself: {0}")]
     Script(String),
 }
@@ -83,19 +83,19 @@ pub enum PlayError {
 pub struct Played {
     /// The questions to ask of it.
     pub questions: Vec<Question>,
-    /// What it can answer only when the provider's log has been imported.
+    /// Questions that need an import of the provider's log.
     pub whys: Vec<Why>,
-    /// When four accounts were switched off for different causes: a date.
+    /// The date on which four accounts were deactivated for different causes.
     pub off_at: String,
-    /// The stretches without a recorder, oldest first.
+    /// The times without a recorder, oldest first.
     pub gaps: Vec<Gap>,
-    /// Every SCIM request, by application and in the order of its answers.
+    /// Every SCIM request, by application, in the order of the answers.
     pub operations: BTreeMap<&'static str, Vec<Operation>>,
     /// People who ever had an account.
     pub people: usize,
-    /// Groups of the company that some application has.
+    /// Groups of the company that are provisioned into some application.
     pub groups: usize,
-    /// When the mapping that nobody expected was taken out.
+    /// When the old mapping was removed.
     pub tidied_at: Timestamp,
 }
 
@@ -105,7 +105,7 @@ impl Played {
         self.operations.values().map(Vec::len).sum()
     }
 
-    /// How many of them were answered with each status of refusal.
+    /// How many were refused, by status.
     pub fn refusals(&self) -> BTreeMap<u16, usize> {
         let mut counts = BTreeMap::new();
         for operation in self.operations.values().flatten() {
@@ -117,8 +117,8 @@ impl Played {
     }
 }
 
-/// Invents the history of a plan and plays it into a new log in `folder`. Blocks, and runs threads
-/// of its own; `progress` is told how many requests are done, and of how many.
+/// Invents the history of a plan and plays it into a new log in `folder`. Blocks, and starts threads of
+/// its own; `progress` gets the number of requests done and in total.
 ///
 /// # Errors
 /// See [`PlayError`]; what was played until then stays in the folder.
@@ -164,9 +164,9 @@ struct Player<'a, F> {
     /// The time of the last request.
     last: Timestamp,
     books: [Book; 4],
-    /// What the provider writes down itself.
+    /// The provider's own log.
     logs: [Log; 4],
-    /// What each application's provisioning has still to deliver.
+    /// The steps of each application that are still to be sent.
     queues: [VecDeque<Step>; 4],
     gaps: Vec<Gap>,
     done: usize,
@@ -174,7 +174,7 @@ struct Player<'a, F> {
     progress: F,
 }
 
-/// A server that runs.
+/// A running server.
 struct Running {
     server: Server,
     router: Router,
@@ -190,21 +190,21 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
     ) -> Result<Played, PlayError> {
         let mut running = self.open(calendar.start).await?;
         self.add_apps(&running).await?;
-        let mut downs = VecDeque::from([calendar.upgrade(), calendar.crash()]);
+        let mut outages = VecDeque::from([calendar.upgrade(), calendar.crash()]);
         for cycle in cycles {
             for (queue, steps) in self.queues.iter_mut().zip(cycle.steps) {
                 queue.extend(steps);
             }
-            if let Some(down) = downs.front().copied() {
-                if down.covers(cycle.at) {
-                    continue; // what it has to deliver waits for the next one
+            if let Some(outage) = outages.front().copied() {
+                if outage.covers(cycle.at) {
+                    continue; // its steps wait for the next cycle
                 }
-                if down.to <= cycle.at {
-                    running = self.restart(running, down).await?;
-                    downs.pop_front();
+                if outage.to <= cycle.at {
+                    running = self.restart(running, outage).await?;
+                    outages.pop_front();
                 }
             }
-            let until = downs.front().map_or(self.plan.end, |down| down.from);
+            let until = outages.front().map_or(self.plan.end, |outage| outage.from);
             self.deliver(&running, history, cycle.at, until).await?;
         }
         running.clock.set(self.plan.end);
@@ -224,27 +224,27 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
         Ok(Played { questions, whys, off_at, gaps, operations, people, groups, tidied_at })
     }
 
-    /// Ends the recorder as a stretch begins, and starts it where the stretch ends.
-    async fn restart(&mut self, running: Running, down: Down) -> Result<Running, PlayError> {
-        let from = match down.ending {
+    /// Ends the recorder when an outage begins, and starts it when the outage ends.
+    async fn restart(&mut self, running: Running, outage: Outage) -> Result<Running, PlayError> {
+        let from = match outage.ending {
             Ending::Stopped => {
-                running.clock.set(down.from);
+                running.clock.set(outage.from);
                 running.close().await;
-                down.from
+                outage.from
             }
-            // Without its last words: no event of a stop, no kept file, nothing flushed in order.
-            // The log holds what a killed process leaves, whose last sign of life is its last event.
+            // A kill: no stop event, no kept file, no orderly flush. The last sign of life is the last
+            // event.
             Ending::Killed => {
                 drop(running);
                 self.last
             }
         };
-        self.gaps.push(Gap { from, to: down.to, ending: down.ending });
-        self.last = down.to;
-        self.open(down.to).await
+        self.gaps.push(Gap { from, to: outage.to, ending: outage.ending });
+        self.last = outage.to;
+        self.open(outage.to).await
     }
 
-    /// Writes the provider's log into files of the folder: what can be asked then.
+    /// Writes the provider's log into files in the folder; returns the questions that need them.
     fn write_logs(&self, history: &History) -> Result<Vec<Why>, PlayError> {
         let failed = |source| PlayError::System { attempt: "write the provider's log", source };
         let folder = self.folder.join("entra");
@@ -265,7 +265,7 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
             let (registry, profiles) = scim::Profiles::built_in();
             let config = ServerConfig {
                 data: self.folder.to_owned(),
-                public_url: "http://127.0.0.1:8080".to_owned(), // answers are made later, by another
+                public_url: "http://127.0.0.1:8080".to_owned(), // the answers come from another server later
                 trusted_proxies: vec![],
                 memtable_bytes: 64 << 20,
                 registry,
@@ -283,7 +283,7 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
                     let router = server.router();
                     return Ok(Running { server, router, clock });
                 }
-                // The committer of a server that was dropped ends on a thread of its own.
+                // The committer of a dropped server ends on its own thread.
                 Err(RunError::Store(StoreError::Locked { .. }))
                     if waited.elapsed() < LET_GO_MAX =>
                 {
@@ -316,8 +316,7 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
         Ok(())
     }
 
-    /// Delivers what waits, the applications side by side and each in its order, until the recorder
-    /// is killed.
+    /// Sends the waiting steps, the applications in parallel and each in order, until `until`.
     async fn deliver(
         &mut self,
         running: &Running,
@@ -334,7 +333,7 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
             }
             running.clock.set(at);
             self.last = at;
-            // At one instant and together: their events share a batch and so a sync.
+            // Sent at the same time, so that their events share a batch and a sync.
             let mut sent = Vec::with_capacity(App::ALL.len());
             for app in App::ALL {
                 let Some(step) = self.queues[app as usize].pop_front() else { continue };
@@ -393,7 +392,7 @@ fn request(call: &Call, path: &str, token: &str, id: &str) -> Result<Request<Bod
         .map_err(|error| PlayError::Script(error.to_string()))
 }
 
-/// Sends a request and compares the status of its answer with the script's.
+/// Sends a request and checks its status.
 async fn send(
     router: Router,
     request: Request<Body>,

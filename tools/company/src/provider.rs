@@ -1,24 +1,24 @@
-//! The identity provider: in each cycle it turns what has happened since the last one into the
-//! requests of each application. It needs no answer for that, so all of them are written in advance.
+//! The identity provider: each cycle turns the changes since the last one into requests to each
+//! application. It needs no answers for that, so all requests are planned in advance.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::Timestamp;
 
 use crate::Plan;
-use crate::calendar::{Calendar, Down};
+use crate::calendar::{Calendar, Outage};
 use crate::company::{App, Group, GroupKind, Matching, Person};
 use crate::entra::Cause;
-use crate::history::{Change, History, Trouble, TroubleKind, What};
+use crate::history::{Change, ChangeKind, History, Trouble, TroubleKind};
 use crate::mapping::{self, Attribute, Values, mapped};
 use crate::random::Random;
 
-/// A request that is to be made, in terms of the company.
+/// A request to be made, in terms of the company.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Whether address and token still work: a lookup of nobody that has a random name.
+    /// A connection test: a lookup of a random user name.
     Probe,
-    /// The same with a token that does not work any more.
+    /// The same with a replaced token.
     ProbeRefused,
     /// The lookup before a create, and how many accounts it finds.
     LookupUser {
@@ -39,14 +39,14 @@ pub(crate) enum Step {
     ReadUser {
         person: usize,
     },
-    /// An account that was deleted is read once more.
+    /// A read of a deleted account.
     ReadDeleted {
         person: usize,
     },
     PatchUser {
         person: usize,
         edits: Vec<Edit>,
-        /// Why the account is switched off by it. The request does not say.
+        /// Why it deactivates the account, if it does; the request does not say.
         cause: Option<Cause>,
     },
     DeleteUser {
@@ -80,7 +80,7 @@ pub(crate) enum Step {
 /// Why a create is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Refusal {
-    /// `active` is a word that means nothing: 400.
+    /// `active` has an invalid value: 400.
     BadValue,
     /// Another account has the user name: 409.
     Taken,
@@ -93,88 +93,90 @@ pub(crate) enum Edit {
     Set(Attribute, String),
 }
 
-/// What one cycle adds to each application's queue, in the order of [`App::ALL`].
+/// The steps that one cycle adds to each application's queue, in the order of [`App::ALL`].
 pub(crate) struct Cycle {
     pub(crate) at: Timestamp,
     pub(crate) steps: [Vec<Step>; 4],
 }
 
-/// Writes every cycle of a history.
+/// Plans every cycle of a history.
 pub(crate) fn write(plan: &Plan, calendar: &Calendar, history: &History) -> Vec<Cycle> {
-    let downs = [calendar.upgrade(), calendar.crash()];
+    let outages = [calendar.upgrade(), calendar.crash()];
     let mut directory =
         Directory { people: history.people.clone(), groups: history.groups.clone() };
-    let mut lanes = App::ALL.map(|app| Lane::new(app, plan.seed));
+    let mut provisionings = App::ALL.map(|app| Provisioning::new(app, plan.seed));
     let mut changes = history.changes.iter().peekable();
     let mut cycles = Vec::new();
     for place in 0..calendar.workdays.len() {
         for at in calendar.cycles(place) {
             let first = cycles.is_empty();
-            for lane in &mut lanes {
+            for provisioning in &mut provisionings {
                 if first {
                     (0..history.groups_at_start)
-                        .for_each(|group| lane.add_group(&directory, group));
+                        .for_each(|group| provisioning.add_group(&directory, group));
                 }
-                lane.retry(&directory);
+                provisioning.retry(&directory);
             }
             while let Some(change) = changes.next_if(|change| change.at <= at) {
                 let before = directory.clone_person(change);
                 directory.apply(change);
-                for lane in &mut lanes {
-                    lane.take(&directory, before.as_ref(), &change.what);
+                for provisioning in &mut provisionings {
+                    provisioning.apply(&directory, before.as_ref(), &change.kind);
                 }
             }
-            let reached = !downs.iter().any(|down| down.covers(at));
-            let steps = lanes.each_mut().map(|lane| lane.cycle(reached));
+            let reached = !outages.iter().any(|outage| outage.covers(at));
+            let steps = provisionings.each_mut().map(|provisioning| provisioning.cycle(reached));
             cycles.push(Cycle { at, steps });
         }
     }
     cycles
 }
 
-impl Down {
-    /// Whether nothing of a cycle that begins at `at` arrives.
+impl Outage {
+    /// Whether a cycle that begins at `at` reaches no recorder.
     pub(crate) fn covers(&self, at: Timestamp) -> bool {
         self.from <= at && at < self.to
     }
 }
 
-/// The people and groups as the identity provider knows them by now.
+/// The people and groups as the identity provider has them now.
 struct Directory {
     people: Vec<Person>,
     groups: Vec<Group>,
 }
 
 impl Directory {
-    /// The person of a change that makes them another, as they were.
+    /// The person of a [`ChangeKind::Become`], as they were before.
     fn clone_person(&self, change: &Change) -> Option<Person> {
-        match &change.what {
-            What::Become { person, .. } => Some(self.people[*person].clone()),
+        match &change.kind {
+            ChangeKind::Become { person, .. } => Some(self.people[*person].clone()),
             _ => None,
         }
     }
 
     fn apply(&mut self, change: &Change) {
-        match &change.what {
-            What::Become { person, now } => self.people[*person] = (**now).clone(),
-            What::RenameGroup { group, name } => (*name).clone_into(&mut self.groups[*group].name),
-            What::Join { .. }
-            | What::Leave { .. }
-            | What::Delete { .. }
-            | What::Return { .. }
-            | What::Suspend { .. }
-            | What::Resume { .. }
-            | What::Unassign { .. }
-            | What::Enter { .. }
-            | What::Exit { .. }
-            | What::NewGroup { .. }
-            | What::Look { .. }
-            | What::TokenLate { .. }
-            | What::Tidy { .. } => {}
+        match &change.kind {
+            ChangeKind::Become { person, now } => self.people[*person] = (**now).clone(),
+            ChangeKind::RenameGroup { group, name } => {
+                (*name).clone_into(&mut self.groups[*group].name)
+            }
+            ChangeKind::Join { .. }
+            | ChangeKind::Leave { .. }
+            | ChangeKind::Delete { .. }
+            | ChangeKind::Return { .. }
+            | ChangeKind::Suspend { .. }
+            | ChangeKind::Resume { .. }
+            | ChangeKind::Unassign { .. }
+            | ChangeKind::Enter { .. }
+            | ChangeKind::Exit { .. }
+            | ChangeKind::NewGroup { .. }
+            | ChangeKind::Look { .. }
+            | ChangeKind::TokenLate { .. }
+            | ChangeKind::Tidy { .. } => {}
         }
     }
 
-    /// The groups that a person is in because of department and office.
+    /// The groups of a person by department and office.
     fn groups_of(&self, person: &Person) -> BTreeSet<usize> {
         let belongs = |group: &Group| match group.kind {
             GroupKind::Department(department) => department == person.department,
@@ -187,23 +189,23 @@ impl Directory {
 }
 
 /// The provisioning into one application.
-struct Lane {
+struct Provisioning {
     app: App,
     random: Random,
-    /// Whether the old mapping is in place.
+    /// Whether the old mapping still applies.
     with_old: bool,
     /// Who has an account, and whether it is active.
     linked: BTreeMap<usize, bool>,
-    /// Who has entered which group that is provisioned here, account or not.
+    /// Who entered which provisioned group, with or without an account.
     entered: BTreeMap<usize, BTreeSet<usize>>,
-    /// Who is a member of which group here.
+    /// The members of each group in the application.
     members: BTreeMap<usize, BTreeSet<usize>>,
-    /// Accounts that could not be made, with the attempts that are still in vain.
+    /// Accounts that could not be created, with the attempts that will still fail.
     troubles: Vec<(usize, Trouble)>,
-    /// Deleted accounts that will be read once more, after so many cycles: every third one.
+    /// Deleted accounts that are read once more (every third one), and after how many cycles.
     reads: Vec<(usize, usize)>,
     deletions: usize,
-    /// Cycles in which the token is still the old one.
+    /// Cycles for which the token is still the old one.
     token_late: usize,
     users: Vec<Step>,
     groups: Vec<Step>,
@@ -211,13 +213,13 @@ struct Lane {
     leaves: BTreeMap<usize, Vec<usize>>,
 }
 
-/// More members come in several requests.
+/// At most this many members in one request.
 const MEMBERS_MAX: usize = 50;
 const TOKEN_LATE_CYCLES: usize = 3;
 
-impl Lane {
-    fn new(app: App, seed: u64) -> Lane {
-        Lane {
+impl Provisioning {
+    fn new(app: App, seed: u64) -> Provisioning {
+        Provisioning {
             app,
             random: Random::seeded(seed ^ ((app as u64 + 1) << 32)),
             with_old: app == mapping::OLD.0,
@@ -235,7 +237,7 @@ impl Lane {
         }
     }
 
-    /// What waits goes out; while the token is wrong, or nobody is there, it waits on.
+    /// Sends the waiting steps, unless the token is wrong or the recorder is down.
     fn cycle(&mut self, reached: bool) -> Vec<Step> {
         for (person, after) in &mut self.reads {
             *after = after.saturating_sub(1);
@@ -268,30 +270,30 @@ impl Lane {
         steps
     }
 
-    fn take(&mut self, directory: &Directory, before: Option<&Person>, what: &What) {
-        match what {
-            What::Join { person, trouble } => match trouble {
+    fn apply(&mut self, directory: &Directory, before: Option<&Person>, kind: &ChangeKind) {
+        match kind {
+            ChangeKind::Join { person, trouble } => match trouble {
                 Some(trouble) if self.serves(directory, *person) && self.concerns(trouble) => {
                     self.attempt(directory, *person, trouble.clone());
                 }
                 _ => self.provision(directory, *person),
             },
-            What::Become { person, .. } => {
+            ChangeKind::Become { person, .. } => {
                 if let Some(before) = before {
                     self.update(directory, *person, before);
                 }
             }
-            What::Leave { person } => self.switch(*person, Some(Cause::SoftDeleted)),
-            What::Suspend { person } => self.switch(*person, Some(Cause::DisabledAtSource)),
-            What::Resume { person } => self.switch(*person, None),
-            What::Unassign { person, app } => {
+            ChangeKind::Leave { person } => self.switch(*person, Some(Cause::SoftDeleted)),
+            ChangeKind::Suspend { person } => self.switch(*person, Some(Cause::DisabledAtSource)),
+            ChangeKind::Resume { person } => self.switch(*person, None),
+            ChangeKind::Unassign { person, app } => {
                 if *app == self.app {
                     self.switch(*person, Some(Cause::Unassigned));
                 }
             }
-            What::Delete { person } => self.delete(*person),
-            What::Return { person } => self.provision(directory, *person),
-            What::Enter { person, group } => {
+            ChangeKind::Delete { person } => self.delete(*person),
+            ChangeKind::Return { person } => self.provision(directory, *person),
+            ChangeKind::Enter { person, group } => {
                 if self.app.carries(&directory.groups[*group]) {
                     self.entered.entry(*group).or_default().insert(*person);
                     if self.linked.get(person) == Some(&true) {
@@ -299,27 +301,27 @@ impl Lane {
                     }
                 }
             }
-            What::Exit { person, group } => {
+            ChangeKind::Exit { person, group } => {
                 self.entered.entry(*group).or_default().remove(person);
                 self.remove_member(*group, *person);
             }
-            What::RenameGroup { group, name } => {
+            ChangeKind::RenameGroup { group, name } => {
                 if self.members.contains_key(group) {
                     self.groups.push(Step::RenameGroup { group: *group, name: (*name).to_owned() });
                 }
             }
-            What::NewGroup { group } => self.add_group(directory, *group),
-            What::Look { person, app } => {
+            ChangeKind::NewGroup { group } => self.add_group(directory, *group),
+            ChangeKind::Look { person, app } => {
                 if *app == self.app && self.linked.contains_key(person) {
                     self.users.push(Step::ReadUser { person: *person });
                 }
             }
-            What::TokenLate { app } => {
+            ChangeKind::TokenLate { app } => {
                 if *app == self.app {
                     self.token_late = TOKEN_LATE_CYCLES;
                 }
             }
-            What::Tidy { app } => {
+            ChangeKind::Tidy { app } => {
                 if *app == self.app {
                     self.with_old = false;
                 }
@@ -347,7 +349,7 @@ impl Lane {
         Step::LookupUser { by, value, found }
     }
 
-    /// Makes an account, and its memberships.
+    /// Creates an account and its memberships.
     fn provision(&mut self, directory: &Directory, person: usize) {
         if !self.serves(directory, person) || self.linked.contains_key(&person) {
             return;
@@ -371,15 +373,14 @@ impl Lane {
         }
     }
 
-    /// Tries in vain, and again in the next cycle.
+    /// A failed attempt, repeated in the next cycle.
     fn attempt(&mut self, directory: &Directory, person: usize, mut trouble: Trouble) {
         let mut user = directory.people[person].clone();
         let refusal = match &trouble.kind {
             TroubleKind::BadValue(_) => Some(Refusal::BadValue),
             TroubleKind::Taken { local } => {
                 user.local.clone_from(local);
-                // By userName the other's account is found; that belongs to somebody already, and
-                // there is no create to refuse.
+                // Matched by userName, the other's account is found, so there is no create to refuse.
                 (self.app.matching() == Matching::ExternalId).then_some(Refusal::Taken)
             }
         };
@@ -409,7 +410,7 @@ impl Lane {
         let linked = self.linked.contains_key(&person);
         if served && serves && linked {
             let edits = self.edits(before, now);
-            // What is not mapped here does not change anything here.
+            // Changes of attributes that are not mapped need no request.
             if !edits.is_empty() {
                 self.users.push(Step::ReadUser { person });
                 self.users.push(Step::PatchUser { person, edits, cause: None });
@@ -420,7 +421,7 @@ impl Lane {
             let groups: Vec<usize> = self.members.keys().copied().collect();
             groups.into_iter().for_each(|group| self.remove_member(group, person));
         } else if serves && linked {
-            // What was missed while the person was out of scope is written along.
+            // Also writes what changed while the person was out of scope.
             self.users.push(Step::ReadUser { person });
             let mut edits = vec![Edit::Active(true)];
             edits.extend(self.all_edits(now));
@@ -432,13 +433,13 @@ impl Lane {
         }
     }
 
-    /// Everything that is mapped of a person.
+    /// All mapped values of a person, as edits.
     fn all_edits(&self, user: &Person) -> Vec<Edit> {
         let values = mapped(self.app, user, self.with_old).into_iter();
         values.map(|(attribute, value)| Edit::Set(attribute, value)).collect()
     }
 
-    /// What makes one state of a person the other.
+    /// The edits from one state of a person to another.
     fn edits(&self, before: &Person, now: &Person) -> Vec<Edit> {
         let before = self.all_edits(before);
         self.all_edits(now).into_iter().filter(|edit| !before.contains(edit)).collect()
@@ -457,7 +458,7 @@ impl Lane {
         }
     }
 
-    /// Switches an account off for a cause, or on.
+    /// Deactivates an account for a cause, or activates it.
     fn switch(&mut self, person: usize, cause: Option<Cause>) {
         let active = cause.is_none();
         let Some(is_active) = self.linked.get_mut(&person) else { return };
@@ -512,7 +513,7 @@ impl Lane {
     }
 }
 
-/// Takes back what has not gone out; whether there was anything.
+/// Cancels a waiting change; returns whether there was one.
 fn cancel(waiting: &mut BTreeMap<usize, Vec<usize>>, group: usize, person: usize) -> bool {
     let Some(people) = waiting.get_mut(&group) else { return false };
     let Some(place) = people.iter().position(|other| *other == person) else { return false };

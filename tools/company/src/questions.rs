@@ -1,4 +1,4 @@
-//! Three questions of an audit, and what the identity provider's own memory says to them.
+//! Three audit questions, and the answers from the identity provider's own memory.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub struct Question {
     pub words: String,
     /// What to look at in the answer.
     pub remark: String,
-    /// The arguments of `provlog` that ask it, with names as people know them.
+    /// The arguments of `provlog`, with human-readable names.
     pub command: Vec<String>,
     /// What the answer must show.
     pub expected: Expected,
@@ -26,18 +26,18 @@ pub struct Question {
 /// Facts that an answer must show.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Expected {
-    /// Exactly these user names, on a day that was watched.
+    /// Exactly these user names, with complete coverage.
     Members(BTreeSet<String>),
     /// These changes and refusals, in this order.
     Timeline(Vec<Operation>),
-    /// Exactly these user names, on a day that was not watched.
+    /// Exactly these user names, with this gap.
     UsersUnwatched(BTreeSet<String>, Gap),
 }
 
-/// A stretch without a recorder.
+/// A gap: a time without a recorder.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Gap {
-    /// The last moment at which the recorder is known to have run.
+    /// The last time at which the recorder is known to have run.
     pub from: Timestamp,
     /// When it ran again.
     pub to: Timestamp,
@@ -45,8 +45,8 @@ pub struct Gap {
     pub ending: Ending,
 }
 
-/// The questions of a history that was played; `books` are in the order of [`App::ALL`]. `None` when
-/// somebody of the story is not where the story has them.
+/// The questions about a played history; `books` are in the order of [`App::ALL`]. `None` if the story
+/// did not happen as planned.
 pub(crate) fn questions(
     history: &History,
     books: &[Book; 4],
@@ -70,8 +70,8 @@ pub(crate) fn questions(
     let howspace = book(App::Howspace);
     let returner = story.returner;
     let user_name = {
-        let now = history.changes.iter().rev().find_map(|change| match &change.what {
-            crate::history::What::Become { person, now } if *person == returner => Some(now),
+        let now = history.changes.iter().rev().find_map(|change| match &change.kind {
+            crate::history::ChangeKind::Become { person, now } if *person == returner => Some(now),
             _ => None,
         });
         now.map_or(people[returner].user_name(), |now| now.user_name())

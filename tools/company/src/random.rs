@@ -1,6 +1,6 @@
-//! Random numbers that a seed decides: the same on every machine and in every release.
+//! Seeded random numbers: the same on every machine and in every release.
 
-/// SplitMix64. Small, and ours: a crate's generator may change its numbers with its version.
+/// SplitMix64. Not a crate, whose numbers may change with its version.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -26,7 +26,7 @@ impl Random {
         start + self.below(usize::try_from(end - start).unwrap_or(1)) as i64
     }
 
-    /// Whether something happens that happens `permille` times in a thousand.
+    /// True with a probability of `permille` in a thousand.
     pub(crate) fn chance(&mut self, permille: usize) -> bool {
         self.below(1000) < permille
     }
@@ -36,7 +36,7 @@ impl Random {
         items[self.below(items.len())]
     }
 
-    /// How often something happens that happens `per_thousand` thousandths of a time on average.
+    /// A random count with an average of `per_thousand` thousandths.
     pub(crate) fn times(&mut self, per_thousand: usize) -> usize {
         let draws = per_thousand / 250 + 1;
         (0..draws).filter(|_| self.chance(per_thousand / draws)).count()
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_seed_decides_every_number() {
-        // What the published algorithm gives; other numbers would be another company.
+        // The value of the published algorithm; other numbers would make another company.
         assert_eq!(Random::seeded(1_234_567).number(), 6_457_827_717_110_365_317);
         let (mut one, mut other) = (Random::seeded(1), Random::seeded(1));
         assert_eq!(one.uuid(), other.uuid());

@@ -1,5 +1,5 @@
-//! Accounts that are switched off, or were never made, and why: what the record can tell only when the
-//! identity provider's log has been imported.
+//! Why accounts are inactive or were never created: what provlog can tell only after an import of the
+//! identity provider's log.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,25 +18,25 @@ pub struct Why {
     pub app: App,
     /// Whose account.
     pub user_name: String,
-    /// The date of which it is asked; today where there is none.
+    /// The date of the question; `None` for today.
     pub at: Option<&'static str>,
-    /// A file with the provider's log of that time for the application: an entry in each line.
+    /// The file with the provider's log of that time: one entry per line.
     pub log: PathBuf,
-    /// What it must tell.
+    /// The expected reason.
     pub expected: Reason,
 }
 
 /// The reason that an answer must name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reason {
-    /// The account is switched off for a cause.
+    /// The account was deactivated for a cause.
     Off(Cause),
-    /// There never was an account: the person had the role Default Access alone.
+    /// There never was an account: the person had only the role Default Access.
     DefaultAccess,
 }
 
-/// The four whose accounts are switched off, and the one who was passed over.
-/// `log` gives the file with an application's log, `log_of_2020` is the file that is left of that year.
+/// The four whose accounts are inactive, and the one who was skipped. `log` returns the file of an
+/// application's log; `log_of_2020` is the file of that year.
 pub(crate) fn whys(
     history: &History,
     log: impl Fn(App) -> PathBuf,
@@ -73,8 +73,7 @@ impl Why {
     }
 }
 
-/// Answers as text: each person's cause and what is concluded from it, what to do, and when nobody
-/// watched.
+/// Answers as text: each person's cause, the conclusion, what to do, and the gaps.
 pub fn table(answers: &[(&Why, &Value)]) -> String {
     let mut text = String::new();
     let mut gaps = BTreeSet::new();
@@ -84,7 +83,7 @@ pub fn table(answers: &[(&Why, &Value)]) -> String {
         let line = format!("{:<width$}  {}", why.user_name, cause(answer));
         text.push_str(&format!("{}\n", line.trim_end()));
         gaps.extend(unwatched(answer));
-        // What is the same for several is told once, below the last of them.
+        // A conclusion that several share is printed once, below the last of them.
         let words = conclusion(answer);
         if answers.peek().is_none_or(|(_, next)| conclusion(next) != words) {
             text.push_str(&words);
@@ -94,7 +93,7 @@ pub fn table(answers: &[(&Why, &Value)]) -> String {
     text
 }
 
-/// What is concluded, the filters that kept the person out, and what would have to change, as lines.
+/// Lines with the conclusion, the scoping filters that failed, and the remedy.
 fn conclusion(answer: &Value) -> String {
     let told = |name: &str| answer["resource"][name].as_str();
     let conclusion = told("conclusion").map(|words| format!("    {words}\n"));
@@ -110,8 +109,7 @@ fn conclusion(answer: &Value) -> String {
     conclusion.into_iter().chain(filters).chain(remedy).collect()
 }
 
-/// The cause for which an account is switched off, or those that it may be; empty text where there is
-/// none.
+/// The cause of a deactivation, or the possible causes; empty if there is none.
 fn cause(answer: &Value) -> String {
     let cause = &answer["resource"]["cause"];
     if let Some(kind) = cause["kind"].as_str() {
@@ -125,7 +123,7 @@ fn cause(answer: &Value) -> String {
     }
 }
 
-/// The stretches that were not watched, as lines.
+/// The coverage gaps, as lines.
 fn unwatched(answer: &Value) -> Vec<String> {
     let gaps = answer["coverage"]["gaps"].as_array().into_iter().flatten();
     let line = |gap: &Value| {

@@ -1,4 +1,4 @@
-//! The demo, in small: its questions are answered with the facts of its script.
+//! A small demo: its questions are answered with the facts of its script.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -101,7 +101,7 @@ async fn open(data: &Path) -> Server {
     opened.await.unwrap()
 }
 
-/// When, what, with which status, and what the profile did not expect of it.
+/// An operation: time, name, status and flags.
 #[derive(Clone, PartialEq, Debug)]
 struct Fact {
     at: String,
@@ -191,7 +191,7 @@ fn the_questions_are_answered_with_the_facts_of_the_script() {
     demo.stop();
 }
 
-/// What an answer says of the cause: its word, or the words of those that it may be.
+/// The cause in an answer, and the candidates if it is unknown.
 fn cause(answer: &Value) -> (Option<&str>, Vec<&str>) {
     let cause = &answer["resource"]["cause"];
     let candidates = cause["candidates"].as_array().unwrap().iter();
@@ -199,7 +199,7 @@ fn cause(answer: &Value) -> (Option<&str>, Vec<&str>) {
 }
 
 #[test]
-fn the_providers_log_tells_why_accounts_are_off_that_were_switched_off_by_the_same_request() {
+fn the_providers_log_tells_why_the_same_request_deactivated_accounts() {
     let demo = Demo::start(1);
     let answer = |why: &Why| demo.answer(&why.command());
     let is_off = |why: &&Why| matches!(why.expected, Reason::Off(_));
@@ -207,7 +207,7 @@ fn the_providers_log_tells_why_accounts_are_off_that_were_switched_off_by_the_sa
     let words = ["unassigned", "filteredOut", "softDeleted", "disabledAtSource"];
     assert_eq!(off.len(), words.len());
 
-    // The application was told the same of all four.
+    // The application received the same request for all four.
     let jostle = demo.log(App::Jostle);
     let mut bodies = BTreeSet::new();
     for why in &off {
@@ -254,7 +254,7 @@ fn the_providers_log_tells_why_accounts_are_off_that_were_switched_off_by_the_sa
 }
 
 #[test]
-fn the_log_holds_what_the_script_says_and_shows_when_nobody_watched() {
+fn the_log_equals_the_script_and_shows_the_gaps() {
     let demo = Demo::start(2);
     let mut refusals: BTreeMap<u16, usize> = BTreeMap::new();
     for app in App::ALL {
@@ -273,10 +273,10 @@ fn the_log_holds_what_the_script_says_and_shows_when_nobody_watched() {
     let [stopped, killed] = &demo.played.gaps[..] else { panic!("{:?}", demo.played.gaps) };
     assert_eq!((stopped.ending, killed.ending), (Ending::Stopped, Ending::Killed));
     let coverage = &demo.get("/api/v1/operations?limit=1")["coverage"];
-    // Closed at the end of the history and opened at the same instant: a gap of no length.
+    // The server stopped and started at the same time: a gap without length.
     let gaps = coverage["gaps"].as_array().unwrap();
     let gaps: Vec<&Value> = gaps.iter().filter(|gap| gap["from"] != gap["to"]).collect();
-    // Of several applications, a gap says whose it is; these are of all.
+    // With several applications a gap names its own; these concern all.
     let of_all = |gap: &Gap| {
         let mut gap = shown(gap);
         gap["application"] = Value::Null;
@@ -294,9 +294,9 @@ fn the_log_holds_what_the_script_says_and_shows_when_nobody_watched() {
     demo.stop();
 }
 
-/// A refused create belongs to the person whom it was meant for, and not to whose name it asked for.
+/// A refused create belongs to the person it was meant for, not to the holder of the name.
 #[test]
-fn those_are_failing_whose_last_create_was_refused() {
+fn the_failing_report_lists_refused_creates() {
     let demo = Demo::start(1);
     let (mut last, mut refused) = (BTreeMap::<String, u64>::new(), 0);
     for row in demo.log(App::Howspace).iter().filter(|row| row["operation"] == "POST User") {
@@ -325,7 +325,7 @@ fn those_are_failing_whose_last_create_was_refused() {
 }
 
 #[test]
-fn nothing_is_flagged_but_a_mapping_by_hand_and_one_that_was_left_in_place() {
+fn only_the_manual_mapping_and_the_old_mapping_are_flagged() {
     let demo = Demo::start(5);
     let mut flagged: BTreeSet<(&str, String, String)> = BTreeSet::new();
     for app in App::ALL {
@@ -352,7 +352,7 @@ fn nothing_is_flagged_but_a_mapping_by_hand_and_one_that_was_left_in_place() {
         ]
     );
 
-    // Every account has the flag that was made while the old mapping was in place; the last has not.
+    // Every account that was created under the old mapping has the flag; the last one does not.
     let tidied_at = demo.played.tidied_at.to_string();
     let jostle = facts(&demo.log(App::Jostle));
     let made = jostle.iter().filter(|fact| fact.operation == "POST User" && fact.status == 201);
@@ -364,7 +364,7 @@ fn nothing_is_flagged_but_a_mapping_by_hand_and_one_that_was_left_in_place() {
 }
 
 #[test]
-fn a_seed_decides_what_the_log_says() {
+fn a_seed_decides_the_log() {
     let logs = |seed: u64| {
         let demo = Demo::start(seed);
         let logs = App::ALL.map(|app| facts(&demo.log(app)));
