@@ -25,7 +25,7 @@ use crate::{logging, offline, text};
 const WRONG: u8 = 2;
 const FAILED: u8 = 1;
 
-/// The provisioning audit store: a SCIM endpoint that remembers.
+/// Records every SCIM request and answers audit questions about them.
 #[derive(Parser, Debug)]
 #[command(name = "provlog", version, max_term_width = 100)]
 struct Cli {
@@ -42,31 +42,31 @@ enum Command {
     /// One that `answers` describes.
     #[command(skip)]
     Described(questions::Described),
-    /// Bring in files of a provider's own logs; what was imported before is known by its id
+    /// Import files of a provider's logs; entries that were imported before are recognised
     Import(Import),
-    /// Write the whole answer of a question into a zip with a manifest, or check such a zip
+    /// Export the whole answer of a question as a zip with a manifest, or check such a zip
     Export(Export),
-    /// Configure applications of a running server
+    /// Configure the applications of a running server
     #[command(subcommand)]
     App(AppCommand),
-    /// Issue tokens of a running server, or of a stopped one
+    /// Issue, list and revoke tokens of a running server, or issue one for a stopped server
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Look at the settings of the server
+    /// Show the settings of the server
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Make all rows anew from the log and compare them with those that were there, as far as they can
-    /// be read; the server must be stopped
+    /// Compute all rows again from the log and compare them with the stored ones; the server must be
+    /// stopped
     Rebuild {
         /// Folder of the log
         #[arg(long, env = "PROVLOG_DATA", default_value = "data")]
         data: PathBuf,
-        /// Make a new folder from the log alone, and leave the old one as it is: for a database that
-        /// does not open
+        /// Make a new folder from the log alone and leave the old one unchanged, for a database that does
+        /// not open
         #[arg(long, value_name = "NEW")]
         into: Option<PathBuf>,
     },
-    /// Read the whole log and all rows, and tell what is damaged; the server must be stopped
+    /// Read the whole log and all rows, and report damage; the server must be stopped
     Scrub {
         /// Folder of the log
         #[arg(long, env = "PROVLOG_DATA", default_value = "data")]
@@ -82,7 +82,7 @@ enum Command {
 
 #[derive(Subcommand, Debug)]
 enum ConfigCommand {
-    /// Print what `serve` would run with, and where each setting came from; start nothing
+    /// Print the settings that `serve` would use, and where each comes from
     Check(Box<ServeConfig>),
 }
 
@@ -92,10 +92,10 @@ enum AppCommand {
     Add {
         /// Its name in addresses: lower-case letters, digits and hyphens
         slug: String,
-        /// The profile by which its requests are judged
+        /// Its profile; `provlog profiles` lists them
         #[arg(long, default_value = "generic")]
         profile: String,
-        /// How its clients want to be understood, such as patch_response=empty; see docs/scim.md
+        /// A setting of the application, such as patch_response=empty; see docs/scim.md
         #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
         settings: Vec<(String, Value)>,
         /// Send its requests on to this SCIM base address, and record what it answers
@@ -104,11 +104,11 @@ enum AppCommand {
         /// File on the server with the bearer token of the upstream
         #[arg(long, value_name = "FILE", requires = "upstream")]
         upstream_token_file: Option<PathBuf>,
-        /// File on the server with the certificates of the authorities to trust (PEM); those of the
-        /// system when it is missing
+        /// File on the server with the certificates of the authorities to trust (PEM); without it those of
+        /// the system
         #[arg(long, value_name = "FILE", requires = "upstream")]
         upstream_ca_file: Option<PathBuf>,
-        /// Leave the upstream's addresses in its answers as they are
+        /// Do not rewrite the upstream's addresses in its answers
         #[arg(long, requires = "upstream")]
         keep_locations: bool,
         /// The upstream never shows the members of groups
@@ -117,42 +117,40 @@ enum AppCommand {
         #[command(flatten)]
         client: ClientConfig,
     },
-    /// Change what is known of an application
+    /// Change an application
     Set {
         /// The application
         slug: String,
-        /// Which application it is at its provider, by the id of the service principal (enterprise
-        /// application), or by its display name where logs have no ids: imports keep the log entries of
-        /// others out
+        /// Its service principal (enterprise application) at the provider: the id, or the display name if
+        /// logs have no ids. Imports then leave out the entries of others
         #[arg(long, value_name = "ID")]
         service_principal: String,
         #[command(flatten)]
         client: ClientConfig,
     },
-    /// List what the upstream of an application has, and take it over; exit code 1 when the list is
+    /// Record all users and groups that the application behind the proxy has; exit code 1 if its list is
     /// incomplete
     Baseline {
         /// The application
         slug: String,
-        /// Believe that more than a quarter of what the record has is gone
+        /// Accept a list that lacks more than a quarter of what the record has
         #[arg(long)]
         accept_shrink: bool,
         #[command(flatten)]
         client: ClientConfig,
     },
-    /// Compare what the upstream of an application has with the record, and record what is seen; exit
-    /// code 1 when something differs or the list is incomplete
+    /// Compare the application behind the proxy with the record, and record what differs; exit code 1 if
+    /// something differs or the list is incomplete
     Drift {
         /// The application
         slug: String,
-        /// Believe that more than a quarter of what the record has is gone
+        /// Accept a list that lacks more than a quarter of what the record has
         #[arg(long)]
         accept_shrink: bool,
         #[command(flatten)]
         client: ClientConfig,
     },
-    /// Issue a second secret token for an application, so that its identity provider can change over;
-    /// both work until the old one is taken back
+    /// Issue a second secret token for an application; both work until the old one is revoked
     Rotate {
         /// The application
         slug: String,
@@ -163,26 +161,25 @@ enum AppCommand {
 
 #[derive(Subcommand, Debug)]
 enum TokenCommand {
-    /// Take a token back: it is refused from the next request on
+    /// Revoke a token: it is refused from the next request on
     Revoke {
         /// Its id, as `token list` shows it
         id: String,
         #[command(flatten)]
         client: ClientConfig,
     },
-    /// Issue a token; it is shown this once
+    /// Issue a token; it is shown only this once
     Add {
-        /// What it allows
+        /// What the token allows
         #[arg(long, value_enum)]
         role: RoleName,
-        /// The application it is limited to (roles app-auditor and scim)
+        /// The application that it is limited to (roles app-auditor and scim)
         #[arg(long)]
         app: Option<String>,
-        /// Write into the log of this folder; the server must be stopped. For a server that nobody can
-        /// sign in to
+        /// Issue it in this folder while the server is stopped, for a server whose tokens are all lost
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
-        /// With --data: go on although the clock stands far ahead of the last event
+        /// With --data: go on although the clock is far ahead of the last event
         #[arg(long, requires = "data")]
         accept_clock: bool,
         #[command(flatten)]

@@ -19,11 +19,11 @@ const READ_BACK_AFTER_MS_MAX: u64 = 24 * 3_600_000;
 /// Settings of `provlog serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ServeConfig {
-    /// TOML file with further settings, named like the flags without their hyphens in front
+    /// TOML file with further settings; its keys are the flags without the leading hyphens
     #[arg(long, env = "PROVLOG_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Folder of the log; made at the first start
+    /// Folder of the log; created at the first start
     #[arg(long, env = "PROVLOG_DATA", default_value = "data")]
     pub data: PathBuf,
 
@@ -31,12 +31,12 @@ pub struct ServeConfig {
     #[arg(long, env = "PROVLOG_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// How clients reach this server, for every absolute link [default: http://LISTEN, with a
-    /// certificate https://LISTEN]
+    /// The address at which clients reach this server, used in every absolute link [default:
+    /// http://LISTEN, with a certificate https://LISTEN]
     #[arg(long, env = "PROVLOG_PUBLIC_URL", value_parser = public_url)]
     pub public_url: Option<String>,
 
-    /// Certificate for TLS, with those that stand behind it after it (PEM); read again on SIGHUP
+    /// Certificate for TLS, followed by those it depends on (PEM); read again on SIGHUP
     #[arg(long, env = "PROVLOG_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
 
@@ -57,24 +57,24 @@ pub struct ServeConfig {
     #[arg(long, env = "PROVLOG_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// Memory for events and rows that are not flushed yet, each; bounds the work of a restart
+    /// Memory for events, and for rows, that are not flushed yet; limits the work of a restart
     #[arg(long, env = "PROVLOG_MEMTABLE_BYTES", default_value_t = 64 << 20,
           value_parser = clap::value_parser!(u64).range((64 << 10)..=(1 << 30)))]
     pub memtable_bytes: u64,
 
-    /// When less of the disk is free, requests are refused with 503 and recorded with what is left
+    /// Refuse requests with 503 when less of the disk is free; they are still recorded
     #[arg(long, env = "PROVLOG_DISK_RESERVE_BYTES", default_value_t = 512 << 20)]
     pub disk_reserve_bytes: u64,
 
-    /// How fast the log and the rows are read in the background, to find damage; 0 for not at all
+    /// How fast to read the log and the rows in the background, to find damage; 0 turns it off
     #[arg(long, env = "PROVLOG_SCRUB_BYTES_PER_SECOND", default_value_t = 4 << 20)]
     pub scrub_bytes_per_second: u64,
 
-    /// Go on although the clock stands more than a minute behind the last event, or far ahead of it
+    /// Start although the clock is more than a minute behind the last event, or far ahead of it
     #[arg(long, env = "PROVLOG_ACCEPT_CLOCK")]
     pub accept_clock: bool,
 
-    /// A start is refused when the clock stands more days than this ahead of the last event
+    /// Refuse to start when the clock is more days than this ahead of the last event
     #[arg(long, env = "PROVLOG_CLOCK_AHEAD_DAYS_MAX", default_value_t = CLOCK_AHEAD_DAYS_MAX)]
     pub clock_ahead_days_max: u64,
 
@@ -82,17 +82,17 @@ pub struct ServeConfig {
     /// [default: the data folder]
     #[arg(long, env = "PROVLOG_UPSTREAM_SECRETS", value_name = "FOLDER")]
     pub upstream_secrets: Option<PathBuf>,
-    /// When a resource at an application's own SCIM server is read back after a write that was left in
-    /// doubt, in milliseconds from its answer; only the last look may say that it did not happen
+    /// When to read a resource behind the proxy again after a write whose outcome is in doubt, in
+    /// milliseconds from its answer; only the last read may say that the write did not happen
     #[arg(long, env = "PROVLOG_READ_BACK_AFTER_MS", value_delimiter = ',',
           default_values_t = READ_BACK_AFTER_MS, value_parser = clap::value_parser!(u64).range(..=READ_BACK_AFTER_MS_MAX))]
     pub read_back_after_ms: Vec<u64>,
 
-    /// Form of the log lines on stderr
+    /// Format of the log lines on stderr
     #[arg(long, env = "PROVLOG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 
-    /// Which log lines: a level, or directives such as `info,ingest=debug`
+    /// Which log lines to print: a level, or directives such as `info,ingest=debug`
     #[arg(long, env = "PROVLOG_LOG", default_value = "info", value_parser = directives)]
     pub log: String,
 }
@@ -145,7 +145,7 @@ pub struct ClientConfig {
     #[arg(long, env = "PROVLOG_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 
-    /// Token of the server; better handed over in the environment or as a file
+    /// Token for the server; an environment variable or a file is safer
     #[arg(long, env = "PROVLOG_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
 

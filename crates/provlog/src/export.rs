@@ -18,16 +18,16 @@ pub(crate) struct Export {
     /// The address of a list below /api/v1, such as "apps/paperboat/users?at=2026-03-31"
     #[arg(required_unless_present = "check", conflicts_with = "check")]
     question: Option<String>,
-    /// Where the zip goes; it must not be there yet
+    /// File to write the zip to; it must not exist yet
     #[arg(long, value_name = "FILE", required_unless_present = "check")]
     out: Option<PathBuf>,
-    /// How rows are written
+    /// Format of the rows
     #[arg(long, value_enum, default_value = "csv")]
     format: Format,
-    /// Begin CSV with a mark by which Excel knows the encoding
+    /// Begin CSV with a byte order mark, so that Excel recognises the encoding
     #[arg(long)]
     bom: bool,
-    /// Compare an export, zip or folder, with its manifest instead; exit code 1 when it differs
+    /// Instead, compare an export (zip or folder) with its manifest; exit code 1 if it differs
     #[arg(long, value_name = "PATH")]
     check: Option<PathBuf>,
     #[command(flatten)]

@@ -36,21 +36,21 @@ pub(crate) struct Import {
     /// The application that the log is about
     #[arg(long)]
     app: String,
-    /// Which form the files have; found out when it is missing
+    /// The form of the files; recognised without it
     #[arg(long, value_name = "FORM")]
     format: Option<Form>,
-    /// Whether the day or the month is first in dates such as 05/10/2026: dmy or mdy; found out from all
-    /// dates of a file when it is missing
+    /// Whether the day or the month comes first in dates such as 05/10/2026: dmy or mdy; without it,
+    /// decided from all dates of a file
     #[arg(long, value_name = "ORDER")]
     dates: Option<DateOrder>,
-    /// The service principal (enterprise application) whose entries are this application's, by its id, or by
-    /// its display name where a log has no ids; it is kept for later imports
+    /// The service principal (enterprise application) of this application at the provider: its id, or its
+    /// display name if the log has no ids; it is kept for later imports
     #[arg(long, value_name = "ID")]
     service_principal: Option<String>,
-    /// List the entries of other applications, which are kept out, one by one
+    /// List each entry of another application; these are not imported
     #[arg(long)]
     list_others: bool,
-    /// The files, also compressed with gzip; the three of the portal's CSV download belong together; `-` is
+    /// The files, also compressed with gzip; name the three of the portal's CSV download together; `-` is
     /// the standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,

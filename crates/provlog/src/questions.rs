@@ -19,10 +19,10 @@ use crate::{readable, text};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Question {
-    /// Say why an operation was right, or read what was said
+    /// Add evidence to an operation, such as a ticket, or show it
     #[command(subcommand)]
     Evidence(Evidence),
-    /// Lists of people that SCIM does not have, such as employees, or who left when
+    /// Upload and show lists of people, such as employees, or who left when
     #[command(subcommand, name = "list")]
     ReferenceList(ReferenceList),
 }

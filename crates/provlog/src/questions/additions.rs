@@ -20,7 +20,7 @@ const LIST_BYTES_MAX: u64 = act::UPLOAD_BYTES_MAX as u64;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Evidence {
-    /// Add evidence to an operation; what was added stays
+    /// Add evidence to an operation; it cannot be changed or removed
     Add(NewEvidence),
 }
 
@@ -28,13 +28,13 @@ pub(crate) enum Evidence {
 pub(crate) struct NewEvidence {
     /// The operation: its event id, or the number of its event
     id: String,
-    /// What it is, such as ticket or approval
+    /// Its kind, such as ticket or approval
     #[arg(long)]
     kind: String,
-    /// By what it is found, such as the number of a ticket
+    /// Its reference, such as the number of a ticket
     #[arg(long = "ref", value_name = "REF")]
     reference: String,
-    /// Where it stands
+    /// Its URL
     #[arg(long)]
     url: Option<String>,
     /// Who approved the change
@@ -78,17 +78,17 @@ impl NewEvidence {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum ReferenceList {
-    /// Upload a list; it takes the place of an earlier one of its name from then on
+    /// Upload a list; from then on it replaces an earlier one of the same name
     Add(Upload),
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Upload {
-    /// Its name, by which reports take it
+    /// Its name, as reports take it
     name: String,
     /// CSV with a line of column names, or a JSON array of objects
     file: PathBuf,
-    /// The application that it belongs to; without one it is for the whole server
+    /// The application that it belongs to; without it the whole server
     #[arg(long, value_name = "SLUG")]
     app: Option<String>,
     #[command(flatten)]

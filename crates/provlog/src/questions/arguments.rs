@@ -13,15 +13,14 @@ pub(crate) type Parameters = Vec<(&'static str, Option<String>)>;
 /// How much of a list is shown, and as what.
 #[derive(Args, Debug)]
 pub(crate) struct Paging {
-    /// Show at most so many rows
+    /// Show at most this many rows
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
-    /// Show every row, page by page as they arrive; with --json still one object, whose rows are
-    /// those of all pages
+    /// Show every row, page by page as they arrive; with --json still as one object
     #[arg(long, conflicts_with = "limit")]
     all: bool,
-    /// Print every row as CSV; what was not watched stands on stderr
+    /// Print every row as CSV; times that were not recorded are named on stderr
     #[arg(long, conflicts_with_all = ["limit", "json"])]
     pub(crate) csv: bool,
 }

@@ -19,7 +19,7 @@ use crate::readable;
 
 /// Commands that only have others below them.
 const PARENTS: [(&str, &str); 1] =
-    [("report", "Ask about everybody: who joined, who left, who should not be there")];
+    [("report", "Reports over all accounts: who joined, who left, who should not have one")];
 
 /// A question that is asked on the command line.
 #[derive(Debug)]
