@@ -10,6 +10,7 @@ mod harness {
     pub mod imports;
     pub mod in_process;
     pub mod listing;
+    pub mod pages;
     pub mod samples;
     pub mod script;
     pub mod server;
@@ -47,6 +48,7 @@ mod cases {
     mod damage;
     mod dialects;
     mod disk;
+    mod documents;
     mod exports;
     mod fairness;
     mod graph;
