@@ -7,6 +7,8 @@
 //!
 //! To add a question: its file here, its computation in `query`.
 
+#![warn(unreachable_pub)]
+
 pub mod act;
 mod envelope;
 mod fields;

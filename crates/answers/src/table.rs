@@ -95,7 +95,7 @@ impl<Row> Column<Row> {
 
 /// A text, or nothing.
 #[must_use]
-pub fn or_nothing(text: Option<&String>) -> String {
+pub(crate) fn or_nothing(text: Option<&String>) -> String {
     text.cloned().unwrap_or_default()
 }
 
@@ -148,7 +148,7 @@ pub fn activity(active: bool) -> &'static str {
 
 /// Yes or no.
 #[must_use]
-pub fn yes_or_no(yes: bool) -> &'static str {
+pub(crate) fn yes_or_no(yes: bool) -> &'static str {
     if yes { "yes" } else { "no" }
 }
 

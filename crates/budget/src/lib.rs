@@ -14,6 +14,8 @@
 //!
 //! The limits of one owner are far below those of all, so that nobody can use up what others need.
 
+#![warn(unreachable_pub)]
+
 mod pool;
 mod requests;
 
@@ -30,21 +32,21 @@ use self::pool::Pool;
 use self::requests::Requests;
 
 pub use self::pool::Held;
-pub use self::requests::{OWNER_REQUESTS_MAX, UnderWay};
+pub use self::requests::UnderWay;
 
 /// Bodies that are being received, or wait to be carried out, have together so many bytes beside one of
 /// each application; further ones wait.
 pub const BODIES_BYTES_MAX: usize = 64 << 20;
 /// What is made of large bodies that are carried out at once comes together to about so many bytes;
 /// further ones wait.
-pub const WORK_BYTES_MAX: usize = 96 << 20;
+pub(crate) const WORK_BYTES_MAX: usize = 96 << 20;
 /// So many large bodies of one application are carried out at once, or wait with those of others.
 const LARGE_AT_ONCE: usize = 2;
 /// Answers that are being made or were not written yet have together so many bytes before further
 /// large ones wait.
-pub const ALL_BYTES_MAX: usize = 128 << 20;
+pub(crate) const ALL_BYTES_MAX: usize = 128 << 20;
 /// Those of one owner.
-pub const OWNER_BYTES_MAX: usize = 48 << 20;
+pub(crate) const OWNER_BYTES_MAX: usize = 48 << 20;
 /// What a large answer counts for while nobody knows how large it will be.
 pub const UNMADE_BYTES: usize = 1 << 20;
 /// Exports under way.
@@ -57,7 +59,7 @@ const SHORT_AT_ONCE: usize = 12;
 /// Whoever waits longer is refused.
 pub const WAIT_MAX: Duration = Duration::from_secs(10);
 /// So many requests of one owner wait at once; further ones are refused without waiting.
-pub const OWNER_WAITING_MAX: usize = 1_024;
+pub(crate) const OWNER_WAITING_MAX: usize = 1_024;
 
 /// The budget of a server.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::Owner;
 
 /// Requests of one owner that are under way at once.
-pub const OWNER_REQUESTS_MAX: usize = 512;
+pub(crate) const OWNER_REQUESTS_MAX: usize = 512;
 
 /// The lines of all owners.
 #[derive(Clone, Default)]

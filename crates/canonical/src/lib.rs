@@ -4,6 +4,8 @@
 //! Whether `serde_json::Map` is sorted is decided by the whole build: one crate that switches
 //! `serde_json/preserve_order` on changes it for all. So nothing here relies on it.
 
+#![warn(unreachable_pub)]
+
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
 

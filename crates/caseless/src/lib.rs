@@ -1,6 +1,8 @@
 //! The form in which texts are compared: letter case and the normal form of Unicode. Filters and sorting
 //! judge by it, and the keys of rows hold it, so that both agree on which names are one.
 
+#![warn(unreachable_pub)]
+
 use std::borrow::Cow;
 
 use icu_normalizer::ComposingNormalizerBorrowed;

@@ -18,6 +18,8 @@
 //! Nothing here knows a store or a server. What is read is untrusted: sizes, depths and counts are
 //! bounded, and no message repeats what a record holds.
 
+#![warn(unreachable_pub)]
+
 mod audit;
 mod dates;
 mod detect;
@@ -48,5 +50,5 @@ pub use forms::understand;
 pub use peek::service_principal_id;
 pub use portal_csv::{PortalCsv, PortalCsvError};
 pub use shape::entry_id;
-pub use split::{RECORD_BYTES_MAX, Record, Records};
+pub use split::{Record, Records};
 pub use table_csv::{TableCsv, TableCsvError};

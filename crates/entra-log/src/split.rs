@@ -33,7 +33,7 @@ use super::scan::{self, Opening, Scan};
 use super::window::Window;
 
 /// The largest record, in bytes.
-pub const RECORD_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const RECORD_BYTES_MAX: usize = 1024 * 1024;
 const CHUNK_BYTES: usize = 256 * 1024;
 /// How deep lists of records may stand in each other.
 const FRAMES_MAX: usize = 8;

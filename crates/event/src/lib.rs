@@ -5,6 +5,8 @@
 //! [`codec`], the only place that knows how an event becomes bytes. It depends on no other crate of this
 //! workspace, and knows neither SCIM nor the store.
 
+#![warn(unreachable_pub)]
+
 mod action;
 mod claim;
 mod clock;

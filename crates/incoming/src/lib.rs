@@ -3,6 +3,8 @@
 //! The listener, SCIM and the questions each need it. Where they read the same header on their own, they
 //! came to different tokens.
 
+#![warn(unreachable_pub)]
+
 mod body;
 mod head;
 

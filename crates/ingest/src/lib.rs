@@ -11,6 +11,8 @@
 //! Every request on an address below `/apps/{app}/scim/v2` leaves exactly one operation event,
 //! whatever becomes of it, and is answered after that event is written.
 
+#![warn(unreachable_pub)]
+
 mod address;
 mod catalog;
 mod conditions;

@@ -83,7 +83,7 @@ pub enum ProjectorError {
 
 impl ProjectorError {
     /// Whether only rows are damaged, which a rebuild makes again from the log.
-    pub fn is_row_damage(&self) -> bool {
+    pub(crate) fn is_row_damage(&self) -> bool {
         match self {
             ProjectorError::Row { .. }
             | ProjectorError::Store(

@@ -33,13 +33,13 @@ use crate::view::View;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub const FOLD_VERSION: u32 = 11;
+pub(crate) const FOLD_VERSION: u32 = 11;
 
 /// Applies one event to the rows.
 ///
 /// # Errors
 /// When a row that the event builds on cannot be read.
-pub fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError> {
+pub(crate) fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), ProjectorError> {
     let second = key::second(event.header.recorded_at.0.div_euclid(1_000_000));
     if rows.get(&second)?.is_none() {
         rows.put(second, event.seq.to_be_bytes().to_vec());

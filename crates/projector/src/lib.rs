@@ -13,6 +13,8 @@
 //! the log's end with the same fold, and [`rebuild`] makes them anew; there is no other repair.
 //! [`View`] reads rows, live or as of a seq.
 
+#![warn(unreachable_pub)]
+
 mod asked;
 mod authority;
 mod claim;
@@ -45,15 +47,12 @@ pub use command::{Decision, Durability, Stamp};
 pub use committer::{Committer, CommitterOptions, last_recorded_at};
 pub use draft::Draft;
 pub use error::{CommitError, ProjectorError};
-pub use fold::{FOLD_VERSION, fold};
 pub use gate::{Gate, Passed};
 pub use listing::Listing;
 pub use operation::{
     OperationSummary, action_of, action_of_observation, request_id_hash, status_of,
 };
-pub use overlay::Overlay;
 pub use rebuild::{Rebuilt, catch_up, rebuild};
-pub use resource::apply_changes;
 pub use row::{
     ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, OperationCounts, Version,
 };

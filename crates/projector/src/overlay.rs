@@ -6,14 +6,14 @@ use store::key::KeyRange;
 use store::{Direction, ReadRows, RowChanges, StoreError, Visit};
 
 /// Rows with unpublished changes on top; reads see both.
-pub struct Overlay<'a> {
+pub(crate) struct Overlay<'a> {
     base: &'a dyn ReadRows,
     changes: RowChanges,
 }
 
 impl<'a> Overlay<'a> {
     /// An overlay without changes.
-    pub fn new(base: &'a dyn ReadRows) -> Overlay<'a> {
+    pub(crate) fn new(base: &'a dyn ReadRows) -> Overlay<'a> {
         Overlay { base, changes: RowChanges::new() }
     }
 
@@ -28,7 +28,7 @@ impl<'a> Overlay<'a> {
     }
 
     /// The changes, to be published.
-    pub fn into_changes(self) -> RowChanges {
+    pub(crate) fn into_changes(self) -> RowChanges {
         self.changes
     }
 

@@ -10,7 +10,7 @@ use crate::error::ProjectorError;
 ///
 /// # Errors
 /// When a value is not JSON; decide never stores such a value.
-pub fn apply_changes(
+pub(crate) fn apply_changes(
     state: &mut Map<String, Value>,
     changes: &[ValueChange],
 ) -> Result<(), ProjectorError> {

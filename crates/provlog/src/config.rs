@@ -135,7 +135,7 @@ pub enum LogFormat {
 
 /// How a command reaches a running server.
 #[derive(Args, Clone, Debug)]
-pub struct ClientConfig {
+pub(crate) struct ClientConfig {
     /// Address of the running server
     #[arg(long, env = "PROVLOG_SERVER", default_value = "http://127.0.0.1:8080",
           value_parser = public_url)]

@@ -1,14 +1,16 @@
 //! The provlog binary: the only place that wires everything.
 //!
-//! [`cli`] is the command line, [`config`] what can be set, [`run`](mod@run) the running server. The
+//! [`cli`] is the command line with what can be set, [`run`](mod@run) the running server. The
 //! rest of the binary is in the other crates; tests call [`run::Server`] in process, and another
 //! program runs a command with [`run()`].
+
+#![warn(unreachable_pub)]
 
 mod catalog;
 pub mod cli;
 mod client;
 mod client_address;
-pub mod config;
+mod config;
 mod export;
 mod failure;
 mod import;
@@ -23,10 +25,10 @@ mod readable;
 pub mod run;
 mod scrub;
 mod settings;
-pub mod start;
+mod start;
 mod table;
 mod text;
-pub mod tls;
+mod tls;
 
 pub use cli::run;
 

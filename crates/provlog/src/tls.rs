@@ -43,7 +43,7 @@ impl Tls {
     ///
     /// # Errors
     /// As of [`Tls::read`]; what was read before stays in use.
-    pub fn read_again(&self) -> Result<(), String> {
+    pub(crate) fn read_again(&self) -> Result<(), String> {
         let fresh = acceptor(&self.certificate, &self.key)?;
         *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())

@@ -78,7 +78,7 @@ pub fn resource_at(
 }
 
 /// The resource of a number that had one at some time.
-pub fn resource_of(
+pub(crate) fn resource_of(
     view: &View<'_>,
     application: Application,
     number: Number,
@@ -146,7 +146,7 @@ pub struct Group {
 }
 
 /// The groups that existed.
-pub fn groups_at(
+pub(crate) fn groups_at(
     view: &View<'_>,
     application: Application,
     at: Option<Seq>,
@@ -204,7 +204,7 @@ pub fn members_at(
 }
 
 /// The members of a group that existed, and those of the groups among them.
-pub fn nested_members_at(
+pub(crate) fn nested_members_at(
     view: &View<'_>,
     application: Application,
     group: Number,
@@ -247,7 +247,7 @@ pub fn scim_id(
 
 /// What a resource was called right after an event, or when that event deleted it, before; of somebody
 /// who was not there, the name under which they were mentioned.
-pub fn identity_at(
+pub(crate) fn identity_at(
     view: &View<'_>,
     application: Application,
     number: Number,

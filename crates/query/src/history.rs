@@ -9,7 +9,7 @@ use store::key::Set;
 
 /// How a member's part in a group differs between the two ends of a stretch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Change {
+pub(crate) enum Change {
     /// Not a member at its beginning, and one at its end.
     Added,
     /// A member at its beginning, and none at its end.
@@ -22,7 +22,7 @@ pub enum Change {
 
 impl Change {
     /// The word in answers.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Change::Added => "added",
             Change::Removed => "removed",
@@ -34,7 +34,7 @@ impl Change {
 
 /// A member whose part in a group changed in a stretch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// Who.
     pub member: Number,
     /// How.
@@ -49,7 +49,7 @@ pub struct Difference {
 ///
 /// # Errors
 /// Here and in the following, when the rows cannot be read.
-pub fn differences(
+pub(crate) fn differences(
     view: &View<'_>,
     application: Application,
     group: Number,
@@ -83,7 +83,7 @@ pub fn differences(
 
 /// One stay of a member in a group.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Interval {
+pub(crate) struct Interval {
     /// Who.
     pub member: Number,
     /// In which group.
@@ -102,7 +102,7 @@ impl Interval {
 }
 
 /// The stays in a group that meet a range of events, by member and start.
-pub fn intervals_of_group(
+pub(crate) fn intervals_of_group(
     view: &View<'_>,
     application: Application,
     group: Number,
@@ -126,7 +126,7 @@ pub fn intervals_of_group(
 }
 
 /// The stays of a member in one group, or in all, that meet a range of events, by group and start.
-pub fn intervals_of_member(
+pub(crate) fn intervals_of_member(
     view: &View<'_>,
     application: Application,
     member: Number,
@@ -148,7 +148,7 @@ pub fn intervals_of_member(
 
 /// A member of a group, or a group of a member, with the groups between them.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Reached {
+pub(crate) struct Reached {
     /// Who, or which group.
     pub number: Number,
     /// The event with which the last of the memberships began.
@@ -159,7 +159,7 @@ pub struct Reached {
 
 /// The members of a group and those of the groups among them, by number: everybody once, by the
 /// shortest way. A group that contains itself is walked once.
-pub fn nested_members(
+pub(crate) fn nested_members(
     view: &View<'_>,
     application: Application,
     group: Number,
@@ -181,7 +181,7 @@ pub fn nested_members(
 
 /// The groups that somebody was a member of, and those that have one of these as a member, by number;
 /// each with the way that [`nested_members`] of that group gives for the member.
-pub fn nested_groups(
+pub(crate) fn nested_groups(
     view: &View<'_>,
     application: Application,
     member: Number,
@@ -202,7 +202,7 @@ pub fn nested_groups(
 }
 
 /// The groups that somebody was a direct member of, by number.
-pub fn groups_of(
+pub(crate) fn groups_of(
     view: &View<'_>,
     application: Application,
     member: Number,

@@ -12,6 +12,8 @@
 //! token) is a decision that goes through the committer like any other. This crate knows nothing of
 //! how SCIM requests are served.
 
+#![warn(unreachable_pub)]
+
 mod answer;
 pub mod as_of;
 mod blame;
@@ -26,7 +28,7 @@ mod error;
 pub mod export;
 mod frame;
 pub mod graph;
-pub mod history;
+mod history;
 mod http;
 mod instant;
 mod issue;
@@ -39,7 +41,7 @@ mod person;
 mod quarantine;
 mod record;
 mod reference;
-pub mod report;
+mod report;
 mod shown;
 mod standpoint;
 mod token;

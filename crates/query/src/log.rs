@@ -315,7 +315,7 @@ impl<'a> Log<'a> {
     }
 
     /// How many operations [`Log::timeline`] has in a stretch.
-    pub fn timeline_count(
+    pub(crate) fn timeline_count(
         &self,
         application: Application,
         numbers: &BTreeSet<Number>,

@@ -2,6 +2,6 @@
 //! approved, who is in two groups at once. Pure over rows and log; each gives what a row is made from,
 //! and names are joined for the page alone.
 
-pub mod groups;
-pub mod operations;
-pub mod people;
+pub(crate) mod groups;
+pub(crate) mod operations;
+pub(crate) mod people;

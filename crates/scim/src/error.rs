@@ -114,12 +114,12 @@ impl ScimError {
     }
 
     /// 400: the attribute path cannot be read.
-    pub fn invalid_path(detail: impl Into<String>) -> ScimError {
+    pub(crate) fn invalid_path(detail: impl Into<String>) -> ScimError {
         ScimError::new(400, Some(ScimType::InvalidPath), detail)
     }
 
     /// 400: the path selects nothing that the operation could work on.
-    pub fn no_target(detail: impl Into<String>) -> ScimError {
+    pub(crate) fn no_target(detail: impl Into<String>) -> ScimError {
         ScimError::new(400, Some(ScimType::NoTarget), detail)
     }
 

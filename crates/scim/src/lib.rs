@@ -23,6 +23,8 @@
 //! Stored attributes are a JSON object in one form: names in schema spelling, extensions as objects under
 //! their URN, nothing empty, nothing readOnly, no password, no members.
 
+#![warn(unreachable_pub)]
+
 mod bulk;
 mod cursor;
 mod diff;

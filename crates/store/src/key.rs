@@ -136,7 +136,7 @@ impl KeyRange {
     }
 
     /// All rows of every kind but the watermark: what the digest covers.
-    pub fn all_rows() -> KeyRange {
+    pub(crate) fn all_rows() -> KeyRange {
         KeyRange { from: vec![WATERMARK + 1], to: vec![u8::MAX] }
     }
 }

@@ -14,6 +14,8 @@
 //! [`key`] has every key of the rows on one page. The crate stores and finds bytes; what a row
 //! means is the projector's business.
 
+#![warn(unreachable_pub)]
+
 mod damage;
 mod error;
 mod folder;
@@ -41,6 +43,6 @@ pub use options::Options;
 pub use rows::{Direction, ReadRows, Row, RowChanges, Snapshot, Visit, digest};
 pub use salvage::salvage;
 pub use secret::secret_file;
-pub use secret_folder::{SECRET_FILE_BYTES_MAX, SecretFileError, SecretFolder};
+pub use secret_folder::{SecretFileError, SecretFolder};
 pub use store::Store;
 pub use wal::TornEnd;

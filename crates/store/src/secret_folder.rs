@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A larger file is not read.
-pub const SECRET_FILE_BYTES_MAX: u64 = 16 << 10;
+pub(crate) const SECRET_FILE_BYTES_MAX: u64 = 16 << 10;
 
 /// What of the data folder is the log's own, with whatever begins so: files are replaced by way of
 /// others beside them.

@@ -85,7 +85,7 @@ impl View<'_> {
     }
 
     /// How many operations a class has; with [`Class::ALL`], how many the log has.
-    pub fn class_count(&self, class: Class) -> Result<u64, ProjectorError> {
+    pub(crate) fn class_count(&self, class: Class) -> Result<u64, ProjectorError> {
         let count = self.rows.get(&key::class(class))?;
         count.map_or(Ok(0), |count| row::decode_seq("a class", &count))
     }

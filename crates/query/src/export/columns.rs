@@ -32,7 +32,7 @@ pub struct Exported {
 }
 
 /// As what a question is exported, by its address below `/api/v1`; `None` for what has no rows.
-pub fn of_question(path: &str) -> Option<Exported> {
+pub(crate) fn of_question(path: &str) -> Option<Exported> {
     let one = answers::all().iter().find(|one| is_at(one.path, path))?;
     let are_operations = matches!(one.shape, Shape::Operations { .. });
     Some(Exported { name: one.file()?, columns: &one.columns, are_operations, described: one })

@@ -15,18 +15,18 @@ mod token;
 mod tree;
 
 use tree::{Condition, Held, Operand};
-pub use tree::{FilterError, Literal, Operator};
+pub(crate) use tree::{FilterError, Literal, Operator};
 
 /// A filter over entries in Graph's shape. Names are resolved and both sides of every comparison are of
 /// one type.
 #[derive(Clone, Debug)]
-pub struct Filter {
+pub(crate) struct Filter {
     condition: Condition,
 }
 
 /// A comparison that every fitting entry satisfies.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Required<'a> {
+pub(crate) struct Required<'a> {
     /// Path in canonical spelling, such as `provisioningStatusInfo/status`. Where it begins with a list
     /// (`provisioningSteps/name`), some element of the list satisfies the comparison.
     pub property: &'static str,
@@ -44,12 +44,12 @@ impl Filter {
     ///
     /// At most 4 096 bytes, 200 nodes (names, values, functions, operators), 32 levels (parentheses,
     /// functions, `not`) and 100 values after one `in`.
-    pub fn parse(text: &str) -> Result<Filter, FilterError> {
+    pub(crate) fn parse(text: &str) -> Result<Filter, FilterError> {
         Ok(Filter { condition: parse::parse(text, false)? })
     }
 
     /// The same where `action` and `statusInfo` of the beta stand for their successors in v1.0 too.
-    pub fn parse_beta(text: &str) -> Result<Filter, FilterError> {
+    pub(crate) fn parse_beta(text: &str) -> Result<Filter, FilterError> {
         Ok(Filter { condition: parse::parse(text, true)? })
     }
 
@@ -58,13 +58,13 @@ impl Filter {
     /// A member that is missing, null or not of its property's type equals `null`, differs from every
     /// other value, and satisfies no other comparison. Elements of a list that are no objects are
     /// passed over.
-    pub fn fits(&self, entry: &Map<String, Value>) -> bool {
+    pub(crate) fn fits(&self, entry: &Map<String, Value>) -> bool {
         self.condition.holds(entry)
     }
 
     /// What every fitting entry satisfies: the plain comparisons that `and` joins at the top, and those
     /// in an `any` there.
-    pub fn required(&self) -> impl Iterator<Item = Required<'_>> {
+    pub(crate) fn required(&self) -> impl Iterator<Item = Required<'_>> {
         self.condition
             .terms()
             .iter()
@@ -73,7 +73,7 @@ impl Filter {
     }
 
     /// Whether `required` says all: then every entry that satisfies it fits.
-    pub fn is_all_required(&self) -> bool {
+    pub(crate) fn is_all_required(&self) -> bool {
         // Two comparisons in one `any` are about one element, which `required` does not say.
         self.condition.terms().iter().all(|term| match term.within_any() {
             [only] => only.required().is_some(),

@@ -10,7 +10,7 @@ use crate::history::{Interval, intervals_of_group};
 
 /// A stretch in which somebody was in all of some groups.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Overlap {
+pub(crate) struct Overlap {
     /// Who.
     pub member: Number,
     /// The event with which the last of the memberships began.
@@ -24,7 +24,7 @@ pub struct Overlap {
 ///
 /// # Errors
 /// When the rows cannot be read.
-pub fn overlaps(
+pub(crate) fn overlaps(
     view: &View<'_>,
     application: Application,
     groups: &[Number],

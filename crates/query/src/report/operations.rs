@@ -44,7 +44,7 @@ fn event(store: &Store, seq: Seq) -> Result<Event, ProjectorError> {
 ///
 /// # Errors
 /// Here and in the following, when the rows or the log cannot be read.
-pub fn unapproved(
+pub(crate) fn unapproved(
     view: &View<'_>,
     application: Application,
     seqs: &Range<Seq>,
@@ -62,7 +62,7 @@ pub fn unapproved(
 /// What was found to differ from the record in a range, newest first: by looks for drift, and by reads,
 /// as far as those do not only confirm what was asked for and not known to have happened. A baseline
 /// differs from nothing: there is no record before it.
-pub fn drifted(
+pub(crate) fn drifted(
     view: &View<'_>,
     store: &Store,
     application: Application,
@@ -88,7 +88,7 @@ pub fn drifted(
 
 /// Somebody whose last request to change something failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Failing {
+pub(crate) struct Failing {
     /// Whose.
     pub number: Number,
     /// The request.
@@ -100,7 +100,7 @@ pub struct Failing {
 /// Whose last request to change something, among the events of a range that begins with the log,
 /// failed; the newest failure first. Not who was refused a create and got an account later all the same,
 /// since one that was there already took their name over.
-pub fn failing(
+pub(crate) fn failing(
     view: &View<'_>,
     application: Application,
     until: Seq,
@@ -159,7 +159,7 @@ fn got_account(
 
 /// An attribute that got another value.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Move {
+pub(crate) struct Move {
     /// Whose.
     pub number: Number,
     /// By which event.
@@ -174,7 +174,7 @@ pub struct Move {
 
 /// Where an attribute of users went from one value to another in a range, oldest first. `on` is a
 /// path, or the name of an attribute in whatever schema.
-pub fn moves(
+pub(crate) fn moves(
     view: &View<'_>,
     store: &Store,
     application: Application,

@@ -10,7 +10,7 @@ use store::key::Set;
 ///
 /// # Errors
 /// Here and in the following, when the rows cannot be read.
-pub fn joiners(
+pub(crate) fn joiners(
     view: &View<'_>,
     application: Application,
     seqs: Range<Seq>,
@@ -52,7 +52,7 @@ fn did_nothing(
 
 /// How an account ended, or was switched off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ending {
+pub(crate) struct Ending {
     /// Whose.
     pub number: Number,
     /// By which event.
@@ -63,7 +63,7 @@ pub struct Ending {
 
 /// The users that were switched off or deleted in a range of events: the first such event of each, in
 /// that order.
-pub fn leavers(
+pub(crate) fn leavers(
     view: &View<'_>,
     application: Application,
     seqs: Range<Seq>,
@@ -91,7 +91,7 @@ pub fn leavers(
 
 /// A stretch in which an account was there and switched on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ActiveStay {
+pub(crate) struct ActiveStay {
     /// The event with which it began.
     pub start: Seq,
     /// The event with which it ended; none while it lasts.
@@ -101,7 +101,7 @@ pub struct ActiveStay {
 }
 
 /// Every stretch in which a user was there and active, oldest first.
-pub fn active_stays(
+pub(crate) fn active_stays(
     view: &View<'_>,
     application: Application,
     number: Number,
@@ -136,7 +136,7 @@ pub fn active_stays(
 
 /// A user that was switched off, or gone, and became active again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Reactivation {
+pub(crate) struct Reactivation {
     /// Who.
     pub number: Number,
     /// The event that had switched it off or deleted it.
@@ -146,7 +146,7 @@ pub struct Reactivation {
 }
 
 /// The users that became active again in a range of events, in that order.
-pub fn reactivated(
+pub(crate) fn reactivated(
     view: &View<'_>,
     application: Application,
     seqs: Range<Seq>,
@@ -168,7 +168,7 @@ pub fn reactivated(
 
 /// The state of a user right after an event, or, when it was gone by then, before it went; `None`
 /// before it was there.
-pub fn last_state(
+pub(crate) fn last_state(
     view: &View<'_>,
     application: Application,
     number: Number,

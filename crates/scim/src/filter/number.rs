@@ -23,7 +23,7 @@ impl Numeral {
     }
 
     /// As a value of JSON, which may be rounded.
-    pub fn as_number(&self) -> &Number {
+    pub(crate) fn as_number(&self) -> &Number {
         &self.number
     }
 

@@ -10,7 +10,7 @@ use super::property::Property;
 /// never repeats a value; an unknown name is repeated where it is short and plain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("position {position}: {message}")]
-pub struct FilterError {
+pub(crate) struct FilterError {
     /// The character at which reading stopped; one past the last where the text ended too early.
     pub position: usize,
     pub(super) message: String,
@@ -18,7 +18,7 @@ pub struct FilterError {
 
 /// How two values compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
+pub(crate) enum Operator {
     /// Equal to it, or to one of several; nothing but `null` equals a value that is not there.
     Eq,
     /// The opposite of `Eq`.
@@ -41,7 +41,7 @@ pub enum Operator {
 
 /// A value that a filter gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Literal {
+pub(crate) enum Literal {
     /// Compared with regard to case; the word of an enumeration stands in its own spelling.
     Text(String),
     /// A whole number.
