@@ -1,4 +1,4 @@
-//! Requests that ask for too much: each is refused within its bound, and nobody else notices.
+//! Requests that exceed a bound: each is refused, and no other client is affected.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ fn served(test: impl FnOnce(&Server, &Client)) {
     server.stop();
 }
 
-/// A resource that could grow without end would end in an event that nobody can read back.
+/// Without a bound a resource could grow until its event cannot be read back.
 #[test]
 fn a_resource_cannot_grow_beyond_its_bound() {
     served(|server, scim| {
@@ -71,14 +71,14 @@ fn members_and_values_of_one_request_are_bounded() {
     });
 }
 
-/// Connections that say nothing must not take the files that the log needs.
+/// Idle connections must not use up the file descriptors that the log needs.
 #[test]
 fn idle_connections_do_not_stop_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let server = Server::start_with_files(&data, 350);
     let scim = server.add_app("boat");
-    assert_eq!(scim.get("/Users").status, 200); // has its connection before the idle ones come
+    assert_eq!(scim.get("/Users").status, 200); // opens its connection before the idle ones
     let address = server.url.trim_start_matches("http://").to_owned();
     let idle: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(&address).unwrap()).collect();
     for index in 0..50 {
@@ -97,7 +97,7 @@ fn a_stop_does_not_wait_for_a_silent_connection() {
     let data = folder.path().join("data");
     let server = Server::start(&data);
     let silent = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
-    assert_eq!(server.admin().get("/livez").status, 200); // so the silent one was accepted too
+    assert_eq!(server.admin().get("/livez").status, 200); // so the silent connection was accepted too
     server.stop();
     drop(silent);
     let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
@@ -120,7 +120,7 @@ fn a_stop_does_not_wait_for_a_slow_body_and_records_it() {
         scim.token
     )
     .unwrap();
-    // The server says that it waits for the body: the request is under way.
+    // The server answered 100 Continue, so the request is in progress.
     let mut interim = [0; 12];
     slow.read_exact(&mut interim).unwrap();
     assert_eq!(&interim, b"HTTP/1.1 100");
@@ -135,9 +135,9 @@ fn a_stop_does_not_wait_for_a_slow_body_and_records_it() {
     server.stop();
 }
 
-/// Whatever letters a client writes a name with, one person has it.
+/// A userName is unique whatever its letter case.
 #[test]
-fn user_names_are_one_in_every_case() {
+fn user_names_are_unique_in_every_letter_case() {
     served(|_, scim| {
         for (first, second) in [
             ("\u{39f}\u{394}\u{39f}\u{3a3}", "\u{3bf}\u{3b4}\u{3bf}\u{3c2}"),

@@ -33,7 +33,7 @@ fn a_failed_append_is_503_shows_nothing_and_goes_on_after_a_restart() {
     assert_eq!(answer.body["schemas"][0], "urn:ietf:params:scim:api:messages:2.0:Error");
     assert!(created.len() > 5, "the failpoint was reached under way");
 
-    // The process does not know any more what the log holds, so it shows nothing at all.
+    // The process no longer knows what the log holds, so it answers nothing.
     let lookup = format!("/Users?filter=userName%20eq%20%22{failed_name}%22");
     assert_eq!(scim.get(&lookup).status, 503);
     assert_eq!(scim.post("/Users", &user("another")).status, 503);
@@ -62,7 +62,7 @@ fn a_failed_append_is_503_shows_nothing_and_goes_on_after_a_restart() {
     server.stop();
 }
 
-/// A panic ends the committer's thread: nothing may look as if somebody could still write.
+/// A panic ends the committer's thread: the server must not look as if it could still write.
 #[test]
 fn a_committer_that_panics_is_not_ready_and_its_log_decides_after_a_restart() {
     for place in ["append", "publish", "chores"] {

@@ -1,5 +1,5 @@
-//! Promise 3, state is a fold, asked about the past: random histories through the real router, and
-//! at every event and around every instant the answers of a naive oracle.
+//! Promise 3, state is a fold, for the past: random histories are played through the real router, and
+//! the answers at and around every event are compared with a naive oracle.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ const WHOLE: Slice = Slice { after: None, limit: usize::MAX };
 
 const BOAT: Application = Application(1);
 
-/// Compares every answer of the engine at one place with the oracle's.
+/// Compares every answer of the engine at one seq with the oracle's.
 fn compare_at(view: &View<'_>, events: &[Event], ids: &[(&str, String)], at: Option<Seq>) {
     let world = World::at(events, BOAT, at);
     for active in [None, Some(true), Some(false)] {
@@ -64,7 +64,7 @@ fn compare_at(view: &View<'_>, events: &[Event], ids: &[(&str, String)], at: Opt
     }
 }
 
-/// Compares who bears each name that a history can give.
+/// Compares the holders of every name that a history can give.
 fn compare_names_at(view: &View<'_>, world: &World, at: Option<Seq>) {
     let names =
         (0..6).map(|name| (ResourceType::USER, Attribute::UserName, format!("user-{name}")));
@@ -84,7 +84,7 @@ fn compare_names_at(view: &View<'_>, world: &World, at: Option<Seq>) {
         match (name.at(view, BOAT, resource_type, at).unwrap(), &bearers[..]) {
             (Found::One(found), [bearer]) => assert_eq!(found, *bearer, "{value} at {at:?}"),
             (Found::Several(found), [_, _, ..]) => assert_eq!(found, bearers, "{value} at {at:?}"),
-            // Whoever bore it at another time, or nobody ever.
+            // Somebody held it at another time, or nobody ever did.
             (Found::Nobody | Found::One(_), []) => {}
             (found, _) => panic!("{value} at {at:?}: {found:?}, not {bearers:?}"),
         }
@@ -110,7 +110,7 @@ async fn compare(steps: &[Step]) {
         compare_at(&view, &events, &ids, Some(seq));
     }
 
-    // Instants: at, just before and just after every event; ties belong to the last of them.
+    // Times at, just before and just after every event. With ties the last event counts.
     for event in &events {
         for micros in [-1, 0, 1, 1_000_000] {
             let time = Timestamp(event.header.recorded_at.0 + micros);
@@ -120,7 +120,7 @@ async fn compare(steps: &[Step]) {
         }
     }
 
-    // A number is at most one incarnation, and numbers are dense.
+    // A number belongs to at most one resource, and numbers are dense.
     let mut created = std::collections::BTreeSet::new();
     let mut given = std::collections::BTreeSet::new();
     for event in events.iter().filter(|event| event.header.application == BOAT) {
@@ -135,8 +135,8 @@ async fn compare(steps: &[Step]) {
     }
     assert_eq!(given.last().map_or(0, |last| last.0 as usize), given.len(), "numbers are dense");
 
-    // The same over HTTP, with the instant of some event from the middle. Where no user was recorded, the
-    // answer would be that of imports.
+    // The same over HTTP, at the time of an event in the middle. If no user was recorded, the answer
+    // would be made from imports.
     let last = World::at(&events, BOAT, Some(size));
     let mut recorded = last.resources.values().chain(last.gone.values().map(|(gone, _)| gone));
     let has_users = recorded.any(|one| one.kind == ResourceType::USER);
@@ -161,7 +161,7 @@ async fn compare(steps: &[Step]) {
 }
 
 #[test]
-fn answers_about_any_moment_are_those_of_a_naive_fold() {
+fn answers_about_any_time_equal_a_naive_fold() {
     let config = Config {
         cases: repetitions("PROVLOG_TEST_HISTORIES", 24),
         failure_persistence: None,
@@ -179,9 +179,9 @@ fn answers_about_any_moment_are_those_of_a_naive_fold() {
         .unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// Histories that only random ones would not reach: so many changes that bases are written.
+/// Histories with so many changes that bases are written, which random ones would not reach.
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_across_bases_are_those_of_a_naive_fold() {
+async fn answers_across_bases_equal_a_naive_fold() {
     let folder = tempfile::tempdir().unwrap();
     let server = InProcess::open(&folder.path().join("data"), START).await;
     let mut player = Player::new(&server, "boat").await;

@@ -1,4 +1,4 @@
-//! Questions on the command line: what people read, what programs read, and how they refuse.
+//! Questions on the command line: output for people, output for programs, and errors.
 
 mod audit;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::server::{Client, Server, group, user};
 
-/// A server with two applications; people ask about the first.
+/// A server with two applications; the questions are about the first.
 struct Asked {
     server: Server,
     scim: Client,
@@ -22,7 +22,7 @@ impl Asked {
         Asked { server, scim, folder }
     }
 
-    /// What a command prints.
+    /// The output of a command.
     fn text(&self, arguments: &[&str]) -> String {
         let output = self.server.command(arguments);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -36,7 +36,7 @@ impl Asked {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// The server's own answer.
+    /// The server's answer over HTTP.
     fn answer(&self, path: &str) -> Value {
         self.server.admin().get(path).body
     }
@@ -62,12 +62,12 @@ impl Asked {
     }
 }
 
-/// The columns of a line.
+/// The cells of a line.
 fn cells(line: &str) -> Vec<&str> {
     line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
 }
 
-/// An answer without what differs from one to the next: the one is an event of its own before the other.
+/// An answer without what differs each time: every question adds an event.
 fn lasting(mut answer: Value) -> Value {
     for name in ["generatedAt", "atSeq", "head"] {
         answer.as_object_mut().unwrap().remove(name);
@@ -76,7 +76,7 @@ fn lasting(mut answer: Value) -> Value {
     answer
 }
 
-/// An instant of an answer as tables show it.
+/// A time in an answer, as tables show it.
 fn second(time: &Value) -> String {
     format!("{}Z", time.as_str().unwrap().split('.').next().unwrap())
 }
@@ -94,7 +94,7 @@ fn members_are_read_as_a_table_and_as_json() {
     let text = asked.text(&["members", "--app", "paperboat", &crew]);
     let lines: Vec<&str> = text.lines().collect();
     let head = lines[0].strip_prefix("Members of Crew in paperboat as of 20").expect(&text);
-    // The question before it is an event too.
+    // The previous question is an event too.
     let at_seq = answer["atSeq"].as_u64().unwrap() + 1;
     assert!(head.ends_with(&format!("Z (event {at_seq})")), "{text}");
     assert_eq!(lines[1], "");
@@ -112,7 +112,7 @@ fn members_are_read_as_a_table_and_as_json() {
     let read = asked.json(&["members", "--app", "paperboat", &crew]);
     assert_eq!(lasting(read), lasting(asked.answer(&path)));
 
-    // An empty past is not "no access": it was not watched.
+    // Before the recorder there is a gap, not "no access".
     let before = asked.text(&["members", "--app", "paperboat", &crew, "--at", "-90d"]);
     assert!(before.contains("(before the first event)"), "{before}");
     assert!(before.contains("The group was not there yet; event"), "{before}");
@@ -127,7 +127,7 @@ fn members_are_read_as_a_table_and_as_json() {
 }
 
 #[test]
-fn users_are_paged_to_the_end_and_never_act_on_a_terminal() {
+fn users_are_paged_to_the_end_and_escaped_for_a_terminal() {
     let asked = Asked::new();
     let evil = "ev\u{1b}[2J\u{9b}il\r\nroot";
     let mut body = user("evil");
@@ -157,7 +157,7 @@ fn users_are_paged_to_the_end_and_never_act_on_a_terminal() {
     let shown = asked.text(&["user", "--app", "paperboat", &id]);
     assert!(shown.contains(r"displayName  "), "{shown}");
     assert!(shown.contains(r"ev\u{1b}[2J\u{9b}il\r\nroot"), "{shown}");
-    // Their own words and the server's are escaped too.
+    // Text of the user and of the server is escaped too.
     asked.refused(&["users", "--app", "paperboat", "--at", "\u{1b}c"], 2, "Invalid parameter: ");
 
     let active = asked.text(&["users", "--app", "paperboat", "--active", "false"]);
@@ -170,7 +170,7 @@ fn users_are_paged_to_the_end_and_never_act_on_a_terminal() {
 #[test]
 fn all_pages_are_one_answer() {
     let asked = Asked::new();
-    // More than a page of the server's largest.
+    // More than the server's largest page.
     let rows: Vec<Value> = (0..1_050)
         .map(|number| {
             let data = user(&format!("u{number}"));
@@ -205,7 +205,7 @@ fn all_pages_are_one_answer() {
 }
 
 #[test]
-fn a_user_is_a_list_of_attributes() {
+fn a_user_is_shown_as_a_list_of_attributes() {
     let asked = Asked::new();
     let mut body = user("mira");
     body["name"] = json!({"givenName": "Mira", "familyName": "Lund"});
@@ -250,7 +250,7 @@ fn a_user_is_a_list_of_attributes() {
 }
 
 #[test]
-fn the_log_shows_what_arrived_and_what_was_not_watched() {
+fn the_log_shows_requests_and_gaps() {
     let mut asked = Asked::new();
     let mira = asked.add_user("mira");
     let headers = [("x-request-id", "asked-1")];
@@ -289,7 +289,7 @@ fn the_log_shows_what_arrived_and_what_was_not_watched() {
     let none = asked.text(&["log", "--app", "dinghy"]);
     assert_eq!(none.lines().skip(1).collect::<Vec<_>>(), ["", "0 rows"]);
 
-    // A recorder that was killed leaves a stretch that every log names.
+    // A killed recorder leaves a gap that every log shows.
     let data = asked.folder.path().join("data");
     asked.server.kill();
     asked.server = Server::start(&data);
@@ -312,7 +312,7 @@ fn applications_are_listed() {
 }
 
 #[test]
-fn wrong_questions_end_with_one_line_and_2() {
+fn wrong_questions_end_with_one_line_and_exit_code_2() {
     let asked = Asked::new();
     let unknown = "2819c223-7f76-453a-919d-413861904646";
     asked.refused(&["users", "--app", "nowhere"], 2, "provlog: Not found: ");
@@ -332,7 +332,7 @@ fn wrong_questions_end_with_one_line_and_2() {
 }
 
 #[test]
-fn another_program_asks_in_process() {
+fn another_program_can_ask_in_process() {
     let asked = Asked::new();
     asked.add_user("mira");
     let token = asked.server.admin().token;
@@ -353,7 +353,7 @@ fn another_program_asks_in_process() {
     let (code, out, _) = ask(&["--help"]);
     assert!(code == 0 && out.contains("members"), "{out}");
 
-    // Who looks at the first lines only has no failure.
+    // A reader that closes the pipe early causes no error.
     struct Gone;
     impl std::io::Write for Gone {
         fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
@@ -389,7 +389,7 @@ fn users_and_groups_are_asked_about_by_name() {
     }
     asked.refused(&["user", "--app", "paperboat", "nobody"], 2, "Not found");
 
-    // Display names are not unique: the refusal's one line names whom it may mean.
+    // Display names are not unique: the error lists the candidates.
     let other = asked.add_group("Deck & Crew", &[]);
     let output = asked.server.command(&["members", "--app", "paperboat", "Deck & Crew"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
@@ -399,7 +399,7 @@ fn users_and_groups_are_asked_about_by_name() {
 }
 
 #[test]
-fn a_timeline_tells_what_happened_to_a_user_or_a_group() {
+fn a_timeline_lists_the_operations_on_a_user_or_a_group() {
     let asked = Asked::new();
     let mira = asked.add_user("mira");
     asked.add_user("ole");
@@ -432,7 +432,7 @@ fn a_timeline_tells_what_happened_to_a_user_or_a_group() {
 }
 
 #[test]
-fn the_log_is_asked_for_a_part_of_it() {
+fn the_log_can_be_filtered() {
     let asked = Asked::new();
     let mira = asked.add_user("mira");
     asked.scim.post("/Users", &user("mira"));
@@ -460,7 +460,7 @@ fn the_log_is_asked_for_a_part_of_it() {
 }
 
 #[test]
-fn csv_has_every_row_and_says_beside_it_what_was_not_watched() {
+fn csv_has_every_row_and_the_gaps_go_to_stderr() {
     let asked = Asked::new();
     let mira = asked.add_user("=mira@fjord.example");
     for number in 0..5 {
@@ -491,7 +491,7 @@ fn csv_has_every_row_and_says_beside_it_what_was_not_watched() {
 }
 
 #[test]
-fn an_answer_by_what_was_known_says_so() {
+fn an_answer_with_known_at_says_so() {
     let asked = Asked::new();
     let mira = asked.add_user("mira");
     asked.add_group("Crew", std::slice::from_ref(&mira));
@@ -509,7 +509,7 @@ fn an_answer_by_what_was_known_says_so() {
 }
 
 #[test]
-fn a_group_is_told_apart_from_its_members() {
+fn a_group_is_shown_apart_from_its_members() {
     let asked = Asked::new();
     let mira = asked.add_user("mira");
     let crew = asked.add_group("Deck & Crew", std::slice::from_ref(&mira));

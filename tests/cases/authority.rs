@@ -1,4 +1,4 @@
-//! A token counts until the event that takes it back, whatever was on its way with it.
+//! A token is valid until the event that revokes it, even for requests in progress.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::harness::server::{Client, Server, bulk, patch, user};
 
-/// A request whose body has begun to arrive.
+/// A request whose body has arrived in part.
 struct Begun {
     socket: TcpStream,
     rest: Vec<u8>,
 }
 
 impl Begun {
-    /// Sends the head and a part of the body, and waits until the server waits for more.
+    /// Sends the head and part of the body, and waits until the server expects the rest.
     fn send(client: &Client, method: &str, path: &str, id: &str, body: &Value) -> Begun {
         let address = client.base().trim_start_matches("http://");
         let (address, base) = address.split_once('/').map_or((address, ""), |pair| pair);
@@ -37,7 +37,7 @@ impl Begun {
         Begun { socket, rest: body[1..].to_vec() }
     }
 
-    /// Sends the rest, and returns the status of the answer and its text.
+    /// Sends the rest; returns status and text of the answer.
     fn finish(mut self) -> (u16, String) {
         self.socket.write_all(&self.rest).unwrap();
         let mut answer = String::new();
@@ -47,7 +47,7 @@ impl Begun {
 }
 
 #[test]
-fn what_was_on_its_way_with_a_token_that_was_taken_back_is_refused_and_recorded() {
+fn requests_in_progress_with_a_revoked_token_are_refused_and_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let (admin, scim) = (server.admin(), server.add_app("boat"));
@@ -94,7 +94,7 @@ fn what_was_on_its_way_with_a_token_that_was_taken_back_is_refused_and_recorded(
 }
 
 #[test]
-fn an_admin_that_was_taken_back_makes_no_other() {
+fn a_revoked_admin_creates_no_other_admin() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let admin = server.admin();

@@ -1,5 +1,5 @@
-//! Every bound of docs/scim.md from above: the answer and its reason, the memory that it takes to say
-//! no, and that the server goes on. What is just below a bound is tested where it is carried out.
+//! Exceeds every bound of docs/scim.md: checks the answer and its reason, the memory that the refusal
+//! takes, and that the server goes on. Values just below a bound are tested with their feature.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::harness::server::{Answer, Client, Server, bulk, encoded, group, patch, user};
 use crate::harness::unread::http2_posts;
 
-/// No single request may take more than this.
+/// No single request may take more memory than this.
 const GROWTH_MAX: u64 = 64 << 20;
 
-/// A server whose own caches are small, so that what grows is the request's.
+/// A server with small caches, so that memory growth comes from the request.
 struct Bounded {
     server: Server,
     scim: Client,
@@ -23,7 +23,7 @@ impl Bounded {
     fn start() -> Bounded {
         let folder = tempfile::tempdir().unwrap();
         let flags = ["--memtable-bytes", "1048576"];
-        // What is given back goes to the system at once, so that it is not counted twice.
+        // Freed memory is returned to the system at once, so that it is not counted twice.
         let malloc = [("MIMALLOC_PURGE_DELAY", "0")];
         let server = Server::start_with(&folder.path().join("data"), &flags, &malloc).unwrap();
         let scim = server.add_app("boat");
@@ -31,7 +31,7 @@ impl Bounded {
         Bounded { server, scim, _folder: folder }
     }
 
-    /// What a request is answered, how much memory it takes, and whether the server goes on.
+    /// Sends a request; checks the memory that it takes and that the server goes on.
     fn measured(&self, what: &str, request: impl FnOnce(&Client) -> Answer) -> Answer {
         self.server.forget_memory_peak();
         let before = self.server.memory_bytes();
@@ -78,8 +78,7 @@ fn repeat(count: usize, one: &Value) -> Value {
 
 #[test]
 fn bodies_and_their_json_are_bounded() {
-    // Each with a server of its own: memory that another request left behind would hide what this one
-    // takes.
+    // Each gets its own server: memory left by another request would hide what this one takes.
     let check = |what: &str, expected, named: &str, path: &'static str, text: String| {
         let bounded = Bounded::start();
         bounded.check(what, expected, named, post_text(path, text));
@@ -105,7 +104,7 @@ fn bodies_and_their_json_are_bounded() {
     let one_each = format!("{{\"y\":[{}0]}}", "{\"a\":0},".repeat(100_000));
     check("100,000 objects of one name", LARGE, "more values", "/Users", one_each);
 
-    // As much as is taken of what weighs the most in memory for its length.
+    // The largest accepted body of the kind that takes the most memory for its length.
     for path in ["/Users", "/Groups", "/Users/.search"] {
         let text = format!(
             "{{\"userName\":\"heavy\",\"displayName\":\"heavy\",\"y\":[{}0]}}",
@@ -182,7 +181,7 @@ fn operations_members_and_values_are_bounded() {
 
     let crowd = |count: usize| json!({"displayName": "Crowd", "members": values(count, 36)});
     let add = |count: usize| json!({"op": "add", "path": "members", "value": values(count, 36)});
-    // With servers of their own, as in the test above.
+    // Each with its own server, as in the test above.
     for (what, method, body) in [
         ("50,001 members by POST", "POST", crowd(50_001)),
         ("50,001 members by PUT", "PUT", crowd(50_001)),
@@ -215,7 +214,7 @@ fn operations_members_and_values_are_bounded() {
     let add = json!([{"op": "add", "path": "members", "value": values(1_001, 1)}]);
     change("1,001 unknown members by PATCH", LARGE, "1000 members are no known", &crew, add);
 
-    // What a small body can ask to be looked at.
+    // A small body can request many comparisons.
     assert_eq!(bounded.scim.post("/Groups", &crowd(1_000)).status, 201);
     let crowd = bounded.scim.query("/Groups", &[("filter", "displayName eq \"crowd\"")]);
     let crowd = format!("/Groups/{}", crowd.body["Resources"][0]["id"].as_str().unwrap());
@@ -257,12 +256,12 @@ fn filters_are_bounded() {
     let not = format!("{}a pr{}", "not (".repeat(40), ")".repeat(40));
     check("40 times not", "32", not);
     check("8 KiB and one", "8192", format!("title eq \"{}\"", "x".repeat(8_182)));
-    // Only a body can carry as much.
+    // Only a body can be that long.
     let body = json!({ "filter": format!("title eq \"{}\"", "x".repeat(7 << 20)) });
     bounded.check("a filter of 7 MiB", FILTER, "8192", |scim| scim.post("/.search", &body));
     let body = json!({ "filter": "(".repeat(7 << 20) });
     bounded.check("7 MiB of parentheses", FILTER, "8192", |scim| scim.post("/.search", &body));
-    // In the path of an operation it is bounded alike.
+    // The same bounds hold in the path of an operation.
     let id = bounded.scim.post("/Users", &user("mira")).id();
     for (what, filter) in [
         ("1,001 comparisons in a path", vec!["type pr"; 1_001].join(" or ")),
@@ -276,7 +275,7 @@ fn filters_are_bounded() {
         let scim_type = answer.body["scimType"].as_str().unwrap();
         assert!(["invalidFilter", "invalidPath"].contains(&scim_type), "{what}: {answer:?}");
     }
-    // Names to show are bounded too.
+    // The number of selected attributes is bounded too.
     let names = vec!["x"; 1_001].join(",");
     bounded.check("1,001 names", VALUE, "1000", |scim| {
         scim.query("/Users", &[("attributes", &names)])
@@ -286,7 +285,7 @@ fn filters_are_bounded() {
 
 const CROWD: usize = 40_000;
 
-/// Groups of so many members that a page of them, or a look at them, is too much.
+/// Groups with so many members that a page of them, or a scan, exceeds a bound.
 #[test]
 fn large_groups_are_shown_and_searched_within_bounds() {
     let bounded = Bounded::start();
@@ -322,7 +321,8 @@ fn large_groups_are_shown_and_searched_within_bounds() {
     let answer = bounded.measured("the answer to a PUT", |scim| scim.put(&first, &put));
     assert_eq!((answer.status, count(&answer.body)), (200, CROWD));
 
-    // A page ends early rather than to grow; by index and by cursor one goes on where it ended.
+    // A page ends early before it grows too large; by index and by cursor, the next one continues
+    // there.
     let (mut start, mut names) = (1, vec![]);
     while start <= 6 {
         let path = format!("/Groups?startIndex={start}");
@@ -348,7 +348,7 @@ fn large_groups_are_shown_and_searched_within_bounds() {
     }
     assert_eq!(names, expected);
 
-    // A filter that looks at every member, one comparison and as many as there may be.
+    // A filter over every member, with one comparison and with the most allowed.
     let last = member(CROWD - 1)["value"].as_str().unwrap().to_owned();
     let filter = format!("members.value ew \"{}\"", &last[10..]);
     let answer = bounded.measured("a filter over members", |scim| {
@@ -367,7 +367,7 @@ fn large_groups_are_shown_and_searched_within_bounds() {
     let answer =
         bounded.measured("many comparisons", |scim| scim.get(&bomb(450, "members co \"z\"")));
     let taken = watch.elapsed().as_secs();
-    // How far one gets in ten seconds is the machine's, that it ends then is ours.
+    // How far the scan gets in ten seconds depends on the machine; it must end then.
     match answer.status {
         200 => assert!(taken <= 20, "{taken} s"),
         _ => assert_eq!((answer.status, &answer.body["scimType"]), (400, &json!("tooMany"))),
@@ -394,14 +394,14 @@ fn bodies_at_once_share_their_memory() {
         }
     });
     let growth = bounded.server.memory_bytes().saturating_sub(before);
-    // 64 MiB of what arrives, 96 MiB of what is carried out, and what belongs to neither.
+    // 64 MiB for arriving bodies, 96 MiB for work in progress, and some that belongs to neither.
     assert!(growth < 4 * GROWTH_MAX, "48 bodies of 8 MiB take {} MiB", growth >> 20);
     bounded.stop();
 }
 
-/// Small bodies do not wait for memory; there are only so many of them at once.
+/// Small bodies do not wait for memory; only their number is bounded.
 #[test]
-fn small_bodies_at_once_are_so_many() {
+fn small_bodies_at_once_are_bounded_by_number() {
     const CONNECTIONS: usize = 120;
     const STREAMS: u32 = 60;
     let bounded = Bounded::start();
@@ -427,7 +427,7 @@ fn small_bodies_at_once_are_so_many() {
     bounded.stop();
 }
 
-/// Whether the log has so many events by now.
+/// Whether the log has this many operations now.
 fn has_operations(server: &Server, count: usize) -> bool {
     let metrics = server.admin().get("/metrics").text;
     let appended = metrics.lines().find_map(|line| {

@@ -1,5 +1,5 @@
-//! A clock that is wrong: what it would spoil is refused, recorded with a time that can be right, and
-//! goes on when the clock does.
+//! A wrong clock: affected requests are refused and recorded with a plausible time, until the clock is
+//! right again.
 
 use event::{Fact, Timestamp};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn after(micros: i64) -> Timestamp {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_jumps_ahead_is_not_believed() {
+async fn a_clock_that_jumps_ahead_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let server = InProcess::open(&folder.path().join("data"), START).await;
     let token = server.add_app("boat").await;
@@ -84,10 +84,10 @@ async fn a_start_far_ahead_needs_to_be_accepted() {
     server.close().await;
 }
 
-/// A machine without the time that is given a wrong one: what the kept file says must not make the next
-/// start believe it, nor hide that nobody was watching.
+/// A machine that starts with a wrong time: the kept file must not make the next start accept it, nor
+/// hide the gap.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_was_never_believed_is_not_kept() {
+async fn a_clock_that_was_never_accepted_is_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     for (turn, ahead) in [366 * DAY_US, YEARS_US, 7_000 * 365 * DAY_US].into_iter().enumerate() {
         let data = folder.path().join(format!("data-{turn}"));

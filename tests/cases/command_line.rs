@@ -1,4 +1,4 @@
-//! The commands that other programs rely on, and how they refuse.
+//! The commands that other programs rely on, and their errors.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
@@ -49,7 +49,7 @@ fn an_application_and_tokens_are_added_to_a_running_server() {
     assert_eq!(auditor.get("/api/v1/apps").status, 200);
     let body = serde_json::json!({"application": "fourth"});
     assert_eq!(auditor.post("/api/v1/apps", &body).status, 403);
-    // A second secret token while the first still works: rotation.
+    // Rotation: a second secret token while the first still works.
     let second =
         server.command(&["token", "add", "--role", "scim", "--app", "paperboat", "--json"]);
     let second: Value = serde_json::from_slice(&second.stdout).unwrap();
@@ -60,7 +60,7 @@ fn an_application_and_tokens_are_added_to_a_running_server() {
 }
 
 #[test]
-fn wrong_commands_end_with_one_line_and_2() {
+fn wrong_commands_end_with_one_line_and_exit_code_2() {
     let folder = tempfile::tempdir().unwrap();
     let absent = folder.path().join("absent");
     let command = |arguments: &[&str]| run(provlog().current_dir(folder.path()).args(arguments));
@@ -94,7 +94,7 @@ fn a_folder_in_use_and_a_port_in_use_are_refused() {
 }
 
 #[test]
-fn the_recorded_address_is_what_a_trusted_proxy_says() {
+fn the_recorded_client_address_comes_from_a_trusted_proxy() {
     let folder = tempfile::tempdir().unwrap();
     let address = |flags: &[&str], data: &str| {
         let server = Server::start_with(&folder.path().join(data), flags, &[]).unwrap();

@@ -25,7 +25,7 @@ fn sixty_four_clients_that_patch_one_group_lose_no_member() {
         .collect();
     thread::scope(|scope| {
         for mine in users.chunks(MEMBERS_EACH) {
-            // A client of its own: 64 connections at once.
+            // Its own client, so that there are 64 connections.
             let client = scim.with_token(&scim.token);
             let path = format!("/Groups/{group_id}");
             scope.spawn(move || {
@@ -34,7 +34,7 @@ fn sixty_four_clients_that_patch_one_group_lose_no_member() {
                         json!([{"op": "Add", "path": "members", "value": [{"value": id}]}]);
                     assert_eq!(client.patch(&path, &operations).status, 204);
                 }
-                // One leaves again, in the dialect that selects by a value list.
+                // One member leaves again, in the dialect with a list of values.
                 let leave =
                     json!([{"op": "Remove", "path": "members", "value": [{"value": mine[0]}]}]);
                 assert_eq!(client.patch(&path, &leave).status, 204);
@@ -66,7 +66,7 @@ fn of_racing_creates_with_one_user_name_exactly_one_wins() {
             let racers: Vec<_> = (0..8)
                 .map(|racer| {
                     let client = scim.clone();
-                    // The case differs, and must not matter.
+                    // The letter case differs, which must not matter.
                     let name = format!("user-{round}");
                     let name = if racer % 2 == 0 { name.to_uppercase() } else { name };
                     scope.spawn(move || client.post("/Users", &user(&name)).status)
@@ -83,16 +83,16 @@ const SESSIONS: usize = 20;
 const STEPS: usize = 40;
 const GROUPS: usize = 4;
 
-/// A write that was answered with success.
+/// A successful write.
 struct Accepted {
     method: &'static str,
     status: u16,
-    /// The event that the answer's ETag names; none for a deletion, which has no version.
+    /// The event in the answer's ETag; `None` for a deletion, which has no version.
     seq: Option<u64>,
 }
 
-/// One client's session: it makes users of its own, and joins, renames, replaces and deletes what all
-/// sessions share.
+/// One client's session: it creates its own users, and joins, renames, replaces and deletes resources
+/// that all sessions share.
 fn session(scim: &Client, number: usize, groups: &[String]) -> Vec<Accepted> {
     let mut accepted = Vec::new();
     let mut mine: Vec<String> = Vec::new();
@@ -112,7 +112,7 @@ fn session(scim: &Client, number: usize, groups: &[String]) -> Vec<Accepted> {
     for step in 0..STEPS {
         let group_path = format!("/Groups/{}", groups[next(groups.len())]);
         match next(10) {
-            // Some of the names are wanted by several sessions.
+            // Several sessions compete for some of the names.
             0..=2 => {
                 let name = match next(3) {
                     0 => format!("shared-{}", next(8)),
@@ -163,7 +163,7 @@ fn session(scim: &Client, number: usize, groups: &[String]) -> Vec<Accepted> {
     accepted
 }
 
-/// Everything that a list shows, over all its pages.
+/// All resources of a list, over all its pages.
 async fn listed(server: &InProcess, token: &str, kind: &str) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
     loop {
@@ -207,7 +207,7 @@ async fn twenty_sessions_on_shared_groups_end_in_the_fold_of_the_events() {
     let server = InProcess::open(&data, time).await;
     let events = server.events();
 
-    // Each success is an event with the same status, and no other event claims one.
+    // Each success has an event with the same status, and no other event has one.
     let operations: Vec<_> = events
         .iter()
         .filter_map(|event| match &event.header.fact {
@@ -219,7 +219,7 @@ async fn twenty_sessions_on_shared_groups_end_in_the_fold_of_the_events() {
     assert_eq!(operations.len(), accepted.len() + GROUPS);
     for one in &accepted {
         match one.seq {
-            // A change that changed nothing shows the version of an earlier one.
+            // A no-op shows the version of an earlier change.
             Some(seq) => assert!(operations.iter().any(|(found, operation)| {
                 *found == seq && (operation.status == one.status || one.method != "POST")
             })),

@@ -1,4 +1,4 @@
-//! The configuration file of `serve`: what wins over what, and how it refuses.
+//! The configuration file of `serve`: precedence and errors.
 
 use std::path::Path;
 use std::process::Output;
@@ -9,7 +9,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// Where a setting comes from, and its line without that.
+/// The origin of a setting, and its line without the origin.
 fn setting<'a>(check: &'a Output, name: &str) -> (&'a str, &'a str) {
     let line = text(&check.stdout).lines().find(|line| line.contains(name)).unwrap();
     let (setting, source) = line.rsplit_once("  # ").unwrap();
@@ -20,7 +20,7 @@ fn setting<'a>(check: &'a Output, name: &str) -> (&'a str, &'a str) {
 fn a_file_that_cannot_be_used_is_refused_before_anything_is_opened() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    // A server that starts all the same ends at once: its port is taken.
+    // If the server starts all the same, it ends at once, since its port is taken.
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let refuses = |content: &[u8], words: &str| {
@@ -80,7 +80,7 @@ fn a_file_that_cannot_be_used_is_refused_before_anything_is_opened() {
 }
 
 #[test]
-fn a_flag_wins_over_the_environment_that_over_the_file_and_that_over_the_default() {
+fn flags_override_the_environment_which_overrides_the_file_which_overrides_defaults() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("deploy.toml");
     let content = r#"
@@ -112,7 +112,7 @@ trusted-proxies = ["10.0.0.0/8", "::1"]
     check_line("log-format", "log-format = \"text\"", "default");
     check_line("schemas", "# schemas is not set", "default");
 
-    // What is printed is a file that says the same.
+    // The output is itself a valid configuration file with the same settings.
     std::fs::write(&file, &check.stdout).unwrap();
     let again = run(provlog().args(["config", "check", "--config"]).arg(&file));
     let values = |check: &Output| {
@@ -128,7 +128,7 @@ trusted-proxies = ["10.0.0.0/8", "::1"]
 }
 
 #[test]
-fn serve_runs_with_what_its_file_says() {
+fn serve_uses_the_settings_of_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("deploy.toml");
     std::fs::write(&file, "trusted-proxies = [\"127.0.0.0/8\"]\nlog-format = \"json\"\n").unwrap();

@@ -1,4 +1,4 @@
-//! The public SCIM suites, each against a server that has nothing but one application for it.
+//! The public SCIM test suites, each against a server with a single application.
 
 use std::process::Command;
 
@@ -35,7 +35,8 @@ fn suite(name: &str, settings: &Value) -> (u32, u32) {
 fn scim2_tester_finds_nothing() {
     let (passed, failed) = suite("scim2-tester", &json!({"patch_response": "representation"}));
     assert_eq!(failed, 0);
-    // Checks of what a server does not announce are left out: fewer of them is a feature lost.
+    // The suite skips checks of features that a server does not announce: fewer checks mean a lost
+    // feature.
     assert!(passed >= 135, "only {passed} checks");
 }
 

@@ -1,4 +1,4 @@
-//! Promise 6, gaps are shown: an answer over a stretch that was not watched says so.
+//! Promise 6, gaps are shown: an answer about a time without a recorder says so.
 
 use event::Timestamp;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn after(seconds: i64) -> Timestamp {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_about_a_stretch_without_a_recorder_is_partial() {
+async fn an_answer_about_a_time_without_a_recorder_is_partial() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let server = InProcess::open(&data, START).await;
@@ -44,7 +44,7 @@ async fn an_answer_about_a_stretch_without_a_recorder_is_partial() {
         let future = ask(&path, after(9000)).await;
         assert_eq!(future["coverage"]["state"], "partial", "{path}");
     }
-    // The state over the gap is the last one known, not "no access".
+    // During the gap the state is the last known one, not "no access".
     assert_eq!(ask("users?", after(500)).await["rows"][0]["userName"], "mira");
     let before = ask("users?", after(-1)).await;
     assert_eq!(before["rows"], json!([]));

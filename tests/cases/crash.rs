@@ -13,10 +13,10 @@ use crate::harness::repetitions;
 use crate::harness::server::{Client, Server, group, patch, provlog, run, user};
 
 const WRITERS: usize = 8;
-/// So small that flushes and compactions happen under way.
+/// So small that flushes and compactions happen during the test.
 const SMALL: [&str; 2] = ["--memtable-bytes", "262144"];
 
-/// What one writer got acknowledged.
+/// An acknowledged write of one writer.
 struct Acknowledged {
     request_id: String,
     kind: Kind,
@@ -69,7 +69,7 @@ fn write(client: &Client, round: u32, writer: usize, group: &str, out: &Sender<A
     }
 }
 
-/// What is acknowledged of one user; what was sent and not acknowledged may have happened too.
+/// The acknowledged state of one user. Writes without an answer may have happened too.
 #[derive(Default)]
 struct Expected {
     user_name: String,
@@ -115,7 +115,7 @@ impl Ledger {
         for (id, expected) in &self.users {
             let answer = scim.get(&format!("/Users/{id}"));
             if answer.status == 404 {
-                // Deleted, or the deletion was under way: then its membership has gone too.
+                // Deleted, or its deletion was in progress, which also ends its membership.
                 assert!(expected.deleted || expected.joined, "{id} is lost");
                 assert!(!members.contains(id.as_str()), "{id} was deleted and is a member");
                 continue;
@@ -136,7 +136,7 @@ impl Ledger {
     }
 }
 
-/// The digest that the folder's rows have, after what they miss is folded.
+/// The digest of the folder's rows, after the missing events are folded.
 fn digest(data: &Path) -> String {
     let output = run(provlog().arg("digest").arg("--data").arg(data));
     assert!(output.status.success(), "{output:?}");
@@ -152,8 +152,8 @@ fn rebuild(data: &Path) -> String {
     line.trim().to_owned()
 }
 
-/// A log is killed so often; the next campaign begins with an empty one. Every round looks at all
-/// that was acknowledged before, which leaves events itself.
+/// Kills per log; then the next campaign starts with an empty one. Every round checks all acknowledged
+/// writes, and those reads add events.
 const KILLS_PER_LOG: u32 = 10;
 
 #[test]
@@ -190,11 +190,11 @@ fn campaign(first: u32, end: u32) {
                 ledger.note(acknowledged.recv().unwrap());
             }
             server.kill();
-            // What was acknowledged before the kill and not taken from the channel yet.
+            // Writes that were acknowledged before the kill and are still in the channel.
             acknowledged.iter().for_each(|one| ledger.note(one));
         });
 
-        // The rows may end before the log; folding the rest gives what a rebuild gives.
+        // The rows may end before the log; folding the rest equals a rebuild.
         let caught_up = digest(&data);
         assert_eq!(rebuild(&data), caught_up, "round {round}");
 
@@ -202,13 +202,13 @@ fn campaign(first: u32, end: u32) {
         scim = Client::new(&format!("{}/apps/boat/scim/v2", server.url), &scim.token);
         ledger.check(&server, &scim, &group);
         server.stop();
-        // The rows that the running server wrote are on disk now; nothing is left to fold.
+        // The running server has written all rows to disk; nothing is left to fold.
         let live = digest(&data);
         assert_eq!(rebuild(&data), live, "round {round}");
     }
 }
 
-/// Without a failpoint these moments are one write wide and hardly ever hit.
+/// Needs failpoints: kills rarely hit the short time between append and publish, or before the reply.
 #[cfg(feature = "failpoints")]
 #[test]
 fn stopped_between_append_and_publish_or_reply_the_event_is_found_again() {
@@ -238,7 +238,8 @@ fn stopped_between_append_and_publish_or_reply_the_event_is_found_again() {
             let answer = scim.get(&format!("/Users/{id}"));
             assert_eq!(answer.body["userName"], user_name.as_str(), "{failpoint}");
         }
-        // Its event was appended before the process ended, so it happened, though nobody was told.
+        // Its event was appended before the process ended, so it happened although nobody got an
+        // answer.
         let path = format!("/api/v1/operations?requestId={unanswered}");
         assert_eq!(server.admin().rows(&path).len(), 1, "{failpoint}");
         let path = format!("/Users?filter=userName%20eq%20%22{unanswered}%22");
@@ -247,7 +248,7 @@ fn stopped_between_append_and_publish_or_reply_the_event_is_found_again() {
     }
 }
 
-/// Point-in-time recovery cuts a damaged log silently; the kept file is what notices.
+/// RocksDB's point-in-time recovery truncates a damaged log silently; the kept file detects that.
 #[test]
 fn a_log_cut_below_the_kept_head_is_refused_at_start() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
-//! Every file of a data folder is damaged in turn: by a flipped bit, cut, or taken away. Each time the
-//! start refuses it and names the way out, `rebuild` mends it, the scrub reports it, or it does no
-//! harm; and no answer ever differs from that of the whole folder.
+//! Every file of a data folder is damaged in turn: a bit flips, it is truncated, or removed. Each time
+//! the start refuses with a remedy, `rebuild` repairs it, the scrub reports it, or it does no harm. No
+//! answer ever differs from that of the undamaged folder.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::harness::repetitions;
 use crate::harness::server::{Client, Server, group, provlog, run, user};
 
-/// So small that the log and the rows have several tables each, and that the scrub does not wait.
+/// So small that log and rows have several tables each, and that the scrub does not wait.
 const FLAGS: [&str; 6] = [
     "--memtable-bytes",
     "65536",
@@ -33,7 +33,7 @@ impl Random {
     }
 }
 
-/// A data folder as a killed server leaves it, and what a whole one answers.
+/// A data folder as a killed server leaves it, and its answers.
 struct Whole {
     folder: tempfile::TempDir,
     token: String,
@@ -41,7 +41,7 @@ struct Whole {
     answers: Vec<Value>,
 }
 
-/// What of an answer stays the same for ever; where it stands does when the question says so.
+/// The part of an answer that never changes; `atSeq` belongs to it if the question fixes it.
 fn lasting(question: &str, body: &Value) -> Value {
     let names = ["rows", "resource", "exists", "rowCount", "coverage", "changes", "atSeq"];
     let names = &names[..if question.contains("knownAt") { 7 } else { 4 }];
@@ -88,13 +88,13 @@ impl Whole {
         for seq in (6..head).step_by(5) {
             questions.push(format!("/api/v1/operations/{seq}"));
         }
-        // Everything is vouched for before the server is killed.
+        // The kept file covers everything before the server is killed.
         let kept_size = || {
             let text = fs::read_to_string(data.join("kept")).unwrap();
             let size = text.lines().find_map(|line| line.strip_prefix("size ")).unwrap();
             size.parse::<u64>().unwrap()
         };
-        // The question left an event too, and nothing comes after it.
+        // The question adds the last event.
         while kept_size() <= head + 1 {
             std::thread::yield_now();
         }
@@ -167,8 +167,8 @@ impl Whole {
         answers.map(|answer| (answer.status, answer.body)).collect()
     }
 
-    /// Whether all answers are there; each that is has to be that of the whole folder, and each that
-    /// is not has to say what is damaged.
+    /// Whether every question is answered. Each answer must equal that of the undamaged folder; each
+    /// error must say what is damaged.
     fn is_right(&self, server: &Server, harm: &str) -> bool {
         let mut all = true;
         for ((status, body), (expected, question)) in
@@ -186,7 +186,7 @@ impl Whole {
         all
     }
 
-    /// A folder that was mended answers everything as the whole one does, and goes on.
+    /// A repaired folder answers everything like the undamaged one, and can be written.
     fn check_mended(&self, data: &Path, harm: &str) {
         let server = Server::start_with(data, &FLAGS, &[]);
         let server =
@@ -211,7 +211,7 @@ impl Whole {
         }
     }
 
-    /// What becomes of a damaged folder, in the words of the table.
+    /// The outcome for a damaged folder, as the table names it.
     fn outcome(&self, data: &Path, harm: &str) -> &'static str {
         let into = data.with_extension("new");
         match Server::start_with(data, &FLAGS, &[]) {
@@ -283,7 +283,7 @@ fn no_damaged_file_gives_a_wrong_answer() {
     let kinds: Vec<&str> = files.keys().copied().collect();
     let mut random = Random(0x5eed);
     let mut table = BTreeMap::<(&str, &str, &str), usize>::new();
-    // The tables are most of a folder, so they have half of the harm; the other kinds share the rest.
+    // Tables are most of a folder, so they get half of the damage; the other files share the rest.
     let harms = (0..flips).map(|_| "a flipped bit");
     let harms = harms.chain((0..flips / 4 + 1).map(|_| "cut")).chain(kinds.iter().map(|_| "gone"));
     for (turn, harm) in harms.enumerate() {
@@ -320,7 +320,7 @@ fn no_damaged_file_gives_a_wrong_answer() {
         format!("| {kind:<12} | {harm:<13} | {outcome:<26} | {count:>3} |\n")
     });
     write!(std::io::stderr(), "{}", rows.collect::<String>()).unwrap();
-    // What the manual says of each kind.
+    // Compare with the manual.
     for (kind, _, outcome) in table.keys() {
         let harmless = ["OPTIONS", "IDENTITY", "LOG", "LOCK", "admin.token"].contains(kind);
         assert!(!harmless || *outcome == "harmless", "{kind}: {outcome}");

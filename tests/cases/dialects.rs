@@ -1,5 +1,5 @@
-//! Whole sessions of identity providers, as `tests/scripts` has them, against applications of every
-//! profile; what two dialects of one provider have in common; and providers beside one another.
+//! Sessions of identity providers from `tests/scripts`: against applications of every profile, in two
+//! dialects of one provider, and several providers in parallel.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;
@@ -23,7 +23,7 @@ const PROFILES: [Profile; 5] = [
     Profile { name: "howspace", has_groups: true, is_served: true },
 ];
 
-/// The scripts, each with a test of its own below.
+/// The scripts; each has a test below.
 const SCRIPTS: [&str; 8] = [
     "authentik",
     "entra",
@@ -35,8 +35,7 @@ const SCRIPTS: [&str; 8] = [
     "ping",
 ];
 
-/// Plays a script against an application of each profile that it names and that is served; the writes
-/// of all of them.
+/// Plays a script against an application of each profile that it names; returns all writes.
 #[track_caller]
 fn check(name: &str) -> Vec<Write> {
     let script = Script::load(name);
@@ -91,13 +90,13 @@ fn ping() {
 }
 
 #[test]
-fn no_script_is_forgotten() {
+fn every_script_has_a_test() {
     assert_eq!(Script::all(), SCRIPTS);
 }
 
-/// The two dialects say the same in other words: each write of one leaves what that of the other does.
+/// Entra's two dialects are equivalent: each write of one makes the same changes as that of the other.
 #[test]
-fn entra_means_the_same_in_both_dialects() {
+fn both_dialects_of_entra_are_equivalent() {
     let (legacy, newer) = (check("entra"), check("entra-aadoptscim062020"));
     assert!(legacy.len() > 20, "the scripts say what their writes are for");
     let intents = |writes: &[Write]| -> Vec<String> {
@@ -109,16 +108,16 @@ fn entra_means_the_same_in_both_dialects() {
     }
 }
 
-/// Scripts that are played beside one another. All of them make an account of one name, and three of them
-/// a group.
+/// Scripts that are played in parallel. All of them create an account with the same name, and three a
+/// group.
 const TOGETHER: [&str; 4] = ["entra", "okta", "authentik", "google-workspace"];
-/// How often, each time begun at other moments.
+/// How often; each time the sessions start at different turns.
 const ROUNDS: usize = 3;
 
-/// A provider never sees or touches what another one has: four sessions at once on one server come,
-/// answer by answer and event by event, to what each comes to on a server of its own.
+/// Providers are isolated: four concurrent sessions on one server give the same answers and events as
+/// each on its own server.
 #[test]
-fn providers_beside_one_another_go_on_as_if_alone() {
+fn concurrent_providers_are_isolated() {
     let scripts = TOGETHER.map(Script::load);
     let folder = tempfile::tempdir().unwrap();
     let begin = |server: &Server, place: usize| {
@@ -143,13 +142,13 @@ fn providers_beside_one_another_go_on_as_if_alone() {
                 panic!("{} in round {round}: {difference}", session.application);
             }
         }
-        check_strangers(&sessions);
+        check_isolated(&sessions);
         server.stop();
     }
 }
 
-/// Plays sessions in turns: in each turn every session that has begun makes one request, all at the
-/// same time. `begin` says in which turn a session begins.
+/// Plays sessions in turns: in each turn every started session sends one request, all at the same time.
+/// `begin` gives the turn in which a session starts.
 fn play_together(sessions: &mut [Session<'_>], begin: impl Fn(usize) -> usize + Sync) {
     let last = sessions.iter().map(Session::steps).enumerate();
     let turns = last.map(|(place, steps)| begin(place) + steps).max().unwrap_or_default();
@@ -158,7 +157,7 @@ fn play_together(sessions: &mut [Session<'_>], begin: impl Fn(usize) -> usize + 
         for (place, session) in sessions.iter_mut().enumerate() {
             let (barrier, begin) = (&barrier, &begin);
             scope.spawn(move || {
-                // Who failed goes on waiting for the others, or nobody would get to the end.
+                // A failed session still waits at the barrier, so that the others can finish.
                 let mut failed = None;
                 for turn in 0..turns {
                     barrier.wait();
@@ -174,8 +173,8 @@ fn play_together(sessions: &mut [Session<'_>], begin: impl Fn(usize) -> usize + 
     });
 }
 
-/// No id of one application means anything in another, and no token opens another's address.
-fn check_strangers(sessions: &[Session<'_>]) {
+/// No id of one application exists in another, and no token works for another application.
+fn check_isolated(sessions: &[Session<'_>]) {
     for (place, own) in sessions.iter().enumerate() {
         for other in sessions.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, one)| one)
         {
@@ -194,7 +193,7 @@ fn check_strangers(sessions: &[Session<'_>]) {
     }
 }
 
-/// A session that meets a failure at this place: what is wrong is found and said.
+/// Runs a script that must fail, and checks the message.
 #[track_caller]
 fn check_failure(text: &str, has_groups: bool, expected: &[&str]) {
     let failure = match Script::parse("sample", text) {
@@ -217,7 +216,7 @@ const CREATE: &str = r#"POST /Users
 "#;
 
 #[test]
-fn a_script_that_is_not_understood_fails() {
+fn an_invalid_script_fails() {
     let check = |text: &str, expected: &[&str]| check_failure(text, true, expected);
     check("", &["sample.txt:0", "profiles"]);
     check("profiles generic\n# nothing\n", &["no request"]);
@@ -237,13 +236,13 @@ fn a_script_that_is_not_understood_fails() {
     check("profiles generic\n== Section (group)\n", &["sample.txt:2", "(groups)"]);
     check(&format!("{HEAD}intent look\nGET /Users\nstatus 200\n"), &["line 4", "no `intent`"]);
     check(&format!("{HEAD}GET /Users\nstatus 200\nfor n in 1..2\n"), &["no request follows"]);
-    // What only a section about groups keeps is not there without it.
+    // A name that only a section about groups keeps is missing without groups.
     let groups = "profiles generic\n== A (groups)\nGET /Groups\nstatus 200\nlet id = body /id\n";
     check(&format!("{groups}== B\nGET /Users/{{id}}\nstatus 200\n"), &["sample.txt:7", "{id}"]);
 }
 
 #[test]
-fn what_is_not_as_expected_is_named_with_its_line() {
+fn an_unmet_expectation_is_reported_with_its_line() {
     let check = |expected_lines: &str, expected: &[&str]| {
         check_failure(&format!("{HEAD}{CREATE}{expected_lines}"), true, expected);
     };
@@ -286,7 +285,7 @@ fn without_groups_the_first_request_for_one_must_find_nothing() {
     check_failure(&sections("/Groups"), false, &["sample.txt:3", "expected 404", "got      200"]);
     check_failure(&sections("/Users"), false, &["sample.txt:3", "begins at /Groups"]);
 
-    // An address below /Groups where nothing is stands for an application without groups.
+    // An address below /Groups that does not exist stands for an application without groups.
     let script = Script::parse("sample", &sections("/Groups/none")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));

@@ -1,4 +1,4 @@
-//! A disk that fills up: requests are refused before the record itself is in danger.
+//! A disk that fills up: requests are refused before the log cannot be written.
 
 use crate::harness::server::{Client, Server, user};
 
@@ -10,7 +10,7 @@ fn with_too_little_free_disk_requests_are_refused_and_recorded() {
     let scim = server.add_app("boat");
     server.stop();
 
-    // No disk has so much free.
+    // No disk has this much free space.
     let reserve = ["--disk-reserve-bytes", "9000000000000000000"];
     let server = Server::start_with(&data, &reserve, &[]).unwrap();
     let full = Client::new(&format!("{}/apps/boat/scim/v2", server.url), &scim.token);

@@ -1,4 +1,4 @@
-//! Exports by the command line: each question as files, and what the files of operations have.
+//! Exports on the command line: the files of each question, and the content of the files of operations.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::server::{Client, Server, group, user};
 
-/// A server, and the folder into which its answers are exported.
+/// A server, and the folder for exports.
 struct Exports {
     server: Server,
     scim: Client,
@@ -31,7 +31,7 @@ impl Exports {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The files of a question, in the order in which they stand in the zip.
+    /// The files of a question in the order of the zip.
     fn files(&self, question: &str, format: &str) -> Vec<(String, String)> {
         let path = self.folder.path().join(format!("{format}.zip"));
         let _ = std::fs::remove_file(&path);
@@ -139,7 +139,7 @@ fn operations_have_their_steps_and_changes_beside_them() {
         assert_eq!(listed["rows"], json!(rows[name].len()), "{listed}");
     }
 
-    // In the rows stands what the record knows of them, wherever it stands.
+    // The rows name the user by what is on record.
     let of = |operation: &str, source: &str| {
         let fits = |row: &&Value| row["operation"] == operation && row["source"] == source;
         operations.iter().rfind(fits).unwrap_or_else(|| panic!("{operation}: {operations:#?}"))
@@ -157,7 +157,7 @@ fn operations_have_their_steps_and_changes_beside_them() {
     assert_eq!((&failed["source"], &failed["tenant"]), (&json!("imported"), &json!("tenant-1")));
     assert_eq!(failed["actorName"], "Provisioning Service");
 
-    // Steps are those of imported entries, in order.
+    // Only imported entries have steps; they are in order.
     let told: Vec<(&Value, &Value, &Value)> =
         steps.iter().map(|row| (&row["changeId"], &row["stepNo"], &row["name"])).collect();
     let (update, create) = (json!("change-update"), json!("change-create"));
@@ -169,7 +169,7 @@ fn operations_have_their_steps_and_changes_beside_them() {
     );
     assert_eq!(steps[0]["details"], json!({"accountEnabled": "True"}));
 
-    // Changes are those of all operations; a deletion ends memberships elsewhere.
+    // All operations have changes; a deletion also ends memberships of groups.
     let change = |fits: &dyn Fn(&&Value) -> bool| changes.iter().find(fits).unwrap().clone();
     let place = created["seq"].clone();
     let created = change(&|row| row["seq"] == place && row["path"] == "userName");

@@ -1,4 +1,4 @@
-//! Applications share one server, and none takes what another one needs.
+//! Applications share one server, and none starves another.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::server::{Server, group, patch, user};
 
-/// Bodies that announce much, and of which a little more than nothing comes.
+/// Bodies that announce a large length and send almost nothing.
 #[test]
 fn slow_bodies_of_one_application_do_not_hold_up_another() {
     let folder = tempfile::tempdir().unwrap();
@@ -40,7 +40,7 @@ fn slow_bodies_of_one_application_do_not_hold_up_another() {
         body["title"] = "x".repeat(50 << 10).into();
         assert_eq!(other.post("/Users", &body).status, 201);
     }
-    // Slow bodies are given up after 30 seconds, and that is not what let these through.
+    // Slow bodies are dropped after 30 seconds; these requests must not have waited for that.
     assert!(watch.elapsed().as_secs() < 15, "{:?}", watch.elapsed());
     drop(slow);
 }

@@ -1,5 +1,5 @@
-//! The log in the shape of Microsoft Graph: read whole by Microsoft's own clients, filtered as a plain
-//! predicate would, in both orders, and refused in Graph's words.
+//! The log in Microsoft Graph's shape: Microsoft's own clients read all of it, filters find what a
+//! plain predicate finds in both orders, and errors have Graph's form.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::harness::tls::Certificate;
 const CONFORMANCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/conformance");
 const LOG: &str = "/v1.0/auditLogs/provisioning";
 
-/// What a script of `tests/conformance` prints: a folder.
+/// The folder that a script of `tests/conformance` prints.
 fn folder(script: &str) -> String {
     let output = run(Command::new(format!("{CONFORMANCE}/{script}")).arg("graph"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -49,7 +49,7 @@ fn entry(id: usize, at: &str, name: &str, action: &str, status: &str) -> Value {
     })
 }
 
-/// Entries of the spring before the record began.
+/// Entries from a spring before the recorder started.
 fn entries() -> Vec<Value> {
     let actions = ["create", "update", "disable", "delete", "other", "stagedDelete"];
     let statuses = ["success", "failure", "skipped", "warning"];
@@ -64,7 +64,7 @@ fn lines(entries: &[Value]) -> String {
     entries.iter().map(|entry| format!("{entry}\n")).collect()
 }
 
-/// A server that has recorded requests and imported entries.
+/// Fills a server with recorded requests and imported entries.
 fn fill(admin: &Client, scim: &Client) -> usize {
     for number in 0..23 {
         scim.post("/Users", &user(&format!("user-{number}@fjord.example")));
@@ -88,7 +88,7 @@ fn ids(output: &std::process::Output) -> Vec<String> {
     text.lines().map(id).collect()
 }
 
-/// What the server itself has, page by page over plain HTTP.
+/// All ids, page by page over plain HTTP.
 fn whole(admin: &Client, filter: &str) -> Vec<String> {
     let page = admin.query(LOG, &[("$top", "1000"), ("$filter", filter)]);
     assert_eq!(page.status, 200, "{page:?}");
@@ -162,7 +162,7 @@ fn the_graph_client_for_javascript_reads_the_whole_log_over_tls() {
     server.stop();
 }
 
-/// Asks for every page.
+/// Requests every page.
 async fn pages(server: &InProcess, options: &str, top: usize) -> Vec<Value> {
     let mut path = format!("{LOG}?$top={top}&{options}");
     let mut found = vec![];
@@ -171,14 +171,14 @@ async fn pages(server: &InProcess, options: &str, top: usize) -> Vec<Value> {
         assert_eq!(page.status, 200, "{path}: {page:?}");
         found.extend(page.body["value"].as_array().unwrap().iter().cloned());
         let Some(next) = page.body["@odata.nextLink"].as_str() else { return found };
-        // Clients spell the token as they like.
+        // Clients may change the letter case of the parameter's name.
         path = next.strip_prefix("http://audit.example").unwrap().replace("skiptoken", "skipToken");
     }
 }
 
 type Predicate = fn(&Value) -> bool;
 
-/// Filters and what they mean, said plainly.
+/// Filters and the equivalent predicates.
 const CASES: &[(&str, Predicate)] = &[
     ("id ne ''", |_| true),
     ("provisioningAction eq 'create'", |one| one["provisioningAction"] == "create"),
@@ -360,7 +360,7 @@ async fn entries_have_every_member_and_options_are_never_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_app_auditor_reads_the_own_application_alone() {
+async fn an_app_auditor_reads_only_its_application() {
     let (_folder, server) = filled().await;
     let token = server.add_app("ferry").await;
     server.send("POST", "/apps/ferry/scim/v2/Users", &token, &json!({"userName": "x"})).await;
@@ -452,9 +452,9 @@ async fn every_spelling_of_the_address_is_served_and_the_rest_refused_as_graph_d
     server.close().await;
 }
 
-/// What an index says is what the filter says of each entry.
+/// The index finds exactly the entries that match the filter.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_hides_no_entry_that_fits() {
+async fn an_index_hides_no_matching_entry() {
     let (_folder, server) = filled().await;
     let at = "2025-04-02T08:00:00Z";
     let step = |name: &str, details: Value| {
@@ -509,12 +509,12 @@ async fn an_index_hides_no_entry_that_fits() {
         let answer = server.admin("GET", &path, &Value::Null).await;
         assert_eq!((answer.status, &answer.body["id"]), (200, &json!(id)), "{path}");
     }
-    // What was recorded has an id of the same kind.
+    // Recorded operations have ids of the same form.
     let recorded = pages("servicePrincipal/displayName eq 'boat'", 50).await;
     let own = recorded[0]["id"].as_str().unwrap();
     let filter = format!("id eq '{}'", own.to_uppercase());
     assert_eq!(pages(&filter, 5).await[0]["id"], own);
-    // Why it was passed over is one reason still.
+    // It still has a single skip reason.
     let operations = "/api/v1/operations?app=boat&source=imported&from=2025-04-01&to=2025-05-01";
     let rows = server.admin("GET", operations, &Value::Null).await.body["rows"].clone();
     assert_eq!(rows[0]["skipReason"], "RedundantExport", "{rows}");

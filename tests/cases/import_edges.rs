@@ -1,4 +1,4 @@
-//! What an imported log may and may not tell: of which application it is, of which account, and when.
+//! Edge cases of imports: which application an entry belongs to, which account, and when.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::imports::{IN_SCOPE, Imports, Scope, disable, entry, of_the_job};
 
 const PATH: &str = "/api/v1/apps/paperboat/imports";
 
-/// Posts records, and answers whatever comes.
+/// Posts records; returns status and answer.
 async fn post(imports: &Imports, query: &str, records: &[Value]) -> (u16, Value) {
     let lines: Vec<String> = records.iter().map(Value::to_string).collect();
     let path = format!("{PATH}?run=9{query}");
@@ -29,8 +29,8 @@ fn of(principal: &str, id: &str, at: &str, action: &str, target: &str) -> Value 
         "targetIdentity": {"id": target}})
 }
 
-/// The log of a whole tenant: nothing goes in until it is known which application is meant, and then the
-/// entries of the others stay out.
+/// A log of a whole tenant: nothing is imported until the application is known, and then only its
+/// entries.
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_of_other_applications_are_kept_out() {
     let imports = Imports::new().await;
@@ -54,7 +54,7 @@ async fn entries_of_other_applications_are_kept_out() {
         json!({"servicePrincipal": "sp-b", "displayName": "App sp-b", "entries": 1, "joined": 0});
     assert_eq!(done["otherApplications"], json!([principal]));
     assert_eq!(done["others"], json!([{"line": 2, "entryId": "t-2", "servicePrincipal": "sp-b"}]));
-    // It is known from then on, and what is of another application changes nothing.
+    // From then on it is known, and entries of other applications are ignored.
     let app = imports.ask("/api/v1/apps/paperboat").await;
     assert_eq!(app["resource"]["servicePrincipal"], "sp-a");
     let quarantined = {
@@ -67,7 +67,7 @@ async fn entries_of_other_applications_are_kept_out() {
     let why = imports.why("userName:wren@tern.example").await;
     assert_eq!((&why["exists"], &why["active"]), (&json!(true), &json!(true)), "{why}");
     assert_eq!(imports.ask("/api/v1/jobs/paperboat").await["resource"]["quarantine"], Value::Null);
-    // An entry that names none is believed; one cannot choose what is not its own.
+    // An entry that names none is accepted; another service principal cannot be chosen.
     let mut silent = of("", "t-3", "2026-02-16T08:00:00Z", "update", "tw-1");
     silent.as_object_mut().unwrap().remove("servicePrincipal");
     assert_eq!(counts(&post(&imports, "", &[silent]).await.1), [1, 1, 0, 0, 0, 0]);
@@ -81,10 +81,10 @@ async fn entries_of_other_applications_are_kept_out() {
     imports.server.close().await;
 }
 
-/// What names its application by a display name alone, or not at all, is not taken for an entry of this
-/// one when others are told beside it.
+/// An entry that names its application only by display name, or not at all, is kept out if the import
+/// has entries of others.
 #[tokio::test(flavor = "multi_thread")]
-async fn entries_that_name_no_service_principal_are_doubted_beside_others() {
+async fn entries_without_a_service_principal_are_kept_out_beside_others() {
     let imports = Imports::new().await;
     let own = |id: &str| of("sp-a", id, "2026-02-14T08:02:11Z", "create", "tw-1");
     let with = |id: &str, principal: Value| {
@@ -95,7 +95,7 @@ async fn entries_that_name_no_service_principal_are_doubted_beside_others() {
     let name = |id: &str, name: &str| with(id, json!({"displayName": name}));
     let others =
         |done: &Value| -> Vec<Value> { done["otherApplications"].as_array().unwrap().to_vec() };
-    // Two names, and nobody knows which is meant; chosen by name, one goes in.
+    // Two names are ambiguous; choosing one imports its entries.
     let names = [name("n-1", "App sp-a"), name("n-2", "App sp-b"), with("n-3", json!("App sp-b"))];
     let (status, refused) = post(&imports, "", &names).await;
     assert_eq!(
@@ -116,11 +116,11 @@ async fn entries_that_name_no_service_principal_are_doubted_beside_others() {
         [json!({"servicePrincipal": null, "displayName": "App sp-b",
         "entries": 2, "joined": 0})]
     );
-    // An id goes with the name.
+    // One entry has an id beside the name.
     let ids = [own("n-4"), of("sp-b", "n-5", "2026-02-14T08:02:11Z", "create", "gp-1")];
     assert_eq!(counts(&raft(&ids).await), [2, 1, 0, 0, 0, 1]);
 
-    // Chosen by id, in other letters: the name beside the id tells whose the name is.
+    // Chosen by id, in other letter case: the entry with id and name tells whose the name is.
     let mixed =
         [name("m-1", "App sp-b"), name("m-2", "App sp-a"), own("m-3"), with("m-4", Value::Null)];
     let (_, done) = post(&imports, "&servicePrincipal=SP-A&list=others", &mixed).await;
@@ -132,7 +132,7 @@ async fn entries_that_name_no_service_principal_are_doubted_beside_others() {
         .map(|one| (one["entryId"].clone(), one["servicePrincipal"].clone()))
         .collect();
     assert_eq!(kept_out, [(json!("m-1"), json!("App sp-b")), (json!("m-4"), Value::Null)]);
-    // Without anything of others they are believed.
+    // Without entries of others they are accepted.
     for alone in
         [[name("a-1", "App sp-b"), name("a-2", "App sp-b")], [own("a-3"), with("a-4", Value::Null)]]
     {
@@ -144,9 +144,9 @@ async fn entries_that_name_no_service_principal_are_doubted_beside_others() {
     imports.server.close().await;
 }
 
-/// What the provider keeps out of its own log is no value: nobody is called so, and no two people are one.
+/// A value that the provider redacts is no value: it names nobody and joins no two people.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_that_is_kept_back_is_no_value() {
+async fn a_redacted_value_is_no_value() {
     let imports = Imports::new().await;
     let create = |name: &str, at: &str| {
         let written =
@@ -178,7 +178,7 @@ async fn a_value_that_is_kept_back_is_no_value() {
     imports.server.close().await;
 }
 
-/// The same entry in other letters is known.
+/// The same entry with an id in other letter case is known.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_is_known_by_its_id_in_both_letter_cases() {
     let imports = Imports::new().await;
@@ -194,13 +194,13 @@ async fn an_entry_is_known_by_its_id_in_both_letter_cases() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_application_learns_from_entries_that_tell_of_its_requests() {
+async fn an_application_learns_its_service_principal_from_matching_requests() {
     let imports = Imports::new().await;
     let id = imports.create("wren@tern.example").await;
     let at = imports.now();
     let other = of("sp-b", "t-2", &at, "create", "12");
     let own = of("sp-a", "t-1", &at, "create", &id);
-    // A check changes nothing and says what would be learnt.
+    // A check records nothing and says what an import would learn.
     let (_, check) = post(&imports, "&check=true", &[other.clone(), own.clone()]).await;
     assert_eq!(check["servicePrincipal"], Value::Null);
     let joined: Vec<_> = check["otherApplications"]
@@ -212,7 +212,7 @@ async fn an_application_learns_from_entries_that_tell_of_its_requests() {
     assert_eq!(joined, [("sp-b", 0), ("sp-a", 1)]);
     let (_, done) = post(&imports, "", &[other, own]).await;
     assert_eq!((counts(&done), &done["servicePrincipal"]), ([2, 1, 0, 0, 0, 1], &json!("sp-a")));
-    // Of one that was imported before and of a new one, nobody knows which is meant.
+    // With one service principal imported before and a new one, the choice is ambiguous.
     imports.server.add_app("raft").await;
     let raft = async |records: &[Value]| {
         let lines: Vec<String> = records.iter().map(Value::to_string).collect();
@@ -225,9 +225,10 @@ async fn an_application_learns_from_entries_that_tell_of_its_requests() {
     imports.server.close().await;
 }
 
-/// Of several entries that fit a request the surest is believed, and one about another account is none.
+/// Of several entries that match a request the most certain one counts; one about another account does
+/// not match.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_surest_entry_is_believed_and_another_account_excludes_one() {
+async fn the_most_certain_entry_counts_and_another_account_excludes_one() {
     let imports = Imports::new().await;
     let id = imports.create("ada@fjord.example").await;
     imports.pass(600);
@@ -237,7 +238,7 @@ async fn the_surest_entry_is_believed_and_another_account_excludes_one() {
     let filtered = Scope::of([true, true, true, false]);
     let sure = disable(1, &at, "ada@fjord.example", &id, unassigned);
     imports.pass(60);
-    // Newer, and it does not name the account.
+    // Newer, but it does not name the account.
     let mut unsure = disable(2, &imports.now(), "ada@fjord.example", "", filtered);
     unsure["cycleId"] = "cycle-2".into();
     let mut elsewhere = disable(3, &imports.now(), "ada@fjord.example", "gp-1", filtered);
@@ -309,9 +310,9 @@ async fn an_id_names_one_user_and_one_group() {
     }
 }
 
-/// What an entry saw in the application is an account, though nobody was seen to make it.
+/// An account that an entry read in the application exists, although no entry created it.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_was_seen_is_there() {
+async fn an_account_that_an_entry_read_exists() {
     let seen = json!({"id": "r-1", "activityDateTime": "2026-02-14T08:02:11Z",
         "provisioningAction": "other", "provisioningStatusInfo": {"status": "skipped"},
         "provisioningSteps": [
@@ -350,7 +351,7 @@ async fn an_account_that_was_seen_is_there() {
     }
 }
 
-/// A name is the same wherever an entry says it.
+/// A name is read from any place in an entry.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_in_a_step_is_shown_like_one_in_the_identity() {
     for (step, member) in [
@@ -374,7 +375,7 @@ async fn a_name_in_a_step_is_shown_like_one_in_the_identity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_part_that_was_cut_off_is_flagged_and_other_logs_are_passed_over() {
+async fn truncated_entries_are_flagged_and_other_logs_are_skipped() {
     let imports = Imports::new().await;
     let cut = json!({"TimeGenerated": "2026-02-17T10:06:02Z", "Id": "x-1", "ProvisioningAction": "create",
         "ResultType": "Success", "ProvisioningSteps": "[{\"name\":\"EntryImportAdd\",\"det"});
@@ -435,7 +436,7 @@ async fn one_order_of_dates_holds_for_all_records() {
         .collect();
     assert_eq!(times, ["2026-01-25", "2026-01-06", "2026-01-05"]);
     assert_eq!(post(&imports, "&dates=ymd", &open).await.0, 400);
-    // Other spellings need no order.
+    // Other date formats need no order.
     let others = [
         json!({"id": "n-1", "activityDateTime": "/Date(1767600000000)/", "provisioningAction": "create"}),
         json!({"Id": "n-2", "TimeGenerated": 1_767_600_000_441_i64, "ProvisioningAction": "create"}),

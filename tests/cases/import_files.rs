@@ -1,5 +1,5 @@
-//! `provlog import` with the files that people have: empty, foreign, compressed, separated otherwise, of a
-//! whole tenant, through a pipe.
+//! `provlog import` with real-world files: empty, of another kind, compressed, with other separators,
+//! of a whole tenant, through a pipe.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ impl Setting {
         Ended { code, out: text(out), err: text(err) }
     }
 
-    /// Imports into an application of its own.
+    /// Imports into an application.
     fn import(&self, app: &str, flags: &[&str], files: &[&Path]) -> Ended {
         self.run(&[&["import", "--app", app], flags].concat(), files)
     }
@@ -72,7 +72,7 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn each_file_stands_for_itself() {
+fn each_file_is_handled_separately() {
     let setting = Setting::new();
     setting.server.add_app("raft");
     let good = setting.file("good.json", entry("a", "sp-a"));
@@ -95,7 +95,7 @@ fn each_file_stands_for_itself() {
     let told: Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((json.code, &told["known"]), (1, &json!(1)));
     assert_eq!(told["failedFiles"][0]["file"], empty.display().to_string());
-    // Alone, it is the command that is wrong.
+    // Alone, it makes the command fail.
     let alone = setting.import("raft", &[], &[&empty]);
     assert_eq!((alone.code, alone.out.as_str()), (2, ""));
     assert!(alone.err.contains("the file is empty"), "{}", alone.err);
@@ -124,7 +124,7 @@ fn the_standard_input_is_a_file_too() {
 }
 
 #[test]
-fn a_file_of_several_applications_needs_to_know_which_is_meant() {
+fn a_file_of_several_applications_needs_a_choice() {
     let setting = Setting::new();
     setting.server.add_app("raft");
     let lines = [entry("a", "sp-a"), entry("b", "sp-b"), entry("c", "sp-b")].join("\n");
@@ -144,7 +144,7 @@ fn a_file_of_several_applications_needs_to_know_which_is_meant() {
     assert_eq!(lines.next(), Some("kept out of sp-b (App sp-b): 2"));
     let line = format!("{}:2: entry b of sp-b", tenant.display());
     assert_eq!(lines.next(), Some(line.as_str()));
-    // One after the other they are as several as together.
+    // One file after the other is as ambiguous as both together.
     setting.server.add_app("barge");
     let files =
         ["a", "b"].map(|id| setting.file(&format!("{id}.json"), entry(id, &format!("sp-{id}"))));
@@ -154,7 +154,7 @@ fn a_file_of_several_applications_needs_to_know_which_is_meant() {
     let later = setting.import("barge", &[], &[&files[1]]);
     assert_eq!(later.code, 2);
     assert!(later.err.contains("sp-a: imported before"), "{}", later.err);
-    // Chosen for an import, it is kept.
+    // A choice is remembered.
     setting.server.add_app("ferry");
     let done = setting.import("ferry", &["--service-principal", "sp-b", "--json"], &[&tenant]);
     let told: Value = serde_json::from_str(&done.out).unwrap();
@@ -173,7 +173,7 @@ fn the_order_of_dates_is_decided_from_the_whole_file() {
             "{{\"Id\":\"{id}\",\"TimeGenerated\":\"{date} 08:00\",\"ProvisioningAction\":\"create\"}}\n"
         )
     };
-    // What decides comes last, far behind the first piece that is sent.
+    // The deciding row comes last, long after the first chunk.
     let mut many: String = (0..30_000).map(|id| row(&format!("r-{id}"), "05/01/2026")).collect();
     let open = setting.file("open.json", &many);
     many.push_str(&row("last", "25/01/2026"));
@@ -196,7 +196,7 @@ fn the_order_of_dates_is_decided_from_the_whole_file() {
 }
 
 #[test]
-fn other_separators_and_headings_are_told() {
+fn other_separators_and_headings_are_recognized() {
     let setting = Setting::new();
     for (separator, name) in [(";", "semicolon"), ("\t", "tab"), (",", "comma")] {
         for said in ["", "sep=\u{1}\r\n"] {
@@ -224,10 +224,10 @@ fn other_separators_and_headings_are_told() {
     setting.server.stop();
 }
 
-/// What PowerShell and spreadsheets make of a log: cells that hold the name of a type, a line of its own for
-/// the type, rows of nothing, headings once more, and cells beyond the last heading.
+/// Logs from PowerShell and spreadsheets: cells with the name of a type, a line for the type, empty
+/// rows, repeated headings, and cells beyond the last heading.
 #[test]
-fn files_that_went_through_other_programs_say_what_they_still_know() {
+fn files_that_went_through_other_programs_are_read() {
     let setting = Setting::new();
     setting.server.add_app("raft");
     const TYPE: &str = "Microsoft.Graph.PowerShell.Models.MicrosoftGraphProvisionedIdentity";
@@ -267,10 +267,10 @@ fn files_that_went_through_other_programs_say_what_they_still_know() {
     setting.server.stop();
 }
 
-/// What the first file teaches holds for the second: the server finds its own service principal in entries
-/// that tell of its requests, also while an import goes on.
+/// What the first file shows holds for the second: the server finds its own service principal from
+/// entries that match its requests, even during an import.
 #[test]
-fn a_later_file_knows_what_an_earlier_one_taught() {
+fn a_later_file_uses_what_an_earlier_one_showed() {
     let setting = Setting::new();
     let boat = setting.server.add_app("boat");
     let account = boat.post("/Users", &crate::harness::server::user("wren@tern.example"));
@@ -289,7 +289,7 @@ fn a_later_file_knows_what_an_earlier_one_taught() {
     let told = "5 read: 2 new, 1 known, 0 refused, of other applications: 2\n";
     assert!(ended.out.starts_with(told), "{}", ended.out);
     assert!(ended.out.contains("kept out of sp-b (App sp-b): 2"), "{}", ended.out);
-    // Where nothing teaches it, the second is not taken, whichever comes first.
+    // Without such entries the second file is refused, whichever comes first.
     setting.server.add_app("raft");
     let c = setting.file("c.json", entry("a", "sp-c"));
     setting.server.add_app("kite");
@@ -301,7 +301,7 @@ fn a_later_file_knows_what_an_earlier_one_taught() {
     setting.server.stop();
 }
 
-/// A message says nothing that stands in a record.
+/// Messages never repeat the content of a record.
 #[test]
 fn a_file_of_something_else_is_not_repeated() {
     let setting = Setting::new();

@@ -1,11 +1,11 @@
-//! Whom an imported entry is about: the client's own name goes before any other, and whoever is known by
-//! another one is somebody else.
+//! The subject of an imported entry: the externalId goes before any other name, and a different one
+//! means somebody else.
 
 use serde_json::{Value, json};
 
 use super::imports::{IN_SCOPE, Imports, entry};
 
-/// An entry that tells a userName and writes an externalId.
+/// An entry with a userName that writes an externalId.
 fn told(imports: &Imports, id: u32, name: &str, external_id: &str) -> Value {
     let mut told = entry(id, &imports.now(), name, ("update", "success"), IN_SCOPE);
     told["sourceIdentity"]["id"] = json!(format!("source-{id}"));
@@ -14,7 +14,7 @@ fn told(imports: &Imports, id: u32, name: &str, external_id: &str) -> Value {
     told
 }
 
-/// Makes an account, and answers its id.
+/// Creates an account; returns its id.
 async fn account(imports: &Imports, name: &str, external_id: Option<&str>) -> String {
     let mut body = json!({"userName": name, "active": true});
     if let Some(external_id) = external_id {
@@ -23,7 +23,7 @@ async fn account(imports: &Imports, name: &str, external_id: Option<&str>) -> St
     imports.scim("POST", "/Users", &body).await["id"].as_str().unwrap().to_owned()
 }
 
-/// How many imported entries are about somebody.
+/// How many imported entries a user has.
 async fn entries(imports: &Imports, user: &str) -> usize {
     let path = format!("/api/v1/apps/paperboat/users/{user}/timeline");
     let rows = imports.ask(&path).await["rows"].clone();
@@ -31,7 +31,7 @@ async fn entries(imports: &Imports, user: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_several_with_one_external_id_the_name_tells_who_is_meant() {
+async fn the_name_decides_among_several_with_the_same_external_id() {
     let imports = Imports::new().await;
     let mira = account(&imports, "mira@tern.example", Some("e-1")).await;
     let ole = account(&imports, "ole@tern.example", Some("e-1")).await;
@@ -41,7 +41,7 @@ async fn of_several_with_one_external_id_the_name_tells_who_is_meant() {
         told(&imports, 1, "Mira@tern.example", "e-1"),
         told(&imports, 2, "ole@tern.example", "e-1"),
         told(&imports, 3, "ole@tern.example", "e-1"),
-        // Of whom no externalId is known, it may be this one; who has another is another.
+        // A user without a known externalId may be meant; one with another externalId is not.
         told(&imports, 4, "ida@tern.example", "e-1"),
         told(&imports, 5, "kai@tern.example", "e-1"),
     ];
@@ -56,10 +56,10 @@ async fn of_several_with_one_external_id_the_name_tells_who_is_meant() {
 async fn a_deleted_account_keeps_its_external_id() {
     let imports = Imports::new().await;
     let filter = "/Users?filter=userName%20eq%20%22mira%40tern.example%22";
-    // The name is mentioned before anybody bears it.
+    // The name is mentioned before anybody holds it.
     imports.scim("GET", filter, &Value::Null).await;
     let mira = account(&imports, "mira@tern.example", Some("e-1")).await;
-    // So is that of one who has no externalId, and of one whose account is there.
+    // Likewise for a user without an externalId, and for an existing account.
     imports.scim("GET", &filter.replace("mira", "ole"), &Value::Null).await;
     let ole = account(&imports, "ole@tern.example", None).await;
     imports.scim("GET", &filter.replace("mira", "kai"), &Value::Null).await;
@@ -77,9 +77,9 @@ async fn a_deleted_account_keeps_its_external_id() {
     imports.server.close().await;
 }
 
-/// What one entry of a request tells counts for the next, as it does in the next request.
+/// An entry sees what earlier entries of the same request said.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_entries_of_one_name_with_two_external_ids_are_of_two_people() {
+async fn one_name_with_two_external_ids_is_two_people() {
     for together in [true, false] {
         let imports = Imports::new().await;
         let records = [

@@ -1,5 +1,5 @@
-//! A change of one member costs the same in a group of 40,000 as in one of ten: counted in rows, not
-//! in time.
+//! Changing one member costs the same in a group of 40,000 as in one of ten, counted in rows rather
+//! than time.
 
 use serde_json::{Value, json};
 
@@ -7,10 +7,9 @@ use crate::harness::server::{Server, group, user};
 
 const LARGE: usize = 40_000;
 const SMALL: usize = 10;
-/// As many members that no resource has as one request may name. They stand in the same rows as
-/// others and are quicker to make.
+/// The most unknown members of one request. They use the same rows as others and are faster to create.
 const AT_ONCE: usize = 1_000;
-/// Enough for the work that is due only once in a while to be due in both groups.
+/// Enough that periodic work is due in both groups.
 const CHANGES: usize = 300;
 
 fn value(ids: &[String]) -> Value {
@@ -44,7 +43,7 @@ fn one_member_more_or_less_costs_the_same_in_a_group_of_any_size() {
     };
     let (large, small) = (make_group("Large", &ids), make_group("Small", &ids[..SMALL]));
 
-    // The dialects in turn, each on a member that comes and goes.
+    // Each dialect in turn adds and removes a member.
     let change = |path: &str, turn: usize| {
         let member = json!([{ "value": newcomer }]);
         let filtered = format!("members[value eq \"{newcomer}\"]");

@@ -1,4 +1,4 @@
-//! `token add --data`: a way back in to a server that nobody can sign in to.
+//! `token add --data`: issues a token for a server that nobody can sign in to.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn added(data: &Path, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn a_stopped_server_gets_a_token_and_the_gap_stays_whole() {
+fn a_token_for_a_stopped_server_does_not_shorten_the_gap() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let server = Server::start(&data);
@@ -41,7 +41,7 @@ fn a_stopped_server_gets_a_token_and_the_gap_stays_whole() {
     let boat = Client::new(&format!("{}/apps/boat/scim/v2", server.url), "");
     assert_eq!(boat.with_token(scim["token"].as_str().unwrap()).get("/Users").status, 200);
 
-    // Nobody listened between the stop and the start, and no moment of that is said to be watched.
+    // The whole time between stop and start is a gap.
     let answer = client.get("/api/v1/coverage").body;
     let gaps = answer["rows"].as_array().unwrap();
     let gaps: Vec<_> = gaps.iter().map(|gap| (&gap["from"], &gap["to"])).collect();

@@ -1,4 +1,4 @@
-//! The operation log: every filter, and filters together, give what a plain scan of all rows gives.
+//! The operation log: every filter, and combinations, give the same as a scan of all rows.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::harness::server::patch;
 const COMBINATIONS: usize = 50;
 const STEPS: usize = 700;
 
-/// The same numbers in every run.
+/// Seeded random numbers.
 struct Random(u64);
 
 impl Random {
@@ -27,7 +27,7 @@ impl Random {
 
 const APPS: [&str; 3] = ["paperboat", "kite", "lantern"];
 
-/// Some months in three applications: everything that a filter can tell apart, unevenly often.
+/// Months in three applications, with every value that a filter distinguishes, unevenly distributed.
 async fn history(server: &InProcess, random: &mut Random) {
     let mut tokens = vec![];
     for app in APPS {
@@ -48,7 +48,7 @@ async fn history(server: &InProcess, random: &mut Random) {
         let app = APPS[apps.start + random.below(apps.len())];
         let fitting: Vec<_> = tokens.iter().filter(|(of, _)| *of == app).collect();
         let (_, token) = *random.one(&fitting);
-        // Seldom: more than fifty a second would only be counted, and that a moment later.
+        // Seldom: more than fifty a second would be summarized, and later.
         let token = if step % 20 == 0 { "plg_wrong" } else { token };
         let base = format!("/apps/{app}/scim/v2");
         let of_app: Vec<_> = ids.iter().filter(|(of, _)| *of == app).cloned().collect();
@@ -112,7 +112,7 @@ async fn pages(server: &InProcess, query: &str, limit: usize) -> (Vec<Value>, u6
     }
 }
 
-/// One filter: its parameter, and what it says of a row.
+/// A filter: its parameter and the equivalent predicate on a row.
 type Filter = (String, Box<dyn Fn(&Value) -> bool>);
 
 fn equal(parameter: &str, member: &'static str, value: &Value) -> Filter {
@@ -121,7 +121,7 @@ fn equal(parameter: &str, member: &'static str, value: &Value) -> Filter {
     (format!("&{parameter}={text}"), Box::new(move |row| row[member] == expected))
 }
 
-/// A filter of each kind, with values that some row has; now and then one that none has.
+/// A filter of each kind, with values that some row has; sometimes with one that none has.
 fn filters(all: &[Value], random: &mut Random) -> Vec<Filter> {
     let row = random.one(all).clone();
     let mut filters = vec![

@@ -1,8 +1,7 @@
-//! Clients that take more than they give: they read nothing, say nothing, or send slowly. Others get in all
-//! the same, the memory is bounded, a stop is not held up, and the record says when somebody may have been
-//! locked out.
+//! Clients that read nothing, send nothing, or send slowly. Other clients are still served, memory is
+//! bounded, a stop is not delayed, and the record shows when clients may have been locked out.
 //!
-//! `PROVLOG_TEST_OVERLOAD` is how much of the full load there is, in percent.
+//! `PROVLOG_TEST_OVERLOAD` is the percentage of the full load.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,13 +17,13 @@ use crate::harness::server::{Client, Server, bulk, user};
 use crate::harness::unread::{get, http2, is_closed, narrow, push, raise_open_files, status};
 
 const MIB: u64 = 1 << 20;
-/// What the process may come to under all of it.
+/// The most memory of the process under the full load.
 const RESIDENT_MAX: u64 = 512 * MIB;
-/// A stop takes no longer.
+/// The longest time that a stop may take.
 const STOP_MAX: Duration = Duration::from_secs(20);
-/// Open files that the server keeps for itself beside its connections.
+/// File descriptors that the server reserves besides its connections.
 const FILES_RESERVED: u32 = 256;
-/// The server's places for connections, and what is asked of it, at full load.
+/// The server's limit of connections, and the full load.
 const PLACES: u32 = 4_096;
 const UNREAD: u32 = 4_100;
 const EXPORTS: u32 = 530;
@@ -44,13 +43,13 @@ fn part(full: u32) -> u32 {
     full * percent() / 100
 }
 
-/// One test at a time: each takes what the machine has.
+/// One test at a time: each uses the whole machine.
 static ALONE: Mutex<()> = Mutex::new(());
 
 struct Loaded {
     server: Server,
     scim: Client,
-    /// The token of somebody who may read the application.
+    /// The token of an auditor of the application.
     auditor: String,
     address: SocketAddr,
     folder: tempfile::TempDir,
@@ -81,8 +80,8 @@ impl Loaded {
         Loaded { server, scim, auditor, address, folder }
     }
 
-    /// Creates by clients that come one after the other, each over a connection of its own; how long the
-    /// slowest of a hundred took.
+    /// Creates by successive clients, each over a new connection; returns the 99th percentile of their
+    /// durations.
     fn creates(&self, what: &str, count: usize) -> Duration {
         let mut taken: Vec<Duration> = (0..count)
             .map(|index| {
@@ -103,7 +102,7 @@ impl Loaded {
         p99
     }
 
-    /// Stops the server, and says how long that took.
+    /// Stops the server; returns how long that took.
     fn stop(self) -> Duration {
         let Loaded { server, folder, .. } = self;
         let watch = Stopwatch::start();
@@ -112,7 +111,7 @@ impl Loaded {
         watch.elapsed()
     }
 
-    /// The number of a metric, over all its labels.
+    /// The value of a metric, summed over its labels.
     fn metric(&self, name: &str) -> f64 {
         let metrics = self.server.admin().get("/metrics").text;
         let lines = metrics.lines().filter(|line| !line.starts_with('#'));
@@ -221,7 +220,7 @@ fn others_get_in_while_all_of_it_goes_on() {
     told(format!("resident at most {} MiB", peak / MIB));
     assert!(peak < RESIDENT_MAX, "{} MiB", peak / MIB);
 
-    // That somebody may have been locked out is said in three places.
+    // Three places show that clients may have been locked out.
     assert!(loaded.metric("provlog_connections_refused_total") >= 1.0);
     assert!(loaded.server.log_lines().contains("every place for a connection is taken"));
     let is_refused = |gap: &Value| gap["reason"] == "connections refused";
@@ -235,7 +234,7 @@ fn others_get_in_while_all_of_it_goes_on() {
     drop(held);
 }
 
-/// Exports are made as they are read; whoever does not read holds nobody up, and not for long.
+/// Exports are produced as they are read; a client that does not read delays nobody and is cut off.
 #[test]
 fn exports_that_nobody_reads_hold_no_questions_up() {
     let _alone = ALONE.lock();
@@ -257,7 +256,7 @@ fn exports_that_nobody_reads_hold_no_questions_up() {
         assert_eq!(loaded.server.admin().get("/api/v1/apps").status, 200);
         assert_eq!(other.get("/Users").status, 200);
     }
-    // Another token has its own.
+    // Another token has its own limit.
     let whole = loaded.server.admin().send(
         "GET",
         "/api/v1/export?question=apps/boat/users&format=csv",
@@ -265,7 +264,7 @@ fn exports_that_nobody_reads_hold_no_questions_up() {
         b"",
     );
     assert_eq!(whole.unwrap().status, 200);
-    // They are cut, and what they held is free again.
+    // They are cut off, and their places are free again.
     let watch = Stopwatch::start();
     while loaded.metric("provlog_exports_under_way") > 0.0 {
         assert!(watch.elapsed() < Duration::from_secs(50), "an unread export is not cut");
@@ -282,7 +281,7 @@ fn exports_that_nobody_reads_hold_no_questions_up() {
     assert!(stop <= STOP_MAX, "{stop:?}");
 }
 
-/// Lists that nobody reads, over connections with many streams: only so much of them is made.
+/// Lists that nobody reads, over connections with many streams: their memory is bounded.
 #[test]
 fn answers_that_nobody_reads_have_a_budget() {
     let _alone = ALONE.lock();
@@ -303,8 +302,8 @@ fn answers_that_nobody_reads_have_a_budget() {
     let growth = loaded.server.memory_bytes() - before;
     told(format!("400 unread lists take {} MiB", growth / MIB));
     assert!(growth < 300 * MIB, "{} MiB", growth / MIB);
-    // Refused ones are on record like everything else on a SCIM address, once they are answered; they
-    // are counted before.
+    // Refused requests are recorded like all SCIM requests, once they are answered; the metric counts
+    // them earlier.
     let watch = Stopwatch::start();
     loop {
         let failed = loaded.server.admin().rows("/api/v1/operations?app=boat&status=failure");
@@ -325,7 +324,7 @@ fn answers_that_nobody_reads_have_a_budget() {
     assert!(stop <= STOP_MAX, "{stop:?}");
 }
 
-/// The address of something that answers everything with one body.
+/// Starts a server that answers every request with one body; returns its address.
 fn always(body: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -340,7 +339,7 @@ fn always(body: String) -> String {
             let (mut stream, answer) = (stream.unwrap(), Arc::clone(&answer));
             thread::spawn(move || {
                 let mut head = [0; 8 << 10];
-                // The head of a GET comes in one piece; a reader that goes away is none of our business.
+                // The head of a GET arrives in one piece; ignore clients that disconnect.
                 let _ = stream.read(&mut head).and_then(|_| stream.write_all(&answer));
             });
         }
@@ -348,7 +347,7 @@ fn always(body: String) -> String {
     format!("http://{address}/scim")
 }
 
-/// The same behind the proxy.
+/// The same for answers of an upstream.
 #[test]
 fn answers_of_an_upstream_that_nobody_reads_have_a_budget() {
     let _alone = ALONE.lock();
@@ -422,7 +421,7 @@ fn imports_at_once_share_the_memory_of_bodies() {
         for _ in 0..16 {
             let admin = server.admin();
             let text = text.as_bytes();
-            // A client that is told to wait too long is refused; that is no failure of this test.
+            // A client that waits too long is refused, which is fine here.
             scope.spawn(move || drop(admin.send("POST", "/api/v1/apps/boat/imports", &[], text)));
         }
     });

@@ -1,4 +1,4 @@
-//! Profiles: an event is judged by what was usual for its application at its time.
+//! Profiles: an event is flagged by the version of the profile that applied at its time.
 
 use event::Timestamp;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ impl<'a> App<'a> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_usual_in_june_is_flagged_in_november() {
+async fn the_version_of_a_profile_depends_on_the_date() {
     let folder = tempfile::tempdir().unwrap();
     let server = InProcess::open(&folder.path().join("data"), at("2020-06-15")).await;
     let app = App::add(&server, "social", "hootsuite").await;
@@ -59,20 +59,20 @@ async fn what_was_usual_in_june_is_flagged_in_november() {
     assert_eq!((status, &created[HOOTSUITE]["teamIds"]), (201, &json!("7")));
     assert_eq!(app.flags().await, [""; 0]);
 
-    // The clock of a running server passes the day on which the profile changed.
+    // The running server's clock passes the date on which the profile changed.
     server.clock.set(at("2020-11-15"));
     let ole = json!({"userName": "ole@fjord.example", HOOTSUITE: {"teamIds": "8"}, "shoeSize": 44});
     let (status, created) = app.send("POST", "/Users", &ole).await;
     let team = format!("outsideProfile {HOOTSUITE}:teamIds");
     assert_eq!(app.flags().await, [team.as_str(), "noSchema shoeSize"]);
-    // It is in the state, and what no schema has is not.
+    // The attribute is in the state; an attribute without a schema is not.
     assert_eq!((status, &created[HOOTSUITE]["teamIds"]), (201, &json!("8")));
     assert_eq!(created["shoeSize"], Value::Null);
     let seq = app.last().await["seq"].clone();
     let whole = server.admin("GET", &format!("/api/v1/operations/{seq}"), &Value::Null).await.body;
     assert_eq!(whole["resource"]["request"]["body"]["shoeSize"], 44);
 
-    // A PATCH is judged by what it changes, in either dialect.
+    // A PATCH is flagged for what it changes, in either dialect.
     let id = created["id"].as_str().unwrap();
     let path = format!("/Users/{id}");
     for operation in [
@@ -139,7 +139,7 @@ async fn an_application_without_groups_has_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_profile_requires_is_not_to_be_missing() {
+async fn attributes_that_a_profile_requires_must_be_present() {
     let folder = tempfile::tempdir().unwrap();
     let server = InProcess::open(&folder.path().join("data"), at("2026-11-20")).await;
     let app = App::add(&server, "howspace", "howspace").await;
@@ -157,7 +157,7 @@ async fn what_a_profile_requires_is_not_to_be_missing() {
     refused(app.send("PATCH", &path, &remove).await);
     let rename = json!({"Operations": [{"op": "replace", "path": "displayName", "value": "Crew"}]});
     assert_eq!(app.send("PATCH", &path, &rename).await.0, 204);
-    // What is not listed to be filtered by is answered, and flagged.
+    // A filter by an attribute that is not listed as filterable is answered and flagged.
     let filter = "/Users?filter=externalId%20eq%20%22x%22%20or%20userName%20eq%20%22x%22";
     assert_eq!(app.send("GET", filter, &Value::Null).await.0, 200);
     assert_eq!(app.flags().await, ["notFilterable externalId"]);
@@ -203,7 +203,7 @@ fn a_folder_of_profiles_is_read_at_the_start_or_refused() {
     let expected = ["generic", "hootsuite", "howspace", "hoxhunt", "jostle", "paperboat", "strict"];
     assert_eq!((names.as_slice(), &listed["rowCount"]), (expected.as_slice(), &json!(7)));
     server.stop();
-    // Nothing would be judged as before without the file, so nothing is served.
+    // Without the file, events would be flagged differently, so the start is refused.
     let Err(refused) = Server::start_with(&data, &[], &[]) else { panic!("it started") };
     assert!(refused.contains("the application boat has the profile paperboat"), "{refused}");
 }
@@ -233,7 +233,7 @@ async fn both_tokens_work_during_a_rotation_and_the_old_one_not_after() {
     assert_eq!((works(&app.token).await, works(new).await), (401, 200));
     let again = server.admin("DELETE", &path, &Value::Null).await;
     assert_eq!(again.body["revokedSeq"], revoked.body["revokedSeq"], "nothing more was recorded");
-    // The room is free again, and nobody locks themselves out.
+    // The slot of the revoked token is free again.
     assert_eq!(server.admin("POST", "/api/v1/tokens", &body).await.status, 201);
     let own = server.admin("DELETE", "/api/v1/tokens/1", &Value::Null).await;
     assert_eq!((own.status, &own.body["type"]), (409, &json!("/problems/last-admin")));

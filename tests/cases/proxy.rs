@@ -1,4 +1,4 @@
-//! The recording proxy: real applications behind it, and what it knows of them.
+//! The recording proxy in front of real applications.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::cases::proxy_doubt::NEVER;
 use crate::harness::server::{Client, Server, group, run, user};
 use crate::harness::upstream::{Line, Scim2Server, Tls};
 
-/// An application of a recorder that sends everything on.
+/// A proxied application.
 struct Proxied {
     server: Server,
     app: Client,
@@ -21,7 +21,7 @@ struct Proxied {
 
 impl Proxied {
     fn start(folder: &Path, upstream: &str, token: &str, keep_locations: bool) -> Proxied {
-        // What is in doubt is settled by what these tests read, and by nothing else.
+        // Only the reads of these tests settle doubts.
         let flags = ["--read-back-after-ms", NEVER];
         let server = Server::start_with(&folder.join("recorder"), &flags, &[]).unwrap();
         let app = add(&server, folder, "boat", upstream, token, keep_locations);
@@ -65,7 +65,7 @@ fn address(url: &str) -> SocketAddr {
     url.trim_start_matches("http://").split('/').next().unwrap().parse().unwrap()
 }
 
-/// Every user and group of a SCIM server: attributes without what it says of itself, and members.
+/// Every user and group of a SCIM server: attributes without `meta` and the like, and members.
 fn everything(client: &Client) -> BTreeMap<String, (Value, BTreeSet<String>)> {
     let mut all = BTreeMap::new();
     for kind in ["Users", "Groups"] {
@@ -93,7 +93,7 @@ fn everything(client: &Client) -> BTreeMap<String, (Value, BTreeSet<String>)> {
     all
 }
 
-/// The same as the recorder has it.
+/// The same from the recorder.
 fn recorded(proxied: &Proxied) -> BTreeMap<String, (Value, BTreeSet<String>)> {
     let admin = proxied.server.admin();
     let mut all = BTreeMap::new();
@@ -153,7 +153,7 @@ fn after_a_baseline_the_record_is_what_the_application_has() {
     let output = proxied.server.command(&["app", "baseline", "boat"]);
     assert!(output.status.success(), "{output:?}");
     same(&proxied, &direct);
-    // Since when somebody was there, or a member, is not known: they were there already.
+    // They existed before the baseline, so their start is not known.
     let users = proxied.rows("apps/boat/users");
     assert!(users.iter().all(|row| row["startKnown"] == false), "{:?}", users[0]);
     let members = proxied.rows("apps/boat/groups/displayName:Deck/members");
@@ -172,7 +172,7 @@ fn after_a_baseline_the_record_is_what_the_application_has() {
     let again = proxied.server.command(&["app", "drift", "boat"]);
     assert_eq!(again.status.code(), Some(0), "{again:?}");
 
-    // Through the proxy, in words that PATCH has for it.
+    // Changes through the proxy, by PATCH.
     let active = json!([{"op": "Replace", "path": "active", "value": "False"}]);
     let patched = proxied.app.patch(
         &format!("/Users/{}", ids[3]),
@@ -187,7 +187,7 @@ fn after_a_baseline_the_record_is_what_the_application_has() {
     assert_eq!(created.status, 201, "{}", created.text);
     same(&proxied, &direct);
 
-    // By hand, behind the proxy's back.
+    // Changes that bypass the proxy.
     let by_hand = json!([{"op": "replace", "path": "displayName", "value": "By hand"}]);
     let changed = direct.patch(&format!("/Users/{}", ids[9]), &by_hand);
     assert!(changed.status < 300, "{}", changed.text);
@@ -214,14 +214,14 @@ fn tested(base: &str, token: &str) -> String {
 }
 
 #[test]
-fn a_suite_says_the_same_of_an_application_and_of_the_proxy_before_it() {
+fn a_suite_gives_the_same_result_with_and_without_the_proxy() {
     let folder = tempfile::tempdir().unwrap();
     let alone = Scim2Server::start(folder.path(), "alone");
     let behind = Scim2Server::start(folder.path(), "behind");
     let proxied = Proxied::start(folder.path(), &behind.url, "any", false);
     let direct = tested(&alone.url, "any");
     assert_eq!(tested(proxied.app.base(), &proxied.app.token), direct);
-    // Every request that the application saw is on record, and no other one.
+    // Exactly the requests that the application received are on record.
     let rows = proxied.rows("operations?app=boat");
     let forwarded = rows.iter().filter(|row| row["forwarded"] == true);
     let (reads, writes): (Vec<_>, Vec<_>) =
@@ -231,7 +231,7 @@ fn a_suite_says_the_same_of_an_application_and_of_the_proxy_before_it() {
 }
 
 #[test]
-fn an_outcome_that_nobody_heard_is_unknown_until_it_is_read() {
+fn a_write_without_an_answer_is_unknown_until_it_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("upstream");
     let upstream = Server::start(&data);
@@ -243,7 +243,7 @@ fn an_outcome_that_nobody_heard_is_unknown_until_it_is_read() {
     assert_eq!(created.status, 201, "{}", created.text);
     let id = created.id();
 
-    // The application is killed when it has carried out the request, before its answer is heard.
+    // The application is killed after it carried out the request, before its answer arrives.
     let upstream = Arc::new(Mutex::new(Some(upstream)));
     let victim = Arc::clone(&upstream);
     line.cut_before_the_next_answer(move || victim.lock().unwrap().take().unwrap().kill());
@@ -266,9 +266,9 @@ fn an_outcome_that_nobody_heard_is_unknown_until_it_is_read() {
     assert_eq!(now["resource"]["title"], "Mate");
 }
 
-/// The same with an application that forgets everything when it is killed.
+/// The same with an application that loses its state when it is killed.
 #[test]
-fn what_was_sent_to_a_public_server_that_is_killed_is_unknown_until_it_is_read() {
+fn a_write_to_a_killed_public_server_is_unknown_until_it_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Scim2Server::start(folder.path(), "killed");
     let line = Line::to(address(&upstream.url));
@@ -292,7 +292,7 @@ fn what_was_sent_to_a_public_server_that_is_killed_is_unknown_until_it_is_read()
     assert_eq!((&now["exists"], &now["resource"]), (&json!("deleted"), &Value::Null));
 }
 
-/// A deletion that nobody heard of, and a creation.
+/// A deletion and a create without an answer.
 #[test]
 fn an_unknown_deletion_and_an_unknown_creation_are_settled() {
     let folder = tempfile::tempdir().unwrap();
@@ -326,9 +326,9 @@ fn an_unknown_deletion_and_an_unknown_creation_are_settled() {
     assert_eq!(now["resource"]["userName"], "ole@fjord.example");
 }
 
-/// What a read saw before a write is no news when it arrives after it.
+/// A read that was answered before a write must not undo it when it arrives later.
 #[test]
-fn an_answer_that_comes_late_takes_nothing_back() {
+fn a_late_answer_undoes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Server::start(&folder.path().join("upstream"));
     let behind = upstream.add_app("boat");
@@ -357,7 +357,7 @@ fn an_answer_that_comes_late_takes_nothing_back() {
 }
 
 #[test]
-fn a_recorder_that_was_killed_meanwhile_knows_what_it_had_sent() {
+fn a_killed_recorder_knows_what_it_had_sent() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Server::start(&folder.path().join("upstream"));
     let behind = upstream.add_app("boat");
@@ -387,7 +387,7 @@ fn a_recorder_that_was_killed_meanwhile_knows_what_it_had_sent() {
     assert_eq!(proxied.app.get(&path).body["title"], "Mate");
     let whole = proxied.server.admin().get(&format!("/api/v1/operations/{seq}")).body;
     assert_eq!(whole["resource"]["settled"]["verdict"], "confirmed");
-    // Settled once: another start has nothing more to say.
+    // Settled once: another start records nothing more.
     proxied.server.kill();
     let server = Server::start(&folder.path().join("recorder"));
     let rows = server.admin().rows(&format!("/api/v1/operations?app=boat&resource={id}"));
@@ -396,9 +396,9 @@ fn a_recorder_that_was_killed_meanwhile_knows_what_it_had_sent() {
 }
 
 #[test]
-fn what_was_never_sent_is_refused() {
+fn a_request_that_was_never_sent_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
-    // Nobody listens there.
+    // Nothing listens there.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let proxied = Proxied::start(folder.path(), &format!("http://{closed}/v2"), "any", false);
     let refused = proxied.app.post("/Users", &user("mira"));
@@ -410,7 +410,7 @@ fn what_was_never_sent_is_refused() {
 }
 
 #[test]
-fn tls_takes_the_authorities_that_are_given_and_no_others() {
+fn tls_trusts_only_the_given_authorities() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Server::start(&folder.path().join("upstream"));
     let behind = upstream.add_app("boat");
@@ -418,7 +418,7 @@ fn tls_takes_the_authorities_that_are_given_and_no_others() {
     let tls = Tls::before(address(&upstream.url), &ca);
     let base = format!("https://localhost:{}/apps/boat/scim/v2", tls.address.port());
     let proxied = Proxied::start(folder.path(), &base, &behind.token, false);
-    // The system vouches for no such certificate, so nothing was sent.
+    // The system does not trust the certificate, so nothing was sent.
     assert_eq!(proxied.app.post("/Users", &user("mira")).status, 502);
     assert_eq!(upstream.admin().rows("/api/v1/operations?app=boat").len(), 0);
     let added = proxied.server.admin().post(
@@ -434,7 +434,7 @@ fn tls_takes_the_authorities_that_are_given_and_no_others() {
 }
 
 #[test]
-fn addresses_are_ours_or_the_applications_as_it_is_set() {
+fn addresses_are_ours_or_the_upstreams_depending_on_the_setting() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Server::start(&folder.path().join("upstream"));
     let behind = upstream.add_app("boat");
@@ -451,16 +451,17 @@ fn addresses_are_ours_or_the_applications_as_it_is_set() {
         assert_eq!(read.body["meta"]["location"], location);
         assert_eq!(read.header("etag"), created.header("etag"));
     }
-    // What the application wrote is on record as it wrote it.
+    // The record has the application's original addresses.
     let row = proxied.rows("operations?app=boat")[0].clone();
     let whole = proxied.server.admin().get(&format!("/api/v1/operations/{}", row["seq"])).body;
     let body = &whole["resource"]["response"]["body"];
     assert!(body["meta"]["location"].as_str().unwrap().starts_with(behind.base()), "{body}");
 }
 
-/// Where an application answers a change of members with nothing, the request is read as it reads it.
+/// If an application answers a change of members without a body, the request is interpreted as it would
+/// be.
 #[test]
-fn a_member_is_who_the_application_takes_it_for() {
+fn members_are_interpreted_as_the_application_does() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Server::start(&folder.path().join("upstream"));
     let behind = upstream.add_app("boat");
@@ -485,7 +486,7 @@ fn a_member_is_who_the_application_takes_it_for() {
         assert_eq!(change("remove", value.clone()), 204, "{value}");
         assert_eq!(members(), [""; 0], "{value}");
     }
-    // What the application refuses changes nothing here.
+    // A request that the application refuses changes nothing.
     assert_eq!(change("add", json!([id])), 204);
     for value in [json!(json!([{"value": id}]).to_string()), json!([format!(" {id}")])] {
         assert_eq!(change("replace", value.clone()), 400, "{value}");
@@ -494,7 +495,7 @@ fn a_member_is_who_the_application_takes_it_for() {
 }
 
 #[test]
-fn what_an_application_refuses_is_relayed_as_it_is() {
+fn refusals_of_an_application_are_relayed_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Server::start(&folder.path().join("upstream"));
     let behind = upstream.add_app("boat");
@@ -506,7 +507,7 @@ fn what_an_application_refuses_is_relayed_as_it_is() {
     let rows = proxied.rows("operations?app=boat&status=failure");
     assert_eq!((&rows[0]["httpStatus"], &rows[0]["scimType"]), (&json!(409), &json!("uniqueness")));
     assert_eq!(rows[0]["effect"], "rejected");
-    // Nobody gets further than us without our own token, and ours is not sent on.
+    // A request needs our own token, which is not forwarded.
     let stranger = proxied.app.with_token(&behind.token);
     assert_eq!(stranger.get("/Users").status, 401);
     let before = upstream.admin().rows("/api/v1/operations?app=boat").len();

@@ -1,5 +1,5 @@
-//! Answers of an application that show a part, or something else than was asked for, and answers that deny
-//! what was done: what they leave open is in doubt, and what they say of others is not believed.
+//! Partial answers, answers about something else, and answers that deny a write: what they leave open
+//! is in doubt, and what they say about other resources is ignored.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn ole() -> Value {
     json!({"id": "u2", "userName": "ole@fjord.example", "active": true})
 }
 
-/// An application that has Mira and Ole and lists them rightly; all else is answered with `reply`.
+/// An application with Mira and Ole that lists them correctly and answers everything else with `reply`.
 fn answering(reply: Reply) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
     move |request| match (request.method.as_str(), request.target.as_str()) {
         ("GET", target) if target.starts_with("/Users?startIndex=1&") => {
@@ -48,7 +48,7 @@ fn recorded(proxied: &Proxied, id: &str) -> Value {
     known
 }
 
-/// The record has Mira as she is, whatever was answered.
+/// The record has Mira's actual state, whatever was answered.
 #[track_caller]
 fn check_mira(proxied: &Proxied, active: bool, why: &str) {
     let mut expected = mira();
@@ -56,7 +56,7 @@ fn check_mira(proxied: &Proxied, active: bool, why: &str) {
     assert_eq!(recorded(proxied, "u1"), expected, "{why}");
 }
 
-/// Waits until the record has it so.
+/// Waits until a condition holds.
 fn wait(what: &str, is_so: impl Fn() -> bool) {
     let watch = Stopwatch::start();
     while !is_so() {
@@ -66,7 +66,7 @@ fn wait(what: &str, is_so: impl Fn() -> bool) {
 }
 
 #[test]
-fn an_answer_that_shows_a_part_says_nothing_of_the_rest() {
+fn a_partial_answer_leaves_the_other_attributes() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::empty(500)));
     assert_eq!(proxied.baseline().status, 200);
@@ -102,7 +102,7 @@ fn an_answer_that_shows_a_part_says_nothing_of_the_rest() {
         assert_eq!(row["effect"], "unverified", "{why}");
         check_mira(&proxied, false, &why);
         assert_eq!(proxied.user("u1")["coverage"]["state"], "partial", "{why}");
-        // Who never shows whether an account is active does not deny that it was switched off.
+        // An application that never shows `active` does not contradict a deactivation.
         proxied.stub.answer(answering(Reply::json(200, &name)));
         assert_eq!(proxied.app.get("/Users/u1?attributes=userName").status, 200);
         check_mira(&proxied, false, &why);
@@ -114,7 +114,7 @@ fn an_answer_that_shows_a_part_says_nothing_of_the_rest() {
 }
 
 #[test]
-fn what_a_write_takes_away_is_rightly_missing_from_its_answer() {
+fn attributes_that_a_write_removes_may_be_missing_from_its_answer() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::empty(500)));
     assert_eq!(proxied.baseline().status, 200);
@@ -134,7 +134,7 @@ fn what_a_write_takes_away_is_rightly_missing_from_its_answer() {
     let remove = json!([{"op": "remove", "path": "displayName"}]);
     assert_eq!(proxied.app.patch("/Users/u1", &remove).status, 200);
     check(&known, "applied");
-    // What is shown to be empty is not left out.
+    // An attribute shown as empty is not missing.
     known["active"] = json!(false);
     let mut empty = known.clone();
     empty["emails"] = json!([]);
@@ -152,7 +152,7 @@ fn what_a_write_takes_away_is_rightly_missing_from_its_answer() {
     answer(&known);
     assert_eq!(proxied.app.get("/Users/u1").status, 200);
     assert_eq!(proxied.settled(&row)["verdict"], "contradicted");
-    // It never shows what it was sent, and so be it: nothing else is in doubt for that.
+    // The application never shows this attribute; nothing else is in doubt because of that.
     known["active"] = json!(false);
     answer(&known);
     assert_eq!(proxied.app.patch("/Users/u1", &switch_off()).status, 200);
@@ -168,7 +168,7 @@ fn what_a_write_takes_away_is_rightly_missing_from_its_answer() {
 }
 
 #[test]
-fn what_a_creation_is_answered_without_is_asked_for() {
+fn attributes_missing_from_the_answer_to_a_create_are_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::empty(500)));
     assert_eq!(proxied.baseline().status, 200);
@@ -187,7 +187,7 @@ fn what_a_creation_is_answered_without_is_asked_for() {
     assert_eq!(proxied.settled(&row)["verdict"], "confirmed");
     assert_eq!(recorded(&proxied, "u3"), whole);
     assert_eq!(proxied.user("u3")["coverage"]["state"], "complete");
-    // Nobody shows a password, and an account is active unless it says otherwise.
+    // Passwords are never shown, and accounts are active by default.
     let (mut ann, mut said) = (new, whole);
     ann["userName"] = json!("ann@fjord.example");
     said["userName"] = json!("ann@fjord.example");
@@ -199,7 +199,7 @@ fn what_a_creation_is_answered_without_is_asked_for() {
 }
 
 #[test]
-fn a_part_of_an_attribute_says_nothing_of_its_other_parts() {
+fn a_partial_attribute_leaves_its_other_parts() {
     let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     let whole = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", enterprise],
@@ -249,7 +249,7 @@ fn a_part_of_an_attribute_says_nothing_of_its_other_parts() {
         assert_eq!(proxied.app.get("/Users?startIndex=1").status, 200);
         assert_eq!(recorded(&proxied, "u1"), expected, "{name}: a list that shows less");
     }
-    // What a part shows is so.
+    // What a partial answer shows counts.
     let other = with("name", json!({"familyName": "Berg"}));
     proxied.stub.answer(answering(Reply::json(200, &other)));
     assert_eq!(proxied.app.get("/Users/u1?attributes=name.familyName").status, 200);
@@ -258,7 +258,7 @@ fn a_part_of_an_attribute_says_nothing_of_its_other_parts() {
 }
 
 #[test]
-fn who_is_seen_in_part_after_a_deletion_is_there_with_the_rest() {
+fn a_deleted_user_seen_partially_is_restored_with_all_attributes() {
     let part = json!({"id": "u1", "userName": "mira@fjord.example"});
     let as_one = |shown: Value| {
         move |request: &Request| match (request.method.as_str(), request.target.as_str()) {
@@ -282,7 +282,7 @@ fn who_is_seen_in_part_after_a_deletion_is_there_with_the_rest() {
         assert_eq!(proxied.app.get(target).status, 200);
         assert_eq!(proxied.settled(&row)["verdict"], "contradicted", "{target}");
         check_mira(&proxied, true, target);
-        // What the part leaves open is asked for.
+        // The recorder requests what the partial answer leaves open.
         wait("it was asked for", || looks() >= 4);
         let mut off = mira();
         off["active"] = json!(false);
@@ -297,7 +297,7 @@ fn who_is_seen_in_part_after_a_deletion_is_there_with_the_rest() {
 }
 
 #[test]
-fn a_deletion_that_is_answered_with_a_part_takes_nothing_else_away() {
+fn a_deletion_answered_partially_removes_no_other_attribute() {
     let folder = tempfile::tempdir().unwrap();
     let part = json!({"id": "u1", "userName": "mira@fjord.example", "active": false});
     let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::json(200, &part)));
@@ -307,7 +307,7 @@ fn a_deletion_that_is_answered_with_a_part_takes_nothing_else_away() {
 }
 
 #[test]
-fn an_answer_without_members_takes_nobody_out() {
+fn an_answer_without_members_removes_no_member() {
     let folder = tempfile::tempdir().unwrap();
     let deck = |members: Value| json!({"id": "g1", "displayName": "Deck", "members": members});
     let (one, two) = (json!([{"value": "u1"}]), json!([{"value": "u1"}, {"value": "u2"}]));
@@ -352,7 +352,7 @@ fn an_answer_without_members_takes_nobody_out() {
 }
 
 #[test]
-fn an_answer_about_something_else_is_none() {
+fn an_answer_about_another_resource_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::empty(500)));
     assert_eq!(proxied.baseline().status, 200);
@@ -374,7 +374,7 @@ fn an_answer_about_something_else_is_none() {
         assert_eq!(proxied.last_write()["effect"], "unverified", "{why}");
         check_mira(&proxied, true, &why);
     }
-    // Ole was there before, and bears none of the names of whom the POST is for.
+    // Ole existed before and has none of the names in the POST.
     let new = json!({"userName": "liv@fjord.example", "externalId": "7"});
     for body in [others[0].clone(), ole()] {
         proxied.stub.answer(answering(Reply::json(201, &body)));
@@ -382,7 +382,7 @@ fn an_answer_about_something_else_is_none() {
         assert_eq!(proxied.last_write()["effect"], "unverified", "{body}");
         assert_eq!(proxied.rows("apps/boat/users").len(), 2, "{body}");
     }
-    // A part of a user is not one without the rest.
+    // A partial user is not a user without the other attributes.
     for reply in [
         Reply::json(200, &json!({"id": "u1"})),
         Reply::json(200, &json!({"id": "u1", "active": true})),
@@ -395,7 +395,7 @@ fn an_answer_about_something_else_is_none() {
 }
 
 #[test]
-fn a_404_with_another_status_inside_deletes_nobody() {
+fn a_404_with_another_status_inside_deletes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let schemas = json!(["urn:ietf:params:scim:api:messages:2.0:Error"]);
     let inside = Reply::json(404, &json!({"schemas": schemas, "status": "503"}));
@@ -409,7 +409,7 @@ fn a_404_with_another_status_inside_deletes_nobody() {
 }
 
 #[test]
-fn who_is_denied_is_looked_for() {
+fn a_write_answered_404_is_checked() {
     for status in [404, 410] {
         let folder = tempfile::tempdir().unwrap();
         let proxied = Proxied::start(folder.path(), AT_ONCE, answering(Reply::error(404)));
@@ -427,7 +427,7 @@ fn who_is_denied_is_looked_for() {
 }
 
 #[test]
-fn a_failure_may_have_done_it() {
+fn a_failed_write_may_have_been_carried_out() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), AT_ONCE, answering(Reply::empty(500)));
     assert_eq!(proxied.baseline().status, 200);
@@ -443,7 +443,7 @@ fn a_failure_may_have_done_it() {
 }
 
 #[test]
-fn what_names_nobody_is_settled_by_a_listing() {
+fn a_write_without_names_is_settled_by_a_listing() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::empty(204)));
     assert_eq!(proxied.baseline().status, 200);
@@ -460,7 +460,7 @@ fn what_names_nobody_is_settled_by_a_listing() {
 }
 
 #[test]
-fn a_method_of_the_applications_own_leaves_no_doubt_for_ever() {
+fn a_custom_method_does_not_stay_in_doubt() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), AT_ONCE, answering(Reply::json(200, &mira())));
     assert_eq!(proxied.baseline().status, 200);
@@ -470,7 +470,7 @@ fn a_method_of_the_applications_own_leaves_no_doubt_for_ever() {
 }
 
 #[test]
-fn a_request_that_was_not_kept_is_not_judged() {
+fn a_request_without_a_stored_body_gets_no_verdict() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, answering(Reply::empty(204)));
     assert_eq!(proxied.baseline().status, 200);
@@ -494,7 +494,7 @@ fn a_request_that_was_not_kept_is_not_judged() {
 }
 
 #[test]
-fn a_write_by_an_id_that_others_read_otherwise_is_not_sent() {
+fn a_write_by_an_ambiguous_id_is_not_sent() {
     let mut odd = crew(2);
     odd[1]["id"] = json!("a;b/c");
     let upstream = Upstream::start(move |heard| match heard.method.as_str() {
@@ -522,14 +522,14 @@ fn a_write_by_an_id_that_others_read_otherwise_is_not_sent() {
     let path = json!({"Operations": [{"method": "DELETE", "path": "/Users/u1;x"}]});
     assert_eq!(before.app.post("/Bulk", &path).status, 400);
     assert_eq!(upstream.heard().len(), 0);
-    // What is on record under such an id is nobody else.
+    // An id of that form that is on record is fine.
     before.looked("baseline");
     assert_eq!(raw(&before.app, "DELETE /Users/a%3Bb%2Fc", ""), 204);
     assert_eq!(raw(&before.app, "DELETE /Users/u1;x=1", ""), 400);
 }
 
 #[test]
-fn a_list_may_have_cursors_and_may_ask_to_wait() {
+fn a_list_may_have_cursors_and_retry_after() {
     let is_first = Mutex::new(true);
     let upstream = Upstream::start(move |heard| {
         if heard.path() != "/Users" {
@@ -551,7 +551,7 @@ fn a_list_may_have_cursors_and_may_ask_to_wait() {
 }
 
 #[test]
-fn a_list_of_users_takes_no_group_for_one() {
+fn a_group_in_a_list_of_users_is_ignored() {
     let group = "urn:ietf:params:scim:schemas:core:2.0:Group";
     let upstream = Upstream::start(move |heard| {
         let mut all = crew(2);
@@ -566,7 +566,7 @@ fn a_list_of_users_takes_no_group_for_one() {
 }
 
 #[test]
-fn a_list_that_shows_less_than_the_resource_takes_nothing_away() {
+fn a_list_with_fewer_attributes_removes_none() {
     let alone = Mutex::new(mira());
     let folder = tempfile::tempdir().unwrap();
     let part = json!({"id": "u1", "userName": "mira@fjord.example", "active": true});
@@ -591,7 +591,7 @@ fn a_list_that_shows_less_than_the_resource_takes_nothing_away() {
         proxied.stub.seen().iter().filter(|one| *one == "GET /Users/u1").count() == 3
     });
     check_mira(&proxied, true, "what the list lacks, the resource has");
-    // What was asked for and is not shown is not gone for that, but because the resource lacks it as well.
+    // An attribute counts as removed only once the resource itself, requested by id, lacks it too.
     proxied.app.put("/Users/u1", &mira());
     let row = proxied.last_write();
     assert_eq!(row["effect"], "unverified");

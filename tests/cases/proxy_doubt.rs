@@ -1,4 +1,4 @@
-//! What the answers of an application behind the proxy mean: the record never says more than they do.
+//! What the answers of a proxied application mean: the record never claims more than they show.
 
 use std::path::Path;
 
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use crate::harness::server::{Answer, Client, Server, group, user};
 use crate::harness::stub::{Reply, Request, Stub};
 
-/// A recorder before an application that answers as a test wants it to.
+/// A recorder in front of a stub application.
 pub struct Proxied {
     pub server: Server,
     pub app: Client,
     pub stub: Stub,
 }
 
-/// No look within the time of a test.
+/// No read-back within the time of a test.
 pub const NEVER: &str = "86400000";
 
 impl Proxied {
-    /// `after` is when doubts are read back.
+    /// `after` gives the delays of read-backs.
     pub fn start(
         folder: &Path,
         after: &str,
@@ -69,7 +69,7 @@ impl Proxied {
         rows
     }
 
-    /// What was found out about an operation; waits until it is.
+    /// The observation that settled an operation; waits for it.
     pub fn settled(&self, operation: &Value) -> Value {
         let seq = operation["seq"].as_u64().unwrap();
         let watch = Stopwatch::start();
@@ -96,7 +96,7 @@ pub fn list(resources: &[Value]) -> Value {
     json!({"totalResults": resources.len(), "Resources": resources})
 }
 
-/// An application that has Mira and answers reads rightly, and writes with `reply`.
+/// An application with Mira that answers reads correctly, and writes with `reply`.
 fn with_mira(reply: Reply) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
     move |request| match (request.method.as_str(), request.target.as_str()) {
         ("GET", "/Users/u1") => Reply::json(200, &mira()),
@@ -110,8 +110,8 @@ fn switch_off() -> Value {
     json!([{"op": "replace", "path": "active", "value": false}])
 }
 
-/// Answers that are no success and no refusal, or are about something else.
-fn saying_nothing() -> Vec<Reply> {
+/// Answers that neither confirm nor refuse, or are about something else.
+fn inconclusive_replies() -> Vec<Reply> {
     let to = "https://login.example/";
     let mut replies: Vec<Reply> =
         [301, 302, 303, 307, 308].map(|status| Reply::empty(status).with("Location", to)).into();
@@ -128,12 +128,12 @@ fn saying_nothing() -> Vec<Reply> {
 }
 
 #[test]
-fn an_answer_that_says_nothing_changes_nothing_on_record() {
+fn an_inconclusive_answer_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, with_mira(Reply::empty(500)));
     assert_eq!(proxied.baseline().status, 200);
     let put = json!({"userName": "mira@fjord.example", "active": false});
-    for reply in saying_nothing() {
+    for reply in inconclusive_replies() {
         proxied.stub.answer(with_mira(reply.clone()));
         for method in ["DELETE", "PATCH", "PUT"] {
             let answer = match method {
@@ -155,7 +155,7 @@ fn an_answer_that_says_nothing_changes_nothing_on_record() {
     assert_eq!(proxied.rows("reports/leavers?app=boat"), [] as [Value; 0]);
     let seen = proxied.stub.seen();
     assert!(!seen.iter().any(|one| one.contains("login")), "a redirect was followed: {seen:?}");
-    // The next read says how it is, and leaves no doubt about any of them.
+    // The next read shows the state and settles all of them.
     assert_eq!(proxied.app.get("/Users/u1").status, 200);
     let now = proxied.user("u1");
     assert_eq!((&now["exists"], &now["coverage"]["state"]), (&json!("yes"), &json!("complete")));
@@ -163,7 +163,7 @@ fn an_answer_that_says_nothing_changes_nothing_on_record() {
 }
 
 #[test]
-fn what_is_accepted_is_not_done() {
+fn a_202_is_not_confirmation() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, with_mira(Reply::empty(202)));
     assert_eq!(proxied.baseline().status, 200);
@@ -178,7 +178,7 @@ fn what_is_accepted_is_not_done() {
         (&now["resource"]["active"], &now["coverage"]["state"]),
         (&json!(false), &json!("partial"))
     );
-    // It was not done after all.
+    // It was not carried out after all.
     assert_eq!(proxied.app.get("/Users/u1").status, 200);
     let settled = proxied.settled(&row);
     assert_eq!(settled["verdict"], "contradicted");
@@ -192,7 +192,7 @@ fn what_is_accepted_is_not_done() {
 }
 
 #[test]
-fn a_creation_that_is_answered_with_an_id_alone_is_settled_by_the_first_read() {
+fn a_create_answered_with_only_an_id_is_settled_by_the_first_read() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, |_| Reply::empty(500));
     let there = |id: &str, name: &str| json!({"id": id, "userName": name, "active": true});
@@ -207,7 +207,7 @@ fn a_creation_that_is_answered_with_an_id_alone_is_settled_by_the_first_read() {
     ];
     for (id, reply) in replies {
         let name = format!("{id}@fjord.example");
-        // The provider looks first, so that somebody of that name is known of.
+        // The provider looks the name up first, so it is mentioned.
         proxied.stub.answer(|_| Reply::json(200, &list(&[])));
         proxied.app.get(&format!("/Users?filter=userName%20eq%20%22{id}%40fjord.example%22"));
         proxied.stub.answer(move |_| reply.clone());
@@ -237,7 +237,7 @@ fn a_creation_that_is_answered_with_an_id_alone_is_settled_by_the_first_read() {
 }
 
 #[test]
-fn a_deletion_that_only_switched_the_account_off_is_refuted() {
+fn a_deletion_that_only_deactivated_is_contradicted() {
     let folder = tempfile::tempdir().unwrap();
     let there = |active: bool| {
         let mut mira = mira();
@@ -286,7 +286,7 @@ fn a_deletion_that_only_switched_the_account_off_is_refuted() {
     let leavers = proxied.rows(&format!("reports/leavers?app=boat&from={began}"));
     assert_eq!(leavers.len(), 1);
     assert_eq!(leavers[0]["how"], "deactivated", "{leavers:?}");
-    // What was said at the time stays said.
+    // An answer pinned to that time stays the same.
     let after = proxied.ask(&question);
     for name in ["resource", "exists", "rowCount", "atSeq", "coverage"] {
         assert_eq!(after[name], before[name], "{name}");
@@ -302,7 +302,7 @@ fn a_deletion_that_only_switched_the_account_off_is_refuted() {
 }
 
 #[test]
-fn whose_deletion_did_nothing_has_neither_left_nor_come_back() {
+fn a_contradicted_deletion_is_neither_leaver_nor_joiner() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, with_mira(Reply::empty(204)));
     assert_eq!(proxied.baseline().status, 200);
@@ -342,7 +342,7 @@ fn an_id_keeps_its_number_and_old_answers_stay() {
         }
     }
     assert_eq!(proxied.rows("apps/boat/users").len(), 1);
-    // And again: it goes and comes, and is the same one.
+    // Deleted and restored again, it keeps its number.
     proxied.stub.answer(|_| Reply::error(404));
     assert_eq!(proxied.app.get("/Users/u1").status, 404);
     proxied.stub.answer(with_mira(Reply::empty(500)));
@@ -354,7 +354,7 @@ fn an_id_keeps_its_number_and_old_answers_stay() {
 }
 
 #[test]
-fn a_404_deletes_nobody_unless_it_is_one_of_scim() {
+fn a_404_deletes_nothing_without_a_scim_error() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), "0", with_mira(Reply::empty(500)));
     assert_eq!(proxied.app.get("/Users/u1").status, 200);
@@ -373,13 +373,13 @@ fn a_404_deletes_nobody_unless_it_is_one_of_scim() {
         (200, Reply::json(200, &json!({"status": "error"}))),
         (503, Reply::empty(503)),
     ] {
-        // Everything is answered so, the list too.
+        // Every request is answered like this, the list too.
         let told = reply.clone();
         proxied.stub.answer(move |_| told.clone());
         assert_eq!(proxied.app.get("/Users/u1").status, status);
         assert_eq!(proxied.user("u1")["exists"], "yes", "{reply:?}");
     }
-    // A bare 404 that a list by id confirms.
+    // A 404 without a SCIM error, confirmed by a list filtered by id.
     proxied.stub.answer(|request| match request.target.contains("filter=id") {
         true => Reply::json(200, &list(&[])),
         false => Reply::empty(404),
@@ -393,7 +393,7 @@ fn a_404_deletes_nobody_unless_it_is_one_of_scim() {
 }
 
 #[test]
-fn a_write_of_somebody_unknown_is_settled_when_they_are_seen() {
+fn a_write_of_an_unknown_resource_is_settled_when_it_is_seen() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, with_mira(Reply::empty(204)));
     assert_eq!(proxied.app.patch("/Users/u1", &switch_off()).status, 204);
@@ -409,9 +409,9 @@ fn a_write_of_somebody_unknown_is_settled_when_they_are_seen() {
     assert_eq!(proxied.settled(&row)["verdict"], "confirmed");
 }
 
-/// What an application does beside, or lets be, is not what was asked.
+/// A write is judged only by the attributes that it set.
 #[test]
-fn a_change_is_judged_by_what_it_asked_for() {
+fn a_change_is_judged_by_the_attributes_it_set() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, with_mira(Reply::empty(204)));
     assert_eq!(proxied.baseline().status, 200);
@@ -422,7 +422,7 @@ fn a_change_is_judged_by_what_it_asked_for() {
         (Reply::none(), json!("Cook"), "contradicted"),
         (Reply::none(), json!("Mate"), "confirmed"),
     ] {
-        // Beside what was asked for, something else is different each time.
+        // Another attribute changes each time as well.
         seen["nickName"] = json!(format!("{expected} {}", proxied.observations().len()));
         seen["title"] = json!("Boy");
         let before = seen.clone();
@@ -438,7 +438,7 @@ fn a_change_is_judged_by_what_it_asked_for() {
         assert_eq!(proxied.app.get("/Users/u1").status, 200);
         assert_eq!(proxied.settled(&row)["verdict"], expected, "{row}");
     }
-    // An empty lookup of a name says nothing of a change.
+    // An empty lookup by name says nothing about a change.
     proxied.stub.answer(|_| Reply::none());
     proxied.app.patch("/Users/u1", &title);
     let row = proxied.last_write();
@@ -449,7 +449,7 @@ fn a_change_is_judged_by_what_it_asked_for() {
 }
 
 #[test]
-fn why_does_not_call_refused_what_nobody_answered() {
+fn why_does_not_call_an_unanswered_write_refused() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, |_| Reply::none());
     assert_eq!(proxied.app.post("/Users", &user("mira@fjord.example")).status, 504);
@@ -465,14 +465,14 @@ fn why_does_not_call_refused_what_nobody_answered() {
         (state(&told, "answered"), state(&told, "applied")),
         (json!("unknown"), json!("unknown"))
     );
-    // A read that finds nobody tells that it was not done.
+    // A read that finds nobody shows that it was not carried out.
     proxied.stub.answer(|_| Reply::json(200, &list(&[])));
     proxied.app.get("/Users?filter=userName%20eq%20%22mira%40fjord.example%22");
     let told = why();
     let conclusion = told["conclusion"].as_str().unwrap();
     assert!(conclusion.contains("had not done it"), "{conclusion}");
     assert_eq!(state(&told, "applied"), "no");
-    // An application that says nothing with 302.
+    // A 302 says nothing.
     proxied.stub.answer(|_| Reply::empty(302));
     proxied.app.post("/Users", &user("ole@fjord.example"));
     let told = proxied.ask("apps/boat/users/userName:ole@fjord.example/why")["resource"].clone();
@@ -481,7 +481,7 @@ fn why_does_not_call_refused_what_nobody_answered() {
 }
 
 #[test]
-fn a_group_is_believed_like_a_user() {
+fn groups_follow_the_same_rules_as_users() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, |_| Reply::json(201, &json!({"id": "g1"})));
     assert_eq!(proxied.app.post("/Groups", &group("Crew")).status, 201);
@@ -503,7 +503,7 @@ fn a_group_is_believed_like_a_user() {
         assert_eq!(proxied.app.patch("/Groups/g1", &add).status, 204);
         let row = proxied.last_write();
         proxied.stub.answer(crew(there));
-        // Without the members a read tells nothing of them.
+        // A read without members says nothing about them.
         let partial = "/Groups/g1?excludedAttributes=members";
         assert_eq!(proxied.app.get(partial).status, 200);
         let whole = proxied.ask(&format!("operations/{}", row["seq"]));

@@ -1,4 +1,4 @@
-//! What the recorder reads back by itself where an answer left a doubt, and what it does not send.
+//! Read-backs after answers that leave a doubt, and requests that are not sent.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -14,10 +14,10 @@ use crate::cases::proxy_doubt::{NEVER, Proxied, list, mira};
 use crate::harness::server::{Client, Server, bulk, group, patch, user};
 use crate::harness::stub::{Reply, Request, Stub};
 
-/// Looks that follow each other at once.
+/// Attempts without delay.
 const AT_ONCE: &str = "0,1,2";
 
-/// An application with users and groups, which finds them by id and by filters.
+/// An application with users and groups that supports ids and filters.
 #[derive(Clone, Default)]
 struct Fleet(Arc<Mutex<BTreeMap<String, Value>>>);
 
@@ -48,7 +48,7 @@ impl Fleet {
 }
 
 #[test]
-fn what_was_acknowledged_in_silence_is_read_back() {
+fn a_write_acknowledged_without_a_body_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let fleet = Fleet::default();
     fleet.put("u1", mira());
@@ -82,9 +82,9 @@ fn what_was_acknowledged_in_silence_is_read_back() {
     assert_eq!(proxied.user("u1")["exists"], "deleted");
 }
 
-/// A replica that lags shows the old state for a while.
+/// A lagging replica shows the old state for a while.
 #[test]
-fn only_the_last_look_may_contradict() {
+fn only_the_last_attempt_may_contradict() {
     let folder = tempfile::tempdir().unwrap();
     let reads = Arc::new(AtomicUsize::new(0));
     let late = |reads: &Arc<AtomicUsize>, until: usize| {
@@ -110,7 +110,7 @@ fn only_the_last_look_may_contradict() {
     assert_eq!(proxied.user("u1")["exists"], "deleted");
     assert_eq!(reads.load(Ordering::SeqCst), 3);
 
-    // It is there again, and a deletion that the last look still does not find is refuted.
+    // The user exists again, so a deletion that the last attempt does not confirm is contradicted.
     proxied.stub.answer(late(&reads, usize::MAX));
     assert_eq!(proxied.app.get("/Users/u1").status, 200);
     reads.store(0, Ordering::SeqCst);
@@ -124,7 +124,7 @@ fn only_the_last_look_may_contradict() {
 static USER: std::sync::LazyLock<Value> = std::sync::LazyLock::new(mira);
 
 #[test]
-fn an_application_that_wants_to_be_left_alone_is() {
+fn retry_after_is_respected() {
     let folder = tempfile::tempdir().unwrap();
     let (times, watch): (Arc<Mutex<Vec<Duration>>>, _) = (Arc::default(), Stopwatch::start());
     let asked = Arc::clone(&times);
@@ -146,7 +146,7 @@ fn an_application_that_wants_to_be_left_alone_is() {
     assert!((times[1] - times[0]).as_millis() >= 1_000);
 }
 
-/// Kills the recorder while a request is on its way, and starts it again.
+/// Kills the recorder while a request is in flight, and restarts it.
 fn killed(
     folder: &std::path::Path,
     after: &str,
@@ -190,7 +190,7 @@ fn sends(method: &'static str, path: &'static str, body: Value) -> impl FnOnce(&
 }
 
 #[test]
-fn a_creation_that_the_recorder_did_not_survive_is_settled_by_name() {
+fn a_create_interrupted_by_a_kill_is_settled_by_name() {
     let mut external = user("mira@fjord.example");
     external["externalId"] = json!("7");
     for (path, body) in
@@ -214,7 +214,7 @@ fn a_creation_that_the_recorder_did_not_survive_is_settled_by_name() {
 }
 
 #[test]
-fn a_bulk_request_that_was_cut_is_settled_by_its_parts() {
+fn an_interrupted_bulk_request_is_settled_by_its_operations() {
     let operations = json!([
         {"method": "POST", "path": "/Users", "bulkId": "a", "data": user("mira@fjord.example")},
         {"method": "POST", "path": "/Users", "bulkId": "b", "data": user("ole@fjord.example")},
@@ -233,9 +233,9 @@ fn a_bulk_request_that_was_cut_is_settled_by_its_parts() {
     }
 }
 
-/// A creation that tells its own name for somebody is not proved by another who has the same userName.
+/// A create with an externalId is not confirmed by another user with the same userName.
 #[test]
-fn a_creation_is_not_settled_by_somebody_else_of_that_name() {
+fn a_create_is_not_settled_by_another_user_with_that_name() {
     let mut first = user("eli@fjord.example");
     first["externalId"] = json!("e-1");
     let mut second = first.clone();
@@ -265,9 +265,9 @@ fn a_creation_is_not_settled_by_somebody_else_of_that_name() {
     }
 }
 
-/// An application that does not understand filters, or a request without any name.
+/// An application without filters, or a request without a name.
 #[test]
-fn what_cannot_be_looked_up_is_settled_by_a_baseline() {
+fn a_write_that_cannot_be_looked_up_is_settled_by_a_baseline() {
     let nameless =
         json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "title": "Mate"});
     for (body, carried_out, expected) in [
@@ -281,7 +281,7 @@ fn what_cannot_be_looked_up_is_settled_by_a_baseline() {
         let proxied = killed(folder.path(), AT_ONCE, send, &fleet, carried_out);
         let behind = fleet.clone();
         let row = proxied.last_write();
-        // From the start on, only pages of everything are answered.
+        // Only unfiltered lists are answered.
         proxied.stub.answer(move |request| match request.target.contains("filter=") {
             true => Reply::error(400),
             false => behind.read(request),
@@ -293,9 +293,9 @@ fn what_cannot_be_looked_up_is_settled_by_a_baseline() {
     }
 }
 
-/// One request at a time is sent on for one resource; who waits for it may leave.
+/// Requests for one resource are forwarded one at a time; a waiting client may disconnect.
 #[test]
-fn an_answer_to_a_token_that_was_revoked_meanwhile_is_not_for_its_bearer() {
+fn an_answer_is_withheld_if_the_token_was_revoked_meanwhile() {
     let folder = tempfile::tempdir().unwrap();
     let gate: Arc<(Mutex<bool>, Condvar)> = Arc::default();
     let held = Arc::clone(&gate);
@@ -324,7 +324,7 @@ fn an_answer_to_a_token_that_was_revoked_meanwhile_is_not_for_its_bearer() {
 }
 
 #[test]
-fn what_was_not_sent_when_its_client_left_is_skipped() {
+fn a_waiting_request_is_skipped_if_its_client_disconnects() {
     let folder = tempfile::tempdir().unwrap();
     let gate: Arc<(Mutex<bool>, Condvar)> = Arc::default();
     let held = Arc::clone(&gate);
@@ -358,14 +358,14 @@ fn what_was_not_sent_when_its_client_left_is_skipped() {
     while patches() == 0 {
         std::thread::yield_now();
     }
-    // They wait for the first, and leave; one stays.
+    // They wait for the first and disconnect; one stays.
     let waiting: Vec<TcpStream> = ["Cook", "Boy"].map(begin).into();
     let stays = begin("Smith");
     while !proxied.server.admin().get("/metrics").text.contains("forwarded_writes_waiting 3") {
         std::thread::yield_now();
     }
     drop(waiting);
-    // The one that was sent goes on without its client, and is recorded.
+    // The one that was sent continues without its client and is recorded.
     drop(first);
     *gate.0.lock().unwrap() = true;
     gate.1.notify_all();
@@ -391,7 +391,7 @@ fn what_was_not_sent_when_its_client_left_is_skipped() {
 }
 
 #[test]
-fn a_baseline_ends_with_whoever_asked_for_it() {
+fn a_baseline_ends_when_its_token_is_revoked() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), NEVER, move |request| {
         let start = request.target.split_once("startIndex=").map_or("1", |(_, rest)| rest);
@@ -413,7 +413,7 @@ fn a_baseline_ends_with_whoever_asked_for_it() {
     drop(client);
     let began = Stopwatch::start();
     let mut pages = 0;
-    // No page is asked for while other questions are answered.
+    // No further page is requested.
     while pages < proxied.stub.seen().len() {
         pages = proxied.stub.seen().len();
         for _ in 0..50 {
@@ -425,7 +425,7 @@ fn a_baseline_ends_with_whoever_asked_for_it() {
 }
 
 #[test]
-fn an_orderly_stop_cuts_the_looks_and_the_next_start_begins_them_again() {
+fn a_stop_cancels_read_backs_and_the_next_start_resumes_them() {
     let folder = tempfile::tempdir().unwrap();
     let fleet = Fleet::default();
     fleet.put("u1", mira());
@@ -445,9 +445,9 @@ fn an_orderly_stop_cuts_the_looks_and_the_next_start_begins_them_again() {
     assert_eq!(proxied.user("u1")["exists"], "yes");
 }
 
-/// A look never holds a stop up, and is not made without a setting for it.
+/// Read-backs never delay a stop, and can be switched off.
 #[test]
-fn the_looks_are_a_setting() {
+fn read_backs_can_be_switched_off() {
     let folder = tempfile::tempdir().unwrap();
     let stub = Stub::start(|_| Reply::empty(204));
     for (flags, expected) in [

@@ -1,5 +1,5 @@
-//! One thing that is written in several ways: ids in another case, addresses for ids, attributes with their
-//! URN, and names that are given in odd forms. Behind the proxy they are what they are to the application.
+//! Different spellings behind the proxy: ids in another letter case, addresses as ids, attributes with
+//! URNs, and names in odd forms. They mean what they mean to the application.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -25,7 +25,8 @@ fn switch_off() -> Value {
     json!([{"op": "replace", "path": "active", "value": false}])
 }
 
-/// An application that compares ids in any case, as some databases do, and takes `.json` off a path.
+/// An application that compares ids without letter case, as some databases do, and strips `.json` from
+/// a path.
 #[derive(Clone, Default)]
 struct Lenient(Arc<Mutex<BTreeMap<String, Value>>>);
 
@@ -39,7 +40,7 @@ impl Lenient {
         self.0.lock().unwrap().remove(&key(path)).is_some()
     }
 
-    /// `silent` is what a PATCH is answered with nothing.
+    /// With `silent`, a PATCH is answered without a body.
     fn answer(&self, request: &Request, silent: bool) -> Reply {
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         let is_user = path.starts_with("/Users/");
@@ -77,7 +78,7 @@ fn key(path: &str) -> String {
 }
 
 #[test]
-fn a_uuid_in_another_case_is_that_of_its_resource() {
+fn a_uuid_in_another_case_means_the_same_resource() {
     let upper = LOWER.to_uppercase();
     for (known, sent) in [(LOWER, upper.as_str()), (&upper, LOWER), (LOWER, LOWER)] {
         for (write, silent) in [("PATCH", false), ("PATCH", true), ("DELETE", true), ("POST", true)]
@@ -117,9 +118,9 @@ fn a_uuid_in_another_case_is_that_of_its_resource() {
     }
 }
 
-/// Whom the record does not know yet is whoever the application shows.
+/// For an unknown resource, the application's spelling counts.
 #[test]
-fn a_uuid_in_another_case_is_settled_before_anybody_is_known() {
+fn a_uuid_in_another_case_is_settled_for_an_unknown_resource() {
     let folder = tempfile::tempdir().unwrap();
     let fleet = Lenient::default();
     fleet.put(person(LOWER, "mira"));
@@ -131,9 +132,9 @@ fn a_uuid_in_another_case_is_settled_before_anybody_is_known() {
     assert_eq!(proxied.user(LOWER)["resource"]["active"], false);
 }
 
-/// An application that compares ids as they are has nobody of the other case.
+/// A case-sensitive application has no resource with the other spelling.
 #[test]
-fn a_404_for_the_other_case_takes_nobody_away() {
+fn a_404_for_the_other_case_deletes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mira = person(LOWER, "mira");
     let proxied = Proxied::start(folder.path(), AT_ONCE, move |request| {
@@ -144,7 +145,7 @@ fn a_404_for_the_other_case_takes_nobody_away() {
                 Reply::json(200, &list(std::slice::from_ref(&mira)))
             }
             ("GET", None) => Reply::json(200, &list(&[])),
-            // To delete what is not there is no mistake to some.
+            // Some applications answer 204 when there is nothing to delete.
             ("DELETE", _) => Reply::empty(204),
             _ => Reply::error(404),
         }
@@ -161,7 +162,7 @@ fn a_404_for_the_other_case_takes_nobody_away() {
 }
 
 #[test]
-fn a_write_that_may_be_of_somebody_on_record_is_not_sent() {
+fn a_write_that_may_hit_another_resource_is_not_sent() {
     let folder = tempfile::tempdir().unwrap();
     let fleet = Lenient::default();
     for id in ["u1", "U2", "ø3", "42"] {
@@ -182,7 +183,7 @@ fn a_write_that_may_be_of_somebody_on_record_is_not_sent() {
         assert_eq!(proxied.app.post("/Bulk", &one).status, 400, "{id}");
     }
     assert_eq!(writes(), Vec::<String>::new());
-    // These name nobody else on record.
+    // These match no other resource on record.
     for id in ["u4", "U4", "u4.json", "u1.jsonx", "u1.lund", "4"] {
         assert_eq!(proxied.app.delete(&format!("/Users/{id}")).status, 404, "{id}");
     }
@@ -191,9 +192,9 @@ fn a_write_that_may_be_of_somebody_on_record_is_not_sent() {
     }
 }
 
-/// What a write asks for in an unusual form is asked for.
+/// A write that sets an attribute in an unusual form still sets it.
 #[test]
-fn an_answer_that_is_silent_on_what_was_asked_is_no_answer() {
+fn an_answer_without_the_attributes_that_were_set_leaves_a_doubt() {
     let name = json!({"id": "u1", "userName": "mira@fjord.example"});
     let urn = format!("{USER}:active");
     let of = |value: Value| patch(&json!([{"op": "replace", "value": value}])).to_string();
@@ -300,9 +301,9 @@ fn references_are_compared_as_ids() {
     }
 }
 
-/// A creation without an answer is of whom it names, however it names them.
+/// An unanswered create belongs to the subject that it names, in whatever form.
 #[test]
-fn a_creation_in_doubt_is_not_in_the_story_of_somebody_else() {
+fn a_create_in_doubt_is_not_in_the_timeline_of_another_user() {
     let mut mira = person("u1", "mira");
     mira["externalId"] = json!("e-1");
     let long = "x".repeat(2 << 10);
@@ -348,9 +349,9 @@ fn a_creation_in_doubt_is_not_in_the_story_of_somebody_else() {
     }
 }
 
-/// A write that failed may be carried out later, though another was confirmed meanwhile.
+/// A failed write may still be carried out later, even if another was confirmed meanwhile.
 #[test]
-fn the_late_look_is_made_though_a_doubt_is_settled_before() {
+fn the_late_attempt_is_made_even_if_a_doubt_was_settled() {
     let folder = tempfile::tempdir().unwrap();
     let looks = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&looks);
@@ -385,9 +386,9 @@ fn the_late_look_is_made_though_a_doubt_is_settled_before() {
     }
 }
 
-/// An application is not asked once more for each id that somebody makes up.
+/// The recorder does not send a request for each invented id.
 #[test]
-fn who_is_not_on_record_is_not_looked_for() {
+fn unknown_ids_are_not_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let fleet = Lenient::default();
     fleet.put(person("u1", "mira"));
@@ -400,7 +401,7 @@ fn who_is_not_on_record_is_not_looked_for() {
         let path = format!("/Users/made-up-{number}");
         assert_eq!(proxied.app.patch(&path, &switch_off()).status, 404);
     }
-    // Turns are given in the order in which they were asked for.
+    // Read-backs run in the order in which they were added.
     fleet.remove("/Users/u1");
     assert_eq!(proxied.app.patch("/Users/u1", &switch_off()).status, 404);
     let watch = Stopwatch::start();

@@ -1,4 +1,4 @@
-//! A public client that is not ours: `scim2` of the Python package scim2-cli.
+//! A public client: `scim2` of the Python package scim2-cli.
 
 use std::path::Path;
 use std::process::Command;
@@ -78,7 +78,7 @@ fn a_public_client_creates_reads_changes_and_deletes_and_each_request_is_recorde
     call(&["delete", "group", &crew_id]);
     assert_eq!(call(&["query", "user"])["totalResults"], 1);
 
-    // Each command was recorded. The client also asks for discovery at every start.
+    // Each command was recorded. The client also reads discovery at every start.
     let operations = server.admin().rows("/api/v1/operations?app=boat");
     let mut seen: Vec<(String, String, u64)> = operations
         .iter()

@@ -1,6 +1,5 @@
-//! Promise 3 and 4 over HTTP: whatever is asked about a random history, the answer is that of a naive
-//! oracle; asked again, after more happened or after the rows were made anew, it is the same; and
-//! answers to different questions agree with each other.
+//! Promises 3 and 4 over HTTP: every answer about a random history equals that of a naive oracle. It is
+//! the same after more events and after a rebuild, and answers to different questions agree.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,26 +20,26 @@ use crate::oracle::questions::{
 use crate::oracle::record::{access_of, target_of};
 use crate::oracle::reports::Termination;
 
-/// After the last step the clock goes on by so much, so that what the questions leave in the log is
-/// later than the history.
+/// How far the clock advances after the last step, so that the events of the questions are later than
+/// the history.
 const REST_MICROS: i64 = 10_000_000;
 
-/// An instant of a question, by the events of the history.
+/// A time in a question, relative to the events of the history.
 #[derive(Clone, Copy, Debug)]
 enum Instant {
-    /// It is not said.
+    /// Not given.
     None,
-    /// So many microseconds after an event.
+    /// Microseconds after an event.
     Event(u16, i64),
-    /// So many thousandths between the first event and the present.
+    /// Thousandths of the time between the first event and now.
     Between(u16),
-    /// Before everything.
+    /// Before the first event.
     Early,
-    /// The present, or later.
+    /// Now or later.
     Late(i64),
 }
 
-/// What may be known.
+/// The `knownAt` of a question.
 #[derive(Clone, Copy, Debug)]
 enum KnownAt {
     Now,
@@ -48,7 +47,7 @@ enum KnownAt {
     Instant(Instant),
 }
 
-/// One question. Indices choose among what the history has.
+/// One question. Indexes choose among what the history has.
 #[derive(Clone)]
 struct Pick {
     shape: u8,
@@ -56,7 +55,7 @@ struct Pick {
     times: (Instant, Instant),
     known: KnownAt,
     resources: [u8; 4],
-    /// How users and groups are named in the address.
+    /// By which attribute users and groups are named in the address.
     name: u8,
     active: Option<bool>,
     flags: [bool; 3],
@@ -64,7 +63,7 @@ struct Pick {
     event: u16,
 }
 
-/// On one line: many of them stand in a failure.
+/// On one line, since a failure prints many of them.
 impl fmt::Debug for Pick {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Pick { shape, app, times, known, resources, name, active, flags, what, event } = self;
@@ -98,7 +97,7 @@ fn pick() -> impl Strategy<Value = Pick> {
     })
 }
 
-/// The server and what the oracle knows of it.
+/// The server, and the history for the oracle.
 struct Asking<'a> {
     server: &'a InProcess,
     history: History,
@@ -106,11 +105,11 @@ struct Asking<'a> {
     users: Vec<String>,
     groups: Vec<String>,
     lists: Vec<(Seq, Vec<Termination>)>,
-    /// The seq of the event after which there was an application to ask about.
+    /// The seq of the event that added the application.
     begin: Seq,
 }
 
-/// A question that was asked: what of its answer lasts.
+/// An answered question: the part of the answer that must not change.
 struct Answered {
     path: String,
     lasting: Value,
@@ -141,7 +140,7 @@ impl Asking<'_> {
         }
     }
 
-    /// What may be known, and how the question says so.
+    /// What is known, and the `knownAt` parameter.
     fn known(&self, known: KnownAt) -> (Known<'_>, Option<String>) {
         let size = self.history.events.len() as Seq;
         match known {
@@ -151,7 +150,7 @@ impl Asking<'_> {
                 (self.history.known_at_seq(seq), Some(seq.to_string()))
             }
             KnownAt::Instant(instant) => {
-                // Not before there was anything to ask about, and the present has not passed.
+                // Not before the application existed, and not in the future.
                 let begun = self.history.events[self.begin as usize].header.recorded_at;
                 let time = self.time(instant).filter(|time| *time >= begun);
                 match time.filter(|time| *time < self.history.now) {
@@ -162,7 +161,7 @@ impl Asking<'_> {
         }
     }
 
-    /// An event to ask about; of eight six stand among the operations, and one has evidence.
+    /// An event to ask about: six of eight are operations, and one has evidence.
     fn event(&self, pick: &Pick) -> Seq {
         let events = &self.history.events;
         let is_shown = |event: &&event::Event| {
@@ -181,7 +180,7 @@ impl Asking<'_> {
         }
     }
 
-    /// The question of a pick; `None` when the history has nothing that it could be about.
+    /// The question of a pick; `None` if the history has no subject for it.
     fn asked(&self, shape: &Shape, pick: &Pick) -> Option<(Known<'_>, Asked)> {
         let (known, known_at) = self.known(pick.known);
         let [user, group, other_user, other_group] = pick.resources;
@@ -190,7 +189,7 @@ impl Asking<'_> {
         let (from, to) = if is_turned { (second, first) } else { (first, second) };
         let user_id = one(&self.users, user).cloned().unwrap_or("nobody".to_owned());
         let group_id = one(&self.groups, group).cloned().unwrap_or("nothing".to_owned());
-        // What is known from imports alone has other ids than those that we gave.
+        // Users known only from imports have ids that we did not give.
         let is_foreign =
             matches!(shape.kind, Kind::ImportedUser | Kind::ImportedTimeline | Kind::ImportedWhy);
         let name = |id: String, prefix: &str, value: String| match pick.name {
@@ -238,7 +237,7 @@ impl Asking<'_> {
         let resource = if pick.flags[1] { asked.user.clone() } else { asked.group.clone() };
         let mut asked = Asked { resource: pick.flags[2].then_some(resource), ..asked };
         if shape.kind == Kind::Accesses && !known.is_repeatable {
-            // The questions of this test are asked at the present, and are no part of the history.
+            // This test asks its questions now; they are not part of the history.
             let now = self.history.now;
             asked.to = Some(asked.to.map_or(now, |to| to.min(now)));
             asked.from = asked.from.map(|from| from.min(now));
@@ -251,8 +250,7 @@ impl Asking<'_> {
         (answer.status, answer.body)
     }
 
-    /// Asks and compares with the oracle. The answer comes back, or nothing when there was nothing to
-    /// ask.
+    /// Asks and compares with the oracle. Returns the answer, or `None` if there was nothing to ask.
     async fn check(&self, shape: &Shape, pick: &Pick) -> Checked<Option<Answered>> {
         let Some((known, asked)) = self.asked(shape, pick) else { return Ok(None) };
         let list = self.lists.iter().rfind(|(seq, _)| *seq < known.size as Seq);
@@ -271,7 +269,7 @@ impl Asking<'_> {
         Ok(is_lasting.then(|| Answered { path, lasting: lasting(answer) }))
     }
 
-    /// A question leaves one event: who asked what, and how many rows came back.
+    /// A question adds one event: who asked what, and how many rows were returned.
     fn check_access(&self, path: &str, (status, answer): (u16, &Value), size: Seq) -> Checked<()> {
         let left = self.server.events_from(size);
         let [event] = &left[..] else { return Err(format!("{path}\nleft {} events", left.len())) };
@@ -288,7 +286,7 @@ impl Asking<'_> {
         }
     }
 
-    /// The pages of a list are the list.
+    /// The pages of a list together equal the list.
     async fn check_pages(&self, bare: &str, whole: &Value) -> Checked<()> {
         let (mut rows, mut cursor) = (vec![], String::new());
         loop {
@@ -309,7 +307,7 @@ impl Asking<'_> {
         same_rows(&with(bare, "limit=2"), &rows, &array(&whole["rows"]))
     }
 
-    /// Asks again: the answer is the same.
+    /// Asks again and compares with the first answer.
     async fn check_again(&self, answered: &[Answered], why: &str) -> Checked<()> {
         for Answered { path, lasting: before } in answered {
             let (_, answer) = self.get(path).await;
@@ -323,7 +321,7 @@ impl Asking<'_> {
         Ok(())
     }
 
-    /// What changed in two stretches after each other is what changed in both together.
+    /// The diffs of two consecutive periods add up to the diff of both.
     async fn check_diffs(&self, pick: &Pick) -> Checked<()> {
         let Some(group) = one(&self.groups, pick.resources[1]) else { return Ok(()) };
         let middle = self.time(pick.times.0);
@@ -349,7 +347,7 @@ impl Asking<'_> {
             sets.push((came, went));
         }
         let members = |steps: &[(BTreeSet<String>, BTreeSet<String>)]| {
-            // From nothing: the first stretch begins with the record, before any member.
+            // The first period starts before any member.
             let mut members = BTreeSet::new();
             for (came, went) in steps {
                 members.retain(|member| !went.contains(member));
@@ -364,7 +362,7 @@ impl Asking<'_> {
         }
     }
 
-    /// The stays of all users are the stays of all groups.
+    /// The intervals of all users equal those of all groups.
     async fn check_mirror(&self, pick: &Pick) -> Checked<()> {
         let (known, known_at) = self.known(pick.known);
         let last = known.last(known.application("boat"));
@@ -387,7 +385,7 @@ impl Asking<'_> {
                     return Err(format!("{path}\n{answer:#}"));
                 }
                 for row in array(&answer["rows"]) {
-                    // Members that are groups or nobody have no intervals of their own.
+                    // Members that are groups or unknown have no intervals as users.
                     if row["memberType"] == "User" {
                         stays.insert(row.to_string());
                     }
@@ -403,7 +401,7 @@ impl Asking<'_> {
         }
     }
 
-    /// Without an instant a question is about now.
+    /// Without a time a question is about now.
     async fn check_now(&self) -> Checked<()> {
         let path = "/api/v1/apps/boat/users?limit=1000";
         let (_, bare) = self.get(path).await;
@@ -417,7 +415,7 @@ fn with(path: &str, parameter: &str) -> String {
     format!("{path}{sign}{parameter}")
 }
 
-/// What a list of operations is narrowed to.
+/// Filters for a list of operations.
 fn filters(what: u8) -> Vec<(&'static str, String)> {
     let one = |name: &'static str, values: &[&str]| {
         vec![(name, values[usize::from(what / 16) % values.len()].to_owned())]
@@ -441,7 +439,7 @@ fn filters(what: u8) -> Vec<(&'static str, String)> {
     }
 }
 
-/// The gaps of an answer in one order: which that is, nobody says.
+/// Sorts the gaps of an answer; their order is not specified.
 fn in_order(mut coverage: Value) -> Value {
     if let Some(gaps) = coverage["gaps"].as_array_mut() {
         gaps.sort_by_key(Value::to_string);
@@ -453,7 +451,7 @@ fn array(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
 
-/// An answer without what says when it was made.
+/// An answer without the time at which it was made.
 fn lasting(mut answer: Value) -> Value {
     if let Some(members) = answer.as_object_mut() {
         members.remove("generatedAt");
@@ -462,7 +460,7 @@ fn lasting(mut answer: Value) -> Value {
     answer
 }
 
-/// Compares an answer with what it must be.
+/// Compares an answer with the oracle's.
 fn compare(
     path: &str,
     (status, answer): (u16, &Value),
@@ -520,7 +518,7 @@ fn compare(
     Ok(())
 }
 
-/// Takes the texts of an answer in sentences off, so that the rest can be compared.
+/// Removes the sentences of an answer, so that the rest can be compared.
 fn check_texts(path: &str, told: &mut Value, texts: &Texts) -> Checked<()> {
     fn take(place: &mut Value, name: &str) -> Option<String> {
         let text = place.as_object_mut()?.remove(name)?;
@@ -546,7 +544,7 @@ fn members(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-/// In which members two objects differ, a line each.
+/// The members in which two objects differ, one line each.
 fn differences(got: &Map<String, Value>, wanted: &Map<String, Value>) -> String {
     let names: BTreeSet<&String> = got.keys().chain(wanted.keys()).collect();
     let different = names.into_iter().filter(|name| got.get(*name) != wanted.get(*name));
@@ -558,7 +556,7 @@ fn differences(got: &Map<String, Value>, wanted: &Map<String, Value>) -> String 
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Compares rows, and says of the first that differ in which members.
+/// Compares rows; reports the members in which the first ones differ.
 fn same_rows(path: &str, got: &[Value], wanted: &[Value]) -> Checked<()> {
     if got == wanted {
         return Ok(());
@@ -570,7 +568,7 @@ fn same_rows(path: &str, got: &[Value], wanted: &[Value]) -> Checked<()> {
     Err(format!("{path}\nrow {place} differs\n{different}\nrows\n{got:#}\nmust be\n{wanted:#}"))
 }
 
-/// Who plays a step.
+/// The player of a step.
 fn player<'a, 'b>(players: &'a mut [&'a mut Player<'b>], step: &Step) -> &'a mut Player<'b> {
     let mut players = players.iter_mut();
     players.find(|player| player.app == step.application()).expect("somebody plays it")
@@ -580,7 +578,7 @@ fn is_on(kind: Kind) -> bool {
     SHAPES.iter().any(|shape| shape.kind == kind && shape.on)
 }
 
-/// Plays a history, asks, lets more happen, asks again, makes the rows anew, asks again.
+/// Plays a history, asks, plays more, asks again, rebuilds the rows, and asks again.
 async fn compare_all(steps: &[Step], more: &[Step], picks: &[Pick]) -> Checked<()> {
     let folder = tempfile::tempdir().unwrap();
     let server = InProcess::open(&folder.path().join("data"), START).await;
@@ -602,13 +600,13 @@ async fn compare_with(
     let mut boat = Player::new(server, "boat").await;
     let begin = server.server.committer().store().log_size().unwrap() - 1;
     let (early, late) = steps.split_at(steps.len() / 2);
-    // So that there is something to ask about.
+    // So that every history has a user.
     boat.play(&Step::CreateUser { name: 0, active: None }).await;
     boat.play(&Step::CreateGroup { name: 0, members: vec![0] }).await;
     for step in early {
         player(&mut [&mut boat, &mut raft, &mut punt], step).play(step).await;
     }
-    // What happens elsewhere belongs into no answer about the boat, and into every one about all.
+    // Events of another application must appear only in answers about all applications.
     let active = Some(true);
     kite.play(&Step::CreateUser { name: 1, active }).await;
     kite.play(&Step::CreateGroup { name: 1, members: vec![0] }).await;
@@ -637,7 +635,7 @@ async fn compare_with(
         answered.extend(asking.check(shape, pick).await?);
     }
     if let Some(pick) = picks.first() {
-        // Each is some questions, so one of them for a history.
+        // Each check takes several questions, so run one per history.
         match pick.what % 3 {
             0 if is_on(Kind::Diff) => asking.check_diffs(pick).await?,
             1 if is_on(Kind::GroupIntervals) && is_on(Kind::UserIntervals) => {
@@ -657,7 +655,7 @@ async fn compare_with(
     asking.check_again(&answered, "after a rebuild").await
 }
 
-/// Whether an address is one of a template's.
+/// Whether an address matches a template.
 fn is_of(template: &str, address: &str) -> bool {
     let path = address.split('?').next().unwrap_or_default();
     let (template, path) = (template.split('/'), path.split('/'));
@@ -666,7 +664,7 @@ fn is_of(template: &str, address: &str) -> bool {
 }
 
 #[test]
-fn every_question_is_compared_with_the_oracle_or_it_is_said_why_not() {
+fn every_question_is_compared_with_the_oracle_or_listed_with_a_reason() {
     let asked = Asked { user: "u".into(), group: "g".into(), job: "j".into(), ..Asked::default() };
     let addresses: Vec<String> = SHAPES.iter().map(|shape| address(shape, &asked)).collect();
     let is_asked = |template: &str| addresses.iter().any(|address| is_of(template, address));
@@ -689,7 +687,7 @@ fn every_question_is_compared_with_the_oracle_or_it_is_said_why_not() {
 }
 
 #[test]
-fn every_answer_is_that_of_a_naive_oracle_and_stays_it() {
+fn every_answer_equals_that_of_a_naive_oracle_and_stays_the_same() {
     let config = Config {
         cases: repetitions("PROVLOG_TEST_HISTORIES", 24),
         failure_persistence: None,
@@ -698,7 +696,7 @@ fn every_answer_is_that_of_a_naive_oracle_and_stays_it() {
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    // In the order in which a failure is made smaller.
+    // In the order in which a failure is shrunk.
     let history = (
         prop::collection::vec(pick(), 1..32),
         prop::collection::vec(step(), 0..6),

@@ -1,5 +1,4 @@
-//! A create that is refused belongs to whom it was meant for, and not to whoever bears the name that it
-//! asked for.
+//! A refused create belongs to its intended subject, not to the holder of the name that it asked for.
 
 use std::fs;
 
@@ -52,7 +51,7 @@ impl Boat {
         answer.body
     }
 
-    /// The externalId and userName of each whose last request failed, and whose the name is.
+    /// The failing report: externalId, userName, and the holder of the name.
     async fn failing(&self) -> Vec<[Value; 3]> {
         let rows = self.ask("/api/v1/reports/failing").await["rows"].clone();
         let rows = rows.as_array().unwrap().clone();
@@ -61,7 +60,7 @@ impl Boat {
             .collect()
     }
 
-    /// What `why` says of the answer to the last request about somebody.
+    /// The text in `why` about the answer to a user's last request.
     async fn answered(&self, user: &str) -> String {
         let why = self.ask(&format!("/api/v1/apps/boat/users/{user}/why")).await;
         let nodes = why["resource"]["nodes"].as_array().unwrap().clone();
@@ -91,7 +90,7 @@ impl Boat {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_client_s_own_name_tells_whom_a_refused_create_was_meant_for() {
+async fn the_external_id_gives_the_subject_of_a_refused_create() {
     let boat = Boat::new().await;
     assert_eq!(boat.user("eli@tern.example", Some("e-1")).await, 201);
     assert_eq!(boat.user("eli@tern.example", Some("e-2")).await, 409);
@@ -105,12 +104,12 @@ async fn the_client_s_own_name_tells_whom_a_refused_create_was_meant_for() {
     let own = boat.answered("userName:eli@tern.example").await;
     assert!(own.contains("201"), "{own}");
 
-    // The provider tells how that person is called at the source.
+    // The provider's log gives the person's name at the source.
     boat.import("e-2", "eli.ext@tern.example", "e-2").await;
     let text = boat.answered("userName:eli.ext@tern.example").await;
     assert!(text.contains("409"), "{text}");
 
-    // Made under another name, nobody is failing.
+    // Created under another name, nobody is failing.
     assert_eq!(boat.user("eli.ext@tern.example", Some("e-2")).await, 201);
     assert_eq!(boat.failing().await, Vec::<[Value; 3]>::new());
     let text = boat.answered("userName:eli.ext@tern.example").await;
@@ -129,9 +128,9 @@ async fn an_import_before_the_refusal_joins_too() {
     assert_eq!(boat.failing().await, Vec::<[Value; 3]>::new());
 }
 
-/// Somebody who left and came back: the provider has a new person of the old name.
+/// Somebody left and returned: the provider has a new person with the old name.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_about_another_externalid_is_not_about_the_one_who_bears_the_name() {
+async fn an_import_with_another_external_id_is_not_about_the_holder_of_the_name() {
     let boat = Boat::new().await;
     let id = boat.user_id(json!({"userName": "eli@tern.example", "externalId": "e-1"})).await;
     boat.import("s-2", "eli@tern.example", "e-2").await;
@@ -148,20 +147,21 @@ async fn an_import_about_another_externalid_is_not_about_the_one_who_bears_the_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_a_refusal_belongs_to_without_a_clash() {
+async fn the_subject_of_a_refusal_without_a_conflict() {
     let boat = Boat::new().await;
-    // The same account again: it was meant for its owner.
+    // A repeated create is meant for its own account.
     assert_eq!(boat.user("mira", Some("m-1")).await, 201);
     assert_eq!(boat.user("mira", Some("m-1")).await, 409);
     assert_eq!(boat.failing().await, [[json!("m-1"), json!("mira"), Value::Null]]);
-    // Renamed at the source and sent as new: still theirs, though the name is somebody else's.
+    // Renamed at the source and sent as new: still the same person, although somebody else holds the
+    // name.
     assert_eq!(boat.user("ole", Some("o-1")).await, 201);
     assert_eq!(boat.user("ole", Some("m-1")).await, 409);
     assert_eq!(boat.failing().await, [[json!("m-1"), json!("mira"), json!("ole")]]);
-    // Without an externalId nothing disproves the name.
+    // Without an externalId the name decides.
     assert_eq!(boat.user("ole", None).await, 409);
     assert_eq!(boat.failing().await[0], [json!("o-1"), json!("ole"), Value::Null]);
-    // Refused for another reason, and made later: one and the same by either name.
+    // Refused for another reason and created later: the same subject by either name.
     let bad = json!({"userName": "lena", "externalId": "l-1", "active": {"no": 1}});
     assert_eq!(boat.post("Users", bad).await, 400);
     let text = boat.answered("userName:lena").await;
@@ -171,12 +171,12 @@ async fn whom_a_refusal_belongs_to_without_a_clash() {
     assert_eq!(boat.failing().await.len(), 2);
 }
 
-/// Two people whom the provider gives one name, who are told apart by the client's own names for them.
+/// Two people with the same name at the provider, distinguished by their externalIds.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_externalid_is_another_person_though_nobody_has_an_account() {
+async fn another_external_id_is_another_person_even_without_accounts() {
     let boat = Boat::new().await;
     let bad = |external_id: &str| json!({"userName": "sol@tern.example", "externalId": external_id, "active": {"no": 1}});
-    // As clients do: they look first, and that names somebody.
+    // Clients look the name up first, which mentions it.
     let looked = "/apps/boat/scim/v2/Users?filter=userName%20eq%20%22sol@tern.example%22";
     assert_eq!(boat.server.send("GET", looked, &boat.token, &Value::Null).await.status, 200);
     assert_eq!(boat.post("Users", bad("s-1")).await, 400);
@@ -184,12 +184,12 @@ async fn another_externalid_is_another_person_though_nobody_has_an_account() {
     let row = |external_id: &str, name: Value| [json!(external_id), name, Value::Null];
     let (one, other) = (row("s-1", json!("sol@tern.example")), row("s-2", Value::Null));
     assert_eq!(boat.failing().await, [other, one.clone()]);
-    // The second gets the account, and the first was still refused.
+    // The second person gets the account; the first is still failing.
     assert_eq!(boat.user("sol@tern.example", Some("s-2")).await, 201);
     assert_eq!(boat.failing().await, [one]);
     assert!(boat.answered("externalId:s-1").await.contains("400"));
     assert!(boat.answered("externalId:s-2").await.contains("201"));
-    // So for a third, of whom nothing was heard before.
+    // The same for a third, unknown person.
     assert_eq!(
         boat.post("Users", json!({"userName": "kai", "externalId": "k-1", "active": {}})).await,
         201
@@ -203,7 +203,7 @@ async fn another_externalid_is_another_person_though_nobody_has_an_account() {
     assert!(boat.answered("externalId:k-2").await.contains("400"));
 }
 
-/// A body that is refused for one reason still says whom it was for, in whatever form.
+/// A body that is refused still names its subject, in whatever form.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_names_of_a_refused_body_are_read_as_those_of_an_accepted_one() {
     const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -221,7 +221,7 @@ async fn the_names_of_a_refused_body_are_read_as_those_of_an_accepted_one() {
         let [own, _, _] = boat.failing().await.remove(0);
         assert_eq!(own, external_id, "{body}");
     }
-    // What can be no name is not that of the one who bears the userName either.
+    // An unusable externalId does not belong to the holder of the userName either.
     for own in [json!("x".repeat(1_025)), json!("x".repeat(70_000)), json!(1.5), json!(["6", "7"])]
     {
         let body = json!({"userName": name, "externalId": own});
@@ -229,16 +229,16 @@ async fn the_names_of_a_refused_body_are_read_as_those_of_an_accepted_one() {
     }
     assert_eq!(boat.failing().await.len(), 4);
     assert!(boat.answered("externalId:1").await.contains("201"));
-    // Nor is it in vain that a parameter is wrong and not the body.
+    // The same if a parameter is wrong instead of the body.
     let body = json!({"userName": "ida", "externalId": "8"});
     let query = "Users?attributes=id&excludedAttributes=id";
     assert_eq!(boat.post(query, body).await, 400);
     assert!(boat.answered("externalId:8").await.contains("400"));
 }
 
-/// Operations of a Bulk request are requests like others, also those that are not carried out.
+/// Operations of a Bulk request follow the same rule, including skipped ones.
 #[tokio::test(flavor = "multi_thread")]
-async fn operations_of_a_bulk_request_belong_to_whom_they_were_meant_for() {
+async fn operations_of_a_bulk_request_belong_to_their_intended_subject() {
     let boat = Boat::new().await;
     assert_eq!(boat.user("eli@tern.example", Some("e-1")).await, 201);
     let post = |bulk_id: Option<&str>, name: &str, external_id: &str| {
@@ -269,16 +269,16 @@ async fn operations_of_a_bulk_request_belong_to_whom_they_were_meant_for() {
     assert!(boat.answered("externalId:e-1").await.contains("201"));
     let own = async || boat.failing().await.iter().map(|[own, ..]| own.clone()).collect::<Vec<_>>();
     assert_eq!(own().await, ["e-4", "e-3", "e-2"]);
-    // What was passed over says nothing of whether the failure goes on.
+    // A skipped operation says nothing about whether the failure continues.
     let first = json!({"method": "DELETE", "path": "/Users", "data": {}});
     let body = json!({"Operations": [first, post(Some("a"), "mo@tern.example", "e-3")], "failOnErrors": 1});
     assert_eq!(boat.post("Bulk", body).await, 200);
     assert_eq!(own().await, ["e-4", "e-3", "e-2"]);
 }
 
-/// Who gets an account otherwise than by a create is not failing any more.
+/// A user who gets an account other than by a create is no longer failing.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_takes_over_the_name_of_a_refused_create_ends_it() {
+async fn an_account_that_takes_the_name_of_a_refused_create_ends_the_failure() {
     let boat = Boat::new().await;
     let id = boat.user_id(json!({"userName": "eli@tern.example", "externalId": "e-1"})).await;
     let other = boat.user_id(json!({"userName": "eli2@tern.example"})).await;
@@ -297,13 +297,13 @@ async fn an_account_that_takes_over_the_name_of_a_refused_create_ends_it() {
     assert_eq!(boat.failing().await, Vec::<[Value; 3]>::new());
     let then = boat.ask(&format!("/api/v1/reports/failing?at={before}")).await;
     assert_eq!(then["rows"].as_array().unwrap().len(), 2, "{then}");
-    // That the account is deleted is no failure.
+    // A deleted account is not failing.
     assert_eq!(boat.send("DELETE", &format!("Users/{other}"), Value::Null).await, 204);
     assert_eq!(boat.failing().await, Vec::<[Value; 3]>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn groups_of_one_name_are_told_apart_too() {
+async fn groups_with_the_same_name_are_distinguished_too() {
     let boat = Boat::new().await;
     let settings = json!({"application": "kite", "settings": {"unique_group_names": true}});
     let added = boat.server.admin("POST", "/api/v1/apps", &settings).await;
@@ -319,7 +319,7 @@ async fn groups_of_one_name_are_told_apart_too() {
     assert_eq!(rows[0]["holderName"], "Crew");
 }
 
-/// What the application behind the proxy refuses belongs to whom it was meant for as well.
+/// The same for creates that a proxied application refuses.
 #[test]
 fn the_same_through_the_proxy() {
     let folder = tempfile::tempdir().unwrap();

@@ -49,7 +49,7 @@ fn start(data: &Path, schemas: &Path) -> Server {
     Server::start_with(data, &flags, &[]).unwrap_or_else(|log| panic!("no start:\n{log}"))
 }
 
-/// The same application of the same log at its new address.
+/// The same application after a restart, at the new address.
 fn again(server: &Server, scim: &Client) -> Client {
     let below = scim.base().split("/apps/").nth(1).unwrap();
     Client::new(&format!("{}/apps/{below}", server.url), &scim.token)
@@ -155,7 +155,7 @@ fn an_extension_from_a_file_is_served_like_any_other() {
     let refused = scim.patch(&path, &json!([set("add", "draught", json!("deep"))]));
     assert_eq!((refused.status, &refused.body["scimType"]), (400, &json!("invalidValue")));
 
-    // Secrets are cut wherever they came: in no answer about the record, and in no file.
+    // Secrets are in no answer and in no file.
     let put = json!({"userName": "bo", HARBOUR: {"doorcode": DOOR_CODE, "berth": "East 1"}});
     assert_eq!(scim.put(&format!("/Users/{bo}"), &put).status, 200);
     let many = json!([{"method": "PUT", "path": format!("/Users/{bo}"), "data": put}]);
@@ -205,7 +205,7 @@ fn a_resource_type_from_a_file_is_served_like_any_other() {
     assert_eq!(created.body.get("active"), None, "a device has none");
     assert_eq!(scim.get(&path).body, created.body);
     assert_eq!(scim.post("/Devices", &json!({"externalId": "x"})).status, 400, "required");
-    let sonar = scim.post("/Devices", &json!({"displayName": "Sonar"})).id(); // is never changed
+    let sonar = scim.post("/Devices", &json!({"displayName": "Sonar"})).id(); // never changed
     assert_eq!(scim.get("/Devices?count=1").body["totalResults"], 2);
     for filter in ["displayName eq \"RADAR\"", "externalId eq \"d-1\"", "displayName co \"ada\""] {
         let list = scim.query("/Devices", &[("filter", filter)]).body;
@@ -219,7 +219,7 @@ fn a_resource_type_from_a_file_is_served_like_any_other() {
     let put = scim.put(&path, &body);
     assert_eq!((put.status, &put.body["displayName"]), (200, &json!("Radar")));
 
-    // Members of a group, as anything is that has an id.
+    // Any resource can be a member of a group.
     let both = json!([{"value": created.id()}, {"value": sonar}]);
     let crew = scim.post("/Groups", &json!({"displayName": "Bridge", "members": both}));
     let member = json!({"value": created.id(), "type": "Device", "display": "Radar",
@@ -229,7 +229,7 @@ fn a_resource_type_from_a_file_is_served_like_any_other() {
     let filter = format!("members.value eq \"{}\"", created.id());
     assert_eq!(scim.query("/Groups", &[("filter", &filter)]).body["totalResults"], 1);
 
-    // On record under its own name.
+    // Operations name the type.
     let operations = |server: &Server| -> Vec<Value> {
         let rows = server.admin().rows("/api/v1/operations?app=boat");
         let rows = rows.iter().filter(|row| row["operation"].as_str().unwrap().contains("Device"));
@@ -243,7 +243,7 @@ fn a_resource_type_from_a_file_is_served_like_any_other() {
     }
     server.stop();
 
-    // Another start, with one more type that comes before it: the numbers stay.
+    // A restart with one more type that comes before it: the numbers stay.
     write(
         &schemas,
         "anchor.json",
@@ -269,7 +269,7 @@ fn a_resource_type_from_a_file_is_served_like_any_other() {
     assert_eq!(scim.get("/").body["totalResults"], 4, "devices, the group and the anchor");
     server.stop();
 
-    // The file is gone: the type is not served, and what happened stays on record.
+    // Without the file the type is not served, but its operations stay on record.
     fs::remove_file(schemas.join("devices.json")).unwrap();
     let server = start(&data, &schemas);
     let scim = again(&server, &scim);
@@ -281,7 +281,7 @@ fn a_resource_type_from_a_file_is_served_like_any_other() {
     assert!(operations(&server).ends_with(&recorded), "the history stays");
     let crew = scim.get(&crew_path).body;
     assert_eq!(crew["members"], both, "their ids are all one can say");
-    // It is still the same member, to take out and to put back.
+    // It is still the same member, which can be removed and added.
     let value = json!([{"value": created.id()}]);
     for (op, expected) in [("add", 2), ("remove", 1), ("add", 2), ("add", 2)] {
         let change = json!([{"op": op, "path": "members", "value": value}]);
@@ -291,7 +291,7 @@ fn a_resource_type_from_a_file_is_served_like_any_other() {
     }
     server.stop();
 
-    // And back again.
+    // With the file again.
     write(&schemas, "devices.json", &devices());
     let server = start(&data, &schemas);
     let scim = again(&server, &scim);
