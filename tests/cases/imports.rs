@@ -582,6 +582,53 @@ async fn groups_of_an_application_known_from_imports_alone_have_no_members() {
     imports.server.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_of_an_application_known_from_imports_alone_is_shown_as_the_log_tells_it() {
+    let imports = Imports::new().await;
+    let target = json!({"id": "target-crew", "displayName": "", "identityType":
+        "urn:ietf:params:scim:schemas:core:2.0:Group", "details": {}});
+    let told = |place, time, what| {
+        let mut told = entry(place, time, "Deck crew", (what, "success"), IN_SCOPE);
+        told["sourceIdentity"]["identityType"] = "Group".into();
+        told["targetIdentity"] = target.clone();
+        told
+    };
+    imports
+        .import(&[
+            told(1, "2026-01-10T08:00:00Z", "create"),
+            told(2, "2026-01-20T08:00:00Z", "delete"),
+        ])
+        .await;
+    let group = async |name: &str, at: &str| {
+        imports.ask(&format!("/api/v1/apps/paperboat/groups/{name}?at={at}")).await
+    };
+    let there = group("target-crew", "2026-01-11").await;
+    assert_eq!((&there["exists"], &there["basis"]), (&json!("yes"), &json!("imported")));
+    assert_eq!((&there["startKnown"], &there["rowCount"]), (&json!(false), &json!(1)));
+    let resource = &there["resource"];
+    assert_eq!(
+        (&resource["id"], &resource["displayName"]),
+        (&json!("target-crew"), &json!("Deck crew"))
+    );
+    // What a user alone has.
+    assert!(resource.get("active").is_none() && resource.get("userName").is_none(), "{there}");
+    let row = imports.ask("/api/v1/apps/paperboat/groups?at=2026-01-11").await["rows"][0].clone();
+    assert_eq!(there["existsSeq"], row["createdSeq"]);
+    let gaps = there["coverage"]["gaps"].to_string();
+    assert!(gaps.contains("memberships are not observable"), "{there}");
+    assert_eq!(group("displayName:Deck%20crew", "2026-01-11").await["resource"], *resource);
+
+    let before = group("target-crew", "2026-01-09").await;
+    assert_eq!((&before["exists"], &before["existsSeq"]), (&json!("no"), &Value::Null));
+    assert_eq!((&before["resource"], &before["rowCount"]), (&Value::Null, &json!(0)));
+    let after = group("target-crew", "2026-01-21").await;
+    assert_eq!((&after["exists"], &after["resource"]), (&json!("deleted"), &Value::Null));
+    assert!(after["existsSeq"].as_u64() > there["existsSeq"].as_u64(), "{after}");
+    let path = "/api/v1/apps/paperboat/groups/displayName:Nobody";
+    assert_eq!(imports.server.admin("GET", path, &Value::Null).await.status, 404);
+    imports.server.close().await;
+}
+
 /// The files of each form, as they are exported.
 const FORMS: [(&str, &[&str]); 6] = [
     ("graph", &["graph.json"]),

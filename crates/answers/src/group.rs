@@ -3,10 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::blame::Existence;
 use crate::table::Column;
 use crate::words::ScimResource;
-use crate::{App, Group, Question, Shape, Time};
+use crate::{App, Exists, Group, Question, Shape, Time};
 
 /// What a group looked like at an instant
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -18,15 +17,32 @@ pub struct OneGroup {
     pub group: Group,
 }
 
+/// What is said of a group beside its attributes.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupState {
+    /// Whether the group was there
+    pub exists: Exists,
+    /// The event that created it, will create it or deleted it; null when imported logs alone tell of the
+    /// group, and none tells that
+    pub exists_seq: Option<u64>,
+    /// `imported` when nothing was recorded and imported logs alone tell of the group
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<String>,
+    /// False when imported logs alone tell of the group: it may have been there before the logs begin
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_known: Option<bool>,
+}
+
 impl Question for OneGroup {
     type Row = ScimResource;
-    type Beside = Existence;
+    type Beside = GroupState;
     const COMMAND: &'static str = "group";
     const PATH: &'static str = "/api/v1/apps/{app}/groups/{group}";
     const TIME: Time = Time::Instant;
     const SHAPE: Shape = Shape::One;
 
-    fn title(&self, _: &Existence) -> String {
+    fn title(&self, _: &GroupState) -> String {
         format!("Group {} in {}", self.group.0, self.app.0)
     }
 

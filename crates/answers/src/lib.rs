@@ -97,6 +97,7 @@ pub mod row {
     pub use crate::diff::{AttributeChanged, Difference, GroupChanged};
     pub use crate::evidence::{Evidence, OfOperation};
     pub use crate::failing::Failed;
+    pub use crate::group::GroupState;
     pub use crate::groups::Group;
     pub use crate::intervals::Stay;
     pub use crate::job::{Provisioning, Quarantine};

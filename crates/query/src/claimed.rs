@@ -121,16 +121,20 @@ impl Account {
         self.called("displayName", &self.display_name)
     }
 
-    /// The values as a user would show them.
-    pub(crate) fn resource(&self) -> Map<String, Value> {
+    /// The values as a user would show them; or a group, which is not active and has one name.
+    pub(crate) fn resource(&self, resource_type: ResourceType) -> Map<String, Value> {
         let mut resource = Map::new();
         resource.insert("id".into(), self.id.clone().into());
-        resource.insert("userName".into(), self.user_name().into());
         resource.insert("displayName".into(), self.display_name().into());
+        if resource_type == ResourceType::USER {
+            resource.insert("userName".into(), self.user_name().into());
+        }
         for (path, value) in &self.values {
             resource.insert(path.clone(), value.clone().into());
         }
-        resource.insert("active".into(), self.active.into());
+        if resource_type == ResourceType::USER {
+            resource.insert("active".into(), self.active.into());
+        }
         resource
     }
 }

@@ -204,6 +204,29 @@ The user was not there yet.
     }
 
     #[test]
+    fn of_a_group_imported_logs_alone_can_tell_too() {
+        let answer = json!({
+            "query": {"at": "2026-03-31T23:59:59.999999Z"}, "atSeq": 1842,
+            "coverage": {"state": "complete", "gaps": []},
+            "exists": "yes", "existsSeq": 26, "basis": "imported", "startKnown": false,
+            "resource": {"id": GROUP_ID, "displayName": "Crew"},
+        });
+        let expected = format!(
+            "\
+Group Crew in paperboat as of 2026-03-31T23:59:59Z (event 1842)
+
+Attribute    Value
+id           {GROUP_ID}
+displayName  Crew
+
+This rests on imported logs alone, not on what was recorded here.
+Event 26 is the first that tells of it.
+"
+        );
+        check::<answers::OneGroup>("group", answer, &expected);
+    }
+
+    #[test]
     fn a_group_that_is_gone_says_so() {
         let gaps = json!([{"from": "2026-03-04T09:00:00.1Z", "to": "2026-03-05T10:00:00Z",
                            "reason": "recorder killed"}]);

@@ -1,6 +1,6 @@
 //! Groups and their direct members as of an instant.
 
-use answers::row::{self, Existence as Existed, GroupSeen, Rests};
+use answers::row::{self, GroupSeen, GroupState, Rests};
 use answers::{EveryGroup, Members, OneGroup};
 use event::{Application, Number, ResourceType};
 
@@ -85,15 +85,39 @@ impl Answered for OneGroup {
         let application = asked.application(&self.app)?.number;
         let stand = asked.standpoint()?;
         let record = &asked.reading.record.limited_to(stand.size);
-        let coverage = Coverage::at(record, &stand, &[application])?;
+        if is_only_imported(record, application)? {
+            return one_imported(&self, record, &stand, application);
+        }
         let (view, named, at) = (&record.view, &self.group.0, stand.at_seq);
         let found = resource::named(view, application, ResourceType::GROUP, named, at)?;
         let (exists, exists_seq) = resource::existence(&found);
+        let beside =
+            GroupState { exists, exists_seq: Some(exists_seq), basis: None, start_known: None };
         let base = asked.reading.query.tenant_url(&self.app.0);
+        let coverage = Coverage::at(record, &stand, &[application])?;
         let answer = Found::new(record, &stand, &coverage).about(application, found.number);
-        let answer = answer.beside(Existed { exists, exists_seq })?;
-        answer.resource(resource::representation(&found, &base))
+        answer.beside(beside)?.resource(resource::representation(&found, &base))
     }
+}
+
+/// A group as a provider's log tells of it, where nothing was recorded.
+fn one_imported(
+    question: &OneGroup,
+    record: &Record<'_>,
+    stand: &Standpoint,
+    application: Application,
+) -> Result<Found<OneGroup>, Error> {
+    let group = (ResourceType::GROUP, question.group.0.as_str());
+    let imported = resource::imported(record, stand, application, group)?;
+    let beside = GroupState {
+        exists: imported.exists,
+        exists_seq: imported.exists_seq,
+        basis: Some("imported".to_owned()),
+        // A group of which the log tells may have been there before it begins.
+        start_known: Some(false),
+    };
+    let answer = Found::new(record, stand, &imported.coverage).about(application, imported.number);
+    answer.beside(beside)?.resource(imported.resource)
 }
 
 impl Answered for Members {

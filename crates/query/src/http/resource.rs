@@ -7,11 +7,14 @@ use projector::{ApplicationRow, Version, View};
 use serde_json::{Map, Value, json};
 
 use crate::as_of::{Existence, Resource, resource_of, scim_id};
+use crate::claimed::account_at;
+use crate::coverage::{Coverage, NO_MEMBERSHIPS};
 use crate::error::Error;
 use crate::history::nested_groups;
 use crate::name::{Found, Name};
 use crate::person::identity;
 use crate::record::Record;
+use crate::standpoint::Standpoint;
 use crate::type_names::core_type_name;
 
 /// The groups that a user was in, by number.
@@ -100,6 +103,43 @@ pub(super) fn representation(found: &Resource, base: &str) -> Option<ScimResourc
         Existence::Exists(version) => Some(ScimResource(in_scim(version, base))),
         Existence::NotYet { .. } | Existence::Deleted { .. } => None,
     }
+}
+
+/// A user or group as a provider's log tells of it, where nothing was recorded.
+pub(super) struct Imported {
+    pub(super) number: Number,
+    pub(super) exists: Exists,
+    /// The entry that tells of it first, or that took it away; `None` where none tells that.
+    pub(super) exists_seq: Option<Seq>,
+    pub(super) resource: Option<ScimResource>,
+    /// What no imported log covers is not covered by the answer.
+    pub(super) coverage: Coverage,
+}
+
+/// The user or group of a name, as the imported logs of its application tell of it.
+pub(super) fn imported(
+    record: &Record<'_>,
+    stand: &Standpoint,
+    application: Application,
+    (resource_type, name): (ResourceType, &str),
+) -> Result<Imported, Error> {
+    let numbers = Name::parse(name).ever(&record.view, application, resource_type)?;
+    let number = *numbers.last().ok_or(UNKNOWN)?;
+    let account = account_at(record, application, number, stand.time)?;
+    let coverage = Coverage::at(record, stand, &[application])?;
+    let coverage = coverage.with_imports(record, stand, &[application], true)?;
+    let (exists, moment) = match (account.exists, account.was_deleted) {
+        (true, _) => (Exists::Yes, account.created),
+        (false, true) => (Exists::Deleted, account.last),
+        (false, false) => (Exists::No, None),
+    };
+    Ok(Imported {
+        number,
+        exists,
+        exists_seq: moment.map(|moment| moment.seq),
+        resource: account.exists.then(|| ScimResource(account.resource(resource_type))),
+        coverage: coverage.with(NO_MEMBERSHIPS),
+    })
 }
 
 fn in_scim(version: &Version, base: &str) -> Map<String, Value> {

@@ -1,16 +1,15 @@
 //! The users of an application as of an instant, and one of them.
 
-use answers::row::{self, Rests, ScimResource, UserSeen};
-use answers::{Exists, OneUser, Users};
+use answers::row::{self, Rests, UserSeen};
+use answers::{OneUser, Users};
 use event::{Application, Number, ResourceType};
 
 use super::question::{Answered, Asked, Found};
 use super::resource;
 use crate::as_of::{User, users_at};
-use crate::claimed::{Account, account_at, accounts_at, is_only_imported};
-use crate::coverage::{Coverage, NO_MEMBERSHIPS};
+use crate::claimed::{Account, accounts_at, is_only_imported};
+use crate::coverage::Coverage;
 use crate::error::Error;
-use crate::name::Name;
 use crate::record::Record;
 use crate::standpoint::Standpoint;
 
@@ -93,9 +92,8 @@ impl Answered for OneUser {
         let application = asked.application(&self.app)?;
         let stand = asked.standpoint()?;
         let record = &asked.reading.record.limited_to(stand.size);
-        let coverage = Coverage::at(record, &stand, &[application.number])?;
         if is_only_imported(record, application.number)? {
-            return one_imported(&self, record, &stand, application.number, coverage);
+            return one_imported(&self, record, &stand, application.number);
         }
         let (view, named, at) = (&record.view, &self.user.0, stand.at_seq);
         let found = resource::named(view, application.number, ResourceType::USER, named, at)?;
@@ -116,6 +114,7 @@ impl Answered for OneUser {
             start_known: None,
         };
         let base = asked.reading.query.tenant_url(&self.app.0);
+        let coverage = Coverage::at(record, &stand, &[application.number])?;
         let answer = Found::new(record, &stand, &coverage).about(application.number, found.number);
         answer.beside(beside)?.resource(resource::representation(&found, &base))
     }
@@ -127,22 +126,12 @@ fn one_imported(
     record: &Record<'_>,
     stand: &Standpoint,
     application: Application,
-    coverage: Coverage,
 ) -> Result<Found<OneUser>, Error> {
-    let name = Name::parse(&question.user.0);
-    let numbers = name.ever(&record.view, application, ResourceType::USER)?;
-    let number = *numbers.last().ok_or(resource::UNKNOWN)?;
-    let account = account_at(record, application, number, stand.time)?;
-    let coverage = coverage.with_imports(record, stand, &[application], true)?;
-    let coverage = coverage.with(NO_MEMBERSHIPS);
-    let (exists, moment) = match (account.exists, account.was_deleted) {
-        (true, _) => (Exists::Yes, account.created),
-        (false, true) => (Exists::Deleted, account.last),
-        (false, false) => (Exists::No, None),
-    };
+    let user = (ResourceType::USER, question.user.0.as_str());
+    let imported = resource::imported(record, stand, application, user)?;
     let beside = UserSeen {
-        exists,
-        exists_seq: moment.map(|moment| moment.seq),
+        exists: imported.exists,
+        exists_seq: imported.exists_seq,
         // No log tells of memberships, which the coverage says.
         groups: question.include.map(|_| vec![]),
         nested: question.include.map(|_| question.nested),
@@ -150,7 +139,6 @@ fn one_imported(
         // Whoever the log tells of may have been there before it begins.
         start_known: Some(false),
     };
-    let resource = account.exists.then(|| ScimResource(account.resource()));
-    let answer = Found::new(record, stand, &coverage).about(application, number);
-    answer.beside(beside)?.resource(resource)
+    let answer = Found::new(record, stand, &imported.coverage).about(application, imported.number);
+    answer.beside(beside)?.resource(imported.resource)
 }
