@@ -77,15 +77,15 @@ impl Question for AccessLog {
     }
 
     fn columns(&self) -> Vec<Column<Access>> {
-        let application = Column::application(|row: &Access| match row.all_applications {
-            true => "all".to_owned(),
-            false => or_nothing(row.application.as_ref()),
-        });
-        let application =
-            Column { members: &["application", "allApplications"], ..application };
         vec![
             Column::whole("Time", &["recordedAt"], |row| second(Some(&row.recorded_at))),
-            application,
+            // Shown though the title names one: questions about all concern it too.
+            Column::text("Application", &["application", "allApplications"], |row| {
+                match row.all_applications {
+                    true => "all".to_owned(),
+                    false => or_nothing(row.application.as_ref()),
+                }
+            }),
             Column::whole("Token", &["actorId"], |row| row.actor_id.clone()),
             Column::whole("Role", &["role"], |row| or_nothing(row.role.as_ref())),
             Column::text("Question", &["target", "route"], |row| {

@@ -27,7 +27,7 @@ pub struct Operations {
     /// Only operations on this user or group: SCIM id, or userName:NAME, externalId:ID, displayName:NAME
     pub resource: Option<Resource>,
     /// Only operations with the token of this id, or with none
-    #[schemars(extend("x-accepts" = "the id of a token, or none"))]
+    #[schemars(extend("x-accepts" = "the id of a token, or none", "x-value" = "ID|none"))]
     pub credential: Option<String>,
     /// Only operations of the request with this id
     pub request_id: Option<String>,

@@ -28,6 +28,8 @@ pub struct Parameter {
     pub requires: Option<String>,
     /// What its refusal says that it takes.
     pub accepts: String,
+    /// What stands for its value in help.
+    pub value_name: String,
     /// Bounds of a text, in the words of JSON Schema.
     pub bounds: Map<String, Value>,
 }
@@ -104,8 +106,7 @@ pub enum Kind {
 
 impl Kind {
     /// What stands for the value in help.
-    #[must_use]
-    pub fn value_name(&self, name: &str) -> String {
+    fn value_name(&self, name: &str) -> String {
         match self {
             Kind::Flag | Kind::Bool => "true|false".to_owned(),
             Kind::Choice(words) => {
@@ -305,14 +306,38 @@ impl Parameter {
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), schema.get(*name)?.clone())));
         let bounds = bounds.collect();
-        Parameter { name, place, kind, is_required, help, words, requires, accepts, bounds }
+        let value_name = text("x-value").unwrap_or_else(|| kind.value_name(name));
+        Parameter {
+            name,
+            place,
+            kind,
+            is_required,
+            help,
+            words,
+            requires,
+            accepts,
+            value_name,
+            bounds,
+        }
     }
 
     fn plain(name: &'static str, place: Place, kind: Kind, help: &str) -> Parameter {
         let accepts = kind.accepts();
         let help = help.to_owned();
         let (is_required, words, requires, bounds) = (false, None, None, Map::new());
-        Parameter { name, place, kind, is_required, help, words, requires, accepts, bounds }
+        let value_name = kind.value_name(name);
+        Parameter {
+            name,
+            place,
+            kind,
+            is_required,
+            help,
+            words,
+            requires,
+            accepts,
+            value_name,
+            bounds,
+        }
     }
 
     /// `at`, the instant that is asked about.

@@ -296,9 +296,14 @@ impl From<clap::Error> for Misunderstood {
     }
 }
 
+/// The commands that are written here; those of questions come from their descriptions.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Understands the arguments: once to find the configuration file, again with its settings.
 fn understand(arguments: &[OsString]) -> Result<Understood, Misunderstood> {
-    let cli = questions::add_to(Cli::command());
+    let cli = questions::add_to(command());
     let matches = cli.clone().try_get_matches_from(arguments)?;
     if let Some(asked) = questions::find(&matches)? {
         return Ok(Understood { command: Command::Described(asked), matches, settings: None });

@@ -8,6 +8,8 @@ use comfy_table::{
 const GAP: u16 = 2;
 /// A column that gives way keeps so many characters.
 const WIDTH_MIN: u16 = 12;
+/// It keeps so many where all that can give way has given way and it is still too wide.
+const WIDTH_LEAST: u16 = 6;
 /// Where other columns can be left out, it keeps so many.
 const WIDTH_GOOD: u16 = 24;
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
@@ -93,9 +95,10 @@ impl Table<'_> {
             table.add_row(row);
         }
         self.fit(&table.column_max_content_widths());
-        let last = self.columns.len().saturating_sub(1);
+        // One that is left out has nothing beside it: the rule ends where the head does.
+        let last = self.widths.iter().rposition(|width| *width > 0);
         for (place, column) in self.columns.iter().enumerate() {
-            let gap = if place == last { 0 } else { GAP };
+            let gap = if Some(place) == last { 0 } else { GAP };
             let width = self.widths[place].saturating_add(gap);
             // A page without rows and head has no columns.
             let Some(drawn) = table.column_mut(place) else { continue };
@@ -147,7 +150,9 @@ impl Table<'_> {
                 *width = 0;
             }
         }
-        self.cut(&mut widths, columns, Yields::IsCut, WIDTH_MIN);
+        if !self.cut(&mut widths, columns, Yields::IsCut, WIDTH_MIN) {
+            self.cut(&mut widths, columns, Yields::IsCut, WIDTH_LEAST);
+        }
         widths
     }
 
@@ -231,6 +236,23 @@ mira        1  a
         assert_eq!(head(50)[2], "a.user.with.a.long.name…  One With A …  0123456789");
         assert_eq!(head(49)[2], format!("{name}  0123456789"));
         assert_eq!(head(49)[0], "User name                              Id");
-        assert_eq!(head(20)[2], "a.user.with…  0123456789");
+        assert_eq!(head(24)[2], "a.user.with…  0123456789");
+        assert_eq!(head(20)[2], "a.user.…  0123456789");
+        assert_eq!(head(10)[2], "a.use…  0123456789", "an id is whole, whatever the width");
+    }
+
+    #[test]
+    fn the_rule_is_as_wide_as_the_head() {
+        let columns = [Column::whole("Id"), Column::text("Name"), Column::extra("URL")];
+        let check = |terminal: usize, head: &str| {
+            let row = ["0123456789", "mira", "https://desk.fjord.example/7"].map(str::to_owned);
+            let page = Table::new(&columns, Some(terminal)).page(vec![row.into()]);
+            let lines: Vec<&str> = page.lines().collect();
+            assert_eq!(lines[0], head);
+            let widest = lines[2].chars().count();
+            assert_eq!(lines[1].chars().count(), widest, "{page}");
+        };
+        check(80, "Id          Name  URL");
+        check(20, "Id          Name");
     }
 }

@@ -29,10 +29,25 @@ fn what_was_not_watched_and_who_looked_are_asked_too() {
     let text = asked.text(&["access-log", "--app", "paperboat", "--limit", "1"]);
     assert!(text.starts_with("Questions that were asked about paperboat, newest first (event "));
     let lines: Vec<Vec<&str>> = text.lines().map(cells).collect();
-    let columns = ["Time", "Token", "Role", "Question", "HTTP", "Rows", "Export", "From", "Event"];
+    let columns = [
+        "Time",
+        "Application",
+        "Token",
+        "Role",
+        "Question",
+        "HTTP",
+        "Rows",
+        "Export",
+        "From",
+        "Event",
+    ];
     assert_eq!(lines[2], columns, "{text}");
     let target = "/api/v1/apps/paperboat/users?limit=100";
-    assert_eq!(lines[4][2..8], ["admin", target, "200", "0", "no", "127.0.0.1"], "{text}");
+    assert_eq!(lines[4][3..9], ["admin", target, "200", "0", "no", "127.0.0.1"], "{text}");
+    // A question about all applications is about this one too, and says so.
+    asked.text(&["apps"]);
+    let text = asked.text(&["access-log", "--app", "paperboat", "--limit", "1"]);
+    assert_eq!(cells(text.lines().nth(4).unwrap())[1], "all", "{text}");
 }
 
 #[test]

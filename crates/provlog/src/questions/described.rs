@@ -36,22 +36,32 @@ fn variants(name: &str) -> Vec<&'static Described> {
     answers::all().iter().filter(|one| one.name == name).collect()
 }
 
-/// Adds a command for every question.
-pub(crate) fn add_to(mut command: Command) -> Command {
+/// Stands in help after every question, and before `help`, which clap has stand at 999.
+const AFTER_QUESTIONS: usize = 500;
+
+/// Adds a command for every question. In help the questions stand after the first command that is there
+/// already, in the order of the list, and within a command before what changes something.
+pub(crate) fn add_to(command: Command) -> Command {
+    let mut command = after_questions(command).mut_subcommands(after_questions);
+    let first = command.get_subcommands().next().map(|one| one.get_name().to_owned());
+    if let Some(first) = first {
+        command = command.mut_subcommand(first, |first| first.display_order(0));
+    }
     let mut done: Vec<&str> = vec![];
-    for one in answers::all() {
+    for (place, one) in (1..).zip(answers::all()) {
         if done.contains(&one.name) {
             continue;
         }
         done.push(one.name);
+        let variants = variants(one.name);
         command = match one.name.split_once(' ') {
-            None => command.subcommand(command_of(one.name, &variants(one.name))),
+            None => command.subcommand(command_of(one.name, &variants).display_order(place)),
             Some((parent, name)) => {
-                let below = command_of(name, &variants(one.name));
+                let below = command_of(name, &variants).display_order(place);
                 if command.find_subcommand(parent).is_none() {
                     let about = PARENTS.iter().find(|(name, _)| *name == parent);
                     let about = about.map(|(_, about)| *about).unwrap_or_default();
-                    let new = Command::new(parent).about(about);
+                    let new = Command::new(parent).about(about).display_order(place);
                     command = command
                         .subcommand(new.subcommand_required(true).arg_required_else_help(true));
                 }
@@ -60,6 +70,15 @@ pub(crate) fn add_to(mut command: Command) -> Command {
         };
     }
     command
+}
+
+/// Has the commands below one stand after all questions, in their order.
+fn after_questions(command: Command) -> Command {
+    let mut place = AFTER_QUESTIONS;
+    command.mut_subcommands(|one| {
+        place += 1;
+        one.display_order(place)
+    })
 }
 
 /// The question that was asked, when one was.
@@ -163,7 +182,7 @@ fn argument(parameter: &'static Parameter, variants: &[&'static Described]) -> A
     let is_plain = matches!(parameter.kind, Kind::Text | Kind::App);
     let value_name = match is_positional && is_plain {
         true => parameter.name.to_uppercase(),
-        false => parameter.kind.value_name(parameter.name),
+        false => parameter.value_name.clone(),
     };
     match &parameter.kind {
         Kind::Flag => argument.action(ArgAction::SetTrue),

@@ -130,6 +130,39 @@ fn a_command_takes_what_its_question_takes_and_no_more() {
 }
 
 #[test]
+fn help_tells_first_what_people_ask_first() {
+    let names = |command: &clap::Command| {
+        let mut all: Vec<_> = command.get_subcommands().collect();
+        all.sort_by_key(|one| one.get_display_order());
+        all.iter().map(|one| one.get_name().to_owned()).collect::<Vec<_>>()
+    };
+    let command = add_to(crate::cli::command());
+    let all = names(&command);
+    let place =
+        |name: &str| all.iter().position(|one| one == name).unwrap_or_else(|| panic!("{name}"));
+    assert_eq!(all[..3], ["serve", "apps", "profiles"]);
+    let asked = answers::all().iter().map(|one| one.name.split(' ').next().unwrap());
+    let acts = ["evidence", "list", "app", "token"];
+    let places: Vec<usize> = asked.filter(|name| !acts.contains(name)).map(place).collect();
+    assert!(places.is_sorted(), "{all:?}");
+    let last = ["import", "export", "app", "token", "config", "rebuild", "scrub", "digest"];
+    assert_eq!(all[all.len() - last.len()..], last);
+    for (parent, first) in
+        [("token", "list"), ("evidence", "list"), ("list", "ls"), ("app", "show")]
+    {
+        let parent = command.find_subcommand(parent).unwrap();
+        assert_eq!(names(parent)[0], first);
+    }
+    let mut once = all.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), all.len(), "a command stands twice");
+
+    let log = command.find_subcommand("log").unwrap().clone().render_long_help().to_string();
+    assert!(log.contains("--credential <ID|none>"), "{log}");
+}
+
+#[test]
 fn headings_repeat_what_was_asked() {
     let check = |line: &[&str], answer: Value, expected: &str| {
         let Ask::List(list, _) = plan(line).unwrap().ask else { panic!("{line:?}") };
@@ -206,11 +239,12 @@ fn rows_name_the_application_unless_the_heading_does() {
     check("log --status failure", false);
     check("log --app a", true);
     check("timeline --app a mira", true);
-    check("access-log --credential 3", false);
-    check("access-log --app a", true);
     check("report leavers --list hr", false);
     check("report leavers --list hr --app a", true);
-    // A stretch that was not watched can be that of all applications: no column gives way.
-    let Ask::List(list, _) = plan(&words("coverage --app a")).unwrap().ask else { panic!() };
-    assert_eq!(list.application, None);
+    // A stretch that was not watched can be that of all applications, and a question can have been about
+    // all: no column gives way.
+    for line in ["coverage --app a", "access-log --app a"] {
+        let Ask::List(list, _) = plan(&words(line)).unwrap().ask else { panic!("{line}") };
+        assert_eq!(list.application, None, "{line}");
+    }
 }

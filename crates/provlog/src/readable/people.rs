@@ -165,7 +165,9 @@ Crew   2026-01-12T08:00:04Z    311             lasts  {GROUP_ID}
 "
         ),
     );
-    question_fits::<answers::StaysInGroup>(&of_group, row(end, json!("groupDeleted")));
+    let mut widest = row(end, json!("groupDeleted"));
+    widest["startKnown"] = json!(false);
+    question_fits::<answers::StaysInGroup>(&of_group, widest);
 }
 
 #[test]
