@@ -140,7 +140,7 @@ fn a_folder_that_is_moved_away_from_a_running_server_stops_it_writing() {
         std::thread::yield_now();
     }
     assert_eq!(admin.get("/readyz").status, 503);
-    assert!(server.log_lines().contains("is not this process's alone any more"));
+    assert!(server.log_lines().contains("was moved while it was in use"));
     server.kill();
     other.stop();
     // Both logs are whole.

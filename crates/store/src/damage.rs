@@ -1,4 +1,4 @@
-//! What of the files could not be read while they were open.
+//! Remembers what could not be read while the store was open.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,47 +7,46 @@ use crate::error::{StoreError, with_causes};
 use crate::options::{LOG_FAMILY, ROWS_FAMILY};
 use crate::store::Store;
 
-/// What was found damaged since the store was opened, in the words of its first error. It stays until
-/// the next start.
+/// Damage found since the store was opened: the text of the first error. Kept until the next start.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Damage {
-    /// Of the log: restore the folder from a backup.
+    /// Damage of the log: restore the folder from a backup.
     pub log: Option<String>,
-    /// Of the rows: `provlog rebuild` makes them anew.
+    /// Damage of the rows: `provlog rebuild` makes them again.
     pub rows: Option<String>,
 }
 
-/// The same, with whoever met it.
+/// The damage, and whether it stopped a read.
 #[derive(Default)]
 pub(crate) struct Found {
     damage: Mutex<Damage>,
-    /// A row was needed and could not be read: what is asked next may need it too.
+    /// A row that was needed could not be read.
     rows_needed: AtomicBool,
 }
 
 impl Store {
-    /// What is known to be damaged.
+    /// The damage found so far.
     pub fn damage(&self) -> Damage {
         self.noted().clone()
     }
 
-    /// Whether a row that was needed could not be read. What was looked at by [`Store::scrub_rows`]
-    /// alone was not needed.
+    /// Whether a row that was needed could not be read. Rows that only [`Store::scrub_rows`] read were not
+    /// needed.
     pub fn needs_rebuild(&self) -> bool {
         self.found.rows_needed.load(Ordering::SeqCst)
     }
 
-    /// Notes that an event cannot be read or understood, or is missing.
+    /// Notes that an event is missing, or cannot be read or decoded.
     pub fn note_log_damage(&self, error: &dyn std::error::Error) {
         self.noted().log.get_or_insert_with(|| with_causes(error));
     }
 
-    /// Notes that a row cannot be read, though nobody needed it yet.
+    /// Notes that a row cannot be read, though nothing needed it yet.
     pub fn note_rows_damage(&self, error: &dyn std::error::Error) {
         self.noted().rows.get_or_insert_with(|| with_causes(error));
     }
 
-    /// A row was needed and RocksDB cannot read it.
+    /// The error for a needed row that RocksDB cannot read; also notes the damage.
     pub(crate) fn rows_failed(
         &self,
         attempt: &'static str,
@@ -60,7 +59,7 @@ impl Store {
         }
     }
 
-    /// RocksDB cannot read an event.
+    /// The error for an event that RocksDB cannot read; also notes the damage.
     pub(crate) fn log_failed(
         &self,
         attempt: &'static str,
@@ -72,7 +71,8 @@ impl Store {
         }
     }
 
-    /// RocksDB cannot write: perhaps because it met a table that it cannot read, whose name it tells.
+    /// The error for a failed write. If RocksDB's words name one of its table files, it could not read
+    /// that file: then this is damage of the file's family.
     pub(crate) fn write_failed(
         &self,
         attempt: &'static str,

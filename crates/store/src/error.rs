@@ -1,4 +1,4 @@
-//! What can go wrong with the files, and the words for it.
+//! Errors about the files of a log.
 
 use std::error::Error;
 use std::io;
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 /// A failed attempt on the files of a log.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// RocksDB refused.
+    /// RocksDB failed.
     #[error("cannot {attempt}")]
     Rocks {
         /// What was tried.
@@ -19,26 +19,25 @@ pub enum StoreError {
         #[source]
         source: rocksdb::Error,
     },
-    /// Another process has the folder.
+    /// Another process has locked the folder.
     #[error("{} is in use by another process", folder.display())]
     Locked {
         /// The data folder.
         folder: PathBuf,
     },
-    /// The folder that was locked at the start is not there any more, or somebody else wrote the kept
-    /// file.
+    /// The folder that was locked at the start was moved, or another process wrote the kept file.
     #[error(
-        "{} is not this process's alone any more: it was moved, or another process writes there. \
-         Stop both, and keep the one whose log goes further", folder.display()
+        "{} was moved while it was in use, or another process writes there too. Stop all of them, \
+         and keep the folder whose log has more events", folder.display()
     )]
     NotAlone {
         /// The data folder.
         folder: PathBuf,
     },
-    /// Others than the owner can get at the folder, and it cannot be helped from here.
+    /// Other users may access the folder, and its mode was not changed for the reason in `why`.
     #[error(
-        "{} is open to others (mode {mode:04o}) and {why}: run `chmod -R go-rwx {}` as its owner, or \
-         use a folder that holds nothing else", folder.display(), folder.display()
+        "{} can be accessed by other users (mode {mode:04o}) and {why}: run `chmod -R go-rwx {}` as \
+         its owner, or use a folder that holds nothing else", folder.display(), folder.display()
     )]
     NotPrivate {
         /// The data folder.
@@ -55,11 +54,11 @@ pub enum StoreError {
         attempt: &'static str,
         /// Which file.
         path: PathBuf,
-        /// The operating system's words.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
-    /// The folder holds no log, and one was expected.
+    /// The folder holds no log, although the command needs one.
     #[error("{} holds no log; `provlog serve` makes one at its first start", folder.display())]
     NoLog {
         /// The data folder.
@@ -75,8 +74,8 @@ pub enum StoreError {
     },
     /// The data was written by a program from before the first release.
     #[error(
-        "the data has format {found}, this program reads format {known} alone: go on with the program \
-         that wrote it, or begin a new log in an empty folder"
+        "the data has format {found}, this program reads format {known} only: use the program that \
+         wrote it, or start a new log in an empty folder"
     )]
     Older {
         /// The version found.
@@ -84,21 +83,21 @@ pub enum StoreError {
         /// The oldest version that this program reads.
         known: u32,
     },
-    /// The log ends before the place up to which it was known to be synced.
+    /// The log has fewer events than were known to be synced.
     #[error(
         "the log is damaged: it ends after {found} events, but {kept} were synced before. \
          Restore the data folder from a backup"
     )]
     Truncated {
-        /// Events found.
+        /// Number of events found.
         found: Seq,
-        /// Events that the kept file vouches for.
+        /// Number of synced events according to the kept file.
         kept: Seq,
     },
-    /// The rows, or their files, cannot be read. They can be made anew of the log.
+    /// The rows, or their files, cannot be read. They can be made again from the log.
     #[error(
         "the rows are damaged (cannot {attempt}): stop the server and run `provlog rebuild --data \
-         DIR`, which makes them anew from the log"
+         DIR`, which makes them again from the log"
     )]
     RowsUnreadable {
         /// What was tried.
@@ -107,10 +106,10 @@ pub enum StoreError {
         #[source]
         source: rocksdb::Error,
     },
-    /// The watermark is not what a publish writes.
+    /// The watermark is not in the form that a publish writes.
     #[error(
         "the rows are damaged (their watermark): stop the server and run `provlog rebuild --data \
-         DIR`, which makes them anew from the log"
+         DIR`, which makes them again from the log"
     )]
     WatermarkDamaged,
     /// An event, or a file of the log, cannot be read.
@@ -125,24 +124,24 @@ pub enum StoreError {
         #[source]
         source: rocksdb::Error,
     },
-    /// A new folder is asked for where something is.
-    #[error("{} is there already: name a folder that is not", path.display())]
+    /// The path for a new folder is taken.
+    #[error("{} exists already: name a folder that does not exist", path.display())]
     Taken {
         /// The path.
         path: PathBuf,
     },
-    /// A new folder is asked for within the one that it is made of.
-    #[error("{} is within {}: name a folder beside it", path.display(), folder.display())]
+    /// The path for a new folder is inside the folder it is to be made from.
+    #[error("{} is inside {}: name a folder outside of it", path.display(), folder.display())]
     Inside {
         /// The path.
         path: PathBuf,
         /// The data folder.
         folder: PathBuf,
     },
-    /// The database's own list of its files is damaged or gone. The files may be whole.
+    /// RocksDB's list of its files is damaged or missing. The files themselves may be undamaged.
     #[error(
         "the database does not open: run `provlog rebuild --data {} --into NEW`, which makes a new \
-         folder from the log's own files, where they can be read", folder.display()
+         folder from the log's files if they can be read", folder.display()
     )]
     DatabaseDamaged {
         /// The data folder.
@@ -151,10 +150,10 @@ pub enum StoreError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// A record of the write-ahead log is not whole, and no crash leaves it so.
+    /// A record of the write-ahead log is incomplete or corrupt in a way that no crash causes.
     #[error(
-        "the log is damaged: {} has a record at byte {offset} that is not whole, and it was synced or \
-         the machine has run ever since. Restore the data folder from a backup", path.display()
+        "the log is damaged: {} has a record at byte {offset} that is not whole, although it was synced \
+         or the machine was not restarted since. Restore the data folder from a backup", path.display()
     )]
     WalDamaged {
         /// Which file.
@@ -164,49 +163,52 @@ pub enum StoreError {
     },
     /// The kept file is gone although the log is not empty.
     #[error(
-        "{} is missing although there is a log: the data folder is damaged, and nothing vouches for \
-         the end of the log. Restore it from a backup", path.display()
+        "{} is missing although there is a log: the data folder is damaged, and nothing says whether the \
+         log is complete. Restore the folder from a backup", path.display()
     )]
     KeptMissing {
         /// Where it should be.
         path: PathBuf,
     },
-    /// The kept file is not what was written.
+    /// The kept file is damaged.
     #[error(
-        "the kept file {} is damaged, so nothing vouches for the end of the log. Restore it from a \
-         backup, with the database of the same moment", path.display()
+        "the kept file {} is damaged, so nothing says whether the log is complete. Restore it from a \
+         backup, together with the database of the same time", path.display()
     )]
     KeptDamaged {
         /// Where it is.
         path: PathBuf,
     },
     /// The kept file belongs to another log.
-    #[error("the kept file names log {kept}, the database is log {found}: the folder is mixed up")]
+    #[error(
+        "the kept file belongs to log {kept}, the database to log {found}: restore both from the same \
+         backup"
+    )]
     OtherLog {
-        /// The name in the kept file.
+        /// The id in the kept file.
         kept: LogId,
-        /// The name in the database.
+        /// The id in the database.
         found: LogId,
     },
-    /// The kept file names a log, and the database is gone or empty.
+    /// There is a kept file, but the database is missing or empty.
     #[error(
-        "the kept file vouches for log {kept}, but the database is gone: restore the data folder \
-         from a backup, or remove it whole to begin a new log"
+        "the kept file belongs to log {kept}, but the database is missing: restore the data folder \
+         from a backup, or remove the whole folder to start a new log"
     )]
     LogMissing {
-        /// The name in the kept file.
+        /// The id in the kept file.
         kept: LogId,
     },
-    /// A file or record has a form that we never write.
+    /// A file or record is not in a form that we write.
     #[error("{what} is damaged")]
     Damaged {
         /// Which file or record.
         what: String,
     },
-    /// The secret key's file holds something else.
+    /// The file of the secret key has the wrong length.
     #[error(
-        "{} has {found} bytes and not the 32 of a key: remove it, and the next start makes a new \
-         one; only page cursors that were given out before become invalid", path.display()
+        "{} has {found} bytes instead of the 32 of a key: remove it, and the next start makes a new \
+         one; only page cursors given out before become invalid", path.display()
     )]
     SecretLength {
         /// Which file.
@@ -214,12 +216,12 @@ pub enum StoreError {
         /// How many bytes it has.
         found: usize,
     },
-    /// The log has no event where one must be.
+    /// The log lacks an event.
     #[error(
         "the log is damaged: event {expected} is missing. Restore the data folder from a backup"
     )]
     Gap {
-        /// The missing place.
+        /// The missing seq.
         expected: Seq,
     },
 }
@@ -230,8 +232,8 @@ impl StoreError {
     }
 }
 
-/// What the operating system says when a file cannot be opened or written for reasons that lie outside of
-/// it: no room, no permission. It says nothing of what is in the file.
+/// Errors of the operating system that have a cause outside of the file, such as a full disk or missing
+/// permission, and so are no sign of damage.
 const HINDRANCES: [Errno; 9] = [
     Errno::MFILE,
     Errno::NFILE,
@@ -244,13 +246,13 @@ const HINDRANCES: [Errno; 9] = [
     Errno::PERM,
 ];
 
-/// Whether an attempt failed for reasons that lie outside of the file.
+/// Whether an error has a cause outside of the file.
 pub(crate) fn is_hindered(error: &io::Error) -> bool {
     let number = error.raw_os_error().map(Errno::from_raw_os_error);
     number.is_some_and(|number| HINDRANCES.contains(&number))
 }
 
-/// The same of what RocksDB failed with, which has the words alone.
+/// The same for an error of RocksDB, which only has a text.
 pub(crate) fn is_rocksdb_hindered(error: &rocksdb::Error) -> bool {
     let words = error.to_string();
     HINDRANCES.iter().any(|number| {
@@ -259,7 +261,7 @@ pub(crate) fn is_rocksdb_hindered(error: &rocksdb::Error) -> bool {
     })
 }
 
-/// An error and all its causes in one line: what a log line and a refused command say.
+/// An error and all its causes in one line, for log lines and refused commands.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! The data folder itself: who has it, who may read it, and how a small file in it is replaced.
+//! The data folder: its lock, its permissions, and replacing a small file in it.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -10,17 +10,17 @@ use rustix::io::Errno;
 
 use crate::error::StoreError;
 
-/// What others than the owner may do.
+/// The permission bits of group and others.
 const OTHERS: u32 = 0o077;
-/// What the data folder holds when it holds nothing else than ours, the files `*.part` aside. A file
-/// system has its `lost+found` at its root.
+/// The names that may be in the data folder if only we use it, beside `*.part`. `lost+found` is there if
+/// the folder is the root of a file system.
 const OURS: [&str; 5] = ["db", "kept", "cursor.key", "admin.token", "lost+found"];
 
 /// A data folder that this process has locked.
 ///
-/// The lock is on the folder and not on a file in it: a file can be removed, and whoever comes next
-/// would lock another one of the same name. The folder of the database has one too, for another data
-/// folder may lead to it by a link. They end with the process, however that ends.
+/// The folder itself is locked and not a file in it: a file could be removed, and the next process would
+/// lock a new one of the same name. The database's folder is locked too, because another data folder may
+/// have a link to it. The locks end with the process, however it ends.
 pub(crate) struct Folder {
     data: Locked,
     database: Option<Locked>,
@@ -29,12 +29,12 @@ pub(crate) struct Folder {
 struct Locked {
     path: PathBuf,
     handle: File,
-    /// Device and inode: which folder it is, whatever the path leads to later.
+    /// Device and inode, which identify the folder if the path later leads elsewhere.
     identity: (u64, u64),
 }
 
 impl Locked {
-    /// `data` is the data folder that is in use when this one is.
+    /// `data` is the data folder to name in the error.
     fn new(path: &Path, data: &Path) -> Result<Locked, StoreError> {
         let handle = File::open(path).map_err(file_error("open", path))?;
         match flock(&handle, FlockOperation::NonBlockingLockExclusive) {
@@ -48,14 +48,14 @@ impl Locked {
         Ok(Locked { path: path.to_owned(), handle, identity: identity(&metadata) })
     }
 
-    /// Whether the path still leads here.
+    /// Whether the path still leads to the locked folder.
     fn is_there(&self) -> bool {
         fs::metadata(&self.path).is_ok_and(|metadata| identity(&metadata) == self.identity)
     }
 }
 
 impl Folder {
-    /// Locks the folder, which is made when it is missing, and takes it from others' sight.
+    /// Creates the folder if it is missing, locks it, and takes other users' permissions away.
     ///
     /// # Errors
     /// [`StoreError::Locked`], [`StoreError::NotPrivate`], and what the operating system refuses.
@@ -67,12 +67,12 @@ impl Folder {
         if folder.database.is_some() {
             return Ok(folder);
         }
-        // Where it cannot be made, as where a file is in its place, RocksDB says so.
+        // If it cannot be created, say because a file is in its place, RocksDB reports that.
         let _ = private(&path.join("db"));
         Folder::with_database(folder.data)
     }
 
-    /// Locks a folder that is there and changes nothing in it.
+    /// Locks an existing folder and changes nothing in it.
     ///
     /// # Errors
     /// [`StoreError::Locked`], and what the operating system refuses.
@@ -86,12 +86,12 @@ impl Folder {
         Ok(Folder { data, database })
     }
 
-    /// Where it is.
+    /// The path of the data folder.
     pub(crate) fn path(&self) -> &Path {
         &self.data.path
     }
 
-    /// Whether the path still leads to the folder that is locked, and to its database.
+    /// Checks that the path still leads to the locked folder and database.
     ///
     /// # Errors
     /// [`StoreError::NotAlone`].
@@ -106,8 +106,8 @@ impl Folder {
         StoreError::NotAlone { folder: self.data.path.clone() }
     }
 
-    /// Takes the folder and our files in it from the sight of others. A folder in which others keep
-    /// things is not ours to close.
+    /// Takes other users' permissions on the folder and our files away. A folder that holds other files
+    /// too is not changed, but refused.
     fn make_private(&self) -> Result<(), StoreError> {
         let metadata =
             self.data.handle.metadata().map_err(file_error("look at", &self.data.path))?;
@@ -127,7 +127,7 @@ impl Folder {
         };
         let beside = OURS.iter().map(|name| self.data.path.join(name));
         for path in beside.chain(tables) {
-            // What is not there, and what is a link, has no mode of its own to take back.
+            // Skip what does not exist. Links have no mode of their own.
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             let mode = metadata.mode() & 0o7777;
             if (metadata.is_file() || path == database) && mode & OTHERS != 0 {
@@ -164,24 +164,23 @@ pub(crate) fn file_error<'a>(
     move |source| StoreError::File { attempt, path: path.to_owned(), source }
 }
 
-/// Replaces a small file that only its owner may read: after return the new one survives a loss of
-/// power, before that the old one does. It is written beside its place as `NAME.part`; a file or link
-/// of that name is removed, and never written through.
+/// Replaces a small file atomically, with mode 0600. When this returns, the new file survives a loss of
+/// power. It is written as `NAME.part` first; an existing file or link of that name is removed.
 ///
 /// # Errors
-/// When the operating system cannot; the old file then still stands.
+/// When the operating system cannot; the old file then stays.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = Path::new(&part);
     match fs::remove_file(part) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {} // a process that was killed may have left one
+        Ok(()) | Err(_) => {} // a killed process may have left one
     }
-    // Opened before anything is done: behind the rename nothing must fail for want of room.
+    // Open the folder first, so that nothing after the rename can fail for lack of file descriptors.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = File::open(folder.unwrap_or(Path::new(".")))?;
-    // `create_new` follows no link, and only the owner may read it, from its first byte on.
+    // `create_new` follows no link, and the mode is private from the start.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part)?;
     file.write_all(bytes)?;
     file.sync_all()?;

@@ -1,24 +1,23 @@
-//! The format record: which version of the stored form the folder has, and the log's name.
+//! The format record: the version of the data folder's format, and the log's id.
 //!
 //! | version | since | change                                                     |
 //! |---------|-------|------------------------------------------------------------|
-//! | 1       | 0.1.0 | first form; not read any more                               |
-//! | 2       | 0.1.0 | the kept file has a checksum and names the run of the        |
-//! |         |       | system; since it also names the database's list of its      |
-//! |         |       | files, one without that line is read as well; may still     |
-//! |         |       | change until 0.1.0 is released                              |
+//! | 1       | 0.1.0 | first format; no longer read                               |
+//! | 2       | 0.1.0 | the kept file has a checksum and the boot id; later also   |
+//! |         |       | the database's list of files, and is read without it too.  |
+//! |         |       | May still change until 0.1.0 is released                   |
 //!
-//! The version covers the families, the log's key and the kept file. Events carry a version byte of
-//! their own, and rows are made anew when the fold version differs.
+//! The version covers the families, the log's key and the kept file. Events have their own version byte,
+//! and rows of another fold version are made again.
 
 use event::LogId;
 
 use crate::error::StoreError;
 
-/// The version that this program writes, and the only one that it reads: nothing older was released.
+/// The version that this program writes, and the only one it reads: no older one was released.
 pub(crate) const FORMAT_VERSION: u32 = 2;
 
-/// Where the record stands in the family `default`.
+/// The record's key in the family `default`.
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
 
 /// `version u32 | log id u64`, big-endian.
@@ -29,10 +28,10 @@ pub(crate) fn encode(log: LogId) -> [u8; 12] {
     record
 }
 
-/// The log's name.
+/// The log's id.
 pub(crate) fn decode(record: &[u8]) -> Result<LogId, StoreError> {
     let damaged = || StoreError::Damaged { what: "the format record".into() };
-    // The version stands first in every version, so that a newer record is named as such.
+    // The version comes first in every format, so that a newer one can be recognised.
     let version = record.first_chunk::<4>().ok_or_else(damaged)?;
     let version = u32::from_be_bytes(*version);
     if version > FORMAT_VERSION {

@@ -1,7 +1,7 @@
-//! The kept file: what is known of the log from outside of the database.
+//! The kept file: how far the log was synced, stored outside of the database.
 //!
-//! RocksDB's point-in-time recovery silently cuts the log at damage in its newest file. This small
-//! file, replaced whole after a sync, is what notices. Its text:
+//! RocksDB's point-in-time recovery silently ends the log at damage in its newest file. This small file,
+//! replaced as a whole after a sync, makes that noticeable. Its text:
 //!
 //! ```text
 //! provlog kept 2
@@ -13,11 +13,10 @@
 //! crc32c 89abcdef
 //! ```
 //!
-//! `size` is the number of events that were synced, `alive` the microseconds since 1970 at which
-//! the recorder was last known to run, `boot` names the run of the operating system in which that was,
-//! or is `unknown`. `manifest` has number and length of the database's list of its files, or is `unknown`;
-//! it came later, and a file without this line is read as one in which it is unknown.
-//! The last line has the checksum of the lines before it.
+//! `size` is the number of synced events, `alive` the time when the recorder was last known to run, in
+//! microseconds since 1970, `boot` the boot id of the operating system then, or `unknown`. `manifest` is
+//! the number and length of the database's list of files (see `manifest`), or `unknown`; older files lack
+//! this line. The last line is the checksum of the lines before it.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
@@ -30,38 +29,38 @@ use crate::error::StoreError;
 use crate::folder::{file_error, replace_file};
 use crate::manifest::Manifest;
 
-/// How the first line begins in every version; the version follows.
+/// The first line in every version, up to the version.
 const FIRST_WORDS: &str = "provlog kept ";
-/// The version of the file's form that is written and read.
+/// The version that is written, and the only one that is read.
 const VERSION: u32 = 2;
-/// More than the file ever has.
+/// Longer than the file can be.
 const BYTES_MAX: u64 = 1024;
-/// Where Linux names its run.
+/// Linux's boot id.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// What the kept file says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Kept {
-    /// The log's name.
+    /// The log's id.
     pub log: LogId,
     /// How many events were synced.
     pub size: Seq,
     /// When the recorder was last known to run.
     pub alive: Timestamp,
-    /// In which run of the operating system that was, where it tells.
+    /// The boot id of the operating system then; `None` if unknown.
     pub boot: Option<u128>,
-    /// The database's list of its files, as far as it was synced; none before the database was opened.
+    /// The synced part of the database's list of files; `None` if unknown.
     pub manifest: Option<Manifest>,
 }
 
-/// Names this run of the operating system: after a loss of power there is another one.
+/// The boot id of the operating system. It is another one after a loss of power.
 pub(crate) fn boot_id() -> Option<u128> {
     let text = fs::read_to_string(BOOT_ID).ok()?;
     u128::from_str_radix(&text.trim_end().replace('-', ""), 16).ok()
 }
 
 impl Kept {
-    /// Where the file stands in the data folder.
+    /// The path of the file in the data folder.
     pub(crate) fn path(folder: &Path) -> PathBuf {
         folder.join("kept")
     }
@@ -70,7 +69,7 @@ impl Kept {
     pub(crate) fn read(folder: &Path) -> Result<Option<Kept>, StoreError> {
         let path = Kept::path(folder);
         let mut text = Vec::new();
-        // Whatever was put in its place: no link is followed, nothing is waited for.
+        // Whatever was put in its place: follow no link, and do not wait for a pipe.
         let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
         let opened = OpenOptions::new().read(true).custom_flags(flags as i32).open(&path);
         match opened.and_then(|file| file.take(BYTES_MAX).read_to_end(&mut text)) {
@@ -86,7 +85,7 @@ impl Kept {
         }
     }
 
-    /// Replaces the file: after return it survives a loss of power, before that the old one does.
+    /// Replaces the file atomically. When this returns, the new file survives a loss of power.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), StoreError> {
         let path = Kept::path(folder);
         replace_file(&path, self.to_text().as_bytes()).map_err(file_error("write", &path))
@@ -99,7 +98,7 @@ impl Kept {
         self.ended(&format!("manifest {manifest}\n"))
     }
 
-    /// The text with these lines before that of the checksum.
+    /// The whole text, with `last` before the checksum.
     fn ended(self, last: &str) -> String {
         let boot = self.boot.map_or("unknown".to_owned(), |boot| format!("{boot:032x}"));
         let text = format!(
@@ -136,17 +135,17 @@ impl Kept {
             },
         };
         let written = if manifest.is_some() { kept.to_text() } else { kept.ended("") };
-        // There is one way to write it, the checksum included: whatever reads otherwise is damage.
+        // There is only one way to write these values, so any other text is damaged.
         (written == text).then_some(kept)
     }
 
-    /// Whether the system has not been started anew since it was written, as far as it tells.
+    /// Whether the operating system is known not to have been restarted since this was written.
     pub(crate) fn is_of_this_run(&self) -> bool {
         self.boot.is_some() && self.boot == boot_id()
     }
 }
 
-/// The version of a whole file: version 1 had no checksum, every later one ends with it.
+/// The version, if the file is complete: version 1 had an end line, every later one has a checksum.
 fn version(text: &str) -> Option<u32> {
     let (version, _) = text.strip_prefix(FIRST_WORDS)?.split_once('\n')?;
     let version = version.parse().ok()?;

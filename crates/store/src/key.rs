@@ -1,60 +1,65 @@
-//! Every key of the rows, on one page. Numbers are big-endian, so byte order is log order; `!seq` is
-//! the complement, so the newest comes first. All but the log's own keys can change at any time by
-//! raising the fold version.
+//! Every kind of row on one page: its key, its value, and whether it is ever written again.
 //!
-//! | kind | row         | key after the kind's byte                           | value                |
-//! |------|-------------|-----------------------------------------------------|----------------------|
-//! | 1    | watermark   |                                                     | next seq, fold version |
-//! | 2    | application | application u32                                     | its configuration    |
-//! | 3    | slug        | slug                                                | application u32      |
-//! | 4    | credential  | credential u32                                      | role, application    |
-//! | 5    | token       | SHA-256 of the token                                | credential u32       |
-//! | 6    | numbers     | application u32                                     | highest number given u32 |
-//! | 7    | id          | application u32, type u8, SCIM id                   | number u32           |
-//! | 8    | mention     | application u32, type u8, attribute u8, folded value | number u32, since seq u64 |
-//! | 9    | mentioned   | application u32, number u32                         | seq, attribute, value |
-//! | 10   | lookup      | application u32, type u8, attribute u8, length u16, folded value, number u32 | since seq u64 |
-//! | 11   | version     | application u32, number u32, !seq u64               | the resource         |
-//! | 12   | set change  | set, seq u64, member u32                            | added or removed, counts |
-//! | 13   | set base    | set, seq u64                                        | all members, starts  |
-//! | 14   | mirror      | application u32, member u32, set's kind u8, set's number u32 | start seq u64 of the stay that lasts |
-//! | 14   | mirror      | the same, !start u64                                | end seq u64          |
-//! | 15   | operation   | seq u64                                             | summary              |
-//! | 16   | second      | seconds since 1970 i64                              | first seq u64        |
-//! | 17   | recorder    |                                                     | running or stopped   |
-//! | 18   | gap         | seq u64 of the event that told of it                | from, to, reason     |
-//! | 19   | resource type | type u8                                           | name                 |
-//! | 20   | set pack    | set, seq u64                                        | changes since the last base or pack |
-//! | 21   | class       | class                                               | how many operations it has u64 |
-//! | 22   | by class    | class, !seq u64                                     | the operation's place in it u64 |
-//! | 23   | by resource | application u32, number u32, !seq u64               | the operation's places u64, u64 |
-//! | 24   | by request  | hash of the request id u64, !seq u64                |                      |
-//! | 25   | named       | as lookup, !since seq u64                           | until seq u64        |
-//! | 26   | unique      | application u32, type u8, attribute u8, folded value | number u32, since seq u64; further holders have a lookup |
-//! | 27   | set head    | set                                                 | counts after the last change |
-//! | 28   | intent      | seq u64                                             | application u32      |
-//! | 29   | unsettled   | application u32, number u32, seq u64                |                      |
-//! | 30   | doubt       | seq u64                                             | number u32, effect u8, when i64; settled: the observation's seq u64, verdict u8, changed u8, when i64 |
-//! | 31   | entry       | application u32, id of an imported entry            | seq u64              |
-//! | 32   | claim       | application u32, moment                             | summary of the entry |
-//! | 33   | claim about | application u32, number u32, moment                 | summary of the entry |
-//! | 34   | claim by code | application u32, kind u8, length u16, code, moment |                     |
-//! | 35   | claim day   | application u32, source u8, day i32, action u8, status u8 | how many entries u64 |
-//! | 36   | import      | application u32, seq u64                            | run, span            |
-//! | 37   | evidence    | the operation's seq u64, seq u64                    |                      |
-//! | 38   | reference list | name, !seq u64                                   | rows u32, application u32 |
-//! | 39   | access      | !seq u64                                            | application u32, credential u32, all applications u32 |
-//! | 40   | claim head  | application u32                                     | first and last seq u64 of its claims |
-//! | 41   | mention before | as lookup, !since seq u64                        | number u32           |
-//! | 42   | resource places | application u32, number u32                      | the places of its last operation |
-//! | 43   | change      | application u32, !seq u64                           |                      |
-//! | 44   | listing     | application u32, seq u64                            | whole or not u8      |
-//! | 45   | settled     | application u32, the observation's seq u64, seq u64 |                      |
+//! Numbers are big-endian, so byte order is log order. `!x` is the complement of `x`, so the newest comes
+//! first. A signed number in a key has its sign bit flipped. The kinds and layouts may change with any
+//! release by raising the fold version; the log's own key may not.
 //!
-//! `moment` is `!occurredAt i64, !seq u64` of an imported entry: what a source claims has its own time, and
-//! the newest comes first. `set` is `application u32, kind u8, number u32`; `class` is `application u32, credential u32,
-//! status u8, action u8`. Values of persons stand only in rows whose key begins with that person's
-//! number (mentioned, version) and in the keys of id, mention, mention before, lookup, named and unique.
+//! | kind | row            | key after the kind's byte                    | value                          | written   |
+//! |------|----------------|----------------------------------------------|--------------------------------|-----------|
+//! | 1    | watermark      |                                              | next seq u64, fold version u32 | rewritten |
+//! | 2    | application    | application u32                              | its configuration              | rewritten |
+//! | 3    | slug           | slug                                         | application u32                | once      |
+//! | 4    | credential     | credential u32                               | application, role, SHA-256 of the token, added, revoked | rewritten |
+//! | 5    | token          | SHA-256 of the token                         | credential u32                 | once      |
+//! | 6    | numbers        | application u32                              | highest number assigned u32    | rewritten |
+//! | 7    | id             | application u32, type u8, SCIM id            | number u32                     | once      |
+//! | 8    | mention        | application u32, type u8, attribute u8, value | number u32, since seq u64     | rewritten |
+//! | 9    | mentioned      | application u32, number u32                  | seq, attribute, value, type, display, externalId | rewritten |
+//! | 10   | lookup         | `name`, number u32                           | since seq u64                  | removed   |
+//! | 11   | version        | application u32, number u32, !seq u64        | the resource without members   | once      |
+//! | 12   | set change     | `set`, seq u64, member u32                   | 1 added, 0 removed u8          | once      |
+//! | 13   | set base       | `set`, seq u64                               | length u32, bitmap of all members, since seq u64 of each | once |
+//! | 14   | mirror         | application u32, member u32, set's kind u8, set's number u32 | start seq u64 of the present stay | removed |
+//! | 14   | mirror         | the same, !start seq u64                     | end seq u64 of a past stay     | once      |
+//! | 15   | operation      | seq u64                                      | summary                        | once      |
+//! | 16   | second         | seconds since 1970 i64                       | seq u64 of its first event     | once      |
+//! | 17   | recorder       |                                              | running or stopped             | rewritten |
+//! | 18   | gap            | seq u64 of the event that reported it        | from, to, reason               | once      |
+//! | 19   | resource type  | type u8                                      | name                           | once      |
+//! | 20   | set pack       | `set`, seq u64                               | changed member u32 and since seq u64, for each | once |
+//! | 21   | class          | `class`                                      | number of its operations u64   | rewritten |
+//! | 22   | by class       | `class`, !seq u64                            | the operation's place in it u64 | once     |
+//! | 23   | by resource    | application u32, number u32, !seq u64        | operations that touch it u64, on it u64, up to here | once |
+//! | 24   | by request     | hash of the request id u64, !seq u64         |                                | once      |
+//! | 25   | named          | `name`, number u32, !since seq u64           | until seq u64                  | once      |
+//! | 26   | unique         | application u32, type u8, attribute u8, value | number u32, since seq u64; further holders have a lookup | rewritten, removed |
+//! | 27   | set head       | `set`                                        | members u32, changes since the last base u32 and pack u32, seq u64 of the last of them | rewritten |
+//! | 28   | intent         | seq u64                                      | application u32                | removed   |
+//! | 29   | unsettled      | application u32, number u32, seq u64         |                                | removed   |
+//! | 30   | doubt          | seq u64                                      | number u32, effect u8, recorded at i64; if settled also the observation's seq u64, verdict u8, changed u8, recorded at i64 | rewritten |
+//! | 31   | entry          | application u32, provider's id of an imported entry | seq u64                 | once      |
+//! | 32   | claim          | application u32, `moment`                    | summary of the entry           | once      |
+//! | 33   | claim about    | application u32, number u32, `moment`        | summary of the entry           | once      |
+//! | 34   | claim by code  | application u32, kind u8, length u16, code, `moment` |                        | once      |
+//! | 35   | claim day      | application u32, source u8, day i32, action u8, status u8 | number of entries u64 | rewritten |
+//! | 36   | import         | application u32, seq u64                     | run, span                      | once      |
+//! | 37   | evidence       | the operation's seq u64, seq u64             |                                | once      |
+//! | 38   | reference list | length u16, name, !seq u64                   | rows u32, application u32      | once      |
+//! | 39   | access         | !seq u64                                     | application u32, credential u32, all applications u32 | once |
+//! | 40   | claim head     | application u32                              | first and last seq u64 of its claims | rewritten |
+//! | 41   | mention before | `name`, !since seq u64                       | number u32                     | once      |
+//! | 42   | resource places | application u32, number u32                 | as by resource, up to the last operation | rewritten |
+//! | 43   | change         | application u32, !seq u64                    |                                | once      |
+//! | 44   | listing        | application u32, seq u64                     | 1 complete, 0 not u8           | once      |
+//! | 45   | settled        | application u32, the observation's seq u64, seq u64 |                         | once      |
+//!
+//! * `name` is `application u32, type u8, attribute u8, length u16, value`. A value in a key is case-folded.
+//! * `set` is `application u32, kind u8, number u32`.
+//! * `class` is `application u32, credential u32, status u8, action u8`.
+//! * `moment` is `!occurredAt i64, !seq u64` of an imported entry, whose time is its source's.
+//!
+//! Personal data is only in rows whose key begins with that person's number (mentioned, version), and in the
+//! keys of id, mention, mention before, lookup, named and unique.
 //!
 //! The log's key is the seq alone: u64, big-endian.
 
@@ -118,7 +123,7 @@ pub struct KeyRange {
 }
 
 impl KeyRange {
-    /// All keys that begin with `prefix`, which has a byte below 255.
+    /// All keys that begin with `prefix`, which must have a byte below 255.
     fn prefix(prefix: Vec<u8>) -> KeyRange {
         let mut to = prefix.clone();
         while to.pop_if(|byte| *byte == u8::MAX).is_some() {}
@@ -128,23 +133,22 @@ impl KeyRange {
         KeyRange { from: prefix, to }
     }
 
-    /// Whether the keys of this range and its lower end have one [`scan_prefix`]; with `upper`, the
+    /// Whether all keys of this range, and its lower end, have the same [`scan_prefix`]; with `upper`, its
     /// upper end too.
     pub(crate) fn has_one_prefix(&self, upper: bool) -> bool {
         let Some(prefix) = scan_prefix(&self.from) else { return false };
         self.to.starts_with(prefix) || (!upper && self.to == KeyRange::prefix(prefix.to_vec()).to)
     }
 
-    /// All rows of every kind but the watermark: what the digest covers.
+    /// All rows except the watermark. The digest covers these.
     pub(crate) fn all_rows() -> KeyRange {
         KeyRange { from: vec![WATERMARK + 1], to: vec![u8::MAX] }
     }
 }
 
-/// The beginning of a key that is the same in all keys among which it is looked for: those of one
-/// resource, of one set, of one value. `None` for kinds that are not scanned in such stretches, and for
-/// a key that is too short. The files remember by how they hash which prefixes they hold, so this must
-/// not change for keys that are stored.
+/// The prefix that all keys of one scan share: the resource, the set or the value. `None` for kinds that
+/// are not scanned so, and for a key that is too short. Table files hold filters on these prefixes, so the
+/// prefix of a stored key must never change.
 pub(crate) fn scan_prefix(key: &[u8]) -> Option<&[u8]> {
     const VALUE_AT: usize = 9;
     let length = match *key.first()? {
@@ -159,14 +163,14 @@ pub(crate) fn scan_prefix(key: &[u8]) -> Option<&[u8]> {
     key.get(..length)
 }
 
-/// Something that has members over time.
+/// A set with members over time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Set {
-    /// The direct members of a resource.
+    /// The direct members of a group, or of another resource with members.
     Members(Number),
-    /// The resources of a type that exist.
+    /// The existing resources of a type.
     Existing(ResourceType),
-    /// The users that exist and are active.
+    /// The existing users that are active.
     Active,
 }
 
@@ -189,17 +193,17 @@ impl Set {
     }
 }
 
-/// What operations have in common by which they are counted and listed. Each has few values, so there
-/// are few classes, and every question about these four is one about some of them.
+/// The class of an operation. Operations are counted and listed by class. The four fields have few values,
+/// so there are few classes, and a filter on any of the fields selects some of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Class {
-    /// Whose operations.
+    /// The application.
     pub application: Application,
-    /// With which credential.
+    /// The credential the operations were sent with.
     pub credential: Credential,
-    /// Stored number of how they ended; from 1 on.
+    /// Stored number of the [`event::Status`]; from 1.
     pub status: u8,
-    /// Stored number of what was asked; from 1 on.
+    /// Stored number of the [`event::Action`]; from 1.
     pub action: u8,
 }
 
@@ -258,7 +262,7 @@ impl Key {
     /// The seqs of a range under this prefix, newest first.
     fn newest_first(self, seqs: &Range<Seq>) -> KeyRange {
         let prefix = self.0.clone();
-        // `!` turns the order round: the last seq of the range comes first.
+        // `!` reverses the order, so the last seq of the range comes first.
         let from = match seqs.end.checked_sub(1) {
             Some(last) => self.u64(!last).0,
             None => KeyRange::prefix(self.0).to,
@@ -271,12 +275,12 @@ impl Key {
     }
 }
 
-/// Where the event at `seq` stands in the log.
+/// The key of the event at `seq` in the log.
 pub fn log(seq: Seq) -> [u8; 8] {
     seq.to_be_bytes()
 }
 
-/// How far the rows go.
+/// How many events were folded into the rows.
 pub fn watermark() -> Vec<u8> {
     Key::new(WATERMARK).0
 }
@@ -291,7 +295,7 @@ pub fn applications() -> KeyRange {
     KeyRange::prefix(vec![APPLICATION])
 }
 
-/// The application of a slug.
+/// The application with a slug.
 pub fn slug(slug: &str) -> Vec<u8> {
     Key::new(SLUG).bytes(slug.as_bytes()).0
 }
@@ -311,7 +315,7 @@ pub fn token(sha256: &[u8; 32]) -> Vec<u8> {
     Key::new(TOKEN).bytes(sha256).0
 }
 
-/// The highest number given in an application.
+/// The highest number assigned in an application.
 pub fn numbers(application: Application) -> Vec<u8> {
     Key::new(NUMBERS).app(application).0
 }
@@ -321,12 +325,12 @@ pub fn id(application: Application, resource_type: ResourceType, id: &str) -> Ve
     Key::new(ID).app(application).u8(resource_type.0).bytes(id.as_bytes()).0
 }
 
-/// The state that a resource got at `seq`.
+/// The version of a resource that the event at `seq` made.
 pub fn version(application: Application, number: Number, seq: Seq) -> Vec<u8> {
     Key::new(VERSION).app(application).u32(number.0).u64(!seq).0
 }
 
-/// The states that a resource had at `seq` and before, newest first.
+/// The versions of a resource at `seq` and before, newest first.
 pub fn versions_until(application: Application, number: Number, seq: Seq) -> KeyRange {
     let all = KeyRange::prefix(Key::new(VERSION).app(application).u32(number.0).0);
     KeyRange { from: version(application, number, seq), to: all.to }
@@ -342,12 +346,12 @@ pub fn set_change(application: Application, set: Set, seq: Seq, member: Number) 
     Key::new(SET_CHANGE).set(application, set).u64(seq).u32(member.0).0
 }
 
-/// The changes of a set after `after` (all for `None`) up to and with `until`, oldest first.
+/// The changes of a set after `after` (`None`: from the first) up to and including `until`, oldest first.
 pub fn set_changes(application: Application, set: Set, after: Option<Seq>, until: Seq) -> KeyRange {
     set_range(SET_CHANGE, application, set, after, until)
 }
 
-/// The rows of a set of one kind, after `after` (all for `None`) up to and with `until`.
+/// The rows of one kind of a set after `after` (`None`: from the first) up to and including `until`.
 fn set_range(
     kind: u8,
     application: Application,
@@ -375,7 +379,7 @@ pub fn set_change_parts(key: &[u8]) -> Option<(Seq, Number)> {
     Some((u64::from_be_bytes(*seq), Number(u32::from_be_bytes(*member))))
 }
 
-/// How far a set has come.
+/// The head of a set: its counts after the last change.
 pub fn set_head(application: Application, set: Set) -> Vec<u8> {
     Key::new(SET_HEAD).set(application, set).0
 }
@@ -385,7 +389,7 @@ pub fn set_base(application: Application, set: Set, seq: Seq) -> Vec<u8> {
     Key::new(SET_BASE).set(application, set).u64(seq).0
 }
 
-/// The bases of a set up to and with `until`, oldest first.
+/// The bases of a set up to and including `until`, oldest first.
 pub fn set_bases(application: Application, set: Set, until: Seq) -> KeyRange {
     set_range(SET_BASE, application, set, None, until)
 }
@@ -395,12 +399,12 @@ pub fn set_base_seq(key: &[u8]) -> Option<Seq> {
     Some(u64::from_be_bytes(*key.last_chunk::<8>()?))
 }
 
-/// The changes of a set from its last base or pack on up to and with `seq`, in one row.
+/// The net effect of the changes of a set since its last base or pack, up to and including `seq`.
 pub fn set_pack(application: Application, set: Set, seq: Seq) -> Vec<u8> {
     Key::new(SET_PACK).set(application, set).u64(seq).0
 }
 
-/// The packs of a set after `after` (all for `None`) up to and with `until`, oldest first.
+/// The packs of a set after `after` (`None`: from the first) up to and including `until`, oldest first.
 pub fn set_packs(application: Application, set: Set, after: Option<Seq>, until: Seq) -> KeyRange {
     set_range(SET_PACK, application, set, after, until)
 }
@@ -410,30 +414,29 @@ pub fn set_pack_seq(key: &[u8]) -> Option<Seq> {
     Some(u64::from_be_bytes(*key.last_chunk::<8>()?))
 }
 
-/// The stay of a member in a set that lasts.
+/// The present stay of a member in a set.
 pub fn mirror_open(application: Application, member: Number, set: Set) -> Vec<u8> {
     let (kind, number) = set.codes();
     Key::new(MIRROR).app(application).u32(member.0).u8(kind).u32(number).0
 }
 
-/// One stay of a member in a set that is over.
+/// A past stay of a member in a set.
 pub fn mirror(application: Application, member: Number, set: Set, start: Seq) -> Vec<u8> {
     Key(mirror_open(application, member, set)).u64(!start).0
 }
 
-/// The stays of a member in a set that are over and began at `seq` or before, newest first.
+/// The past stays of a member in a set that began at `seq` or before, newest first.
 pub fn mirrors_until(application: Application, member: Number, set: Set, seq: Seq) -> KeyRange {
     let all = KeyRange::prefix(mirror_open(application, member, set));
     KeyRange { from: mirror(application, member, set, seq), to: all.to }
 }
 
-/// All stays of a member in a set: the one that lasts comes first, then those that are over, newest
-/// first.
+/// All stays of a member in a set: the present one first, then the past ones, newest first.
 pub fn mirrors_in(application: Application, member: Number, set: Set) -> KeyRange {
     KeyRange::prefix(mirror_open(application, member, set))
 }
 
-/// The stays of a member in the members of any resource, by resource, each as [`mirrors_in`] has them.
+/// All stays of a member in groups, by group; within a group in the order of [`mirrors_in`].
 pub fn mirrors(application: Application, member: Number) -> KeyRange {
     let (kind, _) = Set::Members(Number::NOBODY).codes();
     KeyRange::prefix(Key::new(MIRROR).app(application).u32(member.0).u8(kind).0)
@@ -455,7 +458,7 @@ pub fn operation(seq: Seq) -> Vec<u8> {
     Key::new(OPERATION).u64(seq).0
 }
 
-/// The summaries of the operations of a range, oldest first.
+/// The summaries of the operations in a range, oldest first.
 pub fn operations(seqs: &Range<Seq>) -> KeyRange {
     KeyRange { from: operation(seqs.start), to: operation(seqs.end) }
 }
@@ -492,12 +495,13 @@ pub fn by_class(class: Class, seq: Seq) -> Vec<u8> {
     Key::new(BY_CLASS).class(class).u64(!seq).0
 }
 
-/// An event of an application that is no operation and no question, and that answers may rest on.
+/// An event that changed an application's configuration or closed an import, by application. Answers may
+/// depend on it, but it is not listed with the operations.
 pub fn change(application: Application, seq: Seq) -> Vec<u8> {
     Key::new(CHANGE).app(application).u64(!seq).0
 }
 
-/// Those of a range of events, newest first.
+/// The [`change`] rows of a range of events, newest first.
 pub fn changes(application: Application, seqs: &Range<Seq>) -> KeyRange {
     Key::new(CHANGE).app(application).newest_first(seqs)
 }
@@ -507,27 +511,27 @@ pub fn all_by_class(class: Class, seqs: &Range<Seq>) -> KeyRange {
     Key::new(BY_CLASS).class(class).newest_first(seqs)
 }
 
-/// An operation on a resource or person, or one that concerns it.
+/// An operation on a resource or person, or one that touches it.
 pub fn by_resource(application: Application, number: Number, seq: Seq) -> Vec<u8> {
     Key::new(BY_RESOURCE).app(application).u32(number.0).u64(!seq).0
 }
 
-/// How many operations concern a resource or person.
+/// How many operations are on a resource or person, or touch it.
 pub fn resource_places(application: Application, number: Number) -> Vec<u8> {
     Key::new(RESOURCE_PLACES).app(application).u32(number.0).0
 }
 
-/// The operations of a range that concern a resource or person, newest first.
+/// The operations in a range that are on a resource or person, or touch it, newest first.
 pub fn all_by_resource(application: Application, number: Number, seqs: &Range<Seq>) -> KeyRange {
     Key::new(BY_RESOURCE).app(application).u32(number.0).newest_first(seqs)
 }
 
-/// An operation by the hash of its request's id.
+/// An operation by the hash of its request id.
 pub fn by_request(request_id_hash: u64, seq: Seq) -> Vec<u8> {
     Key::new(BY_REQUEST).u64(request_id_hash).u64(!seq).0
 }
 
-/// The operations of a range whose request's id has this hash, newest first.
+/// The operations in a range whose request id has this hash, newest first.
 pub fn all_by_request(request_id_hash: u64, seqs: &Range<Seq>) -> KeyRange {
     Key::new(BY_REQUEST).u64(request_id_hash).newest_first(seqs)
 }
@@ -539,11 +543,11 @@ pub fn index_seq(key: &[u8]) -> Option<Seq> {
 
 /// The first event that was recorded in a second.
 pub fn second(seconds: i64) -> Vec<u8> {
-    // The sign bit is turned, so that times before 1970 sort first.
+    // The sign bit is flipped, so that times before 1970 sort first.
     Key::new(SECOND).u64((seconds as u64) ^ (1 << 63)).0
 }
 
-/// All seconds up to and with this one, oldest first.
+/// All seconds up to and including this one, oldest first.
 pub fn seconds_until(seconds: i64) -> KeyRange {
     let all = KeyRange::prefix(vec![SECOND]);
     KeyRange { from: all.from, to: seconds.checked_add(1).map_or(all.to, second) }
@@ -560,7 +564,7 @@ pub fn recorder() -> Vec<u8> {
     Key::new(RECORDER).0
 }
 
-/// The stretch without a recorder that the start at `seq` ended.
+/// A gap in the record; `seq` is the event that reported it.
 pub fn gap(seq: Seq) -> Vec<u8> {
     Key::new(GAP).u64(seq).0
 }
@@ -571,7 +575,7 @@ pub fn gaps(until: Seq) -> KeyRange {
     KeyRange { from: all.from, to: until.checked_add(1).map_or(all.to, gap) }
 }
 
-/// The seq at the end of a key of an intent or of what is unsettled.
+/// The seq at the end of a key that stores it uncomplemented, such as [`intent`] or [`unsettled`].
 pub fn last_seq(key: &[u8]) -> Option<Seq> {
     Some(u64::from_be_bytes(*key.last_chunk::<8>()?))
 }

@@ -6,13 +6,13 @@
 //!  DIR/db/         RocksDB. Family `log`: seq → event bytes, the truth, synced.
 //!                  Family `rows`: what the fold made of the log, a cache with its own watermark.
 //!                  Family `default`: the format record alone.
-//!  DIR/kept        the log's name and how far it was synced, outside the database, so that a log
-//!                  which came back shorter is noticed
-//!  DIR/cursor.key  32 secret bytes that sign page cursors; no part of the record
+//!  DIR/kept        the log's id and how many events were synced, outside the database, so that a
+//!                  log that lost its end is noticed
+//!  DIR/cursor.key  32 secret bytes that sign page cursors; not part of the record
 //! ```
 //!
-//! [`key`] has every key of the rows on one page. The crate stores and finds bytes; what a row
-//! means is the projector's business.
+//! [`key`] lists every kind of row on one page. This crate stores and finds bytes; the projector knows
+//! what a row means.
 
 #![warn(unreachable_pub)]
 

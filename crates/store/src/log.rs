@@ -1,4 +1,4 @@
-//! The log: events in order, appended once and never touched again.
+//! The log: events in order, appended once and never changed.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
@@ -13,19 +13,19 @@ use crate::store::Store;
 use crate::wal::Note;
 
 impl Store {
-    /// Appends events in one write. With `sync`, they survive a loss of power when this returns;
-    /// without it they survive a killed process, and a loss of power once [`Store::sync`] ran.
+    /// Appends events in one write. With `sync` they survive a loss of power when this returns. Without it
+    /// they survive only the end of the process, until [`Store::sync`] has run.
     ///
     /// # Errors
-    /// When RocksDB cannot write. Whether the events are in the log is then known only after the
-    /// store was opened again.
+    /// When RocksDB cannot write. Whether the events are in the log is then known only after opening the
+    /// store again.
     pub fn append(&self, events: &[(Seq, Vec<u8>)], sync: bool) -> Result<(), StoreError> {
         let Some((first, _)) = events.first() else { return Ok(()) };
         let family = self.log_family();
         let mut batch = WriteBatch::default();
         let synced = self.synced.load(Ordering::Relaxed);
         let note = Note { first: *first, count: events.len() as u64, synced };
-        // First, so that it is found without reading the events.
+        // Put first, so that it is found without reading the events.
         batch.put_log_data(note.encode());
         for (seq, bytes) in events {
             batch.put_cf(&family, key::log(*seq), bytes);
@@ -36,13 +36,13 @@ impl Store {
         let size = note.first + note.count;
         self.appended.store(size, Ordering::Relaxed);
         if sync {
-            // One write-ahead log: what was appended before is synced with it.
+            // There is one write-ahead log, so this synced the earlier appends too.
             self.synced.store(size, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// Makes everything that was appended survive a loss of power.
+    /// Syncs everything appended so far: it then survives a loss of power.
     ///
     /// # Errors
     /// When the operating system cannot.
@@ -53,7 +53,7 @@ impl Store {
         Ok(())
     }
 
-    /// The stored bytes of one event.
+    /// The stored bytes of one event; `None` if the log has no such event.
     ///
     /// # Errors
     /// When RocksDB cannot read.
@@ -62,8 +62,8 @@ impl Store {
         self.db.get_cf(&family, key::log(seq)).map_err(self.log_failed("read an event"))
     }
 
-    /// Shows the stored bytes of some events, in the order in which they are named. They are looked for
-    /// together, which is quicker than one by one, and all of them are in memory meanwhile.
+    /// Visits the stored bytes of some events, in the given order. Reads all of them into memory at once,
+    /// which is faster than one by one.
     ///
     /// # Errors
     /// When RocksDB cannot read, or [`StoreError::Gap`] when a seq is missing.
@@ -81,7 +81,7 @@ impl Store {
         Ok(())
     }
 
-    /// Shows every event from `from` on, in order, until `visit` breaks off.
+    /// Visits every event from `from` on, in order, until `visit` breaks off.
     ///
     /// # Errors
     /// When RocksDB cannot read, or [`StoreError::Gap`] when a seq is missing.
@@ -93,7 +93,7 @@ impl Store {
         scan(&self.db, from, visit)
     }
 
-    /// How many events the log holds: the seq that the next one gets.
+    /// How many events the log holds, which is the seq of the next one.
     ///
     /// # Errors
     /// When RocksDB cannot read.
@@ -109,7 +109,7 @@ impl Store {
     }
 }
 
-/// [`Store::scan_log`] of a database that may be open without its rows.
+/// [`Store::scan_log`] for a database that may be open without its rows.
 pub(crate) fn scan<E: From<StoreError>>(
     db: &DB,
     from: Seq,

@@ -1,11 +1,11 @@
-//! A look at RocksDB's list of its files, the `MANIFEST`, before RocksDB opens it.
+//! Checks RocksDB's list of its files, the `MANIFEST`, before RocksDB opens it.
 //!
-//! A list whose end is gone reads as an older list. RocksDB would open it, and remove every file that it
-//! does not name: tables with the only copy of the log among them. So the kept file says how long the
-//! list was, and a shorter or older one is refused while all files are still there.
+//! A list that lost its end looks like an older list. RocksDB would open it and delete every file that it
+//! does not name, even tables with the only copy of events. So the kept file has the number and length of
+//! the list, and an older or shorter one is refused while all files are still there.
 //!
-//! A loss of power may leave something else behind what was synced: pages that were never written read
-//! as zeros. Whatever was being added then was not done yet, so the list ends before it.
+//! After a loss of power, pages beyond the synced part may read as zeros, because they were never written.
+//! The change that was being added was not complete, so the list is cut before it.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -16,20 +16,19 @@ use crate::error::{StoreError, is_hindered};
 use crate::kept::Kept;
 use crate::wal::{self, Ending};
 
-/// What every name of a list begins with; a number follows.
+/// The prefix of a list's file name; its number follows.
 const PREFIX: &str = "MANIFEST-";
 
-/// Which list there was, and how much of it was synced.
+/// Identifies a list, and its length when it was last synced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Manifest {
-    /// The number in its name. Each opening begins a new list of a higher number.
+    /// The number in its file name. Each opening begins a new list with a higher number.
     pub number: u64,
-    /// Its length. A list only grows.
+    /// Its length in bytes. A list only grows.
     pub bytes: u64,
 }
 
-/// The list that counts now, once all of it survives a loss of power. `known` is one of which that is
-/// sure already.
+/// Syncs the current list and returns it. `known` is the one that was synced last.
 ///
 /// # Errors
 /// When the operating system cannot, or when there is no list.
@@ -44,25 +43,25 @@ pub(crate) fn synced(database: &Path, known: Option<Manifest>) -> io::Result<Man
     Ok(found)
 }
 
-/// What a loss of power left behind the end of a list.
+/// A list with an incomplete change at its end, which a loss of power left.
 #[derive(Debug)]
 pub(crate) struct TornList {
     path: PathBuf,
-    /// Where the list ends.
+    /// Where the incomplete change begins.
     offset: u64,
 }
 
 impl TornList {
-    /// Cuts it off, so that RocksDB finds nothing there to guess at.
+    /// Cuts it off, so that RocksDB does not have to interpret it.
     pub(crate) fn cut(&self) -> Result<(), StoreError> {
         wal::shorten(&self.path, self.offset)
     }
 }
 
-/// Refuses a list that is not whole up to what the kept file knows of it. No list at all is none that
-/// lacks something. Nothing is touched.
+/// Refuses a list that is damaged, or older or shorter than the kept file says. No list at all is accepted.
+/// Changes nothing.
 ///
-/// A record in the middle of it is looked at here too: some flipped bits keep RocksDB busy for ever.
+/// Checks every record, because some flipped bits make RocksDB loop for ever.
 ///
 /// # Errors
 /// What is wrong with it; an [`io::Error`] when it could not be read.
@@ -95,7 +94,7 @@ pub(crate) fn look(
     let lost_power = kept.is_some_and(|kept| !kept.is_of_this_run());
     match ending {
         Ending::Whole => Ok(None),
-        // A record that is known to have been synced is not cut: its length is wrong.
+        // Cut within the synced part is damage: the record's length must be wrong.
         Ending::Cut(offset) if known.filter(is_same).is_none_or(|known| known.bytes <= offset) => {
             Ok(None)
         }
@@ -110,7 +109,7 @@ pub(crate) fn look(
     }
 }
 
-/// The list that the file `CURRENT` names, and its number; none when there is no such file.
+/// The list that the file `CURRENT` names, and its number; `None` if there is no such file.
 fn current(database: &Path) -> io::Result<Option<(u64, PathBuf)>> {
     let current = match fs::read(database.join("CURRENT")) {
         Ok(current) => current,

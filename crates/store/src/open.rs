@@ -1,4 +1,4 @@
-//! Opens the folder of a log, with the options on which the promises rest, and refuses a damaged one.
+//! Opens the data folder, and refuses a damaged one. Also writes the kept file.
 
 use std::fs;
 use std::io;
@@ -23,17 +23,17 @@ use crate::store::Store;
 use crate::wal;
 
 impl Store {
-    /// Opens the log in `folder`, or makes one there with a name of `random` bits. Nothing is
-    /// repaired: what the log holds is what there is, and the rows may end before it.
+    /// Opens the log in `folder`, or makes one there with an id of `random` bits. Repairs nothing; the
+    /// rows may end before the log does.
     ///
     /// # Errors
-    /// When another process has the folder, when it was written by a newer program, and when the
-    /// log is shorter than the kept file vouches for or does not belong to it.
+    /// When another process has the folder, when its format is not the one this program reads, and when
+    /// the log is damaged, shorter than the kept file says, or another one.
     pub fn open(folder: &Path, options: &Options, random: u64) -> Result<Store, StoreError> {
         Store::open_with(folder, options, random, true)
     }
 
-    /// A new log of this name, in a folder of its own.
+    /// Makes a log with this id in a new folder.
     pub(crate) fn create(
         folder: &Path,
         options: &Options,
@@ -52,8 +52,8 @@ impl Store {
         let kept = Kept::read(folder)?;
         let path = folder.join("db");
         if !path.join("CURRENT").exists() {
-            // A first start that was killed leaves no tables; whoever opened a database over some
-            // would have RocksDB remove them.
+            // Opening would create a new database and delete the tables that are there. A first start
+            // that was killed leaves none.
             if holds_tables(&path) {
                 let source = "its file CURRENT is missing".into();
                 return Err(StoreError::DatabaseDamaged { folder: folder.to_owned(), source });
@@ -71,7 +71,7 @@ impl Store {
                 Err(source) => StoreError::DatabaseDamaged { folder: folder.to_owned(), source },
             }
         })?;
-        // Nothing is cut before both have been looked at.
+        // Check both before cutting anything.
         let torn_end = wal::check(&path, kept.as_ref())?;
         if let Some(torn) = torn_list {
             torn.cut()?;
@@ -106,7 +106,7 @@ impl Store {
             folder: locked,
         };
         let size = store.log_size()?;
-        // RocksDB has written everything that it recovered into tables, and those are synced.
+        // RocksDB wrote all recovered events into tables, and synced those.
         store.appended.store(size, Ordering::Relaxed);
         store.synced.store(size, Ordering::Relaxed);
         let damaged = |source| StoreError::DatabaseDamaged { folder: folder.to_owned(), source };
@@ -137,7 +137,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens a log that must already be there.
+    /// Opens a log that must already exist.
     ///
     /// # Errors
     /// As [`Store::open`], and [`StoreError::NoLog`].
@@ -146,12 +146,12 @@ impl Store {
         Store::open(folder, options, 0)
     }
 
-    /// The same to make the rows anew: rows that cannot be read are no obstacle. When the database
-    /// does not open because of them they are given up, and the error that it was is handed out too.
-    /// RocksDB does not compact by itself meanwhile, so it meets no damage in the middle of a rebuild.
+    /// Opens a log whose rows are to be made again. If the database does not open because of damaged rows,
+    /// the rows are removed and that error is returned beside the store. Automatic compaction is off, so
+    /// that it cannot run into damage during the rebuild.
     ///
     /// # Errors
-    /// As [`Store::open_existing`], and when the log cannot be read whole.
+    /// As [`Store::open_existing`]; and when rows would be removed but the log cannot be read to its end.
     pub fn open_for_rebuild(
         folder: &Path,
         options: &Options,
@@ -186,12 +186,12 @@ impl Store {
             .map_err(StoreError::rocks("write the format record"))
     }
 
-    /// Replaces the kept file: `size` events are synced, and the recorder runs at `alive`.
+    /// Replaces the kept file: `size` events are synced, and the recorder was running at `alive`.
     ///
     /// # Errors
-    /// When the file cannot be written; the old one then still stands. And [`StoreError::NotAlone`]
-    /// when the folder was moved, or the file is not what this process wrote last: then another one
-    /// writes there too, and this one must not go on.
+    /// When the file cannot be written; the old one then stays. And [`StoreError::NotAlone`] when the
+    /// folder was moved, or the file is not what this process wrote last: then another process writes
+    /// there too, and this one must stop.
     pub fn keep(&self, size: Seq, alive: Timestamp) -> Result<(), StoreError> {
         self.folder.check()?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -209,8 +209,7 @@ impl Store {
         )
     }
 
-    /// Replaces the list of files that the kept file names by the one that this opening began. What else
-    /// it says stays: nothing was recorded yet.
+    /// Updates only the list of files in the kept file, because opening begins a new list.
     fn keep_manifest(&self) -> Result<(), StoreError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(before) = *kept else { return Ok(()) };
@@ -220,7 +219,7 @@ impl Store {
 
     fn write_kept(&self, next: Kept, kept: &mut Option<Kept>) -> Result<(), StoreError> {
         let written = next.write(self.folder.path());
-        // It may stand in its place although it is not known to survive a loss of power.
+        // After an error the new file may be in place all the same, though perhaps not synced.
         if written.is_ok() || Kept::read(self.folder.path()).is_ok_and(|found| found == Some(next))
         {
             *kept = Some(next);
@@ -235,7 +234,7 @@ impl Store {
     }
 }
 
-/// Whether files of a database are there that hold more than nothing.
+/// Whether a folder has tables or write-ahead logs of a database.
 fn holds_tables(database: &Path) -> bool {
     let Ok(entries) = fs::read_dir(database) else { return false };
     entries.filter_map(Result::ok).any(|entry| {
@@ -244,10 +243,9 @@ fn holds_tables(database: &Path) -> bool {
     })
 }
 
-/// Why the database does not open. Another program than ours, such as RocksDB's own tools, may have it
-/// without having the folder; what else is wrong with its lock is told in RocksDB's own words, and so is
-/// what lies outside of the files, such as a full disk.
-/// When the log is whole without the rows, the rows are what is wrong.
+/// The error for a database that does not open. A program that does not lock the folder, such as
+/// RocksDB's own tools, may have it open. Other trouble with its lock, or outside of the files (a full disk),
+/// is reported in RocksDB's words. If the log alone can be read to its end, the rows are damaged.
 fn cannot_open(
     folder: &Path,
     options: &Options,
@@ -275,7 +273,7 @@ fn cannot_open(
         (Some(size), Some(kept)) if size >= kept.size => {
             StoreError::RowsUnreadable { attempt: "open their tables", source }
         }
-        // Perhaps the list of the tables is an old one, and RocksDB would remove what it does not name.
+        // The list of files may be an old one, and RocksDB would delete the files that it lacks.
         _ => StoreError::DatabaseDamaged { folder: folder.to_owned(), source: source.into() },
     }
 }

@@ -1,4 +1,4 @@
-//! The rows: what the fold made of the log. A cache; never synced, and made anew when in doubt.
+//! The rows: what the fold made from the log. They are a cache: never synced, and made again if in doubt.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use crate::key::{self, KeyRange};
 use crate::options::ROWS_FAMILY;
 use crate::store::Store;
 
-/// Which end of a range to begin at.
+/// The order of a scan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {
     /// Lowest key first.
@@ -26,10 +26,10 @@ pub enum Direction {
 /// A row's key and value.
 pub type Row = (Vec<u8>, Vec<u8>);
 
-/// Is shown the key and the value of one row after the other, and may break off.
+/// Called with the key and value of one row after the other; may break off.
 pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
-/// Read access to rows: a consistent snapshot of the store, an overlay over one, or a plain map.
+/// Read access to rows: a snapshot of the store, an overlay over one, or a map in tests.
 pub trait ReadRows {
     /// The value of a key.
     ///
@@ -45,7 +45,7 @@ pub trait ReadRows {
         keys.iter().map(|key| self.get(key)).collect()
     }
 
-    /// Shows the rows of a range in order until `visit` breaks off.
+    /// Visits the rows of a range in order, until `visit` breaks off.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -70,14 +70,14 @@ pub trait ReadRows {
     }
 }
 
-/// Rows to write, by key; `None` deletes. Sorted, so a write is the same whatever made it.
+/// Rows to write, by key; `None` deletes. Sorted, so that the write does not depend on the order of changes.
 pub type RowChanges = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// All rows as they were when the snapshot was taken.
 pub struct Snapshot<'a> {
     store: &'a Store,
-    /// Iterators that are used again, one for ranges within a prefix and one for others: to make one
-    /// costs more than to move one. They must go before the snapshot that they read.
+    /// Iterators for reuse, because creating one costs more than moving it: one for all ranges, and one
+    /// for ranges within a prefix. They must be dropped before the snapshot, so they come before it.
     idle: [RefCell<Option<RowIterator<'a>>>; 2],
     rocks: rocksdb::SnapshotWithThreadMode<'a, rocksdb::DB>,
 }
@@ -85,8 +85,8 @@ pub struct Snapshot<'a> {
 type RowIterator<'a> = rocksdb::DBRawIteratorWithThreadMode<'a, rocksdb::DB>;
 
 impl<'a> Snapshot<'a> {
-    /// An iterator over all rows, or over those that have the prefix of what it is moved to; a scan
-    /// within a scan gets another one.
+    /// An iterator over all rows, or only over those with the prefix of the key it is moved to. A scan
+    /// within a scan gets a new one.
     fn iterator(&self, within_prefix: bool) -> RowIterator<'a> {
         self.idle[usize::from(within_prefix)].take().unwrap_or_else(|| {
             let mut options = ReadOptions::default();
@@ -106,7 +106,7 @@ impl ReadRows for Snapshot<'_> {
             .map_err(self.store.rows_failed("read a row"))
     }
 
-    /// They are looked for together, which is quicker than one by one.
+    /// One batched read, which is faster than one by one.
     fn get_all(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         self.store.rows_read.fetch_add(keys.len() as u64, Ordering::Relaxed);
         let mut options = ReadOptions::default();
@@ -155,23 +155,23 @@ impl ReadRows for Snapshot<'_> {
                 Direction::Backward => rows.prev(),
             }
         }
-        // An iterator that is at no row either came to an end or could not read.
+        // An iterator without a row has reached the end, or could not read.
         rows.status().map_err(self.store.rows_failed("scan rows"))?;
         self.idle[usize::from(within_prefix)].replace(Some(rows));
-        // Once a scan: a shared counter that every row touches would be felt.
+        // Counted once for each scan: updating a shared counter for each row would be slow.
         self.store.rows_read.fetch_add(shown, Ordering::Relaxed);
         Ok(())
     }
 }
 
 impl Store {
-    /// A consistent view of the rows; what is published later does not show in it.
+    /// A consistent view of the rows. Later publishes do not change it.
     pub fn snapshot(&self) -> Snapshot<'_> {
         Snapshot { store: self, idle: Default::default(), rocks: self.db.snapshot() }
     }
 
-    /// Writes rows and the watermark in one write, without a write-ahead log: after a crash the
-    /// rows may end before the log, never in the middle of a publish.
+    /// Writes rows and the watermark in one write, without the write-ahead log. After a crash the rows may
+    /// end before the log, but never in the middle of a publish.
     ///
     /// # Errors
     /// When RocksDB cannot write.
@@ -199,19 +199,19 @@ impl Store {
         Ok(())
     }
 
-    /// Removes all rows, watermark included: the next start, or the caller, folds from seq 0.
+    /// Removes all rows, watermark included. The caller, or the next start, then folds from seq 0.
     ///
     /// # Errors
     /// When RocksDB cannot write.
     pub fn clear_rows(&self) -> Result<(), StoreError> {
         let attempt = StoreError::rocks("clear the rows");
-        // A crash between the two leaves no family; opening makes it again, empty.
+        // After a crash between the two, the next open creates the family again, empty.
         self.db.drop_cf(ROWS_FAMILY).map_err(&attempt)?;
         self.db.create_cf(ROWS_FAMILY, &self.row_options).map_err(&attempt)
     }
 }
 
-/// The seq that comes after the last folded one and the version of the fold; `None` without rows.
+/// The seq of the first event not yet folded, and the fold version; `None` if there are no rows.
 ///
 /// # Errors
 /// When the rows cannot be read.
@@ -223,7 +223,8 @@ pub(crate) fn watermark(rows: &dyn ReadRows) -> Result<Option<(Seq, u32)>, Store
 }
 
 impl Snapshot<'_> {
-    /// How far the rows of this snapshot go, and by which version of the fold they were made.
+    /// The seq of the first event not yet folded into these rows, and their fold version; `None` if there
+    /// are no rows.
     ///
     /// # Errors
     /// When the rows cannot be read.

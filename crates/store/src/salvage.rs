@@ -1,5 +1,5 @@
-//! What is left to do with a database that does not open as a whole: the rows are a cache and can go,
-//! and the log can be read without them.
+//! What can be saved from a database that does not open: its rows are a cache and can be removed, and the
+//! log can be read without them and copied into a new folder.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -18,15 +18,15 @@ use crate::options::{LOG_FAMILY, Options, ROWS_FAMILY, db_options, family_option
 use crate::store::Store;
 use crate::{manifest, wal};
 
-/// Events are copied in appends of so many bytes.
+/// Bytes of events in one append while copying.
 const COPY_BYTES: usize = 4 << 20;
-/// Where a run keeps what it needs beside its copy until that is whole.
+/// The folder for temporary files beside the copy; removed when the copy is complete.
 const SCRATCH: &str = "salvage";
-/// What a run makes in its folder.
+/// All names that a salvage creates in its folder.
 const PART_NAMES: [&str; 4] = ["db", "kept", "kept.part", SCRATCH];
 
-/// Opens the log alone, and only to read it: the files of the rows are not looked at. RocksDB's own
-/// log lines go to `scratch`, so that nothing is written into the database's folder.
+/// Opens the log alone, read-only; the files of the rows are not read. RocksDB's own log goes to `scratch`,
+/// so that nothing is written into the database's folder.
 pub(crate) fn open_log(
     database: &Path,
     options: &Options,
@@ -36,8 +36,8 @@ pub(crate) fn open_log(
     open_read_only(database, scratch, &family, rocksdb::Options::default())
 }
 
-/// The same without what only speeds reading up, and without the tables that cannot be opened: a
-/// table of the log that is left out is noticed when its events are read.
+/// The same without caches and filters, and skipping tables that cannot be opened. A skipped table of the
+/// log is noticed because its events are missing.
 fn open_bare_log(database: &Path, scratch: &Path) -> Result<DB, rocksdb::Error> {
     let mut lenient = rocksdb::Options::default();
     lenient.set_paranoid_checks(false);
@@ -57,11 +57,11 @@ fn open_read_only(
     DB::open_cf_descriptors_read_only(&options, database, families, false)
 }
 
-/// Gives the rows up in a database that does not open because of them. The log is read whole before:
-/// rows go only when there is something to make them of.
+/// Removes the rows of a database that does not open because of them. Reads the log to its end first, so
+/// that rows are removed only when they can be made again.
 pub(crate) fn discard_rows(database: &Path, options: &Options) -> Result<(), StoreError> {
     let mut lenient = db_options()?;
-    // Tables that cannot be read are left aside, as long as nobody asks for them.
+    // Unreadable tables are no error until something reads them.
     lenient.set_paranoid_checks(false);
     let mut log = family_options(options);
     let mut rows = row_options(&log);
@@ -76,22 +76,22 @@ pub(crate) fn discard_rows(database: &Path, options: &Options) -> Result<(), Sto
     let attempt = StoreError::rocks("open the database without its rows");
     let db = DB::open_cf_descriptors(&lenient, database, families).map_err(attempt)?;
     scan::<StoreError>(&db, 0, |_, _| Ok(ControlFlow::Continue(())))?;
-    // The next open makes the family again, empty.
+    // The next open creates the family again, empty.
     db.drop_cf(ROWS_FAMILY).map_err(StoreError::rocks("clear the rows"))
 }
 
-/// Makes a new data folder `into` that has the log of the folder `from` and no rows yet, and returns
-/// how many events that are. Nothing in `from` is changed, and none of its rows is read; where the
-/// database's own list of its files is damaged, the log is read from the files that are there.
+/// Makes a new data folder `into` with the log of the folder `from` and without rows. Returns the number of
+/// events. Changes nothing in `from` and reads none of its rows. If the database's list of files is
+/// damaged, the log is read from the files that are there.
 ///
 /// # Errors
-/// When `into` is there already, when another process has `from`, and when the log is not whole up to
-/// the end that the kept file vouches for: then there is nothing to make a folder of.
+/// When `into` exists, when another process has `from`, and when the log cannot be read up to the number of
+/// events that the kept file says were synced.
 pub fn salvage(from: &Path, into: &Path, options: &Options) -> Result<Seq, StoreError> {
     let _locked = Folder::lock(from)?;
     let kept =
         Kept::read(from)?.ok_or_else(|| StoreError::KeptMissing { path: Kept::path(from) })?;
-    // Without a slash at its end.
+    // Removes a slash at the end.
     let into = &into.components().collect::<PathBuf>();
     if fs::symlink_metadata(into).is_ok() {
         return Err(StoreError::Taken { path: into.to_owned() });
@@ -99,7 +99,7 @@ pub fn salvage(from: &Path, into: &Path, options: &Options) -> Result<Seq, Store
     if is_inside(into, from) {
         return Err(StoreError::Inside { path: into.to_owned(), folder: from.to_owned() });
     }
-    // Made beside its place: whatever stands at `into` in the end is whole.
+    // Make it as `INTO.part` and rename it at the end, so that `into` is always complete.
     let mut part = into.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
@@ -111,7 +111,7 @@ pub fn salvage(from: &Path, into: &Path, options: &Options) -> Result<Seq, Store
     remove_part(&part)?;
     let scratch = part.join(SCRATCH);
     let copied = match Store::create(&part, options, kept.log) {
-        // Another run has begun in the same place since: it is not ours to remove.
+        // Another salvage has just begun there: do not remove its folder.
         Err(error @ StoreError::Locked { .. }) => return Err(error),
         created => created.and_then(|store| copy(from, &kept, store, &scratch, options)),
     };
@@ -125,12 +125,12 @@ pub fn salvage(from: &Path, into: &Path, options: &Options) -> Result<Seq, Store
         Ok(size)
     });
     if done.is_err() {
-        let _ = fs::remove_dir_all(&part); // half a copy helps nobody
+        let _ = fs::remove_dir_all(&part); // an incomplete copy is of no use
     }
     done
 }
 
-/// Whether a path that is not there yet leads into a folder, by whatever name.
+/// Whether a path that does not exist yet would be inside a folder, links resolved.
 fn is_inside(path: &Path, folder: &Path) -> bool {
     let Ok(folder) = fs::canonicalize(folder) else { return false };
     let mut around = path.ancestors().skip(1);
@@ -141,8 +141,8 @@ fn is_inside(path: &Path, folder: &Path) -> bool {
     there.is_some_and(|around| around.starts_with(folder))
 }
 
-/// Removes what a run that was killed left, and nothing else: no folder that this process or another one
-/// has, the one that is read among them, and none that a server may have written.
+/// Removes what a killed salvage left. Refuses a folder that is locked (such as the source), or that
+/// something else than a salvage may have written.
 fn remove_part(part: &Path) -> Result<(), StoreError> {
     let _locked = match Folder::lock(part) {
         Err(StoreError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -156,8 +156,8 @@ fn remove_part(part: &Path) -> Result<(), StoreError> {
     let names: Vec<_> = names.collect::<Result<_, _>>().map_err(file_error("look into", part))?;
     let is_ours = |name: &OsString| PART_NAMES.iter().any(|ours| name == *ours);
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
-    // The kept file is written last, while what the run needs beside its copy is still there. Without
-    // that it is a whole data folder, whoever made it.
+    // A salvage writes the kept file while its temporary folder is still there. A kept file without the
+    // temporary folder means a complete data folder.
     if !names.iter().all(is_ours) || (has("kept") && !has(SCRATCH)) {
         return Err(taken());
     }
@@ -174,7 +174,7 @@ fn copy(
     let database = from.join("db");
     fs::create_dir(scratch).map_err(file_error("create", scratch))?;
     if let Some(torn) = wal::look(&database, Some(kept))? {
-        // A power loss left it, and RocksDB would have to guess at it: a copy is cut, not the original.
+        // The end must be cut as at a normal start, but in a copy, not in the original.
         if torn.needs_cutting {
             return copy_repaired(&database, scratch, Some(&torn), kept, &store);
         }
@@ -186,13 +186,13 @@ fn copy(
         Some(Err(error)) => Some(error),
         None => None,
     };
-    // The list of the files is no use. What the files hold is sorted out in a copy of the folder.
+    // The list of files cannot be used: make a new list in a copy of the folder.
     let repaired = copy_repaired(&database, scratch, None, kept, &store);
     repaired.map_err(|error| failed.unwrap_or(error))
 }
 
-/// The same from a copy of the files whose list RocksDB makes anew from what each of them says.
-/// Tables that were compacted and not removed yet only say the same things twice.
+/// Copies the events from a copy of the files, for which RocksDB makes a new list by reading each file.
+/// Tables that were compacted but not deleted yet only repeat the same events.
 fn copy_repaired(
     database: &Path,
     scratch: &Path,
@@ -208,7 +208,7 @@ fn copy_repaired(
         let Some(name) = path.file_name() else { continue };
         let extension = path.extension().and_then(|extension| extension.to_str());
         let linked = match extension {
-            // A table never changes, so a second name is as good as a copy.
+            // Tables never change, so a hard link is as good as a copy.
             Some("sst") => fs::hard_link(&path, copy.join(name))
                 .or_else(|_| fs::copy(&path, copy.join(name)).map(|_| ())),
             Some("log") => fs::copy(&path, copy.join(name)).map(|_| ()),
@@ -228,7 +228,7 @@ fn copy_repaired(
     copy_events(&log.map_err(StoreError::rocks("open the log alone"))?, kept, store)
 }
 
-/// Copies the log event by event, from the first one without a gap to the end.
+/// Copies all events in order; a gap is an error.
 fn copy_events(log: &DB, kept: &Kept, store: &Store) -> Result<Seq, StoreError> {
     let mut events: Vec<(Seq, Vec<u8>)> = vec![];
     let (mut size, mut bytes) = (0, 0);
@@ -476,7 +476,7 @@ mod tests {
         fs::write(part.join("letter.txt"), "x").unwrap();
         let refused = |what: &str| {
             let error = salvage(&left, &into, &Options::default()).unwrap_err();
-            assert!(error.to_string().contains("new.part is there already"), "{what}: {error}");
+            assert!(error.to_string().contains("new.part exists already"), "{what}: {error}");
         };
         refused("a letter");
         fs::rename(part.join("letter.txt"), part.join("kept")).unwrap();

@@ -1,5 +1,5 @@
-//! Reads everything that is on disk, piece by piece, so that damage is known before it is needed.
-//! Every block has a checksum; what is in memory already is not read from the disk again.
+//! Reads log and rows piece by piece, so that damage is found before the data is needed. Every block on
+//! disk has a checksum; blocks already in memory are not read from disk again.
 
 use event::Seq;
 use rocksdb::{Direction, IteratorMode, ReadOptions};
@@ -9,7 +9,7 @@ use crate::key;
 use crate::log::seq_of;
 use crate::store::Store;
 
-/// Reads past the cache, so that what is asked often stays in memory.
+/// Does not fill the cache, so that blocks in use stay in memory.
 fn options() -> ReadOptions {
     let mut options = ReadOptions::default();
     options.set_verify_checksums(true);
@@ -19,11 +19,11 @@ fn options() -> ReadOptions {
 }
 
 impl Store {
-    /// Shows `visit` the events from `from` on until they have `bytes_max` bytes or end at `to`, and
-    /// returns the seq that comes next.
+    /// Visits the events from `from` on until `bytes_max` bytes were read or `to` is reached, and returns
+    /// the next seq.
     ///
     /// # Errors
-    /// The first event that cannot be read, is missing, or is refused by `visit`.
+    /// For the first event that is missing, cannot be read, or that `visit` refuses.
     pub fn scrub_log<E: From<StoreError>>(
         &self,
         from: Seq,
@@ -50,8 +50,8 @@ impl Store {
         if next < to { Err(StoreError::Gap { expected: next }.into()) } else { Ok(next) }
     }
 
-    /// Reads the rows from a key on until they have `bytes_max` bytes, and returns the key that comes
-    /// next, with how many rows and bytes were read.
+    /// Reads rows from a key on until `bytes_max` bytes were read. Returns the next key, `None` at the end,
+    /// and how many rows and bytes were read.
     ///
     /// # Errors
     /// When a row cannot be read.

@@ -1,7 +1,7 @@
-//! A secret key beside the database, which signs what is handed out and comes back.
+//! The secret key beside the database that signs page cursors.
 //!
-//! It is no part of the record: without it, what was signed before is not accepted any more, and
-//! nothing else is lost. So it is made anew when it is missing.
+//! It is not part of the record. Without it only cursors given out before become invalid, so a missing key
+//! is replaced by a new one.
 
 use std::fs;
 use std::io;
@@ -10,14 +10,14 @@ use std::path::Path;
 use crate::error::StoreError;
 use crate::folder::{file_error, replace_file};
 
-/// Where the key stands in the data folder.
+/// The name of the key's file in the data folder.
 const NAME: &str = "cursor.key";
 
-/// The secret key of the data folder: the one that is there, or `fresh`, random bytes which become
-/// the key when there is none. A key that was returned survives a loss of power.
+/// The secret key of the data folder. If there is none, the random bytes `fresh` become the key and are
+/// synced to disk before this returns.
 ///
 /// # Errors
-/// When the file cannot be read or written, and [`StoreError::SecretLength`] when it is no key.
+/// When the file cannot be read or written, and [`StoreError::SecretLength`] when it is not a key.
 pub fn secret_file(data: &Path, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
     let path = data.join(NAME);
     match fs::read(&path) {

@@ -1,7 +1,7 @@
-//! Small secret files that others put on the server: the tokens of upstreams and their certificates.
+//! Reads small secret files that an operator put on the server: upstreams' tokens and certificates.
 //!
-//! Their paths come over the API, so a path is not believed: it must lead to a plain file within one
-//! folder, and to none of the log's own. Nothing here waits for whoever might write into a pipe.
+//! Their paths come over the API, so they are not trusted: a path must lead to a plain file inside one
+//! folder, and not to a file of the log. Reading never waits for a writer of a pipe.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -9,11 +9,11 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// A larger file is not read.
+/// Maximum size of a file, in bytes.
 pub(crate) const SECRET_FILE_BYTES_MAX: u64 = 16 << 10;
 
-/// What of the data folder is the log's own, with whatever begins so: files are replaced by way of
-/// others beside them.
+/// Files of the log in the data folder: all names that begin with one of these, which covers the temporary
+/// files beside them.
 const OWN_NAMES: [&str; 5] = ["admin", "cursor", "db", "kept", "lock"];
 
 /// The one folder from which secret files are read.
@@ -23,37 +23,37 @@ pub struct SecretFolder {
     data: PathBuf,
 }
 
-/// Why a file is not read. No text says what is in it.
+/// Why a file is not read. No message quotes the file.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretFileError {
-    /// It lies elsewhere, or a link leads elsewhere.
-    #[error("must lie in the folder {}", folder.display())]
+    /// The path, or the link's target, is outside of the folder.
+    #[error("must be in the folder {}", folder.display())]
     Outside {
         /// The folder.
         folder: PathBuf,
     },
-    /// It belongs to the log, perhaps by another name.
+    /// It is a file of the log, or a link to one.
     #[error("is a file of the log itself")]
     Own,
     /// It is a folder, a pipe, a device or a socket.
-    #[error("is no plain file")]
+    #[error("is not a plain file")]
     NotPlain,
-    /// It is larger than [`SECRET_FILE_BYTES_MAX`].
+    /// It is larger than 16 KiB.
     #[error("is larger than {SECRET_FILE_BYTES_MAX} bytes")]
     TooLarge,
-    /// A token is asked for, and nothing but space is there.
-    #[error("is empty: it takes the token, alone in its line")]
+    /// It should hold a token but is empty or blank.
+    #[error("is empty: write the token into it, alone on one line")]
     Empty,
-    /// A token is asked for, and more lines than one are there.
-    #[error("has more than one line: it takes the token, alone in its line")]
+    /// It should hold a token but has several lines.
+    #[error("has more than one line: write the token into it, alone on one line")]
     Lines,
-    /// A token is asked for, and bytes that are no UTF-8 are there.
-    #[error("is no text in UTF-8: it takes the token, alone in its line")]
+    /// It should hold a token but is not UTF-8.
+    #[error("is not UTF-8 text: write the token into it, alone on one line")]
     NotText,
-    /// A token is asked for, and characters are there that none has.
-    #[error("has characters that no token has: only visible ones of ASCII, without spaces")]
+    /// It should hold a token but has other characters than visible ASCII.
+    #[error("has characters that no token has: a token is visible ASCII without spaces")]
     NotToken,
-    /// The operating system does not let us.
+    /// The operating system cannot read it.
     #[error("cannot be read: {0}")]
     Unreadable(io::ErrorKind),
 }
@@ -65,19 +65,20 @@ impl From<io::Error> for SecretFileError {
 }
 
 impl SecretFolder {
-    /// Files of `folder`; `data` is the folder of the log, which may be the same.
+    /// Reads files of `folder`. `data` is the data folder, which may be the same.
     pub fn new(folder: &Path, data: &Path) -> SecretFolder {
         SecretFolder { folder: folder.to_owned(), data: data.to_owned() }
     }
 
-    /// The bytes of a file. It reads the disk, and does not wait for anything else.
+    /// The bytes of a file. Blocks on the disk but on nothing else. Links are resolved first, and the
+    /// target must be allowed.
     ///
     /// # Errors
-    /// [`SecretFileError`], see there. Links are followed first: where they lead is what counts.
+    /// [`SecretFileError`], see there.
     pub fn read(&self, path: &Path) -> Result<Vec<u8>, SecretFileError> {
         let outside = || SecretFileError::Outside { folder: self.folder.clone() };
         let folder = fs::canonicalize(&self.folder)?;
-        // Of what lies elsewhere it is not even said whether it is there.
+        // Do not reveal whether a path outside of the folder exists.
         let named = path.starts_with(&self.folder) || path.starts_with(&folder);
         if !path.is_absolute() || !named {
             return Err(outside());
@@ -91,8 +92,8 @@ impl SecretFolder {
         if below.is_some_and(is_own) {
             return Err(SecretFileError::Own);
         }
-        // Before it is opened, for opening a device can do something; and again after, for it may have
-        // been replaced.
+        // Check before opening, because opening a device can have effects, and again after, because the
+        // file may have been replaced.
         let is_plain = |metadata: fs::Metadata| metadata.file_type().is_file();
         if !is_plain(fs::symlink_metadata(&path)?) {
             return Err(SecretFileError::NotPlain);
@@ -110,8 +111,8 @@ impl SecretFolder {
         bounded(file)
     }
 
-    /// The token in a file: one line, with whatever space around it. RFC 6750 §2.1 has yet fewer
-    /// characters; what an application takes as its token is sent to it.
+    /// The token in a file: one line, space around it removed. Accepts all visible ASCII, which is more
+    /// than RFC 6750 §2.1 allows, because some applications issue such tokens.
     ///
     /// # Errors
     /// As [`SecretFolder::read`], and when it holds something else.
@@ -129,7 +130,7 @@ impl SecretFolder {
     }
 }
 
-/// Whether a name of the log's own in the data folder leads to this file, by device and inode.
+/// Whether a file of the log is the same file, by device and inode.
 fn is_linked_in(data: &Path, file: (u64, u64)) -> io::Result<bool> {
     let mut entries: Vec<_> = fs::read_dir(data)?.collect();
     entries.retain(|entry| entry.as_ref().is_ok_and(|entry| is_own(&entry.file_name())));
@@ -142,7 +143,7 @@ fn is_linked_in(data: &Path, file: (u64, u64)) -> io::Result<bool> {
         match entry?.metadata() {
             Ok(metadata) if (metadata.dev(), metadata.ino()) == file => return Ok(true),
             Ok(_) => {}
-            // Tables come and go.
+            // Tables may be deleted meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -150,13 +151,13 @@ fn is_linked_in(data: &Path, file: (u64, u64)) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Whether a name in the data folder is the log's own.
+/// Whether a name in the data folder is that of a file of the log.
 fn is_own(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     OWN_NAMES.contains(&name.split('.').next().unwrap_or_default())
 }
 
-/// Reads a file as far as it may be long; what it says of its own length is not believed.
+/// Reads a file up to the maximum, without trusting the length that its metadata gives.
 fn bounded(file: File) -> Result<Vec<u8>, SecretFileError> {
     let mut bytes = vec![];
     file.take(SECRET_FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
@@ -207,7 +208,7 @@ mod tests {
         assert_eq!(refused(&secrets, &more), "is larger than 16384 bytes");
         assert_eq!(refused(&secrets, &data.join("absent")), "cannot be read: entity not found");
 
-        let outside = format!("must lie in the folder {}", data.display());
+        let outside = format!("must be in the folder {}", data.display());
         for path in ["/etc/hostname", "/dev/zero", "/nowhere", "up.token", ""] {
             assert_eq!(refused(&secrets, Path::new(path)), outside, "{path}");
         }
@@ -273,8 +274,8 @@ mod tests {
             (b"one\ntwo", "more than one line"),
             (b"one\r\ntwo\n", "more than one line"),
             (b"one\rtwo\n", "more than one line"),
-            (b"\xff\xfet\0", "no text in UTF-8"),
-            (b"caf\xe9", "no text in UTF-8"),
+            (b"\xff\xfet\0", "is not UTF-8 text"),
+            (b"caf\xe9", "is not UTF-8 text"),
             ("caf\u{e9}".as_bytes(), "no token has"),
             ("\u{feff}token".as_bytes(), "no token has"),
             (b"one two", "no token has"),
@@ -295,10 +296,10 @@ mod tests {
         let _listening = UnixListener::bind(path("socket")).unwrap();
         fs::create_dir(path("folder")).unwrap();
         for name in ["pipe", "socket", "folder"] {
-            assert_eq!(refused(&secrets, &path(name)), "is no plain file", "{name}");
+            assert_eq!(refused(&secrets, &path(name)), "is not a plain file", "{name}");
         }
         let devices = SecretFolder::new(Path::new("/dev"), root.path());
-        assert_eq!(refused(&devices, Path::new("/dev/zero")), "is no plain file");
+        assert_eq!(refused(&devices, Path::new("/dev/zero")), "is not a plain file");
     }
 
     #[test]
@@ -312,7 +313,7 @@ mod tests {
         fs::write(data.join("admin.token"), "x").unwrap();
         let secrets = SecretFolder::new(&secret, &data);
         assert!(secrets.read(&secret.join("admin.token")).is_ok());
-        assert!(refused(&secrets, &data.join("up.token")).starts_with("must lie in"));
+        assert!(refused(&secrets, &data.join("up.token")).starts_with("must be in"));
         let around = SecretFolder::new(root.path(), &data);
         assert_eq!(refused(&around, &data.join("admin.token")), "is a file of the log itself");
     }

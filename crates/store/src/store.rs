@@ -1,4 +1,4 @@
-//! An open log with its rows: its files, and how large they are.
+//! The open store: its id, flushing, and the sizes of its files.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,12 +13,12 @@ use crate::kept::Kept;
 use crate::options::{LOG_FAMILY, ROWS_FAMILY};
 use crate::wal::TornEnd;
 
-/// An open log with its rows. One process at a time has it.
+/// An open log with its rows. Only one process at a time can have it open.
 pub struct Store {
     pub(crate) db: DB,
     pub(crate) row_options: rocksdb::Options,
     pub(crate) log: LogId,
-    /// What the kept file must hold as long as nobody else writes it.
+    /// What this process last wrote into the kept file. Something else there means another writer.
     pub(crate) kept: Mutex<Option<Kept>>,
     pub(crate) last_alive: Option<Timestamp>,
     pub(crate) torn_end: Option<TornEnd>,
@@ -28,31 +28,32 @@ pub struct Store {
     pub(crate) synced: AtomicU64,
     pub(crate) rows_read: AtomicU64,
     pub(crate) rows_written: AtomicU64,
-    /// Last, so that the database is closed before another process gets the folder.
+    /// The last field, so that the database is closed before the folder is unlocked.
     pub(crate) folder: Folder,
 }
 
 impl Store {
-    /// The log's name.
+    /// The log's id.
     pub fn log_id(&self) -> LogId {
         self.log
     }
 
-    /// What the end of the log may miss since the recorder that had it before ended: nothing that was
-    /// known to be synced.
+    /// The unfinished write that the previous process left at the end of the log, if any. What it
+    /// contained is lost; it was never known to be synced.
     pub fn torn_end(&self) -> Option<&TornEnd> {
         self.torn_end.as_ref()
     }
 
-    /// When the recorder that had this log before was last known to run.
+    /// When the previous process was last known to run, from the kept file.
     pub fn last_alive(&self) -> Option<Timestamp> {
         self.last_alive
     }
 
-    /// Starts writing the memtables of all families to disk, so that a restart has less to fold.
+    /// Writes the memtables of all families to disk, so that a restart has less to fold; with `wait`,
+    /// returns only when that is done.
     ///
-    /// The only flush there is. One family flushed alone would put the rows' watermark ahead of
-    /// rows that a crash then loses.
+    /// Families are never flushed one by one: the watermark could then be on disk before the rows and
+    /// events it counts.
     ///
     /// # Errors
     /// When RocksDB cannot begin.
@@ -65,10 +66,10 @@ impl Store {
             .map_err(StoreError::rocks("flush"))
     }
 
-    /// Bytes that are free on the disk of the log, for a process like this one.
+    /// Free bytes on the log's disk that an unprivileged process can use.
     ///
     /// # Errors
-    /// When the operating system does not tell.
+    /// When the operating system cannot say.
     pub fn disk_free_bytes(&self) -> Result<u64, StoreError> {
         let stat = rustix::fs::statvfs(self.folder.path()).map_err(|error| {
             file_error("ask for the free space of", self.folder.path())(error.into())
@@ -76,11 +77,11 @@ impl Store {
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
-    /// Flushes, and rewrites all table files so that they hold nothing twice and are compressed as
-    /// far as they will ever be. It takes minutes on a large log, while reads and writes go on.
+    /// Flushes, and compacts all table files completely. Takes minutes on a large log; reads and writes
+    /// go on meanwhile.
     ///
     /// # Errors
-    /// When RocksDB cannot flush; a compaction that fails leaves the files as they were.
+    /// When RocksDB cannot flush. A failed compaction leaves the files as they were.
     pub fn compact(&self) -> Result<(), StoreError> {
         self.flush(true)?;
         let mut options = CompactOptions::default();
@@ -111,13 +112,13 @@ impl Store {
         self.db.property_int_value_cf(&self.family(name), property).ok().flatten().unwrap_or(0)
     }
 
-    /// Rows read since the store was opened: every key that was asked for, whether there or not, and
-    /// every row that a scan showed. What an overlay knows without asking does not count.
+    /// Rows read since the store was opened: each key looked up, found or not, and each row visited by a
+    /// scan. Reads that an overlay answers do not count.
     pub fn rows_read(&self) -> u64 {
         self.rows_read.load(Ordering::Relaxed)
     }
 
-    /// Rows written since the store was opened: put or deleted by a publish, watermarks included.
+    /// Rows put or deleted by a publish since the store was opened, watermarks included.
     pub fn rows_written(&self) -> u64 {
         self.rows_written.load(Ordering::Relaxed)
     }
@@ -131,7 +132,7 @@ impl Store {
     }
 
     fn family(&self, name: &str) -> Arc<BoundColumnFamily<'_>> {
-        // All three are opened or created above, and `clear_rows` runs with nobody else around.
+        // `Store::open` opens or creates all three, and nothing else runs during `clear_rows`.
         self.db.cf_handle(name).unwrap_or_else(|| unreachable!("family {name} is always open"))
     }
 }

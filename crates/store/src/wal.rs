@@ -1,23 +1,23 @@
-//! A look at RocksDB's write-ahead log before RocksDB opens it.
+//! Checks RocksDB's write-ahead log before RocksDB opens it.
 //!
-//! What a crash leaves at its end and what damage leaves look alike to RocksDB, which ends the log
-//! without a word at the first record that is not whole. Here the two are told apart:
+//! RocksDB silently ends the log at the first broken record, whether a crash or damage broke it. This
+//! module tells the two apart:
 //!
-//! * A process that is killed leaves whole records, and at most one that the end of the file cuts.
-//! * A loss of power may leave more: pages of the last second that were never written, with written
-//!   ones behind them. Nothing of that was synced.
-//! * Everything else is damage. So it is when a record that is not whole has one behind it that says
-//!   how far the log was synced when it was written, and that is further; and when the system has not
-//!   been started anew since the recorder ran, unless the end of the file cuts the last record.
+//! * A killed process leaves complete records, and at most a last one that is cut by the end of the file.
+//! * A loss of power may also leave gaps: pages of the last second that were never written, with written
+//!   pages behind them. None of that was synced.
+//! * Anything else is damage. It is damage if a later record notes that the log was synced beyond the
+//!   broken one. And it is damage if the operating system was not restarted since, unless the broken
+//!   record is the last one and cut by the end of the file.
 //!
-//! A file is a row of blocks of 32 KiB, and a record stands within one block (little-endian):
+//! A file consists of blocks of 32 KiB, and a record lies within one block (little-endian):
 //!
 //! ```text
 //! | crc32c u32, masked | length u16 | type u8 | payload |     type 1 whole, 2 first, 3 middle, 4 last
 //! ```
 //!
-//! The payload of one record, or of a first, middles and a last together, is one append. Its first
-//! entry behind RocksDB's 12 bytes is a note that is not stored anywhere else: [`Note`].
+//! The payload of a whole record, or of a first, middle and last ones together, is one append. Behind
+//! RocksDB's 12 bytes its first entry is our [`Note`], which exists in the write-ahead log only.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -31,12 +31,12 @@ use crate::kept::Kept;
 
 const BLOCK_BYTES: usize = 32 << 10;
 const HEADER_BYTES: usize = 7;
-/// RocksDB's sequence number and count stand before the first entry of a batch.
+/// RocksDB's sequence number and count, before the first entry of a batch.
 const BATCH_HEADER_BYTES: usize = 12;
-/// The tag of an entry that is in the write-ahead log alone.
+/// The tag of an entry that is in the write-ahead log only.
 const LOG_DATA: u8 = 3;
 
-/// What an append says of itself.
+/// What each append notes about itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Note {
     /// The seq of its first event.
@@ -59,7 +59,7 @@ impl Note {
         bytes
     }
 
-    /// The note of a record's payload; the write of the format record has none.
+    /// The note in an append's payload. The write of the format record has none.
     fn of(payload: &[u8]) -> Option<Note> {
         let rest =
             payload.get(BATCH_HEADER_BYTES..)?.strip_prefix(&[LOG_DATA, Note::BYTES as u8])?;
@@ -72,41 +72,41 @@ impl Note {
     }
 }
 
-/// A record that is not whole.
+/// A record that is incomplete or has a wrong checksum.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Broken {
     /// Where it begins in its file.
     offset: u64,
-    /// The end of the file cuts it, and everything before the cut may be right.
+    /// It may be a correct record that the end of the file cuts.
     cut: bool,
 }
 
-/// What one file holds.
+/// What was found in one file.
 #[derive(Default)]
 struct Found {
-    /// One past the last event of the records before the broken one.
+    /// One past the last event before the broken record.
     end: Option<Seq>,
     broken: Option<Broken>,
-    /// Whether a whole record stands behind the broken one.
+    /// Whether a correct record comes after the broken one.
     whole_after: bool,
-    /// The notes behind the broken one: the lowest first event, and the furthest that was synced.
+    /// From the notes after the broken record: the first event, and the highest number of synced events.
     first_after: Option<Seq>,
     synced_after: Seq,
     bytes: u64,
 }
 
-/// The first record that is not whole, where that is no damage.
+/// The first broken record, if a crash explains it.
 #[derive(Debug)]
 pub(crate) struct Torn {
     end: TornEnd,
-    /// Files behind the one that has it.
+    /// The files after the one that has it.
     behind: Vec<PathBuf>,
-    /// Whether more than a cut record is there, which RocksDB would have to guess at.
+    /// Whether there is more than one cut record, so that RocksDB cannot be trusted to end the log there.
     pub needs_cutting: bool,
 }
 
 impl Torn {
-    /// Ends the log before the record, in `database` or a copy of it.
+    /// Cuts the log before the record, in the database's folder or a copy of it.
     pub(crate) fn cut(&self, database: &Path) -> Result<(), StoreError> {
         let there =
             |path: &Path| path.file_name().map_or(path.to_owned(), |name| database.join(name));
@@ -115,10 +115,10 @@ impl Torn {
     }
 }
 
-/// What the end of the log may miss: nothing that was known to be synced.
+/// The unfinished write at the end of a log, which was never known to be synced.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TornEnd {
-    /// The file that ends in a record which is not whole.
+    /// The file with the broken record.
     pub path: PathBuf,
     /// Where that record begins.
     pub offset: u64,
@@ -126,9 +126,8 @@ pub struct TornEnd {
     pub bytes: u64,
 }
 
-/// Looks at the write-ahead log in `database` and refuses one that is damaged. What a loss of power
-/// left behind the first record that is not whole is cut off, so that RocksDB finds nothing there to
-/// guess at.
+/// Refuses a damaged write-ahead log. What a crash left from the first broken record on is cut off where
+/// RocksDB might otherwise read on behind it.
 ///
 /// # Errors
 /// [`StoreError::WalDamaged`], and when a file cannot be read.
@@ -140,7 +139,7 @@ pub(crate) fn check(database: &Path, kept: Option<&Kept>) -> Result<Option<TornE
     Ok(Some(torn.end))
 }
 
-/// The same without touching anything.
+/// The same without changing anything.
 ///
 /// # Errors
 /// As [`check`].
@@ -163,7 +162,7 @@ pub(crate) fn look(database: &Path, kept: Option<&Kept>) -> Result<Option<Torn>,
     }
     let Some((path, found)) = broken else { return Ok(None) };
     let Some(Broken { offset, cut }) = found.broken else { return Ok(None) };
-    // The broken record has an event at least, and all of its events stand before those behind it.
+    // The seq of the first lost event: the broken record has at least one, before those of later records.
     let lost = found.end.or(found.first_after.map(|first| first.saturating_sub(1)));
     let synced = lost.is_some_and(|lost| found.synced_after > lost);
     let same_run = kept.is_some_and(Kept::is_of_this_run);
@@ -174,7 +173,7 @@ pub(crate) fn look(database: &Path, kept: Option<&Kept>) -> Result<Option<Torn>,
     Ok(Some(Torn { end, behind, needs_cutting: found.whole_after || !cut }))
 }
 
-/// Ends a file after so many bytes, for good.
+/// Cuts a file to this length, and syncs it.
 pub(crate) fn shorten(path: &Path, bytes: u64) -> Result<(), StoreError> {
     let shorten = || -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(path)?;
@@ -202,21 +201,20 @@ pub(crate) fn files(database: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files.into_iter().map(|(_, path)| path).collect())
 }
 
-/// What a file in the same form ends in when its last record is not whole. The list of the database's
-/// tables is such a file.
+/// How a file of this form ends. The database's list of files has the same form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ending {
-    /// Every record is whole.
+    /// Every record is correct.
     Whole,
-    /// The end of the file cuts the last record, which begins here.
+    /// The last record, which begins at this byte, is cut by the end of the file.
     Cut(u64),
-    /// From this byte on there is no whole record, and what is there is not only cut.
+    /// From this byte on there is no correct record, and it is not just one cut record.
     Torn(u64),
-    /// A record that is not whole has others behind it.
+    /// A broken record has correct ones behind it.
     Damaged,
 }
 
-/// How a file in the same form ends.
+/// How a file of this form ends.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -249,14 +247,14 @@ fn read(path: &Path) -> io::Result<Found> {
 #[derive(Default)]
 struct Reader {
     found: Found,
-    /// The payload of a first and its middles so far, and where the first begins.
+    /// Where a first record begins, and its payload with that of its middle records so far.
     parts: Option<(u64, Vec<u8>)>,
 }
 
-/// What stands at a place of a block.
+/// What is at a place of a block.
 enum Place<'a> {
     Record(u8, &'a [u8]),
-    /// The block has no room for another one.
+    /// The block has no room for another record.
     Full,
     Broken {
         cut: bool,
@@ -275,7 +273,7 @@ impl Reader {
                 }
                 Place::Broken { cut } => {
                     self.broken(self.found.bytes + at as u64, cut);
-                    // Its length may be what is wrong: a record may begin at any byte behind it.
+                    // Its length may be wrong too, so a record may begin at any later byte.
                     let whole = |at: &usize| matches!(place(block, *at), Place::Record(..));
                     let Some(next) = (at + 1..block.len()).find(whole) else { return };
                     at = next;
@@ -299,7 +297,7 @@ impl Reader {
                 parts.extend_from_slice(payload);
                 self.note(&parts);
             }
-            // A first without its last, or the other way round: what lay between is gone.
+            // A first without its last, or a last without its first: something between them is missing.
             (1..=4, parts) => {
                 self.broken(parts.map_or(offset, |(first, _)| first), false);
                 self.found.whole_after = true;
@@ -309,7 +307,7 @@ impl Reader {
                     _ => {}
                 }
             }
-            // What RocksDB notes for itself.
+            // RocksDB's own notes.
             (_, parts) => self.parts = parts,
         }
     }
@@ -324,7 +322,7 @@ impl Reader {
         }
     }
 
-    /// The first one counts: there the log ends.
+    /// Notes a broken record. Only the first one matters, because the log ends there.
     fn broken(&mut self, offset: u64, cut: bool) {
         let offset = self.parts.take().map_or(offset, |(first, _)| first);
         self.found.broken.get_or_insert(Broken { offset, cut });
@@ -353,14 +351,14 @@ fn place(block: &[u8], at: usize) -> Place<'_> {
         let unmasked = checksum.wrapping_sub(0xa282_ead8).rotate_left(15);
         crc32c::crc32c_append(crc32c::crc32c(&[kind]), payload) == unmasked
     };
-    // What is written has one of these kinds; a page that was never written is all zeros.
+    // All kinds that are ever written. A page that was never written is all zeros.
     if !matches!(kind, 1..=4 | 9 | 10 | 130) {
         return Place::Broken { cut: false };
     }
     match rest.get(..length) {
         Some(payload) if is_right(payload) => Place::Record(kind, payload),
         Some(_) => Place::Broken { cut: false },
-        // Longer than the block, or whole but for its length: no crash leaves that.
+        // No crash leaves a record longer than its block, or one that is correct but for its length.
         None => Place::Broken { cut: HEADER_BYTES + length <= room && !is_right(rest) },
     }
 }

@@ -64,9 +64,9 @@ async fn a_file_that_is_no_secret_of_an_upstream_is_refused() {
         (folder.join("admin.token"), "is a file of the log itself"),
         (folder.join("db/CURRENT"), "is a file of the log itself"),
         (folder.join("absent"), "cannot be read"),
-        ("/dev/zero".into(), "must lie in the folder"),
-        (folder.join(".."), "must lie in the folder"),
-        (folder.join("db/../.."), "must lie in the folder"),
+        ("/dev/zero".into(), "must be in the folder"),
+        (folder.join(".."), "must be in the folder"),
+        (folder.join("db/../.."), "must be in the folder"),
         (server.file("large", &"x".repeat((16 << 10) + 1)), "is larger than 16384 bytes"),
         ("up.token".into(), "absolute paths"),
     ] {

@@ -1,4 +1,4 @@
-//! The keys of what others say: imported entries, evidence, lists, and who asked.
+//! The keys of imported entries (claims), evidence, reference lists and questions.
 
 use std::ops::Range;
 
@@ -9,35 +9,35 @@ use super::{
     KeyRange, REFERENCE_LIST,
 };
 
-/// The place of an imported entry among the claims: the time that its source gives, and its event.
+/// The place of an imported entry among the claims: its time by the source's clock, then its seq.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Moment {
-    /// When, by the source's clock.
+    /// When it happened, by the source's clock.
     pub occurred_at: Timestamp,
     /// The event that recorded it.
     pub seq: Seq,
 }
 
 impl Moment {
-    /// After everything.
+    /// After all claims.
     pub const END: Moment = Moment { occurred_at: Timestamp(i64::MAX), seq: Seq::MAX };
 
-    /// Before all events of an instant.
+    /// Before all claims of an instant.
     pub fn start_of(time: Timestamp) -> Moment {
         Moment { occurred_at: time, seq: 0 }
     }
 }
 
 impl Key {
-    /// Newest first; the sign bit is turned, so that times before 1970 are older.
+    /// Sorts newest first. The sign bit is flipped, so that times before 1970 are older.
     fn moment(self, moment: Moment) -> Key {
         self.u64(!((moment.occurred_at.0 as u64) ^ (1 << 63))).u64(!moment.seq)
     }
 
-    /// The moments from `from` on and before `before` under this prefix, newest first.
+    /// The moments from `from` (included) to `before` (excluded) under this prefix, newest first.
     fn moments(self, from: Moment, before: Moment) -> KeyRange {
         let prefix = self.0.clone();
-        // What lies before a moment comes after it.
+        // In reverse order the range begins right behind `before` and ends right behind `from`.
         let mut first = self.moment(before).0;
         first.push(0);
         let mut last = Key(prefix).moment(from).0;
@@ -45,19 +45,19 @@ impl Key {
         KeyRange { from: first, to: last }
     }
 
-    /// A text with its length in front, so that no text is the beginning of another.
+    /// A text preceded by its length, so that no text is a prefix of another.
     fn text(self, text: &str) -> Key {
         let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
         self.bytes(&length.to_be_bytes()).bytes(text.as_bytes())
     }
 }
 
-/// The event of an imported entry.
+/// The event of an imported entry, by the provider's id.
 pub fn entry(application: Application, id: &str) -> Vec<u8> {
     Key::new(ENTRY).app(application).bytes(id.as_bytes()).0
 }
 
-/// Where the first and the last claim of an application were recorded.
+/// The seqs of the first and last recorded claim of an application.
 pub fn claim_head(application: Application) -> Vec<u8> {
     Key::new(CLAIM_HEAD).app(application).0
 }
@@ -67,7 +67,7 @@ pub fn claim(application: Application, moment: Moment) -> Vec<u8> {
     Key::new(CLAIM).app(application).moment(moment).0
 }
 
-/// The imported entries of an application in a stretch, newest first.
+/// The imported entries of an application from `from` to `before` (excluded), newest first.
 pub fn claims(application: Application, from: Moment, before: Moment) -> KeyRange {
     Key::new(CLAIM).app(application).moments(from, before)
 }
@@ -77,7 +77,7 @@ pub fn claim_about(application: Application, number: Number, moment: Moment) -> 
     Key::new(CLAIM_ABOUT).app(application).u32(number.0).moment(moment).0
 }
 
-/// The imported entries about one in a stretch, newest first.
+/// The imported entries about a resource or person from `from` to `before` (excluded), newest first.
 pub fn claims_about(
     application: Application,
     number: Number,
@@ -87,7 +87,7 @@ pub fn claims_about(
     Key::new(CLAIM_ABOUT).app(application).u32(number.0).moments(from, before)
 }
 
-/// An imported entry that has a code.
+/// An imported entry, by one of its codes.
 pub fn claim_by_code(
     application: Application,
     kind: CodeKind,
@@ -97,7 +97,7 @@ pub fn claim_by_code(
     Key::new(CLAIM_BY_CODE).app(application).u8(kind as u8).text(code).moment(moment).0
 }
 
-/// The imported entries that have a code in a stretch, newest first.
+/// The imported entries with a code from `from` to `before` (excluded), newest first.
 pub fn claims_by_code(
     application: Application,
     kind: CodeKind,
@@ -108,7 +108,7 @@ pub fn claims_by_code(
     Key::new(CLAIM_BY_CODE).app(application).u8(kind as u8).text(code).moments(from, before)
 }
 
-/// The moment at the end of a key of a claim.
+/// The moment at the end of a [`claim`], [`claim_about`] or [`claim_by_code`] key.
 pub fn claim_moment(key: &[u8]) -> Option<Moment> {
     let tail = key.last_chunk::<16>()?;
     let (time, seq) = (tail.first_chunk::<8>()?, tail.last_chunk::<8>()?);
@@ -116,7 +116,7 @@ pub fn claim_moment(key: &[u8]) -> Option<Moment> {
     Some(Moment { occurred_at: Timestamp(time), seq: !u64::from_be_bytes(*seq) })
 }
 
-/// How many entries a day has of a source, with one action and status. Days count from 1970.
+/// How many entries of a source a day has with this action and status. Days count from 1970-01-01.
 pub fn claim_day(application: Application, source: u8, day: i32, class: (u8, u8)) -> Vec<u8> {
     claim_day_prefix(application, source, day).u8(class.0).u8(class.1).0
 }
@@ -125,7 +125,7 @@ fn claim_day_prefix(application: Application, source: u8, day: i32) -> Key {
     Key::new(CLAIM_DAY).app(application).u8(source).u32((day as u32) ^ (1 << 31))
 }
 
-/// The counts of the days from `from` on and before `before`.
+/// The counts of the days from `from` (included) to `before` (excluded).
 pub fn claim_days(application: Application, source: u8, from: i32, before: i32) -> KeyRange {
     KeyRange {
         from: claim_day_prefix(application, source, from).0,
@@ -139,7 +139,7 @@ pub fn claim_day_class(key: &[u8]) -> Option<(u8, u8)> {
     Some((*action, *status))
 }
 
-/// What one request of an import brought.
+/// One request of an import.
 pub fn import(application: Application, seq: Seq) -> Vec<u8> {
     Key::new(IMPORT).app(application).u64(seq).0
 }
@@ -159,7 +159,7 @@ pub fn all_evidence(operation: Seq) -> KeyRange {
     KeyRange::prefix(Key::new(EVIDENCE).u64(operation).0)
 }
 
-/// A list of people as it was uploaded by the event at `seq`.
+/// The upload of a reference list by the event at `seq`.
 pub fn reference_list(name: &str, seq: Seq) -> Vec<u8> {
     Key::new(REFERENCE_LIST).text(name).u64(!seq).0
 }
@@ -170,7 +170,7 @@ pub fn reference_lists(name: &str, until: Seq) -> KeyRange {
     KeyRange { from: reference_list(name, until), to: all.to }
 }
 
-/// All lists, by name, newest first.
+/// All uploads of all lists, by name, newest first.
 pub fn all_reference_lists() -> KeyRange {
     KeyRange::prefix(vec![REFERENCE_LIST])
 }
@@ -181,12 +181,12 @@ pub fn reference_list_parts(key: &[u8]) -> Option<(&str, Seq)> {
     Some((str::from_utf8(name).ok()?, !u64::from_be_bytes(*seq)))
 }
 
-/// Somebody asked.
+/// A question that was answered.
 pub fn access(seq: Seq) -> Vec<u8> {
     Key::new(ACCESS).u64(!seq).0
 }
 
-/// Who asked, in a range of events, newest first.
+/// The questions answered in a range of events, newest first.
 pub fn accesses(seqs: &Range<Seq>) -> KeyRange {
     Key::new(ACCESS).newest_first(seqs)
 }

@@ -1,11 +1,11 @@
-//! The keys of what users and groups are called, now, before, and without being there.
+//! The keys of names: of living resources, of former holders, and of mentions without a resource.
 
 use event::{Application, Attribute, Number, ResourceType, Seq};
 
 use super::{Key, KeyRange, LOOKUP, MENTION, MENTION_BEFORE, MENTIONED, NAMED, UNIQUE};
 
-/// The number under which somebody without a resource was last mentioned. An id may be mentioned
-/// without a type.
+/// The number that was last mentioned by a name that no resource had. The resource type is `NONE` for an
+/// id that was mentioned without a type.
 pub fn mention(
     application: Application,
     resource_type: ResourceType,
@@ -20,7 +20,7 @@ pub fn mention(
         .0
 }
 
-/// A number under which somebody was mentioned from `since` on, until another one was.
+/// A number that was mentioned by a name from `since` on, until the name was given another number.
 pub fn mention_before(
     application: Application,
     resource_type: ResourceType,
@@ -32,7 +32,7 @@ pub fn mention_before(
     Key(prefix).u64(!since).0
 }
 
-/// All rows of [`mention_before`] of a value, newest first.
+/// All [`mention_before`] rows of a value, newest first.
 pub fn mentions_before(
     application: Application,
     resource_type: ResourceType,
@@ -43,14 +43,14 @@ pub fn mentions_before(
     KeyRange::prefix(prefix.0)
 }
 
-/// The beginning of a [`mention_before`] key that was found in its range. `None` for that of another
-/// value, whose length the field does not hold.
+/// The `since` of a [`mention_before`] key found in `range`. `None` if it is the key of another, overlong
+/// value, whose length does not fit the field.
 pub fn mention_since(key: &[u8], range: &KeyRange) -> Option<Seq> {
     let since = key.strip_prefix(&range.from[..])?;
     Some(!u64::from_be_bytes(since.try_into().ok()?))
 }
 
-/// By what a number was first mentioned.
+/// How a number was first mentioned.
 pub fn mentioned(application: Application, number: Number) -> Vec<u8> {
     Key::new(MENTIONED).app(application).u32(number.0).0
 }
@@ -62,8 +62,8 @@ fn lookup_prefix(
     attribute: Attribute,
     case_folded: &str,
 ) -> Key {
-    // A length instead of a terminator, so that no value is the beginning of another. The fold puts
-    // no value into a key whose length the field would not hold (`projector::LOOKUP_BYTES_MAX`).
+    // A length and no terminator, so that no value is a prefix of another. The fold writes no lookup row
+    // for a value whose length does not fit (`projector::LOOKUP_BYTES_MAX`).
     let length = (case_folded.len() as u16).to_be_bytes();
     Key::new(kind)
         .app(application)
@@ -104,8 +104,8 @@ pub fn all_lookups(
     KeyRange::prefix(key.0)
 }
 
-/// The living resource that has this value, of an attribute of which no two have the same: a row that
-/// is found without a scan. It takes the place of the [`lookup`] row.
+/// The living resource that has this value of a unique attribute. Found without a scan, and written
+/// instead of a [`lookup`] row.
 pub fn unique(
     application: Application,
     resource_type: ResourceType,
@@ -120,7 +120,7 @@ pub fn unique(
         .0
 }
 
-/// One resource that had this value from `since` on and has it no more.
+/// A resource that had this value from `since` on and no longer has it.
 pub fn named(
     application: Application,
     resource_type: ResourceType,
@@ -132,7 +132,7 @@ pub fn named(
     prefix.u32(number.0).u64(!since).0
 }
 
-/// All resources that had this value and have it no more, by number and newest first.
+/// All former holders of this value, by number, newest first.
 pub fn names(
     application: Application,
     resource_type: ResourceType,
@@ -142,7 +142,7 @@ pub fn names(
     KeyRange::prefix(lookup_prefix(NAMED, application, resource_type, attribute, case_folded).0)
 }
 
-/// The number and the beginning of a [`named`] key.
+/// The number and the `since` of a [`named`] key.
 pub fn named_parts(key: &[u8]) -> Option<(Number, Seq)> {
     let tail = key.last_chunk::<12>()?;
     let (number, since) = (tail.first_chunk::<4>()?, tail.last_chunk::<8>()?);

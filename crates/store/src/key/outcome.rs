@@ -1,55 +1,55 @@
-//! The keys of requests that were sent on: what was intended, and what became of it.
+//! The keys of forwarded requests: intents, and outcomes in doubt; and of listings of an upstream.
 
 use event::{Application, Number, Seq};
 
 use super::{DOUBT, INTENT, Key, KeyRange, LISTING, SETTLED, UNSETTLED};
 
-/// A request that was about to be sent on, and whose outcome is not recorded yet.
+/// An intent to forward a request whose outcome is not recorded yet.
 pub fn intent(seq: Seq) -> Vec<u8> {
     Key::new(INTENT).u64(seq).0
 }
 
-/// All of those, oldest first.
+/// All [`intent`] rows, oldest first.
 pub fn intents() -> KeyRange {
     KeyRange::prefix(vec![INTENT])
 }
 
-/// An operation on a resource or person whose outcome is in doubt and not settled yet.
+/// An operation on a resource or person whose outcome is in doubt now.
 pub fn unsettled(application: Application, number: Number, seq: Seq) -> Vec<u8> {
     Key::new(UNSETTLED).app(application).u32(number.0).u64(seq).0
 }
 
-/// All of those on one, oldest first.
+/// All [`unsettled`] rows of a resource or person, oldest first.
 pub fn all_unsettled(application: Application, number: Number) -> KeyRange {
     KeyRange::prefix(Key::new(UNSETTLED).app(application).u32(number.0).0)
 }
 
-/// All of those of an application.
+/// All [`unsettled`] rows of an application.
 pub fn all_unsettled_of(application: Application) -> KeyRange {
     KeyRange::prefix(Key::new(UNSETTLED).app(application).0)
 }
 
-/// A listing of an upstream that said another thing than the one before it.
+/// A listing of an upstream at which completeness changed.
 pub fn listing(application: Application, seq: Seq) -> Vec<u8> {
     Key::new(LISTING).app(application).u64(seq).0
 }
 
-/// All of those, oldest first.
+/// All [`listing`] rows, oldest first.
 pub fn listings(application: Application) -> KeyRange {
     KeyRange::prefix(Key::new(LISTING).app(application).0)
 }
 
-/// An operation whose outcome was in doubt, and how that was settled.
+/// An operation whose outcome is or was in doubt, and how that was settled.
 pub fn doubt(seq: Seq) -> Vec<u8> {
     Key::new(DOUBT).u64(seq).0
 }
 
-/// An operation that the observation at `by` settled.
+/// An operation whose outcome the observation at `by` settled.
 pub fn settled(application: Application, by: Seq, seq: Seq) -> Vec<u8> {
     Key::new(SETTLED).app(application).u64(by).u64(seq).0
 }
 
-/// All of those that observations from `by` on settled.
+/// The [`settled`] rows of observations from `by` on.
 pub fn settled_since(application: Application, by: Seq) -> KeyRange {
     let from = Key::new(SETTLED).app(application).u64(by).0;
     KeyRange { from, ..KeyRange::prefix(Key::new(SETTLED).app(application).0) }

@@ -1,5 +1,7 @@
 //! Keys come back apart, sort as they should, and ranges hold what they say.
 
+use std::collections::BTreeMap;
+
 use event::{Attribute, CodeKind, Timestamp};
 
 use super::*;
@@ -192,4 +194,29 @@ fn days_and_lists_come_back_apart() {
     assert!(key >= range.from && key < range.to);
     let later = reference_list("leavers", 8);
     assert!(later < range.from, "a later one is not among those");
+}
+
+/// A kind that is not in the table cannot be read off the disk by anybody who has only the page.
+#[test]
+fn the_table_has_every_kind_once_with_how_often_it_is_written() {
+    let page = include_str!("../key.rs");
+    let mut constants = BTreeMap::new();
+    for line in page.lines() {
+        let kind = line.strip_prefix("const ").and_then(|rest| rest.split_once(": u8 = "));
+        if let Some((name, number)) = kind {
+            let number: u8 = number.trim_end_matches(';').parse().unwrap();
+            constants.insert(number, name.to_lowercase().replace('_', " "));
+        }
+    }
+    let mut table = BTreeMap::new();
+    for line in page.lines().filter_map(|line| line.strip_prefix("//! | ")) {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let [number, name, _, _, written, ""] = cells[..] else { panic!("{line}") };
+        let Ok(number) = number.parse::<u8>() else { continue };
+        let known = ["once", "rewritten", "removed", "rewritten, removed"];
+        assert!(known.contains(&written), "{line}");
+        table.insert(number, name.to_owned());
+    }
+    assert!(table.len() > 40, "the table was found");
+    assert_eq!(table, constants);
 }

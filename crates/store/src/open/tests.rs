@@ -93,7 +93,7 @@ fn damage_is_refused_with_its_name() {
         assert!(error.to_string().contains(expected), "{error}");
     };
     check(&|folder| fs::remove_file(folder.join("kept")).unwrap(), "is missing although");
-    check(&|folder| fs::remove_dir_all(folder.join("db")).unwrap(), "the database is gone");
+    check(&|folder| fs::remove_dir_all(folder.join("db")).unwrap(), "the database is missing");
     let list = |folder: &Path| {
         let current = fs::read_to_string(folder.join("db/CURRENT")).unwrap();
         folder.join("db").join(current.trim_end())
@@ -123,7 +123,7 @@ fn damage_is_refused_with_its_name() {
         }
     };
     check(&size(4, 99), "ends after 3 events, but 4 were synced");
-    check(&size(3, 98), "mixed up");
+    check(&size(3, 98), "belongs to log");
 }
 
 #[test]
