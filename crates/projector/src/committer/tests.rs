@@ -1,12 +1,17 @@
 //! The committer over a real store: order, batches, failures.
 
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
+use super::writer::event_of;
 use super::*;
 use crate::clock_guard::ClockFault;
+use crate::draft::Draft;
+use crate::fold::FOLD_VERSION;
+use event::codec::{decode, holds_token};
 use event::{
-    Application, Changes, Content, Effect, Method, Number, Operation, Part, RecorderStopped,
-    ResourceType, Route,
+    Application, Changes, Content, Effect, Fact, Method, Number, Operation, Part, RecorderStopped,
+    ResourceType, Route, Stopwatch,
 };
 use store::Options;
 use store::key::{self, Set};
