@@ -1,8 +1,8 @@
-//! Bytes from outside, at random: what is read of a request must not panic, hang or lose a property.
+//! Fuzzing: parsers of requests must not panic, hang or violate their properties.
 //!
-//! Each target first runs its files in `data/fuzz/`, then changes of them for
-//! `PROVLOG_TEST_FUZZ_SECONDS` (10); `tools/test` sets it. What fails is made small and kept as a file
-//! under `regressions/`, which belongs into the commit of the repair.
+//! Each target first runs its files in `data/fuzz/`, then mutations of them for
+//! `PROVLOG_TEST_FUZZ_SECONDS` (10); `tools/test` sets it. A failing input is minimized and stored
+//! under `regressions/`; commit it with the repair.
 
 mod fuzz {
     mod driver;
@@ -34,7 +34,7 @@ mod fuzz {
     }
 }
 
-/// How long each target goes on.
+/// How long each target runs.
 fn seconds() -> u64 {
     match std::env::var("PROVLOG_TEST_FUZZ_SECONDS") {
         Ok(text) => text.parse().expect("PROVLOG_TEST_FUZZ_SECONDS must be a number"),

@@ -1,5 +1,5 @@
-//! The naive oracle: a plain fold over a `Vec` of events, as slow and as obvious as possible. It
-//! shares no code with the projector; what both agree on is what the product promises.
+//! The naive oracle: a fold over a `Vec` of events, as slow and as obvious as possible. It shares no
+//! code with the projector; both must agree.
 
 use std::collections::BTreeMap;
 
@@ -26,11 +26,11 @@ pub mod why;
 pub struct Resource {
     pub kind: ResourceType,
     pub attributes: Map<String, Value>,
-    /// Whether it was last said to be active; new ones are.
+    /// Whether it is active; new resources are.
     pub active: bool,
     /// The event that created it.
     pub created: Seq,
-    /// The event that changed it, or who its members are, last.
+    /// The event that last changed it or its members.
     pub version: Seq,
 }
 
@@ -41,11 +41,11 @@ pub struct World {
     pub resources: BTreeMap<Number, Resource>,
     /// Resources that were deleted: as they were before, and the event that deleted them.
     pub gone: BTreeMap<Number, (Resource, Seq)>,
-    /// Members by group, with the event since which they are.
+    /// Members by group, with the event since which they are members.
     pub members: BTreeMap<Number, BTreeMap<Number, Seq>>,
-    /// By which word somebody was first mentioned.
+    /// The first mention of each number.
     pub mentions: BTreeMap<Number, Mention>,
-    /// By which externalId somebody was first mentioned.
+    /// The externalId by which each number was first mentioned.
     pub own_names: BTreeMap<Number, String>,
 }
 
@@ -62,9 +62,9 @@ impl World {
         world
     }
 
-    /// Takes one event of the application in.
+    /// Applies one event of the application.
     pub fn apply(&mut self, event: &Event) {
-        // An imported entry changes nothing, and may name somebody.
+        // An imported entry changes nothing, but may mention somebody.
         match &event.header.fact {
             Fact::Operation(_) | Fact::Imported(_) | Fact::Observation(_) => {}
             _ => return,
@@ -73,7 +73,7 @@ impl World {
             let Content::Changes(changes) = &part.content else { continue };
             let number = part.subject;
             if let Some(mention) = &changes.mention {
-                // What a provider calls somebody in its log is no name that a client gave.
+                // A source id in a provider's log is not a name that a client gave.
                 if mention.attribute != Attribute::SourceId {
                     self.mentions.entry(number).or_insert(mention.clone());
                 }
@@ -89,7 +89,7 @@ impl World {
                 assert!(self.resources.insert(number, new).is_none(), "created twice");
             }
             if changes.lifecycle == Some(Lifecycle::Restored) {
-                // The same account again, with nothing left of what was recorded before.
+                // The same account again, without its recorded attributes.
                 let (mut again, _) = self.gone.remove(&number).expect("it was gone");
                 (again.attributes, again.version) = (Map::new(), event.seq);
                 assert!(self.resources.insert(number, again).is_none(), "it was never gone");
@@ -101,7 +101,7 @@ impl World {
                 }
                 let said = resource.attributes.get("active").and_then(Value::as_bool);
                 resource.active = said.unwrap_or(resource.active);
-                // Members count, also one who left by being deleted.
+                // Changes of members count, also a member that was deleted.
                 let counts = [changes.values.len(), changes.joined.len(), changes.left.len()];
                 if counts != [0; 3] {
                     resource.version = event.seq;
@@ -121,7 +121,7 @@ impl World {
         }
     }
 
-    /// The numbers of the users; all, or those that are active or not.
+    /// The numbers of all users, or only of active or inactive ones.
     pub fn users(&self, active: Option<bool>) -> Vec<Number> {
         let users = self.resources.iter().filter(|(_, resource)| {
             resource.kind == ResourceType::USER && active.is_none_or(|is| is == resource.active)
@@ -129,19 +129,19 @@ impl World {
         users.map(|(number, _)| *number).collect()
     }
 
-    /// The members of a group, with the event since which they are.
+    /// The members of a group, with the event since which they are members.
     pub fn members_of(&self, group: Number) -> BTreeMap<Number, Seq> {
         self.members.get(&group).cloned().unwrap_or_default()
     }
 
-    /// A resource as it is, or as it was last before its deletion.
+    /// A resource, or its last state before its deletion.
     pub fn is_or_was(&self, number: Number) -> Option<&Resource> {
         let gone = self.gone.get(&number).map(|(resource, _)| resource);
         self.resources.get(&number).or(gone)
     }
 }
 
-/// The attributes with one change: rebuilt piece by piece, nothing in place.
+/// The attributes with one change applied.
 fn with(attributes: &Map<String, Value>, change: &ValueChange) -> Map<String, Value> {
     let new: Option<Value> = change.new.as_ref().map(|text| serde_json::from_slice(text).unwrap());
     let mut out = attributes.clone();

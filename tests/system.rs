@@ -1,8 +1,8 @@
-//! Tests of the whole system: the real binary over real sockets, killed for real, and the router
-//! in process where a manual clock is needed.
+//! System tests: the real binary over real sockets, with real kills, and the router in process where a
+//! manual clock is needed.
 //!
-//! `PROVLOG_TEST_KILLS`, `PROVLOG_TEST_HISTORIES`, `PROVLOG_TEST_OVERLOAD`, `PROVLOG_TEST_EXAMPLES` set how
-//! long the long tests are; `tools/test` sets them.
+//! `PROVLOG_TEST_KILLS`, `PROVLOG_TEST_HISTORIES`, `PROVLOG_TEST_OVERLOAD` and `PROVLOG_TEST_EXAMPLES`
+//! set the length of the long tests; `tools/test` sets them.
 
 mod harness {
     pub mod habits;

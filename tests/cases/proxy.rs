@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cases::proxy_doubt::NEVER;
 use crate::harness::server::{Client, Server, group, run, user};
-use crate::harness::upstream::{Line, Scim2Server, Tls};
+use crate::harness::upstream::{Relay, Scim2Server, Tls};
 
 /// A proxied application.
 struct Proxied {
@@ -236,8 +236,8 @@ fn a_write_without_an_answer_is_unknown_until_it_is_read() {
     let data = folder.path().join("upstream");
     let upstream = Server::start(&data);
     let behind = upstream.add_app("boat");
-    let line = Line::to(address(&upstream.url));
-    let base = format!("http://{}/apps/boat/scim/v2", line.address);
+    let relay = Relay::to(address(&upstream.url));
+    let base = format!("http://{}/apps/boat/scim/v2", relay.address);
     let proxied = Proxied::start(folder.path(), &base, &behind.token, false);
     let created = proxied.app.post("/Users", &user("mira@fjord.example"));
     assert_eq!(created.status, 201, "{}", created.text);
@@ -246,7 +246,7 @@ fn a_write_without_an_answer_is_unknown_until_it_is_read() {
     // The application is killed after it carried out the request, before its answer arrives.
     let upstream = Arc::new(Mutex::new(Some(upstream)));
     let victim = Arc::clone(&upstream);
-    line.cut_before_the_next_answer(move || victim.lock().unwrap().take().unwrap().kill());
+    relay.cut_before_the_next_answer(move || victim.lock().unwrap().take().unwrap().kill());
     let path = format!("/Users/{id}");
     let title = json!([{"op": "replace", "path": "title", "value": "Mate"}]);
     let broken = proxied.app.patch(&path, &title);
@@ -255,7 +255,7 @@ fn a_write_without_an_answer_is_unknown_until_it_is_read() {
     assert_eq!((&unknown["effect"], &unknown["settled"]), (&json!("unknown"), &Value::Null));
     assert_eq!(unknown["status"], "failure");
     let upstream = Server::start(&data);
-    *line.target.lock().unwrap() = address(&upstream.url);
+    *relay.target.lock().unwrap() = address(&upstream.url);
     let read = proxied.app.get(&path);
     assert_eq!((read.status, &read.body["title"]), (200, &json!("Mate")));
     let seq = unknown["seq"].as_u64().unwrap();
@@ -271,11 +271,11 @@ fn a_write_without_an_answer_is_unknown_until_it_is_read() {
 fn a_write_to_a_killed_public_server_is_unknown_until_it_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Scim2Server::start(folder.path(), "killed");
-    let line = Line::to(address(&upstream.url));
-    let base = format!("http://{}/v2", line.address);
+    let relay = Relay::to(address(&upstream.url));
+    let base = format!("http://{}/v2", relay.address);
     let proxied = Proxied::start(folder.path(), &base, "any", false);
     let id = proxied.app.post("/Users", &user("mira@fjord.example")).id();
-    line.cut_before_the_next_answer(move || drop(upstream));
+    relay.cut_before_the_next_answer(move || drop(upstream));
     let path = format!("/Users/{id}");
     let title = json!([{"op": "replace", "path": "title", "value": "Mate"}]);
     assert_eq!(proxied.app.patch(&path, &title).status, 504);
@@ -283,7 +283,7 @@ fn a_write_to_a_killed_public_server_is_unknown_until_it_is_read() {
     assert_eq!((&unknown["effect"], &unknown["settled"]), (&json!("unknown"), &Value::Null));
 
     let upstream = Scim2Server::start(folder.path(), "again");
-    *line.target.lock().unwrap() = address(&upstream.url);
+    *relay.target.lock().unwrap() = address(&upstream.url);
     assert_eq!(proxied.app.get(&path).status, 404);
     let seq = &unknown["seq"];
     let whole = proxied.server.admin().get(&format!("/api/v1/operations/{seq}")).body;
@@ -298,15 +298,15 @@ fn an_unknown_deletion_and_an_unknown_creation_are_settled() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Server::start(&folder.path().join("upstream"));
     let behind = upstream.add_app("boat");
-    let line = Line::to(address(&upstream.url));
-    let base = format!("http://{}/apps/boat/scim/v2", line.address);
+    let relay = Relay::to(address(&upstream.url));
+    let base = format!("http://{}/apps/boat/scim/v2", relay.address);
     let proxied = Proxied::start(folder.path(), &base, &behind.token, false);
     let settled = |seq: &Value| {
         let whole = proxied.server.admin().get(&format!("/api/v1/operations/{seq}")).body;
         whole["resource"]["settled"]["verdict"].clone()
     };
     let id = proxied.app.post("/Users", &user("mira@fjord.example")).id();
-    line.cut_before_the_next_answer(|| {});
+    relay.cut_before_the_next_answer(|| {});
     assert_eq!(proxied.app.delete(&format!("/Users/{id}")).status, 504);
     let unknown = proxied.last(&id);
     assert_eq!(unknown["effect"], "unknown");
@@ -314,7 +314,7 @@ fn an_unknown_deletion_and_an_unknown_creation_are_settled() {
     assert_eq!(settled(&unknown["seq"]), "confirmed");
 
     let lookup = "/Users?filter=userName%20eq%20%22ole%40fjord.example%22";
-    line.cut_before_the_next_answer(|| {});
+    relay.cut_before_the_next_answer(|| {});
     assert_eq!(proxied.app.post("/Users", &user("ole@fjord.example")).status, 504);
     let unknown = proxied.rows("operations?app=boat&action=create")[0].clone();
     assert_eq!((&unknown["effect"], &settled(&unknown["seq"])), (&json!("unknown"), &Value::Null));
@@ -332,15 +332,15 @@ fn a_late_answer_undoes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Server::start(&folder.path().join("upstream"));
     let behind = upstream.add_app("boat");
-    let line = Line::to(address(&upstream.url));
-    let base = format!("http://{}/apps/boat/scim/v2", line.address);
+    let relay = Relay::to(address(&upstream.url));
+    let base = format!("http://{}/apps/boat/scim/v2", relay.address);
     let proxied = Proxied::start(folder.path(), &base, &behind.token, false);
     let id = proxied.app.post("/Users", &user("mira@fjord.example")).id();
     let path = format!("/Users/{id}");
     let title = json!([{"op": "replace", "path": "title", "value": "Mate"}]);
     for read in [path.as_str(), "/Users"] {
         let (writer, to, title) = (proxied.app.clone(), path.clone(), title.clone());
-        line.before_the_next_answer(move || {
+        relay.before_the_next_answer(move || {
             assert_eq!(writer.patch(&to, &title).status, 200);
         });
         let late = proxied.app.get(read);
@@ -361,13 +361,13 @@ fn a_killed_recorder_knows_what_it_had_sent() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Server::start(&folder.path().join("upstream"));
     let behind = upstream.add_app("boat");
-    let line = Line::to(address(&upstream.url));
-    let base = format!("http://{}/apps/boat/scim/v2", line.address);
+    let relay = Relay::to(address(&upstream.url));
+    let base = format!("http://{}/apps/boat/scim/v2", relay.address);
     let Proxied { server, app, slug } = Proxied::start(folder.path(), &base, &behind.token, false);
     let id = app.post("/Users", &user("mira@fjord.example")).id();
     let recorder = Arc::new(Mutex::new(Some(server)));
     let victim = Arc::clone(&recorder);
-    line.cut_before_the_next_answer(move || victim.lock().unwrap().take().unwrap().kill());
+    relay.cut_before_the_next_answer(move || victim.lock().unwrap().take().unwrap().kill());
     let title = json!([{"op": "replace", "path": "title", "value": "Mate"}]);
     let body = crate::harness::server::patch(&title).to_string();
     let path = format!("/Users/{id}");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cases::proxy_doubt::{NEVER, Proxied, list};
 use crate::cases::upstream_habits::{Before, crew, raw};
-use crate::harness::habits::{Said, Upstream};
+use crate::harness::habits::{Response, Upstream};
 use crate::harness::server::patch;
 use crate::harness::stub::{Reply, Request};
 
@@ -188,14 +188,14 @@ fn attributes_missing_from_the_answer_to_a_create_are_read_back() {
     assert_eq!(recorded(&proxied, "u3"), whole);
     assert_eq!(proxied.user("u3")["coverage"]["state"], "complete");
     // Passwords are never shown, and accounts are active by default.
-    let (mut ann, mut said) = (new, whole);
+    let (mut ann, mut response) = (new, whole);
     ann["userName"] = json!("ann@fjord.example");
-    said["userName"] = json!("ann@fjord.example");
-    said["id"] = json!("u4");
-    proxied.stub.answer(answering(Reply::json(201, &said)));
+    response["userName"] = json!("ann@fjord.example");
+    response["id"] = json!("u4");
+    proxied.stub.answer(answering(Reply::json(201, &response)));
     assert_eq!(proxied.app.post("/Users", &ann).status, 201);
     assert_eq!(proxied.last_write()["effect"], "applied");
-    assert_eq!(recorded(&proxied, "u4"), said);
+    assert_eq!(recorded(&proxied, "u4"), response);
 }
 
 #[test]
@@ -497,9 +497,9 @@ fn a_request_without_a_stored_body_gets_no_verdict() {
 fn a_write_by_an_ambiguous_id_is_not_sent() {
     let mut odd = crew(2);
     odd[1]["id"] = json!("a;b/c");
-    let upstream = Upstream::start(move |heard| match heard.method.as_str() {
-        "GET" => Said::of_users(heard, &odd),
-        _ => Said::empty(204),
+    let upstream = Upstream::start(move |received| match received.method.as_str() {
+        "GET" => Response::of_users(received, &odd),
+        _ => Response::empty(204),
     });
     let before = Before::start(&upstream);
     for line in [
@@ -521,7 +521,7 @@ fn a_write_by_an_ambiguous_id_is_not_sent() {
     }
     let path = json!({"Operations": [{"method": "DELETE", "path": "/Users/u1;x"}]});
     assert_eq!(before.app.post("/Bulk", &path).status, 400);
-    assert_eq!(upstream.heard().len(), 0);
+    assert_eq!(upstream.received().len(), 0);
     // An id of that form that is on record is fine.
     before.looked("baseline");
     assert_eq!(raw(&before.app, "DELETE /Users/a%3Bb%2Fc", ""), 204);
@@ -531,18 +531,18 @@ fn a_write_by_an_ambiguous_id_is_not_sent() {
 #[test]
 fn a_list_may_have_cursors_and_retry_after() {
     let is_first = Mutex::new(true);
-    let upstream = Upstream::start(move |heard| {
-        if heard.path() != "/Users" {
-            return Said::list(0, &[]);
+    let upstream = Upstream::start(move |received| {
+        if received.path() != "/Users" {
+            return Response::list(0, &[]);
         }
         if std::mem::take(&mut *is_first.lock().unwrap()) {
-            return Said::empty(429).with("retry-after", "1");
+            return Response::empty(429).with("retry-after", "1");
         }
-        let start = heard.number("cursor").unwrap_or(0);
+        let start = received.number("cursor").unwrap_or(0);
         let crew = crew(5);
         let shown: Vec<Value> = crew.iter().skip(start as usize).take(2).cloned().collect();
         let next = Some((start + 2).to_string()).filter(|_| start + 2 < 5);
-        Said::json(200, &json!({"Resources": shown, "nextCursor": next}))
+        Response::json(200, &json!({"Resources": shown, "nextCursor": next}))
     });
     let before = Before::start(&upstream);
     let looked = before.looked("baseline");
@@ -553,10 +553,10 @@ fn a_list_may_have_cursors_and_retry_after() {
 #[test]
 fn a_group_in_a_list_of_users_is_ignored() {
     let group = "urn:ietf:params:scim:schemas:core:2.0:Group";
-    let upstream = Upstream::start(move |heard| {
+    let upstream = Upstream::start(move |received| {
         let mut all = crew(2);
         all.push(json!({"id": "g1", "displayName": "Deck", "schemas": [group]}));
-        Said::of_users(heard, &all)
+        Response::of_users(received, &all)
     });
     let before = Before::start(&upstream);
     let looked = before.looked("baseline");

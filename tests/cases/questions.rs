@@ -15,7 +15,7 @@ use crate::harness::in_process::{InProcess, START};
 use crate::harness::repetitions;
 use crate::oracle::known::{History, Known};
 use crate::oracle::questions::{
-    Asked, Expected, Kind, NESTED, NOT_ASKED, SHAPES, Shape, Texts, address, expected,
+    Expected, Kind, NESTED, NOT_ASKED, Parameters, SHAPES, Shape, Texts, address, expected,
 };
 use crate::oracle::record::{access_of, target_of};
 use crate::oracle::reports::Termination;
@@ -98,7 +98,7 @@ fn pick() -> impl Strategy<Value = Pick> {
 }
 
 /// The server, and the history for the oracle.
-struct Asking<'a> {
+struct Tester<'a> {
     server: &'a InProcess,
     history: History,
     /// Ids of users and groups.
@@ -121,7 +121,7 @@ fn one<T>(list: &[T], index: u8) -> Option<&T> {
     list.get(usize::from(index).checked_rem(list.len())?)
 }
 
-impl Asking<'_> {
+impl Tester<'_> {
     fn time(&self, instant: Instant) -> Option<Timestamp> {
         let events = &self.history.events;
         let now = self.history.now;
@@ -181,7 +181,7 @@ impl Asking<'_> {
     }
 
     /// The question of a pick; `None` if the history has no subject for it.
-    fn asked(&self, shape: &Shape, pick: &Pick) -> Option<(Known<'_>, Asked)> {
+    fn asked(&self, shape: &Shape, pick: &Pick) -> Option<(Known<'_>, Parameters)> {
         let (known, known_at) = self.known(pick.known);
         let [user, group, other_user, other_group] = pick.resources;
         let (first, second) = (self.time(pick.times.0), self.time(pick.times.1));
@@ -208,7 +208,7 @@ impl Asking<'_> {
         let paths =
             [None, Some("title"), Some("name.givenName"), Some("groups"), Some("department")];
         let within = [None, Some(0), Some(3_600), Some(86_400 * 2)];
-        let asked = Asked {
+        let asked = Parameters {
             app: pick.app.then_some("boat"),
             at: first,
             from,
@@ -235,7 +235,7 @@ impl Asking<'_> {
             job: (*one(&["boat", "boat", "raft", "punt", "scim.0"], pick.what)?).to_owned(),
         };
         let resource = if pick.flags[1] { asked.user.clone() } else { asked.group.clone() };
-        let mut asked = Asked { resource: pick.flags[2].then_some(resource), ..asked };
+        let mut asked = Parameters { resource: pick.flags[2].then_some(resource), ..asked };
         if shape.kind == Kind::Accesses && !known.is_repeatable {
             // This test asks its questions now; they are not part of the history.
             let now = self.history.now;
@@ -465,7 +465,7 @@ fn compare(
     path: &str,
     (status, answer): (u16, &Value),
     expected: &Expected,
-    asked: &Asked,
+    asked: &Parameters,
 ) -> Checked<()> {
     if status != expected.status {
         return Err(format!("{path}\nis answered {status}, not {}:\n{answer:#}", expected.status));
@@ -620,7 +620,7 @@ async fn compare_with(
         let fitting = boat.ids.iter().filter(|(found, _)| *found == kind);
         fitting.map(|(_, id)| id.clone()).collect()
     };
-    let asking = Asking {
+    let tester = Tester {
         server,
         history: History::new(server.events(), now),
         users: ids("Users"),
@@ -632,27 +632,27 @@ async fn compare_with(
     let mut answered = vec![];
     for pick in picks {
         let shape = shapes[usize::from(pick.shape) % shapes.len()];
-        answered.extend(asking.check(shape, pick).await?);
+        answered.extend(tester.check(shape, pick).await?);
     }
     if let Some(pick) = picks.first() {
         // Each check takes several questions, so run one per history.
         match pick.what % 3 {
-            0 if is_on(Kind::Diff) => asking.check_diffs(pick).await?,
+            0 if is_on(Kind::Diff) => tester.check_diffs(pick).await?,
             1 if is_on(Kind::GroupIntervals) && is_on(Kind::UserIntervals) => {
-                asking.check_mirror(pick).await?;
+                tester.check_mirror(pick).await?;
             }
-            _ => asking.check_now().await?,
+            _ => tester.check_now().await?,
         }
     }
     for step in more {
         player(&mut [&mut boat, &mut raft, &mut punt], step).play(step).await;
     }
-    asking.check_again(&answered, "after more happened").await?;
+    tester.check_again(&answered, "after more happened").await?;
     let rebuilt = projector::rebuild(server.server.committer().store(), |_, _| ()).unwrap();
     if rebuilt.digest_before != Some(rebuilt.digest_after) {
         return Err("a rebuild gives other rows".to_owned());
     }
-    asking.check_again(&answered, "after a rebuild").await
+    tester.check_again(&answered, "after a rebuild").await
 }
 
 /// Whether an address matches a template.
@@ -665,7 +665,12 @@ fn is_of(template: &str, address: &str) -> bool {
 
 #[test]
 fn every_question_is_compared_with_the_oracle_or_listed_with_a_reason() {
-    let asked = Asked { user: "u".into(), group: "g".into(), job: "j".into(), ..Asked::default() };
+    let asked = Parameters {
+        user: "u".into(),
+        group: "g".into(),
+        job: "j".into(),
+        ..Parameters::default()
+    };
     let addresses: Vec<String> = SHAPES.iter().map(|shape| address(shape, &asked)).collect();
     let is_asked = |template: &str| addresses.iter().any(|address| is_of(template, address));
     for one in answers::all() {

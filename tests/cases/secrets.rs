@@ -1,5 +1,5 @@
-//! No token, password or personal data where it does not belong: log lines, metrics, error bodies,
-//! and, for what is secret, the stored files.
+//! No token, password or personal data in log lines, metrics or error bodies; no secret in the stored
+//! files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -64,7 +64,7 @@ fn planted_secrets_and_people_are_in_no_log_line_metric_or_error() {
     errors.push(admin.post("/api/v1/apps", &json!({"application": EMAIL})));
     assert_eq!(scim.get(&format!("/Users?access_token={}", scim.token)).status, 200);
 
-    // What clients do wrong: passwords under odd names, tokens where none belongs.
+    // Mistakes of clients: passwords under odd names, tokens in wrong places.
     let token = &scim.token;
     let escaped = token.replace('p', "%70");
     for path in [
@@ -118,7 +118,7 @@ fn planted_secrets_and_people_are_in_no_log_line_metric_or_error() {
     absent("a log line", &lines, &secrets);
     absent("a log line", &lines, &people);
 
-    // What the operation shows has its cuts, and what is on disk too.
+    // Secrets are cut in the operation's answer and on disk.
     for row in admin.rows("/api/v1/operations") {
         let detail = admin.get(&format!("/api/v1/operations/{}", row["seq"])).text;
         absent("an operation", &detail, &secrets);
@@ -137,7 +137,7 @@ fn planted_secrets_and_people_are_in_no_log_line_metric_or_error() {
 
 /// The stored body is the received one, with `null` where a secret was.
 #[test]
-fn the_stored_body_is_what_was_received_with_cuts() {
+fn the_stored_body_is_the_received_one_without_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let scim = server.add_app("boat");
@@ -164,10 +164,10 @@ fn the_stored_body_is_what_was_received_with_cuts() {
     assert_eq!(stored("stored-2")["Operations"][0]["value"][0]["display"], json!(null));
 }
 
-/// Tokens in every spelling, planted at every address and in everything that a client chooses: in no
-/// stored byte, no answer, no log line and no metric.
+/// Tokens in every spelling are planted at every address and in every part of a request. They are in no
+/// stored byte, answer, log line or metric.
 #[test]
-fn tokens_planted_at_every_entrance_are_nowhere() {
+fn tokens_planted_everywhere_are_found_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let server = Server::start_with(&data, &["--log", "debug"], &[]).unwrap();
@@ -176,7 +176,7 @@ fn tokens_planted_at_every_entrance_are_nowhere() {
     let user = scim.post("/Users", &json!({"userName": "mira"})).id();
     let group = scim.post("/Groups", &json!({"displayName": "Crew"})).id();
     let operation = admin.rows("/api/v1/operations")[0]["seq"].to_string();
-    // One for each place, so that what is found tells where it came in.
+    // A different token for each place, so that a leak shows where it came from.
     let mut digits = 0_u64;
     let mut planted: Vec<(String, String)> = vec![];
     let mut plant = |place: &str, spelling: usize| {
@@ -194,7 +194,7 @@ fn tokens_planted_at_every_entrance_are_nowhere() {
     let told = |answer: &Answer| format!("{} {:?}", answer.text, answer.headers);
     let mut answers = vec![];
 
-    // Every address: those that are described, and those that the router's source names.
+    // Every address: the described ones, and those in the router's source.
     let router = include_str!("../../crates/query/src/http/mod.rs").split(".route(").skip(1);
     let named = router.filter_map(|rest| rest.split('"').nth(1));
     let questions = ::answers::all().iter().map(|one| one.path);
@@ -243,7 +243,7 @@ fn tokens_planted_at_every_entrance_are_nowhere() {
                 ("client-request-id", id.as_str()),
             ];
             answers.push(told(&admin.send("GET", &odd, &headers, b"").unwrap()));
-            // A token that the cut at 256 bytes would leave half of.
+            // A token across the limit of 256 bytes.
             let late = format!("{}{}", "a".repeat(220), one());
             let headers = [("user-agent", late.as_str())];
             answers.push(told(&admin.send("GET", &real, &headers, b"").unwrap()));
@@ -272,7 +272,8 @@ fn tokens_planted_at_every_entrance_are_nowhere() {
                 ),
             ] {
                 for path in [real.clone(), format!("{real}?name=staff"), format!("{real}?run=7")] {
-                    // An address that takes no body closes the connection, so the next takes its own.
+                    // An address that accepts no body closes the connection, so the next request opens
+                    // a new one.
                     let fresh = admin.with_token(&admin.token);
                     let answer = fresh.send("POST", &path, &[], body.as_bytes());
                     answers.push(told(&answer.unwrap()));
@@ -280,7 +281,7 @@ fn tokens_planted_at_every_entrance_are_nowhere() {
             }
         }
     }
-    // SCIM, where the body of a write goes into the state.
+    // SCIM, where an accepted body becomes state.
     for spelling in 0..5 {
         let mut one = || plant("SCIM", spelling);
         let bodies = [
@@ -328,10 +329,10 @@ fn tokens_planted_at_every_entrance_are_nowhere() {
     }
 }
 
-/// A token in more escapes than are looked through comes to light when they are taken out for a name in the
-/// same text: no request fails for it, and each leaves its event.
+/// A token under more layers of escapes than are searched appears when they are decoded for a name in
+/// the same text. No request fails because of that, and each leaves its event.
 #[test]
-fn tokens_in_many_layers_of_escapes_cost_no_event() {
+fn tokens_in_many_layers_of_escapes_lose_no_event() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let token = format!("plg_{}", "0a".repeat(32));
@@ -380,7 +381,7 @@ fn tokens_in_many_layers_of_escapes_cost_no_event() {
         let named = json!([{"op": "replace", "path": "displayName", "value": text}]);
         check(200, scim.patch(&format!("/Users/{user}"), &named));
         check(201, scim.post("/Groups", &json!({"displayName": text})));
-        // The answer of an upstream, with what was sent to it.
+        // An upstream's answer that repeats the request.
         let answer = ferry.post("/Users", &person(format!("u{layers}")));
         assert_eq!(answer.status, 201, "{}", answer.text);
         let answer = ferry.get("/Users/u4");
@@ -418,9 +419,9 @@ fn tokens_in_many_layers_of_escapes_cost_no_event() {
     server.stop();
 }
 
-/// A password within a text of JSON is no more stored than one outside.
+/// A password in JSON within a string is not stored either.
 #[test]
-fn passwords_within_texts_are_nowhere() {
+fn passwords_within_strings_are_found_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let server = Server::start(&data);
@@ -442,7 +443,7 @@ fn passwords_within_texts_are_nowhere() {
         let stored = admin.get(&format!("/api/v1/apps/boat/users/{id}")).text;
         assert!(!stored.contains(PASSWORD), "{text}: {stored}");
     }
-    // What only sounds like one stays.
+    // A text that only looks like a password stays.
     let name = "Password: reset team";
     let id = scim.post("/Groups", &json!({"displayName": name})).id();
     let stored = admin.get(&format!("/api/v1/apps/boat/groups/{id}")).body["resource"].clone();
@@ -461,9 +462,9 @@ fn passwords_within_texts_are_nowhere() {
     });
 }
 
-/// An upstream may repeat its own token, and the password that it got.
+/// An upstream may repeat its own token and the password that it received.
 #[test]
-fn what_an_upstream_repeats_is_neither_stored_nor_handed_on() {
+fn secrets_repeated_by_an_upstream_are_neither_stored_nor_relayed() {
     const TOKEN: &str = "upstream-token-Qx7";
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -502,7 +503,7 @@ fn what_an_upstream_repeats_is_neither_stored_nor_handed_on() {
         answers.push(scim.post("/Users", &person(name)).text);
     }
     answers.push(scim.get("/Users/u-1").text);
-    // A password that is the name too is none: what was made is on record.
+    // A password that equals the userName does not count as secret: the created user is on record.
     let same = json!({"schemas": [schema], "userName": "ole.berg", "password": "ole.berg"});
     assert_eq!(scim.post("/Users", &same).body["userName"], "ole.berg");
     let admin = server.admin();

@@ -1,4 +1,4 @@
-//! What a start does with the folder that it finds, and what a start that fails leaves behind.
+//! How a start treats an existing folder, and what a failed start leaves behind.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -21,7 +21,7 @@ fn gaps(server: &Server) -> Vec<String> {
 }
 
 #[test]
-fn a_folder_that_others_can_read_is_closed_to_them() {
+fn permissions_of_a_readable_folder_are_tightened() {
     let around = tempfile::tempdir().unwrap();
     let data = around.path().join("data");
     fs::create_dir(&data).unwrap();
@@ -36,7 +36,7 @@ fn a_folder_that_others_can_read_is_closed_to_them() {
     for path in &tables {
         assert_eq!(mode(path) & 0o077, 0, "{}", path.display());
     }
-    // As a copy that was made with other tools comes back.
+    // The permissions of a copy made with other tools.
     fs::set_permissions(&data, Permissions::from_mode(0o775)).unwrap();
     for path in tables.iter().chain([&data.join("admin.token"), &data.join("db")]) {
         let more = mode(path) | 0o055;
@@ -55,10 +55,9 @@ fn a_folder_that_others_can_read_is_closed_to_them() {
     assert_eq!((mode(&shared), fs::read_dir(&shared).unwrap().count()), (0o755, 1));
 }
 
-/// At whatever place a process runs out of files, it says so, and nothing of the folder is called damaged
-/// or given up.
+/// Wherever a process runs out of file descriptors, it says so and reports no damage.
 #[test]
-fn a_process_that_may_open_few_files_calls_nothing_damaged() {
+fn a_process_without_file_descriptors_reports_no_damage() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let server = Server::start(&data);
@@ -83,9 +82,9 @@ fn a_process_that_may_open_few_files_calls_nothing_damaged() {
     assert_eq!(after.stdout, digest.stdout);
 }
 
-/// A link to the database of another folder is no second database.
+/// A link to another folder's database is refused.
 #[test]
-fn a_folder_that_leads_to_the_database_of_another_is_refused() {
+fn a_folder_that_links_to_another_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let server = Server::start(&data);
@@ -104,7 +103,7 @@ fn a_folder_that_leads_to_the_database_of_another_is_refused() {
 }
 
 #[test]
-fn a_second_server_is_refused_though_the_lock_file_of_the_database_is_gone() {
+fn a_second_server_is_refused_even_without_the_lock_file() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let server = Server::start(&data);
@@ -127,7 +126,7 @@ fn a_second_server_is_refused_though_the_lock_file_of_the_database_is_gone() {
 }
 
 #[test]
-fn a_folder_that_is_moved_away_from_a_running_server_stops_it_writing() {
+fn a_server_stops_writing_when_its_folder_is_moved() {
     let around = tempfile::tempdir().unwrap();
     let data = around.path().join("data");
     let server = Server::start(&data);
@@ -135,7 +134,7 @@ fn a_folder_that_is_moved_away_from_a_running_server_stops_it_writing() {
     let admin = server.admin();
     fs::rename(&data, around.path().join("moved")).unwrap();
     let other = Server::start(&data);
-    // The kept file is due a second after a write: until then the move is not noticed.
+    // The kept file is written a second later, which detects the move.
     while scim.post("/Users", &user("mira")).status != 503 {
         std::thread::yield_now();
     }
@@ -143,7 +142,7 @@ fn a_folder_that_is_moved_away_from_a_running_server_stops_it_writing() {
     assert!(server.log_lines().contains("was moved while it was in use"));
     server.kill();
     other.stop();
-    // Both logs are whole.
+    // Both logs are intact.
     Server::start(&data).stop();
     Server::start(&around.path().join("moved")).stop();
 }
@@ -156,7 +155,7 @@ attributes = ["userName"]
 "#;
 
 #[test]
-fn a_start_that_fails_reads_later_as_no_killed_recorder() {
+fn a_failed_start_does_not_look_like_a_killed_recorder() {
     let folder = tempfile::tempdir().unwrap();
     let (data, profiles) = (folder.path().join("data"), folder.path().join("profiles"));
     fs::create_dir(&profiles).unwrap();
@@ -185,7 +184,7 @@ fn a_start_that_fails_reads_later_as_no_killed_recorder() {
 fn a_start_that_fails_after_it_was_recorded_records_its_stop() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    // Where the first token should stand there is a folder with something in it.
+    // A folder that is not empty is in the place of the first token.
     fs::create_dir_all(data.join("admin.token/full")).unwrap();
     fs::set_permissions(&data, Permissions::from_mode(0o700)).unwrap();
     let Err(refused) = Server::start_with(&data, &[], &[]) else { panic!("it started") };
@@ -195,7 +194,7 @@ fn a_start_that_fails_after_it_was_recorded_records_its_stop() {
     assert_eq!(gaps(&server), ["recorder stopped"]);
     server.stop();
 
-    // The first token is made once.
+    // The first token is created once.
     let scim = Server::start(&data);
     let token = fs::read_to_string(data.join("admin.token")).unwrap();
     assert_eq!(Client::new(&scim.url, token.trim()).get("/api/v1/apps").status, 200);

@@ -1,4 +1,4 @@
-//! What somebody without a token learns, and what they can put on the disk.
+//! What a client without a token can learn, and how much it can write to the disk.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,8 +8,8 @@ use event::{Content, Fact};
 
 use crate::harness::server::{Answer, Client, Server};
 
-/// What of an answer does not differ from request to request. A connection is closed when the body of a
-/// refused request was still on its way, which is so at times.
+/// An answer without what varies. A connection is closed if the body of a refused request was still
+/// arriving.
 fn seen(answer: &Answer) -> (u16, String, Vec<(String, String)>) {
     let headers = answer
         .headers
@@ -22,7 +22,7 @@ fn seen(answer: &Answer) -> (u16, String, Vec<(String, String)>) {
 }
 
 #[test]
-fn an_address_that_names_an_application_looks_like_one_that_names_none() {
+fn existing_and_unknown_applications_are_indistinguishable() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let (known, other) = (server.add_app("boat"), server.add_app("other"));
@@ -63,9 +63,9 @@ fn an_address_that_names_an_application_looks_like_one_that_names_none() {
     }
 }
 
-/// The words are true of the request, and so is what is recorded.
+/// The error text is correct for the request, and so is the record.
 #[test]
-fn a_refusal_says_what_is_wrong_with_the_authorization() {
+fn a_401_says_what_is_wrong_with_the_authorization() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let scim = server.add_app("boat");
@@ -96,9 +96,9 @@ fn a_refusal_says_what_is_wrong_with_the_authorization() {
     }
 }
 
-/// However a token is spelled, it is the same token to every interface, or none.
+/// Every interface accepts the same spellings of the Authorization header.
 #[test]
-fn a_token_is_spelled_in_the_same_ways_on_every_address() {
+fn every_interface_accepts_the_same_authorization_headers() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let (admin, scim) = (server.admin().token, server.add_app("boat").token);
@@ -138,9 +138,9 @@ fn a_token_is_spelled_in_the_same_ways_on_every_address() {
     }
 }
 
-/// A path and a user agent of some kilobytes, again and again: each event is small, and there are few.
+/// Repeated requests with a long path and user agent: events are small, and few.
 #[test]
-fn what_a_stranger_chooses_is_stored_cut() {
+fn unauthenticated_requests_are_stored_shortened() {
     const REQUESTS: usize = 400;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -1,5 +1,4 @@
-//! TLS of the server itself: who is understood, which files are refused, and that nobody waits for
-//! a client that says nothing.
+//! TLS of the server itself: versions, refused files, and silent clients.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,20 +13,20 @@ use serde_json::json;
 use crate::harness::server::{Client, Server, provlog, run, user};
 use crate::harness::tls::{Certificate, connect};
 
-/// A server that shows a certificate of its own.
-struct Shown {
+/// A server with its own certificate.
+struct TlsServer {
     folder: tempfile::TempDir,
     certificate: Certificate,
     server: Server,
 }
 
-impl Shown {
-    fn start() -> Shown {
+impl TlsServer {
+    fn start() -> TlsServer {
         let folder = tempfile::tempdir().unwrap();
         let certificate = Certificate::issue(folder.path());
         let data = folder.path().join("data");
         let server = Server::start_with(&data, &certificate.flags(), &[]).unwrap();
-        Shown { folder, certificate, server }
+        TlsServer { folder, certificate, server }
     }
 
     fn data(&self) -> PathBuf {
@@ -47,7 +46,7 @@ impl Shown {
         self.client(&self.server.url, token.trim_end())
     }
 
-    /// The same application as in other tests, over TLS.
+    /// Adds an application, over TLS.
     fn add_app(&self) -> Client {
         let added = self.admin().post("/api/v1/apps", &json!({ "application": "boat" }));
         assert_eq!(added.status, 201, "{added:?}");
@@ -55,7 +54,7 @@ impl Shown {
         self.client(&text("tenantUrl"), &text("secretToken"))
     }
 
-    /// The certificate that a new connection gets, when it is this one.
+    /// Whether a new connection gets this certificate.
     fn shows(&self, certificate: &CertificateDer<'static>) -> bool {
         connect(self.address(), certificate, &[&TLS13], &[]).is_ok()
     }
@@ -63,7 +62,7 @@ impl Shown {
 
 #[test]
 fn requests_over_tls_are_answered_recorded_and_linked_as_https() {
-    let shown = Shown::start();
+    let shown = TlsServer::start();
     let scim = shown.add_app();
     assert_eq!(scim.base(), format!("{}/apps/boat/scim/v2", shown.server.url));
     let created = scim.post("/Users", &user("mira.lund@fjord.example"));
@@ -71,15 +70,15 @@ fn requests_over_tls_are_answered_recorded_and_linked_as_https() {
     assert!(created.header("location").starts_with(scim.base()), "{created:?}");
     let rows = shown.admin().rows("/api/v1/operations?app=boat");
     assert_eq!((rows.len(), &rows[0]["sourceIp"]), (1, &json!("127.0.0.1")));
-    // Nobody who does not trust the certificate is talked into it.
+    // A client that does not trust the certificate refuses.
     let doubtful = Client::new(scim.base(), &scim.token);
     assert!(doubtful.send("GET", "/Users", &[], b"").is_err());
     shown.server.stop();
 }
 
 #[test]
-fn both_versions_of_tls_and_of_http_are_spoken() {
-    let shown = Shown::start();
+fn both_versions_of_tls_and_http_work() {
+    let shown = TlsServer::start();
     let trusted = shown.certificate.trusted();
     for version in [&TLS12, &TLS13] {
         let check = |offered: &[&str], chosen: Option<&str>, say: &[u8], heard: &[u8]| {
@@ -92,8 +91,8 @@ fn both_versions_of_tls_and_of_http_are_spoken() {
             assert_eq!(answer, heard, "{offered:?}");
         };
         let http1 = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        // The preface with settings that say nothing (RFC 9113 §3.4). The answer begins with settings
-        // too: a frame of so many bytes, whose type is 4.
+        // The preface with empty settings (RFC 9113 §3.4). The answer starts with a settings frame,
+        // type 4.
         let http2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
         let settings = [0, 0, 24, 4];
         check(&["h2", "http/1.1"], Some("h2"), http2, &settings);
@@ -103,7 +102,7 @@ fn both_versions_of_tls_and_of_http_are_spoken() {
 }
 
 #[test]
-fn keys_of_the_older_forms_are_taken_and_one_file_may_hold_both() {
+fn older_key_formats_work_and_one_file_may_hold_key_and_certificate() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["rsa-pkcs1.pem", "ec-sec1.pem"] {
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/tls").join(name);
@@ -117,10 +116,10 @@ fn keys_of_the_older_forms_are_taken_and_one_file_may_hold_both() {
     }
 }
 
-/// What fails before it is a request is counted, and harms nobody.
+/// A failure before there is a request is counted and affects no other client.
 #[test]
-fn what_is_no_tls_is_counted() {
-    let shown = Shown::start();
+fn failed_handshakes_are_counted() {
+    let shown = TlsServer::start();
     let trusted = shown.certificate.trusted();
     let mut plain = TcpStream::connect(shown.address()).unwrap();
     plain.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
@@ -131,7 +130,7 @@ fn what_is_no_tls_is_counted() {
     let other = tempfile::tempdir().unwrap();
     let other = Certificate::issue(other.path()).trusted();
     assert!(connect(shown.address(), &other, &[&TLS13], &[]).is_err());
-    // Who goes away without a word has said nothing wrong.
+    // A client that disconnects without sending anything is no failure.
     drop(TcpStream::connect(shown.address()).unwrap());
 
     let counted = |metrics: &str| metrics.contains("provlog_broken_requests_total 3\n");
@@ -151,8 +150,8 @@ fn what_is_no_tls_is_counted() {
 }
 
 #[test]
-fn nobody_waits_for_clients_that_say_nothing_and_neither_does_the_stop() {
-    let shown = Shown::start();
+fn silent_clients_delay_neither_others_nor_the_stop() {
+    let shown = TlsServer::start();
     let trusted = shown.certificate.trusted();
     let begun = |first: &[u8]| {
         let mut client = TcpStream::connect(shown.address()).unwrap();
@@ -160,7 +159,7 @@ fn nobody_waits_for_clients_that_say_nothing_and_neither_does_the_stop() {
         client
     };
     let silent: Vec<_> = (0..20).map(|_| begun(b"")).collect();
-    // The head of a record that announces a greeting.
+    // The header of a record that announces a ClientHello.
     let half: Vec<_> = (0..20).map(|_| begun(b"\x16\x03\x01\x00\xf0\x01\x00")).collect();
     let ready: Vec<_> = ["h2", "http/1.1"]
         .map(|protocol| connect(shown.address(), &trusted, &[&TLS13], &[protocol]).unwrap())
@@ -174,10 +173,10 @@ fn nobody_waits_for_clients_that_say_nothing_and_neither_does_the_stop() {
     drop((silent, half, ready, folder));
 }
 
-/// A connection that ends without TLS's own goodbye is one that might have been cut.
+/// A connection that ends without a TLS close_notify may have been cut.
 #[test]
-fn a_request_whose_client_hangs_up_without_a_goodbye_is_recorded() {
-    let shown = Shown::start();
+fn a_request_without_close_notify_is_recorded() {
+    let shown = TlsServer::start();
     let scim = shown.add_app();
     let trusted = shown.certificate.trusted();
     let hang_up = |request_id: &str, announced: usize, body: &str| {
@@ -202,7 +201,7 @@ fn a_request_whose_client_hangs_up_without_a_goodbye_is_recorded() {
     }
     let admin = shown.admin();
     for (request_id, status) in expected {
-        // The server notices the end of a connection by itself; each turn asks once more.
+        // Poll until the server has noticed the end of the connection.
         let path = format!("/api/v1/operations?requestId={request_id}");
         let row = (0..1000).find_map(|_| admin.rows(&path).pop());
         let row = row.unwrap_or_else(|| panic!("{request_id} is not recorded"));
@@ -211,8 +210,8 @@ fn a_request_whose_client_hangs_up_without_a_goodbye_is_recorded() {
 }
 
 #[test]
-fn a_renewed_certificate_is_shown_after_a_hangup_and_a_bad_one_never() {
-    let shown = Shown::start();
+fn a_renewed_certificate_is_used_after_sighup_and_a_bad_one_never() {
+    let shown = TlsServer::start();
     let first = shown.certificate.trusted();
     let running = shown.admin();
     assert_eq!(running.get("/readyz").status, 200);
@@ -220,7 +219,7 @@ fn a_renewed_certificate_is_shown_after_a_hangup_and_a_bad_one_never() {
     let second = Certificate::issue(shown.folder.path()).trusted();
     assert!(shown.shows(&first) && !shown.shows(&second), "nobody said so yet");
     shown.server.hang_up();
-    // The signal is handled beside the connections; each turn asks once more.
+    // Poll until the signal is handled.
     assert!((0..10_000).any(|_| shown.shows(&second)));
     assert!(!shown.shows(&first));
     assert_eq!(running.get("/readyz").status, 200, "what is open goes on");
@@ -244,7 +243,7 @@ fn files_that_cannot_be_used_are_refused_before_anything_is_opened() {
     let good = Certificate::issue(folder.path());
     let (certificate, key) = (good.file.to_str().unwrap(), good.key.to_str().unwrap());
     let data = folder.path().join("data");
-    // A server that starts all the same ends at once: its port is taken.
+    // If the server starts all the same, it ends at once, since its port is taken.
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let refuses = |flags: &[&str], variables: &[(&str, &str)], line: &str| {
@@ -286,7 +285,7 @@ fn files_that_cannot_be_used_are_refused_before_anything_is_opened() {
     let long = file("long.pem", &" ".repeat((1 << 20) + 1));
     pair(certificate, &long, &format!("the key file {long} is longer than 1048576 bytes"));
 
-    // What is wrong with a key is told without a letter of it.
+    // An error about a key repeats nothing of it.
     let text = std::fs::read_to_string(key).unwrap();
     let one_line = file("one-line.pem", &text.replace('\n', " "));
     let why = "is no PEM: a section has no END line";
@@ -315,10 +314,10 @@ fn files_that_cannot_be_used_are_refused_before_anything_is_opened() {
 }
 
 #[test]
-fn a_key_that_everybody_can_read_is_warned_of() {
+fn a_world_readable_key_is_warned_of() {
     let folder = tempfile::tempdir().unwrap();
     let certificate = Certificate::issue(folder.path());
-    // The files as the configuration file names them.
+    // The same files in the configuration file.
     let settings = folder.path().join("deploy.toml");
     let (file, key) = (certificate.file.display(), certificate.key.display());
     std::fs::write(&settings, format!("tls-cert = \"{file}\"\ntls-key = \"{key}\"\n")).unwrap();
@@ -336,8 +335,8 @@ fn a_key_that_everybody_can_read_is_warned_of() {
 }
 
 #[test]
-fn a_command_trusts_the_authorities_that_it_is_given() {
-    let shown = Shown::start();
+fn a_command_trusts_the_given_authorities() {
+    let shown = TlsServer::start();
     let token = shown.data().join("admin.token");
     let ca = shown.certificate.file.to_str().unwrap();
     let apps = |flags: &[&str], variables: &[(&str, &str)]| {

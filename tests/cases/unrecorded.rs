@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::harness::server::{Client, Server, group, patch, user};
 
-/// One request of each kind that can go wrong, and some that go well.
+/// One request of each kind of error, and some successful ones.
 #[test]
 fn every_request_leaves_exactly_one_operation_event() {
     let folder = tempfile::tempdir().unwrap();
@@ -151,9 +151,9 @@ fn a_bulk_request_leaves_one_event_for_each_operation() {
     assert_eq!(last.body["rows"][0]["operation"], "POST Bulk");
 }
 
-/// Whoever knows the address, and nothing else, cannot fill the disk.
+/// A client that knows only the address cannot fill the disk.
 #[test]
-fn a_flood_without_a_token_leaves_few_events_and_the_whole_count() {
+fn a_flood_without_a_token_leaves_few_events_and_the_full_count() {
     const REQUESTS: u64 = 2_000;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -184,9 +184,9 @@ fn a_flood_without_a_token_leaves_few_events_and_the_whole_count() {
     }
 }
 
-/// Clients that hang up in the middle of a body, or right after it, leave an event too.
+/// Requests leave an event even if the client disconnects in the middle of the body, or right after it.
 #[test]
-fn requests_whose_client_hangs_up_leave_an_event() {
+fn requests_of_disconnected_clients_leave_an_event() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let scim = server.add_app("boat");
@@ -211,7 +211,7 @@ fn requests_whose_client_hangs_up_leave_an_event() {
     }
     let admin = server.admin();
     for (request_id, status) in expected {
-        // The server notices the end of a connection by itself; each turn asks once more.
+        // Poll until the server has noticed the end of the connection.
         let row = (0..1000)
             .find_map(|_| admin.rows(&format!("/api/v1/operations?requestId={request_id}")).pop())
             .unwrap_or_else(|| panic!("{request_id} is not recorded"));
@@ -220,7 +220,7 @@ fn requests_whose_client_hangs_up_leave_an_event() {
 }
 
 #[test]
-fn the_detail_of_an_operation_shows_what_was_sent_and_what_it_changed() {
+fn the_detail_of_an_operation_shows_request_and_changes() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let scim = server.add_app("boat");
@@ -252,9 +252,9 @@ fn the_detail_of_an_operation_shows_what_was_sent_and_what_it_changed() {
     assert_eq!(operation["sourceIp"], "127.0.0.1");
 }
 
-/// What was no request leaves no event, but it is counted, and the stop of the recorder says so.
+/// A broken request line leaves no event; it is counted, and the recorder's stop event has the count.
 #[test]
-fn what_is_no_request_is_counted() {
+fn broken_requests_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let server = Server::start(&data);
@@ -267,7 +267,7 @@ fn what_is_no_request_is_counted() {
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
     }
     let counted = |metrics: &str| metrics.contains("provlog_broken_requests_total 3");
-    // The connection's task counts after the client has its answer; each turn asks once more.
+    // The connection's task counts after it answered, so poll.
     assert!((0..1000).any(|_| counted(&server.admin().get("/metrics").text)));
     server.stop();
     let store = store::Store::open_existing(&data, &store::Options::default()).unwrap();

@@ -1,17 +1,17 @@
-//! What applications behind the proxy do against the RFCs, or beside them: what they show is taken as it
-//! is, and what they say of it is doubted.
+//! Proxied applications that deviate from the RFCs: the resources they show are accepted as they are,
+//! and their claims about lists are checked.
 
 use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::habits::{Heard, Said, Upstream};
+use crate::harness::habits::{Received, Response, Upstream};
 use crate::harness::server::{Answer, Client, Server, user};
 
 const INCOMPLETE: &str = "the application did not list all that it has";
 
-/// A recorder before an application with habits.
+/// A recorder in front of a stub application.
 pub struct Before {
     pub server: Server,
     pub app: Client,
@@ -30,7 +30,7 @@ impl Before {
         self.server.admin().post(&format!("/api/v1/apps/boat/{how}"), &Value::Null)
     }
 
-    /// A look that comes to its end.
+    /// A baseline or drift check that succeeds.
     #[track_caller]
     pub fn looked(&self, how: &str) -> Value {
         let answer = self.look(how);
@@ -62,7 +62,7 @@ impl Before {
     /// The newest operation.
     pub fn last(&self) -> Value {
         let answer = self.server.admin().get("/api/v1/operations?app=boat").body;
-        // The recorder's own looks come when they come.
+        // Ignore the recorder's own read-backs.
         let is_asked =
             |row: &&Value| !row["operation"].as_str().unwrap().starts_with("observation");
         answer["rows"].as_array().unwrap().iter().find(is_asked).unwrap().clone()
@@ -106,29 +106,31 @@ pub fn crew(count: u64) -> Vec<Value> {
 #[test]
 fn an_id_may_be_a_number() {
     let mira = || named(json!(7), "mira@fjord.example");
-    let upstream = Upstream::start(move |heard| match (heard.method.as_str(), heard.path()) {
-        ("POST", "/Users") => Said::json(201, &named(json!(8), "ole@fjord.example")),
-        ("PATCH", "/Users/8") => {
-            let mut ole = named(json!(8), "ole@fjord.example");
-            ole["title"] = json!("Mate");
-            Said::json(200, &ole)
-        }
-        ("DELETE", "/Users/8") => Said::empty(204),
-        ("GET", "/Users/8") => Said::error(404),
-        ("GET", "/Users") => {
-            let odd = |id: Value| named(id, "odd@fjord.example");
-            let ids = [json!(7.5), json!(1e30), json!(null), json!(""), json!("x".repeat(1_025))];
-            let mut all = vec![mira()];
-            all.extend(ids.map(odd));
-            Said::page(heard, &all)
-        }
-        ("GET", "/Groups") => {
-            let mut group = json!({"id": -3, "displayName": "Crew"});
-            group["members"] = json!([{"value": 7, "display": "Mira"}]);
-            Said::page(heard, &[group])
-        }
-        _ => Said::error(404),
-    });
+    let upstream =
+        Upstream::start(move |received| match (received.method.as_str(), received.path()) {
+            ("POST", "/Users") => Response::json(201, &named(json!(8), "ole@fjord.example")),
+            ("PATCH", "/Users/8") => {
+                let mut ole = named(json!(8), "ole@fjord.example");
+                ole["title"] = json!("Mate");
+                Response::json(200, &ole)
+            }
+            ("DELETE", "/Users/8") => Response::empty(204),
+            ("GET", "/Users/8") => Response::error(404),
+            ("GET", "/Users") => {
+                let odd = |id: Value| named(id, "odd@fjord.example");
+                let ids =
+                    [json!(7.5), json!(1e30), json!(null), json!(""), json!("x".repeat(1_025))];
+                let mut all = vec![mira()];
+                all.extend(ids.map(odd));
+                Response::page(received, &all)
+            }
+            ("GET", "/Groups") => {
+                let mut group = json!({"id": -3, "displayName": "Crew"});
+                group["members"] = json!([{"value": 7, "display": "Mira"}]);
+                Response::page(received, &[group])
+            }
+            _ => Response::error(404),
+        });
     let before = Before::start(&upstream);
     let answer = before.looked("baseline");
     assert_eq!(answer["seen"], json!({"User": 1, "Group": 1}));
@@ -152,7 +154,7 @@ fn an_id_may_be_a_number() {
 }
 
 #[test]
-fn what_does_not_fit_our_schema_is_kept_and_flagged() {
+fn values_outside_our_schema_are_kept_and_flagged() {
     let odd = || {
         let mut odd = named(json!("u1"), "mira@fjord.example");
         odd["active"] = json!("Yes");
@@ -167,7 +169,7 @@ fn what_does_not_fit_our_schema_is_kept_and_flagged() {
     let nameless = json!({"id": "u2", "displayName": "No name"});
     let users = move || vec![odd(), nameless.clone()];
     let all = users.clone();
-    let upstream = Upstream::start(move |heard| Said::of_users(heard, &all()));
+    let upstream = Upstream::start(move |received| Response::of_users(received, &all()));
     let before = Before::start(&upstream);
     let answer = before.looked("baseline");
     assert_eq!((&answer["seen"]["User"], &answer["flagged"]["User"]), (&json!(2), &json!(2)));
@@ -194,30 +196,30 @@ fn what_does_not_fit_our_schema_is_kept_and_flagged() {
     assert_eq!(flags("u2"), ["schemaViolation userName"]);
     let drift = before.looked("drift");
     assert_eq!((&drift["rowCount"], &drift["recorded"]), (&json!(0), &json!(0)), "{drift}");
-    // A later word that fits takes its place.
+    // A later valid value replaces it.
     let mut fits = users();
     fits[0]["active"] = json!(false);
     fits[0]["emails"][1]["primary"] = json!(false);
-    upstream.becomes(move |heard| Said::of_users(heard, &fits));
+    upstream.respond(move |received| Response::of_users(received, &fits));
     assert_eq!(before.app.get("/Users/u1").status, 200);
     assert_eq!(before.user("u1")["active"], false);
     assert_eq!(before.user("u1")["emails"][1]["primary"], false);
 }
 
 #[test]
-fn members_that_cannot_be_told_take_nobody_out() {
+fn unreadable_members_remove_nobody() {
     let group = |members: Value| json!({"id": "g1", "displayName": "Crew", "members": members});
     let show = move |members: Value| {
-        move |heard: &Heard| match heard.path() {
-            "/Groups" => Said::page(heard, &[group(members.clone())]),
-            _ => Said::of_users(heard, &crew(3)),
+        move |received: &Received| match received.path() {
+            "/Groups" => Response::page(received, &[group(members.clone())]),
+            _ => Response::of_users(received, &crew(3)),
         }
     };
     let upstream = Upstream::start(show(json!([{"value": "u1"}, {"value": "u2"}])));
     let before = Before::start(&upstream);
     before.looked("baseline");
     let check = |members: Value, expected: &[&str], flagged: bool| {
-        upstream.becomes(show(members));
+        upstream.respond(show(members));
         let answer = before.looked("drift");
         assert_eq!(answer["flagged"].get("Group").is_some(), flagged, "{answer}");
         let rows = before.server.admin().rows("/api/v1/apps/boat/groups/g1/members");
@@ -232,50 +234,60 @@ fn members_that_cannot_be_told_take_nobody_out() {
 }
 
 #[test]
-fn a_list_is_read_to_its_end_and_what_it_says_of_itself_is_checked() {
-    type Habit = fn(&Heard) -> Said;
-    fn cut(heard: &Heard, count: usize) -> Vec<Value> {
-        let start = heard.number("startIndex").unwrap() as usize - 1;
+fn a_list_is_read_to_its_end_and_its_totals_are_checked() {
+    type Habit = fn(&Received) -> Response;
+    fn cut(received: &Received, count: usize) -> Vec<Value> {
+        let start = received.number("startIndex").unwrap() as usize - 1;
         crew(150).into_iter().skip(start).take(count).collect()
     }
     let cases: [(&str, Habit, u64, bool); 8] = [
-        ("it keeps to the RFC", |heard| Said::page(heard, &crew(150)), 150, false),
-        ("fewer on a page than asked for", |heard| Said::list(150, &cut(heard, 40)), 150, false),
+        ("it keeps to the RFC", |received| Response::page(received, &crew(150)), 150, false),
+        (
+            "fewer on a page than asked for",
+            |received| Response::list(150, &cut(received, 40)),
+            150,
+            false,
+        ),
         (
             "its total is that of the page",
-            |heard| {
-                let page = cut(heard, 100);
-                Said::list(page.len() as u64, &page)
+            |received| {
+                let page = cut(received, 100);
+                Response::list(page.len() as u64, &page)
             },
             150,
             true,
         ),
-        ("it begins anew for every page", |_| Said::list(150, &crew(100)), 100, true),
-        ("it shows all on every page", |_| Said::list(150, &crew(150)), 150, false),
-        ("it ends before its total", |heard| Said::list(200, &cut(heard, 100)), 150, true),
+        ("it begins anew for every page", |_| Response::list(150, &crew(100)), 100, true),
+        ("it shows all on every page", |_| Response::list(150, &crew(150)), 150, false),
+        (
+            "it ends before its total",
+            |received| Response::list(200, &cut(received, 100)),
+            150,
+            true,
+        ),
         (
             "beyond its end it refuses",
-            |heard| match cut(heard, 100) {
-                page if page.is_empty() => Said::error(400),
-                page => Said::list(150, &page),
+            |received| match cut(received, 100) {
+                page if page.is_empty() => Response::error(400),
+                page => Response::list(150, &page),
             },
             150,
             false,
         ),
         (
             "it has no total",
-            |heard| Said::json(200, &json!({"Resources": cut(heard, 100)})),
+            |received| Response::json(200, &json!({"Resources": cut(received, 100)})),
             150,
             false,
         ),
     ];
-    let upstream = Upstream::start(|_| Said::error(500));
+    let upstream = Upstream::start(|_| Response::error(500));
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("recorder"));
     for (place, (what, habit, seen, incomplete)) in cases.into_iter().enumerate() {
-        upstream.becomes(move |heard| match heard.path() {
-            "/Users" => habit(heard),
-            _ => Said::page(heard, &[]),
+        upstream.respond(move |received| match received.path() {
+            "/Users" => habit(received),
+            _ => Response::page(received, &[]),
         });
         let slug = format!("boat-{place}");
         add(&server, folder.path(), &slug, &upstream.url);
@@ -292,43 +304,43 @@ fn a_list_is_read_to_its_end_and_what_it_says_of_itself_is_checked() {
 }
 
 #[test]
-fn a_stretch_after_an_incomplete_list_ends_with_a_whole_one() {
-    let upstream = Upstream::start(|heard| match heard.path() {
-        "/Users" => Said::list(3, &crew(2)),
-        _ => Said::page(heard, &[]),
+fn a_gap_after_an_incomplete_list_ends_with_a_complete_one() {
+    let upstream = Upstream::start(|received| match received.path() {
+        "/Users" => Response::list(3, &crew(2)),
+        _ => Response::page(received, &[]),
     });
     let before = Before::start(&upstream);
     before.looked("baseline");
     before.check_coverage(true);
     let between = before.users().body["generatedAt"].as_str().unwrap().to_owned();
-    upstream.becomes(|heard| Said::of_users(heard, &crew(3)));
+    upstream.respond(|received| Response::of_users(received, &crew(3)));
     assert_eq!(before.looked("drift")["incomplete"], false);
     before.check_coverage(false);
     let then = before.server.admin().query("/api/v1/apps/boat/users", &[("at", &between)]);
     assert_eq!(then.body["coverage"]["gaps"][0]["reason"], INCOMPLETE, "{}", then.text);
-    // A look that learns nothing takes nothing from what is known.
-    upstream.becomes(|_| Said::error(500));
+    // A failed check changes nothing.
+    upstream.respond(|_| Response::error(500));
     assert_eq!(before.look("drift").status, 502);
     before.check_coverage(false);
 }
 
 #[test]
-fn what_says_nothing_teaches_nothing() {
-    let upstream = Upstream::start(|heard| Said::of_users(heard, &crew(4)));
+fn an_unusable_answer_changes_nothing() {
+    let upstream = Upstream::start(|received| Response::of_users(received, &crew(4)));
     let before = Before::start(&upstream);
     assert_eq!(before.looked("baseline")["seen"]["User"], 4);
-    type Habit = fn(&Heard) -> Said;
+    type Habit = fn(&Received) -> Response;
     let cases: [(Habit, &str); 7] = [
-        (|_| Said::text(404, "text/plain", "no route"), "404"),
-        (|_| Said::error(404), "404"),
-        (|_| Said::empty(302).with("location", "/login"), "redirects are not followed"),
-        (|_| Said::text(200, "text/html", "<html>Sign in</html>"), "text/html, is no JSON"),
-        (|_| Said::json(200, &json!({"status": "error"})), "no ListResponse"),
-        (|_| Said::empty(200), "it is empty"),
-        (|_| Said::empty(503), "503"),
+        (|_| Response::text(404, "text/plain", "no route"), "404"),
+        (|_| Response::error(404), "404"),
+        (|_| Response::empty(302).with("location", "/login"), "redirects are not followed"),
+        (|_| Response::text(200, "text/html", "<html>Sign in</html>"), "text/html, is no JSON"),
+        (|_| Response::json(200, &json!({"status": "error"})), "no ListResponse"),
+        (|_| Response::empty(200), "it is empty"),
+        (|_| Response::empty(503), "503"),
     ];
     for (habit, words) in cases {
-        upstream.becomes(habit);
+        upstream.respond(habit);
         for how in ["drift", "baseline"] {
             let answer = before.look(how);
             assert_eq!(answer.status, 502, "{words}");
@@ -339,30 +351,30 @@ fn what_says_nothing_teaches_nothing() {
         assert!(!drift.status.success(), "{words}");
         assert_eq!(before.names().len(), 4, "{words}");
     }
-    // One type alone that is not there any more.
-    upstream.becomes(|heard| match heard.path() {
-        "/Users" => Said::text(404, "text/plain", "no route"),
-        _ => Said::page(heard, &[]),
+    // One type is no longer served.
+    upstream.respond(|received| match received.path() {
+        "/Users" => Response::text(404, "text/plain", "no route"),
+        _ => Response::page(received, &[]),
     });
     let answer = before.looked("drift");
     assert_eq!(answer["incomplete"], true, "{answer}");
     assert_eq!(before.names().len(), 4);
-    // A type that it never had is no fault.
-    upstream.becomes(|heard| match heard.path() {
-        "/Groups" => Said::error(404),
-        _ => Said::of_users(heard, &crew(4)),
+    // A type that was never served is no problem.
+    upstream.respond(|received| match received.path() {
+        "/Groups" => Response::error(404),
+        _ => Response::of_users(received, &crew(4)),
     });
     let answer = before.looked("drift");
     assert_eq!((&answer["incomplete"], &answer["notServed"]), (&json!(false), &json!(["Group"])));
 }
 
 #[test]
-fn a_list_that_shrinks_is_not_believed_at_once() {
-    let upstream = Upstream::start(|heard| Said::of_users(heard, &crew(20)));
+fn a_list_that_shrinks_is_not_accepted_at_once() {
+    let upstream = Upstream::start(|received| Response::of_users(received, &crew(20)));
     let before = Before::start(&upstream);
     before.looked("baseline");
-    // A quarter may go.
-    upstream.becomes(|heard| Said::of_users(heard, &crew(15)));
+    // A quarter may be missing.
+    upstream.respond(|received| Response::of_users(received, &crew(15)));
     let answer = before.looked("drift");
     assert_eq!(
         (&answer["rowCount"], &answer["incomplete"]),
@@ -371,7 +383,7 @@ fn a_list_that_shrinks_is_not_believed_at_once() {
     );
     assert_eq!(before.names().len(), 15);
     for left in [11, 0] {
-        upstream.becomes(move |heard| Said::of_users(heard, &crew(left)));
+        upstream.respond(move |received| Response::of_users(received, &crew(left)));
         let drift = before.server.command(&["app", "drift", "boat"]);
         let text = String::from_utf8(drift.stdout).unwrap();
         assert_eq!(drift.status.code(), Some(1), "{text}");
@@ -387,25 +399,25 @@ fn a_list_that_shrinks_is_not_believed_at_once() {
 }
 
 #[test]
-fn a_single_resource_may_go() {
-    let upstream = Upstream::start(|heard| Said::of_users(heard, &crew(1)));
+fn a_single_resource_may_be_missing() {
+    let upstream = Upstream::start(|received| Response::of_users(received, &crew(1)));
     let before = Before::start(&upstream);
     before.looked("baseline");
-    upstream.becomes(|heard| Said::of_users(heard, &[]));
+    upstream.respond(|received| Response::of_users(received, &[]));
     assert_eq!(before.looked("drift")["rowCount"], 1);
     assert_eq!(before.names().len(), 0);
 }
 
 #[test]
-fn a_name_that_has_another_holder_stays_with_that_one() {
+fn a_name_with_another_holder_stays_with_it() {
     let bob = |id: &str| vec![named(json!(id), "bob@fjord.example")];
-    let upstream = Upstream::start(move |heard| Said::of_users(heard, &bob("id1")));
+    let upstream = Upstream::start(move |received| Response::of_users(received, &bob("id1")));
     let before = Before::start(&upstream);
     before.looked("baseline");
-    // Gone unseen, and made again.
-    upstream.becomes(move |heard| match heard.method.as_str() {
-        "POST" => Said::json(201, &bob("id2")[0]),
-        _ => Said::of_users(heard, &bob("id2")),
+    // Deleted unnoticed and created again.
+    upstream.respond(move |received| match received.method.as_str() {
+        "POST" => Response::json(201, &bob("id2")[0]),
+        _ => Response::of_users(received, &bob("id2")),
     });
     assert_eq!(before.app.post("/Users", &user("bob@fjord.example")).status, 201);
     let drift = before.looked("drift");
@@ -421,14 +433,14 @@ fn a_name_that_has_another_holder_stays_with_that_one() {
 }
 
 #[test]
-fn ids_are_found_encoded_and_as_they_are() {
+fn ids_are_found_encoded_and_raw() {
     let ids = ["a%3Db", "cn=bo,ou=deck", "a/b", "a b", "a+b", "ø", "50%"];
     let users = move || -> Vec<Value> {
         ids.iter().map(|id| named(json!(id), &format!("{id}@fjord.example"))).collect()
     };
-    let upstream = Upstream::start(move |heard| match heard.method.as_str() {
-        "DELETE" => Said::empty(204),
-        _ => Said::of_users(heard, &users()),
+    let upstream = Upstream::start(move |received| match received.method.as_str() {
+        "DELETE" => Response::empty(204),
+        _ => Response::of_users(received, &users()),
     });
     let before = Before::start(&upstream);
     assert_eq!(before.looked("baseline")["seen"]["User"], 7);
@@ -443,17 +455,18 @@ fn ids_are_found_encoded_and_as_they_are() {
     ] {
         assert_eq!(before.app.delete(&format!("/Users/{sent}")).status, 204);
         assert_eq!(before.last()["resourceId"], id, "{sent}");
-        // The recorder reads back by itself whether they are gone.
-        let mut deletions = upstream.heard().into_iter().filter(|heard| heard.method == "DELETE");
+        // The recorder reads them back as well.
+        let mut deletions =
+            upstream.received().into_iter().filter(|received| received.method == "DELETE");
         assert_eq!(deletions.next_back().unwrap().path(), format!("/Users/{sent}"));
     }
     assert_eq!(before.names(), Vec::<String>::new());
 }
 
 #[test]
-fn headers_of_a_connection_and_addresses_end_at_the_recorder() {
-    let upstream = Upstream::start(|heard| {
-        Said::of_users(heard, &crew(1))
+fn hop_by_hop_headers_and_addresses_are_not_forwarded() {
+    let upstream = Upstream::start(|received| {
+        Response::of_users(received, &crew(1))
             .with("connection", "close, X-Inner")
             .with("x-inner", "1")
             .with("keep-alive", "timeout=5")
@@ -468,11 +481,11 @@ fn headers_of_a_connection_and_addresses_end_at_the_recorder() {
         ("x-original-url", "/admin"),
     ];
     let answer = before.app.send("GET", "/Users/u1", &headers, b"").unwrap();
-    let heard = upstream.heard().pop().unwrap();
+    let received = upstream.received().pop().unwrap();
     for gone in ["x-foo", "x-bar", "x-original-url"] {
-        assert_eq!(heard.header(gone), None, "{gone}");
+        assert_eq!(received.header(gone), None, "{gone}");
     }
-    assert_eq!(heard.header("x-baz"), Some("3"));
+    assert_eq!(received.header("x-baz"), Some("3"));
     assert_eq!((answer.header("x-inner"), answer.header("keep-alive")), ("", ""));
     assert_eq!(answer.header("x-outer"), "2");
 }
@@ -484,25 +497,25 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_comes_compressed_or_with_a_mark_is_read() {
-    let zipped = |mut said: Said| {
-        said.body = gzip(&said.body);
-        said.with("content-encoding", "gzip")
+fn compressed_answers_and_byte_order_marks_are_read() {
+    let zipped = |mut response: Response| {
+        response.body = gzip(&response.body);
+        response.with("content-encoding", "gzip")
     };
-    let upstream = Upstream::start(move |heard| zipped(Said::of_users(heard, &crew(3))));
+    let upstream = Upstream::start(move |received| zipped(Response::of_users(received, &crew(3))));
     let before = Before::start(&upstream);
     assert_eq!(before.looked("baseline")["seen"]["User"], 3);
     let read = before.app.get("/Users/u1");
     assert_eq!((&read.body["id"], read.header("content-encoding")), (&json!("u1"), ""));
-    let marked = |mut said: Said| {
-        said.body.splice(0..0, *b"\xEF\xBB\xBF");
-        said
+    let marked = |mut response: Response| {
+        response.body.splice(0..0, *b"\xEF\xBB\xBF");
+        response
     };
-    upstream.becomes(move |heard| marked(Said::of_users(heard, &crew(4))));
+    upstream.respond(move |received| marked(Response::of_users(received, &crew(4))));
     assert_eq!(before.looked("drift")["rows"][0]["resourceId"], "u4");
-    // What cannot be read says so.
-    let strange = |said: Said| said.with("content-encoding", "br");
-    upstream.becomes(move |heard| strange(Said::of_users(heard, &crew(4))));
+    // An answer that cannot be read is reported.
+    let strange = |response: Response| response.with("content-encoding", "br");
+    upstream.respond(move |received| strange(Response::of_users(received, &crew(4))));
     let refused = before.look("drift");
     assert_eq!(refused.status, 502);
     let detail = refused.body["detail"].as_str().unwrap();
@@ -513,9 +526,9 @@ fn what_comes_compressed_or_with_a_mark_is_read() {
     let whole = before.server.admin().get(&format!("/api/v1/operations/{seq}")).body;
     let note = whole["resource"]["response"].to_string();
     assert!(note.contains("content coding br"), "{note}");
-    // And what would never end is not read.
-    upstream.becomes(|_| {
-        let mut bomb = Said::json(200, &json!({}));
+    // An answer that would never end is not read.
+    upstream.respond(|_| {
+        let mut bomb = Response::json(200, &json!({}));
         bomb.body = gzip(&vec![b' '; 64 << 20]);
         bomb.with("content-encoding", "gzip")
     });
@@ -523,7 +536,7 @@ fn what_comes_compressed_or_with_a_mark_is_read() {
     assert_eq!(before.look("drift").status, 502);
 }
 
-/// A request with a target as it is, which no client library lets through.
+/// Sends a request with a target that client libraries refuse.
 pub fn raw(client: &Client, line: &str, headers: &str) -> u16 {
     use std::io::Read;
     let base = client.base().trim_start_matches("http://");
@@ -542,10 +555,10 @@ pub fn raw(client: &Client, line: &str, headers: &str) -> u16 {
 }
 
 #[test]
-fn a_request_that_can_be_read_in_two_ways_is_refused() {
-    let upstream = Upstream::start(|heard| match heard.method.as_str() {
-        "GET" => Said::of_users(heard, &crew(1)),
-        _ => Said::empty(204),
+fn an_ambiguous_request_is_refused() {
+    let upstream = Upstream::start(|received| match received.method.as_str() {
+        "GET" => Response::of_users(received, &crew(1)),
+        _ => Response::empty(204),
     });
     let before = Before::start(&upstream);
     let alone = before.server.add_app("alone");
@@ -569,13 +582,13 @@ fn a_request_that_can_be_read_in_two_ways_is_refused() {
             assert_eq!(raw(client, line, headers), 400, "{line} {headers}");
         }
     }
-    assert_eq!(upstream.heard().len(), 0);
+    assert_eq!(upstream.received().len(), 0);
     for slug in ["boat", "alone"] {
         let rows = before.server.admin().rows(&format!("/api/v1/operations?app={slug}"));
         assert_eq!(rows.len(), refused.len(), "each is on record");
         assert!(rows.iter().all(|row| row["effect"] == "rejected" && row["httpStatus"] == 400));
     }
-    // What the application alone could misread is refused before it.
+    // Requests that the application could misread are refused before they are forwarded.
     for line in ["DELETE /Users%2Fu1", "DELETE //Users/u1", "DELETE /%55sers/u1"] {
         assert_eq!(raw(&before.app, line, ""), 400, "{line}");
     }
@@ -587,19 +600,19 @@ fn a_request_that_can_be_read_in_two_ways_is_refused() {
     assert_eq!(before.app.post("/Users/u1", &body).status, 400);
     let path = json!({"Operations": [{"method": "DELETE", "path": "/Users/../Groups/1"}]});
     assert_eq!(before.app.post("/Bulk", &path).status, 400);
-    assert_eq!(upstream.heard().len(), 0);
+    assert_eq!(upstream.received().len(), 0);
     assert_eq!(before.app.get("/Users/u1").status, 200);
 }
 
 #[test]
-fn an_id_without_end_spoils_nothing_but_itself() {
+fn an_overlong_id_affects_only_its_own_resource() {
     let long = || named(json!("x".repeat(70_000)), "long@fjord.example");
-    let upstream = Upstream::start(move |heard| match heard.method.as_str() {
-        "POST" => Said::json(201, &long()),
+    let upstream = Upstream::start(move |received| match received.method.as_str() {
+        "POST" => Response::json(201, &long()),
         _ => {
             let mut all = crew(3);
             all.insert(1, long());
-            Said::of_users(heard, &all)
+            Response::of_users(received, &all)
         }
     });
     let before = Before::start(&upstream);
@@ -615,7 +628,7 @@ fn an_id_without_end_spoils_nothing_but_itself() {
 }
 
 #[test]
-fn a_look_without_an_upstream_is_the_clients_mistake() {
+fn a_drift_check_without_an_upstream_is_a_client_error() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
     server.add_app("alone");
@@ -629,16 +642,16 @@ fn a_look_without_an_upstream_is_the_clients_mistake() {
 }
 
 #[test]
-fn what_a_read_found_different_is_drift_too() {
-    let upstream = Upstream::start(|heard| Said::of_users(heard, &crew(2)));
+fn differences_found_by_a_read_are_drift_too() {
+    let upstream = Upstream::start(|received| Response::of_users(received, &crew(2)));
     let before = Before::start(&upstream);
     before.looked("baseline");
     let drifted = || before.server.admin().rows("/api/v1/reports/drift?app=boat");
     assert_eq!(drifted().len(), 0);
-    upstream.becomes(|heard| {
+    upstream.respond(|received| {
         let mut all = crew(2);
         all[0]["title"] = json!("Mate");
-        Said::of_users(heard, &all)
+        Response::of_users(received, &all)
     });
     assert_eq!(before.app.get("/Users/u1").status, 200);
     let rows = drifted();

@@ -1,4 +1,4 @@
-//! Runs a target on files and on changes of them, and makes small what fails.
+//! Runs a target on files and on mutations of them, and minimizes failing inputs.
 
 use std::cell::Cell;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,17 +13,17 @@ use proptest::sample::{Index, select};
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-/// What one input may take.
+/// The longest time for one input.
 const SLOW: Duration = Duration::from_secs(2);
-/// When an input is given up, with the whole process: nothing else ends a loop.
+/// After this the process is ended: nothing else stops an endless loop.
 const HANGING: Duration = Duration::from_secs(60);
-/// Spent on making a failure small.
+/// The time for minimizing a failure.
 const SHRINKING: Duration = Duration::from_secs(60);
 const INPUT_BYTES_MAX: usize = 256 * 1024;
 
 type Target = fn(&[u8]);
 
-/// What the texts that are read are made of.
+/// Tokens of the parsed languages.
 const TOKENS: [&str; 70] = [
     "eq",
     " ne ",
@@ -97,7 +97,7 @@ const TOKENS: [&str; 70] = [
     "\"bulkId:a\"",
 ];
 
-/// One change of an input; places are fractions of what it has then.
+/// One mutation of an input; positions are fractions of its length.
 #[derive(Clone, Debug)]
 enum Change {
     Insert(Index, &'static str),
@@ -169,7 +169,7 @@ fn apply(mut bytes: Vec<u8>, change: &Change, seeds: &[Vec<u8>]) -> Vec<u8> {
 }
 
 thread_local! {
-    /// While a target runs its panics are told by the driver, once and with the input.
+    /// While a target runs, the driver reports its panics, once and with the input.
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -185,7 +185,7 @@ fn quiet_hook() {
     });
 }
 
-/// What is being run, and since when.
+/// The current input, and since when it runs.
 type Running = Arc<Mutex<Option<(Stopwatch, Vec<u8>)>>>;
 
 struct Driver {
@@ -198,7 +198,7 @@ struct Driver {
 impl Driver {
     /// Why the target fails on an input, if it does.
     fn failure(&self, input: &[u8]) -> Option<String> {
-        // A machine with other work is slow at times, but not three times for the same input.
+        // A busy machine may be slow, but not three times for the same input.
         for _ in 0..3 {
             let started = Stopwatch::start();
             *self.running.lock().unwrap() = Some((Stopwatch::start(), input.to_vec()));
@@ -230,7 +230,7 @@ impl Driver {
         files
     }
 
-    /// Leaves out whatever is not needed to fail.
+    /// Removes whatever is not needed for the failure.
     fn smallest(&self, mut input: Vec<u8>) -> Vec<u8> {
         let started = Stopwatch::start();
         let mut length = input.len() / 2;
@@ -250,7 +250,7 @@ impl Driver {
         input
     }
 
-    /// Keeps a failure as a file and ends the test.
+    /// Stores a failing input and ends the test.
     fn keep(&self, input: Vec<u8>) -> ! {
         let input = self.smallest(input);
         let why = self.failure(&input).unwrap_or_default();
@@ -274,11 +274,11 @@ fn write(folder: &Path, input: &[u8]) -> PathBuf {
     path
 }
 
-/// Ends the process when an input does not end.
+/// Ends the process if an input hangs.
 #[expect(clippy::print_stderr, reason = "no other way is left")]
 fn watch(name: &'static str, folder: PathBuf, running: Running) {
     std::thread::spawn(move || {
-        // Until the driver, which holds the other reference, is done.
+        // The driver holds the other reference until it is done.
         while Arc::strong_count(&running) > 1 {
             std::thread::sleep(Duration::from_secs(1));
             let running = running.lock().unwrap();
@@ -294,7 +294,7 @@ fn watch(name: &'static str, folder: PathBuf, running: Running) {
     });
 }
 
-/// Runs a target on its files, then on changes of them.
+/// Runs a target on its files, then on mutations of them.
 #[expect(clippy::print_stdout, reason = "tools/test shows how much was done")]
 pub fn fuzz(name: &'static str, target: Target) {
     quiet_hook();
@@ -329,7 +329,7 @@ pub fn fuzz(name: &'static str, target: Target) {
         if driver.failure(&failing).is_none() {
             continue;
         }
-        // First fewer changes, then fewer bytes.
+        // First remove mutations, then bytes.
         let found = Stopwatch::start();
         while found.elapsed() < SHRINKING {
             let current = input(tree.current());

@@ -1,4 +1,4 @@
-//! What is read of a request, each with the properties that hold for any bytes.
+//! The parsers of requests, with the properties that hold for any input.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use scim::{
 };
 use serde_json::{Map, Value, json};
 
-/// Inputs hold it as a value; no refusal may repeat it.
+/// Inputs hold it as a value; no error may repeat it.
 const SECRET: &str = "s3cret";
 const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
@@ -19,7 +19,7 @@ fn resource_types() -> &'static [ResourceType] {
     Registry::core().resource_types()
 }
 
-/// A refusal is one of the client's, and tells no value.
+/// An error is a client error and repeats no value.
 #[track_caller]
 fn check_refusal(error: &ScimError, expected: &[Option<ScimType>]) {
     assert!(expected.contains(&error.scim_type), "{error:?}");
@@ -29,8 +29,8 @@ fn check_refusal(error: &ScimError, expected: &[Option<ScimType>]) {
     assert!(error.detail.len() < 1_000, "{error:?}");
 }
 
-/// A filter is read or refused, alike with spaces and parentheses around it, and its negation matches
-/// what it does not.
+/// A filter is parsed or refused, the same with spaces and parentheses around it, and its negation
+/// matches the opposite.
 pub fn filter(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
@@ -45,7 +45,7 @@ pub fn filter(bytes: &[u8]) {
                     continue;
                 }
             };
-            // Whatever is added may be beyond the limits.
+            // The additions may exceed a limit.
             if let Ok(same) = Filter::parse(&format!(" ({text}\t)"), scope, registry) {
                 assert_eq!(same, filter);
             }
@@ -60,7 +60,7 @@ pub fn filter(bytes: &[u8]) {
     }
 }
 
-/// A path is read or refused; what is read is the same when it is written and read again.
+/// A path is parsed or refused; a parsed path survives writing and parsing.
 pub fn patch_path(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
@@ -122,8 +122,7 @@ fn stored(rt: &str) -> &'static Map<String, Value> {
     &STORED[rt]
 }
 
-/// A PATCH is applied or refused. What comes of it is in the form in which it is kept, and the
-/// differences lead to it.
+/// A PATCH is applied or refused. The result is in stored form, and the diff leads to it.
 pub fn patch_body(bytes: &[u8]) {
     let bounds = Bounds::default();
     let Ok(body) = parse_json(bytes, &bounds) else {
@@ -169,7 +168,7 @@ pub fn patch_body(bytes: &[u8]) {
     }
 }
 
-/// Nothing empty is kept, and nothing secret.
+/// A stored state holds nothing empty and nothing secret.
 fn check_kept(value: &Value) {
     match value {
         Value::Null => panic!("null is kept"),
@@ -187,7 +186,7 @@ fn check_kept(value: &Value) {
     }
 }
 
-/// Applies changes to a state, as whoever reads them would.
+/// Applies changes to a state, as a reader of the log would.
 fn play(old: &Map<String, Value>, changes: &[Change]) -> Map<String, Value> {
     let mut state = old.clone();
     for Change { path, new, .. } in changes {
@@ -250,8 +249,8 @@ fn put(object: &mut Map<String, Value>, name: &str, value: Option<Value>) {
     }
 }
 
-/// A bulk request is read or refused. Its operations are carried out in an order in which each is once,
-/// and ids are put where other operations are referred to, whether they are known or not.
+/// A Bulk request is parsed or refused. Its order holds each operation once, and references are
+/// resolved, known or not.
 pub fn bulk(bytes: &[u8]) {
     const OPERATIONS_MAX: usize = 1_000;
     let Ok(body) = parse_json(bytes, &Bounds::default()) else {
@@ -277,8 +276,8 @@ pub fn bulk(bytes: &[u8]) {
     }
 }
 
-/// What is read is JSON within the bounds, and means what serde_json says it means; what is refused is
-/// no JSON or beyond the bounds.
+/// Accepted input is JSON within the bounds and equals serde_json's result; refused input is no JSON or
+/// exceeds a bound.
 pub fn json_bounds(bytes: &[u8]) {
     let bounds = Bounds::default();
     let whole = serde_json::from_slice::<Value>(without_mark(bytes));
@@ -310,7 +309,7 @@ pub fn json_bounds(bytes: &[u8]) {
     }
 }
 
-/// Values, with the names, and how deep they are nested.
+/// The number of values and names, and the depth.
 fn size(value: &Value) -> (usize, usize) {
     let inner: Vec<(usize, usize)> = match value {
         Value::Array(list) => list.iter().map(size).collect(),
@@ -323,7 +322,7 @@ fn size(value: &Value) -> (usize, usize) {
     (values, inner.iter().map(|(_, depth)| depth).max().unwrap_or(&0) + 1)
 }
 
-/// Whether an object in valid JSON says a name twice, in any case; found without a reader of maps.
+/// Whether an object in valid JSON repeats a name, ignoring letter case; found without a map.
 fn repeats_a_name(bytes: &[u8]) -> bool {
     let mut open: Vec<Vec<String>> = Vec::new();
     let mut at = 0;
@@ -339,7 +338,7 @@ fn repeats_a_name(bytes: &[u8]) -> bool {
                 }
                 let text: String = serde_json::from_slice(&bytes[start..=at]).unwrap();
                 let mut rest = bytes[at + 1..].iter().filter(|byte| !byte.is_ascii_whitespace());
-                // A text before a colon is a name.
+                // A string before a colon is a name.
                 if rest.next() == Some(&b':')
                     && let Some(names) = open.last_mut()
                 {

@@ -1,4 +1,4 @@
-//! An application with habits of its own: what it answers is a function of what it hears.
+//! A stub application whose answer is a function of the request.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,17 +7,17 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-/// A request as the application hears it.
+/// A request as the application received it.
 #[derive(Clone, Debug)]
-pub struct Heard {
+pub struct Received {
     pub method: String,
-    /// Path below `/scim` and query, as they came.
+    /// Path below `/scim` and query, as received.
     pub target: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
 }
 
-impl Heard {
+impl Received {
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(one, _)| one == name);
         found.map(|(_, value)| value.as_str())
@@ -28,7 +28,7 @@ impl Heard {
         self.target.split('?').next().unwrap()
     }
 
-    /// A number among the parameters.
+    /// A numeric query parameter.
     pub fn number(&self, name: &str) -> Option<u64> {
         let query = self.target.split_once('?')?.1;
         let value = query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")));
@@ -36,118 +36,118 @@ impl Heard {
     }
 }
 
-/// What the application says.
+/// The answer of the application.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
-impl Said {
-    pub fn json(status: u16, body: &Value) -> Said {
+impl Response {
+    pub fn json(status: u16, body: &Value) -> Response {
         let headers = vec![("content-type".to_owned(), "application/scim+json".to_owned())];
-        Said { status, headers, body: body.to_string().into_bytes() }
+        Response { status, headers, body: body.to_string().into_bytes() }
     }
 
-    pub fn text(status: u16, media_type: &str, body: &str) -> Said {
+    pub fn text(status: u16, media_type: &str, body: &str) -> Response {
         let headers = vec![("content-type".to_owned(), media_type.to_owned())];
-        Said { status, headers, body: body.as_bytes().to_vec() }
+        Response { status, headers, body: body.as_bytes().to_vec() }
     }
 
-    pub fn empty(status: u16) -> Said {
-        Said { status, headers: vec![], body: vec![] }
+    pub fn empty(status: u16) -> Response {
+        Response { status, headers: vec![], body: vec![] }
     }
 
-    pub fn with(mut self, name: &str, value: &str) -> Said {
+    pub fn with(mut self, name: &str, value: &str) -> Response {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// An error in SCIM's form (RFC 7644 §3.12).
-    pub fn error(status: u16) -> Said {
+    pub fn error(status: u16) -> Response {
         let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
             "status": status.to_string()});
-        Said::json(status, &body)
+        Response::json(status, &body)
     }
 
     /// One page of resources.
-    pub fn list(total: u64, resources: &[Value]) -> Said {
+    pub fn list(total: u64, resources: &[Value]) -> Response {
         let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
             "totalResults": total, "Resources": resources});
-        Said::json(200, &body)
+        Response::json(200, &body)
     }
 
-    /// A list that keeps to RFC 7644 §3.4.2.4.
-    pub fn page(heard: &Heard, resources: &[Value]) -> Said {
-        let start = heard.number("startIndex").unwrap_or(1).max(1) as usize - 1;
-        let count = heard.number("count").unwrap_or(100) as usize;
+    /// A list that conforms to RFC 7644 §3.4.2.4.
+    pub fn page(received: &Received, resources: &[Value]) -> Response {
+        let start = received.number("startIndex").unwrap_or(1).max(1) as usize - 1;
+        let count = received.number("count").unwrap_or(100) as usize;
         let shown: Vec<Value> = resources.iter().skip(start).take(count).cloned().collect();
-        Said::list(resources.len() as u64, &shown)
+        Response::list(resources.len() as u64, &shown)
     }
 
-    /// What an application that keeps to the RFCs says of these users, and of no groups.
-    pub fn of_users(heard: &Heard, users: &[Value]) -> Said {
-        match heard.path().strip_prefix("/Users") {
-            Some("") => Said::page(heard, users),
+    /// The answer of a conforming application with these users and no groups.
+    pub fn of_users(received: &Received, users: &[Value]) -> Response {
+        match received.path().strip_prefix("/Users") {
+            Some("") => Response::page(received, users),
             Some(id) => {
                 let found =
                     users.iter().find(|user| Some(user["id"].as_str().unwrap()) == id.get(1..));
-                found.map_or(Said::error(404), |user| Said::json(200, user))
+                found.map_or(Response::error(404), |user| Response::json(200, user))
             }
-            None => Said::page(heard, &[]),
+            None => Response::page(received, &[]),
         }
     }
 }
 
-type Habit = dyn Fn(&Heard) -> Said + Send + Sync;
+type Habit = dyn Fn(&Received) -> Response + Send + Sync;
 
 /// The application.
 pub struct Upstream {
     /// Its SCIM base address.
     pub url: String,
-    heard: Arc<Mutex<Vec<Heard>>>,
+    received: Arc<Mutex<Vec<Received>>>,
     habit: Arc<Mutex<Arc<Habit>>>,
 }
 
 impl Upstream {
-    pub fn start(habit: impl Fn(&Heard) -> Said + Send + Sync + 'static) -> Upstream {
+    pub fn start(habit: impl Fn(&Received) -> Response + Send + Sync + 'static) -> Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         let first: Arc<Habit> = Arc::new(habit);
         let upstream = Upstream {
             url: format!("http://{address}/scim"),
-            heard: Arc::default(),
+            received: Arc::default(),
             habit: Arc::new(Mutex::new(first)),
         };
-        let (heard, habit) = (Arc::clone(&upstream.heard), Arc::clone(&upstream.habit));
+        let (received, habit) = (Arc::clone(&upstream.received), Arc::clone(&upstream.habit));
         thread::spawn(move || {
             for client in listener.incoming() {
                 let Ok(client) = client else { return };
-                let (heard, habit) = (Arc::clone(&heard), Arc::clone(&habit));
+                let (received, habit) = (Arc::clone(&received), Arc::clone(&habit));
                 thread::spawn(move || {
-                    let Some((request, client)) = hear(client) else { return };
-                    heard.lock().unwrap().push(request.clone());
+                    let Some((request, client)) = receive(client) else { return };
+                    received.lock().unwrap().push(request.clone());
                     let habit = Arc::clone(&habit.lock().unwrap());
-                    say(client, &habit(&request));
+                    respond_to(client, &habit(&request));
                 });
             }
         });
         upstream
     }
 
-    /// Takes another habit on.
-    pub fn becomes(&self, habit: impl Fn(&Heard) -> Said + Send + Sync + 'static) {
+    /// Changes how it answers.
+    pub fn respond(&self, habit: impl Fn(&Received) -> Response + Send + Sync + 'static) {
         *self.habit.lock().unwrap() = Arc::new(habit);
     }
 
-    /// What it heard until now.
-    pub fn heard(&self) -> Vec<Heard> {
-        self.heard.lock().unwrap().clone()
+    /// The requests so far.
+    pub fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
     }
 }
 
-fn hear(mut client: TcpStream) -> Option<(Heard, TcpStream)> {
+fn receive(mut client: TcpStream) -> Option<(Received, TcpStream)> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 16 << 10];
     let end = loop {
@@ -173,18 +173,18 @@ fn hear(mut client: TcpStream) -> Option<(Heard, TcpStream)> {
         body.extend_from_slice(&buffer[..count]);
     }
     let target = target.strip_prefix("/scim").unwrap_or(target).to_owned();
-    Some((Heard { method, target, headers }, client))
+    Some((Received { method, target, headers }, client))
 }
 
-fn say(mut client: TcpStream, said: &Said) {
-    let mut head = format!("HTTP/1.1 {} Said\r\n", said.status);
-    for (name, value) in &said.headers {
+fn respond_to(mut client: TcpStream, response: &Response) {
+    let mut head = format!("HTTP/1.1 {} Response\r\n", response.status);
+    for (name, value) in &response.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    if said.status != 204 && said.status != 304 {
-        head.push_str(&format!("content-length: {}\r\n", said.body.len()));
+    if response.status != 204 && response.status != 304 {
+        head.push_str(&format!("content-length: {}\r\n", response.body.len()));
     }
     head.push_str("connection: close\r\n\r\n");
     let _ = client.write_all(head.as_bytes());
-    let _ = client.write_all(&said.body);
+    let _ = client.write_all(&response.body);
 }

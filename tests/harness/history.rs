@@ -1,4 +1,4 @@
-//! Random histories: what can happen in an application, and somebody who lets it happen.
+//! Random histories: the steps, and a player that executes them.
 
 use std::path::Path;
 
@@ -15,8 +15,8 @@ use crate::oracle::reports::Termination;
 const DAY_MICROS: i64 = 86_400_000_000;
 const DEPARTMENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
 
-/// One step of a history. Indices choose among what exists by then, so most steps do something;
-/// names come from a small pool, so deleted ones are created again.
+/// One step of a history. Indexes choose among what exists then, so most steps do something; names come
+/// from a small pool, so that deleted ones are created again.
 #[derive(Clone, Debug)]
 pub enum Step {
     CreateUser {
@@ -58,17 +58,17 @@ pub enum Step {
     Lookup {
         name: u8,
     },
-    /// Takes the title or the department away.
+    /// Removes the title or the department.
     Unset {
         resource: u8,
         attribute: u8,
     },
-    /// Switches a user off or on.
+    /// Deactivates or activates a user.
     Switch {
         resource: u8,
         active: bool,
     },
-    /// Deletes a user and creates one of the same name.
+    /// Deletes a user and creates one with the same name.
     Recreate {
         resource: u8,
     },
@@ -76,48 +76,48 @@ pub enum Step {
         group: u8,
         name: u8,
     },
-    /// Makes a group the member of a group: of itself too, and in circles.
+    /// Makes a group a member of a group, also of itself and in circles.
     Nest {
         group: u8,
         member: u8,
     },
-    /// A create that is refused and names somebody.
+    /// A refused create that names somebody.
     Refused {
         name: u8,
     },
-    /// Evidence for one of the events so far, if that is an operation.
+    /// Adds evidence to an earlier event, if that is an operation.
     Approve {
         event: u16,
     },
-    /// Uploads the list of those who left, under the one name that there is.
+    /// Uploads a list of leavers, always under the same name.
     List {
         left: Vec<(u8, u8, i8)>,
     },
-    /// Entries of the provider's log, and those of the import before again.
+    /// Imports entries of the provider's log, optionally with those of the previous import.
     Import {
-        /// Into the application of which nothing else is known.
+        /// Into the application that is known only from imports.
         elsewhere: bool,
         run: u8,
         again: bool,
         entries: Vec<Seed>,
     },
-    /// What is behind the proxy changes by itself, and somebody looks.
+    /// The upstream changes by itself, and a baseline or drift check runs.
     Look {
         baseline: bool,
         changes: Vec<(u8, u8)>,
     },
-    /// A question, by one who may ask all and by one who may ask of this application alone.
+    /// A question, by an admin or by an auditor of this application.
     Ask {
         what: u8,
         as_admin: bool,
     },
-    /// The next events get a later time. Without one they tie.
+    /// Advances the clock. Without it events have the same time.
     Pass {
         micros: i64,
     },
 }
 
-/// What the groups of histories are called: by a letter that Unicode can write in two ways.
+/// The name of a group, with a letter that Unicode can write in two ways.
 pub fn group_name(number: u8) -> String {
     format!("gr\u{fc}pp-{number}")
 }
@@ -177,21 +177,21 @@ impl Step {
     }
 }
 
-/// Plays steps against a server and remembers the ids that it gave.
+/// Plays steps against a server and keeps the ids that it gave.
 pub struct Player<'a> {
     server: &'a InProcess,
     pub app: &'static str,
     token: String,
-    /// May ask about this application.
+    /// The token of an auditor of this application.
     auditor: String,
-    /// What is behind it.
+    /// Its upstream.
     upstream: Option<Upstream>,
-    /// Type and id, living and deleted: requests for deleted ones belong into a history too.
+    /// Type and id of existing and deleted resources: histories include requests for deleted ones.
     pub ids: Vec<(&'static str, String)>,
-    /// The lists that were uploaded, each with its event.
+    /// The uploaded lists, each with its event.
     pub lists: Vec<(Seq, Vec<Termination>)>,
     sent: Vec<Sent>,
-    /// What was imported: every record, and which of them last.
+    /// Every imported record, and which were imported last.
     records: Vec<Value>,
     last_records: Vec<Value>,
 }
@@ -273,7 +273,7 @@ impl<'a> Player<'a> {
         answer.body
     }
 
-    /// Imports entries: each is recorded once, however often it is sent.
+    /// Imports entries; repeated ones are recorded once.
     async fn import(&mut self, run: u8, again: bool, entries: &[Seed]) {
         let now = self.server.clock.now();
         let first = self.records.len();
@@ -320,7 +320,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Uploads who left around now.
+    /// Uploads a list of people who left around now.
     async fn upload(&mut self, left: &[(u8, u8, i8)]) {
         let now = self.server.clock.now();
         let list: Vec<Termination> = left

@@ -1,6 +1,5 @@
-//! Entries of a provider's log about a random history. Some explain a request that was sent, more or
-//! less well; some tell of what nobody asked for. They come out of order, before and after what they
-//! are about, and again.
+//! Entries of a provider's log about a random history. Some explain a request, more or less exactly;
+//! some have no request. They arrive out of order, before and after their request, and repeatedly.
 
 use event::Timestamp;
 use proptest::prelude::*;
@@ -9,19 +8,19 @@ use serde_json::{Map, Value, json};
 const SECOND: i64 = 1_000_000;
 const DAY_MICROS: i64 = 86_400 * SECOND;
 
-/// What one entry says. Indices choose among what exists by then.
+/// The content of one entry. Indexes choose among what exists then.
 #[derive(Clone, Debug)]
 pub struct Seed {
-    /// The request that it explains; none for what nobody asked for.
+    /// The request that it explains, if any.
     pub request: Option<u8>,
-    /// Whom it is about, without a request.
+    /// Its subject, without a request.
     pub name: u8,
     pub time: When,
-    /// What it gets wrong of the request.
+    /// How it deviates from the request.
     pub twist: u8,
     pub action: u8,
     pub status: u8,
-    /// The checks of scope, a bit each; whether they are told at all.
+    /// The scope checks, one bit each, and whether they are included.
     pub scope: u8,
     pub skip: u8,
     pub step: u8,
@@ -30,16 +29,16 @@ pub struct Seed {
     pub kind: u8,
 }
 
-/// When an entry says that it happened.
+/// The time of an entry.
 #[derive(Clone, Copy, Debug)]
 pub enum When {
-    /// So long after its request, or after the last one.
+    /// Relative to its request, or to the last one.
     Near(i64),
-    /// So long after the import.
+    /// Relative to the import.
     Now(i64),
 }
 
-/// Around the bounds of a join, and on both sides of the request.
+/// Around the limits of matching, on both sides of the request.
 fn near() -> impl Strategy<Value = i64> {
     let bounds = [0, 1, 120 * SECOND, 120 * SECOND + 1, 900 * SECOND, 900 * SECOND + 1];
     prop_oneof![
@@ -80,7 +79,7 @@ pub fn seed() -> impl Strategy<Value = Seed> {
     })
 }
 
-/// A request that wanted to change a user.
+/// A request to change a user.
 #[derive(Clone, Debug)]
 pub struct Sent {
     pub at: Timestamp,
@@ -93,7 +92,7 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// What a request says that it writes.
+    /// The paths and values in a request.
     pub fn written(body: &Value) -> Vec<(String, Option<String>)> {
         let text = |value: &Value| match value {
             Value::String(text) => Some(text.clone()),
@@ -131,11 +130,11 @@ fn word(bit: bool) -> &'static str {
     if bit { "True" } else { "False" }
 }
 
-/// The entry of a seed, as Graph has it, with an id of its own.
+/// The entry of a seed in Graph's form, with this id.
 pub fn record(seed: &Seed, id: usize, now: Timestamp, sent: &[Sent]) -> Value {
     let request = seed.request.and_then(|index| {
         let place = usize::from(index).checked_rem(sent.len())?;
-        // The newest are the likeliest to be told of.
+        // Mostly the newest requests.
         sent.get(sent.len() - 1 - place)
     });
     let micros = match seed.time {
@@ -156,7 +155,7 @@ pub fn record(seed: &Seed, id: usize, now: Timestamp, sent: &[Sent]) -> Value {
     let answered = |sent: &Sent| if sent.status < 400 { "success" } else { "failure" };
     let mut status = request.map_or(chosen, answered);
     let known = request.and_then(|sent| sent.id.clone());
-    // Of somebody whom we do not know, half of the sources do not say the id.
+    // For an unknown subject, half of the entries have no id.
     let foreign = (seed.scope & 1 == 0).then(|| format!("target-{}", seed.name));
     let mut target = if request.is_some() { known } else { foreign };
     let attributes = ["active", "title", "userName", "name.givenName", "displayName"];
@@ -207,7 +206,7 @@ pub fn record(seed: &Seed, id: usize, now: Timestamp, sent: &[Sent]) -> Value {
     let kind = if is_group { "Group" } else { "User" };
     let called = if is_group { format!("group-{}", seed.name % 4) } else { name.clone() };
     let mut source = json!({"UserPrincipalName": name});
-    // Logs of some years name the person in a step alone.
+    // Logs of some years name the person only in a step.
     if is_group || [6, 7].contains(&seed.twist) {
         source = json!({});
     }
@@ -246,7 +245,7 @@ fn steps(seed: &Seed, status: &str, (called, target): (&str, Option<&str>)) -> V
         "name": import[usize::from(seed.step % 3)], "provisioningStepType": "import",
         "status": "success", "description": "It came.", "details": imported,
     })];
-    // Logs of different years spell the checks differently.
+    // Logs of different years name the checks differently.
     let bit = |place: u8| word(seed.scope >> place & 1 == 1);
     let details = match seed.scope % 4 {
         0 => None,
@@ -267,7 +266,7 @@ fn steps(seed: &Seed, status: &str, (called, target): (&str, Option<&str>)) -> V
         steps.push(json!({"name": "EntryExportUpdate", "provisioningStepType": "export",
             "status": "success", "description": "", "details": {"ReportableIdentifier": called}}));
     }
-    // The account was looked for in the application, and found or not.
+    // The account was looked up in the application, and found or not.
     let there = match (seed.step, target) {
         (4, _) => Some(json!({})),
         (5, Some(id)) => Some(json!({"id": id, "title": "seen", "active": bit(6)})),
@@ -301,7 +300,7 @@ fn steps(seed: &Seed, status: &str, (called, target): (&str, Option<&str>)) -> V
     steps
 }
 
-/// What somebody did to the provider's configuration.
+/// A change of the provider's configuration.
 fn audit(seed: &Seed, id: usize, at: &str) -> Value {
     let what =
         ["Quarantine", "Update attribute mappings or scope", "Restart provisioning configuration"];

@@ -1,4 +1,4 @@
-//! The wired server without a socket and with a manual clock.
+//! The complete server without a socket and with a manual clock.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -31,12 +31,12 @@ pub struct Answer {
 }
 
 impl InProcess {
-    /// Opens the log of a folder with a clock that stands at `time`.
+    /// Opens the log of a folder with the clock at `time`.
     pub async fn open(data: &Path, time: Timestamp) -> InProcess {
         InProcess::try_open(data, time, false).await.unwrap()
     }
 
-    /// The same, with a clock that is accepted or not; the server's words when it does not come up.
+    /// The same with `accept_clock`; the error text if it does not start.
     pub async fn try_open(
         data: &Path,
         time: Timestamp,
@@ -76,12 +76,12 @@ impl InProcess {
         self.send(method, path, &self.admin_token, body).await
     }
 
-    /// A request with the admin token and a body that is no JSON.
+    /// A request with the admin token and a text body.
     pub async fn admin_text(&self, method: &str, path: &str, body: &str) -> Answer {
         self.send_text(method, path, &self.admin_token, body).await
     }
 
-    /// A request with a token and a body that is no JSON, or none.
+    /// A request with a token and a text body, which may be empty.
     pub async fn send_text(&self, method: &str, path: &str, token: &str, body: &str) -> Answer {
         self.send_bytes(method, path, token, body.as_bytes().to_vec()).await
     }
@@ -106,7 +106,7 @@ impl InProcess {
         Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
     }
 
-    /// Stops in order and lets go of the folder.
+    /// Stops in order and closes the store.
     pub async fn close(self) {
         drop(self.router);
         self.server.close().await;
@@ -117,7 +117,7 @@ impl InProcess {
         self.events_from(0)
     }
 
-    /// The events of the log from one on, decoded.
+    /// The events from `seq` on, decoded.
     pub fn events_from(&self, seq: Seq) -> Vec<Event> {
         let mut events = Vec::new();
         self.server

@@ -1,4 +1,4 @@
-//! An application whose users change by themselves: it shows them, and takes no orders.
+//! An upstream whose users change by themselves; it is read-only.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -33,7 +33,7 @@ impl Upstream {
         Upstream { url, users, task }
     }
 
-    /// Changes users: each by its name, in one of four ways.
+    /// Changes users by name, each in one of four ways.
     pub fn change(&self, changes: &[(u8, u8)]) {
         let mut users = self.users.lock().unwrap();
         for (name, how) in changes {

@@ -1,8 +1,8 @@
-//! Whole sessions of identity providers as plain text, and what runs them.
+//! Sessions of identity providers as plain-text scripts, and their runner.
 //!
-//! A script holds the requests of one provider as it sends them and, below each, what it may count on:
-//! the answer, and the event that the recorder made of it. Nothing of it is code, so whoever knows a
-//! provider can read what we think it does, and mend it.
+//! A script holds the requests of one provider as it sends them and, below each, what must follow: the
+//! answer, and the recorded event. It contains no code, so that anybody who knows the provider can
+//! check and correct it.
 //!
 //! ```text
 //! # A comment has a line of its own. Most say why the provider does what follows.
@@ -56,7 +56,7 @@ use serde_json::Value;
 pub use run::{Session, Write};
 pub use story::first_difference;
 
-/// A script that was read.
+/// A parsed script.
 pub struct Script {
     /// The file's name without its ending.
     pub name: String,
@@ -64,16 +64,16 @@ pub struct Script {
     pub profiles: Vec<String>,
     /// Settings of its application.
     settings: Value,
-    /// What every request carries.
+    /// Headers of every request.
     headers: Vec<(String, String)>,
-    /// A repeated request is there as often as it is made.
+    /// A repeated request is listed each time.
     steps: Vec<Step>,
 }
 
-/// A request and what is expected of it. Texts may have names in braces.
+/// A request and its expectations. Texts may have names in braces.
 #[derive(Clone)]
 struct Step {
-    /// Where the request stands.
+    /// The line of the request.
     line: usize,
     needs_groups: bool,
     intent: Option<String>,
@@ -89,9 +89,9 @@ struct Step {
 #[derive(Clone)]
 enum Expected {
     Status(u16),
-    /// Some part is like this.
+    /// A part must be like this.
     Part(Part, Like),
-    /// Some part is kept under a name.
+    /// A part is kept under a name.
     Let(String, Part),
     Pages(usize),
     /// The changes are rows as answers show them.
@@ -102,14 +102,14 @@ enum Expected {
     },
 }
 
-/// Something of an exchange.
+/// A part of an exchange.
 #[derive(Clone)]
 enum Part {
     /// A header of the answer.
     Header(String),
-    /// What a JSON pointer finds in the answer's body.
+    /// A JSON pointer into the answer's body.
     Body(String),
-    /// What it finds in the request's body as it is on record.
+    /// A JSON pointer into the recorded body of the request.
     Recorded(String),
 }
 
@@ -120,7 +120,7 @@ enum Like {
     Has(usize),
 }
 
-/// What an address has that is asked for page after page.
+/// Marks an address that is read page by page.
 const START_INDEX: &str = "{startIndex}";
 
 impl Step {
@@ -148,7 +148,7 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Exchanges the names in braces of a text; the name that stands for nothing is the error.
+/// Replaces the names in braces of a text; the error is an unknown name.
 fn filled(text: &str, value_of: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once('{') {
@@ -188,7 +188,7 @@ fn each_text<E>(
     })
 }
 
-/// A change as scripts write it.
+/// A change in the syntax of scripts.
 fn change_line(row: &Value) -> String {
     let path = row["path"].as_str().unwrap_or_default();
     let change = match row["op"].as_str() {

@@ -15,7 +15,7 @@ pub fn provlog() -> Command {
 }
 
 fn bare(mut command: Command) -> Command {
-    // What the person who runs the tests has set must not reach the tests.
+    // Settings in the environment of the user must not affect the tests.
     for (name, _) in std::env::vars() {
         if name.starts_with("PROVLOG_") || name == "FAILPOINTS" {
             command.env_remove(name);
@@ -44,7 +44,7 @@ impl Server {
         Server::start_with(data, &[], &[]).unwrap_or_else(|log| panic!("no start:\n{log}"))
     }
 
-    /// The same with further flags and variables; the log lines when it does not come up.
+    /// The same with more flags and variables; the error has the log lines if it does not start.
     pub fn start_with(
         data: &Path,
         flags: &[&str],
@@ -55,7 +55,7 @@ impl Server {
         Server::launch(command, data, flags)
     }
 
-    /// Starts a server that may have only so many files open.
+    /// Starts a server with a limit of open files.
     pub fn start_with_files(data: &Path, files: u32) -> Server {
         let mut command = bare(Command::new("sh"));
         let script = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
@@ -69,7 +69,7 @@ impl Server {
         let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
-            // Tests have the tokens of upstreams beside the data folder; a flag says otherwise.
+            // By default, tests have the tokens of upstreams beside the data folder.
             .env("PROVLOG_UPSTREAM_SECRETS", data.parent().unwrap())
             .args(flags)
             .stdin(Stdio::null())
@@ -122,7 +122,7 @@ impl Server {
         Client::new(&text("tenantUrl"), &text("secretToken"))
     }
 
-    /// Everything that the server logged so far, over all its starts.
+    /// All log lines so far, over all starts.
     pub fn log_lines(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
@@ -135,7 +135,7 @@ impl Server {
         line.expect("the metric is there").parse().unwrap()
     }
 
-    /// The most memory that the process had at once since [`Server::forget_memory_peak`].
+    /// The peak memory of the process since [`Server::forget_memory_peak`].
     pub fn memory_bytes(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).unwrap();
@@ -144,12 +144,12 @@ impl Server {
         kib * 1024
     }
 
-    /// From now on the peak is what the process has now.
+    /// Resets the peak to the current memory.
     pub fn forget_memory_peak(&self) {
         std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
     }
 
-    /// Kills it as a loss of power would end the process.
+    /// Kills the process.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -160,7 +160,7 @@ impl Server {
         self.child.wait().unwrap()
     }
 
-    /// Tells it that its files were changed.
+    /// Sends SIGHUP, so that it reloads its certificate.
     pub fn hang_up(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
@@ -182,7 +182,7 @@ impl Drop for Server {
     }
 }
 
-/// What a server answered.
+/// An answer of a server.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -199,13 +199,13 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The SCIM id of a resource that was answered.
+    /// The SCIM id of the resource in the answer.
     pub fn id(&self) -> String {
         self.body["id"].as_str().unwrap_or_else(|| panic!("no id in {self:?}")).to_owned()
     }
 }
 
-/// Speaks HTTP below one address with one token. Each client has its own connections.
+/// An HTTP client with a base address and a token. Each client has its own connections.
 #[derive(Clone)]
 pub struct Client {
     agent: ureq::Agent,
@@ -218,7 +218,7 @@ impl Client {
         Client::with_tls(base, token, TlsConfig::default())
     }
 
-    /// One that trusts this certificate alone.
+    /// A client that trusts only this certificate.
     pub fn trusting(base: &str, token: &str, certificate: &[u8]) -> Client {
         let certificate = Certificate::from_der(certificate).to_owned();
         let roots = RootCerts::from([certificate]);
@@ -229,7 +229,7 @@ impl Client {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
-            // A redirect is an answer like any other.
+            // Do not follow redirects.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_global(Some(std::time::Duration::from_secs(60)))
@@ -238,7 +238,7 @@ impl Client {
         Client { agent: config.into(), base: base.to_owned(), token: token.to_owned() }
     }
 
-    /// The address below which it speaks.
+    /// Its base address.
     pub fn base(&self) -> &str {
         &self.base
     }
@@ -248,7 +248,7 @@ impl Client {
         Client::new(&self.base, token)
     }
 
-    /// Sends a request; an error when the connection broke.
+    /// Sends a request; an error if the connection breaks.
     pub fn send(
         &self,
         method: &str,
@@ -326,7 +326,7 @@ impl Client {
     }
 }
 
-/// A text as it stands in a query.
+/// Percent-encodes a text for a query.
 pub fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes()

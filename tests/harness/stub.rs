@@ -1,4 +1,4 @@
-//! An application behind the proxy that answers as a test wants it to.
+//! A stub application whose answers a test defines.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::thread;
 
 use serde_json::Value;
 
-/// A request that arrived.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
@@ -17,7 +17,7 @@ pub struct Request {
     pub body: Value,
 }
 
-/// What is answered: a status, further headers, and a body.
+/// An answer: a status, headers and a body.
 #[derive(Clone, Debug)]
 pub struct Reply {
     status: u16,
@@ -49,7 +49,7 @@ impl Reply {
         Reply::json(status, &body)
     }
 
-    /// The connection breaks before anything is answered.
+    /// Closes the connection without an answer.
     pub fn none() -> Reply {
         Reply { is_cut: true, ..Reply::empty(0) }
     }
@@ -76,7 +76,7 @@ pub struct Stub {
 }
 
 impl Stub {
-    /// Answers each request with what the function says.
+    /// Answers each request with the function's reply.
     pub fn start(answers: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Stub {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/scim", listener.local_addr().unwrap());
@@ -93,7 +93,7 @@ impl Stub {
         stub
     }
 
-    /// From now on it answers otherwise.
+    /// Replaces the function.
     pub fn answer(&self, answers: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
         *self.answers.lock().unwrap() = Arc::new(answers);
     }
@@ -110,7 +110,7 @@ fn serve(client: TcpStream, seen: &Mutex<Vec<Request>>, answers: &Mutex<Arc<Answ
     let mut writer = client;
     while let Some(request) = read(&mut reader) {
         seen.lock().unwrap().push(request.clone());
-        // What answers may wait for other requests, so nothing is locked meanwhile.
+        // The function may wait for other requests, so release the lock first.
         let answer = Arc::clone(&answers.lock().unwrap());
         let reply = answer(&request);
         if reply.is_cut {

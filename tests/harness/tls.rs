@@ -1,4 +1,4 @@
-//! A certificate for a server under test, and a client that looks at what the server shows.
+//! A certificate for a server under test, and a client that reads the server's certificate.
 
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -12,17 +12,17 @@ use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
 };
 
-/// A server that says nothing for so long says nothing any more.
+/// How long to wait for a server.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// The files of a certificate for `localhost` and `127.0.0.1` that nobody but itself vouches for.
+/// The files of a self-signed certificate for `localhost` and `127.0.0.1`.
 pub struct Certificate {
     pub file: PathBuf,
     pub key: PathBuf,
 }
 
 impl Certificate {
-    /// Makes a new one; the files of an earlier one are written over.
+    /// Issues a new one; overwrites the files of an earlier one.
     pub fn issue(folder: &Path) -> Certificate {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).unwrap();
@@ -33,7 +33,7 @@ impl Certificate {
         Certificate { file, key }
     }
 
-    /// What makes a server show it.
+    /// The flags of a server that uses it.
     pub fn flags(&self) -> [&str; 4] {
         ["--tls-cert", self.file.to_str().unwrap(), "--tls-key", self.key.to_str().unwrap()]
     }
@@ -44,7 +44,7 @@ impl Certificate {
     }
 }
 
-/// A connection that trusts one certificate, after its handshake; else why there is none.
+/// Connects and trusts one certificate; the error says why the handshake failed.
 pub fn connect(
     address: &str,
     trusted: &CertificateDer<'static>,

@@ -1,10 +1,10 @@
-//! Clients that ask and do not read, byte for byte over their sockets.
+//! Clients that send requests and do not read answers, over raw sockets.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Lets this process have as many files open as it may; how many that is.
+/// Raises this process's limit of open files to the maximum, which it returns.
 pub fn raise_open_files() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
@@ -13,14 +13,14 @@ pub fn raise_open_files() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// A connection that takes little of what is sent to it.
+/// A connection with a small receive buffer.
 pub fn narrow(address: SocketAddr) -> Option<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, Duration::from_secs(20)).ok()?;
     rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 2_048).unwrap();
     Some(stream)
 }
 
-/// Sends as much as is taken without waiting; a connection that was closed takes nothing.
+/// Sends as much as possible without blocking; nothing if the connection is closed.
 pub fn push(stream: &mut TcpStream, bytes: &[u8]) {
     stream.set_nonblocking(true).unwrap();
     let mut rest = bytes;
@@ -30,7 +30,7 @@ pub fn push(stream: &mut TcpStream, bytes: &[u8]) {
     stream.set_nonblocking(false).unwrap();
 }
 
-/// The status of the answer that has begun to arrive, as long as it comes soon.
+/// The status of an answer that starts to arrive soon.
 pub fn status(stream: &mut TcpStream) -> Option<u16> {
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut head = [0; 12];
@@ -38,7 +38,7 @@ pub fn status(stream: &mut TcpStream) -> Option<u16> {
     str::from_utf8(&head).ok()?.strip_prefix("HTTP/1.1 ")?.parse().ok()
 }
 
-/// Whether the other side has closed a connection, whatever of its answers was not read.
+/// Whether the other side closed the connection, even with unread answers.
 pub fn is_closed(stream: &mut TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     let mut bytes = [0; 16 << 10];
@@ -51,7 +51,7 @@ pub fn is_closed(stream: &mut TcpStream) -> bool {
     }
 }
 
-/// A head without a body.
+/// A GET request.
 pub fn get(path: &str, token: &str) -> Vec<u8> {
     let authorization = match token {
         "" => String::new(),
@@ -60,14 +60,13 @@ pub fn get(path: &str, token: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: audit.example\r\n{authorization}\r\n").into_bytes()
 }
 
-/// The beginning of an HTTP/2 connection with streams that ask, and a window in which no answer fits.
+/// The start of an HTTP/2 connection with GET streams and a window too small for any answer.
 pub fn http2(path: &str, token: &str, streams: u32) -> Vec<u8> {
     // GET from the static table (RFC 7541, appendix A).
     requests((0x82, 1), path, token, streams, None)
 }
 
-/// The same with a body on each stream, all of them within the connection's window of 1 MiB, and with
-/// room for short answers.
+/// The same with POST bodies, all within the connection's window of 1 MiB, and room for short answers.
 pub fn http2_posts(path: &str, token: &str, streams: u32, body: &str) -> Vec<u8> {
     assert!(streams as usize * body.len() < 1 << 20);
     requests((0x83, 1 << 16), path, token, streams, Some(body))

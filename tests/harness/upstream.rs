@@ -1,4 +1,4 @@
-//! What stands behind the proxy in tests: a public SCIM server, and a line to it that can be cut.
+//! Upstreams for tests: a public SCIM server, and a connection to it that can be cut.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -26,7 +26,7 @@ impl Scim2Server {
         assert!(venv.status.success(), "{}", String::from_utf8_lossy(&venv.stderr));
         let commands = String::from_utf8(venv.stdout).unwrap();
         let log = folder.join(format!("{name}.log"));
-        // It takes no port 0; one that is free now is most likely free in a moment.
+        // It does not support port 0; a port that is free now is most likely free in a moment.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut child = Command::new(format!("{}/scim2-server", commands.trim_end()))
             .args(["--port", &address.port().to_string()])
@@ -42,17 +42,17 @@ impl Scim2Server {
         Scim2Server { child, log, url: format!("http://{address}/v2") }
     }
 
-    /// It takes every token.
+    /// It accepts every token.
     pub fn client(&self) -> Client {
         Client::new(&self.url, "any")
     }
 
-    /// How many requests it logged that were no GET: of those some are the recorder's own.
+    /// How many requests other than GET it logged; the recorder itself sends GETs.
     pub fn writes(&self) -> usize {
         read(&self.log)
             .lines()
-            .filter(|line| line.contains("\" HTTP/1.1") || line.contains(" HTTP/1.1\""))
-            .filter(|line| !line.contains("GET /"))
+            .filter(|relay| relay.contains("\" HTTP/1.1") || relay.contains(" HTTP/1.1\""))
+            .filter(|relay| !relay.contains("GET /"))
             .count()
     }
 }
@@ -68,7 +68,7 @@ impl Drop for Scim2Server {
     }
 }
 
-/// TLS before a plain server, with a certificate that nobody but its own file vouches for.
+/// TLS in front of a plain server, with a self-signed certificate.
 pub struct Tls {
     /// Where it listens; the certificate is for `localhost`.
     pub address: SocketAddr,
@@ -108,33 +108,33 @@ impl Tls {
     }
 }
 
-/// What happens before a line is cut.
+/// Runs before a connection is cut.
 type Then = Box<dyn FnOnce() + Send>;
 
-/// A line between a proxy and its upstream.
-pub struct Line {
-    /// Where it begins.
+/// A relay between the proxy and its upstream.
+pub struct Relay {
+    /// The address that it listens on.
     pub address: SocketAddr,
-    /// Where it ends.
+    /// The upstream's address.
     pub target: Arc<Mutex<SocketAddr>>,
     cut: Arc<AtomicBool>,
     waits: Arc<AtomicBool>,
     answered: Arc<Mutex<Option<Then>>>,
 }
 
-impl Line {
-    pub fn to(target: SocketAddr) -> Line {
+impl Relay {
+    pub fn to(target: SocketAddr) -> Relay {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let line = Line {
+        let relay = Relay {
             address: listener.local_addr().unwrap(),
             target: Arc::new(Mutex::new(target)),
             cut: Arc::default(),
             waits: Arc::default(),
             answered: Arc::default(),
         };
-        let (target, cut) = (Arc::clone(&line.target), Arc::clone(&line.cut));
-        let waits = Arc::clone(&line.waits);
-        let answered = Arc::clone(&line.answered);
+        let (target, cut) = (Arc::clone(&relay.target), Arc::clone(&relay.cut));
+        let waits = Arc::clone(&relay.waits);
+        let answered = Arc::clone(&relay.answered);
         thread::spawn(move || {
             for client in listener.incoming() {
                 let Ok(client) = client else { return };
@@ -148,7 +148,7 @@ impl Line {
                     pump(server, client, || {
                         let cuts = cut.swap(false, Ordering::SeqCst);
                         let acts = cuts || waits.swap(false, Ordering::SeqCst);
-                        // What runs may come this way itself, so nothing is locked meanwhile.
+                        // The function may use this relay itself, so release the lock first.
                         let then = if acts { answered.lock().unwrap().take() } else { None };
                         if let Some(then) = then {
                             then();
@@ -158,24 +158,24 @@ impl Line {
                 });
             }
         });
-        line
+        relay
     }
 
-    /// Holds the next answer back until `then` has run.
+    /// Holds the next answer until `then` has run.
     pub fn before_the_next_answer(&self, then: impl FnOnce() + Send + 'static) {
         *self.answered.lock().unwrap() = Some(Box::new(then));
         self.waits.store(true, Ordering::SeqCst);
     }
 
-    /// Cuts the line when the next answer comes, after `then` has run: the request was carried out, and
-    /// nobody hears of it.
+    /// Cuts the connection when the next answer arrives, after `then` has run: the request was carried
+    /// out, and its answer is lost.
     pub fn cut_before_the_next_answer(&self, then: impl FnOnce() + Send + 'static) {
         *self.answered.lock().unwrap() = Some(Box::new(then));
         self.cut.store(true, Ordering::SeqCst);
     }
 }
 
-/// Passes on what comes as long as `may` says so.
+/// Relays bytes while `may` returns true.
 fn pump(mut from: TcpStream, mut to: TcpStream, may: impl Fn() -> bool) {
     let mut buffer = [0; 16 << 10];
     while let Ok(count) = from.read(&mut buffer) {
@@ -188,13 +188,13 @@ fn pump(mut from: TcpStream, mut to: TcpStream, may: impl Fn() -> bool) {
 }
 
 /// A request that an [`Answering`] server got.
-pub struct Asked {
+pub struct Received {
     pub method: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
-impl Asked {
+impl Received {
     /// A header's value.
     pub fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(one, _)| one.eq_ignore_ascii_case(name));
@@ -202,22 +202,22 @@ impl Asked {
     }
 }
 
-/// A server that answers what a test wants, one request after the other.
+/// A server that answers one request after the other with a test's function.
 pub struct Answering {
     /// Its address.
     pub url: String,
 }
 
 impl Answering {
-    /// `answer` gives the status and the body, which is JSON.
-    pub fn start(mut answer: impl FnMut(&Asked) -> (u16, String) + Send + 'static) -> Answering {
+    /// `answer` returns the status and a JSON body.
+    pub fn start(mut answer: impl FnMut(&Received) -> (u16, String) + Send + 'static) -> Answering {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         thread::spawn(move || {
             for client in listener.incoming() {
                 let Ok(mut client) = client else { return };
-                let Some(asked) = asked(&mut client) else { continue };
-                let (status, body) = answer(&asked);
+                let Some(received) = receive(&mut client) else { continue };
+                let (status, body) = answer(&received);
                 let head = format!(
                     "HTTP/1.1 {status} X\r\ncontent-type: application/scim+json\r\n\
                      content-length: {}\r\nconnection: close\r\n\r\n",
@@ -230,8 +230,8 @@ impl Answering {
     }
 }
 
-/// Reads one request of HTTP/1.1.
-fn asked(client: &mut TcpStream) -> Option<Asked> {
+/// Reads one HTTP/1.1 request.
+fn receive(client: &mut TcpStream) -> Option<Received> {
     let mut bytes = vec![];
     let end = loop {
         let mut buffer = [0; 4 << 10];
@@ -245,7 +245,7 @@ fn asked(client: &mut TcpStream) -> Option<Asked> {
     let mut lines = head.split("\r\n");
     let mut first = lines.next()?.split(' ');
     let method = first.next()?.to_owned();
-    let headers = lines.filter_map(|line| line.split_once(": "));
+    let headers = lines.filter_map(|relay| relay.split_once(": "));
     let headers: Vec<_> =
         headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut body = bytes.split_off(end + 4);
@@ -254,5 +254,5 @@ fn asked(client: &mut TcpStream) -> Option<Asked> {
     let have = body.len();
     body.resize(length, 0);
     client.read_exact(&mut body[have..]).ok()?;
-    Some(Asked { method, headers, body })
+    Some(Received { method, headers, body })
 }

@@ -1,4 +1,4 @@
-//! One operation whole: its row, what it changed, how it came, and what explains it or it explains.
+//! One operation in full: its row, changes, request and answer, and the entries that explain it.
 
 use event::{Application, Content, Event, Number};
 use serde_json::{Map, Value, json};
@@ -6,12 +6,12 @@ use serde_json::{Map, Value, json};
 use super::imports;
 use super::known::Known;
 use super::operations::{any_row, observation_of, operation_of};
-use super::questions::{Asked, Expected};
+use super::questions::{Expected, Parameters};
 use super::resources::{changes_of, id_of};
 
 /// `GET /operations/{id}`
-pub fn operation(known: &Known<'_>, asked: &Asked) -> Expected {
-    let Some(event) = known.events().get(asked.event as usize) else {
+pub fn operation(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let Some(event) = known.events().get(parameters.event as usize) else {
         return Expected::not_found();
     };
     let whole = if operation_of(event).is_some() {
@@ -64,7 +64,7 @@ fn request(known: &Known<'_>, event: &Event) -> Map<String, Value> {
             _ => {}
         }
     }
-    // All bodies of these histories could be kept.
+    // In these histories every body is stored.
     assert_ne!(note, json!(true), "a body that was not kept");
     let method = operation.method.name();
     row.insert(

@@ -1,5 +1,5 @@
-//! Entries of a provider's log: what they claim, which request each explains, and what is known of an
-//! application that nothing else tells of.
+//! Entries of a provider's log: their claims, the request that each explains, and applications known
+//! only from imports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::known::{Known, gap};
 use super::operations::{has_failed, is_write, operation_of, recorded_action};
-use super::questions::{Asked, Expected};
+use super::questions::{Expected, Parameters};
 use super::resources::{changes_of, ever, id_of, identity, type_name};
 
 const SECOND: i64 = 1_000_000;
@@ -23,7 +23,7 @@ pub fn imported_of(event: &Event) -> Option<&Imported> {
     }
 }
 
-/// The entry itself, in Graph's words.
+/// The entry itself, in Graph's form.
 pub fn said(event: &Event) -> Value {
     let text = event.parts.iter().find_map(|part| match &part.content {
         Content::Entry(text) => Some(text),
@@ -32,7 +32,7 @@ pub fn said(event: &Event) -> Value {
     serde_json::from_slice(text.expect("an entry has its text")).expect("JSON")
 }
 
-/// The entries of an application by the time that their source gives them; of one time, as they came.
+/// The entries of an application by the source's time, then in the order of import.
 pub fn entries<'a>(known: &Known<'a>, application: Application) -> Vec<&'a Event> {
     let all = known.events_of(application);
     let mut entries: Vec<&Event> = all.filter(|event| imported_of(event).is_some()).collect();
@@ -40,7 +40,7 @@ pub fn entries<'a>(known: &Known<'a>, application: Application) -> Vec<&'a Event
     entries
 }
 
-/// The entries up to an instant.
+/// The entries up to a time.
 pub fn entries_until<'a>(
     known: &Known<'a>,
     application: Application,
@@ -59,7 +59,7 @@ pub fn number_of(event: &Event) -> Number {
     imported_of(event).map_or(Number::NOBODY, |entry| entry.number)
 }
 
-/// A text of an entry that is not empty.
+/// A non-empty text of an entry.
 pub fn text<'a>(said: &'a Value, path: &str) -> Option<&'a str> {
     said.pointer(path).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
@@ -68,8 +68,8 @@ fn steps(said: &Value) -> Vec<Value> {
     said["provisioningSteps"].as_array().cloned().unwrap_or_default()
 }
 
-/// What the source read in the application: the details of the last step of matching that found something,
-/// else the bare id of an account that it found nothing to change of.
+/// What the source read in the application: the details of the last matching step that found something,
+/// else only the id of an account without changes.
 fn read_there(said: &Value) -> Option<Map<String, Value>> {
     let told = |details: &Map<String, Value>| {
         ["id", "userName", "externalId", "active"].iter().any(|name| {
@@ -104,7 +104,7 @@ fn target(said: &Value) -> Option<String> {
     of_target.or_else(|| read_there(said)?.get("id")?.as_str().map(str::to_owned))
 }
 
-/// What the source calls a person: in the identity, else in a step, else as it was written.
+/// The source's name of a person: in the identity, else in a step, else as written.
 fn called(said: &Value) -> Option<String> {
     let of_steps = |name: &str| {
         steps(said).iter().find_map(|step| {
@@ -128,12 +128,12 @@ fn called(said: &Value) -> Option<String> {
 
 type Modified = (String, Option<String>, Option<String>);
 
-/// Path, old and new value of what was written.
+/// Path, old and new value of each written property.
 pub fn written(said: &Value) -> Vec<Modified> {
     modified(&said["modifiedProperties"])
 }
 
-/// The same, and what an audit entry says of its targets.
+/// The same, or the targets of an audit entry.
 pub fn shown_modified(said: &Value) -> Vec<Modified> {
     let targets = said["targetResources"].as_array().cloned().unwrap_or_default();
     let of_targets = targets.iter().flat_map(|target| modified(&target["modifiedProperties"]));
@@ -232,14 +232,14 @@ pub fn row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
         ("externalId", "externalId", None),
         ("displayName", "displayName", called.map(str::to_owned)),
     ] {
-        // What the record calls them goes before what the source does.
+        // The recorded name goes before the source's.
         let recorded = who.remove(from).filter(|value| !value.is_null());
         row.insert(to.into(), recorded.unwrap_or(claimed.into()));
     }
     row
 }
 
-/// The request that an entry explains, and how sure that is.
+/// The request that an entry explains, and how certain that is.
 pub fn explained(known: &Known<'_>, event: &Event) -> Option<(Seq, &'static str)> {
     let entry = imported_of(event)?;
     if entry.number == Number::NOBODY || entry.action == Action::Other {
@@ -263,7 +263,7 @@ pub fn explained(known: &Known<'_>, event: &Event) -> Option<(Seq, &'static str)
             Status::Success => !has_failed(operation),
             Status::Failure => has_failed(operation),
             Status::Warning => true,
-            // Nothing was written, so there is nothing to explain.
+            // Nothing was written, so it explains no request.
             Status::Skipped => continue,
         };
         let action = recorded_action(request, operation);
@@ -280,7 +280,7 @@ pub fn explained(known: &Known<'_>, event: &Event) -> Option<(Seq, &'static str)
             (true, true, _) if is_near && is_certain(known, event, request) => 3,
             (true, true, _) => 2,
         };
-        // The surer, then the nearer, then the earlier.
+        // Prefer the more certain, then the nearer, then the earlier.
         let is_better =
             best.is_none_or(|(most, least, _)| sure > most || (sure == most && apart < least));
         if is_better {
@@ -329,7 +329,7 @@ fn is_certain(known: &Known<'_>, entry: &Event, request: &Event) -> bool {
     }
 }
 
-/// The entries that explain a request: the surest first, of equally sure ones the newest.
+/// The entries that explain a request: the most certain first, then the newest.
 pub fn explaining<'a>(known: &Known<'a>, request: &Event) -> Vec<(&'a Event, &'static str)> {
     let entries = entries(known, request.header.application).into_iter();
     let of_it = entries.filter_map(|entry| {
@@ -344,26 +344,26 @@ pub fn explaining<'a>(known: &Known<'a>, request: &Event) -> Vec<(&'a Event, &'s
     of_it
 }
 
-/// An account as the log of a provider tells of it.
+/// An account as a provider's log describes it.
 #[derive(Clone, Default)]
 pub struct Account {
     values: BTreeMap<String, String>,
     id: Option<String>,
-    /// What the source calls them, where nothing else was written.
+    /// The source's name, if no userName was written.
     user_name: Option<String>,
     display_name: Option<String>,
     pub is_there: bool,
     pub was_deleted: bool,
     pub active: bool,
-    /// The entry that switched it off, while it is.
+    /// The entry that deactivated it, while it is inactive.
     pub off: Option<(Timestamp, Seq)>,
-    /// The entry that wrote it first, and the last that wrote it or took it away.
+    /// The first entry that wrote it, and the last that wrote or removed it.
     created: Option<(Timestamp, Seq)>,
     deleted: Option<Seq>,
 }
 
 impl Account {
-    /// The account of somebody, folded from what was written up to an instant.
+    /// The account of a number, folded from the entries up to a time.
     pub fn at(
         known: &Known<'_>,
         application: Application,
@@ -393,7 +393,7 @@ impl Account {
                 .and_then(|id| id.as_str().map(str::to_owned))
                 .or(target(&said))
                 .or(self.id.take());
-            // Whoever was not known counts as active.
+            // An unknown account counts as active.
             self.active = self.active || !self.is_there;
             self.is_there = true;
             self.created = self.created.or(Some((entry.occurred_at, event.seq)));
@@ -425,7 +425,7 @@ impl Account {
         if !writes.contains(&entry.action) {
             return;
         }
-        // The log may begin after the account, which was active at first.
+        // The log may begin after the account was created, which was active then.
         self.active = self.active || !self.is_there;
         self.is_there = true;
         self.created = self.created.or(Some((entry.occurred_at, event.seq)));
@@ -462,7 +462,7 @@ impl Account {
     }
 }
 
-/// Whether nothing but imports is known of an application.
+/// Whether an application is known only from imports.
 fn is_only_imported(known: &Known<'_>, application: Application) -> bool {
     let last = known.last(application);
     let resources = last.resources.values().chain(last.gone.values().map(|(gone, _)| gone));
@@ -470,13 +470,13 @@ fn is_only_imported(known: &Known<'_>, application: Application) -> bool {
     !has_users && !entries(known, application).is_empty()
 }
 
-/// `GET /apps/{app}/users` of an application that nothing else tells of.
-pub fn users(known: &Known<'_>, asked: &Asked) -> Expected {
+/// `GET /apps/{app}/users` of an application that is known only from imports.
+pub fn users(known: &Known<'_>, parameters: &Parameters) -> Expected {
     let application = known.application("raft");
     if !is_only_imported(known, application) {
         return Expected::rows(vec![]);
     }
-    let time = asked.at.unwrap_or(known.now);
+    let time = parameters.at.unwrap_or(known.now);
     let of_users = entries_until(known, application, time).into_iter().filter(|event| {
         imported_of(event).is_some_and(|entry| entry.resource_type == ResourceType::USER)
     });
@@ -485,7 +485,7 @@ pub fn users(known: &Known<'_>, asked: &Asked) -> Expected {
     let mut rows = vec![];
     for number in numbers {
         let account = Account::at(known, application, number, time);
-        if !account.is_there || asked.active.is_some_and(|active| active != account.active) {
+        if !account.is_there || parameters.active.is_some_and(|active| active != account.active) {
             continue;
         }
         let (created_at, created_seq) = account.created.expect("it was written");
@@ -504,12 +504,12 @@ pub fn users(known: &Known<'_>, asked: &Asked) -> Expected {
     Expected::rows(rows).with("basis", "imported").with_gaps(holes)
 }
 
-/// `GET /apps/{app}/users/{user}` of an application that nothing else tells of.
-pub fn user(known: &Known<'_>, asked: &Asked) -> Expected {
+/// `GET /apps/{app}/users/{user}` of an application that is known only from imports.
+pub fn user(known: &Known<'_>, parameters: &Parameters) -> Expected {
     let application = known.application("raft");
-    let numbers = ever(known, application, ResourceType::USER, &asked.user);
+    let numbers = ever(known, application, ResourceType::USER, &parameters.user);
     let Some(number) = numbers.last() else { return Expected::not_found() };
-    let time = asked.at.unwrap_or(known.now);
+    let time = parameters.at.unwrap_or(known.now);
     let account = Account::at(known, application, *number, time);
     let (exists, seq) = match (account.is_there, account.was_deleted) {
         (true, _) => ("yes", account.created.map(|(_, seq)| seq)),
@@ -530,8 +530,8 @@ pub fn user(known: &Known<'_>, asked: &Asked) -> Expected {
 
 type Hole = (Option<Timestamp>, Option<Timestamp>);
 
-/// The stretches of which no log was imported: before, between and after the imports. What lies
-/// between two is one when it is longer than a day.
+/// The times without an imported log: before, between and after the imports. Between two imports only
+/// if longer than a day.
 pub fn holes(known: &Known<'_>, application: Application) -> Vec<Hole> {
     let mut spans: BTreeMap<u64, (Timestamp, Timestamp)> = BTreeMap::new();
     for event in known.events_of(application) {
@@ -543,14 +543,14 @@ pub fn holes(known: &Known<'_>, application: Application) -> Vec<Hole> {
         }
     }
     if spans.is_empty() {
-        // Of an import that has not come to its end nobody knows what it leaves out.
+        // The extent of an unfinished import is unknown.
         let is_empty = entries(known, application).is_empty();
         return if is_empty { vec![] } else { vec![(None, None)] };
     }
     let begin = spans.values().map(|(first, _)| *first).min();
     let end = spans.values().map(|(_, last)| *last).max();
     let mut holes = vec![(None, begin)];
-    // An instant from which on nothing is covered until the next import begins.
+    // From here nothing is covered until the next import starts.
     for (_, last) in spans.values() {
         let is_covered = spans.values().any(|(from, to)| from <= last && last < to);
         let next = spans.values().map(|(first, _)| *first).filter(|first| first > last).min();
@@ -566,7 +566,7 @@ pub fn holes(known: &Known<'_>, application: Application) -> Vec<Hole> {
 
 const NOT_IMPORTED: &str = "no imported log";
 
-/// The holes at an instant.
+/// The holes at a time.
 pub fn holes_at(known: &Known<'_>, application: Application, time: Timestamp) -> Vec<Value> {
     let covers =
         |(from, to): &Hole| from.is_none_or(|from| from <= time) && to.is_none_or(|to| time < to);
@@ -574,11 +574,15 @@ pub fn holes_at(known: &Known<'_>, application: Application, time: Timestamp) ->
     holes.map(|(from, to)| gap(from, to, NOT_IMPORTED)).collect()
 }
 
-/// The holes of a stretch.
-pub fn holes_between(known: &Known<'_>, application: Application, asked: &Asked) -> Vec<Value> {
+/// The holes in a period.
+pub fn holes_between(
+    known: &Known<'_>,
+    application: Application,
+    parameters: &Parameters,
+) -> Vec<Value> {
     let meets = |(from, to): &Hole| {
-        let begins = asked.to.is_none_or(|end| from.is_none_or(|from| from < end));
-        begins && asked.from.is_none_or(|begin| to.is_none_or(|to| begin < to))
+        let begins = parameters.to.is_none_or(|end| from.is_none_or(|from| from < end));
+        begins && parameters.from.is_none_or(|begin| to.is_none_or(|to| begin < to))
     };
     let holes = holes(known, application).into_iter().filter(meets);
     holes.map(|(from, to)| gap(from, to, NOT_IMPORTED)).collect()

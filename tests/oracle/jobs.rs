@@ -1,4 +1,4 @@
-//! Whether provisioning is alive.
+//! Provisioning jobs and their state.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::imports::{self, text};
 use super::known::Known;
 use super::operations::{has_failed, operation_of, recorded_action};
-use super::questions::{Asked, Expected};
+use super::questions::{Expected, Parameters};
 
 const SECOND: i64 = 1_000_000;
 
-/// The application of a name, or else the first one whose entries name a job so.
+/// The application with this slug, or else the first one whose entries have a job with this id.
 fn application_of(known: &Known<'_>, job: &str) -> Option<Application> {
     let all = known.applications(None);
     let named = all.iter().find(|application| known.slug(**application) == job);
@@ -27,9 +27,11 @@ fn jobs(entries: &[&Event]) -> BTreeSet<String> {
 }
 
 /// `GET /jobs/{job}`
-pub fn job(known: &Known<'_>, asked: &Asked) -> Expected {
-    let Some(application) = application_of(known, &asked.job) else { return Expected::not_found() };
-    let (time, at) = (asked.at.unwrap_or(known.now), asked.at_count(known));
+pub fn job(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let Some(application) = application_of(known, &parameters.job) else {
+        return Expected::not_found();
+    };
+    let (time, at) = (parameters.at.unwrap_or(known.now), parameters.at_count(known));
     let events = known.events()[..at].iter();
     let requests: Vec<&Event> = events
         .filter(|event| event.header.application == application && operation_of(event).is_some())
@@ -87,7 +89,7 @@ struct Quarantine {
     reason: Value,
 }
 
-/// The quarantine that lasts after some entries: a success ends it, and so does whoever handles the job.
+/// The current quarantine after some entries: a success ends it, and so does a restart of the job.
 fn quarantine(entries: &[&Event]) -> Option<Quarantine> {
     let mut found: Option<Quarantine> = None;
     for event in entries {

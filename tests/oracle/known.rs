@@ -1,4 +1,4 @@
-//! What a question may know of a history, and what stands in every answer.
+//! What a question may use of a history, and the common parts of every answer.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::World;
 
-/// A history that was played: its events, and the state after each of them.
+/// A played history: its events, and the state after each.
 pub struct History {
     pub events: Vec<Event>,
-    /// The present when the questions are asked; after the last event.
+    /// The time of the questions; after the last event.
     pub now: Timestamp,
     log: LogId,
     slugs: BTreeMap<Application, String>,
@@ -63,15 +63,15 @@ impl History {
     }
 }
 
-/// The first events of a history. Places are counts: 0 is before the first event, 1 after it.
+/// The first events of a history. Positions are counts: 0 is before the first event, 1 after it.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
     history: &'a History,
     /// How many events are known.
     pub size: usize,
-    /// What is the present for the question.
+    /// The current time for the question.
     pub now: Timestamp,
-    /// Whether the question says itself what may be known.
+    /// Whether the question sets `knownAt`.
     pub is_repeatable: bool,
 }
 
@@ -80,7 +80,7 @@ impl<'a> Known<'a> {
         &self.history.events[..self.size]
     }
 
-    /// The known events of an application, each with its place as a seq.
+    /// The known events of an application.
     pub fn events_of(&self, application: Application) -> impl Iterator<Item = &'a Event> {
         self.events().iter().filter(move |event| event.header.application == application)
     }
@@ -101,7 +101,7 @@ impl<'a> Known<'a> {
         &self.history.worlds[&application][count]
     }
 
-    /// The state after all that is known.
+    /// The state after all known events.
     pub fn last(&self, application: Application) -> &'a World {
         self.world(application, self.size)
     }
@@ -133,12 +133,12 @@ impl<'a> Known<'a> {
         self.events()[seq as usize].header.recorded_at
     }
 
-    /// The same as answers write it.
+    /// The same as text.
     pub fn time(&self, seq: Seq) -> String {
         self.recorded(seq).to_string()
     }
 
-    /// What was not watched at an instant.
+    /// The gaps at a time.
     pub fn gaps_at(&self, time: Timestamp) -> Vec<Value> {
         let began = self.recorded(0);
         let mut gaps = vec![];
@@ -149,7 +149,7 @@ impl<'a> Known<'a> {
         gaps
     }
 
-    /// What was not watched of a stretch.
+    /// The gaps in a period.
     pub fn gaps_between(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<Value> {
         let began = self.recorded(0);
         let early = from.filter(|from| *from < began);
@@ -165,7 +165,7 @@ impl<'a> Known<'a> {
     }
 }
 
-/// A stretch that was not watched.
+/// A coverage gap.
 pub fn gap(from: Option<Timestamp>, to: Option<Timestamp>, reason: &str) -> Value {
     let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
     json!({"from": text(from), "to": text(to), "reason": reason})

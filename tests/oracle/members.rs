@@ -1,4 +1,4 @@
-//! Who was a member of what, and since when: at an instant, over a stretch.
+//! Memberships and their starts, at a time and over a period.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -8,29 +8,29 @@ use serde_json::{Map, Value, json};
 use super::World;
 use super::known::Known;
 use super::operations::observation_of;
-use super::questions::{Asked, Expected};
+use super::questions::{Expected, Parameters};
 use super::resources::{
     Found, changes_of, existence, found, group_name, id_of, identity, runs, type_name, value,
     via_ids,
 };
 
-/// How a member is in a group.
+/// How a group holds a member.
 pub struct Reached {
-    /// The groups between them, from the asked one's direct member down to the one that holds the
-    /// member; empty for a direct one.
+    /// The groups in between, from the direct member of the group in question to the one that holds the
+    /// member; empty for a direct member.
     pub via: Vec<Number>,
-    /// The event since which the last of those groups, or the asked one, holds the member.
+    /// The event since which the last of those groups holds the member.
     pub since: Seq,
 }
 
-/// The members of a group; with `nested` those of its member groups too, breadth first.
+/// The members of a group; with `nested` also those of its member groups, breadth first.
 pub fn reached(world: &World, group: Number, nested: bool) -> BTreeMap<Number, Reached> {
     let mut found = BTreeMap::new();
     let mut paths = VecDeque::from([vec![]]);
     while let Some(via) = paths.pop_front() {
         let holder = via.last().copied().unwrap_or(group);
         for (member, since) in world.members_of(holder) {
-            // What leads back to the asked group does not make that a member of itself.
+            // A circle does not make the group a member of itself.
             let is_round = member == group && !via.is_empty();
             if is_round || found.contains_key(&member) {
                 continue;
@@ -44,7 +44,7 @@ pub fn reached(world: &World, group: Number, nested: bool) -> BTreeMap<Number, R
     found
 }
 
-/// The groups that hold somebody.
+/// The groups of a member.
 pub fn groups_of(world: &World, member: Number, nested: bool) -> Vec<(Number, Reached)> {
     let groups = world.members.keys();
     groups
@@ -53,15 +53,15 @@ pub fn groups_of(world: &World, member: Number, nested: bool) -> Vec<(Number, Re
 }
 
 /// `GET /apps/{app}/groups/{group}/members`
-pub fn members(known: &Known<'_>, asked: &Asked) -> Expected {
-    let (application, at) = (known.application("boat"), asked.at_count(known));
-    let group = match found(known, application, ResourceType::GROUP, &asked.group, at) {
+pub fn members(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let (application, at) = (known.application("boat"), parameters.at_count(known));
+    let group = match found(known, application, ResourceType::GROUP, &parameters.group, at) {
         Found::One(group) => group,
         other => return Expected::refused(known, application, other),
     };
     let world = known.world(application, at);
     let mut rows = vec![];
-    for (member, Reached { via, since }) in reached(world, group, asked.nested) {
+    for (member, Reached { via, since }) in reached(world, group, parameters.nested) {
         let resource = world.resources.get(&member);
         let user = resource.filter(|resource| resource.kind == ResourceType::USER);
         rows.push(json!({
@@ -85,10 +85,10 @@ pub fn members(known: &Known<'_>, asked: &Asked) -> Expected {
         .with("existsSeq", seq)
         .with("groupId", id_of(known, application, group))
         .with("groupName", value(world.resources.get(&group), "displayName"))
-        .with("nested", asked.nested)
+        .with("nested", parameters.nested)
 }
 
-/// One time in a group.
+/// One stay in a group.
 pub struct Stay {
     pub group: Number,
     pub member: Number,
@@ -126,12 +126,12 @@ pub fn stays(known: &Known<'_>, application: Application) -> Vec<Stay> {
     stays
 }
 
-/// Whether what lasted from one event to another was so before a stretch or began in it.
+/// Whether something that lasted from one event to another overlaps a period.
 pub fn meets((before, end): (usize, usize), start: Seq, until: Option<Seq>) -> bool {
     (start as usize) < end && until.is_none_or(|until| until as usize >= before)
 }
 
-/// The user columns and `memberType`: at the end of the stretch, or as they were last.
+/// The user columns and `memberType`, at the end of the period or last before.
 fn member_columns(
     known: &Known<'_>,
     application: Application,
@@ -145,10 +145,10 @@ fn member_columns(
 }
 
 /// `GET /apps/{app}/groups/{group}/diff`
-pub fn diff(known: &Known<'_>, asked: &Asked) -> Expected {
+pub fn diff(known: &Known<'_>, parameters: &Parameters) -> Expected {
     let application = known.application("boat");
-    let (start, end) = asked.stretch(known);
-    let group = match found(known, application, ResourceType::GROUP, &asked.group, end) {
+    let (start, end) = parameters.stretch(known);
+    let group = match found(known, application, ResourceType::GROUP, &parameters.group, end) {
         Found::One(group) => group,
         other => return Expected::refused(known, application, other),
     };
@@ -207,13 +207,13 @@ pub fn diff(known: &Known<'_>, asked: &Asked) -> Expected {
 }
 
 /// `GET /apps/{app}/groups/{group}/intervals` and `GET /apps/{app}/users/{user}/intervals`
-pub fn intervals(known: &Known<'_>, asked: &Asked, kind: ResourceType) -> Expected {
+pub fn intervals(known: &Known<'_>, parameters: &Parameters, kind: ResourceType) -> Expected {
     let application = known.application("boat");
-    let stretch = asked.stretch(known);
+    let stretch = parameters.stretch(known);
     let is_group = kind == ResourceType::GROUP;
     let (name, other) = match is_group {
-        true => (&asked.group, (ResourceType::USER, &asked.other_user)),
-        false => (&asked.user, (ResourceType::GROUP, &asked.other_group)),
+        true => (&parameters.group, (ResourceType::USER, &parameters.other_user)),
+        false => (&parameters.user, (ResourceType::GROUP, &parameters.other_group)),
     };
     let one = match found(known, application, kind, name, stretch.1) {
         Found::One(one) => one,
@@ -255,11 +255,11 @@ pub fn intervals(known: &Known<'_>, asked: &Asked, kind: ResourceType) -> Expect
 }
 
 /// `GET /reports/overlap`
-pub fn overlap(known: &Known<'_>, asked: &Asked) -> Expected {
+pub fn overlap(known: &Known<'_>, parameters: &Parameters) -> Expected {
     let application = known.application("boat");
-    let stretch = asked.stretch(known);
+    let stretch = parameters.stretch(known);
     let mut groups = vec![];
-    for name in &asked.groups {
+    for name in &parameters.groups {
         match found(known, application, ResourceType::GROUP, name, stretch.1) {
             Found::One(group) => groups.push(group),
             refused => return Expected::refused(known, application, refused),
@@ -274,7 +274,7 @@ pub fn overlap(known: &Known<'_>, asked: &Asked) -> Expected {
             groups.iter().all(|group| world.members_of(*group).contains_key(&member))
         };
         for (since, until) in runs(known, in_all) {
-            // The first of so many events that made it so is the one before the count.
+            // A count of n events means that event n - 1 made it so.
             let (start, end) = (since as Seq - 1, until.map(|until| until as Seq - 1));
             if !meets(stretch, start, end) {
                 continue;
@@ -283,7 +283,7 @@ pub fn overlap(known: &Known<'_>, asked: &Asked) -> Expected {
             row.insert("application".into(), known.slug(application).into());
             row.insert("start".into(), known.time(start).into());
             row.insert("startSeq".into(), start.into());
-            // What was seen at an upstream may have been so before.
+            // Something observed at an upstream may have started earlier.
             let is_seen = observation_of(&known.events()[start as usize]).is_some();
             row.insert("startKnown".into(), (!is_seen).into());
             row.insert("end".into(), end.map(|end| known.time(end)).into());

@@ -1,4 +1,4 @@
-//! Requests as answers show them, and which of them a question is about.
+//! Operations: their rows, and which of them a question selects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::imports;
 use super::known::Known;
-use super::questions::{Asked, Expected};
+use super::questions::{Expected, Parameters};
 use super::resources::{changes_of, ever, got_account, group_name, id_of, identity, type_name};
 
 /// The SCIM error keywords by their stored numbers (RFC 7644 §3.12); 0 is none.
@@ -34,7 +34,7 @@ pub fn operation_of(event: &Event) -> Option<&Operation> {
     }
 }
 
-/// What was seen at an upstream.
+/// The observation of an event.
 pub fn observation_of(event: &Event) -> Option<&Observation> {
     match &event.header.fact {
         Fact::Observation(seen) => Some(seen),
@@ -42,7 +42,7 @@ pub fn observation_of(event: &Event) -> Option<&Observation> {
     }
 }
 
-/// Whom an event that stands among the operations is about.
+/// The subject of an operation.
 fn number_of(event: &Event) -> Number {
     match (operation_of(event), observation_of(event)) {
         (Some(operation), _) => operation.number,
@@ -71,7 +71,7 @@ pub fn has_failed(operation: &Operation) -> bool {
     operation.status >= 400
 }
 
-/// What a request asked for, in Graph's word.
+/// The action of a request, in Graph's terms.
 pub fn recorded_action(event: &Event, operation: &Operation) -> &'static str {
     match operation.method {
         _ if !is_write(operation) => "other",
@@ -82,7 +82,7 @@ pub fn recorded_action(event: &Event, operation: &Operation) -> &'static str {
     }
 }
 
-/// Whether the resource that an event is about became inactive by it.
+/// Whether an event deactivates its subject.
 fn switches_off(event: &Event) -> bool {
     let number = number_of(event);
     changes_of(event).any(|(subject, changes)| {
@@ -95,7 +95,7 @@ fn switches_off(event: &Event) -> bool {
     })
 }
 
-/// What happened behind our back, in Graph's word.
+/// The action of an observation, in Graph's terms.
 fn seen_action(event: &Event, seen: &Observation) -> &'static str {
     let mut own = changes_of(event).filter(|(subject, _)| *subject == seen.number);
     match own.find_map(|(_, changes)| changes.lifecycle) {
@@ -103,7 +103,7 @@ fn seen_action(event: &Event, seen: &Observation) -> &'static str {
         Some(Lifecycle::Deleted) => "delete",
         Some(Lifecycle::Restored) | None if switches_off(event) => "disable",
         Some(Lifecycle::Restored) => "update",
-        // Who is as they were leaves no event.
+        // An observation without a change leaves no event.
         None => "update",
     }
 }
@@ -115,7 +115,7 @@ fn reason(event: &Event) -> Option<&str> {
     })
 }
 
-/// The id and the name of whoever bears the name that a refused create asked for.
+/// The id and name of the holder of the name that a refused create asked for.
 fn name_holder(known: &Known<'_>, event: &Event) -> (Value, Value) {
     let operation = operation_of(event).expect("a request");
     let holder = operation.touches.first().filter(|_| operation.status == 409);
@@ -130,10 +130,10 @@ fn scim_type(operation: &Operation) -> Option<&'static str> {
     (code > 0).then(|| SCIM_TYPES[code])
 }
 
-/// The row of a request, or of what was seen at an upstream.
+/// The row of a request or an observation.
 pub fn row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
     let application = event.header.application;
-    let origin = event.header.origin.clone().expect("somebody asked or looked");
+    let origin = event.header.origin.clone().expect("somebody parameters or looked");
     let mut paths = BTreeSet::new();
     for (_, changes) in changes_of(event) {
         paths.extend(changes.values.iter().map(|change| change.path.to_string()));
@@ -191,11 +191,11 @@ pub fn row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
             "durationMs": null,
             "results": null,
             "sawSeq": null,
-            // Of these applications no outcome is ever unknown.
+            // In these histories no outcome is unknown.
             "settles": [],
             "verdict": null,
         }),
-        (None, None) => unreachable!("neither asked nor seen"),
+        (None, None) => unreachable!("neither parameters nor seen"),
     };
     row.extend(own.as_object().cloned().expect("an object"));
     let (mut who, number) = (Map::new(), number_of(event));
@@ -213,9 +213,13 @@ pub fn row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
     row
 }
 
-/// The requests of a stretch and what was seen at upstreams, newest first.
-fn recorded<'a>(known: &Known<'a>, asked: &Asked, applications: &[Application]) -> Vec<&'a Event> {
-    let (start, end) = asked.stretch(known);
+/// The requests and observations of a period, newest first.
+fn recorded<'a>(
+    known: &Known<'a>,
+    parameters: &Parameters,
+    applications: &[Application],
+) -> Vec<&'a Event> {
+    let (start, end) = parameters.stretch(known);
     let events = known.events()[start..end].iter().rev();
     let fits = |event: &&Event| applications.contains(&event.header.application);
     let is_shown =
@@ -223,21 +227,25 @@ fn recorded<'a>(known: &Known<'a>, asked: &Asked, applications: &[Application]) 
     events.filter(fits).filter(is_shown).collect()
 }
 
-/// What was recorded and what was imported of a stretch, newest first: entries by the time that their
-/// source gives them.
-fn all<'a>(known: &Known<'a>, asked: &Asked, applications: &[Application]) -> Vec<&'a Event> {
-    let mut events = recorded(known, asked, applications);
+/// The recorded and imported operations of a period, newest first; entries by the source's time.
+fn all<'a>(
+    known: &Known<'a>,
+    parameters: &Parameters,
+    applications: &[Application],
+) -> Vec<&'a Event> {
+    let mut events = recorded(known, parameters, applications);
     for application in applications {
         events.extend(imports::entries(known, *application).into_iter().filter(|event| {
             let time = imports::occurred(event);
-            asked.from.is_none_or(|from| from <= time) && asked.to.is_none_or(|to| time < to)
+            parameters.from.is_none_or(|from| from <= time)
+                && parameters.to.is_none_or(|to| time < to)
         }));
     }
     events.sort_by_key(|event| std::cmp::Reverse((imports::occurred(event), event.seq)));
     events
 }
 
-/// The row of what was recorded or imported.
+/// The row of any operation, recorded or imported.
 pub fn any_row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
     match imports::imported_of(event) {
         Some(_) => imports::row(known, event),
@@ -246,10 +254,10 @@ pub fn any_row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
 }
 
 /// `GET /operations`
-pub fn list(known: &Known<'_>, asked: &Asked) -> Expected {
-    let applications = known.applications(asked.app);
-    let mut events = all(known, asked, &applications);
-    if let Some(name) = &asked.resource {
+pub fn list(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let applications = known.applications(parameters.app);
+    let mut events = all(known, parameters, &applications);
+    if let Some(name) = &parameters.resource {
         events.retain(|event| {
             let (application, number) = (event.header.application, number_of(event));
             let kinds = [ResourceType::USER, ResourceType::GROUP];
@@ -258,13 +266,16 @@ pub fn list(known: &Known<'_>, asked: &Asked) -> Expected {
     }
     let rows = events.into_iter().map(|event| any_row(known, event));
     let fits = |row: &Map<String, Value>| {
-        asked.filters.iter().all(|(name, value)| row.get(*name) == Some(&value.as_str().into()))
+        parameters
+            .filters
+            .iter()
+            .all(|(name, value)| row.get(*name) == Some(&value.as_str().into()))
     };
     Expected::rows(rows.filter(fits).map(Value::from).collect())
 }
 
 /// `GET /reports/unapproved`
-pub fn unapproved(known: &Known<'_>, asked: &Asked) -> Expected {
+pub fn unapproved(known: &Known<'_>, parameters: &Parameters) -> Expected {
     let approved: BTreeSet<Seq> = known
         .events()
         .iter()
@@ -274,7 +285,7 @@ pub fn unapproved(known: &Known<'_>, asked: &Asked) -> Expected {
         })
         .collect();
     let mut rows = vec![];
-    for event in recorded(known, asked, &known.applications(asked.app)) {
+    for event in recorded(known, parameters, &known.applications(parameters.app)) {
         let Some(operation) = operation_of(event) else { continue };
         let took_effect = is_write(operation) && operation.effect == Effect::Applied;
         if took_effect && !approved.contains(&event.seq) {
@@ -285,10 +296,10 @@ pub fn unapproved(known: &Known<'_>, asked: &Asked) -> Expected {
 }
 
 /// `GET /reports/drift`
-pub fn drift(known: &Known<'_>, asked: &Asked) -> Expected {
-    let events = recorded(known, asked, &known.applications(asked.app)).into_iter();
-    // A read that confirms what nobody knew to have happened differs from nothing; one that shows what
-    // is new, or refutes what was believed, does.
+pub fn drift(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let events = recorded(known, parameters, &known.applications(parameters.app)).into_iter();
+    // An observation that confirms an unknown outcome is no drift; one that shows a change or
+    // contradicts an assumed outcome is.
     let differs = |seen: &Observation| {
         seen.occasion == Occasion::Drift
             || (matches!(seen.occasion, Occasion::Read | Occasion::ReadBack)
@@ -299,15 +310,20 @@ pub fn drift(known: &Known<'_>, asked: &Asked) -> Expected {
 }
 
 /// `GET /apps/{app}/users/{user}/timeline` and that of a group.
-pub fn timeline(known: &Known<'_>, asked: &Asked, kind: ResourceType, slug: &str) -> Expected {
+pub fn timeline(
+    known: &Known<'_>,
+    parameters: &Parameters,
+    kind: ResourceType,
+    slug: &str,
+) -> Expected {
     let application = known.application(slug);
-    let name = if kind == ResourceType::USER { &asked.user } else { &asked.group };
+    let name = if kind == ResourceType::USER { &parameters.user } else { &parameters.group };
     let numbers = ever(known, application, kind, name);
     if numbers.is_empty() {
         return Expected::not_found();
     }
     let mut rows = vec![];
-    for event in all(known, asked, &[application]) {
+    for event in all(known, parameters, &[application]) {
         let concerned = match operation_of(event) {
             Some(operation) => [operation.touches.clone(), vec![operation.number]].concat(),
             None => vec![number_of(event)],
@@ -336,8 +352,8 @@ pub fn timeline(known: &Known<'_>, asked: &Asked, kind: ResourceType, slug: &str
 }
 
 /// `GET /reports/failing`
-pub fn failing(known: &Known<'_>, asked: &Asked) -> Expected {
-    let at = asked.at_count(known);
+pub fn failing(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let at = parameters.at_count(known);
     let mut writes: BTreeMap<(Application, Number), Vec<&Event>> = BTreeMap::new();
     for event in &known.events()[..at] {
         let Some(operation) = operation_of(event) else { continue };
@@ -353,7 +369,7 @@ pub fn failing(known: &Known<'_>, asked: &Asked) -> Expected {
         let failures = events.iter().rev().take_while(failed).count();
         let last = *events.last().expect("at least one");
         let operation = operation_of(last).expect("an operation");
-        let is_asked = known.applications(asked.app).contains(&application);
+        let is_asked = known.applications(parameters.app).contains(&application);
         let kind = operation.resource_type;
         let whom = (kind, number);
         if failures == 0 || !is_asked || got_account(known, application, whom, (last.seq, at)) {

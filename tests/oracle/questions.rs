@@ -1,4 +1,4 @@
-//! The questions: their addresses, and which function of the oracle answers each.
+//! The questions: their addresses, and the oracle's function for each.
 
 use event::{Application, ResourceType, Seq, Timestamp};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use super::reports::Termination;
 use super::resources::{Found, id_of};
 use super::{detail, imports, jobs, members, operations, record, reports, resources, why};
 
-/// A question that is asked.
+/// A kind of question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     Users,
@@ -45,19 +45,19 @@ pub enum Kind {
     Job,
 }
 
-/// How a question says when.
+/// Which time parameters a question has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum When {
     At,
     Stretch,
-    /// Not at all: it is about one event.
+    /// None: it is about one event.
     Never,
 }
 
-/// What the test needs to know of a question.
+/// The properties of a question.
 pub struct Shape {
     pub kind: Kind,
-    /// Whether the server answers it yet. One that is off is not asked.
+    /// Whether the test asks it.
     pub on: bool,
     pub when: When,
     /// Whether it is a list with `limit` and `cursor`.
@@ -95,10 +95,10 @@ pub const SHAPES: [Shape; 34] = [
     shape(Kind::ImportedUser, true, When::At, false),
     shape(Kind::ImportedTimeline, true, When::Stretch, true),
     shape(Kind::Operation, true, When::Never, false),
-    // With imports there is more to tell of operations than of anything else.
+    // Listed repeatedly, since imports give operations the most cases.
     shape(Kind::Operations, true, When::Stretch, true),
     shape(Kind::Why, true, When::At, false),
-    // It has the most branches.
+    // Listed repeatedly, since it has the most branches.
     shape(Kind::Why, true, When::At, false),
     shape(Kind::ImportedWhy, true, When::At, false),
     shape(Kind::Evidence, true, When::Never, true),
@@ -108,7 +108,7 @@ pub const SHAPES: [Shape; 34] = [
     shape(Kind::Job, true, When::At, false),
 ];
 
-/// Questions that no shape asks, each with why.
+/// Questions without a shape, each with the reason.
 pub const NOT_ASKED: [(&str, &str); 6] = [
     ("/api/v1/apps", "configuration: it does not come from a history of requests"),
     ("/api/v1/apps/{app}", "the same of one application"),
@@ -118,21 +118,21 @@ pub const NOT_ASKED: [(&str, &str); 6] = [
     ("/api/v1/apps/{app}/groups/{group}/blame", "the same computation as that of a user"),
 ];
 
-/// Whether `members` takes `nested` and says `via`, and `users/{user}` takes `include=groups`, yet.
+/// Whether `members` has `nested` and `via`, and `users/{user}` has `include=groups`.
 pub const NESTED: bool = true;
 
-/// The parameters of one question; those that it does not take stay as they are.
+/// The parameters of one question; the others keep their defaults.
 #[derive(Clone, Default, Debug)]
-pub struct Asked {
+pub struct Parameters {
     pub app: Option<&'static str>,
     pub at: Option<Timestamp>,
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
     pub known_at: Option<String>,
-    /// In the address; the same for `group`.
+    /// In the path; likewise `group`.
     pub user: String,
     pub group: String,
-    /// To narrow the intervals; the same for `other_group`.
+    /// Filters the intervals; likewise `other_group`.
     pub other_user: Option<String>,
     pub other_group: Option<String>,
     pub groups: Vec<String>,
@@ -142,7 +142,7 @@ pub struct Asked {
     pub on: Option<&'static str>,
     pub path: Option<&'static str>,
     pub within_seconds: Option<i64>,
-    /// What the list of operations is narrowed to; and by whom they are about.
+    /// Filters of the list of operations.
     pub filters: Vec<(&'static str, String)>,
     pub resource: Option<String>,
     /// One event.
@@ -152,43 +152,43 @@ pub struct Asked {
     pub job: String,
 }
 
-impl Asked {
-    /// How many of the known events the state that is asked about rests on.
+impl Parameters {
+    /// The number of known events up to `at`.
     pub fn at_count(&self, known: &Known<'_>) -> usize {
         known.through(self.at.unwrap_or(known.now))
     }
 
-    /// The events of the stretch: from which count on, and before which.
+    /// The period as counts of events: start and end.
     pub fn stretch(&self, known: &Known<'_>) -> (usize, usize) {
         let start = self.from.map_or(0, |from| known.before(from));
         (start, self.to.map_or(known.size, |to| known.before(to)))
     }
 }
 
-/// An answer as it must be.
+/// The expected answer.
 #[derive(Debug)]
 pub struct Expected {
     pub status: u16,
-    /// Members of the answer; what is not named here may be anything.
+    /// Expected members of the answer; others are not compared.
     pub members: Map<String, Value>,
-    /// Whether the order of the rows is said.
+    /// Whether the order of the rows is specified.
     pub is_ordered: bool,
-    /// Rows with such a path may be anything.
+    /// Rows with this path are not compared.
     pub without: Option<&'static str>,
-    /// A column that may have any value.
+    /// A column that is not compared.
     pub open: Option<&'static str>,
-    /// What the answer rests on and was not watched, beside what the record itself lacks.
+    /// Further coverage gaps besides those of the recorder.
     pub gaps: Vec<Value>,
-    /// What the texts of an answer have to say, where it has any; the rest of them may be anything.
+    /// What the texts of the answer must contain, if it has any.
     pub texts: Option<Texts>,
 }
 
-/// Of an answer in sentences.
+/// Expectations for the texts of an answer.
 #[derive(Debug)]
 pub struct Texts {
-    /// Stands in the conclusion.
+    /// Texts that the conclusion must contain.
     pub concluding: Vec<String>,
-    /// Whether it says what would have to change.
+    /// Whether it has a remedy.
     pub has_remedy: bool,
 }
 
@@ -241,7 +241,7 @@ impl Expected {
         self
     }
 
-    /// As long as nothing is nested.
+    /// For a server without nested groups.
     fn without_via(mut self) -> Expected {
         self.members.remove("nested");
         for row in self.members.get_mut("rows").and_then(Value::as_array_mut).into_iter().flatten()
@@ -257,7 +257,7 @@ impl Expected {
         Expected { status: 404, ..Expected::answer() }.with("type", "/problems/not-found")
     }
 
-    /// The refusal of a name that means nobody, or several.
+    /// The error for a name that matches nobody, or several.
     pub fn refused(known: &Known<'_>, application: Application, found: Found) -> Expected {
         match found {
             Found::Nobody => Expected::not_found(),
@@ -273,9 +273,9 @@ impl Expected {
     }
 }
 
-/// The address of a question, without `limit` and `cursor`.
-pub fn address(shape: &Shape, asked: &Asked) -> String {
-    let Asked { user, group, .. } = asked;
+/// The path and query of a question, without `limit` and `cursor`.
+pub fn address(shape: &Shape, parameters: &Parameters) -> String {
+    let Parameters { user, group, .. } = parameters;
     let group = group.replace('\u{dc}', "%C3%9C");
     let app = "/apps/boat";
     let path = match shape.kind {
@@ -302,59 +302,59 @@ pub fn address(shape: &Shape, asked: &Asked) -> String {
         Kind::ImportedUsers => "/apps/raft/users".to_owned(),
         Kind::ImportedUser => format!("/apps/raft/users/{user}"),
         Kind::ImportedTimeline => format!("/apps/raft/users/{user}/timeline"),
-        Kind::Operation => format!("/operations/{}", asked.event),
+        Kind::Operation => format!("/operations/{}", parameters.event),
         Kind::Why => format!("{app}/users/{user}/why"),
         Kind::ImportedWhy => format!("/apps/raft/users/{user}/why"),
-        Kind::Evidence => format!("/operations/{}/evidence", asked.event),
+        Kind::Evidence => format!("/operations/{}/evidence", parameters.event),
         Kind::Orphans => "/reports/orphans".to_owned(),
         Kind::Drift => "/reports/drift".to_owned(),
         Kind::Accesses => "/access-log".to_owned(),
-        Kind::Job => format!("/jobs/{}", asked.job),
+        Kind::Job => format!("/jobs/{}", parameters.job),
     };
-    let mut parameters = vec![];
+    let mut pairs = vec![];
     let mut add = |name: &str, value: Option<String>| {
-        parameters.extend(value.map(|value| format!("{name}={value}")));
+        pairs.extend(value.map(|value| format!("{name}={value}")));
     };
     match shape.when {
-        When::At => add("at", asked.at.map(|time| time.to_string())),
+        When::At => add("at", parameters.at.map(|time| time.to_string())),
         When::Stretch => {
-            add("from", asked.from.map(|time| time.to_string()));
-            add("to", asked.to.map(|time| time.to_string()));
+            add("from", parameters.from.map(|time| time.to_string()));
+            add("to", parameters.to.map(|time| time.to_string()));
         }
         When::Never => {}
     }
-    add("knownAt", asked.known_at.clone());
-    let app = asked.app.map(str::to_owned);
-    let nested = asked.nested.then(|| "true".to_owned());
+    add("knownAt", parameters.known_at.clone());
+    let app = parameters.app.map(str::to_owned);
+    let nested = parameters.nested.then(|| "true".to_owned());
     match shape.kind {
         Kind::Users | Kind::ImportedUsers => {
-            add("active", asked.active.map(|active| active.to_string()))
+            add("active", parameters.active.map(|active| active.to_string()))
         }
         Kind::User => {
-            add("include", asked.include_groups.then(|| "groups".to_owned()));
-            add("nested", nested.filter(|_| asked.include_groups));
+            add("include", parameters.include_groups.then(|| "groups".to_owned()));
+            add("nested", nested.filter(|_| parameters.include_groups));
         }
         Kind::Members => add("nested", nested),
-        Kind::GroupIntervals => add("user", asked.other_user.clone()),
-        Kind::UserIntervals => add("group", asked.other_group.clone()),
+        Kind::GroupIntervals => add("user", parameters.other_user.clone()),
+        Kind::UserIntervals => add("group", parameters.other_group.clone()),
         Kind::Movers => {
             add("app", app);
-            add("on", asked.on.map(str::to_owned));
+            add("on", parameters.on.map(str::to_owned));
         }
         Kind::LeaversOfList => {
             add("app", app);
             add("list", Some("left".to_owned()));
-            add("within", asked.within_seconds.map(|seconds| format!("PT{seconds}S")));
+            add("within", parameters.within_seconds.map(|seconds| format!("PT{seconds}S")));
         }
-        Kind::Blame => add("path", asked.path.map(str::to_owned)),
+        Kind::Blame => add("path", parameters.path.map(str::to_owned)),
         Kind::Overlap => {
             add("app", Some("boat".to_owned()));
-            add("groups", Some(asked.groups.join(",")));
+            add("groups", Some(parameters.groups.join(",")));
         }
         Kind::Operations => {
             add("app", app);
-            add("resource", asked.resource.clone());
-            for (name, value) in &asked.filters {
+            add("resource", parameters.resource.clone());
+            for (name, value) in &parameters.filters {
                 add(name, Some(value.clone()));
             }
         }
@@ -364,7 +364,7 @@ pub fn address(shape: &Shape, asked: &Asked) -> String {
         }
         Kind::Accesses => {
             add("app", app);
-            add("credential", asked.credential.clone());
+            add("credential", parameters.credential.clone());
         }
         Kind::Joiners
         | Kind::Leavers
@@ -386,53 +386,55 @@ pub fn address(shape: &Shape, asked: &Asked) -> String {
         | Kind::Evidence
         | Kind::Job => {}
     }
-    match parameters.is_empty() {
+    match pairs.is_empty() {
         true => format!("/api/v1{path}"),
-        false => format!("/api/v1{path}?{}", parameters.join("&")),
+        false => format!("/api/v1{path}?{}", pairs.join("&")),
     }
 }
 
-/// The answer to a question; `None` where its shape does not say what is right. `list` is the newest one
-/// that was uploaded under the name `left`, when any is known, with its event.
+/// The answer to a question; `None` if the oracle cannot tell. `list` is the newest known list with the
+/// name `left`, with its event.
 pub fn expected(
     shape: &Shape,
     known: &Known<'_>,
-    asked: &Asked,
+    parameters: &Parameters,
     list: Option<(Seq, &[Termination])>,
 ) -> Option<Expected> {
     let expected = match shape.kind {
-        Kind::Users => resources::users(known, asked),
-        Kind::User => resources::one(known, asked, ResourceType::USER),
-        Kind::Groups => resources::groups(known, asked),
-        Kind::Group => resources::one(known, asked, ResourceType::GROUP),
-        Kind::Members => members::members(known, asked),
-        Kind::UserTimeline => operations::timeline(known, asked, ResourceType::USER, "boat"),
-        Kind::GroupTimeline => operations::timeline(known, asked, ResourceType::GROUP, "boat"),
-        Kind::Operations => operations::list(known, asked),
-        Kind::Diff => members::diff(known, asked),
-        Kind::GroupIntervals => members::intervals(known, asked, ResourceType::GROUP),
-        Kind::UserIntervals => members::intervals(known, asked, ResourceType::USER),
-        Kind::Joiners => reports::joiners(known, asked),
-        Kind::Leavers => reports::leavers(known, asked),
-        Kind::LeaversOfList => reports::leavers_of(known, asked, list?.1)?,
-        Kind::Movers => reports::movers(known, asked),
-        Kind::Reactivated => reports::reactivated(known, asked),
-        Kind::Blame => resources::blame(known, asked),
-        Kind::Unapproved => operations::unapproved(known, asked),
-        Kind::Overlap => members::overlap(known, asked),
-        Kind::Failing => operations::failing(known, asked),
-        Kind::Coverage => coverage_list(known, asked),
-        Kind::ImportedUsers => imports::users(known, asked),
-        Kind::ImportedUser => imports::user(known, asked),
-        Kind::ImportedTimeline => operations::timeline(known, asked, ResourceType::USER, "raft"),
-        Kind::Operation => detail::operation(known, asked),
-        Kind::Why => why::why(known, asked, "boat"),
-        Kind::ImportedWhy => why::why(known, asked, "raft"),
-        Kind::Evidence => record::evidence(known, asked),
-        Kind::Orphans => reports::orphans(known, asked, list),
-        Kind::Drift => operations::drift(known, asked),
-        Kind::Accesses => record::accesses(known, asked),
-        Kind::Job => jobs::job(known, asked),
+        Kind::Users => resources::users(known, parameters),
+        Kind::User => resources::one(known, parameters, ResourceType::USER),
+        Kind::Groups => resources::groups(known, parameters),
+        Kind::Group => resources::one(known, parameters, ResourceType::GROUP),
+        Kind::Members => members::members(known, parameters),
+        Kind::UserTimeline => operations::timeline(known, parameters, ResourceType::USER, "boat"),
+        Kind::GroupTimeline => operations::timeline(known, parameters, ResourceType::GROUP, "boat"),
+        Kind::Operations => operations::list(known, parameters),
+        Kind::Diff => members::diff(known, parameters),
+        Kind::GroupIntervals => members::intervals(known, parameters, ResourceType::GROUP),
+        Kind::UserIntervals => members::intervals(known, parameters, ResourceType::USER),
+        Kind::Joiners => reports::joiners(known, parameters),
+        Kind::Leavers => reports::leavers(known, parameters),
+        Kind::LeaversOfList => reports::leavers_of(known, parameters, list?.1)?,
+        Kind::Movers => reports::movers(known, parameters),
+        Kind::Reactivated => reports::reactivated(known, parameters),
+        Kind::Blame => resources::blame(known, parameters),
+        Kind::Unapproved => operations::unapproved(known, parameters),
+        Kind::Overlap => members::overlap(known, parameters),
+        Kind::Failing => operations::failing(known, parameters),
+        Kind::Coverage => coverage_list(known, parameters),
+        Kind::ImportedUsers => imports::users(known, parameters),
+        Kind::ImportedUser => imports::user(known, parameters),
+        Kind::ImportedTimeline => {
+            operations::timeline(known, parameters, ResourceType::USER, "raft")
+        }
+        Kind::Operation => detail::operation(known, parameters),
+        Kind::Why => why::why(known, parameters, "boat"),
+        Kind::ImportedWhy => why::why(known, parameters, "raft"),
+        Kind::Evidence => record::evidence(known, parameters),
+        Kind::Orphans => reports::orphans(known, parameters, list),
+        Kind::Drift => operations::drift(known, parameters),
+        Kind::Accesses => record::accesses(known, parameters),
+        Kind::Job => jobs::job(known, parameters),
     };
     if expected.status != 200 {
         return Some(expected);
@@ -440,30 +442,30 @@ pub fn expected(
     let expected = if NESTED { expected } else { expected.without_via() };
     let (mut gaps, count) = match shape.when {
         When::At => {
-            let at = asked.at.unwrap_or(known.now);
+            let at = parameters.at.unwrap_or(known.now);
             let is_fixed = at < known.now || known.is_repeatable;
             (known.gaps_at(at), is_fixed.then(|| known.through(at)))
         }
         When::Stretch => {
-            let gaps = known.gaps_between(asked.from, asked.to);
+            let gaps = known.gaps_between(parameters.from, parameters.to);
             (gaps, known.is_repeatable.then_some(known.size))
         }
         When::Never => (vec![], known.is_repeatable.then_some(known.size)),
     };
-    if spans_several(known, shape.kind, asked) {
+    if spans_several(known, shape.kind, parameters) {
         gaps.iter_mut().for_each(|gap| gap["application"] = Value::Null);
     }
     gaps.extend(expected.gaps.iter().cloned());
     let expected = expected.with("coverage", coverage(gaps));
-    // What nobody bounds stands at the end of the log, where the questions themselves are.
+    // An unbounded question uses the end of the log, where the questions themselves are recorded.
     Some(match count {
         Some(count) => expected.with("atSeq", count.checked_sub(1)),
         None => expected,
     })
 }
 
-/// Whether the answer is about several applications, of which each gap names its own.
-fn spans_several(known: &Known<'_>, kind: Kind, asked: &Asked) -> bool {
+/// Whether the answer covers several applications, so that each gap names its own.
+fn spans_several(known: &Known<'_>, kind: Kind, parameters: &Parameters) -> bool {
     let may_span = matches!(
         kind,
         Kind::Operations
@@ -478,7 +480,7 @@ fn spans_several(known: &Known<'_>, kind: Kind, asked: &Asked) -> bool {
             | Kind::Orphans
             | Kind::Drift
     );
-    may_span && known.applications(asked.app).len() > 1
+    may_span && known.applications(parameters.app).len() > 1
 }
 
 fn rows_of(gaps: &[Value], slug: Option<&str>) -> Vec<Value> {
@@ -490,13 +492,13 @@ fn rows_of(gaps: &[Value], slug: Option<&str>) -> Vec<Value> {
 }
 
 /// `GET /coverage`, of a recorder that never stopped.
-fn coverage_list(known: &Known<'_>, asked: &Asked) -> Expected {
-    let mut rows = rows_of(&known.gaps_between(asked.from, asked.to), None);
+fn coverage_list(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let mut rows = rows_of(&known.gaps_between(parameters.from, parameters.to), None);
     let mut holes = vec![];
-    for application in known.applications(asked.app) {
-        let gaps = imports::holes_between(known, application, asked);
+    for application in known.applications(parameters.app) {
+        let gaps = imports::holes_between(known, application, parameters);
         let named = rows_of(&gaps, Some(known.slug(application)));
-        holes.extend(if spans_several(known, Kind::Coverage, asked) {
+        holes.extend(if spans_several(known, Kind::Coverage, parameters) {
             named.clone()
         } else {
             gaps

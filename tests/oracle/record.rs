@@ -1,4 +1,4 @@
-//! What people did with the record: what they added to it, and what they asked.
+//! What users did with the record: evidence that they added, and questions that they asked.
 
 use event::{Access, Application, Content, Event, Fact, Seq};
 use serde_json::{Map, Value, json};
@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 use super::imports::imported_of;
 use super::known::Known;
 use super::operations::{observation_of, operation_of};
-use super::questions::{Asked, Expected};
+use super::questions::{Expected, Parameters};
 
-/// Evidence for an operation, and what it says.
+/// The operation and content of an evidence event.
 fn evidence_of(event: &Event) -> Option<(Seq, Map<String, Value>)> {
     let Fact::EvidenceAdded(added) = &event.header.fact else { return None };
     let note = event.parts.iter().find_map(|part| match &part.content {
@@ -20,8 +20,8 @@ fn evidence_of(event: &Event) -> Option<(Seq, Map<String, Value>)> {
 }
 
 /// `GET /operations/{id}/evidence`
-pub fn evidence(known: &Known<'_>, asked: &Asked) -> Expected {
-    let operation = known.events().get(asked.event as usize).filter(|event| {
+pub fn evidence(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let operation = known.events().get(parameters.event as usize).filter(|event| {
         operation_of(event).is_some()
             || imported_of(event).is_some()
             || observation_of(event).is_some()
@@ -60,16 +60,16 @@ pub fn target_of(event: &Event) -> Option<&str> {
 }
 
 /// `GET /access-log`
-pub fn accesses(known: &Known<'_>, asked: &Asked) -> Expected {
-    let (start, end) = asked.stretch(known);
-    let wanted = asked.app.map(|slug| known.application(slug));
+pub fn accesses(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let (start, end) = parameters.stretch(known);
+    let wanted = parameters.app.map(|slug| known.application(slug));
     let mut rows = vec![];
     for event in known.events()[start..end].iter().rev() {
         let Some(access) = access_of(event) else { continue };
         let (application, origin) = (event.header.application, event.header.origin.as_ref());
-        let origin = origin.expect("somebody asked");
+        let origin = origin.expect("somebody parameters");
         let credential = origin.credential.to_string();
-        let is_by = asked.credential.as_ref().is_none_or(|wanted| *wanted == credential);
+        let is_by = parameters.credential.as_ref().is_none_or(|wanted| *wanted == credential);
         let is_shown = |wanted: Application| {
             let was_there = known.events()[..event.seq as usize].iter().any(|event| {
                 matches!(&event.header.fact, Fact::ApplicationAdded(added) if added.number == wanted)

@@ -1,4 +1,4 @@
-//! Who came, left, moved and came back within a stretch.
+//! Reports about a period: joiners, leavers, movers, reactivated and others.
 
 use event::{Application, Number, ResourceType, Seq, Timestamp};
 use serde_json::{Map, Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use super::World;
 use super::known::Known;
 use super::operations::observation_of;
-use super::questions::{Asked, Expected};
+use super::questions::{Expected, Parameters};
 use super::resources::{changes_of, group_name, id_of, identity, runs};
 
-/// The column `application`, and the user columns at the end of a stretch or as they were last.
+/// The column `application`, and the user columns at the end of a period or last before.
 fn columns(
     known: &Known<'_>,
     application: Application,
@@ -26,14 +26,14 @@ fn insert(row: &mut Map<String, Value>, members: Value) {
     row.extend(members);
 }
 
-/// Whether a user is there, and active.
+/// Whether a user exists, and is active.
 fn state(world: &World, number: Number) -> Option<bool> {
     let resource = world.resources.get(&number);
     let user = resource.filter(|resource| resource.kind == ResourceType::USER);
     user.map(|user| user.active)
 }
 
-/// A user who became active, inactive, or ended.
+/// A user who became active or inactive, or was deleted.
 struct Turn {
     application: Application,
     number: Number,
@@ -42,11 +42,11 @@ struct Turn {
     after: Option<bool>,
 }
 
-/// All turns in the events from one count to another, in their order.
-fn turns(known: &Known<'_>, asked: &Asked, (start, end): (usize, usize)) -> Vec<Turn> {
+/// All such turns between two counts of events, in order.
+fn turns(known: &Known<'_>, parameters: &Parameters, (start, end): (usize, usize)) -> Vec<Turn> {
     let mut turns = vec![];
     for count in start..end {
-        for application in known.applications(asked.app) {
+        for application in known.applications(parameters.app) {
             let (old, new) = (known.world(application, count), known.world(application, count + 1));
             for number in old.resources.keys().chain(new.resources.keys()) {
                 let (before, after) = (state(old, *number), state(new, *number));
@@ -62,13 +62,13 @@ fn turns(known: &Known<'_>, asked: &Asked, (start, end): (usize, usize)) -> Vec<
 }
 
 /// `GET /reports/joiners`
-pub fn joiners(known: &Known<'_>, asked: &Asked) -> Expected {
-    let stretch = asked.stretch(known);
+pub fn joiners(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let stretch = parameters.stretch(known);
     let mut rows = vec![];
-    for turn in turns(known, asked, stretch).iter().filter(|turn| turn.before.is_none()) {
+    for turn in turns(known, parameters, stretch).iter().filter(|turn| turn.before.is_none()) {
         let then = known.world(turn.application, turn.seq as usize);
         if then.gone.contains_key(&turn.number) {
-            continue; // it was taken to be gone, and is the same account
+            continue; // it was recorded as deleted, and is the same account
         }
         let mut row = columns(known, turn.application, turn.number, stretch.1);
         let world = known.world(turn.application, stretch.1);
@@ -76,7 +76,7 @@ pub fn joiners(known: &Known<'_>, asked: &Asked) -> Expected {
             "active": state(world, turn.number),
             "createdAt": known.time(turn.seq),
             "createdSeq": turn.seq,
-            // Who was seen at an upstream may have been there before.
+            // A user observed at an upstream may have existed before.
             "startKnown": observation_of(&known.events()[turn.seq as usize]).is_none(),
         });
         insert(&mut row, new);
@@ -85,7 +85,7 @@ pub fn joiners(known: &Known<'_>, asked: &Asked) -> Expected {
     Expected::rows(rows)
 }
 
-/// The names, or else the ids, of the groups that have a member.
+/// The names, or else ids, of the groups of a member.
 fn remaining(
     known: &Known<'_>,
     application: Application,
@@ -102,11 +102,11 @@ fn remaining(
 }
 
 /// `GET /reports/leavers` without a list.
-pub fn leavers(known: &Known<'_>, asked: &Asked) -> Expected {
-    let stretch = asked.stretch(known);
+pub fn leavers(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let stretch = parameters.stretch(known);
     let mut seen = vec![];
     let mut rows = vec![];
-    for turn in turns(known, asked, stretch) {
+    for turn in turns(known, parameters, stretch) {
         let how = match (turn.before, turn.after) {
             (Some(true), Some(false)) => "deactivated",
             (Some(_), None) => "deleted",
@@ -118,7 +118,7 @@ pub fn leavers(known: &Known<'_>, asked: &Asked) -> Expected {
         }
         seen.push((application, number));
         let later = (seq as usize + 1, stretch.1);
-        let back = turns(known, asked, later).into_iter().find(|later| {
+        let back = turns(known, parameters, later).into_iter().find(|later| {
             let is_same = (later.application, later.number) == (application, number);
             is_same && later.after == Some(true)
         });
@@ -172,21 +172,25 @@ impl Termination {
     }
 }
 
-/// `GET /reports/leavers` with a list. `None` where the shape does not say what is right: the person was
-/// not active at or before the termination.
-pub fn leavers_of(known: &Known<'_>, asked: &Asked, list: &[Termination]) -> Option<Expected> {
-    let (_, end) = asked.stretch(known);
-    let limit = asked.within_seconds.unwrap_or(86_400);
+/// `GET /reports/leavers` with a list. `None` if the oracle cannot tell: the person was not active at
+/// or before the termination.
+pub fn leavers_of(
+    known: &Known<'_>,
+    parameters: &Parameters,
+    list: &[Termination],
+) -> Option<Expected> {
+    let (_, end) = parameters.stretch(known);
+    let limit = parameters.within_seconds.unwrap_or(86_400);
     let mut rows = vec![];
     for left in list {
-        let is_early = asked.from.is_some_and(|from| left.at < from);
-        if is_early || left.at >= asked.to.unwrap_or(known.now) {
+        let is_early = parameters.from.is_some_and(|from| left.at < from);
+        if is_early || left.at >= parameters.to.unwrap_or(known.now) {
             continue;
         }
         let mut is_anywhere = false;
-        let latest = asked.to.map_or(known.now, |to| to.min(known.now));
-        for application in known.applications(asked.app) {
-            // The active stays of all accounts of the person, up to the end of the stretch.
+        let latest = parameters.to.map_or(known.now, |to| to.min(known.now));
+        for application in known.applications(parameters.app) {
+            // The active times of all accounts of the person, up to the end of the period.
             let mut stays = vec![];
             let last = known.world(application, end);
             let (mut is_here, all) = (false, last.resources.keys().chain(last.gone.keys()));
@@ -210,7 +214,7 @@ pub fn leavers_of(known: &Known<'_>, asked: &Asked, list: &[Termination]) -> Opt
                 continue;
             }
             is_anywhere = true;
-            // Several accounts have a row each; which of them, is not said.
+            // Each account has a row; their order is not specified.
             let numbers = last.resources.keys().chain(last.gone.keys());
             let is_theirs = |number: &&Number| {
                 (0..=end).any(|count| left.is_of(known.world(application, count), **number))
@@ -233,7 +237,7 @@ pub fn leavers_of(known: &Known<'_>, asked: &Asked, list: &[Termination]) -> Opt
                 if state(world, number).is_some() { "deactivated" } else { "deleted" }
             });
             let back = stop.and_then(|stop| {
-                let later = turns(known, asked, (stop as usize + 1, end));
+                let later = turns(known, parameters, (stop as usize + 1, end));
                 let mut of_them = later.into_iter().filter(|turn| turn.number == number);
                 of_them.find(|turn| turn.after == Some(true) && turn.application == application)
             });
@@ -253,9 +257,9 @@ pub fn leavers_of(known: &Known<'_>, asked: &Asked, list: &[Termination]) -> Opt
                 "limitSeconds": limit,
                 "within": match lag {
                     Some(lag) => Some(lag <= limit),
-                    // Nothing had to be switched off.
+                    // There was nothing to deactivate.
                     None if is_never_on => Some(true),
-                    // There is time left to switch it off.
+                    // There is still time to deactivate it.
                     None if left.at.0 + limit * 1_000_000 > latest.0 => None,
                     None => Some(false),
                 },
@@ -288,12 +292,16 @@ pub fn leavers_of(known: &Known<'_>, asked: &Asked, list: &[Termination]) -> Opt
     Some(Expected::rows(rows).open("coverage"))
 }
 
-/// `GET /reports/orphans`; `list` is the newest one, which the event `seq` has.
-pub fn orphans(known: &Known<'_>, asked: &Asked, list: Option<(Seq, &[Termination])>) -> Expected {
+/// `GET /reports/orphans`; `list` is the newest one, with its event.
+pub fn orphans(
+    known: &Known<'_>,
+    parameters: &Parameters,
+    list: Option<(Seq, &[Termination])>,
+) -> Expected {
     let Some((seq, list)) = list else { return Expected::not_found() };
-    let at = asked.at_count(known);
+    let at = parameters.at_count(known);
     let mut rows = vec![];
-    for application in known.applications(asked.app) {
+    for application in known.applications(parameters.app) {
         let world = known.world(application, at);
         for number in world.users(Some(true)) {
             if list.iter().any(|person| person.is_of(world, number)) {
@@ -304,7 +312,7 @@ pub fn orphans(known: &Known<'_>, asked: &Asked, list: Option<(Seq, &[Terminatio
             let new = json!({
                 "createdAt": known.time(created),
                 "createdSeq": created,
-                // Who was seen at an upstream may have been there before.
+                // A user observed at an upstream may have existed before.
                 "startKnown": observation_of(&known.events()[created as usize]).is_none(),
             });
             insert(&mut row, new);
@@ -315,13 +323,13 @@ pub fn orphans(known: &Known<'_>, asked: &Asked, list: Option<(Seq, &[Terminatio
 }
 
 /// `GET /reports/movers`
-pub fn movers(known: &Known<'_>, asked: &Asked) -> Expected {
-    let (start, end) = asked.stretch(known);
-    let on = asked.on.unwrap_or("department");
+pub fn movers(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let (start, end) = parameters.stretch(known);
+    let on = parameters.on.unwrap_or("department");
     let mut rows = vec![];
     for event in &known.events()[start..end] {
         let application = event.header.application;
-        if !known.applications(asked.app).contains(&application) {
+        if !known.applications(parameters.app).contains(&application) {
             continue;
         }
         let world = known.world(application, end);
@@ -363,18 +371,18 @@ pub fn movers(known: &Known<'_>, asked: &Asked) -> Expected {
 }
 
 /// `GET /reports/reactivated`
-pub fn reactivated(known: &Known<'_>, asked: &Asked) -> Expected {
-    let stretch = asked.stretch(known);
+pub fn reactivated(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let stretch = parameters.stretch(known);
     let mut rows = vec![];
-    for turn in turns(known, asked, stretch) {
+    for turn in turns(known, parameters, stretch) {
         let Turn { application, number, seq, before, after } = turn;
-        // Back is also who was gone for a while.
+        // A deleted and restored user was reactivated too.
         if before == Some(true) || after != Some(true) {
             continue;
         }
-        let before = turns(known, asked, (0, seq as usize)).into_iter().rev();
+        let before = turns(known, parameters, (0, seq as usize)).into_iter().rev();
         let mut of_them = before.filter(|turn| turn.number == number);
-        // Who was never active before did not come back.
+        // A user who was never active before was not reactivated.
         let off = of_them.find(|turn| turn.application == application && turn.before == Some(true));
         let Some(off) = off else { continue };
         let mut row = columns(known, application, number, stretch.1);

@@ -1,4 +1,4 @@
-//! Users and groups as they were: who bears a name, what they are called, what they look like.
+//! Users and groups: the holders of names, their names, and their representations.
 
 use std::collections::BTreeSet;
 
@@ -10,24 +10,24 @@ use serde_json::{Map, Value, json};
 use super::known::Known;
 use super::members::{Reached, groups_of};
 use super::operations::operation_name;
-use super::questions::{Asked, Expected};
+use super::questions::{Expected, Parameters};
 use super::{Resource, World};
 
-/// Whom a name in an address means.
+/// The result of looking up a name.
 pub enum Found {
     Nobody,
     One(Number),
     Several(Vec<Number>),
 }
 
-/// Somebody who bore a name: from one count of events on, to another.
-struct Bearer {
+/// A holder of a name, between two counts of events.
+struct NameHolder {
     number: Number,
     since: usize,
     until: Option<usize>,
 }
 
-/// Whom `id`, `userName:…`, `externalId:…` or `displayName:…` means after the first `at` events.
+/// Looks up `id`, `userName:…`, `externalId:…` or `displayName:…` after the first `at` events.
 pub fn found(
     known: &Known<'_>,
     application: Application,
@@ -39,22 +39,22 @@ pub fn found(
         let number = number_of_id(known.last(application), kind, name);
         return number.map_or(Found::Nobody, Found::One);
     };
-    let bearers = bearers(known, application, kind, attribute, value);
-    let then = bearers
+    let holders = holders(known, application, kind, attribute, value);
+    let then = holders
         .iter()
-        .filter(|bearer| bearer.since <= at && bearer.until.is_none_or(|until| at < until));
-    let then: BTreeSet<Number> = then.map(|bearer| bearer.number).collect();
+        .filter(|holder| holder.since <= at && holder.until.is_none_or(|until| at < until));
+    let then: BTreeSet<Number> = then.map(|holder| holder.number).collect();
     if then.len() > 1 {
         return Found::Several(then.into_iter().collect());
     }
-    let before = bearers.iter().filter(|bearer| bearer.since <= at);
-    let last_before = before.max_by_key(|bearer| bearer.until).map(|bearer| bearer.number);
-    let first_after = bearers.iter().min_by_key(|bearer| bearer.since).map(|bearer| bearer.number);
+    let before = holders.iter().filter(|holder| holder.since <= at);
+    let last_before = before.max_by_key(|holder| holder.until).map(|holder| holder.number);
+    let first_after = holders.iter().min_by_key(|holder| holder.since).map(|holder| holder.number);
     let one = then.first().copied().or(last_before).or(first_after);
     one.map_or(Found::Nobody, Found::One)
 }
 
-/// Everybody who ever bore a name, and whom it only mentions.
+/// Everybody who ever held a name or was mentioned by it.
 pub fn ever(
     known: &Known<'_>,
     application: Application,
@@ -64,9 +64,9 @@ pub fn ever(
     let (attribute, value) = name.split_once(':').unwrap_or(("id", name));
     let mut numbers: BTreeSet<Number> = match attribute {
         "id" => number_of_id(known.last(application), kind, name).into_iter().collect(),
-        _ => bearers(known, application, kind, attribute, value)
+        _ => holders(known, application, kind, attribute, value)
             .iter()
-            .map(|bearer| bearer.number)
+            .map(|holder| holder.number)
             .collect(),
     };
     for event in known.events_of(application) {
@@ -78,7 +78,7 @@ pub fn ever(
         let is_of_a_client = matches!(event.header.fact, Fact::Operation(_));
         for (number, changes) in changes_of(event) {
             if let Some(mention) = &changes.mention
-                // A group's list of members does not say of what an id is.
+                // A list of members does not give the type of an unknown id.
                 && (about == kind || (attribute == "id" && is_of_a_client))
                 && mention.attribute.name() == attribute
                 && same(attribute, &mention.value, value)
@@ -98,30 +98,30 @@ fn number_of_id(world: &World, kind: ResourceType, id: &str) -> Option<Number> {
     fitting.next().map(|(number, _)| *number)
 }
 
-fn bearers(
+fn holders(
     known: &Known<'_>,
     application: Application,
     kind: ResourceType,
     attribute: &str,
     value: &str,
-) -> Vec<Bearer> {
+) -> Vec<NameHolder> {
     let bears = |world: &World, number: Number| {
         let resource = world.resources.get(&number).filter(|resource| resource.kind == kind);
         let text = resource.and_then(|resource| resource.attributes.get(attribute)?.as_str());
         text.is_some_and(|text| same(attribute, text, value))
     };
     let last = known.last(application);
-    let mut bearers = vec![];
+    let mut holders = vec![];
     for number in last.resources.keys().chain(last.gone.keys()) {
         let runs = runs(known, |count| bears(known.world(application, count), *number));
         for (since, until) in runs {
-            bearers.push(Bearer { number: *number, since, until });
+            holders.push(NameHolder { number: *number, since, until });
         }
     }
-    bearers
+    holders
 }
 
-/// The maximal runs of counts at which something was so: from the first to before the second.
+/// The maximal ranges of counts for which a predicate holds: start and exclusive end.
 pub fn runs(known: &Known<'_>, is: impl Fn(usize) -> bool) -> Vec<(usize, Option<usize>)> {
     let mut runs: Vec<(usize, Option<usize>)> = vec![];
     let mut was = false;
@@ -137,8 +137,8 @@ pub fn runs(known: &Known<'_>, is: impl Fn(usize) -> bool) -> Vec<(usize, Option
     runs
 }
 
-/// Whether another account took the name over, by the first `at` events, of somebody who had none after the
-/// event `seq`: their externalId, or where none is known, the word by which they were first mentioned.
+/// Whether, within the first `at` events, another account got the name of a subject that had none after
+/// the event `seq`: its externalId, or if unknown, its first mention.
 pub fn got_account(
     known: &Known<'_>,
     application: Application,
@@ -153,7 +153,7 @@ pub fn got_account(
     let said = said.map(|mention| (mention.attribute.name(), mention.value.as_str()));
     let own = last.own_names.get(&number).map(|own| ("externalId", own.as_str()));
     let Some((attribute, value)) = own.or(said) else { return false };
-    let all = bearers(known, application, kind, attribute, value);
+    let all = holders(known, application, kind, attribute, value);
     all.iter().any(|one| one.number != number && one.since > seq as usize + 1 && one.since <= at)
 }
 
@@ -164,12 +164,12 @@ fn same(attribute: &str, one: &str, other: &str) -> bool {
     }
 }
 
-/// A name without its case, and with the one letter composed that histories spell in two ways.
+/// A name in lower case, with the letter composed that histories write in two ways.
 pub fn comparable(name: &str) -> String {
     name.to_lowercase().replace("u\u{308}", "\u{fc}")
 }
 
-/// The changes of an event, with whose they are.
+/// The changes of an event, with their subjects.
 pub fn changes_of(event: &Event) -> impl Iterator<Item = (Number, &Changes)> {
     event.parts.iter().filter_map(|part| match &part.content {
         Content::Changes(changes) => Some((part.subject, changes)),
@@ -182,7 +182,7 @@ pub fn value(resource: Option<&Resource>, name: &str) -> Value {
     resource.and_then(|resource| resource.attributes.get(name).cloned()).unwrap_or(Value::Null)
 }
 
-/// The SCIM id of a number: that of its resource, or the unknown id by which it was mentioned.
+/// The SCIM id of a number: its resource's, or the unknown id by which it was mentioned.
 pub fn id_of(known: &Known<'_>, application: Application, number: Number) -> Value {
     let last = known.last(application);
     match (last.is_or_was(number), last.mentions.get(&number)) {
@@ -194,9 +194,8 @@ pub fn id_of(known: &Known<'_>, application: Application, number: Number) -> Val
     }
 }
 
-/// The columns userId, userName, externalId, displayName: as they were after the first `at` events,
-/// or when the resource was deleted by then before that; of somebody who was never there the name by
-/// which they were mentioned.
+/// The columns userId, userName, externalId and displayName after the first `at` events, or last before
+/// a deletion; without a resource, the name by which the number was mentioned.
 pub fn identity(
     known: &Known<'_>,
     application: Application,
@@ -219,7 +218,7 @@ pub fn identity(
     row
 }
 
-/// The name of a type of resource.
+/// The name of a resource type.
 pub fn type_name(kind: ResourceType) -> Option<&'static str> {
     match kind {
         ResourceType::USER => Some("User"),
@@ -228,7 +227,7 @@ pub fn type_name(kind: ResourceType) -> Option<&'static str> {
     }
 }
 
-/// What a group is called, or was last before its deletion.
+/// The name of a group, or its last name before its deletion.
 pub fn group_name(world: &World, group: Number) -> Value {
     value(world.is_or_was(group), "displayName")
 }
@@ -251,10 +250,10 @@ pub fn existence(
 }
 
 /// `GET /apps/{app}/users`
-pub fn users(known: &Known<'_>, asked: &Asked) -> Expected {
-    let (application, at) = (known.application("boat"), asked.at_count(known));
+pub fn users(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let (application, at) = (known.application("boat"), parameters.at_count(known));
     let world = known.world(application, at);
-    let rows = world.users(asked.active).into_iter().map(|number| {
+    let rows = world.users(parameters.active).into_iter().map(|number| {
         let resource = &world.resources[&number];
         let mut row = identity(known, application, number, at);
         row.insert("active".into(), resource.active.into());
@@ -267,8 +266,8 @@ pub fn users(known: &Known<'_>, asked: &Asked) -> Expected {
 }
 
 /// `GET /apps/{app}/groups`
-pub fn groups(known: &Known<'_>, asked: &Asked) -> Expected {
-    let (application, at) = (known.application("boat"), asked.at_count(known));
+pub fn groups(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let (application, at) = (known.application("boat"), parameters.at_count(known));
     let world = known.world(application, at);
     let all = world.resources.iter().filter(|(_, one)| one.kind == ResourceType::GROUP);
     let rows = all.map(|(number, group)| {
@@ -286,9 +285,9 @@ pub fn groups(known: &Known<'_>, asked: &Asked) -> Expected {
 }
 
 /// `GET /apps/{app}/users/{user}` and `GET /apps/{app}/groups/{group}`
-pub fn one(known: &Known<'_>, asked: &Asked, kind: ResourceType) -> Expected {
-    let (application, at) = (known.application("boat"), asked.at_count(known));
-    let name = if kind == ResourceType::USER { &asked.user } else { &asked.group };
+pub fn one(known: &Known<'_>, parameters: &Parameters, kind: ResourceType) -> Expected {
+    let (application, at) = (known.application("boat"), parameters.at_count(known));
+    let name = if kind == ResourceType::USER { &parameters.user } else { &parameters.group };
     let number = match found(known, application, kind, name, at) {
         Found::One(number) => number,
         other => return Expected::refused(known, application, other),
@@ -302,10 +301,10 @@ pub fn one(known: &Known<'_>, asked: &Asked, kind: ResourceType) -> Expected {
         .with("existsSeq", seq)
         .with("resource", whole)
         .with("rowCount", u64::from(resource.is_some()));
-    if kind != ResourceType::USER || !asked.include_groups {
+    if kind != ResourceType::USER || !parameters.include_groups {
         return expected;
     }
-    let groups = groups_of(world, number, asked.nested).into_iter().map(|(group, reached)| {
+    let groups = groups_of(world, number, parameters.nested).into_iter().map(|(group, reached)| {
         let Reached { via, since } = reached;
         json!({
             "groupId": id_of(known, application, group),
@@ -321,7 +320,7 @@ pub fn one(known: &Known<'_>, asked: &Asked, kind: ResourceType) -> Expected {
     expected.with("groups", groups)
 }
 
-/// `via`: null for what is direct.
+/// `via`: null for a direct member.
 pub fn via_ids(known: &Known<'_>, application: Application, via: &[Number]) -> Value {
     if via.is_empty() {
         return Value::Null;
@@ -329,7 +328,7 @@ pub fn via_ids(known: &Known<'_>, application: Application, via: &[Number]) -> V
     via.iter().map(|group| id_of(known, application, *group)).collect()
 }
 
-/// In the words of SCIM, without members and groups.
+/// The SCIM representation, without members and groups.
 fn representation(known: &Known<'_>, application: Application, resource: &Resource) -> Value {
     let name = type_name(resource.kind).expect("users and groups only");
     let mut schemas = vec![format!("urn:ietf:params:scim:schemas:core:2.0:{name}")];
@@ -351,26 +350,26 @@ fn representation(known: &Known<'_>, application: Application, resource: &Resour
 }
 
 /// `GET /apps/{app}/users/{user}/blame`
-pub fn blame(known: &Known<'_>, asked: &Asked) -> Expected {
-    let (application, at) = (known.application("boat"), asked.at_count(known));
-    let number = match found(known, application, ResourceType::USER, &asked.user, at) {
+pub fn blame(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let (application, at) = (known.application("boat"), parameters.at_count(known));
+    let number = match found(known, application, ResourceType::USER, &parameters.user, at) {
         Found::One(number) => number,
         other => return Expected::refused(known, application, other),
     };
-    // What somebody had who was deleted by then.
+    // The attributes of a deleted user.
     let deleted = known.world(application, at).gone.get(&number);
     let at = deleted.map_or(at, |(_, seq)| *seq as usize);
     let fits = |path: &str, attribute: &str| {
-        asked.path.is_none_or(|asked| asked == path || asked == attribute)
+        parameters.path.is_none_or(|parameters| parameters == path || parameters == attribute)
     };
-    // What was said last of each path, and of each group.
+    // The last change of each path and of each group.
     let mut rows = std::collections::BTreeMap::new();
     for event in known.events_of(application).filter(|event| event.seq < at as Seq) {
         for (subject, changes) in changes_of(event) {
             if subject == number && changes.mention.is_none() {
                 for change in &changes.values {
                     let path = change.path.to_string();
-                    // How the elements of a list are told apart can change with the list.
+                    // The naming of a list's elements can change with the list.
                     let is_list = change.path.attribute == "emails";
                     if !is_list && fits(&path, &change.path.attribute) {
                         let json = |text: &Option<Vec<u8>>| -> Value {

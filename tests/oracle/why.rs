@@ -1,5 +1,4 @@
-//! Why somebody has an account, or has none: the steps on the way to it, each with the events that tell
-//! of it.
+//! Why somebody has an account or not: the steps, each with the events that prove it.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +8,12 @@ use serde_json::{Map, Value, json};
 use super::imports::{self, Account};
 use super::known::Known;
 use super::operations::{has_failed, is_write, operation_of, recorded_action};
-use super::questions::{Asked, Expected};
+use super::questions::{Expected, Parameters};
 use super::resources::{Found, ever, found, identity, runs};
 
-/// So many of the newest entries are read.
+/// At most this many of the newest entries are used.
 const ENTRIES_MAX: usize = 64;
-/// So many changes of the configuration are named.
+/// At most this many changes of the configuration are listed.
 const CONFIGURATION_MAX: usize = 5;
 
 const ACTIVE: [&str; 2] = ["Active in the source system", "IsActive"];
@@ -22,14 +21,14 @@ const ASSIGNED: [&str; 2] = ["Assigned to the application", "Assigned"];
 const ROLE: [&str; 1] = ["User has the required role"];
 const SCOPE: [&str; 2] = ["Scoping filter evaluation passed", "IsInProvisioningScope"];
 
-/// What tells of somebody, newest first.
+/// The evidence about somebody, newest first.
 struct Evidence<'a> {
     entries: Vec<&'a Event>,
     writes: Vec<&'a Event>,
     lookups: Vec<&'a Event>,
 }
 
-/// A step; its text is not said here.
+/// A step, without its text.
 fn node(name: &str, state: &str, seqs: &[Seq], nodes: Vec<Value>) -> Value {
     json!({"name": name, "state": state, "seqs": seqs, "nodes": nodes})
 }
@@ -43,17 +42,17 @@ fn not_observable(name: &str) -> Value {
 }
 
 /// `GET /apps/{app}/users/{user}/why`
-pub fn why(known: &Known<'_>, asked: &Asked, slug: &str) -> Expected {
-    let (application, at) = (known.application(slug), asked.at_count(known));
-    let time = asked.at.unwrap_or(known.now);
-    let numbers = ever(known, application, ResourceType::USER, &asked.user);
-    let number = match found(known, application, ResourceType::USER, &asked.user, at) {
+pub fn why(known: &Known<'_>, parameters: &Parameters, slug: &str) -> Expected {
+    let (application, at) = (known.application(slug), parameters.at_count(known));
+    let time = parameters.at.unwrap_or(known.now);
+    let numbers = ever(known, application, ResourceType::USER, &parameters.user);
+    let number = match found(known, application, ResourceType::USER, &parameters.user, at) {
         Found::One(number) => number,
-        // Of whom nobody made an account, a lookup, a refusal or an import may tell.
+        // Without an account, a lookup, a refusal or an import may have mentioned them.
         Found::Nobody if !numbers.is_empty() => *numbers.last().expect("somebody"),
         other => return Expected::refused(known, application, other),
     };
-    let evidence = evidence(known, asked, application, &numbers);
+    let evidence = evidence(known, parameters, application, &numbers);
     let world = known.world(application, at);
     let account = Account::at(known, application, number, time);
     let has_version = world.is_or_was(number).is_some();
@@ -77,7 +76,7 @@ pub fn why(known: &Known<'_>, asked: &Asked, slug: &str) -> Expected {
     };
     let last = version.or(evidence.entries.first().map(|event| event.seq));
     nodes.push(node("stillSo", word(exists && active), last.as_slice(), vec![]));
-    nodes.extend(configuration(known, application, asked));
+    nodes.extend(configuration(known, application, parameters));
     let mut cause = Value::Null;
     let mut says = vec![];
     let has_remedy = match (exists, active) {
@@ -116,11 +115,11 @@ pub fn why(known: &Known<'_>, asked: &Asked, slug: &str) -> Expected {
 
 fn evidence<'a>(
     known: &Known<'a>,
-    asked: &Asked,
+    parameters: &Parameters,
     application: Application,
     numbers: &BTreeSet<Number>,
 ) -> Evidence<'a> {
-    let time = asked.at.unwrap_or(known.now);
+    let time = parameters.at.unwrap_or(known.now);
     let mut entries = imports::entries_until(known, application, time);
     entries.retain(|event| {
         let entry = imports::imported_of(event).expect("an entry");
@@ -129,7 +128,7 @@ fn evidence<'a>(
     entries.reverse();
     entries.truncate(ENTRIES_MAX);
     let (mut writes, mut lookups) = (vec![], vec![]);
-    for event in known.events()[..asked.at_count(known)].iter().rev() {
+    for event in known.events()[..parameters.at_count(known)].iter().rev() {
         let Some(operation) = operation_of(event) else { continue };
         if event.header.application != application || !numbers.contains(&operation.number) {
             continue;
@@ -143,7 +142,7 @@ fn evidence<'a>(
     Evidence { entries, writes, lookups }
 }
 
-/// What an entry says of its checks, in its own words.
+/// The checks in an entry, by its own names.
 fn checks(event: &Event) -> Vec<(String, bool)> {
     let said = imports::said(event);
     let steps = said["provisioningSteps"].as_array().cloned().unwrap_or_default();
@@ -172,7 +171,7 @@ fn told_by(event: &Event, names: &[&str]) -> Option<bool> {
     checks.iter().find(|(name, _)| names.contains(&name.as_str())).map(|(_, is)| *is)
 }
 
-/// What the newest entry that tells of a check says of it.
+/// The result of a check in the newest entry that has it.
 fn told(evidence: &Evidence<'_>, names: &[&str]) -> Option<(Seq, bool)> {
     evidence.entries.iter().find_map(|event| Some((event.seq, told_by(event, names)?)))
 }
@@ -263,8 +262,13 @@ fn requested(evidence: &Evidence<'_>) -> Vec<Value> {
     all.map(|(name, is)| node(name, word(is), &[last.seq], vec![])).collect()
 }
 
-fn configuration(known: &Known<'_>, application: Application, asked: &Asked) -> Option<Value> {
-    let mut entries = imports::entries_until(known, application, asked.at.unwrap_or(known.now));
+fn configuration(
+    known: &Known<'_>,
+    application: Application,
+    parameters: &Parameters,
+) -> Option<Value> {
+    let mut entries =
+        imports::entries_until(known, application, parameters.at.unwrap_or(known.now));
     entries.retain(|event| {
         imports::imported_of(event).is_some_and(|entry| entry.source == Source::DirectoryAudit)
     });
@@ -275,8 +279,8 @@ fn configuration(known: &Known<'_>, application: Application, asked: &Asked) -> 
     (!seqs.is_empty()).then(|| node("configuration", "yes", &seqs, nodes))
 }
 
-/// Why an account is switched off, and what tells so. `since` is the entry that switched it off, where
-/// entries are all that there is.
+/// Why an account is inactive, and the proof. `since` is the entry that deactivated it, if only imports
+/// are known.
 fn cause_of(
     known: &Known<'_>,
     application: Application,
@@ -289,7 +293,7 @@ fn cause_of(
         let user = known.world(application, count.min(at)).resources.get(&number);
         user.is_some_and(|user| user.active)
     };
-    // After how many events it was off; the last of them switched it off.
+    // The count of events after which it was inactive; the last of them deactivated it.
     let off = runs(known, is_active).last().and_then(|(_, until)| *until);
     let off = off.map(|count| count as Seq - 1);
     let mut entries = evidence.entries.clone();
@@ -339,7 +343,7 @@ fn cause_of(
     (None, off.into_iter().collect())
 }
 
-/// What the conclusion about somebody without an account has to name.
+/// What the conclusion must name for somebody without an account.
 fn why_not(known: &Known<'_>, evidence: &Evidence<'_>) -> Vec<String> {
     let second = |text: String| text.split('.').next().map(str::to_owned).expect("a time");
     if let Some(event) = evidence.entries.first() {

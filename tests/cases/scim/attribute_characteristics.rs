@@ -1,4 +1,4 @@
-//! What the characteristics of an attribute do (RFC 7643 §2.2 to §2.5, §7).
+//! The effects of an attribute's characteristics (RFC 7643 §2.2 to §2.5, §7).
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn user_names_are_unique_in_any_case_and_per_application() {
     assert_eq!(ship.get(&format!("/Users/{mira}")).status, 404, "applications are apart");
 }
 
-/// What a client wrote of a user: all but what every user has.
+/// A user without the attributes that every user has.
 fn own(body: &Value) -> Value {
     let mut own = body.clone();
     let object = own.as_object_mut().unwrap_or_else(|| panic!("no resource: {body}"));
@@ -128,7 +128,7 @@ fn null_empty_and_absent_are_the_same() {
                 }
                 assert_eq!(own(&cleared.body), Value::Object(expected), "{path} {value}");
                 check_no_empty(&cleared.body);
-                // The same as leaving it out of a PUT.
+                // The same as omitting it in a PUT.
                 let again = scim.put(&address, &cleared.body);
                 assert_eq!(again.body, cleared.body, "{path} {value}");
             }
@@ -136,7 +136,7 @@ fn null_empty_and_absent_are_the_same() {
     });
 }
 
-/// What nobody knows is passed over, and the event shows what was sent.
+/// Unknown attributes are ignored, and the event stores what was sent.
 #[test]
 fn unknown_attributes_are_in_the_event_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -183,7 +183,7 @@ fn unknown_attributes_are_in_the_event_alone() {
 }
 
 #[test]
-fn what_only_the_server_writes() {
+fn read_only_attributes_are_ignored() {
     served(|scim| {
         let manager = scim.post("/Users", &user("boss")).id();
         let sent = json!({
@@ -214,13 +214,13 @@ fn what_only_the_server_writes() {
                 check_refused(&refused, 400, Some("mutability"));
             }
         }
-        // What a resource is follows from what it holds: clients announce an extension by it.
+        // `schemas` follows from the content; clients announce an extension by writing it.
         for op in ["add", "replace", "remove"] {
             let operation = json!({"op": op, "path": "schemas", "value": ["urn:x:2.0:Y"]});
             let patched = scim.patch(&path, &json!([operation]));
             assert_eq!((patched.status, &patched.body), (200, &created.body), "no change");
         }
-        // Without a path it is what the client read before.
+        // Without a path, the value is what the client read before.
         let mut whole = sent.clone();
         whole["title"] = "Clerk".into();
         let operations = json!([{"op": "replace", "value": whole}]);
@@ -232,7 +232,7 @@ fn what_only_the_server_writes() {
 }
 
 #[test]
-fn a_password_goes_in_and_never_out() {
+fn a_password_is_accepted_and_never_returned() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let server = Server::start(&data);
@@ -262,7 +262,7 @@ fn a_password_goes_in_and_never_out() {
     }
     hidden(&scim.get(&format!("{path}?attributes=password")));
     hidden(&scim.get("/Users?attributes=password"));
-    // Every comparison would answer a guess.
+    // Every comparison would confirm a guess.
     for filter in [
         format!("password eq \"{secret}\""),
         "password pr".to_owned(),
@@ -313,7 +313,7 @@ fn characteristics_of_a_schema_from_a_file() {
     let server = Server::start_with(&folder.path().join("data"), &flags, &[]).unwrap();
     let scim = server.add_app("boat");
 
-    // What a schema does not say is as RFC 7643 §2.2 has it.
+    // Characteristics that a schema omits have the defaults of RFC 7643 §2.2.
     let shown = scim.get(&format!("/Schemas/{urn}")).body;
     let silent = json!({
         "name": "label", "type": "string", "multiValued": false, "description": "",
@@ -354,7 +354,7 @@ fn characteristics_of_a_schema_from_a_file() {
     assert!(found("tags eq \"WIDE\"") && found("depth gt 6.5") && found("label sw \"no\""));
     assert!(!found("tags eq \"narrow\"") && !found("depth gt 7"));
 
-    // Immutable: set once, by any of the three; repeated by a PUT.
+    // Immutable: set once, by any of the three methods; a PUT may repeat it.
     let change = |operation: Value| scim.patch(&path, &json!([operation]));
     let set = change(json!({"op": "add", "path": "serial", "value": "A-1"}));
     assert_eq!((set.status, &set.body["serial"]), (200, &json!("A-1")));
@@ -432,7 +432,7 @@ fn only_the_user_name_must_be_unique() {
             }
         }
         assert_eq!(scim.get(&format!("/Users/{}", nils.id())).body, nils.body);
-        // A name that was given up is free.
+        // A released name is free.
         let path = format!("/Users/{}", mira.id());
         let renamed = json!([{"op": "replace", "path": "userName", "value": "olga"}]);
         assert_eq!(scim.patch(&path, &renamed).body["userName"], "olga");
@@ -469,7 +469,7 @@ fn required_attributes() {
         let path = format!("/Users/{}", scim.post("/Users", &user("mira")).id());
         check_refused(&scim.put(&path, &json!({"title": "Clerk"})), 400, Some("invalidValue"));
         assert_eq!(scim.get(&path).body["userName"], "mira");
-        // A client that writes no externalId, and one that writes no schemas.
+        // Clients that send no externalId, and no schemas.
         assert_eq!(scim.post("/Users", &json!({"userName": "nils"})).status, 201);
     });
     served_with(json!({"require_schemas": true}), |scim| {
@@ -480,7 +480,7 @@ fn required_attributes() {
 }
 
 #[test]
-fn a_user_is_active_unless_it_is_switched_off() {
+fn a_user_is_active_by_default() {
     served(|scim| {
         assert_eq!(scim.post("/Users", &user("mira")).body["active"], true);
         let mut body = user("nils");
@@ -492,7 +492,7 @@ fn a_user_is_active_unless_it_is_switched_off() {
             listed["Resources"].as_array().unwrap().iter().map(|one| &one["active"]).collect();
         assert_eq!(shown, [true, false], "whoever is switched off is listed");
     });
-    // A client that takes the value away has not asked to switch the account on.
+    // Removing the value does not activate the account.
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let scim = server.add_app("boat");
@@ -663,7 +663,7 @@ fn members_are_shown_with_what_follows_from_their_id() {
         assert_eq!(scim.get(&path).body, created.body);
         let mut direct = reference("Groups", &created.id(), "direct", "Crew");
         assert_eq!(scim.get(&format!("/Users/{mira}")).body["groups"], json!([direct]));
-        // Both follow a new name without a change of their own.
+        // Both show a new name without being changed themselves.
         let renamed = json!([{"op": "replace", "path": "displayName", "value": "Hands"}]);
         assert_eq!(scim.patch(&path, &renamed).status, 204);
         direct["display"] = "Hands".into();
@@ -671,9 +671,9 @@ fn members_are_shown_with_what_follows_from_their_id() {
     });
 }
 
-/// Bringing a user back by a POST is a change of that user, and no way around what cannot change.
+/// Reactivation by a POST changes the existing user, and cannot change immutable attributes.
 #[test]
-fn a_post_that_brings_a_user_back_keeps_what_is_immutable() {
+fn a_post_that_reactivates_a_user_keeps_immutable_attributes() {
     let folder = tempfile::tempdir().unwrap();
     let schemas = folder.path().join("schemas");
     std::fs::create_dir(&schemas).unwrap();

@@ -16,7 +16,7 @@ fn crew(name: &str, members: &[&str]) -> Value {
     json!({"displayName": name, "members": members})
 }
 
-/// The results of a request that as a whole succeeds.
+/// The results of a Bulk request that is answered 200.
 fn results(scim: &Client, operations: &Value) -> Vec<Value> {
     let answer = scim.post("/Bulk", &bulk(operations));
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -29,7 +29,7 @@ fn statuses(results: &[Value]) -> Vec<&str> {
     results.iter().map(|one| one["status"].as_str().expect("statuses are texts")).collect()
 }
 
-/// The path below the base that a result's location names.
+/// The path of a result's location, relative to the base.
 fn path_of(scim: &Client, result: &Value) -> String {
     let location = result["location"].as_str().unwrap_or_else(|| panic!("no location: {result}"));
     location.strip_prefix(scim.base()).unwrap().to_owned()
@@ -97,7 +97,7 @@ fn each_operation_gets_its_own_result() {
     });
 }
 
-/// A reference to what a later operation makes is as good as one to an earlier one.
+/// References to later operations work like those to earlier ones.
 #[test]
 fn references_are_resolved_forward_and_wherever_they_stand() {
     served(|scim| {
@@ -165,12 +165,12 @@ fn circles_and_references_to_oneself_are_completed_afterwards() {
     check(json!([a(&["bulkId:a"])]), &[&[0]]);
     let all = ["bulkId:a", "bulkId:b", "bulkId:c"];
     check(json!([a(&all), b(&all), c(&all)]), &[&[0, 1, 2], &[0, 1, 2], &[0, 1, 2]]);
-    // What an address may hold besides the type must not get in the way of the second change.
+    // A slash or a query in the path must not disturb the second change.
     for path in ["/Groups/", "/groups?attributes=id", "/Groups/?excludedAttributes=members"] {
         check(json!([post(path, "a", &crew("A", &["bulkId:a"]))]), &[&[0]]);
     }
 
-    // Two people who manage each other.
+    // Two users who manage each other.
     let managed = |name: &str, by: &str| {
         post("/Users", name, &json!({"userName": name, ENT: {"manager": {"value": by}}}))
     };
@@ -183,7 +183,7 @@ fn circles_and_references_to_oneself_are_completed_afterwards() {
         let manager = scim.get(&path_of(scim, &done[one])).body[ENT]["manager"]["value"].clone();
         assert_eq!(manager, id_of(scim, &done[other]).as_str());
     }
-    // Each is an event of its own, and the one that closes the circle too.
+    // Each operation has its own event, and so has the change that closes the circle.
     let rows = server.admin().rows("/api/v1/operations?requestId=circle");
     let rows: Vec<(&str, u64)> = rows
         .iter()
@@ -195,7 +195,7 @@ fn circles_and_references_to_oneself_are_completed_afterwards() {
 }
 
 #[test]
-fn what_refers_to_a_failure_fails_too_and_the_rest_is_done() {
+fn operations_that_refer_to_a_failed_one_fail_and_the_rest_is_done() {
     served(|scim| {
         assert_eq!(scim.post("/Users", &user("taken")).status, 201);
         let failing = post("/Users", "no", &user("TAKEN"));
@@ -215,7 +215,7 @@ fn what_refers_to_a_failure_fails_too_and_the_rest_is_done() {
         assert_eq!(done[1]["response"].get("scimType"), None, "it is no uniqueness");
         assert!(done[1]["response"]["detail"].as_str().unwrap().contains("bulkId"), "{done:?}");
 
-        // Within a circle: the first is made before it is known that the second fails.
+        // In a circle the first is created before the second fails.
         let broken = json!({"members": [{"value": "bulkId:first"}]}); // no displayName
         let done = results(
             scim,
@@ -230,7 +230,7 @@ fn what_refers_to_a_failure_fails_too_and_the_rest_is_done() {
         assert_eq!(scim.get(&first).status, 200, "made, without what it waited for: {done:?}");
         assert_eq!(members(scim, &first), [""; 0]);
 
-        // The same name twice: the second one makes nothing, references mean the first.
+        // The same name twice: the second create fails, and references mean the first.
         let done = results(
             scim,
             &json!([
@@ -245,7 +245,7 @@ fn what_refers_to_a_failure_fails_too_and_the_rest_is_done() {
 }
 
 #[test]
-fn fail_on_errors_stops_after_so_many_and_records_the_rest_as_skipped() {
+fn fail_on_errors_stops_and_records_the_rest_as_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let check = |slug: &str, fail_on_errors: Value, expected: &[&str], users: u64| {
@@ -277,7 +277,7 @@ fn fail_on_errors_stops_after_so_many_and_records_the_rest_as_skipped() {
 }
 
 #[test]
-fn no_limit_of_errors_is_said_by_leaving_it_out_or_by_0() {
+fn without_fail_on_errors_or_with_0_there_is_no_limit() {
     served(|scim| {
         for (round, fail) in [json!(null), json!(0)].into_iter().enumerate() {
             let (bad, good) = (json!({}), user(&format!("user-{round}")));
@@ -307,7 +307,7 @@ fn the_operations_of_a_patch_may_stand_alone_in_a_bulk_request() {
         let results = results(scim, &json!([patch(off), patch(json!([])), crew]));
         assert_eq!(statuses(&results), ["200", "400", "201"], "{results:?}");
         assert_eq!(scim.get(&path).body["active"], false);
-        // Alone, it is no body of a PATCH.
+        // Outside of Bulk it is not a PATCH body.
         let alone = json!([{"op": "replace", "path": "active", "value": true}]).to_string();
         assert_eq!(scim.send("PATCH", &path, &[], alone.as_bytes()).unwrap().status, 400);
     });
@@ -330,7 +330,7 @@ fn a_request_that_is_no_bulk_request_is_refused_whole() {
         check(json!({"Operations": [7]}), 400, Some("invalidSyntax"), "Operations[0]");
         check(with(json!(-1)), 400, Some("invalidValue"), "failOnErrors");
         check(with(json!("x")), 400, Some("invalidValue"), "failOnErrors");
-        // Too much: the limits are named, as they are announced.
+        // Beyond a limit: the error names the announced limit.
         let config = scim.get("/ServiceProviderConfig").body["bulk"].clone();
         let most = config["maxOperations"].as_u64().unwrap();
         let operations: Vec<Value> =

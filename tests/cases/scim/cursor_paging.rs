@@ -18,7 +18,7 @@ fn next(list: &Answer) -> Option<String> {
     list.body.get("nextCursor").map(|cursor| cursor.as_str().unwrap().to_owned())
 }
 
-/// All pages of a query, and `between` before each but the first.
+/// All pages of a query; calls `between` before each but the first.
 fn walk(scim: &Client, query: &str, count: usize, mut between: impl FnMut(usize)) -> Vec<Value> {
     let (mut seen, mut cursor) = (vec![], String::new());
     for round in 0.. {
@@ -68,23 +68,23 @@ fn a_walk_by_cursor_shows_everything_once_and_ends() {
         let nobody = scim.get("/Users?cursor=&filter=title%20pr");
         assert_eq!((resources(&nobody).len(), next(&nobody)), (0, None));
 
-        // The same in the body of a search; the count need not be said again.
+        // The same in the body of a search; the count need not be repeated.
         let begun = scim.post("/Users/.search", &json!({"cursor": "", "count": 8}));
         assert_eq!(resources(&begun).len(), 8);
         let rest = scim.post("/Users/.search", &json!({"cursor": next(&begun), "count": 8}));
         assert_eq!((resources(&rest).len(), next(&rest)), (4, None));
         let rest = scim.post("/Users/.search", &json!({"cursor": next(&begun)}));
         assert_eq!((resources(&rest).len(), next(&rest)), (4, None));
-        // The index means nothing beside a cursor.
+        // With a cursor, `startIndex` is ignored.
         let first = scim.get("/Users?cursor=&startIndex=7&count=2&attributes=id");
         assert_eq!(first.body["Resources"][0]["id"], ids[0].as_str());
     });
 }
 
-/// Whoever copies a whole application page by page must not miss somebody because of a change in
-/// between: all pages show the moment of the first.
+/// A client that copies an application page by page must not miss a resource because of a concurrent
+/// change: all pages show the state of the first.
 #[test]
-fn a_walk_shows_one_moment_while_writes_go_on() {
+fn a_walk_shows_one_state_while_writes_go_on() {
     served(|scim| {
         let ent = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
         let ids = users(scim, 10);
@@ -117,8 +117,8 @@ fn a_walk_shows_one_moment_while_writes_go_on() {
                 _ => {}
             }
         };
-        // Each walk begins before the changes and goes on after them, interleaved: a walk of its own
-        // would see what the one before it changed.
+        // All walks start before the changes and continue after them, interleaved: separate walks would
+        // see earlier changes.
         let queries = [
             "/Users?".to_owned(),
             "/?sortBy=userName&sortOrder=descending".to_owned(),
@@ -150,8 +150,8 @@ fn a_walk_shows_one_moment_while_writes_go_on() {
     });
 }
 
-/// Each page is a read on record, so the second one already shows an earlier moment; what finds the
-/// groups of a member must work for that too.
+/// Each page is a recorded read, so the second one already shows an earlier seq; the index of a
+/// member's groups must work for that too.
 #[test]
 fn later_pages_over_the_groups_of_a_member_read_no_other_members() {
     let folder = tempfile::tempdir().unwrap();
@@ -175,7 +175,7 @@ fn later_pages_over_the_groups_of_a_member_read_no_other_members() {
         let rows = server.rows_read();
         assert!(round == 1 || rows - before < 200, "page {round} reads {} rows", rows - before);
         before = rows;
-        // Who leaves meanwhile was there at the first page.
+        // A member who leaves meanwhile was there at the first page.
         if round == 1 {
             let remove = json!([{"op": "remove", "path": "members"}]);
             assert_eq!(scim.patch(&format!("/Groups/{}", groups[5]), &remove).status, 204);
@@ -188,7 +188,7 @@ fn later_pages_over_the_groups_of_a_member_read_no_other_members() {
 }
 
 #[test]
-fn a_cursor_is_good_for_its_own_query_alone() {
+fn a_cursor_is_valid_for_its_own_query_only() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let server = Server::start(&data);
@@ -203,7 +203,7 @@ fn a_cursor_is_good_for_its_own_query_alone() {
     let good = format!("/Users?{query}&count=2&cursor={cursor}");
     let second = boat.get(&good);
     assert_eq!(resources(&second).len(), 2);
-    // The next cursor says when it was issued.
+    // The next cursor contains when it was issued.
     assert_eq!(resources(&boat.get(&good)), resources(&second), "a page can be asked for again");
 
     let check = |scim: &Client, path: &str, scim_type: &str| {
@@ -241,7 +241,7 @@ fn a_cursor_is_good_for_its_own_query_alone() {
     check(&ship, &good, "invalidCursor");
     let stolen = boat.with_token(&ship.token).get(&good);
     assert_eq!(stolen.status, 401, "a cursor is no key: {stolen:?}");
-    // Made up or mutilated.
+    // Invented or damaged.
     let mut forged = vec!["x".to_owned(), "AAAA".repeat(20), "%00".to_owned(), "a b".to_owned()];
     forged.push(cursor[1..].to_owned());
     forged.push(cursor[..cursor.len() - 1].to_owned());
@@ -264,7 +264,7 @@ fn a_cursor_is_good_for_its_own_query_alone() {
     assert_eq!((refused.status, &refused.body["scimType"]), (400, &json!("invalidCursor")));
     server.stop();
 
-    // The server keeps nothing of a cursor, so a restart does not end it.
+    // The server stores no cursors, so they survive a restart.
     let server = Server::start(&data);
     let boat = Client::new(&boat.base().replace(&url_of(&boat), &server.url), &boat.token);
     assert_eq!(resources(&boat.get(&good)).len(), 2);
@@ -277,7 +277,7 @@ fn url_of(scim: &Client) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_grows_old() {
+async fn a_cursor_expires() {
     let folder = tempfile::tempdir().unwrap();
     let server = InProcess::open(&folder.path().join("data"), START).await;
     let token = server.add_app("boat").await;
@@ -301,7 +301,7 @@ async fn a_cursor_grows_old() {
     server.clock.set(after(timeout + 1));
     let refused = page(&first).await;
     assert_eq!((refused.status, &refused.body["scimType"]), (400, &json!("expiredCursor")));
-    // Each page gives a new hour.
+    // Each page starts a new hour.
     assert_eq!(page(&second).await.status, 200);
     server.clock.set(after(2 * timeout + 1));
     assert_eq!(page(&second).await.body["scimType"], "expiredCursor");

@@ -1,4 +1,4 @@
-//! What a server says of itself (RFC 7644 §4, RFC 7643 §5 to §7).
+//! Discovery (RFC 7644 §4, RFC 7643 §5 to §7).
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn the_configuration_announces_what_is_served() {
         ] {
             assert_eq!(config[feature]["supported"], json!(supported), "{feature}");
         }
-        // A client cuts its PATCH requests to this; 0 would stop it.
+        // Some clients limit their PATCH requests to this; 0 would stop them.
         assert_eq!(config["bulk"]["maxOperations"], json!(1_000));
         assert_eq!(config["bulk"]["maxPayloadSize"], json!(8 << 20));
         assert_eq!(config["filter"]["maxResults"], json!(1_000));
@@ -171,7 +171,7 @@ fn schemas_show_every_characteristic_of_every_attribute() {
 const PATHS: [&str; 5] =
     ["/ServiceProviderConfig", "/ResourceTypes", "/ResourceTypes/User", "/Schemas", "/Schemas/x"];
 
-/// Paging and sorting mean nothing here (RFC 7644 §4), not even when they cannot be read.
+/// Parameters for paging and sorting are ignored here (RFC 7644 §4), even if invalid.
 #[test]
 fn parameters_of_lists_are_ignored_in_discovery() {
     served(|scim| {
@@ -205,7 +205,7 @@ fn parameters_of_lists_are_ignored_in_discovery() {
 }
 
 #[test]
-fn an_application_may_have_filters_on_discovery_refused() {
+fn a_setting_refuses_filters_on_discovery() {
     served_with(json!({"filter_on_discovery": "refuse"}), |scim| {
         for path in PATHS {
             let plain = scim.get(path);

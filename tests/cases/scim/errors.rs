@@ -1,10 +1,10 @@
-//! The form of refusals (RFC 7644 §3.12).
+//! The form of errors (RFC 7644 §3.12).
 
 use serde_json::{Value, json};
 
 use crate::harness::server::{Answer, Client, Server, bulk, group, patch, user};
 
-/// What every refusal looks like: administrators read it in their provider's console.
+/// Every error has this form; administrators read the detail in their provider's console.
 fn check(what: &str, answer: &Answer, status: u16, scim_type: Option<&str>, said: &str) {
     assert_eq!(answer.status, status, "{what}: {answer:?}");
     assert_eq!(answer.header("content-type"), "application/scim+json", "{what}");
@@ -19,7 +19,7 @@ fn check(what: &str, answer: &Answer, status: u16, scim_type: Option<&str>, said
 }
 
 #[test]
-fn every_refusal_has_its_status_its_keyword_and_a_reason() {
+fn every_error_has_a_status_a_scim_type_and_a_detail() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let scim = server.add_app("boat");
@@ -103,17 +103,16 @@ fn every_refusal_has_its_status_its_keyword_and_a_reason() {
     let many: Value = (0..1_001).map(|_| json!({"method": "DELETE", "path": "/Users/x"})).collect();
     check("bulk", &scim.post("/Bulk", &bulk(&many)), 413, None, "1000");
 
-    // A refusal in the committer is as well formed as one before it, and each is on record.
+    // Errors of the committer have the same form as earlier ones, and each is recorded.
     let rows = server.admin().rows("/api/v1/operations?app=boat");
     let refused = rows.iter().filter(|row| row["httpStatus"].as_u64() >= Some(400)).count();
     assert!(refused >= 35, "{refused} refusals on record");
     server.stop();
 }
 
-/// The limit is off unless an application sets it, counts each application for itself, and what it
-/// refuses is on record.
+/// The limit is off by default, counts per application, and its refusals are recorded.
 #[test]
-fn too_many_requests_are_429_and_say_when_to_come_again() {
+fn too_many_requests_are_429_with_retry_after() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let (free, slow) = (

@@ -11,7 +11,7 @@ fn send(scim: &Client, method: &str, path: &str, header: (&str, &str), body: &Va
 }
 
 #[test]
-fn a_version_moves_with_each_effective_change_and_only_then() {
+fn only_effective_changes_give_a_new_version() {
     served(|scim| {
         let id = scim.post("/Users", &user("mira")).id();
         let crew = scim.post("/Groups", &group("Crew")).id();
@@ -41,7 +41,7 @@ fn a_version_moves_with_each_effective_change_and_only_then() {
         let mail = json!([{"type": "work", "value": "mira@fjord.example"}]);
         check(&path, "PATCH", &with("add", "emails", mail.clone()), true);
         check(&path, "PATCH", &with("add", "emails", mail), false);
-        // Changed and changed back within one request is no change.
+        // A value that is changed and changed back in one request is no change.
         let there_and_back = patch(&json!([
             {"op": "add", "path": "nickName", "value": "Mimi"},
             {"op": "remove", "path": "nickName"},
@@ -66,7 +66,7 @@ fn a_version_moves_with_each_effective_change_and_only_then() {
 }
 
 #[test]
-fn a_reader_who_has_the_version_gets_304() {
+fn a_reader_with_the_current_version_gets_304() {
     served(|scim| {
         let created = scim.post("/Users", &user("mira"));
         let (address, etag) =
@@ -97,9 +97,9 @@ fn a_reader_who_has_the_version_gets_304() {
     });
 }
 
-/// A version stands for what is the resource's own, so an answer that shows more is always given.
+/// A version covers only the resource itself, so an answer that shows derived values is never 304.
 #[test]
-fn what_follows_from_other_resources_is_never_answered_304() {
+fn derived_values_are_never_answered_304() {
     served(|scim| {
         let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
         let boss = scim.post("/Users", &user("boss")).id();
@@ -139,7 +139,7 @@ fn what_follows_from_other_resources_is_never_answered_304() {
         ] {
             check(format!("/Groups/{crew}{parameters}"), status);
         }
-        // The names of a member and of a manager change without moving a version.
+        // The names of a member and a manager change without a new version.
         let read = |path: String| scim.get(&path);
         let before = [read(format!("/Groups/{crew}")), read(format!("/Users/{mira}"))];
         for (id, name) in [(&mira, "Mira Lund"), (&boss, "The Boss")] {
@@ -157,7 +157,7 @@ fn what_follows_from_other_resources_is_never_answered_304() {
 }
 
 #[test]
-fn the_version_of_a_group_counts_who_its_members_are() {
+fn the_version_of_a_group_covers_its_members() {
     served(|scim| {
         let mira = scim.post("/Users", &user("mira")).id();
         let ole = scim.post("/Users", &user("ole")).id();
@@ -180,13 +180,13 @@ fn the_version_of_a_group_counts_who_its_members_are() {
             let old = ("if-none-match", before.header("etag"));
             assert_eq!(send(scim, "GET", &path, old, &Value::Null).status, 200, "{path}");
         }
-        // Who read the group before the departure has not seen it.
+        // A client that read the group before a member left has an old version.
         let rename = patch(&json!([{"op": "replace", "path": "displayName", "value": "Deck"}]));
         let late = send(scim, "PATCH", &path, ("if-match", before.header("etag")), &rename);
         assert_eq!(late.status, 412);
         let listed = scim.get("/Groups?filter=displayName%20eq%20%22Crew%22").body;
         assert_eq!(listed["Resources"][0]["meta"], after.body["meta"]);
-        // The last one leaves; a group that is gone has no version to move.
+        // The last member leaves; a deleted group has no version.
         assert_eq!(scim.delete(&format!("/Users/{ole}")).status, 204);
         let empty = scim.get(&path);
         assert_ne!(empty.header("etag"), after.header("etag"));
@@ -225,7 +225,7 @@ fn a_write_that_expects_another_version_is_412_and_changes_nothing() {
                 assert_eq!(scim_type, expected, "{method} {name}: {value}");
             }
             assert_eq!(scim.get(&path).body, before.body, "{method}");
-            // `*` is any version of what exists.
+            // `*` matches any version of an existing resource.
             let absent = send(scim, method, "/Users/absent", ("if-match", "*"), body);
             assert_eq!(absent.status, 404, "{method}");
         }
@@ -234,7 +234,7 @@ fn a_write_that_expects_another_version_is_412_and_changes_nothing() {
         let put = send(scim, "PUT", &path, ("if-match", &both), &user("nils"));
         assert_eq!(put.status, 200);
 
-        // The version of a Bulk operation is the same condition.
+        // The `version` of a Bulk operation is the same condition.
         let now = put.header("etag");
         let bulk_of = |method: &str, version: &str, data: Value| {
             let operation =
@@ -262,9 +262,9 @@ fn a_write_that_expects_another_version_is_412_and_changes_nothing() {
     });
 }
 
-/// Nobody sends conditions, so the server itself must not lose one of two changes at once.
+/// Without conditions, the server must not lose concurrent changes.
 #[test]
-fn changes_of_one_group_at_once_are_all_kept() {
+fn concurrent_changes_of_one_group_are_all_kept() {
     served(|scim| {
         let path = format!("/Groups/{}", scim.post("/Groups", &group("Crew")).id());
         std::thread::scope(|scope| {

@@ -35,7 +35,7 @@ fn lists_are_filtered_and_paged_in_a_stable_order() {
     });
 }
 
-/// Three users and two groups, and who of them a filter finds.
+/// Three users and two groups to be found by filters.
 struct Harbour<'a> {
     scim: &'a Client,
     /// Name and id, in the order of creation.
@@ -105,8 +105,7 @@ impl<'a> Harbour<'a> {
         ids(list).into_iter().map(name).collect::<Vec<_>>().join(" ")
     }
 
-    /// Whom a filter finds, in the order of creation; the same when it is asked in a way that no
-    /// index can answer.
+    /// Checks what a filter finds, in the order of creation; also in a form that no index can answer.
     #[track_caller]
     fn check(&self, endpoint: &str, filter: &str, expected: &str) {
         let ask = |filter: &str| {
@@ -167,14 +166,14 @@ fn every_operator() {
         users("name pr", "olga");
         users("name.familyName pr", "olga");
         users(&format!("{ENT}:manager pr"), "mira");
-        // Unassigned is not equal to anything, and equal to null.
+        // An unassigned attribute equals null and nothing else.
         users("title ne \"Straße 1\"", "olga nils");
         users("title eq null", "olga nils");
         users("title ne null", "mira");
         users("emails eq null", "olga");
         users("title gt \"\"", "mira");
         users("title le \"z\"", "mira");
-        // Words in any case.
+        // Names and operators in any letter case.
         users("USERNAME EQ \"olga\"", "olga");
         users("title PR Or username Sw \"NILS\"", "mira nils");
         users("userName Pr AND NOT (title pR)", "olga nils");
@@ -209,7 +208,7 @@ fn attributes_with_several_values() {
     served(|scim| {
         let harbour = Harbour::new(scim);
         let users = |filter: &str, expected: &str| harbour.users(filter, expected);
-        // Any element will do, and not the same for both.
+        // Any element matches, and each term may match another one.
         users("emails.type eq \"work\" and emails.value co \"@fjord\"", "mira nils");
         users("emails[type eq \"work\" and value co \"@fjord\"]", "mira");
         users("emails[type eq \"work\" and value eq \"mira@fjord.example\"]", "mira");
@@ -224,7 +223,7 @@ fn attributes_with_several_values() {
         users("not (emails[type eq \"work\" and value co \"@fjord\"])", "olga nils");
         users("emails.primary eq true", "mira");
         users("emails.type ne \"work\"", "olga mira nils");
-        // The attribute alone is its value.
+        // The attribute without a sub-attribute means `value`.
         users("emails co \"@lake\"", "mira nils");
         users("emails eq \"NILS@lake.example\"", "nils");
         users("emails.value eq \"NILS@lake.example\"", "nils");
@@ -252,7 +251,7 @@ fn attributes_with_several_values() {
             groups(&filter, "crew");
         }
         groups("members[type eq \"Group\" and display eq \"crew\"]", "All");
-        // A member is named by its id in any case; a part of one is compared as the schema says.
+        // A member's id matches in any letter case; its other sub-attributes follow the schema.
         groups(&format!("members.value eq \"{}\"", mira.to_uppercase()), "crew");
         groups(&format!("members.value sw \"{}\"", mira[..13].to_uppercase()), "");
         groups(&format!("members[type eq \"Group\" and value eq \"{mira}\"]"), "");
@@ -271,7 +270,7 @@ fn how_values_compare() {
         let users = |filter: &str, expected: &str| harbour.users(filter, expected);
         let mira = scim.get(&format!("/Users/{}", harbour.id("mira"))).body;
         let text = |name: &str| mira["meta"][name].as_str().unwrap();
-        // Case counts where the schema says so.
+        // caseExact attributes compare with letter case.
         let id = harbour.id("mira");
         users(&format!("id eq \"{id}\""), "mira");
         users(&format!("id eq \"{}\"", id.to_uppercase()), "");
@@ -290,13 +289,13 @@ fn how_values_compare() {
         let reference = format!("{}/Groups/{}", scim.base(), harbour.id("crew"));
         users(&format!("groups.$ref eq \"{reference}\""), "mira");
         users(&format!("groups.$ref eq \"{}\"", reference.to_uppercase()), "");
-        // Else it does not, in any alphabet.
+        // Others without, in any alphabet.
         users("title eq \"STRASSE 1\"", "mira");
         users("title sw \"straSSe\"", "mira");
         users("title co \"SSE\"", "mira");
         users("nickName eq \"ål\"", "mira");
         users("nickName sw \"\\u00e5\"", "mira");
-        // Instants, whatever their offset.
+        // Times, in any time zone.
         let created = text("created");
         for (op, expected) in [
             ("eq", "mira"),
@@ -312,7 +311,7 @@ fn how_values_compare() {
         }
         users("meta.lastModified gt \"2001-01-01T00:00:00+02:00\"", "olga mira nils");
         users("meta.lastModified lt \"2001-01-01T00:00:00Z\"", "");
-        // Booleans are equal or not, and nothing else.
+        // Booleans can only be equal or not.
         for text in ["true", "True", "TRUE", "\"true\"", "\"True\""] {
             users(&format!("active eq {text}"), "olga mira");
             users(&format!("active ne {text}"), "nils");
@@ -336,7 +335,7 @@ fn how_values_compare() {
 }
 
 #[test]
-fn names_with_urns_and_names_nobody_knows() {
+fn names_with_urns_and_unknown_names() {
     served(|scim| {
         let harbour = Harbour::new(scim);
         let users = |filter: &str, expected: &str| harbour.users(filter, expected);
@@ -350,7 +349,7 @@ fn names_with_urns_and_names_nobody_knows() {
         users(&format!("{ENT}:manager.displayName eq \"OLGA\""), "mira");
         users(&format!("{ENT}:manager.$ref eq \"{}/Users/{olga}\"", scim.base()), "mira");
         users(&format!("{ENT}:department pr or userName eq \"nils@fjord.example\""), "mira nils");
-        // What nobody knows is unassigned everywhere.
+        // Unknown attributes are unassigned in every resource.
         for name in
             ["colour", "name.colour", "urn:example:2.0:User:colour", "displayname2", "members"]
         {
@@ -402,7 +401,7 @@ fn forms_that_clients_send() {
             users("emails[ type eq \"work\" and value co \"@fjord\" ]", "mira");
             users("nickName eq \"a+b\"", "olga");
             users("userName eq \"o\\u006cga\"", "olga");
-            // As they stand in an address.
+            // As they are written in a URL.
             for query in [
                 "userName+eq+%22olga%22",
                 "userName%20eq%20%22olga%22",
@@ -413,10 +412,10 @@ fn forms_that_clients_send() {
                 let found = scim.get(&format!("/Users?filter={query}"));
                 assert_eq!(harbour.names(&found.body), "olga", "{query}");
             }
-            // A tenant URL that ends in a flag, and the query that was glued to it.
+            // A tenant URL that ends in a flag, with the query appended.
             let found = scim.get("/Users?aadOptscim062020?filter=userName%20eq%20%22olga%22");
             assert_eq!(harbour.names(&found.body), "olga");
-            // Where a space is written as `%20`, a plus is a plus.
+            // If spaces are `%20`, a plus is a plus.
             for query in ["nickName%20eq%20%22a+b%22", "nickName%20eq%20%22a%2Bb%22"] {
                 let found = scim.get(&format!("/Users?filter={query}"));
                 assert_eq!(harbour.names(&found.body), "olga", "{query}");
@@ -430,7 +429,7 @@ fn forms_that_clients_send() {
             ] {
                 assert_eq!(scim.get(&format!("/Users?filter={query}")).status, status, "{query}");
             }
-            // Nothing to filter by.
+            // Empty filters.
             for query in ["?filter=", "?filter=+", "?filter", ""] {
                 let found = scim.get(&format!("/Users{query}"));
                 assert_eq!(harbour.names(&found.body), "olga mira nils");
@@ -440,7 +439,7 @@ fn forms_that_clients_send() {
 }
 
 #[test]
-fn what_is_no_filter() {
+fn invalid_filters() {
     served(|scim| {
         let harbour = Harbour::new(scim);
         for filter in [
@@ -478,7 +477,7 @@ fn what_is_no_filter() {
             let answer = scim.get(&format!("/Users?filter={query}"));
             check_refused(&answer, 400, Some("invalidFilter"));
         }
-        // Bounds: what is just inside is answered.
+        // Bounds: just within is answered.
         let nested = |depth: usize| format!("{}title pr{}", "(".repeat(depth), ")".repeat(depth));
         let many = |count: usize| vec!["a pr"; count].join(" or ");
         let long = |bytes: usize| format!("title eq \"{}\"", "x".repeat(bytes - 11));
@@ -497,9 +496,9 @@ fn what_is_no_filter() {
     });
 }
 
-/// An index must forget what was changed or deleted, and know what is new.
+/// The index must reflect changes, deletions and creates.
 #[test]
-fn filters_see_what_is_there_now() {
+fn filters_see_the_current_state() {
     served(|scim| {
         let mut harbour = Harbour::new(scim);
         let mira = format!("/Users/{}", harbour.id("mira"));
@@ -541,7 +540,7 @@ fn filters_see_what_is_there_now() {
         harbour.users(&by_id, "");
         harbour.users("userName eq \"m.lund\"", "");
         harbour.check("/Groups", &of_mira, "");
-        // Somebody else of the same name.
+        // Another user with the same name.
         harbour.add("other", "/Users", json!({"userName": "m.lund", "externalId": "E-2"}));
         harbour.users("userName eq \"m.lund\"", "other");
         harbour.users("externalId eq \"E-2\"", "other");

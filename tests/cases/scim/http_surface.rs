@@ -9,7 +9,7 @@ use super::{check_no_empty, check_refused, ids, served, served_with};
 use crate::harness::server::{Answer, encoded, group, user};
 
 #[test]
-fn a_user_lives_from_create_to_delete() {
+fn a_user_from_create_to_delete() {
     served(|scim| {
         let created = scim.post("/Users", &user("Mira.Lund@fjord.example"));
         assert_eq!(created.status, 201);
@@ -80,7 +80,7 @@ fn reads_answer_200_304_or_404() {
             assert_eq!((read.status, &read.body), (200, &created.body));
             assert_eq!(read.header("etag"), created.header("etag"));
             assert_eq!(read.header("location"), created.header("location"));
-            // What follows from other resources can change without the version.
+            // Derived values can change without a new version.
             let own = format!("{path}?excludedAttributes=groups,members");
             for (path, status) in [(&own, 304), (&path, 200)] {
                 let known = scim.send("GET", path, &[("if-none-match", read.header("etag"))], b"");
@@ -103,14 +103,14 @@ fn reads_answer_200_304_or_404() {
             check_refused(&scim.delete(&path), 404, None);
             check_refused(&scim.patch(&path, &json!([{"op": "remove", "path": "x"}])), 404, None);
         }
-        // Each type has its own addresses.
+        // Each type has its own endpoint.
         let id = scim.post("/Users", &user("mira")).id();
         check_refused(&scim.get(&format!("/Groups/{id}")), 404, None);
     });
 }
 
 #[test]
-fn lists_and_searches_are_the_same_question() {
+fn lists_and_searches_give_the_same_result() {
     served(|scim| {
         let mira = scim.post("/Users", &user("mira")).id();
         let nils = scim.post("/Users", &user("nils")).id();
@@ -141,13 +141,13 @@ fn lists_and_searches_are_the_same_question() {
         check("/", "meta.resourceType eq \"Group\"", &[&crew]);
         check("/", "userName eq \"nobody\"", &[]);
         assert_eq!(ids(&scim.get("").body), [&mira, &nils, &crew], "the base itself");
-        // Microsoft's clients put parameters of their own there.
+        // Microsoft's clients add their own parameters.
         assert_eq!(ids(&scim.get("/Users?aadOptscim062020&x=1").body), [&mira, &nils]);
     });
 }
 
 #[test]
-fn writes_answer_what_the_resource_is_now() {
+fn writes_answer_with_the_current_resource() {
     served(|scim| {
         let sent = json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
@@ -218,7 +218,7 @@ fn meta_version(answer: &Answer) -> &str {
 }
 
 #[test]
-fn what_a_client_gives_is_not_the_id_and_the_id_is_given_once() {
+fn ids_are_assigned_by_the_server_and_never_reused() {
     served(|scim| {
         let mut seen = std::collections::BTreeSet::new();
         for name in ["mira", "nils", "mira"] {
@@ -277,7 +277,7 @@ fn every_resource_has_its_meta() {
             assert_eq!(old["created"], new["created"]);
             assert!(old["lastModified"].as_str() < new["lastModified"].as_str());
             assert_ne!(old["version"], new["version"]);
-            // In a list it is the same.
+            // A list shows the same.
             let listed = scim.get(&format!("{endpoint}?attributes=meta")).body;
             assert_eq!(listed["Resources"][0]["meta"], *new);
         };
@@ -287,7 +287,7 @@ fn every_resource_has_its_meta() {
 }
 
 #[test]
-fn bodies_are_json_by_either_name() {
+fn both_media_types_of_json_are_accepted() {
     served(|scim| {
         let check = |index: usize, media_type: &str, status: u16| {
             let body = user(&format!("user-{index}")).to_string();
@@ -323,7 +323,7 @@ fn bodies_are_json_by_either_name() {
             check_refused(&answer, 400, Some("invalidSyntax"));
         }
         assert_eq!(scim.get("/Users?count=0").body["totalResults"], 6);
-        // What the client would like to read does not matter: there is only one form.
+        // `Accept` is ignored: there is only one format.
         for accept in ["application/json", "application/scim+json", "*/*", "text/html"] {
             let answer = scim.send("GET", &path, &[("accept", accept)], b"").unwrap();
             assert_eq!((answer.status, answer.body["id"].as_str()), (200, Some(id.as_str())));
@@ -332,7 +332,8 @@ fn bodies_are_json_by_either_name() {
     });
 }
 
-/// Without a Content-Type a body counts if it can be read. The test's own client always sends one.
+/// A body without a Content-Type is accepted if it is JSON. The test client always sends one, so use a
+/// socket.
 #[test]
 fn a_body_without_a_media_type_is_tolerated() {
     served(|scim| {
@@ -360,7 +361,7 @@ fn a_body_without_a_media_type_is_tolerated() {
 }
 
 #[test]
-fn strangers_get_401_in_the_form_of_scim() {
+fn unauthenticated_requests_get_a_scim_401() {
     served(|scim| {
         let created = scim.post("/Users", &user("mira"));
         let path = format!("/Users/{}", created.id());
@@ -392,7 +393,7 @@ fn strangers_get_401_in_the_form_of_scim() {
 }
 
 #[test]
-fn segments_are_known_in_any_case_and_shown_in_one() {
+fn path_segments_are_accepted_in_any_letter_case() {
     served(|scim| {
         for (index, endpoint) in ["/users", "/USERS", "/uSers/"].into_iter().enumerate() {
             let created = scim.post(endpoint, &user(&format!("user-{index}")));
@@ -479,7 +480,7 @@ fn discovery_is_one_object_and_two_lists() {
 }
 
 #[test]
-fn a_post_may_bring_a_switched_off_user_back() {
+fn a_post_may_reactivate_an_inactive_user() {
     let named = |name: &str, external_id: Option<&str>| {
         let mut body = user(name);
         if let Some(external_id) = external_id {

@@ -1,4 +1,4 @@
-//! How clients name the members of a group (RFC 7643 §4.2), and what no member is.
+//! How clients name the members of a group (RFC 7643 §4.2), and which values are refused.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn patch_one(scim: &Client, path: &str, op: &str, value: &Value) -> Answer {
 }
 
 #[test]
-fn what_is_no_id_is_refused_and_changes_nothing() {
+fn invalid_member_values_are_refused_and_change_nothing() {
     served(|scim| {
         let id = scim.post("/Users", &user("mira")).id();
         let other = scim.post("/Users", &user("ole")).id();
@@ -136,7 +136,7 @@ fn a_member_is_named_by_its_id_or_its_address() {
             assert_eq!(scim.patch(&path, &json!([{"op": "remove", "path": filter}])).status, 204);
             assert_eq!(members(scim, &path), [""; 0], "{filter}");
         }
-        // Groups are looked for by the same names of a member.
+        // Filters accept the same forms of a member.
         assert_eq!(patch_one(scim, &path, "replace", &json!([id])).status, 204);
         for filter in [
             format!("members.value eq \"{}\"", id.to_uppercase()),
@@ -157,7 +157,7 @@ fn a_member_is_named_by_its_id_or_its_address() {
     });
 }
 
-/// A manager is referred to like a member.
+/// A manager is named like a member.
 #[test]
 fn a_manager_is_named_by_the_id_or_the_address() {
     const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -188,9 +188,9 @@ fn a_manager_is_named_by_the_id_or_the_address() {
     });
 }
 
-/// An id is caseExact (RFC 7643 §3.1), and so to the letter another case names somebody else.
+/// Ids are caseExact (RFC 7643 §3.1), so with strict settings another letter case is another id.
 #[test]
-fn to_the_letter_an_id_in_another_case_is_another_one() {
+fn with_strict_settings_an_id_in_another_case_is_another_id() {
     served_with(json!({"member_ids": "exact"}), |scim| {
         let id = scim.post("/Users", &user("mira")).id();
         let crew = json!({"displayName": "Crew", "members": [{"value": id}]});
@@ -203,7 +203,7 @@ fn to_the_letter_an_id_in_another_case_is_another_one() {
 }
 
 #[test]
-fn a_group_without_members_says_so_unless_the_settings_want_otherwise() {
+fn an_empty_group_shows_members_unless_a_setting_hides_them() {
     for shown in [true, false] {
         let settings = if shown { json!({}) } else { json!({"empty_members": "omit"}) };
         served_with(settings, |scim| {
@@ -222,7 +222,7 @@ fn a_group_without_members_says_so_unless_the_settings_want_otherwise() {
             assert_eq!(hidden.get("members"), None);
             let user = scim.post("/Users", &user("mira"));
             assert_eq!(user.body.get("members"), None, "a user has none");
-            // Where no part of a member is shown, that is no empty group.
+            // If the projection hides all of a member, the group is not shown as empty.
             assert_eq!(patch_one(scim, &path, "add", &json!([user.id()])).status, 204);
             let parts = "members.value,members.$ref,members.type,members.display";
             let blank = scim.get(&format!("{path}?excludedAttributes={parts}")).body;

@@ -1,4 +1,4 @@
-//! What SCIM clients see (RFC 7643, RFC 7644), over a socket: one file for each subject.
+//! The SCIM protocol (RFC 7643, RFC 7644) over a socket, one file per subject.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ mod put;
 mod schema_urns;
 mod sorting_and_index_paging;
 
-/// Tests against an application with the settings that an application has by default.
+/// Tests against an application with default settings.
 pub fn served(test: impl FnOnce(&Client)) {
     served_with(json!({}), test);
 }
@@ -56,8 +56,8 @@ pub fn ids(list: &Value) -> Vec<&str> {
     resources.iter().map(|one| one["id"].as_str().unwrap()).collect()
 }
 
-/// Asserts that nothing in an answer is `null` or empty: what is unassigned is not there. A group
-/// without members says so.
+/// Asserts that nothing in an answer is `null` or empty, except the members of an empty group:
+/// unassigned attributes are omitted.
 #[track_caller]
 pub fn check_no_empty(value: &Value) {
     match value {

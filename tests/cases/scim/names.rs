@@ -1,16 +1,16 @@
-//! Names that look alike are one name (RFC 7644 §5), and bodies are JSON in UTF-8 (RFC 8259 §8.1).
+//! Equivalent Unicode names are equal (RFC 7644 §5), and bodies are JSON in UTF-8 (RFC 8259 §8.1).
 
 use serde_json::{Value, json};
 
 use super::{check_refused, ids, served, served_with};
 use crate::harness::server::{Server, encoded, group, user};
 
-/// One name in three spellings: composed, decomposed, and in the other case.
+/// One name in three spellings: composed, decomposed, and in the other letter case.
 const NAMES: [&str; 3] =
     ["j\u{fc}rgen@x.example", "ju\u{308}rgen@x.example", "JU\u{308}RGEN@X.example"];
 
 #[test]
-fn a_user_name_is_one_in_every_normal_form() {
+fn user_names_are_unique_in_every_normal_form() {
     for (place, name) in NAMES.iter().enumerate() {
         served(|scim| {
             let created = scim.post("/Users", &user(name));
@@ -33,7 +33,7 @@ fn a_user_name_is_one_in_every_normal_form() {
                     assert_eq!(ids(&found), [created.id()], "{filter}");
                 }
             }
-            // The account itself may be spelled otherwise, which is a change of what is shown.
+            // The account itself may change its spelling, which is a change of the shown value.
             let twin = NAMES[(place + 1) % NAMES.len()];
             let renamed = scim.put(&format!("/Users/{}", created.id()), &user(twin));
             assert_eq!((renamed.status, &renamed.body["userName"]), (200, &json!(twin)));
@@ -64,11 +64,11 @@ fn names_of_groups_and_e_mails_are_compared_alike() {
             let element = format!("emails[type eq \"work\" and value eq \"{name}\"]");
             assert_eq!(ids(&find(element)), [id.as_str()], "{name}");
         }
-        // A client's own name of somebody is compared as it is (RFC 7643 §3.1, caseExact).
+        // externalId is caseExact (RFC 7643 §3.1).
         let none: [&str; 0] = [];
         assert_eq!(ids(&find(format!("externalId eq \"{}\"", NAMES[0]))), none);
         assert_eq!(ids(&find(format!("externalId eq \"{}\"", NAMES[1]))), [id.as_str()]);
-        // The same value in another form is the element that is there.
+        // The same value in another form is the existing element.
         let add = json!([{"op": "add", "path": "emails",
             "value": [{"type": "work", "value": NAMES[0]}]}]);
         let patched = scim.patch(&format!("/Users/{id}"), &add);
@@ -77,7 +77,7 @@ fn names_of_groups_and_e_mails_are_compared_alike() {
 }
 
 #[test]
-fn lists_are_in_the_order_of_names_whatever_their_form() {
+fn lists_are_sorted_independently_of_the_normal_form() {
     served(|scim| {
         let names = ["z\u{f6}e", "zo\u{308}f", "z\u{f6}g", "zzz", "zo"];
         for name in names {
@@ -90,7 +90,7 @@ fn lists_are_in_the_order_of_names_whatever_their_form() {
     });
 }
 
-/// Who bore a name is found in every form of it, at any time.
+/// The holder of a name is found by every form of it, at any time.
 #[test]
 fn questions_find_a_name_in_every_normal_form() {
     let folder = tempfile::tempdir().unwrap();
@@ -112,7 +112,7 @@ fn questions_find_a_name_in_every_normal_form() {
         assert_eq!(ask(name, &format!("?at={then}")), id.as_str(), "{name}");
     }
     assert_eq!(ask("mira", ""), id.as_str());
-    // Somebody who was looked for in one form and is created in the other is one person.
+    // A lookup in one form and a create in the other have the same subject.
     let filter = encoded("userName eq \"A\u{30a}sa\"");
     assert_eq!(scim.get(&format!("/Users?filter={filter}")).body["totalResults"], 0);
     let asa = scim.post("/Users", &user("\u{c5}sa")).id();
@@ -144,7 +144,7 @@ fn a_body_is_json_in_utf_8_with_or_without_a_mark() {
             400,
             Some("invalidSyntax"),
         );
-        // In a query too: looked for as it is read, it would not be found.
+        // In a query too, where the replacement character would find nothing.
         let latin_1 = scim.get("/Users?filter=userName%20eq%20%22j%FCrgen%22");
         check_refused(&latin_1, 400, Some("invalidFilter"));
         let mark_alone = scim.send("POST", "/Users", &[], b"\xef\xbb\xbf").unwrap();

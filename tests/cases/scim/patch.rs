@@ -9,7 +9,7 @@ const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 #[test]
-fn members_come_and_go_in_both_dialects() {
+fn members_are_added_and_removed_in_both_dialects() {
     served(|scim| {
         let ids: Vec<String> =
             (0..4).map(|index| scim.post("/Users", &user(&format!("user-{index}"))).id()).collect();
@@ -46,7 +46,7 @@ fn members_come_and_go_in_both_dialects() {
         let both = change(json!([{"op": "replace", "path": "members", "value": value(&[2, 3])}]));
         assert_eq!(both.len(), 2);
 
-        // A user shows its groups, and takes its memberships with it, which is a change of the group.
+        // A user shows its groups. Deleting it ends its memberships, which changes the group.
         let etag = scim.get(&path).header("etag").to_owned();
         let shown = scim.get(&format!("/Users/{}", ids[3])).body;
         assert_eq!(shown["groups"][0]["value"], created.id());
@@ -96,7 +96,7 @@ fn a_failed_patch_leaves_nothing_behind() {
     });
 }
 
-/// The two dialects of one identity provider say the same thing in different words.
+/// The two dialects of one identity provider are equivalent.
 #[test]
 fn both_dialects_of_one_intent_leave_the_same_changes() {
     let folder = tempfile::tempdir().unwrap();
@@ -143,8 +143,7 @@ fn both_dialects_of_one_intent_leave_the_same_changes() {
     );
 }
 
-/// PATCH requests for users in two applications: one with the settings of every new one, and one that
-/// follows the RFC where the two differ.
+/// PATCH requests in two applications: one with default settings, and one with strict settings.
 struct Profiles {
     lenient: Client,
     strict: Client,
@@ -162,8 +161,8 @@ impl Profiles {
         server.stop();
     }
 
-    /// What the operations make of the user below, as far as it is another one then; a `null` is for
-    /// what is gone.
+    /// Checks how the operations change the user below: `expected` has the changed attributes, and
+    /// `null` for removed ones.
     #[track_caller]
     fn both(&self, operations: Value, expected: Result<Value, &str>) {
         self.check(&self.lenient, &operations, &expected);
@@ -219,7 +218,7 @@ impl Profiles {
     }
 }
 
-/// The user that every operation meets.
+/// The user before every operation.
 fn before() -> Value {
     json!({
         "title": "Clerk",
@@ -250,7 +249,7 @@ fn remove(path: &str) -> Value {
 fn add() {
     Profiles::with(|users| {
         let add = |path: &str, value: Value| one("add", path, value);
-        // Without a path each member of the value is an add of its own.
+        // Without a path, each member of the value is added separately.
         let other = json!({"value": "bo@sea.example", "type": "other"});
         users.both(
             json!([{"op": "add", "value": {
@@ -265,7 +264,7 @@ fn add() {
             })),
         );
         users.both(json!([{"op": "add", "value": {}}]), Ok(json!({})));
-        // Nothing is nothing to add to a list, and takes away what is single.
+        // An empty value adds nothing to a list, and removes a single value.
         for nothing in [json!(null), json!([]), json!([{}]), json!("")] {
             users.both(add("emails", nothing), Ok(json!({})));
         }
@@ -276,7 +275,7 @@ fn add() {
             users.both(json!([{"op": "add", "value": value}]), Err("invalidValue"));
         }
         users.both(json!([{"op": "add", "path": "title"}]), Err("invalidValue"));
-        // What is not there is set, what is single is exchanged, what has parts is merged.
+        // A missing attribute is set, a single value replaced, a complex one merged.
         users.both(add("nickName", json!("B")), Ok(json!({"nickName": "B"})));
         users.both(add("title", json!("Mate")), Ok(json!({"title": "Mate"})));
         users.both(
@@ -287,7 +286,7 @@ fn add() {
             add("name.middleName", json!("M")),
             Ok(json!({"name": {"givenName": "Bo", "familyName": "Ek", "middleName": "M"}})),
         );
-        // Lists grow by what they do not have.
+        // Lists get the elements that they lack.
         let grown = json!({"emails": [work(), home(), other]});
         users.both(add("emails", json!([other])), Ok(grown.clone()));
         users.both(add("emails", other.clone()), Ok(grown.clone()));
@@ -304,7 +303,7 @@ fn add() {
         users.both(add("emails", json!([])), Ok(json!({})));
         let shown = json!({"value": "bo@lake.example", "type": "home", "display": "Bo"});
         users.both(add("emails", shown.clone()), Ok(json!({"emails": [work(), shown]})));
-        // What is there already is no change.
+        // An existing value is no change.
         for (path, value) in [
             ("title", json!("Clerk")),
             ("name", json!({"familyName": "Ek"})),
@@ -316,7 +315,7 @@ fn add() {
         ] {
             users.both(add(path, value), Ok(json!({})));
         }
-        // A filter: each match, or the element that it describes.
+        // With a filter: each match is changed, or the described element is created.
         users.both(
             add("emails[type eq \"home\"].display", json!("Bo")),
             Ok(json!({"emails": [work(), shown]})),
@@ -344,7 +343,7 @@ fn add() {
 }
 
 #[test]
-fn create_on_miss() {
+fn add_and_replace_create_the_element_of_a_filter() {
     Profiles::with(|users| {
         let made = |element: Value| Ok(json!({"emails": [work(), home(), element]}));
         let refused = || Err("noTarget");
@@ -365,7 +364,7 @@ fn create_on_miss() {
             users.both(one("add", &path, value.clone()), made(element.clone()));
             users.differ(one("replace", &path, value), made(element), refused());
         }
-        // Of other filters nobody knows what the element would be.
+        // Other filters do not describe an element.
         for filter in [
             "type co \"oth\"",
             "type sw \"oth\"",
@@ -382,12 +381,12 @@ fn create_on_miss() {
                 users.both(one(op, &path, json!("x@fjord.example")), refused());
             }
         }
-        // The whole element, and one that the filter and the value describe together.
+        // A complete element, and one from filter and value together.
         let whole = json!({"value": "x@fjord.example", "display": "X"});
         let element = json!({"type": "other", "value": "x@fjord.example", "display": "X"});
         users.both(one("add", "emails[type eq \"other\"]", whole.clone()), made(element.clone()));
         users.differ(one("replace", "emails[type eq \"other\"]", whole), made(element), refused());
-        // Operations with the same filter meet in one element, and none is made primary unasked.
+        // Operations with the same filter create one element, which is not made primary.
         let operations = |op: &str| {
             json!([
                 {"op": op, "path": "addresses[type eq \"work\"].country", "value": "NO"},
@@ -400,7 +399,7 @@ fn create_on_miss() {
         ]});
         users.both(operations("add"), Ok(address.clone()));
         users.differ(operations("replace"), Ok(address), refused());
-        // Primary because the client says so, and then no other one is.
+        // The client makes it primary, so no other element is.
         let element = json!({"type": "other", "primary": true, "value": "x@fjord.example"});
         let before = json!({"value": "bo@fjord.example", "type": "work", "primary": false});
         users.both(
@@ -411,7 +410,7 @@ fn create_on_miss() {
             ),
             Ok(json!({"emails": [before, home(), element]})),
         );
-        // Nothing to set is nothing to make.
+        // An empty value creates no element.
         users.both(one("add", "emails[type eq \"other\"].value", json!(null)), Ok(json!({})));
         users.differ(
             one("replace", "emails[type eq \"other\"].value", json!("")),
@@ -425,7 +424,7 @@ fn create_on_miss() {
 fn replace() {
     Profiles::with(|users| {
         let replace = |path: &str, value: Value| one("replace", path, value);
-        // Without a path: what is not named stays.
+        // Without a path, other attributes stay.
         users.both(
             json!([{"op": "replace", "value": {"active": false}}]),
             Ok(json!({"active": false})),
@@ -444,7 +443,7 @@ fn replace() {
         for value in [json!("x"), json!([]), json!(null)] {
             users.both(json!([{"op": "replace", "value": value}]), Err("invalidValue"));
         }
-        // Absent: the same as add.
+        // A missing attribute: the same as add.
         users.both(replace("nickName", json!("B")), Ok(json!({"nickName": "B"})));
         users.both(
             replace("phoneNumbers", json!([{"value": "1"}])),
@@ -464,7 +463,7 @@ fn replace() {
             replace("name.familyName", json!("Lund")),
             Ok(json!({"name": {"givenName": "Bo", "familyName": "Lund"}})),
         );
-        // A list is exchanged as a whole.
+        // A list is replaced as a whole.
         let other = json!({"value": "bo@sea.example", "type": "other"});
         users.both(
             replace("emails", json!([other, home()])),
@@ -496,7 +495,7 @@ fn replace() {
                 {"value": "bo@lake.example", "type": "home", "display": "Bo"},
             ]})),
         );
-        // Both are the same now, so there is one.
+        // Both are equal now, so one remains.
         users.both(
             replace(
                 "emails[type eq \"home\"]",
@@ -504,7 +503,7 @@ fn replace() {
             ),
             Ok(json!({"emails": [work()]})),
         );
-        // A boolean as a text in the filter, as one identity provider writes it.
+        // A boolean as a string in the filter, as one identity provider writes it.
         users.both(
             replace("roles[primary eq \"True\"].value", json!("mate")),
             Ok(json!({"roles": [{"value": "mate", "primary": true}]})),
@@ -513,7 +512,7 @@ fn replace() {
 }
 
 #[test]
-fn remove_takes_away() {
+fn remove_deletes_values() {
     Profiles::with(|users| {
         users.both(json!([{"op": "remove"}]), Err("noTarget"));
         users.both(json!([{"op": "remove", "path": "", "value": "x"}]), Err("noTarget"));
@@ -531,7 +530,7 @@ fn remove_takes_away() {
             {"op": "remove", "path": "name.givenName"}, {"op": "remove", "path": "name.familyName"},
         ]);
         users.both(parts, Ok(json!({"name": null})));
-        // The elements that match; none is an error only to the letter of the RFC.
+        // Matching elements are removed; no match is an error only with strict settings.
         users.both(remove("emails[type eq \"work\"]"), Ok(json!({"emails": [home()]})));
         users.both(remove("emails[value pr]"), Ok(json!({"emails": null})));
         for nothing in
@@ -547,7 +546,7 @@ fn remove_takes_away() {
             remove("emails[type eq \"home\"].type"),
             Ok(json!({"emails": [work(), {"value": "bo@lake.example"}]})),
         );
-        // Type and primary alone are no address.
+        // An element with only type and primary is removed.
         users.both(remove("emails[type eq \"work\"].value"), Ok(json!({"emails": [home()]})));
         users.both(remove("roles[value eq \"cook\"].value"), Ok(json!({"roles": null})));
         for required in ["userName", &format!("{CORE}:userName"), "USERNAME"] {
@@ -559,7 +558,7 @@ fn remove_takes_away() {
         for op in ["add", "replace"] {
             users.both(one(op, "userName", json!(null)), Err("invalidValue"));
         }
-        // A value is the selection, for every list.
+        // A value selects the elements, for every list.
         let select = |value: Value| one("remove", "emails", value);
         users.both(select(json!([{"type": "work"}])), Ok(json!({"emails": [home()]})));
         users.both(select(json!({"value": "BO@lake.example"})), Ok(json!({"emails": [work()]})));
@@ -596,7 +595,7 @@ fn operations_apply_one_after_the_other() {
             ]),
             Ok(json!({})),
         );
-        // The first failure undoes the ones before it.
+        // A failure undoes the operations before it.
         for (bad, scim_type) in [
             (json!({"op": "remove"}), "noTarget"),
             (json!({"op": "replace", "path": "id", "value": "x"}), "mutability"),
@@ -613,7 +612,7 @@ fn operations_apply_one_after_the_other() {
 }
 
 #[test]
-fn what_is_no_patch() {
+fn invalid_patches() {
     Profiles::with(|users| {
         let value = |path: &str, value: Value| one("replace", path, value);
         for (path, scim_type) in [
@@ -658,20 +657,20 @@ fn what_is_no_patch() {
         ] {
             users.both(value(path, wrong), Err("invalidValue"));
         }
-        // Lists of one and single values stand for each other.
+        // A list of one and a single value are equivalent.
         users.both(value("title", json!(["Mate"])), Ok(json!({"title": "Mate"})));
         users.both(
             value("emails[type eq \"home\"].value", json!(["x@lake.example"])),
             Ok(json!({"emails": [work(), {"value": "x@lake.example", "type": "home"}]})),
         );
-        // So does an object of nothing but the value: a provider's old form.
+        // So is an object with only the value, a provider's old form.
         users.both(
             value("title", json!([{"$ref": null, "value": "Mate"}])),
             Ok(json!({"title": "Mate"})),
         );
         let old_form = value("active", json!([{"$ref": null, "value": "False"}]));
         users.differ(old_form, Ok(json!({"active": false})), Err("invalidValue"));
-        // Booleans as texts are for the lenient alone.
+        // Booleans as strings are accepted only with lenient settings.
         for text in ["False", "false", "FALSE"] {
             let off = Ok(json!({"active": false}));
             users.differ(value("active", json!(text)), off, Err("invalidValue"));
@@ -701,7 +700,7 @@ fn what_is_no_patch() {
             check_refused(&answer, 400, Some("invalidSyntax"));
         }
         assert_eq!(users.lenient.get(&path).body, before);
-        // Neither `schemas` nor a capital letter is what makes it one.
+        // A PATCH body needs neither `schemas` nor the capital letter.
         let bare = br#"{"operations":[{"op":"add","path":"title","value":"x"}]}"#;
         let answer = users.lenient.send("PATCH", &path, &[], bare).unwrap();
         assert_eq!((answer.status, &answer.body["title"]), (200, &json!("x")));
@@ -712,7 +711,7 @@ fn what_is_no_patch() {
 }
 
 #[test]
-fn what_changes_nothing_is_recorded_and_moves_nothing() {
+fn a_no_op_is_recorded_and_keeps_the_version() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let scim = server.add_app("boat");
@@ -767,7 +766,7 @@ fn members_in_every_form() {
             indices.iter().map(|index| json!({"value": ids[*index]})).collect()
         };
         let of = |index: usize| format!("members[value eq \"{}\"]", ids[index]);
-        // Each time the group begins with the first two.
+        // The group starts with the first two members each time.
         let check = |operations: Value, expected: Result<&[usize], &str>| {
             let body = json!({"displayName": "Crew", "members": values(&[0, 1])});
             let created = scim.post("/Groups", &body);
@@ -805,7 +804,7 @@ fn members_in_every_form() {
             check(add(json!([ids[2], ids[2]])), Ok(&[0, 1, 2]));
             check(add(json!(ids[2])), Ok(&[0, 1, 2]));
             check(add(json!([])), Ok(&[0, 1]));
-            // Who is one already stays one, whatever else is said of it.
+            // An existing member stays one, whatever the value says besides.
             check(add(json!([{"value": ids[0], "display": "other", "type": "User"}])), Ok(&[0, 1]));
             check(one("replace", path, values(&[1, 2])), Ok(&[1, 2]));
             check(one("replace", path, json!([])), Ok(&[]));
@@ -836,14 +835,14 @@ fn members_in_every_form() {
             {"op": "remove", "path": of(2)},
         ]);
         check(each, Ok(&[0, 1, 3]));
-        // A new name sent with every change of the members.
+        // Some clients send the name with every change of members.
         let push = json!([
             {"op": "replace", "value": {"id": "x", "displayName": "Hands"}},
             {"op": "remove", "path": of(0)},
             {"op": "add", "path": "members", "value": values(&[2])},
         ]);
         assert_eq!(check(push, Ok(&[1, 2])).body["displayName"], "Hands");
-        // A failure after a change of members leaves them too.
+        // A failure also undoes a change of members.
         let add = json!({"op": "add", "path": "members", "value": values(&[2])});
         check(json!([add, {"op": "remove"}]), Err("noTarget"));
         check(json!([add, {"op": "remove", "path": "displayName"}]), Err("mutability"));
@@ -857,7 +856,7 @@ fn members_in_every_form() {
 }
 
 #[test]
-fn what_a_patch_is_answered_with() {
+fn answers_to_patches() {
     let check = |settings: Value, expected: [u16; 2]| {
         served_with(settings, |scim| {
             let made = [scim.post("/Users", &user("mira")), scim.post("/Groups", &group("Crew"))];
@@ -896,10 +895,9 @@ fn what_a_patch_is_answered_with() {
     check(json!({"patch_response": "empty"}), [204, 204]);
 }
 
-/// What nobody else can tell of a member is kept as the client told it; of one that exists its own
-/// name counts.
+/// An unknown member is shown as the client described it; an existing one by its own name.
 #[test]
-fn an_unknown_member_is_shown_as_it_was_named() {
+fn an_unknown_member_is_shown_as_the_client_described_it() {
     served(|scim| {
         let mira = scim.post("/Users", &user("mira")).id();
         let path = format!("/Groups/{}", scim.post("/Groups", &group("Crew")).id());

@@ -22,7 +22,7 @@ fn mira() -> Value {
     })
 }
 
-/// What stands in a resource beside what is always shown.
+/// A resource without the attributes that are always shown.
 fn shown(resource: &Value) -> Value {
     let mut object: Map<String, Value> = resource.as_object().unwrap().clone();
     assert!(object.remove("id").is_some(), "always shown: {resource}");
@@ -31,7 +31,7 @@ fn shown(resource: &Value) -> Value {
 }
 
 #[test]
-fn attributes_shows_what_is_named_and_what_is_always_shown() {
+fn attributes_shows_the_named_and_the_always_returned_ones() {
     served(|scim| {
         let created = scim.post("/Users", &mira());
         assert_eq!(created.status, 201, "{created:?}");
@@ -64,7 +64,7 @@ fn attributes_shows_what_is_named_and_what_is_always_shown() {
 }
 
 #[test]
-fn excluded_attributes_hides_what_is_named_and_never_what_is_always_shown() {
+fn excluded_attributes_never_hides_the_always_returned_ones() {
     served(|scim| {
         let created = scim.post("/Users", &mira());
         let path = format!("/Users/{}", created.id());
@@ -97,7 +97,7 @@ fn excluded_attributes_hides_what_is_named_and_never_what_is_always_shown() {
 }
 
 #[test]
-fn both_lists_at_once_are_refused_wherever_they_mean_something() {
+fn attributes_and_excluded_attributes_together_are_refused() {
     served(|scim| {
         let id = scim.post("/Users", &mira()).id();
         let body = mira().to_string();
@@ -138,7 +138,7 @@ fn answers_to_writes_are_projected_too() {
         let patched = scim.patch(&format!("/Users/{id}?attributes=title"), &title);
         assert_eq!((patched.status, shown(&patched.body)), (200, json!({"title": "Clerk"})));
 
-        // A group's PATCH is answered without a body unless somebody asks for one.
+        // A PATCH of a group is answered without a body unless the client selects attributes.
         let id = scim.post("/Groups", &group("Crew")).id();
         let rename = json!([{"op": "replace", "path": "displayName", "value": "Watch"}]);
         assert_eq!(scim.patch(&format!("/Groups/{id}"), &rename).status, 204);
@@ -149,7 +149,7 @@ fn answers_to_writes_are_projected_too() {
     });
 }
 
-/// Members that nobody sees must cost nothing: some clients ask so each time they look at a group.
+/// Hidden members must cost nothing: some clients hide them in every read of a group.
 #[test]
 fn members_that_are_not_shown_are_not_read() {
     let folder = tempfile::tempdir().unwrap();
@@ -196,7 +196,7 @@ fn members_that_are_not_shown_are_not_read() {
     server.stop();
 }
 
-/// Makes so many users and gives their ids.
+/// Creates users; returns their ids.
 pub fn users(scim: &Client, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for from in (0..count).step_by(1_000) {

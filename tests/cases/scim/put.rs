@@ -18,12 +18,12 @@ fn full() -> Value {
 }
 
 #[test]
-fn what_is_left_out_is_cleared() {
+fn omitted_attributes_are_cleared() {
     served(|scim| {
         let created = scim.post("/Users", &full());
         let path = format!("/Users/{}", created.id());
         let before = created.body["meta"].clone();
-        // One after the other is left out, until nothing is left.
+        // Attributes are left out one after the other, until none is left.
         let mut body = full();
         for name in ["title", "externalId", "displayName", "name", "emails", ENT] {
             body.as_object_mut().unwrap().remove(name);
@@ -47,9 +47,9 @@ fn what_is_left_out_is_cleared() {
     });
 }
 
-/// Okta reads, changes one thing, and writes all of it back.
+/// Okta reads a user, changes one attribute, and writes all of it back.
 #[test]
-fn what_was_read_can_be_written_back() {
+fn a_resource_that_was_read_can_be_written_back() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     let scim = server.add_app("boat");
@@ -95,7 +95,7 @@ fn what_was_read_can_be_written_back() {
 }
 
 #[test]
-fn active_left_out_of_a_put() {
+fn active_omitted_in_a_put() {
     let check = |scim: &Client, expected: bool| {
         let mut off = user("mira");
         off["active"] = false.into();
@@ -115,7 +115,7 @@ fn active_left_out_of_a_put() {
 }
 
 #[test]
-fn a_put_says_all_members() {
+fn a_put_replaces_all_members() {
     served(|scim| {
         let ids: Vec<String> =
             (0..3).map(|index| scim.post("/Users", &user(&format!("user-{index}"))).id()).collect();
@@ -150,7 +150,7 @@ fn a_put_says_all_members() {
 }
 
 #[test]
-fn a_refused_put_changes_nothing_and_makes_nothing() {
+fn a_refused_put_changes_and_creates_nothing() {
     served(|scim| {
         let created = scim.post("/Users", &full());
         let path = format!("/Users/{}", created.id());

@@ -8,7 +8,7 @@ use crate::harness::server::{Answer, Client, Server, encoded, user};
 const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-/// A new user that holds this and its name.
+/// Creates a user with these attributes and a name.
 fn create(scim: &Client, name: &str, own: &Value) -> Answer {
     let mut body = own.clone();
     body["userName"] = name.into();
@@ -18,14 +18,14 @@ fn create(scim: &Client, name: &str, own: &Value) -> Answer {
 }
 
 #[test]
-fn schemas_lists_what_is_there() {
+fn schemas_lists_the_extensions_present() {
     served(|scim| {
         let check = |answer: &Answer, expected: &[&str]| {
             assert_eq!(answer.body["schemas"], json!(expected), "{answer:?}");
             let read = scim.get(&format!("/Users/{}", answer.id()));
             assert_eq!(read.body["schemas"], json!(expected));
         };
-        // Listed or not, it is the content that counts.
+        // The content counts, not what the client lists.
         let listed = json!({"schemas": [CORE, ENT, "urn:example:private:2.0:User"]});
         check(&create(scim, "a", &listed), &[CORE]);
         check(
@@ -46,7 +46,7 @@ fn schemas_lists_what_is_there() {
         );
         check(&scim.put(&path, &user("d")), &[CORE]);
 
-        // One identity provider adds a URN of its own to each group.
+        // One identity provider adds its own URN to each group.
         let group = "urn:ietf:params:scim:schemas:core:2.0:Group";
         let sent = json!({
             "schemas": [group, "http://example.com/private/2.0/Group"],
@@ -99,7 +99,7 @@ fn a_qualified_path_is_split_at_the_urn_and_not_at_a_dot() {
         check(format!("{ENT}:department"), json!("Mole"), json!({ENT: {"department": "Mole"}}));
         let with_manager = json!({ENT: {"department": "Quay", "manager": {"value": "u-7"}}});
         check(format!("{ENT}:manager.value"), json!("u-7"), with_manager.clone());
-        // A manager comes as an object, as a text, and as a list of one.
+        // A manager may be an object, a string, or a list of one.
         for value in [
             json!("u-7"),
             json!({"value": "u-7"}),
@@ -108,7 +108,7 @@ fn a_qualified_path_is_split_at_the_urn_and_not_at_a_dot() {
         ] {
             check(format!("{ENT}:manager"), value, with_manager.clone());
         }
-        // What nobody knows is passed over, also behind a URN that is known.
+        // Unknown attributes are ignored, even after a known URN.
         check(format!("{ENT}:berth"), json!("x"), json!({}));
         check(format!("{ENT}.department"), json!("x"), json!({}));
         check("urn:example:nothing:2.0:User:title".to_owned(), json!("x"), json!({}));
@@ -154,7 +154,7 @@ fn a_bare_urn_is_the_whole_extension() {
         }
         check(json!({"op": "remove", "path": ENT}), Ok(Value::Null));
         check(json!({"op": "replace", "path": ENT, "value": null}), Ok(Value::Null));
-        // The base schema is the resource itself.
+        // The core schema's URN means the resource itself.
         check(json!({"op": "remove", "path": CORE}), Err("noTarget"));
         let value = json!({"nickName": "M", format!("{ENT}:division"): "South"});
         let south = json!({"department": "Quay", "division": "South"});
@@ -193,7 +193,7 @@ fn bodies_may_be_flat() {
         }
         scim.put(&path, &user("mira"));
         check(&scim.put(&path, &flat));
-        // A filter is a key like any other for some of them.
+        // Some clients use a path with a filter as a key.
         let emails = json!({"emails[type eq \"work\"].value": "m@fjord.example"});
         let changed = scim.patch(&path, &json!([{"op": "replace", "value": emails}]));
         assert_eq!(changed.body["emails"], json!([{"type": "work", "value": "m@fjord.example"}]));
@@ -201,7 +201,7 @@ fn bodies_may_be_flat() {
     });
 }
 
-/// One URN may be the beginning of another one, and both may have an attribute of the same name.
+/// One URN may be a prefix of another, and both may have an attribute of the same name.
 #[test]
 fn the_longest_registered_urn_wins() {
     let folder = tempfile::tempdir().unwrap();
@@ -220,7 +220,7 @@ fn the_longest_registered_urn_wins() {
         let flags = ["--schemas", schemas.to_str().unwrap()];
         Server::start_with(&folder.path().join("data"), &flags, &[])
     };
-    // An attribute that makes one URN out of the other could mean either.
+    // A path that could belong to either URN is refused at start.
     let log = start("user").err().unwrap();
     assert!(log.contains("exit status: 2") && log.contains(long), "{log}");
 

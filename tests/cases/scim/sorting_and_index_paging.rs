@@ -1,4 +1,4 @@
-//! The order of lists and their pages by index (RFC 7644 §3.4.2.3, §3.4.2.4), and what they cost.
+//! Sorting and paging by index (RFC 7644 §3.4.2.3, §3.4.2.4), and their cost.
 
 use serde_json::{Value, json};
 
@@ -47,8 +47,8 @@ fn lists_are_sorted_by_any_attribute_and_equal_ones_keep_their_order() {
         check("userName", None, ["ada", "Bo", "cora", "dag", "eli"]);
         check("USERNAME", Some("Ascending"), ["ada", "Bo", "cora", "dag", "eli"]);
         check("userName", down, ["eli", "dag", "cora", "Bo", "ada"]);
-        // Nobody is left out; who has no title comes last, and first the other way round. What is
-        // equal stays in the order of creation, in both directions.
+        // All resources are listed: without a title they come last, or first if descending. Equal ones
+        // stay in the order of creation in both directions.
         check("title", None, ["ada", "cora", "dag", "eli", "Bo"]);
         check("title", down, ["Bo", "cora", "dag", "eli", "ada"]);
         check("externalId", None, ["Bo", "cora", "ada", "dag", "eli"]); // caseExact
@@ -67,14 +67,14 @@ fn lists_are_sorted_by_any_attribute_and_equal_ones_keep_their_order() {
             assert_eq!(answer.body["scimType"], scim_type, "{parameters:?}");
         };
         refused("userName", "sideways", "invalidValue");
-        refused("password", "ascending", "invalidPath"); // its order would tell something of it
+        refused("password", "ascending", "invalidPath"); // the order would reveal it
         refused("name", "ascending", "invalidPath");
         refused("user name", "ascending", "invalidPath");
     });
 }
 
 #[test]
-fn pages_by_index_are_clamped_and_tell_the_true_totals() {
+fn pages_by_index_are_clamped_and_show_the_true_total() {
     served(|scim| {
         for index in 0..7 {
             let mut body = user(&format!("user-{index}"));
@@ -99,7 +99,7 @@ fn pages_by_index_are_clamped_and_tell_the_true_totals() {
             assert_eq!(scim.post("/Users/.search", &body).body, list.body, "{body}");
         };
         let all = [0, 1, 2, 3, 4, 5, 6];
-        check(None, None, 1, &all); // user-3 is switched off, and there
+        check(None, None, 1, &all); // user-3 is inactive and listed
         check(Some("1"), Some("3"), 1, &all[..3]);
         check(Some("4"), Some("3"), 4, &all[3..6]);
         check(Some("7"), Some("3"), 7, &all[6..]);
@@ -140,8 +140,7 @@ fn a_page_above_the_maximum_is_clipped() {
     });
 }
 
-/// Providers look for one person before each write. What that costs must not grow with the number of
-/// people.
+/// Providers look a user up before each write. The cost must not grow with the number of users.
 #[test]
 fn lookups_by_name_cost_the_same_in_a_large_application() {
     let folder = tempfile::tempdir().unwrap();
@@ -155,7 +154,7 @@ fn lookups_by_name_cost_the_same_in_a_large_application() {
     server.stop();
 }
 
-/// Each lookup and how many rows it reads.
+/// The rows read by each lookup.
 fn lookups(server: &Server, scim: &Client, count: usize) -> Vec<(String, u64)> {
     let ids = users(scim, count);
     let crew = json!({"displayName": "Crew", "externalId": "g-1", "members": [{"value": ids[7]}]});

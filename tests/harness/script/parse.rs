@@ -1,4 +1,4 @@
-//! How a script is read.
+//! Parses scripts.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Expected, Like, Part, Script, Step, filled, is_name, names};
 
-/// Where scripts are, below the repository.
+/// The folder of scripts in the repository.
 const FOLDER: &str = "tests/scripts";
 
 fn folder() -> PathBuf {
@@ -15,7 +15,7 @@ fn folder() -> PathBuf {
 }
 
 impl Script {
-    /// The scripts that there are, by name.
+    /// The names of all scripts.
     pub fn all() -> Vec<String> {
         let files = std::fs::read_dir(folder()).unwrap();
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -25,14 +25,14 @@ impl Script {
         names
     }
 
-    /// Reads the script of this name.
+    /// Loads the script with this name.
     pub fn load(name: &str) -> Script {
         let path = folder().join(format!("{name}.txt"));
         let text = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("no {path:?}"));
         Script::parse(name, &text).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Reads a script; the error says where and what.
+    /// Parses a script; the error names line and problem.
     pub fn parse(name: &str, text: &str) -> Result<Script, String> {
         let mut reader = Reader::new(text);
         reader.read().map_err(|problem| {
@@ -45,7 +45,7 @@ impl Script {
         Ok(script)
     }
 
-    /// Every name was kept before it is used, also where sections about groups are left out.
+    /// Checks that every name is kept before it is used, also without the sections about groups.
     fn check_names(&self) -> Result<(), String> {
         for has_groups in [true, false] {
             let mut kept: BTreeSet<&str> = ["base", "startIndex"].into();
@@ -91,7 +91,7 @@ fn check_kept<'a>(
 }
 
 impl Expected {
-    /// The texts in it that can have names.
+    /// Its texts that may contain names.
     fn texts(&self) -> Vec<String> {
         match self {
             Expected::Part(part, like) => {
@@ -118,9 +118,9 @@ impl Part {
 
 struct Reader<'a> {
     text: &'a str,
-    /// Bytes read; always the beginning of a line.
+    /// The bytes read; always at the start of a line.
     at: usize,
-    /// Where the line begins that was read last, and its number from 1.
+    /// The start of the last line read, and its number from 1.
     line_start: usize,
     line: usize,
     profiles: Vec<String>,
@@ -279,7 +279,7 @@ impl<'a> Reader<'a> {
         self.step.as_mut().ok_or_else(|| "there is no request that this is about".to_owned())
     }
 
-    /// A header of the request at hand; there is nothing else that it could be.
+    /// Parses a header of the current request; nothing else is possible here.
     fn header(&mut self, line: &str) -> Result<(), String> {
         let unknown = || format!("not understood: {line}");
         let step = self.step.as_mut().ok_or_else(unknown)?;
@@ -290,7 +290,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A body from the line that was read last; its JSON says where it ends.
+    /// Parses a body from the last line on; it ends where its JSON ends.
     fn body(&mut self) -> Result<(), String> {
         let start = self.line_start;
         let (_, rest) = json_and_rest(&self.text[start..])?;
@@ -340,7 +340,7 @@ impl<'a> Reader<'a> {
 }
 
 impl Step {
-    /// The same with a word for a name.
+    /// The same step with a word in place of a name.
     fn with(&self, name: &str, word: &str) -> Step {
         let text = |text: &String| text.replace(&format!("{{{name}}}"), word);
         let value = |value: &Value| {
@@ -465,7 +465,7 @@ fn part_at(kind: &str, at: &str) -> Result<Part, String> {
     }
 }
 
-/// A change as answers show it: the sign, `PATH: VALUE`, perhaps ` -> VALUE`, perhaps ` in ID`.
+/// Parses a change: the sign, `PATH: VALUE`, optionally ` -> VALUE`, optionally ` in ID`.
 fn change(sign: &str, text: &str) -> Result<Value, String> {
     let (path, values) = text.split_once(": ").ok_or("expected `PATH: VALUE`")?;
     let (first, rest) = json_and_rest(values)?;
@@ -490,7 +490,7 @@ fn change(sign: &str, text: &str) -> Result<Value, String> {
     }
 }
 
-/// The value that a text begins with, and what comes after it.
+/// The JSON value at the start of a text, and the rest.
 fn json_and_rest(text: &str) -> Result<(Value, &str), String> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     let value = match values.next() {

@@ -1,4 +1,4 @@
-//! How a script is played against a server.
+//! Plays scripts against a server.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,22 @@ use serde_json::{Map, Value, json};
 use super::{Expected, Like, Part, Script, Step, change_line, each_text, filled};
 use crate::harness::server::{Answer, Client, Server};
 
-/// A script on its way through one application.
+/// A script that is being played against one application.
 pub struct Session<'a> {
     script: &'a Script,
     /// The application's name in addresses.
     pub application: String,
     has_groups: bool,
-    /// Speaks below the tenant URL.
+    /// The client of the tenant URL.
     pub scim: Client,
     pub(super) admin: Client,
-    /// What was kept.
+    /// The kept names and values.
     pub kept: BTreeMap<String, String>,
-    /// How many steps of the script were made.
+    /// How many steps were played.
     next: usize,
     asked_for_groups: bool,
     requests: usize,
-    /// The ids of what the script made and did not delete, by collection, in the order of creation.
+    /// The ids of existing resources that the script created, by collection, in the order of creation.
     living: BTreeMap<String, Vec<String>>,
     /// Every exchange, as a client sees it.
     pub(super) exchanges: Vec<Value>,
@@ -30,25 +30,25 @@ pub struct Session<'a> {
     pub writes: Vec<Write>,
 }
 
-/// What a write came to, in terms of the script.
+/// The result of a write, in terms of the script.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Write {
-    /// What the script says that it is for.
+    /// Its intent in the script.
     pub intent: String,
     /// The action and effect of its event.
     pub event: String,
-    /// Its changes as scripts write them, with names for what was kept.
+    /// Its changes in the syntax of scripts, with names for kept values.
     pub changes: Vec<String>,
 }
 
-/// An answer, and the operation as it is on record.
+/// An answer, and its recorded operation.
 struct Exchange {
     answer: Answer,
     operation: Value,
 }
 
 impl<'a> Session<'a> {
-    /// A script at its beginning, with a new application of this profile.
+    /// Starts a script with a new application of this profile.
     pub fn begin(
         server: &Server,
         script: &'a Script,
@@ -79,13 +79,13 @@ impl<'a> Session<'a> {
         self.script.steps.len() - self.next
     }
 
-    /// Plays what is left of the script.
+    /// Plays the rest of the script.
     pub fn run(&mut self) -> Result<(), String> {
         while self.step()? {}
         Ok(())
     }
 
-    /// Makes the next request of the script; `false` when there was none any more.
+    /// Plays the next request of the script; `false` at the end.
     pub fn step(&mut self) -> Result<bool, String> {
         let script = self.script;
         let Some(step) = script.steps.get(self.next) else { return Ok(false) };
@@ -113,7 +113,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Asks for page after page until all were seen.
+    /// Reads page after page to the end.
     fn walk(&mut self, step: &Step) -> Result<(), Problem> {
         let (mut found, mut pages) = (Vec::new(), 0);
         let mut total = None;
@@ -144,13 +144,13 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// All pages together hold everything that there is, once, in the order of creation.
+    /// Checks that all pages together hold each resource once, in the order of creation.
     fn check_union(&self, collection: &str, found: &[String]) -> Result<(), Problem> {
         let living = self.living.get(collection).cloned().unwrap_or_default();
         if living == found {
             return Ok(());
         }
-        // Only what is wrong: there may be hundreds.
+        // Report only the differences: there may be hundreds of ids.
         let among = |list: &[String], id: &String| list.iter().filter(|one| *one == id).count();
         let named = |ids: Vec<&String>| self.named(&json!(ids));
         let missing = living.iter().filter(|id| among(found, id) == 0).collect();
@@ -167,14 +167,14 @@ impl<'a> Session<'a> {
         Err(Problem::unequal(&format!("all pages of {collection}"), &expected, &got))
     }
 
-    /// The first request about groups, to an application that has none.
+    /// Plays the first request about groups against an application without groups.
     fn ask_for_groups(&mut self, step: &Step) -> Result<(), Problem> {
         let Exchange { answer, operation } = self.exchange(step)?;
         same("status without groups", &json!(404), &json!(answer.status))?;
         same("changes without groups", &json!([]), &operation["changes"])
     }
 
-    /// Sends the request of a step and finds it on record.
+    /// Sends the request of a step and finds its operation.
     fn exchange(&mut self, step: &Step) -> Result<Exchange, Problem> {
         self.requests += 1;
         let request_id = format!("{}-{}-{}", self.application, step.line, self.requests);
@@ -208,7 +208,7 @@ impl<'a> Session<'a> {
         Ok(Exchange { answer, operation })
     }
 
-    /// The one operation of a request.
+    /// The only operation of a request.
     fn operation(&self, request_id: &str) -> Result<Value, Problem> {
         let application = &self.application;
         let path = format!("/api/v1/operations?app={application}&requestId={request_id}");
@@ -228,7 +228,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Looks at everything that a step expects, in its order, and keeps what it keeps.
+    /// Checks the expectations of a step in order, and keeps its names.
     fn check(&mut self, step: &Step, exchange: &Exchange) -> Result<(), Problem> {
         for (line, expected) in &step.expected {
             self.check_one(step, exchange, expected).map_err(|problem| problem.at(*line))?;
@@ -305,7 +305,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What a part is called in failures, and what was found there.
+    /// The description of a part for failures, and its value.
     fn part(&self, part: &Part, exchange: &Exchange) -> Result<(String, Option<Value>), Problem> {
         Ok(match part {
             Part::Header(name) => {
@@ -326,7 +326,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Keeps book of what there is.
+    /// Updates the list of existing resources.
     fn remember(&mut self, step: &Step, answer: &Answer) {
         let collection = collection(&step.address);
         if step.method == "POST"
@@ -348,7 +348,7 @@ impl<'a> Session<'a> {
         filled(text, |name| self.kept.get(name).cloned()).map_err(Problem::unknown)
     }
 
-    /// The same for a text of JSON, where what was kept stands within texts.
+    /// The same for JSON text, where kept values are inside strings.
     fn filled_json(&self, text: &str) -> Result<String, Problem> {
         let inside = |name: &str| {
             let quoted = json!(self.kept.get(name)?).to_string();
@@ -361,7 +361,7 @@ impl<'a> Session<'a> {
         each_text(value, &mut |text| self.filled(text))
     }
 
-    /// Names for what was kept, where it is an id or an address: that is how scripts speak of it.
+    /// Replaces kept ids and addresses by their names, as scripts write them.
     fn named(&self, value: &Value) -> Value {
         let named = each_text(value, &mut |text| {
             let mut text = text.to_owned();
@@ -380,7 +380,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// What went wrong, and at which line, where that is not the request's.
+/// A failure, and its line if that is not the request's.
 pub(super) struct Problem {
     line: Option<usize>,
     pub(super) text: String,
@@ -415,7 +415,7 @@ fn same(what: &str, expected: &Value, got: &Value) -> Result<(), Problem> {
     Err(Problem::unequal(what, &expected.to_string(), &got.to_string()))
 }
 
-/// Lines below a first one.
+/// Indents further lines.
 fn below(lines: &[String]) -> String {
     lines.iter().map(|line| format!("\n    {line}")).collect()
 }
@@ -427,7 +427,7 @@ fn collection(address: &str) -> &str {
     &path[..end]
 }
 
-/// An address with what may not stand in one escaped; what is escaped already stays.
+/// Escapes characters that an address must not contain; existing escapes stay.
 fn escaped(address: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"<>[\\]^`{|}".contains(&byte);
     address
@@ -436,7 +436,7 @@ fn escaped(address: &str) -> String {
         .collect()
 }
 
-/// An answer as a client sees it, without what the transport adds.
+/// An answer without what the transport adds.
 fn seen(step: &Step, answer: &Answer) -> Value {
     let of_transport = ["date", "content-length", "connection", "transfer-encoding"];
     let headers: Map<String, Value> = answer

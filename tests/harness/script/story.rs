@@ -1,4 +1,4 @@
-//! What a session came to, without what is another in every run.
+//! The result of a session, without what differs in every run.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -9,12 +9,11 @@ use super::each_text;
 use super::run::Session;
 
 impl Session<'_> {
-    /// All answers and all operations of the application, each with its changes, as text: what two
-    /// runs of one script have in common if nothing else touched them.
+    /// All answers and all operations of the application with their changes, as text. Two isolated runs
+    /// of one script give the same text.
     ///
-    /// Ids are numbered in the order in which they appear. Events count as the first, second… of the
-    /// application, in ETags too. Dates are not told apart: whether something was changed shows in its
-    /// ETag, and a clock may show one moment twice.
+    /// Ids are numbered in the order of appearance. Events are numbered within the application, in
+    /// ETags too. Dates are masked: changes show in ETags, and two events may have the same time.
     pub fn story(&self) -> Result<String, String> {
         let list = format!("/api/v1/operations?app={}&limit=1000", self.application);
         let list = self.ask(&list).map_err(|problem| problem.text)?;
@@ -35,7 +34,7 @@ impl Session<'_> {
                 }
             }
             if let Some(whole) = whole.as_object_mut() {
-                // What is counted over all applications, and how long it took.
+                // Numbers that count over all applications, and durations.
                 for name in ["seq", "eventId", "actorId", "sawSeq", "durationMs"] {
                     whole.remove(name);
                 }
@@ -52,7 +51,7 @@ impl Session<'_> {
 struct Plain {
     /// The tenant URL.
     server: String,
-    /// The places of the application's events among each other, by seq.
+    /// The numbers of the application's events, by seq.
     events: BTreeMap<String, usize>,
     /// In the order in which they appeared.
     ids: Vec<String>,
@@ -103,7 +102,7 @@ fn is_instant(text: &str) -> bool {
     form(4, b'-') && form(7, b'-') && form(10, b'T') && form(13, b':') && text.ends_with('Z')
 }
 
-/// Where two texts of many lines begin to differ, with some lines before; `None` if they do not.
+/// The first difference of two texts, with some lines before it; `None` if they are equal.
 pub fn first_difference(one: &str, other: &str) -> Option<String> {
     let (one, other): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
     let differs = |at: &usize| one.get(*at) != other.get(*at);
