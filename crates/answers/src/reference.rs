@@ -38,8 +38,10 @@ pub fn reference() -> String {
     );
     page.push_str("\n`rows` has one page of rows; an answer about one thing has `resource` instead, which is null if it did not exist at that instant.\n");
     page.push_str("\n## Questions\n");
+    // Each table of rows, and the heading of the question that shows it.
+    let mut rows: Vec<(String, &str)> = vec![];
     for one in all() {
-        question(&mut page, one, &mut generator);
+        question(&mut page, one, &mut generator, &mut rows);
     }
     page.push_str("\n## Changes and exports\n");
     for one in acts() {
@@ -75,7 +77,12 @@ fn next(
     })
 }
 
-fn question(page: &mut String, one: &Described, generator: &mut SchemaGenerator) {
+fn question(
+    page: &mut String,
+    one: &'static Described,
+    generator: &mut SchemaGenerator,
+    rows: &mut Vec<(String, &'static str)>,
+) {
     head(page, &one.about, "GET", one.path, one.who, one.name);
     parameters(page, &one.parameters);
     let schemas = one.schemas(generator);
@@ -95,14 +102,31 @@ fn question(page: &mut String, one: &Described, generator: &mut SchemaGenerator)
     if names.is_empty() {
         return;
     }
-    page.push_str(match one.shape {
-        Shape::One => "\n`resource`:\n",
-        Shape::List { .. } | Shape::Operations { .. } => "\nA row, and the columns of its CSV:\n",
-    });
-    members(page, &names, &row, generator);
+    let mut table = String::new();
+    members(&mut table, &names, &row, generator);
+    let what = match one.shape {
+        Shape::One => "`resource`",
+        Shape::List { .. } | Shape::Operations { .. } => "A row, and the columns of its CSV",
+    };
+    match rows.iter().find(|(before, _)| *before == table) {
+        Some((_, heading)) => {
+            let link = anchor(heading);
+            page.push_str(&format!("\n{what}: the same as under [{heading}](#{link}).\n"));
+        }
+        None => {
+            page.push_str(&format!("\n{what}:\n{table}"));
+            rows.push((table, &one.about));
+        }
+    }
     if !one.context.is_empty() {
         page.push_str(&format!("\nFiles have `{}` first.\n", one.context.join("`, `")));
     }
+}
+
+/// Where a heading is on the page, as GitHub names it.
+fn anchor(heading: &str) -> String {
+    let words = heading.to_lowercase().replace(' ', "-");
+    words.chars().filter(|one| one.is_alphanumeric() || "-_".contains(*one)).collect()
 }
 
 fn act(page: &mut String, one: &DescribedAct, generator: &mut SchemaGenerator) {
