@@ -99,7 +99,7 @@ pub struct Owner(u64);
 
 impl Owner {
     /// All who present no token.
-    pub const STRANGERS: Owner = Owner(0);
+    pub const UNAUTHENTICATED: Owner = Owner(0);
     /// The server itself, for what it asks of others.
     pub const SERVER: Owner = Owner(2);
 }
@@ -213,7 +213,7 @@ impl Budget {
         match token {
             // Even numbers are those that have names.
             Some(token) => Owner(self.0.hasher.hash_one(token) | 1),
-            None => Owner::STRANGERS,
+            None => Owner::UNAUTHENTICATED,
         }
     }
 
@@ -543,7 +543,7 @@ mod tests {
         let one = bearer(&budget, "a");
         assert_eq!(bearer(&budget, "a"), one);
         assert_ne!(bearer(&budget, "b"), one);
-        assert_eq!(budget.owner(None), Owner::STRANGERS);
-        assert!(![Owner::STRANGERS, Owner::SERVER].contains(&one));
+        assert_eq!(budget.owner(None), Owner::UNAUTHENTICATED);
+        assert!(![Owner::UNAUTHENTICATED, Owner::SERVER].contains(&one));
     }
 }

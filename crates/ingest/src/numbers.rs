@@ -86,7 +86,7 @@ impl Names {
             return Names::default();
         };
         let registry = context.registry();
-        let read = scim::ShownResource::read(resource_type, registry, &context.settings, body);
+        let read = scim::UpstreamResource::read(resource_type, registry, &context.settings, body);
         let Some(read) = read else { return Names::default() };
         let mut names = Names::of_attributes(stored_type, &read.resource.attributes);
         if read.misfits.left_out.contains(Attribute::ExternalId.name()) {

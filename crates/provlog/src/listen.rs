@@ -559,7 +559,7 @@ mod tests {
     async fn a_request_has_an_owner_of_its_own_when_it_presents_a_token() {
         let seen = async |request: axum::extract::Request| {
             let owner = incoming::owner(request.extensions());
-            let is_stranger = owner == budget::Owner::STRANGERS;
+            let is_stranger = owner == budget::Owner::UNAUTHENTICATED;
             let presented = Presented::of(request.headers());
             format!("{} {}", presented.token().unwrap_or("nothing"), is_stranger)
         };

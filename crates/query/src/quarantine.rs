@@ -8,9 +8,9 @@ use event::{Action, Application, Number, Seq, Source, Status, Timestamp};
 use projector::Claim;
 use store::key::Moment;
 
-use crate::claimed::entry_of;
 use crate::entry::Entry;
 use crate::error::Error;
+use crate::imported_accounts::entry_of;
 use crate::record::Record;
 
 /// So many of the newest entries are looked through, by their summaries.

@@ -9,9 +9,9 @@ use event::{
 };
 use projector::{Claim, OperationSummary, Order};
 
-use crate::claimed::{account_at, claims_until, entry_of};
 use crate::entry::Entry;
 use crate::error::Error;
+use crate::imported_accounts::{account_at, claims_until, entry_of};
 use crate::operation::name_holder;
 use crate::person::identity;
 use crate::record::Record;

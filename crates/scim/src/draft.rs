@@ -20,9 +20,9 @@ use crate::value::{
 };
 
 mod remove;
-mod shown;
+mod upstream;
 
-pub use shown::ShownResource;
+pub use upstream::UpstreamResource;
 
 /// How a value meets what is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,12 +54,12 @@ impl<'a> Draft<'a> {
     }
 
     /// A draft of what somebody else keeps.
-    pub(crate) fn shown(
+    pub(crate) fn of_upstream(
         rt: &'a ResourceType,
         registry: &'a Registry,
         settings: &'a Settings,
     ) -> Draft<'a> {
-        let reading = Reading::shown(settings, registry);
+        let reading = Reading::of_upstream(settings, registry);
         Draft { reading, ..Draft::new(rt, registry, settings, Map::new()) }
     }
 
@@ -253,7 +253,7 @@ impl<'a> Draft<'a> {
             return Err(members_are_values());
         }
         if self.reading.keeps_misfits() {
-            self.show_members(path, value);
+            self.read_upstream_members(path, value);
             return Ok(());
         }
         let members = Member::read_list(value, &mut self.budget)?;

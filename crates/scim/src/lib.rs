@@ -52,7 +52,7 @@ pub use bulk::{
 };
 pub use cursor::CursorKey;
 pub use diff::{Change, ChangePath, Element, diff, settle};
-pub use draft::ShownResource;
+pub use draft::UpstreamResource;
 pub use error::{ScimError, ScimType};
 pub use filter::{CompareOp, Filter, Literal, Numeral, Text};
 pub use json::{Bounds, JsonError, JsonErrorKind, parse_json, without_mark};

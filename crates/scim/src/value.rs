@@ -50,7 +50,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads what somebody else keeps: nothing of it is refused.
-    pub(crate) fn shown(settings: &'a Settings, registry: &'a Registry) -> Reading<'a> {
+    pub(crate) fn of_upstream(settings: &'a Settings, registry: &'a Registry) -> Reading<'a> {
         Reading { misfits: Some((registry, RefCell::default())), ..Reading::new(settings) }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use event::{Attribute, Effect, Flag, FlagKind, Method, Number, ResourceType, UpstreamSet};
 use projector::{ProjectorError, Stamp, View, case_folded};
-use scim::{ScimError, ScimType, Settings, ShownResource};
+use scim::{ScimError, ScimType, Settings, UpstreamResource};
 use serde_json::{Map, Value};
 
 use crate::context::Context;
@@ -178,8 +178,8 @@ pub(crate) fn observed_resource(
     let id = id(answer).filter(|_| may_be_of_type(context, resource_type, answer))?;
     // The upstream's answer is read leniently, whatever the application's settings.
     let settings = Settings::generic();
-    let ShownResource { mut resource, misfits, members_are_all } =
-        ShownResource::read(resource_type, context.registry(), &settings, answer)?;
+    let UpstreamResource { mut resource, misfits, members_are_all } =
+        UpstreamResource::read(resource_type, context.registry(), &settings, answer)?;
     let is_whole = is_whole && shows_required(context, resource_type, &resource.attributes);
     let has_members = context.catalog.has_members(stored_type);
     if has_members && is_whole && upstream.shows_members {

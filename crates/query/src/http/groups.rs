@@ -9,9 +9,9 @@ use super::resource;
 use crate::as_of::{
     Existence, Group, Member, Page, groups_at, members_at, nested_members_at, scim_id,
 };
-use crate::claimed::{Account, accounts_at, is_only_imported};
 use crate::coverage::{Coverage, NO_MEMBERSHIPS};
 use crate::error::Error;
+use crate::imported_accounts::{Account, accounts_at, is_only_imported};
 use crate::record::Record;
 use crate::standpoint::Standpoint;
 use crate::type_names::TypeNames;

@@ -7,10 +7,10 @@ use projector::{ApplicationRow, Version, View};
 use serde_json::{Map, Value, json};
 
 use crate::as_of::{Existence, Resource, resource_of, scim_id};
-use crate::claimed::account_at;
 use crate::coverage::{Coverage, NO_MEMBERSHIPS};
 use crate::error::Error;
 use crate::history::nested_groups;
+use crate::imported_accounts::account_at;
 use crate::name::{Found, Name};
 use crate::person::identity;
 use crate::record::Record;

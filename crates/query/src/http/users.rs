@@ -7,9 +7,9 @@ use event::{Application, Number, ResourceType};
 use super::question::{Answered, Asked, Found};
 use super::resource;
 use crate::as_of::{User, users_at};
-use crate::claimed::{Account, accounts_at, is_only_imported};
 use crate::coverage::Coverage;
 use crate::error::Error;
+use crate::imported_accounts::{Account, accounts_at, is_only_imported};
 use crate::record::Record;
 use crate::standpoint::Standpoint;
 

@@ -205,15 +205,16 @@ impl Draft<'_> {
             let names = one
                 .as_object()
                 .map_or_else(Vec::new, |parts| parts.keys().map(String::as_str).collect());
-            let said = said(attribute, one, &names);
-            wanted.entry(names).or_default().extend(said);
+            let values = compared_parts(attribute, one, &names);
+            wanted.entry(names).or_default().extend(values);
         }
         let mut list = self.take_list(path);
         self.budget.look(&selection)?;
         self.budget.look_often(&list, wanted.len())?;
         list.retain(|element| {
             !wanted.iter().any(|(names, wanted)| {
-                said(attribute, element, names).is_some_and(|said| wanted.contains(&said))
+                compared_parts(attribute, element, names)
+                    .is_some_and(|values| wanted.contains(&values))
             })
         });
         self.put(path, (!list.is_empty()).then_some(Value::Array(list)));
@@ -223,15 +224,15 @@ impl Draft<'_> {
 
 /// What an element says in these parts, all of it if there are none, in the form in which it is compared;
 /// `None` if it does not have them all.
-fn said(attribute: &Attribute, element: &Value, names: &[&str]) -> Option<Vec<Vec<u8>>> {
+fn compared_parts(attribute: &Attribute, element: &Value, names: &[&str]) -> Option<Vec<Vec<u8>>> {
     if names.is_empty() {
         return Some(vec![identity(attribute, element)]);
     }
-    let said = |name: &&str| {
+    let value = |name: &&str| {
         let part = attribute.sub(name).unwrap_or(attribute);
         element.get(name).map(|value| identity(part, value))
     };
-    names.iter().map(said).collect()
+    names.iter().map(value).collect()
 }
 
 /// The ids that a filter over members names, if it does nothing else.

@@ -17,7 +17,7 @@ use crate::value::{Misfits, id_text, is_unassigned};
 
 /// A resource as somebody else shows it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ShownResource {
+pub struct UpstreamResource {
     /// Its attributes and members. What does not fit stands among the attributes as it is shown.
     pub resource: Resource,
     /// What does not fit.
@@ -26,7 +26,7 @@ pub struct ShownResource {
     pub members_are_all: bool,
 }
 
-impl ShownResource {
+impl UpstreamResource {
     /// Reads a resource that somebody else keeps, as leniently as the settings allow and beyond: what
     /// the schema does not allow is kept as it is. Above 64 KiB, of such a value and of one text, and
     /// above [`crate::RESOURCE_BYTES_MAX`] of all attributes together, nothing of it is kept. Of the members
@@ -36,8 +36,8 @@ impl ShownResource {
         registry: &Registry,
         settings: &Settings,
         shown: &Value,
-    ) -> Option<ShownResource> {
-        let mut draft = Draft::shown(rt, registry, settings);
+    ) -> Option<UpstreamResource> {
+        let mut draft = Draft::of_upstream(rt, registry, settings);
         draft.merge(Mode::Replace, shown.as_object()?).ok()?;
         let attributes = std::mem::take(&mut draft.attributes);
         let reading = &draft.reading;
@@ -59,7 +59,7 @@ impl ShownResource {
             _ => (None, true),
         };
         let resource = Resource { attributes, members, unknown };
-        Some(ShownResource { resource, misfits, members_are_all })
+        Some(UpstreamResource { resource, misfits, members_are_all })
     }
 }
 
@@ -102,7 +102,7 @@ impl Draft<'_> {
     }
 
     /// Takes the members whose ids can be told. That others left is only known if all can be.
-    pub(super) fn show_members(&mut self, path: &AttrPath, value: &Value) {
+    pub(super) fn read_upstream_members(&mut self, path: &AttrPath, value: &Value) {
         let given = match value {
             Value::Null => [].as_slice(),
             Value::Object(object) if object.is_empty() => [].as_slice(),
@@ -182,10 +182,10 @@ mod tests {
 
     const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-    fn shown(name: &str, body: &Value) -> ShownResource {
+    fn shown(name: &str, body: &Value) -> UpstreamResource {
         let registry = Registry::core();
         let rt = registry.resource_type(name).unwrap();
-        ShownResource::read(rt, registry, &Settings::generic(), body).unwrap()
+        UpstreamResource::read(rt, registry, &Settings::generic(), body).unwrap()
     }
 
     /// A user with one more attribute is kept so, and this of it is noted.
