@@ -1,5 +1,5 @@
-//! Bulk requests (RFC 7644 §3.7): what they ask for, in which order it can be done, and references to
-//! resources that the same request makes.
+//! Bulk requests (RFC 7644 §3.7): reading them, the order of their operations, and references (`bulkId`) to
+//! resources that the same request creates.
 
 use std::collections::HashSet;
 
@@ -13,39 +13,39 @@ mod order;
 #[cfg(test)]
 mod tests;
 
-/// What the body of a bulk request is, in its `schemas`.
+/// The URN in the `schemas` of a bulk request.
 pub const BULK_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 
-/// Longer ones would be repeated in the answer, once for every operation.
+/// Maximum length, because the answer repeats each bulkId.
 const BULK_ID_BYTES_MAX: usize = 1024;
 const REFERENCE_PREFIX: &str = "bulkId:";
 
 /// A bulk request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BulkRequest {
-    /// After so many errors the rest is left undone; `None`: everything is tried.
+    /// Stop after this many errors; `None`: try everything.
     pub fail_on_errors: Option<usize>,
-    /// At least one, in the order of the document.
+    /// At least one, in the order of the body.
     pub operations: Vec<BulkOperation>,
 }
 
 /// One operation of a bulk request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BulkOperation {
-    /// The method in upper case; empty if it is not even a short word.
+    /// The method in upper case; empty if it is not a short word.
     pub method: String,
-    /// What to do; `None` comes with a problem.
+    /// The known method; `None` only with a `problem`.
     pub verb: Option<BulkMethod>,
-    /// Where, below the base URL and from a slash on, as written; may hold references.
+    /// Path below the base URL, beginning with a slash, as written; may hold references.
     pub path: String,
-    /// By what name other operations refer to the resource. Only that of a POST means anything.
+    /// The name by which other operations refer to the resource. Only used for a POST.
     pub bulk_id: Option<String>,
     /// Entity tag that the resource must have.
     pub version: Option<String>,
-    /// The body; there for all but DELETE, unless there is a problem, until it is resolved. That of a
-    /// PATCH is an object, also where the client sent the list of operations alone.
+    /// The body of the operation, except for DELETE or with a `problem`; [`BulkOperation::resolve`] takes
+    /// it. For a PATCH always an object, even if the client sent the list of operations alone.
     pub data: Option<Value>,
-    /// Why this operation fails without being tried; the others are not concerned.
+    /// Why this operation fails without being tried. The other operations go on.
     pub problem: Option<ScimError>,
 }
 
@@ -59,35 +59,34 @@ pub enum BulkMethod {
     Delete,
 }
 
-/// An operation with ids in the place of references.
+/// An operation in which references are replaced by ids.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resolved {
-    /// Where; unknown references are still in it.
+    /// The path; unknown references are left in it.
     pub path: String,
-    /// The body. That of a POST is without what refers to unknown resources; every other is whole.
+    /// The body. For a POST without the attributes that refer to unknown resources.
     pub data: Option<Value>,
-    /// What the body of a POST is without, in the shape of a resource; with ids in the place of
-    /// unknown references ([`resolve_value`]) it is the value of a path-less PATCH `add`.
+    /// Those attributes of a POST, in the shape of a resource. Once [`resolve_value`] can replace the
+    /// references, this is the value for a PATCH `add` without a path.
     pub held_back: Option<Value>,
-    /// The unknown ones among [`BulkOperation::references`].
+    /// The unknown references, out of [`BulkOperation::references`].
     pub unresolved: Vec<String>,
 }
 
-/// Reads a bulk request. Names and methods in any case; `schemas` is not looked at, since the route says
-/// what the body is ([`crate::check_schemas`] does, where an application wants it).
+/// Reads a bulk request. Letter case of names and methods does not matter. `schemas` is ignored, because
+/// the route says what the body is; [`crate::check_schemas`] checks it where an application wants that.
 ///
-/// 400 `invalidSyntax` if the body is no object, or `Operations` no list of at least one object (to
-/// ask for nothing is a mistake of the client, as in a PATCH); 400 `invalidValue` for a
-/// `failOnErrors` that is no integer from 0, which is no limit; 413 above `operations_max`. Whatever else is wrong with one operation is
-/// its own [`BulkOperation::problem`].
+/// 400 `invalidSyntax` if the body is not an object, or `Operations` is not a list of at least one object;
+/// 400 `invalidValue` for a `failOnErrors` that is not an integer from 0 (0: no limit); 413 above
+/// `operations_max`. Anything else wrong with one operation becomes its [`BulkOperation::problem`].
 ///
-/// Takes the body: a large one should not stand in memory twice.
+/// Takes the body by value, so that a large one is not in memory twice.
 pub fn parse_bulk(body: Value, operations_max: usize) -> Result<BulkRequest, ScimError> {
     let (body, given) = take_operations(body, operations_max)?;
     let fail_on_errors = match get(&body, "failOnErrors") {
         None => None,
         Some(value) => match value.as_u64() {
-            // Clients that want everything to be tried say so by 0, though the RFC begins at 1.
+            // Some clients send 0 to have everything tried, although the RFC begins at 1.
             Some(0) => None,
             Some(count) => Some(usize::try_from(count).unwrap_or(usize::MAX)),
             None => return Err(ScimError::invalid_value("failOnErrors must be an integer from 0")),
@@ -116,9 +115,9 @@ pub fn parse_bulk(body: Value, operations_max: usize) -> Result<BulkRequest, Sci
 }
 
 impl BulkRequest {
-    /// In which order to do the operations, as places in [`BulkRequest::operations`]: each after the POSTs it
-    /// refers to, otherwise as in the document. Of operations that refer to each other in a circle the
-    /// first one comes first, and does without the others.
+    /// The order in which to do the operations, as indexes into [`BulkRequest::operations`]: each after the
+    /// POSTs it refers to, otherwise as in the body. If operations refer to each other in a circle, the
+    /// first one comes first, without what refers to the others.
     pub fn order(&self) -> Vec<usize> {
         order::order(&self.operations)
     }
@@ -157,7 +156,7 @@ impl BulkOperation {
                 String::new()
             }
         };
-        // Two slashes begin the name of another host.
+        // Two slashes begin a host name.
         if !path.starts_with('/') || path.starts_with("//") {
             refuse(ScimError::invalid_syntax("path must be relative to the base, such as /Users"));
         }
@@ -181,9 +180,9 @@ impl BulkOperation {
             refuse(ScimError::new(400, Some(ScimType::InvalidVers), detail));
             None
         });
-        // What DELETE comes with is not read.
+        // The data of a DELETE is ignored.
         let takes_data = verb != Some(BulkMethod::Delete);
-        // RFC 7644 §3.7 shows the operations of a PATCH alone, without the object around them.
+        // RFC 7644 §3.7 shows the operations of a PATCH without the object around them.
         let data = data.filter(|_| takes_data).map(|data| match data {
             list @ Value::Array(_) if verb == Some(BulkMethod::Patch) => {
                 Value::Object(Map::from_iter([("Operations".to_owned(), list)]))
@@ -196,8 +195,8 @@ impl BulkOperation {
         BulkOperation { method, verb, path, bulk_id, version, data, problem }
     }
 
-    /// The bulkIds that the operation refers to, each once: segments of its path, and texts in its
-    /// data, that are `bulkId:` (in any case) and the id (in its own).
+    /// The bulkIds that the operation refers to, each once. A reference is `bulkId:` (in any case) and the
+    /// id, as a segment of the path or as a string in the data.
     pub fn references(&self) -> Vec<&str> {
         let mut found = Found::default();
         for segment in segments(&self.path) {
@@ -212,7 +211,7 @@ impl BulkOperation {
         found.names
     }
 
-    /// The paths of a PATCH, whose filters may refer to others: `members[value eq "bulkId:x"]`.
+    /// The paths of a PATCH, whose filters may hold references: `members[value eq "bulkId:x"]`.
     fn patch_paths<'a>(&self, data: &'a Value) -> Vec<&'a str> {
         let operations = data.as_object().and_then(|data| get(data, "Operations"));
         let operations = operations.and_then(Value::as_array).filter(|_| self.is_patch());
@@ -224,9 +223,9 @@ impl BulkOperation {
         self.verb == Some(BulkMethod::Patch)
     }
 
-    /// Takes the data and puts ids in the place of references. A POST whose data refers to what is not
-    /// there yet can do without that for the time being: of a list the elements, of anything else the
-    /// whole attribute is held back. Other operations cannot.
+    /// Takes the data and replaces references by ids. For a POST, what refers to a resource that does not
+    /// exist yet is held back: elements of a list, or else the whole attribute. Other operations keep
+    /// their unknown references.
     pub fn resolve(&mut self, id_of: &dyn Fn(&str) -> Option<String>) -> Resolved {
         let mut unresolved = Vec::new();
         for name in self.references() {
@@ -258,8 +257,8 @@ impl BulkOperation {
     }
 }
 
-/// Puts ids in the place of references anywhere in a value; gives also the bulkIds that are still
-/// unknown, each once.
+/// Replaces references by ids anywhere in a value. Also returns the bulkIds that are still unknown, each
+/// once.
 pub fn resolve_value(
     value: &Value,
     id_of: &dyn Fn(&str) -> Option<String>,
@@ -304,7 +303,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Recursion is as deep as the value, which [`crate::Bounds`] bounds.
+    /// The recursion is as deep as the value, which [`crate::Bounds`] limits.
     fn add_all(&mut self, value: &'a Value) {
         match value {
             Value::String(text) => self.add(text),
@@ -324,7 +323,7 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
     split_query(path).0.split('/')
 }
 
-/// The references that are the texts of a filter; those are JSON, and no name needs an escape.
+/// The references among the quoted strings of a filter.
 fn quoted(path: &str) -> impl Iterator<Item = &str> {
     path.split('"').skip(1).step_by(2).filter_map(reference)
 }
@@ -362,8 +361,8 @@ fn replace_in(value: &mut Value, id_of: &dyn Fn(&str) -> Option<String>) {
     }
 }
 
-/// Takes the attributes, and the elements of lists, that hold unknown references out of a resource or
-/// an extension; gives what it took.
+/// Removes the attributes, and the elements of lists, that hold unknown references from a resource or an
+/// extension, and returns them.
 fn hold_back(
     object: &mut Map<String, Value>,
     id_of: &dyn Fn(&str) -> Option<String>,
@@ -381,7 +380,7 @@ fn hold_back(
                 *list = left;
                 Value::Array(taken)
             }
-            // Parts of a complex value belong together: some may be required.
+            // Hold a complex value back as a whole: some of its parts may be required.
             whole => whole.take(),
         };
         held.insert(name.clone(), taken);

@@ -1,40 +1,40 @@
-//! Cursors (RFC 9865): places in a list that clients hand back unread. A cursor carries its place
-//! itself, so that a server keeps nothing, and a seal, so that nobody makes one up.
+//! Cursors (RFC 9865): places in a list that clients send back unchanged. A cursor holds its place itself,
+//! so that the server keeps no state, and a seal, so that clients cannot forge one.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Bytes of the seal: half a SHA-256, which is beyond guessing.
+/// Bytes of the seal: half an HMAC-SHA-256, which cannot be guessed.
 const SEAL_BYTES: usize = 16;
-/// No cursor of ours is longer.
+/// Maximum length of our cursors.
 const TEXT_BYTES_MAX: usize = 512;
 
-/// The key under which cursors are sealed; 256 random bits.
+/// The key that seals cursors; 256 random bits.
 #[derive(Clone)]
 pub struct CursorKey([u8; BLOCK_BYTES]);
 
-/// SHA-256 works on blocks of so many bytes; a shorter key is followed by zeros (RFC 2104 §2).
+/// The block size of SHA-256. A shorter HMAC key is padded with zeros (RFC 2104 §2).
 const BLOCK_BYTES: usize = 64;
 
 impl CursorKey {
-    /// A key of random bytes. Whoever changes it makes every cursor invalid, and nothing worse.
+    /// A key of random bytes. A new key only makes all cursors invalid.
     pub fn new(bytes: [u8; 32]) -> CursorKey {
         let mut key = [0; BLOCK_BYTES];
         key[..bytes.len()].copy_from_slice(&bytes);
         CursorKey(key)
     }
 
-    /// A cursor with this content, which clients can read but not change. Only characters that need
-    /// no escaping in an address (RFC 9865 §2).
+    /// A cursor with this content, which clients can read but not change. It has only characters that need
+    /// no escapes in an address (RFC 9865 §2).
     pub fn seal(&self, content: &[u8]) -> String {
         let mut bytes = content.to_vec();
         bytes.extend_from_slice(&self.mac(content).finalize().into_bytes()[..SEAL_BYTES]);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The content of a cursor; `None` for every text that [`CursorKey::seal`] did not make.
+    /// The content of a cursor; `None` if [`CursorKey::seal`] did not make the text.
     pub fn open(&self, text: &str) -> Option<Vec<u8>> {
         if text.len() > TEXT_BYTES_MAX {
             return None;

@@ -1,11 +1,11 @@
-//! What changed between two states of a resource, the same for every way in which a client can say it.
+//! The difference between two states of a resource. It does not depend on how a client requested it.
 //!
-//! Works on structure alone, so that a later correction of a schema cannot change what a diff of old
-//! states says: an object under a name that begins with `urn:` is an extension, any other object a
-//! complex attribute, an array a multi-valued one.
+//! It uses the JSON structure alone and no schema, so that a later correction of a schema cannot change an
+//! old diff: an object under a name that begins with `urn:` is an extension, any other object a complex
+//! attribute, an array a multi-valued attribute.
 //!
-//! The elements of a multi-valued attribute are named by their `type` where that is unique in both
-//! states, else by their `value` likewise, and else the attribute changes as a whole.
+//! The elements of a multi-valued attribute are named by their `type` if that is unique in both states,
+//! else by their `value` if that is, else the attribute changes as a whole.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -29,7 +29,7 @@ pub struct ChangePath {
     pub sub: Option<String>,
 }
 
-/// The name of an element: what it had as `type` or `value`, in the old state if it is there.
+/// The name of an element: its `type` or `value`, from the old state if it exists there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Element {
     /// Unique by `type`; types that differ only in case are the same.
@@ -44,7 +44,7 @@ impl fmt::Display for ChangePath {
             write!(f, "{schema}:")?;
         }
         f.write_str(&self.attribute)?;
-        // `Value` shows a text as JSON writes it, with its escapes.
+        // `Value` writes a string as JSON, with escapes.
         match &self.element {
             Some(Element::Type(text)) => write!(f, "[type eq {}]", Value::from(text.as_str()))?,
             Some(Element::Value(text)) => write!(f, "[value eq {}]", Value::from(text.as_str()))?,
@@ -58,7 +58,7 @@ impl fmt::Display for ChangePath {
 }
 
 impl ChangePath {
-    /// As it is shown, without what only elements of one attribute differ in.
+    /// The path as text, but the same for all elements of one attribute.
     fn sort_key(&self) -> String {
         let mut key = String::with_capacity(64);
         if let Some(schema) = &self.schema {
@@ -74,25 +74,25 @@ impl ChangePath {
     }
 }
 
-/// One difference; never both sides `None`, and never equal.
+/// One difference. The two values are never equal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// Where.
+    /// Where it is.
     pub path: ChangePath,
-    /// What was there; `None` for what is new.
+    /// The old value; `None` if it was added.
     pub old: Option<Value>,
-    /// What is there now; `None` for what is gone.
+    /// The new value; `None` if it was removed.
     pub new: Option<Value>,
 }
 
-/// Compares two states as they are kept in [`crate::Resource::attributes`].
+/// Compares two states in the form of [`crate::Resource::attributes`].
 ///
-/// A new or gone element is one change; one that stays has a change for each part that differs; order
-/// alone is no change. Applying the changes in order to `old`, with new elements at the end of their
-/// list, gives exactly [`settle`] of the two.
+/// An added or removed element is one change; an element in both states has a change for each part that
+/// differs; a different order is no change. Applying the changes in order to `old`, with new elements at
+/// the end of their list, gives exactly [`settle`] of the two.
 ///
-/// Sorted by path, but the elements of one attribute as they stand: first those of `old`, then the new
-/// ones in the order of `new`. Their order is part of the state and nothing else would tell it.
+/// Sorted by path, but elements of one attribute keep their order, which is part of the state: first those
+/// of `old`, then the new ones in the order of `new`.
 pub fn diff(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<Change> {
     let mut changes = Vec::new();
     for (name, old, new) in union(Some(old), Some(new)) {
@@ -105,7 +105,7 @@ pub fn diff(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<Change> {
             _ => diff_attribute(None, name, old, new, &mut changes),
         }
     }
-    // Stable, so that the elements of an attribute stay in place.
+    // A stable sort, so that the elements of an attribute keep their order.
     changes.sort_by_cached_key(|change| change.path.sort_key());
     changes
 }
@@ -168,9 +168,9 @@ fn diff_attribute(
     }
 }
 
-/// The new state with the elements of its lists in the order of their first appearance: those that were
-/// there in their old order, then the new ones in the order of `new`. A list whose elements have no names
-/// stays as it was if it holds the same elements.
+/// The new state with the elements of each list in the order of their first appearance: first those of
+/// `old` in their old order, then the new ones in the order of `new`. A list whose elements have no names
+/// keeps its old order if it has the same elements.
 pub fn settle(old: &Map<String, Value>, mut new: Map<String, Value>) -> Map<String, Value> {
     for (name, new) in &mut new {
         match (old.get(name), new) {
@@ -199,7 +199,7 @@ fn settle_attribute(old: &Value, new: &mut Value) {
                 .enumerate()
                 .map(|(place, element)| (naming.key(element), place))
                 .collect();
-            // Stable: what is new keeps its order, after all that is old.
+            // A stable sort: new elements keep their order, behind the old ones.
             new.sort_by_cached_key(|element| {
                 places.get(&naming.key(element)).copied().unwrap_or(usize::MAX)
             });
@@ -209,7 +209,7 @@ fn settle_attribute(old: &Value, new: &mut Value) {
     }
 }
 
-/// By what the elements of a list are told apart.
+/// What identifies the elements of a list.
 #[derive(Clone, Copy)]
 enum Naming {
     Type,
@@ -268,7 +268,7 @@ fn same_elements(old: &[Value], new: &[Value]) -> bool {
     old.len() == new.len() && sorted(old) == sorted(new)
 }
 
-/// The names of two objects in their order, each with what the objects have under it.
+/// The sorted names of two objects, each with its value in either.
 fn union<'a>(
     old: Option<&'a Map<String, Value>>,
     new: Option<&'a Map<String, Value>>,

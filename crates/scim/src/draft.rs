@@ -1,5 +1,5 @@
-//! A resource under change: where values go, for bodies and PATCH operations alike. A POST is a
-//! path-less `replace` on nothing, so both dialects of a client end in the same state.
+//! A resource under change: stores values for bodies and PATCH operations alike. A POST is a `replace`
+//! without a path on an empty resource, so that both ways of writing give the same state.
 
 use std::collections::BTreeSet;
 
@@ -24,12 +24,12 @@ mod upstream;
 
 pub use upstream::UpstreamResource;
 
-/// How a value meets what is there.
+/// How a new value combines with the old one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Lists grow.
+    /// Lists are extended.
     Add,
-    /// Lists are exchanged.
+    /// Lists are replaced.
     Replace,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Draft<'a> {
         Draft { rt, registry, reading, attributes, members, budget }
     }
 
-    /// A draft of what somebody else keeps.
+    /// A draft of an upstream's resource.
     pub(crate) fn of_upstream(
         rt: &'a ResourceType,
         registry: &'a Registry,
@@ -63,14 +63,14 @@ impl<'a> Draft<'a> {
         Draft { reading, ..Draft::new(rt, registry, settings, Map::new()) }
     }
 
-    /// The attributes and the changes of members, and what was passed over because no schema has it.
+    /// The attributes, the changes of members, and the names ignored because no schema has them.
     pub(crate) fn into_parts(self) -> (Map<String, Value>, Vec<MemberOperation>, BTreeSet<String>) {
         (self.attributes, self.members, self.reading.into_notes().0)
     }
 
-    /// Merges each entry of an object as if its name were a path, except that what cannot be written is
-    /// passed over: clients send back what they read. An extension's attribute needs its URN here: in a
-    /// body it stands in the extension (RFC 7643 §3.3), and what stands beside that is another thing.
+    /// Merges each member of an object as if its name were a path. What a client may not write is ignored,
+    /// because clients send back what they read. An extension's attribute needs its URN here, because in
+    /// a body it belongs inside the extension (RFC 7643 §3.3).
     pub(crate) fn merge(
         &mut self,
         mode: Mode,
@@ -86,7 +86,7 @@ impl<'a> Draft<'a> {
                 }
             }
         });
-        // A whole attribute before its parts: `name` says nothing of what `name.givenName` says.
+        // Whole attributes before their parts, so that `name` does not overwrite `name.givenName`.
         let (parts, wholes): (Vec<_>, Vec<_>) = entries.partition(|(path, _)| match path {
             PatchPath::Schema(_) => false,
             PatchPath::Attribute(path) => path.sub.is_some(),
@@ -202,7 +202,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The attribute of a path and its part, if clients may write them; `None` for what is passed over.
+    /// The attribute and part of a path, if clients may write them; `None` for what is ignored.
     fn target(
         &self,
         path: &AttrPath,
@@ -211,7 +211,7 @@ impl<'a> Draft<'a> {
             self.reading.pass_over(|| path.to_string());
             return Ok(None);
         };
-        // What a resource is follows from what it holds: a client that adds an extension says so first.
+        // `schemas` follows from the attributes, so what a client writes there is ignored.
         if path.schema.is_none() && path.attribute == "schemas" {
             return Ok(None);
         }
@@ -219,7 +219,7 @@ impl<'a> Draft<'a> {
         for one in std::iter::once(attribute).chain(part.flatten()) {
             match one.mutability {
                 Mutability::ReadOnly => {
-                    // A part that no schema has is the client's text, and errors repeat none.
+                    // An unknown part is the client's text, which errors must not repeat.
                     let known = path.with_sub(part.flatten().map(|part| part.name.as_str()));
                     return Err(ScimError::mutability(format!("{known} is read-only")));
                 }
@@ -228,7 +228,7 @@ impl<'a> Draft<'a> {
             }
         }
         match part {
-            // A part nobody knows, like an attribute nobody knows.
+            // An unknown part, like an unknown attribute.
             Some(None) => {
                 self.reading.pass_over(|| path.to_string());
                 Ok(None)
@@ -282,7 +282,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Exchanges or extends a whole list.
+    /// Replaces or extends a whole list.
     fn set_list(
         &mut self,
         mode: Mode,
@@ -298,9 +298,9 @@ impl<'a> Draft<'a> {
         self.budget.look(&list)?;
         self.budget.look(&given)?;
         if list.is_empty() {
-            // What was read has no two elements that are the same, and at most one that is primary.
+            // `read_list` left no duplicates, and at most one primary element.
             let primary = given.iter().position(is_primary);
-            // What somebody else keeps has as many as it has.
+            // An upstream may show several primary elements.
             let primary = primary.filter(|_| !self.reading.keeps_misfits());
             return self.put_distinct(path, attribute, given, primary);
         }
@@ -317,7 +317,7 @@ impl<'a> Draft<'a> {
                     list.push(element);
                 }
                 (Some(Value::Object(there)), Value::Object(parts)) => {
-                    // What makes it the same is there already, if in another case.
+                    // `type` and `value` are equal already, perhaps in another letter case.
                     let is_new = |(name, _): &(String, Value)| {
                         !(name == "type" || name == "value") || !there.contains_key(name)
                     };
@@ -327,11 +327,11 @@ impl<'a> Draft<'a> {
                 (Some(_), _) => {}
             }
         }
-        // Parts of an element that is the same leave it the same, so there is nothing to collapse.
+        // Added parts do not change an element's identity, so no new duplicates can appear.
         self.put_distinct(path, attribute, list, primary)
     }
 
-    /// Changes the elements that match, or one part of them.
+    /// Changes the matching elements, or one part of them.
     fn set_elements(
         &mut self,
         mode: Mode,
@@ -345,7 +345,7 @@ impl<'a> Draft<'a> {
             Some([only]) => only,
             _ => value,
         };
-        // A simple value stands for the part `value`, and leaves the others alone.
+        // A simple value sets the part `value` and leaves the others.
         let exchanges = mode == Mode::Replace && path.sub.is_none() && value.is_object();
         let parts = match path.sub.as_deref().and_then(|sub| attribute.sub(sub)) {
             Some(part) => vec![(part.name.as_str(), read(&self.reading, path, part, value)?)],
@@ -374,7 +374,7 @@ impl<'a> Draft<'a> {
                         self.values_of(filter, &whole, attribute).ok_or_else(|| no_match(&whole))?
                     }
                 };
-                // Clearing a part of an element that is not there leaves nothing to do.
+                // There is nothing to clear in an element that does not exist.
                 if parts.iter().any(|(_, value)| value.is_some()) {
                     check_length(&whole, list.len() + 1)?;
                     merge_parts(&mut element, parts);
@@ -406,9 +406,9 @@ impl<'a> Draft<'a> {
         self.put_list(&whole, attribute, list, primary)
     }
 
-    /// `add` and `replace` of a single complex attribute, or of a part of it, if its value matches. A
-    /// value that does not match gives way to the one that the filter describes, as
-    /// [`Settings::patch_miss`] says: there is room for one alone.
+    /// `add` and `replace` with a filter on a single-valued complex attribute, or on a part of it. If the
+    /// value does not match, it is replaced by one that the filter describes, or refused
+    /// ([`Settings::patch_miss`]).
     fn set_selected(
         &mut self,
         mode: Mode,
@@ -443,7 +443,7 @@ impl<'a> Draft<'a> {
         }
         let mut object =
             self.values_of(filter, &whole, attribute).ok_or_else(|| no_match(&whole))?;
-        // Clearing a part of a value that is not there leaves nothing to do.
+        // There is nothing to clear in a value that does not exist.
         if parts.iter().any(|(_, value)| value.is_some()) {
             merge_parts(&mut object, parts);
             self.put(&whole, Some(Value::Object(object)));
@@ -451,7 +451,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Whether the value of a single attribute matches a filter.
+    /// Whether the value of a single-valued attribute matches a filter.
     fn matches_filter(
         &mut self,
         path: &AttrPath,
@@ -463,8 +463,8 @@ impl<'a> Draft<'a> {
         Ok(list.iter().any(|value| filter.matches_element(Some(attribute), value)))
     }
 
-    /// What an element must hold to match a filter made of `eq` alone; `None` for other filters, and
-    /// for values that no element can have.
+    /// The parts of an element that matches a filter made only of `eq`; `None` for other filters, and for
+    /// values that no element can have.
     fn values_of(
         &self,
         filter: &Filter,
@@ -515,7 +515,7 @@ impl<'a> Draft<'a> {
         self.put_distinct(path, attribute, list, None)
     }
 
-    /// Keeps a list of which no two elements are the same.
+    /// Stores a list without duplicates.
     fn put_distinct(
         &mut self,
         path: &AttrPath,
@@ -529,7 +529,7 @@ impl<'a> Draft<'a> {
         self.store(path, attribute, value)
     }
 
-    /// The places of the elements that a filter means; all without one.
+    /// The indexes of the elements that match a filter; of all elements without one.
     fn matching(
         &mut self,
         attribute: &Attribute,
@@ -591,7 +591,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Whether a value unassigns all of an attribute, and not just nothing of it as `{}` does.
+/// Whether a value unassigns the whole attribute. `{}` does not: it names no part to clear.
 fn is_clearing(value: &Value) -> bool {
     !value.is_object() && is_unassigned(value)
 }
@@ -605,8 +605,8 @@ fn merge_parts(object: &mut Map<String, Value>, parts: Vec<(&str, Option<Value>)
     }
 }
 
-/// Drops those of the changed elements (in order) that have nothing left but labels; `primary` follows
-/// its element.
+/// Drops those of the `changed` elements (ascending indexes) that have nothing left but `type` and
+/// `primary`, and adjusts the index in `primary`.
 fn drop_emptied(list: &mut Vec<Value>, changed: &[usize], primary: &mut Option<usize>) {
     let is_label = |name: &String| name == "type" || name == "primary";
     let mut changed = changed.iter().peekable();
@@ -625,7 +625,7 @@ fn drop_emptied(list: &mut Vec<Value>, changed: &[usize], primary: &mut Option<u
     *list = kept;
 }
 
-/// The new primary element takes over from the old one (RFC 7644 §3.5.2).
+/// Makes the other elements non-primary if there is a new primary one (RFC 7644 §3.5.2).
 fn new_primary(list: &mut [Value], primary: Option<usize>) {
     let Some(primary) = primary else {
         return;
@@ -642,7 +642,7 @@ fn no_match(path: &AttrPath) -> ScimError {
 }
 
 fn no_list(path: &AttrPath) -> ScimError {
-    ScimError::invalid_path(format!("{path} is no list and takes no filter"))
+    ScimError::invalid_path(format!("{path} is not a list and takes no filter"))
 }
 
 fn no_parts(path: &AttrPath) -> ScimError {

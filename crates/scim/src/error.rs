@@ -1,4 +1,4 @@
-//! The one error of this crate: what a SCIM client is told (RFC 7644 §3.12).
+//! The error of this crate: what a SCIM client is answered (RFC 7644 §3.12).
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
 /// The detail keywords of RFC 7644 §3.12 and of cursor paging (RFC 9865).
 ///
-/// The numbers are stored by others and never change; 0 stands for "none".
+/// The numbers are stored in events and never change; 0 means no keyword.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the names are the keywords of the RFCs")]
@@ -71,27 +71,27 @@ impl ScimType {
         self as u8
     }
 
-    /// The keyword of a text; none for what is no keyword.
+    /// The keyword with this name.
     pub fn parse(text: &str) -> Option<ScimType> {
         ScimType::ALL.into_iter().find(|one| one.as_str() == text)
     }
 
-    /// The keyword of a stable number; `None` for 0 and for numbers not given out.
+    /// The keyword with this number; `None` for 0 and for unknown numbers.
     pub fn from_code(code: u8) -> Option<ScimType> {
         ScimType::ALL.into_iter().find(|one| one.code() == code)
     }
 }
 
-/// A refusal in the words of SCIM.
+/// A refusal as SCIM answers it.
 ///
-/// `detail` is read by administrators in the console of their identity provider and by whoever reads
-/// logs: it names attributes (in the schema's spelling) and operations, and never repeats a value.
+/// Administrators read `detail` in their identity provider's console, and others read it in logs. It names
+/// attributes (as the schema spells them) and operations, and never repeats a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{status}: {detail}")]
 pub struct ScimError {
     /// HTTP status.
     pub status: u16,
-    /// Keyword, where the RFC has one.
+    /// Keyword, if the RFC has one.
     pub scim_type: Option<ScimType>,
     /// What went wrong and what to do about it.
     pub detail: String,
@@ -103,12 +103,12 @@ impl ScimError {
         ScimError { status, scim_type, detail: detail.into() }
     }
 
-    /// 400: the filter cannot be read or compares what must not be compared.
+    /// 400: the filter cannot be read, or uses an attribute that filters may not use.
     pub fn invalid_filter(detail: impl Into<String>) -> ScimError {
         ScimError::new(400, Some(ScimType::InvalidFilter), detail)
     }
 
-    /// 400: the body is not what the message must look like.
+    /// 400: the body does not have the form of the message.
     pub fn invalid_syntax(detail: impl Into<String>) -> ScimError {
         ScimError::new(400, Some(ScimType::InvalidSyntax), detail)
     }
@@ -143,7 +143,7 @@ impl ScimError {
         ScimError::new(404, None, detail)
     }
 
-    /// 413: more than the server takes at once; `detail` names the limit.
+    /// 413: more than the server accepts in one request; `detail` names the limit.
     pub fn too_large(detail: impl Into<String>) -> ScimError {
         ScimError::new(413, None, detail)
     }
@@ -161,7 +161,7 @@ impl ScimError {
         body
     }
 
-    /// The same refusal, saying which operation of a PATCH or bulk request (from 0) caused it.
+    /// The same refusal with the index (from 0) of the PATCH or bulk operation that caused it.
     pub(crate) fn in_operation(self, index: usize) -> ScimError {
         ScimError { detail: format!("Operations[{index}]: {}", self.detail), ..self }
     }

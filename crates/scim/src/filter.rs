@@ -1,4 +1,4 @@
-//! Filters (RFC 7644 §3.4.2.2): what they say, and whether a resource matches.
+//! Filters (RFC 7644 §3.4.2.2): their form, and whether a resource matches.
 
 use std::cmp::Ordering;
 
@@ -20,26 +20,26 @@ mod parse;
 pub use number::Numeral;
 pub(crate) use parse::parse_bracket;
 
-/// A filter counts once more for each of these that it makes.
+/// This many comparisons cost as much as looking at one element once.
 const COMPARISONS: usize = 3;
 
-/// A filter. Attribute paths are resolved and literals brought to the type of their attribute, so that
+/// A filter. Attribute paths are resolved and literals converted to the type of their attribute, so that
 /// `active eq "True"` and `active eq true` are the same filter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
-    /// Every one holds; at least two.
+    /// All match; at least two.
     And(Vec<Filter>),
-    /// Any one holds; at least two.
+    /// Any matches; at least two.
     Or(Vec<Filter>),
-    /// The inner one does not hold.
+    /// The inner one does not match.
     Not(Box<Filter>),
-    /// Some value of the attribute compares like this.
+    /// Some value of the attribute compares so.
     Compare {
-        /// The compared attribute; `sub` is filled in where only a complex attribute was named.
+        /// The compared attribute. `sub` is `value` if the text only named a complex attribute.
         path: AttrPath,
-        /// How.
+        /// The operator.
         op: CompareOp,
-        /// With what.
+        /// The value to compare with.
         value: Literal,
     },
     /// The attribute has a value that is not empty.
@@ -48,7 +48,7 @@ pub enum Filter {
     ValuePath {
         /// The attribute, without sub-attribute.
         path: AttrPath,
-        /// What one element must match as a whole.
+        /// The filter that one element must match.
         filter: Box<Filter>,
     },
 }
@@ -113,8 +113,8 @@ impl Literal {
     }
 }
 
-/// A text to compare with. The forms in which that is done are worked out once: a filter may be held
-/// against every resource there is.
+/// A string to compare with. Its other forms are computed once, because a filter may be applied to every
+/// resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     written: String,
@@ -136,13 +136,13 @@ impl From<String> for Text {
 }
 
 impl Filter {
-    /// Reads a filter for resources of one type, or of any (a search at the root).
+    /// Reads a filter for resources of one type, or of any type (a search at the root).
     ///
-    /// Besides the grammar of the RFC it takes what clients send: texts without quotes, booleans in any
-    /// case or in quotes, `attr[filter].sub eq value`, and `+` or any white space (Unicode) around
-    /// words and brackets.
-    /// At most 8 KiB, 1 000 comparisons and 32 nested brackets.
-    /// Refuses, as 400 `invalidFilter`, comparing `password`: every answer would tell something of it.
+    /// Besides the grammar of the RFC it accepts what clients send: strings without quotes, booleans in any
+    /// case or in quotes, `attr[filter].sub eq value`, and `+` or any Unicode white space around words and
+    /// brackets. At most 8 KiB, 1,000 comparisons and 32 nested brackets.
+    ///
+    /// 400 `invalidFilter` for anything else, and for `password`: a filter could be used to guess it.
     pub fn parse(
         text: &str,
         rt: Option<&ResourceType>,
@@ -151,11 +151,11 @@ impl Filter {
         parse::parse(text, rt, registry)
     }
 
-    /// Whether a resource matches; its names are in schema spelling, and it holds whatever is to be
-    /// found (`id`, `meta`, `members`...).
+    /// Whether a resource matches. Its names must be spelled as in the schema, and it must hold everything
+    /// that the filter may use (`id`, `meta`, `members`, …).
     ///
-    /// An attribute with several values matches if any of them does. Unknown and absent attributes are
-    /// unassigned: equal to `null`, not equal to anything else.
+    /// A multi-valued attribute matches if any of its values does. Unknown and absent attributes are
+    /// unassigned: equal to `null`, and not equal to anything else.
     pub fn matches(
         &self,
         rt: &ResourceType,
@@ -165,8 +165,8 @@ impl Filter {
         self.holds(Scope::Resource { rt, registry, resource })
     }
 
-    /// Whether a member matches a filter of [`crate::MemberOperation::RemoveMatching`]. Only what
-    /// [`Member`] holds can be compared.
+    /// Whether a member matches a filter of [`crate::MemberOperation::RemoveMatching`]. Only the fields of
+    /// [`Member`] can be compared.
     pub fn matches_member(&self, rt: &ResourceType, registry: &Registry, member: &Member) -> bool {
         let members = registry.attribute(Some(rt), &Member::path());
         self.matches_element(members, &member.to_json())
@@ -177,8 +177,7 @@ impl Filter {
         self.holds(Scope::Element { attribute, element })
     }
 
-    /// How many comparisons it makes at the most; with a long text it is one more for every so many
-    /// bytes.
+    /// The maximum number of comparisons it makes. A string counts once more for each `bytes` of its length.
     pub(crate) fn weight(&self, bytes: usize) -> usize {
         match self {
             Filter::And(terms) | Filter::Or(terms) => {
@@ -224,7 +223,7 @@ fn is_present(value: &Value) -> bool {
     }
 }
 
-/// Where the paths of a filter begin.
+/// What the paths of a filter are relative to.
 #[derive(Clone, Copy)]
 enum Scope<'a> {
     Resource { rt: &'a ResourceType, registry: &'a Registry, resource: &'a Map<String, Value> },
@@ -232,7 +231,7 @@ enum Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// What a path names, as the schema has it, and every value there; none if unassigned.
+    /// The schema's attribute for a path, and all values there; none if unassigned.
     fn values(self, path: &AttrPath) -> (Option<&'a Attribute>, Vec<&'a Value>) {
         let (attribute, found) = match self {
             Scope::Resource { rt, registry, resource } => {
@@ -249,7 +248,7 @@ impl<'a> Scope<'a> {
             Scope::Element { attribute, element } => {
                 let found = match element {
                     Value::Object(object) => object.get(&path.attribute),
-                    // An element of a simple list has nothing but its value.
+                    // An element of a simple list has only its value.
                     simple => (path.attribute == "value").then_some(simple),
                 };
                 (attribute.and_then(|one| one.sub(&path.attribute)), found)
@@ -299,7 +298,7 @@ fn compare_text(attribute: Option<&Attribute>, op: CompareOp, value: &str, liter
     compare_case_folded(op, value, &literal.case_folded)
 }
 
-/// Compares the form of a text with a form; most texts are ASCII and need no copy for that.
+/// Compares a string, case-folded, with `form`, which is. Most strings are ASCII and need no copy.
 fn compare_case_folded(op: CompareOp, value: &str, form: &str) -> bool {
     if !value.is_ascii() {
         return compare_exact(op, &case_folded(value), form);
@@ -307,14 +306,14 @@ fn compare_case_folded(op: CompareOp, value: &str, form: &str) -> bool {
     let (bytes, form_bytes) = (value.as_bytes(), form.as_bytes());
     let is_form = |part: &[u8]| part.eq_ignore_ascii_case(form_bytes);
     match op {
-        // The search of the standard library is linear for every text.
+        // The standard library's search is linear in the worst case.
         CompareOp::Co => value.to_ascii_lowercase().contains(form),
         CompareOp::Sw => bytes.get(..form.len()).is_some_and(is_form),
         CompareOp::Ew => {
             let start = bytes.len().checked_sub(form.len());
             start.and_then(|start| bytes.get(start..)).is_some_and(is_form)
         }
-        // Bytes of UTF-8 are in the order of the characters.
+        // UTF-8 bytes sort like the characters.
         _ => op.accepts(bytes.iter().map(u8::to_ascii_lowercase).cmp(form.bytes())),
     }
 }
@@ -329,7 +328,7 @@ fn compare_exact(op: CompareOp, value: &str, literal: &str) -> bool {
 }
 
 impl Budget {
-    /// Takes what it costs to see which elements of a list match.
+    /// Charges for testing each element of a list.
     pub(crate) fn filter(
         &mut self,
         list: &[Value],

@@ -1,4 +1,4 @@
-//! JSON as it comes in bounded, without duplicate names.
+//! Reads JSON with limits, and without duplicate names.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -8,15 +8,15 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Limits on what one request may ask this crate to read.
+/// Limits on what this crate reads of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Nesting of objects and arrays in a body.
     pub depth_max: usize,
-    /// Values in a body: each text, number, `true`, `false`, `null`, object, array and name in an object
-    /// is one.
+    /// Values in a body. Each string, number, `true`, `false`, `null`, object, array, and each name in an
+    /// object counts.
     pub values_max: usize,
-    /// Operations in one PATCH body.
+    /// Operations in one PATCH or Bulk body.
     pub operations_max: usize,
 }
 
@@ -26,16 +26,16 @@ impl Default for Bounds {
     }
 }
 
-/// serde_json refuses deeper input itself, so a higher bound of ours could not be told apart.
+/// serde_json itself refuses deeper input, with an error that cannot be told from others.
 const DEPTH_MAX: usize = 126;
 
-/// Why a body is not acceptable JSON, and where. Never holds content of the body.
+/// Why a body is refused as JSON, and where. It never holds content of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at line {line}, column {column}")]
 pub struct JsonError {
     /// Line, from 1.
     pub line: usize,
-    /// Column in bytes; 0 where a line has just begun.
+    /// Column in bytes, from 1; 0 before the first byte of a line was read.
     pub column: usize,
     /// What is wrong.
     pub kind: JsonErrorKind,
@@ -44,15 +44,15 @@ pub struct JsonError {
 /// What is wrong with a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonErrorKind {
-    /// Not JSON, or something after the end of the value.
+    /// Not JSON, or there is more after the value.
     Syntax,
-    /// Not UTF-8, in which JSON is exchanged (RFC 8259 §8.1).
+    /// Not UTF-8 (RFC 8259 §8.1).
     NotUtf8,
-    /// Objects and arrays nested deeper than allowed.
+    /// Objects and arrays are nested deeper than allowed.
     TooDeep,
-    /// More values than allowed.
+    /// There are more values than allowed.
     TooMany,
-    /// An object says the same name twice; names differ only by case count as the same.
+    /// An object has the same name twice. Names that differ only in case are the same.
     DuplicateName,
 }
 
@@ -62,25 +62,25 @@ impl fmt::Display for JsonErrorKind {
             JsonErrorKind::Syntax => "invalid JSON",
             JsonErrorKind::NotUtf8 => "the text is not UTF-8",
             JsonErrorKind::TooDeep => "JSON nested too deep",
-            JsonErrorKind::TooMany => "more values than are read",
+            JsonErrorKind::TooMany => "more values than are allowed",
             JsonErrorKind::DuplicateName => "a name that occurs twice in one object",
         })
     }
 }
 
-/// The text without a byte order mark at its beginning, which some clients send and a reader may pass
-/// over (RFC 8259 §8.1).
+/// Removes a byte order mark at the beginning, which some clients send and a reader may ignore (RFC 8259
+/// §8.1).
 pub fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-/// Reads one JSON value of at most `depth_max` nested objects and arrays (126 at the most) and at most
-/// `values_max` values; what exceeds them is not read. `operations_max` is for [`crate::parse_patch`].
+/// Reads one JSON value with at most `depth_max` nested objects and arrays (but at most 126) and at most
+/// `values_max` values. Stops at the limit. `operations_max` is used by [`crate::parse_patch`].
 ///
-/// Duplicate names are refused because readers disagree about which one counts; ASCII case is
-/// ignored in that, since attribute names are case-insensitive (RFC 7643 §2.1).
+/// Refuses duplicate names, because readers disagree about which one counts. They are compared without
+/// ASCII case, because attribute names are case-insensitive (RFC 7643 §2.1).
 ///
-/// A byte order mark at the beginning is passed over.
+/// Ignores a byte order mark at the beginning.
 pub fn parse_json(bytes: &[u8], bounds: &Bounds) -> Result<Value, JsonError> {
     let bytes = without_mark(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
@@ -92,7 +92,7 @@ pub fn parse_json(bytes: &[u8], bounds: &Bounds) -> Result<Value, JsonError> {
             kind: JsonErrorKind::NotUtf8,
         }
     })?;
-    // No JSON holds a NUL, and that of UTF-16 and UTF-32 without a mark has one where it begins.
+    // JSON has no NUL, but UTF-16 and UTF-32 without a byte order mark have one in the first two bytes.
     if bytes.iter().take(2).any(|byte| *byte == 0) {
         return Err(JsonError { line: 1, column: 1, kind: JsonErrorKind::NotUtf8 });
     }
@@ -107,7 +107,7 @@ pub fn parse_json(bytes: &[u8], bounds: &Bounds) -> Result<Value, JsonError> {
     seed.deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|error| JsonError {
-            // Before anything is read there is no position yet.
+            // The line is 0 before anything is read.
             line: error.line().max(1),
             column: error.column(),
             kind: refusal.get(),
@@ -118,7 +118,7 @@ pub fn parse_json(bytes: &[u8], bounds: &Bounds) -> Result<Value, JsonError> {
 struct Seed<'a> {
     depth_left: usize,
     values_left: &'a Cell<usize>,
-    /// The reason of our own refusals; stays `Syntax` for those of serde_json.
+    /// Why we refused; stays `Syntax` if serde_json did.
     refusal: &'a Cell<JsonErrorKind>,
 }
 
@@ -128,7 +128,7 @@ impl Seed<'_> {
         E::custom("refused")
     }
 
-    /// Counts a value or a name, before it takes any memory.
+    /// Counts a value or a name before memory is allocated for it.
     fn count<E: serde::de::Error>(&self) -> Result<(), E> {
         match self.values_left.get().checked_sub(1) {
             Some(left) => {

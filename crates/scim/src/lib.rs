@@ -9,19 +9,19 @@
 //!          stored attributes ── settle, diff ───────────────────────┴─▶ what to store, what changed
 //! ```
 //!
-//! A list is asked for by a [`SearchRequest`]: its [`Filter`] says which resources, its [`Sort`] in which
-//! order, its [`Projection`] what of them. [`EntityTags`] are the condition of a write, and a
-//! [`BulkRequest`] is many writes that may refer to each other.
+//! A [`SearchRequest`] asks for a list: its [`Filter`] selects resources, its [`Sort`] orders them, its
+//! [`Projection`] selects attributes. [`EntityTags`] are the precondition of a write, and a [`BulkRequest`]
+//! is a list of writes that may refer to each other.
 //!
-//! What a server knows of schemas is data ([`Registry`]), to which files may add; where clients
-//! contradict each other, an application's [`Settings`] decide. Whatever can be refused is refused as a
-//! [`ScimError`], which names attributes and never repeats values.
+//! Schemas are data ([`Registry`]), and files may add to them. Where clients contradict each other, an
+//! application's [`Settings`] decide. Every refusal is a [`ScimError`], which names attributes and never
+//! repeats values.
 //!
-//! The work that a request can cause is bounded: by [`Bounds`] where it is read, then by [`ELEMENTS_MAX`],
+//! The work that a request can cause is limited: by [`Bounds`] when it is read, then by [`ELEMENTS_MAX`],
 //! [`MEMBERS_MAX`], [`LOOKED_AT_MAX`] and [`RESOURCE_BYTES_MAX`].
 //!
-//! Stored attributes are a JSON object in one form: names in schema spelling, extensions as objects under
-//! their URN, nothing empty, nothing readOnly, no password, no members.
+//! Stored attributes are a JSON object in a normal form: names spelled as in the schema, extensions as
+//! objects under their URN, nothing empty, nothing readOnly, no password, no members.
 
 #![warn(unreachable_pub)]
 

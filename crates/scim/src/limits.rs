@@ -1,22 +1,22 @@
-//! How much one request may name, look at and leave behind. What a body holds is bounded when it is
-//! read ([`crate::Bounds`]); this bounds what a small body can ask for.
+//! Limits on the work and the result of one request. [`crate::Bounds`] limits the body itself; this limits
+//! what a small body can ask for.
 
 use serde_json::{Map, Value};
 
 use crate::error::ScimError;
 use crate::path::AttrPath;
 
-/// Elements of one multi-valued attribute, members excepted.
+/// Elements of one multi-valued attribute, except members.
 pub const ELEMENTS_MAX: usize = 1_000;
-/// Members that one request names, in all its operations and repeated ones included.
+/// Members that one request names, in all its operations, repeated ones included.
 pub const MEMBERS_MAX: usize = 50_000;
 /// Attributes of one resource, in bytes of canonical JSON.
 pub const RESOURCE_BYTES_MAX: usize = 1024 * 1024;
-/// Elements of multi-valued attributes that one request looks at, in all its operations. Long elements
-/// and filters count more than once: as much as there is to compare.
+/// Elements of multi-valued attributes that one request looks at, in all its operations. Long elements and
+/// filters count several times, by the amount of data to compare.
 pub const LOOKED_AT_MAX: usize = 200_000;
 
-/// An element counts once more for each of these that it holds.
+/// An element counts once more for each of these bytes.
 pub(crate) const ELEMENT_BYTES: usize = 128;
 
 /// What is left of the limits for one request.
@@ -30,12 +30,12 @@ impl Budget {
         Budget { elements: LOOKED_AT_MAX, members: MEMBERS_MAX }
     }
 
-    /// Takes what it costs to compare each element of a list.
+    /// Charges for comparing each element of a list once.
     pub(crate) fn look(&mut self, list: &[Value]) -> Result<(), ScimError> {
         self.look_often(list, 1)
     }
 
-    /// Takes what it costs to compare each element of a list so many times.
+    /// Charges for comparing each element of a list this many times.
     pub(crate) fn look_often(&mut self, list: &[Value], times: usize) -> Result<(), ScimError> {
         let once: usize = list.iter().map(|element| 1 + size(element) / ELEMENT_BYTES).sum();
         self.elements = self.elements.checked_sub(once.saturating_mul(times)).ok_or_else(|| {
@@ -47,7 +47,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Takes so many members.
+    /// Charges for this many members.
     pub(crate) fn members(&mut self, count: usize) -> Result<(), ScimError> {
         self.members = self.members.checked_sub(count).ok_or_else(|| {
             ScimError::too_large(format!("more than {MEMBERS_MAX} members in one request"))
@@ -56,7 +56,7 @@ impl Budget {
     }
 }
 
-/// Refuses a list of that many elements.
+/// Refuses a list with too many elements.
 pub(crate) fn check_length(path: &AttrPath, length: usize) -> Result<(), ScimError> {
     if length > ELEMENTS_MAX {
         return Err(ScimError::invalid_value(format!(
@@ -66,7 +66,7 @@ pub(crate) fn check_length(path: &AttrPath, length: usize) -> Result<(), ScimErr
     Ok(())
 }
 
-/// Refuses parts that make a resource too large when so many elements get them, before they do.
+/// Refuses parts that would make the resource too large once set in this many elements.
 pub(crate) fn check_parts(
     parts: &[(&str, Option<Value>)],
     elements: usize,
@@ -87,7 +87,7 @@ fn too_large() -> ScimError {
     ))
 }
 
-/// Bytes to compare, roughly and never more than there are in JSON.
+/// The approximate number of bytes to compare; never more than the value has as JSON.
 fn size(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 1,

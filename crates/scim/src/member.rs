@@ -1,5 +1,5 @@
-//! The members of a group as clients name them. Whoever reads a member reads it here: PATCH and its
-//! filters, POST, PUT, Bulk, and what an upstream was sent or shows.
+//! Reads the members of a group in all the forms that clients and upstreams use. Everything that reads
+//! members does it here: POST, PUT, PATCH and its filters, Bulk, and the proxy.
 
 use serde_json::{Value, json};
 
@@ -14,14 +14,14 @@ use crate::value::{LOOKUP_BYTES_MAX, is_unassigned, wrong};
 pub struct Member {
     /// The SCIM id of the member, or its address, as the client wrote it: see [`MemberId`].
     pub value: String,
-    /// The resource type, if the client said it.
+    /// The resource type, if the client sent it.
     pub kind: Option<String>,
-    /// The name that the client said. Of a member that exists it counts for nothing: its own name does.
+    /// The display name, if the client sent it. Only used for a member that does not exist.
     pub display: Option<String>,
 }
 
 impl Member {
-    /// As in a body.
+    /// The member as in a SCIM body.
     pub fn to_json(&self) -> Value {
         let mut out = json!({"value": self.value});
         for (name, text) in [("type", &self.kind), ("display", &self.display)] {
@@ -36,13 +36,13 @@ impl Member {
         AttrPath { schema: None, attribute: "members".to_owned(), sub: None }
     }
 
-    /// Whether a path is that of members, or of something in them.
+    /// Whether a path is that of `members` or of one of its parts.
     pub(crate) fn is_at(path: &AttrPath) -> bool {
         path.schema.is_none() && path.attribute == "members"
     }
 
-    /// Reads a list of members, or a single one; each an object with `value`, or with `$ref` alone, or
-    /// the bare id. Repeated ones count once, where they first occur.
+    /// Reads a list of members, or a single one: each an object with `value` or only `$ref`, or a bare id.
+    /// Duplicates are dropped; the first one counts.
     pub(crate) fn read_list(value: &Value, budget: &mut Budget) -> Result<Vec<Member>, ScimError> {
         let given = match value {
             Value::Null => [].as_slice(),
@@ -62,14 +62,14 @@ impl Member {
         Ok(members)
     }
 
-    /// Reads one of a client.
+    /// Reads a client's member.
     fn read(item: &Value) -> Result<Member, ScimError> {
         let member = Member::read_any(item)?;
         check_member_id(&member.value)?;
         Ok(member)
     }
 
-    /// Reads one whose id, which may be empty, has any form.
+    /// Reads a member without checking the form of its id, which may be empty.
     pub(crate) fn read_any(item: &Value) -> Result<Member, ScimError> {
         let path = Member::path();
         let (value, address, kind, display) = match item {
@@ -80,7 +80,7 @@ impl Member {
                     let found = entries.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
                     found.map(|(_, value)| value).filter(|one| !is_unassigned(one))
                 };
-                // Some clients call it as a group calls its own name.
+                // Some clients send `displayName`, as in the group itself.
                 let display = get("display").or_else(|| get("displayName"));
                 (get("value"), get("$ref"), get("type"), display)
             }
@@ -109,10 +109,9 @@ impl Member {
     }
 }
 
-/// Refuses what is no id, nor the address of one: nothing, a list or object of JSON in a text, a text
-/// that was put in quotes twice, control characters and those that are not seen, white space around it. Kept as the id of a member
-/// that no resource has, it would hide that the member who was meant is still there, or is not. 400
-/// `invalidValue`.
+/// Refuses, with 400 `invalidValue`, what cannot be a member's id or address: an empty string, JSON within
+/// a string, a string quoted twice, control or invisible characters, white space around it. Recorded as an
+/// unknown member, it would hide whether the intended member is in the group.
 pub fn check_member_id(text: &str) -> Result<(), ScimError> {
     let is_json = text.starts_with(['[', '{', '"']) || ["null", "true", "false"].contains(&text);
     let is_padded = text.trim() != text;
@@ -123,8 +122,8 @@ pub fn check_member_id(text: &str) -> Result<(), ScimError> {
     Ok(())
 }
 
-/// Whether a character is a control or a format character: it takes no room, and what is copied out of a
-/// document or a table may hold it.
+/// Whether a character is invisible: a control or format character, as text copied from a document or table
+/// may contain.
 pub fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}')
@@ -137,17 +136,17 @@ pub fn is_unseen(c: char) -> bool {
 pub enum MemberId<'a> {
     /// An id.
     Id(&'a str),
-    /// The id at the end of an address of a resource that is served here; still percent-encoded.
+    /// The id at the end of the address of one of our resources; still percent-encoded.
     Addressed(&'a str),
-    /// The address of something else.
+    /// Another address.
     Elsewhere,
 }
 
 impl<'a> MemberId<'a> {
-    /// Tells ids from addresses. `base_url` is that of the application, without a slash at its end; an
-    /// address is whole, begins with the path of that base, or is relative to it or to one of its resources
-    /// (RFC 7643 §2.3.7, RFC 3986 §4.2). Scheme,
-    /// host and the resource type's part of the path are compared in any case.
+    /// Distinguishes ids from addresses. `base_url` is the application's, without a slash at its end. An
+    /// address is absolute, begins with the path of the base, or is relative to the base or to one of its
+    /// resources (RFC 7643 §2.3.7, RFC 3986 §4.2). The base and the resource type's part of the path are
+    /// compared without letter case.
     pub fn of(text: &'a str, base_url: &str, registry: &Registry) -> MemberId<'a> {
         let has_scheme = text.contains("://");
         let below = match text.get(..base_url.len()) {
@@ -176,7 +175,7 @@ impl<'a> MemberId<'a> {
     }
 }
 
-/// The path of an absolute URL, beginning with its slash; nothing of one without a path.
+/// The path of an absolute URL, beginning with its slash; empty if it has none.
 fn path_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.find('/').map_or("", |at| &rest[at..])

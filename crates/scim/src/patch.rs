@@ -1,4 +1,4 @@
-//! PATCH (RFC 7644 §3.5.2) as a function: what was stored and the operations give what is to be stored.
+//! PATCH (RFC 7644 §3.5.2) as a function from the stored resource and the operations to the new resource.
 
 use std::collections::BTreeSet;
 
@@ -14,18 +14,18 @@ use crate::resource::{check_immutable, validate};
 use crate::schema::{Registry, ResourceType};
 use crate::settings::Settings;
 
-/// What the body of a PATCH is, in its `schemas` (RFC 7644 §3.5.2).
+/// The URN in the `schemas` of a PATCH body (RFC 7644 §3.5.2).
 pub const PATCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// One operation as the client wrote it; its path means something only for a resource type.
+/// One operation as the client wrote it. Its path is not parsed yet, which needs the resource type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchOperation {
     /// What to do.
     pub op: PatchOp,
-    /// Where; `None` is the resource itself, and so is an empty path in a body.
+    /// The target; `None`, or an empty path in the body, is the resource itself.
     pub path: Option<String>,
-    /// With what. `add` and `replace` need one, and `null` there unassigns; a `remove` means the same
-    /// with `null` as without.
+    /// The value. `add` and `replace` need one, and `null` unassigns. For `remove`, `null` is the same as
+    /// no value.
     pub value: Option<Value>,
 }
 
@@ -38,40 +38,40 @@ pub enum PatchOp {
     Replace,
 }
 
-/// What a PATCH leads to.
+/// The result of a PATCH.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Patched {
     /// The new attributes, as in [`crate::Resource::attributes`].
     pub attributes: Map<String, Value>,
-    /// What happens to the members of a group, in this order. They are no part of the attributes: a
-    /// group may have more of them than one wants to load.
+    /// The changes of a group's members, in order. Members are not among the attributes, because a group
+    /// may have too many to load.
     pub members: Vec<MemberOperation>,
-    /// What no schema has and was passed over; as in [`crate::Resource::unknown`].
+    /// Ignored names that no schema has; as in [`crate::Resource::unknown`].
     pub unknown: BTreeSet<String>,
 }
 
-/// A change of the members of a group. Ids are as the client wrote them; whether they are members is not
-/// known here, and no error for any of these.
+/// A change of the members of a group. Ids are as the client wrote them. Adding a member that is one already
+/// or removing one that is not is no error.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MemberOperation {
-    /// These become members, if they are not.
+    /// Add these members.
     Add(Vec<Member>),
-    /// These are members no longer.
+    /// Remove these members.
     Remove(Vec<String>),
-    /// Whoever matches is a member no longer; see [`Filter::matches_member`]. Never a filter that only
-    /// names ids, which is a `Remove`.
+    /// Remove the members that match; see [`Filter::matches_member`]. A filter that only names ids becomes
+    /// a `Remove` instead.
     RemoveMatching(Filter),
-    /// The group becomes empty.
+    /// Remove all members.
     RemoveAll,
-    /// These are all members.
+    /// Replace all members by these.
     Replace(Vec<Member>),
 }
 
-/// Reads the envelope. Names and `op` in any case; `schemas` is not looked at, since the route says what
-/// the body is ([`crate::check_schemas`] does, where an application wants it). 400 `invalidSyntax` for
-/// what is no PATCH, 413 above `operations_max`.
+/// Reads a PATCH body. Letter case of names and `op` does not matter. `schemas` is ignored, because the
+/// route says what the body is; [`crate::check_schemas`] checks it where an application wants that. 400
+/// `invalidSyntax` if it is not a PATCH, 413 above `operations_max`.
 ///
-/// Takes the body: a large one should not stand in memory twice.
+/// Takes the body by value, so that a large one is not in memory twice.
 pub fn parse_patch(body: Value, operations_max: usize) -> Result<Vec<PatchOperation>, ScimError> {
     let (_, operations) = take_operations(body, operations_max)?;
     operations
@@ -102,8 +102,8 @@ fn read_operation(operation: Value) -> Result<PatchOperation, ScimError> {
     Ok(PatchOperation { op, path, value: take(&mut operation, "value") })
 }
 
-/// Takes `Operations` out of the envelope that PATCH and Bulk have in common, and gives the rest of it too.
-/// 400 `invalidSyntax` for what is none, 413 above `operations_max`.
+/// Splits the body of a PATCH or Bulk request into the rest and its `Operations`. 400 `invalidSyntax` if
+/// there are none, 413 above `operations_max`.
 pub(crate) fn take_operations(
     body: Value,
     operations_max: usize,
@@ -127,28 +127,28 @@ pub(crate) fn take_operations(
     Ok((body, operations))
 }
 
-/// Takes the member of a name, in any case, out of an object.
+/// Removes the member with a name, in any case, from an object.
 pub(crate) fn take(object: &mut Map<String, Value>, wanted: &str) -> Option<Value> {
     let name = object.keys().find(|name| name.eq_ignore_ascii_case(wanted))?.clone();
     object.remove(&name)
 }
 
-/// Applies the operations in order, each on the result of the one before; all of them or, on the first
-/// error, none. Whether anything changed shows in [`crate::diff`].
+/// Applies the operations in order, each to the result of the one before: all of them, or none if one fails.
+/// [`crate::diff`] tells whether anything changed.
 ///
-/// Where the RFC leaves room, the reading is the one clients rely on:
-/// - attributes that no schema has are passed over, unless [`Settings::patch_miss`] wants the letter of
-///   the RFC; so is `password`, which is never kept;
-/// - without a path, readOnly attributes are passed over too: clients send back what they read;
-/// - a filter made of `eq` that matches nothing makes the element it describes
-///   ([`Settings::patch_miss`] for `replace`), so that several operations with the same filter meet in
-///   one element; it gets `primary` only if the client says so;
-/// - `remove` of a list with a value removes just that;
-/// - an element left with nothing but `type` and `primary` goes.
+/// Where the RFC leaves room, this does what clients rely on:
+/// - attributes that no schema has are ignored, unless [`Settings::patch_miss`] says to refuse them;
+///   `password` is ignored too, and never stored;
+/// - without a path, readOnly attributes are ignored, because clients send back what they read;
+/// - if a filter made only of `eq` matches nothing, the element that it describes is created (for `replace`
+///   depending on [`Settings::patch_miss`]), so that several operations with the same filter change the
+///   same element; it is `primary` only if the client says so;
+/// - `remove` of a list with a value removes only that value;
+/// - an element with nothing left but `type` and `primary` is removed.
 ///
 /// 400 `invalidValue` for a list that grows beyond [`crate::ELEMENTS_MAX`]; 413 above
-/// [`crate::MEMBERS_MAX`] and [`crate::LOOKED_AT_MAX`], which hold for all operations together, and
-/// [`crate::RESOURCE_BYTES_MAX`], which holds for the result.
+/// [`crate::MEMBERS_MAX`] and [`crate::LOOKED_AT_MAX`], for all operations together, and above
+/// [`crate::RESOURCE_BYTES_MAX`], for the result.
 pub fn apply_patch(
     rt: &ResourceType,
     registry: &Registry,

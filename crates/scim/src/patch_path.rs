@@ -5,18 +5,18 @@ use crate::filter::{self, Filter};
 use crate::path::AttrPath;
 use crate::schema::{Registry, ResourceType, is_name};
 
-/// What a PATCH operation works on.
+/// The target of a PATCH operation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PatchPath {
-    /// Everything under one schema, by its registered URN: an extension as a whole, or the base schema.
+    /// All attributes of one schema, by its registered URN: a whole extension, or the base schema.
     Schema(String),
     /// An attribute or sub-attribute.
     Attribute(AttrPath),
     /// The elements of a multi-valued attribute that match a filter, or one sub-attribute of them.
     Filtered {
-        /// The attribute; `sub` is what follows the bracket.
+        /// The attribute; `sub` is the name after the bracket.
         path: AttrPath,
-        /// Its paths name sub-attributes of the attribute.
+        /// A filter whose paths name sub-attributes of the attribute.
         filter: Filter,
     },
 }
@@ -32,10 +32,10 @@ impl PatchPath {
 
     /// Reads the `path` of an operation.
     ///
-    /// Attributes that no schema has are no error: clients map more than a server knows, and stop
-    /// altogether when refused. Whoever applies the path ignores what [`Registry::attribute`] lacks.
+    /// Attributes that no schema has are no error, because clients map more attributes than a server knows,
+    /// and stop altogether when refused. Applying the path then changes nothing.
     ///
-    /// White space is an error, also around the path, except inside a bracket, as in
+    /// White space is an error, also around the path; inside a bracket it is allowed as in
     /// [`Filter::parse`].
     pub fn parse(
         rt: &ResourceType,
@@ -51,7 +51,7 @@ impl PatchPath {
         let path = AttrPath::parse(head, Some(rt), registry)?;
         if path.sub.is_some() {
             return Err(ScimError::invalid_path(
-                "a filter stands after an attribute, not after a sub-attribute",
+                "a filter must follow an attribute, not a sub-attribute",
             ));
         }
         let attribute = registry.attribute(Some(rt), &path);

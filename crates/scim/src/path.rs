@@ -5,8 +5,8 @@ use std::fmt;
 use crate::error::ScimError;
 use crate::schema::{Registry, ResourceType, is_name, is_urn};
 
-/// One attribute or sub-attribute. Known names are in the spelling of their schema, others as given;
-/// [`Registry::attribute`] tells which is which.
+/// One attribute or sub-attribute. Known names are spelled as in their schema, others as given;
+/// [`Registry::attribute`] says which are known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttrPath {
     /// URN of an extension, in the registry's spelling; `None` for the base schema.
@@ -18,12 +18,11 @@ pub struct AttrPath {
 }
 
 impl AttrPath {
-    /// Reads `[URN ":"] name ["." name]`, for resources of one type or of any.
+    /// Reads `[URN ":"] name ["." name]`, for resources of one type or of any type.
     ///
-    /// A URN is recognised by being registered, never by its punctuation: `2.0` holds a dot and
-    /// attributes follow after a colon. An extension's attribute needs none where no other attribute
-    /// has its name: RFC 7644 §3.10 only recommends it, and Entra sends `manager`. Unknown attributes
-    /// are no error here; white space anywhere is.
+    /// URNs are found in the registry and not by punctuation, because `2.0` contains a dot. An extension's
+    /// attribute needs no URN if no other attribute has its name: RFC 7644 §3.10 only recommends it, and
+    /// Entra sends `manager`. Unknown attributes are no error; white space is.
     pub fn parse(
         text: &str,
         rt: Option<&ResourceType>,
@@ -49,7 +48,7 @@ impl AttrPath {
         };
         if path.schema.is_none() && registry.attribute(rt, &path).is_none() {
             let extension = registry.extension_with(rt, attribute);
-            // Who names the base schema means no extension, and the path must go on saying so.
+            // With the base schema's URN no extension is meant, so keep that URN in the path.
             path.schema = extension.map(|extension| urn.unwrap_or(extension).to_owned());
         }
         if let Some(known) = registry.attribute(rt, &path) {
@@ -82,8 +81,8 @@ impl fmt::Display for AttrPath {
     }
 }
 
-/// The longest registered URN that the text begins with, in the registry's spelling, and what comes
-/// after its colon. Of an unregistered URN everything up to the last colon is taken.
+/// The longest registered URN that the text begins with, in the registry's spelling, and the text after its
+/// colon. An unregistered URN ends at the last colon.
 fn split_urn<'a>(text: &'a str, registry: &'a Registry) -> (Option<&'a str>, &'a str) {
     let registered = registry
         .schemas()

@@ -8,17 +8,17 @@ const TAGS_MAX: usize = 100;
 /// The versions that a precondition names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EntityTags {
-    /// `*`: whatever there is.
+    /// `*`: any version.
     Any,
-    /// One of these, without quotes and without the mark of weak tags; at least one.
+    /// One of these tags, without quotes and `W/`; at least one.
     Tags(Vec<String>),
 }
 
 impl EntityTags {
-    /// Reads the value of the header: `*`, or tags such as `W/"1842"` and `"1842"` between commas.
-    /// Besides them it takes tags without quotes, as in `1842`.
+    /// Reads the value of the header: `*`, or tags such as `W/"1842"` and `"1842"` separated by commas. Also
+    /// accepts tags without quotes, such as `1842`.
     ///
-    /// At most 8 KiB and 100 tags; 400 `invalidVers` for more, and for what is no tag.
+    /// At most 8 KiB and 100 tags; 400 `invalidVers` for more, and for anything else.
     pub fn parse(header: &str) -> Result<EntityTags, ScimError> {
         if header.len() > LENGTH_BYTES_MAX {
             return Err(malformed(&format!("at most {LENGTH_BYTES_MAX} bytes")));
@@ -47,8 +47,8 @@ impl EntityTags {
         if tags.is_empty() { Err(no_tag()) } else { Ok(EntityTags::Tags(tags)) }
     }
 
-    /// Whether the tag of a version, such as `W/"1842"`, is among these. The comparison is the weak
-    /// one also for `If-Match`: our tags are weak, and yet no two states of a resource share one.
+    /// Whether the tag of a version, such as `W/"1842"`, is among these. Uses weak comparison for `If-Match`
+    /// too, because our tags are weak although no two states of a resource share one.
     pub fn matches(&self, etag: &str) -> bool {
         match self {
             EntityTags::Any => true,
@@ -73,7 +73,7 @@ fn read_tag(text: &str) -> Option<(&str, &str)> {
     bare.then_some((tag, rest))
 }
 
-/// Also what is not ASCII: the RFC keeps it for old clients.
+/// Non-ASCII characters are allowed too; the RFC keeps them for old clients.
 fn is_tag_character(c: char) -> bool {
     !c.is_ascii() || c.is_ascii_graphic()
 }

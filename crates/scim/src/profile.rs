@@ -1,5 +1,6 @@
-//! Profiles: what the clients of an application are known to send, and what it serves. Data that an
-//! operator can read and add to, with versions in time: what was usual in June is strange in November.
+//! Profiles: what an application's clients are expected to send, and which resource types it serves. A
+//! profile is a file that operators can read and write, with versions in time, because what clients send
+//! changes.
 //!
 //! ```toml
 //! name = "paperboat"
@@ -20,7 +21,7 @@
 //! [versions.groups]                # without this there are no groups
 //! ```
 //!
-//! A list that is left out says nothing: without `attributes` all are expected.
+//! A list that is left out sets no rule: without `attributes` all attributes are expected.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -48,36 +49,36 @@ const BUILT_IN: [(&str, &str); 6] = [
     ("howspace.toml", include_str!("../profiles/howspace.toml")),
 ];
 
-/// Parts that only say which element of a list is meant, or how it is shown.
+/// Parts that only identify or describe an element of a list. They are always expected.
 const BOOKKEEPING: [&str; 4] = ["type", "primary", "display", "$ref"];
-/// What every resource has.
+/// Attributes that every resource has.
 const COMMON: [&str; 3] = ["id", "schemas", "meta"];
 
-/// Every profile that applications can have, by name.
+/// All profiles that applications can have, by name.
 #[derive(Clone, Debug)]
 pub struct Profiles {
     all: BTreeMap<String, Profile>,
-    /// Extensions that only a profile defines: whoever does not list them does not show them.
+    /// Extensions that only profiles define. Discovery shows them only for profiles that list them.
     private: BTreeSet<String>,
 }
 
 /// A profile with its versions.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// What operators call it.
+    /// Its name in configuration.
     pub name: String,
-    /// What people call the application.
+    /// The application's name for people.
     pub title: String,
-    /// In the order of their dates; never empty.
+    /// Ascending by date; never empty.
     versions: Vec<Arc<ProfileVersion>>,
 }
 
-/// What holds from one day on.
+/// The rules of a profile from one day on.
 #[derive(Clone, Debug)]
 pub struct ProfileVersion {
-    /// The day, from its first moment in UTC on; the first version may have none.
+    /// The first day, in UTC; the first version may have none.
     pub from: Option<NaiveDate>,
-    /// Choices over the default ones, by the names of [`Settings`].
+    /// Values that override the defaults of [`Settings`], by their names.
     settings: Map<String, Value>,
     users: Rules,
     groups: Option<Rules>,
@@ -95,17 +96,17 @@ struct Rules {
 #[derive(Clone, Debug)]
 struct Listed {
     path: AttrPath,
-    /// The elements of this type alone, case-folded.
+    /// Only elements of this type, case-folded.
     element_type: Option<String>,
 }
 
 impl Profiles {
-    /// The profiles that come with the program and those of further files, and the registry of all that
-    /// they and the files of schemas define ([`Registry::with_files`]). An extension that a schema file
-    /// defines is taken from there.
+    /// The built-in profiles and those of further files, with the registry of all schemas that they and the
+    /// schema files define ([`Registry::with_files`]). If a profile and a schema file define the same
+    /// extension, the schema file counts.
     ///
     /// # Errors
-    /// The first thing that is wrong in a file, with its line.
+    /// For the first mistake in a file, with its line.
     pub fn load(
         schema_files: &[(String, String)],
         profile_files: &[(String, String)],
@@ -113,7 +114,7 @@ impl Profiles {
         file::load(&BUILT_IN, schema_files, profile_files)
     }
 
-    /// What comes with the program alone.
+    /// Only the built-in profiles.
     pub fn built_in() -> (Registry, Profiles) {
         Profiles::load(&[], &[]).expect("files of this crate, read by every test of it")
     }
@@ -123,13 +124,14 @@ impl Profiles {
         self.all.get(name)
     }
 
-    /// All of them, by name.
+    /// All profiles, by name.
     pub fn all(&self) -> impl Iterator<Item = &Profile> {
         self.all.values()
     }
 
-    /// Whether a profile's discovery shows a schema: that of a type which it serves, and the extensions
-    /// of which it lists an attribute, or all that are nobody else's if it lists none.
+    /// Whether discovery shows a schema for a profile: the schemas of the types that it serves, and the
+    /// extensions with an attribute that it lists. If it lists no attributes, all extensions except those
+    /// that only other profiles define.
     pub fn shows(&self, version: &ProfileVersion, registry: &Registry, schema: &Schema) -> bool {
         let mut types = registry.resource_types().iter();
         if let Some(resource_type) = types.find(|one| one.schema == schema.id) {
@@ -146,8 +148,8 @@ impl Profiles {
 }
 
 impl Profile {
-    /// What holds at an instant, in microseconds since 1970, and from when to when it does. The first
-    /// version holds before its day too.
+    /// The version at an instant (microseconds since 1970), and the range of instants in which it holds. The
+    /// first version also holds before its day.
     pub fn at(&self, time_us: i64) -> (&Arc<ProfileVersion>, Range<i64>) {
         let later = self.versions.partition_point(|one| one.begins_us() <= time_us);
         let place = later.saturating_sub(1);
@@ -156,7 +158,7 @@ impl Profile {
         (&self.versions[place], from..until)
     }
 
-    /// All of them, oldest first.
+    /// All versions, oldest first.
     pub fn versions(&self) -> &[Arc<ProfileVersion>] {
         &self.versions
     }
@@ -168,8 +170,8 @@ impl ProfileVersion {
         midnight.map_or(i64::MIN, |midnight| midnight.timestamp_micros())
     }
 
-    /// The choices of an application with its own over those of the profile. Both were checked when they
-    /// were configured; one of them that cannot be read any more counts as not set, and the others stay.
+    /// The settings of an application: its own (JSON) override the profile's. Both were checked when they
+    /// were configured; a setting that this program can no longer read is ignored.
     pub fn settings(&self, own: &[u8]) -> Settings {
         let own: Map<String, Value> = serde_json::from_slice(own).unwrap_or_default();
         let (mut all, mut settings) = (Map::new(), Settings::default());
@@ -186,7 +188,7 @@ impl ProfileVersion {
         settings
     }
 
-    /// Whether resources of a type are served: all but groups, which a profile may be without.
+    /// Whether resources of a type are served: all types, except that a profile may have no groups.
     pub fn serves(&self, resource_type: &ResourceType) -> bool {
         resource_type.name != "Group" || self.has_groups()
     }
@@ -204,8 +206,8 @@ impl ProfileVersion {
         }
     }
 
-    /// What changes set that the profile does not list, as paths of attributes with the type of the
-    /// element. Taking away is never unexpected.
+    /// The paths of changed attributes that the profile does not list, with the element's type. Removing a
+    /// value is never unexpected.
     pub fn unexpected(&self, resource_type: &ResourceType, changes: &[Change]) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let rules = self.rules(resource_type);
@@ -234,7 +236,7 @@ impl ProfileVersion {
         found
     }
 
-    /// Whether the profile does not list that groups have members.
+    /// Whether the profile lists attributes of groups, but not `members`.
     pub fn members_are_unexpected(&self, resource_type: &ResourceType) -> bool {
         let rules = self.rules(resource_type);
         let listed = rules.and_then(|rules| rules.attributes.as_ref());
@@ -261,7 +263,7 @@ impl ProfileVersion {
         })
     }
 
-    /// What a filter looks at and the profile does not list as filterable.
+    /// The attributes that a filter uses and the profile does not list as filterable.
     pub fn unfilterable(&self, resource_type: &ResourceType, filter: &Filter) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let rules = self.rules(resource_type);
@@ -279,7 +281,7 @@ impl ProfileVersion {
     }
 }
 
-/// Where a simple value stands.
+/// The place of a simple value.
 struct Place<'a> {
     schema: Option<&'a str>,
     attribute: &'a str,
@@ -310,7 +312,7 @@ impl Listed {
         let of_type = match (&self.element_type, place.element_type) {
             (None, _) => true,
             (Some(listed), Some(name)) => *listed == case_folded(name),
-            // An element that says nothing of its type is not of this one.
+            // An element without a type is not of the listed type.
             (Some(_), None) => false,
         };
         let of_part = match (&self.path.sub, place.sub) {

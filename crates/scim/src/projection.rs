@@ -9,12 +9,12 @@ use crate::schema::{Attribute, Mutability, Registry, ResourceType, Returned, is_
 use crate::search::Selection;
 use crate::value::is_unassigned;
 
-/// What is shown of resources of one type. Made once, applied to every resource of an answer.
+/// Selects the attributes to show of resources of one type. Made once for all resources of an answer.
 #[derive(Clone, Debug)]
 pub struct Projection {
     core: HashMap<String, Rule>,
     extensions: HashMap<String, HashMap<String, Rule>>,
-    /// Whether what no schema has is shown.
+    /// Whether attributes that no schema has are shown.
     unknown: bool,
 }
 
@@ -42,11 +42,11 @@ struct Asked {
 }
 
 impl Projection {
-    /// Works out what a selection shows. Names in any case, after a URN or not; a bare URN names
-    /// everything under it, except what is only shown when it is named itself. What stands in
-    /// brackets is passed over, and so are names that no schema of the type has.
+    /// The projection for a selection. Names may have any case and a URN; a bare URN names everything under
+    /// it, except attributes with `returned: request`. Filters in brackets are ignored, and so are names
+    /// that no schema of the type has.
     ///
-    /// `always` and `never` hold whatever is asked: no selection shows a password or hides an id.
+    /// `returned: always` and `never` override the selection: an id is always shown, a password never.
     pub fn of(selection: &Selection, rt: &ResourceType, registry: &Registry) -> Projection {
         let (names, only) = match selection {
             Selection::Default => ([].as_slice(), false),
@@ -71,9 +71,9 @@ impl Projection {
         }
     }
 
-    /// Takes away what is not shown, and what is left empty by that. The resource is as a client sees
-    /// it: names in schema spelling, extensions under their URN. `schemas` still lists the URN of an
-    /// extension of which nothing is shown: the resource has it.
+    /// Removes what is not shown, and what becomes empty by that. The resource must have the form that
+    /// clients see: names spelled as in the schema, extensions under their URN. `schemas` still lists an
+    /// extension of which nothing is shown, because the resource has it.
     pub fn apply(&self, resource: &mut Map<String, Value>) {
         resource.retain(|name, value| match (self.extensions.get(name), value) {
             (Some(rules), Value::Object(extension)) => {
@@ -84,9 +84,8 @@ impl Projection {
         });
     }
 
-    /// Whether anything of an attribute, such as `members`, would be shown: if not, it need not be
-    /// loaded. Extensions count by their URN. Names in any case; what the type does not have is not
-    /// shown.
+    /// Whether any part of an attribute, or of an extension by its URN, is shown. If not, it need not be
+    /// loaded. Names may have any case. False for attributes that the type does not have.
     pub fn shows(&self, attribute: &str) -> bool {
         let shown = |rule: &Rule| *rule != Rule::Nothing;
         if is_urn(attribute) {
@@ -99,8 +98,8 @@ impl Projection {
         core.any(|(name, rule)| name.eq_ignore_ascii_case(attribute) && shown(rule))
     }
 
-    /// Whether anything of a complex attribute but one part would be shown. Names are in schema spelling;
-    /// `schema` is the URN of an extension.
+    /// Whether any part of a complex attribute other than `part` is shown. Names must be spelled as in the
+    /// schema; `schema` is the URN of an extension.
     pub fn shows_beside(&self, schema: Option<&str>, attribute: &str, part: &str) -> bool {
         let rules = match schema {
             None => Some(&self.core),
@@ -139,7 +138,7 @@ fn keep_parts(object: &mut Map<String, Value>, parts: &[String]) {
     object.retain(|name, _| parts.contains(name));
 }
 
-/// What is named, by schema (`None`: the base schema with the common attributes).
+/// The names of a selection, by schema (`None`: the base schema with the common attributes).
 fn read_names(
     names: &[String],
     rt: &ResourceType,
@@ -161,7 +160,7 @@ fn read_names(
             continue;
         };
         let is_shown = attribute.sub(&sub).is_some_and(|one| returned(one) != Returned::Never);
-        // Told twice is told once, so that the list is as short as the schema.
+        // Skip duplicates, so that the list is not longer than the schema.
         if is_shown && !asked.parts.contains(&sub) {
             asked.parts.push(sub);
         }
@@ -169,7 +168,7 @@ fn read_names(
     named
 }
 
-/// The path of a name, without brackets: a selection is of attributes, not of elements.
+/// The path of a name. A filter in brackets is ignored, because a selection cannot select elements.
 fn read_name(name: &str, rt: &ResourceType, registry: &Registry) -> Option<AttrPath> {
     let plain = match (name.split_once('['), name.rsplit_once(']')) {
         (Some((head, _)), Some((_, tail))) => format!("{head}{tail}"),
@@ -193,7 +192,7 @@ fn rule(attribute: &Attribute, named: Option<&Named>, only: bool) -> Rule {
     if !shown {
         return Rule::Nothing;
     }
-    // Where only parts are named, the attribute itself is not.
+    // If only parts are named, the attribute as a whole is not.
     let whole = named_whole || whole_schema || returned(attribute) == Returned::Always;
     let part_shown = |part: &&Attribute| {
         let is_named = asked.is_some_and(|asked| asked.parts.contains(&part.name));
@@ -210,7 +209,7 @@ fn rule(attribute: &Attribute, named: Option<&Named>, only: bool) -> Rule {
     if parts.len() == attribute.sub_attributes.len() { Rule::All } else { Rule::Parts(parts) }
 }
 
-/// The characteristic; a secret is never returned, also if its schema forgets to say so.
+/// `returned`; always `never` for a writeOnly attribute, even if its schema forgets to say so.
 fn returned(attribute: &Attribute) -> Returned {
     match attribute.mutability {
         Mutability::WriteOnly => Returned::Never,

@@ -1,4 +1,4 @@
-//! Resources as they are kept, and how they are read from the body of a POST or PUT.
+//! Resources in the form in which they are stored, and reading them from the body of a POST or PUT.
 
 use std::collections::BTreeSet;
 
@@ -14,28 +14,29 @@ use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType};
 use crate::settings::Settings;
 use crate::value::{check_primary, is_kept};
 
-/// What a client wrote of one resource.
+/// One resource as a client wrote it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
-    /// Attributes in schema spelling, extensions as objects under their URN; no `null`, `[]`, `{}` or
-    /// empty text. Without `id`, `meta`, `schemas`, `groups`, `members` and `password`.
+    /// Attributes spelled as in the schema, extensions as objects under their URN; no `null`, `[]`, `{}` or
+    /// empty string. Without `id`, `meta`, `schemas`, `groups`, `members` and `password`.
     pub attributes: Map<String, Value>,
-    /// The members of a group; `None` if the body does not name them.
+    /// The members of a group; `None` if the body has none.
     pub members: Option<Vec<Member>>,
-    /// What no schema has and was passed over: names as the client wrote them, cut at 256 bytes, after
-    /// their attribute if they are parts of one; the first 64.
+    /// Ignored names that no schema has, as the client wrote them; parts with their attribute in front. Cut
+    /// at 256 bytes; the first 64.
     pub unknown: BTreeSet<String>,
 }
 
 impl Resource {
     /// Reads the body of a POST or PUT (RFC 7644 §3.3, §3.5.1).
     ///
-    /// Lenient where clients need it: names in any case, also dotted (`name.givenName`) or after a URN,
-    /// but nowhere with white space around them: that is another, unknown name;
-    /// single values for lists and lists of one for single values; unknown and readOnly attributes are
-    /// passed over; a `password` is dropped. Strict about types, sizes and required attributes: 400
-    /// `invalidValue`, and 400 `invalidSyntax` if the body is no object. 413 above [`crate::MEMBERS_MAX`],
-    /// [`crate::LOOKED_AT_MAX`] and [`crate::RESOURCE_BYTES_MAX`].
+    /// Lenient where clients need it: names in any case, dotted (`name.givenName`) or with a URN, but not
+    /// with white space around them; a single value for a list and a list of one for a single value;
+    /// unknown and readOnly attributes are ignored; a `password` is dropped.
+    ///
+    /// Strict about types, sizes and required attributes: 400 `invalidValue`. 400 `invalidSyntax` if the
+    /// body is not an object. 413 above [`crate::MEMBERS_MAX`], [`crate::LOOKED_AT_MAX`] and
+    /// [`crate::RESOURCE_BYTES_MAX`].
     pub fn read(
         rt: &ResourceType,
         registry: &Registry,
@@ -59,9 +60,9 @@ impl Resource {
     }
 }
 
-/// Refuses a body that does not list a URN in `schemas`, where [`Settings::require_schemas`] asks for
-/// it: that of the resource type in the body of a POST or PUT, [`crate::PATCH_URN`] and
-/// [`crate::BULK_URN`] in those of PATCH and Bulk. 400 `invalidValue`.
+/// With [`Settings::require_schemas`], refuses a body that does not list `urn` in `schemas`: 400
+/// `invalidValue`. The URN is the resource type's schema for POST and PUT, [`crate::PATCH_URN`] for PATCH,
+/// [`crate::BULK_URN`] for Bulk.
 pub fn check_schemas(settings: &Settings, body: &Value, urn: &str) -> Result<(), ScimError> {
     let listed = || {
         body.as_object()
@@ -79,11 +80,10 @@ pub fn check_schemas(settings: &Settings, body: &Value, urn: &str) -> Result<(),
     Ok(())
 }
 
-/// Refuses a change of what is `immutable` (RFC 7643 §7): it is set once, and a PUT repeats it. Both
-/// sides as in [`Resource::attributes`]; 400 `mutability`.
+/// Refuses a change of an `immutable` attribute that is set (RFC 7643 §7): 400 `mutability`. Both states are
+/// in the form of [`Resource::attributes`].
 ///
-/// Elements of lists come and go, and no name tells a changed one from another one: their parts are
-/// not looked at.
+/// Parts of elements of lists are not checked, because a changed element cannot be told from a new one.
 pub fn check_immutable(
     rt: &ResourceType,
     registry: &Registry,
@@ -110,7 +110,7 @@ pub fn check_immutable(
     })
 }
 
-/// Checks what no single value shows: required attributes are there, one element is primary.
+/// Checks the state as a whole: required attributes exist, at most one element is primary.
 pub(crate) fn validate(
     rt: &ResourceType,
     registry: &Registry,
@@ -131,7 +131,7 @@ pub(crate) fn validate_one(
         None => true,
         Some(urn) => attributes.contains_key(urn) || rt.extension(urn) == Some(true),
     };
-    // A name of nothing but white space is none (RFC 7643 §4.1.1 wants it non-empty).
+    // White space alone counts as empty (RFC 7643 §4.1.1 requires a non-empty userName).
     let is_blank = value.and_then(Value::as_str).is_some_and(|text| text.trim().is_empty());
     if (value.is_none() || is_blank) && attribute.required && expected {
         return Err(ScimError::invalid_value(format!("{path} is required")));
@@ -143,7 +143,7 @@ pub(crate) fn validate_one(
     };
     check_primary(path, elements)?;
     if attribute.kind == Kind::Complex {
-        // What only the server writes is not the client's to miss.
+        // Parts that only the server writes cannot be missing.
         let required = |one: &&Attribute| one.required && is_kept(one);
         for part in attribute.sub_attributes.iter().filter(required) {
             if elements.iter().any(|one| one.get(&part.name).is_none()) {

@@ -1,4 +1,4 @@
-//! Schemas and resource types (RFC 7643 §6 and §7): data in the form in which discovery shows them.
+//! Schemas and resource types (RFC 7643 §6 and §7), in the form that discovery shows.
 
 use std::sync::LazyLock;
 
@@ -18,7 +18,7 @@ const RESOURCE_TYPE_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceT
 /// Attributes that every resource has (RFC 7643 §3.1); announced by no schema.
 const COMMON: &str = include_str!("../schemas/common.json");
 
-/// What a server knows: its schemas and resource types.
+/// The known schemas and resource types.
 #[derive(Clone, Debug)]
 pub struct Registry {
     common: Vec<Attribute>,
@@ -29,11 +29,11 @@ pub struct Registry {
 /// Why a set of schemas and resource types cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// A text is not a schema or resource type in wire form.
-    #[error("schema or resource type in the wrong form")]
+    /// A text is not a schema or resource type.
+    #[error("not a schema or resource type as discovery shows it")]
     Form(#[from] serde_json::Error),
-    /// A schema id that is no URN, or is taken.
-    #[error("schema {0}: the id is no URN or occurs twice")]
+    /// A schema id is not a URN, or is used twice.
+    #[error("schema {0}: the id is not a URN or occurs twice")]
     SchemaId(String),
     /// An attribute whose name or kind cannot be used.
     #[error("schema {schema}: attribute {attribute} has a bad or repeated name, or a bad kind")]
@@ -46,7 +46,7 @@ pub enum RegistryError {
     /// A resource type whose name or endpoint cannot be used.
     #[error("resource type {0}: name or endpoint is malformed or occurs twice")]
     ResourceType(String),
-    /// A resource type that uses a schema which is not there.
+    /// A resource type uses a schema that does not exist.
     #[error("resource type {resource_type}: schema {schema} is unknown")]
     UnknownSchema {
         /// Name of the resource type.
@@ -75,8 +75,8 @@ impl Registry {
         &CORE
     }
 
-    /// Reads schemas and resource types, each text one object in the form of the discovery endpoints;
-    /// characteristics that a schema leaves out have the defaults of RFC 7643 §2.2.
+    /// Reads schemas and resource types, each text one object in the form of the discovery endpoints.
+    /// Characteristics that a schema leaves out get the defaults of RFC 7643 §2.2.
     pub fn parse(schemas: &[&str], resource_types: &[&str]) -> Result<Registry, RegistryError> {
         let mut registry = Registry {
             common: serde_json::from_str(COMMON)?,
@@ -85,7 +85,7 @@ impl Registry {
         };
         for text in schemas {
             let schema: Schema = serde_json::from_str(text)?;
-            // The prefix is what tells an extension from an attribute wherever no schema is at hand.
+            // Where no schema is at hand, the prefix `urn:` distinguishes an extension from an attribute.
             if !is_urn(&schema.id) || registry.schema(&schema.id).is_some() {
                 return Err(RegistryError::SchemaId(schema.id));
             }
@@ -112,7 +112,7 @@ impl Registry {
             return Err(RegistryError::ResourceType(name.clone()));
         }
         for urn in std::iter::once(schema).chain(extensions.iter_mut().map(|(urn, _)| urn)) {
-            // Everything later compares spellings exactly.
+            // Use the schema's spelling, because URNs are compared exactly later.
             match self.schema(urn) {
                 Some(known) => urn.clone_from(&known.id),
                 None => {
@@ -126,7 +126,7 @@ impl Registry {
         Ok(())
     }
 
-    /// The resource type of exactly this name.
+    /// The resource type with exactly this name.
     pub fn resource_type(&self, name: &str) -> Option<&ResourceType> {
         self.resource_types.iter().find(|one| one.name == name)
     }
@@ -145,7 +145,7 @@ impl Registry {
         &self.resource_types
     }
 
-    /// The schema of a URN, in any case.
+    /// The schema with a URN, in any case.
     pub fn schema(&self, urn: &str) -> Option<&Schema> {
         self.schemas.iter().find(|one| one.id.eq_ignore_ascii_case(urn))
     }
@@ -155,8 +155,8 @@ impl Registry {
         &self.schemas
     }
 
-    /// The attribute (not the sub-attribute) that a path names in a resource of this type, or in one of
-    /// any type; `None` if no schema has it.
+    /// The attribute (not the sub-attribute) that a path names in resources of one type, or of any type;
+    /// `None` if no schema has it.
     pub fn attribute(&self, rt: Option<&ResourceType>, path: &AttrPath) -> Option<&Attribute> {
         match rt {
             Some(rt) => self
@@ -166,7 +166,7 @@ impl Registry {
         }
     }
 
-    /// Whether an attribute of this name, or a part of one, is never given out.
+    /// Whether an attribute or part with this name is writeOnly.
     pub(crate) fn is_secret(&self, name: &str) -> bool {
         let attributes = self.schemas.iter().flat_map(|schema| &schema.attributes);
         let mut all = attributes.flat_map(|one| std::iter::once(one).chain(&one.sub_attributes));
@@ -175,8 +175,8 @@ impl Registry {
         })
     }
 
-    /// The one extension that has an attribute of this name, of resources of one type or of any; none
-    /// if several have.
+    /// The only extension with an attribute of this name, for resources of one type or of any type; `None` if
+    /// several have one.
     pub(crate) fn extension_with(&self, rt: Option<&ResourceType>, name: &str) -> Option<&str> {
         let types = rt.map_or(self.resource_types.as_slice(), std::slice::from_ref);
         let mut found = self.schemas.iter().filter(|schema| {
@@ -187,8 +187,8 @@ impl Registry {
         found.next().is_none().then_some(first.id.as_str())
     }
 
-    /// The attributes of a resource: its own and the common ones, or those of one of its extensions;
-    /// none if the resource type does not use the schema.
+    /// The attributes of a resource type: those of its schema and the common ones, or those of one of its
+    /// extensions. None if the resource type does not use the schema.
     pub(crate) fn attributes(
         &self,
         rt: &ResourceType,
@@ -204,12 +204,12 @@ impl Registry {
     }
 }
 
-/// Whether a name is that of a schema, and not of an attribute.
+/// Whether a name is the URN of a schema and not an attribute.
 pub(crate) fn is_urn(name: &str) -> bool {
     name.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("urn:"))
 }
 
-/// Whether a name can be that of an attribute (RFC 7643 §2.1; `$ref` is the RFC's own exception).
+/// Whether a name is allowed for an attribute (RFC 7643 §2.1; `$ref` is the RFC's own exception).
 pub(crate) fn is_name(name: &str) -> bool {
     let name = name.strip_prefix('$').unwrap_or(name);
     name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -273,12 +273,12 @@ fn extensions_from_wire<'de, D: serde::Deserializer<'de>>(
 }
 
 impl ResourceType {
-    /// Whether the resource must have this extension; `None` if it cannot have it. Exact spelling.
+    /// Whether resources must have this extension; `None` if they cannot have it. The spelling must be exact.
     pub fn extension(&self, urn: &str) -> Option<bool> {
         self.extensions.iter().find(|(one, _)| one == urn).map(|(_, required)| *required)
     }
 
-    /// The form of `/ResourceTypes`, with `meta.location` below the base URL.
+    /// The resource type as `/ResourceTypes` shows it, with `meta.location` below the base URL.
     pub fn to_json(&self, base_url: &str) -> Value {
         let extensions: Vec<Value> = self
             .extensions
@@ -310,12 +310,12 @@ pub struct Schema {
     /// For people.
     #[serde(default)]
     pub description: String,
-    /// What it defines.
+    /// The attributes it defines.
     pub attributes: Vec<Attribute>,
 }
 
 impl Schema {
-    /// The form of `/Schemas`, with `meta.location` below the base URL.
+    /// The schema as `/Schemas` shows it, with `meta.location` below the base URL.
     pub fn to_json(&self, base_url: &str) -> Value {
         let location = format!("{}/Schemas/{}", base_url.trim_end_matches('/'), self.id);
         json!({
@@ -333,9 +333,9 @@ impl Schema {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Attribute {
-    /// Name in its one spelling; clients may use any case.
+    /// Its name; clients may use any case.
     pub name: String,
-    /// What its values are.
+    /// The type of its values.
     #[serde(rename = "type", default)]
     pub kind: Kind,
     /// Whether it holds a list.
@@ -350,7 +350,7 @@ pub struct Attribute {
     /// Suggested values; others are accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub canonical_values: Vec<String>,
-    /// Whether texts that differ only in case are different.
+    /// Whether strings that differ only in case are different.
     #[serde(default)]
     pub case_exact: bool,
     /// Who may write it.
@@ -359,10 +359,10 @@ pub struct Attribute {
     /// When it is shown.
     #[serde(default)]
     pub returned: Returned,
-    /// How far a value must be unique.
+    /// Where its values must be unique.
     #[serde(default)]
     pub uniqueness: Uniqueness,
-    /// What a reference may point at.
+    /// What a reference may point to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reference_types: Vec<String>,
     /// The parts of a complex attribute; empty for every other kind.
@@ -371,7 +371,7 @@ pub struct Attribute {
 }
 
 impl Attribute {
-    /// The sub-attribute of a name in any case.
+    /// The sub-attribute with a name, in any case.
     pub fn sub(&self, name: &str) -> Option<&Attribute> {
         self.sub_attributes.iter().find(|one| one.name.eq_ignore_ascii_case(name))
     }
@@ -402,9 +402,9 @@ pub enum Mutability {
     /// The client.
     #[default]
     ReadWrite,
-    /// The client, once.
+    /// The client, but only once.
     Immutable,
-    /// The client, and nobody may read it.
+    /// The client, but nobody may read it.
     WriteOnly,
 }
 
@@ -412,18 +412,18 @@ pub enum Mutability {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Returned {
-    /// Whatever the client asks for.
+    /// Always, whatever the client asks for.
     Always,
-    /// In no answer.
+    /// Never.
     Never,
-    /// Unless the client asks otherwise.
+    /// Unless the client excludes it.
     #[default]
     Default,
     /// Only if the client names it.
     Request,
 }
 
-/// How far a value must be unique.
+/// Where a value must be unique.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Uniqueness {
@@ -520,8 +520,8 @@ mod tests {
     #[test]
     fn refuses_what_cannot_work() {
         let with = |attributes: &str| format!(r#"{{"id":"urn:x","attributes":{attributes}}}"#);
-        check_refused(&["{}"], &[], "wrong form");
-        check_refused(&[r#"{"id":"x","attributes":[]}"#], &[], "no URN");
+        check_refused(&["{}"], &[], "not a schema or resource type");
+        check_refused(&[r#"{"id":"x","attributes":[]}"#], &[], "not a URN");
         check_refused(&[USER, USER], &[], "twice");
         check_refused(&[&with(r#"[{"name":"a b"}]"#)], &[], "a b");
         check_refused(&[&with(r#"[{"name":"a"},{"name":"A"}]"#)], &[], "A");

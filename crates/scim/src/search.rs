@@ -1,46 +1,46 @@
-//! What a client asks of a list: the query of a GET, or the body of a POST to `.search` (RFC 7644
-//! §3.4.2 and §3.4.3, cursors in RFC 9865).
+//! Search requests: the query of a GET, or the body of a POST to `.search` (RFC 7644 §3.4.2 and §3.4.3,
+//! cursors in RFC 9865).
 
 use serde_json::{Map, Value};
 
 use crate::error::{ScimError, ScimType};
 
-/// Names in `attributes` or `excludedAttributes`.
+/// Maximum number of names in `attributes` or `excludedAttributes`.
 const NAMES_MAX: usize = 1_000;
 
-/// A search as it was asked for. The filter, the names and the cursor are not looked into here.
+/// A search as the client sent it. Filter, names and cursor are not parsed yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchRequest {
-    /// Text of the filter; `None` if there is none or nothing in it.
+    /// The filter; `None` if it is missing or blank.
     pub filter: Option<String>,
     /// Which attributes to show.
     pub selection: Selection,
     /// Path of the attribute to sort by.
     pub sort_by: Option<String>,
-    /// Whether the greatest comes first.
+    /// Whether to sort in descending order.
     pub descending: bool,
-    /// Place of the first result, from 1; means nothing beside a cursor.
+    /// Place of the first result, from 1; unused with a cursor.
     pub start_index: usize,
-    /// Results in one page at most; 0 asks for their number only.
+    /// Maximum number of results in the page; 0 asks for the total only.
     pub count: Option<usize>,
-    /// Where the page begins, and that there are cursors at all; empty for the first page.
+    /// Set if the client uses cursors: where the page begins, empty for the first page.
     pub cursor: Option<String>,
 }
 
 /// Which attributes to show (RFC 7644 §3.9); names as written, never an empty list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Selection {
-    /// What is shown when nobody asks.
+    /// The default attributes.
     #[default]
     Default,
-    /// These (`attributes`).
+    /// Only these (`attributes`).
     Only(Vec<String>),
-    /// All but these (`excludedAttributes`).
+    /// The default attributes without these (`excludedAttributes`).
     Without(Vec<String>),
 }
 
 impl Default for SearchRequest {
-    /// All resources from the first, as they are shown when nobody asks.
+    /// All resources from the first, with the default attributes.
     fn default() -> SearchRequest {
         SearchRequest {
             filter: None,
@@ -55,12 +55,13 @@ impl Default for SearchRequest {
 }
 
 impl SearchRequest {
-    /// Reads the parameters of a query, percent-decoded. Names in any case; unknown names are passed
-    /// over. Of a name that comes twice the last one counts, lists add up.
+    /// Reads percent-decoded query parameters. Names may have any case; unknown names are ignored. If a name
+    /// comes twice the last one counts, except that lists are joined.
     ///
-    /// Places and counts out of range are moved into it. 400 `invalidValue` for integers and orders
-    /// that cannot be read, for both lists of attributes at once and above 1,000 names in them; with
-    /// a cursor, 400 `invalidCount` for a count that is no integer or negative (RFC 9865).
+    /// A `startIndex` or `count` out of range is set to the nearest allowed value. 400 `invalidValue` for an
+    /// unreadable integer or `sortOrder`, for `attributes` together with `excludedAttributes`, and for more
+    /// than 1,000 names in them. With a cursor, 400 `invalidCount` for a count that is not an integer or is
+    /// negative (RFC 9865).
     pub fn from_parameters<'a>(
         parameters: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<SearchRequest, ScimError> {
@@ -84,13 +85,12 @@ impl SearchRequest {
         draft.finish()
     }
 
-    /// Reads the body of a POST to `.search`. Names in any case; unknown names and `schemas` are passed
-    /// over, since the route says what the body is; `null` is the same as absence. Lists of
-    /// attributes may be one text with commas, integers may be texts.
+    /// Reads the body of a POST to `.search`. Names may have any case; unknown names and `schemas` are
+    /// ignored; `null` is the same as absent. Lists of attributes may be one string with commas, integers
+    /// may be strings.
     ///
-    /// Refuses what [`SearchRequest::from_parameters`] refuses, and as 400 `invalidValue` what has the
-    /// wrong type; 400 `invalidSyntax` if the body is no object, 400 `invalidCursor` for a cursor that
-    /// is no text.
+    /// Refuses what [`SearchRequest::from_parameters`] refuses, and wrong types as 400 `invalidValue`; 400
+    /// `invalidSyntax` if the body is not an object, 400 `invalidCursor` if the cursor is not a string.
     pub fn from_body(body: &Value) -> Result<SearchRequest, ScimError> {
         let Value::Object(body) = body else {
             return Err(ScimError::invalid_syntax("the body must be a JSON object"));
@@ -125,7 +125,7 @@ fn known(name: &str) -> Option<Name> {
     })
 }
 
-/// An integer as written. Which error a bad one is depends on the other parameters.
+/// An integer as written. The error for an unreadable one depends on the other parameters.
 #[derive(Clone, Copy, Default)]
 enum Written {
     #[default]
@@ -242,7 +242,7 @@ fn at_least(min: i64, number: i64) -> usize {
     usize::try_from(number.max(min)).unwrap_or(usize::MAX)
 }
 
-/// An integer of any length; one beyond our range is as good as its end.
+/// An integer of any length, saturated to the range of `i64`.
 fn integer(text: &str) -> Option<i64> {
     let text = text.trim();
     let (negative, digits) = match text.strip_prefix('-') {
@@ -300,7 +300,7 @@ fn add_names<'a>(
     Ok(())
 }
 
-/// The parts between commas, except commas in brackets.
+/// Splits at commas, except within brackets.
 fn split_names(text: &str) -> impl Iterator<Item = &str> {
     let (mut bracket, mut quoted, mut escaped) = (false, false, false);
     text.split(move |c: char| {

@@ -1,39 +1,37 @@
-//! Where identity providers contradict the RFC or each other, an application chooses.
+//! Settings of an application, for points where identity providers contradict the RFC or each other.
 
 use serde::{Deserialize, Serialize};
 
-/// Choices of one application. The default is the lenient profile `generic`, which every provider we
-/// know can work with; [`Settings::strict`] follows the RFC where they differ.
+/// The settings of one application. The default is the lenient profile `generic`, which works with every
+/// provider we know; [`Settings::strict`] follows the RFC where they differ.
 ///
-/// As configuration: names and values in snake case, unknown names refused, absent ones as in
-/// `generic`.
+/// In configuration, names and values are in snake case, unknown names are refused, and absent ones are as
+/// in `generic`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// `replace attr[filter].sub` when the filter matches nothing (RFC 7644 §3.5.2.3), and a path that
-    /// names an attribute which no schema has.
+    /// What a `replace` does whose filter matches nothing (RFC 7644 §3.5.2.3), and an operation on an
+    /// attribute that no schema has.
     pub patch_miss: PatchMiss,
-    /// Whether `"True"` and `"False"`, in any case, are booleans.
+    /// Whether the strings `"True"` and `"False"`, in any case, are accepted as booleans.
     pub lenient_booleans: bool,
-    /// What answers a successful PATCH.
+    /// How a successful PATCH is answered.
     pub patch_response: PatchResponse,
     /// What a PUT without `active` means.
     pub omitted_active: OmittedActive,
     /// Whether a POST for an inactive user of the same name reactivates that user.
     pub reactivate_on_post: bool,
-    /// Whether two groups of one application may have the same display name is not for the RFC to
-    /// say; true makes it a conflict.
+    /// Whether a second group with the same display name is refused. The RFC leaves this open.
     pub unique_group_names: bool,
     /// What `filter` on a discovery endpoint does (RFC 7644 §4).
     pub filter_on_discovery: FilterOnDiscovery,
-    /// Whether the body of a write must say in `schemas` what it is (RFC 7643 §3, RFC 7644 §3.5.2).
+    /// Whether the body of a write must have the right `schemas` (RFC 7643 §3, RFC 7644 §3.5.2).
     pub require_schemas: bool,
-    /// Whether a member's id must be written as it was given (RFC 7643 §3.1, `id` is caseExact).
+    /// Whether the letter case of a member's id must be exact (RFC 7643 §3.1, `id` is caseExact).
     pub member_ids: MemberIds,
-    /// What an answer says of a group that has no members (RFC 7643 §2.5 leaves both).
+    /// How an answer shows a group without members (RFC 7643 §2.5 allows both).
     pub empty_members: EmptyMembers,
-    /// Units of requests that clients of the application may spend in a second, on average; 0 is no
-    /// limit.
+    /// Request units that all clients of the application may use in a second, on average; 0: no limit.
     pub requests_per_second_max: u32,
 }
 
@@ -77,18 +75,17 @@ impl Default for Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PatchMiss {
-    /// Appends an element made of the filter's values and the new one; unknown attributes are passed
-    /// over.
+    /// Appends an element made of the filter's values and the new value; unknown attributes are ignored.
     Create,
     /// 400 `noTarget`.
     Error,
 }
 
-/// What answers a successful PATCH.
+/// How a successful PATCH is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PatchResponse {
-    /// Users with the resource, groups with nothing, either with the resource if `attributes` asks.
+    /// 200 with the resource for users and if the client sends `attributes`, else 204.
     Auto,
     /// 200 with the resource.
     Representation,
@@ -100,7 +97,7 @@ pub enum PatchResponse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OmittedActive {
-    /// As it was: an incomplete request must not re-enable an account.
+    /// Unchanged: an incomplete request must not enable an account.
     Keep,
     /// Active.
     True,

@@ -11,7 +11,7 @@ use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Mutability, Registry, ResourceType};
 use crate::value::{instant, is_primary, is_unassigned};
 
-/// By which attribute, and in which direction.
+/// The attribute to sort by, and the direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sort {
     path: AttrPath,
@@ -20,27 +20,27 @@ pub struct Sort {
     descending: bool,
 }
 
-/// Where a resource stands in the order of one [`Sort`]; to be compared by that sort only.
+/// The sort key of a resource for one [`Sort`]. Compare it with that sort only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SortKey(Option<Key>);
 
-/// A value in the form in which it is compared; kinds that do not go together follow in this order.
+/// A value in the form in which it is compared. Values of different kinds sort in this order.
 #[derive(Clone, Debug, PartialEq)]
 enum Key {
     Boolean(bool),
-    /// The value, and what tells apart integers that a float does not.
+    /// The value as a float, and as an integer for those that a float cannot distinguish.
     Number(f64, i128),
     Instant(DateTime<Utc>),
     Text(String),
 }
 
 impl Sort {
-    /// Reads `sortBy` for resources of one type, or of any (a search at the root). Where only a complex
-    /// attribute is named, its `value` is meant.
+    /// Reads `sortBy` for resources of one type, or of any type (a search at the root). A complex attribute
+    /// is sorted by its `value`.
     ///
-    /// An attribute that no schema has is no error: nobody has it. 400 `invalidPath` for what is no
-    /// path, for a complex attribute without `value`, and for `password`: an order would tell
-    /// something of it.
+    /// An attribute that no schema has is no error; no resource has it. 400 `invalidPath` for a malformed
+    /// path, for a complex attribute without `value`, and for `password`: the order would reveal something
+    /// about it.
     pub fn parse(
         sort_by: &str,
         descending: bool,
@@ -72,14 +72,13 @@ impl Sort {
         Ok(Sort { path, top, descending })
     }
 
-    /// The member of a resource that must be there for [`Sort::key`]: an attribute, or the URN of an
-    /// extension.
+    /// The member of a resource that [`Sort::key`] needs: an attribute, or the URN of an extension.
     pub fn attribute(&self) -> &str {
         &self.top
     }
 
-    /// Where a resource stands. Of several values the primary one counts, else the first. Texts are
-    /// compared as in [`case_folded`], unless the schema sets `caseExact`, dates and times as instants.
+    /// The sort key of a resource. Of several values the primary one counts, else the first. Strings are
+    /// compared [`case_folded`] unless the schema sets `caseExact`, dates and times as instants.
     pub fn key(
         &self,
         rt: &ResourceType,
@@ -89,8 +88,8 @@ impl Sort {
         SortKey(self.read_key(rt, registry, resource))
     }
 
-    /// Which of two comes first. A resource without the attribute is greater than all others: the last
-    /// one, or the first one if the order is descending. Equal ones are for the caller to order.
+    /// Compares two keys. Resources without the attribute come last, or first in descending order. The
+    /// caller must order equal ones.
     pub fn compare(&self, a: &SortKey, b: &SortKey) -> Ordering {
         let ascending = match (&a.0, &b.0) {
             (Some(a), Some(b)) => a.compare(b),
@@ -132,7 +131,7 @@ impl Key {
     fn number(number: &Number) -> Option<Key> {
         let exact = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
         let float = number.as_f64()?;
-        // `+ 0.0` makes one of the two zeros; beyond 64 bits the conversions saturate.
+        // `+ 0.0` turns -0.0 into 0.0; beyond 64 bits the conversions saturate.
         Some(Key::Number(float + 0.0, exact.unwrap_or(float as i128)))
     }
 
@@ -171,7 +170,7 @@ fn is_secret(attribute: &Attribute) -> bool {
     attribute.mutability == Mutability::WriteOnly
 }
 
-/// The primary element of a list, else the first; anything else as it is.
+/// The primary element of a list, else the first; a single value itself.
 fn chosen(value: &Value) -> Option<&Value> {
     match value {
         Value::Array(list) => list.iter().find(|one| is_primary(one)).or(list.first()),

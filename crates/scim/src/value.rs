@@ -1,5 +1,5 @@
-//! Values as clients write them, brought into the one form in which they are kept: names in schema
-//! spelling, types checked, nothing empty, nothing the client may not write.
+//! Brings values as clients write them into the form in which they are stored: names spelled as in the
+//! schema, types checked, nothing empty, nothing that clients may not write.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -14,33 +14,32 @@ use crate::path::AttrPath;
 use crate::schema::{Attribute, Kind, Mutability, Registry};
 use crate::settings::Settings;
 
-/// So many names of what no schema has are noted of one request.
+/// How many ignored names are noted for one request.
 const UNKNOWN_MAX: usize = 64;
 /// Longer names are cut.
 const UNKNOWN_BYTES_MAX: usize = 256;
-/// One text of any attribute.
+/// Maximum length of a string.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
-/// Around a text in JSON.
+/// The quotes of a JSON string.
 const QUOTES_BYTES: usize = 2;
-/// One text by which resources are looked up: it becomes part of keys.
+/// Maximum length of a string by which resources are looked up, because it becomes part of keys.
 pub(crate) const LOOKUP_BYTES_MAX: usize = 1024;
 const LOOKED_UP: [&str; 3] = ["userName", "externalId", "displayName"];
 
-/// What of a resource that somebody else keeps does not fit the schema. Paths, cut at 256 bytes; the
-/// first 64 of each.
+/// What in an upstream's resource does not fit the schema: paths, cut at 256 bytes, the first 64 of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Misfits {
-    /// Kept as they are shown.
+    /// Values kept unchanged.
     pub kept: BTreeSet<String>,
-    /// Too large to be kept, so nothing of them is.
+    /// Values left out because they are too large.
     pub left_out: BTreeSet<String>,
 }
 
-/// How values are read, and what of them was passed over because no schema has it.
+/// How values are read, and notes about what was ignored or does not fit.
 pub(crate) struct Reading<'a> {
     pub(crate) settings: &'a Settings,
     unknown: RefCell<BTreeSet<String>>,
-    /// Of a resource that somebody else keeps, what does not fit; a client's is refused instead.
+    /// Set for an upstream's resource: notes what does not fit. A client's values are refused instead.
     misfits: Option<(&'a Registry, RefCell<Misfits>)>,
 }
 
@@ -49,17 +48,17 @@ impl<'a> Reading<'a> {
         Reading { settings, unknown: RefCell::default(), misfits: None }
     }
 
-    /// Reads what somebody else keeps: nothing of it is refused.
+    /// For an upstream's resource: refuses nothing.
     pub(crate) fn of_upstream(settings: &'a Settings, registry: &'a Registry) -> Reading<'a> {
         Reading { misfits: Some((registry, RefCell::default())), ..Reading::new(settings) }
     }
 
-    /// Whether what does not fit is kept.
+    /// Whether values that do not fit are kept and not refused.
     pub(crate) fn keeps_misfits(&self) -> bool {
         self.misfits.is_some()
     }
 
-    /// Notes that what stands at a path does not fit and is kept; a client's is refused with `error`.
+    /// Notes that a value at a path does not fit and is kept. For a client returns `error` instead.
     pub(crate) fn tolerate(&self, path: &AttrPath, error: ScimError) -> Result<(), ScimError> {
         match self.keeps_misfits() {
             true => {
@@ -70,14 +69,14 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Notes that what stands at a path does not fit and is kept.
+    /// Notes that a value at a path does not fit and is kept.
     pub(crate) fn note_kept(&self, path: &AttrPath) {
         if let Some((_, misfits)) = &self.misfits {
             note(&mut misfits.borrow_mut().kept, || path.to_string());
         }
     }
 
-    /// The value as it is, if what does not fit is kept and it is not too large for that.
+    /// The value to keep although it does not fit; `None` if it is too large. For a client returns `error`.
     pub(crate) fn keep(
         &self,
         path: &AttrPath,
@@ -98,27 +97,27 @@ impl<'a> Reading<'a> {
         Ok(Some(value))
     }
 
-    /// Notes that what stands at a path is too large to be kept.
+    /// Notes that a value at a path is left out because it is too large.
     pub(crate) fn leave_out(&self, path: &AttrPath) {
         if let Some((_, misfits)) = &self.misfits {
             note(&mut misfits.borrow_mut().left_out, || path.to_string());
         }
     }
 
-    /// Notes the name of something that no schema has; it is the client's text, so it is cut.
+    /// Notes an ignored name that no schema has, cut to the maximum length.
     pub(crate) fn pass_over(&self, name: impl FnOnce() -> String) {
         note(&mut self.unknown.borrow_mut(), name);
     }
 
-    /// What was passed over, and what does not fit.
+    /// The ignored names, and what does not fit.
     pub(crate) fn into_notes(self) -> (BTreeSet<String>, Misfits) {
         let misfits = self.misfits.map(|(_, misfits)| misfits.into_inner()).unwrap_or_default();
         (self.unknown.into_inner(), misfits)
     }
 }
 
-/// Takes out what has the name of an attribute that is never given out, wherever it stands: of a value
-/// that does not fit, nobody knows what its parts are.
+/// Removes members with the name of a writeOnly attribute at any depth, because the structure of a value that
+/// does not fit is not known.
 fn drop_secrets(registry: &Registry, value: &mut Value) {
     match value {
         Value::Object(object) => {
@@ -130,7 +129,7 @@ fn drop_secrets(registry: &Registry, value: &mut Value) {
     }
 }
 
-/// Notes a name, as long as there are few.
+/// Notes a name, up to the maximum number.
 fn note(names: &mut BTreeSet<String>, name: impl FnOnce() -> String) {
     if names.len() < UNKNOWN_MAX {
         let mut name = name();
@@ -139,7 +138,7 @@ fn note(names: &mut BTreeSet<String>, name: impl FnOnce() -> String) {
     }
 }
 
-/// The instant of a date and time (RFC 7643 §2.3.5); without an offset it is UTC.
+/// Parses a date and time (RFC 7643 §2.3.5); without an offset it is UTC.
 pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text)
         .map(|instant| instant.to_utc())
@@ -149,8 +148,8 @@ pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
         .ok()
 }
 
-/// Whether a value, whatever its attribute, means "unassigned" (RFC 7643 §2.5). An empty text does:
-/// clients clear an attribute by it, and `pr` does not see it.
+/// Whether a value of any attribute means "unassigned" (RFC 7643 §2.5). An empty string does too: clients
+/// clear attributes with it.
 pub(crate) fn is_unassigned(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -161,7 +160,7 @@ pub(crate) fn is_unassigned(value: &Value) -> bool {
     }
 }
 
-/// Whether clients may write it and it is kept: not `readOnly`, and not a secret.
+/// Whether clients may write the attribute and it is stored: neither readOnly nor writeOnly.
 pub(crate) fn is_kept(attribute: &Attribute) -> bool {
     match attribute.mutability {
         Mutability::ReadWrite | Mutability::Immutable => true,
@@ -169,7 +168,7 @@ pub(crate) fn is_kept(attribute: &Attribute) -> bool {
     }
 }
 
-/// Reads all of one attribute; `None` is unassigned. `path` is for messages and tells which limit holds.
+/// Reads a whole attribute; `None` is unassigned. `path` is used for messages and selects the limit.
 pub(crate) fn read(
     reading: &Reading<'_>,
     path: &AttrPath,
@@ -184,8 +183,8 @@ pub(crate) fn read(
     }
 }
 
-/// Reads the elements of a multi-valued attribute; anything but a list is a list of one. At most
-/// [`crate::ELEMENTS_MAX`].
+/// Reads the elements of a multi-valued attribute, at most [`crate::ELEMENTS_MAX`]. A single value is a list
+/// of one.
 pub(crate) fn read_list(
     reading: &Reading<'_>,
     path: &AttrPath,
@@ -197,7 +196,7 @@ pub(crate) fn read_list(
     Ok(list)
 }
 
-/// The same for elements that are only compared with others, and not kept.
+/// The same for elements that are only compared with others and not stored.
 pub(crate) fn read_selection(
     reading: &Reading<'_>,
     path: &AttrPath,
@@ -219,9 +218,9 @@ pub(crate) fn read_selection(
     Ok(list)
 }
 
-/// Reads the parts that an object names of a complex attribute, `None` for those it clears. A simple
-/// value stands for the part called `value`; but not a text that holds a list or object of JSON, which was
-/// encoded twice: it says what the parts are, and would take the place of all of them.
+/// Reads the parts of a complex attribute from an object; `None` for parts that it clears. A simple value is
+/// the part `value`. Refuses a string that contains a JSON list or object: it was encoded twice and meant to
+/// be the parts.
 pub(crate) fn read_parts<'a>(
     reading: &Reading<'_>,
     path: &AttrPath,
@@ -280,8 +279,7 @@ fn is_json_in_text(value: &Value) -> bool {
     text.is_some_and(is_json)
 }
 
-/// The part `value` of a reference to a resource, and its `$ref`, which stands for it where the client names
-/// the resource by nothing else.
+/// For a reference with `$ref` and without `value`: the part `value`, and the `$ref` to use for it.
 fn address_alone<'a, 'v>(
     attribute: &'a Attribute,
     object: &'v Map<String, Value>,
@@ -295,8 +293,8 @@ fn address_alone<'a, 'v>(
     said("value").is_none().then_some((part, address))
 }
 
-/// The id in a reference to a resource (RFC 7643 §2.4: its parts are `value` and `$ref`) that somebody
-/// else keeps as a number.
+/// The id in an upstream's reference to a resource (RFC 7643 §2.4: its parts are `value` and `$ref`), if it
+/// is a number.
 fn id_of(
     reading: &Reading<'_>,
     attribute: &Attribute,
@@ -308,9 +306,8 @@ fn id_of(
     is_number.then(|| id_text(value)).flatten().map(Value::String)
 }
 
-/// The text of an id: itself, or the decimal text of an integer. None of anything else, of an empty
-/// text, and of a number that is no integer or beyond 64 bits: its digits are not told exactly
-/// (RFC 8259 §6).
+/// The text of an id: a non-empty string itself, or the decimal text of an integer. `None` for anything else,
+/// also for a number that is not an integer or exceeds 64 bits, whose digits are not exact (RFC 8259 §6).
 pub fn id_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => (!text.is_empty()).then(|| text.clone()),
@@ -349,7 +346,7 @@ fn read_one(
     }
 }
 
-/// Reads a simple value; one that does not fit is kept where that is asked for.
+/// Reads a simple value. An upstream's value that does not fit is kept.
 fn read_or_keep(
     reading: &Reading<'_>,
     path: &AttrPath,
@@ -362,8 +359,8 @@ fn read_or_keep(
     }
 }
 
-/// The value that an object stands for where the attribute is simple: Entra ID's old PATCH form is
-/// `[{"$ref": null, "value": "False"}]`. An object that says anything else stands for no value.
+/// The `value` of an object that a client sent for a simple attribute. Entra ID's old PATCH form is
+/// `[{"$ref": null, "value": "False"}]`. `None` if the object has other members than `$ref` and `type`.
 fn wrapped(object: &Map<String, Value>) -> Option<&Value> {
     let is = |name: &str, wanted: &str| name.eq_ignore_ascii_case(wanted);
     let said_beside = |name: &str| is(name, "$ref") || is(name, "type");
@@ -396,8 +393,8 @@ fn read_simple(
         (Kind::Integer, _) => Err(wrong(path, "an integer")),
         (Kind::Decimal, Value::Number(_)) => Ok(value.clone()),
         (Kind::Decimal, _) => Err(wrong(path, "a number")),
-        // Templates written by administrators often forget the quotes around keys of a database.
-        // One that is no integer, or is too large for one, is not the text that the client wrote any more.
+        // Administrators' templates often forget the quotes around a database key. Other numbers than
+        // integers are refused, because parsing may have changed their digits.
         (Kind::String, Value::Number(number)) if is_top(path, "externalId") && !number.is_f64() => {
             Ok(Value::String(number.to_string()))
         }
@@ -436,7 +433,8 @@ pub(crate) fn wrong(path: &AttrPath, expected: &str) -> ScimError {
     ScimError::invalid_value(format!("{path} must be {expected}"))
 }
 
-/// What makes two elements of a list the same: `type` and `value`, or all of it if there is no value.
+/// The key by which elements of a list are duplicates: `type` and `value`, or the whole element if it has no
+/// `value`.
 pub(crate) fn identity(attribute: &Attribute, element: &Value) -> Vec<u8> {
     let comparable = |name: &str| match element.get(name) {
         Some(Value::String(text)) if !attribute.sub(name).is_some_and(|one| one.case_exact) => {
@@ -458,8 +456,8 @@ pub(crate) fn identity(attribute: &Attribute, element: &Value) -> Vec<u8> {
     }
 }
 
-/// Makes one of elements that are the same (RFC 7643 §2.4); the first one's parts count.
-/// Gives the place of each.
+/// Merges duplicate elements (RFC 7643 §2.4); the parts of the first one count. Returns the index of each
+/// identity.
 pub(crate) fn collapse(attribute: &Attribute, list: &mut Vec<Value>) -> HashMap<Vec<u8>, usize> {
     if let [only] = list.as_slice() {
         return HashMap::from([(identity(attribute, only), 0)]);
@@ -486,7 +484,7 @@ pub(crate) fn is_primary(element: &Value) -> bool {
     element.get("primary") == Some(&Value::Bool(true))
 }
 
-/// At most one element is the primary one (RFC 7643 §2.4).
+/// Refuses more than one primary element (RFC 7643 §2.4).
 pub(crate) fn check_primary(path: &AttrPath, list: &[Value]) -> Result<(), ScimError> {
     if list.iter().filter(|element| is_primary(element)).count() > 1 {
         return Err(ScimError::invalid_value(format!(

@@ -1,5 +1,5 @@
-//! The order of bulk operations: references first, otherwise as in the document. Nothing here recurses:
-//! a request may chain all its operations.
+//! The order of bulk operations: each after those it refers to, otherwise as in the body. Nothing here
+//! recurses, because a request may chain all of its operations.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -14,7 +14,7 @@ pub(super) fn order(operations: &[BulkOperation]) -> Vec<usize> {
     by_need(&needs)
 }
 
-/// For each operation the POSTs it refers to.
+/// For each operation, the POSTs that it refers to.
 fn needs(operations: &[BulkOperation]) -> Vec<Vec<usize>> {
     let mut posts = HashMap::new();
     for (index, operation) in operations.iter().enumerate() {
@@ -35,10 +35,10 @@ fn needs(operations: &[BulkOperation]) -> Vec<Vec<usize>> {
 
 const UNSEEN: usize = usize::MAX;
 
-/// The largest sets of operations that all need each other, of two or more; ascending (Tarjan).
+/// The strongly connected components of two or more operations, each ascending (Tarjan's algorithm).
 fn circles(needs: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut entered = vec![UNSEEN; needs.len()];
-    // The earliest entered one that is reached and still open.
+    // The earliest open node that can be reached.
     let mut low = vec![UNSEEN; needs.len()];
     let mut is_open = vec![false; needs.len()];
     let mut open = Vec::new();
@@ -48,7 +48,7 @@ fn circles(needs: &[Vec<usize>]) -> Vec<Vec<usize>> {
         if entered[start] != UNSEEN {
             continue;
         }
-        // Each with how many of its needs are looked at.
+        // Nodes, each with the number of its needs already followed.
         let mut visits = vec![(start, 0)];
         while let Some((node, looked_at)) = visits.last_mut() {
             let node = *node;
@@ -86,8 +86,8 @@ fn circles(needs: &[Vec<usize>]) -> Vec<Vec<usize>> {
     circles
 }
 
-/// Drops needs until no circle is left: the first operation does without the others of its circle, and
-/// they need it; among these whoever is met a second time on the way does without what led to it.
+/// Drops needs until no circle is left: the first operation no longer needs the others of its circle, and
+/// all others need it. Among the others, needs that lead back in depth-first order are dropped.
 fn break_circle(needs: &mut [Vec<usize>], circle: &[usize]) {
     let Some(&first) = circle.first() else { return };
     let is_inside = |one: usize| circle.binary_search(&one).is_ok();
@@ -119,7 +119,7 @@ fn break_circle(needs: &mut [Vec<usize>], circle: &[usize]) {
     }
 }
 
-/// Of the operations whose needs are met always the first.
+/// A topological order; among the operations whose needs are met, the first comes next.
 fn by_need(needs: &[Vec<usize>]) -> Vec<usize> {
     let mut users = vec![Vec::new(); needs.len()];
     let mut missing = vec![0; needs.len()];

@@ -1,4 +1,4 @@
-//! The other half of a draft: taking values away.
+//! Removing values from a draft.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -39,7 +39,7 @@ impl Draft<'_> {
         let Some((attribute, part)) = self.target(path)? else {
             return Ok(());
         };
-        // Whether a selection leaves something is only known afterwards.
+        // Whether a selection leaves any element is only known afterwards.
         let is_whole = filter.is_none()
             && !(attribute.multi_valued && value.is_some_and(|value| !value.is_null()));
         let required = match part {
@@ -61,7 +61,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// `remove` of an attribute or part that may be removed, or of what is selected of it.
+    /// `remove` of an attribute or part that may be removed, or of the selected elements.
     fn remove_values(
         &mut self,
         path: &AttrPath,
@@ -118,8 +118,8 @@ impl Draft<'_> {
         }
     }
 
-    /// `remove members`, where a list is the selection. That is not in the RFC, but what every client
-    /// that sends one means; emptying the group instead would be the worst reading.
+    /// `remove` of members. A value selects the members to remove. The RFC does not say so, but every
+    /// client that sends one means that, and emptying the group instead would be the worst reading.
     fn remove_members(
         &mut self,
         path: &AttrPath,
@@ -151,8 +151,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Refuses a filter that matched nothing, where the settings want that (RFC 7644 §3.12, `noTarget`).
-    /// Members are another thing: a removal of one that is sent again must succeed.
+    /// Refuses a filter that matched nothing, if the settings want that (RFC 7644 §3.12, `noTarget`). Not
+    /// used for members: repeating the removal of a member must succeed.
     fn check_found(&self, path: &AttrPath, found: bool) -> Result<(), ScimError> {
         match self.reading.settings.patch_miss {
             PatchMiss::Error if !found => Err(no_match(path)),
@@ -160,7 +160,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Removes the value of a single attribute if it matches.
+    /// Removes the value of a single-valued attribute if it matches.
     pub(super) fn remove_matching(
         &mut self,
         path: &AttrPath,
@@ -175,7 +175,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Removes the elements that match.
+    /// Removes the matching elements.
     pub(super) fn remove_elements(
         &mut self,
         path: &AttrPath,
@@ -191,7 +191,7 @@ impl Draft<'_> {
         self.check_found(path, found)
     }
 
-    /// Removes the elements that agree with one of the selection in everything it says.
+    /// Removes the elements that are equal to one of the selection in all parts that it has.
     fn remove_selected(
         &mut self,
         path: &AttrPath,
@@ -199,7 +199,7 @@ impl Draft<'_> {
         selection: &Value,
     ) -> Result<(), ScimError> {
         let selection = read_selection(&self.reading, path, attribute, selection)?;
-        // Those that name the same parts are looked up at once.
+        // Group the selection by part names, so that each group is a hash lookup.
         let mut wanted: BTreeMap<Vec<&str>, HashSet<Vec<Vec<u8>>>> = BTreeMap::new();
         for one in &selection {
             let names = one
@@ -222,8 +222,8 @@ impl Draft<'_> {
     }
 }
 
-/// What an element says in these parts, all of it if there are none, in the form in which it is compared;
-/// `None` if it does not have them all.
+/// The values of these parts of an element, or of the whole element if `names` is empty, in the form in
+/// which they are compared; `None` if it lacks one of them.
 fn compared_parts(attribute: &Attribute, element: &Value, names: &[&str]) -> Option<Vec<Vec<u8>>> {
     if names.is_empty() {
         return Some(vec![identity(attribute, element)]);
@@ -235,7 +235,7 @@ fn compared_parts(attribute: &Attribute, element: &Value, names: &[&str]) -> Opt
     names.iter().map(value).collect()
 }
 
-/// The ids that a filter over members names, if it does nothing else.
+/// The ids in a filter over members, if it only compares ids by `eq`.
 fn values_equal(filter: &Filter) -> Option<Vec<String>> {
     let terms = match filter {
         Filter::Or(terms) => terms.as_slice(),

@@ -1,5 +1,5 @@
-//! A resource as somebody else keeps it: nothing is refused. What does not fit the schema is kept as it
-//! is and noted, so that one odd attribute does not hide the whole resource.
+//! Reads the resource of an upstream. Nothing is refused: a value that does not fit the schema is kept
+//! unchanged and noted, so that one odd attribute does not hide the whole resource.
 
 use serde_json::{Map, Value};
 
@@ -15,22 +15,22 @@ use crate::schema::{Registry, ResourceType, is_urn};
 use crate::settings::Settings;
 use crate::value::{Misfits, id_text, is_unassigned};
 
-/// A resource as somebody else shows it.
+/// The resource of an upstream, as it shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpstreamResource {
-    /// Its attributes and members. What does not fit stands among the attributes as it is shown.
+    /// Its attributes and members. Values that do not fit the schema are among the attributes, unchanged.
     pub resource: Resource,
-    /// What does not fit.
+    /// What does not fit the schema.
     pub misfits: Misfits,
-    /// Whether the members are all that there are; else some of those shown cannot be told.
+    /// Whether these are all members. False if some of those shown have no readable id.
     pub members_are_all: bool,
 }
 
 impl UpstreamResource {
-    /// Reads a resource that somebody else keeps, as leniently as the settings allow and beyond: what
-    /// the schema does not allow is kept as it is. Above 64 KiB, of such a value and of one text, and
-    /// above [`crate::RESOURCE_BYTES_MAX`] of all attributes together, nothing of it is kept. Of the members
-    /// all are taken whose id can be told. None when it is no object.
+    /// Reads an upstream's resource. A value that the schema does not allow is kept unchanged. Such a value,
+    /// and any string, is left out if it has more than 64 KiB; the largest attributes are left out until
+    /// all together have at most [`crate::RESOURCE_BYTES_MAX`]. Takes all members with a readable id.
+    /// `None` if it is not an object.
     pub fn read(
         rt: &ResourceType,
         registry: &Registry,
@@ -64,7 +64,7 @@ impl UpstreamResource {
 }
 
 impl Draft<'_> {
-    /// Keeps what does not fit at a path, where it is somebody else's; a client's is refused.
+    /// Keeps an upstream's value that does not fit at a path. Refuses a client's with `error`.
     pub(super) fn keep(
         &mut self,
         path: &PatchPath,
@@ -87,7 +87,7 @@ impl Draft<'_> {
                 let kept = self.reading.keep(path, value, error)?;
                 self.put(path, kept);
             }
-            // It names parts of what may not be there, so there is no place for it.
+            // It is part of something that may not exist, so there is no place to keep it.
             PatchPath::Schema(_) | PatchPath::Attribute(_) | PatchPath::Filtered { .. } => {
                 if !self.reading.keeps_misfits() {
                     return Err(error);
@@ -101,7 +101,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Takes the members whose ids can be told. That others left is only known if all can be.
+    /// Takes the members with a readable id. Only if all have one, members not shown are known to have left.
     pub(super) fn read_upstream_members(&mut self, path: &AttrPath, value: &Value) {
         let given = match value {
             Value::Null => [].as_slice(),
@@ -132,7 +132,7 @@ impl Draft<'_> {
     }
 }
 
-/// A member whose id is a number, with the number's decimal text.
+/// Replaces a member's id that is a number by the number's decimal text.
 fn with_text_id(item: &Value) -> Value {
     match item {
         Value::Number(_) => id_text(item).map_or_else(|| item.clone(), Value::String),
@@ -148,7 +148,7 @@ fn with_text_id(item: &Value) -> Value {
     }
 }
 
-/// Takes out the attribute that has most bytes.
+/// Removes the largest attribute.
 fn drop_largest(attributes: &mut Map<String, Value>) -> Option<AttrPath> {
     let bytes = |value: &Value| canonical::json(value).len();
     let (name, value) = attributes.iter().max_by_key(|(_, value)| bytes(value))?;

@@ -1,12 +1,12 @@
-//! What an index can do for a filter.
+//! How a filter can use an index.
 
 use super::{CompareOp, Filter, Literal};
 use crate::member::Member;
 use crate::path::AttrPath;
 
 impl Filter {
-    /// Attribute and text, if the filter is a single `eq` with a text: what an index can answer.
-    /// A filter on one element of a list is none.
+    /// Attribute and string, if the filter is a single `eq` with a string, which an index can answer. `None`
+    /// for a filter in brackets.
     pub fn as_equality(&self) -> Option<(&AttrPath, &str)> {
         match self {
             Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } => {
@@ -16,9 +16,9 @@ impl Filter {
         }
     }
 
-    /// Attribute and text, if the filter looks for one thing by one name: a single `eq` with a text, or
-    /// `eq` tests of one element of a list, exactly one of them of its `value` (`emails[type eq "work"
-    /// and value eq "x"]`; the attribute is then `emails.value`).
+    /// Attribute and string, if the filter looks up one name: a single `eq` with a string, or `eq` tests of
+    /// one element of a list with exactly one on its `value`. For `emails[type eq "work" and value eq "x"]`
+    /// the attribute is `emails.value`.
     pub fn as_lookup(&self) -> Option<(AttrPath, &str)> {
         if let Filter::ValuePath { path, filter } = self {
             let terms = match filter.as_ref() {
@@ -36,8 +36,8 @@ impl Filter {
         self.as_equality().map(|(path, text)| (path.clone(), text))
     }
 
-    /// Attributes and texts that every match must equal: an index of any of them has all matches, and
-    /// others. None for a filter that can be met without one.
+    /// Attributes and strings that every match must have. An index of any of them finds all matches, and
+    /// perhaps others. Empty if no such test is required.
     pub fn required(&self) -> Vec<(AttrPath, String)> {
         let mut found = Vec::new();
         self.each_required(&mut |term| match term {
@@ -57,8 +57,8 @@ impl Filter {
         found
     }
 
-    /// A filter over members with the ids that `id_of` gives for those it names; `$ref` becomes the id
-    /// that it is the address of. What is compared otherwise than by `eq` and `ne` stays.
+    /// A filter over members in which `id_of` replaces the ids compared by `eq` and `ne`. A comparison of
+    /// `$ref` becomes one of `value`. Other comparisons stay.
     pub fn with_member_ids(&self, id_of: &mut dyn FnMut(&str) -> Option<String>) -> Filter {
         match self {
             Filter::And(terms) => {
@@ -84,7 +84,8 @@ impl Filter {
         }
     }
 
-    /// The same of a filter over resources: what it compares with the `value` or `$ref` of members.
+    /// The same for a filter over resources: replaces the ids compared with `members.value` or
+    /// `members.$ref`.
     pub fn with_ids_of_members(&self, id_of: &mut dyn FnMut(&str) -> Option<String>) -> Filter {
         match self {
             Filter::And(terms) => {
@@ -116,7 +117,7 @@ impl Filter {
         }
     }
 
-    /// Visits what must hold for all of it to hold.
+    /// Visits the terms that every match must match.
     fn each_required<'a>(&'a self, visit: &mut dyn FnMut(&'a Filter)) {
         match self {
             Filter::And(terms) => terms.iter().for_each(|term| term.each_required(visit)),
@@ -124,15 +125,15 @@ impl Filter {
         }
     }
 
-    /// Whether any path in it names this top-level attribute, in schema spelling: if not, the attribute
-    /// need not be loaded. One of an extension that has the same name counts too.
+    /// Whether a path in the filter names this top-level attribute, spelled as in the schema. If not, the
+    /// attribute need not be loaded. An extension's attribute of the same name counts too.
     pub fn looks_at(&self, attribute: &str) -> bool {
         match self {
             Filter::And(terms) | Filter::Or(terms) => {
                 terms.iter().any(|term| term.looks_at(attribute))
             }
             Filter::Not(term) => term.looks_at(attribute),
-            // What is in the bracket names parts of it.
+            // Paths inside the brackets name its parts.
             Filter::Compare { path, .. }
             | Filter::Present(path)
             | Filter::ValuePath { path, .. } => path.attribute == attribute,
@@ -140,7 +141,7 @@ impl Filter {
     }
 }
 
-/// Whether a test of one element is of its `value`.
+/// Whether a test of one element compares its `value`.
 fn is_of_value(term: &Filter) -> bool {
     matches!(term, Filter::Compare { path, .. } if path.attribute == "value")
 }

@@ -1,11 +1,11 @@
-//! Numbers of filters, compared as they are written: a float holds neither every integer nor what stands
-//! behind the point of a large one.
+//! Numbers in filters. They are compared exactly as decimals, because a float cannot hold all integers or
+//! all decimals.
 
 use std::cmp::Ordering;
 
 use serde_json::Number;
 
-/// Beyond what any float reaches, and far from the ends of the integer.
+/// Beyond the exponent of any float, and far from the limits of `i64`.
 const EXPONENT_MAX: i64 = 1 << 40;
 
 /// A number to compare with.
@@ -16,18 +16,18 @@ pub struct Numeral {
 }
 
 impl Numeral {
-    /// Reads a number of JSON; `None` for other texts, and beyond the range of floats.
+    /// Reads a JSON number; `None` for other texts, and beyond the range of floats.
     pub(super) fn parse(text: &str) -> Option<Numeral> {
         let number = text.parse().ok()?;
         Some(Numeral { number, decimal: Decimal::of(text) })
     }
 
-    /// As a value of JSON, which may be rounded.
+    /// As a JSON value, which may be rounded.
     pub(crate) fn as_number(&self) -> &Number {
         &self.number
     }
 
-    /// How it stands to a stored number. Exact: neither is rounded.
+    /// Compares with a stored number exactly; neither is rounded.
     pub(super) fn compare(&self, stored: &Number) -> Ordering {
         self.decimal.compare(&Decimal::of(&stored.to_string()))
     }
@@ -42,7 +42,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// The value of a text that is a number of JSON.
+    /// The value of a text that is a JSON number.
     fn of(text: &str) -> Decimal {
         let (is_negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -57,7 +57,7 @@ impl Decimal {
         if digits.is_empty() {
             return Decimal { is_negative: false, digits, point: 0 };
         }
-        // What is too small for a float has an exponent without bounds.
+        // A number too small for a float can have an exponent of any length.
         let least = if exponent.starts_with('-') { -EXPONENT_MAX } else { EXPONENT_MAX };
         let exponent = exponent.parse().unwrap_or(least).clamp(-EXPONENT_MAX, EXPONENT_MAX);
         let point = exponent + whole.len() as i64 - leading as i64;

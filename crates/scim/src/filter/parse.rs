@@ -1,4 +1,4 @@
-//! The grammar of filters, by recursive descent.
+//! A recursive-descent parser for filters.
 
 use super::{CompareOp, Filter, Literal, Numeral};
 use crate::error::ScimError;
@@ -9,13 +9,13 @@ use crate::value::instant;
 const LENGTH_BYTES_MAX: usize = 8 * 1024;
 const TERMS_MAX: usize = 1_000;
 const DEPTH_MAX: usize = 32;
-/// What shells, languages and word processors put around a text in the place of `"`. A value that began
-/// with one would be looked for with it, and never be found.
+/// Quotes that shells, languages and word processors use instead of `"`. Taken as part of the value, they
+/// would make the filter match nothing, so they are refused.
 const OTHER_QUOTES: [char; 32] = [
     '\'', '`', '´', '‘', '’', '‚', '‛', '“', '”', '„', '‟', '«', '»', '‹', '›', '＂', '＇', '｀',
     '′', '″', 'ʺ', '〝', '〞', '〟', '「', '」', '『', '』', '｢', '｣', '❝', '❞',
 ];
-/// A quote that was encoded once more than it was decoded.
+/// A quote that was encoded twice and decoded once.
 const ENCODED_QUOTES: [&str; 6] = ["%22", "%27", "&quot;", "&#34;", "&apos;", "&#39;"];
 
 pub(super) fn parse(
@@ -33,8 +33,8 @@ pub(super) fn parse(
     }
 }
 
-/// Reads a filter over the sub-attributes of an attribute (unknown: `None`) up to its closing bracket;
-/// gives also what follows.
+/// Reads a filter over the sub-attributes of an attribute (`None` if unknown) up to its closing bracket.
+/// Also returns the rest of the text.
 pub(crate) fn parse_bracket<'a>(
     text: &'a str,
     attribute: Option<&'a Attribute>,
@@ -54,7 +54,7 @@ enum Scope<'a> {
 
 struct Parser<'a> {
     text: &'a str,
-    /// Bytes read; always between characters.
+    /// Bytes read; always at a character boundary.
     at: usize,
     depth: usize,
     terms: usize,
@@ -111,7 +111,7 @@ impl<'a> Parser<'a> {
         self.term()
     }
 
-    /// What follows an opening parenthesis, up to its end.
+    /// Reads what follows an opening parenthesis, with the closing one.
     fn group(&mut self) -> Result<Filter, ScimError> {
         self.deeper()?;
         let filter = self.disjunction()?;
@@ -137,7 +137,7 @@ impl<'a> Parser<'a> {
         let path = AttrPath::parse(name, rt, self.registry)
             .map_err(|_| self.error("this is no attribute path"))?;
         if path.sub.is_some() {
-            return Err(self.error("a bracket stands after an attribute, not a sub-attribute"));
+            return Err(self.error("a bracket must follow an attribute, not a sub-attribute"));
         }
         let attribute = self.registry.attribute(rt, &path);
         refuse_secret(attribute)?;
@@ -145,7 +145,7 @@ impl<'a> Parser<'a> {
         self.deeper()?;
         let mut filter = self.disjunction()?;
         self.expect(']')?;
-        // Not in the RFC, but what "matching on the work address" is configured as.
+        // Not in the RFC, but identity providers send it when matching on the work address.
         if self.rest().starts_with('.') {
             self.at += 1;
             let name = self.take_while(|c| c.is_ascii_alphanumeric() || "_-$".contains(c));
@@ -164,7 +164,7 @@ impl<'a> Parser<'a> {
         Ok(Filter::ValuePath { path, filter: Box::new(filter) })
     }
 
-    /// The attribute a name stands for here, if there is one.
+    /// The path for a name in this scope, and its attribute if known.
     fn resolve(&self, name: &str) -> Result<(AttrPath, Option<&'a Attribute>), ScimError> {
         let (path, attribute) = match self.scope {
             Scope::Resource(rt) => {
@@ -249,7 +249,7 @@ impl<'a> Parser<'a> {
 
     fn written(&mut self) -> Result<Written, ScimError> {
         let space = self.take_while(char::is_whitespace);
-        // After a space that was decoded, a plus before a digit begins the number of a telephone.
+        // After a decoded space, a plus before a digit begins a telephone number.
         let digits = self.rest().strip_prefix('+').filter(|_| !space.is_empty());
         if !digits.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
             self.skip_space();
@@ -257,7 +257,7 @@ impl<'a> Parser<'a> {
         let rest = self.rest();
         let is_encoded = ENCODED_QUOTES.iter().any(|quote| rest.starts_with(quote));
         if rest.starts_with(OTHER_QUOTES) || is_encoded {
-            return Err(self.error("a text stands in double quotes (\"), and in no others"));
+            return Err(self.error("a text must be in double quotes (\"), not in others"));
         }
         if !rest.starts_with('"') {
             let word = self.take_while(|c| !c.is_whitespace() && !"()[]\"".contains(c));
@@ -277,9 +277,9 @@ impl<'a> Parser<'a> {
                 closing
             })
             .map(|(index, _)| index + 1)
-            .ok_or_else(|| self.error("a text without closing quote"))?;
+            .ok_or_else(|| self.error("a text has no closing quote"))?;
         let text = serde_json::from_str(&rest[..end])
-            .map_err(|_| self.error("a text that is no JSON string"))?;
+            .map_err(|_| self.error("a text in quotes must be a JSON string"))?;
         self.at += end;
         Ok(Written::Quoted(text))
     }
@@ -303,7 +303,7 @@ impl<'a> Parser<'a> {
         &rest[..end]
     }
 
-    /// `+` is a space that was not decoded; no token begins with it.
+    /// `+` is a space that the client's encoding left; no token begins with it.
     fn skip_space(&mut self) {
         self.take_while(|c| c.is_whitespace() || c == '+');
     }
@@ -321,7 +321,7 @@ impl<'a> Parser<'a> {
         if self.eat(wanted) { Ok(()) } else { Err(self.error(&format!("expected `{wanted}`"))) }
     }
 
-    /// Takes a keyword, in any case, unless it is the beginning of a longer word.
+    /// Consumes a keyword, in any case, unless a longer word begins so.
     fn eat_word(&mut self, word: &str) -> bool {
         self.skip_space();
         let rest = self.rest();
@@ -334,7 +334,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// Says where, counted in characters from 1, and never what is there.
+    /// An error with its place in characters, from 1. It never quotes the filter.
     fn error(&self, problem: &str) -> ScimError {
         let character = self.text[..self.at].chars().count() + 1;
         ScimError::invalid_filter(format!("filter, at character {character}: {problem}"))
@@ -351,7 +351,7 @@ fn one_or(mut terms: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter {
     }
 }
 
-/// Every comparison with a secret would answer a guess (RFC 7643 §7, `writeOnly`).
+/// Refuses secrets (RFC 7643 §7, `writeOnly`): each comparison would confirm or deny a guess.
 fn refuse_secret(attribute: Option<&Attribute>) -> Result<(), ScimError> {
     match attribute {
         Some(one) if one.mutability == Mutability::WriteOnly => {
@@ -361,7 +361,7 @@ fn refuse_secret(attribute: Option<&Attribute>) -> Result<(), ScimError> {
     }
 }
 
-/// A value for an attribute of a known kind.
+/// The literal for an attribute of a known kind.
 fn typed(attribute: &Attribute, op: CompareOp, written: Written) -> Result<Literal, &'static str> {
     let text = match written {
         Written::Bare(text) if text.eq_ignore_ascii_case("null") => return Ok(Literal::Null),
@@ -389,7 +389,7 @@ fn typed(attribute: &Attribute, op: CompareOp, written: Written) -> Result<Liter
     }
 }
 
-/// A value for an attribute nobody knows: as it looks.
+/// The literal for an unknown attribute, typed by its form.
 fn untyped(written: Written) -> Literal {
     match written {
         Written::Quoted(text) => Literal::String(text.into()),
@@ -444,7 +444,7 @@ mod tests {
         ] {
             check_refused(text, "double quotes (\")");
         }
-        check_refused("userName eq \"\\x secret\"", "no JSON string");
+        check_refused("userName eq \"\\x secret\"", "must be a JSON string");
         check_refused("userName eq \"secret\" title pr", "character 22");
         check_refused("(userName pr", "expected `)`");
         check_refused("not userName pr", "expected `(`");

@@ -1,4 +1,4 @@
-//! Profiles as files.
+//! Reads profiles from files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -52,7 +52,7 @@ struct RulesForm {
     filterable: Option<Vec<Spanned<String>>>,
 }
 
-/// A file that was read, with what is needed to say where something stands in it.
+/// A parsed file, with its name and text for error messages.
 struct File<'a> {
     name: &'a str,
     text: &'a str,
@@ -71,7 +71,7 @@ pub(super) fn load(
     for (name, text) in built_in.iter().copied().chain(further) {
         files.push(File::read(name, text)?);
     }
-    // Schema files first, so that what they define is known before a profile defines it too.
+    // Schema files first: their extensions take precedence over those of profiles.
     let theirs = Registry::with_files(schema_files)?;
     let mut schemas = schema_files.to_vec();
     let mut lines = BTreeMap::new();
@@ -89,7 +89,7 @@ pub(super) fn load(
     }
     let registry = Registry::assembled(&schemas).map_err(|error| {
         match lines.get(error.file.as_str()) {
-            // What was wrong in a schema of our making was wrong in the file that it was made of.
+            // For a schema made from a profile, name the profile's line.
             Some(line) => FileError { line: *line, ..error },
             None => error,
         }
@@ -299,7 +299,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// The type that a filter tells an element by.
+/// The element type in a filter `type eq "…"`.
 fn type_of(filter: &Filter) -> Option<String> {
     match filter {
         Filter::Compare {

@@ -1,4 +1,4 @@
-//! Further schemas and resource types from files that an operator writes.
+//! Reads further schemas and resource types from an operator's files.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ const FILES_MAX: usize = 64;
 const FILE_BYTES_MAX: usize = 1024 * 1024;
 const ATTRIBUTES_MAX: usize = 1_000;
 
-/// Addresses below the base URL that the protocol uses (RFC 7644 §3.2, §4).
+/// Path segments below the base URL that the protocol uses (RFC 7644 §3.2, §4).
 const PROTOCOL_SEGMENTS: [&str; 7] = [
     "Bulk",
     "Me",
@@ -26,8 +26,8 @@ const PROTOCOL_SEGMENTS: [&str; 7] = [
     ".search",
 ];
 
-/// Why a file of schemas, resource types or profiles cannot be used, and where to look. Files are written by
-/// operators: the detail repeats names from them.
+/// What is wrong in a file of schemas, resource types or profiles, and where. Operators write these files, so
+/// the detail may repeat names from them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {detail}")]
 pub struct FileError {
@@ -40,20 +40,20 @@ pub struct FileError {
 }
 
 impl Registry {
-    /// [`Registry::core`] and what files add to it. Each file, a name and a text, is one JSON object: a
-    /// schema if it has `attributes` (RFC 7643 §7), a resource type if it has `endpoint` (§6), as
-    /// discovery shows them. A schema may say which resource types it extends: `"extends": ["User"]`,
+    /// [`Registry::core`] with the schemas and resource types of files. Each file (a name and a text) is one
+    /// JSON object as discovery shows it: a schema if it has `attributes` (RFC 7643 §7), a resource type if
+    /// it has `endpoint` (§6). A schema may name the resource types that it extends: `"extends": ["User"]`
     /// or `[{"resourceType": "User", "required": true}]`; discovery shows that with the resource types.
     ///
-    /// The order of the files does not matter. What the core has cannot be defined again, unknown
-    /// members are refused, and so is what a schema could promise and we do not keep (`uniqueness`).
-    /// At most 64 files of 1 MiB, with 1,000 attributes and sub-attributes each.
+    /// The order of the files does not matter. Refuses a second definition of what the core has, unknown
+    /// members, and characteristics that we do not enforce (`uniqueness`). At most 64 files of 1 MiB, with
+    /// 1,000 attributes and sub-attributes each.
     pub fn with_files(files: &[(String, String)]) -> Result<Registry, FileError> {
         check_sizes(files)?;
         Registry::assembled(files)
     }
 
-    /// The same of files whose number and sizes are known to be small.
+    /// The same without checking the number and sizes of the files.
     pub(crate) fn assembled(files: &[(String, String)]) -> Result<Registry, FileError> {
         let (mut schemas, mut resource_types) = (Vec::new(), Vec::new());
         for (name, text) in files {
@@ -63,7 +63,7 @@ impl Registry {
                 Content::ResourceType(content) => resource_types.push((file, content)),
             }
         }
-        // One order for every order of the files, also of two that cannot be there together.
+        // Sort, so that the result and the error do not depend on the order of the files.
         schemas.sort_by(|(a, one), (b, other)| (&one.id, a.name).cmp(&(&other.id, b.name)));
         resource_types
             .sort_by(|(a, one), (b, other)| (&one.name, a.name).cmp(&(&other.name, b.name)));
@@ -99,7 +99,7 @@ impl Registry {
 
     fn add_schema(&mut self, file: File<'_>, schema: Schema) -> Result<(), FileError> {
         let Schema { id, attributes, .. } = &schema;
-        // What else a URN may hold could not be written in a filter.
+        // Other characters of a URN could not be written in a filter.
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
         if !is_urn(id) || !id.chars().all(is_plain) || id.ends_with(':') {
             return Err(file.error(
@@ -121,7 +121,8 @@ impl Registry {
         Ok(())
     }
 
-    /// An attribute that could not be told from a schema: after its URN it has the schema's id.
+    /// An attribute that would look like a schema: its schema's URN, a colon and its name are another
+    /// schema's id.
     fn hidden_attribute(&self, schema: &Schema) -> Option<String> {
         let names = |one: &Schema, other: &Schema| {
             let tail = one.id.get(other.id.len()..)?.strip_prefix(':')?;
@@ -170,7 +171,7 @@ impl Registry {
             }
             used.push(urn);
         }
-        // Every resource has the common attributes already, and members are kept apart from all others.
+        // A base schema must not define the common attributes, nor `members`, which are stored separately.
         let own = self.schema(&resource_type.schema).map(|schema| schema.attributes.as_slice());
         let members = Member::path().attribute;
         let taken = own.unwrap_or_default().iter().find(|attribute| {
@@ -222,7 +223,7 @@ pub(crate) fn check_sizes(files: &[(String, String)]) -> Result<(), FileError> {
     }
 }
 
-/// What a schema may promise and we do not keep.
+/// Refuses characteristics that we do not enforce.
 fn check_promises(file: File<'_>, attribute: &Attribute) -> Result<(), FileError> {
     let name = &attribute.name;
     if attribute.uniqueness != Uniqueness::None {
@@ -299,7 +300,7 @@ impl File<'_> {
         })
     }
 
-    /// An error where a text first stands in the file.
+    /// An error at the line where `culprit` first occurs in quotes.
     fn error(self, culprit: &str, detail: String) -> FileError {
         let quoted = format!("\"{culprit}\"");
         let line = match self.text.find(&quoted) {
