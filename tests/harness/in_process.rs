@@ -1,12 +1,14 @@
 //! The complete server without a socket and with a manual clock.
 
+use std::fs::File;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use event::{Clock, Event, Seq, Timestamp};
+use event::{Clock, Event, Seq, Stopwatch, Timestamp};
 use provlog::run::{RunError, Server, ServerConfig};
 use serde_json::{Value, json};
 use store::StoreError;
@@ -21,7 +23,28 @@ pub struct InProcess {
     pub clock: Clock,
     router: Router,
     pub admin_token: String,
+    // Dropped last.
+    _folder: Released,
 }
+
+/// Waits, when it is dropped, until the folder of a log is locked by nobody any more. The committer's thread
+/// closes the database after the last one who held it is gone, and RocksDB must be closed before the test's
+/// process ends.
+struct Released(PathBuf);
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        // A folder that is gone has no lock.
+        let Ok(folder) = File::open(&self.0) else { return };
+        let begin = Stopwatch::start();
+        while folder.try_lock().is_err() && begin.elapsed() < RELEASE_MAX {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Whoever holds it longer is waited for no more.
+const RELEASE_MAX: Duration = Duration::from_secs(10);
 
 /// An answer of a server in this process.
 #[derive(Debug)]
@@ -62,7 +85,8 @@ impl InProcess {
         .await?;
         let router = server.router();
         let admin_token = std::fs::read_to_string(data.join("admin.token")).unwrap();
-        Ok(InProcess { server, clock, router, admin_token: admin_token.trim_end().to_owned() })
+        let admin_token = admin_token.trim_end().to_owned();
+        Ok(InProcess { server, clock, router, admin_token, _folder: Released(data.to_owned()) })
     }
 
     /// Adds an application and returns its secret token.
