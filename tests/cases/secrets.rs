@@ -1,13 +1,15 @@
 //! No token, password or personal data in log lines, metrics or error bodies; no secret in the stored
 //! files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use ::answers::Place;
 use event::secret::holds_token;
 use serde_json::{Value, json};
 
+use crate::harness::samples::{Address, Samples};
 use crate::harness::server::{Answer, Client, Server, patch};
 use crate::harness::upstream::Answering;
 
@@ -174,7 +176,7 @@ fn tokens_planted_everywhere_are_found_nowhere() {
     let scim = server.add_app("boat");
     let admin = server.admin();
     let user = scim.post("/Users", &json!({"userName": "mira"})).id();
-    let group = scim.post("/Groups", &json!({"displayName": "Crew"})).id();
+    assert_eq!(scim.post("/Groups", &json!({"displayName": "Crew"})).status, 201);
     let operation = admin.rows("/api/v1/operations")[0]["seq"].to_string();
     // A different token for each place, so that a leak shows where it came from.
     let mut digits = 0_u64;
@@ -194,49 +196,51 @@ fn tokens_planted_everywhere_are_found_nowhere() {
     let told = |answer: &Answer| format!("{} {:?}", answer.text, answer.headers);
     let mut answers = vec![];
 
-    // Every address: the described ones, and those in the router's source.
+    // Every address as it is asked, with its own parameters: those that are described, and those that the
+    // router's source names.
+    let samples = Samples {
+        app: "boat",
+        user: "userName:mira",
+        group: "displayName:Crew",
+        groups: "displayName:Crew,displayName:Deck",
+        list: "staff",
+        token: "2".to_owned(),
+        operation: operation.clone(),
+    };
+    let mut addresses: BTreeMap<&str, (Address, BTreeSet<&str>)> = BTreeMap::new();
+    let questions = ::answers::all().iter().map(|one| (one.path, &one.parameters));
+    let acts = ::answers::act::acts().iter().map(|one| (one.path, &one.parameters));
+    for (route, parameters) in questions.chain(acts) {
+        let new = || (samples.smallest(route, parameters), BTreeSet::new());
+        let (_, names) = addresses.entry(route).or_insert_with(new);
+        names.extend(parameters.iter().filter(|one| one.place != Place::Path).map(|one| one.name));
+    }
     let router = include_str!("../../crates/query/src/http/mod.rs").split(".route(").skip(1);
-    let named = router.filter_map(|rest| rest.split('"').nth(1));
-    let questions = ::answers::all().iter().map(|one| one.path);
-    let acts = ::answers::act::acts().iter().map(|one| one.path);
-    let routes: BTreeSet<&str> = named.chain(questions).chain(acts).collect();
-    assert!(routes.len() > 45, "{routes:?}");
-    let parameters = [
-        "app",
-        "at",
-        "name",
-        "list",
-        "resource",
-        "filter",
-        "$filter",
-        "$select",
-        "question",
-        "cursor",
-        "knownAt",
-        "token",
-        "userName",
-        "plg",
-        "on",
-        "groups",
-        "requestId",
-        "errorCode",
-    ];
-    for route in &routes {
-        let filled = |app: &str, user: &str, group: &str, id: &str| {
-            route
-                .replace("{app}", app)
-                .replace("{user}", user)
-                .replace("{group}", group)
-                .replace("{id}", id)
-                .replace("{operation}", id)
-                .replace("{job}", app)
-                .replace("{*rest}", id)
+    for route in router.filter_map(|rest| rest.split('"').nth(1)) {
+        let text = route.replace("{*rest}", "auditLogs/provisioning");
+        let other = || (Address { text, is_of_application: false }, BTreeSet::new());
+        addresses.entry(route).or_insert_with(other);
+    }
+    assert!(addresses.len() > 45, "{addresses:?}");
+    // What somebody may think that there is.
+    let odd = ["filter", "$filter", "$select", "token", "userName", "plg"];
+    for (route, (address, names)) in &addresses {
+        let real = address.text.as_str();
+        // In the place of what it has of that name.
+        let with = |pair: &str| {
+            let (path, query) = real.split_once('?').unwrap_or((real, ""));
+            let name = pair.split_inclusive('=').next().unwrap_or_default();
+            let kept = query.split('&').filter(|one| !one.is_empty() && !one.starts_with(name));
+            format!("{path}?{}", kept.chain([pair]).collect::<Vec<_>>().join("&"))
         };
-        let real = filled("boat", &user, &group, &operation);
         for spelling in 0..4 {
             let mut one = || plant(route, spelling);
             let (token, agent, id) = (one(), one(), one());
-            let odd = filled(&token, &token, &token, &token);
+            let odd: String = route
+                .split('/')
+                .map(|part| if part.starts_with('{') { token.as_str() } else { part })
+                .collect::<Vec<_>>()
+                .join("/");
             let headers = [
                 ("user-agent", agent.as_str()),
                 ("x-request-id", id.as_str()),
@@ -246,16 +250,16 @@ fn tokens_planted_everywhere_are_found_nowhere() {
             // A token across the limit of 256 bytes.
             let late = format!("{}{}", "a".repeat(220), one());
             let headers = [("user-agent", late.as_str())];
-            answers.push(told(&admin.send("GET", &real, &headers, b"").unwrap()));
+            answers.push(told(&admin.send("GET", real, &headers, b"").unwrap()));
         }
-        for (place, name) in parameters.iter().enumerate() {
+        for (place, name) in names.iter().chain(&odd).enumerate() {
             let token = plant(&format!("{route}?{name}"), place % 4);
             let value = match *name {
                 "$filter" => format!("id%20eq%20'{token}'"),
                 "question" => format!("apps/boat/users%3Fat%3D{token}"),
                 _ => token,
             };
-            answers.push(told(&admin.get(&format!("{real}?{name}={value}"))));
+            answers.push(told(&admin.get(&with(&format!("{name}={value}")))));
         }
         for spelling in [0, 1, 4] {
             let token = plant(&format!("POST {route}"), spelling);
@@ -271,7 +275,7 @@ fn tokens_planted_everywhere_are_found_nowhere() {
                      \"identityType\":\"User\",\"details\":{{\"UserPrincipalName\":\"{token}\"}}}}}}"
                 ),
             ] {
-                for path in [real.clone(), format!("{real}?name=staff"), format!("{real}?run=7")] {
+                for path in [real.to_owned(), with("name=staff"), with("run=7")] {
                     // An address that accepts no body closes the connection, so the next request opens
                     // a new one.
                     let fresh = admin.with_token(&admin.token);
