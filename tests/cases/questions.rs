@@ -442,7 +442,7 @@ fn filters(what: u8) -> Vec<(&'static str, String)> {
 /// Sorts the gaps of an answer; their order is not specified.
 fn in_order(mut coverage: Value) -> Value {
     if let Some(gaps) = coverage["gaps"].as_array_mut() {
-        gaps.sort_by_key(Value::to_string);
+        gaps.sort_by_key(canonical::text);
     }
     coverage
 }
@@ -501,8 +501,8 @@ fn compare(
             }
         }
         if !expected.is_ordered {
-            got.sort_by_key(Value::to_string);
-            wanted.sort_by_key(Value::to_string);
+            got.sort_by_key(canonical::text);
+            wanted.sort_by_key(canonical::text);
         }
         same_rows(path, &got, &wanted)?;
     }

@@ -1,5 +1,7 @@
 //! What each form is read as, as files. `UPDATE_GOLDEN=1` writes them anew; what changes is reviewed.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::{JSON_FORMS, csv_files, entries, join, json, path, split, understand};
@@ -9,8 +11,24 @@ fn read(form: &str) -> Vec<Entry> {
     if form == "portal-csv" { entries(&join(&csv_files())) } else { entries(&split(&json(form))) }
 }
 
+/// The names in order, also in a build whose maps keep the order of insertion.
+fn sorted(map: Map<String, Value>) -> Map<String, Value> {
+    let sorted: BTreeMap<String, Value> = map.into_iter().collect();
+    sorted.into_iter().map(|(name, value)| (name, with_sorted(value))).collect()
+}
+
+fn with_sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(sorted(map)),
+        Value::Array(all) => Value::Array(all.into_iter().map(with_sorted).collect()),
+        other => other,
+    }
+}
+
 fn check(form: &str) {
-    let found = serde_json::to_string_pretty(&read(form)).unwrap() + "\n";
+    let entries: Vec<Entry> =
+        read(form).into_iter().map(|entry| Entry { body: sorted(entry.body), ..entry }).collect();
+    let found = serde_json::to_string_pretty(&entries).unwrap() + "\n";
     let file = path(&format!("{form}.expected.json"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&file, &found).unwrap();

@@ -451,7 +451,7 @@ fn a_name_is_found_in_every_step_that_read_the_person() {
 #[test]
 fn what_the_source_saw_in_the_application_is_told() {
     let step = |name: &str, kind: &str, details: Value| json!({"name": name, "provisioningStepType": kind, "status": "success", "details": details});
-    let found = json!({"id": "tw-1", "userName": "wren", "active": "True"});
+    let found = json!({"active": "True", "id": "tw-1", "userName": "wren"});
     let account = Seen { id: Some("tw-1"), values: vec![("active", "True"), ("userName", "wren")] };
     for name in ["EntryImport", "EntryImportByMatchingProperty", "EntryImportByJoiningProperty"] {
         let steps = json!([
@@ -534,7 +534,8 @@ fn the_name_of_a_type_is_no_value() {
         "jobId": "System.Collections.Generic.Dictionary`2[System.String,System.Object]",
     }));
     assert_eq!((found.source_name, found.status, found.job_id), (None, Status::Warning, None));
-    let places: Vec<&str> = irregular(&found.body).collect();
+    let mut places: Vec<&str> = irregular(&found.body).collect();
+    places.sort_unstable();
     let expected = [
         "jobId",
         "modifiedProperties",
