@@ -4,21 +4,19 @@
 use std::ops::{ControlFlow, Range};
 
 use event::codec::decode_header;
-use event::{Application, Attribute, Credential, Number, ResourceType, Seq, Timestamp};
-use sha2::{Digest, Sha256};
+use event::{Application, Attribute, Number, ResourceType, Seq, Timestamp};
 use store::key::{self, KeyRange, Set};
 use store::{Direction, ReadRows, Row, Store, StoreError};
-use subtle::ConstantTimeEq;
 
 use crate::error::ProjectorError;
-use crate::row::{
-    self, ApplicationRow, CredentialRow, Gap, Identity, Mentioned, Recorder, Version,
-};
+use crate::row::{self, Gap, Identity, Mentioned, Recorder, Version};
 use crate::set::{self, MemberSince, SetChange, Stay};
 use crate::text::unique;
 
+mod configuration;
 mod operations;
 
+pub use configuration::token_sha256;
 pub use operations::Order;
 
 /// Scan this many of a resource's newest versions before seeking the wanted one.
@@ -91,85 +89,10 @@ impl<'a> View<'a> {
         seqs.start..seqs.end.min(self.size)
     }
 
-    /// The application with a slug.
+    /// The number for the next person or resource of an application.
     ///
     /// # Errors
     /// Here and below, when the rows cannot be read.
-    pub fn application(&self, slug: &str) -> Result<Option<ApplicationRow>, ProjectorError> {
-        let Some(number) = self.rows.get(&key::slug(slug))? else { return Ok(None) };
-        let number = Application(row::decode_number("a slug", &number)?);
-        self.application_of(number)
-    }
-
-    /// The application with a number.
-    pub fn application_of(
-        &self,
-        number: Application,
-    ) -> Result<Option<ApplicationRow>, ProjectorError> {
-        let value = self.rows.get(&key::application(number))?;
-        value.map(|value| ApplicationRow::decode(number, &value)).transpose()
-    }
-
-    /// All applications in the order in which they were added.
-    pub fn applications(&self) -> Result<Vec<ApplicationRow>, ProjectorError> {
-        self.collect(&key::applications(), |key, value| {
-            let number = row::decode_number("an application", &key[1..])?;
-            ApplicationRow::decode(Application(number), value)
-        })
-    }
-
-    /// The number for the next application.
-    pub fn next_application(&self) -> Result<Application, ProjectorError> {
-        Ok(Application(self.last_number(&key::applications(), "an application")? + 1))
-    }
-
-    /// The credential of a token that a client presents, unless it was revoked.
-    pub fn valid_credential(&self, token: &str) -> Result<Option<CredentialRow>, ProjectorError> {
-        Ok(self.credential_of_token(token)?.filter(|one| one.revoked_seq.is_none()))
-    }
-
-    /// The credential of a token that a client presents, revoked or not.
-    pub fn credential_of_token(
-        &self,
-        token: &str,
-    ) -> Result<Option<CredentialRow>, ProjectorError> {
-        let presented = token_sha256(token);
-        let Some(number) = self.rows.get(&key::token(&presented))? else { return Ok(None) };
-        let number = Credential(row::decode_number("a token", &number)?);
-        let credential = self.credential_of(number)?;
-        // The row was found by its digest; compare again in constant time.
-        Ok(credential.filter(|credential| credential.sha256.ct_eq(&presented).into()))
-    }
-
-    /// A credential by its number, revoked or not.
-    pub fn credential_of(
-        &self,
-        number: Credential,
-    ) -> Result<Option<CredentialRow>, ProjectorError> {
-        let value = self.rows.get(&key::credential(number))?;
-        value.map(|value| CredentialRow::decode(number, &value)).transpose()
-    }
-
-    /// All credentials, in the order in which they were issued.
-    pub fn credentials(&self) -> Result<Vec<CredentialRow>, ProjectorError> {
-        self.collect(&key::credentials(), |key, value| {
-            let number = row::decode_number("a credential", &key[1..])?;
-            CredentialRow::decode(Credential(number), value)
-        })
-    }
-
-    /// The number for the next credential.
-    pub fn next_credential(&self) -> Result<Credential, ProjectorError> {
-        Ok(Credential(self.last_number(&key::credentials(), "a credential")? + 1))
-    }
-
-    /// The largest number among the keys of a kind, 0 when there is none.
-    fn last_number(&self, range: &KeyRange, what: &'static str) -> Result<u32, ProjectorError> {
-        let last = self.rows.first(range, Direction::Backward)?;
-        last.map_or(Ok(0), |(key, _)| row::decode_number(what, &key[1..]))
-    }
-
-    /// The number for the next person or resource of an application.
     pub fn next_number(&self, application: Application) -> Result<Number, ProjectorError> {
         let given = self.rows.get(&key::numbers(application))?;
         let given = given.map_or(Ok(0), |value| row::decode_number("numbers", &value))?;
@@ -572,15 +495,6 @@ impl<'a> View<'a> {
         Ok(holders)
     }
 
-    /// The resource types beyond `User` and `Group`, by number.
-    pub fn resource_types(&self) -> Result<Vec<(ResourceType, String)>, ProjectorError> {
-        let what = "a resource type";
-        self.collect(&key::resource_types(), |key, name| {
-            let number = key::resource_type_number(key).ok_or_else(|| ProjectorError::row(what))?;
-            Ok((number, row::decode(what, name)?))
-        })
-    }
-
     /// The gaps in the record that were known at `seq`, oldest first.
     pub fn gaps(&self, seq: Seq) -> Result<Vec<Gap>, ProjectorError> {
         let Some(seq) = self.until(seq) else { return Ok(vec![]) };
@@ -643,11 +557,6 @@ fn kinds_of_mention(
     let untyped = (attribute == Attribute::Id && resource_type != ResourceType::NONE)
         .then_some(ResourceType::NONE);
     std::iter::once(resource_type).chain(untyped)
-}
-
-/// The digest by which a token is stored. Tokens are 256 random bits, so one round of SHA-256 is enough.
-pub fn token_sha256(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
 }
 
 /// The last of the first `size` events that was recorded at `time` or before; `None` when the first event

@@ -1,18 +1,17 @@
 //! The running server: open, bring the rows to the log's end, listen, and stop in order.
 
+mod bridge;
+mod registry;
+
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use answers::act::{
-    DriftReport, ImportRefusal, Imported, OtherApplication, OtherEntry, SeenDifference,
-    UpstreamProblem,
-};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::HeaderValue;
@@ -20,18 +19,18 @@ use axum::http::header::DATE;
 use axum::middleware::{self, Next};
 use budget::Budget;
 use event::{Clock, ConnectionsRefused, CredentialAdded, Fact, RecorderStopped, Role, Stopwatch};
-use ingest::import::{self, ImportError};
-use ingest::{Catalog, DriftError, Ingest};
+use ingest::{Catalog, Ingest};
 use ipnet::IpNet;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projector::{CommitError, Committer, CommitterOptions, Decision, Durability, ProjectorError};
-use query::{ImportFailure, ImportRequest, Query, Token};
+use query::{Query, Token};
 use scim::{CursorKey, Profiles, Registry};
 use store::{Options, SecretFolder, Store, StoreError, with_causes};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use self::bridge::{import, look};
+use self::registry::{keep_metrics_small, render_metrics};
 use crate::config::ServeConfig;
 use crate::listen::{Refusals, Serving};
 use crate::scrub::Scrub;
@@ -44,13 +43,6 @@ const COMMANDS_MAX: usize = 512;
 /// Connections get this long to end when the server stops, and then the requests under way as long
 /// again.
 const DRAIN_MAX: Duration = Duration::from_secs(8);
-/// Samples of histograms are counted this often.
-const METRICS_AFTER: Duration = Duration::from_secs(5);
-/// Where append durations are counted, in seconds.
-const APPEND_BUCKETS: [f64; 9] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.02, 0.1, 1.0];
-/// Where request durations are counted, in seconds.
-const REQUEST_BUCKETS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0];
-
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -329,67 +321,6 @@ impl Server {
     }
 }
 
-/// Records the entries of a provider's log, and says in the words of an answer what came of them.
-fn import(committer: Committer) -> query::Import {
-    Arc::new(move |request: ImportRequest| {
-        let committer = committer.clone();
-        Box::pin(async move {
-            let ImportRequest { application, origin, body, .. } = request;
-            let options = import::Options {
-                run: request.run,
-                dates: request.dates,
-                service_principal: request.service_principal,
-                lists_others: request.lists_others,
-                is_check: request.is_check,
-            };
-            let done = import::import(&committer, application, origin, options, body).await;
-            let done = done.map_err(|error| match &error {
-                ImportError::Several(all) => {
-                    let keys = all.iter().filter_map(|one| one.key().map(str::to_owned)).collect();
-                    ImportFailure::Records(error.to_string(), keys)
-                }
-                ImportError::Dates(_) | ImportError::NotOwn => {
-                    ImportFailure::Records(error.to_string(), vec![])
-                }
-                // The same records would fail again.
-                ImportError::Commit(CommitError::Defect) | ImportError::Defect => {
-                    ImportFailure::Records(with_causes(&error), vec![])
-                }
-                ImportError::Commit(_) | ImportError::Refused | ImportError::Revoked(_) => {
-                    ImportFailure::Log(with_causes(&error))
-                }
-            })?;
-            let refusals = done.refusals.into_iter().map(|(line, refused)| ImportRefusal {
-                line: line.into(),
-                path: refused.path,
-                what: refused.what,
-            });
-            let principals = done.principals.into_iter().map(|one| OtherApplication {
-                service_principal: one.id,
-                display_name: one.name,
-                entries: one.entries,
-                joined: one.joined,
-            });
-            let others = done.others.into_iter().map(|(line, entry_id, service_principal)| {
-                OtherEntry { line: line.into(), entry_id, service_principal }
-            });
-            Ok(Imported {
-                read: done.read.into(),
-                new: done.new.into(),
-                known: done.known.into(),
-                refused: done.refused.into(),
-                refusals: refusals.collect(),
-                passed_over: done.passed_over.into(),
-                of_other_applications: done.of_others.into(),
-                other_applications: principals.collect(),
-                others: others.collect(),
-                service_principal: done.own,
-                imported_service_principals: done.before,
-            })
-        })
-    })
-}
-
 /// Records each stretch in which connections were refused, as soon as it has ended.
 async fn record_refusals(
     committer: Committer,
@@ -414,55 +345,6 @@ async fn record_refused(committer: &Committer, refused: ConnectionsRefused) {
             "that connections were refused could not be recorded"
         );
     }
-}
-
-/// Looks at an upstream, in the words of an answer.
-fn look(ingest: Arc<Ingest>, committer: Committer) -> query::Look {
-    Arc::new(move |request| {
-        let (ingest, committer) = (Arc::clone(&ingest), committer.clone());
-        Box::pin(async move {
-            let query::LookRequest { slug, origin, occasion, accept_shrink } = request;
-            let looked = ingest.check_drift(&slug, origin, occasion, accept_shrink).await;
-            let looked = looked.map_err(|error| match error {
-                // Of a revoked token whoever asked is told, whatever stands here.
-                DriftError::NoUpstream | DriftError::Revoked(_) => {
-                    query::LookFailure::Request(with_causes(&error))
-                }
-                DriftError::Broken(_) | DriftError::Answer { .. } | DriftError::NoLists { .. } => {
-                    query::LookFailure::Upstream(with_causes(&error))
-                }
-                DriftError::Commit(error) => query::LookFailure::Commit(error),
-                DriftError::Read(error) => query::LookFailure::Read(error),
-            })?;
-            let incomplete = !looked.problems.is_empty();
-            let problems = looked.problems.into_iter().map(|one| UpstreamProblem {
-                resource_type: one.resource_type,
-                detail: one.detail,
-            });
-            let differences = looked.differences.into_iter().map(|one| SeenDifference {
-                resource_type: one.resource_type,
-                resource_id: one.id,
-                path: one.path,
-                recorded: one.recorded,
-                seen: one.seen,
-            });
-            let rows: Vec<SeenDifference> = differences.collect();
-            Ok(DriftReport {
-                application: slug,
-                generated_at: committer.now().to_string().into(),
-                seen: looked.seen,
-                refused: looked.refused,
-                flagged: looked.flagged,
-                not_served: looked.not_served,
-                incomplete,
-                problems: problems.collect(),
-                recorded: looked.recorded,
-                row_count: rows.len() as u64,
-                more: looked.more,
-                rows,
-            })
-        })
-    })
 }
 
 /// Runs `provlog serve` until SIGTERM or SIGINT.
@@ -631,63 +513,4 @@ async fn make_admin_token(committer: &Committer, data: &Path) -> Result<(), RunE
 
 fn no_random(error: impl std::fmt::Display) -> RunError {
     RunError::System { attempt: "get random bits", cause: error.to_string() }
-}
-
-/// One registry per process, whatever number of servers a test opens.
-fn metrics_registry() -> Option<&'static PrometheusHandle> {
-    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-    let handle = HANDLE.get_or_init(|| {
-        let buckets = [
-            ("provlog_append_duration_seconds", APPEND_BUCKETS.as_slice()),
-            ("provlog_scim_request_duration_seconds", &REQUEST_BUCKETS),
-            ("provlog_query_duration_seconds", &REQUEST_BUCKETS),
-        ];
-        let mut builder = PrometheusBuilder::new();
-        for (name, bounds) in buckets {
-            builder = builder
-                .set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds)
-                .inspect_err(|error| tracing::error!(%error, "there are no metrics"))
-                .ok()?;
-        }
-        let recorder = builder.build_recorder();
-        let handle = recorder.handle();
-        metrics::set_global_recorder(recorder).ok()?;
-        Some(handle)
-    });
-    handle.as_ref()
-}
-
-/// Counts the samples of histograms now and then: nobody may come for the metrics, and each sample
-/// would be kept until somebody does.
-async fn keep_metrics_small(stopping: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = tokio::time::sleep(METRICS_AFTER) => {
-                if let Some(registry) = metrics_registry() {
-                    registry.run_upkeep();
-                }
-            }
-        }
-    }
-}
-
-fn render_metrics(committer: Committer, budget: Budget) -> Arc<dyn Fn() -> String + Send + Sync> {
-    let registry = metrics_registry();
-    Arc::new(move || {
-        metrics::gauge!("provlog_disk_free_bytes").set(committer.disk_free_bytes() as f64);
-        metrics::gauge!("provlog_store_bytes").set(committer.store().size_bytes() as f64);
-        metrics::counter!("provlog_rows_read_total").absolute(committer.store().rows_read());
-        metrics::counter!("provlog_rows_written_total").absolute(committer.store().rows_written());
-        let damage = committer.store().damage();
-        for (part, found) in [("log", &damage.log), ("rows", &damage.rows)] {
-            let damaged = if found.is_some() { 1.0 } else { 0.0 };
-            metrics::gauge!("provlog_damaged", "part" => part).set(damaged);
-        }
-        metrics::gauge!("provlog_answers_unread_bytes").set(budget.bytes() as f64);
-        metrics::gauge!("provlog_exports_under_way").set(budget.exports() as f64);
-        let poisoned = if committer.check().is_err() { 1.0 } else { 0.0 };
-        metrics::gauge!("provlog_poisoned").set(poisoned);
-        registry.map(PrometheusHandle::render).unwrap_or_default()
-    })
 }
