@@ -1,7 +1,7 @@
 //! An entry of the directory audit log, category `ProvisioningManagement`.
 //!
-//! It alone knows that an administrator changed the scope, the mappings or the credentials. Graph and
-//! diagnostic settings tell of it, and the table `AuditLogs` of Log Analytics.
+//! Only this log has administrators' changes of the scope, the mappings or the credentials. Graph and
+//! diagnostic settings export it, and the table `AuditLogs` of Log Analytics has it.
 
 use serde_json::{Map, Value};
 
@@ -88,7 +88,7 @@ pub(super) fn knows(column: &str) -> bool {
     ENTRY.iter().any(|member| is(&member.name) || member.also.iter().any(&is))
 }
 
-/// The entry; nothing when it is of another category.
+/// The entry; `None` if it is of another category.
 pub(super) fn entry(
     mut lifted: Lifted,
     dates: Option<DateOrder>,
@@ -107,14 +107,14 @@ pub(super) fn entry(
     Ok(Some(Entry { body, ..entry }))
 }
 
-/// Reads the typed members off the body, which itself is left out.
+/// Reads the typed members from the body. Does not store the body itself.
 fn typed(body: &Map<String, Value>) -> Result<Entry, Refused> {
     let event = detail(body, "EventName");
     let is_skip = event.is_some_and(|event| event.eq_ignore_ascii_case("EntrySynchronizationSkip"));
     let targets = objects(body, "targetResources");
     let kind_of_target =
         |target: &&Map<String, Value>| shape::text(target, "type").map_or(Kind::Other, kind_of);
-    // The application is a target too; the object is the one that is a user or a group.
+    // The application is a target too; the object is the target that is a user or a group.
     let object = targets.clone().find(|target| kind_of_target(target) != Kind::Other);
     let modified: Vec<_> =
         targets.flat_map(|target| objects(target, "modifiedProperties")).map(modified).collect();

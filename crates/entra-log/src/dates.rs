@@ -1,5 +1,5 @@
-//! Whether `05/10/2026` is a day in May or in October: one order for a whole file, decided from all of
-//! its dates before the first entry goes in.
+//! Decides whether `05/10/2026` is in May or in October: one order for a whole file, from all of its
+//! dates, before the first entry is imported.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::shape::get;
 use super::time;
 
-/// What is first in a date whose year is last.
+/// The order of day and month in a date that ends with the year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DateOrder {
     /// The day: `25/10/2026`.
@@ -25,7 +25,7 @@ pub enum DateOrder {
 pub struct NoSuchOrder;
 
 impl DateOrder {
-    /// The name, as it is given to `--dates`.
+    /// Its name for `--dates`.
     pub fn name(self) -> &'static str {
         match self {
             DateOrder::DayFirst => "dmy",
@@ -66,19 +66,19 @@ pub enum Undecided {
     Both,
 }
 
-/// What the dates of a file tell of their order.
+/// What the dates of a file seen so far say about their order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dates {
     day_first: bool,
     month_first: bool,
-    /// There is one that can be read both ways.
+    /// Whether there is a date that can be read both ways.
     is_open: bool,
 }
 
 impl Dates {
-    /// Adds what the times of a record tell. What is no record tells nothing.
+    /// Adds the times of a record. Ignores what is not a record.
     pub fn add(&mut self, record: &RawValue) {
-        // Most files have no such date; of theirs nothing is parsed.
+        // Most files have no such date, so avoid parsing.
         if !has_slashed(record.get().as_bytes()) {
             return;
         }
@@ -95,9 +95,9 @@ impl Dates {
         }
     }
 
-    /// The same of a line of a file.
+    /// Adds the times of a line of a file, if it is a record.
     pub fn add_line(&mut self, line: &[u8]) {
-        // To see that a line is a record costs more than to see that it has no such date.
+        // Looking for such a date is cheaper than parsing.
         if has_slashed(line)
             && let Ok(record) = serde_json::from_slice::<&RawValue>(line)
         {
@@ -112,18 +112,18 @@ impl Dates {
             match (first > 12, second > 12) {
                 (true, false) => self.day_first = true,
                 (false, true) => self.month_first = true,
-                // Of the seventh day of the seventh month both readings are one.
+                // 07/07 is the same date in both orders.
                 (false, false) => self.is_open |= first != second,
                 (true, true) => {}
             }
         }
     }
 
-    /// The order of the file's dates; nothing when none of them needs one.
+    /// The order of the file's dates; `None` if no date needs one.
     ///
     /// # Errors
     ///
-    /// They do not tell, or contradict each other.
+    /// When all dates can be read both ways, or dates contradict each other.
     pub fn order(self) -> Result<Option<DateOrder>, Undecided> {
         match (self.day_first, self.month_first) {
             (true, true) => Err(Undecided::Both),
@@ -135,8 +135,8 @@ impl Dates {
     }
 }
 
-/// Whether a digit, a slash (or the escape of one) or a dash, and a digit stand next to each other and
-/// four digits follow: as in no ISO date, where the year is first.
+/// Whether there is a slash or dash followed by four digits, as before a year at the end of a date. ISO
+/// dates have none.
 fn has_slashed(bytes: &[u8]) -> bool {
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let separators = bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'/' | b'-'));

@@ -1,4 +1,4 @@
-//! Tells the form of a file by its first bytes.
+//! Detects the form of a file from its first bytes.
 
 use super::form::{Form, judge};
 use super::headings::{Role, is_table, shown};
@@ -6,14 +6,14 @@ use super::rows::head_cells;
 use super::scan::{self, Opening, Scan};
 use super::split::unreadable;
 
-/// How many first bytes of a file are enough to tell its form.
+/// How many bytes from the beginning of a file are enough to detect its form.
 pub const HEAD_BYTES: usize = 64 * 1024;
 
-/// Names of columns are shorter.
+/// Longer cells are not taken for column names.
 const HEADING_CHARS_MAX: usize = 40;
 const HEADING_WORDS_MAX: usize = 5;
 
-/// Why a file's form cannot be told.
+/// Why the form of a file cannot be detected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Undetected {
     /// It cannot be read at all.
@@ -22,7 +22,7 @@ pub enum Undetected {
     /// It is empty.
     #[error("the file is empty")]
     Empty,
-    /// It is a table of something else.
+    /// It is another table.
     #[error(
         "its headings are none that are known. Looked for were those of the portal's files (id, \
          activityDateTime and changeId; changeId and name; changeId and displayName) and of Log Analytics \
@@ -42,13 +42,12 @@ pub enum Undetected {
     Unknown,
 }
 
-/// The form of the file with this name and these first bytes, of which [`HEAD_BYTES`] are enough.
-///
-/// A JSON file without any record is taken for `graph`.
+/// The form of the file with this name and these first bytes ([`HEAD_BYTES`] are enough). A JSON file
+/// without records counts as `graph`.
 ///
 /// # Errors
 ///
-/// It is none of the forms.
+/// When it has none of the known forms.
 pub fn detect(file_name: &str, head: &[u8]) -> Result<Form, Undetected> {
     if let Some(what) = unreadable(head) {
         return Err(Undetected::Unreadable(what));
@@ -73,8 +72,7 @@ pub fn detect(file_name: &str, head: &[u8]) -> Result<Form, Undetected> {
     }
 }
 
-/// Whether a first row names columns, so that it can be repeated in a message. What is a row of values, or a
-/// text with commas, holds what is nobody's business.
+/// Whether a first row looks like column names and not like values, which a message must not repeat.
 fn looks_like_headings(head: &[u8], cells: &[String]) -> bool {
     let plain = |c: char| c.is_alphanumeric() || " _-()[]/.:#".contains(c);
     let is_heading = |cell: &String| {
@@ -116,7 +114,7 @@ fn json(head: &[u8]) -> Result<Form, Undetected> {
         }
     }
     let mut members = Vec::new();
-    // Where the record is cut off or broken, what was seen before decides.
+    // If the record is cut off or broken, decide by the members before that.
     let _ = scan::members(rest, 0, |name, value| {
         let text = match scan::value_end(rest, value) {
             Scan::Found(end) => rest.get(value..end).unwrap_or_default(),
@@ -127,7 +125,7 @@ fn json(head: &[u8]) -> Result<Form, Undetected> {
         members.push((name, text.trim_matches('"').to_owned()));
         None::<()>
     });
-    // The first record may be one of another log, which is passed over: those have a time too.
+    // The first record may be of another log. Those are skipped later, and have a time too.
     let is_logged = members.iter().any(|(name, _)| {
         let name = name.to_ascii_lowercase();
         name == "time" || name == "timegenerated" || name.ends_with("datetime")

@@ -1,4 +1,4 @@
-//! What an entry of Microsoft Entra's logs says, whatever form it came in.
+//! An entry of Microsoft Entra's logs, independent of the form it came in.
 
 use std::fmt;
 
@@ -7,39 +7,38 @@ pub use event::{Action, Source, Status};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// An entry of the provisioning log or of the directory audit log, understood.
-///
-/// Nothing here is a fact of ours: it is what the source claims.
+/// A parsed entry of the provisioning log or of the directory audit log. All of it is what the source
+/// claims.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// The log that it stood in.
+    /// The log that it comes from.
     #[serde(serialize_with = "source_word")]
     pub source: Source,
-    /// Its key at the source, 1 to 256 bytes.
+    /// Its id at the source, 1 to 256 bytes.
     pub id: String,
-    /// When it happened, as the source claims; microseconds since 1970.
+    /// When it happened by the source's clock; microseconds since 1970.
     pub occurred_at_us: i64,
-    /// What was intended. Only `status` says whether it happened.
+    /// What was intended. `status` says whether it happened.
     #[serde(serialize_with = "action_word")]
     pub action: Action,
-    /// What became of it. An entry that does not say, or says an unknown word, is a `Warning`: neither
-    /// success nor failure may be claimed of it.
+    /// How it ended. `Warning` if the entry does not say or uses an unknown word, because neither success
+    /// nor failure is certain then.
     #[serde(serialize_with = "status_word")]
     pub status: Status,
-    /// The code of the error, such as `EntryConflict`.
+    /// The error code, such as `EntryConflict`.
     pub error_code: Option<String>,
-    /// Why the source wrote nothing, such as `NotEffectivelyEntitled`.
+    /// Why the source skipped the object, such as `NotEffectivelyEntitled`.
     pub skip_reason: Option<String>,
-    /// The names of the steps, in the order in which they happened; empty text where a step has none.
+    /// The names of the steps in order; an empty string for a step without a name.
     pub step_names: Vec<String>,
-    /// The provisioning job.
+    /// The id of the provisioning job.
     pub job_id: Option<String>,
-    /// The run of the job.
+    /// The id of the job's cycle.
     pub cycle_id: Option<String>,
-    /// The change within the run; of an audit entry, its correlation id.
+    /// The id of the change within the cycle; for an audit entry its correlation id.
     pub change_id: Option<String>,
-    /// How long the source took.
+    /// How long the source took, in milliseconds.
     pub duration_ms: Option<u32>,
     /// What kind of object it is about.
     pub kind: Kind,
@@ -49,11 +48,11 @@ pub struct Entry {
     pub source_name: Option<String>,
     /// The name by which a user signs in.
     pub user_name: Option<String>,
-    /// The object's id in the application; never empty text.
+    /// The object's id in the application; never empty.
     pub target_id: Option<String>,
-    /// The values that were written, or that the source tried to write.
+    /// The values that the source wrote or tried to write.
     pub modified: Vec<Modified>,
-    /// The whole entry in the spelling of Graph v1.0. Its names are sorted, so equal entries have equal
+    /// The whole entry with the member names of Graph v1.0, sorted, so that equal entries have equal
     /// text.
     pub body: Map<String, Value>,
 }
@@ -85,20 +84,19 @@ pub enum Kind {
 /// A value that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Modified {
-    /// The attribute of the application, in the source's notation.
+    /// The attribute in the application, in the source's notation.
     pub path: String,
-    /// The value before; absent when there was none.
+    /// The old value; `None` if there was none.
     pub old: Option<String>,
-    /// The value after; absent when it was removed.
+    /// The new value; `None` if it was removed.
     pub new: Option<String>,
 }
 
-/// Why a record could not be understood: which member is wrong and what is expected there, never what
-/// stands there.
+/// Why a record is refused: which member is wrong and what is expected. It never quotes the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Refused {
-    /// The member, in the record's own spelling, such as `properties.provisioningSteps[2].status`; empty
-    /// for the record itself.
+    /// The path of the member as the record spells it, such as
+    /// `properties.provisioningSteps[2].status`; empty for the record itself.
     pub path: String,
     /// What is expected.
     pub what: String,

@@ -41,7 +41,7 @@ impl Form {
         Form::Audit,
     ];
 
-    /// The name, as it is given to `--format`.
+    /// Its name for `--format`.
     pub fn name(self) -> &'static str {
         match self {
             Form::Graph => "graph",
@@ -54,7 +54,7 @@ impl Form {
         }
     }
 
-    /// Whether a record of the form `found` may stand in a file of this form.
+    /// Whether a record of the form `found` may be in a file of this form.
     pub(super) fn takes(self, found: Form) -> bool {
         let family = |form| match form {
             Form::PortalJson => Form::Graph,
@@ -79,7 +79,7 @@ impl FromStr for Form {
     }
 }
 
-/// Members that a record of the provisioning log has and no other record that is met beside it.
+/// Members that only records of the provisioning log have.
 const OF_PROVISIONING: [&str; 11] = [
     "provisioningaction",
     "provisioningsteps",
@@ -94,7 +94,8 @@ const OF_PROVISIONING: [&str; 11] = [
     "targetsystem",
 ];
 
-/// The form of a record with these members; for `category` its text, for others anything.
+/// The form of a record with these members, given as name and value; only the value of `category` is
+/// used.
 pub(super) fn judge<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Form> {
     let (mut enveloped, mut audit, mut provisioning, mut row) = (false, false, false, false);
     let (mut action, mut words) = (false, false);

@@ -1,4 +1,4 @@
-//! One JSON record of any form becomes an entry.
+//! Turns a JSON record of any form into an entry.
 //!
 //! ```text
 //!  Graph, portal JSON   the entry itself
@@ -15,18 +15,18 @@ use super::settle::take;
 use super::shape::{self, Member, Path, Reading, Shape};
 use super::{audit, provisioning};
 
-/// What an entry of any JSON form says; nothing when the record is no entry of these logs, but one of
-/// another log or another kind. `dates` is the order of day and month in the file that it is of.
+/// The entry in a record of any JSON form; `None` if the record is of another log or kind. `dates` is the
+/// order of day and month in its file.
 ///
-/// The form is told by the record's members. Words that no schema knows are kept in the body and taken
-/// for `Other` or `Warning`; members that none knows are kept where they stood, and what the envelope
-/// says that the entry does not is under `envelope`. A documented member that holds what cannot be read
-/// is kept as text under `irregular`.
+/// Recognises the form by the record's members. Unknown words stay in the body and count as `Other` or
+/// `Warning`; unknown members stay where they are; members of the envelope that the entry lacks are
+/// stored under `envelope`. A documented member that cannot be read is stored as text under
+/// `irregular`.
 ///
 /// # Errors
 ///
-/// The record is no object, is larger than 1 MiB or deeper than 32, or lacks its id or a time that can
-/// be read.
+/// When the record is not an object, is larger than 1 MiB or deeper than 32, or lacks its id or a
+/// readable time.
 pub fn understand(record: Value, dates: Option<DateOrder>) -> Result<Option<Entry>, Refused> {
     let path = Path::Record;
     shape::weigh(&record, &path)?;
@@ -48,12 +48,12 @@ pub fn understand(record: Value, dates: Option<DateOrder>) -> Result<Option<Entr
     }
 }
 
-/// An entry out of its envelope.
+/// An entry taken out of its envelope.
 pub(super) struct Lifted {
     pub entry: Map<String, Value>,
     /// The envelope's other members.
     pub envelope: Map<String, Value>,
-    /// The member of the record in which the entry stood.
+    /// The member of the record that held the entry.
     pub member: Option<String>,
 }
 
@@ -62,7 +62,7 @@ impl Lifted {
         Lifted { entry, envelope: Map::new(), member: None }
     }
 
-    /// Gives the entry the members of the table.
+    /// Normalises the entry's members by the table.
     pub(super) fn normalize(
         &mut self,
         table: &'static [Member],
@@ -72,7 +72,7 @@ impl Lifted {
         read.map_err(|refused| self.placed(refused))
     }
 
-    /// A refusal names the member as it stands in the record.
+    /// Makes a refusal name the member's path in the record.
     pub(super) fn placed(&self, refused: Refused) -> Refused {
         match &self.member {
             None => refused,
@@ -94,7 +94,7 @@ fn enveloped(
     if has_category && !is_audit && !is_provisioning {
         return Ok(None);
     }
-    // Another product of the same maker writes records of the same category.
+    // Another Microsoft product writes records of the same category.
     if let Some(resource) = shape::text(&envelope, "resourceId")
         && !resource.to_ascii_lowercase().contains("microsoft.aadiam")
     {
@@ -112,7 +112,7 @@ fn enveloped(
     );
     let entry = match (read, held) {
         (Ok(()), Value::Object(entry)) => entry,
-        // Without a category nobody said that it is one of ours.
+        // Without a category it may be a record of another log.
         _ if !has_category => return Ok(None),
         (Err(refused), _) => return Err(refused),
         (Ok(()), _) => return Err(Path::Name(&here, &member).refused("expected an object")),
@@ -131,7 +131,7 @@ fn row(members: Map<String, Value>, dates: Option<DateOrder>) -> Result<Option<E
     let is_said = |name: &str, expected: &str| {
         shape::text(&members, name).map(|found| found.eq_ignore_ascii_case(expected))
     };
-    // The rows of several tables may stand together, each with the columns of all.
+    // Rows of several tables may be mixed, each with the columns of all.
     let table = is_said("Type", "AADProvisioningLogs");
     let is_audit = match is_said("Type", "AuditLogs") {
         Some(is_audit) => is_audit,
@@ -151,7 +151,8 @@ fn row(members: Map<String, Value>, dates: Option<DateOrder>) -> Result<Option<E
     provisioning::entry(Lifted { entry, envelope, member: None }, dates).map(Some)
 }
 
-/// Two columns have names that mislead: `TenantId` is the workspace, `SourceSystem` the collector.
+/// Whether a column holds a member of the entry. Two names mislead: `TenantId` is the workspace,
+/// `SourceSystem` the collector.
 fn is_of_entry(column: &str) -> bool {
     let misleads =
         ["TenantId", "SourceSystem"].iter().any(|name| name.eq_ignore_ascii_case(column));

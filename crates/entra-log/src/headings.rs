@@ -1,7 +1,7 @@
-//! What the columns of the portal's three CSV files are called.
+//! The column headings of the portal's three CSV files.
 //!
-//! The headings are documented nowhere. They are compared by their letters and digits, in any letter
-//! case, with Graph's names and with the names of the portal's own columns.
+//! They are not documented. They are compared by letters and digits only, in any case, with Graph's
+//! names and the portal's own column names.
 
 /// What one of the three files holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,9 +12,9 @@ pub(super) enum Role {
     Modified,
 }
 
-/// A member, and the headings under which it is met beside its own name.
+/// A member, and the headings that it can have.
 pub(super) struct Column {
-    /// The names from the entry, step or modified property down to the member.
+    /// The path to the member from the entry, step or modified property.
     pub place: &'static [&'static str],
     /// Letters and digits only, in lower case.
     headings: &'static [&'static str],
@@ -149,7 +149,7 @@ const MODIFIED: &[Column] = &[
 ];
 
 impl Role {
-    /// What a file with this name and these headings holds; nothing when it is none of the three.
+    /// Which of the three files this is, by its name and headings; `None` for another file.
     pub(super) fn of(file_name: &str, headings: &[String]) -> Option<Role> {
         let name = normal(file_name);
         let has = |heading: &str| headings.iter().any(|other| normal(other) == heading);
@@ -179,8 +179,10 @@ impl Role {
         }
     }
 
-    /// For each heading its column, unless it is unknown or an earlier heading has it; else the names of
-    /// the columns that are needed and missing.
+    /// The column of each heading; `None` for an unknown heading, or if an earlier one has the column.
+    ///
+    /// # Errors
+    /// The names of missing columns that are needed.
     pub(super) fn columns_of(
         self,
         headings: &[String],
@@ -208,25 +210,26 @@ impl Role {
     }
 }
 
-/// The column by which the CSV download of Log Analytics is known; its heading names a zone too.
+/// The column by which the CSV download of Log Analytics is recognised. Its heading may have a time
+/// zone too.
 pub(super) const TIME_GENERATED: &str = "TimeGenerated";
 
-/// Whether these are the columns of a table of Log Analytics.
+/// Whether these are the headings of a Log Analytics table.
 pub(super) fn is_table(headings: &[String]) -> bool {
     headings.iter().any(|heading| without_zone(heading).0.eq_ignore_ascii_case(TIME_GENERATED))
 }
 
-/// A heading without the zone that Log Analytics names in it, and that zone: `TimeGenerated [UTC]`.
+/// Splits a heading such as `TimeGenerated [UTC]` into its name and time zone.
 pub(super) fn without_zone(heading: &str) -> (&str, Option<&str>) {
     let zoned = heading.trim().strip_suffix(']').and_then(|rest| rest.rsplit_once(" ["));
     zoned.map_or((heading.trim(), None), |(name, zone)| (name, Some(zone)))
 }
 
-/// So many headings are shown in a message, each with so many characters.
+/// How many headings a message shows, and how many characters of each.
 const SHOWN_MAX: usize = 20;
 const SHOWN_CHARS_MAX: usize = 40;
 
-/// The headings of a file, for a message that says what was not among them.
+/// The headings of a file, for a message.
 pub(super) fn shown(headings: &[String]) -> String {
     let cut = |heading: &String| heading.chars().take(SHOWN_CHARS_MAX).collect::<String>();
     let mut shown: Vec<String> = headings.iter().take(SHOWN_MAX).map(cut).collect();

@@ -1,4 +1,4 @@
-//! Entries of Microsoft Entra's logs, out of every form in which they are exported.
+//! Reads entries of Microsoft Entra's logs from every form in which they are exported.
 //!
 //! ```text
 //!  files ──▶ detect       which form
@@ -6,17 +6,17 @@
 //!            PortalCsv    the portal's three CSV files become such records too       rows, headings
 //!            TableCsv     so does the CSV download of Log Analytics
 //!            Dates        whether their dates have the day or the month first
-//!            service_principal_id   which application they mostly name     peek
+//!            service_principal_id   the application that a record names    peek
 //!  record ─▶ understand   one normal form for all of them
 //!            forms        out of the envelope
 //!            shape        into Graph's spelling, by a table of members
-//!            settle       what is said twice goes to one place
+//!            settle       members that repeat another are dropped or moved
 //!            provisioning, audit   the typed members
-//!            said         what a body says of people, accounts and applications, wherever it stands
+//!            said         what a body says of people, accounts and applications
 //! ```
 //!
-//! Nothing here knows a store or a server. What is read is untrusted: sizes, depths and counts are
-//! bounded, and no message repeats what a record holds.
+//! This crate knows neither the store nor the server. Its input is untrusted: sizes, depths and counts
+//! are limited, and no message repeats the content of a record.
 
 #![warn(unreachable_pub)]
 

@@ -1,5 +1,5 @@
-//! The service principal of a record, without making an entry of it: a file of one application can be told from
-//! one of several at little cost.
+//! Finds the service principal of a record without parsing the whole entry, so that a file of one
+//! application can cheaply be told from one of several.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 
 use super::shape::{is_type_name, text};
 
-/// The id of the service principal that a record names as exports mostly do: in the `servicePrincipal` of the
-/// record or of its `properties`, as an object or as a text of JSON. Nothing for any other record, which
-/// may still name one.
+/// The id of a record's service principal, if it is in the usual place: in the `servicePrincipal` of
+/// the record or of its `properties`, as an object or as JSON in a string. `None` for other records,
+/// which may still name one elsewhere.
 pub fn service_principal_id(record: &RawValue) -> Option<String> {
     const NAME: &str = "servicePrincipal";
     let members = members(record.get())?;
@@ -34,14 +34,14 @@ fn members(object: &str) -> Option<Members<'_>> {
     serde_json::from_str(object).ok()
 }
 
-/// The only member of a name in any letter case, if there is one; nothing when there are several.
+/// The member with a name in any letter case, if there is one; `None` if there are several.
 fn one<'a>(members: &Members<'a>, name: &str) -> Option<Option<&'a RawValue>> {
     let mut named = members.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
     let first = named.next().map(|(_, held)| *held);
     named.next().is_none().then_some(first)
 }
 
-/// What stands in a text of JSON, or the value itself.
+/// The JSON in a string, or the value itself.
 fn unfolded(value: &RawValue) -> Option<Cow<'_, str>> {
     match value.get().starts_with('"') {
         true => serde_json::from_str::<String>(value.get()).ok().map(Cow::Owned),

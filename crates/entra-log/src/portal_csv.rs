@@ -1,8 +1,8 @@
-//! The portal's CSV download: three files joined on the change id.
+//! The portal's CSV download: joins three files on the change id.
 //!
-//! The entries are read in their order. Of the files of steps and modified properties only an index is
-//! in memory, 16 bytes per row; their rows are read where they stand, when their entry comes. At the
-//! end both are read once more for rows that no entry had, and for broken ones.
+//! The entries are read in order. The files of steps and of modified properties are indexed in memory
+//! with 16 bytes for each row, and a row is read when its entry comes. At the end both files are read
+//! again to report broken rows, and rows without an entry.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -15,7 +15,7 @@ use super::headings::{CHANGE_ID, Column, Role, shown};
 use super::rows::{Row, Rows};
 use super::split::{RECORD_BYTES_MAX, Record};
 
-/// 16 bytes each; far more than the portal gives.
+/// Far more than the portal exports. The index takes 16 bytes for each.
 const INDEX_ROWS_MAX: usize = 20_000_000;
 const STEPS_MAX: usize = 1_000;
 const MODIFIED_MAX: usize = 10_000;
@@ -28,10 +28,10 @@ pub enum PortalCsvError {
     Io {
         /// Its name.
         file: String,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// A file is none of the three.
+    /// A file is not one of the three.
     #[error(
         "{file}: expected the headings of provisioning logs, steps or modified properties; found are {found}"
     )]
@@ -50,9 +50,9 @@ pub enum PortalCsvError {
     Columns {
         /// Its name.
         file: String,
-        /// All that it needs, by Graph's names.
+        /// The columns that it needs, by Graph's names.
         needed: Vec<&'static str>,
-        /// Those that it lacks.
+        /// The columns that it lacks.
         missing: Vec<&'static str>,
         /// Its headings, the first of them.
         found: String,
@@ -77,7 +77,7 @@ pub enum PortalCsvError {
 }
 
 impl PortalCsvError {
-    /// The name of the file that is wrong; nothing when one is missing.
+    /// The name of the wrong file; `None` if a file is missing.
     pub fn file(&self) -> Option<&str> {
         match self {
             PortalCsvError::Io { file, .. }
@@ -90,8 +90,8 @@ impl PortalCsvError {
     }
 }
 
-/// The entries of one download as JSON records in Graph's spelling, then reports of the rows that no
-/// entry had. After an error of a reader there is nothing more.
+/// The entries of one download as JSON records with Graph's member names, then reports of rows without an
+/// entry. Ends after an error of a reader.
 pub struct PortalCsv<R> {
     entries: Part<R>,
     steps: Option<Side<R>>,
@@ -110,29 +110,29 @@ enum Phase {
 
 /// One of the files.
 struct Part<R> {
-    /// Its place in the list of files.
+    /// Its index in the list of files.
     file: usize,
     rows: Rows<R>,
     headings: Vec<String>,
     columns: Vec<Option<&'static Column>>,
-    /// Where its first row after the headings begins, and the line.
+    /// Place and line of the first row after the headings.
     begin: (u64, u64),
 }
 
-/// A file whose rows belong to the entries of another.
+/// A file whose rows belong to entries of the main file.
 struct Side<R> {
     part: Part<R>,
     index: Index,
 }
 
 impl<R: Read + Seek> PortalCsv<R> {
-    /// Reads the headings of the files of one download, named, in any order, and indexes them. The
-    /// files of steps and of modified properties may be absent.
+    /// Opens the named files of one download, in any order, and indexes them. The files of steps and of
+    /// modified properties are optional.
     ///
     /// # Errors
     ///
-    /// A file cannot be read, is none of the three, comes twice or lacks a needed column; or the file of
-    /// entries is absent.
+    /// When a file cannot be read, is not one of the three, comes twice or lacks a needed column; or
+    /// when the file of entries is missing.
     pub fn new(files: Vec<(String, R)>) -> Result<PortalCsv<R>, PortalCsvError> {
         let (mut entries, mut steps, mut modified) = (None, None, None);
         let hasher = RandomState::new();
@@ -194,7 +194,7 @@ impl<R: Read + Seek> PortalCsv<R> {
         Ok(Some(Record { file: self.entries.file, line, text }))
     }
 
-    /// The entry of a row as JSON in Graph's spelling.
+    /// The entry of a row with its steps and modified properties, as JSON with Graph's member names.
     fn joined(&mut self, cells: Vec<String>) -> io::Result<Result<Box<RawValue>, String>> {
         let mut entry = self.entries.object(cells);
         let change = entry.get(CHANGE_ID).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -222,7 +222,7 @@ fn too_large() -> String {
     format!("is larger than {RECORD_BYTES_MAX} bytes with its steps and modified properties")
 }
 
-/// The next row of a side file that no entry had, or that is broken.
+/// A report of the next row of a side file that is broken or has no entry.
 fn left_over<R: Read + Seek>(
     side: &mut Option<Side<R>>,
     hasher: &RandomState,
@@ -277,8 +277,8 @@ impl<R: Read + Seek> Part<R> {
         Ok((role, Part { file, rows, headings, columns, begin }))
     }
 
-    /// The cells at their places; those of unknown columns under `envelope`. An empty cell says nothing:
-    /// CSV cannot tell it from null.
+    /// The cells of a row as an object; those of unknown columns under `envelope`. Empty cells are
+    /// skipped, because CSV has no null.
     fn object(&self, cells: Vec<String>) -> Map<String, Value> {
         let (mut object, mut envelope) = (Map::new(), Map::new());
         for ((cell, column), heading) in cells.into_iter().zip(&self.columns).zip(&self.headings) {
@@ -309,7 +309,8 @@ impl<R: Read + Seek> Part<R> {
     }
 }
 
-/// Where a cell belongs. That of a name or a status may hold the whole object around it as JSON.
+/// The place of a cell's value. The cell of a name or a status may hold the whole object around it as
+/// JSON.
 fn placed(place: &'static [&'static str], cell: String) -> (&'static [&'static str], Value) {
     if let [above @ .., "displayName" | "status"] = place
         && !above.is_empty()
@@ -321,7 +322,7 @@ fn placed(place: &'static [&'static str], cell: String) -> (&'static [&'static s
     (place, Value::String(cell))
 }
 
-/// Puts a value at its place. What another column put there stays.
+/// Puts a value at its place, without replacing values of other columns.
 fn put(object: &mut Map<String, Value>, place: &[&str], value: Value) {
     let [name, rest @ ..] = place else { return };
     let held = object.entry(*name).or_insert_with(|| Value::Object(Map::new()));
@@ -344,7 +345,7 @@ impl<R: Read + Seek> Side<R> {
             let row = part.rows.next_row();
             let row = row.map_err(|source| PortalCsvError::Io { file: name.to_owned(), source })?;
             let Some(row) = row else { break };
-            // A broken row is reported at the end, when the file is read once more.
+            // Broken rows are reported at the end, when the file is read again.
             let Ok(cells) = row.cells else { continue };
             if places.len() == INDEX_ROWS_MAX {
                 return Err(PortalCsvError::TooManyRows { file: name.to_owned() });
@@ -395,11 +396,11 @@ impl<R: Read + Seek> Side<R> {
     }
 }
 
-/// Where the rows of each change id begin.
+/// The offsets of the rows by change id.
 struct Index {
-    /// The change id's hash and the row's offset, in this order.
+    /// Hash of the change id and offset of the row, sorted.
     places: Vec<(u64, u64)>,
-    /// Whether an entry had the row.
+    /// Whether the row was used by an entry.
     used: Vec<bool>,
 }
 

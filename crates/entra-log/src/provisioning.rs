@@ -22,12 +22,12 @@ const STEP_TYPES: &[&str] =
 const CATEGORIES: &[&str] = &["failure", "nonServiceFailure", "success"];
 const INITIATORS: &[&str] = &["user", "application", "system"];
 
-/// `Name` is the diagnostic stream's word.
+/// The diagnostic stream calls it `Name`.
 const NAME: Member = member("displayName", Shape::Text).also(&["Name"]);
 
 const ENTRY: &[Member] = &[
     member("id", Shape::Id(ID_BYTES_MAX)).required(),
-    // The envelope may say it instead.
+    // The envelope may have it instead.
     member("activityDateTime", Shape::Instant).also(&["TimeGenerated"]).readable(),
     member("tenantId", Shape::Text).also(&["AADTenantId"]),
     member("jobId", Shape::Key(ID_BYTES_MAX)),
@@ -87,7 +87,7 @@ const STATUS_INFO: &str = "statusInfo";
 
 /// Members of the envelope that repeat one of the entry.
 const CLAIMS: &[Claim] = &[
-    // Of other categories it is a user's name, so it never stands in for the id.
+    // In other categories it is a user's name, so it is never used as the id.
     Claim { name: "identity", place: "id", shape: Shape::Text, fills: false },
     Claim {
         name: "activityDateTime",
@@ -115,7 +115,7 @@ pub(super) fn knows(column: &str) -> bool {
         || is(STATUS_INFO)
 }
 
-/// Members that an entry of this log has and no record of another log, sign-in or audit.
+/// Members that entries of this log have, and no records of the sign-in or audit logs.
 const MARKS: [&str; 8] = [
     "provisioningAction",
     "provisioningSteps",
@@ -127,15 +127,15 @@ const MARKS: [&str; 8] = [
     "targetIdentity",
 ];
 
-/// Whether a record without an envelope looks like an entry of this log: it says something under a
-/// member that no other log has. A table of several logs has all columns in each row, most of them empty.
+/// Whether a record without an envelope looks like an entry of this log: one of the members above is not
+/// empty. In a table of several logs each row has all columns, most of them empty.
 pub(super) fn is_like(members: &Map<String, Value>) -> bool {
     let says = |name: &str| match get(members, name) {
         None | Some(Value::Null) => false,
         Some(Value::String(text)) => !text.trim().is_empty(),
         Some(_) => true,
     };
-    // Older entries have the action alone, beside their time.
+    // Older entries only have `action`, and their time.
     let is_action = |text: &str| {
         ACTIONS.iter().any(|word| word.eq_ignore_ascii_case(text)) || text.starts_with("Entry")
     };
@@ -148,7 +148,7 @@ pub(super) fn entry(mut lifted: Lifted, dates: Option<DateOrder>) -> Result<Entr
     lifted.normalize(ENTRY, &mut reading)?;
     let mut body = std::mem::take(&mut lifted.entry);
     let mut envelope = std::mem::take(&mut lifted.envelope);
-    // In a row of Log Analytics this is the workspace, which says nothing of the entry.
+    // In a row of Log Analytics this is the workspace, not a fact of the entry.
     let workspace = if lifted.member.is_none() { take(&mut envelope, "tenantId") } else { None };
     settle_action(&mut body);
     settle_status(&mut body, &mut envelope, &mut reading)?;
@@ -159,7 +159,7 @@ pub(super) fn entry(mut lifted: Lifted, dates: Option<DateOrder>) -> Result<Entr
     Ok(Entry { body, ..entry })
 }
 
-/// The old member `action` holds a name such as `Create`, or the name of an event.
+/// Moves the old member `action`, which holds a word such as `Create` or the name of an event.
 fn settle_action(body: &mut Map<String, Value>) {
     let Some((name, given)) = take(body, "action") else { return };
     let word = given.as_str().map(|text| {
@@ -172,7 +172,7 @@ fn settle_action(body: &mut Map<String, Value>) {
     {
         place.clone_from(word);
     }
-    // The name of an event says more than the word that was made of it.
+    // Keep the name of an event, which says more than the word made from it.
     let says_no_more = given.as_str().zip(place.as_str());
     if !says_no_more.is_some_and(|(text, word)| word.eq_ignore_ascii_case(text)) && !given.is_null()
     {
@@ -196,7 +196,7 @@ pub(super) fn action_of_event(event: &str) -> &'static str {
     }
 }
 
-/// The status is said by `provisioningStatusInfo`, or by the old `statusInfo`, or by the envelope.
+/// Reads the status from `provisioningStatusInfo`, the old `statusInfo` or the envelope.
 fn settle_status(
     body: &mut Map<String, Value>,
     envelope: &mut Map<String, Value>,
@@ -234,8 +234,7 @@ fn settle_status(
     Ok(())
 }
 
-/// What the old `statusInfo` says, in the shape of `provisioningStatusInfo`; nothing when it cannot be
-/// read.
+/// The old `statusInfo` in the shape of `provisioningStatusInfo`; `None` if it cannot be read.
 fn old_status(given: &Value, path: &Path<'_>, reading: &mut Reading) -> Option<Value> {
     const OLD: &[Member] = &[
         member("status", Shape::Word(RESULTS)),
@@ -262,7 +261,7 @@ fn status_info(status: Value, error: Value) -> Value {
     Value::Object(Map::from_iter(members))
 }
 
-/// Reads the typed members off the body, which itself is left out.
+/// Reads the typed members from the body. Does not store the body itself.
 fn typed(body: &Map<String, Value>) -> Result<Entry, Refused> {
     let status = body.get("provisioningStatusInfo").and_then(Value::as_object);
     let status_word = status.and_then(|status| shape::text(status, "status"));
@@ -292,7 +291,7 @@ fn typed(body: &Map<String, Value>) -> Result<Entry, Refused> {
     })
 }
 
-/// When it happened, of a body in Graph's spelling.
+/// The time of an entry, from a normalised body.
 pub(super) fn occurred_at_us(body: &Map<String, Value>) -> Result<i64, Refused> {
     let at = body.get("activityDateTime").and_then(Value::as_str);
     let path = Path::Name(&Path::Record, "activityDateTime");
@@ -313,12 +312,12 @@ pub(super) fn owned(members: &Map<String, Value>, name: &str) -> Option<String> 
     shape::text(members, name).map(str::to_owned)
 }
 
-/// A negative number stands for an unknown duration.
+/// Whole milliseconds; `None` for a negative number, which means unknown.
 fn whole_ms(value: &Value) -> Option<u32> {
     let whole = value.as_u64().or_else(|| {
         let number =
             value.as_f64().filter(|number| *number >= 0.0 && *number <= f64::from(u32::MAX));
-        // In range, so nothing is cut but the fraction.
+        // In range, so only the fraction is lost.
         number.map(|number| number as u64)
     });
     whole.and_then(|ms| u32::try_from(ms).ok())

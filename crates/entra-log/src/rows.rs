@@ -1,9 +1,9 @@
-//! Rows of a CSV file of any size (RFC 4180), with the place of each.
+//! Reads the rows of a CSV file of any size (RFC 4180), with the place of each.
 //!
-//! Cells are separated by a comma, a semicolon or a tab: by what the first line says (`sep=;`, as Excel
-//! writes it), else by what gives the first row the most cells. A first line in which PowerShell names a
-//! type is passed over. So are rows of empty cells, which spreadsheets leave at the end, and the headings of
-//! files that were joined; empty cells beyond the last heading are none.
+//! The separator is a comma, a semicolon or a tab: the one that the first line names (`sep=;`, as Excel
+//! writes it), else the one that gives the first row the most cells. Skipped are PowerShell's type line
+//! at the beginning, rows of empty cells, which spreadsheets leave at the end, and repeated headings of
+//! joined files. Empty cells beyond the last heading are dropped.
 
 use std::io::{self, Read, Seek};
 use std::ops::Range;
@@ -12,15 +12,15 @@ use super::window::Window;
 
 const ROW_BYTES_MAX: usize = 1024 * 1024;
 const CELLS_MAX: usize = 1_000;
-/// Rows are read here and there, so little is read at a time.
+/// Small, because rows are also read at random places.
 const CHUNK_BYTES: usize = 8 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// A row, or what is wrong with it.
 pub(super) struct Row {
-    /// Where in the file it begins.
+    /// Where it begins in the file.
     pub offset: u64,
-    /// The line in which it begins, from 1.
+    /// The line where it begins, from 1.
     pub line: u64,
     pub cells: Result<Vec<String>, String>,
 }
@@ -28,7 +28,7 @@ pub(super) struct Row {
 pub(super) struct Rows<R> {
     window: Window<R>,
     separator: u8,
-    /// The first row, which tells how many cells each has; empty while it was not read.
+    /// The first row, which says how many cells each row has; empty until it is read.
     headings: Vec<String>,
 }
 
@@ -40,10 +40,10 @@ enum Split {
 }
 
 impl<R: Read + Seek> Rows<R> {
-    /// Stands before the first row, which tells how many cells each has.
+    /// Opens a file before its first row, the headings.
     pub(super) fn new(reader: R) -> io::Result<Rows<R>> {
         let mut window = Window::new(reader, CHUNK_BYTES);
-        // The first row is looked at whole, for it says how its cells are separated.
+        // The whole first row is needed to find the separator.
         while window.more()? && !has_row(window.bytes()) && window.bytes().len() < HEAD_BYTES_MAX {}
         let head = head(window.bytes(), window.is_ended());
         window.consume(head.skipped);
@@ -54,7 +54,7 @@ impl<R: Read + Seek> Rows<R> {
         self.window.read_bytes()
     }
 
-    /// Stands before the row that begins at this place.
+    /// Moves to the row that begins at this place.
     pub(super) fn seek(&mut self, offset: u64, line: u64) -> io::Result<()> {
         self.window.seek(offset, line)
     }
@@ -64,8 +64,8 @@ impl<R: Read + Seek> Rows<R> {
         (self.window.offset(), self.window.line())
     }
 
-    /// The next row that is not blank and does not repeat the first. After a broken one, stands at the
-    /// next line that is a row.
+    /// The next row that is not blank and does not repeat the headings. After a broken row, continues
+    /// at the next line that is a row.
     pub(super) fn next_row(&mut self) -> io::Result<Option<Row>> {
         loop {
             self.skip_blank()?;
@@ -96,7 +96,7 @@ impl<R: Read + Seek> Rows<R> {
         }
     }
 
-    /// Whether a row behind the first has nothing in its cells, or the headings once more.
+    /// Whether a row after the first is blank or repeats the headings.
     fn says_nothing(&self, cells: &[String]) -> bool {
         !self.headings.is_empty()
             && (cells.iter().all(|cell| cell.trim().is_empty())
@@ -113,7 +113,7 @@ impl<R: Read + Seek> Rows<R> {
         Ok(())
     }
 
-    /// The row that begins here and its length, or what is wrong with it.
+    /// The row that begins here and its length in bytes, or what is wrong with it.
     fn cells(&mut self) -> io::Result<Result<(Vec<String>, usize), String>> {
         loop {
             let bytes = self.window.bytes();
@@ -144,14 +144,14 @@ impl<R: Read + Seek> Rows<R> {
         }
     }
 
-    /// Whether a row has as many cells as the first, and empty ones beyond at most.
+    /// Whether a row has as many cells as the headings; further ones must be empty.
     fn fits(&self, cells: &[Range<usize>]) -> bool {
         let width = self.headings.len();
         let beyond = cells.get(width..);
         width == 0 || beyond.is_some_and(|beyond| beyond.iter().all(Range::is_empty))
     }
 
-    /// Passes over lines until one begins a row, and tells how many.
+    /// Skips lines until one begins a row. Returns how many.
     fn find_next(&mut self) -> io::Result<u64> {
         let mut lines = 0;
         loop {
@@ -177,7 +177,7 @@ impl<R: Read + Seek> Rows<R> {
     }
 }
 
-/// The cells of the first row of a file that may be cut off after it.
+/// The cells of the first row of a file, of which only the beginning may be given.
 pub(super) fn head_cells(bytes: &[u8]) -> Option<Vec<String>> {
     let head = head(bytes, true);
     let bytes = bytes.get(head.skipped..).unwrap_or_default();
@@ -188,20 +188,21 @@ pub(super) fn head_cells(bytes: &[u8]) -> Option<Vec<String>> {
     }
 }
 
-/// A first row has at most so many bytes to say how its cells are separated.
+/// How many bytes are searched for the end of the first row.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const SEPARATORS: [u8; 3] = *b",;\t";
-/// How Windows PowerShell begins a CSV file of objects.
+/// The first line of a CSV file of objects by Windows PowerShell begins so.
 const TYPE_LINE: &[u8] = b"#TYPE ";
 
-/// What the first bytes of a file say of its rows.
+/// What the beginning of a file says about its rows.
 struct Head {
     separator: u8,
-    /// So many bytes stand before the first row.
+    /// How many bytes are before the first row.
     skipped: usize,
 }
 
-/// A cell without the byte order mark with which each of the files that were joined may begin.
+/// A cell without quotes, and without the byte order mark that each of several joined files may begin
+/// with.
 fn bare(cell: &str) -> &str {
     cell.trim_start_matches('\u{feff}').trim_matches('"')
 }
@@ -224,7 +225,7 @@ fn head(bytes: &[u8], is_ended: bool) -> Head {
     let said = match line.trim_ascii_end() {
         [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator]
         | [b'"', b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator, b'"'] => Some(*separator),
-        // A tab at the end is no space.
+        // `trim_ascii_end` removed a tab that is the separator.
         [b's' | b'S', b'e' | b'E', b'p' | b'P', b'='] if line.get(4) == Some(&b'\t') => Some(b'\t'),
         _ => None,
     };
@@ -237,7 +238,7 @@ fn head(bytes: &[u8], is_ended: bool) -> Head {
         Split::Row(_, cells) => cells.len(),
         Split::More | Split::Broken(_) => 0,
     };
-    // Of equally many the first: a file of one column has no separator.
+    // With equal counts take the first, because a file with one column has no separator.
     let most = SEPARATORS.into_iter().rev().max_by_key(|separator| cells(*separator));
     Head { separator: most.unwrap_or(b','), skipped }
 }
@@ -279,7 +280,7 @@ fn split(bytes: &[u8], is_ended: bool, separator: u8) -> Split {
     }
 }
 
-/// Where the quoted cell ends: after its closing quote, if what follows it is there too.
+/// The end of a quoted cell, after its closing quote; `None` if more bytes are needed to see it.
 fn quoted_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += bytes.get(at..)?.iter().position(|byte| *byte == b'"')?;

@@ -1,12 +1,12 @@
-//! What the body of an entry says of a person, an account and an application. It says so in one of
-//! several places; whoever asks looks in all of them, here.
+//! Reads what the body of an entry says about a person, an account and an application. Each fact can be
+//! in one of several places; the functions here look in all of them.
 
 use serde_json::{Map, Value};
 
 use super::entry::Kind;
 use super::shape::{is_type_name, text};
 
-/// An application at the source: what provisions into ours. It has an id, a name or both, neither empty.
+/// An application at the source. It has an id, a name or both, and neither is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServicePrincipal<'a> {
     /// Its id.
@@ -20,11 +20,11 @@ pub struct ServicePrincipal<'a> {
 pub struct Seen<'a> {
     /// Its id there.
     pub id: Option<&'a str>,
-    /// Its attributes there, as far as they were told.
+    /// Its attributes there, as far as the entry has them.
     pub values: Vec<(&'a str, &'a str)>,
 }
 
-/// The service principal that an entry is about, of either log.
+/// The service principal that an entry of either log is about.
 pub fn service_principal(body: &Map<String, Value>) -> Option<ServicePrincipal<'_>> {
     let object = |name: &str| body.get(name).and_then(Value::as_object);
     let own = object("servicePrincipal");
@@ -48,8 +48,7 @@ fn said<'a>(members: Option<&'a Map<String, Value>>, name: &str) -> Option<&'a s
     members.and_then(|members| text(members, name))
 }
 
-/// What stands in the place of the service principal as a text of its own; what was an object or a list
-/// names nobody.
+/// The service principal if it is a plain string. A string that was an object or a list is ignored.
 fn plain_name(body: &Map<String, Value>) -> Option<&str> {
     let irregular = body.get("irregular").and_then(Value::as_object)?;
     let name = text(irregular, "servicePrincipal").map(str::trim)?;
@@ -57,15 +56,15 @@ fn plain_name(body: &Map<String, Value>) -> Option<&str> {
     (is_plain && !name.is_empty()).then_some(name)
 }
 
-/// What stands in place of a value that the source keeps out of its own log.
+/// What the source writes in place of a value that it hides.
 pub const REDACTED: &str = "[Redact]";
 
-/// A value that the source tells; nothing when it keeps it back.
+/// The value, or `None` if the source hides it.
 pub fn told(value: &str) -> Option<&str> {
     (value != REDACTED).then_some(value)
 }
 
-/// The places of the parts that could not be read and are kept as text.
+/// The paths of the parts that could not be read and are stored as text.
 pub fn irregular(body: &Map<String, Value>) -> impl Iterator<Item = &str> {
     let parts = body.get("irregular").and_then(Value::as_object);
     parts.into_iter().flatten().map(|(place, _)| place.as_str())
@@ -80,24 +79,23 @@ pub fn kind(body: &Map<String, Value>) -> Kind {
         return kind;
     }
     let is_silent = said.iter().all(Option::is_none);
-    // Where nobody says what it is, only a person signs in.
+    // If the entry does not say, an object with a sign-in name is a user.
     let signs_in = || source.detail("UserPrincipalName").or(of_steps(body, "userPrincipalName"));
     if is_silent && signs_in().is_some() { Kind::User } else { Kind::Other }
 }
 
-/// The name by which the user of an entry of the provisioning log signs in.
+/// The sign-in name of the user of a provisioning log entry.
 ///
-/// First what the source says of the person: the principal name in the identity, else in a step that read
-/// the object; it is the same in every form, and it is what an administrator searches by. Then what the
-/// application was given as `userName`, which is what its own record knows, and what it was seen to have.
-/// `ReportableIdentifier` and the value that accounts are matched by are last: they are whatever the
-/// connector thinks fit to show, which may be an external id.
+/// In this order: the principal name from the source's identity, or from a step that read the object
+/// there; it is the same in every form, and administrators search by it. Then the `userName` that was
+/// written to the application, or read from it. Last `ReportableIdentifier` and the matching value,
+/// because the connector may show anything there, such as an external id.
 pub fn user_name(body: &Map<String, Value>) -> Option<&str> {
     if let Some(name) = Identity::source(body).detail("UserPrincipalName") {
         return Some(name);
     }
     if kind(body) != Kind::User {
-        // Of a group these would be the names of the group.
+        // For a group these places hold the group's names.
         return None;
     }
     let written = || {
@@ -132,8 +130,8 @@ pub fn target_id(body: &Map<String, Value>) -> Option<&str> {
     Identity::target(body).id.or_else(|| matched(body).and_then(|step| text(step, "id")))
 }
 
-/// The account that the source saw in the application before it did anything: a step read it there, or
-/// the source found that both sides agree already. What it wrote is another matter.
+/// The account that the source saw in the application before it wrote anything: a step read it there,
+/// or the source found that nothing had to be changed.
 pub fn seen(body: &Map<String, Value>) -> Option<Seen<'_>> {
     let id = Identity::target(body).id;
     if let Some(found) = matched(body) {
@@ -146,7 +144,7 @@ pub fn seen(body: &Map<String, Value>) -> Option<Seen<'_>> {
     (is_redundant && id.is_some()).then_some(Seen { id, values: vec![] })
 }
 
-/// Why the source wrote nothing. Its own step explains it; an old one said so elsewhere.
+/// Why the source skipped the object: from the skip step, or in old entries from another step.
 pub fn skip_reason(body: &Map<String, Value>) -> Option<&str> {
     let mut steps = objects(body, "provisioningSteps");
     let skip = steps.find(|step| text(step, "name") == Some("EntrySynchronizationSkip"));
@@ -154,22 +152,22 @@ pub fn skip_reason(body: &Map<String, Value>) -> Option<&str> {
     skip.or_else(|| of_steps(body, "SkipReason"))
 }
 
-/// Every reason that a step gives for writing nothing, in their order; one may stand several times.
+/// The skip reasons of all steps, in order, with repetitions.
 pub fn skip_reasons(body: &Map<String, Value>) -> impl Iterator<Item = &str> {
     let reason = |step| details(Some(step)).and_then(|details| text(details, "SkipReason"));
     objects(body, "provisioningSteps").filter_map(reason).filter_map(told)
 }
 
-/// The code of an error; nothing for the word that stands where there is none.
+/// The error code; `None` for an empty string and the word `None`.
 pub fn error_code(code: &str) -> Option<&str> {
     (!code.is_empty() && code != "None").then_some(code)
 }
 
-/// Of the details of a step that read an account, what is no attribute of it.
+/// Details of a step that read an account which are not attributes of it.
 const NO_ATTRIBUTES: [&str; 4] =
     ["id", "ReportableIdentifier", "JoiningProperty", "MatchingProperty"];
 
-/// The details of the last step that read the object in the application, and found it.
+/// The details of the last step that found the object in the application.
 fn matched(body: &Map<String, Value>) -> Option<&Map<String, Value>> {
     let found = objects(body, "provisioningSteps").filter(|step| {
         let name = text(step, "name").unwrap_or_default();
@@ -184,7 +182,7 @@ fn matched(body: &Map<String, Value>) -> Option<&Map<String, Value>> {
         reads_target && text(step, "status").is_none_or(|status| status == "success")
     });
     let told = found.filter_map(|step| details(Some(step)));
-    // Who was looked for and not found has none of these.
+    // A step that did not find the object has none of these.
     told.filter(|details| {
         ["id", "userName", "externalId", "active"].iter().any(|name| text(details, name).is_some())
     })
@@ -228,7 +226,7 @@ fn details(members: Option<&Map<String, Value>>) -> Option<&Map<String, Value>> 
     members?.get("details")?.as_object()
 }
 
-/// The first that a step says under this name.
+/// The first value of this detail in any step.
 fn of_steps<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     let mut steps = objects(body, "provisioningSteps");
     let said = |step| details(Some(step)).and_then(|details| text(details, name));

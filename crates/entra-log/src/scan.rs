@@ -1,4 +1,5 @@
-//! A quick look at JSON bytes that may be cut off or broken: where a value ends, what an object is.
+//! A quick scan of JSON bytes that may be cut off or broken: where a value ends, what kind of object it
+//! is.
 
 const DEPTH_MAX: u32 = 32;
 
@@ -6,9 +7,9 @@ const DEPTH_MAX: u32 = 32;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scan<T> {
     Found(T),
-    /// The bytes end first.
+    /// The bytes end too early.
     More,
-    /// It is no JSON, or too deep.
+    /// It is not JSON, or nested too deep.
     Broken,
 }
 
@@ -18,7 +19,7 @@ pub(super) fn skip_space(bytes: &[u8], at: usize) -> usize {
     at + rest.iter().take_while(|byte| is_space(byte)).count()
 }
 
-/// Where the text that opens here ends: after its closing quote.
+/// The end of the string that begins here, after its closing quote.
 fn string_end(bytes: &[u8], at: usize) -> Scan<usize> {
     let mut at = at + 1;
     loop {
@@ -36,7 +37,7 @@ fn string_end(bytes: &[u8], at: usize) -> Scan<usize> {
     }
 }
 
-/// Where the value that begins here ends. Brackets and texts are matched, no more.
+/// The end of the value that begins here. Only brackets and strings are checked.
 pub(super) fn value_end(bytes: &[u8], mut at: usize) -> Scan<usize> {
     // One bit for each open bracket: set for `{`.
     let (mut depth, mut kinds) = (0_u32, 0_u64);
@@ -82,7 +83,7 @@ pub(super) fn value_end(bytes: &[u8], mut at: usize) -> Scan<usize> {
 /// A member of an object: its name as written, and where its value begins.
 pub(super) type Member<'a> = (&'a [u8], usize);
 
-/// The member after the opening brace or a comma; nothing when the object ends here.
+/// The member after the opening brace or a comma; `None` if the object ends here.
 pub(super) fn member(bytes: &[u8], at: usize) -> Scan<Option<Member<'_>>> {
     let at = skip_space(bytes, at);
     match bytes.get(at) {
@@ -108,8 +109,8 @@ pub(super) fn member(bytes: &[u8], at: usize) -> Scan<Option<Member<'_>>> {
     }
 }
 
-/// Shows the members of the object that opens at `at` to `look`, until it answers. Finds its answer, or
-/// where the object ends.
+/// Calls `look` with each member of the object that begins at `at`, until it returns an answer. Returns
+/// the answer, or the end of the object.
 pub(super) fn members<T>(
     bytes: &[u8],
     at: usize,
@@ -140,17 +141,18 @@ pub(super) fn members<T>(
     }
 }
 
-/// What an object at the place of a record is.
+/// What an object in the place of a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opening {
     Record,
-    /// It holds a list of records, which opens here.
+    /// It holds a list of records, which begins here.
     List(usize),
-    /// It holds a list of tables, which opens here.
+    /// It holds a list of tables, which begins here.
     Tables(usize),
 }
 
-/// The first members of records of any form: what has one of these holds no list of records.
+/// Members of records. An object with one of these before any list is a record and holds no list of
+/// records.
 const OF_RECORDS: [&[u8]; 10] = [
     b"id",
     b"time",
@@ -164,7 +166,7 @@ const OF_RECORDS: [&[u8]; 10] = [
     b"operationName",
 ];
 
-/// What the object that opens the bytes is.
+/// What the object at the beginning of the bytes is.
 pub(super) fn opening(bytes: &[u8]) -> Scan<Opening> {
     let found = members(bytes, 0, |name, value| {
         let is_list = bytes.get(value) == Some(&b'[');
@@ -184,8 +186,8 @@ pub(super) fn opening(bytes: &[u8]) -> Scan<Opening> {
     }
 }
 
-/// Whether the object that opens here is a whole record: one that has a time, as no part of a record
-/// has but the entry in its envelope.
+/// Whether the object that begins here is a complete record. It must have a time: of the parts of a
+/// record only an entry in its envelope has one.
 pub(super) fn is_record(bytes: &[u8], at: usize, is_in_envelope: bool) -> Scan<()> {
     let (mut has_time, mut is_envelope) = (false, false);
     let end = members(bytes, at, |name, _| {
@@ -201,7 +203,7 @@ pub(super) fn is_record(bytes: &[u8], at: usize, is_in_envelope: bool) -> Scan<(
     }
 }
 
-/// Whether what opens here is a line of its own: it is broken, or nothing but a comma follows it.
+/// Whether the value that begins here fills its line: it is broken, or only a comma follows it.
 pub(super) fn is_line(bytes: &[u8], at: usize) -> Scan<()> {
     let Scan::Found(end) = value_end(bytes, at) else {
         return Scan::Found(());
@@ -213,7 +215,7 @@ pub(super) fn is_line(bytes: &[u8], at: usize) -> Scan<()> {
     }
 }
 
-/// Whether the object that opens here is a table: it names its columns.
+/// Whether the object that begins here is a table: it has `columns`.
 pub(super) fn is_table(bytes: &[u8], at: usize) -> Scan<()> {
     let found = members(bytes, at, |name, value| {
         (name == b"columns" && bytes.get(value) == Some(&b'[')).then_some(())
@@ -225,7 +227,7 @@ pub(super) fn is_table(bytes: &[u8], at: usize) -> Scan<()> {
     }
 }
 
-/// Whether the list that opens here has so many items.
+/// Whether the list that begins here has this many items.
 pub(super) fn is_row(bytes: &[u8], at: usize, items: usize) -> Scan<()> {
     let (mut at, mut count) = (at + 1, 0);
     loop {

@@ -1,8 +1,8 @@
-//! Puts what is said twice in one place.
+//! Removes repetitions.
 //!
-//! The forms say some facts again: the envelope repeats the time, old members repeat the status. What
-//! says the same as its place is dropped, what has an empty place goes there, and what disagrees with
-//! its place stays where it stood.
+//! Some forms repeat facts: the envelope repeats the time, old members repeat the status. A repetition
+//! that agrees with the entry's own member is dropped, one whose member is empty is moved there, and
+//! one that disagrees is kept where it was.
 
 use serde_json::{Map, Value};
 
@@ -15,11 +15,11 @@ pub(super) struct Claim {
     /// The member of the entry that it repeats.
     pub place: &'static str,
     pub shape: Shape,
-    /// Whether it may stand in for a place that is empty.
+    /// Whether it may be moved to an empty place.
     pub fills: bool,
 }
 
-/// Settles members of the envelope in the body.
+/// Moves the envelope's repetitions into the body, or drops them.
 pub(super) fn settle(
     body: &mut Map<String, Value>,
     envelope: &mut Map<String, Value>,
@@ -29,7 +29,7 @@ pub(super) fn settle(
     for claim in claims {
         let Some((name, given)) = take(envelope, claim.name) else { continue };
         let mut value = given.clone();
-        // What cannot be read is no fact of the entry, so it is no reason to refuse it either.
+        // A repetition that cannot be read is no reason to refuse the entry.
         let mut apart = Reading::of(reading.dates);
         let read = shape::value(&mut value, &claim.shape, false, &Path::Record, &mut apart);
         let is_read = read.is_ok() && apart.irregular.is_empty();
@@ -45,14 +45,14 @@ pub(super) fn settle(
     }
 }
 
-/// Takes a member out, whatever its letter case.
+/// Removes a member, whatever its letter case.
 pub(super) fn take(members: &mut Map<String, Value>, name: &str) -> Option<(String, Value)> {
     let found = members.keys().find(|other| other.eq_ignore_ascii_case(name))?.clone();
     members.remove_entry(&found)
 }
 
-/// Fills what is empty in the place, unless it says otherwise; tells whether it now says all that the
-/// claim says.
+/// If the claim does not contradict the place, fills the place's empty members from it. Returns whether
+/// it did, so that the claim can be dropped.
 pub(super) fn covers(place: &mut Value, claim: &Value) -> bool {
     let agrees = agrees(place, claim);
     if agrees {
@@ -83,7 +83,7 @@ fn fill(place: &mut Value, claim: &Value) {
     }
 }
 
-/// Keeps what is left of the envelope, and the parts that could not be read.
+/// Stores the rest of the envelope under `envelope`, and the unreadable parts under `irregular`.
 pub(super) fn keep(
     body: &mut Map<String, Value>,
     envelope: Map<String, Value>,

@@ -1,11 +1,11 @@
-//! Brings an object into Graph's spelling by a table of its documented members.
+//! Normalises an object to Graph's form by a table of its documented members.
 //!
-//! The forms differ in how they spell the same members: `Name` for `displayName`, `2` or `"Skipped"`
-//! for `skipped`, JSON within a text for an object. One table says how Graph spells them, and whatever
-//! else is met is read as that. Members that no table knows are kept where they stood.
+//! The exports write the same members differently: `Name` for `displayName`, `2` or `"Skipped"` for
+//! `skipped`, JSON in a string for an object. A table has Graph's form of each member, and other forms
+//! are converted. Unknown members stay where they are.
 //!
-//! A member that does not have its documented shape costs nothing but itself: a column that was cut off,
-//! say. It is kept as text under `irregular`, and its place is null.
+//! A member that does not have its documented shape, such as a column that was cut off, does not spoil
+//! the entry: it is stored as text under `irregular`, and becomes null in its place.
 
 use std::borrow::Cow;
 
@@ -21,41 +21,42 @@ pub(super) const ID_BYTES_MAX: usize = 256;
 pub(super) struct Member {
     /// Graph's name.
     pub name: &'static str,
-    /// Other names of it; letter case is of no account anyway.
+    /// Its other names. Letter case does not matter.
     pub also: &'static [&'static str],
     pub shape: Shape,
     pub need: Need,
 }
 
-/// Whether there is no entry without a member.
+/// Whether an entry needs a member.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
-    /// The entry goes in without it.
+    /// The entry is accepted without it.
     Optional,
-    /// It may stand elsewhere; but what cannot be read refuses the entry.
+    /// It may be missing, but if it cannot be read the entry is refused.
     Readable,
     Required,
 }
 
-/// What a documented member holds.
+/// The shape of a documented member.
 pub(super) enum Shape {
-    /// Text. A boolean becomes `True` or `False`, as the source writes it elsewhere.
+    /// A string. A boolean becomes `True` or `False`, as the source writes it elsewhere.
     Text,
-    /// Text of at most so many bytes, or a number; when it is required, of at least one.
+    /// A string of at most this many bytes, or a number. If required, it must not be empty.
     Key(usize),
-    /// Text alone; a UUID in lower case, so that an entry has one id whoever wrote it down.
+    /// Only a string of at most this many bytes. A UUID becomes lower case, so that every export gives an
+    /// entry the same id.
     Id(usize),
-    /// Text, or anything else as its JSON.
+    /// A string, or any other value as JSON text.
     AnyText,
     Instant,
-    /// A whole number, which may be written as text.
+    /// A number, or a string of one.
     Count,
-    /// One of these words, or its ordinal. Others are kept.
+    /// One of these words, or its index. Other words are kept.
     Word(&'static [&'static str]),
     Object(&'static [Member]),
-    /// An object with members of any kind.
+    /// An object with any members.
     Free,
-    /// A list of such objects, at most so many.
+    /// A list of objects with these members, of at most this length.
     List(&'static [Member], usize),
 }
 
@@ -77,7 +78,7 @@ impl Member {
     }
 }
 
-/// Where in a record one stands.
+/// A place in a record.
 #[derive(Clone, Copy)]
 pub(super) enum Path<'a> {
     Record,
@@ -100,12 +101,12 @@ impl Path<'_> {
     }
 }
 
-/// What is known while a record is read, and what of it has no documented shape.
+/// State while a record is read.
 #[derive(Default)]
 pub(super) struct Reading {
     /// The order of day and month in the file.
     pub dates: Option<DateOrder>,
-    /// Parts that could not be read, as text, by their place in the entry.
+    /// Parts that could not be read, as text, by their path in the entry.
     pub irregular: Map<String, Value>,
 }
 
@@ -114,7 +115,7 @@ impl Reading {
         Reading { dates, irregular: Map::new() }
     }
 
-    /// Keeps what does not have its shape as it came.
+    /// Stores a value that does not have its shape as text.
     fn keep(&mut self, path: &Path<'_>, given: Value) {
         let text = match given {
             Value::String(text) => text,
@@ -124,8 +125,8 @@ impl Reading {
     }
 }
 
-/// Gives the object every member of the table, null when absent, and leaves all others as they stand.
-/// What is in Graph's spelling already is not touched.
+/// Gives the object every member of the table, null if absent, and leaves all others. Does not change
+/// what is in Graph's form already.
 pub(super) fn object(
     given: &mut Map<String, Value>,
     table: &'static [Member],
@@ -134,7 +135,7 @@ pub(super) fn object(
 ) -> Result<(), Refused> {
     unwrap_open(given);
     for Member { name, also, shape, need } in table {
-        // Graph's own name wins; of the others the first that is not null.
+        // Graph's own name comes first, then the first other name whose value is not null.
         let is_called = |other: &str| {
             name.eq_ignore_ascii_case(other)
                 || also.iter().any(|also| also.eq_ignore_ascii_case(other))
@@ -168,14 +169,14 @@ pub(super) fn object(
     Ok(())
 }
 
-/// Libraries that read Graph wrap what their types do not name in a member of this name, and so the
-/// whole of an object without named members.
+/// Graph's client libraries put members that their types do not have into a member with one of these
+/// names.
 const OPEN: [&str; 2] = ["AdditionalProperties", "AdditionalData"];
 
-/// Takes what is wrapped out of its wrapper. What another member of the name contradicts stays there.
+/// Moves the members out of such a wrapper. A member that contradicts another of its name stays in it.
 pub(super) fn unwrap_open(given: &mut Map<String, Value>) {
     let mut left = Map::new();
-    // A wrapper may hold another, as deep as a record may be.
+    // A wrapper may be inside another; the depth of a record limits how often.
     for _ in 0..DEPTH_MAX {
         let wrapper = given.iter().find(|(name, held)| {
             OPEN.iter().any(|open| open.eq_ignore_ascii_case(name))
@@ -202,7 +203,7 @@ pub(super) fn unwrap_open(given: &mut Map<String, Value>) {
     given.extend(left);
 }
 
-/// The id of an entry as it is kept, whoever wrote it down: a UUID in lower case, another as it is.
+/// The id of an entry in the form in which it is stored: a UUID in lower case, other ids unchanged.
 pub fn entry_id(text: &str) -> Cow<'_, str> {
     if is_uuid(text) { text.to_ascii_lowercase().into() } else { text.into() }
 }
@@ -215,8 +216,7 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// Whether a text is what PowerShell writes in place of a value that it does not write out: the name of
-/// its type.
+/// Whether a text is the name of a type, which PowerShell writes in place of some values.
 pub(super) fn is_type_name(text: &str) -> bool {
     let begins = |any: &[&str]| any.iter().any(|begin| text.starts_with(begin));
     let is_name = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -229,7 +229,7 @@ pub(super) fn is_type_name(text: &str) -> bool {
         ]) || ["System.Object", "System.Object[]", "System.String[]"].contains(&text))
 }
 
-/// Brings the value into Graph's spelling.
+/// Converts the value to Graph's form.
 pub(super) fn value(
     given: &mut Value,
     shape: &Shape,
@@ -274,13 +274,13 @@ pub(super) fn value(
             }
         }
         Shape::Instant => {
-            // Windows PowerShell wraps a date that it decorates: `{"value": "/Date(ms)/", "DateTime": …}`.
+            // Windows PowerShell writes some dates as `{"value": "/Date(ms)/", "DateTime": …}`.
             if let Value::Object(members) = given
                 && let Some(value) = get(members, "value").cloned()
             {
                 *given = value;
             }
-            // An empty cell says nothing.
+            // An empty cell is null.
             if given.as_str().is_some_and(|text| text.trim().is_empty()) {
                 *given = Value::Null;
                 return if required { Err(path.refused("is null")) } else { Ok(()) };
@@ -305,7 +305,7 @@ pub(super) fn value(
         Shape::Word(words) => word(given, words, path)?,
         Shape::Object(table) => {
             unfold(given, path)?;
-            // Documented as a list here and there: with one object in it, it means that object.
+            // Some documentation shows a list here; a list of one object means that object.
             if let Value::Array(items) = given
                 && let [one @ Value::Object(_)] = items.as_slice()
             {
@@ -339,7 +339,8 @@ pub(super) fn value(
     Ok(())
 }
 
-/// PowerShell writes a list of one as that one, and old versions any list as an object that counts it.
+/// PowerShell writes a list of one item as that item, and old versions write any list as an object with
+/// `value` and `Count`.
 fn unroll(given: &mut Value) {
     let Value::Object(members) = given else { return };
     let is_counted = members.len() == 2 && get(members, "Count").is_some_and(Value::is_u64);
@@ -377,7 +378,7 @@ fn list(
     Ok(())
 }
 
-/// Log Analytics and CSV hold objects and lists as JSON within a text: it is parsed once more.
+/// Parses JSON in a string, which Log Analytics and CSV use for objects and lists.
 fn unfold(given: &mut Value, path: &Path<'_>) -> Result<(), Refused> {
     let Value::String(text) = given else { return Ok(()) };
     if text.trim().is_empty() {
@@ -386,7 +387,7 @@ fn unfold(given: &mut Value, path: &Path<'_>) -> Result<(), Refused> {
     }
     let what = "expected an object or a list, or JSON of one within a text";
     let parsed: Value = serde_json::from_str(text).map_err(|_| path.refused(what))?;
-    // The text was weighed as a text; what is in it may be deeper.
+    // Its depth was not checked while it was a string.
     weigh(&parsed, path)?;
     if parsed.is_string() {
         return Err(path.refused(what));
@@ -428,7 +429,7 @@ fn ordinal<'a>(number: Option<u64>, words: &'a [&'a str]) -> Option<&'a &'a str>
 const RECORD_BYTES_MAX: usize = 1024 * 1024;
 const DEPTH_MAX: usize = 32;
 
-/// Refuses what is too large or too deep, before anything is made of it.
+/// Refuses a value that is too large or too deep, before it is processed.
 pub(super) fn weigh(record: &Value, path: &Path<'_>) -> Result<(), Refused> {
     match bytes(record, DEPTH_MAX) {
         None => Err(path.refused(format!("is nested more than {DEPTH_MAX} deep"))),
@@ -439,7 +440,7 @@ pub(super) fn weigh(record: &Value, path: &Path<'_>) -> Result<(), Refused> {
     }
 }
 
-/// About how many bytes the value takes as text; nothing when it is deeper than `depth`.
+/// The approximate size of the value as text; `None` if it is deeper than `depth`.
 fn bytes(value: &Value, depth: usize) -> Option<usize> {
     Some(match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 4,
@@ -463,7 +464,7 @@ fn bytes(value: &Value, depth: usize) -> Option<usize> {
     })
 }
 
-/// The member by its name, whatever the letter case.
+/// The member with a name, whatever its letter case.
 pub(super) fn get<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     members.get(name).or_else(|| {
         let mut named = members.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
@@ -471,7 +472,7 @@ pub(super) fn get<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a
     })
 }
 
-/// The same as text, if it is text that is not empty.
+/// The same, if it is a string that is not empty.
 pub(super) fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     get(members, name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }

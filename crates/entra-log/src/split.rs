@@ -8,20 +8,19 @@
 //!  {"tables": [ {"columns": …, "rows": … } ]}  an answer of Log Analytics, or of Data Explorer
 //! ```
 //!
-//! Lists may stand in lists. The file is read once, and no more than a few megabytes of it are in
-//! memory. A record that is no JSON is reported with the line in which it begins, and the search for
-//! the next one starts right after its first byte. What counts as a next one is
+//! Lists may be nested. The file is read once, with at most a few megabytes of it in memory. A broken
+//! record is reported with the line where it begins, and the search for the next record starts right
+//! after its first byte. The next record is one of these:
 //!
-//! * an object or a list in the first column that takes whole lines, or none that is whole, when the
-//!   broken one was in the first column too, or
-//! * a whole object that has a time (`activityDateTime`, `time` or `TimeGenerated`), stands after a
-//!   comma, a bracket or a line's end and is no member's value, since no part of a record is like that;
-//!   of a table, a list with as many items as columns.
+//! * If the broken record began a line: an object or list that begins a line and fills it, or is broken too.
+//! * A complete object with a time (`activityDateTime`, `time` or `TimeGenerated`) that follows a comma, a
+//!   bracket or a line's end and is not the value of a member. No part of a record looks like that.
+//! * In a table: a list with as many items as there are columns.
 //!
-//! So what can be lost beside the broken record is: a second broken record next to it on the same line
-//! (both are in one report), records next to it on the same line that have no time, the record before
-//! one that lost its opening brace (it looks as if it ended too soon), and what is left of a table when
-//! its columns cannot be read.
+//! So with a broken record these can be lost too: another broken record next to it on the same line
+//! (one report covers both), records without a time next to it on the same line, the record before one
+//! that lost its opening brace (it seems to end too soon), and the rest of a table whose columns cannot
+//! be read.
 
 use std::io::{self, Read};
 
@@ -35,7 +34,7 @@ use super::window::Window;
 /// The largest record, in bytes.
 pub(crate) const RECORD_BYTES_MAX: usize = 1024 * 1024;
 const CHUNK_BYTES: usize = 256 * 1024;
-/// How deep lists of records may stand in each other.
+/// How deep lists of records may be nested.
 const FRAMES_MAX: usize = 8;
 const COLUMNS_MAX: usize = 1_000;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -43,34 +42,33 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// A record of a file, or a report of one that cannot be read.
 #[derive(Debug)]
 pub struct Record {
-    /// The file in which it begins: the place in the list of files, from 0; of a single file 0.
+    /// The index of its file in the list of files; 0 for a single file.
     pub file: usize,
-    /// The line in which it begins, from 1.
+    /// The line where it begins, from 1.
     pub line: u64,
-    /// The record as well-formed JSON of at most 1 MiB, or what is wrong with it, without its content.
+    /// The record as valid JSON of at most 1 MiB, or what is wrong with it, without quoting it.
     pub text: Result<Box<RawValue>, String>,
 }
 
-/// The records of one JSON file, in its order. After an error of the reader there are no more.
+/// The records of one JSON file, in order. Ends after an error of the reader.
 pub struct Records<R> {
     window: Window<R>,
     frames: Vec<Frame>,
     form: Option<Form>,
-    /// The columns of the rows that ended last, while their table is open: if they ended too soon, they
-    /// go on.
+    /// The columns of the last rows, while their table is open. Used to go on if the rows ended too soon.
     ended_rows: Option<Vec<String>>,
-    /// Something was broken, so brackets that are missing or too many were reported already.
+    /// Something broken was reported, so missing or extra brackets are not reported again.
     is_doubtful: bool,
     is_over: bool,
 }
 
-/// What is open around a record.
+/// An open bracket around a record.
 enum Frame {
     List,
     Tables,
-    /// Rows of a table with these columns, as JSON texts.
+    /// The rows of a table with these columns, as JSON strings.
     Rows(Vec<String>),
-    /// What follows a list in the object that holds it.
+    /// The rest of an object after its list.
     Rest,
 }
 
@@ -81,11 +79,11 @@ enum Step {
 }
 
 impl<R: Read> Records<R> {
-    /// Begins to read. With a form, records of other forms are reported instead of given.
+    /// Begins to read. With `form`, records of other forms are reported as errors.
     ///
     /// # Errors
     ///
-    /// The reader fails, or what it reads is UTF-16 or the form is CSV (`InvalidData`).
+    /// When the reader fails; `InvalidData` when the file is UTF-16 or compressed, or `form` is CSV.
     pub fn new(reader: R, form: Option<Form>) -> io::Result<Records<R>> {
         if matches!(form, Some(Form::PortalCsv | Form::LogAnalyticsCsv)) {
             let what = "the file is JSON, and its form was said to be CSV";
@@ -127,11 +125,11 @@ impl<R: Read> Records<R> {
             (Some(Frame::Rest), _) if self.is_doubtful => {
                 self.frames.pop();
             }
-            // What had no end may have taken the list's.
+            // A record without its end may have consumed the list's.
             (Some(Frame::List | Frame::Tables | Frame::Rows(_)), b'}') if self.is_doubtful => {
                 self.frames.pop();
             }
-            // Nothing is made of a comma that is missing or too many.
+            // Missing and extra commas are ignored.
             (_, b',') => self.window.consume(1),
             (Some(Frame::List | Frame::Tables | Frame::Rows(_)), b']') => self.close(),
             (None, b']') if self.is_doubtful => {
@@ -159,7 +157,7 @@ impl<R: Read> Records<R> {
         };
     }
 
-    /// The next byte that is no space. Files that were joined may have byte order marks within.
+    /// The next byte that is not white space. Joined files may have byte order marks in the middle.
     fn next_byte(&mut self) -> io::Result<Option<u8>> {
         loop {
             let spaces = scan::skip_space(self.window.bytes(), 0);
@@ -184,7 +182,7 @@ impl<R: Read> Records<R> {
         Step::Record(Record { file: 0, line: self.window.line(), text })
     }
 
-    /// Whether a thing that is not complete may be complete after more was read.
+    /// Whether it makes sense to read more for an incomplete value, and more was read.
     fn grows(&mut self) -> io::Result<bool> {
         Ok(self.window.bytes().len() <= RECORD_BYTES_MAX && self.window.more()?)
     }
@@ -215,7 +213,7 @@ impl<R: Read> Records<R> {
 
     fn record(&mut self) -> io::Result<Step> {
         let line = self.window.line();
-        // Where every line may be another beginning, each must cost little.
+        // After damage every line may be tried as a record, so fail cheaply.
         if self.is_doubtful && scan::value_end(self.window.bytes(), 0) == Scan::Broken {
             return self.broken("is no JSON or nested too deep");
         }
@@ -242,8 +240,9 @@ impl<R: Read> Records<R> {
         Ok(Step::Record(Record { file: 0, line, text }))
     }
 
-    /// Whether a record of a page that no comma and no bracket follows took the page's end: another
-    /// page follows, or the record ends as a page does. Else the file was cut right after it.
+    /// Whether a record of a page, followed by neither comma nor bracket, consumed the page's end:
+    /// another page follows, or the record ends as a page does. Otherwise the file was cut off right
+    /// after it.
     fn takes_end(&self, record: &str, length: usize) -> bool {
         let is_last = scan::skip_space(self.window.bytes(), length) == self.window.bytes().len();
         let within = record.strip_suffix('}').unwrap_or(record).trim_ascii_end();
@@ -254,9 +253,8 @@ impl<R: Read> Records<R> {
         matches!(self.frames.as_slice(), [Frame::Rest, Frame::List])
     }
 
-    /// Whether the record of this length may have taken its list's end for its own, and with it the
-    /// records up to there. Then what follows it is not what follows an item; where lists stand in
-    /// lists, even that may be.
+    /// Whether the record of this length may have consumed its list's end, and all records before that.
+    /// Then it is not followed by a comma or bracket as an item is; with nested lists it may even be.
     fn is_suspect(&mut self, length: usize) -> io::Result<bool> {
         if !matches!(self.frames.last(), Some(Frame::List)) {
             return Ok(false);
@@ -271,8 +269,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Whether a brace too many ended the record of this length: what follows is more of an object.
-    /// Beside lists, the next line is another matter.
+    /// Whether an extra brace ended the record of this length too soon: what follows are members of an
+    /// object. Outside of lists only the same line counts.
     fn goes_on(&mut self, length: usize) -> io::Result<bool> {
         let is_in_list = matches!(self.frames.last(), Some(Frame::List));
         loop {
@@ -299,7 +297,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// The value that begins here and how many bytes it takes, or what is wrong.
+    /// The value that begins here and its length in bytes, or what is wrong.
     fn raw(&mut self) -> io::Result<Result<(Box<RawValue>, usize), String>> {
         loop {
             let bytes = self.window.bytes();
@@ -333,7 +331,7 @@ impl<R: Read> Records<R> {
         loop {
             let bytes = self.window.bytes();
             let mut columns = None;
-            // Data Explorer writes the names of the first version of its answers with a capital.
+            // The first version of Data Explorer's answers writes these names with a capital letter.
             let found = scan::members(bytes, 0, |name, value| {
                 if name.eq_ignore_ascii_case(b"columns") {
                     columns = Some(value);
@@ -388,7 +386,7 @@ impl<R: Read> Records<R> {
         Ok(Step::Record(Record { file: 0, line, text }))
     }
 
-    /// Passes over a member that follows a list.
+    /// Skips a member that follows a list.
     fn pass_member(&mut self) -> io::Result<Step> {
         loop {
             let bytes = self.window.bytes();
@@ -415,7 +413,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Reports what begins here, and stands at the next record.
+    /// Reports what begins here as broken, and moves to the next record.
     fn broken(&mut self, what: &str) -> io::Result<Step> {
         let line = self.window.line();
         let begin = self.window.offset();
@@ -440,7 +438,7 @@ impl<R: Read> Records<R> {
             let bytes = self.window.bytes();
             let rest = bytes.get(at..).unwrap_or_default();
             let Some(found) = rest.iter().position(|byte| matches!(byte, b'{' | b'[')) else {
-                // What stands before an opening decides about it, so a little is kept.
+                // Keep a few bytes, because `begins` looks at what precedes an opening bracket.
                 let past = bytes.len().saturating_sub(CONTEXT_BYTES);
                 self.window.consume(past);
                 at = self.window.bytes().len().max(1);
@@ -458,10 +456,10 @@ impl<R: Read> Records<R> {
                         matches!(layout, Layout::Rows(_)) && bytes.get(at) == Some(&b'{');
                     self.window.consume(at);
                     if is_table {
-                        // Out of the rows and of the table that holds them.
+                        // Leave the rows and their table.
                         self.frames.truncate(self.frames.len().saturating_sub(2));
                     }
-                    // What was broken may have been the opening of the list itself.
+                    // The beginning of the list itself may have been broken.
                     if !is_table && matches!(self.frames.last(), Some(Frame::Rest | Frame::Tables))
                     {
                         self.frames.push(Frame::List);
@@ -480,16 +478,16 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// How far one looks back from an opening.
+/// How far to look back from an opening bracket.
 const CONTEXT_BYTES: usize = 64;
 
 /// Where the records of a list are found.
 #[derive(Clone, Copy)]
 enum Layout {
     Anywhere,
-    /// The broken record opened a line, so others do too.
+    /// The broken record began a line, so the others do too.
     Lines,
-    /// Rows of so many cells.
+    /// Rows with this many cells.
     Rows(usize),
 }
 
@@ -512,7 +510,7 @@ fn begins(bytes: &[u8], at: usize, layout: Layout) -> Scan<()> {
         Layout::Rows(cells) if !is_object => scan::is_row(bytes, at, cells),
         // Its rows have other columns.
         Layout::Rows(_) => scan::is_table(bytes, at),
-        // An entry in an envelope is whole too, and must not pass for one without.
+        // An entry in an envelope is complete too, but is not a record.
         _ if is_object => scan::is_record(bytes, at, is_in_envelope(trimmed)),
         _ => Scan::Broken,
     }
@@ -543,7 +541,7 @@ impl<R: Read> Iterator for Records<R> {
     }
 }
 
-/// Whether there is a record among the items of a list within this record.
+/// Whether another record is an item of a list within this record.
 fn holds_record(record: &[u8]) -> bool {
     let is_item = |at: usize| {
         let before = record.get(..at).unwrap_or_default().trim_ascii_end();
@@ -555,7 +553,7 @@ fn holds_record(record: &[u8]) -> bool {
         .any(|at| is_item(at) && scan::is_record(record, at, false) == Scan::Found(()))
 }
 
-/// Why a file that begins so cannot be read at all.
+/// Why a file with this beginning cannot be read at all; `None` if it can.
 pub(super) fn unreadable(head: &[u8]) -> Option<&'static str> {
     match head {
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, _, ..] | [_, 0, ..] => {
@@ -581,14 +579,14 @@ fn insist(form: Form, raw: Box<RawValue>) -> Result<Box<RawValue>, String> {
     match judge(named) {
         Some(found) if form.takes(found) => Ok(raw),
         Some(found) => Err(format!("expected the form `{form}`, this is `{found}`")),
-        // Of another log: whoever reads it passes it over.
+        // A record of another log, which is skipped later.
         None => Ok(raw),
     }
 }
 
 type Members<'a> = std::collections::BTreeMap<String, &'a RawValue>;
 
-/// The names of a table's columns, each as a JSON text.
+/// The names of a table's columns, each as a JSON string.
 fn column_names(bytes: &[u8]) -> Option<Vec<String>> {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Vec<Value>>();
     let columns = values.next()?.ok()?;
@@ -608,7 +606,7 @@ enum NoRow {
 fn joined(columns: &[String], row: &RawValue) -> Result<String, NoRow> {
     let cells: Result<Vec<&RawValue>, _> = serde_json::from_str(row.get());
     let cells = cells.map_err(|_| NoRow::Cells("is no JSON".to_owned()))?;
-    // A row without its end goes on into the next ones.
+    // A row that lost its end contains the next ones.
     let is_row = |cell: &&RawValue| {
         cell.get().starts_with('[')
             && scan::is_row(cell.get().as_bytes(), 0, columns.len()) == Scan::Found(())

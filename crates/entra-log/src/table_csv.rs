@@ -1,4 +1,4 @@
-//! The CSV download of Log Analytics: each row becomes a record as the table's JSON has it.
+//! The CSV download of Log Analytics. Each row becomes the record that the table's JSON would have.
 
 use std::io::{self, Read, Seek};
 
@@ -15,21 +15,20 @@ pub enum TableCsvError {
     /// It could not be read.
     #[error("cannot read it")]
     Io(#[from] io::Error),
-    /// It is another file.
+    /// It is not such a table.
     #[error("expected the columns TimeGenerated and Id of AADProvisioningLogs; found are {found}")]
     Unknown {
         /// Its headings, the first of them.
         found: String,
     },
-    /// Its times have no zone that is known.
+    /// Its times are in a local time zone that is not known.
     #[error(
-        "its times stand in a local zone: set the time zone of the query to UTC and export it again"
+        "its times are in a local time zone: set the time zone of the query to UTC and export it again"
     )]
     LocalTime,
 }
 
-/// The rows of a table as JSON records; a broken row is reported. After an error of the reader there is
-/// nothing more.
+/// The rows of a table as JSON records; broken rows are reported. Ends after an error of the reader.
 pub struct TableCsv<R> {
     rows: Rows<R>,
     columns: Vec<String>,
@@ -41,7 +40,7 @@ impl<R: Read + Seek> TableCsv<R> {
     ///
     /// # Errors
     ///
-    /// It cannot be read, is no such table, or its times stand in a local zone.
+    /// When it cannot be read, is not such a table, or its times are in a local time zone.
     pub fn new(reader: R) -> Result<TableCsv<R>, TableCsvError> {
         let mut rows = Rows::new(reader)?;
         let headings = match rows.next_row()? {
@@ -71,7 +70,7 @@ impl<R: Read + Seek> TableCsv<R> {
     fn record(&self, cells: Vec<String>) -> io::Result<Result<Box<RawValue>, String>> {
         let mut members = Map::new();
         for (column, cell) in self.columns.iter().zip(cells) {
-            // An empty cell says nothing, and of two columns of one name the first counts.
+            // An empty cell is no value. Of two columns with one name the first counts.
             if !cell.is_empty() && !members.contains_key(column) {
                 members.insert(column.clone(), Value::String(cell));
             }

@@ -1,26 +1,26 @@
-//! The spellings of an instant in the source's exports.
+//! Parses the notations of an instant in the source's exports.
 //!
 //! ```text
 //!  2026-03-09T08:02:11.441Z   ISO 8601: `T` or a space, fractions and zone or none
 //!  2026/3/9 8:02:11           the same with slashes or dots
 //!  3/9/2026 8:02:11 PM        day and month in the order of the whole file
 //!  9.3.2026 20:02:11          with dots the day is first
-//!  /Date(1773043331000)/      as .NET once wrote it: milliseconds since 1970
+//!  /Date(1773043331000)/      of old .NET: milliseconds since 1970
 //!  1773043331441              seconds, milli- or microseconds since 1970
 //! ```
 //!
-//! No zone means UTC. Digits finer than a microsecond are cut off.
+//! Without a zone it is UTC. Digits finer than a microsecond are dropped.
 
 use chrono::{DateTime, NaiveDate, SecondsFormat};
 
 use super::dates::DateOrder;
 
-/// Why a text is not read as an instant.
+/// Why a text cannot be read as an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotRead {
-    /// It is none, or none of the years 2000 to 2199.
+    /// It is not an instant, or not in the years 2000 to 2199.
     NoInstant,
-    /// Nobody said whether its day or its month is first, and both readings are dates.
+    /// The order of day and month is not known, and both readings are dates.
     NoOrder,
 }
 
@@ -65,8 +65,8 @@ pub(super) fn parse(text: &str, dates: Option<DateOrder>) -> Result<i64, NotRead
     at_us.ok_or(NotRead::NoInstant)
 }
 
-/// Day and month as a date with slashes or dashes has them, when the year is last and both readings are
-/// dates or only one is: whoever knows the whole file tells their order.
+/// The first two numbers of a date with slashes or dashes and the year at the end. [`super::Dates`] finds
+/// their order from all dates of the file.
 pub(super) fn slashed(text: &str) -> Option<(u32, u32)> {
     let text = plain(text);
     let mut reader = Reader { rest: text.trim().as_bytes() };
@@ -76,7 +76,8 @@ pub(super) fn slashed(text: &str) -> Option<(u32, u32)> {
     }
 }
 
-/// Seconds, milliseconds or microseconds since 1970: of the years 2000 to 2199 their ranges do not meet.
+/// Seconds, milliseconds or microseconds since 1970. For the years 2000 to 2199 their ranges do not
+/// overlap.
 pub(super) fn of_number(number: &serde_json::Number) -> Option<i64> {
     if let Some(whole) = number.as_i64() {
         return [1_000_000, 1_000, 1]
@@ -86,17 +87,17 @@ pub(super) fn of_number(number: &serde_json::Number) -> Option<i64> {
     let number = number.as_f64()?;
     [1e6, 1e3, 1.0].into_iter().find_map(|unit| {
         let us = (number * unit).floor();
-        // Beyond this no whole number is exact, and no instant of ours lies there.
+        // Floats beyond this are not exact, and our range ends before it.
         (us.abs() < 9e15).then_some(us as i64).and_then(in_range)
     })
 }
 
-/// The instant of a number, or nothing when the text is no number.
+/// The instant of a number in a text; the outer `None` if the text is not a number.
 fn of_number_text(text: &str) -> Option<Option<i64>> {
     let text = text.trim();
     if let Some(rest) = text.strip_prefix("/Date(").or_else(|| text.strip_prefix("\\/Date(")) {
         let digits = rest.strip_suffix(")/").or_else(|| rest.strip_suffix(")\\/"))?;
-        // A zone behind it says how it was shown; the instant is the same.
+        // A zone behind the number does not change the instant.
         let zone = digits.char_indices().skip(1).find(|(_, c)| matches!(c, '+' | '-'));
         let digits = zone.map_or(digits, |(at, _)| &digits[..at]);
         let ms = digits.parse::<i64>().ok();
@@ -113,7 +114,7 @@ fn in_range(at_us: i64) -> Option<i64> {
     (946_684_800_000_000..7_258_118_400_000_000).contains(&at_us).then_some(at_us)
 }
 
-/// Browsers write spaces that do not break, and marks of the direction of writing.
+/// Replaces the no-break spaces, and removes the direction marks, that browsers write.
 fn plain(text: &str) -> std::borrow::Cow<'_, str> {
     if text.is_ascii() {
         return text.into();
@@ -125,7 +126,7 @@ fn plain(text: &str) -> std::borrow::Cow<'_, str> {
 
 enum Date {
     Known(NaiveDate),
-    /// Which of the first two is the day is not said.
+    /// Either of the first two may be the day.
     Slashed {
         first: u32,
         second: u32,
@@ -144,7 +145,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The date, with what stands between it and the time.
+    /// Reads the date and what separates it from the time.
     fn date(&mut self) -> Option<Date> {
         let (first, first_digits) = self.number(4)?;
         let separator = self.one(b"-/.")?;
@@ -167,7 +168,7 @@ impl Reader<'_> {
         Some(date)
     }
 
-    /// The time of the day and the zone, to the end: microseconds since midnight in UTC.
+    /// Reads the time of day and the zone to the end of the text: microseconds since midnight UTC.
     fn time_us(&mut self) -> Option<i64> {
         let mut hour = self.number(2)?.0;
         self.one(b":")?;
@@ -187,7 +188,7 @@ impl Reader<'_> {
             self.spaces();
         }
         let offset_minutes = self.offset_minutes()?;
-        // A leap second is the instant after it, as everywhere in Unix time.
+        // A leap second counts as the next second, as in Unix time.
         if !self.rest.is_empty() || hour > 23 || minute > 59 || second > 60 {
             return None;
         }
@@ -196,7 +197,7 @@ impl Reader<'_> {
         Some(seconds * 1_000_000 + i64::from(fraction_us))
     }
 
-    /// One byte of `any`.
+    /// Reads one byte out of `any`.
     fn one(&mut self, any: &[u8]) -> Option<u8> {
         let (byte, rest) = self.rest.split_first()?;
         any.contains(byte).then(|| self.rest = rest)?;
@@ -207,7 +208,7 @@ impl Reader<'_> {
         while self.one(b" ").is_some() {}
     }
 
-    /// One to `digits_max` digits, and how many they were.
+    /// Reads 1 to `digits_max` digits: the number, and how many digits.
     fn number(&mut self, digits_max: usize) -> Option<(u32, usize)> {
         let mut number = 0;
         let mut digits = 0;

@@ -1,19 +1,19 @@
-//! A bounded look at a file of any size.
+//! A buffered window on a file of any size.
 
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
-/// The bytes of a reader from where one stands, as far as they were asked for.
+/// The bytes of a reader from the current place on, as far as they were read.
 pub(super) struct Window<R> {
     reader: R,
     buffer: Vec<u8>,
-    /// Where one stands in the buffer.
+    /// The current place in the buffer.
     start: usize,
     chunk_bytes: usize,
     ended: bool,
-    /// Line in which one stands, from 1.
+    /// The current line, from 1.
     line: u64,
     is_at_line_start: bool,
-    /// Of the file, up to the buffer's end.
+    /// Bytes of the file up to the buffer's end.
     read_bytes: u64,
 }
 
@@ -32,19 +32,19 @@ impl<R: Read> Window<R> {
         }
     }
 
-    /// What was read and not consumed.
+    /// The bytes read and not yet consumed.
     pub(super) fn bytes(&self) -> &[u8] {
         self.buffer.get(self.start..).unwrap_or_default()
     }
 
-    /// The byte where one stands; nothing at the end of the file.
+    /// The current byte; `None` at the end of the file.
     pub(super) fn byte(&mut self) -> io::Result<Option<u8>> {
         while self.bytes().is_empty() && self.more()? {}
         Ok(self.bytes().first().copied())
     }
 
-    /// Reads on, at least as much again as there is, so that whoever asks again and again because
-    /// something is not complete looks at each byte a bounded number of times. False at the file's end.
+    /// Reads more: at least as much as is buffered. By this doubling, a caller that scans again after
+    /// each read looks at each byte a bounded number of times. False at the end of the file.
     pub(super) fn more(&mut self) -> io::Result<bool> {
         if self.ended {
             return Ok(false);
@@ -63,7 +63,7 @@ impl<R: Read> Window<R> {
                 }
                 Ok(count) => filled = (filled + count).min(had + wanted),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // What was read before is given first; whoever reads on meets the error again.
+                // Return the bytes read so far; the next read meets the error again.
                 Err(_) if filled > had => break,
                 Err(error) => {
                     self.buffer.truncate(had);
@@ -76,7 +76,7 @@ impl<R: Read> Window<R> {
         Ok(filled > had)
     }
 
-    /// Steps over so many bytes.
+    /// Skips this many bytes.
     pub(super) fn consume(&mut self, count: usize) {
         let passed = self.bytes().get(..count).unwrap_or(self.bytes());
         let (lines, count) = (newlines(passed), passed.len());
@@ -91,7 +91,7 @@ impl<R: Read> Window<R> {
         self.line
     }
 
-    /// Whether nothing but what was consumed as a line's end stands before.
+    /// Whether the current place is at the start of a line.
     pub(super) fn is_at_line_start(&self) -> bool {
         self.is_at_line_start
     }
@@ -109,14 +109,14 @@ impl<R: Read> Window<R> {
         self.buffer.capacity()
     }
 
-    /// Where in the file one stands.
+    /// The current place in the file.
     pub(super) fn offset(&self) -> u64 {
         self.read_bytes - self.bytes().len() as u64
     }
 }
 
 impl<R: Read + Seek> Window<R> {
-    /// Stands at another place, which is in this line.
+    /// Moves to another place, which is in this line.
     pub(super) fn seek(&mut self, offset: u64, line: u64) -> io::Result<()> {
         self.line = line;
         let buffer_at = self.read_bytes - self.buffer.len() as u64;

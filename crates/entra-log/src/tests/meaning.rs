@@ -469,7 +469,8 @@ fn what_the_source_saw_in_the_application_is_told() {
     };
     let redundant = skip("RedundantExport", "tw-1");
     assert_eq!(seen(&redundant.body), Some(Seen { id: Some("tw-1"), values: vec![] }));
-    // Who was looked for and not found, read at the source, or passed over for another reason was not seen.
+    // Who was looked for and not found, read at the source, or passed over for another reason was not
+    // seen.
     assert_eq!(seen(&skip("RedundantExport", "").body), None);
     assert_eq!(seen(&skip("JoinNotFound", "tw-1").body), None);
     for steps in [
