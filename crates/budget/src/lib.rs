@@ -1,18 +1,18 @@
-//! What all requests share, whichever interface they ask: the memory of bodies that arrive and are carried
-//! out, that of answers that are being made or wait for their reader, the work of making large ones, and
-//! the exports under way.
+//! Limits on what all requests share: memory of bodies that arrive and are carried out, memory of
+//! answers that are being made or written, the number of large answers made at once, threads, and
+//! exports in progress.
 //!
 //! ```text
-//!  Budget::request(owner)   before a request is looked at; it counts until it was carried out
+//!  Budget::request(owner)   before a request is read; counts until it was carried out
 //!  Budget::body, work       while a body arrives, and while it is carried out
 //!  Budget::reserve(owner)   before a large answer is made; waits, then refuses
-//!    Share::made(bytes)     it is made: the work is done, the bytes stay counted
-//!  Budget::take(owner)      for an answer that is there already; never refuses
+//!    Share::made(bytes)     the answer is made; its bytes stay counted
+//!  Budget::take(owner)      for an answer that exists already; never refuses
 //!  Budget::thread()         while something runs that may wait for the disk
 //!  drop(Share)              the last byte was written, or the client is gone
 //! ```
 //!
-//! The limits of one owner are far below those of all, so that nobody can use up what others need.
+//! The limits of one owner are far below the total, so that no owner can use up what others need.
 
 #![warn(unreachable_pub)]
 
@@ -34,31 +34,29 @@ use self::requests::Requests;
 pub use self::pool::Held;
 pub use self::requests::UnderWay;
 
-/// Bodies that are being received, or wait to be carried out, have together so many bytes beside one of
-/// each application; further ones wait.
+/// Total bytes of bodies that arrive or wait to be carried out, beside one body of each application.
+/// Further ones wait.
 pub const BODIES_BYTES_MAX: usize = 64 << 20;
-/// What is made of large bodies that are carried out at once comes together to about so many bytes;
-/// further ones wait.
+/// Approximate total memory of the large bodies that are carried out at once. Further ones wait.
 pub(crate) const WORK_BYTES_MAX: usize = 96 << 20;
-/// So many large bodies of one application are carried out at once, or wait with those of others.
+/// How many large bodies of one application are carried out, or compete with those of others, at once.
 const LARGE_AT_ONCE: usize = 2;
-/// Answers that are being made or were not written yet have together so many bytes before further
-/// large ones wait.
+/// Total bytes of answers that are being made or written. Further large ones wait.
 pub(crate) const ALL_BYTES_MAX: usize = 128 << 20;
-/// Those of one owner.
+/// The same for one owner.
 pub(crate) const OWNER_BYTES_MAX: usize = 48 << 20;
-/// What a large answer counts for while nobody knows how large it will be.
+/// What a large answer is charged until its size is known.
 pub const UNMADE_BYTES: usize = 1 << 20;
-/// Exports under way.
+/// Exports in progress.
 pub const EXPORTS_MAX: usize = 16;
 /// Those of one owner.
 pub const OWNER_EXPORTS_MAX: usize = 4;
-/// Beside the threads on which large answers and exports are made, so many do what is short. Each thread keeps
-/// some MiB of its own, so they are no more than are of use.
+/// Threads for short work, beside those for large answers and exports. More would only take memory: each
+/// thread keeps some MiB.
 const SHORT_AT_ONCE: usize = 12;
-/// Whoever waits longer is refused.
+/// A request that waits longer is refused.
 pub const WAIT_MAX: Duration = Duration::from_secs(10);
-/// So many requests of one owner wait at once; further ones are refused without waiting.
+/// Requests of one owner that may wait at once. Further ones are refused at once.
 pub(crate) const OWNER_WAITING_MAX: usize = 1_024;
 
 /// The budget of a server.
@@ -68,14 +66,14 @@ pub struct Budget(Arc<Inner>);
 struct Inner {
     state: Mutex<State>,
     freed: Notify,
-    /// So that owners are told apart without keeping tokens, and nobody can choose to collide.
+    /// Identifies owners without storing tokens. Keyed at random, so that nobody can find a collision.
     hasher: RandomState,
     making_max: usize,
     requests: Requests,
     bodies: Pool,
     work: Arc<Semaphore>,
     threads: Arc<Semaphore>,
-    /// Who may wait for the work. Bounded by the number of applications.
+    /// Limits the large bodies of each application. At most one entry for each application.
     places: Mutex<BTreeMap<Application, Arc<Semaphore>>>,
 }
 
@@ -98,24 +96,24 @@ struct Used {
 pub struct Owner(u64);
 
 impl Owner {
-    /// All who present no token.
+    /// All requests without a token.
     pub const UNAUTHENTICATED: Owner = Owner(0);
-    /// The server itself, for what it asks of others.
+    /// The server itself, for its own requests to others.
     pub const SERVER: Owner = Owner(2);
 }
 
-/// The use of a thread, until this is dropped.
+/// A thread in use, until this is dropped.
 #[derive(Debug)]
 pub struct Thread {
     _place: Option<OwnedSemaphorePermit>,
 }
 
-/// Large answers that are made at once.
+/// How many large answers are made at once.
 fn making_max(processors: usize) -> usize {
     (2 * processors).clamp(4, 32)
 }
 
-/// Threads that run what may wait for the disk, on a machine with so many processors.
+/// How many threads run work that may wait for the disk, on a machine with this many processors.
 pub fn threads_max(processors: usize) -> usize {
     making_max(processors) + EXPORTS_MAX + SHORT_AT_ONCE
 }
@@ -123,17 +121,17 @@ pub fn threads_max(processors: usize) -> usize {
 /// Why there is no room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Full {
-    /// The owner has its part already.
+    /// The owner has reached its limit.
     Owner,
-    /// All owners together have everything.
+    /// All owners together have reached the limit.
     All,
 }
 
 impl Full {
-    /// When it is worth asking again, in seconds.
+    /// The `Retry-After` of such an answer, in seconds.
     pub const RETRY_AFTER_S: u32 = 5;
 
-    /// The status of an answer that says so: 429 to whom it is due, else 503.
+    /// The HTTP status: 429 if the owner caused it, else 503.
     pub fn status(self) -> u16 {
         match self {
             Full::Owner => 429,
@@ -159,7 +157,7 @@ impl fmt::Display for Full {
 impl std::error::Error for Full {}
 
 impl Budget {
-    /// A budget for a machine with so many processors: answers are made at most two for each of them.
+    /// A budget for a machine with this many processors. Two large answers are made at once for each.
     pub fn new(processors: usize) -> Budget {
         let making_max = making_max(processors);
         Budget(Arc::new(Inner {
@@ -175,25 +173,24 @@ impl Budget {
         }))
     }
 
-    /// Begins a request, once fewer than [`OWNER_REQUESTS_MAX`] of its owner are under way.
+    /// Waits until fewer than [`OWNER_REQUESTS_MAX`] requests of the owner are in progress.
     pub async fn request(&self, owner: Owner) -> UnderWay {
         self.0.requests.begin(owner).await
     }
 
-    /// Waits for a thread that may wait for the disk; the first to come is the first to have one. Large answers
-    /// and exports are fewer than there are threads, so what is short finds one soon.
+    /// Waits for a thread for work that may wait for the disk; first come, first served. There are more
+    /// threads than large answers and exports may use, so short work soon finds one.
     pub async fn thread(&self) -> Thread {
         // The semaphore is never closed.
         Thread { _place: Arc::clone(&self.0.threads).acquire_owned().await.ok() }
     }
 
-    /// A body of an application that begins to arrive and takes nothing yet. Bodies of questions are
-    /// the recorder's.
+    /// Begins to count a body of an application. Bodies of questions belong to the recorder.
     pub fn body(&self, application: Application) -> Held {
         self.0.bodies.begin(application)
     }
 
-    /// Waits until a body of so many bytes and objects can be carried out.
+    /// Waits until a body with this many bytes and JSON objects can be carried out.
     pub async fn work(&self, application: Application, length: usize, objects: usize) -> Work {
         let places = {
             // A panic while this was held leaves no half-made state.
@@ -208,7 +205,7 @@ impl Budget {
         Work { _bytes: bytes, _place: place }
     }
 
-    /// Whose an answer to a request that presents this token is.
+    /// The owner of a request with this token.
     pub fn owner(&self, token: Option<&str>) -> Owner {
         match token {
             // Even numbers are those that have names.
@@ -217,7 +214,7 @@ impl Budget {
         }
     }
 
-    /// Room for a large answer that is going to be made, once there is some.
+    /// Waits for room for a large answer that is going to be made.
     ///
     /// # Errors
     /// When there is none after [`WAIT_MAX`], or too many of the owner's requests wait already.
@@ -228,7 +225,7 @@ impl Budget {
         self.wait(owner, || self.try_reserve(owner, bytes, true)).await
     }
 
-    /// Room for bytes that come from elsewhere, once there is some: it takes no work to make them.
+    /// Waits for room for bytes that come from elsewhere and need no work to make.
     ///
     /// # Errors
     /// As of [`Budget::reserve`].
@@ -237,7 +234,7 @@ impl Budget {
         self.wait(owner, || self.try_reserve(owner, bytes, false)).await
     }
 
-    /// Counts an answer that is there already.
+    /// Counts an answer that exists already.
     pub fn take(&self, owner: Owner, bytes: usize) -> Share {
         self.change(owner, |used| used.bytes += bytes);
         Share::new(self, owner, bytes, false)
@@ -259,12 +256,12 @@ impl Budget {
         Ok(Export { budget: self.clone(), owner })
     }
 
-    /// Bytes of answers that are being made or were not written yet.
+    /// Bytes of answers that are being made or written.
     pub fn bytes(&self) -> usize {
         self.state().all.bytes
     }
 
-    /// Exports under way.
+    /// Exports in progress.
     pub fn exports(&self) -> usize {
         self.state().all.exports
     }
@@ -278,7 +275,7 @@ impl Budget {
         let mut over = std::pin::pin!(tokio::time::sleep(WAIT_MAX));
         loop {
             let mut freed = std::pin::pin!(self.0.freed.notified());
-            // What is freed between the look and the wait counts too.
+            // Register first, so that room freed while looking is not missed.
             freed.as_mut().enable();
             let full = match take() {
                 Ok(share) => return Ok(share),
@@ -304,7 +301,7 @@ impl Budget {
         let mut state = self.state();
         let (own, all) = (state.owner(owner), state.all);
         let made = usize::from(is_making);
-        // Whoever has nothing may have as much as there is for one owner.
+        // An owner without any answer may get one of any size.
         if own.bytes > 0 && own.bytes + bytes > OWNER_BYTES_MAX
             || is_making && own.making >= self.0.making_max / 2
         {
@@ -361,16 +358,16 @@ impl State {
     }
 }
 
-/// What carrying out a body takes of the memory, and its place among those of its application, until this
-/// is dropped.
+/// The memory for carrying out a body, and its place among those of its application, until this is
+/// dropped.
 #[derive(Debug)]
 pub struct Work {
     _bytes: Option<OwnedSemaphorePermit>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
-/// What a body of JSON comes to in memory while it is carried out, roughly: its text stands there several
-/// times on its way into the log, and an object takes far more than its text.
+/// The approximate memory of a JSON body while it is carried out: several copies of its text exist on
+/// the way into the log, and an object takes far more than its text.
 fn work_bytes(length: usize, objects: usize) -> usize {
     const COPIES: usize = 6;
     const OBJECT_BYTES: usize = 640;
@@ -401,8 +398,7 @@ impl Share {
         Share { budget: budget.clone(), owner, counted: Mutex::new((bytes, is_making)) }
     }
 
-    /// The answer is made, and has so many bytes. More than was reserved is counted all the same: it is
-    /// there.
+    /// The answer is made and has this many bytes, which may be more than was reserved.
     pub fn made(&self, bytes: usize) {
         // A panic while this was held leaves no half-made state.
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -421,12 +417,12 @@ impl Drop for Share {
     }
 }
 
-/// The share of an answer, handed on as an extension: of its request to whatever makes it, so that it counts
-/// as long as it is made, whether or not anybody waits for it; of its response to whatever writes it.
+/// The share of an answer as an HTTP extension. In the request it goes to whatever makes the answer, so
+/// that it counts even if the client gave up; in the response it goes to whatever writes it.
 #[derive(Clone, Debug)]
 pub struct Counted(pub Arc<Share>);
 
-/// A place of an export, kept until this is dropped.
+/// An export in progress, until this is dropped.
 #[derive(Debug)]
 pub struct Export {
     budget: Budget,
@@ -439,7 +435,7 @@ impl Drop for Export {
     }
 }
 
-/// A place in the line.
+/// A waiting request.
 struct Waiting<'a> {
     budget: &'a Budget,
     owner: Owner,

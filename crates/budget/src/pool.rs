@@ -1,9 +1,9 @@
-//! The memory that bodies take while they arrive, in a fair share for each application.
+//! Limits the memory of bodies while they arrive, with a fair share for each application.
 //!
-//! A body is charged for what has arrived of it, so one that comes slowly takes little. The oldest body
-//! of each application may always go on: it has room of its own, which one body bounds. All others
-//! share a pool, of which one application may have a quarter; what finds no room waits. So whatever
-//! one application sends, another one's bodies arrive.
+//! A body is charged for the bytes that have arrived, so a slow one takes little. The oldest body of
+//! each application may always grow, limited by the maximum size of a body. All others share a pool, of
+//! which one application may use a quarter; a body that finds no room waits. So no application can
+//! block the bodies of another.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use event::Application;
 use tokio::sync::Notify;
 
-/// The pool, and who takes of it.
+/// The pool.
 #[derive(Clone)]
 pub(crate) struct Pool(Arc<Inner>);
 
 struct Inner {
     books: Mutex<Books>,
-    /// Something was given back.
+    /// Notified when memory is given back.
     freed: Notify,
     pool_bytes_max: usize,
 }
@@ -26,20 +26,21 @@ struct Inner {
 #[derive(Default)]
 struct Books {
     next: u64,
-    /// Bytes by body, of each application that has any under way.
+    /// The arriving bodies of each application that has any.
     applications: BTreeMap<Application, Bodies>,
-    /// What all bodies but the oldest of each application take together.
+    /// Bytes of all bodies except the oldest of each application.
     pool_bytes: usize,
 }
 
 #[derive(Default)]
 struct Bodies {
+    /// Bytes by body, the oldest first.
     bytes: BTreeMap<u64, usize>,
-    /// What all but the oldest take together.
+    /// Bytes of all except the oldest.
     pool_bytes: usize,
 }
 
-/// What one body takes of the memory, until this is dropped.
+/// The memory of one body, charged until this is dropped.
 #[derive(Debug)]
 pub struct Held {
     pool: Pool,
@@ -48,13 +49,13 @@ pub struct Held {
 }
 
 impl Pool {
-    /// A pool of so many bytes.
+    /// A pool of this many bytes.
     pub(crate) fn new(pool_bytes_max: usize) -> Pool {
         let (books, freed) = (Mutex::default(), Notify::new());
         Pool(Arc::new(Inner { books, freed, pool_bytes_max }))
     }
 
-    /// Begins a body that takes nothing yet.
+    /// Begins a body, with no bytes yet.
     pub(crate) fn begin(&self, application: Application) -> Held {
         let mut books = self.books();
         let body = books.next;
@@ -63,12 +64,12 @@ impl Pool {
         Held { pool: self.clone(), application, body }
     }
 
-    /// A panic while this was held leaves no half-made state.
+    /// A panic while the lock is held cannot leave the books half changed.
     fn books(&self) -> MutexGuard<'_, Books> {
         self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there is room for a body to grow to `to` bytes; then it does.
+    /// Lets a body grow to `to` bytes if there is room. Returns whether there was.
     fn grows(&self, held: &Held, to: usize) -> bool {
         let mut books = self.books();
         let Books { applications, pool_bytes, .. } = &mut *books;
@@ -103,7 +104,7 @@ impl Held {
         loop {
             let freed = self.pool.0.freed.notified();
             let mut freed = std::pin::pin!(freed);
-            // Before looking: what is given back in between must not be missed.
+            // Register first, so that memory given back while looking is not missed.
             freed.as_mut().enable();
             if self.pool.grows(self, to) {
                 return;
@@ -120,7 +121,7 @@ impl Drop for Held {
         if let Some(bodies) = applications.get_mut(&self.application) {
             let was_oldest = bodies.bytes.keys().next() == Some(&self.body);
             let gone = bodies.bytes.remove(&self.body);
-            // The next one leaves the pool for the room that is free now.
+            // If this was the oldest, the next oldest no longer counts in the pool.
             let left = if was_oldest { bodies.bytes.values().next().copied() } else { gone };
             let left = left.unwrap_or_default();
             bodies.pool_bytes -= left;

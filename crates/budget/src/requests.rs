@@ -1,5 +1,5 @@
-//! The requests of one owner that are under way at once. Each takes a little memory and time however small it
-//! is, on whatever connection it came, and also after its client gave it up; so further ones wait.
+//! Limits the requests of one owner that are in progress at once. Even a small request takes some
+//! memory and time, on any connection and also after its client gave up, so further requests wait.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,23 +8,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Owner;
 
-/// Requests of one owner that are under way at once.
+/// Requests of one owner in progress at once.
 pub(crate) const OWNER_REQUESTS_MAX: usize = 512;
 
-/// The lines of all owners.
+/// The semaphores of all owners with requests in progress.
 #[derive(Clone, Default)]
 pub(crate) struct Requests(Arc<Mutex<HashMap<Owner, Arc<Semaphore>>>>);
 
-/// A request under way, from its head until it was carried out. Whatever works on it keeps this, so that it
-/// counts as long as it takes memory, and not as long as somebody waits for it.
+/// A request in progress, from its head until it was carried out. Whatever works on the request keeps
+/// this, so that it counts as long as it takes memory, even if its client gave up.
 #[derive(Clone, Debug)]
 pub struct UnderWay {
     _place: Arc<Place>,
 }
 
 impl Requests {
-    /// Begins a request, once fewer than [`OWNER_REQUESTS_MAX`] of its owner are under way; the first to
-    /// come is the first to begin.
+    /// Waits until fewer than [`OWNER_REQUESTS_MAX`] requests of the owner are in progress; first come,
+    /// first served.
     pub(crate) async fn begin(&self, owner: Owner) -> UnderWay {
         let line = {
             let new = || Arc::new(Semaphore::new(OWNER_REQUESTS_MAX));
@@ -44,7 +44,7 @@ impl Requests {
     }
 }
 
-/// A place in the line of an owner, whether it was reached or not.
+/// A request of an owner, waiting or in progress.
 struct Place {
     requests: Requests,
     owner: Owner,
@@ -62,7 +62,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut lines = self.requests.lines();
         (self.permit, self.line) = (None, None);
-        // Nobody else is in it: others come into a line only while this lock is held.
+        // Nobody else uses it; requests only get a semaphore while this lock is held.
         if lines.get(&self.owner).is_some_and(|line| Arc::strong_count(line) == 1) {
             lines.remove(&self.owner);
         }

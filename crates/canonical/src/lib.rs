@@ -1,8 +1,8 @@
-//! JSON text with sorted names and no spaces: the form in which values are stored, compared and
-//! digested.
+//! Canonical JSON text, with sorted names and no spaces. Values are stored, compared and hashed in this
+//! form.
 //!
-//! Whether `serde_json::Map` is sorted is decided by the whole build: one crate that switches
-//! `serde_json/preserve_order` on changes it for all. So nothing here relies on it.
+//! Nothing here relies on `serde_json::Map` being sorted, because any crate of the build can turn that
+//! off by the feature `serde_json/preserve_order`.
 
 #![warn(unreachable_pub)]
 
@@ -15,13 +15,13 @@ pub fn json(value: &Value) -> Vec<u8> {
     to_vec(&Sorted(value))
 }
 
-/// The same of an object.
+/// An object as JSON text; see [`json`].
 #[must_use]
 pub fn object(members: &Map<String, Value>) -> Vec<u8> {
     to_vec(&SortedObject(members))
 }
 
-/// The same as text.
+/// A value as JSON text, as a string; see [`json`].
 #[must_use]
 pub fn text(value: &Value) -> String {
     serde_json::to_string(&Sorted(value)).unwrap_or_default()
@@ -78,7 +78,7 @@ impl Serialize for SortedObject<'_> {
 }
 
 fn to_vec(value: &impl Serialize) -> Vec<u8> {
-    // A value has no way to fail, nor has memory that is written to.
+    // Neither a JSON value nor writing to memory can fail.
     serde_json::to_vec(value).unwrap_or_default()
 }
 

@@ -1,5 +1,5 @@
-//! The form in which texts are compared: letter case and the normal form of Unicode. Filters and sorting
-//! judge by it, and the keys of rows hold it, so that both agree on which names are one.
+//! The form in which texts are compared without letter case, in Unicode normal form. Filters, sorting
+//! and the keys of rows use the same form, so that they agree on which names are equal.
 
 #![warn(unreachable_pub)]
 
@@ -7,15 +7,16 @@ use std::borrow::Cow;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-/// The form in which texts are compared where the schema does not set `caseExact`: NFC, then every
-/// character in lower, upper and lower case (Unicode, without regard to a language), then NFC again.
-/// Texts have one form if they differ only in case, also where cases are not pairs: `ς` and `σ`, `ſ` and
-/// `s`, `ß` and `SS`; and if they are canonically equivalent: `ü` and `u` with U+0308.
+/// The form in which texts are compared unless the schema sets `caseExact`: NFC, then each character
+/// mapped to lower, upper and lower case (Unicode, independent of language), then NFC again. Texts have
+/// the same form if they differ only in case, even if cases are not pairs (`ς` and `σ`, `ſ` and `s`,
+/// `ß` and `SS`), and if they are canonically equivalent (`ü` and `u` with U+0308).
 ///
-/// RFC 7644 §5 leaves names to the profiles of PRECIS, which map and enforce. Only the mapping is done
-/// here: a profile would refuse names that people have, such as those with spaces.
+/// RFC 7644 §5 refers to PRECIS profiles, which map and restrict names. Only the mapping is done here,
+/// because a profile would refuse names that people have, such as names with spaces.
 ///
-/// The form may be up to three times as long as the text, and is its own form.
+/// The form has at most three times the length of the text. Applying the function again does not change
+/// it.
 pub fn case_folded(text: &str) -> String {
     const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
     if text.is_ascii() {
@@ -23,7 +24,7 @@ pub fn case_folded(text: &str) -> String {
     }
     let mut form = String::with_capacity(text.len());
     for c in NFC.normalize(text).chars() {
-        // Lower case first: `ẞ` is upper case as it is, but its lower case is `SS` in upper case.
+        // Lower case first: `ẞ` is upper case already, but its lower case `ß` becomes `SS`.
         for upper in c.to_lowercase().flat_map(char::to_uppercase) {
             form.extend(upper.to_lowercase());
         }
