@@ -150,8 +150,8 @@ pub struct EvidenceAdded {
     pub operation: Seq,
 }
 
-/// A list of people from outside of SCIM was uploaded: employees, or leavers and their dates. Its rows are
-/// a part, [`crate::Content::Note`].
+/// A list of people from outside of SCIM was uploaded: employees, or leavers and their dates. Its rows
+/// are a part, [`crate::Content::Note`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReferenceListAdded {
     /// The list's name. A later upload of the same name replaces it from then on.

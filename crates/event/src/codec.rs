@@ -67,8 +67,8 @@ pub enum CodecError {
 const EVENT_VERSION: u8 = 1;
 /// The version byte of row values.
 const ROW_VERSION: u8 = 1;
-/// Maximum size of a header, part or row. The decoder refuses more, so the encoder does too. Decide limits
-/// resources to far less.
+/// Maximum size of a header, part or row. The decoder refuses more, so the encoder does too. Decide
+/// limits resources to far less.
 const FIELD_BYTES_MAX: usize = 64 << 20;
 
 const PART_TARGET: u8 = 1;
@@ -117,9 +117,9 @@ pub fn encode(event: &Event) -> Result<Vec<u8>, CodecError> {
 
 /// Whether any text of an event holds one of our tokens; `encoded` are its stored bytes.
 ///
-/// Searching the bytes covers every text. But a length byte can look like a digit, and two adjacent texts
-/// like one. So a match is confirmed in an encoding with fixed-width big-endian lengths, which begin with a
-/// zero byte and so keep texts apart.
+/// Searching the bytes covers every text. But a length byte can look like a digit, and two adjacent
+/// texts like one. So a match is confirmed in an encoding with fixed-width big-endian lengths, which
+/// begin with a zero byte and so keep texts apart.
 pub fn holds_token(event: &Event, encoded: &[u8]) -> bool {
     let apart = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
     secret::stands_in(encoded, &[])

@@ -185,7 +185,8 @@ impl fmt::Display for Path {
 pub struct Detail {
     /// The text of the answered error.
     pub error: Option<String>,
-    /// The name of a method that is recorded as [`Method::Other`](crate::Method::Other); at most 32 bytes.
+    /// The name of a method that is recorded as [`Method::Other`](crate::Method::Other); at most 32
+    /// bytes.
     pub method: Option<String>,
     /// Why a received or announced body is not stored.
     pub body: Option<BodyNote>,

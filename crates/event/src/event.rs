@@ -65,7 +65,8 @@ pub enum Fact {
     /// The state of a resource was read from the upstream. It counts from this event on and says nothing
     /// about earlier times.
     Observation(Observation),
-    /// A listing of everything that an upstream has ended. Its news are in observations before this event.
+    /// A listing of everything that an upstream has ended. Its news are in observations before this
+    /// event.
     Listed(Listed),
     /// The recorder started.
     RecorderStarted(RecorderStarted),

@@ -1,9 +1,9 @@
 //! Finds and cuts secrets in texts: our own tokens, recognised by their form, and known secrets that the
 //! caller passes.
 //!
-//! A secret may be written with escapes of addresses (RFC 3986 §2.1) or of JSON (RFC 8259 §7), one inside
-//! the other. So texts are read through up to `LAYERS` layers of escapes, and a secret is cut together with
-//! its escapes. Other encodings, such as base64, are not decoded.
+//! A secret may be written with escapes of addresses (RFC 3986 §2.1) or of JSON (RFC 8259 §7), one
+//! inside the other. So texts are read through up to `LAYERS` layers of escapes, and a secret is cut
+//! together with its escapes. Other encodings, such as base64, are not decoded.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -105,9 +105,10 @@ const BEHIND_BYTES: usize = (BEGIN_BYTES + 1) * ESCAPE_BYTES_MAX;
 
 /// Finds the secrets of a text, from left to right and without overlaps, in time linear in its length.
 ///
-/// A secret may begin anywhere, even within an escape, so every place is tried, stretch by stretch. Where
-/// escapes are few they are decoded when met. Where they are many, decoding each place anew would cost too
-/// much: the stretch is decoded once, backwards, so that each layer can use the results of the one below.
+/// A secret may begin anywhere, even within an escape, so every place is tried, stretch by stretch.
+/// Where escapes are few they are decoded when met. Where they are many, decoding each place anew would
+/// cost too much: the stretch is decoded once, backwards, so that each layer can use the results of the
+/// one below.
 struct Search<'a> {
     bytes: &'a [u8],
     known: &'a [String],
@@ -420,7 +421,8 @@ mod tests {
         let mut cuts = 0;
         for round in 0..1_500 {
             let mut text = String::new();
-            // Some are longer than what is read at once, and some of those have a long end without escapes.
+            // Some are longer than what is read at once, and some of those have a long end without
+            // escapes.
             let pieces = if round % 250 == 0 { 5_000 } else { 30 };
             for _ in 0..draw(pieces) {
                 text.push_str(PIECES[draw(PIECES.len())]);

@@ -1,5 +1,5 @@
-//! Bulk requests (RFC 7644 §3.7): reading them, the order of their operations, and references (`bulkId`) to
-//! resources that the same request creates.
+//! Bulk requests (RFC 7644 §3.7): reading them, the order of their operations, and references
+//! (`bulkId`) to resources that the same request creates.
 
 use std::collections::HashSet;
 
@@ -76,9 +76,10 @@ pub struct Resolved {
 /// Reads a bulk request. Letter case of names and methods does not matter. `schemas` is ignored, because
 /// the route says what the body is; [`crate::check_schemas`] checks it where an application wants that.
 ///
-/// 400 `invalidSyntax` if the body is not an object, or `Operations` is not a list of at least one object;
-/// 400 `invalidValue` for a `failOnErrors` that is not an integer from 0 (0: no limit); 413 above
-/// `operations_max`. Anything else wrong with one operation becomes its [`BulkOperation::problem`].
+/// 400 `invalidSyntax` if the body is not an object, or `Operations` is not a list of at least one
+/// object; 400 `invalidValue` for a `failOnErrors` that is not an integer from 0 (0: no limit); 413
+/// above `operations_max`. Anything else wrong with one operation becomes its
+/// [`BulkOperation::problem`].
 ///
 /// Takes the body by value, so that a large one is not in memory twice.
 pub fn parse_bulk(body: Value, operations_max: usize) -> Result<BulkRequest, ScimError> {
@@ -115,9 +116,9 @@ pub fn parse_bulk(body: Value, operations_max: usize) -> Result<BulkRequest, Sci
 }
 
 impl BulkRequest {
-    /// The order in which to do the operations, as indexes into [`BulkRequest::operations`]: each after the
-    /// POSTs it refers to, otherwise as in the body. If operations refer to each other in a circle, the
-    /// first one comes first, without what refers to the others.
+    /// The order in which to do the operations, as indexes into [`BulkRequest::operations`]: each after
+    /// the POSTs it refers to, otherwise as in the body. If operations refer to each other in a circle,
+    /// the first one comes first, without what refers to the others.
     pub fn order(&self) -> Vec<usize> {
         order::order(&self.operations)
     }
@@ -195,8 +196,8 @@ impl BulkOperation {
         BulkOperation { method, verb, path, bulk_id, version, data, problem }
     }
 
-    /// The bulkIds that the operation refers to, each once. A reference is `bulkId:` (in any case) and the
-    /// id, as a segment of the path or as a string in the data.
+    /// The bulkIds that the operation refers to, each once. A reference is `bulkId:` (in any case) and
+    /// the id, as a segment of the path or as a string in the data.
     pub fn references(&self) -> Vec<&str> {
         let mut found = Found::default();
         for segment in segments(&self.path) {

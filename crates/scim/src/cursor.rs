@@ -1,5 +1,5 @@
-//! Cursors (RFC 9865): places in a list that clients send back unchanged. A cursor holds its place itself,
-//! so that the server keeps no state, and a seal, so that clients cannot forge one.
+//! Cursors (RFC 9865): places in a list that clients send back unchanged. A cursor holds its place
+//! itself, so that the server keeps no state, and a seal, so that clients cannot forge one.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,8 +26,8 @@ impl CursorKey {
         CursorKey(key)
     }
 
-    /// A cursor with this content, which clients can read but not change. It has only characters that need
-    /// no escapes in an address (RFC 9865 §2).
+    /// A cursor with this content, which clients can read but not change. It has only characters that
+    /// need no escapes in an address (RFC 9865 §2).
     pub fn seal(&self, content: &[u8]) -> String {
         let mut bytes = content.to_vec();
         bytes.extend_from_slice(&self.mac(content).finalize().into_bytes()[..SEAL_BYTES]);

@@ -1,8 +1,8 @@
 //! The difference between two states of a resource. It does not depend on how a client requested it.
 //!
-//! It uses the JSON structure alone and no schema, so that a later correction of a schema cannot change an
-//! old diff: an object under a name that begins with `urn:` is an extension, any other object a complex
-//! attribute, an array a multi-valued attribute.
+//! It uses the JSON structure alone and no schema, so that a later correction of a schema cannot change
+//! an old diff: an object under a name that begins with `urn:` is an extension, any other object a
+//! complex attribute, an array a multi-valued attribute.
 //!
 //! The elements of a multi-valued attribute are named by their `type` if that is unique in both states,
 //! else by their `value` if that is, else the attribute changes as a whole.
@@ -91,8 +91,8 @@ pub struct Change {
 /// differs; a different order is no change. Applying the changes in order to `old`, with new elements at
 /// the end of their list, gives exactly [`settle`] of the two.
 ///
-/// Sorted by path, but elements of one attribute keep their order, which is part of the state: first those
-/// of `old`, then the new ones in the order of `new`.
+/// Sorted by path, but elements of one attribute keep their order, which is part of the state: first
+/// those of `old`, then the new ones in the order of `new`.
 pub fn diff(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<Change> {
     let mut changes = Vec::new();
     for (name, old, new) in union(Some(old), Some(new)) {

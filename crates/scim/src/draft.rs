@@ -68,9 +68,9 @@ impl<'a> Draft<'a> {
         (self.attributes, self.members, self.reading.into_notes().0)
     }
 
-    /// Merges each member of an object as if its name were a path. What a client may not write is ignored,
-    /// because clients send back what they read. An extension's attribute needs its URN here, because in
-    /// a body it belongs inside the extension (RFC 7643 §3.3).
+    /// Merges each member of an object as if its name were a path. What a client may not write is
+    /// ignored, because clients send back what they read. An extension's attribute needs its URN here,
+    /// because in a body it belongs inside the extension (RFC 7643 §3.3).
     pub(crate) fn merge(
         &mut self,
         mode: Mode,

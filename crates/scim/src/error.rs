@@ -84,8 +84,8 @@ impl ScimType {
 
 /// A refusal as SCIM answers it.
 ///
-/// Administrators read `detail` in their identity provider's console, and others read it in logs. It names
-/// attributes (as the schema spells them) and operations, and never repeats a value.
+/// Administrators read `detail` in their identity provider's console, and others read it in logs. It
+/// names attributes (as the schema spells them) and operations, and never repeats a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{status}: {detail}")]
 pub struct ScimError {

@@ -138,9 +138,9 @@ impl From<String> for Text {
 impl Filter {
     /// Reads a filter for resources of one type, or of any type (a search at the root).
     ///
-    /// Besides the grammar of the RFC it accepts what clients send: strings without quotes, booleans in any
-    /// case or in quotes, `attr[filter].sub eq value`, and `+` or any Unicode white space around words and
-    /// brackets. At most 8 KiB, 1,000 comparisons and 32 nested brackets.
+    /// Besides the grammar of the RFC it accepts what clients send: strings without quotes, booleans in
+    /// any case or in quotes, `attr[filter].sub eq value`, and `+` or any Unicode white space around
+    /// words and brackets. At most 8 KiB, 1,000 comparisons and 32 nested brackets.
     ///
     /// 400 `invalidFilter` for anything else, and for `password`: a filter could be used to guess it.
     pub fn parse(
@@ -151,8 +151,8 @@ impl Filter {
         parse::parse(text, rt, registry)
     }
 
-    /// Whether a resource matches. Its names must be spelled as in the schema, and it must hold everything
-    /// that the filter may use (`id`, `meta`, `members`, …).
+    /// Whether a resource matches. Its names must be spelled as in the schema, and it must hold
+    /// everything that the filter may use (`id`, `meta`, `members`, …).
     ///
     /// A multi-valued attribute matches if any of its values does. Unknown and absent attributes are
     /// unassigned: equal to `null`, and not equal to anything else.
@@ -165,8 +165,8 @@ impl Filter {
         self.holds(Scope::Resource { rt, registry, resource })
     }
 
-    /// Whether a member matches a filter of [`crate::MemberOperation::RemoveMatching`]. Only the fields of
-    /// [`Member`] can be compared.
+    /// Whether a member matches a filter of [`crate::MemberOperation::RemoveMatching`]. Only the fields
+    /// of [`Member`] can be compared.
     pub fn matches_member(&self, rt: &ResourceType, registry: &Registry, member: &Member) -> bool {
         let members = registry.attribute(Some(rt), &Member::path());
         self.matches_element(members, &member.to_json())
@@ -177,7 +177,8 @@ impl Filter {
         self.holds(Scope::Element { attribute, element })
     }
 
-    /// The maximum number of comparisons it makes. A string counts once more for each `bytes` of its length.
+    /// The maximum number of comparisons it makes. A string counts once more for each `bytes` of its
+    /// length.
     pub(crate) fn weight(&self, bytes: usize) -> usize {
         match self {
             Filter::And(terms) | Filter::Or(terms) => {

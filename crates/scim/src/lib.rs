@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A [`SearchRequest`] asks for a list: its [`Filter`] selects resources, its [`Sort`] orders them, its
-//! [`Projection`] selects attributes. [`EntityTags`] are the precondition of a write, and a [`BulkRequest`]
-//! is a list of writes that may refer to each other.
+//! [`Projection`] selects attributes. [`EntityTags`] are the precondition of a write, and a
+//! [`BulkRequest`] is a list of writes that may refer to each other.
 //!
 //! Schemas are data ([`Registry`]), and files may add to them. Where clients contradict each other, an
 //! application's [`Settings`] decide. Every refusal is a [`ScimError`], which names attributes and never

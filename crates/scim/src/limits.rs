@@ -1,5 +1,5 @@
-//! Limits on the work and the result of one request. [`crate::Bounds`] limits the body itself; this limits
-//! what a small body can ask for.
+//! Limits on the work and the result of one request. [`crate::Bounds`] limits the body itself; this
+//! limits what a small body can ask for.
 
 use serde_json::{Map, Value};
 
@@ -12,8 +12,8 @@ pub const ELEMENTS_MAX: usize = 1_000;
 pub const MEMBERS_MAX: usize = 50_000;
 /// Attributes of one resource, in bytes of canonical JSON.
 pub const RESOURCE_BYTES_MAX: usize = 1024 * 1024;
-/// Elements of multi-valued attributes that one request looks at, in all its operations. Long elements and
-/// filters count several times, by the amount of data to compare.
+/// Elements of multi-valued attributes that one request looks at, in all its operations. Long elements
+/// and filters count several times, by the amount of data to compare.
 pub const LOOKED_AT_MAX: usize = 200_000;
 
 /// An element counts once more for each of these bytes.

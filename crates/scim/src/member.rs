@@ -41,8 +41,8 @@ impl Member {
         path.schema.is_none() && path.attribute == "members"
     }
 
-    /// Reads a list of members, or a single one: each an object with `value` or only `$ref`, or a bare id.
-    /// Duplicates are dropped; the first one counts.
+    /// Reads a list of members, or a single one: each an object with `value` or only `$ref`, or a bare
+    /// id. Duplicates are dropped; the first one counts.
     pub(crate) fn read_list(value: &Value, budget: &mut Budget) -> Result<Vec<Member>, ScimError> {
         let given = match value {
             Value::Null => [].as_slice(),
@@ -109,9 +109,9 @@ impl Member {
     }
 }
 
-/// Refuses, with 400 `invalidValue`, what cannot be a member's id or address: an empty string, JSON within
-/// a string, a string quoted twice, control or invisible characters, white space around it. Recorded as an
-/// unknown member, it would hide whether the intended member is in the group.
+/// Refuses, with 400 `invalidValue`, what cannot be a member's id or address: an empty string, JSON
+/// within a string, a string quoted twice, control or invisible characters, white space around it.
+/// Recorded as an unknown member, it would hide whether the intended member is in the group.
 pub fn check_member_id(text: &str) -> Result<(), ScimError> {
     let is_json = text.starts_with(['[', '{', '"']) || ["null", "true", "false"].contains(&text);
     let is_padded = text.trim() != text;
@@ -122,8 +122,8 @@ pub fn check_member_id(text: &str) -> Result<(), ScimError> {
     Ok(())
 }
 
-/// Whether a character is invisible: a control or format character, as text copied from a document or table
-/// may contain.
+/// Whether a character is invisible: a control or format character, as text copied from a document or
+/// table may contain.
 pub fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}')

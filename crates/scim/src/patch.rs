@@ -50,16 +50,16 @@ pub struct Patched {
     pub unknown: BTreeSet<String>,
 }
 
-/// A change of the members of a group. Ids are as the client wrote them. Adding a member that is one already
-/// or removing one that is not is no error.
+/// A change of the members of a group. Ids are as the client wrote them. Adding a member that is one
+/// already or removing one that is not is no error.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MemberOperation {
     /// Add these members.
     Add(Vec<Member>),
     /// Remove these members.
     Remove(Vec<String>),
-    /// Remove the members that match; see [`Filter::matches_member`]. A filter that only names ids becomes
-    /// a `Remove` instead.
+    /// Remove the members that match; see [`Filter::matches_member`]. A filter that only names ids
+    /// becomes a `Remove` instead.
     RemoveMatching(Filter),
     /// Remove all members.
     RemoveAll,
@@ -133,8 +133,8 @@ pub(crate) fn take(object: &mut Map<String, Value>, wanted: &str) -> Option<Valu
     object.remove(&name)
 }
 
-/// Applies the operations in order, each to the result of the one before: all of them, or none if one fails.
-/// [`crate::diff`] tells whether anything changed.
+/// Applies the operations in order, each to the result of the one before: all of them, or none if one
+/// fails. [`crate::diff`] tells whether anything changed.
 ///
 /// Where the RFC leaves room, this does what clients rely on:
 /// - attributes that no schema has are ignored, unless [`Settings::patch_miss`] says to refuse them;

@@ -32,8 +32,8 @@ impl PatchPath {
 
     /// Reads the `path` of an operation.
     ///
-    /// Attributes that no schema has are no error, because clients map more attributes than a server knows,
-    /// and stop altogether when refused. Applying the path then changes nothing.
+    /// Attributes that no schema has are no error, because clients map more attributes than a server
+    /// knows, and stop altogether when refused. Applying the path then changes nothing.
     ///
     /// White space is an error, also around the path; inside a bracket it is allowed as in
     /// [`Filter::parse`].

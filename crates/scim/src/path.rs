@@ -20,9 +20,9 @@ pub struct AttrPath {
 impl AttrPath {
     /// Reads `[URN ":"] name ["." name]`, for resources of one type or of any type.
     ///
-    /// URNs are found in the registry and not by punctuation, because `2.0` contains a dot. An extension's
-    /// attribute needs no URN if no other attribute has its name: RFC 7644 §3.10 only recommends it, and
-    /// Entra sends `manager`. Unknown attributes are no error; white space is.
+    /// URNs are found in the registry and not by punctuation, because `2.0` contains a dot. An
+    /// extension's attribute needs no URN if no other attribute has its name: RFC 7644 §3.10 only
+    /// recommends it, and Entra sends `manager`. Unknown attributes are no error; white space is.
     pub fn parse(
         text: &str,
         rt: Option<&ResourceType>,
@@ -81,8 +81,8 @@ impl fmt::Display for AttrPath {
     }
 }
 
-/// The longest registered URN that the text begins with, in the registry's spelling, and the text after its
-/// colon. An unregistered URN ends at the last colon.
+/// The longest registered URN that the text begins with, in the registry's spelling, and the text after
+/// its colon. An unregistered URN ends at the last colon.
 fn split_urn<'a>(text: &'a str, registry: &'a Registry) -> (Option<&'a str>, &'a str) {
     let registered = registry
         .schemas()

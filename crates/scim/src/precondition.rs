@@ -15,8 +15,8 @@ pub enum EntityTags {
 }
 
 impl EntityTags {
-    /// Reads the value of the header: `*`, or tags such as `W/"1842"` and `"1842"` separated by commas. Also
-    /// accepts tags without quotes, such as `1842`.
+    /// Reads the value of the header: `*`, or tags such as `W/"1842"` and `"1842"` separated by commas.
+    /// Also accepts tags without quotes, such as `1842`.
     ///
     /// At most 8 KiB and 100 tags; 400 `invalidVers` for more, and for anything else.
     pub fn parse(header: &str) -> Result<EntityTags, ScimError> {
@@ -47,8 +47,8 @@ impl EntityTags {
         if tags.is_empty() { Err(no_tag()) } else { Ok(EntityTags::Tags(tags)) }
     }
 
-    /// Whether the tag of a version, such as `W/"1842"`, is among these. Uses weak comparison for `If-Match`
-    /// too, because our tags are weak although no two states of a resource share one.
+    /// Whether the tag of a version, such as `W/"1842"`, is among these. Uses weak comparison for
+    /// `If-Match` too, because our tags are weak although no two states of a resource share one.
     pub fn matches(&self, etag: &str) -> bool {
         match self {
             EntityTags::Any => true,

@@ -101,9 +101,9 @@ struct Listed {
 }
 
 impl Profiles {
-    /// The built-in profiles and those of further files, with the registry of all schemas that they and the
-    /// schema files define ([`Registry::with_files`]). If a profile and a schema file define the same
-    /// extension, the schema file counts.
+    /// The built-in profiles and those of further files, with the registry of all schemas that they and
+    /// the schema files define ([`Registry::with_files`]). If a profile and a schema file define the
+    /// same extension, the schema file counts.
     ///
     /// # Errors
     /// For the first mistake in a file, with its line.
@@ -148,8 +148,8 @@ impl Profiles {
 }
 
 impl Profile {
-    /// The version at an instant (microseconds since 1970), and the range of instants in which it holds. The
-    /// first version also holds before its day.
+    /// The version at an instant (microseconds since 1970), and the range of instants in which it
+    /// holds. The first version also holds before its day.
     pub fn at(&self, time_us: i64) -> (&Arc<ProfileVersion>, Range<i64>) {
         let later = self.versions.partition_point(|one| one.begins_us() <= time_us);
         let place = later.saturating_sub(1);
@@ -206,8 +206,8 @@ impl ProfileVersion {
         }
     }
 
-    /// The paths of changed attributes that the profile does not list, with the element's type. Removing a
-    /// value is never unexpected.
+    /// The paths of changed attributes that the profile does not list, with the element's type.
+    /// Removing a value is never unexpected.
     pub fn unexpected(&self, resource_type: &ResourceType, changes: &[Change]) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let rules = self.rules(resource_type);

@@ -42,9 +42,9 @@ struct Asked {
 }
 
 impl Projection {
-    /// The projection for a selection. Names may have any case and a URN; a bare URN names everything under
-    /// it, except attributes with `returned: request`. Filters in brackets are ignored, and so are names
-    /// that no schema of the type has.
+    /// The projection for a selection. Names may have any case and a URN; a bare URN names everything
+    /// under it, except attributes with `returned: request`. Filters in brackets are ignored, and so
+    /// are names that no schema of the type has.
     ///
     /// `returned: always` and `never` override the selection: an id is always shown, a password never.
     pub fn of(selection: &Selection, rt: &ResourceType, registry: &Registry) -> Projection {
@@ -98,8 +98,8 @@ impl Projection {
         core.any(|(name, rule)| name.eq_ignore_ascii_case(attribute) && shown(rule))
     }
 
-    /// Whether any part of a complex attribute other than `part` is shown. Names must be spelled as in the
-    /// schema; `schema` is the URN of an extension.
+    /// Whether any part of a complex attribute other than `part` is shown. Names must be spelled as in
+    /// the schema; `schema` is the URN of an extension.
     pub fn shows_beside(&self, schema: Option<&str>, attribute: &str, part: &str) -> bool {
         let rules = match schema {
             None => Some(&self.core),

@@ -17,13 +17,13 @@ use crate::value::{check_primary, is_kept};
 /// One resource as a client wrote it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
-    /// Attributes spelled as in the schema, extensions as objects under their URN; no `null`, `[]`, `{}` or
-    /// empty string. Without `id`, `meta`, `schemas`, `groups`, `members` and `password`.
+    /// Attributes spelled as in the schema, extensions as objects under their URN; no `null`, `[]`,
+    /// `{}` or empty string. Without `id`, `meta`, `schemas`, `groups`, `members` and `password`.
     pub attributes: Map<String, Value>,
     /// The members of a group; `None` if the body has none.
     pub members: Option<Vec<Member>>,
-    /// Ignored names that no schema has, as the client wrote them; parts with their attribute in front. Cut
-    /// at 256 bytes; the first 64.
+    /// Ignored names that no schema has, as the client wrote them; parts with their attribute in front.
+    /// Cut at 256 bytes; the first 64.
     pub unknown: BTreeSet<String>,
 }
 
@@ -61,8 +61,8 @@ impl Resource {
 }
 
 /// With [`Settings::require_schemas`], refuses a body that does not list `urn` in `schemas`: 400
-/// `invalidValue`. The URN is the resource type's schema for POST and PUT, [`crate::PATCH_URN`] for PATCH,
-/// [`crate::BULK_URN`] for Bulk.
+/// `invalidValue`. The URN is the resource type's schema for POST and PUT, [`crate::PATCH_URN`] for
+/// PATCH, [`crate::BULK_URN`] for Bulk.
 pub fn check_schemas(settings: &Settings, body: &Value, urn: &str) -> Result<(), ScimError> {
     let listed = || {
         body.as_object()
@@ -80,8 +80,8 @@ pub fn check_schemas(settings: &Settings, body: &Value, urn: &str) -> Result<(),
     Ok(())
 }
 
-/// Refuses a change of an `immutable` attribute that is set (RFC 7643 §7): 400 `mutability`. Both states are
-/// in the form of [`Resource::attributes`].
+/// Refuses a change of an `immutable` attribute that is set (RFC 7643 §7): 400 `mutability`. Both
+/// states are in the form of [`Resource::attributes`].
 ///
 /// Parts of elements of lists are not checked, because a changed element cannot be told from a new one.
 pub fn check_immutable(

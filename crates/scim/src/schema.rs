@@ -175,8 +175,8 @@ impl Registry {
         })
     }
 
-    /// The only extension with an attribute of this name, for resources of one type or of any type; `None` if
-    /// several have one.
+    /// The only extension with an attribute of this name, for resources of one type or of any type;
+    /// `None` if several have one.
     pub(crate) fn extension_with(&self, rt: Option<&ResourceType>, name: &str) -> Option<&str> {
         let types = rt.map_or(self.resource_types.as_slice(), std::slice::from_ref);
         let mut found = self.schemas.iter().filter(|schema| {
@@ -273,7 +273,8 @@ fn extensions_from_wire<'de, D: serde::Deserializer<'de>>(
 }
 
 impl ResourceType {
-    /// Whether resources must have this extension; `None` if they cannot have it. The spelling must be exact.
+    /// Whether resources must have this extension; `None` if they cannot have it. The spelling must be
+    /// exact.
     pub fn extension(&self, urn: &str) -> Option<bool> {
         self.extensions.iter().find(|(one, _)| one == urn).map(|(_, required)| *required)
     }

@@ -55,13 +55,13 @@ impl Default for SearchRequest {
 }
 
 impl SearchRequest {
-    /// Reads percent-decoded query parameters. Names may have any case; unknown names are ignored. If a name
-    /// comes twice the last one counts, except that lists are joined.
+    /// Reads percent-decoded query parameters. Names may have any case; unknown names are ignored. If a
+    /// name comes twice the last one counts, except that lists are joined.
     ///
-    /// A `startIndex` or `count` out of range is set to the nearest allowed value. 400 `invalidValue` for an
-    /// unreadable integer or `sortOrder`, for `attributes` together with `excludedAttributes`, and for more
-    /// than 1,000 names in them. With a cursor, 400 `invalidCount` for a count that is not an integer or is
-    /// negative (RFC 9865).
+    /// A `startIndex` or `count` out of range is set to the nearest allowed value. 400 `invalidValue`
+    /// for an unreadable integer or `sortOrder`, for `attributes` together with `excludedAttributes`,
+    /// and for more than 1,000 names in them. With a cursor, 400 `invalidCount` for a count that is not
+    /// an integer or is negative (RFC 9865).
     pub fn from_parameters<'a>(
         parameters: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<SearchRequest, ScimError> {
@@ -89,8 +89,9 @@ impl SearchRequest {
     /// ignored; `null` is the same as absent. Lists of attributes may be one string with commas, integers
     /// may be strings.
     ///
-    /// Refuses what [`SearchRequest::from_parameters`] refuses, and wrong types as 400 `invalidValue`; 400
-    /// `invalidSyntax` if the body is not an object, 400 `invalidCursor` if the cursor is not a string.
+    /// Refuses what [`SearchRequest::from_parameters`] refuses, and wrong types as 400 `invalidValue`;
+    /// 400 `invalidSyntax` if the body is not an object, 400 `invalidCursor` if the cursor is not a
+    /// string.
     pub fn from_body(body: &Value) -> Result<SearchRequest, ScimError> {
         let Value::Object(body) = body else {
             return Err(ScimError::invalid_syntax("the body must be a JSON object"));

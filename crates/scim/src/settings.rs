@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// The settings of one application. The default is the lenient profile `generic`, which works with every
 /// provider we know; [`Settings::strict`] follows the RFC where they differ.
 ///
-/// In configuration, names and values are in snake case, unknown names are refused, and absent ones are as
-/// in `generic`.
+/// In configuration, names and values are in snake case, unknown names are refused, and absent ones are
+/// as in `generic`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {

@@ -35,12 +35,12 @@ enum Key {
 }
 
 impl Sort {
-    /// Reads `sortBy` for resources of one type, or of any type (a search at the root). A complex attribute
-    /// is sorted by its `value`.
+    /// Reads `sortBy` for resources of one type, or of any type (a search at the root). A complex
+    /// attribute is sorted by its `value`.
     ///
-    /// An attribute that no schema has is no error; no resource has it. 400 `invalidPath` for a malformed
-    /// path, for a complex attribute without `value`, and for `password`: the order would reveal something
-    /// about it.
+    /// An attribute that no schema has is no error; no resource has it. 400 `invalidPath` for a
+    /// malformed path, for a complex attribute without `value`, and for `password`: the order would
+    /// reveal something about it.
     pub fn parse(
         sort_by: &str,
         descending: bool,

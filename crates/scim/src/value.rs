@@ -76,7 +76,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The value to keep although it does not fit; `None` if it is too large. For a client returns `error`.
+    /// The value to keep although it does not fit; `None` if it is too large. For a client returns
+    /// `error`.
     pub(crate) fn keep(
         &self,
         path: &AttrPath,
@@ -116,8 +117,8 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Removes members with the name of a writeOnly attribute at any depth, because the structure of a value that
-/// does not fit is not known.
+/// Removes members with the name of a writeOnly attribute at any depth, because the structure of a
+/// value that does not fit is not known.
 fn drop_secrets(registry: &Registry, value: &mut Value) {
     match value {
         Value::Object(object) => {
@@ -183,8 +184,8 @@ pub(crate) fn read(
     }
 }
 
-/// Reads the elements of a multi-valued attribute, at most [`crate::ELEMENTS_MAX`]. A single value is a list
-/// of one.
+/// Reads the elements of a multi-valued attribute, at most [`crate::ELEMENTS_MAX`]. A single value is a
+/// list of one.
 pub(crate) fn read_list(
     reading: &Reading<'_>,
     path: &AttrPath,
@@ -218,9 +219,9 @@ pub(crate) fn read_selection(
     Ok(list)
 }
 
-/// Reads the parts of a complex attribute from an object; `None` for parts that it clears. A simple value is
-/// the part `value`. Refuses a string that contains a JSON list or object: it was encoded twice and meant to
-/// be the parts.
+/// Reads the parts of a complex attribute from an object; `None` for parts that it clears. A simple
+/// value is the part `value`. Refuses a string that contains a JSON list or object: it was encoded
+/// twice and meant to be the parts.
 pub(crate) fn read_parts<'a>(
     reading: &Reading<'_>,
     path: &AttrPath,
@@ -293,8 +294,8 @@ fn address_alone<'a, 'v>(
     said("value").is_none().then_some((part, address))
 }
 
-/// The id in an upstream's reference to a resource (RFC 7643 §2.4: its parts are `value` and `$ref`), if it
-/// is a number.
+/// The id in an upstream's reference to a resource (RFC 7643 §2.4: its parts are `value` and `$ref`),
+/// if it is a number.
 fn id_of(
     reading: &Reading<'_>,
     attribute: &Attribute,
@@ -306,8 +307,9 @@ fn id_of(
     is_number.then(|| id_text(value)).flatten().map(Value::String)
 }
 
-/// The text of an id: a non-empty string itself, or the decimal text of an integer. `None` for anything else,
-/// also for a number that is not an integer or exceeds 64 bits, whose digits are not exact (RFC 8259 §6).
+/// The text of an id: a non-empty string itself, or the decimal text of an integer. `None` for anything
+/// else, also for a number that is not an integer or exceeds 64 bits, whose digits are not exact (RFC
+/// 8259 §6).
 pub fn id_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => (!text.is_empty()).then(|| text.clone()),
@@ -433,8 +435,8 @@ pub(crate) fn wrong(path: &AttrPath, expected: &str) -> ScimError {
     ScimError::invalid_value(format!("{path} must be {expected}"))
 }
 
-/// The key by which elements of a list are duplicates: `type` and `value`, or the whole element if it has no
-/// `value`.
+/// The key by which elements of a list are duplicates: `type` and `value`, or the whole element if it
+/// has no `value`.
 pub(crate) fn identity(attribute: &Attribute, element: &Value) -> Vec<u8> {
     let comparable = |name: &str| match element.get(name) {
         Some(Value::String(text)) if !attribute.sub(name).is_some_and(|one| one.case_exact) => {

@@ -30,8 +30,8 @@ impl Store {
         self.noted().clone()
     }
 
-    /// Whether a row that was needed could not be read. Rows that only [`Store::scrub_rows`] read were not
-    /// needed.
+    /// Whether a row that was needed could not be read. Rows that only [`Store::scrub_rows`] read were
+    /// not needed.
     pub fn needs_rebuild(&self) -> bool {
         self.found.rows_needed.load(Ordering::SeqCst)
     }

@@ -58,8 +58,8 @@
 //! * `class` is `application u32, credential u32, status u8, action u8`.
 //! * `moment` is `!occurredAt i64, !seq u64` of an imported entry, whose time is its source's.
 //!
-//! Personal data is only in rows whose key begins with that person's number (mentioned, version), and in the
-//! keys of id, mention, mention before, lookup, named and unique.
+//! Personal data is only in rows whose key begins with that person's number (mentioned, version), and
+//! in the keys of id, mention, mention before, lookup, named and unique.
 //!
 //! The log's key is the seq alone: u64, big-endian.
 
@@ -133,8 +133,8 @@ impl KeyRange {
         KeyRange { from: prefix, to }
     }
 
-    /// Whether all keys of this range, and its lower end, have the same [`scan_prefix`]; with `upper`, its
-    /// upper end too.
+    /// Whether all keys of this range, and its lower end, have the same [`scan_prefix`]; with `upper`,
+    /// its upper end too.
     pub(crate) fn has_one_prefix(&self, upper: bool) -> bool {
         let Some(prefix) = scan_prefix(&self.from) else { return false };
         self.to.starts_with(prefix) || (!upper && self.to == KeyRange::prefix(prefix.to_vec()).to)
@@ -146,9 +146,9 @@ impl KeyRange {
     }
 }
 
-/// The prefix that all keys of one scan share: the resource, the set or the value. `None` for kinds that
-/// are not scanned so, and for a key that is too short. Table files hold filters on these prefixes, so the
-/// prefix of a stored key must never change.
+/// The prefix that all keys of one scan share: the resource, the set or the value. `None` for kinds
+/// that are not scanned so, and for a key that is too short. Table files hold filters on these
+/// prefixes, so the prefix of a stored key must never change.
 pub(crate) fn scan_prefix(key: &[u8]) -> Option<&[u8]> {
     const VALUE_AT: usize = 9;
     let length = match *key.first()? {
@@ -193,8 +193,8 @@ impl Set {
     }
 }
 
-/// The class of an operation. Operations are counted and listed by class. The four fields have few values,
-/// so there are few classes, and a filter on any of the fields selects some of them.
+/// The class of an operation. Operations are counted and listed by class. The four fields have few
+/// values, so there are few classes, and a filter on any of the fields selects some of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Class {
     /// The application.

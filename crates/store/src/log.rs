@@ -13,8 +13,8 @@ use crate::store::Store;
 use crate::wal::Note;
 
 impl Store {
-    /// Appends events in one write. With `sync` they survive a loss of power when this returns. Without it
-    /// they survive only the end of the process, until [`Store::sync`] has run.
+    /// Appends events in one write. With `sync` they survive a loss of power when this returns. Without
+    /// it they survive only the end of the process, until [`Store::sync`] has run.
     ///
     /// # Errors
     /// When RocksDB cannot write. Whether the events are in the log is then known only after opening the

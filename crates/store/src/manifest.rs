@@ -4,8 +4,8 @@
 //! does not name, even tables with the only copy of events. So the kept file has the number and length of
 //! the list, and an older or shorter one is refused while all files are still there.
 //!
-//! After a loss of power, pages beyond the synced part may read as zeros, because they were never written.
-//! The change that was being added was not complete, so the list is cut before it.
+//! After a loss of power, pages beyond the synced part may read as zeros, because they were never
+//! written. The change that was being added was not complete, so the list is cut before it.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -58,8 +58,8 @@ impl TornList {
     }
 }
 
-/// Refuses a list that is damaged, or older or shorter than the kept file says. No list at all is accepted.
-/// Changes nothing.
+/// Refuses a list that is damaged, or older or shorter than the kept file says. No list at all is
+/// accepted. Changes nothing.
 ///
 /// Checks every record, because some flipped bits make RocksDB loop for ever.
 ///

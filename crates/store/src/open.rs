@@ -146,9 +146,9 @@ impl Store {
         Store::open(folder, options, 0)
     }
 
-    /// Opens a log whose rows are to be made again. If the database does not open because of damaged rows,
-    /// the rows are removed and that error is returned beside the store. Automatic compaction is off, so
-    /// that it cannot run into damage during the rebuild.
+    /// Opens a log whose rows are to be made again. If the database does not open because of damaged
+    /// rows, the rows are removed and that error is returned beside the store. Automatic compaction is
+    /// off, so that it cannot run into damage during the rebuild.
     ///
     /// # Errors
     /// As [`Store::open_existing`]; and when rows would be removed but the log cannot be read to its end.
@@ -244,8 +244,9 @@ fn holds_tables(database: &Path) -> bool {
 }
 
 /// The error for a database that does not open. A program that does not lock the folder, such as
-/// RocksDB's own tools, may have it open. Other trouble with its lock, or outside of the files (a full disk),
-/// is reported in RocksDB's words. If the log alone can be read to its end, the rows are damaged.
+/// RocksDB's own tools, may have it open. Other trouble with its lock, or outside of the files (a full
+/// disk), is reported in RocksDB's words. If the log alone can be read to its end, the rows are
+/// damaged.
 fn cannot_open(
     folder: &Path,
     options: &Options,

@@ -70,8 +70,8 @@ pub(crate) fn family_options(options: &Options) -> rocksdb::Options {
     family.set_write_buffer_size(options.memtable_bytes);
     family.set_compression_type(DBCompressionType::Lz4);
     family.set_bottommost_compression_type(DBCompressionType::Zstd);
-    // Default window and strategy, no dictionary. Level 1 takes half the time of the default level and 5 %
-    // more space.
+    // Default window and strategy, no dictionary. Level 1 takes half the time of the default level and
+    // 5 % more space.
     family.set_bottommost_compression_options(-14, 1, 0, 0, true);
     // Most lookups before a create find nothing; the filters answer those without a search.
     family.set_memtable_whole_key_filtering(true);
@@ -79,8 +79,8 @@ pub(crate) fn family_options(options: &Options) -> rocksdb::Options {
     family
 }
 
-/// Rows are mostly read by short scans within one prefix, such as the newest version of a resource. Filters
-/// on [`key::scan_prefix`] let such a scan skip the files that have no key with the prefix.
+/// Rows are mostly read by short scans within one prefix, such as the newest version of a resource.
+/// Filters on [`key::scan_prefix`] let such a scan skip the files that have no key with the prefix.
 pub(crate) fn row_options(family: &rocksdb::Options) -> rocksdb::Options {
     let mut rows = family.clone();
     rows.set_prefix_extractor(SliceTransform::create(

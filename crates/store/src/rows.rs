@@ -70,7 +70,8 @@ pub trait ReadRows {
     }
 }
 
-/// Rows to write, by key; `None` deletes. Sorted, so that the write does not depend on the order of changes.
+/// Rows to write, by key; `None` deletes. Sorted, so that the write does not depend on the order of
+/// changes.
 pub type RowChanges = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// All rows as they were when the snapshot was taken.
@@ -170,8 +171,8 @@ impl Store {
         Snapshot { store: self, idle: Default::default(), rocks: self.db.snapshot() }
     }
 
-    /// Writes rows and the watermark in one write, without the write-ahead log. After a crash the rows may
-    /// end before the log, but never in the middle of a publish.
+    /// Writes rows and the watermark in one write, without the write-ahead log. After a crash the rows
+    /// may end before the log, but never in the middle of a publish.
     ///
     /// # Errors
     /// When RocksDB cannot write.

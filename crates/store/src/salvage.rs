@@ -25,8 +25,8 @@ const SCRATCH: &str = "salvage";
 /// All names that a salvage creates in its folder.
 const PART_NAMES: [&str; 4] = ["db", "kept", "kept.part", SCRATCH];
 
-/// Opens the log alone, read-only; the files of the rows are not read. RocksDB's own log goes to `scratch`,
-/// so that nothing is written into the database's folder.
+/// Opens the log alone, read-only; the files of the rows are not read. RocksDB's own log goes to
+/// `scratch`, so that nothing is written into the database's folder.
 pub(crate) fn open_log(
     database: &Path,
     options: &Options,
@@ -80,13 +80,13 @@ pub(crate) fn discard_rows(database: &Path, options: &Options) -> Result<(), Sto
     db.drop_cf(ROWS_FAMILY).map_err(StoreError::rocks("clear the rows"))
 }
 
-/// Makes a new data folder `into` with the log of the folder `from` and without rows. Returns the number of
-/// events. Changes nothing in `from` and reads none of its rows. If the database's list of files is
-/// damaged, the log is read from the files that are there.
+/// Makes a new data folder `into` with the log of the folder `from` and without rows. Returns the
+/// number of events. Changes nothing in `from` and reads none of its rows. If the database's list of
+/// files is damaged, the log is read from the files that are there.
 ///
 /// # Errors
-/// When `into` exists, when another process has `from`, and when the log cannot be read up to the number of
-/// events that the kept file says were synced.
+/// When `into` exists, when another process has `from`, and when the log cannot be read up to the
+/// number of events that the kept file says were synced.
 pub fn salvage(from: &Path, into: &Path, options: &Options) -> Result<Seq, StoreError> {
     let _locked = Folder::lock(from)?;
     let kept =

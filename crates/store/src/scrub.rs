@@ -50,8 +50,8 @@ impl Store {
         if next < to { Err(StoreError::Gap { expected: next }.into()) } else { Ok(next) }
     }
 
-    /// Reads rows from a key on until `bytes_max` bytes were read. Returns the next key, `None` at the end,
-    /// and how many rows and bytes were read.
+    /// Reads rows from a key on until `bytes_max` bytes were read. Returns the next key, `None` at the
+    /// end, and how many rows and bytes were read.
     ///
     /// # Errors
     /// When a row cannot be read.

@@ -1,7 +1,7 @@
 //! The secret key beside the database that signs page cursors.
 //!
-//! It is not part of the record. Without it only cursors given out before become invalid, so a missing key
-//! is replaced by a new one.
+//! It is not part of the record. Without it only cursors given out before become invalid, so a missing
+//! key is replaced by a new one.
 
 use std::fs;
 use std::io;

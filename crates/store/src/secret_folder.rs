@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 /// Maximum size of a file, in bytes.
 pub(crate) const SECRET_FILE_BYTES_MAX: u64 = 16 << 10;
 
-/// Files of the log in the data folder: all names that begin with one of these, which covers the temporary
-/// files beside them.
+/// Files of the log in the data folder: all names that begin with one of these, which covers the
+/// temporary files beside them.
 const OWN_NAMES: [&str; 5] = ["admin", "cursor", "db", "kept", "lock"];
 
 /// The one folder from which secret files are read.

@@ -1,5 +1,5 @@
-//! The committer's thread: takes what waits as one batch, decides and folds each command in order, appends
-//! the events in one synced write, publishes the rows in another, and lets the replies leave.
+//! The committer's thread: takes what waits as one batch, decides and folds each command in order,
+//! appends the events in one synced write, publishes the rows in another, and lets the replies leave.
 //!
 //! `upkeep` has what it does between batches.
 

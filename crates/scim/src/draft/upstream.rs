@@ -27,10 +27,10 @@ pub struct UpstreamResource {
 }
 
 impl UpstreamResource {
-    /// Reads an upstream's resource. A value that the schema does not allow is kept unchanged. Such a value,
-    /// and any string, is left out if it has more than 64 KiB; the largest attributes are left out until
-    /// all together have at most [`crate::RESOURCE_BYTES_MAX`]. Takes all members with a readable id.
-    /// `None` if it is not an object.
+    /// Reads an upstream's resource. A value that the schema does not allow is kept unchanged. Such a
+    /// value, and any string, is left out if it has more than 64 KiB; the largest attributes are left
+    /// out until all together have at most [`crate::RESOURCE_BYTES_MAX`]. Takes all members with a
+    /// readable id. `None` if it is not an object.
     pub fn read(
         rt: &ResourceType,
         registry: &Registry,
@@ -101,7 +101,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Takes the members with a readable id. Only if all have one, members not shown are known to have left.
+    /// Takes the members with a readable id. Only if all have one, members not shown are known to have
+    /// left.
     pub(super) fn read_upstream_members(&mut self, path: &AttrPath, value: &Value) {
         let given = match value {
             Value::Null => [].as_slice(),

@@ -5,8 +5,8 @@ use crate::member::Member;
 use crate::path::AttrPath;
 
 impl Filter {
-    /// Attribute and string, if the filter is a single `eq` with a string, which an index can answer. `None`
-    /// for a filter in brackets.
+    /// Attribute and string, if the filter is a single `eq` with a string, which an index can answer.
+    /// `None` for a filter in brackets.
     pub fn as_equality(&self) -> Option<(&AttrPath, &str)> {
         match self {
             Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } => {
@@ -16,9 +16,9 @@ impl Filter {
         }
     }
 
-    /// Attribute and string, if the filter looks up one name: a single `eq` with a string, or `eq` tests of
-    /// one element of a list with exactly one on its `value`. For `emails[type eq "work" and value eq "x"]`
-    /// the attribute is `emails.value`.
+    /// Attribute and string, if the filter looks up one name: a single `eq` with a string, or `eq`
+    /// tests of one element of a list with exactly one on its `value`. For `emails[type eq "work" and
+    /// value eq "x"]` the attribute is `emails.value`.
     pub fn as_lookup(&self) -> Option<(AttrPath, &str)> {
         if let Filter::ValuePath { path, filter } = self {
             let terms = match filter.as_ref() {

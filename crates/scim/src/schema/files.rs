@@ -26,8 +26,8 @@ const PROTOCOL_SEGMENTS: [&str; 7] = [
     ".search",
 ];
 
-/// What is wrong in a file of schemas, resource types or profiles, and where. Operators write these files, so
-/// the detail may repeat names from them.
+/// What is wrong in a file of schemas, resource types or profiles, and where. Operators write these
+/// files, so the detail may repeat names from them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {detail}")]
 pub struct FileError {
@@ -40,14 +40,15 @@ pub struct FileError {
 }
 
 impl Registry {
-    /// [`Registry::core`] with the schemas and resource types of files. Each file (a name and a text) is one
-    /// JSON object as discovery shows it: a schema if it has `attributes` (RFC 7643 §7), a resource type if
-    /// it has `endpoint` (§6). A schema may name the resource types that it extends: `"extends": ["User"]`
-    /// or `[{"resourceType": "User", "required": true}]`; discovery shows that with the resource types.
+    /// [`Registry::core`] with the schemas and resource types of files. Each file (a name and a text)
+    /// is one JSON object as discovery shows it: a schema if it has `attributes` (RFC 7643 §7), a
+    /// resource type if it has `endpoint` (§6). A schema may name the resource types that it extends:
+    /// `"extends": ["User"]` or `[{"resourceType": "User", "required": true}]`; discovery shows that
+    /// with the resource types.
     ///
-    /// The order of the files does not matter. Refuses a second definition of what the core has, unknown
-    /// members, and characteristics that we do not enforce (`uniqueness`). At most 64 files of 1 MiB, with
-    /// 1,000 attributes and sub-attributes each.
+    /// The order of the files does not matter. Refuses a second definition of what the core has,
+    /// unknown members, and characteristics that we do not enforce (`uniqueness`). At most 64 files of
+    /// 1 MiB, with 1,000 attributes and sub-attributes each.
     pub fn with_files(files: &[(String, String)]) -> Result<Registry, FileError> {
         check_sizes(files)?;
         Registry::assembled(files)
@@ -171,7 +172,8 @@ impl Registry {
             }
             used.push(urn);
         }
-        // A base schema must not define the common attributes, nor `members`, which are stored separately.
+        // A base schema must not define the common attributes, nor `members`, which are stored
+        // separately.
         let own = self.schema(&resource_type.schema).map(|schema| schema.attributes.as_slice());
         let members = Member::path().attribute;
         let taken = own.unwrap_or_default().iter().find(|attribute| {
