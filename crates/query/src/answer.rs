@@ -1,4 +1,4 @@
-//! The envelope of every answer: what was asked, what the answer stands on, how complete it is.
+//! The envelope of every answer: the question, the events that the answer uses, how complete it is.
 
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -19,12 +19,12 @@ pub(crate) struct Answer {
     size: Seq,
 }
 
-/// What an export has to know of a page and the page itself does not say to everybody.
+/// What an export must know about a page beyond the page's own content.
 #[derive(Clone, Copy)]
 pub(crate) struct PageOf {
-    /// Whom or what it is about.
+    /// The resource or person that it is about.
     pub(crate) about: Option<(Application, Number)>,
-    /// How many events there were.
+    /// How many events the log had.
     pub(crate) size: Seq,
 }
 
@@ -41,8 +41,8 @@ impl Answer {
         Answer { body, rows: 0, about: None, size: record.head }
     }
 
-    /// Says whom or what was asked about, for the record of who asked: a resource or person of an
-    /// application, the application, or with the recorder all of them.
+    /// Sets what was asked about, for the access event: a resource or person of an application, the
+    /// application itself, or all applications if that is the recorder.
     pub(crate) fn about(mut self, application: Application, number: Number) -> Answer {
         self.about = Some((application, number));
         self
@@ -54,7 +54,7 @@ impl Answer {
         self
     }
 
-    /// Adds all members of what stands beside the envelope's own.
+    /// Adds all members of an object beside the envelope's own.
     pub(crate) fn beside(mut self, beside: &impl Serialize) -> Result<Answer, Error> {
         match serde_json::to_value(beside) {
             Ok(Value::Object(members)) => self.body.extend(members),
@@ -64,7 +64,7 @@ impl Answer {
         Ok(self)
     }
 
-    /// One page of rows; `count` is that of all pages.
+    /// Sets one page of rows. `count` is the number of rows on all pages.
     pub(crate) fn rows(mut self, rows: Vec<Value>, count: u64, next: Option<String>) -> Answer {
         self.rows = rows.len() as u64;
         let answer = self.with("rows", rows).with("rowCount", count);
@@ -74,7 +74,7 @@ impl Answer {
         }
     }
 
-    /// The one thing that was asked for, or null.
+    /// Sets the one thing that was asked for, or null.
     pub(crate) fn resource(mut self, resource: Option<Value>) -> Answer {
         let count = u64::from(resource.is_some());
         self.rows = count;
@@ -82,7 +82,7 @@ impl Answer {
     }
 }
 
-/// A question as an answer repeats it: without tokens that do not belong there.
+/// The question as the answer repeats it, with tokens cut out.
 fn repeated(question: &Map<String, Value>) -> Map<String, Value> {
     let pairs = question.iter().map(|(name, value)| {
         let value = match value {
@@ -94,15 +94,15 @@ fn repeated(question: &Map<String, Value>) -> Map<String, Value> {
     pairs.collect()
 }
 
-/// What is kept of an answer that somebody got.
+/// What the access event stores about an answer.
 pub(crate) trait Told {
     /// How many rows it has.
     fn row_count(&self) -> u64;
 
-    /// Whom or what it is about; all applications where that is the recorder.
+    /// The resource or person that it is about; all applications if the application is the recorder.
     fn about(&self) -> Option<(Application, Number)>;
 
-    /// The status with which it leaves.
+    /// The HTTP status of the answer.
     fn status(&self) -> u16 {
         200
     }

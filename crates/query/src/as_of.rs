@@ -1,7 +1,6 @@
 //! The state right after an event: resources, users, members. Pure over the rows.
 //!
-//! `at` is the last event that counts; `None` asks about a time before the first event, when there
-//! was nothing.
+//! `at` is the last event that counts; `None` asks about a time before the first event.
 
 use event::{Application, Attribute, Number, ResourceType, Seq};
 use projector::{Identity, MemberSince, NamesAt, ProjectorError, Version, View};
@@ -14,7 +13,7 @@ use crate::history::{Reached, nested_members};
 pub struct Slice {
     /// Begin after this number.
     pub after: Option<Number>,
-    /// Show at most so many; at least 1.
+    /// Maximum number of rows; at least 1.
     pub limit: usize,
 }
 
@@ -25,7 +24,7 @@ pub struct Page<T> {
     pub rows: Vec<T>,
     /// How many rows the whole list has.
     pub count: u64,
-    /// The number after which the next page begins; `None` when nothing is left.
+    /// The number after which the next page begins; `None` on the last page.
     pub next: Option<Number>,
 }
 
@@ -36,10 +35,10 @@ impl<T> Page<T> {
     }
 }
 
-/// Whether a resource was there.
+/// Whether a resource existed at an event.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Existence {
-    /// It was, in this state; the version's `state` is there.
+    /// It existed in this state; the version's `state` is `Some`.
     Exists(Version),
     /// It was created later, by this event.
     NotYet {
@@ -53,19 +52,19 @@ pub enum Existence {
     },
 }
 
-/// A resource that the record knows, at some time or other.
+/// A resource that existed at some time.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Resource {
     /// Its number.
     pub number: Number,
-    /// Whether, and in which state, it was there.
+    /// Whether it existed at the event, and in which state.
     pub existence: Existence,
 }
 
-/// The resource of a SCIM id; `None` when no event of the record has it.
+/// The resource with a SCIM id; `None` if there never was one.
 ///
 /// # Errors
-/// Here and in the following, when the rows cannot be read.
+/// Here and below, when the rows cannot be read.
 pub fn resource_at(
     view: &View<'_>,
     application: Application,
@@ -77,7 +76,7 @@ pub fn resource_at(
     number.map(|number| resource_of(view, application, number, at)).transpose()
 }
 
-/// The resource of a number that had one at some time.
+/// The resource of a number. It is an error if the number never had one.
 pub(crate) fn resource_of(
     view: &View<'_>,
     application: Application,
@@ -105,11 +104,11 @@ pub(crate) fn resource_of(
 pub struct User {
     /// Its number.
     pub number: Number,
-    /// Its state; never that of a deleted one.
+    /// Its state; `state` is `Some`.
     pub version: Version,
 }
 
-/// The users that existed: all, the active ones, or the others.
+/// The users that existed: all, the active ones, or the inactive ones.
 pub fn users_at(
     view: &View<'_>,
     application: Application,
@@ -139,7 +138,7 @@ pub fn users_at(
 pub struct Group {
     /// Its number.
     pub number: Number,
-    /// Its state; never that of a deleted one.
+    /// Its state; `state` is `Some`.
     pub version: Version,
     /// How many direct members it had.
     pub member_count: u64,
@@ -178,17 +177,17 @@ fn version_at(
 pub struct Member {
     /// Its number.
     pub number: Number,
-    /// The event with which the membership began.
+    /// The event that added the member.
     pub since: Seq,
-    /// The groups between the group and the member; none for a direct one.
+    /// The groups between the group and the member; empty for a direct member.
     pub via: Vec<Number>,
-    /// The member's state; `None` when the group named somebody who was not there.
+    /// The member's state; `None` if the member did not exist.
     pub version: Option<Version>,
-    /// By which id the group names the member.
+    /// The member's SCIM id.
     pub id: Option<String>,
 }
 
-/// The direct members of a group that existed.
+/// The direct members of a group.
 pub fn members_at(
     view: &View<'_>,
     application: Application,
@@ -203,7 +202,7 @@ pub fn members_at(
     })
 }
 
-/// The members of a group that existed, and those of the groups among them.
+/// The members of a group, with the members of the groups among them.
 pub(crate) fn nested_members_at(
     view: &View<'_>,
     application: Application,
@@ -231,8 +230,8 @@ fn member_of(
     Ok(Member { number, since, via, version, id })
 }
 
-/// The SCIM id of a number: that of its resource, living or deleted, or the unknown id by which it
-/// was mentioned. `None` for one that was never more than a name.
+/// The SCIM id of a number: that of its resource, living or deleted, or the unknown id by which it was
+/// mentioned. `None` if it was only mentioned by another name.
 pub fn scim_id(
     view: &View<'_>,
     application: Application,
@@ -245,8 +244,8 @@ pub fn scim_id(
     })
 }
 
-/// What a resource was called right after an event, or when that event deleted it, before; of somebody
-/// who was not there, the name under which they were mentioned.
+/// The names of a resource right after an event, or before its deletion; if it never existed, the name by
+/// which it was mentioned.
 pub(crate) fn identity_at(
     view: &View<'_>,
     application: Application,
@@ -264,7 +263,7 @@ pub(crate) fn identity_at(
     })
 }
 
-/// The name under which somebody was mentioned who was not there.
+/// The name by which a number without a resource was mentioned.
 fn mentioned_identity(
     view: &View<'_>,
     application: Application,
@@ -284,7 +283,7 @@ fn mentioned_identity(
     Ok(identity)
 }
 
-/// What stands in a list that is ordered by number.
+/// An item of a list that is ordered by number.
 trait Numbered {
     fn number(&self) -> Number;
 }

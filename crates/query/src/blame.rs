@@ -1,5 +1,4 @@
-//! Which event gave a resource each of its values and memberships, and which took away what it had.
-//! Pure over rows and log.
+//! Which event set each value and membership of a resource, or removed it. Pure over rows and log.
 
 use std::collections::BTreeMap;
 
@@ -9,31 +8,31 @@ use store::key::Set;
 
 use crate::record::Record;
 
-/// Where a value comes from.
+/// The event that set or removed a value.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Cause {
-    /// What was set, or taken away.
+    /// What was set or removed.
     pub(crate) what: What,
-    /// The event that did it.
+    /// The event.
     pub(crate) seq: Seq,
 }
 
-/// What an event set or took away.
+/// What an event set or removed.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum What {
-    /// An attribute's value; taken away when there is no new one.
+    /// An attribute's value; removed if there is no new one.
     Value(ValueChange),
     /// A membership in a group.
     Membership {
         /// The group.
         group: Number,
-        /// Whether it began; else it ended.
+        /// Whether it began; otherwise it ended.
         joined: bool,
     },
 }
 
 impl What {
-    /// The path under which it is asked for.
+    /// The path by which a question names it.
     pub(crate) fn path(&self) -> String {
         match self {
             What::Value(change) => change.path.to_string(),
@@ -41,7 +40,7 @@ impl What {
         }
     }
 
-    /// Whether a name asks for it: its path, or the attribute in whatever schema.
+    /// Whether a question's name matches it: its path, or the attribute in any schema.
     pub(crate) fn is_named(&self, name: &str) -> bool {
         match self {
             What::Value(change) => change.path.attribute == name || change.path.to_string() == name,
@@ -61,7 +60,7 @@ impl What {
 /// The last cause of each value that a resource had up to an event, by path.
 ///
 /// # Errors
-/// Here and in the following, when the rows or the log cannot be read.
+/// Here and below, when the rows or the log cannot be read.
 pub(crate) fn values(
     record: &Record<'_>,
     application: Application,
@@ -79,7 +78,7 @@ pub(crate) fn values(
             _ => None,
         });
         for change in values.flatten() {
-            // The walk goes backwards: what a newer event set is not this event's any more.
+            // Events come newest first, so skip what a newer event has set.
             if !causes.iter().any(|cause| replaces(cause, &change.path)) {
                 causes.push(Cause { what: What::Value(change), seq });
             }
@@ -98,8 +97,7 @@ fn replaces(cause: &Cause, path: &Path) -> bool {
     same_attribute && same_element && same_sub
 }
 
-/// The last beginning or end of the membership in each group that somebody was in up to an event, by
-/// group.
+/// For each group that somebody was in up to an event: the last joining or leaving. By group.
 pub(crate) fn memberships(
     record: &Record<'_>,
     application: Application,

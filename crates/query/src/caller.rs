@@ -8,8 +8,8 @@ use projector::{ApplicationRow, CredentialRow, View};
 use crate::error::Error;
 use crate::frame::RequestId;
 
-/// What a request says of its sender. Nothing is believed yet, and it has no `Debug`: the token must
-/// not get into a log.
+/// What a request says about its sender, not verified yet. It has no `Debug`, so that the token cannot
+/// get into a log.
 pub(crate) struct Sender {
     presented: Presented,
     origin: Origin,
@@ -25,7 +25,7 @@ impl Sender {
         }
     }
 
-    /// Who that is, whether or not they may ask here.
+    /// The caller, if the token is one of ours. Does not check what the token allows.
     pub(crate) fn identify(&self, view: &View<'_>) -> Result<Caller, Error> {
         let token = self.presented.token().ok_or(Error::Unauthenticated)?;
         let credential = view.credential_of_token(token)?.ok_or(Error::Unauthenticated)?;
@@ -34,7 +34,7 @@ impl Sender {
     }
 }
 
-/// Somebody whose token is one of ours.
+/// The sender of a request with one of our tokens.
 #[derive(Clone)]
 pub(crate) struct Caller {
     credential: CredentialRow,
@@ -53,41 +53,41 @@ impl Caller {
         }
     }
 
-    /// What the caller's request leaves in an event.
+    /// The origin to store in an event.
     pub(crate) fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// Whose application the caller's token is, the recorder's when it is no single one, and what the
-    /// request leaves in an event.
+    /// The application that the token is limited to (the recorder if it is not limited), and the origin
+    /// to store in an event.
     pub(crate) fn into_parts(self) -> (Application, Origin) {
         (self.credential.application, self.origin)
     }
 
-    /// The one application that the caller may see; `None` when it is all.
+    /// The only application that the caller may see; `None` if all.
     pub(crate) fn scope(&self) -> Option<Application> {
         self.credential.role.is_of_application().then_some(self.credential.application)
     }
 
-    /// Whether the caller may see what is an application's.
+    /// Whether the caller may see an application.
     pub(crate) fn may_see(&self, application: Application) -> bool {
         self.scope().is_none_or(|scope| scope == application)
     }
 
-    /// The application of a name. One that the caller may not see looks like one that is not there.
+    /// The application with a slug. One that the caller may not see is reported as missing.
     pub(crate) fn application(&self, view: &View<'_>, slug: &str) -> Result<ApplicationRow, Error> {
         view.application(slug)?
             .filter(|application| self.may_see(application.number))
             .ok_or(Error::NotFound("there is no such application"))
     }
 
-    /// What the caller's request leaves in an event, when the caller may configure.
+    /// The origin to store in an event, if the caller may configure.
     pub(crate) fn into_admin(self) -> Result<Origin, Error> {
         self.check_admin()?;
         Ok(self.origin)
     }
 
-    /// Refuses whoever may not configure.
+    /// Refuses callers who may not configure.
     pub(crate) fn check_admin(&self) -> Result<(), Error> {
         match self.credential.role {
             Role::Admin => Ok(()),

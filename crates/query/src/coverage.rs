@@ -1,4 +1,5 @@
-//! How complete an answer is: what was not watched is said, and never reads as "nothing there".
+//! How complete an answer is. A time without a recorder is reported, so that it never looks like "nothing
+//! happened".
 
 use std::collections::BTreeMap;
 
@@ -17,37 +18,37 @@ const OUTCOME: &str = "the outcome of a forwarded request is unknown";
 const NOT_LISTED: &str = "the application did not list all that it has";
 const UNVERIFIED: &str = "the answer to a forwarded request does not show what it did";
 const REFUTED: &str = "a later look refuted what a forwarded request was answered";
-/// What an application's answers lack when it is known from imports alone.
+/// What answers about an application lack if it is known only from imports.
 pub(crate) const NO_MEMBERSHIPS: &str = "memberships are not observable: the imported log has none";
 const NOT_IMPORTED: &str = "no imported log";
-/// What lies between two imports is a hole when it is longer than this: a provider is silent for hours
-/// when nothing changes, and not for a day.
+/// A longer time between two imports counts as a gap. A provider's log can be silent for hours when
+/// nothing changes, but not for a day.
 const IMPORT_HOLE_MICROS: i64 = 24 * 3_600 * 1_000_000;
 
-/// A stretch that was not watched; an end that is `None` is open.
+/// A stretch of time in which the record is not complete; `None` is an open end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Hole {
     pub(crate) from: Option<Timestamp>,
     pub(crate) to: Option<Timestamp>,
     pub(crate) reason: &'static str,
-    /// The application that it concerns; all of them when there is none.
+    /// The application that it concerns; `None` for all.
     pub(crate) application: Option<Application>,
 }
 
-/// The stretches of a question's time that were not watched.
+/// The gaps in the time that a question is about.
 pub(crate) struct Coverage {
     holes: Vec<Hole>,
-    /// The names of the applications, where the question spans several.
+    /// The names of the applications, if the question is about several.
     slugs: Option<BTreeMap<Application, String>>,
 }
 
 impl Coverage {
-    /// Of what does not depend on watching: our own configuration, one event of the log.
+    /// For answers that cannot have gaps: our own configuration, one event of the log.
     pub(crate) fn complete() -> Coverage {
         Coverage { holes: vec![], slugs: None }
     }
 
-    /// Of a question about the instant of its stand, in some applications.
+    /// For a question about one instant in some applications.
     pub(crate) fn at(
         record: &Record<'_>,
         stand: &Standpoint,
@@ -63,7 +64,7 @@ impl Coverage {
         Coverage::of(record, applications, holes)
     }
 
-    /// Of a question about the stretch of its stand, or without one about the whole record.
+    /// For a question about a stretch of time, or about the whole record if it names none.
     pub(crate) fn between(
         record: &Record<'_>,
         stand: &Standpoint,
@@ -98,7 +99,7 @@ impl Coverage {
         Ok(Coverage { holes, slugs })
     }
 
-    /// Whether anything in a stretch of its own was not watched.
+    /// Whether there is any gap between two instants.
     pub(crate) fn over(
         record: &Record<'_>,
         stand: &Standpoint,
@@ -115,8 +116,8 @@ impl Coverage {
             || holes.iter().any(|hole| hole.meets(from, Some(to))))
     }
 
-    /// Adds the stretches of which no log was imported, for a question that rests on imports; a
-    /// question about the instant of its stand, or about its stretch.
+    /// Adds the times without an imported log, for a question that uses imports. `is_instant`: the
+    /// question is about one instant and not about a stretch.
     pub(crate) fn with_imports(
         mut self,
         record: &Record<'_>,
@@ -135,7 +136,7 @@ impl Coverage {
         Ok(self)
     }
 
-    /// Adds a hole over all of the question's time.
+    /// Adds a gap over the whole time of the question.
     pub(crate) fn with(mut self, reason: &'static str) -> Coverage {
         self.holes.push(Hole { from: None, to: None, reason, application: None });
         self
@@ -176,23 +177,23 @@ fn began(record: &Record<'_>) -> Result<Option<Timestamp>, Error> {
     Ok(if record.size == 0 { None } else { Some(record.recorded_at(0)?) })
 }
 
-/// What lies beyond the present of a question.
+/// The part of the question's time that is after its present.
 fn ahead(stand: &Standpoint, time: Timestamp) -> Option<Hole> {
     let reason = if stand.is_repeatable { AFTER_KNOWN } else { FUTURE };
     let hole = Hole { from: Some(stand.now), to: Some(time), reason, application: None };
     (time > stand.now).then_some(hole)
 }
 
-/// The stretches without a recorder, those in which an outcome was in doubt, and those in which an
-/// upstream had not shown all that it has; of doubts none that had ended by the event `since`.
+/// The times without a recorder, those in which an operation's outcome was in doubt, and those after an
+/// incomplete listing of an upstream. Leaves out doubts that were settled by the event `since`.
 fn recorded(
     record: &Record<'_>,
     stand: &Standpoint,
     applications: &[Application],
     since: Option<Seq>,
 ) -> Result<Vec<Hole>, Error> {
-    // A stretch comes to light only when the next recorder starts, and a page of a list may stand on
-    // the events before that; so all that are known by now, unless the question says what may be known.
+    // We learn of a gap only when the recorder next starts, which may be after the event this page is
+    // pinned to. So use every gap known today, unless the caller set `knownAt`.
     let view = if stand.is_repeatable { record.view } else { record.whole };
     let gaps = view.gaps(projector::View::NOW)?.into_iter();
     let hole = |gap: projector::Gap| Hole {
@@ -214,7 +215,7 @@ fn recorded(
         }
     }
     for application in applications {
-        // Between two whole listings, and before the first one, requests tell what there is.
+        // Without an incomplete listing there is no gap: forwarded requests show what the upstream has.
         let mut since = None;
         for listing in record.view.listings(*application)? {
             let at = record.recorded_at(listing.seq)?;
@@ -232,29 +233,29 @@ fn recorded(
     Ok(holes)
 }
 
-/// A stretch between a listing of an upstream that was not whole and the next that was.
+/// The time from an incomplete listing of an upstream to the next complete one.
 fn not_listed(application: Application, from: Timestamp, to: Option<Timestamp>) -> Hole {
     Hole { from: Some(from), to, reason: NOT_LISTED, application: Some(application) }
 }
 
-/// Why the record cannot be relied on while an outcome was in doubt; none where a later look found it to
-/// have been right.
+/// Why the record is not certain while an outcome was in doubt; `None` if a later observation found it
+/// right.
 fn reason(doubt: &Doubt) -> Option<&'static str> {
     let was_right = doubt.settled.map(|settled| !settled.changed);
     match (doubt.effect, was_right) {
         (_, Some(true)) => None,
         (Effect::Unknown, _) => Some(OUTCOME),
         (Effect::Unverified, _) => Some(UNVERIFIED),
-        // What was acknowledged is believed until a look refutes it.
+        // An acknowledged operation is believed until an observation refutes it.
         (_, Some(false)) => Some(REFUTED),
         (_, None) => None,
     }
 }
 
-/// The stretches before, between and after the imports of an application that has any.
+/// The times before, between and after the imports of an application, if it has any.
 fn not_imported(record: &Record<'_>, application: Application) -> Result<Vec<Hole>, Error> {
     let imports = record.view.imports(application)?;
-    // The requests of one import belong together, whatever lies between their entries.
+    // Join the requests of one import: there is no gap between their entries.
     let mut runs = BTreeMap::<u64, (Timestamp, Timestamp)>::new();
     for import in imports {
         if let Some((first, last)) = import.span {
@@ -266,7 +267,7 @@ fn not_imported(record: &Record<'_>, application: Application) -> Result<Vec<Hol
     spans.sort_unstable();
     let hole = |from, to| Hole { from, to, reason: NOT_IMPORTED, application: Some(application) };
     let Some(&(begin, mut end)) = spans.first() else {
-        // Of an import that has not come to its end nobody knows what it leaves out.
+        // It is not known what an unfinished import covers.
         let has_begun = record.view.has_imports(application)?;
         return Ok(if has_begun { vec![hole(None, None)] } else { vec![] });
     };

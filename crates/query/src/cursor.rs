@@ -1,13 +1,12 @@
-//! Where the next page of a list begins, and on what the first one stood.
+//! Cursors: where the next page of a list begins, and which events the first page used.
 //!
 //! ```text
 //! | version 3 | binding u64 | time i64 | now i64 | size u64 | after u64 | after time i64 |
 //! ```
 //!
-//! A cursor is bound to the question by a digest of its list and all its filters, and pins the instant and the
-//! events of the first page, so that pages never shift while new events arrive. It is sealed, so that
-//! nobody makes one up that hides what an answer misses, and grants nothing: every page checks the
-//! caller anew.
+//! A cursor is bound to its question by a digest of the list and all filters. It pins the instant and
+//! the events of the first page, so that pages do not shift while new events arrive. It is sealed, so
+//! that nobody can forge one that hides a gap. It grants no access: every page checks the caller again.
 
 use event::{LogId, Seq, Timestamp};
 use scim::CursorKey;
@@ -24,11 +23,11 @@ pub(crate) struct Cursor {
     pub(crate) time: Timestamp,
     /// When the first page was made.
     pub(crate) now: Timestamp,
-    /// How many events the first page stood on.
+    /// How many events the first page used.
     pub(crate) size: Seq,
     /// The row after which the page begins.
     pub(crate) after: u64,
-    /// When that row happened, in a list that is ordered by time; else 0.
+    /// The time of that row in a list ordered by time; else 0.
     pub(crate) after_time: Timestamp,
 }
 
@@ -44,7 +43,7 @@ impl Cursor {
         key.seal(&bytes)
     }
 
-    /// The place; `None` for what we never gave out.
+    /// Opens a sealed cursor; `None` if we did not make it.
     pub(crate) fn open(text: &str, key: &CursorKey) -> Option<Cursor> {
         let bytes = key.open(text)?;
         let [VERSION, rest @ ..] = bytes.as_slice() else { return None };

@@ -1,5 +1,5 @@
-//! How long something takes, as questions write it: `1d`, `1h30m`, or in the notation of ISO 8601, `P1DT12H`.
-//! Every parameter that takes a duration, alone or as a time before now, is read here.
+//! How long something takes, as questions write it: `1d`, `1h30m`, or in the notation of ISO 8601,
+//! `P1DT12H`. Every parameter that takes a duration, alone or as a time before now, is read here.
 
 /// What a duration may look like, for the text of a refusal.
 pub(crate) const ACCEPTED: &str = "a duration such as 1d, 24h or 1h30m (units s, m, h, d, w), or one of ISO 8601 such as P1D or PT24H";

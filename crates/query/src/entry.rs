@@ -1,5 +1,5 @@
-//! What an imported entry says, in the words of Microsoft Graph. What may stand in several places of it is
-//! found by `entra_log::said`, which read it when it was imported.
+//! What an imported entry says, in the words of Microsoft Graph. What may stand in several places of it
+//! is found by `entra_log::said`, which read it when it was imported.
 
 use answers::row;
 use entra_log::said::{self, Seen};

@@ -1,4 +1,4 @@
-//! What can go wrong with a question, and how HTTP says so (RFC 9457).
+//! Errors of questions, and their HTTP answers (RFC 9457).
 
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -11,8 +11,8 @@ use crate::LookFailure;
 use crate::issue::IssueError;
 use crate::token::NoRandomBits;
 
-/// A question that is not answered. No text repeats a value that somebody sent; names of parameters
-/// are repeated, unknown ones when they look like a name.
+/// Why a question is not answered. No text repeats a value from the request; names of parameters are
+/// repeated, unknown ones only if they look like a name.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("a valid bearer token is needed")]
@@ -86,12 +86,12 @@ pub(crate) enum Error {
     Defect,
 }
 
-/// A name, where it can be repeated.
+/// A name in backquotes, if it can be repeated.
 fn quoted(name: Option<&str>) -> String {
     name.map(|name| format!(" `{name}`")).unwrap_or_default()
 }
 
-/// How many exports are under way.
+/// How many exports are in progress.
 fn exports(full: Full) -> String {
     match full {
         Full::Owner => format!("this token has {} exports under way", budget::OWNER_EXPORTS_MAX),
@@ -107,26 +107,26 @@ fn list(known: &[&str]) -> String {
     }
 }
 
-/// The body of a refusal, without what belongs to the request; the frame adds that.
+/// The body of a refusal. The frame adds what belongs to the request.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     /// Last segment of the problem's type.
     pub(crate) slug: &'static str,
-    /// The same for every problem of the type.
+    /// The same text for every problem of the type.
     pub(crate) title: &'static str,
     pub(crate) status: StatusCode,
     pub(crate) detail: String,
-    /// Ids of what a name may mean; mostly there are none.
+    /// The ids that an ambiguous name may mean; usually empty.
     pub(crate) candidates: Vec<String>,
 }
 
 impl Error {
-    /// The status with which it is answered.
+    /// The HTTP status of the answer.
     pub(crate) fn status(&self) -> StatusCode {
         self.kind().2
     }
 
-    /// Whether it says that the caller may not ask for this.
+    /// Whether the caller is not allowed to ask this.
     pub(crate) fn is_denial(&self) -> bool {
         matches!(self, Error::Unauthenticated | Error::Forbidden(_))
     }
@@ -220,7 +220,7 @@ impl Error {
 }
 
 impl Error {
-    /// Why there is no look at an upstream.
+    /// The error for a failed baseline or drift check.
     pub(crate) fn of_look(failure: LookFailure) -> Error {
         match failure {
             LookFailure::Request(words) => Error::NoUpstream(words),

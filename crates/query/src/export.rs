@@ -6,9 +6,9 @@
 //!  finish(envelope)                                    manifest.json, last
 //! ```
 //!
-//! Nothing is held but the row under way and a buffer of 64 KiB. What has no manifest is not whole:
-//! an export that breaks off leaves a zip without directory, or a folder without `manifest.json`.
-//! The files, and a zip of one build, have the same bytes whenever the rows are the same.
+//! Memory holds only one row and a buffer of 64 KiB. An export without a manifest is not complete: one
+//! that breaks off leaves a zip without its directory, or a folder without `manifest.json`. Equal rows
+//! give equal files, and with the same build equal zips.
 
 use std::io::{self, Write};
 
@@ -47,7 +47,7 @@ pub fn csv_head(columns: &[&str]) -> String {
 /// A row as a line of CSV, as an export writes it.
 pub fn csv_record(columns: &[&str], row: &Map<String, Value>) -> String {
     let mut out = vec![];
-    // Memory takes everything, and JSON values are texts.
+    // Writing to memory cannot fail.
     let _ = csv::record(&mut out, columns, row);
     String::from_utf8(out).unwrap_or_default()
 }
@@ -55,26 +55,26 @@ pub fn csv_record(columns: &[&str], row: &Map<String, Value>) -> String {
 /// How the rows of a file are written. UTF-8 in both.
 #[derive(Clone, Copy, Debug)]
 pub enum Form {
-    /// RFC 4180: CRLF, a header row, then one record for each row. A text that a spreadsheet would
-    /// take for a formula gets a leading `'`.
+    /// RFC 4180: CRLF, a header, then one record for each row. A text that a spreadsheet could take for a
+    /// formula gets a leading `'`.
     Csv {
-        /// The members that are shown, in order; also the header.
+        /// The members to write, in order; also the header.
         columns: &'static [&'static str],
-        /// Begins with a byte order mark, by which Excel knows the encoding.
+        /// Whether to begin with a byte order mark, by which Excel recognises UTF-8.
         bom: bool,
     },
     /// One JSON object with all members for each row, names sorted, each followed by LF.
     Ndjson,
 }
 
-/// An export under way.
+/// An export in progress.
 #[derive(Debug)]
 pub struct Export<T> {
     target: T,
     generator: String,
     question: Value,
     files: Vec<Written>,
-    /// The file that was begun and not finished.
+    /// The file in progress.
     open: Option<String>,
 }
 
@@ -85,8 +85,8 @@ impl<T: Target> Export<T> {
         Export { target, generator, question, files: vec![], open: None }
     }
 
-    /// Begins a file. It must be finished before the next one and before the export; after any error
-    /// it cannot be.
+    /// Begins a file. It must be finished before the next file or the export. After an error neither
+    /// can be finished.
     pub fn file(&mut self, name: &str, form: Form) -> Result<ExportFile<'_, T>, ExportError> {
         self.finished()?;
         let owned = || name.to_owned();
@@ -111,8 +111,8 @@ impl<T: Target> Export<T> {
         Ok(ExportFile { sink, form, buffer, hash: Sha256::new(), written, files, open })
     }
 
-    /// Writes the manifest. The envelope is that of the answer: an object with `generatedAt`, `atSeq`,
-    /// `head`, `coverage` and `rowCount`; its other members are left out.
+    /// Writes the manifest. `envelope` is the answer's: an object with `generatedAt`, `atSeq`, `head`,
+    /// `coverage` and `rowCount`; other members are ignored.
     pub fn finish(mut self, envelope: &Value) -> Result<(), ExportError> {
         self.finished()?;
         let text = manifest::text(&self.generator, self.question, envelope, &self.files)?;
@@ -133,12 +133,12 @@ impl<T: Target> Export<T> {
     }
 }
 
-/// A file of an export under way.
+/// A file of an export in progress.
 #[derive(Debug)]
 pub struct ExportFile<'a, T: Target + 'a> {
     sink: T::Sink<'a>,
     form: Form,
-    /// Not hashed and handed on yet.
+    /// Bytes not yet hashed and written.
     buffer: Vec<u8>,
     hash: Sha256,
     written: Written,

@@ -1,4 +1,4 @@
-//! What happened to memberships in a stretch: differences, stays, groups of groups. Pure over the rows.
+//! Memberships over time: differences between two instants, intervals, nested groups. Pure over the rows.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
@@ -7,16 +7,16 @@ use event::{Application, Number, ResourceType, Seq};
 use projector::{MemberSince, ProjectorError, View};
 use store::key::Set;
 
-/// How a member's part in a group differs between the two ends of a stretch.
+/// How a membership differs between the beginning and the end of a stretch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Change {
-    /// Not a member at its beginning, and one at its end.
+    /// Only a member at the end.
     Added,
-    /// A member at its beginning, and none at its end.
+    /// Only a member at the beginning.
     Removed,
-    /// A member at both, and none for a while between.
+    /// A member at both, but not all the time between.
     Returned,
-    /// A member at neither, and one for a while between.
+    /// A member at neither, but some time between.
     Passed,
 }
 
@@ -32,23 +32,23 @@ impl Change {
     }
 }
 
-/// A member whose part in a group changed in a stretch.
+/// A member whose membership changed in a stretch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Difference {
-    /// Who.
+    /// The member.
     pub member: Number,
-    /// How.
+    /// How the membership changed.
     pub change: Change,
-    /// The last event of the stretch with which they joined.
+    /// The last event of the stretch that added the member.
     pub joined: Option<Seq>,
-    /// The last event of the stretch with which they left.
+    /// The last event of the stretch that removed the member.
     pub left: Option<Seq>,
 }
 
-/// Who joined and left a group in a range of events, by number.
+/// The memberships of a group that changed in a range of events, by member.
 ///
 /// # Errors
-/// Here and in the following, when the rows cannot be read.
+/// Here and below, when the rows cannot be read.
 pub(crate) fn differences(
     view: &View<'_>,
     application: Application,
@@ -57,7 +57,7 @@ pub(crate) fn differences(
 ) -> Result<Vec<Difference>, ProjectorError> {
     let mut first = BTreeMap::<Number, (bool, Difference)>::new();
     for change in view.set_changes(application, Set::Members(group), seqs)? {
-        // Joins and leaves take turns, so the first tells how it was before.
+        // Joining and leaving alternate, so the first change says how it was before.
         let (_, one) = first.entry(change.member).or_insert_with(|| {
             let member = change.member;
             let none = Difference { member, change: Change::Passed, joined: None, left: None };
@@ -84,18 +84,18 @@ pub(crate) fn differences(
 /// One stay of a member in a group.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Interval {
-    /// Who.
+    /// The member.
     pub member: Number,
-    /// In which group.
+    /// The group.
     pub group: Number,
-    /// The event with which it began.
+    /// The event that added the member.
     pub start: Seq,
-    /// The event with which it ended; none while it lasts.
+    /// The event that removed the member; `None` while it is one.
     pub end: Option<Seq>,
 }
 
 impl Interval {
-    /// Whether the stay lasted right after some event of a range, or right before the range.
+    /// Whether the member was in the group right after some event of a range, or right before the range.
     fn meets(&self, seqs: &Range<Seq>) -> bool {
         self.start < seqs.end && self.end.is_none_or(|end| end >= seqs.start)
     }
@@ -149,16 +149,16 @@ pub(crate) fn intervals_of_member(
 /// A member of a group, or a group of a member, with the groups between them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Reached {
-    /// Who, or which group.
+    /// The member or group.
     pub number: Number,
     /// The event with which the last of the memberships began.
     pub since: Seq,
-    /// The groups between, in the order of the walk; empty for a direct membership.
+    /// The groups between, in order; empty for a direct membership.
     pub via: Vec<Number>,
 }
 
-/// The members of a group and those of the groups among them, by number: everybody once, by the
-/// shortest way. A group that contains itself is walked once.
+/// The direct and nested members of a group, by number: each once, by the shortest way. A group that
+/// contains itself is visited once.
 pub(crate) fn nested_members(
     view: &View<'_>,
     application: Application,
@@ -179,8 +179,8 @@ pub(crate) fn nested_members(
     })
 }
 
-/// The groups that somebody was a member of, and those that have one of these as a member, by number;
-/// each with the way that [`nested_members`] of that group gives for the member.
+/// The groups that somebody was a direct or nested member of, by number; each with the way that
+/// [`nested_members`] of that group gives.
 pub(crate) fn nested_groups(
     view: &View<'_>,
     application: Application,
@@ -218,7 +218,7 @@ pub(crate) fn groups_of(
     Ok(groups)
 }
 
-/// Everything that is reached from `root`, nearest first and so by the shortest way.
+/// Everything that can be reached from `root`, by a breadth-first search, so by the shortest way.
 fn walk(
     root: Number,
     next: impl Fn(Number, bool) -> Result<Vec<MemberSince>, ProjectorError>,
@@ -228,7 +228,7 @@ fn walk(
     let mut ahead = VecDeque::from([(root, vec![])]);
     while let Some((number, via)) = ahead.pop_front() {
         for MemberSince { member, since } in next(number, number == root)? {
-            // A group may be its own member; what only leads back to it does not make it one.
+            // The root is only reported if it is its own direct member.
             let is_own = member == root && via.is_empty();
             if !is_own && !seen.insert(member) {
                 continue;

@@ -1,6 +1,6 @@
-//! What imported entries say of somebody's account, where nothing was recorded: the state folded from
-//! their modified properties, in the order in which their source says that they happened. What an entry
-//! saw in the application is an account too, though nobody was seen to make it.
+//! Accounts as imported entries describe them, for applications without recorded requests. The state is
+//! built from the entries' modified properties, in the order of the source's times. An account that an
+//! entry saw in the application counts too, even if no entry created it.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -16,31 +16,31 @@ use crate::error::Error;
 use crate::record::Record;
 use crate::shown::Shown;
 
-/// An account as a provider's log tells of it.
+/// An account as a provider's log describes it.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Account {
     /// Its id in the application.
     pub(crate) id: Option<String>,
     user_name: Option<String>,
     display_name: Option<String>,
-    /// The values that were written last, by attribute as the provider writes it.
+    /// The last written values, by the provider's name of the attribute.
     pub(crate) values: BTreeMap<String, String>,
     pub(crate) active: bool,
-    /// Whether it is there, as far as the log tells.
+    /// Whether it exists according to the log.
     pub(crate) exists: bool,
-    /// Whether an entry ever took it away.
+    /// Whether an entry ever deleted it.
     pub(crate) was_deleted: bool,
-    /// The first entry that wrote it or saw it, since it was taken away.
+    /// The first entry that wrote or saw it since its last deletion.
     pub(crate) created: Option<Moment>,
-    /// The last entry that wrote it or saw it.
+    /// The last entry that wrote or saw it.
     pub(crate) last: Option<Moment>,
-    /// The entry that switched it off, while it is.
+    /// The entry that disabled it; `None` while it is active.
     pub(crate) off: Option<Moment>,
 }
 
 impl Account {
     fn take(&mut self, claim: &Claim, entry: &Entry) {
-        // The audit log tells of people at the provider, and of no account.
+        // The audit log is about the provider's configuration, not about accounts.
         if claim.source != Source::Provisioning {
             return;
         }
@@ -67,9 +67,9 @@ impl Account {
             }
             Action::Create => (self.exists, self.active) = (true, true),
             Action::Disable => (self.exists, self.active) = (true, false),
-            // Of whom the log told nothing before, somebody made an account, which is active at first.
+            // An account first seen in an update was created unseen, and starts as active.
             Action::Update => (self.exists, self.active) = (true, self.active || !self.exists),
-            // What wrote nothing made no account, and took none away.
+            // These neither create nor delete an account.
             Action::Other | Action::StagedDelete => return,
         }
         self.created = self.created.or(Some(claim.moment));
@@ -78,7 +78,7 @@ impl Account {
             if path.eq_ignore_ascii_case("active") {
                 self.active = new.and_then(truth).unwrap_or(self.active);
             }
-            // A value that is kept back took the place of one that was told.
+            // A hidden value replaces the known one.
             match new.and_then(told) {
                 Some(new) => self.values.insert(path.to_owned(), new.to_owned()),
                 None => self.values.remove(path),
@@ -87,13 +87,13 @@ impl Account {
         self.off = if self.active { None } else { self.off.or(Some(claim.moment)) };
     }
 
-    /// What was seen in the application before the entry wrote anything, or though it wrote nothing.
+    /// Applies what the source saw in the application before it wrote anything.
     fn take_seen(&mut self, claim: &Claim, entry: &Entry) {
         let Some(seen) = entry.seen() else { return };
         if let Some(id) = seen.id {
             self.id = Some(id.to_owned());
         }
-        // Whoever was not known before counts as active until an entry says otherwise.
+        // An account not known before counts as active until an entry says otherwise.
         self.active = self.active || !self.exists;
         self.exists = true;
         self.created = self.created.or(Some(claim.moment));
@@ -108,7 +108,7 @@ impl Account {
         self.off = if self.active { None } else { self.off.or(Some(claim.moment)) };
     }
 
-    /// What was written goes before what the source calls them.
+    /// A name: the written value, else the source's name.
     fn called<'a>(&'a self, path: &str, at_source: &'a Option<String>) -> Option<&'a str> {
         self.values.get(path).or(at_source.as_ref()).map(String::as_str)
     }
@@ -121,7 +121,7 @@ impl Account {
         self.called("displayName", &self.display_name)
     }
 
-    /// The values as a user would show them; or a group, which is not active and has one name.
+    /// The values as a SCIM user or group; a group has neither `active` nor `userName`.
     pub(crate) fn resource(&self, resource_type: ResourceType) -> Map<String, Value> {
         let mut resource = Map::new();
         resource.insert("id".into(), self.id.clone().into());
@@ -179,7 +179,7 @@ pub(crate) fn accounts_at(
     Ok(accounts)
 }
 
-/// The claims about somebody up to an instant, newest first.
+/// The claims about a person or resource up to an instant, newest first.
 pub(crate) fn claims_until(
     record: &Record<'_>,
     application: Application,

@@ -29,7 +29,7 @@ pub enum IssueError {
     #[error("there is no such application")]
     NoApplication,
     /// Both secret tokens of the application are valid.
-    #[error("the application has two valid tokens already; take one back first")]
+    #[error("the application has two valid tokens already; revoke one first")]
     TwoTokens,
 }
 

@@ -1,5 +1,6 @@
-//! Which operation an imported entry explains. The join is made when it is asked for, from what is known
-//! then, so the order in which the two arrived does not matter and nothing that was answered changes.
+//! Finds the operation that an imported entry explains. The join is made when a question needs it, from
+//! what the question may know. So the order in which the two were recorded does not matter, and old
+//! answers do not change.
 
 use std::ops::ControlFlow;
 
@@ -15,19 +16,19 @@ use crate::error::Error;
 use crate::record::Record;
 use crate::shown::Shown;
 
-/// A provider's entry stands this near to the request that it is about, at most.
+/// Maximum time between a provider's entry and the request that it is about.
 const APART_MICROS_MAX: i64 = 15 * 60 * 1_000_000;
-/// This near it may be certain.
+/// Maximum time for a certain join.
 const CERTAIN_MICROS_MAX: i64 = 120 * 1_000_000;
 
-/// How sure a join is.
+/// How certain a join is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Confidence {
-    /// The person and the time fit.
+    /// Person and time match.
     Possible,
-    /// The action fits too.
+    /// The action matches too.
     Probable,
-    /// So do the id in the application and the values that were written, within two minutes.
+    /// The id in the application and the written values match too, within two minutes.
     Certain,
 }
 
@@ -70,7 +71,7 @@ pub(crate) fn explained(record: &Record<'_>, claim: &Claim) -> Result<Option<Joi
         }
         let confidence = confidence(record, claim, &entry, &summary, apart)?;
         let Some(confidence) = confidence else { continue };
-        // The surer, then the nearer, then the earlier.
+        // Prefer the more certain, then the nearer, then the earlier.
         let is_better = best.is_none_or(|(sure, near, first)| {
             (confidence, -apart, std::cmp::Reverse(seq)) > (sure, -near, std::cmp::Reverse(first))
         });
@@ -85,7 +86,7 @@ pub(crate) fn explained(record: &Record<'_>, claim: &Claim) -> Result<Option<Joi
     }))
 }
 
-/// The entries that explain an operation: the surest first, of equally sure ones the newest.
+/// The entries that explain an operation: the most certain first, then the newest.
 pub(crate) fn explaining(
     record: &Record<'_>,
     application: Application,
@@ -107,12 +108,12 @@ pub(crate) fn explaining(
     for claim in &claims {
         found.extend(explained(record, claim)?.filter(|joined| joined.operation == seq));
     }
-    // Stable, and the claims come newest first.
+    // A stable sort; the claims come newest first.
     found.sort_by_key(|joined| std::cmp::Reverse(joined.confidence));
     Ok(found)
 }
 
-/// The requests that wanted to change somebody, around an instant.
+/// The requests to change a person or resource around an instant.
 fn writes_near(
     record: &Record<'_>,
     application: Application,
@@ -152,12 +153,12 @@ fn confidence(
     if let (Some(told), Some(id)) = (entry.target_id(), &id)
         && told != id
     {
-        // It is about another account, be it the same person's.
+        // It is about another account, perhaps of the same person.
         return Ok(None);
     }
     let same_action = match (claim.action, summary.action) {
         (one, other) if one == other => true,
-        // What the provider calls a change may switch off, and the other way round.
+        // What the provider calls an update may be a disable here, and the other way round.
         (Action::Update, Action::Disable) | (Action::Disable, Action::Update) => true,
         (Action::StagedDelete, Action::Delete) => true,
         _ => false,
@@ -166,7 +167,7 @@ fn confidence(
         Status::Success => summary.status == Status::Success,
         Status::Failure => summary.status == Status::Failure,
         Status::Warning => true,
-        // Nothing was written, so nothing is explained.
+        // A skipped entry wrote nothing, so it explains nothing.
         Status::Skipped => return Ok(None),
     };
     if !same_action || !same_end {
@@ -182,8 +183,8 @@ fn confidence(
     Ok(Some(Confidence::Probable))
 }
 
-/// Whether the values that an entry says were written are those that an event changed, as far as both
-/// name the same attributes, which they must.
+/// Whether the values written according to an entry are those that an event changed. At least one
+/// attribute must be in both, unless neither wrote any.
 fn agrees(entry: &Entry, event: &Event, number: Number) -> bool {
     let mut changed = std::collections::BTreeMap::<String, Option<String>>::new();
     for part in event.parts.iter().filter(|part| part.subject == number) {
@@ -197,7 +198,7 @@ fn agrees(entry: &Entry, event: &Event, number: Number) -> bool {
     }
     let mut agreed = 0;
     for (path, _, new) in entry.modified() {
-        // What is kept back agrees with nothing and contradicts nothing.
+        // A hidden value neither agrees nor contradicts.
         if new.is_some_and(|new| told(new).is_none()) {
             continue;
         }

@@ -1,16 +1,16 @@
-//! Answers and views over HTTP: what the record holds, as of any instant.
+//! Answers questions over HTTP about what the record holds, as of any instant.
 //!
 //! ```text
 //!  request ──▶ frame      request id, log line, the body of problems
-//!              Ask        who asks (caller), in which words (params)
+//!              Ask        who asks (caller), with which parameters (params)
 //!              Reading    ONE snapshot: credential, application, rows, log
 //!              as_of      the state right after an event, one page of it
-//!              Answer     the envelope: what it stands on and how complete it is
+//!              Answer     the envelope: which events it uses and how complete it is
 //! ```
 //!
-//! Everything in one answer comes from one snapshot. What a question changes (an application, a
-//! token) is a decision that goes through the committer like any other. This crate knows nothing of
-//! how SCIM requests are served.
+//! Everything in one answer comes from one snapshot. Requests that change something (an application, a
+//! token) are decided by the committer like any other. This crate does not know how SCIM requests are
+//! served.
 
 #![warn(unreachable_pub)]
 
@@ -64,68 +64,68 @@ pub use http::router;
 pub use issue::{Issue, IssueError};
 pub use token::{NoRandomBits, Token};
 
-/// A look at everything that an upstream has.
+/// Asks for a baseline or drift check: to list everything that an upstream has.
 #[derive(Clone, Debug)]
 pub struct LookRequest {
     /// The application's slug.
     pub slug: String,
-    /// Who asks.
+    /// Where the request comes from.
     pub origin: Origin,
-    /// Why.
+    /// Baseline or drift check.
     pub occasion: Occasion,
-    /// Whether it is believed that a large part of what the record has is gone.
+    /// Whether to believe a listing that lacks a large part of the recorded resources.
     pub accept_shrink: bool,
 }
 
-/// Why there is no answer to a [`LookRequest`].
+/// Why a [`LookRequest`] failed.
 #[derive(Debug)]
 pub enum LookFailure {
-    /// The request asks for what cannot be: the client's mistake.
+    /// The request cannot be carried out, such as for an application without an upstream.
     Request(String),
-    /// The application behind us is at fault.
+    /// The upstream failed.
     Upstream(String),
-    /// The log takes nothing, for this reason.
+    /// The log cannot be written.
     Commit(CommitError),
     /// The rows cannot be read.
     Read(ProjectorError),
 }
 
-/// What a look brought; else what went wrong.
+/// Carries out a [`LookRequest`].
 pub type Look = Arc<
     dyn Fn(LookRequest) -> Pin<Box<dyn Future<Output = Result<DriftReport, LookFailure>> + Send>>
         + Send
         + Sync,
 >;
 
-/// What is to be imported.
+/// One request of an import.
 pub struct ImportRequest {
     /// The application that the log is about.
     pub application: Application,
-    /// Who imports.
+    /// Where the request comes from.
     pub origin: Origin,
-    /// What the requests of one import have in common.
+    /// The id of the import; the same for all of its requests.
     pub run: u64,
-    /// Whether day or month is first in dates that can be read both ways.
+    /// The order of day and month in dates that can be read both ways.
     pub dates: Option<DateOrder>,
-    /// The service principal whose entries are the application's.
+    /// The service principal whose entries to import.
     pub service_principal: Option<String>,
     /// Whether to list the entries of other applications.
     pub lists_others: bool,
-    /// Look and record nothing.
+    /// Check the records but record nothing.
     pub is_check: bool,
-    /// Records in lines.
+    /// The records, one on each line.
     pub body: Vec<u8>,
 }
 
-/// Why nothing more is imported.
+/// Why an import failed.
 pub enum ImportFailure {
-    /// The records do not tell what has to be known of them; and the ids among which one can choose.
+    /// The request must say more, such as which service principal is meant; with the ids to choose from.
     Records(String, Vec<String>),
-    /// The log takes nothing.
+    /// The log cannot be written.
     Log(String),
 }
 
-/// Records the entries of a provider's log, and says what came of them.
+/// Carries out an [`ImportRequest`].
 pub type Import = Arc<
     dyn Fn(ImportRequest) -> Pin<Box<dyn Future<Output = Result<Imported, ImportFailure>> + Send>>
         + Send
@@ -134,21 +134,21 @@ pub type Import = Arc<
 
 /// What the answers are made from. The binary wires it.
 pub struct Query {
-    /// The one writer; its store is what is read.
+    /// The committer; questions read its store.
     pub committer: Committer,
     /// The address under which clients reach this server, without a slash at its end.
     pub public_url: String,
     /// The metrics as Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    /// The memory that questions and their answers share with everything else.
+    /// The limits that questions share with all other requests.
     pub budget: Budget,
-    /// Seals the cursors of lists.
+    /// The key that seals the cursors of lists.
     pub cursor_key: CursorKey,
     /// Version of the program.
     pub version: &'static str,
-    /// Looks at everything that an application's upstream has, and says what was seen.
+    /// Carries out baselines and drift checks.
     pub look: Look,
-    /// Records the entries of a provider's log.
+    /// Carries out imports.
     pub import: Import,
     /// The profiles that an application can have.
     pub profiles: Arc<Profiles>,
@@ -157,7 +157,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// Where an identity provider reaches the SCIM resources of an application.
+    /// The SCIM base URL of an application.
     fn tenant_url(&self, slug: &str) -> String {
         format!("{}/apps/{slug}/scim/v2", self.public_url)
     }

@@ -1,14 +1,13 @@
-//! The operations of the log: a page of those that fit a filter, newest first, and how many there
-//! are. Pure over rows and log.
+//! Lists the operations of the log: a page of those that match a filter, newest first, and their
+//! number. Pure over rows and log.
 //!
-//! Application, credential, status and action have few values, so the operations of a filter on them
-//! are those of some [`Class`]es: pages are merged from the classes' indexes, and counts come from
-//! the places that those indexes hold, with two reads a class and no walk. A resource's index holds
-//! places too. What else a filter of it says, and what is asked of a request, is asked of each summary
-//! that its index leads to.
+//! Application, credential, status and action have few values, so a filter on them selects some
+//! [`Class`]es. Pages are merged from the indexes of these classes. Counts come from the ordinals in
+//! the indexes, with two reads for each class. The index of a resource has such ordinals too. Other
+//! filters are checked against the summary of each operation that an index finds.
 //!
-//! Imported entries stand among the operations by the time that their source gives them, so a page is
-//! merged from two lists: what was recorded, in the log's order, and what is claimed, in its own.
+//! Imported entries are listed among the operations by their source's time. So a page is merged from two
+//! lists: the recorded operations in log order, and the claims in the order of their own times.
 
 mod claims;
 
@@ -24,38 +23,38 @@ use projector::{Claim, OperationCounts, OperationSummary, ProjectorError, View, 
 use store::key::{Class, Moment};
 use store::{Store, StoreError};
 
-/// Which operations; what is `None` is not asked for.
+/// Selects operations; a field that is `None` selects all.
 #[derive(Clone, Default, Debug)]
 pub struct Filter {
-    /// Those of this application.
+    /// The application.
     pub application: Option<Application>,
-    /// Those with this credential.
+    /// The credential they were sent with.
     pub credential: Option<Credential>,
-    /// Those that ended so.
+    /// How they ended.
     pub status: Option<Status>,
-    /// Those that asked for this.
+    /// What they asked for.
     pub action: Option<Action>,
-    /// Those on one of these resources or persons.
+    /// The resources or persons they are on.
     pub resources: Option<BTreeSet<(Application, Number)>>,
-    /// Those of the request with this id.
+    /// The request id.
     pub request_id: Option<String>,
-    /// Imported ones of this log.
+    /// Imported entries only: the provider's log.
     pub log: Option<ImportSource>,
-    /// Imported ones with this code.
+    /// Imported entries only: a code.
     pub code: Option<(CodeKind, String)>,
 }
 
-/// What a list is to hold: of what was recorded and of what was imported; `None` for nothing of it.
+/// What a list selects. `None` leaves the whole kind out.
 #[derive(Clone, Default, Debug)]
 pub struct Wanted {
-    /// Requests that arrived, and what we saw at an upstream.
+    /// Recorded requests and observations.
     pub recorded: Option<Filter>,
-    /// Entries of a provider's log.
+    /// Imported entries.
     pub imported: Option<Filter>,
 }
 
 impl Wanted {
-    /// Both, by one filter. What only one of them can have leaves the other out.
+    /// Both kinds by one filter. A filter that only one kind can match leaves the other out.
     pub fn both(filter: Filter) -> Wanted {
         let is_of_any = filter.code.is_none() && filter.log.is_none();
         let recorded = is_of_any.then(|| filter.clone());
@@ -64,17 +63,17 @@ impl Wanted {
     }
 }
 
-/// What stands in the list of operations.
+/// An item of the list of operations.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Item {
-    /// What we recorded.
+    /// A recorded operation.
     Recorded(OperationSummary),
-    /// What was imported.
+    /// An imported entry.
     Imported(Claim),
 }
 
 impl Item {
-    /// Its place in the list: the newest comes first.
+    /// Its place in the list, which is sorted newest first.
     pub fn moment(&self) -> Moment {
         match self {
             Item::Recorded(one) => Moment { occurred_at: one.recorded_at, seq: one.seq },
@@ -83,12 +82,12 @@ impl Item {
     }
 }
 
-/// What a question is about: events of the record, and claims of the same time.
+/// The stretch of time that a question is about, as a range of events and of claims.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Stretch {
     /// The recorded events.
     pub seqs: Range<Seq>,
-    /// The claims, from a moment on and before one.
+    /// The claims: from the first moment (included) to the second (excluded).
     pub moments: (Moment, Moment),
 }
 
@@ -119,17 +118,17 @@ impl Filter {
 pub struct Page {
     /// Newest first.
     pub rows: Vec<Item>,
-    /// Whether older ones of the stretch are left.
+    /// Whether the stretch has older ones.
     pub more: bool,
 }
 
-/// How many seqs an index hands over at first; each further time twice as many.
+/// How many seqs are read from an index at first; doubled each time up to the maximum.
 const CHUNK_FIRST: usize = 4;
 const CHUNK_MAX: usize = 256;
-/// When this share of all operations fits, the summaries themselves are the shortest way to a page.
+/// If at least a quarter of all operations matches, scanning the summaries is the fastest way to a page.
 const DENSE_SHARE: u64 = 4;
-/// The walk along the summaries gives up after so many for each row of the page: what is frequent
-/// in the whole log may be rare in a stretch of it.
+/// That scan stops after this many summaries for each row of the page, because what is frequent in the
+/// whole log may be rare in a stretch.
 const WALKED_PER_ROW_MAX: usize = 4;
 
 /// The operations of a log.
@@ -140,22 +139,22 @@ pub struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    /// Reads these rows and the events under them.
+    /// Reads from these rows and events.
     pub fn new(view: View<'a>, store: &'a Store) -> Log<'a> {
         Log { view, store }
     }
 
-    /// The newest operations of a stretch that fit, at most `limit`.
+    /// The newest matching operations of a stretch, at most `limit`.
     ///
     /// # Errors
-    /// Here and in the following, when the rows or the log cannot be read.
+    /// Here and below, when the rows or the log cannot be read.
     pub fn page(
         &self,
         wanted: &Wanted,
         stretch: &Stretch,
         limit: usize,
     ) -> Result<Page, ProjectorError> {
-        // One more than is shown tells whether there are more.
+        // Read one more, to see whether there are more.
         let most = limit.saturating_add(1);
         let recorded = match &wanted.recorded {
             Some(filter) => self.recorded(filter, stretch.seqs.clone(), most)?,
@@ -171,7 +170,7 @@ impl<'a> Log<'a> {
         Ok(Page { rows, more })
     }
 
-    /// How many operations of a stretch fit.
+    /// The number of matching operations in a stretch.
     pub fn count(&self, wanted: &Wanted, stretch: &Stretch) -> Result<u64, ProjectorError> {
         let mut count = 0;
         if let Some(filter) = &wanted.recorded {
@@ -183,7 +182,7 @@ impl<'a> Log<'a> {
         Ok(count)
     }
 
-    /// What was recorded in a range and fits, newest first, at most `wanted`.
+    /// The matching recorded operations in a range, newest first, at most `wanted`.
     fn recorded(
         &self,
         filter: &Filter,
@@ -210,7 +209,7 @@ impl<'a> Log<'a> {
                         Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
                     })?;
                 }
-                // In pieces, for an ascending page asks for a whole stretch.
+                // In chunks, because an ascending page asks for a whole stretch.
                 for some in seqs.chunks(CHUNK_MAX) {
                     rows.append(&mut self.view.operations_at(some)?);
                 }
@@ -259,7 +258,7 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// How many operations of a range are on the resources of a filter; `None` when it asks for more.
+    /// The number of operations in a range on the filter's resources; `None` if it filters by more.
     fn count_by_places(
         &self,
         filter: &Filter,
@@ -290,7 +289,7 @@ impl<'a> Log<'a> {
         Ok(which(&until).saturating_sub(which(&before)))
     }
 
-    /// The operations of a stretch that are on one of some resources or persons, or concern one, newest
+    /// The operations of a stretch that are on one of these resources or persons, or touch one; newest
     /// first, at most `limit`.
     pub fn timeline(
         &self,
@@ -314,7 +313,7 @@ impl<'a> Log<'a> {
         Ok(items)
     }
 
-    /// How many operations [`Log::timeline`] has in a stretch.
+    /// The number of operations that [`Log::timeline`] has in a stretch.
     pub(crate) fn timeline_count(
         &self,
         application: Application,
@@ -327,7 +326,7 @@ impl<'a> Log<'a> {
                 let places = |places: &OperationCounts| places.concerned;
                 count = self.places(application, *number, &stretch.seqs, places)?;
             }
-            // One operation may concern several of them.
+            // Do not add counts: one operation may touch several of them.
             Some(_) | None => {
                 self.merge(timelines(application, numbers), stretch.seqs.clone(), &mut |_| {
                     count += 1;
@@ -338,7 +337,7 @@ impl<'a> Log<'a> {
         Ok(count + self.claimed_count(&about(application, numbers), stretch.moments)?)
     }
 
-    /// Where the operations of a filter stand with the least reading.
+    /// The cheapest indexes for a filter.
     fn sources(&self, filter: &Filter) -> Result<Sources, ProjectorError> {
         if let Some(id) = &filter.request_id {
             return Ok(Sources::Few(vec![Source::Request(request_id_hash(id))]));
@@ -364,7 +363,7 @@ impl<'a> Log<'a> {
         Ok(Sources::Classes { classes, dense })
     }
 
-    /// Walks the summaries of a range for a while, and returns what is left of it.
+    /// Scans the summaries of a range up to a limit, and returns the rest of the range.
     fn walk(
         &self,
         filter: &Filter,
@@ -390,7 +389,7 @@ impl<'a> Log<'a> {
         Ok(rest)
     }
 
-    /// Shows the seqs that several indexes have in a range, newest first, each once.
+    /// Visits the seqs of several indexes in a range, newest first, each once.
     fn merge(
         &self,
         sources: Vec<Source>,
@@ -403,7 +402,7 @@ impl<'a> Log<'a> {
             run.fill(&self.view)?;
             runs.push(run);
         }
-        // A name may have been borne by very many, so the run that comes next is not looked for.
+        // A heap, because there may be very many runs: a name may have had many holders.
         let mut next: BinaryHeap<(Seq, usize)> = BinaryHeap::with_capacity(runs.len());
         next.extend(runs.iter().zip(0..).filter_map(|(run, place)| Some((run.newest()?, place))));
         let mut last = None;
@@ -426,7 +425,7 @@ impl<'a> Log<'a> {
         summary.ok_or(ProjectorError::Row { what: "an operation", source: None })
     }
 
-    /// Whether a summary that an index led to is what the filter asks for.
+    /// Whether a summary found by an index matches the whole filter.
     fn fits(&self, filter: &Filter, summary: &OperationSummary) -> Result<bool, ProjectorError> {
         let on = (summary.application, summary.number);
         if !filter.fits_class(summary.class())
@@ -438,7 +437,7 @@ impl<'a> Log<'a> {
         if summary.request_id_hash != request_id_hash(id) {
             return Ok(false);
         }
-        // Clients choose their ids, and so can make two with one hash.
+        // Clients choose request ids, and can make two with the same hash.
         let seq = summary.seq;
         let bytes = self.store.event_bytes(seq)?.ok_or(StoreError::Gap { expected: seq })?;
         let header =
@@ -447,16 +446,16 @@ impl<'a> Log<'a> {
     }
 }
 
-/// What concerns some resources or persons.
+/// A filter on some resources or persons.
 fn about(application: Application, numbers: &BTreeSet<Number>) -> Filter {
     let resources = numbers.iter().map(|number| (application, *number)).collect();
     Filter { application: Some(application), resources: Some(resources), ..Filter::default() }
 }
 
-/// Two lists, newest first, as one.
+/// Merges two lists, both newest first.
 fn merged(recorded: impl Iterator<Item = Item>, claimed: Vec<Claim>) -> Vec<Item> {
     let mut rows: Vec<Item> = recorded.chain(claimed.into_iter().map(Item::Imported)).collect();
-    // Both are in order already, which this sort makes use of.
+    // This sort is fast for two sorted runs.
     rows.sort_by_key(|item| std::cmp::Reverse(item.moment()));
     rows
 }
@@ -466,17 +465,18 @@ fn timelines(application: Application, numbers: &BTreeSet<Number>) -> Vec<Source
     numbers.iter().map(|number| Source::Resource(application, *number)).collect()
 }
 
-/// Where the operations of a filter stand.
+/// Where to find the operations of a filter.
 enum Sources {
-    /// All operations, or all of a range: their summaries in order.
+    /// The filter selects all: scan the summaries.
     Summaries,
-    /// In the indexes of these classes, each of which fits whole.
+    /// The indexes of these classes, whose operations all match. `dense`: scanning the summaries is
+    /// faster.
     Classes { classes: Vec<Source>, dense: bool },
-    /// In indexes that lead to few operations, each of which is to be looked at.
+    /// Indexes with few operations, each of which must be checked against the filter.
     Few(Vec<Source>),
 }
 
-/// One index, at one value.
+/// One value of an index.
 #[derive(Clone, Copy)]
 enum Source {
     Class(Class),
@@ -488,9 +488,9 @@ enum Source {
 struct Run {
     source: Source,
     left: Range<Seq>,
-    /// How many are read at a time.
+    /// How many are read next.
     chunk: usize,
-    /// Oldest first, so that the newest is taken from the end.
+    /// Read ahead, oldest first, so that the newest can be popped.
     ahead: Vec<Seq>,
 }
 

@@ -1,4 +1,4 @@
-//! Names of users and groups in addresses: a SCIM id, or what they are called.
+//! Names of users and groups in questions: a SCIM id, userName, externalId or displayName.
 
 use std::collections::BTreeSet;
 
@@ -14,13 +14,13 @@ pub struct Name<'a> {
     pub value: &'a str,
 }
 
-/// What may stand before the first colon of a name. A text without one of these is a SCIM id.
+/// The prefixes of a name, before its first colon. A text without one is a SCIM id.
 const PREFIXES: [Attribute; 4] =
     [Attribute::Id, Attribute::UserName, Attribute::ExternalId, Attribute::DisplayName];
 
-/// The names of a list with commas between them. One that has a comma stands in double quotes, with or
-/// without what it begins with inside them (`displayName:"A, B"`); two quotes are one. None when a quote
-/// is not closed, or something follows it.
+/// Splits a list of names at commas. A name with a comma must be in double quotes, as a whole or after
+/// its prefix (`displayName:"A, B"`); a quote in it is doubled. `None` if a quote is not closed, or
+/// something follows it.
 pub fn parted(text: &str) -> Option<Vec<String>> {
     let mut names = vec![];
     let mut rest = text;
@@ -57,7 +57,7 @@ pub fn parted(text: &str) -> Option<Vec<String>> {
     }
 }
 
-/// The same the other way round.
+/// Joins names to such a list.
 pub fn joined(names: &[String]) -> String {
     let quoted = names.iter().map(|name| match name.contains([',', '"']) {
         true => format!("\"{}\"", name.replace('"', "\"\"")),
@@ -66,14 +66,14 @@ pub fn joined(names: &[String]) -> String {
     quoted.collect::<Vec<_>>().join(",")
 }
 
-/// Who bears a name at an instant.
+/// Who has a name at an instant.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Found {
-    /// Nobody ever did.
+    /// Nobody ever had it.
     Nobody,
     /// This one.
     One(Number),
-    /// Several did at that instant.
+    /// Several had it at that instant.
     Several(Vec<Number>),
 }
 
@@ -87,11 +87,11 @@ impl<'a> Name<'a> {
         named.unwrap_or(Name { attribute: Attribute::Id, value: text })
     }
 
-    /// Who bore this name at an instant. Where nobody did, the last who bore it before, else the
-    /// first who bore it afterwards.
+    /// Who had this name at an instant. If nobody had, the last who had it before, else the first who
+    /// had it later.
     ///
     /// # Errors
-    /// Here and in the following, when the rows cannot be read.
+    /// Here and below, when the rows cannot be read.
     pub fn at(
         self,
         view: &View<'_>,
@@ -122,8 +122,8 @@ impl<'a> Name<'a> {
         Ok(found.map_or(Found::Nobody, Found::One))
     }
 
-    /// Everybody who ever bore this name, and everybody whom it only mentioned: somebody who was looked for, or
-    /// whose creation was refused.
+    /// Everybody who ever had this name, and everybody who was only mentioned by it: looked up without
+    /// being found, or refused at creation.
     pub fn ever(
         self,
         view: &View<'_>,

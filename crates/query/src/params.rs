@@ -1,4 +1,5 @@
-//! The query of an address, within bounds: every name known, none twice.
+//! Reads the query parameters of an address: each name must be known and given once, and the length is
+//! limited.
 
 use axum::extract::Query as Pairs;
 use axum::http::Uri;
@@ -11,12 +12,12 @@ use crate::instant::{self, Role, Zone};
 const QUERY_BYTES_MAX: usize = 8 << 10;
 const LIMIT_DEFAULT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
-/// An unknown name that is longer is not repeated.
+/// A longer unknown name is not repeated in the error.
 const NAME_BYTES_MAX: usize = 40;
 
-/// How many rows a page has at most, as a text says it: a number from 1 to 1000.
+/// Parses the maximum number of rows of a page: 1 to 1000.
 pub(crate) fn page_rows(text: &str) -> Option<usize> {
-    // Digits alone: a number's own reading would take a sign too.
+    // Digits only: `parse` would accept a sign too.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|rows| digits && (1..=LIMIT_MAX).contains(rows))
 }
@@ -28,12 +29,12 @@ pub(crate) struct Params {
 }
 
 impl Params {
-    /// Reads the query of an address that takes `known`.
+    /// Reads the query of an address that takes the parameters `known`.
     pub(crate) fn read(uri: &Uri, known: &'static [&'static str]) -> Result<Params, Error> {
         if uri.query().is_some_and(|query| query.len() > QUERY_BYTES_MAX) {
             return Err(Error::QueryTooLong { bytes_max: QUERY_BYTES_MAX });
         }
-        // Any query is a list of pairs, so there is nothing to fail.
+        // Any query parses as a list of pairs, so this cannot fail.
         let pairs = Pairs::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| Error::Defect)?;
         let mut values: Vec<Option<String>> = vec![None; known.len()];
         for (name, value) in pairs.0 {
@@ -55,13 +56,14 @@ impl Params {
         self.known.contains(&name)
     }
 
-    /// What was given for a name.
+    /// The value of a parameter.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.given.iter().find(|(given, _)| *given == name);
         found.map(|(_, value)| value.as_str())
     }
 
-    /// An instant; relative ones count from `now`, and dates are those of the zone in `tz`.
+    /// The value of a parameter as an instant. Relative times count back from `now`, and dates are in the
+    /// time zone `tz`.
     pub(crate) fn instant(
         &self,
         name: &'static str,
@@ -73,7 +75,7 @@ impl Params {
         self.read_as(name, role.accepted(), read)
     }
 
-    /// What `read` makes of a value; a refusal says what the parameter takes.
+    /// Converts the value of a parameter. The error says what the parameter takes.
     pub(crate) fn read_as<'a, T>(
         &'a self,
         name: &'static str,
@@ -84,14 +86,14 @@ impl Params {
         read(text).map(Some).ok_or(Error::Parameter { name, accepts })
     }
 
-    /// How many rows a page has at most.
+    /// The maximum number of rows of a page.
     pub(crate) fn limit(&self) -> Result<usize, Error> {
         let Some(text) = self.get("limit") else { return Ok(LIMIT_DEFAULT) };
         page_rows(text)
             .ok_or(Error::Parameter { name: "limit", accepts: "a number from 1 to 1000" })
     }
 
-    /// What the question is about: all that was given but how it is paged.
+    /// All parameters except those for paging.
     pub(crate) fn filters(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let paging = |name: &str| matches!(name, "limit" | "cursor");
         let filters = self.given.iter().filter(move |(name, _)| !paging(name));
@@ -103,14 +105,14 @@ impl Params {
         self.given.iter().map(|(name, value)| -> (&str, &str) { (name, value) })
     }
 
-    /// The parameters as an answer repeats them, before its instants are resolved.
+    /// The parameters as the answer repeats them, with instants not resolved yet.
     pub(crate) fn echo(&self) -> Map<String, Value> {
         let pairs = self.given.iter();
         pairs.map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect()
     }
 }
 
-/// Whether a text looks like a name: where one is missing, a value or a token may stand in its place.
+/// Whether a text looks like a parameter's name, and not like a value or token in its place.
 fn is_plain(name: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphabetic())

@@ -1,4 +1,4 @@
-//! Users and members as rows name them.
+//! Names, types and times of users and members for rows of answers.
 
 use answers::Moment;
 use event::{Application, Number, Seq};
@@ -10,8 +10,9 @@ use crate::record::Record;
 use crate::report::people::last_state;
 use crate::type_names::TypeNames;
 
-/// What somebody was called right after an event, or before they went. What is known of somebody before the first event is what is known right after
-/// it: the log begins with its recorder, and the id is the same before it was there.
+/// The names of somebody right after an event, or before their deletion. For a time before the first
+/// event, those right after it: the log begins with the recorder's start, and an id is the same at any
+/// time.
 pub(crate) fn identity(
     record: &Record<'_>,
     application: Application,
@@ -21,7 +22,7 @@ pub(crate) fn identity(
     Ok(identity_at(&record.view, application, number, at.unwrap_or(0))?)
 }
 
-/// The type of a member, which may be a group; `None` for somebody who was never there.
+/// The resource type of a member, which may be a group; `None` if it never existed.
 pub(crate) fn member_type(
     record: &Record<'_>,
     types: &TypeNames,

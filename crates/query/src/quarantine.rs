@@ -1,6 +1,5 @@
-//! Whether a provider has put an application's provisioning into quarantine, as far as its audit log
-//! tells. There it is an activity among others, of which names and details vary with the years; that it
-//! is over is no entry of its own.
+//! Finds out from the provider's audit log whether an application's provisioning is in quarantine. The
+//! log has an activity for it, whose name and details vary over the years, but none for its end.
 
 use std::ops::ControlFlow;
 
@@ -13,12 +12,12 @@ use crate::error::Error;
 use crate::imported_accounts::entry_of;
 use crate::record::Record;
 
-/// So many of the newest entries are looked through, by their summaries.
+/// How many of the newest entries are looked through by their summaries.
 const LOOKED_AT_MAX: usize = 100_000;
-/// So many of them are opened.
+/// How many of them are read.
 const OPENED_MAX: usize = 2_000;
 
-/// Why Microsoft Entra imposes a quarantine, as `ErrorCode` of an entry.
+/// The `ErrorCode`s of Microsoft Entra's quarantines.
 const REASONS: [&str; 8] = [
     "EncounteredBaseEscrowThreshold",
     "EncounteredTotalEscrowThreshold",
@@ -33,18 +32,18 @@ const REASONS: [&str; 8] = [
 /// A quarantine that no later entry ends.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Quarantine {
-    /// When it was imposed, before it was kept up any number of times.
+    /// When it began; the log may repeat it later.
     pub(crate) since: Timestamp,
-    /// The entry of that.
+    /// The entry with which it began.
     pub(crate) seq: Seq,
-    /// When it was last heard of.
+    /// The time of the last entry about it.
     pub(crate) last: Timestamp,
-    /// What was given as its reason last.
+    /// The last given reason.
     pub(crate) reason: Option<String>,
 }
 
-/// The quarantine that lasts before a moment. Any success after it ends it, and so does whoever starts
-/// the job anew, stops it or takes it away.
+/// The quarantine in force before a moment. It ends with any later success, and when somebody restarts,
+/// stops or deletes the job.
 pub(crate) fn quarantine(
     record: &Record<'_>,
     application: Application,
@@ -65,7 +64,7 @@ pub(crate) fn quarantine(
         }
     })?;
     let mut found: Option<Quarantine> = None;
-    // Newest first: what ends a quarantine is met before it.
+    // Newest first, so the end of a quarantine comes before its beginning.
     for claim in telling.iter().filter(|claim| is_of_the_job(claim)) {
         let entry = entry_of(record, claim)?;
         let Moment { occurred_at, seq } = claim.moment;
@@ -82,7 +81,7 @@ pub(crate) fn quarantine(
     Ok(found)
 }
 
-/// Whether an entry is about the job itself, and no object that it provisions.
+/// Whether an entry is about the job itself and not about an object.
 fn is_of_the_job(claim: &Claim) -> bool {
     claim.source == Source::DirectoryAudit
         && claim.number == Number::NOBODY
@@ -96,7 +95,7 @@ fn is_quarantine(entry: &Entry) -> bool {
         || entry.audit_detail("ErrorCode").is_some_and(|code| names(code) || is_reason(code))
 }
 
-/// Added, started, stopped, restarted or deleted.
+/// Whether the job was added, started, stopped, restarted or deleted.
 fn is_of_configuration(entry: &Entry) -> bool {
     let name = entry.activity().unwrap_or_default().to_lowercase();
     name.contains("provisioning configuration")

@@ -1,4 +1,4 @@
-//! The record as one answer sees it: one snapshot of the rows and the events under it.
+//! The record as one answer sees it: a snapshot of the rows, and the events.
 
 use event::codec::{decode, decode_header};
 use event::{Application, Event, Header, LogId, Seq, Timestamp};
@@ -6,33 +6,33 @@ use projector::{ProjectorError, View, seq_at};
 use scim::CursorKey;
 use store::{Snapshot, Store, StoreError};
 
-/// So many events are read at a time: an event may have some megabytes.
+/// How many events are read at a time. An event may have some megabytes.
 const EVENTS_TOGETHER: usize = 16;
 
-/// Rows and events up to one place of the log.
+/// Rows and events, limited to the first `size` events.
 #[derive(Clone, Copy)]
 pub(crate) struct Record<'a> {
     /// The events.
     pub(crate) store: &'a Store,
-    /// Seals what clients hand back.
+    /// Seals cursors.
     pub(crate) cursor_key: &'a CursorKey,
-    /// The rows, as far as the question may know them.
+    /// The rows that the question may use.
     pub(crate) view: View<'a>,
-    /// The rows, all of them.
+    /// All rows.
     pub(crate) whole: View<'a>,
-    /// How many events the question may know.
+    /// How many events the question may use.
     pub(crate) size: Seq,
-    /// How many events the rows are made of: the seq that the next one gets.
+    /// How many events the rows were made from, which is the seq of the next one.
     pub(crate) head: Seq,
-    /// The present, as the record has it: never before its last event.
+    /// The present time; never before the last event.
     pub(crate) now: Timestamp,
-    /// The one application whose events the answer may tell of; `None` when it is all.
+    /// The only application that the caller may see; `None` if all.
     pub(crate) scope: Option<Application>,
 }
 
 impl<'a> Record<'a> {
-    /// `clock` is what the clock showed before the snapshot was taken, so that all events up to it
-    /// are in, save those that were just being written.
+    /// `clock` is the time before the snapshot was taken, so that the snapshot has all events up to it,
+    /// except those being written just then.
     pub(crate) fn new(
         store: &'a Store,
         snapshot: &'a Snapshot<'_>,
@@ -67,8 +67,9 @@ impl<'a> Record<'a> {
         Record { head: size, now, ..self.limited_to(size) }
     }
 
-    /// The last of the first `size` events that an answer may tell of. Whoever sees one application alone
-    /// is told the last of its own, for the others' would say how busy they are.
+    /// The last of the first `size` events that an answer may mention. For a caller limited to one
+    /// application it is the last of that application, because other seqs would reveal how busy others
+    /// are.
     pub(crate) fn last_told(&self, size: Seq) -> Result<Option<Seq>, ProjectorError> {
         match self.scope {
             None => Ok(size.checked_sub(1)),
@@ -76,7 +77,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The log's name.
+    /// The log's id.
     pub(crate) fn log(&self) -> LogId {
         self.store.log_id()
     }
@@ -91,7 +92,7 @@ impl<'a> Record<'a> {
         Ok(self.header(seq)?.recorded_at)
     }
 
-    /// The same as rows have it.
+    /// The same in the form of answers.
     pub(crate) fn moment(&self, seq: Seq) -> Result<answers::Moment, ProjectorError> {
         Ok(self.recorded_at(seq)?.to_string().into())
     }
@@ -101,7 +102,7 @@ impl<'a> Record<'a> {
         decode(seq, &self.bytes(seq)?).map_err(|source| ProjectorError::Event { seq, source })
     }
 
-    /// Whole events, in the order of their seqs as given; read as they are taken, some at a time.
+    /// Whole events in the given order, read lazily, some at a time.
     pub(crate) fn events(
         &self,
         seqs: &[Seq],
@@ -122,7 +123,7 @@ impl<'a> Record<'a> {
     pub(crate) fn seq_at(&self, size: Seq, time: Timestamp) -> Result<Option<Seq>, ProjectorError> {
         let Some(last) = size.checked_sub(1) else { return Ok(None) };
         let found = seq_at(self.store, &self.view, size, time)?;
-        // The rows of seconds may know of later events than the first `size`.
+        // The rows may have seconds beyond the first `size` events.
         Ok(found.map(|seq| seq.min(last)))
     }
 

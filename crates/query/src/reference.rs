@@ -136,7 +136,7 @@ fn person<'a>(
     let terminated_at = match value("terminatedAt")? {
         None => None,
         Some(text) => {
-            // A date is its last instant: access may last until that day's end.
+            // A date means its last instant: access may last until the end of that day.
             let time = instant::parse(text, Role::At, Timestamp(0), Zone::UTC);
             let time = time.filter(|_| !text.starts_with('-'));
             let wrong = format!("{place}: `terminatedAt` takes an RFC 3339 time or a date");
@@ -147,7 +147,7 @@ fn person<'a>(
 }
 
 impl Person {
-    /// What the row says somebody is called, for the answer.
+    /// The person's name for the answer.
     pub(crate) fn subject(&self) -> &str {
         let names = [&self.user_name, &self.external_id, &self.email];
         names.into_iter().flatten().next().map_or("", String::as_str)
@@ -162,7 +162,7 @@ impl Person {
         names.into_iter().filter_map(|(attribute, name)| Some((attribute, name.as_deref()?)))
     }
 
-    /// The users of an application that ever bore one of the person's names.
+    /// The users of an application that ever had one of the person's names.
     pub(crate) fn users(
         &self,
         view: &View<'_>,
@@ -182,7 +182,7 @@ impl Person {
     }
 }
 
-/// Everybody on a list, to look up whether somebody is.
+/// The names of everybody on a list, for lookups.
 pub(crate) struct Roster(BTreeSet<(Attribute, String)>);
 
 impl Roster {

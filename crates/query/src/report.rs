@@ -1,6 +1,6 @@
-//! Reports over whole applications: who came, left, moved and came back; what failed, what nobody
-//! approved, who is in two groups at once. Pure over rows and log; each gives what a row is made from,
-//! and names are joined for the page alone.
+//! Reports over whole applications: joiners, leavers, movers and returners; failed and unapproved
+//! operations; members of several groups at once. Pure over rows and log. Each returns numbers and
+//! seqs; names are read only for the rows of the page.
 
 pub(crate) mod groups;
 pub(crate) mod operations;

@@ -1,4 +1,4 @@
-//! On what an answer stands: which instant, which events, which page.
+//! What an answer is about and may use: the instant, the events, the page.
 
 use std::ops::Range;
 
@@ -15,30 +15,31 @@ use crate::log::Stretch;
 use crate::params::Params;
 use crate::record::Record;
 
-/// The instant of a question, and the events that its answer rests on. All pages of one list have
-/// the same.
+/// The instant of a question, and the events that its answer uses. They are the same for all pages of a
+/// list.
 pub(crate) struct Standpoint {
     /// The question with its instants resolved, as the answer repeats it.
     pub(crate) question: Map<String, Value>,
     /// The instant that is asked about.
     pub(crate) time: Timestamp,
-    /// When the answer, or its first page, was made; with `knownAt` the instant that this names.
+    /// When the answer, or its first page, was made; with `knownAt` the instant that it names.
     pub(crate) now: Timestamp,
-    /// Whether the question says itself what may be known.
+    /// Whether the question has a `knownAt`, so that its answer never changes.
     pub(crate) is_repeatable: bool,
-    /// How many events are known.
+    /// How many events the answer may use.
     pub(crate) size: Seq,
-    /// The last known event up to the instant.
+    /// The last of these events up to the instant.
     pub(crate) at_seq: Option<Seq>,
-    /// The same, and the last event of all, as the answer tells them to whoever asks.
+    /// The `atSeq` and `head` of the answer: the same, and the last event of all, as the caller may see
+    /// them.
     pub(crate) told: (Option<Seq>, Option<Seq>),
-    /// The beginning of the stretch that is asked about, when there is one.
+    /// The beginning of the stretch that is asked about, if any.
     pub(crate) from: Option<Timestamp>,
-    /// The end of the stretch, which does not belong to it.
+    /// The end of the stretch (excluded), if any.
     pub(crate) to: Option<Timestamp>,
-    /// The known events of the stretch; all of them when the question has none.
+    /// The events of the stretch; all events if the question has none.
     pub(crate) seqs: Range<Seq>,
-    /// How many rows the page has at most.
+    /// The maximum number of rows of the page.
     pub(crate) limit: usize,
     /// The row after which the page begins.
     pub(crate) after: Option<u64>,
@@ -48,7 +49,7 @@ pub(crate) struct Standpoint {
 }
 
 impl Standpoint {
-    /// The stand of a question about what the address names.
+    /// For a question about the one thing that the address names.
     pub(crate) fn of_one(
         record: &Record<'_>,
         params: &Params,
@@ -57,8 +58,8 @@ impl Standpoint {
         Standpoint::on(record, params, names, record.size, record.now, None)
     }
 
-    /// The stand of a page of a list: that of its first page, when there was one before. `list` tells
-    /// one list from others with the same parameters.
+    /// For a page of a list: the standpoint of its first page. `list` distinguishes lists with the same
+    /// parameters.
     pub(crate) fn of_page(
         record: &Record<'_>,
         params: &Params,
@@ -78,7 +79,7 @@ impl Standpoint {
                     return Err(Error::CursorMismatch);
                 }
                 let Cursor { time, now, size, after, after_time, .. } = cursor;
-                // The log never gets shorter under one key, unless somebody restored an older copy.
+                // `size` can only exceed the log's if an older copy of the log was restored.
                 let mut stand =
                     Standpoint::on(record, params, names, size.min(record.size), now, Some(time))?;
                 (stand.after, stand.after_time) = (Some(after), after_time);
@@ -91,8 +92,8 @@ impl Standpoint {
         Ok(stand)
     }
 
-    /// The stand on the first `size` events for a question that was first asked at `now`, about the
-    /// instant `time` unless the parameters name one.
+    /// For a question that was first asked at `now` and may use the first `size` events. `time` is the
+    /// instant of a later page.
     fn on(
         record: &Record<'_>,
         params: &Params,
@@ -102,7 +103,7 @@ impl Standpoint {
         time: Option<Timestamp>,
     ) -> Result<Standpoint, Error> {
         let is_later_page = time.is_some();
-        // A later page knows what the first knew: a relative `knownAt` would name another instant now.
+        // A later page uses what the first one did: a relative `knownAt` would now be another instant.
         let known = match is_later_page {
             true => params.get("knownAt").map(|_| (size, now)),
             false => known_at(record, params)?,
@@ -123,7 +124,7 @@ impl Standpoint {
             question.insert((*name).to_owned(), (*value).into());
         }
         if params.get("knownAt").is_some_and(|text| !is_seq(text)) {
-            // An instant is repeated as it was understood, a seq as it is.
+            // Repeat an instant resolved, a seq as it is.
             question.insert("knownAt".into(), now.to_string().into());
         }
         let at = params.knows("at").then_some(time);
@@ -165,19 +166,19 @@ impl Standpoint {
         (self.seqs.start.checked_sub(1), self.seqs.end.checked_sub(1))
     }
 
-    /// What is asked about, whichever page it is.
+    /// The stretch that is asked about, on all pages.
     pub(crate) fn stretch(&self) -> Stretch {
         let from = self.from.unwrap_or(Timestamp(i64::MIN));
         let before = self.to.map_or(Moment::END, Moment::start_of);
         Stretch { seqs: self.seqs.clone(), moments: (Moment::start_of(from), before) }
     }
 
-    /// What is left of it for this page of a list that goes from new to old.
+    /// The rest of the stretch for this page of a list that goes from new to old.
     pub(crate) fn stretch_left(&self, record: &Record<'_>) -> Result<Stretch, Error> {
         let mut stretch = self.stretch();
         let Some(seq) = self.after else { return Ok(stretch) };
         let after = Moment { occurred_at: self.after_time, seq };
-        // Of what was recorded at that very time, the seq decides.
+        // Among events recorded at that very time, the seq decides.
         let until = |time: Timestamp| -> Result<Seq, Error> {
             Ok(record.seq_at(self.size, time)?.map_or(0, |last| last + 1))
         };
@@ -193,7 +194,7 @@ impl Standpoint {
         self.seal(moment.seq, moment.occurred_at)
     }
 
-    /// The rows of the page where all of them are at hand in a fixed order, and the cursor of the next.
+    /// The rows of the page out of all rows, and the cursor of the next page.
     pub(crate) fn part_of<'a, T>(&self, all: &'a [T]) -> (&'a [T], Option<String>) {
         let begin = self.after.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX));
         let left = all.get(begin..).unwrap_or_default();
@@ -202,7 +203,7 @@ impl Standpoint {
         (page, (end < all.len()).then(|| self.next(end as u64)))
     }
 
-    /// The rows of the page, where they are ordered by number.
+    /// The page of a list ordered by number.
     pub(crate) fn slice(&self) -> Slice {
         let after = self.after.map(|after| Number(u32::try_from(after).unwrap_or(u32::MAX)));
         Slice { after, limit: self.limit }
@@ -222,13 +223,12 @@ impl Standpoint {
 const KNOWN_AT: &str = "the seq of an event, or an instant that has passed: an RFC 3339 time, a date, or a \
                         time before now (-90d)";
 
-/// How many events a question may know, and when the last of them was the present; `None` when the
-/// question does not say.
+/// The `knownAt` of a question: how many events it may use, and its present. `None` if it has none.
 fn known_at(record: &Record<'_>, params: &Params) -> Result<Option<(Seq, Timestamp)>, Error> {
     let refused = Error::Parameter { name: "knownAt", accepts: KNOWN_AT };
     let Some(text) = params.get("knownAt") else { return Ok(None) };
     if is_seq(text) {
-        // Whoever is told the last event of their application cannot find out how many there are.
+        // A caller limited to one application must not find out how many events there are in all.
         let last = record.last_told(record.head)?;
         let seq: Option<Seq> =
             text.parse().ok().filter(|seq| last.is_some_and(|last| *seq <= last));
@@ -236,7 +236,7 @@ fn known_at(record: &Record<'_>, params: &Params) -> Result<Option<(Seq, Timesta
         return Ok(Some((seq + 1, record.recorded_at(seq)?)));
     }
     let time = params.instant("knownAt", Role::At, record.now).map_err(|_| refused)?;
-    // What is recorded at this very instant may still come; then the answer would not be the same.
+    // Events of this very instant may still be recorded, and would change the answer.
     let Some(time) = time.filter(|time| *time < record.now) else {
         return Err(Error::Parameter { name: "knownAt", accepts: KNOWN_AT });
     };

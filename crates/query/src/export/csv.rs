@@ -8,9 +8,9 @@
 //! | number, boolean  | as in JSON                                                             |
 //! | array, object    | compact JSON, names sorted; with the same `'`                          |
 //!
-//! A formula begins with `=`, `+`, `-` or `@`, or their full-width forms. It could begin at the start of a
-//! cell, behind blanks, quotes and invisible characters, and behind a `;`, a tab or an end of line within
-//! it: a spreadsheet that separates by another character than we do sees a cell beginning there.
+//! A formula begins with `=`, `+`, `-` or `@`, or their full-width forms. It could begin at the start
+//! of a cell, behind blanks, quotes and invisible characters, and behind a `;`, a tab or an end of line
+//! within it: a spreadsheet that separates by another character than we do sees a cell beginning there.
 //! A cell that itself begins with a tab or an end of line gets a leading `'` too.
 //!
 //! An array of texts is JSON too: joined, a text that holds the separator would read as two, and its

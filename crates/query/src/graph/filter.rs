@@ -1,8 +1,8 @@
 //! `$filter` of the provisioning log (OData 4.01, URL conventions §5.1.1): what a filter says, whether an
 //! entry fits it, and what of it an index can answer.
 //!
-//! `tree.rs` is what a filter is, `parse.rs` the grammar, `token.rs` its words, `property.rs` the table of what
-//! can be named.
+//! `tree.rs` is what a filter is, `parse.rs` the grammar, `token.rs` its words, `property.rs` the table
+//! of what can be named.
 
 use std::cmp::Ordering;
 use std::slice;

@@ -1,4 +1,4 @@
-//! The next entries that fit a filter, in the order of their time.
+//! Pages of entries that match a filter, in the order of their time.
 
 use event::{Seq, Timestamp};
 use store::key::Moment;
@@ -11,13 +11,13 @@ use crate::log::{Log, Stretch};
 use crate::record::Record;
 use crate::shown::Shown;
 
-/// So many items are looked at in one request. A page that is short then has a next one; one without any
-/// entry is refused, for clients take an empty page for the last.
+/// How many items one request looks at. A page that is cut short by this has a next page. A page
+/// without any entry is refused, because clients take an empty page for the last one.
 const LOOKED_AT_MAX: usize = 200_000;
-/// So many items are read at a time where the filter has to be asked of each.
+/// How many items are read at a time if each must be checked against the filter.
 const CHUNK: usize = 512;
 
-/// Which entries are asked for.
+/// Which entries to list.
 pub(crate) struct Asked<'a> {
     pub(crate) record: &'a Record<'a>,
     pub(crate) scope: Option<event::Application>,
@@ -29,7 +29,7 @@ pub(crate) struct Asked<'a> {
 /// One page of entries.
 pub(crate) struct Page {
     pub(crate) entries: Vec<Entry>,
-    /// The place of the last entry, when there is a next page.
+    /// The place of the last entry, if there is a next page.
     pub(crate) next: Option<Moment>,
 }
 
@@ -55,7 +55,7 @@ impl Asked<'_> {
         let pushed = self.pushed()?;
         let mut found: Vec<(Moment, Entry)> = vec![];
         let (mut looked_at, mut place) = (0, after);
-        // A page that an index answers whole is read in one go.
+        // If the index answers the whole filter, read the page at once.
         let is_exact = pushed.is_exact && pushed.only.is_none();
         let chunk = if is_exact { limit + 1 } else { CHUNK.max(limit) };
         loop {
@@ -95,7 +95,7 @@ impl Asked<'_> {
         }
     }
 
-    /// How many entries fit.
+    /// The number of matching entries.
     pub(crate) fn count(&self, entries: &Entries<'_>) -> Result<u64, Error> {
         let pushed = self.pushed()?;
         if pushed.is_exact && pushed.only.is_none() {
@@ -118,7 +118,7 @@ impl Asked<'_> {
         }
     }
 
-    /// The event of an id.
+    /// The event with an id.
     pub(crate) fn one(&self, id: &str) -> Result<Option<Seq>, Error> {
         for seq in event_of(self.record, self.scope, id)? {
             let event = self.record.event(seq)?;
@@ -134,7 +134,7 @@ impl Asked<'_> {
         Log::new(self.record.view, self.record.store)
     }
 
-    /// The recorded events and the claims of the times that can fit.
+    /// The recorded events and claims within the times that can match.
     fn stretch(&self, pushed: &Pushed) -> Result<Stretch, Error> {
         let before = |us: i64| self.size_before(Timestamp(us));
         let end =
@@ -183,8 +183,8 @@ impl Asked<'_> {
         Ok(moment.seq.clamp(earlier, at_once.max(earlier)))
     }
 
-    /// The same, oldest first: the shortest time after the place that has enough is looked for by counts,
-    /// and its items are turned round.
+    /// The same, oldest first: finds the shortest time after the place with enough items by counting,
+    /// reads its items newest first and reverses them.
     fn moments_ascending(
         &self,
         pushed: &Pushed,
@@ -224,7 +224,7 @@ impl Asked<'_> {
         Ok((moments, more))
     }
 
-    /// A stretch up to and with an instant.
+    /// A stretch up to and including an instant.
     fn cut(&self, stretch: &Stretch, us: i64) -> Result<Stretch, Error> {
         let beyond = Timestamp(us.saturating_add(1));
         let end = self.size_before(beyond)?.clamp(stretch.seqs.start, stretch.seqs.end);
@@ -232,9 +232,9 @@ impl Asked<'_> {
         Ok(Stretch { seqs: stretch.seqs.start..end, moments: (stretch.moments.0, before) })
     }
 
-    /// The times between which everything of a stretch lies.
+    /// The times of the first and last item of a stretch.
     fn span(&self, stretch: &Stretch) -> Result<(Timestamp, Timestamp), Error> {
-        // Sources are refused outside of these years, and so is our own clock.
+        // Times outside of these years are refused, from sources and from our own clock.
         const EARLIEST: Timestamp = Timestamp(946_684_800_000_000 - 1);
         const LATEST: Timestamp = Timestamp(7_258_118_400_000_000);
         let from = stretch.moments.0.occurred_at.max(EARLIEST);
@@ -242,7 +242,7 @@ impl Asked<'_> {
         Ok((from, to.max(from)))
     }
 
-    /// What is left of the events that it can only be.
+    /// Limits the stretch to the one event that can match, if the filter names one.
     fn only(
         &self,
         seqs: impl Iterator<Item = Seq>,

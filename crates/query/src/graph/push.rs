@@ -1,4 +1,5 @@
-//! What of a filter an index answers: which items can fit at all. Whatever is left is asked of each entry.
+//! Pushes parts of a filter down to the indexes: which items can match. The rest of the filter is
+//! checked for each entry.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use crate::log::{Filter as Index, Wanted};
 use crate::name::Name;
 use crate::record::Record;
 
-/// The items that can fit.
+/// The items that can match.
 pub(super) struct Pushed {
     pub(super) wanted: Wanted,
     /// From this time on, in microseconds.
@@ -24,11 +25,11 @@ pub(super) struct Pushed {
     pub(super) before_us: i64,
     /// The one event that it can be.
     pub(super) only: Option<BTreeSet<Seq>>,
-    /// Whether everything that the indexes give fits.
+    /// Whether all items from the indexes match, so that the filter need not be checked.
     pub(super) is_exact: bool,
 }
 
-/// Everything that an application, or all that somebody may see, has.
+/// All items of an application, or of all applications that the caller may see.
 pub(super) fn everything(scope: Option<Application>) -> Pushed {
     let recorded = Index { application: scope, ..Index::default() };
     let imported = Index { log: Some(Source::Provisioning), ..recorded.clone() };
@@ -41,7 +42,7 @@ pub(super) fn everything(scope: Option<Application>) -> Pushed {
     }
 }
 
-/// The items that can fit a filter.
+/// The items that can match a filter.
 pub(super) fn push(
     record: &Record<'_>,
     scope: Option<Application>,
@@ -51,7 +52,7 @@ pub(super) fn push(
     pushed.is_exact = filter.is_all_required();
     let mut seen = BTreeSet::new();
     for required in filter.required() {
-        // Two comparisons of one property have one place in an index.
+        // An index can answer only one comparison of a property.
         let is_first = seen.insert(required.property) || required.property == "activityDateTime";
         pushed.is_exact &= is_first;
         let one = match required.values {
@@ -73,8 +74,8 @@ pub(super) fn push(
 }
 
 impl Pushed {
-    /// Whether the bounds say exactly what the comparison does: what is stored has whole microseconds,
-    /// so that a finer one is widened, and the filter itself decides at the edge.
+    /// Whether the bounds are exactly the comparison. Stored times have whole microseconds, so a finer
+    /// bound is widened, and the filter must be checked at the edge.
     fn within(&mut self, operator: Operator, time: DateTime<Utc>) -> bool {
         let us = time.timestamp_micros();
         let is_whole = time.timestamp_subsec_nanos().is_multiple_of(1_000);
@@ -104,7 +105,7 @@ impl Pushed {
         }
     }
 
-    /// Only imported entries with a code; what was recorded has none.
+    /// Selects only imported entries with a code; recorded operations have none.
     fn only_code(&mut self, kind: CodeKind, text: &str) {
         self.wanted.recorded = None;
         self.imported_code(kind, text);
@@ -145,7 +146,7 @@ impl Pushed {
         match property {
             "id" => self.only(event_of(record, scope, text)?.into_iter().collect()),
             "changeId" => match event_of_id(record, text) {
-                // An event's own id is no change of a provider.
+                // The id of one of our events is not a provider's change id.
                 Some(seq) => self.only(BTreeSet::from([seq])),
                 None => self.only_code(CodeKind::Change, text),
             },
@@ -159,7 +160,7 @@ impl Pushed {
                     self.recorded(|filter| filter.action = Some(action));
                     self.imported(|filter| filter.action = Some(action));
                 }
-                // An imported word that we do not know stands as another action.
+                // An unknown imported word is stored as action `other`.
                 None => {
                     self.wanted.recorded = None;
                     self.imported(|filter| filter.action = Some(Action::Other));
@@ -224,8 +225,8 @@ fn event_of_id(record: &Record<'_>, text: &str) -> Option<Seq> {
     (log == record.log() && seq < record.size).then_some(seq)
 }
 
-/// The events that an id of the log names, in whatever case a UUID is written: that of a recorded one, or
-/// those that have an entry of that id.
+/// The events that an entry's id names (a UUID in any case): the recorded event, or the imports of the
+/// entry with that id.
 pub(super) fn event_of(
     record: &Record<'_>,
     scope: Option<Application>,
@@ -242,7 +243,7 @@ pub(super) fn event_of(
     Ok(found)
 }
 
-/// Everybody who ever had a SCIM id.
+/// All numbers that ever had a SCIM id.
 fn resources(
     view: &View<'_>,
     scope: Option<Application>,

@@ -3,9 +3,9 @@
 //! Whoever sends a body is let in before it has arrived. So what an admin asks for is decided for their
 //! credential: when it was taken back meanwhile, nothing happens, and the attempt is recorded.
 //!
-//! What changes something is recorded by that. What an admin asks for and changes nothing, because it is
-//! refused, only looks or was done before, is recorded as a question is: [`recorded`] sees to that for all
-//! addresses.
+//! What changes something is recorded by that. What an admin asks for and changes nothing, because it
+//! is refused, only looks or was done before, is recorded as a question is: [`recorded`] sees to that
+//! for all addresses.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -150,8 +150,8 @@ impl Query {
         reply
     }
 
-    /// Hands over what came of something that an admin asked for and was decided elsewhere, if their token
-    /// still counts. Where it brought something, `is_recorded` says whether that left an event.
+    /// Hands over what came of something that an admin asked for and was decided elsewhere, if their
+    /// token still counts. Where it brought something, `is_recorded` says whether that left an event.
     pub(super) async fn hand_over<T: Send + 'static>(
         &self,
         admin: Admin,

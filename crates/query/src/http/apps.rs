@@ -129,8 +129,8 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
-/// `PATCH /api/v1/apps/{app}`: says which application at its provider an application is. The logs of others
-/// are kept out from then on.
+/// `PATCH /api/v1/apps/{app}`: says which application at its provider an application is. The logs of
+/// others are kept out from then on.
 pub(super) async fn change(
     State(query): State<Arc<Query>>,
     ask: Ask,

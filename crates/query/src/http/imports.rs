@@ -17,8 +17,8 @@ use crate::{ImportFailure, ImportRequest, Query};
 pub(super) const SERVICE_PRINCIPAL: &str =
     "the id of a service principal, or its display name, 1 to 256 bytes";
 
-/// `POST /api/v1/apps/{app}/imports?run=&dates=&servicePrincipal=&list=&check=`: one record in each line, in
-/// any of the JSON forms.
+/// `POST /api/v1/apps/{app}/imports?run=&dates=&servicePrincipal=&list=&check=`: one record in each
+/// line, in any of the JSON forms.
 pub(super) async fn add(
     State(query): State<Arc<Query>>,
     ask: Ask,

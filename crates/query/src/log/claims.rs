@@ -1,4 +1,4 @@
-//! The imported entries of a filter.
+//! Lists and counts the imported entries that match a filter.
 
 use std::ops::ControlFlow;
 
@@ -20,7 +20,7 @@ impl Filter {
 }
 
 impl Log<'_> {
-    /// The claims of a stretch that fit, newest first, at most `wanted`.
+    /// The matching claims of a stretch, newest first, at most `wanted`.
     pub(super) fn claimed(
         &self,
         filter: &Filter,
@@ -34,7 +34,7 @@ impl Log<'_> {
         Ok(found)
     }
 
-    /// How many claims of a stretch fit.
+    /// The number of matching claims in a stretch.
     pub(super) fn claimed_count(
         &self,
         filter: &Filter,
@@ -51,7 +51,7 @@ impl Log<'_> {
         Ok(count)
     }
 
-    /// The applications of a filter that have imports.
+    /// The applications with imports that a filter selects.
     fn claiming(&self, filter: &Filter) -> Result<Vec<Application>, ProjectorError> {
         let all = match filter.application {
             Some(one) => vec![one],
@@ -66,7 +66,7 @@ impl Log<'_> {
         Ok(claiming)
     }
 
-    /// Shows the claims that fit, of each index at most `wanted`, newest first within each.
+    /// Visits the matching claims, at most `wanted` from each index, newest first within each.
     fn visit_claims(
         &self,
         filter: &Filter,
@@ -100,7 +100,7 @@ impl Log<'_> {
                 }
             } else if let Some(resources) = &filter.resources {
                 for (_, number) in resources.iter().filter(|(of, _)| *of == application) {
-                    // Each index may have the newest, so each gives as many as are wanted.
+                    // Any index may have the newest ones, so take `wanted` from each.
                     let mut left = wanted;
                     self.view.claims_about(application, *number, stretch, &mut |claim| {
                         if classes.fits(&claim) {

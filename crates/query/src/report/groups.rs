@@ -1,4 +1,4 @@
-//! Who was in several groups at the same moment.
+//! Members of several groups at the same time.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,19 +8,19 @@ use projector::{ProjectorError, View};
 
 use crate::history::{Interval, intervals_of_group};
 
-/// A stretch in which somebody was in all of some groups.
+/// A stretch in which somebody was in all of the groups.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Overlap {
-    /// Who.
+    /// The member.
     pub member: Number,
     /// The event with which the last of the memberships began.
     pub start: Seq,
-    /// The event with which the first of them ended; none while all last.
+    /// The event with which the first of them ended; `None` while all last.
     pub end: Option<Seq>,
 }
 
-/// Who was a direct member of all of some groups at the same moment, in stretches that meet a range of
-/// events; by member and start.
+/// The stretches that meet a range of events and in which somebody was a direct member of all the
+/// groups; by member and start.
 ///
 /// # Errors
 /// When the rows cannot be read.
@@ -60,7 +60,7 @@ pub(crate) fn overlaps(
 
 type Stretch = (Seq, Option<Seq>);
 
-/// What two ordered lists of stretches have in common. A stretch holds its start and not its end.
+/// The intersection of two ordered lists of half-open stretches.
 fn intersection(one: &[Stretch], other: &[Stretch]) -> Vec<Stretch> {
     let end_of = |end: Option<Seq>| end.unwrap_or(Seq::MAX);
     let (mut left, mut right) = (one.iter().peekable(), other.iter().peekable());

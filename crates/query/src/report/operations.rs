@@ -1,5 +1,4 @@
-//! Operations that carry no approval, that failed last, that differ from the record, that changed one
-//! attribute.
+//! Reports of operations: without evidence, last failures, drift, changes of one attribute.
 
 use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
@@ -12,8 +11,8 @@ use event::{
 use projector::{OperationSummary, Order, ProjectorError, View, case_folded};
 use store::{Store, StoreError};
 
-/// The operations of a range that are to be found by class: those of an application that ended so and
-/// asked for something that changes; newest first.
+/// The operations of an application in a range that asked for a change and ended with a status, newest
+/// first.
 fn writes(
     view: &View<'_>,
     application: Application,
@@ -43,7 +42,7 @@ fn event(store: &Store, seq: Seq) -> Result<Event, ProjectorError> {
 /// The requests of a range that changed something and have no evidence, newest first.
 ///
 /// # Errors
-/// Here and in the following, when the rows or the log cannot be read.
+/// Here and below, when the rows or the log cannot be read.
 pub(crate) fn unapproved(
     view: &View<'_>,
     application: Application,
@@ -59,9 +58,9 @@ pub(crate) fn unapproved(
     Ok(found)
 }
 
-/// What was found to differ from the record in a range, newest first: by looks for drift, and by reads,
-/// as far as those do not only confirm what was asked for and not known to have happened. A baseline
-/// differs from nothing: there is no record before it.
+/// The observations in a range that differ from the record, newest first: from drift checks, and from
+/// reads, except reads that only confirm an operation whose outcome was in doubt. Not from baselines,
+/// because there is no record before them.
 pub(crate) fn drifted(
     view: &View<'_>,
     store: &Store,
@@ -86,20 +85,20 @@ pub(crate) fn drifted(
     Ok(found)
 }
 
-/// Somebody whose last request to change something failed.
+/// A person or resource whose last write failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Failing {
-    /// Whose.
+    /// The person or resource.
     pub number: Number,
     /// The request.
     pub seq: Seq,
-    /// How many failed since the last that did not.
+    /// How many writes failed since the last success.
     pub failures: u64,
 }
 
-/// Whose last request to change something, among the events of a range that begins with the log,
-/// failed; the newest failure first. Not who was refused a create and got an account later all the same,
-/// since one that was there already took their name over.
+/// The persons and resources whose last write in a range of events failed, the newest failure first.
+/// The range must begin with the log. Leaves out those whose create was refused but whose name an
+/// existing account got later.
 pub(crate) fn failing(
     view: &View<'_>,
     application: Application,
@@ -114,7 +113,7 @@ pub(crate) fn failing(
         }
         let (mut failures, mut last) = (0, None);
         view.operations_of(application, number, 0..until, Order::NewestFirst, &mut |one| {
-            // What was passed over neither failed nor mended anything.
+            // A skipped operation is neither a failure nor a success.
             let says_nothing = one.action == Action::Other || one.status == Status::Skipped;
             if one.number != number || says_nothing || one.is_observation() {
                 return ControlFlow::Continue(());
@@ -136,8 +135,8 @@ pub(crate) fn failing(
     Ok(found)
 }
 
-/// Whether an account took the name over, after the event at `seq` and before `until`, of somebody who had
-/// none then: the surest name by which requests called them.
+/// Whether another account got the name of somebody without an account, after the event at `seq` and
+/// before `until`.
 fn got_account(
     view: &View<'_>,
     application: Application,
@@ -157,12 +156,12 @@ fn got_account(
     Ok(holders.iter().any(|one| one.number != number && (seq..until).contains(&one.since)))
 }
 
-/// An attribute that got another value.
+/// A changed attribute value.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Move {
-    /// Whose.
+    /// The person or resource.
     pub number: Number,
-    /// By which event.
+    /// The event that changed it.
     pub seq: Seq,
     /// The attribute's path.
     pub path: String,
@@ -172,8 +171,8 @@ pub(crate) struct Move {
     pub new: Vec<u8>,
 }
 
-/// Where an attribute of users went from one value to another in a range, oldest first. `on` is a
-/// path, or the name of an attribute in whatever schema.
+/// The changes of an attribute of users from one value to another in a range, oldest first. `on` is a
+/// path, or the name of an attribute in any schema.
 pub(crate) fn moves(
     view: &View<'_>,
     store: &Store,

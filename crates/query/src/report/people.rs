@@ -1,4 +1,4 @@
-//! Who came, left, moved and came back.
+//! Reports of users: created, disabled or deleted, and active again.
 
 use std::ops::{ControlFlow, Range};
 
@@ -9,7 +9,7 @@ use store::key::Set;
 /// The users that were created in a range of events, in that order.
 ///
 /// # Errors
-/// Here and in the following, when the rows cannot be read.
+/// Here and below, when the rows cannot be read.
 pub(crate) fn joiners(
     view: &View<'_>,
     application: Application,
@@ -19,7 +19,7 @@ pub(crate) fn joiners(
     let mut joiners = vec![];
     for change in view.set_changes(application, existing, seqs)? {
         let is_new = || {
-            // An account that was only taken to be gone did not come.
+            // An account that was only believed to be gone was not created.
             let version = view.version(application, change.member, change.seq)?;
             let created = version.map(|version| version.created_seq);
             Ok::<_, ProjectorError>(created == Some(change.seq))
@@ -31,14 +31,14 @@ pub(crate) fn joiners(
     Ok(joiners)
 }
 
-/// Whether a deletion was acknowledged, and a later look found the account there.
+/// Whether a deletion was acknowledged, but a later observation found the account.
 fn was_refuted(view: &View<'_>, seq: Seq) -> Result<bool, ProjectorError> {
     let settled = view.settled(seq)?;
     Ok(settled.is_some_and(|(_, verdict)| verdict == Verdict::Contradicted))
 }
 
-/// Whether a deletion was acknowledged, and a later look found the account there and switched on: nothing
-/// had happened to it.
+/// Whether a deletion was acknowledged, but a later observation found the account active: nothing had
+/// happened to it.
 fn did_nothing(
     view: &View<'_>,
     application: Application,
@@ -50,19 +50,19 @@ fn did_nothing(
     Ok(found.is_some_and(|version| version.state.is_some() && version.active))
 }
 
-/// How an account ended, or was switched off.
+/// How an account was deleted or disabled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Ending {
     /// Whose.
     pub number: Number,
     /// By which event.
     pub seq: Seq,
-    /// Whether it was deleted; else it was switched off.
+    /// Whether it was deleted; otherwise it was disabled.
     pub deleted: bool,
 }
 
-/// The users that were switched off or deleted in a range of events: the first such event of each, in
-/// that order.
+/// The users that were disabled or deleted in a range of events: the first such event of each, in that
+/// order.
 pub(crate) fn leavers(
     view: &View<'_>,
     application: Application,
@@ -78,7 +78,7 @@ pub(crate) fn leavers(
             let deleted = deleted && !was_refuted(view, change.seq)?;
             let ending = Ending { number: change.member, seq: change.seq, deleted };
             let first = endings.entry(change.member).or_insert(ending);
-            // Who is deleted while active leaves both sets with one event, and was deleted.
+            // Deleting an active user removes it from both sets in one event; that is a deletion.
             if ending.seq < first.seq {
                 *first = ending;
             }
@@ -89,7 +89,7 @@ pub(crate) fn leavers(
     Ok(endings)
 }
 
-/// A stretch in which an account was there and switched on.
+/// A stretch in which an account existed and was active.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ActiveStay {
     /// The event with which it began.
@@ -100,7 +100,7 @@ pub(crate) struct ActiveStay {
     pub deleted: bool,
 }
 
-/// Every stretch in which a user was there and active, oldest first.
+/// All stretches in which a user existed and was active, oldest first.
 pub(crate) fn active_stays(
     view: &View<'_>,
     application: Application,
@@ -134,14 +134,14 @@ pub(crate) fn active_stays(
     Ok(stays)
 }
 
-/// A user that was switched off, or gone, and became active again.
+/// A user that was disabled or deleted, and became active again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Reactivation {
     /// Who.
     pub number: Number,
-    /// The event that had switched it off or deleted it.
+    /// The event that had disabled or deleted it.
     pub disabled: Seq,
-    /// The event that switched it on.
+    /// The event that made it active again.
     pub reactivated: Seq,
 }
 
@@ -166,8 +166,8 @@ pub(crate) fn reactivated(
     Ok(found)
 }
 
-/// The state of a user right after an event, or, when it was gone by then, before it went; `None`
-/// before it was there.
+/// The state of a user right after an event, or its last state if it was deleted by then; `None` before
+/// its creation.
 pub(crate) fn last_state(
     view: &View<'_>,
     application: Application,

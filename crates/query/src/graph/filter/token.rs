@@ -15,7 +15,8 @@ pub(super) enum Token<'a> {
     Word(&'a str),
     /// A text, an integer or a time.
     Literal(Literal),
-    /// A word of an enumeration behind the name of its type, `microsoft.graph.provisioningResult'failure'`.
+    /// A word of an enumeration behind the name of its type,
+    /// `microsoft.graph.provisioningResult'failure'`.
     Typed(&'static Enumeration, &'static str),
     Open,
     Close,
