@@ -210,9 +210,9 @@ fn operations_members_and_values_are_bounded() {
         assert!(answer["detail"].as_str().unwrap().contains("50000 members"), "{what}: {answer}");
         bounded.stop();
     }
-    post("1,001 unknown members", LARGE, "1000 members are no known", "/Groups", crowd(1_001));
+    post("1,001 unknown members", LARGE, "1000 members are unknown", "/Groups", crowd(1_001));
     let add = json!([{"op": "add", "path": "members", "value": values(1_001, 1)}]);
-    change("1,001 unknown members by PATCH", LARGE, "1000 members are no known", &crew, add);
+    change("1,001 unknown members by PATCH", LARGE, "1000 members are unknown", &crew, add);
 
     // A small body can request many comparisons.
     assert_eq!(bounded.scim.post("/Groups", &crowd(1_000)).status, 201);
