@@ -104,6 +104,8 @@ async fn every_question_is_found_by_each_application_that_it_showed() {
         assert_eq!(two.server.send("POST", path, &two.boat, &body).await.status, 201);
     }
     two.upload("name=staff", "userName,terminatedAt\nmira,2026-01-01\n").await;
+    let saved = json!({"name": "weekly", "question": "/api/v1/apps/boat/groups"});
+    assert_eq!(two.server.admin("POST", "/api/v1/saved-questions", &saved).await.status, 201);
     let operations = two.ask("/api/v1/operations?app=boat").await;
     let samples = Samples {
         app: "boat",
@@ -111,6 +113,7 @@ async fn every_question_is_found_by_each_application_that_it_showed() {
         group: "displayName:Crew",
         groups: "displayName:Crew,displayName:Deck",
         list: "staff",
+        saved: "weekly",
         token: "1".to_owned(),
         operation: operations["rows"][0]["seq"].to_string(),
     };

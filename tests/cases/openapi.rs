@@ -71,6 +71,8 @@ fn every_answer_is_described() {
     let list = b"userName,terminatedAt\nmira@fjord.example,2026-01-01\n";
     let path = "/api/v1/reference-lists?name=staff";
     assert_eq!(admin.send("POST", path, &[], list).unwrap().status, 201);
+    let saved = json!({"name": "weekly", "question": "/api/v1/apps/boat/groups"});
+    assert_eq!(admin.post("/api/v1/saved-questions", &saved).status, 201);
     let sacrificial = admin.post("/api/v1/tokens", &json!({"role": "auditor"}));
     let operations = admin.rows("/api/v1/operations?app=boat");
     let created = operations.iter().find(|row| row["operation"] == "POST User").unwrap();
@@ -82,6 +84,7 @@ fn every_answer_is_described() {
         group: "displayName:Crew",
         groups: "displayName:Crew,displayName:Deck",
         list: "staff",
+        saved: "weekly",
         token: sacrificial.body["id"].as_str().unwrap().to_owned(),
         operation: created["seq"].to_string(),
     };

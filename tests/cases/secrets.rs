@@ -204,6 +204,7 @@ fn tokens_planted_everywhere_are_found_nowhere() {
         group: "displayName:Crew",
         groups: "displayName:Crew,displayName:Deck",
         list: "staff",
+        saved: "weekly",
         token: "2".to_owned(),
         operation: operation.clone(),
     };

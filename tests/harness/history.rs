@@ -89,6 +89,11 @@ pub enum Step {
     Approve {
         event: u16,
     },
+    /// Marks a group as privileged, or takes the mark away.
+    Mark {
+        group: u8,
+        privileged: bool,
+    },
     /// Uploads a list of leavers, always under the same name.
     List {
         left: Vec<(u8, u8, i8)>,
@@ -147,6 +152,8 @@ pub fn step() -> impl Strategy<Value = Step> {
         6 => (any::<u8>(), any::<u8>()).prop_map(|(group, member)| Step::Nest { group, member }),
         1 => (0..6_u8).prop_map(|name| Step::Refused { name }),
         2 => any::<u16>().prop_map(|event| Step::Approve { event }),
+        2 => (any::<u8>(), any::<bool>())
+            .prop_map(|(group, privileged)| Step::Mark { group, privileged }),
         1 => prop::collection::vec((0..3_u8, 0..6_u8, any::<i8>()), 0..4)
             .prop_map(|left| Step::List { left }),
         7 => (any::<bool>(), 1..4_u8, any::<bool>(), prop::collection::vec(seed(), 1..5))
@@ -462,6 +469,13 @@ impl<'a> Player<'a> {
                     body["approvedAt"] = json!("2026-03-01T08:00:00.000000Z");
                 }
                 self.server.admin("POST", &path, &body).await;
+            }
+            Step::Mark { group, privileged } => {
+                let Some((_, id)) = self.pick(Some("Groups"), *group) else { return };
+                let path = format!("/api/v1/apps/{}/groups/{id}/privileged", self.app);
+                let method = if *privileged { "POST" } else { "DELETE" };
+                let answer = self.server.admin(method, &path, &Value::Null).await;
+                assert_eq!(answer.status, 200, "{answer:?}");
             }
             Step::List { left } => self.upload(left).await,
             Step::Look { baseline, changes } => {

@@ -11,6 +11,8 @@ pub struct Samples {
     /// Two, with a comma between them.
     pub groups: &'static str,
     pub list: &'static str,
+    /// The name of a saved question that asks about the application.
+    pub saved: &'static str,
     /// The id of a token.
     pub token: String,
     /// The seq of an operation of the application.
@@ -42,6 +44,7 @@ impl Samples {
             Kind::Duration => "24h",
             Kind::Token => &self.token,
             Kind::ListName => self.list,
+            Kind::QuestionName => self.saved,
             Kind::AttributePath => "userName",
             Kind::Instant(_) => "2026-03-02",
             Kind::KnownAt => "1",
@@ -109,8 +112,8 @@ impl Samples {
 impl Address {
     fn add(&mut self, parameter: &Parameter, value: &str) {
         let name = parameter.name;
-        self.is_of_application |=
-            parameter.kind == Kind::App || matches!(name, "operation" | "job");
+        self.is_of_application |= matches!(parameter.kind, Kind::App | Kind::QuestionName)
+            || matches!(name, "operation" | "job");
         match parameter.place {
             Place::Path => self.text = self.text.replace(&format!("{{{name}}}"), value),
             Place::Query | Place::Time | Place::Page => self.with(&format!("{name}={value}")),

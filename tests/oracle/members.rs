@@ -10,8 +10,8 @@ use super::known::Known;
 use super::operations::observation_of;
 use super::questions::{Expected, Parameters};
 use super::resources::{
-    Found, changes_of, existence, found, group_name, id_of, identity, runs, type_name, value,
-    via_ids,
+    Found, changes_of, existence, found, group_name, id_of, identity, privileged, runs, type_name,
+    value, via_ids,
 };
 
 /// How a group holds a member.
@@ -86,6 +86,7 @@ pub fn members(known: &Known<'_>, parameters: &Parameters) -> Expected {
         .with("groupId", id_of(known, application, group))
         .with("groupName", value(world.resources.get(&group), "displayName"))
         .with("nested", parameters.nested)
+        .with("privileged", privileged(known, application, group, at).is_some())
 }
 
 /// One stay in a group.
@@ -249,6 +250,8 @@ pub fn intervals(known: &Known<'_>, parameters: &Parameters, kind: ResourceType)
         row.insert("end".into(), stay.end.map(|(seq, _)| known.time(seq)).into());
         row.insert("endSeq".into(), stay.end.map(|(seq, _)| seq).into());
         row.insert("endReason".into(), stay.end.map(|(_, reason)| reason).into());
+        let is_privileged = privileged(known, application, stay.group, stretch.1).is_some();
+        row.insert("privileged".into(), is_privileged.into());
         Value::Object(row)
     });
     Expected::rows(rows.collect())

@@ -14,6 +14,7 @@ pub enum Kind {
     Users,
     User,
     Groups,
+    PrivilegedGroups,
     Group,
     Members,
     UserTimeline,
@@ -69,10 +70,11 @@ const fn shape(kind: Kind, on: bool, when: When, has_pages: bool) -> Shape {
 }
 
 /// Every question.
-pub const SHAPES: [Shape; 34] = [
+pub const SHAPES: [Shape; 35] = [
     shape(Kind::Users, true, When::At, true),
     shape(Kind::User, true, When::At, false),
     shape(Kind::Groups, true, When::At, true),
+    shape(Kind::PrivilegedGroups, true, When::At, true),
     shape(Kind::Group, true, When::At, false),
     shape(Kind::Members, true, When::At, true),
     shape(Kind::UserTimeline, true, When::Stretch, true),
@@ -109,11 +111,17 @@ pub const SHAPES: [Shape; 34] = [
 ];
 
 /// Questions without a shape, each with the reason.
-pub const NOT_ASKED: [(&str, &str); 6] = [
+pub const NOT_ASKED: [(&str, &str); 9] = [
     ("/api/v1/apps", "configuration: it does not come from a history of requests"),
     ("/api/v1/apps/{app}", "the same of one application"),
     ("/api/v1/profiles", "the answer is part of the program"),
     ("/api/v1/tokens", "configuration"),
+    (
+        "/api/v1/configuration-log",
+        "configuration, of which a history has little: it has tests of its own",
+    ),
+    ("/api/v1/saved-questions", "configuration"),
+    ("/api/v1/saved-questions/{name}", "configuration"),
     ("/api/v1/reference-lists", "what is uploaded, which the reports by a list are compared with"),
     ("/api/v1/apps/{app}/groups/{group}/blame", "the same computation as that of a user"),
 ];
@@ -282,6 +290,7 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         Kind::Users => format!("{app}/users"),
         Kind::User => format!("{app}/users/{user}"),
         Kind::Groups => format!("{app}/groups"),
+        Kind::PrivilegedGroups => "/privileged-groups".to_owned(),
         Kind::Group => format!("{app}/groups/{group}"),
         Kind::Members => format!("{app}/groups/{group}/members"),
         Kind::UserTimeline => format!("{app}/users/{user}/timeline"),
@@ -373,6 +382,7 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         | Kind::Failing
         | Kind::Drift
         | Kind::Coverage => add("app", app),
+        Kind::PrivilegedGroups => add("app", app),
         Kind::Groups
         | Kind::Group
         | Kind::UserTimeline
@@ -404,6 +414,7 @@ pub fn expected(
         Kind::Users => resources::users(known, parameters),
         Kind::User => resources::one(known, parameters, ResourceType::USER),
         Kind::Groups => resources::groups(known, parameters),
+        Kind::PrivilegedGroups => resources::privileged_groups(known, parameters),
         Kind::Group => resources::one(known, parameters, ResourceType::GROUP),
         Kind::Members => members::members(known, parameters),
         Kind::UserTimeline => operations::timeline(known, parameters, ResourceType::USER, "boat"),
@@ -476,6 +487,7 @@ fn spans_several(known: &Known<'_>, kind: Kind, parameters: &Parameters) -> bool
             | Kind::Reactivated
             | Kind::Unapproved
             | Kind::Failing
+            | Kind::PrivilegedGroups
             | Kind::Coverage
             | Kind::Orphans
             | Kind::Drift

@@ -7,7 +7,7 @@ use super::World;
 use super::known::Known;
 use super::operations::observation_of;
 use super::questions::{Expected, Parameters};
-use super::resources::{changes_of, group_name, id_of, identity, runs};
+use super::resources::{changes_of, group_name, id_of, identity, privileged, runs};
 
 /// The column `application`, and the user columns at the end of a period or last before.
 fn columns(
@@ -91,9 +91,13 @@ fn remaining(
     application: Application,
     number: Number,
     end: usize,
+    only_privileged: bool,
 ) -> Vec<Value> {
     let world = known.world(application, end);
-    let groups = world.members.iter().filter(|(_, members)| members.contains_key(&number));
+    let groups = world.members.iter().filter(|(group, members)| {
+        let is_wanted = !only_privileged || privileged(known, application, **group, end).is_some();
+        is_wanted && members.contains_key(&number)
+    });
     let names = groups.map(|(group, _)| match group_name(world, *group) {
         Value::Null => id_of(known, application, *group),
         name => name,
@@ -137,7 +141,8 @@ pub fn leavers(known: &Known<'_>, parameters: &Parameters) -> Expected {
             "lagSeconds": null,
             "limitSeconds": null,
             "within": null,
-            "remainingGroups": remaining(known, application, number, stretch.1),
+            "remainingGroups": remaining(known, application, number, stretch.1, false),
+            "privilegedGroups": remaining(known, application, number, stretch.1, true),
             "reactivatedAt": back.as_ref().map(|back| known.time(back.seq)),
             "reactivatedSeq": back.map(|back| back.seq),
         }));
@@ -263,7 +268,8 @@ pub fn leavers_of(
                     None if left.at.0 + limit * 1_000_000 > latest.0 => None,
                     None => Some(false),
                 },
-                "remainingGroups": remaining(known, application, number, end),
+                "remainingGroups": remaining(known, application, number, end, false),
+                "privilegedGroups": remaining(known, application, number, end, true),
                 "reactivatedAt": back.as_ref().map(|back| known.time(back.seq)),
             "reactivatedSeq": back.map(|back| back.seq),
             }));
@@ -284,6 +290,7 @@ pub fn leavers_of(
                 "limitSeconds": limit,
                 "within": true,
                 "remainingGroups": [],
+                "privilegedGroups": [],
                 "reactivatedAt": null,
                 "reactivatedSeq": null,
             }));
@@ -350,6 +357,7 @@ pub fn movers(known: &Known<'_>, parameters: &Parameters) -> Expected {
                         "groupId": id_of(known, application, *group),
                         "groupName": group_name(world, *group),
                         "memberSince": known.time(since),
+                        "privileged": privileged(known, application, *group, end).is_some(),
                     });
                     (since < event.seq).then_some(row)
                 });

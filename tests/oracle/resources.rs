@@ -232,6 +232,48 @@ pub fn group_name(world: &World, group: Number) -> Value {
     value(world.is_or_was(group), "displayName")
 }
 
+/// Whether a group is marked as privileged after so many events, and the event that says so.
+pub fn privileged(
+    known: &Known<'_>,
+    application: Application,
+    group: Number,
+    at: usize,
+) -> Option<Seq> {
+    let mark = known.events()[..at].iter().rev().find_map(|event| match &event.header.fact {
+        Fact::GroupMarked(marked)
+            if event.header.application == application && marked.number == group =>
+        {
+            Some((event.seq, marked.privileged))
+        }
+        _ => None,
+    });
+    mark.filter(|(_, privileged)| *privileged).map(|(seq, _)| seq)
+}
+
+/// `GET /privileged-groups`
+pub fn privileged_groups(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let at = parameters.at_count(known);
+    let mut rows = vec![];
+    for application in known.applications(parameters.app) {
+        let world = known.world(application, at);
+        let groups = world.resources.iter().filter(|(_, one)| one.kind == ResourceType::GROUP);
+        for (number, group) in groups {
+            let Some(seq) = privileged(known, application, *number, at) else { continue };
+            let origin = known.events()[seq as usize].header.origin.as_ref();
+            rows.push(json!({
+                "application": known.slug(application),
+                "groupId": value(Some(group), "id"),
+                "groupName": value(Some(group), "displayName"),
+                "memberCount": world.members_of(*number).len(),
+                "markedAt": known.time(seq),
+                "markedSeq": seq,
+                "actorId": origin.expect("an admin marked it").credential.to_string(),
+            }));
+        }
+    }
+    Expected::rows(rows)
+}
+
 /// `exists` and `existsSeq`.
 pub fn existence(
     known: &Known<'_>,
@@ -279,6 +321,7 @@ pub fn groups(known: &Known<'_>, parameters: &Parameters) -> Expected {
             "createdAt": known.time(group.created),
             "createdSeq": group.created,
             "startKnown": true,
+            "privileged": privileged(known, application, *number, at).is_some(),
         })
     });
     Expected::rows(rows.collect())
@@ -314,6 +357,7 @@ pub fn one(known: &Known<'_>, parameters: &Parameters, kind: ResourceType) -> Ex
             "memberSince": known.time(since),
             "addedBySeq": since,
             "startKnown": true,
+            "privileged": privileged(known, application, group, at).is_some(),
         })
     });
     let groups: Vec<Value> = groups.collect();

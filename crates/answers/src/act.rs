@@ -4,6 +4,8 @@ mod apps;
 mod export;
 mod imports;
 mod lists;
+mod privileged;
+mod saved;
 mod tokens;
 
 use std::sync::LazyLock;
@@ -23,6 +25,8 @@ pub use self::imports::{
     DateOrder, Import, ImportRefusal, Imported, ListOf, OtherApplication, OtherEntry,
 };
 pub use self::lists::{AddEvidence, AddList, AddedEvidence, AddedList, NewEvidence};
+pub use self::privileged::{MarkGroup, MarkedGroup, UnmarkGroup};
+pub use self::saved::{NewQuestion, RemoveQuestion, RemovedQuestion, SaveQuestion, SavedAs};
 pub use self::tokens::{AddToken, AddedToken, NewToken, RevokeToken, RevokedToken};
 use crate::parameter::{Parameter, own};
 use crate::question::Who;
@@ -192,6 +196,10 @@ pub fn acts() -> &'static [DescribedAct] {
             DescribedAct::of::<RevokeToken>(),
             DescribedAct::of::<AddEvidence>(),
             DescribedAct::of::<AddList>(),
+            DescribedAct::of::<MarkGroup>(),
+            DescribedAct::of::<UnmarkGroup>(),
+            DescribedAct::of::<SaveQuestion>(),
+            DescribedAct::of::<RemoveQuestion>(),
             DescribedAct::of::<Export>(),
         ]
     });

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, count, number, or_nothing, since};
+use crate::words::marked;
 use crate::users::Rests;
 use crate::{App, Moment, Question, Shape, Time};
 
@@ -32,6 +33,8 @@ pub struct Group {
     pub created_seq: Option<u64>,
     /// False if it was only seen: it was created then or earlier
     pub start_known: bool,
+    /// Whether the group was marked as privileged
+    pub privileged: bool,
 }
 
 impl Question for EveryGroup {
@@ -51,7 +54,9 @@ impl Question for EveryGroup {
 
     fn columns(&self) -> Vec<Column<Group>> {
         vec![
-            Column::text("Name", &["displayName"], |row| or_nothing(row.display_name.as_ref())),
+            Column::text("Name", &["displayName", "privileged"], |row| {
+                marked(row.display_name.as_ref(), row.privileged)
+            }),
             Column::number("Members", &["memberCount"], |row| {
                 row.member_count.map(count).unwrap_or_default()
             }),

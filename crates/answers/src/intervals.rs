@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, first, number, or_nothing, second, since};
+use crate::words::marked;
 use crate::{App, Group, Moment, Nothing, Question, Shape, Time, User};
 
 /// Every membership of a user or group, from when until when
@@ -60,6 +61,8 @@ pub struct Stay {
     pub display_name: Option<String>,
     /// The type of the member, such as `User` or `Group`; null for one that no event created
     pub member_type: Option<String>,
+    /// Whether the group was marked as privileged at the end of the time that is asked about
+    pub privileged: bool,
 }
 
 impl Question for StaysInGroup {
@@ -75,6 +78,7 @@ impl Question for StaysInGroup {
         ("groupName", "the title names the group"),
         ("externalId", "the name and the id tell who it is"),
         ("memberType", "the id tells what it is"),
+        ("privileged", "it is the same in all rows, and `groups` shows it"),
     ];
 
     fn title(&self, _: &Nothing) -> String {
@@ -114,8 +118,8 @@ impl Question for StaysOfUser {
     }
 
     fn columns(&self) -> Vec<Column<Stay>> {
-        let name = Column::text("Group", &["groupName"], |row: &Stay| {
-            or_nothing(row.group_name.as_ref())
+        let name = Column::text("Group", &["groupName", "privileged"], |row: &Stay| {
+            marked(row.group_name.as_ref(), row.privileged)
         });
         let id = Column::whole("Id", &["groupId"], |row: &Stay| or_nothing(row.group_id.as_ref()));
         columns(name, id)

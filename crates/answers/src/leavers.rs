@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::table::{
     Column, GROUPS_MAX, first, number, or_nothing, second, several, span, yes_or_no,
 };
-use crate::words::{in_application, of_list};
+use crate::words::{in_application, marked, of_list};
 use crate::{AppFilter, Duration, ListName, Moment, Question, Shape, Time};
 
 /// Accounts that were switched off or deleted; with a list, how long after the person left
@@ -59,6 +59,8 @@ pub struct Leaver {
     pub display_name: Option<String>,
     /// The event that made it active again
     pub reactivated_seq: Option<u64>,
+    /// Those of the remaining groups that are marked as privileged at the end of the stretch
+    pub privileged_groups: Vec<Option<String>>,
 }
 
 /// The list by which somebody left or by which an account has an owner.
@@ -106,8 +108,16 @@ impl Question for Leavers {
             Column::whole("Disabled", &["disabledAt"], |row| second(row.disabled_at.as_ref())),
             Column::whole("How", &["how", "disabledAt", "reactivatedAt", "application"], how),
             Column::whole("In time", &["within", "lagSeconds", "coverage"], in_time),
-            Column::extra("Still in", &["remainingGroups"], |row| {
-                let groups: Vec<String> = row.remaining_groups.iter().flatten().cloned().collect();
+            Column::extra("Still in", &["remainingGroups", "privilegedGroups"], |row| {
+                // What needs care first: only some are shown.
+                let of = |privileged| {
+                    let is_wanted = move |group: &&Option<String>| {
+                        row.privileged_groups.contains(group) == privileged
+                    };
+                    let groups = row.remaining_groups.iter().filter(is_wanted).flatten();
+                    groups.map(move |name| marked(Some(name), privileged))
+                };
+                let groups: Vec<String> = of(true).chain(of(false)).collect();
                 several(&groups, GROUPS_MAX)
             }),
             Column::extra("Active again", &["reactivatedAt", "reactivatedSeq"], |row| {

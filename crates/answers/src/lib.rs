@@ -26,11 +26,11 @@ pub use fields::fields;
 pub use openapi::openapi;
 pub use parameter::{
     App, AppFilter, AttributePath, Duration, Group, Groups, Kind, ListName, Parameter, Place,
-    Resource, Role, TokenId, User,
+    QuestionName, Resource, Role, TokenId, User,
 };
 pub use question::{
     Below, Described, Grid, Heading, Nothing, Part, Question, Schemas, Shape, Table, Time, Who,
-    all, described,
+    all, described, question_at,
 };
 pub use read::{Misread, read};
 pub use reference::reference;
@@ -39,6 +39,7 @@ pub use words::{Exists, Moment, Present};
 
 /// Words that filters take.
 pub mod choice {
+    pub use crate::configuration_log::Configured;
     pub use crate::operations::{Action, Log, Source, Status};
 }
 
@@ -64,6 +65,7 @@ questions! {
     groups: EveryGroup;
     group: OneGroup;
     members: Members;
+    privileged: PrivilegedGroups;
     diff: Diff;
     intervals: StaysInGroup, StaysOfUser;
     joiners: Joiners;
@@ -78,10 +80,12 @@ questions! {
     operations: Operations;
     operation: OneOperation;
     access_log: AccessLog;
+    configuration_log: ConfigurationLog;
     coverage: Unwatched;
     job: Job;
     evidence: EvidenceOf;
     reference_lists: ReferenceLists;
+    saved: SavedQuestions, OneSaved;
     tokens: Tokens;
 }
 
@@ -93,6 +97,7 @@ pub mod row {
     pub use crate::access_log::Access;
     pub use crate::apps::{Application, WholeApplication};
     pub use crate::blame::{Blamed, Existence};
+    pub use crate::configuration_log::ConfigurationChange;
     pub use crate::coverage::Stretch;
     pub use crate::diff::{AttributeChanged, Difference, GroupChanged};
     pub use crate::evidence::{Evidence, OfOperation};
@@ -112,9 +117,11 @@ pub mod row {
     pub use crate::operations::{Flag, Operation, Settled};
     pub use crate::orphans::Orphan;
     pub use crate::overlap::Together;
+    pub use crate::privileged::PrivilegedGroup;
     pub use crate::profiles::{Profile, ProfileVersion};
     pub use crate::reactivated::Reactivation;
     pub use crate::reference_lists::ReferenceList;
+    pub use crate::saved::SavedQuestion;
     pub use crate::tokens::IssuedToken;
     pub use crate::user::{GroupOf, UserSeen};
     pub use crate::users::{Rests, User};

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, activity, count, first, number, or_nothing, since};
+use crate::words::marked;
 use crate::{App, Group, Moment, Question, Shape, Time};
 
 /// Who was in a group
@@ -66,6 +67,8 @@ pub struct GroupSeen {
     pub exists: crate::Exists,
     /// The event that created it, perhaps later than that instant, or that deleted it
     pub exists_seq: u64,
+    /// Whether the group was marked as privileged
+    pub privileged: bool,
 }
 
 impl Question for Members {
@@ -84,6 +87,7 @@ impl Question for Members {
     fn title(&self, group: &GroupSeen) -> String {
         let what = if self.nested { "Direct and indirect members" } else { "Members" };
         let name = group.group_name.as_ref().unwrap_or(&self.group.0);
+        let name = marked(Some(name), group.privileged);
         format!("{what} of {name} in {}", self.app.0)
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::table::{Column, GROUPS_MAX, any, first, number, or_nothing, second, several};
-use crate::words::in_application;
+use crate::words::{in_application, marked};
 use crate::{AppFilter, AttributePath, Moment, Nothing, Question, Shape, Time};
 
 /// Who changed department or another attribute, and which groups they kept
@@ -56,6 +56,8 @@ pub struct HeldGroup {
     pub group_name: Option<String>,
     /// When the membership began
     pub member_since: Moment,
+    /// Whether it was marked as privileged at the end of the stretch
+    pub privileged: bool,
 }
 
 impl Question for Movers {
@@ -89,7 +91,9 @@ impl Question for Movers {
             Column::number("Event", &["changedSeq"], |row| number(Some(row.changed_seq))),
             Column::text("Groups kept", &["heldGroups"], |row| {
                 let groups = row.held_groups.iter();
-                let names = groups.map(|group| first(&[&group.group_name, &group.group_id]));
+                let names = groups.map(|group| {
+                    marked(Some(&first(&[&group.group_name, &group.group_id])), group.privileged)
+                });
                 several(&names.collect::<Vec<_>>(), GROUPS_MAX)
             }),
         ]

@@ -92,6 +92,8 @@ pub enum Kind {
     Token,
     /// A list of people, by its name.
     ListName,
+    /// A saved question, by its name.
+    QuestionName,
     /// An attribute, or a path.
     AttributePath,
     /// An instant.
@@ -115,7 +117,7 @@ impl Kind {
             }
             Kind::Number { .. } => "N".to_owned(),
             Kind::Token => "ID".to_owned(),
-            Kind::ListName => "NAME".to_owned(),
+            Kind::ListName | Kind::QuestionName => "NAME".to_owned(),
             Kind::AttributePath => "PATH".to_owned(),
             Kind::App => "SLUG".to_owned(),
             Kind::User => "USER".to_owned(),
@@ -144,6 +146,7 @@ impl Kind {
             "duration-or-short" => Kind::Duration,
             "token-id" => Kind::Token,
             "list-name" => Kind::ListName,
+            "question-name" => Kind::QuestionName,
             "attribute-path" => Kind::AttributePath,
             _ => return None,
         })
@@ -201,6 +204,7 @@ impl Kind {
             | Kind::Resource
             | Kind::Groups
             | Kind::ListName
+            | Kind::QuestionName
             | Kind::AttributePath
             | Kind::Cursor => {
                 json!({"type": "string"})
@@ -229,6 +233,7 @@ impl Kind {
             Kind::User | Kind::Group | Kind::Resource => "an id or a name".to_owned(),
             Kind::Token => "the id of a token".to_owned(),
             Kind::ListName => "the name of a reference list".to_owned(),
+            Kind::QuestionName => "the name of a saved question".to_owned(),
             Kind::AttributePath => "an attribute such as department, or its path".to_owned(),
             Kind::Groups => {
                 "2 to 10 groups by id or name, with commas between them; a name with a \
@@ -436,6 +441,8 @@ text! {
     Duration, "duration-or-short", "How long, such as 24h";
     /// The name of an uploaded list of people.
     ListName, "list-name", "The uploaded list, by its name";
+    /// The name of a saved question.
+    QuestionName, "question-name", "The saved question, by its name";
     /// An attribute or a path.
     AttributePath, "attribute-path", "An attribute such as department, or its path";
     /// The id of a token.

@@ -406,6 +406,21 @@ pub fn all() -> &'static [Described] {
     &ALL
 }
 
+/// The question at an address without its parameters; `None` where there is none.
+#[must_use]
+pub fn question_at(path: &str) -> Option<&'static Described> {
+    all().iter().find(|one| is_at(one.path, path))
+}
+
+/// Whether an address is one of a template.
+fn is_at(template: &str, path: &str) -> bool {
+    let mut segments = path.trim_end_matches('/').split('/');
+    template.split('/').all(|name| match segments.next() {
+        Some(segment) => name.starts_with('{') || name == segment,
+        None => false,
+    }) && segments.next().is_none()
+}
+
 /// The description of a question; `None` for one that is not in the list.
 #[must_use]
 pub fn described<Q: Question>() -> Option<&'static Described> {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::table::{Column, number, or_nothing, second};
+use crate::table::{Column, or_nothing, second};
 use crate::{Moment, Nothing, Question, Shape, Time, Who};
 
 /// The tokens that were issued; the secrets themselves are not stored
@@ -24,8 +24,20 @@ pub struct IssuedToken {
     pub added_at: Moment,
     /// The event that issued it
     pub added_seq: u64,
-    /// The event that revoked it; null while it is valid
+    /// The event that revoked it; null for one that was not revoked
     pub revoked_seq: Option<u64>,
+    /// What it is for, in the words of whoever issued it
+    pub name: Option<String>,
+    /// The id of the token with which it was issued; null for one that was issued on the server itself
+    pub added_by: Option<String>,
+    /// From then on it is refused; null for one without an end
+    pub expires_at: Option<Moment>,
+    /// Whether it is valid now
+    pub valid: bool,
+    /// When the last request came with it, whatever became of that; null for one that was never used
+    pub last_used_at: Option<Moment>,
+    /// The event of that request
+    pub last_used_seq: Option<u64>,
 }
 
 impl Question for Tokens {
@@ -36,6 +48,12 @@ impl Question for Tokens {
     const WHO: Who = Who::Admin;
     const TIME: Time = Time::Now;
     const SHAPE: Shape = Shape::List { file: "tokens" };
+
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] =
+        &[
+            ("addedSeq", "the time tells when it was issued"),
+            ("lastUsedSeq", "the time tells when it was used"),
+        ];
 
     fn title(&self, _: &Nothing) -> String {
         "Tokens".to_owned()
@@ -48,11 +66,24 @@ impl Question for Tokens {
             Column::text("Application", &["application"], |row| {
                 or_nothing(row.application.as_ref())
             }),
+            Column::text("Name", &["name"], |row| or_nothing(row.name.as_ref())),
             Column::whole("Issued", &["addedAt"], |row| second(Some(&row.added_at))),
-            Column::whole("Valid", &["revokedSeq"], |row| {
-                row.revoked_seq.map_or("yes".to_owned(), |seq| format!("until event {seq}"))
+            Column::extra("By", &["addedBy"], |row| or_nothing(row.added_by.as_ref())),
+            Column::whole("Valid", &["valid", "revokedSeq", "expiresAt"], validity),
+            Column::whole("Last used", &["lastUsedAt"], |row| match &row.last_used_at {
+                Some(at) => second(Some(at)),
+                None => "never".to_owned(),
             }),
-            Column::number("Event", &["addedSeq"], |row| number(Some(row.added_seq))),
         ]
+    }
+}
+
+/// Until when a token was or is valid.
+fn validity(row: &IssuedToken) -> String {
+    match (row.revoked_seq, &row.expires_at, row.valid) {
+        (Some(seq), ..) => format!("revoked (event {seq})"),
+        (None, Some(at), true) => format!("until {}", at.second()),
+        (None, Some(at), false) => format!("expired {}", at.second()),
+        (None, None, _) => "yes".to_owned(),
     }
 }

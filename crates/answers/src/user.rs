@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::members::way;
 use crate::question::{Below, Grid};
 use crate::table::{Column, Width, number, or_nothing, since};
-use crate::words::ScimResource;
+use crate::words::{ScimResource, marked};
 use crate::{App, Exists, Moment, Question, Shape, Time, User};
 
 /// What a user looked like at an instant
@@ -75,6 +75,8 @@ pub struct GroupOf {
     pub added_by_seq: u64,
     /// False if it was only seen at an upstream: it began then or earlier
     pub start_known: bool,
+    /// Whether the group was marked as privileged
+    pub privileged: bool,
 }
 
 impl Question for OneUser {
@@ -113,7 +115,7 @@ impl Question for OneUser {
         ];
         let rows = groups.iter().map(|group| {
             vec![
-                or_nothing(group.group_name.as_ref()),
+                marked(group.group_name.as_ref(), group.privileged),
                 way(group.direct, group.via.as_ref().map_or(0, Vec::len)),
                 since(Some(&group.member_since), group.start_known),
                 number(Some(group.added_by_seq)),

@@ -65,6 +65,12 @@ impl Present {
     }
 }
 
+/// A group by its name, and that it is privileged.
+pub(crate) fn marked(name: Option<&String>, privileged: bool) -> String {
+    let name = name.map(String::as_str).unwrap_or_default();
+    if privileged { format!("{name} (privileged)") } else { name.to_owned() }
+}
+
 /// The end of a title: the application that an answer is narrowed to.
 pub(crate) fn in_application(app: Option<&AppFilter>) -> String {
     app.map(|app| format!(" in {}", app.0)).unwrap_or_default()

@@ -161,3 +161,29 @@ pub struct ReferenceListAdded {
     /// SHA-256 of the upload as it was received.
     pub sha256: [u8; 32],
 }
+
+/// A group was marked as privileged: what its members may do needs more care than usual. Or the mark was
+/// taken away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GroupMarked {
+    /// The group, of the event's application.
+    pub number: Number,
+    /// Whether it is privileged from here on.
+    pub privileged: bool,
+}
+
+/// A question was saved under a name. The question itself is a part, [`crate::Content::Note`]: its
+/// address, which can name a person. The event's application is the one that it asks about, the recorder
+/// when it is none alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct QuestionSaved {
+    /// By what it is asked again; a later one of the same name takes its place.
+    pub name: String,
+}
+
+/// A saved question was removed. The event's application is that of the question.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct QuestionRemoved {
+    /// Its name.
+    pub name: String,
+}

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use crate::claim::{
-    Access, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded, ServicePrincipalSet,
+    Access, EvidenceAdded, GroupMarked, ImportBatch, Imported, QuestionRemoved, QuestionSaved,
+    ReferenceListAdded, ServicePrincipalSet,
 };
 use crate::clock::Timestamp;
 use crate::content::Part;
@@ -98,6 +99,14 @@ pub enum Fact {
     EvidenceAdded(EvidenceAdded),
     /// A list of people was uploaded.
     ReferenceListAdded(ReferenceListAdded),
+    /// The profile of an application changed.
+    ProfileChanged(ProfileChanged),
+    /// A group was marked as privileged, or the mark was taken away.
+    GroupMarked(GroupMarked),
+    /// A question was saved under a name.
+    QuestionSaved(QuestionSaved),
+    /// A saved question was removed.
+    QuestionRemoved(QuestionRemoved),
 }
 
 /// A request on a SCIM address, and what was decided.
@@ -268,6 +277,16 @@ pub struct ApplicationAdded {
     pub profile: String,
     /// Settings that override the profile's, as JSON text.
     pub settings: Vec<u8>,
+    /// SHA-256 of the profile as it was then; `None` in events of before it was kept.
+    pub profile_sha256: Option<[u8; 32]>,
+}
+
+/// The profile of the event's application is not what it was: its file was changed, or the program
+/// brings another one. Written at a start, which is when profiles are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProfileChanged {
+    /// SHA-256 of the profile as it is now.
+    pub sha256: [u8; 32],
 }
 
 /// A token was issued. The token itself is never stored.
@@ -279,6 +298,15 @@ pub struct CredentialAdded {
     pub role: Role,
     /// SHA-256 of the token.
     pub sha256: [u8; 32],
+    /// What it is for, in the words of whoever issued it: at most [`CredentialAdded::NAME_BYTES_MAX`].
+    pub name: Option<String>,
+    /// From then on it is refused; it has no end without.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl CredentialAdded {
+    /// Longer names are refused.
+    pub const NAME_BYTES_MAX: usize = 128;
 }
 
 /// A token was revoked. The event's `application` is the credential's.

@@ -23,8 +23,8 @@ mod stored {
 
 pub use action::{Action, Status};
 pub use claim::{
-    Access, CodeKind, EvidenceAdded, ImportBatch, Imported, ReferenceListAdded,
-    ServicePrincipalSet, Source,
+    Access, CodeKind, EvidenceAdded, GroupMarked, ImportBatch, Imported, QuestionRemoved,
+    QuestionSaved, ReferenceListAdded, ServicePrincipalSet, Source,
 };
 pub use clock::{Clock, ManualClock, Stopwatch, Timestamp};
 pub use content::{
@@ -33,7 +33,7 @@ pub use content::{
 };
 pub use event::{
     ApplicationAdded, ConnectionsRefused, CredentialAdded, CredentialRevoked, Effect, Event,
-    Extent, Fact, Header, Listed, Method, Observation, Occasion, Operation, Origin,
+    Extent, Fact, Header, Listed, Method, Observation, Occasion, Operation, Origin, ProfileChanged,
     RecorderStarted, RecorderStopped, ResourceType, ResourceTypeAdded, Role, Route,
     Unauthenticated, UpstreamSet, Verdict,
 };

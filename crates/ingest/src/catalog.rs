@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use event::{Application, Fact, ResourceType, ResourceTypeAdded};
+use event::{Application, Fact, ProfileChanged, ResourceType, ResourceTypeAdded};
 use projector::{
     ApplicationRow, CommitError, Committer, Decision, Draft, Durability, ProjectorError, Version,
     View,
@@ -65,13 +65,15 @@ impl Catalog {
             report_shared_names(&View::new(&snapshot), &row)?;
         }
         drop(snapshot);
-        let names = names(&registry);
+        let (names, in_force) = (names(&registry), Arc::clone(&profiles));
         let numbered = committer
             .submit(Durability::Synced, move |view, _| {
+                let changed = changed_profiles(view, &in_force)?;
                 let known = view.resource_types()?;
                 let numbers_known = known.iter().map(|(number, _)| *number).collect();
                 Ok(match number(&names, known) {
-                    Some((numbers, events)) => {
+                    Some((numbers, mut events)) => {
+                        events.extend(changed);
                         Decision { events, reply: Some((numbers, numbers_known)) }
                     }
                     None => Decision { events: vec![], reply: None },
@@ -216,6 +218,24 @@ pub enum CatalogError {
     /// No number is free: types keep theirs for ever, even when their file is removed.
     #[error("this log has had 253 further resource types; there are no numbers for more")]
     NoNumberLeft,
+}
+
+/// The events of applications whose profile is another one than was recorded last.
+fn changed_profiles(view: &View<'_>, in_force: &Profiles) -> Result<Vec<Draft>, ProjectorError> {
+    let mut changed = vec![];
+    for row in view.applications()? {
+        let now = in_force.get(&row.profile).map(|profile| profile.sha256);
+        if let Some(sha256) = now.filter(|sha256| row.profile_sha256 != Some(*sha256)) {
+            changed.push(Draft {
+                application: row.number,
+                origin: None,
+                fact: Fact::ProfileChanged(ProfileChanged { sha256 }),
+                parts: vec![],
+                passed: vec![],
+            });
+        }
+    }
+    Ok(changed)
 }
 
 fn names(registry: &Registry) -> Vec<String> {

@@ -4,7 +4,7 @@
 //! half a minute. So the decision checks the credential again: only there is the check ordered against
 //! the event that revokes the credential.
 
-use event::Credential;
+use event::{Credential, Timestamp};
 
 use crate::command::{Decision, Durability, Stamp};
 use crate::committer::Committer;
@@ -12,23 +12,27 @@ use crate::error::CommitError;
 use crate::error::ProjectorError;
 use crate::view::View;
 
-/// The credential of a command was revoked after its request was authenticated.
+/// The credential of a command was revoked or expired after its request was authenticated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the token was revoked while its request was on the way")]
 pub struct Revoked;
 
 impl View<'_> {
-    /// Whether a credential is still valid. [`Credential::NONE`] passes: the decision itself refuses a
+    /// Whether a credential is valid at `now`. [`Credential::NONE`] passes: the decision itself refuses a
     /// request without a credential.
     ///
     /// # Errors
     /// When its row cannot be read.
-    pub fn authority(&self, credential: Credential) -> Result<Result<(), Revoked>, ProjectorError> {
+    pub fn authority(
+        &self,
+        credential: Credential,
+        now: Timestamp,
+    ) -> Result<Result<(), Revoked>, ProjectorError> {
         if credential == Credential::NONE {
             return Ok(Ok(()));
         }
         let row = self.credential_of(credential)?;
-        Ok(row.filter(|row| row.revoked_seq.is_none()).map(|_| ()).ok_or(Revoked))
+        Ok(row.filter(|row| row.is_valid_at(now)).map(|_| ()).ok_or(Revoked))
     }
 }
 
@@ -51,7 +55,7 @@ impl Committer {
         + 'static,
     ) -> Result<R, CommitError> {
         self.submit(durability, move |view, stamp| {
-            let authority = view.authority(credential)?;
+            let authority = view.authority(credential, stamp.recorded_at)?;
             decide(authority, view, stamp)
         })
         .await

@@ -17,6 +17,7 @@ use store::key::{self, Class, Set};
 
 use crate::asked;
 use crate::claim;
+use crate::configuration;
 use crate::error::ProjectorError;
 use crate::listing;
 use crate::operation::OperationSummary;
@@ -33,7 +34,7 @@ use crate::view::View;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub(crate) const FOLD_VERSION: u32 = 11;
+pub(crate) const FOLD_VERSION: u32 = 12;
 
 /// Applies one event to the rows.
 ///
@@ -57,6 +58,7 @@ pub(crate) fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), Projecto
     if application != Application::RECORDER && !is_indexed {
         rows.put(key::change(application, event.seq), vec![]);
     }
+    configuration::fold_configuration(rows, event)?;
     match &event.header.fact {
         Fact::Operation(operation) => fold_operation(rows, event, operation)?,
         Fact::Intent(_) => {
@@ -100,6 +102,18 @@ pub(crate) fn fold(rows: &mut Overlay<'_>, event: &Event) -> Result<(), Projecto
         Fact::ReferenceListAdded(added) => {
             asked::fold_reference_list(rows, event, added);
         }
+        Fact::ProfileChanged(changed) => {
+            change_application(rows, event.header.application, |row| {
+                row.profile_sha256 = Some(changed.sha256);
+            })?;
+        }
+        Fact::GroupMarked(marked) => configuration::fold_marked(rows, event, marked),
+        Fact::QuestionSaved(saved) => {
+            configuration::fold_question(rows, event, &saved.name, true);
+        }
+        Fact::QuestionRemoved(removed) => {
+            configuration::fold_question(rows, event, &removed.name, false);
+        }
     }
     Ok(())
 }
@@ -132,6 +146,7 @@ fn fold_application(
         slug: added.slug.clone(),
         profile: added.profile.clone(),
         settings: added.settings.clone(),
+        profile_sha256: added.profile_sha256,
         added_at: event.header.recorded_at,
         added_seq: event.seq,
         upstream: None,
@@ -156,6 +171,8 @@ fn fold_credential(
         added_at: event.header.recorded_at,
         added_seq: event.seq,
         revoked_seq: None,
+        name: added.name.clone(),
+        expires_at: added.expires_at,
     };
     rows.put(key::credential(added.number), credential.encode()?);
     rows.put(key::token(&added.sha256), row::encode_number(added.number.0));

@@ -166,7 +166,11 @@ impl OperationSummary {
             | Fact::ImportBatch(_)
             | Fact::Access(_)
             | Fact::EvidenceAdded(_)
-            | Fact::ReferenceListAdded(_) => None,
+            | Fact::ReferenceListAdded(_)
+            | Fact::ProfileChanged(_)
+            | Fact::GroupMarked(_)
+            | Fact::QuestionSaved(_)
+            | Fact::QuestionRemoved(_) => None,
         }
     }
 

@@ -145,6 +145,7 @@ mod tests {
                     slug: format!("app-{seq}"),
                     profile: "generic".into(),
                     settings: b"{}".to_vec(),
+                    profile_sha256: None,
                 }),
             },
             parts: vec![],

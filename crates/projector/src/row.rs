@@ -23,6 +23,8 @@ pub struct ApplicationRow {
     pub profile: String,
     /// Settings that override the profile's, as JSON text.
     pub settings: Vec<u8>,
+    /// SHA-256 of the profile as it was last recorded.
+    pub profile_sha256: Option<[u8; 32]>,
     /// When it was added.
     pub added_at: Timestamp,
     /// The event that added it.
@@ -41,6 +43,7 @@ struct StoredApplication {
     slug: String,
     profile: String,
     settings: Vec<u8>,
+    profile_sha256: Option<[u8; 32]>,
     added_at: Timestamp,
     added_seq: Seq,
     upstream: Option<StoredUpstream>,
@@ -66,6 +69,7 @@ impl ApplicationRow {
             slug: self.slug.clone(),
             profile: self.profile.clone(),
             settings: self.settings.clone(),
+            profile_sha256: self.profile_sha256,
             added_at: self.added_at,
             added_seq: self.added_seq,
             upstream: self.upstream.clone().map(|set| StoredUpstream {
@@ -89,6 +93,7 @@ impl ApplicationRow {
             slug: stored.slug,
             profile: stored.profile,
             settings: stored.settings,
+            profile_sha256: stored.profile_sha256,
             added_at: stored.added_at,
             added_seq: stored.added_seq,
             upstream: stored.upstream.map(|stored| UpstreamSet {
@@ -121,6 +126,10 @@ pub struct CredentialRow {
     pub added_seq: Seq,
     /// The event that revoked it.
     pub revoked_seq: Option<Seq>,
+    /// What it is for, in the words of whoever issued it.
+    pub name: Option<String>,
+    /// From then on nothing is allowed with it; it has no end without.
+    pub expires_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -131,9 +140,16 @@ struct StoredCredential {
     added_at: Timestamp,
     added_seq: Seq,
     revoked_seq: Option<Seq>,
+    name: Option<String>,
+    expires_at: Option<Timestamp>,
 }
 
 impl CredentialRow {
+    /// Whether something is allowed with it at an instant.
+    pub fn is_valid_at(&self, now: Timestamp) -> bool {
+        self.revoked_seq.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+
     pub(crate) fn encode(&self) -> Result<Vec<u8>, ProjectorError> {
         let stored = StoredCredential {
             application: self.application,
@@ -142,6 +158,8 @@ impl CredentialRow {
             added_at: self.added_at,
             added_seq: self.added_seq,
             revoked_seq: self.revoked_seq,
+            name: self.name.clone(),
+            expires_at: self.expires_at,
         };
         encode_row(&stored).map_err(ProjectorError::encoding("a credential"))
     }
@@ -164,6 +182,8 @@ impl CredentialRow {
             added_at: stored.added_at,
             added_seq: stored.added_seq,
             revoked_seq: stored.revoked_seq,
+            name: stored.name,
+            expires_at: stored.expires_at,
         })
     }
 }

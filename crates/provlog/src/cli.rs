@@ -20,6 +20,7 @@ use crate::questions::{self, Question};
 use crate::run::{RunError, serve as run_server};
 use crate::settings::{self, Settings};
 use crate::{logging, offline, text};
+use query::Issue;
 
 /// What every command that was wrong ends with.
 const WRONG: u8 = 2;
@@ -155,8 +156,22 @@ enum AppCommand {
         /// The application
         slug: String,
         #[command(flatten)]
+        label: Label,
+        #[command(flatten)]
         client: ClientConfig,
     },
+}
+
+/// What a new token is for, and when it ends.
+#[derive(clap::Args, Debug)]
+struct Label {
+    /// What the token is for; lists and logs show it
+    #[arg(long)]
+    name: Option<String>,
+    /// From when on it is refused: 2027-03-31, 2027-03-31T17:00:00Z, or a length of time from now such as
+    /// 90d; it has no end when missing
+    #[arg(long, value_name = "TIME")]
+    expires: Option<String>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -176,6 +191,8 @@ enum TokenCommand {
         /// The application that it is limited to (roles app-auditor and scim)
         #[arg(long)]
         app: Option<String>,
+        #[command(flatten)]
+        label: Label,
         /// Issue it in this folder while the server is stopped, for a server whose tokens are all lost
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
@@ -410,20 +427,27 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
             ];
             output.print(&with_secret(&client, &lines, answer))
         }
-        Command::Token(TokenCommand::Add { role, app, data: Some(data), accept_clock, client }) => {
-            let answer = offline::add_token(&data, role.role().name(), app, accept_clock)?;
+        Command::Token(TokenCommand::Add {
+            role,
+            app,
+            label: Label { name, expires },
+            data: Some(data),
+            accept_clock,
+            client,
+        }) => {
+            let issue = Issue::new(role.role().name(), app);
+            let issue = issue.and_then(|issue| issue.named(name)?.until(expires.as_deref()));
+            let issue = issue.map_err(|error| Failure::Wrong(error.to_string()))?;
+            let answer = offline::add_token(&data, &issue, accept_clock)?;
             output.print(&with_secret(&client, &TOKEN_LINES, answer))
         }
-        Command::Token(TokenCommand::Add { role, app, data: None, client, .. }) => {
-            let mut body = serde_json::json!({ "role": role.role().name() });
-            if let Some(app) = app {
-                body["application"] = app.into();
-            }
+        Command::Token(TokenCommand::Add { role, app, label, data: None, client, .. }) => {
+            let body = new_token(role, app, label);
             let answer = Client::new(&client)?.post("/api/v1/tokens", &body)?;
             output.print(&with_secret(&client, &TOKEN_LINES, answer))
         }
-        Command::App(AppCommand::Rotate { slug, client }) => {
-            let body = serde_json::json!({ "role": Role::Scim.name(), "application": slug });
+        Command::App(AppCommand::Rotate { slug, label, client }) => {
+            let body = new_token(RoleName::Scim, Some(slug), label);
             let answer = Client::new(&client)?.post("/api/v1/tokens", &body)?;
             let lines = [("Application", "application"), ("Id", "id"), ("Secret token", "token")];
             output.print(&with_secret(&client, &lines, answer))?;
@@ -455,8 +479,24 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
     }
 }
 
+/// What is asked of the server for a new token.
+fn new_token(role: RoleName, app: Option<String>, label: Label) -> Value {
+    let members = [("application", app), ("name", label.name), ("expires", label.expires)];
+    let given =
+        members.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into())));
+    let mut body: Map<String, Value> = given.collect();
+    body.insert("role".to_owned(), role.role().name().into());
+    Value::Object(body)
+}
+
 /// What is shown of a new token.
-const TOKEN_LINES: [(&str, &str); 3] = [("Role", "role"), ("Id", "id"), ("Token", "token")];
+const TOKEN_LINES: [(&str, &str); 5] = [
+    ("Role", "role"),
+    ("Id", "id"),
+    ("Name", "name"),
+    ("Expires", "expiresAt"),
+    ("Token", "token"),
+];
 
 /// A path as the server can use it, whose folder may be another one.
 fn absolute(path: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
@@ -484,7 +524,7 @@ fn with_secret(
     }
     let mut text = String::new();
     for (label, member) in lines {
-        let value = answer.get(*member).map(text::shown).unwrap_or_default();
+        let Some(value) = answer.get(*member).map(text::shown) else { continue };
         text.push_str(&format!("{label:<14}{value}\n"));
     }
     text + "\nThe token is shown this once; the server keeps only its digest.\n"

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
-use event::{Clock, Credential, Fact, RecorderStopped, Seq, Timestamp};
+use event::{Clock, Fact, RecorderStopped, Seq, Timestamp};
 use projector::{Committer, CommitterOptions, Decision, Durability, Rebuilt, Stamp, View};
-use query::{Issue, Token};
+use query::{Issue, Issued, Token};
 use serde_json::{Map, Value};
 use store::{Options, Store, with_causes};
 
@@ -110,11 +110,9 @@ pub(crate) fn private_files() {
 /// to have watched no time at all.
 pub(crate) fn add_token(
     data: &Path,
-    role: &str,
-    application: Option<String>,
+    issue: &Issue,
     accept_clock: bool,
 ) -> Result<Map<String, Value>, Failure> {
-    let issue = Issue::new(role, application).map_err(|error| Failure::Wrong(error.to_string()))?;
     let token = Token::generate().map_err(failed)?;
     let store = open(data)?;
     projector::catch_up(&store, progress()).map_err(failed)?;
@@ -124,13 +122,19 @@ pub(crate) fn add_token(
         .map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
-    let number = runtime.block_on(record(store, now, last_alive, issue.clone(), token.sha256()))?;
+    let issued = runtime.block_on(record(store, now, last_alive, issue.clone(), token.sha256()))?;
     let mut answer = Map::new();
     answer.insert("token".into(), token.as_str().into());
-    answer.insert("id".into(), number.to_string().into());
+    answer.insert("id".into(), issued.number.to_string().into());
     answer.insert("role".into(), issue.role().into());
     if let Some(slug) = issue.application() {
         answer.insert("application".into(), slug.into());
+    }
+    if let Some(name) = issue.name() {
+        answer.insert("name".into(), name.into());
+    }
+    if let Some(end) = issued.expires_at {
+        answer.insert("expiresAt".into(), end.to_string().into());
     }
     Ok(answer)
 }
@@ -141,7 +145,7 @@ async fn record(
     last_alive: Option<LastAlive>,
     issue: Issue,
     sha256: [u8; 32],
-) -> Result<Credential, Failure> {
+) -> Result<Issued, Failure> {
     let options = CommitterOptions {
         clock: Clock::manual(now),
         // Its events get the last event's time then; a token is needed whatever the clock shows.
@@ -151,14 +155,14 @@ async fn record(
     };
     let (committer, thread) = Committer::start(Arc::new(store), options).map_err(failed)?;
     let decide = move |view: &View<'_>, stamp: Stamp| {
-        let (number, added) = match issue.decide(view, None, sha256)? {
+        let (issued, added) = match issue.decide(view, None, stamp.recorded_at, sha256)? {
             Ok(issued) => issued,
             Err(error) => return Ok(Decision { events: vec![], reply: Err(error) }),
         };
         let stopped = RecorderStopped { broken_requests: 0 };
         let start = own(started(stamp, last_alive));
         let events = vec![start, added, own(Fact::RecorderStopped(stopped))];
-        Ok(Decision { events, reply: Ok(number) })
+        Ok(Decision { events, reply: Ok(issued) })
     };
     let issued = committer.submit(Durability::Synced, decide).await.map_err(failed);
     committer.stop().await;

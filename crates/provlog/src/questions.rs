@@ -3,6 +3,8 @@
 mod additions;
 mod arguments;
 mod described;
+mod privileged;
+mod saved;
 
 use clap::Subcommand;
 use serde_json::{Map, Value};
@@ -10,6 +12,8 @@ use serde_json::{Map, Value};
 use self::additions::{Evidence, ReferenceList};
 pub(crate) use self::arguments::Paging;
 pub(crate) use self::described::{Asked as Described, add_to, find};
+use self::privileged::Privileged;
+use self::saved::Saved;
 use crate::client::Client;
 use crate::config::ClientConfig;
 use crate::failure::Failure;
@@ -22,6 +26,12 @@ pub(crate) enum Question {
     /// Add evidence to an operation, such as a ticket, or show it
     #[command(subcommand)]
     Evidence(Evidence),
+    /// Mark groups that need more care than others, and show them
+    #[command(subcommand)]
+    Privileged(Privileged),
+    /// Keep questions under a name, to ask them again
+    #[command(subcommand)]
+    Saved(Saved),
     /// Upload and show lists of people, such as employees, or who left when
     #[command(subcommand, name = "list")]
     ReferenceList(ReferenceList),
@@ -77,11 +87,18 @@ pub(crate) fn ask_described(asked: Described, output: &mut Output<'_>) -> Result
     asked.plan()?.carry_out(output)
 }
 
+/// The same at an address that is known.
+fn ask_at(asked: Described, address: String, output: &mut Output<'_>) -> Result<(), Failure> {
+    asked.plan_at(address)?.carry_out(output)
+}
+
 /// Asks and prints the answer.
 pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Failure> {
     match question {
         Question::Evidence(Evidence::Add(evidence)) => evidence.send(output),
         Question::ReferenceList(ReferenceList::Add(upload)) => upload.send(output),
+        Question::Privileged(marked) => marked.send(output),
+        Question::Saved(saved) => saved.carry_out(output),
     }
 }
 

@@ -503,7 +503,13 @@ async fn make_admin_token(committer: &Committer, data: &Path) -> Result<(), RunE
     committer
         .submit(Durability::Synced, move |view, _| {
             let number = view.next_credential()?;
-            let fact = Fact::CredentialAdded(CredentialAdded { number, role: Role::Admin, sha256 });
+            let fact = Fact::CredentialAdded(CredentialAdded {
+                number,
+                role: Role::Admin,
+                sha256,
+                name: Some("made by the first start".to_owned()),
+                expires_at: None,
+            });
             Ok(Decision { events: vec![own(fact)], reply: () })
         })
         .await?;

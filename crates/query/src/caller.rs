@@ -1,7 +1,7 @@
 //! Who asks, and what they may see.
 
 use axum::http::request::Parts;
-use event::{Application, Origin, Role};
+use event::{Application, Origin, Role, Timestamp};
 use incoming::Presented;
 use projector::{ApplicationRow, CredentialRow, View};
 
@@ -42,10 +42,10 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Whether the caller may ask here at all.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// Whether the caller may ask here at all at `now`.
+    pub(crate) fn check(&self, now: Timestamp) -> Result<(), Error> {
         match self.credential.role {
-            _ if self.credential.revoked_seq.is_some() => Err(Error::Unauthenticated),
+            _ if !self.credential.is_valid_at(now) => Err(Error::Unauthenticated),
             Role::Admin | Role::Auditor | Role::AppAuditor => Ok(()),
             Role::Scim => Err(Error::Forbidden(
                 "this token provisions over SCIM; questions take one of an auditor",

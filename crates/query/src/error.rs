@@ -49,6 +49,8 @@ pub(crate) enum Error {
         "this is the last token of an admin: issue another one first, for without any nobody could"
     )]
     LastAdmin,
+    #[error("{saved_max} questions are saved, which is the most; remove one first")]
+    SavedFull { saved_max: usize },
     #[error(transparent)]
     Issue(#[from] IssueError),
     #[error("{0}")]
@@ -168,6 +170,7 @@ impl Error {
             Error::SlugTaken => ("name-taken", "Name taken", StatusCode::CONFLICT),
             Error::OwnToken => ("token-in-use", "Token in use", StatusCode::CONFLICT),
             Error::LastAdmin => ("last-admin", "Last admin", StatusCode::CONFLICT),
+            Error::SavedFull { .. } => ("saved-full", "Too many saved", StatusCode::CONFLICT),
             Error::Issue(IssueError::TwoTokens) => {
                 ("two-tokens", "Two tokens already", StatusCode::CONFLICT)
             }
@@ -175,7 +178,12 @@ impl Error {
                 ("not-found", "Not found", StatusCode::NOT_FOUND)
             }
             Error::Issue(
-                IssueError::Role | IssueError::NeedsApplication | IssueError::TakesNoApplication,
+                IssueError::Name
+                | IssueError::Expires
+                | IssueError::Expired
+                | IssueError::Role
+                | IssueError::NeedsApplication
+                | IssueError::TakesNoApplication,
             ) => ("invalid-body", "Invalid body", StatusCode::BAD_REQUEST),
             Error::Upstream(_) => {
                 ("upstream", "The application did not answer as it should", StatusCode::BAD_GATEWAY)

@@ -1,7 +1,10 @@
 //! A new token: what can be asked for, and the event that issues it.
 
-use event::{Application, Credential, CredentialAdded, Fact, Origin, Role};
+use event::{Application, Credential, CredentialAdded, Fact, Origin, Role, Timestamp};
 use projector::{CredentialRow, Draft, ProjectorError, View};
+
+use crate::duration;
+use crate::instant::{self, Zone};
 
 /// An identity provider changes its token while the old one still works; there is no use for a third.
 const SCIM_TOKENS_MAX: usize = 2;
@@ -11,11 +14,41 @@ const SCIM_TOKENS_MAX: usize = 2;
 pub struct Issue {
     role: Role,
     application: Option<String>,
+    name: Option<String>,
+    expires: Option<Expiry>,
+}
+
+/// When a token ends.
+#[derive(Clone, Copy, Debug)]
+enum Expiry {
+    At(Timestamp),
+    AfterSeconds(u64),
+}
+
+/// A token that is issued.
+#[derive(Clone, Copy, Debug)]
+pub struct Issued {
+    /// Its number.
+    pub number: Credential,
+    /// From then on it is refused; it has no end without.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Why no token is issued.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum IssueError {
+    /// The name is empty or too long.
+    #[error("`name` takes 1 to {} bytes", CredentialAdded::NAME_BYTES_MAX)]
+    Name,
+    /// The end cannot be understood.
+    #[error(
+        "`expires` takes a later RFC 3339 time, a date, or a length of time from now such as 90d, \
+         12h or 1h30m (units s, m, h, d, w)"
+    )]
+    Expires,
+    /// The token would never be valid.
+    #[error("`expires` is not in the future")]
+    Expired,
     /// There is no such role.
     #[error("`role` takes admin, auditor, app-auditor or scim")]
     Role,
@@ -43,8 +76,43 @@ impl Issue {
         match (role.is_of_application(), &application) {
             (true, None) => Err(IssueError::NeedsApplication),
             (false, Some(_)) => Err(IssueError::TakesNoApplication),
-            (true, Some(_)) | (false, None) => Ok(Issue { role, application }),
+            (true, Some(_)) | (false, None) => {
+                Ok(Issue { role, application, name: None, expires: None })
+            }
         }
+    }
+
+    /// The same, with what it is for.
+    ///
+    /// # Errors
+    /// When that has no bytes or too many.
+    pub fn named(self, name: Option<String>) -> Result<Issue, IssueError> {
+        let fits = |name: &String| (1..=CredentialAdded::NAME_BYTES_MAX).contains(&name.len());
+        match name.as_ref().is_none_or(fits) {
+            true => Ok(Issue { name, ..self }),
+            false => Err(IssueError::Name),
+        }
+    }
+
+    /// The same, with an end: an RFC 3339 time, a date, of which the last instant is meant, or a length of
+    /// time from when it is issued.
+    ///
+    /// # Errors
+    /// When it is none of these.
+    pub fn until(self, expires: Option<&str>) -> Result<Issue, IssueError> {
+        let Some(text) = expires else { return Ok(self) };
+        let is_time = !text.starts_with('-');
+        let time = || instant::parse(text, instant::Role::At, Timestamp(0), Zone::UTC);
+        let expires = match duration::seconds(text) {
+            Some(seconds) => Some(Expiry::AfterSeconds(seconds)),
+            None => time().filter(|_| is_time).map(Expiry::At),
+        };
+        Ok(Issue { expires: Some(expires.ok_or(IssueError::Expires)?), ..self })
+    }
+
+    /// What it is for.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// The role's name.
@@ -57,8 +125,8 @@ impl Issue {
         self.application.as_deref()
     }
 
-    /// The number of the token whose digest is `sha256`, and the event that issues it. `origin` is the
-    /// request behind it, if there is one.
+    /// The token whose digest is `sha256`, and the event that issues it at `now`. `origin` is the request
+    /// behind it, if there is one.
     ///
     /// # Errors
     /// When the rows cannot be read; within, [`IssueError`].
@@ -66,8 +134,9 @@ impl Issue {
         &self,
         view: &View<'_>,
         origin: Option<Origin>,
+        now: Timestamp,
         sha256: [u8; 32],
-    ) -> Result<Result<(Credential, Draft), IssueError>, ProjectorError> {
+    ) -> Result<Result<(Issued, Draft), IssueError>, ProjectorError> {
         let application = match &self.application {
             None => Application::RECORDER,
             Some(slug) => match view.application(slug)? {
@@ -76,16 +145,36 @@ impl Issue {
             },
         };
         let is_like = |one: &CredentialRow| {
-            let valid = one.revoked_seq.is_none();
-            valid && one.role == Role::Scim && one.application == application
+            one.is_valid_at(now) && one.role == Role::Scim && one.application == application
         };
         if self.role == Role::Scim
             && view.credentials()?.iter().filter(|one| is_like(one)).count() >= SCIM_TOKENS_MAX
         {
             return Ok(Err(IssueError::TwoTokens));
         }
+        let expires_at = match self.expires {
+            None => None,
+            Some(Expiry::At(time)) => Some(time),
+            Some(Expiry::AfterSeconds(seconds)) => {
+                let micros = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+                Some(Timestamp(now.0.saturating_add(micros)))
+            }
+        };
+        // A time that RFC 3339 cannot write is none that an answer could repeat.
+        if expires_at.is_some_and(|end| end <= now || !end.is_writable()) {
+            return Ok(Err(IssueError::Expired));
+        }
         let number = view.next_credential()?;
-        let fact = Fact::CredentialAdded(CredentialAdded { number, role: self.role, sha256 });
-        Ok(Ok((number, Draft { application, origin, fact, parts: vec![], passed: vec![] })))
+        let fact = Fact::CredentialAdded(CredentialAdded {
+            number,
+            role: self.role,
+            sha256,
+            name: self.name.clone(),
+            expires_at,
+        });
+        Ok(Ok((
+            Issued { number, expires_at },
+            Draft { application, origin, fact, parts: vec![], passed: vec![] },
+        )))
     }
 }

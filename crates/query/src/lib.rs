@@ -61,7 +61,7 @@ use scim::{CursorKey, Profiles};
 use store::SecretFolder;
 
 pub use http::router;
-pub use issue::{Issue, IssueError};
+pub use issue::{Issue, IssueError, Issued};
 pub use token::{NoRandomBits, Token};
 
 /// Asks for a baseline or drift check: to list everything that an upstream has.

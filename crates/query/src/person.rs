@@ -35,6 +35,17 @@ pub(crate) fn member_type(
     Ok(version.and_then(|version| types.name(version.resource_type).map(str::to_owned)))
 }
 
+/// Whether a group is marked as privileged right after an event.
+pub(crate) fn is_privileged(
+    record: &Record<'_>,
+    application: Application,
+    group: Number,
+    at: Option<Seq>,
+) -> Result<bool, Error> {
+    let Some(at) = at else { return Ok(false) };
+    Ok(record.view.privileged(application, group, at)?.is_some())
+}
+
 /// When an event was recorded, where there is one.
 pub(crate) fn moment(record: &Record<'_>, seq: Option<Seq>) -> Result<Option<Moment>, Error> {
     let at = seq.map(|seq| record.recorded_at(seq)).transpose()?;

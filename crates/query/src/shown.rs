@@ -53,7 +53,11 @@ impl<'a> Shown<'a> {
             | Fact::ImportBatch(_)
             | Fact::Access(_)
             | Fact::EvidenceAdded(_)
-            | Fact::ReferenceListAdded(_) => return None,
+            | Fact::ReferenceListAdded(_)
+            | Fact::ProfileChanged(_)
+            | Fact::GroupMarked(_)
+            | Fact::QuestionSaved(_)
+            | Fact::QuestionRemoved(_) => return None,
         };
         Some(Shown { event, what })
     }

@@ -69,6 +69,8 @@ pub struct Profile {
     pub name: String,
     /// The application's name for people.
     pub title: String,
+    /// SHA-256 of its file: shows that it was changed.
+    pub sha256: [u8; 32],
     /// Ascending by date; never empty.
     versions: Vec<Arc<ProfileVersion>>,
 }

@@ -52,6 +52,11 @@
 //! | 43   | change         | application u32, !seq u64                    |                                | once      |
 //! | 44   | listing        | application u32, seq u64                     | 1 complete, 0 not u8           | once      |
 //! | 45   | settled        | application u32, the observation's seq u64, seq u64 |                         | once      |
+//! | 46   | configuration  | !seq u64                                     | application u32, credential u32, kind u8, seq before u64 | once |
+//! | 47   | configured     | application u32, kind u8, what it is         | seq u64 of its last change     | rewritten |
+//! | 48   | token use      | credential u32                               | seq u64 of the last event with it that is no operation | rewritten |
+//! | 49   | privileged     | application u32, number u32, !seq u64        | privileged or not u8           | once      |
+//! | 50   | saved question | length u16, name, !seq u64                               | application u32, there or not u8 | once    |
 //!
 //! * `name` is `application u32, type u8, attribute u8, length u16, value`. A value in a key is case-folded.
 //! * `set` is `application u32, kind u8, number u32`.
@@ -112,6 +117,11 @@ const RESOURCE_PLACES: u8 = 42;
 const CHANGE: u8 = 43;
 const LISTING: u8 = 44;
 const SETTLED: u8 = 45;
+const CONFIGURATION: u8 = 46;
+const CONFIGURED: u8 = 47;
+const TOKEN_USE: u8 = 48;
+const PRIVILEGED: u8 = 49;
+const SAVED_QUESTION: u8 = 50;
 
 /// A half-open range of keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -596,10 +606,12 @@ pub fn resource_type_number(key: &[u8]) -> Option<ResourceType> {
 }
 
 mod claim;
+mod configuration;
 mod name;
 mod outcome;
 
 pub use claim::*;
+pub use configuration::*;
 pub use name::*;
 pub use outcome::*;
 

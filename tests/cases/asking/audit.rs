@@ -186,7 +186,8 @@ fn reports_have_titles_and_rows() {
     // The report is about all applications, so each row of its file names one.
     let csv = asked.text(&["report", "leavers", "--csv"]);
     let lines: Vec<&str> = csv.split_terminator("\r\n").collect();
-    let added = ",coverage,application,how,userId,externalId,displayName,reactivatedSeq";
+    let added =
+        ",coverage,application,how,userId,externalId,displayName,reactivatedSeq,privilegedGroups";
     assert!(lines[0].ends_with(added), "{csv}");
     assert_eq!(lines.len(), 3, "{csv}");
     let ending = ",complete,paperboat,deactivated,";
@@ -222,12 +223,14 @@ fn every_question_is_a_command_with_a_table_json_and_csv_of_the_same_members() {
     let file = asked.folder.path().join("staff.csv");
     std::fs::write(&file, "userName,terminatedAt\nmira,2026-01-31T17:00:00Z\n").unwrap();
     asked.text(&["list", "add", "staff", file.to_str().unwrap()]);
+    asked.text(&["saved", "add", "weekly", "groups", "--app", "paperboat"]);
     let samples = Samples {
         app: "paperboat",
         user: "userName:mira",
         group: "displayName:Crew",
         groups: "displayName:Crew,displayName:Deck",
         list: "staff",
+        saved: "weekly",
         token: "1".to_owned(),
         operation: asked.json(&["log"])["rows"][0]["seq"].to_string(),
     };

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Method, Takes};
-use crate::Nothing;
+use crate::{Moment, Nothing};
 
 /// Issue a token
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -20,10 +20,18 @@ pub struct NewToken {
     /// The application that it is limited to; needed for `app-auditor` and `scim`, and only there
     #[serde(default)]
     pub application: Option<String>,
+    /// What it is for: 1 to 128 bytes
+    #[serde(default)]
+    pub name: Option<String>,
+    /// From when on it is refused: an RFC 3339 time, a date, or a length of time from now such as 90d;
+    /// it has no end when missing
+    #[serde(default)]
+    pub expires: Option<String>,
 }
 
 /// A token that was issued.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
 pub struct AddedToken {
     /// The token, shown only this once
     pub token: String,
@@ -34,6 +42,12 @@ pub struct AddedToken {
     /// The application that it is limited to
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application: Option<String>,
+    /// What it is for
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// From then on it is refused
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Moment>,
 }
 
 impl Act for AddToken {
@@ -44,7 +58,7 @@ impl Act for AddToken {
     const PATH: &'static str = "/api/v1/tokens";
     const TAKES: Takes = Takes::Json;
     const EXAMPLES: &'static [(&'static str, &'static str)] =
-        &[("application/json", r#"{"role": "auditor"}"#)];
+        &[("application/json", r#"{"role": "auditor", "name": "yearly audit", "expires": "90d"}"#)];
     const STATUS: u16 = 201;
     const REFUSALS: &'static [u16] = &[408, 409, 413];
 }

@@ -203,6 +203,7 @@ fn samples() -> Vec<(&'static str, Event)> {
                     slug: "paperboat".into(),
                     profile: "generic".into(),
                     settings: b"{}".to_vec(),
+                    profile_sha256: None,
                 }),
                 vec![],
             ),
@@ -215,7 +216,68 @@ fn samples() -> Vec<(&'static str, Event)> {
                     number: Credential(8),
                     role: Role::Scim,
                     sha256: [0xa5; 32],
+                    name: None,
+                    expires_at: None,
                 }),
+                vec![],
+            ),
+        ),
+        (
+            "application-added-with-profile",
+            event(
+                origin(),
+                Fact::ApplicationAdded(ApplicationAdded {
+                    number: Application(3),
+                    slug: "paperboat".into(),
+                    profile: "generic".into(),
+                    settings: b"{}".to_vec(),
+                    profile_sha256: Some([0x3c; 32]),
+                }),
+                vec![],
+            ),
+        ),
+        (
+            "credential-added-with-name",
+            event(
+                origin(),
+                Fact::CredentialAdded(CredentialAdded {
+                    number: Credential(8),
+                    role: Role::Auditor,
+                    sha256: [0xa5; 32],
+                    name: Some("yearly audit".into()),
+                    expires_at: Some(Timestamp(1_775_000_000_000_000)),
+                }),
+                vec![],
+            ),
+        ),
+        (
+            "profile-changed",
+            event(None, Fact::ProfileChanged(ProfileChanged { sha256: [0x3d; 32] }), vec![]),
+        ),
+        (
+            "group-marked",
+            event(
+                origin(),
+                Fact::GroupMarked(GroupMarked { number: Number(9), privileged: true }),
+                vec![],
+            ),
+        ),
+        (
+            "question-saved",
+            event(
+                origin(),
+                Fact::QuestionSaved(QuestionSaved { name: "failed-today".into() }),
+                vec![part(
+                    0,
+                    Content::Note(b"/api/v1/operations?status=failure&from=-1d".to_vec()),
+                )],
+            ),
+        ),
+        (
+            "question-removed",
+            event(
+                origin(),
+                Fact::QuestionRemoved(QuestionRemoved { name: "failed-today".into() }),
                 vec![],
             ),
         ),

@@ -16,11 +16,15 @@ use crate::event::{
 use crate::id::{Application, Credential, Number};
 
 mod claims;
+mod configuration;
 mod parts;
 
 use claims::{
     AccessV1, EvidenceAddedV1, ImportBatchV1, ImportedV1, ReferenceListAddedV1,
     ServicePrincipalSetV1,
+};
+use configuration::{
+    GroupMarkedV1, NamedCredentialV1, ProfileChangedV1, ProfiledApplicationV1, QuestionNameV1,
 };
 pub(crate) use parts::{AnswerV1, ChangesV1, DetailV1, FlagV1};
 
@@ -43,6 +47,12 @@ const REFERENCE_LIST_ADDED: u8 = 16;
 const SERVICE_PRINCIPAL_SET: u8 = 17;
 const LISTED: u8 = 18;
 const CONNECTIONS_REFUSED: u8 = 19;
+const PROFILED_APPLICATION_ADDED: u8 = 20;
+const NAMED_CREDENTIAL_ADDED: u8 = 21;
+const PROFILE_CHANGED: u8 = 22;
+const GROUP_MARKED: u8 = 23;
+const QUESTION_SAVED: u8 = 24;
+const QUESTION_REMOVED: u8 = 25;
 
 /// What every kind's header begins with.
 #[derive(Serialize, Deserialize)]
@@ -269,23 +279,41 @@ pub(crate) fn header_to_stored(
                 broken_requests: stopped.broken_requests,
             }),
         ),
-        Fact::ApplicationAdded(added) => (
-            APPLICATION_ADDED,
-            FieldsV1::ApplicationAdded(ApplicationAddedV1 {
-                number: added.number.0,
-                slug: added.slug.clone(),
-                profile: added.profile.clone(),
-                settings: added.settings.clone(),
-            }),
-        ),
-        Fact::CredentialAdded(added) => (
-            CREDENTIAL_ADDED,
-            FieldsV1::CredentialAdded(CredentialAddedV1 {
-                number: added.number.0,
-                role: added.role as u8,
-                sha256: added.sha256,
-            }),
-        ),
+        Fact::ApplicationAdded(added) => match ProfiledApplicationV1::of(added) {
+            Some(profiled) => {
+                (PROFILED_APPLICATION_ADDED, FieldsV1::ProfiledApplicationAdded(profiled))
+            }
+            None => (
+                APPLICATION_ADDED,
+                FieldsV1::ApplicationAdded(ApplicationAddedV1 {
+                    number: added.number.0,
+                    slug: added.slug.clone(),
+                    profile: added.profile.clone(),
+                    settings: added.settings.clone(),
+                }),
+            ),
+        },
+        Fact::CredentialAdded(added) => match NamedCredentialV1::of(added) {
+            Some(named) => (NAMED_CREDENTIAL_ADDED, FieldsV1::NamedCredentialAdded(named)),
+            None => (
+                CREDENTIAL_ADDED,
+                FieldsV1::CredentialAdded(CredentialAddedV1 {
+                    number: added.number.0,
+                    role: added.role as u8,
+                    sha256: added.sha256,
+                }),
+            ),
+        },
+        Fact::ProfileChanged(changed) => {
+            (PROFILE_CHANGED, FieldsV1::ProfileChanged(changed.into()))
+        }
+        Fact::GroupMarked(marked) => (GROUP_MARKED, FieldsV1::GroupMarked(marked.into())),
+        Fact::QuestionSaved(saved) => {
+            (QUESTION_SAVED, FieldsV1::QuestionName(QuestionNameV1::of(&saved.name)))
+        }
+        Fact::QuestionRemoved(removed) => {
+            (QUESTION_REMOVED, FieldsV1::QuestionName(QuestionNameV1::of(&removed.name)))
+        }
         Fact::CredentialRevoked(revoked) => (
             CREDENTIAL_REVOKED,
             FieldsV1::CredentialRevoked(CredentialRevokedV1 { number: revoked.number.0 }),
@@ -361,6 +389,11 @@ enum FieldsV1 {
     EvidenceAdded(EvidenceAddedV1),
     ReferenceListAdded(ReferenceListAddedV1),
     ServicePrincipalSet(ServicePrincipalSetV1),
+    ProfiledApplicationAdded(ProfiledApplicationV1),
+    NamedCredentialAdded(NamedCredentialV1),
+    ProfileChanged(ProfileChangedV1),
+    GroupMarked(GroupMarkedV1),
+    QuestionName(QuestionNameV1),
 }
 
 impl Serialize for HeaderV1 {
@@ -384,6 +417,13 @@ impl Serialize for HeaderV1 {
             FieldsV1::EvidenceAdded(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ReferenceListAdded(fields) => (&self.common, fields).serialize(serializer),
             FieldsV1::ServicePrincipalSet(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::ProfiledApplicationAdded(fields) => {
+                (&self.common, fields).serialize(serializer)
+            }
+            FieldsV1::NamedCredentialAdded(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::ProfileChanged(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::GroupMarked(fields) => (&self.common, fields).serialize(serializer),
+            FieldsV1::QuestionName(fields) => (&self.common, fields).serialize(serializer),
         }
     }
 }
@@ -448,6 +488,7 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
                 slug: added.slug,
                 profile: added.profile,
                 settings: added.settings,
+                profile_sha256: None,
             });
             (common, fact)
         }
@@ -457,6 +498,8 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
                 number: Credential(added.number),
                 role: role_from_stored(added.role)?,
                 sha256: added.sha256,
+                name: None,
+                expires_at: None,
             });
             (common, fact)
         }
@@ -523,6 +566,30 @@ pub(crate) fn header_from_stored(kind: u8, bytes: &[u8]) -> Result<Header, Codec
         SERVICE_PRINCIPAL_SET => {
             let (common, fields): (CommonV1, ServicePrincipalSetV1) = header_fields(bytes)?;
             (common, Fact::ServicePrincipalSet(fields.into()))
+        }
+        PROFILED_APPLICATION_ADDED => {
+            let (common, fields): (CommonV1, ProfiledApplicationV1) = header_fields(bytes)?;
+            (common, Fact::ApplicationAdded(fields.into()))
+        }
+        NAMED_CREDENTIAL_ADDED => {
+            let (common, fields): (CommonV1, NamedCredentialV1) = header_fields(bytes)?;
+            (common, Fact::CredentialAdded(fields.read()?))
+        }
+        PROFILE_CHANGED => {
+            let (common, fields): (CommonV1, ProfileChangedV1) = header_fields(bytes)?;
+            (common, Fact::ProfileChanged(fields.into()))
+        }
+        GROUP_MARKED => {
+            let (common, fields): (CommonV1, GroupMarkedV1) = header_fields(bytes)?;
+            (common, Fact::GroupMarked(fields.into()))
+        }
+        QUESTION_SAVED => {
+            let (common, fields): (CommonV1, QuestionNameV1) = header_fields(bytes)?;
+            (common, Fact::QuestionSaved(fields.into()))
+        }
+        QUESTION_REMOVED => {
+            let (common, fields): (CommonV1, QuestionNameV1) = header_fields(bytes)?;
+            (common, Fact::QuestionRemoved(fields.into()))
         }
         code => return Err(unknown("kind of event", code)),
     };

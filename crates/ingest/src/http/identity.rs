@@ -26,6 +26,8 @@ pub(super) struct Identified {
 pub(super) struct Client {
     pub context: Context,
     pub credential: Credential,
+    /// From then on the credential is refused; it has no end without.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A cache of identified clients, valid until the configuration changes. Requests without a valid token
@@ -44,7 +46,7 @@ struct Remembered {
 type Presented = (String, [u8; 32]);
 
 impl Identities {
-    /// `now` shows whether the same version of the profile still applies.
+    /// `now` shows whether the same version of the profile still applies, and the token is still valid.
     fn get(
         &self,
         configuration: u64,
@@ -55,7 +57,10 @@ impl Identities {
         let found = (remembered.configuration == configuration)
             .then(|| remembered.found.get(presented).cloned())?;
         found.filter(|found| {
-            found.client.as_ref().is_none_or(|one| one.context.profile_times.contains(&now.0))
+            found.client.as_ref().is_none_or(|one| {
+                one.context.profile_times.contains(&now.0)
+                    && one.expires_at.is_none_or(|end| now < end)
+            })
         })
     }
 
@@ -120,14 +125,19 @@ impl Ingest {
         let row = view.application(slug)?;
         // Look the token up whatever the address names, and make the context only for clients, so that
         // response time tells others nothing.
-        let credential = token.map(|token| view.valid_credential(token)).transpose()?.flatten();
+        let credential =
+            token.map(|token| view.valid_credential(token, now)).transpose()?.flatten();
         let application = row.as_ref().map_or(Application::RECORDER, |row| row.number);
         let credential =
             credential.filter(|found| found.role == Role::Scim && found.application == application);
         // The profile exists: it is checked when an application is added and at each start.
         let client = row.zip(credential).and_then(|(row, credential)| {
             let context = Context::of(&row, &self.public_url, &self.catalog, now)?;
-            Some(Client { context, credential: credential.number })
+            Some(Client {
+                context,
+                credential: credential.number,
+                expires_at: credential.expires_at,
+            })
         });
         Ok(Identified { application, client })
     }

@@ -75,7 +75,7 @@ impl Ingest {
             Err(error) => return refuse(arrival, error),
         };
         arrival.application = identified.application;
-        let Some(identity::Client { context, credential }) = &identified.client else {
+        let Some(identity::Client { context, credential, .. }) = &identified.client else {
             let error = unauthenticated(&presented);
             arrival.cut_for_unauthenticated();
             let bytes = arrival.chosen_bytes();

@@ -467,7 +467,8 @@ impl DriftCheck<'_> {
     /// A comparison may take long; it ends when the caller's token is revoked.
     fn check_authority(&self) -> Result<(), DriftError> {
         let snapshot = self.ingest.committer.store().snapshot();
-        Ok(View::new(&snapshot).authority(self.origin.credential)??)
+        Ok(View::new(&snapshot)
+            .authority(self.origin.credential, self.ingest.committer.now())??)
     }
 
     /// How many resources of a type the record has, and the ids of those that the list lacks, each with

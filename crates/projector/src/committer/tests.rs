@@ -35,6 +35,7 @@ async fn what_cannot_be_stored_refuses_its_command_alone() {
                 slug: "boat".into(),
                 profile: "generic".into(),
                 settings,
+                profile_sha256: None,
             });
             // The first event of the two could be stored; neither may be.
             Ok(Decision { events: vec![stopped(), Draft { fact, ..stopped() }], reply: () })

@@ -365,7 +365,10 @@ fn decide_one(
         | Fact::ImportBatch(_)
         | Fact::Access(_)
         | Fact::EvidenceAdded(_)
-        | Fact::ReferenceListAdded(_) => true,
+        | Fact::ReferenceListAdded(_)
+        | Fact::GroupMarked(_)
+        | Fact::QuestionSaved(_)
+        | Fact::QuestionRemoved(_) => true,
         Fact::RecorderStarted(_)
         | Fact::RecorderStopped(_)
         | Fact::ApplicationAdded(_)
@@ -373,6 +376,7 @@ fn decide_one(
         | Fact::ServicePrincipalSet(_)
         | Fact::CredentialAdded(_)
         | Fact::CredentialRevoked(_)
+        | Fact::ProfileChanged(_)
         | Fact::ResourceTypeAdded(_) => false,
     };
     let configures = drafts.iter().any(|draft| !is_routine(&draft.fact));

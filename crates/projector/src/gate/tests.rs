@@ -232,6 +232,7 @@ fn facts(text: &str) -> Vec<Fact> {
         slug: "boat".to_owned(),
         profile: "generic".to_owned(),
         settings: serde_json::json!({ "a": text }).to_string().into_bytes(),
+        profile_sha256: None,
     };
     let principal = event::ServicePrincipalSet { id: Some(text.to_owned()) };
     vec![

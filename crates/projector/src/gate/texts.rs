@@ -4,9 +4,9 @@
 //! not compile until somebody decides here what it holds.
 
 use event::{
-    Access, Answer, ApplicationAdded, BodyNote, Changes, Content, Detail, Element, Fact, Flag,
-    Imported, Mention, Origin, Path, RecorderStarted, ReferenceListAdded, ResourceTypeAdded,
-    ServicePrincipalSet, UpstreamSet, ValueChange,
+    Access, Answer, ApplicationAdded, BodyNote, Changes, Content, CredentialAdded, Detail, Element,
+    Fact, Flag, Imported, Mention, Origin, Path, QuestionRemoved, QuestionSaved, RecorderStarted,
+    ReferenceListAdded, ResourceTypeAdded, ServicePrincipalSet, UpstreamSet, ValueChange,
 };
 
 /// Changes the texts of an event, each by what it holds.
@@ -65,7 +65,7 @@ pub(super) fn of_fact(fact: &mut Fact, visit: &impl Visit) {
             visit.text(name);
         }
         Fact::ApplicationAdded(added) => {
-            let ApplicationAdded { number: _, slug, profile, settings } = added;
+            let ApplicationAdded { number: _, slug, profile, settings, profile_sha256: _ } = added;
             visit.name(slug);
             visit.name(profile);
             visit.json(settings);
@@ -81,14 +81,21 @@ pub(super) fn of_fact(fact: &mut Fact, visit: &impl Visit) {
         Fact::RecorderStarted(RecorderStarted { log: _, version, last_alive: _ }) => {
             visit.name(version);
         }
+        Fact::CredentialAdded(added) => {
+            let CredentialAdded { number: _, role: _, sha256: _, name, expires_at: _ } = added;
+            name.iter_mut().for_each(|name| visit.text(name));
+        }
+        Fact::QuestionSaved(QuestionSaved { name })
+        | Fact::QuestionRemoved(QuestionRemoved { name }) => visit.text(name),
         // Only numbers, codes and times.
         Fact::Operation(_)
         | Fact::Intent(_)
         | Fact::Observation(_)
         | Fact::Listed(_)
         | Fact::RecorderStopped(_)
-        | Fact::CredentialAdded(_)
         | Fact::CredentialRevoked(_)
+        | Fact::ProfileChanged(_)
+        | Fact::GroupMarked(_)
         | Fact::Unauthenticated(_)
         | Fact::ConnectionsRefused(_)
         | Fact::ImportBatch(_)

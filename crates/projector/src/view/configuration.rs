@@ -1,6 +1,6 @@
 //! Reads what was configured: applications, credentials, resource types.
 
-use event::{Application, Credential, ResourceType};
+use event::{Application, Credential, ResourceType, Timestamp};
 use sha2::{Digest, Sha256};
 use store::Direction;
 use store::key::{self, KeyRange};
@@ -43,9 +43,13 @@ impl View<'_> {
         Ok(Application(self.last_number(&key::applications(), "an application")? + 1))
     }
 
-    /// The credential of a token that a client presents, unless it was revoked.
-    pub fn valid_credential(&self, token: &str) -> Result<Option<CredentialRow>, ProjectorError> {
-        Ok(self.credential_of_token(token)?.filter(|one| one.revoked_seq.is_none()))
+    /// The credential of a token that a client presents, if it is valid at `now`.
+    pub fn valid_credential(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Option<CredentialRow>, ProjectorError> {
+        Ok(self.credential_of_token(token)?.filter(|one| one.is_valid_at(now)))
     }
 
     /// The credential of a token that a client presents, revoked or not.

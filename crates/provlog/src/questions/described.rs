@@ -277,12 +277,37 @@ fn defect() -> Failure {
 }
 
 impl Asked {
+    /// A question of which is known what was given.
+    pub(super) fn new(
+        described: &'static Described,
+        given: Vec<(&'static str, String)>,
+        paging: Paging,
+        client: ClientConfig,
+    ) -> Asked {
+        Asked { described, given, paging: Some(paging), client }
+    }
+
+    /// Names of parameters, and what was given for them.
+    pub(super) fn given(&self) -> Vec<(&'static str, &str)> {
+        self.given.iter().map(|(name, text)| (*name, text.as_str())).collect()
+    }
+
+    /// Path and query of what is asked.
+    pub(crate) fn address(&self) -> String {
+        address(self.described, &self.given())
+    }
+
     /// How it is asked and shown.
     pub(crate) fn plan(self) -> Result<Plan, Failure> {
+        let address = self.address();
+        self.plan_at(address)
+    }
+
+    /// The same, where the address is known.
+    pub(super) fn plan_at(self, address: String) -> Result<Plan, Failure> {
         let described = self.described;
         let given: Vec<(&'static str, &str)> =
             self.given.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        let address = address(described, &given);
         let table = described.table(&given).map_err(|_| defect())?;
         if let (Some(paging), true) = (self.paging, described.shape != Shape::One) {
             let is_of_application = given.iter().any(|(name, _)| *name == "app");

@@ -142,14 +142,18 @@ fn help_tells_first_what_people_ask_first() {
         |name: &str| all.iter().position(|one| one == name).unwrap_or_else(|| panic!("{name}"));
     assert_eq!(all[..3], ["serve", "apps", "profiles"]);
     let asked = answers::all().iter().map(|one| one.name.split(' ').next().unwrap());
-    let acts = ["evidence", "list", "app", "token"];
+    let acts = ["evidence", "list", "app", "token", "privileged", "saved"];
     let places: Vec<usize> = asked.filter(|name| !acts.contains(name)).map(place).collect();
     assert!(places.is_sorted(), "{all:?}");
     let last = ["import", "export", "app", "token", "config", "rebuild", "scrub", "digest"];
     assert_eq!(all[all.len() - last.len()..], last);
-    for (parent, first) in
-        [("token", "list"), ("evidence", "list"), ("list", "ls"), ("app", "show")]
-    {
+    for (parent, first) in [
+        ("token", "list"),
+        ("evidence", "list"),
+        ("list", "ls"),
+        ("app", "show"),
+        ("saved", "list"),
+    ] {
         let parent = command.find_subcommand(parent).unwrap();
         assert_eq!(names(parent)[0], first);
     }
@@ -173,13 +177,13 @@ fn headings_repeat_what_was_asked() {
                          "existedBefore": true, "existsAfter": true});
     let instant = json!({"query": {"at": "2026-03-31T23:59:59.999999Z", "knownAt": "1900"},
                          "atSeq": 1842, "groupName": "Deck & Crew", "nested": true,
-                         "exists": "yes", "existsSeq": 7});
+                         "exists": "yes", "existsSeq": 7, "privileged": true});
     let of = |words: &str| format!("{words} from 2026-03-01T00:00:00Z before 2026-04-01T00:00:00Z");
     let as_of = "as of 2026-03-31T23:59:59Z (event 1842), as known at event 1900";
     check(
         &["members", "--app", "a", "crew", "--nested"],
         instant.clone(),
-        &format!("Direct and indirect members of Deck & Crew in a {as_of}"),
+        &format!("Direct and indirect members of Deck & Crew (privileged) in a {as_of}"),
     );
     check(
         &["diff", "--app", "a", "crew"],

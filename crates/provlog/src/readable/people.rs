@@ -24,16 +24,16 @@ fn groups_say_how_many_members_they_have() {
     let row = |count: Value, known: bool| {
         json!({"groupId": GROUP_ID, "displayName": "Crew", "externalId": null,
                    "memberCount": count, "createdAt": "2026-01-12T08:00:04.5Z", "createdSeq": 311,
-                   "startKnown": known})
+                   "startKnown": known, "privileged": !known})
     };
     check_question::<answers::EveryGroup>(
         &[("app", "a")],
         &[row(json!(33_012), true), row(json!(null), false)],
         &format!(
             "\
-Name  Members  Created                  Event  Id
-Crew   33,012  2026-01-12T08:00:04Z       311  {GROUP_ID}
-Crew           by 2026-01-12T08:00:04Z    311  {GROUP_ID}
+Name               Members  Created                  Event  Id
+Crew                33,012  2026-01-12T08:00:04Z       311  {GROUP_ID}
+Crew (privileged)           by 2026-01-12T08:00:04Z    311  {GROUP_ID}
 "
         ),
     );
@@ -129,7 +129,7 @@ fn a_stay_says_when_and_how_it_ended() {
                    "memberType": "User",
                    "start": "2026-01-12T08:00:04.5Z", "startSeq": 311, "startKnown": true,
                    "end": end, "endSeq": if reason.is_null() { json!(null) } else { json!(977) },
-                   "endReason": reason})
+                   "endReason": reason, "privileged": true})
     };
     let end = json!("2026-02-03T14:21:40.1Z");
     let mut group = row(json!(null), json!(null));
@@ -160,8 +160,8 @@ Deck       by 2026-01-12T08:00:04Z    311                               lasts   
         &[row(json!(null), json!(null))],
         &format!(
             "\
-Group  From                  Event  To  Event  End    Id
-Crew   2026-01-12T08:00:04Z    311             lasts  {GROUP_ID}
+Group              From                  Event  To  Event  End    Id
+Crew (privileged)  2026-01-12T08:00:04Z    311             lasts  {GROUP_ID}
 "
         ),
     );

@@ -179,20 +179,35 @@ boat     Paper boat   yes     2026-03-01, 2026-06-01
 
     #[test]
     fn a_token_is_valid_or_was_until_an_event() {
-        let row = |revoked: Value| {
+        let row = |revoked: Value, end: Value, valid: bool| {
             json!({"id": "3", "role": "scim", "application": "paperboat", "addedSeq": 311,
-                   "addedAt": "2026-01-12T08:00:04.5Z", "revokedSeq": revoked})
+                   "addedAt": "2026-01-12T08:00:04.5Z", "revokedSeq": revoked, "name": null,
+                   "addedBy": "1", "expiresAt": end, "valid": valid, "lastUsedAt": null,
+                   "lastUsedSeq": null})
         };
-        let rows = [row(json!(null)), row(json!(977))];
+        let (none, end) = (json!(null), json!("2026-04-01T00:00:00.000000Z"));
+        let mut named = row(none.clone(), end.clone(), true);
+        named["name"] = json!("yearly audit");
+        named["lastUsedAt"] = json!("2026-03-01T08:00:00.000000Z");
+        named["lastUsedSeq"] = json!(940);
+        let rows = [
+            row(none.clone(), none.clone(), true),
+            named.clone(),
+            row(none, end.clone(), false),
+            row(json!(977), end, false),
+        ];
         check_question::<answers::Tokens>(
             &[],
             &rows,
             "\
-Id  Role  Application  Issued                Valid            Event
-3   scim  paperboat    2026-01-12T08:00:04Z  yes                311
-3   scim  paperboat    2026-01-12T08:00:04Z  until event 977    311
+Id  Role  Application  Name          Issued                By  Valid                         Last used
+3   scim  paperboat                  2026-01-12T08:00:04Z  1   yes                           never
+3   scim  paperboat    yearly audit  2026-01-12T08:00:04Z  1   until 2026-04-01T00:00:00Z    2026-03-01T08:00:00Z
+3   scim  paperboat                  2026-01-12T08:00:04Z  1   expired 2026-04-01T00:00:00Z  never
+3   scim  paperboat                  2026-01-12T08:00:04Z  1   revoked (event 977)           never
 ",
         );
+        question_fits::<answers::Tokens>(&[], named);
     }
 
     #[test]

@@ -45,6 +45,7 @@ fn leavers_say_whether_their_accounts_were_off_in_time() {
                     "disabledBySeq": 977, "how": how, "lagSeconds": lag,
                     "limitSeconds": 86_400, "within": within, "reactivatedAt": null,
                     "reactivatedSeq": null, "remainingGroups": ["Crew", "Deck"],
+                    "privilegedGroups": ["Deck"],
                     "coverage": "complete"}))
     };
     let late = row(json!(LEFT), json!("deactivated"), json!(1_923_696), json!(false));
@@ -59,7 +60,7 @@ fn leavers_say_whether_their_accounts_were_off_in_time() {
     let none = json!({"application": null, "userId": null, "userName": null, "externalId": null,
                       "displayName": null, "subject": "ole.brandt", "terminatedAt": JOINED,
                       "disabledAt": null, "disabledBySeq": null, "how": null, "lagSeconds": null,
-                      "limitSeconds": 86_400, "within": true, "remainingGroups": [],
+                      "limitSeconds": 86_400, "within": true, "remainingGroups": [], "privilegedGroups": [],
                       "reactivatedAt": null, "reactivatedSeq": null, "coverage": "complete"});
     let rows = [
         late.clone(),
@@ -70,12 +71,12 @@ fn leavers_say_whether_their_accounts_were_off_in_time() {
         none,
     ];
     check_question::<Leavers>(&[], &rows, "\
-Application  User name   Display name  Left                  Disabled              How           In time     Still in    Active again                       Event
-paperboat    mira.lund   Mira Lund     2026-01-12T08:00:04Z  2026-02-03T14:21:40Z  deactivated   no, 22d 6h  Crew, Deck                                       977
-paperboat    mira.lund   Mira Lund     2026-01-12T08:00:04Z  2026-02-03T14:21:40Z  deleted       yes, 0s     Crew, Deck                                       977
-paperboat    mira.lund   Mira Lund     2026-01-12T08:00:04Z                        still active  no (gaps)   Crew, Deck
-paperboat    mira.lund   Mira Lund     2026-01-12T08:00:04Z                        still active  (gaps)      Crew, Deck
-paperboat    mira.lund   Mira Lund     2026-01-12T08:00:04Z  2026-02-03T14:21:40Z  active again  yes, 1m     Crew, Deck  2026-03-01T08:00:00Z (event 1842)    977
+Application  User name   Display name  Left                  Disabled              How           In time     Still in                 Active again                       Event
+paperboat    mira.lund   Mira Lund     2026-01-12T08:00:04Z  2026-02-03T14:21:40Z  deactivated   no, 22d 6h  Deck (privileged), Crew                                       977
+paperboat    mira.lund   Mira Lund     2026-01-12T08:00:04Z  2026-02-03T14:21:40Z  deleted       yes, 0s     Deck (privileged), Crew                                       977
+paperboat    mira.lund   Mira Lund     2026-01-12T08:00:04Z                        still active  no (gaps)   Deck (privileged), Crew
+paperboat    mira.lund   Mira Lund     2026-01-12T08:00:04Z                        still active  (gaps)      Deck (privileged), Crew
+paperboat    mira.lund   Mira Lund     2026-01-12T08:00:04Z  2026-02-03T14:21:40Z  active again  yes, 1m     Deck (privileged), Crew  2026-03-01T08:00:00Z (event 1842)    977
              ole.brandt                2026-01-12T08:00:04Z                        no account    yes
 ");
     question_fits::<Leavers>(&[], late);
@@ -84,8 +85,8 @@ paperboat    mira.lund   Mira Lund     2026-01-12T08:00:04Z  2026-02-03T14:21:40
 #[test]
 fn movers_say_what_changed_and_which_groups_they_kept() {
     let held = json!([
-        {"groupId": GROUP_ID, "groupName": "Galley", "memberSince": JOINED},
-        {"groupId": GROUP_ID, "groupName": null, "memberSince": JOINED},
+        {"groupId": GROUP_ID, "groupName": "Galley", "memberSince": JOINED, "privileged": true},
+        {"groupId": GROUP_ID, "groupName": null, "memberSince": JOINED, "privileged": false},
     ]);
     let row = user(json!({"path": "department", "oldValue": "Galley", "newValue": "Bridge",
                           "changedAt": LEFT, "changedSeq": 977, "heldGroups": held}));
@@ -95,7 +96,7 @@ fn movers_say_what_changed_and_which_groups_they_kept() {
         &format!(
             "\
 Application  User name  Display name  Attribute   Before  After   Changed               Event  Groups kept
-paperboat    mira.lund  Mira Lund     department  Galley  Bridge  2026-02-03T14:21:40Z    977  Galley, {GROUP_ID}
+paperboat    mira.lund  Mira Lund     department  Galley  Bridge  2026-02-03T14:21:40Z    977  Galley (privileged), {GROUP_ID}
 "
         ),
     );

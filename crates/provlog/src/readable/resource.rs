@@ -148,15 +148,17 @@ title      Cook
         );
         answer["groups"] = json!([
             {"groupId": GROUP_ID, "groupName": "Crew", "direct": true, "via": null,
-             "memberSince": "2026-01-12T08:00:04.5Z", "addedBySeq": 311, "startKnown": true},
+             "memberSince": "2026-01-12T08:00:04.5Z", "addedBySeq": 311, "startKnown": true,
+             "privileged": true},
             {"groupId": GROUP_ID, "groupName": "All hands", "direct": false, "via": [GROUP_ID, GROUP_ID],
-             "memberSince": "2026-01-11T08:00:04.5Z", "addedBySeq": 7, "startKnown": false},
+             "memberSince": "2026-01-11T08:00:04.5Z", "addedBySeq": 7, "startKnown": false,
+             "privileged": false},
         ]);
         let whole = format!(
             "{head}
-Group      Member        Since                    Event  Id
-Crew       direct        2026-01-12T08:00:04Z       311  {GROUP_ID}
-All hands  via 2 groups  by 2026-01-11T08:00:04Z      7  {GROUP_ID}
+Group              Member        Since                    Event  Id
+Crew (privileged)  direct        2026-01-12T08:00:04Z       311  {GROUP_ID}
+All hands          via 2 groups  by 2026-01-11T08:00:04Z      7  {GROUP_ID}
 
 Created by event 26.
 "

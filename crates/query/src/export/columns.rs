@@ -33,17 +33,8 @@ pub struct Exported {
 
 /// As what a question is exported, by its address below `/api/v1`; `None` for what has no rows.
 pub(crate) fn of_question(path: &str) -> Option<Exported> {
-    let one = answers::all().iter().find(|one| is_at(one.path, path))?;
+    let path = format!("/api/v1/{}", path.trim_matches('/'));
+    let one = answers::question_at(&path)?;
     let are_operations = matches!(one.shape, Shape::Operations { .. });
     Some(Exported { name: one.file()?, columns: &one.columns, are_operations, described: one })
-}
-
-/// Whether an address below `/api/v1` is one of a template.
-fn is_at(template: &str, path: &str) -> bool {
-    let template = template.trim_start_matches("/api/v1/").split('/');
-    let mut segments = path.trim_matches('/').split('/');
-    template.into_iter().all(|name| match segments.next() {
-        Some(segment) => name.starts_with('{') || name == segment,
-        None => false,
-    }) && segments.next().is_none()
 }

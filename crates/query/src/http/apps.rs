@@ -97,6 +97,7 @@ pub(super) async fn add(
     let token = Token::generate()?;
     let sha256 = token.sha256();
     let slug = new.application.clone();
+    let profile_sha256 = query.profiles.get(&profile).map(|profile| profile.sha256);
     let decide = move |origin: Origin, view: &View<'_>, stamp: Stamp| {
         if view.application(&slug)?.is_some() {
             return refusal(Error::SlugTaken);
@@ -105,9 +106,14 @@ pub(super) async fn add(
             return refusal(fault.into());
         }
         let number = view.next_application()?;
-        let added = ApplicationAdded { number, slug, profile, settings };
-        let credential =
-            CredentialAdded { number: view.next_credential()?, role: Role::Scim, sha256 };
+        let added = ApplicationAdded { number, slug, profile, settings, profile_sha256 };
+        let credential = CredentialAdded {
+            number: view.next_credential()?,
+            role: Role::Scim,
+            sha256,
+            name: None,
+            expires_at: None,
+        };
         let draft = |fact| Draft {
             application: number,
             origin: Some(origin.clone()),

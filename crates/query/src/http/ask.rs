@@ -149,7 +149,7 @@ impl Ask {
         let mut record = Record::new(store, &snapshot, clock_shows, &query.cursor_key)?;
         let caller = sender.identify(&record.view)?;
         *known = Some(caller.clone());
-        caller.check()?;
+        caller.check(record.now)?;
         if let Some(first) = of_export.and_then(|page| page.first) {
             record = record.as_of_then(first.size, first.now);
         }

@@ -12,6 +12,7 @@ use crate::as_of::{
 use crate::coverage::{Coverage, NO_MEMBERSHIPS};
 use crate::error::Error;
 use crate::imported_accounts::{Account, accounts_at, is_only_imported};
+use crate::person::is_privileged;
 use crate::record::Record;
 use crate::standpoint::Standpoint;
 use crate::type_names::TypeNames;
@@ -31,7 +32,8 @@ impl Answered for EveryGroup {
         let rows = page.rows.iter().map(|group| {
             let created_seq = group.version.created_seq;
             let start_known = resource::start_known(record, is_proxied, created_seq)?;
-            Ok(group_row(group, start_known))
+            let privileged = is_privileged(record, application, group.number, stand.at_seq)?;
+            Ok(group_row(group, start_known, privileged))
         });
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;
         let coverage = Coverage::at(record, &stand, &[application])?;
@@ -40,7 +42,7 @@ impl Answered for EveryGroup {
     }
 }
 
-fn group_row(group: &Group, start_known: bool) -> row::Group {
+fn group_row(group: &Group, start_known: bool, privileged: bool) -> row::Group {
     let version = &group.version;
     row::Group {
         group_id: version.id().map(str::to_owned),
@@ -50,6 +52,7 @@ fn group_row(group: &Group, start_known: bool) -> row::Group {
         created_at: Some(version.created_at.to_string().into()),
         created_seq: Some(version.created_seq),
         start_known,
+        privileged,
     }
 }
 
@@ -71,6 +74,7 @@ fn imported(
         created_seq: group.created.map(|moment| moment.seq),
         // The first entry that was imported need not be the first that was written.
         start_known: false,
+        privileged: false,
     });
     let coverage = Coverage::at(record, stand, &[application])?;
     let coverage = coverage.with_imports(record, stand, &[application], true)?;
@@ -154,8 +158,15 @@ impl Answered for Members {
             coverage = coverage.with(NO_MEMBERSHIPS);
         }
         let (exists, exists_seq) = resource::existence(&group);
-        let beside =
-            GroupSeen { group_id: id, group_name: name, nested: self.nested, exists, exists_seq };
+        let privileged = is_privileged(record, application, group.number, at)?;
+        let beside = GroupSeen {
+            group_id: id,
+            group_name: name,
+            nested: self.nested,
+            exists,
+            exists_seq,
+            privileged,
+        };
         let found = Found::new(record, &stand, &coverage).about(application, group.number);
         found.beside(beside)?.rows(rows, page.count, next)
     }

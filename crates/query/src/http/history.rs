@@ -14,7 +14,7 @@ use crate::change::op;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::history::{self, Interval, differences, intervals_of_group, intervals_of_member};
-use crate::person::{identity, member_type, moment};
+use crate::person::{identity, is_privileged, member_type, moment};
 use crate::record::Record;
 use crate::type_names::TypeNames;
 
@@ -144,8 +144,10 @@ fn stays<Q: Question<Row = Stay>>(
     let (mut groups, mut members) = (BTreeMap::new(), BTreeMap::new());
     let rows = page.iter().map(|one| {
         let start_known = resource::start_known(record, is_proxied, one.start)?;
-        let group =
-            once(&mut groups, one.group, |group| identity(record, application, group, after))?;
+        let (group, privileged) = once(&mut groups, one.group, |group| {
+            let privileged = is_privileged(record, application, group, after)?;
+            Ok((identity(record, application, group, after)?, privileged))
+        })?;
         let (who, member_type) = once(&mut members, one.member, |member| {
             let kind = member_type(record, &types, application, member, after)?;
             Ok((identity(record, application, member, after)?, kind))
@@ -164,6 +166,7 @@ fn stays<Q: Question<Row = Stay>>(
             external_id: who.external_id,
             display_name: who.display_name,
             member_type,
+            privileged,
         })
     });
     let rows = rows.collect::<Result<Vec<_>, Error>>()?;

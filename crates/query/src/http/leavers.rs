@@ -192,6 +192,7 @@ fn row(scene: &Scene<'_>, one: &Leaver, within: u64) -> Result<row::Leaver, Erro
     };
     let (from, to) = (one.terminated_at.or(disabled_at), disabled_at.unwrap_or(scene.stand.now));
     let holes = Coverage::over(record, &scene.stand, &scene.applications, (from, to))?;
+    let (remaining_groups, privileged_groups) = remaining_groups(scene, one)?;
     Ok(row::Leaver {
         subject: one.subject.clone().or_else(|| who.user_name.clone()),
         user_name: who.user_name,
@@ -201,7 +202,7 @@ fn row(scene: &Scene<'_>, one: &Leaver, within: u64) -> Result<row::Leaver, Erro
         lag_seconds: lag,
         limit_seconds: one.terminated_at.map(|_| within),
         within: is_within,
-        remaining_groups: remaining_groups(scene, one)?,
+        remaining_groups,
         reactivated_at: one.reactivated.map(|seq| record.moment(seq)).transpose()?,
         coverage: if holes { "partial" } else { "complete" }.to_owned(),
         application,
@@ -210,18 +211,26 @@ fn row(scene: &Scene<'_>, one: &Leaver, within: u64) -> Result<row::Leaver, Erro
         external_id: who.external_id,
         display_name: who.display_name,
         reactivated_seq: one.reactivated,
+        privileged_groups,
     })
 }
 
-/// The groups that the account is in at the end, by name or id.
-fn remaining_groups(scene: &Scene<'_>, one: &Leaver) -> Result<Vec<Option<String>>, Error> {
+/// Groups by name, or by id where one has none.
+type Groups = Vec<Option<String>>;
+
+/// The groups that the account is in at the end, and those of them that are privileged.
+fn remaining_groups(scene: &Scene<'_>, one: &Leaver) -> Result<(Groups, Groups), Error> {
+    let (mut all, mut privileged) = (vec![], vec![]);
     let (Some(application), Some(after)) = (one.application, scene.after()) else {
-        return Ok(vec![]);
+        return Ok((all, privileged));
     };
-    let groups = groups_of(&scene.record.view, application, one.number, after)?;
-    let names = groups.into_iter().map(|group| {
-        let group = scene.identity(application, group.member)?;
-        Ok(group.display_name.or(group.id))
-    });
-    names.collect()
+    for group in groups_of(&scene.record.view, application, one.number, after)? {
+        let identity = scene.identity(application, group.member)?;
+        let name = identity.display_name.or(identity.id);
+        if scene.is_privileged(application, group.member)? {
+            privileged.push(name.clone());
+        }
+        all.push(name);
+    }
+    Ok((all, privileged))
 }

@@ -7,6 +7,7 @@ mod apps;
 mod ask;
 mod blame;
 mod body;
+mod configuration_log;
 mod coverage;
 mod exports;
 mod graph;
@@ -20,10 +21,12 @@ mod lists;
 mod of_export;
 mod openapi;
 mod operations;
+mod privileged;
 mod profiles;
 mod question;
 mod reports;
 mod resource;
+mod saved;
 mod timeline;
 mod tokens;
 mod users;
@@ -75,6 +78,7 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::EveryGroup>(router);
     let router = serve::<answers::OneGroup>(router);
     let router = serve::<answers::Members>(router);
+    let router = serve::<answers::PrivilegedGroups>(router);
     let router = serve::<answers::Diff>(router);
     let router = serve::<answers::StaysInGroup>(router);
     let router = serve::<answers::StaysOfUser>(router);
@@ -88,10 +92,13 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::Unapproved>(router);
     let router = serve::<answers::Drifted>(router);
     let router = serve::<answers::AccessLog>(router);
+    let router = serve::<answers::ConfigurationLog>(router);
     let router = serve::<answers::Unwatched>(router);
     let router = serve::<answers::Job>(router);
     let router = serve::<answers::EvidenceOf>(router);
     let router = serve::<answers::ReferenceLists>(router);
+    let router = serve::<answers::SavedQuestions>(router);
+    let router = serve::<answers::OneSaved>(router);
     let router = serve::<answers::Tokens>(router);
     let router = serve::<answers::TimelineOfUser>(router);
     let router = serve::<answers::TimelineOfGroup>(router);
@@ -109,6 +116,12 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/apps/{app}/imports", post(imports::add))
         .route("/api/v1/tokens", post(tokens::add))
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
+        .route("/api/v1/saved-questions", post(saved::save))
+        .route("/api/v1/saved-questions/{name}", delete(saved::remove))
+        .route(
+            "/api/v1/apps/{app}/groups/{group}/privileged",
+            post(privileged::mark).delete(privileged::unmark),
+        )
         .route("/v1.0", graph_of(Version::V1))
         .route("/v1.0/{*rest}", graph_of(Version::V1))
         .route("/beta", graph_of(Version::Beta))

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::history::groups_of;
 use crate::name::parted;
 use crate::operation::Operations;
-use crate::person::{identity, member_type};
+use crate::person::{identity, is_privileged, member_type};
 use crate::record::Record;
 use crate::report::operations::{Move, drifted, failing, moves, unapproved};
 use crate::report::people::{Reactivation, joiners, reactivated};
@@ -77,6 +77,15 @@ impl<'a> Scene<'a> {
         number: Number,
     ) -> Result<Identity, Error> {
         identity(&self.record, application, number, self.after())
+    }
+
+    /// Whether a group is marked as privileged at the end of the question.
+    pub(super) fn is_privileged(
+        &self,
+        application: Application,
+        group: Number,
+    ) -> Result<bool, Error> {
+        is_privileged(&self.record, application, group, self.after())
     }
 
     /// What each application has, in the order in which they were added.
@@ -219,6 +228,7 @@ fn mover(scene: &Scene<'_>, application: Application, one: &Move) -> Result<row:
                     group_id: id,
                     group_name: display_name,
                     member_since,
+                    privileged: scene.is_privileged(application, group.member)?,
                 });
             }
         }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::history::nested_groups;
 use crate::imported_accounts::account_at;
 use crate::name::{Found, Name};
-use crate::person::identity;
+use crate::person::{identity, is_privileged};
 use crate::record::Record;
 use crate::standpoint::Standpoint;
 use crate::type_names::core_type_name;
@@ -38,6 +38,7 @@ pub(super) fn groups(
             member_since: record.recorded_at(one.since)?.to_string().into(),
             added_by_seq: one.since,
             start_known: start_known(record, row.upstream.is_some(), one.since)?,
+            privileged: is_privileged(record, application, one.number, Some(at))?,
         })
     });
     rows.collect()

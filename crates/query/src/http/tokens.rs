@@ -29,14 +29,27 @@ impl Answered for Tokens {
         let mut all = reading.record.view.credentials()?;
         all.retain(|one| one.added_seq < stand.size);
         let (page, next) = stand.part_of(&all);
-        let rows = page.iter().map(|one| IssuedToken {
-            id: one.number.to_string(),
-            role: one.role.name().to_owned(),
-            application: slugs.get(&one.application).cloned(),
-            added_at: one.added_at.to_string().into(),
-            added_seq: one.added_seq,
-            revoked_seq: one.revoked_seq.filter(|seq| *seq < stand.size),
+        let record = &reading.record;
+        let rows = page.iter().map(|one| {
+            let origin = record.header(one.added_seq)?.origin;
+            let by = origin.map(|origin| origin.credential);
+            let last_use = record.view.last_use(one.number)?;
+            Ok(IssuedToken {
+                id: one.number.to_string(),
+                role: one.role.name().to_owned(),
+                application: slugs.get(&one.application).cloned(),
+                added_at: one.added_at.to_string().into(),
+                added_seq: one.added_seq,
+                revoked_seq: one.revoked_seq.filter(|seq| *seq < stand.size),
+                name: one.name.clone(),
+                added_by: by.map(|number| number.to_string()),
+                expires_at: one.expires_at.map(|end| end.to_string().into()),
+                valid: one.is_valid_at(record.now),
+                last_used_at: last_use.map(|seq| record.moment(seq)).transpose()?,
+                last_used_seq: last_use,
+            })
         });
+        let rows = rows.collect::<Result<Vec<_>, Error>>()?;
         let found = Found::new(&reading.record, &stand, &Coverage::complete());
         let found = found.about(Application::RECORDER, Number::NOBODY);
         found.rows(rows, all.len() as u64, next)
@@ -61,7 +74,8 @@ pub(super) async fn revoke(
         if let Some(seq) = credential.revoked_seq {
             return Ok(Decision { events: vec![], reply: Ok((credential.role, seq)) });
         }
-        let is_admin = |one: &CredentialRow| one.role == Role::Admin && one.revoked_seq.is_none();
+        let now = stamp.recorded_at;
+        let is_admin = |one: &CredentialRow| one.role == Role::Admin && one.is_valid_at(now);
         if is_admin(&credential)
             && view.credentials()?.iter().filter(|one| is_admin(one)).count() < 2
         {
@@ -90,8 +104,13 @@ pub(super) async fn add(
     body: Upload,
 ) -> Result<(StatusCode, Json<AddedToken>), Error> {
     let (admin, AddToken {}) = ask.admin(move |reading| read_act(reading, &names)).await?;
-    let new: NewToken = body.json(r#"{"role": TEXT, "application": TEXT}"#).await?;
+    let form = r#"{"role": TEXT, "application": TEXT, "name": TEXT, "expires": TEXT}"#;
+    let new: NewToken = body.json(form).await?;
     let issue = Issue::new(&new.role, new.application)?;
+    let issue = issue.named(new.name)?.until(new.expires.as_deref())?;
+    if issue.name().is_some_and(|name| !query.committer.gate().lets_pass(name)) {
+        return Err(Error::Body("`name` holds what looks like a secret".into()));
+    }
 
     let token = Token::generate()?;
     let sha256 = token.sha256();
@@ -100,17 +119,19 @@ pub(super) async fn add(
         if let Some(fault) = stamp.clock_fault {
             return refusal(fault.into());
         }
-        Ok(match asked.decide(view, Some(origin), sha256)? {
-            Ok((number, event)) => Decision { events: vec![event], reply: Ok(number) },
+        Ok(match asked.decide(view, Some(origin), stamp.recorded_at, sha256)? {
+            Ok((issued, event)) => Decision { events: vec![event], reply: Ok(issued) },
             Err(error) => Decision { events: vec![], reply: Err(error.into()) },
         })
     };
-    let number = query.decide(admin, decide).await?;
+    let issued = query.decide(admin, decide).await?;
     let answer = AddedToken {
         token: token.as_str().to_owned(),
-        id: number.to_string(),
+        id: issued.number.to_string(),
         role: issue.role().to_owned(),
         application: issue.application().map(str::to_owned),
+        name: issue.name().map(str::to_owned),
+        expires_at: issued.expires_at.map(|end| end.to_string().into()),
     };
     Ok((StatusCode::CREATED, Json(answer)))
 }

@@ -105,7 +105,8 @@ impl Server {
         server.restarted(None).await;
         let sha256 = token.sha256();
         let number = event::Credential(1);
-        let added = CredentialAdded { number, role: Role::Admin, sha256 };
+        let added =
+            CredentialAdded { number, role: Role::Admin, sha256, name: None, expires_at: None };
         server.append(draft(Application::RECORDER, Fact::CredentialAdded(added), vec![])).await;
         server
     }

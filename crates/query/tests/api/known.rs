@@ -26,6 +26,7 @@ fn samples(operation: Seq) -> Samples {
         group: "group-9",
         groups: "group-9,group-9",
         list: "staff",
+        saved: "weekly",
         token: "1".to_owned(),
         operation: operation.to_string(),
     }
@@ -42,6 +43,13 @@ async fn upload(server: &Server, users: &[u32]) {
     assert_eq!(reply.status, 201, "{}", reply.text);
 }
 
+/// Saves the question that is asked for by its name.
+async fn save(server: &Server) {
+    let question = json!({"name": "weekly", "question": "/api/v1/apps/paperboat/groups"});
+    let reply = server.post("/api/v1/saved-questions", &server.admin, question).await;
+    assert_eq!(reply.status, 201, "{}", reply.text);
+}
+
 #[tokio::test]
 async fn what_was_known_then_is_the_answer_for_ever() {
     let server = Server::with_application().await;
@@ -50,6 +58,7 @@ async fn what_was_known_then_is_the_answer_for_ever() {
     server.pass(MINUTE); // 09:02
     let user = server.user(2, None).await;
     upload(&server, &[1]).await;
+    save(&server).await;
     let evidence = format!("/api/v1/operations/{user}/evidence");
     let ticket = json!({"kind": "ticket", "ref": "T-1"});
     assert_eq!(server.post(&evidence, &server.admin, ticket.clone()).await.status, 201);
@@ -190,6 +199,7 @@ async fn every_address_leaves_one_event_of_who_asked() {
     let user = server.user(1, None).await;
     server.group(9, &[1]).await;
     upload(&server, &[1]).await;
+    save(&server).await;
     let samples = samples(user);
     let mut all = vec![
         "/v1.0/auditLogs/provisioning".to_owned(),

@@ -105,7 +105,7 @@ async fn a_file_without_one_token_is_refused() {
     let upstream = json!({"url": "http://127.0.0.1:9", "tokenFile": file});
     let new = json!({"application": "paperboat", "upstream": upstream});
     let reply = server.post("/api/v1/apps", &server.admin, new).await;
-    assert!(reply.text.contains("no text in UTF-8"), "{}", reply.text);
+    assert!(reply.text.contains("is not UTF-8 text"), "{}", reply.text);
     let own = server.file("admin.token", "plg_mine");
     let link = own.with_file_name("linked.token");
     std::fs::hard_link(&own, &link).unwrap();

@@ -8,6 +8,7 @@ use caseless::case_folded;
 use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::value::Datetime;
 
@@ -187,7 +188,8 @@ impl<'a> File<'a> {
             }
             versions.push(Arc::new(version));
         }
-        Ok(Profile { name: text.clone(), title: self.form.title.clone(), versions })
+        let sha256 = Sha256::digest(self.text.as_bytes()).into();
+        Ok(Profile { name: text.clone(), title: self.form.title.clone(), sha256, versions })
     }
 
     fn version(

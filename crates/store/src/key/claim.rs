@@ -46,7 +46,7 @@ impl Key {
     }
 
     /// A text preceded by its length, so that no text is a prefix of another.
-    fn text(self, text: &str) -> Key {
+    pub(super) fn text(self, text: &str) -> Key {
         let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
         self.bytes(&length.to_be_bytes()).bytes(text.as_bytes())
     }

@@ -62,6 +62,11 @@ fn every_kind_has_a_byte_of_its_own() {
         change(APP, 1),
         listing(APP, 1),
         settled(APP, 2, 1),
+        configuration(1),
+        configured(APP, 1, b"x"),
+        token_use(Credential(1)),
+        privileged(APP, SOMEBODY, 1),
+        saved_question("x", 1),
     ];
     for (index, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key[0]), index + 1);
@@ -219,4 +224,21 @@ fn the_table_has_every_kind_once_with_how_often_it_is_written() {
     }
     assert!(table.len() > 40, "the table was found");
     assert_eq!(table, constants);
+}
+
+#[test]
+fn marks_and_saved_questions_are_found_newest_first() {
+    let key = privileged(APP, SOMEBODY, 7);
+    assert_eq!(privileged_parts(&key), Some((SOMEBODY, 7)));
+    let range = privileged_until(APP, SOMEBODY, 7);
+    assert!(key >= range.from && key < range.to);
+    assert!(privileged(APP, SOMEBODY, 8) < range.from, "a later one is not among those");
+    let all = all_privileged(APP);
+    assert!(key >= all.from && key < all.to);
+    let question = saved_question("failed-today", 7);
+    assert_eq!(saved_question_parts(&question), Some(("failed-today", 7)));
+    assert!(saved_question("failed-today", 8) < question);
+    let within = configurations(&(3..8));
+    let is_in = |seq| configuration(seq) >= within.from && configuration(seq) < within.to;
+    assert_eq!([2, 3, 7, 8].map(is_in), [false, true, true, false]);
 }

@@ -1,0 +1,172 @@
+//! Who changed the configuration.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::table::{Column, any, number, or_nothing, second};
+use crate::{AppFilter, Moment, Nothing, Question, Shape, Time, TokenId};
+
+/// Who changed the configuration, newest first
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct ConfigurationLog {
+    /// Only this application's; of all that the token may see when it is missing
+    pub app: Option<AppFilter>,
+    /// Only what was changed with the token of this id
+    pub credential: Option<TokenId>,
+    /// Only changes of this kind
+    pub kind: Option<Configured>,
+}
+
+/// What kind of thing was configured.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Configured {
+    /// Applications
+    Application,
+    /// Where the requests of an application are sent on to
+    Upstream,
+    /// Which application it is at its provider
+    ServicePrincipal,
+    /// What the profile of an application says
+    Profile,
+    /// Tokens
+    Token,
+    /// Resource types beyond User and Group
+    ResourceType,
+    /// Evidence of operations
+    Evidence,
+    /// Lists of people
+    ReferenceList,
+    /// Which groups are privileged
+    PrivilegedGroup,
+    /// Saved questions
+    SavedQuestion,
+}
+
+/// A change of the configuration.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigurationChange {
+    /// The event that it left
+    pub seq: u64,
+    /// When it was changed
+    pub recorded_at: Moment,
+    /// What kind of thing: `application`, `upstream`, `servicePrincipal`, `profile`, `token`,
+    /// `resourceType`, `evidence`, `referenceList`, `privilegedGroup` or `savedQuestion`
+    pub kind: String,
+    /// `added`, `changed` or `removed`
+    pub change: String,
+    /// Whose configuration: the application by its name in addresses; null for the whole server
+    pub application: Option<String>,
+    /// What was changed: the id of a token or group, the name of a list or a question, the event of an
+    /// operation; null where the application has only one
+    pub subject: Option<String>,
+    /// What people call it: a token by its name, a group by its display name
+    pub subject_name: Option<String>,
+    /// What was configured before; null where nothing was
+    pub old_value: Option<Map<String, Value>>,
+    /// What is configured from then on; null where nothing is
+    pub new_value: Option<Map<String, Value>>,
+    /// The id of the token with which it was changed; null for what was changed on the server itself
+    pub actor_id: Option<String>,
+    /// What that token is for
+    pub actor_name: Option<String>,
+    /// The address of whoever changed it; null where it is not known
+    pub source_ip: Option<String>,
+    /// What the program that changed it called itself
+    pub user_agent: Option<String>,
+    /// The id of the request
+    pub request_id: Option<String>,
+}
+
+impl Question for ConfigurationLog {
+    type Row = ConfigurationChange;
+    type Beside = Nothing;
+    const COMMAND: &'static str = "configuration-log";
+    const PATH: &'static str = "/api/v1/configuration-log";
+    const TIME: Time = Time::Stretch;
+    const SHAPE: Shape = Shape::List { file: "configuration-log" };
+    const ORDER: &'static str = "newest first";
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] = &[
+        ("userAgent", "long, and the token and its address tell who changed it"),
+        ("requestId", "it only helps to find the line of a log"),
+    ];
+
+    fn title(&self, _: &Nothing) -> String {
+        let mut title = "Changes of the configuration".to_owned();
+        if let Some(app) = &self.app {
+            title.push_str(&format!(" of {}", app.0));
+        }
+        if let Some(id) = &self.credential {
+            title.push_str(&format!(" by credential {}", id.0));
+        }
+        if let Some(kind) = &self.kind {
+            title.push_str(&format!(" of kind {}", crate::table::word(kind)));
+        }
+        title
+    }
+
+    fn columns(&self) -> Vec<Column<ConfigurationChange>> {
+        vec![
+            Column::whole("Time", &["recordedAt"], |row| second(Some(&row.recorded_at))),
+            Column::application(|row| match &row.application {
+                Some(application) => application.clone(),
+                None => "server".to_owned(),
+            }),
+            Column::whole("What", &["kind", "change"], |row| {
+                format!("{} {}", in_words(&row.kind), row.change)
+            }),
+            Column::text("Which", &["subject", "subjectName"], |row| {
+                match (&row.subject, &row.subject_name) {
+                    (Some(id), Some(name)) => format!("{name} ({id})"),
+                    (id, name) => or_nothing(name.as_ref().or(id.as_ref())),
+                }
+            }),
+            Column::text("Change", &["oldValue", "newValue"], difference),
+            Column::whole("By", &["actorId", "actorName"], |row| {
+                match (&row.actor_id, &row.actor_name) {
+                    (Some(id), Some(name)) => format!("{id} ({name})"),
+                    (Some(id), None) => id.clone(),
+                    (None, _) => "the server".to_owned(),
+                }
+            }),
+            Column::whole("From", &["sourceIp"], |row| or_nothing(row.source_ip.as_ref())),
+            Column::number("Event", &["seq"], |row| number(Some(row.seq))),
+        ]
+    }
+}
+
+/// The kind of thing as people say it.
+fn in_words(kind: &str) -> String {
+    let mut words = String::with_capacity(kind.len() + 1);
+    for one in kind.chars() {
+        if one.is_uppercase() {
+            words.push(' ');
+        }
+        words.extend(one.to_lowercase());
+    }
+    words
+}
+
+/// What differs, member by member; of something new all that it has.
+fn difference(row: &ConfigurationChange) -> String {
+    let empty = Map::new();
+    let (old, new) = (row.old_value.as_ref(), row.new_value.as_ref());
+    let (before, after) = (old.unwrap_or(&empty), new.unwrap_or(&empty));
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let told = names.into_iter().filter_map(|name| {
+        let (old, new) = (before.get(name), after.get(name));
+        let text = |value: Option<&Value>| value.map(any).unwrap_or_default();
+        if old == new || row.change == "removed" {
+            return None;
+        }
+        Some(match row.old_value {
+            None => format!("{name} {}", text(new)),
+            Some(_) => format!("{name} {} -> {}", text(old), text(new)),
+        })
+    });
+    told.collect::<Vec<_>>().join(", ")
+}

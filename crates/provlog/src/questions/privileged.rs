@@ -1,0 +1,56 @@
+//! Groups that are marked as privileged, and not any more.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::arguments::{named, under};
+use crate::client::{Client, encoded};
+use crate::config::ClientConfig;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::text;
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Privileged {
+    /// Mark a group as privileged: what its members may do needs more care than usual
+    Add(Marked),
+    /// Take that mark away
+    Remove(Marked),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Marked {
+    /// SCIM id, displayName:NAME or externalId:ID; any other text is a display name
+    group: String,
+    /// The application, by its name in addresses
+    #[arg(long, value_name = "SLUG")]
+    app: String,
+    #[command(flatten)]
+    client: ClientConfig,
+}
+
+impl Privileged {
+    pub(super) fn send(self, output: &mut Output<'_>) -> Result<(), Failure> {
+        let (Privileged::Add(marked) | Privileged::Remove(marked)) = &self;
+        let group = encoded(&named(&marked.group, "displayName"));
+        let path = under(&marked.app, &format!("groups/{group}/privileged"));
+        let client = Client::new(&marked.client)?;
+        let answer = match self {
+            Privileged::Add(_) => client.post(&path, &Value::Null)?,
+            Privileged::Remove(_) => client.delete(&path)?,
+        };
+        if marked.client.json {
+            return output.print(&format!("{}\n", text::json(&answer.into())));
+        }
+        let member = |name: &str| answer.get(name).map(text::shown).unwrap_or_default();
+        let is = match answer.get("privileged") {
+            Some(Value::Bool(true)) => "is privileged",
+            _ => "is not privileged",
+        };
+        let by = match answer.get("seq") {
+            None | Some(Value::Null) => "it was never marked".to_owned(),
+            Some(_) => format!("event {}", member("seq")),
+        };
+        output.print(&format!("Group {} {is} ({by}).\n", member("groupName")))
+    }
+}

@@ -1,0 +1,66 @@
+//! The keys of what people configure: who changed what, when a token was last used, privileged groups,
+//! saved questions.
+
+use std::ops::Range;
+
+use event::{Application, Credential, Number, Seq};
+
+use super::{CONFIGURATION, CONFIGURED, Key, KeyRange, PRIVILEGED, SAVED_QUESTION, TOKEN_USE};
+
+/// A change of the configuration.
+pub fn configuration(seq: Seq) -> Vec<u8> {
+    Key::new(CONFIGURATION).u64(!seq).0
+}
+
+/// The changes of the configuration in a range of events, newest first.
+pub fn configurations(seqs: &Range<Seq>) -> KeyRange {
+    Key::new(CONFIGURATION).newest_first(seqs)
+}
+
+/// The last change of one thing that is configured. `subject` tells it from others of its kind.
+pub fn configured(application: Application, kind: u8, subject: &[u8]) -> Vec<u8> {
+    Key::new(CONFIGURED).app(application).u8(kind).bytes(subject).0
+}
+
+/// When a credential was last used.
+pub fn token_use(credential: Credential) -> Vec<u8> {
+    Key::new(TOKEN_USE).u32(credential.0).0
+}
+
+/// Whether a group is privileged from `seq` on.
+pub fn privileged(application: Application, group: Number, seq: Seq) -> Vec<u8> {
+    Key::new(PRIVILEGED).app(application).u32(group.0).u64(!seq).0
+}
+
+/// The marks of a group at `until` and before, newest first.
+pub fn privileged_until(application: Application, group: Number, until: Seq) -> KeyRange {
+    let all = KeyRange::prefix(Key::new(PRIVILEGED).app(application).u32(group.0).0);
+    KeyRange { from: privileged(application, group, until), to: all.to }
+}
+
+/// The marks of all groups of an application, by group, newest first.
+pub fn all_privileged(application: Application) -> KeyRange {
+    KeyRange::prefix(Key::new(PRIVILEGED).app(application).0)
+}
+
+/// The group and the seq of a [`privileged`] key.
+pub fn privileged_parts(key: &[u8]) -> Option<(Number, Seq)> {
+    let (group, seq) = key.get(5..)?.split_first_chunk::<4>()?;
+    let seq = <[u8; 8]>::try_from(seq).ok()?;
+    Some((Number(u32::from_be_bytes(*group)), !u64::from_be_bytes(seq)))
+}
+
+/// A question as it is saved from `seq` on.
+pub fn saved_question(name: &str, seq: Seq) -> Vec<u8> {
+    Key::new(SAVED_QUESTION).text(name).u64(!seq).0
+}
+
+/// All saved questions, by name, newest first.
+pub fn saved_questions() -> KeyRange {
+    KeyRange::prefix(vec![SAVED_QUESTION])
+}
+
+/// The name and the seq of a [`saved_question`] key.
+pub fn saved_question_parts(key: &[u8]) -> Option<(&str, Seq)> {
+    super::reference_list_parts(key)
+}
