@@ -3,11 +3,11 @@
 
 use std::ops::ControlFlow;
 
+use answers::row;
 use event::{Action, Seq, Status};
-
 use store::key::Moment;
 
-use super::{About, Evidence};
+use super::evidence::{self, About, Evidence};
 use crate::entry::{Entry, truth};
 use crate::error::Error;
 use crate::join::explained;
@@ -47,8 +47,18 @@ pub(crate) struct Cause {
 }
 
 impl Cause {
+    /// The cause as the answer has it, with its events.
+    pub(super) fn into_row(self) -> row::Cause {
+        row::Cause {
+            known: self.kind.is_some(),
+            kind: self.kind.map(|kind| kind.name().to_owned()),
+            candidates: self.candidates().into_iter().map(str::to_owned).collect(),
+            seqs: self.seqs,
+        }
+    }
+
     /// What it can be, when nothing tells.
-    pub(crate) fn candidates(&self) -> Vec<&'static str> {
+    fn candidates(&self) -> Vec<&'static str> {
         match self.kind {
             Some(_) => vec![],
             None => Kind::ALL.map(Kind::name).to_vec(),
@@ -162,12 +172,12 @@ fn kind_of(entry: &Entry) -> Option<Kind> {
     if is_enabled == Some(false) {
         return Some(Kind::DisabledAtSource);
     }
-    if entry.check(super::ASSIGNED) == Some(false) {
+    if entry.check(evidence::ASSIGNED) == Some(false) {
         return Some(Kind::Unassigned);
     }
-    if entry.check(super::SCOPE) == Some(false) {
+    if entry.check(evidence::SCOPE) == Some(false) {
         return Some(Kind::FilteredOut);
     }
     // Assigned and in scope, enabled, and yet not active at the source.
-    (entry.check(super::ACTIVE) == Some(false)).then_some(Kind::SoftDeleted)
+    (entry.check(evidence::ACTIVE) == Some(false)).then_some(Kind::SoftDeleted)
 }

@@ -3,7 +3,7 @@
 use event::{Effect, Status, Verdict};
 use projector::OperationSummary;
 
-use super::About;
+use super::evidence::About;
 use crate::error::Error;
 
 impl About<'_> {

@@ -1,5 +1,6 @@
 //! What skip reasons and error codes mean, and what to do about them.
 
+use super::evidence;
 use crate::entry::Entry;
 
 /// The role that providers once took for no entitlement.
@@ -9,7 +10,7 @@ const DEFAULT_ACCESS: &str = "Default Access";
 fn is_default_access(entry: &Entry) -> bool {
     let role = entry.detail("appRoleAssignments");
     let has_it = role.is_some_and(|role| role.trim().eq_ignore_ascii_case(DEFAULT_ACCESS));
-    has_it && entry.check(super::ROLE) != Some(true)
+    has_it && entry.check(evidence::ROLE) != Some(true)
 }
 
 /// Why somebody was passed over, as a sentence.
@@ -44,10 +45,10 @@ fn entitlement(entry: &Entry) -> String {
         );
     }
     let told = [
-        (super::ACTIVE, "they were not active in the source"),
-        (super::ASSIGNED, "they were not assigned to the application"),
-        (super::ROLE, "they had no role that entitles to an account"),
-        (super::SCOPE, "a scoping filter kept them out"),
+        (evidence::ACTIVE, "they were not active in the source"),
+        (evidence::ASSIGNED, "they were not assigned to the application"),
+        (evidence::ROLE, "they had no role that entitles to an account"),
+        (evidence::SCOPE, "a scoping filter kept them out"),
     ];
     let failed = told.into_iter().filter(|(names, _)| entry.check(names) == Some(false));
     let failed: Vec<&str> = failed.map(|(_, words)| words).collect();
@@ -71,10 +72,10 @@ pub(super) fn advice_for_skip(reason: Option<&str>, entry: &Entry) -> String {
         }
         Some("NotEffectivelyEntitled") => {
             let told = [
-                (super::ACTIVE, "switch the person's account at the source on"),
-                (super::ASSIGNED, "assign the person, or a group of theirs, to the application"),
-                (super::ROLE, "assign a role that entitles to an account"),
-                (super::SCOPE, "correct the filter, or the attribute that it asks for"),
+                (evidence::ACTIVE, "switch the person's account at the source on"),
+                (evidence::ASSIGNED, "assign the person, or a group of theirs, to the application"),
+                (evidence::ROLE, "assign a role that entitles to an account"),
+                (evidence::SCOPE, "correct the filter, or the attribute that it asks for"),
             ];
             let failed = told.into_iter().filter(|(names, _)| entry.check(names) == Some(false));
             let failed: Vec<&str> = failed.map(|(_, words)| words).collect();
