@@ -12,7 +12,7 @@ use crate::config::ClientConfig;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::questions::Paging;
-use crate::readable;
+use crate::readable::{self, Answer};
 use crate::table::{Column, Table};
 use crate::text;
 
@@ -73,11 +73,14 @@ impl List {
                 Ok(cells.iter().map(|cell| text::escaped(cell).into_owned()).collect())
             }),
             heading: Box::new(move |answer| {
-                readable::heading(described, &heading, answer).map_err(strange)
+                let heading =
+                    readable::heading(described, &heading, &Answer::of(answer).map_err(strange)?);
+                heading.map_err(strange)
             }),
             below: Box::new(move |rows, answer, columns| {
                 let below = below.below(answer, rows).map_err(strange)?;
-                Ok(readable::below_of(thing, below, rows, answer, columns))
+                let answer = Answer::of(answer).map_err(strange)?;
+                Ok(readable::below_of(thing, below, rows, &answer, columns))
             }),
         }
     }
@@ -183,7 +186,7 @@ fn show_csv(
         text.clear();
         last = page.envelope;
     }
-    output.tell(&readable::caution(list.thing, &last));
+    output.tell(&readable::caution(list.thing, &Answer::of(&last).map_err(strange)?));
     Ok(())
 }
 
@@ -275,14 +278,14 @@ impl Pages<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::readable::sample::same;
+    use crate::readable::sample::{self, same};
     use serde_json::json;
 
     const MIRA: &str = "2819c223-7f76-453a-919d-413861904646";
 
     fn pages(answers: &[Value]) -> impl Iterator<Item = Result<Page, Failure>> {
         let page = |answer: &Value| {
-            let mut envelope = answer.as_object().unwrap().clone();
+            let mut envelope = sample::answer(answer.clone());
             let Some(Value::Array(rows)) = envelope.remove("rows") else { panic!("no rows") };
             Ok(Page { rows, envelope })
         };

@@ -6,7 +6,9 @@ mod described;
 mod privileged;
 mod saved;
 
+use answers::act::DriftReport;
 use clap::Subcommand;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::additions::{Evidence, ReferenceList};
@@ -115,15 +117,16 @@ pub(crate) fn look(
         path.push_str("?acceptShrink=true");
     }
     let answer = Client::new(client)?.post(&path, &Value::Null)?;
+    let report = DriftReport::deserialize(&answer).map_err(listing::strange)?;
     output.print(&match client.json {
-        true => format!("{}\n", text::json(&answer.clone().into())),
-        false => readable::looked(slug, what, &answer, output.columns),
+        true => format!("{}\n", text::json(&answer.into())),
+        false => readable::looked(slug, what, &report, output.columns),
     })?;
-    if answer.get("incomplete") == Some(&Value::Bool(true)) {
+    if report.incomplete {
         let words = "the upstream's list is incomplete, so not all that it has is known";
         return Err(Failure::Failed(words.to_owned()));
     }
-    match answer.get("rowCount").and_then(Value::as_u64).unwrap_or_default() {
+    match report.row_count {
         _ if what == "baseline" => Ok(()),
         0 => Ok(()),
         1 => Err(Failure::Failed("the upstream differs in one place".to_owned())),

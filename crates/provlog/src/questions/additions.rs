@@ -5,13 +5,16 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use answers::act;
+use answers::act::{AddedEvidence, AddedList};
 use clap::{Args, Subcommand};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::arguments::with_query;
 use crate::client::{Client, encoded};
 use crate::config::ClientConfig;
 use crate::failure::Failure;
+use crate::listing::strange;
 use crate::output::Output;
 use crate::text::{self, escaped};
 
@@ -69,10 +72,10 @@ impl NewEvidence {
     /// Adds it and says which event has it.
     pub(super) fn send(self, output: &mut Output<'_>) -> Result<(), Failure> {
         let answer = Client::new(&self.client)?.post(&self.path(), &self.body())?;
-        output.print(&added(&self.client, answer, |answer| {
-            let seq = answer.get("seq").map(text::shown).unwrap_or_default();
-            format!("Evidence was added to operation {} (event {seq}).\n", escaped(&self.id))
-        }))
+        output.print(&added(&self.client, answer, |added: AddedEvidence| {
+            let (id, seq) = (escaped(&self.id), added.seq);
+            format!("Evidence was added to operation {id} (event {seq}).\n")
+        })?)
     }
 }
 
@@ -106,19 +109,15 @@ impl Upload {
         let bytes = read(&self.file)?;
         let media_type = media_type(&bytes);
         let answer = Client::new(&self.client)?.post_bytes(&self.path(), media_type, &bytes)?;
-        output.print(&added(&self.client, answer, |answer| {
-            let member = |name: &str| answer.get(name).map(text::shown).unwrap_or_default();
-            let (rows, seq, sha256) = (member("rows"), member("seq"), member("sha256"));
+        output.print(&added(&self.client, answer, |added: AddedList| {
+            let AddedList { seq, rows, sha256, ignored_columns, .. } = added;
             let name = escaped(&self.name);
             let mut told = format!("List {name} is there (event {seq}). Rows: {rows}\n");
-            match answer.get("ignoredColumns").and_then(Value::as_u64) {
-                None | Some(0) => {}
-                Some(ignored) => {
-                    told.push_str(&format!("Columns that no report reads: {ignored}\n"));
-                }
+            if ignored_columns > 0 {
+                told.push_str(&format!("Columns that no report reads: {ignored_columns}\n"));
             }
-            told + &format!("SHA-256 {sha256}\n")
-        }))
+            told + &format!("SHA-256 {}\n", escaped(&sha256))
+        })?)
     }
 }
 
@@ -146,14 +145,15 @@ fn media_type(bytes: &[u8]) -> &'static str {
     }
 }
 
-fn added(
+/// What is printed of what was added.
+fn added<Reply: DeserializeOwned>(
     client: &ClientConfig,
     answer: Map<String, Value>,
-    words: impl FnOnce(&Map<String, Value>) -> String,
-) -> String {
+    words: impl FnOnce(Reply) -> String,
+) -> Result<String, Failure> {
     match client.json {
-        true => format!("{}\n", text::json(&answer.into())),
-        false => words(&answer),
+        true => Ok(format!("{}\n", text::json(&answer.into()))),
+        false => Ok(words(serde_json::from_value(answer.into()).map_err(strange)?)),
     }
 }
 

@@ -4,6 +4,7 @@ use clap::{CommandFactory, Parser};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::readable::sample::answer as answer_of;
 
 #[derive(Parser)]
 struct Provlog {
@@ -170,7 +171,7 @@ fn help_tells_first_what_people_ask_first() {
 fn headings_repeat_what_was_asked() {
     let check = |line: &[&str], answer: Value, expected: &str| {
         let Ask::List(list, _) = plan(line).unwrap().ask else { panic!("{line:?}") };
-        assert_eq!((list.heading)(answer.as_object().unwrap()).unwrap(), expected);
+        assert_eq!((list.heading)(&answer_of(answer)).unwrap(), expected);
     };
     let stretch = json!({"query": {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"},
                          "atSeq": 1842, "groupName": "Deck & Crew", "attributes": [],

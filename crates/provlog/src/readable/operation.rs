@@ -32,7 +32,7 @@ pub(crate) fn evidence(
 #[cfg(test)]
 mod tests {
     use super::super::lines;
-    use super::super::sample::{GROUP_ID, USER_ID, check_question, question_fits, same};
+    use super::super::sample::{self, GROUP_ID, USER_ID, check_question, question_fits, same};
     use super::*;
     use serde_json::json;
 
@@ -118,7 +118,7 @@ Time                  Application  Action  Status   HTTP  Operation             
                             "coverage": {"state": "complete", "gaps": []}});
         let described = answers::described::<answers::OneOperation>().unwrap();
         let table = described.table(&[("operation", "4182")]).unwrap();
-        lines(described, table)(answer.as_object().unwrap(), None).unwrap()
+        lines(described, table)(&sample::answer(answer), None).unwrap()
     }
 
     /// Whether a line is told; runs of blanks are as one.

@@ -1,7 +1,7 @@
 //! What the tables of users, groups, members and their stays in groups look like.
 
-use super::below_of;
-use super::sample::{GROUP_ID, USER_ID, check_question, question_fits, same};
+use super::sample::{self, GROUP_ID, USER_ID, check_question, question_fits, same};
+use super::{Answer, below_of};
 use serde_json::{Value, json};
 
 #[test]
@@ -92,8 +92,9 @@ returned  mira.lund  2026-01-12T08:00:04Z    311  2026-01-11T08:00:04Z    290  {
     let described = answers::described::<answers::Diff>().unwrap();
     let table = described.table(&asked).unwrap();
     let told = |answer: &Value| {
-        let answer = answer.as_object().unwrap();
-        below_of("group", table.below(answer, 0).unwrap(), 0, answer, None)
+        let members = sample::answer(answer.clone());
+        let below = table.below(&members, 0).unwrap();
+        below_of("group", below, 0, &Answer::of(&members).unwrap(), None)
     };
     let mut answer = json!({"rowCount": 0, "coverage": {"state": "complete", "gaps": []},
                                 "groupId": GROUP_ID, "groupName": "Crew",

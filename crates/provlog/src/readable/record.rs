@@ -1,8 +1,8 @@
 //! What is configured, and what a look at an upstream showed.
 
-use serde_json::{Map, Value};
+use answers::act::DriftReport;
+use serde_json::Value;
 
-use super::list;
 use crate::table::{Column, Table};
 use crate::text::{escaped, shown};
 
@@ -19,49 +19,47 @@ const DIFFERENCES: &[Column] = &[
 pub(crate) fn looked(
     slug: &str,
     what: &str,
-    answer: &Map<String, Value>,
+    report: &DriftReport,
     columns: Option<usize>,
 ) -> String {
-    let seen = answer.get("seen").and_then(Value::as_object).into_iter().flatten();
-    let seen = seen.map(|(name, number)| format!("{} {}", shown(number), name.to_lowercase()));
-    let seen: Vec<String> = seen.map(|one| format!("{one} resources")).collect();
-    let recorded = answer.get("recorded").map(shown).unwrap_or_default();
+    let of_type = |(name, number): (&String, &u64)| {
+        format!("{number} {} resources", escaped(&name.to_lowercase()))
+    };
+    let seen: Vec<String> = report.seen.iter().map(of_type).collect();
     let mut text = format!(
-        "{} at the upstream of {}; {recorded} not as recorded before\n",
+        "{} at the upstream of {}; {} not as recorded before\n",
         seen.join(", "),
-        escaped(slug)
+        escaped(slug),
+        report.recorded
     );
-    for (member, words) in [
-        ("refused", "not recorded, because they cannot be told"),
-        ("flagged", "kept as they are, although their schema does not allow it"),
+    for (numbers, words) in [
+        (&report.refused, "not recorded, because they cannot be told"),
+        (&report.flagged, "kept as they are, although their schema does not allow it"),
     ] {
-        for (name, number) in answer.get(member).and_then(Value::as_object).into_iter().flatten() {
-            let name = name.to_lowercase();
-            let name = escaped(&name);
-            text.push_str(&format!("{} {name} resources {words}\n", shown(number)));
+        for one in numbers {
+            text.push_str(&format!("{} {words}\n", of_type(one)));
         }
     }
-    for name in answer.get("notServed").map(list).unwrap_or_default() {
-        text.push_str(&format!("it has no list of {} resources\n", shown(name).to_lowercase()));
+    for name in &report.not_served {
+        text.push_str(&format!("it has no list of {} resources\n", escaped(&name.to_lowercase())));
     }
-    for problem in answer.get("problems").map(list).unwrap_or_default() {
-        let (name, detail) = (shown(&problem["resourceType"]), shown(&problem["detail"]));
-        text.push_str(&format!("incomplete: {}: {detail}\n", name.to_lowercase()));
+    for problem in &report.problems {
+        let name = problem.resource_type.to_lowercase();
+        text.push_str(&format!("incomplete: {}: {}\n", escaped(&name), escaped(&problem.detail)));
     }
-    let rows = answer.get("rows").map(list).unwrap_or_default();
-    if what == "drift" && !rows.is_empty() {
+    if what == "drift" && !report.rows.is_empty() {
         let cell = |value: &Value| match value {
             Value::Null => "–".to_owned(),
             other => shown(other),
         };
-        let cells = rows.iter().map(|row| {
-            let path = shown(&row["path"]);
+        let text_of = |text: &str| escaped(text).into_owned();
+        let cells = report.rows.iter().map(|row| {
             vec![
-                shown(&row["resourceType"]),
-                shown(&row["resourceId"]),
-                if path.is_empty() { "the resource".to_owned() } else { path },
-                cell(&row["recorded"]),
-                cell(&row["seen"]),
+                text_of(&row.resource_type),
+                text_of(&row.resource_id),
+                if row.path.is_empty() { "the resource".to_owned() } else { text_of(&row.path) },
+                cell(&row.recorded),
+                cell(&row.seen),
             ]
         });
         text.push('\n');
@@ -72,8 +70,8 @@ pub(crate) fn looked(
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{USER_ID, check_question, question_fits, same};
-    use super::super::{below_of, lines};
+    use super::super::sample::{self, USER_ID, check_question, question_fits, same};
+    use super::super::{Answer, below_of, lines};
     use super::*;
     use serde_json::json;
 
@@ -96,9 +94,9 @@ paperboat    2026-03-04T09:00:00Z  now                   no imported log
         );
         let told = |rows: u64, answer: Value| {
             let table = answers::described::<answers::Unwatched>().unwrap().table(&[]).unwrap();
-            let answer = answer.as_object().unwrap();
-            let below = table.below(answer, rows).unwrap();
-            below_of("application", below, rows, answer, None)
+            let members = sample::answer(answer);
+            let below = table.below(&members, rows).unwrap();
+            below_of("application", below, rows, &Answer::of(&members).unwrap(), None)
         };
         let gaps = json!({"state": "partial", "gaps": [rows[0]]});
         assert_eq!(told(2, json!({"rowCount": 2, "coverage": gaps})), "2 rows\n");
@@ -226,7 +224,7 @@ Id  Role  Application  Name          Issued                By  Valid            
         let check = |answer: &Value, expected: &str| {
             let job = answers::described::<answers::Job>().unwrap();
             let text = lines(job, job.table(&[("job", "scim.1")]).unwrap());
-            same(&text(answer.as_object().unwrap(), None).unwrap(), expected);
+            same(&text(&sample::answer(answer.clone()), None).unwrap(), expected);
         };
         check(
             &answer,

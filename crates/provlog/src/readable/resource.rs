@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 
 use answers::Described;
 use answers::row::{ScimResource, UserSeen};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{basis, end_of_one, existence, grid, heading, sections, time};
+use super::{Answer, basis, grid, heading, sections};
 use crate::table::{Column, Table};
-use crate::text::{escaped, shown};
+use crate::text::{escaped, second, shown};
 
 /// The attributes by which a resource is known stand before the others.
 const FIRST: [&str; 5] = ["id", "userName", "displayName", "externalId", "active"];
@@ -18,13 +19,11 @@ pub(crate) fn resource(
     described: &'static Described,
     given: Vec<(&'static str, String)>,
 ) -> impl Fn(&Map<String, Value>, Option<usize>) -> Result<String, serde_json::Error> {
-    move |answer, columns| {
-        let kind = described.thing();
-        let resource = answer.get("resource").filter(|resource| !resource.is_null());
-        let resource = resource.map(|resource| serde_json::from_value(resource.clone()));
-        let resource: Option<ScimResource> = resource.transpose()?;
+    move |members, columns| {
+        let (kind, answer) = (described.thing(), Answer::of(members)?);
+        let resource = answer.resource().map(ScimResource::deserialize).transpose()?;
         // Of a group less is said.
-        let seen: UserSeen = serde_json::from_value(answer.clone().into())?;
+        let seen = UserSeen::deserialize(members)?;
         let name_attribute = if kind == "group" { "displayName" } else { "userName" };
         let name = resource.as_ref().and_then(|one| one.0.get(name_attribute)?.as_str());
         // The heading is that of the question by the name that people know it by.
@@ -33,8 +32,8 @@ pub(crate) fn resource(
             _ => (*parameter, text.as_str()),
         });
         let table = described.table(&asked.collect::<Vec<_>>())?;
-        let heading = format!("{}\n", heading(described, &table, answer)?);
-        let below = table.below(answer, 1)?;
+        let heading = format!("{}\n", heading(described, &table, &answer)?);
+        let below = table.below(members, 1)?;
         let groups = match &below.table {
             Some(groups) => grid(groups, columns),
             None => below.lines.iter().map(|line| format!("{}\n", escaped(line))).collect(),
@@ -44,10 +43,10 @@ pub(crate) fn resource(
                 format!("Event {seq} is the first that tells of it.\n")
             }
             (Some(_), Some(seq), _) => format!("Created by event {seq}.\n"),
-            _ => existence(kind, answer),
+            _ => answer.existence(kind),
         };
         // The words about what was not watched follow in the same line.
-        let end = end_of_one(answer);
+        let end = answer.end_of_one();
         let last = match existence.is_empty() || end.is_empty() {
             true => existence + &end,
             false => format!("{} {end}", existence.trim_end()),
@@ -98,7 +97,10 @@ fn flatten(path: &str, sign: char, value: &Value, rows: &mut Vec<Vec<String>>) {
             }
         }
         _ => {
-            let text = if path.starts_with("meta.") { time(value) } else { shown(value) };
+            let text = match value {
+                Value::String(time) if path.starts_with("meta.") => second(time).into_owned(),
+                value => shown(value),
+            };
             rows.push(vec![escaped(path).into_owned(), text]);
         }
     }
@@ -106,14 +108,14 @@ fn flatten(path: &str, sign: char, value: &Value, rows: &mut Vec<Vec<String>>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{GROUP_ID, USER_ID, same};
+    use super::super::sample::{self, GROUP_ID, USER_ID, same};
     use super::*;
     use serde_json::json;
 
     fn check<Q: answers::Question>(kind: &'static str, answer: Value, expected: &str) {
         let described = answers::described::<Q>().unwrap();
         let given = vec![("app", "paperboat".to_owned()), (kind, "asked".to_owned())];
-        let text = resource(described, given)(answer.as_object().unwrap(), None).unwrap();
+        let text = resource(described, given)(&sample::answer(answer), None).unwrap();
         same(&text, expected);
     }
 

@@ -1,7 +1,7 @@
 //! What the tests of the tables have in common.
 
 use answers::Question;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::table::{Column, Table};
 
@@ -54,4 +54,15 @@ fn has_whole(text: &str, cells: &[String]) {
     for cell in cells.iter().filter(whole) {
         assert!(text.contains(cell.as_str()), "{cell} in\n{text}");
     }
+}
+
+/// An answer with the members that every answer has.
+pub(crate) fn answer(members: Value) -> Map<String, Value> {
+    let mut answer = json!({
+        "query": {}, "generatedAt": "2026-03-31T17:00:00.000000Z", "atSeq": null,
+        "head": {"seq": null}, "rowCount": 0, "coverage": {"state": "complete", "gaps": []},
+    });
+    let answer = answer.as_object_mut().unwrap();
+    answer.extend(members.as_object().unwrap().clone());
+    std::mem::take(answer)
 }

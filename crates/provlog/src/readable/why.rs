@@ -3,9 +3,10 @@
 use answers::row::{Node, Reasons};
 use answers::table::count;
 use answers::{Described, Table};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{basis, end_of_one, heading, labelled, sections};
+use super::{Answer, basis, heading, labelled, sections};
 use crate::text::escaped;
 
 /// More events than these of one node are only counted.
@@ -16,10 +17,11 @@ pub(crate) fn why(
     described: &'static Described,
     table: Table,
 ) -> impl Fn(&Map<String, Value>, Option<usize>) -> Result<String, serde_json::Error> {
-    move |answer, _| {
-        let heading = format!("{}\n", heading(described, &table, answer)?);
-        let resource = answer.get("resource").cloned().unwrap_or_default();
-        let reasons: Reasons = serde_json::from_value(resource.clone())?;
+    move |members, _| {
+        let answer = Answer::of(members)?;
+        let heading = format!("{}\n", heading(described, &table, &answer)?);
+        let resource = answer.resource().cloned().unwrap_or_default();
+        let reasons = Reasons::deserialize(&resource)?;
         let conclusion = format!("{}\n", escaped(&reasons.conclusion));
         let cells = table.cells(resource)?;
         let cells = cells.iter().map(|cell| escaped(cell).into_owned());
@@ -34,7 +36,7 @@ pub(crate) fn why(
             lines,
             tree,
             remedy.unwrap_or_default(),
-            end_of_one(answer),
+            answer.end_of_one(),
         ]))
     }
 }
@@ -87,13 +89,14 @@ fn line(node: &Node) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample;
     use super::*;
     use serde_json::json;
 
     fn told(user: &str, answer: &Value) -> String {
         let described = answers::described::<answers::Why>().unwrap();
         let table = described.table(&[("app", "paperboat"), ("user", user)]).unwrap();
-        why(described, table)(answer.as_object().unwrap(), None).unwrap()
+        why(described, table)(&sample::answer(answer.clone()), None).unwrap()
     }
 
     #[test]
