@@ -1,4 +1,4 @@
-//! An operation as answers show it, and what stands among the operations.
+//! Operations as answers show them: requests, observations, counted requests and imported entries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,20 +21,20 @@ use crate::record::Record;
 use crate::shown::{Shown, What, json_value};
 use crate::type_names::TypeNames;
 
-/// What every counted request was answered.
+/// The status of every counted request.
 pub(crate) const UNAUTHENTICATED: u16 = 401;
 
 /// RFC 7644 §3.12: a name is taken.
 const CONFLICT: u16 = 409;
 
-/// Shows operations; what they have in common is read once.
+/// Makes the rows of operations. Names of applications and resource types are read once.
 pub(crate) struct Operations<'a> {
     record: &'a Record<'a>,
     slugs: BTreeMap<Application, String>,
     types: TypeNames,
 }
 
-/// Whose the name is that a refused request asked for, as they were called then.
+/// The resource that holds the name for which a request was refused, with its names at that time.
 pub(crate) fn name_holder(
     record: &Record<'_>,
     event: &Event,
@@ -53,7 +53,7 @@ impl<'a> Operations<'a> {
         Ok(Operations { record, slugs: slugs.collect(), types })
     }
 
-    /// What is shown, and on what it stands.
+    /// The record from which the rows are made.
     pub(crate) fn record(&self) -> &'a Record<'a> {
         self.record
     }
@@ -73,7 +73,7 @@ impl<'a> Operations<'a> {
         shown.name(&self.types)
     }
 
-    /// The rows of the operations at these places.
+    /// The rows of the operations with these seqs.
     pub(crate) fn rows(
         &self,
         seqs: impl Iterator<Item = Seq>,
@@ -87,8 +87,8 @@ impl<'a> Operations<'a> {
         rows.collect()
     }
 
-    /// The rows of the operations at these places, in the timeline of a user or group: each says too
-    /// which group it joined or left by it.
+    /// The rows of the operations with these seqs for a timeline. Each also says which group the user or group
+    /// joined or left.
     pub(crate) fn rows_about(
         &self,
         numbers: &BTreeSet<Number>,
@@ -125,10 +125,10 @@ impl<'a> Operations<'a> {
         }
     }
 
-    /// What every row has, filled in as far as the event alone tells it.
+    /// The members that all rows share, as far as the event alone tells them.
     fn common(&self, shown: &Shown<'_>) -> Result<row::Operation, Error> {
         let header = shown.header();
-        // What we record is what we saw happen.
+        // A recorded event occurred when it was recorded; only imported entries have a time of their own.
         let recorded_at = moment(header.recorded_at);
         let origin = header.origin.as_ref();
         let seq = shown.event.seq;
@@ -200,7 +200,7 @@ impl<'a> Operations<'a> {
         })
     }
 
-    /// An observation is no request: nobody was answered.
+    /// The row of an observation. It is no request, so it has no HTTP status and no duration.
     fn seen_row(&self, shown: &Shown<'_>, seen: &Observation) -> Result<row::Operation, Error> {
         let common = self.common(shown)?;
         let is_same = common.changed_paths.is_empty();
@@ -217,7 +217,7 @@ impl<'a> Operations<'a> {
         })
     }
 
-    /// The members of a request's row, without what only one request has, and how many there were.
+    /// The row of counted requests: the members that all of them share, and how many there were.
     fn counted_row(
         &self,
         shown: &Shown<'_>,
@@ -235,7 +235,7 @@ impl<'a> Operations<'a> {
         })
     }
 
-    /// What a source claims: its time, its words, and whom it names.
+    /// The row of an imported entry, with the time, words and names that its source claims.
     fn imported_row(&self, shown: &Shown<'_>, entry: &Imported) -> Result<row::Operation, Error> {
         let common = self.common(shown)?;
         let said = Entry::of(shown.entry()?);
@@ -280,7 +280,7 @@ impl<'a> Operations<'a> {
         })
     }
 
-    /// An operation with all that belongs to it.
+    /// An operation with its changes, steps, request, response and joins.
     pub(crate) fn whole(&self, shown: &Shown<'_>) -> Result<row::WholeOperation, Error> {
         let intent = shown.answer().and_then(|answer| answer.intent);
         let intent = intent.map(|seq| self.record.event(seq)).transpose()?;
@@ -300,7 +300,7 @@ impl<'a> Operations<'a> {
         }
     }
 
-    /// What an entry says, and which request it explains.
+    /// Adds what an imported entry says, and the request it explains.
     fn whole_entry(
         &self,
         one: row::WholeOperation,
@@ -325,7 +325,7 @@ impl<'a> Operations<'a> {
         })
     }
 
-    /// What a request changed, and which entries explain it.
+    /// Adds what a request changed, and the entries that explain it.
     fn whole_request(
         &self,
         mut one: row::WholeOperation,

@@ -1,4 +1,4 @@
-//! An event that stands among the operations, taken apart for its row.
+//! The parts of an event that the list of operations shows.
 
 use std::collections::BTreeSet;
 
@@ -12,20 +12,20 @@ use serde_json::{Map, Number as JsonNumber, Value};
 use crate::error::Error;
 use crate::type_names::TypeNames;
 
-/// An event that stands among the operations.
+/// An event that the list of operations shows.
 pub(crate) struct Shown<'a> {
     pub(crate) event: &'a Event,
     pub(crate) what: What<'a>,
 }
 
-/// What such an event is.
+/// The kind of such an event.
 #[derive(Clone, Copy)]
 pub(crate) enum What<'a> {
     /// One request.
     Request(&'a Operation),
     /// The state of a resource at the upstream.
     Seen(&'a Observation),
-    /// Requests without a valid credential that were only counted.
+    /// Requests without a valid credential, counted instead of recorded one by one.
     Counted(&'a Unauthenticated),
     /// An entry of a provider's log.
     Imported(&'a Imported),
@@ -97,7 +97,7 @@ impl<'a> Shown<'a> {
         entry.ok_or(Error::Damaged("an imported entry"))
     }
 
-    /// What the application's profile did not expect.
+    /// What deviates from the application's profile.
     pub(crate) fn flags(&self) -> Vec<row::Flag> {
         let flags: Option<&Vec<Flag>> = self
             .part(|content| if let Content::Flags(flags) = content { Some(flags) } else { None });
@@ -125,10 +125,10 @@ impl<'a> Shown<'a> {
         paths
     }
 
-    /// The group that one of some members joined or left.
+    /// The group that one of the given members joined or left.
     pub(crate) fn membership(&self, members: &BTreeSet<Number>) -> Option<(&'static str, Number)> {
         self.changes().find_map(|(group, changes)| {
-            // The lists are ascending.
+            // The lists are sorted.
             let holds =
                 |list: &[Number]| members.iter().any(|member| list.binary_search(member).is_ok());
             if holds(&changes.joined) {
@@ -153,7 +153,7 @@ impl<'a> Shown<'a> {
         let method = self.method(operation);
         match (route, object) {
             (Route::Search, Some(object)) => format!("{method} {object}/.search"),
-            // The address names no type; the type is that of the resource behind it.
+            // These addresses name no resource type, so show the address instead.
             (Route::Root | Route::Bulk | Route::Me, Some(_)) | (_, None) => {
                 format!("{method} {}", route_name(route))
             }

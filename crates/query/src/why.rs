@@ -1,5 +1,5 @@
-//! Why somebody has an account, or has none: what the evidence at hand says of each step on the way from
-//! the provider's directory to the application.
+//! Why a person has an account or has none: what the evidence says about each step from the provider's
+//! directory to the application.
 
 use answers::row::Reasons;
 use event::Status;
@@ -22,20 +22,20 @@ mod unfulfilled;
 mod words;
 
 impl About<'_> {
-    /// The answer: a conclusion, what would have to change, and the steps.
+    /// The answer: the conclusion, the remedy, and the steps.
     pub(crate) fn answer(&self) -> Result<Reasons, Error> {
         let evidence = self.evidence()?;
         let version = match self.at {
             Some(at) => self.record.view.version(self.application, self.number, at)?,
             None => None,
         };
-        // What no entry tells of stands on the record, though nothing may have been made.
+        // Without log entries the answer rests on the record alone, even if no account was ever created.
         let is_recorded = version.is_some() || evidence.entries.is_empty();
         let mut off = None;
         let (exists, active, is_deleted) = match &version {
             Some(version) => (version.state.is_some(), version.active, version.state.is_none()),
             None => {
-                // Where nothing was recorded, the provider's log is the only witness.
+                // Nothing was recorded, so only the provider's log can tell.
                 let account = account_at(self.record, self.application, self.number, self.time)?;
                 off = account.off;
                 (account.exists, account.active, account.was_deleted && !account.exists)
@@ -81,7 +81,7 @@ impl About<'_> {
         })
     }
 
-    /// Why there never was an account, and what would have to change.
+    /// Why there never was an account, and the remedy.
     fn why_not(&self, evidence: &Evidence) -> Result<(String, Option<String>), Error> {
         if let Some((claim, entry, skip)) = evidence.entries.first() {
             let when = second(claim.moment.occurred_at);

@@ -1,4 +1,4 @@
-//! What the question rests on: entries of the provider's log and requests about the person.
+//! The evidence for `why`: entries of the provider's log, and requests about the person.
 
 use std::ops::{ControlFlow, Range};
 
@@ -10,15 +10,15 @@ use crate::error::Error;
 use crate::imported_accounts::{claims_until, entry_of};
 use crate::record::Record;
 
-/// So many of the newest entries are read for what they tell of the checks of scope.
+/// The number of newest log entries that are read.
 const ENTRIES_READ_MAX: usize = 64;
 const NOT_MODIFIED: u16 = 304;
-/// Whom and when a question is about.
+/// The person and the instant that the question is about.
 pub(crate) struct About<'a> {
     pub(crate) record: &'a Record<'a>,
     pub(crate) application: Application,
     pub(crate) number: Number,
-    /// Everybody who ever bore the name that was asked for, `number` among them.
+    /// Everybody who ever had the requested name, including `number`.
     pub(crate) numbers: &'a [Number],
     pub(crate) time: Timestamp,
     pub(crate) at: Option<Seq>,
@@ -26,19 +26,20 @@ pub(crate) struct About<'a> {
 
 /// What was found.
 pub(super) struct Evidence {
-    /// What the provider's log says of the person, newest first.
+    /// The entries about the person in the provider's log, newest first.
     pub(super) entries: Vec<(Claim, Entry, Option<String>)>,
     pub(super) requests: Requests,
 }
 
-/// What the requests about somebody tell, without reading them all.
+/// The requests about the person that matter; the others are not read.
 #[derive(Default)]
 pub(super) struct Requests {
-    /// The first and the last that wanted to change the person's account.
+    /// The first and the last request that asked to change the account.
     pub(super) first_write: Option<Seq>,
     pub(super) last_write: Option<OperationSummary>,
     pub(super) first_lookup: Option<Seq>,
-    /// The last lookup before the account was to be made: the provider's matching step. How many it found.
+    /// The last lookup before the create request, which is the provider's matching step; and how many
+    /// accounts it found.
     pub(super) matching: Option<(Seq, u32)>,
 }
 
@@ -114,7 +115,7 @@ impl About<'_> {
         Ok(found)
     }
 
-    /// Walks along the requests on somebody until one is enough.
+    /// Visits the requests on a person until `is_enough` says stop.
     fn walk(
         &self,
         number: Number,
@@ -132,13 +133,13 @@ impl About<'_> {
     }
 }
 
-/// What the newest entry that tells of a check says.
+/// The result of a check in the newest entry that has it.
 pub(super) fn told(evidence: &Evidence, spellings: &[&str]) -> Option<(Seq, bool)> {
     let mut entries = evidence.entries.iter();
     entries.find_map(|(claim, entry, _)| Some((claim.moment.seq, entry.check(spellings)?)))
 }
 
-/// How the checks are spelled, in logs of different years.
+/// The spellings of the checks in logs of different years.
 pub(super) const ACTIVE: &[&str] = &["Active in the source system", "IsActive", "Active"];
 pub(super) const ASSIGNED: &[&str] = &["Assigned to the application", "Assigned"];
 pub(super) const ROLE: &[&str] = &[
@@ -153,7 +154,7 @@ pub(super) const SCOPE: &[&str] = &[
     "Passed scope filter",
 ];
 
-/// An instant as a sentence has it: to the second.
+/// An instant to the second, for sentences.
 pub(super) fn second(time: Timestamp) -> String {
     let text = time.to_string();
     text.split_once('.').map_or(text.clone(), |(second, _)| format!("{second}Z"))

@@ -8,9 +8,9 @@ use event::Seq;
 pub(super) enum State {
     Yes,
     No,
-    /// There is evidence, and it does not tell.
+    /// There is evidence, but it is inconclusive.
     Unknown,
-    /// Nothing that we have could tell.
+    /// No evidence available here could answer it.
     NotObservable,
 }
 
@@ -33,7 +33,7 @@ impl State {
     }
 }
 
-/// One step, with the events that tell of it.
+/// One step, with the events that prove it.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Node {
     pub(super) name: &'static str,

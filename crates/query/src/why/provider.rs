@@ -11,7 +11,7 @@ use super::node::{Node, State};
 use crate::error::Error;
 use crate::imported_accounts::entry_of;
 
-/// So many changes of the provider's configuration are named.
+/// The number of configuration changes that are listed.
 const CONFIGURATION_MAX: usize = 5;
 
 impl About<'_> {
@@ -32,7 +32,7 @@ impl About<'_> {
         }
     }
 
-    /// What the newest entry that tells of a check says of it.
+    /// The node of a check, from the newest entry that has its result.
     pub(super) fn check(
         &self,
         evidence: &Evidence,
@@ -127,7 +127,7 @@ impl About<'_> {
         Node::not_observable("matched")
     }
 
-    /// What people changed in the provider's configuration before, newest first.
+    /// The changes of the provider's configuration before the instant, newest first.
     pub(super) fn configuration(&self) -> Result<Option<Node>, Error> {
         let mut seqs = vec![];
         let mut node = Node::new(

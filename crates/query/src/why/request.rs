@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::operation::name_holder;
 
 impl About<'_> {
-    /// Whether a request came, how it was answered, and whether it took.
+    /// Whether a request arrived, how it was answered, and whether it was applied.
     pub(super) fn requested(&self, evidence: &Evidence) -> Result<Vec<Node>, Error> {
         let Some(last) = &evidence.requests.last_write else {
             let told = evidence.entries.iter().any(|(claim, ..)| claim.status == Status::Success);
