@@ -1,4 +1,4 @@
-//! Requests to a running server.
+//! The HTTP client of the commands that ask a running server.
 
 use std::io::Write;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::config::ClientConfig;
 use crate::failure::Failure;
 use crate::tls;
 
-/// An answer that is longer is not read: a page has at most 1,000 rows.
+/// Longer answers are refused: a page has at most 1,000 rows.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 const CONNECT_MAX: Duration = Duration::from_secs(10);
-/// A question that takes longer is given up.
+/// The time limit of a whole request.
 const ANSWER_MAX: Duration = Duration::from_secs(300);
-/// More ids than these are not repeated in a refusal's one line.
+/// The most ids that the error message of an ambiguous name lists.
 const CANDIDATES_MAX: usize = 20;
 
 /// A running server and the token for it.
@@ -29,7 +29,7 @@ pub(crate) struct Client {
 
 impl Client {
     /// # Errors
-    /// When there is no token, or the file of authorities cannot be used.
+    /// When there is no token, or the file of CA certificates cannot be used.
     pub(crate) fn new(config: &ClientConfig) -> Result<Client, Failure> {
         let mut agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -46,11 +46,11 @@ impl Client {
         Ok(Client { agent: agent.into(), server: config.server.clone(), token })
     }
 
-    /// Gets what a path, with its query, answers.
+    /// Sends a GET request to a path with its query.
     ///
     /// # Errors
-    /// Here and in the following: with the server's own words when it refuses, with what to do when
-    /// it cannot be reached.
+    /// Here and in the following methods: the server's own message if it refuses, and what to do if it
+    /// cannot be reached.
     pub(crate) fn get(&self, path: &str) -> Result<Map<String, Value>, Failure> {
         let url = format!("{}{path}", self.server);
         self.answer(path, self.agent.get(&url).header("Authorization", self.bearer()).call())
@@ -63,14 +63,14 @@ impl Client {
         self.answer(path, request.send_json(body))
     }
 
-    /// Changes what stands at a path.
+    /// Sends a PATCH request with JSON.
     pub(crate) fn patch(&self, path: &str, body: &Value) -> Result<Map<String, Value>, Failure> {
         let url = format!("{}{path}", self.server);
         let request = self.agent.patch(&url).header("Authorization", self.bearer());
         self.answer(path, request.send_json(body))
     }
 
-    /// Posts what a file has.
+    /// Posts bytes.
     pub(crate) fn post_bytes(
         &self,
         path: &str,
@@ -82,7 +82,7 @@ impl Client {
         self.answer(path, request.header("Content-Type", media_type).send(bytes))
     }
 
-    /// Copies what stands at a path, whatever its size, and says how many bytes that were.
+    /// Writes the body of a GET request, of any size, to `out` and returns its length in bytes.
     pub(crate) fn download(&self, path: &str, out: &mut dyn Write) -> Result<u64, Failure> {
         let url = format!("{}{path}", self.server);
         let sent = self.agent.get(&url).header("Authorization", self.bearer()).call();
@@ -97,7 +97,7 @@ impl Client {
         copied.map_err(|error| Failure::Failed(format!("the answer broke off: {error}")))
     }
 
-    /// Has what stands at a path taken away.
+    /// Sends a DELETE request.
     pub(crate) fn delete(&self, path: &str) -> Result<Map<String, Value>, Failure> {
         let url = format!("{}{path}", self.server);
         self.answer(path, self.agent.delete(&url).header("Authorization", self.bearer()).call())
@@ -133,7 +133,7 @@ impl Client {
     }
 }
 
-/// The words of a problem (RFC 9457), with the ids that a name may have meant.
+/// The message of a problem document (RFC 9457), with the ids that an ambiguous name could mean.
 fn refusal(problem: &Map<String, Value>) -> String {
     let member = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
     let mut text = format!("{}: {}", member("title"), member("detail"));
@@ -167,10 +167,10 @@ fn token(config: &ClientConfig) -> Result<String, Failure> {
     Ok(text.trim().to_owned())
 }
 
-/// What stands in an address as it is (RFC 3986 §2.3).
+/// Characters that are not percent-encoded (RFC 3986 §2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A text as one segment of a path, or as a value of a query.
+/// A percent-encoded text, for one segment of a path or one value of a query.
 pub(crate) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
@@ -181,7 +181,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_text_is_one_segment() {
+    fn a_text_is_encoded_as_one_segment() {
         let check = |text: &str, expected: &str| assert_eq!(encoded(text), expected);
         check("2819c223-7f76", "2819c223-7f76");
         check("displayName:R&D / Zoë?#%", "displayName%3AR%26D%20%2F%20Zo%C3%AB%3F%23%25");
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_whom_a_name_may_mean() {
+    fn a_refusal_lists_the_ids_that_a_name_may_mean() {
         let told = |problem: Value| refusal(problem.as_object().unwrap());
         let plain = json!({"title": "Not found", "detail": "no such user"});
         assert_eq!(told(plain), "Not found: no such user");

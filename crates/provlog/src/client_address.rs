@@ -1,4 +1,4 @@
-//! Whose address a request really came from, when proxies stand in front.
+//! The client's address of a request that came through trusted proxies.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use axum::middleware::{self, Next};
 use ipnet::IpNet;
 
-/// The same routes, told the client's address by proxies of these networks.
+/// The same routes; their `ConnectInfo` has the client's address that proxies of these networks report.
 pub(crate) fn behind(router: Router, trusted: Vec<IpNet>) -> Router {
     if trusted.is_empty() {
         return router;
@@ -28,9 +28,9 @@ pub(crate) fn behind(router: Router, trusted: Vec<IpNet>) -> Router {
     }))
 }
 
-/// The last address of the chain that no trusted proxy vouches against: each proxy appends whom it
-/// heard from, so the chain is read from its end, and what a client wrote at its beginning counts
-/// for nothing.
+/// The last address of `X-Forwarded-For` that is not a trusted proxy's. Each proxy appends the address
+/// it received the request from, so the list is read from its end, and what a client itself wrote at
+/// its beginning is ignored.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| {
         let address = address.to_canonical();
@@ -55,8 +55,8 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     address
 }
 
-/// The address of one hop. Some proxies write the port behind it, an IPv6 address in brackets then, and
-/// some put all of it in quotes.
+/// The address of one hop. Some proxies append the port, with an IPv6 address in brackets, and some
+/// quote the whole.
 fn address_of(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim();
     let hop = hop.strip_prefix('"').and_then(|hop| hop.strip_suffix('"')).unwrap_or(hop).trim();
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_chain_is_believed_as_far_as_trusted_proxies_vouch_for_it() {
+    fn the_list_is_read_from_its_end_as_long_as_its_hops_are_trusted() {
         let trusted = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
         let check = |peer: &str, forwarded: &[&str], expected: &str| {
             let name = axum::http::HeaderName::from_static("x-forwarded-for");

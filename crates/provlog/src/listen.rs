@@ -48,43 +48,44 @@ use crate::tls::Tls;
 
 pub(crate) use self::refusals::Refusals;
 
-/// An idle connection has so long to take leave (HTTP/2 says goodbye and waits for an answer).
+/// How long the close of an idle connection may take (HTTP/2 sends GOAWAY and waits for an answer).
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
-/// A request's head may be so large; a connection takes no more memory before its request is there.
+/// The largest head of a request, and so the most memory a connection takes before its request has
+/// arrived.
 const HEAD_BYTES_MAX: usize = 64 << 10;
-/// Requests of one HTTP/2 connection that are under way at once.
+/// Concurrent requests of one HTTP/2 connection.
 const STREAMS_MAX: u32 = 100;
-/// Streams that a client gave up before they were looked at; more of them end its connection.
+/// Streams that a client reset before they were accepted; more of them close its connection.
 const RESETS_MAX: usize = 20;
-/// A further request of a connection is looked at once no more of the answers before it wait for their
-/// reader. More in HTTP/2, where answers do not wait for each other.
+/// A further request of a connection is handled once at most this much of its earlier answers is
+/// unwritten. HTTP/2 gets more, because its answers do not wait for each other.
 const UNREAD_BYTES_MAX: usize = 16 << 10;
 const UNREAD_BYTES_MAX_HTTP2: usize = 256 << 10;
-/// Further connections take the place of those that say nothing; fewer when few files may be open.
+/// Beyond this, a new connection evicts a silent one. The limit is lower if the process may open few
+/// files.
 const CONNECTIONS_MAX: u64 = 4096;
-/// Open files that are left to the log, whatever connections there are.
+/// Open files that connections leave to the log.
 const FILES_RESERVED: u64 = 256;
-/// Connections that wait in the operating system's queue; it may have a lower limit of its own.
+/// The length of the kernel's accept queue; the kernel may have a lower limit of its own.
 const BACKLOG_MAX: i32 = 4096;
-/// After a failed accept, most likely for want of file descriptors.
+/// The pause after a failed accept, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What is served, and within which bounds.
+/// What to serve, and within which limits.
 pub struct Serving {
     pub(crate) router: Router,
     pub(crate) tls: Option<Arc<Tls>>,
-    /// Networks of proxies: their addresses stand for many clients.
+    /// Networks of proxies, whose addresses stand for many clients.
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) budget: Budget,
-    /// What was closed or kept waiting for want of room is noted here.
+    /// Counts connections that were closed or delayed for want of room.
     pub(crate) refusals: Arc<Refusals>,
-    /// Requests that break before they are requests, an unreadable head or a TLS handshake that fails,
-    /// are counted here.
+    /// Counts requests with an invalid head, and failed TLS handshakes.
     pub(crate) broken_requests: Arc<AtomicU64>,
 }
 
 impl Serving {
-    /// A router without TLS and without proxies before it.
+    /// Serves a router without TLS and without trusted proxies.
     pub fn new(router: Router, clock: Clock) -> Serving {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Serving {
@@ -104,8 +105,8 @@ impl fmt::Debug for Serving {
     }
 }
 
-/// Serves until `shutdown` ends; then takes no further connection and gives the open ones
-/// `drain_max` to finish what is under way.
+/// Serves until `shutdown` completes. Then it accepts no further connection and gives the open ones
+/// `drain_max` to finish their requests.
 pub async fn serve(
     listener: TcpListener,
     serving: Serving,
@@ -118,10 +119,10 @@ pub async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        // It panics when the clock shows what a date cannot say; the router adds the header.
+        // hyper panics if the clock's time has no HTTP date. The router adds the header.
         .auto_date_header(false)
-        // A client that hangs up after its request must not get the request dropped before the
-        // router has seen it: what arrived is recorded.
+        // A request whose client closes the connection must still reach the router: what arrived is
+        // recorded.
         .half_close(true);
     builder
         .http2()
@@ -135,8 +136,7 @@ pub async fn serve(
     let room = Arc::new(Room::new(connections_max(), trusted_proxies, refusals));
     let (closing, cutting) = (CancellationToken::new(), CancellationToken::new());
     let connections = TaskTracker::new();
-    // Without this the queue of what is not accepted yet is short, and whoever finds it full tries again
-    // only a second later.
+    // The default accept queue is short, and a client that finds it full retries only a second later.
     let _ = rustix::net::listen(&listener, BACKLOG_MAX);
     let mut shutdown = pin!(shutdown);
     loop {
@@ -207,7 +207,7 @@ pub async fn serve(
     }
 }
 
-/// Serves a connection to its end; at a stop, or when it is idle, no further request is taken on it.
+/// Serves a connection to its end. At a shutdown, or when it is idle, it accepts no further request.
 async fn ended<C: GracefulConnection>(
     mut connection: Pin<&mut C>,
     closing: &CancellationToken,
@@ -222,7 +222,7 @@ async fn ended<C: GracefulConnection>(
     connection.await
 }
 
-/// Ends with the connection; `None` when it was cut: idle, unread, or to make room for another.
+/// Serves until the connection ends. `None` if it was cut: idle, unread, or evicted for another.
 async fn bounded<T>(
     served: impl Future<Output = T>,
     connection: &Connection,
@@ -231,7 +231,7 @@ async fn bounded<T>(
     let mut served = pin!(served);
     loop {
         let look_again = match connection.judge() {
-            Verdict::Fine(until) => until,
+            Verdict::CheckAgain(at) => at,
             Verdict::Idle => {
                 count_cut("idle");
                 farewell.cancel();
@@ -254,7 +254,7 @@ fn count_cut(reason: &'static str) {
     metrics::counter!("provlog_connections_cut_total", "reason" => reason).increment(1);
 }
 
-/// Whether what came was wrong, and not only missing: no HTTP, or before HTTP no TLS.
+/// Whether the client sent invalid HTTP or TLS, rather than nothing more.
 fn is_broken(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref().is_some_and(hyper::Error::is_parse)
         || error
@@ -262,8 +262,8 @@ fn is_broken(error: &(dyn Error + 'static)) -> bool {
             .is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::InvalidData)
 }
 
-/// How many connections may be open, so that they never take the files that the log needs. The soft
-/// limit of open files is raised to the hard one first.
+/// How many connections may be open, so that enough open files are left for the log. Raises the soft
+/// limit of open files to the hard one first.
 fn connections_max() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
@@ -277,7 +277,7 @@ fn connections_max() -> usize {
     usize::try_from(connections).unwrap_or(usize::MAX)
 }
 
-/// Hands a request to the router, once the answers before it on its connection were read.
+/// Hands a request to the router, once the client has read the earlier answers on its connection.
 async fn call(
     mut router: Router,
     budget: Budget,
@@ -301,7 +301,7 @@ async fn call(
     }
     connection.drained(if is_http2 { UNREAD_BYTES_MAX_HTTP2 } else { UNREAD_BYTES_MAX }).await;
     if connection.has_unread() {
-        // Requests that come all at once must not keep the thread from other connections.
+        // Pipelined requests must not keep the thread from other connections.
         tokio::task::yield_now().await;
     }
     let presented = Presented::of(request.headers());
@@ -309,14 +309,14 @@ async fn call(
     let is_open = is_open(request.uri().path());
     let shows_token = presented.token().is_some() && !is_open;
     if !is_open {
-        // Whoever asks how the server is does not wait for others without a token.
+        // Health checks do not wait for other requests without a token.
         let under_way = budget.request(owner).await;
         request.extensions_mut().insert(under_way);
     }
     let body_of = Arc::clone(&connection);
     let mut request = request.map(|body| axum::body::Body::new(RequestBody::new(body, body_of)));
     request.extensions_mut().insert(ConnectInfo(peer));
-    // What waits or takes long asks whether anybody still wants it.
+    // Whatever waits or takes long checks whether the client is still there.
     request.extensions_mut().insert(HasLeft::new(move || client.has_left()));
     request.extensions_mut().insert(owner);
     let mut response = router.call(request).await?;
@@ -333,10 +333,10 @@ async fn call(
     Ok(response.map(|body| answer.body(body, share)))
 }
 
-/// The answer to what is no request. In HTTP/1 its connection ends with it: whatever follows may be no
-/// request either.
+/// The answer to an invalid request. In HTTP/1 it closes the connection, because what follows may not
+/// be a request either.
 fn refusal(fault: Fault, is_http2: bool) -> Response {
-    let mut response = Response::new(axum::body::Body::from(fault.words()));
+    let mut response = Response::new(axum::body::Body::from(fault.message()));
     *response.status_mut() = fault.status();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -346,12 +346,12 @@ fn refusal(fault: Fault, is_http2: bool) -> Response {
     response
 }
 
-/// Whether an address answers everybody alike, so that its answer says nothing of a token.
+/// Whether a path answers without checking a token.
 fn is_open(path: &str) -> bool {
     ["/livez", "/readyz", "/metrics", "/openapi.json"].contains(&path)
 }
 
-/// Whether an answer is one to a valid token. Strangers are told no more than that they are.
+/// Whether a status shows that the token was valid.
 fn is_known(status: StatusCode) -> bool {
     !status.is_server_error()
         && ![
@@ -384,7 +384,7 @@ mod tests {
     const CERTIFICATE: &str =
         concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/tls/ec-sec1.pem");
 
-    /// Serves these routes for as long as the test runs.
+    /// Serves routes for as long as the test runs.
     async fn serving(router: Router, tls: Option<Arc<Tls>>) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -393,7 +393,7 @@ mod tests {
         address
     }
 
-    /// A client that has said these bytes, over TLS when there is a connector for it.
+    /// A client that has sent these bytes, over TLS if there is a connector.
     async fn begun(
         address: SocketAddr,
         connector: Option<&TlsConnector>,
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_without_a_request_does_not_keep_its_place() {
+    async fn a_connection_without_a_request_is_closed() {
         const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
         let plain = serving(Router::new(), None).await;
         let file = Path::new(CERTIFICATE);
@@ -438,7 +438,8 @@ mod tests {
                 clients.push((first, begun(secure, Some(&connector), first.as_bytes()).await));
             }
         }
-        // Everything is said: from now on the clock moves on while all wait, so nothing takes its time.
+        // All bytes are sent. From now on the clock advances whenever all tasks wait, so the test is
+        // fast.
         tokio::time::pause();
         let begun = Instant::now();
         for (first, mut client) in clients {
@@ -449,14 +450,14 @@ mod tests {
         }
     }
 
-    /// Requests with so many fields, each of a name of its own and without a value.
+    /// A request with that many fields of different names, without values.
     fn with_fields(count: usize) -> Request<axum::body::Body> {
         let head = Request::get("http://audit.example/");
         let head = (0..count).fold(head, |head, index| head.header(format!("{index:x}"), ""));
         head.body(axum::body::Body::empty()).unwrap()
     }
 
-    /// An HTTP/2 connection whose requests are answered while the test runs.
+    /// An HTTP/2 connection that runs as long as the test.
     async fn http2(address: SocketAddr) -> SendRequest<axum::body::Body> {
         let client = TokioIo::new(TcpStream::connect(address).await.unwrap());
         let (sender, connection) = handshake(TokioExecutor::new(), client).await.unwrap();
@@ -465,7 +466,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_head_has_so_many_fields() {
+    async fn a_head_has_at_most_100_fields() {
         let address = serving(Router::new().route("/", get("here")), None).await;
         let mut sender = http2(address).await;
         for (count, status) in [(head::FIELDS_MAX, 200), (head::FIELDS_MAX + 1, 431), (1_800, 431)]
@@ -480,9 +481,9 @@ mod tests {
         }
     }
 
-    /// The memory that heads take is mostly not their text.
+    /// Most of the memory of such a head is not its text.
     #[tokio::test]
-    async fn many_heads_of_many_small_fields_are_few_at_once() {
+    async fn few_requests_with_large_heads_are_handled_at_once() {
         const REQUESTS: usize = 60;
         static GO_ON: Semaphore = Semaphore::const_new(0);
         let slow = async || GO_ON.acquire().await.map(|_| ()).is_ok().to_string();
@@ -507,7 +508,7 @@ mod tests {
         assert_eq!(sender.send_request(with_fields(1)).await.unwrap().status(), 200, "it goes on");
     }
 
-    /// The status of the answer to what is sent on a connection of its own.
+    /// The status of the answer to a request on its own connection.
     async fn answered(address: SocketAddr, text: &[u8]) -> Option<u16> {
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(text).await.unwrap();
@@ -517,7 +518,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_has_one_host() {
+    async fn a_request_must_have_one_host() {
         let router = Router::new().route("/", get("here"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -546,7 +547,7 @@ mod tests {
             expected += u64::from(status == 400);
             assert_eq!(broken.load(Ordering::Relaxed), expected, "{target} {fields}");
         }
-        // What follows on the connection of such a request is not looked at.
+        // Nothing that follows on the connection of such a request is handled.
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         let mut answer = String::new();
@@ -554,9 +555,9 @@ mod tests {
         assert!(answer.contains("connection: close") && answer.contains("one Host"), "{answer}");
     }
 
-    /// Whoever is nobody to the interfaces shares what strangers have.
+    /// A request whose token the interfaces do not accept shares the budget of requests without one.
     #[tokio::test]
-    async fn a_request_has_an_owner_of_its_own_when_it_presents_a_token() {
+    async fn a_request_with_a_token_has_a_budget_of_its_own() {
         let seen = async |request: axum::extract::Request| {
             let owner = incoming::owner(request.extensions());
             let is_stranger = owner == budget::Owner::UNAUTHENTICATED;
@@ -588,7 +589,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_may_take_longer_than_it_may_take_to_arrive() {
+    async fn answering_a_request_may_take_longer_than_its_arrival() {
         static BEGUN: Notify = Notify::const_new();
         static GOES_ON: Notify = Notify::const_new();
         let slow = async || {

@@ -1,4 +1,4 @@
-//! Commands on a data folder that no server has open.
+//! Commands on the data folder of a stopped server.
 
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::start::{LastAlive, check_clock, last_alive, own, started};
 
-/// Brings the rows to the log's end and prints their digest.
+/// Folds what the rows lack of the log and prints the rows' digest.
 pub(crate) fn digest(data: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
     let store = open(data)?;
     projector::catch_up(&store, progress()).map_err(failed)?;
@@ -25,7 +25,7 @@ pub(crate) fn digest(data: &Path, output: &mut Output<'_>) -> Result<(), Failure
     output.print(&format!("{}\n", HEXLOWER.encode(&digest)))
 }
 
-/// Makes the rows anew and compares them with those that were there, where those can be read.
+/// Rebuilds the rows from the log and compares them with the old ones, if those can be read.
 pub(crate) fn rebuild(data: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
     private_files();
     let opened = Store::open_for_rebuild(data, &Options::default()).map_err(failed)?;
@@ -51,7 +51,7 @@ pub(crate) fn rebuild(data: &Path, output: &mut Output<'_>) -> Result<(), Failur
     }
 }
 
-/// Makes a new folder of the log alone, with rows of its own.
+/// Creates a data folder from the log of another and rebuilds the rows there.
 pub(crate) fn rebuild_into(
     data: &Path,
     into: &Path,
@@ -83,7 +83,7 @@ fn print_rebuilt(
     ))
 }
 
-/// Reads everything and tells what is damaged.
+/// Reads the whole log and all rows, and reports damage.
 pub(crate) fn scrub(data: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
     let store = open(data)?;
     let done = projector::scrub(&store, |_| ControlFlow::Continue(()));
@@ -98,16 +98,15 @@ pub(crate) fn scrub(data: &Path, output: &mut Output<'_>) -> Result<(), Failure>
     }
 }
 
-/// Whatever this process makes from now on is its user's alone to read: what RocksDB makes too.
+/// Makes every file that this process creates from now on, RocksDB's too, private to its user.
 pub(crate) fn private_files() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }
 
-/// Issues a token in the log of a server that is stopped, and returns what the server would have
-/// answered.
+/// Issues a token in the log of a stopped server, and returns what the API of a running one answers.
 ///
-/// The start, the token and the stop are one decision at one instant: the command records, and claims
-/// to have watched no time at all.
+/// The start, the token and the stop are one batch with one time, so the log does not claim that
+/// anything was recorded meanwhile.
 pub(crate) fn add_token(
     data: &Path,
     issue: &Issue,
@@ -148,7 +147,7 @@ async fn record(
 ) -> Result<Issued, Failure> {
     let options = CommitterOptions {
         clock: Clock::manual(now),
-        // Its events get the last event's time then; a token is needed whatever the clock shows.
+        // The caller has checked the clock. If it is behind, the events get the last event's time.
         accept_clock: true,
         commands_max: 1,
         disk_reserve_bytes: 0,
@@ -178,7 +177,8 @@ fn open(data: &Path) -> Result<Store, Failure> {
     Ok(store)
 }
 
-/// Says what the end of the log may miss: the next start finds nothing of it any more.
+/// Reports that the last events may be missing. The open has repaired the file, so no later start can
+/// report it.
 fn tell_torn_end(store: &Store) {
     let Some(torn) = store.torn_end() else { return };
     let _ = writeln!(
@@ -194,7 +194,7 @@ fn failed(error: impl std::error::Error) -> Failure {
     Failure::Failed(with_causes(&error))
 }
 
-/// Shows how far the folding is, on a terminal.
+/// Shows the progress of the fold on a terminal.
 fn progress() -> impl FnMut(Seq, Seq) {
     let shown = std::io::stderr().is_terminal();
     move |reached, size| {

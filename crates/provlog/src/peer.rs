@@ -1,7 +1,7 @@
-//! A connection that tells, while its request is answered, whether the client has left.
+//! A connection that can tell, while a request is being answered, whether the client has closed it.
 //!
-//! hyper reads nothing meanwhile: a client that hangs up right after its request must not get the request
-//! dropped before it is recorded. So the socket is asked itself.
+//! hyper does not read meanwhile: a request must be recorded even if its client closes the connection
+//! right after it. So the readiness of the socket itself is checked.
 
 use std::future::Future;
 use std::io;
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 /// The socket of a connection.
 pub(crate) struct Stream(Arc<TcpStream>);
 
-/// Whoever is at the other end.
+/// The other end of a connection.
 #[derive(Clone)]
 pub(crate) struct Peer(Weak<TcpStream>);
 
@@ -28,8 +28,8 @@ impl Stream {
 }
 
 impl Peer {
-    /// Whether the connection is gone, or the client will send nothing more. A client that only closed its
-    /// sending half looks the same.
+    /// Whether the connection is closed, or the client has closed its sending half, which looks the
+    /// same.
     pub(crate) fn has_left(&self) -> bool {
         let Some(stream) = self.0.upgrade() else { return true };
         let mut context = Context::from_waker(Waker::noop());
@@ -88,14 +88,14 @@ impl AsyncWrite for Stream {
         true
     }
 
-    /// The socket keeps nothing back.
+    /// A socket has no buffer to flush.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         match rustix::net::shutdown(&*self.0, rustix::net::Shutdown::Write) {
-            // The other end has gone, which is what is wanted.
+            // The connection is closed already.
             Ok(()) | Err(rustix::io::Errno::NOTCONN) => Poll::Ready(Ok(())),
             Err(error) => Poll::Ready(Err(error.into())),
         }
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_client_that_hangs_up_has_left_though_nothing_is_read() {
+    async fn a_client_that_closes_the_connection_has_left_though_nothing_is_read() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (mut connection, peer) = Stream::new(listener.accept().await.unwrap().0);
@@ -122,7 +122,7 @@ mod tests {
         client.read_exact(&mut told).await.unwrap();
         assert_eq!((&heard, &told), (b"ask", b"answer"));
         client.write_all(b"what is not read yet").await.unwrap();
-        assert!(!peer.has_left(), "it waits");
+        assert!(!peer.has_left(), "it still waits");
         drop(client);
         while !peer.has_left() {
             tokio::task::yield_now().await;

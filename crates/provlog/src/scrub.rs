@@ -1,4 +1,4 @@
-//! Reads the whole log and all rows in the background, slowly, and says what is damaged.
+//! Reads the whole log and all rows in the background, at a limited rate, and logs what is damaged.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use store::{Store, with_causes};
 
-/// The next round begins so long after the end of the one before.
+/// The pause between two rounds.
 const AGAIN_AFTER: Duration = Duration::from_secs(6 * 3600);
 
-/// The thread that scrubs. It ends when this is stopped.
+/// The scrub's thread, which runs until `stop`.
 pub(crate) struct Scrub {
     stop: Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Scrub {
-    /// Starts it with so many bytes a second at most; none when there are to be none.
+    /// Starts the thread; `None` for a rate of zero.
     ///
     /// # Errors
     /// When the thread cannot be started.
@@ -46,7 +46,7 @@ impl Scrub {
         Ok(Some(Scrub { stop, thread }))
     }
 
-    /// Ends it, in the middle of a round too. It blocks as long as a piece takes to read.
+    /// Ends the thread, also in the middle of a round. It blocks until the current piece is read.
     pub(crate) fn stop(self) {
         drop(self.stop);
         let _ = self.thread.join();

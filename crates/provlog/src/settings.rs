@@ -6,8 +6,9 @@
 //! trusted-proxies = ["10.0.0.0/8", "::1"]
 //! ```
 //!
-//! The keys are clap's own arguments, and the values become their defaults: clap judges them like
-//! those of flags, and a flag or a variable wins over them because it wins over every default.
+//! The keys are the long names of clap's arguments, and the values become their defaults: clap
+//! validates them like flags, and a flag or an environment variable overrides them as it overrides
+//! every default.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -26,16 +27,16 @@ use crate::failure::Failure;
 use crate::text;
 
 const FILE_BYTES_MAX: u64 = 64 << 10;
-/// The argument that names the file; no setting in it.
+/// The argument that names the file; the file cannot set it.
 const CONFIG: &str = "config";
-/// Where the words on a setting's source begin.
+/// The column at which the source of a setting begins.
 const SOURCE_COLUMN: usize = 48;
 
-/// A configuration file whose settings can all be used.
+/// A valid configuration file.
 pub(crate) struct Settings {
     path: PathBuf,
     /// By the long name of the flag.
-    of: BTreeMap<String, Setting>,
+    by_name: BTreeMap<String, Setting>,
 }
 
 struct Setting {
@@ -44,23 +45,23 @@ struct Setting {
 }
 
 impl Settings {
-    /// Reads a file for the arguments of `serve`.
+    /// Reads and validates a file for the arguments of `serve`.
     ///
     /// # Errors
-    /// One line with the file, the line in it and the key, when something in it cannot be used.
+    /// A message of one line, with the file, the line in it and the key.
     pub(crate) fn read(path: &Path, serve: &Command) -> Result<Settings, Failure> {
         let bytes = bytes(path).map_err(|words| {
             Failure::Wrong(format!("the configuration file {}: {words}", path.display()))
         })?;
-        let of = parse(&bytes, serve).map_err(|(line, words)| {
+        let by_name = parse(&bytes, serve).map_err(|(line, words)| {
             Failure::Wrong(format!("{}:{line}: {words}", path.display()))
         })?;
-        Ok(Settings { path: path.to_owned(), of })
+        Ok(Settings { path: path.to_owned(), by_name })
     }
 
     /// The command with the file's values as the defaults of its arguments.
     pub(crate) fn as_defaults(&self, command: Command) -> Command {
-        command.mut_args(|arg| match arg.get_long().and_then(|name| self.of.get(name)) {
+        command.mut_args(|arg| match arg.get_long().and_then(|name| self.by_name.get(name)) {
             Some(setting) => {
                 let values = setting.values.iter();
                 arg.default_values(values.map(|value| OsStr::from(OsString::from(value))))
@@ -70,7 +71,7 @@ impl Settings {
     }
 }
 
-/// The settings in effect, as a file that can be used again, each with where it came from.
+/// The settings in effect, as a valid configuration file; a comment tells the source of each.
 pub(crate) fn effective(
     command: &Command,
     matches: &ArgMatches,
@@ -97,7 +98,7 @@ pub(crate) fn effective(
                 let variable = arg.get_env().map(std::ffi::OsStr::to_string_lossy);
                 format!("environment {}", variable.unwrap_or_default())
             }
-            _ => match settings.and_then(|file| Some((file, file.of.get(name)?))) {
+            _ => match settings.and_then(|file| Some((file, file.by_name.get(name)?))) {
                 Some((file, Setting { line, .. })) => {
                     format!("file {}:{line}", text::escaped(&file.path.to_string_lossy()))
                 }
@@ -109,12 +110,12 @@ pub(crate) fn effective(
     lines
 }
 
-/// A text as TOML writes it; JSON's strings are TOML's.
+/// A TOML string; every JSON string is one.
 fn quoted(value: &str) -> String {
     text::json(&value.into())
 }
 
-/// What a setting's value is in TOML.
+/// The TOML type of a setting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Flag,
@@ -153,7 +154,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// What a file says; else the line, and what is wrong with it.
+/// The settings of a file. On failure, the line and what is wrong with it.
 fn parse(bytes: &[u8], serve: &Command) -> Result<BTreeMap<String, Setting>, (usize, String)> {
     let line = |byte: usize| {
         let before = &bytes[..byte.min(bytes.len())];
@@ -178,7 +179,7 @@ fn parse(bytes: &[u8], serve: &Command) -> Result<BTreeMap<String, Setting>, (us
         })?;
         if kind(arg) != Kind::Flag {
             for value in &values {
-                judge(arg, value).map_err(|words| (line, format!("`{name}`: {words}")))?;
+                validate(arg, value).map_err(|words| (line, format!("`{name}`: {words}")))?;
             }
         }
         settings.insert(name.to_owned(), Setting { line, values });
@@ -186,13 +187,13 @@ fn parse(bytes: &[u8], serve: &Command) -> Result<BTreeMap<String, Setting>, (us
     Ok(settings)
 }
 
-/// A value as clap reads it; else what it should be.
+/// A value as arguments for clap. On failure, the expected type.
 fn values(kind: Kind, value: &DeValue<'_>) -> Result<Vec<String>, &'static str> {
     match (kind, value) {
         (Kind::Flag, DeValue::Boolean(value)) => Ok(vec![value.to_string()]),
         (Kind::Flag, _) => Err("true or false"),
         (Kind::Number, DeValue::Integer(number)) => {
-            // What is too large even for this is too large for every setting.
+            // A number that exceeds even this type exceeds every setting's limit: clap refuses it.
             let value = i128::from_str_radix(number.as_str(), number.radix());
             Ok(vec![value.map_or_else(|_| number.as_str().to_owned(), |value| value.to_string())])
         }
@@ -209,16 +210,17 @@ fn values(kind: Kind, value: &DeValue<'_>) -> Result<Vec<String>, &'static str> 
 
 const TEXTS: &str = "an array of texts in quotes";
 
-/// Has clap judge a value as that of the flag alone: a wrong default would be a defect to it.
-fn judge(arg: &Arg, value: &str) -> Result<(), String> {
+/// Lets clap validate a value as if it were given by its flag alone. (Clap panics on an invalid
+/// default.)
+fn validate(arg: &Arg, value: &str) -> Result<(), String> {
     let name = arg.get_long().unwrap_or_default();
     let alone = arg.clone().env(Resettable::Reset);
-    let judged = Command::new(CONFIG)
+    let result = Command::new(CONFIG)
         .no_binary_name(true)
         .disable_help_flag(true)
         .arg(alone)
         .try_get_matches_from([format!("--{name}={value}")]);
-    let Err(error) = judged else { return Ok(()) };
+    let Err(error) = result else { return Ok(()) };
     let words = match error.source() {
         Some(cause) => cause.to_string(),
         None => {

@@ -1,52 +1,53 @@
-//! What whoever opens a log to write in it does first: look at the clock, and record since when nobody
-//! was watching.
+//! The first steps of whoever opens a log for writing: check the clock, and record since when no
+//! recorder ran.
 
 use event::{Application, Fact, RecorderStarted, Timestamp};
 use projector::{Draft, ProjectorError, Stamp};
 use store::Store;
 
 const DAY_US: i64 = 24 * 3_600 * 1_000_000;
-/// A clock that goes back by no more than this was corrected.
+/// A clock that goes back by at most this much was corrected.
 const CORRECTED_MAX_US: i64 = 60_000_000;
 
-/// A clock with which nothing is recorded.
+/// A clock that no event may be stamped with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ClockError {
-    /// No date on the wire can say what it shows.
+    /// Dates in JSON and HTTP cannot express its time.
     #[error("the clock shows {shows}, which is not within the years 1970 to 9999: set it right")]
     Unwritable {
-        /// What it shows.
+        /// The time of the clock.
         shows: Timestamp,
     },
-    /// One event with a wrong time far ahead makes all later ones wait for that time.
+    /// After one event with a time far in the future, all later events keep that time until the clock
+    /// reaches it.
     #[error(
         "the clock shows {shows}, more than {days_max} days after the recorder was last alive \
          ({last_alive}): set it right, or start with --accept-clock if it is"
     )]
     Ahead {
-        /// What it shows.
+        /// The time of the clock.
         shows: Timestamp,
         /// The last moment at which a recorder is known to have run.
         last_alive: Timestamp,
-        /// How many days are not too many.
+        /// The accepted number of days.
         days_max: u64,
     },
 }
 
-/// What is known of when a recorder ran before this one.
+/// When a recorder last ran before this one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct LastAlive {
     /// When the last event was recorded.
     pub recorded_at: Timestamp,
-    /// The time in the kept file, which is noted without an event; never before `recorded_at`.
+    /// The time in the file `kept`, which is written without an event; never before `recorded_at`.
     pub alive: Timestamp,
 }
 
-/// Refuses a clock that is far ahead of the last moment at which a recorder ran, when only so many days
-/// are accepted, and one that shows what cannot be.
+/// Refuses a clock that is more than `days_max` days ahead of the last moment at which a recorder ran,
+/// and one whose time cannot be written.
 ///
-/// A time in the kept file that is itself so far ahead of the last event vouches for no clock: it was
-/// noted by one that nobody had to accept.
+/// A time in the file `kept` that is itself so far ahead of the last event is ignored: nobody confirmed
+/// the clock that wrote it.
 pub(crate) fn check_clock(
     shows: Timestamp,
     last: Option<LastAlive>,
@@ -68,7 +69,7 @@ pub(crate) fn check_clock(
     }
 }
 
-/// When a recorder is known to have run before this one; none in an empty log.
+/// When a recorder last ran before this one; `None` for an empty log.
 pub(crate) fn last_alive(store: &Store) -> Result<Option<LastAlive>, ProjectorError> {
     if store.log_size()? == 0 {
         return Ok(None);
@@ -78,11 +79,11 @@ pub(crate) fn last_alive(store: &Store) -> Result<Option<LastAlive>, ProjectorEr
     Ok(Some(LastAlive { recorded_at, alive }))
 }
 
-/// The start of a recorder.
+/// The event for the start of a recorder.
 ///
-/// A time in the kept file that is ahead of the start was noted by a clock that was wrong then or is
-/// wrong now. From then on nobody knows for how long the recorder ran, so the gap begins with the last
-/// event. A clock is corrected by little now and then; that makes the gap empty and no longer.
+/// If the file `kept` has a time after the start, the clock was wrong then or is wrong now. Nobody
+/// knows for how long the recorder ran after the last event, so the gap begins with that event. Small
+/// corrections of the clock are usual: the gap is empty then.
 pub(crate) fn started(stamp: Stamp, last: Option<LastAlive>) -> Fact {
     let from = |last: LastAlive| match last.alive.micros_since(stamp.recorded_at) > CORRECTED_MAX_US
     {
@@ -112,13 +113,13 @@ mod tests {
         Timestamp(LAST.0.saturating_add(micros))
     }
 
-    /// The last event at [`LAST`], and a kept file written so much later.
+    /// The last event at [`LAST`], and a file `kept` written so much later.
     fn alive(micros: i64) -> Option<LastAlive> {
         Some(LastAlive { recorded_at: LAST, alive: after(micros) })
     }
 
     #[test]
-    fn a_clock_far_ahead_needs_to_be_accepted_and_one_that_cannot_be_is_refused() {
+    fn a_clock_far_ahead_must_be_accepted_and_an_unwritable_time_is_refused() {
         let year = Some(365);
         for days in [0, 1, 365] {
             let last = alive(days * DAY_US);
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_time_far_ahead_of_the_last_event_vouches_for_no_clock() {
+    fn a_kept_time_far_ahead_of_the_last_event_is_ignored() {
         let year = Some(365);
         for kept in [365 * DAY_US + 1, 50 * 365 * DAY_US, i64::MAX] {
             for shows in [after(366 * DAY_US), after(50 * 365 * DAY_US)] {
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_begins_where_a_clock_that_can_be_right_last_said_so() {
+    fn a_gap_begins_at_the_last_plausible_time() {
         let gap = |kept: i64, started_at: i64| {
             let stamp = Stamp {
                 log: event::LogId::from_random(7),
@@ -174,11 +175,11 @@ mod tests {
             started.last_alive
         };
         assert_eq!(gap(5 * DAY_US, 8 * DAY_US), Some(after(5 * DAY_US)));
-        // The clock was corrected while nobody ran, or between the two.
+        // The clock was corrected while no recorder ran.
         for back in [0, 1, CORRECTED_MAX_US] {
             assert_eq!(gap(8 * DAY_US, 8 * DAY_US - back), Some(after(8 * DAY_US - back)));
         }
-        // It was wrong before, or is now.
+        // The clock was wrong before, or is wrong now.
         for kept in [3 * DAY_US + CORRECTED_MAX_US + 1, 50 * 365 * DAY_US, i64::MAX] {
             assert_eq!(gap(kept, 3 * DAY_US), Some(LAST), "{kept}");
         }

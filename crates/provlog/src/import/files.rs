@@ -1,5 +1,5 @@
-//! The files of an import, each ready to be read from its beginning more than once: what is compressed is
-//! unpacked, UTF-16 becomes UTF-8, and what comes from the standard input is kept, in files without a name.
+//! The files of an import, each readable from its beginning more than once: gzip is unpacked, UTF-16
+//! becomes UTF-8, and standard input is copied, into temporary files without a name.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write, stdin};
@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use entra_log::{Form, HEAD_BYTES, detect};
 use flate2::read::MultiGzDecoder;
 
-/// The name of the standard input among the files.
+/// The file name that means standard input.
 const STDIN: &str = "-";
 const GZIP: [u8; 2] = [0x1F, 0x8B];
-/// A file may unpack to so many times its size, and so much more.
+/// A file may unpack to this many times its size plus [`UNPACKED_FREE_BYTES`].
 const RATIO_MAX: u64 = 250;
 const UNPACKED_FREE_BYTES: u64 = 64 << 20;
-/// So much is kept of what can be read but once.
+/// The most that is copied from a pipe.
 const STDIN_BYTES_MAX: u64 = 64 << 30;
 const TOO_LONG: &str = "is longer than 64 GiB";
 
@@ -29,10 +29,10 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Opens a file and finds out its form, unless that is given.
+    /// Opens a file and detects its form, unless that is given.
     ///
     /// # Errors
-    /// Why it cannot be imported.
+    /// The reason why the file cannot be imported.
     pub(super) fn open(path: &Path, form: Option<Form>) -> Result<Source, String> {
         let cannot = |error: io::Error| format!("cannot be read: {error}");
         let is_stdin = path == Path::new(STDIN);
@@ -58,14 +58,15 @@ impl Source {
         let bytes = file.metadata().map_err(cannot)?.len();
         let head = head(&mut file, HEAD_BYTES).map_err(cannot)?;
         let form = match form {
-            // What is empty has no form, whatever was said.
+            // An empty file has no form, even if one was given.
             Some(form) if !head.trim_ascii().is_empty() => form,
             _ => detect(&name, &head).map_err(|error| error.to_string())?,
         };
         Ok(Source { name, file, bytes, form })
     }
 
-    /// The file from its beginning. Only the last that was asked for may be read.
+    /// The file from its beginning. A further call invalidates the earlier readers, which share their
+    /// position.
     pub(super) fn reader(&self) -> io::Result<BufReader<File>> {
         let mut file = self.file.try_clone()?;
         file.rewind()?;
@@ -73,12 +74,12 @@ impl Source {
     }
 }
 
-/// What a file is called, in what is said of it.
+/// The name of a file in messages.
 pub(super) fn shown(path: &PathBuf) -> String {
     if path == Path::new(STDIN) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-/// A pipe can be read but once, so it is kept like the standard input.
+/// A pipe can be read only once, so it is copied like standard input.
 fn regular(file: File) -> Result<File, String> {
     let kind = file.metadata().map_err(|error| format!("cannot be read: {error}"))?;
     match kind.is_file() {
@@ -88,7 +89,7 @@ fn regular(file: File) -> Result<File, String> {
     }
 }
 
-/// The first bytes of a file, which stands at its beginning afterwards.
+/// The first bytes of a file, which is rewound afterwards.
 fn head(file: &mut File, bytes: usize) -> io::Result<Vec<u8>> {
     let mut head = vec![];
     file.rewind()?;
@@ -97,7 +98,7 @@ fn head(file: &mut File, bytes: usize) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Copies what is read into a file that goes away with its handle.
+/// Copies what is read into a temporary file, which is deleted when its handle is closed.
 fn kept(reader: impl Read, bytes_max: u64, too_long: &str) -> Result<File, String> {
     let cannot_keep = |error: io::Error| format!("cannot be kept in a temporary file: {error}");
     let mut file = tempfile::tempfile().map_err(cannot_keep)?;
@@ -121,7 +122,7 @@ fn kept(reader: impl Read, bytes_max: u64, too_long: &str) -> Result<File, Strin
     Ok(file)
 }
 
-/// Whether a file begins as UTF-16 does, and then whether its larger byte is first.
+/// `Some` if a file begins with the byte order mark of UTF-16; true if that is big-endian.
 fn utf16(head: &[u8]) -> Option<bool> {
     match head {
         [0xFE, 0xFF] => Some(true),
@@ -130,12 +131,12 @@ fn utf16(head: &[u8]) -> Option<bool> {
     }
 }
 
-/// UTF-16, as PowerShell and spreadsheets write it, read as UTF-8. What is no text reads as the mark of
-/// that.
+/// Converts UTF-16, as PowerShell and spreadsheets write it, to UTF-8. Unpaired surrogates become
+/// U+FFFD.
 struct Utf16<R> {
     reader: R,
     is_big_endian: bool,
-    /// The first half of a character, whose other half comes next.
+    /// A high surrogate whose other half comes with the next read.
     half: Option<u16>,
     ready: Vec<u8>,
     given: usize,
@@ -146,7 +147,7 @@ impl<R: Read> Utf16<R> {
         Utf16 { reader, is_big_endian, half: None, ready: vec![], given: 0 }
     }
 
-    /// Reads on; nothing is ready at the end.
+    /// Reads on; `ready` stays empty at the end.
     fn fill(&mut self) -> io::Result<()> {
         let mut bytes = vec![];
         self.reader.by_ref().take(32 * 1024).read_to_end(&mut bytes)?;
@@ -208,8 +209,8 @@ mod tests {
         br#"{"id":"e","activityDateTime":"2026-09-14T08:02:11Z","provisioningAction":"create"}"#;
 
     #[test]
-    fn what_is_compressed_is_read_as_what_is_in_it_more_than_once() {
-        // Parts of a log that were compressed one by one may be joined.
+    fn a_compressed_file_is_unpacked_and_can_be_read_more_than_once() {
+        // Parts of a log that were compressed one by one may be concatenated.
         let parts = [packed(ENTRY), packed(b"\n"), packed(ENTRY)].concat();
         for (bytes, times) in [(ENTRY.to_vec(), 1), (packed(ENTRY), 1), (parts, 2)] {
             let source = open(&bytes).unwrap();
@@ -224,7 +225,7 @@ mod tests {
 
     #[test]
     fn utf_16_is_read_as_utf_8() {
-        // So long that characters are cut by the ends of what is read at once.
+        // So long that reads cut characters in two.
         let entry = str::from_utf8(ENTRY).unwrap();
         let text = format!("\u{feff}{entry}{}\u{1f980}", " \u{1f980}".repeat(40_000));
         for big in [true, false] {
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_unpacked_or_unpacks_to_far_more_is_refused() {
+    fn a_file_that_unpacks_to_far_more_or_not_at_all_is_refused() {
         let check = |bytes: &[u8], what: &str| {
             let refused = open(bytes).err().unwrap();
             assert!(refused.contains(what), "{refused}");

@@ -1,4 +1,4 @@
-//! Records on their way: gathered into pieces that the server takes, and what it says came of them.
+//! Sends records: gathers them into pieces of a size that the server accepts, and counts its answers.
 
 use std::ops::ControlFlow;
 use std::sync::mpsc;
@@ -9,41 +9,43 @@ use serde_json::{Map, Value};
 use crate::client::Client;
 use crate::failure::Failure;
 
-/// A request has at most so many bytes, and with one more record less than what the server takes.
+/// A piece is sent once it has this many bytes. With one more record it is still below the server's
+/// limit.
 const PIECE_BYTES_MAX: usize = 4 << 20;
-/// So many broken records are told together; a file may hold nothing else.
+/// A piece is also handed over after this many broken records, because a file may hold nothing else.
 const BROKEN_MAX: usize = 1_000;
-/// Of a broken file so many records are named; the others are counted. The same of entries of others.
+/// The most refused records, and entries of other applications, that are listed; the rest is only
+/// counted.
 const SHOWN_MAX: usize = 100;
 const OTHERS_SHOWN_MAX: usize = 10_000;
 
-/// A record in one of the files: the place among the files, and the line, from 1.
+/// The place of a record: the index of its file, and the line, from 1.
 pub(super) type Place = (usize, u64);
 
 /// Records that are sent together.
 #[derive(Default)]
 pub(super) struct Piece {
-    /// Where it is sent to.
+    /// The path to post to.
     path: String,
-    /// One record in each line.
+    /// One record per line.
     lines: Vec<u8>,
     places: Vec<Place>,
-    /// What is no record.
+    /// Records that cannot be read, and why.
     broken: Vec<(Place, String)>,
-    /// Somebody waits until it was dealt with.
+    /// Its drop tells the waiting receiver of [`Piece::last`] that the piece was handled.
     _done: Option<mpsc::Sender<()>>,
 }
 
 /// Gathers records into pieces.
 pub(super) struct Gathering<'a> {
-    /// Takes a piece; breaks off when nobody sends any more.
+    /// Receives a piece; breaks if nothing sends pieces any more.
     sink: &'a mut dyn FnMut(Piece) -> ControlFlow<()>,
     path: &'a str,
     piece: Piece,
 }
 
 impl<'a> Gathering<'a> {
-    /// Gathers pieces for an address.
+    /// Gathers pieces for a path.
     pub(super) fn new(
         sink: &'a mut dyn FnMut(Piece) -> ControlFlow<()>,
         path: &'a str,
@@ -51,13 +53,14 @@ impl<'a> Gathering<'a> {
         Gathering { sink, path, piece: Piece::default() }
     }
 
-    /// Takes a record of a file. Breaks off when nobody sends any more.
+    /// Adds a record of a file. Breaks if nothing sends pieces any more.
     pub(super) fn take(&mut self, file: usize, record: Record) -> ControlFlow<()> {
         let place = (file, record.line);
         match record.text {
             Err(what) => self.piece.broken.push((place, what)),
             Ok(text) => {
-                // A record stands in one line; within its texts there is no line's end.
+                // A record must be one line. JSON strings contain no line break, so the others are only
+                // whitespace.
                 let flat = text.get().bytes().map(|byte| match byte {
                     b'\n' | b'\r' => b' ',
                     byte => byte,
@@ -72,7 +75,7 @@ impl<'a> Gathering<'a> {
         if is_full { self.hand_over() } else { ControlFlow::Continue(()) }
     }
 
-    /// Hands over what was gathered.
+    /// Hands over the current piece.
     pub(super) fn hand_over(&mut self) -> ControlFlow<()> {
         let piece = std::mem::take(&mut self.piece);
         (self.sink)(Piece { path: self.path.to_owned(), ..piece })
@@ -80,13 +83,14 @@ impl<'a> Gathering<'a> {
 }
 
 impl Piece {
-    /// One without records, and what ends once all before it were sent, or nobody sends any more.
+    /// A piece without records, and a receiver that disconnects once all earlier pieces were sent, or
+    /// nothing sends pieces any more.
     pub(super) fn last() -> (Piece, mpsc::Receiver<()>) {
         let (done, waiting) = mpsc::channel();
         (Piece { _done: Some(done), ..Piece::default() }, waiting)
     }
 
-    /// Posts the records, and answers what the server says of them; nothing when there are none.
+    /// Posts the records and returns the server's answer; `None` without records.
     pub(super) fn post(&self, client: &Client) -> Result<Option<Map<String, Value>>, Failure> {
         if self.places.is_empty() {
             return Ok(None);
@@ -95,20 +99,20 @@ impl Piece {
     }
 }
 
-/// An application at the provider, and how many entries of it were met.
+/// An application at the provider, and how many of its entries were read.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(super) struct Principal {
-    /// The id of its service principal; nothing where no entry tells it.
+    /// The id of its service principal, if an entry has it.
     pub(super) id: Option<String>,
-    /// Its display name; nothing, and no id either, for entries that name none.
+    /// Its display name. Entries that name no application have neither.
     pub(super) name: Option<String>,
     pub(super) entries: u64,
-    /// How many of them tell of a request that the server recorded.
+    /// How many of them match a recorded request.
     pub(super) joined: u64,
 }
 
 impl Principal {
-    /// Those of a server's answer.
+    /// The other applications of a server's answer.
     fn read(answer: &Map<String, Value>) -> impl Iterator<Item = Principal> {
         let all = answer.get("otherApplications").and_then(Value::as_array);
         all.into_iter().flatten().map(|one| Principal {
@@ -119,12 +123,12 @@ impl Principal {
         })
     }
 
-    /// What it is chosen by: its id, else its name.
+    /// What selects it on the command line: its id, else its name.
     pub(super) fn key(&self) -> Option<&str> {
         self.id.as_deref().or(self.name.as_deref())
     }
 
-    /// Whether it is what is chosen so.
+    /// Whether a key selects it.
     pub(super) fn is(&self, key: Option<&str>) -> bool {
         let key = key.unwrap_or_default();
         match self.key() {
@@ -133,7 +137,7 @@ impl Principal {
         }
     }
 
-    /// What it is called in what is told of it.
+    /// Its name in messages.
     pub(super) fn shown(&self) -> String {
         match (&self.id, &self.name) {
             (Some(id), Some(name)) => format!("{id} ({name})"),
@@ -142,12 +146,12 @@ impl Principal {
         }
     }
 
-    /// Adds those of a server's answer to others.
+    /// Adds the other applications of a server's answer.
     pub(super) fn add(all: &mut Vec<Principal>, answer: &Map<String, Value>) {
         Principal::read(answer).for_each(|one| Principal::add_one(all, one));
     }
 
-    /// Adds those that a server's answer says to have been imported before, by id, else by name.
+    /// Adds those that a server's answer lists as imported before, each by its id or name.
     pub(super) fn add_before(all: &mut Vec<Principal>, answer: &Map<String, Value>) {
         let keys = answer.get("importedServicePrincipals").and_then(Value::as_array);
         let keys = keys.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
@@ -156,7 +160,8 @@ impl Principal {
         });
     }
 
-    /// Adds one; what is known by a name alone is the one that has the name beside its id.
+    /// Adds one. An application known by its name alone is merged with the one that has this name and
+    /// an id.
     pub(super) fn add_one(all: &mut Vec<Principal>, one: Principal) {
         let is_it = |known: &Principal| match (&known.id, &one.id) {
             (Some(id), Some(other)) => id.eq_ignore_ascii_case(other),
@@ -172,7 +177,7 @@ impl Principal {
     }
 }
 
-/// What came of the records.
+/// The results of an import.
 #[derive(Default)]
 pub(super) struct Counts {
     pub(super) read: u64,
@@ -183,7 +188,8 @@ pub(super) struct Counts {
     pub(super) of_others: u64,
     pub(super) refusals: Vec<(Place, String)>,
     pub(super) principals: Vec<Principal>,
-    /// Entries of others that were asked for: entry and service principal, by its id, else its name.
+    /// Entries of other applications, if the user asked for them: entry id, and the service principal's
+    /// id or name.
     pub(super) others: Vec<(Place, String, Option<String>)>,
 }
 
@@ -195,7 +201,7 @@ impl Counts {
         }
     }
 
-    /// Sends a piece and counts what came of it.
+    /// Sends a piece and counts the results.
     pub(super) fn send(&mut self, mut piece: Piece, client: &Client) -> Result<(), Failure> {
         self.read += piece.broken.len() as u64;
         for (place, what) in std::mem::take(&mut piece.broken) {
@@ -212,8 +218,8 @@ impl Counts {
         let list = |name: &str| answer.get(name).and_then(Value::as_array).into_iter().flatten();
         for other in list("others").take(OTHERS_SHOWN_MAX.saturating_sub(self.others.len())) {
             let entry = other["entryId"].as_str().unwrap_or_default().to_owned();
-            let of = other["servicePrincipal"].as_str().map(str::to_owned);
-            self.others.push((place(&piece.places, other.get("line")), entry, of));
+            let principal = other["servicePrincipal"].as_str().map(str::to_owned);
+            self.others.push((place(&piece.places, other.get("line")), entry, principal));
         }
         let mut told = 0;
         for refusal in list("refusals") {
@@ -226,7 +232,7 @@ impl Counts {
     }
 }
 
-/// Where a record of a piece stands in its file.
+/// The place of a record of a piece.
 fn place(places: &[Place], line: Option<&Value>) -> Place {
     let line = line.and_then(Value::as_u64).unwrap_or_default();
     let place = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));

@@ -1,5 +1,5 @@
-//! A request and its answer on their connection: whose body is awaited, and which bytes were not
-//! written yet.
+//! The bodies of a request and its answer, which tell their connection whether a request body is
+//! awaited and how much of an answer is unwritten.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,25 +12,25 @@ use hyper::body::Incoming;
 
 use super::connection::Connection;
 
-/// An answer is handed to its connection in pieces, each when there is room for it.
+/// The most that is handed to a connection at once.
 const PIECE_BYTES_MAX: usize = 32 << 10;
 
-/// An answer under way, from the head of its request until its last byte is written.
+/// An answer, from the arrival of its request's head until its last byte is written.
 pub(super) struct Answer {
     connection: Arc<Connection>,
     number: u64,
-    /// What it takes of the memory, once it is made.
+    /// Its share of the memory budget, once it exists.
     share: Mutex<Option<Arc<Share>>>,
 }
 
 impl Answer {
-    /// Of a request with a head of so many bytes.
+    /// Registers a request whose head takes `head_bytes` of memory.
     pub(super) fn begin(connection: &Arc<Connection>, head_bytes: usize) -> Arc<Answer> {
         let number = connection.begin(head_bytes);
         Arc::new(Answer { connection: Arc::clone(connection), number, share: Mutex::default() })
     }
 
-    /// The body as it leaves; what it takes of the memory is given back after the last byte.
+    /// Wraps the body; its share of the memory budget is returned after the last byte is written.
     pub(super) fn body(self: Arc<Self>, body: Body, share: Arc<Share>) -> Body {
         *self.share.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
         Body::new(AnswerBody { body, rest: Bytes::new(), answer: self })
@@ -46,7 +46,7 @@ impl Drop for Answer {
 /// The body of an answer, in pieces.
 struct AnswerBody {
     body: Body,
-    /// What came of it and was not handed on yet.
+    /// What `body` yielded and was not handed over yet.
     rest: Bytes,
     answer: Arc<Answer>,
 }
@@ -114,7 +114,7 @@ impl Drop for Piece {
     }
 }
 
-/// The body of a request, which tells when its client is waited for.
+/// The body of a request, which tells its connection while it waits for the client.
 pub(super) struct RequestBody {
     body: Incoming,
     connection: Arc<Connection>,

@@ -1,4 +1,4 @@
-//! What is known of one connection: whether it moves, whom it waits for, and what it may be closed for.
+//! The state of one connection: when bytes last moved, what it waits for, and whether it may be closed.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -12,36 +12,37 @@ use tokio_util::sync::CancellationToken;
 
 use super::limits::{HEAD_BYTES_FREE, HEADS_BYTES_MAX, IDLE_MAX, UNREAD_MAX};
 
-/// A connection is looked at this often at least: what it waits for may have begun since.
+/// A connection is checked at least this often, because what it waits for may have begun since.
 const LOOK_AFTER: Duration = Duration::from_secs(5);
 
-/// A connection that has come so lately is not closed to make room: what was sent on it may not have been
-/// looked at yet. One whose client does not read has less time. What moves on it gives no more: else
-/// whoever sends a byte now and then would keep every place.
+/// A connection younger than this is not closed to make room, because its request may not have been
+/// read yet. The grace is shorter if the client does not read. It counts from the opening, not from the
+/// last byte: otherwise a client that sends a byte now and then would keep its place.
 const SILENT_GRACE: Duration = Duration::from_millis(250);
 const UNREAD_GRACE: Duration = Duration::from_millis(100);
 
-/// How little is lost when a connection is closed; the least first.
+/// The order in which connections are closed to make room, the lowest first: the fields decide in their
+/// order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Standing {
-    /// A request is under way on it.
-    works: bool,
-    /// A valid token was shown on it.
+pub(super) struct EvictionRank {
+    /// A request is being handled on it.
+    is_working: bool,
+    /// A request with a valid token was answered on it.
     is_known: bool,
-    /// Its client reads what it asked for.
-    reads: bool,
+    /// Its client reads its answers.
+    is_reading: bool,
     /// When bytes last moved on it.
     moved: Instant,
 }
 
 /// One connection, shared by its socket, its requests and its answers.
 pub(super) struct Connection {
-    /// From where it came, as connections are counted.
+    /// The address block by which connections are counted.
     pub(super) block: IpAddr,
     state: Mutex<State>,
-    /// Answers were written, so that further requests may be answered.
+    /// Notified when part of an answer was written.
     written: Notify,
-    /// Cancelled when it is closed to make room.
+    /// Cancelled when the connection must close to make room.
     pub(super) evicted: CancellationToken,
     /// A request with a valid token was answered on it.
     is_known: AtomicBool,
@@ -49,48 +50,48 @@ pub(super) struct Connection {
 
 struct State {
     opened: Instant,
-    /// Bytes came or left.
+    /// When bytes were last received or sent.
     moved: Instant,
-    /// Since when the socket takes nothing.
+    /// Since when the socket accepts no bytes.
     blocked: Option<Instant>,
-    /// Since when no request is under way.
+    /// Since when there is no request; meaningless while `answers` has one.
     idle: Instant,
-    /// Answers under way, from the head of their request until their last byte is written.
+    /// Answers by number, from the arrival of their request's head until their last byte is written.
     answers: BTreeMap<u64, AnswerState>,
     next: u64,
-    /// Requests whose body has not come yet.
+    /// Requests that wait for more of their body.
     awaited: usize,
-    /// Bytes of answers that were handed to the connection and not written yet.
+    /// Bytes of answers that were handed over and not written yet.
     unread_bytes: usize,
 }
 
 struct AnswerState {
-    /// What the head of its request takes of the memory beyond what each may take.
+    /// The memory of its request's head beyond [`HEAD_BYTES_FREE`].
     head_bytes: usize,
-    /// When bytes of it were last handed over or written.
+    /// Since when none of its unwritten bytes was written.
     moved: Instant,
     unread_bytes: usize,
 }
 
 /// Whether a connection may be closed to make room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Use {
-    /// A request is being carried out on it, after one with a valid token, or it is being closed already.
-    Needed,
-    /// It has only come.
-    Young,
+pub(super) enum Evictable {
+    /// A request is being handled on it after one with a valid token, or it is being closed already.
+    No,
+    /// It was opened only just now.
+    Soon,
     /// It may.
-    Spare(Standing),
+    Yes(EvictionRank),
 }
 
-/// What is to be done with a connection.
+/// What to do with a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
-    /// Look again then.
-    Fine(Instant),
-    /// No request was under way for too long.
+    /// Nothing now; check again at this time.
+    CheckAgain(Instant),
+    /// Close it: it has had no request for [`IDLE_MAX`].
     Idle,
-    /// Its client does not read what it asked for.
+    /// Cut it: its client has read nothing of an answer for [`UNREAD_MAX`].
     Unread,
 }
 
@@ -115,19 +116,19 @@ impl Connection {
         }
     }
 
-    /// Bytes came in.
+    /// Bytes were received.
     pub(super) fn received(&self) {
         self.state().moved = Instant::now();
     }
 
-    /// Bytes went out.
+    /// Bytes were sent.
     pub(super) fn sent(&self) {
         let mut state = self.state();
         state.moved = Instant::now();
         state.blocked = None;
     }
 
-    /// The socket takes no bytes now.
+    /// The socket accepts no bytes now.
     pub(super) fn blocked(&self) {
         let mut state = self.state();
         if state.blocked.is_none() {
@@ -139,7 +140,7 @@ impl Connection {
         self.is_known.store(true, Ordering::Relaxed);
     }
 
-    /// A request begins with a head of so many bytes; the number of its answer.
+    /// Registers a request whose head takes `head_bytes`, and returns the number of its answer.
     pub(super) fn begin(&self, head_bytes: usize) -> u64 {
         let mut state = self.state();
         let number = state.next;
@@ -150,7 +151,7 @@ impl Connection {
         number
     }
 
-    /// An answer has left, or was given up.
+    /// An answer was written whole, or given up.
     pub(super) fn end(&self, number: u64) {
         let mut state = self.state();
         state.answers.remove(&number);
@@ -159,12 +160,12 @@ impl Connection {
         }
     }
 
-    /// Bytes of an answer are handed to the connection.
+    /// Bytes of an answer were handed to the connection.
     pub(super) fn handed(&self, number: u64, bytes: usize) {
         let mut state = self.state();
         state.unread_bytes += bytes;
         if let Some(answer) = state.answers.get_mut(&number) {
-            // What was handed over while nothing waited waits from now on.
+            // These bytes are the first that wait.
             if answer.unread_bytes == 0 {
                 answer.moved = Instant::now();
             }
@@ -184,14 +185,14 @@ impl Connection {
         self.written.notify_waiters();
     }
 
-    /// A request begins or ceases to wait for more of its body.
+    /// A request begins or stops waiting for more of its body.
     pub(super) fn awaits(&self, does: bool) {
         let mut state = self.state();
         state.awaited = if does { state.awaited + 1 } else { state.awaited.saturating_sub(1) };
     }
 
-    /// Whether the heads of the requests under way take more than a connection may have. Bodies and answers
-    /// wait for memory; a head is there before anybody can be asked.
+    /// Whether the heads of the current requests exceed [`HEADS_BYTES_MAX`]. Bodies and answers wait
+    /// for the memory budget; a head is in memory before the budget can be asked.
     pub(super) fn has_too_large_heads(&self) -> bool {
         let state = self.state();
         let heads = state.answers.values().map(|answer| answer.head_bytes);
@@ -203,7 +204,7 @@ impl Connection {
         self.state().unread_bytes > 0
     }
 
-    /// Waits until at most so many bytes of answers are still to be written.
+    /// Waits until at most `bytes_max` of answers are unwritten.
     pub(super) async fn drained(&self, bytes_max: usize) {
         loop {
             let mut written = std::pin::pin!(self.written.notified());
@@ -215,7 +216,7 @@ impl Connection {
         }
     }
 
-    /// What is to be done with it.
+    /// What to do with the connection now.
     pub(super) fn judge(&self) -> Verdict {
         let state = self.state();
         let now = Instant::now();
@@ -229,25 +230,25 @@ impl Connection {
             Verdict::Idle
         } else {
             let again = now + LOOK_AFTER;
-            Verdict::Fine(unread.into_iter().chain(idle).fold(again, Instant::min))
+            Verdict::CheckAgain(unread.into_iter().chain(idle).fold(again, Instant::min))
         }
     }
 
-    /// Whether it may be closed to make room, and how little is lost by it.
-    pub(super) fn in_use(&self) -> Use {
+    /// Whether the connection may be closed to make room.
+    pub(super) fn evictable(&self) -> Evictable {
         let state = self.state();
         let is_unread = state.unread_bytes > 0 || state.blocked.is_some();
-        let is_worked_on = state.answers.len() > state.awaited && !is_unread;
+        let is_working = state.answers.len() > state.awaited && !is_unread;
         let grace = if is_unread { UNREAD_GRACE } else { SILENT_GRACE };
         let is_known = self.is_known.load(Ordering::Relaxed);
-        if is_worked_on && is_known || self.evicted.is_cancelled() {
-            return Use::Needed;
+        if is_working && is_known || self.evicted.is_cancelled() {
+            return Evictable::No;
         }
         if state.opened.elapsed() < grace {
-            return Use::Young;
+            return Evictable::Soon;
         }
-        let reads = !is_unread;
-        Use::Spare(Standing { works: is_worked_on, is_known, reads, moved: state.moved })
+        let is_reading = !is_unread;
+        Evictable::Yes(EvictionRank { is_working, is_known, is_reading, moved: state.moved })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -270,23 +271,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_without_a_request_is_idle_whatever_moves_on_it() {
+    async fn a_connection_without_a_request_is_idle_whatever_bytes_arrive() {
         let connection = connection();
         advance(IDLE_MAX - SECOND).await;
         connection.received(); // the answer to a PING
-        assert_eq!(connection.judge(), Verdict::Fine(Instant::now() + SECOND));
+        assert_eq!(connection.judge(), Verdict::CheckAgain(Instant::now() + SECOND));
         advance(SECOND).await;
         assert_eq!(connection.judge(), Verdict::Idle);
         let answer = connection.begin(0);
         advance(IDLE_MAX * 2).await;
-        assert!(matches!(connection.judge(), Verdict::Fine(_)), "a request may take its time");
+        assert!(
+            matches!(connection.judge(), Verdict::CheckAgain(_)),
+            "a request may take its time"
+        );
         connection.end(answer);
         advance(IDLE_MAX - SECOND).await;
-        assert!(matches!(connection.judge(), Verdict::Fine(_)));
+        assert!(matches!(connection.judge(), Verdict::CheckAgain(_)));
     }
 
     #[tokio::test]
-    async fn large_heads_are_few_at_once() {
+    async fn large_heads_are_limited_together() {
         let connection = connection();
         for _ in 0..99 {
             connection.begin(HEAD_BYTES_FREE);
@@ -305,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_must_move_whatever_others_do() {
+    async fn each_answer_must_be_read_whatever_others_are() {
         let connection = connection();
         let (read, unread) = (connection.begin(0), connection.begin(0));
         connection.handed(read, 100);
@@ -315,64 +319,72 @@ mod tests {
             connection.wrote(read, 10);
             connection.handed(read, 10);
             connection.received();
-            assert!(matches!(connection.judge(), Verdict::Fine(_)));
+            assert!(matches!(connection.judge(), Verdict::CheckAgain(_)));
         }
         advance(SECOND).await;
         assert_eq!(connection.judge(), Verdict::Unread);
         connection.wrote(unread, 10);
-        assert!(matches!(connection.judge(), Verdict::Fine(_)), "it moves again");
+        assert!(matches!(connection.judge(), Verdict::CheckAgain(_)), "it moves again");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_socket_that_takes_nothing_is_not_kept() {
+    async fn a_socket_that_accepts_no_bytes_is_cut() {
         let connection = connection();
         let _answer = connection.begin(0);
         connection.blocked();
         advance(UNREAD_MAX - SECOND).await;
         connection.blocked(); // is asked again and again
-        assert!(matches!(connection.judge(), Verdict::Fine(_)));
+        assert!(matches!(connection.judge(), Verdict::CheckAgain(_)));
         advance(SECOND).await;
         assert_eq!(connection.judge(), Verdict::Unread);
         connection.sent();
-        assert!(matches!(connection.judge(), Verdict::Fine(_)));
+        assert!(matches!(connection.judge(), Verdict::CheckAgain(_)));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_carried_out_is_not_closed_to_make_room() {
+    async fn a_connection_that_handles_a_request_is_not_closed_to_make_room() {
         let connection = connection();
-        assert_eq!(connection.in_use(), Use::Young);
+        assert_eq!(connection.evictable(), Evictable::Soon);
         let moved = Instant::now();
         advance(UNREAD_GRACE).await;
-        assert_eq!(connection.in_use(), Use::Young);
+        assert_eq!(connection.evictable(), Evictable::Soon);
         connection.blocked();
-        let unread = Standing { works: false, is_known: false, reads: false, moved };
-        assert_eq!(connection.in_use(), Use::Spare(unread), "who does not read has less time");
+        let unread = EvictionRank { is_working: false, is_known: false, is_reading: false, moved };
+        assert_eq!(
+            connection.evictable(),
+            Evictable::Yes(unread),
+            "who does not read has less time"
+        );
         connection.sent();
         advance(SILENT_GRACE).await;
         connection.received();
-        let silent = Standing { reads: true, moved: Instant::now(), ..unread };
-        assert_eq!(connection.in_use(), Use::Spare(silent), "it is idle, whatever moves");
+        let silent = EvictionRank { is_reading: true, moved: Instant::now(), ..unread };
+        assert_eq!(connection.evictable(), Evictable::Yes(silent), "it is idle, whatever moves");
         let answer = connection.begin(0);
-        let works = Standing { works: true, ..silent };
-        assert_eq!(connection.in_use(), Use::Spare(works), "a stranger's request is carried out");
+        let works = EvictionRank { is_working: true, ..silent };
+        assert_eq!(
+            connection.evictable(),
+            Evictable::Yes(works),
+            "a stranger's request is carried out"
+        );
         connection.awaits(true);
-        assert_eq!(connection.in_use(), Use::Spare(silent), "its body does not come");
+        assert_eq!(connection.evictable(), Evictable::Yes(silent), "its body does not come");
         connection.awaits(false);
         connection.handed(answer, 1);
-        let unread = Standing { reads: false, ..silent };
-        assert_eq!(connection.in_use(), Use::Spare(unread), "its answer is not read");
+        let unread = EvictionRank { is_reading: false, ..silent };
+        assert_eq!(connection.evictable(), Evictable::Yes(unread), "its answer is not read");
         connection.answered_known();
-        let known = Standing { is_known: true, ..unread };
-        assert_eq!(connection.in_use(), Use::Spare(known));
+        let known = EvictionRank { is_known: true, ..unread };
+        assert_eq!(connection.evictable(), Evictable::Yes(known));
         assert!(unread < silent && silent < known && known < works, "the least first");
         connection.wrote(answer, 1);
-        assert_eq!(connection.in_use(), Use::Needed, "a request is being carried out");
+        assert_eq!(connection.evictable(), Evictable::No, "a request is being carried out");
         connection.evicted.cancel();
-        assert_eq!(connection.in_use(), Use::Needed, "it is being closed");
+        assert_eq!(connection.evictable(), Evictable::No, "it is being closed");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn further_requests_wait_for_the_reader_of_the_answers_before() {
+    async fn further_requests_wait_until_earlier_answers_are_read() {
         let connection = connection();
         let answer = connection.begin(0);
         connection.handed(answer, 100);

@@ -1,22 +1,22 @@
-//! The head of a request: what it takes of the memory, and what is wrong with it before it is a request.
+//! The head of a request: how much memory it takes, and whether it is valid.
 
 use axum::http::header::HOST;
 use axum::http::{Request, StatusCode, Version};
 
-/// A head has no more fields. hyper refuses more in HTTP/1 by itself.
+/// The most fields of a head. In HTTP/1, hyper itself refuses more.
 pub(super) const FIELDS_MAX: usize = 100;
-/// What a field takes beside its name and value: its place in the table of fields, which grows by
+/// The memory of a field beside its name and value: its slot in the header map, which grows by
 /// doubling, and the handles of two buffers.
 const FIELD_BYTES: usize = 128;
 
-/// Why a request is not looked at.
+/// Why a request is refused by its head alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Fault {
     /// It has more than [`FIELDS_MAX`] fields (RFC 6585 §5).
     Fields,
-    /// The heads of the connection's requests take too much together (RFC 6585 §5).
+    /// The heads of the connection's requests are too large together (RFC 6585 §5).
     Heads,
-    /// Its `Host` is not there, there twice, or no host (RFC 9112 §3.2).
+    /// Its `Host` is missing, repeated or invalid (RFC 9112 §3.2).
     Host,
 }
 
@@ -28,8 +28,8 @@ impl Fault {
         }
     }
 
-    /// What its sender can do.
-    pub(super) fn words(self) -> &'static str {
+    /// The body of the answer: what the client can do.
+    pub(super) fn message(self) -> &'static str {
         match self {
             Fault::Fields => "a request's head has at most 100 fields; send fewer\n",
             Fault::Heads => {
@@ -43,14 +43,14 @@ impl Fault {
     }
 }
 
-/// What is wrong with a head by itself.
+/// What is wrong with a head.
 pub(super) fn fault<B>(request: &Request<B>) -> Option<Fault> {
     if request.headers().len() > FIELDS_MAX {
         return Some(Fault::Fields);
     }
     let mut hosts = request.headers().get_all(HOST).iter();
     let is_right = match (hosts.next(), hosts.next()) {
-        // In HTTP/2 the address has it.
+        // HTTP/2 has `:authority` instead.
         (None, _) => request.version() != Version::HTTP_11,
         (Some(host), None) => is_host(host.as_bytes()),
         (Some(_), Some(_)) => false,
@@ -58,7 +58,7 @@ pub(super) fn fault<B>(request: &Request<B>) -> Option<Fault> {
     (!is_right).then_some(Fault::Host)
 }
 
-/// Whether it is `uri-host [ ":" port ]` (RFC 9110 §7.2); nothing at all is, too.
+/// Whether a value is `uri-host [ ":" port ]` (RFC 9110 §7.2). An empty one is.
 fn is_host(value: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(value) else { return false };
     let port = text.rfind(':').filter(|_| !text.ends_with(']'));
@@ -72,7 +72,7 @@ fn is_host(value: &[u8]) -> bool {
     is_port && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
 }
 
-/// How much memory the head of a request takes, about.
+/// The approximate memory of a request's head.
 pub(super) fn bytes<B>(request: &Request<B>) -> usize {
     let fields = request.headers().iter();
     let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + FIELD_BYTES);
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+    fn a_host_is_a_name_or_an_address_with_an_optional_port() {
         for host in [
             "",
             "audit.example",
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_client_can_make_long_counts() {
+    fn every_part_that_a_client_can_make_long_counts() {
         let bytes_of = |request: Request<()>| bytes(&request);
         let plain = || Request::builder().uri("/").method("GET");
         let least = bytes_of(plain().body(()).unwrap());

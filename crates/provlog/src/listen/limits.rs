@@ -1,13 +1,13 @@
-//! What a connection may hold, and for how long it may say nothing.
+//! The limits of a connection's memory and silence.
 
 use std::time::Duration;
 
-/// A connection without a request under way is closed after this: the head of a request has so long to
-/// arrive, that of the first from the beginning of its connection on, TLS included.
+/// A connection without a request is closed after this time. So a request's head must arrive within it,
+/// and the first one within it from the connection's start, TLS handshake included.
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(60);
-/// An answer of which its client reads nothing for so long is cut, and its connection with it.
+/// A connection is cut if its client reads nothing of an answer for this long.
 pub(super) const UNREAD_MAX: Duration = Duration::from_secs(30);
-/// The heads of requests that are under way on one connection may take together so much memory beside
-/// this for each.
+/// The memory that the heads of one connection's requests may take together, not counting the first
+/// [`HEAD_BYTES_FREE`] of each.
 pub(super) const HEADS_BYTES_MAX: usize = 256 << 10;
 pub(super) const HEAD_BYTES_FREE: usize = 4 << 10;

@@ -1,5 +1,5 @@
-//! Connections that were closed or kept waiting for want of room: a request that was on its way on one
-//! of them left no event, so the record must say when that could have been.
+//! Counts connections that were closed or delayed for want of room. A request that was on its way on
+//! one of them left no event, so the log records the period in which that can have happened.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,28 +9,28 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// A stretch has ended when nothing was refused for so long.
+/// A period ends when nothing was refused for this long.
 const QUIET: Duration = Duration::from_secs(1);
-/// A longer stretch is recorded in parts.
-const STRETCH_MAX: Duration = Duration::from_secs(60);
+/// A longer period is recorded in parts.
+const PERIOD_MAX: Duration = Duration::from_secs(60);
 
-/// What was refused since it was last recorded.
+/// The refusals since the last recorded ones.
 pub(crate) struct Refusals {
     clock: Clock,
-    stretch: Mutex<Option<(ConnectionsRefused, Instant)>>,
+    period: Mutex<Option<(ConnectionsRefused, Instant)>>,
     noted: Notify,
 }
 
 impl Refusals {
     pub(crate) fn new(clock: Clock) -> Refusals {
-        Refusals { clock, stretch: Mutex::default(), noted: Notify::new() }
+        Refusals { clock, period: Mutex::default(), noted: Notify::new() }
     }
 
-    /// A connection was closed, or a new one kept waiting.
+    /// Counts a connection that was closed or delayed.
     pub(super) fn note(&self) {
         let now = self.clock.now();
-        let mut stretch = self.stretch();
-        match &mut *stretch {
+        let mut period = self.period();
+        match &mut *period {
             Some((refused, noted)) => {
                 refused.count += 1;
                 refused.last = refused.last.max(now);
@@ -38,41 +38,39 @@ impl Refusals {
             }
             None => {
                 let refused = ConnectionsRefused { count: 1, first: now, last: now };
-                *stretch = Some((refused, Instant::now()));
-                drop(stretch);
-                tracing::warn!(
-                    "every place for a connection is taken: those that say nothing are closed"
-                );
+                *period = Some((refused, Instant::now()));
+                drop(period);
+                tracing::warn!("the limit of open connections is reached: silent ones are closed");
                 self.noted.notify_one();
             }
         }
     }
 
-    /// What was refused and is not recorded.
+    /// Takes the refusals that are not recorded yet, for the caller to record.
     pub(crate) fn take(&self) -> Option<ConnectionsRefused> {
-        let (refused, _) = self.stretch().take()?;
+        let (refused, _) = self.period().take()?;
         let count = refused.count;
-        tracing::warn!(count, "connections were closed or kept waiting for want of room");
+        tracing::warn!(count, "connections were closed or delayed because too many were open");
         Some(refused)
     }
 
-    /// What was refused in a stretch, once it has ended; `None` at a stop.
+    /// Waits for the end of a period and takes its refusals; `None` if `stopping` is cancelled first.
     pub(crate) async fn ended(&self, stopping: &CancellationToken) -> Option<ConnectionsRefused> {
         stopping.run_until_cancelled(self.noted.notified()).await?;
         let begun = Instant::now();
         loop {
-            let noted = self.stretch().as_ref().map(|(_, noted)| *noted);
+            let noted = self.period().as_ref().map(|(_, noted)| *noted);
             let until = noted.unwrap_or(begun) + QUIET;
-            if until <= Instant::now() || begun.elapsed() >= STRETCH_MAX {
+            if until <= Instant::now() || begun.elapsed() >= PERIOD_MAX {
                 return self.take();
             }
             stopping.run_until_cancelled(tokio::time::sleep_until(until)).await?;
         }
     }
 
-    fn stretch(&self) -> MutexGuard<'_, Option<(ConnectionsRefused, Instant)>> {
+    fn period(&self) -> MutexGuard<'_, Option<(ConnectionsRefused, Instant)>> {
         // A panic while it was held leaves no half-made state.
-        self.stretch.lock().unwrap_or_else(PoisonError::into_inner)
+        self.period.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,7 +81,7 @@ mod tests {
     use std::sync::Arc;
 
     #[tokio::test(start_paused = true)]
-    async fn a_stretch_ends_when_nothing_is_refused_for_a_second() {
+    async fn a_period_ends_when_nothing_is_refused_for_a_second() {
         let clock = Clock::manual(Timestamp(0));
         let refusals = Arc::new(Refusals::new(clock.clone()));
         let stopping = CancellationToken::new();
@@ -102,11 +100,11 @@ mod tests {
         assert_eq!(refusals.take(), None);
         stopping.cancel();
         refusals.note();
-        assert!(refusals.take().is_some(), "what a stop leaves is taken by whoever stops");
+        assert!(refusals.take().is_some(), "a shutdown takes what is left");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_stretch_that_does_not_end_is_recorded_in_parts() {
+    async fn a_long_period_is_recorded_in_parts() {
         let refusals = Arc::new(Refusals::new(Clock::manual(Timestamp(0))));
         let stopping = CancellationToken::new();
         let ending = tokio::spawn({
@@ -115,11 +113,11 @@ mod tests {
         });
         let begun = Instant::now();
         while !ending.is_finished() {
-            assert!(begun.elapsed() <= STRETCH_MAX + QUIET);
+            assert!(begun.elapsed() <= PERIOD_MAX + QUIET);
             refusals.note();
             tokio::time::sleep(QUIET / 2).await;
         }
-        assert!(begun.elapsed() >= STRETCH_MAX);
+        assert!(begun.elapsed() >= PERIOD_MAX);
         assert!(ending.await.unwrap().is_some());
     }
 }

@@ -1,5 +1,5 @@
-//! How many connections may be open, in all and from one address, and which one is closed to make room
-//! for another.
+//! Limits the open connections, in all and for each address, and decides which one is closed to make
+//! room for another.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,22 +9,22 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::Notify;
 
-use super::connection::{Connection, Use};
+use super::connection::{Connection, Evictable};
 use super::refusals::Refusals;
 
-/// So many connections may be closing beyond those that may be open: a newcomer does not wait until the
-/// one that gives way is gone. They are within the open files that are left to the log.
+/// Connections that may still be closing beyond the limit of open ones, so that a new connection need
+/// not wait for the evicted one to end. They use the open files that are left to the log.
 const CLOSING_MAX: usize = 128;
-/// When there is nothing to close, one looks again after this.
+/// The wait before the next attempt when nothing can be closed.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// A client has one network of so many bits in IPv6, so that is what is counted.
+/// The prefix by which IPv6 addresses are counted: a client usually has a whole network of this size.
 const IPV6_PREFIX_BITS: u32 = 64;
 
-/// The places for connections.
+/// The places for connections and who has them.
 pub(super) struct Room {
     all_max: usize,
     one_max: usize,
-    /// Proxies: many clients have one address there.
+    /// Proxies, whose addresses stand for many clients.
     trusted: Vec<IpNet>,
     places: Mutex<Places>,
     freed: Notify,
@@ -35,21 +35,21 @@ pub(super) struct Room {
 struct Places {
     next: u64,
     taken: HashMap<u64, Arc<Connection>>,
-    /// How many of those are told to close.
+    /// How many of `taken` were told to close.
     closing: usize,
-    /// How many others there are from each address.
+    /// The others by address block.
     counts: HashMap<IpAddr, usize>,
 }
 
-/// What became of the wish to close one.
+/// The result of an attempt to close one.
 enum Closed {
     One,
-    /// Some may be closed in a moment.
-    SomeYoung,
-    AllNeeded,
+    /// None may be closed now, but one may soon.
+    TrySoon,
+    AllInUse,
 }
 
-/// A connection's place, until this is dropped.
+/// A connection's place; its drop frees it.
 pub(super) struct Place {
     room: Arc<Room>,
     number: u64,
@@ -57,16 +57,17 @@ pub(super) struct Place {
 }
 
 impl Room {
-    /// Room for `all_max` connections, a quarter of them from one address unless it is a trusted
-    /// proxy's.
+    /// Room for `all_max` connections. One address has at most a quarter of them, unless it is a
+    /// trusted proxy's.
     pub(super) fn new(all_max: usize, trusted: Vec<IpNet>, refusals: Arc<Refusals>) -> Room {
         let one_max = (all_max / 4).max(all_max.min(64));
         let (places, freed) = (Mutex::default(), Notify::new());
         Room { all_max, one_max, trusted, places, freed, refusals }
     }
 
-    /// A place for a connection from an address, once there is one: when all are taken, the one that
-    /// matters least is closed. `None` when the address has its part, and all of that is in use.
+    /// Waits for a place for a connection from `peer`. If all are taken, the connection of the lowest
+    /// [`EvictionRank`] is closed. `None` if the address has reached its limit and all its connections
+    /// are in use.
     pub(super) async fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let peer = peer.to_canonical();
         let one_max = match self.trusted.iter().any(|network| network.contains(&peer)) {
@@ -83,7 +84,7 @@ impl Room {
                 let (is_own_full, open) = (own >= one_max, places.taken.len() - places.closing);
                 let has_room = !is_own_full && open < self.all_max;
                 if has_room && places.closing < CLOSING_MAX {
-                    return Some(self.take(&mut places, block));
+                    return Some(self.occupy(&mut places, block));
                 }
                 if !has_room {
                     let among = is_own_full.then_some(block);
@@ -95,12 +96,12 @@ impl Room {
                             count(if is_own_full { "address" } else { "all" });
                             continue;
                         }
-                        // Others must not wait for an address that has its part.
-                        Closed::AllNeeded if is_own_full => {
+                        // Others must not wait for an address that has reached its limit.
+                        Closed::AllInUse if is_own_full => {
                             count("address");
                             return None;
                         }
-                        Closed::AllNeeded | Closed::SomeYoung => {}
+                        Closed::AllInUse | Closed::TrySoon => {}
                     }
                 }
             }
@@ -108,13 +109,13 @@ impl Room {
         }
     }
 
-    /// How many are open.
+    /// The open connections, closing ones included.
     #[cfg(test)]
     fn taken(&self) -> usize {
         self.places().taken.len()
     }
 
-    fn take(self: &Arc<Self>, places: &mut Places, block: IpAddr) -> Place {
+    fn occupy(self: &Arc<Self>, places: &mut Places, block: IpAddr) -> Place {
         let connection = Arc::new(Connection::new(block));
         let number = places.next;
         places.next += 1;
@@ -131,26 +132,24 @@ impl Room {
 }
 
 impl Places {
-    /// Closes the connection that can best be spared, of one address or of all: first those without a
-    /// valid token, of those the ones that do not read, of those the one on which nothing moved for
-    /// longest.
+    /// Closes the connection of the lowest [`EvictionRank`], of one address block or of all.
     fn close_least(&mut self, among: Option<IpAddr>) -> Closed {
         let all = self.taken.values();
         let own = all.filter(|one| among.is_none_or(|block| one.block == block));
-        let (mut least, mut some_young) = (None, false);
+        let (mut least, mut is_soon) = (None, false);
         for one in own {
-            match one.in_use() {
-                Use::Needed => {}
-                Use::Young => some_young = true,
-                Use::Spare(standing) => {
-                    if least.is_none_or(|(before, _)| standing < before) {
-                        least = Some((standing, one));
+            match one.evictable() {
+                Evictable::No => {}
+                Evictable::Soon => is_soon = true,
+                Evictable::Yes(rank) => {
+                    if least.is_none_or(|(before, _)| rank < before) {
+                        least = Some((rank, one));
                     }
                 }
             }
         }
         let Some((_, least)) = least else {
-            return if some_young { Closed::SomeYoung } else { Closed::AllNeeded };
+            return if is_soon { Closed::TrySoon } else { Closed::AllInUse };
         };
         let least = Arc::clone(least);
         least.evicted.cancel();
@@ -187,7 +186,7 @@ fn count(limit: &'static str) {
     metrics::counter!("provlog_connections_refused_total", "limit" => limit).increment(1);
 }
 
-/// What counts as one address.
+/// The address block that counts as one address.
 fn block(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,
@@ -215,7 +214,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Takes a place; where another has to give way, closes it as its task would.
+    /// Enters; drops the places of evicted connections, as their tasks would.
     async fn enter(room: &Arc<Room>, peer: &str, open: &mut Vec<Place>) -> Option<u64> {
         let entering = tokio::spawn({
             let (room, peer) = (Arc::clone(room), address(peer));
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_connection_that_matters_least_gives_way() {
+    async fn the_connection_of_the_lowest_rank_is_closed() {
         let room = room(128);
         let mut open = vec![];
         for index in 0..128 {
@@ -252,7 +251,7 @@ mod tests {
             let before: Vec<u64> = open.iter().map(|place| place.number).collect();
             let peer = format!("203.0.113.{}", index % 100);
             let number = enter(&room, &peer, &mut open).await.unwrap();
-            // The newcomers are at work, so they stay.
+            // The new connections have a request, so they stay.
             open.last().unwrap().connection.begin(0);
             let after: Vec<u64> = open.iter().map(|place| place.number).collect();
             let gone: Vec<&u64> = before.iter().filter(|one| !after.contains(one)).collect();
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_address_whose_connections_are_all_at_work_is_refused() {
+    async fn an_address_whose_connections_are_all_in_use_is_refused() {
         let room = room(400);
         let mut open = vec![];
         for _ in 0..100 {

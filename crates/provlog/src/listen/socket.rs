@@ -1,4 +1,4 @@
-//! A socket that tells its connection what moves on it.
+//! A socket that tells its connection when bytes are read or written.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,12 +11,13 @@ use tokio::net::TcpStream;
 use super::connection::Connection;
 use crate::peer::{Peer, Stream};
 
-/// So much of what a client does not read the operating system holds of one connection. It says that
-/// there is room again once a third is free, so less than that is no progress.
+/// The kernel's send buffer of one connection: it holds what the client does not read. The socket is
+/// writable again only once a third of it is free, so a client that reads less than that makes no
+/// visible progress.
 const SEND_BYTES_MAX: usize = 128 << 10;
 
-/// So much is read at once. hyper begins with 8 KiB and doubles what it takes whenever that is filled, up to
-/// the largest head: connections that send many requests ahead would each hold that much.
+/// The most that is read at once. hyper's buffer begins with 8 KiB and doubles whenever a read fills
+/// it, up to the largest head: every connection with pipelined requests would hold that much.
 const READ_BYTES_MAX: usize = (8 << 10) - 1;
 
 /// The socket of a connection.
@@ -26,16 +27,16 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// With whoever is at its other end.
+    /// The socket, and its other end.
     pub(super) fn new(stream: TcpStream, connection: Arc<Connection>) -> (Socket, Peer) {
-        // Answers are small and complete; waiting for more to send would only delay them.
+        // Answers are small and written at once, so Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BYTES_MAX);
         let (stream, peer) = Stream::new(stream);
         (Socket { stream, connection }, peer)
     }
 
-    fn told(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn report(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match written {
             Poll::Pending => self.connection.blocked(),
             Poll::Ready(Ok(bytes)) if bytes > 0 => self.connection.sent(),
@@ -70,7 +71,7 @@ impl AsyncWrite for Socket {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.told(written)
+        self.report(written)
     }
 
     fn poll_write_vectored(
@@ -79,7 +80,7 @@ impl AsyncWrite for Socket {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
-        self.told(written)
+        self.report(written)
     }
 
     fn is_write_vectored(&self) -> bool {
