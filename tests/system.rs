@@ -32,6 +32,7 @@ mod oracle;
 
 mod cases {
     mod abuse;
+    mod administration;
     mod append_failure;
     mod as_of;
     mod asking;

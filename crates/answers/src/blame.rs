@@ -13,7 +13,8 @@ use crate::{App, AttributePath, Exists, Group, Moment, Question, Shape, Time, Us
 pub struct BlameOfUser {
     /// The application's name in addresses
     pub app: App,
-    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; on the command line any other text is
+    /// a user name
     pub user: User,
     /// Only this attribute, such as title; use groups for memberships
     pub path: Option<AttributePath>,
@@ -25,8 +26,8 @@ pub struct BlameOfUser {
 pub struct BlameOfGroup {
     /// The application's name in addresses
     pub app: App,
-    /// The group to ask about: SCIM id, displayName:NAME or externalId:ID; any other text is a display
-    /// name
+    /// The group to ask about: SCIM id, displayName:NAME or externalId:ID; on the command line any
+    /// other text is a display name
     pub group: Group,
     /// Only this attribute, such as title; use groups for memberships
     pub path: Option<AttributePath>,

@@ -12,7 +12,7 @@ use crate::{App, Below, Grid, Group, Moment, Question, Shape, Time};
 pub struct Diff {
     /// The application's name in addresses
     pub app: App,
-    /// SCIM id, displayName:NAME or externalId:ID; any other text is a display name
+    /// SCIM id, displayName:NAME or externalId:ID; on the command line any other text is a display name
     pub group: Group,
 }
 

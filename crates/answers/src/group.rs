@@ -13,7 +13,7 @@ use crate::{App, Exists, Group, Question, Shape, Time};
 pub struct OneGroup {
     /// The application's name in addresses
     pub app: App,
-    /// SCIM id, displayName:NAME or externalId:ID; any other text is a display name
+    /// SCIM id, displayName:NAME or externalId:ID; on the command line any other text is a display name
     pub group: Group,
 }
 

@@ -12,11 +12,11 @@ use crate::{App, Group, Moment, Nothing, Question, Shape, Time, User};
 pub struct StaysInGroup {
     /// The application's name in addresses
     pub app: App,
-    /// The group; without a user, all its members: SCIM id, displayName:NAME or externalId:ID; any other
-    /// text is a display name
+    /// The group; without a user, all its members: SCIM id, displayName:NAME or externalId:ID; on the
+    /// command line any other text is a display name
     pub group: Group,
     /// The user; without a group, all their groups: SCIM id, userName:NAME, externalId:ID or
-    /// displayName:NAME; any other text is a user name
+    /// displayName:NAME; on the command line any other text is a user name
     pub user: Option<User>,
 }
 
@@ -25,9 +25,11 @@ pub struct StaysInGroup {
 pub struct StaysOfUser {
     /// The application's name in addresses
     pub app: App,
-    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; on the command line any other text is
+    /// a user name
     pub user: User,
-    /// Only this group: SCIM id, displayName:NAME or externalId:ID; any other text is a display name
+    /// Only this group: SCIM id, displayName:NAME or externalId:ID; on the command line any other text
+    /// is a display name
     pub group: Option<Group>,
 }
 

@@ -13,7 +13,7 @@ use crate::{App, Group, Moment, Question, Shape, Time};
 pub struct Members {
     /// The application's name in addresses
     pub app: App,
-    /// SCIM id, displayName:NAME or externalId:ID; any other text is a display name
+    /// SCIM id, displayName:NAME or externalId:ID; on the command line any other text is a display name
     pub group: Group,
     /// Also show the members of groups within the group, however deep
     #[serde(default)]

@@ -10,8 +10,8 @@ use crate::{App, Groups, Moment, Nothing, Question, Shape, Time};
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Overlap {
-    /// 2 to 10 groups: SCIM ids, displayName:NAME or externalId:ID; any other texts are display names,
-    /// in double quotes if they contain a comma
+    /// 2 to 10 groups: SCIM ids, displayName:NAME or externalId:ID; on the command line any other texts
+    /// are display names, in double quotes if they contain a comma
     pub groups: Groups,
     /// The application of the groups
     #[schemars(extend("x-accepts" = "the application that has the groups"))]

@@ -430,13 +430,13 @@ text! {
     /// The one application that an answer is narrowed to.
     AppFilter, "slug", "Only this application; without it, all that the token may see";
     /// A user by id or name.
-    User, "user", "SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name";
+    User, "user", "SCIM id, userName:NAME, externalId:ID or displayName:NAME; on the command line any other text is a user name";
     /// A group by id or name.
-    Group, "group", "SCIM id, displayName:NAME or externalId:ID; any other text is a display name";
+    Group, "group", "SCIM id, displayName:NAME or externalId:ID; on the command line any other text is a display name";
     /// A user or a group by id or name.
     Resource, "resource", "SCIM id, or userName:NAME, externalId:ID, displayName:NAME";
     /// Several groups.
-    Groups, "groups", "2 to 10 groups: SCIM ids, displayName:NAME or externalId:ID; any other texts are display names, in double quotes where they have a comma";
+    Groups, "groups", "2 to 10 groups: SCIM ids, displayName:NAME or externalId:ID; on the command line any other texts are display names, in double quotes where they have a comma";
     /// A length of time.
     Duration, "duration-or-short", "How long, such as 24h";
     /// The name of an uploaded list of people.

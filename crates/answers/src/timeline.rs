@@ -12,7 +12,8 @@ use crate::{App, Group, Nothing, Question, Shape, Time, User};
 pub struct TimelineOfUser {
     /// The application's name in addresses
     pub app: App,
-    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; on the command line any other text is
+    /// a user name
     pub user: User,
 }
 
@@ -21,8 +22,8 @@ pub struct TimelineOfUser {
 pub struct TimelineOfGroup {
     /// The application's name in addresses
     pub app: App,
-    /// The group to ask about: SCIM id, displayName:NAME or externalId:ID; any other text is a display
-    /// name
+    /// The group to ask about: SCIM id, displayName:NAME or externalId:ID; on the command line any
+    /// other text is a display name
     pub group: Group,
 }
 

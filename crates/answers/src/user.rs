@@ -15,7 +15,8 @@ use crate::{App, Exists, Moment, Question, Shape, Time, User};
 pub struct OneUser {
     /// The application's name in addresses
     pub app: App,
-    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; on the command line any other text is
+    /// a user name
     pub user: User,
     /// Also show the groups that the user was in
     pub include: Option<Include>,

@@ -12,7 +12,8 @@ use crate::{App, Nothing, Question, Shape, Time, User};
 pub struct Why {
     /// The application's name in addresses
     pub app: App,
-    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; any other text is a user name
+    /// SCIM id, userName:NAME, externalId:ID or displayName:NAME; on the command line any other text is
+    /// a user name
     pub user: User,
 }
 

@@ -11,7 +11,7 @@ use crate::{App, Group, Nothing};
 pub struct MarkGroup {
     /// The application, by its name in addresses
     pub app: App,
-    /// SCIM id, displayName:NAME or externalId:ID; any other text is a display name
+    /// SCIM id, displayName:NAME or externalId:ID; on the command line any other text is a display name
     pub group: Group,
 }
 
@@ -20,7 +20,7 @@ pub struct MarkGroup {
 pub struct UnmarkGroup {
     /// The application, by its name in addresses
     pub app: App,
-    /// SCIM id, displayName:NAME or externalId:ID; any other text is a display name
+    /// SCIM id, displayName:NAME or externalId:ID; on the command line any other text is a display name
     pub group: Group,
 }
 
