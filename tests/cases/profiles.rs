@@ -205,7 +205,7 @@ fn a_folder_of_profiles_is_read_at_the_start_or_refused() {
     server.stop();
     // Without the file, events would be flagged differently, so the start is refused.
     let Err(refused) = Server::start_with(&data, &[], &[]) else { panic!("it started") };
-    assert!(refused.contains("the application boat has the profile paperboat"), "{refused}");
+    assert!(refused.contains("the application boat uses the profile paperboat"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

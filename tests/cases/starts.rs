@@ -172,7 +172,7 @@ fn a_failed_start_does_not_look_like_a_killed_recorder() {
     };
     let before = size();
     let Err(refused) = Server::start_with(&data, &[], &[]) else { panic!("it started") };
-    assert!(refused.contains("has the profile paperboat"), "{refused}");
+    assert!(refused.contains("uses the profile paperboat"), "{refused}");
     assert_eq!(size(), before);
 
     let server = Server::start_with(&data, &flags, &[]).unwrap();

@@ -32,7 +32,7 @@ fn every_error_has_a_status_a_scim_type_and_a_detail() {
     let filter = |filter: &str| scim.query("/Users", &[("filter", filter)]);
     check("filter", &filter("userName xx \"a\""), 400, Some("invalidFilter"), "");
     check("filter", &filter("active gt true"), 400, Some("invalidFilter"), "");
-    check("cursor", &scim.get("/Users?cursor=x"), 400, Some("invalidCursor"), "begin again");
+    check("cursor", &scim.get("/Users?cursor=x"), 400, Some("invalidCursor"), "start again");
     check("count", &scim.get("/Users?cursor=&count=-1"), 400, Some("invalidCount"), "count");
     check("taken", &scim.post("/Users", &user("MIRA")), 409, Some("uniqueness"), "userName");
     check(
