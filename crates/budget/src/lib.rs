@@ -173,7 +173,7 @@ impl Budget {
         }))
     }
 
-    /// Waits until fewer than [`OWNER_REQUESTS_MAX`] requests of the owner are in progress.
+    /// Waits until fewer than 512 requests of the owner are in progress.
     pub async fn request(&self, owner: Owner) -> UnderWay {
         self.0.requests.begin(owner).await
     }
