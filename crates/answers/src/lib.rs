@@ -5,7 +5,7 @@
 //! [`all`] come the reading and refusing of parameters, the commands of the command line, the tables,
 //! the columns of CSV, OpenAPI and the reference page. Nothing here computes an answer or does I/O.
 //!
-//! To add a question: its file here, its computation in `query`.
+//! To add a question: its file and its line in the lists below, its computation and its address in `query`.
 
 #![warn(unreachable_pub)]
 
