@@ -10,9 +10,9 @@ use crate::{AppFilter, Moment, Nothing, Question, Shape, Time, TokenId};
 /// Who changed the configuration, newest first
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct ConfigurationLog {
-    /// Only this application's; of all that the token may see when it is missing
+    /// Only this application; without it, all that the token may see
     pub app: Option<AppFilter>,
-    /// Only what was changed with the token of this id
+    /// Only changes made with the token of this id
     pub credential: Option<TokenId>,
     /// Only changes of this kind
     pub kind: Option<Configured>,
@@ -24,9 +24,9 @@ pub struct ConfigurationLog {
 pub enum Configured {
     /// Applications
     Application,
-    /// Where the requests of an application are sent on to
+    /// The application that requests are sent on to
     Upstream,
-    /// Which application it is at its provider
+    /// The service principal at the provider
     ServicePrincipal,
     /// What the profile of an application says
     Profile,
@@ -48,7 +48,7 @@ pub enum Configured {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigurationChange {
-    /// The event that it left
+    /// The event that recorded it
     pub seq: u64,
     /// When it was changed
     pub recorded_at: Moment,
@@ -62,19 +62,19 @@ pub struct ConfigurationChange {
     /// What was changed: the id of a token or group, the name of a list or a question, the event of an
     /// operation; null where the application has only one
     pub subject: Option<String>,
-    /// What people call it: a token by its name, a group by its display name
+    /// Its name for people: the name of a token, the display name of a group
     pub subject_name: Option<String>,
-    /// What was configured before; null where nothing was
+    /// What was configured before; null if nothing was
     pub old_value: Option<Map<String, Value>>,
-    /// What is configured from then on; null where nothing is
+    /// What is configured from then on; null if nothing is
     pub new_value: Option<Map<String, Value>>,
-    /// The id of the token with which it was changed; null for what was changed on the server itself
+    /// The id of the token that changed it; null for a change on the server itself
     pub actor_id: Option<String>,
     /// What that token is for
     pub actor_name: Option<String>,
-    /// The address of whoever changed it; null where it is not known
+    /// The client's address; null if not known
     pub source_ip: Option<String>,
-    /// What the program that changed it called itself
+    /// The client's `User-Agent`
     pub user_agent: Option<String>,
     /// The id of the request
     pub request_id: Option<String>,

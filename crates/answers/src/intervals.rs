@@ -63,7 +63,7 @@ pub struct Stay {
     pub display_name: Option<String>,
     /// The type of the member, such as `User` or `Group`; null for one that no event created
     pub member_type: Option<String>,
-    /// Whether the group was marked as privileged at the end of the time that is asked about
+    /// Whether the group was marked as privileged at the end of the time span
     pub privileged: bool,
 }
 

@@ -59,7 +59,7 @@ pub struct Leaver {
     pub display_name: Option<String>,
     /// The event that made it active again
     pub reactivated_seq: Option<u64>,
-    /// Those of the remaining groups that are marked as privileged at the end of the stretch
+    /// Those of the remaining groups that are marked as privileged at the end of the time span
     pub privileged_groups: Vec<Option<String>>,
 }
 

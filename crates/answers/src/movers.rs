@@ -56,7 +56,7 @@ pub struct HeldGroup {
     pub group_name: Option<String>,
     /// When the membership began
     pub member_since: Moment,
-    /// Whether it was marked as privileged at the end of the stretch
+    /// Whether it was marked as privileged at the end of the time span
     pub privileged: bool,
 }
 

@@ -7,18 +7,18 @@ use crate::table::{Column, count, number, or_nothing, second};
 use crate::words::in_application;
 use crate::{AppFilter, Moment, Nothing, Question, Shape, Time};
 
-/// Which groups were marked as privileged, and how many members each had
+/// The groups that were marked as privileged, and how many members each had
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct PrivilegedGroups {
-    /// Only this application's; of all that the token may see when it is missing
+    /// Only this application; without it, all that the token may see
     pub app: Option<AppFilter>,
 }
 
-/// A group that was marked as privileged and was there.
+/// A group that existed and was marked as privileged.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct PrivilegedGroup {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub application: String,
     /// SCIM id
     pub group_id: Option<String>,

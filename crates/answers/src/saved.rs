@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::table::{Column, number, or_nothing, second};
 use crate::{Moment, Nothing, Question, QuestionName, Shape, Time};
 
-/// Which questions are saved
+/// The questions that are saved
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct SavedQuestions {}
 
@@ -25,11 +25,11 @@ pub struct SavedQuestion {
     pub name: String,
     /// Its address with its parameters, as a path
     pub question: String,
-    /// The application that it asks about; null for one that asks about none alone
+    /// The application that it asks about; null if it is not about one application
     pub application: Option<String>,
     /// When it was saved
     pub saved_at: Moment,
-    /// The event that keeps it
+    /// The event that recorded it
     pub saved_seq: u64,
     /// The id of the token with which it was saved
     pub actor_id: Option<String>,

@@ -24,17 +24,17 @@ pub struct IssuedToken {
     pub added_at: Moment,
     /// The event that issued it
     pub added_seq: u64,
-    /// The event that revoked it; null for one that was not revoked
+    /// The event that revoked it; null if it was not revoked
     pub revoked_seq: Option<u64>,
-    /// What it is for, in the words of whoever issued it
+    /// What it is for, as the issuer wrote it
     pub name: Option<String>,
-    /// The id of the token with which it was issued; null for one that was issued on the server itself
+    /// The id of the token with which it was issued; null if it was issued on the server itself
     pub added_by: Option<String>,
-    /// From then on it is refused; null for one without an end
+    /// From when on it is refused; null if it has no end
     pub expires_at: Option<Moment>,
     /// Whether it is valid now
     pub valid: bool,
-    /// When the last request came with it, whatever became of that; null for one that was never used
+    /// When the last request with it arrived, also a refused one; null if it was never used
     pub last_used_at: Option<Moment>,
     /// The event of that request
     pub last_used_seq: Option<u64>,

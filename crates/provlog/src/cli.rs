@@ -169,7 +169,7 @@ struct Label {
     #[arg(long)]
     name: Option<String>,
     /// From when on it is refused: 2027-03-31, 2027-03-31T17:00:00Z, or a length of time from now such as
-    /// 90d; it has no end when missing
+    /// 90d; without it, it has no end
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
 }

@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 use super::{Act, Method};
 use crate::{App, Group, Nothing};
 
-/// Mark a group as privileged: what its members may do needs more care than usual
+/// Mark a group as privileged: its members need more care than others
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct MarkGroup {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// SCIM id, displayName:NAME or externalId:ID; on the command line any other text is a display name
     pub group: Group,
 }
 
-/// Take that mark away
+/// Remove the mark of a privileged group
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct UnmarkGroup {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub app: App,
     /// SCIM id, displayName:NAME or externalId:ID; on the command line any other text is a display name
     pub group: Group,
@@ -28,7 +28,7 @@ pub struct UnmarkGroup {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct MarkedGroup {
-    /// The application, by its name in addresses
+    /// The application's name in addresses
     pub application: String,
     /// SCIM id of the group
     pub group_id: Option<String>,
@@ -36,7 +36,7 @@ pub struct MarkedGroup {
     pub group_name: Option<String>,
     /// Whether it is privileged
     pub privileged: bool,
-    /// The event that says so, now or before; null for a group that was never marked
+    /// The event that says so, now or before; null if the group was never marked
     pub seq: Option<u64>,
 }
 

@@ -29,7 +29,7 @@ pub struct SavedAs {
     pub name: String,
     /// Its address
     pub question: String,
-    /// The event that keeps it
+    /// The event that recorded it
     pub seq: u64,
 }
 
@@ -55,7 +55,7 @@ pub struct RemoveQuestion {
     pub name: QuestionName,
 }
 
-/// A question that is saved no more.
+/// A saved question that was removed.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct RemovedQuestion {

@@ -24,7 +24,7 @@ pub struct NewToken {
     #[serde(default)]
     pub name: Option<String>,
     /// From when on it is refused: an RFC 3339 time, a date, or a length of time from now such as 90d;
-    /// it has no end when missing
+    /// without it, it has no end
     #[serde(default)]
     pub expires: Option<String>,
 }
@@ -45,7 +45,7 @@ pub struct AddedToken {
     /// What it is for
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// From then on it is refused
+    /// From when on it is refused
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Moment>,
 }

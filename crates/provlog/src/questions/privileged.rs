@@ -14,7 +14,7 @@ use crate::text;
 pub(crate) enum Privileged {
     /// Mark a group as privileged: what its members may do needs more care than usual
     Add(Marked),
-    /// Take that mark away
+    /// Remove the mark of a privileged group
     Remove(Marked),
 }
 
