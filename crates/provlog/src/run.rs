@@ -1,4 +1,4 @@
-//! The running server: open, bring the rows to the log's end, listen, and stop in order.
+//! The running server: it opens the log, folds what the rows lack, listens, and stops in order.
 
 mod bridge;
 mod registry;
@@ -29,7 +29,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use self::bridge::{import, look};
+use self::bridge::{check_drift, import};
 use self::registry::{keep_metrics_small, render_metrics};
 use crate::config::ServeConfig;
 use crate::listen::{Refusals, Serving};
@@ -38,15 +38,15 @@ use crate::start::{self, ClockError, LastAlive, last_alive, own, started};
 use crate::tls::Tls;
 use crate::{catalog, client_address, listen};
 
-/// Requests of one application that may wait for the committer at once.
+/// The most requests of one application that wait for the committer at once.
 const COMMANDS_MAX: usize = 512;
-/// Connections get this long to end when the server stops, and then the requests under way as long
-/// again.
+/// How long a stop waits for connections to end, and then again for the requests that are still
+/// running.
 const DRAIN_MAX: Duration = Duration::from_secs(8);
-/// Why the server does not run.
+/// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// What was configured cannot be used; nothing was opened.
+    /// The configuration is invalid; nothing was opened.
     #[error("{0}")]
     Config(String),
     /// The address cannot be listened on.
@@ -61,69 +61,69 @@ pub enum RunError {
     /// The log cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The clock cannot be right, or is most likely wrong.
+    /// The clock is wrong, or most likely so.
     #[error(transparent)]
     Clock(#[from] ClockError),
-    /// The rows cannot be brought to the log's end.
+    /// The log cannot be folded into the rows.
     #[error(transparent)]
     Projector(#[from] ProjectorError),
     /// The resource types cannot be served.
     #[error(transparent)]
     Catalog(#[from] ingest::CatalogError),
-    /// The first events of this run cannot be written.
+    /// The start cannot be recorded.
     #[error("cannot record the start")]
     Commit(#[from] CommitError),
-    /// The first token cannot be made.
+    /// The file of the first token cannot be written.
     #[error("cannot write {}", path.display())]
     AdminToken {
-        /// Where it should stand.
+        /// The path of the file.
         path: PathBuf,
         /// The operating system's words.
         #[source]
         source: io::Error,
     },
-    /// The operating system has no random bits, or no signals.
+    /// The operating system refused random bits, signals or a thread.
     #[error("cannot {attempt}: {cause}")]
     System {
         /// What was tried.
         attempt: &'static str,
-        /// Its words.
+        /// Its message.
         cause: String,
     },
 }
 
-/// What a server is made of.
+/// The configuration of a server.
 pub struct ServerConfig {
     /// Folder of the log.
     pub data: PathBuf,
-    /// How clients reach it, without a slash at the end.
+    /// The URL under which clients reach it, without a slash at the end.
     pub public_url: String,
-    /// Proxies whose word on the client's address counts.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Memory for what is not flushed yet.
+    /// The memtable of each column family, in bytes.
     pub memtable_bytes: usize,
     /// The schemas and resource types that are served.
     pub registry: Registry,
-    /// The profiles that applications can have; they come with the registry.
+    /// The profiles that applications can have, for the same registry.
     pub profiles: Profiles,
-    /// When less of the disk is free, requests are refused.
+    /// Requests are refused while less of the disk is free.
     pub disk_reserve_bytes: u64,
-    /// How fast the log and the rows are read in the background; 0 for not at all.
+    /// The rate of the background scrub of log and rows; 0 for none.
     pub scrub_bytes_per_second: u64,
     /// The clock that stamps events.
     pub clock: Clock,
-    /// Go on with a clock that stands far behind the last event, or far ahead of it.
+    /// Start even if the clock is far behind or ahead of the last event.
     pub accept_clock: bool,
-    /// So many days ahead is far.
+    /// More days ahead of the last recorder's run are refused.
     pub clock_ahead_days_max: u64,
-    /// Folder of the tokens and certificates of upstreams; the data folder without one.
+    /// Folder of the tokens and certificates of upstreams; by default the data folder.
     pub upstream_secrets: Option<PathBuf>,
-    /// When a resource at an upstream is read back whose write was left in doubt; ascending.
+    /// The times after a write of unknown outcome at which its resource is read back from the upstream,
+    /// ascending.
     pub read_back_after: Vec<Duration>,
 }
 
-/// An open log with everything that serves it. It records its start when it is opened, and its
-/// stop when it is closed.
+/// An open log and everything that serves it. Opening it records a start, closing it a stop.
 pub struct Server {
     router: Router,
     committer: Committer,
@@ -131,8 +131,8 @@ pub struct Server {
     tasks: TaskTracker,
     scrub: Option<Scrub>,
     stopping: CancellationToken,
-    /// Tasks of ours hold the committer, and with it the folder: they end with a server that is dropped
-    /// without an orderly stop, too.
+    /// Cancels `stopping` if the server is dropped without a close: its tasks hold the committer, and
+    /// with it the folder.
     _stops_tasks: DropGuard,
     broken_requests: Arc<AtomicU64>,
     trusted_proxies: Vec<IpNet>,
@@ -141,8 +141,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the log, folds what the rows miss, and records the start; at the first start the
-    /// first admin token is written to `DATA/admin.token`.
+    /// Opens the log, folds what the rows lack, and records the start. The first start writes an admin
+    /// token to `DATA/admin.token`.
     ///
     /// # Errors
     /// When the log is damaged, in use, or of a newer format; see [`RunError`].
@@ -172,7 +172,7 @@ impl Server {
             events = store.log_size()?,
             folded,
             duration_ms = watch.elapsed().as_secs_f64() * 1e3,
-            "the rows stand at the log's end"
+            "the rows are up to date"
         );
 
         let last_alive = last_alive(&store)?;
@@ -181,7 +181,7 @@ impl Server {
         let secrets = config.upstream_secrets.as_deref().unwrap_or(&config.data);
         let secrets = SecretFolder::new(secrets, &config.data);
         let profiles = Arc::new(config.profiles);
-        // Before the start is recorded: what is missing here leaves no start in the log.
+        // Before the start is recorded, so that an unknown profile leaves no start in the log.
         Catalog::check(&store.snapshot(), &config.registry, &profiles)?;
         let store = Arc::new(store);
         let options = CommitterOptions {
@@ -214,7 +214,10 @@ impl Server {
             let ingest = Arc::new(ingest.reading_back(config.read_back_after));
             let unsettled = ingest.settle_intents().await?;
             if unsettled > 0 {
-                tracing::warn!(unsettled, "requests were on their way when the recorder ended");
+                tracing::warn!(
+                    unsettled,
+                    "requests were on their way to an upstream when the recorder ended"
+                );
             }
             ingest.resume_read_backs()?;
             Ok::<_, RunError>(ingest)
@@ -222,7 +225,7 @@ impl Server {
         let ingest = match started.await {
             Ok(ingest) => ingest,
             Err(error) => {
-                // Its start is on record, and without its stop it would read as one that was killed.
+                // The start is recorded. Without a stop, this run would look killed.
                 record_stop(&committer, thread, 0).await;
                 return Err(error);
             }
@@ -235,7 +238,7 @@ impl Server {
             cursor_key,
             version: env!("CARGO_PKG_VERSION"),
             profiles,
-            look: look(Arc::clone(&ingest), committer.clone()),
+            look: check_drift(Arc::clone(&ingest), committer.clone()),
             import: import(committer.clone()),
             secrets,
         };
@@ -249,7 +252,10 @@ impl Server {
         let broken_requests = Arc::default();
         let scrub = Scrub::start(Arc::clone(committer.store()), config.scrub_bytes_per_second);
         let scrub = scrub.unwrap_or_else(|error| {
-            tracing::error!(error = with_causes(&error), "nothing is read in the background");
+            tracing::error!(
+                error = with_causes(&error),
+                "the background scrub could not be started"
+            );
             None
         });
         Ok(Server {
@@ -267,18 +273,18 @@ impl Server {
         })
     }
 
-    /// All routes, to be called in process.
+    /// All routes, for calls within the process.
     pub fn router(&self) -> Router {
         self.router.clone()
     }
 
-    /// The one writer, for reading its store.
+    /// The committer, for reading its store.
     pub fn committer(&self) -> &Committer {
         &self.committer
     }
 
-    /// Serves until `shutdown` ends, then lets the requests under way finish and closes. With `tls`
-    /// it speaks nothing else.
+    /// Serves until `shutdown` completes, then lets running requests finish and closes. With `tls`,
+    /// plain HTTP is refused.
     pub async fn serve(
         self,
         listener: tokio::net::TcpListener,
@@ -302,12 +308,12 @@ impl Server {
         self.close().await;
     }
 
-    /// Records the stop and makes everything durable. Requests that arrived are recorded first.
+    /// Waits for running requests, records the stop and syncs the log.
     pub async fn close(self) {
         self.stopping.cancel();
         self.tasks.close();
         if tokio::time::timeout(DRAIN_MAX, self.tasks.wait()).await.is_err() {
-            tracing::warn!("requests were still under way");
+            tracing::warn!("requests were still running");
         }
         if let Some(scrub) = self.scrub {
             let _ = tokio::task::spawn_blocking(|| scrub.stop()).await;
@@ -321,7 +327,7 @@ impl Server {
     }
 }
 
-/// Records each stretch in which connections were refused, as soon as it has ended.
+/// Records each period in which connections were refused, once it has ended.
 async fn record_refusals(
     committer: Committer,
     refusals: Arc<Refusals>,
@@ -340,10 +346,7 @@ async fn record_refused(committer: &Committer, refused: ConnectionsRefused) {
         })
         .await;
     if let Err(error) = recorded {
-        tracing::error!(
-            error = with_causes(&error),
-            "that connections were refused could not be recorded"
-        );
+        tracing::error!(error = with_causes(&error), "refused connections could not be recorded");
     }
 }
 
@@ -358,7 +361,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
         files.map(|(certificate, key)| Tls::read(certificate, key).map(Arc::new)).transpose()
     });
     let tls = tls.map_err(RunError::Config)?;
-    // Before the log is opened: a port that is taken leaves no start in the log.
+    // Before the log is opened, so that a port in use leaves no start in the log.
     let failed = |source| RunError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
@@ -367,7 +370,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        // A burst would begin hundreds, each of which keeps some MiB for a while.
+        // By default a burst starts hundreds of threads, each of which keeps some MiB for a while.
         .max_blocking_threads(budget::threads_max(processors) + ingest::LOOKUPS_MAX)
         .build()
         .map_err(|error| RunError::System { attempt: "start", cause: error.to_string() })?;
@@ -403,17 +406,17 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
                 return Err(error);
             }
         };
-        // Other programs wait for this line; nobody may be there to read it.
+        // Other programs wait for this line. That nothing may read it is no error.
         let _ = writeln!(io::stdout(), "provlog listening on {url}");
         server.serve(listener, tls, shutdown).await;
         Ok(())
     })
 }
 
-/// What ends at the first SIGTERM or SIGINT from now on.
+/// A future that completes at the first SIGTERM or SIGINT from now on.
 ///
 /// # Errors
-/// When the operating system lets nobody wait for signals.
+/// When no signal handler can be registered.
 pub fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'static, RunError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
@@ -430,7 +433,7 @@ fn no_signals(error: io::Error) -> RunError {
     RunError::System { attempt: "wait for signals", cause: error.to_string() }
 }
 
-/// Reads the certificate and its key again at each hangup.
+/// Reloads the certificate and its key at each SIGHUP.
 async fn renew(tls: Arc<Tls>, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
         let tls = Arc::clone(&tls);
@@ -442,8 +445,8 @@ async fn renew(tls: Arc<Tls>, mut hangup: Signal) {
     }
 }
 
-/// The same routes, whose answers say when they were made (RFC 9110 §6.6.1). The library that speaks
-/// HTTP would do it, and panics when the clock shows what a date cannot say.
+/// The same routes, with a `Date` in each answer (RFC 9110 §6.6.1). hyper's own panics if the clock's
+/// time has no HTTP date.
 fn dated(router: Router, committer: Committer) -> Router {
     router.layer(middleware::from_fn(move |request: Request, next: Next| {
         let now = committer.now();
@@ -469,7 +472,7 @@ async fn record_start(
         .await
 }
 
-/// The last events of this run; afterwards everything is durable and the committer has ended.
+/// Records the stop and ends the committer; then everything is durable.
 async fn record_stop(committer: &Committer, thread: JoinHandle<()>, broken_requests: u64) {
     let mut last = committer.take_unauthenticated_counts();
     last.push(own(Fact::RecorderStopped(RecorderStopped { broken_requests })));
@@ -483,7 +486,7 @@ async fn record_stop(committer: &Committer, thread: JoinHandle<()>, broken_reque
     let _ = tokio::task::spawn_blocking(move || thread.join()).await;
 }
 
-/// Without any credential nobody could configure anything: the first start makes an admin token.
+/// Issues an admin token if the log has no token yet: without one, nothing could be configured.
 async fn make_admin_token(committer: &Committer, data: &Path) -> Result<(), RunError> {
     let no_credential = |view: &projector::View<'_>| -> Result<bool, ProjectorError> {
         Ok(view.next_credential()?.0 == 1)
@@ -495,7 +498,7 @@ async fn make_admin_token(committer: &Committer, data: &Path) -> Result<(), RunE
         }
     }
     let token = Token::generate().map_err(no_random)?;
-    // The file comes first: a token that is in the log and nowhere else would help nobody.
+    // The file is written first, because the log has only the token's hash.
     let path = data.join("admin.token");
     store::replace_file(&path, format!("{}\n", token.as_str()).as_bytes())
         .map_err(|source| RunError::AdminToken { path: path.clone(), source })?;

@@ -1,5 +1,5 @@
-//! What the questions ask of SCIM: to import a provider's log, and to look at an upstream. `query` does not know
-//! `ingest`, so it is handed these.
+//! What `query` needs of `ingest`, which it does not depend on: to import a provider's log, and to
+//! check an upstream for drift.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use projector::{CommitError, Committer};
 use query::{ImportFailure, ImportRequest};
 use store::with_causes;
 
-/// Records the entries of a provider's log, and says in the words of an answer what came of them.
+/// Imports a provider's log and converts the result to the API's types.
 pub(super) fn import(committer: Committer) -> query::Import {
     Arc::new(move |request: ImportRequest| {
         let committer = committer.clone();
@@ -35,7 +35,7 @@ pub(super) fn import(committer: Committer) -> query::Import {
                 ImportError::Dates(_) | ImportError::NotOwn => {
                     ImportFailure::Records(error.to_string(), vec![])
                 }
-                // The same records would fail again.
+                // A retry with the same records would fail again.
                 ImportError::Commit(CommitError::Defect) | ImportError::Defect => {
                     ImportFailure::Records(with_causes(&error), vec![])
                 }
@@ -74,15 +74,15 @@ pub(super) fn import(committer: Committer) -> query::Import {
     })
 }
 
-/// Looks at an upstream, in the words of an answer.
-pub(super) fn look(ingest: Arc<Ingest>, committer: Committer) -> query::Look {
+/// Checks an upstream for drift and converts the report to the API's types.
+pub(super) fn check_drift(ingest: Arc<Ingest>, committer: Committer) -> query::Look {
     Arc::new(move |request| {
         let (ingest, committer) = (Arc::clone(&ingest), committer.clone());
         Box::pin(async move {
             let query::LookRequest { slug, origin, occasion, accept_shrink } = request;
-            let looked = ingest.check_drift(&slug, origin, occasion, accept_shrink).await;
-            let looked = looked.map_err(|error| match error {
-                // Of a revoked token whoever asked is told, whatever stands here.
+            let report = ingest.check_drift(&slug, origin, occasion, accept_shrink).await;
+            let report = report.map_err(|error| match error {
+                // A client with a revoked token is told so, whatever this returns.
                 DriftError::NoUpstream | DriftError::Revoked(_) => {
                     query::LookFailure::Request(with_causes(&error))
                 }
@@ -92,12 +92,12 @@ pub(super) fn look(ingest: Arc<Ingest>, committer: Committer) -> query::Look {
                 DriftError::Commit(error) => query::LookFailure::Commit(error),
                 DriftError::Read(error) => query::LookFailure::Read(error),
             })?;
-            let incomplete = !looked.problems.is_empty();
-            let problems = looked.problems.into_iter().map(|one| UpstreamProblem {
+            let incomplete = !report.problems.is_empty();
+            let problems = report.problems.into_iter().map(|one| UpstreamProblem {
                 resource_type: one.resource_type,
                 detail: one.detail,
             });
-            let differences = looked.differences.into_iter().map(|one| SeenDifference {
+            let differences = report.differences.into_iter().map(|one| SeenDifference {
                 resource_type: one.resource_type,
                 resource_id: one.id,
                 path: one.path,
@@ -108,15 +108,15 @@ pub(super) fn look(ingest: Arc<Ingest>, committer: Committer) -> query::Look {
             Ok(DriftReport {
                 application: slug,
                 generated_at: committer.now().to_string().into(),
-                seen: looked.seen,
-                refused: looked.refused,
-                flagged: looked.flagged,
-                not_served: looked.not_served,
+                seen: report.seen,
+                refused: report.refused,
+                flagged: report.flagged,
+                not_served: report.not_served,
                 incomplete,
                 problems: problems.collect(),
-                recorded: looked.recorded,
+                recorded: report.recorded,
                 row_count: rows.len() as u64,
-                more: looked.more,
+                more: report.more,
                 rows,
             })
         })

@@ -1,4 +1,4 @@
-//! The metrics of the process: where they are counted, and how they are shown.
+//! The metrics registry of the process, and its text.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,14 +8,14 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use projector::Committer;
 use tokio_util::sync::CancellationToken;
 
-/// Samples of histograms are counted this often.
+/// How often samples of histograms are folded into their buckets.
 const METRICS_AFTER: Duration = Duration::from_secs(5);
-/// Where append durations are counted, in seconds.
+/// The upper bounds of the buckets of append durations, in seconds.
 const APPEND_BUCKETS: [f64; 9] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.02, 0.1, 1.0];
-/// Where request durations are counted, in seconds.
+/// The upper bounds of the buckets of request durations, in seconds.
 const REQUEST_BUCKETS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0];
 
-/// One registry per process, whatever number of servers a test opens.
+/// One registry per process, even if a test opens several servers.
 fn metrics_registry() -> Option<&'static PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     let handle = HANDLE.get_or_init(|| {
@@ -39,8 +39,8 @@ fn metrics_registry() -> Option<&'static PrometheusHandle> {
     handle.as_ref()
 }
 
-/// Counts the samples of histograms now and then: nobody may come for the metrics, and each sample
-/// would be kept until somebody does.
+/// Folds the samples of histograms into their buckets regularly. Otherwise each sample is kept until
+/// the metrics are read.
 pub(super) async fn keep_metrics_small(stopping: CancellationToken) {
     loop {
         tokio::select! {
@@ -54,7 +54,7 @@ pub(super) async fn keep_metrics_small(stopping: CancellationToken) {
     }
 }
 
-/// The metrics as text, as they are when it is called.
+/// A function that returns the current metrics as text.
 pub(super) fn render_metrics(
     committer: Committer,
     budget: Budget,
