@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use answers::Moment;
 use serde_json::Value;
 
 /// A text without characters that would do something instead of being shown: controls, line and
@@ -54,14 +55,7 @@ fn acts(char: char) -> bool {
 
 /// An instant of an answer, which is in UTC, to the second.
 pub(crate) fn second(time: &str) -> Cow<'_, str> {
-    match time.split_once('.') {
-        Some((seconds, rest))
-            if rest.ends_with('Z') && seconds.len() == "2026-03-31T17:00:00".len() =>
-        {
-            escaped(&format!("{seconds}Z")).into_owned().into()
-        }
-        _ => escaped(time),
-    }
+    escaped(&Moment(time.to_owned()).second()).into_owned().into()
 }
 
 /// A member's text as it is shown; nothing for null.

@@ -203,6 +203,12 @@ impl Standpoint {
         (page, (end < all.len()).then(|| self.next(end as u64)))
     }
 
+    /// Begins the page of a list of events that are found newest first.
+    pub(crate) fn newest_first<T>(&self) -> NewestFirst<T> {
+        let begin = self.after.unwrap_or(Seq::MAX);
+        NewestFirst { begin, limit: self.limit, count: 0, page: vec![] }
+    }
+
     /// The page of a list ordered by number.
     pub(crate) fn slice(&self) -> Slice {
         let after = self.after.map(|after| Number(u32::try_from(after).unwrap_or(u32::MAX)));
@@ -217,6 +223,33 @@ impl Standpoint {
     fn seal(&self, after: u64, after_time: Timestamp) -> String {
         let Standpoint { binding, time, now, size, .. } = *self;
         Cursor { binding, time, now, size, after, after_time }.seal(&self.cursor_key)
+    }
+}
+
+/// Counts all that is found, newest first, and keeps what is on the page.
+pub(crate) struct NewestFirst<T> {
+    begin: Seq,
+    limit: usize,
+    count: u64,
+    page: Vec<(Seq, T)>,
+}
+
+impl<T> NewestFirst<T> {
+    /// The next one that fits the question.
+    pub(crate) fn add(&mut self, seq: Seq, one: T) {
+        self.count += 1;
+        // One more than is shown tells whether there are more.
+        if seq < self.begin && self.page.len() <= self.limit {
+            self.page.push((seq, one));
+        }
+    }
+
+    /// What is on the page, how many there are in all, and the cursor of the next page.
+    pub(crate) fn cut(mut self, stand: &Standpoint) -> (Vec<T>, u64, Option<String>) {
+        let more = self.page.len() > self.limit;
+        self.page.truncate(self.limit);
+        let next = self.page.last().filter(|_| more).map(|(seq, _)| stand.next(*seq));
+        (self.page.into_iter().map(|(_, one)| one).collect(), self.count, next)
     }
 }
 

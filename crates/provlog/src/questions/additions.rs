@@ -72,7 +72,7 @@ impl NewEvidence {
     /// Adds it and says which event has it.
     pub(super) fn send(self, output: &mut Output<'_>) -> Result<(), Failure> {
         let answer = Client::new(&self.client)?.post(&self.path(), &self.body())?;
-        output.print(&added(&self.client, answer, |added: AddedEvidence| {
+        output.print(&told(&self.client, answer, |added: AddedEvidence| {
             let (id, seq) = (escaped(&self.id), added.seq);
             format!("Evidence was added to operation {id} (event {seq}).\n")
         })?)
@@ -109,7 +109,7 @@ impl Upload {
         let bytes = read(&self.file)?;
         let media_type = media_type(&bytes);
         let answer = Client::new(&self.client)?.post_bytes(&self.path(), media_type, &bytes)?;
-        output.print(&added(&self.client, answer, |added: AddedList| {
+        output.print(&told(&self.client, answer, |added: AddedList| {
             let AddedList { seq, rows, sha256, ignored_columns, .. } = added;
             let name = escaped(&self.name);
             let mut told = format!("List {name} is there (event {seq}). Rows: {rows}\n");
@@ -145,8 +145,8 @@ fn media_type(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// What is printed of what was added.
-fn added<Reply: DeserializeOwned>(
+/// What is printed of what was changed.
+pub(super) fn told<Reply: DeserializeOwned>(
     client: &ClientConfig,
     answer: Map<String, Value>,
     words: impl FnOnce(Reply) -> String,

@@ -1,14 +1,16 @@
 //! Groups that are marked as privileged, and not any more.
 
+use answers::act::MarkedGroup;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use super::additions::told;
 use super::arguments::{named, under};
 use crate::client::{Client, encoded};
 use crate::config::ClientConfig;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::text;
+use crate::text::escaped;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Privileged {
@@ -39,18 +41,14 @@ impl Privileged {
             Privileged::Add(_) => client.post(&path, &Value::Null)?,
             Privileged::Remove(_) => client.delete(&path)?,
         };
-        if marked.client.json {
-            return output.print(&format!("{}\n", text::json(&answer.into())));
-        }
-        let member = |name: &str| answer.get(name).map(text::shown).unwrap_or_default();
-        let is = match answer.get("privileged") {
-            Some(Value::Bool(true)) => "is privileged",
-            _ => "is not privileged",
-        };
-        let by = match answer.get("seq") {
-            None | Some(Value::Null) => "it was never marked".to_owned(),
-            Some(_) => format!("event {}", member("seq")),
-        };
-        output.print(&format!("Group {} {is} ({by}).\n", member("groupName")))
+        output.print(&told(&marked.client, answer, |group: MarkedGroup| {
+            let name = group.group_name.or(group.group_id).unwrap_or_default();
+            let is = if group.privileged { "is privileged" } else { "is not privileged" };
+            let by = match group.seq {
+                Some(seq) => format!("event {seq}"),
+                None => "it was never marked".to_owned(),
+            };
+            format!("Group {} {is} ({by}).\n", escaped(&name))
+        })?)
     }
 }

@@ -1,17 +1,21 @@
 //! Saved questions: saved, asked again, removed.
 
+use answers::act::{RemovedQuestion, SavedAs};
+use answers::row::SavedQuestion;
 use answers::{Place, question_at};
 use clap::{Args, Command, Subcommand};
 use percent_encoding::percent_decode_str;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::additions::told;
 use super::described::{Asked, add_to, find};
 use super::{Paging, ask_at};
 use crate::client::{Client, encoded};
 use crate::config::ClientConfig;
 use crate::failure::Failure;
+use crate::listing::strange;
 use crate::output::Output;
-use crate::text::{self, escaped};
+use crate::text::escaped;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Saved {
@@ -75,14 +79,9 @@ impl NewSaved {
         let question = address_of(&self.question)?;
         let body = json!({"name": self.name, "question": question});
         let answer = Client::new(&self.client)?.post(SAVED, &body)?;
-        output.print(&match self.client.json {
-            true => format!("{}\n", text::json(&answer.into())),
-            false => {
-                let seq = answer.get("seq").map(text::shown).unwrap_or_default();
-                let name = escaped(&self.name);
-                format!("Question {name} is saved (event {seq}): {}\n", escaped(&question))
-            }
-        })
+        output.print(&told(&self.client, answer, |SavedAs { name, question, seq }| {
+            format!("Question {} is saved (event {seq}): {}\n", escaped(&name), escaped(&question))
+        })?)
     }
 }
 
@@ -103,9 +102,10 @@ fn address_of(words: &[String]) -> Result<String, Failure> {
 impl AskSaved {
     fn ask(self, output: &mut Output<'_>) -> Result<(), Failure> {
         let path = format!("{SAVED}/{}", encoded(&self.name));
-        let saved = Client::new(&self.client)?.get(&path)?;
-        let address = saved.get("resource").and_then(|one| one.get("question"));
-        let address = address.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mut saved = Client::new(&self.client)?.get(&path)?;
+        let saved = saved.remove("resource").unwrap_or_default();
+        let SavedQuestion { question: address, .. } =
+            serde_json::from_value(saved).map_err(strange)?;
         let asked = asked_at(&address, self.paging, self.client).ok_or_else(|| {
             Failure::Failed(format!(
                 "this program does not know the question {}; the server may be newer",
@@ -142,13 +142,9 @@ impl RemoveSaved {
     fn send(self, output: &mut Output<'_>) -> Result<(), Failure> {
         let path = format!("{SAVED}/{}", encoded(&self.name));
         let answer = Client::new(&self.client)?.delete(&path)?;
-        output.print(&match self.client.json {
-            true => format!("{}\n", text::json(&answer.into())),
-            false => {
-                let seq = answer.get("removedSeq").map(text::shown).unwrap_or_default();
-                format!("Question {} is saved no more (event {seq}).\n", escaped(&self.name))
-            }
-        })
+        output.print(&told(&self.client, answer, |RemovedQuestion { name, removed_seq }| {
+            format!("Question {} is saved no more (event {removed_seq}).\n", escaped(&name))
+        })?)
     }
 }
 

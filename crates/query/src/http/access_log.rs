@@ -30,21 +30,14 @@ impl Answered for AccessLog {
             wanted.as_ref().is_none_or(|wanted| wanted.as_ref().is_some_and(|row| shows(one, row)))
                 && credential.is_none_or(|wanted| one.credential == wanted)
         };
-        let (mut count, mut page) = (0, vec![]);
-        let begin = stand.after.unwrap_or(Seq::MAX);
+        let mut found = stand.newest_first();
         record.view.accesses(stand.seqs.clone(), &mut |one| {
             if fits(&one) {
-                count += 1;
-                // One more than is shown tells whether there are more.
-                if one.seq < begin && page.len() <= stand.limit {
-                    page.push(one.seq);
-                }
+                found.add(one.seq, one.seq);
             }
             ControlFlow::Continue(())
         })?;
-        let more = page.len() > stand.limit;
-        page.truncate(stand.limit);
-        let next = page.last().filter(|_| more).map(|seq| stand.next(*seq));
+        let (page, count, next) = found.cut(&stand);
         let rows = page.iter().map(|seq| access(record, *seq));
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let coverage = Coverage::between(record, &stand, &[])?;

@@ -6,7 +6,7 @@ use answers::act::NewEvidence;
 use answers::choice::Configured;
 use answers::{ConfigurationLog, row};
 use data_encoding::HEXLOWER;
-use event::{Content, Credential, Event, Fact, Number, Seq};
+use event::{Content, Credential, Event, Fact, Number};
 use projector::{ApplicationRow, ConfigurationKind, ConfigurationSummary};
 use serde_json::{Map, Value, json};
 
@@ -33,21 +33,14 @@ impl Answered for ConfigurationLog {
                 && credential.is_none_or(|wanted| one.credential == wanted)
                 && kind.is_none_or(|wanted| one.kind == wanted)
         };
-        let (mut count, mut page) = (0, vec![]);
-        let begin = stand.after.unwrap_or(Seq::MAX);
+        let mut found = stand.newest_first();
         record.view.configurations(stand.seqs.clone(), &mut |one| {
             if fits(&one) {
-                count += 1;
-                // One more than is shown tells whether there are more.
-                if one.seq < begin && page.len() <= stand.limit {
-                    page.push(one);
-                }
+                found.add(one.seq, one);
             }
             ControlFlow::Continue(())
         })?;
-        let more = page.len() > stand.limit;
-        page.truncate(stand.limit);
-        let next = page.last().filter(|_| more).map(|last| stand.next(last.seq));
+        let (page, count, next) = found.cut(&stand);
         let rows = page.iter().map(|one| change(record, one));
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let found = Found::new(record, &stand, &Coverage::complete());

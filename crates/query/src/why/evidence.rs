@@ -156,6 +156,5 @@ pub(super) const SCOPE: &[&str] = &[
 
 /// An instant to the second, for sentences.
 pub(super) fn second(time: Timestamp) -> String {
-    let text = time.to_string();
-    text.split_once('.').map_or(text.clone(), |(second, _)| format!("{second}Z"))
+    answers::Moment::from(time.to_string()).second()
 }
