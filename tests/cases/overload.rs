@@ -222,7 +222,7 @@ fn others_get_in_while_all_of_it_goes_on() {
 
     // Three places show that clients may have been locked out.
     assert!(loaded.metric("provlog_connections_refused_total") >= 1.0);
-    assert!(loaded.server.log_lines().contains("every place for a connection is taken"));
+    assert!(loaded.server.log_lines().contains("the limit of open connections is reached"));
     let is_refused = |gap: &Value| gap["reason"] == "connections refused";
     let watch = Stopwatch::start();
     while !gaps(&loaded.server).iter().any(is_refused) {
