@@ -169,6 +169,7 @@ async fn every_change_of_the_configuration_is_told_with_what_was_before() {
     let own = world.get_as("/api/v1/configuration-log", &auditor).await.body;
     let own = own["rows"].as_array().unwrap();
     assert!(own.iter().all(|row| row["application"] == "boat"), "{own:?}");
+    assert!(own.iter().all(|row| row["actorName"] == n()), "{own:?}");
     let replaced = own.iter().find(|row| row["kind"] == "savedQuestion" && row["newValue"] != n());
     assert_eq!(replaced.unwrap()["oldValue"], Value::Null);
     world.server.close().await;
@@ -217,7 +218,7 @@ async fn a_token_is_refused_from_its_end_on() {
         ("", "`expires` takes"),
         ("0s", "not in the future"),
         ("2026-03-01", "not in the future"),
-        ("99999999999w", "not in the future"),
+        ("99999999999w", "after the year 9999"),
     ] {
         let body = json!({"role": "auditor", "expires": expires});
         let refused = world.change("POST", "/api/v1/tokens", body, 400).await;
@@ -232,18 +233,63 @@ async fn a_token_is_refused_from_its_end_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_admin_is_one_that_is_still_valid() {
+async fn an_admin_that_expired_is_none_that_is_left() {
     let world = World::new().await;
     let (_, other) = world.token(json!({"role": "admin", "expires": "1h"})).await;
-    let (third, _) = world.token(json!({"role": "admin"})).await;
     let revoke = async |id: &str| {
-        let path = format!("/api/v1/tokens/{id}");
-        world.server.send("DELETE", &path, &third, &Value::Null).await.status
+        let answer =
+            world.server.admin("DELETE", &format!("/api/v1/tokens/{id}"), &Value::Null).await;
+        (answer.status, answer.body["type"].clone())
     };
+    // It is the token that asks, and not the last.
+    assert_eq!(revoke("1").await, (409, json!("/problems/token-in-use")));
     world.pass(3_600 * SECOND);
-    // The first and the third are left; the second has ended.
-    assert_eq!(revoke("1").await, 200);
-    assert_eq!(revoke(&other).await, 200, "what has ended can be revoked");
+    assert_eq!(revoke("1").await, (409, json!("/problems/last-admin")));
+    assert_eq!(revoke(&other).await.0, 200, "what has expired can be revoked");
+    world.server.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_group_that_exists_is_marked_and_the_last_mark_is_told() {
+    let world = World::new().await;
+    let boat = world.server.add_app("boat").await;
+    let crew = json!({"displayName": "Crew"});
+    let made = world.server.send("POST", "/apps/boat/scim/v2/Groups", &boat, &crew).await;
+    let id = made.body["id"].as_str().unwrap();
+    let path = format!("/api/v1/apps/boat/groups/{id}/privileged");
+    let never = world.change("DELETE", &path, Value::Null, 200).await;
+    assert_eq!((&never["privileged"], &never["seq"]), (&json!(false), &Value::Null));
+    let marked = world.change("POST", &path, Value::Null, 200).await;
+    assert_eq!(world.change("POST", &path, Value::Null, 200).await, marked);
+    let taken = world.change("DELETE", &path, Value::Null, 200).await;
+    assert!(taken["seq"].as_u64() > marked["seq"].as_u64(), "{taken}");
+    assert_eq!(world.change("DELETE", &path, Value::Null, 200).await, taken);
+    let group = format!("/apps/boat/scim/v2/Groups/{id}");
+    assert_eq!(world.server.send("DELETE", &group, &boat, &Value::Null).await.status, 204);
+    let refused = world.change("POST", &path, Value::Null, 404).await;
+    assert!(refused["detail"].as_str().unwrap().contains("was deleted"), "{refused}");
+    world.server.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_saved_without_its_page_and_a_refused_one_is_on_record() {
+    let world = World::new().await;
+    world.server.add_app("boat").await;
+    let save = async |question: &str, status: u16| {
+        let body = json!({"name": "weekly", "question": question});
+        world.change("POST", "/api/v1/saved-questions", body, status).await
+    };
+    let saved = save("/api/v1/operations?limit=3&status=failure&cursor=x", 201).await;
+    assert_eq!(saved["question"], "/api/v1/operations?status=failure");
+    assert_eq!(save("/api/v1/apps?limit=3", 201).await["question"], "/api/v1/apps");
+    for odd in ["/api/v1/apps#x", "/api/v1/nothing", "https://other.example/api/v1/apps", ""] {
+        save(odd, 400).await;
+    }
+    let question = "/api/v1/apps/boat/users/userName:mira/timeline";
+    save(question, 404).await;
+    let asked = &world.get("/api/v1/access-log?limit=1").await["rows"][0];
+    assert_eq!((&asked["target"], &asked["status"]), (&json!(question), &json!(404)));
+    assert_eq!(asked["route"], "/api/v1/saved-questions");
     world.server.close().await;
 }
 

@@ -34,7 +34,8 @@ pub struct IssuedToken {
     pub expires_at: Option<Moment>,
     /// Whether it is valid now
     pub valid: bool,
-    /// When the last request with it arrived, also a refused one; null if it was never used
+    /// When the last request with it arrived; null if it was never used. SCIM requests count only while it
+    /// was valid
     pub last_used_at: Option<Moment>,
     /// The event of that request
     pub last_used_seq: Option<u64>,

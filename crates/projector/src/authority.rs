@@ -1,8 +1,8 @@
-//! Checks at decision time that a command's credential was not revoked.
+//! Checks at decision time that a command's credential is still valid.
 //!
 //! A request is authenticated before its body arrives and before it waits in the queue, which may take
 //! half a minute. So the decision checks the credential again: only there is the check ordered against
-//! the event that revokes the credential.
+//! the event that revokes the credential, and against its end.
 
 use event::{Credential, Timestamp};
 
@@ -14,7 +14,7 @@ use crate::view::View;
 
 /// The credential of a command was revoked or expired after its request was authenticated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the token was revoked while its request was on the way")]
+#[error("the token was revoked, or expired, while its request was on the way")]
 pub struct Revoked;
 
 impl View<'_> {

@@ -1,12 +1,13 @@
 //! What people configure, as rows: who changed what, and what each change took the place of; when a
 //! token was last used; which groups are privileged; which questions are saved.
 
+use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 
 use event::{
     Application, Credential, Event, Fact, GroupMarked, Number, QuestionRemoved, QuestionSaved, Seq,
 };
-use store::key;
+use store::key::{self, KeyRange};
 use store::{Direction, ReadRows};
 
 use crate::error::ProjectorError;
@@ -233,35 +234,37 @@ impl View<'_> {
         if damaged { Err(ProjectorError::row("a change of the configuration")) } else { Ok(()) }
     }
 
-    /// The last event of a request that came with a credential, whatever became of it; of all that the
-    /// rows have, also where the view knows fewer.
-    pub fn last_use(&self, credential: Credential) -> Result<Option<Seq>, ProjectorError> {
-        let value = self.rows().get(&key::token_use(credential))?;
-        let mut last =
-            value.map(|value| row::decode_seq("the use of a token", &value)).transpose()?;
+    /// The last event of a request with each credential that was ever used; of all that the rows have, also
+    /// where the view knows fewer.
+    pub fn last_uses(&self) -> Result<BTreeMap<Credential, Seq>, ProjectorError> {
+        let what = "the use of a token";
+        let uses = self.collect(&key::token_uses(), |key, value| {
+            let number = row::decode_number(what, &key[1..])?;
+            Ok((Credential(number), row::decode_seq(what, value)?))
+        })?;
+        let mut last: BTreeMap<Credential, Seq> = uses.into_iter().collect();
         for (class, _) in self.classes()? {
-            if class.credential == credential {
-                last = last.max(self.by_class(class, 0..Seq::MAX, 1)?.first().copied());
+            if let Some(seq) = self.by_class(class, 0..Seq::MAX, 1)?.first() {
+                let known = last.entry(class.credential).or_insert(*seq);
+                *known = (*known).max(*seq);
             }
         }
         Ok(last)
     }
 
-    /// The event by which a group is privileged right after `seq`; `None` when it is not.
-    pub fn privileged(
+    /// The event that last said whether a group is privileged, right after `seq`, and what it said; `None`
+    /// for a group that was never marked.
+    pub fn mark(
         &self,
         application: Application,
         group: Number,
         seq: Seq,
-    ) -> Result<Option<Seq>, ProjectorError> {
+    ) -> Result<Option<(Seq, bool)>, ProjectorError> {
         let Some(until) = self.until(seq) else { return Ok(None) };
         let range = key::privileged_until(application, group, until);
-        let mut found = Ok(None);
-        self.rows().scan(&range, Direction::Forward, &mut |key, value| {
-            found = mark(key, value).map(|(_, seq, is_privileged)| is_privileged.then_some(seq));
-            ControlFlow::Break(())
-        })?;
-        found
+        let newest = self.rows().first(&range, Direction::Forward)?;
+        let mark = newest.map(|(key, value)| mark(&key, &value)).transpose()?;
+        Ok(mark.map(|(_, seq, is_privileged)| (seq, is_privileged)))
     }
 
     /// The groups of an application that are privileged right after `seq`, by number.
@@ -270,23 +273,36 @@ impl View<'_> {
         application: Application,
         seq: Seq,
     ) -> Result<Vec<PrivilegedGroup>, ProjectorError> {
-        let Some(until) = self.until(seq) else { return Ok(vec![]) };
-        let mut marks = self.collect(&key::all_privileged(application), mark)?;
-        marks.retain(|(_, seq, _)| *seq <= until);
-        // Of each group the newest mark stands first.
-        marks.dedup_by_key(|(number, _, _)| *number);
+        let mut marks = self.newest_of_each(key::all_privileged(application), seq, mark)?;
         marks.retain(|(_, _, is_privileged)| *is_privileged);
         Ok(marks.into_iter().map(|(number, seq, _)| PrivilegedGroup { number, seq }).collect())
     }
 
     /// The questions that are saved right after `seq`, by name.
     pub fn saved_questions(&self, seq: Seq) -> Result<Vec<SavedQuestion>, ProjectorError> {
-        let Some(until) = self.until(seq) else { return Ok(vec![]) };
-        let mut all = self.collect(&key::saved_questions(), saved_question)?;
-        all.retain(|(question, _)| question.seq <= until);
-        all.dedup_by(|(later, _), (first, _)| later.name == first.name);
+        let mut all = self.newest_of_each(key::saved_questions(), seq, saved_question)?;
         all.retain(|(_, is_there)| *is_there);
         Ok(all.into_iter().map(|(question, _)| question).collect())
+    }
+
+    /// Of each thing in a range the row that is the newest right after `seq`. Older rows of it are not read.
+    fn newest_of_each<T>(
+        &self,
+        mut range: KeyRange,
+        seq: Seq,
+        read: fn(&[u8], &[u8]) -> Result<T, ProjectorError>,
+    ) -> Result<Vec<T>, ProjectorError> {
+        let Some(until) = self.until(seq) else { return Ok(vec![]) };
+        let mut all = vec![];
+        while let Some((key, _)) = self.rows().first(&range, Direction::Forward)? {
+            let damaged = || ProjectorError::row("what is configured");
+            let same = key::same_until(&key, until).ok_or_else(damaged)?;
+            if let Some((key, value)) = self.rows().first(&same, Direction::Forward)? {
+                all.push(read(&key, &value)?);
+            }
+            range.from = same.to;
+        }
+        Ok(all)
     }
 }
 
@@ -382,8 +398,7 @@ mod tests {
         assert_eq!(listed(view, 0..9), expected);
         assert_eq!(listed(view, 1..3), expected[2..4]);
         assert_eq!(listed(view.limited_to(2), 0..9), expected[3..]);
-        assert_eq!(view.last_use(ADMIN).unwrap(), Some(4));
-        assert_eq!(view.last_use(number).unwrap(), None);
+        assert_eq!(view.last_uses().unwrap(), [(ADMIN, 4)].into());
     }
 
     #[test]
@@ -397,9 +412,10 @@ mod tests {
             fold(&mut rows, &event(seq, APP, fact)).unwrap();
         }
         let view = View::new(&rows);
-        let at = |seq| view.privileged(APP, Number(7), seq).unwrap();
-        assert_eq!([0, 1, 2, 3, View::NOW].map(at), [Some(0), Some(0), None, Some(3), Some(3)]);
-        assert_eq!(view.privileged(Application(4), Number(7), View::NOW).unwrap(), None);
+        let at = |seq| view.mark(APP, Number(7), seq).unwrap();
+        let (first, gone, again) = (Some((0, true)), Some((2, false)), Some((3, true)));
+        assert_eq!([0, 1, 2, 3, View::NOW].map(at), [first, first, gone, again, again]);
+        assert_eq!(view.mark(Application(4), Number(7), View::NOW).unwrap(), None);
         let all = |view: View<'_>, seq| -> Vec<_> {
             let all = view.all_privileged(APP, seq).unwrap();
             all.into_iter().map(|one| (one.number.0, one.seq)).collect()

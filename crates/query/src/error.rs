@@ -179,6 +179,8 @@ impl Error {
             }
             Error::Issue(
                 IssueError::Name
+                | IssueError::Secret
+                | IssueError::TooLate
                 | IssueError::Expires
                 | IssueError::Expired
                 | IssueError::Role

@@ -1,5 +1,6 @@
 //! A new token: what can be asked for, and the event that issues it.
 
+use event::secret::holds_token;
 use event::{Application, Credential, CredentialAdded, Fact, Origin, Role, Timestamp};
 use projector::{CredentialRow, Draft, ProjectorError, View};
 
@@ -46,6 +47,12 @@ pub enum IssueError {
          12h or 1h30m (units s, m, h, d, w)"
     )]
     Expires,
+    /// The name looks like a token.
+    #[error("`name` holds what looks like a secret")]
+    Secret,
+    /// The end is too far ahead to be written.
+    #[error("`expires` is after the year 9999; leave it out for a token without an end")]
+    TooLate,
     /// The token would never be valid.
     #[error("`expires` is not in the future")]
     Expired,
@@ -85,13 +92,16 @@ impl Issue {
     /// The same, with what it is for.
     ///
     /// # Errors
-    /// When that has no bytes or too many.
+    /// When that has no bytes or too many, or looks like a token.
     pub fn named(self, name: Option<String>) -> Result<Issue, IssueError> {
         let fits = |name: &String| (1..=CredentialAdded::NAME_BYTES_MAX).contains(&name.len());
-        match name.as_ref().is_none_or(fits) {
-            true => Ok(Issue { name, ..self }),
-            false => Err(IssueError::Name),
+        if !name.as_ref().is_none_or(fits) {
+            return Err(IssueError::Name);
         }
+        if name.as_deref().is_some_and(holds_token) {
+            return Err(IssueError::Secret);
+        }
+        Ok(Issue { name, ..self })
     }
 
     /// The same, with an end: an RFC 3339 time, a date, of which the last instant is meant, or a length of
@@ -161,7 +171,10 @@ impl Issue {
             }
         };
         // A time that RFC 3339 cannot write is none that an answer could repeat.
-        if expires_at.is_some_and(|end| end <= now || !end.is_writable()) {
+        if expires_at.is_some_and(|end| end > now && !end.is_writable()) {
+            return Ok(Err(IssueError::TooLate));
+        }
+        if expires_at.is_some_and(|end| end <= now) {
             return Ok(Err(IssueError::Expired));
         }
         let number = view.next_credential()?;

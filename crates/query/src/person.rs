@@ -43,7 +43,7 @@ pub(crate) fn is_privileged(
     at: Option<Seq>,
 ) -> Result<bool, Error> {
     let Some(at) = at else { return Ok(false) };
-    Ok(record.view.privileged(application, group, at)?.is_some())
+    Ok(record.view.mark(application, group, at)?.is_some_and(|(_, privileged)| privileged))
 }
 
 /// When an event was recorded, where there is one.

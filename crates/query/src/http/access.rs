@@ -34,6 +34,11 @@ impl Asked {
         Asked { target: kept(target, TARGET_BYTES_MAX), exported: true, ..self }
     }
 
+    /// Names another question in its place.
+    pub(super) fn ask(&mut self, target: &str) {
+        self.target = kept(target, TARGET_BYTES_MAX);
+    }
+
     /// Records the question with what came of it.
     pub(super) async fn record<T: Told>(
         self,

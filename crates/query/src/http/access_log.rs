@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use answers::{AccessLog, row};
-use event::{Content, Credential, Fact, Number, Seq};
+use event::{Content, Fact, Number, Seq};
 use projector::{AccessSummary, ApplicationRow};
 
 use super::question::{Answered, Asked, Found};
@@ -16,9 +16,7 @@ impl Answered for AccessLog {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<AccessLog>, Error> {
         let reading = asked.reading;
         let application = asked.narrowed_to(self.app.as_ref())?.or(reading.caller.scope());
-        let credential = self.credential.map(|id| id.0.parse().map(Credential)).transpose();
-        let wrong = |_| Error::Parameter { name: "credential", accepts: "the id of a token" };
-        let credential = credential.map_err(wrong)?;
+        let credential = self.credential.map(|id| asked.credential(&id)).transpose()?;
         let stand = asked.standpoint()?;
         let record = &reading.record.limited_to(stand.size);
         let wanted = application.map(|number| record.view.application_of(number)).transpose()?;

@@ -86,6 +86,15 @@ impl Admin {
         &self.origin
     }
 
+    /// The request asks a question, which is on record if nothing comes of it.
+    pub(super) fn asks(&self, question: &str) {
+        self.unrecorded.with(|place| {
+            if let Some(pending) = place {
+                pending.asked.ask(question);
+            }
+        });
+    }
+
     /// The request concerns one application, or the server where it is the recorder's.
     pub(super) fn concerns(&self, application: Application) {
         self.unrecorded.with(|place| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, MatchedPath, Path};
 use axum::http::Uri;
 use axum::http::request::Parts;
-use budget::{Counted, UnderWay};
+use budget::{Counted, Owner, UnderWay};
 use event::Application;
 use incoming::HasLeft;
 use projector::{Decision, Durability};
@@ -33,6 +33,8 @@ pub(super) struct Ask {
     pub(super) uri: Uri,
     /// Whether whoever asked has left, where the listener knows it.
     pub(super) has_left: Option<HasLeft>,
+    /// Whose share of what all requests share it takes.
+    pub(super) owner: Owner,
     /// What an admin asks for, until it left an event.
     pub(super) unrecorded: Unrecorded,
     /// What it takes of what all requests share, until it was answered: also when nobody waits any more.
@@ -49,9 +51,10 @@ impl FromRequestParts<Arc<Query>> for Ask {
         let of_export = parts.extensions.get::<OfExport>().copied();
         let has_left = parts.extensions.get::<HasLeft>().cloned();
         let unrecorded = parts.extensions.get::<Unrecorded>().cloned().unwrap_or_default();
+        let owner = incoming::owner(&parts.extensions);
         let (sender, uri) = (Sender::of(parts), parts.uri.clone());
         let _kept = (parts.extensions.get().cloned(), parts.extensions.get().cloned());
-        Ok(Ask { query, sender, route, of_export, uri, has_left, unrecorded, _kept })
+        Ok(Ask { query, sender, route, of_export, uri, has_left, owner, unrecorded, _kept })
     }
 }
 

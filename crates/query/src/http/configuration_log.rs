@@ -23,8 +23,7 @@ impl Answered for ConfigurationLog {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<ConfigurationLog>, Error> {
         let reading = asked.reading;
         let application = asked.narrowed_to(self.app.as_ref())?.or(reading.caller.scope());
-        let credential = self.credential.map(|id| id.0.parse().map(Credential)).transpose();
-        let credential = credential.map_err(|_| asked.refusal("credential"))?;
+        let credential = self.credential.map(|id| asked.credential(&id)).transpose()?;
         let kind = self.kind.map(kind_of);
         let stand = asked.standpoint()?;
         let record = &reading.record.limited_to(stand.size);
@@ -86,7 +85,7 @@ fn change(
     let event = record.event(one.seq)?;
     let application = record.view.application_of(one.application)?;
     let (subject, subject_name) = subject(record, &event)?;
-    let new_value = value(&event)?;
+    let new_value = shown(record, value(&event)?);
     let old_value = before(record, one, application.as_ref())?;
     let change = match (&old_value, &new_value) {
         (None, Some(_)) => "added",
@@ -108,7 +107,10 @@ fn change(
         old_value,
         new_value,
         actor_id: actor.map(|number| number.to_string()),
-        actor_name: credential.and_then(|row| row.name),
+        // What a token of the whole server is for is no matter of one application.
+        actor_name: credential
+            .filter(|row| record.scope.is_none_or(|scope| scope == row.application))
+            .and_then(|row| row.name),
         source_ip: origin.as_ref().and_then(|one| one.client).map(|client| client.to_string()),
         user_agent: origin.as_ref().map(|origin| origin.user_agent.clone()),
         request_id: origin.map(|origin| origin.request_id),
@@ -135,8 +137,17 @@ fn before(
         (ConfigurationKind::Profile, Fact::ApplicationAdded(added)) => {
             Ok(added.profile_sha256.map(|sha256| profile(&sha256)))
         }
-        _ => value(&event),
+        _ => Ok(shown(record, value(&event)?)),
     }
+}
+
+/// What an auditor of one application is shown of it: not where files of the server are.
+fn shown(record: &Record<'_>, value: Option<Object>) -> Option<Object> {
+    let mut value = value?;
+    if record.scope.is_some() {
+        value.retain(|name, _| !["tokenFile", "caFile"].contains(&name.as_str()));
+    }
+    Some(value)
 }
 
 /// What was changed, and what people call it.
@@ -199,8 +210,7 @@ fn value(event: &Event) -> Result<Option<Object>, Error> {
         }
         Fact::GroupMarked(marked) if marked.privileged => json!({"privileged": true}),
         Fact::QuestionSaved(_) => {
-            let question = note(event).and_then(|note| str::from_utf8(note).ok());
-            json!({"question": question.ok_or(Error::Damaged("a saved question"))?})
+            json!({"question": question_of(event)?})
         }
         // What is not there any more has no value; other kinds configure nothing.
         _ => return Ok(None),
@@ -217,9 +227,15 @@ fn profile(sha256: &[u8; 32]) -> Object {
 }
 
 /// What an event says in words.
-pub(super) fn note(event: &Event) -> Option<&Vec<u8>> {
+fn note(event: &Event) -> Option<&Vec<u8>> {
     event.parts.iter().find_map(|part| match &part.content {
         Content::Note(note) => Some(note),
         _ => None,
     })
+}
+
+/// The address of a saved question.
+pub(super) fn question_of(event: &Event) -> Result<String, Error> {
+    let question = note(event).and_then(|note| serde_json::from_slice(note).ok());
+    question.ok_or(Error::Damaged("a saved question"))
 }

@@ -65,11 +65,7 @@ fn filter(
     };
     let credential = |text: &String| match text.as_str() {
         "none" => Ok(Credential::NONE),
-        // A sign is no part of a number here.
-        text if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            text.parse().map(Credential).map_err(|_| asked.refusal("credential"))
-        }
-        _ => Err(asked.refusal("credential")),
+        text => asked.credential(&answers::TokenId(text.to_owned())),
     };
     Ok(Filter {
         application,

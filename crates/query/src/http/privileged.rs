@@ -6,7 +6,7 @@ use answers::act::{MarkGroup, MarkedGroup, UnmarkGroup};
 use answers::{App, Group, PrivilegedGroups, row};
 use axum::Json;
 use axum::extract::State;
-use event::{Application, Credential, Fact, GroupMarked, Number, Origin, ResourceType, Seq};
+use event::{Application, Credential, Fact, GroupMarked, Number, Origin, ResourceType};
 use projector::{Decision, Draft, Identity, Stamp, View};
 use store::key::Set;
 
@@ -110,9 +110,16 @@ async fn set(
         if let Some(fault) = stamp.clock_fault {
             return refusal(fault.into());
         }
-        let before: Option<Seq> = view.privileged(application, number, View::NOW)?;
-        if before.is_some() == privileged {
-            return Ok(Decision { events: vec![], reply: Ok(before) });
+        let before = view.mark(application, number, View::NOW)?;
+        if before.is_some_and(|(_, privileged)| privileged) == privileged {
+            let seq = before.map(|(seq, _)| seq);
+            return Ok(Decision { events: vec![], reply: Ok(seq) });
+        }
+        let group = view.version(application, number, View::NOW)?;
+        if privileged && group.is_none_or(|version| version.state.is_none()) {
+            return refusal(Error::NotFound(
+                "the group was deleted: only one that exists is marked",
+            ));
         }
         let fact = Fact::GroupMarked(GroupMarked { number, privileged });
         let event =

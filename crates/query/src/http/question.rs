@@ -7,7 +7,7 @@ use answers::{Described, Misread, Place, Question, Who, described};
 use axum::Router;
 use axum::http::Uri;
 use axum::routing::get;
-use event::{Application, Number};
+use event::{Application, Credential, Number};
 use projector::ApplicationRow;
 
 use super::ask::{Ask, Names, Reading};
@@ -53,6 +53,13 @@ impl Asked<'_> {
         let (caller, view) = (&self.reading.caller, &self.reading.record.view);
         let row = name.map(|name| caller.application(view, &name.0)).transpose()?;
         Ok(row.map(|row| row.number))
+    }
+
+    /// The token of an id. A number has one name, so it has no sign and no zeros in front.
+    pub(super) fn credential(&self, id: &answers::TokenId) -> Result<Credential, Error> {
+        let number = id.0.parse().map(Credential).ok();
+        let number = number.filter(|number| number.to_string() == id.0);
+        number.ok_or_else(|| self.refusal("credential"))
     }
 
     /// Refuses what was given for a parameter, in the words that describe it.

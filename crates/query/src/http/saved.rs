@@ -19,9 +19,11 @@ use super::admin::refusal;
 use super::apps::is_plain;
 use super::ask::Ask;
 use super::body::Upload;
-use super::configuration_log::note;
+use super::configuration_log::question_of;
 use super::of_export::OfExport;
 use super::question::{Answered, Asked, Found, NamesOf, read_act};
+use budget::UNMADE_BYTES;
+
 use crate::Query;
 use crate::answer::PageOf;
 use crate::coverage::Coverage;
@@ -47,8 +49,7 @@ fn row(
     saved: &SavedQuestion,
 ) -> Result<row::SavedQuestion, Error> {
     let event = record.event(saved.seq)?;
-    let question = note(&event).and_then(|note| str::from_utf8(note).ok());
-    let question = question.ok_or(Error::Damaged("a saved question"))?.to_owned();
+    let question = question_of(&event)?;
     let application = asked.reading.record.view.application_of(saved.application)?;
     let actor = event.header.origin.map(|origin| origin.credential);
     Ok(row::SavedQuestion {
@@ -126,6 +127,17 @@ async fn tried(
 const QUESTION: &str = "`question` takes the address of a question and its parameters, as a path: \
                         /api/v1/operations?status=failure&from=-7d; at most 4,096 bytes";
 
+/// The address without what belongs to one page.
+fn without_pages(question: &str) -> String {
+    let Some((path, query)) = question.split_once('?') else { return question.to_owned() };
+    let is_kept = |pair: &&str| !pair.starts_with("limit=") && !pair.starts_with("cursor=");
+    let kept: Vec<&str> = query.split('&').filter(is_kept).collect();
+    match kept.is_empty() {
+        true => path.to_owned(),
+        false => format!("{path}?{}", kept.join("&")),
+    }
+}
+
 /// `POST /api/v1/saved-questions`
 pub(super) async fn save(
     State(query): State<Arc<Query>>,
@@ -134,6 +146,7 @@ pub(super) async fn save(
     names: NamesOf,
     body: Upload,
 ) -> Result<Response, Error> {
+    let owner = ask.owner;
     let (admin, SaveQuestion {}) = ask.admin(move |reading| read_act(reading, &names)).await?;
     let form = r#"{"name": TEXT, "question": TEXT}"#;
     let NewQuestion { name, question } = body.json(form).await?;
@@ -141,18 +154,26 @@ pub(super) async fn save(
         return Err(Error::Body("`name` takes 1 to 63 of a-z, 0-9 and -".into()));
     }
     let path = question.split_once('?').map_or(question.as_str(), |(path, _)| path);
-    let described = question_at(path).filter(|_| question.len() <= QUESTION_BYTES_MAX);
+    let fits = question.len() <= QUESTION_BYTES_MAX && !question.contains('#');
+    let described = question_at(path).filter(|_| fits);
     let described = described.ok_or_else(|| Error::Body(QUESTION.into()))?;
+    let question = without_pages(&question);
     if [&name, &question].into_iter().any(|text| !query.committer.gate().lets_pass(text)) {
         return Err(Error::Body("the question holds what looks like a secret".into()));
     }
-    let application = match tried(&query, headers, &question, described.is_list()).await? {
+    // A refusal can say who is there, so what was asked is on record then.
+    admin.asks(&question);
+    let share = query.budget.reserve(owner, UNMADE_BYTES).await?;
+    let tried = tried(&query, headers, &question, described.is_list()).await?;
+    drop(share);
+    let application = match tried {
         Tried::Answered(application) => application,
         Tried::Refused(refusal) => return Ok(refusal),
     };
     admin.concerns(application);
     let (told, text) = (question.clone(), name.clone());
-    let passed = query.committer.gate().passed(Content::Note(question.into_bytes()));
+    let note = serde_json::to_vec(&question).map_err(|_| Error::Defect)?;
+    let passed = query.committer.gate().passed(Content::Note(note));
     let decide = move |origin: Origin, view: &View<'_>, stamp: Stamp| {
         if let Some(fault) = stamp.clock_fault {
             return refusal(fault.into());

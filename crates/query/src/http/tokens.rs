@@ -30,10 +30,11 @@ impl Answered for Tokens {
         all.retain(|one| one.added_seq < stand.size);
         let (page, next) = stand.part_of(&all);
         let record = &reading.record;
+        let last_uses = record.view.last_uses()?;
         let rows = page.iter().map(|one| {
             let origin = record.header(one.added_seq)?.origin;
             let by = origin.map(|origin| origin.credential);
-            let last_use = record.view.last_use(one.number)?;
+            let last_use = last_uses.get(&one.number).copied();
             Ok(IssuedToken {
                 id: one.number.to_string(),
                 role: one.role.name().to_owned(),

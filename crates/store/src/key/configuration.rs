@@ -27,6 +27,11 @@ pub fn token_use(credential: Credential) -> Vec<u8> {
     Key::new(TOKEN_USE).u32(credential.0).0
 }
 
+/// When each credential was last used.
+pub fn token_uses() -> KeyRange {
+    KeyRange::prefix(vec![TOKEN_USE])
+}
+
 /// Whether a group is privileged from `seq` on.
 pub fn privileged(application: Application, group: Number, seq: Seq) -> Vec<u8> {
     Key::new(PRIVILEGED).app(application).u32(group.0).u64(!seq).0
@@ -48,6 +53,14 @@ pub fn privileged_parts(key: &[u8]) -> Option<(Number, Seq)> {
     let (group, seq) = key.get(5..)?.split_first_chunk::<4>()?;
     let seq = <[u8; 8]>::try_from(seq).ok()?;
     Some((Number(u32::from_be_bytes(*group)), !u64::from_be_bytes(seq)))
+}
+
+/// Of the key of a mark or a saved question, those of the same thing at `until` and before, newest first.
+/// What stands after the range is of other things.
+pub fn same_until(key: &[u8], until: Seq) -> Option<KeyRange> {
+    let (same, _) = key.split_last_chunk::<8>()?;
+    let from = [same, &(!until).to_be_bytes()].concat();
+    Some(KeyRange { from, to: KeyRange::prefix(same.to_vec()).to })
 }
 
 /// A question as it is saved from `seq` on.
