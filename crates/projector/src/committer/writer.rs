@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use event::codec::{decode, encode, holds_token};
 use event::{Content, Event, Fact, Header, Part, Seq, Stopwatch, Timestamp};
-use store::{RowChanges, Snapshot, Store, StoreError, with_causes};
+use store::{RowChanges, Snapshot, Store, with_causes};
 
 use super::shared::{Message, Shared};
 use crate::command::{Command, Durability, Stamp};
@@ -231,7 +231,7 @@ impl Writer {
         fail::fail_point!("append", |_| {
             let path = "the log (failpoint)".into();
             let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
-            Err(StoreError::File { attempt: "append to", path, source }.into())
+            Err(store::StoreError::File { attempt: "append to", path, source }.into())
         });
         let watch = Stopwatch::start();
         self.store.append(events, sync)?;
