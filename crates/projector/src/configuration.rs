@@ -1,5 +1,5 @@
-//! What people configure, as rows: who changed what, and what each change took the place of; when a
-//! token was last used; which groups are privileged; which questions are saved.
+//! Rows about configuration: each change with the one before it, the last use of each token, privileged
+//! groups, and saved questions.
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
@@ -15,7 +15,7 @@ use crate::overlay::Overlay;
 use crate::row;
 use crate::view::View;
 
-/// Stands for no event in a row.
+/// In a row: no event.
 const NO_EVENT: Seq = Seq::MAX;
 
 /// What kind of thing was configured. The numbers are stored in rows.
@@ -24,11 +24,11 @@ const NO_EVENT: Seq = Seq::MAX;
 pub enum ConfigurationKind {
     /// An application.
     Application = 1,
-    /// Where its requests are sent on to.
+    /// The upstream of an application.
     Upstream = 2,
-    /// Which application it is at its provider.
+    /// The service principal of an application at its provider.
     ServicePrincipal = 3,
-    /// What its profile says.
+    /// The profile and settings of an application.
     Profile = 4,
     /// A token.
     Token = 5,
@@ -63,18 +63,18 @@ impl ConfigurationKind {
     }
 }
 
-/// A change of the configuration in short.
+/// A summary of one configuration change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ConfigurationSummary {
-    /// The event that tells of it.
+    /// The event of the change.
     pub seq: Seq,
-    /// Whose configuration; the recorder's when it is that of the whole server.
+    /// The application that was configured; the recorder if it is the whole server.
     pub application: Application,
-    /// With which credential; none for what the recorder did by itself.
+    /// The credential that made the change; none for what the recorder did itself.
     pub credential: Credential,
     /// What kind of thing was changed.
     pub kind: ConfigurationKind,
-    /// The event that configured the same thing before.
+    /// The previous event that configured the same thing.
     pub before: Option<Seq>,
 }
 
@@ -83,23 +83,23 @@ pub struct ConfigurationSummary {
 pub struct PrivilegedGroup {
     /// The group.
     pub number: Number,
-    /// The event that marked it.
+    /// The event that marked the group.
     pub seq: Seq,
 }
 
 /// A saved question.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SavedQuestion {
-    /// By what it is asked again.
+    /// Its unique name.
     pub name: String,
-    /// The event that has it.
+    /// The event that saved it.
     pub seq: Seq,
-    /// The application that it asks about; the recorder when it is none alone.
+    /// The application that it asks about; the recorder if it asks about all.
     pub application: Application,
 }
 
-/// What an event configures, and what tells that from others of its kind; without the latter nothing can
-/// take its place.
+/// What an event configures, and a key that identifies the thing within its kind. Things without a key
+/// are never replaced.
 fn configured(fact: &Fact) -> Option<(ConfigurationKind, Option<Vec<u8>>)> {
     let number = |number: u32| Some(number.to_be_bytes().to_vec());
     Some(match fact {
@@ -133,14 +133,14 @@ fn configured(fact: &Fact) -> Option<(ConfigurationKind, Option<Vec<u8>>)> {
     })
 }
 
-/// The rows of any event: its token was used, and what it configures is in the list.
+/// Updates the use of the event's token and the list of configuration changes.
 pub(crate) fn fold_configuration(
     rows: &mut Overlay<'_>,
     event: &Event,
 ) -> Result<(), ProjectorError> {
     let origin = event.header.origin.as_ref();
     let credential = origin.map_or(Credential::NONE, |origin| origin.credential);
-    // Operations are listed by credential already, and entries of an import are followed by its batch.
+    // Operations are listed by credential already, and entries of an import by their batch.
     let is_listed = matches!(
         event.header.fact,
         Fact::Operation(_) | Fact::Intent(_) | Fact::Observation(_) | Fact::Imported(_)
@@ -152,7 +152,7 @@ pub(crate) fn fold_configuration(
     let application = event.header.application;
     let mut before = None;
     if let Some(subject) = subject {
-        // A saved question is found by its name alone, whatever it asks about.
+        // A saved question is identified by its name alone, whatever application it asks about.
         let owner = match kind {
             ConfigurationKind::SavedQuestion => Application::RECORDER,
             _ => application,
@@ -172,7 +172,7 @@ pub(crate) fn fold_marked(rows: &mut Overlay<'_>, event: &Event, marked: &GroupM
     rows.put(key, vec![u8::from(marked.privileged)]);
 }
 
-/// `is_there` tells a question that is saved from one that is removed.
+/// `is_there` is false when the question is removed.
 pub(crate) fn fold_question(rows: &mut Overlay<'_>, event: &Event, name: &str, is_there: bool) {
     let mut value = row::encode_number(event.header.application.0);
     value.push(u8::from(is_there));
@@ -206,11 +206,10 @@ impl ConfigurationSummary {
 }
 
 impl View<'_> {
-    /// Shows the changes of the configuration in a range of events, newest first, until `visit` breaks
-    /// off.
+    /// Visits the configuration changes in a range of events, newest first, until `visit` breaks off.
     ///
     /// # Errors
-    /// Here and in the following, when the rows cannot be read.
+    /// Here and below, when the rows cannot be read.
     pub fn configurations(
         &self,
         seqs: Range<Seq>,
@@ -234,8 +233,8 @@ impl View<'_> {
         if damaged { Err(ProjectorError::row("a change of the configuration")) } else { Ok(()) }
     }
 
-    /// The last event of a request with each credential that was ever used; of all that the rows have, also
-    /// where the view knows fewer.
+    /// The last event with each credential that was ever used. Not limited to the view: these rows keep
+    /// no history.
     pub fn last_uses(&self) -> Result<BTreeMap<Credential, Seq>, ProjectorError> {
         let what = "the use of a token";
         let uses = self.collect(&key::token_uses(), |key, value| {
@@ -252,8 +251,8 @@ impl View<'_> {
         Ok(last)
     }
 
-    /// The event that last said whether a group is privileged, right after `seq`, and what it said; `None`
-    /// for a group that was never marked.
+    /// The event that last marked or unmarked a group, up to `seq`, and which it did; `None` for a group
+    /// that was never marked.
     pub fn mark(
         &self,
         application: Application,
@@ -285,7 +284,7 @@ impl View<'_> {
         Ok(all.into_iter().map(|(question, _)| question).collect())
     }
 
-    /// Of each thing in a range the row that is the newest right after `seq`. Older rows of it are not read.
+    /// The newest row of each thing in a range, right after `seq`. Skips older rows.
     fn newest_of_each<T>(
         &self,
         mut range: KeyRange,

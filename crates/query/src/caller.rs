@@ -1,4 +1,4 @@
-//! Who asks, and what they may see.
+//! The caller of a question, and what they may see.
 
 use axum::http::request::Parts;
 use event::{Application, Origin, Role, Timestamp};
@@ -8,8 +8,7 @@ use projector::{ApplicationRow, CredentialRow, View};
 use crate::error::Error;
 use crate::frame::RequestId;
 
-/// What a request says about its sender, not verified yet. It has no `Debug`, so that the token cannot
-/// get into a log.
+/// What a request says about its sender, unverified. Has no `Debug`, so that the token cannot be logged.
 pub(crate) struct Sender {
     presented: Presented,
     origin: Origin,
@@ -25,7 +24,7 @@ impl Sender {
         }
     }
 
-    /// The caller, if the token is one of ours. Does not check what the token allows.
+    /// Identifies the caller by a known token. Does not check what the token allows.
     pub(crate) fn identify(&self, view: &View<'_>) -> Result<Caller, Error> {
         let token = self.presented.token().ok_or(Error::Unauthenticated)?;
         let credential = view.credential_of_token(token)?.ok_or(Error::Unauthenticated)?;
@@ -42,7 +41,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Whether the caller may ask here at all at `now`.
+    /// Checks that the token is valid at `now` and may ask questions.
     pub(crate) fn check(&self, now: Timestamp) -> Result<(), Error> {
         match self.credential.role {
             _ if !self.credential.is_valid_at(now) => Err(Error::Unauthenticated),
@@ -64,7 +63,7 @@ impl Caller {
         (self.credential.application, self.origin)
     }
 
-    /// The only application that the caller may see; `None` if all.
+    /// The only application that the caller may see; `None` for all.
     pub(crate) fn scope(&self) -> Option<Application> {
         self.credential.role.is_of_application().then_some(self.credential.application)
     }
@@ -81,13 +80,13 @@ impl Caller {
             .ok_or(Error::NotFound("there is no such application"))
     }
 
-    /// The origin to store in an event, if the caller may configure.
+    /// The origin to store in an event, if the caller is an admin.
     pub(crate) fn into_admin(self) -> Result<Origin, Error> {
         self.check_admin()?;
         Ok(self.origin)
     }
 
-    /// Refuses callers who may not configure.
+    /// Refuses callers who are not admins.
     pub(crate) fn check_admin(&self) -> Result<(), Error> {
         match self.credential.role {
             Role::Admin => Ok(()),

@@ -3,13 +3,13 @@
 use answers::row;
 use serde_json::Value;
 
-/// What was not there before.
+/// The value was absent before.
 pub(crate) const ADD: &str = "add";
-/// What is not there any more.
+/// The value is absent afterwards.
 pub(crate) const REMOVE: &str = "remove";
 const REPLACE: &str = "replace";
 
-/// What a change did to a value, from whether it was there before and is there afterwards.
+/// The operation that leads from the old to the new presence of a value.
 pub(crate) fn op<T>(old: Option<T>, new: Option<T>) -> &'static str {
     match (old, new) {
         (None, _) => ADD,
@@ -18,7 +18,7 @@ pub(crate) fn op<T>(old: Option<T>, new: Option<T>) -> &'static str {
     }
 }
 
-/// A change of the resource that an operation is about.
+/// A change of the operation's resource.
 pub(crate) fn change_row(path: &str, op: &str, old: Value, new: Value) -> row::Change {
     row::Change {
         path: path.to_owned(),

@@ -19,7 +19,7 @@ const VERSION: u8 = 3;
 pub(crate) struct Cursor {
     /// The question's digest.
     pub(crate) binding: u64,
-    /// The instant that was asked about.
+    /// The instant that the question asks about.
     pub(crate) time: Timestamp,
     /// When the first page was made.
     pub(crate) now: Timestamp,

@@ -1,7 +1,7 @@
-//! How long something takes, as questions write it: `1d`, `1h30m`, or in the notation of ISO 8601,
-//! `P1DT12H`. Every parameter that takes a duration, alone or as a time before now, is read here.
+//! Parses durations in questions: `1d`, `1h30m`, or ISO 8601 such as `P1DT12H`. Used for every parameter
+//! that takes a duration or a time before now.
 
-/// What a duration may look like, for the text of a refusal.
+/// The accepted forms, for the error.
 pub(crate) const ACCEPTED: &str = "a duration such as 1d, 24h or 1h30m (units s, m, h, d, w), or one of ISO 8601 such as P1D or PT24H";
 
 const WEEK: u64 = 7 * DAY;
@@ -9,14 +9,14 @@ const DAY: u64 = 86_400;
 const HOUR: u64 = 3_600;
 const MINUTE: u64 = 60;
 
-/// Units with their seconds, the largest first.
+/// Units and their seconds, the largest first.
 type Units = [(char, u64)];
 
 const SHORT: &Units = &[('w', WEEK), ('d', DAY), ('h', HOUR), ('m', MINUTE), ('s', 1)];
 const ISO_DATE: &Units = &[('W', WEEK), ('D', DAY)];
 const ISO_TIME: &Units = &[('H', HOUR), ('M', MINUTE), ('S', 1)];
 
-/// The seconds of a duration without a sign; `None` for what is none or does not fit. A month has no
+/// The seconds of a duration without a sign; `None` if it is invalid or too large. A month has no fixed
 /// length, so there is no unit for it.
 pub(crate) fn seconds(text: &str) -> Option<u64> {
     let Some(iso) = text.strip_prefix('P') else { return sum(text, SHORT) };
@@ -27,7 +27,7 @@ pub(crate) fn seconds(text: &str) -> Option<u64> {
     }
 }
 
-/// Counts with their units, from large to small, each once; at least one.
+/// Adds up counts with their units, from large to small, each at most once; at least one.
 fn sum(mut text: &str, mut units: &Units) -> Option<u64> {
     let mut total = 0_u64;
     loop {

@@ -1,5 +1,5 @@
-//! What an imported entry says, in the words of Microsoft Graph. What may stand in several places of it
-//! is found by `entra_log::said`, which read it when it was imported.
+//! Reads members of an imported entry, in Microsoft Graph's words. Facts that can be in several places
+//! are found by `entra_log::said`, which also read them at import.
 
 use answers::row;
 use entra_log::said::{self, Seen};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::change::{change_row, op};
 
-/// An entry as it is stored: Graph's spelling, whatever form it came in.
+/// A stored entry. It has Graph's spelling, whatever form was imported.
 pub(crate) struct Entry(Map<String, Value>);
 
 impl Entry {
@@ -32,7 +32,7 @@ impl Entry {
         said::target_id(&self.0)
     }
 
-    /// The account that the source saw in the application before it did anything.
+    /// The account that the source found in the application before it acted.
     pub(crate) fn seen(&self) -> Option<Seen<'_>> {
         said::seen(&self.0)
     }
@@ -55,7 +55,7 @@ impl Entry {
         self.text(&["tenantId"])
     }
 
-    /// Id and name of who did it at the provider: a service, or in an audit log a person.
+    /// The id and name of the initiator at the provider: a service, or in an audit log a person.
     pub(crate) fn initiator(&self) -> (Option<&str>, Option<&str>) {
         let first = |paths: &[&[&str]]| {
             paths.iter().find_map(|path| self.text(&[&["initiatedBy"], *path].concat()))
@@ -79,12 +79,12 @@ impl Entry {
         said::source_name(&self.0).or_else(|| self.text(&["activityDisplayName"]))
     }
 
-    /// What was done, in an audit log's words.
+    /// The activity's name in an audit log.
     pub(crate) fn activity(&self) -> Option<&str> {
         self.text(&["activityDisplayName"])
     }
 
-    /// What an audit log says beside its members.
+    /// A value of an audit log's additional details.
     pub(crate) fn audit_detail(&self, key: &str) -> Option<&str> {
         self.list("additionalDetails").find_map(|detail| {
             let is_key = detail.get("key")?.as_str()?.eq_ignore_ascii_case(key);
@@ -96,7 +96,7 @@ impl Entry {
         self.0.get("durationInMilliseconds").and_then(Value::as_u64)
     }
 
-    /// Why it failed or was passed over, in the source's words.
+    /// Why it failed or was skipped, in the source's words.
     pub(crate) fn reason(&self) -> Option<&str> {
         let error = ["provisioningStatusInfo", "errorInformation", "reason"];
         let skip = || self.skip_step().and_then(|step| step.get("description")?.as_str());
@@ -107,7 +107,7 @@ impl Entry {
         self.0.get(name).and_then(Value::as_array).into_iter().flatten()
     }
 
-    /// The steps of a name, in the order in which they happened.
+    /// The steps with a name, in order.
     pub(crate) fn steps_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Value> {
         let named = move |step: &&Value| step.get("name").and_then(Value::as_str) == Some(name);
         self.list("provisioningSteps").filter(named)
@@ -118,7 +118,7 @@ impl Entry {
         self.steps_named("EntrySynchronizationSkip").next()
     }
 
-    /// What the checks of scope found: their names in the entry, and what they said.
+    /// The scope checks: their names in the entry, and their results.
     pub(crate) fn scope_checks(&self) -> Vec<(String, bool)> {
         let skip = self.skip_step();
         let steps = self.steps_named("EntrySynchronizationScoping").chain(skip);
@@ -144,14 +144,14 @@ impl Entry {
         checks
     }
 
-    /// What a check of scope said, which logs of different years spell differently.
+    /// The result of a scope check, whose name varies between logs of different years.
     pub(crate) fn check(&self, spellings: &[&str]) -> Option<bool> {
         let checks = self.scope_checks();
         let is_named = |name: &str| spellings.iter().any(|one| one.eq_ignore_ascii_case(name));
         checks.iter().find(|(name, _)| is_named(name)).map(|(_, result)| *result)
     }
 
-    /// A value of any step's details.
+    /// A value from the details of any step.
     pub(crate) fn detail(&self, name: &str) -> Option<&str> {
         let mut steps = self.list("provisioningSteps");
         steps.find_map(|step| step.get("details")?.get(name)?.as_str())
@@ -161,7 +161,7 @@ impl Entry {
         self.list("modifiedProperties").filter_map(modification)
     }
 
-    /// What was modified in the words of either log: an audit entry says it of each of its targets.
+    /// The modified properties in either log; an audit entry lists them for each target.
     fn shown_modified(&self) -> impl Iterator<Item = (&str, Option<&str>, Option<&str>)> {
         let targets = self.list("targetResources");
         let of_targets = targets.filter_map(|target| target.get("modifiedProperties")?.as_array());

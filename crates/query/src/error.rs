@@ -1,4 +1,4 @@
-//! Errors of questions, and their HTTP answers (RFC 9457).
+//! Errors of questions, and their HTTP responses (RFC 9457).
 
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -11,8 +11,8 @@ use crate::LookFailure;
 use crate::issue::IssueError;
 use crate::token::NoRandomBits;
 
-/// Why a question is not answered. No text repeats a value from the request; names of parameters are
-/// repeated, unknown ones only if they look like a name.
+/// Why a question is not answered. Messages never repeat a value from the request. They repeat parameter
+/// names; unknown ones only if they look like a name.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("a valid bearer token is needed")]
@@ -88,12 +88,12 @@ pub(crate) enum Error {
     Defect,
 }
 
-/// A name in backquotes, if it can be repeated.
+/// A name in backquotes, if it may be repeated.
 fn quoted(name: Option<&str>) -> String {
     name.map(|name| format!(" `{name}`")).unwrap_or_default()
 }
 
-/// How many exports are in progress.
+/// How many exports are running.
 fn exports(full: Full) -> String {
     match full {
         Full::Owner => format!("this token has {} exports under way", budget::OWNER_EXPORTS_MAX),
@@ -101,7 +101,7 @@ fn exports(full: Full) -> String {
     }
 }
 
-/// The names that a question takes.
+/// The parameters that a question takes.
 fn list(known: &[&str]) -> String {
     match known {
         [] => "this address takes none".to_owned(),
@@ -109,16 +109,16 @@ fn list(known: &[&str]) -> String {
     }
 }
 
-/// The body of a refusal. The frame adds what belongs to the request.
+/// The body of an error response. The frame adds the members that depend on the request.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     /// Last segment of the problem's type.
     pub(crate) slug: &'static str,
-    /// The same text for every problem of the type.
+    /// The same for every problem of this type.
     pub(crate) title: &'static str,
     pub(crate) status: StatusCode,
     pub(crate) detail: String,
-    /// The ids that an ambiguous name may mean; usually empty.
+    /// The ids that an ambiguous name may mean; otherwise empty.
     pub(crate) candidates: Vec<String>,
 }
 
@@ -128,12 +128,12 @@ impl Error {
         self.kind().2
     }
 
-    /// Whether the caller is not allowed to ask this.
+    /// Whether the caller is not allowed to ask.
     pub(crate) fn is_denial(&self) -> bool {
         matches!(self, Error::Unauthenticated | Error::Forbidden(_))
     }
 
-    /// Slug, title and status of every error: the one place.
+    /// The only place for slug, title and status of every error.
     fn kind(&self) -> (&'static str, &'static str, StatusCode) {
         match self {
             Error::Unauthenticated => {

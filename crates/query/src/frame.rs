@@ -1,4 +1,4 @@
-//! What every request has around it: an id, a log line, and the body of a problem.
+//! What every request gets: an id, a log line, a memory limit, and the body of an error.
 
 use std::sync::Arc;
 
@@ -19,16 +19,16 @@ use crate::Query;
 use crate::error::{Error, Problem};
 use crate::http::Kept;
 
-/// What the metrics count for before they are written out.
+/// Memory reserved for the metrics text.
 const METRICS_BYTES: usize = 32 << 10;
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 
-/// The id of a request, in its extensions.
+/// The id of a request, kept in its extensions.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
 
-/// Runs a request in its frame. Nothing that a client can choose is logged, its request id neither:
-/// that may hold a person's address.
+/// Handles a request in its frame. Logs nothing that a client can choose, not even its request id, which
+/// may contain a person's address.
 pub(crate) async fn frame(
     State(query): State<Arc<Query>>,
     mut request: Request,
@@ -70,7 +70,7 @@ pub(crate) async fn frame(
     .record(seconds);
 
     let headers = response.headers_mut();
-    // What an answer holds is personal data or a secret; no cache on the way may keep it.
+    // An answer holds personal data or secrets, so caches must not store it.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         headers.insert(REQUEST_ID, id);
@@ -78,14 +78,14 @@ pub(crate) async fn frame(
     response
 }
 
-/// Whether an address is below a version of Microsoft Graph.
+/// Whether an address belongs to Microsoft Graph's interface.
 fn is_graph(path: &str) -> bool {
     let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
     ["v1.0", "beta"].iter().any(|version| first.eq_ignore_ascii_case(version))
 }
 
-/// Runs a request within the memory that all share. Its body has a share while it arrives and is carried
-/// out; a question waits until its answer may be made, and hands its share on with the answer.
+/// Limits a request by the memory that all requests share. A body has a share until the request is
+/// carried out; a question waits for a share, which its answer keeps.
 async fn bounded(query: &Query, mut request: Request, next: Next) -> Response {
     let owner = incoming::owner(request.extensions());
     let budget = &query.budget;
@@ -113,13 +113,13 @@ async fn bounded(query: &Query, mut request: Request, next: Next) -> Response {
     response
 }
 
-/// What an answer takes before it is there.
+/// The memory that an answer needs, as known before it is made.
 enum Answered {
-    /// It is short, or an export, which has a place of its own.
+    /// Little; or an export, which has a limit of its own.
     Short,
-    /// So many bytes.
+    /// This many bytes.
     AtOnce(usize),
-    /// Nobody knows how many, and work.
+    /// An unknown number of bytes, and work to make them.
     AfterWork,
 }
 
@@ -128,14 +128,14 @@ impl Answered {
         match request.uri().path() {
             "/metrics" => Answered::AtOnce(METRICS_BYTES),
             "/livez" | "/readyz" | "/openapi.json" | "/api/v1/export" => Answered::Short,
-            // What HEAD asks for is made whole, too, to say how long it is.
+            // HEAD makes the whole answer too, to know its length.
             _ if matches!(*request.method(), Method::GET | Method::HEAD) => Answered::AfterWork,
             _ => Answered::Short,
         }
     }
 }
 
-/// The body of a refusal in the shape of Microsoft Graph.
+/// The error body in Microsoft Graph's form.
 fn with_error(
     response: Response,
     problem: Problem,
@@ -166,10 +166,10 @@ fn with_error(
     keeping_headers(response, (problem.status, Json(body)).into_response())
 }
 
-/// Keeps what the refusal says in headers, and gives it its body.
+/// Gives an error response its body, and keeps its headers.
 ///
-/// `instance` is the route and not the path as it was sent: a path may name a person, and an error
-/// repeats no values. The request's id tells the occurrence.
+/// `instance` is the route, not the path as sent: a path may name a person, and errors repeat no values.
+/// The request id identifies the occurrence.
 fn with_body(response: Response, problem: Problem, instance: &str, id: &RequestId) -> Response {
     let mut body = json!({
         "type": format!("/problems/{}", problem.slug),
@@ -189,7 +189,7 @@ fn with_body(response: Response, problem: Problem, instance: &str, id: &RequestI
     told
 }
 
-/// An answer with the headers of another, save those that describe its body.
+/// Copies the headers of a response to another, except those that describe the body.
 fn keeping_headers(response: Response, mut told: Response) -> Response {
     for (name, value) in response.headers() {
         if name != CONTENT_TYPE && name != axum::http::header::CONTENT_LENGTH {
@@ -199,7 +199,7 @@ fn keeping_headers(response: Response, mut told: Response) -> Response {
     told
 }
 
-/// The method's name when it is a usual one: clients can make up others without end.
+/// The method's name if it is a standard one; clients can invent others.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

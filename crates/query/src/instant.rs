@@ -1,4 +1,4 @@
-//! Instants as questions write them.
+//! Parses the instants in questions.
 
 use chrono::{
     DateTime, Datelike, Days, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeZone,
@@ -8,19 +8,19 @@ use event::Timestamp;
 
 use crate::duration;
 
-/// For what an instant stands; it decides what a date means.
+/// What an instant is used for, which decides what a date means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
-    /// The moment that is asked about: a date is its last instant.
+    /// The instant that is asked about: a date means its last instant.
     At,
-    /// The beginning of a stretch, which belongs to it: a date is its first instant.
+    /// The start of a time range, included: a date means its first instant.
     From,
-    /// The end of a stretch, which does not belong to it: a date is the first instant of the next.
+    /// The end of a time range, excluded: a date means the first instant of the next day.
     To,
 }
 
 impl Role {
-    /// What such an instant may look like, for the text of a refusal.
+    /// The accepted forms, for the error.
     pub(crate) fn accepted(self) -> &'static str {
         match self {
             Role::At => {
@@ -39,7 +39,7 @@ impl Role {
     }
 }
 
-/// Where a day begins: a zone by its name in the IANA database, or an offset.
+/// Where days begin: a zone by its name in the IANA database, or an offset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Zone {
     Named(Tz),
@@ -55,7 +55,7 @@ impl Zone {
         if let Ok(zone) = text.parse::<Tz>() {
             return Some(Zone::Named(zone));
         }
-        // In a query `+` stands for a space.
+        // In a query `+` means a space.
         let offset = match text.strip_prefix(' ') {
             Some(rest) => format!("+{rest}"),
             None => text.to_owned(),
@@ -64,7 +64,7 @@ impl Zone {
         offset.parse().ok().filter(|_| is_offset).map(Zone::Offset)
     }
 
-    /// The first instant of a day, which is not midnight where the clocks go forward over it.
+    /// The first instant of a day; not midnight if the clocks skip midnight.
     fn start_of(self, date: NaiveDate) -> Option<i64> {
         let midnight = date.and_time(NaiveTime::MIN);
         (0..=26).find_map(|quarters| {
@@ -85,8 +85,8 @@ impl Zone {
     }
 }
 
-/// The instant that a text means at `now`; `None` too for one whose year RFC 3339 cannot write, so
-/// that an answer can repeat every instant that it takes.
+/// The instant that a text means at `now`. Also `None` for years that RFC 3339 cannot write, so that an
+/// answer can repeat every accepted instant.
 pub(crate) fn parse(text: &str, role: Role, now: Timestamp, zone: Zone) -> Option<Timestamp> {
     let found = resolve(text, role, now, zone)?;
     let time = DateTime::from_timestamp_micros(found.0)?;
@@ -98,14 +98,14 @@ fn resolve(text: &str, role: Role, now: Timestamp, zone: Zone) -> Option<Timesta
         return relative(back, now);
     }
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        // chrono takes years and months of any length; we take what the refusal's text shows.
+        // chrono accepts years and months of any length; we accept only the form that the error shows.
         return if text.len() == 10 { of_date(date, role, zone) } else { None };
     }
     let time = DateTime::parse_from_rfc3339(&with_plus(text)).ok()?;
     Some(Timestamp(time.timestamp_micros()))
 }
 
-/// In a query `+` stands for a space, and few clients escape the one before an offset.
+/// In a query `+` means a space, and few clients escape the one before an offset.
 fn with_plus(text: &str) -> String {
     match text.len().checked_sub(6).and_then(|place| text.split_at_checked(place)) {
         Some((time, offset)) if offset.starts_with(' ') => format!("{time}+{}", &offset[1..]),

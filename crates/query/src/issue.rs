@@ -1,4 +1,4 @@
-//! A new token: what can be asked for, and the event that issues it.
+//! Issues tokens: the request, and the event that records it.
 
 use event::secret::holds_token;
 use event::{Application, Credential, CredentialAdded, Fact, Origin, Role, Timestamp};
@@ -7,10 +7,10 @@ use projector::{CredentialRow, Draft, ProjectorError, View};
 use crate::duration;
 use crate::instant::{self, Zone};
 
-/// An identity provider changes its token while the old one still works; there is no use for a third.
+/// An identity provider switches tokens while the old one still works, so two are enough.
 const SCIM_TOKENS_MAX: usize = 2;
 
-/// A token that is asked for.
+/// A request for a token.
 #[derive(Clone, Debug)]
 pub struct Issue {
     role: Role,
@@ -19,19 +19,19 @@ pub struct Issue {
     expires: Option<Expiry>,
 }
 
-/// When a token ends.
+/// When a token expires.
 #[derive(Clone, Copy, Debug)]
 enum Expiry {
     At(Timestamp),
     AfterSeconds(u64),
 }
 
-/// A token that is issued.
+/// An issued token.
 #[derive(Clone, Copy, Debug)]
 pub struct Issued {
     /// Its number.
     pub number: Credential,
-    /// From then on it is refused; it has no end without.
+    /// The token is refused from then on; `None` if it does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -41,7 +41,7 @@ pub enum IssueError {
     /// The name is empty or too long.
     #[error("`name` takes 1 to {} bytes", CredentialAdded::NAME_BYTES_MAX)]
     Name,
-    /// The end cannot be understood.
+    /// `expires` cannot be parsed.
     #[error(
         "`expires` takes a later RFC 3339 time, a date, or a length of time from now such as 90d, \
          12h or 1h30m (units s, m, h, d, w)"
@@ -50,7 +50,7 @@ pub enum IssueError {
     /// The name looks like a token.
     #[error("`name` holds what looks like a secret")]
     Secret,
-    /// The end is too far ahead to be written.
+    /// `expires` cannot be written as RFC 3339.
     #[error("`expires` is after the year 9999; leave it out for a token without an end")]
     TooLate,
     /// The token would never be valid.
@@ -74,10 +74,10 @@ pub enum IssueError {
 }
 
 impl Issue {
-    /// A token of a role, for the application of a slug when the role is limited to one.
+    /// A token with a role, for the application with a slug if the role is limited to one.
     ///
     /// # Errors
-    /// [`IssueError`], when role and application do not go together.
+    /// [`IssueError`], when role and application do not match.
     pub fn new(role: &str, application: Option<String>) -> Result<Issue, IssueError> {
         let role = Role::of_name(role).ok_or(IssueError::Role)?;
         match (role.is_of_application(), &application) {
@@ -89,10 +89,10 @@ impl Issue {
         }
     }
 
-    /// The same, with what it is for.
+    /// Sets what the token is for.
     ///
     /// # Errors
-    /// When that has no bytes or too many, or looks like a token.
+    /// When the name is empty or too long, or looks like a token.
     pub fn named(self, name: Option<String>) -> Result<Issue, IssueError> {
         let fits = |name: &String| (1..=CredentialAdded::NAME_BYTES_MAX).contains(&name.len());
         if !name.as_ref().is_none_or(fits) {
@@ -104,8 +104,8 @@ impl Issue {
         Ok(Issue { name, ..self })
     }
 
-    /// The same, with an end: an RFC 3339 time, a date, of which the last instant is meant, or a length of
-    /// time from when it is issued.
+    /// Sets when the token expires: an RFC 3339 time, a date (its last instant), or a duration from when
+    /// it is issued.
     ///
     /// # Errors
     /// When it is none of these.
@@ -120,7 +120,7 @@ impl Issue {
         Ok(Issue { expires: Some(expires.ok_or(IssueError::Expires)?), ..self })
     }
 
-    /// What it is for.
+    /// What the token is for.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
@@ -136,10 +136,10 @@ impl Issue {
     }
 
     /// The token whose digest is `sha256`, and the event that issues it at `now`. `origin` is the request
-    /// behind it, if there is one.
+    /// that asked for it, if any.
     ///
     /// # Errors
-    /// When the rows cannot be read; within, [`IssueError`].
+    /// When the rows cannot be read; inside, [`IssueError`].
     pub fn decide(
         &self,
         view: &View<'_>,
@@ -170,7 +170,7 @@ impl Issue {
                 Some(Timestamp(now.0.saturating_add(micros)))
             }
         };
-        // A time that RFC 3339 cannot write is none that an answer could repeat.
+        // Answers could not write a time that RFC 3339 cannot write.
         if expires_at.is_some_and(|end| end > now && !end.is_writable()) {
             return Ok(Err(IssueError::TooLate));
         }

@@ -14,13 +14,13 @@ pub struct Name<'a> {
     pub value: &'a str,
 }
 
-/// The prefixes of a name, before its first colon. A text without one is a SCIM id.
+/// The prefixes of a name, before its first colon. A name without a prefix is a SCIM id.
 const PREFIXES: [Attribute; 4] =
     [Attribute::Id, Attribute::UserName, Attribute::ExternalId, Attribute::DisplayName];
 
-/// Splits a list of names at commas. A name with a comma must be in double quotes, as a whole or after
-/// its prefix (`displayName:"A, B"`); a quote in it is doubled. `None` if a quote is not closed, or
-/// something follows it.
+/// Splits a list of names at commas. A name that contains a comma must be in double quotes, as a whole or
+/// after its prefix (`displayName:"A, B"`); quotes inside are doubled. `None` if a quote is not closed,
+/// or something follows it.
 pub fn parted(text: &str) -> Option<Vec<String>> {
     let mut names = vec![];
     let mut rest = text;
@@ -57,7 +57,7 @@ pub fn parted(text: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Joins names to such a list.
+/// Joins names into a list for [`parted`].
 pub fn joined(names: &[String]) -> String {
     let quoted = names.iter().map(|name| match name.contains([',', '"']) {
         true => format!("\"{}\"", name.replace('"', "\"\"")),
@@ -66,12 +66,12 @@ pub fn joined(names: &[String]) -> String {
     quoted.collect::<Vec<_>>().join(",")
 }
 
-/// Who has a name at an instant.
+/// Who had a name at an instant.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Found {
     /// Nobody ever had it.
     Nobody,
-    /// This one.
+    /// Exactly one had it.
     One(Number),
     /// Several had it at that instant.
     Several(Vec<Number>),
@@ -87,8 +87,8 @@ impl<'a> Name<'a> {
         named.unwrap_or(Name { attribute: Attribute::Id, value: text })
     }
 
-    /// Who had this name at an instant. If nobody had, the last who had it before, else the first who
-    /// had it later.
+    /// Who had this name at an instant. If nobody did, the last who had it before; else the first who had
+    /// it later.
     ///
     /// # Errors
     /// Here and below, when the rows cannot be read.
@@ -122,8 +122,8 @@ impl<'a> Name<'a> {
         Ok(found.map_or(Found::Nobody, Found::One))
     }
 
-    /// Everybody who ever had this name, and everybody who was only mentioned by it: looked up without
-    /// being found, or refused at creation.
+    /// Everybody who ever had this name, or was only mentioned by it: in a lookup that found nothing or a
+    /// refused creation.
     pub fn ever(
         self,
         view: &View<'_>,

@@ -1,4 +1,4 @@
-//! Reads the query parameters of an address: each name must be known and given once, and the length is
+//! Reads the query parameters of an address. Each name must be known and given once, and the length is
 //! limited.
 
 use axum::extract::Query as Pairs;
@@ -22,7 +22,7 @@ pub(crate) fn page_rows(text: &str) -> Option<usize> {
     text.parse().ok().filter(|rows| digits && (1..=LIMIT_MAX).contains(rows))
 }
 
-/// The parameters that were given, in the order of the known names.
+/// The given parameters, in the order of the known names.
 pub(crate) struct Params {
     known: &'static [&'static str],
     given: Vec<(&'static str, String)>,
@@ -51,7 +51,7 @@ impl Params {
         Ok(Params { known, given })
     }
 
-    /// Whether the address takes a parameter.
+    /// Whether the address accepts a parameter.
     pub(crate) fn knows(&self, name: &str) -> bool {
         self.known.contains(&name)
     }
@@ -105,7 +105,7 @@ impl Params {
         self.given.iter().map(|(name, value)| -> (&str, &str) { (name, value) })
     }
 
-    /// The parameters as the answer repeats them, with instants not resolved yet.
+    /// The parameters for the answer's `query`, with instants unresolved.
     pub(crate) fn echo(&self) -> Map<String, Value> {
         let pairs = self.given.iter();
         pairs.map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect()

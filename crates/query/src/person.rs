@@ -10,9 +10,8 @@ use crate::record::Record;
 use crate::report::people::last_state;
 use crate::type_names::TypeNames;
 
-/// The names of somebody right after an event, or before their deletion. For a time before the first
-/// event, those right after it: the log begins with the recorder's start, and an id is the same at any
-/// time.
+/// Somebody's names right after an event, or before their deletion. Before the first event, the names
+/// right after it: the log begins with the recorder's start, and ids do not change.
 pub(crate) fn identity(
     record: &Record<'_>,
     application: Application,
@@ -46,7 +45,7 @@ pub(crate) fn is_privileged(
     Ok(record.view.mark(application, group, at)?.is_some_and(|(_, privileged)| privileged))
 }
 
-/// When an event was recorded, where there is one.
+/// When an event was recorded; `None` without an event.
 pub(crate) fn moment(record: &Record<'_>, seq: Option<Seq>) -> Result<Option<Moment>, Error> {
     let at = seq.map(|seq| record.recorded_at(seq)).transpose()?;
     Ok(at.map(|at| at.to_string().into()))

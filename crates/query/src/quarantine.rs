@@ -1,5 +1,5 @@
-//! Finds out from the provider's audit log whether an application's provisioning is in quarantine. The
-//! log has an activity for it, whose name and details vary over the years, but none for its end.
+//! Finds in the provider's audit log whether an application's provisioning is in quarantine. The log has
+//! an activity for the start, whose name and details vary over the years, but none for the end.
 
 use std::ops::ControlFlow;
 
@@ -12,9 +12,9 @@ use crate::error::Error;
 use crate::imported_accounts::entry_of;
 use crate::record::Record;
 
-/// How many of the newest entries are looked through by their summaries.
+/// How many of the newest entries are searched by their summaries.
 const LOOKED_AT_MAX: usize = 100_000;
-/// How many of them are read.
+/// How many of these are read in full.
 const OPENED_MAX: usize = 2_000;
 
 /// The `ErrorCode`s of Microsoft Entra's quarantines.
@@ -38,11 +38,11 @@ pub(crate) struct Quarantine {
     pub(crate) seq: Seq,
     /// The time of the last entry about it.
     pub(crate) last: Timestamp,
-    /// The last given reason.
+    /// The last known reason.
     pub(crate) reason: Option<String>,
 }
 
-/// The quarantine in force before a moment. It ends with any later success, and when somebody restarts,
+/// The quarantine in force before a moment. It ends with any later success, or when somebody restarts,
 /// stops or deletes the job.
 pub(crate) fn quarantine(
     record: &Record<'_>,
@@ -64,7 +64,7 @@ pub(crate) fn quarantine(
         }
     })?;
     let mut found: Option<Quarantine> = None;
-    // Newest first, so the end of a quarantine comes before its beginning.
+    // Newest first, so the end of a quarantine is seen before its start.
     for claim in telling.iter().filter(|claim| is_of_the_job(claim)) {
         let entry = entry_of(record, claim)?;
         let Moment { occurred_at, seq } = claim.moment;
@@ -81,7 +81,7 @@ pub(crate) fn quarantine(
     Ok(found)
 }
 
-/// Whether an entry is about the job itself and not about an object.
+/// Whether an entry concerns the job itself, not an object.
 fn is_of_the_job(claim: &Claim) -> bool {
     claim.source == Source::DirectoryAudit
         && claim.number == Number::NOBODY

@@ -1,5 +1,5 @@
-//! Lists of people that SCIM does not have: who is employed, who left and when. An upload is CSV with a
-//! heading row, or a JSON array of objects; of each row the known columns are kept, and no others.
+//! Reference lists: who is employed, who left and when; SCIM does not have them. An upload is CSV with a
+//! heading row, or a JSON array of objects. Only known columns are kept.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::instant::{self, Role, Zone};
 
-/// More rows are refused.
+/// Most rows of an upload.
 pub(crate) const ROWS_MAX: usize = 200_000;
-/// A longer value is refused.
+/// Longest value of an upload.
 const VALUE_BYTES_MAX: usize = 1_024;
 
 /// One person of a list.
@@ -32,15 +32,15 @@ pub(crate) struct Person {
 
 const COLUMNS: [&str; 4] = ["userName", "externalId", "email", "terminatedAt"];
 
-/// An upload, understood.
+/// A parsed upload.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Upload {
     pub(crate) people: Vec<Person>,
-    /// Columns that are not kept: how many, for their names may be anything.
+    /// The number of ignored columns. Not their names, which may hold anything.
     pub(crate) ignored_columns: usize,
 }
 
-/// Understands an upload; the error says in which line, and never what stood there.
+/// Parses an upload. The error names the line, but never repeats its content.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Upload, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -107,7 +107,7 @@ fn parse_csv(bytes: &[u8]) -> Result<Upload, String> {
     Ok(Upload { people, ignored_columns })
 }
 
-/// The known column of a heading: letters alone count, in any case.
+/// The known column of a heading. Compares letters only, in any case.
 fn column(heading: &str) -> Option<&'static str> {
     let plain = |text: &str| -> String {
         let letters = text.chars().filter(|c| c.is_ascii_alphanumeric());
@@ -136,7 +136,7 @@ fn person<'a>(
     let terminated_at = match value("terminatedAt")? {
         None => None,
         Some(text) => {
-            // A date means its last instant: access may last until the end of that day.
+            // A date means its last instant: access may last until the end of the day.
             let time = instant::parse(text, Role::At, Timestamp(0), Zone::UTC);
             let time = time.filter(|_| !text.starts_with('-'));
             let wrong = format!("{place}: `terminatedAt` takes an RFC 3339 time or a date");
@@ -147,7 +147,7 @@ fn person<'a>(
 }
 
 impl Person {
-    /// The person's name for the answer.
+    /// The person's name in answers.
     pub(crate) fn subject(&self) -> &str {
         let names = [&self.user_name, &self.external_id, &self.email];
         names.into_iter().flatten().next().map_or("", String::as_str)
@@ -182,7 +182,7 @@ impl Person {
     }
 }
 
-/// The names of everybody on a list, for lookups.
+/// The names of all people on a list, for lookups.
 pub(crate) struct Roster(BTreeSet<(Attribute, String)>);
 
 impl Roster {
@@ -191,7 +191,7 @@ impl Roster {
         Roster(names.map(|(attribute, name)| (attribute, case_folded(attribute, name))).collect())
     }
 
-    /// Whether a user's state has a name of the list.
+    /// Whether a user's state has one of the names.
     pub(crate) fn has(&self, state: &Map<String, Value>) -> bool {
         let has = |attribute: Attribute, value: Option<&Value>| {
             let value = value.and_then(Value::as_str);

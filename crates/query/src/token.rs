@@ -1,4 +1,4 @@
-//! Bearer tokens as they are made: shown once, stored as a digest alone.
+//! Bearer tokens: generated, shown once, stored only as a digest.
 
 use std::fmt;
 
@@ -13,12 +13,12 @@ const DIGITS: usize = 64;
 #[error("the operating system gives no random bits")]
 pub struct NoRandomBits(#[source] getrandom::Error);
 
-/// A new bearer token: 256 random bits as 64 hexadecimal digits after `plg_`, so that scanners for
-/// leaked secrets know it.
+/// A new bearer token: `plg_` and 64 hexadecimal digits (256 random bits). The prefix lets scanners for
+/// leaked secrets recognize it.
 pub struct Token(String);
 
 impl Token {
-    /// Draws a token.
+    /// Generates a token.
     ///
     /// # Errors
     /// When the operating system gives no random bits.
@@ -28,18 +28,18 @@ impl Token {
         Ok(Token(format!("{PREFIX}{}", HEXLOWER.encode(&bits))))
     }
 
-    /// The token itself: for the one who asked for it, once, and for nothing else.
+    /// The token itself. Show it once, to the caller who asked for it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The digest under which it is stored.
+    /// The digest that is stored.
     pub fn sha256(&self) -> [u8; 32] {
         token_sha256(&self.0)
     }
 }
 
-/// Tells nothing of the token, so that it cannot get into a log.
+/// Hides the token, so that it cannot be logged.
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(…)")

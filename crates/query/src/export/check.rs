@@ -1,7 +1,7 @@
-//! Whether an export still is what its manifest says.
+//! Checks whether an export still matches its manifest.
 //!
-//! This finds damage and careless changes. Whoever changes a file can write a manifest to match, so
-//! what a manifest itself is worth is told by proofs about the log, not here.
+//! Finds damage and careless changes. Somebody who changes a file can also write a matching manifest;
+//! only proofs about the log show whether a manifest is genuine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -20,12 +20,12 @@ use super::limits::{BUFFER_BYTES, ENTRIES_MAX};
 use super::manifest::{self, Listed};
 use super::zip::io_error;
 
-/// Length of a manifest that is read.
+/// Longest manifest that is read.
 const MANIFEST_BYTES_MAX: u64 = 16 << 20;
-/// What is shown of a name that no export gives.
+/// How much of an unexpected name is shown.
 const NAME_CHARS_MAX: usize = 100;
 
-/// What was found: the files of the manifest in its order, then all others by name.
+/// The findings: the files of the manifest in its order, then all others by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckReport {
     /// One for each file.
@@ -33,38 +33,38 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
-    /// Whether every file is there and as listed, and no other.
+    /// Whether all listed files are present and unchanged, and there are no others.
     pub fn is_sound(&self) -> bool {
         self.files.iter().all(|file| file.finding == Finding::Same)
     }
 }
 
-/// A file, and how it stands to the manifest.
+/// A file and its comparison with the manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedFile {
-    /// Safe to show: without control characters, and not long.
+    /// Safe to show: short and without control characters.
     pub name: String,
     /// What was found.
     pub finding: Finding,
 }
 
-/// How a file stands to the manifest.
+/// How a file compares with the manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// As listed.
     Same,
-    /// Listed, and not there.
+    /// Listed, but missing.
     Missing,
-    /// Listed, and of other bytes, or not to be unpacked.
+    /// Listed, but its bytes differ or cannot be unpacked.
     Differs,
-    /// Several of one name in a zip, of which different programs take different ones.
+    /// Several entries with one name in a zip; programs differ in which one they use.
     Repeated,
-    /// There, and not listed.
+    /// Present, but not listed.
     NotListed,
 }
 
-/// Compares the files of an export, a folder or a zip, with its manifest. Reads each listed file
-/// once, up to its listed length; follows no links.
+/// Compares the files of an export (a folder or a zip) with its manifest. Reads each listed file once, up
+/// to its listed length; follows no links.
 pub fn check(path: &Path) -> Result<CheckReport, CheckError> {
     let source = Source::open(path)?;
     let manifest = source.manifest()?;
@@ -81,13 +81,13 @@ pub fn check(path: &Path) -> Result<CheckReport, CheckError> {
     Ok(CheckReport { files })
 }
 
-/// An export that is read.
+/// An opened export.
 enum Source {
     Folder { path: PathBuf, names: BTreeSet<String> },
     Zip { archive: ZipArchive<FileReader>, entries: BTreeMap<String, Vec<Entry>> },
 }
 
-/// Where the bytes of a file stand in a zip.
+/// The position of a file in a zip, and its compression.
 type Entry = (ZipArchiveEntryWayfinder, CompressionMethod);
 
 impl Source {
@@ -152,7 +152,7 @@ impl Source {
         })
     }
 
-    /// Hands the bytes of a file on, or says why there are none. Fails where the system does.
+    /// Passes the bytes of a file to `take`, or returns the finding. Fails if the system does.
     fn read<T>(
         &self,
         name: &str,
@@ -163,7 +163,7 @@ impl Source {
             Source::Folder { names, .. } if !names.contains(name) => Ok(Err(Finding::Missing)),
             Source::Folder { path, .. } => {
                 let path = path.join(name);
-                // A link leads out of the export, and what is no file may never end.
+                // A link leads out of the export, and a device or pipe may never end.
                 if !fs::symlink_metadata(&path).map_err(failed)?.is_file() {
                     return Ok(Err(Finding::Differs));
                 }
@@ -173,7 +173,7 @@ impl Source {
                 None | Some([]) => Ok(Err(Finding::Missing)),
                 Some([(place, method)]) => match unpack(archive, *place, *method, take) {
                     Ok(taken) => Ok(Ok(taken)),
-                    // What the system reports has a number; the rest are broken bytes.
+                    // An error of the operating system has a number; others mean broken bytes.
                     Err(error) if error.raw_os_error().is_none() => Ok(Err(Finding::Differs)),
                     Err(error) => Err(failed(error)),
                 },
@@ -183,7 +183,7 @@ impl Source {
     }
 }
 
-/// The bytes of a file in a zip, with its checksum verified where they are read to their end.
+/// Unpacks a file of a zip. Its checksum is verified when it is read to the end.
 fn unpack<T>(
     archive: &ZipArchive<FileReader>,
     place: ZipArchiveEntryWayfinder,
@@ -195,14 +195,14 @@ fn unpack<T>(
         CompressionMethod::DEFLATE => {
             take(&mut entry.verifying_reader(DeflateDecoder::new(entry.reader())))
         }
-        // Packed anew without compression, it is the same file.
+        // The same file may have been repacked without compression.
         CompressionMethod::STORE => take(&mut entry.verifying_reader(entry.reader())),
         _ => Err(io::Error::new(io::ErrorKind::Unsupported, "an unknown compression")),
     }
 }
 
 fn is_same(reader: &mut dyn Read, listed: &Listed) -> io::Result<bool> {
-    // One more than listed is enough to tell.
+    // One byte more than listed shows that it is too long.
     let mut reader = reader.take(listed.bytes.saturating_add(1));
     let (mut hash, mut bytes) = (Sha256::new(), 0);
     let mut buffer = vec![0; BUFFER_BYTES];
@@ -216,7 +216,7 @@ fn is_same(reader: &mut dyn Read, listed: &Listed) -> io::Result<bool> {
     }
 }
 
-/// A name as it can be shown. Plain names stay as they are, and no other becomes one.
+/// A name for display. Plain names stay unchanged, and no other name looks like one.
 fn shown(name: &str) -> String {
     name.escape_debug().take(NAME_CHARS_MAX).collect()
 }

@@ -32,7 +32,7 @@ pub(super) fn header(out: &mut Vec<u8>, columns: &[&str], bom: bool) {
     end(out);
 }
 
-/// Writes a row; gives the number of cells that got a leading `'`.
+/// Writes a row; returns the number of cells that got a leading `'`.
 pub(super) fn record(
     out: &mut Vec<u8>,
     columns: &[&str],
@@ -62,14 +62,14 @@ pub(super) fn record(
         }
     }
     if out.len() == begin {
-        // Readers skip an empty line; a row must not be lost that way.
+        // Readers skip empty lines; the row must not be lost.
         out.extend_from_slice(b"\"\"");
     }
     end(out);
     Ok(guarded)
 }
 
-/// A text in which a spreadsheet finds nothing to calculate.
+/// Puts a `'` before whatever a spreadsheet could take for a formula.
 fn guard(text: &str) -> Cow<'_, str> {
     let ends_cell = |c: char| matches!(c, ';' | '\t' | '\r' | '\n');
     let mut out = String::new();
@@ -90,7 +90,7 @@ fn guard(text: &str) -> Cow<'_, str> {
     if out.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(out + &text[copied..]) }
 }
 
-/// Whether a character takes no room.
+/// Whether a character is displayed as nothing.
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

@@ -1,11 +1,11 @@
-//! Why an export breaks off, and why one cannot be checked.
+//! Why an export failed, and why one cannot be checked.
 
 use std::io;
 use std::path::PathBuf;
 
 use super::limits::{ENTRIES_MAX, FILES_MAX};
 
-/// Why an export broke off. Nothing of the rows is repeated.
+/// Why an export failed. Messages repeat nothing of the rows.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the texts say it")]
 pub enum ExportError {
@@ -26,7 +26,7 @@ pub enum ExportError {
     Write { name: String, source: io::Error },
 }
 
-/// Why nothing could be compared.
+/// Why an export cannot be checked.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the texts say it")]
 pub enum CheckError {

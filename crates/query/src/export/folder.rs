@@ -1,5 +1,5 @@
-//! An export as a folder. A file bears another name until it is whole and synced, and none replaces
-//! one that is there.
+//! Writes an export into a folder. A file has a temporary name until it is complete and synced, and never
+//! replaces an existing one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder where it is missing. Refuses one that holds an export already.
+    /// Creates the folder if it is missing. Refuses a folder that holds an export already.
     pub fn create(path: impl Into<PathBuf>) -> io::Result<Folder> {
         let path = path.into();
         fs::create_dir_all(&path)?;
@@ -34,7 +34,7 @@ impl Target for Folder {
             io::ErrorKind::AlreadyExists => existing(&part),
             _ => error,
         })?;
-        // Only now: who holds the part is the only one to make the file.
+        // Check only now: nobody else can create the file while this process holds its part.
         if let Err(error) = refuse_existing(&path) {
             fs::remove_file(&part)?;
             return Err(error);
@@ -47,13 +47,13 @@ impl Target for Folder {
     }
 }
 
-/// A file under way.
+/// A file being written.
 #[derive(Debug)]
 pub struct FolderFile {
     file: File,
-    /// Where it stands now.
+    /// Its temporary path.
     part: PathBuf,
-    /// Where it will stand.
+    /// Its final path.
     path: PathBuf,
     folder: PathBuf,
 }
@@ -72,7 +72,7 @@ impl Sink for FolderFile {
     fn close(self) -> io::Result<()> {
         self.file.sync_all()?;
         fs::rename(&self.part, &self.path)?;
-        // Else a loss of power could keep the manifest and lose a file before it.
+        // Otherwise a power loss could keep the manifest and lose an earlier file.
         File::open(&self.folder)?.sync_all()
     }
 }

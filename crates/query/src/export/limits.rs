@@ -2,7 +2,7 @@
 
 /// Files of one export, without the manifest.
 pub const FILES_MAX: usize = 100;
-/// What is gathered before it is hashed and handed on.
+/// Bytes to buffer before they are hashed and written.
 pub(super) const BUFFER_BYTES: usize = 64 << 10;
-/// Files in a folder or zip that are looked at.
+/// Most files of a folder or zip that a check reads.
 pub(super) const ENTRIES_MAX: usize = 1000;

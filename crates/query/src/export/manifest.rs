@@ -1,4 +1,4 @@
-//! The manifest of an export: what was asked, what the answer stands on, and the files.
+//! The manifest of an export: the question, the state that the answer used, and the files.
 //!
 //! ```text
 //! {"format": 1, "generator": "provlog 0.1.0", "query": {…}, "generatedAt": "…", "atSeq": 1842,
@@ -7,10 +7,9 @@
 //!             "seqs": {"first": 311, "last": 977}}]}
 //! ```
 //!
-//! `bytes` and `sha256` (hexadecimal) are those of the file as it is unpacked, header and byte order
-//! mark included; `rows` does not count the header; `guardedCells` got a leading `'`. `seqs` is the
-//! range of the events that rows are: the least and the greatest `seq` of a file, and of all files;
-//! null where no row has one.
+//! `bytes` and `sha256` (hexadecimal) are those of the unpacked file, including header and byte order
+//! mark; `rows` excludes the header; `guardedCells` counts cells that got a leading `'`. `seqs` is the
+//! least and greatest `seq` of the rows, in a file and in all files; null if no row has one.
 
 use std::collections::BTreeSet;
 
@@ -22,16 +21,16 @@ use super::limits::FILES_MAX;
 
 /// Name of the manifest, the last file of every export.
 pub(super) const NAME: &str = "manifest.json";
-/// What the name of a file in a folder ends in until it is whole.
+/// Ending of a temporary file in a folder.
 pub(super) const PART: &str = ".part";
 /// Version of the manifest.
 const FORMAT: u64 = 1;
-/// A name fits on every file system, with the ending of a part.
+/// Fits every file system, including the temporary ending.
 const NAME_BYTES_MAX: usize = 64;
-/// Members that the envelope of an answer gives.
+/// Members taken from the answer's envelope.
 const ENVELOPE: [&str; 5] = ["generatedAt", "atSeq", "head", "coverage", "rowCount"];
 
-/// What a manifest says of a file that was written.
+/// What the manifest says about a file.
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub(super) name: String,
@@ -44,14 +43,14 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// Takes in the events of a row, or of another file.
+    /// Adds the events of a row or of another file.
     pub(super) fn add_seqs(&mut self, seqs: (u64, u64)) {
         let (first, last) = self.seqs.unwrap_or(seqs);
         self.seqs = Some((first.min(seqs.0), last.max(seqs.1)));
     }
 }
 
-/// What a file is compared with.
+/// What a listed file must match.
 #[derive(Debug)]
 pub(super) struct Listed {
     pub(super) name: String,
@@ -59,7 +58,7 @@ pub(super) struct Listed {
     pub(super) sha256: String,
 }
 
-/// Whether a file of an export can be called so on every system, in every folder.
+/// Whether a name is allowed on every system.
 pub(super) fn is_plain(name: &str) -> bool {
     let plain = |byte: u8| {
         byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
@@ -71,7 +70,7 @@ pub(super) fn is_plain(name: &str) -> bool {
         && !name.ends_with(PART)
 }
 
-/// The text of a manifest: indented, names sorted.
+/// The manifest as text: indented, names sorted.
 pub(super) fn text(
     generator: &str,
     question: Value,
@@ -111,7 +110,7 @@ pub(super) fn text(
     Ok(text)
 }
 
-/// Reads the files that a manifest lists. Everything in it is untrusted.
+/// Parses the list of files in a manifest. Trusts nothing in it.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Listed>, CheckError> {
     let wrong = |what| CheckError::Manifest { what };
     let manifest: Value = serde_json::from_slice(bytes).map_err(|_| wrong("it is not JSON"))?;

@@ -2,21 +2,21 @@
 
 use std::io::{self, Write};
 
-/// Where the files of an export go, one after the other.
+/// A place for the files of an export, written one after the other.
 pub trait Target {
-    /// A file under way.
+    /// A file being written.
     type Sink<'a>: Sink
     where
         Self: 'a;
 
-    /// Begins a file; the one before it is closed. The name is plain: no folder, no odd character.
+    /// Begins a file, after the previous one was closed. The name is plain: no folder, no odd character.
     fn create(&mut self, name: &str) -> io::Result<Self::Sink<'_>>;
 
-    /// Ends the whole, once its last file is closed.
+    /// Ends the export, after its last file was closed.
     fn finish(self) -> io::Result<()>;
 }
 
-/// A file under way. Dropped before it is closed, it leaves nothing that looks whole.
+/// A file being written. If it is dropped before it is closed, nothing that looks complete remains.
 pub trait Sink: Write {
     /// Ends the file.
     fn close(self) -> io::Result<()>;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 
 const COLUMNS: &[&str] = &["seq", "userName", "displayName", "memberSince"];
-/// Enough for several buffers.
+/// More rows than one buffer holds.
 const ROWS: u64 = 3000;
 
 fn envelope() -> Value {
@@ -35,7 +35,7 @@ fn row(n: u64) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
-/// An export with one file of each form.
+/// An export with one file of each format.
 fn export<T: Target>(target: T) -> Result<(), ExportError> {
     let mut export =
         Export::new(target, "0.1.0", json!({"path": "/api/v1/apps/crm/groups/7/members"}));
@@ -59,7 +59,7 @@ fn zipped() -> Vec<u8> {
     bytes
 }
 
-/// The files of a zip in their order, by another reader.
+/// The files of a zip in order, read by another crate.
 fn unzipped(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut archive = ::zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
     let files = (0..archive.len()).map(|n| {
@@ -285,7 +285,7 @@ fn an_envelope_that_lacks_a_member_ends_no_export() {
     }
 }
 
-/// A client that goes away after so many bytes.
+/// A client that leaves after this many bytes.
 struct Leaving(usize);
 
 impl Write for Leaving {

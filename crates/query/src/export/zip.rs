@@ -1,9 +1,8 @@
-//! An export as a zip, written from front to back: no seeking, so it can leave over a network.
+//! Writes an export as a zip, front to back without seeking, so that it can be sent over a network.
 //!
-//! The length and checksum of a file stand behind it (a data descriptor), and 64-bit fields are used
-//! where a size needs them. The directory of the zip is written only by [`Target::finish`]; without
-//! it no reader takes the bytes for a zip. Every file is dated 1980-01-01, so that the same rows make
-//! the same bytes.
+//! The length and checksum of a file follow it (a data descriptor); sizes use 64-bit fields where needed.
+//! Only [`Target::finish`] writes the zip's directory; without it no reader accepts the zip. Every file
+//! is dated 1980-01-01, so that the same rows make the same bytes.
 
 use std::io::{self, Write};
 
@@ -14,10 +13,10 @@ use rawzip::{CompressionMethod, ErrorKind, ZipArchiveWriter, ZipDataWriter, ZipE
 
 use super::target::{Sink, Target};
 
-/// Permissions of a file once it is unpacked.
+/// Permissions of an unpacked file.
 const MODE: u32 = 0o644;
 
-/// 1980-01-01, the first day that a zip can say, in seconds since 1970.
+/// 1980-01-01, the earliest date in a zip, in seconds since 1970.
 const DATE_SECONDS: i64 = 315_532_800;
 
 /// Writes a zip.
@@ -27,7 +26,7 @@ pub struct Zip<W> {
 }
 
 impl<W: Write> Zip<W> {
-    /// Writes to `writer`, in pieces from a few bytes to 32 KiB; flushes it at the end of each file.
+    /// Writes to `writer` in pieces of up to 32 KiB; flushes it at the end of each file.
     pub fn new(writer: W) -> Zip<W> {
         Zip { archive: ZipArchiveWriter::new(writer) }
     }
@@ -44,7 +43,7 @@ impl<W: Write> Target for Zip<W> {
         let file = file.compression_method(CompressionMethod::DEFLATE).unix_permissions(MODE);
         let file = file.last_modified(UtcDateTime::from_unix(DATE_SECONDS));
         let (entry, config) = file.start().map_err(io_error)?;
-        // The default takes three to four times as long and saves a seventh at best.
+        // The default takes three to four times as long and saves at most a seventh.
         Ok(ZipFile(config.wrap(DeflateEncoder::new(entry, Compression::fast()))))
     }
 
@@ -53,7 +52,7 @@ impl<W: Write> Target for Zip<W> {
     }
 }
 
-/// A file of a zip under way.
+/// A file of a zip, being written.
 #[derive(Debug)]
 pub struct ZipFile<'a, W: Write>(ZipDataWriter<DeflateEncoder<ZipEntryWriter<'a, W>>>);
 
@@ -75,7 +74,7 @@ impl<W: Write> Sink for ZipFile<'_, W> {
     }
 }
 
-/// The failure of the writer underneath keeps its kind: a client that went away stays one.
+/// Keeps the error kind of the underlying writer, so that a client that left is recognized.
 pub(super) fn io_error(error: rawzip::Error) -> io::Error {
     match error.into_kind() {
         ErrorKind::IO(error) => error,

@@ -1,8 +1,7 @@
-//! What stands among the operations, as a `provisioningObjectSummary` of Microsoft Graph v1.0. Every
-//! member is there; what SCIM does not tell is null.
+//! Entries of the log as `provisioningObjectSummary` of Microsoft Graph v1.0. Every member is present;
+//! those that SCIM cannot fill are null.
 //!
-//! An entry is written out as it stands. Only where a filter looks into it, or some members of it are
-//! asked for, it becomes a map first.
+//! An entry is serialized directly. It becomes a map only when a filter or `$select` needs its members.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,17 +25,17 @@ pub(crate) struct Entries<'a> {
 
 /// One entry.
 pub(crate) enum Entry {
-    /// What was recorded.
+    /// A recorded operation.
     Recorded(Box<Summary>),
-    /// What was imported, as JSON.
+    /// An imported entry, as JSON.
     Imported(Vec<u8>),
 }
 
-/// Of an imported entry this is ours: what its form said around it.
+/// Our own member of an imported entry: what the imported form had around the entry.
 const ENVELOPE: &str = "envelope";
 
 impl Entry {
-    /// The members as a filter looks at them.
+    /// The members, for a filter.
     pub(crate) fn members(&self) -> Result<Map<String, Value>, Error> {
         match self {
             Entry::Recorded(summary) => match serde_json::to_value(summary) {
@@ -167,7 +166,7 @@ impl<'a> Entries<'a> {
         Entries { operations }
     }
 
-    /// The entries of the events at these places, read as they are taken.
+    /// Reads the events with these seqs, each when it is taken, and makes their entries.
     pub(crate) fn read(&self, seqs: &[Seq]) -> impl Iterator<Item = Result<Entry, Error>> {
         self.operations.record().events(seqs).map(|event| self.entry(event?))
     }
@@ -251,7 +250,7 @@ impl<'a> Entries<'a> {
         })
     }
 
-    /// What changed, as texts: that is how Graph has it.
+    /// The changed values as texts, as in Graph.
     fn modified(&self, shown: &Shown<'_>) -> Result<Vec<Modified>, Error> {
         let application = shown.header().application;
         let mut rows = vec![];
@@ -284,7 +283,7 @@ fn imported(event: &mut Event) -> Option<Vec<u8>> {
     })
 }
 
-/// A stored value, which is canonical JSON, as a text; none for null.
+/// A stored value (canonical JSON) as a text; `None` for null.
 fn text(json: &[u8]) -> Result<Option<String>, Error> {
     let damaged = Error::Damaged("a changed value");
     Ok(match json {
@@ -296,7 +295,7 @@ fn text(json: &[u8]) -> Result<Option<String>, Error> {
     })
 }
 
-/// What the kinds of recorded events tell in different places.
+/// Values that each kind of recorded event stores in a different place.
 struct Facts {
     action: &'static str,
     status: Status,
@@ -317,7 +316,7 @@ impl Facts {
             event::Action::Update => ("EntryExportUpdate", "export"),
             event::Action::Disable => ("EntryExportUpdateSoftDelete", "export"),
             event::Action::Delete | event::Action::StagedDelete => ("EntryExportDelete", "export"),
-            // What a client reads of the target, it reads to match.
+            // A client reads the target in order to match.
             event::Action::Other => ("EntryImport", "matching"),
         };
         Facts {
@@ -361,7 +360,7 @@ impl Facts {
         }
     }
 
-    /// Nothing unless it failed.
+    /// The error of a failed operation; else `None`.
     fn error(&self, reason: Option<String>) -> Option<ErrorInformation> {
         let (error_code, recommended_action) = error_code(self.http_status);
         (self.status == Status::Failure).then_some(ErrorInformation {
@@ -374,7 +373,7 @@ impl Facts {
     }
 }
 
-/// The code that a provider gives for an answered status, and what to do about it.
+/// The provider's error code for an HTTP status, and the recommended action.
 fn error_code(http_status: u16) -> (&'static str, &'static str) {
     match http_status {
         401 => ("Unauthorized", "Give the provider a valid secret token of the application."),

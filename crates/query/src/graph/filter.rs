@@ -1,8 +1,8 @@
-//! `$filter` of the provisioning log (OData 4.01, URL conventions §5.1.1): what a filter says, whether an
-//! entry fits it, and what of it an index can answer.
+//! `$filter` of the provisioning log (OData 4.01, URL conventions §5.1.1): parses a filter, matches
+//! entries, and extracts what an index can answer.
 //!
-//! `tree.rs` is what a filter is, `parse.rs` the grammar, `token.rs` its words, `property.rs` the table
-//! of what can be named.
+//! `tree.rs` has the types of a filter, `parse.rs` the grammar, `token.rs` the tokens, `property.rs` the
+//! table of properties.
 
 use std::cmp::Ordering;
 use std::slice;
@@ -17,30 +17,30 @@ mod tree;
 use tree::{Condition, Held, Operand};
 pub(crate) use tree::{FilterError, Literal, Operator};
 
-/// A filter over entries in Graph's shape. Names are resolved and both sides of every comparison are of
-/// one type.
+/// A filter over entries in Graph's shape. Names are resolved, and both sides of every comparison have
+/// the same type.
 #[derive(Clone, Debug)]
 pub(crate) struct Filter {
     condition: Condition,
 }
 
-/// A comparison that every fitting entry satisfies.
+/// A comparison that every matching entry satisfies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Required<'a> {
     /// Path in canonical spelling, such as `provisioningStatusInfo/status`. Where it begins with a list
     /// (`provisioningSteps/name`), some element of the list satisfies the comparison.
     pub property: &'static str,
-    /// Where the property is a free map (`sourceIdentity/details`), its key as the filter spells it;
-    /// keys have no regard to case.
+    /// The key as the filter spells it, if the property is a free map (`sourceIdentity/details`). Keys
+    /// ignore case.
     pub key: Option<&'a str>,
     /// How the property compares with the values.
     pub operator: Operator,
-    /// What it is compared with: one value, or several after `in`.
+    /// The values to compare with: one, or several after `in`.
     pub values: &'a [Literal],
 }
 
 impl Filter {
-    /// Reads a filter as it stands in the query once that is percent-decoded.
+    /// Parses a filter from the percent-decoded query.
     ///
     /// At most 4 096 bytes, 200 nodes (names, values, functions, operators), 32 levels (parentheses,
     /// functions, `not`) and 100 values after one `in`.
@@ -48,22 +48,21 @@ impl Filter {
         Ok(Filter { condition: parse::parse(text, false)? })
     }
 
-    /// The same where `action` and `statusInfo` of the beta stand for their successors in v1.0 too.
+    /// The same, and accepts `action` and `statusInfo` of the beta for their successors in v1.0.
     pub(crate) fn parse_beta(text: &str) -> Result<Filter, FilterError> {
         Ok(Filter { condition: parse::parse(text, true)? })
     }
 
-    /// Whether an entry fits; its members are spelled as Graph spells them.
+    /// Whether an entry matches; its members have Graph's spelling.
     ///
-    /// A member that is missing, null or not of its property's type equals `null`, differs from every
-    /// other value, and satisfies no other comparison. Elements of a list that are no objects are
-    /// passed over.
+    /// A member that is missing, null or of the wrong type equals `null`, differs from every other value,
+    /// and satisfies no other comparison. List elements that are not objects are skipped.
     pub(crate) fn fits(&self, entry: &Map<String, Value>) -> bool {
         self.condition.holds(entry)
     }
 
-    /// What every fitting entry satisfies: the plain comparisons that `and` joins at the top, and those
-    /// in an `any` there.
+    /// What every matching entry satisfies: the plain comparisons joined by `and` at the top level, and
+    /// those in an `any` there.
     pub(crate) fn required(&self) -> impl Iterator<Item = Required<'_>> {
         self.condition
             .terms()
@@ -72,9 +71,9 @@ impl Filter {
             .filter_map(Condition::required)
     }
 
-    /// Whether `required` says all: then every entry that satisfies it fits.
+    /// Whether `required` is the whole filter: then every entry that satisfies it matches.
     pub(crate) fn is_all_required(&self) -> bool {
-        // Two comparisons in one `any` are about one element, which `required` does not say.
+        // Two comparisons in one `any` must hold for the same element; `required` cannot say that.
         self.condition.terms().iter().all(|term| match term.within_any() {
             [only] => only.required().is_some(),
             _ => false,
@@ -83,7 +82,7 @@ impl Filter {
 }
 
 impl Condition {
-    /// What `and` joins here.
+    /// The conditions that `and` joins here.
     fn terms(&self) -> &[Condition] {
         match self {
             Condition::And(terms) => terms,
@@ -91,7 +90,7 @@ impl Condition {
         }
     }
 
-    /// What `and` joins in an `any`; anything else stands for itself.
+    /// The conditions that `and` joins inside an `any`; else the condition itself.
     fn within_any(&self) -> &[Condition] {
         match self {
             Condition::Elements { every: false, condition, .. } => condition.terms(),
@@ -113,7 +112,7 @@ impl Condition {
         Some(Required { property: property.path, key: key.as_deref(), operator, values })
     }
 
-    /// Whether it holds for an entry, or for an element where it stands in `any` or `all`.
+    /// Whether the condition holds for an entry, or for a list element inside `any` or `all`.
     fn holds(&self, object: &Map<String, Value>) -> bool {
         match self {
             Condition::And(terms) => terms.iter().all(|term| term.holds(object)),
@@ -167,7 +166,7 @@ impl Operator {
         matches!(self, Operator::Eq | Operator::Ne)
     }
 
-    /// The operator with its sides exchanged, where there is one.
+    /// The operator for exchanged sides, if there is one.
     fn mirrored(self) -> Operator {
         match self {
             Operator::Gt => Operator::Lt,
@@ -208,7 +207,7 @@ impl Literal {
 }
 
 impl Held<'_> {
-    /// The order of two integers or two times; the grammar lets nothing else be ordered.
+    /// The order of two integers or two times; the parser allows no other types here.
     fn order(&self, other: &Held<'_>) -> Option<Ordering> {
         match (self, other) {
             (Held::Integer(left), Held::Integer(right)) => Some(left.cmp(right)),

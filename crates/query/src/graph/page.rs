@@ -1,4 +1,4 @@
-//! Pages of entries that match a filter, in the order of their time.
+//! Pages of matching entries, ordered by time.
 
 use event::{Seq, Timestamp};
 use store::key::Moment;
@@ -11,8 +11,8 @@ use crate::log::{Log, Stretch};
 use crate::record::Record;
 use crate::shown::Shown;
 
-/// How many items one request looks at. A page that is cut short by this has a next page. A page
-/// without any entry is refused, because clients take an empty page for the last one.
+/// How many items one request reads. A page cut short by this has a next page. If no entry was found by
+/// then, the request is refused, because clients take an empty page for the last one.
 const LOOKED_AT_MAX: usize = 200_000;
 /// How many items are read at a time if each must be checked against the filter.
 const CHUNK: usize = 512;
@@ -22,14 +22,14 @@ pub(crate) struct Asked<'a> {
     pub(crate) record: &'a Record<'a>,
     pub(crate) scope: Option<event::Application>,
     pub(crate) filter: Option<&'a Filter>,
-    /// Oldest first; else newest first.
+    /// Oldest first if set; else newest first.
     pub(crate) ascending: bool,
 }
 
 /// One page of entries.
 pub(crate) struct Page {
     pub(crate) entries: Vec<Entry>,
-    /// The place of the last entry, if there is a next page.
+    /// The moment of the last entry, if there is a next page.
     pub(crate) next: Option<Moment>,
 }
 
@@ -45,7 +45,7 @@ impl Asked<'_> {
         }
     }
 
-    /// The entries after a place, at most `limit`.
+    /// At most `limit` entries after a moment.
     pub(crate) fn page(
         &self,
         entries: &Entries<'_>,
@@ -118,7 +118,7 @@ impl Asked<'_> {
         }
     }
 
-    /// The event with an id.
+    /// The event of the entry with an id, if the caller may see it.
     pub(crate) fn one(&self, id: &str) -> Result<Option<Seq>, Error> {
         for seq in event_of(self.record, self.scope, id)? {
             let event = self.record.event(seq)?;
@@ -134,7 +134,7 @@ impl Asked<'_> {
         Log::new(self.record.view, self.record.store)
     }
 
-    /// The recorded events and claims within the times that can match.
+    /// The recorded and imported events in the filter's time range.
     fn stretch(&self, pushed: &Pushed) -> Result<Stretch, Error> {
         let before = |us: i64| self.size_before(Timestamp(us));
         let end =
@@ -148,13 +148,13 @@ impl Asked<'_> {
         Ok(Stretch { seqs: start..end, moments: (from, until) })
     }
 
-    /// How many events were recorded before an instant.
+    /// How many events were recorded before a time.
     fn size_before(&self, time: Timestamp) -> Result<Seq, Error> {
         let last = self.record.seq_at(self.record.size, Timestamp(time.0.saturating_sub(1)))?;
         Ok(last.map_or(0, |last| last + 1))
     }
 
-    /// The next moments after a place, at most `limit`, and whether there are more.
+    /// At most `limit` moments after a place, and whether there are more.
     fn moments(
         &self,
         pushed: &Pushed,
@@ -176,15 +176,15 @@ impl Asked<'_> {
         Ok((page.rows.iter().map(crate::log::Item::moment).collect(), page.more))
     }
 
-    /// How many recorded events stand before a moment.
+    /// How many recorded events come before a moment.
     fn size_until(&self, moment: Moment) -> Result<Seq, Error> {
         let earlier = self.size_before(moment.occurred_at)?;
         let at_once = self.size_before(Timestamp(moment.occurred_at.0.saturating_add(1)))?;
         Ok(moment.seq.clamp(earlier, at_once.max(earlier)))
     }
 
-    /// The same, oldest first: finds the shortest time after the place with enough items by counting,
-    /// reads its items newest first and reverses them.
+    /// The same, oldest first: finds by counting the shortest time range after the place that has enough
+    /// items, reads it newest first and reverses it.
     fn moments_ascending(
         &self,
         pushed: &Pushed,
@@ -205,7 +205,7 @@ impl Asked<'_> {
         if total > enough {
             let span = self.span(&left)?;
             let (mut low, mut high) = (span.0.0, span.1.0);
-            // The least time up to which there are enough.
+            // Binary search for the earliest end with enough items.
             while low < high {
                 let middle = low + (high - low) / 2;
                 if log.count(&pushed.wanted, &self.cut(&left, middle)?)? >= enough {
@@ -224,7 +224,7 @@ impl Asked<'_> {
         Ok((moments, more))
     }
 
-    /// A stretch up to and including an instant.
+    /// The stretch up to and including a time.
     fn cut(&self, stretch: &Stretch, us: i64) -> Result<Stretch, Error> {
         let beyond = Timestamp(us.saturating_add(1));
         let end = self.size_before(beyond)?.clamp(stretch.seqs.start, stretch.seqs.end);
@@ -234,7 +234,7 @@ impl Asked<'_> {
 
     /// The times of the first and last item of a stretch.
     fn span(&self, stretch: &Stretch) -> Result<(Timestamp, Timestamp), Error> {
-        // Times outside of these years are refused, from sources and from our own clock.
+        // Times outside these years are refused, from sources and from our own clock.
         const EARLIEST: Timestamp = Timestamp(946_684_800_000_000 - 1);
         const LATEST: Timestamp = Timestamp(7_258_118_400_000_000);
         let from = stretch.moments.0.occurred_at.max(EARLIEST);
@@ -242,7 +242,7 @@ impl Asked<'_> {
         Ok((from, to.max(from)))
     }
 
-    /// Limits the stretch to the one event that can match, if the filter names one.
+    /// The moments of the only events that can match, if the filter names an id.
     fn only(
         &self,
         seqs: impl Iterator<Item = Seq>,

@@ -1,5 +1,5 @@
-//! Pushes parts of a filter down to the indexes: which items can match. The rest of the filter is
-//! checked for each entry.
+//! Answers parts of a filter from the indexes: which items can match. The rest of the filter is checked
+//! for each entry.
 
 use std::collections::BTreeSet;
 
@@ -19,13 +19,13 @@ use crate::record::Record;
 /// The items that can match.
 pub(super) struct Pushed {
     pub(super) wanted: Wanted,
-    /// From this time on, in microseconds.
+    /// Start of the time range, included, in microseconds.
     pub(super) from_us: i64,
-    /// Before this time, in microseconds.
+    /// End of the time range, excluded, in microseconds.
     pub(super) before_us: i64,
-    /// The one event that it can be.
+    /// The only events that can match, if the filter names an id.
     pub(super) only: Option<BTreeSet<Seq>>,
-    /// Whether all items from the indexes match, so that the filter need not be checked.
+    /// Whether every item from the indexes matches, so that the filter need not be checked.
     pub(super) is_exact: bool,
 }
 
@@ -52,7 +52,7 @@ pub(super) fn push(
     pushed.is_exact = filter.is_all_required();
     let mut seen = BTreeSet::new();
     for required in filter.required() {
-        // An index can answer only one comparison of a property.
+        // An index can answer only one comparison per property.
         let is_first = seen.insert(required.property) || required.property == "activityDateTime";
         pushed.is_exact &= is_first;
         let one = match required.values {
@@ -74,8 +74,8 @@ pub(super) fn push(
 }
 
 impl Pushed {
-    /// Whether the bounds are exactly the comparison. Stored times have whole microseconds, so a finer
-    /// bound is widened, and the filter must be checked at the edge.
+    /// Narrows the time range; returns whether it is exact. Stored times are whole microseconds, so a
+    /// finer bound is widened and the filter must be checked.
     fn within(&mut self, operator: Operator, time: DateTime<Utc>) -> bool {
         let us = time.timestamp_micros();
         let is_whole = time.timestamp_subsec_nanos().is_multiple_of(1_000);
@@ -105,13 +105,13 @@ impl Pushed {
         }
     }
 
-    /// Selects only imported entries with a code; recorded operations have none.
+    /// Selects only imported entries with a code; recorded operations have no codes.
     fn only_code(&mut self, kind: CodeKind, text: &str) {
         self.wanted.recorded = None;
         self.imported_code(kind, text);
     }
 
-    /// Of the imported entries only those with a code, if it is one that entries are found by.
+    /// Limits imported entries to those with a code, if that code is indexed.
     fn imported_code(&mut self, kind: CodeKind, text: &str) {
         let is_known = match kind {
             CodeKind::Error => said::error_code(text).is_some(),
@@ -126,7 +126,7 @@ impl Pushed {
         self.imported(|filter| {
             had_one = filter.code.replace((kind, text.to_owned())).is_some();
         });
-        // A second code takes the place of the first, and the filter asks for both.
+        // A second code replaces the first, but the filter requires both.
         self.is_exact &= !had_one;
     }
 
@@ -146,7 +146,7 @@ impl Pushed {
         match property {
             "id" => self.only(event_of(record, scope, text)?.into_iter().collect()),
             "changeId" => match event_of_id(record, text) {
-                // The id of one of our events is not a provider's change id.
+                // An event id of this log is never a provider's change id.
                 Some(seq) => self.only(BTreeSet::from([seq])),
                 None => self.only_code(CodeKind::Change, text),
             },
@@ -160,7 +160,7 @@ impl Pushed {
                     self.recorded(|filter| filter.action = Some(action));
                     self.imported(|filter| filter.action = Some(action));
                 }
-                // An unknown imported word is stored as action `other`.
+                // An unknown action of an imported entry is stored as `other`.
                 None => {
                     self.wanted.recorded = None;
                     self.imported(|filter| filter.action = Some(Action::Other));
@@ -219,14 +219,14 @@ impl Pushed {
     }
 }
 
-/// The place of an event id of this log.
+/// The seq of an event id of this log.
 fn event_of_id(record: &Record<'_>, text: &str) -> Option<Seq> {
     let (log, seq) = text.parse::<EventId>().ok()?.parts()?;
     (log == record.log() && seq < record.size).then_some(seq)
 }
 
-/// The events that an entry's id names (a UUID in any case): the recorded event, or the imports of the
-/// entry with that id.
+/// The events of an entry's id (a UUID in any case): the recorded event, or the imports of the entry with
+/// that id.
 pub(super) fn event_of(
     record: &Record<'_>,
     scope: Option<Application>,
@@ -243,7 +243,7 @@ pub(super) fn event_of(
     Ok(found)
 }
 
-/// All numbers that ever had a SCIM id.
+/// Every number that ever had a SCIM id.
 fn resources(
     view: &View<'_>,
     scope: Option<Application>,

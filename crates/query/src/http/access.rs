@@ -1,4 +1,4 @@
-//! Who asked: every question that somebody is known to ask leaves an event.
+//! The access log: every question by a known caller leaves an event.
 
 use axum::extract::Query as Pairs;
 use axum::http::Uri;
@@ -13,12 +13,12 @@ use crate::error::Error;
 /// A longer address is cut here.
 const TARGET_BYTES_MAX: usize = 8 << 10;
 
-/// What is kept of a question.
+/// What is recorded of a question.
 pub(super) struct Asked {
     route: String,
     target: String,
     exported: bool,
-    /// Whether the question says what may be known.
+    /// Whether the question has the parameter `knownAt`.
     pub(super) names_known_at: bool,
 }
 
@@ -29,17 +29,17 @@ impl Asked {
         Asked { route, target: kept(&target, TARGET_BYTES_MAX), exported: false, names_known_at }
     }
 
-    /// The same for whole files of the answer to a question.
+    /// The same for an export of the question's whole answer.
     pub(super) fn exporting(self, target: &str) -> Asked {
         Asked { target: kept(target, TARGET_BYTES_MAX), exported: true, ..self }
     }
 
-    /// Names another question in its place.
+    /// Replaces the recorded question by another.
     pub(super) fn ask(&mut self, target: &str) {
         self.target = kept(target, TARGET_BYTES_MAX);
     }
 
-    /// Records the question with what came of it.
+    /// Records the question with its status, row count and subject.
     pub(super) async fn record<T: Told>(
         self,
         query: &Query,
@@ -54,7 +54,7 @@ impl Asked {
         self.record_as(query, origin, head, came).await
     }
 
-    /// The same by the status, how many rows were shown, and of whom.
+    /// The same, from the status, the number of rows and the subject.
     pub(super) async fn record_as(
         self,
         query: &Query,
@@ -78,7 +78,7 @@ impl Asked {
         let decide = move |authority: Result<(), Revoked>, _: &projector::View<'_>, _| {
             let (access, reply) = match authority {
                 Ok(()) => (access, Ok(())),
-                // Nothing is shown to whoever lost the right to see it while we looked.
+                // The token was revoked while the question was answered: show nothing.
                 Err(Revoked) => {
                     let error = Error::Unauthenticated;
                     let status = error.status().as_u16();
@@ -94,7 +94,7 @@ impl Asked {
     }
 }
 
-/// What is kept of an address: without tokens, and then cut.
+/// The part of an address that is recorded: tokens removed, then cut.
 pub(super) fn kept(target: &str, bytes_max: usize) -> String {
     let mut kept = secret::cut(target, &[]).into_owned();
     kept.truncate(kept.floor_char_boundary(bytes_max));
@@ -104,7 +104,7 @@ pub(super) fn kept(target: &str, bytes_max: usize) -> String {
 /// Whether a query has the parameter `knownAt`, however its name is written.
 fn names_known_at(uri: &Uri) -> bool {
     let pairs = Pairs::<Vec<(String, String)>>::try_from_uri(uri);
-    // What cannot be read is refused later; until then it may name it.
+    // A query that cannot be read is refused later; until then assume that it has `knownAt`.
     pairs.map_or(true, |pairs| pairs.0.iter().any(|(name, _)| name == "knownAt"))
 }
 

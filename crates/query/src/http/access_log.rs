@@ -20,7 +20,7 @@ impl Answered for AccessLog {
         let stand = asked.standpoint()?;
         let record = &reading.record.limited_to(stand.size);
         let wanted = application.map(|number| record.view.application_of(number)).transpose()?;
-        // Whoever asked about all applications was shown each that there was.
+        // A question about all applications showed each that existed then.
         let shows = |one: &AccessSummary, wanted: &ApplicationRow| {
             one.application == wanted.number || (one.all_applications && wanted.added_seq < one.seq)
         };
@@ -52,7 +52,7 @@ fn access(record: &Record<'_>, seq: Seq) -> Result<row::Access, Error> {
     let credential = record.view.credential_of(origin.credential)?;
     let application = event.header.application;
     let slug = record.view.application_of(application)?.map(|row| row.slug);
-    // What somebody asked of all applications may name people of others, and its rows count theirs.
+    // A question about all applications may name people of others, and its row count includes theirs.
     let is_own = record.scope.is_none_or(|scope| scope == application);
     let saw_seq = match access.saw_seq {
         Some(saw) => record.last_told(saw + 1)?,

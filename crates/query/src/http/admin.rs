@@ -1,11 +1,10 @@
-//! Requests that change something, and attempts of those who may not.
+//! Requests that change something, and attempts of callers who may not.
 //!
-//! Whoever sends a body is let in before it has arrived. So what an admin asks for is decided for their
-//! credential: when it was taken back meanwhile, nothing happens, and the attempt is recorded.
+//! A caller is identified before the body arrives. So the token is checked again when the request is
+//! decided: if it was revoked meanwhile, nothing changes and the attempt is recorded.
 //!
-//! What changes something is recorded by that. What an admin asks for and changes nothing, because it
-//! is refused, only looks or was done before, is recorded as a question is: [`recorded`] sees to that
-//! for all addresses.
+//! A change is recorded by its own event. A request of an admin that changes nothing (it is refused, only
+//! reads, or repeats an earlier one) is recorded like a question, by [`recorded`] for all addresses.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,10 +20,10 @@ use crate::Query;
 use crate::caller::Caller;
 use crate::error::Error;
 
-/// A longer address of an attempt is stored cut.
+/// The address of an attempt is cut here.
 const TARGET_BYTES_MAX: usize = 256;
 
-/// What an admin asked for and has left no event yet.
+/// A request of an admin that has left no event yet.
 #[derive(Clone, Default)]
 pub(super) struct Unrecorded(Arc<Mutex<Option<Pending>>>);
 
@@ -37,23 +36,23 @@ struct Pending {
 }
 
 impl Unrecorded {
-    /// An admin asks.
+    /// Notes the request of an admin.
     fn begin(&self, asked: Asked, origin: Origin, head: Seq) {
         self.with(|place| *place = Some(Pending { asked, origin, head, application: None }));
     }
 
-    /// It left an event of its own; or that is what is written now.
+    /// Takes the request out: it left its own event, or is about to be recorded.
     fn take(&self) -> Option<Pending> {
         self.with(Option::take)
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Option<Pending>) -> T) -> T {
-        // A panic while this was held leaves no half-made state.
+        // A panic under this lock leaves no half-made state.
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Records what an admin asked for when it left no event of its own, before the answer leaves.
+/// Records the request of an admin that left no event of its own, before the answer leaves.
 pub(super) async fn recorded(
     State(query): State<Arc<Query>>,
     mut request: Request,
@@ -81,12 +80,12 @@ pub(super) struct Admin {
 }
 
 impl Admin {
-    /// What the request leaves in an event.
+    /// The origin to store in an event.
     pub(super) fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// The request asks a question, which is on record if nothing comes of it.
+    /// The request asks a question, which is recorded if the request leaves no event of its own.
     pub(super) fn asks(&self, question: &str) {
         self.unrecorded.with(|place| {
             if let Some(pending) = place {
@@ -95,7 +94,7 @@ impl Admin {
         });
     }
 
-    /// The request concerns one application, or the server where it is the recorder's.
+    /// The request concerns one application, or the whole server (the recorder).
     pub(super) fn concerns(&self, application: Application) {
         self.unrecorded.with(|place| {
             if let Some(pending) = place {
@@ -106,7 +105,7 @@ impl Admin {
 }
 
 impl Ask {
-    /// Finds out whether an admin asks, and looks.
+    /// Checks that the caller is an admin, then runs `look` over a snapshot.
     pub(super) async fn admin<T: Send + 'static>(
         self,
         look: impl FnOnce(&Reading<'_>) -> Result<T, Error> + Send + 'static,
@@ -124,7 +123,7 @@ impl Ask {
 }
 
 impl Query {
-    /// Decides what an admin asks for, if their token still counts.
+    /// Decides the request of an admin, if their token is still valid.
     pub(super) async fn decide<T: Send + 'static>(
         &self,
         admin: Admin,
@@ -159,8 +158,8 @@ impl Query {
         reply
     }
 
-    /// Hands over what came of something that an admin asked for and was decided elsewhere, if their
-    /// token still counts. Where it brought something, `is_recorded` says whether that left an event.
+    /// Returns the result of an admin's request that was decided elsewhere, if their token is still
+    /// valid. `is_recorded` says whether a successful request left an event.
     pub(super) async fn hand_over<T: Send + 'static>(
         &self,
         admin: Admin,
@@ -178,12 +177,12 @@ impl Query {
     }
 }
 
-/// A decision that leaves nothing.
+/// A refusal without an event.
 pub(super) fn refusal<T>(error: Error) -> Result<Decision<Result<T, Error>>, ProjectorError> {
     Ok(Decision { events: vec![], reply: Err(error) })
 }
 
-/// What is kept of an attempt that is refused.
+/// What is recorded of a refused attempt.
 pub(super) struct Attempt {
     route: String,
     target: String,
@@ -195,8 +194,8 @@ impl Attempt {
         Attempt { route: ask.route.clone(), target: kept(&target, TARGET_BYTES_MAX) }
     }
 
-    /// Records an attempt of somebody whose token is known and does not allow it. Those of one
-    /// application are as many as may come from strangers; what comes above is counted with those.
+    /// Records an attempt with a known token that does not allow it. An application's attempts have the
+    /// limit of unauthenticated requests; those above it are only counted, together with those.
     pub(super) async fn record(
         self,
         query: &Query,

@@ -1,4 +1,4 @@
-//! Applications: which there are, and a new one.
+//! Lists applications and adds one.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,12 +33,12 @@ use crate::error::Error;
 use crate::token::Token;
 use crate::{LookFailure, LookRequest, Query};
 
-/// Names of applications and lists are no longer.
+/// Longest name of an application or list.
 const NAME_BYTES_MAX: usize = 63;
-/// A look goes on for so long after whoever asked has left.
+/// How often a baseline or drift check looks whether its client has left.
 const LEFT_AFTER: Duration = Duration::from_secs(1);
 const URL_BYTES_MAX: usize = 2_048;
-/// Of an application that names none.
+/// The profile of an application that names none.
 const PROFILE: &str = "generic";
 
 impl Answered for Apps {
@@ -135,8 +135,8 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
-/// `PATCH /api/v1/apps/{app}`: says which application at its provider an application is. The logs of
-/// others are kept out from then on.
+/// `PATCH /api/v1/apps/{app}`: sets which service principal of the provider an application is. From then
+/// on, log entries of others are not imported.
 pub(super) async fn change(
     State(query): State<Arc<Query>>,
     ask: Ask,
@@ -154,7 +154,7 @@ pub(super) async fn change(
     if !id.as_deref().is_none_or(is_service_principal) {
         return Err(Error::Body(format!("`servicePrincipal` takes {SERVICE_PRINCIPAL}, or null")));
     }
-    // What was cut would be no name of anything, and all logs would be another's.
+    // A name with its secret cut out would match no log entry, so every entry would seem another's.
     if id.as_ref().is_some_and(|id| !query.committer.gate().lets_pass(id)) {
         return Err(Error::Body("`servicePrincipal` holds what looks like a secret".into()));
     }
@@ -172,7 +172,7 @@ pub(super) async fn change(
     Ok(Json(answer))
 }
 
-/// `POST /api/v1/apps/{app}/baseline`: lists what the upstream has and takes it over.
+/// `POST /api/v1/apps/{app}/baseline`: lists what the upstream has and adopts it.
 pub(super) async fn baseline(
     state: State<Arc<Query>>,
     ask: Ask,
@@ -185,7 +185,7 @@ pub(super) async fn baseline(
     look(state, ask, what, Occasion::Baseline).await
 }
 
-/// `POST /api/v1/apps/{app}/drift`: the same, to see where the record differs.
+/// `POST /api/v1/apps/{app}/drift`: lists what the upstream has and reports where the record differs.
 pub(super) async fn drift(
     state: State<Arc<Query>>,
     ask: Ask,
@@ -215,7 +215,7 @@ async fn look(
     query.committer.check()?;
     let origin = admin.origin().clone();
     let request = LookRequest { slug, origin, occasion, accept_shrink };
-    // What was seen until its asker left is recorded.
+    // If the client leaves, what was seen until then stays recorded.
     let looked = tokio::select! {
         looked = (query.look)(request) => looked,
         () = left(has_left) => {
@@ -226,7 +226,7 @@ async fn look(
     query.hand_over(admin, looked, true).await.map(Json)
 }
 
-/// Ends once whoever asked has left.
+/// Ends once the client has left.
 async fn left(has_left: Option<HasLeft>) {
     let Some(has_left) = has_left else { return std::future::pending().await };
     while !has_left.by_now() {
@@ -234,7 +234,7 @@ async fn left(has_left: Option<HasLeft>) {
     }
 }
 
-/// The profile and the settings' text of a new application that can be as it is asked for.
+/// Checks a new application; returns its profile and the text of its settings.
 fn check(query: &Query, new: &NewApp) -> Result<(String, Vec<u8>), Error> {
     if !is_slug(&new.application) {
         return Err(Error::Body(
@@ -249,7 +249,7 @@ fn check(query: &Query, new: &NewApp) -> Result<(String, Vec<u8>), Error> {
     }
     let settings = Value::Object(new.settings.clone().unwrap_or_default());
     if serde_json::from_value::<Settings>(settings.clone()).is_err() {
-        // Which one is not said: a member's name is as much the sender's as its value.
+        // Do not name the member: its name comes from the sender, like its value.
         return Err(Error::Body(
             "`settings` has an unknown member or a value of the wrong kind; see docs/scim.md"
                 .into(),
@@ -258,7 +258,7 @@ fn check(query: &Query, new: &NewApp) -> Result<(String, Vec<u8>), Error> {
     Ok((profile.to_owned(), canonical::json(&settings)))
 }
 
-/// An upstream that can be as it is asked for. Whether it answers is not asked: it may be down.
+/// Checks a new upstream. Does not call it: it may be down.
 async fn upstream(query: &Query, new: &NewUpstream) -> Result<UpstreamSet, Error> {
     let url = new.url.trim_end_matches('/');
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
@@ -295,7 +295,7 @@ async fn upstream(query: &Query, new: &NewUpstream) -> Result<UpstreamSet, Error
     })
 }
 
-/// Whether an application can have that name: it stands in addresses.
+/// Whether an application can have that name, which is part of addresses.
 fn is_slug(text: &str) -> bool {
     is_plain(text) && !text.starts_with('-')
 }

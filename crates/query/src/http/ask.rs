@@ -1,4 +1,4 @@
-//! A question under way: who asks, the snapshot that answers it, and the event that it leaves.
+//! A question in progress: its caller, the snapshot that answers it, and the event that records it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::caller::{Caller, Sender};
 use crate::error::Error;
 use crate::record::Record;
 
-/// A question as it came, by somebody who is not known yet.
+/// A question as it arrived; its caller is not identified yet.
 pub(super) struct Ask {
     pub(super) query: Arc<Query>,
     pub(super) sender: Sender,
@@ -31,13 +31,13 @@ pub(super) struct Ask {
     /// Set for a page of an export, which is recorded as a whole.
     pub(super) of_export: Option<OfExport>,
     pub(super) uri: Uri,
-    /// Whether whoever asked has left, where the listener knows it.
+    /// Tells whether the client has left, if the listener knows.
     pub(super) has_left: Option<HasLeft>,
-    /// Whose share of what all requests share it takes.
+    /// Whose share of the memory it uses.
     pub(super) owner: Owner,
-    /// What an admin asks for, until it left an event.
+    /// The request of an admin, until it has left an event.
     pub(super) unrecorded: Unrecorded,
-    /// What it takes of what all requests share, until it was answered: also when nobody waits any more.
+    /// Shared resources that it holds until it is answered, even if the client has left.
     _kept: (Option<UnderWay>, Option<Counted>),
 }
 
@@ -58,7 +58,7 @@ impl FromRequestParts<Arc<Query>> for Ask {
     }
 }
 
-/// A question by a known caller, over the snapshot that answers it.
+/// A question by a known caller, with the snapshot that answers it.
 pub(super) struct Reading<'a> {
     pub(super) query: &'a Query,
     pub(super) record: Record<'a>,
@@ -76,7 +76,7 @@ impl Reading<'_> {
         Ok(all.into_iter().map(|row| row.number).collect())
     }
 
-    /// What a question about one application or all is about.
+    /// The application to record for a question: one, or the recorder for all.
     pub(super) fn asked_application(&self, one: Option<Application>) -> Application {
         one.or(self.caller.scope()).unwrap_or(Application::RECORDER)
     }
@@ -89,7 +89,7 @@ impl Reading<'_> {
 }
 
 impl Ask {
-    /// Answers a question, and records that it was asked before the answer leaves: nobody looks unseen.
+    /// Answers a question. Every read is recorded before the answer leaves.
     pub(super) async fn answer<T: Told + Send + 'static>(
         self,
         answer: impl FnOnce(Reading<'_>) -> Result<T, Error> + Send + 'static,
@@ -98,7 +98,7 @@ impl Ask {
         let asked = Asked::of(&self);
         let is_of_export = self.of_export.is_some();
         if asked.names_known_at {
-            // What was decided before a past instant is published once this is.
+            // Whatever was decided before `knownAt` is published before this empty decision.
             let nothing = |_: &projector::View<'_>, _| Ok(Decision { events: vec![], reply: () });
             query.committer.submit(Durability::Appended, nothing).await?;
         }
@@ -113,13 +113,13 @@ impl Ask {
         answer
     }
 
-    /// Takes a snapshot, finds out who asks, and looks; off the threads that serve connections,
-    /// since reading the disk waits.
+    /// Takes a snapshot, identifies the caller and runs `look`, on a blocking thread because it reads the
+    /// disk.
     pub(super) async fn read<T: Send + 'static>(
         self,
         look: impl FnOnce(Reading<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        // Once the log is poisoned nobody knows what is true until the next start.
+        // Once the log is poisoned, the state is uncertain until the next start.
         self.query.committer.check()?;
         let (span, query) = (tracing::Span::current(), Arc::clone(&self.query));
         let attempt = Attempt::of(&self);
@@ -139,7 +139,7 @@ impl Ask {
         seen
     }
 
-    /// Looks over one snapshot; `known` becomes who asks, as soon as that is known.
+    /// Runs `look` over one snapshot. Sets `known` to the caller as soon as they are identified.
     pub(super) fn look<T>(
         self,
         known: &mut Option<Caller>,
@@ -161,7 +161,7 @@ impl Ask {
     }
 }
 
-/// The names in an address. What cannot be unescaped names nothing.
+/// The names in an address. An address that cannot be unescaped is not found.
 pub(super) struct Names<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Names<T> {

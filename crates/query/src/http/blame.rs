@@ -29,8 +29,7 @@ impl Answered for BlameOfGroup {
     }
 }
 
-/// What gave a resource its values as of an instant; of one that was deleted by then, the values that
-/// it had.
+/// What gave a resource its values as of an instant; for a deleted resource, its last values.
 fn blame<Q: Question<Row = Blamed, Beside = Existed>>(
     asked: &Asked<'_>,
     app: &App,
@@ -56,13 +55,13 @@ fn blame<Q: Question<Row = Blamed, Beside = Existed>>(
         causes.retain(|cause| cause.what.is_named(path));
     }
     let (page, next) = stand.part_of(&causes);
-    // One event gives a user most of its values.
+    // One event sets most values of a user, so read each event once.
     let seqs: BTreeSet<Seq> = page.iter().map(|cause| cause.seq).collect();
     let read = Operations::new(record)?;
     let operations = read.rows(seqs.iter().copied())?;
     let mut operations: BTreeMap<Seq, row::Operation> = seqs.into_iter().zip(operations).collect();
     let confirmed = verdict_name(Verdict::Confirmed);
-    // What a look found of a request whose outcome was in doubt, that request did.
+    // When an observation confirmed a request of unknown outcome, that request is the cause.
     let behind: BTreeMap<Seq, Seq> = operations
         .iter()
         .filter(|(_, row)| row.verdict.iter().flatten().any(|word| word == confirmed))

@@ -1,4 +1,4 @@
-//! Bodies that arrive whole, in time and within bounds.
+//! Request bodies: whole, in time and within bounds.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,12 +14,11 @@ use serde::de::DeserializeOwned;
 use crate::Query;
 use crate::error::Error;
 
-/// What the body of a request has of the memory, until its answer is made.
+/// The memory that a request's body occupies until the answer is made.
 #[derive(Clone, Default)]
 pub(crate) struct Kept(Arc<Mutex<Option<Work>>>);
 
-/// The body of a request, of which nothing was read. Those of all questions are counted together, as an
-/// application's are.
+/// A request body, unread. The bodies of all questions share one budget, as those of one application do.
 pub(super) struct Upload {
     body: Body,
     budget: Budget,
@@ -36,7 +35,7 @@ impl FromRequest<Arc<Query>> for Upload {
 }
 
 impl Upload {
-    /// A small JSON body. `form` says what it looks like; serde's own words could repeat values.
+    /// Reads a small JSON body. `form` describes it in the error; serde's message could repeat values.
     pub(super) async fn json<T: DeserializeOwned>(self, form: &str) -> Result<T, Error> {
         let bytes = self.bytes(JSON_BYTES_MAX).await?;
         serde_json::from_slice(&bytes).map_err(|error| {
@@ -45,8 +44,7 @@ impl Upload {
         })
     }
 
-    /// The bytes of a body that arrives whole, and in time. One that is longer than the bound is read no
-    /// further.
+    /// Reads the whole body. Stops at the limit and at the timeout.
     pub(super) async fn bytes(self, bytes_max: usize) -> Result<Vec<u8>, Error> {
         const WHOSE: Application = Application::RECORDER;
         let Upload { body, budget, kept } = self;
@@ -57,7 +55,7 @@ impl Upload {
             Missing::Late => Error::BodyLate { seconds: RECEIVE_MAX.as_secs() },
         })?;
         let (bytes, work) = arrived.carried_out(&budget, WHOSE).await;
-        // A panic while this was held leaves no half-made state.
+        // A panic under this lock leaves no half-made state.
         *kept.0.lock().unwrap_or_else(PoisonError::into_inner) = work;
         Ok(bytes)
     }

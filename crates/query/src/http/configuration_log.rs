@@ -107,7 +107,7 @@ fn change(
         old_value,
         new_value,
         actor_id: actor.map(|number| number.to_string()),
-        // What a token of the whole server is for is no matter of one application.
+        // A caller limited to one application is not shown the names of other tokens.
         actor_name: credential
             .filter(|row| record.scope.is_none_or(|scope| scope == row.application))
             .and_then(|row| row.name),
@@ -117,14 +117,14 @@ fn change(
     })
 }
 
-/// What was configured before, as far as the question may tell.
+/// The value before the change, as far as the question may know it.
 fn before(
     record: &Record<'_>,
     one: &ConfigurationSummary,
     application: Option<&ApplicationRow>,
 ) -> Result<Option<Object>, Error> {
     let seq = match (one.kind, one.before, application) {
-        // The first profile came with the application.
+        // The first profile was set when the application was added.
         (ConfigurationKind::Profile, None, Some(row)) => row.added_seq,
         (_, Some(seq), _) => seq,
         (_, None, _) => return Ok(None),
@@ -141,7 +141,7 @@ fn before(
     }
 }
 
-/// What an auditor of one application is shown of it: not where files of the server are.
+/// Removes the paths of files on the server for an auditor of one application.
 fn shown(record: &Record<'_>, value: Option<Object>) -> Option<Object> {
     let mut value = value?;
     if record.scope.is_some() {
@@ -150,7 +150,7 @@ fn shown(record: &Record<'_>, value: Option<Object>) -> Option<Object> {
     Some(value)
 }
 
-/// What was changed, and what people call it.
+/// The id and the name of what was changed.
 fn subject(record: &Record<'_>, event: &Event) -> Result<(Option<String>, Option<String>), Error> {
     let token = |number: Credential| -> Result<_, Error> {
         let name = record.view.credential_of(number)?.and_then(|row| row.name);
@@ -173,7 +173,7 @@ fn subject(record: &Record<'_>, event: &Event) -> Result<(Option<String>, Option
     }
 }
 
-/// What is configured by an event; `None` where nothing is from then on.
+/// The value that an event sets; `None` if it removes it.
 fn value(event: &Event) -> Result<Option<Object>, Error> {
     let value = match &event.header.fact {
         Fact::ApplicationAdded(added) => {
@@ -212,7 +212,7 @@ fn value(event: &Event) -> Result<Option<Object>, Error> {
         Fact::QuestionSaved(_) => {
             json!({"question": question_of(event)?})
         }
-        // What is not there any more has no value; other kinds configure nothing.
+        // Removals have no value; other kinds do not configure.
         _ => return Ok(None),
     };
     match value {
@@ -226,7 +226,7 @@ fn profile(sha256: &[u8; 32]) -> Object {
     [("profileSha256".to_owned(), digest)].into_iter().collect()
 }
 
-/// What an event says in words.
+/// The note of an event.
 fn note(event: &Event) -> Option<&Vec<u8>> {
     event.parts.iter().find_map(|part| match &part.content {
         Content::Note(note) => Some(note),

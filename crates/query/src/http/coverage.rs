@@ -1,4 +1,4 @@
-//! Which stretches were not watched.
+//! Coverage gaps: when nothing was recorded.
 
 use answers::{Unwatched, row};
 use event::Number;
@@ -8,7 +8,7 @@ use crate::coverage::{Coverage, Hole};
 use crate::error::Error;
 
 impl Answered for Unwatched {
-    /// Every stretch that was not watched, oldest first.
+    /// Every gap, oldest first.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Unwatched>, Error> {
         let reading = asked.reading;
         let application = asked.narrowed_to(self.app.as_ref())?;

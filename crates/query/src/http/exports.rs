@@ -1,8 +1,8 @@
-//! The whole answer of a question as files: a zip with CSV or NDJSON and a manifest, as it is made.
+//! Exports: a question's whole answer as a zip with CSV or NDJSON and a manifest, made while it is sent.
 //!
-//! Operations have their steps and changes in files of their own. A zip is written one file after the
-//! other, so the pages of the question are read again for each, as of the event and the instant of the
-//! first page; of what a file has no more is held than a page and one operation.
+//! Steps and changes of operations are separate files. A zip is written one file after the other, so each
+//! file reads the pages again, as of the event and the instant of the first page. At most one page and
+//! one operation are in memory.
 
 mod details;
 
@@ -37,16 +37,16 @@ use crate::error::Error;
 use crate::export::columns::{self, Exported, of_question};
 use crate::export::{Export, ExportError, Form, Zip};
 
-/// Rows that are asked for at a time.
+/// Rows of one page.
 const PAGE_ROWS: usize = 1_000;
-/// An answer has at most so many bytes a page.
+/// Most bytes of one page.
 const PAGE_BYTES_MAX: usize = 256 << 20;
-/// Pieces that wait for a slow client, each of what was made at a time; then the export waits too.
+/// Pieces that may wait for a slow client, each written between two waits; then the export waits too.
 const PIECES_MAX: usize = 1;
-/// Rows that are written before others have their turn on the thread.
+/// Rows to write before the thread is yielded to other tasks.
 const ROWS_AT_ONCE: usize = 50;
 
-/// What of a question's rows a file has.
+/// What a file holds for each row of the question.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Rows,
@@ -62,7 +62,7 @@ struct Writing {
 }
 
 impl Writing {
-    /// The name and the form of a file.
+    /// The full name and the format of a file.
     fn of(self, name: &str, columns: &'static [&'static str]) -> (String, Form) {
         match self.is_csv {
             true => (format!("{name}.csv"), Form::Csv { columns, bom: self.bom }),
@@ -128,7 +128,7 @@ pub(super) async fn export(
         let _place = place;
         if let Err(error) = write(&query, page, &mut pages, writing, pipe).await {
             tracing::warn!(%error, "an export broke off");
-            // Without the end of the zip, and with a broken body, nobody takes it for whole.
+            // The zip has no directory and the body is cut off, so no client takes it for complete.
             let _ = sender.send(Err(io::Error::other("the export broke off"))).await;
         }
     });
@@ -142,7 +142,7 @@ pub(super) async fn export(
     Ok(response)
 }
 
-/// What is kept of an export.
+/// What is recorded of an export.
 struct Told {
     rows: u64,
     status: u16,
@@ -165,7 +165,7 @@ impl answer::Told for Told {
 
 /// A question whose rows are exported.
 struct Question {
-    /// Path and parameters, from `/api/v1` on, without those of paging.
+    /// Path and parameters, from `/api/v1` on, without the paging parameters.
     target: String,
     exported: Exported,
 }
@@ -181,20 +181,20 @@ impl Question {
         };
         let kept: Vec<&str> = parameters.split('&').filter(paging).collect();
         let target = format!("/api/v1/{path}?{}", kept.join("&"));
-        // What is no address is no question.
+        // A text that is not an address is not a question.
         target.parse::<Uri>().ok()?;
         Some(Question { target, exported })
     }
 }
 
-/// The pages of a question, asked of the router as the client would.
+/// The pages of a question, requested from the router as a client would.
 struct Pages {
     router: Router,
     headers: axum::http::HeaderMap,
     question: Question,
     next: Option<String>,
     first: Option<First>,
-    /// What the pages are about.
+    /// The subject of the pages, for the access log.
     about: Option<(Application, Number)>,
 }
 
@@ -258,8 +258,8 @@ enum Broken {
     Count { rows: u64, counted: u64 },
 }
 
-/// Writes the files. Rows are made, written and let go before anybody waits for the reader, so that a
-/// slow one holds no thread, and of the memory a few pieces of the zip.
+/// Writes the files. Rows are written and dropped before the task waits for the client, so that a slow
+/// client holds no thread and only a few pieces of the zip.
 async fn write(
     query: &Arc<Query>,
     first: Map<String, Value>,
@@ -304,7 +304,7 @@ async fn write(
                         exported.described.with_context(&mut row, &one);
                     }
                     out.row(&row)?;
-                    // Others are served on this thread too.
+                    // Let other tasks use this thread.
                     if index % ROWS_AT_ONCE == ROWS_AT_ONCE - 1 {
                         tokio::task::yield_now().await;
                     }
@@ -327,14 +327,14 @@ async fn write(
     pipe.hand_on().await
 }
 
-/// What a file has of the next operations of a page; reading the disk waits, so where that is no harm.
+/// A file's rows for the next operations of a page. Uses a blocking thread: it reads the disk.
 async fn details_of(
     query: &Arc<Query>,
     page: &Map<String, Value>,
     part: Part,
     rows: &mut VecDeque<Map<String, Value>>,
 ) -> Result<Vec<Map<String, Value>>, Broken> {
-    // Without an instant of its own a list of operations stands after the last event that it knows.
+    // A list of operations has no instant: its `atSeq` is the last event that it knows.
     let size = page.get("atSeq").and_then(Value::as_u64).map_or(0, |seq| seq + 1);
     let (query, mut taken) = (Arc::clone(query), std::mem::take(rows));
     let making = spawn_blocking(move || {
@@ -346,7 +346,7 @@ async fn details_of(
     Ok(made)
 }
 
-/// Where the writer's bytes go: they are gathered, and handed on when the reader has room.
+/// Buffers the writer's bytes until the client has room for them.
 #[derive(Clone)]
 struct Pipe {
     sender: mpsc::Sender<io::Result<Bytes>>,
@@ -355,11 +355,11 @@ struct Pipe {
 
 impl Pipe {
     fn written(&self) -> MutexGuard<'_, Vec<u8>> {
-        // A panic while it was held leaves no half-made state.
+        // A panic under this lock leaves no half-made state.
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands on what was gathered, once the reader has room for it.
+    /// Sends the buffered bytes, once the client has room for them.
     async fn hand_on(&self) -> Result<(), Broken> {
         let gathered = std::mem::take(&mut *self.written());
         if gathered.is_empty() {
@@ -380,7 +380,7 @@ impl Write for Pipe {
     }
 }
 
-/// The body that hands them on.
+/// The response body.
 struct Pieces(mpsc::Receiver<io::Result<Bytes>>);
 
 impl HttpBody for Pieces {

@@ -1,8 +1,8 @@
 //! `/v1.0/auditLogs/provisioning` and `/beta/auditLogs/provisioning`: the log in the shape of Microsoft
 //! Graph, with Graph's query options and errors.
 //!
-//! Graph takes addresses in any case, with a slash at their end, and a key in parentheses; so all below
-//! `/v1.0` and `/beta` comes here, and what is nothing there is refused in Graph's form.
+//! Graph takes addresses in any case, with a trailing slash, and with a key in parentheses. So this file
+//! handles everything below `/v1.0` and `/beta`, and refuses unknown addresses in Graph's form.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query as Pairs};
@@ -44,7 +44,7 @@ impl Version {
         }
     }
 
-    /// The log's address, and the template under which questions to it are recorded.
+    /// The log's address: the route under which questions are recorded.
     fn path(self) -> &'static str {
         match self {
             Version::V1 => "/v1.0/auditLogs/provisioning",
@@ -52,8 +52,7 @@ impl Version {
         }
     }
 
-    /// The address of the same question with the version as it is written here, when somebody wrote it in
-    /// another case.
+    /// The same address with the version in lower case, if it was written otherwise.
     pub(super) fn respelled(uri: &Uri) -> Option<Uri> {
         let (first, rest) = match uri.path().strip_prefix('/')?.split_once('/') {
             Some((first, _)) => (first, &uri.path()[first.len() + 1..]),
@@ -77,7 +76,7 @@ impl Version {
     }
 }
 
-/// What an address below a version names.
+/// What the address below a version means.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Named {
     List,
@@ -87,7 +86,7 @@ enum Named {
 }
 
 impl Named {
-    /// `path` is what follows the version, unescaped.
+    /// Reads `path`, the unescaped rest after the version.
     fn of(path: &str) -> Named {
         let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
         let is = |place: usize, word: &str| {
@@ -116,14 +115,14 @@ impl Named {
     }
 }
 
-/// All that is asked of a version of Graph.
+/// Handles every request to a version of Graph.
 pub(super) async fn any(
     version: Version,
     method: Method,
     below: Result<Path<String>, PathRejection>,
     mut ask: Ask,
 ) -> Result<Response, Error> {
-    // What cannot be unescaped names nothing.
+    // An address that cannot be unescaped is not found.
     let named = below.map_or(Named::Nothing, |Path(below)| Named::of(&below));
     if named == Named::Nothing {
         return Err(Error::NotFound(
@@ -166,7 +165,7 @@ const MEMBERS: [&str; 17] = [
     "targetIdentity",
 ];
 
-/// The further members of an entry of the beta: what those of v1.0 were called before.
+/// Members of a beta entry under their names before v1.0.
 const BETA_MEMBERS: [&str; 2] = ["action", "statusInfo"];
 
 /// Adds the members of the beta to those of v1.0.
@@ -197,7 +196,7 @@ fn add_beta(members: &mut Map<String, Value>) {
     members.insert("statusInfo".into(), info.into());
 }
 
-/// An answer in Graph's shape, written out.
+/// An answer in Graph's shape, serialized.
 pub(super) struct GraphAnswer {
     body: Vec<u8>,
     media_type: &'static str,
@@ -267,7 +266,7 @@ fn members_of(
     Ok(members)
 }
 
-/// The query options, understood.
+/// The query options, parsed.
 #[derive(Default)]
 struct Options {
     filter: Option<String>,
@@ -283,7 +282,7 @@ impl Options {
         let pairs = Pairs::<Vec<(String, String)>>::try_from_uri(reading.uri);
         let mut options = Options::default();
         for (name, value) in pairs.map_err(|_| Error::Defect)?.0 {
-            // The mark before a name may be left out (OData 4.01, URL conventions §5).
+            // The `$` before a name may be left out (OData 4.01, URL conventions §5).
             let name = name.to_ascii_lowercase();
             let place = match name.strip_prefix('$').unwrap_or(&name) {
                 "filter" => &mut options.filter,
@@ -325,7 +324,7 @@ impl Options {
         }
     }
 
-    /// The members that are asked for; all of them when there is no such option.
+    /// The selected members; `None` for all.
     fn members(&self, version: Version) -> Result<Option<Vec<&'static str>>, Error> {
         let Some(text) = &self.select else { return Ok(None) };
         let member =
@@ -368,7 +367,7 @@ impl Options {
 const UNKNOWN: &str = "an unknown query option; there are $filter, $orderby, $top, $skiptoken, $count and \
                        $select";
 
-/// What stands in an address as it is (RFC 3986 §2.3).
+/// Characters that an address need not escape (RFC 3986 §2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn escaped(text: &str) -> String {
@@ -383,7 +382,7 @@ async fn list(version: Version, ask: Ask) -> Result<GraphAnswer, Error> {
         let (counts, members) = (options.counts()?, options.members(version)?);
         let filter = options.filter(version)?;
 
-        // The token is bound to filter and order, and pins what the first page knew.
+        // The token is bound to filter and order, and pins the events of the first page.
         let parts = [
             ("", "graph"),
             ("$filter", options.filter.as_deref().unwrap_or_default()),
@@ -432,7 +431,7 @@ async fn list(version: Version, ask: Ask) -> Result<GraphAnswer, Error> {
 
 const JSON: &str = "application/json";
 
-/// `GET /v1.0/auditLogs/provisioning/$count`: how many entries fit, as a plain number (OData 4.01, URL
+/// `GET /v1.0/auditLogs/provisioning/$count`: how many entries match, as a plain number (OData 4.01, URL
 /// conventions §4.8).
 async fn count(version: Version, ask: Ask) -> Result<GraphAnswer, Error> {
     ask.answer(move |reading| {

@@ -56,7 +56,7 @@ fn group_row(group: &Group, start_known: bool, privileged: bool) -> row::Group {
     }
 }
 
-/// The groups that a provider's log tells of, where nothing was recorded; not who was in them.
+/// Groups known only from a provider's log, without their members.
 fn imported(
     record: &Record<'_>,
     stand: &Standpoint,
@@ -72,7 +72,7 @@ fn imported(
         member_count: None,
         created_at: group.created.map(|moment| moment.occurred_at.to_string().into()),
         created_seq: group.created.map(|moment| moment.seq),
-        // The first entry that was imported need not be the first that was written.
+        // The first imported entry need not be the first that the provider wrote.
         start_known: false,
         privileged: false,
     });
@@ -104,7 +104,7 @@ impl Answered for OneGroup {
     }
 }
 
-/// A group as a provider's log tells of it, where nothing was recorded.
+/// A group known only from a provider's log.
 fn one_imported(
     question: &OneGroup,
     record: &Record<'_>,
@@ -117,7 +117,7 @@ fn one_imported(
         exists: imported.exists,
         exists_seq: imported.exists_seq,
         basis: Some("imported".to_owned()),
-        // A group of which the log tells may have been there before it begins.
+        // The group may be older than the log.
         start_known: Some(false),
     };
     let answer = Found::new(record, stand, &imported.coverage).about(application, imported.number);

@@ -11,10 +11,10 @@ use tokio::task::spawn_blocking;
 
 use crate::Query;
 
-/// Who writes the metrics out.
+/// Lets one request at a time write the metrics.
 static METRICS: Semaphore = Semaphore::const_new(1);
 
-/// The process serves requests. Looks at nothing, so a full or slow disk does not get it killed.
+/// The process serves requests. Reads nothing, so that a full or slow disk does not get it killed.
 pub(super) async fn live() -> &'static str {
     "ok"
 }
@@ -27,8 +27,8 @@ pub(super) async fn ready(
     let log = query.committer.check().is_ok();
     let damage = query.committer.store().damage();
     let store = Arc::clone(query.committer.store());
-    // Rows stand at the log's end before the committer runs, and with it whenever it is not
-    // poisoned; comparing the two here would find every batch between append and publish.
+    // Rows are complete unless the log is poisoned. Comparing their watermark with the log here would
+    // fail for every batch between append and publish.
     let rows = spawn_blocking(move || store.snapshot().watermark());
     let rows = matches!(rows.await, Ok(Ok(_)));
     let ready = log && rows;
@@ -37,7 +37,7 @@ pub(super) async fn ready(
     let verbose = parameters.is_some_and(|text| text.split('&').any(is_verbose));
     let text = if verbose {
         let (version, free) = (query.version, query.committer.disk_free_bytes() >> 20);
-        // In our own words, without a path: whoever asks has no token.
+        // Our own words without a path: the caller has no token.
         let log = match &damage.log {
             Some(_) => "damaged: restore the data folder from a backup; the server's log says more",
             None => word(log),
@@ -59,8 +59,8 @@ fn is_verbose(parameter: &str) -> bool {
 
 /// The metrics in Prometheus' text form.
 pub(super) async fn metrics(State(query): State<Arc<Query>>) -> impl IntoResponse {
-    // Anybody may ask, as often as they like: one text at a time is written, and where it holds nobody
-    // up. The semaphore is never closed.
+    // Needs no token, so limit it: one text at a time, on a blocking thread. The semaphore is never
+    // closed.
     let turn = METRICS.acquire().await;
     let text = spawn_blocking(move || (query.metrics)()).await;
     drop(turn);

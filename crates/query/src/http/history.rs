@@ -1,4 +1,4 @@
-//! What happened to the members of a group, and to the groups of a user, in a stretch.
+//! Changes to the members of a group and to the groups of a user between two instants.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -19,7 +19,7 @@ use crate::record::Record;
 use crate::type_names::TypeNames;
 
 impl Answered for Diff {
-    /// Who joined and left, by number, and what else changed.
+    /// Who joined and left, by number, and which attributes changed.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Diff>, Error> {
         let application = asked.application(&self.app)?.number;
         let stand = asked.standpoint()?;
@@ -95,7 +95,7 @@ fn attributes(old: Map<String, Value>, new: Map<String, Value>) -> Vec<Attribute
 }
 
 impl Answered for StaysInGroup {
-    /// By group and member, each from its first on.
+    /// By group and member, earliest stay first.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<StaysInGroup>, Error> {
         let group = (ResourceType::GROUP, self.group.0.as_str());
         let user = self.user.as_ref().map(|user| (ResourceType::USER, user.0.as_str()));
@@ -104,7 +104,7 @@ impl Answered for StaysInGroup {
 }
 
 impl Answered for StaysOfUser {
-    /// By group, each from its first on.
+    /// By group, earliest stay first.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<StaysOfUser>, Error> {
         let user = (ResourceType::USER, self.user.0.as_str());
         let group = self.group.as_ref().map(|group| (ResourceType::GROUP, group.0.as_str()));
@@ -112,8 +112,8 @@ impl Answered for StaysOfUser {
     }
 }
 
-/// Every stay of a member in a group that meets a stretch: of one group or one user, whose address it
-/// is, and perhaps in or of one other.
+/// Every stay in a group that overlaps the question's time: of the group or user in the address
+/// (`whose`), optionally limited to one user or group (`other`).
 fn stays<Q: Question<Row = Stay>>(
     asked: &Asked<'_>,
     app: &answers::App,
@@ -140,7 +140,7 @@ fn stays<Q: Question<Row = Stay>>(
     };
     let types = TypeNames::read(view)?;
     let (page, next) = stand.part_of(&all);
-    // The same few groups, or the one member, stand in every row.
+    // Rows repeat the same few groups or the same member.
     let (mut groups, mut members) = (BTreeMap::new(), BTreeMap::new());
     let rows = page.iter().map(|one| {
         let start_known = resource::start_known(record, is_proxied, one.start)?;
@@ -175,7 +175,7 @@ fn stays<Q: Question<Row = Stay>>(
     answer.rows(rows, all.len() as u64, next)
 }
 
-/// What is known of somebody, read when it is first needed.
+/// Reads what is known of a resource once, when first needed.
 fn once<T: Clone>(
     known: &mut BTreeMap<Number, T>,
     number: Number,

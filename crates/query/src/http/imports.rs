@@ -1,4 +1,4 @@
-//! Entries of a provider's logs come in.
+//! Imports entries of a provider's logs.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::question::{NamesOf, read_act};
 use crate::error::Error;
 use crate::{ImportFailure, ImportRequest, Query};
 
-/// What names a service principal; ids are far shorter.
+/// The accepted form of a service principal; real ids are far shorter.
 pub(super) const SERVICE_PRINCIPAL: &str =
     "the id of a service principal, or its display name, 1 to 256 bytes";
 
@@ -42,7 +42,7 @@ pub(super) async fn add(
             answers::act::DateOrder::Mdy => DateOrder::MonthFirst,
         });
         let application = reading.caller.application(&reading.record.view, &import.app.0)?.number;
-        // Without a name for the import, a request is one of its own.
+        // A request that names no import is an import of its own.
         let run = run.unwrap_or(reading.record.head);
         let lists_others = import.list.is_some();
         Ok((application, run, dates, import.service_principal, lists_others, import.check))
@@ -66,11 +66,11 @@ pub(super) async fn add(
         ImportFailure::Records(detail, candidates) => Error::Records { detail, candidates },
         ImportFailure::Log(detail) => Error::Import(detail),
     });
-    // A request that imports leaves an event also when it has nothing new.
+    // An import leaves an event even when it has nothing new.
     query.hand_over(admin, done, !is_check).await.map(Json)
 }
 
-/// Whether it can be a [`SERVICE_PRINCIPAL`].
+/// Whether a text can be a [`SERVICE_PRINCIPAL`].
 pub(super) fn is_service_principal(id: &str) -> bool {
     (1..=event::Imported::CODE_BYTES_MAX).contains(&id.len())
 }

@@ -1,4 +1,4 @@
-//! Whether provisioning is alive: when the provider was last heard, and how it went.
+//! Whether provisioning is alive: when the provider last sent a request, and how it went.
 
 use std::ops::ControlFlow;
 
@@ -15,18 +15,18 @@ use crate::quarantine::quarantine;
 use crate::record::Record;
 use crate::standpoint::Standpoint;
 
-/// Providers come by so often in steady state.
+/// How often a provider runs in steady state.
 const INTERVAL_SECONDS: i64 = 2_400;
-/// Without anything for so long it is no longer late but silent.
+/// After this long without a request, a provider is silent, not just late.
 const SILENT_SECONDS: i64 = 24 * 3_600;
-/// Operations are looked through so many at a time.
+/// Operations read at a time.
 const PAGE: usize = 256;
 const DAY_MICROS: i64 = 24 * 3_600 * 1_000_000;
-/// So many of the newest entries are looked through for what a job is called.
+/// How many of the newest entries are searched for job ids.
 const LOOKED_AT_MAX: usize = 2_000;
 
 impl Answered for Job {
-    /// By the application's name, or a job's id of an imported log.
+    /// By the application's name, or by a job id of an imported log.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Job>, Error> {
         let (reading, stand) = (asked.reading, asked.standpoint()?);
         let record = &reading.record.limited_to(stand.size);
@@ -87,8 +87,8 @@ fn newest_claims(
     Ok(seqs)
 }
 
-/// Whose requests count: those with a token of the application, and those that were refused for they had
-/// none. Others look at an upstream.
+/// The requests that count as the provider's: those with a SCIM token of the application, and those
+/// refused because they had none. Requests with other tokens look at an upstream.
 fn senders(record: &Record<'_>, application: Application) -> Result<Vec<Filter>, Error> {
     let of = |credential, status| Filter {
         application: Some(application),
@@ -103,8 +103,8 @@ fn senders(record: &Record<'_>, application: Application) -> Result<Vec<Filter>,
     Ok(senders)
 }
 
-/// Shows when the requests among some operations were recorded, newest first, until `visit` breaks off.
-/// What was seen at an upstream when a request read it stands beside that request, and is none.
+/// Visits the times of the requests among some operations, newest first, until `visit` breaks off. Skips
+/// observations: they are what a request found at the upstream.
 fn requests_of(
     log: &Log<'_>,
     wanted: &Wanted,
@@ -189,7 +189,7 @@ fn state(
         last_entry = last_entry.max(Some(imported.occurred_at));
         jobs.extend(imported.code(CodeKind::Job).map(str::to_owned));
     }
-    // A provider tries on more and more seldom; what it then writes is the end of it.
+    // In quarantine a provider retries ever more rarely. A write after it means that it has ended.
     let quarantine = quarantine(record, application, beyond)?
         .filter(|quarantine| last_written.is_none_or(|written| written < quarantine.last));
     let since = last_request.map(|last| stand.time.0.saturating_sub(last.0) / 1_000_000);

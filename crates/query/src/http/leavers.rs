@@ -1,4 +1,4 @@
-//! Leavers: when their accounts were switched off, against when they left.
+//! Leavers: when their accounts were disabled, compared with when they left.
 
 use std::collections::BTreeSet;
 
@@ -17,14 +17,14 @@ use crate::history::groups_of;
 use crate::reference::Person;
 use crate::report::people::{ActiveStay, Ending, active_stays, leavers};
 
-/// An account may be open for so long after its owner left, unless the question says otherwise.
+/// How long an account may stay active after its owner left, by default.
 const WITHIN_SECONDS: u64 = 24 * 3_600;
 
-/// What somebody without an account is called.
+/// The identity of somebody without an account.
 const NOBODY: Identity =
     Identity { id: None, user_name: None, external_id: None, display_name: None };
 
-/// Somebody who left, and the account that they had.
+/// Somebody who left, and their account.
 struct Leaver {
     application: Option<Application>,
     number: Number,
@@ -32,13 +32,13 @@ struct Leaver {
     terminated_at: Option<Timestamp>,
     disabled: Option<(Seq, bool)>,
     reactivated: Option<Seq>,
-    /// Whether the account was never active, up to the end of the question.
+    /// Whether the account was never active before the end of the question.
     never_active: bool,
 }
 
 impl Answered for Leavers {
-    /// Without a list, whose account was switched off or deleted; with one, when the accounts of those
-    /// who left by it were.
+    /// Without a list: accounts that were disabled or deleted. With a list: when the accounts of the
+    /// people on it were.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Leavers>, Error> {
         let accepts = duration::ACCEPTED;
         let within = self.within.as_ref().map_or(Some(WITHIN_SECONDS), |text| seconds(&text.0));
@@ -103,7 +103,7 @@ fn find(scene: &Scene<'_>, list: Option<&ListName>) -> Result<(Option<Seq>, Vec<
     Ok((Some(list.seq), all))
 }
 
-/// The users that a person had: those who bore one of the names when they left, else the last before,
+/// The accounts of a person: those that had one of the names when the person left; else the last before,
 /// else the first after.
 fn users_of(
     scene: &Scene<'_>,
@@ -146,7 +146,7 @@ fn leaver(
     let ended = last.and_then(|stay| Some((stay.end.filter(|end| *end <= until)?, stay.deleted)));
     let again = match ended {
         Some((end, _)) => stays.iter().find(|stay| stay.start > end),
-        // Never active up to then, and active afterwards.
+        // The account was inactive until they left, and active afterwards.
         None if last.is_none() => stays.first(),
         None => None,
     };
@@ -177,16 +177,16 @@ fn row(scene: &Scene<'_>, one: &Leaver, within: u64) -> Result<row::Leaver, Erro
     });
     let is_within = match (one.terminated_at, one.application, lag) {
         (None, ..) => None,
-        // Nobody to switch off.
+        // There is no account to disable.
         (Some(_), None, _) => Some(true),
         (Some(_), Some(_), Some(lag)) => Some(lag <= within),
-        // It was never on.
+        // The account was never active.
         (Some(_), Some(_), None) if one.never_active => Some(true),
         (Some(terminated), Some(_), None) => {
             let within_us = i64::try_from(within).unwrap_or(i64::MAX).saturating_mul(1_000_000);
             let deadline = Timestamp(terminated.0.saturating_add(within_us));
             let end = scene.stand.to.map_or(scene.stand.now, |to| to.min(scene.stand.now));
-            // It may still be switched off in time.
+            // It may still be disabled in time.
             if deadline > end { None } else { Some(false) }
         }
     };
@@ -218,7 +218,7 @@ fn row(scene: &Scene<'_>, one: &Leaver, within: u64) -> Result<row::Leaver, Erro
 /// Groups by name, or by id where one has none.
 type Groups = Vec<Option<String>>;
 
-/// The groups that the account is in at the end, and those of them that are privileged.
+/// The account's groups at the end of the question, and the privileged ones among them.
 fn remaining_groups(scene: &Scene<'_>, one: &Leaver) -> Result<(Groups, Groups), Error> {
     let (mut all, mut privileged) = (vec![], vec![]);
     let (Some(application), Some(after)) = (one.application, scene.after()) else {

@@ -1,4 +1,4 @@
-//! Lists of people, the reports that rest on them, and evidence: what people add to the record.
+//! Reference lists, the reports that use them, and evidence.
 
 use std::sync::Arc;
 
@@ -33,8 +33,8 @@ use crate::reference::{Person, Roster, parse};
 
 const TEXT_BYTES_MAX: usize = 1_024;
 
-/// `POST /api/v1/reference-lists?name=&app=`: keeps a list as it is now, of an application or for the
-/// whole server.
+/// `POST /api/v1/reference-lists?name=&app=`: stores a new version of a list, for one application or for
+/// the whole server.
 pub(super) async fn add(
     State(query): State<Arc<Query>>,
     ask: Ask,
@@ -73,7 +73,7 @@ pub(super) async fn add(
 
 const NAME: &str = "a name for the list: 1 to 63 of a-z, 0-9 and -";
 
-/// Records something that an admin adds, with what it says.
+/// Records an admin's addition, with its content as a note.
 async fn append(
     query: &Query,
     application: Application,
@@ -81,7 +81,7 @@ async fn append(
     fact: Fact,
     (subject, note): (Number, Vec<u8>),
 ) -> Result<Seq, Error> {
-    // A list may be long, and what is decided meanwhile waits for nothing.
+    // A list may be long, so check it for secrets before the decision; other decisions do not wait.
     let committer = query.committer.clone();
     let passed = spawn_blocking(move || committer.gate().passed(Content::Note(note)));
     let passed = vec![(subject, passed.await.map_err(|_| Error::Defect)?)];
@@ -126,17 +126,17 @@ impl Answered for ReferenceLists {
     }
 }
 
-/// A list that a question names.
+/// A reference list that a question names.
 pub(super) struct NamedList {
-    /// The event that has it.
+    /// The event that stored it.
     pub(super) seq: Seq,
     pub(super) people: Vec<Person>,
-    /// Whether the caller may see who is on it and has no account.
+    /// Whether the caller may see people on the list who have no account.
     pub(super) shows_strangers: bool,
 }
 
-/// The newest list of a name that the question knows: of its application, or for the whole server. Of
-/// the latter whoever sees one application alone is shown those who have an account there.
+/// The newest version of a list that the question knows: the application's own or the server-wide one. Of
+/// the latter, a caller limited to one application sees only people with an account there.
 pub(super) fn people_of(
     record: &Record<'_>,
     ListName(name): &ListName,
@@ -215,7 +215,7 @@ pub(super) async fn add_evidence(
     Ok((StatusCode::CREATED, Json(AddedEvidence { seq, operation_seq: operation })))
 }
 
-/// Evidence within its bounds, its time in one form.
+/// Checks the lengths of evidence and normalizes its time.
 fn checked(mut evidence: NewEvidence) -> Result<NewEvidence, Error> {
     let NewEvidence { kind, reference, url, approved_by, approved_at } = &evidence;
     let needed = [("kind", Some(kind)), ("ref", Some(reference))];
@@ -235,7 +235,7 @@ fn checked(mut evidence: NewEvidence) -> Result<NewEvidence, Error> {
 }
 
 impl Answered for EvidenceOf {
-    /// Who approved it, as far as anybody said; oldest first.
+    /// Who approved it, according to the evidence; oldest first.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<EvidenceOf>, Error> {
         let (reading, stand) = (asked.reading, asked.standpoint()?);
         let record = &reading.record.limited_to(stand.size);
@@ -254,7 +254,7 @@ impl Answered for EvidenceOf {
     }
 }
 
-/// What an event says as evidence.
+/// The evidence that an event stores.
 fn said(event: &Event) -> Result<NewEvidence, Error> {
     let note = event.parts.iter().find_map(|part| match &part.content {
         Content::Note(note) => Some(note),

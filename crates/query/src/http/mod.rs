@@ -52,8 +52,8 @@ use crate::Query;
 use crate::error::Error;
 use crate::frame::frame;
 
-/// Everything that is served over HTTP save the SCIM addresses. What is no address is a problem
-/// with status 404, so a server merges this router with one that has no fallback.
+/// Serves every HTTP address except SCIM's. Unknown addresses get a problem with status 404, so a server
+/// merges this router with one that has no fallback.
 pub fn router(query: Arc<Query>) -> Router {
     let face = Router::new().route("/api/v1/export", get(exports::export));
     let questions = questions(&query);
@@ -64,7 +64,7 @@ pub fn router(query: Arc<Query>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&query), frame))
 }
 
-/// The questions and what configures, without the frame around them.
+/// The routes for questions and configuration, without the frame.
 fn questions(query: &Arc<Query>) -> Router {
     let router = Router::new();
     let router = serve::<answers::Apps>(router);
@@ -132,7 +132,7 @@ fn questions(query: &Arc<Query>) -> Router {
         .with_state(Arc::clone(query))
 }
 
-/// What no address is. Graph has no regard to case, so its version may be written in another one.
+/// Handles unknown addresses. Graph ignores case, so its version may be in upper case.
 async fn elsewhere(questions: Router, mut request: Request) -> Response {
     if let Some(uri) = Version::respelled(request.uri()) {
         *request.uri_mut() = uri;
@@ -147,7 +147,7 @@ async fn nothing() -> Error {
     Error::NotFound("there is nothing at this address")
 }
 
-/// All that is asked of a version of Microsoft Graph.
+/// Handles every request to a version of Microsoft Graph.
 fn graph_of(version: Version) -> MethodRouter<Arc<Query>> {
     any(move |method: Method, below: Result<Path<String>, PathRejection>, ask: Ask| {
         graph::any(version, method, below, ask)

@@ -1,4 +1,4 @@
-//! What marks the requests of an export, and on what they stand.
+//! Marks the requests of an export and pins them to its first page.
 
 use event::{Seq, Timestamp};
 use serde_json::{Map, Value};
@@ -8,11 +8,11 @@ use crate::instant::{self, Role, Zone};
 /// Marks the requests of an export: the export is recorded once, not page by page.
 #[derive(Clone, Copy)]
 pub(super) struct OfExport {
-    /// On what the first page stood; `None` for the first itself.
+    /// The state that the first page used; `None` for the first page itself.
     pub(super) first: Option<First>,
 }
 
-/// On what the first page of an export stood, and all others do.
+/// The state that the first page of an export used; the other pages use the same.
 #[derive(Clone, Copy)]
 pub(super) struct First {
     /// How many events there were.

@@ -1,4 +1,4 @@
-//! What can be asked, for programs. No token is needed: it tells nothing of the record.
+//! The OpenAPI document. It needs no token, because it contains nothing of the record.
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,4 +1,4 @@
-//! Operations: what was asked of us, and what came of it.
+//! Operations: SCIM requests, imported entries, and their outcomes.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ use crate::shown::Shown;
 pub(super) const NO_OPERATION: Error = Error::NotFound("there is no such operation");
 
 impl Answered for answers::Operations {
-    /// Newest first. Filters read indexes and summaries; only what is shown is opened.
+    /// Newest first. Filters use indexes and summaries; only events of the page are read.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<answers::Operations>, Error> {
         let (reading, stand) = (asked.reading, asked.standpoint()?);
         let record = &reading.record.limited_to(stand.size);
@@ -48,7 +48,7 @@ impl Answered for answers::Operations {
     }
 }
 
-/// What is asked for, within what the caller may see; `view` is what the answer may know.
+/// The filter of a question, limited to what the caller may see. `view` is what the answer may know.
 fn filter(
     asked: &Asked<'_>,
     view: &View<'_>,
@@ -106,7 +106,7 @@ fn log(log: choice::Log) -> ImportSource {
     }
 }
 
-/// The code of imported entries that is asked for; one at a time.
+/// The code by which imported entries are filtered; at most one.
 fn code(
     asked: &Asked<'_>,
     wanted: &answers::Operations,
@@ -126,7 +126,7 @@ fn code(
     Ok(first.map(|(_, kind, code)| (kind, code)))
 }
 
-/// Everybody and everything that ever had a name, in one application or in all.
+/// Every resource that ever had a name, in one application or in all.
 fn resources(
     view: &View<'_>,
     application: Option<Application>,
@@ -164,7 +164,7 @@ impl Answered for OneOperation {
     }
 }
 
-/// The operation of an id that the caller may see, and whom it is about.
+/// The operation with an id that the caller may see, and the resource that it concerns.
 pub(super) fn found(reading: &Reading<'_>, id: &str) -> Result<(Event, Number), Error> {
     let record = &reading.record;
     let seq = seq_of(reading, id).filter(|seq| *seq < record.size).ok_or(NO_OPERATION)?;
@@ -176,13 +176,13 @@ pub(super) fn found(reading: &Reading<'_>, id: &str) -> Result<(Event, Number), 
     Ok((event, number))
 }
 
-/// The place that an event id of this log, or a plain seq, names.
+/// The seq of an event id of this log, or of a plain seq.
 fn seq_of(reading: &Reading<'_>, id: &str) -> Option<Seq> {
     if let Ok(id) = id.parse::<EventId>() {
         let (log, seq) = id.parts()?;
         return (log == reading.record.log()).then_some(seq);
     }
-    // A number has one name: no sign, and no zeros before it.
+    // A seq is written in one way only: no sign, no leading zeros.
     id.parse().ok().filter(|seq: &Seq| seq.to_string() == id)
 }
 

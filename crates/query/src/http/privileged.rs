@@ -1,4 +1,4 @@
-//! Groups that need more care than others: which they are, a new one, and one that is none any more.
+//! Privileged groups: lists, marks and unmarks them.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::Query;
 use crate::error::Error;
 
 impl Answered for PrivilegedGroups {
-    /// By application and number; those that were there.
+    /// By application and number; only groups that existed then.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<PrivilegedGroups>, Error> {
         let scene = Scene::of(asked, asked.narrowed_to(self.app.as_ref())?)?;
         let view = &scene.record.view;
@@ -79,7 +79,7 @@ pub(super) async fn unmark(
     set(state, ask, what, false).await
 }
 
-/// The group that an admin means.
+/// The group in the address.
 struct Meant {
     application: Application,
     slug: String,
@@ -87,7 +87,7 @@ struct Meant {
     identity: Identity,
 }
 
-/// Says whether a group is privileged. To say again what is so already leaves no event.
+/// Marks a group as privileged or not. A repetition leaves no event.
 async fn set(
     State(query): State<Arc<Query>>,
     ask: Ask,

@@ -1,4 +1,4 @@
-//! Profiles: which an application can have.
+//! The profiles that an application can have.
 
 use answers::Profiles;
 use answers::row::{Profile, ProfileVersion};
@@ -8,7 +8,7 @@ use crate::coverage::Coverage;
 use crate::error::Error;
 
 impl Answered for Profiles {
-    /// Every profile with its versions, by name. They are part of the program and of its files, not of
+    /// Every profile with its versions, by name. Profiles are part of the program and its files, not of
     /// the record.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Profiles>, Error> {
         let (reading, stand) = (asked.reading, asked.standpoint()?);

@@ -19,15 +19,15 @@ use crate::params::Params;
 use crate::record::Record;
 use crate::standpoint::Standpoint;
 
-/// A question that this crate computes the answer to.
+/// A question that this crate answers.
 pub(super) trait Answered: Question {
-    /// Computes it over one snapshot.
+    /// Computes the answer over one snapshot.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Self>, Error>;
 }
 
-/// A question as it came.
+/// A question as it arrived.
 pub(super) struct Asked<'a> {
-    /// Who asks, and the snapshot that answers.
+    /// The caller, and the snapshot that answers.
     pub(super) reading: &'a Reading<'a>,
     pub(super) described: &'static Described,
     params: Params,
@@ -35,7 +35,7 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// On what the answer stands.
+    /// The instant and the events that the answer uses.
     pub(super) fn standpoint(&self) -> Result<Standpoint, Error> {
         let (record, params) = (&self.reading.record, &self.params);
         let names: Vec<_> = self.names.iter().map(|(name, text)| (*name, text.as_str())).collect();
@@ -45,7 +45,7 @@ impl Asked<'_> {
         }
     }
 
-    /// The application that an answer is narrowed to, when it is, which the caller may see.
+    /// The application to which the answer is limited, if any; the caller may see it.
     pub(super) fn narrowed_to(
         &self,
         name: Option<&answers::AppFilter>,
@@ -55,26 +55,26 @@ impl Asked<'_> {
         Ok(row.map(|row| row.number))
     }
 
-    /// The token of an id. A number has one name, so it has no sign and no zeros in front.
+    /// The token with an id. An id has no sign and no leading zeros.
     pub(super) fn credential(&self, id: &answers::TokenId) -> Result<Credential, Error> {
         let number = id.0.parse().map(Credential).ok();
         let number = number.filter(|number| number.to_string() == id.0);
         number.ok_or_else(|| self.refusal("credential"))
     }
 
-    /// Refuses what was given for a parameter, in the words that describe it.
+    /// The error for a bad parameter, with the description of what it takes.
     pub(super) fn refusal(&self, name: &'static str) -> Error {
         let accepts = self.described.parameter(name).map(|one| one.accepts.as_str());
         Error::Parameter { name, accepts: accepts.unwrap_or_default() }
     }
 
-    /// The application of a name, which the caller may see.
+    /// The application with a name, if the caller may see it.
     pub(super) fn application(&self, name: &answers::App) -> Result<ApplicationRow, Error> {
         self.reading.caller.application(&self.reading.record.view, &name.0)
     }
 }
 
-/// The answer to a question: its rows and what stands beside them have the types that describe it.
+/// The answer to a question. Its rows and other members have the types that describe them.
 pub(super) struct Found<Q> {
     answer: Answer,
     question: std::marker::PhantomData<fn() -> Q>,
@@ -90,18 +90,18 @@ impl<Q: Question> Found<Q> {
         Found { answer, question: std::marker::PhantomData }
     }
 
-    /// Says whom or what was asked about, for the record of who asked: a resource or person of an
-    /// application, the application, or with the recorder all of them.
+    /// Sets the subject for the access log: a resource of an application, the application itself, or all
+    /// applications (the recorder).
     pub(super) fn about(self, application: Application, number: Number) -> Found<Q> {
         Found::of(self.answer.about(application, number))
     }
 
-    /// What the answer says beside its rows.
+    /// Sets the members beside the rows.
     pub(super) fn beside(self, beside: Q::Beside) -> Result<Found<Q>, Error> {
         Ok(Found::of(self.answer.beside(&beside)?))
     }
 
-    /// One page of rows; `count` is that of all pages.
+    /// Sets one page of rows; `count` is the number on all pages.
     pub(super) fn rows(
         self,
         rows: impl IntoIterator<Item = Q::Row>,
@@ -112,16 +112,16 @@ impl<Q: Question> Found<Q> {
         Ok(Found::of(self.answer.rows(rows.collect::<Result<_, _>>()?, count, next)))
     }
 
-    /// The one thing that was asked for, or null.
+    /// Sets the one resource that was asked for, or null.
     pub(super) fn resource(self, resource: Option<Q::Row>) -> Result<Found<Q>, Error> {
         let resource = resource.map(serde_json::to_value).transpose().map_err(|_| Error::Defect)?;
         Ok(Found::of(self.answer.resource(resource)))
     }
 }
 
-/// Adds the address of a question.
+/// Adds the route of a question.
 pub(super) fn serve<Q: Answered>(router: Router<Arc<Query>>) -> Router<Arc<Query>> {
-    // A test sees to it that every question of the list has an address.
+    // A test checks that every described question has an address.
     let Some(described) = described::<Q>() else { return router };
     let answer = move |ask: Ask, Names(names): Names<Vec<(String, String)>>| async move {
         ask.answer(move |reading| answer::<Q>(&reading, described, names)).await
@@ -140,7 +140,7 @@ fn answer<Q: Answered>(
     let params = Params::read(reading.uri, &described.known)?;
     let pairs = names.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     let question: Q = answers::read(&described.parameters, pairs.chain(params.given()))?;
-    // In the order in which they are described, whatever the router's is.
+    // Parameters in the order of their descriptions; the router's order may differ.
     let in_path = described.parameters.iter().filter(|one| one.place == Place::Path);
     let text = |wanted: &str| {
         let found = names.iter().find(|(name, _)| name == wanted);
@@ -154,14 +154,14 @@ fn answer<Q: Answered>(
 /// Names in an address, as the router found them.
 pub(super) type NamesOf = Names<Vec<(String, String)>>;
 
-/// Reads the address of what is no question.
+/// Reads the address of a request that is not a question.
 pub(super) fn read_act<A: Act>(reading: &Reading<'_>, names: &NamesOf) -> Result<A, Error> {
-    // A test sees to it that every address is in the list.
+    // A test checks that every address is described.
     let described = described_act::<A>().ok_or(Error::Defect)?;
     read_address(described, reading.uri, names)
 }
 
-/// The same where nobody is known yet.
+/// The same before the caller is identified.
 pub(super) fn read_address<A: Act>(
     described: &'static DescribedAct,
     uri: &Uri,
@@ -175,7 +175,7 @@ pub(super) fn read_address<A: Act>(
 impl From<Misread> for Error {
     fn from(misread: Misread) -> Error {
         match misread {
-            // Whoever reads the query has refused it before.
+            // `Params::read` has refused these already.
             Misread::Unknown { .. } | Misread::Untyped => Error::Defect,
             Misread::Repeated { name } => Error::RepeatedParameter { name },
             Misread::Wrong { name, accepts } => Error::Parameter { name, accepts },

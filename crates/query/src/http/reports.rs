@@ -1,5 +1,5 @@
-//! Reports over whole applications, a page at a time. What a report finds is small and computed whole,
-//! so that its count is exact; rows are made for the page alone.
+//! Reports over whole applications, page by page. What a report finds is small and computed in full, so
+//! that the count is exact; rows are made for the page only.
 
 use answers::{
     Drifted, Failing, Joiners, Movers, Overlap, Question, Reactivated, Time, Unapproved, row,
@@ -25,10 +25,10 @@ use crate::type_names::TypeNames;
 /// The attribute whose changes make a mover, unless the question names another.
 const MOVES_ON: &str = "department";
 const PATH_BYTES_MAX: usize = 256;
-/// Fewer groups are no overlap; more are refused.
+/// Fewer groups cannot overlap; more are refused.
 const GROUPS: std::ops::RangeInclusive<usize> = 2..=10;
 
-/// What a report is asked: over which applications, on what it stands.
+/// What a report covers: its applications, instant and events.
 pub(super) struct Scene<'a> {
     pub(super) record: Record<'a>,
     pub(super) stand: Standpoint,
@@ -42,7 +42,7 @@ pub(super) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// That of a question, about one application or all that the caller may see.
+    /// The scene of a question about one application or all that the caller may see.
     pub(super) fn of(asked: &Asked<'a>, one: Option<Application>) -> Result<Scene<'a>, Error> {
         let reading = asked.reading;
         let stand = asked.standpoint()?;
@@ -59,18 +59,18 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// The last event of the question's stretch, or up to its instant.
+    /// The last event of the question's time range, or at its instant.
     pub(super) fn after(&self) -> Option<Seq> {
         if self.is_stretch { self.stand.ends().1 } else { self.stand.at_seq }
     }
 
     /// The name of an application in addresses.
     pub(super) fn name_of(&self, application: Application) -> Result<String, Error> {
-        // Both come from one snapshot.
+        // Both come from one snapshot, so the name exists.
         self.slugs.get(&application).cloned().ok_or(Error::Defect)
     }
 
-    /// What somebody was called at the end of the question, or as they were last.
+    /// Somebody's names at the end of the question, or their last names before.
     pub(super) fn identity(
         &self,
         application: Application,
@@ -88,7 +88,7 @@ impl<'a> Scene<'a> {
         is_privileged(&self.record, application, group, self.after())
     }
 
-    /// What each application has, in the order in which they were added.
+    /// Collects the results of each application, in the order in which they were added.
     fn of_each<T>(
         &self,
         mut find: impl FnMut(Application) -> Result<Vec<T>, projector::ProjectorError>,
@@ -100,7 +100,7 @@ impl<'a> Scene<'a> {
         Ok(all)
     }
 
-    /// Answers with the page of what was found.
+    /// Answers with one page of what was found.
     pub(super) fn found<Q: Question, T>(
         &self,
         all: &[T],
@@ -258,7 +258,7 @@ impl Answered for Unapproved {
 }
 
 impl Answered for Drifted {
-    /// Where looks and reads found upstreams to differ from the record.
+    /// Where baselines, drift checks and reads found that an upstream differed from the record.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Drifted>, Error> {
         let scene = Scene::of(asked, asked.narrowed_to(self.app.as_ref())?)?;
         let (view, seqs) = (&scene.record.view, &scene.stand.seqs);
@@ -303,7 +303,7 @@ impl Answered for Failing {
 }
 
 impl Answered for Overlap {
-    /// By member, then by beginning.
+    /// By member, then by start.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Overlap>, Error> {
         let application = asked.application(&self.app)?.number;
         let names = parted(&self.groups.0).filter(|names| {

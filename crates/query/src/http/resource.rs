@@ -1,4 +1,4 @@
-//! One user or group as it was at an instant.
+//! One user or group as of an instant.
 
 use answers::Exists;
 use answers::row::{GroupOf, ScimResource};
@@ -44,7 +44,7 @@ pub(super) fn groups(
     rows.collect()
 }
 
-/// The ids of the groups between; `None` when there are none.
+/// The ids of the intermediate groups; `None` when there are none.
 pub(super) fn via_ids(
     record: &Record<'_>,
     application: Application,
@@ -57,7 +57,7 @@ pub(super) fn via_ids(
     Ok(Some(ids.collect::<Result<Vec<_>, _>>()?))
 }
 
-/// The resource that a name in an address means at an instant.
+/// The resource that a name in an address had at an instant.
 pub(super) fn named(
     view: &View<'_>,
     application: Application,
@@ -72,13 +72,13 @@ pub(super) fn named(
     }
 }
 
-/// What no event tells of.
+/// No event mentions the resource.
 pub(super) const UNKNOWN: Error = Error::NotFound("no event has a resource of that id or name");
 
-/// A refusal names so many of those that a name may mean.
+/// How many candidates an error lists for an ambiguous name.
 const CANDIDATES_MAX: usize = 100;
 
-/// The refusal of a name that several bear.
+/// The error for a name that several resources have.
 pub(super) fn ambiguous(
     view: &View<'_>,
     application: Application,
@@ -89,7 +89,7 @@ pub(super) fn ambiguous(
     Ok(Error::Ambiguous { candidates: ids.into_iter().flatten().collect() })
 }
 
-/// Whether a resource was there, and which event made it so.
+/// Whether a resource existed, and the event that made it so.
 pub(super) fn existence(resource: &Resource) -> (Exists, Seq) {
     match &resource.existence {
         Existence::Exists(version) => (Exists::Yes, version.created_seq),
@@ -98,7 +98,7 @@ pub(super) fn existence(resource: &Resource) -> (Exists, Seq) {
     }
 }
 
-/// What was there, in the words of SCIM (RFC 7643 §3), without members and groups.
+/// The resource in the words of SCIM (RFC 7643 §3), without members and groups.
 pub(super) fn representation(found: &Resource, base: &str) -> Option<ScimResource> {
     match &found.existence {
         Existence::Exists(version) => Some(ScimResource(in_scim(version, base))),
@@ -106,18 +106,18 @@ pub(super) fn representation(found: &Resource, base: &str) -> Option<ScimResourc
     }
 }
 
-/// A user or group as a provider's log tells of it, where nothing was recorded.
+/// A user or group known only from a provider's log.
 pub(super) struct Imported {
     pub(super) number: Number,
     pub(super) exists: Exists,
-    /// The entry that tells of it first, or that took it away; `None` where none tells that.
+    /// The entry that first mentions it, or that deleted it; `None` if none does.
     pub(super) exists_seq: Option<Seq>,
     pub(super) resource: Option<ScimResource>,
-    /// What no imported log covers is not covered by the answer.
+    /// The coverage of the imported logs.
     pub(super) coverage: Coverage,
 }
 
-/// The user or group of a name, as the imported logs of its application tell of it.
+/// The user or group of a name, from the imported logs of its application.
 pub(super) fn imported(
     record: &Record<'_>,
     stand: &Standpoint,
@@ -166,8 +166,8 @@ fn is_urn(key: &str) -> bool {
     key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:"))
 }
 
-/// Whether it is known since when something is so that an event recorded: what was only seen at the
-/// application behind us was so before. Where there is none behind (`is_proxied`), nothing is only seen.
+/// Whether the start is known. What was only observed at the upstream was so before the event. Without an
+/// upstream (`is_proxied` is false) nothing is only observed.
 pub(super) fn start_known(record: &Record<'_>, is_proxied: bool, seq: Seq) -> Result<bool, Error> {
     Ok(!is_proxied || !record.view.operation(seq)?.is_some_and(|summary| summary.is_observation()))
 }

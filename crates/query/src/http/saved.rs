@@ -1,4 +1,4 @@
-//! Saved questions: which there are, a new one, and one that is removed.
+//! Saved questions: lists, saves and removes them.
 
 use std::sync::Arc;
 
@@ -31,12 +31,12 @@ use crate::error::Error;
 use crate::record::Record;
 
 const QUESTION_BYTES_MAX: usize = 4_096;
-/// More are refused: they are read whole.
+/// More are refused, because all of them are read at once.
 const SAVED_MAX: usize = 1_000;
 
 const UNKNOWN: Error = Error::NotFound("no question is saved under that name");
 
-/// Those that the question knows and its caller may see.
+/// The saved questions that the question knows and the caller may see.
 fn visible(asked: &Asked<'_>, record: &Record<'_>) -> Result<Vec<SavedQuestion>, Error> {
     let mut all = record.view.saved_questions(View::NOW)?;
     all.retain(|one| asked.reading.caller.may_see(one.application));
@@ -89,15 +89,15 @@ impl Answered for OneSaved {
     }
 }
 
-/// What came of asking a question that is to be saved.
+/// The result of trying a question before it is saved.
 enum Tried {
-    /// It has an answer, and is about one application, or none alone.
+    /// It has an answer, about this application (the recorder for all).
     Answered(Application),
-    /// It is refused so.
+    /// It is refused with this response.
     Refused(Response),
 }
 
-/// Asks a question as whoever saves it would, and hands over no more than whether it is answered.
+/// Asks a question for the admin who saves it. Returns only whether it has an answer.
 async fn tried(
     query: &Arc<Query>,
     mut headers: HeaderMap,
@@ -111,7 +111,7 @@ async fn tried(
     };
     let request = Request::get(target).body(Body::empty());
     let mut request = request.map_err(|_| Error::Body(QUESTION.into()))?;
-    // Those of the body that came, which this has not.
+    // These describe the body of the saving request; this one has none.
     headers.remove(axum::http::header::CONTENT_LENGTH);
     headers.remove(axum::http::header::CONTENT_TYPE);
     *request.headers_mut() = headers;
@@ -127,7 +127,7 @@ async fn tried(
 const QUESTION: &str = "`question` takes the address of a question and its parameters, as a path: \
                         /api/v1/operations?status=failure&from=-7d; at most 4,096 bytes";
 
-/// The address without what belongs to one page.
+/// The address without its paging parameters.
 fn without_pages(question: &str) -> String {
     let Some((path, query)) = question.split_once('?') else { return question.to_owned() };
     let is_kept = |pair: &&str| !pair.starts_with("limit=") && !pair.starts_with("cursor=");
@@ -161,7 +161,7 @@ pub(super) async fn save(
     if [&name, &question].into_iter().any(|text| !query.committer.gate().lets_pass(text)) {
         return Err(Error::Body("the question holds what looks like a secret".into()));
     }
-    // A refusal can say who is there, so what was asked is on record then.
+    // A refusal can reveal who exists, so the question must be recorded.
     admin.asks(&question);
     let share = query.budget.reserve(owner, UNMADE_BYTES).await?;
     let tried = tried(&query, headers, &question, described.is_list()).await?;

@@ -23,9 +23,9 @@ impl Answered for TimelineOfGroup {
     }
 }
 
-/// The operations on a resource, and those on others that concern it: a group that it joined or left,
-/// a member that joined or left it. Newest first. A name means everybody who ever bore it, so that an
-/// account's story goes on after it was deleted and made anew.
+/// The operations on a resource, and those on others that concern it (a group that it joined or left, a
+/// member that joined or left). Newest first. A name covers every resource that ever had it, so that the
+/// timeline continues when an account is deleted and created again.
 fn timeline<Q: Question<Row = row::Operation>>(
     asked: &Asked<'_>,
     app: &App,
@@ -40,7 +40,7 @@ fn timeline<Q: Question<Row = row::Operation>>(
         return Err(resource::UNKNOWN);
     }
     let log = Log::new(record.view, record.store);
-    // One more than is shown tells whether there are more.
+    // One more than the page tells whether a next page exists.
     let left = stand.stretch_left(record)?;
     let mut items = log.timeline(application, &numbers, &left, stand.limit + 1)?;
     let count = log.timeline_count(application, &numbers, &stand.stretch())?;

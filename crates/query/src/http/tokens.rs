@@ -1,4 +1,4 @@
-//! Tokens: which there are, a new one, and one that is taken back.
+//! Tokens: lists, issues and revokes them.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::issue::Issue;
 use crate::token::Token;
 
 impl Answered for Tokens {
-    /// Every token that was issued, without the token itself; by number.
+    /// Every issued token, by number; without the secret itself.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Tokens>, Error> {
         let (reading, stand) = (asked.reading, asked.standpoint()?);
         let slugs = reading.slugs()?;
@@ -57,8 +57,8 @@ impl Answered for Tokens {
     }
 }
 
-/// `DELETE /api/v1/tokens/{id}`: takes a token back. It is refused from the next decision on; doing it
-/// again changes nothing. Neither a clock that is wrong nor a full disk keeps a token valid.
+/// `DELETE /api/v1/tokens/{id}`: revokes a token, from the next decision on. Repeating it changes
+/// nothing. A wrong clock or a full disk does not keep a token valid.
 pub(super) async fn revoke(
     State(query): State<Arc<Query>>,
     ask: Ask,
@@ -82,7 +82,7 @@ pub(super) async fn revoke(
         {
             return refusal(Error::LastAdmin);
         }
-        // Whoever does that may be left with none that can undo it.
+        // Otherwise an admin could be left without a token to undo it.
         if origin.credential == number {
             return refusal(Error::OwnToken);
         }

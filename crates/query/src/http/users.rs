@@ -40,7 +40,7 @@ impl Answered for Users {
     }
 }
 
-/// The users that a provider's log tells of, where nothing was recorded.
+/// Users known only from a provider's log.
 fn imported(
     record: &Record<'_>,
     stand: &Standpoint,
@@ -61,7 +61,7 @@ fn imported(
         created_seq: account.created.map(|moment| moment.seq),
         deleted_at: None,
         deleted_seq: None,
-        // The first entry that was imported need not be the first that was written.
+        // The first imported entry need not be the first that the provider wrote.
         start_known: false,
     });
     let coverage = Coverage::at(record, stand, &[application])?;
@@ -120,7 +120,7 @@ impl Answered for OneUser {
     }
 }
 
-/// A user as a provider's log tells of them, where nothing was recorded.
+/// A user known only from a provider's log.
 fn one_imported(
     question: &OneUser,
     record: &Record<'_>,
@@ -132,11 +132,11 @@ fn one_imported(
     let beside = UserSeen {
         exists: imported.exists,
         exists_seq: imported.exists_seq,
-        // No log tells of memberships, which the coverage says.
+        // No provider's log has memberships; the coverage says so.
         groups: question.include.map(|_| vec![]),
         nested: question.include.map(|_| question.nested),
         basis: Some("imported".to_owned()),
-        // Whoever the log tells of may have been there before it begins.
+        // The user may be older than the log.
         start_known: Some(false),
     };
     let answer = Found::new(record, stand, &imported.coverage).about(application, imported.number);

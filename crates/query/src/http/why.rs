@@ -1,4 +1,4 @@
-//! Why somebody has an account, or has none.
+//! Why somebody has an account or not.
 
 use answers::Why;
 use event::{Number, ResourceType};
@@ -18,7 +18,7 @@ impl Answered for Why {
         let (view, kind) = (&record.view, ResourceType::USER);
         let name = Name::parse(&self.user.0);
         let ever: Vec<Number> = name.ever(view, application, kind)?.into_iter().collect();
-        // Somebody may never have had an account, and be known by a lookup, a refusal or an import.
+        // Somebody without an account may be known from a lookup, a refusal or an import.
         let number = match name.at(view, application, kind, stand.at_seq)? {
             name::Found::One(number) => number,
             name::Found::Several(numbers) => {

@@ -1,5 +1,4 @@
-//! The keys of what people configure: who changed what, when a token was last used, privileged groups,
-//! saved questions.
+//! Keys of configuration: changes, the last use of each token, privileged groups, saved questions.
 
 use std::ops::Range;
 
@@ -7,17 +6,17 @@ use event::{Application, Credential, Number, Seq};
 
 use super::{CONFIGURATION, CONFIGURED, Key, KeyRange, PRIVILEGED, SAVED_QUESTION, TOKEN_USE};
 
-/// A change of the configuration.
+/// A configuration change.
 pub fn configuration(seq: Seq) -> Vec<u8> {
     Key::new(CONFIGURATION).u64(!seq).0
 }
 
-/// The changes of the configuration in a range of events, newest first.
+/// The configuration changes in a range of events, newest first.
 pub fn configurations(seqs: &Range<Seq>) -> KeyRange {
     Key::new(CONFIGURATION).newest_first(seqs)
 }
 
-/// The last change of one thing that is configured. `subject` tells it from others of its kind.
+/// The last change of one configured thing. `subject` identifies it within its kind.
 pub fn configured(application: Application, kind: u8, subject: &[u8]) -> Vec<u8> {
     Key::new(CONFIGURED).app(application).u8(kind).bytes(subject).0
 }
@@ -37,7 +36,7 @@ pub fn privileged(application: Application, group: Number, seq: Seq) -> Vec<u8> 
     Key::new(PRIVILEGED).app(application).u32(group.0).u64(!seq).0
 }
 
-/// The marks of a group at `until` and before, newest first.
+/// The marks of a group up to and including `until`, newest first.
 pub fn privileged_until(application: Application, group: Number, until: Seq) -> KeyRange {
     let all = KeyRange::prefix(Key::new(PRIVILEGED).app(application).u32(group.0).0);
     KeyRange { from: privileged(application, group, until), to: all.to }
@@ -55,15 +54,15 @@ pub fn privileged_parts(key: &[u8]) -> Option<(Number, Seq)> {
     Some((Number(u32::from_be_bytes(*group)), !u64::from_be_bytes(seq)))
 }
 
-/// Of the key of a mark or a saved question, those of the same thing at `until` and before, newest first.
-/// What stands after the range is of other things.
+/// From the key of a mark or saved question: the keys of the same thing up to and including `until`,
+/// newest first. Keys after the range belong to other things.
 pub fn same_until(key: &[u8], until: Seq) -> Option<KeyRange> {
     let (same, _) = key.split_last_chunk::<8>()?;
     let from = [same, &(!until).to_be_bytes()].concat();
     Some(KeyRange { from, to: KeyRange::prefix(same.to_vec()).to })
 }
 
-/// A question as it is saved from `seq` on.
+/// A saved question, from `seq` on.
 pub fn saved_question(name: &str, seq: Seq) -> Vec<u8> {
     Key::new(SAVED_QUESTION).text(name).u64(!seq).0
 }

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::export::{Export, Folder, Form, Sink, Target, Zip};
 
-/// The files of an export, to be changed.
+/// The files of an export, for tests to change.
 type Files = Vec<(String, Vec<u8>)>;
 
-/// What `one.ndjson` holds.
+/// The content of `one.ndjson`.
 const ONE: &[u8] = b"{\"userName\":\"mira.lund@fjord.example\"}\n";
 
 fn files() -> Files {
@@ -49,7 +49,7 @@ fn check_zip(bytes: &[u8]) -> Result<CheckReport, CheckError> {
     check(&path)
 }
 
-/// Checks an export in both forms.
+/// Checks an export as a folder and as a zip.
 fn both(files: &Files) -> [Result<CheckReport, CheckError>; 2] {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in files {
@@ -58,7 +58,7 @@ fn both(files: &Files) -> [Result<CheckReport, CheckError>; 2] {
     [check(folder.path()), check_zip(&zip(files))]
 }
 
-/// Checks what is found in a changed export.
+/// Checks the findings for a changed export.
 #[track_caller]
 fn expect(change: impl FnOnce(&mut Files), expected: &[(&str, Finding)]) {
     let mut files = files();
@@ -257,7 +257,7 @@ fn a_zip_that_was_cut_is_never_sound() {
 #[test]
 fn broken_bytes_in_a_zip_name_their_file() {
     let whole = zip(&files());
-    // The packed bytes of the first file: behind its local header, before the second.
+    // The compressed bytes of the first file: after its local header, before the second.
     let second = whole.windows(4).skip(1).position(|four| four == b"PK\x03\x04").unwrap() + 1;
     let mut found = 0;
     for at in 60..second - 20 {
@@ -267,7 +267,7 @@ fn broken_bytes_in_a_zip_name_their_file() {
         assert_eq!(report.files[1].finding, Finding::Same, "{at}");
         found += usize::from(report.files[0].finding == Finding::Differs);
     }
-    // A changed bit can pack the same bytes.
+    // Some changed bits decompress to the same bytes.
     assert!(found > (second - 80) / 2, "{found}");
 }
 
@@ -292,7 +292,7 @@ proptest! {
         for (at, byte) in changes {
             *at.get_mut(&mut bytes) = byte;
         }
-        // That it comes back is all.
+        // It only must return.
         let _ = check_zip(&bytes);
     }
 

@@ -7,7 +7,7 @@ fn map(value: Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
-/// The lines that are written for one row with the columns `a`, `b`, and the guarded cells.
+/// The lines for one row with the columns `a`, `b`, and the number of guarded cells.
 fn written(row: Value) -> (String, u64) {
     let mut out = vec![];
     let guarded = record(&mut out, &["a", "b"], &map(row)).unwrap();
@@ -117,7 +117,7 @@ fn a_byte_order_mark_stands_before_the_header() {
     }
 }
 
-/// The header and the records, as another reader sees them.
+/// The header and records, read by another crate.
 fn read(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
     let mut reader = ::csv::Reader::from_reader(bytes);
     let cells = |record: &::csv::StringRecord| record.iter().map(str::to_owned).collect();
@@ -125,7 +125,7 @@ fn read(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
     (header, reader.records().map(|record| cells(&record.unwrap())).collect())
 }
 
-/// A text with `'` before every sign at whose left there is nothing, or nothing that shows.
+/// A second implementation of the guard: `'` before each sign with nothing visible to its left.
 fn guarded(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
@@ -139,7 +139,7 @@ fn guarded(text: &str) -> String {
     if text.starts_with(['\t', '\r', '\n']) { format!("'{out}") } else { out }
 }
 
-/// A value as a cell that was read back.
+/// A value as it is read back from a cell.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -1,5 +1,5 @@
-//! The grammar of filters, by recursive descent: `or` joins what `and` joins, which are comparisons of
-//! what `not` may stand before.
+//! The grammar of filters, by recursive descent: `or` joins terms, `and` joins the comparisons of a term,
+//! and `not` may precede each side of a comparison.
 
 use std::borrow::Cow;
 
@@ -13,10 +13,10 @@ const TEXT_BYTES_MAX: usize = 4096;
 const NODES_MAX: usize = 200;
 const DEPTH_MAX: usize = 32;
 const IN_VALUES_MAX: usize = 100;
-/// An unknown name that is longer is not repeated.
+/// A longer unknown name is not repeated in the error.
 const NAME_BYTES_MAX: usize = 40;
 
-/// Reads a filter; `is_beta` tells whether the names of the beta stand for those of v1.0.
+/// Parses a filter; `is_beta` also accepts the beta names of properties.
 pub(super) fn parse(text: &str, is_beta: bool) -> Result<Condition, FilterError> {
     let mut tokens = Tokens::new(text);
     if text.len() > TEXT_BYTES_MAX {
@@ -45,18 +45,18 @@ pub(super) fn parse(text: &str, is_beta: bool) -> Result<Condition, FilterError>
 
 struct Parser<'a> {
     tokens: Tokens<'a>,
-    /// The byte at which the token begins.
+    /// The byte at which the current token begins.
     start: usize,
-    /// The one that was not yet taken.
+    /// The current token, not taken yet.
     token: Token<'a>,
     depth: usize,
     nodes: usize,
-    /// Inside `any` or `all`.
+    /// Set inside `any` or `all`.
     lambda: Option<Lambda<'a>>,
-    /// Whether the token stands where values mostly stand, so that a word there may be a person's.
+    /// Whether a value is likely here, so that an unknown word may be personal data.
     is_value_expected: bool,
     is_beta: bool,
-    /// Where typed literals began, and of which enumeration they are.
+    /// Where typed literals began, and their enumerations.
     typed: Vec<(usize, &'static Enumeration)>,
 }
 
@@ -66,7 +66,7 @@ struct Lambda<'a> {
     list: &'static str,
 }
 
-/// What was read, and the byte at which it begins.
+/// A parsed part, and the byte at which it begins.
 struct Parsed {
     start: usize,
     tree: Tree,
@@ -102,7 +102,7 @@ impl<'a> Parser<'a> {
         let mut next = first;
         loop {
             match self.condition(next)? {
-                // So that all that `and` joins at the top is found there, whatever the parentheses.
+                // Flatten, so that every condition joined by `and` at the top is found.
                 Condition::And(inner) => terms.extend(inner),
                 other => terms.push(other),
             }
@@ -175,8 +175,8 @@ impl<'a> Parser<'a> {
         Ok(Parsed { start, tree: Tree::Condition(condition) })
     }
 
-    /// A comparison of two operands, each with its place, if their types allow it; a literal comes to
-    /// stand on the right.
+    /// A comparison of two operands with their positions, if their types allow it. Moves a literal to the
+    /// right.
     fn typed(
         &self,
         left: (usize, Operand),
@@ -207,7 +207,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// An operand that is to be of a kind, or null; a text is read as the time that it writes.
+    /// Converts an operand to a type, or null; a text may be read as a time.
     fn of_kind(
         &self,
         wanted: Option<Kind>,
@@ -227,8 +227,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A literal beside a property that has an enumeration: in the spelling of its words, and of no other
-    /// enumeration's type. Beside the id of an entry it is in the spelling of ids.
+    /// Normalizes a literal compared with a property. For an enumeration: the canonical word, and only of
+    /// that enumeration's type. For an entry's id: the spelling of ids.
     fn of_words(
         &self,
         left: &Operand,
@@ -250,7 +250,7 @@ impl<'a> Parser<'a> {
         }
         let is_id = matches!(left, Operand::Property { property, .. } if property.is_id());
         Ok(match (words, right) {
-            // Ids have been brought into one case, and those of this log have it.
+            // Entries spell ids in one case; spell the literal alike.
             (None, Operand::Literal(Literal::Text(text))) if is_id => {
                 Operand::Literal(Literal::Text(entry_id(&text).into_owned()))
             }
@@ -262,7 +262,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// What follows the left side of `in`.
+    /// Parses the rest of an `in` comparison.
     fn membership(&mut self, left: Parsed) -> Result<Parsed, FilterError> {
         let Tree::Operand(operand) = left.tree else {
             return Err(self.error("a condition is compared by eq or ne with true or false"));
@@ -389,7 +389,7 @@ impl<'a> Parser<'a> {
         Err(self.error_at(start, problem))
     }
 
-    /// A function or a question to a list, from its opening parenthesis on.
+    /// A function, `any` or `all`, from its opening parenthesis on.
     fn call(
         &mut self,
         start: usize,
@@ -427,7 +427,7 @@ impl<'a> Parser<'a> {
         self.is_value_expected = true;
         let right = self.text(&usage)?;
         self.expect(Token::Close, &usage)?;
-        // The words of an enumeration have no case of their own.
+        // Enumeration words ignore case, so compare both sides in lower case.
         let of_words = |operand: &Operand| matches!(operand, Operand::Property { property, .. } if property.words.is_some());
         let (left, right) = match of_words(&left) || of_words(&right) {
             true => (Operand::Lower(Box::new(left)), Operand::Lower(Box::new(right))),
@@ -443,7 +443,7 @@ impl<'a> Parser<'a> {
         Ok(text)
     }
 
-    /// An argument that is a text.
+    /// A function's argument, which must be a text.
     fn text(&mut self, usage: &str) -> Result<Operand, FilterError> {
         if self.token == Token::Close {
             return Err(self.error(usage));
@@ -455,7 +455,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// `any` and `all`, after their opening parenthesis.
+    /// `any` or `all`, after the opening parenthesis.
     fn elements(
         &mut self,
         start: usize,
@@ -481,7 +481,7 @@ impl<'a> Parser<'a> {
             let problem = "only provisioningSteps and modifiedProperties have any and all";
             return Err(self.error_at(start, problem));
         };
-        // `any()`: there is an element.
+        // `any()` holds if the list has an element.
         if !every && self.token == Token::Close {
             self.take()?;
             let condition = Box::new(Condition::Constant(true));
@@ -502,7 +502,7 @@ impl<'a> Parser<'a> {
         Ok(Condition::Elements { list, every, condition })
     }
 
-    /// What must be a condition.
+    /// Requires a condition.
     fn condition(&self, parsed: Parsed) -> Result<Condition, FilterError> {
         match parsed.tree {
             Tree::Condition(condition) => Ok(condition),
@@ -517,7 +517,7 @@ impl<'a> Parser<'a> {
         let (start, next) = self.tokens.next()?;
         self.start = start;
         let taken = std::mem::replace(&mut self.token, next);
-        // A parenthesis does not change what is expected after it.
+        // A value is still expected after `(`, but after no other token.
         self.is_value_expected &= taken == Token::Open;
         Ok(taken)
     }
@@ -562,7 +562,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// An error at the token that was not yet taken.
+    /// An error at the current token.
     fn error(&self, message: impl Into<String>) -> FilterError {
         self.error_at(self.start, message)
     }
@@ -586,7 +586,7 @@ fn operator(word: &str) -> Option<Operator> {
     }
 }
 
-/// None for null.
+/// The type of an operand; `None` for null.
 fn kind(operand: &Operand) -> Option<Kind> {
     match operand {
         Operand::Property { property, .. } => Some(property.kind),
@@ -599,7 +599,7 @@ fn kind(operand: &Operand) -> Option<Kind> {
     }
 }
 
-/// What should stand where something of another kind does.
+/// What should be there instead of an operand of another type.
 fn expected(wanted: Option<Kind>) -> String {
     match wanted {
         Some(kind) => format!("expected {kind}"),
@@ -607,7 +607,7 @@ fn expected(wanted: Option<Kind>) -> String {
     }
 }
 
-/// An unknown word, where it can be repeated.
+/// An unknown word, quoted if it may be repeated.
 fn named(word: &str, is_value_expected: bool) -> String {
     let is_plain = !is_value_expected
         && word.len() <= NAME_BYTES_MAX

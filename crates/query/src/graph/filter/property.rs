@@ -1,4 +1,4 @@
-//! What a filter can name: the properties of a provisioning log entry, in Graph's spelling.
+//! The properties of a provisioning log entry that a filter can name, in Graph's spelling.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::tree::Held;
 
-/// The types that are compared.
+/// The types that can be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
@@ -16,7 +16,7 @@ pub(super) enum Kind {
 }
 
 impl fmt::Display for Kind {
-    /// What to write, for the text of a refusal.
+    /// What to write instead, for the error.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Kind::Text => "a text in single quotes",
@@ -26,17 +26,17 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A set of words that the schema names. They are compared without regard to case: Graph itself spells
-/// them in several ways.
+/// The words of an enumeration. Compared without regard to case, because Graph spells them in several
+/// ways.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Enumeration {
     /// Its type, without the namespace.
     pub(super) name: &'static str,
-    /// In the order of their numbers, from 0.
+    /// Ordered by number, from 0.
     words: &'static [&'static str],
 }
 
-/// What stands before the name of a type.
+/// The namespace before a type's name.
 const NAMESPACE: &str = "microsoft.graph.";
 
 static ACTION: Enumeration = Enumeration {
@@ -87,35 +87,35 @@ impl Enumeration {
         all.into_iter().find(|one| one.name.eq_ignore_ascii_case(name))
     }
 
-    /// A word in its own spelling.
+    /// The canonical spelling of a word.
     pub(super) fn word(&self, text: &str) -> Option<&'static str> {
         self.words.iter().find(|word| word.eq_ignore_ascii_case(text)).copied()
     }
 
-    /// The word of a typed literal: itself, or its number.
+    /// The word of a typed literal, given as the word or its number.
     pub(super) fn literal(&self, text: &str) -> Option<&'static str> {
         let numbered = text.parse::<usize>().ok().and_then(|number| self.words.get(number));
         self.word(text).or(numbered.copied())
     }
 
-    /// All words, for the text of a refusal.
+    /// All words, for the error.
     pub(super) fn choices(&self) -> String {
         self.words.join(", ")
     }
 }
 
-/// A property with a value of its own.
+/// A property that has a value, unlike a group or list.
 #[derive(Debug)]
 pub(super) struct Property {
-    /// Canonical spelling, from the entry down; the path of a list's element begins with the list.
+    /// Canonical spelling from the entry down; for a property of list elements it starts with the list.
     pub(super) path: &'static str,
-    /// Of the value; of every value where this is a free map.
+    /// The type of the value, or of every value of a free map.
     pub(super) kind: Kind,
-    /// Whether a key follows the path.
+    /// Whether it is a free map, whose path continues with a key.
     is_map: bool,
-    /// Whether it belongs to the elements of the list with which its path begins.
+    /// Whether it belongs to the elements of the list that begins its path.
     pub(super) of_list: bool,
-    /// The words that its text is one of.
+    /// The words that the text may be.
     pub(super) words: Option<&'static Enumeration>,
 }
 
@@ -187,12 +187,12 @@ static PROPERTIES: &[Property] = &[
 ];
 
 impl Property {
-    /// Whether it is the id of an entry.
+    /// Whether the property is the id of an entry.
     pub(super) fn is_id(&self) -> bool {
         self.path == "id"
     }
 
-    /// Its value in an entry, or in the element of its list.
+    /// The property's value in an entry, or in an element of its list.
     pub(super) fn held<'a>(&self, key: Option<&str>, object: &'a Map<String, Value>) -> Held<'a> {
         let mut members = self.path.split('/').skip(usize::from(self.of_list));
         let first = members.next().and_then(|member| object.get(member));
@@ -216,20 +216,19 @@ impl Property {
     }
 }
 
-/// The value under a key, in its own spelling if that is there, else in the first that differs only in
-/// the case of ASCII letters.
+/// The value of a key: the exact key if it exists, else the first that differs only in ASCII case.
 fn keyed<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
     map.get(key).or_else(|| {
         map.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value)
     })
 }
 
-/// The list of a name in any case.
+/// The list with a name, in any case.
 pub(super) fn list(name: &str) -> Option<&'static str> {
     LISTS.into_iter().find(|list| list.eq_ignore_ascii_case(name))
 }
 
-/// What the beta of Graph calls some properties, and their path in v1.0.
+/// Beta names of properties, and their paths in v1.0.
 const BETA: [(&str, &str); 7] = [
     ("action", "provisioningAction"),
     ("statusInfo/status", "provisioningStatusInfo/status"),
@@ -240,12 +239,12 @@ const BETA: [(&str, &str); 7] = [
     ("statusInfo/recommendedAction", "provisioningStatusInfo/errorInformation/recommendedAction"),
 ];
 
-/// The path in v1.0 of a path in the beta.
+/// The v1.0 path of a beta path.
 pub(super) fn of_beta(path: &str) -> Option<&'static str> {
     BETA.iter().find(|(beta, _)| beta.eq_ignore_ascii_case(path)).map(|(_, path)| *path)
 }
 
-/// The property of a path in any case, and the key if it is a free map.
+/// The property with a path, in any case, and the key if it is a free map.
 pub(super) fn find(path: &str) -> Option<(&'static Property, Option<&str>)> {
     PROPERTIES.iter().find_map(|property| {
         let (head, rest) = path.split_at_checked(property.path.len())?;
@@ -261,7 +260,7 @@ pub(super) fn find(path: &str) -> Option<(&'static Property, Option<&str>)> {
     })
 }
 
-/// What can stand instead of a path that names no property, for the text of a refusal.
+/// What to write instead of an unknown path, for the error.
 pub(super) fn advice(path: &str) -> String {
     let mut parent = "";
     for (end, _) in path.match_indices('/').chain([(path.len(), "")]) {
@@ -293,7 +292,7 @@ pub(super) fn advice(path: &str) -> String {
     }
 }
 
-/// A path in canonical spelling, if it is that of a group of properties or of a list.
+/// The canonical spelling of a path to a group of properties or a list.
 fn parent_of_some(path: &str) -> Option<&'static str> {
     PROPERTIES.iter().find_map(|property| {
         let (head, rest) = property.path.split_at_checked(path.len())?;

@@ -1,5 +1,5 @@
-//! Random filters in varied spelling, held against a second and plain reading of the same trees, which
-//! shares nothing with the first.
+//! Random filters in varied spelling, compared with a second, simple implementation that shares no code
+//! with the first.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ const STEPS: (&str, &[&str]) = (
 );
 const MODIFIED: (&str, &[&str]) = ("modifiedProperties", &["displayName", "oldValue", "newValue"]);
 
-/// The fields whose texts are words of an enumeration, which have no case.
+/// Fields with enumeration words, which ignore case.
 const WORDS: [&str; 6] = [
     "provisioningAction",
     "provisioningStatusInfo/status",
@@ -69,7 +69,7 @@ enum Plain {
     Time(i64),
 }
 
-/// What has a value, by its path.
+/// Values by path.
 type Values = BTreeMap<&'static str, Plain>;
 
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ enum Tree {
     And(Vec<Tree>),
     Or(Vec<Tree>),
     Not(Box<Tree>),
-    /// A condition that is compared (`eq` if so) with a truth value.
+    /// A condition compared with a boolean: `eq` if the first flag is set, else `ne`.
     Is(Box<Tree>, bool, bool),
     Compare(Term, &'static str, Term),
     Function(&'static str, Term, Term),
@@ -102,7 +102,7 @@ enum Tree {
     Constant(bool),
 }
 
-// The plain reading.
+// The simple implementation.
 
 fn holds(tree: &Tree, values: &Values, lists: &BTreeMap<&'static str, Vec<Values>>) -> bool {
     match tree {
@@ -186,7 +186,7 @@ fn tests(name: &str, text: &str, part: &str) -> bool {
     })
 }
 
-/// Whether an entry satisfies what is told to be required.
+/// Whether an entry satisfies a required comparison.
 fn satisfies(required: Required<'_>, entry: &Entry) -> bool {
     let path = required
         .key
@@ -235,7 +235,7 @@ fn satisfies(required: Required<'_>, entry: &Entry) -> bool {
     })
 }
 
-// Trees and entries.
+// Generators of trees and entries.
 
 fn a_text() -> impl Strategy<Value = Plain> {
     let texts = ["", "a", "A", "ab", "aB'", "'", "''", "åsa", "ÅSA", "b a", "and (", "null"];
@@ -268,7 +268,7 @@ fn text_term(fields: &'static [&'static str]) -> impl Strategy<Value = Term> {
     })
 }
 
-/// Comparisons of one type; `ordered` says whether its values have an order.
+/// Comparisons of one type; `ordered` says whether its values can be ordered.
 fn comparison(
     term: BoxedStrategy<Term>,
     value: BoxedStrategy<Plain>,
@@ -324,7 +324,7 @@ fn of_elements(
     })
 }
 
-/// What `required` tells entirely.
+/// Filters that `required` describes completely.
 fn of_an_index() -> impl Strategy<Value = Tree> {
     let text = |fields: &'static [&'static str]| {
         let operators = select(&["eq", "ne", "contains", "startswith", "endswith"][..]);
@@ -443,7 +443,7 @@ fn a_filter_fits_what_a_plain_reading_of_its_tree_fits() {
     if let Err(error) = run {
         panic!("{error}");
     }
-    // A test of filters that all or none fit would say little.
+    // The test would prove little if all or no filters matched.
     let all = 4 * CASES;
     for (what, counter, least) in [
         ("fitting", fitting, all / 5),

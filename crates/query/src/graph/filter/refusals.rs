@@ -1,4 +1,4 @@
-//! What is no filter, and what is said of it.
+//! Texts that are not filters, and their errors.
 
 use proptest::prelude::*;
 
@@ -264,7 +264,7 @@ fn what_is_too_much_is_refused_where_it_begins_to_be() {
     let wide = format!("id eq '{}'", "å".repeat(2045));
     check_refused(&wide, "position 2052: a filter has at most 4096 bytes, and this is beyond");
 
-    // Three nodes and one for every `and`.
+    // Three nodes per comparison and one per `and`.
     let many = |count: usize| vec!["id eq 'a'"; count].join(" and ");
     fine(&many(50));
     fine(&format!("{} and true", "not ".repeat(31) + "true and " + &many(41)));
@@ -287,7 +287,7 @@ fn what_is_too_much_is_refused_where_it_begins_to_be() {
     let inside = |depth: usize| format!("provisioningSteps/any(s: {})", nested(depth));
     fine(&inside(31));
     check_refused(&inside(32), &format!("position 57: {deep}"));
-    // What has ended does not count.
+    // Depth counts only what is still open.
     fine(&vec!["(not (not true))"; 30].join(" or "));
     fine(&vec!["tolower(id) eq 'a'"; 35].join(" or "));
 
@@ -296,7 +296,7 @@ fn what_is_too_much_is_refused_where_it_begins_to_be() {
     check_refused(&listed(101), "position 408: in takes at most 100 values");
 }
 
-/// Nodes and levels of what was read, without what parentheses add.
+/// The nodes and levels of a parsed condition, without parentheses.
 fn size(condition: &Condition) -> (usize, usize) {
     let of_operand = |operand: &Operand| {
         let mut size = (1, 0);
@@ -332,7 +332,7 @@ fn size(condition: &Condition) -> (usize, usize) {
     }
 }
 
-/// Pieces of filters, and values that no refusal may repeat.
+/// Fragments of filters, and values that no error may repeat.
 fn soup() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("id "),

@@ -1,4 +1,4 @@
-//! What filters mean, one sentence after the other.
+//! What filters mean, one case per sentence.
 
 use serde_json::json;
 
@@ -293,7 +293,7 @@ fn a_key_in_its_own_spelling_comes_first() {
     check("sourceSystem/details/REGION eq 'north'", true);
 }
 
-/// Each comparison as `path operator values`, and ` = all` where nothing else is asked.
+/// Checks `required`, as `path operator values`, with ` = all` if they are the whole filter.
 #[track_caller]
 fn check_required(text: &str, expected: &str) {
     let filter = Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));

@@ -1,4 +1,4 @@
-//! The words of a filter, one after the other.
+//! Splits a filter into tokens.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ pub(super) enum Token<'a> {
     Word(&'a str),
     /// A text, an integer or a time.
     Literal(Literal),
-    /// A word of an enumeration behind the name of its type,
+    /// A word of an enumeration after its type's name,
     /// `microsoft.graph.provisioningResult'failure'`.
     Typed(&'static Enumeration, &'static str),
     Open,
@@ -27,7 +27,7 @@ pub(super) enum Token<'a> {
 
 pub(super) struct Tokens<'a> {
     text: &'a str,
-    /// Bytes read; always between characters.
+    /// Bytes read so far; always at a character boundary.
     at: usize,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Tokens<'a> {
         Tokens { text, at: 0 }
     }
 
-    /// The next word and the byte at which it begins; after the last one the end, for ever.
+    /// The next token and the byte at which it begins. Returns the end token again and again at the end.
     pub(super) fn next(&mut self) -> Result<(usize, Token<'a>), FilterError> {
         self.take_while(char::is_whitespace);
         let start = self.at;
@@ -70,13 +70,13 @@ impl<'a> Tokens<'a> {
         Ok((start, mark))
     }
 
-    /// An error at a byte of the text.
+    /// An error at a byte position.
     pub(super) fn error(&self, at: usize, message: impl Into<String>) -> FilterError {
         let position = self.text.char_indices().take_while(|(place, _)| *place < at).count() + 1;
         FilterError { position, message: message.into() }
     }
 
-    /// A text, up to its closing quote; two quotes in it are one.
+    /// A quoted text; two quotes inside mean one.
     fn quoted(&mut self) -> Result<String, FilterError> {
         let start = self.at;
         let mut content = String::new();
@@ -92,14 +92,14 @@ impl<'a> Tokens<'a> {
             }
             content.push('\'');
         }
-        // Most likely the quote was meant to belong to the text, and what follows too.
+        // Probably an unescaped quote inside the text.
         if self.rest().starts_with(char::is_alphanumeric) {
             return Err(self.error(self.at, "a space after a text, and '' for a quote inside one"));
         }
         Ok(content)
     }
 
-    /// A literal behind the name of its type.
+    /// A literal after its type's name.
     fn typed(&mut self, start: usize, name: &str) -> Result<Token<'a>, FilterError> {
         let Some(words) = Enumeration::of_type(name) else {
             let problem = "no type of literals is called so; those are the enumerations such as \
@@ -127,7 +127,7 @@ impl<'a> Tokens<'a> {
         if let Some(time) = instant(written) {
             return Ok(Literal::Time(time));
         }
-        // An offset whose `+` arrived as a space.
+        // The `+` of the offset may have arrived as a space.
         let end = self.at + " 00:00".len();
         if let Some(time) = self.text.get(start..end).and_then(instant) {
             self.at = end;
@@ -150,7 +150,7 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// The instant of an RFC 3339 time, or the first one of a date in UTC.
+/// The time of an RFC 3339 text, or the start of a date in UTC.
 pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     let is_date = text.len() == 10
         && text.bytes().enumerate().all(|(place, byte)| match place {
@@ -168,7 +168,7 @@ pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(&with_seconds(&with_plus(text))).ok().map(|time| time.to_utc())
 }
 
-/// A time of OData may leave its seconds out, as in `2026-07-30T08:00Z` (ABNF, `timeOfDayValue`).
+/// OData allows a time without seconds, such as `2026-07-30T08:00Z` (ABNF, `timeOfDayValue`).
 fn with_seconds(text: &str) -> Cow<'_, str> {
     match text.split_at_checked("2026-07-30T08:00".len()) {
         Some((minute, zone)) if zone.starts_with(['Z', 'z', '+', '-']) => {
@@ -178,7 +178,7 @@ fn with_seconds(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// In a query `+` stands for a space, and few clients escape the one before an offset.
+/// In a query `+` means a space, and few clients escape the one before an offset.
 fn with_plus(text: &str) -> Cow<'_, str> {
     match text.len().checked_sub("+00:00".len()).and_then(|place| text.split_at_checked(place)) {
         Some((time, offset)) => match offset.strip_prefix(' ') {

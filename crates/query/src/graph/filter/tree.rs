@@ -1,4 +1,4 @@
-//! What a filter is once it was read: conditions over values.
+//! The parsed form of a filter: conditions over values.
 
 use std::borrow::Cow;
 
@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 
 use super::property::Property;
 
-/// Why a text is no filter: where, counted in characters from 1, and what would be right there. It
-/// never repeats a value; an unknown name is repeated where it is short and plain.
+/// Why a text is not a filter: the position, in characters from 1, and what is expected there. Never
+/// repeats a value; repeats an unknown name only if it is short and plain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("position {position}: {message}")]
 pub(crate) struct FilterError {
-    /// The character at which reading stopped; one past the last where the text ended too early.
+    /// The character at which parsing stopped; one past the last if the text ended too early.
     pub position: usize,
     pub(super) message: String,
 }
@@ -19,7 +19,7 @@ pub(crate) struct FilterError {
 /// How two values compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operator {
-    /// Equal to it, or to one of several; nothing but `null` equals a value that is not there.
+    /// Equal to the value, or to one of several; only `null` equals a missing value.
     Eq,
     /// The opposite of `Eq`.
     Ne,
@@ -31,32 +31,32 @@ pub(crate) enum Operator {
     Lt,
     /// `Lt` or equal.
     Le,
-    /// The text holds the other.
+    /// The left text contains the right.
     Contains,
-    /// The text begins with the other.
+    /// The left text begins with the right.
     StartsWith,
-    /// The text ends with the other.
+    /// The left text ends with the right.
     EndsWith,
 }
 
-/// A value that a filter gives.
+/// A value written in a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Literal {
-    /// Compared with regard to case; the word of an enumeration stands in its own spelling.
+    /// Compared with regard to case; an enumeration word has its canonical spelling.
     Text(String),
     /// A whole number.
     Integer(i64),
-    /// To the nanosecond.
+    /// Nanosecond precision.
     Time(DateTime<Utc>),
-    /// What a property is that is not there.
+    /// Equals a missing property.
     Null,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Condition {
-    /// Every one holds.
+    /// All hold.
     And(Vec<Condition>),
-    /// One holds at least.
+    /// At least one holds.
     Or(Vec<Condition>),
     Not(Box<Condition>),
     Compare {
@@ -69,7 +69,7 @@ pub(super) enum Condition {
         left: Operand,
         values: Vec<Literal>,
     },
-    /// Some element of the list fits; every one of them where `every` is set.
+    /// Some element of the list matches; with `every`, all do.
     Elements {
         list: &'static str,
         every: bool,
@@ -80,7 +80,7 @@ pub(super) enum Condition {
 
 #[derive(Clone, Debug)]
 pub(super) enum Operand {
-    /// The key belongs to a free map and only to that.
+    /// The key is set only for a free map.
     Property {
         property: &'static Property,
         key: Option<String>,
@@ -90,7 +90,7 @@ pub(super) enum Operand {
     Upper(Box<Operand>),
 }
 
-/// A value at hand while an entry is looked at.
+/// A value of the entry that is being matched.
 #[derive(PartialEq)]
 pub(super) enum Held<'a> {
     Text(Cow<'a, str>),

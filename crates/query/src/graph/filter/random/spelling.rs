@@ -1,11 +1,11 @@
-//! Trees as texts and entries as JSON, written in varied ways.
+//! Writes filter trees as texts and entries as JSON, in varied ways.
 
 use chrono::{DateTime, FixedOffset};
 use serde_json::{Map, Value, json};
 
 use super::{DAY_NS, Entry, INTEGER, MODIFIED, Plain, STEPS, TEXTS, TIME, Term, Tree, Values};
 
-/// Picks one of several ways to write a thing, the plainest for 0.
+/// Chooses among several ways to write something; 0 is the plainest.
 pub(super) struct Spelling<'a> {
     choices: &'a [u8],
     at: usize,
@@ -21,7 +21,7 @@ impl Spelling<'_> {
         self.choices[self.at % self.choices.len()] % ways
     }
 
-    /// White space, at least so many.
+    /// White space, at least `least` characters.
     fn space(&mut self, least: u8) -> String {
         let more = self.choose(3);
         (0..least + more).map(|_| if self.choose(4) == 3 { '\t' } else { ' ' }).collect()
@@ -58,7 +58,7 @@ impl Spelling<'_> {
         self.cased(name) + &self.bracketed(&arguments)
     }
 
-    /// A tree and how closely it binds: 0 `or`, 1 `and`, 2 a comparison, 3 what stands by itself.
+    /// Writes a tree, in parentheses if needed. Binding: 0 `or`, 1 `and`, 2 a comparison, 3 an atom.
     pub(super) fn tree(&mut self, tree: &Tree, variable: Option<&str>) -> String {
         self.bound(tree, 0, variable)
     }
@@ -143,7 +143,7 @@ impl Spelling<'_> {
         if self.choose(6) == 5 { self.bracketed(&text) } else { text }
     }
 
-    /// A literal; with a time property on the other side a time can stand in quotes.
+    /// A literal. Beside a time property, a time may be quoted.
     fn value(&mut self, value: &Option<Plain>, with_field: bool) -> String {
         match value {
             None => self.cased("null"),
@@ -196,7 +196,7 @@ impl Spelling<'_> {
                 (Some(Plain::Time(time_ns)), _) => json!(self.time(*time_ns)),
                 (None, 0 | 1) => continue,
                 (None, 2) => Value::Null,
-                // Of no type that any property has.
+                // A value of a type that no property has.
                 (None, _) => json!(true),
             };
             let mut place = &mut object;
@@ -214,7 +214,7 @@ impl Spelling<'_> {
     }
 }
 
-/// With at least so many digits after the point, and as many as it takes.
+/// At least `digits` digits after the point, more if needed.
 fn rfc3339(time_ns: i64, offset_minutes: i32, digits: usize) -> String {
     let offset = FixedOffset::east_opt(offset_minutes * 60).unwrap();
     let time = DateTime::from_timestamp_nanos(time_ns).with_timezone(&offset);
