@@ -1,4 +1,4 @@
-//! What every answer says beside its rows.
+//! The members that every answer has besides its rows.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,7 @@ pub struct Gap {
 }
 
 impl Envelope {
-    /// What was asked under a name, with instants as they were understood.
+    /// The value of a parameter, as the server understood it.
     #[must_use]
     pub fn asked(&self, name: &str) -> Option<&str> {
         self.query.get(name)?.as_str()

@@ -1,19 +1,19 @@
-//! The names of a struct's fields, in the order in which it declares them.
+//! The names of a struct's fields in the order of declaration.
 
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-/// The names of the fields of a struct as JSON has them, in the order of their declaration; none for
-/// what is no plain struct. A schema cannot say this: its properties are sorted by name.
+/// The JSON names of a struct's fields in the order of declaration; empty for types that are not plain
+/// structs. A schema cannot provide this order: it sorts its properties by name.
 pub fn fields<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
     let mut found: &'static [&'static str] = &[];
     let _ = T::deserialize(Fields(&mut found));
     found
 }
 
-/// Fails every read, and keeps the names that it was asked for.
+/// A deserializer that always fails, but keeps the field names that it was given.
 struct Fields<'a>(&'a mut &'static [&'static str]);
 
 #[derive(Debug)]

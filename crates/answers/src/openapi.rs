@@ -1,5 +1,5 @@
-//! OpenAPI 3.1 of all that is described: JSON Schema 2020-12 is its dialect, so the schemas of the types
-//! stand in it as they are.
+//! Generates the OpenAPI 3.1 document. Its dialect is JSON Schema 2020-12, so the schemas of the types are
+//! included unchanged.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ struct Problem {
     candidates: Vec<String>,
 }
 
-/// The document, for a server of this version.
+/// The OpenAPI document for this version of the server.
 #[must_use]
 pub fn openapi(version: &str) -> Value {
     let settings = |settings: SchemaSettings| {
@@ -58,7 +58,7 @@ pub fn openapi(version: &str) -> Value {
     }
     answers.subschema_for::<Problem>();
     let mut schemas = answers.take_definitions(true);
-    // A body and an answer are never of one type; a test sees that no name stands for two.
+    // A test checks that bodies and answers have no schema name in common.
     schemas.extend(bodies.take_definitions(true));
     json!({
         "openapi": "3.1.0",
@@ -162,7 +162,7 @@ fn act(one: &DescribedAct, answers: &mut SchemaGenerator, bodies: &mut SchemaGen
             json!({"required": true, "content": {"application/json": content}})
         }
         Takes::Bytes { words, bytes_max } => {
-            // Each example is a form that the body may have.
+            // Each example shows one media type that the body may have.
             let content = one.examples.iter().map(|(media_type, text)| {
                 let schema = json!({"schema": {"type": "string"}, "example": text});
                 ((*media_type).to_owned(), schema)
@@ -178,7 +178,7 @@ fn act(one: &DescribedAct, answers: &mut SchemaGenerator, bodies: &mut SchemaGen
     operation
 }
 
-/// The properties of a schema that may stand among the definitions.
+/// The properties of a schema, or of the definition that it refers to.
 fn resolved(schema: &Schema, generator: &SchemaGenerator) -> Map<String, Value> {
     let target = schema.get("$ref").and_then(Value::as_str);
     let name = target.and_then(|target| target.rsplit('/').next());

@@ -1,4 +1,4 @@
-//! Parameters: what they are called, what they take, and how that is said.
+//! The parameters of questions: their names, their kinds, and the texts about them.
 
 use std::borrow::Cow;
 
@@ -12,62 +12,62 @@ use crate::fields::fields;
 /// A parameter of a question.
 #[derive(Clone, Debug)]
 pub struct Parameter {
-    /// Its name in the address.
+    /// Its name in path or query.
     pub name: &'static str,
-    /// Where it stands.
+    /// The part of the request that it belongs to.
     pub place: Place,
-    /// What it takes.
+    /// The kind of value that it takes.
     pub kind: Kind,
-    /// Whether the question cannot be asked without it.
+    /// Whether it must be given.
     pub is_required: bool,
     /// What it means, in one or two sentences without a full stop.
     pub help: String,
-    /// Stands before its value where a title repeats it, such as `with status`.
+    /// The words before its value in a title, such as `with status`.
     pub words: Option<String>,
-    /// Another parameter without which it means nothing.
+    /// Another parameter that must be given with it.
     pub requires: Option<String>,
-    /// What its refusal says that it takes.
+    /// The values that it takes, for the error about a wrong one.
     pub accepts: String,
-    /// What stands for its value in help.
+    /// The placeholder for its value in help.
     pub value_name: String,
-    /// Bounds of a text, in the words of JSON Schema.
+    /// The limits of a text, as keywords of JSON Schema.
     pub bounds: Map<String, Value>,
 }
 
-/// Where a parameter stands.
+/// The part of the request that a parameter belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A segment of the path.
     Path,
-    /// A pair of the query, of the question's own.
+    /// A query parameter of the question itself.
     Query,
-    /// A pair of the query that says of which instants it is asked.
+    /// A query parameter for the time that is asked about.
     Time,
-    /// A pair of the query that says which page.
+    /// A query parameter for pages.
     Page,
 }
 
-/// For what an instant stands; it decides what a date means.
+/// The use of an instant, which decides what a date stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The moment that is asked about: a date is its last instant.
+    /// The instant that is asked about: a date stands for its last instant.
     At,
-    /// The beginning of a stretch, which belongs to it: a date is its first instant.
+    /// The inclusive start of a time range: a date stands for its first instant.
     From,
-    /// The end of a stretch, which does not belong to it: a date is the first instant of the next.
+    /// The exclusive end of a time range: a date stands for the first instant of the next date.
     To,
 }
 
-/// What a parameter takes.
+/// The kind of value that a parameter takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Any text.
     Text,
-    /// `true`, or `false`, which goes without saying.
+    /// `true` or `false`; `false` if not given.
     Flag,
-    /// `true` or `false`, or neither.
+    /// `true`, `false`, or not given.
     Bool,
-    /// One of some words, each with what it means where that is said.
+    /// One word of a list. Each has a help text, which may be empty.
     Choice(Vec<(String, String)>),
     /// A whole number.
     Number {
@@ -82,9 +82,9 @@ pub enum Kind {
     User,
     /// A group, by id or name.
     Group,
-    /// A user or group, by id or name, without a kind of name that goes without saying.
+    /// A user or group, by id or by name with its prefix.
     Resource,
-    /// Groups, with commas between them.
+    /// Several groups, separated by commas.
     Groups,
     /// A length of time.
     Duration,
@@ -94,20 +94,20 @@ pub enum Kind {
     ListName,
     /// A saved question, by its name.
     QuestionName,
-    /// An attribute, or a path.
+    /// The name or path of an attribute.
     AttributePath,
     /// An instant.
     Instant(Role),
-    /// The number of an event, or an instant that has passed.
+    /// The number of an event, or a time in the past.
     KnownAt,
     /// A time zone.
     Zone,
-    /// Where a page begins.
+    /// The start of a page.
     Cursor,
 }
 
 impl Kind {
-    /// What stands for the value in help.
+    /// The placeholder for the value in help.
     fn value_name(&self, name: &str) -> String {
         match self {
             Kind::Flag | Kind::Bool => "true|false".to_owned(),
@@ -135,7 +135,7 @@ impl Kind {
         }
     }
 
-    /// The word for it where a schema says its format.
+    /// The kind that a schema's `format` stands for.
     fn of_format(format: &str) -> Option<Kind> {
         Some(match format {
             "slug" => Kind::App,
@@ -152,13 +152,13 @@ impl Kind {
         })
     }
 
-    /// What a property of a schema takes.
+    /// The kind of value that a property takes.
     fn of(schema: &Map<String, Value>) -> Kind {
         let some = |list: &str| {
             let list = schema.get(list)?.as_array()?;
             list.iter().find_map(|one| one.as_object().filter(|one| !is_null(one)))
         };
-        // An optional enum stands beside null.
+        // The schema of an optional enum is `anyOf` the enum and null.
         if let Some(inner) = some("anyOf") {
             return Kind::of(inner);
         }
@@ -186,7 +186,7 @@ impl Kind {
         }
     }
 
-    /// Its JSON Schema, for whoever reads OpenAPI.
+    /// Its JSON Schema for the OpenAPI document.
     #[must_use]
     pub fn schema(&self) -> Value {
         match self {
@@ -283,7 +283,7 @@ fn is_null(schema: &Map<String, Value>) -> bool {
     schema.get("type").and_then(Value::as_str) == Some("null")
 }
 
-/// The type of a schema that may take null too.
+/// The type in a schema, without null.
 fn type_of(schema: &Map<String, Value>) -> &str {
     match schema.get("type") {
         Some(Value::String(one)) => one,
@@ -295,7 +295,7 @@ fn type_of(schema: &Map<String, Value>) -> &str {
 }
 
 impl Parameter {
-    /// The parameter of a property.
+    /// The parameter that a property describes.
     pub(crate) fn of(
         name: &'static str,
         place: Place,
@@ -352,7 +352,7 @@ impl Parameter {
         Parameter::plain("at", Place::Time, Kind::Instant(Role::At), help)
     }
 
-    /// `from` and `to`, the stretch that is asked about.
+    /// `from` and `to`, the time range that is asked about.
     pub(crate) fn stretch() -> [Parameter; 2] {
         let from = "From this instant on: 2026-03-31T17:00:00Z, 2026-03-31 (its start), -90d";
         let to = "Up to this instant, which is excluded; a date means its end";
@@ -385,7 +385,7 @@ impl Parameter {
     }
 }
 
-/// The parameters that the fields of a type are, in their order; `path` is the template of the address.
+/// The parameters for the fields of a type, in order. Fields named in the template `path` are in the path.
 pub(crate) fn own<T: DeserializeOwned>(schema: &Schema, path: &str) -> Vec<Parameter> {
     let none = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
@@ -400,7 +400,7 @@ pub(crate) fn own<T: DeserializeOwned>(schema: &Schema, path: &str) -> Vec<Param
     own.collect()
 }
 
-/// A text with a meaning of its own.
+/// Defines a newtype of a text with its own schema format.
 macro_rules! text {
     ($($(#[$doc:meta])* $name:ident, $format:literal, $help:literal;)+) => {$(
         $(#[$doc])*

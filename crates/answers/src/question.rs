@@ -1,4 +1,4 @@
-//! A question, and the one list of all.
+//! The trait of a question, its description as data, and the list of all questions.
 
 use std::fmt;
 use std::rc::Rc;
@@ -14,46 +14,46 @@ use crate::fields::fields;
 use crate::parameter::{Parameter, Place, own};
 use crate::table::{Column, Width};
 
-/// A question that the record answers. The type is the question itself: its fields are the names in
-/// its address and its parameters, its first line of documentation is what help says of it.
+/// A question that the record answers. The fields of the type are its parameters, in path and query. The
+/// first paragraph of its documentation is its help.
 pub trait Question: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
-    /// A row of the answer, or the one thing that was asked for. Its fields are the columns of CSV, in
-    /// their order; what is added later comes last.
+    /// A row of the answer, or the one thing that was asked for. Its fields are the columns of the CSV, in
+    /// order. Add new fields at the end.
     type Row: Serialize + DeserializeOwned + JsonSchema;
-    /// What the answer says beside its rows; [`Nothing`] where that is nothing.
+    /// The other members of the answer; [`Nothing`] if there are none.
     type Beside: Serialize + DeserializeOwned + JsonSchema + 'static;
-    /// The words of its command, such as `report leavers`. Questions about a user and about a group
-    /// may share one.
+    /// The words of its command, such as `report leavers`. A question about users and one about groups may
+    /// share a command.
     const COMMAND: &'static str;
-    /// The template of its address.
+    /// The template of its path.
     const PATH: &'static str;
     /// Who may ask.
     const WHO: Who = Who::Reader;
-    /// Of which instants it is asked.
+    /// The times that it can be asked about.
     const TIME: Time;
-    /// What its answer looks like.
+    /// The shape of its answer.
     const SHAPE: Shape;
-    /// In which order its rows are, where a title has to say it.
+    /// The order of its rows, where the title must say it.
     const ORDER: &'static str = "";
-    /// Columns of CSV that all rows share, before those of the rows.
+    /// Columns of the CSV with the same value in all rows; they come before those of the row.
     const CONTEXT: &'static [&'static str] = &[];
-    /// Names of the path that are flags of the command although they are no application.
+    /// Path parameters other than the application that are flags of the command.
     const FLAGS: &'static [&'static str] = &[];
-    /// Members of a row that no table shows, with a reason.
+    /// Members of a row that no table shows, each with the reason.
     const NOT_SHOWN: &'static [(&'static str, &'static str)] = &[];
 
-    /// What the answer shows, without its instants: `Members of Crew in paperboat`.
+    /// What the answer shows, without its times: `Members of Crew in paperboat`.
     fn title(&self, beside: &Self::Beside) -> String;
 
-    /// How people read a row: a table of a list, lines of one thing.
+    /// The columns of a list's table, or the lines of one thing.
     fn columns(&self) -> Vec<Column<Self::Row>>;
 
-    /// What stands below the lines of one thing, each part under a title of its own.
+    /// Further parts below the lines of one thing, each with its own title.
     fn parts(&self, _: &Self::Row) -> Vec<Part> {
         vec![]
     }
 
-    /// What is said below the rows.
+    /// A footer below the rows.
     fn below(&self, _: &Self::Beside, _rows: u64) -> Below {
         Below::default()
     }
@@ -68,62 +68,62 @@ pub enum Who {
     Admin,
 }
 
-/// Of which instants a question is asked.
+/// The times that a question can be asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Time {
-    /// Of the present alone.
+    /// Only now.
     Now,
-    /// Of the present, with what was known at an earlier one.
+    /// Now, as far as it was known at an earlier time (`knownAt`).
     Known,
-    /// Of an instant.
+    /// One instant.
     Instant,
-    /// Of a stretch.
+    /// A time range.
     Stretch,
 }
 
-/// What an answer looks like.
+/// The shape of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// Rows in pages; in an export a file of that name.
+    /// Pages of rows. An export writes them to a file of this name.
     List {
-        /// Without its ending.
+        /// Without the extension.
         file: &'static str,
     },
-    /// The same of operations, newest first, whose steps and changes have files of their own.
+    /// Operations, newest first. An export writes their steps and changes to files of their own.
     Operations {
-        /// Without its ending.
+        /// Without the extension.
         file: &'static str,
     },
-    /// One thing.
+    /// One thing, without pages.
     One,
 }
 
-/// What stands below the rows of a table.
+/// The footer below the rows of a table.
 #[derive(Default, Debug)]
 pub struct Below {
     /// A second, small table.
     pub table: Option<Grid>,
-    /// Whole sentences.
+    /// Full sentences.
     pub lines: Vec<String>,
-    /// Whether the rows are what was not watched, so that it is not told again.
+    /// Whether the rows are the gaps in the record. The footer then does not list them again.
     pub names_gaps: bool,
 }
 
-/// A part of one thing, under a title of its own: a small table, or lines.
+/// A part of an answer about one thing: a small table, or lines.
 #[derive(Default, Debug)]
 pub struct Part {
-    /// Stands above it.
+    /// Its heading.
     pub title: &'static str,
-    /// Its table, when it has one.
+    /// Its table, if it has one.
     pub table: Option<Grid>,
-    /// Its lines. Whatever shows them escapes them.
+    /// Its lines, not yet escaped.
     pub lines: Vec<String>,
 }
 
-/// A small table that is shown whole.
+/// A small table that is always shown whole, without pages.
 #[derive(Default, Debug)]
 pub struct Grid {
-    /// Its headings, with how they give way.
+    /// Its headings, and how each column may be shortened.
     pub headings: Vec<(&'static str, Width)>,
     /// Its cells, row by row.
     pub rows: Vec<Vec<String>>,
@@ -133,35 +133,35 @@ pub struct Grid {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default)]
 pub struct Nothing {}
 
-/// A question as data.
+/// The description of a question as data.
 pub struct Described {
     /// The words of its command.
     pub name: &'static str,
-    /// What it asks, without a full stop.
+    /// Its help, without a full stop.
     pub about: String,
-    /// The template of its address.
+    /// The template of its path.
     pub path: &'static str,
     /// Who may ask.
     pub who: Who,
-    /// Of which instants.
+    /// The times that it can be asked about.
     pub time: Time,
-    /// What its answer looks like.
+    /// The shape of its answer.
     pub shape: Shape,
-    /// In which order its rows are, where a title has to say it.
+    /// The order of its rows, where the title must say it.
     pub order: &'static str,
-    /// Names of the path that are flags.
+    /// Path parameters that are flags of the command.
     pub flags: &'static [&'static str],
-    /// All parameters: of the path, its own, of instants, of pages.
+    /// All parameters: path, query, times, pages.
     pub parameters: Vec<Parameter>,
-    /// The names of all that stand in the query.
+    /// The names of all query parameters.
     pub known: Vec<&'static str>,
-    /// Columns of CSV that all rows share.
+    /// Columns of the CSV with the same value in all rows.
     pub context: &'static [&'static str],
     /// The members of a row, in the order of their columns.
     pub members: &'static [&'static str],
-    /// Members that no table shows, with a reason.
+    /// Members that no table shows, each with the reason.
     pub not_shown: &'static [(&'static str, &'static str)],
-    /// All columns of CSV.
+    /// All columns of the CSV.
     pub columns: Vec<&'static str>,
     table: fn(&Map<String, Value>) -> Result<Table, serde_json::Error>,
     schemas: fn(&mut SchemaGenerator) -> Schemas,
@@ -169,28 +169,28 @@ pub struct Described {
 
 /// The schemas of a question.
 pub struct Schemas {
-    /// Of its parameters.
+    /// The question's own parameters.
     pub asked: Schema,
-    /// Of a row.
+    /// A row.
     pub row: Schema,
-    /// Of what stands beside the rows.
+    /// The answer's members other than its rows.
     pub beside: Schema,
 }
 
 /// A column's heading.
 #[derive(Clone, Debug)]
 pub struct Heading {
-    /// The words.
+    /// Its text.
     pub text: &'static str,
-    /// How it gives way.
+    /// How the column may be shortened.
     pub width: Width,
-    /// The members that it shows.
+    /// The members of a row that the column shows.
     pub members: &'static [&'static str],
-    /// Whether a title that names the application makes it needless.
+    /// Whether the column is hidden when the title names the application.
     pub is_application: bool,
 }
 
-/// How people read the answer to a question as it was asked.
+/// How the answer to a question with given parameters is rendered.
 pub struct Table {
     /// The headings.
     pub headings: Vec<Heading>,
@@ -207,20 +207,20 @@ impl Table {
     /// The cells of a row.
     ///
     /// # Errors
-    /// When it is not a row of this question.
+    /// When the row does not belong to this question.
     pub fn cells(&self, row: Value) -> Result<Vec<String>, serde_json::Error> {
         (self.cells)(row)
     }
 
-    /// What stands below the lines of one thing.
+    /// The parts below the lines of one thing.
     ///
     /// # Errors
-    /// When it is not what this question asks for.
+    /// When it is not a resource of this question.
     pub fn parts(&self, one: Value) -> Result<Vec<Part>, serde_json::Error> {
         (self.parts)(one)
     }
 
-    /// What the answer shows, given the answer without its rows.
+    /// The title of an answer, given its members without the rows.
     ///
     /// # Errors
     /// When it is not an answer to this question.
@@ -228,7 +228,7 @@ impl Table {
         (self.title)(answer)
     }
 
-    /// What stands below so many rows.
+    /// The footer below this many rows.
     ///
     /// # Errors
     /// When it is not an answer to this question.
@@ -283,19 +283,19 @@ impl Described {
         }
     }
 
-    /// The parameter of a name.
+    /// The parameter with this name.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters.iter().find(|one| one.name == name)
     }
 
-    /// Whether its answer has rows in pages.
+    /// Whether the answer has pages of rows.
     #[must_use]
     pub fn is_list(&self) -> bool {
         self.shape != Shape::One
     }
 
-    /// The name of its file in an export, when its answer has rows.
+    /// The name of its file in an export, if the answer has rows.
     #[must_use]
     pub fn file(&self) -> Option<&'static str> {
         match self.shape {
@@ -304,8 +304,8 @@ impl Described {
         }
     }
 
-    /// Adds to a row what its answer says of all rows alike, as members of its own or of its `query`: in
-    /// a file no answer stands around the rows.
+    /// Adds the columns of the context to a row, with their values from the answer or its `query`. A file
+    /// needs them because it holds rows only.
     pub fn with_context(&self, row: &mut Map<String, Value>, answer: &Map<String, Value>) {
         for name in self.context {
             let value = answer.get(*name).or_else(|| answer.get("query")?.get(*name));
@@ -313,7 +313,7 @@ impl Described {
         }
     }
 
-    /// What an answer's `exists` speaks of.
+    /// The kind of thing that `exists` in an answer is about.
     #[must_use]
     pub fn thing(&self) -> &'static str {
         match self.path {
@@ -323,11 +323,10 @@ impl Described {
         }
     }
 
-    /// How people read the answer to the question that an answer repeats, or that was asked with these
-    /// texts.
+    /// How an answer is rendered, given the question's parameters, as typed or as the answer repeats them.
     ///
     /// # Errors
-    /// When they are not those of this question.
+    /// When they are not valid for this question.
     pub fn table(&self, asked: &[(&str, &str)]) -> Result<Table, serde_json::Error> {
         let mut given = Map::new();
         for (name, text) in asked {
@@ -342,7 +341,7 @@ impl Described {
         (self.table)(&given)
     }
 
-    /// The schemas of its parameters, rows and envelope.
+    /// The schemas of its parameters, its rows, and the other members of its answer.
     pub fn schemas(&self, generator: &mut SchemaGenerator) -> Schemas {
         (self.schemas)(generator)
     }
@@ -399,20 +398,20 @@ fn table<Q: Question>(asked: &Map<String, Value>) -> Result<Table, serde_json::E
     })
 }
 
-/// Every question, in the order in which help and reference tell them.
+/// Every question, in the order of help and reference.
 #[must_use]
 pub fn all() -> &'static [Described] {
     static ALL: LazyLock<Vec<Described>> = LazyLock::new(crate::list);
     &ALL
 }
 
-/// The question at an address without its parameters; `None` where there is none.
+/// The question at this path; `None` if there is none.
 #[must_use]
 pub fn question_at(path: &str) -> Option<&'static Described> {
     all().iter().find(|one| is_at(one.path, path))
 }
 
-/// Whether an address is one of a template.
+/// Whether a path matches a template.
 fn is_at(template: &str, path: &str) -> bool {
     let mut segments = path.trim_end_matches('/').split('/');
     template.split('/').all(|name| match segments.next() {
@@ -421,7 +420,7 @@ fn is_at(template: &str, path: &str) -> bool {
     }) && segments.next().is_none()
 }
 
-/// The description of a question; `None` for one that is not in the list.
+/// The description of a question; `None` if it is not in the list.
 #[must_use]
 pub fn described<Q: Question>() -> Option<&'static Described> {
     all().iter().find(|one| one.path == Q::PATH)

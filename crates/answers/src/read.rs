@@ -1,39 +1,39 @@
-//! Reads the parameters of a question from the pairs of an address.
+//! Reads the parameters of a question from the pairs of a request.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::parameter::{Kind, Parameter, Place};
 
-/// Why a question cannot be understood. Nothing here repeats a value that somebody sent.
+/// Why parameters cannot be read. Never holds a value that the client sent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Misread {
-    /// A parameter that it does not have.
+    /// The question has no such parameter.
     Unknown {
-        /// As it was written.
+        /// The name in the request.
         name: String,
     },
-    /// One that is given twice.
+    /// The parameter is given twice.
     Repeated {
         /// Its name.
         name: &'static str,
     },
-    /// One whose value it does not take, or that is missing.
+    /// The parameter has a wrong value or is missing.
     Wrong {
         /// Its name.
         name: &'static str,
-        /// What it takes.
+        /// The values that it takes.
         accepts: &'static str,
     },
-    /// Values that have the kinds of their parameters, and not of its fields: a defect.
+    /// The values fit the kinds of their parameters, but not the fields of the type: a defect.
     Untyped,
 }
 
-/// A question, or another request, from what its address says: names of the path, then pairs of the query. Instants, zone
-/// and page are looked at by name alone; whoever resolves them reads them.
+/// Reads a question, or another request, from its pairs: those of the path, then those of the query. Time
+/// and page parameters may be given but are left out of the result: other code reads their values.
 ///
 /// # Errors
-/// [`Misread`], the first in the order of the pairs.
+/// [`Misread`] for the first wrong pair, or else for the first parameter that is missing.
 pub fn read<'a, Q: DeserializeOwned>(
     parameters: &'static [Parameter],
     pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -57,12 +57,12 @@ pub fn read<'a, Q: DeserializeOwned>(
         let place = find(name).map(|one| one.place);
         matches!(place, Some(Place::Path | Place::Query))
     });
-    // Every value has the kind that its field takes; a test asks every question.
+    // Each value has the kind of its parameter, which should fit its field; a test checks every question.
     serde_json::from_value(given.into()).map_err(|_| Misread::Untyped)
 }
 
 impl Parameter {
-    /// The value that a text means; `None` when it is none that the parameter takes.
+    /// The JSON value of a text; `None` if the parameter does not take it.
     pub(crate) fn value(&self, text: &str) -> Option<Value> {
         match &self.kind {
             Kind::Flag | Kind::Bool => text.parse().ok().map(Value::Bool),
@@ -83,7 +83,7 @@ impl Parameter {
     }
 }
 
-/// Digits alone: a number's own reading takes a sign too.
+/// Whether the text has digits only. Rust's own parser would allow a `+` sign.
 fn is_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -1,4 +1,4 @@
-//! The reference page: every address with its parameters and members, in Markdown.
+//! Generates the reference page in Markdown: every address with its parameters and members.
 
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
@@ -22,7 +22,7 @@ RFC 3339 times, dates, or times before now such as `-90d`.
 ## What every answer has
 ";
 
-/// The page.
+/// The reference page.
 #[must_use]
 pub fn reference() -> String {
     let settings = SchemaSettings::draft2020_12().for_serialize();
@@ -38,7 +38,7 @@ pub fn reference() -> String {
     );
     page.push_str("\n`rows` has one page of rows; an answer about one thing has `resource` instead, which is null if it did not exist at that instant.\n");
     page.push_str("\n## Questions\n");
-    // Each table of rows, and the heading of the question that shows it.
+    // The tables of rows so far, each with the heading that it is under, so that others can link to it.
     let mut rows: Vec<(String, &str)> = vec![];
     for one in all() {
         question(&mut page, one, &mut generator, &mut rows);
@@ -48,7 +48,7 @@ pub fn reference() -> String {
         act(&mut page, one, &mut generator);
     }
     page.push_str("\n## Objects within\n");
-    // An object may hold others, which are named below it then.
+    // An object's members may link to further objects, so repeat until all linked ones are on the page.
     let mut told: Vec<String> = vec![];
     while let Some((name, schema)) = next(&generator, &page, &told) {
         page.push_str(&format!("\n### {name}\n"));
@@ -63,7 +63,7 @@ pub fn reference() -> String {
     page
 }
 
-/// The first definition that the page links to and has not told yet.
+/// The first definition that the page links to but does not contain yet.
 fn next(
     generator: &SchemaGenerator,
     page: &str,
@@ -123,7 +123,7 @@ fn question(
     }
 }
 
-/// Where a heading is on the page, as GitHub names it.
+/// The link target of a heading, as GitHub generates it.
 fn anchor(heading: &str) -> String {
     let words = heading.to_lowercase().replace(' ', "-");
     words.chars().filter(|one| one.is_alphanumeric() || "-_".contains(*one)).collect()
@@ -191,7 +191,7 @@ fn parameters(page: &mut String, parameters: &[Parameter]) {
     }
 }
 
-/// What each word of a choice means, where that is said.
+/// The help texts of a choice's words, where there are any.
 fn told_words(words: &[(String, String)]) -> String {
     let told = words.iter().filter(|(_, help)| !help.is_empty());
     let told: Vec<String> = told.map(|(word, help)| format!("`{word}` {help}")).collect();
@@ -223,7 +223,7 @@ fn members(
     }
 }
 
-/// What a value is, in words.
+/// The type of a value, in words.
 fn kind(schema: &Value, generator: &SchemaGenerator) -> String {
     let Some(schema) = schema.as_object() else { return "any JSON".to_owned() };
     if let Some(target) = text(schema, "$ref") {
@@ -259,7 +259,7 @@ fn kind(schema: &Value, generator: &SchemaGenerator) -> String {
     words.collect::<Vec<_>>().join(" or ")
 }
 
-/// The words of which a value is one.
+/// The words that a value may be; `None` if it is not a choice.
 fn choice(schema: &Map<String, Value>) -> Option<String> {
     let consts = |all: &[Value]| {
         let words = all.iter().filter_map(|one| one.get("const").and_then(Value::as_str));
@@ -275,7 +275,7 @@ fn choice(schema: &Map<String, Value>) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" or "))
 }
 
-/// A schema, or the definition that it names.
+/// A schema, or the definition that it refers to.
 fn object(schema: &schemars::Schema, generator: &SchemaGenerator) -> Map<String, Value> {
     let target = schema.get("$ref").and_then(Value::as_str);
     let name = target.and_then(|target| target.rsplit('/').next());
@@ -287,7 +287,7 @@ fn text(schema: &Map<String, Value>, name: &str) -> Option<String> {
     schema.get(name).and_then(Value::as_str).map(|text| text.replace('\n', " "))
 }
 
-/// A text within a table.
+/// Escapes a text for a cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }

@@ -1,29 +1,29 @@
-//! How people read rows.
+//! The columns of tables for people, and functions that format cells.
 
 /// A column of a table, or a line of an answer about one thing.
 pub struct Column<Row> {
-    /// Stands above the cells.
+    /// Its heading.
     pub heading: &'static str,
-    /// How it gives way.
+    /// How it may be shortened.
     pub width: Width,
     /// The members of a row that it shows.
     pub members: &'static [&'static str],
-    /// The text of a row's cell. Whatever shows it escapes it.
+    /// The text of a row's cell, not yet escaped.
     pub cell: fn(&Row) -> String,
-    /// Whether a title that names the application makes it needless.
+    /// Whether it is hidden when the title names the application.
     pub is_application: bool,
 }
 
-/// What a column does where there is no room.
+/// How a column may be shortened when the terminal is too narrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
-    /// Ids, times, single words: it is never cut.
+    /// Ids, times, single words: never cut.
     Whole,
-    /// Numbers, one under the other; never cut.
+    /// Numbers, aligned to the right: never cut.
     Number,
-    /// Texts of any length: it is cut.
+    /// Texts of any length: cut.
     Text,
-    /// Texts that only help people: it is cut before others, and left out before others get short.
+    /// Additional texts: cut before others, and left out before others become too short.
     Extra,
 }
 
@@ -45,7 +45,7 @@ impl<Row> Column<Row> {
         Column { heading, width, members, cell, is_application: false }
     }
 
-    /// What is never cut.
+    /// A column that is never cut.
     #[must_use]
     pub const fn whole(
         heading: &'static str,
@@ -55,7 +55,7 @@ impl<Row> Column<Row> {
         Column::new(Width::Whole, heading, members, cell)
     }
 
-    /// Numbers.
+    /// A column of numbers.
     #[must_use]
     pub const fn number(
         heading: &'static str,
@@ -65,7 +65,7 @@ impl<Row> Column<Row> {
         Column::new(Width::Number, heading, members, cell)
     }
 
-    /// Texts of any length.
+    /// A column of texts of any length.
     #[must_use]
     pub const fn text(
         heading: &'static str,
@@ -75,7 +75,7 @@ impl<Row> Column<Row> {
         Column::new(Width::Text, heading, members, cell)
     }
 
-    /// Texts that only help people.
+    /// A column of additional texts.
     #[must_use]
     pub const fn extra(
         heading: &'static str,
@@ -85,7 +85,7 @@ impl<Row> Column<Row> {
         Column::new(Width::Extra, heading, members, cell)
     }
 
-    /// The application, of which a title may speak already.
+    /// The application's column, hidden when the title names the application.
     #[must_use]
     pub const fn application(cell: fn(&Row) -> String) -> Column<Row> {
         let column = Column::new(Width::Text, "Application", &["application"], cell);
@@ -93,31 +93,31 @@ impl<Row> Column<Row> {
     }
 }
 
-/// A text, or nothing.
+/// The text; empty for `None`.
 #[must_use]
 pub(crate) fn or_nothing(text: Option<&String>) -> String {
     text.cloned().unwrap_or_default()
 }
 
-/// The first of some texts that is there.
+/// The first text that is present; empty if none is.
 #[must_use]
 pub fn first(texts: &[&Option<String>]) -> String {
     texts.iter().find_map(|text| text.as_ref()).cloned().unwrap_or_default()
 }
 
-/// A number, or nothing.
+/// The number as text; empty for `None`.
 #[must_use]
 pub fn number<N: ToString>(number: Option<N>) -> String {
     number.map(|number| number.to_string()).unwrap_or_default()
 }
 
-/// An instant to the second, or nothing.
+/// The time to the second; empty for `None`.
 #[must_use]
 pub fn second(moment: Option<&crate::Moment>) -> String {
     moment.map(crate::Moment::second).unwrap_or_default()
 }
 
-/// Since when something is so; what was only seen to be so is so *by* then.
+/// The time since when something has been so: `by` a time if only its first sighting is known.
 #[must_use]
 pub fn since(moment: Option<&crate::Moment>, start_known: bool) -> String {
     match second(moment) {
@@ -126,7 +126,7 @@ pub fn since(moment: Option<&crate::Moment>, start_known: bool) -> String {
     }
 }
 
-/// A count with its thousands apart.
+/// A number with commas between its thousands.
 #[must_use]
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -140,25 +140,25 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// Whether an account is active.
+/// The words for an active or inactive account.
 #[must_use]
 pub fn activity(active: bool) -> &'static str {
     if active { "active" } else { "inactive" }
 }
 
-/// Yes or no.
+/// `yes` or `no`.
 #[must_use]
 pub(crate) fn yes_or_no(yes: bool) -> &'static str {
     if yes { "yes" } else { "no" }
 }
 
-/// The word that a choice has in JSON.
+/// The word of an enum's value in JSON.
 #[must_use]
 pub fn word<W: serde::Serialize>(word: &W) -> String {
     any(&serde_json::to_value(word).unwrap_or_default())
 }
 
-/// Any JSON as a cell: texts as they are, nothing for null.
+/// A JSON value as a cell: texts without quotes, empty for null.
 #[must_use]
 pub fn any(value: &serde_json::Value) -> String {
     match value {
@@ -168,10 +168,10 @@ pub fn any(value: &serde_json::Value) -> String {
     }
 }
 
-/// More groups than these of one row are only counted.
+/// A row lists at most this many groups and counts the others.
 pub(crate) const GROUPS_MAX: usize = 12;
 
-/// Texts with commas between them, up to a bound.
+/// Joins texts with commas. Counts those beyond the first `max`.
 #[must_use]
 pub fn several(texts: &[String], max: usize) -> String {
     let mut text = texts[..texts.len().min(max)].join(", ");

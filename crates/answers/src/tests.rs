@@ -1,4 +1,4 @@
-//! What holds for every question of the list.
+//! Tests that every question of the list must pass.
 
 mod pages;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{Described, Members, Place, StaysInGroup, all, described};
 
-/// What a test says of a question.
+/// The question's name and path, for messages of tests.
 fn at(one: &Described) -> String {
     format!("{} ({})", one.name, one.path)
 }
@@ -70,7 +70,7 @@ fn people_are_shown_every_member_or_it_is_said_why_not() {
             let has_words = schema.get("description").is_some_and(|words| words != "");
             assert!(has_words, "{at}: `{name}` has no words");
         }
-        // What one form of the table does not show another may.
+        // A member may be shown only when certain parameters are given.
         let mut shown = BTreeSet::new();
         for asked in forms(one) {
             let asked: Vec<(&str, &str)> =
@@ -94,7 +94,7 @@ fn people_are_shown_every_member_or_it_is_said_why_not() {
     }
 }
 
-/// The question with the fewest parameters, and with one more each.
+/// Sets of parameters: only the required ones, and these with one optional parameter each.
 fn forms(one: &Described) -> Vec<Vec<(&'static str, String)>> {
     let text = |parameter: &crate::Parameter| match &parameter.kind {
         crate::Kind::Flag | crate::Kind::Bool => "true".to_owned(),
@@ -162,7 +162,7 @@ fn a_row_of_a_file_says_what_its_answer_says_of_all_rows() {
     assert_eq!(Value::from(row), json!({"groupId": "26"}), "its own");
 }
 
-/// Schemas of bodies and of answers come from two generators, each of which names its own.
+/// Bodies and answers have separate generators, which could give the same name to different schemas.
 #[test]
 fn no_body_has_the_name_of_an_answer() {
     let mut answers = SchemaSettings::draft2020_12().for_serialize().into_generator();
@@ -181,7 +181,7 @@ fn no_body_has_the_name_of_an_answer() {
     assert!(both.is_empty() || both == ["Nothing"], "{both:?}");
 }
 
-/// With `UPDATE_GOLDEN=1` it is written anew.
+/// `UPDATE_GOLDEN=1` writes the page again.
 #[test]
 fn the_reference_page_is_that_of_the_descriptions() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md");

@@ -1,4 +1,4 @@
-//! Values that many rows have.
+//! Values that rows of many kinds have in common.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 
 use crate::{AppFilter, ListName};
 
-/// An instant of an answer: RFC 3339 in UTC, with microseconds.
+/// A time in an answer: RFC 3339 in UTC, with microseconds.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(transparent)]
 pub struct Moment(pub String);
 
 impl Moment {
-    /// To the second, for people.
+    /// The time to the second, for people.
     #[must_use]
     pub fn second(&self) -> String {
         match self.0.split_once('.') {
@@ -48,16 +48,16 @@ impl JsonSchema for Moment {
     }
 }
 
-/// A member that some rows do not have at all, and others have as null or a value. Its field takes
-/// `default`, `skip_serializing_if = "Option::is_none"` and `deserialize_with = "Present::read"`.
+/// Reads a member that may be absent, null, or a value. The field needs the attributes `default`,
+/// `skip_serializing_if = "Option::is_none"` and `deserialize_with = "Present::read"`.
 #[derive(Clone, Copy, Debug)]
 pub struct Present;
 
 impl Present {
-    /// A member that is there, whatever it holds.
+    /// Reads a member that is present, even if it is null.
     ///
     /// # Errors
-    /// Those of the value's own reading.
+    /// Those of deserializing the value.
     pub fn read<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
         deserializer: D,
     ) -> Result<Option<Option<T>>, D::Error> {
@@ -65,18 +65,18 @@ impl Present {
     }
 }
 
-/// A group by its name, and that it is privileged.
+/// A group's name, marked if the group is privileged.
 pub(crate) fn marked(name: Option<&String>, privileged: bool) -> String {
     let name = name.map(String::as_str).unwrap_or_default();
     if privileged { format!("{name} (privileged)") } else { name.to_owned() }
 }
 
-/// The end of a title: the application that an answer is narrowed to.
+/// The end of a title that names the application, if the answer is limited to one.
 pub(crate) fn in_application(app: Option<&AppFilter>) -> String {
     app.map(|app| format!(" in {}", app.0)).unwrap_or_default()
 }
 
-/// A list by its name, and the event that has it: one of the same name may be another later.
+/// A list's name and the event that uploaded it, because a later list may replace it under the same name.
 pub(crate) fn of_list(name: &ListName, seq: Option<u64>) -> String {
     match seq {
         Some(seq) => format!("{} (event {seq})", name.0),

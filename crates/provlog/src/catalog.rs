@@ -1,18 +1,18 @@
-//! Further schemas, resource types and profiles, from folders of files.
+//! Loads additional schemas, resource types and profiles from folders.
 
 use std::fs;
 use std::path::Path;
 
 use scim::{Profiles, Registry};
 
-/// A larger file is none of these.
+/// Larger files are refused.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// The registry and the profiles of the program and of two folders: `*.json` files, each one schema or
-/// resource type in the form of the discovery endpoints, and `*.toml` files, each one profile.
+/// The built-in registry and profiles, with those of two folders: `*.json` files, each with one schema or
+/// resource type as the discovery endpoints return it, and `*.toml` files, each with one profile.
 ///
 /// # Errors
-/// One line that names the file, the line in it, and what is wrong there.
+/// One line that names the file, the line in it, and the error.
 pub(crate) fn load(
     schemas: Option<&Path>,
     profiles: Option<&Path>,
@@ -21,7 +21,7 @@ pub(crate) fn load(
     Profiles::load(&schemas, &profiles).map_err(|error| error.to_string())
 }
 
-/// Names and texts of a folder's files that end in `extension`, by name.
+/// Names and texts of the files in a folder that end in `extension`, sorted by name.
 fn files(folder: Option<&Path>, extension: &str) -> Result<Vec<(String, String)>, String> {
     let Some(folder) = folder else { return Ok(vec![]) };
     let unreadable =

@@ -22,7 +22,7 @@ use crate::settings::{self, Settings};
 use crate::{logging, offline, text};
 use query::Issue;
 
-/// What every command that was wrong ends with.
+/// The exit code when the command or its arguments are wrong.
 const WRONG: u8 = 2;
 const FAILED: u8 = 1;
 
@@ -227,18 +227,19 @@ impl RoleName {
     }
 }
 
-/// Runs the command of the process's arguments.
+/// Runs the command that the process's arguments give.
 pub fn main() -> ExitCode {
     let columns = terminal_columns();
     let (mut out, mut err) = (stdout(), stderr());
     ExitCode::from(run_on(std::env::args_os(), &mut out, columns, &mut err))
 }
 
-/// Runs a command, the program's name first, and returns its exit code: 0, 1 when it failed, 2 when
-/// it was wrong. Answers go to `out`, uncut like into a file; refusals go to `err`.
+/// Runs a command and returns its exit code: 0 if it succeeded, 1 if it failed, 2 if the arguments are
+/// wrong. The first argument is the program's name. Answers go to `out` without being cut to a width;
+/// errors go to `err`.
 ///
-/// It blocks. `serve` sets log lines up and waits for signals for the whole process, and its ready
-/// line goes to the standard output.
+/// Blocks until done. `serve` sets up log lines and signal handlers for the whole process, and prints its
+/// ready line to the standard output.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     out: &mut dyn Write,
@@ -258,7 +259,7 @@ fn run_on(
         Ok(understood) => {
             let mut output = Output::new(out, columns);
             let done = execute(understood, &mut output);
-            // There is nobody else to be told.
+            // If stderr cannot be written, there is nowhere to report it.
             let _ = err.write_all(output.into_told().as_bytes());
             match done {
                 Ok(()) => return 0,
@@ -268,7 +269,7 @@ fn run_on(
         Err(Misunderstood::Failure(failure)) => failure,
         Err(Misunderstood::Clap(error)) => {
             let shown = error.render().to_string();
-            // Help and version are answers; everything else is a wrong command.
+            // Help and version are answers; all else is a wrong command.
             let (written, code) = match error.use_stderr() {
                 true => (err.write_all(shown.as_bytes()), WRONG),
                 false => (out.write_all(shown.as_bytes()), 0),
@@ -286,7 +287,7 @@ fn run_on(
     code
 }
 
-/// How wide the terminal is to which answers go; `None` when they go elsewhere.
+/// The width of the terminal; `None` if stdout is not one.
 fn terminal_columns() -> Option<usize> {
     if !stdout().is_terminal() {
         return None;
@@ -295,7 +296,7 @@ fn terminal_columns() -> Option<usize> {
     (size.ws_col > 0).then(|| usize::from(size.ws_col))
 }
 
-/// A command with what its configuration file says.
+/// A command with the settings of its configuration file.
 struct Understood {
     command: Command,
     matches: ArgMatches,
@@ -313,12 +314,12 @@ impl From<clap::Error> for Misunderstood {
     }
 }
 
-/// The commands that are written here; those of questions come from their descriptions.
+/// The commands written in this file. Those of questions are added from their descriptions.
 pub(crate) fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Understands the arguments: once to find the configuration file, again with its settings.
+/// Parses the arguments: once to find the configuration file, and again with its settings.
 fn understand(arguments: &[OsString]) -> Result<Understood, Misunderstood> {
     let cli = questions::add_to(command());
     let matches = cli.clone().try_get_matches_from(arguments)?;
@@ -349,7 +350,7 @@ fn config_path(command: &Command) -> Option<&Path> {
     }
 }
 
-/// The arguments of `serve`.
+/// The `serve` command with its arguments.
 fn serve() -> clap::Command {
     <ServeConfig as clap::Args>::augment_args(clap::Command::new("serve"))
 }
@@ -479,7 +480,7 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
     }
 }
 
-/// What is asked of the server for a new token.
+/// The request body for a new token.
 fn new_token(role: RoleName, app: Option<String>, label: Label) -> Value {
     let members = [("application", app), ("name", label.name), ("expires", label.expires)];
     let given =
@@ -489,7 +490,7 @@ fn new_token(role: RoleName, app: Option<String>, label: Label) -> Value {
     Value::Object(body)
 }
 
-/// What is shown of a new token.
+/// The labels and members shown of a new token.
 const TOKEN_LINES: [(&str, &str); 5] = [
     ("Role", "role"),
     ("Id", "id"),
@@ -498,13 +499,13 @@ const TOKEN_LINES: [(&str, &str); 5] = [
     ("Token", "token"),
 ];
 
-/// A path as the server can use it, whose folder may be another one.
+/// An absolute path, since the server may run in another folder.
 fn absolute(path: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
     let path = path.map(std::path::absolute).transpose();
     path.map_err(|error| Failure::Wrong(format!("the path cannot be understood: {error}")))
 }
 
-/// `NAME=VALUE`; a value that is no JSON is a text.
+/// Parses `NAME=VALUE`. A value that is not JSON is taken as a text.
 fn setting(text: &str) -> Result<(String, Value), String> {
     let Some((name, value)) = text.split_once('=') else {
         return Err("it must look like patch_response=empty".to_owned());
@@ -513,7 +514,7 @@ fn setting(text: &str) -> Result<(String, Value), String> {
     Ok((name.to_owned(), value))
 }
 
-/// An answer that has a token: labels, and the members that stand behind them.
+/// Renders an answer that contains a token: a label and a member per line.
 fn with_secret(
     client: &ClientConfig,
     lines: &[(&str, &str)],

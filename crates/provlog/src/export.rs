@@ -1,4 +1,4 @@
-//! `provlog export`: the whole answer of a question as a zip, and whether one is still as it was made.
+//! `provlog export`: saves the whole answer of a question as a zip, or checks that an export is unchanged.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -70,7 +70,7 @@ impl Export {
                 escaped(&out.display().to_string())
             )),
             Err(failure) => {
-                // Half an export is none.
+                // Leave no incomplete export behind.
                 let _ = std::fs::remove_file(out);
                 Err(failure)
             }

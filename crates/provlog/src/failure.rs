@@ -1,12 +1,12 @@
-//! Why a command ends without success.
+//! Failures of commands.
 
-/// Why a command ends without success: one line on stderr and the exit code.
+/// Why a command failed: one line on stderr and the exit code.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The command or what it was given is wrong: 2.
+    /// The command or its arguments are wrong: exit code 2.
     Wrong(String),
-    /// The command failed: 1.
+    /// The command failed: exit code 1.
     Failed(String),
-    /// Nobody reads the answer any more, which is no failure: 0.
+    /// The reader of the answer has closed the pipe. Not an error: exit code 0.
     Closed,
 }

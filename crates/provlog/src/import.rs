@@ -1,7 +1,7 @@
-//! `provlog import`: files of a provider's log, of any size, split into records and sent in pieces.
+//! `provlog import`: splits files of a provider's log, of any size, into records and uploads them in pieces.
 //!
-//! Each file stands for itself: one that cannot be read is named, and the others go in. A file is read
-//! twice: first for what must be known of all of it before anything goes in, then to send it.
+//! A file that cannot be read is reported and the others are still imported. A file may be read more than
+//! once: first to find its date order and service principal, then to upload it.
 
 use std::io::{IsTerminal, stderr};
 use std::ops::ControlFlow;
@@ -58,28 +58,29 @@ pub(crate) struct Import {
     client: ClientConfig,
 }
 
-/// Files that are imported together: one, or those of a CSV download.
+/// Files that are imported together: one file, or those of a CSV download.
 struct Unit(Vec<usize>);
 
-/// Why a unit is not imported, or not to its end.
+/// Why a unit was not imported, or only in part.
 enum Stop {
-    /// Something is wrong with one of its files.
+    /// One of its files has an error.
     File(usize, String),
-    /// Something is wrong with all of it.
+    /// The whole unit has an error.
     Unit(String),
-    /// The server takes nothing, or nobody sends any more.
+    /// The server refused it or cannot be reached.
     Failed(Failure),
+    /// The sending thread has ended.
     Broken,
 }
 
-/// What must be known of a unit before anything of it goes in.
+/// What is found out about a unit before it is uploaded.
 #[derive(Default)]
 struct Survey {
     dates: Option<DateOrder>,
     service_principal: Option<String>,
 }
 
-/// An import under way.
+/// A running import.
 struct Run<'a> {
     asked: &'a Import,
     client: &'a Client,
@@ -88,9 +89,9 @@ struct Run<'a> {
     bar: ProgressBar,
     /// Whether the server knows which service principal is the application's own.
     knows_own: bool,
-    /// Those whose entries were imported before.
+    /// The service principals whose entries were imported before.
     before: Vec<Principal>,
-    /// While it does not: those whose entries are imported.
+    /// The service principals whose entries this import adds while the application's own is unknown.
     met: Vec<Principal>,
 }
 
@@ -122,7 +123,7 @@ impl Import {
             before,
             met: vec![],
         };
-        // The next piece is read while the server works on one.
+        // Reads the next piece while the server works on one.
         let (pieces, waiting) = mpsc::sync_channel::<Piece>(1);
         let (stopped, counts, sent) = thread::scope(|scope| {
             let sending = scope.spawn(|| {
@@ -141,7 +142,7 @@ impl Import {
         });
         run.bar.finish_and_clear();
         if let Err(failure) = sent.and(stopped) {
-            // What was imported so far stays, and an import that is repeated takes it for known.
+            // What was imported stays. A repeated import recognises it.
             output.tell(&format!("{} entries were imported before.\n", counts.new));
             return Err(failure);
         }
@@ -244,7 +245,7 @@ impl Import {
 const NDJSON: &str = "application/x-ndjson";
 const FLAG: &str = "--dates dmy or --dates mdy";
 
-/// Whether the server knows the application's own service principal, as its answer to an import says.
+/// Whether an answer to an import says that the server knows the application's own service principal.
 fn tells_own(answer: &Map<String, Value>) -> bool {
     answer.get("servicePrincipal").is_some_and(Value::is_string)
 }
@@ -252,7 +253,7 @@ fn tells_own(answer: &Map<String, Value>) -> bool {
 type Sink<'a> = &'a mut dyn FnMut(Piece) -> ControlFlow<()>;
 
 impl Run<'_> {
-    /// Imports unit after unit. What is wrong with a file is added to `failed`.
+    /// Imports one unit after the other. Adds errors in files to `failed`.
     fn import_all(
         &mut self,
         failed: &mut Vec<(usize, String)>,
@@ -263,7 +264,7 @@ impl Run<'_> {
                 match self.import(&files, sink) {
                     Ok(()) => break,
                     Err(Stop::Failed(failure)) => return Err(failure),
-                    // The sender says what was wrong.
+                    // The sending thread reports its failure.
                     Err(Stop::Broken) => return Ok(()),
                     Err(Stop::Unit(what)) => {
                         failed.extend(files.iter().map(|file| (*file, what.clone())));
@@ -271,7 +272,7 @@ impl Run<'_> {
                     }
                     Err(Stop::File(file, what)) => {
                         failed.push((file, what));
-                        // Of a download the other files may still say something.
+                        // The other files of a CSV download may still be usable.
                         files.retain(|one| *one != file);
                         if files.is_empty() {
                             break;
@@ -283,7 +284,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The files that belong together.
+    /// Groups the files that belong together.
     fn units(&self) -> Vec<Unit> {
         let (mut units, mut portal) = (vec![], vec![]);
         for (place, source) in self.sources.iter().enumerate() {
@@ -316,7 +317,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Hands the records over in pieces for an address.
+    /// Passes the records to `sink` in pieces, to be posted to `path`.
     fn gather(&self, files: &[usize], path: &str, sink: Sink<'_>) -> Result<(), Stop> {
         let mut gathering = Gathering::new(sink, path);
         self.each_record(files, &mut |file, record| match gathering.take(file, record) {
@@ -360,22 +361,22 @@ impl Run<'_> {
         Ok(survey)
     }
 
-    /// Asks whether the server knows the application's own service principal by now: it may have found it
-    /// in what was sent since the import began.
+    /// Asks whether the server now knows the application's own service principal. It may have recognised
+    /// it in entries sent since the import began.
     fn ask_own(&mut self, sink: Sink<'_>) -> Result<(), Stop> {
         let (last, sent) = Piece::last();
         if sink(last).is_break() {
             return Err(Stop::Broken);
         }
-        // It never comes; that its sender is gone says that everything before was answered.
+        // Nothing is ever sent: the channel closes when all earlier pieces have been answered.
         let _ = sent.recv();
         let told = self.client.post_bytes(&format!("{}&check=true", self.path), NDJSON, b"");
         self.knows_own |= tells_own(&told.map_err(Stop::Failed)?);
         Ok(())
     }
 
-    /// Whether all records are of one service principal, and no other was met before: then nothing is to be
-    /// chosen, and the server need not look at them first.
+    /// Whether all records, now and before, name the same service principal. Then there is no choice to make,
+    /// and the server need not check the files first.
     fn is_known_alone(&mut self, only: Only) -> bool {
         let Some(id) = only.id.filter(|_| !only.is_unsure) else { return false };
         if !self.before.iter().chain(&self.met).all(|one| one.is(Some(&id))) {
@@ -385,9 +386,8 @@ impl Run<'_> {
         true
     }
 
-    /// Which of the service principals of the files is the application's own, as the server finds out by
-    /// comparing their entries with what it recorded; nothing when there is but one, and it is the one
-    /// of earlier imports.
+    /// Which service principal in the files is the application's own. The server compares their entries with
+    /// the requests that it recorded. `None` if the server knows already, or if there is only one to choose.
     fn own_of(
         &mut self,
         files: &[usize],
@@ -419,7 +419,7 @@ impl Run<'_> {
         }
         gathered?;
         if knows_own {
-            // Somebody else has set it meanwhile.
+            // Another client has set it meanwhile.
             self.knows_own = true;
             return Ok(None);
         }
@@ -437,7 +437,7 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// Shows each record of files that belong together, with the place of its file.
+    /// Calls `visit` with each record of a unit, and the place of its file.
     fn each_record(
         &self,
         files: &[usize],
@@ -487,7 +487,7 @@ impl Run<'_> {
     }
 }
 
-/// The service principal that all records name, as far as that is seen without reading their entries.
+/// The service principal that all records name, as far as it can be seen without parsing whole entries.
 #[derive(Default)]
 struct Only {
     id: Option<String>,
@@ -507,7 +507,7 @@ impl Only {
     }
 }
 
-/// Why a file of several applications is not imported, with those that it is of.
+/// The error for files of several applications, with a list of their service principals.
 fn several(all: &mut [Principal]) -> String {
     all.sort_by_key(|one| std::cmp::Reverse(one.entries));
     let shown = all.iter().take(20).map(|one| match one.entries {
@@ -525,7 +525,7 @@ fn several(all: &mut [Principal]) -> String {
     )
 }
 
-/// A bar for a person who waits; nothing where nobody looks.
+/// A progress bar; hidden if stderr is not a terminal.
 fn bar(total_bytes: u64, quiet: bool) -> ProgressBar {
     if quiet || !stderr().is_terminal() {
         return ProgressBar::hidden();

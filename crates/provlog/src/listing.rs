@@ -1,4 +1,4 @@
-//! Lists: their pages one after the other, as a table, as one JSON object, or as CSV.
+//! Fetches the pages of a list and prints them as a table, as one JSON object, or as CSV.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -16,45 +16,45 @@ use crate::readable::{self, Answer};
 use crate::table::{Column, Table};
 use crate::text;
 
-/// The most rows that the server puts on one page.
+/// The server's limit of rows per page.
 const PAGE_ROWS_MAX: u64 = 1_000;
 
-/// Says what was asked and on what the answer stands.
+/// The heading of an answer: what was asked, and the last event used.
 pub(crate) type Heading = Box<dyn Fn(&Map<String, Value>) -> Result<String, Failure>>;
 /// The cells of a row.
 pub(crate) type Cells = Box<dyn Fn(Value) -> Result<Vec<String>, Failure>>;
-/// What stands below so many rows, given how wide a terminal is.
+/// The footer below this many rows, given the width of the terminal.
 pub(crate) type Below =
     Box<dyn Fn(u64, &Map<String, Value>, Option<usize>) -> Result<String, Failure>>;
 
-/// A list and how people read it.
+/// A list and how it is rendered.
 pub(crate) struct List {
-    /// Path and query, without what pages take.
+    /// Path and query, without `limit` and `cursor`.
     pub(crate) path: String,
-    /// Its columns for people.
+    /// The columns of the table.
     pub(crate) columns: Vec<Column>,
     pub(crate) cells: Cells,
-    /// The place of the column that names the application, when there is one.
+    /// The place of the column that names the application, if there is one.
     pub(crate) application: Option<usize>,
-    /// Whether the heading names the application, so that no row has to.
+    /// Whether the heading names the application. The column is then hidden.
     pub(crate) is_of_application: bool,
-    /// Its columns as CSV.
+    /// The columns of the CSV.
     pub(crate) csv: Vec<&'static str>,
-    /// The question, where `answers` describes it.
+    /// The description of the question, if there is one.
     pub(crate) described: Option<&'static Described>,
-    /// What `exists` in the answer speaks of.
+    /// The kind of thing that `exists` in the answer is about.
     pub(crate) thing: &'static str,
     pub(crate) heading: Heading,
     pub(crate) below: Below,
 }
 
-/// What is said when an answer is not one to the question.
+/// The failure when an answer does not fit the question.
 pub(crate) fn strange(error: serde_json::Error) -> Failure {
     Failure::Failed(format!("the server's answer is not one to this question: {error}"))
 }
 
 impl List {
-    /// A list that `answers` describes.
+    /// The list of a described question.
     pub(crate) fn of(path: String, described: &'static Described, table: answers::Table) -> List {
         let table = Rc::new(table);
         let (heading, below) = (Rc::clone(&table), Rc::clone(&table));
@@ -86,7 +86,7 @@ impl List {
     }
 }
 
-/// Asks for a list and prints it. No more than a page is held at once.
+/// Fetches and prints a list. At most one page is in memory at a time.
 pub(crate) fn show(
     config: &ClientConfig,
     list: &List,
@@ -137,8 +137,8 @@ fn show_table(
     output.print(&format!("{space}{}", (list.below)(shown, &last, output.columns)?))
 }
 
-/// One object with the rows of all pages. They come first, since only the last page knows every
-/// stretch that was not watched; an answer that breaks off is no JSON.
+/// Prints one object with the rows of all pages. The rows come first, because only the last page has the
+/// complete list of gaps. If a page cannot be fetched, the output is not valid JSON.
 fn show_json(
     pages: impl Iterator<Item = Result<Page, Failure>>,
     output: &mut Output<'_>,
@@ -156,7 +156,7 @@ fn show_json(
         }
         output.print(&text)?;
         last = page.envelope;
-        // That of a later page has the cursor too.
+        // The query of a later page includes the cursor, so keep the first.
         let asked = last.remove("query").unwrap_or_default();
         question.get_or_insert(asked);
     }
@@ -165,7 +165,7 @@ fn show_json(
     output.print(&format!("],{}\n", rest.strip_prefix('{').unwrap_or(&rest)))
 }
 
-/// A file has no place for what was not watched, so that is told beside it.
+/// Prints CSV. CSV has no place for gaps, so they go to stderr.
 fn show_csv(
     pages: impl Iterator<Item = Result<Page, Failure>>,
     list: &List,
@@ -190,8 +190,8 @@ fn show_csv(
     Ok(())
 }
 
-/// A row with what its answer says of all rows. A file has every text as it is; a terminal is not to
-/// be steered by one.
+/// A row with the members that its answer has for all rows. Texts are escaped only for a terminal, so that
+/// they cannot control it; a file gets them unchanged.
 fn record(
     row: &Value,
     answer: &Map<String, Value>,
@@ -219,11 +219,11 @@ enum Next {
     Nowhere,
 }
 
-/// The pages of a list.
+/// Fetches the pages of a list.
 struct Pages<'a> {
     client: &'a Client,
     path: &'a str,
-    /// How many rows are still wanted; `None` for all.
+    /// How many more rows are wanted; `None` for all.
     left: Option<u64>,
     next: Next,
 }
@@ -237,7 +237,7 @@ struct Page {
 impl Iterator for Pages<'_> {
     type Item = Result<Page, Failure>;
 
-    /// The next page; none follows one that could not be had.
+    /// Fetches the next page. Ends after a page that could not be fetched.
     fn next(&mut self) -> Option<Result<Page, Failure>> {
         self.turn().transpose().inspect(|page| {
             if page.is_err() {
@@ -292,7 +292,7 @@ mod tests {
         answers.iter().map(page).collect::<Vec<_>>().into_iter()
     }
 
-    /// What is printed of an answer, and what is said beside it.
+    /// What is printed to stdout and to stderr.
     fn printed(
         columns: Option<usize>,
         show: impl FnOnce(&mut Output<'_>) -> Result<(), Failure>,

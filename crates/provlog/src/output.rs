@@ -4,12 +4,12 @@ use std::io::{ErrorKind, Write};
 
 use crate::failure::Failure;
 
-/// The standard output of a command, or what stands for it in another program.
+/// The standard output of a command, or the writer that another program passed in.
 pub(crate) struct Output<'a> {
     out: &'a mut dyn Write,
-    /// How wide the terminal is; `None` where it is none.
+    /// The width of the terminal; `None` if it is not one.
     pub(crate) columns: Option<usize>,
-    /// What is to be said beside the answer.
+    /// Lines for stderr.
     told: String,
 }
 
@@ -18,10 +18,10 @@ impl<'a> Output<'a> {
         Output { out, columns, told: String::new() }
     }
 
-    /// Prints at once: who follows a long answer sees each page when it comes.
+    /// Prints and flushes, so that each page of a long answer is visible at once.
     ///
     /// # Errors
-    /// [`Failure::Closed`] when nobody reads any more, which is no failure of ours.
+    /// [`Failure::Closed`] when the reader has closed the pipe; the command still succeeds.
     pub(crate) fn print(&mut self, text: &str) -> Result<(), Failure> {
         let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
         written.map_err(|error| match error.kind() {
@@ -30,12 +30,12 @@ impl<'a> Output<'a> {
         })
     }
 
-    /// Says lines beside the answer, once it has ended: where it is a file they are no part of it.
+    /// Adds lines for stderr, printed after the answer. So they never end up in a file with the answer.
     pub(crate) fn tell(&mut self, lines: &str) {
         self.told.push_str(lines);
     }
 
-    /// All that was to be said beside the answer.
+    /// The lines for stderr.
     pub(crate) fn into_told(self) -> String {
         self.told
     }

@@ -1,4 +1,4 @@
-//! The questions of the command line: each is one address of the questions API.
+//! The commands that ask a question. Each one sends a request to one address of the questions API.
 
 mod additions;
 mod arguments;
@@ -39,7 +39,7 @@ pub(crate) enum Question {
     ReferenceList(ReferenceList),
 }
 
-/// What a question asks of the server, and how people read the answer.
+/// The request of a question, and how its answer is rendered.
 pub(crate) struct Plan {
     ask: Ask,
     client: ClientConfig,
@@ -50,7 +50,7 @@ enum Ask {
     One(One),
 }
 
-/// How people read an answer, given how wide a terminal is.
+/// Renders an answer, given the width of the terminal.
 type Readable =
     Box<dyn Fn(&Map<String, Value>, Option<usize>) -> Result<String, serde_json::Error>>;
 
@@ -58,7 +58,7 @@ type Readable =
 struct One {
     path: String,
     readable: Readable,
-    /// What people read below it: the answer of another address.
+    /// A second address, whose answer is shown below.
     below: Option<(String, Readable)>,
 }
 
@@ -89,12 +89,12 @@ pub(crate) fn ask_described(asked: Described, output: &mut Output<'_>) -> Result
     asked.plan()?.carry_out(output)
 }
 
-/// The same at an address that is known.
+/// The same, at a given address.
 fn ask_at(asked: Described, address: String, output: &mut Output<'_>) -> Result<(), Failure> {
     asked.plan_at(address)?.carry_out(output)
 }
 
-/// Asks and prints the answer.
+/// Runs a command that changes something or uses a saved question.
 pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Failure> {
     match question {
         Question::Evidence(Evidence::Add(evidence)) => evidence.send(output),
@@ -104,8 +104,8 @@ pub(crate) fn ask(question: Question, output: &mut Output<'_>) -> Result<(), Fai
     }
 }
 
-/// Has the server look at an upstream, and prints what it saw. Fails when what was seen is not all that
-/// there is, and when a look for drift found any.
+/// Has the server compare with an upstream, and prints the result. Fails when the upstream's list was
+/// incomplete, and when a drift check found differences.
 pub(crate) fn look(
     (slug, what): (&str, &str),
     accept_shrink: bool,

@@ -1,4 +1,4 @@
-//! Answers in the words and columns that people read. Every value goes through [`crate::text`].
+//! Renders answers as text for people. Every value is escaped by [`crate::text`].
 
 mod answer;
 mod operation;
@@ -24,20 +24,20 @@ pub(crate) use self::why::why;
 use crate::table::{Column, Table};
 use crate::text::escaped;
 
-/// Lines of a label and what stands behind it, without those behind which nothing stands.
+/// One line per label and value. Empty values are left out.
 fn labelled(lines: &[(&str, String)]) -> String {
     let lines = lines.iter().filter(|(_, value)| !value.is_empty());
     let width = lines.clone().map(|(label, _)| label.len()).max().unwrap_or_default();
     lines.map(|(label, value)| format!("{label:<width$}  {value}\n")).collect()
 }
 
-/// Texts that are not empty, with a blank line between two.
+/// Joins the texts that are not empty with a blank line.
 fn sections(texts: impl IntoIterator<Item = String>) -> String {
     let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
     texts.join("\n")
 }
 
-/// What an answer shows, of which instants, and on what it stands.
+/// The title of an answer, the time it is about, and the last event it uses.
 pub(crate) fn heading(
     described: &Described,
     table: &answers::Table,
@@ -56,7 +56,7 @@ pub(crate) fn heading(
     })
 }
 
-/// One thing as lines: what it is, then a label and a value each.
+/// Renders an answer about one thing: a heading, then a label and a value per line.
 pub(crate) fn lines(
     described: &'static Described,
     table: answers::Table,
@@ -83,7 +83,7 @@ pub(crate) fn lines(
     }
 }
 
-/// A part of one thing, under its title.
+/// A part of one thing, below its title.
 fn part_of(part: &answers::Part, columns: Option<usize>) -> String {
     let mut text = format!("{}\n", part.title);
     if let Some(table) = &part.table {
@@ -93,7 +93,7 @@ fn part_of(part: &answers::Part, columns: Option<usize>) -> String {
     text
 }
 
-/// What stands below a list of `rows_shown`: how much of it was shown, and what was not watched.
+/// The footer of a list: how many of its rows were shown, and the gaps in the record.
 pub(crate) fn below(thing: &str, rows_shown: u64, answer: &Answer<'_>) -> String {
     let mut text = answer.existence(thing);
     text.push_str(&counted(rows_shown, answer));
@@ -101,7 +101,7 @@ pub(crate) fn below(thing: &str, rows_shown: u64, answer: &Answer<'_>) -> String
     text + &answer.gaps()
 }
 
-/// The same with what a question says below its rows.
+/// The same footer, after the table and lines that the question adds below its rows.
 pub(crate) fn below_of(
     thing: &str,
     below: answers::Below,
@@ -126,7 +126,6 @@ pub(crate) fn below_of(
     text
 }
 
-/// A small table.
 fn grid(Grid { headings, rows }: &Grid, columns: Option<usize>) -> String {
     let names: Vec<Column> =
         headings.iter().map(|(name, width)| Column::of(name, *width)).collect();
@@ -134,7 +133,7 @@ fn grid(Grid { headings, rows }: &Grid, columns: Option<usize>) -> String {
     Table::new(&names, columns).page(cells.collect())
 }
 
-/// How many rows of how many.
+/// How many rows were shown, and of how many if not all were.
 fn counted(rows_shown: u64, answer: &Answer<'_>) -> String {
     let all = answer.envelope.row_count;
     let rows = if all == 1 { "row" } else { "rows" };
@@ -146,13 +145,12 @@ fn counted(rows_shown: u64, answer: &Answer<'_>) -> String {
     }
 }
 
-/// What has to be known of an answer whose rows stand in a file: what was not there, and what was not
-/// watched.
+/// What a reader of a CSV file must know beside it: whether the thing existed, and the gaps in the record.
 pub(crate) fn caution(thing: &str, answer: &Answer<'_>) -> String {
     answer.existence(thing) + &answer.end_of_one()
 }
 
-/// Says that nothing but imported logs tells of it, where that is so.
+/// A warning when the answer uses imported logs only.
 fn basis(basis: Option<&str>) -> &'static str {
     match basis {
         Some("imported") => "This rests on imported logs alone, not on what was recorded here.\n",

@@ -1,4 +1,4 @@
-//! Tables for people: no lines but one under the head, columns that stand straight over all pages.
+//! Text tables with one rule below the head. Columns stay aligned over all pages.
 
 use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Row, TableStyle, Width,
@@ -6,11 +6,11 @@ use comfy_table::{
 
 /// Spaces between two columns.
 const GAP: u16 = 2;
-/// A column that gives way keeps so many characters.
+/// The least width to which a column is cut first.
 const WIDTH_MIN: u16 = 12;
-/// It keeps so many where all that can give way has given way and it is still too wide.
+/// The least width if the table is still too wide after that.
 const WIDTH_LEAST: u16 = 6;
-/// Where other columns can be left out, it keeps so many.
+/// The least width of text columns as long as extra columns are shown.
 const WIDTH_GOOD: u16 = 24;
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
@@ -22,7 +22,7 @@ pub(crate) struct Column {
     yields: Yields,
 }
 
-/// What a column does in a terminal that is too narrow.
+/// What happens to a column when the terminal is too narrow.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Yields {
     Never,
@@ -31,12 +31,12 @@ enum Yields {
 }
 
 impl Column {
-    /// What is never cut: ids, times, single words.
+    /// A column that is never cut: ids, times, single words.
     pub(crate) const fn whole(name: &'static str) -> Column {
         Column { name, number: false, yields: Yields::Never }
     }
 
-    /// A column that gives way so.
+    /// A column that is cut or left out as `width` says.
     pub(crate) const fn of(name: &'static str, width: answers::Width) -> Column {
         match width {
             answers::Width::Whole => Column::whole(name),
@@ -46,42 +46,42 @@ impl Column {
         }
     }
 
-    /// Numbers, one under the other.
+    /// Numbers, aligned to the right and never cut.
     pub(crate) const fn number(name: &'static str) -> Column {
         Column { name, number: true, yields: Yields::Never }
     }
 
-    /// Texts of any length, which a terminal that is too narrow cuts.
+    /// Texts of any length, cut if the terminal is too narrow.
     pub(crate) const fn text(name: &'static str) -> Column {
         Column { name, number: false, yields: Yields::IsCut }
     }
 
-    /// Texts that only help people: cut before others, and left out before others get short.
+    /// Additional texts: cut before others, and left out before others become too short.
     pub(crate) const fn extra(name: &'static str) -> Column {
         Column { name, number: false, yields: Yields::IsLeftOut }
     }
 }
 
-/// A table that is printed page by page. A width that a page had is kept by the next, so that
-/// nothing but the page at hand is remembered.
+/// A table that is printed page by page. A page keeps the widths of the one before, so that only one page
+/// is in memory.
 pub(crate) struct Table<'a> {
     columns: &'a [Column],
     terminal_columns: Option<usize>,
-    /// Of each column's text, 0 for one that is left out; empty before the first page.
+    /// The width of each column's text; 0 if it is left out. Empty before the first page.
     widths: Vec<u16>,
 }
 
 impl Table<'_> {
-    /// A table that fits into a terminal, or one that cuts nothing.
+    /// A table that fits into a terminal; without a width nothing is cut.
     pub(crate) fn new(columns: &[Column], terminal_columns: Option<usize>) -> Table<'_> {
         Table { columns, terminal_columns, widths: vec![] }
     }
 
-    /// The lines of the next page; the first has the head. Cells hold no control characters.
+    /// The lines of the next page; the first page has the head. Cells must not hold control characters.
     pub(crate) fn page(&mut self, rows: Vec<Vec<String>>) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
-        // No character at which a text may be broken: what is cut is cut where the column ends.
+        // Disable breaks at words: text is cut exactly where the column ends.
         table.set_delimiter('\0');
         let first = self.widths.is_empty();
         if first {
@@ -95,7 +95,7 @@ impl Table<'_> {
             table.add_row(row);
         }
         self.fit(&table.column_max_content_widths());
-        // One that is left out has nothing beside it: the rule ends where the head does.
+        // No gap follows the last visible column, so the rule ends where the head does.
         let last = self.widths.iter().rposition(|width| *width > 0);
         for (place, column) in self.columns.iter().enumerate() {
             let gap = if Some(place) == last { 0 } else { GAP };
@@ -119,7 +119,7 @@ impl Table<'_> {
         text
     }
 
-    /// Takes over what a page needs; `needed` is the longest text of each column.
+    /// Sets or extends the widths for a page; `needed` is the longest text of each column.
     fn fit(&mut self, needed: &[u16]) {
         if self.widths.is_empty() {
             self.widths = match self.terminal_columns {
@@ -137,7 +137,7 @@ impl Table<'_> {
         }
     }
 
-    /// The widths that fit into a terminal, as far as what is never cut does.
+    /// Widths that fit into a terminal. If the columns that are never cut are too wide, the result is too.
     fn within(&self, columns: usize, needed: &[u16]) -> Vec<u16> {
         let mut widths = needed.to_vec();
         self.cut(&mut widths, columns, Yields::IsLeftOut, WIDTH_MIN);
@@ -156,7 +156,7 @@ impl Table<'_> {
         widths
     }
 
-    /// Narrows the widest of the columns that yield so, down to `min`; says whether all fit.
+    /// Narrows the widest columns with these `yields` down to `min`; returns whether the table now fits.
     fn cut(&self, widths: &mut [u16], columns: usize, yields: Yields, min: u16) -> bool {
         let kept = widths.iter().filter(|width| **width > 0);
         let all: usize = kept.map(|width| usize::from(width.saturating_add(GAP))).sum();
@@ -216,7 +216,7 @@ mira        1  a
         assert!(lines.iter().all(|line| line.chars().count() <= 60), "{page}");
         let next = table.page(vec![row("another name with many words", "9", id)]);
         assert_eq!(next, format!("another name w…      9  {id}\n"));
-        // Narrower than the ids: the line is too long, the id is whole.
+        // The terminal is narrower than an id: the line is too long, but the id is complete.
         let narrow = Table::new(&COLUMNS, Some(20)).page(vec![row("mira", "7", id)]);
         assert!(narrow.contains(id), "{narrow}");
     }

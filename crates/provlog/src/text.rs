@@ -1,4 +1,5 @@
-//! Texts for people: what comes from outside cannot steer a terminal, times are to the second.
+//! Texts for people: text from outside is escaped so that it cannot control a terminal; times are to the
+//! second.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -6,9 +7,9 @@ use std::fmt::Write;
 use answers::Moment;
 use serde_json::Value;
 
-/// A text without characters that would do something instead of being shown: controls, line and
-/// paragraph separators, marks that reorder a line, and characters that take no room, with which two
-/// names look like one. They are spelled out.
+/// Escapes characters that would act on a terminal or stay invisible: controls, line and paragraph
+/// separators, marks that change the direction of text, and characters without width, which make two
+/// different names look the same.
 pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains(acts) {
         return text.into();
@@ -24,7 +25,7 @@ pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// JSON in one line. Its own escapes leave the higher controls as they are; these here do not.
+/// JSON in one line. Also escapes control characters that JSON itself leaves as they are.
 pub(crate) fn json(value: &Value) -> String {
     let text = value.to_string();
     if !text.contains(acts) {
@@ -33,7 +34,7 @@ pub(crate) fn json(value: &Value) -> String {
     let mut shown = String::with_capacity(text.len() + 16);
     for char in text.chars() {
         if acts(char) {
-            // Such a character stands in a string.
+            // Such characters occur only inside strings, so a JSON escape is valid.
             for unit in char.encode_utf16(&mut [0; 2]) {
                 let _ = write!(shown, "\\u{unit:04x}");
             }
@@ -53,12 +54,12 @@ fn acts(char: char) -> bool {
             | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// An instant of an answer, which is in UTC, to the second.
+/// A time of an answer, to the second, in UTC.
 pub(crate) fn second(time: &str) -> Cow<'_, str> {
     escaped(&Moment(time.to_owned()).second()).into_owned().into()
 }
 
-/// A member's text as it is shown; nothing for null.
+/// A value as text; empty for null.
 pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -80,7 +81,7 @@ mod tests {
         check("a\u{1b}[2Jb", r"a\u{1b}[2Jb");
         check("a\r\n\tb", r"a\r\n\tb");
         check("\u{9b}31m\u{7f}", r"\u{9b}31m\u{7f}");
-        // With these, two names look like one.
+        // Without escapes, these make two names look the same.
         check("mira\u{200b}\u{feff}", r"mira\u{200b}\u{feff}");
         check(
             "a\u{ad}\u{200d}\u{2060}\u{fe0f}\u{e0041}",

@@ -1,7 +1,7 @@
-//! TLS from PEM files: the certificate that the server shows, read again when it was renewed, and
-//! the authorities that a client trusts.
+//! TLS from PEM files: the server's certificate, which can be reloaded after a renewal, and the authorities
+//! that a client trusts.
 //!
-//! No error repeats what is in a file: it may be a key.
+//! No error quotes a file, since it may hold a key.
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -16,12 +16,12 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
-/// Holds every chain there is, and the authorities of a system.
+/// Enough for every certificate chain, and for the authorities of an operating system.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// The permission of a file by which everybody on the machine can read it.
+/// The permission that lets every user of the machine read a file.
 const OTHERS_READ: u32 = 0o004;
 
-/// A certificate and its key, as their files were when they were last read.
+/// A certificate and its key, as last read from their files.
 pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
@@ -29,36 +29,36 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads a certificate, with those that stand behind it after it, and its private key: PEM, the
-    /// key as PKCS#8, PKCS#1 or SEC1. One file may hold both.
+    /// Reads a certificate, followed by its intermediates, and its private key: PEM, the key as PKCS#8,
+    /// PKCS#1 or SEC1. One file may hold both.
     ///
     /// # Errors
-    /// In one line, which file cannot be used, and why.
+    /// One line: which file cannot be used, and why.
     pub fn read(certificate: &Path, key: &Path) -> Result<Tls, String> {
         let acceptor = RwLock::new(acceptor(certificate, key)?);
         Ok(Tls { certificate: certificate.to_owned(), key: key.to_owned(), acceptor })
     }
 
-    /// Reads the files again, for the connections that begin from now on.
+    /// Reads the files again. New connections use the result.
     ///
     /// # Errors
-    /// As of [`Tls::read`]; what was read before stays in use.
+    /// As for [`Tls::read`]; the earlier certificate then stays in use.
     pub(crate) fn read_again(&self) -> Result<(), String> {
         let fresh = acceptor(&self.certificate, &self.key)?;
         *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 
-    /// What makes TLS of a connection.
+    /// The acceptor for new connections.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         self.acceptor.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// The certificates of a file, which holds at least one.
+/// Reads the certificates of a file; at least one.
 ///
 /// # Errors
-/// In one line, why the file cannot be used.
+/// One line: why the file cannot be used.
 pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let unusable = |why: &str| format!("the certificate file {} {why}", path.display());
     let (bytes, _) = read(path).map_err(|why| unusable(&why))?;
@@ -69,10 +69,10 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     }
 }
 
-/// The certificates of a file as authorities.
+/// Reads the certificates of a file as trusted authorities.
 ///
 /// # Errors
-/// In one line, why the file cannot be used.
+/// One line: why the file cannot be used.
 pub(crate) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates = certificates(path)?;
     for certificate in &certificates {
@@ -92,8 +92,8 @@ fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, String> {
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    // Tickets come unasked. A client that sends its request and hangs up before it has read them
-    // resets the connection, and the request could be lost with it instead of being recorded.
+    // Session tickets are sent unasked. If a client sends its request and closes without reading them, the
+    // connection is reset, and the request could be lost before it is recorded.
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config).into())
 }
@@ -121,7 +121,7 @@ fn certified(
     })?;
     let certified = CertifiedKey::new(chain, private);
     match certified.keys_match() {
-        // A key that does not tell its other half cannot be compared.
+        // A key that does not reveal its public key cannot be compared.
         Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
         Err(rustls::Error::InconsistentKeys(_)) => {
             let certificate = certificate.display();
@@ -138,7 +138,7 @@ fn certified(
     Ok(certified)
 }
 
-/// What is in a file, and whose it is.
+/// The content of a file, and its metadata.
 fn read(path: &Path) -> Result<(Vec<u8>, Metadata), String> {
     let cannot = |error| format!("cannot be read: {error}");
     let file = File::open(path).map_err(cannot)?;
@@ -151,7 +151,7 @@ fn read(path: &Path) -> Result<(Vec<u8>, Metadata), String> {
     Ok((bytes, metadata))
 }
 
-/// What is wrong with a PEM file; the error's own words may hold a piece of it.
+/// What is wrong with a PEM file. The error's own text may quote the file, so it is not used.
 fn words(error: &pem::Error) -> &'static str {
     match error {
         pem::Error::MissingSectionEnd { .. } => "is no PEM: a section has no END line",

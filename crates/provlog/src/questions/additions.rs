@@ -1,4 +1,4 @@
-//! What people add to the record: evidence, and lists of people that SCIM does not have.
+//! Adds evidence to an operation, and uploads lists of people that SCIM does not provide.
 
 use std::fs::File;
 use std::io::Read;
@@ -18,7 +18,7 @@ use crate::listing::strange;
 use crate::output::Output;
 use crate::text::{self, escaped};
 
-/// The server takes no longer list.
+/// The server refuses longer lists.
 const LIST_BYTES_MAX: u64 = act::UPLOAD_BYTES_MAX as u64;
 
 #[derive(Subcommand, Debug)]
@@ -69,7 +69,7 @@ impl NewEvidence {
         body
     }
 
-    /// Adds it and says which event has it.
+    /// Adds the evidence and prints which event holds it.
     pub(super) fn send(self, output: &mut Output<'_>) -> Result<(), Failure> {
         let answer = Client::new(&self.client)?.post(&self.path(), &self.body())?;
         output.print(&told(&self.client, answer, |added: AddedEvidence| {
@@ -104,7 +104,7 @@ impl Upload {
         with_query("/api/v1/reference-lists", parameters)
     }
 
-    /// Uploads it and says which event has it.
+    /// Uploads the list and prints which event holds it.
     pub(super) fn send(self, output: &mut Output<'_>) -> Result<(), Failure> {
         let bytes = read(&self.file)?;
         let media_type = media_type(&bytes);
@@ -121,7 +121,7 @@ impl Upload {
     }
 }
 
-/// A list's bytes. A file that is too long is read no further.
+/// The bytes of a list. Stops reading when the file is too long.
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = vec![];
     let read =
@@ -137,7 +137,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// JSON begins with a bracket, which the name of a CSV column does not.
+/// Only JSON begins with a bracket: no name of a CSV column does.
 fn media_type(bytes: &[u8]) -> &'static str {
     match bytes.trim_ascii_start().first() {
         Some(b'[') => "application/json",
@@ -145,7 +145,7 @@ fn media_type(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// What is printed of what was changed.
+/// What is printed after a change.
 pub(super) fn told<Reply: DeserializeOwned>(
     client: &ClientConfig,
     answer: Map<String, Value>,

@@ -1,13 +1,13 @@
-//! What questions have in common on the command line, and how it stands in an address.
+//! Arguments that several questions share, and how they are written in an address.
 
 use clap::Args;
 
 use crate::client::encoded;
 
-/// By what a user or a group may be named.
+/// The prefixes by which a user or group may be named.
 const PREFIXES: [&str; 4] = ["id:", "userName:", "externalId:", "displayName:"];
 
-/// Parameters of an address; those without a value are left out.
+/// Query parameters; those without a value are left out.
 pub(crate) type Parameters = Vec<(&'static str, Option<String>)>;
 
 /// How much of a list is shown, and as what.
@@ -26,18 +26,18 @@ pub(crate) struct Paging {
 }
 
 impl Paging {
-    /// How many rows are shown; `None` for all.
+    /// The most rows to show; `None` for all.
     pub(crate) fn rows_max(&self) -> Option<u64> {
         (!self.all).then_some(self.limit)
     }
 }
 
-/// The address of what an application has.
+/// An address below an application's.
 pub(crate) fn under(app: &str, rest: &str) -> String {
     format!("/api/v1/apps/{}/{rest}", encoded(app))
 }
 
-/// Whom an argument names: a SCIM id, a name with its attribute, or else a value of `attribute`.
+/// Adds `attribute` as a prefix to a name that is not a SCIM id and has no prefix.
 pub(crate) fn named(name: &str, attribute: &str) -> String {
     if is_uuid(name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         name.to_owned()
@@ -52,7 +52,7 @@ fn is_uuid(text: &str) -> bool {
         && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// A path with those parameters that have a value.
+/// Appends the parameters that have a value to a path.
 pub(crate) fn with_query(path: &str, parameters: Parameters) -> String {
     let mut address = path.to_owned();
     let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value?)));
@@ -80,7 +80,7 @@ mod tests {
         check("displayName:Mira Lund", "displayName%3AMira%20Lund");
         check("userName:mira", "userName%3Amira");
         check("mira@fjord.example", "userName%3Amira%40fjord.example");
-        // Like an id, but none.
+        // Nearly a UUID.
         check(
             "2819c223-7f76-453a-919d-41386190464",
             "userName%3A2819c223-7f76-453a-919d-41386190464",

@@ -1,4 +1,4 @@
-//! The commands of the questions that `answers` describes.
+//! Builds the commands of the questions that the crate `answers` describes.
 
 use answers::{
     Described, EvidenceOf, Kind, OneGroup, OneOperation, OneUser, Parameter, Place, Question,
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::listing::List;
 use crate::readable;
 
-/// Commands that only have others below them.
+/// Commands that only group others, with their help.
 const PARENTS: [(&str, &str); 1] =
     [("report", "Reports over all accounts: who joined, who left, who should not have one")];
 
@@ -25,22 +25,22 @@ const PARENTS: [(&str, &str); 1] =
 #[derive(Debug)]
 pub(crate) struct Asked {
     described: &'static Described,
-    /// Names and texts as they were typed.
+    /// Names of parameters, and their texts as typed.
     given: Vec<(&'static str, String)>,
     paging: Option<Paging>,
     client: ClientConfig,
 }
 
-/// Questions that share a command, in the order of the list.
+/// The questions that share a command, in the order of the list.
 fn variants(name: &str) -> Vec<&'static Described> {
     answers::all().iter().filter(|one| one.name == name).collect()
 }
 
-/// Stands in help after every question, and before `help`, which clap has stand at 999.
+/// The place in help of what follows the questions. clap gives `help` the place 999.
 const AFTER_QUESTIONS: usize = 500;
 
-/// Adds a command for every question. In help the questions stand after the first command that is there
-/// already, in the order of the list, and within a command before what changes something.
+/// Adds a command for every question. Help lists the questions after the first command that exists
+/// already, in the order of the list. Within a command they come before subcommands that change something.
 pub(crate) fn add_to(command: Command) -> Command {
     let mut command = after_questions(command).mut_subcommands(after_questions);
     let first = command.get_subcommands().next().map(|one| one.get_name().to_owned());
@@ -72,7 +72,7 @@ pub(crate) fn add_to(command: Command) -> Command {
     command
 }
 
-/// Has the commands below one stand after all questions, in their order.
+/// Lists the subcommands after all questions, in their present order.
 fn after_questions(command: Command) -> Command {
     let mut place = AFTER_QUESTIONS;
     command.mut_subcommands(|one| {
@@ -81,10 +81,10 @@ fn after_questions(command: Command) -> Command {
     })
 }
 
-/// The question that was asked, when one was.
+/// The question that was asked, if the command is one.
 ///
 /// # Errors
-/// Those of clap, for what it has found to be there.
+/// Errors of clap when it reads the arguments that it parsed.
 pub(crate) fn find(matches: &ArgMatches) -> Result<Option<Asked>, clap::Error> {
     let Some((first, below)) = matches.subcommand() else { return Ok(None) };
     let (name, matches) = match below.subcommand() {
@@ -98,7 +98,7 @@ pub(crate) fn find(matches: &ArgMatches) -> Result<Option<Asked>, clap::Error> {
     let parameters = union(&variants);
     let given = parameters.iter().filter_map(|one| Some((one.name, value(matches, one)?)));
     let given: Vec<(&'static str, String)> = given.collect();
-    // The one whose address is named whole, and that takes all else.
+    // Choose the variant whose path is given completely and that has every parameter given.
     let fits = |one: &&&'static Described| {
         let is_given = |name: &str| given.iter().any(|(given, _)| *given == name);
         let mut path = one.parameters.iter().filter(|one| one.place == Place::Path);
@@ -115,7 +115,7 @@ pub(crate) fn find(matches: &ArgMatches) -> Result<Option<Asked>, clap::Error> {
     Ok(Some(Asked { described, given, paging, client }))
 }
 
-/// The parameters of all variants but those of pages, each once.
+/// The parameters of all variants, each once, without `limit` and `cursor`.
 fn union(variants: &[&'static Described]) -> Vec<&'static Parameter> {
     let mut all: Vec<&Parameter> = vec![];
     let own = |one: &&Parameter| one.place != Place::Page;
@@ -139,7 +139,7 @@ fn command_of(name: &'static str, variants: &[&'static Described]) -> Command {
         let somewhere = variants.iter().any(is_path);
         command = command.arg(match (everywhere, somewhere) {
             (true, _) => argument.required(true),
-            // The group below needs one of them.
+            // The argument group below requires one of them.
             (false, true) => argument.required(false),
             (false, false) => argument,
         });
@@ -156,14 +156,14 @@ fn command_of(name: &'static str, variants: &[&'static Described]) -> Command {
         command = Paging::augment_args(command);
     }
     command = ClientConfig::augment_args(command);
-    // What is flattened in has words of its own.
+    // Set this last: the flattened arguments bring an `about` of their own.
     match variants {
         [first, ..] => command.about(&first.about),
         [] => command,
     }
 }
 
-/// How a parameter stands on the command line.
+/// A parameter as an argument of clap.
 fn argument(parameter: &'static Parameter, variants: &[&'static Described]) -> Arg {
     let argument = Arg::new(parameter.name).help(&parameter.help).required(parameter.is_required);
     let flag = flag_of(parameter);
@@ -202,7 +202,7 @@ fn argument(parameter: &'static Parameter, variants: &[&'static Described]) -> A
     }
 }
 
-/// Its name as a flag: `--known-at`, and `--include-groups` where `groups` is all that it takes.
+/// Its flag, such as `--known-at`. A choice of one word includes the word: `--include-groups`.
 fn flag_of(parameter: &Parameter) -> String {
     let mut flag = String::new();
     for char in parameter.name.chars() {
@@ -219,7 +219,7 @@ fn flag_of(parameter: &Parameter) -> String {
     }
 }
 
-/// What was typed for a parameter.
+/// The text typed for a parameter.
 fn value(matches: &ArgMatches, parameter: &Parameter) -> Option<String> {
     let is_set = || matches.get_flag(parameter.name);
     match &parameter.kind {
@@ -231,12 +231,12 @@ fn value(matches: &ArgMatches, parameter: &Parameter) -> Option<String> {
     }
 }
 
-/// What is asked for where a text was typed.
+/// The parameter's value for a typed text: a bare name gets its prefix.
 fn meant(kind: &Kind, text: &str) -> String {
     match kind {
         Kind::User => named(text, "userName"),
         Kind::Group => named(text, "displayName"),
-        // What cannot be parted the server refuses, and says why.
+        // Send it as typed if it cannot be split: the server says what is wrong.
         Kind::Groups => parted(text).map_or_else(
             || text.to_owned(),
             |groups| {
@@ -249,7 +249,7 @@ fn meant(kind: &Kind, text: &str) -> String {
     }
 }
 
-/// Path and query of a question that is asked with these texts.
+/// Path and query of a question, given the texts of its parameters.
 fn address(described: &Described, given: &[(&'static str, &str)]) -> String {
     let mut path = described.path.to_owned();
     let mut pairs = vec![];
@@ -264,7 +264,7 @@ fn address(described: &Described, given: &[(&'static str, &str)]) -> String {
     with_query(&path, pairs)
 }
 
-/// The evidence of an operation that was asked for with these texts; as much as a page has.
+/// The address of an operation's evidence, and how it is rendered. Asks for one page of the largest size.
 fn evidence(given: &[(&'static str, &str)]) -> Result<Option<(String, Readable)>, Failure> {
     let Some(described) = described::<EvidenceOf>() else { return Ok(None) };
     let table = described.table(given).map_err(|_| defect())?;
@@ -277,7 +277,7 @@ fn defect() -> Failure {
 }
 
 impl Asked {
-    /// A question of which is known what was given.
+    /// A question whose parameters are known.
     pub(super) fn new(
         described: &'static Described,
         given: Vec<(&'static str, String)>,
@@ -287,23 +287,23 @@ impl Asked {
         Asked { described, given, paging: Some(paging), client }
     }
 
-    /// Names of parameters, and what was given for them.
+    /// Names and texts of the parameters given.
     pub(super) fn given(&self) -> Vec<(&'static str, &str)> {
         self.given.iter().map(|(name, text)| (*name, text.as_str())).collect()
     }
 
-    /// Path and query of what is asked.
+    /// Path and query of the question.
     pub(crate) fn address(&self) -> String {
         address(self.described, &self.given())
     }
 
-    /// How it is asked and shown.
+    /// The request, and how its answer is rendered.
     pub(crate) fn plan(self) -> Result<Plan, Failure> {
         let address = self.address();
         self.plan_at(address)
     }
 
-    /// The same, where the address is known.
+    /// The same, at a given address.
     pub(super) fn plan_at(self, address: String) -> Result<Plan, Failure> {
         let described = self.described;
         let given: Vec<(&'static str, &str)> =

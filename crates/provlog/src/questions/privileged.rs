@@ -1,4 +1,4 @@
-//! Groups that are marked as privileged, and not any more.
+//! Marks groups as privileged, and removes the mark.
 
 use answers::act::MarkedGroup;
 use clap::{Args, Subcommand};

@@ -1,4 +1,4 @@
-//! Saved questions: saved, asked again, removed.
+//! Saves questions, asks saved ones, and removes them.
 
 use answers::act::{RemovedQuestion, SavedAs};
 use answers::row::SavedQuestion;
@@ -91,7 +91,7 @@ fn address_of(words: &[String]) -> Result<String, Failure> {
     let all = ["provlog".to_owned()].into_iter().chain(words.iter().cloned());
     let command = add_to(Command::new("provlog").disable_help_flag(true));
     let matches = command.try_get_matches_from(all).map_err(|error| {
-        // The first line says what is wrong; the others show how commands are used.
+        // clap's first line says what is wrong; the others show usage.
         let told = error.render().to_string();
         wrong(told.lines().next().unwrap_or_default().trim_start_matches("error: "))
     })?;
@@ -116,7 +116,7 @@ impl AskSaved {
     }
 }
 
-/// The question at an address, to be shown as its own command shows it.
+/// The question at an address, rendered as its own command does; `None` if no question is there.
 fn asked_at(address: &str, paging: Paging, client: ClientConfig) -> Option<Asked> {
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
     let described = question_at(path)?;

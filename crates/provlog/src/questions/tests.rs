@@ -1,4 +1,4 @@
-//! Which address a command asks, and what its heading says.
+//! Checks which address a command asks, and what its heading says.
 
 use clap::{CommandFactory, Parser};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ struct Provlog {
     question: Question,
 }
 
-/// What a command asks; the words of the refusal where it is no command.
+/// What a command asks; clap's error if the command is wrong.
 fn plan(arguments: &[&str]) -> Result<Plan, String> {
     let arguments = [&["provlog"], arguments, &["--token", "t"]].concat();
     let matches = add_to(Provlog::command()).try_get_matches_from(arguments);
@@ -246,8 +246,7 @@ fn rows_name_the_application_unless_the_heading_does() {
     check("timeline --app a mira", true);
     check("report leavers --list hr", false);
     check("report leavers --list hr --app a", true);
-    // A stretch that was not watched can be that of all applications, and a question can have been about
-    // all: no column gives way.
+    // Rows of these lists may concern all applications, so the application's column is never hidden.
     for line in ["coverage --app a", "access-log --app a"] {
         let Ask::List(list, _) = plan(&words(line)).unwrap().ask else { panic!("{line}") };
         assert_eq!(list.application, None, "{line}");

@@ -1,4 +1,4 @@
-//! An answer as it came, with what every answer says beside its rows.
+//! An answer as the server sent it, with the envelope that every answer has.
 
 use answers::{Coverage, Envelope, Exists, Gap};
 use serde::Deserialize;
@@ -8,13 +8,13 @@ use crate::text::{escaped, second};
 
 /// An answer to a question.
 pub(crate) struct Answer<'a> {
-    /// All its members; its question knows the types of those of its own.
+    /// All its members. Only the question knows the types of its own ones.
     pub(crate) members: &'a Map<String, Value>,
     pub(crate) envelope: Envelope,
     pub(crate) existence: Existence,
 }
 
-/// Whether what was asked about was there. Only some answers say it.
+/// Whether the thing in question existed. Only some answers say so.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Existence {
@@ -23,24 +23,24 @@ pub(crate) struct Existence {
 }
 
 impl Answer<'_> {
-    /// Reads what every answer has.
+    /// Reads the members that every answer has.
     pub(crate) fn of(members: &Map<String, Value>) -> Result<Answer<'_>, serde_json::Error> {
         let envelope = Envelope::deserialize(members)?;
         Ok(Answer { members, envelope, existence: Existence::deserialize(members)? })
     }
 
-    /// The one thing that was asked for, when it was there.
+    /// The one thing that was asked for; `None` if it did not exist.
     pub(crate) fn resource(&self) -> Option<&Value> {
         self.members.get("resource").filter(|resource| !resource.is_null())
     }
 
-    /// `as of` the instant of the answer, and on what it stands.
+    /// `as of` the instant of the answer, and the last event it uses.
     pub(crate) fn as_of(&self) -> String {
         let at = self.asked("at").unwrap_or_else(|| "now".to_owned());
         format!("as of {at} {}", self.stands())
     }
 
-    /// The stretch of the answer.
+    /// The time range of the answer.
     pub(crate) fn stretch(&self) -> String {
         let mut text = String::new();
         for (name, word) in [("from", "from"), ("to", "before")] {
@@ -51,7 +51,7 @@ impl Answer<'_> {
         text
     }
 
-    /// The event after which the answer stands, and what it was allowed to know.
+    /// The last event that the answer uses, and its `knownAt` if one was given.
     pub(crate) fn stands(&self) -> String {
         let mut text = match self.envelope.at_seq {
             Some(seq) => format!("(event {seq})"),
@@ -64,19 +64,19 @@ impl Answer<'_> {
         text
     }
 
-    /// An instant of the question as the server understood it.
+    /// A time parameter of the question, as the server understood it.
     fn asked(&self, name: &str) -> Option<String> {
         Some(second(self.envelope.asked(name)?).into_owned())
     }
 
-    /// Says plainly that something was not there. A list of what was there needs no such line.
+    /// Says that the thing did not exist. Says nothing when it did.
     pub(crate) fn existence(&self, thing: &str) -> String {
         match (self.existence.exists, self.existence.exists_seq) {
             (Some(Exists::Deleted), seq) => {
                 let seq = seq.map(|seq| seq.to_string()).unwrap_or_default();
                 format!("The {thing} was deleted by event {seq}.\n")
             }
-            // Imported logs need not tell of a beginning.
+            // Imported logs may lack the event that created it.
             (Some(Exists::No), None) => format!("The {thing} was not there yet.\n"),
             (Some(Exists::No), Some(seq)) => {
                 format!("The {thing} was not there yet; event {seq} created it.\n")
@@ -89,7 +89,7 @@ impl Answer<'_> {
         self.envelope.coverage.state != "complete"
     }
 
-    /// One line for each stretch that was not watched.
+    /// One line for each gap in the record.
     pub(crate) fn gaps(&self) -> String {
         let Coverage { gaps, .. } = &self.envelope.coverage;
         let line = |gap: &Gap| {
@@ -105,7 +105,7 @@ impl Answer<'_> {
         gaps.iter().map(line).collect()
     }
 
-    /// What stands below an answer about one thing: what was not watched.
+    /// The footer of an answer about one thing: the gaps in the record.
     pub(crate) fn end_of_one(&self) -> String {
         let words = if self.is_partial() { "Not everything was watched.\n" } else { "" };
         words.to_owned() + &self.gaps()

@@ -1,11 +1,11 @@
-//! The evidence of one operation, which stands below what it was.
+//! The evidence of one operation, shown below the operation.
 
 use serde_json::{Map, Value};
 
 use crate::table::{Column, Table};
 use crate::text::escaped;
 
-/// The page of evidence that an answer has.
+/// Renders one page of evidence.
 pub(crate) fn evidence(
     table: answers::Table,
 ) -> impl Fn(&Map<String, Value>, Option<usize>) -> Result<String, serde_json::Error> {
@@ -82,7 +82,7 @@ Time                  Application  Action  Status   HTTP  Operation             
         question_fits::<answers::Operations>(&[], row);
     }
 
-    /// A change of a group, with all that every operation has.
+    /// A change of a group, with every member that an operation can have.
     fn whole() -> Value {
         let mut one = json!({
             "seq": 4182, "eventId": "0198c1b2-7d3e-8a4f-9b5c-6d7e8f9a0b1c",
@@ -121,7 +121,7 @@ Time                  Application  Action  Status   HTTP  Operation             
         lines(described, table)(&sample::answer(answer), None).unwrap()
     }
 
-    /// Whether a line is told; runs of blanks are as one.
+    /// Asserts that the text has this line. Runs of blanks count as one.
     fn has(text: &str, line: &str) {
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         let found = text.lines().any(|one| words(one) == words(line));

@@ -1,4 +1,4 @@
-//! What the tables of users, groups, members and their stays in groups look like.
+//! Tests of the tables of users, groups, members, and times of membership.
 
 use super::sample::{self, GROUP_ID, USER_ID, check_question, question_fits, same};
 use super::{Answer, below_of};

@@ -1,4 +1,4 @@
-//! What is configured, and what a look at an upstream showed.
+//! Configuration, and the results of comparing with an upstream.
 
 use answers::act::DriftReport;
 use serde_json::Value;
@@ -14,8 +14,8 @@ const DIFFERENCES: &[Column] = &[
     Column::text("Seen"),
 ];
 
-/// What a look at an upstream brought. A baseline takes over what there is, so its differences are only
-/// counted.
+/// The result of a baseline or drift check. A baseline adopts the differences that it finds, so they are
+/// only counted.
 pub(crate) fn looked(
     slug: &str,
     what: &str,

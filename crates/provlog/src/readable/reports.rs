@@ -1,11 +1,11 @@
-//! The tables of reports.
+//! Tests of the tables of reports.
 
 use answers::{Failing, Joiners, Leavers, Movers, Orphans, Overlap, Reactivated};
 use serde_json::{Value, json};
 
 use super::sample::{GROUP_ID, USER_ID, check_question, question_fits};
 
-/// A row with the columns that each has who is a user.
+/// A row with the columns that identify a user.
 fn user(rest: Value) -> Value {
     let mut row = json!({"application": "paperboat", "userId": USER_ID,
                          "userName": "mira.lund", "externalId": "26", "displayName": "Mira Lund"});

@@ -1,4 +1,4 @@
-//! One user or group, an attribute a line.
+//! Renders one user or group, one attribute per line.
 
 use std::cmp::Ordering;
 
@@ -11,10 +11,10 @@ use super::{Answer, basis, grid, heading, sections};
 use crate::table::{Column, Table};
 use crate::text::{escaped, second, shown};
 
-/// The attributes by which a resource is known stand before the others.
+/// These attributes identify a resource, so they come first.
 const FIRST: [&str; 5] = ["id", "userName", "displayName", "externalId", "active"];
 
-/// A user or group that was asked for with these texts.
+/// Renders a user or group, given the parameters of the question.
 pub(crate) fn resource(
     described: &'static Described,
     given: Vec<(&'static str, String)>,
@@ -22,11 +22,11 @@ pub(crate) fn resource(
     move |members, columns| {
         let (kind, answer) = (described.thing(), Answer::of(members)?);
         let resource = answer.resource().map(ScimResource::deserialize).transpose()?;
-        // Of a group less is said.
+        // An answer about a group has fewer members.
         let seen = UserSeen::deserialize(members)?;
         let name_attribute = if kind == "group" { "displayName" } else { "userName" };
         let name = resource.as_ref().and_then(|one| one.0.get(name_attribute)?.as_str());
-        // The heading is that of the question by the name that people know it by.
+        // The heading shows the resource's name even if the question gave its id.
         let asked = given.iter().map(|(parameter, text)| match name {
             Some(name) if *parameter == kind => (*parameter, name),
             _ => (*parameter, text.as_str()),
@@ -45,7 +45,7 @@ pub(crate) fn resource(
             (Some(_), Some(seq), _) => format!("Created by event {seq}.\n"),
             _ => answer.existence(kind),
         };
-        // The words about what was not watched follow in the same line.
+        // The sentence about gaps continues this line.
         let end = answer.end_of_one();
         let last = match existence.is_empty() || end.is_empty() {
             true => existence + &end,
@@ -57,22 +57,21 @@ pub(crate) fn resource(
     }
 }
 
-/// The attributes with their values.
 fn attributes(ScimResource(resource): ScimResource) -> String {
     let mut keys: Vec<&String> = resource.keys().collect();
     keys.sort_by(|a, b| by_rank(a, b));
     let mut rows = vec![];
     for key in keys {
-        // Attributes of an extension follow its URN after a colon (RFC 7644 §3.10).
+        // A colon separates the URN of an extension from its attribute (RFC 7644 §3.10).
         let sign = if key.contains(':') { ':' } else { '.' };
         flatten(key, sign, &resource[key], &mut rows);
     }
     let columns = [Column::whole("Attribute"), Column::whole("Value")];
-    // Nothing is cut: the terminal breaks a long value.
+    // No width is given, so no value is cut; the terminal wraps long ones.
     Table::new(&columns, None).page(rows)
 }
 
-/// What a user is known by, its other attributes, those of extensions, and what the server adds.
+/// Order: attributes that identify the user, others, those of extensions, those that the server adds.
 fn by_rank(a: &str, b: &str) -> Ordering {
     let rank = |key: &str| match FIRST.iter().position(|first| *first == key) {
         Some(place) => place,
@@ -83,7 +82,7 @@ fn by_rank(a: &str, b: &str) -> Ordering {
     rank(a).cmp(&rank(b)).then_with(|| a.cmp(b))
 }
 
-/// A value as lines of path and text. `emails[0].value` is a part of the first of several.
+/// Flattens a value into rows of path and text, such as `emails[0].value`.
 fn flatten(path: &str, sign: char, value: &Value, rows: &mut Vec<Vec<String>>) {
     match value {
         Value::Object(members) if !members.is_empty() => {

@@ -1,4 +1,4 @@
-//! What the tests of the tables have in common.
+//! Helpers for the tests of the tables.
 
 use answers::Question;
 use serde_json::{Map, Value, json};
@@ -8,12 +8,12 @@ use crate::table::{Column, Table};
 pub(crate) const USER_ID: &str = "2819c223-7f76-453a-919d-413861904646";
 pub(crate) const GROUP_ID: &str = "70b6ea2e-1c45-4c9e-9d2a-5f0c8a3e9b11";
 
-/// The table of some rows of a question, given what was asked, as it stands in a file.
+/// Checks the table of these rows, given the parameters of the question, without a terminal's width.
 pub(crate) fn check_question<Q: Question>(asked: &[(&str, &str)], rows: &[Value], expected: &str) {
     same(&drawn::<Q>(asked, rows, None), expected);
 }
 
-/// The same in a terminal.
+/// The table itself, cut to the width of a terminal if there is one.
 fn drawn<Q: Question>(asked: &[(&str, &str)], rows: &[Value], columns: Option<usize>) -> String {
     let table = answers::described::<Q>().unwrap().table(asked).unwrap();
     let headings = table.headings.iter().map(|one| Column::of(one.text, one.width));
@@ -21,15 +21,15 @@ fn drawn<Q: Question>(asked: &[(&str, &str)], rows: &[Value], columns: Option<us
     Table::new(&headings.collect::<Vec<_>>(), columns).page(cells.collect())
 }
 
-/// Compares but for the lines under the heads of tables.
+/// Compares the texts without the rules under the heads of tables.
 pub(crate) fn same(text: &str, expected: &str) {
     let is_rule = |line: &str| line.starts_with('─');
     let kept = text.split_inclusive('\n').filter(|line| !is_rule(line)).collect::<String>();
     assert_eq!(kept, expected, "\n{text}");
 }
 
-/// A row whose names are long and whose events have five digits fits into a terminal of 120 columns
-/// with its ids and times whole.
+/// Checks that a row with long names and event numbers of five digits fits into 120 columns, without any
+/// id or time being cut.
 pub(crate) fn question_fits<Q: Question>(asked: &[(&str, &str)], row: Value) {
     let row = long(row);
     let table = answers::described::<Q>().unwrap().table(asked).unwrap();
@@ -56,7 +56,7 @@ fn has_whole(text: &str, cells: &[String]) {
     }
 }
 
-/// An answer with the members that every answer has.
+/// An answer with the members that every answer has, and these.
 pub(crate) fn answer(members: Value) -> Map<String, Value> {
     let mut answer = json!({
         "query": {}, "generatedAt": "2026-03-31T17:00:00.000000Z", "atSeq": null,

@@ -1,4 +1,4 @@
-//! Why a user was provisioned or was not, as a tree.
+//! Renders why a user was or was not provisioned, as a tree.
 
 use answers::row::{Node, Reasons};
 use answers::table::count;
@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use super::{Answer, basis, heading, labelled, sections};
 use crate::text::escaped;
 
-/// More events than these of one node are only counted.
+/// A node lists at most this many events and counts the others.
 const SEQS_MAX: usize = 6;
 
-/// The tree with its conclusion above and what to do below it.
+/// Renders the conclusion, the tree, and what to do about it.
 pub(crate) fn why(
     described: &'static Described,
     table: Table,
@@ -41,7 +41,7 @@ pub(crate) fn why(
     }
 }
 
-/// The lines of nodes, each below its own. Those at the root hang on nothing.
+/// The lines of nodes, each above its children. Root nodes have no branch before them.
 fn branches(nodes: &[Node], indent: &str, is_root: bool, text: &mut String) {
     for (place, node) in nodes.iter().enumerate() {
         let (branch, below) = match (is_root, place + 1 == nodes.len()) {
@@ -51,7 +51,7 @@ fn branches(nodes: &[Node], indent: &str, is_root: bool, text: &mut String) {
         };
         text.push_str(&format!("{indent}{branch}{}\n", line(node)));
         let indent = match is_root {
-            // Under the name, which stands after the mark.
+            // Aligns with the name, which follows the mark.
             true => "  ".to_owned(),
             false => format!("{indent}{below}"),
         };
@@ -59,7 +59,7 @@ fn branches(nodes: &[Node], indent: &str, is_root: bool, text: &mut String) {
     }
 }
 
-/// A node's mark, its name in words, the mark's word, and what is known.
+/// A node's mark, its name, the word for its mark, and its text.
 fn line(node: &Node) -> String {
     let (mark, word) = match node.state.as_str() {
         "yes" => ('✓', "yes"),
@@ -68,7 +68,7 @@ fn line(node: &Node) -> String {
         _ => ('?', "unknown"),
     };
     let told = escaped(&node.text).into_owned();
-    // A text that begins with the mark's word says it already.
+    // Do not repeat the word if the text begins with it.
     let told = match told.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)) {
         true => told,
         false if told.is_empty() => word.to_owned(),
