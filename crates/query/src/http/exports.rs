@@ -28,9 +28,8 @@ use tower::ServiceExt;
 
 use super::access::Asked;
 use super::ask::{Ask, Names};
-use super::of_export::{First, OfExport};
+use super::of_export::{First, OfExport, Questions};
 use super::question::read_address;
-use super::questions;
 use crate::Query;
 use crate::answer::{self, PageOf};
 use crate::error::Error;
@@ -102,15 +101,10 @@ pub(super) async fn export(
         }
     };
 
+    let questions = request.extensions().get::<Questions>();
+    let Questions(router) = questions.cloned().ok_or(Error::Defect)?;
     let headers = request.headers().clone();
-    let mut pages = Pages {
-        router: questions(&query),
-        headers,
-        question,
-        next: None,
-        first: None,
-        about: None,
-    };
+    let mut pages = Pages { router, headers, question, next: None, first: None, about: None };
     let page = match pages.next().await? {
         Page::Answer(page) => page,
         Page::Refused(refusal) => {

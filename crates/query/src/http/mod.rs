@@ -34,19 +34,20 @@ mod why;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request};
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, delete, get, patch, post};
+use axum::{Extension, Router};
 use tower::ServiceExt;
 
 pub(crate) use self::body::Kept;
 
 use self::ask::Ask;
 use self::graph::Version;
+use self::of_export::Questions;
 use self::question::serve;
 use crate::Query;
 use crate::error::Error;
@@ -58,6 +59,7 @@ pub fn router(query: Arc<Query>) -> Router {
     let face = Router::new().route("/api/v1/export", get(exports::export));
     let questions = questions(&query);
     let face = face.with_state(Arc::clone(&query)).merge(questions.clone());
+    let face = face.layer(Extension(Questions(questions.clone())));
     let questions = questions.fallback(nothing);
     face.fallback(move |request: Request| elsewhere(questions, request))
         .method_not_allowed_fallback(async || Error::Method)

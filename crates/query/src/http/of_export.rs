@@ -1,9 +1,14 @@
 //! Marks the requests of an export and pins them to its first page.
 
+use axum::Router;
 use event::{Seq, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::instant::{self, Role, Zone};
+
+/// The addresses of all questions, in the extensions of each request: an export asks its pages there.
+#[derive(Clone)]
+pub(super) struct Questions(pub(super) Router);
 
 /// Marks the requests of an export: the export is recorded once, not page by page.
 #[derive(Clone, Copy)]

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use answers::act::{NewQuestion, RemoveQuestion, RemovedQuestion, SaveQuestion, SavedAs};
 use answers::{OneSaved, QuestionName, SavedQuestions, question_at, row};
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use event::{
     Application, Content, Credential, Fact, Number, Origin, QuestionRemoved, QuestionSaved,
 };
@@ -20,7 +20,7 @@ use super::apps::is_plain;
 use super::ask::Ask;
 use super::body::Upload;
 use super::configuration_log::question_of;
-use super::of_export::OfExport;
+use super::of_export::{OfExport, Questions};
 use super::question::{Answered, Asked, Found, NamesOf, read_act};
 use budget::UNMADE_BYTES;
 
@@ -99,7 +99,7 @@ enum Tried {
 
 /// Asks a question for the admin who saves it. Returns only whether it has an answer.
 async fn tried(
-    query: &Arc<Query>,
+    Questions(questions): Questions,
     mut headers: HeaderMap,
     question: &str,
     is_list: bool,
@@ -116,7 +116,7 @@ async fn tried(
     headers.remove(axum::http::header::CONTENT_TYPE);
     *request.headers_mut() = headers;
     request.extensions_mut().insert(OfExport { first: None });
-    let Ok(response) = super::questions(query).oneshot(request).await;
+    let Ok(response) = questions.oneshot(request).await;
     if !response.status().is_success() {
         return Ok(Tried::Refused(response));
     }
@@ -141,6 +141,7 @@ fn without_pages(question: &str) -> String {
 /// `POST /api/v1/saved-questions`
 pub(super) async fn save(
     State(query): State<Arc<Query>>,
+    Extension(questions): Extension<Questions>,
     headers: HeaderMap,
     ask: Ask,
     names: NamesOf,
@@ -164,7 +165,7 @@ pub(super) async fn save(
     // A refusal can reveal who exists, so the question must be recorded.
     admin.asks(&question);
     let share = query.budget.reserve(owner, UNMADE_BYTES).await?;
-    let tried = tried(&query, headers, &question, described.is_list()).await?;
+    let tried = tried(questions, headers, &question, described.is_list()).await?;
     drop(share);
     let application = match tried {
         Tried::Answered(application) => application,
