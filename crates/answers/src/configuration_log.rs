@@ -159,14 +159,60 @@ fn difference(row: &ConfigurationChange) -> String {
     names.dedup();
     let told = names.into_iter().filter_map(|name| {
         let (old, new) = (before.get(name), after.get(name));
-        let text = |value: Option<&Value>| value.map(any).unwrap_or_default();
         if old == new || row.change == "removed" {
             return None;
         }
-        Some(match row.old_value {
-            None => format!("{name} {}", text(new)),
-            Some(_) => format!("{name} {} -> {}", text(old), text(new)),
-        })
+        let (old, new) = (shown(name, old), shown(name, new));
+        match row.old_value {
+            None => new.map(|new| format!("{name} {new}")),
+            Some(_) => {
+                let word = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+                Some(format!("{name} {} -> {}", word(old), word(new)))
+            }
+        }
     });
     told.collect::<Vec<_>>().join(", ")
+}
+
+/// A value for people; `None` for one that says nothing. The beginning of a digest tells it from others.
+fn shown(name: &str, value: Option<&Value>) -> Option<String> {
+    const DIGEST_CHARS: usize = 12;
+    match value? {
+        Value::Null => None,
+        Value::Object(object) if object.is_empty() => None,
+        Value::String(digest) if name.to_lowercase().ends_with("sha256") => {
+            Some(digest.chars().take(DIGEST_CHARS).chain(['…']).collect())
+        }
+        other => Some(any(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_by_what_differs() {
+        let check = |old: Value, new: Value, change: &str, expected: &str| {
+            let row: ConfigurationChange = serde_json::from_value(json!({
+                "seq": 7, "recordedAt": "2026-01-12T08:00:04.5Z", "kind": "upstream",
+                "change": change, "oldValue": old, "newValue": new,
+            }))
+            .unwrap();
+            assert_eq!(difference(&row), expected);
+        };
+        let token = json!({"role": "scim", "name": null, "expiresAt": null});
+        check(Value::Null, token.clone(), "added", "role scim");
+        check(token, Value::Null, "removed", "");
+        let digest = "05482b31ca941da25fc7047461a1eaacec2c048e0559f1cf05d2e1514638cd63";
+        let application = json!({"profile": "generic", "profileSha256": digest, "settings": {}});
+        let expected = "profile generic, profileSha256 05482b31ca94…";
+        check(Value::Null, application, "added", expected);
+        let upstream = |file: Value| json!({"url": "https://a.example", "caFile": file});
+        let (none, some) = (upstream(Value::Null), upstream(json!("/etc/ca.pem")));
+        check(none.clone(), some.clone(), "changed", "caFile none -> /etc/ca.pem");
+        check(some, none, "changed", "caFile /etc/ca.pem -> none");
+    }
 }
