@@ -1,0 +1,1 @@
+//! The answers as HTML pages, for people who open a browser.
