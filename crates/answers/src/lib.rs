@@ -10,6 +10,7 @@
 #![warn(unreachable_pub)]
 
 pub mod act;
+mod answer;
 mod envelope;
 mod fields;
 mod openapi;
@@ -20,6 +21,7 @@ mod reference;
 pub mod table;
 mod words;
 
+pub use answer::{Answer, Content};
 pub use coverage::GAP_REASONS;
 pub use envelope::{Coverage, Envelope, Gap, Head};
 pub use fields::fields;
