@@ -1,6 +1,8 @@
 //! The demo: a company's history in a new log, five audit questions with their answers, and a server
 //! for more.
 
+mod stopped_clock;
+
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -44,6 +46,10 @@ struct Arguments {
     /// Exit after the answers
     #[arg(long)]
     once: bool,
+    /// Let the history end at this time, and serve with a clock that stands there; a line
+    /// "clock +90m" on stdin moves it
+    #[arg(long, value_name = "TIME", value_parser = stopped_clock::instant)]
+    now: Option<Timestamp>,
 }
 
 /// Why the demo ends early: one line on stderr and the exit code.
@@ -75,7 +81,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(in_use)?;
     prepare(&arguments.data)?;
 
-    let now = Clock::System.now();
+    let clock = arguments.now.map_or(Clock::System, Clock::manual);
+    let now = clock.now();
     let end = Timestamp(now.0 - now.0.rem_euclid(HOUR_US));
     let (days, seed) = (arguments.days, arguments.seed);
     let plan = Plan { seed, days, end, headcount: HEADCOUNT };
@@ -99,7 +106,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let system = |error: io::Error| Failure::Failed(format!("cannot start: {error}"));
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(system)?;
-    runtime.block_on(serve(arguments, listener, address, played))
+    runtime.block_on(serve(arguments, listener, address, clock, played))
 }
 
 /// Creates the folder, or empties one that a demo made.
@@ -140,6 +147,7 @@ async fn serve(
     arguments: &Arguments,
     listener: TcpListener,
     address: SocketAddr,
+    clock: Clock,
     played: Played,
 ) -> Result<(), Failure> {
     let failed = |error: provlog::run::RunError| Failure::Failed(with_causes(&error));
@@ -154,7 +162,7 @@ async fn serve(
         profiles,
         disk_reserve_bytes: DISK_RESERVE_BYTES,
         scrub_bytes_per_second: 0,
-        clock: Clock::System,
+        clock: clock.clone(),
         accept_clock: false,
         clock_ahead_days_max: 365,
         upstream_secrets: None,
@@ -176,6 +184,11 @@ async fn serve(
         let told = tell(&data, &url, &played, only_once);
         if only_once || told.is_err() {
             let _ = answered.send(());
+        } else if matches!(clock, Clock::Manual(_)) {
+            // A thread of its own: nothing waits for a line that never comes.
+            std::thread::spawn(move || {
+                stopped_clock::obey(&clock, io::stdin().lock(), io::stdout());
+            });
         }
         told
     });
