@@ -1,0 +1,368 @@
+// Everything here is comfort: without this file every page works by links and forms.
+"use strict";
+
+const root = document.documentElement;
+root.classList.add("js");
+const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+const one = (selector, from = document) => from.querySelector(selector);
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function say(text) {
+  const live = one("[data-live]");
+  if (live) live.textContent = text;
+}
+
+async function copy(text, what) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(`${what} copied`);
+    flash(`${what} copied`);
+  } catch {
+    // A page without https has no clipboard; the address bar and the selected text are still there.
+    flash("The browser does not let this page copy");
+  }
+}
+
+function flash(text) {
+  const tip = make("div", { class: "tip" }, text);
+  document.body.append(tip);
+  place(tip, innerWidth - tip.offsetWidth - 16, innerHeight - tip.offsetHeight - 16);
+  setTimeout(() => tip.remove(), 1800);
+}
+
+function place(element, x, y) {
+  element.style.left = `${Math.max(8, Math.min(x, innerWidth - element.offsetWidth - 8))}px`;
+  element.style.top = `${Math.max(8, Math.min(y, innerHeight - element.offsetHeight - 8))}px`;
+}
+
+// Times: UTC is shown; the reader's own zone and how long ago it is appear on hover and focus.
+
+const units = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+function ago(date) {
+  const seconds = (date - Date.now()) / 1000;
+  const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? units.at(-1);
+  return new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(Math.trunc(seconds / size), unit);
+}
+
+function local(time) {
+  const date = new Date(time.getAttribute("datetime"));
+  if (Number.isNaN(date.valueOf())) return null;
+  const zone = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
+  return `${zone.format(date)} · ${ago(date)}`;
+}
+
+let tip = null;
+function hideTip() {
+  tip?.remove();
+  tip = null;
+}
+function showTip(target) {
+  hideTip();
+  const time = target.closest?.("time[datetime]") ?? (target.matches?.("a") && one("time[datetime]", target)) ?? null;
+  const marked = target.closest?.("[data-tip]");
+  const text = time ? local(time) : marked?.dataset.tip;
+  if (!text) return;
+  tip = make("div", { class: "tip", role: "tooltip" }, text);
+  document.body.append(tip);
+  const box = (time || marked).getBoundingClientRect();
+  const below = box.bottom + 6 + tip.offsetHeight < innerHeight;
+  place(tip, box.left, below ? box.bottom + 6 : box.top - tip.offsetHeight - 6);
+}
+document.addEventListener("mouseover", (event) => showTip(event.target));
+document.addEventListener("focusin", (event) => showTip(event.target));
+document.addEventListener("focusout", hideTip);
+document.addEventListener("scroll", hideTip, { capture: true, passive: true });
+
+// Copying and printing.
+
+document.addEventListener("click", (event) => {
+  const target = event.target.closest("[data-print], [data-permalink], [data-copy]");
+  if (!target) return;
+  if (target.hasAttribute("data-print")) print();
+  else if (target.hasAttribute("data-permalink")) copy(location.href, "Link");
+  else copy(target.dataset.copy, "Text");
+});
+for (const pre of all(".pop pre")) {
+  const button = make("button", { type: "button", class: "copy" }, "Copy");
+  button.addEventListener("click", () => copy(pre.textContent, "Line"));
+  pre.after(button);
+}
+document.addEventListener("click", (event) => {
+  for (const open of all("details.pop[open]")) if (!open.contains(event.target)) open.open = false;
+});
+
+// A value's menu: only rows with it, no rows with it, copy it.
+
+function termMenu(value, x, y) {
+  one(".term-menu")?.remove();
+  const filter = one("input[data-filter]");
+  const menu = make("div", { class: "term-menu", role: "menu" });
+  const narrowed = (term) => {
+    const address = new URL(location.href);
+    address.searchParams.delete("cursor");
+    address.searchParams.set(filter.name, `${filter.value} ${term}`.trim());
+    return address.href;
+  };
+  if (filter) {
+    menu.append(make("a", { role: "menuitem", href: narrowed(value.dataset.term) }, "Only this"));
+    menu.append(make("a", { role: "menuitem", href: narrowed(`-${value.dataset.term}`) }, "Not this"));
+  }
+  const button = make("button", { type: "button", role: "menuitem" }, "Copy");
+  button.addEventListener("click", () => { copy(value.textContent, "Value"); menu.remove(); });
+  menu.append(button);
+  document.body.append(menu);
+  place(menu, x, y);
+  one("a, button", menu).focus();
+}
+document.addEventListener("contextmenu", (event) => {
+  const value = event.target.closest("[data-term]");
+  if (!value || event.shiftKey) return;
+  event.preventDefault();
+  termMenu(value, event.clientX, event.clientY);
+});
+document.addEventListener("click", (event) => {
+  const value = event.target.closest("[data-term]");
+  if (value && !event.target.closest("a")) termMenu(value, event.clientX, event.clientY);
+  else if (!event.target.closest(".term-menu")) one(".term-menu")?.remove();
+});
+
+// Keys.
+
+const keys = [["/", "go to the filter"], ["j  k", "next or previous row"], ["Enter", "open the row"], ["e", "expand the row"], ["y", "copy the link to this page"], ["n", "next page of the table"], ["?", "this help"]];
+const rows = () => all("table[data-rows] > tbody > tr:not(.detail)");
+let at = -1;
+
+function move(by) {
+  const list = rows();
+  if (!list.length) return;
+  list[at]?.classList.remove("at");
+  at = Math.max(0, Math.min(list.length - 1, at + by));
+  const row = list[at];
+  row.classList.add("at");
+  row.scrollIntoView({ block: "nearest" });
+  const link = one("td:not(.open) a[href]", row) ?? one("a[href]", row);
+  if (link) link.focus({ preventScroll: true });
+  else say(row.innerText.replace(/\s+/g, " "));
+}
+
+function help() {
+  let dialog = one("dialog[data-help]");
+  if (!dialog) {
+    const list = make("dl");
+    for (const [key, what] of keys) list.append(make("dt", {}, make("kbd", {}, key)), make("dd", {}, what));
+    const close = make("button", { class: "main" }, "Close");
+    dialog = make("dialog", { "data-help": "", "aria-labelledby": "help-title" }, make("h2", { id: "help-title" }, "Keys"), list, make("form", { method: "dialog" }, close));
+    document.body.append(dialog);
+  }
+  if (!dialog.open) dialog.showModal();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    hideTip();
+    one(".term-menu")?.remove();
+    for (const open of all("details.pop[open]")) open.open = false;
+  }
+  const isTyping = event.target.closest("input, select, textarea, dialog, [role=slider]");
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  const row = rows()[at];
+  const follow = (element) => { if (element) { event.preventDefault(); element.click(); } };
+  switch (event.key) {
+    case "/": {
+      const field = one("[data-filter]") ?? one("main form input:not([type=hidden])");
+      if (field) { event.preventDefault(); field.focus(); field.select?.(); }
+      break;
+    }
+    case "j": move(1); break;
+    case "k": move(-1); break;
+    case "Enter": if (!event.target.closest("a, button, summary")) follow(row && one("td:not(.open) a[href]", row)); break;
+    case "e": follow(row && (one("[data-expand]", row) ?? one("summary", row))); break;
+    case "n": follow(one("nav.paging a[rel=next]")); break;
+    case "y": copy(location.href, "Link"); break;
+    case "?": help(); break;
+  }
+});
+
+// A question's form leaves empty fields out of the address.
+
+for (const form of all("form[method=get]")) {
+  form.addEventListener("formdata", (event) => {
+    for (const [name, value] of [...event.formData.entries()]) if (value === "") event.formData.delete(name);
+  });
+}
+
+// Parts that a page may have. `replace` shows another address of the same page without loading it anew:
+// every element with `data-part` takes the content of its twin.
+
+let replacing = null;
+async function replace(address, { isNew = true } = {}) {
+  replacing?.abort();
+  replacing = new AbortController();
+  try {
+    const answer = await fetch(address, { signal: replacing.signal, headers: { accept: "text/html" } });
+    if (!answer.ok) { location.assign(address); return; }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of all("[data-part]")) {
+      const twin = one(`[data-part="${CSS.escape(part.dataset.part)}"]`, page);
+      if (twin) part.replaceWith(document.adoptNode(twin));
+    }
+    document.title = page.title;
+    if (isNew) history.pushState(null, "", address);
+    at = -1;
+    enliven();
+    const count = one("[data-count]");
+    if (count) say(count.textContent);
+  } catch (error) {
+    if (error.name !== "AbortError") location.assign(address);
+  }
+}
+addEventListener("popstate", () => { if (one("[data-part]")) replace(location.href, { isNew: false }); });
+
+// A histogram: `<svg data-brush data-from data-to>` spans the times; drag to narrow. The address gets `from` and `to`.
+
+function brush(chart) {
+  const from = Date.parse(chart.dataset.from);
+  const span = Date.parse(chart.dataset.to) - from;
+  const left = Number(chart.dataset.left ?? 0);
+  const width = Number(chart.dataset.width ?? chart.viewBox.baseVal.width);
+  const height = chart.viewBox.baseVal.height;
+  if (!(span > 0) || !width) return;
+  let start = null;
+  let mark = null;
+  const where = (event) => {
+    const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(chart.getScreenCTM().inverse());
+    return Math.max(left, Math.min(left + width, point.x));
+  };
+  chart.addEventListener("pointerdown", (event) => {
+    start = where(event);
+    chart.setPointerCapture(event.pointerId);
+    mark = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    mark.setAttribute("class", "brush");
+    mark.setAttribute("y", "0");
+    mark.setAttribute("height", String(height));
+    chart.append(mark);
+  });
+  chart.addEventListener("pointermove", (event) => {
+    if (start === null) return;
+    const end = where(event);
+    mark.setAttribute("x", String(Math.min(start, end)));
+    mark.setAttribute("width", String(Math.abs(end - start)));
+  });
+  const stop = (event) => {
+    if (start === null) return;
+    const end = where(event);
+    const [a, b] = [Math.min(start, end), Math.max(start, end)];
+    mark.remove();
+    start = null;
+    if (event.type === "pointercancel" || b - a < 3) return;
+    const instant = (x) => new Date(from + ((x - left) / width) * span).toISOString().replace(/\.\d+Z/, "Z");
+    const address = new URL(location.href);
+    address.searchParams.delete("cursor");
+    address.searchParams.set("from", instant(a));
+    address.searchParams.set("to", instant(b));
+    if (one("[data-part]")) replace(address.href);
+    else location.assign(address.href);
+  };
+  chart.addEventListener("pointerup", stop);
+  chart.addEventListener("pointercancel", stop);
+}
+
+// A time scrubber: `<input type="range" data-scrubber min max value>` in seconds since 1970; the address gets `at`.
+// `data-ticks` may hold the times of events: the keys Left and Right go from one to the next.
+
+function scrub(slider) {
+  const shown = one(`output[for="${CSS.escape(slider.id)}"]`);
+  const instant = () => new Date(Number(slider.value) * 1000).toISOString().replace(/\.\d+Z/, "Z");
+  const go = () => {
+    const address = new URL(location.href);
+    address.searchParams.delete("cursor");
+    address.searchParams.set("at", instant());
+    replace(address.href);
+  };
+  const tell = () => {
+    if (shown) shown.textContent = `${instant().slice(0, 19).replace("T", " ")} UTC`;
+    slider.setAttribute("aria-valuetext", instant());
+  };
+  let wait = null;
+  slider.addEventListener("input", () => {
+    tell();
+    clearTimeout(wait);
+    wait = setTimeout(go, 250);
+  });
+  const ticks = (slider.dataset.ticks ?? "").split(" ").filter(Boolean).map(Number).sort((a, b) => a - b);
+  slider.addEventListener("keydown", (event) => {
+    const now = Number(slider.value);
+    const next = { ArrowRight: ticks.find((tick) => tick > now), ArrowLeft: ticks.findLast((tick) => tick < now) }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    slider.value = String(next);
+    slider.dispatchEvent(new Event("input"));
+  });
+  tell();
+}
+
+// A live tail: `<button data-tail="/address">` starts and stops a stream. New rows are counted in a chip and shown
+// when the reader asks for them, so that nothing moves under the hand.
+
+function tail(button) {
+  let stream = null;
+  let fresh = 0;
+  let chip = null;
+  const words = button.textContent;
+  const stop = () => {
+    stream?.close();
+    stream = null;
+    button.textContent = words;
+    button.setAttribute("aria-pressed", "false");
+  };
+  button.setAttribute("aria-pressed", "false");
+  button.addEventListener("click", () => {
+    if (stream) { stop(); return; }
+    stream = new EventSource(button.dataset.tail);
+    button.textContent = button.dataset.stop ?? "Stop following";
+    button.setAttribute("aria-pressed", "true");
+    stream.onmessage = () => {
+      fresh += 1;
+      if (!chip) {
+        chip = make("button", { type: "button", class: "chip", "data-chip": "" });
+        chip.addEventListener("click", () => {
+          fresh = 0;
+          chip.remove();
+          chip = null;
+          const address = new URL(location.href);
+          address.searchParams.delete("cursor");
+          replace(address.href);
+        });
+        button.after(" ", chip);
+      }
+      chip.textContent = `${fresh} new`;
+      if (fresh === 1) say("There are new rows");
+    };
+    stream.onerror = () => {
+      // The browser tries again by itself unless the server closed the stream: then the session has ended.
+      if (stream?.readyState === EventSource.CLOSED) { stop(); say("Following has ended"); }
+    };
+  });
+  addEventListener("pagehide", stop);
+}
+
+function enliven() {
+  const begin = (selector, start) => {
+    for (const element of all(selector)) {
+      if (element.alive) continue;
+      element.alive = true;
+      start(element);
+    }
+  };
+  begin("svg[data-brush]", brush);
+  begin("input[data-scrubber]", scrub);
+  begin("button[data-tail]", tail);
+}
+enliven();

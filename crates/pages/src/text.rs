@@ -1,0 +1,111 @@
+//! How texts are written into HTML.
+
+use std::fmt::{self, Write};
+
+use askama::filters::{Escaper, Html};
+
+/// The escaper of every template: HTML, and a character that acts but is not seen becomes a visible escape
+/// like `\u{202e}`. Joiners and variation selectors stay, because scripts and emoji need them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Visible;
+
+impl Escaper for Visible {
+    fn write_escaped_str<W: Write>(&self, mut dest: W, string: &str) -> fmt::Result {
+        let mut rest = string;
+        while let Some((at, char)) = rest.char_indices().find(|(_, char)| is_unseen(*char)) {
+            Html.write_escaped_str(&mut dest, &rest[..at])?;
+            write!(dest, "{}", char.escape_unicode())?;
+            rest = &rest[at + char.len_utf8()..];
+        }
+        Html.write_escaped_str(dest, rest)
+    }
+
+    fn write_escaped_char<W: Write>(&self, mut dest: W, char: char) -> fmt::Result {
+        if is_unseen(char) {
+            write!(dest, "{}", char.escape_unicode())
+        } else {
+            Html.write_escaped_char(dest, char)
+        }
+    }
+}
+
+fn is_unseen(char: char) -> bool {
+    (char.is_control() && !matches!(char, '\n' | '\t'))
+        || matches!(char,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e00ff}')
+}
+
+/// A text as HTML, for markup that is not made by a template.
+#[must_use]
+pub fn html(text: &str) -> String {
+    let mut written = String::with_capacity(text.len() + 8);
+    // Writing into a String cannot fail.
+    let _ = Visible.write_escaped_str(&mut written, text);
+    written
+}
+
+/// The number with a comma between groups of three digits.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A time as people read it, to the second: `2026-03-31 17:00:00`. Anything else stays as it is.
+#[must_use]
+pub fn second(moment: &str) -> String {
+    let bytes = moment.as_bytes();
+    let is_time = bytes.len() >= 20
+        && moment.is_ascii()
+        && bytes[10] == b'T'
+        && bytes.ends_with(b"Z")
+        && (bytes[19] == b'.' || bytes[19] == b'Z');
+    if is_time { format!("{} {}", &moment[..10], &moment[11..19]) } else { moment.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_acts_in_a_page() {
+        let check = |text: &str, expected: &str| assert_eq!(html(text), expected, "{text:?}");
+        check("<b>\"&'</b>", "&#60;b&#62;&#34;&#38;&#39;&#60;/b&#62;");
+        check("\u{202e}gpj.exe\u{2066}", r"\u{202e}gpj.exe\u{2066}");
+        check("\0\u{1b}[31m\r\u{85}", r"\u{0}\u{1b}[31m\u{d}\u{85}");
+        check("two\nlines\tand more", "two\nlines\tand more");
+        check("👩\u{200d}🔧 ❤\u{fe0f} می\u{200c}خواهم", "👩\u{200d}🔧 ❤\u{fe0f} می\u{200c}خواهم");
+        let mut written = String::new();
+        for char in ['<', '\u{feff}', 'a'] {
+            Visible.write_escaped_char(&mut written, char).unwrap();
+        }
+        assert_eq!(written, r"&#60;\u{feff}a");
+    }
+
+    #[test]
+    fn numbers_have_groups() {
+        for (number, expected) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (36_000_000, "36,000,000")]
+        {
+            assert_eq!(grouped(number), expected);
+        }
+    }
+
+    #[test]
+    fn times_are_to_the_second() {
+        assert_eq!(second("2026-03-31T17:00:00.123456Z"), "2026-03-31 17:00:00");
+        assert_eq!(second("2026-03-31T17:00:00Z"), "2026-03-31 17:00:00");
+        assert_eq!(second("2026-03-31"), "2026-03-31");
+        assert_eq!(second("Ünläufig T und viel mehr Z"), "Ünläufig T und viel mehr Z");
+    }
+}
