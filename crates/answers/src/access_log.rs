@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, count, number, or_nothing, second, yes_or_no};
-use crate::{AppFilter, Moment, Nothing, Question, Shape, Time, TokenId};
+use crate::{AppFilter, Lead, Moment, Nothing, Question, Shape, Time, TokenId};
 
 /// Who read or exported the audit data, newest first
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -78,24 +78,26 @@ impl Question for AccessLog {
 
     fn columns(&self) -> Vec<Column<Access>> {
         vec![
-            Column::whole("Time", &["recordedAt"], |row| second(Some(&row.recorded_at))),
+            Column::time("Time", &["recordedAt"], |row| second(Some(&row.recorded_at))),
             // Shown though the title names one: questions about all concern it too.
-            Column::text("Application", &["application", "allApplications"], |row| {
+            Column::text("Application", &["application", "allApplications"], |row: &Access| {
                 match row.all_applications {
                     true => "all".to_owned(),
                     false => or_nothing(row.application.as_ref()),
                 }
-            }),
-            Column::whole("Token", &["actorId"], |row| row.actor_id.clone()),
+            })
+            .leads(|row| Lead::application(row.application.as_ref())),
+            Column::id("Token", &["actorId"], |row| row.actor_id.clone()),
             Column::whole("Role", &["role"], |row| or_nothing(row.role.as_ref())),
-            Column::text("Question", &["target", "route"], |row| {
+            Column::text("Question", &["target", "route"], |row: &Access| {
                 row.target.clone().unwrap_or_else(|| row.route.clone())
-            }),
+            })
+            .leads(|row| Lead::question(row.target.as_ref()?)),
             Column::number("HTTP", &["status"], |row| number(Some(row.status))),
             Column::number("Rows", &["rows"], |row| row.rows.map(count).unwrap_or_default()),
             Column::whole("Export", &["exported"], |row| yes_or_no(row.exported).to_owned()),
-            Column::whole("From", &["sourceIp"], |row| or_nothing(row.source_ip.as_ref())),
-            Column::number("Event", &["seq"], |row| number(Some(row.seq))),
+            Column::id("From", &["sourceIp"], |row| or_nothing(row.source_ip.as_ref())),
+            Column::event("Event", &["seq"], |row| number(Some(row.seq))),
         ]
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, number, or_nothing, second};
-use crate::{App, Moment, Nothing, Question, Shape, Time};
+use crate::{App, Lead, Moment, Nothing, Question, Shape, Time};
 
 /// The applications
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -60,10 +60,13 @@ impl Question for Apps {
 
     fn columns(&self) -> Vec<Column<Application>> {
         vec![
-            Column::whole("Application", &["application"], |row| row.application.clone()),
+            Column::whole("Application", &["application"], |row: &Application| {
+                row.application.clone()
+            })
+            .leads(|row| Lead::application(Some(&row.application))),
             Column::whole("Profile", &["profile"], |row| row.profile.clone()),
-            Column::whole("Added", &["addedAt"], |row| second(Some(&row.added_at))),
-            Column::number("Event", &["addedSeq"], |row| number(Some(row.added_seq))),
+            Column::time("Added", &["addedAt"], |row| second(Some(&row.added_at))),
+            Column::event("Event", &["addedSeq"], |row| number(Some(row.added_seq))),
             Column::whole("Tenant URL", &["tenantUrl"], |row| row.tenant_url.clone()),
             Column::extra("Upstream", &["upstream"], |row| or_nothing(row.upstream.as_ref())),
         ]
@@ -94,7 +97,7 @@ impl Question for OneApp {
             Column::whole("Service principal", &["servicePrincipal"], |row| {
                 or_nothing(row.service_principal.as_ref())
             }),
-            Column::whole("Added", &["addedAt", "addedSeq"], |row| {
+            Column::time("Added", &["addedAt", "addedSeq"], |row| {
                 let (at, seq) = (&row.application.added_at, row.application.added_seq);
                 format!("{} (event {seq})", second(Some(at)))
             }),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::table::{Column, any, number, or_nothing, second};
-use crate::{App, AttributePath, Exists, Group, Moment, Question, Shape, Time, User};
+use crate::{App, AttributePath, Exists, Group, Lead, Moment, Question, Shape, Time, User};
 
 /// Which operation set each value and membership of a user or group
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -127,17 +127,26 @@ fn what(path: Option<&AttributePath>) -> String {
 fn columns() -> Vec<Column<Blamed>> {
     vec![
         Column::text("Path", &["path"], |row| row.path.clone()),
-        Column::text("Value", &["value", "removed"], |row| match row.removed {
+        Column::text("Value", &["value", "removed"], |row: &Blamed| match row.removed {
             true => "(removed)".to_owned(),
             false => value(&row.value),
-        }),
-        Column::extra("Value before", &["oldValue"], |row| value(&row.old_value)),
-        Column::whole("Set", &["setAt"], |row| second(Some(&row.set_at))),
+        })
+        .leads(|row| group(&row.value)),
+        Column::extra("Value before", &["oldValue"], |row: &Blamed| value(&row.old_value))
+            .leads(|row| group(&row.old_value)),
+        Column::time("Set", &["setAt"], |row| second(Some(&row.set_at))),
         Column::whole("Operation", &["operation"], |row| row.operation.clone()),
-        Column::whole("Token", &["actorId"], |row| or_nothing(row.actor_id.as_ref())),
-        Column::whole("From", &["sourceIp"], |row| or_nothing(row.source_ip.as_ref())),
-        Column::number("Event", &["setSeq"], |row| number(Some(row.set_seq))),
+        Column::id("Token", &["actorId"], |row| or_nothing(row.actor_id.as_ref())),
+        Column::id("From", &["sourceIp"], |row| or_nothing(row.source_ip.as_ref())),
+        Column::event("Event", &["setSeq"], |row: &Blamed| number(Some(row.set_seq)))
+            .leads(|row| Lead::operation(Some(row.set_seq))),
     ]
+}
+
+/// The group, if a value is a membership.
+fn group(value: &Value) -> Option<Lead> {
+    let text = |name: &str| value[name].as_str().map(str::to_owned);
+    Lead::group(None, text("groupId").as_ref(), text("groupName").as_ref())
 }
 
 /// A value as a cell; a group by its name, or else by its id.

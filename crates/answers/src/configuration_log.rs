@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::table::{Column, any, number, or_nothing, second};
-use crate::{AppFilter, Moment, Nothing, Question, Shape, Time, TokenId};
+use crate::{AppFilter, Lead, Moment, Nothing, Question, Shape, Time, TokenId};
 
 /// Who changed the configuration, newest first
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -109,20 +109,23 @@ impl Question for ConfigurationLog {
 
     fn columns(&self) -> Vec<Column<ConfigurationChange>> {
         vec![
-            Column::whole("Time", &["recordedAt"], |row| second(Some(&row.recorded_at))),
-            Column::application(|row| match &row.application {
+            Column::time("Time", &["recordedAt"], |row| second(Some(&row.recorded_at))),
+            Column::application(|row: &ConfigurationChange| match &row.application {
                 Some(application) => application.clone(),
                 None => "server".to_owned(),
-            }),
+            })
+            .leads(|row| Lead::application(row.application.as_ref())),
             Column::whole("What", &["kind", "change"], |row| {
                 format!("{} {}", in_words(&row.kind), row.change)
             }),
-            Column::text("Which", &["subject", "subjectName"], |row| {
-                match (&row.subject, &row.subject_name) {
-                    (Some(id), Some(name)) => format!("{name} ({id})"),
-                    (id, name) => or_nothing(name.as_ref().or(id.as_ref())),
-                }
-            }),
+            Column::text("Which", &["subject", "subjectName"], |row: &ConfigurationChange| match (
+                &row.subject,
+                &row.subject_name,
+            ) {
+                (Some(id), Some(name)) => format!("{name} ({id})"),
+                (id, name) => or_nothing(name.as_ref().or(id.as_ref())),
+            })
+            .leads(subject),
             Column::text("Change", &["oldValue", "newValue"], difference),
             Column::whole("By", &["actorId", "actorName"], |row| {
                 match (&row.actor_id, &row.actor_name) {
@@ -131,9 +134,21 @@ impl Question for ConfigurationLog {
                     (None, _) => "the server".to_owned(),
                 }
             }),
-            Column::whole("From", &["sourceIp"], |row| or_nothing(row.source_ip.as_ref())),
-            Column::number("Event", &["seq"], |row| number(Some(row.seq))),
+            Column::id("From", &["sourceIp"], |row| or_nothing(row.source_ip.as_ref())),
+            Column::event("Event", &["seq"], |row| number(Some(row.seq))),
         ]
+    }
+}
+
+/// What was configured, if it has a question of its own.
+fn subject(row: &ConfigurationChange) -> Option<Lead> {
+    let subject = row.subject.as_ref();
+    match row.kind.as_str() {
+        "evidence" => Lead::operation(subject?.parse().ok()),
+        "privilegedGroup" => Lead::group(Some(row.application.as_ref()?), subject, None),
+        // A question that was removed has no address any more.
+        "savedQuestion" if row.new_value.is_some() => subject.cloned().map(Lead::Saved),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::Column;
-use crate::{AppFilter, Below, Moment, Nothing, Question, Shape, Time};
+use crate::{AppFilter, Below, Lead, Moment, Nothing, Question, Shape, Time};
 
 /// Why a stretch was not watched: the words in answers, each with what it means.
 pub const GAP_REASONS: [(&str, &str); 12] = [
@@ -82,11 +82,12 @@ impl Question for Unwatched {
     fn columns(&self) -> Vec<Column<Stretch>> {
         vec![
             // Needed where the title names one, too: a row may be of all.
-            Column::text("Application", &["application"], |row| {
+            Column::text("Application", &["application"], |row: &Stretch| {
                 row.application.clone().unwrap_or_else(|| "all".to_owned())
-            }),
-            Column::whole("From", &["from"], |row| end(row.from.as_ref(), "the beginning")),
-            Column::whole("To", &["to"], |row| end(row.to.as_ref(), "now")),
+            })
+            .leads(|row| Lead::application(row.application.as_ref())),
+            Column::time("From", &["from"], |row| end(row.from.as_ref(), "the beginning")),
+            Column::time("To", &["to"], |row| end(row.to.as_ref(), "now")),
             Column::text("Reason", &["reason"], |row| row.reason.clone()),
         ]
     }
@@ -125,7 +126,10 @@ mod tests {
     fn nothing_to_show_is_said_in_words() {
         let asked = Unwatched { app: None };
         let none = asked.below(&Nothing {}, 0);
-        assert_eq!((none.lines, none.names_gaps), (vec!["Everything was watched.".to_owned()], true));
+        assert_eq!(
+            (none.lines, none.names_gaps),
+            (vec!["Everything was watched.".to_owned()], true)
+        );
         assert!(asked.below(&Nothing {}, 2).lines.is_empty());
     }
 }

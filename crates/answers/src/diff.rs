@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::table::{Column, Width, any, first, number, or_nothing, second};
-use crate::{App, Below, Grid, Group, Moment, Question, Shape, Time};
+use crate::table::{Column, Heading, any, first, number, or_nothing, second};
+use crate::{App, Below, Grid, Group, Lead, Moment, Question, Shape, Time};
 
 /// What changed in a group between two instants
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -92,27 +92,30 @@ impl Question for Diff {
 
     fn columns(&self) -> Vec<Column<Difference>> {
         vec![
-            Column::whole("Change", &["change"], |row| row.change.clone()),
-            Column::text("Name", &["userName", "displayName"], |row| {
+            Column::status("Change", &["change"], |row| row.change.clone()),
+            Column::text("Name", &["userName", "displayName"], |row: &Difference| {
                 first(&[&row.user_name, &row.display_name])
-            }),
-            Column::whole("Joined", &["joinedAt"], |row| second(row.joined_at.as_ref())),
-            Column::number("Event", &["joinedSeq"], |row| number(row.joined_seq)),
-            Column::whole("Left", &["leftAt"], |row| second(row.left_at.as_ref())),
-            Column::number("Event", &["leftSeq"], |row| number(row.left_seq)),
-            Column::whole("Id", &["userId"], |row| or_nothing(row.user_id.as_ref())),
+            })
+            .leads(resource),
+            Column::time("Joined", &["joinedAt"], |row| second(row.joined_at.as_ref())),
+            Column::event("Event", &["joinedSeq"], |row: &Difference| number(row.joined_seq))
+                .leads(|row| Lead::operation(row.joined_seq)),
+            Column::time("Left", &["leftAt"], |row| second(row.left_at.as_ref())),
+            Column::event("Event", &["leftSeq"], |row: &Difference| number(row.left_seq))
+                .leads(|row| Lead::operation(row.left_seq)),
+            Column::id("Id", &["userId"], |row: &Difference| or_nothing(row.user_id.as_ref()))
+                .leads(resource),
         ]
     }
 
     fn below(&self, group: &GroupChanged, _: u64) -> Below {
-        let attributes = group
-            .attributes
-            .iter()
-            .map(|one| vec![one.path.clone(), any(&one.old_value), any(&one.new_value)]);
+        let attributes = group.attributes.iter().map(|one| {
+            vec![one.path.clone().into(), any(&one.old_value).into(), any(&one.new_value).into()]
+        });
         let headings =
-            vec![("Attribute", Width::Whole), ("Before", Width::Text), ("After", Width::Text)];
-        let table = (!group.attributes.is_empty())
-            .then(|| Grid { headings, rows: attributes.collect() });
+            vec![Heading::whole("Attribute"), Heading::text("Before"), Heading::text("After")];
+        let table =
+            (!group.attributes.is_empty()).then(|| Grid { headings, rows: attributes.collect() });
         let existed = match (group.existed_before, group.exists_after) {
             (true, true) => None,
             (false, true) => Some("The group was not there before; it is at the end."),
@@ -122,4 +125,8 @@ impl Question for Diff {
         let lines = existed.into_iter().map(str::to_owned).collect();
         Below { table, lines, ..Below::default() }
     }
+}
+
+fn resource(row: &Difference) -> Option<Lead> {
+    Lead::resource(None, row.member_type.as_ref(), row.user_id.as_ref())
 }

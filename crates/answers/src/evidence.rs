@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, number, or_nothing, second};
-use crate::{Moment, Question, Shape, Time};
+use crate::{Look, Moment, Question, Shape, Time};
 
 /// The evidence of an operation
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -60,15 +60,20 @@ impl Question for EvidenceOf {
 
     fn columns(&self) -> Vec<Column<Evidence>> {
         vec![
-            Column::whole("Recorded", &["recordedAt"], |row| second(Some(&row.recorded_at))),
-            Column::whole("Token", &["actorId"], |row| or_nothing(row.actor_id.as_ref())),
+            Column::time("Recorded", &["recordedAt"], |row| second(Some(&row.recorded_at))),
+            Column::id("Token", &["actorId"], |row| or_nothing(row.actor_id.as_ref())),
             Column::text("Kind", &["kind"], |row| row.kind.clone()),
             Column::text("Reference", &["ref"], |row| row.reference.clone()),
-            Column::text("Approved by", &["approvedBy"], |row| or_nothing(row.approved_by.as_ref())),
-            Column::whole("Approved", &["approvedAt"], |row| second(row.approved_at.as_ref())),
+            Column::text("Approved by", &["approvedBy"], |row| {
+                or_nothing(row.approved_by.as_ref())
+            }),
+            Column::time("Approved", &["approvedAt"], |row| second(row.approved_at.as_ref())),
             Column::extra("URL", &["url"], |row| or_nothing(row.url.as_ref())),
-            Column::extra("From", &["sourceIp"], |row| or_nothing(row.source_ip.as_ref())),
-            Column::number("Event", &["seq"], |row| number(Some(row.seq))),
+            Column::extra("From", &["sourceIp"], |row: &Evidence| {
+                or_nothing(row.source_ip.as_ref())
+            })
+            .looks(Look::Id),
+            Column::event("Event", &["seq"], |row| number(Some(row.seq))),
         ]
     }
 }

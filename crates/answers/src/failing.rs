@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, count, first, number, second};
 use crate::words::in_application;
-use crate::{AppFilter, Moment, Nothing, Question, Shape, Time};
+use crate::{AppFilter, Lead, Moment, Nothing, Question, Shape, Time};
 
 /// Whose last write was refused or failed
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -67,26 +67,40 @@ impl Question for Failing {
 
     fn columns(&self) -> Vec<Column<Failed>> {
         vec![
-            Column::application(|row| row.application.clone()),
+            Column::application(|row: &Failed| row.application.clone())
+                .leads(|row| Lead::application(Some(&row.application))),
             Column::text(
                 "Target",
                 &["userName", "displayName", "externalId", "userId"],
-                |row| {
+                |row: &Failed| {
                     first(&[&row.user_name, &row.display_name, &row.external_id, &row.user_id])
                 },
-            ),
-            Column::whole("Failed", &["failedAt"], |row| second(Some(&row.failed_at))),
+            )
+            .leads(|row| {
+                let (kind, id) = (row.resource_type.as_ref(), row.user_id.as_ref());
+                Lead::resource(Some(&row.application), kind, id)
+            }),
+            Column::time("Failed", &["failedAt"], |row| second(Some(&row.failed_at))),
             Column::whole("Operation", &["operation"], |row| row.operation.clone()),
             Column::number("HTTP", &["httpStatus"], |row| number(row.http_status)),
             Column::number("Failures", &["failures"], |row| count(row.failures)),
-            Column::text("Reason", &["reason", "scimType", "holderName", "holderId"], |row| {
-                let reason = first(&[&row.reason, &row.scim_type]);
-                match first(&[&row.holder_name, &row.holder_id]) {
-                    holder if holder.is_empty() => reason,
-                    holder => format!("{reason}; the name belongs to {holder}"),
-                }
+            Column::text(
+                "Reason",
+                &["reason", "scimType", "holderName", "holderId"],
+                |row: &Failed| {
+                    let reason = first(&[&row.reason, &row.scim_type]);
+                    match first(&[&row.holder_name, &row.holder_id]) {
+                        holder if holder.is_empty() => reason,
+                        holder => format!("{reason}; the name belongs to {holder}"),
+                    }
+                },
+            )
+            .leads(|row| {
+                let (kind, id) = (row.resource_type.as_ref(), row.holder_id.as_ref());
+                Lead::resource(Some(&row.application), kind, id)
             }),
-            Column::number("Event", &["failedSeq"], |row| number(Some(row.failed_seq))),
+            Column::event("Event", &["failedSeq"], |row: &Failed| number(Some(row.failed_seq)))
+                .leads(|row| Lead::operation(Some(row.failed_seq))),
         ]
     }
 }

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, count, number, or_nothing, since};
-use crate::words::marked;
 use crate::users::Rests;
-use crate::{App, Moment, Question, Shape, Time};
+use crate::words::marked;
+use crate::{App, Lead, Moment, Question, Shape, Time};
 
 /// The groups, and how many members each had
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -54,17 +54,24 @@ impl Question for EveryGroup {
 
     fn columns(&self) -> Vec<Column<Group>> {
         vec![
-            Column::text("Name", &["displayName", "privileged"], |row| {
+            Column::text("Name", &["displayName", "privileged"], |row: &Group| {
                 marked(row.display_name.as_ref(), row.privileged)
-            }),
+            })
+            .leads(group),
             Column::number("Members", &["memberCount"], |row| {
                 row.member_count.map(count).unwrap_or_default()
             }),
-            Column::whole("Created", &["createdAt", "startKnown"], |row| {
+            Column::time("Created", &["createdAt", "startKnown"], |row| {
                 since(row.created_at.as_ref(), row.start_known)
             }),
-            Column::number("Event", &["createdSeq"], |row| number(row.created_seq)),
-            Column::whole("Id", &["groupId"], |row| or_nothing(row.group_id.as_ref())),
+            Column::event("Event", &["createdSeq"], |row: &Group| number(row.created_seq))
+                .leads(|row| Lead::operation(row.created_seq)),
+            Column::id("Id", &["groupId"], |row: &Group| or_nothing(row.group_id.as_ref()))
+                .leads(group),
         ]
     }
+}
+
+fn group(row: &Group) -> Option<Lead> {
+    Lead::group(None, row.group_id.as_ref(), row.display_name.as_ref())
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, first, number, or_nothing, second, since};
 use crate::words::marked;
-use crate::{App, Group, Moment, Nothing, Question, Shape, Time, User};
+use crate::{App, Group, Lead, Moment, Nothing, Question, Shape, Time, User};
 
 /// Every membership of a user or group, from when until when
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -93,8 +93,10 @@ impl Question for StaysInGroup {
         let name = Column::text("Name", &["userName", "displayName"], |row: &Stay| {
             first(&[&row.user_name, &row.display_name])
         });
-        let id = Column::whole("Id", &["userId"], |row: &Stay| or_nothing(row.user_id.as_ref()));
-        columns(name, id)
+        let member =
+            |row: &Stay| Lead::resource(None, row.member_type.as_ref(), row.user_id.as_ref());
+        let id = Column::id("Id", &["userId"], |row: &Stay| or_nothing(row.user_id.as_ref()));
+        columns(name.leads(member), id.leads(member))
     }
 }
 
@@ -123,8 +125,9 @@ impl Question for StaysOfUser {
         let name = Column::text("Group", &["groupName", "privileged"], |row: &Stay| {
             marked(row.group_name.as_ref(), row.privileged)
         });
-        let id = Column::whole("Id", &["groupId"], |row: &Stay| or_nothing(row.group_id.as_ref()));
-        columns(name, id)
+        let group = |row: &Stay| Lead::group(None, row.group_id.as_ref(), row.group_name.as_ref());
+        let id = Column::id("Id", &["groupId"], |row: &Stay| or_nothing(row.group_id.as_ref()));
+        columns(name.leads(group), id.leads(group))
     }
 }
 
@@ -132,13 +135,15 @@ impl Question for StaysOfUser {
 fn columns(name: Column<Stay>, id: Column<Stay>) -> Vec<Column<Stay>> {
     vec![
         name,
-        Column::whole("From", &["start", "startKnown"], |row| {
+        Column::time("From", &["start", "startKnown"], |row| {
             since(Some(&row.start), row.start_known)
         }),
-        Column::number("Event", &["startSeq"], |row| number(Some(row.start_seq))),
-        Column::whole("To", &["end"], |row| second(row.end.as_ref())),
-        Column::number("Event", &["endSeq"], |row| number(row.end_seq)),
-        Column::whole("End", &["endReason"], end),
+        Column::event("Event", &["startSeq"], |row: &Stay| number(Some(row.start_seq)))
+            .leads(|row| Lead::operation(Some(row.start_seq))),
+        Column::time("To", &["end"], |row| second(row.end.as_ref())),
+        Column::event("Event", &["endSeq"], |row: &Stay| number(row.end_seq))
+            .leads(|row| Lead::operation(row.end_seq)),
+        Column::status("End", &["endReason"], end),
         id,
     ]
 }

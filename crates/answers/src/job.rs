@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, count, second, several, span};
-use crate::{Moment, Nothing, Question, Shape, Time};
+use crate::{Lead, Look, Moment, Nothing, Question, Shape, Time};
 
 /// More ids of jobs than these are only counted.
 const JOBS_MAX: usize = 20;
@@ -73,9 +73,13 @@ impl Question for Job {
 
     fn columns(&self) -> Vec<Column<Provisioning>> {
         vec![
-            Column::text("State", &["state"], |row| in_words(&row.state)),
-            Column::text("Quarantine", &["quarantine"], |row| quarantine(row.quarantine.as_ref())),
-            Column::whole("Last request", &["lastRequestAt"], |row| {
+            Column::status("State", &["state"], |row| in_words(&row.state)),
+            Column::text("Quarantine", &["quarantine"], |row: &Provisioning| {
+                quarantine(row.quarantine.as_ref())
+            })
+            .looks(Look::Time)
+            .leads(|row| Lead::operation(row.quarantine.as_ref().map(|one| one.seq))),
+            Column::time("Last request", &["lastRequestAt"], |row| {
                 second(row.last_request_at.as_ref())
             }),
             Column::whole("Since then", &["secondsSinceLastRequest"], |row| {
@@ -85,11 +89,11 @@ impl Question for Job {
             Column::whole("Expected every", &["expectedIntervalSeconds"], |row| {
                 span(row.expected_interval_seconds)
             }),
-            Column::whole("Last success", &["lastSuccessAt"], |row| {
+            Column::time("Last success", &["lastSuccessAt"], |row| {
                 second(row.last_success_at.as_ref())
             }),
-            Column::whole("Last write", &["lastWriteAt"], |row| second(row.last_write_at.as_ref())),
-            Column::whole("Last log entry", &["lastEntryAt"], |row| {
+            Column::time("Last write", &["lastWriteAt"], |row| second(row.last_write_at.as_ref())),
+            Column::time("Last log entry", &["lastEntryAt"], |row| {
                 second(row.last_entry_at.as_ref())
             }),
             Column::number("Requests in a day", &["requestsInLastDay"], |row| {
@@ -98,9 +102,12 @@ impl Question for Job {
             Column::number("Failures in a day", &["failuresInLastDay"], |row| {
                 count(row.failures_in_last_day)
             }),
-            Column::text("Job ids", &["jobIds"], |row| several(&row.job_ids, JOBS_MAX)),
+            Column::id("Job ids", &["jobIds"], |row| several(&row.job_ids, JOBS_MAX)),
             // The title may name a job of it.
-            Column::text("Application", &["application"], |row| row.application.clone()),
+            Column::text("Application", &["application"], |row: &Provisioning| {
+                row.application.clone()
+            })
+            .leads(|row| Lead::application(Some(&row.application))),
         ]
     }
 }

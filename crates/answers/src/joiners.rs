@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, activity, number, or_nothing, since};
 use crate::words::in_application;
-use crate::{AppFilter, Moment, Nothing, Question, Shape, Time};
+use crate::{AppFilter, Lead, Moment, Nothing, Question, Shape, Time};
 
 /// Accounts that were created
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -55,19 +55,29 @@ impl Question for Joiners {
 
     fn columns(&self) -> Vec<Column<Joiner>> {
         vec![
-            Column::application(|row| row.application.clone()),
-            Column::text("User name", &["userName"], |row| or_nothing(row.user_name.as_ref())),
+            Column::application(|row: &Joiner| row.application.clone())
+                .leads(|row| Lead::application(Some(&row.application))),
+            Column::text("User name", &["userName"], |row: &Joiner| {
+                or_nothing(row.user_name.as_ref())
+            })
+            .leads(user),
             Column::extra("Display name", &["displayName"], |row| {
                 or_nothing(row.display_name.as_ref())
             }),
-            Column::whole("Account", &["active"], |row| {
+            Column::status("Account", &["active"], |row| {
                 row.active.map_or("gone", activity).to_owned()
             }),
-            Column::whole("Created", &["createdAt", "startKnown"], |row| {
+            Column::time("Created", &["createdAt", "startKnown"], |row| {
                 since(Some(&row.created_at), row.start_known)
             }),
-            Column::number("Event", &["createdSeq"], |row| number(Some(row.created_seq))),
-            Column::whole("Id", &["userId"], |row| or_nothing(row.user_id.as_ref())),
+            Column::event("Event", &["createdSeq"], |row: &Joiner| number(Some(row.created_seq)))
+                .leads(|row| Lead::operation(Some(row.created_seq))),
+            Column::id("Id", &["userId"], |row: &Joiner| or_nothing(row.user_id.as_ref()))
+                .leads(user),
         ]
     }
+}
+
+fn user(row: &Joiner) -> Option<Lead> {
+    Lead::user(Some(&row.application), row.user_id.as_ref(), row.user_name.as_ref())
 }

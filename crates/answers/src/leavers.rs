@@ -7,7 +7,7 @@ use crate::table::{
     Column, GROUPS_MAX, first, number, or_nothing, second, several, span, yes_or_no,
 };
 use crate::words::{in_application, marked, of_list};
-use crate::{AppFilter, Duration, ListName, Moment, Question, Shape, Time};
+use crate::{AppFilter, Duration, Lead, ListName, Look, Moment, Question, Shape, Time};
 
 /// Accounts that were switched off or deleted; with a list, how long after the person left
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -97,17 +97,19 @@ impl Question for Leavers {
 
     fn columns(&self) -> Vec<Column<Leaver>> {
         vec![
-            Column::application(|row| or_nothing(row.application.as_ref())),
-            Column::text("User name", &["userName", "subject"], |row| {
+            Column::application(|row: &Leaver| or_nothing(row.application.as_ref()))
+                .leads(|row| Lead::application(row.application.as_ref())),
+            Column::text("User name", &["userName", "subject"], |row: &Leaver| {
                 first(&[&row.user_name, &row.subject])
-            }),
+            })
+            .leads(user),
             Column::extra("Display name", &["displayName"], |row| {
                 or_nothing(row.display_name.as_ref())
             }),
-            Column::whole("Left", &["terminatedAt"], |row| second(row.terminated_at.as_ref())),
-            Column::whole("Disabled", &["disabledAt"], |row| second(row.disabled_at.as_ref())),
-            Column::whole("How", &["how", "disabledAt", "reactivatedAt", "application"], how),
-            Column::whole("In time", &["within", "lagSeconds", "coverage"], in_time),
+            Column::time("Left", &["terminatedAt"], |row| second(row.terminated_at.as_ref())),
+            Column::time("Disabled", &["disabledAt"], |row| second(row.disabled_at.as_ref())),
+            Column::status("How", &["how", "disabledAt", "reactivatedAt", "application"], how),
+            Column::status("In time", &["within", "lagSeconds", "coverage"], in_time),
             Column::extra("Still in", &["remainingGroups", "privilegedGroups"], |row| {
                 // What needs care first: only some are shown.
                 let of = |privileged| {
@@ -120,15 +122,23 @@ impl Question for Leavers {
                 let groups: Vec<String> = of(true).chain(of(false)).collect();
                 several(&groups, GROUPS_MAX)
             }),
-            Column::extra("Active again", &["reactivatedAt", "reactivatedSeq"], |row| {
+            Column::extra("Active again", &["reactivatedAt", "reactivatedSeq"], |row: &Leaver| {
                 match (&row.reactivated_at, row.reactivated_seq) {
                     (Some(at), Some(seq)) => format!("{} (event {seq})", second(Some(at))),
                     _ => String::new(),
                 }
-            }),
-            Column::number("Event", &["disabledBySeq"], |row| number(row.disabled_by_seq)),
+            })
+            .looks(Look::Time)
+            .leads(|row| Lead::operation(row.reactivated_seq)),
+            Column::event("Event", &["disabledBySeq"], |row: &Leaver| number(row.disabled_by_seq))
+                .leads(|row| Lead::operation(row.disabled_by_seq)),
         ]
     }
+}
+
+/// The account, if the person has one.
+fn user(row: &Leaver) -> Option<Lead> {
+    Lead::user(Some(row.application.as_ref()?), row.user_id.as_ref(), row.user_name.as_ref())
 }
 
 fn how(row: &Leaver) -> String {

@@ -13,6 +13,7 @@ pub mod act;
 mod answer;
 mod envelope;
 mod fields;
+mod lead;
 mod openapi;
 mod parameter;
 mod question;
@@ -25,18 +26,19 @@ pub use answer::{Answer, Content};
 pub use coverage::GAP_REASONS;
 pub use envelope::{Coverage, Envelope, Gap, Head};
 pub use fields::fields;
+pub use lead::{API, Lead, encoded};
 pub use openapi::openapi;
 pub use parameter::{
     App, AppFilter, AttributePath, Duration, Group, Groups, Kind, ListName, Parameter, Place,
     QuestionName, Resource, Role, TokenId, User,
 };
 pub use question::{
-    Below, Described, Grid, Heading, Nothing, Part, Question, Schemas, Shape, Table, Time, Who,
-    all, described, question_at,
+    Below, Described, Grid, Nothing, Part, Question, Schemas, Shape, Table, Time, Who, all,
+    described, question_at,
 };
 pub use read::{Misread, read};
 pub use reference::reference;
-pub use table::{Column, Width};
+pub use table::{Cell, Column, Heading, Look, Width, cells};
 pub use words::{Exists, Moment, Present};
 
 /// Words that filters take.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, activity, count, first, number, or_nothing, since};
 use crate::words::marked;
-use crate::{App, Group, Moment, Question, Shape, Time};
+use crate::{App, Group, Lead, Moment, Question, Shape, Time};
 
 /// Who was in a group
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -79,10 +79,8 @@ impl Question for Members {
     const TIME: Time = Time::Instant;
     const SHAPE: Shape = Shape::List { file: "members" };
     const CONTEXT: &'static [&'static str] = &["at", "atSeq", "groupId", "groupName"];
-    const NOT_SHOWN: &'static [(&'static str, &'static str)] = &[
-        ("externalId", "the name and the id tell who it is"),
-        ("addedBy", "always empty"),
-    ];
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] =
+        &[("externalId", "the name and the id tell who it is"), ("addedBy", "always empty")];
 
     fn title(&self, group: &GroupSeen) -> String {
         let what = if self.nested { "Direct and indirect members" } else { "Members" };
@@ -94,18 +92,23 @@ impl Question for Members {
     fn columns(&self) -> Vec<Column<Member>> {
         let names: &[Column<Member>] = match self.nested {
             // Groups have no user name.
-            true => &[Column::text("Name", &["userName", "displayName"], |row| {
+            true => &[Column::text("Name", &["userName", "displayName"], |row: &Member| {
                 first(&[&row.user_name, &row.display_name])
-            })],
+            })
+            .leads(resource)],
             false => &[
-                Column::text("User name", &["userName"], |row| or_nothing(row.user_name.as_ref())),
-                Column::extra("Display name", &["displayName"], |row| {
+                Column::text("User name", &["userName"], |row: &Member| {
+                    or_nothing(row.user_name.as_ref())
+                })
+                .leads(resource),
+                Column::extra("Display name", &["displayName"], |row: &Member| {
                     or_nothing(row.display_name.as_ref())
-                }),
+                })
+                .leads(resource),
             ],
         };
         let account =
-            Column::whole("Account", &["dangling", "accountActive", "memberType"], account);
+            Column::status("Account", &["dangling", "accountActive", "memberType"], account);
         let way: &[Column<Member>] = match self.nested {
             true => &[Column::whole("Member", &["direct", "via"], |row| {
                 way(row.direct, row.via.as_ref().map_or(0, Vec::len))
@@ -114,14 +117,20 @@ impl Question for Members {
         };
         let since_heading = if self.nested { "Since" } else { "Member since" };
         let rest = [
-            Column::whole(since_heading, &["memberSince", "startKnown"], |row: &Member| {
+            Column::time(since_heading, &["memberSince", "startKnown"], |row: &Member| {
                 since(Some(&row.member_since), row.start_known)
             }),
-            Column::number("Event", &["addedBySeq"], |row| number(Some(row.added_by_seq))),
-            Column::whole("Id", &["userId"], |row| or_nothing(row.user_id.as_ref())),
+            Column::event("Event", &["addedBySeq"], |row: &Member| number(Some(row.added_by_seq)))
+                .leads(|row| Lead::operation(Some(row.added_by_seq))),
+            Column::id("Id", &["userId"], |row: &Member| or_nothing(row.user_id.as_ref()))
+                .leads(resource),
         ];
         [names, &[account], way, &rest].concat()
     }
+}
+
+fn resource(row: &Member) -> Option<Lead> {
+    Lead::resource(None, row.member_type.as_ref(), row.user_id.as_ref())
 }
 
 fn account(row: &Member) -> String {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::table::{Column, GROUPS_MAX, any, first, number, or_nothing, second, several};
 use crate::words::{in_application, marked};
-use crate::{AppFilter, AttributePath, Moment, Nothing, Question, Shape, Time};
+use crate::{AppFilter, AttributePath, Lead, Moment, Nothing, Question, Shape, Time};
 
 /// Who changed department or another attribute, and which groups they kept
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -67,10 +67,8 @@ impl Question for Movers {
     const PATH: &'static str = "/api/v1/reports/movers";
     const TIME: Time = Time::Stretch;
     const SHAPE: Shape = Shape::List { file: "movers" };
-    const NOT_SHOWN: &'static [(&'static str, &'static str)] = &[
-        ("userId", "the names tell who it is"),
-        ("externalId", "the names tell who it is"),
-    ];
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] =
+        &[("userId", "the names tell who it is"), ("externalId", "the names tell who it is")];
 
     fn title(&self, _: &Nothing) -> String {
         let on = self.on.as_ref().map(|on| format!(" by {}", on.0)).unwrap_or_default();
@@ -79,16 +77,21 @@ impl Question for Movers {
 
     fn columns(&self) -> Vec<Column<Mover>> {
         vec![
-            Column::application(|row| row.application.clone()),
-            Column::text("User name", &["userName"], |row| or_nothing(row.user_name.as_ref())),
+            Column::application(|row: &Mover| row.application.clone())
+                .leads(|row| Lead::application(Some(&row.application))),
+            Column::text("User name", &["userName"], |row: &Mover| {
+                or_nothing(row.user_name.as_ref())
+            })
+            .leads(user),
             Column::extra("Display name", &["displayName"], |row| {
                 or_nothing(row.display_name.as_ref())
             }),
             Column::extra("Attribute", &["path"], |row| row.path.clone()),
             Column::text("Before", &["oldValue"], |row| any(&row.old_value)),
             Column::text("After", &["newValue"], |row| any(&row.new_value)),
-            Column::whole("Changed", &["changedAt"], |row| second(Some(&row.changed_at))),
-            Column::number("Event", &["changedSeq"], |row| number(Some(row.changed_seq))),
+            Column::time("Changed", &["changedAt"], |row| second(Some(&row.changed_at))),
+            Column::event("Event", &["changedSeq"], |row: &Mover| number(Some(row.changed_seq)))
+                .leads(|row| Lead::operation(Some(row.changed_seq))),
             Column::text("Groups kept", &["heldGroups"], |row| {
                 let groups = row.held_groups.iter();
                 let names = groups.map(|group| {
@@ -98,4 +101,8 @@ impl Question for Movers {
             }),
         ]
     }
+}
+
+fn user(row: &Mover) -> Option<Lead> {
+    Lead::user(Some(&row.application), row.user_id.as_ref(), row.user_name.as_ref())
 }

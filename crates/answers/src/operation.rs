@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-use crate::operations::{BY_NAME, Operation, in_words, target};
+use crate::operations::{BY_NAME, Operation, holder, in_words, resource, target};
 use crate::question::{Grid, Part};
-use crate::table::{Column, Width, any, count, number, or_nothing, second};
+use crate::table::{Cell, Column, Heading, any, count, number, or_nothing, second};
 use crate::words::Present;
-use crate::{Moment, Nothing, Question, Shape, Time};
+use crate::{Lead, Moment, Nothing, Question, Shape, Time};
 
 /// One operation: what it changed, what was asked and what was answered
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -240,31 +240,34 @@ impl Question for OneOperation {
     fn columns(&self) -> Vec<Column<WholeOperation>> {
         vec![
             Column::text("Operation", &["operation"], |one| one.row.operation.clone()),
-            Column::text("Application", &["application"], |one| {
+            Column::text("Application", &["application"], |one: &WholeOperation| {
                 or_nothing(one.row.application.as_ref())
-            }),
-            Column::text("About", &["userName", "displayName", "resourceId"], about),
+            })
+            .leads(|one| Lead::application(one.row.application.as_ref())),
+            Column::text("About", &["userName", "displayName", "resourceId"], about)
+                .leads(|one| resource(&one.row)),
             Column::text("Type", &["resourceType"], |one| {
                 or_nothing(one.row.resource_type.as_ref())
             }),
-            Column::text("External id", &["externalId"], |one| {
+            Column::id("External id", &["externalId"], |one| {
                 or_nothing(one.row.external_id.as_ref())
             }),
             Column::text("Action", &["action"], |one| one.row.action.clone()),
-            Column::text("Status", &["status", "httpStatus"], |one| {
+            Column::status("Status", &["status", "httpStatus"], |one| {
                 let http = one.row.http_status.map(|status| format!("HTTP {status}"));
                 with(&one.row.status, http.as_ref())
             }),
-            Column::text("Effect", &["effect"], |one| or_nothing(one.row.effect.as_ref())),
+            Column::status("Effect", &["effect"], |one| or_nothing(one.row.effect.as_ref())),
             Column::text("Reason", &["reason", "scimType"], |one| {
                 with(&or_nothing(one.row.reason.as_ref()), one.row.scim_type.as_ref())
             }),
-            Column::text("Taken by", &["holderName", "holderId"], |one| {
+            Column::text("Taken by", &["holderName", "holderId"], |one: &WholeOperation| {
                 match (&one.row.holder_name, &one.row.holder_id) {
                     (Some(Some(name)), id) => with(name, id.iter().flatten().next()),
                     (_, id) => told(id),
                 }
-            }),
+            })
+            .leads(|one| holder(&one.row)),
             Column::text("Error code", &["errorCode", "errorCategory"], |one| {
                 let category = one.row.error_category.iter().flatten().next();
                 with(&told(&one.row.error_code), category)
@@ -273,19 +276,19 @@ impl Question for OneOperation {
             Column::number("Requests", &["count"], |one| {
                 one.row.count.map(count).unwrap_or_default()
             }),
-            Column::whole("First", &["firstAt"], |one| second(one.row.first_at.as_ref())),
-            Column::whole("Last", &["lastAt"], |one| second(one.row.last_at.as_ref())),
-            Column::whole("Occurred", &["occurredAt"], |one| second(Some(&one.row.occurred_at))),
-            Column::whole("Recorded", &["recordedAt"], |one| second(Some(&one.row.recorded_at))),
+            Column::time("First", &["firstAt"], |one| second(one.row.first_at.as_ref())),
+            Column::time("Last", &["lastAt"], |one| second(one.row.last_at.as_ref())),
+            Column::time("Occurred", &["occurredAt"], |one| second(Some(&one.row.occurred_at))),
+            Column::time("Recorded", &["recordedAt"], |one| second(Some(&one.row.recorded_at))),
             Column::whole("Took", &["durationMs"], |one| {
                 one.row.duration_ms.as_ref().map(milliseconds).unwrap_or_default()
             }),
             Column::number("Results", &["results"], |one| number(one.row.results)),
-            Column::whole("Saw up to", &["sawSeq"], |one| event(one.row.saw_seq)),
+            Column::event("Saw up to", &["sawSeq"], |one| event(one.row.saw_seq)),
             Column::text("By", &["actorType", "actorId", "actorName"], actor),
-            Column::text("From", &["sourceIp"], |one| or_nothing(one.row.source_ip.as_ref())),
+            Column::id("From", &["sourceIp"], |one| or_nothing(one.row.source_ip.as_ref())),
             Column::text("Client", &["userAgent"], |one| or_nothing(one.row.user_agent.as_ref())),
-            Column::text("Request id", &["requestId", "index"], |one| {
+            Column::id("Request id", &["requestId", "index"], |one| {
                 let part = one.row.index.map(|index| format!("part {index}"));
                 with(&or_nothing(one.row.request_id.as_ref()), part.as_ref())
             }),
@@ -298,49 +301,55 @@ impl Question for OneOperation {
                     (Some(false) | None, _) => String::new(),
                 }
             }),
-            Column::text("Settled", &["settled"], |one| {
+            Column::text("Settled", &["settled"], |one: &WholeOperation| {
                 let Some(Some(settled)) = &one.row.settled else { return String::new() };
                 match settled.verdict.as_str() {
                     "none" => format!("event {} could not tell", settled.by_seq),
                     verdict => format!("{verdict} by event {}", settled.by_seq),
                 }
+            })
+            .leads(|one| {
+                let settled = one.row.settled.iter().flatten().next();
+                Lead::operation(settled.map(|settled| settled.by_seq))
             }),
-            Column::text("Settles", &["settles", "verdict"], settles),
-            Column::text("Tenant", &["tenant"], |one| told(&one.row.tenant)),
-            Column::text("Log entry", &["entryId"], |one| or_nothing(one.row.entry_id.as_ref())),
-            Column::text("Imported by", &["importedBy"], |one| {
-                match told(&one.row.imported_by) {
-                    id if id.is_empty() => id,
-                    id => format!("token {id}"),
-                }
+            Column::text("Settles", &["settles", "verdict"], settles)
+                .leads(|one| only(one.row.settles.iter().flatten().copied())),
+            Column::id("Tenant", &["tenant"], |one| told(&one.row.tenant)),
+            Column::id("Log entry", &["entryId"], |one| or_nothing(one.row.entry_id.as_ref())),
+            Column::text("Imported by", &["importedBy"], |one| match told(&one.row.imported_by) {
+                id if id.is_empty() => id,
+                id => format!("token {id}"),
             }),
-            Column::text("Job", &["jobId"], |one| told(&one.row.job_id)),
-            Column::text("Cycle", &["cycleId"], |one| told(&one.row.cycle_id)),
-            Column::text("Change", &["changeId"], |one| told(&one.row.change_id)),
-            Column::text("Explained by", &["explainedBy"], |one| {
+            Column::id("Job", &["jobId"], |one| told(&one.row.job_id)),
+            Column::id("Cycle", &["cycleId"], |one| told(&one.row.cycle_id)),
+            Column::id("Change", &["changeId"], |one| told(&one.row.change_id)),
+            Column::text("Explained by", &["explainedBy"], |one: &WholeOperation| {
                 let links = one.explained_by.iter().flatten().map(|link| {
                     let entry = link.entry_id.as_ref().map(|id| format!(", entry {id}"));
                     let entry = entry.unwrap_or_default();
                     format!("event {}{entry} ({})", link.seq, link.confidence)
                 });
                 links.collect::<Vec<_>>().join("; ")
-            }),
-            Column::text("Explains", &["explains"], |one| {
+            })
+            .leads(|one| only(one.explained_by.iter().flatten().map(|link| link.seq))),
+            Column::text("Explains", &["explains"], |one: &WholeOperation| {
                 let link = one.explains.iter().flatten().next();
                 let words = |link: &Explains| format!("event {} ({})", link.seq, link.confidence);
                 link.map(words).unwrap_or_default()
-            }),
-            Column::number("Event", &["seq"], |one| number(Some(one.row.seq))),
-            Column::whole("Event id", &["eventId"], |one| one.row.event_id.clone()),
+            })
+            .leads(|one| only(one.explains.iter().flatten().map(|link| link.seq))),
+            Column::event("Event", &["seq"], |one: &WholeOperation| number(Some(one.row.seq)))
+                .leads(|one| Lead::operation(Some(one.row.seq))),
+            Column::id("Event id", &["eventId"], |one| one.row.event_id.clone()),
         ]
     }
 
     fn parts(&self, one: &WholeOperation) -> Vec<Part> {
-        let tables =
-            [("Unusual", unusual(one)), ("Changes", changes(one)), ("Steps", steps(one))];
+        let tables = [("Unusual", unusual(one)), ("Changes", changes(one)), ("Steps", steps(one))];
         let tables = tables.into_iter().filter(|(_, table)| !table.rows.is_empty());
-        let mut parts: Vec<Part> =
-            tables.map(|(title, table)| Part { title, table: Some(table), lines: vec![] }).collect();
+        let mut parts: Vec<Part> = tables
+            .map(|(title, table)| Part { title, table: Some(table), lines: vec![] })
+            .collect();
         let lines = [
             ("Request", one.request.as_ref().map(received)),
             ("Response", one.response.as_ref().map(answered)),
@@ -379,6 +388,12 @@ fn about(one: &WholeOperation) -> String {
     }
 }
 
+/// Leads to the operation if there is exactly one: a cell has one lead.
+fn only(mut seqs: impl Iterator<Item = u64>) -> Option<Lead> {
+    let first = seqs.next()?;
+    seqs.next().is_none().then_some(Lead::Operation(first))
+}
+
 fn actor(one: &WholeOperation) -> String {
     match one.row.actor_type.as_str() {
         // What is no request was asked by nobody.
@@ -404,33 +419,34 @@ fn settles(one: &WholeOperation) -> String {
 }
 
 fn unusual(one: &WholeOperation) -> Grid {
-    let headings = vec![("Path", Width::Text), ("What", Width::Text)];
-    let rows = one.row.flags.iter().map(|flag| vec![flag.path.clone(), in_words(flag).to_owned()]);
+    let headings = vec![Heading::text("Path"), Heading::text("What")];
+    let rows =
+        one.row.flags.iter().map(|flag| vec![flag.path.clone().into(), in_words(flag).into()]);
     Grid { headings, rows: rows.collect() }
 }
 
 /// The paths that changed. An operation on one resource can change others.
 fn changes(one: &WholeOperation) -> Grid {
     let mut headings = vec![
-        ("Path", Width::Text),
-        ("Op", Width::Whole),
-        ("Old value", Width::Text),
-        ("New value", Width::Text),
+        Heading::text("Path"),
+        Heading::whole("Op"),
+        Heading::text("Old value"),
+        Heading::text("New value"),
     ];
     let others = one.changes.iter().any(|change| matches!(change.resource_id, Some(Some(_))));
     if others {
-        headings.push(("Of", Width::Whole));
+        headings.push(Heading::id("Of"));
     }
     let rows = one.changes.iter().map(|change| {
-        let mut cells = vec![
-            change.path.clone(),
-            change.op.clone(),
-            any(&change.old_value),
-            any(&change.new_value),
+        let mut cells: Vec<Cell> = vec![
+            change.path.clone().into(),
+            change.op.clone().into(),
+            any(&change.old_value).into(),
+            any(&change.new_value).into(),
         ];
         if others {
             let other = change.resource_id.iter().flatten().next();
-            cells.push(or_nothing(other.or(one.row.resource_id.as_ref())));
+            cells.push(or_nothing(other.or(one.row.resource_id.as_ref())).into());
         }
         cells
     });
@@ -439,16 +455,16 @@ fn changes(one: &WholeOperation) -> Grid {
 
 fn steps(one: &WholeOperation) -> Grid {
     let headings = vec![
-        ("No", Width::Number),
-        ("Type", Width::Whole),
-        ("Name", Width::Text),
-        ("Status", Width::Whole),
-        ("Description", Width::Text),
+        Heading::number("No"),
+        Heading::whole("Type"),
+        Heading::text("Name"),
+        Heading::status("Status"),
+        Heading::text("Description"),
     ];
     let rows = one.steps.iter().map(|step| {
         let texts = [&step.kind, &step.name, &step.status, &step.description];
         let texts = texts.into_iter().map(|text| or_nothing(text.as_ref()));
-        std::iter::once(step.step_no.to_string()).chain(texts).collect()
+        std::iter::once(step.step_no.to_string()).chain(texts).map(Cell::from).collect()
     });
     Grid { headings, rows: rows.collect() }
 }

@@ -6,7 +6,7 @@ use serde_json::Number;
 
 use crate::table::{Column, count, first, number, or_nothing, second, several, word};
 use crate::words::Present;
-use crate::{AppFilter, Moment, Nothing, Question, Resource, Shape, Time};
+use crate::{AppFilter, Lead, Moment, Nothing, Question, Resource, Shape, Time};
 
 /// More changed paths, or flags, than these are only counted.
 const PATHS_MAX: usize = 12;
@@ -268,13 +268,14 @@ pub struct Settled {
 /// The table of every list of operations.
 pub(crate) fn columns() -> Vec<Column<Operation>> {
     vec![
-        Column::whole("Time", &["occurredAt"], |row| second(Some(&row.occurred_at))),
-        Column::application(|row| or_nothing(row.application.as_ref())),
+        Column::time("Time", &["occurredAt"], |row| second(Some(&row.occurred_at))),
+        Column::application(|row: &Operation| or_nothing(row.application.as_ref()))
+            .leads(|row| Lead::application(row.application.as_ref())),
         Column::whole("Action", &["action"], |row| row.action.clone()),
-        Column::whole("Status", &["status"], |row| row.status.clone()),
+        Column::status("Status", &["status"], |row| row.status.clone()),
         Column::number("HTTP", &["httpStatus"], |row| number(row.http_status)),
         Column::whole("Operation", &["operation"], |row| row.operation.clone()),
-        Column::text("Target", &["userName", "displayName", "resourceId"], target),
+        Column::text("Target", &["userName", "displayName", "resourceId"], target).leads(resource),
         Column::text(
             "Reason or change",
             &[
@@ -288,8 +289,10 @@ pub(crate) fn columns() -> Vec<Column<Operation>> {
                 "flags",
             ],
             outcome,
-        ),
-        Column::number("Event", &["seq"], |row| number(Some(row.seq))),
+        )
+        .leads(other),
+        Column::event("Event", &["seq"], |row: &Operation| number(Some(row.seq)))
+            .leads(|row| Lead::operation(Some(row.seq))),
     ]
 }
 
@@ -339,6 +342,28 @@ pub(crate) const NOT_SHOWN: &[(&str, &str)] = &[
 /// What an operation was about, by the name that it has for people.
 pub(crate) fn target(row: &Operation) -> String {
     first(&[&row.user_name, &row.display_name, &row.resource_id])
+}
+
+/// The user or group that an operation was about.
+pub(crate) fn resource(row: &Operation) -> Option<Lead> {
+    let application = Some(row.application.as_ref()?);
+    Lead::resource(application, row.resource_type.as_ref(), row.resource_id.as_ref())
+}
+
+/// Whoever has the name for which an operation was refused.
+pub(crate) fn holder(row: &Operation) -> Option<Lead> {
+    let application = Some(row.application.as_ref()?);
+    let id = row.holder_id.as_ref().and_then(Option::as_ref);
+    Lead::resource(application, row.resource_type.as_ref(), id)
+}
+
+/// Whoever has the name, or else the group that somebody joined or left.
+fn other(row: &Operation) -> Option<Lead> {
+    holder(row).or_else(|| {
+        row.membership.as_ref()?.as_ref()?;
+        let (id, name) = (row.group_id.as_ref()?, row.group_name.as_ref()?);
+        Lead::group(Some(row.application.as_ref()?), id.as_ref(), name.as_ref())
+    })
 }
 
 /// Why an operation was refused, which group it let join or leave, or which paths it changed; and what
@@ -444,10 +469,7 @@ mod tests {
         let some = |text: &str| Some(text.to_owned());
         let empty = Operation::default;
         let check = |row: Operation, expected: &str| assert_eq!(outcome(&row), expected);
-        check(
-            Operation { changed_paths: text(&["active", "title"]), ..empty() },
-            "active, title",
-        );
+        check(Operation { changed_paths: text(&["active", "title"]), ..empty() }, "active, title");
         check(Operation { reason: some("no\nsuch group"), ..empty() }, "no\nsuch group");
         check(Operation { count: Some(1_200), ..empty() }, "1,200 requests");
         let paths: Vec<String> = (0..1_014).map(|place| format!("a{place}")).collect();

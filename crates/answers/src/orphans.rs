@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::leavers::ListSeen;
 use crate::table::{Column, number, or_nothing, since};
 use crate::words::{in_application, of_list};
-use crate::{AppFilter, ListName, Moment, Question, Shape, Time};
+use crate::{AppFilter, Lead, ListName, Look, Moment, Question, Shape, Time};
 
 /// Active accounts that belong to nobody on a list
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -55,19 +55,30 @@ impl Question for Orphans {
 
     fn columns(&self) -> Vec<Column<Orphan>> {
         vec![
-            Column::application(|row| row.application.clone()),
-            Column::text("User name", &["userName"], |row| or_nothing(row.user_name.as_ref())),
+            Column::application(|row: &Orphan| row.application.clone())
+                .leads(|row| Lead::application(Some(&row.application))),
+            Column::text("User name", &["userName"], |row: &Orphan| {
+                or_nothing(row.user_name.as_ref())
+            })
+            .leads(user),
             Column::extra("Display name", &["displayName"], |row| {
                 or_nothing(row.display_name.as_ref())
             }),
-            Column::text("External id", &["externalId"], |row| {
+            Column::text("External id", &["externalId"], |row: &Orphan| {
                 or_nothing(row.external_id.as_ref())
-            }),
-            Column::whole("Created", &["createdAt", "startKnown"], |row| {
+            })
+            .looks(Look::Id),
+            Column::time("Created", &["createdAt", "startKnown"], |row| {
                 since(Some(&row.created_at), row.start_known)
             }),
-            Column::number("Event", &["createdSeq"], |row| number(Some(row.created_seq))),
-            Column::whole("Id", &["userId"], |row| or_nothing(row.user_id.as_ref())),
+            Column::event("Event", &["createdSeq"], |row: &Orphan| number(Some(row.created_seq)))
+                .leads(|row| Lead::operation(Some(row.created_seq))),
+            Column::id("Id", &["userId"], |row: &Orphan| or_nothing(row.user_id.as_ref()))
+                .leads(user),
         ]
     }
+}
+
+fn user(row: &Orphan) -> Option<Lead> {
+    Lead::user(Some(&row.application), row.user_id.as_ref(), row.user_name.as_ref())
 }

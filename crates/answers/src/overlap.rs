@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, first, number, or_nothing, second, since};
-use crate::{App, Groups, Moment, Nothing, Question, Shape, Time};
+use crate::{App, Groups, Lead, Moment, Nothing, Question, Shape, Time};
 
 /// Who was in several groups at the same time
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -65,19 +65,28 @@ impl Question for Overlap {
 
     fn columns(&self) -> Vec<Column<Together>> {
         vec![
-            Column::text("Name", &["userName", "displayName"], |row| {
+            Column::text("Name", &["userName", "displayName"], |row: &Together| {
                 first(&[&row.user_name, &row.display_name])
-            }),
-            Column::whole("From", &["start", "startKnown"], |row| {
+            })
+            .leads(resource),
+            Column::time("From", &["start", "startKnown"], |row| {
                 since(Some(&row.start), row.start_known)
             }),
-            Column::number("Event", &["startSeq"], |row| number(Some(row.start_seq))),
-            Column::whole("To", &["end"], |row| match &row.end {
+            Column::event("Event", &["startSeq"], |row: &Together| number(Some(row.start_seq)))
+                .leads(|row| Lead::operation(Some(row.start_seq))),
+            Column::time("To", &["end"], |row| match &row.end {
                 Some(end) => second(Some(end)),
                 None => "lasts".to_owned(),
             }),
-            Column::number("Event", &["endSeq"], |row| number(row.end_seq)),
-            Column::whole("Id", &["userId"], |row| or_nothing(row.user_id.as_ref())),
+            Column::event("Event", &["endSeq"], |row: &Together| number(row.end_seq))
+                .leads(|row| Lead::operation(row.end_seq)),
+            Column::id("Id", &["userId"], |row: &Together| or_nothing(row.user_id.as_ref()))
+                .leads(resource),
         ]
     }
+}
+
+fn resource(row: &Together) -> Option<Lead> {
+    let application = Some(&row.application);
+    Lead::resource(application, row.member_type.as_ref(), row.user_id.as_ref())
 }

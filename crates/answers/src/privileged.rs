@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, count, number, or_nothing, second};
 use crate::words::in_application;
-use crate::{AppFilter, Moment, Nothing, Question, Shape, Time};
+use crate::{AppFilter, Lead, Moment, Nothing, Question, Shape, Time};
 
 /// The groups that were marked as privileged, and how many members each had
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -49,13 +49,24 @@ impl Question for PrivilegedGroups {
 
     fn columns(&self) -> Vec<Column<PrivilegedGroup>> {
         vec![
-            Column::application(|row| row.application.clone()),
-            Column::text("Group", &["groupName"], |row| or_nothing(row.group_name.as_ref())),
+            Column::application(|row: &PrivilegedGroup| row.application.clone())
+                .leads(|row| Lead::application(Some(&row.application))),
+            Column::text("Group", &["groupName"], |row: &PrivilegedGroup| {
+                or_nothing(row.group_name.as_ref())
+            })
+            .leads(group),
             Column::number("Members", &["memberCount"], |row| count(row.member_count)),
-            Column::whole("Marked", &["markedAt"], |row| second(Some(&row.marked_at))),
-            Column::whole("By", &["actorId"], |row| or_nothing(row.actor_id.as_ref())),
-            Column::number("Event", &["markedSeq"], |row| number(Some(row.marked_seq))),
-            Column::whole("Id", &["groupId"], |row| or_nothing(row.group_id.as_ref())),
+            Column::time("Marked", &["markedAt"], |row| second(Some(&row.marked_at))),
+            Column::id("By", &["actorId"], |row| or_nothing(row.actor_id.as_ref())),
+            Column::event("Event", &["markedSeq"], |row| number(Some(row.marked_seq))),
+            Column::id("Id", &["groupId"], |row: &PrivilegedGroup| {
+                or_nothing(row.group_id.as_ref())
+            })
+            .leads(group),
         ]
     }
+}
+
+fn group(row: &PrivilegedGroup) -> Option<Lead> {
+    Lead::group(Some(&row.application), row.group_id.as_ref(), row.group_name.as_ref())
 }

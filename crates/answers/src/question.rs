@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::fields::fields;
 use crate::parameter::{Parameter, Place, own};
-use crate::table::{Column, Width};
+use crate::table::{Cell, Column, Heading, cells};
 
 /// A question that the record answers. The fields of the type are its parameters, in path and query. The
 /// first paragraph of its documentation is its help.
@@ -123,10 +123,10 @@ pub struct Part {
 /// A small table that is always shown whole, without pages.
 #[derive(Default, Debug)]
 pub struct Grid {
-    /// Its headings, and how each column may be shortened.
-    pub headings: Vec<(&'static str, Width)>,
+    /// Its headings.
+    pub headings: Vec<Heading>,
     /// Its cells, row by row.
-    pub rows: Vec<Vec<String>>,
+    pub rows: Vec<Vec<Cell>>,
 }
 
 /// Nothing beside the rows.
@@ -177,24 +177,11 @@ pub struct Schemas {
     pub beside: Schema,
 }
 
-/// A column's heading.
-#[derive(Clone, Debug)]
-pub struct Heading {
-    /// Its text.
-    pub text: &'static str,
-    /// How the column may be shortened.
-    pub width: Width,
-    /// The members of a row that the column shows.
-    pub members: &'static [&'static str],
-    /// Whether the column is hidden when the title names the application.
-    pub is_application: bool,
-}
-
 /// How the answer to a question with given parameters is rendered.
 pub struct Table {
     /// The headings.
     pub headings: Vec<Heading>,
-    cells: OfRow<Vec<String>>,
+    cells: OfRow<Vec<Cell>>,
     parts: OfRow<Vec<Part>>,
     title: OfAnswer<String>,
     below: OfAnswer<Box<dyn Fn(u64) -> Below>>,
@@ -208,7 +195,7 @@ impl Table {
     ///
     /// # Errors
     /// When the row does not belong to this question.
-    pub fn cells(&self, row: Value) -> Result<Vec<String>, serde_json::Error> {
+    pub fn cells(&self, row: Value) -> Result<Vec<Cell>, serde_json::Error> {
         (self.cells)(row)
     }
 
@@ -371,13 +358,7 @@ fn parameters<Q: Question>(schema: &Schema) -> Vec<Parameter> {
 fn table<Q: Question>(asked: &Map<String, Value>) -> Result<Table, serde_json::Error> {
     let asked: Q = serde_json::from_value(asked.clone().into())?;
     let columns = asked.columns();
-    let headings = columns.iter().map(|column| Heading {
-        text: column.heading,
-        width: column.width,
-        members: column.members,
-        is_application: column.is_application,
-    });
-    let headings = headings.collect();
+    let headings = columns.iter().map(|column| column.heading).collect();
     let asked = Rc::new(asked);
     let (below, whole) = (Rc::clone(&asked), Rc::clone(&asked));
     let beside = |answer: &Map<String, Value>| -> Result<Q::Beside, serde_json::Error> {
@@ -387,7 +368,7 @@ fn table<Q: Question>(asked: &Map<String, Value>) -> Result<Table, serde_json::E
         headings,
         cells: Box::new(move |row| {
             let row: Q::Row = serde_json::from_value(row)?;
-            Ok(columns.iter().map(|column| (column.cell)(&row)).collect())
+            Ok(cells(&columns, &row))
         }),
         parts: Box::new(move |one| Ok(whole.parts(&serde_json::from_value(one)?))),
         title: Box::new(move |answer| Ok(asked.title(&beside(answer)?))),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, number, or_nothing, second};
 use crate::words::in_application;
-use crate::{AppFilter, Moment, Nothing, Question, Shape, Time};
+use crate::{AppFilter, Lead, Moment, Nothing, Question, Shape, Time};
 
 /// Accounts that were off and are active again
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -60,17 +60,31 @@ impl Question for Reactivated {
 
     fn columns(&self) -> Vec<Column<Reactivation>> {
         vec![
-            Column::application(|row| row.application.clone()),
-            Column::text("User name", &["userName"], |row| or_nothing(row.user_name.as_ref())),
+            Column::application(|row: &Reactivation| row.application.clone())
+                .leads(|row| Lead::application(Some(&row.application))),
+            Column::text("User name", &["userName"], |row: &Reactivation| {
+                or_nothing(row.user_name.as_ref())
+            })
+            .leads(user),
             Column::extra("Display name", &["displayName"], |row| {
                 or_nothing(row.display_name.as_ref())
             }),
-            Column::whole("Disabled", &["disabledAt"], |row| second(Some(&row.disabled_at))),
-            Column::number("Event", &["disabledSeq"], |row| number(Some(row.disabled_seq))),
-            Column::whole("Active again", &["reactivatedAt"], |row| {
+            Column::time("Disabled", &["disabledAt"], |row| second(Some(&row.disabled_at))),
+            Column::event("Event", &["disabledSeq"], |row: &Reactivation| {
+                number(Some(row.disabled_seq))
+            })
+            .leads(|row| Lead::operation(Some(row.disabled_seq))),
+            Column::time("Active again", &["reactivatedAt"], |row| {
                 second(Some(&row.reactivated_at))
             }),
-            Column::number("Event", &["reactivatedSeq"], |row| number(Some(row.reactivated_seq))),
+            Column::event("Event", &["reactivatedSeq"], |row: &Reactivation| {
+                number(Some(row.reactivated_seq))
+            })
+            .leads(|row| Lead::operation(Some(row.reactivated_seq))),
         ]
     }
+}
+
+fn user(row: &Reactivation) -> Option<Lead> {
+    Lead::user(Some(&row.application), row.user_id.as_ref(), row.user_name.as_ref())
 }

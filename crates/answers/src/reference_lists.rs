@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, count, number, or_nothing, second};
-use crate::{Moment, Nothing, Question, Shape, Time};
+use crate::{Lead, Look, Moment, Nothing, Question, Shape, Time};
 
 /// The lists of people that were uploaded
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -46,14 +46,18 @@ impl Question for ReferenceLists {
         vec![
             Column::text("List", &["name"], |row| row.name.clone()),
             // Two may have one name: that of an application, and that of the whole server.
-            Column::text("Application", &["application"], |row| {
+            Column::text("Application", &["application"], |row: &ReferenceList| {
                 row.application.clone().unwrap_or_else(|| "all".to_owned())
-            }),
+            })
+            .leads(|row| Lead::application(row.application.as_ref())),
             Column::number("Rows", &["rows"], |row| count(row.rows)),
-            Column::whole("Uploaded", &["recordedAt"], |row| second(Some(&row.recorded_at))),
-            Column::extra("Token", &["actorId"], |row| or_nothing(row.actor_id.as_ref())),
-            Column::number("Event", &["seq"], |row| number(Some(row.seq))),
-            Column::whole("SHA-256", &["sha256"], |row| row.sha256.clone()),
+            Column::time("Uploaded", &["recordedAt"], |row| second(Some(&row.recorded_at))),
+            Column::extra("Token", &["actorId"], |row: &ReferenceList| {
+                or_nothing(row.actor_id.as_ref())
+            })
+            .looks(Look::Id),
+            Column::event("Event", &["seq"], |row| number(Some(row.seq))),
+            Column::id("SHA-256", &["sha256"], |row| row.sha256.clone()),
         ]
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, number, or_nothing, second};
-use crate::{Moment, Nothing, Question, QuestionName, Shape, Time};
+use crate::{Lead, Moment, Nothing, Question, QuestionName, Shape, Time};
 
 /// The questions that are saved
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -71,11 +71,16 @@ impl Question for OneSaved {
 
 fn columns() -> Vec<Column<SavedQuestion>> {
     vec![
-        Column::whole("Name", &["name"], |row| row.name.clone()),
-        Column::text("Question", &["question"], |row| row.question.clone()),
-        Column::whole("Application", &["application"], |row| or_nothing(row.application.as_ref())),
-        Column::whole("Saved", &["savedAt"], |row| second(Some(&row.saved_at))),
-        Column::whole("By", &["actorId"], |row| or_nothing(row.actor_id.as_ref())),
-        Column::number("Event", &["savedSeq"], |row| number(Some(row.saved_seq))),
+        Column::whole("Name", &["name"], |row: &SavedQuestion| row.name.clone())
+            .leads(|row| Some(Lead::Saved(row.name.clone()))),
+        Column::text("Question", &["question"], |row: &SavedQuestion| row.question.clone())
+            .leads(|row| Lead::question(&row.question)),
+        Column::whole("Application", &["application"], |row: &SavedQuestion| {
+            or_nothing(row.application.as_ref())
+        })
+        .leads(|row| Lead::application(row.application.as_ref())),
+        Column::time("Saved", &["savedAt"], |row| second(Some(&row.saved_at))),
+        Column::id("By", &["actorId"], |row| or_nothing(row.actor_id.as_ref())),
+        Column::event("Event", &["savedSeq"], |row| number(Some(row.saved_seq))),
     ]
 }

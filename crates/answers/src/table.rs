@@ -1,17 +1,37 @@
 //! The columns of tables for people, and functions that format cells.
 
+use crate::Lead;
+
 /// A column of a table, or a line of an answer about one thing.
 pub struct Column<Row> {
     /// Its heading.
-    pub heading: &'static str,
-    /// How it may be shortened.
+    pub heading: Heading,
+    text: fn(&Row) -> String,
+    lead: Option<fn(&Row) -> Option<Lead>>,
+}
+
+/// The heading of a column: what the column shows, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Heading {
+    /// Its text.
+    pub text: &'static str,
+    /// How the column may be shortened.
     pub width: Width,
-    /// The members of a row that it shows.
+    /// What its cells are.
+    pub look: Look,
+    /// The members of a row that the column shows.
     pub members: &'static [&'static str],
-    /// The text of a row's cell, not yet escaped.
-    pub cell: fn(&Row) -> String,
-    /// Whether it is hidden when the title names the application.
+    /// Whether the column is hidden when the title names the application.
     pub is_application: bool,
+}
+
+/// A cell: a text, not yet escaped, and where it leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// Its text.
+    pub text: String,
+    /// Where it leads.
+    pub lead: Option<Lead>,
 }
 
 /// How a column may be shortened when the terminal is too narrow.
@@ -27,6 +47,103 @@ pub enum Width {
     Extra,
 }
 
+/// What the cells of a column are, which decides how a page draws them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Words and names.
+    Text,
+    /// A number.
+    Number,
+    /// A time to the second, perhaps with words around it, or a word in its place. [`time_in`] finds it.
+    Time,
+    /// The number of an event, perhaps with a word before it.
+    Event,
+    /// An id, a digest or a network address: something that people compare letter by letter.
+    Id,
+    /// A word for a status, perhaps with an explanation behind it.
+    Status,
+}
+
+impl Heading {
+    const fn new(text: &'static str, width: Width, look: Look) -> Heading {
+        Heading { text, width, look, members: &[], is_application: false }
+    }
+
+    /// Of texts that are never cut.
+    #[must_use]
+    pub const fn whole(text: &'static str) -> Heading {
+        Heading::new(text, Width::Whole, Look::Text)
+    }
+
+    /// Of numbers.
+    #[must_use]
+    pub const fn number(text: &'static str) -> Heading {
+        Heading::new(text, Width::Number, Look::Number)
+    }
+
+    /// Of texts of any length.
+    #[must_use]
+    pub const fn text(text: &'static str) -> Heading {
+        Heading::new(text, Width::Text, Look::Text)
+    }
+
+    /// Of additional texts.
+    #[must_use]
+    pub const fn extra(text: &'static str) -> Heading {
+        Heading::new(text, Width::Extra, Look::Text)
+    }
+
+    /// Of times.
+    #[must_use]
+    pub const fn time(text: &'static str) -> Heading {
+        Heading::new(text, Width::Whole, Look::Time)
+    }
+
+    /// Of the numbers of events.
+    #[must_use]
+    pub const fn event(text: &'static str) -> Heading {
+        Heading::new(text, Width::Number, Look::Event)
+    }
+
+    /// Of ids.
+    #[must_use]
+    pub const fn id(text: &'static str) -> Heading {
+        Heading::new(text, Width::Whole, Look::Id)
+    }
+
+    /// Of words for a status.
+    #[must_use]
+    pub const fn status(text: &'static str) -> Heading {
+        Heading::new(text, Width::Whole, Look::Status)
+    }
+
+    /// The same with another look.
+    #[must_use]
+    pub const fn looks(self, look: Look) -> Heading {
+        Heading { look, ..self }
+    }
+}
+
+impl Cell {
+    /// The same cell, leading there.
+    #[must_use]
+    pub(crate) fn leads(self, lead: Option<Lead>) -> Cell {
+        Cell { lead, ..self }
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Cell {
+        Cell { text, lead: None }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Cell {
+        text.to_owned().into()
+    }
+}
+
 impl<Row> Clone for Column<Row> {
     fn clone(&self) -> Column<Row> {
         *self
@@ -35,62 +152,75 @@ impl<Row> Clone for Column<Row> {
 
 impl<Row> Copy for Column<Row> {}
 
+/// Constructors with the names and meanings of those of [`Heading`].
+macro_rules! constructors {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[must_use]
+        pub const fn $name(
+            heading: &'static str,
+            members: &'static [&'static str],
+            text: fn(&Row) -> String,
+        ) -> Column<Row> {
+            let heading = Heading { members, ..Heading::$name(heading) };
+            Column { heading, text, lead: None }
+        }
+    )+};
+}
+
 impl<Row> Column<Row> {
-    const fn new(
-        width: Width,
-        heading: &'static str,
-        members: &'static [&'static str],
-        cell: fn(&Row) -> String,
-    ) -> Column<Row> {
-        Column { heading, width, members, cell, is_application: false }
-    }
-
-    /// A column that is never cut.
-    #[must_use]
-    pub const fn whole(
-        heading: &'static str,
-        members: &'static [&'static str],
-        cell: fn(&Row) -> String,
-    ) -> Column<Row> {
-        Column::new(Width::Whole, heading, members, cell)
-    }
-
-    /// A column of numbers.
-    #[must_use]
-    pub const fn number(
-        heading: &'static str,
-        members: &'static [&'static str],
-        cell: fn(&Row) -> String,
-    ) -> Column<Row> {
-        Column::new(Width::Number, heading, members, cell)
-    }
-
-    /// A column of texts of any length.
-    #[must_use]
-    pub const fn text(
-        heading: &'static str,
-        members: &'static [&'static str],
-        cell: fn(&Row) -> String,
-    ) -> Column<Row> {
-        Column::new(Width::Text, heading, members, cell)
-    }
-
-    /// A column of additional texts.
-    #[must_use]
-    pub const fn extra(
-        heading: &'static str,
-        members: &'static [&'static str],
-        cell: fn(&Row) -> String,
-    ) -> Column<Row> {
-        Column::new(Width::Extra, heading, members, cell)
+    constructors! {
+        /// A column that is never cut.
+        whole;
+        /// A column of numbers.
+        number;
+        /// A column of texts of any length.
+        text;
+        /// A column of additional texts.
+        extra;
+        /// A column of times.
+        time;
+        /// A column of the numbers of events.
+        event;
+        /// A column of ids.
+        id;
+        /// A column of words for a status.
+        status;
     }
 
     /// The application's column, hidden when the title names the application.
     #[must_use]
-    pub const fn application(cell: fn(&Row) -> String) -> Column<Row> {
-        let column = Column::new(Width::Text, "Application", &["application"], cell);
-        Column { is_application: true, ..column }
+    pub const fn application(text: fn(&Row) -> String) -> Column<Row> {
+        let column = Column::text("Application", &["application"], text);
+        let heading = Heading { is_application: true, ..column.heading };
+        Column { heading, ..column }
     }
+
+    /// The same column with another look.
+    #[must_use]
+    pub const fn looks(self, look: Look) -> Column<Row> {
+        Column { heading: self.heading.looks(look), ..self }
+    }
+
+    /// The same column, whose cells lead somewhere.
+    #[must_use]
+    pub const fn leads(self, lead: fn(&Row) -> Option<Lead>) -> Column<Row> {
+        Column { lead: Some(lead), ..self }
+    }
+
+    /// The cell of a row. A cell without a text leads nowhere.
+    #[must_use]
+    pub fn cell(&self, row: &Row) -> Cell {
+        let text = (self.text)(row);
+        let lead = self.lead.filter(|_| !text.is_empty()).and_then(|lead| lead(row));
+        Cell { text, lead }
+    }
+}
+
+/// The cells of a row, one for each column.
+#[must_use]
+pub fn cells<Row>(columns: &[Column<Row>], row: &Row) -> Vec<Cell> {
+    columns.iter().map(|column| column.cell(row)).collect()
 }
 
 /// The text; empty for `None`.
@@ -124,6 +254,21 @@ pub fn since(moment: Option<&crate::Moment>, start_known: bool) -> String {
         time if start_known || time.is_empty() => time,
         time => format!("by {time}"),
     }
+}
+
+/// The first time to the second in a text, with the texts before and after it; `None` if there is none.
+#[must_use]
+pub fn time_in(text: &str) -> Option<(&str, &str, &str)> {
+    const FORM: &[u8] = b"0000-00-00T00:00:00Z";
+    let is_time = |window: &[u8]| {
+        window.iter().zip(FORM).all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            form => byte == form,
+        })
+    };
+    let start = text.as_bytes().windows(FORM.len()).position(is_time)?;
+    let end = start + FORM.len();
+    Some((text.get(..start)?, text.get(start..end)?, text.get(end..)?))
 }
 
 /// A number with commas between its thousands.
@@ -228,5 +373,28 @@ mod tests {
         assert_eq!(since(Some(&moment), true), "2026-03-01T08:00:00Z");
         assert_eq!(since(Some(&moment), false), "by 2026-03-01T08:00:00Z");
         assert_eq!(since(None, false), "");
+    }
+
+    #[test]
+    fn a_time_is_found_among_words() {
+        let time = "2026-03-01T08:00:00Z";
+        assert_eq!(time_in(time), Some(("", time, "")));
+        let told = format!("by {time} (event 5)");
+        assert_eq!(time_in(&told), Some(("by ", time, " (event 5)")));
+        for none in ["", "never", "2026-03-01", "2026-03-01T08:00:00.5Z", "–2026-03-01T08:00:0é"]
+        {
+            assert_eq!(time_in(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_cell_leads_somewhere_if_it_says_something() {
+        let column = Column::event("Event", &["seq"], |row: &Option<u64>| number(*row))
+            .leads(|row| Lead::operation(row.or(Some(1))));
+        let cell = column.cell(&Some(7));
+        assert_eq!((cell.text.as_str(), cell.lead), ("7", Some(Lead::Operation(7))));
+        assert_eq!(column.cell(&None), Cell::default());
+        assert_eq!(column.heading.look, Look::Event);
+        assert_eq!(column.heading.members, ["seq"]);
     }
 }

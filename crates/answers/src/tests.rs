@@ -1,5 +1,6 @@
 //! Tests that every question of the list must pass.
 
+mod cells;
 mod pages;
 
 use std::collections::BTreeSet;

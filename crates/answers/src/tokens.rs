@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, or_nothing, second};
-use crate::{Moment, Nothing, Question, Shape, Time, Who};
+use crate::{Lead, Look, Moment, Nothing, Question, Shape, Time, Who};
 
 /// The tokens that were issued; the secrets themselves are not stored
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -50,11 +50,10 @@ impl Question for Tokens {
     const TIME: Time = Time::Now;
     const SHAPE: Shape = Shape::List { file: "tokens" };
 
-    const NOT_SHOWN: &'static [(&'static str, &'static str)] =
-        &[
-            ("addedSeq", "the time tells when it was issued"),
-            ("lastUsedSeq", "the time tells when it was used"),
-        ];
+    const NOT_SHOWN: &'static [(&'static str, &'static str)] = &[
+        ("addedSeq", "the time tells when it was issued"),
+        ("lastUsedSeq", "the time tells when it was used"),
+    ];
 
     fn title(&self, _: &Nothing) -> String {
         "Tokens".to_owned()
@@ -62,16 +61,20 @@ impl Question for Tokens {
 
     fn columns(&self) -> Vec<Column<IssuedToken>> {
         vec![
-            Column::whole("Id", &["id"], |row| row.id.clone()),
+            Column::id("Id", &["id"], |row| row.id.clone()),
             Column::whole("Role", &["role"], |row| row.role.clone()),
-            Column::text("Application", &["application"], |row| {
+            Column::text("Application", &["application"], |row: &IssuedToken| {
                 or_nothing(row.application.as_ref())
-            }),
+            })
+            .leads(|row| Lead::application(row.application.as_ref())),
             Column::text("Name", &["name"], |row| or_nothing(row.name.as_ref())),
-            Column::whole("Issued", &["addedAt"], |row| second(Some(&row.added_at))),
-            Column::extra("By", &["addedBy"], |row| or_nothing(row.added_by.as_ref())),
-            Column::whole("Valid", &["valid", "revokedSeq", "expiresAt"], validity),
-            Column::whole("Last used", &["lastUsedAt"], |row| match &row.last_used_at {
+            Column::time("Issued", &["addedAt"], |row| second(Some(&row.added_at))),
+            Column::extra("By", &["addedBy"], |row: &IssuedToken| {
+                or_nothing(row.added_by.as_ref())
+            })
+            .looks(Look::Id),
+            Column::status("Valid", &["valid", "revokedSeq", "expiresAt"], validity),
+            Column::time("Last used", &["lastUsedAt"], |row| match &row.last_used_at {
                 Some(at) => second(Some(at)),
                 None => "never".to_owned(),
             }),

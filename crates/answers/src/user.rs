@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::members::way;
 use crate::question::{Below, Grid};
-use crate::table::{Column, Width, number, or_nothing, since};
+use crate::table::{Cell, Column, Heading, number, or_nothing, since};
 use crate::words::{ScimResource, marked};
-use crate::{App, Exists, Moment, Question, Shape, Time, User};
+use crate::{App, Exists, Lead, Moment, Question, Shape, Time, User};
 
 /// What a user looked like at an instant
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -108,19 +108,21 @@ impl Question for OneUser {
             return Below { lines: vec![words.to_owned()], ..Below::default() };
         }
         let headings = vec![
-            ("Group", Width::Text),
-            ("Member", Width::Whole),
-            ("Since", Width::Whole),
-            ("Event", Width::Number),
-            ("Id", Width::Whole),
+            Heading::text("Group"),
+            Heading::whole("Member"),
+            Heading::time("Since"),
+            Heading::event("Event"),
+            Heading::id("Id"),
         ];
         let rows = groups.iter().map(|group| {
+            let (id, name) = (group.group_id.as_ref(), group.group_name.as_ref());
+            let (lead, event) = (Lead::group(None, id, name), Some(group.added_by_seq));
             vec![
-                marked(group.group_name.as_ref(), group.privileged),
-                way(group.direct, group.via.as_ref().map_or(0, Vec::len)),
-                since(Some(&group.member_since), group.start_known),
-                number(Some(group.added_by_seq)),
-                or_nothing(group.group_id.as_ref()),
+                Cell::from(marked(name, group.privileged)).leads(lead.clone()),
+                way(group.direct, group.via.as_ref().map_or(0, Vec::len)).into(),
+                since(Some(&group.member_since), group.start_known).into(),
+                Cell::from(number(event)).leads(Lead::operation(event)),
+                Cell::from(or_nothing(id)).leads(lead),
             ]
         });
         let table = Some(Grid { headings, rows: rows.collect() });

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, activity, number, or_nothing, since};
-use crate::{App, Moment, Question, Shape, Time};
+use crate::{App, Lead, Moment, Question, Shape, Time};
 
 /// Who had an account, or an active one
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -78,16 +78,25 @@ impl Question for Users {
 
     fn columns(&self) -> Vec<Column<User>> {
         vec![
-            Column::text("User name", &["userName"], |row| or_nothing(row.user_name.as_ref())),
+            Column::text("User name", &["userName"], |row: &User| {
+                or_nothing(row.user_name.as_ref())
+            })
+            .leads(user),
             Column::extra("Display name", &["displayName"], |row| {
                 or_nothing(row.display_name.as_ref())
             }),
-            Column::whole("Account", &["active"], |row| activity(row.active).to_owned()),
-            Column::whole("Created", &["createdAt", "startKnown"], |row| {
+            Column::status("Account", &["active"], |row| activity(row.active).to_owned()),
+            Column::time("Created", &["createdAt", "startKnown"], |row| {
                 since(row.created_at.as_ref(), row.start_known)
             }),
-            Column::number("Event", &["createdSeq"], |row| number(row.created_seq)),
-            Column::whole("Id", &["userId"], |row| or_nothing(row.user_id.as_ref())),
+            Column::event("Event", &["createdSeq"], |row: &User| number(row.created_seq))
+                .leads(|row| Lead::operation(row.created_seq)),
+            Column::id("Id", &["userId"], |row: &User| or_nothing(row.user_id.as_ref()))
+                .leads(user),
         ]
     }
+}
+
+fn user(row: &User) -> Option<Lead> {
+    Lead::user(None, row.user_id.as_ref(), row.user_name.as_ref())
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, activity, or_nothing};
-use crate::{App, Nothing, Question, Shape, Time, User};
+use crate::{App, Lead, Nothing, Question, Shape, Time, User};
 
 /// Why a user has an account or has none, as far as the record shows
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -115,7 +115,7 @@ impl Question for Why {
     /// What is no sentence and no step.
     fn columns(&self) -> Vec<Column<Reasons>> {
         vec![
-            Column::whole("Account", &["exists", "active"], |row| {
+            Column::status("Account", &["exists", "active"], |row| {
                 match (row.exists, row.active) {
                     (true, Some(active)) => activity(active),
                     (true, None) => "there",
@@ -123,15 +123,29 @@ impl Question for Why {
                 }
                 .to_owned()
             }),
-            Column::text("Cause", &["cause"], |row| row.cause.as_ref().map_or_else(String::new, cause)),
-            Column::text("User name", &["userName"], |row| or_nothing(row.user_name.as_ref())),
+            Column::text("Cause", &["cause"], |row: &Reasons| {
+                row.cause.as_ref().map_or_else(String::new, cause)
+            })
+            .leads(|row| match row.cause.as_ref()?.seqs.as_slice() {
+                [seq] => Some(Lead::Operation(*seq)),
+                _ => None,
+            }),
+            Column::text("User name", &["userName"], |row: &Reasons| {
+                or_nothing(row.user_name.as_ref())
+            })
+            .leads(user),
             Column::text("Display name", &["displayName"], |row| {
                 or_nothing(row.display_name.as_ref())
             }),
-            Column::text("External id", &["externalId"], |row| or_nothing(row.external_id.as_ref())),
-            Column::whole("Id", &["userId"], |row| or_nothing(row.user_id.as_ref())),
+            Column::id("External id", &["externalId"], |row| or_nothing(row.external_id.as_ref())),
+            Column::id("Id", &["userId"], |row: &Reasons| or_nothing(row.user_id.as_ref()))
+                .leads(user),
         ]
     }
+}
+
+fn user(row: &Reasons) -> Option<Lead> {
+    Lead::user(None, row.user_id.as_ref(), None)
 }
 
 fn cause(cause: &Cause) -> String {

@@ -70,7 +70,7 @@ impl List {
             thing,
             cells: Box::new(move |row| {
                 let cells = table.cells(row).map_err(strange)?;
-                Ok(cells.iter().map(|cell| text::escaped(cell).into_owned()).collect())
+                Ok(readable::texts(&cells))
             }),
             heading: Box::new(move |answer| {
                 let heading =

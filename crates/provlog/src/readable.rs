@@ -67,7 +67,7 @@ pub(crate) fn lines(
         let (mut lines, mut parts) = (String::new(), vec![]);
         if let Some(thing) = answer.resource() {
             let cells = table.cells(thing.clone())?;
-            let cells = cells.iter().map(|cell| escaped(cell).into_owned());
+            let cells = texts(&cells).into_iter();
             let labels = table.headings.iter().map(|heading| heading.text);
             lines = labelled(&labels.zip(cells).collect::<Vec<_>>());
             parts = table.parts(thing.clone())?;
@@ -126,10 +126,14 @@ pub(crate) fn below_of(
     text
 }
 
+/// The texts of cells, escaped.
+pub(crate) fn texts(cells: &[answers::Cell]) -> Vec<String> {
+    cells.iter().map(|cell| escaped(&cell.text).into_owned()).collect()
+}
+
 fn grid(Grid { headings, rows }: &Grid, columns: Option<usize>) -> String {
-    let names: Vec<Column> =
-        headings.iter().map(|(name, width)| Column::of(name, *width)).collect();
-    let cells = rows.iter().map(|row| row.iter().map(|cell| escaped(cell).into_owned()).collect());
+    let names: Vec<Column> = headings.iter().map(|one| Column::of(one.text, one.width)).collect();
+    let cells = rows.iter().map(|row| texts(row));
     Table::new(&names, columns).page(cells.collect())
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::texts;
 use crate::table::{Column, Table};
-use crate::text::escaped;
 
 /// Renders one page of evidence.
 pub(crate) fn evidence(
@@ -11,10 +11,7 @@ pub(crate) fn evidence(
 ) -> impl Fn(&Map<String, Value>, Option<usize>) -> Result<String, serde_json::Error> {
     move |answer, columns| {
         let rows = answer.get("rows").and_then(Value::as_array).into_iter().flatten();
-        let cells = rows.map(|row| {
-            let cells = table.cells(row.clone())?;
-            Ok(cells.iter().map(|cell| escaped(cell).into_owned()).collect())
-        });
+        let cells = rows.map(|row| Ok(texts(&table.cells(row.clone())?)));
         let cells = cells.collect::<Result<Vec<Vec<String>>, serde_json::Error>>()?;
         if cells.is_empty() {
             return Ok("Evidence\nNone.\n".to_owned());

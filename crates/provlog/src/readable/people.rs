@@ -12,7 +12,7 @@ fn members_that_are_no_accounts_say_what_they_are() {
         let row = json!({"userId": USER_ID, "memberType": kind, "direct": true, "startKnown": true,
                              "memberSince": "2026-01-12T08:00:04.5Z", "addedBySeq": 311,
                              "accountActive": active, "dangling": dangling});
-        table.cells(row).unwrap()[2].clone()
+        table.cells(row).unwrap()[2].text.clone()
     };
     assert_eq!(account(json!(false), json!("User"), false), "inactive");
     assert_eq!(account(json!(null), json!("Group"), false), "group");

@@ -122,7 +122,7 @@ Time                  Application  Token  Role     Question                     
         untold["allApplications"] = json!(true);
         let table = answers::described::<answers::AccessLog>().unwrap().table(&[]).unwrap();
         let cells = table.cells(untold).unwrap();
-        assert_eq!([&cells[1], &cells[4]], ["all", "/api/v1/apps/{app}/users"]);
+        assert_eq!([&cells[1].text, &cells[4].text], ["all", "/api/v1/apps/{app}/users"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use answers::Question;
 use serde_json::{Map, Value, json};
 
+use super::texts;
 use crate::table::{Column, Table};
 
 pub(crate) const USER_ID: &str = "2819c223-7f76-453a-919d-413861904646";
@@ -17,7 +18,7 @@ pub(crate) fn check_question<Q: Question>(asked: &[(&str, &str)], rows: &[Value]
 fn drawn<Q: Question>(asked: &[(&str, &str)], rows: &[Value], columns: Option<usize>) -> String {
     let table = answers::described::<Q>().unwrap().table(asked).unwrap();
     let headings = table.headings.iter().map(|one| Column::of(one.text, one.width));
-    let cells = rows.iter().map(|row| table.cells(row.clone()).unwrap());
+    let cells = rows.iter().map(|row| texts(&table.cells(row.clone()).unwrap()));
     Table::new(&headings.collect::<Vec<_>>(), columns).page(cells.collect())
 }
 
@@ -33,7 +34,7 @@ pub(crate) fn same(text: &str, expected: &str) {
 pub(crate) fn question_fits<Q: Question>(asked: &[(&str, &str)], row: Value) {
     let row = long(row);
     let table = answers::described::<Q>().unwrap().table(asked).unwrap();
-    let cells = table.cells(row.clone()).unwrap();
+    let cells = texts(&table.cells(row.clone()).unwrap());
     has_whole(&drawn::<Q>(asked, &[row], Some(120)), &cells);
 }
 

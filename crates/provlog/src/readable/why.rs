@@ -6,7 +6,7 @@ use answers::{Described, Table};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Answer, basis, heading, labelled, sections};
+use super::{Answer, basis, heading, labelled, sections, texts};
 use crate::text::escaped;
 
 /// A node lists at most this many events and counts the others.
@@ -24,7 +24,7 @@ pub(crate) fn why(
         let reasons = Reasons::deserialize(&resource)?;
         let conclusion = format!("{}\n", escaped(&reasons.conclusion));
         let cells = table.cells(resource)?;
-        let cells = cells.iter().map(|cell| escaped(cell).into_owned());
+        let cells = texts(&cells).into_iter();
         let labels = table.headings.iter().map(|heading| heading.text);
         let lines = labelled(&labels.zip(cells).collect::<Vec<_>>());
         let mut tree = String::new();
