@@ -61,16 +61,49 @@ pub fn grouped(number: u64) -> String {
     grouped
 }
 
+/// A text with a time in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told<'a> {
+    /// What comes before.
+    pub before: &'a str,
+    /// The time, RFC 3339 in UTC.
+    pub time: &'a str,
+    /// The time as people read it, to the second: `2026-03-31 17:00:00`.
+    pub second: String,
+    /// What comes after.
+    pub after: &'a str,
+}
+
+/// The first time in a text.
+#[must_use]
+pub fn time_in(text: &str) -> Option<Told<'_>> {
+    const FORM: &[u8] = b"0000-00-00T00:00:00";
+    let is_time = |window: &[u8]| {
+        window.iter().zip(FORM).all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            form => byte == form,
+        })
+    };
+    let start = text.as_bytes().windows(FORM.len()).position(is_time)?;
+    let seconds = start + FORM.len();
+    let rest = text.get(seconds..)?;
+    let end = match rest.strip_prefix('.') {
+        Some(part) => 1 + part.find(|char: char| !char.is_ascii_digit())?,
+        None => 0,
+    };
+    let end = rest[end..].starts_with('Z').then_some(seconds + end + 1)?;
+    let time = &text[start..end];
+    let second = format!("{} {}", &time[..10], &time[11..19]);
+    Some(Told { before: &text[..start], time, second, after: &text[end..] })
+}
+
 /// A time as people read it, to the second: `2026-03-31 17:00:00`. Anything else stays as it is.
 #[must_use]
 pub fn second(moment: &str) -> String {
-    let bytes = moment.as_bytes();
-    let is_time = bytes.len() >= 20
-        && moment.is_ascii()
-        && bytes[10] == b'T'
-        && bytes.ends_with(b"Z")
-        && (bytes[19] == b'.' || bytes[19] == b'Z');
-    if is_time { format!("{} {}", &moment[..10], &moment[11..19]) } else { moment.to_owned() }
+    match time_in(moment) {
+        Some(told) => format!("{}{}{}", told.before, told.second, told.after),
+        None => moment.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +138,9 @@ mod tests {
     fn times_are_to_the_second() {
         assert_eq!(second("2026-03-31T17:00:00.123456Z"), "2026-03-31 17:00:00");
         assert_eq!(second("2026-03-31T17:00:00Z"), "2026-03-31 17:00:00");
+        assert_eq!(second("by 2026-03-31T17:00:00Z (event 5)"), "by 2026-03-31 17:00:00 (event 5)");
+        assert_eq!(second("2026-03-31T17:00:00.5é"), "2026-03-31T17:00:00.5é");
+        assert_eq!(second("2026-03-31T17:00:00"), "2026-03-31T17:00:00");
         assert_eq!(second("2026-03-31"), "2026-03-31");
         assert_eq!(second("Ünläufig T und viel mehr Z"), "Ünläufig T und viel mehr Z");
     }

@@ -13,7 +13,8 @@ mod take_away;
 mod tile;
 mod tree;
 
-pub use cell::{Cell, Look, Tone, tone};
+pub use answers::Look;
+pub use cell::{Cell, Tone, class, tone};
 pub use coverage::{CoverageView, GapView};
 pub use diff::{DiffRow, DiffView};
 pub use facts::{Fact, Facts};

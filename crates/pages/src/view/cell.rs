@@ -1,39 +1,20 @@
 //! One value: in a table, or in a list of facts.
 
+use answers::Look;
 use askama::Template;
 
 use crate::text;
 
-/// How a value is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Look {
-    /// As text.
-    #[default]
-    Text,
-    /// As a number, aligned to the right.
-    Number,
-    /// As a time in UTC, to the second.
-    Time,
-    /// As the number of an event.
-    Event,
-    /// As an id, in letters of one width.
-    Id,
-    /// As a word with a glyph and a hue.
-    Status,
-}
-
-impl Look {
-    /// The class of a table's cell.
-    #[must_use]
-    pub fn class(self) -> &'static str {
-        match self {
-            Look::Text => "text",
-            Look::Number => "number",
-            Look::Time => "time",
-            Look::Event => "event",
-            Look::Id => "id",
-            Look::Status => "status",
-        }
+/// The class of a table's cell with a look.
+#[must_use]
+pub fn class(look: Look) -> &'static str {
+    match look {
+        Look::Text => "text",
+        Look::Number => "number",
+        Look::Time => "time",
+        Look::Event => "event",
+        Look::Id => "id",
+        Look::Status => "status",
     }
 }
 
@@ -82,20 +63,34 @@ impl Tone {
     }
 }
 
-/// The tone of a word of an answer, in whatever case and with whatever separates its parts.
+/// The tone of a status: of its words, or of those before an explanation like `(409)`, `, 3 h` or `: why`, or of
+/// the first. Case and what separates the parts of a word do not matter.
 #[must_use]
-pub fn tone(word: &str) -> Tone {
+pub fn tone(status: &str) -> Tone {
+    let before = status.split(['(', ',', ':', ';']).next().unwrap_or_default();
+    let first = before.split_whitespace().next().unwrap_or_default();
+    [status, before, first]
+        .into_iter()
+        .map(one_tone)
+        .find(|tone| *tone != Tone::Plain)
+        .unwrap_or(Tone::Plain)
+}
+
+fn one_tone(word: &str) -> Tone {
+    if word.len() > 40 {
+        return Tone::Plain;
+    }
     let plain: String =
         word.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     match plain.as_str() {
         "success" | "applied" | "active" | "yes" | "complete" | "ok" | "within" | "true"
-        | "valid" | "alive" | "ready" | "added" => Tone::Good,
+        | "valid" | "alive" | "ready" | "added" | "until" | "lasts" => Tone::Good,
         "failure" | "failed" | "failing" | "rejected" | "no" | "error" | "false" | "invalid"
         | "quarantined" | "quarantine" | "revoked" | "removed" => Tone::Bad,
-        "warning" | "partial" | "unverified" | "unknown" | "late" | "expired" | "stale"
-        | "privileged" | "changed" => Tone::Warn,
+        "warning" | "partial" | "unverified" | "unknown" | "late" | "silent" | "expired"
+        | "stale" | "privileged" | "changed" | "gaps" | "stillactive" | "activeagain" => Tone::Warn,
         "skipped" | "noop" | "inactive" | "deleted" | "read" | "none" | "never" | "notyet"
-        | "idle" | "disabled" => Tone::Quiet,
+        | "idle" | "disabled" | "noaccount" => Tone::Quiet,
         "contradicted" | "drifted" | "differs" => Tone::Doubt,
         _ => Tone::Plain,
     }
@@ -105,7 +100,7 @@ pub fn tone(word: &str) -> Tone {
 const SHOWN_CHARS: usize = 160;
 
 /// One value.
-#[derive(Template, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Template, Clone, Debug, PartialEq, Eq)]
 #[template(path = "view/cell.html")]
 pub struct Cell {
     /// The value.
@@ -118,6 +113,12 @@ pub struct Cell {
     pub note: Option<String>,
     /// The term that finds rows with this value, like `status:failure`. The script offers "only" and "not".
     pub term: Option<String>,
+}
+
+impl Default for Cell {
+    fn default() -> Cell {
+        Cell { text: String::new(), look: Look::Text, href: None, note: None, term: None }
+    }
 }
 
 impl Cell {
@@ -176,8 +177,8 @@ impl Cell {
         tone(&self.text)
     }
 
-    fn second(&self) -> String {
-        text::second(&self.text)
+    fn told(&self) -> Option<text::Told<'_>> {
+        text::time_in(&self.text)
     }
 
     fn is_long(&self) -> bool {
@@ -208,6 +209,21 @@ mod tests {
             (Tone::Warn, vec!["warning", "partial", "unverified", "unknown", "late"]),
             (Tone::Quiet, vec!["skipped", "no_op", "noOp", "no op", "inactive", "deleted", "read"]),
             (Tone::Doubt, vec!["contradicted"]),
+            (
+                Tone::Bad,
+                vec![
+                    "failure (409)",
+                    "no, 3 h (gaps)",
+                    "revoked (event 7)",
+                    "failing: requests arrive",
+                ],
+            ),
+            (
+                Tone::Warn,
+                vec!["still active", "active again", "(gaps)", "late: the next is overdue"],
+            ),
+            (Tone::Good, vec!["yes, 5 min", "until 2026-03-31T00:00:00Z"]),
+            (Tone::Quiet, vec!["no account"]),
             (Tone::Plain, vec!["", "add", "something else"]),
         ] {
             for word in words {

@@ -1,27 +1,28 @@
 //! Tables, with their pages and what to do when they are empty.
 
+use answers::Look;
 use askama::Template;
 
-use super::{Cell, Link, Look};
+use super::{Cell, Link};
 use crate::text;
 
 /// How a column is sorted, and where the other order is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sort {
-    /// The order now: `ascending`, `descending`, or nothing if another column gives the order.
+    /// Whether this column gives the order, and whether that is ascending.
     pub order: Option<bool>,
     /// The address of the table in the other order.
     pub href: Option<String>,
 }
 
 /// The heading of a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heading {
     /// What is read.
     pub text: String,
     /// How the column's values are written.
     pub look: Look,
-    /// How it is sorted: `order` true is ascending.
+    /// How it is sorted.
     pub sort: Option<Sort>,
 }
 
