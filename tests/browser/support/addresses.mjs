@@ -1,0 +1,24 @@
+// Every page there is: the questions of /openapi.json, and the pages that are no question.
+
+// Questions whose answer is a file.
+const FILES = ['/export'];
+
+// The pages of the questions: { question, address }, with an address of each that the samples of the
+// server fill.
+export async function questions({ url, samples }) {
+  const { paths } = await (await fetch(`${url}/openapi.json`)).json();
+  const value = (name, template) => {
+    if (samples[name] === undefined) throw new Error(`no sample of ${name} for ${template}`);
+    return encodeURIComponent(samples[name]);
+  };
+  const pages = [];
+  for (const [template, { get }] of Object.entries(paths)) {
+    const question = template.replace('/api/v1', '');
+    if (!get || question === template || FILES.includes(question)) continue;
+    const path = question.replaceAll(/\{(\w+)\}/g, (_, name) => value(name, template));
+    const needed = (get.parameters ?? []).filter((one) => one.in === 'query' && one.required);
+    const pairs = needed.map(({ name }) => `${name}=${value(name, template)}`);
+    pages.push({ question, address: [path, ...(pairs.length ? [pairs.join('&')] : [])].join('?') });
+  }
+  return pages;
+}
