@@ -58,6 +58,7 @@ mod cases {
     mod import_people;
     mod imports;
     mod large_groups;
+    mod matrix;
     mod offline_token;
     mod openapi;
     mod operation_log;

@@ -204,6 +204,7 @@ impl Tester<'_> {
         if shape.kind == Kind::Overlap && groups.len() < 2 {
             return None;
         }
+        let names_groups = shape.kind != Kind::Matrix || pick.active.is_some();
         let on = [None, Some("title"), Some("department"), Some("name.givenName")];
         let paths =
             [None, Some("title"), Some("name.givenName"), Some("groups"), Some("department")];
@@ -221,7 +222,9 @@ impl Tester<'_> {
             group: name(group_id, "displayName", group_name(group % 3).to_uppercase()),
             other_user: one(&self.users, other_user).filter(|_| pick.flags[0]).cloned(),
             other_group: one(&self.groups, other_group).filter(|_| pick.flags[0]).cloned(),
-            groups: groups.into_iter().cloned().collect(),
+            groups: groups.into_iter().filter(|_| names_groups).cloned().collect(),
+            compare: second.filter(|time| *time <= first.unwrap_or(known.now)),
+            all: pick.flags[2],
             active: pick.active,
             nested: NESTED && pick.flags[1],
             include_groups: NESTED && pick.flags[2],
@@ -509,7 +512,9 @@ fn compare(
     if !expected.members.contains_key("atSeq") && answer["atSeq"] != answer["head"]["seq"] {
         return Err(format!("{path}\nstands at {}, not at the end", answer["atSeq"]));
     }
-    for (name, time) in [("at", asked.at), ("from", asked.from), ("to", asked.to)] {
+    let times =
+        [("at", asked.at), ("compare", asked.compare), ("from", asked.from), ("to", asked.to)];
+    for (name, time) in times {
         let text = time.map(|time| json!(time.to_string()));
         if path.contains(&format!("{name}=")) && Some(&answer["query"][name]) != text.as_ref() {
             return Err(format!("{path}\nrepeats `{name}` as {}", answer["query"][name]));

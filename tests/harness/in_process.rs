@@ -1,6 +1,8 @@
 //! The complete server without a socket and with a manual clock.
 
+use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -116,7 +118,34 @@ impl InProcess {
         self.send_bytes(method, path, token, bytes).await
     }
 
+    /// The files of an export of a question, asked with a token.
+    pub async fn export(&self, question: &str, token: &str) -> BTreeMap<String, String> {
+        let encoded: String = question.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let path = format!("/api/v1/export?question={encoded}");
+        let (status, bytes) = self.bytes("GET", &path, token, vec![]).await;
+        assert_eq!(status, 200, "{question}");
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+        let files = (0..archive.len()).map(|place| {
+            let mut file = archive.by_index(place).unwrap();
+            let mut text = String::new();
+            file.read_to_string(&mut text).unwrap();
+            (file.name().unwrap().into_owned(), text)
+        });
+        files.collect()
+    }
+
     async fn send_bytes(&self, method: &str, path: &str, token: &str, bytes: Vec<u8>) -> Answer {
+        let (status, bytes) = self.bytes(method, path, token, bytes).await;
+        Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    }
+
+    async fn bytes(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        bytes: Vec<u8>,
+    ) -> (u16, axum::body::Bytes) {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -126,8 +155,7 @@ impl InProcess {
             .unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
-        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+        (status, axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap())
     }
 
     /// Stops in order and closes the store.

@@ -46,7 +46,7 @@ impl Samples {
             Kind::ListName => self.list,
             Kind::QuestionName => self.saved,
             Kind::AttributePath => "userName",
-            Kind::Instant(_) => "2026-03-02",
+            Kind::Instant(_) => "2026-03-01",
             Kind::KnownAt => "1",
             Kind::Zone => "UTC",
             Kind::Cursor => panic!("`{}`: a cursor comes from the page before", parameter.name),

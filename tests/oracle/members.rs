@@ -89,6 +89,85 @@ pub fn members(known: &Known<'_>, parameters: &Parameters) -> Expected {
         .with("privileged", privileged(known, application, group, at).is_some())
 }
 
+/// `GET /apps/{app}/matrix`
+pub fn matrix(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let (application, at) = (known.application("boat"), parameters.at_count(known));
+    let earlier = parameters.compare.map(|time| known.through(time));
+    let worlds: Vec<&World> =
+        [Some(at), earlier].into_iter().flatten().map(|n| known.world(application, n)).collect();
+    let mut groups = vec![];
+    for name in &parameters.groups {
+        match found(known, application, ResourceType::GROUP, name, at) {
+            Found::One(group) if groups.contains(&group) => {}
+            Found::One(group) => groups.push(group),
+            other => return Expected::refused(known, application, other),
+        }
+    }
+    let existing = |kind: ResourceType| -> BTreeSet<Number> {
+        let all = worlds.iter().flat_map(|world| &world.resources);
+        all.filter(|(_, one)| one.kind == kind).map(|(number, _)| *number).collect()
+    };
+    if parameters.groups.is_empty() {
+        groups = existing(ResourceType::GROUP).into_iter().collect();
+    }
+    let members = |world: &World| -> Vec<BTreeMap<Number, Reached>> {
+        groups.iter().map(|group| reached(world, *group, parameters.nested)).collect()
+    };
+    let sides: Vec<_> = worlds.iter().map(|world| members(world)).collect();
+    let mut numbers: BTreeSet<Number> =
+        sides.iter().flatten().flat_map(|members| members.keys().copied()).collect();
+    if parameters.all {
+        numbers.extend(existing(ResourceType::USER));
+    }
+    let mut rows = vec![];
+    for number in numbers {
+        let cell = |column: usize| {
+            let now = sides[0][column].get(&number);
+            let before = sides.get(1).map(|side| side[column].contains_key(&number));
+            let compared = match (before, now) {
+                (None, Some(_)) => None,
+                (Some(false), Some(_)) => Some("added"),
+                (Some(true), Some(_)) => Some("same"),
+                (Some(true), None) => Some("removed"),
+                (None | Some(false), None) => return Value::Null,
+            };
+            let mut cell = json!({
+                "memberSince": now.map(|now| known.time(now.since)),
+                "addedBySeq": now.map(|now| now.since),
+                "startKnown": now.map(|_| true),
+                "direct": now.map(|now| now.via.is_empty()),
+            });
+            if let Some(compared) = compared {
+                cell["compared"] = compared.into();
+            }
+            cell
+        };
+        let mut row = member_columns(known, application, number, at);
+        row.remove("externalId");
+        let resource = worlds[0].resources.get(&number);
+        let user = resource.filter(|resource| resource.kind == ResourceType::USER);
+        let is_member = sides[0].iter().any(|members| members.contains_key(&number));
+        row.insert("accountActive".into(), user.map(|user| user.active).into());
+        row.insert("dangling".into(), (resource.is_none() && is_member).into());
+        row.insert("cells".into(), (0..groups.len()).map(cell).collect());
+        rows.push(row.into());
+    }
+    let columns = groups.iter().zip(&sides[0]).map(|(group, members)| {
+        json!({
+            "groupId": id_of(known, application, *group),
+            "groupName": identity(known, application, *group, at)["displayName"],
+            "exists": existence(known, application, *group, at).0,
+            "privileged": privileged(known, application, *group, at).is_some(),
+            "memberCount": members.len(),
+        })
+    });
+    let columns: Vec<Value> = columns.collect();
+    let mut gaps = parameters.compare.map_or(vec![], |time| known.gaps_at(time));
+    let own = known.gaps_at(parameters.at.unwrap_or(known.now));
+    gaps.retain(|gap| !own.contains(gap));
+    Expected::rows(rows).with("groups", columns).with("nested", parameters.nested).with_gaps(gaps)
+}
+
 /// One stay in a group.
 pub struct Stay {
     pub group: Number,

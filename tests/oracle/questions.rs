@@ -17,6 +17,7 @@ pub enum Kind {
     PrivilegedGroups,
     Group,
     Members,
+    Matrix,
     UserTimeline,
     GroupTimeline,
     Operations,
@@ -70,13 +71,14 @@ const fn shape(kind: Kind, on: bool, when: When, has_pages: bool) -> Shape {
 }
 
 /// Every question.
-pub const SHAPES: [Shape; 35] = [
+pub const SHAPES: [Shape; 36] = [
     shape(Kind::Users, true, When::At, true),
     shape(Kind::User, true, When::At, false),
     shape(Kind::Groups, true, When::At, true),
     shape(Kind::PrivilegedGroups, true, When::At, true),
     shape(Kind::Group, true, When::At, false),
     shape(Kind::Members, true, When::At, true),
+    shape(Kind::Matrix, true, When::At, true),
     shape(Kind::UserTimeline, true, When::Stretch, true),
     shape(Kind::GroupTimeline, true, When::Stretch, true),
     shape(Kind::Operations, true, When::Stretch, true),
@@ -144,6 +146,10 @@ pub struct Parameters {
     pub other_user: Option<String>,
     pub other_group: Option<String>,
     pub groups: Vec<String>,
+    /// An instant before `at`.
+    pub compare: Option<Timestamp>,
+    /// Whether a matrix has the users without a group, too.
+    pub all: bool,
     pub active: Option<bool>,
     pub nested: bool,
     pub include_groups: bool,
@@ -293,6 +299,7 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         Kind::PrivilegedGroups => "/privileged-groups".to_owned(),
         Kind::Group => format!("{app}/groups/{group}"),
         Kind::Members => format!("{app}/groups/{group}/members"),
+        Kind::Matrix => format!("{app}/matrix"),
         Kind::UserTimeline => format!("{app}/users/{user}/timeline"),
         Kind::GroupTimeline => format!("{app}/groups/{group}/timeline"),
         Kind::Operations => "/operations".to_owned(),
@@ -344,6 +351,13 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
             add("nested", nested.filter(|_| parameters.include_groups));
         }
         Kind::Members => add("nested", nested),
+        Kind::Matrix => {
+            let groups = &parameters.groups;
+            add("groups", (!groups.is_empty()).then(|| groups.join(",")));
+            add("compare", parameters.compare.map(|time| time.to_string()));
+            add("nested", nested);
+            add("allUsers", parameters.all.then(|| "true".to_owned()));
+        }
         Kind::GroupIntervals => add("user", parameters.other_user.clone()),
         Kind::UserIntervals => add("group", parameters.other_group.clone()),
         Kind::Movers => {
@@ -417,6 +431,7 @@ pub fn expected(
         Kind::PrivilegedGroups => resources::privileged_groups(known, parameters),
         Kind::Group => resources::one(known, parameters, ResourceType::GROUP),
         Kind::Members => members::members(known, parameters),
+        Kind::Matrix => members::matrix(known, parameters),
         Kind::UserTimeline => operations::timeline(known, parameters, ResourceType::USER, "boat"),
         Kind::GroupTimeline => operations::timeline(known, parameters, ResourceType::GROUP, "boat"),
         Kind::Operations => operations::list(known, parameters),

@@ -19,6 +19,7 @@ mod parameter;
 mod question;
 mod read;
 mod reference;
+mod spread;
 pub mod table;
 mod words;
 
@@ -29,8 +30,8 @@ pub use fields::fields;
 pub use lead::{API, Lead, encoded};
 pub use openapi::openapi;
 pub use parameter::{
-    App, AppFilter, AttributePath, Duration, Group, Groups, Kind, ListName, Parameter, Place,
-    QuestionName, Resource, Role, TokenId, User,
+    App, AppFilter, AttributePath, Duration, Group, Groups, Instant, Kind, ListName, Parameter,
+    Place, QuestionName, Resource, Role, TokenId, User,
 };
 pub use question::{
     Below, Described, Grid, Nothing, Part, Question, Schemas, Shape, Table, Time, Who, all,
@@ -38,6 +39,7 @@ pub use question::{
 };
 pub use read::{Misread, read};
 pub use reference::reference;
+pub use spread::{FileColumn, Spread};
 pub use table::{Cell, Column, Heading, Look, Width, cells};
 pub use words::{Exists, Moment, Present};
 
@@ -69,6 +71,7 @@ questions! {
     groups: EveryGroup;
     group: OneGroup;
     members: Members;
+    matrix: AccessMatrix;
     privileged: PrivilegedGroups;
     diff: Diff;
     intervals: StaysInGroup, StaysOfUser;
@@ -112,6 +115,7 @@ pub mod row {
     pub use crate::job::{Provisioning, Quarantine};
     pub use crate::joiners::Joiner;
     pub use crate::leavers::{Leaver, ListSeen};
+    pub use crate::matrix::{Compared, Holder, Matrix, MatrixCell, MatrixGroup};
     pub use crate::members::{GroupSeen, Member};
     pub use crate::movers::{HeldGroup, Mover};
     pub use crate::operation::{

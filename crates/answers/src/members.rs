@@ -108,7 +108,9 @@ impl Question for Members {
             ],
         };
         let account =
-            Column::status("Account", &["dangling", "accountActive", "memberType"], account);
+            Column::status("Account", &["dangling", "accountActive", "memberType"], |row: &Member| {
+                account_of(row.dangling, row.account_active, row.member_type.as_ref())
+            });
         let way: &[Column<Member>] = match self.nested {
             true => &[Column::whole("Member", &["direct", "via"], |row| {
                 way(row.direct, row.via.as_ref().map_or(0, Vec::len))
@@ -133,11 +135,16 @@ fn resource(row: &Member) -> Option<Lead> {
     Lead::resource(None, row.member_type.as_ref(), row.user_id.as_ref())
 }
 
-fn account(row: &Member) -> String {
-    match (row.dangling, row.account_active) {
+/// The words for a member's account, or the type of a member that is no account.
+pub(crate) fn account_of(
+    dangling: bool,
+    account_active: Option<bool>,
+    member_type: Option<&String>,
+) -> String {
+    match (dangling, account_active) {
         (true, _) => "unknown".to_owned(),
         (_, Some(active)) => activity(active).to_owned(),
-        _ => or_nothing(row.member_type.as_ref()).to_lowercase(),
+        _ => or_nothing(member_type).to_lowercase(),
     }
 }
 

@@ -148,6 +148,7 @@ impl Kind {
             "list-name" => Kind::ListName,
             "question-name" => Kind::QuestionName,
             "attribute-path" => Kind::AttributePath,
+            "instant" => Kind::Instant(Role::At),
             _ => return None,
         })
     }
@@ -445,6 +446,8 @@ text! {
     QuestionName, "question-name", "The saved question, by its name";
     /// An attribute or a path.
     AttributePath, "attribute-path", "An attribute such as department, or its path";
+    /// An instant beside the one that is asked about.
+    Instant, "instant", "An instant: 2026-03-31T17:00:00Z, 2026-03-31 (its last instant), -90d";
     /// The id of a token.
     TokenId, "token-id", "The id of a token";
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::fields::fields;
 use crate::parameter::{Parameter, Place, own};
+use crate::spread::Spread;
 use crate::table::{Cell, Column, Heading, cells};
 
 /// A question that the record answers. The fields of the type are its parameters, in path and query. The
@@ -39,6 +40,8 @@ pub trait Question: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
     const CONTEXT: &'static [&'static str] = &[];
     /// Path parameters other than the application that are flags of the command.
     const FLAGS: &'static [&'static str] = &[];
+    /// A member of a row that a file spreads over several columns.
+    const SPREAD: Option<Spread> = None;
     /// Members of a row that no table shows, each with the reason.
     const NOT_SHOWN: &'static [(&'static str, &'static str)] = &[];
 
@@ -161,8 +164,10 @@ pub struct Described {
     pub members: &'static [&'static str],
     /// Members that no table shows, each with the reason.
     pub not_shown: &'static [(&'static str, &'static str)],
-    /// All columns of the CSV.
+    /// All columns of the CSV, by the members that they show.
     pub columns: Vec<&'static str>,
+    /// The member of a row that a file spreads over several columns.
+    pub spread: Option<Spread>,
     table: fn(&Map<String, Value>) -> Result<Table, serde_json::Error>,
     schemas: fn(&mut SchemaGenerator) -> Schemas,
 }
@@ -261,6 +266,7 @@ impl Described {
             members,
             not_shown: Q::NOT_SHOWN,
             columns: context.iter().chain(members).copied().collect(),
+            spread: Q::SPREAD,
             table: table::<Q>,
             schemas: |generator| Schemas {
                 asked: generator.subschema_for::<Q>(),

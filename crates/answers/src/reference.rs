@@ -118,6 +118,12 @@ fn question(
             rows.push((table, &one.about));
         }
     }
+    if let Some(spread) = one.spread {
+        let (member, things) = (spread.member, spread.things);
+        page.push_str(&format!(
+            "\nFiles have columns for each of `{things}` instead of `{member}`.\n"
+        ));
+    }
     if !one.context.is_empty() {
         page.push_str(&format!("\nFiles have `{}` first.\n", one.context.join("`, `")));
     }

@@ -38,10 +38,8 @@ pub(crate) struct List {
     pub(crate) application: Option<usize>,
     /// Whether the heading names the application. The column is then hidden.
     pub(crate) is_of_application: bool,
-    /// The columns of the CSV.
-    pub(crate) csv: Vec<&'static str>,
-    /// The description of the question, if there is one.
-    pub(crate) described: Option<&'static Described>,
+    /// The description of the question.
+    pub(crate) described: &'static Described,
     /// The kind of thing that `exists` in the answer is about.
     pub(crate) thing: &'static str,
     pub(crate) heading: Heading,
@@ -65,8 +63,7 @@ impl List {
             columns: columns.collect(),
             application: table.headings.iter().position(|one| one.is_application),
             is_of_application: false,
-            csv: described.columns.clone(),
-            described: Some(described),
+            described,
             thing,
             cells: Box::new(move |row| {
                 let cells = table.cells(row).map_err(strange)?;
@@ -171,19 +168,25 @@ fn show_csv(
     list: &List,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let columns = &list.csv;
     let is_terminal = output.columns.is_some();
-    let (mut text, mut last) = (export::csv_head(columns), Map::new());
+    let (mut columns, mut last) = (vec![], Map::new());
     for page in pages {
         let page = page?;
+        let mut text = String::new();
+        if last.is_empty() {
+            columns = list.described.file_columns(&page.envelope);
+            for column in columns.iter_mut().filter(|_| is_terminal) {
+                column.heading = text::escaped(&column.heading).into_owned();
+            }
+            text.push_str(&export::csv_head(&columns));
+        }
         for row in &page.rows {
             text.push_str(&export::csv_record(
-                columns,
+                &columns,
                 &record(row, &page.envelope, list, is_terminal),
             ));
         }
         output.print(&text)?;
-        text.clear();
         last = page.envelope;
     }
     output.tell(&readable::caution(list.thing, &Answer::of(&last).map_err(strange)?));
@@ -199,9 +202,7 @@ fn record(
     is_terminal: bool,
 ) -> Map<String, Value> {
     let mut record = row.as_object().cloned().unwrap_or_default();
-    if let Some(described) = list.described {
-        described.with_context(&mut record, answer);
-    }
+    list.described.with_context(&mut record, answer);
     for value in record.values_mut().filter(|_| is_terminal) {
         if let Value::String(text) = value
             && let Cow::Owned(escaped) = text::escaped(text)

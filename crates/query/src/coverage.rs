@@ -48,19 +48,18 @@ impl Coverage {
         Coverage { holes: vec![], slugs: None }
     }
 
-    /// For a question about one instant in some applications.
+    /// For a question about one instant in some applications, and the one that it compares with.
     pub(crate) fn at(
         record: &Record<'_>,
         stand: &Standpoint,
         applications: &[Application],
     ) -> Result<Coverage, Error> {
-        let mut holes = recorded(record, stand, applications, stand.at_seq)?;
-        holes.retain(|hole| hole.covers(stand.time));
-        let began = began(record)?;
-        if began.is_none_or(|began| stand.time < began) {
-            holes.insert(0, Hole { from: None, to: began, reason: BEFORE, application: None });
+        let mut holes = at_instant(record, stand, applications, (stand.time, stand.at_seq))?;
+        if let Some(earlier) = stand.compare {
+            let others = at_instant(record, stand, applications, earlier)?.into_iter();
+            let others: Vec<Hole> = others.filter(|hole| !holes.contains(hole)).collect();
+            holes.extend(others);
         }
-        holes.extend(ahead(stand, stand.time));
         Coverage::of(record, applications, holes)
     }
 
@@ -171,6 +170,23 @@ impl Hole {
         from.is_none_or(|from| self.to.is_none_or(|end| from < end))
             && to.is_none_or(|to| self.from.is_none_or(|begin| begin < to))
     }
+}
+
+/// The gaps at an instant, given the last event up to it.
+fn at_instant(
+    record: &Record<'_>,
+    stand: &Standpoint,
+    applications: &[Application],
+    (time, seq): (Timestamp, Option<Seq>),
+) -> Result<Vec<Hole>, Error> {
+    let mut holes = recorded(record, stand, applications, seq)?;
+    holes.retain(|hole| hole.covers(time));
+    let began = began(record)?;
+    if began.is_none_or(|began| time < began) {
+        holes.insert(0, Hole { from: None, to: began, reason: BEFORE, application: None });
+    }
+    holes.extend(ahead(stand, time));
+    Ok(holes)
 }
 
 fn began(record: &Record<'_>) -> Result<Option<Timestamp>, Error> {

@@ -51,6 +51,8 @@ pub(crate) enum Error {
     LastAdmin,
     #[error("{saved_max} questions are saved, which is the most; remove one first")]
     SavedFull { saved_max: usize },
+    #[error("{there} groups are too many for one matrix: name up to {groups_max} in `groups`")]
+    TooManyGroups { there: usize, groups_max: usize },
     #[error(transparent)]
     Issue(#[from] IssueError),
     #[error("{0}")]
@@ -171,6 +173,9 @@ impl Error {
             Error::OwnToken => ("token-in-use", "Token in use", StatusCode::CONFLICT),
             Error::LastAdmin => ("last-admin", "Last admin", StatusCode::CONFLICT),
             Error::SavedFull { .. } => ("saved-full", "Too many saved", StatusCode::CONFLICT),
+            Error::TooManyGroups { .. } => {
+                ("too-many-groups", "Too many groups", StatusCode::BAD_REQUEST)
+            }
             Error::Issue(IssueError::TwoTokens) => {
                 ("two-tokens", "Two tokens already", StatusCode::CONFLICT)
             }

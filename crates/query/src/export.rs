@@ -12,6 +12,7 @@
 
 use std::io::{self, Write};
 
+use answers::FileColumn;
 use canonical::SortedObject;
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value};
@@ -38,14 +39,14 @@ use limits::BUFFER_BYTES;
 use manifest::Written;
 
 /// The names of columns as a line of CSV, as an export writes it.
-pub fn csv_head(columns: &[&str]) -> String {
+pub fn csv_head(columns: &[FileColumn]) -> String {
     let mut out = vec![];
     csv::header(&mut out, columns, false);
     String::from_utf8(out).unwrap_or_default()
 }
 
 /// A row as a line of CSV, as an export writes it.
-pub fn csv_record(columns: &[&str], row: &Map<String, Value>) -> String {
+pub fn csv_record(columns: &[FileColumn], row: &Map<String, Value>) -> String {
     let mut out = vec![];
     // Writing to memory cannot fail.
     let _ = csv::record(&mut out, columns, row);
@@ -53,13 +54,13 @@ pub fn csv_record(columns: &[&str], row: &Map<String, Value>) -> String {
 }
 
 /// How the rows of a file are written. UTF-8 in both.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Form {
     /// RFC 4180: CRLF, a header, then one record for each row. A text that a spreadsheet could take for a
     /// formula gets a leading `'`.
     Csv {
-        /// The members to write, in order; also the header.
-        columns: &'static [&'static str],
+        /// The columns, in order.
+        columns: Vec<FileColumn>,
         /// Whether to begin with a byte order mark, by which Excel recognises UTF-8.
         bom: bool,
     },
@@ -103,10 +104,10 @@ impl<T: Target> Export<T> {
         let sink = self.target.create(name);
         let sink = sink.map_err(|source| ExportError::Write { name: owned(), source })?;
         let mut buffer = Vec::with_capacity(BUFFER_BYTES);
-        if let Form::Csv { columns, bom } = form {
-            csv::header(&mut buffer, columns, bom);
+        let mut written = Written { name: owned(), ..Written::default() };
+        if let Form::Csv { columns, bom } = &form {
+            written.guarded_cells = csv::header(&mut buffer, columns, *bom);
         }
-        let written = Written { name: owned(), ..Written::default() };
         let (files, open) = (&mut self.files, &mut self.open);
         Ok(ExportFile { sink, form, buffer, hash: Sha256::new(), written, files, open })
     }
@@ -149,7 +150,7 @@ pub struct ExportFile<'a, T: Target + 'a> {
 impl<T: Target> ExportFile<'_, T> {
     /// Adds a row.
     pub fn row(&mut self, row: &Map<String, Value>) -> Result<(), ExportError> {
-        let encoded = match self.form {
+        let encoded = match &self.form {
             Form::Csv { columns, .. } => csv::record(&mut self.buffer, columns, row),
             Form::Ndjson => serde_json::to_writer(&mut self.buffer, &SortedObject(row)).map(|()| {
                 self.buffer.push(b'\n');

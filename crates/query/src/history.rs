@@ -165,17 +165,25 @@ pub(crate) fn nested_members(
     group: Number,
     at: Seq,
 ) -> Result<Vec<Reached>, ProjectorError> {
+    let groups = view.members(application, Set::Existing(ResourceType::GROUP), at)?;
+    nested_members_among(view, application, group, at, &groups)
+}
+
+/// The same for somebody who knows which groups existed, ascending.
+pub(crate) fn nested_members_among(
+    view: &View<'_>,
+    application: Application,
+    group: Number,
+    at: Seq,
+    groups: &[MemberSince],
+) -> Result<Vec<Reached>, ProjectorError> {
     walk(group, |number, is_root| {
-        if !is_root {
-            let version = view.version(application, number, at)?;
-            let is_group = version.is_some_and(|version| {
-                version.state.is_some() && version.resource_type == ResourceType::GROUP
-            });
-            if !is_group {
-                return Ok(vec![]);
-            }
+        // Most members are users; reading the version of each would take long.
+        let is_group = groups.binary_search_by_key(&number, |one| one.member).is_ok();
+        match is_root || is_group {
+            true => view.members(application, Set::Members(number), at),
+            false => Ok(vec![]),
         }
-        view.members(application, Set::Members(number), at)
     })
 }
 

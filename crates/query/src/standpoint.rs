@@ -33,6 +33,8 @@ pub(crate) struct Standpoint {
     /// The `atSeq` and `head` of the answer: the same, and the last event of all, as the caller may see
     /// them.
     pub(crate) told: (Option<Seq>, Option<Seq>),
+    /// An earlier instant to compare with, if any, and the last event up to it.
+    pub(crate) compare: Option<(Timestamp, Option<Seq>)>,
     /// The beginning of the stretch that is asked about, if any.
     pub(crate) from: Option<Timestamp>,
     /// The end of the stretch (excluded), if any.
@@ -119,6 +121,11 @@ impl Standpoint {
             let accepts = "an instant that is not after `to`";
             return Err(Error::Parameter { name: "from", accepts });
         }
+        let compare = params.instant("compare", Role::At, now)?;
+        if compare.is_some_and(|compare| compare > time) {
+            let accepts = "an instant that is not after `at`";
+            return Err(Error::Parameter { name: "compare", accepts });
+        }
         let mut question = params.echo();
         for (name, value) in names {
             question.insert((*name).to_owned(), (*value).into());
@@ -128,7 +135,7 @@ impl Standpoint {
             question.insert("knownAt".into(), now.to_string().into());
         }
         let at = params.knows("at").then_some(time);
-        for (name, time) in [("at", at), ("from", from), ("to", to)] {
+        for (name, time) in [("at", at), ("compare", compare), ("from", from), ("to", to)] {
             if let Some(time) = time {
                 question.insert(name.into(), time.to_string().into());
             }
@@ -138,6 +145,10 @@ impl Standpoint {
             Ok(last.map_or(0, |last| last + 1))
         };
         let at_seq = record.seq_at(size, time)?;
+        let compare = match compare {
+            Some(compare) => Some((compare, record.seq_at(size, compare)?)),
+            None => None,
+        };
         let told_at = record.last_told(at_seq.map_or(0, |seq| seq + 1))?;
         let told = (told_at, record.last_told(record.head)?);
         let end = to.map_or(Ok(size), before)?;
@@ -150,6 +161,7 @@ impl Standpoint {
             size,
             at_seq,
             told,
+            compare,
             from,
             to,
             seqs: start..end,

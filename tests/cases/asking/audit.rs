@@ -249,7 +249,9 @@ fn every_question_is_a_command_with_a_table_json_and_csv_of_the_same_members() {
             }
         }
         let csv = asked.text(&[&words[..], &["--csv"]].concat());
-        assert_eq!(csv.lines().next().unwrap().split(',').collect::<Vec<_>>(), one.columns);
+        let columns = one.file_columns(answer.as_object().unwrap());
+        let headings: Vec<&str> = columns.iter().map(|column| column.heading.as_str()).collect();
+        assert_eq!(csv.lines().next().unwrap().split(',').collect::<Vec<_>>(), headings);
         // What asks who asked has a row more each time.
         let again = asked.json(&words);
         let [before, after] = [&answer, &again].map(|one| one["rowCount"].as_u64().unwrap());

@@ -4,18 +4,18 @@
 //! say what the answer is about, and some have nothing in them here; what we add comes last. Every
 //! other question has the members of its rows, in the order in which the answer is documented.
 
-use answers::{Described, Shape, fields, row};
+use answers::{Described, FileColumn, Shape, fields, row};
 
 /// The columns of `steps.csv`: the steps of imported entries.
 #[must_use]
-pub fn steps() -> &'static [&'static str] {
-    fields::<row::ExportedStep>()
+pub fn steps() -> Vec<FileColumn> {
+    fields::<row::ExportedStep>().iter().map(|column| FileColumn::of(column)).collect()
 }
 
 /// The columns of `changes.csv`: what operations changed.
 #[must_use]
-pub fn changes() -> &'static [&'static str] {
-    fields::<row::ExportedChange>()
+pub fn changes() -> Vec<FileColumn> {
+    fields::<row::ExportedChange>().iter().map(|column| FileColumn::of(column)).collect()
 }
 
 /// How the answer of a question is exported.
@@ -23,8 +23,6 @@ pub fn changes() -> &'static [&'static str] {
 pub struct Exported {
     /// The name of the file with the rows, without its extension.
     pub name: &'static str,
-    /// The columns of that file.
-    pub columns: &'static [&'static str],
     /// Whether the rows are operations; their steps and changes then have separate files.
     pub are_operations: bool,
     /// The question itself.
@@ -36,5 +34,5 @@ pub(crate) fn of_question(path: &str) -> Option<Exported> {
     let path = format!("/api/v1/{}", path.trim_matches('/'));
     let one = answers::question_at(&path)?;
     let are_operations = matches!(one.shape, Shape::Operations { .. });
-    Some(Exported { name: one.file()?, columns: &one.columns, are_operations, described: one })
+    Some(Exported { name: one.file()?, are_operations, described: one })
 }

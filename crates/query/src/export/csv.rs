@@ -18,31 +18,37 @@
 
 use std::borrow::Cow;
 
+use answers::FileColumn;
 use serde_json::{Map, Value};
 
-/// Writes the header.
-pub(super) fn header(out: &mut Vec<u8>, columns: &[&str], bom: bool) {
+/// Writes the header; returns the number of headings that got a leading `'`. A heading can be the name of a
+/// group, which somebody chose.
+pub(super) fn header(out: &mut Vec<u8>, columns: &[FileColumn], bom: bool) -> u64 {
     if bom {
         out.extend_from_slice("\u{feff}".as_bytes());
     }
+    let mut guarded = 0;
     for (n, column) in columns.iter().enumerate() {
         separate(out, n);
-        quote_if_needed(out, column);
+        let text = guard(&column.heading);
+        guarded += u64::from(matches!(text, Cow::Owned(_)));
+        quote_if_needed(out, &text);
     }
     end(out);
+    guarded
 }
 
 /// Writes a row; returns the number of cells that got a leading `'`.
 pub(super) fn record(
     out: &mut Vec<u8>,
-    columns: &[&str],
+    columns: &[FileColumn],
     row: &Map<String, Value>,
 ) -> Result<u64, serde_json::Error> {
     let begin = out.len();
     let mut guarded = 0;
     for (n, column) in columns.iter().enumerate() {
         separate(out, n);
-        match row.get(*column) {
+        match column.value(row) {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) if text.is_empty() => out.extend_from_slice(b"\"\""),
             Some(Value::String(text)) => {

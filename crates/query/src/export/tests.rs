@@ -8,6 +8,10 @@ use serde_json::json;
 use super::*;
 
 const COLUMNS: &[&str] = &["seq", "userName", "displayName", "memberSince"];
+
+fn columns() -> Vec<FileColumn> {
+    COLUMNS.iter().map(|column| FileColumn::of(column)).collect()
+}
 /// More rows than one buffer holds.
 const ROWS: u64 = 3000;
 
@@ -40,7 +44,7 @@ fn export<T: Target>(target: T) -> Result<(), ExportError> {
     let mut export =
         Export::new(target, "0.1.0", json!({"path": "/api/v1/apps/crm/groups/7/members"}));
     let forms = [
-        ("members.csv", Form::Csv { columns: COLUMNS, bom: true }),
+        ("members.csv", Form::Csv { columns: columns(), bom: true }),
         ("members.ndjson", Form::Ndjson),
     ];
     for (name, form) in forms {
@@ -202,7 +206,7 @@ fn a_zip_that_breaks_off_is_none() {
 fn a_file_that_was_not_finished_stops_the_export() {
     let mut bytes = vec![];
     let mut export = Export::new(Zip::new(&mut bytes), "0.1.0", json!({}));
-    drop(export.file("one.csv", Form::Csv { columns: COLUMNS, bom: false }).unwrap());
+    drop(export.file("one.csv", Form::Csv { columns: columns(), bom: false }).unwrap());
     let next = export.file("two.csv", Form::Ndjson).map(drop);
     assert!(matches!(next, Err(ExportError::Unfinished { name }) if name == "one.csv"));
     let end = export.finish(&envelope());

@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use answers::FileColumn;
 use answers::act::described_act;
 use axum::Router;
 use axum::body::HttpBody;
@@ -62,7 +63,7 @@ struct Writing {
 
 impl Writing {
     /// The full name and the format of a file.
-    fn of(self, name: &str, columns: &'static [&'static str]) -> (String, Form) {
+    fn of(self, name: &str, columns: Vec<FileColumn>) -> (String, Form) {
         match self.is_csv {
             true => (format!("{name}.csv"), Form::Csv { columns, bom: self.bom }),
             false => (format!("{name}.ndjson"), Form::Ndjson),
@@ -266,7 +267,8 @@ async fn write(
     let asked = secret::cut(&pages.question.target, &[]);
     let told = serde_json::json!({"question": asked, "query": question});
     let mut export = Export::new(Zip::new(pipe.clone()), query.version, told);
-    let mut files = vec![(Part::Rows, exported.name, exported.columns)];
+    let own = exported.described.file_columns(&first);
+    let mut files = vec![(Part::Rows, exported.name, own)];
     if exported.are_operations {
         files.push((Part::Steps, "steps", columns::steps()));
         files.push((Part::Changes, "changes", columns::changes()));

@@ -18,6 +18,7 @@ mod imports;
 mod jobs;
 mod leavers;
 mod lists;
+mod matrix;
 mod of_export;
 mod openapi;
 mod operations;
@@ -80,6 +81,7 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::EveryGroup>(router);
     let router = serve::<answers::OneGroup>(router);
     let router = serve::<answers::Members>(router);
+    let router = serve::<answers::AccessMatrix>(router);
     let router = serve::<answers::PrivilegedGroups>(router);
     let router = serve::<answers::Diff>(router);
     let router = serve::<answers::StaysInGroup>(router);

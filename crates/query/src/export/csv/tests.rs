@@ -10,8 +10,17 @@ fn map(value: Value) -> Map<String, Value> {
 /// The lines for one row with the columns `a`, `b`, and the number of guarded cells.
 fn written(row: Value) -> (String, u64) {
     let mut out = vec![];
-    let guarded = record(&mut out, &["a", "b"], &map(row)).unwrap();
+    let guarded = record(&mut out, &["a", "b"].map(FileColumn::of), &map(row)).unwrap();
     (String::from_utf8(out).unwrap(), guarded)
+}
+
+#[test]
+fn a_heading_that_somebody_chose_is_no_formula() {
+    let mut columns = ["a", "b"].map(FileColumn::of);
+    columns[1].heading = "=Crew,1".to_owned();
+    let mut out = vec![];
+    assert_eq!(header(&mut out, &columns, false), 1);
+    assert_eq!(String::from_utf8(out).unwrap(), "a,\"'=Crew,1\"\r\n");
 }
 
 /// Checks the bytes of a cell.
@@ -102,9 +111,9 @@ fn guarded_cells_are_counted() {
 #[test]
 fn a_row_of_nothing_is_still_a_row() {
     let mut out = vec![];
-    header(&mut out, &["only"], false);
-    record(&mut out, &["only"], &map(json!({"only": null}))).unwrap();
-    record(&mut out, &["only"], &map(json!({}))).unwrap();
+    header(&mut out, &["only"].map(FileColumn::of), false);
+    record(&mut out, &["only"].map(FileColumn::of), &map(json!({"only": null}))).unwrap();
+    record(&mut out, &["only"].map(FileColumn::of), &map(json!({}))).unwrap();
     assert_eq!(read(&out).1, [[""], [""]]);
 }
 
@@ -112,7 +121,7 @@ fn a_row_of_nothing_is_still_a_row() {
 fn a_byte_order_mark_stands_before_the_header() {
     for (bom, expected) in [(true, "\u{feff}seq,at\r\n"), (false, "seq,at\r\n")] {
         let mut out = vec![];
-        header(&mut out, &["seq", "at"], bom);
+        header(&mut out, &["seq", "at"].map(FileColumn::of), bom);
         assert_eq!(out, expected.as_bytes());
     }
 }
@@ -165,10 +174,10 @@ proptest! {
     fn another_reader_sees_every_cell(rows in prop::collection::vec([value(), value(), value()], 0..8)) {
         let columns = ["a", "b", "c"];
         let mut out = vec![];
-        header(&mut out, &columns, false);
+        header(&mut out, &columns.map(FileColumn::of), false);
         for row in &rows {
             let row = columns.iter().zip(row).map(|(name, value)| ((*name).to_owned(), value.clone()));
-            record(&mut out, &columns, &row.collect()).unwrap();
+            record(&mut out, &columns.map(FileColumn::of), &row.collect()).unwrap();
         }
         let expected: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
         prop_assert_eq!(read(&out), (columns.map(str::to_owned).to_vec(), expected));
