@@ -32,7 +32,7 @@ impl Samples {
     /// What a parameter takes: every word of a choice, else one value.
     fn values(&self, parameter: &Parameter) -> Vec<String> {
         let value = match &parameter.kind {
-            Kind::Choice(words) => return words.iter().map(|(word, _)| word.clone()).collect(),
+            Kind::Choice(words) => return words.iter().map(|one| one.word.clone()).collect(),
             Kind::Bool => return vec!["true".to_owned(), "false".to_owned()],
             Kind::Text => self.text(parameter),
             Kind::Flag => "true",

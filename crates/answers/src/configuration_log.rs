@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::table::{Column, any, number, or_nothing, second};
+use crate::table::{Column, any, number, or_nothing, second, word};
+use crate::words::plain;
 use crate::{AppFilter, Lead, Moment, Nothing, Question, Shape, Time, TokenId};
 
 /// Who changed the configuration, newest first
@@ -102,7 +103,7 @@ impl Question for ConfigurationLog {
             title.push_str(&format!(" by credential {}", id.0));
         }
         if let Some(kind) = &self.kind {
-            title.push_str(&format!(" of kind {}", crate::table::word(kind)));
+            title.push_str(&format!(" of kind {}", plain(&word(kind))));
         }
         title
     }
@@ -116,7 +117,7 @@ impl Question for ConfigurationLog {
             })
             .leads(|row| Lead::application(row.application.as_ref())),
             Column::whole("What", &["kind", "change"], |row| {
-                format!("{} {}", in_words(&row.kind), row.change)
+                format!("{} {}", plain(&row.kind), row.change)
             }),
             Column::text("Which", &["subject", "subjectName"], |row: &ConfigurationChange| match (
                 &row.subject,
@@ -152,16 +153,19 @@ fn subject(row: &ConfigurationChange) -> Option<Lead> {
     }
 }
 
-/// The kind of thing as people say it.
-fn in_words(kind: &str) -> String {
-    let mut words = String::with_capacity(kind.len() + 1);
-    for one in kind.chars() {
-        if one.is_uppercase() {
-            words.push(' ');
-        }
-        words.extend(one.to_lowercase());
+/// The name of a configured value in words.
+fn in_words(name: &str) -> String {
+    match name {
+        "caFile" => "CA file".to_owned(),
+        "expiresAt" => "expires".to_owned(),
+        "profileSha256" => "SHA-256 of the profile".to_owned(),
+        "ref" => "reference".to_owned(),
+        "rewritesLocations" => "rewrite locations".to_owned(),
+        "sha256" => "SHA-256".to_owned(),
+        "showsMembers" => "show members".to_owned(),
+        "url" => "URL".to_owned(),
+        name => plain(name),
     }
-    words
 }
 
 /// What differs, member by member; of something new all that it has.
@@ -178,6 +182,7 @@ fn difference(row: &ConfigurationChange) -> String {
             return None;
         }
         let (old, new) = (shown(name, old), shown(name, new));
+        let name = in_words(name);
         match row.old_value {
             None => new.map(|new| format!("{name} {new}")),
             Some(_) => {
@@ -209,6 +214,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_configured_leads_to_its_page_if_it_has_one() {
+        let check = |kind: &str, subject: &str, new: Value, expected: Option<&str>| {
+            let row: ConfigurationChange = serde_json::from_value(json!({
+                "seq": 7, "recordedAt": "2026-01-12T08:00:04.5Z", "kind": kind, "change": "added",
+                "application": "kite", "subject": subject, "newValue": new,
+            }))
+            .unwrap();
+            let address = super::subject(&row).and_then(|lead| lead.address(None));
+            assert_eq!(address.as_deref(), expected);
+        };
+        check("evidence", "311", json!({}), Some("/operations/311"));
+        check("privilegedGroup", "7", json!({}), Some("/apps/kite/groups/7"));
+        check("savedQuestion", "weekly", json!({}), Some("/saved-questions/weekly"));
+        check("savedQuestion", "weekly", Value::Null, None);
+        check("token", "5", json!({}), None);
+    }
+
+    #[test]
     fn a_change_is_told_by_what_differs() {
         let check = |old: Value, new: Value, change: &str, expected: &str| {
             let row: ConfigurationChange = serde_json::from_value(json!({
@@ -223,11 +246,11 @@ mod tests {
         check(token, Value::Null, "removed", "");
         let digest = "05482b31ca941da25fc7047461a1eaacec2c048e0559f1cf05d2e1514638cd63";
         let application = json!({"profile": "generic", "profileSha256": digest, "settings": {}});
-        let expected = "profile generic, profileSha256 05482b31ca94…";
+        let expected = "profile generic, SHA-256 of the profile 05482b31ca94…";
         check(Value::Null, application, "added", expected);
         let upstream = |file: Value| json!({"url": "https://a.example", "caFile": file});
         let (none, some) = (upstream(Value::Null), upstream(json!("/etc/ca.pem")));
-        check(none.clone(), some.clone(), "changed", "caFile none -> /etc/ca.pem");
-        check(some, none, "changed", "caFile /etc/ca.pem -> none");
+        check(none.clone(), some.clone(), "changed", "CA file none -> /etc/ca.pem");
+        check(some, none, "changed", "CA file /etc/ca.pem -> none");
     }
 }

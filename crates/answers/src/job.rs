@@ -13,6 +13,7 @@ const JOBS_MAX: usize = 20;
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 pub struct Job {
     /// An application, by its name in addresses, or the id of a provider's job
+    #[schemars(extend("x-label" = "Application or job"))]
     pub job: String,
 }
 

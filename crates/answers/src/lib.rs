@@ -30,8 +30,8 @@ pub use fields::fields;
 pub use lead::{API, Lead, encoded};
 pub use openapi::openapi;
 pub use parameter::{
-    App, AppFilter, AttributePath, Duration, Group, Groups, Instant, Kind, ListName, Parameter,
-    Place, QuestionName, Resource, Role, TokenId, User,
+    App, AppFilter, AttributePath, Choice, Duration, Group, Groups, Instant, Kind, ListName,
+    Parameter, Place, QuestionName, Resource, Role, TokenId, User,
 };
 pub use question::{
     Below, Described, Grid, Nothing, Part, Question, Schemas, Shape, Table, Time, Who, all,
@@ -41,7 +41,7 @@ pub use read::{Misread, read};
 pub use reference::reference;
 pub use spread::{FileColumn, Spread};
 pub use table::{Cell, Column, Heading, Look, Width, cells};
-pub use words::{Exists, Moment, Present};
+pub use words::{Exists, Moment, Present, plain};
 
 /// Words that filters take.
 pub mod choice {

@@ -17,6 +17,7 @@ pub struct Members {
     pub group: Group,
     /// Also show the members of groups within the group, however deep
     #[serde(default)]
+    #[schemars(extend("x-label" = "Members of nested groups too"))]
     pub nested: bool,
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 use crate::operations::{BY_NAME, Operation, holder, in_words, resource, target};
 use crate::question::{Grid, Part};
 use crate::table::{Cell, Column, Heading, any, count, number, or_nothing, second};
-use crate::words::Present;
+use crate::words::{Present, plain};
 use crate::{Lead, Moment, Nothing, Question, Shape, Time};
 
 /// One operation: what it changed, what was asked and what was answered
@@ -252,12 +252,12 @@ impl Question for OneOperation {
             Column::id("External id", &["externalId"], |one| {
                 or_nothing(one.row.external_id.as_ref())
             }),
-            Column::text("Action", &["action"], |one| one.row.action.clone()),
+            Column::text("Action", &["action"], |one| plain(&one.row.action)),
             Column::status("Status", &["status", "httpStatus"], |one| {
                 let http = one.row.http_status.map(|status| format!("HTTP {status}"));
                 with(&one.row.status, http.as_ref())
             }),
-            Column::status("Effect", &["effect"], |one| or_nothing(one.row.effect.as_ref())),
+            Column::status("Effect", &["effect"], |one| one.row.effect_in_words().to_owned()),
             Column::text("Reason", &["reason", "scimType"], |one| {
                 with(&or_nothing(one.row.reason.as_ref()), one.row.scim_type.as_ref())
             }),
@@ -462,7 +462,8 @@ fn steps(one: &WholeOperation) -> Grid {
         Heading::text("Description"),
     ];
     let rows = one.steps.iter().map(|step| {
-        let texts = [&step.kind, &step.name, &step.status, &step.description];
+        let kind = step.kind.as_deref().map(plain);
+        let texts = [&kind, &step.name, &step.status, &step.description];
         let texts = texts.into_iter().map(|text| or_nothing(text.as_ref()));
         std::iter::once(step.step_no.to_string()).chain(texts).map(Cell::from).collect()
     });

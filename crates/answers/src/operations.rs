@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 use crate::table::{Column, count, first, number, or_nothing, second, several, word};
-use crate::words::Present;
+use crate::words::{Present, plain};
 use crate::{AppFilter, Lead, Moment, Nothing, Question, Resource, Shape, Time};
 
 /// More changed paths, or flags, than these are only counted.
@@ -27,7 +27,7 @@ pub struct Operations {
     /// Only operations on this user or group: SCIM id, or userName:NAME, externalId:ID, displayName:NAME
     pub resource: Option<Resource>,
     /// Only operations with the token of this id, or with none
-    #[schemars(extend("x-accepts" = "the id of a token, or none", "x-value" = "ID|none"))]
+    #[schemars(extend("x-accepts" = "the id of a token, or none", "x-value" = "ID|none", "x-label" = "Token"))]
     pub credential: Option<String>,
     /// Only operations of the request with this id
     pub request_id: Option<String>,
@@ -265,13 +265,25 @@ pub struct Settled {
     pub verdict: String,
 }
 
+impl Operation {
+    /// What it did, in words: a success that changed nothing is `no change`.
+    #[must_use]
+    pub fn effect_in_words(&self) -> &str {
+        match self.effect.as_deref() {
+            Some("no_op") => "no change",
+            Some(effect) => effect,
+            None => "",
+        }
+    }
+}
+
 /// The table of every list of operations.
 pub(crate) fn columns() -> Vec<Column<Operation>> {
     vec![
         Column::time("Time", &["occurredAt"], |row| second(Some(&row.occurred_at))),
         Column::application(|row: &Operation| or_nothing(row.application.as_ref()))
             .leads(|row| Lead::application(row.application.as_ref())),
-        Column::whole("Action", &["action"], |row| row.action.clone()),
+        Column::whole("Action", &["action"], |row| plain(&row.action)),
         Column::status("Status", &["status"], |row| row.status.clone()),
         Column::number("HTTP", &["httpStatus"], |row| number(row.http_status)),
         Column::whole("Operation", &["operation"], |row| row.operation.clone()),
@@ -430,12 +442,12 @@ impl Question for Operations {
         let parts = [
             ("in", self.app.as_ref().map(|app| app.0.clone())),
             ("with status", self.status.as_ref().map(word)),
-            ("with action", self.action.as_ref().map(word)),
+            ("with action", self.action.as_ref().map(|action| plain(&word(action)))),
             ("on resource", self.resource.as_ref().map(|name| name.0.clone())),
             ("by credential", self.credential.clone()),
             ("of request", self.request_id.clone()),
             ("that were", self.source.as_ref().map(word)),
-            ("of log", self.log.as_ref().map(word)),
+            ("of log", self.log.as_ref().map(|log| plain(&word(log)))),
             ("with error code", self.error_code.clone()),
             ("with skip reason", self.skip_reason.clone()),
             ("of cycle", self.cycle_id.clone()),
@@ -500,6 +512,42 @@ mod tests {
         let all = outcome(&many);
         assert!(all.starts_with("[shoe: too large to keep]["), "{all}");
         assert!(all.ends_with("] and 2 more"), "{all}");
+    }
+
+    #[test]
+    fn words_of_json_are_told_in_plain_words() {
+        let asked = json!({"action": "stagedDelete", "log": "directoryAudit"});
+        let asked: Operations = serde_json::from_value(asked).unwrap();
+        let title = asked.title(&Nothing {});
+        assert_eq!(title, "Operations with action staged delete of log directory audit");
+        let row = Operation { action: "stagedDelete".to_owned(), ..Operation::default() };
+        let cells: Vec<String> = columns().iter().map(|one| one.cell(&row).text).collect();
+        assert_eq!(cells[2], "staged delete");
+        let row = Operation { effect: Some("no_op".to_owned()), ..Operation::default() };
+        assert_eq!(row.effect_in_words(), "no change");
+    }
+
+    #[test]
+    fn an_operation_leads_to_whom_and_what_it_names() {
+        let some = |text: &str| Some(text.to_owned());
+        let row = Operation {
+            application: some("kite"),
+            resource_type: some("User"),
+            resource_id: some("26"),
+            ..Operation::default()
+        };
+        let address = |lead: Option<Lead>| lead.and_then(|lead| lead.address(None));
+        assert_eq!(address(resource(&row)).as_deref(), Some("/apps/kite/users/26"));
+        assert_eq!(other(&row), None);
+        let refused = Operation { holder_id: Some(some("27")), ..row.clone() };
+        assert_eq!(address(other(&refused)).as_deref(), Some("/apps/kite/users/27"));
+        let joined = Operation {
+            membership: Some(some("joined")),
+            group_id: Some(some("7")),
+            group_name: Some(some("Crew")),
+            ..row
+        };
+        assert_eq!(address(other(&joined)).as_deref(), Some("/apps/kite/groups/7"));
     }
 
     #[test]

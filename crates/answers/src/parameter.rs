@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::fields::fields;
+use crate::words::plain;
 
 /// A parameter of a question.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Parameter {
     pub place: Place,
     /// The kind of value that it takes.
     pub kind: Kind,
+    /// Its name for people, such as `Request id`, for a form.
+    pub label: String,
     /// Whether it must be given.
     pub is_required: bool,
     /// What it means, in one or two sentences without a full stop.
@@ -67,8 +70,8 @@ pub enum Kind {
     Flag,
     /// `true`, `false`, or not given.
     Bool,
-    /// One word of a list. Each has a help text, which may be empty.
-    Choice(Vec<(String, String)>),
+    /// One word of a list.
+    Choice(Vec<Choice>),
     /// A whole number.
     Number {
         /// The smallest.
@@ -106,15 +109,42 @@ pub enum Kind {
     Cursor,
 }
 
+/// A word that a parameter takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The word.
+    pub word: String,
+    /// The word for people, such as `Staged delete`, for a form.
+    pub label: String,
+    /// What it means; may be empty.
+    pub help: String,
+}
+
+impl Choice {
+    fn new(word: &str, help: &str) -> Choice {
+        let label = label(word);
+        Choice { word: word.to_owned(), label, help: help.to_owned() }
+    }
+}
+
+/// A name or a word of the API in plain words, with a capital letter.
+fn label(name: &str) -> String {
+    let words = plain(name);
+    let mut rest = words.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}
+
+/// All words of a choice.
+fn words_of(choices: &[Choice]) -> Vec<&str> {
+    choices.iter().map(|one| one.word.as_str()).collect()
+}
+
 impl Kind {
     /// The placeholder for the value in help.
     fn value_name(&self, name: &str) -> String {
         match self {
             Kind::Flag | Kind::Bool => "true|false".to_owned(),
-            Kind::Choice(words) => {
-                let words: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
-                words.join("|")
-            }
+            Kind::Choice(words) => words_of(words).join("|"),
             Kind::Number { .. } => "N".to_owned(),
             Kind::Token => "ID".to_owned(),
             Kind::ListName | Kind::QuestionName => "NAME".to_owned(),
@@ -166,14 +196,13 @@ impl Kind {
         if let Some(Value::Array(all)) = schema.get("oneOf") {
             let word = |one: &Value| {
                 let text = |name| one.get(name).and_then(Value::as_str).unwrap_or_default();
-                (!text("const").is_empty())
-                    .then(|| (text("const").to_owned(), text("description").to_owned()))
+                (!text("const").is_empty()).then(|| Choice::new(text("const"), text("description")))
             };
             return Kind::Choice(all.iter().filter_map(word).collect());
         }
         if let Some(Value::Array(all)) = schema.get("enum") {
             let words = all.iter().filter_map(Value::as_str);
-            return Kind::Choice(words.map(|word| (word.to_owned(), String::new())).collect());
+            return Kind::Choice(words.map(|word| Choice::new(word, "")).collect());
         }
         let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
         match type_of(schema) {
@@ -187,16 +216,24 @@ impl Kind {
         }
     }
 
+    /// The label of a parameter with this name, if its description has none.
+    fn label(&self, name: &str) -> String {
+        match self {
+            Kind::App => "Application".to_owned(),
+            Kind::Resource => "User or group".to_owned(),
+            Kind::Token => "Token".to_owned(),
+            Kind::AttributePath => "Attribute".to_owned(),
+            _ => label(name),
+        }
+    }
+
     /// Its JSON Schema for the OpenAPI document.
     #[must_use]
     pub fn schema(&self) -> Value {
         match self {
             Kind::Flag => json!({"type": "boolean", "default": false}),
             Kind::Bool => json!({"type": "boolean"}),
-            Kind::Choice(words) => {
-                let words: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
-                json!({"type": "string", "enum": words})
-            }
+            Kind::Choice(words) => json!({"type": "string", "enum": words_of(words)}),
             Kind::Number { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
             Kind::App => json!({"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"}),
             Kind::Text
@@ -225,10 +262,7 @@ impl Kind {
     fn accepts(&self) -> String {
         match self {
             Kind::Flag | Kind::Bool => "true or false".to_owned(),
-            Kind::Choice(words) => {
-                let words: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
-                one_of(&words)
-            }
+            Kind::Choice(words) => one_of(&words_of(words)),
             Kind::Number { min, max } => format!("a number from {min} to {max}"),
             Kind::App => "the name of an application in addresses".to_owned(),
             Kind::User | Kind::Group | Kind::Resource => "an id or a name".to_owned(),
@@ -313,10 +347,12 @@ impl Parameter {
             .filter_map(|name| Some(((*name).to_owned(), schema.get(*name)?.clone())));
         let bounds = bounds.collect();
         let value_name = text("x-value").unwrap_or_else(|| kind.value_name(name));
+        let label = text("x-label").unwrap_or_else(|| kind.label(name));
         Parameter {
             name,
             place,
             kind,
+            label,
             is_required,
             help,
             words,
@@ -327,15 +363,21 @@ impl Parameter {
         }
     }
 
-    fn plain(name: &'static str, place: Place, kind: Kind, help: &str) -> Parameter {
+    fn shared(
+        (name, label): (&'static str, &str),
+        place: Place,
+        kind: Kind,
+        help: &str,
+    ) -> Parameter {
         let accepts = kind.accepts();
-        let help = help.to_owned();
+        let (label, help) = (label.to_owned(), help.to_owned());
         let (is_required, words, requires, bounds) = (false, None, None, Map::new());
         let value_name = kind.value_name(name);
         Parameter {
             name,
             place,
             kind,
+            label,
             is_required,
             help,
             words,
@@ -350,7 +392,7 @@ impl Parameter {
     pub(crate) fn at() -> Parameter {
         let help = "As of this instant: 2026-03-31T17:00:00Z, 2026-03-31 (its last instant), -90d (s, \
                     m, h, d, w); now without it";
-        Parameter::plain("at", Place::Time, Kind::Instant(Role::At), help)
+        Parameter::shared(("at", "As of"), Place::Time, Kind::Instant(Role::At), help)
     }
 
     /// `from` and `to`, the time range that is asked about.
@@ -358,8 +400,8 @@ impl Parameter {
         let from = "From this instant on: 2026-03-31T17:00:00Z, 2026-03-31 (its start), -90d";
         let to = "Up to this instant, which is excluded; a date means its end";
         [
-            Parameter::plain("from", Place::Time, Kind::Instant(Role::From), from),
-            Parameter::plain("to", Place::Time, Kind::Instant(Role::To), to),
+            Parameter::shared(("from", "From"), Place::Time, Kind::Instant(Role::From), from),
+            Parameter::shared(("to", "To"), Place::Time, Kind::Instant(Role::To), to),
         ]
     }
 
@@ -369,8 +411,8 @@ impl Parameter {
                      passed";
         let zone = "The time zone of dates: Europe/Oslo, +02:00; UTC without it";
         [
-            Parameter::plain("knownAt", Place::Time, Kind::KnownAt, known),
-            Parameter::plain("tz", Place::Time, Kind::Zone, zone),
+            Parameter::shared(("knownAt", "Known at"), Place::Time, Kind::KnownAt, known),
+            Parameter::shared(("tz", "Time zone"), Place::Time, Kind::Zone, zone),
         ]
     }
 
@@ -380,8 +422,13 @@ impl Parameter {
         let cursor =
             "The `next` of the previous page, unchanged, with all other parameters the same";
         [
-            Parameter::plain("limit", Place::Page, limit, "At most this many rows; 100 without it"),
-            Parameter::plain("cursor", Place::Page, Kind::Cursor, cursor),
+            Parameter::shared(
+                ("limit", "Rows per page"),
+                Place::Page,
+                limit,
+                "At most this many rows; 100 without it",
+            ),
+            Parameter::shared(("cursor", "Page"), Place::Page, Kind::Cursor, cursor),
         ]
     }
 }

@@ -67,7 +67,7 @@ impl Parameter {
         match &self.kind {
             Kind::Flag | Kind::Bool => text.parse().ok().map(Value::Bool),
             Kind::Choice(words) => {
-                words.iter().any(|(word, _)| word == text).then(|| Value::from(text))
+                words.iter().any(|one| one.word == text).then(|| Value::from(text))
             }
             Kind::Number { min, max } => {
                 let number: Option<u64> = text.parse().ok();

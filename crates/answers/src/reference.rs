@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
 use crate::act::{DescribedAct, Gives, Takes, acts};
-use crate::parameter::{Kind, Parameter, Place};
+use crate::parameter::{Choice, Kind, Parameter, Place};
 use crate::question::{Described, Who, all};
 use crate::{Envelope, Shape};
 
@@ -198,9 +198,9 @@ fn parameters(page: &mut String, parameters: &[Parameter]) {
 }
 
 /// The help texts of a choice's words, where there are any.
-fn told_words(words: &[(String, String)]) -> String {
-    let told = words.iter().filter(|(_, help)| !help.is_empty());
-    let told: Vec<String> = told.map(|(word, help)| format!("`{word}` {help}")).collect();
+fn told_words(words: &[Choice]) -> String {
+    let told = words.iter().filter(|one| !one.help.is_empty());
+    let told: Vec<String> = told.map(|one| format!("`{}` {}", one.word, one.help)).collect();
     if told.is_empty() { String::new() } else { format!(": {}", told.join("; ")) }
 }
 

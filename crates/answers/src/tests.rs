@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
-use crate::{Described, Members, Place, StaysInGroup, all, described};
+use crate::{Described, Kind, Members, Operations, Place, StaysInGroup, all, described};
 
 /// The question's name and path, for messages of tests.
 fn at(one: &Described) -> String {
@@ -39,6 +39,10 @@ fn every_question_has_an_address_and_words() {
             let name = parameter.name;
             assert!(!parameter.help.is_empty(), "{at}: `{name}` has no words");
             assert!(!parameter.help.ends_with('.'), "{at}: `{name}` ends with a full stop");
+            let label = &parameter.label;
+            let is_capital = label.starts_with(char::is_uppercase);
+            let is_plain = !label.chars().skip(1).any(char::is_uppercase);
+            assert!(is_capital && is_plain && label.len() < 32, "{at}: `{name}`: {label}");
             assert!(!parameter.accepts.is_empty(), "{at}: `{name}` refuses without a word");
         }
         let mut names: Vec<&str> = one.parameters.iter().map(|one| one.name).collect();
@@ -46,6 +50,20 @@ fn every_question_has_an_address_and_words() {
         names.dedup();
         assert_eq!(names.len(), one.parameters.len(), "{at}: a name stands twice");
     }
+}
+
+#[test]
+fn forms_have_labels_in_plain_words() {
+    let log = described::<Operations>().unwrap();
+    let label = |name: &str| log.parameter(name).unwrap().label.as_str();
+    let names = ["app", "resource", "credential", "requestId", "at", "knownAt", "tz"];
+    let names = names.into_iter().filter(|name| log.parameter(name).is_some());
+    let labels: Vec<&str> = names.map(label).collect();
+    let expected = ["Application", "User or group", "Token", "Request id", "Known at", "Time zone"];
+    assert_eq!(labels, expected);
+    let Kind::Choice(actions) = &log.parameter("action").unwrap().kind else { panic!() };
+    let staged = actions.iter().find(|one| one.word == "stagedDelete").unwrap();
+    assert_eq!(staged.label, "Staged delete");
 }
 
 #[test]
@@ -98,9 +116,9 @@ fn people_are_shown_every_member_or_it_is_said_why_not() {
 /// Sets of parameters: only the required ones, and these with one optional parameter each.
 fn forms(one: &Described) -> Vec<Vec<(&'static str, String)>> {
     let text = |parameter: &crate::Parameter| match &parameter.kind {
-        crate::Kind::Flag | crate::Kind::Bool => "true".to_owned(),
-        crate::Kind::Number { min, .. } => min.to_string(),
-        crate::Kind::Choice(words) => words[0].0.clone(),
+        Kind::Flag | Kind::Bool => "true".to_owned(),
+        Kind::Number { min, .. } => min.to_string(),
+        Kind::Choice(words) => words[0].word.clone(),
         _ => "x".to_owned(),
     };
     let own = |one: &&crate::Parameter| matches!(one.place, Place::Path | Place::Query);

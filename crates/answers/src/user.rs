@@ -19,10 +19,11 @@ pub struct OneUser {
     /// a user name
     pub user: User,
     /// Also show the groups that the user was in
+    #[schemars(extend("x-label" = "With the groups"))]
     pub include: Option<Include>,
     /// Also show groups that contain those groups
     #[serde(default)]
-    #[schemars(extend("x-requires" = "include"))]
+    #[schemars(extend("x-requires" = "include", "x-label" = "Groups of these groups too"))]
     pub nested: bool,
 }
 

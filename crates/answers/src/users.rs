@@ -13,6 +13,7 @@ pub struct Users {
     /// The application's name in addresses
     pub app: App,
     /// Only accounts that were active, or only those that were not
+    #[schemars(extend("x-label" = "Account is active"))]
     pub active: Option<bool>,
 }
 

@@ -92,6 +92,17 @@ impl Node {
             name => name,
         }
     }
+
+    /// The mark for its state, and the word for the mark.
+    #[must_use]
+    pub fn mark(&self) -> (char, &'static str) {
+        match self.state.as_str() {
+            "yes" => ('✓', "yes"),
+            "no" => ('✗', "no"),
+            "notObservable" => ('·', "not observable from here"),
+            _ => ('?', "unknown"),
+        }
+    }
 }
 
 impl Question for Why {

@@ -71,6 +71,26 @@ pub(crate) fn marked(name: Option<&String>, privileged: bool) -> String {
     if privileged { format!("{name} (privileged)") } else { name.to_owned() }
 }
 
+/// A word of JSON in plain words: `stagedDelete` and `no_op` become `staged delete` and `no op`. A word that
+/// a person would not understand so has a function of its own beside its type.
+#[must_use]
+pub fn plain(word: &str) -> String {
+    let mut words = String::with_capacity(word.len() + 4);
+    let mut is_start = true;
+    for one in word.chars() {
+        if one == '_' {
+            words.push(' ');
+        } else if one.is_uppercase() && !is_start {
+            words.push(' ');
+            words.extend(one.to_lowercase());
+        } else {
+            words.extend(one.to_lowercase());
+        }
+        is_start = one == '_' || one.is_uppercase();
+    }
+    words
+}
+
 /// The end of a title that names the application, if the answer is limited to one.
 pub(crate) fn in_application(app: Option<&AppFilter>) -> String {
     app.map(|app| format!(" in {}", app.0)).unwrap_or_default()
@@ -101,3 +121,22 @@ pub enum Exists {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
 #[serde(transparent)]
 pub struct ScimResource(pub Map<String, Value>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_json_is_told_in_plain_words() {
+        let check = |word: &str, expected: &str| assert_eq!(plain(word), expected);
+        check("create", "create");
+        check("stagedDelete", "staged delete");
+        check("servicePrincipal", "service principal");
+        check("no_op", "no op");
+        check("knownToSource", "known to source");
+        check("Staged", "staged");
+        check("sourceIP", "source ip");
+        check("app-auditor", "app-auditor");
+        check("", "");
+    }
+}

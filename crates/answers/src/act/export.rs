@@ -17,6 +17,7 @@ pub struct Export {
     pub format: Option<Form>,
     /// Begin CSV with a byte order mark, which some spreadsheets need
     #[serde(default)]
+    #[schemars(extend("x-label" = "For spreadsheets"))]
     pub bom: bool,
 }
 

@@ -188,9 +188,9 @@ fn argument(parameter: &'static Parameter, variants: &[&'static Described]) -> A
         Kind::Flag => argument.action(ArgAction::SetTrue),
         Kind::Choice(words) if words.len() == 1 => argument.action(ArgAction::SetTrue),
         Kind::Choice(words) => {
-            let words = words.iter().map(|(word, help)| {
-                let value = PossibleValue::new(word);
-                if help.is_empty() { value } else { value.help(help) }
+            let words = words.iter().map(|one| {
+                let value = PossibleValue::new(&one.word);
+                if one.help.is_empty() { value } else { value.help(&one.help) }
             });
             argument.value_parser(PossibleValuesParser::new(words))
         }
@@ -213,7 +213,7 @@ fn flag_of(parameter: &Parameter) -> String {
     }
     match &parameter.kind {
         Kind::Choice(words) if words.len() == 1 => {
-            words.iter().fold(flag, |flag, (word, _)| format!("{flag}-{word}"))
+            words.iter().fold(flag, |flag, one| format!("{flag}-{}", one.word))
         }
         _ => flag,
     }
@@ -225,7 +225,7 @@ fn value(matches: &ArgMatches, parameter: &Parameter) -> Option<String> {
     match &parameter.kind {
         Kind::Flag => is_set().then(|| "true".to_owned()),
         Kind::Choice(words) if words.len() == 1 => {
-            words.first().filter(|_| is_set()).map(|(word, _)| word.clone())
+            words.first().filter(|_| is_set()).map(|one| one.word.clone())
         }
         _ => matches.get_one::<String>(parameter.name).cloned(),
     }

@@ -61,12 +61,7 @@ fn branches(nodes: &[Node], indent: &str, is_root: bool, text: &mut String) {
 
 /// A node's mark, its name, the word for its mark, and its text.
 fn line(node: &Node) -> String {
-    let (mark, word) = match node.state.as_str() {
-        "yes" => ('✓', "yes"),
-        "no" => ('✗', "no"),
-        "notObservable" => ('·', "not observable from here"),
-        _ => ('?', "unknown"),
-    };
+    let (mark, word) = node.mark();
     let told = escaped(&node.text).into_owned();
     // Do not repeat the word if the text begins with it.
     let told = match told.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)) {

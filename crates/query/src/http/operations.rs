@@ -195,7 +195,7 @@ mod tests {
     fn words(name: &str) -> Vec<String> {
         let described = answers::described::<answers::Operations>().unwrap();
         match &described.parameter(name).unwrap().kind {
-            Kind::Choice(words) => words.iter().map(|(word, _)| word.clone()).collect(),
+            Kind::Choice(words) => words.iter().map(|one| one.word.clone()).collect(),
             other => panic!("{name}: {other:?}"),
         }
     }
