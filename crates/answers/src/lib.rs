@@ -21,6 +21,7 @@ mod read;
 mod reference;
 mod spread;
 pub mod table;
+mod topic;
 mod words;
 
 pub use answer::{Answer, Content};
@@ -41,6 +42,7 @@ pub use read::{Misread, read};
 pub use reference::reference;
 pub use spread::{FileColumn, Spread};
 pub use table::{Cell, Column, Heading, Look, Width, cells};
+pub use topic::Topic;
 pub use words::{Exists, Moment, Present, plain};
 
 /// Words that filters take.
@@ -49,51 +51,52 @@ pub mod choice {
     pub use crate::operations::{Action, Log, Source, Status};
 }
 
-/// Names the questions: a module each, in the order in which help and reference tell them.
+/// Names the questions: a module each, in the order in which help and reference tell them. Each has its
+/// topic and its label for menus.
 macro_rules! questions {
-    ($($module:ident: $($question:ident),+;)+) => {
+    ($($module:ident: $($topic:ident $question:ident $label:literal),+;)+) => {
         $(mod $module; pub use $module::{$($question),+};)+
 
         fn list() -> Vec<Described> {
-            vec![$($(Described::of::<$question>()),+),+]
+            vec![$($(Described::of::<$question>(Topic::$topic, $label)),+),+]
         }
     };
 }
 
 questions! {
-    apps: Apps, OneApp;
-    profiles: Profiles;
-    users: Users;
-    user: OneUser;
-    timeline: TimelineOfUser, TimelineOfGroup;
-    why: Why;
-    blame: BlameOfUser, BlameOfGroup;
-    groups: EveryGroup;
-    group: OneGroup;
-    members: Members;
-    matrix: AccessMatrix;
-    privileged: PrivilegedGroups;
-    diff: Diff;
-    intervals: StaysInGroup, StaysOfUser;
-    joiners: Joiners;
-    leavers: Leavers;
-    movers: Movers;
-    reactivated: Reactivated;
-    orphans: Orphans;
-    overlap: Overlap;
-    failing: Failing;
-    unapproved: Unapproved;
-    drifted: Drifted;
-    operations: Operations;
-    operation: OneOperation;
-    access_log: AccessLog;
-    configuration_log: ConfigurationLog;
-    coverage: Unwatched;
-    job: Job;
-    evidence: EvidenceOf;
-    reference_lists: ReferenceLists;
-    saved: SavedQuestions, OneSaved;
-    tokens: Tokens;
+    apps: Applications Apps "Applications", Applications OneApp "Configuration";
+    profiles: Configuration Profiles "Profiles";
+    users: People Users "Users";
+    user: People OneUser "User";
+    timeline: People TimelineOfUser "Timeline", Groups TimelineOfGroup "Timeline";
+    why: People Why "Why";
+    blame: People BlameOfUser "What set it", Groups BlameOfGroup "What set it";
+    groups: Groups EveryGroup "Groups";
+    group: Groups OneGroup "Group";
+    members: Groups Members "Members";
+    matrix: Groups AccessMatrix "Access matrix";
+    privileged: Groups PrivilegedGroups "Privileged groups";
+    diff: Groups Diff "Changes";
+    intervals: Groups StaysInGroup "Stays of members", People StaysOfUser "Stays in groups";
+    joiners: Reports Joiners "Joiners";
+    leavers: Reports Leavers "Leavers";
+    movers: Reports Movers "Movers";
+    reactivated: Reports Reactivated "Active again";
+    orphans: Reports Orphans "Accounts without an owner";
+    overlap: Reports Overlap "In several groups at once";
+    failing: Reports Failing "Failing";
+    unapproved: Reports Unapproved "Changes without evidence";
+    drifted: Reports Drifted "Differences at upstreams";
+    operations: Operations Operations "Operations";
+    operation: Operations OneOperation "Operation";
+    access_log: Integrity AccessLog "Access log";
+    configuration_log: Integrity ConfigurationLog "Configuration log";
+    coverage: Integrity Unwatched "Coverage";
+    job: Applications Job "Provisioning";
+    evidence: Operations EvidenceOf "Evidence";
+    reference_lists: Configuration ReferenceLists "Reference lists";
+    saved: Configuration SavedQuestions "Saved questions", Configuration OneSaved "Saved question";
+    tokens: Configuration Tokens "Tokens";
 }
 
 #[cfg(test)]

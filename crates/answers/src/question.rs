@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::Topic;
 use crate::fields::fields;
 use crate::parameter::{Parameter, Place, own};
 use crate::spread::Spread;
@@ -142,6 +143,10 @@ pub struct Described {
     pub name: &'static str,
     /// Its help, without a full stop.
     pub about: String,
+    /// What it is about, for a menu.
+    pub topic: Topic,
+    /// Its name in a menu.
+    pub label: &'static str,
     /// The template of its path.
     pub path: &'static str,
     /// Who may ask.
@@ -241,7 +246,7 @@ impl fmt::Debug for Described {
 
 impl Described {
     /// Describes a question.
-    pub(crate) fn of<Q: Question>() -> Described {
+    pub(crate) fn of<Q: Question>(topic: Topic, label: &'static str) -> Described {
         let mut inline = SchemaSettings::draft2020_12();
         inline.inline_subschemas = true;
         let schema = inline.into_generator().into_root_schema_for::<Q>();
@@ -254,6 +259,8 @@ impl Described {
         Described {
             name: Q::COMMAND,
             about,
+            topic,
+            label,
             path: Q::PATH,
             who: Q::WHO,
             time: Q::TIME,
