@@ -1,5 +1,6 @@
 //! The caller of a question, and what they may see.
 
+use answers::Who;
 use axum::http::request::Parts;
 use event::{Application, Origin, Role, Timestamp};
 use incoming::Presented;
@@ -33,6 +34,9 @@ impl Sender {
     }
 }
 
+const SCIM: Error =
+    Error::Forbidden("this token provisions over SCIM; questions take one of an auditor");
+
 /// The sender of a request with one of our tokens.
 #[derive(Clone)]
 pub(crate) struct Caller {
@@ -46,9 +50,7 @@ impl Caller {
         match self.credential.role {
             _ if !self.credential.is_valid_at(now) => Err(Error::Unauthenticated),
             Role::Admin | Role::Auditor | Role::AppAuditor => Ok(()),
-            Role::Scim => Err(Error::Forbidden(
-                "this token provisions over SCIM; questions take one of an auditor",
-            )),
+            Role::Scim => Err(SCIM),
         }
     }
 
@@ -80,17 +82,12 @@ impl Caller {
             .ok_or(Error::NotFound("there is no such application"))
     }
 
-    /// The origin to store in an event, if the caller is an admin.
-    pub(crate) fn into_admin(self) -> Result<Origin, Error> {
-        self.check_admin()?;
-        Ok(self.origin)
-    }
-
-    /// Refuses callers who are not admins.
-    pub(crate) fn check_admin(&self) -> Result<(), Error> {
-        match self.credential.role {
-            Role::Admin => Ok(()),
-            Role::Auditor | Role::AppAuditor | Role::Scim => {
+    /// Refuses callers who are not among those that may ask or act.
+    pub(crate) fn check_may(&self, who: Who) -> Result<(), Error> {
+        match (who, self.credential.role) {
+            (_, Role::Admin) | (Who::Reader, Role::Auditor | Role::AppAuditor) => Ok(()),
+            (Who::Reader, Role::Scim) => Err(SCIM),
+            (Who::Admin, Role::Auditor | Role::AppAuditor | Role::Scim) => {
                 Err(Error::Forbidden("only a token of the role admin may change the configuration"))
             }
         }

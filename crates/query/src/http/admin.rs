@@ -1,13 +1,15 @@
-//! Requests that change something, and attempts of callers who may not.
+//! Requests that change something, and attempts of callers who may not. Most are for admins; the
+//! description of each says for whom ([`Act::WHO`]).
 //!
 //! A caller is identified before the body arrives. So the token is checked again when the request is
 //! decided: if it was revoked meanwhile, nothing changes and the attempt is recorded.
 //!
-//! A change is recorded by its own event. A request of an admin that changes nothing (it is refused, only
-//! reads, or repeats an earlier one) is recorded like a question, by [`recorded`] for all addresses.
+//! A change is recorded by its own event. A request that may change something and does not (it is refused,
+//! only reads, or repeats an earlier one) is recorded like a question, by [`recorded`] for all addresses.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use answers::act::Act;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -23,7 +25,7 @@ use crate::error::Error;
 /// The address of an attempt is cut here.
 const TARGET_BYTES_MAX: usize = 256;
 
-/// A request of an admin that has left no event yet.
+/// A request that may change something and has left no event yet.
 #[derive(Clone, Default)]
 pub(super) struct Unrecorded(Arc<Mutex<Option<Pending>>>);
 
@@ -36,7 +38,7 @@ struct Pending {
 }
 
 impl Unrecorded {
-    /// Notes the request of an admin.
+    /// Notes the request.
     fn begin(&self, asked: Asked, origin: Origin, head: Seq) {
         self.with(|place| *place = Some(Pending { asked, origin, head, application: None }));
     }
@@ -52,7 +54,7 @@ impl Unrecorded {
     }
 }
 
-/// Records the request of an admin that left no event of its own, before the answer leaves.
+/// Records a request that may change something and left no event of its own, before the answer leaves.
 pub(super) async fn recorded(
     State(query): State<Arc<Query>>,
     mut request: Request,
@@ -72,14 +74,14 @@ pub(super) async fn recorded(
     }
 }
 
-/// An admin whose request changes something.
-pub(super) struct Admin {
+/// Somebody whose request changes something.
+pub(super) struct Actor {
     origin: Origin,
     attempt: Attempt,
     unrecorded: Unrecorded,
 }
 
-impl Admin {
+impl Actor {
     /// The origin to store in an event.
     pub(super) fn origin(&self) -> &Origin {
         &self.origin
@@ -105,28 +107,29 @@ impl Admin {
 }
 
 impl Ask {
-    /// Checks that the caller is an admin, then runs `look` over a snapshot.
-    pub(super) async fn admin<T: Send + 'static>(
+    /// Checks that the caller may send this request, then runs `look` over a snapshot.
+    pub(super) async fn act<A: Act, T: Send + 'static>(
         self,
         look: impl FnOnce(&Reading<'_>) -> Result<T, Error> + Send + 'static,
-    ) -> Result<(Admin, T), Error> {
+    ) -> Result<(Actor, T), Error> {
         let (attempt, asked) = (Attempt::of(&self), Asked::of(&self));
         let unrecorded = self.unrecorded.clone();
         self.read(move |reading| {
-            let origin = reading.caller.clone().into_admin()?;
+            reading.caller.check_may(A::WHO)?;
+            let origin = reading.caller.origin().clone();
             unrecorded.begin(asked, origin.clone(), reading.record.head);
             let seen = look(&reading)?;
-            Ok((Admin { origin, attempt, unrecorded }, seen))
+            Ok((Actor { origin, attempt, unrecorded }, seen))
         })
         .await
     }
 }
 
 impl Query {
-    /// Decides the request of an admin, if their token is still valid.
+    /// Decides a request, if the token of its sender is still valid.
     pub(super) async fn decide<T: Send + 'static>(
         &self,
-        admin: Admin,
+        actor: Actor,
         decide: impl FnOnce(
             Origin,
             &View<'_>,
@@ -135,7 +138,7 @@ impl Query {
         + Send
         + 'static,
     ) -> Result<T, Error> {
-        let Admin { origin, attempt, unrecorded } = admin;
+        let Actor { origin, attempt, unrecorded } = actor;
         let credential = origin.credential;
         let decide = move |authority: Result<(), projector::Revoked>, view: &View<'_>, stamp| {
             let Decision { events, reply } = match authority {
@@ -158,18 +161,18 @@ impl Query {
         reply
     }
 
-    /// Returns the result of an admin's request that was decided elsewhere, if their token is still
+    /// Returns the result of a request that was decided elsewhere, if the token of its sender is still
     /// valid. `is_recorded` says whether a successful request left an event.
     pub(super) async fn hand_over<T: Send + 'static>(
         &self,
-        admin: Admin,
+        actor: Actor,
         done: Result<T, Error>,
         is_recorded: bool,
     ) -> Result<T, Error> {
-        let unrecorded = admin.unrecorded.clone();
+        let unrecorded = actor.unrecorded.clone();
         let is_recorded = is_recorded && done.is_ok();
         let decide = move |_, _: &View<'_>, _| Ok(Decision { events: vec![], reply: done });
-        let told = self.decide(admin, decide).await;
+        let told = self.decide(actor, decide).await;
         if is_recorded && told.is_ok() {
             unrecorded.take();
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use answers::act::{
-    AddApp, AddedApp, Baseline, ChangeApp, ChangedApp, Drift, DriftReport, NewApp, NewUpstream,
-    ServicePrincipal,
+    Act, AddApp, AddedApp, Baseline, ChangeApp, ChangedApp, Drift, DriftReport, NewApp,
+    NewUpstream, ServicePrincipal,
 };
 use answers::row;
 use answers::{App, Apps, OneApp};
@@ -85,7 +85,7 @@ pub(super) async fn add(
     names: NamesOf,
     body: Upload,
 ) -> Result<(StatusCode, Json<AddedApp>), Error> {
-    let (admin, AddApp {}) = ask.admin(move |reading| read_act(reading, &names)).await?;
+    let (admin, AddApp {}) = ask.act::<AddApp, _>(move |reading| read_act(reading, &names)).await?;
     let form = r#"{"application": TEXT, "profile": TEXT, "settings": {…}, "upstream": {…}}"#;
     let new: NewApp = body.json(form).await?;
     let (profile, settings) = check(&query, &new)?;
@@ -143,7 +143,7 @@ pub(super) async fn change(
     names: NamesOf,
     body: Upload,
 ) -> Result<Json<ChangedApp>, Error> {
-    let asked = ask.admin(move |reading| {
+    let asked = ask.act::<ChangeApp, _>(move |reading| {
         let ChangeApp { app: App(slug) } = read_act(reading, &names)?;
         Ok((reading.caller.application(&reading.record.view, &slug)?.number, slug))
     });
@@ -182,7 +182,7 @@ pub(super) async fn baseline(
         let Baseline { app, accept_shrink } = read_act(reading, &names)?;
         Ok((app, accept_shrink))
     };
-    look(state, ask, what, Occasion::Baseline).await
+    look::<Baseline>(state, ask, what, Occasion::Baseline).await
 }
 
 /// `POST /api/v1/apps/{app}/drift`: lists what the upstream has and reports where the record differs.
@@ -195,17 +195,17 @@ pub(super) async fn drift(
         let Drift { app, accept_shrink } = read_act(reading, &names)?;
         Ok((app, accept_shrink))
     };
-    look(state, ask, what, Occasion::Drift).await
+    look::<Drift>(state, ask, what, Occasion::Drift).await
 }
 
-async fn look(
+async fn look<A: Act>(
     State(query): State<Arc<Query>>,
     ask: Ask,
     what: impl FnOnce(&Reading<'_>) -> Result<(App, bool), Error> + Send + 'static,
     occasion: Occasion,
 ) -> Result<Json<DriftReport>, Error> {
     let has_left = ask.has_left.clone();
-    let asked = ask.admin(move |reading| {
+    let asked = ask.act::<A, _>(move |reading| {
         let (App(slug), accept_shrink) = what(reading)?;
         let application = reading.caller.application(&reading.record.view, &slug)?.number;
         Ok((application, slug, accept_shrink))

@@ -35,7 +35,7 @@ pub(super) struct Ask {
     pub(super) has_left: Option<HasLeft>,
     /// Whose share of the memory it uses.
     pub(super) owner: Owner,
-    /// The request of an admin, until it has left an event.
+    /// The request, if it may change something, until it has left an event.
     pub(super) unrecorded: Unrecorded,
     /// Shared resources that it holds until it is answered, even if the client has left.
     _kept: (Option<UnderWay>, Option<Counted>),

@@ -25,7 +25,7 @@ pub(super) async fn add(
     names: NamesOf,
     body: Upload,
 ) -> Result<Json<Imported>, Error> {
-    let asked = ask.admin(move |reading| {
+    let asked = ask.act::<Import, _>(move |reading| {
         let import: Import = read_act(reading, &names)?;
         let run = match &import.run {
             None => None,

@@ -17,7 +17,7 @@ use projector::{Decision, Draft, Identity, Stamp, View};
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
-use super::admin::{Admin, refusal};
+use super::admin::{Actor, refusal};
 use super::apps::is_plain;
 use super::ask::Ask;
 use super::body::Upload;
@@ -41,7 +41,7 @@ pub(super) async fn add(
     names: NamesOf,
     body: Upload,
 ) -> Result<(StatusCode, Json<AddedList>), Error> {
-    let asked = ask.admin(move |reading| {
+    let asked = ask.act::<AddList, _>(move |reading| {
         let AddList { name: ListName(name), app } = read_act(reading, &names)?;
         if !is_plain(&name) {
             return Err(Error::Parameter { name: "name", accepts: NAME });
@@ -51,15 +51,15 @@ pub(super) async fn add(
         let application = application.transpose()?.map(|row| row.number);
         Ok((name, application.unwrap_or(Application::RECORDER)))
     });
-    let (admin, (name, application)) = asked.await?;
-    admin.concerns(application);
+    let (actor, (name, application)) = asked.await?;
+    actor.concerns(application);
     let bytes = body.bytes(UPLOAD_BYTES_MAX).await?;
     let upload = parse(&bytes).map_err(Error::Body)?;
     let sha256: [u8; 32] = Sha256::digest(&bytes).into();
     let rows = u32::try_from(upload.people.len()).unwrap_or(u32::MAX);
     let text = serde_json::to_vec(&upload.people).map_err(|_| Error::Defect)?;
     let fact = Fact::ReferenceListAdded(ReferenceListAdded { name: name.clone(), rows, sha256 });
-    let seq = append(&query, application, admin, fact, (Number::NOBODY, text)).await?;
+    let seq = append(&query, application, actor, fact, (Number::NOBODY, text)).await?;
     let ignored_columns = upload.ignored_columns as u64;
     let told = AddedList {
         name,
@@ -73,11 +73,11 @@ pub(super) async fn add(
 
 const NAME: &str = "a name for the list: 1 to 63 of a-z, 0-9 and -";
 
-/// Records an admin's addition, with its content as a note.
+/// Records what somebody adds, with its content as a note.
 async fn append(
     query: &Query,
     application: Application,
-    admin: Admin,
+    actor: Actor,
     fact: Fact,
     (subject, note): (Number, Vec<u8>),
 ) -> Result<Seq, Error> {
@@ -92,7 +92,7 @@ async fn append(
         let event = Draft { application, origin: Some(origin), fact, parts: vec![], passed };
         Ok(Decision { events: vec![event], reply: Ok(stamp.seq) })
     };
-    query.decide(admin, decide).await
+    query.decide(actor, decide).await
 }
 
 impl Answered for ReferenceLists {
@@ -200,18 +200,18 @@ pub(super) async fn add_evidence(
     names: NamesOf,
     body: Upload,
 ) -> Result<(StatusCode, Json<AddedEvidence>), Error> {
-    let asked = ask.admin(move |reading| {
+    let asked = ask.act::<AddEvidence, _>(move |reading| {
         let AddEvidence { operation: id } = read_act(reading, &names)?;
         let (event, number) = operations::found(reading, &id)?;
         Ok((event.header.application, event.seq, number))
     });
-    let (admin, (application, operation, number)) = asked.await?;
-    admin.concerns(application);
+    let (actor, (application, operation, number)) = asked.await?;
+    actor.concerns(application);
     let evidence: NewEvidence = body.json(EVIDENCE).await?;
     let evidence = checked(evidence)?;
     let text = serde_json::to_vec(&evidence).map_err(|_| Error::Defect)?;
     let fact = Fact::EvidenceAdded(EvidenceAdded { operation });
-    let seq = append(&query, application, admin, fact, (number, text)).await?;
+    let seq = append(&query, application, actor, fact, (number, text)).await?;
     Ok((StatusCode::CREATED, Json(AddedEvidence { seq, operation_seq: operation })))
 }
 

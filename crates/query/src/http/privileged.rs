@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use answers::act::{MarkGroup, MarkedGroup, UnmarkGroup};
+use answers::act::{Act, MarkGroup, MarkedGroup, UnmarkGroup};
 use answers::{App, Group, PrivilegedGroups, row};
 use axum::Json;
 use axum::extract::State;
@@ -63,7 +63,7 @@ pub(super) async fn mark(
         let MarkGroup { app, group } = read_act(reading, &names)?;
         Ok((app, group))
     };
-    set(state, ask, what, true).await
+    set::<MarkGroup>(state, ask, what, true).await
 }
 
 /// `DELETE /api/v1/apps/{app}/groups/{group}/privileged`
@@ -76,7 +76,7 @@ pub(super) async fn unmark(
         let UnmarkGroup { app, group } = read_act(reading, &names)?;
         Ok((app, group))
     };
-    set(state, ask, what, false).await
+    set::<UnmarkGroup>(state, ask, what, false).await
 }
 
 /// The group in the address.
@@ -88,13 +88,13 @@ struct Meant {
 }
 
 /// Marks a group as privileged or not. A repetition leaves no event.
-async fn set(
+async fn set<A: Act>(
     State(query): State<Arc<Query>>,
     ask: Ask,
     what: impl FnOnce(&Reading<'_>) -> Result<(App, Group), Error> + Send + 'static,
     privileged: bool,
 ) -> Result<Json<MarkedGroup>, Error> {
-    let asked = ask.admin(move |reading| {
+    let asked = ask.act::<A, _>(move |reading| {
         let (App(slug), Group(name)) = what(reading)?;
         let record = &reading.record;
         let application = reading.caller.application(&record.view, &slug)?.number;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use answers::act::{Act, DescribedAct, described_act};
-use answers::{Described, Misread, Place, Question, Who, described};
+use answers::{Described, Misread, Place, Question, described};
 use axum::Router;
 use axum::http::Uri;
 use axum::routing::get;
@@ -134,9 +134,7 @@ fn answer<Q: Answered>(
     described: &'static Described,
     names: Vec<(String, String)>,
 ) -> Result<Answer, Error> {
-    if described.who == Who::Admin {
-        reading.caller.check_admin()?;
-    }
+    reading.caller.check_may(described.who)?;
     let params = Params::read(reading.uri, &described.known)?;
     let pairs = names.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     let question: Q = answers::read(&described.parameters, pairs.chain(params.given()))?;

@@ -148,7 +148,8 @@ pub(super) async fn save(
     body: Upload,
 ) -> Result<Response, Error> {
     let owner = ask.owner;
-    let (admin, SaveQuestion {}) = ask.admin(move |reading| read_act(reading, &names)).await?;
+    let (admin, SaveQuestion {}) =
+        ask.act::<SaveQuestion, _>(move |reading| read_act(reading, &names)).await?;
     let form = r#"{"name": TEXT, "question": TEXT}"#;
     let NewQuestion { name, question } = body.json(form).await?;
     if !is_plain(&name) {
@@ -199,7 +200,7 @@ pub(super) async fn remove(
     ask: Ask,
     names: NamesOf,
 ) -> Result<Json<RemovedQuestion>, Error> {
-    let asked = ask.admin(move |reading| read_act::<RemoveQuestion>(reading, &names));
+    let asked = ask.act::<RemoveQuestion, _>(move |reading| read_act(reading, &names));
     let (admin, RemoveQuestion { name: QuestionName(name) }) = asked.await?;
     let told = name.clone();
     let decide = move |origin: Origin, view: &View<'_>, stamp: Stamp| {

@@ -64,7 +64,8 @@ pub(super) async fn revoke(
     ask: Ask,
     names: NamesOf,
 ) -> Result<Json<RevokedToken>, Error> {
-    let (admin, RevokeToken { id }) = ask.admin(move |reading| read_act(reading, &names)).await?;
+    let (admin, RevokeToken { id }) =
+        ask.act::<RevokeToken, _>(move |reading| read_act(reading, &names)).await?;
     let unknown = || Error::NotFound("there is no such token; see /api/v1/tokens");
     let number = Credential(id.parse().map_err(|_| unknown())?);
     if number.to_string() != id {
@@ -104,7 +105,8 @@ pub(super) async fn add(
     names: NamesOf,
     body: Upload,
 ) -> Result<(StatusCode, Json<AddedToken>), Error> {
-    let (admin, AddToken {}) = ask.admin(move |reading| read_act(reading, &names)).await?;
+    let (admin, AddToken {}) =
+        ask.act::<AddToken, _>(move |reading| read_act(reading, &names)).await?;
     let form = r#"{"role": TEXT, "application": TEXT, "name": TEXT, "expires": TEXT}"#;
     let new: NewToken = body.json(form).await?;
     let issue = Issue::new(&new.role, new.application)?;
