@@ -69,6 +69,12 @@ async fn asset(Path(name): Path<String>) -> Response {
     (headers, asset.content).into_response()
 }
 
+/// Each file with its address.
+#[cfg(test)]
+pub(crate) fn every() -> [(&'static str, &'static str); 3] {
+    [&CSS, &JS, &ICON].map(|asset| (asset.address.as_str(), asset.content))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

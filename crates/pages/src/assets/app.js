@@ -230,39 +230,45 @@ addEventListener("popstate", () => { if (one("[data-part]")) replace(location.hr
 function brush(chart) {
   const from = Date.parse(chart.dataset.from);
   const span = Date.parse(chart.dataset.to) - from;
-  const left = Number(chart.dataset.left ?? 0);
-  const width = Number(chart.dataset.width ?? chart.viewBox.baseVal.width);
-  const height = chart.viewBox.baseVal.height;
-  if (!(span > 0) || !width) return;
+  if (!(span > 0)) return;
   let start = null;
   let mark = null;
   const where = (event) => {
-    const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(chart.getScreenCTM().inverse());
-    return Math.max(left, Math.min(left + width, point.x));
+    const box = chart.getBoundingClientRect();
+    return Math.max(0, Math.min(1, (event.clientX - box.left) / box.width));
   };
   chart.addEventListener("pointerdown", (event) => {
-    start = where(event);
-    chart.setPointerCapture(event.pointerId);
-    mark = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-    mark.setAttribute("class", "brush");
-    mark.setAttribute("y", "0");
-    mark.setAttribute("height", String(height));
-    chart.append(mark);
+    if (event.button === 0) start = where(event);
   });
+  // A link in the picture would be dragged instead.
+  chart.addEventListener("dragstart", (event) => event.preventDefault());
   chart.addEventListener("pointermove", (event) => {
     if (start === null) return;
     const end = where(event);
-    mark.setAttribute("x", String(Math.min(start, end)));
-    mark.setAttribute("width", String(Math.abs(end - start)));
+    if (!mark && Math.abs(end - start) * chart.clientWidth < 3) return;
+    if (!mark) {
+      chart.setPointerCapture(event.pointerId);
+      mark = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+      mark.setAttribute("class", "brush");
+      mark.setAttribute("y", "0");
+      mark.setAttribute("height", "100%");
+      chart.append(mark);
+    }
+    mark.setAttribute("x", `${Math.min(start, end) * 100}%`);
+    mark.setAttribute("width", `${Math.abs(end - start) * 100}%`);
   });
   const stop = (event) => {
-    if (start === null) return;
-    const end = where(event);
-    const [a, b] = [Math.min(start, end), Math.max(start, end)];
-    mark.remove();
+    const [a, b] = [start, where(event)].sort((a, b) => a - b);
+    const wasDragged = start !== null && mark !== null;
     start = null;
-    if (event.type === "pointercancel" || b - a < 3) return;
-    const instant = (x) => new Date(from + ((x - left) / width) * span).toISOString().replace(/\.\d+Z/, "Z");
+    mark?.remove();
+    mark = null;
+    if (!wasDragged || event.type === "pointercancel") return;
+    // What ends a drag is no click on the bar below.
+    const noClick = (click) => { if (chart.contains(click.target)) click.preventDefault(); };
+    addEventListener("click", noClick, { capture: true });
+    setTimeout(() => removeEventListener("click", noClick, { capture: true }));
+    const instant = (part) => new Date(from + part * span).toISOString().replace(/\.\d+Z/, "Z");
     const address = new URL(location.href);
     address.searchParams.delete("cursor");
     address.searchParams.set("from", instant(a));

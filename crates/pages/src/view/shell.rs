@@ -108,11 +108,15 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    fn event(&self) -> String {
+    /// The event's number as people read it.
+    #[must_use]
+    pub fn event(&self) -> String {
         text::grouped(self.at_seq)
     }
 
-    fn second(&self) -> String {
+    /// When the answer was made, to the second.
+    #[must_use]
+    pub fn second(&self) -> String {
         text::second(&self.generated_at)
     }
 }
