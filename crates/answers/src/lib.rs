@@ -19,6 +19,7 @@ mod parameter;
 mod question;
 mod read;
 mod reference;
+mod sentence;
 mod spread;
 pub mod table;
 mod topic;
@@ -40,6 +41,7 @@ pub use question::{
 };
 pub use read::{Misread, read};
 pub use reference::reference;
+pub use sentence::{basis, created};
 pub use spread::{FileColumn, Spread};
 pub use table::{Cell, Column, Heading, Look, Width, cells};
 pub use topic::Topic;

@@ -13,7 +13,7 @@ pub(crate) mod sample;
 mod why;
 
 use answers::table::count;
-use answers::{Described, Grid, Time};
+use answers::{Described, Grid};
 use serde_json::{Map, Value};
 
 pub(crate) use self::answer::Answer;
@@ -44,16 +44,8 @@ pub(crate) fn heading(
     answer: &Answer<'_>,
 ) -> Result<String, serde_json::Error> {
     let title = table.title(answer.members)?;
-    let title = escaped(&title);
-    let order = match described.order {
-        "" => String::new(),
-        order => format!(", {order}"),
-    };
-    Ok(match described.time {
-        Time::Instant => format!("{title}{order} {}", answer.as_of()),
-        Time::Stretch => format!("{title}{}{order} {}", answer.stretch(), answer.stands()),
-        Time::Known | Time::Now => format!("{title}{order} {}", answer.stands()),
-    })
+    let heading = answer.envelope.heading(&title, described.order, described.time);
+    Ok(escaped(&heading).into_owned())
 }
 
 /// Renders an answer about one thing: a heading, then a label and a value per line.
@@ -155,11 +147,8 @@ pub(crate) fn caution(thing: &str, answer: &Answer<'_>) -> String {
 }
 
 /// A warning when the answer uses imported logs only.
-fn basis(basis: Option<&str>) -> &'static str {
-    match basis {
-        Some("imported") => "This rests on imported logs alone, not on what was recorded here.\n",
-        _ => "",
-    }
+fn basis(basis: Option<&str>) -> String {
+    answers::basis(basis).map(|words| format!("{words}\n")).unwrap_or_default()
 }
 
 #[cfg(test)]

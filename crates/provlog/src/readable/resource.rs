@@ -38,12 +38,10 @@ pub(crate) fn resource(
             Some(groups) => grid(groups, columns),
             None => below.lines.iter().map(|line| format!("{}\n", escaped(line))).collect(),
         };
-        let existence = match (&resource, seen.exists_seq, seen.start_known) {
-            (Some(_), Some(seq), Some(false)) => {
-                format!("Event {seq} is the first that tells of it.\n")
-            }
-            (Some(_), Some(seq), _) => format!("Created by event {seq}.\n"),
-            _ => answer.existence(kind),
+        let created = answers::created(seen.exists_seq, seen.start_known);
+        let existence = match created.filter(|_| resource.is_some()) {
+            Some(created) => format!("{created}\n"),
+            None => answer.existence(kind),
         };
         // The sentence about gaps continues this line.
         let end = answer.end_of_one();
@@ -52,7 +50,7 @@ pub(crate) fn resource(
             false => format!("{} {end}", existence.trim_end()),
         };
         let attributes = resource.map(attributes).unwrap_or_default();
-        let basis = basis(seen.basis.as_deref()).to_owned();
+        let basis = basis(seen.basis.as_deref());
         Ok(sections([heading, attributes, groups, basis + &last]))
     }
 }

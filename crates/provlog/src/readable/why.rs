@@ -32,7 +32,7 @@ pub(crate) fn why(
         let remedy = reasons.remedy.map(|remedy| format!("What to do: {}\n", escaped(&remedy)));
         Ok(sections([
             heading,
-            conclusion + basis(Some(&reasons.basis)),
+            conclusion + &basis(Some(&reasons.basis)),
             lines,
             tree,
             remedy.unwrap_or_default(),
