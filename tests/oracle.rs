@@ -9,6 +9,7 @@ use event::{
 };
 use serde_json::{Map, Value};
 
+pub mod counts;
 pub mod detail;
 pub mod imports;
 pub mod jobs;

@@ -1,6 +1,6 @@
 //! The operation log: every filter, and combinations, give the same as a scan of all rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use event::Timestamp;
 use serde_json::{Value, json};
@@ -117,7 +117,11 @@ type Filter = (String, Box<dyn Fn(&Value) -> bool>);
 
 fn equal(parameter: &str, member: &'static str, value: &Value) -> Filter {
     let expected = value.clone();
-    let text = value.as_str().unwrap_or("none").to_owned();
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => "none".to_owned(),
+    };
     (format!("&{parameter}={text}"), Box::new(move |row| row[member] == expected))
 }
 
@@ -128,8 +132,13 @@ fn filters(all: &[Value], random: &mut Random) -> Vec<Filter> {
         equal("status", "status", &row["status"]),
         equal("action", "action", &row["action"]),
         equal("credential", "actorId", &row["actorId"]),
+        equal("effect", "effect", &row["effect"]),
+        equal("httpStatus", "httpStatus", &row["httpStatus"]),
         equal("requestId", "requestId", &random.one(all)["requestId"]),
     ];
+    if row["resourceType"].is_string() {
+        filters.push(equal("resourceType", "resourceType", &row["resourceType"]));
+    }
     if row["application"].is_string() {
         filters.push(equal("app", "application", &row["application"]));
     }
@@ -170,6 +179,73 @@ async fn check(server: &InProcess, all: &[Value], chosen: &[&Filter], limit: usi
     assert_eq!(count, expected.len() as u64, "{query}");
 }
 
+/// The name of a filter's parameter.
+fn name(filter: &Filter) -> &str {
+    filter.0.trim_start_matches('&').split('=').next().unwrap()
+}
+
+/// The facets, and the member of a row that has the value.
+const FACETS: [(&str, &str); 7] = [
+    ("status", "status"),
+    ("action", "action"),
+    ("app", "application"),
+    ("credential", "actorId"),
+    ("resourceType", "resourceType"),
+    ("effect", "effect"),
+    ("httpStatus", "httpStatus"),
+];
+
+/// The facets and the histogram count what a plain scan counts.
+async fn check_counts(server: &InProcess, all: &[Value], chosen: &[&Filter], buckets: usize) {
+    let query: String = chosen.iter().map(|(parameter, _)| parameter.as_str()).collect();
+    let ask = async |path: &str| {
+        let answer = server.admin("GET", path, &Value::Null).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.body
+    };
+    let found = ask(&format!("/api/v1/operations/facets?limit=1000{query}")).await;
+    for (facet, member) in FACETS {
+        let others: Vec<_> = chosen.iter().filter(|filter| name(filter) != facet).collect();
+        let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+        for row in all.iter().filter(|row| others.iter().all(|(_, fits)| fits(row))) {
+            let value = match &row[member] {
+                Value::String(text) => text.clone(),
+                Value::Null if facet == "credential" => "none".to_owned(),
+                Value::Null => continue,
+                value => value.to_string(),
+            };
+            *expected.entry(value).or_default() += 1;
+        }
+        let rows = found["rows"].as_array().unwrap().iter().filter(|row| row["facet"] == facet);
+        let count = |row: &Value| {
+            (row["value"].as_str().unwrap().to_owned(), row["count"].as_u64().unwrap())
+        };
+        assert_eq!(rows.map(count).collect::<BTreeMap<_, _>>(), expected, "{facet} of {query}");
+    }
+
+    let path = format!("/api/v1/operations/histogram?limit=1000&buckets={buckets}{query}");
+    let found = ask(&path).await;
+    let stretches = found["rows"].as_array().unwrap();
+    assert!(stretches.len() <= buckets, "{path}: {found}");
+    for (stretch, next) in stretches.iter().zip(&stretches[1.min(stretches.len())..]) {
+        assert_eq!(stretch["end"], next["start"], "{path}: no hole");
+    }
+    let selected: Vec<&Value> =
+        all.iter().filter(|row| chosen.iter().all(|(_, fits)| fits(row))).collect();
+    assert_eq!(found["operations"], selected.len(), "{path}");
+    for stretch in stretches {
+        let time = |name: &str| stretch[name].as_str().unwrap();
+        for status in ["success", "warning", "failure", "skipped"] {
+            let is_in = |row: &&&Value| {
+                let at = row["occurredAt"].as_str().unwrap();
+                row["status"] == status && time("start") <= at && at < time("end")
+            };
+            let count = selected.iter().filter(is_in).count();
+            assert_eq!(stretch[status], count, "{status} in {stretch} of {path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_filter_and_random_combinations_give_what_a_plain_scan_gives() {
     let folder = tempfile::tempdir().unwrap();
@@ -186,10 +262,12 @@ async fn every_filter_and_random_combinations_give_what_a_plain_scan_gives() {
     assert_eq!(found, seqs, "all operations, newest first");
     assert_eq!(count, all.len() as u64);
 
+    check_counts(&server, &all, &[], 1_000).await;
     let mut singles = 0;
     while singles < 8 {
         for filter in filters(&all, &mut random) {
             check(&server, &all, &[&filter], 1 + random.below(300)).await;
+            check_counts(&server, &all, &[&filter], 2 + random.below(300)).await;
         }
         singles += 1;
     }
@@ -198,7 +276,6 @@ async fn every_filter_and_random_combinations_give_what_a_plain_scan_gives() {
         let filters = filters(&all, &mut random);
         let mut chosen: Vec<&Filter> = vec![];
         for filter in &filters {
-            let name = |filter: &Filter| filter.0.split('=').next().map(str::to_owned);
             let taken = chosen.iter().any(|other| name(other) == name(filter));
             let from_after_to = filters.iter().any(|other| {
                 let values = (filter.0.strip_prefix("&to="), other.0.strip_prefix("&from="));
@@ -210,6 +287,7 @@ async fn every_filter_and_random_combinations_give_what_a_plain_scan_gives() {
         }
         with_rows += usize::from(all.iter().any(|row| chosen.iter().all(|(_, fits)| fits(row))));
         check(&server, &all, &chosen, 1 + random.below(40)).await;
+        check_counts(&server, &all, &chosen, 2 + random.below(40)).await;
     }
     assert!(with_rows > COMBINATIONS / 3, "most combinations are of filters that go together");
 

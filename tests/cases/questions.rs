@@ -235,6 +235,7 @@ impl Tester<'_> {
             filters: filters(pick.what),
             event: self.event(pick),
             credential: pick.flags[1].then(|| (pick.what % 12).to_string()),
+            buckets: *one(&[Some(2), Some(3), Some(7), Some(20)], pick.what)?,
             job: (*one(&["boat", "boat", "raft", "punt", "scim.0"], pick.what)?).to_owned(),
         };
         let resource = if pick.flags[1] { asked.user.clone() } else { asked.group.clone() };
@@ -438,6 +439,10 @@ fn filters(what: u8) -> Vec<(&'static str, String)> {
         8 => [status(), one("action", &actions)].concat(),
         9 => [one("cycleId", &["cycle-0", "cycle-1"]), status()].concat(),
         10 => [one("changeId", &["change-0", "change-2"]), source()].concat(),
+        11 => one("resourceType", &["User", "Group"]),
+        12 => one("effect", &["applied", "no_op", "read", "rejected", "skipped", "unknown"]),
+        13 => one("httpStatus", &["200", "201", "404", "409"]),
+        14 => [one("effect", &["skipped", "rejected"]), status()].concat(),
         _ => vec![],
     }
 }

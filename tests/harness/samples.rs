@@ -61,6 +61,7 @@ impl Samples {
             "job" => self.app,
             "id" => &self.token,
             "question" => "operations",
+            "resourceType" => "User",
             // Digits are a token, a run of an import, anything else.
             _ if !parameter.is_required => "7",
             name => panic!(

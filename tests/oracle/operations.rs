@@ -228,7 +228,7 @@ fn recorded<'a>(
 }
 
 /// The recorded and imported operations of a period, newest first; entries by the source's time.
-fn all<'a>(
+pub fn all<'a>(
     known: &Known<'a>,
     parameters: &Parameters,
     applications: &[Application],
@@ -253,8 +253,19 @@ pub fn any_row(known: &Known<'_>, event: &Event) -> Map<String, Value> {
     }
 }
 
+/// Whether a value of a row is that of a filter.
+fn is(found: &Value, value: &str) -> bool {
+    found.as_str() == Some(value) || found.as_u64().is_some_and(|one| one.to_string() == value)
+}
+
 /// `GET /operations`
 pub fn list(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let rows = selected(known, parameters).into_iter();
+    Expected::rows(rows.map(Value::from).collect())
+}
+
+/// The rows of the operations that the filters select, newest first.
+pub fn selected(known: &Known<'_>, parameters: &Parameters) -> Vec<Map<String, Value>> {
     let applications = known.applications(parameters.app);
     let mut events = all(known, parameters, &applications);
     if let Some(name) = &parameters.resource {
@@ -269,9 +280,9 @@ pub fn list(known: &Known<'_>, parameters: &Parameters) -> Expected {
         parameters
             .filters
             .iter()
-            .all(|(name, value)| row.get(*name) == Some(&value.as_str().into()))
+            .all(|(name, value)| row.get(*name).is_some_and(|found| is(found, value)))
     };
-    Expected::rows(rows.filter(fits).map(Value::from).collect())
+    rows.filter(fits).collect()
 }
 
 /// `GET /reports/unapproved`

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::known::{Known, coverage};
 use super::reports::Termination;
 use super::resources::{Found, id_of};
-use super::{detail, imports, jobs, members, operations, record, reports, resources, why};
+use super::{counts, detail, imports, jobs, members, operations, record, reports, resources, why};
 
 /// A kind of question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +21,8 @@ pub enum Kind {
     UserTimeline,
     GroupTimeline,
     Operations,
+    Histogram,
+    Facets,
     Diff,
     GroupIntervals,
     UserIntervals,
@@ -71,7 +73,7 @@ const fn shape(kind: Kind, on: bool, when: When, has_pages: bool) -> Shape {
 }
 
 /// Every question.
-pub const SHAPES: [Shape; 36] = [
+pub const SHAPES: [Shape; 38] = [
     shape(Kind::Users, true, When::At, true),
     shape(Kind::User, true, When::At, false),
     shape(Kind::Groups, true, When::At, true),
@@ -82,6 +84,8 @@ pub const SHAPES: [Shape; 36] = [
     shape(Kind::UserTimeline, true, When::Stretch, true),
     shape(Kind::GroupTimeline, true, When::Stretch, true),
     shape(Kind::Operations, true, When::Stretch, true),
+    shape(Kind::Histogram, true, When::Stretch, true),
+    shape(Kind::Facets, true, When::Stretch, true),
     shape(Kind::Diff, true, When::Stretch, true),
     shape(Kind::GroupIntervals, true, When::Stretch, true),
     shape(Kind::UserIntervals, true, When::Stretch, true),
@@ -164,6 +168,7 @@ pub struct Parameters {
     /// A token's id.
     pub credential: Option<String>,
     pub job: String,
+    pub buckets: Option<u16>,
 }
 
 impl Parameters {
@@ -303,6 +308,8 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         Kind::UserTimeline => format!("{app}/users/{user}/timeline"),
         Kind::GroupTimeline => format!("{app}/groups/{group}/timeline"),
         Kind::Operations => "/operations".to_owned(),
+        Kind::Histogram => "/operations/histogram".to_owned(),
+        Kind::Facets => "/operations/facets".to_owned(),
         Kind::Diff => format!("{app}/groups/{group}/diff"),
         Kind::GroupIntervals => format!("{app}/groups/{group}/intervals"),
         Kind::UserIntervals => format!("{app}/users/{user}/intervals"),
@@ -374,8 +381,10 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
             add("app", Some("boat".to_owned()));
             add("groups", Some(parameters.groups.join(",")));
         }
-        Kind::Operations => {
+        Kind::Operations | Kind::Histogram | Kind::Facets => {
             add("app", app);
+            let buckets = parameters.buckets.filter(|_| shape.kind == Kind::Histogram);
+            add("buckets", buckets.map(|buckets| buckets.to_string()));
             add("resource", parameters.resource.clone());
             for (name, value) in &parameters.filters {
                 add(name, Some(value.clone()));
@@ -435,6 +444,8 @@ pub fn expected(
         Kind::UserTimeline => operations::timeline(known, parameters, ResourceType::USER, "boat"),
         Kind::GroupTimeline => operations::timeline(known, parameters, ResourceType::GROUP, "boat"),
         Kind::Operations => operations::list(known, parameters),
+        Kind::Histogram => counts::histogram(known, parameters),
+        Kind::Facets => counts::facets(known, parameters),
         Kind::Diff => members::diff(known, parameters),
         Kind::GroupIntervals => members::intervals(known, parameters, ResourceType::GROUP),
         Kind::UserIntervals => members::intervals(known, parameters, ResourceType::USER),
@@ -495,6 +506,8 @@ fn spans_several(known: &Known<'_>, kind: Kind, parameters: &Parameters) -> bool
     let may_span = matches!(
         kind,
         Kind::Operations
+            | Kind::Histogram
+            | Kind::Facets
             | Kind::Joiners
             | Kind::Leavers
             | Kind::LeaversOfList

@@ -15,6 +15,7 @@ mod envelope;
 mod fields;
 mod lead;
 mod openapi;
+mod operation_filter;
 mod parameter;
 mod question;
 mod read;
@@ -31,6 +32,7 @@ pub use envelope::{Coverage, Envelope, Gap, Head};
 pub use fields::fields;
 pub use lead::{API, Lead, encoded};
 pub use openapi::openapi;
+pub use operation_filter::OperationFilters;
 pub use parameter::{
     App, AppFilter, AttributePath, Choice, Duration, Group, Groups, Instant, Kind, ListName,
     Parameter, Place, QuestionName, Resource, Role, TokenId, User,
@@ -50,7 +52,7 @@ pub use words::{Exists, Moment, Present, plain};
 /// Words that filters take.
 pub mod choice {
     pub use crate::configuration_log::Configured;
-    pub use crate::operations::{Action, Log, Source, Status};
+    pub use crate::operation_filter::{Action, Effect, Log, Source, Status};
 }
 
 /// Names the questions: a module each, in the order in which help and reference tell them. Each has its
@@ -90,6 +92,8 @@ questions! {
     unapproved: Reports Unapproved "Changes without evidence";
     drifted: Reports Drifted "Differences at upstreams";
     operations: Operations Operations "Operations";
+    histogram: Operations OperationHistogram "Operations over time";
+    facets: Operations OperationFacets "Values of operations";
     operation: Operations OneOperation "Operation";
     access_log: Integrity AccessLog "Access log";
     configuration_log: Integrity ConfigurationLog "Configuration log";
@@ -113,9 +117,11 @@ pub mod row {
     pub use crate::coverage::Stretch;
     pub use crate::diff::{AttributeChanged, Difference, GroupChanged};
     pub use crate::evidence::{Evidence, OfOperation};
+    pub use crate::facets::FacetValue;
     pub use crate::failing::Failed;
     pub use crate::group::GroupState;
     pub use crate::groups::Group;
+    pub use crate::histogram::{HistogramSeen, OperationBucket};
     pub use crate::intervals::Stay;
     pub use crate::job::{Provisioning, Quarantine};
     pub use crate::joiners::Joiner;

@@ -4,101 +4,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use crate::table::{Column, count, first, number, or_nothing, second, several, word};
+use crate::operation_filter::filtered;
+use crate::table::{Column, count, first, number, or_nothing, second, several};
 use crate::words::{Present, plain};
-use crate::{AppFilter, Lead, Moment, Nothing, Question, Resource, Shape, Time};
+use crate::{Lead, Moment, Nothing, Question, Shape, Time};
 
 /// More changed paths, or flags, than these are only counted.
 const PATHS_MAX: usize = 12;
 
-const ONE_CODE: &str =
-    "its value alone: one of errorCode, skipReason, cycleId and changeId at a time";
-
-/// Which requests arrived and what came of them, newest first
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct Operations {
-    /// Only this application's
-    pub app: Option<AppFilter>,
-    /// Only operations that ended like this
-    pub status: Option<Status>,
-    /// Only operations that asked for this
-    pub action: Option<Action>,
-    /// Only operations on this user or group: SCIM id, or userName:NAME, externalId:ID, displayName:NAME
-    pub resource: Option<Resource>,
-    /// Only operations with the token of this id, or with none
-    #[schemars(extend("x-accepts" = "the id of a token, or none", "x-value" = "ID|none", "x-label" = "Token"))]
-    pub credential: Option<String>,
-    /// Only operations of the request with this id
-    pub request_id: Option<String>,
-    /// Only operations recorded here, or only entries of imported logs
-    pub source: Option<Source>,
-    /// Only imported entries of this log
-    pub log: Option<Log>,
-    /// Only imported entries with this error code
-    #[schemars(extend("x-accepts" = ONE_CODE))]
-    pub error_code: Option<String>,
-    /// Only imported entries with this skip reason
-    #[schemars(extend("x-accepts" = ONE_CODE))]
-    pub skip_reason: Option<String>,
-    /// Only imported entries of this cycle of the provider
-    #[schemars(extend("x-accepts" = ONE_CODE))]
-    pub cycle_id: Option<String>,
-    /// Only imported entries of this change of the provider
-    #[schemars(extend("x-accepts" = ONE_CODE))]
-    pub change_id: Option<String>,
-}
-
-/// How an operation ended.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub enum Status {
-    /// It did what was asked
-    Success,
-    /// It was refused
-    Failure,
-    /// It was not carried out
-    Skipped,
-    /// It succeeded with a warning; only in imported entries
-    Warning,
-}
-
-/// What an operation asked for.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub enum Action {
-    /// To create a resource
-    Create,
-    /// To change a resource
-    Update,
-    /// To switch an account off
-    Disable,
-    /// To delete a resource
-    Delete,
-    /// To delete a resource later; only in imported entries
-    StagedDelete,
-    /// Everything else, mostly reads
-    Other,
-}
-
-/// Who says it.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub enum Source {
-    /// Recorded here
-    Recorded,
-    /// Imported from a provider's log
-    Imported,
-}
-
-/// A log of a provider.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub enum Log {
-    /// The provisioning log: what was provisioned, object by object
-    Provisioning,
-    /// The directory audit log: changes of the provider's configuration
-    DirectoryAudit,
+filtered! {
+    /// Which requests arrived and what came of them, newest first
+    Operations {}
 }
 
 /// A request, what was seen of an upstream, requests that were only counted, or an entry of an imported
@@ -439,27 +355,7 @@ impl Question for Operations {
     const NOT_SHOWN: &'static [(&'static str, &'static str)] = NOT_SHOWN;
 
     fn title(&self, _: &Nothing) -> String {
-        let parts = [
-            ("in", self.app.as_ref().map(|app| app.0.clone())),
-            ("with status", self.status.as_ref().map(word)),
-            ("with action", self.action.as_ref().map(|action| plain(&word(action)))),
-            ("on resource", self.resource.as_ref().map(|name| name.0.clone())),
-            ("by credential", self.credential.clone()),
-            ("of request", self.request_id.clone()),
-            ("that were", self.source.as_ref().map(word)),
-            ("of log", self.log.as_ref().map(|log| plain(&word(log)))),
-            ("with error code", self.error_code.clone()),
-            ("with skip reason", self.skip_reason.clone()),
-            ("of cycle", self.cycle_id.clone()),
-            ("of change", self.change_id.clone()),
-        ];
-        let mut title = "Operations".to_owned();
-        for (words, value) in parts {
-            if let Some(value) = value {
-                title.push_str(&format!(" {words} {value}"));
-            }
-        }
-        title
+        format!("Operations{}", self.filters().in_words())
     }
 
     fn columns(&self) -> Vec<Column<Operation>> {

@@ -7,7 +7,7 @@ use event::{
     Action, Application, CodeKind, Credential, Event, ImportBatch, Imported, Number, ResourceType,
     Seq, Source, Status, Timestamp,
 };
-use store::key::{self, KeyRange, Moment};
+use store::key::{self, ClaimClass, KeyRange, Moment};
 use store::{Direction, ReadRows};
 
 use crate::error::ProjectorError;
@@ -39,7 +39,54 @@ pub struct Claim {
     pub credential: Credential,
 }
 
+/// The values by which imported entries are filtered and counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClaimKind {
+    /// Which log it comes from.
+    pub source: Source,
+    /// What the provider meant to do.
+    pub action: Action,
+    /// How it ended.
+    pub status: Status,
+    /// The type of resource.
+    pub resource_type: ResourceType,
+    /// The credential it was imported with.
+    pub credential: Credential,
+}
+
+impl ClaimKind {
+    fn class(self) -> ClaimClass {
+        ClaimClass {
+            action: self.action as u8,
+            status: self.status as u8,
+            resource_type: self.resource_type,
+            credential: self.credential,
+        }
+    }
+
+    fn of_class(source: Source, class: ClaimClass) -> Option<ClaimKind> {
+        Some(ClaimKind {
+            source,
+            action: Action::from_code(class.action)?,
+            status: Status::from_code(class.status)?,
+            resource_type: class.resource_type,
+            credential: class.credential,
+        })
+    }
+}
+
 impl Claim {
+    /// What it is counted as.
+    pub fn kind(&self) -> ClaimKind {
+        ClaimKind {
+            source: self.source,
+            action: self.action,
+            status: self.status,
+            resource_type: self.resource_type,
+            credential: self.credential,
+        }
+    }
+
     fn of(event: &Event, entry: &Imported) -> Claim {
         let origin = event.header.origin.as_ref();
         Claim {
@@ -117,8 +164,8 @@ pub(crate) fn fold_imported(
             }
         }
     }
-    let class = (entry.action as u8, entry.status as u8);
-    let key = key::claim_day(application, entry.source as u8, day(entry.occurred_at), class);
+    let (source, day) = (entry.source as u8, day(entry.occurred_at));
+    let key = key::claim_day(application, source, day, claim.kind().class());
     let count = rows.get(&key)?.map_or(Ok(0), |count| row::decode_seq("a day", &count))?;
     rows.put(key, (count + 1).to_be_bytes().to_vec());
     Ok(())
@@ -165,6 +212,11 @@ fn day(time: Timestamp) -> i32 {
     i32::try_from(time.0.div_euclid(DAY_MICROS)).unwrap_or(i32::MAX)
 }
 
+/// The first moment of a day.
+fn day_start(day: i32) -> Moment {
+    Moment::start_of(Timestamp(i64::from(day).saturating_mul(DAY_MICROS)))
+}
+
 /// Selects claims; a field that is `None` selects all.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct ClaimFilter {
@@ -174,17 +226,30 @@ pub struct ClaimFilter {
     pub action: Option<Action>,
     /// How they ended.
     pub status: Option<Status>,
+    /// The type of resource.
+    pub resource_type: Option<ResourceType>,
     /// The credential they were imported with.
     pub credential: Option<Credential>,
 }
 
 impl ClaimFilter {
-    /// Whether a claim is selected.
-    pub fn fits(&self, claim: &Claim) -> bool {
-        self.source.is_none_or(|wanted| claim.source == wanted)
-            && self.action.is_none_or(|wanted| claim.action == wanted)
-            && self.status.is_none_or(|wanted| claim.status == wanted)
-            && self.credential.is_none_or(|wanted| claim.credential == wanted)
+    /// Whether it selects every claim.
+    pub fn selects_all(&self) -> bool {
+        let ClaimFilter { source, action, status, resource_type, credential } = self;
+        source.is_none()
+            && action.is_none()
+            && status.is_none()
+            && resource_type.is_none()
+            && credential.is_none()
+    }
+
+    /// Whether a claim of a kind is selected.
+    pub fn fits(&self, kind: &ClaimKind) -> bool {
+        self.source.is_none_or(|wanted| kind.source == wanted)
+            && self.action.is_none_or(|wanted| kind.action == wanted)
+            && self.status.is_none_or(|wanted| kind.status == wanted)
+            && self.resource_type.is_none_or(|wanted| kind.resource_type == wanted)
+            && self.credential.is_none_or(|wanted| kind.credential == wanted)
     }
 }
 
@@ -263,6 +328,32 @@ impl View<'_> {
         if damaged { Err(damaged_claim()) } else { Ok(found) }
     }
 
+    /// The codes of a kind in the claims of a stretch, by code, each with its claims.
+    pub fn claim_codes(
+        &self,
+        application: Application,
+        kind: CodeKind,
+        (from, before): (Moment, Moment),
+    ) -> Result<Vec<(String, Vec<Moment>)>, ProjectorError> {
+        let mut found: Vec<(String, Vec<Moment>)> = vec![];
+        let mut damaged = false;
+        let range = key::all_claims_by_code(application, kind);
+        self.rows().scan(&range, Direction::Forward, &mut |key, _| {
+            let (Some(code), Some(moment)) = (key::claim_code(key), key::claim_moment(key)) else {
+                damaged = true;
+                return ControlFlow::Break(());
+            };
+            if from <= moment && moment < before && self.knows(moment.seq) {
+                match found.last_mut() {
+                    Some((last, moments)) if last == code => moments.push(moment),
+                    Some(_) | None => found.push((code.to_owned(), vec![moment])),
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        if damaged { Err(damaged_claim()) } else { Ok(found) }
+    }
+
     /// The claim at a moment.
     pub fn claim(
         &self,
@@ -277,54 +368,91 @@ impl View<'_> {
     }
 
     /// The number of claims that `filter` selects, from the first moment (included) to the second
-    /// (excluded). Uses the counts by day where it can: not when the view is limited and later imports
-    /// are in those counts, nor when a credential is asked for.
+    /// (excluded).
     pub fn claim_count(
-        &self,
-        application: Application,
-        filter: &ClaimFilter,
-        (from, before): (Moment, Moment),
-    ) -> Result<u64, ProjectorError> {
-        let (first, last) = (day(from.occurred_at), day(before.occurred_at));
-        if filter.credential.is_some() || last <= first || !self.knows_all_imports(application)? {
-            return self.claims_between(application, filter, (from, before));
-        }
-        let start = |day: i32| Moment::start_of(Timestamp(i64::from(day) * DAY_MICROS));
-        let mut count = self.claims_between(application, filter, (from, start(first + 1)))?;
-        if last < i32::MAX {
-            count += self.claims_between(application, filter, (start(last), before))?;
-        }
-        for source in [Source::Provisioning, Source::DirectoryAudit] {
-            if filter.source.is_some_and(|wanted| wanted != source) {
-                continue;
-            }
-            let days = key::claim_days(application, source as u8, first + 1, last);
-            let counts = self.collect(&days, |key, value| {
-                let class = key::claim_day_class(key).ok_or_else(damaged_claim)?;
-                Ok((class, row::decode_seq("a day", value)?))
-            })?;
-            let fits = |(action, status): (u8, u8)| {
-                filter.action.is_none_or(|wanted| wanted as u8 == action)
-                    && filter.status.is_none_or(|wanted| wanted as u8 == status)
-            };
-            count +=
-                counts.into_iter().filter(|(class, _)| fits(*class)).map(|(_, n)| n).sum::<u64>();
-        }
-        Ok(count)
-    }
-
-    fn claims_between(
         &self,
         application: Application,
         filter: &ClaimFilter,
         stretch: (Moment, Moment),
     ) -> Result<u64, ProjectorError> {
         let mut count = 0;
-        self.claims(application, stretch, &mut |claim| {
-            count += u64::from(filter.fits(&claim));
-            ControlFlow::Continue(())
+        self.claim_counts(application, stretch, true, &mut |kind, _, number| {
+            count += if filter.fits(&kind) { number } else { 0 };
         })?;
         Ok(count)
+    }
+
+    /// Visits the claims from the first moment (included) to the second (excluded): their kind, their
+    /// time, and how many they are. With `by_day` the claims of a kind on a whole day are visited together,
+    /// at the start of the day, from their stored count. A view that is limited to a time before later
+    /// imports cannot use those counts, and visits each claim.
+    pub fn claim_counts(
+        &self,
+        application: Application,
+        (from, before): (Moment, Moment),
+        by_day: bool,
+        visit: &mut dyn FnMut(ClaimKind, Timestamp, u64),
+    ) -> Result<(), ProjectorError> {
+        let mut each = |from: Moment, before: Moment| {
+            self.claims(application, (from, before), &mut |claim| {
+                visit(claim.kind(), claim.moment.occurred_at, 1);
+                ControlFlow::Continue(())
+            })
+        };
+        let first = match day(from.occurred_at) {
+            day if from == day_start(day) => day,
+            day => day.saturating_add(1),
+        };
+        let last = day(before.occurred_at);
+        if !by_day || last <= first || !self.knows_all_imports(application)? {
+            return each(from, before);
+        }
+        each(from, day_start(first))?;
+        each(day_start(last), before)?;
+        for source in [Source::Provisioning, Source::DirectoryAudit] {
+            let days = key::claim_days(application, source as u8, first, last);
+            let counts = self.collect(&days, |key, value| {
+                let (day, class) = key::claim_day_parts(key).ok_or_else(damaged_claim)?;
+                let kind = ClaimKind::of_class(source, class).ok_or_else(damaged_claim)?;
+                Ok((kind, day_start(day).occurred_at, row::decode_seq("a day", value)?))
+            })?;
+            for (kind, time, count) in counts {
+                visit(kind, time, count);
+            }
+        }
+        Ok(())
+    }
+
+    /// The times of the first and the last claim of an application; `None` if it has none.
+    pub fn claims_span(
+        &self,
+        application: Application,
+    ) -> Result<Option<(Timestamp, Timestamp)>, ProjectorError> {
+        let all = key::claims(application, Moment::start_of(Timestamp(i64::MIN)), Moment::END);
+        let first = self.first_claim(&all, Direction::Backward)?;
+        let last = self.first_claim(&all, Direction::Forward)?;
+        Ok(first.zip(last))
+    }
+
+    /// The time of the first claim of a range that the view knows.
+    fn first_claim(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+    ) -> Result<Option<Timestamp>, ProjectorError> {
+        let mut found = Ok(None);
+        self.rows().scan(range, direction, &mut |key, _| match key::claim_moment(key) {
+            Some(moment) if !self.knows(moment.seq) => ControlFlow::Continue(()),
+            Some(moment) => {
+                found = Ok(Some(moment.occurred_at));
+                ControlFlow::Break(())
+            }
+            None => {
+                found = Err(damaged_claim());
+                ControlFlow::Break(())
+            }
+        })?;
+        found
     }
 
     fn knows_all_imports(&self, application: Application) -> Result<bool, ProjectorError> {

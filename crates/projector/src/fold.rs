@@ -34,7 +34,7 @@ use crate::view::View;
 
 /// Raise this whenever rows, their keys or the fold itself change. A start finds rows of another version
 /// and makes them again from the log.
-pub(crate) const FOLD_VERSION: u32 = 12;
+pub(crate) const FOLD_VERSION: u32 = 13;
 
 /// Applies one event to the rows.
 ///

@@ -42,7 +42,7 @@ mod view;
 
 pub use asked::{AccessSummary, ReferenceList};
 pub use authority::Revoked;
-pub use claim::{Claim, ClaimFilter, Import};
+pub use claim::{Claim, ClaimFilter, ClaimKind, Import};
 pub use clock_guard::ClockFault;
 pub use command::{Decision, Durability, Stamp};
 pub use committer::{Committer, CommitterOptions, last_recorded_at};
@@ -52,14 +52,15 @@ pub use error::{CommitError, ProjectorError};
 pub use gate::{Gate, Passed};
 pub use listing::Listing;
 pub use operation::{
-    OperationSummary, action_of, action_of_observation, request_id_hash, status_of,
+    OperationSummary, action_of, action_of_observation, effect_of_observation, request_id_hash,
+    status_of,
 };
 pub use rebuild::{Rebuilt, catch_up, rebuild};
 pub use row::{
     ApplicationRow, CredentialRow, Gap, GapReason, Identity, Mentioned, OperationCounts, Version,
 };
 pub use scrub::{Scrubbed, scrub};
-pub use set::{MemberSince, SetChange, Stay};
+pub use set::{MemberSince, SetChange, SetSize, Stay};
 pub use text::{LOOKUP_BYTES_MAX, case_folded};
 pub use unsettled::{Doubt, Settled};
 pub use view::{NameHolder, NamesAt, Order, View, seq_at, token_sha256};

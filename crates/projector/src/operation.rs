@@ -26,8 +26,8 @@ pub struct OperationSummary {
     pub action: Action,
     /// How it ended.
     pub status: Status,
-    /// What it did; `None` for an observation and for counted requests.
-    pub effect: Option<Effect>,
+    /// What it did.
+    pub effect: Effect,
     /// The HTTP status that was answered; 0 for an observation.
     pub http_status: u16,
     /// The number of requests it stands for: 1, or more for counted requests; at most `u32::MAX`.
@@ -54,6 +54,23 @@ pub fn action_of_observation(observation: &Observation, parts: &[Part]) -> Actio
         None if changes => Action::Update,
         None => Action::Other,
     }
+}
+
+/// What an observation did: it changed the record, or found it as it is.
+pub fn effect_of_observation(parts: &[Part]) -> Effect {
+    let changes = parts.iter().any(|part| match &part.content {
+        Content::Changes(one) => {
+            !one.values.is_empty() || !one.joined.is_empty() || !one.left.is_empty()
+        }
+        Content::Target(_)
+        | Content::Body(_)
+        | Content::Detail(_)
+        | Content::Flags(_)
+        | Content::Answer(_)
+        | Content::Entry(_)
+        | Content::Note(_) => false,
+    });
+    if changes { Effect::Applied } else { Effect::NoOp }
 }
 
 /// What an operation with these parts asked for; `Other` for reads and for other addresses.
@@ -121,7 +138,7 @@ impl OperationSummary {
             resource_type: ResourceType::NONE,
             action: Action::Other,
             status: Status::Failure,
-            effect: None,
+            effect: Effect::Rejected,
             http_status: 401,
             count: 1,
             ordinal,
@@ -133,7 +150,7 @@ impl OperationSummary {
                 resource_type: op.resource_type,
                 action: action_of(op, &event.parts),
                 status: status_of(op),
-                effect: Some(op.effect),
+                effect: op.effect,
                 http_status: op.status,
                 ..refused
             }),
@@ -146,6 +163,7 @@ impl OperationSummary {
                 resource_type: seen.resource_type,
                 action: action_of_observation(seen, &event.parts),
                 status: Status::Success,
+                effect: effect_of_observation(&event.parts),
                 http_status: 0,
                 ..refused
             }),
@@ -186,6 +204,9 @@ impl OperationSummary {
             credential: self.credential,
             status: self.status as u8,
             action: self.action as u8,
+            resource_type: self.resource_type,
+            effect: self.effect as u8,
+            http_status: self.http_status,
         }
     }
 
@@ -198,7 +219,7 @@ impl OperationSummary {
         out.push(self.resource_type.0);
         out.push(self.action as u8);
         out.push(self.status as u8);
-        out.push(self.effect.map_or(0, |effect| effect as u8));
+        out.push(self.effect as u8);
         out.extend_from_slice(&self.http_status.to_be_bytes());
         out.extend_from_slice(&self.count.to_be_bytes());
         out.extend_from_slice(&self.ordinal.to_be_bytes());
@@ -217,10 +238,7 @@ impl OperationSummary {
             resource_type: ResourceType(u8::from_be_bytes(take(&mut rest)?)),
             action: Action::from_code(u8::from_be_bytes(take(&mut rest)?))?,
             status: Status::from_code(u8::from_be_bytes(take(&mut rest)?))?,
-            effect: match u8::from_be_bytes(take(&mut rest)?) {
-                0 => None,
-                code => Some(Effect::from_code(code)?),
-            },
+            effect: Effect::from_code(u8::from_be_bytes(take(&mut rest)?))?,
             http_status: u16::from_be_bytes(take(&mut rest)?),
             count: u32::from_be_bytes(take(&mut rest)?),
             ordinal: u64::from_be_bytes(take(&mut rest)?),
@@ -258,7 +276,7 @@ mod tests {
             resource_type: ResourceType::GROUP,
             action: Action::Create,
             status: Status::Failure,
-            effect: Some(Effect::Rejected),
+            effect: Effect::Rejected,
             http_status: 409,
             count: 70_000,
             ordinal: 4,

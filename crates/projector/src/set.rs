@@ -2,7 +2,7 @@
 //!
 //! One set has five kinds of row:
 //!
-//! * A **change** (set, seq, member): added or removed.
+//! * A **change** (set, seq, member): added or removed, and how many members there are after it.
 //! * The **head** (set): the number of members, and of changes since the last base and pack.
 //! * A **base** (set, seq): all members and since when, written every max(256, members / 16) changes.
 //! * A **pack** (set, seq): the net effect of the changes since the last base or pack, written every 64
@@ -92,9 +92,30 @@ impl Head {
     }
 }
 
-/// The values of a change row.
-const ADDED: [u8; 1] = [1];
-const REMOVED: [u8; 1] = [0];
+/// The value of a change row.
+#[derive(Clone, Copy)]
+struct Change {
+    added: bool,
+    /// Members after it.
+    count: u32,
+}
+
+impl Change {
+    fn encode(self) -> Vec<u8> {
+        let [a, b, c, d] = self.count.to_be_bytes();
+        vec![u8::from(self.added), a, b, c, d]
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Change> {
+        let (added, count) = bytes.split_first()?;
+        let added = match added {
+            0 => false,
+            1 => true,
+            _ => return None,
+        };
+        Some(Change { added, count: u32::from_be_bytes(count.try_into().ok()?) })
+    }
+}
 
 fn damaged() -> ProjectorError {
     ProjectorError::row("a set")
@@ -124,9 +145,9 @@ pub(crate) fn record(
     changes.sort_unstable();
 
     for (member, added) in changes {
-        let value = if added { ADDED } else { REMOVED };
-        rows.put(key::set_change(application, set, seq, member), value.to_vec());
         head.count = if added { head.count + 1 } else { head.count.saturating_sub(1) };
+        let change = Change { added, count: head.count };
+        rows.put(key::set_change(application, set, seq, member), change.encode());
         head.since_base += 1;
         head.since_pack += 1;
         if !matches!(set, Set::Members(_)) {
@@ -179,20 +200,61 @@ pub(crate) fn changes_in(
     let mut changes = vec![];
     let mut broken = false;
     let range = key::set_changes(application, set, after, until);
-    rows.scan(&range, Direction::Forward, &mut |key, value| {
-        let joined = value == ADDED;
-        match key::set_change_parts(key) {
-            Some((seq, member)) if joined || value == REMOVED => {
-                changes.push(SetChange { seq, member, joined });
-                ControlFlow::Continue(())
-            }
-            _ => {
-                broken = true;
-                ControlFlow::Break(())
-            }
+    rows.scan(&range, Direction::Forward, &mut |key, value| match (
+        key::set_change_parts(key),
+        Change::decode(value),
+    ) {
+        (Some((seq, member)), Some(change)) => {
+            changes.push(SetChange { seq, member, joined: change.added });
+            ControlFlow::Continue(())
+        }
+        _ => {
+            broken = true;
+            ControlFlow::Break(())
         }
     })?;
     if broken { Err(damaged()) } else { Ok(changes) }
+}
+
+/// How many members a set had after an event that changed it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SetSize {
+    /// The event.
+    pub seq: Seq,
+    /// The members after it.
+    pub count: u64,
+}
+
+fn size(key: &[u8], value: &[u8]) -> Result<SetSize, ProjectorError> {
+    let (seq, _) = key::set_change_parts(key).ok_or_else(damaged)?;
+    let change = Change::decode(value).ok_or_else(damaged)?;
+    Ok(SetSize { seq, count: u64::from(change.count) })
+}
+
+/// The size of a set right after the event at `seq`; `None` before its first change.
+pub(crate) fn size_at(
+    rows: &dyn ReadRows,
+    application: Application,
+    set: Set,
+    seq: Seq,
+) -> Result<Option<SetSize>, ProjectorError> {
+    let range = key::set_changes(application, set, None, seq);
+    // The last change of an event counts all of its changes.
+    let last = rows.first(&range, Direction::Backward)?;
+    last.map(|(key, value)| size(&key, &value)).transpose()
+}
+
+/// The size of a set after the first event that changed it after `after`, up to and including `until`.
+pub(crate) fn next_size(
+    rows: &dyn ReadRows,
+    application: Application,
+    set: Set,
+    (after, until): (Option<Seq>, Seq),
+) -> Result<Option<SetSize>, ProjectorError> {
+    let range = key::set_changes(application, set, after, until);
+    let Some((key, _)) = rows.first(&range, Direction::Forward)? else { return Ok(None) };
+    let (seq, _) = key::set_change_parts(&key).ok_or_else(damaged)?;
+    size_at(rows, application, set, seq)
 }
 
 /// The net effect of some changes: since when each changed number is a member, or `None` if it left.
@@ -425,10 +487,24 @@ mod tests {
             let found_map: BTreeMap<_, _> = found.iter().map(|s| (s.member, s.since)).collect();
             assert_eq!(&found_map, expected, "at {seq}");
             assert!(found.is_sorted_by_key(|entry| entry.member));
+            let size = size_at(&rows, APP, SET, seq).unwrap().map_or(0, |size| size.count);
+            assert_eq!(size, expected.len() as u64, "at {seq}");
             for member in [Number(0), Number(17), Number(299)] {
                 let stay = stay_at(&rows, APP, SET, member, seq).unwrap();
                 assert_eq!(stay.map(|stay| stay.start), expected.get(&member).copied());
             }
+        }
+        let (mut after, mut steps) = (Some(99), vec![]);
+        while let Some(step) = next_size(&rows, APP, SET, (after, 199)).unwrap() {
+            after = Some(step.seq);
+            steps.push(step);
+        }
+        let changes = changes_in(&rows, APP, SET, (Some(99), 199)).unwrap();
+        let mut seqs: Vec<Seq> = changes.iter().map(|change| change.seq).collect();
+        seqs.dedup();
+        assert_eq!(steps.iter().map(|step| step.seq).collect::<Vec<_>>(), seqs, "one an event");
+        for step in steps {
+            assert_eq!(step.count as usize, history[step.seq as usize].len(), "at {}", step.seq);
         }
     }
 

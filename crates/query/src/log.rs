@@ -1,8 +1,8 @@
 //! Lists the operations of the log: a page of those that match a filter, newest first, and their
 //! number. Pure over rows and log.
 //!
-//! Application, credential, status and action have few values, so a filter on them selects some
-//! [`Class`]es. Pages are merged from the indexes of these classes. Counts come from the ordinals in
+//! Application, credential, status, action, resource type, effect and HTTP status have few values, so a
+//! filter on them selects some [`Class`]es. Pages are merged from the indexes of these classes. Counts come from the ordinals in
 //! the indexes, with two reads for each class. The index of a resource has such ordinals too. Other
 //! filters are checked against the summary of each operation that an index finds.
 //!
@@ -10,18 +10,21 @@
 //! lists: the recorded operations in log order, and the claims in the order of their own times.
 
 mod claims;
+mod counts;
 
 use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::{ControlFlow, Range};
 
 use event::codec::decode_header;
 use event::{
-    Action, Application, CodeKind, Credential, Number, Seq, Source as ImportSource, Status,
-    Timestamp,
+    Action, Application, CodeKind, Credential, Effect, Number, ResourceType, Seq,
+    Source as ImportSource, Status, Timestamp,
 };
 use projector::{Claim, OperationCounts, OperationSummary, ProjectorError, View, request_id_hash};
 use store::key::{Class, Moment};
 use store::{Store, StoreError};
+
+pub use self::counts::{Buckets, ByStatus, Field, Kind};
 
 /// Selects operations; a field that is `None` selects all.
 #[derive(Clone, Default, Debug)]
@@ -34,6 +37,12 @@ pub struct Filter {
     pub status: Option<Status>,
     /// What they asked for.
     pub action: Option<Action>,
+    /// The type of resource.
+    pub resource_type: Option<ResourceType>,
+    /// What they did.
+    pub effect: Option<Effect>,
+    /// The HTTP status that was answered.
+    pub http_status: Option<u16>,
     /// The resources or persons they are on.
     pub resources: Option<BTreeSet<(Application, Number)>>,
     /// The request id.
@@ -58,7 +67,8 @@ impl Wanted {
     pub fn both(filter: Filter) -> Wanted {
         let is_of_any = filter.code.is_none() && filter.log.is_none();
         let recorded = is_of_any.then(|| filter.clone());
-        let imported = filter.request_id.is_none().then_some(filter);
+        let imported = filter.request_id.is_none() && filter.http_status.is_none();
+        let imported = imported.then_some(filter).and_then(Filter::by_status_of_effect);
         Wanted { recorded, imported }
     }
 }
@@ -105,11 +115,36 @@ impl Filter {
             && self.credential.is_none_or(|wanted| class.credential == wanted)
             && self.status.is_none_or(|wanted| class.status == wanted as u8)
             && self.action.is_none_or(|wanted| class.action == wanted as u8)
+            && self.resource_type.is_none_or(|wanted| class.resource_type == wanted)
+            && self.effect.is_none_or(|wanted| class.effect == wanted as u8)
+            && self.http_status.is_none_or(|wanted| class.http_status == wanted)
     }
 
     fn asks_for_classes(&self) -> bool {
-        let Filter { application, credential, status, action, .. } = self;
-        application.is_some() || credential.is_some() || status.is_some() || action.is_some()
+        self.application.is_some() || self.asks_for_more()
+    }
+
+    /// Whether it selects by a value of the classes other than the application.
+    fn asks_for_more(&self) -> bool {
+        let Filter { credential, status, action, resource_type, effect, http_status, .. } = self;
+        credential.is_some()
+            || status.is_some()
+            || action.is_some()
+            || resource_type.is_some()
+            || effect.is_some()
+            || http_status.is_some()
+    }
+
+    /// The same filter for imported entries. The only effect that they tell is that of their status: that
+    /// they were skipped. `None` if it selects none of them.
+    fn by_status_of_effect(self) -> Option<Filter> {
+        match (self.effect, self.status) {
+            (None, _) => Some(self),
+            (Some(Effect::Skipped), None | Some(Status::Skipped)) => {
+                Some(Filter { effect: None, status: Some(Status::Skipped), ..self })
+            }
+            (Some(_), _) => None,
+        }
     }
 }
 
@@ -227,20 +262,12 @@ impl<'a> Log<'a> {
     }
 
     fn recorded_count(&self, filter: &Filter, seqs: Range<Seq>) -> Result<u64, ProjectorError> {
-        let of_class = |class| -> Result<u64, ProjectorError> {
-            let until = self.view.class_count_before(class, seqs.end)?;
-            let before = match seqs.start {
-                0 => 0,
-                start => self.view.class_count_before(class, start)?,
-            };
-            Ok(until.saturating_sub(before))
-        };
         match self.sources(filter)? {
-            Sources::Summaries => of_class(Class::ALL),
+            Sources::Summaries => self.class_count(Class::ALL, &seqs),
             Sources::Classes { classes, .. } => classes
                 .into_iter()
                 .map(|source| match source {
-                    Source::Class(class) => of_class(class),
+                    Source::Class(class) => self.class_count(class, &seqs),
                     Source::Resource(..) | Source::Request(_) => Ok(0),
                 })
                 .sum(),
@@ -249,10 +276,7 @@ impl<'a> Log<'a> {
                     return Ok(count);
                 }
                 let mut count = 0;
-                self.merge(few, seqs, &mut |seq| {
-                    count += u64::from(self.fits(filter, &self.summary(seq)?)?);
-                    Ok(ControlFlow::Continue(()))
-                })?;
+                self.visit_few(filter, few, seqs, &mut |_| count += 1)?;
                 Ok(count)
             }
         }
@@ -264,9 +288,8 @@ impl<'a> Log<'a> {
         filter: &Filter,
         seqs: &Range<Seq>,
     ) -> Result<Option<u64>, ProjectorError> {
-        let Filter { application, credential, status, action, resources, request_id, .. } = filter;
-        let is_more =
-            credential.is_some() || status.is_some() || action.is_some() || request_id.is_some();
+        let Filter { application, resources, request_id, .. } = filter;
+        let is_more = filter.asks_for_more() || request_id.is_some();
         let Some(resources) = resources.as_ref().filter(|_| !is_more) else { return Ok(None) };
         let mut count = 0;
         for (of, number) in resources {

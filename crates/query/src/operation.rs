@@ -7,7 +7,9 @@ use event::{
     Action, Application, CodeKind, Credential, Effect, Event, EventId, Fact, Imported, Number,
     Observation, Operation, ResourceType, Seq, Status, Timestamp, Unauthenticated, Verdict,
 };
-use projector::{Identity, ProjectorError, action_of, action_of_observation, status_of};
+use projector::{
+    Identity, ProjectorError, action_of, action_of_observation, effect_of_observation, status_of,
+};
 use scim::ScimType;
 use serde_json::{Number as JsonNumber, Value};
 use store::key::Moment;
@@ -203,8 +205,7 @@ impl<'a> Operations<'a> {
     /// The row of an observation. It is no request, so it has no HTTP status and no duration.
     fn seen_row(&self, shown: &Shown<'_>, seen: &Observation) -> Result<row::Operation, Error> {
         let common = self.common(shown)?;
-        let is_same = common.changed_paths.is_empty();
-        let effect = if is_same { Effect::NoOp } else { Effect::Applied };
+        let effect = effect_of_observation(&shown.event.parts);
         let verdict = Some(seen.verdict).filter(|verdict| *verdict != Verdict::None);
         Ok(row::Operation {
             action: action_of_observation(seen, &shown.event.parts).name().to_owned(),

@@ -17,7 +17,7 @@
 //! | 9    | mentioned      | application u32, number u32                  | seq, attribute, value, type, display, externalId | rewritten |
 //! | 10   | lookup         | `name`, number u32                           | since seq u64                  | removed   |
 //! | 11   | version        | application u32, number u32, !seq u64        | the resource without members   | once      |
-//! | 12   | set change     | `set`, seq u64, member u32                   | 1 added, 0 removed u8          | once      |
+//! | 12   | set change     | `set`, seq u64, member u32                   | 1 added, 0 removed u8, members after it u32 | once |
 //! | 13   | set base       | `set`, seq u64                               | length u32, bitmap of all members, since seq u64 of each | once |
 //! | 14   | mirror         | application u32, member u32, set's kind u8, set's number u32 | start seq u64 of the present stay | removed |
 //! | 14   | mirror         | the same, !start seq u64                     | end seq u64 of a past stay     | once      |
@@ -41,7 +41,7 @@
 //! | 32   | claim          | application u32, `moment`                    | summary of the entry           | once      |
 //! | 33   | claim about    | application u32, number u32, `moment`        | summary of the entry           | once      |
 //! | 34   | claim by code  | application u32, kind u8, length u16, code, `moment` |                        | once      |
-//! | 35   | claim day      | application u32, source u8, day i32, action u8, status u8 | number of entries u64 | rewritten |
+//! | 35   | claim day      | application u32, source u8, day i32, `claim class` | number of entries u64 | rewritten |
 //! | 36   | import         | application u32, seq u64                     | run, span                      | once      |
 //! | 37   | evidence       | the operation's seq u64, seq u64             |                                | once      |
 //! | 38   | reference list | length u16, name, !seq u64                   | rows u32, application u32      | once      |
@@ -60,7 +60,8 @@
 //!
 //! * `name` is `application u32, type u8, attribute u8, length u16, value`. A value in a key is case-folded.
 //! * `set` is `application u32, kind u8, number u32`.
-//! * `class` is `application u32, credential u32, status u8, action u8`.
+//! * `class` is `application u32, credential u32, status u8, action u8, type u8, effect u8, HTTP status u16`.
+//! * `claim class` is `action u8, status u8, type u8, credential u32`.
 //! * `moment` is `!occurredAt i64, !seq u64` of an imported entry, whose time is its source's.
 //!
 //! Personal data is only in rows whose key begins with that person's number (mentioned, version), and
@@ -203,8 +204,9 @@ impl Set {
     }
 }
 
-/// The class of an operation. Operations are counted and listed by class. The four fields have few
-/// values, so there are few classes, and a filter on any of the fields selects some of them.
+/// The class of an operation. Operations are counted and listed by class. The fields have few values,
+/// and most combinations never occur. So there are few classes, and a filter on any of the fields selects
+/// some of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Class {
     /// The application.
@@ -215,6 +217,12 @@ pub struct Class {
     pub status: u8,
     /// Stored number of the [`event::Action`]; from 1.
     pub action: u8,
+    /// The type of resource.
+    pub resource_type: ResourceType,
+    /// Stored number of the [`event::Effect`]; from 1.
+    pub effect: u8,
+    /// The HTTP status that was answered; 0 for an observation.
+    pub http_status: u16,
 }
 
 impl Class {
@@ -224,6 +232,9 @@ impl Class {
         credential: Credential::NONE,
         status: 0,
         action: 0,
+        resource_type: ResourceType::NONE,
+        effect: 0,
+        http_status: 0,
     };
 }
 
@@ -266,7 +277,10 @@ impl Key {
     }
 
     fn class(self, class: Class) -> Key {
-        self.app(class.application).u32(class.credential.0).u8(class.status).u8(class.action)
+        let Class { application, credential, status, action, resource_type, effect, http_status } =
+            class;
+        let key = self.app(application).u32(credential.0).u8(status).u8(action);
+        key.u8(resource_type.0).u8(effect).bytes(&http_status.to_be_bytes())
     }
 
     /// The seqs of a range under this prefix, newest first.
@@ -490,13 +504,17 @@ pub fn classes() -> KeyRange {
 
 /// The class of a [`class()`] key.
 pub fn class_parts(key: &[u8]) -> Option<Class> {
-    let tail = key.last_chunk::<10>()?;
-    let number = |bytes: &[u8]| Some(u32::from_be_bytes(bytes.try_into().ok()?));
+    let (numbers, rest) = key.last_chunk::<14>()?.split_first_chunk::<8>()?;
+    let ([application, credential], []) = numbers.as_chunks::<4>() else { return None };
+    let [status, action, resource_type, effect, high, low] = *rest else { return None };
     Some(Class {
-        application: Application(number(&tail[..4])?),
-        credential: Credential(number(&tail[4..8])?),
-        status: tail[8],
-        action: tail[9],
+        application: Application(u32::from_be_bytes(*application)),
+        credential: Credential(u32::from_be_bytes(*credential)),
+        status,
+        action,
+        resource_type: ResourceType(resource_type),
+        effect,
+        http_status: u16::from_be_bytes([high, low]),
     })
 }
 

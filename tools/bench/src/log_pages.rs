@@ -45,6 +45,7 @@ fn cases(filled: &Filled) -> Vec<Case> {
         case("of an action", &[("action", "disable")]),
         case("of the largest group", &[("resource", &group)]),
         case("of a credential", &[("credential", "2")]),
+        case("with an HTTP status", &[("httpStatus", "409")]),
         case("of a request id", &[("requestId", &filled.request_id)]),
         case("of two days, 80 days back", &[("from", &from), ("to", &to)]),
         case("of an application's failures", &[("app", slug), ("status", "failure")]),
@@ -64,7 +65,12 @@ fn cases(filled: &Filled) -> Vec<Case> {
 impl Case {
     /// The path and query of its page.
     fn target(&self) -> String {
-        let mut target = format!("/api/v1/operations?limit={LIMIT}");
+        self.of("operations", LIMIT)
+    }
+
+    /// The path and query of a question with its filters.
+    fn of(&self, question: &str, limit: usize) -> String {
+        let mut target = format!("/api/v1/{question}?limit={limit}");
         for (name, value) in &self.filters {
             target.push_str(&format!("&{name}={value}"));
         }
@@ -103,6 +109,7 @@ impl Case {
             credential,
             status: status.and_then(Status::from_name),
             action: action.and_then(Action::from_name),
+            http_status: self.value("httpStatus").map(str::parse).transpose()?,
             resources,
             request_id: self.value("requestId").map(str::to_owned),
             ..Filter::default()
@@ -208,6 +215,44 @@ pub fn measure(
         }
         let name = format!("page of {LIMIT} {}, HTTP answer", case.name);
         rows.push(Row::new(name, "µs", &p50_us).compared());
+    }
+    rows.extend(measure_explorer(plan, filled, open, runtime)?);
+    Ok(rows)
+}
+
+/// Measures what a page that explores the log asks: a page, the histogram and the facets, alone and
+/// together.
+fn measure_explorer(
+    plan: &Plan,
+    filled: &Filled,
+    open: &InProcess,
+    runtime: &tokio::runtime::Runtime,
+) -> Outcome<Vec<Row>> {
+    let mut rows = Vec::new();
+    for case in cases(filled) {
+        let histogram = case.of("operations/histogram", 1_000);
+        let facets = case.of("operations/facets", 1_000);
+        let all = [case.target(), histogram.clone(), facets.clone()];
+        for (name, targets) in [
+            ("histogram", &[histogram][..]),
+            ("facets", &[facets][..]),
+            ("page, histogram and facets", &all[..]),
+        ] {
+            let ask = || targets.iter().try_for_each(|one| answer(open, runtime, one.clone()));
+            let mut p50_us = Vec::new();
+            for _ in 0..plan.rounds {
+                let mut samples = samples(plan, ask)?;
+                p50_us.push(percentile(&mut samples, 50.0) as f64 / 1e3);
+            }
+            let row = Row::new(format!("{name} {}, HTTP answers", case.name), "µs", &p50_us);
+            let row = row.compared();
+            let goal = if case.filters.is_empty() {
+                Goal::at_most(60_000.0, 30_000.0)
+            } else {
+                Goal::at_most(300_000.0, 60_000.0)
+            };
+            rows.push(if targets.len() > 1 { row.with_goal(goal) } else { row });
+        }
     }
     Ok(rows)
 }

@@ -120,6 +120,14 @@ impl View<'_> {
         self.index(&key::all_by_class(class, &self.within(seqs)), limit)
     }
 
+    /// The first operation of a class.
+    pub fn first_of_class(&self, class: Class) -> Result<Option<Seq>, ProjectorError> {
+        let range = key::all_by_class(class, &self.within(0..Seq::MAX));
+        let first = self.rows.first(&range, Direction::Backward)?;
+        let seq = |(key, _): (Vec<u8>, Vec<u8>)| key::index_seq(&key);
+        first.map(|row| seq(row).ok_or_else(|| ProjectorError::row("an index"))).transpose()
+    }
+
     /// The seqs of the operations in a range that are on a resource or person, or touch it; newest first,
     /// at most `limit`.
     pub fn by_resource(

@@ -8,6 +8,7 @@ mod ask;
 mod blame;
 mod body;
 mod configuration_log;
+mod counts;
 mod coverage;
 mod exports;
 mod graph;
@@ -107,6 +108,8 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::TimelineOfUser>(router);
     let router = serve::<answers::TimelineOfGroup>(router);
     let router = serve::<answers::Operations>(router);
+    let router = serve::<answers::OperationHistogram>(router);
+    let router = serve::<answers::OperationFacets>(router);
     let router = serve::<answers::OneOperation>(router);
     router
         .route("/livez", get(health::live))

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use answers::OneOperation;
 use answers::choice::{self, Source};
+use answers::{OneOperation, OperationFilters};
 use event::{
-    Action, Application, CodeKind, Credential, Event, EventId, Number, ResourceType, Seq,
+    Action, Application, CodeKind, Credential, Effect, Event, EventId, Number, ResourceType, Seq,
     Source as ImportSource, Status,
 };
 use projector::View;
@@ -18,6 +18,7 @@ use crate::log::{Filter, Log, Wanted};
 use crate::name::Name;
 use crate::operation::Operations;
 use crate::shown::Shown;
+use crate::type_names::TypeNames;
 
 pub(super) const NO_OPERATION: Error = Error::NotFound("there is no such operation");
 
@@ -26,16 +27,12 @@ impl Answered for answers::Operations {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<answers::Operations>, Error> {
         let (reading, stand) = (asked.reading, asked.standpoint()?);
         let record = &reading.record.limited_to(stand.size);
-        let filter = filter(asked, &record.view, &self)?;
+        let (filters, source) = (self.filters(), self.source);
+        let application = asked.narrowed_to(filters.app.as_ref())?.or(reading.caller.scope());
+        let filter = filter(asked, &record.view, &filters, application)?;
         let log = Log::new(record.view, record.store);
-        let application = filter.application;
         let applications = reading.applications(application)?;
-        let mut wanted = Wanted::both(filter);
-        match self.source {
-            Some(Source::Recorded) => wanted.imported = None,
-            Some(Source::Imported) => wanted.recorded = None,
-            None => {}
-        }
+        let wanted = wanted(filter, source);
         let page = log.page(&wanted, &stand.stretch_left(record)?, stand.limit)?;
         let count = log.count(&wanted, &stand.stretch())?;
         let last = page.rows.last().filter(|_| page.more);
@@ -48,17 +45,25 @@ impl Answered for answers::Operations {
     }
 }
 
-/// The filter of a question, limited to what the caller may see. `view` is what the answer may know.
-fn filter(
+/// What a filter selects of the operations from a source, or from both.
+pub(super) fn wanted(filter: Filter, source: Option<Source>) -> Wanted {
+    let mut wanted = Wanted::both(filter);
+    match source {
+        Some(Source::Recorded) => wanted.imported = None,
+        Some(Source::Imported) => wanted.recorded = None,
+        None => {}
+    }
+    wanted
+}
+
+/// The filter of a question in one application, or in all; the caller must be allowed to see it. `view` is
+/// what the answer may know.
+pub(super) fn filter(
     asked: &Asked<'_>,
     view: &View<'_>,
-    wanted: &answers::Operations,
+    wanted: &OperationFilters,
+    application: Option<Application>,
 ) -> Result<Filter, Error> {
-    let caller = &asked.reading.caller;
-    let application = match &wanted.app {
-        Some(slug) => Some(caller.application(view, &slug.0)?.number),
-        None => caller.scope(),
-    };
     let resources = match &wanted.resource {
         Some(name) => Some(resources(view, application, Name::parse(&name.0))?),
         None => None,
@@ -72,6 +77,9 @@ fn filter(
         credential: wanted.credential.as_ref().map(credential).transpose()?,
         status: wanted.status.map(status),
         action: wanted.action.map(action),
+        resource_type: resource_type(asked, view, wanted)?,
+        effect: wanted.effect.map(effect),
+        http_status: wanted.http_status,
         resources,
         request_id: wanted.request_id.clone(),
         log: wanted.log.map(log),
@@ -99,6 +107,30 @@ fn action(action: choice::Action) -> Action {
     }
 }
 
+fn effect(effect: choice::Effect) -> Effect {
+    match effect {
+        choice::Effect::Applied => Effect::Applied,
+        choice::Effect::NoOp => Effect::NoOp,
+        choice::Effect::Read => Effect::Read,
+        choice::Effect::Rejected => Effect::Rejected,
+        choice::Effect::Skipped => Effect::Skipped,
+        choice::Effect::Unknown => Effect::Unknown,
+        choice::Effect::Unverified => Effect::Unverified,
+        choice::Effect::Contradicted => Effect::Contradicted,
+    }
+}
+
+/// The resource type that a filter names.
+fn resource_type(
+    asked: &Asked<'_>,
+    view: &View<'_>,
+    wanted: &OperationFilters,
+) -> Result<Option<ResourceType>, Error> {
+    let Some(name) = &wanted.resource_type else { return Ok(None) };
+    let found = TypeNames::read(view)?.number(name);
+    found.map(Some).ok_or_else(|| asked.refusal("resourceType"))
+}
+
 fn log(log: choice::Log) -> ImportSource {
     match log {
         choice::Log::Provisioning => ImportSource::Provisioning,
@@ -107,10 +139,7 @@ fn log(log: choice::Log) -> ImportSource {
 }
 
 /// The code by which imported entries are filtered; at most one.
-fn code(
-    asked: &Asked<'_>,
-    wanted: &answers::Operations,
-) -> Result<Option<(CodeKind, String)>, Error> {
+fn code(asked: &Asked<'_>, wanted: &OperationFilters) -> Result<Option<(CodeKind, String)>, Error> {
     let kinds = [
         ("errorCode", CodeKind::Error, &wanted.error_code),
         ("skipReason", CodeKind::SkipReason, &wanted.skip_reason),
@@ -214,6 +243,12 @@ mod tests {
         assert_eq!(actions.len(), Action::ALL.len());
         for word in actions {
             assert_eq!(read("action", &word).action.map(action), Action::from_name(&word));
+        }
+        let effects = words("effect");
+        assert_eq!(effects.len(), 8);
+        for word in effects {
+            let read = read("effect", &word).effect.map(effect);
+            assert_eq!(read.map(Effect::name), Some(word.as_str()));
         }
         for word in words("log") {
             assert_eq!(read("log", &word).log.map(log), ImportSource::from_name(&word));

@@ -39,12 +39,12 @@ impl Answered for PrivilegedGroups {
             let header = scene.record.header(group.seq)?;
             let actor = header.origin.map(|origin| origin.credential);
             let at = scene.after().unwrap_or(0);
-            let members = view.members(*application, Set::Members(group.number), at)?;
+            let members = view.set_size(*application, Set::Members(group.number), at)?;
             Ok(row::PrivilegedGroup {
                 application: scene.name_of(*application)?,
                 group_id: id,
                 group_name: display_name,
-                member_count: members.len() as u64,
+                member_count: members,
                 marked_at: header.recorded_at.to_string().into(),
                 marked_seq: group.seq,
                 actor_id: actor.filter(|one| *one != Credential::NONE).map(|one| one.to_string()),

@@ -9,11 +9,12 @@ use store::key::Moment;
 use super::{Filter, Log};
 
 impl Filter {
-    fn of_claims(&self) -> ClaimFilter {
+    pub(super) fn of_claims(&self) -> ClaimFilter {
         ClaimFilter {
             source: self.log,
             action: self.action,
             status: self.status,
+            resource_type: self.resource_type,
             credential: self.credential,
         }
     }
@@ -52,7 +53,7 @@ impl Log<'_> {
     }
 
     /// The applications with imports that a filter selects.
-    fn claiming(&self, filter: &Filter) -> Result<Vec<Application>, ProjectorError> {
+    pub(super) fn claiming(&self, filter: &Filter) -> Result<Vec<Application>, ProjectorError> {
         let all = match filter.application {
             Some(one) => vec![one],
             None => self.view.applications()?.into_iter().map(|row| row.number).collect(),
@@ -67,7 +68,7 @@ impl Log<'_> {
     }
 
     /// Visits the matching claims, at most `wanted` from each index, newest first within each.
-    fn visit_claims(
+    pub(super) fn visit_claims(
         &self,
         filter: &Filter,
         stretch: (Moment, Moment),
@@ -81,7 +82,7 @@ impl Log<'_> {
         for application in self.claiming(filter)? {
             let mut left = wanted;
             let mut take = |claim: Claim| {
-                if classes.fits(&claim) && about(application, claim.number) {
+                if classes.fits(&claim.kind()) && about(application, claim.number) {
                     visit(claim);
                     left -= 1;
                 }
@@ -91,10 +92,7 @@ impl Log<'_> {
                 let code = (*kind, code.as_str());
                 let moments = self.view.claims_by_code(application, code, stretch, usize::MAX)?;
                 for moment in moments {
-                    let claim = self.view.claim(application, moment)?;
-                    let claim =
-                        claim.ok_or(ProjectorError::Row { what: "a claim", source: None })?;
-                    if take(claim).is_break() {
+                    if take(self.claim(application, moment)?).is_break() {
                         break;
                     }
                 }
@@ -103,7 +101,7 @@ impl Log<'_> {
                     // Any index may have the newest ones, so take `wanted` from each.
                     let mut left = wanted;
                     self.view.claims_about(application, *number, stretch, &mut |claim| {
-                        if classes.fits(&claim) {
+                        if classes.fits(&claim.kind()) {
                             visit(claim);
                             left -= 1;
                         }

@@ -50,7 +50,8 @@ pub(crate) fn unapproved(
 ) -> Result<Vec<Seq>, ProjectorError> {
     let mut found = vec![];
     for seq in writes(view, application, Status::Success, seqs)? {
-        let is_applied = summary(view, seq)?.effect == Some(Effect::Applied);
+        let summary = summary(view, seq)?;
+        let is_applied = summary.effect == Effect::Applied && !summary.is_observation();
         if is_applied && view.evidence(seq)?.is_empty() {
             found.push(seq);
         }

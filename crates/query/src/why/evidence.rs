@@ -68,7 +68,7 @@ impl About<'_> {
     fn requests(&self) -> Result<Requests, Error> {
         let until = self.at.map_or(0, |at| at + 1);
         let is_write = |one: &OperationSummary| one.action != Action::Other;
-        let is_lookup = |one: &OperationSummary| one.effect == Some(Effect::Read);
+        let is_lookup = |one: &OperationSummary| one.effect == Effect::Read;
         let (mut found, mut created) = (Requests::default(), None::<Seq>);
         for number in self.numbers {
             let (mut first_write, mut first_lookup, mut first_create) = (None, None, None);

@@ -32,14 +32,14 @@ impl About<'_> {
         let requested =
             Node::new("requested", State::Yes, format!("The last request was {words}."), &seqs);
         let answered = match (last.effect, last.http_status, last.status) {
-            (Some(Effect::Skipped), ..) => {
+            (Effect::Skipped, ..) => {
                 let text = format!("It was passed over{}", self.refusal(last.seq)?);
                 Node::new("answered", State::No, text, &seqs)
             }
-            (Some(Effect::Unknown), ..) | (_, 0, _) => {
+            (Effect::Unknown, ..) | (_, 0, _) => {
                 Node::new("answered", State::Unknown, "No answer was heard.", &seqs)
             }
-            (Some(Effect::Unverified), status, _) => {
+            (Effect::Unverified, status, _) => {
                 let text = format!("It was answered {status}, which does not show what was done.");
                 Node::new("answered", State::Unknown, text, &seqs)
             }
@@ -54,20 +54,20 @@ impl About<'_> {
         };
         let settled = self.record.view.settled(last.seq)?;
         let applied = match (last.effect, settled) {
-            (Some(Effect::Applied), Some((by, Verdict::Contradicted))) => {
+            (Effect::Applied, Some((by, Verdict::Contradicted))) => {
                 let text = "It was acknowledged, and a later look contradicts it.";
                 Node::new("applied", State::No, text, &[last.seq, by])
             }
-            (Some(Effect::Applied), _) => {
+            (Effect::Applied, _) => {
                 Node::new("applied", State::Yes, "It changed the account.", &seqs)
             }
-            (Some(Effect::NoOp), _) => Node::new(
+            (Effect::NoOp, _) => Node::new(
                 "applied",
                 State::Yes,
                 "Everything was so already; nothing had to be changed.",
                 &seqs,
             ),
-            (Some(Effect::Unknown | Effect::Unverified), Some((by, verdict))) => {
+            (Effect::Unknown | Effect::Unverified, Some((by, verdict))) => {
                 let (state, text) = match verdict {
                     Verdict::Confirmed => (State::Yes, "A later look confirmed it."),
                     Verdict::Contradicted => (State::No, "A later look contradicts it."),
@@ -75,7 +75,7 @@ impl About<'_> {
                 };
                 Node::new("applied", state, text, &[last.seq, by])
             }
-            (Some(Effect::Unknown | Effect::Unverified), None) => {
+            (Effect::Unknown | Effect::Unverified, None) => {
                 Node::new("applied", State::Unknown, "Nobody has looked since.", &seqs)
             }
             _ => Node::new("applied", State::No, "It changed nothing.", &seqs),

@@ -18,24 +18,24 @@ impl About<'_> {
                     settles it.";
         let status = last.http_status;
         let (text, remedy) = match (last.effect, settled) {
-            (Some(Effect::Unknown | Effect::Unverified), Some(Verdict::Contradicted)) => {
+            (Effect::Unknown | Effect::Unverified, Some(Verdict::Contradicted)) => {
                 let text = "The provider asked for it, and a later look found that the application \
                             had not done it.";
                 (text.to_owned(), retried)
             }
-            (Some(Effect::Unknown), _) => {
+            (Effect::Unknown, _) => {
                 let text = "The provider asked for it, and no answer was heard: whether the \
                             application did it is not known.";
                 (text.to_owned(), look)
             }
-            (Some(Effect::Unverified), _) => {
+            (Effect::Unverified, _) => {
                 let text = format!(
                     "The provider asked for it, and the application answered {status}, which does \
                      not show that it did it."
                 );
                 (text, look)
             }
-            (Some(Effect::Skipped), _) => {
+            (Effect::Skipped, _) => {
                 let detail = self.refusal(last.seq)?;
                 (
                     format!("The provider asked for it, and the request was passed over{detail}"),

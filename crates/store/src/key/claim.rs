@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use event::{Application, CodeKind, Number, Seq, Timestamp};
+use event::{Application, CodeKind, Credential, Number, ResourceType, Seq, Timestamp};
 
 use super::{
     ACCESS, CLAIM, CLAIM_ABOUT, CLAIM_BY_CODE, CLAIM_DAY, CLAIM_HEAD, ENTRY, EVIDENCE, IMPORT, Key,
@@ -108,6 +108,18 @@ pub fn claims_by_code(
     Key::new(CLAIM_BY_CODE).app(application).u8(kind as u8).text(code).moments(from, before)
 }
 
+/// All imported entries with a code of a kind, by code, then newest first.
+pub fn all_claims_by_code(application: Application, kind: CodeKind) -> KeyRange {
+    KeyRange::prefix(Key::new(CLAIM_BY_CODE).app(application).u8(kind as u8).0)
+}
+
+/// The code in a [`claim_by_code`] key.
+pub fn claim_code(key: &[u8]) -> Option<&str> {
+    const TEXT_AT: usize = 1 + 4 + 1 + 2;
+    let text = key.get(TEXT_AT..key.len().checked_sub(16)?)?;
+    std::str::from_utf8(text).ok()
+}
+
 /// The moment at the end of a [`claim`], [`claim_about`] or [`claim_by_code`] key.
 pub fn claim_moment(key: &[u8]) -> Option<Moment> {
     let tail = key.last_chunk::<16>()?;
@@ -116,9 +128,24 @@ pub fn claim_moment(key: &[u8]) -> Option<Moment> {
     Some(Moment { occurred_at: Timestamp(time), seq: !u64::from_be_bytes(*seq) })
 }
 
-/// How many entries of a source a day has with this action and status. Days count from 1970-01-01.
-pub fn claim_day(application: Application, source: u8, day: i32, class: (u8, u8)) -> Vec<u8> {
-    claim_day_prefix(application, source, day).u8(class.0).u8(class.1).0
+/// The class of an imported entry. The entries of a day are counted by class.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ClaimClass {
+    /// Stored number of the [`event::Action`]; from 1.
+    pub action: u8,
+    /// Stored number of the [`event::Status`]; from 1.
+    pub status: u8,
+    /// The type of resource.
+    pub resource_type: ResourceType,
+    /// The credential they were imported with.
+    pub credential: Credential,
+}
+
+/// How many entries of a source a day has in a class. Days count from 1970-01-01.
+pub fn claim_day(application: Application, source: u8, day: i32, class: ClaimClass) -> Vec<u8> {
+    let ClaimClass { action, status, resource_type, credential } = class;
+    let key = claim_day_prefix(application, source, day).u8(action).u8(status);
+    key.u8(resource_type.0).u32(credential.0).0
 }
 
 fn claim_day_prefix(application: Application, source: u8, day: i32) -> Key {
@@ -133,10 +160,17 @@ pub fn claim_days(application: Application, source: u8, from: i32, before: i32) 
     }
 }
 
-/// Action and status of a [`claim_day`] key.
-pub fn claim_day_class(key: &[u8]) -> Option<(u8, u8)> {
-    let [action, status] = key.last_chunk::<2>()?;
-    Some((*action, *status))
+/// The day and the class of a [`claim_day`] key.
+pub fn claim_day_parts(key: &[u8]) -> Option<(i32, ClaimClass)> {
+    let (day, class) = key.last_chunk::<11>()?.split_first_chunk::<4>()?;
+    let ([action, status, resource_type], credential) = class.split_first_chunk::<3>()?;
+    let class = ClaimClass {
+        action: *action,
+        status: *status,
+        resource_type: ResourceType(*resource_type),
+        credential: Credential(u32::from_be_bytes(credential.try_into().ok()?)),
+    };
+    Some(((u32::from_be_bytes(*day) ^ (1 << 31)) as i32, class))
 }
 
 /// One request of an import.

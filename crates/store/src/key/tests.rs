@@ -8,8 +8,21 @@ use super::*;
 
 const APP: Application = Application(0x0102_0304);
 const SOMEBODY: Number = Number(9);
-const CLASS_OF_ONE: Class =
-    Class { application: APP, credential: Credential(7), status: 1, action: 2 };
+const CLASS_OF_ONE: Class = Class {
+    application: APP,
+    credential: Credential(7),
+    status: 1,
+    action: 2,
+    resource_type: ResourceType(3),
+    effect: 4,
+    http_status: 0x0506,
+};
+const CLAIMS: ClaimClass = ClaimClass {
+    action: 2,
+    status: 3,
+    resource_type: ResourceType(4),
+    credential: Credential(0x0506_0708),
+};
 
 const MOMENT: Moment = Moment { occurred_at: Timestamp(7), seq: 1 };
 
@@ -51,7 +64,7 @@ fn every_kind_has_a_byte_of_its_own() {
         claim(APP, MOMENT),
         claim_about(APP, SOMEBODY, MOMENT),
         claim_by_code(APP, CodeKind::Error, "x", MOMENT),
-        claim_day(APP, 1, 1, (1, 1)),
+        claim_day(APP, 1, 1, CLAIMS),
         import(APP, 1),
         evidence(1, 2),
         reference_list("x", 1),
@@ -191,8 +204,12 @@ fn claims_come_newest_first_and_stretches_hold_what_they_say() {
 
 #[test]
 fn days_and_lists_come_back_apart() {
-    assert!(claim_day(APP, 1, -1, (1, 1)) < claim_day(APP, 1, 0, (1, 1)));
-    assert_eq!(claim_day_class(&claim_day(APP, 1, -1, (2, 3))), Some((2, 3)));
+    assert!(claim_day(APP, 1, -1, CLAIMS) < claim_day(APP, 1, 0, CLAIMS));
+    assert_eq!(claim_day_parts(&claim_day(APP, 1, -1, CLAIMS)), Some((-1, CLAIMS)));
+    let key = claim_by_code(APP, CodeKind::Error, "x y", MOMENT);
+    assert_eq!(claim_code(&key), Some("x y"));
+    let range = all_claims_by_code(APP, CodeKind::Error);
+    assert!(key >= range.from && key < range.to);
     let key = reference_list("leavers", 7);
     assert_eq!(reference_list_parts(&key), Some(("leavers", 7)));
     let range = reference_lists("leavers", 7);
