@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use event::{Application, Lifecycle, Number, ResourceType, Seq};
+use event::{Application, Lifecycle, Number, ResourceType, Seq, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::World;
@@ -222,6 +222,50 @@ fn member_columns(
     let resource = known.world(application, end).is_or_was(member);
     row.insert("memberType".into(), resource.and_then(|one| type_name(one.kind)).into());
     row
+}
+
+/// `GET /apps/{app}/groups/{group}/sizes`
+pub fn sizes(known: &Known<'_>, parameters: &Parameters) -> Expected {
+    let application = known.application("boat");
+    let (start, end) = parameters.stretch(known);
+    let group = match found(known, application, ResourceType::GROUP, &parameters.group, end) {
+        Found::One(group) => group,
+        other => return Expected::refused(known, application, other),
+    };
+    let count = |events: usize| known.world(application, events).members_of(group).len();
+    // The events that changed the members, and how many there were after each.
+    let mut changes = vec![];
+    for event in &known.events()[..end] {
+        let mut own = changes_of(event).filter(|(subject, _)| *subject == group);
+        let is_own = event.header.application == application;
+        if is_own && own.any(|(_, one)| !one.joined.is_empty() || !one.left.is_empty()) {
+            changes.push((event.header.recorded_at, event.seq, count(event.seq as usize + 1)));
+        }
+    }
+    let row = |at: Timestamp, (_, seq, count): (Timestamp, Seq, usize)| json!({"at": at.to_string(), "seq": seq, "count": count});
+    let (before, within): (Vec<_>, Vec<_>) =
+        changes.iter().copied().partition(|(_, seq, _)| (*seq as usize) < start);
+    let first = before.last().filter(|_| parameters.from.is_some());
+    let most = usize::from(parameters.buckets.unwrap_or(200));
+    let is_sampled = within.len() + usize::from(first.is_some()) > most;
+    let mut rows = vec![];
+    if is_sampled {
+        let begin = if first.is_some() { parameters.from.expect("a start") } else { within[0].0 };
+        let end = parameters.to.map_or(known.now, |to| to.min(known.now));
+        for place in 0..most {
+            let part = (end.0 - begin.0) as i128 * place as i128 / (most as i128 - 1);
+            let at = Timestamp(begin.0 + part as i64);
+            let last = changes.iter().rfind(|(time, ..)| *time <= at).expect("the first change");
+            rows.push(row(at, *last));
+        }
+    } else {
+        rows.extend(first.map(|size| row(parameters.from.expect("a start"), *size)));
+        rows.extend(within.into_iter().map(|size| row(size.0, size)));
+    }
+    Expected::rows(rows)
+        .with("groupId", id_of(known, application, group))
+        .with("groupName", group_name(known.world(application, end), group))
+        .with("sampled", is_sampled)
 }
 
 /// `GET /apps/{app}/groups/{group}/diff`

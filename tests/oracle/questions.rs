@@ -24,6 +24,7 @@ pub enum Kind {
     Histogram,
     Facets,
     Diff,
+    Sizes,
     GroupIntervals,
     UserIntervals,
     Joiners,
@@ -73,7 +74,7 @@ const fn shape(kind: Kind, on: bool, when: When, has_pages: bool) -> Shape {
 }
 
 /// Every question.
-pub const SHAPES: [Shape; 38] = [
+pub const SHAPES: [Shape; 39] = [
     shape(Kind::Users, true, When::At, true),
     shape(Kind::User, true, When::At, false),
     shape(Kind::Groups, true, When::At, true),
@@ -87,6 +88,7 @@ pub const SHAPES: [Shape; 38] = [
     shape(Kind::Histogram, true, When::Stretch, true),
     shape(Kind::Facets, true, When::Stretch, true),
     shape(Kind::Diff, true, When::Stretch, true),
+    shape(Kind::Sizes, true, When::Stretch, true),
     shape(Kind::GroupIntervals, true, When::Stretch, true),
     shape(Kind::UserIntervals, true, When::Stretch, true),
     shape(Kind::Joiners, true, When::Stretch, true),
@@ -168,6 +170,7 @@ pub struct Parameters {
     /// A token's id.
     pub credential: Option<String>,
     pub job: String,
+    /// Of the histogram; likewise the points of sizes.
     pub buckets: Option<u16>,
 }
 
@@ -311,6 +314,7 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
         Kind::Histogram => "/operations/histogram".to_owned(),
         Kind::Facets => "/operations/facets".to_owned(),
         Kind::Diff => format!("{app}/groups/{group}/diff"),
+        Kind::Sizes => format!("{app}/groups/{group}/sizes"),
         Kind::GroupIntervals => format!("{app}/groups/{group}/intervals"),
         Kind::UserIntervals => format!("{app}/users/{user}/intervals"),
         Kind::Joiners => "/reports/joiners".to_owned(),
@@ -365,6 +369,7 @@ pub fn address(shape: &Shape, parameters: &Parameters) -> String {
             add("nested", nested);
             add("allUsers", parameters.all.then(|| "true".to_owned()));
         }
+        Kind::Sizes => add("points", parameters.buckets.map(|points| points.to_string())),
         Kind::GroupIntervals => add("user", parameters.other_user.clone()),
         Kind::UserIntervals => add("group", parameters.other_group.clone()),
         Kind::Movers => {
@@ -447,6 +452,7 @@ pub fn expected(
         Kind::Histogram => counts::histogram(known, parameters),
         Kind::Facets => counts::facets(known, parameters),
         Kind::Diff => members::diff(known, parameters),
+        Kind::Sizes => members::sizes(known, parameters),
         Kind::GroupIntervals => members::intervals(known, parameters, ResourceType::GROUP),
         Kind::UserIntervals => members::intervals(known, parameters, ResourceType::USER),
         Kind::Joiners => reports::joiners(known, parameters),

@@ -81,6 +81,7 @@ questions! {
     matrix: Groups AccessMatrix "Access matrix";
     privileged: Groups PrivilegedGroups "Privileged groups";
     diff: Groups Diff "Changes";
+    sizes: Groups GroupSizes "Size over time";
     intervals: Groups StaysInGroup "Stays of members", People StaysOfUser "Stays in groups";
     joiners: Reports Joiners "Joiners";
     leavers: Reports Leavers "Leavers";
@@ -141,6 +142,7 @@ pub mod row {
     pub use crate::reactivated::Reactivation;
     pub use crate::reference_lists::ReferenceList;
     pub use crate::saved::SavedQuestion;
+    pub use crate::sizes::{GroupSize, GroupSized};
     pub use crate::tokens::IssuedToken;
     pub use crate::user::{GroupOf, UserSeen};
     pub use crate::users::{Rests, User};

@@ -54,7 +54,7 @@ macro_rules! filtered {
             /// Only operations that did this
             pub effect: Option<$crate::choice::Effect>,
             /// Only requests that were answered with this HTTP status
-            #[schemars(range(min = 100, max = 599), extend("x-label" = "HTTP status"))]
+            #[schemars(range(min = 100, max = 599), extend("x-label" = "Status of the answer"))]
             pub http_status: Option<u16>,
             $($own)*
         }

@@ -92,6 +92,14 @@ impl<'a> Record<'a> {
         Ok(self.header(seq)?.recorded_at)
     }
 
+    /// The same, which for an operation reads only its summary.
+    pub(crate) fn recorded_briefly(&self, seq: Seq) -> Result<Timestamp, ProjectorError> {
+        match self.view.operation(seq)? {
+            Some(summary) => Ok(summary.recorded_at),
+            None => self.recorded_at(seq),
+        }
+    }
+
     /// The same in the form of answers.
     pub(crate) fn moment(&self, seq: Seq) -> Result<answers::Moment, ProjectorError> {
         Ok(self.recorded_at(seq)?.to_string().into())

@@ -10,7 +10,7 @@ use crate::log_pages::{self, answer};
 use crate::play::Filled;
 use crate::questions::samples;
 use crate::random::Random;
-use crate::table::Row;
+use crate::table::{Goal, Row};
 use crate::{Outcome, Plan};
 
 /// Measures on a copy of the filled store, with the clock at the end of the workload.
@@ -44,6 +44,15 @@ pub fn measure(
         let name = format!("one user by id, HTTP answer, {when}");
         rows.push(Row::new(name, "µs", &user_us).compared());
     }
+    let mut size_us = Vec::new();
+    for _ in 0..plan.rounds {
+        let sizes = format!("/api/v1/apps/{slug}/groups/{group}/sizes?limit=1000");
+        let mut taken = samples(plan, || answer(&open, runtime, sizes.clone()))?;
+        size_us.push(percentile(&mut taken, 50.0) as f64 / 1e3);
+    }
+    let row = Row::new("sizes of the largest group over time, HTTP answer", "µs", &size_us);
+    let row = row.on(format!("{members} members")).compared();
+    rows.push(row.with_goal(Goal::at_most(15_000.0, 5_000.0)));
     rows.extend(log_pages::measure(plan, filled, &open, runtime)?);
     rows.extend(explanations::measure(plan, filled, &open, runtime)?);
     runtime.block_on(open.close());

@@ -29,6 +29,7 @@ mod question;
 mod reports;
 mod resource;
 mod saved;
+mod sizes;
 mod timeline;
 mod tokens;
 mod users;
@@ -85,6 +86,7 @@ fn questions(query: &Arc<Query>) -> Router {
     let router = serve::<answers::AccessMatrix>(router);
     let router = serve::<answers::PrivilegedGroups>(router);
     let router = serve::<answers::Diff>(router);
+    let router = serve::<answers::GroupSizes>(router);
     let router = serve::<answers::StaysInGroup>(router);
     let router = serve::<answers::StaysOfUser>(router);
     let router = serve::<answers::Joiners>(router);
