@@ -143,7 +143,7 @@ fn columns(name: Column<Stay>, id: Column<Stay>) -> Vec<Column<Stay>> {
         Column::time("To", &["end"], |row| second(row.end.as_ref())),
         Column::event("Event", &["endSeq"], |row: &Stay| number(row.end_seq))
             .leads(|row| Lead::operation(row.end_seq)),
-        Column::status("End", &["endReason"], end),
+        Column::whole("End", &["endReason"], end),
         id,
     ]
 }

@@ -271,14 +271,6 @@ pub fn time_in(text: &str) -> Option<(&str, &str, &str)> {
     Some((text.get(..start)?, text.get(start..end)?, text.get(end..)?))
 }
 
-/// The word of a status and what explains it: `late` and `the next request is overdue`.
-#[must_use]
-pub fn status_in(text: &str) -> (&str, &str) {
-    let end = [": ", ", ", " ("].iter().filter_map(|mark| text.find(mark)).min();
-    let (word, rest) = text.split_at(end.unwrap_or(text.len()));
-    (word, rest.trim_start_matches([':', ',', ' ']))
-}
-
 /// A number with commas between its thousands.
 #[must_use]
 pub fn count(number: u64) -> String {
@@ -393,17 +385,6 @@ mod tests {
         {
             assert_eq!(time_in(none), None, "{none}");
         }
-    }
-
-    #[test]
-    fn a_status_is_a_word_and_what_explains_it() {
-        let check = |text: &str, expected: (&str, &str)| assert_eq!(status_in(text), expected);
-        check("success", ("success", ""));
-        check("not observable from here", ("not observable from here", ""));
-        check("late: the next request is overdue", ("late", "the next request is overdue"));
-        check("failure (HTTP 409)", ("failure", "(HTTP 409)"));
-        check("no, 3d (gaps)", ("no", "3d (gaps)"));
-        check("", ("", ""));
     }
 
     #[test]

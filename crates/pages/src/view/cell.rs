@@ -90,7 +90,7 @@ fn one_tone(word: &str) -> Tone {
         "warning" | "partial" | "unverified" | "unknown" | "late" | "silent" | "expired"
         | "stale" | "privileged" | "changed" | "gaps" | "stillactive" | "activeagain" => Tone::Warn,
         "skipped" | "noop" | "inactive" | "deleted" | "read" | "none" | "never" | "notyet"
-        | "idle" | "disabled" | "noaccount" => Tone::Quiet,
+        | "idle" | "disabled" | "noaccount" | "nochange" | "deactivated" | "gone" => Tone::Quiet,
         "contradicted" | "drifted" | "differs" => Tone::Doubt,
         _ => Tone::Plain,
     }
@@ -223,7 +223,7 @@ mod tests {
                 vec!["still active", "active again", "(gaps)", "late: the next is overdue"],
             ),
             (Tone::Good, vec!["yes, 5 min", "until 2026-03-31T00:00:00Z"]),
-            (Tone::Quiet, vec!["no account"]),
+            (Tone::Quiet, vec!["no account", "no change", "deactivated", "gone"]),
             (Tone::Plain, vec!["", "add", "something else"]),
         ] {
             for word in words {
