@@ -257,7 +257,9 @@ impl Question for OneOperation {
                 let http = one.row.http_status.map(|status| format!("HTTP {status}"));
                 with(&one.row.status, http.as_ref())
             }),
-            Column::status("Effect", &["effect"], |one| one.row.effect_in_words().to_owned()),
+            Column::status("Effect", &["effect"], |one| {
+                one.row.effect.as_deref().map(plain).unwrap_or_default()
+            }),
             Column::text("Reason", &["reason", "scimType"], |one| {
                 with(&or_nothing(one.row.reason.as_ref()), one.row.scim_type.as_ref())
             }),

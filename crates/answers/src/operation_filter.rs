@@ -138,7 +138,7 @@ impl OperationFilters {
             ("of cycle", self.cycle_id.clone()),
             ("of change", self.change_id.clone()),
             ("on type", self.resource_type.clone()),
-            ("with effect", self.effect.as_ref().map(effect)),
+            ("with effect", self.effect.as_ref().map(|effect| plain(&word(effect)))),
             ("with HTTP status", self.http_status.map(|status| status.to_string())),
         ];
         let mut title = String::new();
@@ -148,14 +148,6 @@ impl OperationFilters {
             }
         }
         title
-    }
-}
-
-/// What an operation did, in words.
-fn effect(effect: &Effect) -> String {
-    match effect {
-        Effect::NoOp => "no change".to_owned(),
-        effect => plain(&word(effect)),
     }
 }
 

@@ -181,18 +181,6 @@ pub struct Settled {
     pub verdict: String,
 }
 
-impl Operation {
-    /// What it did, in words: a success that changed nothing is `no change`.
-    #[must_use]
-    pub fn effect_in_words(&self) -> &str {
-        match self.effect.as_deref() {
-            Some("no_op") => "no change",
-            Some(effect) => effect,
-            None => "",
-        }
-    }
-}
-
 /// The table of every list of operations.
 pub(crate) fn columns() -> Vec<Column<Operation>> {
     vec![
@@ -419,8 +407,6 @@ mod tests {
         let row = Operation { action: "stagedDelete".to_owned(), ..Operation::default() };
         let cells: Vec<String> = columns().iter().map(|one| one.cell(&row).text).collect();
         assert_eq!(cells[2], "staged delete");
-        let row = Operation { effect: Some("no_op".to_owned()), ..Operation::default() };
-        assert_eq!(row.effect_in_words(), "no change");
     }
 
     #[test]

@@ -64,6 +64,8 @@ fn forms_have_labels_in_plain_words() {
     let Kind::Choice(actions) = &log.parameter("action").unwrap().kind else { panic!() };
     let staged = actions.iter().find(|one| one.word == "stagedDelete").unwrap();
     assert_eq!(staged.label, "Staged delete");
+    let Kind::Choice(effects) = &log.parameter("effect").unwrap().kind else { panic!() };
+    assert!(effects.iter().any(|one| one.label == "No change"), "{effects:?}");
 }
 
 #[test]

@@ -71,10 +71,13 @@ pub(crate) fn marked(name: Option<&String>, privileged: bool) -> String {
     if privileged { format!("{name} (privileged)") } else { name.to_owned() }
 }
 
-/// A word of JSON in plain words: `stagedDelete` and `no_op` become `staged delete` and `no op`. A word that
-/// a person would not understand so has a function of its own beside its type.
+/// A word of JSON in plain words: `stagedDelete` and `no_op` become `staged delete` and `no change`. Words
+/// that a person would understand only in their place have a function of their own beside their type.
 #[must_use]
 pub fn plain(word: &str) -> String {
+    if word == "no_op" {
+        return "no change".to_owned();
+    }
     let mut words = String::with_capacity(word.len() + 4);
     let mut is_start = true;
     for one in word.chars() {
@@ -132,7 +135,8 @@ mod tests {
         check("create", "create");
         check("stagedDelete", "staged delete");
         check("servicePrincipal", "service principal");
-        check("no_op", "no op");
+        check("no_op", "no change");
+        check("not_yet", "not yet");
         check("knownToSource", "known to source");
         check("Staged", "staged");
         check("sourceIP", "source ip");
