@@ -51,11 +51,11 @@ fn short(number: f64) -> String {
     if text == "-0" || text.is_empty() { "0".to_owned() } else { text.to_owned() }
 }
 
-/// The next round number that is not below: 1, 2 or 5 times a power of ten.
+/// The next round number that is not below: 1 to 6 or 8 times a power of ten.
 fn round_up(number: u64) -> u64 {
     let mut power = 1u64;
     loop {
-        for step in [1, 2, 5] {
+        for step in [1, 2, 3, 4, 5, 6, 8] {
             let round = power.saturating_mul(step);
             if round >= number {
                 return round;

@@ -141,8 +141,10 @@ fn members(text: &str) -> TableView {
         (Look::Text, "Added by"),
         (Look::Number, "Groups"),
     ];
+    // One word that cannot be broken at a space.
+    let word: &str = &"W".repeat(if text.len() > 9_000 { 65_536 } else { 90 });
     let names =
-        ["ana.rey@northwind.test", "bo.lind@northwind.test", "cem.acar@northwind.test", text];
+        ["ana.rey@northwind.test", "bo.lind@northwind.test", "cem.acar@northwind.test", text, word];
     let words = [
         "active",
         "inactive",

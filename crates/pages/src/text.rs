@@ -1,5 +1,6 @@
 //! How texts are written into HTML.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use askama::filters::{Escaper, Html};
@@ -45,6 +46,22 @@ pub fn html(text: &str) -> String {
     // Writing into a String cannot fail.
     let _ = Visible.write_escaped_str(&mut written, text);
     written
+}
+
+/// A text for a place with little room: a long one is cut and says how long it is. The whole is elsewhere on the page.
+#[must_use]
+pub fn cut(text: &str, chars: usize) -> Cow<'_, str> {
+    // Bytes first: counting the characters of a long text for every place would be waste.
+    if text.len() <= chars {
+        return Cow::Borrowed(text);
+    }
+    match text.char_indices().nth(chars) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => {
+            let length = grouped(text.chars().count() as u64);
+            Cow::Owned(format!("{}… ({length} characters)", &text[..end]))
+        }
+    }
 }
 
 /// The number with a comma between groups of three digits.
@@ -123,6 +140,13 @@ mod tests {
             Visible.write_escaped_char(&mut written, char).unwrap();
         }
         assert_eq!(written, r"&#60;\u{feff}a");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_says_so() {
+        assert_eq!(cut("éé", 2), "éé");
+        assert_eq!(cut("ééé", 2), "éé… (3 characters)");
+        assert_eq!(cut(&"x".repeat(70_000), 3), "xxx… (70,000 characters)");
     }
 
     #[test]

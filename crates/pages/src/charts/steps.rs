@@ -44,7 +44,6 @@ struct Picture<'a> {
     line: String,
     summary: String,
     top: String,
-    middle: Option<String>,
     mark: Option<String>,
     plot: u32,
 }
@@ -108,7 +107,6 @@ impl Steps {
             line,
             summary: format!("{}, {}: {range}", self.caption, self.axis.words()),
             top: format!("{} {}", grouped(top), self.unit),
-            middle: (top >= 2 && top.is_multiple_of(2)).then(|| grouped(top / 2)),
             mark: self.mark.map(|mark| self.axis.x(mark)),
             plot: PLOT,
         };

@@ -114,6 +114,12 @@ impl Stamp {
         text::grouped(self.at_seq)
     }
 
+    /// The event that says that this page was read, as people read it.
+    #[must_use]
+    pub fn access(&self) -> Option<String> {
+        self.access_seq.map(text::grouped)
+    }
+
     /// When the answer was made, to the second.
     #[must_use]
     pub fn second(&self) -> String {

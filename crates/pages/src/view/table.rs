@@ -122,6 +122,10 @@ impl TableView {
         }
     }
 
+    fn short_caption(&self) -> std::borrow::Cow<'_, str> {
+        text::cut(&self.caption, 200)
+    }
+
     fn can_expand(&self) -> bool {
         self.rows.iter().any(|row| row.expand.is_some())
     }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::Link;
+use super::{Cell, Link};
 
 /// What a node found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,4 +63,10 @@ pub struct TreeNode {
     pub children: Vec<TreeNode>,
     /// Whether it is the one that decides.
     pub is_decisive: bool,
+}
+
+impl TreeNode {
+    fn told(&self) -> askama::filters::Safe<String> {
+        askama::filters::Safe(Cell::text(self.text.clone()).to_string())
+    }
 }
