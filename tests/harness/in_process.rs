@@ -70,6 +70,7 @@ impl InProcess {
         let clock = Clock::manual(time);
         let (registry, profiles) = scim::Profiles::built_in();
         let server = Server::open(ServerConfig {
+            pages: true,
             data: data.to_owned(),
             public_url: "http://audit.example".to_owned(),
             trusted_proxies: vec![],

@@ -3,6 +3,7 @@
 mod apps;
 mod export;
 mod imports;
+mod links;
 mod lists;
 mod privileged;
 mod saved;
@@ -24,6 +25,7 @@ pub use self::export::{Export, Form};
 pub use self::imports::{
     DateOrder, Import, ImportRefusal, Imported, ListOf, OtherApplication, OtherEntry,
 };
+pub use self::links::{AddedLoginLink, LoginLink};
 pub use self::lists::{AddEvidence, AddList, AddedEvidence, AddedList, NewEvidence};
 pub use self::privileged::{MarkGroup, MarkedGroup, UnmarkGroup};
 pub use self::saved::{NewQuestion, RemoveQuestion, RemovedQuestion, SaveQuestion, SavedAs};
@@ -193,6 +195,7 @@ pub fn acts() -> &'static [DescribedAct] {
             DescribedAct::of::<Drift>(),
             DescribedAct::of::<Import>(),
             DescribedAct::of::<AddToken>(),
+            DescribedAct::of::<LoginLink>(),
             DescribedAct::of::<RevokeToken>(),
             DescribedAct::of::<AddEvidence>(),
             DescribedAct::of::<AddList>(),

@@ -11,6 +11,7 @@
 
 pub mod act;
 mod answer;
+mod command;
 mod envelope;
 mod fields;
 mod lead;
@@ -27,6 +28,7 @@ mod topic;
 mod words;
 
 pub use answer::{Answer, Content};
+pub use command::quoted;
 pub use coverage::GAP_REASONS;
 pub use envelope::{Coverage, Envelope, Gap, Head};
 pub use fields::fields;

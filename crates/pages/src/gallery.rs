@@ -451,10 +451,9 @@ fn login(text: &str) -> String {
     LoginPage {
         shell: Shell { title: "Sign in".into(), ..Shell::default() },
         error: Some(format!("This token is not known. {text}")),
-        csrf: "c".into(),
         next: text.into(),
         provider: Some(Link::to("Sign in with Northwind", "/login/oidc")),
-        code: None,
+        is_link: false,
         action: "/login".into(),
     }
     .to_string()

@@ -1,10 +1,51 @@
 //! The answers as HTML pages, for people who open a browser.
+//!
+//! ```text
+//!  request ──▶ query::visit   who asks, one snapshot, the access event
+//!              question       a page of any question: form, table, coverage, ways to take it along
+//!              its own folder what a page shows beyond that: charts, tabs, trees
+//!              view           the pieces that all pages are made of, with their templates
+//! ```
+//!
+//! A page is at the address of its question without `/api/v1`; its address holds its whole state. It asks
+//! the same functions as the API. Everything works without JavaScript. This crate computes no answer.
 
+#![warn(unreachable_pub)]
+
+mod address;
+mod around;
 pub mod assets;
 pub mod charts;
+mod dress;
+mod error;
 #[cfg(test)]
 mod gallery;
+mod login;
 #[cfg(test)]
 mod markup;
+mod pages;
+mod place;
+mod question;
+mod resource;
 pub mod text;
 pub mod view;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use query::Query;
+
+/// Adds the pages to the routes of a server, and gives errors that a browser sees the dress of a page.
+pub fn serve(router: Router, query: &Arc<Query>) -> Router {
+    let of_pages = Router::new()
+        .route("/login", get(login::form).post(login::sign_in))
+        .route("/login/{link}", get(login::link).post(login::sign_in_by_link))
+        .route("/logout", post(login::sign_out));
+    let of_pages = pages::routes(of_pages);
+    router
+        .merge(query::framed(of_pages, query))
+        .merge(assets::router())
+        .layer(from_fn(dress::dressed))
+}

@@ -5,9 +5,10 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use answers::act::AddedLoginLink;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use event::Role;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use store::with_causes;
 
 use crate::client::{Client, encoded};
@@ -16,7 +17,7 @@ use crate::export::Export;
 use crate::failure::Failure;
 use crate::import::Import;
 use crate::output::Output;
-use crate::questions::{self, Question};
+use crate::questions::{self, Question, told};
 use crate::run::{RunError, serve as run_server};
 use crate::settings::{self, Settings};
 use crate::{logging, offline, text};
@@ -53,6 +54,8 @@ enum Command {
     /// Issue, list and revoke tokens of a running server, or issue one for a stopped server
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Make a link that signs a browser in, once, with the role of the token
+    LoginLink(ClientConfig),
     /// Show the settings of the server
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -470,6 +473,13 @@ fn execute(understood: Understood, output: &mut Output<'_>) -> Result<(), Failur
                     format!("Token {} is not valid any more (event {seq}).\n", text::escaped(&id))
                 }
             })
+        }
+        Command::LoginLink(client) => {
+            let answer = Client::new(&client)?.post("/api/v1/login-links", &json!({}))?;
+            output.print(&told(&client, answer, |made: AddedLoginLink| {
+                let (url, until) = (text::escaped(&made.url), made.expires_at.second());
+                format!("{url}\nOpen it in a browser before {until}; it works once.\n")
+            })?)
         }
         Command::Rebuild { data, into } => match into {
             Some(into) => offline::rebuild_into(&data, &into, output),

@@ -88,6 +88,10 @@ pub struct ServeConfig {
           default_values_t = READ_BACK_AFTER_MS, value_parser = clap::value_parser!(u64).range(..=READ_BACK_AFTER_MS_MAX))]
     pub read_back_after_ms: Vec<u64>,
 
+    /// Serve no pages for browsers, only the API
+    #[arg(long, env = "PROVLOG_NO_PAGES")]
+    pub no_pages: bool,
+
     /// Format of the log lines on stderr
     #[arg(long, env = "PROVLOG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,

@@ -11,6 +11,7 @@ use clap::Subcommand;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub(crate) use self::additions::told;
 use self::additions::{Evidence, ReferenceList};
 pub(crate) use self::arguments::Paging;
 pub(crate) use self::described::{Asked as Described, add_to, find};

@@ -22,6 +22,7 @@ use event::{Clock, ConnectionsRefused, CredentialAdded, Fact, RecorderStopped, R
 use ingest::{Catalog, Ingest};
 use ipnet::IpNet;
 use projector::{CommitError, Committer, CommitterOptions, Decision, Durability, ProjectorError};
+use query::session::Sessions;
 use query::{Query, Token};
 use scim::{CursorKey, Profiles, Registry};
 use store::{Options, SecretFolder, Store, StoreError, with_causes};
@@ -118,6 +119,8 @@ pub struct ServerConfig {
     pub clock_ahead_days_max: u64,
     /// Folder of the tokens and certificates of upstreams; by default the data folder.
     pub upstream_secrets: Option<PathBuf>,
+    /// Whether browsers get pages.
+    pub pages: bool,
     /// The times after a write of unknown outcome at which its resource is read back from the upstream,
     /// ascending.
     pub read_back_after: Vec<Duration>,
@@ -230,8 +233,10 @@ impl Server {
                 return Err(error);
             }
         };
+        let is_secure = config.public_url.starts_with("https://");
         let query = Query {
             committer: committer.clone(),
+            sessions: Sessions::new(is_secure).map_err(no_random)?,
             public_url: config.public_url,
             metrics: render_metrics(committer.clone(), budget.clone()),
             budget: budget.clone(),
@@ -242,7 +247,11 @@ impl Server {
             import: import(committer.clone()),
             secrets,
         };
-        let router = ingest::router(ingest).merge(query::router(Arc::new(query)));
+        let query = Arc::new(query);
+        let mut router = ingest::router(ingest).merge(query::router(Arc::clone(&query)));
+        if config.pages {
+            router = pages::serve(router, &query);
+        }
         let trusted_proxies = config.trusted_proxies;
         let router = client_address::behind(router, trusted_proxies.clone());
         let router = dated(router, committer.clone());
@@ -388,6 +397,7 @@ pub fn serve(config: &ServeConfig) -> Result<(), RunError> {
             accept_clock: config.accept_clock,
             clock_ahead_days_max: config.clock_ahead_days_max,
             upstream_secrets: config.upstream_secrets.clone(),
+            pages: !config.no_pages,
             read_back_after: config.read_back_after(),
         })
         .await?;

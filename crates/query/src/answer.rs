@@ -1,9 +1,10 @@
 //! The envelope of every answer: the question, the events that the answer uses, how complete it is.
 
+use answers::{Answer, Content, Envelope, Head, Question};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use event::{Application, Number, Seq, secret};
-use serde::Serialize;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::coverage::Coverage;
@@ -11,74 +12,87 @@ use crate::error::Error;
 use crate::record::Record;
 use crate::standpoint::Standpoint;
 
-/// An answer under way to its client.
-pub(crate) struct Answer {
-    body: Map<String, Value>,
-    rows: u64,
-    about: Option<(Application, Number)>,
-    size: Seq,
+/// The answer to a question of type `Q` under way to its client. Its rows and other members have the
+/// types that describe them.
+pub struct Found<Q: Question> {
+    envelope: Envelope,
+    beside: Option<Q::Beside>,
+    content: Option<Content<Q::Row>>,
+    seen: Seen,
 }
 
-/// What an export must know about a page beyond the page's own content.
+/// What the access event keeps of an answer.
 #[derive(Clone, Copy)]
-pub(crate) struct PageOf {
+pub(crate) struct Seen {
+    /// How many rows it shows.
+    pub(crate) rows: u64,
     /// The resource or person that it is about.
     pub(crate) about: Option<(Application, Number)>,
     /// How many events the log had.
     pub(crate) size: Seq,
 }
 
-impl Answer {
+impl<Q: Question> Found<Q> {
     /// An answer with its envelope, without rows yet.
-    pub(crate) fn new(record: &Record<'_>, stand: &Standpoint, coverage: &Coverage) -> Answer {
-        let mut body = Map::new();
-        body.insert("query".into(), repeated(&stand.question).into());
-        body.insert("generatedAt".into(), record.now.to_string().into());
+    pub(crate) fn new(record: &Record<'_>, stand: &Standpoint, coverage: &Coverage) -> Found<Q> {
         let (at_seq, head) = stand.told;
-        body.insert("atSeq".into(), at_seq.into());
-        body.insert("coverage".into(), coverage.to_json());
-        body.insert("head".into(), json!({"seq": head}));
-        Answer { body, rows: 0, about: None, size: record.head }
+        let envelope = Envelope {
+            query: repeated(&stand.question),
+            generated_at: record.now.to_string().into(),
+            at_seq,
+            head: Head { seq: head },
+            coverage: coverage.told(),
+            row_count: 0,
+            next: None,
+        };
+        let seen = Seen { rows: 0, about: None, size: record.head };
+        Found { envelope, beside: None, content: None, seen }
     }
 
     /// Sets what was asked about, for the access event: a resource or person of an application, the
     /// application itself, or all applications if that is the recorder.
-    pub(crate) fn about(mut self, application: Application, number: Number) -> Answer {
-        self.about = Some((application, number));
+    pub(crate) fn about(mut self, application: Application, number: Number) -> Found<Q> {
+        self.seen.about = Some((application, number));
         self
     }
 
-    /// Adds a member beside the envelope's own.
-    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Answer {
-        self.body.insert(name.to_owned(), value.into());
+    /// Sets the members beside the rows.
+    pub(crate) fn beside(mut self, beside: Q::Beside) -> Found<Q> {
+        self.beside = Some(beside);
         self
-    }
-
-    /// Adds all members of an object beside the envelope's own.
-    pub(crate) fn beside(mut self, beside: &impl Serialize) -> Result<Answer, Error> {
-        match serde_json::to_value(beside) {
-            Ok(Value::Object(members)) => self.body.extend(members),
-            Ok(Value::Null) => {}
-            Ok(_) | Err(_) => return Err(Error::Defect),
-        }
-        Ok(self)
     }
 
     /// Sets one page of rows. `count` is the number of rows on all pages.
-    pub(crate) fn rows(mut self, rows: Vec<Value>, count: u64, next: Option<String>) -> Answer {
-        self.rows = rows.len() as u64;
-        let answer = self.with("rows", rows).with("rowCount", count);
-        match next {
-            Some(next) => answer.with("next", next),
-            None => answer,
-        }
+    pub(crate) fn rows(
+        mut self,
+        rows: impl IntoIterator<Item = Q::Row>,
+        count: u64,
+        next: Option<String>,
+    ) -> Found<Q> {
+        let rows: Vec<Q::Row> = rows.into_iter().collect();
+        self.seen.rows = rows.len() as u64;
+        (self.envelope.row_count, self.envelope.next) = (count, next);
+        self.content = Some(Content::Rows(rows));
+        self
     }
 
     /// Sets the one thing that was asked for, or null.
-    pub(crate) fn resource(mut self, resource: Option<Value>) -> Answer {
-        let count = u64::from(resource.is_some());
-        self.rows = count;
-        self.with("resource", resource).with("rowCount", count)
+    pub(crate) fn resource(mut self, resource: Option<Q::Row>) -> Found<Q> {
+        self.seen.rows = u64::from(resource.is_some());
+        self.envelope.row_count = self.seen.rows;
+        self.content = Some(Content::One(resource.map(Box::new)));
+        self
+    }
+
+    /// The whole answer, and what the access event keeps of it.
+    pub(crate) fn done(self) -> Result<(Answer<Q>, Seen), Error> {
+        let content = self.content.ok_or(Error::Defect)?;
+        let beside = match self.beside {
+            Some(beside) => beside,
+            // A question has nothing beside its rows, or says what.
+            None => Q::Beside::deserialize(json!({})).map_err(|_| Error::Defect)?,
+        };
+        Ok((Answer { envelope: self.envelope, beside, content }, self.seen))
     }
 }
 
@@ -108,19 +122,33 @@ pub(crate) trait Told {
     }
 }
 
-impl Told for Answer {
-    fn row_count(&self) -> u64 {
-        self.rows
-    }
+/// An answer as JSON, for the API.
+pub(crate) struct Written {
+    body: Value,
+    seen: Seen,
+}
 
-    fn about(&self) -> Option<(Application, Number)> {
-        self.about
+impl Written {
+    /// The members are in the order of their names.
+    pub(crate) fn of<Q: Question>(found: Found<Q>) -> Result<Written, Error> {
+        let (answer, seen) = found.done()?;
+        let body = serde_json::to_value(&answer).map_err(|_| Error::Defect)?;
+        Ok(Written { body, seen })
     }
 }
 
-impl IntoResponse for Answer {
+impl Told for Written {
+    fn row_count(&self) -> u64 {
+        self.seen.rows
+    }
+
+    fn about(&self) -> Option<(Application, Number)> {
+        self.seen.about
+    }
+}
+
+impl IntoResponse for Written {
     fn into_response(self) -> Response {
-        let page = PageOf { about: self.about, size: self.size };
-        (Extension(page), Json(Value::Object(self.body))).into_response()
+        (Extension(self.seen), Json(self.body)).into_response()
     }
 }

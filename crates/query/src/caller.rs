@@ -1,37 +1,105 @@
 //! The caller of a question, and what they may see.
 
 use answers::Who;
+use axum::http::Method;
 use axum::http::request::Parts;
-use event::{Application, Origin, Role, Timestamp};
+use event::{Application, Credential, Origin, Role, Timestamp};
 use incoming::Presented;
 use projector::{ApplicationRow, CredentialRow, View};
 
 use crate::error::Error;
-use crate::frame::RequestId;
+use crate::frame::{RequestId, is_graph};
+use crate::session::Sessions;
 
-/// What a request says about its sender, unverified. Has no `Debug`, so that the token cannot be logged.
+/// What a request says about its sender, unverified. Has no `Debug`, so that no secret can be logged.
 pub(crate) struct Sender {
-    presented: Presented,
+    claim: Claim,
     origin: Origin,
 }
 
+/// By what a sender wants to be known.
+enum Claim {
+    /// A token, if there is one.
+    Token(Option<String>),
+    /// The secret of a session.
+    Session(String),
+    /// The same where the request goes on without anybody using it.
+    Watching(String),
+    /// A credential that was proven in another way: by a link, or by an identity provider.
+    Proven(Credential),
+}
+
+/// Marks a request that a form of ours sent: its session counts although it is no GET.
+#[derive(Clone, Copy)]
+pub(crate) struct FromForm;
+
 impl Sender {
-    pub(crate) fn of(parts: &Parts) -> Sender {
-        let request_id = parts.extensions.get::<RequestId>();
-        let request_id = request_id.map(|id| id.0.clone()).unwrap_or_default();
-        Sender {
-            presented: Presented::of(&parts.headers),
-            origin: incoming::origin(parts, request_id),
-        }
+    /// A token goes before a session. A session counts for reading only, so that no other site can make
+    /// a browser change something.
+    pub(crate) fn of(parts: &Parts, sessions: &Sessions) -> Sender {
+        let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+        let counts = (is_read && !is_graph(parts.uri.path()))
+            || parts.extensions.get::<FromForm>().is_some();
+        let claim = match Presented::of(&parts.headers) {
+            Presented::Nothing if counts => match sessions.brought(&parts.headers) {
+                Some(secret) => Claim::Session(secret),
+                None => Claim::Token(None),
+            },
+            presented => Claim::Token(presented.into_token()),
+        };
+        Sender { claim, origin: origin_of(parts) }
     }
 
-    /// Identifies the caller by a known token. Does not check what the token allows.
-    pub(crate) fn identify(&self, view: &View<'_>) -> Result<Caller, Error> {
-        let token = self.presented.token().ok_or(Error::Unauthenticated)?;
-        let credential = view.credential_of_token(token)?.ok_or(Error::Unauthenticated)?;
-        let origin = Origin { credential: credential.number, ..self.origin.clone() };
-        Ok(Caller { credential, origin })
+    /// The sender of a request that goes on, such as a live tail. It does not keep a session from ending.
+    pub(crate) fn watching(parts: &Parts, sessions: &Sessions) -> Sender {
+        let Sender { claim, origin } = Sender::of(parts, sessions);
+        let claim = match claim {
+            Claim::Session(secret) => Claim::Watching(secret),
+            claim => claim,
+        };
+        Sender { claim, origin }
     }
+
+    /// The sender of a token that did not come in the head of the request.
+    pub(crate) fn with_token(parts: &Parts, token: String) -> Sender {
+        Sender { claim: Claim::Token(Some(token)), origin: origin_of(parts) }
+    }
+
+    /// The sender whose credential was proven in another way.
+    pub(crate) fn proven(parts: &Parts, credential: Credential) -> Sender {
+        Sender { claim: Claim::Proven(credential), origin: origin_of(parts) }
+    }
+
+    /// Identifies the caller by a known credential. Does not check what it allows.
+    pub(crate) fn identify(
+        &self,
+        view: &View<'_>,
+        sessions: &Sessions,
+        now: Timestamp,
+    ) -> Result<Caller, Error> {
+        let (credential, session) = match &self.claim {
+            Claim::Token(Some(token)) => (view.credential_of_token(token)?, None),
+            Claim::Token(None) => (None, None),
+            Claim::Session(secret) | Claim::Watching(secret) => {
+                let credential = match self.claim {
+                    Claim::Watching(_) => sessions.seen(secret, now),
+                    _ => sessions.used(secret, now),
+                };
+                let row = credential.map(|one| view.credential_of(one)).transpose()?.flatten();
+                (row, Some(secret.clone()))
+            }
+            Claim::Proven(credential) => (view.credential_of(*credential)?, None),
+        };
+        let credential = credential.ok_or(Error::Unauthenticated)?;
+        let origin = Origin { credential: credential.number, ..self.origin.clone() };
+        Ok(Caller { credential, origin, session })
+    }
+}
+
+fn origin_of(parts: &Parts) -> Origin {
+    let request_id = parts.extensions.get::<RequestId>();
+    let request_id = request_id.map(|id| id.0.clone()).unwrap_or_default();
+    incoming::origin(parts, request_id)
 }
 
 const SCIM: Error =
@@ -40,8 +108,10 @@ const SCIM: Error =
 /// The sender of a request with one of our tokens.
 #[derive(Clone)]
 pub(crate) struct Caller {
-    credential: CredentialRow,
+    pub(crate) credential: CredentialRow,
     origin: Origin,
+    /// The secret of their session, if they came with one.
+    pub(crate) session: Option<String>,
 }
 
 impl Caller {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use event::{Application, Effect, Seq, Timestamp};
 use projector::Doubt;
-use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::record::Record;
@@ -145,19 +144,21 @@ impl Coverage {
         &self.holes
     }
 
-    pub(crate) fn to_json(&self) -> Value {
-        let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
-        let gaps = self.holes.iter().map(|hole| {
-            let mut gap =
-                json!({"from": time(hole.from), "to": time(hole.to), "reason": hole.reason});
-            if let Some(slugs) = &self.slugs {
-                let slug = hole.application.and_then(|one| slugs.get(&one));
-                gap["application"] = slug.cloned().into();
-            }
-            gap
+    /// The same in the form of answers.
+    pub(crate) fn told(&self) -> answers::Coverage {
+        let time = |time: Option<Timestamp>| time.map(|time| time.to_string().into());
+        let gaps = self.holes.iter().map(|hole| answers::Gap {
+            application: self
+                .slugs
+                .as_ref()
+                .map(|slugs| hole.application.and_then(|one| slugs.get(&one).cloned())),
+            from: time(hole.from),
+            to: time(hole.to),
+            reason: hole.reason.to_owned(),
         });
-        let gaps: Vec<Value> = gaps.collect();
-        json!({"state": if gaps.is_empty() { "complete" } else { "partial" }, "gaps": gaps})
+        let gaps: Vec<answers::Gap> = gaps.collect();
+        let state = if gaps.is_empty() { "complete" } else { "partial" }.to_owned();
+        answers::Coverage { state, gaps }
     }
 }
 

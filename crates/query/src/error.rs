@@ -14,7 +14,7 @@ use crate::token::NoRandomBits;
 /// Why a question is not answered. Messages never repeat a value from the request. They repeat parameter
 /// names; unknown ones only if they look like a name.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
     #[error("a valid bearer token is needed")]
     Unauthenticated,
     #[error("{0}")]
@@ -113,15 +113,17 @@ fn list(known: &[&str]) -> String {
 
 /// The body of an error response. The frame adds the members that depend on the request.
 #[derive(Clone, Debug)]
-pub(crate) struct Problem {
+pub struct Problem {
     /// Last segment of the problem's type.
-    pub(crate) slug: &'static str,
+    pub slug: &'static str,
     /// The same for every problem of this type.
-    pub(crate) title: &'static str,
-    pub(crate) status: StatusCode,
-    pub(crate) detail: String,
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// What was wrong with this request. Repeats no value.
+    pub detail: String,
     /// The ids that an ambiguous name may mean; otherwise empty.
-    pub(crate) candidates: Vec<String>,
+    pub candidates: Vec<String>,
 }
 
 impl Error {

@@ -49,6 +49,8 @@ pub(crate) async fn frame(
     let span = tracing::info_span!("question", method, route);
     let mut response = bounded(&query, request, next).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        // What is around all routes may show it otherwise.
+        let kept = problem.clone();
         response = match is_graph {
             true => {
                 let now = query.committer.now();
@@ -56,6 +58,7 @@ pub(crate) async fn frame(
             }
             false => with_body(response, problem, &route, &id),
         };
+        response.extensions_mut().insert(kept);
     }
     if let (true, Some(client_id)) = (is_graph, client_id) {
         response.headers_mut().insert(CLIENT_REQUEST_ID, client_id);
@@ -79,7 +82,7 @@ pub(crate) async fn frame(
 }
 
 /// Whether an address belongs to Microsoft Graph's interface.
-fn is_graph(path: &str) -> bool {
+pub(crate) fn is_graph(path: &str) -> bool {
     let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
     ["v1.0", "beta"].iter().any(|version| first.eq_ignore_ascii_case(version))
 }

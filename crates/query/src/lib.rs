@@ -42,10 +42,12 @@ mod quarantine;
 mod record;
 mod reference;
 mod report;
+pub mod session;
 mod shown;
 mod standpoint;
 mod token;
 mod type_names;
+pub mod visit;
 mod why;
 
 use std::fmt;
@@ -60,7 +62,9 @@ use projector::{CommitError, Committer, ProjectorError};
 use scim::{CursorKey, Profiles};
 use store::SecretFolder;
 
-pub use http::router;
+use crate::session::Sessions;
+
+pub use http::{Answered, framed, router};
 pub use issue::{Issue, IssueError, Issued};
 pub use token::{NoRandomBits, Token};
 
@@ -144,6 +148,8 @@ pub struct Query {
     pub budget: Budget,
     /// The key that seals the cursors of lists.
     pub cursor_key: CursorKey,
+    /// Who is signed in with a browser.
+    pub sessions: Sessions,
     /// Version of the program.
     pub version: &'static str,
     /// Carries out baselines and drift checks.

@@ -36,8 +36,16 @@ impl Params {
         }
         // Any query parses as a list of pairs, so this cannot fail.
         let pairs = Pairs::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| Error::Defect)?;
+        Params::of(pairs.0, known)
+    }
+
+    /// The same from names and values.
+    pub(crate) fn of(
+        pairs: impl IntoIterator<Item = (String, String)>,
+        known: &'static [&'static str],
+    ) -> Result<Params, Error> {
         let mut values: Vec<Option<String>> = vec![None; known.len()];
-        for (name, value) in pairs.0 {
+        for (name, value) in pairs {
             let Some(place) = known.iter().position(|known| *known == name) else {
                 let name = Some(name).filter(|name| is_plain(name));
                 return Err(Error::UnknownParameter { name, known });

@@ -13,6 +13,12 @@ const DIGITS: usize = 64;
 #[error("the operating system gives no random bits")]
 pub struct NoRandomBits(#[source] getrandom::Error);
 
+impl NoRandomBits {
+    pub(crate) fn of(error: getrandom::Error) -> NoRandomBits {
+        NoRandomBits(error)
+    }
+}
+
 /// A new bearer token: `plg_` and 64 hexadecimal digits (256 random bits). The prefix lets scanners for
 /// leaked secrets recognize it.
 pub struct Token(String);
@@ -24,7 +30,7 @@ impl Token {
     /// When the operating system gives no random bits.
     pub fn generate() -> Result<Token, NoRandomBits> {
         let mut bits = [0_u8; DIGITS / 2];
-        getrandom::fill(&mut bits).map_err(NoRandomBits)?;
+        getrandom::fill(&mut bits).map_err(NoRandomBits::of)?;
         Ok(Token(format!("{PREFIX}{}", HEXLOWER.encode(&bits))))
     }
 

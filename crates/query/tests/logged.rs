@@ -61,6 +61,7 @@ async fn nothing_that_a_client_chooses_is_logged() {
     let (committer, thread) = Committer::start(store, options).unwrap();
     let router = query::router(Arc::new(Query {
         committer,
+        sessions: query::session::Sessions::new(false).unwrap(),
         public_url: "https://provlog.test".into(),
         metrics: Arc::new(String::new),
         budget: budget::Budget::new(2),

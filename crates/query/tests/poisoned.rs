@@ -29,6 +29,7 @@ async fn a_poisoned_log_answers_nothing_but_that_it_lives() {
     let (committer, thread) = Committer::start(store, options).unwrap();
     let router = query::router(Arc::new(Query {
         committer: committer.clone(),
+        sessions: query::session::Sessions::new(false).unwrap(),
         public_url: "https://provlog.test".into(),
         metrics: Arc::new(String::new),
         budget: budget::Budget::new(2),

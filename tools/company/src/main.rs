@@ -154,6 +154,7 @@ async fn serve(
     let url = format!("http://{address}");
     let (registry, profiles) = scim::Profiles::built_in();
     let server = Server::open(ServerConfig {
+        pages: true,
         data: arguments.data.clone(),
         public_url: url.clone(),
         trusted_proxies: vec![],

@@ -264,6 +264,7 @@ impl<F: FnMut(usize, usize)> Player<'_, F> {
             let clock = Clock::manual(time);
             let (registry, profiles) = scim::Profiles::built_in();
             let config = ServerConfig {
+                pages: false,
                 data: self.folder.to_owned(),
                 public_url: "http://127.0.0.1:8080".to_owned(), // the answers come from another server later
                 trusted_proxies: vec![],

@@ -84,6 +84,7 @@ impl Demo {
 async fn open(data: &Path) -> Server {
     let (registry, profiles) = scim::Profiles::built_in();
     let opened = Server::open(ServerConfig {
+        pages: true,
         data: data.to_owned(),
         public_url: "http://audit.example".to_owned(),
         trusted_proxies: vec![],

@@ -64,7 +64,7 @@ impl Section {
             Section::Reports => "/reports",
             Section::Integrity => "/integrity",
             Section::AccessLog => "/access-log",
-            Section::Saved => "/saved",
+            Section::Saved => "/saved-questions",
             Section::Admin => "/admin",
         }
     }
@@ -199,14 +199,12 @@ pub struct LoginPage {
     pub shell: Shell,
     /// Why the last try failed.
     pub error: Option<String>,
-    /// The token of the form.
-    pub csrf: String,
     /// The address to go to afterwards.
     pub next: String,
     /// Where to sign in elsewhere: the name of the identity provider and the address.
     pub provider: Option<super::Link>,
-    /// The one-time link's code: the page then has one button instead of a field.
-    pub code: Option<String>,
+    /// Whether a one-time link signs in: the page has a button instead of a field.
+    pub is_link: bool,
     /// Where the form is sent.
     pub action: String,
 }

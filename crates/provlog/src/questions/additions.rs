@@ -146,7 +146,7 @@ fn media_type(bytes: &[u8]) -> &'static str {
 }
 
 /// What is printed after a change.
-pub(super) fn told<Reply: DeserializeOwned>(
+pub(crate) fn told<Reply: DeserializeOwned>(
     client: &ClientConfig,
     answer: Map<String, Value>,
     words: impl FnOnce(Reply) -> String,

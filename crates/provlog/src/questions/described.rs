@@ -31,11 +31,6 @@ pub(crate) struct Asked {
     client: ClientConfig,
 }
 
-/// The questions that share a command, in the order of the list.
-fn variants(name: &str) -> Vec<&'static Described> {
-    answers::all().iter().filter(|one| one.name == name).collect()
-}
-
 /// The place in help of what follows the questions. clap gives `help` the place 999.
 const AFTER_QUESTIONS: usize = 500;
 
@@ -53,7 +48,7 @@ pub(crate) fn add_to(command: Command) -> Command {
             continue;
         }
         done.push(one.name);
-        let variants = variants(one.name);
+        let variants = Described::variants(one.name);
         command = match one.name.split_once(' ') {
             None => command.subcommand(command_of(one.name, &variants).display_order(place)),
             Some((parent, name)) => {
@@ -91,7 +86,7 @@ pub(crate) fn find(matches: &ArgMatches) -> Result<Option<Asked>, clap::Error> {
         Some((second, deeper)) => (format!("{first} {second}"), deeper),
         None => (first.to_owned(), below),
     };
-    let variants = variants(&name);
+    let variants = Described::variants(&name);
     if variants.is_empty() {
         return Ok(None);
     }
@@ -166,14 +161,10 @@ fn command_of(name: &'static str, variants: &[&'static Described]) -> Command {
 /// A parameter as an argument of clap.
 fn argument(parameter: &'static Parameter, variants: &[&'static Described]) -> Arg {
     let argument = Arg::new(parameter.name).help(&parameter.help).required(parameter.is_required);
-    let flag = flag_of(parameter);
-    let ends_path = |one: &&Described| one.path.ends_with(&format!("{{{}}}", parameter.name));
-    let is_positional = parameter.place == Place::Path
-        && (parameter.kind != Kind::App || variants.iter().all(ends_path))
-        && variants.iter().all(|one| !one.flags.contains(&parameter.name));
+    let is_positional = parameter.is_positional(variants);
     let argument = match is_positional {
         true => argument,
-        false => argument.long(flag),
+        false => argument.long(parameter.flag()),
     };
     let argument = match &parameter.requires {
         Some(other) => argument.requires(other),
@@ -199,23 +190,6 @@ fn argument(parameter: &'static Parameter, variants: &[&'static Described]) -> A
             argument.value_name(value_name).allow_hyphen_values(true)
         }
         _ => argument.value_name(value_name),
-    }
-}
-
-/// Its flag, such as `--known-at`. A choice of one word includes the word: `--include-groups`.
-fn flag_of(parameter: &Parameter) -> String {
-    let mut flag = String::new();
-    for char in parameter.name.chars() {
-        if char.is_ascii_uppercase() {
-            flag.push('-');
-        }
-        flag.push(char.to_ascii_lowercase());
-    }
-    match &parameter.kind {
-        Kind::Choice(words) if words.len() == 1 => {
-            words.iter().fold(flag, |flag, one| format!("{flag}-{}", one.word))
-        }
-        _ => flag,
     }
 }
 

@@ -6,7 +6,8 @@ use answers::{AccessLog, row};
 use event::{Content, Fact, Number, Seq};
 use projector::{AccessSummary, ApplicationRow};
 
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
+use crate::answer::Found;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::record::Record;
@@ -41,7 +42,7 @@ impl Answered for AccessLog {
         let coverage = Coverage::between(record, &stand, &[])?;
         let found = Found::new(record, &stand, &coverage);
         let found = found.about(reading.asked_application(application), Number::NOBODY);
-        found.rows(rows, count, next)
+        Ok(found.rows(rows, count, next))
     }
 }
 

@@ -27,7 +27,8 @@ use super::admin::refusal;
 use super::ask::{Ask, Reading};
 use super::body::Upload;
 use super::imports::{SERVICE_PRINCIPAL, is_service_principal};
-use super::question::{Answered, Asked, Found, NamesOf, read_act};
+use super::question::{Answered, Asked, NamesOf, read_act};
+use crate::answer::Found;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::token::Token;
@@ -51,7 +52,7 @@ impl Answered for Apps {
         let rows = page.iter().map(|one| application(reading.query, one));
         let found = Found::new(&reading.record, &stand, &Coverage::complete());
         let found = found.about(reading.asked_application(None), Number::NOBODY);
-        found.rows(rows, all.len() as u64, next)
+        Ok(found.rows(rows, all.len() as u64, next))
     }
 }
 
@@ -63,7 +64,7 @@ impl Answered for OneApp {
         let found = Found::new(&reading.record, &stand, &Coverage::complete());
         let found = found.about(one.number, Number::NOBODY);
         let service_principal = one.service_principal;
-        found.resource(Some(row::WholeApplication { application, service_principal }))
+        Ok(found.resource(Some(row::WholeApplication { application, service_principal })))
     }
 }
 

@@ -23,14 +23,14 @@ use crate::error::Error;
 use crate::record::Record;
 
 /// A question as it arrived; its caller is not identified yet.
-pub(super) struct Ask {
-    pub(super) query: Arc<Query>,
-    pub(super) sender: Sender,
+pub(crate) struct Ask {
+    pub(crate) query: Arc<Query>,
+    pub(crate) sender: Sender,
     /// The template of the address.
-    pub(super) route: String,
+    pub(crate) route: String,
     /// Set for a page of an export, which is recorded as a whole.
     pub(super) of_export: Option<OfExport>,
-    pub(super) uri: Uri,
+    pub(crate) uri: Uri,
     /// Tells whether the client has left, if the listener knows.
     pub(super) has_left: Option<HasLeft>,
     /// Whose share of the memory it uses.
@@ -45,6 +45,13 @@ impl FromRequestParts<Arc<Query>> for Ask {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, query: &Arc<Query>) -> Result<Ask, Error> {
+        Ok(Ask::of(parts, query))
+    }
+}
+
+impl Ask {
+    /// The question of a request with this head.
+    pub(crate) fn of(parts: &Parts, query: &Arc<Query>) -> Ask {
         let query = Arc::clone(query);
         let route = parts.extensions.get::<MatchedPath>();
         let route = route.map(|route| route.as_str().to_owned()).unwrap_or_default();
@@ -52,18 +59,18 @@ impl FromRequestParts<Arc<Query>> for Ask {
         let has_left = parts.extensions.get::<HasLeft>().cloned();
         let unrecorded = parts.extensions.get::<Unrecorded>().cloned().unwrap_or_default();
         let owner = incoming::owner(&parts.extensions);
-        let (sender, uri) = (Sender::of(parts), parts.uri.clone());
+        let (sender, uri) = (Sender::of(parts, &query.sessions), parts.uri.clone());
         let _kept = (parts.extensions.get().cloned(), parts.extensions.get().cloned());
-        Ok(Ask { query, sender, route, of_export, uri, has_left, owner, unrecorded, _kept })
+        Ask { query, sender, route, of_export, uri, has_left, owner, unrecorded, _kept }
     }
 }
 
 /// A question by a known caller, with the snapshot that answers it.
-pub(super) struct Reading<'a> {
-    pub(super) query: &'a Query,
-    pub(super) record: Record<'a>,
-    pub(super) caller: Caller,
-    pub(super) uri: &'a Uri,
+pub(crate) struct Reading<'a> {
+    pub(crate) query: &'a Query,
+    pub(crate) record: Record<'a>,
+    pub(crate) caller: Caller,
+    pub(crate) uri: &'a Uri,
 }
 
 impl Reading<'_> {
@@ -90,7 +97,7 @@ impl Reading<'_> {
 
 impl Ask {
     /// Answers a question. Every read is recorded before the answer leaves.
-    pub(super) async fn answer<T: Told + Send + 'static>(
+    pub(crate) async fn answer<T: Told + Send + 'static>(
         self,
         answer: impl FnOnce(Reading<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
@@ -115,7 +122,7 @@ impl Ask {
 
     /// Takes a snapshot, identifies the caller and runs `look`, on a blocking thread because it reads the
     /// disk.
-    pub(super) async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         self,
         look: impl FnOnce(Reading<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
@@ -150,7 +157,7 @@ impl Ask {
         let store = query.committer.store();
         let snapshot = store.snapshot();
         let mut record = Record::new(store, &snapshot, clock_shows, &query.cursor_key)?;
-        let caller = sender.identify(&record.view)?;
+        let caller = sender.identify(&record.view, &query.sessions, clock_shows)?;
         *known = Some(caller.clone());
         caller.check(record.now)?;
         if let Some(first) = of_export.and_then(|page| page.first) {

@@ -7,8 +7,9 @@ use answers::{App, AttributePath, BlameOfGroup, BlameOfUser, Question};
 use event::{ResourceType, Seq, Verdict};
 use serde_json::{Value, json};
 
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
 use super::resource;
+use crate::answer::Found;
 use crate::as_of::Existence;
 use crate::blame::{Cause, What, memberships, values};
 use crate::coverage::Coverage;
@@ -102,6 +103,6 @@ fn blame<Q: Question<Row = Blamed, Beside = Existed>>(
     let coverage = Coverage::at(record, &stand, &[application])?;
     let (exists, exists_seq) = resource::existence(&found);
     let answer = Found::new(record, &stand, &coverage).about(application, found.number);
-    let answer = answer.beside(Existed { exists, exists_seq })?;
-    answer.rows(rows, causes.len() as u64, next)
+    let answer = answer.beside(Existed { exists, exists_seq });
+    Ok(answer.rows(rows, causes.len() as u64, next))
 }

@@ -10,7 +10,8 @@ use event::{Content, Credential, Event, Fact, Number};
 use projector::{ApplicationRow, ConfigurationKind, ConfigurationSummary};
 use serde_json::{Map, Value, json};
 
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
+use crate::answer::Found;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::person::identity;
@@ -44,7 +45,7 @@ impl Answered for ConfigurationLog {
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let found = Found::new(record, &stand, &Coverage::complete());
         let found = found.about(reading.asked_application(application), Number::NOBODY);
-        found.rows(rows, count, next)
+        Ok(found.rows(rows, count, next))
     }
 }
 

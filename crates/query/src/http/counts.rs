@@ -67,10 +67,10 @@ impl Answered for OperationHistogram {
             operations: counts.iter().map(|one| one.total()).sum(),
         };
         let coverage = Coverage::between(record, &stand, &applications)?;
-        let found = Found::new(record, &stand, &coverage).beside(beside)?;
+        let found = Found::new(record, &stand, &coverage).beside(beside);
         let found = found.about(reading.asked_application(application), Number::NOBODY);
         let (page, next) = stand.part_of(&rows);
-        found.rows(page.iter().cloned(), rows.len() as u64, next)
+        Ok(found.rows(page.iter().cloned(), rows.len() as u64, next))
     }
 }
 
@@ -159,7 +159,7 @@ impl Answered for OperationFacets {
         let found = Found::new(record, &stand, &coverage);
         let found = found.about(reading.asked_application(application), Number::NOBODY);
         let (page, next) = stand.part_of(&rows);
-        found.rows(page.iter().cloned(), rows.len() as u64, next)
+        Ok(found.rows(page.iter().cloned(), rows.len() as u64, next))
     }
 }
 

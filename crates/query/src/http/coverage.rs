@@ -3,7 +3,8 @@
 use answers::{Unwatched, row};
 use event::Number;
 
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
+use crate::answer::Found;
 use crate::coverage::{Coverage, Hole};
 use crate::error::Error;
 
@@ -29,6 +30,6 @@ impl Answered for Unwatched {
         });
         let found = Found::new(record, &stand, &coverage);
         let found = found.about(reading.asked_application(application), Number::NOBODY);
-        found.rows(rows, holes.len() as u64, next)
+        Ok(found.rows(rows, holes.len() as u64, next))
     }
 }

@@ -32,7 +32,7 @@ use super::ask::{Ask, Names};
 use super::of_export::{First, OfExport, Questions};
 use super::question::read_address;
 use crate::Query;
-use crate::answer::{self, PageOf};
+use crate::answer::{self, Seen};
 use crate::error::Error;
 use crate::export::columns::{self, Exported, of_question};
 use crate::export::{Export, ExportError, Form, Zip};
@@ -211,7 +211,7 @@ impl Pages {
         if !response.status().is_success() {
             return Ok(Page::Refused(response));
         }
-        let told = response.extensions().get::<PageOf>().copied().ok_or(Error::Defect)?;
+        let told = response.extensions().get::<Seen>().copied().ok_or(Error::Defect)?;
         let bytes = to_bytes(response.into_body(), PAGE_BYTES_MAX).await;
         let page: Map<String, Value> = bytes
             .ok()

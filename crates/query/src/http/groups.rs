@@ -4,8 +4,9 @@ use answers::row::{self, GroupSeen, GroupState, Rests};
 use answers::{EveryGroup, Members, OneGroup};
 use event::{Application, Number, ResourceType};
 
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
 use super::resource;
+use crate::answer::Found;
 use crate::as_of::{
     Existence, Group, Member, Page, groups_at, members_at, nested_members_at, scim_id,
 };
@@ -38,7 +39,7 @@ impl Answered for EveryGroup {
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;
         let coverage = Coverage::at(record, &stand, &[application])?;
         let found = Found::new(record, &stand, &coverage).about(application, Number::NOBODY);
-        found.beside(Rests { basis: None })?.rows(rows, page.count, next)
+        Ok(found.beside(Rests { basis: None }).rows(rows, page.count, next))
     }
 }
 
@@ -81,7 +82,7 @@ fn imported(
     let coverage = coverage.with(NO_MEMBERSHIPS);
     let found = Found::new(record, stand, &coverage).about(application, Number::NOBODY);
     let rests = Rests { basis: Some("imported".to_owned()) };
-    found.beside(rests)?.rows(rows, all.len() as u64, next)
+    Ok(found.beside(rests).rows(rows, all.len() as u64, next))
 }
 
 impl Answered for OneGroup {
@@ -100,7 +101,7 @@ impl Answered for OneGroup {
         let base = asked.reading.query.tenant_url(&self.app.0);
         let coverage = Coverage::at(record, &stand, &[application])?;
         let answer = Found::new(record, &stand, &coverage).about(application, found.number);
-        answer.beside(beside)?.resource(resource::representation(&found, &base))
+        Ok(answer.beside(beside).resource(resource::representation(&found, &base)))
     }
 }
 
@@ -121,7 +122,7 @@ fn one_imported(
         start_known: Some(false),
     };
     let answer = Found::new(record, stand, &imported.coverage).about(application, imported.number);
-    answer.beside(beside)?.resource(imported.resource)
+    Ok(answer.beside(beside).resource(imported.resource))
 }
 
 impl Answered for Members {
@@ -168,7 +169,7 @@ impl Answered for Members {
             privileged,
         };
         let found = Found::new(record, &stand, &coverage).about(application, group.number);
-        found.beside(beside)?.rows(rows, page.count, next)
+        Ok(found.beside(beside).rows(rows, page.count, next))
     }
 }
 

@@ -8,8 +8,9 @@ use answers::{Diff, Question, StaysInGroup, StaysOfUser};
 use event::{Application, Number, ResourceType, Seq};
 use serde_json::{Map, Value};
 
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
 use super::resource;
+use crate::answer::Found;
 use crate::change::op;
 use crate::coverage::Coverage;
 use crate::error::Error;
@@ -49,7 +50,7 @@ impl Answered for Diff {
         };
         let coverage = Coverage::between(record, &stand, &[application])?;
         let found = Found::new(record, &stand, &coverage).about(application, group.number);
-        found.beside(beside)?.rows(rows, all.len() as u64, next)
+        Ok(found.beside(beside).rows(rows, all.len() as u64, next))
     }
 }
 
@@ -172,7 +173,7 @@ fn stays<Q: Question<Row = Stay>>(
     let rows = rows.collect::<Result<Vec<_>, Error>>()?;
     let coverage = Coverage::between(record, &stand, &[application])?;
     let answer = Found::new(record, &stand, &coverage).about(application, found);
-    answer.rows(rows, all.len() as u64, next)
+    Ok(answer.rows(rows, all.len() as u64, next))
 }
 
 /// Reads what is known of a resource once, when first needed.

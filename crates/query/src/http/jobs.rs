@@ -7,7 +7,8 @@ use event::{Action, Application, CodeKind, Credential, Fact, Number, Role, Statu
 use store::key::Moment;
 
 use super::ask::Reading;
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
+use crate::answer::Found;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::log::{Filter, Item, Log, Stretch, Wanted};
@@ -34,7 +35,7 @@ impl Answered for Job {
         let found = state(record, &stand, application, slug)?;
         let coverage = Coverage::at(record, &stand, &[application])?;
         let answer = Found::new(record, &stand, &coverage).about(application, Number::NOBODY);
-        answer.resource(Some(found))
+        Ok(answer.resource(Some(found)))
     }
 }
 

@@ -8,8 +8,9 @@ use event::{Application, Number, Seq, Timestamp};
 use projector::Identity;
 
 use super::lists::people_of;
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
 use super::reports::Scene;
+use crate::answer::Found;
 use crate::coverage::Coverage;
 use crate::duration::{self, seconds};
 use crate::error::Error;
@@ -46,7 +47,7 @@ impl Answered for Leavers {
         let scene = Scene::of(asked, asked.narrowed_to(self.app.as_ref())?)?;
         let (list_seq, all) = find(&scene, self.list.as_ref())?;
         let found = scene.found(&all, |one| row(&scene, one, within))?;
-        found.beside(ListSeen { list_seq })
+        Ok(found.beside(ListSeen { list_seq }))
     }
 }
 

@@ -21,9 +21,10 @@ use super::admin::{Actor, refusal};
 use super::apps::is_plain;
 use super::ask::Ask;
 use super::body::Upload;
-use super::question::{Answered, Asked, Found, NamesOf, read_act};
+use super::question::{Answered, Asked, NamesOf, read_act};
 use super::{operations, reports::Scene, resource};
 use crate::Query;
+use crate::answer::Found;
 use crate::as_of::{Slice, users_at};
 use crate::coverage::Coverage;
 use crate::error::Error;
@@ -122,7 +123,7 @@ impl Answered for ReferenceLists {
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let found = Found::new(record, &stand, &Coverage::complete());
         let found = found.about(reading.asked_application(None), Number::NOBODY);
-        found.rows(rows, all.len() as u64, next)
+        Ok(found.rows(rows, all.len() as u64, next))
     }
 }
 
@@ -186,7 +187,7 @@ impl Answered for Orphans {
                 start_known: resource::start_known(record, true, *created_seq)?,
             })
         })?;
-        found.beside(ListSeen { list_seq: Some(list.seq) })
+        Ok(found.beside(ListSeen { list_seq: Some(list.seq) }))
     }
 }
 
@@ -249,8 +250,8 @@ impl Answered for EvidenceOf {
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let found = Found::new(record, &stand, &Coverage::complete());
         let found = found.about(event.header.application, number);
-        let found = found.beside(OfOperation { operation_seq: event.seq })?;
-        found.rows(rows, all.len() as u64, next)
+        let found = found.beside(OfOperation { operation_seq: event.seq });
+        Ok(found.rows(rows, all.len() as u64, next))
     }
 }
 

@@ -9,8 +9,9 @@ use event::{Application, Number, ResourceType, Seq};
 use projector::{MemberSince, View};
 use store::key::Set;
 
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
 use super::resource;
+use crate::answer::Found;
 use crate::as_of::resource_of;
 use crate::coverage::{Coverage, NO_MEMBERSHIPS};
 use crate::error::Error;
@@ -84,7 +85,7 @@ impl Answered for AccessMatrix {
         }
         let found = Found::new(record, &stand, &coverage).about(application, Number::NOBODY);
         let matrix = Matrix { groups: columns, nested: self.nested };
-        found.beside(matrix)?.rows(rows, numbers.len() as u64, next)
+        Ok(found.beside(matrix).rows(rows, numbers.len() as u64, next))
     }
 }
 

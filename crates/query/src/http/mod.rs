@@ -18,6 +18,7 @@ mod history;
 mod imports;
 mod jobs;
 mod leavers;
+mod links;
 mod lists;
 mod matrix;
 mod of_export;
@@ -46,11 +47,13 @@ use axum::routing::{MethodRouter, any, delete, get, patch, post};
 use axum::{Extension, Router};
 use tower::ServiceExt;
 
+pub(crate) use self::ask::{Ask, Reading};
 pub(crate) use self::body::Kept;
+pub(crate) use self::of_export::Questions;
+pub use self::question::Answered;
+pub(crate) use self::question::answer;
 
-use self::ask::Ask;
 use self::graph::Version;
-use self::of_export::Questions;
 use self::question::serve;
 use crate::Query;
 use crate::error::Error;
@@ -67,6 +70,17 @@ pub fn router(query: Arc<Query>) -> Router {
     face.fallback(move |request: Request| elsewhere(questions, request))
         .method_not_allowed_fallback(async || Error::Method)
         .layer(from_fn_with_state(Arc::clone(&query), frame))
+}
+
+/// Serves further addresses in the same frame: request id, log line, limits, access events. Their
+/// handlers take a [`crate::visit::Visitor`].
+pub fn framed(router: Router<Arc<Query>>, query: &Arc<Query>) -> Router {
+    router
+        .method_not_allowed_fallback(async || Error::Method)
+        .route_layer(from_fn_with_state(Arc::clone(query), admin::recorded))
+        .with_state(Arc::clone(query))
+        .layer(Extension(Questions(questions(query))))
+        .layer(from_fn_with_state(Arc::clone(query), frame))
 }
 
 /// The routes for questions and configuration, without the frame.
@@ -125,6 +139,7 @@ fn questions(query: &Arc<Query>) -> Router {
         .route("/api/v1/apps/{app}/imports", post(imports::add))
         .route("/api/v1/tokens", post(tokens::add))
         .route("/api/v1/tokens/{id}", delete(tokens::revoke))
+        .route("/api/v1/login-links", post(links::add))
         .route("/api/v1/saved-questions", post(saved::save))
         .route("/api/v1/saved-questions/{name}", delete(saved::remove))
         .route(

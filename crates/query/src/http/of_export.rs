@@ -8,7 +8,7 @@ use crate::instant::{self, Role, Zone};
 
 /// The addresses of all questions, in the extensions of each request: an export asks its pages there.
 #[derive(Clone)]
-pub(super) struct Questions(pub(super) Router);
+pub(crate) struct Questions(pub(crate) Router);
 
 /// Marks the requests of an export: the export is recorded once, not page by page.
 #[derive(Clone, Copy)]

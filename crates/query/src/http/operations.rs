@@ -11,7 +11,8 @@ use event::{
 use projector::View;
 
 use super::ask::Reading;
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
+use crate::answer::Found;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::log::{Filter, Log, Wanted};
@@ -41,7 +42,7 @@ impl Answered for answers::Operations {
         let coverage = Coverage::between(record, &stand, &applications)?;
         let found = Found::new(record, &stand, &coverage);
         let found = found.about(reading.asked_application(application), Number::NOBODY);
-        found.rows(rows, count, next)
+        Ok(found.rows(rows, count, next))
     }
 }
 
@@ -189,7 +190,7 @@ impl Answered for OneOperation {
         let shown = Shown::of(&event).ok_or(NO_OPERATION)?;
         let whole = Operations::new(record)?.whole(&shown)?;
         let found = Found::new(record, &stand, &Coverage::complete());
-        found.about(event.header.application, number).resource(Some(whole))
+        Ok(found.about(event.header.application, number).resource(Some(whole)))
     }
 }
 

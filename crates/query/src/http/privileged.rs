@@ -12,10 +12,11 @@ use store::key::Set;
 
 use super::admin::refusal;
 use super::ask::{Ask, Reading};
-use super::question::{Answered, Asked, Found, NamesOf, read_act};
+use super::question::{Answered, Asked, NamesOf, read_act};
 use super::reports::Scene;
 use super::resource;
 use crate::Query;
+use crate::answer::Found;
 use crate::error::Error;
 
 impl Answered for PrivilegedGroups {

@@ -3,7 +3,8 @@
 use answers::Profiles;
 use answers::row::{Profile, ProfileVersion};
 
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
+use crate::answer::Found;
 use crate::coverage::Coverage;
 use crate::error::Error;
 
@@ -26,6 +27,6 @@ impl Answered for Profiles {
             }
         });
         let found = Found::new(&reading.record, &stand, &Coverage::complete());
-        found.rows(rows, all.len() as u64, next)
+        Ok(found.rows(rows, all.len() as u64, next))
     }
 }

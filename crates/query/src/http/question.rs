@@ -7,26 +7,25 @@ use answers::{Described, Misread, Place, Question, described};
 use axum::Router;
 use axum::http::Uri;
 use axum::routing::get;
-use event::{Application, Credential, Number};
+use event::{Application, Credential};
 use projector::ApplicationRow;
 
 use super::ask::{Ask, Names, Reading};
 use crate::Query;
-use crate::answer::Answer;
-use crate::coverage::Coverage;
+pub(super) use crate::answer::Found;
+use crate::answer::Written;
 use crate::error::Error;
 use crate::params::Params;
-use crate::record::Record;
 use crate::standpoint::Standpoint;
 
 /// A question that this crate answers.
-pub(super) trait Answered: Question {
+pub trait Answered: Question {
     /// Computes the answer over one snapshot.
     fn answer(self, asked: &Asked<'_>) -> Result<Found<Self>, Error>;
 }
 
 /// A question as it arrived.
-pub(super) struct Asked<'a> {
+pub struct Asked<'a> {
     /// The caller, and the snapshot that answers.
     pub(super) reading: &'a Reading<'a>,
     pub(super) described: &'static Described,
@@ -74,68 +73,28 @@ impl Asked<'_> {
     }
 }
 
-/// The answer to a question. Its rows and other members have the types that describe them.
-pub(super) struct Found<Q> {
-    answer: Answer,
-    question: std::marker::PhantomData<fn() -> Q>,
-}
-
-impl<Q: Question> Found<Q> {
-    /// An answer with its envelope, without rows yet.
-    pub(super) fn new(record: &Record<'_>, stand: &Standpoint, coverage: &Coverage) -> Found<Q> {
-        Found::of(Answer::new(record, stand, coverage))
-    }
-
-    fn of(answer: Answer) -> Found<Q> {
-        Found { answer, question: std::marker::PhantomData }
-    }
-
-    /// Sets the subject for the access log: a resource of an application, the application itself, or all
-    /// applications (the recorder).
-    pub(super) fn about(self, application: Application, number: Number) -> Found<Q> {
-        Found::of(self.answer.about(application, number))
-    }
-
-    /// Sets the members beside the rows.
-    pub(super) fn beside(self, beside: Q::Beside) -> Result<Found<Q>, Error> {
-        Ok(Found::of(self.answer.beside(&beside)?))
-    }
-
-    /// Sets one page of rows; `count` is the number on all pages.
-    pub(super) fn rows(
-        self,
-        rows: impl IntoIterator<Item = Q::Row>,
-        count: u64,
-        next: Option<String>,
-    ) -> Result<Found<Q>, Error> {
-        let rows = rows.into_iter().map(|row| serde_json::to_value(row).map_err(|_| Error::Defect));
-        Ok(Found::of(self.answer.rows(rows.collect::<Result<_, _>>()?, count, next)))
-    }
-
-    /// Sets the one resource that was asked for, or null.
-    pub(super) fn resource(self, resource: Option<Q::Row>) -> Result<Found<Q>, Error> {
-        let resource = resource.map(serde_json::to_value).transpose().map_err(|_| Error::Defect)?;
-        Ok(Found::of(self.answer.resource(resource)))
-    }
-}
-
 /// Adds the route of a question.
 pub(super) fn serve<Q: Answered>(router: Router<Arc<Query>>) -> Router<Arc<Query>> {
     // A test checks that every described question has an address.
     let Some(described) = described::<Q>() else { return router };
     let answer = move |ask: Ask, Names(names): Names<Vec<(String, String)>>| async move {
-        ask.answer(move |reading| answer::<Q>(&reading, described, names)).await
+        ask.answer(move |reading| {
+            let params = Params::read(reading.uri, &described.known)?;
+            Written::of(answer::<Q>(&reading, described, names, params)?)
+        })
+        .await
     };
     router.route(described.path, get(answer))
 }
 
-fn answer<Q: Answered>(
+/// Answers a question with these names in its path and these parameters.
+pub(crate) fn answer<Q: Answered>(
     reading: &Reading<'_>,
     described: &'static Described,
     names: Vec<(String, String)>,
-) -> Result<Answer, Error> {
+    params: Params,
+) -> Result<Found<Q>, Error> {
     reading.caller.check_may(described.who)?;
-    let params = Params::read(reading.uri, &described.known)?;
     let pairs = names.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     let question: Q = answers::read(&described.parameters, pairs.chain(params.given()))?;
     // Parameters in the order of their descriptions; the router's order may differ.
@@ -146,7 +105,7 @@ fn answer<Q: Answered>(
     };
     let names = in_path.map(|one| (one.name, text(one.name))).collect();
     let asked = Asked { reading, described, params, names };
-    Ok(question.answer(&asked)?.answer)
+    question.answer(&asked)
 }
 
 /// Names in an address, as the router found them.

@@ -7,8 +7,9 @@ use answers::{
 use event::{Application, Number, ResourceType, Seq};
 use projector::Identity;
 
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
 use super::resource;
+use crate::answer::Found;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::history::groups_of;
@@ -109,7 +110,7 @@ impl<'a> Scene<'a> {
         let (page, next) = self.stand.part_of(all);
         let rows = page.iter().map(row).collect::<Result<Vec<_>, Error>>()?;
         let found = Found::new(&self.record, &self.stand, &self.coverage()?);
-        found.about(self.application, Number::NOBODY).rows(rows, all.len() as u64, next)
+        Ok(found.about(self.application, Number::NOBODY).rows(rows, all.len() as u64, next))
     }
 
     fn coverage(&self) -> Result<Coverage, Error> {
@@ -129,7 +130,7 @@ impl<'a> Scene<'a> {
         let (page, next) = self.stand.part_of(&all);
         let rows = Operations::new(&self.record)?.rows(page.iter().copied())?;
         let found = Found::new(&self.record, &self.stand, &self.coverage()?);
-        found.about(self.application, Number::NOBODY).rows(rows, all.len() as u64, next)
+        Ok(found.about(self.application, Number::NOBODY).rows(rows, all.len() as u64, next))
     }
 }
 

@@ -21,11 +21,12 @@ use super::ask::Ask;
 use super::body::Upload;
 use super::configuration_log::question_of;
 use super::of_export::{OfExport, Questions};
-use super::question::{Answered, Asked, Found, NamesOf, read_act};
+use super::question::{Answered, Asked, NamesOf, read_act};
+use crate::answer::Found;
 use budget::UNMADE_BYTES;
 
 use crate::Query;
-use crate::answer::PageOf;
+use crate::answer::Seen;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::record::Record;
@@ -73,7 +74,7 @@ impl Answered for SavedQuestions {
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let found = Found::new(record, &stand, &Coverage::complete());
         let found = found.about(asked.reading.asked_application(None), Number::NOBODY);
-        found.rows(rows, all.len() as u64, next)
+        Ok(found.rows(rows, all.len() as u64, next))
     }
 }
 
@@ -85,7 +86,7 @@ impl Answered for OneSaved {
         let saved = all.iter().find(|one| one.name == self.name.0).ok_or(UNKNOWN)?;
         let found = Found::new(record, &stand, &Coverage::complete());
         let found = found.about(saved.application, Number::NOBODY);
-        found.resource(Some(row(asked, record, saved)?))
+        Ok(found.resource(Some(row(asked, record, saved)?)))
     }
 }
 
@@ -120,7 +121,7 @@ async fn tried(
     if !response.status().is_success() {
         return Ok(Tried::Refused(response));
     }
-    let about = response.extensions().get::<PageOf>().and_then(|page| page.about);
+    let about = response.extensions().get::<Seen>().and_then(|page| page.about);
     Ok(Tried::Answered(about.map_or(Application::RECORDER, |(application, _)| application)))
 }
 

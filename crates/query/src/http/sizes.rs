@@ -45,7 +45,7 @@ impl Answered for GroupSizes {
             coverage = coverage.with(NO_MEMBERSHIPS);
         }
         let found = Found::new(record, &stand, &coverage).about(application, group.number);
-        found.beside(beside)?.rows(rows, all.len() as u64, next)
+        Ok(found.beside(beside).rows(rows, all.len() as u64, next))
     }
 }
 

@@ -3,8 +3,9 @@
 use answers::{App, Question, TimelineOfGroup, TimelineOfUser, row};
 use event::{Number, ResourceType};
 
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
 use super::resource;
+use crate::answer::Found;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::log::Log;
@@ -53,5 +54,5 @@ fn timeline<Q: Question<Row = row::Operation>>(
     let coverage = Coverage::between(record, &stand, &[application])?;
     let found = Found::new(record, &stand, &coverage);
     let one = numbers.first().copied().unwrap_or(Number::NOBODY);
-    found.about(application, one).rows(rows, count, next)
+    Ok(found.about(application, one).rows(rows, count, next))
 }

@@ -14,8 +14,9 @@ use projector::{CredentialRow, Decision, Draft, Stamp, View};
 use super::admin::refusal;
 use super::ask::Ask;
 use super::body::Upload;
-use super::question::{Answered, Asked, Found, NamesOf, read_act};
+use super::question::{Answered, Asked, NamesOf, read_act};
 use crate::Query;
+use crate::answer::Found;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::issue::Issue;
@@ -53,7 +54,7 @@ impl Answered for Tokens {
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;
         let found = Found::new(&reading.record, &stand, &Coverage::complete());
         let found = found.about(Application::RECORDER, Number::NOBODY);
-        found.rows(rows, all.len() as u64, next)
+        Ok(found.rows(rows, all.len() as u64, next))
     }
 }
 

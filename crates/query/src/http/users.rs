@@ -4,8 +4,9 @@ use answers::row::{self, Rests, UserSeen};
 use answers::{OneUser, Users};
 use event::{Application, Number, ResourceType};
 
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
 use super::resource;
+use crate::answer::Found;
 use crate::as_of::{User, users_at};
 use crate::coverage::Coverage;
 use crate::error::Error;
@@ -36,7 +37,7 @@ impl Answered for Users {
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;
         let coverage = Coverage::at(record, &stand, &[application])?;
         let found = Found::new(record, &stand, &coverage).about(application, Number::NOBODY);
-        found.beside(Rests { basis: None })?.rows(rows, page.count, next)
+        Ok(found.beside(Rests { basis: None }).rows(rows, page.count, next))
     }
 }
 
@@ -67,8 +68,8 @@ fn imported(
     let coverage = Coverage::at(record, stand, &[application])?;
     let coverage = coverage.with_imports(record, stand, &[application], true)?;
     let found = Found::new(record, stand, &coverage).about(application, Number::NOBODY);
-    let found = found.beside(Rests { basis: Some("imported".to_owned()) })?;
-    found.rows(rows, all.len() as u64, next)
+    let found = found.beside(Rests { basis: Some("imported".to_owned()) });
+    Ok(found.rows(rows, all.len() as u64, next))
 }
 
 fn row(user: &User, start_known: bool) -> row::User {
@@ -116,7 +117,7 @@ impl Answered for OneUser {
         let base = asked.reading.query.tenant_url(&self.app.0);
         let coverage = Coverage::at(record, &stand, &[application.number])?;
         let answer = Found::new(record, &stand, &coverage).about(application.number, found.number);
-        answer.beside(beside)?.resource(resource::representation(&found, &base))
+        Ok(answer.beside(beside).resource(resource::representation(&found, &base)))
     }
 }
 
@@ -140,5 +141,5 @@ fn one_imported(
         start_known: Some(false),
     };
     let answer = Found::new(record, stand, &imported.coverage).about(application, imported.number);
-    answer.beside(beside)?.resource(imported.resource)
+    Ok(answer.beside(beside).resource(imported.resource))
 }

@@ -3,8 +3,9 @@
 use answers::Why;
 use event::{Number, ResourceType};
 
-use super::question::{Answered, Asked, Found};
+use super::question::{Answered, Asked};
 use super::resource;
+use crate::answer::Found;
 use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::name::{self, Name};
@@ -32,7 +33,7 @@ impl Answered for Why {
         let coverage = Coverage::at(record, &stand, &[application])?;
         let coverage = coverage.with_imports(record, &stand, &[application], true)?;
         let answer = Found::new(record, &stand, &coverage).about(application, number);
-        answer.resource(Some(reasons))
+        Ok(answer.resource(Some(reasons)))
     }
 }
 

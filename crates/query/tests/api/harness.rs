@@ -84,6 +84,7 @@ impl Server {
         let budget = Budget::new(2);
         let router = router(Arc::new(Query {
             committer: committer.clone(),
+            sessions: query::session::Sessions::new(false).unwrap(),
             public_url: "https://provlog.test".into(),
             metrics: Arc::new(|| "provlog_up 1\n".into()),
             budget: budget.clone(),

@@ -1,0 +1,169 @@
+//! Addresses of pages: read from a request, and written for links.
+
+pub(crate) use answers::encoded;
+use answers::{API, Described, Place};
+use axum::http::Uri;
+
+/// Names and texts of a question: those in the path, then those of the query.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    described: &'static Described,
+    pairs: Vec<(String, String)>,
+}
+
+impl Given {
+    /// Reads the address of a page. `names` are those in its path.
+    pub(crate) fn read(
+        described: &'static Described,
+        names: Vec<(String, String)>,
+        uri: &Uri,
+    ) -> Given {
+        let mut pairs = names;
+        let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
+        // Any query parses as a list of pairs.
+        pairs.extend(query.map(|pairs| pairs.0).unwrap_or_default());
+        Given { described, pairs }
+    }
+
+    /// Whether a form left fields empty; such an address is better without them.
+    pub(crate) fn has_empty(&self) -> bool {
+        self.pairs.iter().any(|(_, text)| text.is_empty())
+    }
+
+    /// The pairs as a question takes them.
+    pub(crate) fn pairs(&self) -> Vec<(&str, &str)> {
+        self.pairs.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect()
+    }
+
+    /// The text of a parameter.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(given, _)| given == name).map(|(_, text)| text.as_str())
+    }
+
+    /// Whether a name stands in the path.
+    pub(crate) fn is_in_path(&self, name: &str) -> bool {
+        self.described.parameter(name).is_some_and(|one| one.place == Place::Path)
+    }
+
+    /// A template of a path with the names of this address.
+    pub(crate) fn fill(&self, template: &str) -> String {
+        let mut path = template.to_owned();
+        for (name, text) in self.pairs.iter().filter(|(name, _)| self.is_in_path(name)) {
+            path = path.replace(&format!("{{{name}}}"), &encoded(text));
+        }
+        path
+    }
+
+    /// Another address, about the same instant.
+    pub(crate) fn at_same_time(&self, address: &str) -> String {
+        let times = ["at", "knownAt", "tz"]
+            .into_iter()
+            .filter_map(|name| Some((name, self.get(name).filter(|text| !text.is_empty())?)));
+        with_query(address.to_owned(), times)
+    }
+
+    /// The application in its path.
+    pub(crate) fn app(&self) -> Option<&str> {
+        self.get("app")
+    }
+
+    /// Whether a required parameter of the query is missing.
+    pub(crate) fn lacks_required(&self) -> bool {
+        let required = self.described.parameters.iter().filter(|one| one.is_required);
+        required.into_iter().any(|one| self.get(one.name).is_none())
+    }
+
+    /// The same with some parameters of the query replaced, or taken out by `None`. A page of a list is
+    /// one of the same question, so `cursor` goes with any other change.
+    pub(crate) fn with(&self, changes: &[(&str, Option<&str>)]) -> Given {
+        let is_page = changes.iter().any(|(name, _)| *name == "cursor");
+        let stays = |name: &str| {
+            changes.iter().all(|(changed, _)| *changed != name) && (is_page || name != "cursor")
+        };
+        let mut pairs = self.pairs.clone();
+        pairs.retain(|(name, _)| stays(name));
+        for (name, text) in changes {
+            if let Some(text) = text {
+                pairs.push(((*name).to_owned(), (*text).to_owned()));
+            }
+        }
+        Given { described: self.described, pairs }
+    }
+
+    /// The address of the page, without empty parameters.
+    pub(crate) fn page(&self) -> String {
+        self.address().trim_start_matches(API).to_owned()
+    }
+
+    /// The address of the API that gives the same answer.
+    pub(crate) fn api(&self) -> String {
+        self.address()
+    }
+
+    /// The address of the API that gives the whole answer as CSV in a zip.
+    pub(crate) fn export(&self) -> String {
+        let whole = self.with(&[("cursor", None), ("limit", None)]);
+        let question = whole.address();
+        let question = question.trim_start_matches(API).trim_start_matches('/');
+        format!("{API}/export?question={}", encoded(question))
+    }
+
+    fn address(&self) -> String {
+        let query =
+            self.pairs.iter().filter(|(name, text)| !self.is_in_path(name) && !text.is_empty());
+        let query = query.map(|(name, text)| (name.as_str(), text.as_str()));
+        with_query(self.fill(self.described.path), query)
+    }
+}
+
+/// An address with parameters.
+pub(crate) fn with_query<'a>(
+    mut address: String,
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+) -> String {
+    for (place, (name, text)) in pairs.enumerate() {
+        let sign = if place == 0 && !address.contains('?') { '?' } else { '&' };
+        address.push_str(&format!("{sign}{}={}", encoded(name), encoded(text)));
+    }
+    address
+}
+
+/// The path of a question's page, as a template of the router.
+pub(crate) fn template(described: &'static Described) -> &'static str {
+    described.path.trim_start_matches(API)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use answers::{Members, described};
+
+    fn given(query: &str) -> Given {
+        let names = [("app", "boat"), ("group", "displayName:Deck crew/1")];
+        let names = names.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let uri = format!("/x{query}").parse().unwrap();
+        Given::read(described::<Members>().unwrap(), names.into(), &uri)
+    }
+
+    const PATH: &str = "/apps/boat/groups/displayName%3ADeck%20crew%2F1/members";
+
+    #[test]
+    fn a_page_has_the_address_of_the_api_without_its_prefix() {
+        let asked = given("?at=2026-03-31&limit=50&cursor=a%2Bb&nested=");
+        assert_eq!(asked.page(), format!("{PATH}?at=2026-03-31&limit=50&cursor=a%2Bb"));
+        assert_eq!(asked.api(), format!("/api/v1{}", asked.page()));
+        assert!(asked.has_empty());
+        assert!(!given("?at=1").has_empty());
+        let question = encoded(&format!("{}?at=2026-03-31", &PATH[1..]));
+        assert_eq!(asked.export(), format!("/api/v1/export?question={question}"));
+    }
+
+    #[test]
+    fn another_filter_begins_at_the_first_page() {
+        let asked = given("?at=2026-03-31&cursor=x");
+        assert_eq!(asked.with(&[("at", Some("-1d"))]).page(), format!("{PATH}?at=-1d"));
+        assert_eq!(asked.with(&[("at", None)]).page(), PATH);
+        let next = asked.with(&[("cursor", Some("y"))]).page();
+        assert_eq!(next, format!("{PATH}?at=2026-03-31&cursor=y"));
+    }
+}

@@ -1,0 +1,126 @@
+//! Signing in and out: with a token, or with a one-time link.
+
+use axum::Form;
+use axum::extract::{Path, Query as Pairs};
+use axum::http::StatusCode;
+use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::response::{IntoResponse, Response};
+use query::visit::{Refusal, Visitor};
+use serde::Deserialize;
+
+use crate::address::encoded;
+use crate::error::rendered;
+use crate::view::{LoginPage, Shell};
+
+/// Where a browser goes after it signed in.
+#[derive(Deserialize)]
+pub(crate) struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+impl Next {
+    /// A page of ours; anything else becomes the start page, so that no link can lead elsewhere.
+    fn page(&self) -> &str {
+        let is_ours = self.next.starts_with('/')
+            && !self.next.starts_with("//")
+            && !self.next.contains(['\\', '\r', '\n', '\t'])
+            && self.next.is_ascii();
+        if is_ours { &self.next } else { "/" }
+    }
+}
+
+/// `GET /login`
+pub(crate) async fn form(Pairs(next): Pairs<Next>) -> Response {
+    login_page(&next, None, StatusCode::OK)
+}
+
+fn login_page(next: &Next, refused: Option<&str>, status: StatusCode) -> Response {
+    let page = LoginPage {
+        shell: shell(),
+        error: refused.map(str::to_owned),
+        next: Some(next.page()).filter(|page| *page != "/").unwrap_or_default().to_owned(),
+        action: "/login".to_owned(),
+        ..LoginPage::default()
+    };
+    let mut response = rendered(&page);
+    *response.status_mut() = status;
+    response
+}
+
+fn shell() -> Shell {
+    Shell { title: "Sign in".to_owned(), ..Shell::default() }
+}
+
+/// What the form of the sign-in sends. It has no `Debug`: the token must not get into a log.
+#[derive(Deserialize)]
+pub(crate) struct Presented {
+    token: String,
+    #[serde(flatten)]
+    next: Next,
+}
+
+/// `POST /login`
+pub(crate) async fn sign_in(
+    visitor: Visitor,
+    Form(presented): Form<Presented>,
+) -> Result<Response, Refusal> {
+    match visitor.sign_in(&presented.token).await {
+        Ok(cookie) => Ok(to(presented.next.page(), &cookie)),
+        Err(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => {
+            let words = "This token is not known here, was revoked, or has expired.";
+            Ok(login_page(&presented.next, Some(words), StatusCode::UNAUTHORIZED))
+        }
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// `GET /login/{link}`: a page with a button. Opening it uses nothing up, because mail scanners and
+/// previews open links too.
+pub(crate) async fn link(Path(link): Path<String>) -> Response {
+    let action = format!("/login/{}", encoded(&link));
+    rendered(&LoginPage { shell: shell(), action, is_link: true, ..LoginPage::default() })
+}
+
+/// `POST /login/{link}`
+pub(crate) async fn sign_in_by_link(
+    visitor: Visitor,
+    Path(link): Path<String>,
+) -> Result<Response, Refusal> {
+    Ok(to("/", &visitor.sign_in_by_link(&link).await?))
+}
+
+/// What a form with nothing but a button sends.
+#[derive(Deserialize)]
+pub(crate) struct Button {
+    csrf: String,
+}
+
+/// `POST /logout`
+pub(crate) async fn sign_out(
+    visitor: Visitor,
+    Form(button): Form<Button>,
+) -> Result<Response, Refusal> {
+    Ok(to("/login", &visitor.sign_out(&button.csrf)?))
+}
+
+fn to(address: &str, cookie: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(LOCATION, address), (SET_COOKIE, cookie)]).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_in_leads_to_pages_of_ours_only() {
+        let check = |next: &str, expected: &str| {
+            assert_eq!(Next { next: next.to_owned() }.page(), expected, "{next:?}");
+        };
+        check("/apps/boat/users?at=-1d", "/apps/boat/users?at=-1d");
+        for next in ["", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nb: c"]
+        {
+            check(next, "/");
+        }
+    }
+}

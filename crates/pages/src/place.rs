@@ -1,0 +1,99 @@
+//! Where a page stands: its part of the site, the way from the start, and the tabs beside it.
+
+use answers::{Described, all};
+
+use crate::address::{Given, encoded, template};
+use crate::view::{Crumb, Section, Tab, Tabs};
+
+/// The part of the site that a question belongs to.
+pub(crate) fn section(described: &Described) -> Section {
+    let path = described.path.trim_start_matches("/api/v1/");
+    match path.split('/').next().unwrap_or_default() {
+        "apps" => Section::Applications,
+        "operations" => Section::Operations,
+        "reports" => Section::Reports,
+        "coverage" | "reviews" => Section::Integrity,
+        "access-log" => Section::AccessLog,
+        "saved-questions" => Section::Saved,
+        "overview" => Section::Start,
+        _ => Section::Admin,
+    }
+}
+
+/// The way from the start to a page, without the page itself.
+pub(crate) fn crumbs(given: &Given) -> Vec<Crumb> {
+    let mut crumbs = vec![];
+    let mut to = |label: String, href: String| {
+        crumbs.push(Crumb { label, href: Some(href) });
+    };
+    let Some(app) = given.app() else { return crumbs };
+    let of_app = format!("/apps/{}", encoded(app));
+    to("Applications".to_owned(), "/apps".to_owned());
+    to(app.to_owned(), of_app.clone());
+    for (name, plural, words) in [("group", "groups", "Groups"), ("user", "users", "Users")] {
+        if let Some(text) = given.get(name).filter(|_| given.is_in_path(name)) {
+            to(words.to_owned(), format!("{of_app}/{plural}"));
+            let address = format!("{of_app}/{plural}/{}", encoded(text));
+            to(bare(text).to_owned(), given.at_same_time(&address));
+        }
+    }
+    crumbs
+}
+
+/// A name without the prefix that says what kind of name it is.
+pub(crate) fn bare(name: &str) -> &str {
+    let prefixes = ["userName:", "displayName:", "externalId:", "id:"];
+    prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
+}
+
+/// The questions about the same thing: a user, a group, or an application.
+pub(crate) fn tabs(described: &'static Described, given: &Given) -> Option<Tabs> {
+    let path = template(described);
+    let things = [
+        ("/apps/{app}/users/{user}", "User"),
+        ("/apps/{app}/groups/{group}", "Group"),
+        ("/apps/{app}", "Application"),
+    ];
+    let (thing, label) = things.into_iter().find(|(thing, _)| path.starts_with(thing))?;
+    let is_of_thing = |one: &&'static Described| {
+        let rest = template(one).strip_prefix(thing);
+        rest.is_some_and(|rest| rest.matches('/').count() <= 1 && !rest.contains('{'))
+    };
+    let tabs = all().iter().filter(is_of_thing).map(|one| {
+        let rest = template(one).trim_start_matches(thing).trim_start_matches('/');
+        let address = given.fill(template(one));
+        Tab {
+            label: tab_label(rest).to_owned(),
+            href: given.at_same_time(&address),
+            count: None,
+            is_current: one.path == described.path,
+        }
+    });
+    Some(Tabs { label: label.to_owned(), tabs: tabs.collect() })
+}
+
+/// The name of a page in the way to it.
+pub(crate) fn label(described: &'static Described) -> String {
+    let last = template(described).rsplit('/').next().unwrap_or_default();
+    tab_label(last).to_owned()
+}
+
+/// The name of a tab, by the end of its path.
+fn tab_label(rest: &str) -> &str {
+    match rest {
+        "" => "Overview",
+        "blame" => "Origin of values",
+        "diff" => "Compare dates",
+        "intervals" => "Stays",
+        "timeline" => "Timeline",
+        "why" => "Why",
+        "members" => "Members",
+        "users" => "Users",
+        "groups" => "Groups",
+        "job" => "Provisioning",
+        "matrix" => "Access matrix",
+        "sizes" => "Size",
+        "privileged-groups" => "Privileged groups",
+        other => other,
+    }
+}

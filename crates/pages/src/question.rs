@@ -1,0 +1,448 @@
+//! A page of any question: its form, its rows, how complete they are, and ways to take them along.
+//!
+//! What a page shows beyond that comes from [`Page::more`], in the folder of its subject.
+
+use answers::{
+    Answer, Below, Column, Content, Coverage, Described, Exists, Gap, Grid, Kind, Part, Place,
+    Question, Time, described,
+};
+use askama::Template;
+use axum::Router;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use query::visit::{Refusal, SignedIn, Visit, Visitor};
+use query::{Answered, Query};
+use std::sync::Arc;
+
+use crate::address::{Given, template};
+use crate::around::Around;
+use crate::error::rendered;
+use crate::place;
+use crate::view::{
+    self, Choice, CoverageView, Crumb, Empty, Fact, Facts, Field, FormView, GapView, Heading, Html,
+    Link, Row, Shell, Stamp, TableView, Tabs, TakeAway,
+};
+
+/// A question with a page.
+pub(crate) trait Page: Answered {
+    /// What the page shows beyond the rows.
+    ///
+    /// # Errors
+    /// When a further question cannot be answered.
+    fn more(_shown: &Shown<'_, Self>) -> Result<More, Refusal> {
+        Ok(More::default())
+    }
+}
+
+/// An answer about to be shown.
+#[allow(dead_code)]
+pub(crate) struct Shown<'a, Q: Question> {
+    /// Asks further questions over the same snapshot.
+    pub(crate) visit: &'a Visit<'a>,
+    /// The address of the page.
+    pub(crate) given: &'a Given,
+    /// The question with its parameters.
+    pub(crate) question: &'a Q,
+    /// Its answer.
+    pub(crate) answer: &'a Answer<Q>,
+    /// Who looks.
+    pub(crate) who: &'a SignedIn,
+}
+
+/// What a page shows beyond the rows of its question. The pieces are HTML that templates made.
+#[derive(Default)]
+pub(crate) struct More {
+    /// Instead of the question's own title.
+    pub(crate) title: Option<String>,
+    /// Under the title.
+    pub(crate) subtitle: Option<String>,
+    /// Instead of the usual tabs.
+    pub(crate) tabs: Option<Tabs>,
+    /// Above the rows.
+    pub(crate) above: Vec<String>,
+    /// Below the rows.
+    pub(crate) below: Vec<String>,
+    /// Whether the pieces show the rows, so that they are not shown again.
+    pub(crate) replaces_rows: bool,
+}
+
+#[derive(Template)]
+#[template(path = "question.html")]
+struct QuestionPage {
+    shell: Shell,
+    tabs: Option<Tabs>,
+    form: Option<FormView>,
+    lines_above: Vec<String>,
+    coverage: CoverageView,
+    above: Vec<String>,
+    table: Option<TableView>,
+    facts: Option<Facts>,
+    parts: Vec<PartView>,
+    below: Vec<String>,
+    take_away: TakeAway,
+}
+
+/// A part below the rows.
+struct PartView {
+    title: String,
+    table: Option<TableView>,
+    lines: Vec<String>,
+}
+
+/// A page that needs values before it can ask.
+#[derive(Template)]
+#[template(path = "unasked.html")]
+struct UnaskedPage {
+    shell: Shell,
+    tabs: Option<Tabs>,
+    about: String,
+    form: FormView,
+}
+
+/// Adds the page of a question.
+pub(crate) fn serve<Q: Page>(router: Router<Arc<Query>>) -> Router<Arc<Query>> {
+    // A test checks that every question has a page.
+    let Some(described) = described::<Q>() else { return router };
+    let open = move |visitor: Visitor, Path(names): Path<Vec<(String, String)>>| {
+        open::<Q>(described, visitor, names)
+    };
+    router.route(template(described), get(open))
+}
+
+async fn open<Q: Page>(
+    described: &'static Described,
+    visitor: Visitor,
+    names: Vec<(String, String)>,
+) -> Result<Response, Refusal> {
+    let given = Given::read(described, names, visitor.uri());
+    if given.has_empty() {
+        return Ok(Redirect::to(&given.page()).into_response());
+    }
+    if given.lacks_required() {
+        let page = visitor.page(None, move |visit| unasked(described, &given, visit));
+        return Ok(rendered(&page.await?));
+    }
+    let page =
+        visitor.page(Some(described.path), move |visit| asked::<Q>(described, &given, visit));
+    Ok(rendered(&page.await?))
+}
+
+fn unasked(
+    described: &'static Described,
+    given: &Given,
+    visit: &Visit<'_>,
+) -> Result<UnaskedPage, Refusal> {
+    let shell = Shell {
+        title: title_of(&described.about),
+        section: place::section(described),
+        crumbs: place::crumbs(given),
+        signed_in: Some(signed_in(&visit.signed_in()?)),
+        ..Shell::default()
+    };
+    Ok(UnaskedPage {
+        shell,
+        tabs: place::tabs(described, given),
+        about: format!("{}.", described.about),
+        form: form(described, given),
+    })
+}
+
+fn asked<Q: Page>(
+    described: &'static Described,
+    given: &Given,
+    visit: &Visit<'_>,
+) -> Result<QuestionPage, Refusal> {
+    let pairs = given.pairs();
+    let answer = visit.ask::<Q>(&pairs)?;
+    let question: Q = visit.read(&pairs)?;
+    let who = visit.signed_in()?;
+    let shown = Shown { visit, given, question: &question, answer: &answer, who: &who };
+    let more = Q::more(&shown)?;
+    let around = Around { app: given.app(), given };
+    let coverage = coverage(&answer.envelope.coverage);
+    let title = more.title.unwrap_or_else(|| question.title(&answer.beside));
+    let below = question.below(&answer.beside, answer.content.rows().len() as u64);
+    let mut parts = vec![];
+    let (mut table, mut facts) = (None, None);
+    match &answer.content {
+        _ if more.replaces_rows => {}
+        Content::Rows(rows) => {
+            let mut view = rows_of(&title, &question.columns(), rows, &around);
+            let envelope = &answer.envelope;
+            view.row_count = Some(envelope.row_count);
+            view.next =
+                envelope.next.as_deref().map(|next| given.with(&[("cursor", Some(next))]).page());
+            let is_first = given.get("cursor").is_none();
+            view.first = (!is_first).then(|| given.with(&[("cursor", None)]).page());
+            view.shown_from = u64::from(is_first);
+            view.empty = rows.is_empty().then(|| empty(described, given, &coverage));
+            table = Some(view);
+        }
+        Content::One(Some(one)) => {
+            facts = Some(facts_of(&question.columns(), one, &around));
+            parts.extend(question.parts(one).into_iter().map(|part| part_of(part, &around)));
+        }
+        Content::One(None) => {}
+    }
+    if below.table.is_some() || !below.lines.is_empty() {
+        parts.push(below_of(below, &around));
+    }
+    let mut lines_above = vec![];
+    lines_above.extend(existence(described, &answer.beside));
+    let envelope = &answer.envelope;
+    let stamp = Stamp {
+        query: given.page(),
+        at_seq: envelope.at_seq.unwrap_or_default(),
+        generated_at: envelope.generated_at.0.clone(),
+        coverage: coverage.words(),
+        access_seq: None,
+    };
+    let mut crumbs = place::crumbs(given);
+    if let Some(last) = crumbs.last_mut()
+        && last.href.as_deref() == Some(given.page().as_str())
+    {
+        last.href = None;
+    } else if !crumbs.is_empty() {
+        crumbs.push(Crumb { label: place::label(described), href: None });
+    }
+    let shell = Shell {
+        title,
+        subtitle: more.subtitle.unwrap_or_else(|| times(described, &answer)),
+        section: place::section(described),
+        crumbs,
+        signed_in: Some(signed_in(&who)),
+        stamp: Some(stamp),
+        ..Shell::default()
+    };
+    Ok(QuestionPage {
+        shell,
+        tabs: more.tabs.or_else(|| place::tabs(described, given)),
+        form: Some(form(described, given)).filter(|form| !form.fields.is_empty()),
+        lines_above,
+        coverage,
+        above: more.above,
+        table,
+        facts,
+        parts,
+        below: more.below,
+        take_away: take_away(described, given, visit.public_url()),
+    })
+}
+
+/// The first sentence of a description, as a title.
+fn title_of(about: &str) -> String {
+    about.split([',', ';', ':']).next().unwrap_or_default().to_owned()
+}
+
+/// Who looks, as the shell shows it.
+pub(crate) fn signed_in(who: &SignedIn) -> view::SignedIn {
+    let role = match &who.application {
+        Some(application) => format!("{} of {application}", who.role),
+        None => who.role.to_owned(),
+    };
+    view::SignedIn {
+        name: who.name.clone(),
+        role,
+        csrf: who.form_token.clone().unwrap_or_default(),
+        is_admin: who.is_admin(),
+    }
+}
+
+/// The times that an answer is about, in words.
+fn times<Q: Question>(described: &Described, answer: &Answer<Q>) -> String {
+    let envelope = &answer.envelope;
+    let second = |name: &str| envelope.asked(name).map(crate::text::second);
+    let mut words = match described.time {
+        Time::Instant => format!("As of {} UTC", second("at").unwrap_or_default()),
+        Time::Stretch => match (second("from"), second("to")) {
+            (Some(from), Some(to)) => format!("From {from} until {to} UTC"),
+            (Some(from), None) => format!("Since {from} UTC"),
+            (None, Some(to)) => format!("Until {to} UTC"),
+            (None, None) => "The whole record".to_owned(),
+        },
+        Time::Known | Time::Now => String::new(),
+    };
+    if let Some(known) = envelope.asked("knownAt") {
+        words.push_str(&match known.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => format!(", with what was known at event {known}"),
+            false => format!(", with what was known at {} UTC", crate::text::second(known)),
+        });
+    }
+    if !described.order.is_empty() && !words.is_empty() {
+        words.push_str(&format!(", {}", described.order));
+    }
+    words
+}
+
+/// A table of typed rows.
+pub(crate) fn rows_of<R>(
+    caption: &str,
+    columns: &[Column<R>],
+    rows: &[R],
+    around: &Around<'_>,
+) -> TableView {
+    // The application stands in the title.
+    let columns: Vec<&Column<R>> = columns
+        .iter()
+        .filter(|one| !(one.heading.is_application && around.app.is_some()))
+        .collect();
+    let headings =
+        columns.iter().map(|one| Heading::new(one.heading.look, one.heading.text)).collect();
+    let rows = rows.iter().map(|row| {
+        let cells = columns.iter().map(|one| around.cell(one.heading.look, one.cell(row)));
+        Row::new(cells.collect())
+    });
+    TableView {
+        caption: caption.to_owned(),
+        headings,
+        rows: rows.collect(),
+        ..TableView::default()
+    }
+}
+
+fn facts_of<R>(columns: &[Column<R>], one: &R, around: &Around<'_>) -> Facts {
+    let facts = columns.iter().map(|column| {
+        Fact::new(column.heading.text, around.cell(column.heading.look, column.cell(one)))
+    });
+    let facts = facts.filter(|fact| !fact.cell.text.is_empty());
+    Facts { caption: None, facts: facts.collect() }
+}
+
+fn grid_of(caption: &str, grid: Grid, around: &Around<'_>) -> TableView {
+    let looks: Vec<answers::Look> = grid.headings.iter().map(|one| one.look).collect();
+    let headings = grid.headings.iter().map(|one| Heading::new(one.look, one.text)).collect();
+    let rows = grid.rows.into_iter().map(|row| {
+        let cells = looks.iter().zip(row).map(|(look, cell)| around.cell(*look, cell));
+        Row::new(cells.collect())
+    });
+    TableView {
+        caption: caption.to_owned(),
+        headings,
+        rows: rows.collect(),
+        ..TableView::default()
+    }
+}
+
+fn part_of(part: Part, around: &Around<'_>) -> PartView {
+    let table = part.table.map(|grid| grid_of(part.title, grid, around));
+    PartView { title: part.title.to_owned(), table, lines: part.lines }
+}
+
+fn below_of(below: Below, around: &Around<'_>) -> PartView {
+    let table = below.table.map(|grid| grid_of("", grid, around));
+    PartView { title: String::new(), table, lines: below.lines }
+}
+
+/// Whether everything was watched.
+pub(crate) fn coverage(coverage: &Coverage) -> CoverageView {
+    let gap = |gap: &Gap| GapView {
+        application: gap.application.clone().flatten().unwrap_or_default(),
+        from: gap.from.as_ref().map(|time| time.0.clone()),
+        to: gap.to.as_ref().map(|time| time.0.clone()),
+        reason: gap.reason.clone(),
+    };
+    CoverageView {
+        is_partial: coverage.state != "complete",
+        gaps: coverage.gaps.iter().map(gap).collect(),
+    }
+}
+
+/// Says that the thing in question was not there. Only some answers have `exists`.
+fn existence<B: serde::Serialize>(described: &Described, beside: &B) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Existence {
+        exists: Option<Exists>,
+        exists_seq: Option<u64>,
+    }
+    let beside = serde_json::to_value(beside).ok()?;
+    let Existence { exists, exists_seq } = serde_json::from_value(beside).ok()?;
+    let thing = described.thing();
+    match (exists?, exists_seq) {
+        (Exists::Yes, _) => None,
+        (Exists::Deleted, seq) => {
+            let seq = seq.map(|seq| format!(" by event {seq}")).unwrap_or_default();
+            Some(format!("At this time the {thing} was deleted{seq}."))
+        }
+        (Exists::No, None) => Some(format!("At this time the {thing} was not there yet.")),
+        (Exists::No, Some(seq)) => {
+            Some(format!("At this time the {thing} was not there yet; event {seq} created it."))
+        }
+    }
+}
+
+/// What a table without rows says: what to relax, and what was not watched.
+fn empty(described: &Described, given: &Given, coverage: &CoverageView) -> Empty {
+    let mut hints = vec![];
+    let is_filter = |name: &str| {
+        let place = described.parameter(name).map(|one| one.place);
+        matches!(place, Some(Place::Query | Place::Time))
+    };
+    for (name, text) in given.pairs().into_iter().filter(|(name, _)| is_filter(name)) {
+        let without = given.with(&[(name, None)]);
+        if !without.lacks_required() {
+            let label = described.parameter(name).map(|one| one.label.clone()).unwrap_or_default();
+            hints.push(Link::to(format!("Ask without {label}: {text}"), without.page()));
+        }
+    }
+    if coverage.is_partial {
+        let words = "Not everything was watched, so that there are no rows does not mean that \
+                     nothing happened.";
+        hints.push(Link::text(words));
+    }
+    Empty { what: "Nothing in the record answers this question.".to_owned(), hints }
+}
+
+/// The same answer for other tools.
+fn take_away(described: &'static Described, given: &Given, public_url: &str) -> TakeAway {
+    let url = format!("{public_url}{}", given.api());
+    let token = "Authorization: Bearer TOKEN";
+    TakeAway {
+        json: given.api(),
+        csv: described.is_list().then(|| given.export()),
+        command: described.command_line(&given.pairs()),
+        curl: format!("curl -H {} {}", answers::quoted(token), answers::quoted(&url)),
+    }
+}
+
+/// The parameters of a question as a form.
+pub(crate) fn form(described: &'static Described, given: &Given) -> FormView {
+    let (mut fields, mut more) = (vec![], vec![]);
+    for parameter in &described.parameters {
+        let rare = matches!(parameter.name, "knownAt" | "tz" | "limit");
+        let kind = match &parameter.kind {
+            _ if parameter.place == Place::Path => continue,
+            Kind::Cursor => continue,
+            Kind::Flag => view::Kind::Checkbox,
+            Kind::Bool => view::Kind::Select(vec![
+                Choice::new("", "any"),
+                Choice::new("true", "yes"),
+                Choice::new("false", "no"),
+            ]),
+            Kind::Choice(words) => {
+                let choices = words.iter().map(|one| Choice::new(&one.word, &one.label));
+                let none = (!parameter.is_required).then(|| Choice::new("", "any"));
+                view::Kind::Select(none.into_iter().chain(choices).collect())
+            }
+            Kind::Instant(_) => view::Kind::Date,
+            Kind::Number { .. } => view::Kind::Number,
+            _ => view::Kind::Text,
+        };
+        let field = Field {
+            name: parameter.name.to_owned(),
+            label: parameter.label.clone(),
+            help: parameter.help.clone(),
+            kind,
+            value: given.get(parameter.name).unwrap_or_default().to_owned(),
+            required: parameter.is_required,
+            error: None,
+        };
+        match rare {
+            true => more.push(field),
+            false => fields.push(field),
+        }
+    }
+    let action = given.fill(template(described));
+    FormView { action, fields, more, submit: "Ask".to_owned(), ..FormView::default() }
+}

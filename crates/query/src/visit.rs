@@ -1,0 +1,450 @@
+//! Answers for pages: typed, over one snapshot, recorded like those of the API.
+//!
+//! A page may ask several questions. They see the same snapshot, and the page leaves one access event,
+//! about the first question that it asks.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+
+use answers::{Answer, Place, described};
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use budget::{Counted, UnderWay};
+use event::{Application, Credential, Number};
+use tower::ServiceExt;
+
+use crate::Query;
+use crate::answer::{Seen, Told};
+use crate::caller::{FromForm, Sender};
+use crate::error::Error;
+pub use crate::error::Problem;
+use crate::http::{Answered, Ask, Questions, Reading, answer};
+use crate::params::Params;
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// What a sign-in is recorded as. The address of a one-time link holds its secret.
+const LOGIN: &str = "/login";
+
+/// Why a page is not made.
+pub struct Refusal(Error);
+
+impl Refusal {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+
+    /// An address without a page.
+    #[must_use]
+    pub fn not_found() -> Refusal {
+        Refusal(Error::NotFound("there is nothing at this address"))
+    }
+
+    /// A form that came from elsewhere, or from a session that has ended.
+    #[must_use]
+    pub fn foreign_form() -> Refusal {
+        Refusal(Error::Forbidden(
+            "this form does not come from a page of this session: open the page again",
+        ))
+    }
+
+    /// A field of a form that cannot be read; `what` repeats no value.
+    #[must_use]
+    pub fn form(what: &str) -> Refusal {
+        Refusal(Error::Body(what.to_owned()))
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        Refusal(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+/// Who opens a page.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// What the token is called, or its id.
+    pub name: String,
+    /// What it allows: `admin`, `auditor` or `app-auditor`.
+    pub role: &'static str,
+    /// The only application that it shows; `None` for all.
+    pub application: Option<String>,
+    /// What the forms of this session send back; `None` without a session.
+    pub form_token: Option<String>,
+}
+
+impl SignedIn {
+    /// Whether they may change the configuration.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.role == event::Role::Admin.name()
+    }
+}
+
+/// The request of somebody with a browser; not identified yet.
+pub struct Visitor {
+    ask: Ask,
+    parts: Parts,
+}
+
+impl FromRequestParts<Arc<Query>> for Visitor {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, query: &Arc<Query>) -> Result<Visitor, Refusal> {
+        let ask = Ask::from_request_parts(parts, query).await?;
+        Ok(Visitor { ask, parts: parts.clone() })
+    }
+}
+
+impl Visitor {
+    /// The address that was asked for.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.parts.uri
+    }
+
+    /// The head of the request.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// What the page is made from.
+    #[must_use]
+    pub fn query(&self) -> &Arc<Query> {
+        &self.ask.query
+    }
+
+    /// Makes a page over one snapshot, on a blocking thread. It is recorded before it leaves, as the
+    /// question at `route` if there is one.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the caller may not see the page or it cannot be made.
+    pub async fn page<P: Send + 'static>(
+        self,
+        route: Option<&'static str>,
+        make: impl FnOnce(&Visit<'_>) -> Result<P, Refusal> + Send + 'static,
+    ) -> Result<P, Refusal> {
+        let mut ask = self.ask;
+        if let Some(route) = route {
+            route.clone_into(&mut ask.route);
+        }
+        let made = ask.answer(move |reading| {
+            let visit = Visit { reading, seen: RefCell::default() };
+            let page = make(&visit).map_err(|refusal| refusal.0)?;
+            Ok(Made { page, seen: visit.seen.into_inner() })
+        });
+        Ok(made.await?.page)
+    }
+
+    /// Makes the first state of something that goes on, such as a live tail, and what makes its next
+    /// states. Only the first is recorded.
+    ///
+    /// # Errors
+    /// [`Refusal`], as for a page.
+    pub async fn watch<P: Send + 'static>(
+        self,
+        route: Option<&'static str>,
+        make: impl FnOnce(&Visit<'_>) -> Result<P, Refusal> + Send + 'static,
+    ) -> Result<(P, Watch), Refusal> {
+        let (query, mut parts) = (Arc::clone(&self.ask.query), self.parts.clone());
+        // They count the request that is answered now, which ends.
+        parts.extensions.remove::<Counted>();
+        parts.extensions.remove::<UnderWay>();
+        let first = self.page(route, make).await?;
+        Ok((first, Watch { query, parts }))
+    }
+
+    /// Whether a form comes from a page of this server. Browsers say so in `Sec-Fetch-Site`, or name the
+    /// page's origin.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        is_own(&self.parts.headers, &self.ask.query.public_url)
+    }
+
+    /// Begins a session with a token. Returns the cookie.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the token is unknown, may ask nothing, or the form comes from elsewhere.
+    pub async fn sign_in(self, token: &str) -> Result<String, Refusal> {
+        let sender = Sender::with_token(&self.parts, token.trim().to_owned());
+        self.begin(sender).await
+    }
+
+    /// Begins a session with a one-time link, which is used up. Returns the cookie.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the link is unknown, used or too old, or the form comes from elsewhere.
+    pub async fn sign_in_by_link(self, secret: &str) -> Result<String, Refusal> {
+        if !self.is_own() {
+            return Err(Refusal::foreign_form());
+        }
+        let query = &self.ask.query;
+        let credential = query.sessions.take_link(secret, query.committer.now());
+        let credential = credential.ok_or(Error::NotFound(
+            "this link was used already, or is too old: ask for another one, or sign in with a token",
+        ))?;
+        let sender = Sender::proven(&self.parts, credential);
+        self.begin(sender).await
+    }
+
+    async fn begin(self, sender: Sender) -> Result<String, Refusal> {
+        if !self.is_own() {
+            return Err(Refusal::foreign_form());
+        }
+        let mut ask = self.ask;
+        ask.sender = sender;
+        ask.uri = Uri::from_static(LOGIN);
+        LOGIN.clone_into(&mut ask.route);
+        let query = Arc::clone(&ask.query);
+        // A browser that was signed in before gets a new session, so that none can be planted.
+        let before = query.sessions.brought(&self.parts.headers);
+        let credential = ask.answer(|reading| Ok(Credentialed(reading.caller.credential.number)));
+        let Credentialed(credential) = credential.await?;
+        if let Some(before) = before {
+            query.sessions.end(&before);
+        }
+        let secret = query.sessions.begin(credential, query.committer.now());
+        Ok(query.sessions.cookie(&secret.map_err(Error::Random)?))
+    }
+
+    /// Ends the session. Returns the cookie that the browser forgets it by.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the form comes from elsewhere.
+    pub fn sign_out(self, form_token: &str) -> Result<String, Refusal> {
+        let session = self.session_of_form(form_token)?;
+        let sessions = &self.ask.query.sessions;
+        sessions.end(&session);
+        Ok(sessions.no_cookie())
+    }
+
+    /// The session of a form; refused when the form may come from elsewhere.
+    fn session_of_form(&self, form_token: &str) -> Result<String, Refusal> {
+        let sessions = &self.ask.query.sessions;
+        let session = sessions.brought(&self.parts.headers).ok_or(Error::Unauthenticated)?;
+        if !self.is_own() || !sessions.is_form_token(&session, form_token) {
+            return Err(Refusal::foreign_form());
+        }
+        Ok(session)
+    }
+
+    /// Sends what a form asks for to the address of the API that does it, as the session's caller. The
+    /// request leaves the same event as one of the API.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the form comes from elsewhere. What the API refuses is its response.
+    pub async fn act(
+        self,
+        form_token: &str,
+        method: Method,
+        path: &str,
+        body: Body,
+        content_type: &'static str,
+    ) -> Result<Response, Refusal> {
+        self.session_of_form(form_token)?;
+        let questions = self.parts.extensions.get::<Questions>().cloned();
+        let Questions(questions) = questions.ok_or(Error::Defect)?;
+        let request = Request::builder().method(method).uri(path).body(body);
+        let mut request = request.map_err(|_| Error::Defect)?;
+        *request.headers_mut() = self.parts.headers;
+        let content_type = HeaderValue::from_static(content_type);
+        request.headers_mut().insert(CONTENT_TYPE, content_type);
+        *request.extensions_mut() = self.parts.extensions;
+        request.extensions_mut().insert(FromForm);
+        let Ok(response) = questions.oneshot(request).await;
+        Ok(response)
+    }
+}
+
+/// Something that goes on after its first answer. It ends with the session or the token.
+pub struct Watch {
+    query: Arc<Query>,
+    parts: Parts,
+}
+
+impl Watch {
+    /// Makes the next state.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the session has ended, the token was revoked, or the state cannot be read.
+    pub async fn look<P: Send + 'static>(
+        &self,
+        make: impl FnOnce(&Visit<'_>) -> Result<P, Refusal> + Send + 'static,
+    ) -> Result<P, Refusal> {
+        let mut ask = Ask::of(&self.parts, &self.query);
+        ask.sender = Sender::watching(&self.parts, &self.query.sessions);
+        let made = ask.read(move |reading| {
+            let visit = Visit { reading, seen: RefCell::default() };
+            make(&visit).map_err(|refusal| refusal.0)
+        });
+        Ok(made.await?)
+    }
+}
+
+/// Whether the page that sent a form is ours.
+fn is_own(headers: &HeaderMap, public_url: &str) -> bool {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    match (text(&FETCH_SITE), text(&ORIGIN)) {
+        (Some(site), _) => site == "same-origin",
+        // A browser that does not say the site names the origin, which is ours if it is where the request
+        // went or where we are reached.
+        (None, Some(origin)) => {
+            let host = text(&HOST).unwrap_or_default();
+            let authority = origin.split_once("://").map(|(_, authority)| authority);
+            let is_public = public_url
+                .strip_prefix(origin)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            is_public || (!host.is_empty() && authority == Some(host))
+        }
+        (None, None) => false,
+    }
+}
+
+/// A page, and what the access event keeps of it.
+struct Made<P> {
+    page: P,
+    seen: Option<Seen>,
+}
+
+impl<P> Told for Made<P> {
+    fn row_count(&self) -> u64 {
+        self.seen.map_or(0, |seen| seen.rows)
+    }
+
+    fn about(&self) -> Option<(Application, Number)> {
+        self.seen?.about
+    }
+}
+
+/// The credential of a sign-in.
+struct Credentialed(Credential);
+
+impl Told for Credentialed {
+    fn row_count(&self) -> u64 {
+        0
+    }
+
+    fn about(&self) -> Option<(Application, Number)> {
+        None
+    }
+}
+
+/// A page under way: its caller, and the snapshot that answers its questions.
+pub struct Visit<'a> {
+    reading: Reading<'a>,
+    seen: RefCell<Option<Seen>>,
+}
+
+impl Visit<'_> {
+    /// Answers a question, given the names in its path and its parameters. The first question of a page is
+    /// what its access event is about.
+    ///
+    /// # Errors
+    /// [`Refusal`], as the API refuses the same question.
+    pub fn ask<Q: Answered>(&self, given: &[(&str, &str)]) -> Result<Answer<Q>, Refusal> {
+        let described = described::<Q>().ok_or(Error::Defect)?;
+        let is_in_path = |name: &str| {
+            described.parameter(name).is_some_and(|parameter| parameter.place == Place::Path)
+        };
+        let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+        let (names, params): (Vec<_>, Vec<_>) =
+            given.iter().map(owned).partition(|(name, _)| is_in_path(name));
+        let params = Params::of(params, &described.known)?;
+        let (answer, seen) = answer::<Q>(&self.reading, described, names, params)?.done()?;
+        self.seen.borrow_mut().get_or_insert(seen);
+        Ok(answer)
+    }
+
+    /// The question with these parameters, which were answered.
+    ///
+    /// # Errors
+    /// [`Refusal`], when they are not those of the question.
+    pub fn read<Q: Answered>(&self, given: &[(&str, &str)]) -> Result<Q, Refusal> {
+        let described = described::<Q>().ok_or(Error::Defect)?;
+        Ok(answers::read(&described.parameters, given.iter().copied()).map_err(Error::from)?)
+    }
+
+    /// Who opens the page.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the rows cannot be read.
+    pub fn signed_in(&self) -> Result<SignedIn, Refusal> {
+        let Reading { caller, record, query, .. } = &self.reading;
+        let credential = &caller.credential;
+        let application = match caller.scope() {
+            Some(scope) => {
+                record.view.application_of(scope).map_err(Error::from)?.map(|row| row.slug)
+            }
+            None => None,
+        };
+        let session = caller.session.as_deref();
+        Ok(SignedIn {
+            name: credential.name.clone().unwrap_or_else(|| format!("token {}", credential.number)),
+            role: credential.role.name(),
+            application,
+            form_token: session.map(|session| query.sessions.form_token(session)),
+        })
+    }
+
+    /// The present time as answers write it.
+    #[must_use]
+    pub fn now(&self) -> answers::Moment {
+        self.reading.record.now.to_string().into()
+    }
+
+    /// The address under which clients reach this server, without a slash at its end.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.reading.query.public_url
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_ours_if_its_browser_says_so() {
+        let check = |given: &[(&str, &str)], expected: bool| {
+            let header = |(name, value): &(&str, &str)| {
+                (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())
+            };
+            let headers: HeaderMap = given.iter().map(header).collect();
+            assert_eq!(is_own(&headers, "https://audit.example"), expected, "{given:?}");
+        };
+        let host = ("host", "127.0.0.1:8080");
+        check(&[host, ("sec-fetch-site", "same-origin"), ("origin", "null")], true);
+        check(&[host, ("sec-fetch-site", "same-site"), ("origin", "http://127.0.0.1:8080")], false);
+        check(&[host, ("sec-fetch-site", "cross-site")], false);
+        check(&[host, ("sec-fetch-site", "none")], false);
+        check(&[host, ("origin", "http://127.0.0.1:8080")], true);
+        check(&[host, ("origin", "https://audit.example")], true);
+        check(&[host, ("origin", "https://audit.example.evil.example")], false);
+        check(&[host, ("origin", "https://audit")], false);
+        check(&[host, ("origin", "")], false);
+        check(&[host, ("origin", "http://evil.example")], false);
+        check(&[host, ("origin", "null")], false);
+        check(&[("origin", "http://")], false);
+        check(&[host], false);
+    }
+}
