@@ -215,6 +215,9 @@ fn tell(data: &Path, url: &str, played: &Played, once: bool) -> Result<(), Failu
     if once {
         return Ok(());
     }
+    let link = answer(&["login-link".to_owned()], url, token.trim_end())
+        .map_err(|refused| Failure::Failed(refused.printed))?;
+    let link = link["url"].as_str().unwrap_or_default();
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let program = std::env::current_exe().unwrap_or_default();
     let programs = program.parent().map(absolute).unwrap_or_default();
@@ -228,6 +231,8 @@ fn tell(data: &Path, url: &str, played: &Played, once: bool) -> Result<(), Failu
          provlog import --app howspace {}\n\
          provlog log --app howspace --source imported              # what the provider itself says\n\
          provlog report leavers --app hootsuite --from -30d        # whose accounts ended, and when\n\n\
+         In a browser: open this link and press its button. It works once, within the hour.\n\n  \
+         {link}\n\n\
          Serving on {url}. Ctrl-C stops the server; the log stays in {}.\n",
         programs.display(),
         absolute(&path).display(),
