@@ -1,19 +1,12 @@
 // The projects: `quick` is what a change runs, the others are for the night.
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { defineConfig } from '@playwright/test';
-
-const names = ['chromium', 'chromium-browser', 'google-chrome'];
-const folders = (process.env.PATH ?? '').split(path.delimiter);
-const executablePath = names
-  .flatMap((name) => folders.map((folder) => path.join(folder, name)))
-  .find((file) => existsSync(file));
-if (!executablePath) throw new Error('no Chromium in PATH: run tools/setup tests');
+import { executablePath } from './support/chromium.mjs';
 
 const desk = { width: 1440, height: 900 };
 const phone = { width: 390, height: 844 };
 // Only files of the night.
-const night = ['**/tour.spec.mjs', '**/every_page.spec.mjs', '**/newcomer.spec.mjs'];
+const night = ['**/every_page.spec.mjs', '**/newcomer.spec.mjs'];
 
 export default defineConfig({
   testDir: 'cases',
@@ -34,6 +27,8 @@ export default defineConfig({
     // Not UTC, so that a page that shows the reader's zone differs from one that does not.
     timezoneId: 'Europe/Oslo',
     screenshot: 'only-on-failure',
+    actionTimeout: 10_000,
+    navigationTimeout: 15_000,
   },
   projects: [
     { name: 'quick', testIgnore: night },

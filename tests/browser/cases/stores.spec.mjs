@@ -29,6 +29,6 @@ hostileTest.describe('the hostile store', () => {
   hostileTest.use({ role: null });
 
   hostileTest('answers every question of people and groups with rows', async ({ server }) => {
-    expect(await empty(server)).toEqual(['/coverage', '/reports/drift', '/reports/orphans']);
+    expect(await empty(server)).toEqual(['/reports/drift', '/reports/orphans']);
   });
 });

@@ -3,6 +3,9 @@
 // Questions whose answer is a file.
 const FILES = ['/export'];
 
+// Pages that are no question of the API.
+const BESIDE = ['/login'];
+
 // The pages of the questions: { question, address }, with an address of each that the samples of the
 // server fill.
 export async function questions({ url, samples }) {
@@ -21,4 +24,14 @@ export async function questions({ url, samples }) {
     pages.push({ question, address: [path, ...(pairs.length ? [pairs.join('&')] : [])].join('?') });
   }
   return pages;
+}
+
+// Every page, with a name for its pictures: { name, address }.
+export async function pages(server) {
+  const asked = (await questions(server)).map(({ question, address }) => ({
+    name: question.slice(1).replaceAll(/\{\w+\}/g, 'one').replaceAll('/', '-'),
+    address,
+  }));
+  const beside = BESIDE.map((address) => ({ name: address.slice(1) || 'start', address }));
+  return [...beside, ...asked];
 }

@@ -41,20 +41,26 @@ export async function dress(server) {
   });
   const list = `userName\n${DELETED}\n${STORY}\n`;
   await server.api('POST', `/api/v1/reference-lists?name=${LIST}`, { body: list });
-  const [made] = (await server.get(`/operations?app=${APP}&action=create&status=success&limit=1`)).rows;
+  const created = await server.get(`/operations?app=${APP}&action=create&status=success&limit=500`);
+  let made;
+  for (const row of created.rows.filter((one) => one.operation === 'POST User')) {
+    made = row;
+    if ((await both(server, APP, `userName:${row.userName}`)).includes(',')) break;
+  }
   await server.api('POST', `/api/v1/operations/${made.seq}/evidence`, {
     body: { kind: 'ticket', ref: 'CHG-1042', url: 'https://tickets.example/CHG-1042' },
   });
   server.samples = {
-    app: APP,
-    group: `displayName:${GROUP}`,
-    user: `userName:${made.userName}`,
+    ...(await samplesOf(server, APP, `userName:${made.userName}`, `displayName:${GROUP}`)),
     operation: made.seq,
-    job: APP,
-    name: SAVED,
-    list: LIST,
-    groups: await both(server, APP, `userName:${made.userName}`),
   };
+}
+
+// What stands in the addresses of the questions about an application, by parameter.
+export async function samplesOf(server, app, user, group) {
+  const [last] = (await server.get(`/operations?app=${app}&limit=1`)).rows;
+  const groups = await both(server, app, user);
+  return { app, user, group, operation: last.seq, job: app, name: SAVED, list: LIST, groups };
 }
 
 // Two groups that a user was in at the same time.

@@ -101,6 +101,43 @@ export async function startHostile() {
   const filter = encodeURIComponent(`${MARKUP}${RTL}`);
   await scim('GET', `/Users?filter=${filter}`, undefined, 400);
 
+  // The provider's own log claims the same of the same people.
+  const claims = Object.entries(NAMES).map(([kind, text], number) => ({
+    id: `claim-${kind}`,
+    activityDateTime: `2026-01-0${number + 1}T08:00:00Z`,
+    tenantId: MARKUP,
+    jobId: MARKUP,
+    cycleId: `cycle ${text}`,
+    changeId: `change ${text}`,
+    provisioningAction: 'create',
+    durationInMilliseconds: 1,
+    initiatedBy: { id: '', displayName: text, initiatorType: 'system' },
+    servicePrincipal: { id: 'hostile-principal', displayName: MARKUP },
+    sourceSystem: { id: 'source', displayName: text, details: {} },
+    targetSystem: { id: 'target', displayName: text, details: {} },
+    sourceIdentity: { id: `source ${text}`, displayName: text, identityType: 'User', details: { [text]: text } },
+    targetIdentity: { id: server.users[kind], displayName: named(text, 'user'), identityType: 'User', details: {} },
+    provisioningStatusInfo: {
+      status: 'failure',
+      errorInformation: {
+        errorCode: MARKUP,
+        errorCategory: 'failure',
+        reason: text,
+        additionalDetails: MARKUP,
+        recommendedAction: text,
+      },
+    },
+    provisioningSteps: [
+      { name: MARKUP, provisioningStepType: 'export', status: 'failure', description: text, details: { [text]: MARKUP } },
+    ],
+    modifiedProperties: [{ displayName: text, oldValue: MARKUP, newValue: text }],
+  }));
+  const imported = await server.api('POST', `/api/v1/apps/${APP}/imports`, {
+    body: claims.map((claim) => JSON.stringify(claim)).join('\n'),
+    headers: { 'content-type': 'application/x-ndjson' },
+  });
+  if (imported.new !== claims.length) throw new Error(JSON.stringify(imported));
+
   const csv = (text) => `"${text.replaceAll('"', '""')}"`;
   const rows = Object.values(NAMES).map((text) => csv(named(text, 'user')));
   const list = ['userName,externalId', ...rows.map((row) => `${row},${csv(MARKUP)}`)].join('\n');
