@@ -9,25 +9,32 @@ use axum::http::Uri;
 pub(crate) struct Given {
     described: &'static Described,
     pairs: Vec<(String, String)>,
+    /// The names of parameters that are the page's own.
+    own_names: &'static [&'static str],
+    own: Vec<(String, String)>,
 }
 
 impl Given {
-    /// Reads the address of a page. `names` are those in its path.
+    /// Reads the address of a page. `names` are those in its path; `own_names` are parameters of the page
+    /// that the question does not know, such as which tab is open.
     pub(crate) fn read(
         described: &'static Described,
+        own_names: &'static [&'static str],
         names: Vec<(String, String)>,
         uri: &Uri,
     ) -> Given {
-        let mut pairs = names;
         let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
         // Any query parses as a list of pairs.
-        pairs.extend(query.map(|pairs| pairs.0).unwrap_or_default());
-        Given { described, pairs }
+        let query = query.map(|pairs| pairs.0).unwrap_or_default();
+        let is_own = |(name, _): &(String, String)| own_names.contains(&name.as_str());
+        let (own, asked): (Vec<_>, Vec<_>) = query.into_iter().partition(is_own);
+        let pairs = names.into_iter().chain(asked).collect();
+        Given { described, pairs, own_names, own }
     }
 
     /// Whether a form left fields empty; such an address is better without them.
     pub(crate) fn has_empty(&self) -> bool {
-        self.pairs.iter().any(|(_, text)| text.is_empty())
+        self.pairs.iter().chain(&self.own).any(|(_, text)| text.is_empty())
     }
 
     /// The pairs as a question takes them.
@@ -38,6 +45,17 @@ impl Given {
     /// The text of a parameter.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(given, _)| given == name).map(|(_, text)| text.as_str())
+    }
+
+    /// The text of a parameter that is the page's own.
+    #[allow(dead_code)]
+    pub(crate) fn own(&self, name: &str) -> Option<&str> {
+        self.own.iter().find(|(given, _)| given == name).map(|(_, text)| text.as_str())
+    }
+
+    /// All parameters that are the page's own.
+    pub(crate) fn own_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.own.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
     /// Whether a name stands in the path.
@@ -74,25 +92,31 @@ impl Given {
     }
 
     /// The same with some parameters of the query replaced, or taken out by `None`. A page of a list is
-    /// one of the same question, so `cursor` goes with any other change.
+    /// one of the same question, so `cursor` goes with any other change of the question.
     pub(crate) fn with(&self, changes: &[(&str, Option<&str>)]) -> Given {
-        let is_page = changes.iter().any(|(name, _)| *name == "cursor");
-        let stays = |name: &str| {
-            changes.iter().all(|(changed, _)| *changed != name) && (is_page || name != "cursor")
+        let is_own = |name: &str| self.own_names.contains(&name);
+        let is_page = changes.iter().all(|(name, _)| *name == "cursor" || is_own(name))
+            || changes.iter().any(|(name, _)| *name == "cursor");
+        let stays = |(name, _): &(String, String)| {
+            changes.iter().all(|(changed, _)| changed != name) && (is_page || name != "cursor")
         };
-        let mut pairs = self.pairs.clone();
-        pairs.retain(|(name, _)| stays(name));
+        let mut with = self.clone();
+        with.pairs.retain(stays);
+        with.own.retain(stays);
         for (name, text) in changes {
             if let Some(text) = text {
+                let pairs = if is_own(name) { &mut with.own } else { &mut with.pairs };
                 pairs.push(((*name).to_owned(), (*text).to_owned()));
             }
         }
-        Given { described: self.described, pairs }
+        with
     }
 
     /// The address of the page, without empty parameters.
     pub(crate) fn page(&self) -> String {
-        self.address().trim_start_matches(API).to_owned()
+        let address = self.address();
+        let own = self.own_pairs().filter(|(_, text)| !text.is_empty());
+        with_query(address.trim_start_matches(API).to_owned(), own)
     }
 
     /// The address of the API that gives the same answer.
@@ -121,8 +145,8 @@ pub(crate) fn with_query<'a>(
     mut address: String,
     pairs: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> String {
-    for (place, (name, text)) in pairs.enumerate() {
-        let sign = if place == 0 && !address.contains('?') { '?' } else { '&' };
+    for (name, text) in pairs {
+        let sign = if address.contains('?') { '&' } else { '?' };
         address.push_str(&format!("{sign}{}={}", encoded(name), encoded(text)));
     }
     address
@@ -142,7 +166,7 @@ mod tests {
         let names = [("app", "boat"), ("group", "displayName:Deck crew/1")];
         let names = names.map(|(name, text)| (name.to_owned(), text.to_owned()));
         let uri = format!("/x{query}").parse().unwrap();
-        Given::read(described::<Members>().unwrap(), names.into(), &uri)
+        Given::read(described::<Members>().unwrap(), &["tab"], names.into(), &uri)
     }
 
     const PATH: &str = "/apps/boat/groups/displayName%3ADeck%20crew%2F1/members";
@@ -156,6 +180,21 @@ mod tests {
         assert!(!given("?at=1").has_empty());
         let question = encoded(&format!("{}?at=2026-03-31", &PATH[1..]));
         assert_eq!(asked.export(), format!("/api/v1/export?question={question}"));
+    }
+
+    #[test]
+    fn what_is_the_pages_own_is_not_asked() {
+        let asked = given("?tab=chart&at=2026-03-31&cursor=x");
+        assert_eq!(asked.own("tab"), Some("chart"));
+        assert_eq!(asked.get("tab"), None);
+        assert_eq!(asked.page(), format!("{PATH}?at=2026-03-31&cursor=x&tab=chart"));
+        assert_eq!(asked.api(), format!("/api/v1{PATH}?at=2026-03-31&cursor=x"));
+        assert!(!asked.export().contains("chart"));
+        let other = asked.with(&[("tab", Some("list"))]);
+        assert_eq!(other.page(), format!("{PATH}?at=2026-03-31&cursor=x&tab=list"));
+        assert_eq!(other.with(&[("at", None)]).page(), format!("{PATH}?tab=list"));
+        assert_eq!(other.with(&[("tab", None), ("at", None)]).page(), PATH);
+        assert!(given("?tab=").has_empty());
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! What a page shows beyond that comes from [`Page::more`], in the folder of its subject.
 
 use answers::{
-    Answer, Below, Column, Content, Coverage, Described, Exists, Gap, Grid, Kind, Part, Place,
-    Question, Time, described,
+    Answer, Below, Column, Content, Coverage, Described, Envelope, Exists, Gap, Grid, Kind, Part,
+    Place, Question, Time, described,
 };
 use askama::Template;
 use axum::Router;
@@ -26,6 +26,14 @@ use crate::view::{
 
 /// A question with a page.
 pub(crate) trait Page: Answered {
+    /// Parameters of the page's address that are its own, such as which tab is open: [`Given::own`].
+    const OWN: &'static [&'static str] = &[];
+
+    /// The proper address of a page that was asked for in another spelling; the browser is sent there.
+    fn elsewhere(_given: &Given) -> Option<String> {
+        None
+    }
+
     /// What the page shows beyond the rows.
     ///
     /// # Errors
@@ -59,6 +67,8 @@ pub(crate) struct More {
     pub(crate) subtitle: Option<String>,
     /// Instead of the usual tabs.
     pub(crate) tabs: Option<Tabs>,
+    /// Instead of the usual form.
+    pub(crate) form: Option<String>,
     /// Above the rows.
     pub(crate) above: Vec<String>,
     /// Below the rows.
@@ -72,7 +82,7 @@ pub(crate) struct More {
 struct QuestionPage {
     shell: Shell,
     tabs: Option<Tabs>,
-    form: Option<FormView>,
+    form: Option<String>,
     lines_above: Vec<String>,
     coverage: CoverageView,
     above: Vec<String>,
@@ -115,9 +125,12 @@ async fn open<Q: Page>(
     visitor: Visitor,
     names: Vec<(String, String)>,
 ) -> Result<Response, Refusal> {
-    let given = Given::read(described, names, visitor.uri());
+    let given = Given::read(described, Q::OWN, names, visitor.uri());
     if given.has_empty() {
         return Ok(Redirect::to(&given.page()).into_response());
+    }
+    if let Some(address) = Q::elsewhere(&given) {
+        return Ok(Redirect::to(&address).into_response());
     }
     if given.lacks_required() {
         let page = visitor.page(None, move |visit| unasked(described, &given, visit));
@@ -168,16 +181,8 @@ fn asked<Q: Page>(
     match &answer.content {
         _ if more.replaces_rows => {}
         Content::Rows(rows) => {
-            let mut view = rows_of(&title, &question.columns(), rows, &around);
-            let envelope = &answer.envelope;
-            view.row_count = Some(envelope.row_count);
-            view.next =
-                envelope.next.as_deref().map(|next| given.with(&[("cursor", Some(next))]).page());
-            let is_first = given.get("cursor").is_none();
-            view.first = (!is_first).then(|| given.with(&[("cursor", None)]).page());
-            view.shown_from = u64::from(is_first);
-            view.empty = rows.is_empty().then(|| empty(described, given, &coverage));
-            table = Some(view);
+            let view = rows_of(&title, &question.columns(), rows, &around);
+            table = Some(paged(view, described, given, &answer.envelope));
         }
         Content::One(Some(one)) => {
             facts = Some(facts_of(&question.columns(), one, &around));
@@ -218,7 +223,11 @@ fn asked<Q: Page>(
     Ok(QuestionPage {
         shell,
         tabs: more.tabs.or_else(|| place::tabs(described, given)),
-        form: Some(form(described, given)).filter(|form| !form.fields.is_empty()),
+        form: more.form.or_else(|| {
+            let form = form(described, given);
+            let is_shown = form.fields.iter().any(|field| field.kind != view::Kind::Hidden);
+            is_shown.then(|| form.to_string())
+        }),
         lines_above,
         coverage,
         above: more.above,
@@ -228,6 +237,24 @@ fn asked<Q: Page>(
         below: more.below,
         take_away: take_away(described, given, visit.public_url()),
     })
+}
+
+/// A table as a page of its answer: how many rows there are, where the other pages are, and what an empty
+/// one says.
+pub(crate) fn paged(
+    mut table: TableView,
+    described: &'static Described,
+    given: &Given,
+    envelope: &Envelope,
+) -> TableView {
+    table.row_count = Some(envelope.row_count);
+    table.next = envelope.next.as_deref().map(|next| given.with(&[("cursor", Some(next))]).page());
+    let is_first = given.get("cursor").is_none();
+    table.first = (!is_first).then(|| given.with(&[("cursor", None)]).page());
+    table.shown_from = u64::from(is_first);
+    let coverage = coverage(&envelope.coverage);
+    table.empty = table.rows.is_empty().then(|| empty(described, given, &coverage));
+    table
 }
 
 /// The first sentence of a description, as a title.
@@ -443,6 +470,7 @@ pub(crate) fn form(described: &'static Described, given: &Given) -> FormView {
             false => fields.push(field),
         }
     }
+    fields.extend(given.own_pairs().map(|(name, text)| Field::hidden(name, text)));
     let action = given.fill(template(described));
     FormView { action, fields, more, submit: "Ask".to_owned(), ..FormView::default() }
 }
