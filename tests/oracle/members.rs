@@ -377,7 +377,8 @@ pub fn intervals(known: &Known<'_>, parameters: &Parameters, kind: ResourceType)
         row.insert("privileged".into(), is_privileged.into());
         Value::Object(row)
     });
-    Expected::rows(rows.collect())
+    let named = identity(known, application, one, stretch.1);
+    Expected::rows(rows.collect()).about(kind, named)
 }
 
 /// `GET /reports/overlap`

@@ -359,7 +359,9 @@ pub fn timeline(
         row.insert("groupName".into(), group.map(|group| group_name(world, group)).into());
         rows.push(row.into());
     }
-    Expected::rows(rows)
+    let newest = numbers.last().copied().unwrap_or(Number::NOBODY);
+    let end = parameters.stretch(known).1;
+    Expected::rows(rows).about(kind, identity(known, application, newest, end))
 }
 
 /// `GET /reports/failing`

@@ -237,6 +237,17 @@ impl Expected {
         self
     }
 
+    /// The names of the user or group that all rows are about.
+    pub fn about(self, kind: ResourceType, named: Map<String, Value>) -> Expected {
+        let (id, name) = match kind {
+            ResourceType::USER => (("userId", "userId"), ("userName", "userName")),
+            _ => (("groupId", "userId"), ("groupName", "displayName")),
+        };
+        [id, name].into_iter().fold(self, |told, (own, member)| {
+            told.with(own, named.get(member).cloned().unwrap_or_default())
+        })
+    }
+
     pub fn unordered(mut self) -> Expected {
         self.is_ordered = false;
         self

@@ -441,7 +441,9 @@ pub fn blame(known: &Known<'_>, parameters: &Parameters) -> Expected {
             }
         }
     }
-    Expected::rows(rows.into_values().collect()).unordered().without_rows_of("emails")
+    let named = identity(known, application, number, at);
+    let expected = Expected::rows(rows.into_values().collect()).about(ResourceType::USER, named);
+    expected.unordered().without_rows_of("emails")
 }
 
 fn set_row(

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::table::{Column, any, number, or_nothing, second};
+use crate::words::{OfGroup, OfUser};
 use crate::{App, AttributePath, Exists, Group, Lead, Moment, Question, Shape, Time, User};
 
 /// Which operation set each value and membership of a user or group
@@ -74,6 +75,28 @@ pub struct Existence {
     pub exists_seq: u64,
 }
 
+/// The user, and whether it was there.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct ExistingUser {
+    /// The user
+    #[serde(flatten)]
+    pub user: OfUser,
+    /// Whether it was there
+    #[serde(flatten)]
+    pub existence: Existence,
+}
+
+/// The group, and whether it was there.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
+pub struct ExistingGroup {
+    /// The group
+    #[serde(flatten)]
+    pub group: OfGroup,
+    /// Whether it was there
+    #[serde(flatten)]
+    pub existence: Existence,
+}
+
 const NOT_SHOWN: &[(&str, &str)] = &[
     ("actorType", "where there was a token, it is shown"),
     ("eventId", "the number of the event leads to it"),
@@ -82,15 +105,16 @@ const NOT_SHOWN: &[(&str, &str)] = &[
 
 impl Question for BlameOfUser {
     type Row = Blamed;
-    type Beside = Existence;
+    type Beside = ExistingUser;
     const COMMAND: &'static str = "blame";
     const PATH: &'static str = "/api/v1/apps/{app}/users/{user}/blame";
     const TIME: Time = Time::Instant;
     const SHAPE: Shape = Shape::List { file: "blame" };
     const NOT_SHOWN: &'static [(&'static str, &'static str)] = NOT_SHOWN;
 
-    fn title(&self, _: &Existence) -> String {
-        format!("{} of user {} in {}", what(self.path.as_ref()), self.user.0, self.app.0)
+    fn title(&self, one: &ExistingUser) -> String {
+        let (what, user) = (what(self.path.as_ref()), one.user.or(&self.user));
+        format!("{what} of user {user} in {}", self.app.0)
     }
 
     fn columns(&self) -> Vec<Column<Blamed>> {
@@ -100,7 +124,7 @@ impl Question for BlameOfUser {
 
 impl Question for BlameOfGroup {
     type Row = Blamed;
-    type Beside = Existence;
+    type Beside = ExistingGroup;
     const COMMAND: &'static str = "blame";
     const PATH: &'static str = "/api/v1/apps/{app}/groups/{group}/blame";
     const TIME: Time = Time::Instant;
@@ -108,8 +132,9 @@ impl Question for BlameOfGroup {
     const FLAGS: &'static [&'static str] = &["group"];
     const NOT_SHOWN: &'static [(&'static str, &'static str)] = NOT_SHOWN;
 
-    fn title(&self, _: &Existence) -> String {
-        format!("{} of group {} in {}", what(self.path.as_ref()), self.group.0, self.app.0)
+    fn title(&self, one: &ExistingGroup) -> String {
+        let (what, group) = (what(self.path.as_ref()), one.group.or(&self.group));
+        format!("{what} of group {group} in {}", self.app.0)
     }
 
     fn columns(&self) -> Vec<Column<Blamed>> {

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, first, number, or_nothing, second, since};
-use crate::words::marked;
-use crate::{App, Group, Lead, Moment, Nothing, Question, Shape, Time, User};
+use crate::words::{OfGroup, OfUser, marked};
+use crate::{App, Group, Lead, Moment, Question, Shape, Time, User};
 
 /// Every membership of a user or group, from when until when
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -69,7 +69,7 @@ pub struct Stay {
 
 impl Question for StaysInGroup {
     type Row = Stay;
-    type Beside = Nothing;
+    type Beside = OfGroup;
     const COMMAND: &'static str = "intervals";
     const PATH: &'static str = "/api/v1/apps/{app}/groups/{group}/intervals";
     const TIME: Time = Time::Stretch;
@@ -83,10 +83,10 @@ impl Question for StaysInGroup {
         ("privileged", "it is the same in all rows, and `groups` shows it"),
     ];
 
-    fn title(&self, _: &Nothing) -> String {
+    fn title(&self, group: &OfGroup) -> String {
         let user = self.user.as_ref().map(|user| format!(" of user {}", user.0));
         let user = user.unwrap_or_default();
-        format!("Stays{user} in {} of {}", self.group.0, self.app.0)
+        format!("Stays{user} in {} of {}", group.or(&self.group), self.app.0)
     }
 
     fn columns(&self) -> Vec<Column<Stay>> {
@@ -102,7 +102,7 @@ impl Question for StaysInGroup {
 
 impl Question for StaysOfUser {
     type Row = Stay;
-    type Beside = Nothing;
+    type Beside = OfUser;
     const COMMAND: &'static str = "intervals";
     const PATH: &'static str = "/api/v1/apps/{app}/users/{user}/intervals";
     const TIME: Time = Time::Stretch;
@@ -116,9 +116,9 @@ impl Question for StaysOfUser {
         ("memberType", "it is a user"),
     ];
 
-    fn title(&self, _: &Nothing) -> String {
+    fn title(&self, user: &OfUser) -> String {
         let place = self.group.as_ref().map_or("the groups", |group| &group.0);
-        format!("Stays of user {} in {place} of {}", self.user.0, self.app.0)
+        format!("Stays of user {} in {place} of {}", user.or(&self.user), self.app.0)
     }
 
     fn columns(&self) -> Vec<Column<Stay>> {

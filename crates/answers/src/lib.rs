@@ -115,7 +115,7 @@ mod tests;
 pub mod row {
     pub use crate::access_log::Access;
     pub use crate::apps::{Application, WholeApplication};
-    pub use crate::blame::{Blamed, Existence};
+    pub use crate::blame::{Blamed, Existence, ExistingGroup, ExistingUser};
     pub use crate::configuration_log::ConfigurationChange;
     pub use crate::coverage::Stretch;
     pub use crate::diff::{AttributeChanged, Difference, GroupChanged};
@@ -149,5 +149,5 @@ pub mod row {
     pub use crate::user::{GroupOf, UserSeen};
     pub use crate::users::{Rests, User};
     pub use crate::why::{Cause, Node, Reasons};
-    pub use crate::words::ScimResource;
+    pub use crate::words::{OfGroup, OfUser, ScimResource};
 }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::operations::{NOT_SHOWN, Operation, columns};
 use crate::table::Column;
-use crate::{App, Group, Nothing, Question, Shape, Time, User};
+use crate::words::{OfGroup, OfUser};
+use crate::{App, Group, Question, Shape, Time, User};
 
 /// What happened to a user or a group, newest first
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -29,7 +30,7 @@ pub struct TimelineOfGroup {
 
 impl Question for TimelineOfUser {
     type Row = Operation;
-    type Beside = Nothing;
+    type Beside = OfUser;
     const COMMAND: &'static str = "timeline";
     const PATH: &'static str = "/api/v1/apps/{app}/users/{user}/timeline";
     const TIME: Time = Time::Stretch;
@@ -37,8 +38,8 @@ impl Question for TimelineOfUser {
     const ORDER: &'static str = "newest first";
     const NOT_SHOWN: &'static [(&'static str, &'static str)] = NOT_SHOWN;
 
-    fn title(&self, _: &Nothing) -> String {
-        format!("Timeline of user {} in {}", self.user.0, self.app.0)
+    fn title(&self, user: &OfUser) -> String {
+        format!("Timeline of user {} in {}", user.or(&self.user), self.app.0)
     }
 
     fn columns(&self) -> Vec<Column<Operation>> {
@@ -48,7 +49,7 @@ impl Question for TimelineOfUser {
 
 impl Question for TimelineOfGroup {
     type Row = Operation;
-    type Beside = Nothing;
+    type Beside = OfGroup;
     const COMMAND: &'static str = "timeline";
     const PATH: &'static str = "/api/v1/apps/{app}/groups/{group}/timeline";
     const TIME: Time = Time::Stretch;
@@ -57,8 +58,8 @@ impl Question for TimelineOfGroup {
     const FLAGS: &'static [&'static str] = &["group"];
     const NOT_SHOWN: &'static [(&'static str, &'static str)] = NOT_SHOWN;
 
-    fn title(&self, _: &Nothing) -> String {
-        format!("Timeline of group {} in {}", self.group.0, self.app.0)
+    fn title(&self, group: &OfGroup) -> String {
+        format!("Timeline of group {} in {}", group.or(&self.group), self.app.0)
     }
 
     fn columns(&self) -> Vec<Column<Operation>> {

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{AppFilter, ListName};
+use crate::{AppFilter, Group, ListName, User};
 
 /// A time in an answer: RFC 3339 in UTC, with microseconds.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,6 +117,40 @@ pub enum Exists {
     No,
     /// It was there before, and was deleted
     Deleted,
+}
+
+/// The user that all rows of an answer are about.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct OfUser {
+    /// SCIM id of the user; of the newest one, if several had the name
+    pub user_id: Option<String>,
+    /// SCIM `userName` at the end of the times asked about, or the last one before
+    pub user_name: Option<String>,
+}
+
+/// The group that all rows of an answer are about.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct OfGroup {
+    /// SCIM id of the group; of the newest one, if several had the name
+    pub group_id: Option<String>,
+    /// SCIM `displayName` at the end of the times asked about, or the last one before
+    pub group_name: Option<String>,
+}
+
+impl OfUser {
+    /// Its name, or else the name that the question gave.
+    pub(crate) fn or<'a>(&'a self, asked: &'a User) -> &'a str {
+        self.user_name.as_ref().unwrap_or(&asked.0)
+    }
+}
+
+impl OfGroup {
+    /// Its name, or else the name that the question gave.
+    pub(crate) fn or<'a>(&'a self, asked: &'a Group) -> &'a str {
+        self.group_name.as_ref().unwrap_or(&asked.0)
+    }
 }
 
 /// A user or group in the words of SCIM (RFC 7643 §3), with whatever attributes it had, but for members

@@ -194,7 +194,7 @@ fn headings_repeat_what_was_asked() {
     check(
         &["intervals", "--app", "a", "--group", "crew", "--user", "mira"],
         stretch.clone(),
-        &format!("{} (event 1842)", of("Stays of user mira in crew of a")),
+        &format!("{} (event 1842)", of("Stays of user mira in Deck & Crew of a")),
     );
     check(
         &["intervals", "--app", "a", "--user", "mira"],

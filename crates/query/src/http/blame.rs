@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use answers::row::{self, Blamed, Existence as Existed};
+use answers::row::{self, Blamed, Existence as Existed, ExistingGroup, ExistingUser};
 use answers::{App, AttributePath, BlameOfGroup, BlameOfUser, Question};
 use event::{ResourceType, Seq, Verdict};
+use projector::Identity;
 use serde_json::{Value, json};
 
 use super::question::{Answered, Asked};
@@ -20,22 +21,31 @@ use crate::shown::json_value;
 
 impl Answered for BlameOfUser {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<BlameOfUser>, Error> {
-        blame(asked, &self.app, (ResourceType::USER, &self.user.0), self.path.as_ref())
+        let user = (ResourceType::USER, self.user.0.as_str());
+        blame(asked, &self.app, user, self.path.as_ref(), |named, existence| ExistingUser {
+            user: resource::of_user(named),
+            existence,
+        })
     }
 }
 
 impl Answered for BlameOfGroup {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<BlameOfGroup>, Error> {
-        blame(asked, &self.app, (ResourceType::GROUP, &self.group.0), self.path.as_ref())
+        let group = (ResourceType::GROUP, self.group.0.as_str());
+        blame(asked, &self.app, group, self.path.as_ref(), |named, existence| ExistingGroup {
+            group: resource::of_group(named),
+            existence,
+        })
     }
 }
 
 /// What gave a resource its values as of an instant; for a deleted resource, its last values.
-fn blame<Q: Question<Row = Blamed, Beside = Existed>>(
+fn blame<Q: Question<Row = Blamed>>(
     asked: &Asked<'_>,
     app: &App,
     (resource_type, named): (ResourceType, &str),
     path: Option<&AttributePath>,
+    beside: fn(Identity, Existed) -> Q::Beside,
 ) -> Result<Found<Q>, Error> {
     let application = asked.application(app)?.number;
     let stand = asked.standpoint()?;
@@ -103,6 +113,7 @@ fn blame<Q: Question<Row = Blamed, Beside = Existed>>(
     let coverage = Coverage::at(record, &stand, &[application])?;
     let (exists, exists_seq) = resource::existence(&found);
     let answer = Found::new(record, &stand, &coverage).about(application, found.number);
-    let answer = answer.beside(Existed { exists, exists_seq });
+    let named = identity(record, application, found.number, stand.at_seq)?;
+    let answer = answer.beside(beside(named, Existed { exists, exists_seq }));
     Ok(answer.rows(rows, causes.len() as u64, next))
 }

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use answers::row::{AttributeChanged, Difference, GroupChanged, Stay};
 use answers::{Diff, Question, StaysInGroup, StaysOfUser};
 use event::{Application, Number, ResourceType, Seq};
+use projector::Identity;
 use serde_json::{Map, Value};
 
 use super::question::{Answered, Asked};
@@ -100,7 +101,7 @@ impl Answered for StaysInGroup {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<StaysInGroup>, Error> {
         let group = (ResourceType::GROUP, self.group.0.as_str());
         let user = self.user.as_ref().map(|user| (ResourceType::USER, user.0.as_str()));
-        stays(asked, &self.app, group, user)
+        stays(asked, &self.app, group, user, resource::of_group)
     }
 }
 
@@ -109,7 +110,7 @@ impl Answered for StaysOfUser {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<StaysOfUser>, Error> {
         let user = (ResourceType::USER, self.user.0.as_str());
         let group = self.group.as_ref().map(|group| (ResourceType::GROUP, group.0.as_str()));
-        stays(asked, &self.app, user, group)
+        stays(asked, &self.app, user, group, resource::of_user)
     }
 }
 
@@ -120,6 +121,7 @@ fn stays<Q: Question<Row = Stay>>(
     app: &answers::App,
     whose: (ResourceType, &str),
     other: Option<(ResourceType, &str)>,
+    beside: fn(Identity) -> Q::Beside,
 ) -> Result<Found<Q>, Error> {
     let row_of = asked.application(app)?;
     let (application, is_proxied) = (row_of.number, row_of.upstream.is_some());
@@ -172,8 +174,9 @@ fn stays<Q: Question<Row = Stay>>(
     });
     let rows = rows.collect::<Result<Vec<_>, Error>>()?;
     let coverage = Coverage::between(record, &stand, &[application])?;
+    let named = identity(record, application, found, after)?;
     let answer = Found::new(record, &stand, &coverage).about(application, found);
-    Ok(answer.rows(rows, all.len() as u64, next))
+    Ok(answer.beside(beside(named)).rows(rows, all.len() as u64, next))
 }
 
 /// Reads what is known of a resource once, when first needed.

@@ -1,9 +1,9 @@
 //! One user or group as of an instant.
 
 use answers::Exists;
-use answers::row::{GroupOf, ScimResource};
+use answers::row::{GroupOf, OfGroup, OfUser, ScimResource};
 use event::{Application, Number, ResourceType, Seq};
-use projector::{ApplicationRow, Version, View};
+use projector::{ApplicationRow, Identity, Version, View};
 use serde_json::{Map, Value, json};
 
 use crate::as_of::{Existence, Resource, resource_of, scim_id};
@@ -42,6 +42,16 @@ pub(super) fn groups(
         })
     });
     rows.collect()
+}
+
+/// The user that an answer is about.
+pub(super) fn of_user(named: Identity) -> OfUser {
+    OfUser { user_id: named.id, user_name: named.user_name }
+}
+
+/// The group that an answer is about.
+pub(super) fn of_group(named: Identity) -> OfGroup {
+    OfGroup { group_id: named.id, group_name: named.display_name }
 }
 
 /// The ids of the intermediate groups; `None` when there are none.

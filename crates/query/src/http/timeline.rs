@@ -2,6 +2,7 @@
 
 use answers::{App, Question, TimelineOfGroup, TimelineOfUser, row};
 use event::{Number, ResourceType};
+use projector::Identity;
 
 use super::question::{Answered, Asked};
 use super::resource;
@@ -11,16 +12,17 @@ use crate::error::Error;
 use crate::log::Log;
 use crate::name::Name;
 use crate::operation::Operations;
+use crate::person::identity;
 
 impl Answered for TimelineOfUser {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<TimelineOfUser>, Error> {
-        timeline(asked, &self.app, ResourceType::USER, &self.user.0)
+        timeline(asked, &self.app, (ResourceType::USER, &self.user.0), resource::of_user)
     }
 }
 
 impl Answered for TimelineOfGroup {
     fn answer(self, asked: &Asked<'_>) -> Result<Found<TimelineOfGroup>, Error> {
-        timeline(asked, &self.app, ResourceType::GROUP, &self.group.0)
+        timeline(asked, &self.app, (ResourceType::GROUP, &self.group.0), resource::of_group)
     }
 }
 
@@ -30,8 +32,8 @@ impl Answered for TimelineOfGroup {
 fn timeline<Q: Question<Row = row::Operation>>(
     asked: &Asked<'_>,
     app: &App,
-    resource_type: ResourceType,
-    name: &str,
+    (resource_type, name): (ResourceType, &str),
+    beside: fn(Identity) -> Q::Beside,
 ) -> Result<Found<Q>, Error> {
     let application = asked.application(app)?.number;
     let (reading, stand) = (asked.reading, asked.standpoint()?);
@@ -54,5 +56,7 @@ fn timeline<Q: Question<Row = row::Operation>>(
     let coverage = Coverage::between(record, &stand, &[application])?;
     let found = Found::new(record, &stand, &coverage);
     let one = numbers.first().copied().unwrap_or(Number::NOBODY);
-    Ok(found.about(application, one).rows(rows, count, next))
+    let newest = numbers.last().copied().unwrap_or(Number::NOBODY);
+    let named = identity(record, application, newest, stand.ends().1)?;
+    Ok(found.about(application, one).beside(beside(named)).rows(rows, count, next))
 }
