@@ -184,6 +184,7 @@ fn members(text: &str) -> TableView {
     headings[3].sort = Some(Sort { order: Some(false), href: Some("?sort=since".into()) });
     TableView {
         caption: format!("Members of {text}"),
+        is_named_above: false,
         headings,
         rows: (0..12).map(row).collect(),
         shown_from: 101,

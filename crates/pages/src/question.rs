@@ -324,6 +324,8 @@ pub(crate) fn rows_of<R>(
         caption: caption.to_owned(),
         headings,
         rows: rows.collect(),
+        // A title or the heading of a part says the same.
+        is_named_above: true,
         ..TableView::default()
     }
 }
@@ -347,6 +349,8 @@ fn grid_of(caption: &str, grid: Grid, around: &Around<'_>) -> TableView {
         caption: caption.to_owned(),
         headings,
         rows: rows.collect(),
+        // A title or the heading of a part says the same.
+        is_named_above: true,
         ..TableView::default()
     }
 }

@@ -80,6 +80,8 @@ pub struct Empty {
 pub struct TableView {
     /// What the rows are.
     pub caption: String,
+    /// Whether a heading above says the caption already: then only the count is seen.
+    pub is_named_above: bool,
     /// The columns.
     pub headings: Vec<Heading>,
     /// The rows of this page.
@@ -123,7 +125,7 @@ impl TableView {
     }
 
     fn short_caption(&self) -> std::borrow::Cow<'_, str> {
-        text::cut(&self.caption, 200)
+        if self.caption.is_empty() { "Rows".into() } else { text::cut(&self.caption, 200) }
     }
 
     fn can_expand(&self) -> bool {
