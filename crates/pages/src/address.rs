@@ -32,6 +32,11 @@ impl Given {
         Given { described, pairs, own_names, own }
     }
 
+    /// The question.
+    pub(crate) fn described(&self) -> &'static Described {
+        self.described
+    }
+
     /// Whether a form left fields empty; such an address is better without them.
     pub(crate) fn has_empty(&self) -> bool {
         self.pairs.iter().chain(&self.own).any(|(_, text)| text.is_empty())
@@ -48,7 +53,6 @@ impl Given {
     }
 
     /// The text of a parameter that is the page's own.
-    #[allow(dead_code)]
     pub(crate) fn own(&self, name: &str) -> Option<&str> {
         self.own.iter().find(|(given, _)| given == name).map(|(_, text)| text.as_str())
     }

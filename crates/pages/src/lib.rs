@@ -23,6 +23,7 @@ mod gallery;
 mod login;
 #[cfg(test)]
 mod markup;
+mod operations;
 mod pages;
 mod place;
 mod question;

@@ -51,10 +51,10 @@ macro_rules! pages {
 pages! {
     Apps, OneApp, Profiles, Users, TimelineOfUser, TimelineOfGroup, Why, BlameOfUser,
     BlameOfGroup, EveryGroup, AccessMatrix, Members, GroupSizes, PrivilegedGroups, Diff, StaysInGroup, StaysOfUser,
-    Joiners, Leavers, Movers, Reactivated, Orphans, Overlap, Failing, Unapproved, Drifted, Operations,
-    OperationHistogram, OperationFacets,     OneOperation, AccessLog, ConfigurationLog, Unwatched, Job, EvidenceOf, ReferenceLists,
+    Joiners, Leavers, Movers, Reactivated, Orphans, Overlap, Failing, Unapproved, Drifted,
+    OperationHistogram, OperationFacets, OneOperation, AccessLog, ConfigurationLog, Unwatched, Job, EvidenceOf, ReferenceLists,
     SavedQuestions, OneSaved, Tokens;
-    OneUser, OneGroup
+    OneUser, OneGroup, Operations
 }
 
 #[cfg(test)]

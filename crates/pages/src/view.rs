@@ -20,7 +20,7 @@ pub use diff::{DiffRow, DiffView};
 pub use facts::{Fact, Facts};
 pub use form::{Choice, Field, FormView, Kind, Method};
 pub use shell::{Crumb, ErrorPage, LoginPage, Notice, Section, Shell, SignedIn, Stamp};
-pub use table::{Empty, Heading, Row, Sort, TableView};
+pub use table::{Empty, Heading, NewRows, Row, Sort, TableView};
 pub use take_away::TakeAway;
 pub use tile::{Tab, Tabs, Tile};
 pub use tree::{Mark, TreeNode};

@@ -107,12 +107,14 @@ function termMenu(value, x, y) {
   const narrowed = (term) => {
     const address = new URL(location.href);
     address.searchParams.delete("cursor");
-    address.searchParams.set(filter.name, `${filter.value} ${term}`.trim());
+    // A filter has one value: the new one takes the place of another.
+    const word = term.slice(0, term.indexOf(":") + 1);
+    const others = (filter.value.match(/(?:[^\s"]|"[^"]*")+/g) ?? []).filter((one) => !one.startsWith(word));
+    address.searchParams.set(filter.name, [...others, term].join(" "));
     return address.href;
   };
   if (filter) {
     menu.append(make("a", { role: "menuitem", href: narrowed(value.dataset.term) }, "Only this"));
-    menu.append(make("a", { role: "menuitem", href: narrowed(`-${value.dataset.term}`) }, "Not this"));
   }
   const button = make("button", { type: "button", role: "menuitem" }, "Copy");
   button.addEventListener("click", () => { copy(value.textContent, "Value"); menu.remove(); });
@@ -202,14 +204,14 @@ for (const form of all("form[method=get]")) {
 // every element with `data-part` takes the content of its twin.
 
 let replacing = null;
-async function replace(address, { isNew = true } = {}) {
+async function replace(address, { isNew = true, only = null } = {}) {
   replacing?.abort();
   replacing = new AbortController();
   try {
     const answer = await fetch(address, { signal: replacing.signal, headers: { accept: "text/html" } });
     if (!answer.ok) { location.assign(address); return; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const part of all("[data-part]")) {
+    for (const part of all(only ? `[data-part="${only}"]` : "[data-part]")) {
       const twin = one(`[data-part="${CSS.escape(part.dataset.part)}"]`, page);
       if (twin) part.replaceWith(document.adoptNode(twin));
     }
@@ -224,6 +226,21 @@ async function replace(address, { isNew = true } = {}) {
   }
 }
 addEventListener("popstate", () => { if (one("[data-part]")) replace(location.href, { isNew: false }); });
+
+// A row that opens does so in its place.
+
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("a[data-expand]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !link.closest('[data-part="rows"]')) return;
+  event.preventDefault();
+  const { id } = link.closest("tr");
+  const wasAt = at;
+  await replace(link.href, { only: "rows" });
+  const row = document.getElementById(id);
+  at = wasAt;
+  rows()[at]?.classList.add("at");
+  one("a[data-expand]", row ?? document.createElement("tr"))?.focus({ preventScroll: true });
+});
 
 // A histogram: `<svg data-brush data-from data-to>` spans the times; drag to narrow. The address gets `from` and `to`.
 
@@ -314,12 +331,15 @@ function scrub(slider) {
   tell();
 }
 
-// A live tail: `<button data-tail="/address">` starts and stops a stream. New rows are counted in a chip and shown
-// when the reader asks for them, so that nothing moves under the hand.
+// A live tail: `<button data-tail="/address">` starts and stops a stream of rows. They are counted in a chip and
+// shown when the reader asks for them, so that nothing moves under the hand.
+
+const FRESH_MAX = 500;
 
 function tail(button) {
   let stream = null;
-  let fresh = 0;
+  let fresh = [];
+  let isTooMuch = false;
   let chip = null;
   const words = button.textContent;
   const stop = () => {
@@ -328,33 +348,53 @@ function tail(button) {
     button.textContent = words;
     button.setAttribute("aria-pressed", "false");
   };
+  const show = () => {
+    const body = one("table[data-rows] > tbody");
+    chip.remove();
+    chip = null;
+    const wasEmpty = !rows().length;
+    if (isTooMuch || wasEmpty) {
+      const address = new URL(location.href);
+      address.searchParams.delete("cursor");
+      replace(address.href, { only: "rows" });
+    } else {
+      const made = make("template");
+      made.innerHTML = fresh.toReversed().join("");
+      for (const row of all("tr", made.content)) row.classList.add("fresh");
+      body.prepend(made.content);
+      rows()[at]?.classList.remove("at");
+      at = -1;
+    }
+    fresh = [];
+    isTooMuch = false;
+  };
+  const tell = () => {
+    if (!chip) {
+      chip = make("button", { type: "button", class: "chip on", "data-chip": "" });
+      chip.addEventListener("click", show);
+      button.after(" ", chip);
+      say("There are new rows");
+    }
+    chip.textContent = isTooMuch ? "Many new" : `${fresh.length} new`;
+  };
   button.setAttribute("aria-pressed", "false");
   button.addEventListener("click", () => {
     if (stream) { stop(); return; }
     stream = new EventSource(button.dataset.tail);
     button.textContent = button.dataset.stop ?? "Stop following";
     button.setAttribute("aria-pressed", "true");
-    stream.onmessage = () => {
-      fresh += 1;
-      if (!chip) {
-        chip = make("button", { type: "button", class: "chip", "data-chip": "" });
-        chip.addEventListener("click", () => {
-          fresh = 0;
-          chip.remove();
-          chip = null;
-          const address = new URL(location.href);
-          address.searchParams.delete("cursor");
-          replace(address.href);
-        });
-        button.after(" ", chip);
-      }
-      chip.textContent = `${fresh} new`;
-      if (fresh === 1) say("There are new rows");
-    };
-    stream.onerror = () => {
-      // The browser tries again by itself unless the server closed the stream: then the session has ended.
-      if (stream?.readyState === EventSource.CLOSED) { stop(); say("Following has ended"); }
-    };
+    stream.addEventListener("message", (event) => {
+      if (!button.isConnected) { stop(); return; }
+      fresh.push(event.data);
+      if (fresh.length > FRESH_MAX) { isTooMuch = true; fresh = []; }
+      tell();
+    });
+    stream.addEventListener("many", () => { isTooMuch = true; fresh = []; tell(); });
+    stream.addEventListener("end", (event) => { stop(); say(event.data); flash(event.data); });
+    stream.addEventListener("error", () => {
+      // The browser tries again by itself, unless the server refuses.
+      if (stream?.readyState === EventSource.CLOSED) { stop(); say("Following has ended"); flash("Following has ended"); }
+    });
   });
   addEventListener("pagehide", stop);
 }

@@ -111,13 +111,22 @@ pub struct Cell {
     pub href: Option<String>,
     /// A short remark after it.
     pub note: Option<String>,
+    /// Whether the page shows it beside what the question's own table has.
+    pub is_own: bool,
     /// The term that finds rows with this value, like `status:failure`. The script offers "only" and "not".
     pub term: Option<String>,
 }
 
 impl Default for Cell {
     fn default() -> Cell {
-        Cell { text: String::new(), look: Look::Text, href: None, note: None, term: None }
+        Cell {
+            text: String::new(),
+            look: Look::Text,
+            href: None,
+            note: None,
+            is_own: false,
+            term: None,
+        }
     }
 }
 

@@ -137,6 +137,25 @@ impl TableView {
     }
 }
 
+/// Rows alone, for a table that stands already.
+#[derive(Template, Clone, Debug, Default, PartialEq, Eq)]
+#[template(path = "view/rows.html")]
+pub struct NewRows {
+    /// The rows. All can be opened, or none.
+    pub rows: Vec<Row>,
+}
+
+impl NewRows {
+    fn can_expand(&self) -> bool {
+        self.rows.iter().any(|row| row.expand.is_some())
+    }
+
+    fn width(&self) -> usize {
+        let cells = self.rows.first().map_or(0, |row| row.cells.len());
+        cells + usize::from(self.can_expand())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
